@@ -1,0 +1,22 @@
+// The one exception type of cnnx's own: what is thrown when a file is not what it claims to be.
+//
+// Everything else that leaves cnnx is std::invalid_argument (a wrong argument), std::system_error
+// (the operating system refused: no such file, no space left) or std::bad_alloc.
+#pragma once
+
+#include <stdexcept>
+
+#include "cnnx/export.h"
+
+namespace cnnx {
+
+// The bytes of a file are malformed, truncated, of another kind, or of a newer format than this
+// version reads. what() is one sentence, UTF-8, that names the file, the place in it and the
+// reason:
+//   digits.cnnx: tensor "conv2d_1.weight" ends at byte 4096 of the data, which has only 4000
+class CNNX_API FormatError : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
+
+}  // namespace cnnx

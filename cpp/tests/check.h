@@ -1,0 +1,75 @@
+// Assertions for the C++ tests: they print and count what failed, in release builds too, and go on.
+// A test is an executable whose main() ends with `return cnnx::test::finish("json_test");`.
+#pragma once
+
+#include <cstdio>
+#include <exception>
+#include <sstream>
+#include <string>
+
+namespace cnnx::test {
+
+struct Counts {
+  int checks = 0;
+  int failures = 0;
+};
+
+inline Counts& counts() {
+  static Counts instance;
+  return instance;
+}
+
+inline void record(bool passed, const char* file, int line, const std::string& message) {
+  ++counts().checks;
+  if (passed) return;
+  ++counts().failures;
+  std::fprintf(stderr, "%s:%d: %s\n", file, line, message.c_str());
+}
+
+template <typename Left, typename Right>
+void check_equal(const Left& left, const Right& right, const char* file, int line,
+                 const char* left_text, const char* right_text) {
+  const bool equal = left == right;
+  std::ostringstream message;
+  if (!equal) {
+    message << left_text << " == " << right_text << " failed: " << left << " != " << right;
+  }
+  record(equal, file, line, message.str());
+}
+
+// Runs `action` and checks that it throws an Exception whose what() contains `part`.
+template <typename Exception, typename Action>
+void check_throws(const Action& action, const std::string& part, const char* file, int line,
+                  const char* text) {
+  try {
+    action();
+  } catch (const Exception& error) {
+    const bool found = std::string(error.what()).find(part) != std::string::npos;
+    record(found, file, line,
+           std::string(text) + " threw \"" + error.what() + "\", expected \"" + part + "\"");
+    return;
+  } catch (const std::exception& error) {
+    record(false, file, line, std::string(text) + " threw another exception type: " + error.what());
+    return;
+  }
+  record(false, file, line, std::string(text) + " did not throw, expected \"" + part + "\"");
+}
+
+// The exit status for main(): 0 when every check passed and there was at least one.
+inline int finish(const char* name) {
+  std::printf("%s: %d checks, %d failed\n", name, counts().checks, counts().failures);
+  return counts().failures == 0 && counts().checks > 0 ? 0 : 1;
+}
+
+}  // namespace cnnx::test
+
+#define CHECK(expression) \
+  ::cnnx::test::record(static_cast<bool>(expression), __FILE__, __LINE__, #expression " is false")
+
+#define CHECK_EQUAL(left, right) \
+  ::cnnx::test::check_equal((left), (right), __FILE__, __LINE__, #left, #right)
+
+// CHECK_THROWS(std::invalid_argument, "expected in_channels", conv2d(x, weight));
+#define CHECK_THROWS(Exception, part, ...)                                                         \
+  ::cnnx::test::check_throws<Exception>([&] { static_cast<void>(__VA_ARGS__); }, (part), __FILE__, \
+                                        __LINE__, #__VA_ARGS__)
