@@ -1,0 +1,31 @@
+# What the compiler must be, said in the line to type when it is not there.
+set(CNNX_COMPILER_HELP "On Debian or Ubuntu: sudo apt-get install -y g++ python3-dev python3-venv\n"
+    "On Fedora: sudo dnf install -y gcc-c++ python3-devel\nOn macOS: xcode-select --install\n"
+    "On Windows: install the Visual Studio Build Tools with clang-cl")
+
+# Before project(): CMake's own message about a missing compiler does not say what to type.
+if(NOT CMAKE_CXX_COMPILER AND NOT WIN32)
+  if(DEFINED ENV{CXX} AND NOT "$ENV{CXX}" STREQUAL "")
+    set(cnnx_candidates "$ENV{CXX}")
+    separate_arguments(cnnx_candidates)
+    list(GET cnnx_candidates 0 cnnx_candidates)
+  else()
+    set(cnnx_candidates c++ g++ clang++ CC aCC cl bcc xlC)
+  endif()
+  find_program(CNNX_FOUND_COMPILER NAMES ${cnnx_candidates})
+  if(NOT CNNX_FOUND_COMPILER)
+    message(FATAL_ERROR "cnnx needs a C++17 compiler and found none.\n" ${CNNX_COMPILER_HELP})
+  endif()
+endif()
+
+# GCC's vector extensions, which Clang shares, are what the kernels are written in.
+function(cnnx_check_compiler)
+  if(MSVC AND NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "cnnx needs GCC or Clang (on Windows clang-cl: cmake -T ClangCL), found MSVC.")
+  endif()
+  if((CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 9)
+     OR (CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 10))
+    message(FATAL_ERROR "cnnx needs GCC >= 9 or Clang >= 10, found ${CMAKE_CXX_COMPILER_ID} "
+                        "${CMAKE_CXX_COMPILER_VERSION}.\n" ${CNNX_COMPILER_HELP})
+  endif()
+endfunction()

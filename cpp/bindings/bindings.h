@@ -1,0 +1,26 @@
+// What the blocks of the extension share: the list of blocks, and arrays as they cross from Python.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include "cnnx/shape.h"
+
+namespace cnnx::bindings {
+
+namespace py = pybind11;
+
+// Contiguous float32, exactly: the Python side has converted (cnnx.arguments), so nothing is copied silently here.
+using FloatArray = py::array_t<float, py::array::c_style>;
+
+inline Shape shape_of(const py::array& array) {
+  return Shape(array.shape(), array.shape() + array.ndim());
+}
+
+inline FloatArray new_array(const Shape& shape) { return FloatArray(shape); }
+
+// One block per room.
+void bind_activations(py::module_& module);
+void bind_runtime(py::module_& module);
+
+}  // namespace cnnx::bindings

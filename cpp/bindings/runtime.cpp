@@ -1,0 +1,17 @@
+// Threads, instruction set and version.
+#include "cnnx/runtime.h"
+
+#include "bindings.h"
+#include "cnnx/version.h"
+
+namespace cnnx::bindings {
+
+void bind_runtime(py::module_& module) {
+  module.attr("version") = CNNX_VERSION;
+  module.def("get_num_threads", &get_num_threads);
+  module.def("set_num_threads", &set_num_threads, py::arg("count"));
+  module.def("isa", &isa);
+  module.def("has_openmp", &has_openmp);
+}
+
+}  // namespace cnnx::bindings

@@ -1,0 +1,97 @@
+// One vector type per instruction set and the few operations that kernels are written in. Included by kernel
+// files only; everything lives in an unnamed namespace so that no function compiled with one set of flags can be
+// merged by the linker with its twin compiled with another (an old CPU would die of it).
+#pragma once
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX2__) || defined(__AVX512F__)
+#include <immintrin.h>
+#elif defined(CNNX_HAS_FMA) && defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#define CNNX_INLINE inline __attribute__((always_inline))
+#define CNNX_UNROLL _Pragma("GCC unroll 32")
+
+namespace {
+
+// Lanes of the native vector. Results never depend on it: a lane is always one output's own chain.
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+
+typedef float Vector __attribute__((vector_size(kLanes * 4)));
+typedef float UnalignedVector __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+typedef int32_t IntVector __attribute__((vector_size(kLanes * 4)));
+
+CNNX_INLINE Vector load(const float* source) {
+  return *reinterpret_cast<const UnalignedVector*>(source);
+}
+CNNX_INLINE void store(float* target, Vector value) {
+  *reinterpret_cast<UnalignedVector*>(target) = value;
+}
+CNNX_INLINE Vector broadcast(float value) { return value - Vector{}; }
+
+// The only way to fuse: one rounding on every ISA but baseline, which has no FMA and rounds twice.
+CNNX_INLINE float fused_multiply_add(float a, float b, float c) {
+#if defined(CNNX_HAS_FMA)
+  return __builtin_fmaf(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+CNNX_INLINE Vector fused_multiply_add(Vector a, Vector b, Vector c) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vector>(_mm512_fmadd_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b),
+                                                  reinterpret_cast<__m512>(c)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vector>(_mm256_fmadd_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b),
+                                                  reinterpret_cast<__m256>(c)));
+#elif defined(CNNX_HAS_FMA) && defined(__ARM_NEON)
+  return reinterpret_cast<Vector>(vfmaq_f32(reinterpret_cast<float32x4_t>(c), reinterpret_cast<float32x4_t>(a),
+                                            reinterpret_cast<float32x4_t>(b)));
+#else
+  return a * b + c;
+#endif
+}
+
+// The first `count` lanes, 0 < count < kLanes; never touches memory past them. The other lanes load as 0.
+#if defined(__AVX512F__)
+CNNX_INLINE Vector load_partial(const float* source, int64_t count) {
+  return reinterpret_cast<Vector>(
+      _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1u), source));
+}
+CNNX_INLINE void store_partial(float* target, Vector value, int64_t count) {
+  _mm512_mask_storeu_ps(target, static_cast<__mmask16>((1u << count) - 1u),
+                        reinterpret_cast<__m512>(value));
+}
+#elif defined(__AVX2__)
+CNNX_INLINE __m256i partial_mask(int64_t count) {
+  const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), index);
+}
+CNNX_INLINE Vector load_partial(const float* source, int64_t count) {
+  return reinterpret_cast<Vector>(_mm256_maskload_ps(source, partial_mask(count)));
+}
+CNNX_INLINE void store_partial(float* target, Vector value, int64_t count) {
+  _mm256_maskstore_ps(target, partial_mask(count), reinterpret_cast<__m256>(value));
+}
+#else
+CNNX_INLINE Vector load_partial(const float* source, int64_t count) {
+  Vector value = {};
+  for (int64_t lane = 0; lane < count; ++lane) value[lane] = source[lane];
+  return value;
+}
+CNNX_INLINE void store_partial(float* target, Vector value, int64_t count) {
+  for (int64_t lane = 0; lane < count; ++lane) target[lane] = value[lane];
+}
+#endif
+
+}  // namespace

@@ -1,0 +1,136 @@
+// The elementwise activations: public functions and layer kinds, both one parallel loop over a kernel row.
+#include "cnnx/activations.h"
+
+#include "cnnx/runtime.h"
+#include "kernels/activations.h"
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "runtime/dispatch.h"
+#include "runtime/parallel.h"
+
+namespace cnnx {
+namespace ops {
+namespace {
+
+// Memory-bound: below this a second thread costs more than it brings.
+constexpr int64_t kGrain = 32 * 1024;
+
+void apply(Activation activation, float setting, const float* x, int64_t count, int threads, float* output) {
+  const auto kernel = CNNX_KERNELS(activation_kernels).forward[static_cast<int>(activation)];
+  runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
+    kernel(x + begin, end - begin, setting, output + begin);
+  });
+}
+
+void apply_backward(Activation activation, float setting, const float* grad_output, const float* saved,
+                    int64_t count, int threads, bool accumulate, float* grad_input) {
+  const auto kernel = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(activation)];
+  runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
+    kernel(grad_output + begin, saved + begin, end - begin, setting, accumulate, grad_input + begin);
+  });
+}
+
+class BoundActivation final : public BoundOp {
+ public:
+  BoundActivation(Activation activation, float setting, int64_t count)
+      : activation_(activation), setting_(setting), count_(count) {}
+  int64_t scratch_floats(int) const override { return 0; }
+  int64_t backward_scratch_floats(int) const override { return 0; }
+  void forward(const ForwardArguments& a) const override {
+    apply(activation_, setting_, a.input, count_, a.threads, a.output);
+  }
+  void backward(const BackwardArguments& a) const override {
+    if (!a.grad_input) return;
+    const float* saved = activation_saves_output(activation_) ? a.output : a.input;
+    apply_backward(activation_, setting_, a.grad_output, saved, count_, a.threads, a.accumulate, a.grad_input);
+  }
+
+ private:
+  Activation activation_;
+  float setting_;
+  int64_t count_;
+};
+
+class ActivationOp final : public Op {
+ public:
+  explicit ActivationOp(Activation activation, float setting = 0.0f)
+      : activation_(activation), setting_(setting) {}
+  Shape output_shape(const Shape& input) const override { return input; }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    return std::make_unique<BoundActivation>(activation_, setting_, element_count(input));
+  }
+
+ private:
+  Activation activation_;
+  float setting_;
+};
+
+std::unique_ptr<const Op> make_without_settings(const char* kind, Activation activation,
+                                                const Attributes& attributes) {
+  AttributeReader(kind, attributes).finish();
+  return std::make_unique<ActivationOp>(activation);
+}
+
+}  // namespace
+
+std::unique_ptr<const Op> make_relu(const Attributes& attributes) {
+  return make_without_settings("relu", Activation::relu, attributes);
+}
+
+std::unique_ptr<const Op> make_leaky_relu(const Attributes& attributes) {
+  AttributeReader reader("leaky_relu", attributes);
+  const float negative_slope = reader.real("negative_slope");
+  reader.finish();
+  return std::make_unique<ActivationOp>(Activation::leaky_relu, negative_slope);
+}
+
+std::unique_ptr<const Op> make_sigmoid(const Attributes& attributes) {
+  return make_without_settings("sigmoid", Activation::sigmoid, attributes);
+}
+
+std::unique_ptr<const Op> make_tanh(const Attributes& attributes) {
+  return make_without_settings("tanh", Activation::tanh, attributes);
+}
+
+}  // namespace ops
+
+void relu(const float* x, int64_t count, float* output) {
+  ops::apply(Activation::relu, 0.0f, x, count, get_num_threads(), output);
+}
+
+void relu_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
+                   bool accumulate) {
+  ops::apply_backward(Activation::relu, 0.0f, grad_output, x, count, get_num_threads(), accumulate, grad_input);
+}
+
+void leaky_relu(const float* x, int64_t count, float negative_slope, float* output) {
+  ops::apply(Activation::leaky_relu, negative_slope, x, count, get_num_threads(), output);
+}
+
+void leaky_relu_backward(const float* grad_output, const float* x, int64_t count, float negative_slope,
+                         float* grad_input, bool accumulate) {
+  ops::apply_backward(Activation::leaky_relu, negative_slope, grad_output, x, count, get_num_threads(), accumulate,
+                      grad_input);
+}
+
+void sigmoid(const float* x, int64_t count, float* output) {
+  ops::apply(Activation::sigmoid, 0.0f, x, count, get_num_threads(), output);
+}
+
+void sigmoid_backward(const float* grad_output, const float* output, int64_t count, float* grad_input,
+                      bool accumulate) {
+  ops::apply_backward(Activation::sigmoid, 0.0f, grad_output, output, count, get_num_threads(), accumulate,
+                      grad_input);
+}
+
+void tanh(const float* x, int64_t count, float* output) {
+  ops::apply(Activation::tanh, 0.0f, x, count, get_num_threads(), output);
+}
+
+void tanh_backward(const float* grad_output, const float* output, int64_t count, float* grad_input,
+                   bool accumulate) {
+  ops::apply_backward(Activation::tanh, 0.0f, grad_output, output, count, get_num_threads(), accumulate,
+                      grad_input);
+}
+
+}  // namespace cnnx

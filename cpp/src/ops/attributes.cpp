@@ -1,0 +1,96 @@
+// Checks a layer's settings one by one and says in a sentence what is wrong with one.
+#include "ops/attributes.h"
+
+#include <stdexcept>
+
+namespace cnnx::ops {
+namespace {
+
+// Far above any real layer, far below where products of a few of them overflow.
+constexpr int64_t kMost = int64_t{1} << 24;
+
+std::string describe(const Attribute& value) {
+  if (const bool* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
+  if (const int64_t* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
+  if (const float* number = std::get_if<float>(&value)) return std::to_string(*number);
+  if (const std::string* text = std::get_if<std::string>(&value)) return "\"" + *text + "\"";
+  return to_string(std::get<std::vector<int64_t>>(value));
+}
+
+}  // namespace
+
+const Attribute& AttributeReader::find(const std::string& name) {
+  const auto found = attributes_.find(name);
+  if (found == attributes_.end()) throw std::invalid_argument(kind_ + ": " + name + " is missing");
+  taken_.insert(name);
+  return found->second;
+}
+
+void AttributeReader::refuse(const std::string& name, const Attribute& value,
+                             const std::string& expected) const {
+  throw std::invalid_argument(kind_ + ": " + name + " is " + describe(value) + ", expected " + expected);
+}
+
+int64_t AttributeReader::integer(const std::string& name, int64_t least) {
+  const Attribute& value = find(name);
+  const int64_t* number = std::get_if<int64_t>(&value);
+  if (!number || *number < least || *number > kMost) {
+    refuse(name, value, "an integer from " + std::to_string(least) + " to " + std::to_string(kMost));
+  }
+  return *number;
+}
+
+bool AttributeReader::boolean(const std::string& name) {
+  const Attribute& value = find(name);
+  const bool* flag = std::get_if<bool>(&value);
+  if (!flag) refuse(name, value, "true or false");
+  return *flag;
+}
+
+float AttributeReader::real(const std::string& name) {
+  const Attribute& value = find(name);
+  const float* number = std::get_if<float>(&value);
+  if (!number || !(*number - *number == 0.0f)) refuse(name, value, "a finite number");
+  return *number;
+}
+
+Pair AttributeReader::pair(const std::string& name, int64_t least) {
+  const Attribute& value = find(name);
+  const auto* list = std::get_if<std::vector<int64_t>>(&value);
+  bool good = list && list->size() == 2;
+  for (std::size_t i = 0; good && i < 2; ++i) good = (*list)[i] >= least && (*list)[i] <= kMost;
+  if (!good) refuse(name, value, "two integers >= " + std::to_string(least) + " (height, width)");
+  return {(*list)[0], (*list)[1]};
+}
+
+Padding AttributeReader::padding(const std::string& name) {
+  const Attribute& value = find(name);
+  Padding padding;
+  if (const std::string* rule = std::get_if<std::string>(&value)) {
+    if (*rule == "valid") {
+      padding.rule = Padding::Rule::valid;
+    } else if (*rule == "same") {
+      padding.rule = Padding::Rule::same;
+    } else {
+      refuse(name, value, "\"valid\", \"same\" or integers");
+    }
+    return padding;
+  }
+  const auto* sides = std::get_if<std::vector<int64_t>>(&value);
+  bool good = sides && sides->size() == 4;
+  for (std::size_t i = 0; good && i < 4; ++i) good = (*sides)[i] >= 0 && (*sides)[i] <= kMost;
+  if (!good) refuse(name, value, "four integers >= 0 (top, bottom, left, right), \"valid\" or \"same\"");
+  padding.top = (*sides)[0];
+  padding.bottom = (*sides)[1];
+  padding.left = (*sides)[2];
+  padding.right = (*sides)[3];
+  return padding;
+}
+
+void AttributeReader::finish() const {
+  for (const auto& [name, value] : attributes_) {
+    if (!taken_.count(name)) throw std::invalid_argument(kind_ + ": has no setting named " + name);
+  }
+}
+
+}  // namespace cnnx::ops

@@ -1,0 +1,16 @@
+// The layer kinds by name; the list itself is cpp/CMakeLists.txt.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ops/attributes.h"
+#include "ops/op.h"
+
+namespace cnnx::ops {
+
+// Throws std::invalid_argument for an unknown kind or a setting it cannot honour.
+std::unique_ptr<const Op> make_op(const std::string& kind, const Attributes& attributes);
+
+}  // namespace cnnx::ops

@@ -1,0 +1,94 @@
+// Detects the CPU's vector instructions, the operating system's support for their registers, and CNNX_ISA.
+#include "runtime/isa.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+#include "cnnx/runtime.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define CNNX_X86 1
+#include <cpuid.h>
+#endif
+
+namespace cnnx::runtime {
+namespace {
+
+struct Level {
+  Isa isa;
+  const char* name;
+};
+
+// Best first: the first one that this CPU can run is the default.
+constexpr Level kLevels[] = {
+    {Isa::avx512, "avx512"}, {Isa::avx2, "avx2"}, {Isa::neon, "neon"}, {Isa::baseline, "baseline"}};
+
+#if defined(CNNX_X86)
+// Register state that the operating system saves: a CPU flag alone does not make an instruction usable.
+uint64_t saved_register_state() {
+  uint32_t low = 0, high = 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (static_cast<uint64_t>(high) << 32) | low;
+}
+
+bool cpu_runs_x86(Isa isa) {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return false;
+  constexpr unsigned kFma = 1u << 12, kOsxsave = 1u << 27, kAvx = 1u << 28;
+  if ((c & (kFma | kOsxsave | kAvx)) != (kFma | kOsxsave | kAvx)) return false;
+  const uint64_t state = saved_register_state();
+  constexpr uint64_t kYmm = 0x6, kZmm = 0xe6;
+  if ((state & kYmm) != kYmm) return false;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  constexpr unsigned kAvx2 = 1u << 5;
+  if (!(b & kAvx2)) return false;
+  if (isa == Isa::avx2) return true;
+  constexpr unsigned kAvx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);  // F, DQ, BW, VL
+  return (b & kAvx512) == kAvx512 && (state & kZmm) == kZmm;
+}
+#endif
+
+bool cpu_runs(Isa isa) {
+  if (isa == Isa::baseline) return true;
+#if defined(CNNX_X86)
+  return (isa == Isa::avx2 || isa == Isa::avx512) && cpu_runs_x86(isa);
+#elif defined(__aarch64__)
+  return isa == Isa::neon;
+#else
+  return false;
+#endif
+}
+
+Isa choose() {
+  const char* forced = std::getenv("CNNX_ISA");
+  const std::string wanted = forced ? forced : "";
+  std::string usable;
+  for (const Level& level : kLevels) {
+    if (!cpu_runs(level.isa)) continue;
+    if (wanted.empty() || wanted == level.name) return level.isa;
+    usable += (usable.empty() ? "" : ", ") + std::string(level.name);
+  }
+  throw std::invalid_argument("CNNX_ISA is \"" + wanted + "\", expected one that this CPU runs: " + usable);
+}
+
+}  // namespace
+
+Isa active_isa() {
+  static const Isa isa = choose();
+  return isa;
+}
+
+}  // namespace cnnx::runtime
+
+namespace cnnx {
+
+std::string isa() {
+  for (const runtime::Level& level : runtime::kLevels) {
+    if (level.isa == runtime::active_isa()) return level.name;
+  }
+  return "baseline";
+}
+
+}  // namespace cnnx

@@ -1,0 +1,38 @@
+// Float storage that kernels may read in whole vectors: 64-byte aligned, with 64 bytes of slack past the end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace cnnx::runtime {
+
+class AlignedBuffer {
+ public:
+  AlignedBuffer() = default;
+  // Zero-filled; throws std::bad_alloc.
+  explicit AlignedBuffer(int64_t floats);
+  ~AlignedBuffer();
+  AlignedBuffer(AlignedBuffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  AlignedBuffer(const AlignedBuffer&) = delete;
+  AlignedBuffer& operator=(const AlignedBuffer&) = delete;
+
+  float* data() { return data_; }
+  const float* data() const { return data_; }
+  int64_t size() const { return size_; }
+
+ private:
+  float* data_ = nullptr;
+  int64_t size_ = 0;
+};
+
+// A count of floats rounded up so that what follows it in a shared block starts on a cache line.
+constexpr int64_t round_up_to_line(int64_t floats) { return (floats + 15) / 16 * 16; }
+
+}  // namespace cnnx::runtime

@@ -1,0 +1,201 @@
+// OpenMP behind parallel_for, the thread count and its sources, and what keeps a forked child alive.
+#include "runtime/parallel.h"
+
+#include <atomic>
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "cnnx/runtime.h"
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
+#if defined(__SSE2__) || defined(_M_X64)
+#include <xmmintrin.h>
+#endif
+
+namespace cnnx::runtime {
+namespace {
+
+// Kernels are defined for round-to-nearest with denormals; a caller may have set flush-to-zero.
+class DefaultFloatingPoint {
+ public:
+#if defined(__SSE2__) || defined(_M_X64)
+  DefaultFloatingPoint() : saved_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
+  ~DefaultFloatingPoint() { _mm_setcsr(saved_); }
+
+ private:
+  unsigned saved_;
+#elif defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
+  DefaultFloatingPoint() {
+    __asm__ volatile("mrs %0, fpcr" : "=r"(saved_));
+    __asm__ volatile("msr fpcr, %0" : : "r"(uint64_t{0}));
+  }
+  ~DefaultFloatingPoint() { __asm__ volatile("msr fpcr, %0" : : "r"(saved_)); }
+
+ private:
+  uint64_t saved_ = 0;
+#endif
+};
+
+constexpr int kMostThreads = 1024;
+
+// A positive number from the environment, or 0. OpenMP allows a list per nesting level: the first one counts.
+int threads_from(const char* variable) {
+  const char* text = std::getenv(variable);
+  if (!text) return 0;
+  char* end = nullptr;
+  errno = 0;
+  const long value = std::strtol(text, &end, 10);
+  if (end == text || errno || value < 1) return 0;
+  return static_cast<int>(std::min<long>(value, kMostThreads));
+}
+
+int allowed_cpus() {
+#if defined(__linux__)
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+#if defined(__linux__)
+double read_ratio(const std::string& quota_path, const std::string& period_path) {
+  std::ifstream quota_file(quota_path), period_file(period_path);
+  double quota = 0, period = 0;
+  if (quota_file >> quota && period_file >> period && quota > 0 && period > 0) return quota / period;
+  return 0;
+}
+
+// CPUs that the process's cgroup may use (version 2: every group up to the root; version 1: its cpu controller), or 0.
+double cgroup_cpus() {
+  double least = 0;
+  const auto consider = [&least](double cpus) {
+    if (cpus > 0 && (least == 0 || cpus < least)) least = cpus;
+  };
+  std::ifstream groups("/proc/self/cgroup");
+  std::string line;
+  while (std::getline(groups, line)) {
+    std::istringstream fields(line);
+    std::string id, controllers, path;
+    std::getline(fields, id, ':');
+    std::getline(fields, controllers, ':');
+    std::getline(fields, path);
+    const bool version2 = id == "0" && controllers.empty();
+    if (!version2 && ("," + controllers + ",").find(",cpu,") == std::string::npos) continue;
+    for (;;) {
+      const std::string folder = (version2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu") + (path == "/" ? "" : path);
+      if (version2) {
+        std::ifstream file(folder + "/cpu.max");
+        double quota = 0, period = 0;
+        if (file >> quota >> period && period > 0) consider(quota / period);
+      } else {
+        consider(read_ratio(folder + "/cpu.cfs_quota_us", folder + "/cpu.cfs_period_us"));
+      }
+      if (path.empty() || path == "/") break;
+      path.erase(path.find_last_of('/'));
+    }
+  }
+  return least;
+}
+#endif
+
+int default_threads() {
+#if defined(_OPENMP)
+  if (const int own = threads_from("CNNX_NUM_THREADS")) return own;
+  if (const int openmp = threads_from("OMP_NUM_THREADS")) return openmp;
+  int threads = std::min(allowed_cpus(), kMostThreads);
+#if defined(__linux__)
+  // Half a core rounds up to one thread.
+  if (const double quota = cgroup_cpus(); quota > 0) {
+    threads = std::max(1, std::min(threads, static_cast<int>(std::ceil(quota))));
+  }
+#endif
+  return threads;
+#else
+  return 1;
+#endif
+}
+
+std::atomic<int>& thread_setting() {
+  static std::atomic<int> threads{default_threads()};
+  return threads;
+}
+
+#if defined(_OPENMP) && defined(__linux__)
+std::atomic<bool> started_threads{false};
+std::atomic<bool> forked_after_start{false};
+
+// libgomp's pool does not survive a fork and would wait forever for threads that are gone.
+void in_forked_child() {
+  if (started_threads.load(std::memory_order_relaxed)) forked_after_start.store(true);
+}
+
+bool may_start_threads() {
+  if (!started_threads.load(std::memory_order_relaxed)) {
+    static const int registered = pthread_atfork(nullptr, nullptr, in_forked_child);
+    started_threads.store(registered == 0);
+    return registered == 0;
+  }
+  return !forked_after_start.load(std::memory_order_relaxed);
+}
+#else
+[[maybe_unused]] bool may_start_threads() { return true; }
+#endif
+
+}  // namespace
+
+void run_shares(int slots, int64_t count, void (*body)(const void*, int64_t, int64_t, int),
+                const void* context) {
+  const auto share = [&](int slot) {
+    const DefaultFloatingPoint mode;
+    body(context, count / slots * slot + std::min<int64_t>(count % slots, slot),
+         count / slots * (slot + 1) + std::min<int64_t>(count % slots, slot + 1), slot);
+  };
+#if defined(_OPENMP)
+  if (slots > 1 && may_start_threads()) {
+    // A team smaller than asked for (a thread limit) still runs every share.
+#pragma omp parallel for num_threads(slots) schedule(static, 1)
+    for (int slot = 0; slot < slots; ++slot) share(slot);
+    return;
+  }
+#endif
+  for (int slot = 0; slot < slots; ++slot) share(slot);
+}
+
+}  // namespace cnnx::runtime
+
+namespace cnnx {
+
+int get_num_threads() { return runtime::thread_setting().load(std::memory_order_relaxed); }
+
+void set_num_threads(int count) {
+  if (count < 1 || count > runtime::kMostThreads) {
+    throw std::invalid_argument("set_num_threads: count is " + std::to_string(count) +
+                                ", expected 1 to " + std::to_string(runtime::kMostThreads));
+  }
+#if defined(_OPENMP)
+  runtime::thread_setting().store(count, std::memory_order_relaxed);
+#endif
+}
+
+bool has_openmp() {
+#if defined(_OPENMP)
+  return true;
+#else
+  return false;
+#endif
+}
+
+}  // namespace cnnx

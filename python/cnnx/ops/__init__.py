@@ -1,0 +1,15 @@
+"""The layers' arithmetic as plain functions on arrays, forward and backward: for parity tests and experiments.
+
+Pictures are (batch, height, width, channels), convolution weights (kernel_height, kernel_width,
+in_channels / groups, out_channels), dense weights (in_features, out_features). Arrays of any real dtype are
+converted to float32 once; results are float32.
+"""
+
+from cnnx.ops.activations import leaky_relu as leaky_relu
+from cnnx.ops.activations import leaky_relu_backward as leaky_relu_backward
+from cnnx.ops.activations import relu as relu
+from cnnx.ops.activations import relu_backward as relu_backward
+from cnnx.ops.activations import sigmoid as sigmoid
+from cnnx.ops.activations import sigmoid_backward as sigmoid_backward
+from cnnx.ops.activations import tanh as tanh
+from cnnx.ops.activations import tanh_backward as tanh_backward
