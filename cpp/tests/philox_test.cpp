@@ -71,5 +71,5 @@ int main() {
   known_answers();
   no_two_places_share_a_block();
   uniform_is_uniform();
-  return check::failures();
+  return cnnx::test::finish("philox_test");
 }

@@ -1,0 +1,125 @@
+// The elementary functions against libm in double precision, over a sweep of all float bit
+// patterns.
+#include "runtime/elementary.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <limits>
+
+#include "check.h"
+#include "kernels/elementary.h"
+
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kLargest = std::numeric_limits<float>::max();
+constexpr float kSmallestDenormal = std::numeric_limits<float>::denorm_min();
+
+// Distance in units of the last place that a float of `exact`'s size has.
+double ulp_error(float value, double exact) {
+  if (std::isnan(exact)) return std::isnan(value) ? 0 : kInfinity;
+  if (std::isnan(value)) return kInfinity;
+  const float rounded = static_cast<float>(exact);
+  if (std::isinf(rounded) || std::isinf(value)) return value == rounded ? 0 : kInfinity;
+  int exponent = -149;
+  if (exact != 0) std::frexp(exact, &exponent);
+  return std::fabs(value - exact) / std::ldexp(1.0, std::max(exponent - 24, -149));
+}
+
+bool same_bits(float a, float b) { return float_bits(a) == float_bits(b); }
+
+void sweep(const char* name, float (*function)(float), double (*exact)(double)) {
+  constexpr uint32_t kStride =
+      1009;  // a prime: all exponents, all low bits; about 4 million values
+  double worst = 0;
+  float worst_at = 0;
+  for (uint64_t bits = 0; bits < (uint64_t{1} << 32); bits += kStride) {
+    const float x = float_from_bits(static_cast<int32_t>(static_cast<uint32_t>(bits)));
+    const double error = ulp_error(function(x), exact(static_cast<double>(x)));
+    if (!(error <= worst)) {
+      worst = error;
+      worst_at = x;
+    }
+  }
+  std::printf("%-8s %.2f ULP at %.9g\n", name, worst, static_cast<double>(worst_at));
+  CHECK(worst <= 4);
+}
+
+void special_values() {
+  using cnnx::runtime::cos, cnnx::runtime::exp, cnnx::runtime::log, cnnx::runtime::sin,
+      cnnx::runtime::tanh;
+  CHECK(exp(-kInfinity) == 0.0f);
+  CHECK(exp(kInfinity) == kInfinity);
+  CHECK(exp(kLargest) == kInfinity);
+  CHECK(exp(-kLargest) == 0.0f);
+  CHECK(exp(0.0f) == 1.0f);
+  CHECK(exp(-0.0f) == 1.0f);
+  CHECK(exp(88.7f) < kInfinity);
+  CHECK(exp(88.73f) == kInfinity);
+  CHECK(exp(-103.9f) == kSmallestDenormal);
+  CHECK(std::isnan(exp(kNan)));
+
+  CHECK(log(0.0f) == -kInfinity);
+  CHECK(log(-0.0f) == -kInfinity);
+  CHECK(log(kInfinity) == kInfinity);
+  CHECK(same_bits(log(1.0f), 0.0f));
+  CHECK(std::isnan(log(-kSmallestDenormal)));
+  CHECK(std::isnan(log(-kInfinity)));
+  CHECK(std::isnan(log(kNan)));
+  CHECK(ulp_error(log(kSmallestDenormal), -149 * std::log(2.0)) <= 4);
+
+  CHECK(tanh(kInfinity) == 1.0f);
+  CHECK(tanh(-kInfinity) == -1.0f);
+  CHECK(same_bits(tanh(-0.0f), -0.0f));
+  CHECK(std::isnan(tanh(kNan)));
+
+  CHECK(same_bits(sin(0.0f), 0.0f));
+  CHECK(same_bits(sin(-0.0f), -0.0f));
+  CHECK(cos(-0.0f) == 1.0f);
+  for (float x : {kInfinity, -kInfinity, kNan}) {
+    CHECK(std::isnan(sin(x)));
+    CHECK(std::isnan(cos(x)));
+  }
+  // The float nearest to a multiple of pi/2: the remainder needs 30 bits more than the angle has.
+  constexpr float kNearMultiple = 16367173.0f * 0x1p72f;
+  CHECK(ulp_error(cos(kNearMultiple), std::cos(static_cast<double>(kNearMultiple))) <= 4);
+
+  CHECK(sigmoid_f32(0.0f) == 0.5f);
+  CHECK(sigmoid_f32(kInfinity) == 1.0f);
+  CHECK(sigmoid_f32(-kInfinity) == 0.0f);
+  CHECK(ulp_error(sigmoid_f32(-100.0f), std::exp(-100.0)) <= 4);
+  CHECK(std::isnan(sigmoid_f32(kNan)));
+}
+
+// Softmax and its friends rely on it: a larger argument never gives a smaller result by more than
+// rounding.
+void exp_does_not_step_back() {
+  bool ordered = true;
+  float before = 0.0f;
+  for (int step = -2000; step <= 2000; ++step) {
+    const float value = cnnx::runtime::exp(static_cast<float>(step) * 0.04f);
+    ordered = ordered && value >= before;
+    before = value;
+  }
+  CHECK(ordered);
+}
+
+}  // namespace
+
+int main() {
+  namespace runtime = cnnx::runtime;
+  sweep("exp", [](float x) { return runtime::exp(x); }, [](double x) { return std::exp(x); });
+  sweep("log", [](float x) { return runtime::log(x); }, [](double x) { return std::log(x); });
+  sweep("sin", [](float x) { return runtime::sin(x); }, [](double x) { return std::sin(x); });
+  sweep("cos", [](float x) { return runtime::cos(x); }, [](double x) { return std::cos(x); });
+  sweep("tanh", [](float x) { return runtime::tanh(x); }, [](double x) { return std::tanh(x); });
+  sweep(
+      "sigmoid", [](float x) { return sigmoid_f32(x); },
+      [](double x) { return std::exp(std::fmin(x, 0)) / (1 + std::exp(-std::fabs(x))); });
+  special_values();
+  exp_does_not_step_back();
+  return cnnx::test::finish("elementary_test");
+}
