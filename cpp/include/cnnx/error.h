@@ -13,7 +13,7 @@ namespace cnnx {
 // The bytes of a file are malformed, truncated, of another kind, or of a newer format than this
 // version reads. what() is one sentence, UTF-8, that names the file, the place in it and the
 // reason:
-//   digits.cnnx: tensor "conv2d_1.weight" ends at byte 4096 of the data, which has only 4000
+//   digits.cnnx: tensor "conv2d_1.weight": ends at byte 4096 of the data, which has only 4000
 class CNNX_API FormatError : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;

@@ -1,0 +1,273 @@
+// replace_file: one order of steps, and the system calls for them on POSIX and on Windows.
+#include "io/atomic_file.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <system_error>
+
+#include "io/text.h"
+
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
+#else
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#endif
+
+namespace cnnx::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+// One system call moves at most this much: 32-bit counts and macOS' 2 GiB limit stay far away.
+constexpr std::size_t largest_write = std::size_t{1} << 30;
+
+#if defined(_WIN32)
+int last_error() { return static_cast<int>(::GetLastError()); }
+unsigned long process_id() { return ::GetCurrentProcessId(); }
+#else
+unsigned long process_id() { return static_cast<unsigned long>(::getpid()); }
+#endif
+
+[[noreturn]] void fail(int code, const std::string& sentence) {
+  throw std::system_error(code, std::system_category(), sentence);
+}
+
+// Where the chain of symbolic links that begins at `path` ends, whether or not a file is there.
+fs::path follow_links(const fs::path& path) {
+  fs::path target = path;
+  for (int step = 0; step < 40; ++step) {
+    std::error_code code;
+    if (fs::symlink_status(target, code).type() != fs::file_type::symlink) return target;
+    const fs::path link = fs::read_symlink(target, code);
+    if (code) throw std::system_error(code, "cannot write " + printable(path));
+    target = target.parent_path() / link;  // which is `link` itself when that is absolute
+  }
+  throw std::system_error(std::make_error_code(std::errc::too_many_symbolic_link_levels),
+                          "cannot write " + printable(path));
+}
+
+// A name nobody else is likely to use; creating the file is what makes sure.
+std::string temporary_name() {
+  static std::atomic<unsigned> counter{0};
+  const auto ticks = std::chrono::system_clock::now().time_since_epoch().count();
+  return ".cnnx-" + std::to_string(process_id()) + "-" + std::to_string(ticks) + "-" +
+         std::to_string(counter++) + ".tmp";
+}
+
+// The file that will become the target, removed on destruction unless it has.
+class Temporary {
+ public:
+  // Created beside `target`, empty, with its permissions if it exists.
+  Temporary(const fs::path& target, const std::string& name);
+  ~Temporary();
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+
+  void write(Bytes piece);
+  void sync();
+  void close();
+  void rename_to_target();
+
+ private:
+  fs::path target_;
+  std::string name_;  // of the target, for error sentences
+  fs::path path_;     // empty once there is nothing to remove
+#if defined(_WIN32)
+  HANDLE handle_ = INVALID_HANDLE_VALUE;
+#else
+  int descriptor_ = -1;
+#endif
+};
+
+#if defined(_WIN32)
+
+Temporary::Temporary(const fs::path& target, const std::string& name)
+    : target_(target), name_(name) {
+  std::error_code code;
+  const fs::file_status status = fs::status(target, code);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    fail(ERROR_ACCESS_DENIED, "cannot write " + name_ + ", which is not a regular file");
+  }
+  for (int attempt = 0; handle_ == INVALID_HANDLE_VALUE; ++attempt) {
+    path_ = target.parent_path() / temporary_name();
+    handle_ = ::CreateFileW(path_.c_str(), GENERIC_WRITE, 0, nullptr, CREATE_NEW,
+                            FILE_ATTRIBUTE_NORMAL, nullptr);
+    if (handle_ != INVALID_HANDLE_VALUE) break;
+    const int error = last_error();
+    if (error == ERROR_PATH_NOT_FOUND) {
+      fail(error, "cannot write " + name_ + ", its folder does not exist");
+    }
+    if (error != ERROR_FILE_EXISTS || attempt == 100) {
+      fail(error, "cannot create a file beside " + name_);
+    }
+  }
+}
+
+Temporary::~Temporary() {
+  if (handle_ != INVALID_HANDLE_VALUE) ::CloseHandle(handle_);
+  if (!path_.empty()) ::DeleteFileW(path_.c_str());
+}
+
+void Temporary::write(Bytes piece) {
+  const auto* next = static_cast<const char*>(piece.data);
+  std::size_t left = piece.size;
+  while (left > 0) {
+    DWORD count = 0;
+    if (!::WriteFile(handle_, next, static_cast<DWORD>(std::min(left, largest_write)), &count,
+                     nullptr)) {
+      fail(last_error(), "cannot write " + name_);
+    }
+    if (count == 0) fail(ERROR_WRITE_FAULT, "cannot write " + name_);
+    next += count;
+    left -= count;
+  }
+}
+
+void Temporary::sync() {
+  if (!::FlushFileBuffers(handle_)) fail(last_error(), "cannot sync " + name_ + " to the disk");
+}
+
+void Temporary::close() {
+  const HANDLE handle = handle_;
+  handle_ = INVALID_HANDLE_VALUE;
+  if (!::CloseHandle(handle)) fail(last_error(), "cannot write " + name_);
+}
+
+void Temporary::rename_to_target() {
+  if (!::MoveFileExW(path_.c_str(), target_.c_str(),
+                     MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
+    fail(last_error(), "cannot replace " + name_);
+  }
+  path_.clear();
+}
+
+// MOVEFILE_WRITE_THROUGH has waited for the folder already.
+void sync_folder(const fs::path&, const std::string&) {}
+
+#else
+
+// Gives the new file the permissions of the old one, as far as this process and the file system
+// can: a failure leaves it readable by fewer, never by more, and must not keep anyone from saving.
+void copy_permissions(int descriptor, const struct stat& old) {
+  mode_t mode = old.st_mode & 0777;
+  struct stat now;
+  const bool is_same =
+      ::fstat(descriptor, &now) == 0 && now.st_uid == old.st_uid && now.st_gid == old.st_gid;
+  if (!is_same && ::fchown(descriptor, old.st_uid, old.st_gid) != 0 &&
+      ::fchown(descriptor, static_cast<uid_t>(-1), old.st_gid) != 0) {
+    mode &= ~static_cast<mode_t>(070);  // they were meant for another group
+  }
+  static_cast<void>(::fchmod(descriptor, mode));
+}
+
+// 0, or the error: some network file systems do not know fsync, which is no failure.
+int sync_descriptor(int descriptor) {
+#if defined(F_FULLFSYNC)
+  if (::fcntl(descriptor, F_FULLFSYNC) == 0)
+    return 0;  // macOS: its fsync stops at the drive's cache
+#endif
+  while (::fsync(descriptor) != 0) {
+    if (errno == EINTR) continue;
+    return errno == EINVAL || errno == ENOSYS || errno == ENOTSUP ? 0 : errno;
+  }
+  return 0;
+}
+
+Temporary::Temporary(const fs::path& target, const std::string& name)
+    : target_(target), name_(name) {
+  struct stat old;
+  const bool exists = ::stat(target.c_str(), &old) == 0;
+  if (!exists && errno != ENOENT) fail(errno, "cannot write " + name_);
+  if (exists && S_ISDIR(old.st_mode)) fail(EISDIR, "cannot write " + name_);
+  if (exists && !S_ISREG(old.st_mode)) {
+    fail(EINVAL, "cannot write " + name_ + ", which is not a regular file");
+  }
+  if (exists && ::access(target.c_str(), W_OK) != 0) fail(errno, "cannot write " + name_);
+  for (int attempt = 0; descriptor_ < 0; ++attempt) {
+    fs::path path = target.parent_path() / temporary_name();
+    descriptor_ =
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, exists ? 0600 : 0666);
+    if (descriptor_ >= 0) {
+      path_ = std::move(path);
+    } else if (errno == ENOENT) {
+      fail(errno, "cannot write " + name_ + ", its folder does not exist");
+    } else if (errno != EINTR && (errno != EEXIST || attempt == 100)) {
+      fail(errno, "cannot create a file beside " + name_);
+    }
+  }
+  if (exists) copy_permissions(descriptor_, old);
+}
+
+Temporary::~Temporary() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+void Temporary::write(Bytes piece) {
+  const auto* next = static_cast<const char*>(piece.data);
+  std::size_t left = piece.size;
+  while (left > 0) {
+    const ssize_t count = ::write(descriptor_, next, std::min(left, largest_write));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) fail(count < 0 ? errno : EIO, "cannot write " + name_);
+    next += count;
+    left -= static_cast<std::size_t>(count);
+  }
+}
+
+void Temporary::sync() {
+  const int code = sync_descriptor(descriptor_);
+  if (code != 0) fail(code, "cannot sync " + name_ + " to the disk");
+}
+
+void Temporary::close() {
+  const int descriptor = descriptor_;
+  descriptor_ = -1;  // whatever close() answers, the descriptor is gone
+  if (::close(descriptor) != 0 && errno != EINTR) fail(errno, "cannot write " + name_);
+}
+
+void Temporary::rename_to_target() {
+  if (::rename(path_.c_str(), target_.c_str()) != 0) fail(errno, "cannot replace " + name_);
+  path_.clear();
+}
+
+void sync_folder(const fs::path& target, const std::string& name) {
+  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0 && errno == EACCES)
+    return;  // may be written but not read: nothing to sync with
+  const int code = descriptor < 0 ? errno : sync_descriptor(descriptor);
+  if (descriptor >= 0) ::close(descriptor);
+  if (code != 0) fail(code, name + " is written, but its folder cannot be synced to the disk");
+}
+
+#endif
+
+}  // namespace
+
+void replace_file(const std::filesystem::path& path, const std::vector<Bytes>& pieces) {
+  const std::string name = printable(path);
+  if (path.empty() || path.native().find(fs::path::value_type{}) != fs::path::string_type::npos) {
+    throw std::system_error(
+        std::make_error_code(std::errc::invalid_argument),
+        "cannot write \"" + name + "\", a path is neither empty nor holds a NUL");
+  }
+  const fs::path target = follow_links(path);
+  Temporary temporary(target, name);
+  for (const Bytes& piece : pieces) temporary.write(piece);
+  temporary.sync();
+  temporary.close();
+  temporary.rename_to_target();
+  sync_folder(target, name);
+}
+
+}  // namespace cnnx::io

@@ -1,0 +1,114 @@
+// InputFile on POSIX and on Windows: plain reads, because a mapped file that shrinks kills its
+// reader.
+#include "io/input_file.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "cnnx/error.h"
+#include "io/text.h"
+
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
+#else
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#endif
+
+namespace cnnx::io {
+namespace {
+
+// One system call moves at most this much: 32-bit counts and macOS' 2 GiB limit stay far away.
+constexpr std::size_t largest_read = std::size_t{1} << 30;
+
+[[noreturn]] void fail(int code, const std::string& name) {
+  throw std::system_error(code, std::system_category(), "cannot read " + name);
+}
+
+// The system would silently stop reading the path at a NUL and open another file.
+void refuse_nul(const std::filesystem::path& path, const std::string& name) {
+  using Path = std::filesystem::path;
+  if (path.native().find(Path::value_type{}) == Path::string_type::npos) return;
+  throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                          "cannot read " + name + ", its path holds a NUL");
+}
+
+[[noreturn]] void refuse_kind(const std::string& name) {
+  throw FormatError(name + ": this is not a regular file");
+}
+
+}  // namespace
+
+#if defined(_WIN32)
+
+InputFile::InputFile(const std::filesystem::path& path) : name_(printable(path)) {
+  refuse_nul(path, name_);
+  if (std::filesystem::is_directory(path)) fail(ERROR_DIRECTORY_NOT_SUPPORTED, name_);
+  handle_ = ::CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr,
+                          OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (handle_ == INVALID_HANDLE_VALUE) fail(static_cast<int>(::GetLastError()), name_);
+  LARGE_INTEGER size;
+  if (::GetFileType(handle_) != FILE_TYPE_DISK || !::GetFileSizeEx(handle_, &size)) {
+    ::CloseHandle(handle_);
+    refuse_kind(name_);
+  }
+  size_ = static_cast<std::uint64_t>(size.QuadPart);
+}
+
+InputFile::~InputFile() { ::CloseHandle(handle_); }
+
+void InputFile::read(void* destination, std::size_t size) {
+  auto* next = static_cast<char*>(destination);
+  while (size > 0) {
+    DWORD count = 0;
+    if (!::ReadFile(handle_, next, static_cast<DWORD>(std::min(size, largest_read)), &count,
+                    nullptr)) {
+      fail(static_cast<int>(::GetLastError()), name_);
+    }
+    if (count == 0) throw FormatError(name_ + ": the file ended while it was being read");
+    next += count;
+    size -= count;
+  }
+}
+
+#else
+
+InputFile::InputFile(const std::filesystem::path& path) : name_(printable(path)) {
+  refuse_nul(path, name_);
+  // O_NONBLOCK: opening a pipe that nobody writes to would wait forever.
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor_ < 0) fail(errno, name_);
+  struct stat status;
+  const int code = ::fstat(descriptor_, &status) != 0 ? errno
+                   : S_ISDIR(status.st_mode)          ? EISDIR
+                                                      : 0;
+  if (code != 0 || !S_ISREG(status.st_mode)) {
+    ::close(descriptor_);
+    if (code != 0) fail(code, name_);
+    refuse_kind(name_);
+  }
+  size_ = static_cast<std::uint64_t>(status.st_size);
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+void InputFile::read(void* destination, std::size_t size) {
+  auto* next = static_cast<char*>(destination);
+  while (size > 0) {
+    const ssize_t count = ::read(descriptor_, next, std::min(size, largest_read));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail(errno, name_);
+    if (count == 0) throw FormatError(name_ + ": the file ended while it was being read");
+    next += count;
+    size -= static_cast<std::size_t>(count);
+  }
+}
+
+#endif
+
+}  // namespace cnnx::io

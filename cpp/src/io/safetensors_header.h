@@ -1,0 +1,37 @@
+// The header of a safetensors file, the part of the format that can lie: parsed and checked, or
+// written.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/safetensors.h"
+
+namespace cnnx::io {
+
+struct SafetensorsHeader {
+  struct Entry {
+    Tensor tensor;  // its data is null
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+  std::vector<Entry> entries;  // ascending; together they cover the data exactly
+  Metadata metadata;
+
+  // Checks everything the JSON text says against the `data_size` bytes that follow it; FormatError.
+  static SafetensorsHeader parse(std::string_view text, std::uint64_t data_size,
+                                 const std::string& file_name);
+};
+
+// Checks N, the first 8 bytes, against the size of the file (at least 8), and says in its
+// FormatError what else the file seems to be.
+std::uint64_t checked_header_size(const unsigned char first_bytes[8], std::uint64_t file_size,
+                                  const std::string& file_name);
+
+// The first 8 bytes and the JSON text, padded with spaces to a multiple of 8; checked by parse().
+std::string safetensors_prefix(const std::vector<Tensor>& tensors, const Metadata& metadata,
+                               const std::string& file_name);
+
+}  // namespace cnnx::io

@@ -1,0 +1,95 @@
+// Well-formed UTF-8 by the table of the Unicode standard (3-7), and escaping for error sentences.
+#include "io/text.h"
+
+#include <cstdint>
+
+namespace cnnx::io {
+namespace {
+
+// Bytes of the well-formed sequence that `text` (not empty) begins with, or 0 if it begins with
+// none.
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [&](std::size_t index) { return static_cast<std::uint8_t>(text[index]); };
+  const auto continues = [&](std::size_t index, std::uint8_t low = 0x80, std::uint8_t high = 0xBF) {
+    return index < text.size() && byte(index) >= low && byte(index) <= high;
+  };
+  const std::uint8_t lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2) return 0;  // a continuation byte, or an overlong form of ASCII
+  if (lead < 0xE0) return continues(1) ? 2 : 0;
+  if (lead < 0xF0) {
+    const std::uint8_t low = lead == 0xE0 ? 0xA0 : 0x80;   // overlong
+    const std::uint8_t high = lead == 0xED ? 0x9F : 0xBF;  // surrogates
+    return continues(1, low, high) && continues(2) ? 3 : 0;
+  }
+  if (lead > 0xF4) return 0;
+  const std::uint8_t low = lead == 0xF0 ? 0x90 : 0x80;   // overlong
+  const std::uint8_t high = lead == 0xF4 ? 0x8F : 0xBF;  // above U+10FFFF
+  return continues(1, low, high) && continues(2) && continues(3) ? 4 : 0;
+}
+
+void append_hexadecimal(std::string& out, const char* prefix, unsigned value, int digits) {
+  out += prefix;
+  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) {
+    out += "0123456789abcdef"[(value >> shift) & 15u];
+  }
+}
+
+// Appends at most `limit` bytes of `text`, escaped; true if that was all of it.
+bool append_escaped(std::string& out, std::string_view text, std::size_t limit) {
+  std::size_t position = 0;
+  while (position < text.size()) {
+    const std::string_view rest = text.substr(position);
+    const std::size_t length = sequence_length(rest);
+    if (position + (length ? length : 1) > limit) return false;
+    const auto first = static_cast<std::uint8_t>(rest[0]);
+    if (length == 0) {
+      append_hexadecimal(out, "\\x", first, 2);
+      position += 1;
+      continue;
+    }
+    const bool is_c1_control =
+        length == 2 && first == 0xC2 && static_cast<std::uint8_t>(rest[1]) < 0xA0;
+    if (is_c1_control) {
+      append_hexadecimal(out, "\\u", static_cast<std::uint8_t>(rest[1]), 4);
+    } else if (length == 1 && (first < 0x20 || first == 0x7F)) {
+      append_hexadecimal(out, "\\u", first, 4);
+    } else {
+      out += rest.substr(0, length);
+    }
+    position += length;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::size_t valid_utf8_prefix(std::string_view text) {
+  std::size_t position = 0;
+  while (position < text.size()) {
+    const std::size_t length = sequence_length(text.substr(position));
+    if (length == 0) break;
+    position += length;
+  }
+  return position;
+}
+
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t limit = 80;
+  std::string out = "\"";
+  if (!append_escaped(out, text, limit)) out += "...";
+  return out + '"';
+}
+
+std::string printable(const std::filesystem::path& path) {
+#if defined(_WIN32)
+  const std::string text = path.u8string();
+#else
+  const std::string& text = path.native();
+#endif
+  std::string out;
+  append_escaped(out, text, text.size());
+  return out;
+}
+
+}  // namespace cnnx::io
