@@ -141,7 +141,7 @@ def conv2d_backward(
         for inputs, outputs in channel_groups(x.shape[3], out_channels, groups):
             grad = grad_output[..., outputs]
             pixels = padded[where][..., inputs]
-            grad_padded[(*where, inputs)] += grad @ weight[row, column, :, outputs].T
+            grad_padded[where][..., inputs] += grad @ weight[row, column, :, outputs].T
             grad_weight[row, column, :, outputs] = np.tensordot(pixels, grad, ([0, 1, 2],) * 2)
     return crop(grad_padded, sides), grad_weight, grad_output.sum(axis=(0, 1, 2))
 
@@ -248,7 +248,7 @@ def avg_pool2d_backward(
 
 
 def relu(x: npt.ArrayLike) -> Array:
-    return leaky_relu(x, negative_slope=0.0)
+    return np.where(real(x) < 0, 0.0, real(x))
 
 
 def relu_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
@@ -256,8 +256,7 @@ def relu_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
 
 
 def leaky_relu(x: npt.ArrayLike, *, negative_slope: float = 0.01) -> Array:
-    x = real(x)
-    return np.where(x < 0, negative_slope * np.where(x < 0, x, 0.0), x)
+    return np.where(real(x) < 0, negative_slope * real(x), real(x))
 
 
 def leaky_relu_backward(

@@ -1,0 +1,153 @@
+"""How tests compare a float32 result with the truth: exactly, within a rounding bound, or in ULPs.
+
+Not part of the package. Every comparison also demands the shape and float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from samples import FORMS, INTEGER_FORMS
+
+FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
+
+
+def rounding_bound(terms: int, magnitude: npt.ArrayLike) -> float:
+    """What float32 may lose over `terms` summed products.
+
+    `magnitude` is the reference run once more on absolute values: op(|x|, |w|). A chain of K
+    rounded additions walks randomly, hence the square root; the 8 is for the first few terms.
+    """
+    return float(FLOAT32_EPSILON * (np.sqrt(terms) + 8) * np.max(np.abs(magnitude)))
+
+
+def assert_exactly_equal(actual: npt.NDArray[Any], expected: npt.ArrayLike) -> None:
+    """For integers small enough that float32 rounds nothing, and for rules such as NaN's."""
+    _assert_float32_of_shape(actual, expected)
+    np.testing.assert_array_equal(actual, np.asarray(expected))
+
+
+def assert_within_bound(
+    actual: npt.NDArray[Any], expected: npt.ArrayLike, *, terms: int, magnitude: npt.ArrayLike
+) -> None:
+    _assert_float32_of_shape(actual, expected)
+    error = np.abs(actual.astype(np.float64) - np.asarray(expected))
+    bound = rounding_bound(terms, magnitude)
+    _assert_all(error <= bound, f"the bound {bound:.3g}", error, actual, expected)
+
+
+def assert_within_ulps(
+    actual: npt.NDArray[Any], expected: npt.ArrayLike, *, ulps: float = 4.0
+) -> None:
+    """Each element lies within `ulps` steps between float32 neighbours of its true value."""
+    _assert_float32_of_shape(actual, expected)
+    truth = np.asarray(expected, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        step = np.abs(np.spacing(truth.astype(np.float32))).astype(np.float64)
+    error = np.abs(actual.astype(np.float64) - truth) / step
+    _assert_all(error <= ulps, f"{ulps:g} ULP", error, actual, expected)
+
+
+def assert_number_within_bound(
+    actual: float, expected: float, *, terms: int, magnitude: npt.ArrayLike
+) -> None:
+    """For losses, which are Python floats."""
+    assert isinstance(actual, float), type(actual)
+    bound = rounding_bound(terms, magnitude)
+    assert abs(actual - expected) <= bound, f"{actual} is not within {bound:.3g} of {expected}"
+
+
+def assert_same_bits(actual: object, expected: object) -> None:
+    """Arrays, floats, or tuples of them: equal to the sign of a zero."""
+    if isinstance(expected, tuple):
+        assert isinstance(actual, tuple)
+        assert len(actual) == len(expected)
+        for one, other in zip(actual, expected, strict=True):
+            assert_same_bits(one, other)
+        return
+    one, other = np.asarray(actual), np.asarray(expected)
+    assert (one.shape, one.dtype) == (other.shape, other.dtype)
+    assert one.tobytes() == other.tobytes(), "the bits differ"
+
+
+def assert_form_does_not_matter(
+    function: Callable[..., object], *arrays: npt.NDArray[np.float32]
+) -> None:
+    """Strided, unaligned, wider or integer arrays of the same numbers give the same bits.
+
+    The arrays hold small integers, so that every dtype can hold them.
+    """
+    copies = [array.copy() for array in arrays]
+    expected = function(*arrays)
+    for form in (FORMS | INTEGER_FORMS).values():
+        assert_same_bits(function(*[form(array) for array in arrays]), expected)
+    for array, copy in zip(arrays, copies, strict=True):
+        assert_same_bits(array, copy)  # an op never writes to what it is given
+
+
+def assert_threads_do_not_matter(
+    function: Callable[..., object], *arrays: npt.NDArray[np.float32]
+) -> None:
+    """Needs the fixture restore_threads."""
+    import cnnx
+
+    cnnx.set_num_threads(1)
+    expected = function(*arrays)
+    for count in (2, 3, 8):
+        cnnx.set_num_threads(count)
+        assert_same_bits(function(*arrays), expected)
+
+
+def numerical_gradient(
+    function: Callable[[npt.NDArray[np.float64]], npt.ArrayLike],
+    x: npt.NDArray[np.float64],
+    grad_output: npt.ArrayLike = 1.0,
+    *,
+    step: float = 1e-6,
+) -> npt.NDArray[np.float64]:
+    """Derivative of sum(function(x) * grad_output) by central differences, in float64."""
+    gradient = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        shift = np.zeros_like(x)
+        shift[index] = step
+        change = np.asarray(function(x + shift)) - np.asarray(function(x - shift))
+        gradient[index] = np.sum(change * np.asarray(grad_output)) / (2 * step)
+    return gradient
+
+
+def assert_gradient(
+    gradient: npt.NDArray[np.float64],
+    function: Callable[[npt.NDArray[np.float64]], npt.ArrayLike],
+    x: npt.NDArray[np.float64],
+    grad_output: npt.ArrayLike = 1.0,
+) -> None:
+    """The reference's gradient agrees with finite differences of the reference."""
+    expected = numerical_gradient(function, x, grad_output)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-7)
+
+
+def _assert_float32_of_shape(actual: npt.NDArray[Any], expected: npt.ArrayLike) -> None:
+    assert isinstance(actual, np.ndarray), type(actual)
+    assert actual.dtype == np.float32, actual.dtype
+    assert actual.shape == np.shape(expected), (actual.shape, np.shape(expected))
+
+
+def _assert_all(
+    good: npt.NDArray[np.bool_],
+    limit: str,
+    error: npt.NDArray[np.float64],
+    actual: npt.NDArray[Any],
+    expected: npt.ArrayLike,
+) -> None:
+    """Written as "all are good": a NaN error is never good."""
+    if good.all():
+        return
+    worst = np.unravel_index(int(np.argmax(error)), error.shape)  # a NaN is the largest
+    raise AssertionError(
+        f"{np.count_nonzero(~good)} of {good.size} elements are beyond {limit}; the worst, "
+        f"{error[worst]:.3g} off, is {actual[worst]!r} at {tuple(map(int, worst))}, "
+        f"expected {np.asarray(expected)[worst]!r}"
+    )

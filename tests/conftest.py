@@ -1,0 +1,52 @@
+"""Fixtures that every test may use, and the settings of Hypothesis."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+
+# The same few examples in every run: a test that passed once cannot fail by chance, or be slow.
+hypothesis.settings.register_profile(
+    "cnnx", deadline=None, derandomize=True, database=None, max_examples=25
+)
+hypothesis.settings.load_profile("cnnx")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forced_isa_is_active() -> None:
+    """Tests run for an instruction set must not quietly run another."""
+    forced = os.environ.get("CNNX_ISA")
+    if forced:
+        import cnnx
+
+        assert cnnx.isa() == forced
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def restore_threads() -> Iterator[None]:
+    """For tests that call set_num_threads: the next test finds the number it would have had."""
+    import cnnx
+
+    before = cnnx.get_num_threads()
+    yield
+    cnnx.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    """The MNIST IDX files, which are never copied into the project."""
+    data = os.environ.get("CNNX_DATA", "")
+    folder = Path(data) / "mnist"
+    if not data or not folder.is_dir():
+        pytest.skip("CNNX_DATA is not set to a folder that holds mnist/")
+    return folder

@@ -1,0 +1,152 @@
+"""Prints, as JSON, one hash per op of its results on fixed inputs; run by test_every_isa.py.
+
+Not part of the package. Two instruction sets that promise the same bits must print the same. Every
+input ends where an unmapped page begins (on Linux), so that a kernel that reads past its last
+element ends the process.
+
+    python tests/op_digests.py THREADS
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import inspect
+import json
+import mmap
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import cnnx
+import numpy as np
+from cnnx import ops
+from samples import AnyArray, Float32Array, gaussians
+
+Call: TypeAlias = "Callable[[], object]"
+
+
+def before_an_unmapped_page(array: AnyArray) -> AnyArray:
+    """A copy whose last byte is the last one that may be read."""
+    if sys.platform != "linux" or array.size == 0:
+        return array
+    page = mmap.PAGESIZE
+    pages = -(-array.nbytes // page)
+    memory = mmap.mmap(-1, (pages + 1) * page)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    no_access = 0
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mprotect(ctypes.c_void_p(start + pages * page), ctypes.c_size_t(page), no_access) != 0:
+        raise OSError(ctypes.get_errno(), "mprotect")
+    copy = np.frombuffer(memory, array.dtype, array.size, pages * page - array.nbytes)
+    copy = copy.reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+class Inputs:
+    """Gaussians of any shape, each array placed before an unmapped page."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(0)
+
+    def __call__(self, *shape: int) -> Float32Array:
+        return before_an_unmapped_page(gaussians(self.rng, *shape))
+
+    def like(self, array: AnyArray) -> Float32Array:
+        return self(*array.shape)
+
+
+def conv2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for size, out_channels, kernel, settings in (
+        ((2, 9, 11, 3), 5, (3, 3), {"padding": 1}),
+        ((1, 28, 28, 1), 6, (5, 5), {}),
+        ((3, 13, 7, 6), 20, (3, 3), {"padding": "same", "stride": 2}),
+        ((2, 8, 9, 20), 24, (3, 3), {"padding": 1}),
+        ((1, 12, 15, 33), 65, (3, 3), {}),
+        ((2, 7, 13, 24), 24, (3, 3), {"padding": 1, "groups": 24}),
+        ((2, 13, 13, 24), 12, (3, 2), {"groups": 4, "dilation": 2, "stride": 2, "padding": (2, 1)}),
+        ((5, 6, 6, 17), 16, (1, 1), {"stride": 3}),
+        ((1, 3, 4, 8), 9, (5, 5), {"padding": 3}),
+        ((4, 32, 32, 16), 16, (3, 3), {"padding": 1}),
+    ):
+        x, bias = inputs(*size), inputs(out_channels)
+        weight = inputs(*kernel, size[3] // settings.get("groups", 1), out_channels)
+        yield from both("conv2d", inputs, (x, weight), (bias,), settings)
+
+
+def pool_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for size, kernel, settings in (
+        ((2, 8, 8, 6), 2, {}),
+        ((1, 7, 13, 20), 2, {"padding": "same"}),
+        ((3, 13, 7, 33), 3, {"stride": 2, "padding": 1}),
+        ((1, 9, 6, 3), (4, 2), {"stride": (1, 3), "padding": ((3, 0), (1, 1))}),
+    ):
+        for name in ("max_pool2d", "avg_pool2d"):
+            yield from both(name, inputs, (inputs(*size), kernel), (), settings)
+        counted = {**settings, "count_include_pad": False}
+        yield from both("avg_pool2d", inputs, (inputs(*size), kernel), (), counted)
+
+
+def dense_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for batch, in_features, out_features in ((1, 400, 120), (65, 84, 10), (7, 33, 17), (64, 1, 3)):
+        x, weight = inputs(batch, in_features), inputs(in_features, out_features)
+        yield from both("dense", inputs, (x, weight), (inputs(out_features),), {})
+
+
+def elementwise_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for length in (1, 7, 17, 1003):
+        x, grad_output = inputs(3, length), inputs(3, length)
+        for name in ("relu", "leaky_relu", "sigmoid", "tanh", "softmax"):
+            forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
+            yield name, lambda f=forward, x=x: f(8 * x)
+            saved = x if name.endswith("relu") else before_an_unmapped_page(forward(x))
+            yield f"{name}_backward", lambda f=backward, g=grad_output, s=saved: f(g, s)
+
+
+def loss_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for rows, outputs in ((1, 1), (7, 10), (65, 17), (3, 1003)):
+        logits = inputs(rows, outputs)
+        labels = before_an_unmapped_page(inputs.rng.integers(0, outputs, rows))
+        targets = before_an_unmapped_page(inputs.rng.random((rows, outputs), dtype=np.float32))
+        for name, target, settings in (
+            ("cross_entropy", labels, {"label_smoothing": 0.1}),
+            ("binary_cross_entropy", targets, {}),
+            ("mean_squared_error", targets, {}),
+        ):
+            for function in (name, f"{name}_backward"):
+                yield (
+                    function,
+                    lambda f=function, a=(logits, target), s=settings: getattr(ops, f)(*a, **s),
+                )
+
+
+def both(
+    name: str,
+    inputs: Inputs,
+    arguments: tuple[Any, ...],
+    bias: tuple[Float32Array, ...],
+    settings: dict[str, Any],
+) -> Iterator[tuple[str, Call]]:
+    """The op, and its backward with a gradient of the output's shape."""
+    forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
+    yield name, lambda: forward(*arguments, *bias, **settings)
+    grad_output = inputs.like(forward(*arguments, **settings))
+    yield f"{name}_backward", lambda: backward(grad_output, *arguments, **settings)
+
+
+def digests() -> dict[str, str]:
+    hashes = {name: hashlib.sha256() for name, op in vars(ops).items() if inspect.isfunction(op)}
+    inputs = Inputs()
+    for calls in (conv2d_calls, pool_calls, dense_calls, elementwise_calls, loss_calls):
+        for name, call in calls(inputs):
+            result = call()
+            for array in result if isinstance(result, tuple) else (result,):
+                hashes[name].update(np.asarray(array).tobytes())
+    nothing = hashlib.sha256().hexdigest()
+    return {name: "" if h.hexdigest() == nothing else h.hexdigest() for name, h in hashes.items()}
+
+
+if __name__ == "__main__":
+    cnnx.set_num_threads(int(sys.argv[1]))
+    print(json.dumps({"isa": cnnx.isa(), **digests()}))

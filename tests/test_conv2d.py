@@ -1,0 +1,285 @@
+"""conv2d and conv2d_backward against the reference: borders, tails, groups, NaN, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import reference
+from cnnx import ops
+from comparison import (
+    assert_exactly_equal,
+    assert_form_does_not_matter,
+    assert_gradient,
+    assert_threads_do_not_matter,
+    assert_within_bound,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import Float32Array, gaussians, small_integers
+
+Sample = Callable[..., Float32Array]
+
+
+class Case(NamedTuple):
+    """A picture batch, the kernel, and how the one moves over the other."""
+
+    x: tuple[int, int, int, int]
+    out_channels: int
+    kernel: tuple[int, int] = (3, 3)
+    stride: reference.Pair = 1
+    padding: reference.Padding = 0
+    dilation: reference.Pair = 1
+    groups: int = 1
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        names = ("stride", "padding", "dilation", "groups")
+        return {name: getattr(self, name) for name in names}
+
+    def forward(self, library: Any, *arrays: npt.ArrayLike | None) -> Any:
+        """conv2d of `library`, which is ops or reference, of x, weight and perhaps bias."""
+        return library.conv2d(*arrays, **self.settings)
+
+    def backward(self, library: Any, *arrays: npt.ArrayLike) -> Any:
+        """conv2d_backward of grad_output, x and weight."""
+        return library.conv2d_backward(*arrays, **self.settings)
+
+    def arrays(
+        self, sample: Sample, rng: np.random.Generator
+    ) -> tuple[Float32Array, Float32Array, Float32Array]:
+        x = sample(rng, *self.x)
+        weight = sample(rng, *self.kernel, self.x[3] // self.groups, self.out_channels)
+        return x, weight, sample(rng, self.out_channels)
+
+    def grad_output(self, sample: Sample, rng: np.random.Generator) -> Float32Array:
+        x, weight, _ = self.arrays(sample, rng)
+        return sample(rng, *self.forward(reference, x, weight).shape)
+
+
+LANES_AND_NEIGHBOURS = (1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65)
+
+CASES: dict[str, Case] = {
+    "one number": Case((1, 1, 1, 1), 1, (1, 1)),
+    "pointwise": Case((2, 7, 13, 6), 20, (1, 1)),
+    "grey first layer": Case((2, 13, 7, 1), 6, (5, 5)),
+    "colour first layer": Case((1, 13, 13, 3), 16, padding=1),
+    "20 to 24 channels": Case((1, 7, 7, 20), 24),
+    "24 to 20 channels": Case((3, 6, 5, 24), 20, padding=1),
+    "32 to 32 channels": Case((2, 13, 13, 32), 32, padding=1),
+    "16 to 48 channels, batch 5": Case((5, 7, 8, 16), 48, padding="same"),
+    "kernel 2x5": Case((2, 7, 13, 6), 3, (2, 5)),
+    "kernel 5x2, same": Case((1, 7, 6, 3), 5, (5, 2), padding="same"),
+    "kernel 1x7": Case((1, 3, 13, 4), 6, (1, 7), padding=(0, 3)),
+    "kernel 7x1": Case((1, 13, 3, 4), 6, (7, 1), padding=(3, 0)),
+    "kernel is the picture": Case((2, 7, 5, 6), 20, (7, 5)),
+    "kernel larger than the picture": Case((1, 2, 3, 6), 5, (5, 5), padding=2),
+    "padding beyond the kernel": Case((1, 4, 3, 3), 5, padding=(4, 5)),
+    "stride 2": Case((2, 13, 13, 6), 20, stride=2, padding=1),
+    "stride 2, rows left over": Case((1, 8, 10, 3), 7, stride=2),
+    "stride (1, 2)": Case((1, 7, 13, 6), 9, stride=(1, 2), padding=1),
+    "stride (3, 1)": Case((1, 13, 7, 6), 9, stride=(3, 1)),
+    "stride beyond the kernel": Case((2, 13, 14, 6), 17, (2, 2), stride=3),
+    "stride beyond the kernel and padding": Case((1, 7, 7, 3), 5, (1, 2), stride=(4, 5), padding=1),
+    "pointwise, stride 2": Case((1, 7, 8, 20), 24, (1, 1), stride=2),
+    "dilation 2": Case((1, 13, 13, 6), 20, dilation=2),
+    "dilation (2, 3), padding": Case((2, 9, 13, 3), 6, dilation=(2, 3), padding=(2, 3)),
+    "dilation 2, stride 2": Case((1, 13, 12, 6), 7, stride=2, padding=2, dilation=2),
+    "dilation 3, stride 2, same": Case((1, 13, 12, 3), 7, (3, 2), 2, "same", 3),
+    "same, stride 2, even": Case((1, 8, 12, 6), 7, stride=2, padding="same"),
+    "same, stride 2, odd": Case((1, 7, 13, 6), 7, stride=2, padding="same"),
+    "same, stride beyond the kernel": Case((1, 7, 8, 6), 7, (2, 2), stride=3, padding="same"),
+    "same, even kernel": Case((1, 7, 8, 6), 7, (4, 2), padding="same"),
+    "valid": Case((1, 7, 8, 6), 7, padding="valid"),
+    "one side only": Case((1, 7, 8, 6), 7, padding=((0, 0), (0, 2))),
+    "four different sides": Case((2, 7, 8, 6), 7, padding=((2, 1), (0, 3)), stride=(2, 1)),
+    "2 groups": Case((2, 7, 8, 6), 20, padding=1, groups=2),
+    "3 groups of odd size": Case((1, 7, 8, 9), 15, padding=1, groups=3),
+    "2 groups of 16 to 17": Case((1, 6, 7, 32), 34, padding=1, groups=2),
+    "groups = channels": Case((2, 7, 13, 20), 20, padding=1, groups=20),
+    "groups = channels, stride 2": Case((1, 13, 8, 17), 17, stride=2, padding=1, groups=17),
+    "groups = channels, 2 filters each": Case((1, 7, 8, 6), 12, padding="same", groups=6),
+    "groups, dilation, stride": Case((1, 13, 13, 24), 12, (3, 2), 2, (2, 1), 2, 4),
+    **{f"{n} out": Case((1, 5, 6, 3), n, padding=1) for n in LANES_AND_NEIGHBOURS},
+    **{f"{n} in": Case((1, 5, 6, n), 5, padding=1) for n in LANES_AND_NEIGHBOURS},
+    **{f"width {n}": Case((1, 2, n, 5), 20, (2, 3), padding=(0, 1)) for n in range(1, 18)},
+}
+
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+@every_case
+def test_forward_is_exact_on_small_integers(case: Case, rng: np.random.Generator) -> None:
+    x, weight, bias = case.arrays(small_integers, rng)
+    for given_bias in (bias, None):
+        assert_exactly_equal(
+            case.forward(ops, x, weight, given_bias),
+            case.forward(reference, x, weight, given_bias),
+        )
+
+
+@every_case
+def test_backward_is_exact_on_small_integers(case: Case, rng: np.random.Generator) -> None:
+    x, weight, _ = case.arrays(small_integers, rng)
+    grad_output = case.grad_output(small_integers, rng)
+    actual = case.backward(ops, grad_output, x, weight)
+    expected = case.backward(reference, grad_output, x, weight)
+    for ours, truth in zip(actual, expected, strict=True):
+        assert_exactly_equal(ours, truth)
+
+
+@every_case
+def test_forward_within_bound(case: Case, rng: np.random.Generator) -> None:
+    x, weight, bias = case.arrays(gaussians, rng)
+    assert_within_bound(
+        case.forward(ops, x, weight, bias),
+        case.forward(reference, x, weight, bias),
+        terms=weight[..., 0].size + 1,
+        magnitude=case.forward(reference, abs(x), abs(weight), abs(bias)),
+    )
+
+
+@every_case
+def test_backward_within_bound(case: Case, rng: np.random.Generator) -> None:
+    x, weight, _ = case.arrays(gaussians, rng)
+    grad_output = case.grad_output(gaussians, rng)
+    terms_of_input = weight[:, :, 0, : case.out_channels // case.groups].size
+    terms_of_weight = grad_output[..., 0].size
+    for ours, truth, magnitude, terms in zip(
+        case.backward(ops, grad_output, x, weight),
+        case.backward(reference, grad_output, x, weight),
+        case.backward(reference, abs(grad_output), abs(x), abs(weight)),
+        (terms_of_input, terms_of_weight, terms_of_weight),
+        strict=True,
+    ):
+        assert_within_bound(ours, truth, terms=terms, magnitude=magnitude)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case((2, 4, 5, 2), 3, (2, 3), padding=((0, 1), (2, 0))),
+        Case((1, 5, 6, 4), 2, (3, 2), stride=(2, 3), padding="same", groups=2),
+        Case((1, 7, 6, 2), 2, (3, 2), dilation=(2, 3), groups=2),
+    ],
+)
+def test_gradients_of_the_reference_by_finite_differences(
+    case: Case, rng: np.random.Generator
+) -> None:
+    x, weight, bias = (array.astype(np.float64) for array in case.arrays(gaussians, rng))
+    grad_output = case.grad_output(gaussians, rng)
+    grad_input, grad_weight, grad_bias = case.backward(reference, grad_output, x, weight)
+    assert_gradient(grad_input, lambda v: case.forward(reference, v, weight, bias), x, grad_output)
+    assert_gradient(grad_weight, lambda v: case.forward(reference, x, v, bias), weight, grad_output)
+    assert_gradient(grad_bias, lambda v: case.forward(reference, x, weight, v), bias, grad_output)
+
+
+def test_same_is_the_padding_that_the_formula_gives() -> None:
+    # height: ceil(7 / 2) = 4 outputs, 3 * 2 + 4 - 7 = 3 pixels: 1 above, 2 below. width: none.
+    size, kernel, stride = (7, 6), (4, 2), (2, 3)
+    assert reference.padding_sides("same", size, kernel, stride) == ((1, 2), (0, 0))
+    x, weight = np.ones((1, *size, 1), np.float32), np.ones((*kernel, 1, 1), np.float32)
+    output = ops.conv2d(x, weight, stride=stride, padding="same")
+    assert_exactly_equal(output, np.array([[6, 6], [8, 8], [8, 8], [4, 4]])[None, :, :, None])
+
+
+@pytest.mark.parametrize("name", ["20 to 24 channels", "groups, dilation, stride", "stride 2"])
+def test_nan_and_infinity_reach_only_what_depends_on_them(
+    name: str, rng: np.random.Generator
+) -> None:
+    case = CASES[name]
+    x, weight, _ = case.arrays(small_integers, rng)
+    grad_output = case.grad_output(small_integers, rng)
+    weight[weight == 0] = 1  # infinity times 0 would be NaN
+    for bad in (np.nan, np.inf):
+        poisoned_x, poisoned_grad = x.copy(), grad_output.copy()
+        poisoned_x[0, 4, 5, 5] = poisoned_grad[0, 1, 2, 3] = bad
+        with np.errstate(invalid="ignore"):
+            expected_output = case.forward(reference, poisoned_x, weight)
+            expected_grad_input, _, _ = case.backward(reference, poisoned_grad, x, weight)
+        assert 0 < np.count_nonzero(~np.isfinite(expected_output)) < expected_output.size
+        assert_exactly_equal(case.forward(ops, poisoned_x, weight), expected_output)
+        grad_input, grad_weight, grad_bias = case.backward(ops, poisoned_grad, x, weight)
+        assert_exactly_equal(grad_input, expected_grad_input)
+        assert np.isfinite(np.delete(grad_weight, 3, axis=3)).all()
+        assert np.isfinite(np.delete(grad_bias, 3)).all()
+        assert not np.isfinite(grad_bias[3])
+
+
+@pytest.mark.usefixtures("restore_threads")
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case((4, 17, 19, 6), 20, padding=1),
+        Case((1, 33, 31, 16), 33, padding=1),
+        Case((3, 33, 31, 8), 16, stride=2, padding="same"),
+        Case((2, 32, 32, 24), 24, padding=1, groups=24),
+        Case((64, 5, 5, 16), 32, (5, 5)),
+    ],
+)
+def test_threads_do_not_matter(case: Case, rng: np.random.Generator) -> None:
+    x, weight, bias = case.arrays(gaussians, rng)
+    grad_output = case.grad_output(gaussians, rng)
+    assert_threads_do_not_matter(partial(case.forward, ops), x, weight, bias)
+    assert_threads_do_not_matter(partial(case.backward, ops), grad_output, x, weight)
+
+
+def test_a_picture_gives_the_same_bits_alone_and_in_any_batch(rng: np.random.Generator) -> None:
+    x, weight, bias = Case((65, 7, 9, 6), 20).arrays(gaussians, rng)
+    whole = ops.conv2d(x, weight, bias, padding=1)
+    for count in (1, 7, 64):
+        np.testing.assert_array_equal(ops.conv2d(x[:count], weight, bias, padding=1), whole[:count])
+    np.testing.assert_array_equal(ops.conv2d(x[-1:], weight, bias, padding=1), whole[-1:])
+
+
+def test_form_does_not_matter(rng: np.random.Generator) -> None:
+    case = Case((2, 5, 6, 4), 6, padding=1, groups=2)
+    x, weight, bias = case.arrays(small_integers, rng)
+    grad_output = case.grad_output(small_integers, rng)
+    assert_form_does_not_matter(partial(case.forward, ops), x, weight, bias)
+    assert_form_does_not_matter(partial(case.backward, ops), grad_output, x, weight)
+
+
+sizes = st.integers(1, 3)
+
+
+@given(
+    st.integers(1, 3),
+    st.tuples(st.integers(1, 9), st.integers(1, 19)),
+    st.tuples(sizes, sizes, sizes),
+    st.tuples(sizes, sizes),
+    st.tuples(sizes, sizes),
+    st.tuples(sizes, sizes),
+    st.one_of(st.just("same"), st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2)),
+)
+def test_any_shape(
+    batch: int,
+    size: tuple[int, int],
+    channels: tuple[int, int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    padding: reference.Padding,
+) -> None:
+    groups, group_in, group_out = channels
+    sides = reference.padding_sides(padding, size, kernel, stride, dilation)
+    for axis in range(2):  # a kernel must fit into the padded picture
+        room = size[axis] + sum(sides[axis])
+        if (kernel[axis] - 1) * dilation[axis] + 1 > room:
+            kernel = (1, 1)
+    case = Case(
+        (batch, *size, groups * group_in),
+        groups * group_out,
+        kernel,
+        stride,
+        padding,
+        dilation,
+        groups,
+    )
+    rng = np.random.default_rng(0)
+    test_forward_is_exact_on_small_integers(case, rng)
+    test_backward_is_exact_on_small_integers(case, rng)

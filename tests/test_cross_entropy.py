@@ -1,0 +1,127 @@
+"""cross_entropy on logits, with label smoothing, and its gradient, against the reference."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import reference
+from cnnx import ops
+from comparison import (
+    assert_gradient,
+    assert_number_within_bound,
+    assert_same_bits,
+    assert_threads_do_not_matter,
+    assert_within_bound,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import Float32Array, every_second, gaussians, on_a_float_boundary, small_integers
+
+# (rows, classes)
+SHAPES = [
+    (1, 1),
+    (1, 7),
+    (13, 2),
+    (7, 3),
+    (64, 10),
+    (65, 13),
+    (6, 20),
+    (5, 24),
+    (3, 1000),
+    (257, 4),
+]
+
+
+def check(logits: Float32Array, labels: np.ndarray, label_smoothing: float) -> None:
+    rows, classes = logits.shape
+    settings = {"label_smoothing": label_smoothing}
+    assert_number_within_bound(
+        ops.cross_entropy(logits, labels, **settings),
+        reference.cross_entropy(logits, labels, **settings),
+        terms=rows + classes,
+        magnitude=np.log(classes) + 2 * np.abs(logits).max(),
+    )
+    target = reference.smoothed_targets(labels, classes, label_smoothing)
+    assert_within_bound(
+        ops.cross_entropy_backward(logits, labels, **settings),
+        reference.cross_entropy_backward(logits, labels, **settings),
+        terms=classes,
+        magnitude=(reference.softmax(logits) + target) / rows,
+    )
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_equals_the_reference(
+    shape: tuple[int, int], label_smoothing: float, rng: np.random.Generator
+) -> None:
+    labels = rng.integers(0, shape[1], shape[0])
+    check(small_integers(rng, *shape), labels, label_smoothing)
+    check(gaussians(rng, *shape), labels, label_smoothing)
+
+
+def test_known_values() -> None:
+    zeros = np.zeros((3, 4), np.float32)
+    assert ops.cross_entropy(zeros, [0, 1, 3]) == pytest.approx(np.log(4), rel=3e-7)
+    far = np.array([[1000.0, 0.0], [0.0, -1000.0]], np.float32)
+    assert ops.cross_entropy(far, [1, 0]) == 500.0  # the mean of 1000 and 0
+    gradient = ops.cross_entropy_backward(far, [1, 0])
+    np.testing.assert_array_equal(gradient, [[0.5, -0.5], [0.0, 0.0]])
+
+
+def test_the_mean_is_over_the_rows_given(rng: np.random.Generator) -> None:
+    logits, labels = gaussians(rng, 7, 5), rng.integers(0, 5, 7)
+    rows = [ops.cross_entropy(logits[i : i + 1], labels[i : i + 1]) for i in range(7)]
+    assert ops.cross_entropy(logits, labels) == pytest.approx(np.mean(rows), rel=1e-6)
+
+
+def test_nan_in_a_row_shows_in_the_loss_and_stays_in_its_row_of_the_gradient(
+    rng: np.random.Generator,
+) -> None:
+    logits, labels = gaussians(rng, 5, 13), rng.integers(0, 13, 5)
+    clean = ops.cross_entropy_backward(logits, labels)
+    logits[2, 7] = np.nan
+    assert np.isnan(ops.cross_entropy(logits, labels))
+    gradient = ops.cross_entropy_backward(logits, labels)
+    assert np.isnan(gradient[2]).any()
+    assert_same_bits(np.delete(gradient, 2, axis=0), np.delete(clean, 2, axis=0))
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
+def test_gradient_of_the_reference_by_finite_differences(
+    label_smoothing: float, rng: np.random.Generator
+) -> None:
+    logits, labels = rng.standard_normal((4, 5)), rng.integers(0, 5, 4)
+    settings = {"label_smoothing": label_smoothing}
+    assert_gradient(
+        reference.cross_entropy_backward(logits, labels, **settings),
+        lambda v: reference.cross_entropy(v, labels, **settings),
+        logits,
+    )
+
+
+@pytest.mark.usefixtures("restore_threads")
+def test_threads_do_not_matter(rng: np.random.Generator) -> None:
+    logits, labels = gaussians(rng, 5003, 13), rng.integers(0, 13, 5003)
+    assert_threads_do_not_matter(lambda: ops.cross_entropy(logits, labels))
+    assert_threads_do_not_matter(lambda: ops.cross_entropy_backward(logits, labels))
+
+
+def test_form_does_not_matter(rng: np.random.Generator) -> None:
+    logits, labels = small_integers(rng, 7, 6), rng.integers(0, 6, 7)
+    for function in (ops.cross_entropy, partial(ops.cross_entropy_backward, label_smoothing=0.1)):
+        expected = function(logits, labels)
+        for same in (every_second(logits), logits.astype(np.int16), on_a_float_boundary(logits)):
+            assert_same_bits(function(same, labels), expected)
+        for dtype in ("int8", "uint8", "int16", ">i4", "uint32", "int64", "uint64"):
+            assert_same_bits(function(logits, labels.astype(dtype)), expected)
+        assert_same_bits(function(logits.tolist(), labels.tolist()), expected)
+        assert_same_bits(function(logits, every_second(labels)), expected)
+
+
+@given(st.integers(1, 20), st.integers(1, 40), st.floats(0, 1))
+def test_any_shape(rows: int, classes: int, label_smoothing: float) -> None:
+    rng = np.random.default_rng(0)
+    check(gaussians(rng, rows, classes), rng.integers(0, classes, rows), label_smoothing)
