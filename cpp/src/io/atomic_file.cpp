@@ -191,7 +191,11 @@ Temporary::Temporary(const fs::path& target, const std::string& name)
   if (exists && !S_ISREG(old.st_mode)) {
     fail(EINVAL, "cannot write " + name_ + ", which is not a regular file");
   }
-  if (exists && ::access(target.c_str(), W_OK) != 0) fail(errno, "cannot write " + name_);
+  // Renaming over it would not ask whether it is write-protected, but whoever protected it meant
+  // it.
+  if (exists && ::faccessat(AT_FDCWD, target.c_str(), W_OK, AT_EACCESS) != 0) {
+    fail(errno, "cannot write " + name_);
+  }
   for (int attempt = 0; descriptor_ < 0; ++attempt) {
     fs::path path = target.parent_path() / temporary_name();
     descriptor_ =

@@ -44,14 +44,6 @@ std::optional<JsonView> JsonView::find(std::string_view name) const {
   return JsonView(*member, member_path(name));
 }
 
-std::vector<std::pair<std::string, JsonView>> JsonView::members() const {
-  std::vector<std::pair<std::string, JsonView>> views;
-  for (const Json::Member& member : object()) {
-    views.emplace_back(member.name, JsonView(member.value, member_path(member.name)));
-  }
-  return views;
-}
-
 void JsonView::allow_only(std::initializer_list<std::string_view> names) const {
   for (const Json::Member& member : object()) {
     if (std::find(names.begin(), names.end(), member.name) != names.end()) continue;

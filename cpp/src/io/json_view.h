@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "io/json.h"
@@ -42,8 +43,14 @@ class JsonView {
   // Of an object: the member of this name; find() gives nothing when it is missing.
   JsonView at(std::string_view name) const;
   std::optional<JsonView> find(std::string_view name) const;
-  // Of an object: all members, in their order.
-  std::vector<std::pair<std::string, JsonView>> members() const;
+  // Of an object: calls visit(const std::string& name, const JsonView& member) for all, in their
+  // order.
+  template <typename Visit>
+  void for_each_member(Visit&& visit) const {
+    for (const Json::Member& member : object()) {
+      visit(member.name, JsonView(member.value, member_path(member.name)));
+    }
+  }
   // Refuses a value that is no object or has a member whose name is not in the list.
   void allow_only(std::initializer_list<std::string_view> names) const;
 

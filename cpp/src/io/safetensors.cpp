@@ -94,7 +94,7 @@ SafetensorsFile SafetensorsFile::from_bytes(const void* bytes, std::size_t size,
   return SafetensorsReader::read(input);
 }
 
-const Tensor* SafetensorsFile::find(std::string_view tensor_name) const {
+const Tensor* SafetensorsFile::find(std::string_view tensor_name) const& {
   const auto place = std::lower_bound(
       by_name_.begin(), by_name_.end(), tensor_name,
       [&](std::size_t index, std::string_view wanted) { return tensors_[index].name < wanted; });
@@ -103,7 +103,7 @@ const Tensor* SafetensorsFile::find(std::string_view tensor_name) const {
 }
 
 const Tensor& SafetensorsFile::at(std::string_view tensor_name, DType dtype,
-                                  const Shape& shape) const {
+                                  const Shape& shape) const& {
   const Tensor* tensor = find(tensor_name);
   const std::string subject = name_ + ": tensor " + in_quotes(tensor_name);
   if (tensor == nullptr) throw FormatError(subject + " is missing");

@@ -54,13 +54,18 @@ class SafetensorsFile {
 
   // What errors call the file; begin your own with it.
   const std::string& name() const { return name_; }
-  const Metadata& metadata() const { return metadata_; }
+  const Metadata& metadata() const& { return metadata_; }
   // In the order of their data.
-  const std::vector<Tensor>& tensors() const { return tensors_; }
+  const std::vector<Tensor>& tensors() const& { return tensors_; }
   // Null when there is none of this name.
-  const Tensor* find(std::string_view tensor_name) const;
+  const Tensor* find(std::string_view tensor_name) const&;
   // Throws FormatError unless there is one of this name with this dtype and shape.
-  const Tensor& at(std::string_view tensor_name, DType dtype, const Shape& shape) const;
+  const Tensor& at(std::string_view tensor_name, DType dtype, const Shape& shape) const&;
+  // What they give belongs to the file, which must have a name to live long enough.
+  void metadata() const&& = delete;
+  void tensors() const&& = delete;
+  void find(std::string_view tensor_name) const&& = delete;
+  void at(std::string_view tensor_name, DType dtype, const Shape& shape) const&& = delete;
 
  private:
   friend class SafetensorsReader;

@@ -168,14 +168,16 @@ SafetensorsHeader SafetensorsHeader::parse(std::string_view text, std::uint64_t 
   if (text.empty() || text[0] != '{') throw FormatError(what + ": does not begin with '{'");
   const Json json = Json::parse(text, what);
   SafetensorsHeader header;
-  for (const auto& [name, view] : JsonView(json, what).members()) {
+  JsonView(json, what).for_each_member([&](const std::string& name, const JsonView& member) {
     if (name == metadata_name) {
-      for (const auto& [key, value] : view.members()) header.metadata[key] = value.string();
+      member.for_each_member([&](const std::string& key, const JsonView& value) {
+        header.metadata[key] = value.string();
+      });
     } else {
-      const JsonView entry = view.renamed(file_name + ": tensor " + in_quotes(name));
+      const JsonView entry = member.renamed(file_name + ": tensor " + in_quotes(name));
       header.entries.push_back(parse_entry(name, entry, data_size));
     }
-  }
+  });
   check_coverage(header.entries, data_size, file_name);
   return header;
 }
