@@ -21,6 +21,8 @@ inline FloatArray new_array(const Shape& shape) { return FloatArray(shape); }
 
 // One block per room.
 void bind_activations(py::module_& module);
+void bind_avg_pool2d(py::module_& module);
+void bind_max_pool2d(py::module_& module);
 void bind_runtime(py::module_& module);
 
 }  // namespace cnnx::bindings

@@ -6,4 +6,6 @@ PYBIND11_MODULE(_core, module) {
   module.doc() = "The compiled core of cnnx; use the package cnnx, whose functions check and convert.";
   bind_runtime(module);
   bind_activations(module);
+  bind_max_pool2d(module);
+  bind_avg_pool2d(module);
 }

@@ -1,5 +1,5 @@
-// A float array that ends where readable memory ends: touching one element past it stops the test with a
-// segmentation fault. Its first element is aligned to 4 bytes only, as a caller's may be.
+// A float array that ends where readable memory ends: touching one element past it stops the test
+// with a segmentation fault. Its first element is aligned to 4 bytes only, as a caller's may be.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ class GuardedArray {
     const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(float);
     const std::size_t readable = (bytes + page - 1) / page * page;
     mapped_ = readable + page;
-    void* memory = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* memory =
+        mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
     base_ = static_cast<char*>(memory);
     if (mprotect(base_ + readable, page, PROT_NONE) != 0) throw std::bad_alloc();

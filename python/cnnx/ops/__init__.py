@@ -13,3 +13,7 @@ from cnnx.ops.activations import sigmoid as sigmoid
 from cnnx.ops.activations import sigmoid_backward as sigmoid_backward
 from cnnx.ops.activations import tanh as tanh
 from cnnx.ops.activations import tanh_backward as tanh_backward
+from cnnx.ops.avg_pool2d import avg_pool2d as avg_pool2d
+from cnnx.ops.avg_pool2d import avg_pool2d_backward as avg_pool2d_backward
+from cnnx.ops.max_pool2d import max_pool2d as max_pool2d
+from cnnx.ops.max_pool2d import max_pool2d_backward as max_pool2d_backward

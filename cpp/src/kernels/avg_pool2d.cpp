@@ -1,0 +1,69 @@
+// Average-pooling: one vector of channels at a time, a window's sum in row-major order, then one
+// division.
+#include "kernels/avg_pool2d.h"
+
+#include "kernels/pool2d_loops.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+CNNX_INLINE float divisor_of(const PoolWindows& w, bool real_pixels, Span rows, Span columns) {
+  return static_cast<float>(real_pixels ? rows.size() * columns.size()
+                                        : w.kernel_height * w.kernel_width);
+}
+
+void forward(const PoolWindows& w, bool divide_by_real_pixels, const float* x, int64_t row_begin,
+             int64_t row_end, float* output) {
+  const int64_t channels = w.channels, row_floats = w.in_width * channels;
+  for_windows(
+      w, row_begin, row_end, [&](int64_t i, Span rows, int64_t j, Span columns) CNNX_INLINED {
+        const Vector divisor = broadcast(divisor_of(w, divide_by_real_pixels, rows, columns));
+        const float* window = x + rows.begin * row_floats + columns.begin * channels;
+        float* target = output + (i * w.out_width + j) * channels;
+        with_constant_size(
+            rows.size(), columns.size(), [&](int64_t height, int64_t width) CNNX_INLINED {
+              for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+                Vector sum = lanes.load(window + channel);
+                for (int64_t u = 0; u < height; ++u) {
+                  for (int64_t v = 0; v < width; ++v) {
+                    if (u == 0 && v == 0) continue;
+                    sum += lanes.load(window + u * row_floats + v * channels + channel);
+                  }
+                }
+                lanes.store(target + channel, sum / divisor);
+              });
+            });
+      });
+}
+
+void backward(const PoolWindows& w, bool divide_by_real_pixels, const float* grad_output,
+              int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input) {
+  const int64_t channels = w.channels, row_floats = w.in_width * channels;
+  spread_rows(
+      w, row_begin, row_end, accumulate, grad_input,
+      [&](int64_t i, Span rows, int64_t j, Span columns, Span written, bool add) CNNX_INLINED {
+        const Vector divisor = broadcast(divisor_of(w, divide_by_real_pixels, rows, columns));
+        const float* grad = grad_output + (i * w.out_width + j) * channels;
+        float* target = grad_input + written.begin * row_floats + columns.begin * channels;
+        with_constant_size(
+            written.size(), columns.size(), [&](int64_t height, int64_t width) CNNX_INLINED {
+              for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+                const Vector share = lanes.load(grad + channel) / divisor;
+                for (int64_t u = 0; u < height; ++u) {
+                  for (int64_t v = 0; v < width; ++v) {
+                    float* pixel = target + u * row_floats + v * channels + channel;
+                    lanes.store(pixel, add ? lanes.load(pixel) + share : share);
+                  }
+                }
+              });
+            });
+      });
+}
+
+}  // namespace
+
+const AvgPool2dKernels avg_pool2d_kernels = {forward, backward};
+
+}  // namespace CNNX_ISA
+}  // namespace cnnx

@@ -1,0 +1,23 @@
+// Inner loops of average-pooling on one picture.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/declare.h"
+#include "kernels/pool2d.h"
+
+namespace cnnx {
+
+struct AvgPool2dKernels {
+  // Output rows [row_begin, row_end) of the picture x; divides by the window's real pixels, or by
+  // its whole size.
+  void (*forward)(const PoolWindows& windows, bool divide_by_real_pixels, const float* x,
+                  int64_t row_begin, int64_t row_end, float* output);
+  // Input rows [row_begin, row_end) of the picture's gradient.
+  void (*backward)(const PoolWindows& windows, bool divide_by_real_pixels, const float* grad_output,
+                   int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input);
+};
+
+CNNX_DECLARE_KERNELS(AvgPool2dKernels, avg_pool2d_kernels)
+
+}  // namespace cnnx

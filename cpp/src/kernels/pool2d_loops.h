@@ -1,0 +1,117 @@
+// The loops of pooling over rows, columns and channel vectors; what happens in a window is the
+// includer's.
+#pragma once
+
+#include "kernels/pool2d.h"
+#include "kernels/simd.h"
+
+// On a lambda: it becomes part of the loop that calls it, where its arguments are constants.
+#define CNNX_INLINED __attribute__((always_inline))
+
+namespace {
+
+using cnnx::PoolWindows;
+
+// Positions [begin, end) of one axis.
+struct Span {
+  int64_t begin, end;
+  CNNX_INLINE int64_t size() const { return end - begin; }
+};
+
+CNNX_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+CNNX_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+// The real pixels that output position `output` sees on one axis.
+CNNX_INLINE Span window_span(int64_t output, int64_t stride, int64_t before, int64_t kernel,
+                             int64_t size) {
+  const int64_t begin = output * stride - before;
+  return {larger(begin, 0), smaller(begin + kernel, size)};
+}
+
+// A whole vector of channels, or the first `count` of one.
+struct AllLanes {
+  CNNX_INLINE Vector load(const float* source) const { return ::load(source); }
+  CNNX_INLINE void store(float* target, Vector value) const { ::store(target, value); }
+};
+struct FirstLanes {
+  int64_t count;
+  CNNX_INLINE Vector load(const float* source) const { return load_partial(source, count); }
+  CNNX_INLINE void store(float* target, Vector value) const { store_partial(target, value, count); }
+};
+
+// body(first channel, lanes) for every vector of channels.
+template <class Body>
+CNNX_INLINE void for_channel_vectors(int64_t channels, const Body& body) {
+  int64_t channel = 0;
+  for (; channel + kLanes <= channels; channel += kLanes) body(channel, AllLanes{});
+  if (channel < channels) body(channel, FirstLanes{channels - channel});
+}
+
+// body(output row, rows, output column, columns) for every window of output rows [row_begin,
+// row_end), in row-major order; rows and columns are the pixels it sees.
+template <class Body>
+CNNX_INLINE void for_windows(const PoolWindows& w, int64_t row_begin, int64_t row_end,
+                             const Body& body) {
+  for (int64_t i = row_begin; i < row_end; ++i) {
+    const Span rows = window_span(i, w.stride_height, w.top, w.kernel_height, w.in_height);
+    for (int64_t j = 0; j < w.out_width; ++j) {
+      body(i, rows, j, window_span(j, w.stride_width, w.left, w.kernel_width, w.in_width));
+    }
+  }
+}
+
+// Calls body with the number of rows and columns of a window as constants for the two common sizes,
+// so that the loops over them unroll.
+template <class Body>
+CNNX_INLINE void with_constant_size(int64_t rows, int64_t columns, const Body& body) {
+  if (rows == 2 && columns == 2) {
+    body(2, 2);
+  } else if (rows == 3 && columns == 3) {
+    body(3, 3);
+  } else {
+    body(rows, columns);
+  }
+}
+
+CNNX_INLINE void fill_zero(float* target, int64_t count) {
+  if (count > 0) memset(target, 0, static_cast<size_t>(count) * sizeof(float));
+}
+
+// The gradients of input rows [row_begin, row_end), and of no others, from every window that
+// touches them: calls spread(output row, rows, output column, columns, written rows, add), which
+// spreads one window's gradient over its pixels in the written rows, adding to what is there or
+// overwriting it. Windows come in row-major order wherever the rows begin, so that a pixel's sum
+// does not depend on how rows are shared between threads.
+template <class Spread>
+CNNX_INLINE void spread_rows(const PoolWindows& w, int64_t row_begin, int64_t row_end,
+                             bool accumulate, float* grad_input, const Spread& spread) {
+  const int64_t row_floats = w.in_width * w.channels;
+  // Windows side by side write every pixel once, up to what is left over at the far edges.
+  const bool tiled = w.stride_height == w.kernel_height && w.stride_width == w.kernel_width;
+  const bool add = accumulate || !tiled;
+  const int64_t tiled_columns = smaller(w.in_width, w.out_width * w.kernel_width - w.left);
+  const int64_t first =
+      larger(0, (row_begin + w.top - w.kernel_height + w.stride_height) / w.stride_height);
+  const int64_t last = smaller(w.out_height, (row_end - 1 + w.top) / w.stride_height + 1);
+  int64_t ready = row_begin;  // rows before it hold zeros or gradients
+  for (int64_t i = first; i < last; ++i) {
+    const Span rows = window_span(i, w.stride_height, w.top, w.kernel_height, w.in_height);
+    const Span written = {larger(rows.begin, row_begin), smaller(rows.end, row_end)};
+    if (!add) {
+      for (; ready < written.end; ++ready) {
+        fill_zero(grad_input + ready * row_floats + tiled_columns * w.channels,
+                  (w.in_width - tiled_columns) * w.channels);
+      }
+    } else if (!accumulate) {
+      fill_zero(grad_input + ready * row_floats, (written.end - ready) * row_floats);
+      ready = larger(ready, written.end);
+    }
+    for (int64_t j = 0; j < w.out_width; ++j) {
+      const Span columns = window_span(j, w.stride_width, w.left, w.kernel_width, w.in_width);
+      spread(i, rows, j, columns, written, add);
+    }
+  }
+  if (!accumulate) fill_zero(grad_input + ready * row_floats, (row_end - ready) * row_floats);
+}
+
+}  // namespace

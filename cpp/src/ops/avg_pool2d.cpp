@@ -1,0 +1,112 @@
+// Average-pooling: the public functions and the layer kind, both parallel over rows of pictures.
+#include "cnnx/avg_pool2d.h"
+
+#include "cnnx/runtime.h"
+#include "kernels/avg_pool2d.h"
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "ops/pool2d.h"
+#include "runtime/dispatch.h"
+
+namespace cnnx {
+namespace ops {
+namespace {
+
+void run(const AvgPool2dGeometry& g, const float* x, int threads, float* output) {
+  const PoolWindows windows = windows_of_one_picture(g);
+  const auto kernel = CNNX_KERNELS(avg_pool2d_kernels).forward;
+  const int64_t in_floats = g.in_height * g.in_width * g.channels;
+  const int64_t out_row = g.out_width * g.channels;
+  parallel_for_rows(threads, g.batch, g.out_height, in_floats / g.out_height + out_row,
+                    [&](int64_t picture, int64_t begin, int64_t end) {
+                      kernel(windows, g.divide_by_real_pixels, x + picture * in_floats, begin, end,
+                             output + picture * g.out_height * out_row);
+                    });
+}
+
+void run_backward(const AvgPool2dGeometry& g, const float* grad_output, int threads,
+                  bool accumulate, float* grad_input) {
+  const PoolWindows windows = windows_of_one_picture(g);
+  const auto kernel = CNNX_KERNELS(avg_pool2d_kernels).backward;
+  const int64_t in_row = g.in_width * g.channels, in_floats = g.in_height * in_row;
+  const int64_t out_floats = g.out_height * g.out_width * g.channels;
+  parallel_for_rows(threads, g.batch, g.in_height, in_row + out_floats / g.in_height,
+                    [&](int64_t picture, int64_t begin, int64_t end) {
+                      kernel(windows, g.divide_by_real_pixels, grad_output + picture * out_floats,
+                             begin, end, accumulate, grad_input + picture * in_floats);
+                    });
+}
+
+class BoundAvgPool2d final : public BoundOp {
+ public:
+  explicit BoundAvgPool2d(const AvgPool2dGeometry& geometry) : geometry_(geometry) {}
+  int64_t scratch_floats(int) const override { return 0; }
+  int64_t backward_scratch_floats(int) const override { return 0; }
+  bool backward_reads_output() const override { return false; }
+  void forward(const ForwardArguments& a) const override {
+    run(geometry_, a.input, a.threads, a.output);
+  }
+  void backward(const BackwardArguments& a) const override {
+    if (!a.grad_input) return;
+    run_backward(geometry_, a.grad_output, a.threads, a.accumulate, a.grad_input);
+  }
+
+ private:
+  AvgPool2dGeometry geometry_;
+};
+
+class AvgPool2dOp final : public Op {
+ public:
+  AvgPool2dOp(Pair kernel_size, Pair stride, const Padding& padding, bool count_include_pad)
+      : kernel_size_(kernel_size),
+        stride_(stride),
+        padding_(padding),
+        count_include_pad_(count_include_pad) {}
+  Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    return std::make_unique<BoundAvgPool2d>(geometry(input));
+  }
+
+ private:
+  AvgPool2dGeometry geometry(const Shape& input) const {
+    return avg_pool2d_geometry(input, kernel_size_, stride_, padding_, count_include_pad_);
+  }
+
+  Pair kernel_size_, stride_;
+  Padding padding_;
+  bool count_include_pad_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Op> make_avg_pool2d(const Attributes& attributes) {
+  AttributeReader reader("avg_pool2d", attributes);
+  const Pair kernel_size = reader.pair("kernel_size", 1);
+  const Pair stride = reader.pair("stride", 1);
+  const Padding padding = reader.padding("padding");
+  const bool count_include_pad = reader.boolean("count_include_pad");
+  reader.finish();
+  return std::make_unique<AvgPool2dOp>(kernel_size, stride, padding, count_include_pad);
+}
+
+}  // namespace ops
+
+AvgPool2dGeometry avg_pool2d_geometry(const Shape& x, Pair kernel_size, Pair stride,
+                                      const Padding& padding, bool count_include_pad) {
+  AvgPool2dGeometry geometry;
+  static_cast<Pool2dGeometry&>(geometry) =
+      ops::pool2d_geometry("avg_pool2d", x, kernel_size, stride, padding);
+  geometry.divide_by_real_pixels = !count_include_pad || padding.rule == Padding::Rule::same;
+  return geometry;
+}
+
+void avg_pool2d(const AvgPool2dGeometry& geometry, const float* x, float* output) {
+  ops::run(geometry, x, get_num_threads(), output);
+}
+
+void avg_pool2d_backward(const AvgPool2dGeometry& geometry, const float* grad_output,
+                         float* grad_input, bool accumulate) {
+  ops::run_backward(geometry, grad_output, get_num_threads(), accumulate, grad_input);
+}
+
+}  // namespace cnnx

@@ -1,0 +1,103 @@
+// Max-pooling: the public functions and the layer kind, both parallel over rows of pictures.
+#include "cnnx/max_pool2d.h"
+
+#include "cnnx/runtime.h"
+#include "kernels/max_pool2d.h"
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "ops/pool2d.h"
+#include "runtime/dispatch.h"
+
+namespace cnnx {
+namespace ops {
+namespace {
+
+void run(const Pool2dGeometry& g, const float* x, int threads, float* output) {
+  const PoolWindows windows = windows_of_one_picture(g);
+  const auto kernel = CNNX_KERNELS(max_pool2d_kernels).forward;
+  const int64_t in_floats = g.in_height * g.in_width * g.channels;
+  const int64_t out_row = g.out_width * g.channels;
+  parallel_for_rows(threads, g.batch, g.out_height, in_floats / g.out_height + out_row,
+                    [&](int64_t picture, int64_t begin, int64_t end) {
+                      kernel(windows, x + picture * in_floats, begin, end,
+                             output + picture * g.out_height * out_row);
+                    });
+}
+
+void run_backward(const Pool2dGeometry& g, const float* grad_output, const float* x, int threads,
+                  bool accumulate, float* grad_input) {
+  const PoolWindows windows = windows_of_one_picture(g);
+  const auto kernel = CNNX_KERNELS(max_pool2d_kernels).backward;
+  const int64_t in_row = g.in_width * g.channels, in_floats = g.in_height * in_row;
+  const int64_t out_floats = g.out_height * g.out_width * g.channels;
+  parallel_for_rows(threads, g.batch, g.in_height, 2 * in_row + out_floats / g.in_height,
+                    [&](int64_t picture, int64_t begin, int64_t end) {
+                      kernel(windows, grad_output + picture * out_floats, x + picture * in_floats,
+                             begin, end, accumulate, grad_input + picture * in_floats);
+                    });
+}
+
+class BoundMaxPool2d final : public BoundOp {
+ public:
+  explicit BoundMaxPool2d(const Pool2dGeometry& geometry) : geometry_(geometry) {}
+  int64_t scratch_floats(int) const override { return 0; }
+  int64_t backward_scratch_floats(int) const override { return 0; }
+  bool backward_reads_output() const override { return false; }
+  void forward(const ForwardArguments& a) const override {
+    run(geometry_, a.input, a.threads, a.output);
+  }
+  void backward(const BackwardArguments& a) const override {
+    if (!a.grad_input) return;
+    run_backward(geometry_, a.grad_output, a.input, a.threads, a.accumulate, a.grad_input);
+  }
+
+ private:
+  Pool2dGeometry geometry_;
+};
+
+class MaxPool2dOp final : public Op {
+ public:
+  MaxPool2dOp(Pair kernel_size, Pair stride, const Padding& padding)
+      : kernel_size_(kernel_size), stride_(stride), padding_(padding) {}
+  Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    return std::make_unique<BoundMaxPool2d>(geometry(input));
+  }
+
+ private:
+  Pool2dGeometry geometry(const Shape& input) const {
+    return max_pool2d_geometry(input, kernel_size_, stride_, padding_);
+  }
+
+  Pair kernel_size_, stride_;
+  Padding padding_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Op> make_max_pool2d(const Attributes& attributes) {
+  AttributeReader reader("max_pool2d", attributes);
+  const Pair kernel_size = reader.pair("kernel_size", 1);
+  const Pair stride = reader.pair("stride", 1);
+  const Padding padding = reader.padding("padding");
+  reader.finish();
+  return std::make_unique<MaxPool2dOp>(kernel_size, stride, padding);
+}
+
+}  // namespace ops
+
+Pool2dGeometry max_pool2d_geometry(const Shape& x, Pair kernel_size, Pair stride,
+                                   const Padding& padding) {
+  return ops::pool2d_geometry("max_pool2d", x, kernel_size, stride, padding);
+}
+
+void max_pool2d(const Pool2dGeometry& geometry, const float* x, float* output) {
+  ops::run(geometry, x, get_num_threads(), output);
+}
+
+void max_pool2d_backward(const Pool2dGeometry& geometry, const float* grad_output, const float* x,
+                         float* grad_input, bool accumulate) {
+  ops::run_backward(geometry, grad_output, x, get_num_threads(), accumulate, grad_input);
+}
+
+}  // namespace cnnx

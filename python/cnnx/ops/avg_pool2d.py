@@ -1,0 +1,100 @@
+"""Average-pooling, forward and backward."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from cnnx import _core
+from cnnx.arguments import (
+    FloatArray,
+    PaddingLike,
+    PairLike,
+    float32_array,
+    padding_sides,
+    pair,
+    real_array,
+)
+
+
+def avg_pool2d(
+    x: ArrayLike,
+    kernel_size: PairLike,
+    *,
+    stride: PairLike | None = None,
+    padding: PaddingLike = 0,
+    count_include_pad: bool = True,
+) -> FloatArray:
+    """Mean of every window.
+
+    Args:
+        x: pictures.
+        kernel_size: size of the window, an integer or (height, width).
+        stride: step of the window; the window's own size when None.
+        padding: an integer, (height, width), ((top, bottom), (left, right)), "valid" or "same"; each
+            side smaller than the window. Padding is zeros.
+        count_include_pad: True divides by the size of the window, False by the number of its pixels that
+            exist. "same" always does the latter.
+
+    Shape:
+        x (batch, height, width, channels); result (batch, out_height, out_width, channels), where
+        out = floor((in + padding - kernel) / stride) + 1, and ceil(in / stride) for "same".
+
+    Raises:
+        TypeError: if `x` is not of a real dtype, or a setting is not made of integers.
+        ValueError: if `x` has not four axes, or the window does not fit.
+
+    Example:
+        >>> avg_pool2d([[[[1.0], [5.0]], [[3.0], [3.0]]]], 2)
+        array([[[[3.]]]], dtype=float32)
+    """
+    name = "avg_pool2d"
+    return _core.avg_pool2d(
+        float32_array(x, name, "x", ndim=4),
+        pair(kernel_size, name, "kernel_size"),
+        pair(kernel_size if stride is None else stride, name, "stride"),
+        padding_sides(padding, name),
+        bool(count_include_pad),
+    )
+
+
+def avg_pool2d_backward(
+    grad_output: ArrayLike,
+    x: ArrayLike,
+    kernel_size: PairLike,
+    *,
+    stride: PairLike | None = None,
+    padding: PaddingLike = 0,
+    count_include_pad: bool = True,
+) -> FloatArray:
+    """Gradient of `avg_pool2d` with respect to its input: a window's, shared out evenly to its pixels.
+
+    Args:
+        grad_output: gradient of the result, of the result's shape.
+        x: the pictures that were pooled; only their shape counts.
+        kernel_size: as in `avg_pool2d`.
+        stride: as in `avg_pool2d`.
+        padding: as in `avg_pool2d`.
+        count_include_pad: as in `avg_pool2d`.
+
+    Shape:
+        Result of the shape of x.
+
+    Raises:
+        TypeError: as `avg_pool2d`.
+        ValueError: as `avg_pool2d`, and if `grad_output` has not the result's shape.
+
+    Example:
+        >>> x = [[[[1.0], [5.0]], [[3.0], [3.0]]]]
+        >>> avg_pool2d_backward([[[[8.0]]]], x, 2)[0, :, :, 0]
+        array([[2., 2.],
+               [2., 2.]], dtype=float32)
+    """
+    name = "avg_pool2d_backward"
+    return _core.avg_pool2d_backward(
+        float32_array(grad_output, name, "grad_output", ndim=4),
+        pair(kernel_size, name, "kernel_size"),
+        pair(kernel_size if stride is None else stride, name, "stride"),
+        padding_sides(padding, name),
+        bool(count_include_pad),
+        list(real_array(x, name, "x").shape),
+    )

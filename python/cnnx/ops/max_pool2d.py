@@ -1,0 +1,88 @@
+"""Max-pooling, forward and backward."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from cnnx import _core
+from cnnx.arguments import FloatArray, PaddingLike, PairLike, float32_array, padding_sides, pair
+
+
+def max_pool2d(
+    x: ArrayLike,
+    kernel_size: PairLike,
+    *,
+    stride: PairLike | None = None,
+    padding: PaddingLike = 0,
+) -> FloatArray:
+    """Largest value of every window; a NaN in a window is its maximum.
+
+    Padding counts as minus infinity, so it never wins.
+
+    Args:
+        x: pictures.
+        kernel_size: size of the window, an integer or (height, width).
+        stride: step of the window; the window's own size when None.
+        padding: an integer, (height, width), ((top, bottom), (left, right)), "valid" or "same"; each
+            side smaller than the window.
+
+    Shape:
+        x (batch, height, width, channels); result (batch, out_height, out_width, channels), where
+        out = floor((in + padding - kernel) / stride) + 1, and ceil(in / stride) for "same".
+
+    Raises:
+        TypeError: if `x` is not of a real dtype, or a setting is not made of integers.
+        ValueError: if `x` has not four axes, or the window does not fit.
+
+    Example:
+        >>> max_pool2d([[[[1.0], [5.0]], [[3.0], [2.0]]]], 2)
+        array([[[[5.]]]], dtype=float32)
+    """
+    name = "max_pool2d"
+    return _core.max_pool2d(
+        float32_array(x, name, "x", ndim=4),
+        pair(kernel_size, name, "kernel_size"),
+        pair(kernel_size if stride is None else stride, name, "stride"),
+        padding_sides(padding, name),
+    )
+
+
+def max_pool2d_backward(
+    grad_output: ArrayLike,
+    x: ArrayLike,
+    kernel_size: PairLike,
+    *,
+    stride: PairLike | None = None,
+    padding: PaddingLike = 0,
+) -> FloatArray:
+    """Gradient of `max_pool2d` with respect to its input.
+
+    The first maximum of a window in row-major order (or its first NaN) takes the window's whole gradient.
+
+    Args:
+        grad_output: gradient of the result, of the result's shape.
+        x: the pictures that were pooled.
+        kernel_size: as in `max_pool2d`.
+        stride: as in `max_pool2d`.
+        padding: as in `max_pool2d`.
+
+    Shape:
+        Result of the shape of x.
+
+    Raises:
+        TypeError: as `max_pool2d`.
+        ValueError: as `max_pool2d`, and if `grad_output` has not the result's shape.
+
+    Example:
+        >>> max_pool2d_backward([[[[7.0]]]], [[[[1.0], [5.0]], [[3.0], [2.0]]]], 2)[0, :, :, 0]
+        array([[0., 7.],
+               [0., 0.]], dtype=float32)
+    """
+    name = "max_pool2d_backward"
+    return _core.max_pool2d_backward(
+        float32_array(grad_output, name, "grad_output", ndim=4),
+        float32_array(x, name, "x", ndim=4),
+        pair(kernel_size, name, "kernel_size"),
+        pair(kernel_size if stride is None else stride, name, "stride"),
+        padding_sides(padding, name),
+    )
