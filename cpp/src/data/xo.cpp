@@ -226,12 +226,12 @@ void draw_xo(int64_t count, int64_t size, uint64_t seed, uint8_t* pixels, int64_
     throw std::invalid_argument("xo: size is " + std::to_string(size) +
                                 ", expected 16 to 1024 pixels");
   }
-  const int threads = get_num_threads();
   const int64_t area = size * size;
   // About 20 microseconds draw 32 x 32 pixels.
   const int64_t grain = std::max<int64_t>(1, 1024 / area);
-  std::vector<float> scratch(static_cast<size_t>(threads * area));
-  runtime::parallel_for(threads, count, grain, [&](int64_t begin, int64_t end, int slot) {
+  const int slots = runtime::share_count(get_num_threads(), count, grain);
+  std::vector<float> scratch(static_cast<size_t>(slots * area));
+  runtime::parallel_for(slots, count, grain, [&](int64_t begin, int64_t end, int slot) {
     for (int64_t index = begin; index < end; ++index) {
       labels[index] = data::label_of(index, seed);
       data::draw(index, size, seed, labels[index], scratch.data() + slot * area,

@@ -1,0 +1,54 @@
+// What is done to a picture before a network sees it: resizing, grey or RGB, normalisation. It
+// travels in the model file, so C++, Python and the command line feed the network the same bits.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cnnx/export.h"
+#include "cnnx/image.h"
+
+namespace cnnx {
+
+// How a picture of another size or shape becomes one of the model's size.
+enum class Resize {
+  stretch,  // each axis on its own
+  fit,      // as large as it fits, in the middle, the rest black (0 before normalisation)
+  crop,     // as small as it covers, the middle kept
+};
+
+// Pixels become (p / 255 - mean) / std when they are integers, (p - mean) / std when they are
+// floats: exactly these operations in float32, so the same bits everywhere. mean and std hold one
+// value, or one per channel.
+struct Preprocessing {
+  Resize resize = Resize::stretch;
+  std::vector<float> mean = {0.0f};
+  std::vector<float> std = {1.0f};
+};
+
+// Throws std::invalid_argument, naming the value, unless mean and std hold 1 or `channels` values,
+// all finite, those of std above 0, and resize is one of its three.
+CNNX_API void validate(const Preprocessing& preprocessing, int64_t channels);
+
+// True when mean 0 and std 1 leave every float as it is.
+CNNX_API bool is_identity(const Preprocessing& preprocessing);
+
+// Resizes `image` to (height, width, channels) and writes it to `output`, rows without gaps;
+// channels is 1 or 3.
+//
+// Filter: a triangle as wide as the larger of a source and a target pixel (bilinear when enlarging,
+// antialiased when reducing), its weights normalised at the border; across, then down, in float32.
+// This is what Pillow calls BILINEAR. A picture of the right size passes unchanged. Alpha is first
+// composited on white. Grey becomes RGB by repetition; RGB becomes grey as 0.299 R + 0.587 G +
+// 0.114 B (Recommendation ITU-R BT.601, luma of the encoded values).
+//
+// uint8 pixels give uint8, rounded once, at the end, to the nearest (halves up); float32 give
+// float32. Threads: as get_num_threads(). Throws std::invalid_argument for sizes outside 1 to
+// 1048576, channels that are not those above, a null pointer, a row_stride too small, or a pixel
+// type that is not the output's.
+CNNX_API void resize_picture(const ImageView& image, int64_t height, int64_t width,
+                             int64_t channels, Resize resize, uint8_t* output);
+CNNX_API void resize_picture(const ImageView& image, int64_t height, int64_t width,
+                             int64_t channels, Resize resize, float* output);
+
+}  // namespace cnnx

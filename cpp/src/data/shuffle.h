@@ -1,0 +1,12 @@
+// The order in which an epoch sees its examples: a random permutation that depends on (seed, epoch)
+// alone.
+#pragma once
+
+#include <cstdint>
+
+namespace cnnx::data {
+
+// order = a permutation of 0 .. count-1, every one equally likely; 0 <= count < 2^40, epoch < 2^48.
+void permutation(int64_t count, uint64_t seed, uint64_t epoch, int64_t* order);
+
+}  // namespace cnnx::data
