@@ -3,6 +3,7 @@
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include "cnnx/shape.h"
 
@@ -23,6 +24,9 @@ inline FloatArray new_array(const Shape& shape) { return FloatArray(shape); }
 void bind_activations(py::module_& module);
 void bind_avg_pool2d(py::module_& module);
 void bind_max_pool2d(py::module_& module);
+void bind_data(py::module_& module);
+void bind_model(py::module_& module);
 void bind_runtime(py::module_& module);
+void bind_trainer(py::module_& module);
 
 }  // namespace cnnx::bindings

@@ -1,10 +1,37 @@
-// The compiled module cnnx._core: a list of its blocks.
+// The compiled module cnnx._core: a list of its blocks, and which Python exception each C++ one becomes.
+#include <system_error>
+
 #include "bindings.h"
+#include "cnnx/error.h"
+
+namespace {
+
+// pybind11 knows std::invalid_argument (ValueError) and std::bad_alloc (MemoryError); these are ours.
+void register_exceptions(pybind11::module_& module) {
+  auto& format_error = pybind11::register_exception<cnnx::FormatError>(module, "FormatError", PyExc_ValueError);
+  format_error.attr("__module__") = "cnnx";
+  format_error.doc() = "A file is damaged, of a newer format, or not what its name says.";
+  pybind11::register_exception_translator([](std::exception_ptr pointer) {
+    try {
+      if (pointer) std::rethrow_exception(pointer);
+    } catch (const std::system_error& error) {
+      // With two arguments OSError becomes FileNotFoundError, PermissionError and so on.
+      const pybind11::tuple arguments = pybind11::make_tuple(error.code().value(), error.what());
+      PyErr_SetObject(PyExc_OSError, arguments.ptr());
+    }
+  });
+}
+
+}  // namespace
 
 PYBIND11_MODULE(_core, module) {
   using namespace cnnx::bindings;
   module.doc() = "The compiled core of cnnx; use the package cnnx, whose functions check and convert.";
+  register_exceptions(module);
   bind_runtime(module);
+  bind_data(module);
+  bind_model(module);
+  bind_trainer(module);
   bind_activations(module);
   bind_max_pool2d(module);
   bind_avg_pool2d(module);

@@ -95,3 +95,131 @@ def padding_sides(value: PaddingLike, function: str) -> str | list[int]:
         f"{function}: padding is {value!r}, expected an integer, (height, width), "
         '((top, bottom), (left, right)), "valid" or "same"'
     )
+
+
+def pictures(
+    value: ArrayLike, input_shape: tuple[int, int, int], function: str
+) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
+    """Pictures as a contiguous uint8 or float32 array (batch, height, width, channels) of the model's size.
+
+    Returns:
+        The array, whether its values are integers to be divided by 255, and whether the batch axis was added here.
+
+    Raises:
+        TypeError: if the dtype is not real.
+        ValueError: if the rank, the size or the channels differ from the model's.
+    """
+    array = real_array(value, function, "x")
+    array, single = _with_batch_axis(array, input_shape, function)
+    if array.dtype == np.uint8:
+        return np.ascontiguousarray(array), True, single
+    integers = array.dtype.kind in "iu"
+    return np.ascontiguousarray(array, dtype=np.float32), integers, single
+
+
+def _with_batch_axis(
+    array: NDArray[Any], input_shape: tuple[int, int, int], function: str
+) -> tuple[NDArray[Any], bool]:
+    height, width, channels = input_shape
+    if array.ndim == 4 and array.shape[1:] == input_shape:
+        return array, False
+    if array.shape == input_shape:
+        return array[np.newaxis], True
+    if channels == 1 and array.shape[-2:] == (height, width) and array.ndim in (2, 3):
+        return array.reshape(-1, height, width, 1), array.ndim == 2
+    expected = f"({height}, {width}, {channels})"
+    if array.shape[-3:] == (channels, height, width) and array.ndim in (3, 4):
+        axes = "0, 2, 3, 1" if array.ndim == 4 else "1, 2, 0"
+        raise ValueError(
+            f"{function}: x has shape {array.shape}, channels first; expected pictures of shape {expected}: "
+            f"x.transpose({axes})"
+        )
+    raise ValueError(
+        f"{function}: x has shape {array.shape}, expected pictures of shape {expected}, one or a batch of them"
+    )
+
+
+def class_labels(
+    value: ArrayLike, count: int, classes: Sequence[str], outputs: int, function: str
+) -> NDArray[np.int64]:
+    """Labels, integers of any width or class names, as int64 indices of `outputs` classes, one per picture.
+
+    Raises:
+        TypeError: if the dtype is neither integer nor text.
+        ValueError: if a label is fractional, NaN, unknown or out of range, or their number is not `count`.
+    """
+    array = np.asarray(value)
+    if array.dtype == object and all(isinstance(each, str) for each in array.flat):
+        array = array.astype(str)
+    if array.ndim == 2 and array.shape == (count, outputs) and outputs > 1:
+        raise ValueError(
+            f"{function}: y has shape {array.shape}, one column per class; expected one label per picture: "
+            "y.argmax(axis=1)"
+        )
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape != (count,) and not (array.ndim == 0 and count == 1):
+        raise ValueError(
+            f"{function}: y has shape {array.shape}, expected one label per picture, ({count},)"
+        )
+    array = array.reshape(count)
+    if array.dtype.kind == "U":
+        return _indices_of_names(array, classes, function)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{function}: y has dtype {array.dtype}, expected integers or class names"
+        )
+    if array.dtype.kind == "f":
+        wrong = np.flatnonzero(~(np.isfinite(array) & (array == np.floor(array))))
+        if wrong.size:
+            raise ValueError(
+                f"{function}: y has {array[wrong[0]]} at position {wrong[0]}, expected whole numbers"
+            )
+    wrong = np.flatnonzero((array < 0) | (array >= outputs))
+    if wrong.size:
+        raise ValueError(
+            f"{function}: y has label {array[wrong[0]]} at position {wrong[0]}, expected 0 to {outputs - 1}"
+        )
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def _indices_of_names(
+    names: NDArray[Any], classes: Sequence[str], function: str
+) -> NDArray[np.int64]:
+    if not classes:
+        raise ValueError(
+            f"{function}: y holds names, but the model has no classes; expected integer labels, or Model(classes=...)"
+        )
+    index = {name: position for position, name in enumerate(classes)}
+    unknown = sorted({str(name) for name in names} - set(index))
+    if unknown:
+        raise ValueError(
+            f"{function}: y has the name {unknown[0]!r}, expected one of {', '.join(map(repr, classes))}"
+        )
+    return np.array([index[str(name)] for name in names], dtype=np.int64)
+
+
+def target_values(
+    value: ArrayLike, shape: tuple[int, ...], function: str, *, limits: tuple[float, float] | None
+) -> FloatArray:
+    """Targets of a loss on numbers, in the shape of the model's outputs; (batch,) will do for (batch, 1).
+
+    Raises:
+        TypeError: if the dtype is not real.
+        ValueError: if the shape differs, a value is not finite, or it lies outside `limits`.
+    """
+    array = float32_array(value, function, "y")
+    if [n for n in array.shape if n != 1] == [n for n in shape if n != 1]:
+        array = array.reshape(shape)
+    if array.shape != shape:
+        raise ValueError(
+            f"{function}: y has shape {array.shape}, expected the outputs' shape, {shape}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{function}: y holds NaN or infinity, expected finite numbers")
+    if limits is not None and array.size and (array.min() < limits[0] or array.max() > limits[1]):
+        raise ValueError(
+            f"{function}: y holds values from {array.min()} to {array.max()}, "
+            f"expected {limits[0]:g} to {limits[1]:g}"
+        )
+    return array

@@ -13,16 +13,16 @@ constexpr int kActivationCount = 4;
 struct ActivationKernels {
   // `setting` is the activation's one number (LeakyReLU's negative slope), 0 for those that have none.
   using Forward = void (*)(const float* x, int64_t count, float setting, float* output);
-  // `saved` is what the activation's gradient is a function of: see activation_saves_output.
+  // `saved` is the output where activation_gradient_from_output says so, the input otherwise.
   using Backward = void (*)(const float* grad_output, const float* saved, int64_t count, float setting,
                             bool accumulate, float* grad_input);
   Forward forward[kActivationCount];
   Backward backward[kActivationCount];
 };
 
-// Sigmoid and tanh have their gradient from their output, the others from their input.
-constexpr bool activation_saves_output(Activation activation) {
-  return activation == Activation::sigmoid || activation == Activation::tanh;
+// Whether backward works from the output alone. ReLU's may be given either: its output is <= 0 where its input is.
+constexpr bool activation_gradient_from_output(Activation activation) {
+  return activation != Activation::leaky_relu;
 }
 
 CNNX_DECLARE_KERNELS(ActivationKernels, activation_kernels)

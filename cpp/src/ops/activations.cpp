@@ -41,9 +41,11 @@ class BoundActivation final : public BoundOp {
   }
   void backward(const BackwardArguments& a) const override {
     if (!a.grad_input) return;
-    const float* saved = activation_saves_output(activation_) ? a.output : a.input;
+    const float* saved = runs_in_place() ? a.output : a.input;
     apply_backward(activation_, setting_, a.grad_output, saved, count_, a.threads, a.accumulate, a.grad_input);
   }
+  bool runs_in_place() const override { return activation_gradient_from_output(activation_); }
+  bool backward_reads_output() const override { return runs_in_place(); }
 
  private:
   Activation activation_;

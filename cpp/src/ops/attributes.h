@@ -1,19 +1,13 @@
-// A layer's settings as named values, the form they have in a graph and in a model file, and a reader that checks them.
+// Reads a layer's settings one by one and refuses what is missing, wrong or unknown.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <set>
 #include <string>
-#include <variant>
-#include <vector>
 
-#include "cnnx/shape.h"
+#include "cnnx/layer.h"
 
 namespace cnnx::ops {
-
-using Attribute = std::variant<bool, int64_t, float, std::string, std::vector<int64_t>>;
-using Attributes = std::map<std::string, Attribute>;
 
 // Takes attributes out of a map by name; every error is one sentence: "conv2d: stride is (0, 1), expected two
 // integers >= 1". finish() refuses what nobody asked for.

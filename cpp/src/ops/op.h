@@ -51,6 +51,12 @@ class BoundOp {
   virtual int64_t backward_scratch_floats(int threads) const = 0;  // enough for backward
   virtual void forward(const ForwardArguments& arguments) const = 0;
   virtual void backward(const BackwardArguments& arguments) const = 0;
+
+  // True for an elementwise op whose output may overwrite its input and grad_output become grad_input in place:
+  // its backward reads the output alone. The plan then gives both one buffer.
+  virtual bool runs_in_place() const { return false; }
+  // Which arrays of the forward backward() reads. What nobody reads may be overwritten by the next op.
+  virtual bool backward_reads_output() const { return true; }
 };
 
 // Shapes given to an Op include the batch axis. Checks throw std::invalid_argument with one sentence that begins with
@@ -63,6 +69,7 @@ class Op {
     static_cast<void>(input);
     return {};
   }
+  // Null when the output is the input's memory under another shape (Flatten): then there is nothing to run.
   virtual std::unique_ptr<const BoundOp> bind(const Shape& input) const = 0;
 };
 

@@ -1,0 +1,38 @@
+// A layer as the user writes it down: its kind and settings, without weights and without knowing its input.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cnnx/export.h"
+#include "cnnx/shape.h"
+
+namespace cnnx {
+
+using Attribute = std::variant<bool, int64_t, float, std::string, std::vector<int64_t>>;
+using Attributes = std::map<std::string, Attribute>;
+
+// kind        attributes
+// conv2d      out_channels, kernel_size, stride, padding, dilation, groups, bias
+// dense       out_features, bias
+// max_pool2d  kernel_size, stride, padding
+// avg_pool2d  kernel_size, stride, padding, count_include_pad
+// leaky_relu  negative_slope
+// flatten, relu, sigmoid, tanh, softmax: none
+//
+// kernel_size, stride and dilation are lists {height, width}; padding is "valid", "same" or a list
+// {top, bottom, left, right}; every attribute of the kind is given. An empty name becomes the kind and its ordinal in the
+// model: "conv2d_1".
+struct Layer {
+  std::string kind;
+  Attributes attributes;
+  std::string name;
+};
+
+// Throws std::invalid_argument, naming the setting, what came and what was expected.
+CNNX_API void check_layer(const Layer& layer);
+
+}  // namespace cnnx

@@ -1,0 +1,105 @@
+// A network with its weights: load one, build one, run it on pictures.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cnnx/export.h"
+#include "cnnx/image.h"
+#include "cnnx/layer.h"
+#include "cnnx/preprocessing.h"
+#include "cnnx/shape.h"
+
+namespace cnnx {
+
+namespace graph {
+class ModelState;
+}
+
+// Pictures of the model's own size, one after the other: (count, height, width, channels).
+// uint8 pixels, and float pixels with `integer_values`, are divided by 255; then the model's mean and std apply.
+struct PictureBatch {
+  const void* pixels = nullptr;
+  PixelType type = PixelType::float32;
+  bool integer_values = false;
+  int64_t count = 0;
+};
+
+// What the outputs become in predict and probabilities.
+enum class Probabilities {
+  softmax,  // one of several classes
+  sigmoid,  // each output a yes or no (trained with BinaryCrossEntropy)
+  outputs,  // the last layer already made them: Softmax or Sigmoid
+};
+
+struct Prediction {
+  std::string label;  // empty when the model has no class names
+  int64_t index = 0;  // of the most probable class; with one sigmoid output, 1 if it is above 1/2
+  float probability = 0;
+  std::vector<float> probabilities;  // one per class
+};
+
+struct ParameterInfo {
+  std::string name;  // "conv2d_1.weight"
+  Shape shape;
+  int64_t offset = 0;  // in the one block that holds all parameters, in floats
+};
+
+struct LayerInfo {
+  std::string name, kind;
+  Shape output_shape;  // without the batch axis
+  int64_t parameter_count = 0;
+};
+
+struct ModelOptions {
+  std::vector<std::string> classes;  // empty: predictions are indices
+  Preprocessing preprocessing;
+  uint64_t seed = 0;  // draws the weights: He uniform, bias 0
+};
+
+// A movable handle; clone() copies. Every const member may be called from several threads at once. Functions throw
+// std::invalid_argument for a wrong argument, in one sentence, FormatError for a bad file, std::system_error when the
+// operating system refuses. A moved-from model may only be assigned or destroyed.
+class CNNX_API Model {
+ public:
+  // input_shape is (height, width, channels).
+  Model(const std::vector<Layer>& layers, const Shape& input_shape, const ModelOptions& options = {});
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
+  static Model load(const std::string& path);
+  // Replaces the file as a whole or leaves the old one.
+  void save(const std::string& path) const;
+  Model clone() const;
+
+  // Resizes, converts grey/RGB and normalises as the model's preprocessing says, then runs.
+  Prediction predict(const ImageView& image) const;
+
+  // outputs: count * element_count(output_shape()) floats.
+  void run(const PictureBatch& pictures, float* outputs) const;
+  void probabilities(const PictureBatch& pictures, float* outputs) const;
+  // One array per layer, in order, each count * element_count(its output_shape); the same bits as run.
+  void layer_outputs(const PictureBatch& pictures, float* const* outputs) const;
+
+  const Shape& input_shape() const;   // (height, width, channels)
+  const Shape& output_shape() const;  // without the batch axis
+  const std::vector<std::string>& classes() const;
+  const Preprocessing& preprocessing() const;
+  Probabilities probability_kind() const;
+  std::vector<Layer> layers() const;  // as given, every name filled in
+  std::vector<LayerInfo> layer_infos() const;
+
+  const std::vector<ParameterInfo>& parameters() const;
+  void get_parameter(const ParameterInfo& parameter, float* values) const;
+  void set_parameter(const ParameterInfo& parameter, const float* values);
+
+ private:
+  friend class Trainer;
+  explicit Model(std::shared_ptr<graph::ModelState> state);
+  std::shared_ptr<graph::ModelState> state_;
+};
+
+}  // namespace cnnx

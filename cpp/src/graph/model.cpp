@@ -1,0 +1,143 @@
+// The public Model: a handle on a ModelState, running batches piece by piece.
+#include "cnnx/model.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <shared_mutex>
+#include <stdexcept>
+
+#include "cnnx/activations.h"
+#include "cnnx/runtime.h"
+#include "cnnx/softmax.h"
+#include "data/picture.h"
+#include "graph/model_state.h"
+
+namespace cnnx {
+
+using graph::Mode;
+using graph::ModelState;
+
+namespace {
+
+// Calls body(plan, input, workspace, first, count) for each piece of a batch, parameters held shared.
+template <class Body>
+void for_each_piece(const ModelState& state, const PictureBatch& pictures, Mode mode, const Body& body) {
+  const std::shared_lock<std::shared_mutex> lock(state.mutex);
+  const int64_t piece = state.piece(mode);
+  const int threads = get_num_threads();
+  runtime::AlignedBuffer storage;
+  for (int64_t first = 0; first < pictures.count; first += piece) {
+    const int64_t count = std::min(piece, pictures.count - first);
+    const auto plan = state.plan(count, mode);
+    const graph::WorkspaceLease workspace = plan->lease(threads);
+    const float* input = state.normalised(pictures, first, count, storage);
+    const float* output = plan->forward(input, state.parameters.data(), *workspace);
+    body(*plan, input, output, *workspace, first, count);
+  }
+}
+
+int64_t index_of_largest(const float* values, int64_t count) {
+  return std::max_element(values, values + count) - values;
+}
+
+}  // namespace
+
+Model::Model(const std::vector<Layer>& layers, const Shape& input_shape, const ModelOptions& options)
+    : state_(std::make_shared<ModelState>(layers, input_shape, options.classes, options.preprocessing)) {
+  state_->draw_parameters(options.seed);
+}
+
+Model::Model(std::shared_ptr<ModelState> state) : state_(std::move(state)) {}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+Model Model::clone() const { return Model(state_->clone()); }
+
+void Model::run(const PictureBatch& pictures, float* outputs) const {
+  const int64_t size = element_count(output_shape());
+  for_each_piece(*state_, pictures, Mode::inference,
+                 [&](const graph::Plan&, const float*, const float* output, const graph::Workspace&, int64_t first,
+                     int64_t count) { std::copy_n(output, count * size, outputs + first * size); });
+}
+
+void Model::probabilities(const PictureBatch& pictures, float* outputs) const {
+  const Shape& shape = output_shape();
+  if (probability_kind() == Probabilities::softmax && (shape.size() != 1 || shape[0] < 2)) {
+    throw std::invalid_argument("predict: the model's output has shape " + to_string(shape) +
+                                ", expected at least two outputs, one per class");
+  }
+  run(pictures, outputs);
+  const int64_t count = pictures.count * element_count(shape);
+  if (probability_kind() == Probabilities::softmax) softmax(outputs, pictures.count, shape[0], outputs);
+  if (probability_kind() == Probabilities::sigmoid) sigmoid(outputs, count, outputs);
+}
+
+void Model::layer_outputs(const PictureBatch& pictures, float* const* outputs) const {
+  for_each_piece(*state_, pictures, Mode::all_outputs,
+                 [&](const graph::Plan& plan, const float* input, const float*, const graph::Workspace& workspace,
+                     int64_t first, int64_t count) {
+                   const auto& nodes = state_->graph.nodes();
+                   for (std::size_t id = 0; id < nodes.size(); ++id) {
+                     const int64_t size = element_count(nodes[id].output_shape);
+                     const float* output = plan.output_of(static_cast<int>(id), input, workspace);
+                     std::copy_n(output, count * size, outputs[id] + first * size);
+                   }
+                 });
+}
+
+Prediction Model::predict(const ImageView& image) const {
+  const Shape& shape = input_shape();
+  const std::vector<float> pixels =
+      data::prepare_picture(image, shape[0], shape[1], shape[2], preprocessing().resize);
+  PictureBatch one;
+  one.pixels = pixels.data();
+  one.integer_values = image.type == PixelType::uint8;
+  one.count = 1;
+  Prediction prediction;
+  prediction.probabilities.resize(static_cast<std::size_t>(element_count(output_shape())));
+  probabilities(one, prediction.probabilities.data());
+  if (prediction.probabilities.size() == 1) {
+    // One output speaks for the second of two classes.
+    const float second = prediction.probabilities[0];
+    prediction.probabilities = {1.0f - second, second};
+  }
+  prediction.index =
+      index_of_largest(prediction.probabilities.data(), static_cast<int64_t>(prediction.probabilities.size()));
+  prediction.probability = prediction.probabilities[static_cast<std::size_t>(prediction.index)];
+  if (!classes().empty()) prediction.label = classes()[static_cast<std::size_t>(prediction.index)];
+  return prediction;
+}
+
+const Shape& Model::input_shape() const { return state_->graph.input_shape(); }
+const Shape& Model::output_shape() const { return state_->graph.output_shape(); }
+const std::vector<std::string>& Model::classes() const { return state_->classes; }
+const Preprocessing& Model::preprocessing() const { return state_->preprocessing; }
+Probabilities Model::probability_kind() const { return state_->probabilities; }
+const std::vector<ParameterInfo>& Model::parameters() const { return state_->graph.parameters(); }
+std::vector<Layer> Model::layers() const { return state_->layers(); }
+
+std::vector<LayerInfo> Model::layer_infos() const {
+  std::vector<LayerInfo> infos;
+  for (const graph::Node& node : state_->graph.nodes()) {
+    LayerInfo info{node.layer.name, node.layer.kind, node.output_shape, 0};
+    for (int i = 0; i < node.parameter_count; ++i) {
+      info.parameter_count += element_count(parameters()[static_cast<std::size_t>(node.first_parameter + i)].shape);
+    }
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
+void Model::get_parameter(const ParameterInfo& parameter, float* values) const {
+  const std::shared_lock<std::shared_mutex> lock(state_->mutex);
+  std::copy_n(state_->parameters.data() + parameter.offset, element_count(parameter.shape), values);
+}
+
+void Model::set_parameter(const ParameterInfo& parameter, const float* values) {
+  const std::unique_lock<std::shared_mutex> lock(state_->mutex);
+  std::copy_n(values, element_count(parameter.shape), state_->parameters.data() + parameter.offset);
+}
+
+}  // namespace cnnx

@@ -1,0 +1,128 @@
+// Creates and copies models, keeps their plans, turns pixels into their input.
+#include "graph/model_state.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <stdexcept>
+
+#include "data/pixels.h"
+#include "runtime/philox.h"
+
+namespace cnnx::graph {
+namespace {
+
+// Enough for a training batch, a short last batch, evaluation and its last piece; few enough to stay small.
+constexpr std::size_t kKeptPlans = 6;
+
+// Activations of one inference piece, in floats (32 MB): large enough to feed every thread, small enough to ship anywhere.
+constexpr int64_t kPieceFloats = int64_t{8} << 20;
+constexpr int64_t kMostPictures = 256;
+
+void check_classes(const std::vector<std::string>& classes, const Shape& output) {
+  if (classes.empty()) return;
+  const std::set<std::string> distinct(classes.begin(), classes.end());
+  if (distinct.size() != classes.size()) {
+    throw std::invalid_argument("model: classes has " + std::to_string(classes.size()) + " names of which only " +
+                                std::to_string(distinct.size()) + " differ");
+  }
+  // One output can tell two classes apart: its sigmoid is the second one's probability.
+  const bool fits = output.size() == 1 && (output[0] == static_cast<int64_t>(classes.size()) ||
+                                           (output[0] == 1 && classes.size() == 2));
+  if (!fits) {
+    throw std::invalid_argument("model: classes has " + std::to_string(classes.size()) +
+                                " names, but the last layer's output has shape " + to_string(output));
+  }
+}
+
+}  // namespace
+
+ModelState::ModelState(const std::vector<Layer>& layers, const Shape& input_shape,
+                       std::vector<std::string> class_names, Preprocessing how)
+    : graph(layers, input_shape),
+      classes(std::move(class_names)),
+      preprocessing(std::move(how)),
+      parameters(graph.parameter_floats()) {
+  check_classes(classes, graph.output_shape());
+  validate(preprocessing, input_shape[2]);
+  const std::string& last = graph.nodes().back().layer.kind;
+  if (last == "softmax" || last == "sigmoid") probabilities = Probabilities::outputs;
+}
+
+void ModelState::draw_parameters(uint64_t seed) {
+  for (std::size_t i = 0; i < graph.parameters().size(); ++i) {
+    const ParameterInfo& parameter = graph.parameters()[i];
+    const int64_t fan_in = graph.fan_ins()[i];
+    if (fan_in == 0) continue;
+    // He, Zhang, Ren, Sun: Delving Deep into Rectifiers, 2015; the uniform form.
+    const float bound = static_cast<float>(std::sqrt(6.0 / static_cast<double>(fan_in)));
+    const runtime::Philox random(seed, runtime::Stream::initialise, i);
+    float* values = parameters.data() + parameter.offset;
+    const int64_t count = element_count(parameter.shape);
+    for (int64_t j = 0; j < count; ++j) {
+      values[j] = (2.0f * random.uniform(static_cast<uint64_t>(j)) - 1.0f) * bound;
+    }
+  }
+}
+
+std::shared_ptr<ModelState> ModelState::clone() const {
+  auto copy = std::make_shared<ModelState>(layers(), graph.input_shape(), classes, preprocessing);
+  const std::shared_lock<std::shared_mutex> lock(mutex);
+  copy->probabilities = probabilities;
+  std::copy_n(parameters.data(), graph.parameter_floats(), copy->parameters.data());
+  return copy;
+}
+
+std::shared_ptr<const Plan> ModelState::plan(int64_t batch, Mode mode) const {
+  const std::lock_guard<std::mutex> lock(plans_mutex_);
+  const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const KeptPlan& kept) {
+    return kept.batch == batch && kept.mode == mode;
+  });
+  if (found != plans_.end()) {
+    std::rotate(found, found + 1, plans_.end());
+    return plans_.back().plan;
+  }
+  auto plan = std::make_shared<const Plan>(graph, batch, mode);
+  if (plans_.size() == kKeptPlans) plans_.erase(plans_.begin());
+  plans_.push_back({batch, mode, plan});
+  return plan;
+}
+
+int64_t ModelState::piece(Mode mode) const {
+  int64_t total = 0, most = element_count(graph.input_shape());
+  for (const Node& node : graph.nodes()) {
+    const int64_t floats = element_count(node.output_shape);
+    total += floats;
+    most = std::max(most, floats);
+  }
+  const int64_t floats = std::max<int64_t>(1, mode == Mode::inference ? 2 * most : total);
+  return std::clamp<int64_t>(kPieceFloats / floats, 1, kMostPictures);
+}
+
+const float* ModelState::normalised(const PictureBatch& pictures, int64_t first, int64_t count,
+                                    runtime::AlignedBuffer& storage) const {
+  const int64_t size = element_count(graph.input_shape());
+  const int64_t channels = graph.input_shape()[2];
+  const bool divide = pictures.type == PixelType::uint8 || pictures.integer_values;
+  if (!divide && is_identity(preprocessing)) {
+    return static_cast<const float*>(pictures.pixels) + first * size;
+  }
+  if (storage.size() < count * size) storage = runtime::AlignedBuffer(count * size);
+  const int64_t pixels = count * (size / channels);
+  if (pictures.type == PixelType::uint8) {
+    data::normalise_pixels(static_cast<const uint8_t*>(pictures.pixels) + first * size, pixels, channels,
+                           preprocessing, divide, storage.data());
+  } else {
+    data::normalise_pixels(static_cast<const float*>(pictures.pixels) + first * size, pixels, channels, preprocessing,
+                           divide, storage.data());
+  }
+  return storage.data();
+}
+
+std::vector<Layer> ModelState::layers() const {
+  std::vector<Layer> layers;
+  for (const Node& node : graph.nodes()) layers.push_back(node.layer);
+  return layers;
+}
+
+}  // namespace cnnx::graph

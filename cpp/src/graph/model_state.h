@@ -1,0 +1,58 @@
+// What a model is made of, shared by its handle and its trainer: graph, parameters, plans and what travels with them.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "cnnx/model.h"
+#include "graph/graph.h"
+#include "graph/plan.h"
+#include "runtime/memory.h"
+
+namespace cnnx::graph {
+
+class ModelState {
+ public:
+  // Draws no weights: all parameters are zero.
+  ModelState(const std::vector<Layer>& layers, const Shape& input_shape, std::vector<std::string> classes,
+             Preprocessing preprocessing);
+
+  void draw_parameters(uint64_t seed);
+  std::shared_ptr<ModelState> clone() const;
+
+  // The plan for this many pictures, made on first use; the last few are kept.
+  std::shared_ptr<const Plan> plan(int64_t batch, Mode mode) const;
+
+  // How many pictures run at once: a large inference batch runs in pieces, so that its activations stay small. A
+  // picture's bits do not depend on it.
+  int64_t piece(Mode mode) const;
+
+  // The first pictures of a batch as normalised floats: the caller's own array when there is nothing to convert.
+  const float* normalised(const PictureBatch& pictures, int64_t first, int64_t count,
+                          runtime::AlignedBuffer& storage) const;
+
+  std::vector<Layer> layers() const;
+
+  const Graph graph;
+  std::vector<std::string> classes;
+  Preprocessing preprocessing;
+  Probabilities probabilities = Probabilities::softmax;
+
+  // Inference holds the lock shared; a train step or an assignment holds it alone.
+  mutable std::shared_mutex mutex;
+  runtime::AlignedBuffer parameters;
+
+ private:
+  struct KeptPlan {
+    int64_t batch;
+    Mode mode;
+    std::shared_ptr<const Plan> plan;
+  };
+  mutable std::mutex plans_mutex_;
+  mutable std::vector<KeptPlan> plans_;  // the most recent last
+};
+
+}  // namespace cnnx::graph

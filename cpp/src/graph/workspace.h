@@ -1,0 +1,47 @@
+// What an execution writes: one arena for activations and gradients, one for scratch; and a pool of them, so that
+// several threads may run one plan and a warm execution allocates nothing.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "runtime/memory.h"
+
+namespace cnnx::graph {
+
+struct Workspace {
+  int threads = 0;
+  runtime::AlignedBuffer arena;
+  runtime::AlignedBuffer scratch;
+};
+
+class WorkspacePool;
+
+// Holds a workspace for as long as it lives, then gives it back.
+class WorkspaceLease {
+ public:
+  WorkspaceLease(WorkspacePool& pool, std::unique_ptr<Workspace> workspace)
+      : pool_(&pool), workspace_(std::move(workspace)) {}
+  WorkspaceLease(WorkspaceLease&&) = default;
+  ~WorkspaceLease();
+  Workspace& operator*() const { return *workspace_; }
+  Workspace* operator->() const { return workspace_.get(); }
+
+ private:
+  WorkspacePool* pool_;
+  std::unique_ptr<Workspace> workspace_;
+};
+
+class WorkspacePool {
+ public:
+  // A free workspace made for at least these threads, or null.
+  std::unique_ptr<Workspace> take(int threads);
+  void give_back(std::unique_ptr<Workspace> workspace) noexcept;
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Workspace>> free_;
+};
+
+}  // namespace cnnx::graph

@@ -1,0 +1,258 @@
+// The model file, version 1: one safetensors file. Its metadata holds, as JSON texts,
+//   cnnx.format         "1"
+//   cnnx.graph          {"input_shape": [28, 28, 1], "nodes": [{"name", "kind", "inputs": [name or "input"], attributes...}],
+//                        "output": name, "probabilities": "softmax" | "sigmoid" | "outputs"}
+//   cnnx.preprocessing  {"resize": "stretch" | "fit" | "crop"}
+//   cnnx.classes        ["X", "O"]
+// and its tensors every parameter under its name, every real-valued attribute as <layer>.<attribute>, and
+// preprocessing.mean and preprocessing.std: real numbers are bits, never text.
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <shared_mutex>
+#include <stdexcept>
+
+#include "cnnx/error.h"
+#include "cnnx/model.h"
+#include "graph/model_state.h"
+#include "io/json.h"
+#include "io/json_view.h"
+#include "io/safetensors.h"
+#include "io/text.h"
+
+namespace cnnx {
+namespace io {
+namespace {
+
+constexpr const char* kFormat = "1";
+constexpr const char* kInput = "input";  // what a node calls the picture itself
+
+template <class Value>
+struct Word {
+  Value value;
+  const char* text;
+};
+constexpr Word<Resize> kResizes[] = {{Resize::stretch, "stretch"}, {Resize::fit, "fit"}, {Resize::crop, "crop"}};
+constexpr Word<Probabilities> kProbabilities[] = {{Probabilities::softmax, "softmax"},
+                                                  {Probabilities::sigmoid, "sigmoid"},
+                                                  {Probabilities::outputs, "outputs"}};
+
+template <class Value, std::size_t count>
+const char* text_of(const Word<Value> (&words)[count], Value value) {
+  return std::find_if(words, words + count, [&](const auto& word) { return word.value == value; })->text;
+}
+
+template <class Value, std::size_t count>
+Value value_of(const Word<Value> (&words)[count], const JsonView& view) {
+  for (const auto& word : words) {
+    if (view.string() == word.text) return word.value;
+  }
+  view.fail("unknown word " + in_quotes(view.string()));
+}
+
+// Writing.
+
+std::string tensor_of_attribute(const Layer& layer, const std::string& attribute) {
+  return layer.name + "." + attribute;
+}
+
+Json json_of(const Attribute& attribute) {
+  if (const bool* flag = std::get_if<bool>(&attribute)) return Json(*flag);
+  if (const int64_t* number = std::get_if<int64_t>(&attribute)) return Json(*number);
+  if (const std::string* text = std::get_if<std::string>(&attribute)) return Json(*text);
+  return Json::array(std::get<std::vector<int64_t>>(attribute));
+}
+
+Json json_of_graph(const graph::ModelState& model) {
+  Json nodes = Json::array();
+  for (const graph::Node& node : model.graph.nodes()) {
+    Json each = Json::object();
+    each.set("name", node.layer.name);
+    each.set("kind", node.layer.kind);
+    const std::string input =
+        node.input == graph::kGraphInput ? kInput : model.graph.nodes()[static_cast<std::size_t>(node.input)].layer.name;
+    each.set("inputs", Json::array(std::vector<std::string>{input}));
+    for (const auto& [name, attribute] : node.layer.attributes) {
+      if (!std::holds_alternative<float>(attribute)) each.set(name, json_of(attribute));
+    }
+    nodes.append(std::move(each));
+  }
+  Json json = Json::object();
+  json.set("input_shape", Json::array(model.graph.input_shape()));
+  json.set("nodes", std::move(nodes));
+  json.set("output", model.graph.nodes().back().layer.name);
+  json.set("probabilities", text_of(kProbabilities, model.probabilities));
+  return json;
+}
+
+void save_model(const graph::ModelState& model, const std::string& path) {
+  const std::shared_lock<std::shared_mutex> lock(model.mutex);
+  std::vector<Tensor> tensors;
+  for (const ParameterInfo& parameter : model.graph.parameters()) {
+    tensors.push_back({parameter.name, DType::f32, parameter.shape, model.parameters.data() + parameter.offset});
+  }
+  for (const graph::Node& node : model.graph.nodes()) {
+    for (const auto& [name, attribute] : node.layer.attributes) {
+      if (const float* number = std::get_if<float>(&attribute)) {
+        tensors.push_back({tensor_of_attribute(node.layer, name), DType::f32, {}, number});
+      }
+    }
+  }
+  const Preprocessing& how = model.preprocessing;
+  const auto count = [](const std::vector<float>& values) { return static_cast<int64_t>(values.size()); };
+  tensors.push_back({"preprocessing.mean", DType::f32, {count(how.mean)}, how.mean.data()});
+  tensors.push_back({"preprocessing.std", DType::f32, {count(how.std)}, how.std.data()});
+  Json preprocessing = Json::object();
+  preprocessing.set("resize", text_of(kResizes, how.resize));
+  write_safetensors(path, tensors,
+                    {{"cnnx.format", kFormat},
+                     {"cnnx.graph", json_of_graph(model).dump()},
+                     {"cnnx.preprocessing", preprocessing.dump()},
+                     {"cnnx.classes", Json::array(model.classes).dump()}});
+}
+
+// Reading: each function takes what it understands and counts the tensors it used.
+
+class ModelReader {
+ public:
+  explicit ModelReader(const std::string& path) : file_(SafetensorsFile::read(path)) {}
+
+  std::shared_ptr<graph::ModelState> read() {
+    check_format();
+    const Json graph_json = parse("cnnx.graph");
+    const JsonView graph(graph_json, name_of("cnnx.graph"));
+    graph.allow_only({"input_shape", "nodes", "output", "probabilities"});
+    const Json classes_json = parse("cnnx.classes");
+    const std::vector<std::string> classes = JsonView(classes_json, name_of("cnnx.classes")).strings();
+    const std::vector<Layer> layers = read_layers(graph);
+    const Preprocessing preprocessing = read_preprocessing();
+    const Shape input_shape = graph.at("input_shape").integers(3);
+    std::shared_ptr<graph::ModelState> model;
+    try {
+      check_parameters(cnnx::graph::Graph(layers, input_shape));
+      model = std::make_shared<graph::ModelState>(layers, input_shape, classes, preprocessing);
+    } catch (const FormatError&) {
+      throw;
+    } catch (const std::invalid_argument& error) {
+      throw FormatError(file_.name() + ": " + error.what());
+    }
+    model->probabilities = value_of(kProbabilities, graph.at("probabilities"));
+    read_parameters(*model);
+    return model;
+  }
+
+ private:
+  std::string name_of(const char* key) const { return file_.name() + ": " + key; }
+
+  const std::string& text(const char* key) const {
+    const auto found = file_.metadata().find(key);
+    if (found == file_.metadata().end()) {
+      throw FormatError(file_.name() + ": is a safetensors file, but no cnnx model: its metadata has no " + key);
+    }
+    return found->second;
+  }
+
+  Json parse(const char* key) const { return Json::parse(text(key), name_of(key)); }
+
+  void check_format() const {
+    const std::string& format = text("cnnx.format");
+    if (format != kFormat) {
+      throw FormatError(file_.name() + ": has cnnx format " + in_quotes(format) + ", but this version of cnnx reads \"" +
+                        kFormat + "\" only");
+    }
+  }
+
+  std::vector<float> read_floats(const std::string& name, const Shape& shape) {
+    const Tensor& tensor = file_.at(name, DType::f32, shape);
+    std::vector<float> values(static_cast<std::size_t>(element_count(shape)));
+    if (!values.empty()) std::memcpy(values.data(), tensor.data, values.size() * sizeof(float));
+    ++tensors_used_;
+    return values;
+  }
+
+  std::vector<Layer> read_layers(const JsonView& graph) {
+    std::vector<Layer> layers;
+    std::string previous = kInput;
+    for (const JsonView& node : graph.at("nodes").elements()) {
+      Layer layer;
+      layer.name = node.at("name").string();
+      layer.kind = node.at("kind").string();
+      if (layer.name.empty()) node.at("name").fail("is empty");
+      const JsonView inputs = node.at("inputs");
+      if (inputs.strings(1)[0] != previous) inputs.fail("expected " + in_quotes(previous) + ", the node before");
+      node.for_each_member([&](const std::string& name, const JsonView& member) {
+        if (name == "name" || name == "kind" || name == "inputs") return;
+        layer.attributes[name] = read_attribute(member);
+      });
+      read_real_attributes(layer);
+      previous = layer.name;
+      layers.push_back(std::move(layer));
+    }
+    if (graph.at("output").string() != previous) graph.at("output").fail("expected " + in_quotes(previous) + ", the last node");
+    return layers;
+  }
+
+  static Attribute read_attribute(const JsonView& view) {
+    if (view.is_boolean()) return view.boolean();
+    if (view.is_integer()) return view.integer();
+    if (view.is_string()) return view.string();
+    return view.integers();
+  }
+
+  // Attributes that are real numbers: scalar tensors named after the layer.
+  void read_real_attributes(Layer& layer) {
+    const std::string prefix = layer.name + ".";
+    for (const Tensor& tensor : file_.tensors()) {
+      if (tensor.shape.empty() && tensor.name.size() > prefix.size() && tensor.name.compare(0, prefix.size(), prefix) == 0) {
+        layer.attributes[tensor.name.substr(prefix.size())] = read_floats(tensor.name, {})[0];
+      }
+    }
+  }
+
+  Preprocessing read_preprocessing() {
+    const Json json = parse("cnnx.preprocessing");
+    const JsonView view(json, name_of("cnnx.preprocessing"));
+    view.allow_only({"resize"});
+    Preprocessing how;
+    how.resize = value_of(kResizes, view.at("resize"));
+    how.mean = read_statistic("preprocessing.mean");
+    how.std = read_statistic("preprocessing.std");
+    return how;
+  }
+
+  std::vector<float> read_statistic(const char* name) {
+    const Tensor* tensor = file_.find(name);
+    if (!tensor || tensor->shape.size() != 1) {
+      throw FormatError(file_.name() + ": tensor \"" + name + "\": expected a list of numbers, one per channel");
+    }
+    return read_floats(name, tensor->shape);
+  }
+
+  // Before the model takes memory for its parameters: a small file cannot declare a large model.
+  void check_parameters(const graph::Graph& graph) const {
+    for (const ParameterInfo& parameter : graph.parameters()) file_.at(parameter.name, DType::f32, parameter.shape);
+  }
+
+  void read_parameters(graph::ModelState& model) {
+    for (const ParameterInfo& parameter : model.graph.parameters()) {
+      const std::vector<float> values = read_floats(parameter.name, parameter.shape);
+      std::copy(values.begin(), values.end(), model.parameters.data() + parameter.offset);
+    }
+    if (tensors_used_ != file_.tensors().size()) {
+      throw FormatError(file_.name() + ": has " + std::to_string(file_.tensors().size()) + " tensors, but its graph uses " +
+                        std::to_string(tensors_used_));
+    }
+  }
+
+  SafetensorsFile file_;
+  std::size_t tensors_used_ = 0;
+};
+
+}  // namespace
+}  // namespace io
+
+void Model::save(const std::string& path) const { io::save_model(*state_, path); }
+
+Model Model::load(const std::string& path) { return Model(io::ModelReader(path).read()); }
+
+}  // namespace cnnx

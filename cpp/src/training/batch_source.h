@@ -1,0 +1,39 @@
+// Rows of a data set, checked once, gathered batch by batch as the train step wants them.
+#pragma once
+
+#include <vector>
+
+#include "cnnx/trainer.h"
+#include "runtime/memory.h"
+#include "training/trainer_state.h"
+
+namespace cnnx::training {
+
+// One gathered batch: rows in a chosen order, normalised and contiguous.
+struct Batch {
+  runtime::AlignedBuffer storage;
+  std::vector<int64_t> labels;
+  std::vector<float> values;
+  const float* input = nullptr;
+  Targets targets;
+};
+
+// A data set and which of its rows take part; checks once, then gathers batches.
+class BatchSource {
+ public:
+  // `caller` begins the sentence of an error. No rows: all of them, in order.
+  BatchSource(const TrainerState& trainer, const PictureBatch& pictures, const Targets& targets,
+              std::vector<int64_t> rows, const char* caller);
+
+  int64_t count() const { return static_cast<int64_t>(rows_.size()); }
+  std::vector<int64_t>& rows() { return rows_; }
+  void gather(int64_t first, int64_t count, Batch& batch) const;
+
+ private:
+  const TrainerState& trainer_;
+  PictureBatch pictures_;
+  Targets targets_;
+  std::vector<int64_t> rows_;
+};
+
+}  // namespace cnnx::training

@@ -1,0 +1,115 @@
+// The train step: forward, loss, backward, update; and evaluation with the same loss.
+#include "cnnx/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <mutex>
+#include <shared_mutex>
+#include <stdexcept>
+#include <string>
+
+#include "cnnx/runtime.h"
+#include "graph/model_state.h"
+#include "training/batch_source.h"
+#include "training/trainer_state.h"
+
+namespace cnnx {
+
+using graph::Mode;
+using training::TrainerState;
+
+namespace training {
+
+TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained, const OptimizerSettings& settings,
+                           const Loss& how, uint64_t seed_value)
+    : model(std::move(trained)),
+      loss(how, model->graph.output_shape()),
+      optimizer(settings),
+      seed(seed_value),
+      gradients(model->graph.parameter_floats()) {
+  if (model->graph.parameter_floats() == 0) {
+    throw std::invalid_argument("trainer: the model has no parameters to train");
+  }
+  const std::string& last = model->graph.nodes().back().layer.kind;
+  if (how.kind != Loss::Kind::mean_squared_error && (last == "softmax" || last == "sigmoid")) {
+    throw std::invalid_argument("trainer: the model ends in " + last + ", but " + loss.name() +
+                                " takes raw outputs and applies it itself: leave the last layer out");
+  }
+  for (int i = 0; i < optimizer.slot_count(); ++i) slots.emplace_back(model->graph.parameter_floats());
+}
+
+LossSum TrainerState::compute_gradients(const float* input, const Targets& targets, int64_t rows, double divisor) {
+  const int threads = get_num_threads();
+  const auto plan = model->plan(rows, Mode::training);
+  const graph::WorkspaceLease workspace = plan->lease(threads);
+  const std::unique_lock<std::shared_mutex> lock(model->mutex);
+  const float* output = plan->forward(input, model->parameters.data(), *workspace);
+  const LossSum sum = loss.value_and_gradient(output, targets, rows, divisor, threads, plan->grad_output(*workspace));
+  plan->backward(input, model->parameters.data(), *workspace, gradients.data());
+  return sum;
+}
+
+void TrainerState::apply_gradients() {
+  std::vector<float*> slot_pointers;
+  for (runtime::AlignedBuffer& slot : slots) slot_pointers.push_back(slot.data());
+  const std::unique_lock<std::shared_mutex> lock(model->mutex);
+  optimizer.update(model->parameters.data(), gradients.data(), slot_pointers.data(), gradients.size(),
+                   get_num_threads());
+}
+
+}  // namespace training
+
+Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss, uint64_t seed)
+    : state_(std::make_shared<TrainerState>(model.state_, optimizer, loss, seed)) {
+  // predict and probabilities read the outputs as this loss means them.
+  const std::unique_lock<std::shared_mutex> lock(model.state_->mutex);
+  if (loss.kind == Loss::Kind::binary_cross_entropy) model.state_->probabilities = Probabilities::sigmoid;
+  if (loss.kind == Loss::Kind::cross_entropy) model.state_->probabilities = Probabilities::softmax;
+}
+
+Trainer::Trainer(Trainer&&) noexcept = default;
+Trainer::~Trainer() = default;
+
+double Trainer::compute_gradients(const PictureBatch& pictures, const Targets& targets, double divisor) {
+  if (pictures.count < 1) throw std::invalid_argument("trainer: the batch is empty, expected at least one row");
+  if (!(divisor >= 0) || std::isinf(divisor)) {
+    throw std::invalid_argument("trainer: divisor is " + std::to_string(divisor) + ", expected a number > 0");
+  }
+  state_->loss.check(targets, pictures.count);
+  const double rows = divisor > 0 ? divisor : static_cast<double>(pictures.count);
+  const float* input = state_->model->normalised(pictures, 0, pictures.count, state_->input);
+  return state_->compute_gradients(input, targets, pictures.count, rows).sum / rows;
+}
+
+void Trainer::apply_gradients() { state_->apply_gradients(); }
+
+double Trainer::step(const PictureBatch& pictures, const Targets& targets) {
+  const double loss = compute_gradients(pictures, targets);
+  apply_gradients();
+  return loss;
+}
+
+float* Trainer::gradients() { return state_->gradients.data(); }
+int64_t Trainer::gradient_count() const { return state_->gradients.size(); }
+
+Metrics Trainer::evaluate(const PictureBatch& pictures, const Targets& targets,
+                          const std::vector<int64_t>& rows) const {
+  const training::BatchSource source(*state_, pictures, targets, rows, "evaluate");
+  const int threads = get_num_threads();
+  const int64_t piece = state_->model->piece(Mode::inference);
+  training::LossSum total;
+  training::Batch batch;
+  const std::shared_lock<std::shared_mutex> lock(state_->model->mutex);
+  for (int64_t first = 0; first < source.count(); first += piece) {
+    const int64_t count = std::min(piece, source.count() - first);
+    source.gather(first, count, batch);
+    const auto plan = state_->model->plan(count, Mode::inference);
+    const graph::WorkspaceLease workspace = plan->lease(threads);
+    const float* output = plan->forward(batch.input, state_->model->parameters.data(), *workspace);
+    total += state_->loss.value(output, batch.targets, count, threads);
+  }
+  return state_->loss.metrics(total, source.count());
+}
+
+}  // namespace cnnx

@@ -1,0 +1,32 @@
+// What a trainer owns: the model it shares, its gradients and its optimizer's slots.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cnnx/trainer.h"
+#include "graph/model_state.h"
+#include "runtime/memory.h"
+#include "training/loss.h"
+#include "training/optimizer.h"
+
+namespace cnnx::training {
+
+struct TrainerState {
+  TrainerState(std::shared_ptr<graph::ModelState> model, const OptimizerSettings& optimizer, const Loss& loss,
+               uint64_t seed);
+
+  // `input` is normalised; overwrites gradients.
+  LossSum compute_gradients(const float* input, const Targets& targets, int64_t rows, double divisor);
+  void apply_gradients();
+
+  std::shared_ptr<graph::ModelState> model;
+  LossFunction loss;
+  Optimizer optimizer;
+  uint64_t seed;
+  runtime::AlignedBuffer gradients;
+  std::vector<runtime::AlignedBuffer> slots;
+  runtime::AlignedBuffer input;  // a step's pictures, normalised
+};
+
+}  // namespace cnnx::training

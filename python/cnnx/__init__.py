@@ -1,0 +1,102 @@
+"""cnnx trains and runs convolutional neural networks on a CPU.
+
+Everything below is loaded on first use, so that ``import cnnx`` and ``python -m cnnx --cmake-dir`` cost next to nothing.
+
+Example:
+    >>> import cnnx
+    >>> x, y = cnnx.data.xo(256, seed=1)
+    >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
+    >>> history = cnnx.Trainer(model).fit(x, y, epochs=1)
+    >>> model.predict(x).shape
+    (256,)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnnx import data as data
+    from cnnx import models as models
+    from cnnx import ops as ops
+    from cnnx._core import FormatError as FormatError
+    from cnnx._core import get_num_threads as get_num_threads
+    from cnnx._core import has_openmp as has_openmp
+    from cnnx._core import isa as isa
+    from cnnx._core import set_num_threads as set_num_threads
+    from cnnx._core import version as __version__
+    from cnnx.layers import AvgPool2d as AvgPool2d
+    from cnnx.layers import Conv2d as Conv2d
+    from cnnx.layers import Dense as Dense
+    from cnnx.layers import Flatten as Flatten
+    from cnnx.layers import Layer as Layer
+    from cnnx.layers import LeakyReLU as LeakyReLU
+    from cnnx.layers import MaxPool2d as MaxPool2d
+    from cnnx.layers import ReLU as ReLU
+    from cnnx.layers import Sigmoid as Sigmoid
+    from cnnx.layers import Softmax as Softmax
+    from cnnx.layers import Tanh as Tanh
+    from cnnx.losses import MSE as MSE
+    from cnnx.losses import BinaryCrossEntropy as BinaryCrossEntropy
+    from cnnx.losses import CrossEntropy as CrossEntropy
+    from cnnx.model import Model as Model
+    from cnnx.model import load as load
+    from cnnx.optimizers import SGD as SGD
+    from cnnx.optimizers import Adam as Adam
+    from cnnx.optimizers import AdamW as AdamW
+    from cnnx.preprocessing import Preprocessing as Preprocessing
+    from cnnx.trainer import History as History
+    from cnnx.trainer import Trainer as Trainer
+
+# Public name -> the module it lives in; modules map to themselves.
+_HOME = {
+    "data": "cnnx.data",
+    "models": "cnnx.models",
+    "ops": "cnnx.ops",
+    "FormatError": "cnnx._core",
+    "get_num_threads": "cnnx._core",
+    "has_openmp": "cnnx._core",
+    "isa": "cnnx._core",
+    "set_num_threads": "cnnx._core",
+    "AvgPool2d": "cnnx.layers",
+    "Conv2d": "cnnx.layers",
+    "Dense": "cnnx.layers",
+    "Flatten": "cnnx.layers",
+    "Layer": "cnnx.layers",
+    "LeakyReLU": "cnnx.layers",
+    "MaxPool2d": "cnnx.layers",
+    "ReLU": "cnnx.layers",
+    "Sigmoid": "cnnx.layers",
+    "Softmax": "cnnx.layers",
+    "Tanh": "cnnx.layers",
+    "BinaryCrossEntropy": "cnnx.losses",
+    "CrossEntropy": "cnnx.losses",
+    "MSE": "cnnx.losses",
+    "Model": "cnnx.model",
+    "load": "cnnx.model",
+    "Adam": "cnnx.optimizers",
+    "AdamW": "cnnx.optimizers",
+    "SGD": "cnnx.optimizers",
+    "Preprocessing": "cnnx.preprocessing",
+    "History": "cnnx.trainer",
+    "Trainer": "cnnx.trainer",
+}
+
+__all__ = [*_HOME, "__version__"]  # noqa: PLE0604, RUF022 - the table above is the list
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value = importlib.import_module("cnnx._core").version
+    elif name in _HOME:
+        module = importlib.import_module(_HOME[name])
+        value = module if _HOME[name] == f"cnnx.{name}" else getattr(module, name)
+    else:
+        raise AttributeError(f"module 'cnnx' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,282 @@
+"""Trainer: fits a model to pictures and labels, one call of the compiled core per step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnx import _core
+from cnnx.arguments import FloatArray, class_labels, is_integer, pictures, target_values
+from cnnx.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from cnnx.model import Model
+from cnnx.optimizers import Adam, Optimizer
+
+__all__ = ["History", "Progress", "Trainer"]
+
+Pixels: TypeAlias = "NDArray[np.uint8] | FloatArray"
+Targets: TypeAlias = "NDArray[np.int64] | FloatArray"
+
+
+@dataclass
+class History:
+    """What every finished epoch measured: lists of one length.
+
+    Attributes:
+        loss: mean over the epoch's pictures, each measured before the update its batch caused.
+        accuracy: share of right answers, likewise; NaN for `MSE`.
+        validation_loss: after the epoch, on pictures that were not trained on; NaN without any.
+        validation_accuracy: likewise.
+        seconds: how long the epoch took, validation included.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    def _add(
+        self, trained: tuple[float, float], validated: tuple[float, float], seconds: float
+    ) -> None:
+        for values, value in (
+            (self.loss, trained[0]),
+            (self.accuracy, trained[1]),
+            (self.validation_loss, validated[0]),
+            (self.validation_accuracy, validated[1]),
+            (self.seconds, seconds),
+        ):
+            values.append(value)
+
+    def last(self) -> dict[str, float]:
+        """The latest epoch's figures by name."""
+        return {name: values[-1] for name, values in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fit is, after a step.
+
+    Attributes:
+        epoch: the current epoch of this fit, from 1 to `epochs`.
+        epochs: how many epochs this fit does.
+        step: steps of this epoch done.
+        steps: steps of an epoch.
+        loss: mean over this epoch so far.
+        finished_epoch: the epoch's figures, as in `History`, in the one call that follows its validation; else None.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    finished_epoch: dict[str, float] | None = None
+
+
+class Trainer:
+    """Trains a model, which it shares: what it learns, the model knows at once.
+
+    Args:
+        model: what to train.
+        optimizer: `SGD`, `Adam` or `AdamW`.
+        loss: `CrossEntropy`, `BinaryCrossEntropy` or `MSE`.
+        seed: everything random but the weights: the order of the pictures, the validation split.
+
+    Attributes:
+        model: the model.
+        history: what every finished epoch measured, over all calls of `fit`.
+
+    Raises:
+        ValueError: if the loss does not fit the model's outputs; a model that ends in Softmax or Sigmoid is refused for the
+            losses that apply it themselves.
+
+    Example:
+        >>> import cnnx
+        >>> x, y = cnnx.data.xo(512, seed=1)
+        >>> trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
+        >>> history = trainer.fit(x, y, epochs=1, validation=0.1)
+        >>> len(history.loss), len(history.validation_accuracy)
+        (1, 1)
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        optimizer: Optimizer = Adam(),
+        loss: Loss = CrossEntropy(),
+        seed: int = 0,
+    ) -> None:
+        if not isinstance(model, Model):
+            raise TypeError(f"Trainer: model is {model!r}, expected a cnnx.Model")
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"Trainer: optimizer is {optimizer!r}, expected SGD, Adam or AdamW")
+        if not isinstance(loss, Loss):
+            raise TypeError(
+                f"Trainer: loss is {loss!r}, expected CrossEntropy, BinaryCrossEntropy or MSE"
+            )
+        if not is_integer(seed) or not 0 <= seed < 2**64:
+            raise ValueError(f"Trainer: seed is {seed!r}, expected an integer from 0 to 2**64 - 1")
+        self.model = model
+        self.history = History()
+        self._loss = loss
+        self._epochs_begun = 0
+        self._core = _core.Trainer(
+            model._core, optimizer.kind, optimizer.settings, loss.kind, loss.settings, int(seed)
+        )
+
+    @property
+    def gradients(self) -> FloatArray:
+        """The gradients of all parameters, one contiguous array in the order of `Model.parameters`.
+
+        It is the trainer's own memory: what you write there, `apply_gradients` uses.
+        """
+        return self._core.gradients
+
+    def step(self, x: ArrayLike, y: ArrayLike) -> float:
+        """Trains on one batch of any size; returns its mean loss before the update."""
+        pixels, integers, targets = self._batch(x, y, "step")
+        return self._core.step(pixels, integers, targets)
+
+    def compute_gradients(self, x: ArrayLike, y: ArrayLike, *, divisor: float | None = None) -> float:
+        """Overwrites `gradients` with those of this batch and returns its loss, without an update.
+
+        Args:
+            x: pictures.
+            y: labels or targets.
+            divisor: what the sum over the batch's pictures is divided by; their number when None. Parts of a batch given the
+                whole batch's size add up to it: `gradients` of 5 pictures and of 3, both with divisor 8, sum to those of
+                all 8, and so do the losses.
+        """
+        if divisor is not None and not 0 < divisor < float("inf"):
+            raise ValueError(
+                f"compute_gradients: divisor is {divisor!r}, expected a finite number above 0"
+            )
+        pixels, integers, targets = self._batch(x, y, "compute_gradients")
+        return self._core.compute_gradients(pixels, integers, targets, divisor or 0.0)
+
+    def apply_gradients(self) -> None:
+        """Updates the parameters from `gradients`; after `compute_gradients` the same bits as `step`."""
+        self._core.apply_gradients()
+
+    def fit(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: int,
+        batch_size: int = 64,
+        shuffle: bool = True,
+        validation: tuple[ArrayLike, ArrayLike] | float | None = None,
+        progress: Callable[[Progress], object] | None = None,
+    ) -> History:
+        """Trains for some epochs; called again, it continues.
+
+        Ctrl-C finishes the step, keeps the model and `history`, and raises KeyboardInterrupt.
+
+        Args:
+            x: pictures, all of them; uint8 stays uint8 until its batch is trained.
+            y: labels or targets, one per picture.
+            epochs: passes over the pictures.
+            batch_size: pictures per step; the last batch of an epoch may be shorter.
+            shuffle: whether every epoch has a new order; it depends on the trainer's seed and the epoch alone.
+            validation: (x, y) measured after every epoch, or the fraction of the pictures to keep apart for it; the split
+                depends on the trainer's seed alone.
+            progress: called with a `Progress` after every step, and once more after an epoch's validation.
+
+        Returns:
+            `history`, which holds the epochs of earlier calls too.
+        """
+        if not is_integer(epochs) or epochs < 0:
+            raise ValueError(f"fit: epochs is {epochs!r}, expected an integer >= 0")
+        if not is_integer(batch_size) or batch_size < 1:
+            raise ValueError(f"fit: batch_size is {batch_size!r}, expected an integer >= 1")
+        pixels, integers, targets = self._batch(x, y, "fit")
+        if len(pixels) == 0:
+            raise ValueError("fit: x holds no pictures, expected at least one")
+        rows, validate = self._validation(validation, pixels, integers, targets)
+        for epoch in range(1, int(epochs) + 1):
+            begun = time.perf_counter()
+            run = self._core.begin_epoch(
+                pixels, integers, targets, rows, int(batch_size), bool(shuffle), self._epochs_begun
+            )
+            self._epochs_begun += 1
+            while run.advance():
+                if progress is not None:
+                    progress(Progress(epoch, int(epochs), run.step, run.steps, run.metrics[0]))
+            self.history._add(run.metrics, validate(), time.perf_counter() - begun)
+            if progress is not None:
+                progress(
+                    Progress(
+                        epoch,
+                        int(epochs),
+                        run.step,
+                        run.steps,
+                        run.metrics[0],
+                        self.history.last(),
+                    )
+                )
+        return self.history
+
+    def evaluate(self, x: ArrayLike, y: ArrayLike) -> dict[str, float]:
+        """Mean loss and accuracy over pictures, as {"loss": ..., "accuracy": ...}; changes nothing."""
+        pixels, integers, targets = self._batch(x, y, "evaluate")
+        if len(pixels) == 0:
+            raise ValueError("evaluate: x holds no pictures, expected at least one")
+        loss, accuracy = self._core.evaluate(pixels, integers, targets, [])
+        return {"loss": loss, "accuracy": accuracy}
+
+    def _batch(self, x: ArrayLike, y: ArrayLike, function: str) -> tuple[Pixels, bool, Targets]:
+        pixels, integers, single = pictures(x, self.model.input_shape, function)
+        shape = self.model.output_shape
+        if single and np.ndim(y) == len(shape) and not isinstance(self._loss, CrossEntropy):
+            y = np.asarray(y)[np.newaxis]
+        return pixels, integers, self._targets(y, len(pixels), shape, function)
+
+    def _targets(
+        self, y: ArrayLike, count: int, shape: tuple[int, ...], function: str
+    ) -> Targets:
+        classes = self.model.classes or []
+        if isinstance(self._loss, CrossEntropy):
+            return class_labels(y, count, classes, shape[0], function)
+        if isinstance(self._loss, BinaryCrossEntropy):
+            if np.asarray(y).dtype.kind == "U":
+                y = class_labels(y, count, classes, 2, function)
+            return target_values(y, (count, *shape), function, limits=(0.0, 1.0))
+        return target_values(y, (count, *shape), function, limits=None)
+
+    def _validation(
+        self,
+        validation: tuple[ArrayLike, ArrayLike] | float | None,
+        pixels: Pixels,
+        integers: bool,
+        targets: Targets,
+    ) -> tuple[list[int], Callable[[], tuple[float, float]]]:
+        """The rows to train on (none: all) and what measures an epoch."""
+        if validation is None:
+            return [], lambda: (float("nan"), float("nan"))
+        if isinstance(validation, (tuple, list)) and len(validation) == 2:
+            apart = self._batch(*validation, "fit: validation")
+            if len(apart[0]) == 0:
+                raise ValueError("fit: validation holds no pictures, expected at least one")
+            return [], lambda: self._core.evaluate(*apart, [])
+        if isinstance(validation, bool) or not isinstance(validation, (int, float)):
+            raise TypeError(
+                f"fit: validation is {validation!r}, expected (x, y) or a fraction of the pictures"
+            )
+        held = max(1, round(len(pixels) * validation)) if 0 < validation < 1 else 0
+        if not 0 < held < len(pixels):
+            raise ValueError(
+                f"fit: validation is {validation!r} of {len(pixels)} pictures, expected a fraction between 0 and 1 "
+                "that leaves pictures on both sides"
+            )
+        order = self._core.split_order(len(pixels))
+        return order[held:], lambda: self._core.evaluate(pixels, integers, targets, order[:held])
