@@ -1,0 +1,103 @@
+"""What --model names: a network of cnnx.models, or a function in the user's own Python file."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from cnnx.cli.errors import UserMistake
+
+if TYPE_CHECKING:
+    from cnnx.data.dataset import Classes, InputShape
+    from cnnx.model import Model
+
+BUILT_IN = ("small", "lenet")
+
+
+def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: int) -> Model:
+    """The untrained model for these pictures.
+
+    Raises:
+        UserMistake: There is no such network or function, or the function fails or returns
+            something else than a model for these classes.
+    """
+    from cnnx import models
+
+    if choice in BUILT_IN:
+        build = models.small if choice == "small" else models.lenet5
+        height, width, _ = input_shape
+        try:
+            return build(input_shape, classes, seed=seed)
+        except ValueError as error:
+            raise UserMistake(
+                f"--model {choice} does not fit pictures of {height} x {width}: {error}"
+            ) from error
+    file, colon, function = choice.rpartition(":")
+    if not colon:
+        raise UserMistake(
+            f"--model {choice} is unknown; use {', '.join(BUILT_IN)} or FILE.py:function"
+        )
+    names = tuple(map(str, range(classes))) if isinstance(classes, int) else classes
+    model = _call(Path(file), function, input_shape, names)
+    if model.classes is None and isinstance(classes, int):
+        return model
+    if model.classes is None or tuple(model.classes) != names:
+        raise UserMistake(
+            f"{choice} returned a model with other classes than the data's; "
+            "pass the function's second argument on: cnnx.Model(..., classes=classes)"
+        )
+    return model
+
+
+def _call(file: Path, name: str, input_shape: InputShape, names: tuple[str, ...]) -> Model:
+    """The user's function, called; whatever their code raises is told with its line."""
+    from cnnx.model import Model
+
+    try:
+        function = _function(file, name)
+        model = function(input_shape, list(names))
+    except UserMistake:
+        raise
+    except Exception as error:
+        frames = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename) == file.resolve()
+        ]
+        line = frames[-1] if frames else getattr(error, "lineno", None)
+        where = f"{file}, line {line}" if line else str(file)
+        raise UserMistake(f"{where}: {type(error).__name__}: {error}") from error
+    if not isinstance(model, Model):
+        raise UserMistake(
+            f"{file}:{name} returned {type(model).__name__}, expected a cnnx.Model; "
+            "write def network(input_shape, classes) -> cnnx.Model"
+        )
+    return model
+
+
+def _function(file: Path, name: str) -> Callable[[InputShape, list[str]], object]:
+    if not file.is_file():
+        raise UserMistake(f"--model {file}:{name}: there is no file {file}")
+    function = getattr(_load_module(file.resolve()), name, None)
+    if not callable(function):
+        raise UserMistake(f"--model {file}:{name}: {file} defines no function {name}")
+    found: Callable[[InputShape, list[str]], object] = function
+    return found
+
+
+def _load_module(file: Path) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(file.stem, file)
+    if specification is None or specification.loader is None:
+        raise UserMistake(f"{file}: is not a Python file (.py)")
+    module = importlib.util.module_from_spec(specification)
+    sys.path.insert(0, str(file.parent))  # so that it can import its neighbours
+    try:
+        specification.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(file.parent))
+    return module

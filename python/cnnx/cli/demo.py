@@ -1,0 +1,179 @@
+"""`cnnx demo`: the story of a network that learns X from O, told on the screen in seconds."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from cnnx.cli.errors import UserMistake
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cnnx.model import Model
+
+FOLDER = Path("cnnx-demo")
+CLASSES = ("X", "O")
+TRAINING_DRAWINGS = 4000
+UNSEEN_DRAWINGS = 4000
+EPOCHS = 6
+BATCH_SIZE = 32
+LEARNING_RATE = 2e-3
+SEED = 0
+UNSEEN_SEED = 1_000_003  # another stream of drawings than any training seed in use
+_PICTURES_OF_EACH = 4
+_SHADES = " .:+#"
+
+_EPILOG = f"""\
+Draws {TRAINING_DRAWINGS:,} X and O, trains a small network on them, measures it on {UNSEEN_DRAWINGS:,} others, and saves in
+{FOLDER}/ the model, a few drawings, and two pictures: by-hand.png goes through a convolutional
+network with numbers one can check, learned.png shows what the trained one sees. About ten seconds,
+no download.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declares the command."""
+    parser = commands.add_parser(
+        "demo",
+        help="watch a network learn X from O, in seconds",
+        description="Tells in seconds, and in pictures, how a network learns X from O.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draws, compares pixels, trains, measures, saves, and says what to try next."""
+    started = perf_counter()
+    if FOLDER.exists() and not FOLDER.is_dir():
+        raise UserMistake(f"{FOLDER} is a file, expected a folder to write to; move the file away")
+
+    import cnnx
+    from cnnx.cli.pixel_comparison import first_of_each, nearest_reference
+    from cnnx.data import xo
+
+    say(f"cnnx {cnnx.__version__} on {cnnx.get_num_threads()} threads, {cnnx.isa()}\n")
+    x, y = xo(TRAINING_DRAWINGS, seed=SEED)
+    unseen_x, unseen_y = xo(UNSEEN_DRAWINGS, seed=UNSEEN_SEED)
+    say(
+        f"1. Here are an X and an O out of {len(x):,} drawings: anywhere in the frame, large or\n"
+        "   small, wide or narrow, tilted, thick or thin, light on dark or dark on light.\n"
+    )
+    examples = first_of_each(x, y)
+    say(side_by_side(*(in_characters(example[..., 0]) for example in examples)))
+    by_pixels = float((nearest_reference(unseen_x, examples) == unseen_y).mean())
+    say(
+        "\n2. Without learning: take these two as references, and call a new drawing by the one it\n"
+        "   differs from least, adding up the differences of all pixels. Of "
+        f"{len(unseen_x):,} new drawings\n   that gets {by_pixels:.1%} right; tossing a coin, 50 %.\n"
+    )
+    say(
+        "3. With learning: a small convolutional network looks at the drawings, "
+        f"{EPOCHS} times each.\n"
+    )
+    model, seconds = learn(x, y)
+    accuracy = float((cnnx.Trainer(model).evaluate(unseen_x, unseen_y))["accuracy"])
+    say(
+        f"\n   After {seconds:.1f} s it gets {accuracy:.2%} of the {len(unseen_x):,} new drawings right. "
+        "It has seen\n   none of them before.\n"
+    )
+    FOLDER.mkdir(exist_ok=True)
+    model.save(FOLDER / "xo.cnnx")
+    say(f"4. Saved in {FOLDER}/\n   xo.cnnx        the model, {size_of(FOLDER / 'xo.cnnx')}")
+    try:
+        drawings = save_pictures(model, unseen_x, unseen_y)
+    except ImportError as missing:
+        say(
+            f"\nNo pictures: {missing.name} is not installed. For the pictures and the progress bar:\n"
+            f"   {shlex.join([sys.executable, '-m', 'pip', 'install'])} matplotlib pillow tqdm"
+        )
+        say(f"\n{perf_counter() - started:.1f} s in all. Now try:\n   {command()} info {FOLDER / 'xo.cnnx'}")
+        return 0
+    say(
+        f"   {drawings[0].name} ...    {len(drawings)} of the new drawings\n"
+        "   by-hand.png    a convolutional network with numbers to check by hand\n"
+        "   learned.png    what the trained network sees in an X and in an O"
+    )
+    files = " ".join(str(file) for file in (drawings[0], drawings[-1]))
+    say(
+        f"\n{perf_counter() - started:.1f} s in all. Now try:\n"
+        f"   {command()} predict {FOLDER / 'xo.cnnx'} {files}"
+    )
+    return 0
+
+
+def learn(x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED) -> tuple[Model, float]:
+    """The small network trained on drawings of X and O, and the seconds it took."""
+    import cnnx
+    from cnnx.cli.progress import EpochProgress
+    from cnnx.models import small
+
+    started = perf_counter()
+    size = x.shape[1]
+    model = small((size, size, 1), CLASSES, seed=seed)
+    trainer = cnnx.Trainer(model, optimizer=cnnx.Adam(LEARNING_RATE), seed=seed)
+    with EpochProgress() as progress:
+        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH_SIZE, progress=progress)
+    return model, perf_counter() - started
+
+
+def save_pictures(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> list[Path]:
+    """Writes every picture of the demo; returns the drawings' files, X first.
+
+    Raises:
+        ImportError: Pillow or matplotlib is not installed; nothing has been written then.
+    """
+    import matplotlib  # noqa: F401  (asked for first, so that nothing is written without it)
+    from PIL import Image
+
+    from cnnx.cli.by_hand_picture import draw_by_hand
+    from cnnx.cli.learned_picture import draw_learned
+
+    files: list[Path] = []
+    for label, name in enumerate(CLASSES):
+        chosen = x[y == label][:_PICTURES_OF_EACH]
+        for number, pixels in enumerate(chosen, start=1):
+            files.append(FOLDER / f"{name.lower()}-{number}.png")
+            Image.fromarray(pixels[..., 0]).save(files[-1])
+    draw_by_hand().save(FOLDER / "by-hand.png")
+    draw_learned(model, x[[(y == 0).argmax(), (y == 1).argmax()]]).save(FOLDER / "learned.png")
+    return files
+
+
+def in_characters(pixels: NDArray[np.uint8]) -> list[str]:
+    """A grey picture as lines of characters, two rows of pixels to a line, bright ones dense."""
+    height, width = pixels.shape
+    lines = pixels[: height // 2 * 2].reshape(height // 2, 2, width).mean(axis=1)
+    return [
+        "".join(_SHADES[int(value * len(_SHADES) / 256)] for value in line) for line in lines
+    ]
+
+
+def side_by_side(left: list[str], right: list[str]) -> str:
+    """Two pictures of characters next to each other."""
+    return "\n".join(f"   {a}     {b}" for a, b in zip(left, right, strict=True))
+
+
+def command() -> str:
+    """How this program was called, so that the lines to try work as they are printed."""
+    called = Path(sys.argv[0])
+    if called.stem == "cnnx":
+        return shlex.quote(sys.argv[0])
+    return f"{shlex.quote(sys.executable)} -m cnnx"
+
+
+def size_of(path: Path) -> str:
+    """A file's size for people."""
+    return f"{path.stat().st_size / 1e6:.1f} MB"
+
+
+def say(text: Any) -> None:
+    """Prints at once: the story and the progress bar on stderr must not overtake each other."""
+    print(text, flush=True)

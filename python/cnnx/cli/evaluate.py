@@ -1,0 +1,97 @@
+"""`cnnx evaluate`: how often a saved model is right, and what it takes for what."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_EPILOG = """\
+PATH is what `cnnx train` takes: a folder of IDX files or of class subfolders, resized as in training.
+Where there is a test set (t10k-*, or test/ beside train/), it is the one measured.
+
+In the confusion matrix a row is what the pictures are, a column is what the model said.
+
+example:
+  cnnx evaluate pets.cnnx pets
+"""
+_WIDEST_MATRIX = 20
+_CONFUSIONS_SHOWN = 10
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declares the command and its options."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a model: accuracy and confusion matrix",
+        description="Measures a saved model on labelled pictures.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("model", metavar="MODEL", type=Path, help="a file that cnnx saved")
+    parser.add_argument("path", metavar="PATH", help="the pictures, see below")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the accuracy and the confusion matrix."""
+    from cnnx.cli.answers import Classifier
+    from cnnx.data.source import open_source
+
+    classifier = Classifier(arguments.model)
+    model, names = classifier.model, classifier.names
+    source = open_source(arguments.path, tuple(names) if model.classes else len(names))
+    chosen = source.train if source.test is None else source.test
+    pictures = chosen.load(model.input_shape, model.preprocessing.resize)
+    indices, _ = classifier.answers(pictures.x)
+    matrix = confusion_matrix(pictures.y, indices, len(names))
+    right, total = int(matrix.trace()), int(matrix.sum())
+    print(f"{total:,} pictures of {chosen.name}")
+    print(f"accuracy {right / total:.2%} ({right:,} right, {total - right:,} wrong)\n")
+    print(matrix_text(matrix, names))
+    return 0
+
+
+def confusion_matrix(
+    labels: NDArray[Any], predicted: NDArray[Any], classes: int
+) -> NDArray[Any]:
+    """Counts of shape (classes, classes): row the true class, column the predicted one."""
+    import numpy as np
+
+    flat = np.bincount(labels * classes + predicted, minlength=classes * classes)
+    return flat.reshape(classes, classes)
+
+
+def matrix_text(matrix: NDArray[Any], names: list[str]) -> str:
+    """The whole matrix, or of many classes only the commonest mistakes."""
+    if len(names) > _WIDEST_MATRIX:
+        return _commonest_mistakes(matrix, names)
+    corner = "is \\ said"
+    first = max(len(corner), *(len(name) for name in names))
+    widths = [max(len(name), len(str(matrix[:, k].max()))) for k, name in enumerate(names)]
+    rows = [(corner, names)] + [
+        (name, [str(count) for count in matrix[row]]) for row, name in enumerate(names)
+    ]
+    return "\n".join(
+        "  ".join([head.ljust(first), *(cell.rjust(w) for cell, w in zip(cells, widths))])
+        for head, cells in rows
+    )
+
+
+def _commonest_mistakes(matrix: NDArray[Any], names: list[str]) -> str:
+    mistakes = sorted(
+        (
+            (int(matrix[true, said]), names[true], names[said])
+            for true in range(len(names))
+            for said in range(len(names))
+            if true != said and matrix[true, said]
+        ),
+        key=lambda mistake: (-mistake[0], mistake[1:]),
+    )
+    if not mistakes:
+        return "no mistakes"
+    lines = [f"{count:6}  {true} taken for {said}" for count, true, said in mistakes]
+    return "\n".join(["commonest mistakes:", *lines[:_CONFUSIONS_SHOWN]])

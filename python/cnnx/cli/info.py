@@ -1,0 +1,70 @@
+"""`cnnx info`: what this installation is, or what a saved model holds."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+_EPILOG = """\
+examples:
+  cnnx info                 the version, instruction set and threads that cnnx uses here
+  cnnx info model.cnnx      the layers, classes and preprocessing of a model
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declares the command and its options."""
+    parser = commands.add_parser(
+        "info",
+        help="describe a model, or this installation",
+        description="Describes a saved model, or this installation of cnnx.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "model", metavar="MODEL", nargs="?", type=Path, help="a file that cnnx saved"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints one fact per line."""
+    lines = installation() if arguments.model is None else contents(arguments.model)
+    print("\n".join(lines))
+    return 0
+
+
+def installation() -> list[str]:
+    """What runs here: version, instruction set, threads."""
+    import platform
+
+    import numpy as np
+
+    import cnnx
+
+    openmp = "with OpenMP" if cnnx.has_openmp() else "built without OpenMP: one thread only"
+    return [
+        f"cnnx             {cnnx.__version__}",
+        f"instruction set  {cnnx.isa()}",
+        f"threads          {cnnx.get_num_threads()}, {openmp}",
+        f"Python           {platform.python_version()}, NumPy {np.__version__}",
+    ]
+
+
+def contents(path: Path) -> list[str]:
+    """What a model file holds: layers, classes, preprocessing."""
+    import cnnx
+
+    model = cnnx.load(path)
+    height, width, channels = model.input_shape
+    preprocessing = model.preprocessing
+    classes = "numbered, without names" if model.classes is None else ", ".join(model.classes)
+    return [
+        model.summary(),
+        "",
+        f"input          {height} x {width}, {channels} channel{'s' if channels > 1 else ''}",
+        f"classes        {classes}",
+        f"preprocessing  resize {preprocessing.resize}, mean {preprocessing.mean}, "
+        f"standard deviation {preprocessing.std}",
+        f"file           {path}, {path.stat().st_size:,} bytes",
+    ]

@@ -1,0 +1,23 @@
+"""Reading and drawing labelled pictures: X and O, IDX files, class folders; it trains nothing."""
+
+from cnnx.data.dataset import Dataset, PictureSet
+from cnnx.data.drawings import xo
+from cnnx.data.folder import FolderSet, load_folder
+from cnnx.data.idx import IdxSet, load_idx, read_idx
+from cnnx.data.picture import read_picture
+from cnnx.data.source import Source, load, open_source
+
+__all__ = [
+    "Dataset",
+    "FolderSet",
+    "IdxSet",
+    "PictureSet",
+    "Source",
+    "load",
+    "load_folder",
+    "load_idx",
+    "open_source",
+    "read_idx",
+    "read_picture",
+    "xo",
+]

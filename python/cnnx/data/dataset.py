@@ -1,0 +1,60 @@
+"""What every reader returns: pictures with labels in memory, or a set that can be loaded later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+InputShape = tuple[int, int, int]
+Classes = tuple[str, ...] | int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures with their labels, and the sets that were found beside them.
+
+    Attributes:
+        x: uint8 pixels of shape (count, height, width, channels).
+        y: int64 labels of shape (count,).
+        classes: The class names, in the order of the labels; their number where they have no names.
+        validation: Pictures to measure after every epoch, or None.
+        test: Pictures to measure once, at the end, or None.
+    """
+
+    x: Pixels
+    y: Labels
+    classes: Classes
+    validation: Dataset | None = None
+    test: Dataset | None = None
+
+
+class PictureSet(Protocol):
+    """Labelled pictures whose size and classes are known before any of them is loaded."""
+
+    @property
+    def name(self) -> str:
+        """Where the pictures are, for messages."""
+
+    @property
+    def classes(self) -> Classes:
+        """The class names, in the order of the labels; their number where they have no names."""
+
+    @property
+    def input_shape(self) -> InputShape:
+        """The (height, width, channels) the pictures have, or fit best."""
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+
+    def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
+        """All pictures as one array of `input_shape`, or of the set's own shape."""
+
+
+def count_classes(classes: Classes) -> int:
+    """How many classes there are, named or not."""
+    return classes if isinstance(classes, int) else len(classes)

@@ -1,0 +1,237 @@
+"""IDX files, the format of MNIST: reads one file or a folder of them, and trusts no length."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx import _core
+from cnnx._core import FormatError
+from cnnx.data.dataset import Dataset, InputShape, Labels, Pixels
+
+_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_MOST_DIMENSIONS = 8
+_GZIP_MAGIC = b"\x1f\x8b"
+# Deflate cannot shrink more than this, so a declared size beyond it is false before it is tried.
+_MOST_GZIP_RATIO = 1032
+# Both spellings in use, the training set first.
+_SET_NAMES = ("train", "t10k")
+_SPELLINGS = ("{set}-{kind}-idx{rank}-ubyte", "{set}-{kind}.idx{rank}-ubyte")
+
+
+def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Reads one IDX file, compressed with gzip or not, as an array of its own type and shape.
+
+    Args:
+        path: The file; whether it is compressed is seen from its first bytes, not from its name.
+
+    Raises:
+        FormatError: It is no IDX file, or holds fewer or more bytes than its header declares.
+        OSError: It cannot be opened.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        file.seek(0)
+        if not compressed:
+            return _read(file, path, most_bytes=size)
+        try:
+            with gzip.GzipFile(fileobj=file) as stream:
+                return _read(stream, path, most_bytes=size * _MOST_GZIP_RATIO)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FormatError(
+                f"{path}: the compressed data is damaged or cut short; fetch the file again"
+            ) from error
+
+
+def _read(stream: BinaryIO | gzip.GzipFile, path: Path, most_bytes: int) -> NDArray[Any]:
+    magic = stream.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES:
+        raise FormatError(
+            f"{path}: is not an IDX file: it begins with 0x{magic.hex()}, "
+            "expected 0x0000, a type and a number of dimensions"
+        )
+    rank = magic[3]
+    if not 1 <= rank <= _MOST_DIMENSIONS:
+        raise FormatError(f"{path}: declares {rank} dimensions, expected 1 to {_MOST_DIMENSIONS}")
+    sizes = stream.read(4 * rank)
+    if len(sizes) < 4 * rank:
+        raise FormatError(f"{path}: is cut short inside its header; fetch the file again")
+    shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, 4 * rank, 4))
+    dtype = np.dtype(_TYPES[magic[2]])
+    declared = dtype.itemsize
+    for length in shape:
+        declared *= length  # Python's integers do not overflow
+    if declared > most_bytes:
+        raise FormatError(
+            f"{path}: declares {declared} bytes of data, more than the whole file can hold; "
+            "it is cut short or damaged, fetch it again"
+        )
+    data = np.empty(declared, dtype=np.uint8)
+    present = _fill(stream, memoryview(data))
+    if present < declared:
+        raise FormatError(
+            f"{path}: declares {declared} bytes of data but holds {present}; "
+            "it is cut short, fetch it again"
+        )
+    if stream.read(1):  # never more than this of a file that goes on and on
+        raise FormatError(f"{path}: goes on after the {declared} bytes of data it declares")
+    return data.view(dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def _fill(stream: BinaryIO | gzip.GzipFile, target: memoryview) -> int:
+    """Reads until `target` is full or the stream ends; returns how many bytes came."""
+    filled = 0
+    while filled < len(target):
+        chunk = stream.read(min(len(target) - filled, 1 << 20))
+        if not chunk:
+            break
+        target[filled : filled + len(chunk)] = chunk
+        filled += len(chunk)
+    return filled
+
+
+class IdxSet:
+    """The pictures and labels of one set, "train" or "t10k", of a folder of IDX files."""
+
+    def __init__(
+        self, folder: str | os.PathLike[str], set_name: str, classes: int | None = None
+    ) -> None:
+        """Reads both files and checks that they belong together.
+
+        Args:
+            folder: Holds the files.
+            set_name: "train" or "t10k".
+            classes: How many classes there are; None counts up to the largest label.
+
+        Raises:
+            FormatError: A file is missing or damaged, or the two do not fit each other.
+        """
+        folder = Path(folder)
+        images = _find(folder, set_name, "images")
+        labels = _find(folder, set_name, "labels")
+        if images is None or labels is None:
+            missing = "labels" if labels is None else "images"
+            rank = 1 if labels is None else 3
+            raise FormatError(
+                f"{folder}: lacks {set_name}-{missing}-idx{rank}-ubyte (or .gz), "
+                f"which belongs to {(images or labels or folder).name}"
+            )
+        self._name = str(folder / f"{set_name}-*")
+        self.x = _pictures(images)
+        self.y = _labels(labels)
+        if len(self.x) != len(self.y):
+            raise FormatError(
+                f"{images}: holds {len(self.x)} pictures, "
+                f"but {labels.name} holds {len(self.y)} labels"
+            )
+        largest = int(self.y.max())
+        self._classes = largest + 1 if classes is None else classes
+        if largest >= self._classes:
+            raise FormatError(
+                f"{labels}: holds label {largest}, expected 0 to {self._classes - 1}, "
+                f"one of {self._classes} classes"
+            )
+
+    @property
+    def name(self) -> str:
+        """Where the pictures are, for messages."""
+        return self._name
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are: IDX files know numbers, no names."""
+        return self._classes
+
+    @property
+    def input_shape(self) -> InputShape:
+        """The (height, width, channels) of the pictures."""
+        height, width, channels = self.x.shape[1:]
+        return height, width, channels
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+        return len(self.x)
+
+    def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
+        """The pictures, each resized when `input_shape` is not the one they have."""
+        if input_shape is None or input_shape == self.input_shape:
+            return Dataset(self.x, self.y, self.classes)
+        height, width, channels = input_shape
+        x = np.empty((len(self), *input_shape), dtype=np.uint8)
+        for index, pixels in enumerate(self.x):
+            x[index] = _core.resize_picture(pixels, height, width, channels, resize)
+        return Dataset(x, self.y, self.classes)
+
+
+def idx_sets(folder: str | os.PathLike[str], classes: int | None = None) -> list[IdxSet]:
+    """The sets a folder has, the training set first; an empty list when it has no IDX files."""
+    sets: list[IdxSet] = []
+    for set_name in _SET_NAMES:
+        kinds = ("images", "labels")
+        if any(_find(Path(folder), set_name, kind) is not None for kind in kinds):
+            sets.append(IdxSet(folder, set_name, sets[0].classes if sets else classes))
+    return sets
+
+
+def load_idx(folder: str | os.PathLike[str]) -> Dataset:
+    """Reads a folder of IDX files, such as MNIST's or Fashion-MNIST's four.
+
+    Args:
+        folder: Holds `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, and perhaps the same
+            of `t10k`, which become the test set; compressed (`.gz`) or not, and also spelled
+            `train-images.idx3-ubyte`.
+
+    Returns:
+        uint8 pictures of shape (count, height, width, channels) and int64 labels.
+
+    Raises:
+        FormatError: There are no such files, or one is damaged or does not fit the others.
+    """
+    sets = idx_sets(folder)
+    if not sets:
+        raise FormatError(
+            f"{os.fspath(folder)}: holds no IDX files (train-images-idx3-ubyte and its labels)"
+        )
+    shape = sets[0].input_shape
+    test = sets[1].load(shape) if len(sets) > 1 else None
+    return replace(sets[0].load(), test=test)
+
+
+def _find(folder: Path, set_name: str, kind: str) -> Path | None:
+    """The file of one set and kind, in whichever spelling it has."""
+    rank = 3 if kind == "images" else 1
+    for spelling in _SPELLINGS:
+        for ending in ("", ".gz"):
+            file = folder / (spelling.format(set=set_name, kind=kind, rank=rank) + ending)
+            if file.is_file():
+                return file
+    return None
+
+
+def _pictures(path: Path) -> Pixels:
+    pixels = read_idx(path)
+    if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4) or 0 in pixels.shape:
+        raise FormatError(
+            f"{path}: holds {pixels.dtype} of shape {pixels.shape}, "
+            "expected pictures: uint8 of shape (count, height, width)"
+        )
+    return pixels if pixels.ndim == 4 else pixels[..., np.newaxis]
+
+
+def _labels(path: Path) -> Labels:
+    labels = read_idx(path)
+    if labels.dtype.kind not in "iu" or labels.ndim != 1 or labels.size == 0 or labels.min() < 0:
+        raise FormatError(
+            f"{path}: holds {labels.dtype} of shape {labels.shape}, "
+            "expected labels: integers from 0 of shape (count,)"
+        )
+    return labels.astype(np.int64)

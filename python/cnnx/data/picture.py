@@ -1,0 +1,109 @@
+"""Decoding one picture file. Pillow decodes; resizing and grey/RGB are the core's, as in C++."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnx import _core
+from cnnx._core import FormatError
+from cnnx.data.dataset import InputShape, Pixels
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# What Pillow calls a picture with one brightness per pixel, with or without opacity.
+_GREY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F"})
+_ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 mean that height and width are exchanged
+
+
+def pillow() -> Any:
+    """The module PIL.Image, imported at the first picture so that only pictures need Pillow."""
+    try:
+        import PIL.Image
+    except ImportError as error:
+        raise ImportError(
+            "reading picture files needs Pillow: run python -m pip install pillow"
+        ) from error
+    return PIL.Image
+
+
+def picture_shape(path: str | os.PathLike[str]) -> InputShape:
+    """(height, width, channels) from the file's header alone, channels being 1 (grey) or 3."""
+    with _opened(path) as image:
+        height, width = image.height, image.width
+        if image.getexif().get(_ORIENTATION, 1) >= 5:
+            height, width = width, height
+        return height, width, 1 if image.mode in _GREY_MODES else 3
+
+
+def read_picture(
+    path: str | os.PathLike[str], input_shape: InputShape, *, resize: str = "stretch"
+) -> Pixels:
+    """Reads one picture file as uint8 pixels of shape `input_shape`.
+
+    Args:
+        path: A file in any format Pillow reads; of a moving picture, the first frame.
+        input_shape: (height, width, channels), usually a model's `input_shape`.
+        resize: "stretch", "fit" or "crop", usually a model's `preprocessing.resize`.
+
+    Raises:
+        FormatError: The file is no picture, or a damaged one.
+        OSError: The file cannot be opened.
+        ImportError: Pillow is not installed.
+    """
+    with _opened(path) as image:
+        try:
+            pixels = _pixels(image)
+        except FormatError as error:
+            raise FormatError(f"{os.fspath(path)}: {error}") from None
+        except Exception as error:  # decoders raise nearly anything on damaged bytes
+            raise _unreadable(path) from error
+    height, width, channels = input_shape
+    return _core.resize_picture(pixels, height, width, channels, resize)
+
+
+def _opened(path: str | os.PathLike[str]) -> Image.Image:
+    module = pillow()
+    try:
+        image: Image.Image = module.open(path)
+    except OSError as error:
+        if error.errno is not None:  # missing, a folder, not permitted: the system says it best
+            raise
+        raise _unreadable(path) from error
+    except Exception as error:  # a header that declares more pixels than Pillow dares to decode
+        raise _unreadable(path) from error
+    return image
+
+
+def _unreadable(path: str | os.PathLike[str]) -> FormatError:
+    return FormatError(f"{os.fspath(path)}: cannot be read as a picture")
+
+
+def _pixels(image: Image.Image) -> Pixels:
+    """Any Pillow mode as uint8 (height, width, 1 | 3 | 4), turned the way its EXIF tag says."""
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        return _narrow(np.asarray(image))
+    if image.mode == "F":
+        raise FormatError("holds real numbers of no known range; save it with 8 bits per channel")
+    if image.mode == "1":
+        image = image.convert("L")
+    elif image.mode in ("LA", "La", "PA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    elif image.mode not in ("L", "RGB", "RGBA"):
+        image = image.convert("RGB")
+    pixels = np.array(image, dtype=np.uint8)
+    return pixels.reshape(image.height, image.width, -1)
+
+
+def _narrow(wide: np.ndarray[Any, Any]) -> Pixels:
+    """16-bit brightness as 8 bits, rounded: 65535 becomes 255. (Pillow's own conversion clips.)"""
+    values = wide.astype(np.int64)
+    if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+        raise FormatError("holds brightness outside 0 to 65535; save it with 8 bits per channel")
+    return ((values + 128) // 257).astype(np.uint8)[..., np.newaxis]

@@ -1,0 +1,118 @@
+"""What a path holds: IDX files or class folders, and the validation and test sets beside them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cnnx._core import FormatError
+from cnnx.data.dataset import Classes, Dataset, InputShape, PictureSet, count_classes
+from cnnx.data.folder import FolderSet, class_names
+from cnnx.data.idx import idx_sets
+
+_TRAIN = "train"
+_VALIDATION = ("validation", "val")
+_TEST = ("test",)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The sets found at a path, known by size and classes but not yet loaded.
+
+    Attributes:
+        train: The pictures to learn from, or the only ones there are.
+        validation: Pictures to measure after every epoch, or None.
+        test: Pictures to measure once, at the end, or None.
+    """
+
+    train: PictureSet
+    validation: PictureSet | None = None
+    test: PictureSet | None = None
+
+    def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
+        """Loads every set, all in the shape of the training pictures or in `input_shape`."""
+        shape = self.train.input_shape if input_shape is None else input_shape
+        return replace(
+            self.train.load(shape, resize),
+            validation=self.validation and self.validation.load(shape, resize),
+            test=self.test and self.test.load(shape, resize),
+        )
+
+
+def open_source(path: str | os.PathLike[str], classes: Classes | None = None) -> Source:
+    """Finds out what a path holds, without loading it.
+
+    Args:
+        path: A folder of IDX files, of which `t10k` is the test set; or a folder with one subfolder
+            of pictures per class; or a folder that holds such folders named `train`, `validation`
+            and `test`; or that `train` folder itself.
+        classes: The classes in the order of the labels, where a model has fixed them.
+
+    Raises:
+        FormatError: It holds nothing of the kind, or something damaged; the message says what.
+        OSError: It cannot be opened.
+        ImportError: It holds pictures, and Pillow is not installed.
+    """
+    path = Path(path)
+    if path.is_file():
+        raise FormatError(f"{path}: is a file, expected the folder that holds the data")
+    count = None if classes is None else count_classes(classes)
+    idx = idx_sets(path, count)
+    if idx:
+        return Source(idx[0], test=idx[1] if len(idx) > 1 else None)
+    names: tuple[str, ...] | None = None
+    if classes is not None:
+        # A model without class names knows them by number.
+        names = tuple(map(str, range(classes))) if isinstance(classes, int) else classes
+    root = _root_of_sets(path)
+    if root is None:
+        return Source(FolderSet(path, names))
+    train = FolderSet(root / _TRAIN, names)
+    validation, test = (_beside(root, group) for group in (_VALIDATION, _TEST))
+    return Source(
+        train,
+        validation=None if validation is None else FolderSet(validation, train.classes),
+        test=None if test is None else FolderSet(test, train.classes),
+    )
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    input_shape: InputShape | None = None,
+    resize: str = "stretch",
+) -> Dataset:
+    """Loads what a path holds: IDX files or class folders, with the sets found beside them.
+
+    Args:
+        path: As for `open_source`.
+        input_shape: (height, width, channels) of the result; None keeps the pictures' size when
+            they all have the same, at most 128 x 128, and otherwise makes them 64 x 64.
+        resize: How a picture of another shape is made to fit: "stretch", "fit" or "crop".
+
+    Raises:
+        FormatError, OSError, ImportError: As for `open_source`.
+
+    Example:
+        mnist = cnnx.data.load("mnist")
+        trainer.fit(mnist.x, mnist.y, epochs=3)
+        trainer.evaluate(mnist.test.x, mnist.test.y)
+    """
+    return open_source(path).load(input_shape, resize)
+
+
+def _root_of_sets(path: Path) -> Path | None:
+    """The folder of `train` and its siblings, when `path` is that folder or its `train`."""
+    root = path.parent if path.name == _TRAIN else path
+    has_sets = _beside(root, (_TRAIN,)) and _beside(root, (*_VALIDATION, *_TEST))
+    return root if has_sets else None
+
+
+def _beside(root: Path, set_names: tuple[str, ...]) -> Path | None:
+    """The first folder of these names that has class subfolders: a class may be named `train`."""
+    for set_name in set_names:
+        folder = root / set_name
+        if folder.is_dir() and class_names(folder):
+            return folder
+    return None

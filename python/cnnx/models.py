@@ -1,0 +1,86 @@
+"""Ready-made networks, as plain functions over the public layers: read one and write your own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cnnx.layers import Conv2d, Dense, Flatten, MaxPool2d, ReLU
+from cnnx.model import Model
+
+
+def lenet5(
+    input_shape: tuple[int, int, int] = (28, 28, 1),
+    classes: int | Sequence[str] = 10,
+    *,
+    seed: int = 0,
+) -> Model:
+    """LeNet-5 with today's ReLU and max pooling: two convolutions, three dense layers.
+
+    Args:
+        input_shape: (height, width, channels), each side 12 or more.
+        classes: How many classes, or their names.
+        seed: Draws the first weights.
+
+    References:
+        Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document
+        recognition, Proceedings of the IEEE 86 (1998).
+    """
+    return Model(
+        [
+            Conv2d(6, 5, padding=2),
+            ReLU(),
+            MaxPool2d(2),
+            Conv2d(16, 5),
+            ReLU(),
+            MaxPool2d(2),
+            Flatten(),
+            Dense(120),
+            ReLU(),
+            Dense(84),
+            ReLU(),
+            Dense(_count(classes)),
+        ],
+        input_shape=input_shape,
+        classes=_names(classes),
+        seed=seed,
+    )
+
+
+def small(
+    input_shape: tuple[int, int, int] = (32, 32, 1),
+    classes: int | Sequence[str] = ("X", "O"),
+    *,
+    seed: int = 0,
+) -> Model:
+    """A small network that learns quickly: convolution and pooling twice, then two dense layers.
+
+    Args:
+        input_shape: (height, width, channels), each side 16 or more.
+        classes: How many classes, or their names.
+        seed: Draws the first weights.
+    """
+    return Model(
+        [
+            Conv2d(16, 3, padding="same"),
+            ReLU(),
+            MaxPool2d(2),
+            Conv2d(32, 3, padding="same"),
+            ReLU(),
+            MaxPool2d(2),
+            Flatten(),
+            Dense(64),
+            ReLU(),
+            Dense(_count(classes)),
+        ],
+        input_shape=input_shape,
+        classes=_names(classes),
+        seed=seed,
+    )
+
+
+def _count(classes: int | Sequence[str]) -> int:
+    return classes if isinstance(classes, int) else len(classes)
+
+
+def _names(classes: int | Sequence[str]) -> list[str] | None:
+    return None if isinstance(classes, int) else list(classes)
