@@ -1,0 +1,44 @@
+// The optimizers and their settings, by PyTorch's formulas. p is a parameter, g its gradient; every
+// slot starts at zero.
+#pragma once
+
+#include <variant>
+
+#include "cnnx/export.h"
+
+namespace cnnx {
+
+//   g += weight_decay * p;  v = momentum * v + g;  p -= learning_rate * (nesterov ? g + momentum *
+//   v : v)
+// One slot, v; none when momentum is 0.
+struct Sgd {
+  double learning_rate = 0.01;
+  double momentum = 0;  // in [0, 1)
+  bool nesterov = false;
+  double weight_decay = 0;
+};
+
+//   m = beta1 * m + (1 - beta1) * g;  s = beta2 * s + (1 - beta2) * g^2
+//   p -= learning_rate * (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + epsilon)      at step t =
+//   1, 2, ...
+// Two slots, m and s (Kingma and Ba 2015).
+struct Adam {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;  // in [0, 1)
+  double epsilon = 1e-8;
+};
+
+// Adam after p *= 1 - learning_rate * weight_decay (Loshchilov and Hutter 2019).
+struct AdamW {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;
+};
+
+using OptimizerSettings = std::variant<Sgd, Adam, AdamW>;
+
+// Throws std::invalid_argument, naming the setting, what came and what was expected.
+CNNX_API void check_optimizer(const OptimizerSettings& settings);
+
+}  // namespace cnnx

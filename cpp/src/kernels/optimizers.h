@@ -1,0 +1,34 @@
+// The optimizers' updates of a range of parameters: elementwise, so a range may be cut anywhere.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/declare.h"
+
+namespace cnnx {
+
+struct SgdCoefficients {
+  float learning_rate, momentum, weight_decay;
+  bool nesterov;
+};
+
+// Of one step: the bias corrections are in step_size and root_scale.
+struct AdamCoefficients {
+  float decay;  // what a parameter is multiplied by first; exactly 1 for Adam
+  float beta1, one_minus_beta1, beta2, one_minus_beta2;
+  float step_size;   // learning_rate / (1 - beta1^t)
+  float root_scale;  // 1 / sqrt(1 - beta2^t)
+  float epsilon;
+};
+
+struct OptimizerKernels {
+  // A null velocity means that momentum is 0.
+  void (*sgd)(const SgdCoefficients& coefficients, float* parameters, const float* gradients,
+              float* velocity, int64_t count);
+  void (*adam)(const AdamCoefficients& coefficients, float* parameters, const float* gradients,
+               float* mean, float* square, int64_t count);
+};
+
+CNNX_DECLARE_KERNELS(OptimizerKernels, optimizer_kernels)
+
+}  // namespace cnnx

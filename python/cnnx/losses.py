@@ -1,0 +1,96 @@
+"""The losses a trainer can minimise, as small frozen recipes; the compiled core computes them."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from numbers import Real
+from typing import Any, ClassVar, TypeAlias
+
+__all__ = ["MSE", "BinaryCrossEntropy", "CrossEntropy"]
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """One of several classes: cross-entropy between the softmax of the outputs and the label.
+
+    ``mean over rows of -sum over j of target[j] * log(softmax(logits)[j])``, where target is
+    ``(1 - label_smoothing) * onehot(label) + label_smoothing / classes``. The model gives logits, so it
+    does not end in Softmax.
+
+    Args:
+        label_smoothing: share of the target that is spread evenly over all classes, in [0, 1].
+
+    Raises:
+        TypeError: if label_smoothing is not a number.
+        ValueError: if it is not in [0, 1].
+
+    Example:
+        >>> CrossEntropy(label_smoothing=0.1)
+        CrossEntropy(label_smoothing=0.1)
+    """
+
+    kind: ClassVar[str] = "cross_entropy"
+
+    _: KW_ONLY
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        smoothing = check_label_smoothing(self.label_smoothing, "CrossEntropy")
+        object.__setattr__(self, "label_smoothing", smoothing)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as plain values."""
+        return {"label_smoothing": self.label_smoothing}
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy:
+    """One yes or no per output: cross-entropy between the sigmoid of each output and its target.
+
+    ``mean over rows and outputs of max(z, 0) - z * target + log(1 + exp(-abs(z)))``, z being the output.
+    The model gives logits, so it does not end in Sigmoid. Targets are (N,) of 0 and 1 when there is one
+    output, else (N, outputs) in [0, 1].
+
+    Example:
+        >>> BinaryCrossEntropy()
+        BinaryCrossEntropy()
+    """
+
+    kind: ClassVar[str] = "binary_cross_entropy"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as plain values: there are none."""
+        return {}
+
+
+@dataclass(frozen=True)
+class MSE:
+    """Mean squared error, ``mean over rows and outputs of (output - target)**2``.
+
+    Targets have the shape of the outputs.
+
+    Example:
+        >>> MSE().kind
+        'mean_squared_error'
+    """
+
+    kind: ClassVar[str] = "mean_squared_error"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as plain values: there are none."""
+        return {}
+
+
+def check_label_smoothing(value: object, caller: str) -> float:
+    """`value` as a float in [0, 1], or a sentence that begins with `caller`."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{caller}: label_smoothing is {value!r}, expected a number")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{caller}: label_smoothing is {value!r}, expected a number from 0 to 1")
+    return float(value)
+
+
+Loss: TypeAlias = CrossEntropy | BinaryCrossEntropy | MSE
