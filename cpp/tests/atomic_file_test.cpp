@@ -199,6 +199,29 @@ void test_full_disk() {
   CHECK_EQUAL(files_in(folder), 1u);
 }
 
+// A program that does not catch the error ends, and leaves no temporary either.
+void test_uncaught() {
+  const TemporaryFolder folder("atomic-file");
+  const fs::path path = folder / "m.cnnx";
+  save(path, "old");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    struct rlimit limit = {4096, 4096};
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::signal(SIGABRT, SIG_DFL);
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const int nowhere = ::open("/dev/null", O_WRONLY);
+    ::dup2(nowhere, 2);  // what std::terminate prints is no news
+    [&]() noexcept { save(path, std::string(9000, 'x')); }();
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(WIFSIGNALED(status));
+  CHECK_EQUAL(content(path), "old");
+  CHECK_EQUAL(files_in(folder), 1u);
+}
+
 // A process killed while it saves again and again leaves a whole file behind.
 void test_killed() {
   const TemporaryFolder folder("atomic-file");
@@ -347,6 +370,7 @@ int main() {
   test_links();
   test_refused_targets();
   test_full_disk();
+  test_uncaught();
   test_killed();
 #endif
 #if defined(__linux__)

@@ -266,12 +266,16 @@ void replace_file(const std::filesystem::path& path, const std::vector<Bytes>& p
         "cannot write \"" + name + "\", a path is neither empty nor holds a NUL");
   }
   const fs::path target = follow_links(path);
-  Temporary temporary(target, name);
-  for (const Bytes& piece : pieces) temporary.write(piece);
-  temporary.sync();
-  temporary.close();
-  temporary.rename_to_target();
-  sync_folder(target, name);
+  try {
+    Temporary temporary(target, name);
+    for (const Bytes& piece : pieces) temporary.write(piece);
+    temporary.sync();
+    temporary.close();
+    temporary.rename_to_target();
+    sync_folder(target, name);
+  } catch (...) {
+    throw;  // without a handler the temporary would stay when nobody else has one either
+  }
 }
 
 }  // namespace cnnx::io
