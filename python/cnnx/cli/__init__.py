@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from cnnx.cli import demo, evaluate, info, predict, train
-from cnnx.cli.errors import UserMistake, complain, sentence
+from cnnx.cli.errors import UserError, complain, sentence
 
 SUCCESS, MISTAKE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone: no one to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SUCCESS
-    except (UserMistake, ValueError, OSError, ImportError, MemoryError) as error:
+    except (UserError, ValueError, OSError, ImportError, MemoryError) as error:
         complain(command, sentence(error))
         return MISTAKE
     return status

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from cnnx.cli.errors import UserMistake
+from cnnx.cli.errors import UserError
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Classes, InputShape
@@ -23,7 +23,7 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
     """The untrained model for these pictures.
 
     Raises:
-        UserMistake: There is no such network or function, or the function fails or returns
+        UserError: There is no such network or function, or the function fails or returns
             something else than a model for these classes.
     """
     from cnnx import models
@@ -34,12 +34,12 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
         try:
             return build(input_shape, classes, seed=seed)
         except ValueError as error:
-            raise UserMistake(
+            raise UserError(
                 f"--model {choice} does not fit pictures of {height} x {width}: {error}"
             ) from error
     file, colon, function = choice.rpartition(":")
     if not colon:
-        raise UserMistake(
+        raise UserError(
             f"--model {choice} is unknown; use {', '.join(BUILT_IN)} or FILE.py:function"
         )
     names = tuple(map(str, range(classes))) if isinstance(classes, int) else classes
@@ -47,7 +47,7 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
     if model.classes is None and isinstance(classes, int):
         return model
     if model.classes is None or tuple(model.classes) != names:
-        raise UserMistake(
+        raise UserError(
             f"{choice} returned a model with other classes than the data's; "
             "pass the function's second argument on: cnnx.Model(..., classes=classes)"
         )
@@ -61,7 +61,7 @@ def _call(file: Path, name: str, input_shape: InputShape, names: tuple[str, ...]
     try:
         function = _function(file, name)
         model = function(input_shape, list(names))
-    except UserMistake:
+    except UserError:
         raise
     except Exception as error:
         frames = [
@@ -71,9 +71,9 @@ def _call(file: Path, name: str, input_shape: InputShape, names: tuple[str, ...]
         ]
         line = frames[-1] if frames else getattr(error, "lineno", None)
         where = f"{file}, line {line}" if line else str(file)
-        raise UserMistake(f"{where}: {type(error).__name__}: {error}") from error
+        raise UserError(f"{where}: {type(error).__name__}: {error}") from error
     if not isinstance(model, Model):
-        raise UserMistake(
+        raise UserError(
             f"{file}:{name} returned {type(model).__name__}, expected a cnnx.Model; "
             "write def network(input_shape, classes) -> cnnx.Model"
         )
@@ -82,10 +82,10 @@ def _call(file: Path, name: str, input_shape: InputShape, names: tuple[str, ...]
 
 def _function(file: Path, name: str) -> Callable[[InputShape, list[str]], object]:
     if not file.is_file():
-        raise UserMistake(f"--model {file}:{name}: there is no file {file}")
+        raise UserError(f"--model {file}:{name}: there is no file {file}")
     function = getattr(_load_module(file.resolve()), name, None)
     if not callable(function):
-        raise UserMistake(f"--model {file}:{name}: {file} defines no function {name}")
+        raise UserError(f"--model {file}:{name}: {file} defines no function {name}")
     found: Callable[[InputShape, list[str]], object] = function
     return found
 
@@ -93,7 +93,7 @@ def _function(file: Path, name: str) -> Callable[[InputShape, list[str]], object
 def _load_module(file: Path) -> ModuleType:
     specification = importlib.util.spec_from_file_location(file.stem, file)
     if specification is None or specification.loader is None:
-        raise UserMistake(f"{file}: is not a Python file (.py)")
+        raise UserError(f"{file}: is not a Python file (.py)")
     module = importlib.util.module_from_spec(specification)
     sys.path.insert(0, str(file.parent))  # so that it can import its neighbours
     try:

@@ -89,10 +89,9 @@ def moved(drawing: Array, down: int, right: int) -> Array:
     height, width = drawing.shape
     result = np.full_like(drawing, -1)
     rows, columns = np.nonzero(drawing > 0)
-    inside = (
-        (0 <= rows + down) & (rows + down < height) & (0 <= columns + right)
-    ) & (columns + right < width)
-    result[rows[inside] + down, columns[inside] + right] = 1
+    rows, columns = rows + down, columns + right
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    result[rows[inside], columns[inside]] = 1
     return result
 
 

@@ -13,6 +13,7 @@ _LEFT = 70
 _PIXEL = 27  # side of a cell of a drawing
 _CELL = 41  # side of a cell that holds two decimals
 _WEIGHT = 32  # side of a cell of a filter
+_TIMES = "\N{MULTIPLICATION SIGN}"
 _TITLE = 100  # from a step's heading down to its first picture
 
 
@@ -116,13 +117,14 @@ def _apply_filter(page: Page, y: float, x: by_hand.Steps) -> None:
         places = [left + k * (side + 44) for k in range(3)]
         tables = ((piece, "piece"), (falling, "filter: falling"), (piece * falling, "products"))
         for place, (values, title) in zip(places, tables, strict=True):
-            page.grid(place, row, values, cell=_WEIGHT, form=_whole, size=14, title=title)
+            _filter(page, place, middle, values, title)
         page.arrow(_LEFT + (at + 3) * _PIXEL, top + (at + 1.5) * _PIXEL, left - 8, middle)
-        _sign(page, places[1] - 22, middle, "×")
+        _sign(page, places[1] - 22, middle, _TIMES)
         _sign(page, places[2] - 22, middle, "=")
         total = int((piece * falling).sum())
         right = places[2] + side + 30
-        page.text(right, row + 14, f"sum {total},  {total} / 9 = {total / 9:.2f}", size=20, bold=True)
+        result = f"sum {total},  {total} / 9 = {total / 9:.2f}"
+        page.text(right, row + 14, result, size=20, bold=True)
         page.text(right, row + 50, remark, size=15, colour=FAINT)
 
 
@@ -133,7 +135,7 @@ def _first_stack(page: Page, y: float, x: by_hand.Steps) -> None:
         774,
         "3  First stack: filter, ReLU, pooling",
         "Slide the filter over the whole drawing: the map says how well it matches at each place. "
-        "ReLU drops what is below zero.\nPooling keeps the largest of each 2 × 2 cells.",
+        "ReLU drops what is below zero.\nPooling keeps the largest of each two by two cells.",
     )
     filters = by_hand.filters()
     side = 7 * _CELL
@@ -145,7 +147,7 @@ def _first_stack(page: Page, y: float, x: by_hand.Steps) -> None:
         top = y + _TITLE + 24 + index * (side + 34)
         middle = top + side / 2
         stops = (_LEFT, _LEFT + 150, _LEFT + 150 + side + 50, _LEFT + 150 + 2 * (side + 50))
-        page.grid(stops[0], middle - 48, filters[:, :, 0, index], cell=_WEIGHT, form=_whole, size=14, title=name)
+        _filter(page, stops[0], middle, filters[:, :, 0, index], name)
         page.arrow(stops[0] + 3 * _WEIGHT + 8, middle, stops[1] - 8, middle)
         _values(page, stops[1], top, x.maps[:, :, index], "map")
         page.arrow(stops[2] - 44, middle, stops[2] - 6, middle)
@@ -174,15 +176,8 @@ def _second_stack(page: Page, y: float, x: by_hand.Steps) -> None:
         page.text(_LEFT, middle - 34, name, size=18, bold=True)
         page.text(_LEFT, middle - 6, shape, size=26, bold=True, colour=MARK)
         for channel, title in enumerate(("on falling", "on rising")):
-            page.grid(
-                _LEFT + 80 + channel * (3 * _WEIGHT + 24),
-                middle - 48,
-                weights[:, :, channel, index],
-                cell=_WEIGHT,
-                form=_whole,
-                size=14,
-                title=title,
-            )
+            left = _LEFT + 80 + channel * (3 * _WEIGHT + 24)
+            _filter(page, left, middle, weights[:, :, channel, index], title)
         first = _LEFT + 80 + 2 * (3 * _WEIGHT + 24) + 36
         stops = (first, first + side + 50, first + 2 * (side + 50))
         for stop in stops:
@@ -222,19 +217,21 @@ def _vote(page: Page, y: float) -> None:
     for column, name in enumerate(("vote for X", "vote for O")):
         row = top + column * down
         page.text(left - 16, row + down / 2, name, size=15, align="right", middle=True)
-        page.grid(left, row, weights[np.newaxis, :, column], cell=(across, down), form=_signed, size=14)
+        votes = weights[np.newaxis, :, column]
+        page.grid(left, row, votes, cell=(across, down), form=_signed, size=14)
     x_drawing, o_drawing = by_hand.x_drawing(), by_hand.o_drawing()
     cases = (
         ("the X", x_drawing),
-        ("the X one cell right", by_hand.moved(x_drawing, 0, 1)),
+        ("the X\none cell right", by_hand.moved(x_drawing, 0, 1)),
         ("the O", o_drawing),
     )
     for index, (name, drawing) in enumerate(cases):
         steps = by_hand.follow(drawing)
         row = top + 2 * down + 26 + index * 66
         page.grid(_LEFT, row - 10, drawing, cell=6)
-        page.text(left - 16, row + down / 2, name.replace(" one", "\none"), size=15, align="right", middle=True)
-        page.grid(left, row, steps.votes_list[np.newaxis], cell=(across, down), form=_hundredths, size=14)
+        page.text(left - 16, row + down / 2, name, size=15, align="right", middle=True)
+        numbers = steps.votes_list[np.newaxis]
+        page.grid(left, row, numbers, cell=(across, down), form=_hundredths, size=14)
         page.bars(
             left + 8 * across + 170,
             row - 8,
@@ -247,6 +244,12 @@ def _vote(page: Page, y: float) -> None:
 def _values(page: Page, x: float, y: float, values: NDArray[np.float32], title: str) -> None:
     """A map with two decimals, perfect matches framed."""
     page.grid(x, y, values, cell=_CELL, form=_hundredths, title=title, marked=values == 1)
+
+
+def _filter(page: Page, x: float, middle: float, values: NDArray[np.float32], title: str) -> None:
+    """Three by three whole numbers, centred on a height."""
+    top = middle - 1.5 * _WEIGHT
+    page.grid(x, top, values, cell=_WEIGHT, form=_whole, size=14, title=title)
 
 
 def _sign(page: Page, x: float, y: float, sign: str, size: float = 24) -> None:

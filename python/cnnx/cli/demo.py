@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from cnnx.cli.errors import UserMistake
+from cnnx.cli.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,10 +30,10 @@ _PICTURES_OF_EACH = 4
 _SHADES = " .:+#"
 
 _EPILOG = f"""\
-Draws {TRAINING_DRAWINGS:,} X and O, trains a small network on them, measures it on {UNSEEN_DRAWINGS:,} others, and saves in
-{FOLDER}/ the model, a few drawings, and two pictures: by-hand.png goes through a convolutional
-network with numbers one can check, learned.png shows what the trained one sees. About ten seconds,
-no download.
+Draws {TRAINING_DRAWINGS:,} X and O, trains a small network on them and measures it on
+{UNSEEN_DRAWINGS:,} others. Saves in {FOLDER}/ the model, a few drawings, and two pictures:
+by-hand.png goes through a convolutional network with numbers one can check, learned.png shows what
+the trained one sees. No download; a few seconds.
 """
 
 
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Draws, compares pixels, trains, measures, saves, and says what to try next."""
     started = perf_counter()
     if FOLDER.exists() and not FOLDER.is_dir():
-        raise UserMistake(f"{FOLDER} is a file, expected a folder to write to; move the file away")
+        raise UserError(f"{FOLDER} is a file, expected a folder to write to; move the file away")
 
     import cnnx
     from cnnx.cli.pixel_comparison import first_of_each, nearest_reference
@@ -70,19 +70,19 @@ def run(arguments: argparse.Namespace) -> int:
     say(side_by_side(*(in_characters(example[..., 0]) for example in examples)))
     by_pixels = float((nearest_reference(unseen_x, examples) == unseen_y).mean())
     say(
-        "\n2. Without learning: take these two as references, and call a new drawing by the one it\n"
-        "   differs from least, adding up the differences of all pixels. Of "
-        f"{len(unseen_x):,} new drawings\n   that gets {by_pixels:.1%} right; tossing a coin, 50 %.\n"
+        "\n2. Without learning: take these two as references, and call a new drawing by the one\n"
+        "   it differs from least, adding up the differences of all pixels.\n"
+        f"   Of {len(unseen_x):,} new drawings this gets {by_pixels:.1%} right; a coin, 50%.\n"
     )
     say(
         "3. With learning: a small convolutional network looks at the drawings, "
         f"{EPOCHS} times each.\n"
     )
     model, seconds = learn(x, y)
-    accuracy = float((cnnx.Trainer(model).evaluate(unseen_x, unseen_y))["accuracy"])
+    accuracy = cnnx.Trainer(model).evaluate(unseen_x, unseen_y)["accuracy"]
     say(
-        f"\n   After {seconds:.1f} s it gets {accuracy:.2%} of the {len(unseen_x):,} new drawings right. "
-        "It has seen\n   none of them before.\n"
+        f"\n   After {seconds:.1f} s it gets {accuracy:.2%} of the same {len(unseen_x):,} new "
+        "drawings right;\n   it has learned from none of them.\n"
     )
     FOLDER.mkdir(exist_ok=True)
     model.save(FOLDER / "xo.cnnx")
@@ -91,10 +91,11 @@ def run(arguments: argparse.Namespace) -> int:
         drawings = save_pictures(model, unseen_x, unseen_y)
     except ImportError as missing:
         say(
-            f"\nNo pictures: {missing.name} is not installed. For the pictures and the progress bar:\n"
-            f"   {shlex.join([sys.executable, '-m', 'pip', 'install'])} matplotlib pillow tqdm"
+            f"\nNo pictures, for {missing.name} is not installed. To get them:\n"
+            f"   {shlex.quote(sys.executable)} -m pip install matplotlib pillow tqdm\n"
+            f"\n{perf_counter() - started:.1f} s in all. Now try:\n"
+            f"   {command()} info {FOLDER / 'xo.cnnx'}"
         )
-        say(f"\n{perf_counter() - started:.1f} s in all. Now try:\n   {command()} info {FOLDER / 'xo.cnnx'}")
         return 0
     say(
         f"   {drawings[0].name} ...    {len(drawings)} of the new drawings\n"
@@ -151,9 +152,7 @@ def in_characters(pixels: NDArray[np.uint8]) -> list[str]:
     """A grey picture as lines of characters, two rows of pixels to a line, bright ones dense."""
     height, width = pixels.shape
     lines = pixels[: height // 2 * 2].reshape(height // 2, 2, width).mean(axis=1)
-    return [
-        "".join(_SHADES[int(value * len(_SHADES) / 256)] for value in line) for line in lines
-    ]
+    return ["".join(_SHADES[int(value * len(_SHADES) / 256)] for value in line) for line in lines]
 
 
 def side_by_side(left: list[str], right: list[str]) -> str:

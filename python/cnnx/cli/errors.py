@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 
-class UserMistake(Exception):
+class UserError(Exception):
     """Something the user can mend; its text is the sentence that says how."""
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EPILOG = """\
-PATH is what `cnnx train` takes: a folder of IDX files or of class subfolders, resized as in training.
+PATH is what `cnnx train` takes: a folder of IDX files or of class subfolders.
 Where there is a test set (t10k-*, or test/ beside train/), it is the one measured.
 
 In the confusion matrix a row is what the pictures are, a column is what the model said.
@@ -55,9 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def confusion_matrix(
-    labels: NDArray[Any], predicted: NDArray[Any], classes: int
-) -> NDArray[Any]:
+def confusion_matrix(labels: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[Any]:
     """Counts of shape (classes, classes): row the true class, column the predicted one."""
     import numpy as np
 
@@ -72,13 +70,13 @@ def matrix_text(matrix: NDArray[Any], names: list[str]) -> str:
     corner = "is \\ said"
     first = max(len(corner), *(len(name) for name in names))
     widths = [max(len(name), len(str(matrix[:, k].max()))) for k, name in enumerate(names)]
-    rows = [(corner, names)] + [
-        (name, [str(count) for count in matrix[row]]) for row, name in enumerate(names)
-    ]
-    return "\n".join(
-        "  ".join([head.ljust(first), *(cell.rjust(w) for cell, w in zip(cells, widths))])
-        for head, cells in rows
-    )
+
+    def line(head: str, cells: list[str]) -> str:
+        aligned = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+        return "  ".join([head.ljust(first), *aligned])
+
+    rows = [line(name, [str(n) for n in matrix[row]]) for row, name in enumerate(names)]
+    return "\n".join([line(corner, names), *rows])
 
 
 def _commonest_mistakes(matrix: NDArray[Any], names: list[str]) -> str:

@@ -86,7 +86,7 @@ class Page:
         title: str | None = None,
         colours: bool = True,
     ) -> None:
-        """A table of coloured cells of one size (width, height), with its numbers if `form` says how."""
+        """A table of coloured cells, square or (width, height); with numbers if `form` is given."""
         from matplotlib.patches import Rectangle
 
         rows, columns = values.shape
@@ -156,7 +156,7 @@ class Page:
         form: Callable[[float], str] = "{:+.2f}".format,
         step: float = 26,
     ) -> None:
-        """Bars to the right and left of a zero line at x, `scale` pixels long for 1; the best bold."""
+        """Bars on both sides of a zero line at x, `scale` pixels long for 1; the best is bold."""
         from matplotlib.patches import Rectangle
 
         for index, (value, name) in enumerate(zip(values, names, strict=True)):

@@ -1,4 +1,4 @@
-"""Naming drawings without learning: which of two reference drawings differs least, pixel by pixel."""
+"""Naming drawings without learning: which of two references differs least, pixel by pixel?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def first_of_each(x: Pixels, y: NDArray[Any]) -> Pixels:
 
 def nearest_reference(x: Pixels, references: Pixels) -> NDArray[np.int64]:
     """For every drawing the reference whose absolute differences, over all pixels, sum to least."""
-    # int16 holds a difference of two pixels; a float32 product would need the same memory.
+    # int16 holds a difference of two pixels, where uint8 would wrap around.
     sums = [
         np.abs(x.astype(np.int16) - reference).reshape(len(x), -1).sum(axis=1, dtype=np.int64)
         for reference in references

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnx.cli import arguments as types
-from cnnx.cli.errors import UserMistake, sentence
+from cnnx.cli.errors import UserError, sentence
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Dataset, Labels, Pixels
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 PATH is one of
-  a folder of IDX files, such as MNIST: train-images-idx3-ubyte(.gz) and train-labels-idx1-ubyte(.gz);
-      t10k-* beside them is the test set
+  a folder of IDX files, such as MNIST: train-images-idx3-ubyte and train-labels-idx1-ubyte, with
+      or without .gz; t10k-* beside them is the test set
   a folder with one subfolder of pictures per class: pets/cat/*.jpg pets/dog/*.jpg
   a folder that holds such folders named train/ and test/, and perhaps validation/
 
@@ -134,9 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
     validation: float | tuple[Pixels, Labels] | None = arguments.validation or None
     if pictures.validation is not None:
         validation = (pictures.validation.x, pictures.validation.y)
-    trainer = cnnx.Trainer(
-        model, optimizer=cnnx.Adam(arguments.learning_rate), seed=arguments.seed
-    )
+    trainer = cnnx.Trainer(model, optimizer=cnnx.Adam(arguments.learning_rate), seed=arguments.seed)
     progress = EpochProgress()
     try:
         with progress:
@@ -165,13 +163,13 @@ def run(arguments: argparse.Namespace) -> int:
 def check_output(out: Path, overwrite: bool) -> None:
     """Refuses, before any work is done, a file that could not be written at the end."""
     if out.is_dir():
-        raise UserMistake(f"--out {out} is a folder, expected a file such as {out / 'model.cnnx'}")
+        raise UserError(f"--out {out} is a folder, expected a file such as {out / 'model.cnnx'}")
     if out.exists() and not overwrite:
-        raise UserMistake(f"{out} exists; add --overwrite to replace it or choose another --out")
+        raise UserError(f"{out} exists; add --overwrite to replace it or choose another --out")
     if not out.parent.is_dir():
-        raise UserMistake(f"--out {out}: there is no folder {out.parent}; make it first")
+        raise UserError(f"--out {out}: there is no folder {out.parent}; make it first")
     if not os.access(out.parent, os.W_OK):
-        raise UserMistake(f"--out {out}: the folder {out.parent} is not yours to write to")
+        raise UserError(f"--out {out}: the folder {out.parent} is not yours to write to")
 
 
 def save_model(model: Model, out: Path, overwrite: bool) -> Path:
@@ -186,7 +184,7 @@ def save_model(model: Model, out: Path, overwrite: bool) -> Path:
     except OSError as error:
         refuge = _free_name(Path(tempfile.gettempdir()) / out.name)
         model.save(refuge)
-        raise UserMistake(
+        raise UserError(
             f"{out} could not be written ({sentence(error)}); the model is in {refuge} instead"
         ) from error
     return out
@@ -222,7 +220,7 @@ def _prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     if arguments.size is not None:
         shape = (*arguments.size, shape[2])
     if count_classes(train.classes) < 2:
-        raise UserMistake(f"{train.name}: has a single class, expected at least two to tell apart")
+        raise UserError(f"{train.name}: has a single class, expected at least two to tell apart")
     model = build_model(arguments.model, shape, train.classes, arguments.seed)
     sets = [f"{len(train):,} pictures"]
     if source.validation is not None:

@@ -149,9 +149,7 @@ def picture_files(path: Path) -> list[Path]:
     return sorted(
         entry
         for entry in path.iterdir()
-        if entry.suffix.lower() in EXTENSIONS
-        and not entry.name.startswith(".")
-        and entry.is_file()
+        if entry.suffix.lower() in EXTENSIONS and not entry.name.startswith(".") and entry.is_file()
     )
 
 
@@ -171,9 +169,7 @@ def _extensions() -> str:
     return " ".join(sorted(EXTENSIONS))
 
 
-def _each_file(
-    work: Callable[[int], Result], files: Sequence[Path], root: Path
-) -> list[Result]:
+def _each_file(work: Callable[[int], Result], files: Sequence[Path], root: Path) -> list[Result]:
     """work(index) for every file, in threads (Pillow decodes without the GIL); names all failures.
 
     A wrong file must not hide the next one: people mend a folder in one go.
