@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 
@@ -98,6 +99,12 @@ void normalise(const Pixel* source, int64_t pixels, int64_t channels,
       });
 }
 
+std::string to_text(float value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
 void check_count(const char* name, size_t count, int64_t channels) {
   if (count == 1 || static_cast<int64_t>(count) == channels) return;
   throw std::invalid_argument(
@@ -149,13 +156,13 @@ void validate(const Preprocessing& preprocessing, int64_t channels) {
   data::check_count("std", preprocessing.std.size(), channels);
   for (const float mean : preprocessing.mean) {
     if (!std::isfinite(mean)) {
-      throw std::invalid_argument("preprocessing: mean is " + std::to_string(mean) +
+      throw std::invalid_argument("preprocessing: mean is " + data::to_text(mean) +
                                   ", expected a finite number");
     }
   }
   for (const float deviation : preprocessing.std) {
     if (!std::isfinite(deviation) || deviation <= 0) {
-      throw std::invalid_argument("preprocessing: std is " + std::to_string(deviation) +
+      throw std::invalid_argument("preprocessing: std is " + data::to_text(deviation) +
                                   ", expected a finite number above 0");
     }
   }
