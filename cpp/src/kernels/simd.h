@@ -3,7 +3,6 @@
 // merged by the linker with its twin compiled with another (an old CPU would die of it).
 #pragma once
 
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 

@@ -50,6 +50,7 @@ class DefaultFloatingPoint {
 
 constexpr int kMostThreads = 1024;
 
+#if defined(_OPENMP)
 // A positive number from the environment, or 0. OpenMP allows a list per nesting level: the first one counts.
 int threads_from(const char* variable) {
   const char* text = std::getenv(variable);
@@ -109,6 +110,7 @@ double cgroup_cpus() {
   }
   return least;
 }
+#endif
 #endif
 
 int default_threads() {
