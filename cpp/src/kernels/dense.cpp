@@ -1,0 +1,161 @@
+// The dense layer on the register tiles: cuts the depth, packs a panel at a time, keeps rows out of
+// each other's sets.
+#include "kernels/dense.h"
+
+#include "kernels/tile.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+int64_t blocks(int64_t columns) { return block_count(columns); }
+
+// Rows a multiple of 1 KB apart share a few cache sets, too few for the rows of a tile.
+CNNX_INLINE bool rows_collide(int64_t step) { return step % 256 == 0; }
+
+// The k of one cut of all rows, side by side.
+const float* compact_rows(const float* input, int64_t rows, int64_t step, int64_t count,
+                          float* copy) {
+  for (int64_t r = 0; r < rows; ++r) {
+    memcpy(copy + r * kDenseCopyStep, input + r * step, static_cast<size_t>(count) * sizeof(float));
+  }
+  return copy;
+}
+
+// Too few rows to pay for packing: each is one pass over the weights as they lie.
+constexpr int64_t kFewRows = 3;
+
+template <int kVectors>
+CNNX_INLINE void row_product(const DenseProduct& p, const float* input, int64_t column,
+                             int64_t last_lanes, float* output) {
+  constexpr int kLast = kVectors - 1;
+  const auto load_last = [&](const float* source) {
+    return last_lanes == kLanes ? load(source) : load_partial(source, last_lanes);
+  };
+  Vector sum[kVectors] = {};
+  const float* start = p.bias ? p.bias + column : p.accumulate ? output + column : nullptr;
+  if (start) {
+    CNNX_UNROLL for (int v = 0; v < kLast; ++v) sum[v] = load(start + v * kLanes);
+    sum[kLast] = load_last(start + kLast * kLanes);
+  }
+  const float* weight = p.weight + column;
+  for (int64_t k = 0; k < p.depth; ++k, weight += p.k_step) {
+    const Vector value = broadcast(input[k]);
+    CNNX_UNROLL for (int v = 0; v < kLast; ++v) {
+      sum[v] = fused_multiply_add(value, load(weight + v * kLanes), sum[v]);
+    }
+    sum[kLast] = fused_multiply_add(value, load_last(weight + kLast * kLanes), sum[kLast]);
+  }
+  CNNX_UNROLL for (int v = 0; v < kLast; ++v) store(output + column + v * kLanes, sum[v]);
+  if (last_lanes == kLanes) {
+    store(output + column + kLast * kLanes, sum[kLast]);
+  } else {
+    store_partial(output + column + kLast * kLanes, sum[kLast], last_lanes);
+  }
+}
+
+void multiply_few_rows(const DenseProduct& p) {
+  const int64_t first = p.first_block * kBlockColumns;
+  const int64_t last =
+      p.last_block * kBlockColumns < p.columns ? p.last_block * kBlockColumns : p.columns;
+  for (int64_t r = 0; r < p.rows; ++r) {
+    const float* input = p.input + r * p.input_step;
+    float* output = p.output + r * p.output_step;
+    int64_t column = first;
+    // Eight chains hide the latency of an addition.
+    for (; column + 8 * kLanes <= last; column += 8 * kLanes)
+      row_product<8>(p, input, column, kLanes, output);
+    for (; column + 2 * kLanes <= last; column += 2 * kLanes)
+      row_product<2>(p, input, column, kLanes, output);
+    for (; column < last; column += kLanes) {
+      row_product<1>(p, input, column, last - column < kLanes ? last - column : kLanes, output);
+    }
+  }
+}
+
+// One cut of the depth for one block of rows: `input` and `output` belong to its first row and
+// first k.
+void multiply_cut(const DenseProduct& p, const float* input, int64_t rows, int64_t k, int64_t count,
+                  float* output) {
+  float* const panel = p.scratch;
+  Product product = {};
+  product.rows = rows;
+  product.input = input;
+  product.row_step = p.input_step;
+  if (rows_collide(p.input_step)) {
+    product.input = compact_rows(input, rows, p.input_step, count, p.scratch + kDensePanelFloats);
+    product.row_step = kDenseCopyStep;
+  }
+  product.taps_high = product.taps_wide = 1;
+  product.run = count;
+  product.panel = panel;
+  product.output_step = p.output_step;
+  for (int64_t b = p.first_block; b < p.last_block; ++b) {
+    const ColumnBlock block = column_block(p.columns, b);
+    pack_block(p.weight + k * p.k_step + block.begin * p.column_step, count, p.k_step,
+               block.columns, p.column_step, block.width, panel);
+    float start[kBlockColumns] = {};
+    if (p.bias)
+      memcpy(start, p.bias + block.begin, static_cast<size_t>(block.columns) * sizeof(float));
+    product.start = k == 0 && !p.accumulate ? start : nullptr;
+    product.output = output + block.begin;
+    product.columns = block.columns;
+    product.width = block.width;
+    multiply(product);
+  }
+}
+
+// input (rows, depth) x weight (depth, columns) -> output (rows, columns)
+void multiply_dense(const DenseProduct& p) {
+  if (p.rows <= kFewRows && p.column_step == 1) return multiply_few_rows(p);
+  const int64_t cuts = (p.depth + kDenseDepth - 1) / kDenseDepth;
+  for (int64_t row = 0; row < p.rows; row += kDenseRows) {
+    const int64_t rows = p.rows - row < kDenseRows ? p.rows - row : kDenseRows;
+    for (int64_t cut = 0; cut < cuts; ++cut) {
+      const int64_t k = p.depth * cut / cuts;
+      multiply_cut(p, p.input + row * p.input_step + k, rows, k, p.depth * (cut + 1) / cuts - k,
+                   p.output + row * p.output_step);
+    }
+  }
+}
+
+// input (rows, in_features) x grad_output (rows, columns) -> gradient (in_features, columns)
+void weight_gradient(const DenseWeightGradient& g) {
+  float* const panel = g.scratch;
+  float* const copy = g.scratch + kDensePanelFloats;
+  for (int64_t row = 0; row < g.rows; row += kDenseRows) {
+    const int64_t rows = g.rows - row < kDenseRows ? g.rows - row : kDenseRows;
+    for (int64_t k = g.first; k < g.last; k += kDenseDepth) {
+      OuterSum sum = {};
+      sum.run = g.last - k < kDenseDepth ? g.last - k : kDenseDepth;
+      sum.input = g.input + row * g.input_step + k;
+      sum.pixel_step = g.input_step;
+      if (rows_collide(g.input_step)) {
+        sum.input = compact_rows(sum.input, rows, g.input_step, sum.run, copy);
+        sum.pixel_step = kDenseCopyStep;
+      }
+      sum.pictures = sum.rows = sum.taps = 1;
+      sum.pixels = rows;
+      sum.gradient = panel;
+      sum.fresh = row == 0 && !g.accumulate;
+      sum.sums_step = g.columns;
+      for (int64_t b = 0; b < block_count(g.columns); ++b) {
+        const ColumnBlock block = column_block(g.columns, b);
+        pack_block(g.grad_output + row * g.columns + block.begin, rows, g.columns, block.columns, 1,
+                   block.width, panel);
+        sum.sums = g.gradient + k * g.columns + block.begin;
+        sum.columns = block.columns;
+        sum.width = block.width;
+        add_outer_products(sum);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+const DenseKernels dense_kernels = {blocks, multiply_dense, weight_gradient, add_bias_gradient,
+                                    reduce_bias_gradient};
+
+}  // namespace CNNX_ISA
+}  // namespace cnnx

@@ -1,0 +1,63 @@
+// Inner loops of the dense layer: matrix products of a few rows with a large weight matrix, and its
+// gradient.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/bias_gradient.h"
+#include "kernels/declare.h"
+
+namespace cnnx {
+
+// output[row][column] = start + sum over k of input[row][k] * weight[k * k_step + column *
+// column_step], for the blocks of columns [first_block, last_block). The layer itself has
+// column_step 1; its input gradient k_step 1, which reads the same weights the other way round.
+struct DenseProduct {
+  const float* input;
+  int64_t rows, input_step, depth;
+  const float* weight;
+  int64_t k_step, column_step;
+  int64_t columns, first_block, last_block;
+  const float* bias;  // null: chains start at zero, or at what output holds if `accumulate`
+  bool accumulate;
+  float* output;
+  int64_t output_step;
+  float* scratch;  // kDenseScratchFloats
+};
+
+// gradient[k][column] = sum over rows of input[row][k] * grad_output[row][column], for k in [first,
+// last).
+struct DenseWeightGradient {
+  const float* input;
+  int64_t rows, input_step, first, last;
+  const float* grad_output;
+  int64_t columns;
+  bool accumulate;
+  float* gradient;
+  float* scratch;  // kDenseScratchFloats
+};
+
+struct DenseKernels {
+  int64_t (*blocks)(int64_t columns);
+  void (*multiply)(const DenseProduct& product);
+  void (*weight_gradient)(const DenseWeightGradient& gradient);
+  // See kernels/bias_gradient.h.
+  void (*add_bias_gradient)(const float* gradient, int64_t rows, int64_t columns, int64_t channels,
+                            float* sums);
+  void (*reduce_bias_gradient)(const float* sums, int64_t chunks, int64_t chunk_floats,
+                               int64_t channels, bool accumulate, float* target);
+};
+
+// Depth is cut so that a panel of it, two vectors wide, fills a first-level cache and not more.
+constexpr int64_t kDenseDepth = 256;
+// Rows of a compact copy lie this far apart: sixteen floats more, so that they do not meet in one
+// cache set.
+constexpr int64_t kDenseCopyStep = kDenseDepth + 16;
+constexpr int64_t kDensePanelFloats = kDenseDepth * 32;
+// Rows are taken this many at a time, which bounds the copy.
+constexpr int64_t kDenseRows = 256;
+constexpr int64_t kDenseScratchFloats = kDensePanelFloats + kDenseRows * kDenseCopyStep;
+
+CNNX_DECLARE_KERNELS(DenseKernels, dense_kernels)
+
+}  // namespace cnnx

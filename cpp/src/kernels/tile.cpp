@@ -1,0 +1,262 @@
+// The register tiles: everything a convolution or dense layer multiplies goes through one of these
+// two loops.
+#include "kernels/tile.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+// Accumulator vectors in flight. A fused multiply-add takes 4 cycles and two start per cycle, so 8
+// independent chains keep the units busy; more of them let each panel load serve more products. 32
+// registers hold 28 accumulators, two panel vectors and a broadcast; 16 hold 12 or, beside one
+// panel vector, 14.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kRegisters = 32;
+#else
+constexpr int kRegisters = 16;
+#endif
+constexpr int kRowsOfPairs = kRegisters == 32 ? 14 : 6;  // tile rows when a row is two vectors
+constexpr int kRowsOfOne = kRegisters == 32 ? 14 : 12;   // when it is one
+
+// Equal tiles, never a small rest: count items in the fewest tiles of at most `most`, the first
+// ones one larger.
+struct Split {
+  int64_t tiles, size, larger;
+};
+CNNX_INLINE Split split(int64_t count, int64_t most) {
+  const int64_t tiles = (count + most - 1) / most;
+  return {tiles, count / tiles, count % tiles};
+}
+
+// Product
+// ------------------------------------------------------------------------------------------------------------
+
+template <int kRows, int kVectors>
+void product_tile(const Product& p, const float* input, float* output) {
+  constexpr int kLast = kVectors - 1;
+  const int64_t row_step = p.row_step, output_step = p.output_step;
+  const bool whole = p.columns == p.width;
+  const int64_t rest = p.columns - kLast * kLanes;
+  Vector sum[kRows][kVectors];
+  if (p.start) {
+    CNNX_UNROLL for (int v = 0; v < kVectors; ++v) {
+      const Vector start = load(p.start + v * kLanes);
+      CNNX_UNROLL for (int r = 0; r < kRows; ++r) sum[r][v] = start;
+    }
+  } else {
+    CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
+      const float* held = output + r * output_step;
+      CNNX_UNROLL for (int v = 0; v < kLast; ++v) sum[r][v] = load(held + v * kLanes);
+      sum[r][kLast] =
+          whole ? load(held + kLast * kLanes) : load_partial(held + kLast * kLanes, rest);
+    }
+  }
+  const float* panel = p.panel;
+  for (int64_t i = 0; i < p.taps_high; ++i) {
+    for (int64_t j = 0; j < p.taps_wide; ++j) {
+      const float* x = input + i * p.tap_row_step + j * p.tap_column_step;
+      const float* const end = x + p.run;
+      do {
+        Vector weight[kVectors];
+        CNNX_UNROLL for (int v = 0; v < kVectors; ++v) weight[v] = load(panel + v * kLanes);
+        CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
+          const Vector value = broadcast(x[r * row_step]);
+          CNNX_UNROLL for (int v = 0; v < kVectors; ++v) {
+            sum[r][v] = fused_multiply_add(value, weight[v], sum[r][v]);
+          }
+        }
+        panel += kVectors * kLanes;
+        ++x;
+      } while (x != end);
+    }
+  }
+  if (whole) {
+    CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
+      CNNX_UNROLL for (int v = 0; v < kVectors; ++v)
+          store(output + r * output_step + v * kLanes, sum[r][v]);
+    }
+    return;
+  }
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
+    float* target = output + r * output_step;
+    CNNX_UNROLL for (int v = 0; v < kLast; ++v) store(target + v * kLanes, sum[r][v]);
+    store_partial(target + kLast * kLanes, sum[r][kLast], rest);
+  }
+}
+
+using ProductTile = void (*)(const Product&, const float*, float*);
+#define CNNX_PRODUCT_6(vectors)                                                 \
+  product_tile<1, vectors>, product_tile<2, vectors>, product_tile<3, vectors>, \
+      product_tile<4, vectors>, product_tile<5, vectors>, product_tile<6, vectors>
+#define CNNX_PRODUCT_12(vectors)                                                      \
+  CNNX_PRODUCT_6(vectors), product_tile<7, vectors>, product_tile<8, vectors>,        \
+      product_tile<9, vectors>, product_tile<10, vectors>, product_tile<11, vectors>, \
+      product_tile<12, vectors>
+#define CNNX_PRODUCT_14(vectors) \
+  CNNX_PRODUCT_12(vectors), product_tile<13, vectors>, product_tile<14, vectors>
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr ProductTile kProductOfPairs[kRowsOfPairs] = {CNNX_PRODUCT_14(2)};
+constexpr ProductTile kProductOfOne[kRowsOfOne] = {CNNX_PRODUCT_14(1)};
+#else
+constexpr ProductTile kProductOfPairs[kRowsOfPairs] = {CNNX_PRODUCT_6(2)};
+constexpr ProductTile kProductOfOne[kRowsOfOne] = {CNNX_PRODUCT_12(1)};
+#endif
+
+// Outer sum
+// ----------------------------------------------------------------------------------------------------------
+
+template <int kTaps, int kRun, int kVectors>
+void outer_tile(const OuterSum& s, const float* input, float* sums) {
+  constexpr int kLast = kVectors - 1;
+  const bool whole = s.columns == s.width;
+  const int64_t rest = s.columns - kLast * kLanes;
+  Vector sum[kTaps][kRun][kVectors] = {};
+  if (!s.fresh) {
+    CNNX_UNROLL for (int t = 0; t < kTaps; ++t) CNNX_UNROLL for (int k = 0; k < kRun; ++k) {
+      const float* held = sums + t * s.sums_tap_step + k * s.sums_step;
+      CNNX_UNROLL for (int v = 0; v < kLast; ++v) sum[t][k][v] = load(held + v * kLanes);
+      sum[t][k][kLast] =
+          whole ? load(held + kLast * kLanes) : load_partial(held + kLast * kLanes, rest);
+    }
+  }
+  const int64_t pixel_step = s.pixel_step, tap_step = s.tap_step;
+  for (int64_t n = 0; n < s.pictures; ++n) {
+    const float* gradient = s.gradient + n * s.gradient_picture_step;
+    for (int64_t i = 0; i < s.rows; ++i) {
+      const float* x = input + n * s.picture_step + i * s.row_step;
+      const float* const end = gradient + s.pixels * kVectors * kLanes;
+      for (; gradient != end; gradient += kVectors * kLanes, x += pixel_step) {
+        Vector grad[kVectors];
+        CNNX_UNROLL for (int v = 0; v < kVectors; ++v) grad[v] = load(gradient + v * kLanes);
+        CNNX_UNROLL for (int t = 0; t < kTaps; ++t) CNNX_UNROLL for (int k = 0; k < kRun; ++k) {
+          const Vector value = broadcast(x[t * tap_step + k]);
+          CNNX_UNROLL for (int v = 0; v < kVectors; ++v) {
+            sum[t][k][v] = fused_multiply_add(value, grad[v], sum[t][k][v]);
+          }
+        }
+      }
+    }
+  }
+  CNNX_UNROLL for (int t = 0; t < kTaps; ++t) CNNX_UNROLL for (int k = 0; k < kRun; ++k) {
+    float* target = sums + t * s.sums_tap_step + k * s.sums_step;
+    CNNX_UNROLL for (int v = 0; v < kLast; ++v) store(target + v * kLanes, sum[t][k][v]);
+    if (whole) {
+      store(target + kLast * kLanes, sum[t][k][kLast]);
+    } else {
+      store_partial(target + kLast * kLanes, sum[t][k][kLast], rest);
+    }
+  }
+}
+
+using OuterTile = void (*)(const OuterSum&, const float*, float*);
+#define CNNX_OUTER_4(taps, vectors)                                                         \
+  outer_tile<taps, 1, vectors>, outer_tile<taps, 2, vectors>, outer_tile<taps, 3, vectors>, \
+      outer_tile<taps, 4, vectors>
+#define CNNX_OUTER_6(taps, vectors) \
+  CNNX_OUTER_4(taps, vectors), outer_tile<taps, 5, vectors>, outer_tile<taps, 6, vectors>
+#define CNNX_OUTER_7(taps, vectors) CNNX_OUTER_6(taps, vectors), outer_tile<taps, 7, vectors>
+#define CNNX_OUTER_12(taps, vectors)                                                       \
+  CNNX_OUTER_7(taps, vectors), outer_tile<taps, 8, vectors>, outer_tile<taps, 9, vectors>, \
+      outer_tile<taps, 10, vectors>, outer_tile<taps, 11, vectors>, outer_tile<taps, 12, vectors>
+#define CNNX_OUTER_14(taps, vectors) \
+  CNNX_OUTER_12(taps, vectors), outer_tile<taps, 13, vectors>, outer_tile<taps, 14, vectors>
+
+// tiles[taps - 1][run - 1], null where that many accumulators do not fit.
+struct OuterTiles {
+  int64_t longest[3];  // run, by taps
+  const OuterTile* tiles[3];
+};
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr OuterTile kPairs1[] = {CNNX_OUTER_14(1, 2)}, kPairs2[] = {CNNX_OUTER_7(2, 2)},
+                    kPairs3[] = {CNNX_OUTER_4(3, 2)};
+constexpr OuterTile kOne1[] = {CNNX_OUTER_14(1, 1)}, kOne2[] = {CNNX_OUTER_7(2, 1)},
+                    kOne3[] = {CNNX_OUTER_7(3, 1)};
+constexpr OuterTiles kOuterOfPairs = {{14, 7, 4}, {kPairs1, kPairs2, kPairs3}};
+constexpr OuterTiles kOuterOfOne = {{14, 7, 7}, {kOne1, kOne2, kOne3}};
+#else
+constexpr OuterTile kPairs1[] = {CNNX_OUTER_6(1, 2)};
+constexpr OuterTile kPairs2[] = {outer_tile<2, 1, 2>, outer_tile<2, 2, 2>, outer_tile<2, 3, 2>};
+constexpr OuterTile kPairs3[] = {outer_tile<3, 1, 2>, outer_tile<3, 2, 2>};
+constexpr OuterTile kOne1[] = {CNNX_OUTER_12(1, 1)}, kOne2[] = {CNNX_OUTER_6(2, 1)},
+                    kOne3[] = {CNNX_OUTER_4(3, 1)};
+constexpr OuterTiles kOuterOfPairs = {{6, 3, 2}, {kPairs1, kPairs2, kPairs3}};
+constexpr OuterTiles kOuterOfOne = {{12, 6, 4}, {kOne1, kOne2, kOne3}};
+#endif
+
+CNNX_INLINE const OuterTiles& outer_tiles(int64_t width) {
+  return width > kLanes ? kOuterOfPairs : kOuterOfOne;
+}
+
+// Packing
+// ------------------------------------------------------------------------------------------------------------
+
+// Columns side by side in memory: vectors are copied.
+void pack_rows(const float* source, int64_t depth, int64_t k_step, int64_t columns, int64_t width,
+               float* panel) {
+  const int64_t whole = columns / kLanes * kLanes;
+  for (int64_t k = 0; k < depth; ++k, source += k_step, panel += width) {
+    for (int64_t c = 0; c < whole; c += kLanes) store(panel + c, load(source + c));
+    if (whole < width) store(panel + whole, load_partial(source + whole, columns - whole));
+  }
+}
+
+// k side by side: a transpose.
+void pack_columns(const float* source, int64_t depth, int64_t columns, int64_t column_step,
+                  int64_t width, float* panel) {
+  for (int64_t c = 0; c < width; ++c) {
+    const float* from = source + c * column_step;
+    float* to = panel + c;
+    if (c < columns) {
+      for (int64_t k = 0; k < depth; ++k) to[k * width] = from[k];
+    } else {
+      for (int64_t k = 0; k < depth; ++k) to[k * width] = 0.0f;
+    }
+  }
+}
+
+}  // namespace
+
+void multiply(const Product& p) {
+  const bool pair = p.width > kLanes;
+  const Split rows = split(p.rows, pair ? kRowsOfPairs : kRowsOfOne);
+  const ProductTile* tiles = pair ? kProductOfPairs : kProductOfOne;
+  const float* input = p.input;
+  float* output = p.output;
+  for (int64_t t = 0; t < rows.tiles; ++t) {
+    const int64_t size = rows.size + (t < rows.larger);
+    tiles[size - 1](p, input, output);
+    input += size * p.row_step;
+    output += size * p.output_step;
+  }
+}
+
+int64_t taps_at_once(int64_t taps, int64_t run, int64_t width) {
+  for (int64_t most = 3; most > 1; --most) {
+    if (taps >= most && run <= outer_tiles(width).longest[most - 1]) return most;
+  }
+  return 1;
+}
+
+void add_outer_products(const OuterSum& s) {
+  const OuterTiles& tiles = outer_tiles(s.width);
+  const Split runs = split(s.run, tiles.longest[s.taps - 1]);
+  int64_t k = 0;
+  for (int64_t t = 0; t < runs.tiles; ++t) {
+    const int64_t run = runs.size + (t < runs.larger);
+    tiles.tiles[s.taps - 1][run - 1](s, s.input + k, s.sums + k * s.sums_step);
+    k += run;
+  }
+}
+
+void pack_block(const float* source, int64_t depth, int64_t k_step, int64_t columns,
+                int64_t column_step, int64_t width, float* panel) {
+  if (column_step == 1) {
+    pack_rows(source, depth, k_step, columns, width, panel);
+  } else {
+    pack_columns(source, depth, columns, column_step, width, panel);
+  }
+}
+
+}  // namespace CNNX_ISA
+}  // namespace cnnx

@@ -1,0 +1,89 @@
+// The two register tiles that convolution and dense layers are made of, and the panels they read.
+// For kernel files only: each instruction set has its own tile sizes, and no result depends on
+// them.
+//
+// A panel is a matrix cut into blocks of kBlockColumns columns, each stored [k][width] and
+// zero-filled up to whole vectors, so that the tiles load whole aligned vectors whatever the number
+// of channels is.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/simd.h"
+
+namespace {
+
+constexpr int kBlockVectors = 2;
+constexpr int kBlockColumns = kBlockVectors * kLanes;
+
+struct ColumnBlock {
+  int64_t begin;    // first column
+  int64_t columns;  // real ones
+  int64_t width;    // with the zeros that complete the last vector
+};
+
+CNNX_INLINE int64_t block_count(int64_t columns) {
+  return (columns + kBlockColumns - 1) / kBlockColumns;
+}
+
+// Every block but the last is full, so block `index` of a panel with `depth` rows begins at depth *
+// begin.
+CNNX_INLINE ColumnBlock column_block(int64_t columns, int64_t index) {
+  const int64_t begin = index * kBlockColumns;
+  const int64_t rest = columns - begin;
+  if (rest >= kBlockColumns) return {begin, kBlockColumns, kBlockColumns};
+  return {begin, rest, (rest + kLanes - 1) / kLanes * kLanes};
+}
+
+}  // namespace
+
+namespace cnnx {
+namespace CNNX_ISA {
+
+// One block of columns of a product: output[row][column] = start + sum over k of input[row][k] *
+// panel[k][column], one FMA chain per output, k walking taps_high x taps_wide runs of `run`
+// contiguous floats. Each row sees the same walk, row_step floats further on.
+struct Product {
+  const float* input;
+  int64_t rows, row_step;
+  int64_t taps_high, tap_row_step;
+  int64_t taps_wide, tap_column_step;
+  int64_t run;
+  const float* panel;  // [taps_high * taps_wide * run][width]
+  const float* start;  // `width` floats; null continues the chains that `output` holds
+  float* output;
+  int64_t output_step;
+  int64_t columns, width;
+};
+void multiply(const Product& product);
+
+// One block of columns of a sum of outer products: sums[tap][k][column] += sum over pixels of
+// input[pixel + tap][k] * gradient[pixel][column], one FMA chain per sum in the order of the
+// pixels, for `taps` taps in a column and `run` contiguous floats in each.
+struct OuterSum {
+  const float* input;
+  int64_t pictures, picture_step;
+  int64_t rows, row_step;
+  int64_t pixels, pixel_step;
+  int64_t taps, tap_step;  // taps: at most taps_at_once
+  int64_t run;
+  const float* gradient;  // [pictures][rows][pixels][width], pictures gradient_picture_step apart
+  int64_t gradient_picture_step;
+  bool fresh;   // sums begin at zero instead of at what they hold
+  float* sums;  // [taps][run][columns], taps sums_tap_step apart and k sums_step
+  int64_t sums_tap_step, sums_step;
+  int64_t columns, width;
+};
+void add_outer_products(const OuterSum& sum);
+
+// Runs too short to fill the units (one input channel: a 5x5 kernel has runs of 5) want 2 or 3 taps
+// at once.
+int64_t taps_at_once(int64_t taps, int64_t run, int64_t width);
+
+// panel[k][column] = source[k * k_step + column * column_step] for one block, zeros up to `width`.
+// One of the two steps is 1.
+void pack_block(const float* source, int64_t depth, int64_t k_step, int64_t columns,
+                int64_t column_step, int64_t width, float* panel);
+
+}  // namespace CNNX_ISA
+}  // namespace cnnx

@@ -1,0 +1,42 @@
+// What every way of computing a convolution offers, so that the layer and the public functions need
+// not know which one runs. One algorithm is a sibling of the other: same arguments, same contract,
+// its own bits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "cnnx/conv2d.h"
+
+namespace cnnx::ops {
+
+// Bound to one geometry; immutable, allocates nothing when it runs, may run in several threads at
+// once. `scratch` holds at least the floats its function asks for, is aligned to a cache line and
+// ours to write.
+class Conv2dAlgorithm {
+ public:
+  virtual ~Conv2dAlgorithm() = default;
+
+  virtual int64_t forward_scratch_floats(int threads) const = 0;
+  // `bias` may be null.
+  virtual void forward(const float* x, const float* weight, const float* bias, int threads,
+                       float* scratch, float* output) const = 0;
+
+  virtual int64_t input_gradient_scratch_floats(int threads) const = 0;
+  virtual void input_gradient(const float* grad_output, const float* weight, bool accumulate,
+                              int threads, float* scratch, float* grad_input) const = 0;
+
+  virtual int64_t weight_gradient_scratch_floats(int threads) const = 0;
+  // Either gradient may be null.
+  virtual void weight_gradient(const float* x, const float* grad_output, bool accumulate,
+                               int threads, float* scratch, float* grad_weight,
+                               float* grad_bias) const = 0;
+};
+
+// The choice: a function of shapes and settings of one picture, never of the batch, the thread
+// count or the instruction set, because each algorithm has its own bits.
+std::unique_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(const Conv2dGeometry& geometry);
+
+std::unique_ptr<const Conv2dAlgorithm> make_conv2d_direct(const Conv2dGeometry& geometry);
+
+}  // namespace cnnx::ops

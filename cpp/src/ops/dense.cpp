@@ -1,0 +1,214 @@
+// dense: checks, the public functions and the layer kind; column blocks and rows are shared out
+// over threads.
+#include "cnnx/dense.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "cnnx/runtime.h"
+#include "kernels/dense.h"
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "runtime/dispatch.h"
+#include "runtime/memory.h"
+#include "runtime/parallel.h"
+
+namespace cnnx {
+namespace ops {
+namespace {
+
+// Products that take about 20 microseconds: below this a second thread costs more than it brings.
+constexpr int64_t kGrainProducts = int64_t{1} << 20;
+// Rows of one share when there are more threads than blocks of columns.
+constexpr int64_t kLeastRows = 16;
+// Far above any memory, far below where sizes of scratch overflow.
+constexpr int64_t kMostElements = int64_t{1} << 48;
+
+int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
+
+int64_t scratch_floats(const DenseGeometry& g, int threads) {
+  return threads * kDenseScratchFloats + bias_sums_floats(g.out_features);
+}
+
+// Shares out the blocks of columns of a product, and its rows too where blocks are few.
+void multiply(DenseProduct product, int threads, float* scratch) {
+  if (product.rows == 0) return;
+  const DenseKernels& kernels = CNNX_KERNELS(dense_kernels);
+  const int64_t blocks = kernels.blocks(product.columns);
+  const int64_t rows = product.rows;
+  const int64_t parts =
+      std::clamp<int64_t>(std::min(divide_up(threads, blocks), rows / kLeastRows), 1, rows);
+  const int64_t products =
+      divide_up(rows, parts) * product.depth * divide_up(product.columns, blocks);
+  runtime::parallel_for(threads, parts * blocks, kGrainProducts / products + 1,
+                        [&](int64_t begin, int64_t end, int index) {
+                          DenseProduct share = product;
+                          share.scratch = scratch + index * kDenseScratchFloats;
+                          while (begin < end) {
+                            const int64_t part = begin / blocks;
+                            const int64_t first = rows * part / parts;
+                            share.rows = rows * (part + 1) / parts - first;
+                            share.input = product.input + first * product.input_step;
+                            share.output = product.output + first * product.output_step;
+                            share.first_block = begin % blocks;
+                            share.last_block = std::min(blocks, share.first_block + end - begin);
+                            kernels.multiply(share);
+                            begin += share.last_block - share.first_block;
+                          }
+                        });
+}
+
+void run(const DenseGeometry& g, const float* x, const float* weight, const float* bias,
+         int threads, float* scratch, float* output) {
+  DenseProduct product = {};
+  product.input = x;
+  product.rows = g.batch;
+  product.input_step = product.depth = g.in_features;
+  product.weight = weight;
+  product.k_step = product.columns = product.output_step = g.out_features;
+  product.column_step = 1;
+  product.bias = bias;
+  product.output = output;
+  multiply(product, threads, scratch);
+}
+
+void run_input_gradient(const DenseGeometry& g, const float* grad_output, const float* weight,
+                        bool accumulate, int threads, float* scratch, float* grad_input) {
+  DenseProduct product = {};
+  product.input = grad_output;
+  product.rows = g.batch;
+  product.input_step = product.depth = g.out_features;
+  product.weight = weight;
+  product.k_step = 1;
+  product.column_step = g.out_features;
+  product.columns = product.output_step = g.in_features;
+  product.accumulate = accumulate;
+  product.output = grad_input;
+  multiply(product, threads, scratch);
+}
+
+void run_weight_gradient(const DenseGeometry& g, const float* grad_output, const float* x,
+                         bool accumulate, int threads, float* scratch, float* grad_weight,
+                         float* grad_bias) {
+  const DenseKernels& kernels = CNNX_KERNELS(dense_kernels);
+  if (grad_weight && g.batch == 0 && !accumulate) {
+    std::fill_n(grad_weight, g.in_features * g.out_features, 0.0f);
+  }
+  if (grad_weight && g.batch > 0) {
+    const int64_t grain = kGrainProducts / (g.batch * g.out_features) + 1;
+    runtime::parallel_for(threads, g.in_features, grain, [&](int64_t begin, int64_t end, int slot) {
+      kernels.weight_gradient({x, g.batch, g.in_features, begin, end, grad_output, g.out_features,
+                               accumulate, grad_weight, scratch + slot * kDenseScratchFloats});
+    });
+  }
+  if (grad_bias) {
+    float* sums = scratch + threads * kDenseScratchFloats;
+    std::fill_n(sums, bias_sums_floats(g.out_features), 0.0f);
+    kernels.add_bias_gradient(grad_output, 1, g.batch, g.out_features, sums);
+    kernels.reduce_bias_gradient(sums, 1, 0, g.out_features, accumulate, grad_bias);
+  }
+}
+
+class BoundDense final : public BoundOp {
+ public:
+  BoundDense(const DenseGeometry& geometry, bool bias) : geometry_(geometry), bias_(bias) {}
+  int64_t scratch_floats(int threads) const override {
+    return ops::scratch_floats(geometry_, threads);
+  }
+  int64_t backward_scratch_floats(int threads) const override {
+    return ops::scratch_floats(geometry_, threads);
+  }
+  bool backward_reads_output() const override { return false; }
+  void forward(const ForwardArguments& a) const override {
+    run(geometry_, a.input, a.parameters[0], bias_ ? a.parameters[1] : nullptr, a.threads,
+        a.scratch, a.output);
+  }
+  void backward(const BackwardArguments& a) const override {
+    run_weight_gradient(geometry_, a.grad_output, a.input, a.accumulate, a.threads, a.scratch,
+                        a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr);
+    if (!a.grad_input) return;
+    run_input_gradient(geometry_, a.grad_output, a.parameters[0], a.accumulate, a.threads,
+                       a.scratch, a.grad_input);
+  }
+
+ private:
+  DenseGeometry geometry_;
+  bool bias_;
+};
+
+class DenseOp final : public Op {
+ public:
+  DenseOp(int64_t out_features, bool bias) : out_features_(out_features), bias_(bias) {}
+  Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
+  std::vector<ParameterSpec> parameters(const Shape& input) const override {
+    const Shape weight = geometry(input).weight_shape();
+    std::vector<ParameterSpec> specs = {{"weight", weight, weight[0]}};
+    if (bias_) specs.push_back({"bias", {out_features_}, 0});
+    return specs;
+  }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    return std::make_unique<BoundDense>(geometry(input), bias_);
+  }
+
+ private:
+  DenseGeometry geometry(const Shape& input) const {
+    return dense_geometry(input, {input.size() == 2 ? input[1] : 1, out_features_});
+  }
+
+  int64_t out_features_;
+  bool bias_;
+};
+
+[[noreturn]] void refuse(const char* argument, const Shape& came, const std::string& expected) {
+  throw std::invalid_argument(std::string("dense: ") + argument + " has shape " + to_string(came) +
+                              ", expected " + expected);
+}
+
+}  // namespace
+
+std::unique_ptr<const Op> make_dense(const Attributes& attributes) {
+  AttributeReader reader("dense", attributes);
+  const int64_t out_features = reader.integer("out_features", 1);
+  const bool bias = reader.boolean("bias");
+  reader.finish();
+  return std::make_unique<DenseOp>(out_features, bias);
+}
+
+}  // namespace ops
+
+DenseGeometry dense_geometry(const Shape& x, const Shape& weight) {
+  if (x.size() != 2) ops::refuse("x", x, "(batch, in_features)");
+  if (x[0] < 0 || x[1] < 1) ops::refuse("x", x, "at least one feature");
+  if (weight.size() != 2) ops::refuse("weight", weight, "(in_features, out_features)");
+  if (weight[0] != x[1]) {
+    ops::refuse("weight", weight, "in_features = " + std::to_string(x[1]) + " in axis 0");
+  }
+  if (weight[1] < 1) ops::refuse("weight", weight, "at least one feature in axis 1");
+  const Shape output = {x[0], weight[1]};
+  for (const Shape& shape : {x, weight, output}) {
+    if (element_count(shape) > ops::kMostElements) ops::refuse("x", x, "fewer elements");
+  }
+  return {x[0], x[1], weight[1]};
+}
+
+void dense(const DenseGeometry& geometry, const float* x, const float* weight, const float* bias,
+           float* output) {
+  const int threads = get_num_threads();
+  runtime::AlignedBuffer scratch(ops::scratch_floats(geometry, threads));
+  ops::run(geometry, x, weight, bias, threads, scratch.data(), output);
+}
+
+void dense_backward(const DenseGeometry& geometry, const float* grad_output, const float* x,
+                    const float* weight, float* grad_input, float* grad_weight, float* grad_bias,
+                    bool accumulate) {
+  const int threads = get_num_threads();
+  runtime::AlignedBuffer scratch(ops::scratch_floats(geometry, threads));
+  ops::run_weight_gradient(geometry, grad_output, x, accumulate, threads, scratch.data(),
+                           grad_weight, grad_bias);
+  if (grad_input)
+    ops::run_input_gradient(geometry, grad_output, weight, accumulate, threads, scratch.data(),
+                            grad_input);
+}
+
+}  // namespace cnnx

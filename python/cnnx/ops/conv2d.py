@@ -1,0 +1,127 @@
+"""Two-dimensional convolution, forward and backward."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from cnnx import _core
+from cnnx.arguments import (
+    FloatArray,
+    PaddingLike,
+    PairLike,
+    float32_array,
+    is_integer,
+    padding_sides,
+    pair,
+)
+
+
+def _group_count(value: int, function: str) -> int:
+    if not is_integer(value):
+        raise TypeError(f"{function}: groups is {value!r}, expected an integer")
+    return int(value)
+
+
+def conv2d(
+    x: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    stride: PairLike = 1,
+    padding: PaddingLike = 0,
+    dilation: PairLike = 1,
+    groups: int = 1,
+) -> FloatArray:
+    """Convolution as networks use the word (cross-correlation: the kernel is not flipped).
+
+    ``output[n, i, j, o] = bias[o] + sum over u, v, c of weight[u, v, c, o] *
+    x[n, i * stride + u * dilation - top, j * stride + v * dilation - left, c]``, where pixels
+    outside the picture are zero. Every output is one chain of fused multiply-adds in the order
+    u, v, c: the same bits on any number of threads and in any batch.
+
+    Args:
+        x: pictures.
+        weight: the kernels.
+        bias: one number per output channel, or None.
+        stride: step from window to window, an integer or (height, width).
+        padding: an integer, (height, width), ((top, bottom), (left, right)), "valid" or "same".
+        dilation: step from tap to tap inside the window, an integer or (height, width).
+        groups: parts into which both channel axes are divided; outputs of a part see only its
+            inputs. With groups = in_channels the convolution is depthwise.
+
+    Shape:
+        x (batch, height, width, in_channels);
+        weight (kernel_height, kernel_width, in_channels / groups, out_channels);
+        bias (out_channels,); result (batch, out_height, out_width, out_channels), where
+        out = floor((in + padding - (kernel - 1) * dilation - 1) / stride) + 1, and
+        ceil(in / stride) for "same".
+
+    Raises:
+        TypeError: if an array is not of a real dtype, or a setting is not made of integers.
+        ValueError: if the shapes and settings do not fit each other.
+
+    Example:
+        >>> x = [[[[1.0], [2.0]], [[3.0], [4.0]]]]
+        >>> diagonal = [[[[1.0]], [[0.0]]], [[[0.0]], [[1.0]]]]
+        >>> conv2d(x, diagonal)
+        array([[[[5.]]]], dtype=float32)
+
+    References:
+        LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998.
+    """
+    name = "conv2d"
+    return _core.conv2d(
+        float32_array(x, name, "x", ndim=4),
+        float32_array(weight, name, "weight", ndim=4),
+        None if bias is None else float32_array(bias, name, "bias", ndim=1),
+        pair(stride, name, "stride"),
+        padding_sides(padding, name),
+        pair(dilation, name, "dilation"),
+        _group_count(groups, name),
+    )
+
+
+def conv2d_backward(
+    grad_output: ArrayLike,
+    x: ArrayLike,
+    weight: ArrayLike,
+    *,
+    stride: PairLike = 1,
+    padding: PaddingLike = 0,
+    dilation: PairLike = 1,
+    groups: int = 1,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Gradients of `conv2d` with respect to its input, weight and bias.
+
+    Args:
+        grad_output: gradient of the result, of the result's shape.
+        x: the pictures that were convolved.
+        weight: the kernels.
+        stride: as in `conv2d`.
+        padding: as in `conv2d`.
+        dilation: as in `conv2d`.
+        groups: as in `conv2d`.
+
+    Returns:
+        (grad_input, grad_weight, grad_bias), of the shapes of x, weight and (out_channels,).
+
+    Raises:
+        TypeError: as `conv2d`.
+        ValueError: as `conv2d`, and if `grad_output` has not the result's shape.
+
+    Example:
+        >>> x, weight = [[[[1.0], [2.0]]]], [[[[3.0]], [[4.0]]]]
+        >>> grad_input, grad_weight, grad_bias = conv2d_backward([[[[10.0]]]], x, weight)
+        >>> grad_input[0, 0, :, 0], grad_weight[0, :, 0, 0], grad_bias
+        (array([30., 40.], dtype=float32), array([10., 20.], dtype=float32), array([10.], dtype=float32))
+    """
+    name = "conv2d_backward"
+    return _core.conv2d_backward(
+        float32_array(grad_output, name, "grad_output", ndim=4),
+        float32_array(x, name, "x", ndim=4),
+        float32_array(weight, name, "weight", ndim=4),
+        pair(stride, name, "stride"),
+        padding_sides(padding, name),
+        pair(dilation, name, "dilation"),
+        _group_count(groups, name),
+    )

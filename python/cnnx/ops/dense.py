@@ -1,0 +1,71 @@
+"""Fully connected layer, forward and backward."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from cnnx import _core
+from cnnx.arguments import FloatArray, float32_array
+
+
+def dense(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> FloatArray:
+    """Matrix product with an offset, ``x @ weight + bias``.
+
+    Every output is one chain of fused multiply-adds in the order of the features, begun at the
+    bias: the same bits on any number of threads and in any batch.
+
+    Args:
+        x: rows of features.
+        weight: the matrix.
+        bias: one number per output feature, or None.
+
+    Shape:
+        x (batch, in_features); weight (in_features, out_features); bias (out_features,);
+        result (batch, out_features).
+
+    Raises:
+        TypeError: if an array is not of a real dtype.
+        ValueError: if the shapes do not fit each other.
+
+    Example:
+        >>> dense([[1.0, 2.0]], [[3.0], [4.0]], [0.5])
+        array([[11.5]], dtype=float32)
+    """
+    name = "dense"
+    return _core.dense(
+        float32_array(x, name, "x", ndim=2),
+        float32_array(weight, name, "weight", ndim=2),
+        None if bias is None else float32_array(bias, name, "bias", ndim=1),
+    )
+
+
+def dense_backward(
+    grad_output: ArrayLike, x: ArrayLike, weight: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Gradients of `dense` with respect to its input, weight and bias.
+
+    Args:
+        grad_output: gradient of the result, of the result's shape.
+        x: the rows that were multiplied.
+        weight: the matrix.
+
+    Returns:
+        (grad_input, grad_weight, grad_bias): ``grad_output @ weight.T``, ``x.T @ grad_output`` and
+        ``grad_output.sum(axis=0)``.
+
+    Raises:
+        TypeError: as `dense`.
+        ValueError: as `dense`, and if `grad_output` has not the result's shape.
+
+    Example:
+        >>> grad_input, grad_weight, grad_bias = dense_backward([[10.0]], [[1.0, 2.0]], [[3.0], [4.0]])
+        >>> grad_input, grad_weight, grad_bias
+        (array([[30., 40.]], dtype=float32), array([[10.],
+               [20.]], dtype=float32), array([10.], dtype=float32))
+    """
+    name = "dense_backward"
+    return _core.dense_backward(
+        float32_array(grad_output, name, "grad_output", ndim=2),
+        float32_array(x, name, "x", ndim=2),
+        float32_array(weight, name, "weight", ndim=2),
+    )
