@@ -23,10 +23,16 @@ inline FloatArray new_array(const Shape& shape) { return FloatArray(shape); }
 // One block per room.
 void bind_activations(py::module_& module);
 void bind_avg_pool2d(py::module_& module);
+void bind_losses(py::module_& module);
+void bind_max_pool2d(py::module_& module);
+void bind_avg_pool2d(py::module_& module);
+void bind_conv2d(py::module_& module);
+void bind_dense(py::module_& module);
 void bind_max_pool2d(py::module_& module);
 void bind_data(py::module_& module);
 void bind_model(py::module_& module);
 void bind_runtime(py::module_& module);
+void bind_softmax(py::module_& module);
 void bind_trainer(py::module_& module);
 
 }  // namespace cnnx::bindings

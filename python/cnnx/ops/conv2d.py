@@ -67,7 +67,8 @@ def conv2d(
         array([[[[5.]]]], dtype=float32)
 
     References:
-        LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998.
+        LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition,
+        1998.
     """
     name = "conv2d"
     return _core.conv2d(
@@ -112,8 +113,12 @@ def conv2d_backward(
     Example:
         >>> x, weight = [[[[1.0], [2.0]]]], [[[[3.0]], [[4.0]]]]
         >>> grad_input, grad_weight, grad_bias = conv2d_backward([[[[10.0]]]], x, weight)
-        >>> grad_input[0, 0, :, 0], grad_weight[0, :, 0, 0], grad_bias
-        (array([30., 40.], dtype=float32), array([10., 20.], dtype=float32), array([10.], dtype=float32))
+        >>> grad_input[0, 0, :, 0]
+        array([30., 40.], dtype=float32)
+        >>> grad_weight[0, :, 0, 0]
+        array([10., 20.], dtype=float32)
+        >>> grad_bias
+        array([10.], dtype=float32)
     """
     name = "conv2d_backward"
     return _core.conv2d_backward(

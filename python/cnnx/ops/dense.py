@@ -58,10 +58,15 @@ def dense_backward(
         ValueError: as `dense`, and if `grad_output` has not the result's shape.
 
     Example:
-        >>> grad_input, grad_weight, grad_bias = dense_backward([[10.0]], [[1.0, 2.0]], [[3.0], [4.0]])
-        >>> grad_input, grad_weight, grad_bias
-        (array([[30., 40.]], dtype=float32), array([[10.],
-               [20.]], dtype=float32), array([10.], dtype=float32))
+        >>> x, weight = [[1.0, 2.0]], [[3.0], [4.0]]
+        >>> grad_input, grad_weight, grad_bias = dense_backward([[10.0]], x, weight)
+        >>> grad_input
+        array([[30., 40.]], dtype=float32)
+        >>> grad_weight
+        array([[10.],
+               [20.]], dtype=float32)
+        >>> grad_bias
+        array([10.], dtype=float32)
     """
     name = "dense_backward"
     return _core.dense_backward(
