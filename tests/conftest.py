@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
+from cpp_build import CppBuild, build_cpp
 
 # The same few examples in every run: a test that passed once cannot fail by chance, or be slow.
 hypothesis.settings.register_profile(
@@ -50,3 +51,9 @@ def mnist_folder() -> Path:
     if not data or not folder.is_dir():
         pytest.skip("CNNX_DATA is not set to a folder that holds mnist/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cpp_build(tmp_path_factory: pytest.TempPathFactory) -> CppBuild:
+    """The C++ library and its tests, built on first use."""
+    return build_cpp(tmp_path_factory.mktemp("cpp") / "build")
