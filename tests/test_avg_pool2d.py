@@ -212,3 +212,50 @@ def test_any_shape(
         )
     case = Case(shape, kernel_size, stride, padding, count_include_pad)
     check_exactly(case, np.random.default_rng(0))
+
+
+def test_an_empty_batch_gives_an_empty_result() -> None:
+    x = np.zeros((0, 7, 8, 3), np.float32)
+    output = ops.avg_pool2d(x, 2)
+    assert_exactly_equal(output, np.zeros((0, 3, 4, 3)))
+    assert_exactly_equal(ops.avg_pool2d_backward(output, x, 2), x)
+
+
+PADDED = r"expected 0 or more and less than the window's"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"x": np.zeros((7, 8, 3))}, r"x has shape \(7, 8, 3\), expected 4 axes"),
+        ({"x": np.zeros((1, 7, 0, 3))}, r"x has shape \(1, 7, 0, 3\), expected at least one"),
+        ({"kernel_size": 0}, r"kernel_size is \(0, 0\), expected 1 to \d+ in height and width"),
+        ({"kernel_size": 8}, r"kernel_size is \(8, 8\), expected at most the input's \(7, 8\)"),
+        ({"kernel_size": 2.0}, r"kernel_size is 2.0, expected an integer or \(height, width\)"),
+        ({"stride": (1, -1)}, r"stride is \(1, -1\), expected 1 to \d+ in height and width"),
+        ({"padding": -1}, rf"padding at the top is -1, {PADDED} height, 2"),
+        ({"padding": 2}, rf"padding at the top is 2, {PADDED} height, 2"),
+        ({"padding": ((0, 3), (0, 0))}, rf"padding at the bottom is 3, {PADDED} height, 2"),
+        ({"padding": ((0, 0), (4, 0))}, rf"padding at the left is 4, {PADDED} width, 2"),
+        ({"padding": ((0, 0), (0, 5))}, rf"padding at the right is 5, {PADDED} width, 2"),
+        ({"padding": "full"}, r"padding is 'full', expected an integer, \(height, width\), .*same"),
+        ({"padding": 0.5}, r"padding is 0.5, expected an integer, \(height, width\), .*same"),
+        ({"x": np.zeros((1, 7, 8, 3), complex)}, "x has dtype complex128, expected a real one"),
+    ],
+)
+def test_refusals(arguments: dict[str, Any], sentence: str) -> None:
+    settings = {"x": np.zeros((1, 7, 8, 3), np.float32), "kernel_size": 2, **arguments}
+    with pytest.raises((ValueError, TypeError), match=rf"^avg_pool2d: {sentence}"):
+        ops.avg_pool2d(**settings)
+    grad_output = np.zeros((1, 3, 4, 3), np.float32)
+    with pytest.raises((ValueError, TypeError), match=r"^avg_pool2d(_backward)?: "):
+        ops.avg_pool2d_backward(grad_output, **settings)
+
+
+def test_a_gradient_of_another_shape_is_refused() -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"^avg_pool2d_backward: grad_output has shape \(1, 3, 5, 3\), "
+        r"expected \(1, 3, 4, 3\)$",
+    ):
+        ops.avg_pool2d_backward(np.zeros((1, 3, 5, 3)), np.zeros((1, 7, 8, 3)), 2)
