@@ -14,8 +14,8 @@ class CrossEntropy:
     """One of several classes: cross-entropy between the softmax of the outputs and the label.
 
     ``mean over rows of -sum over j of target[j] * log(softmax(logits)[j])``, where target is
-    ``(1 - label_smoothing) * onehot(label) + label_smoothing / classes``. The model gives logits, so it
-    does not end in Softmax.
+    ``(1 - label_smoothing) * onehot(label) + label_smoothing / classes``. The model gives logits,
+    so it does not end in Softmax.
 
     Args:
         label_smoothing: share of the target that is spread evenly over all classes, in [0, 1].
@@ -48,9 +48,9 @@ class CrossEntropy:
 class BinaryCrossEntropy:
     """One yes or no per output: cross-entropy between the sigmoid of each output and its target.
 
-    ``mean over rows and outputs of max(z, 0) - z * target + log(1 + exp(-abs(z)))``, z being the output.
-    The model gives logits, so it does not end in Sigmoid. Targets are (N,) of 0 and 1 when there is one
-    output, else (N, outputs) in [0, 1].
+    ``mean over rows and outputs of max(z, 0) - z * target + log(1 + exp(-abs(z)))``, z being the
+    output. The model gives logits, so it does not end in Sigmoid. Targets are (N,) of 0 and 1 when
+    there is one output, else (N, outputs) in [0, 1].
 
     Example:
         >>> BinaryCrossEntropy()
@@ -88,9 +88,10 @@ def check_label_smoothing(value: object, caller: str) -> float:
     """`value` as a float in [0, 1], or a sentence that begins with `caller`."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{caller}: label_smoothing is {value!r}, expected a number")
-    if not 0 <= value <= 1:
+    number = float(value)
+    if not 0 <= number <= 1:
         raise ValueError(f"{caller}: label_smoothing is {value!r}, expected a number from 0 to 1")
-    return float(value)
+    return number
 
 
 Loss: TypeAlias = CrossEntropy | BinaryCrossEntropy | MSE

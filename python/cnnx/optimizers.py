@@ -1,4 +1,4 @@
-"""The optimizers as small frozen recipes; the compiled core updates the parameters and keeps the slots."""
+"""The optimizers as small frozen recipes; the compiled core keeps the slots and updates."""
 
 from __future__ import annotations
 

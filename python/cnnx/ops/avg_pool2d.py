@@ -30,10 +30,10 @@ def avg_pool2d(
         x: pictures.
         kernel_size: size of the window, an integer or (height, width).
         stride: step of the window; the window's own size when None.
-        padding: an integer, (height, width), ((top, bottom), (left, right)), "valid" or "same"; each
-            side smaller than the window. Padding is zeros.
-        count_include_pad: True divides by the size of the window, False by the number of its pixels that
-            exist. "same" always does the latter.
+        padding: zeros around the picture: an integer, (height, width),
+            ((top, bottom), (left, right)), "valid" or "same"; each side smaller than the window.
+        count_include_pad: True divides by the size of the window, False by the number of its pixels
+            that exist. "same" always does the latter.
 
     Shape:
         x (batch, height, width, channels); result (batch, out_height, out_width, channels), where
@@ -66,7 +66,7 @@ def avg_pool2d_backward(
     padding: PaddingLike = 0,
     count_include_pad: bool = True,
 ) -> FloatArray:
-    """Gradient of `avg_pool2d` with respect to its input: a window's, shared out evenly to its pixels.
+    """Gradient of `avg_pool2d` with respect to its input: shared out evenly to a window's pixels.
 
     Args:
         grad_output: gradient of the result, of the result's shape.

@@ -23,8 +23,8 @@ def max_pool2d(
         x: pictures.
         kernel_size: size of the window, an integer or (height, width).
         stride: step of the window; the window's own size when None.
-        padding: an integer, (height, width), ((top, bottom), (left, right)), "valid" or "same"; each
-            side smaller than the window.
+        padding: an integer, (height, width), ((top, bottom), (left, right)), "valid" or "same";
+            each side smaller than the window.
 
     Shape:
         x (batch, height, width, channels); result (batch, out_height, out_width, channels), where
@@ -57,7 +57,7 @@ def max_pool2d_backward(
 ) -> FloatArray:
     """Gradient of `max_pool2d` with respect to its input.
 
-    The first maximum of a window in row-major order (or its first NaN) takes the window's whole gradient.
+    The first maximum of a window in row-major order, or its first NaN, takes its whole gradient.
 
     Args:
         grad_output: gradient of the result, of the result's shape.

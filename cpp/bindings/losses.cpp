@@ -1,0 +1,97 @@
+// The losses and their gradients; a mean is over every row.
+#include "bindings.h"
+#include "cnnx/binary_cross_entropy.h"
+#include "cnnx/cross_entropy.h"
+#include "cnnx/mean_squared_error.h"
+
+namespace cnnx::bindings {
+namespace {
+
+// Contiguous int64, exactly, as FloatArray.
+using LabelArray = py::array_t<int64_t, py::array::c_style>;
+
+struct Rows {
+  int64_t rows, outputs;
+};
+
+// The first axis against the rest; a scalar is one row.
+Rows rows_of(const FloatArray& array) {
+  const int64_t rows = array.ndim() > 0 ? array.shape(0) : 1;
+  return {rows, rows > 0 ? array.size() / rows : 0};
+}
+
+void check_labels_shape(const char* function, const FloatArray& logits, const LabelArray& labels) {
+  if (logits.ndim() != 2) {
+    throw std::invalid_argument(std::string(function) + ": logits has shape " +
+                                to_string(shape_of(logits)) + ", expected (rows, classes)");
+  }
+  if (shape_of(labels) == Shape{logits.shape(0)}) return;
+  throw std::invalid_argument(std::string(function) + ": labels has shape " +
+                              to_string(shape_of(labels)) + ", expected one label per row, " +
+                              to_string({logits.shape(0)}));
+}
+
+using Value = double (*)(const float*, const float*, int64_t, int64_t);
+using Gradient = void (*)(const float*, const float*, int64_t, int64_t, double, float*, bool);
+
+// The two losses whose targets have the shape of the outputs, which the Python side has checked.
+template <Value value>
+double value_of(const FloatArray& outputs, const FloatArray& targets) {
+  const Rows shape = rows_of(outputs);
+  const float *output = outputs.data(), *target = targets.data();
+  const py::gil_scoped_release release;
+  return value(output, target, shape.rows, shape.outputs);
+}
+
+template <Gradient gradient>
+FloatArray gradient_of(const FloatArray& outputs, const FloatArray& targets) {
+  const Rows shape = rows_of(outputs);
+  FloatArray result = new_array(shape_of(outputs));
+  const float *output = outputs.data(), *target = targets.data();
+  float* grad = result.mutable_data();
+  const py::gil_scoped_release release;
+  gradient(output, target, shape.rows, shape.outputs, static_cast<double>(shape.rows), grad, false);
+  return result;
+}
+
+}  // namespace
+
+void bind_losses(py::module_& module) {
+  const auto logits = py::arg("logits").noconvert();
+  const auto labels = py::arg("labels").noconvert();
+  const auto targets = py::arg("targets").noconvert();
+  const auto prediction = py::arg("prediction").noconvert();
+  const auto target = py::arg("target").noconvert();
+  module.def(
+      "cross_entropy",
+      [](const FloatArray& x, const LabelArray& y, float label_smoothing) {
+        check_labels_shape("cross_entropy", x, y);
+        const float* values = x.data();
+        const int64_t* indices = y.data();
+        const py::gil_scoped_release release;
+        return cross_entropy(values, indices, x.shape(0), x.shape(1), label_smoothing);
+      },
+      logits, labels, py::arg("label_smoothing"));
+  module.def(
+      "cross_entropy_backward",
+      [](const FloatArray& x, const LabelArray& y, float label_smoothing) {
+        check_labels_shape("cross_entropy_backward", x, y);
+        FloatArray result = new_array(shape_of(x));
+        const float* values = x.data();
+        const int64_t* indices = y.data();
+        float* grad = result.mutable_data();
+        const py::gil_scoped_release release;
+        cross_entropy_backward(values, indices, x.shape(0), x.shape(1), label_smoothing,
+                               static_cast<double>(x.shape(0)), grad);
+        return result;
+      },
+      logits, labels, py::arg("label_smoothing"));
+  module.def("binary_cross_entropy", &value_of<binary_cross_entropy>, logits, targets);
+  module.def("binary_cross_entropy_backward", &gradient_of<binary_cross_entropy_backward>, logits,
+             targets);
+  module.def("mean_squared_error", &value_of<mean_squared_error>, prediction, target);
+  module.def("mean_squared_error_backward", &gradient_of<mean_squared_error_backward>, prediction,
+             target);
+}
+
+}  // namespace cnnx::bindings

@@ -1,0 +1,60 @@
+// Binary cross-entropy, a row at a time.
+#include "kernels/binary_cross_entropy.h"
+
+#include "kernels/elementary.h"
+#include "kernels/sixteen_sums.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+// log(1 + u) for 0 <= u <= 1, with the relative precision that log_f32(1 + u) loses for small u:
+// what rounding takes from 1 + u it also takes from its logarithm, in proportion (Kahan).
+CNNX_INLINE float log_one_plus(float u) {
+  const float w = 1.0f + u;
+  const float step = w - 1.0f;
+  const float corrected = log_f32(w) * (u / select(step == 0.0f, 1.0f, step));
+  return select(step == 0.0f, u, corrected);
+}
+
+CNNX_INLINE float element_loss(float z, float target) {
+  const float positive = select(z < 0.0f, 0.0f, z);
+  const float decay = exp_f32(float_from_bits(float_bits(z) | kSignBit));
+  return (positive - z * target) + log_one_plus(decay);
+}
+
+float row_loss(const float* z, const float* target, int64_t count) {
+  SixteenSums sums;
+  int64_t i = 0;
+  for (; i + kSums <= count; i += kSums) {
+    for (int64_t j = 0; j < kSums; ++j) sums.lane[j] += element_loss(z[i + j], target[i + j]);
+  }
+  for (int64_t j = 0; i + j < count; ++j) sums.lane[j] += element_loss(z[i + j], target[i + j]);
+  return sums.total() / static_cast<float>(count);
+}
+
+int64_t rows(const float* logits, const float* targets, int64_t row_count, int64_t outputs,
+             float divisor, bool accumulate, float* grad_logits, float* row_losses) {
+  int64_t correct = 0;
+  for (int64_t row = 0; row < row_count; ++row) {
+    const int64_t offset = row * outputs;
+    const float* __restrict z = logits + offset, * __restrict target = targets + offset;
+    row_losses[row] = row_loss(z, target, outputs);
+    for (int64_t j = 0; j < outputs; ++j) correct += (z[j] > 0.0f) == (target[j] > 0.5f);
+    if (!grad_logits) continue;
+    float* __restrict grad = grad_logits + offset;
+    if (accumulate) {
+      for (int64_t j = 0; j < outputs; ++j) grad[j] += (sigmoid_f32(z[j]) - target[j]) / divisor;
+    } else {
+      for (int64_t j = 0; j < outputs; ++j) grad[j] = (sigmoid_f32(z[j]) - target[j]) / divisor;
+    }
+  }
+  return correct;
+}
+
+}  // namespace
+
+const BinaryCrossEntropyKernels binary_cross_entropy_kernels = {rows};
+
+}  // namespace CNNX_ISA
+}  // namespace cnnx

@@ -1,0 +1,20 @@
+// Binary cross-entropy of rows of logits with their targets: loss, gradient and right answers in
+// one pass.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/declare.h"
+
+namespace cnnx {
+
+struct BinaryCrossEntropyKernels {
+  // Writes a loss per row, its outputs' mean, and (sigmoid - target) / divisor unless grad_logits
+  // is null. Returns how many outputs lie on their target's side of 1/2.
+  int64_t (*rows)(const float* logits, const float* targets, int64_t rows, int64_t outputs,
+                  float divisor, bool accumulate, float* grad_logits, float* row_losses);
+};
+
+CNNX_DECLARE_KERNELS(BinaryCrossEntropyKernels, binary_cross_entropy_kernels)
+
+}  // namespace cnnx

@@ -1,0 +1,58 @@
+// The checks that the losses share.
+#include "ops/losses.h"
+
+#include <cmath>
+#include <cstdio>
+#include <stdexcept>
+
+#include "cnnx/shape.h"
+
+namespace cnnx::ops {
+namespace {
+
+std::string in_words(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
+}  // namespace
+
+void check_loss_shape(const char* function, const char* array, int64_t rows, int64_t outputs) {
+  if (rows >= 1 && outputs >= 1) return;
+  throw std::invalid_argument(std::string(function) + ": " + array + " has shape " +
+                              to_string({rows, outputs}) +
+                              ", expected at least one row and one column");
+}
+
+void check_divisor(const char* function, double divisor) {
+  if (divisor > 0 && std::isfinite(divisor)) return;
+  throw std::invalid_argument(std::string(function) + ": divisor is " + in_words(divisor) +
+                              ", expected a finite number > 0");
+}
+
+void check_labels(const int64_t* labels, int64_t rows, int64_t classes) {
+  for (int64_t row = 0; row < rows; ++row) {
+    if (labels[row] >= 0 && labels[row] < classes) continue;
+    throw std::invalid_argument("cross_entropy: label " + std::to_string(labels[row]) + " at row " +
+                                std::to_string(row) + " is out of range, expected 0 to " +
+                                std::to_string(classes - 1));
+  }
+}
+
+void check_label_smoothing(float label_smoothing) {
+  if (label_smoothing >= 0.0f && label_smoothing <= 1.0f) return;
+  throw std::invalid_argument("cross_entropy: label_smoothing is " + in_words(label_smoothing) +
+                              ", expected a number from 0 to 1");
+}
+
+void check_binary_targets(const float* targets, int64_t rows, int64_t outputs) {
+  for (int64_t i = 0; i < rows * outputs; ++i) {
+    if (targets[i] >= 0.0f && targets[i] <= 1.0f) continue;
+    throw std::invalid_argument("binary_cross_entropy: target " + in_words(targets[i]) +
+                                " at row " + std::to_string(i / outputs) +
+                                " is out of range, expected 0 to 1");
+  }
+}
+
+}  // namespace cnnx::ops

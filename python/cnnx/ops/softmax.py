@@ -1,0 +1,52 @@
+"""Softmax over the last axis, forward and backward."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from cnnx import _core
+from cnnx.arguments import FloatArray, float32_array, same_shapes
+
+
+def softmax(x: ArrayLike) -> FloatArray:
+    """Exponentials as shares of their sum over the last axis, ``exp(x - max) / sum(exp(x - max))``.
+
+    Within 4 ULP; a NaN makes its whole row NaN.
+
+    Args:
+        x: array of at least one axis, the last one being the classes.
+
+    Returns:
+        Array of the same shape; every row adds up to 1.
+
+    Raises:
+        TypeError: if `x` is not of a real dtype.
+        ValueError: if there is no last axis, or nothing in it.
+
+    Example:
+        >>> softmax([1.0, 1.0])
+        array([0.5, 0.5], dtype=float32)
+    """
+    return _core.softmax(float32_array(x, "softmax", "x"))
+
+
+def softmax_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
+    """Gradient of `softmax` from its output y: ``y * (grad_output - sum(grad_output * y))``.
+
+    Args:
+        grad_output: gradient of the result, of the result's shape.
+        output: what `softmax` returned.
+
+    Returns:
+        Array of the same shape.
+
+    Raises:
+        TypeError: if an argument is not of a real dtype.
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> softmax_backward([1.0, 0.0], [0.5, 0.5])
+        array([ 0.25, -0.25], dtype=float32)
+    """
+    grad, saved = same_shapes("softmax_backward", "grad_output", grad_output, "output", output)
+    return _core.softmax_backward(grad, saved)
