@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import reference
 from cnnx import ops
@@ -98,3 +99,34 @@ def test_form_does_not_matter(rng: np.random.Generator) -> None:
 def test_any_shape(rows: int, outputs: int) -> None:
     rng = np.random.default_rng(0)
     check(gaussians(rng, rows, outputs), rng.random((rows, outputs), dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("logits", "targets", "sentence"),
+    [
+        (
+            [[0.0], [0.0]],
+            [1, 0],
+            r"logits has shape \(2, 1\), expected the shape of targets, \(2,\)",
+        ),
+        ([[0.0], [0.0]], [[1], [2]], "target 2 at row 1 is out of range, expected 0 to 1"),
+        (
+            [[0.0], [0.0]],
+            [[-0.5], [0]],
+            "target -0.5[0-9]* at row 0 is out of range, expected 0 to 1",
+        ),
+        ([[0.0], [0.0]], [[1], [np.nan]], "target nan at row 1 is out of range, expected 0 to 1"),
+        (
+            np.zeros((0, 2)),
+            np.zeros((0, 2)),
+            r"logits has shape \(0, .*, expected at least one row",
+        ),
+        ([[0j]], [[1]], "logits has dtype complex128, expected a real one"),
+    ],
+)
+def test_refusals(logits: npt.ArrayLike, targets: npt.ArrayLike, sentence: str) -> None:
+    for function in (ops.binary_cross_entropy, ops.binary_cross_entropy_backward):
+        with pytest.raises(
+            (ValueError, TypeError), match=f"^binary_cross_entropy(_backward)?: {sentence}"
+        ):
+            function(logits, targets)

@@ -283,3 +283,75 @@ def test_any_shape(
     rng = np.random.default_rng(0)
     test_forward_is_exact_on_small_integers(case, rng)
     test_backward_is_exact_on_small_integers(case, rng)
+
+
+def test_an_empty_batch_gives_an_empty_result_and_no_gradient() -> None:
+    x, weight = np.zeros((0, 7, 8, 6), np.float32), np.ones((3, 3, 6, 4), np.float32)
+    output = ops.conv2d(x, weight)
+    assert_exactly_equal(output, np.zeros((0, 5, 6, 4)))
+    for ours, expected in zip(
+        ops.conv2d_backward(output, x, weight), (x, np.zeros_like(weight), np.zeros(4)), strict=True
+    ):
+        assert_exactly_equal(ours, expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"x": np.zeros((7, 8, 6))}, r"x has shape \(7, 8, 6\), expected 4 axes"),
+        ({"x": np.zeros((1, 0, 8, 6))}, r"x has shape \(1, 0, 8, 6\), expected at least one row"),
+        ({"x": np.zeros((1, 7, 8, 6), complex)}, "x has dtype complex128, expected a real one"),
+        ({"weight": np.zeros((3, 6, 4))}, r"weight has shape \(3, 6, 4\), expected 4 axes"),
+        (
+            {"weight": np.zeros((3, 3, 4, 8))},
+            r"weight has shape \(3, 3, 4, 8\), expected in_channels/groups = 6 in axis 2",
+        ),
+        (
+            {"groups": 2},
+            r"weight has shape \(3, 3, 6, 4\), expected in_channels/groups = 3 in axis 2",
+        ),
+        ({"groups": 4}, r"groups is 4, expected a divisor of in_channels = 6"),
+        ({"groups": 0}, r"groups is 0, expected a divisor of in_channels = 6"),
+        ({"groups": 2.0}, r"groups is 2.0, expected an integer"),
+        (
+            {"groups": 3, "weight": np.zeros((3, 3, 2, 4))},
+            r"weight has shape \(3, 3, 2, 4\), expected a multiple of groups = 3 in axis 3",
+        ),
+        (
+            {"padding": -1},
+            r"padding is \(\(-1, -1\), \(-1, -1\)\), expected 0 to \d+ on every side",
+        ),
+        ({"padding": ((0, 0), (0, -2))}, r"padding is \(\(0, 0\), \(0, -2\)\), expected 0 to"),
+        ({"padding": "full"}, r"padding is 'full', expected an integer, \(height, width\), .*same"),
+        ({"stride": 0}, r"stride is \(0, 0\), expected 1 to \d+ in height and width"),
+        ({"stride": 1.5}, r"stride is 1.5, expected an integer or \(height, width\)"),
+        ({"dilation": (1, 0)}, r"dilation is \(1, 0\), expected 1 to \d+ in height and width"),
+        (
+            {"weight": np.zeros((8, 3, 6, 4))},
+            r"kernel_size is \(8, 3\) and covers \(8, 3\), expected at most the input's \(7, 8\)",
+        ),
+        (
+            {"dilation": 3, "padding": ((0, 0), (0, 0)), "weight": np.zeros((4, 3, 6, 4))},
+            r"kernel_size is \(4, 3\) and covers \(10, 7\), expected at most the input's \(7, 8\)",
+        ),
+    ],
+)
+def test_refusals(arguments: dict[str, Any], sentence: str) -> None:
+    settings = {"x": np.zeros((1, 7, 8, 6)), "weight": np.zeros((3, 3, 6, 4)), **arguments}
+    with pytest.raises((ValueError, TypeError), match=rf"^conv2d: {sentence}"):
+        ops.conv2d(**settings)
+    with pytest.raises((ValueError, TypeError), match=rf"^conv2d(_backward)?: {sentence}"):
+        ops.conv2d_backward(np.zeros((1, 5, 6, 4)), **settings)
+
+
+def test_a_bias_or_a_gradient_of_another_shape_is_refused() -> None:
+    x, weight = np.zeros((1, 7, 8, 6)), np.zeros((3, 3, 6, 4))
+    with pytest.raises(ValueError, match=r"^conv2d: bias has shape \(3,\), expected \(4,\)$"):
+        ops.conv2d(x, weight, np.zeros(3))
+    with pytest.raises(ValueError, match=r"^conv2d: bias has shape \(4, 1\), expected 1 axes$"):
+        ops.conv2d(x, weight, np.zeros((4, 1)))
+    with pytest.raises(
+        ValueError,
+        match=r"^conv2d_backward: grad_output has shape \(1, 5, 6, 3\), expected \(1, 5, 6, 4\)$",
+    ):
+        ops.conv2d_backward(np.zeros((1, 5, 6, 3)), x, weight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import reference
 from cnnx import ops
@@ -34,7 +35,7 @@ SHAPES = [
 ]
 
 
-def check(logits: Float32Array, labels: np.ndarray, label_smoothing: float) -> None:
+def check(logits: Float32Array, labels: npt.NDArray[np.int64], label_smoothing: float) -> None:
     rows, classes = logits.shape
     settings = {"label_smoothing": label_smoothing}
     assert_number_within_bound(
@@ -125,3 +126,42 @@ def test_form_does_not_matter(rng: np.random.Generator) -> None:
 def test_any_shape(rows: int, classes: int, label_smoothing: float) -> None:
     rng = np.random.default_rng(0)
     check(gaussians(rng, rows, classes), rng.integers(0, classes, rows), label_smoothing)
+
+
+def test_labels_may_be_whole_floats(rng: np.random.Generator) -> None:
+    logits = gaussians(rng, 3, 4)
+    assert ops.cross_entropy(logits, [0.0, 1.0, 3.0]) == ops.cross_entropy(logits, [0, 1, 3])
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "label_smoothing", "sentence"),
+    [
+        ((4,), [0], 0.0, r"logits has shape \(4,\), expected \(rows, classes\)"),
+        ((0, 4), np.zeros(0, int), 0.0, r"logits has shape \(0, 4\), expected at least one row"),
+        ((3, 4), [0, 1], 0.0, r"labels has shape \(2,\), expected one label per row, \(3,\)"),
+        (
+            (3, 4),
+            [[0, 1, 2]],
+            0.0,
+            r"labels has shape \(1, 3\), expected one label per row, \(3,\)",
+        ),
+        ((3, 4), [0, 1, 4], 0.0, "label 4 at row 2 is out of range, expected 0 to 3"),
+        ((3, 4), [0, -1, 3], 0.0, "label -1 at row 1 is out of range, expected 0 to 3"),
+        ((3, 4), [0, 1, 2**40], 0.0, "label 1099511627776 at row 2 is out of range, expected 0 to"),
+        ((3, 4), [0.5, 1, 2], 0.0, "label 0.5 at row 0 is not a whole number, expected class indi"),
+        ((3, 4), [0, np.nan, 2], 0.0, "label nan at row 1 is not a whole number, expected class"),
+        ((3, 4), [0, np.inf, 2], 0.0, "label inf at row 1 is not a whole number, expected class"),
+        ((3, 4), ["a", "b", "c"], 0.0, "labels has dtype <U1, expected"),
+        ((3, 4), [0, 1, 2], -0.1, "label_smoothing is -0.1, expected a number from 0 to 1"),
+        ((3, 4), [0, 1, 2], 1.5, "label_smoothing is 1.5, expected a number from 0 to 1"),
+        ((3, 4), [0, 1, 2], np.nan, "label_smoothing is nan, expected a number from 0 to 1"),
+    ],
+)
+def test_refusals(
+    logits: tuple[int, ...], labels: npt.ArrayLike, label_smoothing: float, sentence: str
+) -> None:
+    for function in (ops.cross_entropy, ops.cross_entropy_backward):
+        with pytest.raises(
+            (ValueError, TypeError), match=rf"^cross_entropy(_backward)?: {sentence}"
+        ):
+            function(np.zeros(logits), labels, label_smoothing=label_smoothing)

@@ -124,3 +124,42 @@ def test_form_does_not_matter(rng: np.random.Generator) -> None:
 @given(st.integers(1, 9), st.integers(1, 40), st.integers(1, 70))
 def test_any_shape(batch: int, in_features: int, out_features: int) -> None:
     test_exact_on_small_integers((batch, in_features, out_features), np.random.default_rng(0))
+
+
+def test_an_empty_batch_gives_an_empty_result_and_no_gradient() -> None:
+    x, weight = np.zeros((0, 3), np.float32), np.ones((3, 4), np.float32)
+    output = ops.dense(x, weight)
+    assert_exactly_equal(output, np.zeros((0, 4)))
+    for ours, expected in zip(
+        ops.dense_backward(output, x, weight), (x, np.zeros_like(weight), np.zeros(4)), strict=True
+    ):
+        assert_exactly_equal(ours, expected)
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "sentence"),
+    [
+        ((3,), (3, 4), r"x has shape \(3,\), expected 2 axes"),
+        ((2, 3), (4,), r"weight has shape \(4,\), expected 2 axes"),
+        ((2, 3), (2, 4), r"weight has shape \(2, 4\), expected in_features = 3 in axis 0"),
+        ((2, 0), (0, 4), r"x has shape \(2, 0\), expected at least one feature"),
+        ((2, 3), (3, 0), r"weight has shape \(3, 0\), expected at least one feature in axis 1"),
+    ],
+)
+def test_refusals(x: tuple[int, ...], weight: tuple[int, ...], sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^dense: {sentence}"):
+        ops.dense(np.zeros(x), np.zeros(weight))
+    with pytest.raises(ValueError, match=f"^dense(_backward)?: {sentence}"):
+        ops.dense_backward(np.zeros((2, 4)), np.zeros(x), np.zeros(weight))
+
+
+def test_a_bias_or_a_gradient_of_another_shape_is_refused() -> None:
+    x, weight = np.zeros((2, 3)), np.zeros((3, 4))
+    with pytest.raises(ValueError, match=r"^dense: bias has shape \(3,\), expected \(4,\)$"):
+        ops.dense(x, weight, np.zeros(3))
+    with pytest.raises(
+        ValueError, match=r"^dense_backward: grad_output has shape \(2, 3\), expected \(2, 4\)$"
+    ):
+        ops.dense_backward(np.zeros((2, 3)), x, weight)
+    with pytest.raises(TypeError, match=r"^dense: weight has dtype complex128, expected a real"):
+        ops.dense(x, weight.astype(complex))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import reference
 from cnnx import ops
@@ -87,3 +88,36 @@ def test_form_does_not_matter(rng: np.random.Generator) -> None:
 def test_any_shape(shape: list[int]) -> None:
     rng = np.random.default_rng(0)
     check(gaussians(rng, *shape), gaussians(rng, *shape))
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "sentence"),
+    [
+        (
+            np.zeros((3, 1)),
+            np.zeros(3),
+            r"prediction has shape \(3, 1\), expected .* target, \(3,\)",
+        ),
+        (
+            np.zeros((3, 2)),
+            np.zeros((1, 2)),
+            r"prediction has shape \(3, 2\), expected .*, \(1, 2\)",
+        ),
+        (
+            np.zeros((0, 2)),
+            np.zeros((0, 2)),
+            r"prediction has shape \(0, .*, expected at least one",
+        ),
+        (
+            np.zeros((2, 2)),
+            np.zeros((2, 2), complex),
+            "target has dtype complex128, expected a real",
+        ),
+    ],
+)
+def test_refusals(prediction: npt.ArrayLike, target: npt.ArrayLike, sentence: str) -> None:
+    for function in (ops.mean_squared_error, ops.mean_squared_error_backward):
+        with pytest.raises(
+            (ValueError, TypeError), match=f"^mean_squared_error(_backward)?: {sentence}"
+        ):
+            function(prediction, target)
