@@ -1,0 +1,147 @@
+"""The command line as a new user meets it: what it teaches, prints and leaves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import cnnx
+import numpy as np
+import pytest
+from command_line import Run
+
+Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
+pytest_plugins = ["command_line"]
+
+
+# --- help and usage
+
+
+def test_help_teaches(run: Run) -> None:
+    outcome = run("--help")
+    assert outcome.status == 0
+    assert "cnnx train PATH --out model.cnnx" in outcome.out
+    for command in ("demo", "train", "evaluate", "predict", "info"):
+        outcome = run(command, "--help")
+        assert outcome.status == 0
+        assert f"usage: cnnx {command}" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["train"], "PATH"),
+        (["tran", "x"], "invalid choice"),
+        (["train", "x", "--epochs", "0"], "--epochs: 0 is below 1"),
+        (["train", "x", "--epochs", "many"], "--epochs: 'many' is not an integer"),
+        (["train", "x", "--learning-rate", "-1"], "--learning-rate: -1 is not above 0"),
+        (["train", "x", "--learning-rate", "nan"], "--learning-rate: nan is not finite"),
+        (["train", "x", "--validation", "1"], "--validation: 1 is not a fraction"),
+        (["train", "x", "--seed", "-1"], "--seed: -1 is not between"),
+        (["train", "x", "--size", "3x4x5"], "--size: 3x4x5 is neither"),
+    ],
+)
+def test_wrong_usage_is_status_2(run: Run, words: Sequence[str], sentence: str) -> None:
+    outcome = run(*words)
+    assert outcome.status == 2
+    assert sentence in outcome.err
+
+
+def test_no_command_prints_the_help(run: Run) -> None:
+    outcome = run()
+    assert outcome.status == 2
+    assert "start here" in outcome.err
+
+
+# --- training, measuring, predicting
+
+
+def test_train_on_idx_files(run: Run, idx: Path) -> None:
+    outcome = run(
+        "train", idx, "--model", "lenet", "--epochs", 2, "--batch-size", 32, "--threads", 1
+    )
+    assert outcome.status == 0
+    assert f"{idx}: 800 pictures, 100 for the test; 2 classes" in outcome.out
+    assert re.search(r"lenet: [\d,]+ parameters, input 16 x 16 grey", outcome.out)
+    assert "saved model.cnnx" in outcome.out
+    accuracy = re.search(r"test accuracy (\d+\.\d\d)% of 100 pictures", outcome.out)
+    assert accuracy is not None
+    lines = outcome.err.splitlines()
+    assert [line[:10] for line in lines] == ["epoch 1/2:", "epoch 2/2:"]
+    assert all("validation accuracy" in line for line in lines)
+    model = cnnx.load("model.cnnx")
+    assert model.classes is None
+    test = cnnx.data.load_idx(idx).test
+    assert test is not None
+    right = (model.predict(test.x) == test.y).mean()
+    assert float(accuracy[1]) == pytest.approx(100 * right, abs=0.005)
+    measured = run("evaluate", "model.cnnx", idx)
+    assert f"accuracy {right:.2%}" in measured.out
+    assert "100 pictures of" in measured.out
+
+
+def test_train_on_class_folders_twice_is_the_same_model(run: Run, classes: Path) -> None:
+    for out in ("a.cnnx", "b.cnnx"):
+        words = ("train", classes, "--epochs", 1, "--seed", 5, "--validation", 0, "--out", out)
+        assert run(*words).status == 0
+    assert Path("a.cnnx").read_bytes() == Path("b.cnnx").read_bytes()
+    assert cnnx.load("a.cnnx").classes == ["O", "X"]
+
+
+def test_train_resizes_as_told(run: Run, classes: Path) -> None:
+    assert run("train", classes, "--epochs", 1, "--size", "20x24").status == 0
+    assert cnnx.load("model.cnnx").input_shape == (20, 24, 1)
+
+
+def test_evaluate_prints_the_confusion_matrix(run: Run, model: Path, classes: Path) -> None:
+    outcome = run("evaluate", model, classes)
+    assert outcome.status == 0
+    lines = outcome.out.splitlines()
+    assert lines[0] == f"20 pictures of {classes / 'test'}"
+    assert lines[3].split() == ["is", "\\", "said", "O", "X"]
+    counts = np.array([line.split()[1:] for line in lines[4:]], dtype=int)
+    assert counts.sum(axis=1).tolist() == [10, 10]
+    assert f"accuracy {counts.trace() / 20:.2%}" in lines[1]
+
+
+def test_predict_prints_label_and_probability(run: Run, model: Path, classes: Path) -> None:
+    files = sorted((classes / "test").rglob("*.png"))
+    outcome = run("predict", model, *files)
+    assert outcome.status == 0
+    loaded = cnnx.load(model)
+    pixels = np.stack([np.asarray(Image.open(file)) for file in files])
+    expected = [
+        f"{file}\t{label}\t{row.max():.4f}"
+        for file, label, row in zip(
+            files, loaded.predict(pixels), loaded.predict_proba(pixels), strict=True
+        )
+    ]
+    assert outcome.out.splitlines() == expected
+
+
+def test_predict_names_wrong_files_and_answers_the_others(
+    run: Run, model: Path, classes: Path
+) -> None:
+    good = next((classes / "test" / "X").iterdir())
+    Path("text.png").write_text("not a picture")
+    outcome = run("predict", model, "text.png", good, "missing.png")
+    assert outcome.status == 1
+    assert outcome.out.startswith(f"{good}\t")
+    assert outcome.err.splitlines() == [
+        "cnnx predict: text.png: cannot be read as a picture",
+        "cnnx predict: missing.png: no such file or directory",
+    ]
+
+
+def test_info(run: Run, model: Path) -> None:
+    outcome = run("info")
+    assert outcome.status == 0
+    assert cnnx.__version__ in outcome.out
+    assert cnnx.isa() in outcome.out
+    assert "OpenMP" in outcome.out
+    outcome = run("info", model)
+    assert outcome.status == 0
+    assert "conv2d_1" in outcome.out
+    assert re.search(r"classes +O, X", outcome.out)
+    assert "resize stretch" in outcome.out

@@ -1,0 +1,206 @@
+"""The command line's refusals and interruptions: one sentence, the right status, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import cnnx
+import pytest
+from cnnx.cli import train as train_command
+from command_line import Run, start
+
+Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
+pytest_plugins = ["command_line"]
+
+
+# --- a network of one's own
+
+NETWORK = """
+import cnnx
+from cnnx.layers import Dense, Flatten
+
+def network(input_shape, classes):
+    return cnnx.Model(
+        [Flatten(), Dense(len(classes))], input_shape=input_shape, classes=classes
+    )
+
+def nameless(input_shape, classes):
+    return cnnx.Model([Flatten(), Dense(len(classes))], input_shape=input_shape)
+
+def wrong(input_shape, classes):
+    return input_shape / 2
+
+def nothing(input_shape, classes):
+    pass
+"""
+
+
+def test_train_a_network_of_ones_own(run: Run, idx: Path, classes: Path) -> None:
+    Path("mine.py").write_text(NETWORK)
+    assert run("train", classes, "--model", "mine.py:network", "--epochs", 1).status == 0
+    assert cnnx.load("model.cnnx").classes == ["O", "X"]
+    words = ("train", idx, "--model", "mine.py:nameless", "--epochs", 1, "--overwrite")
+    assert run(*words).status == 0
+    assert cnnx.load("model.cnnx").classes is None
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ("large", "--model large is unknown; use small, lenet or FILE.py:function"),
+        ("gone.py:network", "there is no file gone.py"),
+        ("mine.py:gone", "mine.py defines no function gone"),
+        ("mine.py:wrong", r"mine\.py, line 14: TypeError: unsupported operand"),
+        ("mine.py:nothing", "returned NoneType, expected a cnnx.Model"),
+        ("mine.py:nameless", "pass the function's second argument on"),
+        ("broken.py:network", r"broken\.py, line 2: SyntaxError"),
+    ],
+)
+def test_train_says_what_is_wrong_with_a_network(
+    run: Run,
+    classes: Path,
+    choice: str,
+    sentence: str,
+) -> None:
+    Path("mine.py").write_text(NETWORK)
+    Path("broken.py").write_text("\ndef network(:\n")
+    run("train", classes, "--model", choice).refused(sentence)
+    assert not Path("model.cnnx").exists()
+
+
+# --- data, files, packages
+
+
+def test_train_refuses_an_existing_output_before_it_starts(run: Run, idx: Path) -> None:
+    Path("model.cnnx").write_text("precious")
+    run("train", idx).refused("model.cnnx exists; add --overwrite to replace it")
+    assert Path("model.cnnx").read_text() == "precious"
+    assert run("train", idx, "--epochs", 1, "--overwrite").status == 0
+    assert cnnx.load("model.cnnx").input_shape == (16, 16, 1)
+
+
+def test_train_refuses_an_output_it_could_not_write(run: Run, idx: Path, tmp_path: Path) -> None:
+    run("train", idx, "--out", tmp_path).refused("is a folder, expected a file")
+    run("train", idx, "--out", "gone/model.cnnx").refused("there is no folder gone; make it first")
+
+
+def test_train_refuses_what_holds_no_pictures(run: Run, tmp_path: Path) -> None:
+    run("train", "gone").refused("gone: no such file or directory")
+    (tmp_path / "empty").mkdir()
+    run("train", "empty").refused("empty: holds neither IDX files .* nor a subfolder of pictures")
+    Path("file.zip").write_text("")
+    run("train", "file.zip").refused("is a file, expected the folder that holds the data")
+
+
+def test_train_refuses_a_truncated_idx_file(run: Run, idx: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    for file in idx.iterdir():
+        content = file.read_bytes()
+        cut = len(content) // 2 if "train-images" in file.name else len(content)
+        (folder / file.name).write_bytes(content[:cut])
+    run("train", folder).refused(
+        r"train-images-idx3-ubyte\.gz: the compressed data is .* cut short"
+    )
+
+
+def test_train_refuses_a_text_file_renamed_png(run: Run, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        Image.new("L", (16, 16)).save(tmp_path / "pets" / name / "1.png")
+    (tmp_path / "pets" / "a" / "2.png").write_text("not a picture")
+    run("train", "pets").refused(r"pets: 1 file cannot be read as a picture: a.2\.png; replace")
+
+
+def test_train_refuses_a_single_class(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pets" / "cat").mkdir(parents=True)
+    Image.new("L", (16, 16)).save(tmp_path / "pets" / "cat" / "1.png")
+    run("train", "pets").refused("pets: has a single class, expected at least two")
+
+
+def test_train_refuses_pictures_too_small_for_the_network(run: Run, classes: Path) -> None:
+    outcome = run("train", classes, "--model", "lenet", "--size", 4)
+    outcome.refused("--model lenet does not fit pictures of 4 x 4: ")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "info"])
+def test_a_wrong_model_file_is_refused(run: Run, command: str, idx: Path) -> None:
+    more = [] if command == "info" else [idx]
+    run(command, "gone.cnnx", *more).refused("gone.cnnx: no such file or directory")
+    Path("text.cnnx").write_text("not a model, but long enough to hold a header of some kind")
+    run(command, "text.cnnx", *more).refused("text.cnnx")
+
+
+def test_evaluate_refuses_other_classes(run: Run, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "pets" / "cat").mkdir(parents=True)
+    run("evaluate", model, "pets").refused("has the subfolder cat, expected only .* O, X")
+
+
+def test_a_missing_extra_is_told_with_the_line_to_type(
+    run: Run,
+    model: Path,
+    classes: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    for words in (("train", classes), ("evaluate", model, classes), ("predict", model, "a.png")):
+        run(*words).refused("needs Pillow: run python -m pip install pillow")
+
+
+def test_a_model_that_cannot_be_saved_where_it_should_is_saved_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    model = cnnx.models.small((16, 16, 1), 2)
+    with pytest.raises(Exception, match=r"could not be written .*; the model is in .*a\.cnnx"):
+        train_command.save_model(model, tmp_path / "gone" / "a.cnnx", overwrite=False)
+    assert cnnx.load(tmp_path / "a.cnnx").input_shape == (16, 16, 1)
+    (tmp_path / "b.cnnx").write_text("came while we trained")
+    saved = train_command.save_model(model, tmp_path / "b.cnnx", overwrite=False)
+    assert saved == tmp_path / "b-2.cnnx"
+    assert (tmp_path / "b.cnnx").read_text() == "came while we trained"
+
+
+# --- Ctrl-C, in a process of its own
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends the signal of a POSIX terminal")
+@pytest.mark.parametrize("existing", [False, True])
+def test_ctrl_c_keeps_the_model_trained_so_far(idx: Path, tmp_path: Path, existing: bool) -> None:
+    if existing:
+        (tmp_path / "model.cnnx").write_text("precious")
+    overwrite = ["--overwrite"] if existing else []
+    process = start("train", idx, "--epochs", 100_000, *overwrite, cwd=tmp_path)
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    assert first.startswith("epoch 1/100000:"), first
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    kept = "model-2.cnnx" if existing else "model.cnnx"
+    last = err.splitlines()[-1]
+    assert re.fullmatch(
+        r"cnnx train: interrupted; the model as trained so far \([\d,]+ steps\) is in " + kept, last
+    )
+    assert cnnx.load(tmp_path / kept).input_shape == (16, 16, 1)
+    if existing:
+        assert (tmp_path / "model.cnnx").read_text() == "precious"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX pipe")
+def test_a_reader_that_goes_away_is_no_error(model: Path, classes: Path, tmp_path: Path) -> None:
+    files = [str(file) for file in (classes / "train").rglob("*.png")] * 60
+    process = start("predict", model, *files, cwd=tmp_path)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 0

@@ -1,0 +1,67 @@
+"""`cnnx demo`: the story it tells, the figures it measures, the pictures it leaves."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cnnx
+import pytest
+from command_line import Run, start
+
+pytest_plugins = ["command_line"]
+
+
+def test_demo_tells_the_story_and_leaves_what_it_promises(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib: install the extra cli")
+    from PIL import Image
+
+    begun = time.perf_counter()
+    process = start("demo", cwd=tmp_path)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    by_pixels = re.search(r"drawings this gets (\d+\.\d)% right", out)
+    learned = re.search(r"it gets (\d+\.\d\d)% of the same", out)
+    assert by_pixels is not None
+    assert float(by_pixels[1]) <= 70
+    assert learned is not None
+    assert float(learned[1]) >= 99
+    folder = tmp_path / "cnnx-demo"
+    sizes = {"by-hand.png": (1000, 2000), "learned.png": (1000, 500), "x-1.png": (32, 32)}
+    for name, (width, height) in sizes.items():
+        with Image.open(folder / name) as image:
+            assert image.width >= width
+            assert image.height >= height
+    line = out.strip().splitlines()[-1].strip()
+    assert line.startswith(f"{sys.executable} -m cnnx predict")
+    answer = subprocess.run(line.split(), cwd=tmp_path, capture_output=True, text=True, check=True)
+    labels = [row.split("\t")[1] for row in answer.stdout.splitlines()]
+    assert labels == ["X", "O"]
+    assert time.perf_counter() - begun < 60  # 10 s are promised; a machine may be busy
+
+
+def test_demo_without_the_extra_reports_in_plain_text(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from cnnx.cli import demo
+
+    for name in ("matplotlib", "PIL", "tqdm"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(demo, "TRAINING_DRAWINGS", 200)
+    monkeypatch.setattr(demo, "UNSEEN_DRAWINGS", 100)
+    monkeypatch.setattr(demo, "EPOCHS", 1)
+    outcome = run("demo")
+    assert outcome.status == 0
+    assert "-m pip install matplotlib pillow tqdm" in outcome.out
+    assert cnnx.load("cnnx-demo/xo.cnnx").classes == ["X", "O"]
+    assert [file.name for file in Path("cnnx-demo").iterdir()] == ["xo.cnnx"]
+
+
+def test_demo_refuses_a_file_in_its_place(run: Run) -> None:
+    Path("cnnx-demo").write_text("")
+    run("demo").refused("cnnx-demo is a file, expected a folder")
