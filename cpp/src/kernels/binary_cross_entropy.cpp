@@ -23,13 +23,17 @@ CNNX_INLINE float element_loss(float z, float target) {
   return (positive - z * target) + log_one_plus(decay);
 }
 
-float row_loss(const float* z, const float* target, int64_t count) {
+float row_loss(const float* logits, const float* targets, int64_t count) {
+  // For this logit and target 0 the loss is exactly 0.
+  constexpr float kBeyond = -1000.0f;
   SixteenSums sums;
-  int64_t i = 0;
-  for (; i + kSums <= count; i += kSums) {
-    for (int64_t j = 0; j < kSums; ++j) sums.lane[j] += element_loss(z[i + j], target[i + j]);
+  for (int64_t i = 0; i < count; i += kSums) {
+    float loss[kSums], target[kSums];
+    read_sixteen(logits + i, count - i, kBeyond, loss);
+    read_sixteen(targets + i, count - i, 0.0f, target);
+    for (int64_t j = 0; j < kSums; ++j) loss[j] = element_loss(loss[j], target[j]);
+    sums.add(loss);
   }
-  for (int64_t j = 0; i + j < count; ++j) sums.lane[j] += element_loss(z[i + j], target[i + j]);
   return sums.total() / static_cast<float>(count);
 }
 

@@ -9,11 +9,12 @@ namespace {
 
 float sum_of_differences(const float* x, int64_t count, float maximum) {
   SixteenSums sums;
-  int64_t i = 0;
-  for (; i + kSums <= count; i += kSums) {
-    for (int64_t j = 0; j < kSums; ++j) sums.lane[j] += x[i + j] - maximum;
+  for (int64_t i = 0; i < count; i += kSums) {
+    float value[kSums];
+    read_sixteen(x + i, count - i, maximum, value);
+    for (int64_t j = 0; j < kSums; ++j) value[j] -= maximum;
+    sums.add(value);
   }
-  for (int64_t j = 0; i + j < count; ++j) sums.lane[j] += x[i + j] - maximum;
   return sums.total();
 }
 

@@ -12,70 +12,85 @@ CNNX_INLINE IntVector takes_over(Vector value, Vector best) {
   return ~(value <= best) & (best == best);
 }
 
+// One window of `rows` x `columns` pixels, some channels of it: x is its first pixel.
+template <class Lanes>
+CNNX_INLINE Vector maximum(const float* x, int64_t rows, int64_t columns, int64_t row_floats,
+                           int64_t channels, Lanes lanes) {
+  Vector best = lanes.load(x);
+  for (int64_t u = 0; u < rows; ++u) {
+    for (int64_t v = 0; v < columns; ++v) {
+      if (u == 0 && v == 0) continue;
+      const Vector value = lanes.load(x + u * row_floats + v * channels);
+      best = takes_over(value, best) ? value : best;
+    }
+  }
+  return best;
+}
+
+// The place of that maximum in the window, counted in row-major order.
+template <class Lanes>
+CNNX_INLINE IntVector place_of_maximum(const float* x, int64_t rows, int64_t columns,
+                                       int64_t row_floats, int64_t channels, Lanes lanes) {
+  Vector best = lanes.load(x);
+  IntVector place = {};
+  for (int64_t u = 0; u < rows; ++u) {
+    for (int64_t v = 0; v < columns; ++v) {
+      if (u == 0 && v == 0) continue;
+      const Vector value = lanes.load(x + u * row_floats + v * channels);
+      const IntVector take = takes_over(value, best);
+      best = take ? value : best;
+      place = take ? IntVector{} + static_cast<int32_t>(u * columns + v) : place;
+    }
+  }
+  return place;
+}
+
 void forward(const PoolWindows& w, const float* x, int64_t row_begin, int64_t row_end,
              float* output) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
-  for_windows(w, row_begin, row_end,
-              [&](int64_t i, Span rows, int64_t j, Span columns) CNNX_INLINED {
-                const float* window = x + rows.begin * row_floats + columns.begin * channels;
-                float* target = output + (i * w.out_width + j) * channels;
-                with_constant_size(
-                    rows.size(), columns.size(), [&](int64_t height, int64_t width) CNNX_INLINED {
-                      for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
-                        Vector best = lanes.load(window + channel);
-                        for (int64_t u = 0; u < height; ++u) {
-                          for (int64_t v = 0; v < width; ++v) {
-                            if (u == 0 && v == 0) continue;
-                            const Vector value =
-                                lanes.load(window + u * row_floats + v * channels + channel);
-                            best = takes_over(value, best) ? value : best;
-                          }
-                        }
-                        lanes.store(target + channel, best);
-                      });
-                    });
-              });
+  const auto pool = [&](int64_t i, Span rows, int64_t j, Span columns) CNNX_INLINED {
+    const float* window = x + rows.begin * row_floats + columns.begin * channels;
+    float* target = output + (i * w.out_width + j) * channels;
+    const auto pool_all = [&](int64_t height, int64_t width) CNNX_INLINED {
+      for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+        lanes.store(target + channel,
+                    maximum(window + channel, height, width, row_floats, channels, lanes));
+      });
+    };
+    with_constant_size(rows.size(), columns.size(), pool_all);
+  };
+  for_windows(w, row_begin, row_end, pool);
 }
 
 void backward(const PoolWindows& w, const float* grad_output, const float* x, int64_t row_begin,
               int64_t row_end, bool accumulate, float* grad_input) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
-  spread_rows(
-      w, row_begin, row_end, accumulate, grad_input,
-      [&](int64_t i, Span rows, int64_t j, Span columns, Span written, bool add) CNNX_INLINED {
-        const int64_t offset = rows.begin * row_floats + columns.begin * channels;
-        const float* window = x + offset;
-        float* target = grad_input + offset;
-        const float* grad = grad_output + (i * w.out_width + j) * channels;
-        const int64_t first = written.begin - rows.begin, end = written.end - rows.begin;
-        with_constant_size(
-            rows.size(), columns.size(), [&](int64_t height, int64_t width) CNNX_INLINED {
-              for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
-                Vector best = lanes.load(window + channel);
-                IntVector winner = {};
-                for (int64_t u = 0; u < height; ++u) {
-                  for (int64_t v = 0; v < width; ++v) {
-                    if (u == 0 && v == 0) continue;
-                    const Vector value =
-                        lanes.load(window + u * row_floats + v * channels + channel);
-                    const IntVector take = takes_over(value, best);
-                    best = take ? value : best;
-                    winner = take ? IntVector{} + static_cast<int32_t>(u * width + v) : winner;
-                  }
-                }
-                const Vector share = lanes.load(grad + channel);
-                for (int64_t u = 0; u < height; ++u) {
-                  if (u < first || u >= end) continue;
-                  for (int64_t v = 0; v < width; ++v) {
-                    float* pixel = target + u * row_floats + v * channels + channel;
-                    const IntVector mine = winner == static_cast<int32_t>(u * width + v);
-                    const Vector value = mine ? share : Vector{};
-                    lanes.store(pixel, add ? lanes.load(pixel) + value : value);
-                  }
-                }
-              });
-            });
+  const auto spread = [&](int64_t i, Span rows, int64_t j, Span columns, Span written,
+                          bool add) CNNX_INLINED {
+    const int64_t offset = rows.begin * row_floats + columns.begin * channels;
+    const float* window = x + offset;
+    float* target = grad_input + offset;
+    const float* grad = grad_output + (i * w.out_width + j) * channels;
+    const int64_t first = written.begin - rows.begin, end = written.end - rows.begin;
+    const auto spread_all = [&](int64_t height, int64_t width) CNNX_INLINED {
+      for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+        const IntVector winner =
+            place_of_maximum(window + channel, height, width, row_floats, channels, lanes);
+        const Vector share = lanes.load(grad + channel);
+        for (int64_t u = 0; u < height; ++u) {
+          if (u < first || u >= end) continue;
+          for (int64_t v = 0; v < width; ++v) {
+            float* pixel = target + u * row_floats + v * channels + channel;
+            const IntVector mine = winner == static_cast<int32_t>(u * width + v);
+            const Vector value = mine ? share : Vector{};
+            lanes.store(pixel, add ? lanes.load(pixel) + value : value);
+          }
+        }
       });
+    };
+    with_constant_size(rows.size(), columns.size(), spread_all);
+  };
+  spread_rows(w, row_begin, row_end, accumulate, grad_input, spread);
 }
 
 }  // namespace

@@ -7,21 +7,14 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-CNNX_INLINE float add_square(float prediction, float target, float sum) {
-  const float difference = prediction - target;
-  return fused_multiply_add(difference, difference, sum);
-}
-
 float row_loss(const float* prediction, const float* target, int64_t count) {
   SixteenSums sums;
-  int64_t i = 0;
-  for (; i + kSums <= count; i += kSums) {
-    for (int64_t j = 0; j < kSums; ++j) {
-      sums.lane[j] = add_square(prediction[i + j], target[i + j], sums.lane[j]);
-    }
-  }
-  for (int64_t j = 0; i + j < count; ++j) {
-    sums.lane[j] = add_square(prediction[i + j], target[i + j], sums.lane[j]);
+  for (int64_t i = 0; i < count; i += kSums) {
+    float difference[kSums], wanted[kSums];
+    read_sixteen(prediction + i, count - i, 0.0f, difference);
+    read_sixteen(target + i, count - i, 0.0f, wanted);
+    for (int64_t j = 0; j < kSums; ++j) difference[j] -= wanted[j];
+    sums.add_products(difference, difference);
   }
   return sums.total() / static_cast<float>(count);
 }

@@ -51,7 +51,7 @@ void adam(const AdamCoefficients& coefficients, float* __restrict parameters,
     const float s = fused_multiply_add(c.beta2, square[i], c.one_minus_beta2 * gradient * gradient);
     mean[i] = m;
     square[i] = s;
-    const float root = fused_multiply_add(sqrtf(s), c.root_scale, c.epsilon);
+    const float root = fused_multiply_add(__builtin_sqrtf(s), c.root_scale, c.epsilon);
     parameters[i] = fused_multiply_add(-c.step_size, m / root, parameters[i] * c.decay);
   }
 }

@@ -7,21 +7,68 @@ namespace {
 
 constexpr int64_t kSums = 16;
 
-// Element i of a row goes to lane i % 16.
-struct SixteenSums {
-  float lane[kSums] = {};
+// The next sixteen elements of a row that has `count` > 0 left, `beyond` where there are fewer. By
+// whole vectors, so that the lanes can be loaded again without waiting for stores of another size.
+CNNX_INLINE void read_sixteen(const float* x, int64_t count, float beyond, float* lanes) {
+  IntVector index = {};
+  for (int lane = 0; lane < kLanes; ++lane) index[lane] = lane;
+  CNNX_UNROLL
+  for (int64_t first = 0; first < kSums; first += kLanes) {
+    const int64_t left = count - first;
+    Vector value = broadcast(beyond);
+    if (left >= kLanes) {
+      value = load(x + first);
+    } else if (left > 0) {
+      value = index < static_cast<int32_t>(left) ? load_partial(x + first, left) : value;
+    }
+    store(lanes + first, value);
+  }
+}
 
-  CNNX_INLINE float total() {
-    fold<kSums / 2>();
+// Writes those of sixteen lanes that a row with `count` > 0 elements left has room for.
+CNNX_INLINE void write_sixteen(float* output, int64_t count, const float* lanes) {
+  CNNX_UNROLL
+  for (int64_t first = 0; first < kSums; first += kLanes) {
+    const int64_t left = count - first;
+    if (left >= kLanes) {
+      store(output + first, load(lanes + first));
+    } else if (left > 0) {
+      store_partial(output + first, load(lanes + first), left);
+    }
+  }
+}
+
+// Element i of a row goes to lane i % 16. Vectors, not an array, so that they stay in registers.
+class SixteenSums {
+ public:
+  CNNX_INLINE void add(const float* lanes) {
+    CNNX_UNROLL
+    for (int part = 0; part < kParts; ++part) sum_[part] += load(lanes + part * kLanes);
+  }
+  CNNX_INLINE void add_products(const float* a, const float* b) {
+    CNNX_UNROLL
+    for (int part = 0; part < kParts; ++part) {
+      sum_[part] = fused_multiply_add(load(a + part * kLanes), load(b + part * kLanes), sum_[part]);
+    }
+  }
+  CNNX_INLINE float total() const {
+    float lane[kSums];
+    CNNX_UNROLL
+    for (int part = 0; part < kParts; ++part) store(lane + part * kLanes, sum_[part]);
+    fold<kSums / 2>(lane);
     return lane[0];
   }
 
  private:
+  static constexpr int kParts = static_cast<int>(kSums) / kLanes;
+
   template <int64_t width>
-  CNNX_INLINE void fold() {
+  static CNNX_INLINE void fold(float* lane) {
     for (int64_t j = 0; j < width; ++j) lane[j] += lane[j + width];
-    if constexpr (width > 1) fold<width / 2>();
+    if constexpr (width > 1) fold<width / 2>(lane);
   }
+
+  Vector sum_[kParts] = {};
 };
 
 }  // namespace

@@ -17,14 +17,11 @@ void forward(const float* x, int64_t rows, int64_t classes, float* output) {
 // sum of a[i] * b[i]
 float dot(const float* a, const float* b, int64_t count) {
   SixteenSums sums;
-  int64_t i = 0;
-  for (; i + kSums <= count; i += kSums) {
-    for (int64_t j = 0; j < kSums; ++j) {
-      sums.lane[j] = fused_multiply_add(a[i + j], b[i + j], sums.lane[j]);
-    }
-  }
-  for (int64_t j = 0; i + j < count; ++j) {
-    sums.lane[j] = fused_multiply_add(a[i + j], b[i + j], sums.lane[j]);
+  for (int64_t i = 0; i < count; i += kSums) {
+    float left[kSums], right[kSums];
+    read_sixteen(a + i, count - i, 0.0f, left);
+    read_sixteen(b + i, count - i, 0.0f, right);
+    sums.add_products(left, right);
   }
   return sums.total();
 }

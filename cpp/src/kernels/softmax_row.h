@@ -7,18 +7,24 @@
 
 namespace {
 
+template <int64_t width>
+CNNX_INLINE void fold_maximum(float* lane) {
+  for (int64_t j = 0; j < width; ++j)
+    lane[j] = lane[j + width] > lane[j] ? lane[j + width] : lane[j];
+  if constexpr (width > 1) fold_maximum<width / 2>(lane);
+}
+
 // Of the numbers; NaN is ignored here and comes back in the exponentials.
 CNNX_INLINE float row_maximum(const float* x, int64_t count) {
   float lane[kSums];
-  for (int64_t j = 0; j < kSums; ++j) lane[j] = -__builtin_inff();
-  int64_t i = 0;
-  for (; i + kSums <= count; i += kSums) {
-    for (int64_t j = 0; j < kSums; ++j) lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+  read_sixteen(x, count, -__builtin_inff(), lane);
+  for (int64_t i = kSums; i < count; i += kSums) {
+    float value[kSums];
+    read_sixteen(x + i, count - i, -__builtin_inff(), value);
+    for (int64_t j = 0; j < kSums; ++j) lane[j] = value[j] > lane[j] ? value[j] : lane[j];
   }
-  for (int64_t j = 0; i + j < count; ++j) lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
-  float maximum = lane[0];
-  for (int64_t j = 1; j < kSums; ++j) maximum = lane[j] > maximum ? lane[j] : maximum;
-  return maximum;
+  fold_maximum<kSums / 2>(lane);
+  return lane[0];
 }
 
 // exp(x - maximum). Far from the maximum the rounding of the difference alone would cost many ULPs,
@@ -36,24 +42,12 @@ CNNX_INLINE float exp_below(float x, float maximum) {
 CNNX_INLINE float row_exponentials(const float* x, int64_t count, float maximum,
                                    float* __restrict output) {
   SixteenSums sums;
-  int64_t i = 0;
-  for (; i + kSums <= count; i += kSums) {
+  for (int64_t i = 0; i < count; i += kSums) {
     float value[kSums];
-    for (int64_t j = 0; j < kSums; ++j) value[j] = exp_below(x[i + j], maximum);
-    for (int64_t j = 0; j < kSums; ++j) sums.lane[j] += value[j];
-    if (output) memcpy(output + i, value, sizeof value);
-  }
-  if (i < count) {
-    // Most rows are shorter than sixteen: a whole vector all the same, whose other lanes hold
-    // exp(-infinity) = 0.
-    float value[kSums];
-    for (int64_t j = 0; j < kSums; ++j) value[j] = -__builtin_inff();
-    for (int64_t j = 0; i + j < count; ++j) value[j] = x[i + j];
+    read_sixteen(x + i, count - i, -__builtin_inff(), value);  // exp(-infinity) = 0 adds nothing
     for (int64_t j = 0; j < kSums; ++j) value[j] = exp_below(value[j], maximum);
-    for (int64_t j = 0; j < kSums; ++j) sums.lane[j] += value[j];
-    if (output) {
-      for (int64_t j = 0; i + j < count; ++j) output[i + j] = value[j];
-    }
+    sums.add(value);
+    if (output) write_sixteen(output + i, count - i, value);
   }
   return sums.total();
 }
