@@ -39,14 +39,14 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained, const Opt
   for (int i = 0; i < optimizer.slot_count(); ++i) slots.emplace_back(model->graph.parameter_floats());
 }
 
-LossSum TrainerState::compute_gradients(const float* input, const Targets& targets, int64_t rows, double divisor) {
+LossSum TrainerState::compute_gradients(const float* pictures, const Targets& targets, int64_t rows, double divisor) {
   const int threads = get_num_threads();
   const auto plan = model->plan(rows, Mode::training);
   const graph::WorkspaceLease workspace = plan->lease(threads);
   const std::unique_lock<std::shared_mutex> lock(model->mutex);
-  const float* output = plan->forward(input, model->parameters.data(), *workspace);
-  const LossSum sum = loss.value_and_gradient(output, targets, rows, divisor, threads, plan->grad_output(*workspace));
-  plan->backward(input, model->parameters.data(), *workspace, gradients.data());
+  const float* output = plan->forward(pictures, model->parameters.data(), *workspace);
+  const LossSum sum = loss.sum(output, targets, rows, divisor, threads, plan->grad_output(*workspace));
+  plan->backward(pictures, model->parameters.data(), *workspace, gradients.data());
   return sum;
 }
 
@@ -107,7 +107,7 @@ Metrics Trainer::evaluate(const PictureBatch& pictures, const Targets& targets,
     const auto plan = state_->model->plan(count, Mode::inference);
     const graph::WorkspaceLease workspace = plan->lease(threads);
     const float* output = plan->forward(batch.input, state_->model->parameters.data(), *workspace);
-    total += state_->loss.value(output, batch.targets, count, threads);
+    total += state_->loss.sum(output, batch.targets, count, 1.0, threads, nullptr);
   }
   return state_->loss.metrics(total, source.count());
 }

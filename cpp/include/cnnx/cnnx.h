@@ -1,0 +1,23 @@
+// Everything: load a model and predict, build and train one, or call single ops.
+#pragma once
+
+#include "cnnx/activations.h"
+#include "cnnx/avg_pool2d.h"
+#include "cnnx/binary_cross_entropy.h"
+#include "cnnx/conv2d.h"
+#include "cnnx/cross_entropy.h"
+#include "cnnx/dense.h"
+#include "cnnx/error.h"
+#include "cnnx/image.h"
+#include "cnnx/layer.h"
+#include "cnnx/max_pool2d.h"
+#include "cnnx/mean_squared_error.h"
+#include "cnnx/model.h"
+#include "cnnx/optimizers.h"
+#include "cnnx/preprocessing.h"
+#include "cnnx/runtime.h"
+#include "cnnx/shape.h"
+#include "cnnx/softmax.h"
+#include "cnnx/trainer.h"
+#include "cnnx/version.h"
+#include "cnnx/xo.h"
