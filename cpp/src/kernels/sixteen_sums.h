@@ -38,6 +38,13 @@ CNNX_INLINE void write_sixteen(float* output, int64_t count, const float* lanes)
   }
 }
 
+// The tree: adds the upper half of 2 * width lanes to the lower one, and so on down to lane 0.
+template <int64_t width, class Number>
+CNNX_INLINE void fold_sums(Number* lane) {
+  for (int64_t j = 0; j < width; ++j) lane[j] += lane[j + width];
+  if constexpr (width > 1) fold_sums<width / 2>(lane);
+}
+
 // Element i of a row goes to lane i % 16. Vectors, not an array, so that they stay in registers.
 class SixteenSums {
  public:
@@ -55,18 +62,12 @@ class SixteenSums {
     float lane[kSums];
     CNNX_UNROLL
     for (int part = 0; part < kParts; ++part) store(lane + part * kLanes, sum_[part]);
-    fold<kSums / 2>(lane);
+    fold_sums<kSums / 2>(lane);
     return lane[0];
   }
 
  private:
   static constexpr int kParts = static_cast<int>(kSums) / kLanes;
-
-  template <int64_t width>
-  static CNNX_INLINE void fold(float* lane) {
-    for (int64_t j = 0; j < width; ++j) lane[j] += lane[j + width];
-    if constexpr (width > 1) fold<width / 2>(lane);
-  }
 
   Vector sum_[kParts] = {};
 };

@@ -27,6 +27,41 @@ CNNX_INLINE float row_maximum(const float* x, int64_t count) {
   return lane[0];
 }
 
+// SixteenSums that lose nothing to rounding until the end: what an addition rounds away (Knuth's
+// two-sum) is summed beside it. A plain sum of a thousand exponentials is ten ULP off.
+class CarefulSums {
+ public:
+  CNNX_INLINE void add(const float* lanes) {
+    CNNX_UNROLL
+    for (int part = 0; part < kParts; ++part) {
+      const Vector before = sum_[part], value = load(lanes + part * kLanes);
+      const Vector after = before + value;
+      const Vector moved = after - before;
+      error_[part] += (before - (after - moved)) + (value - moved);
+      sum_[part] = after;
+    }
+  }
+  CNNX_INLINE float total() const {
+    float sum[kSums], error[kSums];
+    CNNX_UNROLL
+    for (int part = 0; part < kParts; ++part) {
+      store(sum + part * kLanes, sum_[part]);
+      store(error + part * kLanes, error_[part]);
+    }
+    double lane[kSums];
+    for (int64_t j = 0; j < kSums; ++j) {
+      lane[j] = static_cast<double>(sum[j]) + static_cast<double>(error[j]);
+    }
+    fold_sums<kSums / 2>(lane);
+    return static_cast<float>(lane[0]);
+  }
+
+ private:
+  static constexpr int kParts = static_cast<int>(kSums) / kLanes;
+
+  Vector sum_[kParts] = {}, error_[kParts] = {};
+};
+
 // exp(x - maximum). Far from the maximum the rounding of the difference alone would cost many ULPs,
 // so its error is found exactly (Knuth's two-sum) and given back: exp(d + e) = exp(d) (1 + e).
 CNNX_INLINE float exp_below(float x, float maximum) {
@@ -41,7 +76,7 @@ CNNX_INLINE float exp_below(float x, float maximum) {
 // Writes exp(x - maximum) to `output` unless that is null, and returns the sum.
 CNNX_INLINE float row_exponentials(const float* x, int64_t count, float maximum,
                                    float* __restrict output) {
-  SixteenSums sums;
+  CarefulSums sums;
   for (int64_t i = 0; i < count; i += kSums) {
     float value[kSums];
     read_sixteen(x + i, count - i, -__builtin_inff(), value);  // exp(-infinity) = 0 adds nothing
