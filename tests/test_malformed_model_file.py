@@ -6,6 +6,7 @@ The bytes of the format itself are tested in C++, in safetensors_test and json_t
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import struct
 from collections.abc import Callable
@@ -64,11 +65,11 @@ def test_a_file_of_another_kind(content: bytes, reason: str, tmp_path: Path) -> 
 
 def test_every_truncation_is_refused(saved: Path) -> None:
     content = saved.read_bytes()
-    for length in range(len(content)):
-        saved.write_bytes(content[:length])
-        refusal(saved)
     saved.write_bytes(content + b"x")
     assert "belong to no tensor" in refusal(saved)
+    for length in reversed(range(len(content))):
+        os.truncate(saved, length)
+        refusal(saved)
 
 
 def test_every_flipped_bit_of_the_header_is_read_or_refused(saved: Path) -> None:

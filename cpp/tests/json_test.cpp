@@ -265,6 +265,8 @@ void test_printing() {
   CHECK_EQUAL(in_quotes(repeat("a", 80)), "\"" + repeat("a", 80) + "\"");
   CHECK_EQUAL(in_quotes(repeat("a", 81)), "\"" + repeat("a", 80) + "...\"");
   CHECK_EQUAL(in_quotes(repeat("a", 79) + "\xC3\xA9"), "\"" + repeat("a", 79) + "...\"");
+  CHECK_EQUAL(cnnx::io::in_one_line("layer \"a\nb\" is unknown"), "layer \"a\\u000ab\" is unknown");
+  CHECK_EQUAL(cnnx::io::in_one_line(repeat("k", 401)), repeat("k", 400) + "...");
   CHECK_EQUAL(cnnx::io::printable("out/m.cnnx"), "out/m.cnnx");
 #if !defined(_WIN32)
   CHECK_EQUAL(cnnx::io::printable("out/\xFF\n"), "out/\\xff\\u000a");

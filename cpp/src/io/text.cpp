@@ -81,6 +81,13 @@ std::string in_quotes(std::string_view text) {
   return out + '"';
 }
 
+std::string in_one_line(std::string_view sentence) {
+  constexpr std::size_t limit = 400;
+  std::string out;
+  if (!append_escaped(out, sentence, limit)) out += "...";
+  return out;
+}
+
 std::string printable(const std::filesystem::path& path) {
 #if defined(_WIN32)
   const std::string text = path.u8string();

@@ -17,6 +17,10 @@ std::size_t valid_utf8_prefix(std::string_view text);
 // after 80 bytes the rest is replaced by "...".
 std::string in_quotes(std::string_view text);
 
+// A sentence that may hold a file's own words, safe to print: escaped likewise, shortened to 400
+// bytes.
+std::string in_one_line(std::string_view sentence);
+
 // A path without quotes, whole, safe to print (always UTF-8, whatever bytes the file system holds).
 std::string printable(const std::filesystem::path& path);
 
