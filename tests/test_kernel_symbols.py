@@ -1,0 +1,157 @@
+"""What the compiled objects hold: nothing a linker could merge across instruction sets, no libm.
+
+A function with external linkage that is compiled under two sets of flags is merged into one, and
+old CPUs die of it; the sources cannot show that, the symbols can.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cpp_build import CppBuild, run
+
+LEVELS = {"baseline", "avx2", "avx512", "neon"}
+# What a compiler may call on its own, and what the checks of a distribution's compiler add to it.
+ALLOWED_UNDEFINED = {
+    *("memcpy", "memmove", "memset", "memcmp"),
+    *("__memcpy_chk", "__memmove_chk", "__memset_chk", "__stack_chk_fail"),
+    "_GLOBAL_OFFSET_TABLE_",
+}
+READ_ONLY_SECTIONS = (".rodata", ".data.rel.ro", ".text")
+STATIC_INITIALISERS = (".init_array", ".ctors")
+# Not sqrt and the functions that round: those are exact on every machine.
+LIBM = re.compile(
+    r"(a?(cos|sin|tan)h?|atan2|sincos|exp|exp2|exp10|expm1|log|log2|log10|log1p|pow|cbrt|hypot|"
+    r"erfc?|[lt]gamma|fmod|remainder)[fl]?(@.*)?"
+)
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("nm") is None or sys.platform != "linux", reason="needs nm and ELF objects"
+)
+
+
+@dataclass(frozen=True)
+class Symbol:
+    name: str
+    kind: str  # nm's letter: upper case is external
+    section: str
+
+
+def symbols(path: Path) -> Iterator[Symbol]:
+    for line in run(["nm", "--format=sysv", path]).splitlines():
+        fields = [field.strip() for field in line.split("|")]
+        if len(fields) == 7 and fields[0] != "Name":
+            yield Symbol(fields[0], fields[2], fields[6])
+
+
+def violations(path: Path, level: str) -> Iterator[str]:
+    """Sentences about what a kernel object of this instruction set must not hold."""
+    own = re.compile(rf"_ZNK?4cnnx{len(level)}{level}\w+")
+    for symbol in symbols(path):
+        where = f"{path.name}: {symbol.name}"
+        if symbol.kind == "U":
+            if symbol.name not in ALLOWED_UNDEFINED and not own.fullmatch(symbol.name):
+                yield f"{where} is called, but lies outside the kernels"
+        elif symbol.kind in "WwVvu":
+            yield f"{where} may be merged with that of another instruction set"
+        elif symbol.section.startswith(STATIC_INITIALISERS) or "_GLOBAL__sub_I" in symbol.name:
+            yield f"{where} runs when the program starts"
+        elif symbol.section.startswith((".data", ".bss", ".tdata", ".tbss")) and not (
+            symbol.section.startswith(READ_ONLY_SECTIONS)
+        ):
+            yield f"{where} is mutable data"
+        elif symbol.kind.isupper() and not own.fullmatch(symbol.name):
+            yield f"{where} is external, but not in namespace cnnx::{level}"
+
+
+def test_kernel_objects(cpp_build: CppBuild) -> None:
+    objects = cpp_build.kernel_objects()
+    assert "baseline" in objects
+    assert set(objects) <= LEVELS
+    names = {path.name for path in objects["baseline"]}
+    assert {"conv2d.cpp.o", "dense.cpp.o", "activations.cpp.o"} <= names
+    for level, paths in objects.items():
+        assert {path.name for path in paths} == names
+        for path in paths:
+            assert list(violations(path, level)) == []
+
+
+def test_every_kernel_object_offers_a_table(cpp_build: CppBuild) -> None:
+    """An object without an external constant would make the test above empty."""
+    for level, paths in cpp_build.kernel_objects().items():
+        for path in paths:
+            external = [each for each in symbols(path) if each.kind in "BDGRST"]
+            assert any(f"4cnnx{len(level)}{level}" in each.name for each in external), path
+
+
+BAD_KERNELS = {
+    "merged": "inline float twice(float x) { return x + x; }\nfloat (*const f)(float) = twice;",
+    "template": "template <class T> T twice(T x) { return x + x; }\ntemplate int twice<int>(int);",
+    "mutable": "namespace { int calls = 1; }\nint count() { return ++calls; }",
+    "zeroed": "namespace { int calls; }\nint count() { return ++calls; }",
+    "exported": "int calls = 1;",
+    "initialised": "int ask();\nnamespace { const int answer = ask(); }",
+    "libm": "float grow(float x) { return __builtin_expf(x); }",
+    "allocates": "float* make(long n) { return new float[n]; }",
+    "throws": "void fail() { throw 1; }",
+    "elsewhere": "}}\nnamespace cnnx { float twice(float x) { return x + x; } namespace avx2 {",
+    "no namespace": '}}\nextern "C" float same(float x) { return x; }\nnamespace a { namespace b {',
+}
+
+
+@pytest.mark.parametrize("sin", BAD_KERNELS)
+def test_the_test_can_fail(sin: str, cpp_build: CppBuild, tmp_path: Path) -> None:
+    source, target = tmp_path / "bad.cpp", tmp_path / "bad.o"
+    source.write_text(f"namespace cnnx {{ namespace avx2 {{\n{BAD_KERNELS[sin]}\n}}}}\n")
+    run([cpp_build.compiler, "-std=c++17", "-O0", "-fPIC", "-c", source, "-o", target])
+    assert list(violations(target, "avx2"))
+
+
+def test_a_good_kernel_passes(cpp_build: CppBuild, tmp_path: Path) -> None:
+    source, target = tmp_path / "good.cpp", tmp_path / "good.o"
+    source.write_text(
+        "namespace cnnx { namespace avx2 { namespace {\n"
+        "inline float twice(float x) { return x + x; }\n"
+        "}\nstruct Table { float (*twice)(float); };\n"
+        "extern const Table table;\nconst Table table = {twice};\n}}\n"
+    )
+    run([cpp_build.compiler, "-std=c++17", "-O2", "-fPIC", "-c", source, "-o", target])
+    assert list(violations(target, "avx2")) == []
+
+
+def test_the_library_calls_no_libm_but_what_is_exact(cpp_build: CppBuild) -> None:
+    called = {each.name for each in symbols(cpp_build.library) if each.kind == "U"}
+    assert called, "nm showed nothing"
+    assert sorted(name for name in called if LIBM.fullmatch(name)) == []
+
+
+def test_libm_would_be_seen(cpp_build: CppBuild, tmp_path: Path) -> None:
+    source, target = tmp_path / "bad.cpp", tmp_path / "bad.o"
+    source.write_text("#include <cmath>\ndouble f(double x) { return std::pow(x, x); }\n")
+    run([cpp_build.compiler, "-std=c++17", "-O2", "-c", source, "-o", target])
+    assert [each.name for each in symbols(target) if LIBM.fullmatch(each.name)] == ["pow"]
+
+
+def test_every_object_is_compiled_with_the_flags_that_keep_the_bits(cpp_build: CppBuild) -> None:
+    library = [each for each in cpp_build.commands() if "/cpp/src/" in each["file"]]
+    assert len(library) > 50
+    for each in library:
+        words = each["command"].split()
+        assert "-ffp-contract=off" in words, each["file"]
+        for flag in ("-ffast-math", "-Ofast", "-march=native", "-flto"):
+            assert flag not in words, each["file"]
+        level = re.search(r"cnnx_kernels_(\w+)\.dir", each["command"])
+        vector = sorted(word for word in words if re.match(r"-m(avx|fma|arch|cpu)", word))
+        if level is None or level.group(1) in ("baseline", "neon"):
+            assert vector == [], each["file"]
+        elif level.group(1) == "avx2":
+            assert vector == ["-mavx2", "-mfma"]
+        else:
+            wide = ["-mavx512bw", "-mavx512dq", "-mavx512f", "-mavx512vl"]
+            assert vector == ["-mavx2", *wide, "-mfma"]
