@@ -1,0 +1,90 @@
+"""learned.png: what a trained network sees in two drawings, layer by layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx.cli.pictures import FAINT, Page
+
+if TYPE_CHECKING:
+    from cnnx.model import Model
+
+_WIDTH, _HEIGHT = 1300, 860
+_LEFT = 40
+_MAPS_ACROSS = 8
+_MAP = 56  # side of one map, whatever its number of cells
+_SMALL_MAP = 32
+_GAP = 6
+# Where the pictures of one drawing begin: the drawing, both stacks, the list, the probabilities.
+_STOPS = (40, 260, 800, 1145)
+
+
+def draw_learned(model: Model, drawings: NDArray[np.uint8]) -> Page:
+    """The page for one X and one O, of shape (2, height, width, 1), and a `cnnx.models.small`."""
+    page = Page(_WIDTH, _HEIGHT)
+    page.text(_LEFT, 26, "What the trained network sees in an X and in an O", size=30, bold=True)
+    page.text(
+        _LEFT,
+        72,
+        "Nobody told it to look for strokes: it found these filters itself. Each small map shows "
+        "where one filter matches (orange);\nthe same filter is at the same place for X and O.",
+        size=16,
+        colour=FAINT,
+    )
+    _filters(page, 140, model.parameters["conv2d_1.weight"])
+    outputs = model.layer_outputs(drawings)
+    probabilities = model.predict_proba(drawings)
+    names = model.classes or []
+    strongest = {name: float(np.abs(array).max()) or 1.0 for name, array in outputs.items()}
+    for index, pixels in enumerate(drawings):
+        top = 270 + index * 295
+        page.band(top - 30, 265, _WIDTH)
+        middle = top + 100
+        page.grid(_STOPS[0], middle - 80, pixels[..., 0], cell=160 / len(pixels), colours=False)
+        shown = (("relu_1", _STOPS[1], _MAP), ("max_pool2d_2", _STOPS[2], _SMALL_MAP))
+        for name, left, side in shown:
+            page.arrow(left - 46, middle, left - 10, middle)
+            _maps(page, left, middle, outputs[name][index], side, strongest[name])
+        page.arrow(_STOPS[3] - 36, middle, _STOPS[3] - 4, middle)
+        page.bars(
+            _STOPS[3] + 12,
+            middle - 24,
+            [float(value) for value in probabilities[index]],
+            names,
+            scale=60,
+            form="{:.3f}".format,
+        )
+        titles = ("drawing", "first filters, after ReLU", "second filters, after pooling", "says")
+        for left, title in zip(_STOPS, titles, strict=True):
+            page.text(left, top - 24, title, size=14, colour=FAINT)
+    return page
+
+
+def _filters(page: Page, y: float, weight: NDArray[np.float32]) -> None:
+    """The first convolution's weights, one little table per filter."""
+    page.text(_LEFT, y, "first filters", size=14, colour=FAINT)
+    strongest = float(np.abs(weight).max())
+    for index in range(weight.shape[-1]):
+        left = _STOPS[1] + index * 62
+        page.grid(left, y - 4, weight[:, :, 0, index], cell=54 / len(weight), strongest=strongest)
+
+
+def _maps(
+    page: Page, left: float, middle: float, maps: NDArray[Any], side: float, strongest: float
+) -> None:
+    """All channels of one layer as little maps, in rows of eight around `middle`."""
+    height, _, channels = maps.shape
+    rows = -(-channels // _MAPS_ACROSS)
+    top = middle - (rows * (side + _GAP) - _GAP) / 2
+    for channel in range(channels):
+        row, column = divmod(channel, _MAPS_ACROSS)
+        page.grid(
+            left + column * (side + _GAP),
+            top + row * (side + _GAP),
+            maps[:, :, channel],
+            cell=side / height,
+            strongest=strongest,
+        )
