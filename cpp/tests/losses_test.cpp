@@ -1,0 +1,223 @@
+// The losses and softmax beside what Python's parity tests show: one pass, sums over rows,
+// accumulate, threads, memory past the end, right answers, and labels checked in C++ too.
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+#include "check.h"
+#include "cnnx/binary_cross_entropy.h"
+#include "cnnx/cross_entropy.h"
+#include "cnnx/mean_squared_error.h"
+#include "cnnx/runtime.h"
+#include "cnnx/softmax.h"
+#include "guarded_array.h"
+#include "ops/losses.h"
+#include "ops/registry.h"
+
+namespace {
+
+using cnnx::ops::LossGradient;
+using cnnx::ops::LossResult;
+using cnnx::test::GuardedArray;
+using cnnx::test::same_bits;
+using Floats = std::vector<float>;
+using Labels = std::vector<int64_t>;
+using Error = std::invalid_argument;
+
+Floats numbers(int64_t count, int64_t seed) {
+  Floats values(static_cast<std::size_t>(count));
+  for (int64_t i = 0; i < count; ++i) {
+    values[static_cast<std::size_t>(i)] =
+        static_cast<float>((i * 7919 + seed * 104729) % 997) / 100.0f - 5.0f;
+  }
+  return values;
+}
+
+Floats targets_of(int64_t count) {
+  Floats values = numbers(count, 9);
+  for (float& value : values) value = (value + 5.0f) / 10.0f;
+  return values;
+}
+
+Labels labels_of(int64_t rows, int64_t classes) {
+  Labels labels(static_cast<std::size_t>(rows));
+  for (int64_t row = 0; row < rows; ++row)
+    labels[static_cast<std::size_t>(row)] = row * 5 % classes;
+  return labels;
+}
+
+// One loss on `rows` rows that begin at row `first` of the data, by any of the three.
+enum class Kind { cross_entropy, binary_cross_entropy, mean_squared_error };
+constexpr Kind kKinds[] = {Kind::cross_entropy, Kind::binary_cross_entropy,
+                           Kind::mean_squared_error};
+
+struct Data {
+  Data(int64_t row_count, int64_t output_count)
+      : rows(row_count),
+        outputs(output_count),
+        x(numbers(row_count * output_count, 1)),
+        targets(targets_of(row_count * output_count)),
+        labels(labels_of(row_count, output_count)) {}
+
+  LossResult run(Kind kind, int64_t first, int64_t count, const LossGradient& gradient,
+                 float* row_losses, int threads) const {
+    const float *logits = x.data() + first * outputs, *target = targets.data() + first * outputs;
+    switch (kind) {
+      case Kind::cross_entropy:
+        return cnnx::ops::cross_entropy_rows(logits, labels.data() + first, count, outputs, 0.1f,
+                                             gradient, row_losses, threads);
+      case Kind::binary_cross_entropy:
+        return cnnx::ops::binary_cross_entropy_rows(logits, target, count, outputs, gradient,
+                                                    row_losses, threads);
+      case Kind::mean_squared_error:
+        break;
+    }
+    return cnnx::ops::mean_squared_error_rows(logits, target, count, outputs, gradient, row_losses,
+                                              threads);
+  }
+
+  int64_t rows, outputs;
+  GuardedArray x, targets;
+  Labels labels;
+};
+
+void one_pass_adds_up() {
+  for (const int64_t outputs : {1, 2, 3, 7, 8, 10, 15, 16, 17, 33, 100}) {
+    const Data data(8, outputs);
+    for (const Kind kind : kKinds) {
+      GuardedArray whole(data.x.size(), 99.0f), parts(data.x.size(), 99.0f), row_losses(8);
+      const LossResult all = data.run(kind, 0, 8, {whole.data(), 8.0, false}, row_losses.data(), 2);
+      const LossResult five =
+          data.run(kind, 0, 5, {parts.data(), 8.0, false}, row_losses.data(), 2);
+      const LossResult three =
+          data.run(kind, 5, 3, {parts.data() + 5 * outputs, 8.0, false}, row_losses.data(), 2);
+      CHECK(same_bits(whole.values(), parts.values()));
+      CHECK(std::abs(all.sum - (five.sum + three.sum)) <= 1e-12 * std::abs(all.sum));
+      CHECK_EQUAL(all.correct, five.correct + three.correct);
+
+      const LossResult without_gradient = data.run(kind, 0, 8, {}, row_losses.data(), 1);
+      CHECK_EQUAL(without_gradient.sum, all.sum);
+      CHECK_EQUAL(without_gradient.correct, all.correct);
+
+      GuardedArray added(data.x.size(), 0.25f);
+      data.run(kind, 0, 8, {added.data(), 8.0, true}, row_losses.data(), 2);
+      bool equal = true;
+      for (int64_t i = 0; i < added.size(); ++i) equal = equal && added[i] == 0.25f + whole[i];
+      CHECK(equal);
+    }
+  }
+}
+
+void threads_do_not_matter() {
+  const Data data(5003, 13);
+  for (const Kind kind : kKinds) {
+    LossResult first;
+    Floats first_gradient;
+    for (const int threads : {1, 2, 3, 8}) {
+      Floats gradient(static_cast<std::size_t>(data.x.size())), row_losses(5003);
+      const LossResult result =
+          data.run(kind, 0, 5003, {gradient.data(), 5003.0, false}, row_losses.data(), threads);
+      if (threads == 1) {
+        first = result;
+        first_gradient = gradient;
+      }
+      CHECK_EQUAL(result.sum, first.sum);
+      CHECK_EQUAL(result.correct, first.correct);
+      CHECK(same_bits(gradient, first_gradient));
+    }
+  }
+}
+
+void right_answers() {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const auto correct = [](const Floats& logits, int64_t label) {
+    float loss = 0;
+    return cnnx::ops::cross_entropy_rows(logits.data(), &label, 1,
+                                         static_cast<int64_t>(logits.size()), 0.0f, {}, &loss, 1)
+        .correct;
+  };
+  CHECK_EQUAL(correct({1, 3, 2}, 1), 1);
+  CHECK_EQUAL(correct({1, 3, 2}, 2), 0);
+  CHECK_EQUAL(correct({3, 3, 2}, 0), 1);  // the first maximum is the answer
+  CHECK_EQUAL(correct({3, 3, 2}, 1), 0);
+  CHECK_EQUAL(correct({1, nan, 2}, 2), 0);
+  const Floats logits = {-1, 2, 0.5f, 0}, targets = {0, 1, 0.5f, 1};
+  float loss = 0;
+  const LossResult binary =
+      cnnx::ops::binary_cross_entropy_rows(logits.data(), targets.data(), 1, 4, {}, &loss, 1);
+  CHECK_EQUAL(binary.correct, 2);
+}
+
+void means_over_rows() {
+  const Floats zeros(6, 0.0f);
+  const Labels labels = {0, 1, 1};
+  CHECK(std::abs(cnnx::cross_entropy(zeros.data(), labels.data(), 3, 2) - std::log(2.0)) < 1e-7);
+  const Floats prediction = {1, 2, 3, 4}, target = {1, 0, 3, 0};
+  CHECK_EQUAL(cnnx::mean_squared_error(prediction.data(), target.data(), 2, 2), 5.0);
+  const Floats ones(4, 1.0f);
+  CHECK(std::abs(cnnx::binary_cross_entropy(zeros.data(), ones.data(), 2, 2) - std::log(2.0)) <
+        1e-7);
+}
+
+void softmax_guards_and_accumulate() {
+  for (const int64_t classes : {1, 2, 7, 10, 16, 17, 100}) {
+    const GuardedArray x(numbers(3 * classes, 1)), grad(numbers(3 * classes, 2));
+    GuardedArray output(x.size(), 99.0f), overwritten(x.size(), 99.0f), added(x.size(), 0.25f);
+    cnnx::softmax(x.data(), 3, classes, output.data());
+    cnnx::softmax_backward(grad.data(), output.data(), 3, classes, overwritten.data());
+    cnnx::softmax_backward(grad.data(), output.data(), 3, classes, added.data(), true);
+    bool equal = true;
+    for (int64_t i = 0; i < x.size(); ++i) equal = equal && added[i] == 0.25f + overwritten[i];
+    CHECK(equal);
+
+    const auto bound = cnnx::ops::make_op("softmax", {})->bind({3, classes});
+    Floats again(output.values().size());
+    bound->forward({x.data(), nullptr, again.data(), nullptr, 2});
+    CHECK(same_bits(again, output.values()));
+  }
+  CHECK_THROWS(Error, "softmax: input has shape (3,), expected",
+               cnnx::ops::make_op("softmax", {})->bind({3}));
+}
+
+void refusals() {
+  const Floats x(12, 0.0f);
+  Floats gradient(12), targets(12, 0.5f);
+  Labels labels = {0, 1, 2, 10};
+  CHECK_THROWS(Error, "cross_entropy: label 10 at row 3 is out of range, expected 0 to 2",
+               cnnx::cross_entropy(x.data(), labels.data(), 4, 3));
+  labels[3] = -1;
+  CHECK_THROWS(
+      Error, "cross_entropy: label -1 at row 3 is out of range, expected 0 to 2",
+      cnnx::cross_entropy_backward(x.data(), labels.data(), 4, 3, 0.0f, 4.0, gradient.data()));
+  labels[3] = 0;
+  CHECK_THROWS(Error, "cross_entropy: label_smoothing is 1.5, expected a number from 0 to 1",
+               cnnx::cross_entropy(x.data(), labels.data(), 4, 3, 1.5f));
+  CHECK_THROWS(Error, "cross_entropy: logits has shape (0, 3), expected at least one row",
+               cnnx::cross_entropy(x.data(), labels.data(), 0, 3));
+  CHECK_THROWS(
+      Error, "cross_entropy: divisor is 0, expected a finite number > 0",
+      cnnx::cross_entropy_backward(x.data(), labels.data(), 4, 3, 0.0f, 0.0, gradient.data()));
+  targets[7] = -0.5f;
+  CHECK_THROWS(Error, "binary_cross_entropy: target -0.5 at row 2 is out of range, expected 0 to 1",
+               cnnx::binary_cross_entropy(x.data(), targets.data(), 4, 3));
+  targets[7] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS(Error, "target nan at row 2",
+               cnnx::binary_cross_entropy(x.data(), targets.data(), 4, 3));
+  CHECK_THROWS(
+      Error,
+      "mean_squared_error: prediction has shape (4, 0), expected at least one row and one column",
+      cnnx::mean_squared_error(x.data(), targets.data(), 4, 0));
+}
+
+}  // namespace
+
+int main() {
+  one_pass_adds_up();
+  threads_do_not_matter();
+  right_answers();
+  means_over_rows();
+  softmax_guards_and_accumulate();
+  refusals();
+  return cnnx::test::finish("losses_test");
+}
