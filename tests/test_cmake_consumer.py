@@ -1,0 +1,107 @@
+"""A foreign C++ project finds the installed package, loads a model and answers as Python does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cnnx
+import pytest
+from cpp_build import cmake, configure, needs_a_compiler, run
+
+COUNT, SEED = 40, 77
+
+
+def installed_cmake_folder() -> Path:
+    """What the package says, asked from a folder where no source tree is in sight."""
+    return Path(run([sys.executable, "-m", "cnnx", "--cmake-dir"], cwd=Path("/")).strip())
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    x, y = cnnx.data.xo(512, seed=1)
+    model = cnnx.models.small((32, 32, 1), ["X", "O"])
+    cnnx.Trainer(model).fit(x, y, epochs=2)
+    path = tmp_path_factory.mktemp("model") / "xo.cnnx"
+    model.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program, built outside the tree with warnings as errors and nothing but the package."""
+    folder = tmp_path_factory.mktemp("consumer")
+    shutil.copytree(Path(__file__).parent / "consumer", folder / "source")
+    configure(folder / "source", folder / "build", f"-Dcnnx_DIR={installed_cmake_folder()}")
+    run([cmake(), "--build", folder / "build"])
+    return folder / "build" / "consumer"
+
+
+def test_the_program_prints_what_python_prints(consumer: Path, model_path: Path) -> None:
+    lines = run([consumer, model_path, str(COUNT), str(SEED)]).splitlines()
+    model = cnnx.load(model_path)
+    drawings, _ = cnnx.data.xo(COUNT, seed=SEED)
+    expected = list(zip(model.predict(drawings), model.predict_proba(drawings), strict=True))
+    assert {label for label, _ in expected} == {"X", "O"}, "too easy to be a test"
+    assert len(lines) == COUNT
+    for line, (label, probabilities) in zip(lines, expected, strict=True):
+        said, probability = line.split()
+        assert said == label
+        assert float.fromhex(probability) == probabilities.max()
+
+
+def test_the_program_is_told_what_is_wrong_with_a_file(consumer: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.cnnx"
+    wrong.write_text("no model at all")
+    for path, beginning in ((wrong, "not a model: "), (tmp_path / "none.cnnx", "cannot read ")):
+        answer = subprocess.run(
+            [consumer, path, "1", "1"], capture_output=True, text=True, check=False
+        )
+        assert answer.returncode == 1
+        assert answer.stderr.startswith(beginning), answer.stderr
+        assert path.name in answer.stderr
+
+
+def test_it_is_found_beside_other_packages(tmp_path: Path) -> None:
+    """By the search that CMake does in a prefix, without being told the folder itself."""
+    source = Path(__file__).parent / "consumer"
+    prefix = installed_cmake_folder().parents[2]
+    assert prefix == Path(cnnx.__file__).parent
+    output = configure(source, tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    assert "-- Configuring done" in output
+
+
+def test_asking_for_the_folder_imports_neither_numpy_nor_the_extension() -> None:
+    code = (
+        "import runpy, sys; sys.argv = ['cnnx', '--cmake-dir']\n"
+        "try: runpy.run_module('cnnx', run_name='__main__')\n"
+        "except SystemExit as end: code = end.code\n"
+        "assert not {'numpy', 'cnnx._core'} & set(sys.modules), sorted(sys.modules)\n"
+        "raise SystemExit(code)"
+    )
+    folder = Path(run([sys.executable, "-c", code]).strip())
+    assert {"cnnxConfig.cmake", "cnnxConfigVersion.cmake"} <= {
+        path.name for path in folder.iterdir()
+    }
+    assert (folder.parents[2] / "include" / "cnnx" / "cnnx.h").is_file()
+
+
+def test_every_public_header_compiles_on_its_own(tmp_path: Path) -> None:
+    needs_a_compiler()
+    include = Path(cnnx.__file__).parent / "include"
+    headers = sorted(path.relative_to(include).as_posix() for path in include.rglob("*.h"))
+    assert "cnnx/model.h" in headers
+    compiler = os.environ.get("CXX", "").split()[:1] or [shutil.which("c++") or "g++"]
+    flags = ["-std=c++17", "-pedantic-errors", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
+
+    def compiles(header: str) -> str:
+        source = tmp_path / f"{Path(header).stem}.cpp"
+        source.write_text(f'#include "{header}"\n#include "{header}"\nint main() {{}}\n')
+        return run([*compiler, *flags, "-I", include, source])
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        assert set(threads.map(compiles, headers)) == {""}

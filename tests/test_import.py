@@ -1,0 +1,150 @@
+"""Importing cnnx: light, complete, without side effects; and every example in its documentation."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cnnx
+import cnnx.ops
+import pytest
+
+PACKAGE = Path(cnnx.__file__).parent
+MODULES = sorted(
+    {"cnnx"}
+    | {
+        module.name
+        for module in pkgutil.walk_packages(cnnx.__path__, "cnnx.")
+        if module.name not in ("cnnx._core", "cnnx.__main__")
+    }
+)
+
+
+def run_python(code: str) -> str:
+    finished = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+def test_import_loads_neither_numpy_nor_the_extension() -> None:
+    code = "import sys, json, cnnx; print(json.dumps([m for m in sys.modules]))"
+    loaded = json.loads(run_python(code))
+    assert [name for name in loaded if name.startswith("cnnx")] == ["cnnx"]
+    assert "numpy" not in loaded
+
+
+@pytest.mark.parametrize("optional", ["PIL", "tqdm", "matplotlib", "torch"])
+def test_everything_but_the_command_line_needs_numpy_alone(optional: str) -> None:
+    code = (
+        f"import sys; sys.modules[{optional!r}] = None\n"
+        "import cnnx\n"
+        "for name in cnnx.__all__: getattr(cnnx, name)\n"
+        "x, y = cnnx.data.xo(8)\n"
+        "cnnx.Trainer(cnnx.models.small()).step(x, y)\n"
+    )
+    run_python(code)
+
+
+def test_import_changes_nothing_in_the_process() -> None:
+    """The floating-point mode, signal handlers, environment, warnings and working folder stay."""
+    code = """
+import os, signal, sys, warnings
+import numpy as np
+from floating_point import get_mode
+
+def everything():
+    handlers = {str(n): str(signal.getsignal(n)) for n in signal.valid_signals()}
+    return [get_mode(), handlers, dict(os.environ), os.getcwd(), len(warnings.filters),
+            np.geterr(), sys.getswitchinterval(), sys.getrecursionlimit()]
+
+before = everything()
+import cnnx
+for name in cnnx.__all__:
+    getattr(cnnx, name)
+x, y = cnnx.data.xo(64)
+cnnx.set_num_threads(2)
+cnnx.Trainer(cnnx.models.small()).step(x, y)
+after = everything()
+assert before == after, (before, after)
+assert np.float32(1e-40) * np.float32(1) != 0, "denormals are flushed"
+"""
+    run_python(code)
+
+
+def test_every_public_name_resolves() -> None:
+    assert len(set(cnnx.__all__)) == len(cnnx.__all__)
+    for name in cnnx.__all__:
+        assert getattr(cnnx, name) is not None
+        assert name in dir(cnnx)
+    with pytest.raises(AttributeError, match="module 'cnnx' has no attribute 'Transformer'"):
+        cnnx.Transformer  # noqa: B018
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """The list for type checkers and the one that is used cannot drift apart."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    blocks = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    assert len(blocks) == 1
+    seen = {
+        alias.asname: f"{node.module}.{alias.name}"
+        for node in blocks[0].body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(seen) == set(cnnx.__all__)
+    for name, home in seen.items():
+        module, _, attribute = home.rpartition(".")
+        assert getattr(importlib.import_module(module), attribute) is getattr(cnnx, name)
+
+
+def test_every_op_is_reachable_with_its_backward() -> None:
+    ops = {name for name in dir(cnnx.ops) if not name.startswith("_")}
+    forward = {
+        *("conv2d", "max_pool2d", "avg_pool2d", "dense", "relu", "leaky_relu", "sigmoid", "tanh"),
+        *("softmax", "cross_entropy", "binary_cross_entropy", "mean_squared_error"),
+    }
+    assert forward | {f"{name}_backward" for name in forward} <= ops
+    for name in forward:
+        assert callable(getattr(cnnx.ops, name))
+        assert callable(getattr(cnnx.ops, f"{name}_backward"))
+
+
+def test_everything_public_is_documented() -> None:
+    undocumented = [
+        name for name in cnnx.__all__ if name != "__version__" and not getattr(cnnx, name).__doc__
+    ]
+    assert undocumented == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_the_documentation(name: str) -> None:
+    module = importlib.import_module(name)
+    report: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    for test in doctest.DocTestFinder().find(module):
+        runner.run(test, out=report.append)
+    assert runner.failures == 0, "".join(report)
+
+
+def test_there_are_examples() -> None:
+    """A finder that finds nothing would let every module pass."""
+    for name in ("cnnx", "cnnx.layers", "cnnx.model", "cnnx.trainer", "cnnx.ops.activations"):
+        module = importlib.import_module(name)
+        assert any(test.examples for test in doctest.DocTestFinder().find(module)), name
