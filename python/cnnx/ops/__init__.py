@@ -19,19 +19,15 @@ from cnnx.ops.binary_cross_entropy import binary_cross_entropy as binary_cross_e
 from cnnx.ops.binary_cross_entropy import (
     binary_cross_entropy_backward as binary_cross_entropy_backward,
 )
+from cnnx.ops.conv2d import conv2d as conv2d
+from cnnx.ops.conv2d import conv2d_backward as conv2d_backward
 from cnnx.ops.cross_entropy import cross_entropy as cross_entropy
 from cnnx.ops.cross_entropy import cross_entropy_backward as cross_entropy_backward
+from cnnx.ops.dense import dense as dense
+from cnnx.ops.dense import dense_backward as dense_backward
 from cnnx.ops.max_pool2d import max_pool2d as max_pool2d
 from cnnx.ops.max_pool2d import max_pool2d_backward as max_pool2d_backward
 from cnnx.ops.mean_squared_error import mean_squared_error as mean_squared_error
 from cnnx.ops.mean_squared_error import mean_squared_error_backward as mean_squared_error_backward
 from cnnx.ops.softmax import softmax as softmax
 from cnnx.ops.softmax import softmax_backward as softmax_backward
-from cnnx.ops.avg_pool2d import avg_pool2d as avg_pool2d
-from cnnx.ops.avg_pool2d import avg_pool2d_backward as avg_pool2d_backward
-from cnnx.ops.conv2d import conv2d as conv2d
-from cnnx.ops.conv2d import conv2d_backward as conv2d_backward
-from cnnx.ops.dense import dense as dense
-from cnnx.ops.dense import dense_backward as dense_backward
-from cnnx.ops.max_pool2d import max_pool2d as max_pool2d
-from cnnx.ops.max_pool2d import max_pool2d_backward as max_pool2d_backward
