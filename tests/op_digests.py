@@ -16,6 +16,7 @@ import json
 import mmap
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 import cnnx
@@ -58,7 +59,7 @@ class Inputs:
 
 
 def conv2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
-    for size, out_channels, kernel, settings in (
+    cases: list[tuple[tuple[int, ...], int, tuple[int, int], dict[str, Any]]] = [
         ((2, 9, 11, 3), 5, (3, 3), {"padding": 1}),
         ((1, 28, 28, 1), 6, (5, 5), {}),
         ((3, 13, 7, 6), 20, (3, 3), {"padding": "same", "stride": 2}),
@@ -69,7 +70,8 @@ def conv2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         ((5, 6, 6, 17), 16, (1, 1), {"stride": 3}),
         ((1, 3, 4, 8), 9, (5, 5), {"padding": 3}),
         ((4, 32, 32, 16), 16, (3, 3), {"padding": 1}),
-    ):
+    ]
+    for size, out_channels, kernel, settings in cases:
         x, bias = inputs(*size), inputs(out_channels)
         weight = inputs(*kernel, size[3] // settings.get("groups", 1), out_channels)
         yield from both("conv2d", inputs, (x, weight), (bias,), settings)
@@ -99,9 +101,9 @@ def elementwise_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         x, grad_output = inputs(3, length), inputs(3, length)
         for name in ("relu", "leaky_relu", "sigmoid", "tanh", "softmax"):
             forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
-            yield name, lambda f=forward, x=x: f(8 * x)
+            yield name, partial(forward, before_an_unmapped_page(8 * x))
             saved = x if name.endswith("relu") else before_an_unmapped_page(forward(x))
-            yield f"{name}_backward", lambda f=backward, g=grad_output, s=saved: f(g, s)
+            yield f"{name}_backward", partial(backward, grad_output, saved)
 
 
 def loss_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
@@ -109,16 +111,14 @@ def loss_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         logits = inputs(rows, outputs)
         labels = before_an_unmapped_page(inputs.rng.integers(0, outputs, rows))
         targets = before_an_unmapped_page(inputs.rng.random((rows, outputs), dtype=np.float32))
-        for name, target, settings in (
+        losses: list[tuple[str, AnyArray, dict[str, float]]] = [
             ("cross_entropy", labels, {"label_smoothing": 0.1}),
             ("binary_cross_entropy", targets, {}),
             ("mean_squared_error", targets, {}),
-        ):
-            for function in (name, f"{name}_backward"):
-                yield (
-                    function,
-                    lambda f=function, a=(logits, target), s=settings: getattr(ops, f)(*a, **s),
-                )
+        ]
+        for loss, target, settings in losses:
+            for name in (loss, f"{loss}_backward"):
+                yield name, partial(getattr(ops, name), logits, target, **settings)
 
 
 def both(
@@ -130,9 +130,9 @@ def both(
 ) -> Iterator[tuple[str, Call]]:
     """The op, and its backward with a gradient of the output's shape."""
     forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
-    yield name, lambda: forward(*arguments, *bias, **settings)
+    yield name, partial(forward, *arguments, *bias, **settings)
     grad_output = inputs.like(forward(*arguments, **settings))
-    yield f"{name}_backward", lambda: backward(grad_output, *arguments, **settings)
+    yield f"{name}_backward", partial(backward, grad_output, *arguments, **settings)
 
 
 def digests() -> dict[str, str]:

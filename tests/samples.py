@@ -36,11 +36,12 @@ def every_second(array: AnyArray) -> AnyArray:
     """Not contiguous: elements are spread over an array of twice the length in the last axis."""
     spread = np.full((*array.shape[:-1], 2 * array.shape[-1]), 99, dtype=array.dtype)
     spread[..., ::2] = array
-    return spread[..., ::2]
+    view: AnyArray = spread[..., ::2]
+    return view
 
 
 def read_only(array: AnyArray) -> AnyArray:
-    copy = array.copy()
+    copy: AnyArray = array.copy()
     copy.flags.writeable = False
     return copy
 

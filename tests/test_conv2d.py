@@ -298,9 +298,12 @@ def test_an_empty_batch_gives_an_empty_result_and_no_gradient() -> None:
     x, weight = np.zeros((0, 7, 8, 6), np.float32), np.ones((3, 3, 6, 4), np.float32)
     output = ops.conv2d(x, weight)
     assert_exactly_equal(output, np.zeros((0, 5, 6, 4)))
-    for ours, expected in zip(
-        ops.conv2d_backward(output, x, weight), (x, np.zeros_like(weight), np.zeros(4)), strict=True
-    ):
+    nothing: tuple[Float32Array, ...] = (
+        x,
+        np.zeros_like(weight),
+        np.zeros(4, np.float32),
+    )
+    for ours, expected in zip(ops.conv2d_backward(output, x, weight), nothing, strict=True):
         assert_exactly_equal(ours, expected)
 
 

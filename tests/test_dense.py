@@ -15,7 +15,7 @@ from comparison import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import gaussians, small_integers
+from samples import Float32Array, gaussians, small_integers
 
 # (batch, in_features, out_features)
 SIZES = [
@@ -138,9 +138,12 @@ def test_an_empty_batch_gives_an_empty_result_and_no_gradient() -> None:
     x, weight = np.zeros((0, 3), np.float32), np.ones((3, 4), np.float32)
     output = ops.dense(x, weight)
     assert_exactly_equal(output, np.zeros((0, 4)))
-    for ours, expected in zip(
-        ops.dense_backward(output, x, weight), (x, np.zeros_like(weight), np.zeros(4)), strict=True
-    ):
+    nothing: tuple[Float32Array, ...] = (
+        x,
+        np.zeros_like(weight),
+        np.zeros(4, np.float32),
+    )
+    for ours, expected in zip(ops.dense_backward(output, x, weight), nothing, strict=True):
         assert_exactly_equal(ours, expected)
 
 
