@@ -5,39 +5,14 @@ from __future__ import annotations
 import gzip
 import re
 import struct
-from collections.abc import Sequence
 from pathlib import Path
 
 import cnnx
 import numpy as np
 import pytest
 from cnnx import data
+from idx_files import CODES, idx_bytes, write_set
 from numpy.testing import assert_array_equal
-
-CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
-
-
-def idx_bytes(array: np.ndarray, shape: Sequence[int] | None = None) -> bytes:
-    """The file of an array; `shape` is what the header says, true or not."""
-    shape = array.shape if shape is None else shape
-    header = bytes([0, 0, CODES[array.dtype.str[1:]], len(shape)])
-    return (
-        header
-        + struct.pack(f">{len(shape)}I", *shape)
-        + array.astype(">" + array.dtype.str[1:]).tobytes()
-    )
-
-
-def write_set(
-    folder: Path, name: str, x: np.ndarray, y: np.ndarray, spelling: str = "-", gz: bool = False
-) -> None:
-    folder.mkdir(exist_ok=True)
-    for kind, rank, array in (("images", 3, x), ("labels", 1, y)):
-        file = f"{name}-{kind}{spelling}idx{rank}-ubyte"
-        if gz:
-            (folder / f"{file}.gz").write_bytes(gzip.compress(idx_bytes(array)))
-        else:
-            (folder / file).write_bytes(idx_bytes(array))
 
 
 @pytest.fixture

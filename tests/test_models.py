@@ -47,8 +47,8 @@ def test_the_seed_draws_the_weights(build: Callable[..., cnnx.Model]) -> None:
 
 
 def test_small_learns_x_from_o() -> None:
-    x, y = cnnx.data.xo(1200, seed=1)
+    x, y = cnnx.data.xo(3000, seed=1)
     unseen = cnnx.data.xo(500, seed=2)
     trainer = cnnx.Trainer(models.small(seed=1), optimizer=cnnx.Adam(2e-3), seed=1)
-    trainer.fit(x, y, epochs=5, batch_size=32)
+    trainer.fit(x, y, epochs=4, batch_size=32)
     assert trainer.evaluate(*unseen)["accuracy"] > 0.95

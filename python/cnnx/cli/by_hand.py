@@ -105,9 +105,9 @@ def second_filters() -> Array:
     """(3, 3, 2, 2): the cup, falling left of rising, and the roof, rising left of falling."""
     weight = np.zeros((3, 3, 2, 2), dtype=np.float32)
     falling, rising, cup, roof = 0, 1, 0, 1
-    left, right = (1, 0), (1, 2)
-    weight[(*left, falling, cup)] = weight[(*right, rising, cup)] = 1
-    weight[(*left, rising, roof)] = weight[(*right, falling, roof)] = 1
+    middle, left, right = 1, 0, 2
+    weight[middle, left, falling, cup] = weight[middle, right, rising, cup] = 1
+    weight[middle, left, rising, roof] = weight[middle, right, falling, roof] = 1
     return weight
 
 
@@ -142,7 +142,7 @@ def follow(drawing: Array) -> Steps:
 
 def mismatches(first: Array, second: Array) -> NDArray[np.bool_]:
     """Where two drawings disagree: there +1 and -1 add up to 0."""
-    return first + second == 0
+    return np.asarray(first + second == 0)
 
 
 def _drawing(rows: str) -> Array:

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
 FOLDER = Path("cnnx-demo")
 CLASSES = ("X", "O")
-TRAINING_DRAWINGS = 4000
+TRAINING_DRAWINGS = 12_000
 UNSEEN_DRAWINGS = 4000
-EPOCHS = 6
-BATCH_SIZE = 32
+EPOCHS = 4
+BATCH_SIZE = 64
 LEARNING_RATE = 2e-3
 SEED = 0
 UNSEEN_SEED = 1_000_003  # another stream of drawings than any training seed in use
 _PICTURES_OF_EACH = 4
+_DARK = 64
 _SHADES = " .:+#"
 
 _EPILOG = f"""\
@@ -132,6 +133,7 @@ def save_pictures(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> l
         ImportError: Pillow or matplotlib is not installed; nothing has been written then.
     """
     import matplotlib  # noqa: F401  (asked for first, so that nothing is written without it)
+    import numpy as np
     from PIL import Image
 
     from cnnx.cli.by_hand_picture import draw_by_hand
@@ -144,7 +146,10 @@ def save_pictures(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> l
             files.append(FOLDER / f"{name.lower()}-{number}.png")
             Image.fromarray(pixels[..., 0]).save(files[-1])
     draw_by_hand().save(FOLDER / "by-hand.png")
-    draw_learned(model, x[[(y == 0).argmax(), (y == 1).argmax()]]).save(FOLDER / "learned.png")
+    # Light on dark: there the maps are empty but for the strokes.
+    dark = np.median(x, axis=(1, 2, 3)) < _DARK
+    pair = np.stack([x[(y == label) & dark][0] for label in range(len(CLASSES))])
+    draw_learned(model, pair).save(FOLDER / "learned.png")
     return files
 
 

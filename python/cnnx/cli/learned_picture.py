@@ -12,14 +12,14 @@ from cnnx.cli.pictures import FAINT, Page
 if TYPE_CHECKING:
     from cnnx.model import Model
 
-_WIDTH, _HEIGHT = 1300, 860
+_WIDTH, _HEIGHT = 1320, 780
 _LEFT = 40
 _MAPS_ACROSS = 8
 _MAP = 56  # side of one map, whatever its number of cells
-_SMALL_MAP = 32
+_SMALL_MAP = 34
 _GAP = 6
 # Where the pictures of one drawing begin: the drawing, both stacks, the list, the probabilities.
-_STOPS = (40, 260, 800, 1145)
+_STOPS = (40, 260, 806, 1160)
 
 
 def draw_learned(model: Model, drawings: NDArray[np.uint8]) -> Page:
@@ -29,7 +29,7 @@ def draw_learned(model: Model, drawings: NDArray[np.uint8]) -> Page:
     page.text(
         _LEFT,
         72,
-        "Nobody told it to look for strokes: it found these filters itself. Each small map shows "
+        "Nobody told it what to look for: it found these filters itself. Each small map shows "
         "where one filter matches (orange);\nthe same filter is at the same place for X and O.",
         size=16,
         colour=FAINT,
@@ -38,23 +38,25 @@ def draw_learned(model: Model, drawings: NDArray[np.uint8]) -> Page:
     outputs = model.layer_outputs(drawings)
     probabilities = model.predict_proba(drawings)
     names = model.classes or []
-    strongest = {name: float(np.abs(array).max()) or 1.0 for name, array in outputs.items()}
     for index, pixels in enumerate(drawings):
-        top = 270 + index * 295
-        page.band(top - 30, 265, _WIDTH)
-        middle = top + 100
+        top = 258 + index * 275
+        page.band(top - 34, 250, _WIDTH)
+        middle = top + 98
         page.grid(_STOPS[0], middle - 80, pixels[..., 0], cell=160 / len(pixels), colours=False)
         shown = (("relu_1", _STOPS[1], _MAP), ("max_pool2d_2", _STOPS[2], _SMALL_MAP))
         for name, left, side in shown:
             page.arrow(left - 46, middle, left - 10, middle)
-            _maps(page, left, middle, outputs[name][index], side, strongest[name])
+            maps = outputs[name]
+            # One scale per filter, the same for both drawings, so that they can be compared.
+            strongest = np.maximum(maps.max(axis=(0, 1, 2)), np.finfo(np.float32).tiny)
+            _maps(page, left, middle, maps[index] / strongest, side)
         page.arrow(_STOPS[3] - 36, middle, _STOPS[3] - 4, middle)
         page.bars(
             _STOPS[3] + 12,
             middle - 24,
             [float(value) for value in probabilities[index]],
             names,
-            scale=60,
+            scale=50,
             form="{:.3f}".format,
         )
         titles = ("drawing", "first filters, after ReLU", "second filters, after pooling", "says")
@@ -72,10 +74,8 @@ def _filters(page: Page, y: float, weight: NDArray[np.float32]) -> None:
         page.grid(left, y - 4, weight[:, :, 0, index], cell=54 / len(weight), strongest=strongest)
 
 
-def _maps(
-    page: Page, left: float, middle: float, maps: NDArray[Any], side: float, strongest: float
-) -> None:
-    """All channels of one layer as little maps, in rows of eight around `middle`."""
+def _maps(page: Page, left: float, middle: float, maps: NDArray[Any], side: float) -> None:
+    """All channels of one layer, from 0 to 1, as little maps in rows of eight around `middle`."""
     height, _, channels = maps.shape
     rows = -(-channels // _MAPS_ACROSS)
     top = middle - (rows * (side + _GAP) - _GAP) / 2
@@ -86,5 +86,4 @@ def _maps(
             top + row * (side + _GAP),
             maps[:, :, channel],
             cell=side / height,
-            strongest=strongest,
         )

@@ -44,7 +44,11 @@ class Page:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the page as PNG."""
-        self._figure.savefig(path, format="png", dpi=_PIXELS_PER_INCH)
+        from matplotlib import rc_context
+
+        # Hinting fits small bold letters to the pixels so hard that they grow serifs.
+        with rc_context({"text.hinting": "no_hinting"}):
+            self._figure.savefig(path, format="png", dpi=_PIXELS_PER_INCH)
 
     def text(
         self,
@@ -193,7 +197,7 @@ def tint(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Values from -1 to 1 as colours from blue over white to orange."""
     strength = np.clip(np.abs(np.asarray(values, dtype=np.float64)), 0, 1)[..., np.newaxis]
     ends = np.where((np.asarray(values) < 0)[..., np.newaxis], _rgb(NEGATIVE), _rgb(POSITIVE))
-    return np.rint(255 + (ends - 255) * strength).astype(np.uint8)
+    return np.asarray(np.rint(255 + (ends - 255) * strength), dtype=np.uint8)
 
 
 def grey(values: NDArray[Any]) -> NDArray[np.uint8]:

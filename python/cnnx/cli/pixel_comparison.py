@@ -22,4 +22,4 @@ def nearest_reference(x: Pixels, references: Pixels) -> NDArray[np.int64]:
         np.abs(x.astype(np.int16) - reference).reshape(len(x), -1).sum(axis=1, dtype=np.int64)
         for reference in references
     ]
-    return np.argmin(np.stack(sums), axis=0).astype(np.int64)
+    return np.asarray(np.argmin(np.stack(sums), axis=0), dtype=np.int64)

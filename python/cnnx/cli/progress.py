@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -69,7 +70,6 @@ def _bar_maker(stream: TextIO) -> Any:
     if not stream.isatty():
         return None
     try:
-        from tqdm import tqdm
+        return import_module("tqdm").tqdm
     except ImportError:
         return None
-    return tqdm

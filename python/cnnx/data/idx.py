@@ -76,7 +76,7 @@ def _read(stream: BinaryIO | gzip.GzipFile, path: Path, most_bytes: int) -> NDAr
             "it is cut short or damaged, fetch it again"
         )
     data = np.empty(declared, dtype=np.uint8)
-    present = _fill(stream, memoryview(data))
+    present = _fill(stream, data.data)
     if present < declared:
         raise FormatError(
             f"{path}: declares {declared} bytes of data but holds {present}; "

@@ -35,8 +35,8 @@ class Source:
         shape = self.train.input_shape if input_shape is None else input_shape
         return replace(
             self.train.load(shape, resize),
-            validation=self.validation and self.validation.load(shape, resize),
-            test=self.test and self.test.load(shape, resize),
+            validation=None if self.validation is None else self.validation.load(shape, resize),
+            test=None if self.test is None else self.test.load(shape, resize),
         )
 
 

@@ -12,7 +12,6 @@ import pytest
 from command_line import Run
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
-pytest_plugins = ["command_line"]
 
 
 # --- help and usage

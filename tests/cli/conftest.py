@@ -1,39 +1,15 @@
-"""Pytest plugin for tests of the command line: runs it, and makes small data sets and a model."""
+"""Fixtures of the command line's tests: running one, small data sets, a trained model."""
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pytest
 from cnnx import cli
 from cnnx.data import xo
-from test_data import write_set
-
-
-class Outcome:
-    """What one command line printed and returned."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-    def refused(self, sentence: str, status: int = 1) -> None:
-        """One line on stderr, nothing that looks like a traceback, and the right exit status."""
-        assert self.status == status
-        assert "Traceback" not in self.err
-        lines = self.err.strip().splitlines()
-        assert len(lines) == 1, self.err
-        assert re.search(sentence, lines[0]), lines[0]
-        assert re.match(r"cnnx [a-z]+: ", lines[0])
-
-
-Run: TypeAlias = Callable[..., Outcome]
+from command_line import Outcome, Run
+from idx_files import write_set
 
 
 @pytest.fixture
@@ -78,15 +54,3 @@ def model(tmp_path_factory: pytest.TempPathFactory, classes: Path) -> Path:
     out = tmp_path_factory.mktemp("model") / "xo.cnnx"
     assert cli.main(["train", str(classes), "--epochs", "1", "--out", str(out)]) == 0
     return out
-
-
-def start(*words: object, cwd: Path) -> subprocess.Popen[str]:
-    """The same in a process of its own, whose output comes at once."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "cnnx", *map(str, words)],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )

@@ -1,0 +1,42 @@
+"""Command lines in tests: what one printed and returned, and how to start one as a process."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+
+class Outcome:
+    """What one command line printed and returned."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+    def refused(self, sentence: str, status: int = 1) -> None:
+        """One line on stderr, nothing that looks like a traceback, and the right exit status."""
+        assert self.status == status
+        assert "Traceback" not in self.err
+        lines = self.err.strip().splitlines()
+        assert len(lines) == 1, self.err
+        assert re.search(sentence, lines[0]), lines[0]
+        assert re.match(r"cnnx [a-z]+: ", lines[0])
+
+
+Run: TypeAlias = Callable[..., Outcome]
+
+
+def start(*words: object, cwd: Path) -> subprocess.Popen[str]:
+    """The same in a process of its own, whose output comes at once."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "cnnx", *map(str, words)],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
