@@ -139,7 +139,8 @@ def test_unaligned_data_is_read(saved: Path, tmp_path: Path, pictures: Pictures)
 def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     model = make_model()
-    for path in ["here.cnnx", Path("naïve ☃.cnnx"), "no ending"]:
+    paths: list[str | Path] = ["here.cnnx", Path("naïve ☃.cnnx"), "no ending"]
+    for path in paths:
         model.save(path)
         assert cnnx.load(path).classes == model.classes
     assert sorted(path.name for path in tmp_path.iterdir()) == [
