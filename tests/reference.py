@@ -262,7 +262,7 @@ def leaky_relu(x: npt.ArrayLike, *, negative_slope: float = 0.01) -> Array:
 def leaky_relu_backward(
     grad_output: npt.ArrayLike, x: npt.ArrayLike, *, negative_slope: float = 0.01
 ) -> Array:
-    return np.where(real(x) < 0, negative_slope * real(grad_output), real(grad_output))
+    return np.where(real(x) > 0, real(grad_output), negative_slope * real(grad_output))
 
 
 def sigmoid(x: npt.ArrayLike) -> Array:

@@ -82,8 +82,8 @@ def test_wrong_types_are_refused(make: Make, sentence: str) -> None:
         (lambda: cnnx.Dense(0), "dense: out_features is 0, expected"),
         (lambda: cnnx.MaxPool2d(0), r"max_pool2d: kernel_size is \(0, 0\), expected"),
         (lambda: cnnx.AvgPool2d(2, stride=-1), r"avg_pool2d: stride is \(-1, -1\), expected"),
-        (lambda: cnnx.LeakyReLU(float("nan")), "leaky_relu: negative_slope is nan, expected"),
-        (lambda: cnnx.LeakyReLU(float("inf")), "leaky_relu: negative_slope is inf, expected"),
+        (lambda: cnnx.LeakyReLU(float("nan")), "LeakyReLU: negative_slope is nan, expected"),
+        (lambda: cnnx.LeakyReLU(float("inf")), "LeakyReLU: negative_slope is inf, expected"),
         (lambda: cnnx.ReLU(name=""), "ReLU: name is empty, expected letters"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,8 +15,26 @@ PaddingLike: TypeAlias = "int | str | Sequence[int] | Sequence[Sequence[int]]"
 
 
 def is_integer(value: object) -> bool:
-    """True for Python and NumPy integers, not for booleans."""
-    return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+    """True for Python and NumPy integers that fit 64 bits, not for booleans."""
+    return (
+        isinstance(value, Integral)
+        and not isinstance(value, (bool, np.bool_))
+        and -(2**63) <= int(value) < 2**63
+    )
+
+
+def real_number(value: object, function: str, argument: str) -> float:
+    """`value` as a float; not finite or no number is refused.
+
+    Raises:
+        TypeError: if it is no real number.
+        ValueError: if it is NaN or infinite.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{function}: {argument} is {value!r}, expected a number")
+    if not np.isfinite(np.float32(value)):
+        raise ValueError(f"{function}: {argument} is {value!r}, expected a finite number")
+    return float(value)
 
 
 def real_array(value: ArrayLike, function: str, argument: str) -> NDArray[Any]:

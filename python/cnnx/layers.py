@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from cnnx import _core
-from cnnx.arguments import PaddingLike, PairLike, is_integer, padding_sides, pair
+from cnnx.arguments import PaddingLike, PairLike, is_integer, padding_sides, pair, real_number
 
 __all__ = [
     "AvgPool2d",
@@ -280,9 +280,8 @@ class LeakyReLU(Layer):
     kind = "leaky_relu"
 
     def __init__(self, negative_slope: float = 0.01, *, name: str | None = None) -> None:
-        if isinstance(negative_slope, bool) or not isinstance(negative_slope, (int, float)):
-            raise TypeError(f"LeakyReLU: negative_slope is {negative_slope!r}, expected a number")
-        super().__init__({"negative_slope": float(negative_slope)}, name)
+        slope = real_number(negative_slope, "LeakyReLU", "negative_slope")
+        super().__init__({"negative_slope": slope}, name)
 
 
 class Sigmoid(_WithoutSettings):

@@ -102,8 +102,8 @@ class Model:
             raise TypeError(
                 f"Model: input_shape is {input_shape!r}, expected (height, width, channels)"
             )
-        if not is_integer(seed) or not 0 <= seed < 2**64:
-            raise ValueError(f"Model: seed is {seed!r}, expected an integer from 0 to 2**64 - 1")
+        if not is_integer(seed) or seed < 0:
+            raise ValueError(f"Model: seed is {seed!r}, expected an integer from 0 to 2**63 - 1")
         if isinstance(classes, str) or not all(isinstance(name, str) for name in classes or []):
             raise TypeError(f"Model: classes is {classes!r}, expected a list of names")
         self._core = _core.Model(

@@ -123,8 +123,8 @@ class Trainer:
             raise TypeError(
                 f"Trainer: loss is {loss!r}, expected CrossEntropy, BinaryCrossEntropy or MSE"
             )
-        if not is_integer(seed) or not 0 <= seed < 2**64:
-            raise ValueError(f"Trainer: seed is {seed!r}, expected an integer from 0 to 2**64 - 1")
+        if not is_integer(seed) or seed < 0:
+            raise ValueError(f"Trainer: seed is {seed!r}, expected an integer from 0 to 2**63 - 1")
         self.model = model
         self.history = History()
         self._loss = loss

@@ -15,7 +15,7 @@ CNNX_API void relu(const float* x, int64_t count, float* output);
 CNNX_API void relu_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
                             bool accumulate = false);
 
-// x < 0 ? negative_slope * x : x (Maas et al. 2013). The gradient at 0 is 1.
+// x < 0 ? negative_slope * x : x (Maas et al. 2013). The gradient at 0 is negative_slope.
 CNNX_API void leaky_relu(const float* x, int64_t count, float negative_slope, float* output);
 CNNX_API void leaky_relu_backward(const float* grad_output, const float* x, int64_t count,
                                   float negative_slope, float* grad_input, bool accumulate = false);

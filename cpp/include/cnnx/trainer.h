@@ -16,7 +16,7 @@ namespace cnnx {
 struct Loss {
   enum class Kind { cross_entropy, binary_cross_entropy, mean_squared_error };
   Kind kind = Kind::cross_entropy;
-  float label_smoothing = 0.0f;  // of cross_entropy, in [0, 1)
+  float label_smoothing = 0.0f;  // of cross_entropy, in [0, 1]
 };
 
 // One of the two: labels for cross_entropy, one per row; values for the others, one per output of every row.

@@ -17,7 +17,7 @@ struct Relu {
 struct LeakyRelu {
   static CNNX_INLINE float value(float x, float slope) { return x < 0.0f ? slope * x : x; }
   static CNNX_INLINE float gradient(float grad, float x, float slope) {
-    return x < 0.0f ? slope * grad : grad;
+    return x <= 0.0f ? slope * grad : grad;
   }
 };
 

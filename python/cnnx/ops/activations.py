@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, float32_array, same_shapes
+from cnnx.arguments import FloatArray, float32_array, real_number, same_shapes
 
 
 def relu(x: ArrayLike) -> FloatArray:
@@ -49,7 +49,8 @@ def leaky_relu(x: ArrayLike, *, negative_slope: float = 0.01) -> FloatArray:
         Array of the same shape.
 
     Raises:
-        TypeError: if `x` is not of a real dtype.
+        TypeError: if `x` is not of a real dtype, or the slope no number.
+        ValueError: if the slope is not finite.
 
     Example:
         >>> leaky_relu([-1.0, 2.0], negative_slope=0.5)
@@ -58,20 +59,22 @@ def leaky_relu(x: ArrayLike, *, negative_slope: float = 0.01) -> FloatArray:
     References:
         Maas, Hannun, Ng: Rectifier nonlinearities improve neural network acoustic models, 2013.
     """
-    return _core.leaky_relu(float32_array(x, "leaky_relu", "x"), negative_slope)
+    slope = real_number(negative_slope, "leaky_relu", "negative_slope")
+    return _core.leaky_relu(float32_array(x, "leaky_relu", "x"), slope)
 
 
 def leaky_relu_backward(
     grad_output: ArrayLike, x: ArrayLike, *, negative_slope: float = 0.01
 ) -> FloatArray:
-    """Gradient of `leaky_relu` with respect to its input; 1 at 0.
+    """Gradient of `leaky_relu` with respect to its input; `negative_slope` at 0.
 
     Example:
         >>> leaky_relu_backward([1.0, 1.0], [-1.0, 2.0], negative_slope=0.5)
         array([0.5, 1. ], dtype=float32)
     """
     grad, saved = same_shapes("leaky_relu_backward", "grad_output", grad_output, "x", x)
-    return _core.leaky_relu_backward(grad, saved, negative_slope)
+    slope = real_number(negative_slope, "leaky_relu_backward", "negative_slope")
+    return _core.leaky_relu_backward(grad, saved, slope)
 
 
 def sigmoid(x: ArrayLike) -> FloatArray:
