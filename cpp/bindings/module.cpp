@@ -16,7 +16,7 @@ void register_exceptions(pybind11::module_& module) {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const std::system_error& error) {
       // With two arguments OSError becomes FileNotFoundError, PermissionError and so on.
-      const pybind11::tuple arguments = pybind11::make_tuple(error.code().value(), error.what());
+      const pybind11::tuple arguments = pybind11::make_tuple(error.code().default_error_condition().value(), error.what());
       PyErr_SetObject(PyExc_OSError, arguments.ptr());
     }
   });

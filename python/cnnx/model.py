@@ -215,7 +215,7 @@ class Model:
         Raises:
             OSError: if the file cannot be written.
         """
-        self._core.save(os.fspath(path))
+        self._core.save(os.fsencode(path))
 
     def summary(self) -> str:
         """A table of the layers, the shape of their outputs for one picture, and their number of parameters."""
@@ -247,4 +247,4 @@ def load(path: str | os.PathLike[str]) -> Model:
         cnnx.FormatError: if the file is damaged, of a newer format, or no cnnx model; it is a ValueError.
         OSError: if the file cannot be read.
     """
-    return Model._of(_core.Model.load(os.fspath(path)))
+    return Model._of(_core.Model.load(os.fsencode(path)))

@@ -70,6 +70,7 @@ class CNNX_API Model {
   Model& operator=(Model&&) noexcept;
   ~Model();
 
+  // `path` is UTF-8 on Windows, the file system's own bytes elsewhere.
   static Model load(const std::string& path);
   // Replaces the file as a whole or leaves the old one.
   void save(const std::string& path) const;

@@ -8,7 +8,9 @@
 // preprocessing.mean and preprocessing.std: real numbers are bits, never text.
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <stdexcept>
 
@@ -85,7 +87,7 @@ Json json_of_graph(const graph::ModelState& model) {
   return json;
 }
 
-void save_model(const graph::ModelState& model, const std::string& path) {
+void save_model(const graph::ModelState& model, const std::filesystem::path& path) {
   const std::shared_lock<std::shared_mutex> lock(model.mutex);
   std::vector<Tensor> tensors;
   for (const ParameterInfo& parameter : model.graph.parameters()) {
@@ -111,11 +113,11 @@ void save_model(const graph::ModelState& model, const std::string& path) {
                      {"cnnx.classes", Json::array(model.classes).dump()}});
 }
 
-// Reading: each function takes what it understands and counts the tensors it used.
+// Reading: each function takes what it understands and notes the tensors it used.
 
 class ModelReader {
  public:
-  explicit ModelReader(const std::string& path) : file_(SafetensorsFile::read(path)) {}
+  explicit ModelReader(const std::filesystem::path& path) : file_(SafetensorsFile::read(path)) {}
 
   std::shared_ptr<graph::ModelState> read() {
     check_format();
@@ -134,7 +136,7 @@ class ModelReader {
     } catch (const FormatError&) {
       throw;
     } catch (const std::invalid_argument& error) {
-      throw FormatError(file_.name() + ": " + error.what());
+      throw FormatError(file_.name() + ": " + in_one_line(error.what()));
     }
     model->probabilities = value_of(kProbabilities, graph.at("probabilities"));
     read_parameters(*model);
@@ -166,7 +168,7 @@ class ModelReader {
     const Tensor& tensor = file_.at(name, DType::f32, shape);
     std::vector<float> values(static_cast<std::size_t>(element_count(shape)));
     if (!values.empty()) std::memcpy(values.data(), tensor.data, values.size() * sizeof(float));
-    ++tensors_used_;
+    used_.insert(name);
     return values;
   }
 
@@ -203,8 +205,12 @@ class ModelReader {
   void read_real_attributes(Layer& layer) {
     const std::string prefix = layer.name + ".";
     for (const Tensor& tensor : file_.tensors()) {
-      if (tensor.shape.empty() && tensor.name.size() > prefix.size() && tensor.name.compare(0, prefix.size(), prefix) == 0) {
-        layer.attributes[tensor.name.substr(prefix.size())] = read_floats(tensor.name, {})[0];
+      if (!tensor.shape.empty() || tensor.name.compare(0, prefix.size(), prefix) != 0) continue;
+      const std::string name = tensor.name.substr(prefix.size());
+      // A dot: it belongs to a layer whose name begins with this one's.
+      if (name.find('.') != std::string::npos) continue;
+      if (!layer.attributes.emplace(name, read_floats(tensor.name, {})[0]).second) {
+        throw FormatError(file_.name() + ": tensor " + in_quotes(tensor.name) + ": the graph holds this setting too");
       }
     }
   }
@@ -238,21 +244,21 @@ class ModelReader {
       const std::vector<float> values = read_floats(parameter.name, parameter.shape);
       std::copy(values.begin(), values.end(), model.parameters.data() + parameter.offset);
     }
-    if (tensors_used_ != file_.tensors().size()) {
+    if (used_.size() != file_.tensors().size()) {
       throw FormatError(file_.name() + ": has " + std::to_string(file_.tensors().size()) + " tensors, but its graph uses " +
-                        std::to_string(tensors_used_));
+                        std::to_string(used_.size()));
     }
   }
 
   SafetensorsFile file_;
-  std::size_t tensors_used_ = 0;
+  std::set<std::string> used_;  // names of the tensors that mean something to this version
 };
 
 }  // namespace
 }  // namespace io
 
-void Model::save(const std::string& path) const { io::save_model(*state_, path); }
+void Model::save(const std::string& path) const { io::save_model(*state_, std::filesystem::u8path(path)); }
 
-Model Model::load(const std::string& path) { return Model(io::ModelReader(path).read()); }
+Model Model::load(const std::string& path) { return Model(io::ModelReader(std::filesystem::u8path(path)).read()); }
 
 }  // namespace cnnx
