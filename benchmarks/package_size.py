@@ -1,0 +1,89 @@
+"""How light the package is; goals: an import 30 ms above that of NumPy, a wheel of 4 MB.
+
+    python -m benchmarks.package_size [--wheel cnnx-....whl] [--rounds 21]
+
+Every import is timed inside a process of its own, the contestants in turn; the difference is
+formed within each round, and the medians over the rounds count. cnnx loads its names on first use,
+so `cnnx.Model`, which loads NumPy and the compiled core, is held to the same goal; the trainer and
+the data readers are shown beside it. Without --wheel, the wheel is built from this source tree.
+Exits 1 when a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+GOAL_MILLISECONDS = 30.0
+GOAL_MEGABYTES = 4.0
+CONTESTANTS = {
+    "import numpy": "import numpy",
+    "import cnnx": "import cnnx",
+    "import cnnx; cnnx.Model": "import cnnx; cnnx.Model",
+    "import cnnx; cnnx.Trainer; cnnx.data": "import cnnx; cnnx.Trainer; cnnx.data",
+}
+HELD_TO_THE_GOAL = ("import cnnx", "import cnnx; cnnx.Model")
+
+
+def import_milliseconds(statements: str) -> float:
+    """How long the statements take in a fresh interpreter, its own start apart."""
+    code = (
+        "import time; begun = time.perf_counter()\n"
+        f"{statements}\nprint(1000 * (time.perf_counter() - begun))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd="/"
+    )
+    return float(result.stdout)
+
+
+def measure_imports(rounds: int) -> bool:
+    """Prints the medians and their differences to NumPy's; True when the goals are met."""
+    times: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
+    for statements in CONTESTANTS.values():
+        import_milliseconds(statements)  # writes the bytecode, fills the file cache
+    for _ in range(rounds):
+        for name, statements in CONTESTANTS.items():
+            times[name].append(import_milliseconds(statements))
+    met = True
+    for name, values in times.items():
+        pairs = zip(values, times["import numpy"], strict=True)
+        difference = statistics.median(own - numpy for own, numpy in pairs)
+        goal = f"(goal {GOAL_MILLISECONDS:+.0f})" if name in HELD_TO_THE_GOAL else ""
+        print(
+            f"{name:38} {statistics.median(values):7.1f} ms {difference:+7.1f} ms to NumPy {goal}"
+        )
+        met = met and (not goal or difference <= GOAL_MILLISECONDS)
+    return met
+
+
+def measure_wheel(wheel: Path | None) -> bool:
+    """Prints the wheel's size; True when the goal is met."""
+    if wheel is None:
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(__file__).parents[1]
+            pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+            subprocess.run([*pip, "--wheel-dir", folder, source], check=True)
+            (built,) = Path(folder).glob("*.whl")
+            return measure_wheel(built)
+    megabytes = wheel.stat().st_size / 1e6
+    print(f"{wheel.name}: {megabytes:.2f} MB (goal {GOAL_MEGABYTES:.0f})")
+    return megabytes <= GOAL_MEGABYTES
+
+
+def main() -> int:
+    """Measures both; 1 when a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--wheel", type=Path, help="a wheel that is already built")
+    parser.add_argument("--rounds", type=int, default=21)
+    arguments = parser.parse_args()
+    met = [measure_imports(arguments.rounds), measure_wheel(arguments.wheel)]
+    return 0 if all(met) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
