@@ -1,10 +1,12 @@
 """LeNet-5's train step at batch 64 against PyTorch's best layout; goal: no slower.
 
-    python -m benchmarks.lenet_step --torch-python /path/to/venv/bin/python [--threads 1,2] [--rounds 5]
+    python -m benchmarks.lenet_step --torch-python /path/to/venv/bin/python [--threads 1,2]
+    [--rounds 5]
 
-Each contestant runs in a process of its own (two OpenMP runtimes in one process spoil each other), the contestants
-in turn, and the ratio is formed within each round; the medians over the rounds count. All start from the same
-weights and must report the same losses. Exits 1 when cnnx is slower than the better of PyTorch's layouts.
+Each contestant runs in a process of its own (two OpenMP runtimes in one process spoil each other),
+the contestants in turn, and the ratio is formed within each round; the medians over the rounds
+count. All start from the same weights and must report the same losses. Exits 1 when cnnx is slower
+than the better of PyTorch's layouts.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ SHAPES = {
 
 
 def weights_and_batch() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """The same start for everyone: weights in cnnx's layout, pictures (batch, 28, 28, 1), labels."""
+    """The same start for all: weights in cnnx's layout, pictures (batch, 28, 28, 1), labels."""
     random = np.random.default_rng(0)
     weights = {
         name: random.normal(0, np.sqrt(1 / np.prod(shape[:-1])), shape).astype(np.float32)

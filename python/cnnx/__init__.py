@@ -1,6 +1,7 @@
 """cnnx trains and runs convolutional neural networks on a CPU.
 
-Everything below is loaded on first use, so that ``import cnnx`` and ``python -m cnnx --cmake-dir`` cost next to nothing.
+Everything below is loaded on first use, so that ``import cnnx`` and ``python -m cnnx --cmake-dir``
+cost next to nothing.
 
 Example:
     >>> import cnnx
@@ -83,7 +84,7 @@ _HOME = {
     "Trainer": "cnnx.trainer",
 }
 
-__all__ = [*_HOME, "__version__"]  # noqa: PLE0604, RUF022 - the table above is the list
+__all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Turns what a user may write (a list, an int for a pair, "same") into what the compiled core takes, or refuses it."""
+"""Turns what people write (a list, an int for a pair) into what the core takes, or refuses it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def real_array(value: ArrayLike, function: str, argument: str) -> NDArray[Any]:
         raise ValueError(f"{function}: {argument} is not a rectangular array ({error})") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(
-            f"{function}: {argument} has dtype {array.dtype}, expected a real one (float32 is taken as it is)"
+            f"{function}: {argument} has dtype {array.dtype}, expected real numbers such as float32"
         )
     return array
 
@@ -92,13 +92,11 @@ def pair(value: PairLike, function: str, argument: str) -> list[int]:
         and all(is_integer(each) for each in value)
     ):
         return [int(value[0]), int(value[1])]
-    raise TypeError(
-        f"{function}: {argument} is {value!r}, expected an integer or (height, width)"
-    )
+    raise TypeError(f"{function}: {argument} is {value!r}, expected an integer or (height, width)")
 
 
 def padding_sides(value: PaddingLike, function: str) -> str | list[int]:
-    """ "valid", "same", or [top, bottom, left, right] from an int, (height, width) or ((top, bottom), (left, right))."""
+    """Padding as "valid", "same", or [top, bottom, left, right] from any form that numbers take."""
     if isinstance(value, str):
         if value in ("valid", "same"):
             return value
@@ -118,10 +116,12 @@ def padding_sides(value: PaddingLike, function: str) -> str | list[int]:
 def pictures(
     value: ArrayLike, input_shape: tuple[int, int, int], function: str
 ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
-    """Pictures as a contiguous uint8 or float32 array (batch, height, width, channels) of the model's size.
+    """Pictures as a contiguous uint8 or float32 array (batch, height, width, channels) of the
+    model's size.
 
     Returns:
-        The array, whether its values are integers to be divided by 255, and whether the batch axis was added here.
+        The array, whether its values are integers to be divided by 255, and whether the batch axis
+        was added here.
 
     Raises:
         TypeError: if the dtype is not real.
@@ -149,30 +149,33 @@ def _with_batch_axis(
     if array.shape[-3:] == (channels, height, width) and array.ndim in (3, 4):
         axes = "0, 2, 3, 1" if array.ndim == 4 else "1, 2, 0"
         raise ValueError(
-            f"{function}: x has shape {array.shape}, channels first; expected pictures of shape {expected}: "
-            f"x.transpose({axes})"
+            f"{function}: x has shape {array.shape}, channels first; expected pictures of shape "
+            f"{expected}: x.transpose({axes})"
         )
     raise ValueError(
-        f"{function}: x has shape {array.shape}, expected pictures of shape {expected}, one or a batch of them"
+        f"{function}: x has shape {array.shape}, expected pictures of shape {expected}, "
+        "one or a batch of them"
     )
 
 
 def class_labels(
     value: ArrayLike, count: int, classes: Sequence[str], outputs: int, function: str
 ) -> NDArray[np.int64]:
-    """Labels, integers of any width or class names, as int64 indices of `outputs` classes, one per picture.
+    """Labels, integers of any width or class names, as int64 indices of `outputs` classes, one per
+    picture.
 
     Raises:
         TypeError: if the dtype is neither integer nor text.
-        ValueError: if a label is fractional, NaN, unknown or out of range, or their number is not `count`.
+        ValueError: if a label is fractional, NaN, unknown or out of range, or their number is not
+            `count`.
     """
     array = np.asarray(value)
     if array.dtype == object and all(isinstance(each, str) for each in array.flat):
         array = array.astype(str)
     if array.ndim == 2 and array.shape == (count, outputs) and outputs > 1:
         raise ValueError(
-            f"{function}: y has shape {array.shape}, one column per class; expected one label per picture: "
-            "y.argmax(axis=1)"
+            f"{function}: y has shape {array.shape}, one column per class; "
+            "expected one label per picture: y.argmax(axis=1)"
         )
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -184,19 +187,19 @@ def class_labels(
     if array.dtype.kind == "U":
         return _indices_of_names(array, classes, function)
     if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{function}: y has dtype {array.dtype}, expected integers or class names"
-        )
+        raise TypeError(f"{function}: y has dtype {array.dtype}, expected integers or class names")
     if array.dtype.kind == "f":
         wrong = np.flatnonzero(~(np.isfinite(array) & (array == np.floor(array))))
         if wrong.size:
             raise ValueError(
-                f"{function}: y has {array[wrong[0]]} at position {wrong[0]}, expected whole numbers"
+                f"{function}: y has {array[wrong[0]]} at position {wrong[0]}, "
+                "expected whole numbers"
             )
     wrong = np.flatnonzero((array < 0) | (array >= outputs))
     if wrong.size:
         raise ValueError(
-            f"{function}: y has label {array[wrong[0]]} at position {wrong[0]}, expected 0 to {outputs - 1}"
+            f"{function}: y has label {array[wrong[0]]} at position {wrong[0]}, "
+            f"expected 0 to {outputs - 1}"
         )
     return np.ascontiguousarray(array, dtype=np.int64)
 
@@ -206,13 +209,15 @@ def _indices_of_names(
 ) -> NDArray[np.int64]:
     if not classes:
         raise ValueError(
-            f"{function}: y holds names, but the model has no classes; expected integer labels, or Model(classes=...)"
+            f"{function}: y holds names, but the model has no classes; "
+            "expected integer labels, or Model(classes=...)"
         )
     index = {name: position for position, name in enumerate(classes)}
     unknown = sorted({str(name) for name in names} - set(index))
     if unknown:
         raise ValueError(
-            f"{function}: y has the name {unknown[0]!r}, expected one of {', '.join(map(repr, classes))}"
+            f"{function}: y has the name {unknown[0]!r}, "
+            f"expected one of {', '.join(map(repr, classes))}"
         )
     return np.array([index[str(name)] for name in names], dtype=np.int64)
 
@@ -220,7 +225,8 @@ def _indices_of_names(
 def target_values(
     value: ArrayLike, shape: tuple[int, ...], function: str, *, limits: tuple[float, float] | None
 ) -> FloatArray:
-    """Targets of a loss on numbers, in the shape of the model's outputs; (batch,) will do for (batch, 1).
+    """Targets of a loss on numbers, in the shape of the model's outputs; (batch,) will do for
+    (batch, 1).
 
     Raises:
         TypeError: if the dtype is not real.

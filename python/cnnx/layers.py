@@ -1,4 +1,4 @@
-"""Layers as recipes: what a model is written in. A layer holds no weights; it learns its input when the model is built."""
+"""Layers as recipes, without weights: each learns its input when the model is built."""
 
 from __future__ import annotations
 
@@ -67,17 +67,19 @@ def _boolean(value: object, layer: str, argument: str) -> bool:
 
 
 class Conv2d(Layer):
-    """2-D convolution (cross-correlation): every filter lined up with every window, multiplied and added, plus a bias.
+    """2-D convolution (cross-correlation): every filter lined up with every window, multiplied and
+    added, plus a bias.
 
     ``output[n, i, j, o] = bias[o] + sum over h, w, c of
-    x[n, i * stride + h * dilation - top, j * stride + w * dilation - left, c] * weight[h, w, c, o]``
+    x[n, i * stride + h * dilation - top, j * stride + w * dilation - left, c] * weight[h, w, c,
+    o]``
 
     Args:
         out_channels: number of filters.
         kernel_size: an integer or (height, width).
         stride: step of the window, an integer or (height, width).
-        padding: zeros around the picture: an integer, (height, width), ((top, bottom), (left, right)), "valid" (none) or
-            "same" (output = ceil(input / stride)).
+        padding: zeros around the picture: an integer, (height, width), ((top, bottom), (left,
+            right)), "valid" (none) or "same" (output = ceil(input / stride)).
         dilation: distance between the filter's taps, an integer or (height, width).
         groups: splits channels into groups that do not see each other; divides both channel counts.
         bias: whether a number is added per filter.
@@ -85,7 +87,8 @@ class Conv2d(Layer):
 
     Shape:
         (batch, height, width, in_channels) to (batch, out_height, out_width, out_channels);
-        weight (kernel_height, kernel_width, in_channels / groups, out_channels), bias (out_channels,).
+        weight (kernel_height, kernel_width, in_channels / groups, out_channels), bias
+        (out_channels,).
 
     Example:
         >>> Conv2d(32, 3, padding="same", name="edges").attributes["kernel_size"]
@@ -108,8 +111,9 @@ class Conv2d(Layer):
     ) -> None:
         if unexpected:
             raise TypeError(
-                f"Conv2d: got {2 + len(unexpected)} positional arguments, expected out_channels and kernel_size; "
-                "in_channels is never given, the model knows it, and stride and the rest go by name"
+                f"Conv2d: got {2 + len(unexpected)} positional arguments, expected out_channels "
+                "and kernel_size; in_channels is never given, the model knows it, "
+                "and stride and the rest go by name"
             )
         super().__init__(
             {
@@ -134,7 +138,8 @@ class Dense(Layer):
         name: name in files; "dense_1" and so on when None.
 
     Shape:
-        (batch, in_features) to (batch, out_features); weight (in_features, out_features), bias (out_features,).
+        (batch, in_features) to (batch, out_features); weight (in_features, out_features), bias
+        (out_features,).
 
     Example:
         >>> Dense(10)
@@ -148,8 +153,8 @@ class Dense(Layer):
     ) -> None:
         if unexpected:
             raise TypeError(
-                f"Dense: got {1 + len(unexpected)} positional arguments, expected out_features alone; "
-                "in_features is never given, the model knows it"
+                f"Dense: got {1 + len(unexpected)} positional arguments, expected out_features "
+                "alone; in_features is never given, the model knows it"
             )
         super().__init__(
             {
@@ -166,7 +171,8 @@ class MaxPool2d(Layer):
     Args:
         kernel_size: the window, an integer or (height, width).
         stride: step of the window; the window itself when None.
-        padding: minus infinity around the picture, in every form `Conv2d` takes; each side smaller than the window.
+        padding: minus infinity around the picture, in every form `Conv2d` takes; each side smaller
+            than the window.
         name: name in `Model.layer_outputs`; "max_pool2d_1" and so on when None.
 
     Shape:
@@ -204,9 +210,10 @@ class AvgPool2d(Layer):
     Args:
         kernel_size: the window, an integer or (height, width).
         stride: step of the window; the window itself when None.
-        padding: zeros around the picture, in every form `Conv2d` takes; each side smaller than the window.
-        count_include_pad: True divides by the whole window, False by the real pixels in it, which is what
-            padding "same" always does.
+        padding: zeros around the picture, in every form `Conv2d` takes; each side smaller than the
+            window.
+        count_include_pad: True divides by the whole window, False by the real pixels in it, which
+            is what padding "same" always does.
         name: name in `Model.layer_outputs`; "avg_pool2d_1" and so on when None.
 
     Shape:
@@ -285,7 +292,8 @@ class LeakyReLU(Layer):
 
 
 class Sigmoid(_WithoutSettings):
-    """``1 / (1 + exp(-x))``; leave it out of a model trained with `BinaryCrossEntropy`, which applies it itself.
+    """``1 / (1 + exp(-x))``; leave it out of a model trained with `BinaryCrossEntropy`, which
+    applies it itself.
 
     Example:
         >>> Sigmoid().kind
@@ -307,7 +315,8 @@ class Tanh(_WithoutSettings):
 
 
 class Softmax(_WithoutSettings):
-    """Probabilities over the last axis; leave it out of a model trained with `CrossEntropy`, which applies it itself.
+    """Probabilities over the last axis; leave it out of a model trained with `CrossEntropy`, which
+    applies it itself.
 
     Example:
         >>> Softmax().kind

@@ -18,7 +18,8 @@ __all__ = ["Model", "Parameters", "load"]
 
 
 class Parameters(Mapping[str, FloatArray]):
-    """A model's trained arrays by name. Reading gives a copy; assigning checks the shape and changes the model.
+    """A model's trained arrays by name. Reading gives a copy; assigning checks the shape and
+    changes the model.
 
     Example:
         >>> from cnnx import Dense, Flatten, Model
@@ -52,10 +53,10 @@ class Parameters(Mapping[str, FloatArray]):
 class Model:
     """A convolutional network.
 
-    Pictures given to it have its own size: (batch, height, width, channels) of any real dtype, any strides; without the
-    channel axis when there is one channel; one picture without the batch axis gives one answer without it. Integers are
-    divided by 255, floats taken as they are, then the preprocessing's mean and std apply. Several threads may predict with
-    one model.
+    Pictures given to it have its own size: (batch, height, width, channels) of any real dtype, any
+    strides; without the channel axis when there is one channel; one picture without the batch axis
+    gives one answer without it. Integers are divided by 255, floats taken as they are, then the
+    preprocessing's mean and std apply. Several threads may predict with one model.
 
     Args:
         layers: the layers in order; each learns its input from the one before.
@@ -65,7 +66,8 @@ class Model:
         seed: draws the weights (He uniform; biases are zero).
 
     Raises:
-        ValueError: in one sentence that names the layer, if the layers do not fit the pictures or each other.
+        ValueError: in one sentence that names the layer, if the layers do not fit the pictures or
+            each other.
 
     Example:
         >>> from cnnx import Conv2d, Dense, Flatten, MaxPool2d, Model, ReLU
@@ -92,7 +94,7 @@ class Model:
         for layer in layers:
             if not isinstance(layer, Layer):
                 raise TypeError(
-                    f"Model: layers holds {layer!r}, expected layers such as Conv2d(32, 3) or ReLU()"
+                    f"Model: layers holds {layer!r}, expected layers such as Conv2d(32, 3)"
                 )
         if not (
             isinstance(input_shape, Sequence)
@@ -160,7 +162,8 @@ class Model:
         return outputs[0] if single else outputs
 
     def predict_proba(self, x: ArrayLike) -> FloatArray:
-        """Probabilities, (batch, outputs): softmax of the outputs, or sigmoid after training with BinaryCrossEntropy.
+        """Probabilities, (batch, outputs): softmax of the outputs, or sigmoid after training with
+        BinaryCrossEntropy.
 
         A model that ends in Softmax or Sigmoid gives its outputs as they are.
 
@@ -172,10 +175,11 @@ class Model:
         return probabilities[0] if single else probabilities
 
     def predict(self, x: ArrayLike) -> Any:
-        """The most probable class of each picture: an array of names, or of integer indices when there are none.
+        """The most probable class of each picture: an array of names, or of integer indices when
+        there are none.
 
-        With one sigmoid output, class 1 is its being above 1/2; with several, each a yes or no of its own, the answer is an
-        array of booleans (batch, outputs).
+        With one sigmoid output, class 1 is its being above 1/2; with several, each a yes or no of
+        its own, the answer is an array of booleans (batch, outputs).
 
         Raises:
             ValueError: if `x` does not fit, or the model has no outputs to choose from.
@@ -198,7 +202,7 @@ class Model:
         return kind == "sigmoid" or (kind == "outputs" and self._core.layers[-1][0] == "sigmoid")
 
     def layer_outputs(self, x: ArrayLike) -> dict[str, FloatArray]:
-        """What every layer made of `x`, by layer name, in order; the last is what the model returns, bit for bit."""
+        """What every layer made of `x`, by name; the last is the model's answer, bit for bit."""
         pixels, integers, single = pictures(x, self.input_shape, "layer_outputs")
         outputs = self._core.layer_outputs(pixels, integers)
         return {name: array[0] if single else array for name, array in outputs.items()}
@@ -218,7 +222,7 @@ class Model:
         self._core.save(os.fsencode(path))
 
     def summary(self) -> str:
-        """A table of the layers, the shape of their outputs for one picture, and their number of parameters."""
+        """A table of the layers, what they make of one picture, and how many parameters."""
         rows = [("input", "", str(self.input_shape), "")]
         total = 0
         for name, kind, shape, count in self._core.layer_infos:
@@ -227,7 +231,9 @@ class Model:
         header = ("layer", "kind", "output", "parameters")
         widths = [max(len(row[i]) for row in [header, *rows]) for i in range(4)]
         lines = [
-            f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]:>{widths[3]}}".rstrip()
+            "  ".join(
+                [*(row[i].ljust(widths[i]) for i in range(3)), row[3].rjust(widths[3])]
+            ).rstrip()
             for row in [header, *rows]
         ]
         return "\n".join([*lines, f"{total:,} parameters, {total * 4:,} bytes"])
@@ -244,7 +250,8 @@ def load(path: str | os.PathLike[str]) -> Model:
     """Reads a model that `Model.save` wrote.
 
     Raises:
-        cnnx.FormatError: if the file is damaged, of a newer format, or no cnnx model; it is a ValueError.
+        cnnx.FormatError: if the file is damaged, of a newer format, or no cnnx model; it is a
+        ValueError.
         OSError: if the file cannot be read.
     """
     return Model._of(_core.Model.load(os.fsencode(path)))

@@ -11,17 +11,19 @@ from typing import Literal
 class Preprocessing:
     """What happens to a picture before the first layer.
 
-    Integer pixels are divided by 255, floats are taken as they are, in [0, 1]; then ``(pixel - mean) / std``. A picture file
-    of another size is resized first; arrays given to a model must have its size already.
+    Integer pixels are divided by 255, floats are taken as they are, in [0, 1]; then ``(pixel -
+    mean) / std``. A picture file of another size is resized first; arrays given to a model must
+    have its size already.
 
     Args:
-        resize: "stretch" to the model's size, "fit" inside it with black bars, or "crop" the centre; antialiased.
+        resize: "stretch" to the model's size, "fit" inside it with black bars, or "crop" the
+            centre; antialiased.
         mean: subtracted, in units of [0, 1]: one number, or one per channel.
         std: divided by, likewise; above 0.
 
     Raises:
-        ValueError: when the model is built, if a value is not finite, std is not above 0, or their number is
-            neither 1 nor the number of channels.
+        ValueError: when the model is built, if a value is not finite, std is not above 0, or their
+            number is neither 1 nor the number of channels.
 
     Example:
         >>> Preprocessing(mean=0.5, std=0.5)

@@ -70,7 +70,8 @@ class Progress:
         step: steps of this epoch done.
         steps: steps of an epoch.
         loss: mean over this epoch so far.
-        finished_epoch: the epoch's figures, as in `History`, in the one call that follows its validation; else None.
+        finished_epoch: the epoch's figures, as in `History`, in the one call that follows its
+            validation; else None.
     """
 
     epoch: int
@@ -95,8 +96,8 @@ class Trainer:
         history: what every finished epoch measured, over all calls of `fit`.
 
     Raises:
-        ValueError: if the loss does not fit the model's outputs; a model that ends in Softmax or Sigmoid is refused for the
-            losses that apply it themselves.
+        ValueError: if the loss does not fit the model's outputs; a model that ends in Softmax or
+            Sigmoid is refused for the losses that apply it themselves.
 
     Example:
         >>> import cnnx
@@ -146,15 +147,17 @@ class Trainer:
         pixels, integers, targets = self._batch(x, y, "step")
         return self._core.step(pixels, integers, targets)
 
-    def compute_gradients(self, x: ArrayLike, y: ArrayLike, *, divisor: float | None = None) -> float:
+    def compute_gradients(
+        self, x: ArrayLike, y: ArrayLike, *, divisor: float | None = None
+    ) -> float:
         """Overwrites `gradients` with those of this batch and returns its loss, without an update.
 
         Args:
             x: pictures.
             y: labels or targets.
-            divisor: what the sum over the batch's pictures is divided by; their number when None. Parts of a batch given the
-                whole batch's size add up to it: `gradients` of 5 pictures and of 3, both with divisor 8, sum to those of
-                all 8, and so do the losses.
+            divisor: what the sum over the batch's pictures is divided by; their number when None.
+                Parts of a batch given the whole batch's size add up to it: `gradients` of 5
+                pictures and of 3, both with divisor 8, sum to those of all 8, and so do the losses.
         """
         if divisor is not None and not 0 < divisor < float("inf"):
             raise ValueError(
@@ -164,7 +167,7 @@ class Trainer:
         return self._core.compute_gradients(pixels, integers, targets, divisor or 0.0)
 
     def apply_gradients(self) -> None:
-        """Updates the parameters from `gradients`; after `compute_gradients` the same bits as `step`."""
+        """Updates the parameters from `gradients`; with `compute_gradients` the same as `step`."""
         self._core.apply_gradients()
 
     def fit(
@@ -187,10 +190,12 @@ class Trainer:
             y: labels or targets, one per picture.
             epochs: passes over the pictures.
             batch_size: pictures per step; the last batch of an epoch may be shorter.
-            shuffle: whether every epoch has a new order; it depends on the trainer's seed and the epoch alone.
-            validation: (x, y) measured after every epoch, or the fraction of the pictures to keep apart for it; the split
-                depends on the trainer's seed alone.
-            progress: called with a `Progress` after every step, and once more after an epoch's validation.
+            shuffle: whether every epoch has a new order; it depends on the trainer's seed and the
+                epoch alone.
+            validation: (x, y) measured after every epoch, or the fraction of the pictures to keep
+                apart for it; the split depends on the trainer's seed alone.
+            progress: called with a `Progress` after every step, and once more after an epoch's
+                validation.
 
         Returns:
             `history`, which holds the epochs of earlier calls too.
@@ -227,7 +232,7 @@ class Trainer:
         return self.history
 
     def evaluate(self, x: ArrayLike, y: ArrayLike) -> dict[str, float]:
-        """Mean loss and accuracy over pictures, as {"loss": ..., "accuracy": ...}; changes nothing."""
+        """Mean loss and accuracy over pictures, {"loss": ..., "accuracy": ...}; changes nothing."""
         pixels, integers, targets = self._batch(x, y, "evaluate")
         if len(pixels) == 0:
             raise ValueError("evaluate: x holds no pictures, expected at least one")
@@ -241,9 +246,7 @@ class Trainer:
             y = np.asarray(y)[np.newaxis]
         return pixels, integers, self._targets(y, len(pixels), shape, function)
 
-    def _targets(
-        self, y: ArrayLike, count: int, shape: tuple[int, ...], function: str
-    ) -> Targets:
+    def _targets(self, y: ArrayLike, count: int, shape: tuple[int, ...], function: str) -> Targets:
         classes = self.model.classes or []
         if isinstance(self._loss, CrossEntropy):
             return class_labels(y, count, classes, shape[0], function)
@@ -275,8 +278,8 @@ class Trainer:
         held = max(1, round(len(pixels) * validation)) if 0 < validation < 1 else 0
         if not 0 < held < len(pixels):
             raise ValueError(
-                f"fit: validation is {validation!r} of {len(pixels)} pictures, expected a fraction between 0 and 1 "
-                "that leaves pictures on both sides"
+                f"fit: validation is {validation!r} of {len(pixels)} pictures, expected a fraction "
+                "between 0 and 1 that leaves pictures on both sides"
             )
         order = self._core.split_order(len(pixels))
         return order[held:], lambda: self._core.evaluate(pixels, integers, targets, order[:held])

@@ -1,8 +1,9 @@
-"""The layers' arithmetic as plain functions on arrays, forward and backward: for parity tests and experiments.
+"""The layers' arithmetic as plain functions on arrays, forward and backward: for parity tests and
+experiments.
 
 Pictures are (batch, height, width, channels), convolution weights (kernel_height, kernel_width,
-in_channels / groups, out_channels), dense weights (in_features, out_features). Arrays of any real dtype are
-converted to float32 once; results are float32.
+in_channels / groups, out_channels), dense weights (in_features, out_features). Arrays of any real
+dtype are converted to float32 once; results are float32.
 """
 
 from cnnx.ops.activations import leaky_relu as leaky_relu
