@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 FOLDER = Path("cnnx-demo")
 CLASSES = ("X", "O")
-TRAINING_DRAWINGS = 12_000
+TRAINING_DRAWINGS = 8000
 UNSEEN_DRAWINGS = 4000
 EPOCHS = 4
-BATCH_SIZE = 64
-LEARNING_RATE = 2e-3
+BATCH_SIZE = 32
+LEARNING_RATE = 3e-3
 SEED = 0
 UNSEEN_SEED = 1_000_003  # another stream of drawings than any training seed in use
 _PICTURES_OF_EACH = 4
@@ -113,16 +113,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 def learn(x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED) -> tuple[Model, float]:
     """The small network trained on drawings of X and O, and the seconds it took."""
-    import cnnx
     from cnnx.cli.progress import EpochProgress
+    from cnnx.cli.training import fit
     from cnnx.models import small
 
     started = perf_counter()
     size = x.shape[1]
     model = small((size, size, 1), CLASSES, seed=seed)
-    trainer = cnnx.Trainer(model, optimizer=cnnx.Adam(LEARNING_RATE), seed=seed)
-    with EpochProgress() as progress:
-        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH_SIZE, progress=progress)
+    with EpochProgress(EPOCHS) as progress:
+        fit(
+            model,
+            x,
+            y,
+            epochs=EPOCHS,
+            batch_size=BATCH_SIZE,
+            learning_rate=LEARNING_RATE,
+            seed=seed,
+            progress=progress,
+        )
     return model, perf_counter() - started
 
 

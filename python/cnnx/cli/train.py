@@ -28,7 +28,7 @@ after the step and saves the model as trained so far.
 examples:
   cnnx train pets --out pets.cnnx
   cnnx train mnist --model lenet --epochs 3 --out digits.cnnx
-  cnnx train pets --model network.py:network --learning-rate 0.0005
+  cnnx train pets --model network.py:network --learning-rate 0.001
 
 network.py is yours and gets (height, width, channels) and the class names:
   import cnnx
@@ -81,9 +81,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--learning-rate",
         type=types.positive_number,
-        default=1e-3,
+        default=2e-3,
         metavar="RATE",
-        help="Adam's step size (default: 0.001)",
+        help="Adam's step size; the last third of the epochs takes a fifth of it (default: 0.002)",
     )
     parser.add_argument(
         "--validation",
@@ -124,6 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     import cnnx
     from cnnx.cli.progress import EpochProgress
+    from cnnx.cli.training import fit
 
     if arguments.threads is not None:
         cnnx.set_num_threads(arguments.threads)
@@ -134,15 +135,17 @@ def run(arguments: argparse.Namespace) -> int:
     validation: float | tuple[Pixels, Labels] | None = arguments.validation or None
     if pictures.validation is not None:
         validation = (pictures.validation.x, pictures.validation.y)
-    trainer = cnnx.Trainer(model, optimizer=cnnx.Adam(arguments.learning_rate), seed=arguments.seed)
-    progress = EpochProgress()
+    progress = EpochProgress(arguments.epochs)
     try:
         with progress:
-            trainer.fit(
+            fit(
+                model,
                 pictures.x,
                 pictures.y,
                 epochs=arguments.epochs,
                 batch_size=arguments.batch_size,
+                learning_rate=arguments.learning_rate,
+                seed=arguments.seed,
                 validation=validation,
                 progress=progress,
             )
@@ -153,7 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
     if pictures.test is None:
         return 0
     try:
-        figures = trainer.evaluate(pictures.test.x, pictures.test.y)
+        figures = cnnx.Trainer(model).evaluate(pictures.test.x, pictures.test.y)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; the trained model is in {saved}") from None
     print(f"test accuracy {figures['accuracy']:.2%} of {len(pictures.test.y):,} pictures")
