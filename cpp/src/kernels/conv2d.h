@@ -9,65 +9,84 @@
 
 namespace cnnx {
 
-// Rows of a picture as they lie in memory, the caller's own or a copy with zero columns added. Rows
-// of the picture outside [first_row, first_row + rows) are never read: taps that fall there are
-// skipped.
-struct BandRows {
-  const float* data;  // row first_row of the picture, column first_column
-  int64_t first_row, rows;
-  int64_t first_column;
-  int64_t row_floats;
-  int64_t channels;  // floats from pixel to pixel
-};
-
 // Where windows lie on a picture along one axis: tap t of window i is at origin + i * stride + t *
 // dilation.
 struct WindowAxis {
   int64_t origin, stride, taps, dilation;
 };
 
-// One pass of windows over a band: output (row, column, channel) for `rows` rows.
-struct ConvolutionBand {
-  BandRows input;
-  WindowAxis vertical, horizontal;  // vertical.origin belongs to the band's first output row
-  int64_t groups, group_inputs, group_outputs;
-  const float* panels;  // per group panel_floats(taps * group_inputs, group_outputs)
-  const float* bias;    // null: chains start at zero
-  float* output;
+// A picture as windows read it, (height, width, channels) in memory without gaps. Taps in rows
+// outside are skipped. Taps in columns outside meet zeros: where columns [first_column,
+// last_column) go beyond the width, a copy with zeros stands in for the picture.
+struct WindowedPicture {
+  int64_t height, width, channels;
+  int64_t first_column, last_column;
+};
+
+// Outputs that see the same taps: rows x columns of them, from (first_row, first_column) of the
+// target on.
+struct ConvolutionPass {
+  WindowAxis vertical, horizontal;
   int64_t rows, columns;
-  int64_t output_row_step, output_pixel_step;
-  bool accumulate;  // chains start at what output holds; then bias is null
+  int64_t first_row, first_column;
+  int64_t panels_offset;  // of this pass's panels: per group panel_floats(taps * group_inputs,
+                          // group_outputs)
+};
+
+// All passes of a convolution; `pass` output (i, j) is target pixel (first_row + i * row_step,
+// ...).
+struct Convolution {
+  WindowedPicture source;
+  int64_t target_width, target_channels;
+  int64_t row_step, column_step;
+  int64_t groups, group_inputs, group_outputs;
+  const ConvolutionPass* passes;
+  int64_t pass_count;
+};
+
+// Rows [first, last) of every pass, of one picture.
+struct ConvolutionBand {
+  const float* source;
+  const float* panels;
+  const float* bias;  // null: chains start at zero, or at what the target holds if `accumulate`
+  bool accumulate;
+  int64_t first, last;
+  float* scratch;  // copy of the source rows of the band, if one is needed
+  float* target;
 };
 
 // The weight gradient's share of a band: for every tap and input channel, sums of input times
-// gradient.
+// gradient over `rows` rows of outputs of each of `pictures` pictures; more than one only if the
+// rows are all there are.
 struct WeightGradientBand {
-  BandRows input;
-  int64_t pictures,
-      picture_floats;  // pictures that the band covers whole, `picture_floats` apart in the input
-  WindowAxis vertical, horizontal;
+  WindowedPicture source;
+  WindowAxis vertical, horizontal;  // vertical.origin belongs to the band's first output row
   int64_t groups, group_inputs, group_outputs;
-  const float* gradient;  // (pictures, rows, columns, groups * group_outputs), whole rows
+  const float* input;     // of the first picture
+  const float* gradient;  // of the first row of the band
+  // Ends of the whole batch: what follows the band in memory is the next one's, and is fetched
+  // ahead.
+  const float *input_end, *gradient_end;
   int64_t gradient_picture_floats;
-  int64_t rows, columns;
+  int64_t pictures, rows, columns;
   int64_t first_block, last_block;  // column blocks of this share, counted through the groups
+  float* input_copy;                // of the source rows, if one is needed
   float* gradient_panel;            // scratch: pictures * rows * columns * kPanelBlockFloats
   float* sums;                      // laid out as the panels of a forward pass
   bool first;                       // sums begin at zero
 };
 
 struct Conv2dKernels {
-  // One tap of one group: source[k * k_step + column * column_step] for `group_inputs` k and
-  // `group_outputs` columns goes to place `tap` of `taps` in the group's panel.
+  // One tap of one group: source[k * k_step + column * column_step] for `inputs` k and `outputs`
+  // columns goes to place `tap` of `taps` in the group's panel.
   void (*pack_tap)(const float* source, int64_t tap, int64_t taps, int64_t inputs, int64_t k_step,
                    int64_t outputs, int64_t column_step, float* panel);
-  void (*convolve)(const ConvolutionBand& band);
+  void (*convolve)(const Convolution& convolution, const ConvolutionBand& band);
   // Blocks of columns in one group, the unit in which a weight gradient is shared out.
   int64_t (*blocks)(int64_t group_outputs);
   void (*add_weight_gradient)(const WeightGradientBand& band);
-  // target[k][column] (+)= sums of all chunks, in their order, for rows [begin, end) of one group's
-  // panels; `panel` of chunk c lies c * chunk_floats further on, `target_step` floats are between
-  // rows of the target.
+  // target[k][column] (+)= sums of all chunks, in their order, for k in [begin, end) of one group's
+  // panels; chunks are chunk_floats apart, rows of the target target_step.
   void (*reduce)(const float* panel, int64_t chunks, int64_t chunk_floats, int64_t depth,
                  int64_t begin, int64_t end, int64_t outputs, bool accumulate, float* target,
                  int64_t target_step);
@@ -84,6 +103,31 @@ constexpr int64_t kPanelBlockFloats = 32;
 // Floats of a panel: columns in whole vectors of the widest instruction set.
 constexpr int64_t panel_floats(int64_t depth, int64_t columns) {
   return depth * ((columns + 15) / 16 * 16);
+}
+
+// Floats of the copy of `rows` rows of a picture, 0 when windows read the picture itself.
+constexpr int64_t copied_floats(const WindowedPicture& picture, int64_t rows) {
+  return picture.first_column >= 0 && picture.last_column <= picture.width
+             ? 0
+             : (rows < picture.height ? rows : picture.height) *
+                   (picture.last_column - picture.first_column) * picture.channels;
+}
+
+// Places that `windows` windows span.
+constexpr int64_t spanned(const WindowAxis& axis, int64_t windows) {
+  return (windows - 1) * axis.stride + (axis.taps - 1) * axis.dilation + 1;
+}
+
+constexpr int64_t last_place(const WindowAxis& axis, int64_t windows) {
+  return axis.origin + spanned(axis, windows) - 1;
+}
+
+// Whether of all taps at most the first of the first window and the last of the last one lie
+// outside: a forward pass then reads the picture itself, and zeros for those two.
+constexpr bool outside_by_one_tap(const WindowAxis& axis, int64_t windows, int64_t size) {
+  const int64_t last = last_place(axis, windows);
+  return (windows == 1 || (axis.origin + axis.stride >= 0 && last - axis.stride < size)) &&
+         (axis.taps == 1 || (axis.origin + axis.dilation >= 0 && last - axis.dilation < size));
 }
 
 CNNX_DECLARE_KERNELS(Conv2dKernels, conv2d_kernels)

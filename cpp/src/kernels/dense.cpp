@@ -145,7 +145,7 @@ void weight_gradient(const DenseWeightGradient& g) {
                    block.width, panel);
         sum.sums = g.gradient + k * g.columns + block.begin;
         sum.columns = block.columns;
-        sum.width = block.width;
+        sum.width = sum.gradient_pixel_step = block.width;
         add_outer_products(sum);
       }
     }

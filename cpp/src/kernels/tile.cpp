@@ -28,11 +28,24 @@ CNNX_INLINE Split split(int64_t count, int64_t most) {
   return {tiles, count / tiles, count % tiles};
 }
 
-// Product
-// ------------------------------------------------------------------------------------------------------------
+// Product -----------------------------------------------------------------------------------------
+
+// How one tile walks along a row of taps.
+struct Walk {
+  int64_t taps_wide, run;
+  bool zero_first, zero_last;
+};
+
+constexpr float kZeros[kMostZeroRun] = {};
+
+// What added to `from` gives the zeros.
+CNNX_INLINE int64_t to_zeros(const float* from) {
+  return (reinterpret_cast<intptr_t>(kZeros) - reinterpret_cast<intptr_t>(from)) /
+         static_cast<int64_t>(sizeof(float));
+}
 
 template <int kRows, int kVectors>
-void product_tile(const Product& p, const float* input, float* output) {
+void product_tile(const Product& p, const Walk& walk, const float* input, float* output) {
   constexpr int kLast = kVectors - 1;
   const int64_t row_step = p.row_step, output_step = p.output_step;
   const bool whole = p.columns == p.width;
@@ -53,14 +66,19 @@ void product_tile(const Product& p, const float* input, float* output) {
   }
   const float* panel = p.panel;
   for (int64_t i = 0; i < p.taps_high; ++i) {
-    for (int64_t j = 0; j < p.taps_wide; ++j) {
+    for (int64_t j = 0; j < walk.taps_wide; ++j) {
       const float* x = input + i * p.tap_row_step + j * p.tap_column_step;
-      const float* const end = x + p.run;
+      const float* const end = x + walk.run;
+      const bool zero_last = walk.zero_last && j == walk.taps_wide - 1;
+      const bool zero_first = (walk.zero_first && j == 0) || (kRows == 1 && zero_last);
+      const int64_t first = zero_first ? to_zeros(x) : 0;
+      const int64_t last = zero_last ? to_zeros(x) : (kRows - 1) * row_step;
       do {
         Vector weight[kVectors];
         CNNX_UNROLL for (int v = 0; v < kVectors; ++v) weight[v] = load(panel + v * kLanes);
         CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
-          const Vector value = broadcast(x[r * row_step]);
+          const int64_t offset = r == 0 ? first : r == kRows - 1 ? last : r * row_step;
+          const Vector value = broadcast(x[offset]);
           CNNX_UNROLL for (int v = 0; v < kVectors; ++v) {
             sum[r][v] = fused_multiply_add(value, weight[v], sum[r][v]);
           }
@@ -84,7 +102,7 @@ void product_tile(const Product& p, const float* input, float* output) {
   }
 }
 
-using ProductTile = void (*)(const Product&, const float*, float*);
+using ProductTile = void (*)(const Product&, const Walk&, const float*, float*);
 #define CNNX_PRODUCT_6(vectors)                                                 \
   product_tile<1, vectors>, product_tile<2, vectors>, product_tile<3, vectors>, \
       product_tile<4, vectors>, product_tile<5, vectors>, product_tile<6, vectors>
@@ -103,8 +121,7 @@ constexpr ProductTile kProductOfPairs[kRowsOfPairs] = {CNNX_PRODUCT_6(2)};
 constexpr ProductTile kProductOfOne[kRowsOfOne] = {CNNX_PRODUCT_12(1)};
 #endif
 
-// Outer sum
-// ----------------------------------------------------------------------------------------------------------
+// Outer sum ---------------------------------------------------------------------------------------
 
 template <int kTaps, int kRun, int kVectors>
 void outer_tile(const OuterSum& s, const float* input, float* sums) {
@@ -120,13 +137,14 @@ void outer_tile(const OuterSum& s, const float* input, float* sums) {
           whole ? load(held + kLast * kLanes) : load_partial(held + kLast * kLanes, rest);
     }
   }
-  const int64_t pixel_step = s.pixel_step, tap_step = s.tap_step;
+  const int64_t pixel_step = s.pixel_step, gradient_step = s.gradient_pixel_step,
+                tap_step = s.tap_step;
   for (int64_t n = 0; n < s.pictures; ++n) {
-    const float* gradient = s.gradient + n * s.gradient_picture_step;
     for (int64_t i = 0; i < s.rows; ++i) {
       const float* x = input + n * s.picture_step + i * s.row_step;
-      const float* const end = gradient + s.pixels * kVectors * kLanes;
-      for (; gradient != end; gradient += kVectors * kLanes, x += pixel_step) {
+      const float* gradient = s.gradient + n * s.gradient_picture_step + i * s.gradient_row_step;
+      const float* const end = gradient + s.pixels * gradient_step;
+      for (; gradient != end; gradient += gradient_step, x += pixel_step) {
         Vector grad[kVectors];
         CNNX_UNROLL for (int v = 0; v < kVectors; ++v) grad[v] = load(gradient + v * kLanes);
         CNNX_UNROLL for (int t = 0; t < kTaps; ++t) CNNX_UNROLL for (int k = 0; k < kRun; ++k) {
@@ -188,8 +206,7 @@ CNNX_INLINE const OuterTiles& outer_tiles(int64_t width) {
   return width > kLanes ? kOuterOfPairs : kOuterOfOne;
 }
 
-// Packing
-// ------------------------------------------------------------------------------------------------------------
+// Packing -----------------------------------------------------------------------------------------
 
 // Columns side by side in memory: vectors are copied.
 void pack_rows(const float* source, int64_t depth, int64_t k_step, int64_t columns, int64_t width,
@@ -218,14 +235,21 @@ void pack_columns(const float* source, int64_t depth, int64_t columns, int64_t c
 }  // namespace
 
 void multiply(const Product& p) {
-  const bool pair = p.width > kLanes;
-  const Split rows = split(p.rows, pair ? kRowsOfPairs : kRowsOfOne);
-  const ProductTile* tiles = pair ? kProductOfPairs : kProductOfOne;
+  const Split rows = split(p.rows, p.width > kLanes ? kRowsOfPairs : kRowsOfOne);
+  const ProductTile* tiles = p.width > kLanes ? kProductOfPairs : kProductOfOne;
+  // Tap columns that follow one another in memory are one run.
+  const bool contiguous = p.tap_column_step == p.run;
+  const Walk joined = {contiguous ? 1 : p.taps_wide, contiguous ? p.taps_wide * p.run : p.run,
+                       false, false};
   const float* input = p.input;
   float* output = p.output;
   for (int64_t t = 0; t < rows.tiles; ++t) {
     const int64_t size = rows.size + (t < rows.larger);
-    tiles[size - 1](p, input, output);
+    Walk walk = joined;
+    if ((p.zero_first && t == 0) || (p.zero_last && t == rows.tiles - 1)) {
+      walk = {p.taps_wide, p.run, p.zero_first && t == 0, p.zero_last && t == rows.tiles - 1};
+    }
+    tiles[size - 1](p, walk, input, output);
     input += size * p.row_step;
     output += size * p.output_step;
   }

@@ -49,12 +49,17 @@ struct Product {
   int64_t taps_high, tap_row_step;
   int64_t taps_wide, tap_column_step;
   int64_t run;
+  // A zero stands for the first tap column of the first row, or the last of the last row: a window
+  // that reaches one pixel beyond a picture needs no copy of it. `run` is then at most
+  // kMostZeroRun.
+  bool zero_first, zero_last;
   const float* panel;  // [taps_high * taps_wide * run][width]
   const float* start;  // `width` floats; null continues the chains that `output` holds
   float* output;
   int64_t output_step;
   int64_t columns, width;
 };
+constexpr int64_t kMostZeroRun = 2304;
 void multiply(const Product& product);
 
 // One block of columns of a sum of outer products: sums[tap][k][column] += sum over pixels of
@@ -67,8 +72,9 @@ struct OuterSum {
   int64_t pixels, pixel_step;
   int64_t taps, tap_step;  // taps: at most taps_at_once
   int64_t run;
-  const float* gradient;  // [pictures][rows][pixels][width], pictures gradient_picture_step apart
-  int64_t gradient_picture_step;
+  const float*
+      gradient;  // [pictures][rows][pixels][width] with the steps given; vectors are loaded whole
+  int64_t gradient_picture_step, gradient_row_step, gradient_pixel_step;
   bool fresh;   // sums begin at zero instead of at what they hold
   float* sums;  // [taps][run][columns], taps sums_tap_step apart and k sums_step
   int64_t sums_tap_step, sums_step;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "ops/conv2d_algorithm.h"
 #include "runtime/dispatch.h"
@@ -49,119 +50,114 @@ std::vector<Phase> gradient_phases(int64_t input, int64_t before, int64_t stride
   return phases;
 }
 
-int64_t pixels(const std::vector<Phase>& phases) {
+// Columns of the source that any window reads from memory.
+void set_columns(const std::vector<Phase>& phases, WindowedPicture& source) {
+  source.first_column = 0;
+  source.last_column = source.width;
+  const bool reads_in_place = std::all_of(phases.begin(), phases.end(), [&](const Phase& phase) {
+    return outside_by_one_tap(phase.window, phase.count, source.width);
+  });
+  if (reads_in_place) return;
+  for (const Phase& phase : phases) {
+    source.first_column = std::min(source.first_column, phase.window.origin);
+    source.last_column = std::max(source.last_column, last_place(phase.window, phase.count) + 1);
+  }
+}
+
+int64_t covered(const std::vector<Phase>& phases) {
   int64_t count = 0;
   for (const Phase& phase : phases) count += phase.count;
   return count;
 }
 
-// What windows [begin, end) of any phase see.
-Range reach(const std::vector<Phase>& phases, int64_t begin, int64_t end) {
-  Range range = {INT64_MAX, INT64_MIN};
-  for (const Phase& phase : phases) {
-    const int64_t last = std::min(end, phase.count) - 1;
-    if (last < begin) continue;
-    const WindowAxis& w = phase.window;
-    range.first = std::min(range.first, w.origin + begin * w.stride);
-    range.last = std::max(range.last, w.origin + last * w.stride + (w.taps - 1) * w.dilation + 1);
-  }
-  return range.first < range.last ? range : Range{0, 0};
-}
-
 }  // namespace
 
-int64_t band_floats(const PictureShape& shape, int64_t rows, Range columns) {
-  if (columns.first >= 0 && columns.last <= shape.width) return 0;
-  return std::min(rows, shape.height) * columns.size() * shape.channels;
-}
-
-BandRows band_rows(const PictureShape& shape, const float* picture, Range rows, Range columns,
-                   float* scratch) {
-  const int64_t first = std::clamp<int64_t>(rows.first, 0, shape.height);
-  const int64_t count = std::max<int64_t>(std::min(rows.last, shape.height) - first, 0);
-  const float* from = picture + first * shape.row_floats();
-  if (columns.first >= 0 && columns.last <= shape.width) {
-    return {from, first, count, 0, shape.row_floats(), shape.channels};
+DirectConvolution::DirectConvolution(const Conv2dGeometry& g, std::vector<Phase> vertical,
+                                     std::vector<Phase> horizontal, bool transposed)
+    : geometry_(g),
+      vertical_(std::move(vertical)),
+      horizontal_(std::move(horizontal)),
+      transposed_(transposed) {
+  const WindowedPicture input = {g.in_height, g.in_width, g.in_channels, 0, 0};
+  const WindowedPicture output = {g.out_height, g.out_width, g.out_channels, 0, 0};
+  const WindowedPicture& target = transposed ? input : output;
+  source_ = transposed ? output : input;
+  set_columns(horizontal_, source_);
+  target_height_ = target.height;
+  target_width_ = target.width;
+  target_channels_ = target.channels;
+  step_ = transposed ? g.stride : Pair{};
+  group_inputs_ = source_.channels / g.groups;
+  group_outputs_ = target_channels_ / g.groups;
+  covers_target_ = covered(vertical_) == target_height_ && covered(horizontal_) == target_width_;
+  int64_t offset = 0;
+  for (const Phase& v : vertical_) {
+    for (const Phase& h : horizontal_) {
+      passes_.push_back({v.window, h.window, v.count, h.count, v.first, h.first, offset});
+      offset +=
+          g.groups * panel_floats(v.window.taps * h.window.taps * group_inputs_, group_outputs_);
+    }
   }
-  const int64_t row_floats = columns.size() * shape.channels;
-  const int64_t begin = std::clamp<int64_t>(columns.first, 0, shape.width);
-  const int64_t end = std::clamp<int64_t>(columns.last, begin, shape.width);
-  const int64_t left = std::min((begin - columns.first) * shape.channels, row_floats);
-  const int64_t middle = (end - begin) * shape.channels;
-  for (int64_t r = 0; r < count; ++r) {
-    float* to = scratch + r * row_floats;
-    std::fill(to, to + left, 0.0f);
-    const float* row = from + r * shape.row_floats() + begin * shape.channels;
-    std::copy(row, row + middle, to + left);
-    std::fill(to + left + middle, to + row_floats, 0.0f);
-  }
-  return {scratch, first, count, columns.first, row_floats, shape.channels};
 }
 
 DirectConvolution DirectConvolution::forward(const Conv2dGeometry& g) {
-  DirectConvolution plan;
-  plan.geometry_ = g;
-  plan.source_ = {g.in_height, g.in_width, g.in_channels};
-  plan.target_ = {g.out_height, g.out_width, g.out_channels};
-  plan.group_inputs_ = g.in_channels / g.groups;
-  plan.group_outputs_ = g.out_channels / g.groups;
-  plan.vertical_ = {
-      forward_phase(g.out_height, g.top, g.stride.height, g.kernel_size.height, g.dilation.height)};
-  plan.horizontal_ = {
-      forward_phase(g.out_width, g.left, g.stride.width, g.kernel_size.width, g.dilation.width)};
-  return plan;
+  return DirectConvolution(
+      g,
+      {forward_phase(g.out_height, g.top, g.stride.height, g.kernel_size.height,
+                     g.dilation.height)},
+      {forward_phase(g.out_width, g.left, g.stride.width, g.kernel_size.width, g.dilation.width)},
+      false);
 }
 
 DirectConvolution DirectConvolution::input_gradient(const Conv2dGeometry& g) {
-  DirectConvolution plan;
-  plan.geometry_ = g;
-  plan.transposed_ = true;
-  plan.source_ = {g.out_height, g.out_width, g.out_channels};
-  plan.target_ = {g.in_height, g.in_width, g.in_channels};
-  plan.step_ = g.stride;
-  plan.group_inputs_ = g.out_channels / g.groups;
-  plan.group_outputs_ = g.in_channels / g.groups;
-  plan.vertical_ =
-      gradient_phases(g.in_height, g.top, g.stride.height, g.kernel_size.height, g.dilation.height);
-  plan.horizontal_ =
-      gradient_phases(g.in_width, g.left, g.stride.width, g.kernel_size.width, g.dilation.width);
-  plan.covers_target_ =
-      pixels(plan.vertical_) == g.in_height && pixels(plan.horizontal_) == g.in_width;
-  return plan;
+  return DirectConvolution(
+      g,
+      gradient_phases(g.in_height, g.top, g.stride.height, g.kernel_size.height, g.dilation.height),
+      gradient_phases(g.in_width, g.left, g.stride.width, g.kernel_size.width, g.dilation.width),
+      true);
 }
 
-// Target rows in units of step_.height, so that every phase has its rows in the same band and one
+Convolution DirectConvolution::convolution() const {
+  return {source_,          target_width_,
+          target_channels_, step_.height,
+          step_.width,      geometry_.groups,
+          group_inputs_,    group_outputs_,
+          passes_.data(),   static_cast<int64_t>(passes_.size())};
+}
+
+// Bands of each picture, in rows of passes: every phase has its rows in the same band, so that one
 // copy serves all.
-DirectConvolution::Bands DirectConvolution::bands(int threads) const {
-  const int64_t rows = divide_up(target_.height, step_.height);
+int64_t DirectConvolution::band_count(int threads) const {
+  const int64_t rows = divide_up(target_height_, step_.height);
   const int64_t stride = vertical_.empty() ? 1 : vertical_.front().window.stride;
-  const int64_t row_floats =
-      std::min(stride, source_.height) * source_.row_floats() + step_.height * target_.row_floats();
+  const int64_t row_floats = std::min(stride, source_.height) * source_.width * source_.channels +
+                             step_.height * target_width_ * target_channels_;
   const int64_t for_cache = divide_up(rows, std::max<int64_t>(1, kBandFloats / row_floats));
   const int64_t for_threads = divide_up(threads, std::max<int64_t>(1, geometry_.batch));
-  const int64_t each = divide_up(rows, std::min(rows, std::max(for_cache, for_threads)));
-  return {divide_up(rows, each), each};
+  return std::min(rows, std::max(for_cache, for_threads));
 }
-
-Range DirectConvolution::source_rows(int64_t begin, int64_t end) const {
-  return reach(vertical_, begin, end);
-}
-
-Range DirectConvolution::source_columns() const { return reach(horizontal_, 0, target_.width); }
 
 int64_t DirectConvolution::panels_floats() const {
   const int64_t taps = geometry_.kernel_size.height * geometry_.kernel_size.width;
-  return geometry_.groups * panel_floats(taps * group_inputs_, group_outputs_);
+  return runtime::round_up_to_line(geometry_.groups *
+                                   panel_floats(taps * group_inputs_, group_outputs_));
+}
+
+int64_t DirectConvolution::slot_floats() const {
+  const int64_t rows = divide_up(divide_up(target_height_, step_.height), band_count(1));
+  int64_t first = INT64_MAX, last = INT64_MIN;
+  for (const Phase& v : vertical_) {
+    first = std::min(first, v.window.origin);
+    last = std::max(last, v.window.origin + spanned(v.window, rows));
+  }
+  return vertical_.empty() ? 0 : runtime::round_up_to_line(copied_floats(source_, last - first));
 }
 
 int64_t DirectConvolution::scratch_floats(int threads) const {
-  const Range rows = source_rows(0, bands(1).rows);
-  const int64_t band = band_floats(source_, rows.size(), source_columns());
-  return runtime::round_up_to_line(panels_floats()) + threads * runtime::round_up_to_line(band);
+  return panels_floats() + threads * slot_floats();
 }
 
-// Panels follow one another phase by phase; a phase's panels hold its taps in the order of its
-// windows.
+// A pass's panels hold its taps in the order of its windows.
 void DirectConvolution::pack(const float* weight, int threads, float* panels) const {
   const Conv2dGeometry& g = geometry_;
   const auto pack_tap = CNNX_KERNELS(conv2d_kernels).pack_tap;
@@ -189,62 +185,34 @@ void DirectConvolution::pack(const float* weight, int threads, float* panels) co
   }
 }
 
-void DirectConvolution::run_band(const float* source, const float* panels, const float* bias,
-                                 bool accumulate, Range rows, float* scratch, float* target) const {
-  const auto convolve = CNNX_KERNELS(conv2d_kernels).convolve;
-  if (!covers_target_ && !accumulate) {
-    const int64_t first = rows.first * step_.height;
-    const int64_t last = std::min(rows.last * step_.height, target_.height);
-    std::fill(target + first * target_.row_floats(), target + last * target_.row_floats(), 0.0f);
-  }
-  ConvolutionBand band = {};
-  band.input =
-      band_rows(source_, source, source_rows(rows.first, rows.last), source_columns(), scratch);
-  band.groups = geometry_.groups;
-  band.group_inputs = group_inputs_;
-  band.group_outputs = group_outputs_;
-  band.panels = panels;
-  band.bias = bias;
-  band.output_row_step = step_.height * target_.row_floats();
-  band.output_pixel_step = step_.width * target_.channels;
-  band.accumulate = accumulate;
-  for (const Phase& v : vertical_) {
-    for (const Phase& h : horizontal_) {
-      band.vertical = v.window;
-      band.vertical.origin += rows.first * v.window.stride;
-      band.horizontal = h.window;
-      band.rows = std::min(rows.last, v.count) - rows.first;
-      band.columns = h.count;
-      band.output = target + (v.first + rows.first * step_.height) * target_.row_floats() +
-                    h.first * target_.channels;
-      if (band.rows > 0) convolve(band);
-      band.panels += geometry_.groups *
-                     panel_floats(v.window.taps * h.window.taps * group_inputs_, group_outputs_);
-    }
-  }
-}
-
 void DirectConvolution::run(const float* source, const float* weight, const float* bias,
                             bool accumulate, int threads, float* scratch, float* target) const {
   const Conv2dGeometry& g = geometry_;
-  float* panels = scratch;
-  float* slots = scratch + runtime::round_up_to_line(panels_floats());
-  const int64_t slot_floats = (scratch_floats(1) - runtime::round_up_to_line(panels_floats()));
+  const auto convolve = CNNX_KERNELS(conv2d_kernels).convolve;
+  const Convolution shape = convolution();
+  float* const panels = scratch;
+  float* const slots = scratch + panels_floats();
   pack(weight, threads, panels);
-  const Bands each = bands(threads);
-  const int64_t rows = divide_up(target_.height, step_.height);
+  const int64_t bands = band_count(threads), rows = divide_up(target_height_, step_.height);
+  const int64_t source_floats = source_.height * source_.width * source_.channels;
+  const int64_t row_floats = target_width_ * target_channels_;
   const int64_t products = g.out_height * g.out_width * g.out_channels * g.kernel_size.height *
-                           g.kernel_size.width * (g.in_channels / g.groups) / each.count;
+                           g.kernel_size.width * (g.in_channels / g.groups) / bands;
   const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
-  runtime::parallel_for(
-      threads, g.batch * each.count, grain, [&](int64_t begin, int64_t end, int slot) {
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t picture = i / each.count, first = i % each.count * each.rows;
-          run_band(source + picture * source_.floats(), panels, bias, accumulate,
-                   {first, std::min(first + each.rows, rows)}, slots + slot * slot_floats,
-                   target + picture * target_.floats());
-        }
-      });
+  runtime::parallel_for(threads, g.batch * bands, grain, [&](int64_t begin, int64_t end, int slot) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t picture = i / bands, index = i % bands;
+      float* picture_target = target + picture * target_height_ * row_floats;
+      const int64_t first = rows * index / bands, last = rows * (index + 1) / bands;
+      if (!covers_target_ && !accumulate) {
+        std::fill(picture_target + first * step_.height * row_floats,
+                  picture_target + std::min(last * step_.height, target_height_) * row_floats,
+                  0.0f);
+      }
+      convolve(shape, {source + picture * source_floats, panels, bias, accumulate, first, last,
+                       slots + slot * slot_floats(), picture_target});
+    }
+  });
 }
 
 namespace {

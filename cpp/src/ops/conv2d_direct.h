@@ -10,27 +10,6 @@
 
 namespace cnnx::ops {
 
-// A picture as a convolution reads it.
-struct PictureShape {
-  int64_t height, width, channels;
-  int64_t row_floats() const { return width * channels; }
-  int64_t floats() const { return height * width * channels; }
-};
-
-// First and one past the last.
-struct Range {
-  int64_t first, last;
-  int64_t size() const { return last - first; }
-};
-
-// Rows and columns of a picture, wherever they lie, as windows read them: the picture itself if it
-// has the columns, otherwise a copy in `scratch` with zero columns added. Rows outside the picture
-// are left out.
-BandRows band_rows(const PictureShape& shape, const float* picture, Range rows, Range columns,
-                   float* scratch);
-// Floats of that copy, 0 when none is made.
-int64_t band_floats(const PictureShape& shape, int64_t rows, Range columns);
-
 // A convolution's outputs along one axis that see the same taps: all of them going forward; for an
 // input gradient of stride s those s apart, because each tap of the kernel meets every s-th pixel
 // only.
@@ -54,24 +33,23 @@ class DirectConvolution {
            int threads, float* scratch, float* target) const;
 
  private:
-  struct Bands {
-    int64_t count, rows;  // bands of each picture; rows of each but the last, which may have fewer
-  };
-  Bands bands(int threads) const;
-  Range source_rows(int64_t begin, int64_t end) const;
-  Range source_columns() const;
+  DirectConvolution(const Conv2dGeometry& geometry, std::vector<Phase> vertical,
+                    std::vector<Phase> horizontal, bool transposed);
+  Convolution convolution() const;
+  int64_t band_count(int threads) const;
   int64_t panels_floats() const;
+  int64_t slot_floats() const;
   void pack(const float* weight, int threads, float* panels) const;
-  void run_band(const float* source, const float* panels, const float* bias, bool accumulate,
-                Range rows, float* scratch, float* target) const;
 
   Conv2dGeometry geometry_;
-  bool transposed_ = false;  // weight's input channels are the target's
-  PictureShape source_{}, target_{};
-  Pair step_;
-  int64_t group_inputs_ = 0, group_outputs_ = 0;
   std::vector<Phase> vertical_, horizontal_;
-  bool covers_target_ = true;  // false: some target pixels see no tap and are zero
+  std::vector<ConvolutionPass> passes_;  // every pair of phases
+  bool transposed_;                      // the weight's input channels are the target's
+  WindowedPicture source_;
+  int64_t target_height_, target_width_, target_channels_;
+  Pair step_;
+  int64_t group_inputs_, group_outputs_;
+  bool covers_target_;  // false: some target pixels see no tap and are zero
 };
 
 // Weight and bias gradients, as sums over chunks of the batch that are added up at the end.
@@ -87,15 +65,17 @@ class DirectWeightGradient {
  private:
   int64_t weight_sums_floats() const;
   int64_t chunk_floats() const;
+  int64_t copy_floats() const;
   int64_t slot_floats() const;
-  Range columns() const;
-  void run_share(const float* x, const float* grad_output, Range rows, Range blocks, bool with_bias,
-                 float* scratch, float* sums, float* bias_sums) const;
+  int64_t first_row(int64_t chunk) const;
+  void run_share(const float* x, const float* grad_output, int64_t chunk, int64_t first_block,
+                 int64_t last_block, bool with_weight, bool with_bias, float* scratch,
+                 float* sums) const;
 
   Conv2dGeometry geometry_;
-  PictureShape picture_{};
-  WindowAxis vertical_{}, horizontal_{};
-  int64_t group_inputs_ = 0, group_outputs_ = 0, depth_ = 0;
+  WindowedPicture source_;
+  WindowAxis vertical_, horizontal_;
+  int64_t group_inputs_, group_outputs_, depth_;
   int64_t chunks_ = 1;
   int64_t band_pictures_ = 1, band_rows_ = 1;
 };

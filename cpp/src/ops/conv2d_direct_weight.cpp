@@ -16,11 +16,11 @@ namespace {
 constexpr int64_t kMostChunks = 8;
 constexpr int64_t kLeastChunkPixels = 64;
 constexpr int64_t kMostSumsFloats = 16 * 1024 * 1024;
-// Pixels summed before the sums go back to memory: a panel of them, two vectors wide, fills half a
-// first-level cache.
-constexpr int64_t kBandPixels = 128;
-// Floats of input beside them.
-constexpr int64_t kBandFloats = 32 * 1024;
+// Pixels summed before the sums go back to memory: with fewer that costs more; with more, their
+// gradient, two vectors wide 24 KB, leaves too little of a first-level cache to the input.
+constexpr int64_t kBandPixels = 192;
+// Floats of input beside them: at most a quarter of the second-level cache of today's CPUs.
+constexpr int64_t kBandFloats = 64 * 1024;
 // Products, or sums of chunks, that take about 20 microseconds.
 constexpr int64_t kGrainProducts = int64_t{1} << 20;
 constexpr int64_t kGrainSums = 32 * 1024;
@@ -31,24 +31,30 @@ int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
 DirectWeightGradient::DirectWeightGradient(const Conv2dGeometry& g)
     : geometry_(g),
-      picture_{g.in_height, g.in_width, g.in_channels},
+      source_{g.in_height, g.in_width, g.in_channels, -g.left, 0},
       vertical_{-g.top, g.stride.height, g.kernel_size.height, g.dilation.height},
       horizontal_{-g.left, g.stride.width, g.kernel_size.width, g.dilation.width},
       group_inputs_(g.in_channels / g.groups),
       group_outputs_(g.out_channels / g.groups),
       depth_(g.kernel_size.height * g.kernel_size.width * group_inputs_) {
+  source_.last_column = last_place(horizontal_, g.out_width) + 1;
+  // With fewer channels a copy with zeros beside it costs less than short runs.
+  constexpr int64_t kLeastRun = 8;
+  if (group_inputs_ >= kLeastRun) {
+    source_.first_column = 0;
+    source_.last_column = g.in_width;
+  }
   const int64_t picture_pixels = g.out_height * g.out_width;
-  const int64_t most = std::clamp<int64_t>(kMostSumsFloats / chunk_floats(), 1, kMostChunks);
-  chunks_ = std::clamp<int64_t>(g.batch * picture_pixels / kLeastChunkPixels, 1, most);
-  chunks_ = std::clamp<int64_t>(g.batch * g.out_height, 1, chunks_);
-  const int64_t row_floats =
-      std::max(std::min(g.stride.height, g.in_height) * g.in_width * g.in_channels,
-               kBandFloats / kBandPixels * g.out_width);
-  band_rows_ = std::clamp<int64_t>(kBandFloats / row_floats, 1, g.out_height);
-  if (band_rows_ == g.out_height) {
-    band_pictures_ = std::max<int64_t>(1, kBandFloats / (row_floats * g.out_height));
+  const int64_t most = std::min(kMostSumsFloats / chunk_floats(), kMostChunks);
+  chunks_ = std::min(g.batch * picture_pixels / kLeastChunkPixels, g.batch * g.out_height);
+  chunks_ = std::max<int64_t>(std::min(chunks_, most), 1);
+  const int64_t input_floats = std::min(g.stride.height, g.in_height) * g.in_width * g.in_channels;
+  const int64_t rows = std::min(kBandPixels / g.out_width, kBandFloats / input_floats);
+  if (rows >= g.out_height) {
+    band_rows_ = g.out_height;
+    band_pictures_ = rows / g.out_height;
   } else {
-    band_rows_ = divide_up(g.out_height, divide_up(g.out_height, band_rows_));
+    band_rows_ = divide_up(g.out_height, divide_up(g.out_height, std::max<int64_t>(rows, 1)));
   }
 }
 
@@ -60,72 +66,67 @@ int64_t DirectWeightGradient::chunk_floats() const {
   return weight_sums_floats() + bias_sums_floats(geometry_.out_channels);
 }
 
-Range DirectWeightGradient::columns() const {
-  const WindowAxis& w = horizontal_;
-  return {w.origin,
-          w.origin + (geometry_.out_width - 1) * w.stride + (w.taps - 1) * w.dilation + 1};
+int64_t DirectWeightGradient::copy_floats() const {
+  return runtime::round_up_to_line(band_pictures_ *
+                                   copied_floats(source_, spanned(vertical_, band_rows_)));
 }
 
 int64_t DirectWeightGradient::slot_floats() const {
-  const WindowAxis& w = vertical_;
-  const int64_t rows = (band_rows_ - 1) * w.stride + (w.taps - 1) * w.dilation + 1;
-  return runtime::round_up_to_line(band_pictures_ * band_floats(picture_, rows, columns())) +
-         band_pictures_ * band_rows_ * geometry_.out_width * kPanelBlockFloats;
+  return copy_floats() + band_pictures_ * band_rows_ * geometry_.out_width * kPanelBlockFloats;
 }
 
 int64_t DirectWeightGradient::scratch_floats(int threads) const {
   return chunks_ * chunk_floats() + threads * slot_floats();
 }
 
-// Output rows [first, last), counted through the whole batch; column blocks [first, last), through
-// the groups.
-void DirectWeightGradient::run_share(const float* x, const float* grad_output, Range rows,
-                                     Range blocks, bool with_bias, float* scratch, float* sums,
-                                     float* bias_sums) const {
+// Where a chunk begins, in output rows counted through the batch: with a picture if there are
+// enough of them.
+int64_t DirectWeightGradient::first_row(int64_t chunk) const {
+  const Conv2dGeometry& g = geometry_;
+  if (g.batch >= chunks_) return g.batch * chunk / chunks_ * g.out_height;
+  return g.batch * g.out_height * chunk / chunks_;
+}
+
+// One chunk's sums for some of the column blocks.
+void DirectWeightGradient::run_share(const float* x, const float* grad_output, int64_t chunk,
+                                     int64_t first_block, int64_t last_block, bool with_weight,
+                                     bool with_bias, float* scratch, float* sums) const {
   const Conv2dGeometry& g = geometry_;
   const Conv2dKernels& kernels = CNNX_KERNELS(conv2d_kernels);
-  const int64_t row_floats = g.out_width * g.out_channels,
-                gradient_floats = g.out_height * row_floats;
+  float* const bias_sums = sums + weight_sums_floats();
+  if (with_bias) std::fill_n(bias_sums, bias_sums_floats(g.out_channels), 0.0f);
+  const int64_t row_floats = g.out_width * g.out_channels;
   WeightGradientBand band = {};
+  band.source = source_;
+  band.horizontal = horizontal_;
   band.groups = g.groups;
   band.group_inputs = group_inputs_;
   band.group_outputs = group_outputs_;
-  band.horizontal = horizontal_;
-  band.gradient_picture_floats = gradient_floats;
+  band.gradient_picture_floats = g.out_height * row_floats;
   band.columns = g.out_width;
-  band.first_block = blocks.first;
-  band.last_block = blocks.last;
+  band.input_end = x + g.batch * g.in_height * g.in_width * g.in_channels;
+  band.gradient_end = grad_output + g.batch * g.out_height * row_floats;
+  band.first_block = first_block;
+  band.last_block = last_block;
+  band.input_copy = scratch;
+  band.gradient_panel = scratch + copy_floats();
   band.sums = sums;
   band.first = true;
-  const int64_t needed =
-      (band_rows_ - 1) * vertical_.stride + (vertical_.taps - 1) * vertical_.dilation + 1;
-  const int64_t copy_floats = band_floats(picture_, needed, columns());
-  band.gradient_panel = scratch + runtime::round_up_to_line(band_pictures_ * copy_floats);
-  for (int64_t row = rows.first; row < rows.last;) {
-    const int64_t picture = row / g.out_height, top = row % g.out_height;
-    const int64_t left = rows.last - row;
+  const int64_t end = first_row(chunk + 1);
+  for (int64_t row = first_row(chunk); row < end; row += band.pictures * band.rows) {
+    const int64_t picture = row / g.out_height, top = row % g.out_height, left = end - row;
     band.rows = std::min({band_rows_, g.out_height - top, left});
     band.pictures = band.rows == g.out_height ? std::min(band_pictures_, left / g.out_height) : 1;
     band.vertical = vertical_;
     band.vertical.origin += top * vertical_.stride;
-    const Range source = {band.vertical.origin, band.vertical.origin +
-                                                    (band.rows - 1) * vertical_.stride +
-                                                    (vertical_.taps - 1) * vertical_.dilation + 1};
-    for (int64_t n = band.pictures - 1; n >= 0; --n) {
-      band.input = band_rows(picture_, x + (picture + n) * picture_.floats(), source, columns(),
-                             scratch + n * copy_floats);
-    }
-    band.picture_floats = copy_floats > 0 ? copy_floats : picture_.floats();
-    band.gradient = grad_output + picture * gradient_floats + top * row_floats;
-    if (sums) kernels.add_weight_gradient(band);
+    band.input = x + picture * g.in_height * g.in_width * g.in_channels;
+    band.gradient = grad_output + row * row_floats;
+    if (with_weight) kernels.add_weight_gradient(band);
     band.first = false;
     if (with_bias) {
-      for (int64_t n = 0; n < band.pictures; ++n) {
-        kernels.add_bias_gradient(band.gradient + n * gradient_floats, band.rows, g.out_width,
-                                  g.out_channels, bias_sums);
-      }
+      kernels.add_bias_gradient(band.gradient, band.pictures * band.rows, g.out_width,
+                                g.out_channels, bias_sums);
     }
-    row += band.pictures * band.rows;
   }
 }
 
@@ -143,23 +144,15 @@ void DirectWeightGradient::run(const float* x, const float* grad_output, bool ac
   const int64_t blocks = g.groups * kernels.blocks(group_outputs_);
   // More threads than chunks divide each chunk's column blocks among them.
   const int64_t parts = std::clamp<int64_t>(divide_up(threads, chunks_), 1, blocks);
-  // Whole pictures if there are enough.
-  const int64_t pieces = g.batch >= chunks_ ? g.batch : g.batch * g.out_height;
-  const int64_t piece_rows = g.batch >= chunks_ ? g.out_height : 1;
-  const auto chunk_begin = [&](int64_t chunk) { return pieces * chunk / chunks_ * piece_rows; };
   const int64_t products =
       g.batch * g.out_height / chunks_ * g.out_width * depth_ * g.out_channels / parts;
   const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
   runtime::parallel_for(threads, chunks_ * parts, grain, [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t chunk = i / parts, part = i % parts;
-      float* sums = scratch + chunk * chunk_floats();
-      float* bias_sums = sums + weight_sums_floats();
-      const bool with_bias = grad_bias && part == 0;
-      if (with_bias) std::fill(bias_sums, sums + chunk_floats(), 0.0f);
-      run_share(x, grad_output, {chunk_begin(chunk), chunk_begin(chunk + 1)},
-                {blocks * part / parts, blocks * (part + 1) / parts}, with_bias,
-                slots + slot * slot_floats(), grad_weight ? sums : nullptr, bias_sums);
+      run_share(x, grad_output, chunk, blocks * part / parts, blocks * (part + 1) / parts,
+                grad_weight != nullptr, grad_bias && part == 0, slots + slot * slot_floats(),
+                scratch + chunk * chunk_floats());
     }
   });
   if (grad_weight) {

@@ -1,0 +1,71 @@
+// Picture rows as windows read them: which taps meet the picture, and copies with zeros beside it.
+// For kernel files only, shared by the forward pass and the weight gradient.
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/conv2d.h"
+#include "kernels/simd.h"
+
+namespace {
+
+// First and one past the last.
+struct Range {
+  int64_t first, last;
+};
+
+CNNX_INLINE int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
+
+// Places i in [0, count) where begin + i * step lies in [0, size).
+CNNX_INLINE Range places_inside(int64_t begin, int64_t step, int64_t count, int64_t size) {
+  const int64_t first = begin >= 0 ? 0 : divide_up(-begin, step);
+  const int64_t fitting = size > begin ? (size - begin - 1) / step + 1 : 0;
+  const int64_t last = fitting < count ? fitting : count;
+  return {first, first < last ? last : first};
+}
+
+// Taps of a window that meet the picture, and windows whose tap does.
+CNNX_INLINE Range taps_inside(const cnnx::WindowAxis& axis, int64_t window, int64_t size) {
+  return places_inside(axis.origin + window * axis.stride, axis.dilation, axis.taps, size);
+}
+CNNX_INLINE Range windows_inside(const cnnx::WindowAxis& axis, int64_t tap, int64_t windows,
+                                 int64_t size) {
+  return places_inside(axis.origin + tap * axis.dilation, axis.stride, windows, size);
+}
+
+CNNX_INLINE void copy_floats(const float* source, int64_t count, float* target) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(target + i, load(source + i));
+  for (; i < count; ++i) target[i] = source[i];
+}
+
+// Rows in memory: row `first_row` of the picture, column `first_column`, is at data.
+struct Rows {
+  const float* data;
+  int64_t first_row, first_column, row_floats;
+
+  // Where column `column` of row `row` is; valid for rows that exist.
+  CNNX_INLINE const float* at(int64_t row, int64_t column, int64_t channels) const {
+    return data + (row - first_row) * row_floats + (column - first_column) * channels;
+  }
+};
+
+// Rows [first, last) of the picture with zeros beside them, to `copy`.
+CNNX_INLINE void copy_rows(const cnnx::WindowedPicture& picture, const float* source, Range rows,
+                           float* copy) {
+  const int64_t channels = picture.channels, columns = picture.last_column - picture.first_column;
+  const Range real = places_inside(picture.first_column, 1, columns, picture.width);
+  const int64_t left = real.first * channels, middle = (real.last - real.first) * channels;
+  const int64_t right = (columns - real.last) * channels;
+  const float* row = source + rows.first * picture.width * channels;
+  if (middle > 0) row += (picture.first_column + real.first) * channels;
+  for (int64_t r = rows.first; r < rows.last; ++r, row += picture.width * channels) {
+    for (int64_t i = 0; i < left; ++i) copy[i] = 0.0f;
+    copy_floats(row, middle, copy + left);
+    for (int64_t i = 0; i < right; ++i) copy[left + middle + i] = 0.0f;
+    copy += left + middle + right;
+  }
+}
+
+}  // namespace

@@ -1,0 +1,237 @@
+// The direct convolution's weight gradient: sums of input times gradient over bands of rows, and
+// the sum of the chunks.
+#include "kernels/conv2d_weight.h"
+
+#include "kernels/conv2d_rows.h"
+#include "kernels/tile.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+// What follows a band in memory, fetched a little with every tile. A band is read for the first
+// time by one pass of a tile, much faster than memory delivers; for the rest of its work nothing
+// new is read.
+struct FetchAhead {
+  const float* next;
+  const float* end;
+  int64_t floats;  // of a step
+
+  CNNX_INLINE void step() {
+    const float* stop = end - next < floats ? end : next + floats;
+    for (; next < stop; next += 16) __builtin_prefetch(next, 0, 2);
+  }
+};
+
+// Of `floats` floats from `next` on those before `end`, in `steps` steps.
+FetchAhead fetch_ahead(const float* next, const float* end, int64_t floats, int64_t steps) {
+  if (next > end) next = end;
+  return {next, end - next < floats ? end : next + floats, floats / steps + 16};
+}
+
+// A band whose input and gradient are where the tiles will read them.
+struct Band {
+  const WeightGradientBand& shape;
+  Rows input;
+  int64_t input_picture_step;
+  const float* gradient;
+  int64_t gradient_picture_step, gradient_row_step, gradient_pixel_step;
+  FetchAhead next_input, next_gradient;
+};
+
+// The input rows where they lie, or copies with zeros beside them.
+void place_input(const WeightGradientBand& shape, Band& band) {
+  const WindowedPicture& source = shape.source;
+  const int64_t source_floats = source.width * source.channels;
+  const int64_t copy_floats = copied_floats(source, spanned(shape.vertical, shape.rows));
+  band.input = {shape.input, 0, 0, source_floats};
+  band.input_picture_step = source.height * source_floats;
+  if (copy_floats == 0) return;
+  Range rows = {shape.vertical.origin, last_place(shape.vertical, shape.rows) + 1};
+  if (rows.first < 0) rows.first = 0;
+  if (rows.last > source.height) rows.last = source.height;
+  for (int64_t n = 0; n < shape.pictures; ++n) {
+    copy_rows(source, shape.input + n * band.input_picture_step, rows,
+              shape.input_copy + n * copy_floats);
+  }
+  band.input = {shape.input_copy, rows.first, source.first_column,
+                (source.last_column - source.first_column) * source.channels};
+  band.input_picture_step = copy_floats;
+}
+
+// The gradient of one block of channels: as it lies if whole vectors can be loaded and pixels are
+// close enough together not to meet in a few cache sets, otherwise as a panel.
+void place_gradient(const WeightGradientBand& shape, int64_t channel, const ColumnBlock& block,
+                    Band& band) {
+  constexpr int64_t kMostStep = 128;
+  const int64_t step = shape.groups * shape.group_outputs;
+  band.gradient = shape.gradient + channel;
+  band.gradient_pixel_step = step;
+  band.gradient_row_step = shape.columns * step;
+  band.gradient_picture_step = shape.gradient_picture_floats;
+  if (block.columns == block.width && step <= kMostStep) return;
+  const int64_t picture_floats = shape.rows * shape.columns * block.width;
+  for (int64_t n = 0; n < shape.pictures; ++n) {
+    pack_block(band.gradient + n * shape.gradient_picture_floats, shape.rows * shape.columns, step,
+               block.columns, 1, block.width, shape.gradient_panel + n * picture_floats);
+  }
+  band.gradient = shape.gradient_panel;
+  band.gradient_pixel_step = block.width;
+  band.gradient_row_step = shape.columns * block.width;
+  band.gradient_picture_step = picture_floats;
+}
+
+// The rows of the next band, which has as many.
+void set_fetch_ahead(const WeightGradientBand& shape, int64_t steps, Band& band) {
+  const int64_t row_floats = shape.source.width * shape.source.channels;
+  const int64_t last_row = last_place(shape.vertical, shape.rows);
+  const int64_t input_floats = shape.pictures * shape.rows * shape.vertical.stride * row_floats;
+  const int64_t gradient_floats =
+      shape.pictures * shape.rows * shape.columns * shape.groups * shape.group_outputs;
+  band.next_input = fetch_ahead(
+      shape.input + ((shape.pictures - 1) * shape.source.height + last_row + 1) * row_floats,
+      shape.input_end, input_floats, steps);
+  band.next_gradient =
+      fetch_ahead(shape.gradient + gradient_floats, shape.gradient_end, gradient_floats, steps);
+}
+
+// Part of a band: windows rows x columns of `count` pictures.
+struct Windows {
+  Range rows, columns;
+  int64_t first_picture, pictures;
+};
+
+// Adds windows to `taps` rows of taps from (tap, tap_column) on; `sum` knows the run and the sums.
+void add_windows(Band& band, const Windows& windows, int64_t tap, int64_t taps, int64_t tap_column,
+                 int64_t group_input, OuterSum sum) {
+  if (windows.rows.first >= windows.rows.last || windows.columns.first >= windows.columns.last)
+    return;
+  const WindowAxis &v = band.shape.vertical, &h = band.shape.horizontal;
+  sum.input = band.input.at(v.origin + windows.rows.first * v.stride + tap * v.dilation,
+                            h.origin + windows.columns.first * h.stride + tap_column * h.dilation,
+                            band.shape.source.channels) +
+              windows.first_picture * band.input_picture_step + group_input;
+  sum.picture_step = band.input_picture_step;
+  sum.gradient = band.gradient + windows.first_picture * band.gradient_picture_step +
+                 windows.rows.first * band.gradient_row_step +
+                 windows.columns.first * band.gradient_pixel_step;
+  sum.gradient_picture_step = band.gradient_picture_step;
+  sum.gradient_row_step = band.gradient_row_step;
+  sum.gradient_pixel_step = band.gradient_pixel_step;
+  sum.pictures = windows.pictures;
+  sum.rows = windows.rows.last - windows.rows.first;
+  sum.pixels = windows.columns.last - windows.columns.first;
+  sum.taps = taps;
+  add_outer_products(sum);
+  band.next_input.step();
+  band.next_gradient.step();
+}
+
+// Several rows of taps at once share the windows that all of them meet; at the picture's edges each
+// takes its own, before and after, so that every chain keeps its order.
+void add_tap_rows(Band& band, Range columns, int64_t tap, int64_t taps, int64_t tap_column,
+                  int64_t group_input, const OuterSum& sum) {
+  const WeightGradientBand& shape = band.shape;
+  Range common = {0, shape.rows};
+  Range own[3];
+  bool edges = false;
+  for (int64_t t = 0; t < taps; ++t) {
+    own[t] = windows_inside(shape.vertical, tap + t, shape.rows, shape.source.height);
+    edges = edges || own[t].first > 0 || own[t].last < shape.rows;
+    if (own[t].first > common.first) common.first = own[t].first;
+    if (own[t].last < common.last) common.last = own[t].last;
+  }
+  if (taps == 1 || !edges) {
+    return add_windows(band, {common, columns, 0, shape.pictures}, tap, taps, tap_column,
+                       group_input, sum);
+  }
+  if (common.last < common.first) common.last = common.first;
+  const auto add_edge = [&](int64_t picture, int64_t t, int64_t first, int64_t last) {
+    OuterSum one = sum;
+    one.sums += t * sum.sums_tap_step;
+    add_windows(band, {{first, last}, columns, picture, 1}, tap + t, 1, tap_column, group_input,
+                one);
+  };
+  for (int64_t n = 0; n < shape.pictures; ++n) {
+    for (int64_t t = 0; t < taps; ++t) {
+      add_edge(n, t, own[t].first, own[t].last < common.first ? own[t].last : common.first);
+    }
+    add_windows(band, {common, columns, n, 1}, tap, taps, tap_column, group_input, sum);
+    for (int64_t t = 0; t < taps; ++t) {
+      add_edge(n, t, own[t].first > common.last ? own[t].first : common.last, own[t].last);
+    }
+  }
+}
+
+// target[0, count) (+)= sums over chunks, chunk by chunk
+CNNX_INLINE void reduce_row(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t count,
+                            bool accumulate, float* target) {
+  for (int64_t c = 0; c < count; c += kLanes) {
+    Vector total = load(sums + c);
+    for (int64_t chunk = 1; chunk < chunks; ++chunk) total += load(sums + chunk * chunk_floats + c);
+    if (count - c >= kLanes) {
+      store(target + c, accumulate ? load(target + c) + total : total);
+    } else {
+      const int64_t rest = count - c;
+      store_partial(target + c, accumulate ? load_partial(target + c, rest) + total : total, rest);
+    }
+  }
+}
+
+}  // namespace
+
+// input x gradient -> sums, laid out as the panels of the forward pass
+void add_weight_gradient(const WeightGradientBand& shape) {
+  const WindowAxis &v = shape.vertical, &h = shape.horizontal;
+  const int64_t row_depth = h.taps * shape.group_inputs, depth = v.taps * row_depth;
+  const int64_t group_blocks = block_count(shape.group_outputs);
+  Band band = {shape, {}, 0, nullptr, 0, 0, 0, {}, {}};
+  place_input(shape, band);
+  // A row of taps is one run of floats when neither dilation nor groups leave gaps in it, so that
+  // few input channels cost nothing; but taps that leave the picture must be taken one by one, each
+  // with its own windows.
+  const bool inside = band.input.first_column <= h.origin &&
+                      last_place(h, shape.columns) < shape.source.last_column;
+  const bool joined = inside && h.dilation * shape.source.channels == shape.group_inputs;
+  OuterSum sum = {};
+  sum.row_step = v.stride * band.input.row_floats;
+  sum.pixel_step = h.stride * shape.source.channels;
+  sum.tap_step = v.dilation * band.input.row_floats;
+  sum.run = joined ? row_depth : shape.group_inputs;
+  set_fetch_ahead(shape, (shape.last_block - shape.first_block) * v.taps * (joined ? 1 : h.taps),
+                  band);
+  for (int64_t index = shape.first_block; index < shape.last_block; ++index) {
+    const int64_t g = index / group_blocks;
+    const ColumnBlock block = column_block(shape.group_outputs, index % group_blocks);
+    place_gradient(shape, g * shape.group_outputs + block.begin, block, band);
+    float* sums = shape.sums + g * panel_floats(depth, shape.group_outputs) + depth * block.begin;
+    if (shape.first) memset(sums, 0, static_cast<size_t>(depth * block.width) * sizeof(float));
+    sum.columns = sum.width = sum.sums_step = block.width;
+    sum.sums_tap_step = row_depth * block.width;
+    const int64_t most = taps_at_once(v.taps, sum.run, block.width);
+    for (int64_t tap = 0; tap < v.taps; tap += most) {
+      const int64_t taps = v.taps - tap < most ? v.taps - tap : most;
+      for (int64_t j = 0; j < (joined ? 1 : h.taps); ++j) {
+        const Range columns = inside ? Range{0, shape.columns}
+                                     : windows_inside(h, j, shape.columns, shape.source.width);
+        sum.sums = sums + tap * sum.sums_tap_step + j * sum.run * block.width;
+        add_tap_rows(band, columns, tap, taps, j, g * shape.group_inputs, sum);
+      }
+    }
+  }
+}
+
+void reduce_weight_gradient(const float* panel, int64_t chunks, int64_t chunk_floats, int64_t depth,
+                            int64_t begin, int64_t end, int64_t outputs, bool accumulate,
+                            float* target, int64_t target_step) {
+  for (int64_t b = 0; b < block_count(outputs); ++b) {
+    const ColumnBlock block = column_block(outputs, b);
+    for (int64_t k = begin; k < end; ++k) {
+      reduce_row(panel + depth * block.begin + k * block.width, chunks, chunk_floats, block.columns,
+                 accumulate, target + k * target_step + block.begin);
+    }
+  }
+}
+
+}  // namespace CNNX_ISA
+}  // namespace cnnx
