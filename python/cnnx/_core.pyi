@@ -4,7 +4,7 @@ Not for users, who have cnnx: nothing here converts or explains. Made by cpp/bin
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, Literal, NoReturn, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ _Padding: TypeAlias = str | Sequence[int]  # "valid", "same" or [top, bottom, le
 
 version: str
 
+class _Class(type): ...  # pybind11's
 class FormatError(ValueError): ...
 
 def get_num_threads() -> int: ...
@@ -31,7 +32,7 @@ def resize_picture(
 def check_layer(kind: str, attributes: Mapping[str, Any]) -> None: ...
 
 @final
-class Model:
+class Model(metaclass=_Class):
     def __init__(
         self,
         layers: Sequence[tuple[str, Mapping[str, Any], str]],
@@ -69,7 +70,8 @@ class Model:
     def set_parameter(self, name: str, values: _Floats) -> None: ...
 
 @final
-class Epoch:
+class Epoch(metaclass=_Class):
+    def __init__(self, *args: NoReturn, **kwargs: NoReturn) -> None: ...  # made by begin_epoch
     @property
     def steps(self) -> int: ...
     @property
@@ -79,7 +81,7 @@ class Epoch:
     def metrics(self) -> tuple[float, float]: ...
 
 @final
-class Trainer:
+class Trainer(metaclass=_Class):
     def __init__(
         self,
         model: Model,
