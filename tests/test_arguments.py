@@ -233,7 +233,7 @@ def test_wrong_shapes_are_refused(entry: str, case: str, floats: npt.NDArray[np.
 def test_wrong_dtypes_are_refused(entry: str, dtype: Any) -> None:
     name, run = ENTRIES[entry]
     x = np.zeros((COUNT, HEIGHT, WIDTH, 3), dtype=dtype)
-    with pytest.raises(TypeError, match=f"^{name}: x has dtype .*, expected a real one"):
+    with pytest.raises(TypeError, match=f"^{name}: x has dtype .*, expected real numbers"):
         run(make_model(3), x)
 
 
