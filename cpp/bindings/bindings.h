@@ -11,7 +11,8 @@ namespace cnnx::bindings {
 
 namespace py = pybind11;
 
-// Contiguous float32, exactly: the Python side has converted (cnnx.arguments), so nothing is copied silently here.
+// Contiguous float32, exactly: the Python side has converted (cnnx.arguments), so nothing is copied
+// silently here.
 using FloatArray = py::array_t<float, py::array::c_style>;
 
 inline Shape shape_of(const py::array& array) {

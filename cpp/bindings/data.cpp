@@ -10,35 +10,44 @@
 namespace cnnx::bindings {
 
 void bind_data(py::module_& module) {
-  module.def("draw_xo", [](int64_t count, int64_t size, uint64_t seed) {
-    draw_xo(std::min<int64_t>(count, 0), size, seed, nullptr, nullptr);  // checks before the arrays are made
-    py::array_t<uint8_t> pixels(Shape{count, size, size, 1});
-    py::array_t<int64_t> labels(Shape{count});
-    uint8_t* pixel_data = pixels.mutable_data();
-    int64_t* label_data = labels.mutable_data();
-    {
-      const py::gil_scoped_release release;
-      draw_xo(count, size, seed, pixel_data, label_data);
-    }
-    return std::make_tuple(pixels, labels);
-  }, py::arg("count"), py::arg("size"), py::arg("seed"));
+  module.def(
+      "draw_xo",
+      [](int64_t count, int64_t size, uint64_t seed) {
+        draw_xo(std::min<int64_t>(count, 0), size, seed, nullptr,
+                nullptr);  // checks before the arrays are made
+        py::array_t<uint8_t> pixels(Shape{count, size, size, 1});
+        py::array_t<int64_t> labels(Shape{count});
+        uint8_t* pixel_data = pixels.mutable_data();
+        int64_t* label_data = labels.mutable_data();
+        {
+          const py::gil_scoped_release release;
+          draw_xo(count, size, seed, pixel_data, label_data);
+        }
+        return std::make_tuple(pixels, labels);
+      },
+      py::arg("count"), py::arg("size"), py::arg("seed"));
 
-  module.def("resize_picture", [](const py::array_t<uint8_t, py::array::c_style>& pixels, int64_t height,
-                                  int64_t width, int64_t channels, const std::string& resize) {
-    if (pixels.ndim() != 3) {
-      throw py::value_error("resize_picture: pixels has shape " + to_string(shape_of(pixels)) +
-                            ", expected (height, width, channels)");
-    }
-    const ImageView image{pixels.data(), pixels.shape(0), pixels.shape(1), pixels.shape(2), PixelType::uint8, 0};
-    const Resize how = resize_of(resize);
-    py::array_t<uint8_t> result(Shape{height, width, channels});
-    uint8_t* data = result.mutable_data();
-    {
-      const py::gil_scoped_release release;
-      resize_picture(image, height, width, channels, how, data);
-    }
-    return result;
-  }, py::arg("pixels").noconvert(), py::arg("height"), py::arg("width"), py::arg("channels"), py::arg("resize"));
+  module.def(
+      "resize_picture",
+      [](const py::array_t<uint8_t, py::array::c_style>& pixels, int64_t height, int64_t width,
+         int64_t channels, const std::string& resize) {
+        if (pixels.ndim() != 3) {
+          throw py::value_error("resize_picture: pixels has shape " + to_string(shape_of(pixels)) +
+                                ", expected (height, width, channels)");
+        }
+        const ImageView image{pixels.data(),   pixels.shape(0),  pixels.shape(1),
+                              pixels.shape(2), PixelType::uint8, 0};
+        const Resize how = resize_of(resize);
+        py::array_t<uint8_t> result(Shape{height, width, channels});
+        uint8_t* data = result.mutable_data();
+        {
+          const py::gil_scoped_release release;
+          resize_picture(image, height, width, channels, how, data);
+        }
+        return result;
+      },
+      py::arg("pixels").noconvert(), py::arg("height"), py::arg("width"), py::arg("channels"),
+      py::arg("resize"));
 }
 
 }  // namespace cnnx::bindings

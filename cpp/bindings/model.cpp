@@ -21,7 +21,8 @@ py::object python_of(const Attribute& value) {
 
 Layer layer_of(const std::string& kind, const py::dict& attributes, const std::string& name) {
   Layer layer{kind, {}, name};
-  for (const auto& [key, value] : attributes) layer.attributes[key.cast<std::string>()] = attribute_of(value);
+  for (const auto& [key, value] : attributes)
+    layer.attributes[key.cast<std::string>()] = attribute_of(value);
   return layer;
 }
 
@@ -29,11 +30,13 @@ const char* name_of(Resize resize) {
   return resize == Resize::fit ? "fit" : resize == Resize::crop ? "crop" : "stretch";
 }
 
-Model make_model(const std::vector<std::tuple<std::string, py::dict, std::string>>& layers, const Shape& input_shape,
-                 const std::vector<std::string>& classes, const std::string& resize, const std::vector<float>& mean,
+Model make_model(const std::vector<std::tuple<std::string, py::dict, std::string>>& layers,
+                 const Shape& input_shape, const std::vector<std::string>& classes,
+                 const std::string& resize, const std::vector<float>& mean,
                  const std::vector<float>& std, uint64_t seed) {
   std::vector<Layer> made;
-  for (const auto& [kind, attributes, name] : layers) made.push_back(layer_of(kind, attributes, name));
+  for (const auto& [kind, attributes, name] : layers)
+    made.push_back(layer_of(kind, attributes, name));
   return Model(made, input_shape, {classes, {resize_of(resize), mean, std}, seed});
 }
 
@@ -76,76 +79,103 @@ py::dict layer_outputs(const Model& model, const py::array& pixels, bool integer
 }  // namespace
 
 void bind_model(py::module_& module) {
-  module.def("check_layer", [](const std::string& kind, const py::dict& attributes) {
-    check_layer(layer_of(kind, attributes, ""));
-  }, py::arg("kind"), py::arg("attributes"));
+  module.def(
+      "check_layer",
+      [](const std::string& kind, const py::dict& attributes) {
+        check_layer(layer_of(kind, attributes, ""));
+      },
+      py::arg("kind"), py::arg("attributes"));
 
   py::classh<Model>(module, "Model")
-      .def(py::init(&make_model), py::arg("layers"), py::arg("input_shape"), py::arg("classes"), py::arg("resize"),
-           py::arg("mean"), py::arg("std"), py::arg("seed"))
+      .def(py::init(&make_model), py::arg("layers"), py::arg("input_shape"), py::arg("classes"),
+           py::arg("resize"), py::arg("mean"), py::arg("std"), py::arg("seed"))
       .def_static("load", &Model::load, py::arg("path"), py::call_guard<py::gil_scoped_release>())
       .def("save", &Model::save, py::arg("path"), py::call_guard<py::gil_scoped_release>())
       .def("clone", &Model::clone, py::call_guard<py::gil_scoped_release>())
-      .def("run", [](const Model& model, const py::array& pixels, bool integer_values) {
-        return run_into(model, pixels, integer_values, &Model::run);
-      }, py::arg("pixels"), py::arg("integer_values"))
-      .def("probabilities", [](const Model& model, const py::array& pixels, bool integer_values) {
-        return run_into(model, pixels, integer_values, &Model::probabilities);
-      }, py::arg("pixels"), py::arg("integer_values"))
+      .def(
+          "run",
+          [](const Model& model, const py::array& pixels, bool integer_values) {
+            return run_into(model, pixels, integer_values, &Model::run);
+          },
+          py::arg("pixels"), py::arg("integer_values"))
+      .def(
+          "probabilities",
+          [](const Model& model, const py::array& pixels, bool integer_values) {
+            return run_into(model, pixels, integer_values, &Model::probabilities);
+          },
+          py::arg("pixels"), py::arg("integer_values"))
       .def("layer_outputs", &layer_outputs, py::arg("pixels"), py::arg("integer_values"))
       .def_property_readonly("input_shape", &Model::input_shape)
       .def_property_readonly("output_shape", &Model::output_shape)
       .def_property_readonly("classes", &Model::classes)
-      .def_property_readonly("preprocessing", [](const Model& model) {
-        const Preprocessing& how = model.preprocessing();
-        return std::make_tuple(name_of(how.resize), how.mean, how.std);
-      })
-      .def_property_readonly("probability_kind", [](const Model& model) {
-        switch (model.probability_kind()) {
-          case Probabilities::softmax: return "softmax";
-          case Probabilities::sigmoid: return "sigmoid";
-          case Probabilities::outputs: break;
-        }
-        return "outputs";
-      })
-      .def_property_readonly("layers", [](const Model& model) {
-        py::list layers;
-        for (const Layer& layer : model.layers()) {
-          py::dict attributes;
-          for (const auto& [key, value] : layer.attributes) attributes[py::str(key)] = python_of(value);
-          layers.append(py::make_tuple(layer.kind, attributes, layer.name));
-        }
-        return layers;
-      })
-      .def_property_readonly("layer_infos", [](const Model& model) {
-        py::list infos;
-        for (const LayerInfo& info : model.layer_infos()) {
-          infos.append(py::make_tuple(info.name, info.kind, info.output_shape, info.parameter_count));
-        }
-        return infos;
-      })
-      .def_property_readonly("parameter_infos", [](const Model& model) {
-        py::list infos;
-        for (const ParameterInfo& info : model.parameters()) {
-          infos.append(py::make_tuple(info.name, info.shape, info.offset));
-        }
-        return infos;
-      })
-      .def("get_parameter", [](const Model& model, const std::string& name) {
-        const ParameterInfo& parameter = find_parameter(model, name);
-        FloatArray values = new_array(parameter.shape);
-        model.get_parameter(parameter, values.mutable_data());
-        return values;
-      }, py::arg("name"))
-      .def("set_parameter", [](Model& model, const std::string& name, const FloatArray& values) {
-        const ParameterInfo& parameter = find_parameter(model, name);
-        if (shape_of(values) != parameter.shape) {
-          throw py::value_error("parameters: " + name + " has shape " + to_string(parameter.shape) +
-                                ", but the array assigned to it has shape " + to_string(shape_of(values)));
-        }
-        const py::gil_scoped_release release;
-        model.set_parameter(parameter, values.data());
-      }, py::arg("name"), py::arg("values").noconvert());
+      .def_property_readonly("preprocessing",
+                             [](const Model& model) {
+                               const Preprocessing& how = model.preprocessing();
+                               return std::make_tuple(name_of(how.resize), how.mean, how.std);
+                             })
+      .def_property_readonly("probability_kind",
+                             [](const Model& model) {
+                               switch (model.probability_kind()) {
+                                 case Probabilities::softmax:
+                                   return "softmax";
+                                 case Probabilities::sigmoid:
+                                   return "sigmoid";
+                                 case Probabilities::outputs:
+                                   break;
+                               }
+                               return "outputs";
+                             })
+      .def_property_readonly("layers",
+                             [](const Model& model) {
+                               py::list layers;
+                               for (const Layer& layer : model.layers()) {
+                                 py::dict attributes;
+                                 for (const auto& [key, value] : layer.attributes)
+                                   attributes[py::str(key)] = python_of(value);
+                                 layers.append(py::make_tuple(layer.kind, attributes, layer.name));
+                               }
+                               return layers;
+                             })
+      .def_property_readonly(
+          "layer_infos",
+          [](const Model& model) {
+            py::list infos;
+            for (const LayerInfo& info : model.layer_infos()) {
+              infos.append(
+                  py::make_tuple(info.name, info.kind, info.output_shape, info.parameter_count));
+            }
+            return infos;
+          })
+      .def_property_readonly("parameter_infos",
+                             [](const Model& model) {
+                               py::list infos;
+                               for (const ParameterInfo& info : model.parameters()) {
+                                 infos.append(py::make_tuple(info.name, info.shape, info.offset));
+                               }
+                               return infos;
+                             })
+      .def(
+          "get_parameter",
+          [](const Model& model, const std::string& name) {
+            const ParameterInfo& parameter = find_parameter(model, name);
+            FloatArray values = new_array(parameter.shape);
+            model.get_parameter(parameter, values.mutable_data());
+            return values;
+          },
+          py::arg("name"))
+      .def(
+          "set_parameter",
+          [](Model& model, const std::string& name, const FloatArray& values) {
+            const ParameterInfo& parameter = find_parameter(model, name);
+            if (shape_of(values) != parameter.shape) {
+              throw py::value_error(
+                  "parameters: " + name + " has shape " + to_string(parameter.shape) +
+                  ", but the array assigned to it has shape " + to_string(shape_of(values)));
+            }
+            const py::gil_scoped_release release;
+            model.set_parameter(parameter, values.data());
+          },
+          py::arg("name"), py::arg("values").noconvert());
 }
 
 }  // namespace cnnx::bindings

@@ -1,4 +1,5 @@
-// The compiled module cnnx._core: a list of its blocks, and which Python exception each C++ one becomes.
+// The compiled module cnnx._core: a list of its blocks, and which Python exception each C++ one
+// becomes.
 #include <system_error>
 
 #include "bindings.h"
@@ -6,9 +7,11 @@
 
 namespace {
 
-// pybind11 knows std::invalid_argument (ValueError) and std::bad_alloc (MemoryError); these are ours.
+// pybind11 knows std::invalid_argument (ValueError) and std::bad_alloc (MemoryError); these are
+// ours.
 void register_exceptions(pybind11::module_& module) {
-  auto& format_error = pybind11::register_exception<cnnx::FormatError>(module, "FormatError", PyExc_ValueError);
+  auto& format_error =
+      pybind11::register_exception<cnnx::FormatError>(module, "FormatError", PyExc_ValueError);
   format_error.attr("__module__") = "cnnx";
   format_error.doc() = "A file is damaged, of a newer format, or not what its name says.";
   pybind11::register_exception_translator([](std::exception_ptr pointer) {
@@ -16,7 +19,8 @@ void register_exceptions(pybind11::module_& module) {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const std::system_error& error) {
       // With two arguments OSError becomes FileNotFoundError, PermissionError and so on.
-      const pybind11::tuple arguments = pybind11::make_tuple(error.code().default_error_condition().value(), error.what());
+      const pybind11::tuple arguments =
+          pybind11::make_tuple(error.code().default_error_condition().value(), error.what());
       PyErr_SetObject(PyExc_OSError, arguments.ptr());
     }
   });
@@ -26,7 +30,8 @@ void register_exceptions(pybind11::module_& module) {
 
 PYBIND11_MODULE(_core, module) {
   using namespace cnnx::bindings;
-  module.doc() = "The compiled core of cnnx; use the package cnnx, whose functions check and convert.";
+  module.doc() =
+      "The compiled core of cnnx; use the package cnnx, whose functions check and convert.";
   register_exceptions(module);
   bind_runtime(module);
   bind_data(module);

@@ -1,4 +1,5 @@
-// Pictures as they cross from Python: a contiguous uint8 or float32 array whose shape the Python side has checked.
+// Pictures as they cross from Python: a contiguous uint8 or float32 array whose shape the Python
+// side has checked.
 #pragma once
 
 #include <string>
@@ -10,17 +11,21 @@ namespace cnnx::bindings {
 
 inline PictureBatch picture_batch(const py::array& pixels, bool integer_values) {
   const bool bytes = py::isinstance<py::array_t<uint8_t>>(pixels);
-  if ((!bytes && !py::isinstance<FloatArray>(pixels)) || !(pixels.flags() & py::array::c_style) || pixels.ndim() != 4) {
-    throw py::type_error("expected contiguous uint8 or float32 pictures (batch, height, width, channels)");
+  if ((!bytes && !py::isinstance<FloatArray>(pixels)) || !(pixels.flags() & py::array::c_style) ||
+      pixels.ndim() != 4) {
+    throw py::type_error(
+        "expected contiguous uint8 or float32 pictures (batch, height, width, channels)");
   }
-  return {pixels.data(), bytes ? PixelType::uint8 : PixelType::float32, integer_values, pixels.shape(0)};
+  return {pixels.data(), bytes ? PixelType::uint8 : PixelType::float32, integer_values,
+          pixels.shape(0)};
 }
 
 inline Resize resize_of(const std::string& name) {
   if (name == "stretch") return Resize::stretch;
   if (name == "fit") return Resize::fit;
   if (name == "crop") return Resize::crop;
-  throw py::value_error("preprocessing: resize is \"" + name + "\", expected \"stretch\", \"fit\" or \"crop\"");
+  throw py::value_error("preprocessing: resize is \"" + name +
+                        "\", expected \"stretch\", \"fit\" or \"crop\"");
 }
 
 }  // namespace cnnx::bindings

@@ -11,7 +11,8 @@ using LabelArray = py::array_t<int64_t, py::array::c_style>;
 
 // int64 labels or float32 values, as the Python side has made them for this loss.
 Targets targets_of(const py::array& array) {
-  if (py::isinstance<LabelArray>(array)) return {static_cast<const int64_t*>(array.data()), nullptr};
+  if (py::isinstance<LabelArray>(array))
+    return {static_cast<const int64_t*>(array.data()), nullptr};
   if (py::isinstance<FloatArray>(array)) return {nullptr, static_cast<const float*>(array.data())};
   throw py::type_error("expected int64 labels or float32 targets");
 }
@@ -20,28 +21,32 @@ double number(const py::dict& settings, const char* name) { return settings[name
 
 OptimizerSettings optimizer_of(const std::string& kind, const py::dict& settings) {
   if (kind == "sgd") {
-    return Sgd{number(settings, "learning_rate"), number(settings, "momentum"), settings["nesterov"].cast<bool>(),
-               number(settings, "weight_decay")};
+    return Sgd{number(settings, "learning_rate"), number(settings, "momentum"),
+               settings["nesterov"].cast<bool>(), number(settings, "weight_decay")};
   }
   const auto betas = settings["betas"].cast<std::pair<double, double>>();
   if (kind == "adam") {
-    return Adam{number(settings, "learning_rate"), betas.first, betas.second, number(settings, "epsilon")};
+    return Adam{number(settings, "learning_rate"), betas.first, betas.second,
+                number(settings, "epsilon")};
   }
   if (kind == "adamw") {
-    return AdamW{number(settings, "learning_rate"), betas.first, betas.second, number(settings, "epsilon"),
-                 number(settings, "weight_decay")};
+    return AdamW{number(settings, "learning_rate"), betas.first, betas.second,
+                 number(settings, "epsilon"), number(settings, "weight_decay")};
   }
   throw py::value_error("trainer: optimizer kind \"" + kind + "\" is unknown");
 }
 
 Loss loss_of(const std::string& kind, const py::dict& settings) {
-  if (kind == "cross_entropy") return {Loss::Kind::cross_entropy, settings["label_smoothing"].cast<float>()};
+  if (kind == "cross_entropy")
+    return {Loss::Kind::cross_entropy, settings["label_smoothing"].cast<float>()};
   if (kind == "binary_cross_entropy") return {Loss::Kind::binary_cross_entropy, 0.0f};
   if (kind == "mean_squared_error") return {Loss::Kind::mean_squared_error, 0.0f};
   throw py::value_error("trainer: loss kind \"" + kind + "\" is unknown");
 }
 
-std::pair<double, double> pair_of(const Metrics& metrics) { return {metrics.loss, metrics.accuracy}; }
+std::pair<double, double> pair_of(const Metrics& metrics) {
+  return {metrics.loss, metrics.accuracy};
+}
 
 }  // namespace
 
@@ -54,52 +59,70 @@ void bind_trainer(py::module_& module) {
       .def_property_readonly("steps", &Epoch::steps)
       .def_property_readonly("step", &Epoch::step)
       .def("advance", &Epoch::advance, py::call_guard<py::gil_scoped_release>())
-      .def_property_readonly("metrics", [](const Epoch& epoch) { return pair_of(epoch.metrics()); });
+      .def_property_readonly("metrics",
+                             [](const Epoch& epoch) { return pair_of(epoch.metrics()); });
 
   py::classh<Trainer>(module, "Trainer")
-      .def(py::init([](Model& model, const std::string& optimizer, const py::dict& optimizer_settings,
-                       const std::string& loss, const py::dict& loss_settings, uint64_t seed) {
-        return Trainer(model, optimizer_of(optimizer, optimizer_settings), loss_of(loss, loss_settings), seed);
-      }), py::arg("model"), py::arg("optimizer"), py::arg("optimizer_settings"), py::arg("loss"),
-         py::arg("loss_settings"), py::arg("seed"))
-      .def("step", [](Trainer& trainer, const py::array& x, bool integers, const py::array& y) {
-        const PictureBatch pictures = picture_batch(x, integers);
-        const Targets wanted = targets_of(y);
-        const py::gil_scoped_release release;
-        return trainer.step(pictures, wanted);
-      }, pixels, integer_values, targets)
-      .def("compute_gradients", [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
-                                   double divisor) {
-        const PictureBatch pictures = picture_batch(x, integers);
-        const Targets wanted = targets_of(y);
-        const py::gil_scoped_release release;
-        return trainer.compute_gradients(pictures, wanted, divisor);
-      }, pixels, integer_values, targets, py::arg("divisor"))
+      .def(py::init([](Model& model, const std::string& optimizer,
+                       const py::dict& optimizer_settings, const std::string& loss,
+                       const py::dict& loss_settings, uint64_t seed) {
+             return Trainer(model, optimizer_of(optimizer, optimizer_settings),
+                            loss_of(loss, loss_settings), seed);
+           }),
+           py::arg("model"), py::arg("optimizer"), py::arg("optimizer_settings"), py::arg("loss"),
+           py::arg("loss_settings"), py::arg("seed"))
+      .def(
+          "step",
+          [](Trainer& trainer, const py::array& x, bool integers, const py::array& y) {
+            const PictureBatch pictures = picture_batch(x, integers);
+            const Targets wanted = targets_of(y);
+            const py::gil_scoped_release release;
+            return trainer.step(pictures, wanted);
+          },
+          pixels, integer_values, targets)
+      .def(
+          "compute_gradients",
+          [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
+             double divisor) {
+            const PictureBatch pictures = picture_batch(x, integers);
+            const Targets wanted = targets_of(y);
+            const py::gil_scoped_release release;
+            return trainer.compute_gradients(pictures, wanted, divisor);
+          },
+          pixels, integer_values, targets, py::arg("divisor"))
       .def("apply_gradients", &Trainer::apply_gradients, py::call_guard<py::gil_scoped_release>())
       // A view that keeps the trainer alive.
-      .def_property_readonly("gradients", [](const py::object& self) {
-        Trainer& trainer = self.cast<Trainer&>();
-        return py::array_t<float>({trainer.gradient_count()}, trainer.gradients(), self);
-      })
-      .def("begin_epoch", [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
-                             const std::vector<int64_t>& rows, int64_t batch_size, bool shuffle, uint64_t epoch) {
-        const PictureBatch pictures = picture_batch(x, integers);
-        const Targets wanted = targets_of(y);
-        const py::gil_scoped_release release;
-        return trainer.begin_epoch(pictures, wanted, {rows, batch_size, shuffle, epoch});
-      }, pixels, integer_values, targets, py::arg("rows"), py::arg("batch_size"), py::arg("shuffle"),
-         py::arg("number"), py::keep_alive<0, 2>(), py::keep_alive<0, 4>())
-      .def("evaluate", [](const Trainer& trainer, const py::array& x, bool integers, const py::array& y,
-                          const std::vector<int64_t>& rows) {
-        const PictureBatch pictures = picture_batch(x, integers);
-        const Targets wanted = targets_of(y);
-        Metrics metrics;
-        {
-          const py::gil_scoped_release release;
-          metrics = trainer.evaluate(pictures, wanted, rows);
-        }
-        return pair_of(metrics);
-      }, pixels, integer_values, targets, py::arg("rows"))
+      .def_property_readonly("gradients",
+                             [](const py::object& self) {
+                               Trainer& trainer = self.cast<Trainer&>();
+                               return py::array_t<float>({trainer.gradient_count()},
+                                                         trainer.gradients(), self);
+                             })
+      .def(
+          "begin_epoch",
+          [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
+             const std::vector<int64_t>& rows, int64_t batch_size, bool shuffle, uint64_t epoch) {
+            const PictureBatch pictures = picture_batch(x, integers);
+            const Targets wanted = targets_of(y);
+            const py::gil_scoped_release release;
+            return trainer.begin_epoch(pictures, wanted, {rows, batch_size, shuffle, epoch});
+          },
+          pixels, integer_values, targets, py::arg("rows"), py::arg("batch_size"),
+          py::arg("shuffle"), py::arg("number"), py::keep_alive<0, 2>(), py::keep_alive<0, 4>())
+      .def(
+          "evaluate",
+          [](const Trainer& trainer, const py::array& x, bool integers, const py::array& y,
+             const std::vector<int64_t>& rows) {
+            const PictureBatch pictures = picture_batch(x, integers);
+            const Targets wanted = targets_of(y);
+            Metrics metrics;
+            {
+              const py::gil_scoped_release release;
+              metrics = trainer.evaluate(pictures, wanted, rows);
+            }
+            return pair_of(metrics);
+          },
+          pixels, integer_values, targets, py::arg("rows"))
       .def("split_order", &Trainer::split_order, py::arg("count"));
 }
 

@@ -1,4 +1,5 @@
-// Another program's use of cnnx: draws X and O, asks a saved model what they are, prints the labels.
+// Another program's use of cnnx: draws X and O, asks a saved model what they are, prints the
+// labels.
 //
 //   consumer MODEL COUNT SEED
 #include <cnnx/cnnx.h>

@@ -1,4 +1,5 @@
-// A layer as the user writes it down: its kind and settings, without weights and without knowing its input.
+// A layer as the user writes it down: its kind and settings, without weights and without knowing
+// its input.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,8 @@ using Attributes = std::map<std::string, Attribute>;
 // flatten, relu, sigmoid, tanh, softmax: none
 //
 // kernel_size, stride and dilation are lists {height, width}; padding is "valid", "same" or a list
-// {top, bottom, left, right}; every attribute of the kind is given. An empty name becomes the kind and its ordinal in the
-// model: "conv2d_1".
+// {top, bottom, left, right}; every attribute of the kind is given. An empty name becomes the kind
+// and its ordinal in the model: "conv2d_1".
 struct Layer {
   std::string kind;
   Attributes attributes;

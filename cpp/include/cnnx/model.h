@@ -18,8 +18,9 @@ namespace graph {
 class ModelState;
 }
 
-// Pictures of the model's own size, one after the other: (count, height, width, channels).
-// uint8 pixels, and float pixels with `integer_values`, are divided by 255; then the model's mean and std apply.
+// Pictures of the model's own size, one after the other: (count, height, width, channels). uint8
+// pixels, and float pixels with `integer_values`, are divided by 255; then the model's mean and std
+// apply.
 struct PictureBatch {
   const void* pixels = nullptr;
   PixelType type = PixelType::float32;
@@ -59,13 +60,15 @@ struct ModelOptions {
   uint64_t seed = 0;  // draws the weights: He uniform, bias 0
 };
 
-// A movable handle; clone() copies. Every const member may be called from several threads at once. Functions throw
-// std::invalid_argument for a wrong argument, in one sentence, FormatError for a bad file, std::system_error when the
-// operating system refuses. A moved-from model may only be assigned or destroyed.
+// A movable handle; clone() copies. Every const member may be called from several threads at once.
+// Functions throw std::invalid_argument for a wrong argument, in one sentence, FormatError for a
+// bad file, std::system_error when the operating system refuses. A moved-from model may only be
+// assigned or destroyed.
 class CNNX_API Model {
  public:
   // input_shape is (height, width, channels).
-  Model(const std::vector<Layer>& layers, const Shape& input_shape, const ModelOptions& options = {});
+  Model(const std::vector<Layer>& layers, const Shape& input_shape,
+        const ModelOptions& options = {});
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
   ~Model();
@@ -82,7 +85,8 @@ class CNNX_API Model {
   // outputs: count * element_count(output_shape()) floats.
   void run(const PictureBatch& pictures, float* outputs) const;
   void probabilities(const PictureBatch& pictures, float* outputs) const;
-  // One array per layer, in order, each count * element_count(its output_shape); the same bits as run.
+  // One array per layer, in order, each count * element_count(its output_shape); the same bits as
+  // run.
   void layer_outputs(const PictureBatch& pictures, float* const* outputs) const;
 
   const Shape& input_shape() const;   // (height, width, channels)

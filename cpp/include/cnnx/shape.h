@@ -32,7 +32,8 @@ struct Padding {
 // "(2, 28, 28, 1)"; one number gives "(7,)", as Python prints it.
 CNNX_API std::string to_string(const Shape& shape);
 
-// Product of all sizes; throws std::invalid_argument if a size is negative or the product overflows.
+// Product of all sizes; throws std::invalid_argument if a size is negative or the product
+// overflows.
 CNNX_API int64_t element_count(const Shape& shape);
 
 }  // namespace cnnx

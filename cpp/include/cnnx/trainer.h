@@ -1,4 +1,5 @@
-// Training: one call per step, epochs shuffled and batched here, gradients open for those who add them up themselves.
+// Training: one call per step, epochs shuffled and batched here, gradients open for those who add
+// them up themselves.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +12,17 @@
 
 namespace cnnx {
 
-// Each is the mean over the rows of a batch; binary cross-entropy and the squared error are also a mean over outputs.
-// Both cross-entropies take logits, so a model that ends in Softmax or Sigmoid is refused.
+// Each is the mean over the rows of a batch; binary cross-entropy and the squared error are also a
+// mean over outputs. Both cross-entropies take logits, so a model that ends in Softmax or Sigmoid
+// is refused.
 struct Loss {
   enum class Kind { cross_entropy, binary_cross_entropy, mean_squared_error };
   Kind kind = Kind::cross_entropy;
   float label_smoothing = 0.0f;  // of cross_entropy, in [0, 1]
 };
 
-// One of the two: labels for cross_entropy, one per row; values for the others, one per output of every row.
+// One of the two: labels for cross_entropy, one per row; values for the others, one per output of
+// every row.
 struct Targets {
   const int64_t* labels = nullptr;
   const float* values = nullptr;
@@ -42,7 +45,8 @@ struct TrainerState;
 struct EpochState;
 }  // namespace training
 
-// One pass over a data set, a step at a time. The pictures and targets must outlive it, and so must the trainer.
+// One pass over a data set, a step at a time. The pictures and targets must outlive it, and so must
+// the trainer.
 class CNNX_API Epoch {
  public:
   Epoch(Epoch&&) noexcept;
@@ -60,8 +64,9 @@ class CNNX_API Epoch {
   std::unique_ptr<training::EpochState> state_;
 };
 
-// Shares the model and owns gradients and optimizer slots. Not for several threads at once; the model may predict in
-// others meanwhile. Throws std::invalid_argument when model, loss and data do not fit together.
+// Shares the model and owns gradients and optimizer slots. Not for several threads at once; the
+// model may predict in others meanwhile. Throws std::invalid_argument when model, loss and data do
+// not fit together.
 class CNNX_API Trainer {
  public:
   Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss, uint64_t seed = 0);
@@ -71,17 +76,22 @@ class CNNX_API Trainer {
   // compute_gradients, then apply_gradients; returns the mean loss before the update.
   double step(const PictureBatch& pictures, const Targets& targets);
 
-  // Overwrites gradients() with those of the sum of the rows' losses over `divisor` (0: the number of rows); returns that
-  // loss. With one divisor, batches add up: losses and gradients of 5 rows and of 3 sum to those of 8.
-  double compute_gradients(const PictureBatch& pictures, const Targets& targets, double divisor = 0);
+  // Overwrites gradients() with those of the sum of the rows' losses over `divisor` (0: the number
+  // of rows); returns that loss. With one divisor, batches add up: losses and gradients of 5 rows
+  // and of 3 sum to those of 8.
+  double compute_gradients(const PictureBatch& pictures, const Targets& targets,
+                           double divisor = 0);
   void apply_gradients();
   float* gradients();  // gradient_count() floats, laid out as Model::parameters says
   int64_t gradient_count() const;
 
-  Epoch begin_epoch(const PictureBatch& pictures, const Targets& targets, const EpochOptions& options);
+  Epoch begin_epoch(const PictureBatch& pictures, const Targets& targets,
+                    const EpochOptions& options);
   // Of the given rows, or of all when `rows` is empty. Changes nothing.
-  Metrics evaluate(const PictureBatch& pictures, const Targets& targets, const std::vector<int64_t>& rows = {}) const;
-  // A fixed order of `count` rows that depends on the seed alone, for splitting off a validation set.
+  Metrics evaluate(const PictureBatch& pictures, const Targets& targets,
+                   const std::vector<int64_t>& rows = {}) const;
+  // A fixed order of `count` rows that depends on the seed alone, for splitting off a validation
+  // set.
   std::vector<int64_t> split_order(int64_t count) const;
 
  private:

@@ -21,17 +21,21 @@ namespace {
 void check_name(const std::string& name) {
   const bool good = !name.empty() && name.size() <= 100 &&
                     std::all_of(name.begin(), name.end(), [](unsigned char c) {
-                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                             c == '-' || c == '.';
+                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                             (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
                     });
   if (!good) {
-    throw std::invalid_argument("model: layer name \"" + name +
-                                "\" must be 1 to 100 letters, digits, underscores, hyphens or dots");
+    throw std::invalid_argument(
+        "model: layer name \"" + name +
+        "\" must be 1 to 100 letters, digits, underscores, hyphens or dots");
   }
-  if (name == "input") throw std::invalid_argument("model: no layer may be named \"input\": that is the picture itself");
+  if (name == "input")
+    throw std::invalid_argument(
+        "model: no layer may be named \"input\": that is the picture itself");
 }
 
-// Every layer's name, in order: the user's own, or kind and ordinal, stepping over names already taken.
+// Every layer's name, in order: the user's own, or kind and ordinal, stepping over names already
+// taken.
 std::vector<std::string> name_layers(const std::vector<Layer>& layers) {
   std::set<std::string> taken;
   for (const Layer& layer : layers) {
@@ -61,8 +65,10 @@ Shape with_batch(int64_t batch, const Shape& shape) {
   return result;
 }
 
-Graph::Graph(const std::vector<Layer>& layers, const Shape& input_shape) : input_shape_(input_shape) {
-  if (layers.empty()) throw std::invalid_argument("model: layers is empty, expected at least one layer");
+Graph::Graph(const std::vector<Layer>& layers, const Shape& input_shape)
+    : input_shape_(input_shape) {
+  if (layers.empty())
+    throw std::invalid_argument("model: layers is empty, expected at least one layer");
   if (input_shape.size() != 3 || *std::min_element(input_shape.begin(), input_shape.end()) < 1) {
     throw std::invalid_argument("model: input_shape is " + to_string(input_shape) +
                                 ", expected (height, width, channels), each at least 1");
@@ -87,7 +93,8 @@ void Graph::add(const Layer& layer, std::string name) {
     for (const ops::ParameterSpec& spec : node.op->parameters(one)) {
       parameters_.push_back({node.layer.name + "." + spec.name, spec.shape, parameter_floats_});
       fan_ins_.push_back(spec.fan_in);
-      if (__builtin_add_overflow(parameter_floats_, element_count(spec.shape), &parameter_floats_)) {
+      if (__builtin_add_overflow(parameter_floats_, element_count(spec.shape),
+                                 &parameter_floats_)) {
         throw std::invalid_argument(layer.kind + ": the model has too many parameters");
       }
       ++node.parameter_count;

@@ -1,4 +1,5 @@
-// What the user said: layers in order, each with the id of its input, checked and sized for one picture.
+// What the user said: layers in order, each with the id of its input, checked and sized for one
+// picture.
 #pragma once
 
 #include <memory>

@@ -20,9 +20,11 @@ using graph::ModelState;
 
 namespace {
 
-// Calls body(plan, input, workspace, first, count) for each piece of a batch, parameters held shared.
+// Calls body(plan, input, workspace, first, count) for each piece of a batch, parameters held
+// shared.
 template <class Body>
-void for_each_piece(const ModelState& state, const PictureBatch& pictures, Mode mode, const Body& body) {
+void for_each_piece(const ModelState& state, const PictureBatch& pictures, Mode mode,
+                    const Body& body) {
   const std::shared_lock<std::shared_mutex> lock(state.mutex);
   const int64_t piece = state.piece(mode);
   const int threads = get_num_threads();
@@ -43,8 +45,10 @@ int64_t index_of_largest(const float* values, int64_t count) {
 
 }  // namespace
 
-Model::Model(const std::vector<Layer>& layers, const Shape& input_shape, const ModelOptions& options)
-    : state_(std::make_shared<ModelState>(layers, input_shape, options.classes, options.preprocessing)) {
+Model::Model(const std::vector<Layer>& layers, const Shape& input_shape,
+             const ModelOptions& options)
+    : state_(std::make_shared<ModelState>(layers, input_shape, options.classes,
+                                          options.preprocessing)) {
   state_->draw_parameters(options.seed);
 }
 
@@ -58,7 +62,8 @@ Model Model::clone() const { return Model(state_->clone()); }
 void Model::run(const PictureBatch& pictures, float* outputs) const {
   const int64_t size = element_count(output_shape());
   for_each_piece(*state_, pictures, Mode::inference,
-                 [&](const graph::Plan&, const float*, const float* output, const graph::Workspace&, int64_t first,
+                 [&](const graph::Plan&, const float*, const float* output, const graph::Workspace&,
+                     int64_t first,
                      int64_t count) { std::copy_n(output, count * size, outputs + first * size); });
 }
 
@@ -70,14 +75,15 @@ void Model::probabilities(const PictureBatch& pictures, float* outputs) const {
   }
   run(pictures, outputs);
   const int64_t count = pictures.count * element_count(shape);
-  if (probability_kind() == Probabilities::softmax) softmax(outputs, pictures.count, shape[0], outputs);
+  if (probability_kind() == Probabilities::softmax)
+    softmax(outputs, pictures.count, shape[0], outputs);
   if (probability_kind() == Probabilities::sigmoid) sigmoid(outputs, count, outputs);
 }
 
 void Model::layer_outputs(const PictureBatch& pictures, float* const* outputs) const {
   for_each_piece(*state_, pictures, Mode::all_outputs,
-                 [&](const graph::Plan& plan, const float* input, const float*, const graph::Workspace& workspace,
-                     int64_t first, int64_t count) {
+                 [&](const graph::Plan& plan, const float* input, const float*,
+                     const graph::Workspace& workspace, int64_t first, int64_t count) {
                    const auto& nodes = state_->graph.nodes();
                    for (std::size_t id = 0; id < nodes.size(); ++id) {
                      const int64_t size = element_count(nodes[id].output_shape);
@@ -103,8 +109,8 @@ Prediction Model::predict(const ImageView& image) const {
     const float second = prediction.probabilities[0];
     prediction.probabilities = {1.0f - second, second};
   }
-  prediction.index =
-      index_of_largest(prediction.probabilities.data(), static_cast<int64_t>(prediction.probabilities.size()));
+  prediction.index = index_of_largest(prediction.probabilities.data(),
+                                      static_cast<int64_t>(prediction.probabilities.size()));
   prediction.probability = prediction.probabilities[static_cast<std::size_t>(prediction.index)];
   if (!classes().empty()) prediction.label = classes()[static_cast<std::size_t>(prediction.index)];
   return prediction;
@@ -123,7 +129,8 @@ std::vector<LayerInfo> Model::layer_infos() const {
   for (const graph::Node& node : state_->graph.nodes()) {
     LayerInfo info{node.layer.name, node.layer.kind, node.output_shape, 0};
     for (int i = 0; i < node.parameter_count; ++i) {
-      info.parameter_count += element_count(parameters()[static_cast<std::size_t>(node.first_parameter + i)].shape);
+      info.parameter_count +=
+          element_count(parameters()[static_cast<std::size_t>(node.first_parameter + i)].shape);
     }
     infos.push_back(std::move(info));
   }

@@ -12,10 +12,12 @@
 namespace cnnx::graph {
 namespace {
 
-// Enough for a training batch, a short last batch, evaluation and its last piece; few enough to stay small.
+// Enough for a training batch, a short last batch, evaluation and its last piece; few enough to
+// stay small.
 constexpr std::size_t kKeptPlans = 6;
 
-// Activations of one inference piece, in floats (32 MB): large enough to feed every thread, small enough to ship anywhere.
+// Activations of one inference piece, in floats (32 MB): large enough to feed every thread, small
+// enough to ship anywhere.
 constexpr int64_t kPieceFloats = int64_t{8} << 20;
 constexpr int64_t kMostPictures = 256;
 
@@ -23,15 +25,17 @@ void check_classes(const std::vector<std::string>& classes, const Shape& output)
   if (classes.empty()) return;
   const std::set<std::string> distinct(classes.begin(), classes.end());
   if (distinct.size() != classes.size()) {
-    throw std::invalid_argument("model: classes has " + std::to_string(classes.size()) + " names of which only " +
-                                std::to_string(distinct.size()) + " differ");
+    throw std::invalid_argument("model: classes has " + std::to_string(classes.size()) +
+                                " names of which only " + std::to_string(distinct.size()) +
+                                " differ");
   }
   // One output can tell two classes apart: its sigmoid is the second one's probability.
   const bool fits = output.size() == 1 && (output[0] == static_cast<int64_t>(classes.size()) ||
                                            (output[0] == 1 && classes.size() == 2));
   if (!fits) {
     throw std::invalid_argument("model: classes has " + std::to_string(classes.size()) +
-                                " names, but the last layer's output has shape " + to_string(output));
+                                " names, but the last layer's output has shape " +
+                                to_string(output));
   }
 }
 
@@ -110,11 +114,11 @@ const float* ModelState::normalised(const PictureBatch& pictures, int64_t first,
   if (storage.size() < count * size) storage = runtime::AlignedBuffer(count * size);
   const int64_t pixels = count * (size / channels);
   if (pictures.type == PixelType::uint8) {
-    data::normalise_pixels(static_cast<const uint8_t*>(pictures.pixels) + first * size, pixels, channels,
-                           preprocessing, divide, storage.data());
+    data::normalise_pixels(static_cast<const uint8_t*>(pictures.pixels) + first * size, pixels,
+                           channels, preprocessing, divide, storage.data());
   } else {
-    data::normalise_pixels(static_cast<const float*>(pictures.pixels) + first * size, pixels, channels, preprocessing,
-                           divide, storage.data());
+    data::normalise_pixels(static_cast<const float*>(pictures.pixels) + first * size, pixels,
+                           channels, preprocessing, divide, storage.data());
   }
   return storage.data();
 }

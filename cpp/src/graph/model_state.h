@@ -1,4 +1,5 @@
-// What a model is made of, shared by its handle and its trainer: graph, parameters, plans and what travels with them.
+// What a model is made of, shared by its handle and its trainer: graph, parameters, plans and what
+// travels with them.
 #pragma once
 
 #include <memory>
@@ -17,8 +18,8 @@ namespace cnnx::graph {
 class ModelState {
  public:
   // Draws no weights: all parameters are zero.
-  ModelState(const std::vector<Layer>& layers, const Shape& input_shape, std::vector<std::string> classes,
-             Preprocessing preprocessing);
+  ModelState(const std::vector<Layer>& layers, const Shape& input_shape,
+             std::vector<std::string> classes, Preprocessing preprocessing);
 
   void draw_parameters(uint64_t seed);
   std::shared_ptr<ModelState> clone() const;
@@ -26,11 +27,12 @@ class ModelState {
   // The plan for this many pictures, made on first use; the last few are kept.
   std::shared_ptr<const Plan> plan(int64_t batch, Mode mode) const;
 
-  // How many pictures run at once: a large inference batch runs in pieces, so that its activations stay small. A
-  // picture's bits do not depend on it.
+  // How many pictures run at once: a large inference batch runs in pieces, so that its activations
+  // stay small. A picture's bits do not depend on it.
   int64_t piece(Mode mode) const;
 
-  // The first pictures of a batch as normalised floats: the caller's own array when there is nothing to convert.
+  // The first pictures of a batch as normalised floats: the caller's own array when there is
+  // nothing to convert.
   const float* normalised(const PictureBatch& pictures, int64_t first, int64_t count,
                           runtime::AlignedBuffer& storage) const;
 

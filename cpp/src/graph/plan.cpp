@@ -1,4 +1,5 @@
-// Places every array of an execution in the arena and runs the nodes in order, forward and backward.
+// Places every array of an execution in the arena and runs the nodes in order, forward and
+// backward.
 #include "graph/plan.h"
 
 #include <algorithm>
@@ -11,7 +12,8 @@ constexpr int kMostParameters = 8;  // arrays of one layer: far above any layer'
 
 }  // namespace
 
-Plan::Plan(const Graph& graph, int64_t batch, Mode mode) : graph_(graph), batch_(batch), mode_(mode) {
+Plan::Plan(const Graph& graph, int64_t batch, Mode mode)
+    : graph_(graph), batch_(batch), mode_(mode) {
   for (std::size_t id = 0; id < graph.nodes().size(); ++id) {
     const Node& node = graph.nodes()[id];
     Step step{};
@@ -19,7 +21,8 @@ Plan::Plan(const Graph& graph, int64_t batch, Mode mode) : graph_(graph), batch_
     step.op = node.op->bind(with_batch(batch, node.input_shape));
     if (!step.op) continue;
     for (int i = 0; i < node.parameter_count; ++i) {
-      step.parameters.push_back(graph.parameters()[static_cast<std::size_t>(node.first_parameter + i)].offset);
+      step.parameters.push_back(
+          graph.parameters()[static_cast<std::size_t>(node.first_parameter + i)].offset);
     }
     steps_.push_back(std::move(step));
   }
@@ -29,8 +32,8 @@ Plan::Plan(const Graph& graph, int64_t batch, Mode mode) : graph_(graph), batch_
 
 void Plan::place_outputs(Mode mode) {
   const auto floats = [&](int id) {
-    return runtime::round_up_to_line(
-        element_count(with_batch(batch_, graph_.nodes()[static_cast<std::size_t>(id)].output_shape)));
+    return runtime::round_up_to_line(element_count(
+        with_batch(batch_, graph_.nodes()[static_cast<std::size_t>(id)].output_shape)));
   };
   // Inference: two buffers, each as large as the largest output that lands in it.
   std::array<int64_t, 2> turn_floats{0, 0};
@@ -67,7 +70,8 @@ void Plan::place_outputs(Mode mode) {
   std::size_t step = 0;
   int64_t output = kCallersInput;
   for (std::size_t id = 0; id < graph_.nodes().size(); ++id) {
-    if (step < steps_.size() && steps_[step].node == static_cast<int>(id)) output = steps_[step++].output;
+    if (step < steps_.size() && steps_[step].node == static_cast<int>(id))
+      output = steps_[step++].output;
     output_of_node_.push_back(output);
   }
 }
@@ -75,7 +79,8 @@ void Plan::place_outputs(Mode mode) {
 void Plan::place_gradients() {
   int64_t most = 0;
   for (const Node& node : graph_.nodes()) {
-    most = std::max(most, runtime::round_up_to_line(element_count(with_batch(batch_, node.output_shape))));
+    most = std::max(
+        most, runtime::round_up_to_line(element_count(with_batch(batch_, node.output_shape))));
   }
   const std::array<int64_t, 2> buffers{arena_floats_, arena_floats_ + most};
   arena_floats_ += 2 * most;
@@ -115,15 +120,17 @@ WorkspaceLease Plan::lease(int threads) const {
   return WorkspaceLease(pool_, std::move(workspace));
 }
 
-const float* Plan::forward(const float* input, const float* parameters, Workspace& workspace) const {
+const float* Plan::forward(const float* input, const float* parameters,
+                           Workspace& workspace) const {
   float* arena = workspace.arena.data();
   const float* result = input;
   for (const Step& step : steps_) {
     std::array<const float*, kMostParameters> pointers{};
-    for (std::size_t i = 0; i < step.parameters.size(); ++i) pointers[i] = parameters + step.parameters[i];
+    for (std::size_t i = 0; i < step.parameters.size(); ++i)
+      pointers[i] = parameters + step.parameters[i];
     float* output = arena + step.output;
-    step.op->forward({step.input == kCallersInput ? input : arena + step.input, pointers.data(), output,
-                      workspace.scratch.data(), workspace.threads});
+    step.op->forward({step.input == kCallersInput ? input : arena + step.input, pointers.data(),
+                      output, workspace.scratch.data(), workspace.threads});
     result = output;
   }
   return result;
@@ -134,9 +141,12 @@ const float* Plan::output_of(int id, const float* input, const Workspace& worksp
   return offset == kCallersInput ? input : workspace.arena.data() + offset;
 }
 
-float* Plan::grad_output(Workspace& workspace) const { return workspace.arena.data() + grad_output_; }
+float* Plan::grad_output(Workspace& workspace) const {
+  return workspace.arena.data() + grad_output_;
+}
 
-void Plan::backward(const float* input, const float* parameters, Workspace& workspace, float* gradients) const {
+void Plan::backward(const float* input, const float* parameters, Workspace& workspace,
+                    float* gradients) const {
   float* arena = workspace.arena.data();
   for (std::size_t i = steps_.size(); i-- > 0;) {
     const Step& step = steps_[i];
@@ -147,10 +157,11 @@ void Plan::backward(const float* input, const float* parameters, Workspace& work
       pointers[j] = parameters + step.parameters[j];
       grad_pointers[j] = gradients + step.parameters[j];
     }
-    step.op->backward({step.input == kCallersInput ? input : arena + step.input, arena + step.output,
-                       pointers.data(), arena + step.grad_output,
-                       step.wants_grad_input ? arena + step.grad_input : nullptr, grad_pointers.data(),
-                       workspace.scratch.data(), workspace.threads, /*accumulate=*/false});
+    step.op->backward({step.input == kCallersInput ? input : arena + step.input,
+                       arena + step.output, pointers.data(), arena + step.grad_output,
+                       step.wants_grad_input ? arena + step.grad_input : nullptr,
+                       grad_pointers.data(), workspace.scratch.data(), workspace.threads,
+                       /*accumulate=*/false});
   }
 }
 

@@ -1,5 +1,5 @@
-// What an execution writes: one arena for activations and gradients, one for scratch; and a pool of them, so that
-// several threads may run one plan and a warm execution allocates nothing.
+// What an execution writes: one arena for activations and gradients, one for scratch; and a pool of
+// them, so that several threads may run one plan and a warm execution allocates nothing.
 #pragma once
 
 #include <memory>

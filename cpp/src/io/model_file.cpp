@@ -1,11 +1,13 @@
 // The model file, version 1: one safetensors file. Its metadata holds, as JSON texts,
 //   cnnx.format         "1"
-//   cnnx.graph          {"input_shape": [28, 28, 1], "nodes": [{"name", "kind", "inputs": [name or "input"], attributes...}],
+//   cnnx.graph          {"input_shape": [28, 28, 1],
+//                        "nodes": [{"name", "kind", "inputs": [name or "input"], attributes...}],
 //                        "output": name, "probabilities": "softmax" | "sigmoid" | "outputs"}
 //   cnnx.preprocessing  {"resize": "stretch" | "fit" | "crop"}
 //   cnnx.classes        ["X", "O"]
-// and its tensors every parameter under its name, every real-valued attribute as <layer>.<attribute>, and
-// preprocessing.mean and preprocessing.std: real numbers are bits, never text.
+// and its tensors every parameter under its name, every real-valued attribute as
+// <layer>.<attribute>, and preprocessing.mean and preprocessing.std: real numbers are bits, never
+// text.
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -34,14 +36,16 @@ struct Word {
   Value value;
   const char* text;
 };
-constexpr Word<Resize> kResizes[] = {{Resize::stretch, "stretch"}, {Resize::fit, "fit"}, {Resize::crop, "crop"}};
+constexpr Word<Resize> kResizes[] = {
+    {Resize::stretch, "stretch"}, {Resize::fit, "fit"}, {Resize::crop, "crop"}};
 constexpr Word<Probabilities> kProbabilities[] = {{Probabilities::softmax, "softmax"},
                                                   {Probabilities::sigmoid, "sigmoid"},
                                                   {Probabilities::outputs, "outputs"}};
 
 template <class Value, std::size_t count>
 const char* text_of(const Word<Value> (&words)[count], Value value) {
-  return std::find_if(words, words + count, [&](const auto& word) { return word.value == value; })->text;
+  return std::find_if(words, words + count, [&](const auto& word) { return word.value == value; })
+      ->text;
 }
 
 template <class Value, std::size_t count>
@@ -72,7 +76,9 @@ Json json_of_graph(const graph::ModelState& model) {
     each.set("name", node.layer.name);
     each.set("kind", node.layer.kind);
     const std::string input =
-        node.input == graph::kGraphInput ? kInput : model.graph.nodes()[static_cast<std::size_t>(node.input)].layer.name;
+        node.input == graph::kGraphInput
+            ? kInput
+            : model.graph.nodes()[static_cast<std::size_t>(node.input)].layer.name;
     each.set("inputs", Json::array(std::vector<std::string>{input}));
     for (const auto& [name, attribute] : node.layer.attributes) {
       if (!std::holds_alternative<float>(attribute)) each.set(name, json_of(attribute));
@@ -91,7 +97,8 @@ void save_model(const graph::ModelState& model, const std::filesystem::path& pat
   const std::shared_lock<std::shared_mutex> lock(model.mutex);
   std::vector<Tensor> tensors;
   for (const ParameterInfo& parameter : model.graph.parameters()) {
-    tensors.push_back({parameter.name, DType::f32, parameter.shape, model.parameters.data() + parameter.offset});
+    tensors.push_back(
+        {parameter.name, DType::f32, parameter.shape, model.parameters.data() + parameter.offset});
   }
   for (const graph::Node& node : model.graph.nodes()) {
     for (const auto& [name, attribute] : node.layer.attributes) {
@@ -101,7 +108,9 @@ void save_model(const graph::ModelState& model, const std::filesystem::path& pat
     }
   }
   const Preprocessing& how = model.preprocessing;
-  const auto count = [](const std::vector<float>& values) { return static_cast<int64_t>(values.size()); };
+  const auto count = [](const std::vector<float>& values) {
+    return static_cast<int64_t>(values.size());
+  };
   tensors.push_back({"preprocessing.mean", DType::f32, {count(how.mean)}, how.mean.data()});
   tensors.push_back({"preprocessing.std", DType::f32, {count(how.std)}, how.std.data()});
   Json preprocessing = Json::object();
@@ -125,7 +134,8 @@ class ModelReader {
     const JsonView graph(graph_json, name_of("cnnx.graph"));
     graph.allow_only({"input_shape", "nodes", "output", "probabilities"});
     const Json classes_json = parse("cnnx.classes");
-    const std::vector<std::string> classes = JsonView(classes_json, name_of("cnnx.classes")).strings();
+    const std::vector<std::string> classes =
+        JsonView(classes_json, name_of("cnnx.classes")).strings();
     const std::vector<Layer> layers = read_layers(graph);
     const Preprocessing preprocessing = read_preprocessing();
     const Shape input_shape = graph.at("input_shape").integers(3);
@@ -149,7 +159,8 @@ class ModelReader {
   const std::string& text(const char* key) const {
     const auto found = file_.metadata().find(key);
     if (found == file_.metadata().end()) {
-      throw FormatError(file_.name() + ": is a safetensors file, but no cnnx model: its metadata has no " + key);
+      throw FormatError(file_.name() +
+                        ": is a safetensors file, but no cnnx model: its metadata has no " + key);
     }
     return found->second;
   }
@@ -159,8 +170,8 @@ class ModelReader {
   void check_format() const {
     const std::string& format = text("cnnx.format");
     if (format != kFormat) {
-      throw FormatError(file_.name() + ": has cnnx format " + in_quotes(format) + ", but this version of cnnx reads \"" +
-                        kFormat + "\" only");
+      throw FormatError(file_.name() + ": has cnnx format " + in_quotes(format) +
+                        ", but this version of cnnx reads \"" + kFormat + "\" only");
     }
   }
 
@@ -181,7 +192,8 @@ class ModelReader {
       layer.kind = node.at("kind").string();
       if (layer.name.empty()) node.at("name").fail("is empty");
       const JsonView inputs = node.at("inputs");
-      if (inputs.strings(1)[0] != previous) inputs.fail("expected " + in_quotes(previous) + ", the node before");
+      if (inputs.strings(1)[0] != previous)
+        inputs.fail("expected " + in_quotes(previous) + ", the node before");
       node.for_each_member([&](const std::string& name, const JsonView& member) {
         if (name == "name" || name == "kind" || name == "inputs") return;
         layer.attributes[name] = read_attribute(member);
@@ -190,7 +202,8 @@ class ModelReader {
       previous = layer.name;
       layers.push_back(std::move(layer));
     }
-    if (graph.at("output").string() != previous) graph.at("output").fail("expected " + in_quotes(previous) + ", the last node");
+    if (graph.at("output").string() != previous)
+      graph.at("output").fail("expected " + in_quotes(previous) + ", the last node");
     return layers;
   }
 
@@ -210,7 +223,8 @@ class ModelReader {
       // A dot: it belongs to a layer whose name begins with this one's.
       if (name.find('.') != std::string::npos) continue;
       if (!layer.attributes.emplace(name, read_floats(tensor.name, {})[0]).second) {
-        throw FormatError(file_.name() + ": tensor " + in_quotes(tensor.name) + ": the graph holds this setting too");
+        throw FormatError(file_.name() + ": tensor " + in_quotes(tensor.name) +
+                          ": the graph holds this setting too");
       }
     }
   }
@@ -229,14 +243,16 @@ class ModelReader {
   std::vector<float> read_statistic(const char* name) {
     const Tensor* tensor = file_.find(name);
     if (!tensor || tensor->shape.size() != 1) {
-      throw FormatError(file_.name() + ": tensor \"" + name + "\": expected a list of numbers, one per channel");
+      throw FormatError(file_.name() + ": tensor \"" + name +
+                        "\": expected a list of numbers, one per channel");
     }
     return read_floats(name, tensor->shape);
   }
 
   // Before the model takes memory for its parameters: a small file cannot declare a large model.
   void check_parameters(const graph::Graph& graph) const {
-    for (const ParameterInfo& parameter : graph.parameters()) file_.at(parameter.name, DType::f32, parameter.shape);
+    for (const ParameterInfo& parameter : graph.parameters())
+      file_.at(parameter.name, DType::f32, parameter.shape);
   }
 
   void read_parameters(graph::ModelState& model) {
@@ -245,8 +261,8 @@ class ModelReader {
       std::copy(values.begin(), values.end(), model.parameters.data() + parameter.offset);
     }
     if (used_.size() != file_.tensors().size()) {
-      throw FormatError(file_.name() + ": has " + std::to_string(file_.tensors().size()) + " tensors, but its graph uses " +
-                        std::to_string(used_.size()));
+      throw FormatError(file_.name() + ": has " + std::to_string(file_.tensors().size()) +
+                        " tensors, but its graph uses " + std::to_string(used_.size()));
     }
   }
 
@@ -257,8 +273,12 @@ class ModelReader {
 }  // namespace
 }  // namespace io
 
-void Model::save(const std::string& path) const { io::save_model(*state_, std::filesystem::u8path(path)); }
+void Model::save(const std::string& path) const {
+  io::save_model(*state_, std::filesystem::u8path(path));
+}
 
-Model Model::load(const std::string& path) { return Model(io::ModelReader(std::filesystem::u8path(path)).read()); }
+Model Model::load(const std::string& path) {
+  return Model(io::ModelReader(std::filesystem::u8path(path)).read());
+}
 
 }  // namespace cnnx

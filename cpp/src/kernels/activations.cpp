@@ -1,4 +1,5 @@
-// The elementwise activations as plain loops, which the compiler vectorises for each instruction set.
+// The elementwise activations as plain loops, which the compiler vectorises for each instruction
+// set.
 #include "kernels/activations.h"
 
 #include "kernels/elementary.h"
@@ -37,12 +38,14 @@ void forward(const float* x, int64_t count, float setting, float* output) {
 }
 
 template <class Row>
-void backward(const float* grad_output, const float* saved, int64_t count, float setting, bool accumulate,
-              float* grad_input) {
+void backward(const float* grad_output, const float* saved, int64_t count, float setting,
+              bool accumulate, float* grad_input) {
   if (accumulate) {
-    for (int64_t i = 0; i < count; ++i) grad_input[i] += Row::gradient(grad_output[i], saved[i], setting);
+    for (int64_t i = 0; i < count; ++i)
+      grad_input[i] += Row::gradient(grad_output[i], saved[i], setting);
   } else {
-    for (int64_t i = 0; i < count; ++i) grad_input[i] = Row::gradient(grad_output[i], saved[i], setting);
+    for (int64_t i = 0; i < count; ++i)
+      grad_input[i] = Row::gradient(grad_output[i], saved[i], setting);
   }
 }
 

@@ -11,16 +11,18 @@ enum class Activation { relu, leaky_relu, sigmoid, tanh };
 constexpr int kActivationCount = 4;
 
 struct ActivationKernels {
-  // `setting` is the activation's one number (LeakyReLU's negative slope), 0 for those that have none.
+  // `setting` is the activation's one number (LeakyReLU's negative slope), 0 for those that have
+  // none.
   using Forward = void (*)(const float* x, int64_t count, float setting, float* output);
   // `saved` is the output where activation_gradient_from_output says so, the input otherwise.
-  using Backward = void (*)(const float* grad_output, const float* saved, int64_t count, float setting,
-                            bool accumulate, float* grad_input);
+  using Backward = void (*)(const float* grad_output, const float* saved, int64_t count,
+                            float setting, bool accumulate, float* grad_input);
   Forward forward[kActivationCount];
   Backward backward[kActivationCount];
 };
 
-// Whether backward works from the output alone. ReLU's may be given either: its output is <= 0 where its input is.
+// Whether backward works from the output alone. ReLU's may be given either: its output is <= 0
+// where its input is.
 constexpr bool activation_gradient_from_output(Activation activation) {
   return activation != Activation::leaky_relu;
 }

@@ -1,6 +1,7 @@
-// One vector type per instruction set and the few operations that kernels are written in. Included by kernel
-// files only; everything lives in an unnamed namespace so that no function compiled with one set of flags can be
-// merged by the linker with its twin compiled with another (an old CPU would die of it).
+// One vector type per instruction set and the few operations that kernels are written in. Included
+// by kernel files only; everything lives in an unnamed namespace so that no function compiled with
+// one set of flags can be merged by the linker with its twin compiled with another (an old CPU
+// would die of it).
 #pragma once
 
 #include <stdint.h>
@@ -48,20 +49,22 @@ CNNX_INLINE float fused_multiply_add(float a, float b, float c) {
 }
 CNNX_INLINE Vector fused_multiply_add(Vector a, Vector b, Vector c) {
 #if defined(__AVX512F__)
-  return reinterpret_cast<Vector>(_mm512_fmadd_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b),
-                                                  reinterpret_cast<__m512>(c)));
+  return reinterpret_cast<Vector>(_mm512_fmadd_ps(
+      reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), reinterpret_cast<__m512>(c)));
 #elif defined(__AVX2__)
-  return reinterpret_cast<Vector>(_mm256_fmadd_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b),
-                                                  reinterpret_cast<__m256>(c)));
+  return reinterpret_cast<Vector>(_mm256_fmadd_ps(
+      reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b), reinterpret_cast<__m256>(c)));
 #elif defined(CNNX_HAS_FMA) && defined(__ARM_NEON)
-  return reinterpret_cast<Vector>(vfmaq_f32(reinterpret_cast<float32x4_t>(c), reinterpret_cast<float32x4_t>(a),
+  return reinterpret_cast<Vector>(vfmaq_f32(reinterpret_cast<float32x4_t>(c),
+                                            reinterpret_cast<float32x4_t>(a),
                                             reinterpret_cast<float32x4_t>(b)));
 #else
   return a * b + c;
 #endif
 }
 
-// The first `count` lanes, 0 < count < kLanes; never touches memory past them. The other lanes load as 0.
+// The first `count` lanes, 0 < count < kLanes; never touches memory past them. The other lanes load
+// as 0.
 #if defined(__AVX512F__)
 CNNX_INLINE Vector load_partial(const float* source, int64_t count) {
   return reinterpret_cast<Vector>(

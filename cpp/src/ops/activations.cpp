@@ -1,4 +1,5 @@
-// The elementwise activations: public functions and layer kinds, both one parallel loop over a kernel row.
+// The elementwise activations: public functions and layer kinds, both one parallel loop over a
+// kernel row.
 #include "cnnx/activations.h"
 
 #include "cnnx/runtime.h"
@@ -15,18 +16,21 @@ namespace {
 // Memory-bound: below this a second thread costs more than it brings.
 constexpr int64_t kGrain = 32 * 1024;
 
-void apply(Activation activation, float setting, const float* x, int64_t count, int threads, float* output) {
+void apply(Activation activation, float setting, const float* x, int64_t count, int threads,
+           float* output) {
   const auto kernel = CNNX_KERNELS(activation_kernels).forward[static_cast<int>(activation)];
   runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
     kernel(x + begin, end - begin, setting, output + begin);
   });
 }
 
-void apply_backward(Activation activation, float setting, const float* grad_output, const float* saved,
-                    int64_t count, int threads, bool accumulate, float* grad_input) {
+void apply_backward(Activation activation, float setting, const float* grad_output,
+                    const float* saved, int64_t count, int threads, bool accumulate,
+                    float* grad_input) {
   const auto kernel = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(activation)];
   runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
-    kernel(grad_output + begin, saved + begin, end - begin, setting, accumulate, grad_input + begin);
+    kernel(grad_output + begin, saved + begin, end - begin, setting, accumulate,
+           grad_input + begin);
   });
 }
 
@@ -42,7 +46,8 @@ class BoundActivation final : public BoundOp {
   void backward(const BackwardArguments& a) const override {
     if (!a.grad_input) return;
     const float* saved = runs_in_place() ? a.output : a.input;
-    apply_backward(activation_, setting_, a.grad_output, saved, count_, a.threads, a.accumulate, a.grad_input);
+    apply_backward(activation_, setting_, a.grad_output, saved, count_, a.threads, a.accumulate,
+                   a.grad_input);
   }
   bool runs_in_place() const override { return activation_gradient_from_output(activation_); }
   bool backward_reads_output() const override { return runs_in_place(); }
@@ -102,27 +107,28 @@ void relu(const float* x, int64_t count, float* output) {
 
 void relu_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
                    bool accumulate) {
-  ops::apply_backward(Activation::relu, 0.0f, grad_output, x, count, get_num_threads(), accumulate, grad_input);
+  ops::apply_backward(Activation::relu, 0.0f, grad_output, x, count, get_num_threads(), accumulate,
+                      grad_input);
 }
 
 void leaky_relu(const float* x, int64_t count, float negative_slope, float* output) {
   ops::apply(Activation::leaky_relu, negative_slope, x, count, get_num_threads(), output);
 }
 
-void leaky_relu_backward(const float* grad_output, const float* x, int64_t count, float negative_slope,
-                         float* grad_input, bool accumulate) {
-  ops::apply_backward(Activation::leaky_relu, negative_slope, grad_output, x, count, get_num_threads(), accumulate,
-                      grad_input);
+void leaky_relu_backward(const float* grad_output, const float* x, int64_t count,
+                         float negative_slope, float* grad_input, bool accumulate) {
+  ops::apply_backward(Activation::leaky_relu, negative_slope, grad_output, x, count,
+                      get_num_threads(), accumulate, grad_input);
 }
 
 void sigmoid(const float* x, int64_t count, float* output) {
   ops::apply(Activation::sigmoid, 0.0f, x, count, get_num_threads(), output);
 }
 
-void sigmoid_backward(const float* grad_output, const float* output, int64_t count, float* grad_input,
-                      bool accumulate) {
-  ops::apply_backward(Activation::sigmoid, 0.0f, grad_output, output, count, get_num_threads(), accumulate,
-                      grad_input);
+void sigmoid_backward(const float* grad_output, const float* output, int64_t count,
+                      float* grad_input, bool accumulate) {
+  ops::apply_backward(Activation::sigmoid, 0.0f, grad_output, output, count, get_num_threads(),
+                      accumulate, grad_input);
 }
 
 void tanh(const float* x, int64_t count, float* output) {
@@ -131,8 +137,8 @@ void tanh(const float* x, int64_t count, float* output) {
 
 void tanh_backward(const float* grad_output, const float* output, int64_t count, float* grad_input,
                    bool accumulate) {
-  ops::apply_backward(Activation::tanh, 0.0f, grad_output, output, count, get_num_threads(), accumulate,
-                      grad_input);
+  ops::apply_backward(Activation::tanh, 0.0f, grad_output, output, count, get_num_threads(),
+                      accumulate, grad_input);
 }
 
 }  // namespace cnnx

@@ -28,14 +28,16 @@ const Attribute& AttributeReader::find(const std::string& name) {
 
 void AttributeReader::refuse(const std::string& name, const Attribute& value,
                              const std::string& expected) const {
-  throw std::invalid_argument(kind_ + ": " + name + " is " + describe(value) + ", expected " + expected);
+  throw std::invalid_argument(kind_ + ": " + name + " is " + describe(value) + ", expected " +
+                              expected);
 }
 
 int64_t AttributeReader::integer(const std::string& name, int64_t least) {
   const Attribute& value = find(name);
   const int64_t* number = std::get_if<int64_t>(&value);
   if (!number || *number < least || *number > kMost) {
-    refuse(name, value, "an integer from " + std::to_string(least) + " to " + std::to_string(kMost));
+    refuse(name, value,
+           "an integer from " + std::to_string(least) + " to " + std::to_string(kMost));
   }
   return *number;
 }
@@ -79,7 +81,8 @@ Padding AttributeReader::padding(const std::string& name) {
   const auto* sides = std::get_if<std::vector<int64_t>>(&value);
   bool good = sides && sides->size() == 4;
   for (std::size_t i = 0; good && i < 4; ++i) good = (*sides)[i] >= 0 && (*sides)[i] <= kMost;
-  if (!good) refuse(name, value, "four integers >= 0 (top, bottom, left, right), \"valid\" or \"same\"");
+  if (!good)
+    refuse(name, value, "four integers >= 0 (top, bottom, left, right), \"valid\" or \"same\"");
   padding.top = (*sides)[0];
   padding.bottom = (*sides)[1];
   padding.left = (*sides)[2];

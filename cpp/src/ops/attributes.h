@@ -9,8 +9,8 @@
 
 namespace cnnx::ops {
 
-// Takes attributes out of a map by name; every error is one sentence: "conv2d: stride is (0, 1), expected two
-// integers >= 1". finish() refuses what nobody asked for.
+// Takes attributes out of a map by name; every error is one sentence: "conv2d: stride is (0, 1),
+// expected two integers >= 1". finish() refuses what nobody asked for.
 class AttributeReader {
  public:
   AttributeReader(std::string kind, const Attributes& attributes)
@@ -20,12 +20,13 @@ class AttributeReader {
   bool boolean(const std::string& name);
   float real(const std::string& name);
   Pair pair(const std::string& name, int64_t least);  // a list of two: (height, width)
-  Padding padding(const std::string& name);           // "valid", "same" or a list (top, bottom, left, right)
+  Padding padding(const std::string& name);  // "valid", "same" or a list (top, bottom, left, right)
   void finish() const;
 
  private:
   const Attribute& find(const std::string& name);
-  [[noreturn]] void refuse(const std::string& name, const Attribute& value, const std::string& expected) const;
+  [[noreturn]] void refuse(const std::string& name, const Attribute& value,
+                           const std::string& expected) const;
 
   std::string kind_;
   const Attributes& attributes_;

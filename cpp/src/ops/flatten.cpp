@@ -1,4 +1,5 @@
-// Flatten: (batch, height, width, channels) to (batch, features) in H, W, C order: the same memory, another shape.
+// Flatten: (batch, height, width, channels) to (batch, features) in H, W, C order: the same memory,
+// another shape.
 #include "ops/attributes.h"
 #include "ops/op.h"
 

@@ -1,4 +1,5 @@
-// Detects the CPU's vector instructions, the operating system's support for their registers, and CNNX_ISA.
+// Detects the CPU's vector instructions, the operating system's support for their registers, and
+// CNNX_ISA.
 #include "runtime/isa.h"
 
 #include <cstdint>
@@ -26,7 +27,8 @@ constexpr Level kLevels[] = {
     {Isa::avx512, "avx512"}, {Isa::avx2, "avx2"}, {Isa::neon, "neon"}, {Isa::baseline, "baseline"}};
 
 #if defined(CNNX_X86)
-// Register state that the operating system saves: a CPU flag alone does not make an instruction usable.
+// Register state that the operating system saves: a CPU flag alone does not make an instruction
+// usable.
 uint64_t saved_register_state() {
   uint32_t low = 0, high = 0;
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
@@ -70,7 +72,8 @@ Isa choose() {
     if (wanted.empty() || wanted == level.name) return level.isa;
     usable += (usable.empty() ? "" : ", ") + std::string(level.name);
   }
-  throw std::invalid_argument("CNNX_ISA is \"" + wanted + "\", expected one that this CPU runs: " + usable);
+  throw std::invalid_argument("CNNX_ISA is \"" + wanted +
+                              "\", expected one that this CPU runs: " + usable);
 }
 
 }  // namespace

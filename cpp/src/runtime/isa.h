@@ -5,7 +5,8 @@ namespace cnnx::runtime {
 
 enum class Isa { baseline, avx2, avx512, neon };
 
-// Decided on the first call; throws std::invalid_argument (each time) if CNNX_ISA cannot be honoured.
+// Decided on the first call; throws std::invalid_argument (each time) if CNNX_ISA cannot be
+// honoured.
 Isa active_isa();
 
 }  // namespace cnnx::runtime

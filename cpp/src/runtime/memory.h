@@ -1,4 +1,5 @@
-// Float storage that kernels may read in whole vectors: 64-byte aligned, with 64 bytes of slack past the end.
+// Float storage that kernels may read in whole vectors: 64-byte aligned, with 64 bytes of slack
+// past the end.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// OpenMP behind parallel_for, the thread count and its sources, and what keeps a forked child alive.
+// OpenMP behind parallel_for, the thread count and its sources, and what keeps a forked child
+// alive.
 #include "runtime/parallel.h"
 
 #include <atomic>
@@ -51,7 +52,8 @@ class DefaultFloatingPoint {
 constexpr int kMostThreads = 1024;
 
 #if defined(_OPENMP)
-// A positive number from the environment, or 0. OpenMP allows a list per nesting level: the first one counts.
+// A positive number from the environment, or 0. OpenMP allows a list per nesting level: the first
+// one counts.
 int threads_from(const char* variable) {
   const char* text = std::getenv(variable);
   if (!text) return 0;
@@ -75,11 +77,13 @@ int allowed_cpus() {
 double read_ratio(const std::string& quota_path, const std::string& period_path) {
   std::ifstream quota_file(quota_path), period_file(period_path);
   double quota = 0, period = 0;
-  if (quota_file >> quota && period_file >> period && quota > 0 && period > 0) return quota / period;
+  if (quota_file >> quota && period_file >> period && quota > 0 && period > 0)
+    return quota / period;
   return 0;
 }
 
-// CPUs that the process's cgroup may use (version 2: every group up to the root; version 1: its cpu controller), or 0.
+// CPUs that the process's cgroup may use (version 2: every group up to the root; version 1: its cpu
+// controller), or 0.
 double cgroup_cpus() {
   double least = 0;
   const auto consider = [&least](double cpus) {
@@ -96,7 +100,8 @@ double cgroup_cpus() {
     const bool version2 = id == "0" && controllers.empty();
     if (!version2 && ("," + controllers + ",").find(",cpu,") == std::string::npos) continue;
     for (;;) {
-      const std::string folder = (version2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu") + (path == "/" ? "" : path);
+      const std::string folder =
+          (version2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu") + (path == "/" ? "" : path);
       if (version2) {
         std::ifstream file(folder + "/cpu.max");
         double quota = 0, period = 0;

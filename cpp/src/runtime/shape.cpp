@@ -17,7 +17,8 @@ int64_t element_count(const Shape& shape) {
   int64_t count = 1;
   for (const int64_t size : shape) {
     if (size < 0 || __builtin_mul_overflow(count, size, &count)) {
-      throw std::invalid_argument("shape " + to_string(shape) + " has a negative size or too many elements");
+      throw std::invalid_argument("shape " + to_string(shape) +
+                                  " has a negative size or too many elements");
     }
   }
   return count;

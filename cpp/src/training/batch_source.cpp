@@ -10,19 +10,21 @@
 
 namespace cnnx::training {
 
-BatchSource::BatchSource(const TrainerState& trainer, const PictureBatch& pictures, const Targets& targets,
-                         std::vector<int64_t> rows, const char* caller)
+BatchSource::BatchSource(const TrainerState& trainer, const PictureBatch& pictures,
+                         const Targets& targets, std::vector<int64_t> rows, const char* caller)
     : trainer_(trainer), pictures_(pictures), targets_(targets), rows_(std::move(rows)) {
   if (rows_.empty()) {
     rows_.resize(static_cast<std::size_t>(pictures.count));
     std::iota(rows_.begin(), rows_.end(), int64_t{0});
   }
   if (rows_.empty()) {
-    throw std::invalid_argument(std::string(caller) + ": there are no pictures, expected at least one");
+    throw std::invalid_argument(std::string(caller) +
+                                ": there are no pictures, expected at least one");
   }
   for (const int64_t row : rows_) {
     if (row < 0 || row >= pictures.count) {
-      throw std::invalid_argument(std::string(caller) + ": row " + std::to_string(row) + " is out of range, expected 0 to " +
+      throw std::invalid_argument(std::string(caller) + ": row " + std::to_string(row) +
+                                  " is out of range, expected 0 to " +
                                   std::to_string(pictures.count - 1));
     }
   }
@@ -35,13 +37,14 @@ void BatchSource::gather(int64_t first, int64_t count, Batch& batch) const {
   const int64_t floats = element_count(shape);
   if (batch.storage.size() < count * floats) batch.storage = runtime::AlignedBuffer(count * floats);
   const int64_t* rows = rows_.data() + first;
-  data::gather_pictures(pictures_.pixels, pictures_.type, pictures_.integer_values, rows, count, shape[0] * shape[1],
-                        shape[2], model.preprocessing, batch.storage.data());
+  data::gather_pictures(pictures_.pixels, pictures_.type, pictures_.integer_values, rows, count,
+                        shape[0] * shape[1], shape[2], model.preprocessing, batch.storage.data());
   batch.input = batch.storage.data();
   batch.targets = {};
   if (targets_.labels) {
     batch.labels.resize(static_cast<std::size_t>(count));
-    for (int64_t i = 0; i < count; ++i) batch.labels[static_cast<std::size_t>(i)] = targets_.labels[rows[i]];
+    for (int64_t i = 0; i < count; ++i)
+      batch.labels[static_cast<std::size_t>(i)] = targets_.labels[rows[i]];
     batch.targets.labels = batch.labels.data();
   } else {
     const int64_t outputs = element_count(model.graph.output_shape());

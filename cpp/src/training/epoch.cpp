@@ -25,33 +25,48 @@ Epoch::Epoch(std::unique_ptr<training::EpochState> state) : state_(std::move(sta
 Epoch::Epoch(Epoch&&) noexcept = default;
 Epoch::~Epoch() = default;
 
-int64_t Epoch::steps() const { return (state_->source.count() + state_->batch_size - 1) / state_->batch_size; }
+int64_t Epoch::steps() const {
+  return (state_->source.count() + state_->batch_size - 1) / state_->batch_size;
+}
 int64_t Epoch::step() const { return state_->step; }
-Metrics Epoch::metrics() const { return state_->trainer->loss.metrics(state_->total, state_->done); }
+Metrics Epoch::metrics() const {
+  return state_->trainer->loss.metrics(state_->total, state_->done);
+}
 
 bool Epoch::advance() {
   training::EpochState& s = *state_;
   const int64_t count = std::min(s.batch_size, s.source.count() - s.done);
   if (count == 0) return false;
   s.source.gather(s.done, count, s.batch);
-  s.total += s.trainer->compute_gradients(s.batch.input, s.batch.targets, count, static_cast<double>(count));
+  s.total += s.trainer->compute_gradients(s.batch.input, s.batch.targets, count,
+                                          static_cast<double>(count));
   s.trainer->apply_gradients();
   s.done += count;
   ++s.step;
   return true;
 }
 
-Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets, const EpochOptions& options) {
+Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
+                           const EpochOptions& options) {
   if (options.batch_size < 1) {
-    throw std::invalid_argument("fit: batch_size is " + std::to_string(options.batch_size) + ", expected at least 1");
+    throw std::invalid_argument("fit: batch_size is " + std::to_string(options.batch_size) +
+                                ", expected at least 1");
   }
-  auto state = std::make_unique<training::EpochState>(training::EpochState{
-      state_, training::BatchSource(*state_, pictures, targets, options.rows, "fit"), options.batch_size, 0, 0, {}, {}});
+  auto state = std::make_unique<training::EpochState>(
+      training::EpochState{state_,
+                           training::BatchSource(*state_, pictures, targets, options.rows, "fit"),
+                           options.batch_size,
+                           0,
+                           0,
+                           {},
+                           {}});
   if (options.shuffle) {
     std::vector<int64_t>& rows = state->source.rows();
     std::vector<int64_t> order(rows.size()), shuffled(rows.size());
-    data::permutation(static_cast<int64_t>(rows.size()), state_->seed, options.number, order.data());
-    for (std::size_t i = 0; i < rows.size(); ++i) shuffled[i] = rows[static_cast<std::size_t>(order[i])];
+    data::permutation(static_cast<int64_t>(rows.size()), state_->seed, options.number,
+                      order.data());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      shuffled[i] = rows[static_cast<std::size_t>(order[i])];
     rows = std::move(shuffled);
   }
   return Epoch(std::move(state));

@@ -11,8 +11,9 @@ LossFunction::LossFunction(const Loss& loss, const Shape& output_shape)
   if (loss.kind != Loss::Kind::cross_entropy) return;
   ops::check_label_smoothing(loss.label_smoothing);
   if (output_shape.size() != 1 || outputs_ < 2) {
-    throw std::invalid_argument("trainer: cross_entropy needs one output per class, but the model's output has shape " +
-                                to_string(output_shape) + ": end it with Flatten and Dense of at least 2 features");
+    throw std::invalid_argument(
+        "trainer: cross_entropy needs one output per class, but the model's output has shape " +
+        to_string(output_shape) + ": end it with Flatten and Dense of at least 2 features");
   }
 }
 
@@ -31,28 +32,31 @@ std::string LossFunction::name() const {
 void LossFunction::check(const Targets& targets, int64_t rows) const {
   const bool wants_labels = loss_.kind == Loss::Kind::cross_entropy;
   if (wants_labels ? !targets.labels : !targets.values) {
-    throw std::invalid_argument("trainer: " + name() + " takes " + (wants_labels ? "labels" : "target values") +
-                                ", one per " + (wants_labels ? "picture" : "output"));
+    throw std::invalid_argument("trainer: " + name() + " takes " +
+                                (wants_labels ? "labels" : "target values") + ", one per " +
+                                (wants_labels ? "picture" : "output"));
   }
   if (loss_.kind == Loss::Kind::cross_entropy) ops::check_labels(targets.labels, rows, outputs_);
-  if (loss_.kind == Loss::Kind::binary_cross_entropy) ops::check_binary_targets(targets.values, rows, outputs_);
+  if (loss_.kind == Loss::Kind::binary_cross_entropy)
+    ops::check_binary_targets(targets.values, rows, outputs_);
 }
 
-LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t rows, double divisor, int threads,
-                          float* grad_outputs) {
+LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t rows,
+                          double divisor, int threads, float* grad_outputs) {
   if (row_losses_.size() < rows) row_losses_ = runtime::AlignedBuffer(rows);
   const ops::LossGradient gradient{grad_outputs, divisor, /*accumulate=*/false};
   switch (loss_.kind) {
     case Loss::Kind::cross_entropy:
-      return ops::cross_entropy_rows(outputs, targets.labels, rows, outputs_, loss_.label_smoothing, gradient,
-                                     row_losses_.data(), threads);
+      return ops::cross_entropy_rows(outputs, targets.labels, rows, outputs_, loss_.label_smoothing,
+                                     gradient, row_losses_.data(), threads);
     case Loss::Kind::binary_cross_entropy:
-      return ops::binary_cross_entropy_rows(outputs, targets.values, rows, outputs_, gradient, row_losses_.data(),
-                                            threads);
+      return ops::binary_cross_entropy_rows(outputs, targets.values, rows, outputs_, gradient,
+                                            row_losses_.data(), threads);
     case Loss::Kind::mean_squared_error:
       break;
   }
-  return ops::mean_squared_error_rows(outputs, targets.values, rows, outputs_, gradient, row_losses_.data(), threads);
+  return ops::mean_squared_error_rows(outputs, targets.values, rows, outputs_, gradient,
+                                      row_losses_.data(), threads);
 }
 
 Metrics LossFunction::metrics(const LossSum& total, int64_t rows) const {
@@ -61,7 +65,8 @@ Metrics LossFunction::metrics(const LossSum& total, int64_t rows) const {
     case Loss::Kind::cross_entropy:
       return {total.sum / count, static_cast<double>(total.correct) / count};
     case Loss::Kind::binary_cross_entropy:
-      return {total.sum / count, static_cast<double>(total.correct) / (count * static_cast<double>(outputs_))};
+      return {total.sum / count,
+              static_cast<double>(total.correct) / (count * static_cast<double>(outputs_))};
     case Loss::Kind::mean_squared_error:
       break;
   }

@@ -16,15 +16,16 @@ using LossSum = ops::LossResult;
 
 class LossFunction {
  public:
-  // Throws std::invalid_argument if a model with this output (without the batch axis) cannot have this loss.
+  // Throws std::invalid_argument if a model with this output (without the batch axis) cannot have
+  // this loss.
   LossFunction(const Loss& loss, const Shape& output_shape);
 
   std::string name() const;
   // Throws std::invalid_argument unless the targets are what this loss takes, in range.
   void check(const Targets& targets, int64_t rows) const;
   // Targets have passed check(). The gradient is that of sum / divisor; null when it is not wanted.
-  LossSum sum(const float* outputs, const Targets& targets, int64_t rows, double divisor, int threads,
-              float* grad_outputs);
+  LossSum sum(const float* outputs, const Targets& targets, int64_t rows, double divisor,
+              int threads, float* grad_outputs);
   Metrics metrics(const LossSum& total, int64_t rows) const;
 
  private:

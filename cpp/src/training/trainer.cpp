@@ -21,8 +21,8 @@ using training::TrainerState;
 
 namespace training {
 
-TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained, const OptimizerSettings& settings,
-                           const Loss& how, uint64_t seed_value)
+TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained,
+                           const OptimizerSettings& settings, const Loss& how, uint64_t seed_value)
     : model(std::move(trained)),
       loss(how, model->graph.output_shape()),
       optimizer(settings),
@@ -33,19 +33,23 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained, const Opt
   }
   const std::string& last = model->graph.nodes().back().layer.kind;
   if (how.kind != Loss::Kind::mean_squared_error && (last == "softmax" || last == "sigmoid")) {
-    throw std::invalid_argument("trainer: the model ends in " + last + ", but " + loss.name() +
-                                " takes raw outputs and applies it itself: leave the last layer out");
+    throw std::invalid_argument(
+        "trainer: the model ends in " + last + ", but " + loss.name() +
+        " takes raw outputs and applies it itself: leave the last layer out");
   }
-  for (int i = 0; i < optimizer.slot_count(); ++i) slots.emplace_back(model->graph.parameter_floats());
+  for (int i = 0; i < optimizer.slot_count(); ++i)
+    slots.emplace_back(model->graph.parameter_floats());
 }
 
-LossSum TrainerState::compute_gradients(const float* pictures, const Targets& targets, int64_t rows, double divisor) {
+LossSum TrainerState::compute_gradients(const float* pictures, const Targets& targets, int64_t rows,
+                                        double divisor) {
   const int threads = get_num_threads();
   const auto plan = model->plan(rows, Mode::training);
   const graph::WorkspaceLease workspace = plan->lease(threads);
   const std::unique_lock<std::shared_mutex> lock(model->mutex);
   const float* output = plan->forward(pictures, model->parameters.data(), *workspace);
-  const LossSum sum = loss.sum(output, targets, rows, divisor, threads, plan->grad_output(*workspace));
+  const LossSum sum =
+      loss.sum(output, targets, rows, divisor, threads, plan->grad_output(*workspace));
   plan->backward(pictures, model->parameters.data(), *workspace, gradients.data());
   return sum;
 }
@@ -54,8 +58,8 @@ void TrainerState::apply_gradients() {
   std::vector<float*> slot_pointers;
   for (runtime::AlignedBuffer& slot : slots) slot_pointers.push_back(slot.data());
   const std::unique_lock<std::shared_mutex> lock(model->mutex);
-  optimizer.update(model->parameters.data(), gradients.data(), slot_pointers.data(), gradients.size(),
-                   get_num_threads());
+  optimizer.update(model->parameters.data(), gradients.data(), slot_pointers.data(),
+                   gradients.size(), get_num_threads());
 }
 
 }  // namespace training
@@ -64,17 +68,21 @@ Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& l
     : state_(std::make_shared<TrainerState>(model.state_, optimizer, loss, seed)) {
   // predict and probabilities read the outputs as this loss means them.
   const std::unique_lock<std::shared_mutex> lock(model.state_->mutex);
-  if (loss.kind == Loss::Kind::binary_cross_entropy) model.state_->probabilities = Probabilities::sigmoid;
+  if (loss.kind == Loss::Kind::binary_cross_entropy)
+    model.state_->probabilities = Probabilities::sigmoid;
   if (loss.kind == Loss::Kind::cross_entropy) model.state_->probabilities = Probabilities::softmax;
 }
 
 Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
 
-double Trainer::compute_gradients(const PictureBatch& pictures, const Targets& targets, double divisor) {
-  if (pictures.count < 1) throw std::invalid_argument("trainer: the batch is empty, expected at least one row");
+double Trainer::compute_gradients(const PictureBatch& pictures, const Targets& targets,
+                                  double divisor) {
+  if (pictures.count < 1)
+    throw std::invalid_argument("trainer: the batch is empty, expected at least one row");
   if (!(divisor >= 0) || std::isinf(divisor)) {
-    throw std::invalid_argument("trainer: divisor is " + std::to_string(divisor) + ", expected a number > 0");
+    throw std::invalid_argument("trainer: divisor is " + std::to_string(divisor) +
+                                ", expected a number > 0");
   }
   state_->loss.check(targets, pictures.count);
   const double rows = divisor > 0 ? divisor : static_cast<double>(pictures.count);

@@ -13,11 +13,12 @@
 namespace cnnx::training {
 
 struct TrainerState {
-  TrainerState(std::shared_ptr<graph::ModelState> model, const OptimizerSettings& optimizer, const Loss& loss,
-               uint64_t seed);
+  TrainerState(std::shared_ptr<graph::ModelState> model, const OptimizerSettings& optimizer,
+               const Loss& loss, uint64_t seed);
 
   // `input` is normalised; overwrites gradients.
-  LossSum compute_gradients(const float* input, const Targets& targets, int64_t rows, double divisor);
+  LossSum compute_gradients(const float* input, const Targets& targets, int64_t rows,
+                            double divisor);
   void apply_gradients();
 
   std::shared_ptr<graph::ModelState> model;
