@@ -56,6 +56,7 @@ def test_no_command_prints_the_help(run: Run) -> None:
 # --- training, measuring, predicting
 
 
+@pytest.mark.usefixtures("restore_threads")
 def test_train_on_idx_files(run: Run, idx: Path) -> None:
     outcome = run(
         "train", idx, "--model", "lenet", "--epochs", 2, "--batch-size", 32, "--threads", 1

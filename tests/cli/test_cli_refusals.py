@@ -148,7 +148,7 @@ def test_a_missing_extra_is_told_with_the_line_to_type(
     monkeypatch.setitem(sys.modules, "PIL", None)
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
     for words in (("train", classes), ("evaluate", model, classes), ("predict", model, "a.png")):
-        run(*words).refused("needs Pillow: run python -m pip install pillow")
+        run(*words).refused("needs Pillow: run .* -m pip install pillow")
 
 
 def test_a_model_that_cannot_be_saved_where_it_should_is_saved_elsewhere(

@@ -141,7 +141,6 @@ def save_pictures(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> l
         ImportError: Pillow or matplotlib is not installed; nothing has been written then.
     """
     import matplotlib  # noqa: F401  (asked for first, so that nothing is written without it)
-    import numpy as np
     from PIL import Image
 
     from cnnx.cli.by_hand_picture import draw_by_hand
@@ -154,11 +153,16 @@ def save_pictures(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> l
             files.append(FOLDER / f"{name.lower()}-{number}.png")
             Image.fromarray(pixels[..., 0]).save(files[-1])
     draw_by_hand().save(FOLDER / "by-hand.png")
-    # Light on dark: there the maps are empty but for the strokes.
-    dark = np.median(x, axis=(1, 2, 3)) < _DARK
-    pair = np.stack([x[(y == label) & dark][0] for label in range(len(CLASSES))])
-    draw_learned(model, pair).save(FOLDER / "learned.png")
+    draw_learned(model, light_on_dark(x, y)).save(FOLDER / "learned.png")
     return files
+
+
+def light_on_dark(x: NDArray[np.uint8], y: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The first X and the first O on a dark ground, whose maps are empty but for the strokes."""
+    import numpy as np
+
+    dark = np.median(x, axis=(1, 2, 3)) < _DARK
+    return np.stack([x[(y == label) & dark][0] for label in range(len(CLASSES))])
 
 
 def in_characters(pixels: NDArray[np.uint8]) -> list[str]:

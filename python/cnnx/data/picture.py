@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +27,8 @@ def pillow() -> Any:
         import PIL.Image
     except ImportError as error:
         raise ImportError(
-            "reading picture files needs Pillow: run python -m pip install pillow"
+            "reading picture files needs Pillow: "
+            f"run {shlex.quote(sys.executable)} -m pip install pillow"
         ) from error
     return PIL.Image
 

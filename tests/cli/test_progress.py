@@ -1,0 +1,53 @@
+"""Progress of training: a bar on a terminal, one line per epoch everywhere."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import cnnx
+import pytest
+from cnnx.cli.progress import EpochProgress, epoch_line
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def train(stream: io.StringIO) -> EpochProgress:
+    """Two epochs of eight steps, in two calls of fit, as the command line trains."""
+    x, y = cnnx.data.xo(64, size=16)
+    trainer = cnnx.Trainer(cnnx.models.small((16, 16, 1), 2))
+    with EpochProgress(2, stream) as progress:
+        trainer.fit(x, y, epochs=1, batch_size=8, progress=progress)
+        trainer.fit(x, y, epochs=1, batch_size=8, progress=progress)
+    return progress
+
+
+def test_elsewhere_there_is_one_line_per_epoch() -> None:
+    stream = io.StringIO()
+    assert train(stream).steps_done == 16
+    lines = stream.getvalue().splitlines()
+    assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+
+
+def test_on_a_terminal_a_bar_moves_and_leaves_the_same_lines() -> None:
+    pytest.importorskip("tqdm", reason="needs tqdm: install the extra cli")
+    stream = Terminal()
+    train(stream)
+    text = stream.getvalue()
+    assert "epoch 1/2:   0%|" in text
+    assert "epoch 2/2:   0%|" in text
+    left = [line.split("\r")[-1] for line in text.split("\n")]
+    assert [line.split(":")[0] for line in left if line] == ["epoch 1/2", "epoch 2/2"]
+
+
+def test_an_epochs_line_leaves_out_what_was_not_measured() -> None:
+    figures = {"loss": 0.25, "accuracy": 0.5, "seconds": 1.26}
+    nothing = {"validation_loss": math.nan, "validation_accuracy": math.nan}
+    assert epoch_line(1, 3, figures | nothing) == "epoch 1/3: loss 0.2500, accuracy 50.00% (1.3 s)"
+    validated = figures | {"validation_loss": 0.5, "validation_accuracy": 0.75}
+    assert "validation loss 0.5000, validation accuracy 75.00% (" in epoch_line(1, 3, validated)
