@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -71,7 +72,7 @@ def test_a_digest_sees_a_single_bit() -> None:
 
 # A picture's bits, alone and in any company.
 
-NETWORKS = {
+NETWORKS: dict[str, Callable[[], cnnx.Model]] = {
     "small": lambda: cnnx.models.small((32, 32, 3), 10),
     "lenet5": lambda: cnnx.models.lenet5((28, 28, 1), 10),
     "every layer": make_model,

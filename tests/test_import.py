@@ -103,7 +103,7 @@ def test_type_checkers_see_the_same_names() -> None:
     ]
     assert len(blocks) == 1
     seen = {
-        alias.asname: f"{node.module}.{alias.name}"
+        str(alias.asname): f"{node.module}.{alias.name}"
         for node in blocks[0].body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names

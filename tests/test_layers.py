@@ -47,13 +47,13 @@ def test_numbers_of_numpy_are_numbers() -> None:
         (lambda: cnnx.Conv2d(3, 32, 3, 1, 1), "got 5 positional arguments, expected out_channels"),
         (lambda: cnnx.Conv2d(3, 32, (3, 3)), "stride and the rest go by name"),
         (lambda: cnnx.Dense(784, 10), "in_features is never given, the model knows it"),
-        (lambda: cnnx.MaxPool2d(2, 2), "stride"),  # type: ignore[misc]
-        (lambda: cnnx.AvgPool2d(2, 2), "stride"),  # type: ignore[misc]
+        (lambda: cnnx.MaxPool2d(2, 2), "stride"),  # type: ignore[call-arg]
+        (lambda: cnnx.AvgPool2d(2, 2), "stride"),  # type: ignore[call-arg]
         (lambda: cnnx.Conv2d(3.0, 3), "Conv2d: out_channels is 3.0, expected an integer"),  # type: ignore[arg-type]
         (lambda: cnnx.Conv2d(True, 3), "Conv2d: out_channels is True, expected an integer"),
         (lambda: cnnx.Conv2d(3, 3.0), r"Conv2d: kernel_size is 3.0, expected an integer or"),  # type: ignore[arg-type]
         (lambda: cnnx.Conv2d(3, (3, 3, 3)), r"Conv2d: kernel_size is \(3, 3, 3\), expected"),
-        (lambda: cnnx.Conv2d(3, 3, stride="2"), "Conv2d: stride is '2', expected"),
+        (lambda: cnnx.Conv2d(3, 3, stride="2"), "Conv2d: stride is '2', expected"),  # type: ignore[arg-type]
         (lambda: cnnx.Conv2d(3, 3, padding="full"), "Conv2d: padding is 'full', expected .*same"),
         (lambda: cnnx.Conv2d(3, 3, padding=((1, 2), 3)), r"Conv2d: padding is \(\(1, 2\), 3\)"),  # type: ignore[arg-type]
         (lambda: cnnx.Conv2d(3, 3, bias=1), "Conv2d: bias is 1, expected True or False"),  # type: ignore[arg-type]

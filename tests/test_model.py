@@ -49,7 +49,7 @@ def test_layer_outputs_are_the_ops_one_after_the_other(rng: np.random.Generator)
     parameters = model.parameters
     x = rng.integers(0, 256, (7, 9, 8, 2), dtype=np.uint8)
     y = model.layer_outputs(x)
-    normalised = (x / np.float32(255) - np.float32([0.1, 0.7])) / np.float32(0.3)
+    normalised = (x / np.float32(255) - np.array([0.1, 0.7], dtype=np.float32)) / np.float32(0.3)
     steps: dict[str, Callable[[Any], Any]] = {
         "first.conv": lambda v: ops.conv2d(
             v,
@@ -95,9 +95,10 @@ def test_preprocessing_is_part_of_the_model(rng: np.random.Generator) -> None:
     how = cnnx.Preprocessing(mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 0.7))
     layers = [cnnx.Flatten(), cnnx.Dense(3)]
     plain, normalising = build(*layers), build(*layers, preprocessing=how)
-    np.testing.assert_array_equal(np.float32(normalising.preprocessing.mean), np.float32(how.mean))
-    np.testing.assert_array_equal(np.float32(normalising.preprocessing.std), np.float32(how.std))
-    mean, std = np.float32(how.mean), np.float32(how.std)
+    mean, std = np.array(how.mean, dtype=np.float32), np.array(how.std, dtype=np.float32)
+    kept = normalising.preprocessing
+    assert np.array_equal(np.array(kept.mean, dtype=np.float32), mean)
+    assert np.array_equal(np.array(kept.std, dtype=np.float32), std)
     assert_same_bits(normalising(pixels), plain((pixels / np.float32(255) - mean) / std))
     floats = rng.random((4, *SHAPE), dtype=np.float32)
     assert_same_bits(normalising(floats), plain((floats - mean) / std))

@@ -195,7 +195,8 @@ def test_weights_are_he_uniform_and_biases_zero() -> None:
         assert weight.min() < -0.99 * bound
         assert weight.var() == pytest.approx(bound**2 / 3, rel=0.05)
         assert not bias.any()
-    assert not np.array_equal(*(model.parameters["conv2d_1.weight"][..., i] for i in (0, 1)))
+    filters = model.parameters["conv2d_1.weight"]
+    assert not np.array_equal(filters[..., 0], filters[..., 1])
 
 
 def test_summary() -> None:

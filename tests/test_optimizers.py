@@ -104,25 +104,25 @@ REFUSED: list[tuple[type[Exception], Callable[[], Any], str]] = [
     (ValueError, lambda: cnnx.SGD(-0.1), "SGD: learning_rate is -0.1, expected a finite"),
     (ValueError, lambda: cnnx.SGD(float("nan")), "SGD: learning_rate is nan, expected a finite"),
     (ValueError, lambda: cnnx.SGD(float("inf")), "SGD: learning_rate is inf, expected a finite"),
-    (TypeError, lambda: cnnx.SGD("0.1"), "SGD: learning_rate is '0.1', expected a number"),
+    (TypeError, lambda: cnnx.SGD("0.1"), "SGD: learning_rate is '0.1', expected a number"),  # type: ignore[arg-type]
     (TypeError, lambda: cnnx.SGD(True), "SGD: learning_rate is True, expected a number"),
     (ValueError, lambda: cnnx.SGD(0.1, momentum=1.0), "SGD: momentum is 1.0, expected .* < 1"),
     (ValueError, lambda: cnnx.SGD(0.1, momentum=-0.1), "SGD: momentum is -0.1, expected"),
     (ValueError, lambda: cnnx.SGD(0.1, weight_decay=-1), "SGD: weight_decay is -1, expected"),
     (ValueError, lambda: cnnx.SGD(0.1, nesterov=True), "SGD: momentum is 0, expected .*nesterov"),
-    (TypeError, lambda: cnnx.SGD(0.1, momentum=0.9, nesterov=1), "SGD: nesterov is 1, expected"),
+    (TypeError, lambda: cnnx.SGD(0.1, momentum=0.9, nesterov=1), "SGD: nesterov is 1, expected"),  # type: ignore[arg-type]
     (ValueError, lambda: cnnx.Adam(-1), "Adam: learning_rate is -1, expected"),
     (ValueError, lambda: cnnx.Adam(betas=(0.9, 1.0)), r"Adam: betas\[1\] is 1.0, expected"),
     (ValueError, lambda: cnnx.Adam(betas=(-0.1, 0.9)), r"Adam: betas\[0\] is -0.1, expected"),
-    (TypeError, lambda: cnnx.Adam(betas=0.9), "Adam: betas is 0.9, expected two numbers"),
-    (TypeError, lambda: cnnx.Adam(betas=(0.9,)), r"Adam: betas is \(0.9,\), expected two"),
+    (TypeError, lambda: cnnx.Adam(betas=0.9), "Adam: betas is 0.9, expected two numbers"),  # type: ignore[arg-type]
+    (TypeError, lambda: cnnx.Adam(betas=(0.9,)), r"Adam: betas is \(0.9,\), expected two"),  # type: ignore[arg-type]
     (ValueError, lambda: cnnx.Adam(epsilon=-1e-8), "Adam: epsilon is -1e-08, expected"),
     (ValueError, lambda: cnnx.AdamW(weight_decay=-0.1), "AdamW: weight_decay is -0.1, expected"),
     (TypeError, lambda: cnnx.SGD(), "learning_rate"),  # type: ignore[call-arg]
-    (TypeError, lambda: cnnx.SGD(0.1, 0.9), "positional"),  # type: ignore[misc]
+    (TypeError, lambda: cnnx.SGD(0.1, 0.9), "positional"),  # type: ignore[call-arg]
     (ValueError, lambda: cnnx.CrossEntropy(label_smoothing=1.5), "label_smoothing is 1.5"),
     (ValueError, lambda: cnnx.CrossEntropy(label_smoothing=-0.1), "label_smoothing is -0.1"),
-    (TypeError, lambda: cnnx.CrossEntropy(label_smoothing="a"), "label_smoothing is 'a'"),
+    (TypeError, lambda: cnnx.CrossEntropy(label_smoothing="a"), "label_smoothing is 'a'"),  # type: ignore[arg-type]
 ]
 
 
