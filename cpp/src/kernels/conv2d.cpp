@@ -18,6 +18,8 @@ static_assert(kCutFloats / kLanes <= kMostZeroRun, "a cut's runs may be zeros");
 // Pixels of a strip: enough passes over a cut to pay for fetching it, few enough for source and
 // target to stay close.
 constexpr int64_t kStripPixels = 128;
+// Depth of a cut from which fetching the next line hides behind a tile's arithmetic.
+constexpr int64_t kLeastFetchDepth = 192;
 
 void pack_tap(const float* source, int64_t tap, int64_t taps, int64_t inputs, int64_t k_step,
               int64_t outputs, int64_t column_step, float* panel) {
@@ -50,9 +52,12 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
   const WindowAxis &v = strip.pass.vertical, &h = strip.pass.horizontal;
   const int64_t tap_depth = c.group_inputs;
   const float* const start = product.start;
+  const int64_t target_step = c.row_step * c.target_width * c.target_channels;
   const bool copied = copied_floats(c.source, 1) > 0;
   product.taps_wide = cut.tap_columns.last - cut.tap_columns.first;
   product.run = cut.run.last - cut.run.first;
+  const bool fetches = (cut.tap_rows.last - cut.tap_rows.first) * product.taps_wide * product.run >=
+                       kLeastFetchDepth;
   product.zero_first = !copied && h.origin < 0 && cut.tap_columns.first == 0;
   product.zero_last = !copied && last_place(h, strip.pass.columns) >= c.source.width &&
                       cut.tap_columns.last == h.taps;
@@ -74,7 +79,15 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
         group_input + cut.run.first;
     product.panel = panel + ((first * h.taps + cut.tap_columns.first) * tap_depth + cut.run.first) *
                                 product.width;
-    product.output = target + r * c.row_step * c.target_width * c.target_channels;
+    product.output = target + r * target_step;
+    product.next_output =
+        fetches && starts && r + 1 < strip.pass.rows ? product.output + target_step : nullptr;
+    // One row below what the next line's windows read.
+    const int64_t below = last_place(v, r + 2) + 1;
+    product.next_input =
+        product.next_output && group_input == 0 && !copied && below > 0 && below < c.source.height
+            ? strip.source.at(below, 0, c.source.channels)
+            : nullptr;
     multiply(product);
   }
 }

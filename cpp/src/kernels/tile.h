@@ -58,6 +58,9 @@ struct Product {
   float* output;
   int64_t output_step;
   int64_t columns, width;
+  // Lines that will soon be read and written for the first time, or null: fetched a tile at a time.
+  const float* next_input;
+  const float* next_output;
 };
 constexpr int64_t kMostZeroRun = 2304;
 void multiply(const Product& product);
