@@ -111,6 +111,32 @@ def test_training_and_predicting_in_two_threads() -> None:
     assert_same_bits(model(x), alone(x))
 
 
+def test_threads_that_predict_all_the_time_do_not_keep_a_trainer_waiting() -> None:
+    """A lock that prefers its readers would: there is always one of the four."""
+    x, y = cnnx.data.xo(64)
+    model = cnnx.models.small()
+    trainer = cnnx.Trainer(model)
+    stop = threading.Event()
+
+    def predict() -> None:
+        while not stop.is_set():
+            model(x)
+
+    predicting = [threading.Thread(target=predict) for _ in range(4)]
+    training = threading.Thread(target=lambda: [trainer.step(x, y) for _ in range(3)])
+    for thread in predicting:
+        thread.start()
+    try:
+        training.start()
+        training.join(timeout=20)
+        waited_in_vain = training.is_alive()
+    finally:
+        stop.set()
+        for thread in [*predicting, training]:
+            thread.join(timeout=60)
+    assert not waited_in_vain
+
+
 # A forked child.
 
 FORK = """
