@@ -55,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     started = perf_counter()
     if FOLDER.exists() and not FOLDER.is_dir():
         raise UserError(f"{FOLDER} is a file, expected a folder to write to; move the file away")
+    FOLDER.mkdir(exist_ok=True)
 
     import cnnx
     from cnnx.cli.pixel_comparison import first_of_each, nearest_reference
@@ -85,7 +86,6 @@ def run(arguments: argparse.Namespace) -> int:
         f"\n   After {seconds:.1f} s it gets {accuracy:.2%} of the same {len(unseen_x):,} new "
         "drawings right;\n   it has learned from none of them.\n"
     )
-    FOLDER.mkdir(exist_ok=True)
     model.save(FOLDER / "xo.cnnx")
     say(f"4. Saved in {FOLDER}/\n   xo.cnnx        the model, {size_of(FOLDER / 'xo.cnnx')}")
     try:
