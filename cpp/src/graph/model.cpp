@@ -25,7 +25,7 @@ namespace {
 template <class Body>
 void for_each_piece(const ModelState& state, const PictureBatch& pictures, Mode mode,
                     const Body& body) {
-  const std::shared_lock<std::shared_mutex> lock(state.mutex);
+  const std::shared_lock<graph::ModelMutex> lock(state.mutex);
   const int64_t piece = state.piece(mode);
   const int threads = get_num_threads();
   runtime::AlignedBuffer storage;
@@ -138,12 +138,12 @@ std::vector<LayerInfo> Model::layer_infos() const {
 }
 
 void Model::get_parameter(const ParameterInfo& parameter, float* values) const {
-  const std::shared_lock<std::shared_mutex> lock(state_->mutex);
+  const std::shared_lock<graph::ModelMutex> lock(state_->mutex);
   std::copy_n(state_->parameters.data() + parameter.offset, element_count(parameter.shape), values);
 }
 
 void Model::set_parameter(const ParameterInfo& parameter, const float* values) {
-  const std::unique_lock<std::shared_mutex> lock(state_->mutex);
+  const std::unique_lock<graph::ModelMutex> lock(state_->mutex);
   std::copy_n(values, element_count(parameter.shape), state_->parameters.data() + parameter.offset);
 }
 

@@ -71,7 +71,7 @@ void ModelState::draw_parameters(uint64_t seed) {
 
 std::shared_ptr<ModelState> ModelState::clone() const {
   auto copy = std::make_shared<ModelState>(layers(), graph.input_shape(), classes, preprocessing);
-  const std::shared_lock<std::shared_mutex> lock(mutex);
+  const std::shared_lock<ModelMutex> lock(mutex);
   copy->probabilities = probabilities;
   std::copy_n(parameters.data(), graph.parameter_floats(), copy->parameters.data());
   return copy;

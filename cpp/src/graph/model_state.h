@@ -4,12 +4,12 @@
 
 #include <memory>
 #include <mutex>
-#include <shared_mutex>
 #include <string>
 #include <vector>
 
 #include "cnnx/model.h"
 #include "graph/graph.h"
+#include "graph/model_mutex.h"
 #include "graph/plan.h"
 #include "runtime/memory.h"
 
@@ -44,7 +44,7 @@ class ModelState {
   Probabilities probabilities = Probabilities::softmax;
 
   // Inference holds the lock shared; a train step or an assignment holds it alone.
-  mutable std::shared_mutex mutex;
+  mutable ModelMutex mutex;
   runtime::AlignedBuffer parameters;
 
  private:

@@ -94,7 +94,7 @@ Json json_of_graph(const graph::ModelState& model) {
 }
 
 void save_model(const graph::ModelState& model, const std::filesystem::path& path) {
-  const std::shared_lock<std::shared_mutex> lock(model.mutex);
+  const std::shared_lock<graph::ModelMutex> lock(model.mutex);
   std::vector<Tensor> tensors;
   for (const ParameterInfo& parameter : model.graph.parameters()) {
     tensors.push_back(

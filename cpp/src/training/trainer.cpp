@@ -46,7 +46,7 @@ LossSum TrainerState::compute_gradients(const float* pictures, const Targets& ta
   const int threads = get_num_threads();
   const auto plan = model->plan(rows, Mode::training);
   const graph::WorkspaceLease workspace = plan->lease(threads);
-  const std::unique_lock<std::shared_mutex> lock(model->mutex);
+  const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   const float* output = plan->forward(pictures, model->parameters.data(), *workspace);
   const LossSum sum =
       loss.sum(output, targets, rows, divisor, threads, plan->grad_output(*workspace));
@@ -57,7 +57,7 @@ LossSum TrainerState::compute_gradients(const float* pictures, const Targets& ta
 void TrainerState::apply_gradients() {
   std::vector<float*> slot_pointers;
   for (runtime::AlignedBuffer& slot : slots) slot_pointers.push_back(slot.data());
-  const std::unique_lock<std::shared_mutex> lock(model->mutex);
+  const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   optimizer.update(model->parameters.data(), gradients.data(), slot_pointers.data(),
                    gradients.size(), get_num_threads());
 }
@@ -67,7 +67,7 @@ void TrainerState::apply_gradients() {
 Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss, uint64_t seed)
     : state_(std::make_shared<TrainerState>(model.state_, optimizer, loss, seed)) {
   // predict and probabilities read the outputs as this loss means them.
-  const std::unique_lock<std::shared_mutex> lock(model.state_->mutex);
+  const std::unique_lock<graph::ModelMutex> lock(model.state_->mutex);
   if (loss.kind == Loss::Kind::binary_cross_entropy)
     model.state_->probabilities = Probabilities::sigmoid;
   if (loss.kind == Loss::Kind::cross_entropy) model.state_->probabilities = Probabilities::softmax;
@@ -108,7 +108,7 @@ Metrics Trainer::evaluate(const PictureBatch& pictures, const Targets& targets,
   const int64_t piece = state_->model->piece(Mode::inference);
   training::LossSum total;
   training::Batch batch;
-  const std::shared_lock<std::shared_mutex> lock(state_->model->mutex);
+  const std::shared_lock<graph::ModelMutex> lock(state_->model->mutex);
   for (int64_t first = 0; first < source.count(); first += piece) {
     const int64_t count = std::min(piece, source.count() - first);
     source.gather(first, count, batch);
