@@ -26,6 +26,7 @@ void bind_activations(py::module_& module);
 void bind_avg_pool2d(py::module_& module);
 void bind_losses(py::module_& module);
 void bind_max_pool2d(py::module_& module);
+void bind_benchmark(py::module_& module);
 void bind_conv2d(py::module_& module);
 void bind_dense(py::module_& module);
 void bind_data(py::module_& module);

@@ -38,6 +38,7 @@ PYBIND11_MODULE(_core, module) {
   bind_model(module);
   bind_trainer(module);
   bind_activations(module);
+  bind_benchmark(module);
   bind_conv2d(module);
   bind_dense(module);
   bind_max_pool2d(module);

@@ -145,6 +145,18 @@ def dense(x: _Floats, weight: _Floats, bias: _Floats | None) -> _Floats: ...
 def dense_backward(
     grad_output: _Floats, x: _Floats, weight: _Floats
 ) -> tuple[_Floats, _Floats, _Floats]: ...
+def run_fma_peak(rounds: int) -> int: ...
+def repeat_conv2d(
+    direction: str,
+    x: _Floats,
+    weight: _Floats,
+    bias: _Floats,
+    grad_output: _Floats,
+    result: _Floats,
+    stride: _Pair,
+    padding: _Padding,
+    repetitions: int,
+) -> None: ...
 def max_pool2d(x: _Floats, kernel_size: _Pair, stride: _Pair, padding: _Padding) -> _Floats: ...
 def max_pool2d_backward(
     grad_output: _Floats, x: _Floats, kernel_size: _Pair, stride: _Pair, padding: _Padding

@@ -14,6 +14,7 @@
 #include "cnnx/mean_squared_error.h"
 #include "cnnx/model.h"
 #include "cnnx/optimizers.h"
+#include "cnnx/peak.h"
 #include "cnnx/preprocessing.h"
 #include "cnnx/runtime.h"
 #include "cnnx/shape.h"

@@ -69,7 +69,11 @@ void place_gradient(const WeightGradientBand& shape, int64_t channel, const Colu
   band.gradient_pixel_step = step;
   band.gradient_row_step = shape.columns * step;
   band.gradient_picture_step = shape.gradient_picture_floats;
-  if (block.columns == block.width && step <= kMostStep) return;
+  const bool aligned =
+      (reinterpret_cast<uintptr_t>(band.gradient) | static_cast<uintptr_t>(step * 4)) %
+          sizeof(Vector) ==
+      0;
+  if (aligned && block.columns == block.width && step <= kMostStep) return;
   const int64_t picture_floats = shape.rows * shape.columns * block.width;
   for (int64_t n = 0; n < shape.pictures; ++n) {
     pack_block(band.gradient + n * shape.gradient_picture_floats, shape.rows * shape.columns, step,

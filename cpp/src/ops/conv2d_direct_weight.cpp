@@ -17,8 +17,8 @@ constexpr int64_t kMostChunks = 8;
 constexpr int64_t kLeastChunkPixels = 64;
 constexpr int64_t kMostSumsFloats = 16 * 1024 * 1024;
 // Pixels summed before the sums go back to memory: with fewer that costs more; with more, their
-// gradient, two vectors wide 24 KB, leaves too little of a first-level cache to the input.
-constexpr int64_t kBandPixels = 192;
+// gradient, two vectors wide 16 KB, leaves too little of a first-level cache to the input.
+constexpr int64_t kBandPixels = 128;
 // Floats of input beside them: at most a quarter of the second-level cache of today's CPUs.
 constexpr int64_t kBandFloats = 64 * 1024;
 // Products, or sums of chunks, that take about 20 microseconds.

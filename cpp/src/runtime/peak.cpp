@@ -1,0 +1,18 @@
+// run_fma_peak: one kernel on the calling thread.
+#include "cnnx/peak.h"
+
+#include "kernels/peak.h"
+#include "runtime/dispatch.h"
+
+namespace cnnx {
+
+int64_t run_fma_peak(int64_t rounds) {
+  volatile float kept;
+  float result = 0.0f;
+  const int64_t operations = CNNX_KERNELS(peak_kernels).run(rounds, &result);
+  kept = result;
+  static_cast<void>(kept);
+  return operations;
+}
+
+}  // namespace cnnx
