@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import cnnx
 import floating_point
@@ -20,7 +19,7 @@ def run_python(code: str, **environment: str) -> str:
     inherited = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
     finished = subprocess.run(
         [sys.executable, "-c", code],
-        env={**inherited, "PYTHONPATH": str(Path(__file__).parent), **environment},
+        env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         capture_output=True,
         text=True,
         timeout=120,
