@@ -188,9 +188,9 @@ def test_any_shape(shape: list[int]) -> None:
 @every_activation
 def test_refusals(name: str) -> None:
     x = np.zeros((2, 3), np.float32)
-    with pytest.raises(TypeError, match=rf"^{name}: x has dtype complex64, expected a real one"):
+    with pytest.raises(TypeError, match=rf"^{name}: x has dtype complex64, expected real numbers"):
         forward(ops, name, x.astype(np.complex64))
-    with pytest.raises(TypeError, match=rf"^{name}: x has dtype object, expected a real one"):
+    with pytest.raises(TypeError, match=rf"^{name}: x has dtype object, expected real numbers"):
         forward(ops, name, x.astype(object))
     saved = "output" if name in SMOOTH else "x"
     with pytest.raises(

@@ -121,7 +121,7 @@ def test_any_shape(rows: int, outputs: int) -> None:
             np.zeros((0, 2)),
             r"logits has shape \(0, .*, expected at least one row",
         ),
-        ([[0j]], [[1]], "logits has dtype complex128, expected a real one"),
+        ([[0j]], [[1]], "logits has dtype complex128, expected real numbers"),
     ],
 )
 def test_refusals(logits: npt.ArrayLike, targets: npt.ArrayLike, sentence: str) -> None:

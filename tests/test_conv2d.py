@@ -312,7 +312,7 @@ def test_an_empty_batch_gives_an_empty_result_and_no_gradient() -> None:
     [
         ({"x": np.zeros((7, 8, 6))}, r"x has shape \(7, 8, 6\), expected 4 axes"),
         ({"x": np.zeros((1, 0, 8, 6))}, r"x has shape \(1, 0, 8, 6\), expected at least one row"),
-        ({"x": np.zeros((1, 7, 8, 6), complex)}, "x has dtype complex128, expected a real one"),
+        ({"x": np.zeros((1, 7, 8, 6), complex)}, "x has dtype complex128, expected real numbers"),
         ({"weight": np.zeros((3, 6, 4))}, r"weight has shape \(3, 6, 4\), expected 4 axes"),
         (
             {"weight": np.zeros((3, 3, 4, 8))},

@@ -237,7 +237,7 @@ PADDED = r"expected 0 or more and less than the window's"
         ({"padding": ((0, 0), (0, 5))}, rf"padding at the right is 5, {PADDED} width, 2"),
         ({"padding": "full"}, r"padding is 'full', expected an integer, \(height, width\), .*same"),
         ({"padding": 0.5}, r"padding is 0.5, expected an integer, \(height, width\), .*same"),
-        ({"x": np.zeros((1, 7, 8, 3), complex)}, "x has dtype complex128, expected a real one"),
+        ({"x": np.zeros((1, 7, 8, 3), complex)}, "x has dtype complex128, expected real numbers"),
     ],
 )
 def test_refusals(arguments: dict[str, Any], sentence: str) -> None:

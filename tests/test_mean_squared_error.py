@@ -111,7 +111,7 @@ def test_any_shape(shape: list[int]) -> None:
         (
             np.zeros((2, 2)),
             np.zeros((2, 2), complex),
-            "target has dtype complex128, expected a real",
+            "target has dtype complex128, expected real",
         ),
     ],
 )
