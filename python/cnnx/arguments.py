@@ -23,6 +23,14 @@ def is_integer(value: object) -> bool:
     )
 
 
+def shown(value: object) -> str:
+    """`value` as an error shows it: on one line, and short; an array by its shape."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def real_number(value: object, function: str, argument: str) -> float:
     """`value` as a float; not finite or no number is refused.
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from cnnx import _core
-from cnnx.arguments import PaddingLike, PairLike, is_integer, padding_sides, pair, real_number
+from cnnx.arguments import (
+    PaddingLike,
+    PairLike,
+    is_integer,
+    padding_sides,
+    pair,
+    real_number,
+    shown,
+)
 
 __all__ = [
     "AvgPool2d",
@@ -60,6 +68,13 @@ def _integer(value: object, layer: str, argument: str) -> int:
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
+def _refuse_positional(unexpected: tuple[object, ...], layer: str, expected: str, why: str) -> None:
+    """Answers what PyTorch's habit writes, Conv2d(3, 32, 3) or MaxPool2d(2, 2)."""
+    if unexpected:
+        more = ", ".join(shown(value) for value in unexpected)
+        raise TypeError(f"{layer}: got {more} after {expected}, expected nothing there; {why}")
+
+
 def _boolean(value: object, layer: str, argument: str) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{layer}: {argument} is {value!r}, expected True or False")
@@ -109,12 +124,12 @@ class Conv2d(Layer):
         bias: bool = True,
         name: str | None = None,
     ) -> None:
-        if unexpected:
-            raise TypeError(
-                f"Conv2d: got {2 + len(unexpected)} positional arguments, expected out_channels "
-                "and kernel_size; in_channels is never given, the model knows it, "
-                "and stride and the rest go by name"
-            )
+        _refuse_positional(
+            unexpected,
+            "Conv2d",
+            "out_channels and kernel_size",
+            "in_channels is never given, the model knows it, and stride and the rest go by name",
+        )
         super().__init__(
             {
                 "out_channels": _integer(out_channels, "Conv2d", "out_channels"),
@@ -151,11 +166,12 @@ class Dense(Layer):
     def __init__(
         self, out_features: int, *unexpected: object, bias: bool = True, name: str | None = None
     ) -> None:
-        if unexpected:
-            raise TypeError(
-                f"Dense: got {1 + len(unexpected)} positional arguments, expected out_features "
-                "alone; in_features is never given, the model knows it"
-            )
+        _refuse_positional(
+            unexpected,
+            "Dense",
+            "out_features",
+            "in_features is never given, the model knows it",
+        )
         super().__init__(
             {
                 "out_features": _integer(out_features, "Dense", "out_features"),
@@ -188,11 +204,12 @@ class MaxPool2d(Layer):
     def __init__(
         self,
         kernel_size: PairLike,
-        *,
+        *unexpected: object,
         stride: PairLike | None = None,
         padding: PaddingLike = 0,
         name: str | None = None,
     ) -> None:
+        _refuse_positional(unexpected, "MaxPool2d", "kernel_size", "stride and the rest go by name")
         window = pair(kernel_size, "MaxPool2d", "kernel_size")
         super().__init__(
             {
@@ -229,12 +246,13 @@ class AvgPool2d(Layer):
     def __init__(
         self,
         kernel_size: PairLike,
-        *,
+        *unexpected: object,
         stride: PairLike | None = None,
         padding: PaddingLike = 0,
         count_include_pad: bool = True,
         name: str | None = None,
     ) -> None:
+        _refuse_positional(unexpected, "AvgPool2d", "kernel_size", "stride and the rest go by name")
         window = pair(kernel_size, "AvgPool2d", "kernel_size")
         super().__init__(
             {

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, float32_array, is_integer, pictures
+from cnnx.arguments import FloatArray, float32_array, is_integer, pictures, shown
 from cnnx.layers import Layer
 from cnnx.preprocessing import Preprocessing, per_channel
 
@@ -90,11 +90,11 @@ class Model:
         seed: int = 0,
     ) -> None:
         if isinstance(layers, Layer) or not isinstance(layers, Sequence):
-            raise TypeError(f"Model: layers is {layers!r}, expected a list of layers")
+            raise TypeError(f"Model: layers is {shown(layers)}, expected a list of layers")
         for layer in layers:
             if not isinstance(layer, Layer):
                 raise TypeError(
-                    f"Model: layers holds {layer!r}, expected layers such as Conv2d(32, 3)"
+                    f"Model: layers holds {shown(layer)}, expected layers such as Conv2d(32, 3)"
                 )
         if not (
             isinstance(input_shape, Sequence)
@@ -102,12 +102,16 @@ class Model:
             and all(is_integer(size) for size in input_shape)
         ):
             raise TypeError(
-                f"Model: input_shape is {input_shape!r}, expected (height, width, channels)"
+                f"Model: input_shape is {shown(input_shape)}, expected (height, width, channels)"
             )
         if not is_integer(seed) or seed < 0:
             raise ValueError(f"Model: seed is {seed!r}, expected an integer from 0 to 2**63 - 1")
         if isinstance(classes, str) or not all(isinstance(name, str) for name in classes or []):
-            raise TypeError(f"Model: classes is {classes!r}, expected a list of names")
+            raise TypeError(f"Model: classes is {shown(classes)}, expected a list of names")
+        if not isinstance(preprocessing, Preprocessing):
+            raise TypeError(
+                f"Model: preprocessing is {shown(preprocessing)}, expected a cnnx.Preprocessing"
+            )
         self._core = _core.Model(
             [(layer.kind, layer.attributes, layer.name or "") for layer in layers],
             [int(size) for size in input_shape],

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, class_labels, is_integer, pictures, target_values
+from cnnx.arguments import FloatArray, class_labels, is_integer, pictures, shown, target_values
 from cnnx.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from cnnx.model import Model
 from cnnx.optimizers import Adam, Optimizer
@@ -117,12 +117,14 @@ class Trainer:
         seed: int = 0,
     ) -> None:
         if not isinstance(model, Model):
-            raise TypeError(f"Trainer: model is {model!r}, expected a cnnx.Model")
+            raise TypeError(f"Trainer: model is {shown(model)}, expected a cnnx.Model")
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"Trainer: optimizer is {optimizer!r}, expected SGD, Adam or AdamW")
+            raise TypeError(
+                f"Trainer: optimizer is {shown(optimizer)}, expected SGD, Adam or AdamW"
+            )
         if not isinstance(loss, Loss):
             raise TypeError(
-                f"Trainer: loss is {loss!r}, expected CrossEntropy, BinaryCrossEntropy or MSE"
+                f"Trainer: loss is {shown(loss)}, expected CrossEntropy, BinaryCrossEntropy or MSE"
             )
         if not is_integer(seed) or seed < 0:
             raise ValueError(f"Trainer: seed is {seed!r}, expected an integer from 0 to 2**63 - 1")
@@ -273,7 +275,8 @@ class Trainer:
             return [], lambda: self._core.evaluate(*apart, [])
         if isinstance(validation, bool) or not isinstance(validation, (int, float)):
             raise TypeError(
-                f"fit: validation is {validation!r}, expected (x, y) or a fraction of the pictures"
+                f"fit: validation is {shown(validation)}, "
+                "expected (x, y) or a fraction of the pictures"
             )
         held = max(1, round(len(pixels) * validation)) if 0 < validation < 1 else 0
         if not 0 < held < len(pixels):
