@@ -218,17 +218,49 @@ void pack_rows(const float* source, int64_t depth, int64_t k_step, int64_t colum
   }
 }
 
+typedef float Quad __attribute__((vector_size(16)));
+typedef float UnalignedQuad __attribute__((vector_size(16), aligned(4), may_alias));
+#if defined(__clang__) || __GNUC__ >= 12
+#define CNNX_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+typedef int32_t QuadIndex __attribute__((vector_size(16)));
+#define CNNX_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, QuadIndex{i, j, k, l})
+#endif
+
+// to[k * to_step + c] = from[c * from_step + k] for four c and four k.
+CNNX_INLINE void transpose_quad(const float* from, int64_t from_step, float* to, int64_t to_step) {
+  Quad row[4];
+  CNNX_UNROLL for (int i = 0; i < 4; ++i) row[i] =
+      *reinterpret_cast<const UnalignedQuad*>(from + i * from_step);
+  const Quad low01 = CNNX_SHUFFLE(row[0], row[1], 0, 4, 1, 5),
+             high01 = CNNX_SHUFFLE(row[0], row[1], 2, 6, 3, 7);
+  const Quad low23 = CNNX_SHUFFLE(row[2], row[3], 0, 4, 1, 5),
+             high23 = CNNX_SHUFFLE(row[2], row[3], 2, 6, 3, 7);
+  const Quad column[4] = {
+      CNNX_SHUFFLE(low01, low23, 0, 1, 4, 5), CNNX_SHUFFLE(low01, low23, 2, 3, 6, 7),
+      CNNX_SHUFFLE(high01, high23, 0, 1, 4, 5), CNNX_SHUFFLE(high01, high23, 2, 3, 6, 7)};
+  CNNX_UNROLL for (int i = 0; i < 4; ++i) * reinterpret_cast<UnalignedQuad*>(to + i * to_step) =
+      column[i];
+}
+
 // k side by side: a transpose.
 void pack_columns(const float* source, int64_t depth, int64_t columns, int64_t column_step,
                   int64_t width, float* panel) {
-  for (int64_t c = 0; c < width; ++c) {
+  const int64_t quads = columns / 4 * 4, depth_quads = depth / 4 * 4;
+  for (int64_t c = 0; c < quads; c += 4) {
     const float* from = source + c * column_step;
-    float* to = panel + c;
-    if (c < columns) {
-      for (int64_t k = 0; k < depth; ++k) to[k * width] = from[k];
-    } else {
-      for (int64_t k = 0; k < depth; ++k) to[k * width] = 0.0f;
+    for (int64_t k = 0; k < depth_quads; k += 4) {
+      transpose_quad(from + k, column_step, panel + k * width + c, width);
     }
+    for (int64_t k = depth_quads; k < depth; ++k) {
+      for (int64_t i = 0; i < 4; ++i) panel[k * width + c + i] = from[i * column_step + k];
+    }
+  }
+  for (int64_t c = quads; c < columns; ++c) {
+    for (int64_t k = 0; k < depth; ++k) panel[k * width + c] = source[c * column_step + k];
+  }
+  for (int64_t c = columns; c < width; ++c) {
+    for (int64_t k = 0; k < depth; ++k) panel[k * width + c] = 0.0f;
   }
 }
 

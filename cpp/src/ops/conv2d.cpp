@@ -15,7 +15,9 @@ namespace cnnx {
 namespace ops {
 
 std::unique_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(const Conv2dGeometry& geometry) {
-  return make_conv2d_direct(geometry);
+  const bool own_channel_alone = geometry.groups > 1 && geometry.groups == geometry.in_channels &&
+                                 geometry.in_channels == geometry.out_channels;
+  return own_channel_alone ? make_conv2d_depthwise(geometry) : make_conv2d_direct(geometry);
 }
 
 namespace {

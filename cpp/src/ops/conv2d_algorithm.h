@@ -38,5 +38,7 @@ class Conv2dAlgorithm {
 std::unique_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(const Conv2dGeometry& geometry);
 
 std::unique_ptr<const Conv2dAlgorithm> make_conv2d_direct(const Conv2dGeometry& geometry);
+// groups = in_channels = out_channels only.
+std::unique_ptr<const Conv2dAlgorithm> make_conv2d_depthwise(const Conv2dGeometry& geometry);
 
 }  // namespace cnnx::ops

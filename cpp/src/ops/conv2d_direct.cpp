@@ -3,7 +3,6 @@
 #include "ops/conv2d_direct.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "ops/conv2d_algorithm.h"
@@ -24,32 +23,6 @@ constexpr int64_t kGrainPacked = 32 * 1024;
 
 int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
-Phase forward_phase(int64_t output, int64_t before, int64_t stride, int64_t kernel,
-                    int64_t dilation) {
-  return {0, output, {-before, stride, kernel, dilation}, 0, 1};
-}
-
-// Input pixel p meets kernel tap k where p + before - k * dilation is a multiple of the stride.
-// With g = gcd(stride, dilation), the taps stride / g apart share their pixels; the largest one
-// meets the first grad_output.
-std::vector<Phase> gradient_phases(int64_t input, int64_t before, int64_t stride, int64_t kernel,
-                                   int64_t dilation) {
-  const int64_t common = std::gcd(stride, dilation), period = stride / common;
-  std::vector<Phase> phases;
-  for (int64_t smallest = 0; smallest < std::min(kernel, period); ++smallest) {
-    const int64_t first = ((smallest * dilation - before) % stride + stride) % stride;
-    if (first >= input) continue;
-    const int64_t taps = (kernel - 1 - smallest) / period + 1;
-    const int64_t largest = smallest + (taps - 1) * period;
-    phases.push_back({first,
-                      (input - 1 - first) / stride + 1,
-                      {(first + before - largest * dilation) / stride, 1, taps, dilation / common},
-                      largest,
-                      -period});
-  }
-  return phases;
-}
-
 // Columns of the source that any window reads from memory.
 void set_columns(const std::vector<Phase>& phases, WindowedPicture& source) {
   source.first_column = 0;
@@ -62,12 +35,6 @@ void set_columns(const std::vector<Phase>& phases, WindowedPicture& source) {
     source.first_column = std::min(source.first_column, phase.window.origin);
     source.last_column = std::max(source.last_column, last_place(phase.window, phase.count) + 1);
   }
-}
-
-int64_t covered(const std::vector<Phase>& phases) {
-  int64_t count = 0;
-  for (const Phase& phase : phases) count += phase.count;
-  return count;
 }
 
 }  // namespace

@@ -7,18 +7,10 @@
 
 #include "cnnx/conv2d.h"
 #include "kernels/conv2d.h"
+#include "ops/conv2d_chunks.h"
+#include "ops/conv2d_phases.h"
 
 namespace cnnx::ops {
-
-// A convolution's outputs along one axis that see the same taps: all of them going forward; for an
-// input gradient of stride s those s apart, because each tap of the kernel meets every s-th pixel
-// only.
-struct Phase {
-  int64_t first, count;  // output pixels first + i * step
-  WindowAxis window;     // on the source
-  int64_t kernel_first,
-      kernel_step;  // tap t is kernel row (or column) kernel_first + t * kernel_step
-};
 
 // Windows over a source picture that make a target picture: forward, or the input gradient, which
 // is the same with flipped weights over grad_output.
@@ -67,7 +59,6 @@ class DirectWeightGradient {
   int64_t chunk_floats() const;
   int64_t copy_floats() const;
   int64_t slot_floats() const;
-  int64_t first_row(int64_t chunk) const;
   void run_share(const float* x, const float* grad_output, int64_t chunk, int64_t first_block,
                  int64_t last_block, bool with_weight, bool with_bias, float* scratch,
                  float* sums) const;
@@ -76,7 +67,7 @@ class DirectWeightGradient {
   WindowedPicture source_;
   WindowAxis vertical_, horizontal_;
   int64_t group_inputs_, group_outputs_, depth_;
-  int64_t chunks_ = 1;
+  GradientChunks chunks_;
   int64_t band_pictures_ = 1, band_rows_ = 1;
 };
 

@@ -10,12 +10,6 @@
 namespace cnnx::ops {
 namespace {
 
-// Chunks are what threads share and where chains begin, so their number may depend on shapes alone:
-// enough for eight threads, with at least 64 pixels each (a chunk's sums are cleared and added up
-// once per chunk), and with all sums together at most 64 MB.
-constexpr int64_t kMostChunks = 8;
-constexpr int64_t kLeastChunkPixels = 64;
-constexpr int64_t kMostSumsFloats = 16 * 1024 * 1024;
 // Pixels summed before the sums go back to memory: with fewer that costs more; with more, their
 // gradient, two vectors wide 16 KB, leaves too little of a first-level cache to the input.
 constexpr int64_t kBandPixels = 128;
@@ -36,7 +30,8 @@ DirectWeightGradient::DirectWeightGradient(const Conv2dGeometry& g)
       horizontal_{-g.left, g.stride.width, g.kernel_size.width, g.dilation.width},
       group_inputs_(g.in_channels / g.groups),
       group_outputs_(g.out_channels / g.groups),
-      depth_(g.kernel_size.height * g.kernel_size.width * group_inputs_) {
+      depth_(g.kernel_size.height * g.kernel_size.width * group_inputs_),
+      chunks_(g, chunk_floats()) {
   source_.last_column = last_place(horizontal_, g.out_width) + 1;
   // With fewer channels a copy with zeros beside it costs less than short runs.
   constexpr int64_t kLeastRun = 8;
@@ -44,10 +39,6 @@ DirectWeightGradient::DirectWeightGradient(const Conv2dGeometry& g)
     source_.first_column = 0;
     source_.last_column = g.in_width;
   }
-  const int64_t picture_pixels = g.out_height * g.out_width;
-  const int64_t most = std::min(kMostSumsFloats / chunk_floats(), kMostChunks);
-  chunks_ = std::min(g.batch * picture_pixels / kLeastChunkPixels, g.batch * g.out_height);
-  chunks_ = std::max<int64_t>(std::min(chunks_, most), 1);
   const int64_t input_floats = std::min(g.stride.height, g.in_height) * g.in_width * g.in_channels;
   const int64_t rows = std::min(kBandPixels / g.out_width, kBandFloats / input_floats);
   if (rows >= g.out_height) {
@@ -76,15 +67,7 @@ int64_t DirectWeightGradient::slot_floats() const {
 }
 
 int64_t DirectWeightGradient::scratch_floats(int threads) const {
-  return chunks_ * chunk_floats() + threads * slot_floats();
-}
-
-// Where a chunk begins, in output rows counted through the batch: with a picture if there are
-// enough of them.
-int64_t DirectWeightGradient::first_row(int64_t chunk) const {
-  const Conv2dGeometry& g = geometry_;
-  if (g.batch >= chunks_) return g.batch * chunk / chunks_ * g.out_height;
-  return g.batch * g.out_height * chunk / chunks_;
+  return chunks_.count() * chunk_floats() + threads * slot_floats();
 }
 
 // One chunk's sums for some of the column blocks.
@@ -112,8 +95,8 @@ void DirectWeightGradient::run_share(const float* x, const float* grad_output, i
   band.gradient_panel = scratch + copy_floats();
   band.sums = sums;
   band.first = true;
-  const int64_t end = first_row(chunk + 1);
-  for (int64_t row = first_row(chunk); row < end; row += band.pictures * band.rows) {
+  const int64_t end = chunks_.first_row(chunk + 1);
+  for (int64_t row = chunks_.first_row(chunk); row < end; row += band.pictures * band.rows) {
     const int64_t picture = row / g.out_height, top = row % g.out_height, left = end - row;
     band.rows = std::min({band_rows_, g.out_height - top, left});
     band.pictures = band.rows == g.out_height ? std::min(band_pictures_, left / g.out_height) : 1;
@@ -140,38 +123,39 @@ void DirectWeightGradient::run(const float* x, const float* grad_output, bool ac
     return;
   }
   const Conv2dKernels& kernels = CNNX_KERNELS(conv2d_kernels);
-  float* const slots = scratch + chunks_ * chunk_floats();
+  float* const slots = scratch + chunks_.count() * chunk_floats();
   const int64_t blocks = g.groups * kernels.blocks(group_outputs_);
   // More threads than chunks divide each chunk's column blocks among them.
-  const int64_t parts = std::clamp<int64_t>(divide_up(threads, chunks_), 1, blocks);
+  const int64_t parts = std::clamp<int64_t>(divide_up(threads, chunks_.count()), 1, blocks);
   const int64_t products =
-      g.batch * g.out_height / chunks_ * g.out_width * depth_ * g.out_channels / parts;
+      g.batch * g.out_height / chunks_.count() * g.out_width * depth_ * g.out_channels / parts;
   const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
-  runtime::parallel_for(threads, chunks_ * parts, grain, [&](int64_t begin, int64_t end, int slot) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t chunk = i / parts, part = i % parts;
-      run_share(x, grad_output, chunk, blocks * part / parts, blocks * (part + 1) / parts,
-                grad_weight != nullptr, grad_bias && part == 0, slots + slot * slot_floats(),
-                scratch + chunk * chunk_floats());
-    }
-  });
+  runtime::parallel_for(
+      threads, chunks_.count() * parts, grain, [&](int64_t begin, int64_t end, int slot) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t chunk = i / parts, part = i % parts;
+          run_share(x, grad_output, chunk, blocks * part / parts, blocks * (part + 1) / parts,
+                    grad_weight != nullptr, grad_bias && part == 0, slots + slot * slot_floats(),
+                    scratch + chunk * chunk_floats());
+        }
+      });
   if (grad_weight) {
     const int64_t group_floats = panel_floats(depth_, group_outputs_);
-    const int64_t reduce_grain = kGrainSums / (chunks_ * group_outputs_) + 1;
+    const int64_t reduce_grain = kGrainSums / (chunks_.count() * group_outputs_) + 1;
     runtime::parallel_for(
         threads, g.groups * depth_, reduce_grain, [&](int64_t begin, int64_t end, int) {
           while (begin < end) {
             const int64_t group = begin / depth_, first = begin % depth_;
             const int64_t last = std::min(depth_, first + end - begin);
-            kernels.reduce(scratch + group * group_floats, chunks_, chunk_floats(), depth_, first,
-                           last, group_outputs_, accumulate, grad_weight + group * group_outputs_,
-                           g.out_channels);
+            kernels.reduce(scratch + group * group_floats, chunks_.count(), chunk_floats(), depth_,
+                           first, last, group_outputs_, accumulate,
+                           grad_weight + group * group_outputs_, g.out_channels);
             begin += last - first;
           }
         });
   }
   if (grad_bias) {
-    kernels.reduce_bias_gradient(scratch + weight_sums_floats(), chunks_, chunk_floats(),
+    kernels.reduce_bias_gradient(scratch + weight_sums_floats(), chunks_.count(), chunk_floats(),
                                  g.out_channels, accumulate, grad_bias);
   }
 }

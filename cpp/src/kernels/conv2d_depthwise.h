@@ -1,0 +1,46 @@
+// Inner loops of the depthwise convolution, where every channel sees itself alone: vectors run
+// along the channels.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/conv2d.h"
+#include "kernels/declare.h"
+
+namespace cnnx {
+
+// One pass (see ConvolutionPass) over one picture.
+struct DepthwisePass {
+  WindowAxis vertical, horizontal;
+  int64_t rows, columns;
+  int64_t height, width, channels;  // of the source
+  const float* source;
+  const float* weight;  // of tap (0, 0); the pass's taps are so many floats apart
+  int64_t tap_row_step, tap_column_step;
+  const float* bias;  // null: chains start at zero, or at what the target holds if `accumulate`
+  bool accumulate;
+  float* target;  // of output (0, 0)
+  int64_t row_step, column_step;
+};
+
+// Rows [first, last) of the output of one picture.
+struct DepthwiseGradient {
+  WindowAxis vertical, horizontal;
+  int64_t height, width, channels, columns;
+  const float* source;
+  const float* gradient;  // of output row 0
+  int64_t first, last;
+  float* sums;  // (taps_high, taps_wide, channels)
+};
+
+struct DepthwiseKernels {
+  void (*convolve)(const DepthwisePass& pass, int64_t first, int64_t last);  // rows [first, last)
+  void (*add_weight_gradient)(const DepthwiseGradient& gradient);
+  // target[i] (+)= sums of all chunks, in their order, `chunk_floats` apart.
+  void (*reduce)(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t count,
+                 bool accumulate, float* target);
+};
+
+CNNX_DECLARE_KERNELS(DepthwiseKernels, depthwise_kernels)
+
+}  // namespace cnnx

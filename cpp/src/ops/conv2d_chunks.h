@@ -1,0 +1,37 @@
+// How a weight gradient's long sums are cut into chunks, which threads share and whose results are
+// added up at the end.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cnnx/conv2d.h"
+
+namespace cnnx::ops {
+
+// Chains begin where chunks do, so their number depends on shapes alone: enough for eight threads,
+// with at least 64 pixels each (a chunk's sums are cleared and added up once per chunk), and with
+// all sums together at most 64 MB.
+class GradientChunks {
+ public:
+  GradientChunks(const Conv2dGeometry& g, int64_t sums_floats)
+      : batch_(g.batch), rows_(g.out_height) {
+    constexpr int64_t kMostChunks = 8, kLeastPixels = 64, kMostFloats = 16 * 1024 * 1024;
+    const int64_t most = std::min(kMostFloats / sums_floats, kMostChunks);
+    const int64_t wanted =
+        std::min(g.batch * g.out_height * g.out_width / kLeastPixels, g.batch * g.out_height);
+    count_ = std::max<int64_t>(std::min(wanted, most), 1);
+  }
+
+  int64_t count() const { return count_; }
+  // Where a chunk begins, in output rows counted through the batch: with a picture if there are
+  // enough of them.
+  int64_t first_row(int64_t chunk) const {
+    return batch_ >= count_ ? batch_ * chunk / count_ * rows_ : batch_ * rows_ * chunk / count_;
+  }
+
+ private:
+  int64_t batch_, rows_, count_;
+};
+
+}  // namespace cnnx::ops
