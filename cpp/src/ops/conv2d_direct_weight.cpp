@@ -10,11 +10,14 @@
 namespace cnnx::ops {
 namespace {
 
-// Pixels summed before the sums go back to memory: with fewer that costs more; with more, their
-// gradient, two vectors wide 16 KB, leaves too little of a first-level cache to the input.
-constexpr int64_t kBandPixels = 128;
-// Floats of input beside them: at most a quarter of the second-level cache of today's CPUs.
-constexpr int64_t kBandFloats = 64 * 1024;
+// Pixels are summed in bands before the sums go back to memory: small ones, and that costs more;
+// large ones, and their gradient (a panel of two vectors) and their input do not fit together into
+// a first-level cache. 8 K floats of both are the best of what was measured, and never fewer than
+// 128 pixels.
+constexpr int64_t kBandFloats = 8 * 1024;
+constexpr int64_t kLeastBandPixels = 128;
+// Floats of input, at most: a quarter of the second-level cache of today's CPUs.
+constexpr int64_t kMostInputFloats = 64 * 1024;
 // Products, or sums of chunks, that take about 20 microseconds.
 constexpr int64_t kGrainProducts = int64_t{1} << 20;
 constexpr int64_t kGrainSums = 32 * 1024;
@@ -40,7 +43,9 @@ DirectWeightGradient::DirectWeightGradient(const Conv2dGeometry& g)
     source_.last_column = g.in_width;
   }
   const int64_t input_floats = std::min(g.stride.height, g.in_height) * g.in_width * g.in_channels;
-  const int64_t rows = std::min(kBandPixels / g.out_width, kBandFloats / input_floats);
+  const int64_t pixels =
+      std::max(kBandFloats / (kPanelBlockFloats + g.in_channels), kLeastBandPixels);
+  const int64_t rows = std::min(pixels / g.out_width, kMostInputFloats / input_floats);
   if (rows >= g.out_height) {
     band_rows_ = g.out_height;
     band_pictures_ = rows / g.out_height;
