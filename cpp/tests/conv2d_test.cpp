@@ -176,11 +176,11 @@ void test_gradients_may_be_left_out() {
 void test_empty_batch() {
   const Conv2dGeometry g = cnnx::conv2d_geometry({0, 5, 5, 3}, {3, 3, 3, 4}, options(1, 1));
   CHECK_EQUAL(cnnx::to_string(g.output_shape()), "(0, 5, 5, 4)");
-  const Arrays arrays(g);
+  const GuardedArray kernel(integers(3 * 3 * 3 * 4, 2)), offsets(integers(4, 3));
   for (const bool accumulate : {false, true}) {
-    GuardedArray weight(arrays.weight.size(), 7.0f), bias(g.out_channels, 7.0f), nothing(0);
-    cnnx::conv2d(g, nothing.data(), arrays.weight.data(), arrays.bias.data(), nothing.data());
-    cnnx::conv2d_backward(g, nothing.data(), nothing.data(), arrays.weight.data(), nothing.data(),
+    GuardedArray weight(kernel.size(), 7.0f), bias(g.out_channels, 7.0f), nothing(0);
+    cnnx::conv2d(g, nothing.data(), kernel.data(), offsets.data(), nothing.data());
+    cnnx::conv2d_backward(g, nothing.data(), nothing.data(), kernel.data(), nothing.data(),
                           weight.data(), bias.data(), accumulate);
     const std::vector<float> left(static_cast<std::size_t>(weight.size()),
                                   accumulate ? 7.0f : 0.0f);
