@@ -49,6 +49,12 @@ const std::vector<Case> kCases = {
     {{1, 10, 9, 19}, {5, 3, 1, 38}, options(2, 2, 1, 19)},
     {{5, 4, 4, 64}, {3, 3, 64, 70}, options(1, 1)},
     {{1, 3, 2, 700}, {3, 3, 700, 18}, options(1, 1)},
+    // As many columns of outputs, two apart, as would fit into two rows of input: yet the rows do
+    // not join.
+    {{2, 5, 3, 2},
+     {1, 1, 2, 5},
+     {{2, 2}, {cnnx::Padding::Rule::explicit_sides, 0, 0, 1, 1}, {1, 1}, 1}},
+    {{1, 4, 6, 3}, {1, 1, 3, 5}, options(1, 0)},
     {{2, 1, 40, 1}, {1, 3, 1, 1}, {{1, 1}, {cnnx::Padding::Rule::same, 0, 0, 0, 0}, {1, 1}, 1}},
 };
 

@@ -1,25 +1,26 @@
 // Two-dimensional convolution (cross-correlation, as neural networks use the word), forward and
 // backward.
 //
-//   output[n, i, j, o] = bias[o] + sum over (u, v, c) of weight[u, v, c, o]
-//       * x[n, i * stride.height + u * dilation.height - top, j * stride.width + v * dilation.width
-//       - left, g + c]
+//   output[n, i, j, o] = bias[o] + sum over (u, v, c) of weight[u, v, c, o] * x[n, p, q, g + c],
+//   p = i * stride.height + u * dilation.height - top,
+//   q = j * stride.width + v * dilation.width - left
 //
-// x is (batch, height, width, in_channels), weight (kernel_height, kernel_width, in_channels /
-// groups, out_channels), output (batch, out_height, out_width, out_channels). Output channel o
-// belongs to group o / (out_channels / groups), whose input channels begin at g. Pixels outside the
-// picture are zero; with infinite or NaN weights, whether an output that meets them becomes NaN is
-// not promised. Channels and group order are those of PyTorch's Conv2d.
+// x is (batch, height, width, in_channels), weight (kernel_height, kernel_width,
+// in_channels / groups, out_channels), output (batch, out_height, out_width, out_channels). Output
+// channel o belongs to group o / (out_channels / groups), whose input channels begin at g. Pixels
+// outside the picture are zero. Whether what meets them becomes NaN, where the other factor is
+// infinite or NaN, is not promised. Channels and their groups are in the order of PyTorch's Conv2d.
 //
-// Every output and every input gradient is one chain of fused multiply-adds in the order (u, v, c),
-// whatever the batch around the picture, the number of threads and the instruction set ("baseline"
-// has no such instruction and rounds twice). A weight gradient is a few such chains over the
-// pixels, begun at places that depend on shapes alone.
+// Every output is one chain of fused multiply-adds in the order (u, v, c), every input gradient one
+// in the order (grad_output's rows, columns, channels), whatever the batch around the picture, the
+// number of threads and the instruction set ("baseline" has no such instruction and rounds twice).
+// A weight gradient is at most eight chains over the pixels, begun at places that depend on shapes
+// alone.
 //
 // Memory: all arrays are the caller's, 4-byte aligned, contiguous, and do not overlap. Scratch is
 // allocated per call (std::bad_alloc): the packed weights, some 256 KB per thread, and up to 64 MB
-// for weight gradients. Threads: as cnnx::get_num_threads(); safe to call from several threads at
-// once.
+// for weight gradients.
+// Threads: as cnnx::get_num_threads(); safe to call from several threads at once.
 #pragma once
 
 #include <cstdint>

@@ -115,16 +115,17 @@ void convolve_block(const Strip& strip, int64_t group_input, const float* panel,
 }
 
 // Whether lines follow one another without a gap, as those of a 1x1 kernel do: then they are one
-// long line.
+// long line. Lines with a pixel outside the picture do not: the next line's is in their place.
 bool lines_join(const Strip& strip) {
   const Convolution& c = strip.c;
-  const ConvolutionPass& pass = strip.pass;
-  const WindowAxis& v = pass.vertical;
-  return v.taps == 1 && pass.horizontal.taps == 1 && v.origin + strip.rows.first * v.stride >= 0 &&
-         v.origin + (strip.rows.last - 1) * v.stride < c.source.height &&
-         v.stride * strip.source.row_floats ==
-             pass.columns * pass.horizontal.stride * c.source.channels &&
-         c.row_step * c.target_width == pass.columns * c.column_step;
+  const WindowAxis &v = strip.pass.vertical, &h = strip.pass.horizontal;
+  const int64_t columns = strip.pass.columns;
+  const bool rows_inside = v.origin + strip.rows.first * v.stride >= 0 &&
+                           v.origin + (strip.rows.last - 1) * v.stride < c.source.height;
+  const bool columns_inside = h.origin >= 0 && last_place(h, columns) < c.source.width;
+  return v.taps == 1 && h.taps == 1 && rows_inside && columns_inside &&
+         v.stride * strip.source.row_floats == columns * h.stride * c.source.channels &&
+         c.row_step * c.target_width == columns * c.column_step;
 }
 
 // All groups and channels of a strip of one pass.

@@ -9,8 +9,8 @@
 
 namespace cnnx {
 
-// Where windows lie on a picture along one axis: tap t of window i is at origin + i * stride + t *
-// dilation.
+// Where windows lie on a picture along one axis: tap t of window i is at
+// origin + i * stride + t * dilation.
 struct WindowAxis {
   int64_t origin, stride, taps, dilation;
 };
@@ -29,12 +29,12 @@ struct ConvolutionPass {
   WindowAxis vertical, horizontal;
   int64_t rows, columns;
   int64_t first_row, first_column;
-  int64_t panels_offset;  // of this pass's panels: per group panel_floats(taps * group_inputs,
-                          // group_outputs)
+  // Where its panels begin: per group panel_floats(taps * group_inputs, group_outputs).
+  int64_t panels_offset;
 };
 
-// All passes of a convolution; `pass` output (i, j) is target pixel (first_row + i * row_step,
-// ...).
+// All passes of a convolution. Output (i, j) of a pass is target pixel
+// (first_row + i * row_step, first_column + j * column_step).
 struct Convolution {
   WindowedPicture source;
   int64_t target_width, target_channels;

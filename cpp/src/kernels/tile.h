@@ -26,7 +26,7 @@ CNNX_INLINE int64_t block_count(int64_t columns) {
   return (columns + kBlockColumns - 1) / kBlockColumns;
 }
 
-// Every block but the last is full, so block `index` of a panel with `depth` rows begins at depth *
+// Every block but the last is full, so a block of a panel with `depth` rows begins at depth *
 // begin.
 CNNX_INLINE ColumnBlock column_block(int64_t columns, int64_t index) {
   const int64_t begin = index * kBlockColumns;
@@ -75,8 +75,7 @@ struct OuterSum {
   int64_t pixels, pixel_step;
   int64_t taps, tap_step;  // taps: at most taps_at_once
   int64_t run;
-  const float*
-      gradient;  // [pictures][rows][pixels][width] with the steps given; vectors are loaded whole
+  const float* gradient;  // [pictures][rows][pixels][width], with these steps
   int64_t gradient_picture_step, gradient_row_step, gradient_pixel_step;
   bool fresh;   // sums begin at zero instead of at what they hold
   float* sums;  // [taps][run][columns], taps sums_tap_step apart and k sums_step
