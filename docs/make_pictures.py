@@ -15,7 +15,7 @@ from cnnx.cli.learned_picture import draw_learned
 from PIL import Image
 
 LARGEST = 150_000  # bytes of one picture: they are in git
-COLOURS = 256  # of the palette, which a third of the bytes are enough for
+COLOURS = 64  # of the palette; the pictures then take a third of the bytes
 
 
 def main(arguments: list[str]) -> int:
