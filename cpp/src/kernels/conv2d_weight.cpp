@@ -59,21 +59,28 @@ void place_input(const WeightGradientBand& shape, Band& band) {
   band.input_picture_step = copy_floats;
 }
 
-// The gradient of one block of channels: as it lies if whole vectors can be loaded and pixels are
-// close enough together not to meet in a few cache sets, otherwise as a panel.
+// Whether a block's gradient is better copied to a panel: it must be if its last vector is not
+// whole, and pays if pixels are so far apart that they meet in a few cache sets, or if vectors
+// cross cache lines and many tiles load them.
+bool wants_panel(const WeightGradientBand& shape, const float* gradient, int64_t step,
+                 const ColumnBlock& block) {
+  constexpr int64_t kMostStep = 128, kManyProducts = 128;
+  if (block.columns < block.width || step > kMostStep) return true;
+  const bool aligned =
+      (reinterpret_cast<uintptr_t>(gradient) % sizeof(Vector)) == 0 && step % kLanes == 0;
+  return !aligned &&
+         shape.vertical.taps * shape.horizontal.taps * shape.group_inputs >= kManyProducts;
+}
+
+// The gradient of one block of channels, as it lies or as a panel.
 void place_gradient(const WeightGradientBand& shape, int64_t channel, const ColumnBlock& block,
                     Band& band) {
-  constexpr int64_t kMostStep = 128;
   const int64_t step = shape.groups * shape.group_outputs;
   band.gradient = shape.gradient + channel;
   band.gradient_pixel_step = step;
   band.gradient_row_step = shape.columns * step;
   band.gradient_picture_step = shape.gradient_picture_floats;
-  const bool aligned =
-      (reinterpret_cast<uintptr_t>(band.gradient) | static_cast<uintptr_t>(step * 4)) %
-          sizeof(Vector) ==
-      0;
-  if (aligned && block.columns == block.width && step <= kMostStep) return;
+  if (!wants_panel(shape, band.gradient, step, block)) return;
   const int64_t picture_floats = shape.rows * shape.columns * block.width;
   for (int64_t n = 0; n < shape.pictures; ++n) {
     pack_block(band.gradient + n * shape.gradient_picture_floats, shape.rows * shape.columns, step,

@@ -95,6 +95,13 @@ void product_tile(const Product& p, const Walk& walk, const float* input, float*
     }
     return;
   }
+  // Rows without a gap between them: a whole vector may spill into the next row, which is stored
+  // after it. Masked stores take many cycles on AVX2 CPUs of AMD.
+  const bool spills = kVectors == 1 && output_step == p.columns && 2 * p.columns >= kLanes;
+  if (spills) {
+    CNNX_UNROLL for (int r = 0; r < kRows - 1; ++r) store(output + r * output_step, sum[r][0]);
+    return store_partial(output + (kRows - 1) * output_step, sum[kRows - 1][0], rest);
+  }
   CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
     float* target = output + r * output_step;
     CNNX_UNROLL for (int v = 0; v < kLast; ++v) store(target + v * kLanes, sum[r][v]);

@@ -12,6 +12,9 @@
 
 namespace cnnx::ops {
 
+// The kernels for so many output channels in a group.
+const Conv2dKernels& direct_kernels(int64_t group_outputs);
+
 // Windows over a source picture that make a target picture: forward, or the input gradient, which
 // is the same with flipped weights over grad_output.
 class DirectConvolution {

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "ops/conv2d_direct.h"
-#include "runtime/dispatch.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
 
@@ -80,7 +79,7 @@ void DirectWeightGradient::run_share(const float* x, const float* grad_output, i
                                      int64_t first_block, int64_t last_block, bool with_weight,
                                      bool with_bias, float* scratch, float* sums) const {
   const Conv2dGeometry& g = geometry_;
-  const Conv2dKernels& kernels = CNNX_KERNELS(conv2d_kernels);
+  const Conv2dKernels& kernels = direct_kernels(group_outputs_);
   float* const bias_sums = sums + weight_sums_floats();
   if (with_bias) std::fill_n(bias_sums, bias_sums_floats(g.out_channels), 0.0f);
   const int64_t row_floats = g.out_width * g.out_channels;
@@ -127,7 +126,7 @@ void DirectWeightGradient::run(const float* x, const float* grad_output, bool ac
     if (grad_bias && !accumulate) std::fill_n(grad_bias, g.out_channels, 0.0f);
     return;
   }
-  const Conv2dKernels& kernels = CNNX_KERNELS(conv2d_kernels);
+  const Conv2dKernels& kernels = direct_kernels(group_outputs_);
   float* const slots = scratch + chunks_.count() * chunk_floats();
   const int64_t blocks = g.groups * kernels.blocks(group_outputs_);
   // More threads than chunks divide each chunk's column blocks among them.
