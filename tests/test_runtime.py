@@ -276,14 +276,3 @@ def test_every_function_restores_the_mode() -> None:
         ):
             call()
             assert get_mode() == mode
-
-
-@known_mode
-def test_a_thread_of_its_own_starts_in_the_default_mode() -> None:
-    modes = []
-    thread = threading.Thread(target=lambda: modes.append(get_mode()))
-    with denormals_flushed():
-        cnnx.ops.tanh(np.ones(100_000))
-    thread.start()
-    thread.join()
-    assert modes == [get_mode()]
