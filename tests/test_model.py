@@ -243,20 +243,22 @@ def test_a_clone_means_its_outputs_as_the_model_did(pictures: Pictures) -> None:
 
 
 def test_eight_threads_predict_with_one_model(rng: np.random.Generator) -> None:
-    model = make_model()
-    x = rng.integers(0, 256, (65, 9, 8, 2), dtype=np.uint8)
-    expected = {count: model(x[:count]) for count in (1, 7, 64, 65)}
-    layers = {name: array[:7] for name, array in model.layer_outputs(x).items()}
+    """Each with pictures of its own, so that one thread's memory in another's answer shows."""
+    model = cnnx.models.small((32, 32, 3), 10)
+    x = rng.integers(0, 256, (8, 65, 32, 32, 3), dtype=np.uint8)
+    answers = [model(own) for own in x]
+    layers = [model.layer_outputs(own[:7]) for own in x]
     start = threading.Barrier(8)
 
     def predict(number: int) -> None:
         start.wait()
         for turn in range(12):
-            count = list(expected)[(number + turn) % 4]
-            assert_same_bits(model(x[:count]), expected[count])
-            assert_same_bits(model.predict_proba(x[:count]), ops.softmax(expected[count]))
-            for name, array in model.layer_outputs(x[:7]).items():
-                assert_same_bits(array, layers[name])
+            count = (1, 7, 64, 65)[(number + turn) % 4]
+            own, expected = x[number, :count], answers[number][:count]
+            assert_same_bits(model(own), expected)
+            assert_same_bits(model.predict_proba(own), ops.softmax(expected))
+            for name, array in model.layer_outputs(x[number, :7]).items():
+                assert_same_bits(array, layers[number][name])
 
     with ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(predict, number) for number in range(8)]:
