@@ -35,9 +35,9 @@ def test_a_pool_steps_by_its_window(pool: type[cnnx.Layer]) -> None:
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    layer = cnnx.Conv2d(np.int64(8), np.int32(3), stride=(np.uint8(2), 1))
+    layer = cnnx.Conv2d(np.int64(8), np.int32(3), stride=(np.uint8(2), 1))  # type: ignore[arg-type]
     assert layer.attributes == cnnx.Conv2d(8, 3, stride=(2, 1)).attributes
-    assert cnnx.Dense(np.int16(4)).attributes["out_features"] == 4
+    assert cnnx.Dense(np.int16(4)).attributes["out_features"] == 4  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_numbers_of_numpy_are_numbers() -> None:
         (lambda: cnnx.Conv2d(3, 32, 3, 1, 1), "got 3, 1, 1 after out_channels and kernel_size"),
         (lambda: cnnx.Conv2d(3, 32, (3, 3)), "stride and the rest go by name"),
         (lambda: cnnx.Dense(784, 10), "in_features is never given, the model knows it"),
-        (lambda: cnnx.MaxPool2d(2, 2), "stride"),  # type: ignore[call-arg]
-        (lambda: cnnx.AvgPool2d(2, 2), "stride"),  # type: ignore[call-arg]
+        (lambda: cnnx.MaxPool2d(2, 2), "stride"),
+        (lambda: cnnx.AvgPool2d(2, 2), "stride"),
         (lambda: cnnx.Conv2d(3.0, 3), "Conv2d: out_channels is 3.0, expected an integer"),  # type: ignore[arg-type]
         (lambda: cnnx.Conv2d(True, 3), "Conv2d: out_channels is True, expected an integer"),
         (lambda: cnnx.Conv2d(3, 3.0), r"Conv2d: kernel_size is 3.0, expected an integer or"),  # type: ignore[arg-type]
