@@ -379,3 +379,21 @@ def test_a_real_ctrl_c_keeps_the_model(tmp_path: Path) -> None:
     output, errors = child.communicate(timeout=60)
     assert (child.returncode, output, errors) == (0, "kept\n", "")
     cnnx.load(path)
+
+
+def test_progress_that_is_no_function_is_refused_before_a_step(
+    drawings: tuple[Pixels, Labels],
+) -> None:
+    trainer = cnnx.Trainer(build())
+    before = bits(trainer.model)
+    with pytest.raises(TypeError, match="fit: progress is 3, expected a function"):
+        trainer.fit(*drawings, epochs=1, progress=3)  # type: ignore[arg-type]
+    assert bits(trainer.model) == before
+
+
+def test_a_numpy_fraction_splits_as_a_python_one(drawings: tuple[Pixels, Labels]) -> None:
+    losses = [
+        still().fit(*drawings, epochs=1, validation=fraction).validation_loss
+        for fraction in (0.25, np.float32(0.25))
+    ]
+    assert losses[0] == losses[1]

@@ -91,3 +91,17 @@ def test_wrong_values_are_refused(make: Make, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        cnnx.Conv2d(3, 3, padding=((1, 2), (0, 1)), name="edges"),
+        cnnx.MaxPool2d(2, padding="same"),
+        cnnx.AvgPool2d((3, 2), padding=1),
+        cnnx.LeakyReLU(0.5),
+    ],
+)
+def test_a_layer_prints_as_it_is_written(layer: cnnx.Layer) -> None:
+    again = eval(repr(layer), vars(cnnx))
+    assert (again.attributes, again.name) == (layer.attributes, layer.name)

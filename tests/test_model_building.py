@@ -210,3 +210,16 @@ def test_summary() -> None:
         "403 parameters, 1,612 bytes",
     ]
     assert repr(small()) == "Model(4 layers, 403 parameters, (8, 6, 3) to (3,))"
+
+
+def test_mean_and_std_may_be_an_array() -> None:
+    statistics = np.array([0.25, 0.5, 0.75], dtype=np.float32)
+    how = cnnx.Preprocessing(mean=statistics, std=[0.5, 0.25, 1.0])  # type: ignore[arg-type]
+    layers = [cnnx.Flatten(), cnnx.Dense(2)]
+    model = cnnx.Model(layers, input_shape=(2, 2, 3), preprocessing=how)
+    assert model.preprocessing == cnnx.Preprocessing("stretch", (0.25, 0.5, 0.75), (0.5, 0.25, 1.0))
+
+
+def test_dense_on_a_picture_names_the_layer_that_is_missing() -> None:
+    with pytest.raises(ValueError, match=r"layer dense_1: dense: .*: put Flatten before it"):
+        cnnx.Model([cnnx.Dense(2)], input_shape=(2, 2, 3))

@@ -195,6 +195,8 @@ def test_a_divisor_divides(rng: np.random.Generator) -> None:
     gradients = trainer.gradients.copy()
     assert trainer.compute_gradients(x, y, divisor=16) == mean / 4
     assert_same_bits(trainer.gradients, gradients / 4)  # a power of two rounds nothing
+    with pytest.raises(TypeError, match="compute_gradients: divisor is 'a', expected a number"):
+        trainer.compute_gradients(x, y, divisor="a")  # type: ignore[arg-type]
     for divisor in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=r"divisor is .*, expected a finite number above 0"):
             trainer.compute_gradients(x, y, divisor=divisor)

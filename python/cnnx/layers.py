@@ -56,7 +56,11 @@ class Layer:
         _core.check_layer(self.kind, attributes)
 
     def __repr__(self) -> str:
-        settings = [f"{key}={value!r}" for key, value in self.attributes.items()]
+        attributes = dict(self.attributes)
+        if isinstance(attributes.get("padding"), list):
+            top, bottom, left, right = attributes["padding"]
+            attributes["padding"] = ((top, bottom), (left, right))  # as the constructor takes it
+        settings = [f"{key}={value!r}" for key, value in attributes.items()]
         if self.name is not None:
             settings.append(f"name={self.name!r}")
         return f"{type(self).__name__}({', '.join(settings)})"

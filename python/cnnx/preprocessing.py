@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -44,7 +46,7 @@ class Preprocessing:
 def per_channel(value: float | Sequence[float], name: str) -> list[float]:
     """One number or several as a list of floats."""
     try:
-        return [float(each) for each in value] if isinstance(value, Sequence) else [float(value)]
+        return [float(each) for each in np.atleast_1d(np.asarray(value))]
     except (TypeError, ValueError):
         raise TypeError(
             f"Preprocessing: {name} is {value!r}, expected a number or one number per channel"

@@ -5,13 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, class_labels, is_integer, pictures, shown, target_values
+from cnnx.arguments import (
+    FloatArray,
+    class_labels,
+    is_integer,
+    pictures,
+    shown,
+    target_values,
+)
 from cnnx.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from cnnx.model import Model
 from cnnx.optimizers import Adam, Optimizer
@@ -161,6 +169,8 @@ class Trainer:
                 Parts of a batch given the whole batch's size add up to it: `gradients` of 5
                 pictures and of 3, both with divisor 8, sum to those of all 8, and so do the losses.
         """
+        if divisor is not None and not isinstance(divisor, Real):
+            raise TypeError(f"compute_gradients: divisor is {shown(divisor)}, expected a number")
         if divisor is not None and not 0 < divisor < float("inf"):
             raise ValueError(
                 f"compute_gradients: divisor is {divisor!r}, expected a finite number above 0"
@@ -206,6 +216,8 @@ class Trainer:
             raise ValueError(f"fit: epochs is {epochs!r}, expected an integer >= 0")
         if not is_integer(batch_size) or batch_size < 1:
             raise ValueError(f"fit: batch_size is {batch_size!r}, expected an integer >= 1")
+        if progress is not None and not callable(progress):
+            raise TypeError(f"fit: progress is {shown(progress)}, expected a function")
         pixels, integers, targets = self._batch(x, y, "fit")
         if len(pixels) == 0:
             raise ValueError("fit: x holds no pictures, expected at least one")
@@ -273,12 +285,12 @@ class Trainer:
             if len(apart[0]) == 0:
                 raise ValueError("fit: validation holds no pictures, expected at least one")
             return [], lambda: self._core.evaluate(*apart, [])
-        if isinstance(validation, bool) or not isinstance(validation, (int, float)):
+        if isinstance(validation, bool) or not isinstance(validation, Real):
             raise TypeError(
                 f"fit: validation is {shown(validation)}, "
                 "expected (x, y) or a fraction of the pictures"
             )
-        held = max(1, round(len(pixels) * validation)) if 0 < validation < 1 else 0
+        held = max(1, round(len(pixels) * float(validation))) if 0 < validation < 1 else 0
         if not 0 < held < len(pixels):
             raise ValueError(
                 f"fit: validation is {validation!r} of {len(pixels)} pictures, expected a fraction "

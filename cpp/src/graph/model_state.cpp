@@ -72,7 +72,7 @@ void ModelState::draw_parameters(uint64_t seed) {
 std::shared_ptr<ModelState> ModelState::clone() const {
   auto copy = std::make_shared<ModelState>(layers(), graph.input_shape(), classes, preprocessing);
   const std::shared_lock<ModelMutex> lock(mutex);
-  copy->probabilities = probabilities;
+  copy->probabilities = probabilities.load();
   std::copy_n(parameters.data(), graph.parameter_floats(), copy->parameters.data());
   return copy;
 }

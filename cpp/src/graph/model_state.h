@@ -2,6 +2,7 @@
 // travels with them.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -41,7 +42,8 @@ class ModelState {
   const Graph graph;
   std::vector<std::string> classes;
   Preprocessing preprocessing;
-  Probabilities probabilities = Probabilities::softmax;
+  // Set by a trainer's constructor, perhaps while another thread predicts.
+  std::atomic<Probabilities> probabilities = Probabilities::softmax;
 
   // Inference holds the lock shared; a train step or an assignment holds it alone.
   mutable ModelMutex mutex;

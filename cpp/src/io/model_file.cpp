@@ -89,7 +89,7 @@ Json json_of_graph(const graph::ModelState& model) {
   json.set("input_shape", Json::array(model.graph.input_shape()));
   json.set("nodes", std::move(nodes));
   json.set("output", model.graph.nodes().back().layer.name);
-  json.set("probabilities", text_of(kProbabilities, model.probabilities));
+  json.set("probabilities", text_of(kProbabilities, model.probabilities.load()));
   return json;
 }
 

@@ -178,6 +178,7 @@ std::unique_ptr<const Op> make_dense(const Attributes& attributes) {
 }  // namespace ops
 
 DenseGeometry dense_geometry(const Shape& x, const Shape& weight) {
+  if (x.size() == 4) ops::refuse("x", x, "(batch, in_features): put Flatten before it");
   if (x.size() != 2) ops::refuse("x", x, "(batch, in_features)");
   if (x[0] < 0 || x[1] < 1) ops::refuse("x", x, "at least one feature");
   if (weight.size() != 2) ops::refuse("weight", weight, "(in_features, out_features)");
