@@ -5,39 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import Any
 
 import cnnx
 import numpy as np
-import numpy.typing as npt
 import pytest
 from cnnx import ops
 from comparison import assert_same_bits
 from model_file_parts import make_model
-
-Pictures: TypeAlias = "npt.NDArray[np.float32]"
-SHAPE = (8, 6, 3)
+from small_models import SHAPE, Pictures, build, random_pictures, small
 
 
 @pytest.fixture
 def pictures(rng: np.random.Generator) -> Pictures:
-    return rng.random((5, *SHAPE), dtype=np.float32)
-
-
-def build(*layers: cnnx.Layer, **settings: Any) -> cnnx.Model:
-    settings.setdefault("input_shape", SHAPE)
-    return cnnx.Model(list(layers), **settings)
-
-
-def small(classes: list[str] | None = None, seed: int = 0) -> cnnx.Model:
-    return build(
-        cnnx.Conv2d(4, 3),
-        cnnx.ReLU(),
-        cnnx.Flatten(),
-        cnnx.Dense(3),
-        classes=classes,
-        seed=seed,
-    )
+    return random_pictures(rng)
 
 
 # Running it.

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import cnnx
 import numpy as np
 import numpy.typing as npt
 import pytest
-
-Pictures: TypeAlias = "npt.NDArray[np.float32]"
-SHAPE = (8, 6, 3)
+from small_models import SHAPE, Pictures, build, random_pictures, small
 
 
 @pytest.fixture
 def pictures(rng: np.random.Generator) -> Pictures:
-    return rng.random((5, *SHAPE), dtype=np.float32)
-
-
-def build(*layers: cnnx.Layer, **settings: Any) -> cnnx.Model:
-    settings.setdefault("input_shape", SHAPE)
-    return cnnx.Model(list(layers), **settings)
-
-
-def small(classes: list[str] | None = None, seed: int = 0) -> cnnx.Model:
-    return build(
-        cnnx.Conv2d(4, 3),
-        cnnx.ReLU(),
-        cnnx.Flatten(),
-        cnnx.Dense(3),
-        classes=classes,
-        seed=seed,
-    )
+    return random_pictures(rng)
 
 
 def test_names_are_kind_and_ordinal_unless_given() -> None:

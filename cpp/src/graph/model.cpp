@@ -28,12 +28,11 @@ void for_each_piece(const ModelState& state, const PictureBatch& pictures, Mode 
   const std::shared_lock<graph::ModelMutex> lock(state.mutex);
   const int64_t piece = state.piece(mode);
   const int threads = get_num_threads();
-  runtime::AlignedBuffer storage;
   for (int64_t first = 0; first < pictures.count; first += piece) {
     const int64_t count = std::min(piece, pictures.count - first);
     const auto plan = state.plan(count, mode);
     const graph::WorkspaceLease workspace = plan->lease(threads);
-    const float* input = state.normalised(pictures, first, count, storage);
+    const float* input = state.normalised(pictures, first, count, workspace->input);
     const float* output = plan->forward(input, state.parameters.data(), *workspace);
     body(*plan, input, output, *workspace, first, count);
   }

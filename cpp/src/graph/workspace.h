@@ -1,4 +1,4 @@
-// What an execution writes: one arena for activations and gradients, one for scratch; and a pool of
+// What an execution writes: the input, activations and gradients, scratch; and a pool of
 // them, so that several threads may run one plan and a warm execution allocates nothing.
 #pragma once
 
@@ -12,6 +12,7 @@ namespace cnnx::graph {
 
 struct Workspace {
   int threads = 0;
+  runtime::AlignedBuffer input;  // pictures that had to be normalised
   runtime::AlignedBuffer arena;
   runtime::AlignedBuffer scratch;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ops/conv2d_algorithm.h"
+#include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
@@ -16,12 +17,8 @@ namespace {
 // Source and target rows of a band, and what of the weights is in use, stay in the second-level
 // cache (1 MB on Zen 4).
 constexpr int64_t kBandFloats = 48 * 1024;
-// Products that take about 20 microseconds: below this a second thread costs more than it brings.
-constexpr int64_t kGrainProducts = int64_t{1} << 20;
-// Weights packed in about that time.
+// Weights packed in about 20 microseconds.
 constexpr int64_t kGrainPacked = 32 * 1024;
-
-int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
 // Columns of the source that any window reads from memory.
 void set_columns(const std::vector<Phase>& phases, WindowedPicture& source) {

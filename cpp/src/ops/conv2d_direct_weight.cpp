@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/conv2d_direct.h"
+#include "ops/shares.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
 
@@ -17,11 +18,8 @@ constexpr int64_t kBandFloats = 8 * 1024;
 constexpr int64_t kLeastBandPixels = 128;
 // Floats of input, at most: a quarter of the second-level cache of today's CPUs.
 constexpr int64_t kMostInputFloats = 64 * 1024;
-// Products, or sums of chunks, that take about 20 microseconds.
-constexpr int64_t kGrainProducts = int64_t{1} << 20;
+// Sums of chunks that take about 20 microseconds.
 constexpr int64_t kGrainSums = 32 * 1024;
-
-int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
 }  // namespace
 

@@ -2,6 +2,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "ops/window_placement.h"
+
 #include "cnnx/conv2d.h"
 
 namespace cnnx {
@@ -33,30 +35,6 @@ void check_setting(const char* name, Pair pair) {
     refuse(std::string(name) + " is " + describe(pair) + ", expected 1 to " +
            std::to_string(kMostSetting) + " in height and width");
   }
-}
-
-struct Axis {
-  int64_t output, before, after;
-};
-
-// `extent` is what the kernel covers with its dilation.
-Axis resolve(int64_t size, int64_t extent, int64_t stride, Padding::Rule rule, int64_t before,
-             int64_t after) {
-  switch (rule) {
-    case Padding::Rule::same: {
-      const int64_t output = (size - 1) / stride + 1;
-      const int64_t missing = (output - 1) * stride + extent - size;
-      const int64_t total = missing > 0 ? missing : 0;
-      return {output, total / 2, total - total / 2};
-    }
-    case Padding::Rule::valid:
-      before = after = 0;
-      break;
-    case Padding::Rule::explicit_sides:
-      break;
-  }
-  const int64_t room = size + before + after - extent;
-  return {room < 0 ? 0 : room / stride + 1, before, after};
 }
 
 }  // namespace
@@ -100,10 +78,10 @@ Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& weight, const Conv2d
   }
   const Pair extent = {(kernel.height - 1) * options.dilation.height + 1,
                        (kernel.width - 1) * options.dilation.width + 1};
-  const Axis vertical = resolve(x[1], extent.height, options.stride.height, padding.rule,
-                                padding.top, padding.bottom);
-  const Axis horizontal =
-      resolve(x[2], extent.width, options.stride.width, padding.rule, padding.left, padding.right);
+  const ops::WindowPlacement vertical = ops::place_windows(
+      x[1], extent.height, options.stride.height, padding.rule, padding.top, padding.bottom);
+  const ops::WindowPlacement horizontal = ops::place_windows(
+      x[2], extent.width, options.stride.width, padding.rule, padding.left, padding.right);
   const Pair padded = {x[1] + vertical.before + vertical.after,
                        x[2] + horizontal.before + horizontal.after};
   if (vertical.output < 1 || horizontal.output < 1) {

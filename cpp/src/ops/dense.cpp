@@ -10,6 +10,7 @@
 #include "kernels/dense.h"
 #include "ops/attributes.h"
 #include "ops/op.h"
+#include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
@@ -18,14 +19,10 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-// Products that take about 20 microseconds: below this a second thread costs more than it brings.
-constexpr int64_t kGrainProducts = int64_t{1} << 20;
 // Rows of one share when there are more threads than blocks of columns.
 constexpr int64_t kLeastRows = 16;
 // Far above any memory, far below where sizes of scratch overflow.
 constexpr int64_t kMostElements = int64_t{1} << 48;
-
-int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
 int64_t scratch_floats(const DenseGeometry& g, int threads) {
   return threads * kDenseScratchFloats + bias_sums_floats(g.out_features);

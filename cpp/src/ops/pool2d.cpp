@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "ops/window_placement.h"
+
 namespace cnnx::ops {
 namespace {
 
@@ -33,28 +35,6 @@ void check_side(const char* function, const char* side, int64_t padding, const c
                        std::to_string(kernel));
 }
 
-struct Axis {
-  int64_t output, before;
-};
-
-Axis resolve(int64_t size, int64_t kernel, int64_t stride, Padding::Rule rule, int64_t before,
-             int64_t after) {
-  switch (rule) {
-    case Padding::Rule::same: {
-      const int64_t output = (size - 1) / stride + 1;
-      const int64_t total = std::max<int64_t>((output - 1) * stride + kernel - size, 0);
-      return {output, total / 2};
-    }
-    case Padding::Rule::valid:
-      before = after = 0;
-      break;
-    case Padding::Rule::explicit_sides:
-      break;
-  }
-  const int64_t room = size + before + after - kernel;
-  return {room < 0 ? 0 : room / stride + 1, before};
-}
-
 }  // namespace
 
 Pool2dGeometry pool2d_geometry(const char* function, const Shape& x, Pair kernel_size, Pair stride,
@@ -81,10 +61,10 @@ Pool2dGeometry pool2d_geometry(const char* function, const Shape& x, Pair kernel
     check_side(function, "left", padding.left, "width", kernel_size.width);
     check_side(function, "right", padding.right, "width", kernel_size.width);
   }
-  const Axis vertical =
-      resolve(x[1], kernel_size.height, stride.height, padding.rule, padding.top, padding.bottom);
-  const Axis horizontal =
-      resolve(x[2], kernel_size.width, stride.width, padding.rule, padding.left, padding.right);
+  const WindowPlacement vertical = place_windows(x[1], kernel_size.height, stride.height,
+                                                 padding.rule, padding.top, padding.bottom);
+  const WindowPlacement horizontal = place_windows(x[2], kernel_size.width, stride.width,
+                                                   padding.rule, padding.left, padding.right);
   if (vertical.output < 1 || horizontal.output < 1) {
     refuse(function, "kernel_size is " + describe(kernel_size) + ", expected at most the input's " +
                          describe({x[1], x[2]}) + " with its padding");

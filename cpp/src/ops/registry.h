@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "ops/attributes.h"
 #include "ops/op.h"

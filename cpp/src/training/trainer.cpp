@@ -37,8 +37,10 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained,
         "trainer: the model ends in " + last + ", but " + loss.name() +
         " takes raw outputs and applies it itself: leave the last layer out");
   }
-  for (int i = 0; i < optimizer.slot_count(); ++i)
+  for (int i = 0; i < optimizer.slot_count(); ++i) {
     slots.emplace_back(model->graph.parameter_floats());
+    slot_pointers.push_back(slots.back().data());
+  }
 }
 
 LossSum TrainerState::compute_gradients(const float* pictures, const Targets& targets, int64_t rows,
@@ -55,8 +57,6 @@ LossSum TrainerState::compute_gradients(const float* pictures, const Targets& ta
 }
 
 void TrainerState::apply_gradients() {
-  std::vector<float*> slot_pointers;
-  for (runtime::AlignedBuffer& slot : slots) slot_pointers.push_back(slot.data());
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   optimizer.update(model->parameters.data(), gradients.data(), slot_pointers.data(),
                    gradients.size(), get_num_threads());

@@ -27,7 +27,8 @@ struct TrainerState {
   uint64_t seed;
   runtime::AlignedBuffer gradients;
   std::vector<runtime::AlignedBuffer> slots;
-  runtime::AlignedBuffer input;  // a step's pictures, normalised
+  std::vector<float*> slot_pointers;  // into slots, as the optimizer takes them
+  runtime::AlignedBuffer input;       // a step's pictures, normalised
 };
 
 }  // namespace cnnx::training

@@ -1,0 +1,13 @@
+// How the products of convolution and dense layers are cut into shares for threads.
+#pragma once
+
+#include <cstdint>
+
+namespace cnnx::ops {
+
+// Products that take about 20 microseconds: below this a second thread costs more than it brings.
+constexpr int64_t kGrainProducts = int64_t{1} << 20;
+
+constexpr int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
+
+}  // namespace cnnx::ops
