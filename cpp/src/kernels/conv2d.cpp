@@ -157,8 +157,9 @@ void convolve_strip(Strip strip) {
       product.start = strip.band.accumulate ? nullptr : start;
       product.columns = block.columns;
       product.width = block.width;
-      float* target = strip.band.target +
-                      (pass.first_row * c.target_width + pass.first_column) * c.target_channels;
+      const int64_t row = pass.first_row - strip.band.target_row;
+      float* target =
+          strip.band.target + (row * c.target_width + pass.first_column) * c.target_channels;
       convolve_block(strip, g * c.group_inputs, panels + depth * block.begin, target + channel,
                      product);
     }

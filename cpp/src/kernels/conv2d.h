@@ -53,6 +53,7 @@ struct ConvolutionBand {
   int64_t first, last;
   float* scratch;  // copy of the source rows of the band, if one is needed
   float* target;
+  int64_t target_row;  // of the picture, where `target` begins
 };
 
 // The weight gradient's share of a band: for every tap and input channel, sums of input times

@@ -7,11 +7,6 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Lanes in which `value` replaces `best`: a larger number, or the first NaN.
-CNNX_INLINE IntVector takes_over(Vector value, Vector best) {
-  return ~(value <= best) & (best == best);
-}
-
 // One window of `rows` x `columns` pixels, some channels of it: x is its first pixel.
 template <class Lanes>
 CNNX_INLINE Vector maximum(const float* x, int64_t rows, int64_t columns, int64_t row_floats,

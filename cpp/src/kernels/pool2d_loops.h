@@ -82,6 +82,11 @@ CNNX_INLINE void with_constant_size(int64_t rows, int64_t columns, const Body& b
   }
 }
 
+// Of a maximum: lanes in which `value` replaces `best`: a larger number, or the first NaN.
+CNNX_INLINE IntVector takes_over(Vector value, Vector best) {
+  return ~(value <= best) & (best == best);
+}
+
 CNNX_INLINE void fill_zero(float* target, int64_t count) {
   if (count > 0) memset(target, 0, static_cast<size_t>(count) * sizeof(float));
 }

@@ -27,7 +27,7 @@ class BoundConv2d final : public BoundOp {
   BoundConv2d(const Conv2dGeometry& geometry, bool bias)
       : algorithm_(choose_conv2d_algorithm(geometry)), bias_(bias) {}
   int64_t scratch_floats(int threads) const override {
-    return algorithm_->forward_scratch_floats(threads);
+    return algorithm_->derived_floats() + algorithm_->forward_scratch_floats(threads);
   }
   int64_t backward_scratch_floats(int threads) const override {
     return std::max(algorithm_->input_gradient_scratch_floats(threads),
@@ -35,15 +35,18 @@ class BoundConv2d final : public BoundOp {
   }
   bool backward_reads_output() const override { return false; }
   void forward(const ForwardArguments& a) const override {
-    algorithm_->forward(a.input, a.parameters[0], bias_ ? a.parameters[1] : nullptr, a.threads,
-                        a.scratch, a.output);
+    float* const derived = a.scratch;
+    algorithm_->derive(a.parameters[0], a.threads, derived);
+    algorithm_->forward(a.input, a.parameters[0], derived,
+                        {bias_ ? a.parameters[1] : nullptr, false, false, nullptr}, a.threads,
+                        a.scratch + algorithm_->derived_floats(), a.output);
   }
   void backward(const BackwardArguments& a) const override {
     algorithm_->weight_gradient(a.input, a.grad_output, a.accumulate, a.threads, a.scratch,
                                 a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr);
     if (!a.grad_input) return;
-    algorithm_->input_gradient(a.grad_output, a.parameters[0], a.accumulate, a.threads, a.scratch,
-                               a.grad_input);
+    algorithm_->input_gradient(a.grad_output, a.parameters[0], {a.accumulate, nullptr}, a.threads,
+                               a.scratch, a.grad_input);
   }
 
  private:
@@ -111,8 +114,11 @@ void conv2d(const Conv2dGeometry& geometry, const float* x, const float* weight,
             float* output) {
   const auto algorithm = ops::choose_conv2d_algorithm(geometry);
   const int threads = get_num_threads();
+  runtime::AlignedBuffer derived(algorithm->derived_floats());
   runtime::AlignedBuffer scratch(algorithm->forward_scratch_floats(threads));
-  algorithm->forward(x, weight, bias, threads, scratch.data(), output);
+  algorithm->derive(weight, threads, derived.data());
+  algorithm->forward(x, weight, derived.data(), {bias, false, false, nullptr}, threads,
+                     scratch.data(), output);
 }
 
 void conv2d_backward(const Conv2dGeometry& geometry, const float* grad_output, const float* x,
@@ -127,7 +133,8 @@ void conv2d_backward(const Conv2dGeometry& geometry, const float* grad_output, c
   }
   if (grad_input) {
     runtime::AlignedBuffer scratch(algorithm->input_gradient_scratch_floats(threads));
-    algorithm->input_gradient(grad_output, weight, accumulate, threads, scratch.data(), grad_input);
+    algorithm->input_gradient(grad_output, weight, {accumulate, nullptr}, threads, scratch.data(),
+                              grad_input);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cnnx/conv2d.h"
+#include "kernels/conv2d_epilogue.h"
 
 namespace cnnx::ops {
 
@@ -17,14 +18,22 @@ class Conv2dAlgorithm {
  public:
   virtual ~Conv2dAlgorithm() = default;
 
+  // Weights as forward reads them, packed or transformed: the same for any batch, so that a model
+  // at rest derives them once.
+  virtual int64_t derived_floats() const = 0;
+  virtual void derive(const float* weight, int threads, float* derived) const = 0;
+
   virtual int64_t forward_scratch_floats(int threads) const = 0;
-  // `bias` may be null.
-  virtual void forward(const float* x, const float* weight, const float* bias, int threads,
-                       float* scratch, float* output) const = 0;
+  virtual void forward(const float* x, const float* weight, const float* derived,
+                       const ForwardEpilogue& epilogue, int threads, float* scratch,
+                       float* output) const = 0;
+  // Whether the epilogue may pool.
+  virtual bool pools() const = 0;
 
   virtual int64_t input_gradient_scratch_floats(int threads) const = 0;
-  virtual void input_gradient(const float* grad_output, const float* weight, bool accumulate,
-                              int threads, float* scratch, float* grad_input) const = 0;
+  virtual void input_gradient(const float* grad_output, const float* weight,
+                              const GradientEpilogue& epilogue, int threads, float* scratch,
+                              float* grad_input) const = 0;
 
   virtual int64_t weight_gradient_scratch_floats(int threads) const = 0;
   // Either gradient may be null.

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/activations.h"
 #include "kernels/conv2d_depthwise.h"
 #include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_chunks.h"
@@ -29,38 +30,62 @@ class Depthwise final : public Conv2dAlgorithm {
                                     g.dilation.width)),
         chunks_(g, chunk_floats()) {}
 
+  // The kernel reads the weights as they are.
+  int64_t derived_floats() const override { return 0; }
+  void derive(const float*, int, float*) const override {}
+  bool pools() const override { return false; }
   int64_t forward_scratch_floats(int) const override { return 0; }
   int64_t input_gradient_scratch_floats(int) const override { return 0; }
   int64_t weight_gradient_scratch_floats(int) const override {
     return chunks_.count() * chunk_floats();
   }
 
-  void forward(const float* x, const float* weight, const float* bias, int threads, float*,
-               float* output) const override {
+  void forward(const float* x, const float* weight, const float*, const ForwardEpilogue& epilogue,
+               int threads, float*, float* output) const override {
+    const auto relu = CNNX_KERNELS(activation_kernels).forward[static_cast<int>(Activation::relu)];
     const Phase v = forward_phase(g_.out_height, g_.top, g_.stride.height, g_.kernel_size.height,
                                   g_.dilation.height);
     const Phase h = forward_phase(g_.out_width, g_.left, g_.stride.width, g_.kernel_size.width,
                                   g_.dilation.width);
     DepthwisePass pass = between(v, h, {1, 1}, g_.in_height, g_.in_width, g_.out_width, weight);
-    pass.bias = bias;
-    run(pass, x, g_.in_height * g_.in_width, output, g_.out_height * g_.out_width, threads);
+    pass.bias = epilogue.bias;
+    const int64_t source_floats = g_.in_height * g_.in_width * g_.in_channels;
+    const int64_t row_floats = g_.out_width * g_.out_channels;
+    for_each_row(threads, g_.out_height, [&](int64_t picture, int64_t first, int64_t last) {
+      float* target = output + picture * g_.out_height * row_floats;
+      convolve(pass, x + picture * source_floats, target, first, last);
+      float* rows = target + first * row_floats;
+      if (epilogue.relu) relu(rows, (last - first) * row_floats, 0.0f, rows);
+    });
   }
 
-  void input_gradient(const float* grad_output, const float* weight, bool accumulate, int threads,
-                      float*, float* grad_input) const override {
-    const int64_t pixels = g_.in_height * g_.in_width;
-    if (!accumulate && (covered(vertical_) < g_.in_height || covered(horizontal_) < g_.in_width)) {
-      std::fill_n(grad_input, g_.batch * pixels * g_.in_channels, 0.0f);
-    }
-    for (const Phase& v : vertical_) {
-      for (const Phase& h : horizontal_) {
-        DepthwisePass pass =
-            between(v, h, g_.stride, g_.out_height, g_.out_width, g_.in_width, weight);
-        pass.accumulate = accumulate;
-        float* first = grad_input + (v.first * g_.in_width + h.first) * g_.in_channels;
-        run(pass, grad_output, g_.out_height * g_.out_width, first, pixels, threads);
+  void input_gradient(const float* grad_output, const float* weight,
+                      const GradientEpilogue& epilogue, int threads, float*,
+                      float* grad_input) const override {
+    const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
+    const bool gaps = covered(vertical_) < g_.in_height || covered(horizontal_) < g_.in_width;
+    const int64_t source_floats = g_.out_height * g_.out_width * g_.in_channels;
+    const int64_t row_floats = g_.in_width * g_.in_channels;
+    const int64_t units = (g_.in_height + g_.stride.height - 1) / g_.stride.height;
+    for_each_row(threads, units, [&](int64_t picture, int64_t first, int64_t last) {
+      float* target = grad_input + picture * g_.in_height * row_floats;
+      const int64_t begin = first * g_.stride.height * row_floats;
+      const int64_t end = std::min(last * g_.stride.height, g_.in_height) * row_floats;
+      if (gaps && !epilogue.accumulate) std::fill(target + begin, target + end, 0.0f);
+      for (const Phase& v : vertical_) {
+        for (const Phase& h : horizontal_) {
+          DepthwisePass pass =
+              between(v, h, g_.stride, g_.out_height, g_.out_width, g_.in_width, weight);
+          pass.accumulate = epilogue.accumulate;
+          convolve(pass, grad_output + picture * source_floats,
+                   target + v.first * row_floats + h.first * g_.in_channels, first,
+                   std::min(last, v.count));
+        }
       }
-    }
+      if (!epilogue.relu_output) return;
+      const float* relu_output = epilogue.relu_output + (target - grad_input);
+      mask(target + begin, relu_output + begin, end - begin, 0.0f, false, target + begin);
+    });
   }
 
   void weight_gradient(const float* x, const float* grad_output, bool accumulate, int threads,
@@ -75,8 +100,10 @@ class Depthwise final : public Conv2dAlgorithm {
   }
   DepthwisePass between(const Phase& v, const Phase& h, Pair step, int64_t height, int64_t width,
                         int64_t target_width, const float* weight) const;
-  void run(const DepthwisePass& pass, const float* source, int64_t source_pixels, float* target,
-           int64_t target_pixels, int threads) const;
+  static void convolve(DepthwisePass pass, const float* source, float* target, int64_t first,
+                       int64_t last);
+  template <class Body>
+  void for_each_row(int threads, int64_t rows, const Body& body) const;
 
   Conv2dGeometry g_;
   std::vector<Phase> vertical_, horizontal_;  // of the input gradient
@@ -103,20 +130,26 @@ DepthwisePass Depthwise::between(const Phase& v, const Phase& h, Pair step, int6
   return pass;
 }
 
-void Depthwise::run(const DepthwisePass& pass, const float* source, int64_t source_pixels,
-                    float* target, int64_t target_pixels, int threads) const {
-  const auto convolve = CNNX_KERNELS(depthwise_kernels).convolve;
-  const int64_t row_products =
-      pass.columns * pass.vertical.taps * pass.horizontal.taps * pass.channels;
-  const int64_t grain = kGrainProducts / row_products + 1;
-  runtime::parallel_for(threads, g_.batch * pass.rows, grain, [&](int64_t begin, int64_t end, int) {
+// Rows [first, last) of one picture.
+void Depthwise::convolve(DepthwisePass pass, const float* source, float* target, int64_t first,
+                         int64_t last) {
+  pass.source = source;
+  pass.target = target;
+  if (first < last) CNNX_KERNELS(depthwise_kernels).convolve(pass, first, last);
+}
+
+// body(picture, first, last) covers `rows` rows of each picture once, a few at a time: what is done
+// to rows that were just written then finds them in a first-level cache.
+template <class Body>
+void Depthwise::for_each_row(int threads, int64_t rows, const Body& body) const {
+  constexpr int64_t kRowsAtOnce = 4;
+  const int64_t products = g_.out_height * g_.out_width * weight_floats() / rows;
+  const int64_t grain = kGrainProducts / (products + 1) + 1;
+  runtime::parallel_for(threads, g_.batch * rows, grain, [&](int64_t begin, int64_t end, int) {
     while (begin < end) {
-      const int64_t picture = begin / pass.rows, first = begin % pass.rows;
-      const int64_t last = std::min(pass.rows, first + end - begin);
-      DepthwisePass own = pass;
-      own.source = source + picture * source_pixels * pass.channels;
-      own.target = target + picture * target_pixels * pass.channels;
-      convolve(own, first, last);
+      const int64_t picture = begin / rows, first = begin % rows;
+      const int64_t last = std::min({rows, first + kRowsAtOnce, first + end - begin});
+      body(picture, first, last);
       begin += last - first;
     }
   });

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/activations.h"
+#include "kernels/max_pool2x2.h"
 #include "ops/conv2d_algorithm.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
@@ -118,8 +120,13 @@ int64_t DirectConvolution::panels_floats() const {
                                    panel_floats(taps * group_inputs_, group_outputs_));
 }
 
-int64_t DirectConvolution::slot_floats() const {
-  const int64_t rows = divide_up(divide_up(target_height_, step_.height), band_count(1));
+// Rows of a band, one more than it has where pairs of rows are shared out.
+int64_t DirectConvolution::most_band_rows() const {
+  return divide_up(divide_up(target_height_, step_.height), band_count(1)) + 1;
+}
+
+int64_t DirectConvolution::copy_floats() const {
+  const int64_t rows = most_band_rows();
   int64_t first = INT64_MAX, last = INT64_MIN;
   for (const Phase& v : vertical_) {
     first = std::min(first, v.window.origin);
@@ -128,9 +135,13 @@ int64_t DirectConvolution::slot_floats() const {
   return vertical_.empty() ? 0 : runtime::round_up_to_line(copied_floats(source_, last - first));
 }
 
-int64_t DirectConvolution::scratch_floats(int threads) const {
-  return panels_floats() + threads * slot_floats();
+// A copy of source rows and, for the rows that are pooled, the band itself.
+int64_t DirectConvolution::slot_floats() const {
+  const int64_t pooled = transposed_ ? 0 : most_band_rows() * target_width_ * target_channels_;
+  return copy_floats() + runtime::round_up_to_line(pooled);
 }
+
+int64_t DirectConvolution::scratch_floats(int threads) const { return threads * slot_floats(); }
 
 // A pass's panels hold its taps in the order of its windows.
 void DirectConvolution::pack(const float* weight, int threads, float* panels) const {
@@ -160,34 +171,78 @@ void DirectConvolution::pack(const float* weight, int threads, float* panels) co
   }
 }
 
-void DirectConvolution::run(const float* source, const float* weight, const float* bias,
-                            bool accumulate, int threads, float* scratch, float* target) const {
+// convolve(picture, first unit, last unit, slot) for every band of `units` units per picture.
+template <class Convolve>
+void DirectConvolution::for_each_band(int threads, int64_t units, float* scratch,
+                                      const Convolve& convolve) const {
   const Conv2dGeometry& g = geometry_;
-  const auto convolve = direct_kernels(group_outputs_).convolve;
-  const Convolution shape = convolution();
-  float* const panels = scratch;
-  float* const slots = scratch + panels_floats();
-  pack(weight, threads, panels);
-  const int64_t bands = band_count(threads), rows = divide_up(target_height_, step_.height);
-  const int64_t source_floats = source_.height * source_.width * source_.channels;
-  const int64_t row_floats = target_width_ * target_channels_;
+  const int64_t bands = std::min(units, band_count(threads));
+  if (bands == 0) return;
   const int64_t products = g.out_height * g.out_width * g.out_channels * g.kernel_size.height *
                            g.kernel_size.width * (g.in_channels / g.groups) / bands;
   const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
   runtime::parallel_for(threads, g.batch * bands, grain, [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t picture = i / bands, index = i % bands;
-      float* picture_target = target + picture * target_height_ * row_floats;
-      const int64_t first = rows * index / bands, last = rows * (index + 1) / bands;
-      if (!covers_target_ && !accumulate) {
-        std::fill(picture_target + first * step_.height * row_floats,
-                  picture_target + std::min(last * step_.height, target_height_) * row_floats,
-                  0.0f);
-      }
-      convolve(shape, {source + picture * source_floats, panels, bias, accumulate, first, last,
-                       slots + slot * slot_floats(), picture_target});
+      convolve(picture, units * index / bands, units * (index + 1) / bands,
+               scratch + slot * slot_floats());
     }
   });
+}
+
+void DirectConvolution::run(const float* source, const float* panels,
+                            const ForwardEpilogue& epilogue, int threads, float* scratch,
+                            float* target) const {
+  const auto convolve = direct_kernels(group_outputs_).convolve;
+  const auto relu = CNNX_KERNELS(activation_kernels).forward[static_cast<int>(Activation::relu)];
+  const auto pool = CNNX_KERNELS(max_pool2x2_kernels).forward;
+  const Convolution shape = convolution();
+  const int64_t source_floats = source_.height * source_.width * source_.channels;
+  const int64_t row_floats = target_width_ * target_channels_;
+  if (!epilogue.pool) {
+    const auto convolve_band = [&](int64_t picture, int64_t first, int64_t last, float* slot) {
+      float* rows = target + picture * target_height_ * row_floats;
+      convolve(shape, {source + picture * source_floats, panels, epilogue.bias, false, first, last,
+                       slot, rows, 0});
+      rows += first * row_floats;
+      if (epilogue.relu) relu(rows, (last - first) * row_floats, 0.0f, rows);
+    };
+    return for_each_band(threads, target_height_, scratch, convolve_band);
+  }
+  const int64_t pooled_height = target_height_ / 2, pooled_width = target_width_ / 2;
+  for_each_band(
+      threads, pooled_height, scratch,
+      [&](int64_t picture, int64_t first, int64_t last, float* slot) {
+        float* const rows = slot + copy_floats();
+        convolve(shape, {source + picture * source_floats, panels, epilogue.bias, false, 2 * first,
+                         2 * last, slot, rows, 2 * first});
+        const int64_t pixel = (picture * pooled_height + first) * pooled_width;
+        pool({last - first, target_width_, target_channels_}, rows, epilogue.relu,
+             target + pixel * target_channels_,
+             epilogue.winners ? epilogue.winners + pixel * winner_step(target_channels_) : nullptr);
+      });
+}
+
+void DirectConvolution::run(const float* source, const float* panels,
+                            const GradientEpilogue& epilogue, int threads, float* scratch,
+                            float* target) const {
+  const auto convolve = direct_kernels(group_outputs_).convolve;
+  const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
+  const Convolution shape = convolution();
+  const int64_t source_floats = source_.height * source_.width * source_.channels;
+  const int64_t row_floats = target_width_ * target_channels_;
+  const auto convolve_band = [&](int64_t picture, int64_t first, int64_t last, float* slot) {
+    const int64_t picture_floats = picture * target_height_ * row_floats;
+    const int64_t begin = picture_floats + first * step_.height * row_floats;
+    const int64_t end = picture_floats + std::min(last * step_.height, target_height_) * row_floats;
+    if (!covers_target_ && !epilogue.accumulate) std::fill(target + begin, target + end, 0.0f);
+    convolve(shape, {source + picture * source_floats, panels, nullptr, epilogue.accumulate, first,
+                     last, slot, target + picture_floats, 0});
+    if (epilogue.relu_output) {
+      mask(target + begin, epilogue.relu_output + begin, end - begin, 0.0f, false, target + begin);
+    }
+  };
+  for_each_band(threads, divide_up(target_height_, step_.height), scratch, convolve_band);
 }
 
 namespace {
@@ -198,19 +253,27 @@ class DirectAlgorithm final : public Conv2dAlgorithm {
       : forward_(DirectConvolution::forward(geometry)),
         input_gradient_(DirectConvolution::input_gradient(geometry)),
         weight_gradient_(geometry) {}
+  int64_t derived_floats() const override { return forward_.panels_floats(); }
+  void derive(const float* weight, int threads, float* derived) const override {
+    forward_.pack(weight, threads, derived);
+  }
   int64_t forward_scratch_floats(int threads) const override {
     return forward_.scratch_floats(threads);
   }
-  void forward(const float* x, const float* weight, const float* bias, int threads, float* scratch,
-               float* output) const override {
-    forward_.run(x, weight, bias, false, threads, scratch, output);
+  void forward(const float* x, const float*, const float* derived, const ForwardEpilogue& epilogue,
+               int threads, float* scratch, float* output) const override {
+    forward_.run(x, derived, epilogue, threads, scratch, output);
   }
+  bool pools() const override { return true; }
   int64_t input_gradient_scratch_floats(int threads) const override {
-    return input_gradient_.scratch_floats(threads);
+    return input_gradient_.panels_floats() + input_gradient_.scratch_floats(threads);
   }
-  void input_gradient(const float* grad_output, const float* weight, bool accumulate, int threads,
-                      float* scratch, float* grad_input) const override {
-    input_gradient_.run(grad_output, weight, nullptr, accumulate, threads, scratch, grad_input);
+  void input_gradient(const float* grad_output, const float* weight,
+                      const GradientEpilogue& epilogue, int threads, float* scratch,
+                      float* grad_input) const override {
+    input_gradient_.pack(weight, threads, scratch);
+    input_gradient_.run(grad_output, scratch, epilogue, threads,
+                        scratch + input_gradient_.panels_floats(), grad_input);
   }
   int64_t weight_gradient_scratch_floats(int threads) const override {
     return weight_gradient_.scratch_floats(threads);

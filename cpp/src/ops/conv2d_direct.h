@@ -7,6 +7,7 @@
 
 #include "cnnx/conv2d.h"
 #include "kernels/conv2d.h"
+#include "kernels/conv2d_epilogue.h"
 #include "ops/conv2d_chunks.h"
 #include "ops/conv2d_phases.h"
 
@@ -22,19 +23,26 @@ class DirectConvolution {
   static DirectConvolution forward(const Conv2dGeometry& geometry);
   static DirectConvolution input_gradient(const Conv2dGeometry& geometry);
 
+  // The weights in the panels that the other two read.
+  int64_t panels_floats() const;
+  void pack(const float* weight, int threads, float* panels) const;
+
   int64_t scratch_floats(int threads) const;
-  // `bias` may be null. `accumulate` adds to the target and takes no bias.
-  void run(const float* source, const float* weight, const float* bias, bool accumulate,
-           int threads, float* scratch, float* target) const;
+  void run(const float* source, const float* panels, const ForwardEpilogue& epilogue, int threads,
+           float* scratch, float* target) const;
+  void run(const float* source, const float* panels, const GradientEpilogue& epilogue, int threads,
+           float* scratch, float* target) const;
 
  private:
   DirectConvolution(const Conv2dGeometry& geometry, std::vector<Phase> vertical,
                     std::vector<Phase> horizontal, bool transposed);
   Convolution convolution() const;
   int64_t band_count(int threads) const;
-  int64_t panels_floats() const;
+  int64_t most_band_rows() const;
+  int64_t copy_floats() const;
   int64_t slot_floats() const;
-  void pack(const float* weight, int threads, float* panels) const;
+  template <class Convolve>
+  void for_each_band(int threads, int64_t units, float* scratch, const Convolve& convolve) const;
 
   Conv2dGeometry geometry_;
   std::vector<Phase> vertical_, horizontal_;
