@@ -155,6 +155,7 @@ def repeat_conv2d(
     result: _Floats,
     stride: _Pair,
     padding: _Padding,
+    groups: int,
     repetitions: int,
 ) -> None: ...
 def max_pool2d(x: _Floats, kernel_size: _Pair, stride: _Pair, padding: _Padding) -> _Floats: ...

@@ -1,0 +1,136 @@
+"""Contestants: each a process of its own that stands still while another is measured.
+
+Two OpenMP runtimes in one process spoil each other, and a pool of threads may spin for a while
+after its work. So a contestant is stopped (SIGSTOP) whenever it is not its turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.options import ContestOptions
+from benchmarks.timing import median_ratio
+
+ROOT = Path(__file__).parents[1]
+
+
+class Contestant:
+    """A running `benchmarks.worker`, stopped but while it answers.
+
+    Attributes:
+        name: what its figures are printed under.
+        versions: of the libraries it uses.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        python: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Starts `module` in `python`, this one when None."""
+        self.name = name
+        self._process = subprocess.Popen(
+            [python or sys.executable, "-m", "benchmarks.worker", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+        )
+        self.versions: dict[str, str] = self._answer()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended with status {self._process.wait()}")
+        self._process.send_signal(signal.SIGSTOP)
+        return json.loads(line)
+
+    def _ask(self, request: dict[str, object]) -> Any:
+        assert self._process.stdin is not None
+        self._process.send_signal(signal.SIGCONT)
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        return self._answer()
+
+    def prepare(self, task: Mapping[str, object]) -> dict[str, list[float]]:
+        """Makes the task ready; returns the figures by which contestants are compared."""
+        return self._ask({"prepare": dict(task)})  # type: ignore[no-any-return]
+
+    def measure(self, seconds: float, clock: str) -> list[float]:
+        """Seconds per call, many samples, by one of `timing.CLOCKS`."""
+        return self._ask({"measure": [seconds, clock]})  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Ends the process, stopped or not."""
+        self._process.kill()
+        self._process.communicate()
+
+
+@contextmanager
+def all_closed(contestants: list[Contestant]) -> Iterator[list[Contestant]]:
+    """Ends them all, whatever happens."""
+    with ExitStack() as stack:
+        for contestant in contestants:
+            stack.callback(contestant.close)
+        yield contestants
+
+
+class Turns(NamedTuple):
+    """The samples of one contestant, in seconds per call, a list per round."""
+
+    rounds: list[list[float]]
+
+    def medians(self) -> list[float]:
+        """The median of each round."""
+        return [statistics.median(samples) for samples in self.rounds]
+
+    def milliseconds(self) -> float:
+        """The median of the rounds' medians."""
+        return 1000 * statistics.median(self.medians())
+
+
+def alternate(contestants: Sequence[Contestant], options: ContestOptions) -> dict[str, Turns]:
+    """Each contestant in turn, round after round; every second round in the opposite order."""
+    turns = {contestant.name: Turns([]) for contestant in contestants}
+    for index in range(options.rounds):
+        for contestant in contestants if index % 2 == 0 else reversed(contestants):
+            samples = contestant.measure(options.seconds, options.clock)
+            turns[contestant.name].rounds.append(samples)
+    return turns
+
+
+def best_ratio(turns: Mapping[str, Turns], names: Sequence[str]) -> float:
+    """The fastest of these contestants over cnnx."""
+    fastest = min(names, key=lambda name: turns[name].milliseconds())
+    return median_ratio(turns[fastest].medians(), turns["cnnx"].medians())
+
+
+def check_agreement(
+    checks: Mapping[str, Mapping[str, list[float]]], within: Mapping[str, float]
+) -> None:
+    """Refuses contestants that did not compute what cnnx did.
+
+    Args:
+        checks: per contestant what `prepare` answered.
+        within: per kind of figure the largest difference, as a share of the largest figure.
+    """
+    for name, figures in checks.items():
+        for kind, values in figures.items():
+            expected = np.array(checks["cnnx"][kind])
+            error = np.abs(np.array(values) - expected).max() / np.abs(expected).max()
+            if not error <= within[kind]:
+                raise ValueError(f"{kind} of {name} and cnnx differ by {error:.1e} of the largest")

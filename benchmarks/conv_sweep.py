@@ -1,0 +1,164 @@
+"""Many shapes of convolution against PyTorch's better layout, each of the three directions apart.
+
+    python -m benchmarks.conv_sweep --peer-python /path/to/venv/bin/python [--threads 2]
+    [--classes 3x3,depthwise] [--rounds 3] [--json FILE] [--quick]
+
+Forward is `cnnx.ops.conv2d` and `torch.nn.functional.conv2d`, both with a bias; the gradients are
+those of the input, and of weight and bias together. All contestants must give the same results. The
+shapes are in `benchmarks/convolutions.py`; the batch is chosen for calls of a few milliseconds.
+
+Each contestant is a process of its own, stopped while it is not its turn. A ratio is PyTorch's time
+over that of cnnx, formed within a round; the median over the rounds counts. Exits 1 when a class's
+geometric mean or the worst single ratio misses its bar.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+from benchmarks import machine
+from benchmarks.contestants import (
+    Contestant,
+    Turns,
+    all_closed,
+    alternate,
+    best_ratio,
+    check_agreement,
+)
+from benchmarks.convolutions import CLASSES, DIRECTIONS, Shape
+from benchmarks.options import ContestOptions, check_and_shorten, contest_parser, names_from
+from benchmarks.timing import geometric_mean
+
+MEAN_AT_LEAST = {name: 1.5 if name == "3x3" else 1.0 for name in CLASSES}
+WORST_AT_LEAST = 0.8
+# Of the largest element: cnnx's Winograd and PyTorch's weight gradients are both near 5e-6.
+ELEMENTS_WITHIN = 5e-5
+LAYOUTS = ("nchw", "channels_last")
+
+
+class Row(NamedTuple):
+    """A shape and direction."""
+
+    group: str
+    shape: Shape
+    direction: str
+    turns: dict[str, Turns]
+    ratio: float | None  # PyTorch's better layout over cnnx
+
+
+def start(threads: int, peer_python: str | None) -> list[Contestant]:
+    """The contestants; cnnx alone without a peer."""
+    environment = {"OMP_NUM_THREADS": str(threads)}
+    started = [Contestant("cnnx", "benchmarks.convolution_in_cnnx", None, environment)]
+    if peer_python:
+        module = "benchmarks.convolution_in_torch"
+        for layout in LAYOUTS:
+            started.append(Contestant(layout, module, peer_python, environment))
+    return started
+
+
+def measure(
+    contestants: list[Contestant], group: str, shape: Shape, direction: str, options: Options
+) -> Row:
+    """Times one direction of one shape, once all agree on its result."""
+    checks = {}
+    for each in contestants:
+        task = {"shape": shape, "direction": direction, "threads": options.threads}
+        checks[each.name] = each.prepare({**task, "mode": each.name})
+    check_agreement(checks, {"elements": ELEMENTS_WITHIN})
+    turns = alternate(contestants, options)
+    layouts = [name for name in turns if name in LAYOUTS]
+    return Row(group, shape, direction, turns, best_ratio(turns, layouts) if layouts else None)
+
+
+def show(row: Row) -> None:
+    """Prints a row."""
+    times = "  ".join(f"{name} {turns.milliseconds():7.3f}" for name, turns in row.turns.items())
+    ratio = f"  {row.ratio:5.2f}" if row.ratio else ""
+    print(f"  {row.shape!s:34} batch {row.shape.batch:2} {row.direction:15} {times}{ratio}")
+
+
+def judge(rows: list[Row]) -> bool:
+    """Prints the means and the worst; whether all bars were met."""
+    met = True
+    print("goals: geometric means of PyTorch's better layout / cnnx, and the worst")
+    for group, least in MEAN_AT_LEAST.items():
+        for direction in (*DIRECTIONS, "all three"):
+            ratios = [
+                row.ratio
+                for row in rows
+                if row.group == group and row.ratio and direction in (row.direction, "all three")
+            ]
+            if not ratios:
+                continue
+            mean = geometric_mean(ratios)
+            counts = direction == "all three"
+            met = met and (not counts or mean >= least)
+            verdict = f"goal {least:.1f}  {'met' if mean >= least else 'MISSED'}" if counts else ""
+            print(f"  {group:20} {direction:15} {mean:5.2f}  {verdict}")
+    worst = min((row for row in rows if row.ratio), key=lambda row: row.ratio or 0.0)
+    assert worst.ratio is not None
+    met = met and worst.ratio >= WORST_AT_LEAST
+    word = "met" if worst.ratio >= WORST_AT_LEAST else "MISSED"
+    print(
+        f"  worst: {worst.shape} {worst.direction} {worst.ratio:.2f}  goal {WORST_AT_LEAST}  {word}"
+    )
+    return met
+
+
+def samples(rows: list[Row]) -> list[dict[str, object]]:
+    """All that was measured, for a file."""
+    return [
+        {
+            **row._asdict(),
+            "shape": str(row.shape),
+            "batch": row.shape.batch,
+            "turns": {name: turns.rounds for name, turns in row.turns.items()},
+        }
+        for row in rows
+    ]
+
+
+class Options(ContestOptions):
+    """The command line."""
+
+    threads: int
+    classes: list[str]
+
+
+def parse() -> Options:
+    """Reads it."""
+    parser = contest_parser(__doc__.splitlines()[0], rounds=3, seconds=0.15)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--classes", type=names_from(tuple(CLASSES)), default=list(CLASSES))
+    options = parser.parse_args(namespace=Options())
+    check_and_shorten(parser, options, options.threads)
+    return options
+
+
+def main() -> int:
+    """Prints the sweep; 1 when a bar is missed."""
+    options = parse()
+    before = machine.describe()
+    print(machine.headline())
+    rows: list[Row] = []
+    with all_closed(start(options.threads, options.peer_python)) as contestants:
+        versions = {key: value for each in contestants for key, value in each.versions.items()}
+        print(", ".join(f"{name} {version}" for name, version in versions.items()))
+        print(f"milliseconds, threads {options.threads}; last PyTorch's better layout / cnnx")
+        for group in options.classes:
+            print(group, flush=True)
+            for shape in CLASSES[group]:
+                for direction in DIRECTIONS:
+                    rows.append(measure(contestants, group, shape, direction, options))
+                    show(rows[-1])
+    if options.json:
+        machine.save(
+            options.json, before, {"versions": versions, "seconds_per_call": samples(rows)}
+        )
+    return 0 if not options.peer_python or judge(rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

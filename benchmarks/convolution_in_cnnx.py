@@ -1,0 +1,47 @@
+"""One direction of a convolution in cnnx; a contestant of the convolutions' sweep.
+
+Every call's result is an array of its own, as it is for a user of `cnnx.ops`, which computes both
+gradients at once; to time them apart there is a function for benchmarks alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cnnx
+import numpy as np
+from cnnx import _core
+
+from benchmarks.convolutions import Shape, checked_elements, draw
+from benchmarks.network_in_cnnx import versions as versions
+
+
+def prepare(task: dict[str, Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
+    """The direction as a call, and some elements of its result."""
+    cnnx.set_num_threads(task["threads"])
+    shape = Shape(*task["shape"])
+    direction = task["direction"]
+    x, weight, bias, grad_output = draw(shape)
+
+    def forward() -> Any:
+        return cnnx.ops.conv2d(
+            x,
+            weight,
+            bias,
+            stride=shape.stride,
+            padding=shape.padding,
+            groups=shape.groups,
+        )
+
+    stride, padding = [shape.stride] * 2, [shape.padding] * 4
+
+    def gradient() -> Any:
+        result = np.empty_like(x if direction == "input_gradient" else weight)
+        _core.repeat_conv2d(
+            direction, x, weight, bias, grad_output, result, stride, padding, shape.groups, 1
+        )
+        return result
+
+    call = forward if direction == "forward" else gradient
+    return call, {"elements": checked_elements(call())}

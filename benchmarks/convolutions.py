@@ -1,0 +1,146 @@
+"""The convolutions that benchmarks time, by class, and the data that all contestants are given."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.networks import FloatArray
+
+DIRECTIONS = ("forward", "input_gradient", "weight_gradient")
+# What the batch is chosen by: a call is to take a few milliseconds on a few cores of today.
+CALL_SECONDS, OPERATIONS_PER_SECOND, BYTES_PER_SECOND = 0.004, 200e9, 10e9
+MOST_PICTURES = 64
+# The answers' elements that contestants are compared by.
+CHECKED = 64
+
+
+class Shape(NamedTuple):
+    """A square convolution of square pictures."""
+
+    size: int
+    in_channels: int
+    out_channels: int
+    kernel_size: int = 3
+    stride: int = 1
+    padding: int = 1
+    groups: int = 1
+
+    def __str__(self) -> str:
+        text = f"{self.size}x{self.size} {self.in_channels}->{self.out_channels}"
+        text += f" {self.kernel_size}x{self.kernel_size}"
+        text += f" stride {self.stride}" if self.stride > 1 else ""
+        text += f" groups {self.groups}" if self.groups > 1 else ""
+        return text + (" valid" if self.kernel_size > 1 and self.padding == 0 else "")
+
+    @property
+    def out_size(self) -> int:
+        """Height and width of the result."""
+        return (self.size + 2 * self.padding - self.kernel_size) // self.stride + 1
+
+    @property
+    def weight_shape(self) -> tuple[int, int, int, int]:
+        """(kernel_height, kernel_width, in_channels / groups, out_channels)."""
+        kernel = self.kernel_size
+        return kernel, kernel, self.in_channels // self.groups, self.out_channels
+
+    @property
+    def batch(self) -> int:
+        """A power of two."""
+        outputs = self.out_size**2 * self.out_channels
+        operations = 2 * outputs * int(np.prod(self.weight_shape[:3]))
+        moved = 4 * (outputs + self.size**2 * self.in_channels)
+        seconds = max(operations / OPERATIONS_PER_SECOND, moved / BYTES_PER_SECOND)
+        pictures = min(MOST_PICTURES, max(1, int(CALL_SECONDS / seconds)))
+        return 1 << (pictures.bit_length() - 1)
+
+
+def square(size: int, in_channels: int, out_channels: int, kernel_size: int, **more: int) -> Shape:
+    """Padded so that stride 1 keeps the size."""
+    return Shape(size, in_channels, out_channels, kernel_size, padding=kernel_size // 2, **more)
+
+
+def depthwise(size: int, channels: int, kernel_size: int = 3, stride: int = 1) -> Shape:
+    """Each channel on its own."""
+    return square(size, channels, channels, kernel_size, stride=stride, groups=channels)
+
+
+CLASSES = {
+    "3x3": (
+        *(Shape(56, 16, 16), Shape(56, 32, 32), Shape(56, 32, 64), Shape(56, 64, 64)),
+        *(Shape(32, 16, 16), Shape(32, 32, 32), Shape(32, 64, 32), Shape(28, 32, 64, padding=0)),
+        *(Shape(28, 16, 32), Shape(28, 32, 32), Shape(28, 64, 64), Shape(28, 64, 128)),
+        *(Shape(28, 128, 64), Shape(28, 128, 128), Shape(16, 32, 32), Shape(16, 64, 64)),
+        *(Shape(14, 64, 64), Shape(14, 128, 128), Shape(14, 128, 256), Shape(14, 256, 256)),
+        *(Shape(14, 512, 512), Shape(13, 192, 384), Shape(8, 64, 64), Shape(8, 128, 128)),
+        *(Shape(7, 128, 128), Shape(7, 256, 256), Shape(7, 512, 256), Shape(7, 512, 512)),
+    ),
+    "1x1": (
+        *(square(56, 64, 64, 1), square(56, 64, 256, 1), square(56, 256, 64, 1)),
+        *(square(48, 16, 32, 1), square(28, 128, 512, 1), square(28, 512, 128, 1)),
+        *(square(24, 32, 64, 1), square(14, 256, 1024, 1), square(14, 1024, 256, 1)),
+        *(square(12, 128, 128, 1), square(7, 512, 512, 1), square(7, 512, 2048, 1)),
+    ),
+    "5x5 and 7x7": (
+        *(square(28, 1, 6, 5), Shape(14, 6, 16, 5, padding=0), square(32, 32, 32, 5)),
+        *(square(28, 16, 32, 5), square(14, 64, 64, 5), square(56, 16, 16, 7)),
+        *(square(28, 32, 32, 7), square(14, 64, 64, 7)),
+    ),
+    "stride 2": (
+        *(Shape(32, 16, 32, stride=2), Shape(16, 32, 64, stride=2), Shape(56, 64, 128, stride=2)),
+        *(Shape(28, 128, 256, stride=2), Shape(14, 256, 512, stride=2)),
+        *(square(56, 64, 128, 1, stride=2), square(28, 256, 512, 1, stride=2)),
+        *(square(28, 32, 64, 5, stride=2), square(112, 3, 64, 7, stride=2)),
+        *(Shape(96, 3, 16, stride=2), Shape(112, 3, 32, stride=2)),
+    ),
+    "groups": (
+        *(
+            Shape(56, 64, 64, groups=4),
+            Shape(28, 64, 128, groups=2),
+            Shape(28, 128, 128, groups=32),
+        ),
+        *(Shape(14, 256, 256, groups=8), Shape(14, 256, 256, groups=32)),
+        square(28, 240, 240, 1, groups=3),
+    ),
+    "depthwise": (
+        *(depthwise(56, 64), depthwise(48, 32, stride=2), depthwise(28, 128)),
+        *(depthwise(28, 128, stride=2), depthwise(14, 256), depthwise(14, 512), depthwise(7, 512)),
+        *(depthwise(28, 120, 5), depthwise(14, 240, 5)),
+    ),
+    "few or odd channels": (
+        *(Shape(32, 3, 16), Shape(32, 3, 32), Shape(28, 1, 32), Shape(28, 1, 8), Shape(224, 3, 64)),
+        *(Shape(28, 2, 4), Shape(28, 6, 6), Shape(28, 10, 10), Shape(28, 12, 12)),
+        *(Shape(28, 3, 20), Shape(28, 20, 20), Shape(14, 20, 50), Shape(28, 24, 24)),
+        *(Shape(28, 40, 40), Shape(14, 72, 72), Shape(28, 17, 33), Shape(14, 65, 65)),
+    ),
+}
+
+
+class Data(NamedTuple):
+    """Pictures, weights and a gradient of the result."""
+
+    x: FloatArray
+    weight: FloatArray
+    bias: FloatArray
+    grad_output: FloatArray
+
+
+def draw(shape: Shape, seed: int = 0) -> Data:
+    """Gaussians; the weights so scaled that results are of variance one."""
+    random = np.random.default_rng(seed)
+    out_size = shape.out_size
+    x = random.standard_normal((shape.batch, shape.size, shape.size, shape.in_channels), np.float32)
+    weight = random.standard_normal(shape.weight_shape, np.float32)
+    weight /= np.float32(np.sqrt(np.prod(shape.weight_shape[:3])))
+    bias = random.standard_normal(shape.out_channels, np.float32)
+    grad_output = random.standard_normal(
+        (shape.batch, out_size, out_size, shape.out_channels), np.float32
+    )
+    return Data(x, weight, bias, grad_output)
+
+
+def checked_elements(result: Any) -> list[float]:
+    """Some elements of a result in cnnx's order of axes, spread over all of it."""
+    flat = np.ascontiguousarray(result).ravel()
+    return flat[np.linspace(0, flat.size - 1, CHECKED).astype(np.int64)].tolist()  # type: ignore[no-any-return]

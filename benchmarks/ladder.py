@@ -1,0 +1,289 @@
+"""Five whole networks against PyTorch and ONNX Runtime: train step, inference, a single picture.
+
+    python -m benchmarks.ladder --peer-python /path/to/venv/bin/python
+    [--peers torch,onnxruntime] [--threads 1,2] [--networks lenet,cifar] [--isa avx2]
+    [--tasks training,inference64,inference1] [--compile] [--json FILE] [--quick]
+
+The networks (`benchmarks/networks.py`) have the same weights in every contestant, and all must give
+the same logits and the same losses in the first steps of training. Training is SGD with momentum
+and cross-entropy, its loss read as a number after every step. PyTorch runs eagerly in both of its
+layouts, and the better one counts; torch.compile is shown beside them with --compile. ONNX Runtime
+runs the network built for the batch size, with all its optimisations of the graph.
+
+Each contestant is a process of its own, stopped while it is not its turn. A ratio is the peer's
+time over that of cnnx, formed within a round; the median over the rounds counts. With --isa avx2
+cnnx and PyTorch are held to AVX2; ONNX Runtime knows no such setting and is left out. Exits 1 when
+a bar is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import NamedTuple
+
+from benchmarks import machine
+from benchmarks.contestants import (
+    Contestant,
+    Turns,
+    all_closed,
+    alternate,
+    best_ratio,
+    check_agreement,
+)
+from benchmarks.networks import NETWORKS
+from benchmarks.options import (
+    ContestOptions,
+    check_and_shorten,
+    contest_parser,
+    names_from,
+    numbers,
+)
+from benchmarks.timing import geometric_mean
+
+PEERS = ("torch", "onnxruntime")
+PLAIN = ("lenet", "mnist", "cifar", "resnet_trunk")
+# Of the largest: what comes of adding up float32 numbers in another order.
+WITHIN = {"logits": 1e-5, "losses": 1e-4}
+CHECKED_STEPS, CHECKED_RATE = 5, 0.01
+# Training goes over the same pictures thousands of times; at this rate the network stays what it
+# was, instead of learning them by heart until its gradients are denormal numbers.
+TIMED_RATE = 1e-6
+
+
+class Task(NamedTuple):
+    """What is timed."""
+
+    title: str
+    training: bool
+    batch: int
+
+
+TASKS = {
+    "training": Task("train step, batch 64", True, 64),
+    "inference64": Task("inference, batch 64", False, 64),
+    "inference1": Task("inference, one picture", False, 1),
+}
+
+
+class Bar(NamedTuple):
+    """The least ratios at one task."""
+
+    task: str
+    threads: int
+    peer: str
+    plain: float  # each of the four plain networks
+    mean: float | None  # their geometric mean
+    mobilenet: float | None
+
+
+BARS = (
+    Bar("training", 2, "torch", plain=2.0, mean=2.4, mobilenet=1.2),
+    Bar("inference64", 2, "onnxruntime", plain=1.5, mean=1.9, mobilenet=1.0),
+    Bar("inference1", 1, "onnxruntime", plain=1.7, mean=None, mobilenet=None),
+)
+BARS_OF_AVX2 = (Bar("training", 2, "torch", plain=1.8, mean=2.2, mobilenet=1.2),)
+
+
+class Row(NamedTuple):
+    """A network at one task and thread count."""
+
+    task: str
+    threads: int
+    network: str
+    turns: dict[str, Turns]
+    ratios: dict[str, float]  # per peer, its best mode over cnnx
+
+
+class Entry(NamedTuple):
+    """How a contestant is started."""
+
+    name: str
+    peer: str
+    module: str
+    environment: dict[str, str]
+    mode: str = ""
+
+
+def entries(options: Options) -> list[Entry]:
+    """The contestants that the command line asks for."""
+    avx2 = options.isa == "avx2"
+    ours = {"CNNX_ISA": options.isa} if options.isa else {}
+    theirs = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"} if avx2 else {}
+    found = [Entry("cnnx", "", "benchmarks.network_in_cnnx", ours)]
+    if "torch" in options.peers:
+        module = "benchmarks.network_in_torch"
+        for mode in ("nchw", "channels_last", *(["compile"] if options.compile else [])):
+            found.append(Entry(f"torch {mode}", "torch", module, theirs, mode))
+    if "onnxruntime" in options.peers and not avx2:
+        module = "benchmarks.network_in_onnxruntime"
+        found.append(Entry("onnxruntime", "onnxruntime", module, {}))
+    return found
+
+
+def start(entry: Entry, threads: int, peer_python: str | None) -> Contestant:
+    """The entry's process at one thread count."""
+    python = peer_python if entry.peer else None
+    environment = {**entry.environment, "OMP_NUM_THREADS": str(threads)}
+    return Contestant(entry.name, entry.module, python, environment)
+
+
+def measure(
+    contestants: list[tuple[Entry, Contestant]],
+    task: str,
+    threads: int,
+    network: str,
+    options: Options,
+) -> Row:
+    """Times one network, once all agree on what it computes."""
+    taking_part = [each for each in contestants if not TASKS[task].training or can_train(each[0])]
+    checks = {}
+    for entry, contestant in taking_part:
+        checks[entry.name] = contestant.prepare(
+            {
+                "network": network,
+                "batch": TASKS[task].batch,
+                "training": TASKS[task].training,
+                "threads": threads,
+                "mode": entry.mode,
+                "checked_steps": CHECKED_STEPS,
+                "checked_rate": CHECKED_RATE,
+                "timed_rate": TIMED_RATE,
+            }
+        )
+    check_agreement(checks, WITHIN)
+    turns = alternate([each for _, each in taking_part], options)
+    ratios = {}
+    for peer in options.peers:
+        counted = [
+            entry.name for entry, _ in taking_part if entry.peer == peer and entry.mode != "compile"
+        ]
+        if counted:
+            ratios[peer] = best_ratio(turns, counted)
+    return Row(task, threads, network, turns, ratios)
+
+
+def can_train(entry: Entry) -> bool:
+    """ONNX Runtime only infers."""
+    return entry.peer != "onnxruntime"
+
+
+def show(row: Row) -> None:
+    """Prints a row."""
+    times = "  ".join(f"{name} {turns.milliseconds():.4g} ms" for name, turns in row.turns.items())
+    ratios = "  ".join(f"{peer}/cnnx {ratio:.2f}" for peer, ratio in row.ratios.items())
+    print(f"  {row.network:13} {times}   {ratios}", flush=True)
+
+
+def judge(bars: tuple[Bar, ...], rows: list[Row]) -> tuple[bool, bool]:
+    """Prints every bar that could be measured; whether all were met, and whether all were there."""
+    met = complete = True
+
+    def verdict(what: str, bar: Bar, networks: tuple[str, ...], least: float) -> None:
+        nonlocal met, complete
+        found = [
+            row.ratios[bar.peer]
+            for row in rows
+            if (row.task, row.threads) == (bar.task, bar.threads)
+            and row.network in networks
+            and bar.peer in row.ratios
+        ]
+        if len(found) < len(networks):
+            complete = False
+            return
+        ratio = geometric_mean(found)
+        met = met and ratio >= least
+        word = "met" if ratio >= least else "MISSED"
+        print(f"  {bar.task:12} {bar.peer:12} {what:15} {ratio:.2f}  goal {least:.1f}  {word}")
+
+    print("goals")
+    for bar in bars:
+        for network in PLAIN:
+            verdict(network, bar, (network,), bar.plain)
+        if bar.mean:
+            verdict("geometric mean", bar, PLAIN, bar.mean)
+        if bar.mobilenet:
+            verdict("mobilenet", bar, ("mobilenet",), bar.mobilenet)
+    return met, complete
+
+
+def samples(rows: list[Row]) -> list[dict[str, object]]:
+    """All that was measured, for a file."""
+    return [
+        {**row._asdict(), "turns": {name: turns.rounds for name, turns in row.turns.items()}}
+        for row in rows
+    ]
+
+
+class Options(ContestOptions):
+    """The command line."""
+
+    peers: list[str]
+    threads: list[int]
+    networks: list[str]
+    tasks: list[str]
+    isa: str | None
+    compile: bool
+    check_bars: bool | None
+
+
+def parse() -> Options:
+    """Reads it."""
+    networks, tasks = tuple(NETWORKS), tuple(TASKS)
+    parser = contest_parser(__doc__.splitlines()[0], rounds=5, seconds=0.5)
+    parser.add_argument("--peers", type=names_from(PEERS), default=list(PEERS))
+    parser.add_argument("--threads", type=numbers, default=[1, 2])
+    parser.add_argument("--networks", type=names_from(networks), default=list(networks))
+    parser.add_argument("--tasks", type=names_from(tasks), default=list(tasks))
+    parser.add_argument("--isa", help="as CNNX_ISA; avx2 binds PyTorch too")
+    parser.add_argument("--compile", action="store_true", help="show torch.compile, too")
+    parser.add_argument(
+        "--check-bars",
+        action=argparse.BooleanOptionalAction,
+        help="fail below a bar (default: if all that they need was measured)",
+    )
+    options = parser.parse_args(namespace=Options())
+    check_and_shorten(parser, options, max(options.threads))
+    if not options.peer_python:
+        options.peers = []
+    return options
+
+
+def climb(options: Options, versions: dict[str, str]) -> list[Row]:
+    """Measures and prints every row; adds the versions of all that took part."""
+    rows: list[Row] = []
+    entered = entries(options)
+    for threads in options.threads:
+        with all_closed([start(each, threads, options.peer_python) for each in entered]) as started:
+            if not versions:
+                for each in started:
+                    versions.update(each.versions)
+                print(", ".join(f"{name} {version}" for name, version in versions.items()))
+            contestants = list(zip(entered, started, strict=True))
+            for task in options.tasks:
+                print(f"{TASKS[task].title}, threads {threads}", flush=True)
+                for network in options.networks:
+                    rows.append(measure(contestants, task, threads, network, options))
+                    show(rows[-1])
+    return rows
+
+
+def main() -> int:
+    """Prints the ladder; 1 when a bar is missed."""
+    options = parse()
+    before = machine.describe()
+    print(machine.headline())
+    versions: dict[str, str] = {}
+    rows = climb(options, versions)
+    if options.json:
+        content = {"versions": versions, "isa": options.isa, "seconds_per_call": samples(rows)}
+        machine.save(options.json, before, content)
+    if not options.peers:
+        return 0
+    met, complete = judge(BARS_OF_AVX2 if options.isa == "avx2" else BARS, rows)
+    checked = complete if options.check_bars is None else options.check_bars
+    return 1 if checked and not met else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

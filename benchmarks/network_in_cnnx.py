@@ -1,0 +1,69 @@
+"""The benchmarks' networks in cnnx, as a user calls it; one contestant of the ladder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cnnx
+
+from benchmarks.networks import (
+    NETWORKS,
+    AveragePool,
+    Convolution,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPool,
+    Network,
+    draw_batch,
+    draw_parameters,
+    with_input_shapes,
+)
+
+
+def versions() -> dict[str, str]:
+    """The library's version and instruction set."""
+    return {"cnnx": cnnx.__version__, "isa": cnnx.isa()}
+
+
+def _layer(layer: Layer) -> cnnx.Layer:
+    if isinstance(layer, Convolution):
+        return cnnx.Conv2d(
+            layer.out_channels,
+            layer.kernel_size,
+            stride=layer.stride,
+            padding=layer.padding,
+            groups=layer.groups,
+        )
+    if isinstance(layer, MaxPool):
+        return cnnx.MaxPool2d(layer.size)
+    if isinstance(layer, AveragePool):
+        return cnnx.AvgPool2d(layer.size)
+    if isinstance(layer, Dense):
+        return cnnx.Dense(layer.out_features)
+    return cnnx.Flatten() if isinstance(layer, Flatten) else cnnx.ReLU()
+
+
+def build(network: Network) -> cnnx.Model:
+    """The network with its drawn weights."""
+    layers = [_layer(layer) for layer, _ in with_input_shapes(network)]
+    model = cnnx.Model(layers, input_shape=network.input_shape)
+    drawn = [array for parameters in draw_parameters(network) for array in parameters]
+    for name, array in zip(model.parameters, drawn, strict=True):
+        model.parameters[name] = array
+    return model
+
+
+def prepare(task: dict[str, Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
+    """A train step or a run of the network, and its logits or first losses."""
+    cnnx.set_num_threads(task["threads"])
+    network = NETWORKS[task["network"]]
+    x, y = draw_batch(network, task["batch"])
+    model = build(network)
+    if not task["training"]:
+        return lambda: model(x), {"logits": model(x).ravel().tolist()}
+    trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(task["checked_rate"], momentum=0.9))
+    losses = [trainer.step(x, y) for _ in range(task["checked_steps"])]
+    timed = cnnx.Trainer(model, optimizer=cnnx.SGD(task["timed_rate"], momentum=0.9))
+    return lambda: timed.step(x, y), {"losses": losses}

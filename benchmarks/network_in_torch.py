@@ -1,0 +1,114 @@
+"""The benchmarks' networks in PyTorch, as a user writes them; contestants of the ladder.
+
+A task's `mode` is "nchw", "channels_last" or "compile" (torch.compile on channels_last).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.networks import (
+    NETWORKS,
+    AveragePool,
+    Convolution,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPool,
+    Network,
+    Shape,
+    channels_first,
+    draw_batch,
+    draw_parameters,
+    with_input_shapes,
+)
+
+
+def versions() -> dict[str, str]:
+    """The library's version and what it found in the CPU."""
+    return {"torch": torch.__version__, "torch_isa": torch.backends.cpu.get_cpu_capability()}
+
+
+def _layer(layer: Layer, shape: Shape) -> nn.Module:
+    if isinstance(layer, Convolution):
+        return nn.Conv2d(
+            shape[2],
+            layer.out_channels,
+            layer.kernel_size,
+            stride=layer.stride,
+            padding=layer.padding,
+            groups=layer.groups,
+        )
+    if isinstance(layer, MaxPool):
+        return nn.MaxPool2d(layer.size)
+    if isinstance(layer, AveragePool):
+        return nn.AvgPool2d(layer.size)
+    if isinstance(layer, Dense):
+        return nn.Linear(shape[0], layer.out_features)
+    return nn.Flatten() if isinstance(layer, Flatten) else nn.ReLU()
+
+
+def build(network: Network) -> nn.Sequential:
+    """The network with its drawn weights."""
+    model = nn.Sequential(*(_layer(layer, shape) for layer, shape in with_input_shapes(network)))
+    drawn = channels_first(network, draw_parameters(network))
+    arrays = [array for parameters in drawn for array in parameters]
+    with torch.no_grad():
+        for parameter, array in zip(model.parameters(), arrays, strict=True):
+            parameter.copy_(torch.from_numpy(array))
+    return model
+
+
+def prepare(task: dict[str, Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
+    """A train step or a run of the network, and its logits or first losses."""
+    torch.set_num_threads(task["threads"])
+    network = NETWORKS[task["network"]]
+    pictures, labels = draw_batch(network, task["batch"])
+    x = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
+    y = torch.from_numpy(labels)
+    model: Any = build(network)
+    if task["mode"] != "nchw":
+        model = model.to(memory_format=torch.channels_last)
+        x = x.to(memory_format=torch.channels_last)
+    if task["mode"] == "compile":
+        model = torch.compile(model)
+    if not task["training"]:
+        return _inference(model, x)
+    return _training(model, x, y, task)
+
+
+def _inference(model: Any, x: torch.Tensor) -> tuple[Callable[[], object], dict[str, list[float]]]:
+    model.eval()
+
+    def run() -> Any:
+        with torch.inference_mode():
+            return model(x)
+
+    return run, {"logits": run().ravel().tolist()}
+
+
+def _training(
+    model: Any, x: torch.Tensor, y: torch.Tensor, task: dict[str, Any]
+) -> tuple[Callable[[], object], dict[str, list[float]]]:
+    loss_function = nn.CrossEntropyLoss()
+
+    def stepper(rate: float) -> Callable[[], Any]:
+        optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
+
+        def step() -> Any:
+            optimizer.zero_grad(set_to_none=True)
+            loss = loss_function(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss.item()
+
+        return step
+
+    checked = stepper(task["checked_rate"])
+    losses = [checked() for _ in range(task["checked_steps"])]
+    return stepper(task["timed_rate"]), {"losses": losses}

@@ -1,0 +1,225 @@
+"""The networks of the benchmarks, described once: no library's words, one set of weights for all.
+
+Pictures and weights are as cnnx keeps them, (batch, height, width, channels) and (kernel_height,
+kernel_width, in_channels / groups, out_channels); `channels_first` turns weights to what PyTorch
+and ONNX expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = "NDArray[np.float32]"
+CLASSES = 10
+
+
+class Convolution(NamedTuple):
+    """A square convolution with a bias."""
+
+    out_channels: int
+    kernel_size: int
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+
+
+class Relu(NamedTuple):
+    """Removes the negatives."""
+
+
+class MaxPool(NamedTuple):
+    """The largest of a square of pixels, squares side by side."""
+
+    size: int
+
+
+class AveragePool(NamedTuple):
+    """The mean of a square of pixels, squares side by side."""
+
+    size: int
+
+
+class Flatten(NamedTuple):
+    """The picture as one list."""
+
+
+class Dense(NamedTuple):
+    """A fully connected layer with a bias."""
+
+    out_features: int
+
+
+Layer: TypeAlias = "Convolution | Relu | MaxPool | AveragePool | Flatten | Dense"
+Shape: TypeAlias = tuple[int, ...]
+
+
+class Network(NamedTuple):
+    """Layers in order, for pictures of (height, width, channels)."""
+
+    input_shape: tuple[int, int, int]
+    layers: tuple[Layer, ...]
+
+
+class Parameters(NamedTuple):
+    """What a layer with weights is given."""
+
+    weight: FloatArray
+    bias: FloatArray
+
+
+def output_shape(layer: Layer, shape: Shape) -> Shape:
+    """What a layer makes of one picture of this shape."""
+    if isinstance(layer, Convolution):
+        reach = 2 * layer.padding - layer.kernel_size
+        height, width = ((side + reach) // layer.stride + 1 for side in shape[:2])
+        return height, width, layer.out_channels
+    if isinstance(layer, MaxPool | AveragePool):
+        return shape[0] // layer.size, shape[1] // layer.size, shape[2]
+    if isinstance(layer, Flatten):
+        return (int(np.prod(shape)),)
+    if isinstance(layer, Dense):
+        return (layer.out_features,)
+    return shape
+
+
+def with_input_shapes(network: Network) -> Iterator[tuple[Layer, Shape]]:
+    """Each layer and the shape of one picture that reaches it."""
+    shape: Shape = network.input_shape
+    for layer in network.layers:
+        yield layer, shape
+        shape = output_shape(layer, shape)
+
+
+def weight_shape(layer: Layer, shape: Shape) -> Shape | None:
+    """The shape of a layer's weight, None if it has none."""
+    if isinstance(layer, Convolution):
+        kernel = layer.kernel_size
+        return kernel, kernel, shape[2] // layer.groups, layer.out_channels
+    if isinstance(layer, Dense):
+        return shape[0], layer.out_features
+    return None
+
+
+def draw_parameters(network: Network, seed: int = 0) -> list[Parameters]:
+    """Weights of variance 2 / fan-in, which keep a ReLU trunk's values in one range at any depth;
+    the last layer's 1 / fan-in.
+    """
+    random = np.random.default_rng(seed)
+    shapes = [weight_shape(layer, shape) for layer, shape in with_input_shapes(network)]
+    drawn = []
+    for shape in filter(None, shapes):
+        gain = 1 if shape is shapes[-1] else 2
+        weight = random.normal(0, np.sqrt(gain / np.prod(shape[:-1])), shape)
+        bias = random.uniform(-0.05, 0.05, shape[-1])
+        drawn.append(Parameters(weight.astype(np.float32), bias.astype(np.float32)))
+    return drawn
+
+
+def channels_first(network: Network, parameters: list[Parameters]) -> list[Parameters]:
+    """The same for pictures of (batch, channels, height, width): convolution weights as
+    (out_channels, in_channels / groups, kernel_height, kernel_width), dense ones as
+    (out_features, in_features), their inputs in the order that flattening gives there.
+    """
+    turned = []
+    flattened: Shape = ()
+    remaining = iter(parameters)
+    for layer, shape in with_input_shapes(network):
+        if isinstance(layer, Flatten):
+            flattened = shape
+        if isinstance(layer, Convolution):
+            weight, bias = next(remaining)
+            turned.append(Parameters(np.ascontiguousarray(weight.transpose(3, 2, 0, 1)), bias))
+        elif isinstance(layer, Dense):
+            weight, bias = next(remaining)
+            if flattened:
+                pixels = weight.reshape(*flattened, layer.out_features).transpose(2, 0, 1, 3)
+                weight, flattened = pixels.reshape(weight.shape), ()
+            turned.append(Parameters(np.ascontiguousarray(weight.T), bias))
+    return turned
+
+
+def draw_batch(network: Network, batch: int, seed: int = 1) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Pictures of values in [0, 1) and labels."""
+    random = np.random.default_rng(seed)
+    pictures = random.random((batch, *network.input_shape), dtype=np.float32)
+    return pictures, random.integers(0, CLASSES, batch)
+
+
+def _convolutions(*settings: Convolution) -> tuple[Layer, ...]:
+    return tuple(layer for convolution in settings for layer in (convolution, Relu()))
+
+
+def _lenet() -> Network:
+    return Network(
+        (28, 28, 1),
+        (
+            *_convolutions(Convolution(6, 5, padding=2)),
+            MaxPool(2),
+            *_convolutions(Convolution(16, 5)),
+            MaxPool(2),
+            Flatten(),
+            *(Dense(120), Relu(), Dense(84), Relu(), Dense(CLASSES)),
+        ),
+    )
+
+
+def _mnist() -> Network:
+    """The network of PyTorch's MNIST example, its dropout left out."""
+    return Network(
+        (28, 28, 1),
+        (
+            *_convolutions(Convolution(32, 3), Convolution(64, 3)),
+            MaxPool(2),
+            Flatten(),
+            *(Dense(128), Relu(), Dense(CLASSES)),
+        ),
+    )
+
+
+def _cifar() -> Network:
+    return Network(
+        (32, 32, 3),
+        (
+            *_convolutions(Convolution(32, 3, padding=1), Convolution(32, 3, padding=1)),
+            MaxPool(2),
+            *_convolutions(Convolution(64, 3, padding=1), Convolution(64, 3, padding=1)),
+            MaxPool(2),
+            Flatten(),
+            *(Dense(512), Relu(), Dense(CLASSES)),
+        ),
+    )
+
+
+def _resnet_trunk() -> Network:
+    """ResNet-20's convolutions, without shortcuts and norms."""
+    trunk = [Convolution(16, 3, padding=1)]
+    for channels, first_stride in ((16, 1), (32, 2), (64, 2)):
+        trunk += [
+            Convolution(channels, 3, stride=first_stride if index == 0 else 1, padding=1)
+            for index in range(6)
+        ]
+    return Network((32, 32, 3), (*_convolutions(*trunk), AveragePool(8), Flatten(), Dense(CLASSES)))
+
+
+def _mobilenet() -> Network:
+    """MobileNet's depthwise and 1x1 convolutions in turn, without norms."""
+    trunk = [Convolution(16, 3, stride=2, padding=1)]
+    channels = 16
+    for out_channels, stride in ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2)):
+        depthwise = Convolution(channels, 3, stride=stride, padding=1, groups=channels)
+        trunk += [depthwise, Convolution(out_channels, 1)]
+        channels = out_channels
+    return Network((96, 96, 3), (*_convolutions(*trunk), AveragePool(6), Flatten(), Dense(CLASSES)))
+
+
+NETWORKS = {
+    "lenet": _lenet(),
+    "mnist": _mnist(),
+    "cifar": _cifar(),
+    "resnet_trunk": _resnet_trunk(),
+    "mobilenet": _mobilenet(),
+}

@@ -1,0 +1,76 @@
+"""Options of the command line that the benchmarks with peers share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.timing import CLOCKS
+
+
+class ContestOptions(argparse.Namespace):
+    """What `contest_parser` reads."""
+
+    peer_python: str | None
+    rounds: int
+    seconds: float
+    clock: str
+    json: Path | None
+    quick: bool
+
+
+def contest_parser(description: str, rounds: int, seconds: float) -> argparse.ArgumentParser:
+    """A parser for contestants that take turns."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--peer-python",
+        default=os.environ.get("CNNX_PEER_PYTHON"),
+        metavar="PYTHON",
+        help="an interpreter that has the peers (default: CNNX_PEER_PYTHON; cnnx alone without)",
+    )
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument(
+        "--seconds", type=float, default=seconds, help="of a contestant's turn in each round"
+    )
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="cpu, the CPU time, stands a busy machine; for one thread only (default: wall)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to this file")
+    parser.add_argument("--quick", action="store_true", help="one short round: does it run?")
+    return parser
+
+
+def check_and_shorten(
+    parser: argparse.ArgumentParser, options: ContestOptions, most_threads: int
+) -> None:
+    """Refuses a clock that does not fit the threads, and does what --quick says."""
+    if options.clock == "cpu" and most_threads > 1:
+        parser.error("--clock cpu adds up the threads' time: --threads 1 is needed")
+    if options.quick:
+        options.rounds, options.seconds = 1, 0.01
+
+
+def names_from(known: tuple[str, ...]) -> Callable[[str], list[str]]:
+    """A type of option: some of the known names, parted by commas."""
+
+    def names(text: str) -> list[str]:
+        chosen = text.split(",")
+        for name in chosen:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+        return chosen
+
+    return names
+
+
+def numbers(text: str) -> list[int]:
+    """A type of option: whole numbers above 0, parted by commas."""
+    values = [int(part) for part in text.split(",")]
+    if min(values) < 1:
+        raise argparse.ArgumentTypeError(f"{min(values)} is not above 0")
+    return values
