@@ -173,7 +173,11 @@ void softmax_guards_and_accumulate() {
 
     const auto bound = cnnx::ops::make_op("softmax", {})->bind({3, classes});
     Floats again(output.values().size());
-    bound->forward({x.data(), nullptr, again.data(), nullptr, 2});
+    cnnx::ops::ForwardArguments forward;
+    forward.input = x.data();
+    forward.output = again.data();
+    forward.threads = 2;
+    bound->forward(forward);
     CHECK(same_bits(again, output.values()));
   }
   CHECK_THROWS(Error, "softmax: input has shape (3,), expected",

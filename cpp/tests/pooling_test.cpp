@@ -149,13 +149,21 @@ void layer_kind(const std::string& kind) {
   const Case c = {{2, 7, 9, 5}, {3, 2}, {2, 2}, same()};
   CHECK(op->output_shape(c.x) == (Shape{2, 4, 5, 5}));
   const auto bound = op->bind(c.x);
-  const Floats x = integers(element_count(c.x), 5), gradient = integers(2 * 4 * 5 * 5, 6);
+  const Floats x = integers(element_count(c.x), 5);
+  Floats gradient = integers(2 * 4 * 5 * 5, 6);
   Floats output(gradient.size()), grad_input(x.size()), want_output(output),
       want_gradient(x.size());
-  bound->forward({x.data(), nullptr, output.data(), nullptr, 2});
-  cnnx::ops::BackwardArguments backward = {
-      x.data(), output.data(), nullptr, gradient.data(), grad_input.data(), nullptr, nullptr,
-      2,        false};
+  cnnx::ops::ForwardArguments forward;
+  forward.input = x.data();
+  forward.output = output.data();
+  forward.threads = 2;
+  bound->forward(forward);
+  cnnx::ops::BackwardArguments backward;
+  backward.input = x.data();
+  backward.output = output.data();
+  backward.grad_output = gradient.data();
+  backward.grad_input = grad_input.data();
+  backward.threads = 2;
   bound->backward(backward);
   if (kind == "max_pool2d") {
     MaxPooling(c).forward(x.data(), want_output.data());

@@ -32,6 +32,7 @@ class Graph {
   const Shape& input_shape() const { return input_shape_; }
   const Shape& output_shape() const { return nodes_.back().output_shape; }
   const std::vector<Node>& nodes() const { return nodes_; }
+  const Node& node(int id) const { return nodes_[static_cast<std::size_t>(id)]; }
   const std::vector<ParameterInfo>& parameters() const { return parameters_; }
   const std::vector<int64_t>& fan_ins() const { return fan_ins_; }  // one per parameter
   int64_t parameter_floats() const { return parameter_floats_; }

@@ -15,28 +15,9 @@
 
 namespace cnnx {
 
-using graph::Mode;
 using graph::ModelState;
 
 namespace {
-
-// Calls body(plan, input, workspace, first, count) for each piece of a batch, parameters held
-// shared.
-template <class Body>
-void for_each_piece(const ModelState& state, const PictureBatch& pictures, Mode mode,
-                    const Body& body) {
-  const std::shared_lock<graph::ModelMutex> lock(state.mutex);
-  const int64_t piece = state.piece(mode);
-  const int threads = get_num_threads();
-  for (int64_t first = 0; first < pictures.count; first += piece) {
-    const int64_t count = std::min(piece, pictures.count - first);
-    const auto plan = state.plan(count, mode);
-    const graph::WorkspaceLease workspace = plan->lease(threads);
-    const float* input = state.normalised(pictures, first, count, workspace->input);
-    const float* output = plan->forward(input, state.parameters.data(), *workspace);
-    body(*plan, input, output, *workspace, first, count);
-  }
-}
 
 int64_t index_of_largest(const float* values, int64_t count) {
   return std::max_element(values, values + count) - values;
@@ -59,11 +40,20 @@ Model::~Model() = default;
 Model Model::clone() const { return Model(state_->clone()); }
 
 void Model::run(const PictureBatch& pictures, float* outputs) const {
+  const ModelState& state = *state_;
   const int64_t size = element_count(output_shape());
-  for_each_piece(*state_, pictures, Mode::inference,
-                 [&](const graph::Plan&, const float*, const float* output, const graph::Workspace&,
-                     int64_t first,
-                     int64_t count) { std::copy_n(output, count * size, outputs + first * size); });
+  const int threads = get_num_threads();
+  const std::shared_lock<graph::ModelMutex> lock(state.mutex);
+  const int64_t piece = state.piece();
+  for (int64_t first = 0; first < pictures.count; first += piece) {
+    const int64_t count = std::min(piece, pictures.count - first);
+    const auto plan = state.inference_plan(count, threads);
+    const graph::WorkspaceLease workspace = plan->lease();
+    const float* input = state.normalised(pictures, first, count, workspace->input);
+    const float* output =
+        plan->forward(input, state.parameters.data(), state.derived(*plan), *workspace);
+    std::copy_n(output, count * size, outputs + first * size);
+  }
 }
 
 void Model::probabilities(const PictureBatch& pictures, float* outputs) const {
@@ -80,16 +70,30 @@ void Model::probabilities(const PictureBatch& pictures, float* outputs) const {
 }
 
 void Model::layer_outputs(const PictureBatch& pictures, float* const* outputs) const {
-  for_each_piece(*state_, pictures, Mode::all_outputs,
-                 [&](const graph::Plan& plan, const float* input, const float*,
-                     const graph::Workspace& workspace, int64_t first, int64_t count) {
-                   const auto& nodes = state_->graph.nodes();
-                   for (std::size_t id = 0; id < nodes.size(); ++id) {
-                     const int64_t size = element_count(nodes[id].output_shape);
-                     const float* output = plan.output_of(static_cast<int>(id), input, workspace);
-                     std::copy_n(output, count * size, outputs[id] + first * size);
-                   }
-                 });
+  const ModelState& state = *state_;
+  const auto& nodes = state.graph.nodes();
+  const int threads = get_num_threads();
+  const std::shared_lock<graph::ModelMutex> lock(state.mutex);
+  const int64_t piece = state.piece_with_all_outputs();
+  runtime::AlignedBuffer normalised;
+  for (int64_t first = 0; first < pictures.count; first += piece) {
+    const int64_t count = std::min(piece, pictures.count - first);
+    const graph::Chain chain(state.graph, 0, static_cast<int>(nodes.size()), count,
+                             graph::Chain::Keep::everything);
+    runtime::AlignedBuffer arena(chain.arena_floats()), scratch(chain.scratch_floats(threads));
+    const graph::ChainArguments arguments{state.normalised(pictures, first, count, normalised),
+                                          state.parameters.data(),
+                                          nullptr,
+                                          arena.data(),
+                                          scratch.data(),
+                                          threads};
+    chain.forward(arguments);
+    for (std::size_t id = 0; id < nodes.size(); ++id) {
+      const int64_t size = element_count(nodes[id].output_shape);
+      std::copy_n(chain.output_of(static_cast<int>(id), arguments), count * size,
+                  outputs[id] + first * size);
+    }
+  }
 }
 
 Prediction Model::predict(const ImageView& image) const {
@@ -144,6 +148,7 @@ void Model::get_parameter(const ParameterInfo& parameter, float* values) const {
 void Model::set_parameter(const ParameterInfo& parameter, const float* values) {
   const std::unique_lock<graph::ModelMutex> lock(state_->mutex);
   std::copy_n(values, element_count(parameter.shape), state_->parameters.data() + parameter.offset);
+  state_->parameters_changed();
 }
 
 }  // namespace cnnx

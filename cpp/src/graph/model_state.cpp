@@ -12,14 +12,14 @@
 namespace cnnx::graph {
 namespace {
 
-// Enough for a training batch, a short last batch, evaluation and its last piece; few enough to
-// stay small.
-constexpr std::size_t kKeptPlans = 6;
-
 // Activations of one inference piece, in floats (32 MB): large enough to feed every thread, small
 // enough to ship anywhere.
 constexpr int64_t kPieceFloats = int64_t{8} << 20;
 constexpr int64_t kMostPictures = 256;
+
+int64_t pictures_of(int64_t floats) {
+  return std::clamp<int64_t>(kPieceFloats / floats, 1, kMostPictures);
+}
 
 void check_classes(const std::vector<std::string>& classes, const Shape& output) {
   if (classes.empty()) return;
@@ -77,30 +77,29 @@ std::shared_ptr<ModelState> ModelState::clone() const {
   return copy;
 }
 
-std::shared_ptr<const Plan> ModelState::plan(int64_t batch, Mode mode) const {
-  const std::lock_guard<std::mutex> lock(plans_mutex_);
-  const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const KeptPlan& kept) {
-    return kept.batch == batch && kept.mode == mode;
-  });
-  if (found != plans_.end()) {
-    std::rotate(found, found + 1, plans_.end());
-    return plans_.back().plan;
+const float* ModelState::derived(const InferencePlan& plan) const {
+  if (!derived_is_current_) {
+    const std::lock_guard<std::mutex> lock(derived_mutex_);
+    if (!derived_is_current_) {
+      if (derived_.size() < plan.derived_floats())
+        derived_ = runtime::AlignedBuffer(plan.derived_floats());
+      plan.derive(parameters.data(), derived_.data());
+      derived_is_current_ = true;
+    }
   }
-  auto plan = std::make_shared<const Plan>(graph, batch, mode);
-  if (plans_.size() == kKeptPlans) plans_.erase(plans_.begin());
-  plans_.push_back({batch, mode, plan});
-  return plan;
+  return derived_.data();
 }
 
-int64_t ModelState::piece(Mode mode) const {
-  int64_t total = 0, most = element_count(graph.input_shape());
-  for (const Node& node : graph.nodes()) {
-    const int64_t floats = element_count(node.output_shape);
-    total += floats;
-    most = std::max(most, floats);
-  }
-  const int64_t floats = std::max<int64_t>(1, mode == Mode::inference ? 2 * most : total);
-  return std::clamp<int64_t>(kPieceFloats / floats, 1, kMostPictures);
+int64_t ModelState::piece() const {
+  int64_t most = element_count(graph.input_shape());
+  for (const Node& node : graph.nodes()) most = std::max(most, element_count(node.output_shape));
+  return pictures_of(2 * most);
+}
+
+int64_t ModelState::piece_with_all_outputs() const {
+  int64_t total = element_count(graph.input_shape());
+  for (const Node& node : graph.nodes()) total += element_count(node.output_shape);
+  return pictures_of(total);
 }
 
 const float* ModelState::normalised(const PictureBatch& pictures, int64_t first, int64_t count,

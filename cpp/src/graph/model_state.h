@@ -10,8 +10,10 @@
 
 #include "cnnx/model.h"
 #include "graph/graph.h"
+#include "graph/inference_plan.h"
+#include "graph/kept_plans.h"
 #include "graph/model_mutex.h"
-#include "graph/plan.h"
+#include "graph/training_plan.h"
 #include "runtime/memory.h"
 
 namespace cnnx::graph {
@@ -26,11 +28,23 @@ class ModelState {
   std::shared_ptr<ModelState> clone() const;
 
   // The plan for this many pictures, made on first use; the last few are kept.
-  std::shared_ptr<const Plan> plan(int64_t batch, Mode mode) const;
+  std::shared_ptr<const InferencePlan> inference_plan(int64_t batch, int threads) const {
+    return inference_plans_.get(graph, batch, threads);
+  }
+  std::shared_ptr<const TrainingPlan> training_plan(int64_t batch, int threads) const {
+    return training_plans_.get(graph, batch, threads);
+  }
 
-  // How many pictures run at once: a large inference batch runs in pieces, so that its activations
-  // stay small. A picture's bits do not depend on it.
-  int64_t piece(Mode mode) const;
+  // The parameters as inference plans read them, derived anew after parameters_changed. The caller
+  // holds `mutex`, shared at least, for as long as it uses them.
+  const float* derived(const InferencePlan& plan) const;
+  // The caller holds `mutex` alone.
+  void parameters_changed() { derived_is_current_ = false; }
+
+  // How many pictures run at once: a large batch runs in pieces, so that its activations stay
+  // small. A picture's bits do not depend on it.
+  int64_t piece() const;
+  int64_t piece_with_all_outputs() const;
 
   // The first pictures of a batch as normalised floats: the caller's own array when there is
   // nothing to convert.
@@ -50,13 +64,11 @@ class ModelState {
   runtime::AlignedBuffer parameters;
 
  private:
-  struct KeptPlan {
-    int64_t batch;
-    Mode mode;
-    std::shared_ptr<const Plan> plan;
-  };
-  mutable std::mutex plans_mutex_;
-  mutable std::vector<KeptPlan> plans_;  // the most recent last
+  mutable KeptPlans<InferencePlan> inference_plans_;
+  mutable KeptPlans<TrainingPlan> training_plans_;
+  mutable std::mutex derived_mutex_;
+  mutable runtime::AlignedBuffer derived_;
+  mutable std::atomic<bool> derived_is_current_ = false;
 };
 
 }  // namespace cnnx::graph

@@ -7,15 +7,12 @@ WorkspaceLease::~WorkspaceLease() {
   if (workspace_) pool_->give_back(std::move(workspace_));
 }
 
-std::unique_ptr<Workspace> WorkspacePool::take(int threads) {
+std::unique_ptr<Workspace> WorkspacePool::take() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  while (!free_.empty()) {
-    std::unique_ptr<Workspace> workspace = std::move(free_.back());
-    free_.pop_back();
-    // One that is too small for today's thread count is never useful again.
-    if (workspace->threads >= threads) return workspace;
-  }
-  return nullptr;
+  if (free_.empty()) return nullptr;
+  std::unique_ptr<Workspace> workspace = std::move(free_.back());
+  free_.pop_back();
+  return workspace;
 }
 
 void WorkspacePool::give_back(std::unique_ptr<Workspace> workspace) noexcept {

@@ -11,7 +11,6 @@
 namespace cnnx::graph {
 
 struct Workspace {
-  int threads = 0;
   runtime::AlignedBuffer input;  // pictures that had to be normalised
   runtime::AlignedBuffer arena;
   runtime::AlignedBuffer scratch;
@@ -36,8 +35,8 @@ class WorkspaceLease {
 
 class WorkspacePool {
  public:
-  // A free workspace made for at least these threads, or null.
-  std::unique_ptr<Workspace> take(int threads);
+  // A free workspace, or null.
+  std::unique_ptr<Workspace> take();
   void give_back(std::unique_ptr<Workspace> workspace) noexcept;
 
  private:

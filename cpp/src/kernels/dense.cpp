@@ -92,8 +92,12 @@ void multiply_cut(const DenseProduct& p, const float* input, int64_t rows, int64
   product.output_step = p.output_step;
   for (int64_t b = p.first_block; b < p.last_block; ++b) {
     const ColumnBlock block = column_block(p.columns, b);
-    pack_block(p.weight + k * p.k_step + block.begin * p.column_step, count, p.k_step,
-               block.columns, p.column_step, block.width, panel);
+    if (p.panels) {
+      product.panel = p.panels + p.depth * block.begin + k * block.width;
+    } else {
+      pack_block(p.weight + k * p.k_step + block.begin * p.column_step, count, p.k_step,
+                 block.columns, p.column_step, block.width, panel);
+    }
     float start[kBlockColumns] = {};
     if (p.bias)
       memcpy(start, p.bias + block.begin, static_cast<size_t>(block.columns) * sizeof(float));
@@ -102,6 +106,14 @@ void multiply_cut(const DenseProduct& p, const float* input, int64_t rows, int64
     product.columns = block.columns;
     product.width = block.width;
     multiply(product);
+  }
+}
+
+void pack(const DenseProduct& p, float* panels) {
+  for (int64_t b = p.first_block; b < p.last_block; ++b) {
+    const ColumnBlock block = column_block(p.columns, b);
+    pack_block(p.weight + block.begin * p.column_step, p.depth, p.k_step, block.columns,
+               p.column_step, block.width, panels + p.depth * block.begin);
   }
 }
 
@@ -154,7 +166,12 @@ void weight_gradient(const DenseWeightGradient& g) {
 
 }  // namespace
 
-const DenseKernels dense_kernels = {blocks, multiply_dense, weight_gradient, add_bias_gradient,
+const DenseKernels dense_kernels = {blocks,
+                                    kBlockColumns,
+                                    pack,
+                                    multiply_dense,
+                                    weight_gradient,
+                                    add_bias_gradient,
                                     reduce_bias_gradient};
 
 }  // namespace CNNX_ISA

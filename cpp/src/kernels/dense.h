@@ -18,7 +18,8 @@ struct DenseProduct {
   const float* weight;
   int64_t k_step, column_step;
   int64_t columns, first_block, last_block;
-  const float* bias;  // null: chains start at zero, or at what output holds if `accumulate`
+  const float* panels;  // the weights as `pack` leaves them, or null
+  const float* bias;    // null: chains start at zero, or at what output holds if `accumulate`
   bool accumulate;
   float* output;
   int64_t output_step;
@@ -39,6 +40,10 @@ struct DenseWeightGradient {
 
 struct DenseKernels {
   int64_t (*blocks)(int64_t columns);
+  // Columns of a block, the last one perhaps shorter.
+  int64_t block_columns;
+  // Blocks [first_block, last_block) of the weights, packed where DenseProduct::panels has them.
+  void (*pack)(const DenseProduct& product, float* panels);
   void (*multiply)(const DenseProduct& product);
   void (*weight_gradient)(const DenseWeightGradient& gradient);
   // See kernels/bias_gradient.h.
@@ -57,6 +62,11 @@ constexpr int64_t kDensePanelFloats = kDenseDepth * 32;
 // Rows are taken this many at a time, which bounds the copy.
 constexpr int64_t kDenseRows = 256;
 constexpr int64_t kDenseScratchFloats = kDensePanelFloats + kDenseRows * kDenseCopyStep;
+
+// Floats of all panels: columns in whole vectors of the widest instruction set.
+constexpr int64_t dense_panels_floats(int64_t depth, int64_t columns) {
+  return depth * ((columns + 15) / 16 * 16);
+}
 
 CNNX_DECLARE_KERNELS(DenseKernels, dense_kernels)
 

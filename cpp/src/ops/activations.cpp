@@ -4,6 +4,7 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/activations.h"
+#include "ops/activations.h"
 #include "ops/attributes.h"
 #include "ops/op.h"
 #include "runtime/dispatch.h"
@@ -33,6 +34,14 @@ void apply_backward(Activation activation, float setting, const float* grad_outp
            grad_input + begin);
   });
 }
+
+}  // namespace
+
+void relu_gradient(float* gradient, const float* relu_output, int64_t count, int threads) {
+  apply_backward(Activation::relu, 0.0f, gradient, relu_output, count, threads, false, gradient);
+}
+
+namespace {
 
 class BoundActivation final : public BoundOp {
  public:
@@ -65,6 +74,9 @@ class ActivationOp final : public Op {
   Shape output_shape(const Shape& input) const override { return input; }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return std::make_unique<BoundActivation>(activation_, setting_, element_count(input));
+  }
+  Follower follower(const Shape&) const override {
+    return activation_ == Activation::relu ? Follower::relu : Follower::none;
   }
 
  private:

@@ -6,9 +6,13 @@
 #include <string>
 
 #include "cnnx/runtime.h"
+#include "kernels/max_pool2x2.h"
+#include "ops/activations.h"
 #include "ops/attributes.h"
 #include "ops/conv2d_algorithm.h"
 #include "ops/op.h"
+#include "ops/pool2d.h"
+#include "runtime/dispatch.h"
 #include "runtime/memory.h"
 
 namespace cnnx {
@@ -24,35 +28,91 @@ namespace {
 
 class BoundConv2d final : public BoundOp {
  public:
-  BoundConv2d(const Conv2dGeometry& geometry, bool bias)
-      : algorithm_(choose_conv2d_algorithm(geometry)), bias_(bias) {}
+  BoundConv2d(const Conv2dGeometry& geometry, bool bias, const Fusion& fusion)
+      : geometry_(geometry),
+        algorithm_(choose_conv2d_algorithm(geometry)),
+        bias_(bias),
+        fusion_(fusion) {}
+
+  int64_t derived_floats() const override { return algorithm_->derived_floats(); }
+  void derive(const float* const* parameters, int threads, float* derived) const override {
+    algorithm_->derive(parameters[0], threads, derived);
+  }
+  int64_t products() const override {
+    const Shape weight = geometry_.weight_shape();
+    return geometry_.batch * geometry_.out_height * geometry_.out_width * element_count(weight);
+  }
+  int64_t winner_bytes() const override {
+    return fusion_.max_pool ? pooled_pixels() * winner_step(geometry_.out_channels) : 0;
+  }
   int64_t scratch_floats(int threads) const override {
-    return algorithm_->derived_floats() + algorithm_->forward_scratch_floats(threads);
+    return derived_floats() + algorithm_->forward_scratch_floats(threads);
   }
   int64_t backward_scratch_floats(int threads) const override {
-    return std::max(algorithm_->input_gradient_scratch_floats(threads),
-                    algorithm_->weight_gradient_scratch_floats(threads));
+    return unpooled_floats() + std::max(algorithm_->input_gradient_scratch_floats(threads),
+                                        algorithm_->weight_gradient_scratch_floats(threads));
   }
-  bool backward_reads_output() const override { return false; }
+  // The ReLU's mask is read off its own output.
+  bool backward_reads_output() const override { return fusion_.relu && !fusion_.max_pool; }
+  bool passes_through_relu() const override { return true; }
+
   void forward(const ForwardArguments& a) const override {
-    float* const derived = a.scratch;
-    algorithm_->derive(a.parameters[0], a.threads, derived);
-    algorithm_->forward(a.input, a.parameters[0], derived,
-                        {bias_ ? a.parameters[1] : nullptr, false, false, nullptr}, a.threads,
-                        a.scratch + algorithm_->derived_floats(), a.output);
+    const float* bias = bias_ ? a.parameters[1] : nullptr;
+    if (!a.derived) algorithm_->derive(a.parameters[0], a.threads, a.scratch);
+    algorithm_->forward(a.input, a.parameters[0], a.derived ? a.derived : a.scratch,
+                        {bias, fusion_.relu, fusion_.max_pool, a.winners}, a.threads,
+                        a.scratch + derived_floats(), a.output);
   }
+
   void backward(const BackwardArguments& a) const override {
-    algorithm_->weight_gradient(a.input, a.grad_output, a.accumulate, a.threads, a.scratch,
+    float* const scratch = a.scratch + unpooled_floats();
+    const float* gradient = a.grad_output;
+    if (fusion_.max_pool) {
+      unpool(a.grad_output, a.winners, a.threads, a.scratch);
+      gradient = a.scratch;
+    } else if (fusion_.relu && !a.grad_output_through) {
+      relu_gradient(a.grad_output, a.output, element_count(geometry_.output_shape()), a.threads);
+    }
+    algorithm_->weight_gradient(a.input, gradient, a.accumulate, a.threads, scratch,
                                 a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr);
     if (!a.grad_input) return;
-    algorithm_->input_gradient(a.grad_output, a.parameters[0], {a.accumulate, nullptr}, a.threads,
-                               a.scratch, a.grad_input);
+    algorithm_->input_gradient(gradient, a.parameters[0],
+                               {a.accumulate, a.grad_input_through ? a.input : nullptr}, a.threads,
+                               scratch, a.grad_input);
   }
 
  private:
+  int64_t pooled_pixels() const {
+    return geometry_.batch * (geometry_.out_height / 2) * (geometry_.out_width / 2);
+  }
+  // The gradient of the map before it was pooled.
+  int64_t unpooled_floats() const {
+    return fusion_.max_pool ? runtime::round_up_to_line(element_count(geometry_.output_shape()))
+                            : 0;
+  }
+  void unpool(const float* grad_output, const uint8_t* winners, int threads, float* target) const;
+
+  Conv2dGeometry geometry_;
   std::unique_ptr<const Conv2dAlgorithm> algorithm_;
   bool bias_;
+  Fusion fusion_;
 };
+
+void BoundConv2d::unpool(const float* grad_output, const uint8_t* winners, int threads,
+                         float* target) const {
+  const Conv2dGeometry& g = geometry_;
+  const auto kernel = CNNX_KERNELS(max_pool2x2_kernels).backward;
+  const int64_t pairs = g.out_height / 2, row_floats = g.out_width * g.out_channels;
+  parallel_for_rows(
+      threads, g.batch, pairs, 3 * row_floats, [&](int64_t picture, int64_t first, int64_t last) {
+        const int64_t pixel = (picture * pairs + first) * (g.out_width / 2);
+        float* const rows = target + picture * g.out_height * row_floats;
+        kernel({last - first, g.out_width, g.out_channels}, grad_output + pixel * g.out_channels,
+               winners + pixel * winner_step(g.out_channels), rows + 2 * first * row_floats);
+        const bool odd = last == pairs && 2 * pairs < g.out_height;
+        if (odd) std::fill_n(rows + 2 * pairs * row_floats, row_floats, 0.0f);
+      });
+}
 
 class Conv2dOp final : public Op {
  public:
@@ -66,7 +126,15 @@ class Conv2dOp final : public Op {
     return specs;
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundConv2d>(geometry(input), bias_);
+    return bind_fused(input, {});
+  }
+  bool takes_in(Follower follower, const Shape& input) const override {
+    return follower == Follower::relu || (follower == Follower::max_pool_2x2 &&
+                                          choose_conv2d_algorithm(geometry(input))->pools());
+  }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    return std::make_unique<BoundConv2d>(geometry(input), bias_, fusion);
   }
 
  private:

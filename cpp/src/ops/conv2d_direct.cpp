@@ -19,8 +19,6 @@ namespace {
 // Source and target rows of a band, and what of the weights is in use, stay in the second-level
 // cache (1 MB on Zen 4).
 constexpr int64_t kBandFloats = 48 * 1024;
-// Weights packed in about 20 microseconds.
-constexpr int64_t kGrainPacked = 32 * 1024;
 
 // Columns of the source that any window reads from memory.
 void set_columns(const std::vector<Phase>& phases, WindowedPicture& source) {

@@ -7,7 +7,9 @@
 #include <string>
 
 #include "cnnx/runtime.h"
+#include "kernels/activations.h"
 #include "kernels/dense.h"
+#include "ops/activations.h"
 #include "ops/attributes.h"
 #include "ops/op.h"
 #include "ops/shares.h"
@@ -28,8 +30,32 @@ int64_t scratch_floats(const DenseGeometry& g, int threads) {
   return threads * kDenseScratchFloats + bias_sums_floats(g.out_features);
 }
 
+// What becomes of a product's sums.
+struct Finish {
+  bool relu = false;
+  const float* relu_output =
+      nullptr;  // shaped like the output, which is zero where this is not > 0
+};
+
+// Columns [first, last) of some rows, while they are in a cache.
+void finish(const Finish& how, const DenseProduct& share, const float* relu_output, int64_t first,
+            int64_t last) {
+  if (!how.relu && !how.relu_output) return;
+  constexpr int kRelu = static_cast<int>(Activation::relu);
+  const ActivationKernels& kernels = CNNX_KERNELS(activation_kernels);
+  for (int64_t row = 0; row < share.rows; ++row) {
+    const int64_t offset = row * share.output_step + first;
+    float* const values = share.output + offset;
+    if (how.relu) {
+      kernels.forward[kRelu](values, last - first, 0.0f, values);
+    } else {
+      kernels.backward[kRelu](values, relu_output + offset, last - first, 0.0f, false, values);
+    }
+  }
+}
+
 // Shares out the blocks of columns of a product, and its rows too where blocks are few.
-void multiply(DenseProduct product, int threads, float* scratch) {
+void multiply(DenseProduct product, const Finish& how, int threads, float* scratch) {
   if (product.rows == 0) return;
   const DenseKernels& kernels = CNNX_KERNELS(dense_kernels);
   const int64_t blocks = kernels.blocks(product.columns);
@@ -38,26 +64,30 @@ void multiply(DenseProduct product, int threads, float* scratch) {
       std::clamp<int64_t>(std::min(divide_up(threads, blocks), rows / kLeastRows), 1, rows);
   const int64_t products =
       divide_up(rows, parts) * product.depth * divide_up(product.columns, blocks);
-  runtime::parallel_for(threads, parts * blocks, kGrainProducts / products + 1,
-                        [&](int64_t begin, int64_t end, int index) {
-                          DenseProduct share = product;
-                          share.scratch = scratch + index * kDenseScratchFloats;
-                          while (begin < end) {
-                            const int64_t part = begin / blocks;
-                            const int64_t first = rows * part / parts;
-                            share.rows = rows * (part + 1) / parts - first;
-                            share.input = product.input + first * product.input_step;
-                            share.output = product.output + first * product.output_step;
-                            share.first_block = begin % blocks;
-                            share.last_block = std::min(blocks, share.first_block + end - begin);
-                            kernels.multiply(share);
-                            begin += share.last_block - share.first_block;
-                          }
-                        });
+  const auto multiply_share = [&](int64_t begin, int64_t end, int index) {
+    DenseProduct share = product;
+    share.scratch = scratch + index * kDenseScratchFloats;
+    while (begin < end) {
+      const int64_t part = begin / blocks;
+      const int64_t first = rows * part / parts;
+      share.rows = rows * (part + 1) / parts - first;
+      share.input = product.input + first * product.input_step;
+      share.output = product.output + first * product.output_step;
+      share.first_block = begin % blocks;
+      share.last_block = std::min(blocks, share.first_block + end - begin);
+      kernels.multiply(share);
+      finish(how, share, how.relu_output ? how.relu_output + first * product.output_step : nullptr,
+             share.first_block * kernels.block_columns,
+             std::min(share.last_block * kernels.block_columns, product.columns));
+      begin += share.last_block - share.first_block;
+    }
+  };
+  runtime::parallel_for(threads, parts * blocks, kGrainProducts / products + 1, multiply_share);
 }
 
-void run(const DenseGeometry& g, const float* x, const float* weight, const float* bias,
-         int threads, float* scratch, float* output) {
+// x (batch, in_features) times the weights; the rest is the caller's.
+DenseProduct forward_product(const DenseGeometry& g, const float* x, const float* weight,
+                             const float* bias, float* output) {
   DenseProduct product = {};
   product.input = x;
   product.rows = g.batch;
@@ -67,11 +97,12 @@ void run(const DenseGeometry& g, const float* x, const float* weight, const floa
   product.column_step = 1;
   product.bias = bias;
   product.output = output;
-  multiply(product, threads, scratch);
+  return product;
 }
 
 void run_input_gradient(const DenseGeometry& g, const float* grad_output, const float* weight,
-                        bool accumulate, int threads, float* scratch, float* grad_input) {
+                        bool accumulate, const float* relu_output, int threads, float* scratch,
+                        float* grad_input) {
   DenseProduct product = {};
   product.input = grad_output;
   product.rows = g.batch;
@@ -82,7 +113,7 @@ void run_input_gradient(const DenseGeometry& g, const float* grad_output, const 
   product.columns = product.output_step = g.in_features;
   product.accumulate = accumulate;
   product.output = grad_input;
-  multiply(product, threads, scratch);
+  multiply(product, {false, relu_output}, threads, scratch);
 }
 
 void run_weight_gradient(const DenseGeometry& g, const float* grad_output, const float* x,
@@ -109,29 +140,59 @@ void run_weight_gradient(const DenseGeometry& g, const float* grad_output, const
 
 class BoundDense final : public BoundOp {
  public:
-  BoundDense(const DenseGeometry& geometry, bool bias) : geometry_(geometry), bias_(bias) {}
+  BoundDense(const DenseGeometry& geometry, bool bias, bool relu)
+      : geometry_(geometry), bias_(bias), relu_(relu) {}
+
+  int64_t derived_floats() const override {
+    return dense_panels_floats(geometry_.in_features, geometry_.out_features);
+  }
+  void derive(const float* const* parameters, int threads, float* derived) const override {
+    const DenseKernels& kernels = CNNX_KERNELS(dense_kernels);
+    const DenseProduct product =
+        forward_product(geometry_, nullptr, parameters[0], nullptr, nullptr);
+    const int64_t grain = kGrainPacked / (product.depth * kernels.block_columns) + 1;
+    runtime::parallel_for(threads, kernels.blocks(product.columns), grain,
+                          [&](int64_t begin, int64_t end, int) {
+                            DenseProduct share = product;
+                            share.first_block = begin;
+                            share.last_block = end;
+                            kernels.pack(share, derived);
+                          });
+  }
+  int64_t products() const override {
+    return geometry_.batch * geometry_.in_features * geometry_.out_features;
+  }
+  bool runs_in_slices() const override { return false; }
   int64_t scratch_floats(int threads) const override {
     return ops::scratch_floats(geometry_, threads);
   }
   int64_t backward_scratch_floats(int threads) const override {
     return ops::scratch_floats(geometry_, threads);
   }
-  bool backward_reads_output() const override { return false; }
+  bool backward_reads_output() const override { return relu_; }
+  bool passes_through_relu() const override { return true; }
+
   void forward(const ForwardArguments& a) const override {
-    run(geometry_, a.input, a.parameters[0], bias_ ? a.parameters[1] : nullptr, a.threads,
-        a.scratch, a.output);
+    DenseProduct product = forward_product(geometry_, a.input, a.parameters[0],
+                                           bias_ ? a.parameters[1] : nullptr, a.output);
+    product.panels = a.derived;
+    multiply(product, {relu_, nullptr}, a.threads, a.scratch);
   }
   void backward(const BackwardArguments& a) const override {
-    run_weight_gradient(geometry_, a.grad_output, a.input, a.accumulate, a.threads, a.scratch,
+    const DenseGeometry& g = geometry_;
+    if (relu_ && !a.grad_output_through)
+      relu_gradient(a.grad_output, a.output, g.batch * g.out_features, a.threads);
+    run_weight_gradient(g, a.grad_output, a.input, a.accumulate, a.threads, a.scratch,
                         a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr);
     if (!a.grad_input) return;
-    run_input_gradient(geometry_, a.grad_output, a.parameters[0], a.accumulate, a.threads,
-                       a.scratch, a.grad_input);
+    run_input_gradient(g, a.grad_output, a.parameters[0], a.accumulate,
+                       a.grad_input_through ? a.input : nullptr, a.threads, a.scratch,
+                       a.grad_input);
   }
 
  private:
   DenseGeometry geometry_;
-  bool bias_;
+  bool bias_, relu_;
 };
 
 class DenseOp final : public Op {
@@ -145,7 +206,14 @@ class DenseOp final : public Op {
     return specs;
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundDense>(geometry(input), bias_);
+    return bind_fused(input, {});
+  }
+  bool takes_in(Follower follower, const Shape&) const override {
+    return follower == Follower::relu;
+  }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    return std::make_unique<BoundDense>(geometry(input), bias_, fusion.relu);
   }
 
  private:
@@ -194,7 +262,8 @@ void dense(const DenseGeometry& geometry, const float* x, const float* weight, c
            float* output) {
   const int threads = get_num_threads();
   runtime::AlignedBuffer scratch(ops::scratch_floats(geometry, threads));
-  ops::run(geometry, x, weight, bias, threads, scratch.data(), output);
+  ops::multiply(ops::forward_product(geometry, x, weight, bias, output), {}, threads,
+                scratch.data());
 }
 
 void dense_backward(const DenseGeometry& geometry, const float* grad_output, const float* x,
@@ -205,8 +274,8 @@ void dense_backward(const DenseGeometry& geometry, const float* grad_output, con
   ops::run_weight_gradient(geometry, grad_output, x, accumulate, threads, scratch.data(),
                            grad_weight, grad_bias);
   if (grad_input)
-    ops::run_input_gradient(geometry, grad_output, weight, accumulate, threads, scratch.data(),
-                            grad_input);
+    ops::run_input_gradient(geometry, grad_output, weight, accumulate, nullptr, threads,
+                            scratch.data(), grad_input);
 }
 
 }  // namespace cnnx

@@ -63,6 +63,14 @@ class MaxPool2dOp final : public Op {
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return std::make_unique<BoundMaxPool2d>(geometry(input));
   }
+  Follower follower(const Shape& input) const override {
+    const Pool2dGeometry g = geometry(input);
+    const auto is_two = [](Pair pair) { return pair.height == 2 && pair.width == 2; };
+    const bool side_by_side = is_two(g.kernel_size) && is_two(g.stride) && g.top == 0 &&
+                              g.left == 0 && g.out_height == g.in_height / 2 &&
+                              g.out_width == g.in_width / 2;
+    return side_by_side ? Follower::max_pool_2x2 : Follower::none;
+  }
 
  private:
   Pool2dGeometry geometry(const Shape& input) const {

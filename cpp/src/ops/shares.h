@@ -7,6 +7,8 @@ namespace cnnx::ops {
 
 // Products that take about 20 microseconds: below this a second thread costs more than it brings.
 constexpr int64_t kGrainProducts = int64_t{1} << 20;
+// Weights packed in about 20 microseconds.
+constexpr int64_t kGrainPacked = 32 * 1024;
 
 constexpr int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 

@@ -16,7 +16,6 @@
 
 namespace cnnx {
 
-using graph::Mode;
 using training::TrainerState;
 
 namespace training {
@@ -46,8 +45,8 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained,
 LossSum TrainerState::compute_gradients(const float* pictures, const Targets& targets, int64_t rows,
                                         double divisor) {
   const int threads = get_num_threads();
-  const auto plan = model->plan(rows, Mode::training);
-  const graph::WorkspaceLease workspace = plan->lease(threads);
+  const auto plan = model->training_plan(rows, threads);
+  const graph::WorkspaceLease workspace = plan->lease();
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   const float* output = plan->forward(pictures, model->parameters.data(), *workspace);
   const LossSum sum =
@@ -60,6 +59,7 @@ void TrainerState::apply_gradients() {
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   optimizer.update(model->parameters.data(), gradients.data(), slot_pointers.data(),
                    gradients.size(), get_num_threads());
+  model->parameters_changed();
 }
 
 }  // namespace training
@@ -105,16 +105,17 @@ Metrics Trainer::evaluate(const PictureBatch& pictures, const Targets& targets,
                           const std::vector<int64_t>& rows) const {
   const training::BatchSource source(*state_, pictures, targets, rows, "evaluate");
   const int threads = get_num_threads();
-  const int64_t piece = state_->model->piece(Mode::inference);
+  const int64_t piece = state_->model->piece();
   training::LossSum total;
   training::Batch batch;
   const std::shared_lock<graph::ModelMutex> lock(state_->model->mutex);
   for (int64_t first = 0; first < source.count(); first += piece) {
     const int64_t count = std::min(piece, source.count() - first);
     source.gather(first, count, batch);
-    const auto plan = state_->model->plan(count, Mode::inference);
-    const graph::WorkspaceLease workspace = plan->lease(threads);
-    const float* output = plan->forward(batch.input, state_->model->parameters.data(), *workspace);
+    const auto plan = state_->model->inference_plan(count, threads);
+    const graph::WorkspaceLease workspace = plan->lease();
+    const float* output = plan->forward(batch.input, state_->model->parameters.data(),
+                                        state_->model->derived(*plan), *workspace);
     total += state_->loss.sum(output, batch.targets, count, 1.0, threads, nullptr);
   }
   return state_->loss.metrics(total, source.count());

@@ -1,0 +1,102 @@
+// Cuts a batch into slices, shares them out over threads, and runs what follows on all of it.
+#include "graph/inference_plan.h"
+
+#include <algorithm>
+
+#include "ops/shares.h"
+#include "runtime/parallel.h"
+
+namespace cnnx::graph {
+namespace {
+
+// What a layer of one slice reads and writes stays in a second-level cache of 1 MB.
+constexpr int64_t kSliceFloats = 256 * 1024;
+// More bring nothing: a slice's call costs nothing beside sixteen pictures.
+constexpr int64_t kMostPictures = 16;
+
+// Nodes before the first whose op does not run in slices.
+int end_of_trunk(const Graph& graph) {
+  const int count = static_cast<int>(graph.nodes().size());
+  for (int id = 0; id < count; ++id) {
+    const auto op = graph.node(id).op->bind(with_batch(1, graph.node(id).input_shape));
+    if (op && !op->runs_in_slices()) return id;
+  }
+  return count;
+}
+
+int64_t slice_size(const Graph& graph, int64_t batch, int threads) {
+  if (batch < threads) return batch;
+  int64_t most = 1;
+  for (const Node& node : graph.nodes()) {
+    most = std::max(most, element_count(node.input_shape) + element_count(node.output_shape));
+  }
+  const int64_t for_cache = std::clamp<int64_t>(kSliceFloats / most, 1, kMostPictures);
+  return std::min(for_cache, ops::divide_up(batch, threads));
+}
+
+}  // namespace
+
+InferencePlan::InferencePlan(const Graph& graph, int64_t batch, int threads)
+    : batch_(batch),
+      input_floats_(element_count(graph.input_shape())),
+      threads_(threads),
+      trunk_end_(end_of_trunk(graph)),
+      slice_(slice_size(graph, batch, threads)),
+      trunk_(graph, 0, trunk_end_, slice_, Chain::Keep::nothing),
+      trunk_rest_(graph, 0, batch % slice_ ? trunk_end_ : 0, batch % slice_, Chain::Keep::nothing),
+      head_(graph, trunk_end_, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::nothing,
+            trunk_.derived_end()) {}
+
+int64_t InferencePlan::slot_floats() const {
+  return std::max(trunk_.arena_floats(), trunk_rest_.arena_floats());
+}
+
+int64_t InferencePlan::slot_scratch() const {
+  const int threads = thread_per_slice() ? 1 : threads_;
+  return runtime::round_up_to_line(
+      std::max(trunk_.scratch_floats(threads), trunk_rest_.scratch_floats(threads)));
+}
+
+void InferencePlan::derive(const float* parameters, float* derived) const {
+  trunk_.derive(parameters, threads_, derived);
+  head_.derive(parameters, threads_, derived);
+}
+
+WorkspaceLease InferencePlan::lease() const {
+  std::unique_ptr<Workspace> workspace = pool_.take();
+  if (!workspace) {
+    const int slots = thread_per_slice() ? threads_ : 1;
+    workspace = std::make_unique<Workspace>();
+    workspace->arena =
+        runtime::AlignedBuffer(runtime::round_up_to_line(slices() * trunk_.output_floats()) +
+                               std::max(slots * slot_floats(), head_.arena_floats()));
+    workspace->scratch =
+        runtime::AlignedBuffer(std::max(slots * slot_scratch(), head_.scratch_floats(threads_)));
+  }
+  return WorkspaceLease(pool_, std::move(workspace));
+}
+
+const float* InferencePlan::forward(const float* input, const float* parameters,
+                                    const float* derived, Workspace& workspace) const {
+  float* const trunk_output = workspace.arena.data();
+  float* const arena = trunk_output + runtime::round_up_to_line(slices() * trunk_.output_floats());
+  float* const scratch = workspace.scratch.data();
+  const bool alone = thread_per_slice();
+  const auto run_slices = [&](int64_t begin, int64_t end, int slot) {
+    for (int64_t i = begin; i < end; ++i) {
+      const bool rest = (i + 1) * slice_ > batch_;
+      (rest ? trunk_rest_ : trunk_)
+          .forward(
+              {input + i * slice_ * input_floats_, parameters, derived,
+               arena + slot * slot_floats(), scratch + slot * slot_scratch(), alone ? 1 : threads_},
+              trunk_output + i * trunk_.output_floats());
+    }
+  };
+  if (trunk_.steps().empty())
+    return head_.forward({input, parameters, derived, arena, scratch, threads_});
+  const int64_t grain = alone ? ops::kGrainProducts / (trunk_.products() + 1) + 1 : slices();
+  runtime::parallel_for(alone ? threads_ : 1, slices(), grain, run_slices);
+  return head_.forward({trunk_output, parameters, derived, arena, scratch, threads_});
+}
+
+}  // namespace cnnx::graph

@@ -1,0 +1,49 @@
+// How a batch of pictures runs when nobody asks for gradients: the layers up to the first dense one
+// a few pictures at a time, one slice per thread through all of them while it is in that thread's
+// cache; the rest on the whole batch, whose weights are then read once. Immutable.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "graph/chain.h"
+#include "graph/workspace.h"
+
+namespace cnnx::graph {
+
+class InferencePlan {
+ public:
+  InferencePlan(const Graph& graph, int64_t batch, int threads);
+
+  int64_t batch() const { return batch_; }
+  int threads() const { return threads_; }
+
+  // Weights in the form that forward reads, the same for plans of any batch.
+  int64_t derived_floats() const { return head_.derived_end(); }
+  void derive(const float* parameters, float* derived) const;
+
+  // A workspace to run in, returned to the plan's pool when the lease ends. Only the first lease
+  // allocates.
+  WorkspaceLease lease() const;
+
+  // Runs every layer on `input` (batch pictures, float). The result lies in the workspace until the
+  // lease ends.
+  const float* forward(const float* input, const float* parameters, const float* derived,
+                       Workspace& workspace) const;
+
+ private:
+  int64_t slices() const { return (batch_ + slice_ - 1) / slice_; }
+  // Whether each slice is one thread's; otherwise the threads share every layer.
+  bool thread_per_slice() const { return slices() > 1 && slices() >= threads_; }
+  int64_t slot_floats() const;
+  int64_t slot_scratch() const;
+
+  int64_t batch_, input_floats_;
+  int threads_, trunk_end_;
+  int64_t slice_;
+  Chain trunk_, trunk_rest_;  // for a slice, and for what is left over
+  Chain head_;
+  mutable WorkspacePool pool_;
+};
+
+}  // namespace cnnx::graph

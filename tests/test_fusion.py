@@ -1,0 +1,179 @@
+"""Layers that run as one, and batches in slices, give the bits of the ops one after another."""
+
+from __future__ import annotations
+
+import cnnx
+import numpy as np
+import pytest
+from cnnx import ops
+
+# Every pair and triple that a plan may fuse, beside some that it must not.
+NETWORKS: dict[str, list[cnnx.Layer]] = {
+    "direct": [
+        cnnx.Conv2d(6, 5, padding=2),
+        cnnx.ReLU(),
+        cnnx.MaxPool2d(2),
+        cnnx.Conv2d(9, 3),
+        cnnx.ReLU(),
+        cnnx.Conv2d(5, 3, stride=2, padding=1),
+        cnnx.ReLU(),
+        cnnx.Flatten(),
+        cnnx.Dense(7),
+        cnnx.ReLU(),
+        cnnx.Dense(3),
+    ],
+    "winograd": [
+        cnnx.Conv2d(16, 3, padding=1),
+        cnnx.ReLU(),
+        cnnx.Conv2d(20, 3),
+        cnnx.ReLU(),
+        cnnx.MaxPool2d(2),
+        cnnx.Conv2d(16, 3, padding=1),
+        cnnx.MaxPool2d(2),
+        cnnx.Conv2d(17, 3, padding=1),
+        cnnx.ReLU(),
+        cnnx.Flatten(),
+        cnnx.Dense(3),
+    ],
+    "pool without relu, relu behind pool": [
+        cnnx.Conv2d(4, 3),
+        cnnx.MaxPool2d(2),
+        cnnx.ReLU(),
+        cnnx.Conv2d(3, 2),
+        cnnx.ReLU(),
+        cnnx.MaxPool2d(3),
+        cnnx.ReLU(),
+    ],
+    "depthwise and other activations": [
+        cnnx.Conv2d(8, 3, stride=2),
+        cnnx.ReLU(),
+        cnnx.Conv2d(8, 3, padding=1, groups=8),
+        cnnx.ReLU(),
+        cnnx.MaxPool2d(2),
+        cnnx.Conv2d(12, 1),
+        cnnx.LeakyReLU(),
+        cnnx.Conv2d(12, 3, padding=1, groups=12),
+        cnnx.Sigmoid(),
+        cnnx.Conv2d(4, 1),
+        cnnx.ReLU(),
+        cnnx.AvgPool2d(2),
+    ],
+}
+SHAPE = (19, 18, 2)
+
+
+def build(name: str) -> cnnx.Model:
+    """The network with parameters that make zeros, ties and negatives common."""
+    model = cnnx.Model(NETWORKS[name], input_shape=SHAPE, seed=3)
+    generator = np.random.default_rng(5)
+    for key in model.parameters:
+        if key.endswith("bias"):
+            shape = model.parameters[key].shape
+            model.parameters[key] = generator.normal(0, 0.3, shape).astype(np.float32)
+    return model
+
+
+def pictures(count: int) -> np.ndarray:
+    x = np.random.default_rng(7).normal(0, 1, (count, *SHAPE)).astype(np.float32)
+    x[::2, 3:9] = 0.0  # flat regions, where all four pixels of a window tie
+    return x
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("count", [1, 3, 8, 37])
+def test_inference_equals_the_layers_one_by_one(
+    name: str, count: int, restore_threads: None
+) -> None:
+    model, x = build(name), pictures(count)
+    expected = list(model.layer_outputs(x).values())[-1]
+    for number in (1, 2, 3, 8):
+        cnnx.set_num_threads(number)
+        assert same_bits(model(x), expected), number
+
+
+def gradients_one_by_one(
+    model: cnnx.Model, layers: list[cnnx.Layer], x: np.ndarray, grad_output: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Every parameter's gradient, from the public ops in the order of the layers."""
+    outputs = [x, *model.layer_outputs(x).values()]
+    names = list(model.layer_outputs(x[:1]))
+    gradients: dict[str, np.ndarray] = {}
+    grad = grad_output
+    for index in reversed(range(len(layers))):
+        layer, name, before = layers[index], names[index], outputs[index]
+        settings = layer.attributes
+        grad = grad.reshape(outputs[index + 1].shape)
+        if isinstance(layer, cnnx.Conv2d):
+            weight = model.parameters[f"{name}.weight"]
+            grad, gradients[f"{name}.weight"], gradients[f"{name}.bias"] = ops.conv2d_backward(
+                grad,
+                before,
+                weight,
+                stride=settings["stride"],
+                padding=(settings["padding"][:2], settings["padding"][2:]),
+                groups=settings["groups"],
+            )
+        elif isinstance(layer, cnnx.Dense):
+            weight = model.parameters[f"{name}.weight"]
+            before = before.reshape(len(x), -1)
+            grad, gradients[f"{name}.weight"], gradients[f"{name}.bias"] = ops.dense_backward(
+                grad, before, weight
+            )
+        elif isinstance(layer, cnnx.MaxPool2d):
+            grad = ops.max_pool2d_backward(grad, before, settings["kernel_size"])
+        elif isinstance(layer, cnnx.AvgPool2d):
+            grad = ops.avg_pool2d_backward(grad, before, settings["kernel_size"])
+        elif isinstance(layer, cnnx.ReLU):
+            grad = ops.relu_backward(grad, before)
+        elif isinstance(layer, cnnx.LeakyReLU):
+            grad = ops.leaky_relu_backward(grad, before, negative_slope=settings["negative_slope"])
+        elif isinstance(layer, cnnx.Sigmoid):
+            grad = ops.sigmoid_backward(grad, outputs[index + 1])
+        else:
+            assert isinstance(layer, cnnx.Flatten)
+            grad = grad.reshape(before.shape)
+    return gradients
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("count", [1, 5])
+def test_training_equals_the_ops_one_by_one(name: str, count: int, restore_threads: None) -> None:
+    model, x = build(name), pictures(count)
+    target = np.random.default_rng(9).normal(0, 1, model(x).shape).astype(np.float32)
+    grad_output = ops.mean_squared_error_backward(model(x), target)
+    expected = gradients_one_by_one(model, NETWORKS[name], x, grad_output)
+    for number in (1, 2, 3, 8):
+        cnnx.set_num_threads(number)
+        trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0.1), loss=cnnx.MSE())
+        trainer.compute_gradients(x, target)
+        start = 0
+        for key in model.parameters:
+            value = expected[key]
+            actual = trainer.gradients[start : start + value.size].reshape(value.shape)
+            assert same_bits(actual, value), (key, number)
+            start += value.size
+
+
+def test_nan_takes_the_same_way(restore_threads: None) -> None:
+    model = build("direct")
+    x = pictures(4)
+    x[1, 4, 4, 0] = np.nan
+    assert same_bits(np.isnan(model(x)), np.isnan(list(model.layer_outputs(x).values())[-1]))
+
+
+def test_new_parameters_are_seen(restore_threads: None) -> None:
+    model, x = build("winograd"), pictures(2)
+    before = model(x)
+    name = "conv2d_1.weight"
+    model.parameters[name] = model.parameters[name] * np.float32(0.5)
+    after = model(x)
+    assert not same_bits(before, after)
+    assert same_bits(after, list(model.layer_outputs(x).values())[-1])
+    trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0.1), loss=cnnx.MSE())
+    trainer.step(x, np.zeros_like(after))
+    assert not same_bits(after, model(x))
+    assert same_bits(model(x), list(model.layer_outputs(x).values())[-1])
