@@ -103,6 +103,10 @@ CASES: dict[str, Case] = {
     "groups = channels": Case((2, 7, 13, 20), 20, padding=1, groups=20),
     "groups = channels, stride 2": Case((1, 13, 8, 17), 17, stride=2, padding=1, groups=17),
     "groups = channels, 2 filters each": Case((1, 7, 8, 6), 12, padding="same", groups=6),
+    "groups = channels, 5x5": Case((1, 9, 13, 33), 33, (5, 5), padding=2, groups=33),
+    "groups = channels, 5x5, stride 2": Case((1, 9, 12, 4), 4, (5, 5), 2, 2, groups=4),
+    "groups = channels, 7x4, dilation": Case((1, 9, 23, 4), 4, (7, 4), 1, 3, (1, 2), 4),
+    "groups = channels, wide padding": Case((1, 4, 7, 3), 3, padding=4, groups=3),
     "groups, dilation, stride": Case((1, 13, 13, 24), 12, (3, 2), 2, (2, 1), 2, 4),
     # Pictures too large for one band of rows, batches in several chunks of the weight gradient.
     "large": Case((1, 70, 50, 16), 17, padding=1),
@@ -115,6 +119,10 @@ CASES: dict[str, Case] = {
     "batch 67, pointwise": Case((67, 3, 5, 10), 6, (1, 1)),
     **{f"{n} out": Case((1, 5, 6, 3), n, padding=1) for n in LANES_AND_NEIGHBOURS},
     **{f"{n} in": Case((1, 5, 6, n), 5, padding=1) for n in LANES_AND_NEIGHBOURS},
+    **{
+        f"groups = channels, width {n}": Case((1, 4, n, 20), 20, padding=1, groups=20)
+        for n in range(1, 18)
+    },
     **{f"width {n}": Case((1, 2, n, 5), 20, (2, 3), padding=(0, 1)) for n in range(1, 18)},
 }
 

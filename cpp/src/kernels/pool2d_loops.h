@@ -5,9 +5,6 @@
 #include "kernels/pool2d.h"
 #include "kernels/simd.h"
 
-// On a lambda: it becomes part of the loop that calls it, where its arguments are constants.
-#define CNNX_INLINED __attribute__((always_inline))
-
 namespace {
 
 using cnnx::PoolWindows;
