@@ -66,9 +66,9 @@ class Contestant:
         print(json.dumps(request), file=self._process.stdin, flush=True)
         return self._answer()
 
-    def prepare(self, task: Mapping[str, object]) -> dict[str, list[float]]:
+    def prepare(self, task: tuple[object, ...]) -> dict[str, list[float]]:
         """Makes the task ready; returns the figures by which contestants are compared."""
-        return self._ask({"prepare": dict(task)})  # type: ignore[no-any-return]
+        return self._ask({"prepare": task})  # type: ignore[no-any-return]
 
     def measure(self, seconds: float, clock: str) -> list[float]:
         """Seconds per call, many samples, by one of `timing.CLOCKS`."""

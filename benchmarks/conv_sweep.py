@@ -26,8 +26,14 @@ from benchmarks.contestants import (
     best_ratio,
     check_agreement,
 )
-from benchmarks.convolutions import CLASSES, DIRECTIONS, Shape
-from benchmarks.options import ContestOptions, check_and_shorten, contest_parser, names_from
+from benchmarks.convolutions import CLASSES, DIRECTIONS, ConvolutionTask, Shape
+from benchmarks.options import (
+    ContestOptions,
+    add_peer_python,
+    check_and_shorten,
+    contest_parser,
+    names_from,
+)
 from benchmarks.timing import geometric_mean
 
 MEAN_AT_LEAST = {name: 1.5 if name == "3x3" else 1.0 for name in CLASSES}
@@ -64,8 +70,8 @@ def measure(
     """Times one direction of one shape, once all agree on its result."""
     checks = {}
     for each in contestants:
-        task = {"shape": shape, "direction": direction, "threads": options.threads}
-        checks[each.name] = each.prepare({**task, "mode": each.name})
+        task = ConvolutionTask(shape, direction, options.threads, each.name)
+        checks[each.name] = each.prepare(task)
     check_agreement(checks, {"elements": ELEMENTS_WITHIN})
     turns = alternate(contestants, options)
     layouts = [name for name in turns if name in LAYOUTS]
@@ -123,6 +129,7 @@ def samples(rows: list[Row]) -> list[dict[str, object]]:
 class Options(ContestOptions):
     """The command line."""
 
+    peer_python: str | None
     threads: int
     classes: list[str]
 
@@ -130,6 +137,7 @@ class Options(ContestOptions):
 def parse() -> Options:
     """Reads it."""
     parser = contest_parser(__doc__.splitlines()[0], rounds=3, seconds=0.15)
+    add_peer_python(parser)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--classes", type=names_from(tuple(CLASSES)), default=list(CLASSES))
     options = parser.parse_args(namespace=Options())

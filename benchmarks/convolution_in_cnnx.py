@@ -6,22 +6,22 @@ gradients at once; to time them apart there is a function for benchmarks alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cnnx
 import numpy as np
 from cnnx import _core
 
-from benchmarks.convolutions import Shape, checked_elements, draw
+from benchmarks.convolutions import ConvolutionTask, Shape, checked_elements, draw
 from benchmarks.network_in_cnnx import versions as versions
 
 
-def prepare(task: dict[str, Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
+def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
     """The direction as a call, and some elements of its result."""
-    cnnx.set_num_threads(task["threads"])
-    shape = Shape(*task["shape"])
-    direction = task["direction"]
+    settings, direction, threads, _ = ConvolutionTask(*task)
+    cnnx.set_num_threads(threads)
+    shape = Shape(*settings)
     x, weight, bias, grad_output = draw(shape)
 
     def forward() -> Any:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.convolutions import Shape, checked_elements, draw
+from benchmarks.convolutions import ConvolutionTask, Shape, checked_elements, draw
 from benchmarks.network_in_torch import versions as versions
 
 
-def prepare(task: dict[str, Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
+def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
     """The direction as a call, and some elements of its result."""
-    torch.set_num_threads(task["threads"])
+    settings, direction, threads, mode = ConvolutionTask(*task)
+    torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
-    shape = Shape(*task["shape"])
-    direction = task["direction"]
-    layout = torch.channels_last if task["mode"] == "channels_last" else torch.contiguous_format
+    shape = Shape(*settings)
+    layout = torch.channels_last if mode == "channels_last" else torch.contiguous_format
     data = draw(shape)
 
     def tensor(array: Any, *axes: int) -> torch.Tensor:

@@ -117,6 +117,15 @@ CLASSES = {
 }
 
 
+class ConvolutionTask(NamedTuple):
+    """What a `convolution_in_*` module prepares."""
+
+    shape: Shape
+    direction: str
+    threads: int
+    mode: str = ""
+
+
 class Data(NamedTuple):
     """Pictures, weights and a gradient of the result."""
 

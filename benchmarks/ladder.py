@@ -31,9 +31,10 @@ from benchmarks.contestants import (
     best_ratio,
     check_agreement,
 )
-from benchmarks.networks import NETWORKS
+from benchmarks.networks import NETWORKS, NetworkTask
 from benchmarks.options import (
     ContestOptions,
+    add_peer_python,
     check_and_shorten,
     contest_parser,
     names_from,
@@ -45,10 +46,6 @@ PEERS = ("torch", "onnxruntime")
 PLAIN = ("lenet", "mnist", "cifar", "resnet_trunk")
 # Of the largest: what comes of adding up float32 numbers in another order.
 WITHIN = {"logits": 1e-5, "losses": 1e-4}
-CHECKED_STEPS, CHECKED_RATE = 5, 0.01
-# Training goes over the same pictures thousands of times; at this rate the network stays what it
-# was, instead of learning them by heart until its gradients are denormal numbers.
-TIMED_RATE = 1e-6
 
 
 class Task(NamedTuple):
@@ -139,17 +136,9 @@ def measure(
     taking_part = [each for each in contestants if not TASKS[task].training or can_train(each[0])]
     checks = {}
     for entry, contestant in taking_part:
+        _, training, batch = TASKS[task]
         checks[entry.name] = contestant.prepare(
-            {
-                "network": network,
-                "batch": TASKS[task].batch,
-                "training": TASKS[task].training,
-                "threads": threads,
-                "mode": entry.mode,
-                "checked_steps": CHECKED_STEPS,
-                "checked_rate": CHECKED_RATE,
-                "timed_rate": TIMED_RATE,
-            }
+            NetworkTask(network, batch, training, threads, entry.mode)
         )
     check_agreement(checks, WITHIN)
     turns = alternate([each for _, each in taking_part], options)
@@ -218,6 +207,7 @@ def samples(rows: list[Row]) -> list[dict[str, object]]:
 class Options(ContestOptions):
     """The command line."""
 
+    peer_python: str | None
     peers: list[str]
     threads: list[int]
     networks: list[str]
@@ -231,6 +221,7 @@ def parse() -> Options:
     """Reads it."""
     networks, tasks = tuple(NETWORKS), tuple(TASKS)
     parser = contest_parser(__doc__.splitlines()[0], rounds=5, seconds=0.5)
+    add_peer_python(parser)
     parser.add_argument("--peers", type=names_from(PEERS), default=list(PEERS))
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--networks", type=names_from(networks), default=list(networks))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cnnx
 
 from benchmarks.networks import (
+    CHECKED_RATE,
+    CHECKED_STEPS,
+    MOMENTUM,
     NETWORKS,
+    TIMED_RATE,
     AveragePool,
     Convolution,
     Dense,
@@ -16,6 +20,7 @@ from benchmarks.networks import (
     Layer,
     MaxPool,
     Network,
+    NetworkTask,
     draw_batch,
     draw_parameters,
     with_input_shapes,
@@ -55,15 +60,16 @@ def build(network: Network) -> cnnx.Model:
     return model
 
 
-def prepare(task: dict[str, Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
+def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
     """A train step or a run of the network, and its logits or first losses."""
-    cnnx.set_num_threads(task["threads"])
-    network = NETWORKS[task["network"]]
-    x, y = draw_batch(network, task["batch"])
+    network_name, batch, training, threads, _ = NetworkTask(*task)
+    cnnx.set_num_threads(threads)
+    network = NETWORKS[network_name]
+    x, y = draw_batch(network, batch)
     model = build(network)
-    if not task["training"]:
+    if not training:
         return lambda: model(x), {"logits": model(x).ravel().tolist()}
-    trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(task["checked_rate"], momentum=0.9))
-    losses = [trainer.step(x, y) for _ in range(task["checked_steps"])]
-    timed = cnnx.Trainer(model, optimizer=cnnx.SGD(task["timed_rate"], momentum=0.9))
+    trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(CHECKED_RATE, momentum=MOMENTUM))
+    losses = [trainer.step(x, y) for _ in range(CHECKED_STEPS)]
+    timed = cnnx.Trainer(model, optimizer=cnnx.SGD(TIMED_RATE, momentum=MOMENTUM))
     return lambda: timed.step(x, y), {"losses": losses}

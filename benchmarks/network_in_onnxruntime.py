@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from benchmarks.networks import (
     Layer,
     MaxPool,
     Network,
+    NetworkTask,
     channels_first,
     draw_batch,
     draw_parameters,
@@ -80,17 +81,19 @@ def build(network: Network, batch: int) -> onnx.ModelProto:
     return model
 
 
-def prepare(task: dict[str, Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
+def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
     """A run of the network, and its logits."""
-    network = NETWORKS[task["network"]]
-    pictures, _ = draw_batch(network, task["batch"])
+    network_name, batch, training, threads, _ = NetworkTask(*task)
+    assert not training, "ONNX Runtime only infers"
+    network = NETWORKS[network_name]
+    pictures, _ = draw_batch(network, batch)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = task["threads"]
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     session = onnxruntime.InferenceSession(
-        build(network, task["batch"]).SerializeToString(),
+        build(network, batch).SerializeToString(),
         options,
         providers=["CPUExecutionProvider"],
     )

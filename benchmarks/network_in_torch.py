@@ -5,7 +5,7 @@ A task's `mode` is "nchw", "channels_last" or "compile" (torch.compile on channe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,11 @@ import torch
 from torch import nn
 
 from benchmarks.networks import (
+    CHECKED_RATE,
+    CHECKED_STEPS,
+    MOMENTUM,
     NETWORKS,
+    TIMED_RATE,
     AveragePool,
     Convolution,
     Dense,
@@ -21,6 +25,7 @@ from benchmarks.networks import (
     Layer,
     MaxPool,
     Network,
+    NetworkTask,
     Shape,
     channels_first,
     draw_batch,
@@ -64,22 +69,22 @@ def build(network: Network) -> nn.Sequential:
     return model
 
 
-def prepare(task: dict[str, Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
+def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
     """A train step or a run of the network, and its logits or first losses."""
-    torch.set_num_threads(task["threads"])
-    network = NETWORKS[task["network"]]
-    pictures, labels = draw_batch(network, task["batch"])
+    network_name, batch, training, threads, mode = NetworkTask(*task)
+    torch.set_num_threads(threads)
+    network = NETWORKS[network_name]
+    pictures, labels = draw_batch(network, batch)
     x = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
-    y = torch.from_numpy(labels)
     model: Any = build(network)
-    if task["mode"] != "nchw":
+    if mode != "nchw":
         model = model.to(memory_format=torch.channels_last)
         x = x.to(memory_format=torch.channels_last)
-    if task["mode"] == "compile":
+    if mode == "compile":
         model = torch.compile(model)
-    if not task["training"]:
-        return _inference(model, x)
-    return _training(model, x, y, task)
+    if training:
+        return _training(model, x, torch.from_numpy(labels))
+    return _inference(model, x)
 
 
 def _inference(model: Any, x: torch.Tensor) -> tuple[Callable[[], object], dict[str, list[float]]]:
@@ -93,12 +98,12 @@ def _inference(model: Any, x: torch.Tensor) -> tuple[Callable[[], object], dict[
 
 
 def _training(
-    model: Any, x: torch.Tensor, y: torch.Tensor, task: dict[str, Any]
+    model: Any, x: torch.Tensor, y: torch.Tensor
 ) -> tuple[Callable[[], object], dict[str, list[float]]]:
     loss_function = nn.CrossEntropyLoss()
 
     def stepper(rate: float) -> Callable[[], Any]:
-        optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
+        optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=MOMENTUM)
 
         def step() -> Any:
             optimizer.zero_grad(set_to_none=True)
@@ -109,6 +114,6 @@ def _training(
 
         return step
 
-    checked = stepper(task["checked_rate"])
-    losses = [checked() for _ in range(task["checked_steps"])]
-    return stepper(task["timed_rate"]), {"losses": losses}
+    checked = stepper(CHECKED_RATE)
+    losses = [checked() for _ in range(CHECKED_STEPS)]
+    return stepper(TIMED_RATE), {"losses": losses}

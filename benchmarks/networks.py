@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 FloatArray: TypeAlias = "NDArray[np.float32]"
 CLASSES = 10
+# The steps of training whose losses contestants are compared by, and the rate that is timed: at
+# that the network stays what it was, instead of learning the same pictures by heart in thousands of
+# steps until its gradients are denormal numbers.
+CHECKED_STEPS, CHECKED_RATE, TIMED_RATE, MOMENTUM = 5, 0.01, 1e-6, 0.9
 
 
 class Convolution(NamedTuple):
@@ -69,6 +73,24 @@ class Parameters(NamedTuple):
 
     weight: FloatArray
     bias: FloatArray
+
+
+class NetworkTask(NamedTuple):
+    """What a `network_in_*` module prepares.
+
+    Attributes:
+        network: a name in `NETWORKS`.
+        batch: pictures per call.
+        training: a train step, or else a run that gives the logits.
+        threads: how many to use.
+        mode: what the module offers besides.
+    """
+
+    network: str
+    batch: int
+    training: bool
+    threads: int
+    mode: str = ""
 
 
 def output_shape(layer: Layer, shape: Shape) -> Shape:

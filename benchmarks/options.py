@@ -1,4 +1,4 @@
-"""Options of the command line that the benchmarks with peers share."""
+"""Options of the command line that the benchmarks share."""
 
 from __future__ import annotations
 
@@ -10,27 +10,33 @@ from pathlib import Path
 from benchmarks.timing import CLOCKS
 
 
-class ContestOptions(argparse.Namespace):
-    """What `contest_parser` reads."""
+class RoundOptions(argparse.Namespace):
+    """What `round_parser` reads."""
 
-    peer_python: str | None
     rounds: int
-    seconds: float
-    clock: str
     json: Path | None
     quick: bool
 
 
+class ContestOptions(RoundOptions):
+    """What `contest_parser` reads."""
+
+    seconds: float
+    clock: str
+
+
+def round_parser(description: str, rounds: int) -> argparse.ArgumentParser:
+    """A parser for what is measured in rounds."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to this file")
+    parser.add_argument("--quick", action="store_true", help="one short round: does it run?")
+    return parser
+
+
 def contest_parser(description: str, rounds: int, seconds: float) -> argparse.ArgumentParser:
     """A parser for contestants that take turns."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument(
-        "--peer-python",
-        default=os.environ.get("CNNX_PEER_PYTHON"),
-        metavar="PYTHON",
-        help="an interpreter that has the peers (default: CNNX_PEER_PYTHON; cnnx alone without)",
-    )
-    parser.add_argument("--rounds", type=int, default=rounds)
+    parser = round_parser(description, rounds)
     parser.add_argument(
         "--seconds", type=float, default=seconds, help="of a contestant's turn in each round"
     )
@@ -40,9 +46,17 @@ def contest_parser(description: str, rounds: int, seconds: float) -> argparse.Ar
         default="wall",
         help="cpu, the CPU time, stands a busy machine; for one thread only (default: wall)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to this file")
-    parser.add_argument("--quick", action="store_true", help="one short round: does it run?")
     return parser
+
+
+def add_peer_python(parser: argparse.ArgumentParser) -> None:
+    """Where the peers are."""
+    parser.add_argument(
+        "--peer-python",
+        default=os.environ.get("CNNX_PEER_PYTHON"),
+        metavar="PYTHON",
+        help="an interpreter that has the peers (default: CNNX_PEER_PYTHON; cnnx alone without)",
+    )
 
 
 def check_and_shorten(
