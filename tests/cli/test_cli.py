@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -146,27 +145,3 @@ def test_info(run: Run, model: Path) -> None:
     assert "conv2d_1" in outcome.out
     assert re.search(r"classes +O, X", outcome.out)
     assert "resize stretch" in outcome.out
-
-
-# --- threads
-
-
-@pytest.mark.parametrize(
-    ("given", "policy"),
-    [
-        ({}, "passive"),
-        ({"OMP_WAIT_POLICY": "active"}, "active"),
-        ({"GOMP_SPINCOUNT": "1000"}, None),
-    ],
-)
-def test_waiting_threads_sleep_unless_told_otherwise(
-    run: Run, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], policy: str | None
-) -> None:
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
-    }
-    monkeypatch.setattr(os, "environ", {**environment, **given})
-    assert run("info").status == 0
-    assert os.environ.get("OMP_WAIT_POLICY") == policy

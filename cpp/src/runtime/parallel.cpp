@@ -1,5 +1,4 @@
-// OpenMP behind parallel_for, the thread count and its sources, and what keeps a forked child
-// alive.
+// What parallel_for calls, the thread count and its sources, what keeps a forked child alive.
 #include "runtime/parallel.h"
 
 #include <atomic>
@@ -13,41 +12,16 @@
 #include <thread>
 
 #include "cnnx/runtime.h"
+#include "runtime/floating_point.h"
+#include "runtime/team.h"
 
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 #if defined(__linux__)
 #include <pthread.h>
 #include <sched.h>
 #endif
-#if defined(__SSE2__) || defined(_M_X64)
-#include <xmmintrin.h>
-#endif
 
 namespace cnnx::runtime {
 namespace {
-
-// Kernels are defined for round-to-nearest with denormals; a caller may have set flush-to-zero.
-class DefaultFloatingPoint {
- public:
-#if defined(__SSE2__) || defined(_M_X64)
-  DefaultFloatingPoint() : saved_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
-  ~DefaultFloatingPoint() { _mm_setcsr(saved_); }
-
- private:
-  unsigned saved_;
-#elif defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
-  DefaultFloatingPoint() {
-    __asm__ volatile("mrs %0, fpcr" : "=r"(saved_));
-    __asm__ volatile("msr fpcr, %0" : : "r"(uint64_t{0}));
-  }
-  ~DefaultFloatingPoint() { __asm__ volatile("msr fpcr, %0" : : "r"(saved_)); }
-
- private:
-  uint64_t saved_ = 0;
-#endif
-};
 
 constexpr int kMostThreads = 1024;
 
@@ -144,7 +118,7 @@ std::atomic<int>& thread_setting() {
 std::atomic<bool> started_threads{false};
 std::atomic<bool> forked_after_start{false};
 
-// libgomp's pool does not survive a fork and would wait forever for threads that are gone.
+// Threads do not survive a fork: the child would wait forever for what they were doing.
 void in_forked_child() {
   if (started_threads.load(std::memory_order_relaxed)) forked_after_start.store(true);
 }
@@ -163,22 +137,14 @@ bool may_start_threads() {
 
 }  // namespace
 
-void run_shares(int slots, int64_t count, void (*body)(const void*, int64_t, int64_t, int),
-                const void* context) {
-  const auto share = [&](int slot) {
-    const DefaultFloatingPoint mode;
-    body(context, count / slots * slot + std::min<int64_t>(count % slots, slot),
-         count / slots * (slot + 1) + std::min<int64_t>(count % slots, slot + 1), slot);
-  };
+void run_loop(int slots, int64_t count, int64_t grain, LoopBody body, const void* context) {
 #if defined(_OPENMP)
-  if (slots > 1 && may_start_threads()) {
-    // A team smaller than asked for (a thread limit) still runs every share.
-#pragma omp parallel for num_threads(slots) schedule(static, 1)
-    for (int slot = 0; slot < slots; ++slot) share(slot);
-    return;
-  }
+  if (slots > 1 && may_start_threads() && Team::run(slots, count, grain, body, context)) return;
+#else
+  static_cast<void>(slots), static_cast<void>(grain);
 #endif
-  for (int slot = 0; slot < slots; ++slot) share(slot);
+  const DefaultFloatingPoint mode;
+  body(context, 0, count, 0);
 }
 
 }  // namespace cnnx::runtime

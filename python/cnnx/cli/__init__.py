@@ -29,7 +29,6 @@ each command explains itself: cnnx train --help
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit status; raises nothing a user can cause."""
     _print_any_name()
-    _let_threads_sleep()
     parser = build_parser()
     try:
         arguments = parser.parse_args(argv)
@@ -66,17 +65,6 @@ def build_parser() -> argparse.ArgumentParser:
     for module in (demo, train, evaluate, predict, info):
         module.add_parser(commands)
     return parser
-
-
-def _let_threads_sleep() -> None:
-    """Makes OpenMP's threads sleep, not spin, while they wait for each other.
-
-    Spinning saves microseconds on an idle machine; beside another busy program it takes from the
-    very thread that is waited for, and training becomes many times slower. The process is ours to
-    set up; it has loaded no OpenMP yet. Whoever says otherwise in the environment is obeyed.
-    """
-    if "GOMP_SPINCOUNT" not in os.environ:
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _print_any_name() -> None:

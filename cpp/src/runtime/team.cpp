@@ -1,0 +1,161 @@
+// Opens and closes the gate to a loop, shares its range out, spins a little and then sleeps.
+#include "runtime/team.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <system_error>
+#include <thread>
+
+#include "runtime/floating_point.h"
+
+#if defined(_OPENMP)
+#include <omp.h>
+#if defined(__SSE2__) || defined(_M_X64)
+#include <xmmintrin.h>
+#endif
+
+namespace cnnx::runtime {
+namespace {
+
+void relax() {
+#if defined(__SSE2__) || defined(_M_X64)
+  _mm_pause();
+#elif defined(__aarch64__) && (defined(__GNUC__) || defined(__clang__))
+  __asm__ volatile("yield");
+#endif
+}
+
+// Longer than the gap between two loops of a train step, shorter than what waking a sleeping thread
+// costs; on a busy machine the processor is then somebody else's.
+constexpr std::chrono::microseconds kSpin{50};
+
+// Whether `ready` came true in that time.
+template <class Ready>
+bool spin_until(const Ready& ready) {
+  const auto begun = std::chrono::steady_clock::now();
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (ready()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() - begun < kSpin);
+  return ready();
+}
+
+// Whoever sets it leads.
+std::atomic_flag led = ATOMIC_FLAG_INIT;
+
+}  // namespace
+
+bool Team::run(int slots, int64_t count, int64_t grain, LoopBody body, const void* context) {
+  if (led.test_and_set(std::memory_order_acquire)) return false;
+  // Never destroyed: threads may sleep in it until the process ends.
+  static Team* team = nullptr;
+  static int threads = 1;
+  Team* const larger = slots > threads ? new (std::nothrow) Team : nullptr;
+  if (larger) {
+    // The old team's threads leave when they come to see it.
+    if (team) team->open_gate(kDismissed);
+    team = larger;
+    threads = slots;
+    team->gather(threads);
+  }
+  if (team) team->lead(slots, count, grain, body, context);
+  const bool done = team != nullptr;
+  led.clear(std::memory_order_release);
+  return done;
+}
+
+// A host that cannot be had leaves the caller to do everything alone.
+void Team::gather(int threads) {
+  try {
+    std::thread([this, threads] {
+#pragma omp parallel num_threads(threads - 1)
+      stand_by(1 + omp_get_thread_num());
+    }).detach();
+  } catch (const std::system_error&) {
+  }
+}
+
+// Sleepers count themselves before they look at the gate for the last time, and the leader moves
+// the gate before it looks at their number: one of the two sees the other.
+void Team::open_gate(uint32_t loop) {
+  gate_.store(uint64_t{loop} << 32);
+  if (sleepers_.load() == 0) return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+  }
+  loop_begins_.notify_all();
+}
+
+void Team::lead(int slots, int64_t count, int64_t grain, LoopBody body, const void* context) {
+  body_ = body;
+  context_ = context;
+  grain_ = grain;
+  slots_ = slots;
+  range_count_ = std::min(slots, kMostRanges);
+  for (int i = 0; i < range_count_; ++i) {
+    ranges_[i].next.store(count * i / range_count_, std::memory_order_relaxed);
+    ranges_[i].end = count * (i + 1) / range_count_;
+  }
+  loops_ = loops_ + 1 == kDismissed ? 1 : loops_ + 1;
+  open_gate(loops_);
+  take_part(0);
+  gate_.fetch_and(uint64_t{0xffffffff});
+  const auto left = [&] { return gate_.load() == 0; };
+  if (spin_until(left)) return;
+  std::unique_lock<std::mutex> lock(mutex_);
+  leader_sleeps_ = true;
+  loop_is_left_.wait(lock, left);
+  leader_sleeps_ = false;
+}
+
+void Team::stand_by(int slot) {
+  uint32_t seen = 0;
+  for (;;) {
+    const auto begins = [&] {
+      const uint32_t loop = loop_of(gate_.load());
+      return loop != 0 && loop != seen;
+    };
+    if (!spin_until(begins)) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      ++sleepers_;
+      loop_begins_.wait(lock, begins);
+      --sleepers_;
+    }
+    uint64_t gate = gate_.load();
+    const uint32_t loop = loop_of(gate);
+    if (loop == kDismissed) return;
+    if (loop == 0 || loop == seen || !gate_.compare_exchange_strong(gate, gate + 1)) continue;
+    seen = loop;
+    if (slot < slots_) take_part(slot);
+    const bool last = inside(gate_.fetch_sub(1)) == 1;
+    if (last && leader_sleeps_.load()) {
+      {
+        const std::lock_guard<std::mutex> lock(mutex_);
+      }
+      loop_is_left_.notify_one();
+    }
+  }
+}
+
+// Half of what is left of a range at a time: few pieces, and the last ones small.
+void Team::take_part(int slot) {
+  const DefaultFloatingPoint mode;
+  for (int i = 0; i < range_count_; ++i) {
+    Range& range = ranges_[(slot + i) % range_count_];
+    int64_t begin = range.next.load(std::memory_order_relaxed);
+    while (begin < range.end) {
+      const int64_t piece = std::max(grain_, (range.end - begin + 1) / 2);
+      const int64_t end = std::min(range.end, begin + piece);
+      if (!range.next.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
+      body_(context_, begin, end, slot);
+      begin = range.next.load(std::memory_order_relaxed);
+    }
+  }
+}
+
+}  // namespace cnnx::runtime
+
+#endif

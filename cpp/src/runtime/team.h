@@ -1,0 +1,63 @@
+// The threads that take part in loops: OpenMP's, in one region that a thread of its own keeps open
+// for as long as the process lives.
+//
+// A region for every loop would end in a barrier that waits for all its threads, even for one that
+// the operating system keeps waiting: on a busy machine that is milliseconds, hundreds of times a
+// second. Here such a thread takes nothing and holds nobody up. A loop is a range per thread; each
+// takes pieces of its own range, then of the others', and the caller alone finishes if it must.
+// Which thread runs a piece decides no result, because pieces are independent.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+namespace cnnx::runtime {
+
+using LoopBody = void (*)(const void* context, int64_t begin, int64_t end, int slot);
+
+class Team {
+ public:
+  // Calls body for pieces of [0, count), none but the last ones smaller than `grain`, in the
+  // calling thread, whose slot is 0, and at most slots - 1 others. False, and nothing is done,
+  // while another thread's loop or an outer one has the team.
+  static bool run(int slots, int64_t count, int64_t grain, LoopBody body, const void* context);
+
+ private:
+  // What has not yet been taken of a range; on a cache line of its own.
+  struct alignas(64) Range {
+    std::atomic<int64_t> next;
+    int64_t end;
+  };
+  static constexpr int kMostRanges = 64;
+
+  void gather(int threads);
+  void stand_by(int slot);
+  void lead(int slots, int64_t count, int64_t grain, LoopBody body, const void* context);
+  void take_part(int slot);
+  void open_gate(uint32_t loop);
+
+  // The number of the loop that threads may join, and how many are in it. 0: none; kDismissed: none
+  // ever again.
+  static constexpr uint32_t kDismissed = ~uint32_t{0};
+  static uint32_t loop_of(uint64_t gate) { return static_cast<uint32_t>(gate >> 32); }
+  static uint32_t inside(uint64_t gate) { return static_cast<uint32_t>(gate); }
+  alignas(64) std::atomic<uint64_t> gate_{0};
+
+  // The loop, constant while the gate is open or somebody is inside.
+  alignas(64) LoopBody body_ = nullptr;
+  const void* context_ = nullptr;
+  int64_t grain_ = 1;
+  int slots_ = 1, range_count_ = 1;
+  uint32_t loops_ = 0;
+  Range ranges_[kMostRanges];
+
+  // For those to whom spinning has not brought anything.
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> leader_sleeps_{false};
+  std::mutex mutex_;
+  std::condition_variable loop_begins_, loop_is_left_;
+};
+
+}  // namespace cnnx::runtime
