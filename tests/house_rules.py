@@ -16,7 +16,7 @@ PYTHON_FLOORS = (
     ("_core",),
     ("arguments", "preprocessing"),
     ("layers",),
-    ("model", "losses", "optimizers", "data"),
+    ("model", "losses", "optimizers", "profile", "data"),
     ("models", "ops"),
     ("trainer",),
     ("cli",),
@@ -56,7 +56,7 @@ FORBIDDEN_IN_CPP = (
     ),
     (r"\b(abort|_?exit|quick_exit|terminate)\s*\(", (), "the library never ends the program"),
     (r"\b(assert)\s*\(|#\s*include\s*<cassert>", (), "errors are exceptions"),
-    (r"#\s*pragma\s+omp\b|\bomp_\w+\s*\(", ("src/runtime/parallel.cpp",), "threads have one seam"),
+    (r"#\s*pragma\s+omp\b|\bomp_\w+\s*\(", ("src/runtime/team.cpp",), "threads have one seam"),
 )
 FORBIDDEN_FLAGS = re.compile(
     r"-ffast-math|-Ofast|-funsafe-math-optimizations|-fassociative-math|-freciprocal-math|"

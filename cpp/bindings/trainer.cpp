@@ -91,6 +91,17 @@ void bind_trainer(py::module_& module) {
           },
           pixels, integer_values, targets, py::arg("divisor"))
       .def("apply_gradients", &Trainer::apply_gradients, py::call_guard<py::gil_scoped_release>())
+      .def("start_profile", &Trainer::start_profile)
+      // (steps, seconds, [(layers, forward, backward)], loss, update)
+      .def("profile",
+           [](const Trainer& trainer) {
+             const Profile profile = trainer.profile();
+             py::list layers;
+             for (const LayerTime& time : profile.layers)
+               layers.append(py::make_tuple(time.layers, time.forward, time.backward));
+             return py::make_tuple(profile.steps, profile.seconds, layers, profile.loss,
+                                   profile.update);
+           })
       // A view that keeps the trainer alive.
       .def_property_readonly("gradients",
                              [](const py::object& self) {

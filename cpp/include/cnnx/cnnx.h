@@ -16,6 +16,7 @@
 #include "cnnx/optimizers.h"
 #include "cnnx/peak.h"
 #include "cnnx/preprocessing.h"
+#include "cnnx/profile.h"
 #include "cnnx/runtime.h"
 #include "cnnx/shape.h"
 #include "cnnx/softmax.h"

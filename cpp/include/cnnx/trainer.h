@@ -9,6 +9,7 @@
 #include "cnnx/export.h"
 #include "cnnx/model.h"
 #include "cnnx/optimizers.h"
+#include "cnnx/profile.h"
 
 namespace cnnx {
 
@@ -84,6 +85,10 @@ class CNNX_API Trainer {
   void apply_gradients();
   float* gradients();  // gradient_count() floats, laid out as Model::parameters says
   int64_t gradient_count() const;
+
+  // From now on steps are measured, anew from zero; profile() is empty before.
+  void start_profile();
+  Profile profile() const;
 
   Epoch begin_epoch(const PictureBatch& pictures, const Targets& targets,
                     const EpochOptions& options);

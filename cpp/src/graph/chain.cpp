@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/add_time.h"
 #include "runtime/memory.h"
 
 namespace cnnx::graph {
@@ -124,6 +125,7 @@ void Chain::derive(const float* parameters, int threads, float* derived) const {
 const float* Chain::forward(const ChainArguments& a, float* output) const {
   const float* result = a.input;
   for (const Step& step : steps_) {
+    const runtime::AddTime time(a.times ? &a.times->forward[index_of(step)] : nullptr);
     const Pointers pointers = parameters_of(step, a.parameters);
     const bool last = &step == &steps_.back();
     float* const target = last && output ? output : a.arena + step.output;
@@ -138,6 +140,7 @@ const float* Chain::forward(const ChainArguments& a, float* output) const {
 }
 
 void Chain::backward(const Step& step, const ChainArguments& a, const StepGradients& g) const {
+  const runtime::AddTime time(a.times ? &a.times->backward[index_of(step)] : nullptr);
   const Pointers pointers = parameters_of(step, a.parameters);
   std::array<float*, kMostParameters> gradients{};
   for (std::size_t i = 0; i < step.parameters.size(); ++i)

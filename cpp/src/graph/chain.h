@@ -2,6 +2,7 @@
 // in, every array with its place in one arena. Immutable.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -24,6 +25,11 @@ struct Step {
   int64_t output_floats;            // of the batch
 };
 
+// Seconds of each step of a chain, added up over executions.
+struct StepTimes {
+  std::vector<double> forward, backward;
+};
+
 // What a chain runs on and writes.
 struct ChainArguments {
   const float* input;
@@ -32,6 +38,7 @@ struct ChainArguments {
   float* arena;
   float* scratch;
   int threads;
+  StepTimes* times = nullptr;  // null: nothing is measured
 };
 
 // See ops::BackwardArguments.
@@ -76,6 +83,9 @@ class Chain {
  private:
   void bind(const Graph& graph, int first, int last, int64_t batch, bool fuses);
   void place(Keep keep);
+  std::size_t index_of(const Step& step) const {
+    return static_cast<std::size_t>(&step - steps_.data());
+  }
   static const float* input_of(const Step& step, const ChainArguments& a) {
     return step.input == kCallersInput ? a.input : a.arena + step.input;
   }

@@ -81,6 +81,8 @@ const float* InferencePlan::forward(const float* input, const float* parameters,
   float* const trunk_output = workspace.arena.data();
   float* const arena = trunk_output + runtime::round_up_to_line(slices() * trunk_.output_floats());
   float* const scratch = workspace.scratch.data();
+  if (trunk_.steps().empty())
+    return head_.forward({input, parameters, derived, arena, scratch, threads_});
   const bool alone = thread_per_slice();
   const auto run_slices = [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {
@@ -92,10 +94,12 @@ const float* InferencePlan::forward(const float* input, const float* parameters,
               trunk_output + i * trunk_.output_floats());
     }
   };
-  if (trunk_.steps().empty())
-    return head_.forward({input, parameters, derived, arena, scratch, threads_});
-  const int64_t grain = alone ? ops::kGrainProducts / (trunk_.products() + 1) + 1 : slices();
-  runtime::parallel_for(alone ? threads_ : 1, slices(), grain, run_slices);
+  if (alone) {
+    const int64_t grain = ops::kGrainProducts / (trunk_.products() + 1) + 1;
+    runtime::parallel_for(threads_, slices(), grain, run_slices);
+  } else {
+    run_slices(0, slices(), 0);
+  }
   return head_.forward({trunk_output, parameters, derived, arena, scratch, threads_});
 }
 

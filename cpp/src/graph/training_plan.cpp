@@ -54,13 +54,14 @@ WorkspaceLease TrainingPlan::lease() const {
 }
 
 ChainArguments TrainingPlan::arguments(const float* input, const float* parameters,
-                                       Workspace& workspace) const {
-  return {input, parameters, nullptr, workspace.arena.data(), workspace.scratch.data(), threads_};
+                                       Workspace& workspace, StepTimes* times) const {
+  return {input,    parameters, nullptr, workspace.arena.data(), workspace.scratch.data(),
+          threads_, times};
 }
 
 const float* TrainingPlan::forward(const float* input, const float* parameters,
-                                   Workspace& workspace) const {
-  return chain_.forward(arguments(input, parameters, workspace));
+                                   Workspace& workspace, StepTimes* times) const {
+  return chain_.forward(arguments(input, parameters, workspace, times));
 }
 
 float* TrainingPlan::grad_output(Workspace& workspace) const {
@@ -68,14 +69,14 @@ float* TrainingPlan::grad_output(Workspace& workspace) const {
 }
 
 void TrainingPlan::backward(const float* input, const float* parameters, Workspace& workspace,
-                            float* gradients) const {
+                            float* gradients, StepTimes* times) const {
   const std::vector<Step>& steps = chain_.steps();
   float* const arena = workspace.arena.data();
   for (std::size_t i = steps.size(); i-- > 0;) {
     const GradientPlace& place = gradients_[i];
     if (!place.wants_input && steps[i].parameters.empty()) break;
     chain_.backward(
-        steps[i], arguments(input, parameters, workspace),
+        steps[i], arguments(input, parameters, workspace, times),
         {arena + place.output, place.output_through,
          place.wants_input ? arena + place.input : nullptr, place.input_through, gradients});
   }

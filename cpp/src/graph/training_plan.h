@@ -21,13 +21,15 @@ class TrainingPlan {
   WorkspaceLease lease() const;
 
   // Runs every layer on `input` (batch pictures, float). The result lies in the workspace until the
-  // lease ends.
-  const float* forward(const float* input, const float* parameters, Workspace& workspace) const;
+  // lease ends. `times`, here and in backward, may be null.
+  const float* forward(const float* input, const float* parameters, Workspace& workspace,
+                       StepTimes* times) const;
 
   // After forward: where to write the loss's gradient, then the gradients of all parameters.
   float* grad_output(Workspace& workspace) const;
-  void backward(const float* input, const float* parameters, Workspace& workspace,
-                float* gradients) const;
+  void backward(const float* input, const float* parameters, Workspace& workspace, float* gradients,
+                StepTimes* times) const;
+  const std::vector<Step>& steps() const { return chain_.steps(); }
 
  private:
   struct GradientPlace {
@@ -36,7 +38,8 @@ class TrainingPlan {
     bool output_through, input_through;  // see ops::BackwardArguments
   };
 
-  ChainArguments arguments(const float* input, const float* parameters, Workspace& workspace) const;
+  ChainArguments arguments(const float* input, const float* parameters, Workspace& workspace,
+                           StepTimes* times) const;
 
   int64_t batch_;
   int threads_;

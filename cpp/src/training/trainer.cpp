@@ -11,6 +11,7 @@
 
 #include "cnnx/runtime.h"
 #include "graph/model_state.h"
+#include "runtime/add_time.h"
 #include "training/batch_source.h"
 #include "training/trainer_state.h"
 
@@ -48,15 +49,24 @@ LossSum TrainerState::compute_gradients(const float* pictures, const Targets& ta
   const auto plan = model->training_plan(rows, threads);
   const graph::WorkspaceLease workspace = plan->lease();
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
-  const float* output = plan->forward(pictures, model->parameters.data(), *workspace);
-  const LossSum sum =
-      loss.sum(output, targets, rows, divisor, threads, plan->grad_output(*workspace));
-  plan->backward(pictures, model->parameters.data(), *workspace, gradients.data());
+  const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
+  graph::StepTimes* const times = profiler ? profiler->times(*plan) : nullptr;
+  const float* parameters = model->parameters.data();
+  const float* output = plan->forward(pictures, parameters, *workspace, times);
+  LossSum sum;
+  {
+    const runtime::AddTime time(profiler ? &profiler->loss : nullptr);
+    sum = loss.sum(output, targets, rows, divisor, threads, plan->grad_output(*workspace));
+  }
+  plan->backward(pictures, parameters, *workspace, gradients.data(), times);
   return sum;
 }
 
 void TrainerState::apply_gradients() {
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
+  const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
+  const runtime::AddTime time(profiler ? &profiler->update : nullptr);
+  if (profiler) ++profiler->steps;
   optimizer.update(model->parameters.data(), gradients.data(), slot_pointers.data(),
                    gradients.size(), get_num_threads());
   model->parameters_changed();
@@ -96,6 +106,12 @@ double Trainer::step(const PictureBatch& pictures, const Targets& targets) {
   const double loss = compute_gradients(pictures, targets);
   apply_gradients();
   return loss;
+}
+
+void Trainer::start_profile() { state_->profiler = std::make_unique<training::Profiler>(); }
+
+Profile Trainer::profile() const {
+  return state_->profiler ? state_->profiler->profile(state_->model->graph) : Profile{};
 }
 
 float* Trainer::gradients() { return state_->gradients.data(); }

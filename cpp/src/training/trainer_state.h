@@ -9,6 +9,7 @@
 #include "runtime/memory.h"
 #include "training/loss.h"
 #include "training/optimizer.h"
+#include "training/profiler.h"
 
 namespace cnnx::training {
 
@@ -27,8 +28,9 @@ struct TrainerState {
   uint64_t seed;
   runtime::AlignedBuffer gradients;
   std::vector<runtime::AlignedBuffer> slots;
-  std::vector<float*> slot_pointers;  // into slots, as the optimizer takes them
-  runtime::AlignedBuffer input;       // a step's pictures, normalised
+  std::vector<float*> slot_pointers;   // into slots, as the optimizer takes them
+  runtime::AlignedBuffer input;        // a step's pictures, normalised
+  std::unique_ptr<Profiler> profiler;  // while a profile is wanted
 };
 
 }  // namespace cnnx::training

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnx.cli import arguments as types
 from cnnx.cli.errors import UserError, sentence
+from cnnx.cli.profile_table import profile_table
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Dataset, Labels, Pixels
     from cnnx.model import Model
+    from cnnx.profile import Profile
 
 _EPILOG = """\
 PATH is one of
@@ -107,6 +110,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="how many threads to use; the model does not depend on it (default: all CPUs)",
     )
     parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="print at the end where the time of training went, layer by layer",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         default=Path("model.cnnx"),
@@ -136,6 +144,8 @@ def run(arguments: argparse.Namespace) -> int:
     if pictures.validation is not None:
         validation = (pictures.validation.x, pictures.validation.y)
     progress = EpochProgress(arguments.epochs)
+    profiles: list[Profile] | None = [] if arguments.profile else None
+    begun = time.perf_counter()
     try:
         with progress:
             fit(
@@ -148,7 +158,10 @@ def run(arguments: argparse.Namespace) -> int:
                 seed=arguments.seed,
                 validation=validation,
                 progress=progress,
+                profiles=profiles,
             )
+        if profiles is not None:
+            print(profile_table(profiles, time.perf_counter() - begun), flush=True)
         saved = save_model(model, arguments.out, arguments.overwrite)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_keep(model, progress.steps_done, arguments.out)) from None
