@@ -137,9 +137,10 @@ def pictures(
     """
     array = real_array(value, function, "x")
     array, single = _with_batch_axis(array, input_shape, function)
-    if array.dtype == np.uint8:
+    kind = array.dtype.kind
+    if kind == "u" and array.dtype.itemsize == 1:
         return np.ascontiguousarray(array), True, single
-    integers = array.dtype.kind in "iu"
+    integers = kind in "iu"
     return np.ascontiguousarray(array, dtype=np.float32), integers, single
 
 

@@ -26,8 +26,8 @@ const float* compact_rows(const float* input, int64_t rows, int64_t step, int64_
 constexpr int64_t kFewRows = 3;
 
 template <int kVectors>
-CNNX_INLINE void row_product(const DenseProduct& p, const float* input, int64_t column,
-                             int64_t last_lanes, float* output) {
+void row_product(const DenseProduct& p, const float* input, int64_t column, int64_t last_lanes,
+                 float* output) {
   constexpr int kLast = kVectors - 1;
   const auto load_last = [&](const float* source) {
     return last_lanes == kLanes ? load(source) : load_partial(source, last_lanes);
@@ -54,6 +54,13 @@ CNNX_INLINE void row_product(const DenseProduct& p, const float* input, int64_t 
   }
 }
 
+using RowProduct = void (*)(const DenseProduct&, const float*, int64_t, int64_t, float*);
+constexpr int kMostRowVectors = 8;
+constexpr RowProduct kRowProducts[kMostRowVectors] = {
+    row_product<1>, row_product<2>, row_product<3>, row_product<4>,
+    row_product<5>, row_product<6>, row_product<7>, row_product<8>};
+
+// In strips as wide as can be: their vectors are the chains that hide the latency of an addition.
 void multiply_few_rows(const DenseProduct& p) {
   const int64_t first = p.first_block * kBlockColumns;
   const int64_t last =
@@ -61,14 +68,14 @@ void multiply_few_rows(const DenseProduct& p) {
   for (int64_t r = 0; r < p.rows; ++r) {
     const float* input = p.input + r * p.input_step;
     float* output = p.output + r * p.output_step;
-    int64_t column = first;
-    // Eight chains hide the latency of an addition.
-    for (; column + 8 * kLanes <= last; column += 8 * kLanes)
-      row_product<8>(p, input, column, kLanes, output);
-    for (; column + 2 * kLanes <= last; column += 2 * kLanes)
-      row_product<2>(p, input, column, kLanes, output);
-    for (; column < last; column += kLanes) {
-      row_product<1>(p, input, column, last - column < kLanes ? last - column : kLanes, output);
+    for (int64_t column = first; column < last; column += kMostRowVectors * kLanes) {
+      const int64_t rest = last - column;
+      const int64_t vectors = (rest + kLanes - 1) / kLanes;
+      if (vectors <= kMostRowVectors) {
+        kRowProducts[vectors - 1](p, input, column, rest - (vectors - 1) * kLanes, output);
+      } else {
+        row_product<kMostRowVectors>(p, input, column, kLanes, output);
+      }
     }
   }
 }
