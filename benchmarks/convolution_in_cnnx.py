@@ -39,7 +39,17 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     def gradient() -> Any:
         result = np.empty_like(x if direction == "input_gradient" else weight)
         _core.repeat_conv2d(
-            direction, x, weight, bias, grad_output, result, stride, padding, shape.groups, 1
+            direction,
+            x,
+            weight,
+            bias,
+            grad_output,
+            result,
+            stride,
+            padding,
+            shape.groups,
+            "chosen",
+            1,
         )
         return result
 

@@ -104,7 +104,8 @@ def convolution(shape: Shape, direction: str) -> Callable[[int], None]:
     x, grad_output, weight = gaussians(*pictures), gaussians(*pictures), gaussians(*kernels)
     result = gaussians(*(kernels if direction == "weight_gradient" else pictures))
     arrays = (x, weight, gaussians(shape.channels), grad_output, result)
-    return lambda count: _core.repeat_conv2d(direction, *arrays, [1, 1], [1, 1, 1, 1], 1, count)
+    settings = ([1, 1], [1, 1, 1, 1], 1, "direct")  # stride, padding, groups
+    return lambda count: _core.repeat_conv2d(direction, *arrays, *settings, count)
 
 
 def share_of_peak(peak: Peak, shape: Shape, direction: str, rounds: int) -> float:

@@ -15,13 +15,16 @@ from samples import FORMS, INTEGER_FORMS
 FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
 
 
-def rounding_bound(terms: int, magnitude: npt.ArrayLike) -> float:
+def rounding_bound(terms: int, magnitude: npt.ArrayLike, amplification: float = 1.0) -> float:
     """What float32 may lose over `terms` summed products.
 
     `magnitude` is the reference run once more on absolute values: op(|x|, |w|). A chain of K
     rounded additions walks randomly, hence the square root; the 8 is for the first few terms.
+    `amplification` is how much larger the numbers are that an algorithm adds up than the products
+    of the formula.
     """
-    return float(FLOAT32_EPSILON * (np.sqrt(terms) + 8) * np.max(np.abs(magnitude)))
+    share = FLOAT32_EPSILON * (np.sqrt(terms) + 8) * amplification
+    return float(share * np.max(np.abs(magnitude)))
 
 
 def assert_exactly_equal(actual: npt.NDArray[Any], expected: npt.ArrayLike) -> None:
@@ -31,11 +34,16 @@ def assert_exactly_equal(actual: npt.NDArray[Any], expected: npt.ArrayLike) -> N
 
 
 def assert_within_bound(
-    actual: npt.NDArray[Any], expected: npt.ArrayLike, *, terms: int, magnitude: npt.ArrayLike
+    actual: npt.NDArray[Any],
+    expected: npt.ArrayLike,
+    *,
+    terms: int,
+    magnitude: npt.ArrayLike,
+    amplification: float = 1.0,
 ) -> None:
     _assert_float32_of_shape(actual, expected)
     error = np.abs(actual.astype(np.float64) - np.asarray(expected))
-    bound = rounding_bound(terms, magnitude)
+    bound = rounding_bound(terms, magnitude, amplification)
     _assert_all(error <= bound, f"the bound {bound:.3g}", error, actual, expected)
 
 

@@ -29,6 +29,7 @@ def nudged(amount: float) -> np.ndarray:
 
 def test_bound_is_the_one_the_design_states() -> None:
     assert rounding_bound(64, [-2.0, 1.0]) == pytest.approx(FLOAT32_EPSILON * 16 * 2)
+    assert rounding_bound(64, [-2.0], 3.0) == pytest.approx(FLOAT32_EPSILON * 16 * 2 * 3)
     assert FLOAT32_EPSILON == 2.0**-23
 
 

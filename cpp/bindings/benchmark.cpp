@@ -1,5 +1,6 @@
 // For the benchmarks alone: the calculating peak, and one direction of an op many times over on the
 // same arrays, so that neither Python nor the first touch of fresh memory is measured with it.
+#include <stdexcept>
 #include <string>
 
 #include "arguments.h"
@@ -10,11 +11,20 @@
 namespace cnnx::bindings {
 namespace {
 
+Conv2dMethod method_named(const std::string& name) {
+  if (name == "chosen") return Conv2dMethod::chosen;
+  if (name == "direct") return Conv2dMethod::direct;
+  if (name == "winograd2x2") return Conv2dMethod::winograd2x2;
+  if (name == "winograd4x4") return Conv2dMethod::winograd4x4;
+  throw std::invalid_argument("repeat_conv2d: method is \"" + name +
+                              "\", expected chosen, direct, winograd2x2 or winograd4x4");
+}
+
 // `direction` is forward, input_gradient or weight_gradient; `result` takes what it computes.
 void repeat_conv2d(const std::string& direction, const FloatArray& x, const FloatArray& weight,
                    const FloatArray& bias, const FloatArray& grad_output, FloatArray& result,
                    const PairArgument& stride, const PaddingArgument& padding, int64_t groups,
-                   int64_t repetitions) {
+                   const std::string& method_name, int64_t repetitions) {
   const Conv2dGeometry geometry = conv2d_geometry(
       shape_of(x), shape_of(weight), {to_pair(stride), to_padding(padding), {}, groups});
   const bool forward = direction == "forward", input = direction == "input_gradient";
@@ -24,6 +34,7 @@ void repeat_conv2d(const std::string& direction, const FloatArray& x, const Floa
               forward ? geometry.output_shape()
               : input ? geometry.input_shape()
                       : geometry.weight_shape());
+  const Conv2dMethod method = method_named(method_name);
   FloatArray grad_bias = new_array({geometry.out_channels});
   const float *from = x.data(), *kernel = weight.data(), *offsets = bias.data(),
               *grad = grad_output.data();
@@ -31,11 +42,11 @@ void repeat_conv2d(const std::string& direction, const FloatArray& x, const Floa
   const py::gil_scoped_release release;
   for (int64_t i = 0; i < repetitions; ++i) {
     if (forward) {
-      conv2d(geometry, from, kernel, offsets, to);
+      conv2d(geometry, from, kernel, offsets, to, method);
     } else if (input) {
-      conv2d_backward(geometry, grad, from, kernel, to, nullptr, nullptr);
+      conv2d_backward(geometry, grad, from, kernel, to, nullptr, nullptr, false, method);
     } else {
-      conv2d_backward(geometry, grad, from, kernel, nullptr, to, to_bias);
+      conv2d_backward(geometry, grad, from, kernel, nullptr, to, to_bias, false, method);
     }
   }
 }
@@ -48,7 +59,7 @@ void bind_benchmark(py::module_& module) {
   module.def("repeat_conv2d", &repeat_conv2d, py::arg("direction"), py::arg("x").noconvert(),
              py::arg("weight").noconvert(), py::arg("bias").noconvert(),
              py::arg("grad_output").noconvert(), py::arg("result").noconvert(), py::arg("stride"),
-             py::arg("padding"), py::arg("groups"), py::arg("repetitions"));
+             py::arg("padding"), py::arg("groups"), py::arg("method"), py::arg("repetitions"));
 }
 
 }  // namespace cnnx::bindings

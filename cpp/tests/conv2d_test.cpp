@@ -1,4 +1,5 @@
-// conv2d against its own formula in double precision, on arrays that end at unmapped pages: shapes
+// conv2d against its own formula in double precision, by the methods whose arithmetic is exact on
+// small integers, on arrays that end at unmapped pages: shapes
 // that are awkward for vectors and tiles, gradients that add to what is there, and the layer kind.
 #include "cnnx/conv2d.h"
 
@@ -17,6 +18,7 @@
 namespace {
 
 using cnnx::Conv2dGeometry;
+using cnnx::Conv2dMethod;
 using cnnx::Conv2dOptions;
 using cnnx::Shape;
 using cnnx::test::GuardedArray;
@@ -131,15 +133,29 @@ Gradients expected_gradients(const Conv2dGeometry& g, const Arrays& arrays, floa
   return {{input.begin(), input.end()}, {weight.begin(), weight.end()}, {bias.begin(), bias.end()}};
 }
 
+// Winograd's 2x2 tiles halve and quarter weights, which is exact; their 4x4 tiles do more.
+std::vector<Conv2dMethod> exact_methods(const Conv2dGeometry& g) {
+  const auto equals = [](cnnx::Pair pair, int64_t size) {
+    return pair.height == size && pair.width == size;
+  };
+  if (equals(g.kernel_size, 3) && equals(g.stride, 1) && equals(g.dilation, 1) && g.groups == 1) {
+    return {Conv2dMethod::direct, Conv2dMethod::winograd2x2};
+  }
+  return {Conv2dMethod::direct};
+}
+
 void test_forward() {
   for (const Case& each : kCases) {
     const Conv2dGeometry g = cnnx::conv2d_geometry(each.x, each.weight, each.options);
     const Arrays arrays(g);
     for (const bool with_bias : {true, false}) {
-      GuardedArray output(arrays.grad_output.size(), 99.0f);
-      cnnx::conv2d(g, arrays.x.data(), arrays.weight.data(),
-                   with_bias ? arrays.bias.data() : nullptr, output.data());
-      CHECK(output.values() == expected_output(g, arrays, with_bias));
+      const std::vector<float> expected = expected_output(g, arrays, with_bias);
+      for (const Conv2dMethod method : exact_methods(g)) {
+        GuardedArray output(arrays.grad_output.size(), 99.0f);
+        cnnx::conv2d(g, arrays.x.data(), arrays.weight.data(),
+                     with_bias ? arrays.bias.data() : nullptr, output.data(), method);
+        CHECK(output.values() == expected);
+      }
     }
   }
 }
@@ -150,13 +166,15 @@ void test_backward_overwrites_or_accumulates() {
     const Arrays arrays(g);
     for (const bool accumulate : {false, true}) {
       const Gradients expected = expected_gradients(g, arrays, accumulate ? 100.0f : 0.0f);
-      GuardedArray input(arrays.x.size(), 100.0f), weight(arrays.weight.size(), 100.0f);
-      GuardedArray bias(g.out_channels, 100.0f);
-      cnnx::conv2d_backward(g, arrays.grad_output.data(), arrays.x.data(), arrays.weight.data(),
-                            input.data(), weight.data(), bias.data(), accumulate);
-      CHECK(input.values() == expected.input);
-      CHECK(weight.values() == expected.weight);
-      CHECK(bias.values() == expected.bias);
+      for (const Conv2dMethod method : exact_methods(g)) {
+        GuardedArray input(arrays.x.size(), 100.0f), weight(arrays.weight.size(), 100.0f);
+        GuardedArray bias(g.out_channels, 100.0f);
+        cnnx::conv2d_backward(g, arrays.grad_output.data(), arrays.x.data(), arrays.weight.data(),
+                              input.data(), weight.data(), bias.data(), accumulate, method);
+        CHECK(input.values() == expected.input);
+        CHECK(weight.values() == expected.weight);
+        CHECK(bias.values() == expected.bias);
+      }
     }
   }
 }
@@ -166,32 +184,35 @@ void test_gradients_may_be_left_out() {
   const Conv2dGeometry g = cnnx::conv2d_geometry(each.x, each.weight, each.options);
   const Arrays arrays(g);
   const Gradients expected = expected_gradients(g, arrays, 0.0f);
-  GuardedArray input(arrays.x.size()), weight(arrays.weight.size()), bias(g.out_channels);
-  const auto backward = [&](float* to_input, float* to_weight, float* to_bias) {
-    cnnx::conv2d_backward(g, arrays.grad_output.data(), arrays.x.data(), arrays.weight.data(),
-                          to_input, to_weight, to_bias);
-  };
-  backward(input.data(), nullptr, nullptr);
-  CHECK(input.values() == expected.input);
-  backward(nullptr, weight.data(), nullptr);
-  CHECK(weight.values() == expected.weight);
-  backward(nullptr, nullptr, bias.data());
-  CHECK(bias.values() == expected.bias);
+  for (const Conv2dMethod method : exact_methods(g)) {
+    GuardedArray input(arrays.x.size()), weight(arrays.weight.size()), bias(g.out_channels);
+    const auto backward = [&](float* to_input, float* to_weight, float* to_bias) {
+      cnnx::conv2d_backward(g, arrays.grad_output.data(), arrays.x.data(), arrays.weight.data(),
+                            to_input, to_weight, to_bias, false, method);
+    };
+    backward(input.data(), nullptr, nullptr);
+    CHECK(input.values() == expected.input);
+    backward(nullptr, weight.data(), nullptr);
+    CHECK(weight.values() == expected.weight);
+    backward(nullptr, nullptr, bias.data());
+    CHECK(bias.values() == expected.bias);
+  }
 }
 
 void test_empty_batch() {
   const Conv2dGeometry g = cnnx::conv2d_geometry({0, 5, 5, 3}, {3, 3, 3, 4}, options(1, 1));
   CHECK_EQUAL(cnnx::to_string(g.output_shape()), "(0, 5, 5, 4)");
   const GuardedArray kernel(integers(3 * 3 * 3 * 4, 2)), offsets(integers(4, 3));
-  for (const bool accumulate : {false, true}) {
-    GuardedArray weight(kernel.size(), 7.0f), bias(g.out_channels, 7.0f), nothing(0);
-    cnnx::conv2d(g, nothing.data(), kernel.data(), offsets.data(), nothing.data());
-    cnnx::conv2d_backward(g, nothing.data(), nothing.data(), kernel.data(), nothing.data(),
-                          weight.data(), bias.data(), accumulate);
-    const std::vector<float> left(static_cast<std::size_t>(weight.size()),
-                                  accumulate ? 7.0f : 0.0f);
-    CHECK(weight.values() == left);
-    CHECK(bias.values() == std::vector<float>(4, accumulate ? 7.0f : 0.0f));
+  for (const Conv2dMethod method : exact_methods(g)) {
+    for (const bool accumulate : {false, true}) {
+      GuardedArray weight(kernel.size(), 7.0f), bias(g.out_channels, 7.0f), nothing(0);
+      cnnx::conv2d(g, nothing.data(), kernel.data(), offsets.data(), nothing.data(), method);
+      cnnx::conv2d_backward(g, nothing.data(), nothing.data(), kernel.data(), nothing.data(),
+                            weight.data(), bias.data(), accumulate, method);
+      const float left = accumulate ? 7.0f : 0.0f;
+      CHECK(weight.values() == std::vector<float>(static_cast<std::size_t>(weight.size()), left));
+      CHECK(bias.values() == std::vector<float>(4, left));
+    }
   }
 }
 
@@ -237,6 +258,12 @@ void test_refusals() {
   CHECK_THROWS(std::invalid_argument,
                "conv2d: x has shape (8, 8, 3), expected (batch, height, width, channels)",
                cnnx::conv2d_geometry({8, 8, 3}, {3, 3, 3, 8}));
+  const Conv2dGeometry strided = cnnx::conv2d_geometry({0, 8, 8, 3}, {3, 3, 3, 8}, options(2, 1));
+  CHECK_THROWS(
+      std::invalid_argument,
+      "conv2d: method is Winograd's, expected kernel size 3, stride 1, dilation 1 and "
+      "groups 1 with it",
+      cnnx::conv2d(strided, nullptr, nullptr, nullptr, nullptr, Conv2dMethod::winograd4x4));
   CHECK_THROWS(std::invalid_argument, "too many elements",
                cnnx::conv2d_geometry({1, 1, 1, 1}, {1, 1, 1, 1}, options(1, int64_t{1} << 24)));
   CHECK_THROWS(std::invalid_argument, "too many elements",

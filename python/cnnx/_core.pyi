@@ -160,6 +160,7 @@ def repeat_conv2d(
     stride: _Pair,
     padding: _Padding,
     groups: int,
+    method: str,
     repetitions: int,
 ) -> None: ...
 def max_pool2d(x: _Floats, kernel_size: _Pair, stride: _Pair, padding: _Padding) -> _Floats: ...

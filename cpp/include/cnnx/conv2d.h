@@ -11,16 +11,22 @@
 // outside the picture are zero. Whether what meets them becomes NaN, where the other factor is
 // infinite or NaN, is not promised. Channels and their groups are in the order of PyTorch's Conv2d.
 //
-// Every output is one chain of fused multiply-adds in the order (u, v, c), every input gradient one
-// in the order (grad_output's rows, columns, channels), whatever the batch around the picture, the
-// number of threads and the instruction set ("baseline" has no such instruction and rounds twice).
-// A weight gradient is at most eight chains over the pixels, begun at places that depend on shapes
-// alone.
+// Shapes choose between two methods; the bits of either depend neither on the batch around a
+// picture, nor on the number of threads, nor on the instruction set ("baseline" has no fused
+// multiply-add and rounds twice).
+// - Direct: every output is one chain of fused multiply-adds in the order (u, v, c), every input
+//   gradient one in the order (grad_output's rows, columns, channels). A weight gradient is at most
+//   eight chains over the pixels, begun at places that depend on shapes alone.
+// - Winograd's minimal filtering (A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural
+//   Networks, 2015), for 3x3 kernels with stride 1 and at least 16 channels each way: tiles of 4x4
+//   or 2x2 outputs cost a quarter or half of the products. Rounding errors are larger than those of
+//   the direct method, a few millionths of the largest output, and NaN or infinity reach the whole
+//   tile.
 //
 // Memory: all arrays are the caller's, 4-byte aligned, contiguous, and do not overlap. Scratch is
-// allocated per call (std::bad_alloc): the packed weights, some 256 KB per thread, and up to 64 MB
-// for weight gradients.
-// Threads: as cnnx::get_num_threads(); safe to call from several threads at once.
+// allocated per call (std::bad_alloc): the packed weights (Winograd: four times the weights), some
+// 2 MB per thread, and up to 64 MB for weight gradients. Threads: as cnnx::get_num_threads(); safe
+// to call from several threads at once.
 #pragma once
 
 #include <cstdint>
@@ -60,14 +66,19 @@ struct Conv2dGeometry {
 CNNX_API Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& weight,
                                         const Conv2dOptions& options = {});
 
+// For tests and benchmarks that compare them; everybody else lets the shapes choose. Where a method
+// does not fit (Winograd's: kernel size 3, stride 1, dilation 1, groups 1), std::invalid_argument.
+enum class Conv2dMethod { chosen, direct, winograd2x2, winograd4x4 };
+
 // `bias` holds out_channels floats or is null.
 CNNX_API void conv2d(const Conv2dGeometry& geometry, const float* x, const float* weight,
-                     const float* bias, float* output);
+                     const float* bias, float* output, Conv2dMethod method = Conv2dMethod::chosen);
 
 // The gradients of sum(grad_output * output). Any of the three may be null: then it is not
 // computed. They are overwritten, or added to when `accumulate` is true.
 CNNX_API void conv2d_backward(const Conv2dGeometry& geometry, const float* grad_output,
                               const float* x, const float* weight, float* grad_input,
-                              float* grad_weight, float* grad_bias, bool accumulate = false);
+                              float* grad_weight, float* grad_bias, bool accumulate = false,
+                              Conv2dMethod method = Conv2dMethod::chosen);
 
 }  // namespace cnnx

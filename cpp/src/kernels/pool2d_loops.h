@@ -2,6 +2,7 @@
 // includer's.
 #pragma once
 
+#include "kernels/channel_lanes.h"
 #include "kernels/pool2d.h"
 #include "kernels/simd.h"
 
@@ -23,34 +24,6 @@ CNNX_INLINE Span window_span(int64_t output, int64_t stride, int64_t before, int
                              int64_t size) {
   const int64_t begin = output * stride - before;
   return {larger(begin, 0), smaller(begin + kernel, size)};
-}
-
-// A whole vector of channels, the first `count` of one, or a single one.
-struct AllLanes {
-  CNNX_INLINE Vector load(const float* source) const { return ::load(source); }
-  CNNX_INLINE void store(float* target, Vector value) const { ::store(target, value); }
-};
-struct FirstLanes {
-  int64_t count;
-  CNNX_INLINE Vector load(const float* source) const { return load_partial(source, count); }
-  CNNX_INLINE void store(float* target, Vector value) const { store_partial(target, value, count); }
-};
-struct OneLane {
-  CNNX_INLINE Vector load(const float* source) const { return Vector{*source}; }
-  CNNX_INLINE void store(float* target, Vector value) const { *target = value[0]; }
-};
-
-// body(first channel, lanes) for every vector of channels.
-template <class Body>
-CNNX_INLINE void for_channel_vectors(int64_t channels, const Body& body) {
-  int64_t channel = 0;
-  for (; channel + kLanes <= channels; channel += kLanes) body(channel, AllLanes{});
-#if defined(__AVX2__)
-  if (channel < channels) body(channel, FirstLanes{channels - channel});
-#else
-  // Without masked loads, at most three single channels are faster.
-  for (; channel < channels; ++channel) body(channel, OneLane{});
-#endif
 }
 
 // body(output row, rows, output column, columns) for every window of output rows [row_begin,

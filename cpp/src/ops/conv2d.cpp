@@ -1,4 +1,4 @@
-// conv2d: the public functions, the layer kind, and the choice of the algorithm.
+// conv2d: the public functions and the layer kind.
 #include "cnnx/conv2d.h"
 
 #include <algorithm>
@@ -17,12 +17,6 @@
 
 namespace cnnx {
 namespace ops {
-
-std::unique_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(const Conv2dGeometry& geometry) {
-  const bool own_channel_alone = geometry.groups > 1 && geometry.groups == geometry.in_channels &&
-                                 geometry.in_channels == geometry.out_channels;
-  return own_channel_alone ? make_conv2d_depthwise(geometry) : make_conv2d_direct(geometry);
-}
 
 namespace {
 
@@ -93,7 +87,7 @@ class BoundConv2d final : public BoundOp {
   void unpool(const float* grad_output, const uint8_t* winners, int threads, float* target) const;
 
   Conv2dGeometry geometry_;
-  std::unique_ptr<const Conv2dAlgorithm> algorithm_;
+  std::shared_ptr<const Conv2dAlgorithm> algorithm_;
   bool bias_;
   Fusion fusion_;
 };
@@ -179,8 +173,8 @@ std::unique_ptr<const Op> make_conv2d(const Attributes& attributes) {
 }  // namespace ops
 
 void conv2d(const Conv2dGeometry& geometry, const float* x, const float* weight, const float* bias,
-            float* output) {
-  const auto algorithm = ops::choose_conv2d_algorithm(geometry);
+            float* output, Conv2dMethod method) {
+  const auto algorithm = ops::choose_conv2d_algorithm(geometry, method);
   const int threads = get_num_threads();
   runtime::AlignedBuffer derived(algorithm->derived_floats());
   runtime::AlignedBuffer scratch(algorithm->forward_scratch_floats(threads));
@@ -191,8 +185,8 @@ void conv2d(const Conv2dGeometry& geometry, const float* x, const float* weight,
 
 void conv2d_backward(const Conv2dGeometry& geometry, const float* grad_output, const float* x,
                      const float* weight, float* grad_input, float* grad_weight, float* grad_bias,
-                     bool accumulate) {
-  const auto algorithm = ops::choose_conv2d_algorithm(geometry);
+                     bool accumulate, Conv2dMethod method) {
+  const auto algorithm = ops::choose_conv2d_algorithm(geometry, method);
   const int threads = get_num_threads();
   if (grad_weight || grad_bias) {
     runtime::AlignedBuffer scratch(algorithm->weight_gradient_scratch_floats(threads));

@@ -42,11 +42,18 @@ class Conv2dAlgorithm {
                                float* grad_bias) const = 0;
 };
 
+// The side of Winograd's tiles of outputs: F(2x2, 3x3) or F(4x4, 3x3).
+enum class WinogradTile : int64_t { two = 2, four = 4 };
+
 // The choice: a function of shapes and settings of one picture, never of the batch, the thread
 // count or the instruction set, because each algorithm has its own bits.
-std::unique_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(const Conv2dGeometry& geometry);
+std::shared_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(
+    const Conv2dGeometry& geometry, Conv2dMethod method = Conv2dMethod::chosen);
 
 std::unique_ptr<const Conv2dAlgorithm> make_conv2d_direct(const Conv2dGeometry& geometry);
+// Kernel size 3x3, stride 1, dilation 1, groups 1 only.
+std::unique_ptr<const Conv2dAlgorithm> make_conv2d_winograd(const Conv2dGeometry& geometry,
+                                                            WinogradTile tile);
 // groups = in_channels = out_channels only.
 std::unique_ptr<const Conv2dAlgorithm> make_conv2d_depthwise(const Conv2dGeometry& geometry);
 

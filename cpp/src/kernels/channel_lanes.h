@@ -1,0 +1,41 @@
+// Vectors of a pixel's channels, the last of which may be short. For kernel files only.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/simd.h"
+
+// On a lambda: it becomes part of the loop that calls it, where its arguments are constants.
+#define CNNX_INLINED __attribute__((always_inline))
+
+namespace {
+
+// A whole vector of channels, the first `count` of one, or a single one.
+struct AllLanes {
+  CNNX_INLINE Vector load(const float* source) const { return ::load(source); }
+  CNNX_INLINE void store(float* target, Vector value) const { ::store(target, value); }
+};
+struct FirstLanes {
+  int64_t count;
+  CNNX_INLINE Vector load(const float* source) const { return load_partial(source, count); }
+  CNNX_INLINE void store(float* target, Vector value) const { store_partial(target, value, count); }
+};
+struct OneLane {
+  CNNX_INLINE Vector load(const float* source) const { return Vector{*source}; }
+  CNNX_INLINE void store(float* target, Vector value) const { *target = value[0]; }
+};
+
+// body(first channel, lanes) for every vector of channels.
+template <class Body>
+CNNX_INLINE void for_channel_vectors(int64_t channels, const Body& body) {
+  int64_t channel = 0;
+  for (; channel + kLanes <= channels; channel += kLanes) body(channel, AllLanes{});
+#if defined(__AVX2__)
+  if (channel < channels) body(channel, FirstLanes{channels - channel});
+#else
+  // Without masked loads, at most three single channels are faster.
+  for (; channel < channels; ++channel) body(channel, OneLane{});
+#endif
+}
+
+}  // namespace

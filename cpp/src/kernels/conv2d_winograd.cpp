@@ -1,0 +1,286 @@
+// Winograd's convolution: tiles out of a picture, their products with the weights, and tiles into
+// the target.
+#include "kernels/conv2d_winograd.h"
+
+#include "kernels/conv2d_winograd_tiles.h"
+#include "kernels/max_pool2x2_window.h"
+#include "kernels/tile.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+constexpr float kZeroSums[kBlockColumns] = {};
+
+// Where the panel of one point and one block of columns lies in transformed weights.
+CNNX_INLINE int64_t panel_offset(int64_t points, int64_t point, int64_t inputs,
+                                 const ColumnBlock& block) {
+  constexpr int64_t kLine = 16;
+  return block.begin / kBlockColumns * points * (inputs * kBlockColumns + kLine) +
+         point * (inputs * block.width + kLine);
+}
+
+// The taps of a few inputs are packed side by side, and then transformed a vector of columns at a
+// time.
+template <class Lines>
+void transform_weight(const WinogradWeight& w, const float* weight, int64_t first, int64_t last,
+                      WinogradColumns columns, float* transformed) {
+  constexpr int kTaps = 3, kPoints = Lines::kPoints;
+  constexpr int64_t kInputs = 8;  // packed at once: their taps fill half of a first-level cache
+  alignas(64) float taps[kTaps * kTaps][kInputs * kBlockColumns];
+  for (int64_t b = columns.first / kBlockColumns; b < block_count(columns.last); ++b) {
+    const ColumnBlock block = column_block(w.outputs, b);
+    for (int64_t k = first; k < last; k += kInputs) {
+      const int64_t inputs = k + kInputs <= last ? kInputs : last - k;
+      for (int64_t t = 0; t < kTaps * kTaps; ++t) {
+        const int64_t tap = w.flipped ? kTaps * kTaps - 1 - t : t;
+        pack_block(weight + tap * w.tap_step + k * w.k_step + block.begin * w.column_step, inputs,
+                   w.k_step, block.columns, w.column_step, block.width, taps[t]);
+      }
+      for (int64_t i = 0; i < inputs * block.width; i += kLanes) {
+        Vector half[kPoints][kTaps];
+        CNNX_UNROLL for (int v = 0; v < kTaps; ++v) {
+          Vector line[kTaps], values[kPoints];
+          CNNX_UNROLL for (int u = 0; u < kTaps; ++u) line[u] = load(taps[u * kTaps + v] + i);
+          Lines::weight(line, values);
+          CNNX_UNROLL for (int u = 0; u < kPoints; ++u) half[u][v] = values[u];
+        }
+        CNNX_UNROLL for (int u = 0; u < kPoints; ++u) {
+          Vector values[kPoints];
+          Lines::weight(half[u], values);
+          CNNX_UNROLL for (int v = 0; v < kPoints; ++v) {
+            const int64_t panel =
+                panel_offset(kPoints * kPoints, u * kPoints + v, w.inputs, block);
+            store(transformed + panel + k * block.width + i, values[v]);
+          }
+        }
+      }
+    }
+  }
+}
+
+template <class Lines>
+void transform_input(const WinogradShape& s, const float* source, WinogradTiles tiles,
+                     float* planes) {
+  constexpr int64_t kOutputs = Lines::kOutputs;
+  const int64_t row_floats = winograd_row_floats(s.source_channels);
+  const int64_t plane_floats = winograd_plane_floats(tiles.count, s.source_channels);
+  const WinogradPicture picture = {s.source_height, s.source_width, s.source_channels};
+  TilePlace place(s, kOutputs, tiles.first);
+  for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
+    transform_tile<InputTransform<Lines>>(
+        picture, source + place.picture * picture.floats(), s.first_row + place.row * kOutputs,
+        s.first_column + place.column * kOutputs, s.source_channels, planes + t * row_floats,
+        plane_floats, [](int64_t, Vector, auto) CNNX_INLINED {});
+  }
+}
+
+// products[point][tile][column] = planes[point][tile] times weight[point].
+template <class Lines>
+void multiply_points(const WinogradShape& s, const float* planes, const float* weight,
+                     int64_t tiles, WinogradColumns columns, float* products) {
+  constexpr int64_t kPoints = Lines::kPoints * Lines::kPoints;
+  const int64_t inputs = s.source_channels, count = columns.last - columns.first;
+  Product product = {};
+  product.rows = tiles;
+  product.row_step = winograd_row_floats(inputs);
+  product.taps_high = product.taps_wide = 1;
+  product.tap_column_step = product.run = inputs;
+  product.start = kZeroSums;
+  product.output_step = winograd_row_floats(count);
+  for (int64_t point = 0; point < kPoints; ++point) {
+    product.input = planes + point * winograd_plane_floats(tiles, inputs);
+    float* plane = products + point * winograd_plane_floats(tiles, count);
+    for (int64_t b = columns.first / kBlockColumns; b < block_count(columns.last); ++b) {
+      const ColumnBlock block = column_block(s.target_channels, b);
+      product.panel = weight + panel_offset(kPoints, point, inputs, block);
+      product.output = plane + block.begin - columns.first;
+      product.columns = product.width = block.width;
+      multiply(product);
+    }
+  }
+}
+
+// How much of a tile lies in the target picture.
+template <int kOutputs>
+struct WholeTile {
+  CNNX_INLINE int64_t rows() const { return kOutputs; }
+  CNNX_INLINE int64_t columns() const { return kOutputs; }
+};
+struct PartOfTile {
+  int64_t row_count, column_count;
+  CNNX_INLINE int64_t rows() const { return row_count; }
+  CNNX_INLINE int64_t columns() const { return column_count; }
+};
+
+struct Yes {
+  static constexpr bool value = true;
+};
+struct No {
+  static constexpr bool value = false;
+};
+
+// Epilogues: what becomes of rows i and i + 1 of a tile, at one vector of channels. offset() is
+// where the tile's first pixel lies in the target.
+
+struct ForwardRows {
+  const float* bias;  // or null
+  Vector floor;       // what is below becomes 0: 0 for ReLU, otherwise -infinity
+  int64_t height, width, channels;
+  float* target;
+
+  CNNX_INLINE int64_t offset(int64_t picture, int64_t row, int64_t column) const {
+    return ((picture * height + row) * width + column) * channels;
+  }
+  template <int kOutputs, class Extent, class Lanes>
+  CNNX_INLINE void put(const Vector (&pixels)[2][kOutputs], int i, Extent extent, int64_t first,
+                       int64_t channel, Lanes lanes) const {
+    const Vector added = bias ? lanes.load(bias + channel) : Vector{};
+    CNNX_UNROLL for (int r = 0; r < 2; ++r) {
+      if (i + r >= extent.rows()) return;
+      float* row = target + first + (i + r) * width * channels + channel;
+      CNNX_UNROLL for (int j = 0; j < kOutputs; ++j) {
+        const Vector value = pixels[r][j] + added;
+        if (j < extent.columns()) lanes.store(row + j * channels, value < floor ? Vector{} : value);
+      }
+    }
+  }
+};
+
+template <bool kRelu, bool kWinners>
+struct PooledRows2x2 {
+  const float* bias;          // or null
+  int64_t height, width;      // of the pooled map
+  int64_t channels;
+  float* target;
+  uint8_t* winners;
+
+  CNNX_INLINE int64_t offset(int64_t picture, int64_t row, int64_t column) const {
+    return (picture * height + row / 2) * width + column / 2;  // in pixels
+  }
+  template <int kOutputs, class Extent, class Lanes>
+  CNNX_INLINE void put(const Vector (&pixels)[2][kOutputs], int i, Extent extent, int64_t first,
+                       int64_t channel, Lanes lanes) const {
+    if (i + 1 >= extent.rows()) return;
+    const Vector added = bias ? lanes.load(bias + channel) : Vector{};
+    CNNX_UNROLL for (int j = 0; j < kOutputs; j += 2) {
+      if (j + 1 >= extent.columns()) return;
+      const Vector window[4] = {pixels[0][j] + added, pixels[0][j + 1] + added,
+                                pixels[1][j] + added, pixels[1][j + 1] + added};
+      const int64_t pixel = first + i / 2 * width + j / 2;
+      pool_window<kRelu, kWinners>(
+          window, lanes, target + pixel * channels + channel,
+          kWinners ? winners + pixel * winner_step(channels) + channel : nullptr);
+    }
+  }
+};
+
+struct GradientRows {
+  bool accumulate;
+  const float* relu_output;  // or null
+  int64_t height, width, channels;
+  float* target;
+
+  CNNX_INLINE int64_t offset(int64_t picture, int64_t row, int64_t column) const {
+    return ((picture * height + row) * width + column) * channels;
+  }
+  template <int kOutputs, class Extent, class Lanes>
+  CNNX_INLINE void put(const Vector (&pixels)[2][kOutputs], int i, Extent extent, int64_t first,
+                       int64_t channel, Lanes lanes) const {
+    CNNX_UNROLL for (int r = 0; r < 2; ++r) {
+      if (i + r >= extent.rows()) return;
+      const int64_t row = first + (i + r) * width * channels + channel;
+      CNNX_UNROLL for (int j = 0; j < kOutputs; ++j) {
+        if (j >= extent.columns()) break;
+        const int64_t pixel = row + j * channels;
+        Vector value = pixels[r][j];
+        if (accumulate) value += lanes.load(target + pixel);
+        if (relu_output) value = lanes.load(relu_output + pixel) <= Vector{} ? Vector{} : value;
+        lanes.store(target + pixel, value);
+      }
+    }
+  }
+};
+
+template <class Lines, class Epilogue>
+void transform_output(const WinogradShape& s, const float* products, WinogradTiles tiles,
+                      WinogradColumns columns, const Epilogue& epilogue) {
+  constexpr int kOutputs = Lines::kOutputs, kPoints = Lines::kPoints;
+  const int64_t count = columns.last - columns.first;
+  const int64_t plane_floats = winograd_plane_floats(tiles.count, count);
+  TilePlace place(s, kOutputs, tiles.first);
+  for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
+    const float* tile = products + t * winograd_row_floats(count);
+    const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
+    const int64_t first = epilogue.offset(place.picture, row, column);
+    const auto transform = [&](auto extent) CNNX_INLINED {
+      for_channel_vectors(count, [&](int64_t channel, auto lanes) CNNX_INLINED {
+        Vector half[kOutputs][kPoints];
+        CNNX_UNROLL for (int j = 0; j < kPoints; ++j) {
+          Vector line[kPoints], values[kOutputs];
+          CNNX_UNROLL for (int i = 0; i < kPoints; ++i) {
+            line[i] = load(tile + channel + (i * kPoints + j) * plane_floats);
+          }
+          Lines::output(line, values);
+          CNNX_UNROLL for (int i = 0; i < kOutputs; ++i) half[i][j] = values[i];
+        }
+        CNNX_UNROLL for (int i = 0; i < kOutputs; i += 2) {
+          Vector pixels[2][kOutputs];
+          Lines::output(half[i], pixels[0]);
+          Lines::output(half[i + 1], pixels[1]);
+          epilogue.put(pixels, i, extent, first, columns.first + channel, lanes);
+        }
+      });
+    };
+    const int64_t rows = s.target_height - row, widths = s.target_width - column;
+    if (rows >= kOutputs && widths >= kOutputs) {
+      transform(WholeTile<kOutputs>{});
+    } else {
+      transform(PartOfTile{rows, widths});
+    }
+  }
+}
+
+template <class Lines>
+void forward(const WinogradShape& s, const float* planes, const float* weight, WinogradTiles tiles,
+             WinogradColumns columns, const ForwardEpilogue& epilogue, float* products,
+             float* target) {
+  multiply_points<Lines>(s, planes, weight, tiles.count, columns, products);
+  const auto put = [&](const auto& rows) {
+    transform_output<Lines>(s, products, tiles, columns, rows);
+  };
+  const auto pool = [&](auto relu, auto winners) {
+    put(PooledRows2x2<decltype(relu)::value, decltype(winners)::value>{epilogue.bias, s.target_height / 2,
+                                                 s.target_width / 2, s.target_channels, target,
+                                                 epilogue.winners});
+  };
+  if (!epilogue.pool) {
+    const Vector floor = broadcast(epilogue.relu ? 0.0f : -__builtin_inff());
+    put(ForwardRows{epilogue.bias, floor, s.target_height, s.target_width, s.target_channels,
+                    target});
+  } else if (epilogue.relu) {
+    epilogue.winners ? pool(Yes{}, Yes{}) : pool(Yes{}, No{});
+  } else {
+    epilogue.winners ? pool(No{}, Yes{}) : pool(No{}, No{});
+  }
+}
+
+template <class Lines>
+void input_gradient(const WinogradShape& s, const float* planes, const float* weight,
+                    WinogradTiles tiles, WinogradColumns columns, const GradientEpilogue& epilogue,
+                    float* products, float* target) {
+  multiply_points<Lines>(s, planes, weight, tiles.count, columns, products);
+  transform_output<Lines>(s, products, tiles, columns,
+                          GradientRows{epilogue.accumulate, epilogue.relu_output, s.target_height,
+                                       s.target_width, s.target_channels, target});
+}
+
+}  // namespace
+
+const WinogradKernels winograd2_kernels = {transform_weight<Lines2>, transform_input<Lines2>,
+                                           forward<Lines2>, input_gradient<Lines2>};
+const WinogradKernels winograd4_kernels = {transform_weight<Lines4>, transform_input<Lines4>,
+                                           forward<Lines4>, input_gradient<Lines4>};
+
+}  // namespace CNNX_ISA
+}  // namespace cnnx

@@ -1,0 +1,81 @@
+// Inner loops of Winograd's convolution, for 3x3 kernels with stride 1. Tiles of the target picture,
+// 4x4 or 2x2 pixels, are computed from 6x6 or 4x4 points: the tile's source pixels are transformed,
+// multiplied point by point with transformed weights, which is one matrix product over the channels
+// for every point, and transformed back. Knows neither layers nor threads.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/conv2d_epilogue.h"
+#include "kernels/declare.h"
+
+namespace cnnx {
+
+// Pictures that windows read, and those that they make: x and output going forward, grad_output and
+// grad_input for the input gradient. The window of target pixel (0, 0) begins at source pixel
+// (first_row, first_column), which may lie outside.
+struct WinogradShape {
+  int64_t source_height, source_width, source_channels;
+  int64_t first_row, first_column;
+  int64_t target_height, target_width, target_channels;
+};
+
+// m x m outputs of F(m x m, 3 x 3) are computed from (m + 2) x (m + 2) points.
+constexpr int64_t winograd_points(int64_t outputs) { return (outputs + 2) * (outputs + 2); }
+
+// Tiles [first, first + count), counted through the pictures of a batch, in row-major order.
+struct WinogradTiles {
+  int64_t first, count;
+};
+
+// Where weights lie: those of input k and output column are at k * k_step + column * column_step of
+// their tap, one of the two being 1. `flipped` reads the taps backwards, as the input gradient does.
+struct WinogradWeight {
+  int64_t inputs, outputs;
+  int64_t k_step, column_step;
+  int64_t tap_step;
+  bool flipped;
+};
+
+// Columns of target channels [first, last) are computed together; `first` is a multiple of
+// kWinogradColumns, and `last` too unless it is the end.
+struct WinogradColumns {
+  int64_t first, last;
+};
+constexpr int64_t kWinogradColumns = 32;
+
+constexpr int64_t winograd_row_floats(int64_t channels) { return (channels + 15) / 16 * 16; }
+
+// Values of one point: a matrix (tiles, channels). A line more, lest the same element of every
+// matrix falls into the same set of a cache.
+constexpr int64_t winograd_plane_floats(int64_t tiles, int64_t channels) {
+  return tiles * winograd_row_floats(channels) + 16;
+}
+
+// Transformed weights: per block of columns and per point a panel (see tile.h) and a line more.
+constexpr int64_t winograd_weight_floats(int64_t points, int64_t inputs, int64_t outputs) {
+  return points * (inputs * winograd_row_floats(outputs) + (outputs + 7) / 8 * 16);
+}
+
+struct WinogradKernels {
+  // transformed <- some of the weights: those from inputs [first, last) to outputs of `columns`.
+  void (*transform_weight)(const WinogradWeight& shape, const float* weight, int64_t first,
+                           int64_t last, WinogradColumns columns, float* transformed);
+  // planes <- the tiles' source pixels, all channels.
+  void (*transform_input)(const WinogradShape& shape, const float* source, WinogradTiles tiles,
+                          float* planes);
+  // The tiles' `columns` in target <- planes times weights. `products` is scratch for all points'
+  // planes of (tiles, columns).
+  void (*forward)(const WinogradShape& shape, const float* planes, const float* weight,
+                  WinogradTiles tiles, WinogradColumns columns, const ForwardEpilogue& epilogue,
+                  float* products, float* target);
+  void (*input_gradient)(const WinogradShape& shape, const float* planes, const float* weight,
+                         WinogradTiles tiles, WinogradColumns columns,
+                         const GradientEpilogue& epilogue, float* products, float* target);
+};
+
+// Of tiles of 2x2 and of 4x4 outputs.
+CNNX_DECLARE_KERNELS(WinogradKernels, winograd2_kernels)
+CNNX_DECLARE_KERNELS(WinogradKernels, winograd4_kernels)
+
+}  // namespace cnnx

@@ -1,0 +1,114 @@
+// The one-dimensional transforms of Winograd's convolution F(m, 3): a line of m + 2 inputs and 3
+// weights to m outputs with m + 2 products. For kernel files only.
+//
+// The m + 2 values that a transform yields are those of polynomials at as many points. In two
+// dimensions a transform is applied to the columns of a tile and then to its rows. Every addition
+// takes in at most one product, by fused_multiply_add, so that each value is the same on every
+// instruction set that has one.
+#pragma once
+
+#include "kernels/simd.h"
+
+namespace {
+
+constexpr float kRoot2 = 1.41421356237309505f, kHalfRoot2 = 0.707106781186547524f;
+
+CNNX_INLINE Vector fused_multiply_add(float a, Vector b, Vector c) {
+  return fused_multiply_add(broadcast(a), b, c);
+}
+
+// Points 0, 1, -1, infinity.
+struct Lines2 {
+  static constexpr int kOutputs = 2, kPoints = 4;
+
+  static CNNX_INLINE void input(const Vector* d, Vector* u) {
+    u[0] = d[0] - d[2];
+    u[1] = d[1] + d[2];
+    u[2] = d[2] - d[1];
+    u[3] = d[1] - d[3];
+  }
+  static CNNX_INLINE void weight(const Vector* g, Vector* v) {
+    const Vector even = (g[0] + g[2]) * 0.5f, odd = g[1] * 0.5f;
+    v[0] = g[0];
+    v[1] = even + odd;
+    v[2] = even - odd;
+    v[3] = g[2];
+  }
+  static CNNX_INLINE void output(const Vector* m, Vector* y) {
+    y[0] = m[0] + m[1] + m[2];
+    y[1] = m[1] - m[2] - m[3];
+  }
+  // The transposes of the last two, for the weight gradient.
+  static CNNX_INLINE void output_gradient(const Vector* y, Vector* o) {
+    o[0] = y[0];
+    o[1] = y[0] + y[1];
+    o[2] = y[0] - y[1];
+    o[3] = -y[1];
+  }
+  static CNNX_INLINE void weight_gradient(const Vector* s, Vector* g) {
+    const Vector even = (s[1] + s[2]) * 0.5f;
+    g[0] = s[0] + even;
+    g[1] = (s[1] - s[2]) * 0.5f;
+    g[2] = even + s[3];
+  }
+};
+
+// Points 0, +-sqrt(1/2), +-sqrt(2), infinity: reciprocal pairs near 1, whose powers stay small. The
+// usual 0, +-1, +-2, infinity cost as much and lose four to five times as many digits.
+struct Lines4 {
+  static constexpr int kOutputs = 4, kPoints = 6;
+
+  static CNNX_INLINE void input(const Vector* d, Vector* u) {
+    const Vector even = fused_multiply_add(-2.0f, d[2], d[4]);
+    const Vector odd = fused_multiply_add(-2.0f, d[1], d[3]);
+    const Vector far_even = fused_multiply_add(-0.5f, d[2], d[4]);
+    const Vector far_odd = fused_multiply_add(-0.5f, d[1], d[3]);
+    u[0] = fused_multiply_add(-2.5f, d[2], d[0] + d[4]);
+    u[1] = fused_multiply_add(kHalfRoot2, odd, even);
+    u[2] = fused_multiply_add(-kHalfRoot2, odd, even);
+    u[3] = fused_multiply_add(kRoot2, far_odd, far_even);
+    u[4] = fused_multiply_add(-kRoot2, far_odd, far_even);
+    u[5] = fused_multiply_add(-2.5f, d[3], d[1] + d[5]);
+  }
+  // Points 1 and 2 are scaled by sqrt(1/2), points 3 and 4 by 2: `output` then multiplies less.
+  static CNNX_INLINE void weight(const Vector* g, Vector* v) {
+    const Vector even = (g[0] + g[2] * 0.5f) * (-kRoot2 / 3), odd = g[1] * (-1.0f / 3);
+    const Vector far_even = fused_multiply_add(2.0f, g[2], g[0]) * (1.0f / 3);
+    const Vector far_odd = g[1] * (kRoot2 / 3);
+    v[0] = g[0];
+    v[1] = even + odd;
+    v[2] = even - odd;
+    v[3] = far_even + far_odd;
+    v[4] = far_even - far_odd;
+    v[5] = g[2];
+  }
+  static CNNX_INLINE void output(const Vector* m, Vector* y) {
+    const Vector sum = m[1] + m[2], difference = m[1] - m[2];
+    const Vector far_sum = m[3] + m[4], far_difference = m[3] - m[4];
+    y[0] = fused_multiply_add(0.5f, far_sum, fused_multiply_add(kRoot2, sum, m[0]));
+    y[1] = fused_multiply_add(kHalfRoot2, far_difference, difference);
+    y[2] = fused_multiply_add(kHalfRoot2, sum, far_sum);
+    y[3] = fused_multiply_add(0.5f, difference, fused_multiply_add(kRoot2, far_difference, m[5]));
+  }
+  static CNNX_INLINE void output_gradient(const Vector* y, Vector* o) {
+    const Vector even = fused_multiply_add(0.5f, y[2], y[0]);
+    const Vector odd = fused_multiply_add(0.5f, y[3], y[1]);
+    const Vector far_even = fused_multiply_add(2.0f, y[2], y[0]);
+    const Vector far_odd = fused_multiply_add(2.0f, y[3], y[1]);
+    o[0] = y[0];
+    o[1] = fused_multiply_add(kHalfRoot2, odd, even);
+    o[2] = fused_multiply_add(-kHalfRoot2, odd, even);
+    o[3] = fused_multiply_add(kRoot2, far_odd, far_even);
+    o[4] = fused_multiply_add(-kRoot2, far_odd, far_even);
+    o[5] = y[3];
+  }
+  static CNNX_INLINE void weight_gradient(const Vector* s, Vector* g) {
+    const Vector sum = s[1] + s[2], difference = s[2] - s[1];
+    const Vector far_sum = s[3] + s[4], far_difference = s[3] - s[4];
+    g[0] = fused_multiply_add(1.0f / 6, far_sum, fused_multiply_add(-2.0f / 3, sum, s[0]));
+    g[1] = fused_multiply_add(0.5f, far_difference, difference) * (kRoot2 / 3);
+    g[2] = fused_multiply_add(1.0f / 3, far_sum - sum, s[5]);
+  }
+};
+
+}  // namespace

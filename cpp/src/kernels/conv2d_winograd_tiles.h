@@ -1,0 +1,142 @@
+// Where Winograd's tiles lie, and their transforms out of a picture. For kernel files only.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/channel_lanes.h"
+#include "kernels/conv2d_winograd.h"
+#include "kernels/conv2d_winograd_lines.h"
+#include "kernels/simd.h"
+
+namespace {
+
+// A tile's number as a place: its picture, and its row and column among the picture's tiles.
+struct TilePlace {
+  int64_t rows, columns;  // of tiles
+  int64_t picture, row, column;
+
+  CNNX_INLINE TilePlace(const cnnx::WinogradShape& s, int64_t outputs, int64_t tile)
+      : rows((s.target_height + outputs - 1) / outputs),
+        columns((s.target_width + outputs - 1) / outputs),
+        picture(tile / (rows * columns)),
+        row(tile / columns % rows),
+        column(tile % columns) {}
+  CNNX_INLINE void advance() {
+    if (++column < columns) return;
+    column = 0;
+    if (++row < rows) return;
+    row = 0;
+    ++picture;
+  }
+};
+
+// A picture, (height, width, channels) without gaps.
+struct WinogradPicture {
+  int64_t height, width, channels;
+  CNNX_INLINE int64_t floats() const { return height * width * channels; }
+};
+
+// kPixels x kPixels pixels that all lie inside a picture, at one vector of channels.
+template <int kPixels>
+struct InsidePixels {
+  const float* first;
+  int64_t row_floats, channels;
+
+  template <class Lanes>
+  CNNX_INLINE void load_column(int j, int64_t channel, Lanes lanes, Vector* pixels) const {
+    CNNX_UNROLL for (int i = 0; i < kPixels; ++i) {
+      pixels[i] = lanes.load(first + i * row_floats + j * channels + channel);
+    }
+  }
+};
+
+// Some of which lie outside, and are zero.
+template <int kPixels>
+struct BorderPixels {
+  const float* row[kPixels];  // where column 0 would be, or null
+  int64_t first_column, last_column;
+  int64_t channels;
+
+  template <class Lanes>
+  CNNX_INLINE void load_column(int j, int64_t channel, Lanes lanes, Vector* pixels) const {
+    if (j < first_column || j >= last_column) {
+      CNNX_UNROLL for (int i = 0; i < kPixels; ++i) pixels[i] = Vector{};
+      return;
+    }
+    CNNX_UNROLL for (int i = 0; i < kPixels; ++i) {
+      pixels[i] = row[i] ? lanes.load(row[i] + j * channels + channel) : Vector{};
+    }
+  }
+};
+
+// The two ways out of a picture: how many pixels, and what happens to a line of them.
+template <class Lines>
+struct InputTransform {
+  static constexpr int kPixels = Lines::kPoints, kPoints = Lines::kPoints;
+  static CNNX_INLINE void apply(const Vector* pixels, Vector* points) {
+    Lines::input(pixels, points);
+  }
+};
+template <class Lines>
+struct GradientTransform {
+  static constexpr int kPixels = Lines::kOutputs, kPoints = Lines::kPoints;
+  static CNNX_INLINE void apply(const Vector* pixels, Vector* points) {
+    Lines::output_gradient(pixels, points);
+  }
+};
+
+// One vector of channels of one tile; returns the sum of its pixels, in a fixed order.
+template <class Transform, class Pixels, class Lanes>
+CNNX_INLINE Vector transform_vector(const Pixels& pixels, int64_t channel, Lanes lanes,
+                                    float* points, int64_t plane_floats) {
+  constexpr int kPixels = Transform::kPixels, kPoints = Transform::kPoints;
+  Vector half[kPoints][kPixels];
+  Vector total = {};
+  CNNX_UNROLL for (int j = 0; j < kPixels; ++j) {
+    Vector line[kPixels], values[kPoints];
+    pixels.load_column(j, channel, lanes, line);
+    CNNX_UNROLL for (int i = 0; i < kPixels; ++i) total += line[i];
+    Transform::apply(line, values);
+    CNNX_UNROLL for (int i = 0; i < kPoints; ++i) half[i][j] = values[i];
+  }
+  CNNX_UNROLL for (int i = 0; i < kPoints; ++i) {
+    Vector values[kPoints];
+    Transform::apply(half[i], values);
+    CNNX_UNROLL for (int j = 0; j < kPoints; ++j) {
+      store(points + (i * kPoints + j) * plane_floats, values[j]);
+    }
+  }
+  return total;
+}
+
+// `channels` channels from `source` on, a picture's pixel (0, 0), of the tile whose first pixel is
+// (row, column); after_vector(channel, sum of the tile's pixels, lanes).
+template <class Transform, class AfterVector>
+CNNX_INLINE void transform_tile(const WinogradPicture& picture, const float* source, int64_t row,
+                                int64_t column, int64_t channels, float* points,
+                                int64_t plane_floats, const AfterVector& after_vector) {
+  constexpr int kPixels = Transform::kPixels;
+  const int64_t row_floats = picture.width * picture.channels;
+  const float* first = source + row * row_floats + column * picture.channels;
+  const auto transform = [&](const auto& pixels) CNNX_INLINED {
+    for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+      const Vector sum =
+          transform_vector<Transform>(pixels, channel, lanes, points + channel, plane_floats);
+      after_vector(channel, sum, lanes);
+    });
+  };
+  if (row >= 0 && column >= 0 && row + kPixels <= picture.height &&
+      column + kPixels <= picture.width) {
+    return transform(InsidePixels<kPixels>{first, row_floats, picture.channels});
+  }
+  BorderPixels<kPixels> border = {};
+  border.first_column = column < 0 ? -column : 0;
+  border.last_column = picture.width - column;
+  border.channels = picture.channels;
+  for (int64_t i = 0; i < kPixels; ++i) {
+    if (row + i >= 0 && row + i < picture.height) border.row[i] = first + i * row_floats;
+  }
+  transform(border);
+}
+
+}  // namespace

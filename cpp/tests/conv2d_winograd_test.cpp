@@ -1,0 +1,235 @@
+// Winograd's 4x4 tiles, whose arithmetic rounds, against the direct method on arrays that end at
+// unmapped pages; and the epilogues of every algorithm against the layers one after another.
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "check.h"
+#include "cnnx/conv2d.h"
+#include "cnnx/runtime.h"
+#include "guarded_array.h"
+#include "ops/conv2d_algorithm.h"
+#include "runtime/memory.h"
+
+namespace {
+
+using cnnx::Conv2dGeometry;
+using cnnx::Conv2dMethod;
+using cnnx::test::GuardedArray;
+using cnnx::test::same_bits;
+
+struct Case {
+  int64_t batch, height, width, in_channels, out_channels, top, bottom, left, right;
+};
+
+// Vector tails of every length class, maps of less than a tile, each side's padding on its own.
+const std::vector<Case> kCases = {
+    {1, 3, 3, 1, 1, 0, 0, 0, 0},      {2, 8, 8, 16, 16, 1, 1, 1, 1},
+    {3, 7, 9, 20, 24, 1, 1, 1, 1},    {1, 5, 5, 17, 33, 0, 0, 0, 0},
+    {2, 6, 10, 40, 72, 2, 2, 2, 2},   {1, 9, 13, 31, 15, 4, 0, 1, 3},
+    {40, 6, 5, 19, 18, 1, 1, 0, 2},   {1, 2, 1, 65, 70, 1, 1, 1, 1},
+    {2, 21, 6, 130, 128, 0, 1, 2, 0},
+};
+
+Conv2dGeometry geometry(const Case& c) {
+  return cnnx::conv2d_geometry(
+      {c.batch, c.height, c.width, c.in_channels}, {3, 3, c.in_channels, c.out_channels},
+      {{1, 1}, {cnnx::Padding::Rule::explicit_sides, c.top, c.bottom, c.left, c.right}, {1, 1}, 1});
+}
+
+// Between -1 and 1, with zeros and repetitions among them.
+std::vector<float> fractions(int64_t count, int64_t seed) {
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (int64_t i = 0; i < count; ++i) {
+    values[static_cast<std::size_t>(i)] =
+        static_cast<float>((i * 7 + i / 5 * 3 + seed * 11) % 27 - 13) / 13.0f;
+  }
+  return values;
+}
+
+struct Arrays {
+  explicit Arrays(const Conv2dGeometry& g)
+      : x(fractions(cnnx::element_count(g.input_shape()), 1)),
+        weight(fractions(cnnx::element_count(g.weight_shape()), 2)),
+        bias(fractions(g.out_channels, 3)),
+        grad_output(fractions(cnnx::element_count(g.output_shape()), 4)) {}
+  GuardedArray x, weight, bias, grad_output;
+};
+
+struct Results {
+  Results(const Conv2dGeometry& g, const Arrays& a, Conv2dMethod method, bool accumulate)
+      : output(a.grad_output.size(), 3.0f),
+        grad_input(a.x.size(), 3.0f),
+        grad_weight(a.weight.size(), 3.0f),
+        grad_bias(a.bias.size(), 3.0f) {
+    cnnx::conv2d(g, a.x.data(), a.weight.data(), a.bias.data(), output.data(), method);
+    cnnx::conv2d_backward(g, a.grad_output.data(), a.x.data(), a.weight.data(), grad_input.data(),
+                          grad_weight.data(), grad_bias.data(), accumulate, method);
+  }
+  std::vector<std::vector<float>> values() const {
+    return {output.values(), grad_input.values(), grad_weight.values(), grad_bias.values()};
+  }
+  GuardedArray output, grad_input, grad_weight, grad_bias;
+};
+
+// A wrong index moves a result by a product, about 1; rounding by some 1e-6 of the sum of a few
+// hundred of them.
+bool near(const std::vector<float>& left, const std::vector<float>& right) {
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    if (!(std::fabs(left[i] - right[i]) < 2e-3f)) return false;
+  }
+  return left.size() == right.size();
+}
+
+void test_agrees_with_the_direct_method() {
+  for (const Case& each : kCases) {
+    const Conv2dGeometry g = geometry(each);
+    const Arrays arrays(g);
+    for (const bool accumulate : {false, true}) {
+      const auto expected = Results(g, arrays, Conv2dMethod::direct, accumulate).values();
+      const auto found = Results(g, arrays, Conv2dMethod::winograd4x4, accumulate).values();
+      for (std::size_t i = 0; i < expected.size(); ++i) CHECK(near(found[i], expected[i]));
+    }
+  }
+}
+
+void test_threads_do_not_matter() {
+  for (const Case& each : kCases) {
+    const Conv2dGeometry g = geometry(each);
+    const Arrays arrays(g);
+    for (const Conv2dMethod method : {Conv2dMethod::winograd2x2, Conv2dMethod::winograd4x4}) {
+      cnnx::set_num_threads(1);
+      const auto expected = Results(g, arrays, method, false).values();
+      for (const int threads : {2, 3, 8}) {
+        cnnx::set_num_threads(threads);
+        const auto found = Results(g, arrays, method, false).values();
+        for (std::size_t i = 0; i < expected.size(); ++i) CHECK(same_bits(found[i], expected[i]));
+      }
+    }
+  }
+  cnnx::set_num_threads(2);
+}
+
+constexpr int kThreads = 2;
+
+std::vector<float> forward(const Conv2dGeometry& g, const cnnx::ops::Conv2dAlgorithm& algorithm,
+                           const Arrays& arrays, const cnnx::ForwardEpilogue& epilogue) {
+  const int64_t pixels = epilogue.pool ? g.batch * (g.out_height / 2) * (g.out_width / 2)
+                                       : g.batch * g.out_height * g.out_width;
+  cnnx::runtime::AlignedBuffer derived(algorithm.derived_floats());
+  cnnx::runtime::AlignedBuffer scratch(algorithm.forward_scratch_floats(kThreads));
+  GuardedArray output(pixels * g.out_channels, 99.0f);
+  algorithm.derive(arrays.weight.data(), kThreads, derived.data());
+  algorithm.forward(arrays.x.data(), arrays.weight.data(), derived.data(), epilogue, kThreads,
+                    scratch.data(), output.data());
+  return output.values();
+}
+
+std::vector<float> relu(std::vector<float> values) {
+  for (float& value : values) value = value < 0.0f ? 0.0f : value;
+  return values;
+}
+
+struct Pooled {
+  std::vector<float> maxima;
+  std::vector<uint8_t> winners;  // channels without gaps
+};
+
+Pooled pool(const Conv2dGeometry& g, const std::vector<float>& map, bool with_relu) {
+  Pooled pooled;
+  for (int64_t n = 0; n < g.batch; ++n)
+    for (int64_t i = 0; i < g.out_height / 2; ++i)
+      for (int64_t j = 0; j < g.out_width / 2; ++j)
+        for (int64_t c = 0; c < g.out_channels; ++c) {
+          float best = 0.0f;
+          uint8_t winner = 0;
+          for (uint8_t k = 0; k < 4; ++k) {
+            const int64_t pixel = (n * g.out_height + 2 * i + k / 2) * g.out_width + 2 * j + k % 2;
+            const float value = map[static_cast<std::size_t>(pixel * g.out_channels + c)];
+            if (k > 0 && (value <= best || best != best)) continue;
+            best = value;
+            winner = k;
+          }
+          pooled.maxima.push_back(best);
+          pooled.winners.push_back(with_relu && !(best > 0.0f) ? cnnx::kNoWinner : winner);
+        }
+  return pooled;
+}
+
+std::vector<Conv2dMethod> every_method() {
+  return {Conv2dMethod::direct, Conv2dMethod::winograd2x2, Conv2dMethod::winograd4x4};
+}
+
+void test_forward_epilogues() {
+  for (const Case& each : kCases) {
+    const Conv2dGeometry g = geometry(each);
+    Arrays arrays(g);
+    arrays.x[arrays.x.size() / 2] = NAN;
+    arrays.bias[0] = -0.0f;
+    for (const Conv2dMethod method : every_method()) {
+      const auto algorithm = cnnx::ops::choose_conv2d_algorithm(g, method);
+      for (const float* bias :
+           {static_cast<const float*>(arrays.bias.data()), static_cast<const float*>(nullptr)}) {
+        for (const bool with_relu : {false, true}) {
+          auto expected = forward(g, *algorithm, arrays, {bias, false, false, nullptr});
+          if (with_relu) expected = relu(expected);
+          CHECK(same_bits(forward(g, *algorithm, arrays, {bias, with_relu, false, nullptr}),
+                          expected));
+          const Pooled pooled = pool(g, expected, with_relu);
+          CHECK(same_bits(forward(g, *algorithm, arrays, {bias, with_relu, true, nullptr}),
+                          pooled.maxima));
+          const auto step = static_cast<std::size_t>(cnnx::winner_step(g.out_channels));
+          const auto channels = static_cast<std::size_t>(g.out_channels);
+          std::vector<uint8_t> winners(pooled.winners.size() / channels * step);
+          CHECK(same_bits(forward(g, *algorithm, arrays, {bias, with_relu, true, winners.data()}),
+                          pooled.maxima));
+          bool same = true;
+          for (std::size_t i = 0; i < pooled.winners.size(); ++i) {
+            same = same && winners[i / channels * step + i % channels] == pooled.winners[i];
+          }
+          CHECK(same);
+        }
+      }
+    }
+  }
+}
+
+std::vector<float> input_gradient(const cnnx::ops::Conv2dAlgorithm& algorithm, const Arrays& arrays,
+                                  const cnnx::GradientEpilogue& epilogue) {
+  cnnx::runtime::AlignedBuffer scratch(algorithm.input_gradient_scratch_floats(kThreads));
+  GuardedArray grad_input(arrays.x.size(), 0.25f);
+  algorithm.input_gradient(arrays.grad_output.data(), arrays.weight.data(), epilogue, kThreads,
+                           scratch.data(), grad_input.data());
+  return grad_input.values();
+}
+
+void test_gradient_epilogue() {
+  for (const Case& each : kCases) {
+    const Conv2dGeometry g = geometry(each);
+    Arrays arrays(g);
+    GuardedArray relu_output(relu(arrays.x.values()));
+    relu_output[0] = NAN;
+    for (const Conv2dMethod method : every_method()) {
+      const auto algorithm = cnnx::ops::choose_conv2d_algorithm(g, method);
+      for (const bool accumulate : {false, true}) {
+        auto expected = input_gradient(*algorithm, arrays, {accumulate, nullptr});
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+          if (relu_output[static_cast<int64_t>(i)] <= 0.0f) expected[i] = 0.0f;
+        }
+        CHECK(same_bits(input_gradient(*algorithm, arrays, {accumulate, relu_output.data()}),
+                        expected));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+int main() {
+  test_agrees_with_the_direct_method();
+  test_threads_do_not_matter();
+  test_forward_epilogues();
+  test_gradient_epilogue();
+  return cnnx::test::finish("conv2d_winograd_test");
+}
