@@ -18,8 +18,11 @@ static_assert(kCutFloats / kLanes <= kMostZeroRun, "a cut's runs may be zeros");
 // Pixels of a strip: enough passes over a cut to pay for fetching it, few enough for source and
 // target to stay close.
 constexpr int64_t kStripPixels = 128;
-// Depth of a cut from which fetching the next line hides behind a tile's arithmetic.
-constexpr int64_t kLeastFetchDepth = 192;
+// Depth of a cut from which fetching the next line hides behind a tile's arithmetic. One long line
+// has nothing else to wait for than memory, and gains from any depth.
+constexpr int64_t kLeastFetchDepth = 192, kLeastFetchDepthOfLongLine = 8;
+// Of a long line the pixels so far ahead are fetched: those of the next tile.
+constexpr int64_t kFetchPixels = 14;
 
 void pack_tap(const float* source, int64_t tap, int64_t taps, int64_t inputs, int64_t k_step,
               int64_t outputs, int64_t column_step, float* panel) {
@@ -43,6 +46,7 @@ struct Strip {
   const ConvolutionPass& pass;
   const Rows& source;
   Range rows;
+  bool joined;  // one long line
 };
 
 // All lines of the strip pass over one cut of a panel; `product` knows the block of channels.
@@ -56,8 +60,8 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
   const bool copied = copied_floats(c.source, 1) > 0;
   product.taps_wide = cut.tap_columns.last - cut.tap_columns.first;
   product.run = cut.run.last - cut.run.first;
-  const bool fetches = (cut.tap_rows.last - cut.tap_rows.first) * product.taps_wide * product.run >=
-                       kLeastFetchDepth;
+  const int64_t depth = (cut.tap_rows.last - cut.tap_rows.first) * product.taps_wide * product.run;
+  const bool fetches = depth >= (strip.joined ? kLeastFetchDepthOfLongLine : kLeastFetchDepth);
   product.zero_first = !copied && h.origin < 0 && cut.tap_columns.first == 0;
   product.zero_last = !copied && last_place(h, strip.pass.columns) >= c.source.width &&
                       cut.tap_columns.last == h.taps;
@@ -80,14 +84,18 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
     product.panel = panel + ((first * h.taps + cut.tap_columns.first) * tap_depth + cut.run.first) *
                                 product.width;
     product.output = target + r * target_step;
-    product.next_output =
-        fetches && starts && r + 1 < strip.pass.rows ? product.output + target_step : nullptr;
-    // One row below what the next line's windows read.
-    const int64_t below = last_place(v, r + 2) + 1;
-    product.next_input =
-        product.next_output && group_input == 0 && !copied && below > 0 && below < c.source.height
-            ? strip.source.at(below, 0, c.source.channels)
-            : nullptr;
+    product.next_input = product.next_output = nullptr;
+    if (fetches && starts && strip.joined) {
+      product.next_input = product.input + kFetchPixels * product.row_step;
+      product.next_output = product.output + kFetchPixels * product.output_step;
+    } else if (fetches && starts && r + 1 < strip.pass.rows) {
+      product.next_output = product.output + target_step;
+      // One row below what the next line's windows read.
+      const int64_t below = last_place(v, r + 2) + 1;
+      if (group_input == 0 && !copied && below > 0 && below < c.source.height) {
+        product.next_input = strip.source.at(below, 0, c.source.channels);
+      }
+    }
     multiply(product);
   }
 }
@@ -139,7 +147,8 @@ void convolve_strip(Strip strip) {
   product.tap_row_step = pass.vertical.dilation * strip.source.row_floats;
   product.tap_column_step = pass.horizontal.dilation * c.source.channels;
   product.output_step = c.column_step * c.target_channels;
-  if (lines_join(strip)) {
+  strip.joined = lines_join(strip);
+  if (strip.joined) {
     product.rows *= strip.rows.last - strip.rows.first;
     strip.rows.last = strip.rows.first + 1;
   }
@@ -212,7 +221,7 @@ void convolve(const Convolution& c, const ConvolutionBand& band) {
     for (int64_t p = 0; p < c.pass_count; ++p) {
       const ConvolutionPass& pass = c.passes[p];
       const int64_t pass_last = last < pass.rows ? last : pass.rows;
-      if (first < pass_last) convolve_strip({c, band, pass, rows, {first, pass_last}});
+      if (first < pass_last) convolve_strip({c, band, pass, rows, {first, pass_last}, false});
     }
   }
 }

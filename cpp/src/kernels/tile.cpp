@@ -44,8 +44,58 @@ CNNX_INLINE int64_t to_zeros(const float* from) {
          static_cast<int64_t>(sizeof(float));
 }
 
-template <int kRows, int kVectors>
-void product_tile(const Product& p, const Walk& walk, const float* input, float* output) {
+// What a later tile will read and write first, brought into the cache a line at a time while this
+// one multiplies: as much at once as a tile needs would keep everything else waiting.
+struct Ahead {
+  const float *input, *input_end;
+  const float *output, *output_end;
+  int64_t output_step;
+
+  template <int kVectors>
+  CNNX_INLINE void fetch_line() {
+    if (input < input_end) {
+      __builtin_prefetch(input, 0, 3);
+      input += kCacheLineFloats;
+    }
+    if (output < output_end) {
+      CNNX_UNROLL for (int v = 0; v < kVectors; ++v) __builtin_prefetch(output + v * kLanes, 1, 3);
+      output += output_step;
+    }
+  }
+
+ private:
+  static constexpr int64_t kCacheLineFloats = 16;
+};
+
+// Products with kSteps values of k: kSteps rows of the panel, and as many floats of every row.
+template <int kSteps, int kRows, int kVectors>
+CNNX_INLINE void add_products(const float* x, int64_t first, int64_t step, int64_t last,
+                              const float* panel, Vector (&sum)[kRows][kVectors]) {
+  Vector weight[kSteps][kVectors];
+  CNNX_UNROLL for (int k = 0; k < kSteps; ++k) CNNX_UNROLL for (int v = 0; v < kVectors; ++v)
+      weight[k][v] = load(panel + (k * kVectors + v) * kLanes);
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
+    const float* row = x + (r == 0 ? first : r == kRows - 1 ? last : r * step);
+#if defined(__AVX512F__)
+    // One register holds the address. As a sum of two it would split each multiply-add that reads
+    // memory in two, and the CPU would be busy decoding.
+    if (kSteps > 1) asm("" : "+r"(row));
+#endif
+    CNNX_UNROLL for (int k = 0; k < kSteps; ++k) {
+      const Vector value = broadcast(row[k]);
+      CNNX_UNROLL for (int v = 0; v < kVectors; ++v) {
+        sum[r][v] = fused_multiply_add(value, weight[k][v], sum[r][v]);
+      }
+    }
+  }
+}
+
+// Values of k that a tile of one vector takes at once.
+constexpr int kStepsOfOne = kRegisters == 32 ? 4 : 1;
+
+template <bool kFetches, int kRows, int kVectors>
+void product_tile(const Product& p, const Walk& walk, const Ahead& later, const float* input,
+                  float* output) {
   constexpr int kLast = kVectors - 1;
   const int64_t row_step = p.row_step, output_step = p.output_step;
   const bool whole = p.columns == p.width;
@@ -64,28 +114,27 @@ void product_tile(const Product& p, const Walk& walk, const float* input, float*
           whole ? load(held + kLast * kLanes) : load_partial(held + kLast * kLanes, rest);
     }
   }
+  Ahead ahead = {};
+  if (kFetches) ahead = later;
   const float* panel = p.panel;
   for (int64_t i = 0; i < p.taps_high; ++i) {
     for (int64_t j = 0; j < walk.taps_wide; ++j) {
       const float* x = input + i * p.tap_row_step + j * p.tap_column_step;
-      const float* const end = x + walk.run;
       const bool zero_last = walk.zero_last && j == walk.taps_wide - 1;
       const bool zero_first = (walk.zero_first && j == 0) || (kRows == 1 && zero_last);
       const int64_t first = zero_first ? to_zeros(x) : 0;
       const int64_t last = zero_last ? to_zeros(x) : (kRows - 1) * row_step;
-      do {
-        Vector weight[kVectors];
-        CNNX_UNROLL for (int v = 0; v < kVectors; ++v) weight[v] = load(panel + v * kLanes);
-        CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
-          const int64_t offset = r == 0 ? first : r == kRows - 1 ? last : r * row_step;
-          const Vector value = broadcast(x[offset]);
-          CNNX_UNROLL for (int v = 0; v < kVectors; ++v) {
-            sum[r][v] = fused_multiply_add(value, weight[v], sum[r][v]);
-          }
+      const float* const end = x + walk.run;
+      if (kVectors == 1 && kStepsOfOne > 1) {
+        for (; end - x >= kStepsOfOne; x += kStepsOfOne, panel += kStepsOfOne * kLanes) {
+          if (kFetches) ahead.fetch_line<kVectors>();
+          add_products<kStepsOfOne>(x, first, row_step, last, panel, sum);
         }
-        panel += kVectors * kLanes;
-        ++x;
-      } while (x != end);
+      }
+      for (; x != end; ++x, panel += kVectors * kLanes) {
+        if (kFetches) ahead.fetch_line<kVectors>();
+        add_products<1>(x, first, row_step, last, panel, sum);
+      }
     }
   }
   if (whole) {
@@ -109,23 +158,31 @@ void product_tile(const Product& p, const Walk& walk, const float* input, float*
   }
 }
 
-using ProductTile = void (*)(const Product&, const Walk&, const float*, float*);
-#define CNNX_PRODUCT_6(vectors)                                                 \
-  product_tile<1, vectors>, product_tile<2, vectors>, product_tile<3, vectors>, \
-      product_tile<4, vectors>, product_tile<5, vectors>, product_tile<6, vectors>
-#define CNNX_PRODUCT_12(vectors)                                                      \
-  CNNX_PRODUCT_6(vectors), product_tile<7, vectors>, product_tile<8, vectors>,        \
-      product_tile<9, vectors>, product_tile<10, vectors>, product_tile<11, vectors>, \
-      product_tile<12, vectors>
-#define CNNX_PRODUCT_14(vectors) \
-  CNNX_PRODUCT_12(vectors), product_tile<13, vectors>, product_tile<14, vectors>
+using ProductTile = void (*)(const Product&, const Walk&, const Ahead&, const float*, float*);
+#define CNNX_PRODUCT_6(fetches, vectors)                                    \
+  product_tile<fetches, 1, vectors>, product_tile<fetches, 2, vectors>,     \
+      product_tile<fetches, 3, vectors>, product_tile<fetches, 4, vectors>, \
+      product_tile<fetches, 5, vectors>, product_tile<fetches, 6, vectors>
+#define CNNX_PRODUCT_12(fetches, vectors)                                     \
+  CNNX_PRODUCT_6(fetches, vectors), product_tile<fetches, 7, vectors>,        \
+      product_tile<fetches, 8, vectors>, product_tile<fetches, 9, vectors>,   \
+      product_tile<fetches, 10, vectors>, product_tile<fetches, 11, vectors>, \
+      product_tile<fetches, 12, vectors>
+#define CNNX_PRODUCT_14(fetches, vectors)                                \
+  CNNX_PRODUCT_12(fetches, vectors), product_tile<fetches, 13, vectors>, \
+      product_tile<fetches, 14, vectors>
 
+// By whether they fetch.
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr ProductTile kProductOfPairs[kRowsOfPairs] = {CNNX_PRODUCT_14(2)};
-constexpr ProductTile kProductOfOne[kRowsOfOne] = {CNNX_PRODUCT_14(1)};
+constexpr ProductTile kProductOfPairs[2][kRowsOfPairs] = {{CNNX_PRODUCT_14(false, 2)},
+                                                          {CNNX_PRODUCT_14(true, 2)}};
+constexpr ProductTile kProductOfOne[2][kRowsOfOne] = {{CNNX_PRODUCT_14(false, 1)},
+                                                      {CNNX_PRODUCT_14(true, 1)}};
 #else
-constexpr ProductTile kProductOfPairs[kRowsOfPairs] = {CNNX_PRODUCT_6(2)};
-constexpr ProductTile kProductOfOne[kRowsOfOne] = {CNNX_PRODUCT_12(1)};
+constexpr ProductTile kProductOfPairs[2][kRowsOfPairs] = {{CNNX_PRODUCT_6(false, 2)},
+                                                          {CNNX_PRODUCT_6(true, 2)}};
+constexpr ProductTile kProductOfOne[2][kRowsOfOne] = {{CNNX_PRODUCT_12(false, 1)},
+                                                      {CNNX_PRODUCT_12(true, 1)}};
 #endif
 
 // Outer sum ---------------------------------------------------------------------------------------
@@ -271,18 +328,12 @@ void pack_columns(const float* source, int64_t depth, int64_t columns, int64_t c
   }
 }
 
-// Brings `floats` floats at each of `count` places into the second-level cache.
-CNNX_INLINE void fetch(const float* from, int64_t count, int64_t step, int64_t floats) {
-  for (int64_t i = 0; i < count; ++i, from += step) {
-    for (int64_t f = 0; f < floats; f += 16) __builtin_prefetch(from + f, 0, 2);
-  }
-}
-
 }  // namespace
 
 void multiply(const Product& p) {
   const Split rows = split(p.rows, p.width > kLanes ? kRowsOfPairs : kRowsOfOne);
-  const ProductTile* tiles = p.width > kLanes ? kProductOfPairs : kProductOfOne;
+  const bool fetches = p.next_input || p.next_output;
+  const ProductTile* tiles = p.width > kLanes ? kProductOfPairs[fetches] : kProductOfOne[fetches];
   // Tap columns that follow one another in memory are one run.
   const bool contiguous = p.tap_column_step == p.run;
   const Walk joined = {contiguous ? 1 : p.taps_wide, contiguous ? p.taps_wide * p.run : p.run,
@@ -295,9 +346,17 @@ void multiply(const Product& p) {
     if ((p.zero_first && t == 0) || (p.zero_last && t == rows.tiles - 1)) {
       walk = {p.taps_wide, p.run, p.zero_first && t == 0, p.zero_last && t == rows.tiles - 1};
     }
-    tiles[size - 1](p, walk, input, output);
-    if (p.next_input) fetch(p.next_input + (input - p.input), 1, 0, size * p.row_step);
-    if (p.next_output) fetch(p.next_output + (output - p.output), size, p.output_step, p.width);
+    Ahead ahead = {};
+    if (p.next_input) {
+      ahead.input = p.next_input + (input - p.input);
+      ahead.input_end = ahead.input + size * p.row_step;
+    }
+    if (p.next_output) {
+      ahead.output = p.next_output + (output - p.output);
+      ahead.output_end = ahead.output + size * p.output_step;
+      ahead.output_step = p.output_step;
+    }
+    tiles[size - 1](p, walk, ahead, input, output);
     input += size * p.row_step;
     output += size * p.output_step;
   }
