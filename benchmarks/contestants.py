@@ -12,17 +12,19 @@ import signal
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.neighbours import QUIET_SHARE, Neighbours, wait_until_quiet
 from benchmarks.options import ContestOptions
 from benchmarks.timing import median_ratio
 
 ROOT = Path(__file__).parents[1]
+ATTEMPTS_AT_QUIET, PATIENCE_SECONDS = 20, 60.0
 
 
 class Contestant:
@@ -70,9 +72,10 @@ class Contestant:
         """Makes the task ready; returns the figures by which contestants are compared."""
         return self._ask({"prepare": task})  # type: ignore[no-any-return]
 
-    def measure(self, seconds: float, clock: str) -> list[float]:
-        """Seconds per call, many samples, by one of `timing.CLOCKS`."""
-        return self._ask({"measure": [seconds, clock]})  # type: ignore[no-any-return]
+    def measure(self, seconds: float, clock: str) -> tuple[list[float], float]:
+        """Seconds per call by one of `timing.CLOCKS`, many samples, and the neighbours' share."""
+        neighbours = Neighbours(self._process.pid)
+        return self._ask({"measure": [seconds, clock]}), neighbours.share()
 
     def close(self) -> None:
         """Ends the process, stopped or not."""
@@ -90,9 +93,15 @@ def all_closed(contestants: list[Contestant]) -> Iterator[list[Contestant]]:
 
 
 class Turns(NamedTuple):
-    """The samples of one contestant, in seconds per call, a list per round."""
+    """What was measured of one contestant.
+
+    Attributes:
+        rounds: the samples in seconds per call, a list per round.
+        neighbours: the share of the CPUs that others used in each round.
+    """
 
     rounds: list[list[float]]
+    neighbours: list[float]
 
     def medians(self) -> list[float]:
         """The median of each round."""
@@ -105,12 +114,35 @@ class Turns(NamedTuple):
 
 def alternate(contestants: Sequence[Contestant], options: ContestOptions) -> dict[str, Turns]:
     """Each contestant in turn, round after round; every second round in the opposite order."""
-    turns = {contestant.name: Turns([]) for contestant in contestants}
+    turns = {contestant.name: Turns([], []) for contestant in contestants}
     for index in range(options.rounds):
         for contestant in contestants if index % 2 == 0 else reversed(contestants):
-            samples = contestant.measure(options.seconds, options.clock)
+            samples, share = _turn(contestant, options)
             turns[contestant.name].rounds.append(samples)
+            turns[contestant.name].neighbours.append(share)
     return turns
+
+
+def _turn(contestant: Contestant, options: ContestOptions) -> tuple[list[float], float]:
+    """One turn; with --quiet the first that others left alone, or else the least disturbed."""
+    if not options.quiet:
+        return contestant.measure(options.seconds, options.clock)
+    tried = []
+    for _ in range(ATTEMPTS_AT_QUIET):
+        wait_until_quiet(PATIENCE_SECONDS)
+        tried.append(contestant.measure(options.seconds, options.clock))
+        if not tried[-1][1] > QUIET_SHARE:
+            break
+    return min(tried, key=lambda turn: turn[1])
+
+
+def show_neighbours(turns: Iterable[Turns]) -> None:
+    """Prints how much others disturbed."""
+    shares = [share for each in turns for share in each.neighbours]
+    print(
+        "others' share of the CPUs during a turn: "
+        f"median {statistics.median(shares):.1%}, most {max(shares):.1%}"
+    )
 
 
 def best_ratio(turns: Mapping[str, Turns], names: Sequence[str]) -> float:

@@ -25,6 +25,7 @@ from benchmarks.contestants import (
     alternate,
     best_ratio,
     check_agreement,
+    show_neighbours,
 )
 from benchmarks.convolutions import CLASSES, DIRECTIONS, ConvolutionTask, Shape
 from benchmarks.options import (
@@ -120,7 +121,7 @@ def samples(rows: list[Row]) -> list[dict[str, object]]:
             **row._asdict(),
             "shape": str(row.shape),
             "batch": row.shape.batch,
-            "turns": {name: turns.rounds for name, turns in row.turns.items()},
+            "turns": {name: turns._asdict() for name, turns in row.turns.items()},
         }
         for row in rows
     ]
@@ -161,10 +162,9 @@ def main() -> int:
                 for direction in DIRECTIONS:
                     rows.append(measure(contestants, group, shape, direction, options))
                     show(rows[-1])
+    show_neighbours(turns for row in rows for turns in row.turns.values())
     if options.json:
-        machine.save(
-            options.json, before, {"versions": versions, "seconds_per_call": samples(rows)}
-        )
+        machine.save(options.json, before, {"versions": versions, "rows": samples(rows)})
     return 0 if not options.peer_python or judge(rows) else 1
 
 

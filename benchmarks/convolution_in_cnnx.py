@@ -34,22 +34,16 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
             groups=shape.groups,
         )
 
-    stride, padding = [shape.stride] * 2, [shape.padding] * 4
-
     def gradient() -> Any:
         result = np.empty_like(x if direction == "input_gradient" else weight)
         _core.repeat_conv2d(
             direction,
-            x,
-            weight,
-            bias,
-            grad_output,
-            result,
-            stride,
-            padding,
-            shape.groups,
-            "chosen",
-            1,
+            *(x, weight, bias, grad_output, result),
+            stride=[shape.stride] * 2,
+            padding=[shape.padding] * 4,
+            groups=shape.groups,
+            method="chosen",
+            repetitions=1,
         )
         return result
 

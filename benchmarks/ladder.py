@@ -30,6 +30,7 @@ from benchmarks.contestants import (
     alternate,
     best_ratio,
     check_agreement,
+    show_neighbours,
 )
 from benchmarks.networks import NETWORKS, NetworkTask
 from benchmarks.options import (
@@ -199,7 +200,7 @@ def judge(bars: tuple[Bar, ...], rows: list[Row]) -> tuple[bool, bool]:
 def samples(rows: list[Row]) -> list[dict[str, object]]:
     """All that was measured, for a file."""
     return [
-        {**row._asdict(), "turns": {name: turns.rounds for name, turns in row.turns.items()}}
+        {**row._asdict(), "turns": {name: turns._asdict() for name, turns in row.turns.items()}}
         for row in rows
     ]
 
@@ -266,8 +267,9 @@ def main() -> int:
     print(machine.headline())
     versions: dict[str, str] = {}
     rows = climb(options, versions)
+    show_neighbours(turns for row in rows for turns in row.turns.values())
     if options.json:
-        content = {"versions": versions, "isa": options.isa, "seconds_per_call": samples(rows)}
+        content = {"versions": versions, "isa": options.isa, "rows": samples(rows)}
         machine.save(options.json, before, content)
     if not options.peers:
         return 0

@@ -23,6 +23,7 @@ class ContestOptions(RoundOptions):
 
     seconds: float
     clock: str
+    quiet: bool
 
 
 def round_parser(description: str, rounds: int) -> argparse.ArgumentParser:
@@ -45,6 +46,11 @@ def contest_parser(description: str, rounds: int, seconds: float) -> argparse.Ar
         choices=CLOCKS,
         default="wall",
         help="cpu, the CPU time, stands a busy machine; for one thread only (default: wall)",
+    )
+    parser.add_argument(
+        "--quiet",
+        action="store_true",
+        help="repeat a turn in which other processes used the CPUs, a good many times",
     )
     return parser
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from benchmarks import machine
-from benchmarks.contestants import Contestant, Turns, all_closed, alternate
+from benchmarks.contestants import Contestant, Turns, all_closed, alternate, show_neighbours
 from benchmarks.convolutions import DIRECTIONS, ConvolutionTask, Shape
 from benchmarks.networks import NETWORKS, NetworkTask
 from benchmarks.options import ContestOptions, check_and_shorten, contest_parser
@@ -130,9 +130,10 @@ def main() -> int:
     sizes = measure("size of the picture", convolution, by_size, options)
     by_channels = convolutions([Shape(28, count, count) for count in CHANNELS])
     channels = measure("channels", convolution, by_channels, options)
+    rows = {"steps": steps, "inference": inference, "sizes": sizes, "channels": channels}
+    show_neighbours(turns for each in rows.values() for row in each for turns in row.turns.values())
     if options.json:
-        tables = {"steps": steps, "inference": inference, "sizes": sizes, "channels": channels}
-        machine.save(options.json, before, {"seconds_per_call": tables})
+        machine.save(options.json, before, rows)
     return 0 if judge(steps, inference) else 1
 
 

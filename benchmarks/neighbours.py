@@ -1,0 +1,56 @@
+"""How much of the CPUs others use meanwhile: other processes, and the machine's other guests."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+
+# A turn in which they use more is one to repeat: a fiftieth of each of two CPUs.
+QUIET_SHARE = 0.04
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def _all_seconds() -> tuple[float, float]:
+    """CPU seconds since the start that were used or stolen, and all that there were."""
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()
+    user, nice, system, idle, waiting, interrupts, soft_interrupts, stolen = map(int, fields[1:9])
+    used = user + nice + system + interrupts + soft_interrupts + stolen
+    return used / _TICKS_PER_SECOND, (used + idle + waiting) / _TICKS_PER_SECOND
+
+
+def _seconds_of(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+
+
+class Neighbours:
+    """Watches from when it is made, all but one process, which is its own when None."""
+
+    def __init__(self, process: int | None = None) -> None:
+        """Does nothing where the system does not tell (only Linux does)."""
+        process = os.getpid() if process is None else process
+        self._process = process
+        self._known = Path("/proc/stat").exists()
+        if self._known:
+            self._own, (self._used, self._all) = _seconds_of(process), _all_seconds()
+
+    def share(self) -> float:
+        """Their share of the CPUs so far, in [0, 1]; NaN where the system does not tell."""
+        if not self._known:
+            return math.nan
+        used, everything = _all_seconds()
+        own = _seconds_of(self._process) - self._own
+        return max(0.0, used - self._used - own) / max(everything - self._all, 1e-9)
+
+
+def wait_until_quiet(patience: float) -> None:
+    """Returns once they leave the CPUs alone for a moment, or after `patience` seconds."""
+    moment = 0.1
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        neighbours = Neighbours()
+        time.sleep(moment)
+        if not neighbours.share() > QUIET_SHARE:
+            return
