@@ -22,29 +22,45 @@ const float* compact_rows(const float* input, int64_t rows, int64_t step, int64_
   return copy;
 }
 
-// Too few rows to pay for packing: each is one pass over the weights as they lie.
+// Too few rows to pay for packing, or to be anything but one pass over the weights.
 constexpr int64_t kFewRows = 3;
 
+// Some vectors of columns of one row.
 template <int kVectors>
 void row_product(const DenseProduct& p, const float* input, int64_t column, int64_t last_lanes,
                  float* output) {
   constexpr int kLast = kVectors - 1;
+  const bool whole = last_lanes == kLanes || p.panels;  // panels end in whole vectors
   const auto load_last = [&](const float* source) {
-    return last_lanes == kLanes ? load(source) : load_partial(source, last_lanes);
+    return whole ? load(source) : load_partial(source, last_lanes);
   };
+  const float* weight[kVectors];
+  int64_t step[kVectors];
+  CNNX_UNROLL for (int v = 0; v < kVectors; ++v) {
+    const int64_t first = column + v * kLanes;
+    weight[v] = p.weight + first;
+    step[v] = p.k_step;
+    if (p.panels) {
+      const ColumnBlock block = column_block(p.columns, first / kBlockColumns);
+      weight[v] = p.panels + p.depth * block.begin + first - block.begin;
+      step[v] = block.width;
+    }
+  }
   Vector sum[kVectors] = {};
   const float* start = p.bias ? p.bias + column : p.accumulate ? output + column : nullptr;
   if (start) {
     CNNX_UNROLL for (int v = 0; v < kLast; ++v) sum[v] = load(start + v * kLanes);
-    sum[kLast] = load_last(start + kLast * kLanes);
+    const float* last = start + kLast * kLanes;
+    sum[kLast] = last_lanes == kLanes ? load(last) : load_partial(last, last_lanes);
   }
-  const float* weight = p.weight + column;
-  for (int64_t k = 0; k < p.depth; ++k, weight += p.k_step) {
+  for (int64_t k = 0; k < p.depth; ++k) {
     const Vector value = broadcast(input[k]);
     CNNX_UNROLL for (int v = 0; v < kLast; ++v) {
-      sum[v] = fused_multiply_add(value, load(weight + v * kLanes), sum[v]);
+      sum[v] = fused_multiply_add(value, load(weight[v]), sum[v]);
+      weight[v] += step[v];
     }
-    sum[kLast] = fused_multiply_add(value, load_last(weight + kLast * kLanes), sum[kLast]);
+    sum[kLast] = fused_multiply_add(value, load_last(weight[kLast]), sum[kLast]);
+    weight[kLast] += step[kLast];
   }
   CNNX_UNROLL for (int v = 0; v < kLast; ++v) store(output + column + v * kLanes, sum[v]);
   if (last_lanes == kLanes) {

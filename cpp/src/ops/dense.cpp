@@ -23,6 +23,8 @@ namespace {
 
 // Rows of one share when there are more threads than blocks of columns.
 constexpr int64_t kLeastRows = 16;
+// Rows that are multiplied in the time that fetching a weight takes.
+constexpr int64_t kRowsPerWeight = 7;
 // Far above any memory, far below where sizes of scratch overflow.
 constexpr int64_t kMostElements = int64_t{1} << 48;
 
@@ -62,8 +64,9 @@ void multiply(DenseProduct product, const Finish& how, int threads, float* scrat
   const int64_t rows = product.rows;
   const int64_t parts =
       std::clamp<int64_t>(std::min(divide_up(threads, blocks), rows / kLeastRows), 1, rows);
-  const int64_t products =
-      divide_up(rows, parts) * product.depth * divide_up(product.columns, blocks);
+  // With few rows the weights' way through memory is what costs.
+  const int64_t products = std::max(divide_up(rows, parts), kRowsPerWeight) * product.depth *
+                           divide_up(product.columns, blocks);
   const auto multiply_share = [&](int64_t begin, int64_t end, int index) {
     DenseProduct share = product;
     share.scratch = scratch + index * kDenseScratchFloats;
