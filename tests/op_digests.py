@@ -66,6 +66,8 @@ def conv2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         ((2, 8, 9, 20), 24, (3, 3), {"padding": 1}),
         ((1, 12, 15, 33), 65, (3, 3), {}),
         ((2, 7, 13, 24), 24, (3, 3), {"padding": 1, "groups": 24}),
+        ((2, 9, 13, 20), 40, (3, 3), {"padding": 1, "stride": 2, "groups": 5}),
+        ((2, 7, 9, 12), 18, (3, 3), {"padding": 1, "groups": 6}),
         ((2, 13, 13, 24), 12, (3, 2), {"groups": 4, "dilation": 2, "stride": 2, "padding": (2, 1)}),
         ((5, 6, 6, 17), 16, (1, 1), {"stride": 3}),
         ((1, 3, 4, 8), 9, (5, 5), {"padding": 3}),

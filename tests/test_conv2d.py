@@ -112,6 +112,11 @@ CASES: dict[str, Case] = {
     "groups = channels": Case((2, 7, 13, 20), 20, padding=1, groups=20),
     "groups = channels, stride 2": Case((1, 13, 8, 17), 17, stride=2, padding=1, groups=17),
     "groups = channels, 2 filters each": Case((1, 7, 8, 6), 12, padding="same", groups=6),
+    "3 filters each, dilation": Case((2, 9, 11, 7), 21, padding=2, dilation=2, groups=7),
+    "groups of 4 to 4": Case((2, 37, 11, 36), 36, padding=1, groups=9),
+    "groups of 2 to 7, stride 2": Case((1, 13, 12, 6), 21, (5, 4), 2, 2, groups=3),
+    "groups of 5 to 1, stride (3, 2)": Case((1, 13, 12, 45), 9, stride=(3, 2), groups=9),
+    "groups of 4 to 9": Case((1, 6, 7, 8), 18, padding="same", groups=2),
     "groups = channels, 5x5": Case((1, 9, 13, 33), 33, (5, 5), padding=2, groups=33),
     "groups = channels, 5x5, stride 2": Case((1, 9, 12, 4), 4, (5, 5), 2, 2, groups=4),
     "groups = channels, 7x4, dilation": Case((1, 9, 23, 4), 4, (7, 4), 1, 3, (1, 2), 4),
@@ -130,10 +135,7 @@ CASES: dict[str, Case] = {
     "batch 67, pointwise": Case((67, 3, 5, 10), 6, (1, 1)),
     **{f"{n} out": Case((1, 5, 6, 3), n, padding=1) for n in LANES_AND_NEIGHBOURS},
     **{f"{n} in": Case((1, 5, 6, n), 5, padding=1) for n in LANES_AND_NEIGHBOURS},
-    **{
-        f"groups = channels, width {n}": Case((1, 4, n, 20), 20, padding=1, groups=20)
-        for n in range(1, 18)
-    },
+    **{f"alone, width {n}": Case((1, 4, n, 20), 20, padding=1, groups=20) for n in range(1, 18)},
     **{f"width {n}": Case((1, 2, n, 5), 20, (2, 3), padding=(0, 1)) for n in range(1, 18)},
 }
 
@@ -254,6 +256,7 @@ def test_nan_and_infinity_reach_only_what_depends_on_them(
         Case((1, 33, 31, 16), 33, padding=1),
         Case((3, 33, 31, 8), 16, stride=2, padding="same"),
         Case((2, 32, 32, 24), 24, padding=1, groups=24),
+        Case((3, 32, 30, 24), 24, stride=2, padding=1, groups=6),
         Case((64, 5, 5, 16), 32, (5, 5)),
     ],
 )

@@ -305,6 +305,24 @@ void add_depthwise_gradient(const DepthwiseGradient& g) {
   }
 }
 
+typedef float Quad __attribute__((vector_size(16)));
+typedef float UnalignedQuad __attribute__((vector_size(16), aligned(4), may_alias));
+
+// Four lanes at a time; what is too much is overwritten by the next group, pixel, or nobody.
+void spread(const float* source, int64_t pixels, int64_t groups, int64_t inputs, int64_t outputs,
+            float* target) {
+  for (int64_t p = 0; p < pixels; ++p, source += groups * inputs) {
+    for (int64_t i = 0; i < inputs; ++i) {
+      for (int64_t g = 0; g < groups; ++g, target += outputs) {
+        const Quad value = source[g * inputs + i] - Quad{};
+        for (int64_t j = 0; j < outputs; j += 4) {
+          *reinterpret_cast<UnalignedQuad*>(target + j) = value;
+        }
+      }
+    }
+  }
+}
+
 void reduce(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t count, bool accumulate,
             float* target) {
   for (int64_t i = 0; i < count; ++i) {
@@ -316,7 +334,8 @@ void reduce(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t cou
 
 }  // namespace
 
-const DepthwiseKernels depthwise_kernels = {convolve_depthwise, add_depthwise_gradient, reduce};
+const DepthwiseKernels depthwise_kernels = {convolve_depthwise, add_depthwise_gradient, spread,
+                                            reduce};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

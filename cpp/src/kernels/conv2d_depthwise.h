@@ -1,5 +1,5 @@
-// Inner loops of the depthwise convolution, where every channel sees itself alone: vectors run
-// along the channels.
+// Inner loops of the depthwise convolution, where every channel sees itself alone, and of narrow
+// groups: vectors run along the channels.
 #pragma once
 
 #include <stdint.h>
@@ -33,9 +33,15 @@ struct DepthwiseGradient {
   float* sums;  // (taps_high, taps_wide, channels)
 };
 
+// Floats past its end that `spread` may write to.
+constexpr int64_t kSpreadSlackFloats = 4;
+
 struct DepthwiseKernels {
   void (*convolve)(const DepthwisePass& pass, int64_t first, int64_t last);  // rows [first, last)
   void (*add_weight_gradient)(const DepthwiseGradient& gradient);
+  // target[pixel][i][g * outputs + j] = source[pixel][g * inputs + i] for all j < outputs.
+  void (*spread)(const float* source, int64_t pixels, int64_t groups, int64_t inputs,
+                 int64_t outputs, float* target);
   // target[i] (+)= sums of all chunks, in their order, `chunk_floats` apart.
   void (*reduce)(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t count,
                  bool accumulate, float* target);

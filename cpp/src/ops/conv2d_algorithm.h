@@ -54,7 +54,7 @@ std::unique_ptr<const Conv2dAlgorithm> make_conv2d_direct(const Conv2dGeometry& 
 // Kernel size 3x3, stride 1, dilation 1, groups 1 only.
 std::unique_ptr<const Conv2dAlgorithm> make_conv2d_winograd(const Conv2dGeometry& geometry,
                                                             WinogradTile tile);
-// groups = in_channels = out_channels only.
+// Any groups; meant for narrow ones. Not where a group has several channels and dilation.
 std::unique_ptr<const Conv2dAlgorithm> make_conv2d_depthwise(const Conv2dGeometry& geometry);
 
 }  // namespace cnnx::ops

@@ -10,8 +10,13 @@
 namespace cnnx::ops {
 namespace {
 
-bool is_depthwise(const Conv2dGeometry& g) {
-  return g.groups > 1 && g.groups == g.in_channels && g.in_channels == g.out_channels;
+// Whether vectors run along the channels of all groups, in a direction that reads `inputs` channels
+// of a group and makes `outputs`: where one group's outputs do not fill a vector, and few inputs
+// have to be spread over it.
+bool wants_lanes(const Conv2dGeometry& g, int64_t inputs, int64_t outputs) {
+  constexpr int64_t kLeastOutputs = 8, kMostInputs = 8;
+  if (g.groups == 1 || (inputs > 1 && g.dilation.width > 1)) return false;
+  return outputs < kLeastOutputs && inputs <= kMostInputs;
 }
 
 bool fits_winograd(const Conv2dGeometry& g) {
@@ -34,17 +39,6 @@ Conv2dMethod choose(const Conv2dGeometry& g, int64_t height, int64_t width) {
     return Conv2dMethod::direct;
   }
   return waste(height, width, 4) <= 2 ? Conv2dMethod::winograd4x4 : Conv2dMethod::direct;
-}
-
-std::shared_ptr<const Conv2dAlgorithm> make(const Conv2dGeometry& g, Conv2dMethod method) {
-  switch (method) {
-    case Conv2dMethod::winograd2x2:
-      return make_conv2d_winograd(g, WinogradTile::two);
-    case Conv2dMethod::winograd4x4:
-      return make_conv2d_winograd(g, WinogradTile::four);
-    default:
-      return is_depthwise(g) ? make_conv2d_depthwise(g) : make_conv2d_direct(g);
-  }
 }
 
 // Each direction by an algorithm of its own.
@@ -89,6 +83,29 @@ class ComposedAlgorithm final : public Conv2dAlgorithm {
  private:
   Part forward_, input_gradient_, weight_gradient_;
 };
+
+// Without Winograd.
+std::shared_ptr<const Conv2dAlgorithm> make_direct(const Conv2dGeometry& g) {
+  const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
+  const bool forward = wants_lanes(g, inputs, outputs), backward = wants_lanes(g, outputs, inputs);
+  if (!forward && !backward) return make_conv2d_direct(g);
+  const ComposedAlgorithm::Part lanes = make_conv2d_depthwise(g);
+  if (forward && backward) return lanes;
+  const ComposedAlgorithm::Part direct = make_conv2d_direct(g);
+  return std::make_shared<ComposedAlgorithm>(forward ? lanes : direct, backward ? lanes : direct,
+                                             forward ? lanes : direct);
+}
+
+std::shared_ptr<const Conv2dAlgorithm> make(const Conv2dGeometry& g, Conv2dMethod method) {
+  switch (method) {
+    case Conv2dMethod::winograd2x2:
+      return make_conv2d_winograd(g, WinogradTile::two);
+    case Conv2dMethod::winograd4x4:
+      return make_conv2d_winograd(g, WinogradTile::four);
+    default:
+      return make_direct(g);
+  }
+}
 
 }  // namespace
 

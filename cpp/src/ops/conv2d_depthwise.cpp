@@ -1,7 +1,8 @@
-// The depthwise algorithm of conv2d, for as many groups as there are channels: no packing, no
-// copies, rows are shared out.
+// The algorithm of conv2d for narrow groups, vectors along the channels of all of them: depthwise
+// without packing or copies, where a group has several channels with the source spread over lanes.
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "kernels/activations.h"
@@ -9,6 +10,7 @@
 #include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_chunks.h"
 #include "ops/conv2d_phases.h"
+#include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
@@ -18,12 +20,36 @@ namespace {
 
 // Products that take about 20 microseconds, most of it memory's: below this a second thread costs
 // more than it brings.
-constexpr int64_t kGrainProducts = 256 * 1024;
+constexpr int64_t kGrainLaneProducts = 256 * 1024;
+
+// A picture as vectors along the target's channels read it. Where a group has several channels each
+// of them is spread over the lanes that need it: a pixel becomes `inputs` pixels side by side, as
+// wide as the target, and a window of so many times the taps moves so many times as far.
+struct LaneSource {
+  int64_t height, width, groups;
+  int64_t inputs, outputs;  // channels of a group, in the source and in the target
+
+  bool spreads() const { return inputs > 1 || outputs > 1; }
+  int64_t channels() const { return groups * outputs; }
+  int64_t row_floats() const { return width * inputs * channels(); }
+  int64_t picture_floats() const { return height * width * groups * inputs; }
+  WindowAxis horizontal(const WindowAxis& window) const {
+    return {window.origin * inputs, window.stride * inputs, window.taps * inputs, window.dilation};
+  }
+};
 
 class Depthwise final : public Conv2dAlgorithm {
  public:
   explicit Depthwise(const Conv2dGeometry& g)
       : g_(g),
+        forward_source_{g.in_height, g.in_width, g.groups, g.in_channels / g.groups,
+                        g.out_channels / g.groups},
+        gradient_source_{g.out_height, g.out_width, g.groups, g.out_channels / g.groups,
+                         g.in_channels / g.groups},
+        forward_vertical_({forward_phase(g.out_height, g.top, g.stride.height, g.kernel_size.height,
+                                         g.dilation.height)}),
+        forward_horizontal_(forward_phase(g.out_width, g.left, g.stride.width, g.kernel_size.width,
+                                          g.dilation.width)),
         vertical_(gradient_phases(g.in_height, g.top, g.stride.height, g.kernel_size.height,
                                   g.dilation.height)),
         horizontal_(gradient_phases(g.in_width, g.left, g.stride.width, g.kernel_size.width,
@@ -34,58 +60,71 @@ class Depthwise final : public Conv2dAlgorithm {
   int64_t derived_floats() const override { return 0; }
   void derive(const float*, int, float*) const override {}
   bool pools() const override { return false; }
-  int64_t forward_scratch_floats(int) const override { return 0; }
-  int64_t input_gradient_scratch_floats(int) const override { return 0; }
-  int64_t weight_gradient_scratch_floats(int) const override {
-    return chunks_.count() * chunk_floats();
+  int64_t forward_scratch_floats(int threads) const override {
+    return threads * band_floats(forward_source_, forward_vertical_);
+  }
+  int64_t input_gradient_scratch_floats(int threads) const override {
+    return gradient_weight_floats() + threads * band_floats(gradient_source_, vertical_);
+  }
+  int64_t weight_gradient_scratch_floats(int threads) const override {
+    return chunks_.count() * chunk_floats() + forward_scratch_floats(threads);
   }
 
   void forward(const float* x, const float* weight, const float*, const ForwardEpilogue& epilogue,
-               int threads, float*, float* output) const override {
+               int threads, float* scratch, float* output) const override {
     const auto relu = CNNX_KERNELS(activation_kernels).forward[static_cast<int>(Activation::relu)];
-    const Phase v = forward_phase(g_.out_height, g_.top, g_.stride.height, g_.kernel_size.height,
-                                  g_.dilation.height);
-    const Phase h = forward_phase(g_.out_width, g_.left, g_.stride.width, g_.kernel_size.width,
-                                  g_.dilation.width);
-    DepthwisePass pass = between(v, h, {1, 1}, g_.in_height, g_.in_width, g_.out_width, weight);
+    DepthwisePass pass = between(forward_source_, forward_vertical_.front(), forward_horizontal_,
+                                 {1, 1}, g_.out_width);
+    pass.weight = weight;
     pass.bias = epilogue.bias;
-    const int64_t source_floats = g_.in_height * g_.in_width * g_.in_channels;
     const int64_t row_floats = g_.out_width * g_.out_channels;
-    for_each_row(threads, g_.out_height, [&](int64_t picture, int64_t first, int64_t last) {
-      float* target = output + picture * g_.out_height * row_floats;
-      convolve(pass, x + picture * source_floats, target, first, last);
-      float* rows = target + first * row_floats;
-      if (epilogue.relu) relu(rows, (last - first) * row_floats, 0.0f, rows);
-    });
+    for_each_band(forward_source_, forward_vertical_, g_.out_height, x, threads, scratch,
+                  [&](const float* source, int64_t picture, int64_t first, int64_t last) {
+                    float* target = output + picture * g_.out_height * row_floats;
+                    convolve(pass, source, target, first, last);
+                    float* rows = target + first * row_floats;
+                    if (epilogue.relu) relu(rows, (last - first) * row_floats, 0.0f, rows);
+                  });
   }
 
   void input_gradient(const float* grad_output, const float* weight,
-                      const GradientEpilogue& epilogue, int threads, float*,
+                      const GradientEpilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
     const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
     const bool gaps = covered(vertical_) < g_.in_height || covered(horizontal_) < g_.in_width;
-    const int64_t source_floats = g_.out_height * g_.out_width * g_.in_channels;
+    if (gradient_source_.spreads()) transpose_weight(weight, scratch);
     const int64_t row_floats = g_.in_width * g_.in_channels;
-    const int64_t units = (g_.in_height + g_.stride.height - 1) / g_.stride.height;
-    for_each_row(threads, units, [&](int64_t picture, int64_t first, int64_t last) {
-      float* target = grad_input + picture * g_.in_height * row_floats;
-      const int64_t begin = first * g_.stride.height * row_floats;
-      const int64_t end = std::min(last * g_.stride.height, g_.in_height) * row_floats;
-      if (gaps && !epilogue.accumulate) std::fill(target + begin, target + end, 0.0f);
-      for (const Phase& v : vertical_) {
-        for (const Phase& h : horizontal_) {
-          DepthwisePass pass =
-              between(v, h, g_.stride, g_.out_height, g_.out_width, g_.in_width, weight);
-          pass.accumulate = epilogue.accumulate;
-          convolve(pass, grad_output + picture * source_floats,
-                   target + v.first * row_floats + h.first * g_.in_channels, first,
-                   std::min(last, v.count));
-        }
-      }
-      if (!epilogue.relu_output) return;
-      const float* relu_output = epilogue.relu_output + (target - grad_input);
-      mask(target + begin, relu_output + begin, end - begin, 0.0f, false, target + begin);
-    });
+    const int64_t units = divide_up(g_.in_height, g_.stride.height);
+    for_each_band(
+        gradient_source_, vertical_, units, grad_output, threads,
+        scratch + gradient_weight_floats(),
+        [&](const float* source, int64_t picture, int64_t first, int64_t last) {
+          float* target = grad_input + picture * g_.in_height * row_floats;
+          const int64_t begin = first * g_.stride.height * row_floats;
+          const int64_t end = std::min(last * g_.stride.height, g_.in_height) * row_floats;
+          if (gaps && !epilogue.accumulate) std::fill(target + begin, target + end, 0.0f);
+          const float* phase_weight = scratch;
+          for (const Phase& v : vertical_) {
+            for (const Phase& h : horizontal_) {
+              DepthwisePass pass = between(gradient_source_, v, h, g_.stride, g_.in_width);
+              if (gradient_source_.spreads()) {
+                pass.weight = phase_weight;
+                phase_weight += v.window.taps * pass.tap_row_step;
+              } else {
+                const int64_t tap_row = g_.kernel_size.width * pass.channels;
+                pass.weight = weight + v.kernel_first * tap_row + h.kernel_first * pass.channels;
+                pass.tap_row_step = v.kernel_step * tap_row;
+                pass.tap_column_step = h.kernel_step * pass.channels;
+              }
+              pass.accumulate = epilogue.accumulate;
+              convolve(pass, source, target + v.first * row_floats + h.first * g_.in_channels,
+                       first, std::min(last, v.count));
+            }
+          }
+          if (!epilogue.relu_output) return;
+          const float* relu_output = epilogue.relu_output + (target - grad_input);
+          mask(target + begin, relu_output + begin, end - begin, 0.0f, false, target + begin);
+        });
   }
 
   void weight_gradient(const float* x, const float* grad_output, bool accumulate, int threads,
@@ -93,38 +132,110 @@ class Depthwise final : public Conv2dAlgorithm {
 
  private:
   int64_t weight_floats() const {
-    return g_.kernel_size.height * g_.kernel_size.width * g_.in_channels;
+    return g_.kernel_size.height * g_.kernel_size.width * forward_source_.inputs * g_.out_channels;
   }
   int64_t chunk_floats() const {
-    return runtime::round_up_to_line(weight_floats()) + bias_sums_floats(g_.in_channels);
+    return runtime::round_up_to_line(weight_floats()) + bias_sums_floats(g_.out_channels);
   }
-  DepthwisePass between(const Phase& v, const Phase& h, Pair step, int64_t height, int64_t width,
-                        int64_t target_width, const float* weight) const;
+  // The kernel's taps in the order of the input gradient's, of all its phases.
+  int64_t gradient_weight_floats() const {
+    return gradient_source_.spreads() ? runtime::round_up_to_line(weight_floats()) : 0;
+  }
+  void transpose_weight(const float* weight, float* transposed) const;
+  static int64_t band_rows(const LaneSource& source, const std::vector<Phase>& vertical);
+  static int64_t band_floats(const LaneSource& source, const std::vector<Phase>& vertical);
+  static std::pair<int64_t, int64_t> rows_read(const LaneSource& source,
+                                               const std::vector<Phase>& vertical, int64_t first,
+                                               int64_t last);
+  static const float* lanes_of(const LaneSource& source, const std::vector<Phase>& vertical,
+                               const float* picture, int64_t first, int64_t last, float* scratch);
+  static DepthwisePass between(const LaneSource& source, const Phase& v, const Phase& h, Pair step,
+                               int64_t target_width);
   static void convolve(DepthwisePass pass, const float* source, float* target, int64_t first,
                        int64_t last);
   template <class Body>
-  void for_each_row(int threads, int64_t rows, const Body& body) const;
+  void for_each_band(const LaneSource& source, const std::vector<Phase>& vertical, int64_t rows,
+                     const float* pictures, int threads, float* scratch, const Body& body) const;
 
   Conv2dGeometry g_;
+  LaneSource forward_source_, gradient_source_;
+  std::vector<Phase> forward_vertical_;  // one
+  Phase forward_horizontal_;
   std::vector<Phase> vertical_, horizontal_;  // of the input gradient
   GradientChunks chunks_;
 };
 
-// The pass of two phases, source and target still to be given.
-DepthwisePass Depthwise::between(const Phase& v, const Phase& h, Pair step, int64_t height,
-                                 int64_t width, int64_t target_width, const float* weight) const {
-  const int64_t channels = g_.in_channels, tap_row = g_.kernel_size.width * channels;
+// Taps (v, h) of each phase, of each of those the outputs of a group, of each of those all inputs.
+void Depthwise::transpose_weight(const float* weight, float* transposed) const {
+  const int64_t inputs = gradient_source_.outputs, outputs = gradient_source_.inputs;
+  for (const Phase& v : vertical_) {
+    for (const Phase& h : horizontal_) {
+      for (int64_t tap = 0; tap < v.window.taps * h.window.taps; ++tap) {
+        const int64_t row = v.kernel_first + tap / h.window.taps * v.kernel_step;
+        const int64_t column = h.kernel_first + tap % h.window.taps * h.kernel_step;
+        const float* from =
+            weight + (row * g_.kernel_size.width + column) * inputs * g_.out_channels;
+        for (int64_t output = 0; output < outputs; ++output) {
+          for (int64_t channel = 0; channel < g_.in_channels; ++channel) {
+            *transposed++ =
+                from[channel % inputs * g_.out_channels + channel / inputs * outputs + output];
+          }
+        }
+      }
+    }
+  }
+}
+
+// Rows of the target, or of its phases, in a band: few, so that what is done to rows that were just
+// written finds them in a first-level cache; where the source is spread out, more, so that rows
+// which two bands read are few.
+int64_t Depthwise::band_rows(const LaneSource& source, const std::vector<Phase>& vertical) {
+  constexpr int64_t kRowsAtOnce = 4, kMostRows = 16, kMostFloats = 64 * 1024;
+  if (!source.spreads() || vertical.empty()) return kRowsAtOnce;
+  const int64_t stride = vertical.front().window.stride;
+  return std::clamp<int64_t>(kMostFloats / (source.row_floats() * stride), 1, kMostRows);
+}
+
+// Source rows that rows [first, last) of any phase read.
+std::pair<int64_t, int64_t> Depthwise::rows_read(const LaneSource& source,
+                                                 const std::vector<Phase>& vertical, int64_t first,
+                                                 int64_t last) {
+  int64_t begin = source.height, end = 0;
+  for (const Phase& v : vertical) {
+    const int64_t origin = v.window.origin + first * v.window.stride;
+    begin = std::min(begin, origin);
+    end = std::max(end, origin + spanned(v.window, last - first));
+  }
+  return {std::max<int64_t>(begin, 0), std::min(end, source.height)};
+}
+
+int64_t Depthwise::band_floats(const LaneSource& source, const std::vector<Phase>& vertical) {
+  if (!source.spreads()) return 0;
+  int64_t rows = 0;
+  for (const Phase& v : vertical) {
+    for (const Phase& w : vertical) {
+      rows = std::max(
+          rows, v.window.origin - w.window.origin + spanned(v.window, band_rows(source, vertical)));
+    }
+  }
+  return runtime::round_up_to_line(std::min(rows, source.height) * source.row_floats() +
+                                   kSpreadSlackFloats);
+}
+
+// The pass of two phases, its arrays still to be given.
+DepthwisePass Depthwise::between(const LaneSource& source, const Phase& v, const Phase& h,
+                                 Pair step, int64_t target_width) {
+  const int64_t channels = source.channels();
   DepthwisePass pass = {};
   pass.vertical = v.window;
-  pass.horizontal = h.window;
+  pass.horizontal = source.horizontal(h.window);
   pass.rows = v.count;
   pass.columns = h.count;
-  pass.height = height;
-  pass.width = width;
+  pass.height = source.height;
+  pass.width = source.width * source.inputs;
   pass.channels = channels;
-  pass.weight = weight + v.kernel_first * tap_row + h.kernel_first * channels;
-  pass.tap_row_step = v.kernel_step * tap_row;
-  pass.tap_column_step = h.kernel_step * channels;
+  pass.tap_row_step = pass.horizontal.taps * channels;
+  pass.tap_column_step = channels;
   pass.row_step = step.height * target_width * channels;
   pass.column_step = step.width * channels;
   return pass;
@@ -138,18 +249,36 @@ void Depthwise::convolve(DepthwisePass pass, const float* source, float* target,
   if (first < last) CNNX_KERNELS(depthwise_kernels).convolve(pass, first, last);
 }
 
-// body(picture, first, last) covers `rows` rows of each picture once, a few at a time: what is done
-// to rows that were just written then finds them in a first-level cache.
+// Row 0 of a picture, of which rows [first, last) of any phase read only what is there: the picture
+// itself, or its rows spread out in `scratch`.
+const float* Depthwise::lanes_of(const LaneSource& source, const std::vector<Phase>& vertical,
+                                 const float* picture, int64_t first, int64_t last,
+                                 float* scratch) {
+  if (!source.spreads()) return picture;
+  const auto [begin, end] = rows_read(source, vertical, first, last);
+  if (begin >= end) return scratch;
+  CNNX_KERNELS(depthwise_kernels)
+      .spread(picture + begin * source.width * source.groups * source.inputs,
+              (end - begin) * source.width, source.groups, source.inputs, source.outputs, scratch);
+  return scratch - begin * source.row_floats();
+}
+
+// body(row 0 of the source, picture, first, last) covers `rows` rows of each picture once, a band
+// at a time.
 template <class Body>
-void Depthwise::for_each_row(int threads, int64_t rows, const Body& body) const {
-  constexpr int64_t kRowsAtOnce = 4;
+void Depthwise::for_each_band(const LaneSource& source, const std::vector<Phase>& vertical,
+                              int64_t rows, const float* pictures, int threads, float* scratch,
+                              const Body& body) const {
+  const int64_t most = band_rows(source, vertical), floats = band_floats(source, vertical);
   const int64_t products = g_.out_height * g_.out_width * weight_floats() / rows;
-  const int64_t grain = kGrainProducts / (products + 1) + 1;
-  runtime::parallel_for(threads, g_.batch * rows, grain, [&](int64_t begin, int64_t end, int) {
+  const int64_t grain = kGrainLaneProducts / (products + 1) + 1;
+  runtime::parallel_for(threads, g_.batch * rows, grain, [&](int64_t begin, int64_t end, int slot) {
     while (begin < end) {
       const int64_t picture = begin / rows, first = begin % rows;
-      const int64_t last = std::min({rows, first + kRowsAtOnce, first + end - begin});
-      body(picture, first, last);
+      const int64_t last = std::min({rows, first + most, first + end - begin});
+      body(lanes_of(source, vertical, pictures + picture * source.picture_floats(), first, last,
+                    scratch + slot * floats),
+           picture, first, last);
       begin += last - first;
     }
   });
@@ -160,33 +289,30 @@ void Depthwise::weight_gradient(const float* x, const float* grad_output, bool a
                                 float* grad_bias) const {
   const DepthwiseKernels& kernels = CNNX_KERNELS(depthwise_kernels);
   const Conv2dKernels& sums_of = CNNX_KERNELS(conv2d_kernels);
-  const int64_t channels = g_.in_channels, row_floats = g_.out_width * channels;
+  const LaneSource& source = forward_source_;
+  const int64_t channels = g_.out_channels, row_floats = g_.out_width * channels;
+  const int64_t most = source.spreads() ? band_rows(source, forward_vertical_) : g_.out_height;
+  float* const bands = scratch + chunks_.count() * chunk_floats();
   std::fill_n(scratch, chunks_.count() * chunk_floats(), 0.0f);
   const int64_t products =
       g_.batch * g_.out_height * g_.out_width * weight_floats() / chunks_.count();
-  const int64_t grain = kGrainProducts / (products + 1) + 1;
-  runtime::parallel_for(threads, chunks_.count(), grain, [&](int64_t begin, int64_t end, int) {
+  const int64_t grain = kGrainLaneProducts / (products + 1) + 1;
+  runtime::parallel_for(threads, chunks_.count(), grain, [&](int64_t begin, int64_t end, int slot) {
     for (int64_t chunk = begin; chunk < end; ++chunk) {
       float* sums = scratch + chunk * chunk_floats();
       float* bias_sums = sums + runtime::round_up_to_line(weight_floats());
       const int64_t last_row = chunks_.first_row(chunk + 1);
       for (int64_t row = chunks_.first_row(chunk); row < last_row;) {
         const int64_t picture = row / g_.out_height, first = row % g_.out_height;
-        const int64_t last = std::min(g_.out_height, first + last_row - row);
+        const int64_t last = std::min({g_.out_height, first + most, first + last_row - row});
         const float* gradient = grad_output + picture * g_.out_height * row_floats;
         if (grad_weight) {
           kernels.add_weight_gradient(
-              {{-g_.top, g_.stride.height, g_.kernel_size.height, g_.dilation.height},
-               {-g_.left, g_.stride.width, g_.kernel_size.width, g_.dilation.width},
-               g_.in_height,
-               g_.in_width,
-               channels,
-               g_.out_width,
-               x + picture * g_.in_height * g_.in_width * channels,
-               gradient,
-               first,
-               last,
-               sums});
+              {forward_vertical_.front().window, source.horizontal(forward_horizontal_.window),
+               source.height, source.width * source.inputs, channels, g_.out_width,
+               lanes_of(source, forward_vertical_, x + picture * source.picture_floats(), first,
+                        last, bands + slot * band_floats(source, forward_vertical_)),
+               gradient, first, last, sums});
         }
         if (grad_bias) {
           sums_of.add_bias_gradient(gradient + first * row_floats, last - first, g_.out_width,
