@@ -22,6 +22,16 @@ NETWORKS: dict[str, list[cnnx.Layer]] = {
         cnnx.ReLU(),
         cnnx.Dense(3),
     ],
+    "sums in several parts": [
+        cnnx.Conv2d(70, 1),
+        cnnx.ReLU(),
+        cnnx.Conv2d(33, 3, stride=2, padding=2),
+        cnnx.ReLU(),
+        cnnx.Conv2d(600, 1, stride=3),
+        cnnx.ReLU(),
+        cnnx.Conv2d(3, 1, padding=1),
+        cnnx.ReLU(),
+    ],
     "winograd": [
         cnnx.Conv2d(16, 3, padding=1),
         cnnx.ReLU(),

@@ -75,6 +75,9 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
     const bool starts = cut.tap_columns.first == 0 && cut.run.first == 0 &&
                         (nothing ? cut.tap_rows.first == 0 : first == inside.first);
     if (first >= last && !(nothing && starts)) continue;
+    const bool ends = nothing || (cut.tap_columns.last == h.taps && cut.run.last == tap_depth &&
+                                  last == inside.last);
+    product.relu = strip.band.relu && ends;
     product.taps_high = first < last ? last - first : 0;
     product.start = starts ? start : nullptr;
     product.input =

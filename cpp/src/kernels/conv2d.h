@@ -50,6 +50,7 @@ struct ConvolutionBand {
   const float* panels;
   const float* bias;  // null: chains start at zero, or at what the target holds if `accumulate`
   bool accumulate;
+  bool relu;  // results below zero are stored as zero
   int64_t first, last;
   float* scratch;  // copy of the source rows of the band, if one is needed
   float* target;

@@ -22,8 +22,6 @@ CNNX_INLINE void store_winners(uint8_t* target, IntVector winner, OneLane) {
   *target = static_cast<uint8_t>(winner[0]);
 }
 
-CNNX_INLINE Vector positive_part(Vector x) { return x < Vector{} ? Vector{} : x; }
-
 // Four pixels in row-major order, as ForwardEpilogue says.
 template <bool kRelu, bool kWinners, class Lanes>
 CNNX_INLINE void pool_window(const Vector* pixels, Lanes lanes, float* output, uint8_t* winners) {

@@ -65,6 +65,18 @@ CNNX_INLINE Vector fused_multiply_add(Vector a, Vector b, Vector c) {
 #endif
 }
 
+// ReLU: x < 0 ? 0 : x, so that -0 and NaN pass. So does a maximum whose second operand is x, where
+// the instruction returns that one for two zeros or a NaN.
+CNNX_INLINE Vector positive_part(Vector x) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vector>(_mm512_max_ps(_mm512_setzero_ps(), reinterpret_cast<__m512>(x)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vector>(_mm256_max_ps(_mm256_setzero_ps(), reinterpret_cast<__m256>(x)));
+#else
+  return x < Vector{} ? Vector{} : x;
+#endif
+}
+
 // The first `count` lanes, 0 < count < kLanes; never touches memory past them. The other lanes load
 // as 0.
 #if defined(__AVX512F__)

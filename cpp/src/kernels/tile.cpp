@@ -137,6 +137,10 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
       }
     }
   }
+  if (p.relu) {
+    CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int v = 0; v < kVectors; ++v)
+        sum[r][v] = positive_part(sum[r][v]);
+  }
   if (whole) {
     CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
       CNNX_UNROLL for (int v = 0; v < kVectors; ++v)

@@ -58,6 +58,7 @@ struct Product {
   float* output;
   int64_t output_step;
   int64_t columns, width;
+  bool relu;  // sums below zero are stored as zero
   // What will soon be read and written for the first time, or null: fetched while the tiles run.
   const float* next_input;
   const float* next_output;

@@ -192,7 +192,6 @@ void DirectConvolution::run(const float* source, const float* panels,
                             const ForwardEpilogue& epilogue, int threads, float* scratch,
                             float* target) const {
   const auto convolve = direct_kernels(group_outputs_).convolve;
-  const auto relu = CNNX_KERNELS(activation_kernels).forward[static_cast<int>(Activation::relu)];
   const auto pool = CNNX_KERNELS(max_pool2x2_kernels).forward;
   const Convolution shape = convolution();
   const int64_t source_floats = source_.height * source_.width * source_.channels;
@@ -200,10 +199,8 @@ void DirectConvolution::run(const float* source, const float* panels,
   if (!epilogue.pool) {
     const auto convolve_band = [&](int64_t picture, int64_t first, int64_t last, float* slot) {
       float* rows = target + picture * target_height_ * row_floats;
-      convolve(shape, {source + picture * source_floats, panels, epilogue.bias, false, first, last,
-                       slot, rows, 0});
-      rows += first * row_floats;
-      if (epilogue.relu) relu(rows, (last - first) * row_floats, 0.0f, rows);
+      convolve(shape, {source + picture * source_floats, panels, epilogue.bias, false,
+                       epilogue.relu, first, last, slot, rows, 0});
     };
     return for_each_band(threads, target_height_, scratch, convolve_band);
   }
@@ -212,8 +209,8 @@ void DirectConvolution::run(const float* source, const float* panels,
       threads, pooled_height, scratch,
       [&](int64_t picture, int64_t first, int64_t last, float* slot) {
         float* const rows = slot + copy_floats();
-        convolve(shape, {source + picture * source_floats, panels, epilogue.bias, false, 2 * first,
-                         2 * last, slot, rows, 2 * first});
+        convolve(shape, {source + picture * source_floats, panels, epilogue.bias, false, false,
+                         2 * first, 2 * last, slot, rows, 2 * first});
         const int64_t pixel = (picture * pooled_height + first) * pooled_width;
         pool({last - first, target_width_, target_channels_}, rows, epilogue.relu,
              target + pixel * target_channels_,
@@ -234,8 +231,8 @@ void DirectConvolution::run(const float* source, const float* panels,
     const int64_t begin = picture_floats + first * step_.height * row_floats;
     const int64_t end = picture_floats + std::min(last * step_.height, target_height_) * row_floats;
     if (!covers_target_ && !epilogue.accumulate) std::fill(target + begin, target + end, 0.0f);
-    convolve(shape, {source + picture * source_floats, panels, nullptr, epilogue.accumulate, first,
-                     last, slot, target + picture_floats, 0});
+    convolve(shape, {source + picture * source_floats, panels, nullptr, epilogue.accumulate, false,
+                     first, last, slot, target + picture_floats, 0});
     if (epilogue.relu_output) {
       mask(target + begin, epilogue.relu_output + begin, end - begin, 0.0f, false, target + begin);
     }
