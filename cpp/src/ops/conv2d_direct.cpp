@@ -3,11 +3,13 @@
 #include "ops/conv2d_direct.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "kernels/activations.h"
 #include "kernels/max_pool2x2.h"
 #include "ops/conv2d_algorithm.h"
+#include "ops/conv2d_narrow.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -247,7 +249,9 @@ class DirectAlgorithm final : public Conv2dAlgorithm {
   explicit DirectAlgorithm(const Conv2dGeometry& geometry)
       : forward_(DirectConvolution::forward(geometry)),
         input_gradient_(DirectConvolution::input_gradient(geometry)),
-        weight_gradient_(geometry) {}
+        weight_gradient_(geometry) {
+    if (NarrowInputGradient::suits(geometry)) narrow_input_gradient_.emplace(geometry);
+  }
   int64_t derived_floats() const override { return forward_.panels_floats(); }
   void derive(const float* weight, int threads, float* derived) const override {
     forward_.pack(weight, threads, derived);
@@ -261,11 +265,16 @@ class DirectAlgorithm final : public Conv2dAlgorithm {
   }
   bool pools() const override { return true; }
   int64_t input_gradient_scratch_floats(int threads) const override {
+    if (narrow_input_gradient_) return narrow_input_gradient_->scratch_floats(threads);
     return input_gradient_.panels_floats() + input_gradient_.scratch_floats(threads);
   }
   void input_gradient(const float* grad_output, const float* weight,
                       const GradientEpilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
+    if (narrow_input_gradient_) {
+      return narrow_input_gradient_->run(grad_output, weight, epilogue, threads, scratch,
+                                         grad_input);
+    }
     input_gradient_.pack(weight, threads, scratch);
     input_gradient_.run(grad_output, scratch, epilogue, threads,
                         scratch + input_gradient_.panels_floats(), grad_input);
@@ -280,6 +289,7 @@ class DirectAlgorithm final : public Conv2dAlgorithm {
 
  private:
   DirectConvolution forward_, input_gradient_;
+  std::optional<NarrowInputGradient> narrow_input_gradient_;  // replaces the other
   DirectWeightGradient weight_gradient_;
 };
 
