@@ -18,6 +18,8 @@ namespace {
 
 // Memory-bound: below this a second thread costs more than it brings.
 constexpr int64_t kGrain = 32 * 1024;
+// A square root and a division each.
+constexpr int64_t kAdamGrain = 8 * 1024;
 
 [[noreturn]] void refuse(const char* kind, const char* setting, double value,
                          const char* expected) {
@@ -89,7 +91,7 @@ void update_adam(const AnyAdam& adam, double decay, OptimizerState& state, float
       static_cast<float>(adam.epsilon),
   };
   const auto kernel = CNNX_KERNELS(optimizer_kernels).adam;
-  runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
+  runtime::parallel_for(threads, count, kAdamGrain, [&](int64_t begin, int64_t end, int) {
     kernel(coefficients, parameters + begin, gradients + begin, slots[0] + begin, slots[1] + begin,
            end - begin);
   });
