@@ -10,16 +10,16 @@
 namespace cnnx::ops {
 
 // Chains begin where chunks do, so their number depends on shapes alone: enough for eight threads,
-// with at least 64 pixels each (a chunk's sums are cleared and added up once per chunk), and with
-// all sums together at most 64 MB.
+// with at least `least_pixels` each (a chunk's sums are written and added up once per chunk), and
+// with all sums together at most 64 MB.
 class GradientChunks {
  public:
-  GradientChunks(const Conv2dGeometry& g, int64_t sums_floats)
+  GradientChunks(const Conv2dGeometry& g, int64_t sums_floats, int64_t least_pixels)
       : batch_(g.batch), rows_(g.out_height) {
-    constexpr int64_t kMostChunks = 8, kLeastPixels = 64, kMostFloats = 16 * 1024 * 1024;
+    constexpr int64_t kMostChunks = 8, kMostFloats = 16 * 1024 * 1024;
     const int64_t most = std::min(kMostFloats / sums_floats, kMostChunks);
     const int64_t wanted =
-        std::min(g.batch * g.out_height * g.out_width / kLeastPixels, g.batch * g.out_height);
+        std::min(g.batch * g.out_height * g.out_width / least_pixels, g.batch * g.out_height);
     count_ = std::max<int64_t>(std::min(wanted, most), 1);
   }
 

@@ -18,6 +18,9 @@
 namespace cnnx::ops {
 namespace {
 
+// A sum is one channel's: few, and cheap.
+constexpr int64_t kLeastChunkPixels = 64;
+
 // Products that take about 20 microseconds, most of it memory's: below this a second thread costs
 // more than it brings.
 constexpr int64_t kGrainLaneProducts = 256 * 1024;
@@ -54,7 +57,7 @@ class Depthwise final : public Conv2dAlgorithm {
                                   g.dilation.height)),
         horizontal_(gradient_phases(g.in_width, g.left, g.stride.width, g.kernel_size.width,
                                     g.dilation.width)),
-        chunks_(g, chunk_floats()) {}
+        chunks_(g, chunk_floats(), kLeastChunkPixels) {}
 
   // The kernel reads the weights as they are.
   int64_t derived_floats() const override { return 0; }

@@ -18,6 +18,8 @@ constexpr int64_t kBandFloats = 8 * 1024;
 constexpr int64_t kLeastBandPixels = 128;
 // Floats of input, at most: a quarter of the second-level cache of today's CPUs.
 constexpr int64_t kMostInputFloats = 64 * 1024;
+// A sum that goes to memory and back costs as much as fifty products.
+constexpr int64_t kLeastChunkPixels = 512;
 // Sums of chunks that take about 20 microseconds.
 constexpr int64_t kGrainSums = 32 * 1024;
 
@@ -31,7 +33,7 @@ DirectWeightGradient::DirectWeightGradient(const Conv2dGeometry& g)
       group_inputs_(g.in_channels / g.groups),
       group_outputs_(g.out_channels / g.groups),
       depth_(g.kernel_size.height * g.kernel_size.width * group_inputs_),
-      chunks_(g, chunk_floats()) {
+      chunks_(g, chunk_floats(), kLeastChunkPixels) {
   source_.last_column = last_place(horizontal_, g.out_width) + 1;
   // With fewer channels a copy with zeros beside it costs less than short runs.
   constexpr int64_t kLeastRun = 8;
