@@ -62,6 +62,7 @@ def conv2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     cases: list[tuple[tuple[int, ...], int, tuple[int, int], dict[str, Any]]] = [
         ((2, 9, 11, 3), 5, (3, 3), {"padding": 1}),
         ((1, 28, 28, 1), 6, (5, 5), {}),
+        ((2, 11, 37, 1), 6, (5, 5), {"padding": 2}),
         ((3, 13, 7, 6), 20, (3, 3), {"padding": "same", "stride": 2}),
         ((2, 8, 9, 20), 24, (3, 3), {"padding": 1}),
         ((1, 12, 15, 33), 65, (3, 3), {}),

@@ -2,6 +2,7 @@
 // lines of pixels to the tiles, with what they read kept in the first-level cache.
 #include "kernels/conv2d.h"
 
+#include "kernels/conv2d_one_input.h"
 #include "kernels/conv2d_rows.h"
 #include "kernels/conv2d_weight.h"
 #include "kernels/tile.h"
@@ -224,7 +225,13 @@ void convolve(const Convolution& c, const ConvolutionBand& band) {
     for (int64_t p = 0; p < c.pass_count; ++p) {
       const ConvolutionPass& pass = c.passes[p];
       const int64_t pass_last = last < pass.rows ? last : pass.rows;
-      if (first < pass_last) convolve_strip({c, band, pass, rows, {first, pass_last}, false});
+      if (first >= pass_last) continue;
+      if (runs_along_pixels(c) && !band.accumulate) {
+        convolve_one_input(c, band, pass, rows.at(0, pass.horizontal.origin, 1), rows.row_floats,
+                           first, pass_last);
+      } else {
+        convolve_strip({c, band, pass, rows, {first, pass_last}, false});
+      }
     }
   }
 }

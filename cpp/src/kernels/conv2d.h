@@ -132,6 +132,16 @@ constexpr bool outside_by_one_tap(const WindowAxis& axis, int64_t windows, int64
          (axis.taps == 1 || (axis.origin + axis.dilation >= 0 && last - axis.dilation < size));
 }
 
+// Whether vectors run along the pixels: of a copied picture with one channel, windows side by side,
+// for so few outputs that vectors along them would be half empty.
+constexpr int64_t kMostOutputsAlongPixels = 8;
+constexpr bool runs_along_pixels(const Convolution& c) {
+  return c.source.channels == 1 && c.group_outputs <= kMostOutputsAlongPixels &&
+         c.pass_count == 1 && c.row_step == 1 && c.column_step == 1 &&
+         c.passes[0].horizontal.stride == 1 && c.passes[0].horizontal.dilation == 1 &&
+         copied_floats(c.source, 1) > 0;
+}
+
 CNNX_DECLARE_KERNELS(Conv2dKernels, conv2d_kernels)
 
 }  // namespace cnnx

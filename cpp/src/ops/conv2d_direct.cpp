@@ -102,6 +102,11 @@ Convolution DirectConvolution::convolution() const {
           passes_.data(),   static_cast<int64_t>(passes_.size())};
 }
 
+const Conv2dKernels& DirectConvolution::kernels() const {
+  return runs_along_pixels(convolution()) ? CNNX_KERNELS(conv2d_kernels)
+                                          : direct_kernels(group_outputs_);
+}
+
 // Bands of each picture, in rows of passes: every phase has its rows in the same band, so that one
 // copy serves all.
 int64_t DirectConvolution::band_count(int threads) const {
@@ -132,7 +137,11 @@ int64_t DirectConvolution::copy_floats() const {
     first = std::min(first, v.window.origin);
     last = std::max(last, v.window.origin + spanned(v.window, rows));
   }
-  return vertical_.empty() ? 0 : runtime::round_up_to_line(copied_floats(source_, last - first));
+  // Vectors along the pixels read past the last one.
+  constexpr int64_t kSlack = 16;
+  return vertical_.empty()
+             ? 0
+             : runtime::round_up_to_line(copied_floats(source_, last - first)) + kSlack;
 }
 
 // A copy of source rows and, for the rows that are pooled, the band itself.
@@ -146,7 +155,7 @@ int64_t DirectConvolution::scratch_floats(int threads) const { return threads * 
 // A pass's panels hold its taps in the order of its windows.
 void DirectConvolution::pack(const float* weight, int threads, float* panels) const {
   const Conv2dGeometry& g = geometry_;
-  const auto pack_tap = direct_kernels(group_outputs_).pack_tap;
+  const auto pack_tap = kernels().pack_tap;
   const int64_t k_step = transposed_ ? 1 : g.out_channels,
                 column_step = transposed_ ? g.out_channels : 1;
   const int64_t tap_floats = g.in_channels / g.groups * g.out_channels;
@@ -193,7 +202,7 @@ void DirectConvolution::for_each_band(int threads, int64_t units, float* scratch
 void DirectConvolution::run(const float* source, const float* panels,
                             const ForwardEpilogue& epilogue, int threads, float* scratch,
                             float* target) const {
-  const auto convolve = direct_kernels(group_outputs_).convolve;
+  const auto convolve = kernels().convolve;
   const auto pool = CNNX_KERNELS(max_pool2x2_kernels).forward;
   const Convolution shape = convolution();
   const int64_t source_floats = source_.height * source_.width * source_.channels;
@@ -223,7 +232,7 @@ void DirectConvolution::run(const float* source, const float* panels,
 void DirectConvolution::run(const float* source, const float* panels,
                             const GradientEpilogue& epilogue, int threads, float* scratch,
                             float* target) const {
-  const auto convolve = direct_kernels(group_outputs_).convolve;
+  const auto convolve = kernels().convolve;
   const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
   const Convolution shape = convolution();
   const int64_t source_floats = source_.height * source_.width * source_.channels;

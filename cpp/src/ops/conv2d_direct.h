@@ -37,6 +37,7 @@ class DirectConvolution {
   DirectConvolution(const Conv2dGeometry& geometry, std::vector<Phase> vertical,
                     std::vector<Phase> horizontal, bool transposed);
   Convolution convolution() const;
+  const Conv2dKernels& kernels() const;
   int64_t band_count(int threads) const;
   int64_t most_band_rows() const;
   int64_t copy_floats() const;

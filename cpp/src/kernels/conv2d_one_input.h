@@ -1,0 +1,18 @@
+// The direct convolution of pictures with one channel and few outputs, for kernel files only:
+// vectors run along the pixels, which then lie side by side.
+#pragma once
+
+#include "kernels/conv2d.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+
+// Rows [first, last) of a pass. The source is a copy with zeros beside it, whose rows are
+// row_floats apart; `row_zero` is where the first window's column of the picture's first row is or
+// would be. The same bits as the tiles.
+void convolve_one_input(const Convolution& convolution, const ConvolutionBand& band,
+                        const ConvolutionPass& pass, const float* row_zero, int64_t row_floats,
+                        int64_t first, int64_t last);
+
+}  // namespace CNNX_ISA
+}  // namespace cnnx
