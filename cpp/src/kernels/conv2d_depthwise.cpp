@@ -3,6 +3,7 @@
 #include "kernels/conv2d_depthwise.h"
 
 #include "kernels/conv2d_rows.h"
+#include "kernels/quad.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
@@ -304,9 +305,6 @@ void add_depthwise_gradient(const DepthwiseGradient& g) {
     });
   }
 }
-
-typedef float Quad __attribute__((vector_size(16)));
-typedef float UnalignedQuad __attribute__((vector_size(16), aligned(4), may_alias));
 
 // Four lanes at a time; what is too much is overwritten by the next group, pixel, or nobody.
 void spread(const float* source, int64_t pixels, int64_t groups, int64_t inputs, int64_t outputs,
