@@ -73,6 +73,8 @@ def conv2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         ((5, 6, 6, 17), 16, (1, 1), {"stride": 3}),
         ((1, 3, 4, 8), 9, (5, 5), {"padding": 3}),
         ((4, 32, 32, 16), 16, (3, 3), {"padding": 1}),
+        ((3, 6, 6, 24), 20, (3, 3), {"padding": 1}),
+        ((2, 8, 7, 130), 128, (3, 3), {"padding": 1}),
     ]
     for size, out_channels, kernel, settings in cases:
         x, bias = inputs(*size), inputs(out_channels)

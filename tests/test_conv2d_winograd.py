@@ -171,8 +171,18 @@ class Choice(NamedTuple):
 
 CHOICES = {
     "whole tiles": Choice(Case((1, 8, 8, 16), 16), *["winograd4x4"] * 3),
-    "15 channels in": Choice(Case((1, 8, 8, 15), 64), *["direct"] * 3),
-    "15 channels out": Choice(Case((1, 8, 8, 64), 15), *["direct"] * 3),
+    "7 channels in": Choice(Case((1, 8, 8, 7), 64), *["direct"] * 3),
+    "7 channels out": Choice(Case((1, 8, 8, 64), 7), *["direct"] * 3),
+    "8 channels both ways": Choice(Case((1, 8, 8, 8), 8), *["direct"] * 3),
+    "half of the 4x4 tiles wasted": Choice(Case((1, 6, 6, 16), 16), *["winograd2x2"] * 3),
+    "too little for tiles": Choice(Case((1, 2, 2, 16), 16), *["direct"] * 3),
+    "one 4x4 tile": Choice(Case((1, 4, 4, 32), 32), "winograd2x2", *["winograd4x4"] * 2),
+    "many weights, four tiles": Choice(
+        Case((1, 7, 7, 128), 128), "winograd2x2", *["winograd4x4"] * 2
+    ),
+    "the input gradient's map is larger": Choice(
+        Case((1, 6, 6, 32), 32, (0, 0, 0, 0)), "winograd2x2", "winograd2x2", "winograd4x4"
+    ),
 }
 
 

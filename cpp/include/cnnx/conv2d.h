@@ -18,7 +18,7 @@
 //   gradient one in the order (grad_output's rows, columns, channels). A weight gradient is at most
 //   eight chains over the pixels, begun at places that depend on shapes alone.
 // - Winograd's minimal filtering (A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural
-//   Networks, 2015), for 3x3 kernels with stride 1 and at least 16 channels each way: tiles of 4x4
+//   Networks, 2015), for 3x3 kernels with stride 1 and at least 8 channels each way: tiles of 4x4
 //   or 2x2 outputs cost a quarter or half of the products. Rounding errors are larger than those of
 //   the direct method, a few millionths of the largest output, and NaN or infinity reach the whole
 //   tile.

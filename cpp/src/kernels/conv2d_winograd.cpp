@@ -12,48 +12,55 @@ namespace {
 
 constexpr float kZeroSums[kBlockColumns] = {};
 
-// Where the panel of one point and one block of columns lies in transformed weights.
-CNNX_INLINE int64_t panel_offset(int64_t points, int64_t point, int64_t inputs,
-                                 const ColumnBlock& block) {
-  constexpr int64_t kLine = 16;
-  return block.begin / kBlockColumns * points * (inputs * kBlockColumns + kLine) +
-         point * (inputs * block.width + kLine);
+constexpr int64_t kLine = 16;  // floats between panels: see winograd_weight_floats
+
+// Where a block of columns begins in transformed weights.
+CNNX_INLINE int64_t block_offset(int64_t points, int64_t inputs, const ColumnBlock& block) {
+  return block.begin / kBlockColumns * points * (inputs * kBlockColumns + kLine);
 }
 
-// The taps of a few inputs are packed side by side, and then transformed a vector of columns at a
-// time.
+// A vector of weights. Not inlined for transform_vector's reason.
+template <class Lines>
+__attribute__((noinline)) void transform_taps(const float* taps, int64_t tap_floats, float* points,
+                                              int64_t panel_floats) {
+  constexpr int kTaps = 3, kPoints = Lines::kPoints;
+  Vector half[kPoints][kTaps];
+  CNNX_UNROLL for (int v = 0; v < kTaps; ++v) {
+    Vector line[kTaps], values[kPoints];
+    CNNX_UNROLL for (int u = 0; u < kTaps; ++u) line[u] = load(taps + (u * kTaps + v) * tap_floats);
+    Lines::weight(line, values);
+    CNNX_UNROLL for (int u = 0; u < kPoints; ++u) half[u][v] = values[u];
+  }
+  CNNX_UNROLL for (int u = 0; u < kPoints; ++u) {
+    Vector values[kPoints];
+    Lines::weight(half[u], values);
+    CNNX_UNROLL for (int v = 0; v < kPoints; ++v) {
+      store(points + (u * kPoints + v) * panel_floats, values[v]);
+    }
+  }
+}
+
+// The taps of a few inputs are packed side by side, and then transformed.
 template <class Lines>
 void transform_weight(const WinogradWeight& w, const float* weight, int64_t first, int64_t last,
                       WinogradColumns columns, float* transformed) {
-  constexpr int kTaps = 3, kPoints = Lines::kPoints;
-  constexpr int64_t kInputs = 8;  // packed at once: their taps fill half of a first-level cache
-  alignas(64) float taps[kTaps * kTaps][kInputs * kBlockColumns];
+  constexpr int64_t kTaps = 9, kPoints = Lines::kPoints * Lines::kPoints;
+  constexpr int64_t kInputs = 8;  // packed at once: their taps fill a part of a first-level cache
+  constexpr int64_t kTapFloats = kInputs * kBlockColumns;
+  alignas(64) float taps[kTaps * kTapFloats];
   for (int64_t b = columns.first / kBlockColumns; b < block_count(columns.last); ++b) {
     const ColumnBlock block = column_block(w.outputs, b);
+    float* const panels = transformed + block_offset(kPoints, w.inputs, block);
     for (int64_t k = first; k < last; k += kInputs) {
       const int64_t inputs = k + kInputs <= last ? kInputs : last - k;
-      for (int64_t t = 0; t < kTaps * kTaps; ++t) {
-        const int64_t tap = w.flipped ? kTaps * kTaps - 1 - t : t;
+      for (int64_t t = 0; t < kTaps; ++t) {
+        const int64_t tap = w.flipped ? kTaps - 1 - t : t;
         pack_block(weight + tap * w.tap_step + k * w.k_step + block.begin * w.column_step, inputs,
-                   w.k_step, block.columns, w.column_step, block.width, taps[t]);
+                   w.k_step, block.columns, w.column_step, block.width, taps + t * kTapFloats);
       }
       for (int64_t i = 0; i < inputs * block.width; i += kLanes) {
-        Vector half[kPoints][kTaps];
-        CNNX_UNROLL for (int v = 0; v < kTaps; ++v) {
-          Vector line[kTaps], values[kPoints];
-          CNNX_UNROLL for (int u = 0; u < kTaps; ++u) line[u] = load(taps[u * kTaps + v] + i);
-          Lines::weight(line, values);
-          CNNX_UNROLL for (int u = 0; u < kPoints; ++u) half[u][v] = values[u];
-        }
-        CNNX_UNROLL for (int u = 0; u < kPoints; ++u) {
-          Vector values[kPoints];
-          Lines::weight(half[u], values);
-          CNNX_UNROLL for (int v = 0; v < kPoints; ++v) {
-            const int64_t panel =
-                panel_offset(kPoints * kPoints, u * kPoints + v, w.inputs, block);
-            store(transformed + panel + k * block.width + i, values[v]);
-          }
-        }
+        transform_taps<Lines>(taps + i, kTapFloats, panels + k * block.width + i,
+                              w.inputs * block.width + kLine);
       }
     }
   }
@@ -93,7 +100,8 @@ void multiply_points(const WinogradShape& s, const float* planes, const float* w
     float* plane = products + point * winograd_plane_floats(tiles, count);
     for (int64_t b = columns.first / kBlockColumns; b < block_count(columns.last); ++b) {
       const ColumnBlock block = column_block(s.target_channels, b);
-      product.panel = weight + panel_offset(kPoints, point, inputs, block);
+      product.panel =
+          weight + block_offset(kPoints, inputs, block) + point * (inputs * block.width + kLine);
       product.output = plane + block.begin - columns.first;
       product.columns = product.width = block.width;
       multiply(product);
@@ -149,8 +157,8 @@ struct ForwardRows {
 
 template <bool kRelu, bool kWinners>
 struct PooledRows2x2 {
-  const float* bias;          // or null
-  int64_t height, width;      // of the pooled map
+  const float* bias;      // or null
+  int64_t height, width;  // of the pooled map
   int64_t channels;
   float* target;
   uint8_t* winners;
@@ -202,10 +210,33 @@ struct GradientRows {
   }
 };
 
+// One vector of channels of one tile. Not inlined for transform_vector's reason.
+template <class Lines, class Epilogue, class Extent, class Lanes>
+__attribute__((noinline)) void transform_back(const float* points, int64_t plane_floats,
+                                              const Epilogue& epilogue, Extent extent,
+                                              int64_t first, int64_t channel, Lanes lanes) {
+  constexpr int kOutputs = Lines::kOutputs, kPoints = Lines::kPoints;
+  Vector half[kOutputs][kPoints];
+  CNNX_UNROLL for (int j = 0; j < kPoints; ++j) {
+    Vector line[kPoints], values[kOutputs];
+    CNNX_UNROLL for (int i = 0; i < kPoints; ++i) {
+      line[i] = load(points + (i * kPoints + j) * plane_floats);
+    }
+    Lines::output(line, values);
+    CNNX_UNROLL for (int i = 0; i < kOutputs; ++i) half[i][j] = values[i];
+  }
+  CNNX_UNROLL for (int i = 0; i < kOutputs; i += 2) {
+    Vector pixels[2][kOutputs];
+    Lines::output(half[i], pixels[0]);
+    Lines::output(half[i + 1], pixels[1]);
+    epilogue.put(pixels, i, extent, first, channel, lanes);
+  }
+}
+
 template <class Lines, class Epilogue>
 void transform_output(const WinogradShape& s, const float* products, WinogradTiles tiles,
                       WinogradColumns columns, const Epilogue& epilogue) {
-  constexpr int kOutputs = Lines::kOutputs, kPoints = Lines::kPoints;
+  constexpr int kOutputs = Lines::kOutputs;
   const int64_t count = columns.last - columns.first;
   const int64_t plane_floats = winograd_plane_floats(tiles.count, count);
   TilePlace place(s, kOutputs, tiles.first);
@@ -215,21 +246,8 @@ void transform_output(const WinogradShape& s, const float* products, WinogradTil
     const int64_t first = epilogue.offset(place.picture, row, column);
     const auto transform = [&](auto extent) CNNX_INLINED {
       for_channel_vectors(count, [&](int64_t channel, auto lanes) CNNX_INLINED {
-        Vector half[kOutputs][kPoints];
-        CNNX_UNROLL for (int j = 0; j < kPoints; ++j) {
-          Vector line[kPoints], values[kOutputs];
-          CNNX_UNROLL for (int i = 0; i < kPoints; ++i) {
-            line[i] = load(tile + channel + (i * kPoints + j) * plane_floats);
-          }
-          Lines::output(line, values);
-          CNNX_UNROLL for (int i = 0; i < kOutputs; ++i) half[i][j] = values[i];
-        }
-        CNNX_UNROLL for (int i = 0; i < kOutputs; i += 2) {
-          Vector pixels[2][kOutputs];
-          Lines::output(half[i], pixels[0]);
-          Lines::output(half[i + 1], pixels[1]);
-          epilogue.put(pixels, i, extent, first, columns.first + channel, lanes);
-        }
+        transform_back<Lines>(tile + channel, plane_floats, epilogue, extent, first,
+                              columns.first + channel, lanes);
       });
     };
     const int64_t rows = s.target_height - row, widths = s.target_width - column;
@@ -250,9 +268,9 @@ void forward(const WinogradShape& s, const float* planes, const float* weight, W
     transform_output<Lines>(s, products, tiles, columns, rows);
   };
   const auto pool = [&](auto relu, auto winners) {
-    put(PooledRows2x2<decltype(relu)::value, decltype(winners)::value>{epilogue.bias, s.target_height / 2,
-                                                 s.target_width / 2, s.target_channels, target,
-                                                 epilogue.winners});
+    put(PooledRows2x2<decltype(relu)::value, decltype(winners)::value>{
+        epilogue.bias, s.target_height / 2, s.target_width / 2, s.target_channels, target,
+        epilogue.winners});
   };
   if (!epilogue.pool) {
     const Vector floor = broadcast(epilogue.relu ? 0.0f : -__builtin_inff());

@@ -1,7 +1,7 @@
-// Inner loops of Winograd's convolution, for 3x3 kernels with stride 1. Tiles of the target picture,
-// 4x4 or 2x2 pixels, are computed from 6x6 or 4x4 points: the tile's source pixels are transformed,
-// multiplied point by point with transformed weights, which is one matrix product over the channels
-// for every point, and transformed back. Knows neither layers nor threads.
+// Inner loops of Winograd's convolution, for 3x3 kernels with stride 1. Tiles of the target
+// picture, 4x4 or 2x2 pixels, are computed from 6x6 or 4x4 points: the tile's source pixels are
+// transformed, multiplied point by point with transformed weights, which is one matrix product over
+// the channels for every point, and transformed back. Knows neither layers nor threads.
 #pragma once
 
 #include <stdint.h>
@@ -29,7 +29,8 @@ struct WinogradTiles {
 };
 
 // Where weights lie: those of input k and output column are at k * k_step + column * column_step of
-// their tap, one of the two being 1. `flipped` reads the taps backwards, as the input gradient does.
+// their tap, one of the two being 1. `flipped` reads the taps backwards, as the input gradient
+// does.
 struct WinogradWeight {
   int64_t inputs, outputs;
   int64_t k_step, column_step;

@@ -85,10 +85,13 @@ struct GradientTransform {
   }
 };
 
-// One vector of channels of one tile; returns the sum of its pixels, in a fixed order.
+// One vector of channels of one tile; returns the sum of its pixels, in a fixed order. Not inlined:
+// compilers would keep the places of all points in memory from tile to tile, instead of computing
+// them.
 template <class Transform, class Pixels, class Lanes>
-CNNX_INLINE Vector transform_vector(const Pixels& pixels, int64_t channel, Lanes lanes,
-                                    float* points, int64_t plane_floats) {
+__attribute__((noinline)) Vector transform_vector(const Pixels& pixels, int64_t channel,
+                                                  Lanes lanes, float* points,
+                                                  int64_t plane_floats) {
   constexpr int kPixels = Transform::kPixels, kPoints = Transform::kPoints;
   Vector half[kPoints][kPixels];
   Vector total = {};

@@ -24,9 +24,9 @@ void transform_gradient(const WinogradShape& s, const float* gradient, WinogradT
     float* chain = bias_sums;
     if (chain) chain += (tiles.first + t) % kBiasChains * chain_floats + columns.first;
     transform_tile<GradientTransform<Lines>>(
-        picture, gradient + place.picture * picture.floats() + columns.first,
-        place.row * kOutputs, place.column * kOutputs, count, planes + t * row_floats,
-        plane_floats, [&](int64_t channel, Vector sum, auto lanes) CNNX_INLINED {
+        picture, gradient + place.picture * picture.floats() + columns.first, place.row * kOutputs,
+        place.column * kOutputs, count, planes + t * row_floats, plane_floats,
+        [&](int64_t channel, Vector sum, auto lanes) CNNX_INLINED {
           if (chain) lanes.store(chain + channel, lanes.load(chain + channel) + sum);
         });
   }

@@ -27,8 +27,7 @@ struct WinogradWeightKernels {
   // target[tap][k][column] (+)= the sums of all chunks, in their order and then transformed back,
   // for k in [first, last); chunks are chunk_floats apart.
   void (*reduce)(const WinogradShape& shape, const float* sums, int64_t chunks,
-                 int64_t chunk_floats, int64_t first, int64_t last, bool accumulate,
-                 float* target);
+                 int64_t chunk_floats, int64_t first, int64_t last, bool accumulate, float* target);
   // See bias_gradient.h.
   void (*reduce_bias_gradient)(const float* sums, int64_t chunks, int64_t chunk_floats,
                                int64_t channels, bool accumulate, float* target);

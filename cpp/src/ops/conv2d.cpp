@@ -172,12 +172,21 @@ std::unique_ptr<const Op> make_conv2d(const Attributes& attributes) {
 
 }  // namespace ops
 
+namespace {
+
+// Algorithms write scratch before they read it.
+runtime::AlignedBuffer scratch_memory(int64_t floats) {
+  return runtime::AlignedBuffer(floats, runtime::AlignedBuffer::Contents::anything);
+}
+
+}  // namespace
+
 void conv2d(const Conv2dGeometry& geometry, const float* x, const float* weight, const float* bias,
             float* output, Conv2dMethod method) {
   const auto algorithm = ops::choose_conv2d_algorithm(geometry, method);
   const int threads = get_num_threads();
-  runtime::AlignedBuffer derived(algorithm->derived_floats());
-  runtime::AlignedBuffer scratch(algorithm->forward_scratch_floats(threads));
+  runtime::AlignedBuffer derived = scratch_memory(algorithm->derived_floats());
+  runtime::AlignedBuffer scratch = scratch_memory(algorithm->forward_scratch_floats(threads));
   algorithm->derive(weight, threads, derived.data());
   algorithm->forward(x, weight, derived.data(), {bias, false, false, nullptr}, threads,
                      scratch.data(), output);
@@ -189,12 +198,14 @@ void conv2d_backward(const Conv2dGeometry& geometry, const float* grad_output, c
   const auto algorithm = ops::choose_conv2d_algorithm(geometry, method);
   const int threads = get_num_threads();
   if (grad_weight || grad_bias) {
-    runtime::AlignedBuffer scratch(algorithm->weight_gradient_scratch_floats(threads));
+    runtime::AlignedBuffer scratch =
+        scratch_memory(algorithm->weight_gradient_scratch_floats(threads));
     algorithm->weight_gradient(x, grad_output, accumulate, threads, scratch.data(), grad_weight,
                                grad_bias);
   }
   if (grad_input) {
-    runtime::AlignedBuffer scratch(algorithm->input_gradient_scratch_floats(threads));
+    runtime::AlignedBuffer scratch =
+        scratch_memory(algorithm->input_gradient_scratch_floats(threads));
     algorithm->input_gradient(grad_output, weight, {accumulate, nullptr}, threads, scratch.data(),
                               grad_input);
   }

@@ -1,5 +1,6 @@
 // The choice of conv2d's algorithm, for each of its three directions.
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -26,19 +27,62 @@ bool fits_winograd(const Conv2dGeometry& g) {
   return equals(g.kernel_size, 3) && equals(g.stride, 1) && equals(g.dilation, 1) && g.groups == 1;
 }
 
-// Pixels of the tiles that cover a map, over those of the map.
-double waste(int64_t height, int64_t width, int64_t side) {
-  return static_cast<double>(divide_up(height, side) * divide_up(width, side) * side * side) /
-         static_cast<double>(height * width);
+enum class Direction { forward, input_gradient, weight_gradient };
+
+// (output, tap) pairs of one axis that meet the picture.
+int64_t pairs_inside(int64_t in, int64_t out, int64_t before) {
+  int64_t pairs = 0;
+  for (int64_t tap = 0; tap < 3; ++tap) {
+    const int64_t first = std::max<int64_t>(0, before - tap);
+    const int64_t last = std::min(out, in + before - tap);
+    pairs += std::max<int64_t>(0, last - first);
+  }
+  return pairs;
 }
 
-// For a direction whose tiles cover a map of height x width.
-Conv2dMethod choose(const Conv2dGeometry& g, int64_t height, int64_t width) {
-  constexpr int64_t kLeastChannels = 16;
-  if (!fits_winograd(g) || std::min(g.in_channels, g.out_channels) < kLeastChannels) {
+// Multiplications of one picture by the direct method. Rows of a window beyond the picture are
+// skipped; the weight gradient skips columns too.
+int64_t direct_products(const Conv2dGeometry& g, Direction direction) {
+  const int64_t rows = pairs_inside(g.in_height, g.out_height, g.top);
+  const int64_t columns = direction == Direction::forward ? 3 * g.out_width
+                          : direction == Direction::input_gradient
+                              ? 3 * g.in_width
+                              : pairs_inside(g.in_width, g.out_width, g.left);
+  return rows * columns * g.in_channels * g.out_channels;
+}
+
+// As many multiplications as take as long as Winograd's method, or INT64_MAX where it is not
+// wanted. benchmarks/winograd_choice.py says what this costs against always taking the fastest.
+int64_t winograd_products(const Conv2dGeometry& g, Direction direction, WinogradTile tile) {
+  const bool to_input = direction == Direction::input_gradient;
+  const int64_t side = static_cast<int64_t>(tile), points = (side + 2) * (side + 2);
+  const int64_t tiles = divide_up(to_input ? g.in_height : g.out_height, side) *
+                        divide_up(to_input ? g.in_width : g.out_width, side);
+  // Going forward, a single picture counts too: weights are then read for its tiles alone, and from
+  // memory where they do not fit into a second-level cache.
+  constexpr int64_t kCachedFloats = 512 * 1024;
+  const int64_t point_products = points * g.in_channels * g.out_channels;
+  const int64_t least_tiles = direction != Direction::forward  ? 1
+                              : point_products > kCachedFloats ? 9
+                                                               : 4;
+  if (tiles < least_tiles) return INT64_MAX;
+  // What the transforms of one channel, in or out, of one tile take as long as.
+  const int64_t transform = tile == WinogradTile::four ? 256 : 88;
+  return tiles * (point_products + transform * (g.in_channels + g.out_channels));
+}
+
+Conv2dMethod choose(const Conv2dGeometry& g, Direction direction) {
+  // Below, half of each vector and most of the products are lost.
+  constexpr int64_t kLeastChannels = 8, kLeastProducts = 8 * 16;
+  if (!fits_winograd(g) || std::min(g.in_channels, g.out_channels) < kLeastChannels ||
+      g.in_channels * g.out_channels < kLeastProducts) {
     return Conv2dMethod::direct;
   }
-  return waste(height, width, 4) <= 2 ? Conv2dMethod::winograd4x4 : Conv2dMethod::direct;
+  const int64_t direct = direct_products(g, direction);
+  const int64_t two = winograd_products(g, direction, WinogradTile::two);
+  const int64_t four = winograd_products(g, direction, WinogradTile::four);
+  if (direct <= std::min(two, four)) return Conv2dMethod::direct;
+  return two <= four ? Conv2dMethod::winograd2x2 : Conv2dMethod::winograd4x4;
 }
 
 // Each direction by an algorithm of its own.
@@ -119,11 +163,13 @@ std::shared_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(const Conv2dGeome
     }
     return make(g, method);
   }
-  const Conv2dMethod forward = choose(g, g.out_height, g.out_width);
-  const Conv2dMethod input_gradient = choose(g, g.in_height, g.in_width);
+  const Conv2dMethod forward = choose(g, Direction::forward);
+  const Conv2dMethod input_gradient = choose(g, Direction::input_gradient);
+  const Conv2dMethod weight_gradient = choose(g, Direction::weight_gradient);
   const auto whole = make(g, forward);
-  if (input_gradient == forward) return whole;
-  return std::make_shared<ComposedAlgorithm>(whole, make(g, input_gradient), whole);
+  if (input_gradient == forward && weight_gradient == forward) return whole;
+  return std::make_shared<ComposedAlgorithm>(whole, make(g, input_gradient),
+                                             make(g, weight_gradient));
 }
 
 }  // namespace cnnx::ops

@@ -11,8 +11,9 @@ namespace cnnx::runtime {
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  // Zero-filled; throws std::bad_alloc.
-  explicit AlignedBuffer(int64_t floats);
+  enum class Contents { zeros, anything };
+  // Throws std::bad_alloc.
+  explicit AlignedBuffer(int64_t floats, Contents contents = Contents::zeros);
   ~AlignedBuffer();
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}

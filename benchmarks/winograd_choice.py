@@ -1,0 +1,153 @@
+"""What the choice between the direct and Winograd's method costs: conv2d by every method over many
+shapes.
+
+    python -m benchmarks.winograd_choice [--isa avx2] [--rounds 7] [--quick]
+
+One thread and its own CPU time; batches as in training, where weights are transformed or packed in
+every call. The choice knows one picture's shape alone, and going forward it has single pictures in
+mind too, for which Winograd's larger weights are read for few tiles: hence its regrets on small
+maps of many channels. The regret is the time by the method chosen over that of the fastest, minus
+one. Exits 1 when the mean regret or one shape's loss against the direct method is above its bar.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.timing import geometric_mean
+
+DIRECTIONS = ("forward", "input_gradient", "weight_gradient")
+METHODS = ("direct", "winograd2x2", "winograd4x4")
+SIZES = (5, 6, 7, 8, 9, 10, 12, 13, 14, 16, 28, 56)
+CHANNELS = (
+    (8, 8),
+    (8, 16),
+    (16, 8),
+    (8, 32),
+    (16, 16),
+    (16, 64),
+    (64, 16),
+    (20, 24),
+    (32, 32),
+    (64, 64),
+    (128, 128),
+)
+MANY_CHANNELS = (256, 256)  # on maps as they are found there
+BATCHES = (16, 64)
+REGRET_AT_MOST = 0.03
+LOSS_AT_MOST = 0.25
+
+
+class Shape(NamedTuple):
+    """A 3x3 convolution with one pixel of padding: all maps are of one size."""
+
+    size: int
+    in_channels: int
+    out_channels: int
+
+    def __str__(self) -> str:
+        return f"{self.size}x{self.size} {self.in_channels}->{self.out_channels}"
+
+
+def shapes(quick: bool) -> list[Shape]:
+    """All that are measured."""
+    if quick:
+        return [Shape(size, 16, 32) for size in (5, 6, 8)]
+    few = [Shape(size, *channels) for channels in CHANNELS for size in SIZES]
+    return few + [Shape(size, *MANY_CHANNELS) for size in SIZES if size <= 14]
+
+
+def calls(shape: Shape, batch: int, direction: str) -> dict[str, Callable[[int], None]]:
+    """By method, a direction as a function of how many times it is to run."""
+    from cnnx import _core
+
+    generator = np.random.default_rng(0)
+
+    def gaussians(*axes: int) -> NDArray[np.float32]:
+        return generator.standard_normal(axes, np.float32)
+
+    x = gaussians(batch, shape.size, shape.size, shape.in_channels)
+    grad_output = gaussians(batch, shape.size, shape.size, shape.out_channels)
+    weight = gaussians(3, 3, shape.in_channels, shape.out_channels)
+    like = {"forward": grad_output, "input_gradient": x, "weight_gradient": weight}
+    arrays: tuple[Any, ...] = (x, weight, gaussians(shape.out_channels), grad_output)
+    arrays += (np.empty_like(like[direction]),)
+
+    def by(method: str) -> Callable[[int], None]:
+        settings = ([1, 1], [1, 1, 1, 1], 1, method)  # stride, padding, groups
+        return lambda count: _core.repeat_conv2d(direction, *arrays, *settings, count)
+
+    return {method: by(method) for method in (*METHODS, "chosen")}
+
+
+def seconds(call: Callable[[int], None], count: int) -> float:
+    """CPU time of this thread per call."""
+    begun = time.thread_time()
+    call(count)
+    return (time.thread_time() - begun) / count
+
+
+def measure(shape: Shape, direction: str, rounds: int) -> dict[str, float]:
+    """By method, the geometric mean over the batches of the median over the rounds."""
+    medians: dict[str, list[float]] = {}
+    for batch in BATCHES:
+        by_method = calls(shape, batch, direction)
+        samples: dict[str, list[float]] = {method: [] for method in by_method}
+        counts = {}
+        for method, call in by_method.items():
+            call(1)
+            counts[method] = math.ceil(0.001 / seconds(call, 2))
+        for _ in range(rounds):
+            for method, call in by_method.items():
+                samples[method].append(seconds(call, counts[method]))
+        for method, values in samples.items():
+            medians.setdefault(method, []).append(statistics.median(values))
+    return {method: geometric_mean(values) for method, values in medians.items()}
+
+
+def main() -> int:
+    """Prints the sweep; 1 when a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--isa", help="as CNNX_ISA; what the CPU has when left out")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--quick", action="store_true", help="three shapes: does it run?")
+    arguments = parser.parse_args()
+    if arguments.isa:
+        os.environ["CNNX_ISA"] = arguments.isa
+    import cnnx
+
+    cnnx.set_num_threads(1)
+    print(f"{cnnx.isa()}; the direct method's time over that of")
+    print(f"{'':31}{'2x2 tiles':>10}{'4x4 tiles':>10}{'chosen':>8}{'regret':>8}")
+    regrets, losses = [], []
+    for direction in DIRECTIONS:
+        for shape in shapes(arguments.quick):
+            times = measure(shape, direction, arguments.rounds)
+            gains = [times["direct"] / times[method] for method in (*METHODS[1:], "chosen")]
+            regret = times["chosen"] / min(times.values()) - 1
+            regrets.append(1 + regret)
+            losses.append(times["chosen"] / times["direct"] - 1)
+            print(
+                f"{direction:15} {shape!s:15}{gains[0]:10.2f}{gains[1]:10.2f}{gains[2]:8.2f}"
+                f"{regret:8.0%}",
+                flush=True,
+            )
+    regret, loss = geometric_mean(regrets) - 1, max(losses)
+    met = regret <= REGRET_AT_MOST and loss <= LOSS_AT_MOST
+    print(f"mean regret {regret:.1%} (goal {REGRET_AT_MOST:.0%}), worst against the direct method")
+    print(f"{loss:+.0%} (goal {LOSS_AT_MOST:.0%})  {'met' if met else 'MISSED'}")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
