@@ -14,6 +14,10 @@ constexpr int64_t kSliceFloats = 256 * 1024;
 // More bring nothing: a slice's call costs nothing beside sixteen pictures.
 constexpr int64_t kMostPictures = 16;
 
+// What several threads gain in a smaller trunk they lose again in fetching each other's rows from
+// one layer to the next.
+constexpr int64_t kLeastSharedProducts = int64_t{32} << 20;
+
 // Nodes before the first whose op does not run in slices.
 int end_of_trunk(const Graph& graph) {
   const int count = static_cast<int>(graph.nodes().size());
@@ -47,12 +51,16 @@ InferencePlan::InferencePlan(const Graph& graph, int64_t batch, int threads)
       head_(graph, trunk_end_, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::nothing,
             trunk_.derived_end()) {}
 
+int InferencePlan::trunk_threads() const {
+  return thread_per_slice() || trunk_.products() < kLeastSharedProducts ? 1 : threads_;
+}
+
 int64_t InferencePlan::slot_floats() const {
   return std::max(trunk_.arena_floats(), trunk_rest_.arena_floats());
 }
 
 int64_t InferencePlan::slot_scratch() const {
-  const int threads = thread_per_slice() ? 1 : threads_;
+  const int threads = trunk_threads();
   return runtime::round_up_to_line(
       std::max(trunk_.scratch_floats(threads), trunk_rest_.scratch_floats(threads)));
 }
@@ -83,18 +91,16 @@ const float* InferencePlan::forward(const float* input, const float* parameters,
   float* const scratch = workspace.scratch.data();
   if (trunk_.steps().empty())
     return head_.forward({input, parameters, derived, arena, scratch, threads_});
-  const bool alone = thread_per_slice();
   const auto run_slices = [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {
       const bool rest = (i + 1) * slice_ > batch_;
       (rest ? trunk_rest_ : trunk_)
-          .forward(
-              {input + i * slice_ * input_floats_, parameters, derived,
-               arena + slot * slot_floats(), scratch + slot * slot_scratch(), alone ? 1 : threads_},
-              trunk_output + i * trunk_.output_floats());
+          .forward({input + i * slice_ * input_floats_, parameters, derived,
+                    arena + slot * slot_floats(), scratch + slot * slot_scratch(), trunk_threads()},
+                   trunk_output + i * trunk_.output_floats());
     }
   };
-  if (alone) {
+  if (thread_per_slice()) {
     const int64_t grain = ops::kGrainProducts / (trunk_.products() + 1) + 1;
     runtime::parallel_for(threads_, slices(), grain, run_slices);
   } else {

@@ -35,6 +35,8 @@ class InferencePlan {
   int64_t slices() const { return (batch_ + slice_ - 1) / slice_; }
   // Whether each slice is one thread's; otherwise the threads share every layer.
   bool thread_per_slice() const { return slices() > 1 && slices() >= threads_; }
+  // Threads of a slice's layers.
+  int trunk_threads() const;
   int64_t slot_floats() const;
   int64_t slot_scratch() const;
 
