@@ -45,10 +45,9 @@ class Neighbours:
         return max(0.0, used - self._used - own) / max(everything - self._all, 1e-9)
 
 
-def wait_until_quiet(patience: float) -> None:
-    """Returns once they leave the CPUs alone for a moment, or after `patience` seconds."""
+def wait_until_quiet(end: float) -> None:
+    """Returns once they leave the CPUs alone for a moment, or when `time.monotonic` reads `end`."""
     moment = 0.1
-    end = time.monotonic() + patience
     while time.monotonic() < end:
         neighbours = Neighbours()
         time.sleep(moment)
