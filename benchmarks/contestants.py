@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.neighbours import QUIET_SHARE, Neighbours, wait_until_quiet
+from benchmarks.neighbours import QUIET_SHARE, Neighbours, seconds_of, wait_until_quiet
 from benchmarks.options import ContestOptions
 from benchmarks.timing import median_ratio
 
@@ -75,8 +75,9 @@ class Contestant:
 
     def measure(self, seconds: float, clock: str) -> tuple[list[float], float]:
         """Seconds per call by one of `timing.CLOCKS`, many samples, and the neighbours' share."""
-        neighbours = Neighbours(self._process.pid)
-        return self._ask({"measure": [seconds, clock]}), neighbours.share()
+        neighbours, used = Neighbours(), seconds_of(self._process.pid)
+        samples = self._ask({"measure": [seconds, clock]})
+        return samples, neighbours.share(seconds_of(self._process.pid) - used)
 
     def close(self) -> None:
         """Ends the process, stopped or not."""

@@ -83,7 +83,10 @@ def show(row: Row) -> None:
     """Prints a row."""
     times = "  ".join(f"{name} {turns.milliseconds():7.3f}" for name, turns in row.turns.items())
     ratio = f"  {row.ratio:5.2f}" if row.ratio else ""
-    print(f"  {row.shape!s:34} batch {row.shape.batch:2} {row.direction:15} {times}{ratio}")
+    print(
+        f"  {row.shape!s:34} batch {row.shape.batch:2} {row.direction:15} {times}{ratio}",
+        flush=True,
+    )
 
 
 def judge(rows: list[Row]) -> bool:

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from benchmarks import machine
 from benchmarks.contestants import ROOT
+from benchmarks.neighbours import Neighbours
 from benchmarks.options import RoundOptions, add_peer_python, round_parser
 from benchmarks.timing import median_ratio
 
@@ -37,17 +38,19 @@ class Run(NamedTuple):
     seconds: float
     megabytes: float
     accuracy: float
+    neighbours: float  # others' share of the CPUs meanwhile
 
 
 def run(command: list[str]) -> Run:
     """Runs a training in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as printed:
-        begun = time.perf_counter()
+        neighbours, begun = Neighbours(), time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, stdout=printed, stderr=subprocess.PIPE)
         assert process.stderr is not None
         errors = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begun
+        share = neighbours.share(usage.ru_utime + usage.ru_stime)
         process.returncode = os.waitstatus_to_exitcode(status)
         printed.seek(0)
         text = printed.read()
@@ -55,7 +58,7 @@ def run(command: list[str]) -> Run:
     if process.returncode != 0 or found is None:
         raise RuntimeError(f"{' '.join(command)} failed:\n{errors.decode()}{text}")
     per_megabyte = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # bytes there, kibibytes else
-    return Run(seconds, usage.ru_maxrss / per_megabyte, float(found[1]) / 100)
+    return Run(seconds, usage.ru_maxrss / per_megabyte, float(found[1]) / 100, share)
 
 
 class Options(RoundOptions):
@@ -116,7 +119,7 @@ def main() -> int:
             took = runs[name][-1]
             print(
                 f"{name:6} {took.seconds:6.2f} s {took.megabytes:6.0f} MB "
-                f"test accuracy {took.accuracy:.2%}",
+                f"test accuracy {took.accuracy:.2%} (others: {took.neighbours:.1%} of the CPUs)",
                 flush=True,
             )
     for name, each in runs.items():

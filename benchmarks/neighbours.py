@@ -20,28 +20,29 @@ def _all_seconds() -> tuple[float, float]:
     return used / _TICKS_PER_SECOND, (used + idle + waiting) / _TICKS_PER_SECOND
 
 
-def _seconds_of(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+def seconds_of(process: int) -> float:
+    """CPU seconds that a running process has used, its threads included; NaN if nobody tells."""
+    path = Path(f"/proc/{process}/stat")
+    if not path.exists():
+        return math.nan
+    fields = path.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
 
 
 class Neighbours:
-    """Watches from when it is made, all but one process, which is its own when None."""
+    """Watches from when it is made; knows nothing where the system does not tell (Linux does)."""
 
-    def __init__(self, process: int | None = None) -> None:
-        """Does nothing where the system does not tell (only Linux does)."""
-        process = os.getpid() if process is None else process
-        self._process = process
+    def __init__(self) -> None:
+        """Begins."""
         self._known = Path("/proc/stat").exists()
         if self._known:
-            self._own, (self._used, self._all) = _seconds_of(process), _all_seconds()
+            self._used, self._all = _all_seconds()
 
-    def share(self) -> float:
-        """Their share of the CPUs so far, in [0, 1]; NaN where the system does not tell."""
+    def share(self, own: float) -> float:
+        """Their share of the CPUs so far, in [0, 1], when `own` CPU seconds were not theirs."""
         if not self._known:
             return math.nan
         used, everything = _all_seconds()
-        own = _seconds_of(self._process) - self._own
         return max(0.0, used - self._used - own) / max(everything - self._all, 1e-9)
 
 
@@ -51,5 +52,5 @@ def wait_until_quiet(end: float) -> None:
     while time.monotonic() < end:
         neighbours = Neighbours()
         time.sleep(moment)
-        if not neighbours.share() > QUIET_SHARE:
+        if not neighbours.share(0.0) > QUIET_SHARE:
             return
