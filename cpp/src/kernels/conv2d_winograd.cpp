@@ -66,6 +66,20 @@ void transform_weight(const WinogradWeight& w, const float* weight, int64_t firs
   }
 }
 
+// Brings into the cache what the tile below will read that this one does not; below a picture's last
+// tiles lies the next picture. A tile's rows are too far apart for the CPU to see where they lead.
+template <class Lines>
+CNNX_INLINE void fetch_rows_below(const WinogradPicture& picture, const float* source, int64_t row,
+                                  int64_t column) {
+  constexpr int64_t kLine = 16;
+  const int64_t row_floats = picture.width * picture.channels;
+  for (int64_t i = 0; i < Lines::kOutputs; ++i) {
+    const float* from = source + (row + i) * row_floats + column * picture.channels;
+    for (int64_t f = 0; f < Lines::kOutputs * picture.channels; f += kLine)
+      __builtin_prefetch(from + f, 0, 3);
+  }
+}
+
 template <class Lines>
 void transform_input(const WinogradShape& s, const float* source, WinogradTiles tiles,
                      float* planes) {
@@ -75,10 +89,13 @@ void transform_input(const WinogradShape& s, const float* source, WinogradTiles 
   const WinogradPicture picture = {s.source_height, s.source_width, s.source_channels};
   TilePlace place(s, kOutputs, tiles.first);
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
-    transform_tile<InputTransform<Lines>>(
-        picture, source + place.picture * picture.floats(), s.first_row + place.row * kOutputs,
-        s.first_column + place.column * kOutputs, s.source_channels, planes + t * row_floats,
-        plane_floats, [](int64_t, Vector, auto) CNNX_INLINED {});
+    const float* picture_source = source + place.picture * picture.floats();
+    const int64_t row = s.first_row + place.row * kOutputs;
+    const int64_t column = s.first_column + place.column * kOutputs;
+    fetch_rows_below<Lines>(picture, picture_source, row + Lines::kPoints, column);
+    transform_tile<InputTransform<Lines>>(picture, picture_source, row, column, s.source_channels,
+                                          planes + t * row_floats, plane_floats,
+                                          [](int64_t, Vector, auto) CNNX_INLINED {});
   }
 }
 
