@@ -66,20 +66,6 @@ void transform_weight(const WinogradWeight& w, const float* weight, int64_t firs
   }
 }
 
-// Brings into the cache what the tile below will read that this one does not; below a picture's last
-// tiles lies the next picture. A tile's rows are too far apart for the CPU to see where they lead.
-template <class Lines>
-CNNX_INLINE void fetch_rows_below(const WinogradPicture& picture, const float* source, int64_t row,
-                                  int64_t column) {
-  constexpr int64_t kLine = 16;
-  const int64_t row_floats = picture.width * picture.channels;
-  for (int64_t i = 0; i < Lines::kOutputs; ++i) {
-    const float* from = source + (row + i) * row_floats + column * picture.channels;
-    for (int64_t f = 0; f < Lines::kOutputs * picture.channels; f += kLine)
-      __builtin_prefetch(from + f, 0, 3);
-  }
-}
-
 template <class Lines>
 void transform_input(const WinogradShape& s, const float* source, WinogradTiles tiles,
                      float* planes) {
@@ -92,7 +78,7 @@ void transform_input(const WinogradShape& s, const float* source, WinogradTiles 
     const float* picture_source = source + place.picture * picture.floats();
     const int64_t row = s.first_row + place.row * kOutputs;
     const int64_t column = s.first_column + place.column * kOutputs;
-    fetch_rows_below<Lines>(picture, picture_source, row + Lines::kPoints, column);
+    fetch_ahead<kOutputs>(picture, picture_source, row + Lines::kPoints, column);
     transform_tile<InputTransform<Lines>>(picture, picture_source, row, column, s.source_channels,
                                           planes + t * row_floats, plane_floats,
                                           [](int64_t, Vector, auto) CNNX_INLINED {});
@@ -157,6 +143,12 @@ struct ForwardRows {
   CNNX_INLINE int64_t offset(int64_t picture, int64_t row, int64_t column) const {
     return ((picture * height + row) * width + column) * channels;
   }
+  template <int kOutputs>
+  CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t picture) const {
+    const WinogradPicture shape = {height, width, channels};
+    fetch_ahead<kOutputs, kToWrite>(shape, target + picture * shape.floats(), row + kOutputs,
+                                    column);
+  }
   template <int kOutputs, class Extent, class Lanes>
   CNNX_INLINE void put(const Vector (&pixels)[2][kOutputs], int i, Extent extent, int64_t first,
                        int64_t channel, Lanes lanes) const {
@@ -183,6 +175,8 @@ struct PooledRows2x2 {
   CNNX_INLINE int64_t offset(int64_t picture, int64_t row, int64_t column) const {
     return (picture * height + row / 2) * width + column / 2;  // in pixels
   }
+  template <int kOutputs>
+  CNNX_INLINE void fetch_below(int64_t, int64_t, int64_t) const {}
   template <int kOutputs, class Extent, class Lanes>
   CNNX_INLINE void put(const Vector (&pixels)[2][kOutputs], int i, Extent extent, int64_t first,
                        int64_t channel, Lanes lanes) const {
@@ -208,6 +202,13 @@ struct GradientRows {
 
   CNNX_INLINE int64_t offset(int64_t picture, int64_t row, int64_t column) const {
     return ((picture * height + row) * width + column) * channels;
+  }
+  template <int kOutputs>
+  CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t picture) const {
+    const WinogradPicture shape = {height, width, channels};
+    const int64_t floats = picture * shape.floats();
+    fetch_ahead<kOutputs, kToWrite>(shape, target + floats, row + kOutputs, column);
+    if (relu_output) fetch_ahead<kOutputs>(shape, relu_output + floats, row + kOutputs, column);
   }
   template <int kOutputs, class Extent, class Lanes>
   CNNX_INLINE void put(const Vector (&pixels)[2][kOutputs], int i, Extent extent, int64_t first,
@@ -261,6 +262,7 @@ void transform_output(const WinogradShape& s, const float* products, WinogradTil
     const float* tile = products + t * winograd_row_floats(count);
     const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
     const int64_t first = epilogue.offset(place.picture, row, column);
+    epilogue.template fetch_below<kOutputs>(row, column, place.picture);
     const auto transform = [&](auto extent) CNNX_INLINED {
       for_channel_vectors(count, [&](int64_t channel, auto lanes) CNNX_INLINED {
         transform_back<Lines>(tile + channel, plane_floats, epilogue, extent, first,

@@ -36,6 +36,23 @@ struct WinogradPicture {
   CNNX_INLINE int64_t floats() const { return height * width * channels; }
 };
 
+constexpr int kToRead = 0, kToWrite = 1;
+
+// Brings kSide x kSide pixels from (row, column) on into the cache: those that the tile below will
+// want and this one does not. Below a picture's last tiles lies the next picture. The rows of a
+// tile are too far apart for the CPU to see where they lead.
+template <int kSide, int kPurpose = kToRead>
+CNNX_INLINE void fetch_ahead(const WinogradPicture& picture, const float* source, int64_t row,
+                             int64_t column) {
+  constexpr int64_t kLine = 16;
+  const int64_t row_floats = picture.width * picture.channels;
+  for (int64_t i = 0; i < kSide; ++i) {
+    const float* from = source + (row + i) * row_floats + column * picture.channels;
+    for (int64_t f = 0; f < kSide * picture.channels; f += kLine)
+      __builtin_prefetch(from + f, kPurpose, 3);
+  }
+}
+
 // kPixels x kPixels pixels that all lie inside a picture, at one vector of channels.
 template <int kPixels>
 struct InsidePixels {

@@ -23,10 +23,12 @@ void transform_gradient(const WinogradShape& s, const float* gradient, WinogradT
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
     float* chain = bias_sums;
     if (chain) chain += (tiles.first + t) % kBiasChains * chain_floats + columns.first;
+    const float* picture_gradient = gradient + place.picture * picture.floats();
+    const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
+    fetch_ahead<kOutputs>(picture, picture_gradient, row + kOutputs, column);
     transform_tile<GradientTransform<Lines>>(
-        picture, gradient + place.picture * picture.floats() + columns.first, place.row * kOutputs,
-        place.column * kOutputs, count, planes + t * row_floats, plane_floats,
-        [&](int64_t channel, Vector sum, auto lanes) CNNX_INLINED {
+        picture, picture_gradient + columns.first, row, column, count, planes + t * row_floats,
+        plane_floats, [&](int64_t channel, Vector sum, auto lanes) CNNX_INLINED {
           if (chain) lanes.store(chain + channel, lanes.load(chain + channel) + sum);
         });
   }
