@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cnnx
 import numpy as np
 import pytest
 import reference
@@ -120,6 +121,17 @@ def test_a_row_gives_the_same_bits_alone_and_in_any_batch(rng: np.random.Generat
     whole = ops.dense(x, weight, bias)
     for rows in (slice(0, 1), slice(0, 7), slice(0, 64), slice(64, 65), slice(30, 41)):
         assert_exactly_equal(ops.dense(x[rows], weight, bias), whole[rows])
+
+
+def test_a_layer_reads_large_weights_to_and_fro_with_the_same_bits(
+    rng: np.random.Generator,
+) -> None:
+    model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(300)], input_shape=(1, 1, 5000), seed=3)
+    x = gaussians(rng, 2, 1, 1, 5000)
+    weight, bias = model.parameters["dense_1.weight"], model.parameters["dense_1.bias"]
+    expected = ops.dense(x.reshape(2, 5000), weight, bias)
+    for _ in range(3):
+        assert_exactly_equal(model(x), expected)
 
 
 def test_form_does_not_matter(rng: np.random.Generator) -> None:

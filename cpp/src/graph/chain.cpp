@@ -133,7 +133,7 @@ const float* Chain::forward(const ChainArguments& a, float* output) const {
     step.op->forward(
         {input_of(step, a), pointers.data(),
          a.derived && step.op->derived_floats() > 0 ? a.derived + step.derived : nullptr, target,
-         keeps ? winners_of(step, a) : nullptr, a.scratch, a.threads});
+         keeps ? winners_of(step, a) : nullptr, a.scratch, a.threads, a.weights_end_is_cached});
     result = target;
   }
   return result;

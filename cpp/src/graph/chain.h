@@ -38,7 +38,8 @@ struct ChainArguments {
   float* arena;
   float* scratch;
   int threads;
-  StepTimes* times = nullptr;  // null: nothing is measured
+  bool weights_end_is_cached = false;  // see ops::ForwardArguments
+  StepTimes* times = nullptr;          // null: nothing is measured
 };
 
 // See ops::BackwardArguments.

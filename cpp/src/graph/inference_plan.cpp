@@ -2,6 +2,7 @@
 #include "graph/inference_plan.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ops/shares.h"
 #include "runtime/parallel.h"
@@ -89,8 +90,12 @@ const float* InferencePlan::forward(const float* input, const float* parameters,
   float* const trunk_output = workspace.arena.data();
   float* const arena = trunk_output + runtime::round_up_to_line(slices() * trunk_.output_floats());
   float* const scratch = workspace.scratch.data();
-  if (trunk_.steps().empty())
-    return head_.forward({input, parameters, derived, arena, scratch, threads_});
+  const bool to_end =
+      std::exchange(workspace.weights_end_is_cached, !workspace.weights_end_is_cached);
+  const auto run_head = [&](const float* from) {
+    return head_.forward({from, parameters, derived, arena, scratch, threads_, to_end});
+  };
+  if (trunk_.steps().empty()) return run_head(input);
   const auto run_slices = [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {
       const bool rest = (i + 1) * slice_ > batch_;
@@ -106,7 +111,7 @@ const float* InferencePlan::forward(const float* input, const float* parameters,
   } else {
     run_slices(0, slices(), 0);
   }
-  return head_.forward({trunk_output, parameters, derived, arena, scratch, threads_});
+  return run_head(trunk_output);
 }
 
 }  // namespace cnnx::graph

@@ -56,7 +56,7 @@ WorkspaceLease TrainingPlan::lease() const {
 ChainArguments TrainingPlan::arguments(const float* input, const float* parameters,
                                        Workspace& workspace, StepTimes* times) const {
   return {input,    parameters, nullptr, workspace.arena.data(), workspace.scratch.data(),
-          threads_, times};
+          threads_, false,      times};
 }
 
 const float* TrainingPlan::forward(const float* input, const float* parameters,

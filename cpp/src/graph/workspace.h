@@ -14,6 +14,9 @@ struct Workspace {
   runtime::AlignedBuffer input;  // pictures that had to be normalised
   runtime::AlignedBuffer arena;
   runtime::AlignedBuffer scratch;
+  // Whether the last execution here read large weights to their end; it changes with each, so that
+  // they are read to and fro, and what does not fit into a cache is missed but once.
+  bool weights_end_is_cached = false;
 };
 
 class WorkspacePool;

@@ -76,22 +76,28 @@ constexpr RowProduct kRowProducts[kMostRowVectors] = {
     row_product<1>, row_product<2>, row_product<3>, row_product<4>,
     row_product<5>, row_product<6>, row_product<7>, row_product<8>};
 
+// Weights of a strip, at most, if it is wider than a block: a part of a second-level cache, so that
+// whole strips are still there when the same weights are read again from the other end.
+constexpr int64_t kStripFloats = 128 * 1024;
+
 // In strips as wide as can be: their vectors are the chains that hide the latency of an addition.
+// All rows pass over a strip before the next.
 void multiply_few_rows(const DenseProduct& p) {
   const int64_t first = p.first_block * kBlockColumns;
   const int64_t last =
       p.last_block * kBlockColumns < p.columns ? p.last_block * kBlockColumns : p.columns;
-  for (int64_t r = 0; r < p.rows; ++r) {
-    const float* input = p.input + r * p.input_step;
-    float* output = p.output + r * p.output_step;
-    for (int64_t column = first; column < last; column += kMostRowVectors * kLanes) {
-      const int64_t rest = last - column;
-      const int64_t vectors = (rest + kLanes - 1) / kLanes;
-      if (vectors <= kMostRowVectors) {
-        kRowProducts[vectors - 1](p, input, column, rest - (vectors - 1) * kLanes, output);
-      } else {
-        row_product<kMostRowVectors>(p, input, column, kLanes, output);
-      }
+  const int64_t fitting = kStripFloats / (p.depth * kBlockColumns) * kBlockVectors;
+  const int64_t strip_vectors = fitting < kBlockVectors     ? kBlockVectors
+                                : fitting > kMostRowVectors ? kMostRowVectors
+                                                            : fitting;
+  const int64_t strip = strip_vectors * kLanes, strips = (last - first + strip - 1) / strip;
+  for (int64_t i = 0; i < strips; ++i) {
+    const int64_t column = first + (p.last_columns_first ? strips - 1 - i : i) * strip;
+    const int64_t columns = last - column < strip ? last - column : strip;
+    const int64_t vectors = (columns + kLanes - 1) / kLanes;
+    for (int64_t r = 0; r < p.rows; ++r) {
+      kRowProducts[vectors - 1](p, p.input + r * p.input_step, column,
+                                columns - (vectors - 1) * kLanes, p.output + r * p.output_step);
     }
   }
 }

@@ -23,6 +23,9 @@ struct DenseProduct {
   bool accumulate;
   float* output;
   int64_t output_step;
+  // Few rows take their columns from the last to the first: large weights that were just read from
+  // the first on have left their end in a cache.
+  bool last_columns_first;
   float* scratch;  // kDenseScratchFloats
 };
 

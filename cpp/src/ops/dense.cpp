@@ -179,6 +179,7 @@ class BoundDense final : public BoundOp {
     DenseProduct product = forward_product(geometry_, a.input, a.parameters[0],
                                            bias_ ? a.parameters[1] : nullptr, a.output);
     product.panels = a.derived;
+    product.last_columns_first = a.weights_end_is_cached;
     multiply(product, {relu_, nullptr}, a.threads, a.scratch);
   }
   void backward(const BackwardArguments& a) const override {

@@ -44,6 +44,8 @@ struct ForwardArguments {
   uint8_t* winners = nullptr;  // BoundOp::winner_bytes, or null where no backward follows
   float* scratch = nullptr;
   int threads = 1;
+  // Large weights are better read from their end on: the execution before left that in a cache.
+  bool weights_end_is_cached = false;
 };
 
 // Arrays of one backward execution, with the input and output of the forward before it. A null
