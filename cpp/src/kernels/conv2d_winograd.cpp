@@ -15,8 +15,10 @@ constexpr float kZeroSums[kBlockColumns] = {};
 constexpr int64_t kLine = 16;  // floats between panels: see winograd_weight_floats
 
 // Where a block of columns begins in transformed weights.
-CNNX_INLINE int64_t block_offset(int64_t points, int64_t inputs, const ColumnBlock& block) {
-  return block.begin / kBlockColumns * points * (inputs * kBlockColumns + kLine);
+template <class Lines>
+int64_t panels_offset(int64_t inputs, int64_t column) {
+  constexpr int64_t kPoints = Lines::kPoints * Lines::kPoints;
+  return column / kBlockColumns * kPoints * (inputs * kBlockColumns + kLine);
 }
 
 // A vector of weights. Not inlined for transform_vector's reason.
@@ -43,23 +45,24 @@ __attribute__((noinline)) void transform_taps(const float* taps, int64_t tap_flo
 // The taps of a few inputs are packed side by side, and then transformed.
 template <class Lines>
 void transform_weight(const WinogradWeight& w, const float* weight, int64_t first, int64_t last,
-                      WinogradColumns columns, float* transformed) {
-  constexpr int64_t kTaps = 9, kPoints = Lines::kPoints * Lines::kPoints;
+                      WinogradColumns columns, float* panels) {
+  constexpr int64_t kTaps = 9;
   constexpr int64_t kInputs = 8;  // packed at once: their taps fill a part of a first-level cache
   constexpr int64_t kTapFloats = kInputs * kBlockColumns;
   alignas(64) float taps[kTaps * kTapFloats];
-  for (int64_t b = columns.first / kBlockColumns; b < block_count(columns.last); ++b) {
-    const ColumnBlock block = column_block(w.outputs, b);
-    float* const panels = transformed + block_offset(kPoints, w.inputs, block);
+  for (int64_t b = 0; b < block_count(columns.count()); ++b) {
+    const ColumnBlock block = column_block(columns.count(), b);
+    float* const points = panels + panels_offset<Lines>(w.inputs, block.begin);
     for (int64_t k = first; k < last; k += kInputs) {
       const int64_t inputs = k + kInputs <= last ? kInputs : last - k;
       for (int64_t t = 0; t < kTaps; ++t) {
         const int64_t tap = w.flipped ? kTaps - 1 - t : t;
-        pack_block(weight + tap * w.tap_step + k * w.k_step + block.begin * w.column_step, inputs,
+        const int64_t column = columns.first + block.begin;
+        pack_block(weight + tap * w.tap_step + k * w.k_step + column * w.column_step, inputs,
                    w.k_step, block.columns, w.column_step, block.width, taps + t * kTapFloats);
       }
       for (int64_t i = 0; i < inputs * block.width; i += kLanes) {
-        transform_taps<Lines>(taps + i, kTapFloats, panels + k * block.width + i,
+        transform_taps<Lines>(taps + i, kTapFloats, points + k * block.width + i,
                               w.inputs * block.width + kLine);
       }
     }
@@ -68,10 +71,8 @@ void transform_weight(const WinogradWeight& w, const float* weight, int64_t firs
 
 template <class Lines>
 void transform_input(const WinogradShape& s, const float* source, WinogradTiles tiles,
-                     float* planes) {
+                     const WinogradPlanes& planes) {
   constexpr int64_t kOutputs = Lines::kOutputs;
-  const int64_t row_floats = winograd_row_floats(s.source_channels);
-  const int64_t plane_floats = winograd_plane_floats(tiles.count, s.source_channels);
   const WinogradPicture picture = {s.source_height, s.source_width, s.source_channels};
   TilePlace place(s, kOutputs, tiles.first);
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
@@ -80,32 +81,32 @@ void transform_input(const WinogradShape& s, const float* source, WinogradTiles 
     const int64_t column = s.first_column + place.column * kOutputs;
     fetch_ahead<kOutputs>(picture, picture_source, row + Lines::kPoints, column);
     transform_tile<InputTransform<Lines>>(picture, picture_source, row, column, s.source_channels,
-                                          planes + t * row_floats, plane_floats,
+                                          planes.at(t, 0).data, planes.plane_floats,
                                           [](int64_t, Vector, auto) CNNX_INLINED {});
   }
 }
 
-// products[point][tile][column] = planes[point][tile] times weight[point].
+// products[point][tile][column] (+)= planes[point][tile] times panel[point].
 template <class Lines>
-void multiply_points(const WinogradShape& s, const float* planes, const float* weight,
-                     int64_t tiles, WinogradColumns columns, float* products) {
+void multiply_points(const WinogradPlanes& planes, int64_t tiles, int64_t inputs,
+                     const float* panels, int64_t columns, bool fresh,
+                     const WinogradPlanes& products) {
   constexpr int64_t kPoints = Lines::kPoints * Lines::kPoints;
-  const int64_t inputs = s.source_channels, count = columns.last - columns.first;
   Product product = {};
   product.rows = tiles;
-  product.row_step = winograd_row_floats(inputs);
+  product.row_step = planes.row_floats;
   product.taps_high = product.taps_wide = 1;
   product.tap_column_step = product.run = inputs;
-  product.start = kZeroSums;
-  product.output_step = winograd_row_floats(count);
+  product.start = fresh ? kZeroSums : nullptr;
+  product.output_step = products.row_floats;
   for (int64_t point = 0; point < kPoints; ++point) {
-    product.input = planes + point * winograd_plane_floats(tiles, inputs);
-    float* plane = products + point * winograd_plane_floats(tiles, count);
-    for (int64_t b = columns.first / kBlockColumns; b < block_count(columns.last); ++b) {
-      const ColumnBlock block = column_block(s.target_channels, b);
-      product.panel =
-          weight + block_offset(kPoints, inputs, block) + point * (inputs * block.width + kLine);
-      product.output = plane + block.begin - columns.first;
+    product.input = planes.data + point * planes.plane_floats;
+    float* plane = products.data + point * products.plane_floats;
+    for (int64_t b = 0; b < block_count(columns); ++b) {
+      const ColumnBlock block = column_block(columns, b);
+      product.panel = panels + panels_offset<Lines>(inputs, block.begin) +
+                      point * (inputs * block.width + kLine);
+      product.output = plane + block.begin;
       product.columns = product.width = block.width;
       multiply(product);
     }
@@ -252,20 +253,18 @@ __attribute__((noinline)) void transform_back(const float* points, int64_t plane
 }
 
 template <class Lines, class Epilogue>
-void transform_output(const WinogradShape& s, const float* products, WinogradTiles tiles,
+void transform_output(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
                       WinogradColumns columns, const Epilogue& epilogue) {
   constexpr int kOutputs = Lines::kOutputs;
-  const int64_t count = columns.last - columns.first;
-  const int64_t plane_floats = winograd_plane_floats(tiles.count, count);
   TilePlace place(s, kOutputs, tiles.first);
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
-    const float* tile = products + t * winograd_row_floats(count);
+    const float* tile = products.at(t, 0).data;
     const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
     const int64_t first = epilogue.offset(place.picture, row, column);
     epilogue.template fetch_below<kOutputs>(row, column, place.picture);
     const auto transform = [&](auto extent) CNNX_INLINED {
-      for_channel_vectors(count, [&](int64_t channel, auto lanes) CNNX_INLINED {
-        transform_back<Lines>(tile + channel, plane_floats, epilogue, extent, first,
+      for_channel_vectors(columns.count(), [&](int64_t channel, auto lanes) CNNX_INLINED {
+        transform_back<Lines>(tile + channel, products.plane_floats, epilogue, extent, first,
                               columns.first + channel, lanes);
       });
     };
@@ -279,10 +278,8 @@ void transform_output(const WinogradShape& s, const float* products, WinogradTil
 }
 
 template <class Lines>
-void forward(const WinogradShape& s, const float* planes, const float* weight, WinogradTiles tiles,
-             WinogradColumns columns, const ForwardEpilogue& epilogue, float* products,
-             float* target) {
-  multiply_points<Lines>(s, planes, weight, tiles.count, columns, products);
+void forward(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
+             WinogradColumns columns, const ForwardEpilogue& epilogue, float* target) {
   const auto put = [&](const auto& rows) {
     transform_output<Lines>(s, products, tiles, columns, rows);
   };
@@ -303,10 +300,8 @@ void forward(const WinogradShape& s, const float* planes, const float* weight, W
 }
 
 template <class Lines>
-void input_gradient(const WinogradShape& s, const float* planes, const float* weight,
-                    WinogradTiles tiles, WinogradColumns columns, const GradientEpilogue& epilogue,
-                    float* products, float* target) {
-  multiply_points<Lines>(s, planes, weight, tiles.count, columns, products);
+void input_gradient(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
+                    WinogradColumns columns, const GradientEpilogue& epilogue, float* target) {
   transform_output<Lines>(s, products, tiles, columns,
                           GradientRows{epilogue.accumulate, epilogue.relu_output, s.target_height,
                                        s.target_width, s.target_channels, target});
@@ -314,10 +309,12 @@ void input_gradient(const WinogradShape& s, const float* planes, const float* we
 
 }  // namespace
 
-const WinogradKernels winograd2_kernels = {transform_weight<Lines2>, transform_input<Lines2>,
-                                           forward<Lines2>, input_gradient<Lines2>};
-const WinogradKernels winograd4_kernels = {transform_weight<Lines4>, transform_input<Lines4>,
-                                           forward<Lines4>, input_gradient<Lines4>};
+const WinogradKernels winograd2_kernels = {panels_offset<Lines2>,   transform_weight<Lines2>,
+                                           transform_input<Lines2>, multiply_points<Lines2>,
+                                           forward<Lines2>,         input_gradient<Lines2>};
+const WinogradKernels winograd4_kernels = {panels_offset<Lines4>,   transform_weight<Lines4>,
+                                           transform_input<Lines4>, multiply_points<Lines4>,
+                                           forward<Lines4>,         input_gradient<Lines4>};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

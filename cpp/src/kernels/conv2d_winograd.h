@@ -42,15 +42,27 @@ struct WinogradWeight {
 // kWinogradColumns, and `last` too unless it is the end.
 struct WinogradColumns {
   int64_t first, last;
+  constexpr int64_t count() const { return last - first; }
 };
 constexpr int64_t kWinogradColumns = 32;
 
-constexpr int64_t winograd_row_floats(int64_t channels) { return (channels + 15) / 16 * 16; }
+// Values of all points: for every point a matrix, whose rows are those of tiles or of inputs. A
+// line more between matrices, lest the same element of all falls into the same set of a cache.
+struct WinogradPlanes {
+  float* data;
+  int64_t row_floats, plane_floats;
 
-// Values of one point: a matrix (tiles, channels). A line more, lest the same element of every
-// matrix falls into the same set of a cache.
-constexpr int64_t winograd_plane_floats(int64_t tiles, int64_t channels) {
-  return tiles * winograd_row_floats(channels) + 16;
+  constexpr WinogradPlanes at(int64_t row, int64_t column) const {
+    return {data + row * row_floats + column, row_floats, plane_floats};
+  }
+};
+constexpr int64_t winograd_row_floats(int64_t columns) { return (columns + 15) / 16 * 16; }
+constexpr WinogradPlanes winograd_planes(float* data, int64_t rows, int64_t columns) {
+  const int64_t row_floats = winograd_row_floats(columns);
+  return {data, row_floats, rows * row_floats + 16};
+}
+constexpr int64_t winograd_planes_floats(int64_t points, int64_t rows, int64_t columns) {
+  return points * winograd_planes(nullptr, rows, columns).plane_floats;
 }
 
 // Transformed weights: per block of columns and per point a panel (see tile.h) and a line more.
@@ -59,20 +71,25 @@ constexpr int64_t winograd_weight_floats(int64_t points, int64_t inputs, int64_t
 }
 
 struct WinogradKernels {
-  // transformed <- some of the weights: those from inputs [first, last) to outputs of `columns`.
+  // Where the panels of `column`, a multiple of kWinogradColumns, begin after those of column 0.
+  int64_t (*panels_offset)(int64_t inputs, int64_t column);
+  // panels <- some of the weights: those from inputs [first, last) to outputs of `columns`, whose
+  // first one's panels begin there.
   void (*transform_weight)(const WinogradWeight& shape, const float* weight, int64_t first,
-                           int64_t last, WinogradColumns columns, float* transformed);
+                           int64_t last, WinogradColumns columns, float* panels);
   // planes <- the tiles' source pixels, all channels.
   void (*transform_input)(const WinogradShape& shape, const float* source, WinogradTiles tiles,
-                          float* planes);
-  // The tiles' `columns` in target <- planes times weights. `products` is scratch for all points'
-  // planes of (tiles, columns).
-  void (*forward)(const WinogradShape& shape, const float* planes, const float* weight,
-                  WinogradTiles tiles, WinogradColumns columns, const ForwardEpilogue& epilogue,
-                  float* products, float* target);
-  void (*input_gradient)(const WinogradShape& shape, const float* planes, const float* weight,
+                          const WinogradPlanes& planes);
+  // products <- planes (tiles, inputs) times panels (inputs, columns), or what they are more if not
+  // `fresh`.
+  void (*multiply)(const WinogradPlanes& planes, int64_t tiles, int64_t inputs, const float* panels,
+                   int64_t columns, bool fresh, const WinogradPlanes& products);
+  // The tiles' `columns` in target <- products.
+  void (*forward)(const WinogradShape& shape, const WinogradPlanes& products, WinogradTiles tiles,
+                  WinogradColumns columns, const ForwardEpilogue& epilogue, float* target);
+  void (*input_gradient)(const WinogradShape& shape, const WinogradPlanes& products,
                          WinogradTiles tiles, WinogradColumns columns,
-                         const GradientEpilogue& epilogue, float* products, float* target);
+                         const GradientEpilogue& epilogue, float* target);
 };
 
 // Of tiles of 2x2 and of 4x4 outputs.

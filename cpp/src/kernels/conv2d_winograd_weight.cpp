@@ -12,11 +12,8 @@ namespace {
 
 template <class Lines>
 void transform_gradient(const WinogradShape& s, const float* gradient, WinogradTiles tiles,
-                        WinogradColumns columns, float* planes, float* bias_sums) {
+                        WinogradColumns columns, const WinogradPlanes& planes, float* bias_sums) {
   constexpr int64_t kOutputs = Lines::kOutputs;
-  const int64_t count = columns.last - columns.first;
-  const int64_t row_floats = winograd_row_floats(count);
-  const int64_t plane_floats = winograd_plane_floats(tiles.count, count);
   const int64_t chain_floats = bias_sums_floats(s.target_channels) / kBiasChains;
   const WinogradPicture picture = {s.target_height, s.target_width, s.target_channels};
   TilePlace place(s, kOutputs, tiles.first);
@@ -27,34 +24,34 @@ void transform_gradient(const WinogradShape& s, const float* gradient, WinogradT
     const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
     fetch_ahead<kOutputs>(picture, picture_gradient, row + kOutputs, column);
     transform_tile<GradientTransform<Lines>>(
-        picture, picture_gradient + columns.first, row, column, count, planes + t * row_floats,
-        plane_floats, [&](int64_t channel, Vector sum, auto lanes) CNNX_INLINED {
+        picture, picture_gradient + columns.first, row, column, columns.count(),
+        planes.at(t, 0).data, planes.plane_floats,
+        [&](int64_t channel, Vector sum, auto lanes) CNNX_INLINED {
           if (chain) lanes.store(chain + channel, lanes.load(chain + channel) + sum);
         });
   }
 }
 
 template <class Lines>
-void add_products(const WinogradShape& s, int64_t tiles, WinogradColumns columns,
-                  const float* input_planes, const float* gradient_planes, bool fresh,
-                  float* sums) {
+void add_products(int64_t tiles, int64_t inputs, int64_t columns,
+                  const WinogradPlanes& input_planes, const WinogradPlanes& gradient_planes,
+                  bool fresh, const WinogradPlanes& sums) {
   constexpr int64_t kPoints = Lines::kPoints * Lines::kPoints;
-  const int64_t inputs = s.source_channels, count = columns.last - columns.first;
   OuterSum outer = {};
   outer.pictures = outer.rows = outer.taps = 1;
   outer.pixels = tiles;
-  outer.pixel_step = winograd_row_floats(inputs);
+  outer.pixel_step = input_planes.row_floats;
   outer.run = inputs;
-  outer.gradient_pixel_step = winograd_row_floats(count);
+  outer.gradient_pixel_step = gradient_planes.row_floats;
   outer.fresh = fresh;
-  outer.sums_step = winograd_row_floats(s.target_channels);
+  outer.sums_step = sums.row_floats;
   for (int64_t point = 0; point < kPoints; ++point) {
-    outer.input = input_planes + point * winograd_plane_floats(tiles, inputs);
-    const float* gradient = gradient_planes + point * winograd_plane_floats(tiles, count);
-    float* plane = sums + point * winograd_plane_floats(inputs, s.target_channels);
-    for (int64_t b = columns.first / kBlockColumns; b < block_count(columns.last); ++b) {
-      const ColumnBlock block = column_block(s.target_channels, b);
-      outer.gradient = gradient + block.begin - columns.first;
+    outer.input = input_planes.data + point * input_planes.plane_floats;
+    const float* gradient = gradient_planes.data + point * gradient_planes.plane_floats;
+    float* plane = sums.data + point * sums.plane_floats;
+    for (int64_t b = 0; b < block_count(columns); ++b) {
+      const ColumnBlock block = column_block(columns, b);
+      outer.gradient = gradient + block.begin;
       outer.sums = plane + block.begin;
       outer.columns = outer.width = block.width;
       add_outer_products(outer);
@@ -63,19 +60,19 @@ void add_products(const WinogradShape& s, int64_t tiles, WinogradColumns columns
 }
 
 template <class Lines>
-void reduce(const WinogradShape& s, const float* sums, int64_t chunks, int64_t chunk_floats,
-            int64_t first, int64_t last, bool accumulate, float* target) {
+void reduce(const WinogradShape& s, const WinogradPlanes& sums, int64_t chunks,
+            int64_t chunk_floats, int64_t first, int64_t last, WinogradColumns columns,
+            bool accumulate, float* target) {
   constexpr int kTaps = 3, kPoints = Lines::kPoints;
   const int64_t inputs = s.source_channels, outputs = s.target_channels;
-  const int64_t row_floats = winograd_row_floats(outputs);
-  const int64_t plane_floats = winograd_plane_floats(inputs, outputs);
   for (int64_t k = first; k < last; ++k) {
-    for_channel_vectors(outputs, [&](int64_t column, auto lanes) CNNX_INLINED {
+    for_channel_vectors(columns.count(), [&](int64_t column, auto lanes) CNNX_INLINED {
       Vector half[kTaps][kPoints];
       CNNX_UNROLL for (int j = 0; j < kPoints; ++j) {
         Vector line[kPoints], values[kTaps];
         CNNX_UNROLL for (int i = 0; i < kPoints; ++i) {
-          const float* sum = sums + (i * kPoints + j) * plane_floats + k * row_floats + column;
+          const float* sum =
+              sums.at(k - first, column).data + (i * kPoints + j) * sums.plane_floats;
           line[i] = load(sum);
           for (int64_t c = 1; c < chunks; ++c) line[i] += load(sum + c * chunk_floats);
         }
@@ -86,7 +83,7 @@ void reduce(const WinogradShape& s, const float* sums, int64_t chunks, int64_t c
         Vector values[kTaps];
         Lines::weight_gradient(half[i], values);
         CNNX_UNROLL for (int j = 0; j < kTaps; ++j) {
-          float* tap = target + ((i * kTaps + j) * inputs + k) * outputs + column;
+          float* tap = target + ((i * kTaps + j) * inputs + k) * outputs + columns.first + column;
           lanes.store(tap, accumulate ? lanes.load(tap) + values[j] : values[j]);
         }
       }

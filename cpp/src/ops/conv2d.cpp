@@ -40,7 +40,7 @@ class BoundConv2d final : public BoundOp {
     return fusion_.max_pool ? pooled_pixels() * winner_step(geometry_.out_channels) : 0;
   }
   int64_t scratch_floats(int threads) const override {
-    return derived_floats() + algorithm_->forward_scratch_floats(threads);
+    return own_derived_floats() + algorithm_->forward_scratch_floats(threads);
   }
   int64_t backward_scratch_floats(int threads) const override {
     return unpooled_floats() + std::max(algorithm_->input_gradient_scratch_floats(threads),
@@ -52,10 +52,14 @@ class BoundConv2d final : public BoundOp {
 
   void forward(const ForwardArguments& a) const override {
     const float* bias = bias_ ? a.parameters[1] : nullptr;
-    if (!a.derived) algorithm_->derive(a.parameters[0], a.threads, a.scratch);
-    algorithm_->forward(a.input, a.parameters[0], a.derived ? a.derived : a.scratch,
+    const float* derived = a.derived;
+    if (!derived && !algorithm_->derives_in_parts()) {
+      algorithm_->derive(a.parameters[0], a.threads, a.scratch);
+      derived = a.scratch;
+    }
+    algorithm_->forward(a.input, a.parameters[0], derived,
                         {bias, fusion_.relu, fusion_.max_pool, a.winners}, a.threads,
-                        a.scratch + derived_floats(), a.output);
+                        a.scratch + own_derived_floats(), a.output);
   }
 
   void backward(const BackwardArguments& a) const override {
@@ -76,6 +80,10 @@ class BoundConv2d final : public BoundOp {
   }
 
  private:
+  // What forward derives when it is not given it.
+  int64_t own_derived_floats() const {
+    return algorithm_->derives_in_parts() ? 0 : derived_floats();
+  }
   int64_t pooled_pixels() const {
     return geometry_.batch * (geometry_.out_height / 2) * (geometry_.out_width / 2);
   }
@@ -185,11 +193,12 @@ void conv2d(const Conv2dGeometry& geometry, const float* x, const float* weight,
             float* output, Conv2dMethod method) {
   const auto algorithm = ops::choose_conv2d_algorithm(geometry, method);
   const int threads = get_num_threads();
-  runtime::AlignedBuffer derived = scratch_memory(algorithm->derived_floats());
+  const bool whole = !algorithm->derives_in_parts();
+  runtime::AlignedBuffer derived = scratch_memory(whole ? algorithm->derived_floats() : 0);
   runtime::AlignedBuffer scratch = scratch_memory(algorithm->forward_scratch_floats(threads));
-  algorithm->derive(weight, threads, derived.data());
-  algorithm->forward(x, weight, derived.data(), {bias, false, false, nullptr}, threads,
-                     scratch.data(), output);
+  if (whole) algorithm->derive(weight, threads, derived.data());
+  algorithm->forward(x, weight, whole ? derived.data() : nullptr, {bias, false, false, nullptr},
+                     threads, scratch.data(), output);
 }
 
 void conv2d_backward(const Conv2dGeometry& geometry, const float* grad_output, const float* x,

@@ -22,6 +22,9 @@ class Conv2dAlgorithm {
   // at rest derives them once.
   virtual int64_t derived_floats() const = 0;
   virtual void derive(const float* weight, int threads, float* derived) const = 0;
+  // Whether forward may be given null instead, and derives what it needs when it needs it: for
+  // weights that would not stay in a cache until they are read.
+  virtual bool derives_in_parts() const { return false; }
 
   virtual int64_t forward_scratch_floats(int threads) const = 0;
   virtual void forward(const float* x, const float* weight, const float* derived,

@@ -98,6 +98,7 @@ class ComposedAlgorithm final : public Conv2dAlgorithm {
   void derive(const float* weight, int threads, float* derived) const override {
     forward_->derive(weight, threads, derived);
   }
+  bool derives_in_parts() const override { return forward_->derives_in_parts(); }
   int64_t forward_scratch_floats(int threads) const override {
     return forward_->forward_scratch_floats(threads);
   }

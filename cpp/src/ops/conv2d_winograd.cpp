@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
 
@@ -19,8 +18,6 @@ namespace {
 
 // Weights transformed in about 20 microseconds.
 constexpr int64_t kGrainWeights = 4 * 1024;
-// What transforms of one channel of one tile take as long as.
-constexpr int64_t kTransformProducts = 256;
 // Fewer rows leave the register tiles of the products half empty.
 constexpr int64_t kLeastTiles = 12;
 
@@ -31,6 +28,16 @@ constexpr int64_t kLeastTiles = 12;
 int64_t tiles_at_once(const WinogradWeight& weight) {
   constexpr int64_t kManyChannels = 256;  // in and out
   return weight.inputs + weight.outputs >= kManyChannels ? 56 : 28;
+}
+// Weights that take longer to fetch for every block of tiles than to transform where they are used.
+constexpr int64_t kLargeWeights = 1024 * 1024;
+// The values of tiles that all columns are multiplied with stay in a third-level cache.
+constexpr int64_t kPlanesFloats = 768 * 1024;
+
+// Inputs whose transformed weights, for one group of columns, take half of a second-level cache.
+int64_t panel_inputs(int64_t points) {
+  constexpr int64_t kPanelsFloats = 160 * 1024;
+  return kPanelsFloats / (points * kWinogradColumns);
 }
 
 }  // namespace
@@ -51,6 +58,9 @@ WinogradConvolution::WinogradConvolution(const Conv2dGeometry& g, WinogradTile t
   const int64_t side = static_cast<int64_t>(tile);
   tiles_ = g.batch * divide_up(shape_.target_height, side) * divide_up(shape_.target_width, side);
   most_tiles_ = tiles_at_once(weight_);
+  large_weights_ = weights_floats() > kLargeWeights;
+  most_tiles_by_columns_ =
+      std::max(kPlanesFloats / (points() * shape_.source_channels), most_tiles_);
 }
 
 WinogradConvolution WinogradConvolution::forward(const Conv2dGeometry& g, WinogradTile tile) {
@@ -67,109 +77,182 @@ int64_t WinogradConvolution::weights_floats() const {
 }
 
 void WinogradConvolution::transform(const float* weight, int threads, float* transformed) const {
-  const auto transform_weight = winograd_kernels(tile_).transform_weight;
+  const WinogradKernels& kernels = winograd_kernels(tile_);
   // Shares are whole groups of columns of a few inputs.
   constexpr int64_t kInputs = 16;
-  const int64_t groups = divide_up(weight_.outputs, kWinogradColumns);
   const int64_t bands = divide_up(weight_.inputs, kInputs);
   const int64_t share = kInputs * std::min(weight_.outputs, kWinogradColumns);
-  runtime::parallel_for(
-      threads, groups * bands, kGrainWeights / share + 1, [&](int64_t begin, int64_t end, int) {
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t first = i % bands * kInputs, column = i / bands * kWinogradColumns;
-          transform_weight(weight_, weight, first, std::min(weight_.inputs, first + kInputs),
-                           {column, std::min(weight_.outputs, column + kWinogradColumns)},
-                           transformed);
-        }
-      });
+  runtime::parallel_for(threads, column_blocks() * bands, kGrainWeights / share + 1,
+                        [&](int64_t begin, int64_t end, int) {
+                          for (int64_t i = begin; i < end; ++i) {
+                            const int64_t first = i % bands * kInputs,
+                                          column = i / bands * kWinogradColumns;
+                            kernels.transform_weight(
+                                weight_, weight, first, std::min(weight_.inputs, first + kInputs),
+                                {column, std::min(weight_.outputs, column + kWinogradColumns)},
+                                transformed + kernels.panels_offset(weight_.inputs, column));
+                          }
+                        });
 }
 
-// Blocks of tiles, and parts into which the columns of a block are divided: more than one only if
-// there is one block.
-struct WinogradConvolution::Cut {
-  int64_t blocks, parts;
-};
+// Multiplications that a tile takes as long as.
+int64_t WinogradConvolution::tile_products() const {
+  return points() * shape_.source_channels * shape_.target_channels +
+         kTransformProducts * (shape_.source_channels + shape_.target_channels);
+}
 
-WinogradConvolution::Cut WinogradConvolution::cut(int threads) const {
-  const int64_t for_cache = divide_up(tiles_, most_tiles_);
+int64_t WinogradConvolution::tile_blocks(int threads) const {
   const int64_t for_threads = std::min<int64_t>(threads, tiles_ / kLeastTiles);
-  const int64_t parts =
-      std::min<int64_t>(threads, divide_up(shape_.target_channels, kWinogradColumns));
-  if (for_cache <= 1 && for_threads < parts) return {1, parts};
-  return {std::max<int64_t>(for_cache, for_threads), 1};
+  return std::max(divide_up(tiles_, most_tiles_), for_threads);
+}
+
+// Where weights are large; or else where tiles are too few for the threads, and columns are more.
+bool WinogradConvolution::by_columns(int threads) const {
+  return large_weights_ || tile_blocks(threads) < std::min<int64_t>(threads, column_blocks());
 }
 
 int64_t WinogradConvolution::planes_floats(int64_t tiles) const {
-  return points() * winograd_plane_floats(tiles, shape_.source_channels);
+  return winograd_planes_floats(points(), tiles, shape_.source_channels);
 }
 
-int64_t WinogradConvolution::products_floats(int64_t tiles) const {
-  return points() * winograd_plane_floats(tiles, shape_.target_channels);
+int64_t WinogradConvolution::products_floats(int64_t tiles, int64_t columns) const {
+  return winograd_planes_floats(points(), tiles, columns);
+}
+
+int64_t WinogradConvolution::panels_floats() const {
+  const int64_t inputs = std::min(weight_.inputs, panel_inputs(points()));
+  return large_weights_ ? winograd_weight_floats(points(), inputs, kWinogradColumns) : 0;
 }
 
 int64_t WinogradConvolution::scratch_floats(int threads) const {
+  const int64_t by_columns = std::min(tiles_, most_tiles_by_columns_);
+  const int64_t columns_floats =
+      planes_floats(by_columns) +
+      threads * (products_floats(by_columns, kWinogradColumns) + panels_floats());
+  if (large_weights_) return columns_floats;
   const int64_t tiles = std::min(tiles_, most_tiles_);
-  return threads * (planes_floats(tiles) + products_floats(tiles));
+  return std::max(columns_floats, threads * (planes_floats(tiles) +
+                                             products_floats(tiles, shape_.target_channels)));
 }
 
-// compute(planes, tiles, columns, products) for all tiles and columns.
-template <class Compute>
-void WinogradConvolution::run_tiles(const float* source, int threads, float* scratch,
-                                    const Compute& compute) const {
+// finish(products, tiles, columns) for all tiles and columns.
+template <class Finish>
+void WinogradConvolution::run_tiles(const float* source, const float* weight,
+                                    const float* transformed, int threads, float* scratch,
+                                    const Finish& finish) const {
   if (tiles_ == 0) return;
-  const auto transform_input = winograd_kernels(tile_).transform_input;
-  const Cut shares = cut(threads);
-  const int64_t tiles = std::min(tiles_, most_tiles_);
-  float* const products = scratch + threads * planes_floats(tiles);
-  const int64_t tile_products =
-      points() * shape_.source_channels * shape_.target_channels +
-      kTransformProducts * (shape_.source_channels + shape_.target_channels);
-  if (shares.parts > 1) {
-    const WinogradTiles all = {0, tiles_};
-    transform_input(shape_, source, all, scratch);
-    const int64_t groups = divide_up(shape_.target_channels, kWinogradColumns);
-    const int64_t grain = kGrainProducts * groups / (tiles_ * tile_products) + 1;
-    runtime::parallel_for(threads, groups, grain, [&](int64_t begin, int64_t end, int slot) {
-      const WinogradColumns columns = {begin * kWinogradColumns,
-                                       std::min(shape_.target_channels, end * kWinogradColumns)};
-      compute(scratch, all, columns, products + slot * products_floats(tiles));
-    });
-    return;
+  if (!by_columns(threads)) return run_blocks(source, transformed, threads, scratch, finish);
+  const int64_t parts = divide_up(tiles_, most_tiles_by_columns_);
+  for (int64_t i = 0; i < parts; ++i) {
+    const int64_t first = tiles_ * i / parts;
+    run_columns(source, weight, transformed, threads, {first, tiles_ * (i + 1) / parts - first},
+                scratch, finish);
   }
-  const int64_t block_products = divide_up(tiles_, shares.blocks) * tile_products;
+}
+
+template <class Finish>
+void WinogradConvolution::run_blocks(const float* source, const float* transformed, int threads,
+                                     float* scratch, const Finish& finish) const {
+  const WinogradKernels& kernels = winograd_kernels(tile_);
+  const int64_t blocks = tile_blocks(threads), most = std::min(tiles_, most_tiles_);
+  const int64_t inputs = shape_.source_channels, outputs = shape_.target_channels;
+  const int64_t slot_floats = planes_floats(most) + products_floats(most, outputs);
+  const int64_t block_products = divide_up(tiles_, blocks) * tile_products();
   const int64_t grain = kGrainProducts / std::max<int64_t>(1, block_products) + 1;
-  runtime::parallel_for(threads, shares.blocks, grain, [&](int64_t begin, int64_t end, int slot) {
-    float* const planes = scratch + slot * planes_floats(tiles);
+  runtime::parallel_for(threads, blocks, grain, [&](int64_t begin, int64_t end, int slot) {
+    float* const slot_scratch = scratch + slot * slot_floats;
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = tiles_ * i / shares.blocks, last = tiles_ * (i + 1) / shares.blocks;
-      const WinogradTiles block = {first, last - first};
-      transform_input(shape_, source, block, planes);
-      compute(planes, block, WinogradColumns{0, shape_.target_channels},
-              products + slot * products_floats(tiles));
+      const int64_t first = tiles_ * i / blocks, count = tiles_ * (i + 1) / blocks - first;
+      const WinogradPlanes planes = winograd_planes(slot_scratch, count, inputs);
+      const WinogradPlanes products =
+          winograd_planes(slot_scratch + planes_floats(most), count, outputs);
+      kernels.transform_input(shape_, source, {first, count}, planes);
+      kernels.multiply(planes, count, inputs, transformed, outputs, true, products);
+      finish(products, WinogradTiles{first, count}, WinogradColumns{0, outputs});
     }
   });
 }
 
-void WinogradConvolution::run(const float* source, const float* transformed,
-                              const ForwardEpilogue& epilogue, int threads, float* scratch,
-                              float* target) const {
-  const auto forward = winograd_kernels(tile_).forward;
-  run_tiles(
-      source, threads, scratch,
-      [&](const float* planes, WinogradTiles tiles, WinogradColumns columns, float* products) {
-        forward(shape_, planes, transformed, tiles, columns, epilogue, products, target);
+// Threads share the tiles' transforms first, then groups of columns and, with fewer of these than
+// can be shared fairly, parts of the tiles.
+template <class Finish>
+void WinogradConvolution::run_columns(const float* source, const float* weight,
+                                      const float* transformed, int threads, WinogradTiles tiles,
+                                      float* scratch, const Finish& finish) const {
+  const WinogradKernels& kernels = winograd_kernels(tile_);
+  const int64_t inputs = shape_.source_channels;
+  const WinogradPlanes planes = winograd_planes(scratch, tiles.count, inputs);
+  const int64_t tile_grain = kGrainProducts / (kTransformProducts * inputs) + 1;
+  runtime::parallel_for(threads, tiles.count, tile_grain, [&](int64_t begin, int64_t end, int) {
+    kernels.transform_input(shape_, source, {tiles.first + begin, end - begin},
+                            planes.at(begin, 0));
+  });
+  constexpr int64_t kFairShares = 4;
+  const bool unfair = column_blocks() % threads != 0 && column_blocks() < kFairShares * threads;
+  const int64_t parts = std::clamp<int64_t>(tiles.count / kLeastTiles, 1, unfair ? threads : 1);
+  const int64_t most = divide_up(tiles.count, parts);
+  const int64_t slot_floats = products_floats(most, kWinogradColumns) + panels_floats();
+  float* const slots = scratch + planes_floats(tiles.count);
+  const int64_t share_products = most * tile_products() / column_blocks();
+  const int64_t grain = kGrainProducts / std::max<int64_t>(1, share_products) + 1;
+  runtime::parallel_for(
+      threads, column_blocks() * parts, grain, [&](int64_t begin, int64_t end, int slot) {
+        float* const panels = slots + slot * slot_floats;
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t column = i / parts * kWinogradColumns, part = i % parts;
+          const int64_t first = tiles.count * part / parts;
+          const int64_t count = tiles.count * (part + 1) / parts - first;
+          const WinogradColumns columns = {
+              column, std::min(shape_.target_channels, column + kWinogradColumns)};
+          const WinogradPlanes products =
+              winograd_planes(panels + panels_floats(), count, columns.count());
+          multiply_columns(planes.at(first, 0), count, weight, transformed, columns, panels,
+                           products);
+          finish(products, WinogradTiles{tiles.first + first, count}, columns);
+        }
       });
 }
 
-void WinogradConvolution::run(const float* source, const float* transformed,
+// Without transformed weights those of some inputs at a time are transformed into `panels`.
+void WinogradConvolution::multiply_columns(const WinogradPlanes& planes, int64_t tiles,
+                                           const float* weight, const float* transformed,
+                                           WinogradColumns columns, float* panels,
+                                           const WinogradPlanes& products) const {
+  const WinogradKernels& kernels = winograd_kernels(tile_);
+  const int64_t inputs = weight_.inputs;
+  if (transformed) {
+    const int64_t offset = kernels.panels_offset(inputs, columns.first);
+    kernels.multiply(planes, tiles, inputs, transformed + offset, columns.count(), true, products);
+    return;
+  }
+  const int64_t pieces = divide_up(inputs, panel_inputs(points()));
+  for (int64_t i = 0; i < pieces; ++i) {
+    const int64_t first = inputs * i / pieces, count = inputs * (i + 1) / pieces - first;
+    WinogradWeight piece = weight_;
+    piece.inputs = count;
+    kernels.transform_weight(piece, weight + first * weight_.k_step, 0, count, columns, panels);
+    kernels.multiply(planes.at(0, first), tiles, count, panels, columns.count(), i == 0, products);
+  }
+}
+
+void WinogradConvolution::run(const float* source, const float* weight, const float* transformed,
+                              const ForwardEpilogue& epilogue, int threads, float* scratch,
+                              float* target) const {
+  const auto forward = winograd_kernels(tile_).forward;
+  run_tiles(source, weight, transformed, threads, scratch,
+            [&](const WinogradPlanes& products, WinogradTiles tiles, WinogradColumns columns) {
+              forward(shape_, products, tiles, columns, epilogue, target);
+            });
+}
+
+void WinogradConvolution::run(const float* source, const float* weight, const float* transformed,
                               const GradientEpilogue& epilogue, int threads, float* scratch,
                               float* target) const {
   const auto input_gradient = winograd_kernels(tile_).input_gradient;
-  run_tiles(
-      source, threads, scratch,
-      [&](const float* planes, WinogradTiles tiles, WinogradColumns columns, float* products) {
-        input_gradient(shape_, planes, transformed, tiles, columns, epilogue, products, target);
-      });
+  run_tiles(source, weight, transformed, threads, scratch,
+            [&](const WinogradPlanes& products, WinogradTiles tiles, WinogradColumns columns) {
+              input_gradient(shape_, products, tiles, columns, epilogue, target);
+            });
 }
 
 namespace {
@@ -187,20 +270,23 @@ class WinogradAlgorithm final : public Conv2dAlgorithm {
   int64_t forward_scratch_floats(int threads) const override {
     return forward_.scratch_floats(threads);
   }
-  void forward(const float* x, const float*, const float* derived, const ForwardEpilogue& epilogue,
-               int threads, float* scratch, float* output) const override {
-    forward_.run(x, derived, epilogue, threads, scratch, output);
+  bool derives_in_parts() const override { return forward_.transforms_in_parts(); }
+  void forward(const float* x, const float* weight, const float* derived,
+               const ForwardEpilogue& epilogue, int threads, float* scratch,
+               float* output) const override {
+    forward_.run(x, weight, derived, epilogue, threads, scratch, output);
   }
   bool pools() const override { return true; }
   int64_t input_gradient_scratch_floats(int threads) const override {
-    return input_gradient_.weights_floats() + input_gradient_.scratch_floats(threads);
+    return gradient_weights_floats() + input_gradient_.scratch_floats(threads);
   }
   void input_gradient(const float* grad_output, const float* weight,
                       const GradientEpilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
-    input_gradient_.transform(weight, threads, scratch);
-    input_gradient_.run(grad_output, scratch, epilogue, threads,
-                        scratch + input_gradient_.weights_floats(), grad_input);
+    const bool whole = !input_gradient_.transforms_in_parts();
+    if (whole) input_gradient_.transform(weight, threads, scratch);
+    input_gradient_.run(grad_output, weight, whole ? scratch : nullptr, epilogue, threads,
+                        scratch + gradient_weights_floats(), grad_input);
   }
   int64_t weight_gradient_scratch_floats(int threads) const override {
     return weight_gradient_.scratch_floats(threads);
@@ -211,6 +297,10 @@ class WinogradAlgorithm final : public Conv2dAlgorithm {
   }
 
  private:
+  int64_t gradient_weights_floats() const {
+    return input_gradient_.transforms_in_parts() ? 0 : input_gradient_.weights_floats();
+  }
+
   WinogradConvolution forward_, input_gradient_;
   WinogradWeightGradient weight_gradient_;
 };

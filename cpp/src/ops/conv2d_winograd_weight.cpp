@@ -41,6 +41,16 @@ int64_t tiles_at_once(const WinogradShape& shape) {
 // Sums of chunks that take about 20 microseconds.
 constexpr int64_t kGrainSums = 32 * 1024;
 
+// Sums that do not fit into a second-level cache, and values of all tiles that fit into a
+// third-level one.
+constexpr int64_t kLargeSums = 4 * 1024 * 1024, kPlanesFloats = 1024 * 1024;
+
+// Inputs whose sums, for one group of columns, take half of a second-level cache.
+int64_t inputs_at_once(int64_t points) {
+  constexpr int64_t kSumsFloats = 160 * 1024;
+  return kSumsFloats / (points * kWinogradColumns);
+}
+
 }  // namespace
 
 WinogradWeightGradient::WinogradWeightGradient(const Conv2dGeometry& g, WinogradTile tile)
@@ -50,10 +60,12 @@ WinogradWeightGradient::WinogradWeightGradient(const Conv2dGeometry& g, Winograd
   tiles_ = g.batch * divide_up(g.out_height, side) * divide_up(g.out_width, side);
   chunks_ = chunk_count(tiles_, chunk_floats());
   most_tiles_ = tiles_at_once(shape_);
+  by_columns_ = chunks_ == 1 && sums_floats() > kLargeSums &&
+                winograd_planes_floats(points(), tiles_, shape_.source_channels) <= kPlanesFloats;
 }
 
 int64_t WinogradWeightGradient::sums_floats() const {
-  return winograd_sums_floats(points(), shape_.source_channels, shape_.target_channels);
+  return winograd_planes_floats(points(), shape_.source_channels, shape_.target_channels);
 }
 
 int64_t WinogradWeightGradient::chunk_floats() const {
@@ -61,15 +73,26 @@ int64_t WinogradWeightGradient::chunk_floats() const {
 }
 
 int64_t WinogradWeightGradient::input_floats() const {
-  return points() * winograd_plane_floats(std::min(tiles_, most_tiles_), shape_.source_channels);
+  return winograd_planes_floats(points(), std::min(tiles_, most_tiles_), shape_.source_channels);
 }
 
 int64_t WinogradWeightGradient::slot_floats() const {
   return input_floats() +
-         points() * winograd_plane_floats(std::min(tiles_, most_tiles_), shape_.target_channels);
+         winograd_planes_floats(points(), std::min(tiles_, most_tiles_), shape_.target_channels);
+}
+
+// Of some inputs and a group of columns, and the gradient of these at all tiles.
+int64_t WinogradWeightGradient::column_sums_floats() const {
+  return winograd_planes_floats(points(), inputs_at_once(points()), kWinogradColumns) +
+         winograd_planes_floats(points(), tiles_, kWinogradColumns);
 }
 
 int64_t WinogradWeightGradient::scratch_floats(int threads) const {
+  if (by_columns_) {
+    return bias_sums_floats(shape_.target_channels) +
+           winograd_planes_floats(points(), tiles_, shape_.source_channels) +
+           threads * column_sums_floats();
+  }
   return chunks_ * chunk_floats() + threads * slot_floats();
 }
 
@@ -79,18 +102,61 @@ void WinogradWeightGradient::run_share(const float* x, const float* grad_output,
                                        float* scratch, float* sums) const {
   const auto transform_input = winograd_kernels(tile_).transform_input;
   const WinogradWeightKernels& kernels = weight_kernels(tile_);
-  float* const gradient_planes = scratch + input_floats();
+  const int64_t inputs = shape_.source_channels;
+  const WinogradPlanes all_sums = winograd_planes(sums, inputs, shape_.target_channels);
   const int64_t begin = tiles_ * chunk / chunks_, count = tiles_ * (chunk + 1) / chunks_ - begin;
   const int64_t blocks = divide_up(count, most_tiles_);
   for (int64_t i = 0; i < blocks; ++i) {
     const int64_t first = begin + count * i / blocks, last = begin + count * (i + 1) / blocks;
     const WinogradTiles tiles = {first, last - first};
+    const WinogradPlanes input_planes = winograd_planes(scratch, tiles.count, inputs);
+    const WinogradPlanes gradient_planes =
+        winograd_planes(scratch + input_floats(), tiles.count, columns.count());
     kernels.transform_gradient(shape_, grad_output, tiles, columns, gradient_planes,
                                with_bias ? sums + sums_floats() : nullptr);
     if (!with_weight) continue;
-    transform_input(shape_, x, tiles, scratch);
-    kernels.add_products(shape_, tiles.count, columns, scratch, gradient_planes, i == 0, sums);
+    transform_input(shape_, x, tiles, input_planes);
+    kernels.add_products(tiles.count, inputs, columns.count(), input_planes, gradient_planes,
+                         i == 0, all_sums.at(0, columns.first));
   }
+}
+
+// Threads share the groups of columns; `scratch` begins with the sums of the bias.
+void WinogradWeightGradient::run_columns(const float* x, const float* grad_output, bool accumulate,
+                                         int threads, float* scratch, float* grad_weight,
+                                         bool with_bias) const {
+  const auto transform_input = winograd_kernels(tile_).transform_input;
+  const WinogradWeightKernels& kernels = weight_kernels(tile_);
+  const int64_t inputs = shape_.source_channels, outputs = shape_.target_channels;
+  const WinogradPlanes planes =
+      winograd_planes(scratch + bias_sums_floats(outputs), tiles_, inputs);
+  if (grad_weight) {
+    const int64_t grain = kGrainProducts / (kTransformProducts * inputs) + 1;
+    runtime::parallel_for(threads, tiles_, grain, [&](int64_t begin, int64_t end, int) {
+      transform_input(shape_, x, {begin, end - begin}, planes.at(begin, 0));
+    });
+  }
+  float* const slots = planes.data + winograd_planes_floats(points(), tiles_, inputs);
+  const int64_t sums_inputs = inputs_at_once(points()), pieces = divide_up(inputs, sums_inputs);
+  runtime::parallel_for(threads, column_blocks(), 1, [&](int64_t begin, int64_t end, int slot) {
+    float* const slot_scratch = slots + slot * column_sums_floats();
+    for (int64_t group = begin; group < end; ++group) {
+      const int64_t column = group * kWinogradColumns;
+      const WinogradColumns columns = {column, std::min(outputs, column + kWinogradColumns)};
+      const WinogradPlanes gradient = winograd_planes(slot_scratch, tiles_, columns.count());
+      kernels.transform_gradient(shape_, grad_output, {0, tiles_}, columns, gradient,
+                                 with_bias ? scratch : nullptr);
+      if (!grad_weight) continue;
+      float* const sums = slot_scratch + winograd_planes_floats(points(), tiles_, kWinogradColumns);
+      for (int64_t i = 0; i < pieces; ++i) {
+        const int64_t first = inputs * i / pieces, last = inputs * (i + 1) / pieces;
+        const WinogradPlanes piece = winograd_planes(sums, last - first, columns.count());
+        kernels.add_products(tiles_, last - first, columns.count(), planes.at(0, first), gradient,
+                             true, piece);
+        kernels.reduce(shape_, piece, 1, 0, first, last, columns, accumulate, grad_weight);
+      }
+    }
+  });
 }
 
 void WinogradWeightGradient::run(const float* x, const float* grad_output, bool accumulate,
@@ -105,9 +171,14 @@ void WinogradWeightGradient::run(const float* x, const float* grad_output, bool 
   }
   const WinogradWeightKernels& kernels = weight_kernels(tile_);
   float* const slots = scratch + chunks_ * chunk_floats();
-  const int64_t groups = divide_up(outputs, kWinogradColumns);
+  if (by_columns_) {
+    if (grad_bias) std::fill_n(scratch, bias_sums_floats(outputs), 0.0f);
+    run_columns(x, grad_output, accumulate, threads, scratch, grad_weight, grad_bias != nullptr);
+    if (grad_bias) kernels.reduce_bias_gradient(scratch, 1, 0, outputs, accumulate, grad_bias);
+    return;
+  }
   // More threads than chunks divide each chunk's columns among them.
-  const int64_t parts = std::clamp<int64_t>(divide_up(threads, chunks_), 1, groups);
+  const int64_t parts = std::clamp<int64_t>(divide_up(threads, chunks_), 1, column_blocks());
   if (grad_bias) {
     for (int64_t chunk = 0; chunk < chunks_; ++chunk) {
       std::fill_n(scratch + chunk * chunk_floats() + sums_floats(), bias_sums_floats(outputs),
@@ -120,8 +191,8 @@ void WinogradWeightGradient::run(const float* x, const float* grad_output, bool 
     for (int64_t i = begin; i < end; ++i) {
       const int64_t chunk = i / parts, part = i % parts;
       const WinogradColumns columns = {
-          groups * part / parts * kWinogradColumns,
-          std::min(outputs, groups * (part + 1) / parts * kWinogradColumns)};
+          column_blocks() * part / parts * kWinogradColumns,
+          std::min(outputs, column_blocks() * (part + 1) / parts * kWinogradColumns)};
       float* const sums = scratch + chunk * chunk_floats();
       run_share(x, grad_output, chunk, columns, grad_weight != nullptr, grad_bias != nullptr,
                 slots + slot * slot_floats(), sums);
@@ -130,7 +201,8 @@ void WinogradWeightGradient::run(const float* x, const float* grad_output, bool 
   if (grad_weight) {
     const int64_t grain_inputs = kGrainSums / (chunks_ * points() * outputs) + 1;
     runtime::parallel_for(threads, inputs, grain_inputs, [&](int64_t begin, int64_t end, int) {
-      kernels.reduce(shape_, scratch, chunks_, chunk_floats(), begin, end, accumulate, grad_weight);
+      kernels.reduce(shape_, winograd_planes(scratch, inputs, outputs).at(begin, 0), chunks_,
+                     chunk_floats(), begin, end, {0, outputs}, accumulate, grad_weight);
     });
   }
   if (grad_bias) {
