@@ -68,6 +68,15 @@ NETWORKS: dict[str, list[cnnx.Layer]] = {
         cnnx.ReLU(),
         cnnx.AvgPool2d(2),
     ],
+    "narrow groups": [
+        cnnx.Conv2d(20, 3, stride=2),
+        cnnx.ReLU(),
+        cnnx.Conv2d(20, 3, padding=1, groups=5),
+        cnnx.ReLU(),
+        cnnx.Conv2d(20, 3, padding=1, groups=10),
+        cnnx.ReLU(),
+        cnnx.MaxPool2d(2),
+    ],
 }
 SHAPE = (19, 18, 2)
 

@@ -49,6 +49,10 @@ const std::vector<Case> kCases = {
     {{2, 7, 6, 12}, {3, 3, 4, 15}, options(1, 1, 1, 3)},
     {{2, 9, 11, 20}, {3, 3, 1, 20}, options(1, 1, 1, 20)},
     {{1, 10, 9, 19}, {5, 3, 1, 38}, options(2, 2, 1, 19)},
+    {{1, 5, 17, 10}, {3, 3, 2, 10}, options(1, 1, 1, 5)},
+    {{2, 7, 9, 20}, {3, 3, 4, 20}, options(2, 1, 1, 5)},
+    {{1, 9, 8, 12}, {3, 2, 4, 12}, options(1, 2, 2, 3)},
+    {{2, 6, 15, 24}, {3, 3, 8, 24}, options(1, 1, 1, 3)},
     {{5, 4, 4, 64}, {3, 3, 64, 70}, options(1, 1)},
     {{1, 3, 2, 700}, {3, 3, 700, 18}, options(1, 1)},
     // As many columns of outputs, two apart, as would fit into two rows of input: yet the rows do

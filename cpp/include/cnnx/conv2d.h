@@ -15,8 +15,9 @@
 // picture, nor on the number of threads, nor on the instruction set ("baseline" has no fused
 // multiply-add and rounds twice).
 // - Direct: every output is one chain of fused multiply-adds in the order (u, v, c), every input
-//   gradient one in the order (grad_output's rows, columns, channels). A weight gradient is at most
-//   eight chains over the pixels, begun at places that depend on shapes alone.
+//   gradient one in the order (grad_output's rows, columns, channels); in groups of 2, 4 or 8
+//   channels each way in the order (u, c, v), or rows, channels, columns. A weight gradient is at
+//   most eight chains over the pixels, begun at places that depend on shapes alone.
 // - Winograd's minimal filtering (A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural
 //   Networks, 2015), for 3x3 kernels with stride 1 and at least 8 channels each way: tiles of 4x4
 //   or 2x2 outputs cost a quarter or half of the products. Rounding errors are larger than those of

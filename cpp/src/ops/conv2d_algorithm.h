@@ -59,5 +59,7 @@ std::unique_ptr<const Conv2dAlgorithm> make_conv2d_winograd(const Conv2dGeometry
                                                             WinogradTile tile);
 // Any groups; meant for narrow ones. Not where a group has several channels and dilation.
 std::unique_ptr<const Conv2dAlgorithm> make_conv2d_depthwise(const Conv2dGeometry& geometry);
+// Groups of 2, 4 or 8 inputs and as many outputs only.
+std::unique_ptr<const Conv2dAlgorithm> make_conv2d_lane_groups(const Conv2dGeometry& geometry);
 
 }  // namespace cnnx::ops

@@ -20,6 +20,12 @@ bool wants_lanes(const Conv2dGeometry& g, int64_t inputs, int64_t outputs) {
   return outputs < kLeastOutputs && inputs <= kMostInputs;
 }
 
+// Whether a vector holds several whole groups, each of which reads as many channels as it makes.
+bool fills_lanes(const Conv2dGeometry& g) {
+  const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
+  return g.groups > 1 && inputs == outputs && (inputs == 2 || inputs == 4 || inputs == 8);
+}
+
 bool fits_winograd(const Conv2dGeometry& g) {
   const auto equals = [](Pair pair, int64_t side) {
     return pair.height == side && pair.width == side;
@@ -132,6 +138,7 @@ class ComposedAlgorithm final : public Conv2dAlgorithm {
 // Without Winograd.
 std::shared_ptr<const Conv2dAlgorithm> make_direct(const Conv2dGeometry& g) {
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
+  if (fills_lanes(g)) return make_conv2d_lane_groups(g);
   const bool forward = wants_lanes(g, inputs, outputs), backward = wants_lanes(g, outputs, inputs);
   if (!forward && !backward) return make_conv2d_direct(g);
   const ComposedAlgorithm::Part lanes = make_conv2d_depthwise(g);

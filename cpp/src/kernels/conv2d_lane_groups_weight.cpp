@@ -1,0 +1,115 @@
+// The weight gradient of groups that fill lanes: an input channel, once spread over its group's
+// lanes, meets the gradients of all windows of a row that see it.
+#include "kernels/conv2d_lane_groups_spread.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+// Part of the sums of one vector of channels.
+struct Taps {
+  int64_t u, v, input;  // the first
+  int64_t channel;
+};
+
+// Taps (u, v) to (u, v + kTaps) and kInputs inputs: each sum is one chain over the outputs in
+// row-major order. Windows are kStride apart; any stride for a single tap.
+template <int kGroup, int kTaps, int kStride, int kInputs, class Lanes>
+CNNX_INLINE void add_taps(const LaneGroupsGradient& g, Range rows, const Taps& taps, Lanes lanes) {
+  // The gradients that one source pixel meets begin with that of window q and end so many before.
+  constexpr int kBefore = (kTaps - 1) / kStride;
+  const WindowAxis& v = g.vertical;
+  const WindowAxis h = {g.horizontal.origin + taps.v * g.horizontal.dilation, g.horizontal.stride,
+                        kTaps, g.horizontal.dilation};
+  const int64_t channels = g.groups * g.group.outputs, pixel_step = g.groups * g.group.inputs;
+  const int64_t sums_tap = g.group.inputs * channels;
+  float* const sums = g.sums + (taps.u * g.horizontal.taps + taps.v) * sums_tap +
+                      taps.input * channels + taps.channel;
+  Vector sum[kInputs][kTaps];
+  CNNX_UNROLL for (int i = 0; i < kInputs; ++i) CNNX_UNROLL for (int t = 0; t < kTaps; ++t)
+      sum[i][t] = lanes.load(sums + t * sums_tap + i * channels);
+  const int64_t row_floats = g.width * pixel_step;
+  const float* source = g.source + first_input<kGroup>(g.group, taps.channel) +
+                        (v.origin + rows.first * v.stride + taps.u * v.dilation) * row_floats;
+  const float* gradient = g.gradient + rows.first * g.columns * channels + taps.channel;
+  // Window q's first kStride pixels, of which those outside and windows that are none are left out
+  // at edges.
+  const auto add_pixels = [&](int64_t q, bool edge) CNNX_INLINED {
+    CNNX_UNROLL for (int e = 0; e < kStride && e < kTaps; ++e) {
+      const int64_t column = h.origin + q * h.stride + e;
+      if (edge && (column < 0 || column >= g.width)) continue;
+      const float* pixel = source + column * pixel_step;
+      Vector value[kInputs];
+      CNNX_UNROLL for (int i = 0; i < kInputs; ++i) value[i] =
+          Spread<kGroup>(taps.input + i).of(pixel, false, lanes);
+      CNNX_UNROLL for (int t = e; t < kTaps; t += kStride) {
+        const int64_t window = q - (t - e) / kStride;
+        if (edge && (window < 0 || window >= g.columns)) continue;
+        const Vector grad = lanes.load(gradient + window * channels);
+        CNNX_UNROLL for (int i = 0; i < kInputs; ++i) sum[i][t] =
+            fused_multiply_add(value[i], grad, sum[i][t]);
+      }
+    }
+  };
+  const int64_t end = g.columns + kBefore;
+  const Range inside = columns_inside({h.origin, h.stride, kStride, 1}, g.columns, g.width);
+  const int64_t first = inside.first > kBefore ? inside.first : kBefore;
+  const int64_t last = inside.last > first ? inside.last : first;
+  for (int64_t row = rows.first; row < rows.last; ++row) {
+    for (int64_t q = 0; q < first && q < end; ++q) add_pixels(q, true);
+    for (int64_t q = first; q < last; ++q) add_pixels(q, false);
+    for (int64_t q = last; q < end; ++q) add_pixels(q, true);
+    source += v.stride * row_floats;
+    gradient += g.columns * channels;
+  }
+  CNNX_UNROLL for (int i = 0; i < kInputs; ++i) CNNX_UNROLL for (int t = 0; t < kTaps; ++t)
+      lanes.store(sums + t * sums_tap + i * channels, sum[i][t]);
+}
+
+// One row of taps, some inputs.
+template <int kGroup, int kInputs, class Lanes>
+CNNX_INLINE void add_tap_row(const LaneGroupsGradient& g, Range rows, Taps taps, Lanes lanes) {
+  const WindowAxis& h = g.horizontal;
+  const bool slides = h.dilation == 1 && h.stride <= 2;
+  for (; slides && taps.v + 3 <= h.taps; taps.v += 3) {
+    if (h.stride == 1) {
+      add_taps<kGroup, 3, 1, kInputs>(g, rows, taps, lanes);
+    } else {
+      add_taps<kGroup, 3, 2, kInputs>(g, rows, taps, lanes);
+    }
+  }
+  for (; taps.v < h.taps; ++taps.v) add_taps<kGroup, 1, 1, kInputs>(g, rows, taps, lanes);
+}
+
+template <int kGroup>
+void add_rows(const LaneGroupsGradient& g) {
+  // All inputs are a multiple of so many.
+  constexpr int kInputs = kGroup == 2 ? 2 : 4;
+  // Rows of a band: what a vector of channels reads of it fits into a first-level cache, so that
+  // every group of taps but the first finds it there.
+  constexpr int64_t kBandVectors = 256;
+  const int64_t band = kBandVectors / (g.width * g.vertical.stride + g.columns) + 1;
+  for (int64_t row = g.first; row < g.last; row += band) {
+    const int64_t end = row + band < g.last ? row + band : g.last;
+    for_vectors(g.groups * g.group.outputs, [&](int64_t channel, auto lanes) CNNX_INLINED {
+      for (int64_t u = 0; u < g.vertical.taps; ++u) {
+        Range rows = windows_inside(g.vertical, u, end, g.height);
+        if (rows.first < row) rows.first = row;
+        if (rows.first >= rows.last) continue;
+        for (int64_t input = 0; input < g.group.inputs; input += kInputs) {
+          add_tap_row<kGroup, kInputs>(g, rows, {u, 0, input, channel}, lanes);
+        }
+      }
+    });
+  }
+}
+
+}  // namespace
+
+// source x gradient -> sums (taps_high, taps_wide, inputs, channels)
+void add_lane_groups_gradient(const LaneGroupsGradient& g) {
+  with_group_lanes(g.group, [&](auto group) { add_rows<group.lanes>(g); });
+}
+
+}  // namespace CNNX_ISA
+}  // namespace cnnx
