@@ -126,6 +126,9 @@ void convolve_sliding(const LaneGroupsPass& p, const Outputs& outputs) {
                 panel += kTaps * kLanes;
                 const float* pixel = source;
                 CNNX_UNROLL for (int j = 0; j < kSpan; ++j, pixel += pixel_step) {
+                  // One pointer that moves, not one for every pixel: there are not so many
+                  // registers.
+                  asm("" : "+r"(pixel));
                   const bool outside = (j < kTaps - 1 && j < inside_first) ||
                                        (j > kSpan - kTaps && j >= inside_last);
                   const Vector value = spread.of(pixel, outside, lanes);
