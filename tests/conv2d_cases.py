@@ -27,9 +27,9 @@ class Case(NamedTuple):
     @property
     def is_winograd(self) -> bool:
         """Whether Winograd's method, which rounds small integers too, may be chosen."""
-        steps = (self.stride, self.dilation, self.groups)
-        channels = min(self.x[3], self.out_channels)
-        return self.kernel == (3, 3) and steps == (1, 1, 1) and channels >= 8
+        channels = (self.x[3] // self.groups, self.out_channels // self.groups)
+        fits = min(channels) >= 8 if self.groups == 1 else not any(n % 16 for n in channels)
+        return self.kernel == (3, 3) and (self.stride, self.dilation) == (1, 1) and fits
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -107,6 +107,10 @@ CASES: dict[str, Case] = {
     "groups of 4 to 4, dilation": Case((1, 9, 12, 28), 28, (3, 3), 1, 2, (2, 3), 7),
     "groups of 4 to 4, pointwise": Case((2, 5, 9, 12), 12, (1, 1), groups=3),
     "groups of 4 to 4, wide padding": Case((1, 4, 7, 12), 12, (3, 4), padding=4, groups=3),
+    "groups of 16 to 16": Case((2, 14, 13, 48), 48, padding=1, groups=3),
+    "groups of 16 to 32": Case((1, 18, 9, 32), 64, padding=(0, 2), groups=2),
+    "groups of 48 to 16": Case((5, 13, 12, 96), 32, padding="same", groups=2),
+    "groups of 16 to 16, stride 2": Case((1, 9, 17, 48), 48, stride=2, padding=1, groups=3),
     "groups of 8 to 8": Case((3, 11, 16, 40), 40, padding="same", groups=5),
     "groups of 8 to 8, stride 2": Case((1, 8, 31, 24), 24, stride=2, padding="same", groups=3),
     "groups of 8 to 8, 1x5": Case((1, 6, 9, 24), 24, (1, 5), padding=(0, 1), groups=3),

@@ -72,6 +72,7 @@ def conv2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         ((2, 7, 9, 22), 22, (3, 3), {"padding": 1, "groups": 11}),
         ((2, 8, 17, 20), 20, (3, 3), {"padding": 1, "stride": 2, "groups": 5}),
         ((2, 8, 17, 24), 24, (3, 3), {"padding": 1, "groups": 3}),
+        ((2, 8, 11, 64), 96, (3, 3), {"padding": 1, "groups": 2}),
         ((2, 13, 13, 24), 12, (3, 2), {"groups": 4, "dilation": 2, "stride": 2, "padding": (2, 1)}),
         ((5, 6, 6, 17), 16, (1, 1), {"stride": 3}),
         ((1, 3, 4, 8), 9, (5, 5), {"padding": 3}),

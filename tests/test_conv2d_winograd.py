@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -28,11 +28,12 @@ class Case(NamedTuple):
     x: tuple[int, int, int, int]
     out_channels: int
     padding: tuple[int, int, int, int] = (1, 1, 1, 1)
+    groups: int = 1
 
     @property
-    def settings(self) -> dict[str, reference.Padding]:
+    def settings(self) -> dict[str, Any]:
         top, bottom, left, right = self.padding
-        return {"padding": ((top, bottom), (left, right))}
+        return {"padding": ((top, bottom), (left, right)), "groups": self.groups}
 
     def arrays(
         self, sample: Callable[..., Float32Array], rng: np.random.Generator
@@ -41,7 +42,7 @@ class Case(NamedTuple):
         top, bottom, left, right = self.padding
         batch, height, width, channels = self.x
         output = (batch, height + top + bottom - 2, width + left + right - 2, self.out_channels)
-        weight = sample(rng, 3, 3, channels, self.out_channels)
+        weight = sample(rng, 3, 3, channels // self.groups, self.out_channels)
         return sample(rng, *self.x), weight, sample(rng, self.out_channels), sample(rng, *output)
 
     def compute(
@@ -56,7 +57,7 @@ class Case(NamedTuple):
         like = {"forward": grad_output, "input_gradient": x, "weight_gradient": weight}[direction]
         result = np.full_like(like, np.nan)
         arrays = (x, weight, bias, grad_output, result)
-        _core.repeat_conv2d(direction, *arrays, [1, 1], list(self.padding), 1, method, 1)
+        _core.repeat_conv2d(direction, *arrays, [1, 1], list(self.padding), self.groups, method, 1)
         return result
 
 
@@ -70,6 +71,8 @@ CASES = {
     "40 to 72 channels": Case((2, 6, 10, 40), 72),
     "8 to 33 channels": Case((1, 9, 10, 8), 33),
     "33 to 9 channels": Case((1, 10, 11, 33), 9),
+    "3 groups of 16 to 32": Case((2, 9, 7, 48), 96, groups=3),
+    "2 groups of 48 to 16": Case((1, 6, 13, 96), 32, (2, 0, 1, 1), 2),
     "padding 2": Case((2, 5, 6, 16), 18, (2, 2, 2, 2)),
     "padding beyond the kernel": Case((1, 3, 4, 16), 16, (4, 5, 3, 6)),
     "four different sides": Case((2, 7, 8, 16), 20, (2, 1, 0, 3)),
@@ -174,6 +177,7 @@ CHOICES = {
     "7 channels in": Choice(Case((1, 8, 8, 7), 64), *["direct"] * 3),
     "7 channels out": Choice(Case((1, 8, 8, 64), 7), *["direct"] * 3),
     "8 channels both ways": Choice(Case((1, 8, 8, 8), 8), *["direct"] * 3),
+    "2 groups of 16 channels": Choice(Case((1, 8, 8, 32), 32, groups=2), *["winograd4x4"] * 3),
     "half of the 4x4 tiles wasted": Choice(Case((1, 6, 6, 16), 16), *["winograd2x2"] * 3),
     "too little for tiles": Choice(Case((1, 2, 2, 16), 16), *["direct"] * 3),
     "one 4x4 tile": Choice(Case((1, 4, 4, 32), 32), "winograd2x2", *["winograd4x4"] * 2),

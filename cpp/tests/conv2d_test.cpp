@@ -266,7 +266,7 @@ void test_refusals() {
   CHECK_THROWS(
       std::invalid_argument,
       "conv2d: method is Winograd's, expected kernel size 3, stride 1, dilation 1 and "
-      "groups 1 with it",
+      "one group or groups of whole sixteens of channels with it",
       cnnx::conv2d(strided, nullptr, nullptr, nullptr, nullptr, Conv2dMethod::winograd4x4));
   CHECK_THROWS(std::invalid_argument, "too many elements",
                cnnx::conv2d_geometry({1, 1, 1, 1}, {1, 1, 1, 1}, options(1, int64_t{1} << 24)));

@@ -21,23 +21,28 @@ using cnnx::test::same_bits;
 
 struct Case {
   int64_t batch, height, width, in_channels, out_channels, top, bottom, left, right;
+  int64_t groups = 1;
 };
 
 // Vector tails of every length class, maps of less than a tile, each side's padding on its own;
 // last two with weights and sums that are made a few columns at a time.
 const std::vector<Case> kCases = {
-    {1, 3, 3, 1, 1, 0, 0, 0, 0},      {2, 8, 8, 16, 16, 1, 1, 1, 1},
-    {3, 7, 9, 20, 24, 1, 1, 1, 1},    {1, 5, 5, 17, 33, 0, 0, 0, 0},
-    {2, 6, 10, 40, 72, 2, 2, 2, 2},   {1, 9, 13, 31, 15, 4, 0, 1, 3},
-    {40, 6, 5, 19, 18, 1, 1, 0, 2},   {1, 2, 1, 65, 70, 1, 1, 1, 1},
-    {2, 21, 6, 130, 128, 0, 1, 2, 0}, {2, 6, 6, 160, 193, 1, 1, 1, 1},
+    {1, 3, 3, 1, 1, 0, 0, 0, 0},       {2, 8, 8, 16, 16, 1, 1, 1, 1},
+    {3, 7, 9, 20, 24, 1, 1, 1, 1},     {1, 5, 5, 17, 33, 0, 0, 0, 0},
+    {2, 6, 10, 40, 72, 2, 2, 2, 2},    {1, 9, 13, 31, 15, 4, 0, 1, 3},
+    {40, 6, 5, 19, 18, 1, 1, 0, 2},    {1, 2, 1, 65, 70, 1, 1, 1, 1},
+    {2, 21, 6, 130, 128, 0, 1, 2, 0},  {3, 9, 7, 48, 48, 1, 1, 1, 1, 3},
+    {1, 13, 6, 96, 32, 2, 0, 1, 1, 2}, {2, 6, 6, 160, 193, 1, 1, 1, 1},
     {1, 5, 9, 342, 350, 1, 1, 1, 1},
 };
 
 Conv2dGeometry geometry(const Case& c) {
   return cnnx::conv2d_geometry(
-      {c.batch, c.height, c.width, c.in_channels}, {3, 3, c.in_channels, c.out_channels},
-      {{1, 1}, {cnnx::Padding::Rule::explicit_sides, c.top, c.bottom, c.left, c.right}, {1, 1}, 1});
+      {c.batch, c.height, c.width, c.in_channels}, {3, 3, c.in_channels / c.groups, c.out_channels},
+      {{1, 1},
+       {cnnx::Padding::Rule::explicit_sides, c.top, c.bottom, c.left, c.right},
+       {1, 1},
+       c.groups});
 }
 
 // Between -1 and 1, with zeros and repetitions among them.

@@ -19,10 +19,10 @@
 //   channels each way in the order (u, c, v), or rows, channels, columns. A weight gradient is at
 //   most eight chains over the pixels, begun at places that depend on shapes alone.
 // - Winograd's minimal filtering (A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural
-//   Networks, 2015), for 3x3 kernels with stride 1 and at least 8 channels each way: tiles of 4x4
-//   or 2x2 outputs cost a quarter or half of the products. Rounding errors are larger than those of
-//   the direct method, a few millionths of the largest output, and NaN or infinity reach the whole
-//   tile.
+//   Networks, 2015), for 3x3 kernels with stride 1 and at least 8 channels each way, or groups of
+//   whole sixteens of them: tiles of 4x4 or 2x2 outputs cost a quarter or half of the products.
+//   Rounding errors are larger than those of the direct method, a few millionths of the largest
+//   output, and NaN or infinity reach the whole tile.
 //
 // Memory: all arrays are the caller's, 4-byte aligned, contiguous, and do not overlap. Scratch is
 // allocated per call (std::bad_alloc): the packed weights (Winograd: four times the weights), some
@@ -68,7 +68,8 @@ CNNX_API Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& weight,
                                         const Conv2dOptions& options = {});
 
 // For tests and benchmarks that compare them; everybody else lets the shapes choose. Where a method
-// does not fit (Winograd's: kernel size 3, stride 1, dilation 1, groups 1), std::invalid_argument.
+// does not fit (Winograd's: kernel size 3, stride 1, dilation 1, one group or groups of whole
+// sixteens of channels), std::invalid_argument.
 enum class Conv2dMethod { chosen, direct, winograd2x2, winograd4x4 };
 
 // `bias` holds out_channels floats or is null.

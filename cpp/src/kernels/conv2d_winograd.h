@@ -18,6 +18,10 @@ struct WinogradShape {
   int64_t source_height, source_width, source_channels;
   int64_t first_row, first_column;
   int64_t target_height, target_width, target_channels;
+  int64_t groups;  // if several, each has whole vectors of any instruction set
+
+  constexpr int64_t group_inputs() const { return source_channels / groups; }
+  constexpr int64_t group_outputs() const { return target_channels / groups; }
 };
 
 // m x m outputs of F(m x m, 3 x 3) are computed from (m + 2) x (m + 2) points.
@@ -28,9 +32,9 @@ struct WinogradTiles {
   int64_t first, count;
 };
 
-// Where weights lie: those of input k and output column are at k * k_step + column * column_step of
-// their tap, one of the two being 1. `flipped` reads the taps backwards, as the input gradient
-// does.
+// Where a group's weights lie: those of input k and output column are at k * k_step + column *
+// column_step of their tap, one of the two being 1. `flipped` reads the taps backwards, as the
+// input gradient does.
 struct WinogradWeight {
   int64_t inputs, outputs;
   int64_t k_step, column_step;
@@ -39,7 +43,7 @@ struct WinogradWeight {
 };
 
 // Columns of target channels [first, last) are computed together; `first` is a multiple of
-// kWinogradColumns, and `last` too unless it is the end.
+// kWinogradColumns, and `last` too unless it is the end. With several groups they are all columns.
 struct WinogradColumns {
   int64_t first, last;
   constexpr int64_t count() const { return last - first; }
@@ -65,7 +69,8 @@ constexpr int64_t winograd_planes_floats(int64_t points, int64_t rows, int64_t c
   return points * winograd_planes(nullptr, rows, columns).plane_floats;
 }
 
-// Transformed weights: per block of columns and per point a panel (see tile.h) and a line more.
+// Transformed weights of a group: per block of columns and per point a panel (see tile.h) and a
+// line more.
 constexpr int64_t winograd_weight_floats(int64_t points, int64_t inputs, int64_t outputs) {
   return points * (inputs * winograd_row_floats(outputs) + (outputs + 7) / 8 * 16);
 }
@@ -73,15 +78,15 @@ constexpr int64_t winograd_weight_floats(int64_t points, int64_t inputs, int64_t
 struct WinogradKernels {
   // Where the panels of `column`, a multiple of kWinogradColumns, begin after those of column 0.
   int64_t (*panels_offset)(int64_t inputs, int64_t column);
-  // panels <- some of the weights: those from inputs [first, last) to outputs of `columns`, whose
-  // first one's panels begin there.
+  // panels <- some of a group's weights: those from inputs [first, last) to outputs of `columns`,
+  // whose first one's panels begin there.
   void (*transform_weight)(const WinogradWeight& shape, const float* weight, int64_t first,
                            int64_t last, WinogradColumns columns, float* panels);
   // planes <- the tiles' source pixels, all channels.
   void (*transform_input)(const WinogradShape& shape, const float* source, WinogradTiles tiles,
                           const WinogradPlanes& planes);
-  // products <- planes (tiles, inputs) times panels (inputs, columns), or what they are more if not
-  // `fresh`.
+  // A group's products <- its planes (tiles, inputs) times panels (inputs, columns), or what they
+  // are more if not `fresh`.
   void (*multiply)(const WinogradPlanes& planes, int64_t tiles, int64_t inputs, const float* panels,
                    int64_t columns, bool fresh, const WinogradPlanes& products);
   // The tiles' `columns` in target <- products.

@@ -64,7 +64,7 @@ void reduce(const WinogradShape& s, const WinogradPlanes& sums, int64_t chunks,
             int64_t chunk_floats, int64_t first, int64_t last, WinogradColumns columns,
             bool accumulate, float* target) {
   constexpr int kTaps = 3, kPoints = Lines::kPoints;
-  const int64_t inputs = s.source_channels, outputs = s.target_channels;
+  const int64_t inputs = s.group_inputs(), outputs = s.target_channels;
   for (int64_t k = first; k < last; ++k) {
     for_channel_vectors(columns.count(), [&](int64_t column, auto lanes) CNNX_INLINED {
       Vector half[kTaps][kPoints];

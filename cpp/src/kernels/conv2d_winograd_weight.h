@@ -15,13 +15,14 @@ struct WinogradWeightKernels {
   void (*transform_gradient)(const WinogradShape& shape, const float* gradient, WinogradTiles tiles,
                              WinogradColumns columns, const WinogradPlanes& planes,
                              float* bias_sums);
-  // sums (inputs, columns) += input_planes (tiles, inputs) transposed times gradient_planes (tiles,
-  // columns); `fresh` begins them at zero.
+  // A group's sums (inputs, columns) += its input_planes (tiles, inputs) transposed times
+  // gradient_planes (tiles, columns); `fresh` begins them at zero.
   void (*add_products)(int64_t tiles, int64_t inputs, int64_t columns,
                        const WinogradPlanes& input_planes, const WinogradPlanes& gradient_planes,
                        bool fresh, const WinogradPlanes& sums);
   // target[tap][k][column] (+)= the sums of all chunks, in their order and then transformed back,
-  // for k in [first, last) and `columns`, whose sums these are; chunks are chunk_floats apart.
+  // for a group's k in [first, last) and `columns`, whose sums these are; chunks are chunk_floats
+  // apart.
   void (*reduce)(const WinogradShape& shape, const WinogradPlanes& sums, int64_t chunks,
                  int64_t chunk_floats, int64_t first, int64_t last, WinogradColumns columns,
                  bool accumulate, float* target);

@@ -54,7 +54,7 @@ std::shared_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(
     const Conv2dGeometry& geometry, Conv2dMethod method = Conv2dMethod::chosen);
 
 std::unique_ptr<const Conv2dAlgorithm> make_conv2d_direct(const Conv2dGeometry& geometry);
-// Kernel size 3x3, stride 1, dilation 1, groups 1 only.
+// Kernel size 3x3, stride 1, dilation 1 only; several groups only of whole sixteens of channels.
 std::unique_ptr<const Conv2dAlgorithm> make_conv2d_winograd(const Conv2dGeometry& geometry,
                                                             WinogradTile tile);
 // Any groups; meant for narrow ones. Not where a group has several channels and dilation.

@@ -26,11 +26,15 @@ bool fills_lanes(const Conv2dGeometry& g) {
   return g.groups > 1 && inputs == outputs && (inputs == 2 || inputs == 4 || inputs == 8);
 }
 
+// Several groups only where none shares a vector of the widest instruction set with another.
 bool fits_winograd(const Conv2dGeometry& g) {
   const auto equals = [](Pair pair, int64_t side) {
     return pair.height == side && pair.width == side;
   };
-  return equals(g.kernel_size, 3) && equals(g.stride, 1) && equals(g.dilation, 1) && g.groups == 1;
+  constexpr int64_t kWholeVectors = 16;
+  const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
+  return equals(g.kernel_size, 3) && equals(g.stride, 1) && equals(g.dilation, 1) &&
+         (g.groups == 1 || (inputs % kWholeVectors == 0 && outputs % kWholeVectors == 0));
 }
 
 enum class Direction { forward, input_gradient, weight_gradient };
@@ -54,7 +58,7 @@ int64_t direct_products(const Conv2dGeometry& g, Direction direction) {
                           : direction == Direction::input_gradient
                               ? 3 * g.in_width
                               : pairs_inside(g.in_width, g.out_width, g.left);
-  return rows * columns * g.in_channels * g.out_channels;
+  return rows * columns * g.in_channels / g.groups * g.out_channels;
 }
 
 // As many multiplications as take as long as Winograd's method, or INT64_MAX where it is not
@@ -67,7 +71,7 @@ int64_t winograd_products(const Conv2dGeometry& g, Direction direction, Winograd
   // Going forward, a single picture counts too: weights are then read for its tiles alone, and from
   // memory where they do not fit into a second-level cache.
   constexpr int64_t kCachedFloats = 512 * 1024;
-  const int64_t point_products = points * g.in_channels * g.out_channels;
+  const int64_t point_products = points * g.in_channels / g.groups * g.out_channels;
   const int64_t least_tiles = direction != Direction::forward  ? 1
                               : point_products > kCachedFloats ? 9
                                                                : 4;
@@ -166,8 +170,9 @@ std::shared_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(const Conv2dGeome
   if (method != Conv2dMethod::chosen) {
     if (method != Conv2dMethod::direct && !fits_winograd(g)) {
       throw std::invalid_argument(
-          "conv2d: method is Winograd's, expected kernel size 3, stride 1, dilation 1 and groups 1 "
-          "with it");
+          "conv2d: method is Winograd's, expected kernel size 3, stride 1, dilation 1 and one "
+          "group "
+          "or groups of whole sixteens of channels with it");
     }
     return make(g, method);
   }

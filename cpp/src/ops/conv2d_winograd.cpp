@@ -24,9 +24,10 @@ constexpr int64_t kLeastTiles = 12;
 // Tiles in a block, a multiple of all instruction sets' register tiles or near one. The block's
 // values before and after the products stay in a second-level cache while they are few; where the
 // weights do not fit into one, they are read for twice as many tiles. The best of 14 to 256, within
-// some percent.
-int64_t tiles_at_once(const WinogradWeight& weight) {
+// some percent. A group's weights are few, and its channels a small part of the block's.
+int64_t tiles_at_once(int64_t groups, const WinogradWeight& weight) {
   constexpr int64_t kManyChannels = 256;  // in and out
+  if (groups > 1) return 14;
   return weight.inputs + weight.outputs >= kManyChannels ? 56 : 28;
 }
 // Weights that take longer to fetch for every block of tiles than to transform where they are used.
@@ -45,20 +46,22 @@ int64_t panel_inputs(int64_t points) {
 WinogradConvolution::WinogradConvolution(const Conv2dGeometry& g, WinogradTile tile,
                                          bool transposed)
     : tile_(tile) {
-  const int64_t tap_step = g.in_channels * g.out_channels;
+  const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
+  const int64_t tap_step = inputs * g.out_channels;
   if (transposed) {
-    shape_ = {g.out_height, g.out_width, g.out_channels, g.top - 2,
-              g.left - 2,   g.in_height, g.in_width,     g.in_channels};
-    weight_ = {g.out_channels, g.in_channels, 1, g.out_channels, tap_step, true};
+    shape_ = {g.out_height, g.out_width, g.out_channels, g.top - 2, g.left - 2,
+              g.in_height,  g.in_width,  g.in_channels,  g.groups};
+    weight_ = {outputs, inputs, 1, g.out_channels, tap_step, true};
   } else {
-    shape_ = {g.in_height, g.in_width,   g.in_channels, -g.top,
-              -g.left,     g.out_height, g.out_width,   g.out_channels};
-    weight_ = {g.in_channels, g.out_channels, g.out_channels, 1, tap_step, false};
+    shape_ = {g.in_height,  g.in_width,  g.in_channels,  -g.top,  -g.left,
+              g.out_height, g.out_width, g.out_channels, g.groups};
+    weight_ = {inputs, outputs, g.out_channels, 1, tap_step, false};
   }
+  group_step_ = outputs;
   const int64_t side = static_cast<int64_t>(tile);
   tiles_ = g.batch * divide_up(shape_.target_height, side) * divide_up(shape_.target_width, side);
-  most_tiles_ = tiles_at_once(weight_);
-  large_weights_ = weights_floats() > kLargeWeights;
+  most_tiles_ = tiles_at_once(g.groups, weight_);
+  large_weights_ = g.groups == 1 && weights_floats() > kLargeWeights;
   most_tiles_by_columns_ =
       std::max(kPlanesFloats / (points() * shape_.source_channels), most_tiles_);
 }
@@ -72,32 +75,36 @@ WinogradConvolution WinogradConvolution::input_gradient(const Conv2dGeometry& g,
   return WinogradConvolution(g, tile, true);
 }
 
-int64_t WinogradConvolution::weights_floats() const {
+int64_t WinogradConvolution::group_floats() const {
   return winograd_weight_floats(points(), weight_.inputs, weight_.outputs);
 }
+
+int64_t WinogradConvolution::weights_floats() const { return shape_.groups * group_floats(); }
 
 void WinogradConvolution::transform(const float* weight, int threads, float* transformed) const {
   const WinogradKernels& kernels = winograd_kernels(tile_);
   // Shares are whole groups of columns of a few inputs.
   constexpr int64_t kInputs = 16;
-  const int64_t bands = divide_up(weight_.inputs, kInputs);
+  const int64_t bands = divide_up(weight_.inputs, kInputs), shares = column_blocks() * bands;
   const int64_t share = kInputs * std::min(weight_.outputs, kWinogradColumns);
-  runtime::parallel_for(threads, column_blocks() * bands, kGrainWeights / share + 1,
-                        [&](int64_t begin, int64_t end, int) {
-                          for (int64_t i = begin; i < end; ++i) {
-                            const int64_t first = i % bands * kInputs,
-                                          column = i / bands * kWinogradColumns;
-                            kernels.transform_weight(
-                                weight_, weight, first, std::min(weight_.inputs, first + kInputs),
-                                {column, std::min(weight_.outputs, column + kWinogradColumns)},
-                                transformed + kernels.panels_offset(weight_.inputs, column));
-                          }
-                        });
+  runtime::parallel_for(
+      threads, shape_.groups * shares, kGrainWeights / share + 1,
+      [&](int64_t begin, int64_t end, int) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t group = i / shares, place = i % shares;
+          const int64_t first = place % bands * kInputs, column = place / bands * kWinogradColumns;
+          kernels.transform_weight(
+              weight_, weight + group * group_step_, first,
+              std::min(weight_.inputs, first + kInputs),
+              {column, std::min(weight_.outputs, column + kWinogradColumns)},
+              transformed + group * group_floats() + kernels.panels_offset(weight_.inputs, column));
+        }
+      });
 }
 
 // Multiplications that a tile takes as long as.
 int64_t WinogradConvolution::tile_products() const {
-  return points() * shape_.source_channels * shape_.target_channels +
+  return points() * weight_.inputs * shape_.target_channels +
          kTransformProducts * (shape_.source_channels + shape_.target_channels);
 }
 
@@ -108,6 +115,7 @@ int64_t WinogradConvolution::tile_blocks(int threads) const {
 
 // Where weights are large; or else where tiles are too few for the threads, and columns are more.
 bool WinogradConvolution::by_columns(int threads) const {
+  if (shape_.groups > 1) return false;
   return large_weights_ || tile_blocks(threads) < std::min<int64_t>(threads, column_blocks());
 }
 
@@ -167,7 +175,11 @@ void WinogradConvolution::run_blocks(const float* source, const float* transform
       const WinogradPlanes products =
           winograd_planes(slot_scratch + planes_floats(most), count, outputs);
       kernels.transform_input(shape_, source, {first, count}, planes);
-      kernels.multiply(planes, count, inputs, transformed, outputs, true, products);
+      for (int64_t group = 0; group < shape_.groups; ++group) {
+        kernels.multiply(planes.at(0, group * weight_.inputs), count, weight_.inputs,
+                         transformed + group * group_floats(), weight_.outputs, true,
+                         products.at(0, group * weight_.outputs));
+      }
       finish(products, WinogradTiles{first, count}, WinogradColumns{0, outputs});
     }
   });

@@ -43,7 +43,8 @@ class WinogradConvolution {
  private:
   WinogradConvolution(const Conv2dGeometry& geometry, WinogradTile tile, bool transposed);
   int64_t points() const { return winograd_points(static_cast<int64_t>(tile_)); }
-  int64_t column_blocks() const { return divide_up(shape_.target_channels, kWinogradColumns); }
+  int64_t group_floats() const;
+  int64_t column_blocks() const { return divide_up(weight_.outputs, kWinogradColumns); }
   int64_t tile_products() const;
   int64_t tile_blocks(int threads) const;
   bool by_columns(int threads) const;
@@ -65,9 +66,10 @@ class WinogradConvolution {
 
   WinogradTile tile_;
   WinogradShape shape_;
-  WinogradWeight weight_;
-  int64_t tiles_;       // of the whole batch
-  int64_t most_tiles_;  // in a block
+  WinogradWeight weight_;  // of a group
+  int64_t group_step_;     // to the weights of the next one
+  int64_t tiles_;          // of the whole batch
+  int64_t most_tiles_;     // in a block
   bool large_weights_;
   int64_t most_tiles_by_columns_;
 };
@@ -85,7 +87,10 @@ class WinogradWeightGradient {
 
  private:
   int64_t points() const { return winograd_points(static_cast<int64_t>(tile_)); }
-  int64_t column_blocks() const { return divide_up(shape_.target_channels, kWinogradColumns); }
+  // Parts that threads may have of the columns: the groups of channels stay together.
+  int64_t column_blocks() const {
+    return shape_.groups > 1 ? 1 : divide_up(shape_.target_channels, kWinogradColumns);
+  }
   int64_t sums_floats() const;
   int64_t chunk_floats() const;
   int64_t input_floats() const;

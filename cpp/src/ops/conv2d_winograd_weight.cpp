@@ -35,7 +35,8 @@ int64_t chunk_count(int64_t tiles, int64_t chunk_floats) {
 // memory, which costs most where they are many. The best of 14 to 256, within some percent.
 int64_t tiles_at_once(const WinogradShape& shape) {
   constexpr int64_t kManyChannels = 256;  // in and out
-  return shape.source_channels + shape.target_channels >= kManyChannels ? 128 : 56;
+  const bool many = shape.source_channels + shape.target_channels >= kManyChannels;
+  return many && shape.groups == 1 ? 128 : 56;
 }
 
 // Sums of chunks that take about 20 microseconds.
@@ -54,18 +55,18 @@ int64_t inputs_at_once(int64_t points) {
 }  // namespace
 
 WinogradWeightGradient::WinogradWeightGradient(const Conv2dGeometry& g, WinogradTile tile)
-    : tile_(tile), shape_{g.in_height, g.in_width,   g.in_channels, -g.top,
-                          -g.left,     g.out_height, g.out_width,   g.out_channels} {
+    : tile_(tile), shape_{g.in_height,  g.in_width,  g.in_channels,  -g.top,  -g.left,
+                          g.out_height, g.out_width, g.out_channels, g.groups} {
   const int64_t side = static_cast<int64_t>(tile);
   tiles_ = g.batch * divide_up(g.out_height, side) * divide_up(g.out_width, side);
   chunks_ = chunk_count(tiles_, chunk_floats());
   most_tiles_ = tiles_at_once(shape_);
-  by_columns_ = chunks_ == 1 && sums_floats() > kLargeSums &&
+  by_columns_ = g.groups == 1 && chunks_ == 1 && sums_floats() > kLargeSums &&
                 winograd_planes_floats(points(), tiles_, shape_.source_channels) <= kPlanesFloats;
 }
 
 int64_t WinogradWeightGradient::sums_floats() const {
-  return winograd_planes_floats(points(), shape_.source_channels, shape_.target_channels);
+  return winograd_planes_floats(points(), shape_.group_inputs(), shape_.target_channels);
 }
 
 int64_t WinogradWeightGradient::chunk_floats() const {
@@ -102,22 +103,27 @@ void WinogradWeightGradient::run_share(const float* x, const float* grad_output,
                                        float* scratch, float* sums) const {
   const auto transform_input = winograd_kernels(tile_).transform_input;
   const WinogradWeightKernels& kernels = weight_kernels(tile_);
-  const int64_t inputs = shape_.source_channels;
+  const int64_t inputs = shape_.group_inputs();
   const WinogradPlanes all_sums = winograd_planes(sums, inputs, shape_.target_channels);
   const int64_t begin = tiles_ * chunk / chunks_, count = tiles_ * (chunk + 1) / chunks_ - begin;
   const int64_t blocks = divide_up(count, most_tiles_);
   for (int64_t i = 0; i < blocks; ++i) {
     const int64_t first = begin + count * i / blocks, last = begin + count * (i + 1) / blocks;
     const WinogradTiles tiles = {first, last - first};
-    const WinogradPlanes input_planes = winograd_planes(scratch, tiles.count, inputs);
+    const WinogradPlanes input_planes =
+        winograd_planes(scratch, tiles.count, shape_.source_channels);
     const WinogradPlanes gradient_planes =
         winograd_planes(scratch + input_floats(), tiles.count, columns.count());
     kernels.transform_gradient(shape_, grad_output, tiles, columns, gradient_planes,
                                with_bias ? sums + sums_floats() : nullptr);
     if (!with_weight) continue;
     transform_input(shape_, x, tiles, input_planes);
-    kernels.add_products(tiles.count, inputs, columns.count(), input_planes, gradient_planes,
-                         i == 0, all_sums.at(0, columns.first));
+    const int64_t group_columns = columns.count() / shape_.groups;
+    for (int64_t group = 0; group < shape_.groups; ++group) {
+      kernels.add_products(tiles.count, inputs, group_columns, input_planes.at(0, group * inputs),
+                           gradient_planes.at(0, group * group_columns), i == 0,
+                           all_sums.at(0, columns.first + group * group_columns));
+    }
   }
 }
 
@@ -162,7 +168,7 @@ void WinogradWeightGradient::run_columns(const float* x, const float* grad_outpu
 void WinogradWeightGradient::run(const float* x, const float* grad_output, bool accumulate,
                                  int threads, float* scratch, float* grad_weight,
                                  float* grad_bias) const {
-  const int64_t inputs = shape_.source_channels, outputs = shape_.target_channels;
+  const int64_t inputs = shape_.group_inputs(), outputs = shape_.target_channels;
   if (tiles_ == 0) {
     constexpr int64_t kTaps = 9;
     if (grad_weight && !accumulate) std::fill_n(grad_weight, kTaps * inputs * outputs, 0.0f);
@@ -192,7 +198,7 @@ void WinogradWeightGradient::run(const float* x, const float* grad_output, bool 
       const int64_t chunk = i / parts, part = i % parts;
       const WinogradColumns columns = {
           column_blocks() * part / parts * kWinogradColumns,
-          std::min(outputs, column_blocks() * (part + 1) / parts * kWinogradColumns)};
+          part + 1 == parts ? outputs : column_blocks() * (part + 1) / parts * kWinogradColumns};
       float* const sums = scratch + chunk * chunk_floats();
       run_share(x, grad_output, chunk, columns, grad_weight != nullptr, grad_bias != nullptr,
                 slots + slot * slot_floats(), sums);
