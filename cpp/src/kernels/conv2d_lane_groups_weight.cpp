@@ -39,15 +39,19 @@ CNNX_INLINE void add_taps(const LaneGroupsGradient& g, Range rows, const Taps& t
       const int64_t column = h.origin + q * h.stride + e;
       if (edge && (column < 0 || column >= g.width)) continue;
       const float* pixel = source + column * pixel_step;
-      Vector value[kInputs];
-      CNNX_UNROLL for (int i = 0; i < kInputs; ++i) value[i] =
-          Spread<kGroup>(taps.input + i).of(pixel, false, lanes);
+      // Gradients first, and then one input at a time: so 16 registers are enough.
+      Vector grad[kTaps];
+      bool meets[kTaps];
       CNNX_UNROLL for (int t = e; t < kTaps; t += kStride) {
         const int64_t window = q - (t - e) / kStride;
-        if (edge && (window < 0 || window >= g.columns)) continue;
-        const Vector grad = lanes.load(gradient + window * channels);
-        CNNX_UNROLL for (int i = 0; i < kInputs; ++i) sum[i][t] =
-            fused_multiply_add(value[i], grad, sum[i][t]);
+        meets[t] = !edge || (window >= 0 && window < g.columns);
+        if (meets[t]) grad[t] = lanes.load(gradient + window * channels);
+      }
+      CNNX_UNROLL for (int i = 0; i < kInputs; ++i) {
+        const Vector value = Spread<kGroup>(taps.input + i).of(pixel, false, lanes);
+        CNNX_UNROLL for (int t = e; t < kTaps; t += kStride) {
+          if (meets[t]) sum[i][t] = fused_multiply_add(value, grad[t], sum[i][t]);
+        }
       }
     }
   };
