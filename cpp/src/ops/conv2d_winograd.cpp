@@ -22,13 +22,15 @@ constexpr int64_t kGrainWeights = 4 * 1024;
 constexpr int64_t kLeastTiles = 12;
 
 // Tiles in a block, a multiple of all instruction sets' register tiles or near one. The block's
-// values before and after the products stay in a second-level cache while they are few; where the
-// weights do not fit into one, they are read for twice as many tiles. The best of 14 to 256, within
-// some percent. A group's weights are few, and its channels a small part of the block's.
+// values before and after the products stay in a second-level cache, more tiles of few channels;
+// where the weights do not fit into one, they are read for twice as many tiles. The best of 14 to
+// 256, within some percent. A group's weights are few, and its channels a small part of the
+// block's.
 int64_t tiles_at_once(int64_t groups, const WinogradWeight& weight) {
-  constexpr int64_t kManyChannels = 256;  // in and out
+  constexpr int64_t kFewChannels = 64, kManyChannels = 256;  // in and out
+  const int64_t channels = weight.inputs + weight.outputs;
   if (groups > 1) return 14;
-  return weight.inputs + weight.outputs >= kManyChannels ? 56 : 28;
+  return channels <= kFewChannels ? 70 : channels >= kManyChannels ? 56 : 28;
 }
 // Weights that take longer to fetch for every block of tiles than to transform where they are used.
 constexpr int64_t kLargeWeights = 1024 * 1024;
