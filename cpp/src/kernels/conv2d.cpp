@@ -11,10 +11,10 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// A cut of a panel that all lines of a strip pass over before the next cut: 36 KB, most of a
-// first-level cache of 48 KB. Cut smaller, sums travel to memory and back more often than the
-// panel's rest would come from the second level.
-constexpr int64_t kCutFloats = 9 * 1024;
+// A cut of a panel that all lines of a strip pass over before the next cut: 36 KB with vectors of
+// eight floats, twice that with sixteen, whose tiles read it slowly enough to have it from the
+// second level. Cut smaller, sums travel to memory and back more often.
+constexpr int64_t kCutFloats = 576 * kBlockColumns;
 static_assert(kCutFloats / kLanes <= kMostZeroRun, "a cut's runs may be zeros");
 // Pixels of a strip: enough passes over a cut to pay for fetching it, few enough for source and
 // target to stay close.
@@ -25,12 +25,20 @@ constexpr int64_t kLeastFetchDepth = 192, kLeastFetchDepthOfLongLine = 8;
 // Of a long line the pixels so far ahead are fetched: those of the next tile.
 constexpr int64_t kFetchPixels = 14;
 
-void pack_tap(const float* source, int64_t tap, int64_t taps, int64_t inputs, int64_t k_step,
-              int64_t outputs, int64_t column_step, float* panel) {
-  for (int64_t b = 0; b < block_count(outputs); ++b) {
-    const ColumnBlock block = column_block(outputs, b);
-    pack_block(source + block.begin * column_step, inputs, k_step, block.columns, column_step,
-               block.width, panel + taps * inputs * block.begin + tap * inputs * block.width);
+// Rows of weights as they lie in memory are read a few at a time through all blocks: block by
+// block, each row would be met again and again, a line or two of it at a time.
+constexpr int64_t kPackedRows = 16;
+
+void pack_tap(const WeightTap& w, int64_t first_block, int64_t last_block, float* panel) {
+  const int64_t rows = w.column_step == 1 ? kPackedRows : w.inputs;
+  for (int64_t k = 0; k < w.inputs; k += rows) {
+    const int64_t count = w.inputs - k < rows ? w.inputs - k : rows;
+    for (int64_t b = first_block; b < last_block; ++b) {
+      const ColumnBlock block = column_block(w.outputs, b);
+      pack_block(w.source + k * w.k_step + block.begin * w.column_step, count, w.k_step,
+                 block.columns, w.column_step, block.width,
+                 panel + w.taps * w.inputs * block.begin + (w.tap * w.inputs + k) * block.width);
+    }
   }
 }
 

@@ -78,13 +78,20 @@ struct WeightGradientBand {
   bool first;                       // sums begin at zero
 };
 
+// Weights of one tap of one group: source[k * k_step + column * column_step] for `inputs` k and
+// `outputs` columns. One of the two steps is 1.
+struct WeightTap {
+  const float* source;
+  int64_t tap, taps;  // which one, of how many in the group's panel
+  int64_t inputs, k_step;
+  int64_t outputs, column_step;
+};
+
 struct Conv2dKernels {
-  // One tap of one group: source[k * k_step + column * column_step] for `inputs` k and `outputs`
-  // columns goes to place `tap` of `taps` in the group's panel.
-  void (*pack_tap)(const float* source, int64_t tap, int64_t taps, int64_t inputs, int64_t k_step,
-                   int64_t outputs, int64_t column_step, float* panel);
+  // Blocks of columns [first_block, last_block) of a tap to their places in the group's panel.
+  void (*pack_tap)(const WeightTap& tap, int64_t first_block, int64_t last_block, float* panel);
   void (*convolve)(const Convolution& convolution, const ConvolutionBand& band);
-  // Blocks of columns in one group, the unit in which a weight gradient is shared out.
+  // Blocks of columns in one group, the unit in which weights and their gradient are shared out.
   int64_t (*blocks)(int64_t group_outputs);
   void (*add_weight_gradient)(const WeightGradientBand& band);
   // target[k][column] (+)= sums of all chunks, in their order, for k in [begin, end) of one group's

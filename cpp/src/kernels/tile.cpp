@@ -288,24 +288,29 @@ void pack_rows(const float* source, int64_t depth, int64_t k_step, int64_t colum
   }
 }
 
-// k side by side: a transpose.
+// k side by side: a transpose, a stretch of k at a time, whose panel stays in the first-level cache
+// while the columns are written into it.
 void pack_columns(const float* source, int64_t depth, int64_t columns, int64_t column_step,
                   int64_t width, float* panel) {
-  const int64_t quads = columns / 4 * 4, depth_quads = depth / 4 * 4;
-  for (int64_t c = 0; c < quads; c += 4) {
-    const float* from = source + c * column_step;
-    for (int64_t k = 0; k < depth_quads; k += 4) {
-      transpose_quad(from + k, column_step, panel + k * width + c, width);
+  constexpr int64_t kStretch = 64;
+  const int64_t quads = columns / 4 * 4;
+  for (int64_t begin = 0; begin < depth; begin += kStretch) {
+    const int64_t end = depth - begin < kStretch ? depth : begin + kStretch;
+    const int64_t end_of_quads = begin + (end - begin) / 4 * 4;
+    for (int64_t c = 0; c < quads; c += 4) {
+      const float* from = source + c * column_step;
+      for (int64_t k = begin; k < end_of_quads; k += 4) {
+        transpose_quad(from + k, column_step, panel + k * width + c, width);
+      }
+      for (int64_t k = end_of_quads; k < end; ++k) {
+        for (int64_t i = 0; i < 4; ++i) panel[k * width + c + i] = from[i * column_step + k];
+      }
     }
-    for (int64_t k = depth_quads; k < depth; ++k) {
-      for (int64_t i = 0; i < 4; ++i) panel[k * width + c + i] = from[i * column_step + k];
+    for (int64_t c = quads; c < width; ++c) {
+      for (int64_t k = begin; k < end; ++k) {
+        panel[k * width + c] = c < columns ? source[c * column_step + k] : 0.0f;
+      }
     }
-  }
-  for (int64_t c = quads; c < columns; ++c) {
-    for (int64_t k = 0; k < depth; ++k) panel[k * width + c] = source[c * column_step + k];
-  }
-  for (int64_t c = columns; c < width; ++c) {
-    for (int64_t k = 0; k < depth; ++k) panel[k * width + c] = 0.0f;
   }
 }
 

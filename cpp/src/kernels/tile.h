@@ -63,7 +63,7 @@ struct Product {
   const float* next_input;
   const float* next_output;
 };
-constexpr int64_t kMostZeroRun = 2304;
+constexpr int64_t kMostZeroRun = 1152;
 void multiply(const Product& product);
 
 // One block of columns of a sum of outer products: sums[tap][k][column] += sum over pixels of

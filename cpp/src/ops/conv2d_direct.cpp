@@ -19,8 +19,8 @@ namespace cnnx::ops {
 namespace {
 
 // Source and target rows of a band, and what of the weights is in use, stay in the second-level
-// cache (1 MB on Zen 4).
-constexpr int64_t kBandFloats = 48 * 1024;
+// cache (1 MB on Zen 4), unless that were too few pixels to pay for the weights' way into it.
+constexpr int64_t kBandFloats = 48 * 1024, kLeastBandPixels = 128;
 
 // Columns of the source that any window reads from memory.
 void set_columns(const std::vector<Phase>& phases, WindowedPicture& source) {
@@ -114,7 +114,9 @@ int64_t DirectConvolution::band_count(int threads) const {
   const int64_t stride = vertical_.empty() ? 1 : vertical_.front().window.stride;
   const int64_t row_floats = std::min(stride, source_.height) * source_.width * source_.channels +
                              step_.height * target_width_ * target_channels_;
-  const int64_t for_cache = divide_up(rows, std::max<int64_t>(1, kBandFloats / row_floats));
+  const int64_t least =
+      std::max<int64_t>(1, kLeastBandPixels / std::max<int64_t>(1, target_width_ / step_.width));
+  const int64_t for_cache = divide_up(rows, std::max(least, kBandFloats / row_floats));
   const int64_t for_threads = divide_up(threads, std::max<int64_t>(1, geometry_.batch));
   return std::min(rows, std::max(for_cache, for_threads));
 }
@@ -155,26 +157,29 @@ int64_t DirectConvolution::scratch_floats(int threads) const { return threads * 
 // A pass's panels hold its taps in the order of its windows.
 void DirectConvolution::pack(const float* weight, int threads, float* panels) const {
   const Conv2dGeometry& g = geometry_;
-  const auto pack_tap = kernels().pack_tap;
-  const int64_t k_step = transposed_ ? 1 : g.out_channels,
-                column_step = transposed_ ? g.out_channels : 1;
+  const Conv2dKernels& kernel = kernels();
+  const int64_t blocks = kernel.blocks(group_outputs_);
   const int64_t tap_floats = g.in_channels / g.groups * g.out_channels;
-  const int64_t grain = kGrainPacked / (group_inputs_ * group_outputs_) + 1;
+  const int64_t grain = kGrainPacked * blocks / (group_inputs_ * group_outputs_) + 1;
   for (const Phase& v : vertical_) {
     for (const Phase& h : horizontal_) {
       const int64_t taps = v.window.taps * h.window.taps;
       const int64_t group_floats = panel_floats(taps * group_inputs_, group_outputs_);
-      runtime::parallel_for(threads, taps * g.groups, grain, [&](int64_t begin, int64_t end, int) {
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t group = i / taps, tap = i % taps;
+      const auto pack_blocks = [&](int64_t begin, int64_t end, int) {
+        while (begin < end) {
+          const int64_t group = begin / blocks / taps, tap = begin / blocks % taps;
+          const int64_t first = begin % blocks, last = std::min(blocks, first + end - begin);
           const int64_t row = v.kernel_first + tap / h.window.taps * v.kernel_step;
           const int64_t column = h.kernel_first + tap % h.window.taps * h.kernel_step;
           const float* from = weight + (row * g.kernel_size.width + column) * tap_floats +
                               group * (g.out_channels / g.groups);
-          pack_tap(from, tap, taps, group_inputs_, k_step, group_outputs_, column_step,
-                   panels + group * group_floats);
+          kernel.pack_tap({from, tap, taps, group_inputs_, transposed_ ? 1 : g.out_channels,
+                           group_outputs_, transposed_ ? g.out_channels : 1},
+                          first, last, panels + group * group_floats);
+          begin += last - first;
         }
-      });
+      };
+      runtime::parallel_for(threads, g.groups * taps * blocks, grain, pack_blocks);
       panels += g.groups * group_floats;
     }
   }

@@ -46,15 +46,16 @@ int64_t NarrowInputGradient::scratch_floats(int threads) const {
 void NarrowInputGradient::run(const float* grad_output, const float* weight,
                               const GradientEpilogue& epilogue, int threads, float* scratch,
                               float* grad_input) const {
-  const auto pack_tap = CNNX_KERNELS(conv2d_kernels).pack_tap;
+  const Conv2dKernels& kernels = CNNX_KERNELS(conv2d_kernels);
   const auto add = CNNX_KERNELS(narrow_gradient_kernels).add;
   const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
   const Conv2dGeometry& g = geometry_;
   const int64_t columns = shape_.taps_wide * shape_.target_channels, taps = shape_.vertical.taps;
   // A row of taps is packed as if it were one tap with so many outputs.
   for (int64_t tap = 0; tap < taps; ++tap) {
-    pack_tap(weight + (taps - 1 - tap) * columns * g.out_channels, tap, taps, g.out_channels, 1,
-             columns, g.out_channels, scratch);
+    kernels.pack_tap({weight + (taps - 1 - tap) * columns * g.out_channels, tap, taps,
+                      g.out_channels, 1, columns, g.out_channels},
+                     0, kernels.blocks(columns), scratch);
   }
   const int64_t source_floats = g.out_height * g.out_width * g.out_channels;
   const int64_t row_floats = g.in_width * g.in_channels;
