@@ -134,6 +134,8 @@ CASES: dict[str, Case] = {
     "batch 2, tall": Case((2, 133, 5, 4), 3, padding=1),
     "batch 29": Case((29, 6, 5, 3), 7, padding=((1, 1), (2, 0))),
     "batch 67, pointwise": Case((67, 3, 5, 10), 6, (1, 1)),
+    "many weights": Case((2, 3, 5, 700), 410, (1, 1)),
+    "many weights, 2 groups": Case((2, 7, 5, 266), 470, (3, 2), 2, padding=1, groups=2),
     **{f"{n} out": Case((1, 5, 6, 3), n, padding=1) for n in LANES_AND_NEIGHBOURS},
     **{f"{n} in": Case((1, 5, 6, n), 5, padding=1) for n in LANES_AND_NEIGHBOURS},
     **{f"1 to {n}": Case((1, 5, 35, 1), n, (3, 5), (2, 1), 2) for n in range(1, 10)},

@@ -55,7 +55,8 @@ struct Strip {
   const ConvolutionPass& pass;
   const Rows& source;
   Range rows;
-  bool joined;  // one long line
+  bool joined;       // one long line
+  bool reads_first;  // of the blocks of channels that read this input, the first one
 };
 
 // All lines of the strip pass over one cut of a panel; `product` knows the block of channels.
@@ -98,13 +99,14 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
     product.output = target + r * target_step;
     product.next_input = product.next_output = nullptr;
     if (fetches && starts && strip.joined) {
-      product.next_input = product.input + kFetchPixels * product.row_step;
+      if (strip.reads_first) product.next_input = product.input + kFetchPixels * product.row_step;
       product.next_output = product.output + kFetchPixels * product.output_step;
     } else if (fetches && starts && r + 1 < strip.pass.rows) {
       product.next_output = product.output + target_step;
       // One row below what the next line's windows read.
       const int64_t below = last_place(v, r + 2) + 1;
-      if (group_input == 0 && !copied && below > 0 && below < c.source.height) {
+      if (strip.reads_first && group_input == 0 && !copied && below > 0 &&
+          below < c.source.height) {
         product.next_input = strip.source.at(below, 0, c.source.channels);
       }
     }
@@ -148,7 +150,7 @@ bool lines_join(const Strip& strip) {
          c.row_step * c.target_width == columns * c.column_step;
 }
 
-// All groups and channels of a strip of one pass.
+// The band's blocks of channels in a strip of one pass.
 void convolve_strip(Strip strip) {
   const Convolution& c = strip.c;
   const ConvolutionPass& pass = strip.pass;
@@ -164,26 +166,25 @@ void convolve_strip(Strip strip) {
     product.rows *= strip.rows.last - strip.rows.first;
     strip.rows.last = strip.rows.first + 1;
   }
-  for (int64_t g = 0; g < c.groups; ++g) {
-    const float* panels =
-        strip.band.panels + pass.panels_offset + g * panel_floats(depth, c.group_outputs);
-    for (int64_t b = 0; b < block_count(c.group_outputs); ++b) {
-      const ColumnBlock block = column_block(c.group_outputs, b);
-      const int64_t channel = g * c.group_outputs + block.begin;
-      float start[kBlockColumns] = {};
-      if (strip.band.bias) {
-        memcpy(start, strip.band.bias + channel,
-               static_cast<size_t>(block.columns) * sizeof(float));
-      }
-      product.start = strip.band.accumulate ? nullptr : start;
-      product.columns = block.columns;
-      product.width = block.width;
-      const int64_t row = pass.first_row - strip.band.target_row;
-      float* target =
-          strip.band.target + (row * c.target_width + pass.first_column) * c.target_channels;
-      convolve_block(strip, g * c.group_inputs, panels + depth * block.begin, target + channel,
-                     product);
+  const int64_t group_blocks = block_count(c.group_outputs);
+  for (int64_t index = strip.band.first_block; index < strip.band.last_block; ++index) {
+    const int64_t g = index / group_blocks;
+    const ColumnBlock block = column_block(c.group_outputs, index % group_blocks);
+    strip.reads_first = index == strip.band.first_block || index % group_blocks == 0;
+    const float* panel = strip.band.panels + pass.panels_offset +
+                         g * panel_floats(depth, c.group_outputs) + depth * block.begin;
+    const int64_t channel = g * c.group_outputs + block.begin;
+    float start[kBlockColumns] = {};
+    if (strip.band.bias) {
+      memcpy(start, strip.band.bias + channel, static_cast<size_t>(block.columns) * sizeof(float));
     }
+    product.start = strip.band.accumulate ? nullptr : start;
+    product.columns = block.columns;
+    product.width = block.width;
+    const int64_t row = pass.first_row - strip.band.target_row;
+    float* target =
+        strip.band.target + (row * c.target_width + pass.first_column) * c.target_channels;
+    convolve_block(strip, g * c.group_inputs, panel, target + channel, product);
   }
 }
 
@@ -238,7 +239,7 @@ void convolve(const Convolution& c, const ConvolutionBand& band) {
         convolve_one_input(c, band, pass, rows.at(0, pass.horizontal.origin, 1), rows.row_floats,
                            first, pass_last);
       } else {
-        convolve_strip({c, band, pass, rows, {first, pass_last}, false});
+        convolve_strip({c, band, pass, rows, {first, pass_last}, false, false});
       }
     }
   }

@@ -44,7 +44,8 @@ struct Convolution {
   int64_t pass_count;
 };
 
-// Rows [first, last) of every pass, of one picture.
+// Rows [first, last) of every pass, of one picture, and blocks of output channels [first_block,
+// last_block), counted through the groups.
 struct ConvolutionBand {
   const float* source;
   const float* panels;
@@ -52,6 +53,7 @@ struct ConvolutionBand {
   bool accumulate;
   bool relu;  // results below zero are stored as zero
   int64_t first, last;
+  int64_t first_block, last_block;
   float* scratch;  // copy of the source rows of the band, if one is needed
   float* target;
   int64_t target_row;  // of the picture, where `target` begins

@@ -22,6 +22,9 @@ namespace {
 // cache (1 MB on Zen 4), unless that were too few pixels to pay for the weights' way into it.
 constexpr int64_t kBandFloats = 48 * 1024, kLeastBandPixels = 128;
 
+// A megabyte of panels: half a second-level cache or all of it.
+constexpr int64_t kSharedPanelsFloats = 256 * 1024;
+
 // Columns of the source that any window reads from memory.
 void set_columns(const std::vector<Phase>& phases, WindowedPicture& source) {
   source.first_column = 0;
@@ -185,23 +188,33 @@ void DirectConvolution::pack(const float* weight, int threads, float* panels) co
   }
 }
 
-// convolve(picture, first unit, last unit, slot) for every band of `units` units per picture.
+// convolve(share) for every band of `units` units per picture and every one of `parts` parts of the
+// blocks of output channels.
 template <class Convolve>
-void DirectConvolution::for_each_band(int threads, int64_t units, float* scratch,
+void DirectConvolution::for_each_band(int threads, int64_t units, int64_t parts, float* scratch,
                                       const Convolve& convolve) const {
   const Conv2dGeometry& g = geometry_;
-  const int64_t bands = std::min(units, band_count(threads));
-  if (bands == 0) return;
+  const int64_t bands = std::min(units, band_count(threads)), all_bands = g.batch * bands;
+  if (all_bands == 0) return;
+  const int64_t blocks = g.groups * kernels().blocks(group_outputs_);
   const int64_t products = g.out_height * g.out_width * g.out_channels * g.kernel_size.height *
-                           g.kernel_size.width * (g.in_channels / g.groups) / bands;
+                           g.kernel_size.width * (g.in_channels / g.groups) / (bands * parts);
   const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
-  runtime::parallel_for(threads, g.batch * bands, grain, [&](int64_t begin, int64_t end, int slot) {
+  const auto convolve_shares = [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t picture = i / bands, index = i % bands;
-      convolve(picture, units * index / bands, units * (index + 1) / bands,
-               scratch + slot * slot_floats());
+      const int64_t part = i / all_bands, picture = i % all_bands / bands, band = i % bands;
+      convolve({picture, units * band / bands, units * (band + 1) / bands, blocks * part / parts,
+                blocks * (part + 1) / parts, scratch + slot * slot_floats()});
     }
-  });
+  };
+  runtime::parallel_for(threads, parts * all_bands, grain, convolve_shares);
+}
+
+// Threads share out the blocks of output channels where the panels are so many that each had better
+// keep to its own, which it also packed; `whole` says that more is done with a band's pixels.
+int64_t DirectConvolution::part_count(int threads, bool whole) const {
+  if (whole || panels_floats() < kSharedPanelsFloats) return 1;
+  return std::min<int64_t>(threads, geometry_.groups * kernels().blocks(group_outputs_));
 }
 
 void DirectConvolution::run(const float* source, const float* panels,
@@ -213,25 +226,26 @@ void DirectConvolution::run(const float* source, const float* panels,
   const int64_t source_floats = source_.height * source_.width * source_.channels;
   const int64_t row_floats = target_width_ * target_channels_;
   if (!epilogue.pool) {
-    const auto convolve_band = [&](int64_t picture, int64_t first, int64_t last, float* slot) {
-      float* rows = target + picture * target_height_ * row_floats;
-      convolve(shape, {source + picture * source_floats, panels, epilogue.bias, false,
-                       epilogue.relu, first, last, slot, rows, 0});
+    const auto convolve_share = [&](const Share& s) {
+      float* rows = target + s.picture * target_height_ * row_floats;
+      convolve(shape,
+               {source + s.picture * source_floats, panels, epilogue.bias, false, epilogue.relu,
+                s.first, s.last, s.first_block, s.last_block, s.slot, rows, 0});
     };
-    return for_each_band(threads, target_height_, scratch, convolve_band);
+    const int64_t parts = part_count(threads, false);
+    return for_each_band(threads, target_height_, parts, scratch, convolve_share);
   }
   const int64_t pooled_height = target_height_ / 2, pooled_width = target_width_ / 2;
-  for_each_band(
-      threads, pooled_height, scratch,
-      [&](int64_t picture, int64_t first, int64_t last, float* slot) {
-        float* const rows = slot + copy_floats();
-        convolve(shape, {source + picture * source_floats, panels, epilogue.bias, false, false,
-                         2 * first, 2 * last, slot, rows, 2 * first});
-        const int64_t pixel = (picture * pooled_height + first) * pooled_width;
-        pool({last - first, target_width_, target_channels_}, rows, epilogue.relu,
-             target + pixel * target_channels_,
-             epilogue.winners ? epilogue.winners + pixel * winner_step(target_channels_) : nullptr);
-      });
+  for_each_band(threads, pooled_height, 1, scratch, [&](const Share& s) {
+    float* const rows = s.slot + copy_floats();
+    convolve(shape,
+             {source + s.picture * source_floats, panels, epilogue.bias, false, false, 2 * s.first,
+              2 * s.last, s.first_block, s.last_block, s.slot, rows, 2 * s.first});
+    const int64_t pixel = (s.picture * pooled_height + s.first) * pooled_width;
+    pool({s.last - s.first, target_width_, target_channels_}, rows, epilogue.relu,
+         target + pixel * target_channels_,
+         epilogue.winners ? epilogue.winners + pixel * winner_step(target_channels_) : nullptr);
+  });
 }
 
 void DirectConvolution::run(const float* source, const float* panels,
@@ -242,18 +256,22 @@ void DirectConvolution::run(const float* source, const float* panels,
   const Convolution shape = convolution();
   const int64_t source_floats = source_.height * source_.width * source_.channels;
   const int64_t row_floats = target_width_ * target_channels_;
-  const auto convolve_band = [&](int64_t picture, int64_t first, int64_t last, float* slot) {
-    const int64_t picture_floats = picture * target_height_ * row_floats;
-    const int64_t begin = picture_floats + first * step_.height * row_floats;
-    const int64_t end = picture_floats + std::min(last * step_.height, target_height_) * row_floats;
-    if (!covers_target_ && !epilogue.accumulate) std::fill(target + begin, target + end, 0.0f);
-    convolve(shape, {source + picture * source_floats, panels, nullptr, epilogue.accumulate, false,
-                     first, last, slot, target + picture_floats, 0});
+  const bool clears = !covers_target_ && !epilogue.accumulate;
+  const auto convolve_share = [&](const Share& s) {
+    const int64_t picture_floats = s.picture * target_height_ * row_floats;
+    const int64_t begin = picture_floats + s.first * step_.height * row_floats;
+    const int64_t end =
+        picture_floats + std::min(s.last * step_.height, target_height_) * row_floats;
+    if (clears) std::fill(target + begin, target + end, 0.0f);
+    convolve(shape,
+             {source + s.picture * source_floats, panels, nullptr, epilogue.accumulate, false,
+              s.first, s.last, s.first_block, s.last_block, s.slot, target + picture_floats, 0});
     if (epilogue.relu_output) {
       mask(target + begin, epilogue.relu_output + begin, end - begin, 0.0f, false, target + begin);
     }
   };
-  for_each_band(threads, divide_up(target_height_, step_.height), scratch, convolve_band);
+  for_each_band(threads, divide_up(target_height_, step_.height),
+                part_count(threads, clears || epilogue.relu_output), scratch, convolve_share);
 }
 
 namespace {

@@ -42,8 +42,15 @@ class DirectConvolution {
   int64_t most_band_rows() const;
   int64_t copy_floats() const;
   int64_t slot_floats() const;
+  int64_t part_count(int threads, bool whole) const;
+  // Units of a picture, blocks of output channels, and a thread's scratch.
+  struct Share {
+    int64_t picture, first, last, first_block, last_block;
+    float* slot;
+  };
   template <class Convolve>
-  void for_each_band(int threads, int64_t units, float* scratch, const Convolve& convolve) const;
+  void for_each_band(int threads, int64_t units, int64_t parts, float* scratch,
+                     const Convolve& convolve) const;
 
   Conv2dGeometry geometry_;
   std::vector<Phase> vertical_, horizontal_;
