@@ -20,6 +20,7 @@ constexpr int64_t kLeastBandPixels = 128;
 constexpr int64_t kMostInputFloats = 64 * 1024;
 // A sum that goes to memory and back costs as much as fifty products.
 constexpr int64_t kLeastChunkPixels = 512;
+constexpr int64_t kSharesPerThread = 4;
 // Sums of chunks that take about 20 microseconds.
 constexpr int64_t kGrainSums = 32 * 1024;
 
@@ -41,7 +42,11 @@ DirectWeightGradient::DirectWeightGradient(const Conv2dGeometry& g)
     source_.first_column = 0;
     source_.last_column = g.in_width;
   }
-  const int64_t input_floats = std::min(g.stride.height, g.in_height) * g.in_width * g.in_channels;
+  // What windows read for another row of outputs: a stride beyond the kernel leaves out the rest.
+  const int64_t input_floats =
+      std::min({g.stride.height, g.kernel_size.height, g.in_height}) *
+      std::min(g.out_width * std::min(g.stride.width, g.kernel_size.width), g.in_width) *
+      g.in_channels;
   const int64_t pixels =
       std::max(kBandFloats / (kPanelBlockFloats + g.in_channels), kLeastBandPixels);
   const int64_t rows = std::min(pixels / g.out_width, kMostInputFloats / input_floats);
@@ -129,8 +134,12 @@ void DirectWeightGradient::run(const float* x, const float* grad_output, bool ac
   const Conv2dKernels& kernels = direct_kernels(group_outputs_);
   float* const slots = scratch + chunks_.count() * chunk_floats();
   const int64_t blocks = g.groups * kernels.blocks(group_outputs_);
-  // More threads than chunks divide each chunk's column blocks among them.
-  const int64_t parts = std::clamp<int64_t>(divide_up(threads, chunks_.count()), 1, blocks);
+  // More threads than chunks divide each chunk's column blocks among them; so do threads that
+  // otherwise had shares of unequal number.
+  const int64_t chunks = chunks_.count(), least_parts = divide_up(threads, chunks);
+  const bool even = chunks * least_parts % threads == 0;
+  const int64_t parts = std::clamp<int64_t>(
+      even ? least_parts : divide_up(kSharesPerThread * threads, chunks), 1, blocks);
   const int64_t products =
       g.batch * g.out_height / chunks_.count() * g.out_width * depth_ * g.out_channels / parts;
   const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
