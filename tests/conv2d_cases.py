@@ -118,7 +118,6 @@ CASES: dict[str, Case] = {
     "groups of 2 to 7": Case((1, 13, 12, 6), 21, (5, 4), (3, 2), 2, groups=3),
     "6 in, 5x5": Case((2, 9, 11, 6), 16, (5, 5), padding=((4, 0), (0, 2))),
     "1 in, wide padding": Case((1, 6, 3, 1), 20, (3, 4), padding=4, dilation=(2, 1)),
-    "groups = channels, 5x5": Case((1, 9, 13, 33), 33, (5, 5), padding=2, groups=33),
     "groups = channels, 5x5, stride 2": Case((1, 9, 12, 4), 4, (5, 5), 2, 2, groups=4),
     "groups = channels, 7x4, dilation": Case((1, 9, 23, 4), 4, (7, 4), 1, 3, (1, 2), 4),
     "groups = channels, wide padding": Case((1, 4, 7, 3), 3, padding=4, groups=3),
@@ -140,6 +139,7 @@ CASES: dict[str, Case] = {
     **{f"{n} in": Case((1, 5, 6, n), 5, padding=1) for n in LANES_AND_NEIGHBOURS},
     **{f"1 to {n}": Case((1, 5, 35, 1), n, (3, 5), (2, 1), 2) for n in range(1, 10)},
     **{f"alone, width {n}": Case((1, 4, n, 20), 20, padding=1, groups=20) for n in range(1, 18)},
+    **{f"5x5, width {n}": Case((1, 9, n, 33), 33, (5, 5), 1, 2, groups=33) for n in range(1, 14)},
     **{f"4 by 4, width {n}": Case((1, 4, n, 20), 20, padding=1, groups=5) for n in range(1, 18)},
     **{f"width {n}": Case((1, 2, n, 5), 20, (2, 3), padding=(0, 1)) for n in range(1, 18)},
 }

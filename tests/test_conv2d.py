@@ -141,6 +141,7 @@ def test_nan_and_infinity_reach_only_what_depends_on_them(
         Case((2, 32, 32, 24), 24, padding=1, groups=24),
         Case((3, 32, 30, 24), 24, stride=2, padding=1, groups=6),
         Case((64, 5, 5, 16), 32, (5, 5)),
+        *(case for name, case in CASES.items() if name.startswith("many weights")),
     ],
 )
 def test_threads_do_not_matter(case: Case, rng: np.random.Generator) -> None:

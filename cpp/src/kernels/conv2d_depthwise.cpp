@@ -2,6 +2,7 @@
 // straight from the picture.
 #include "kernels/conv2d_depthwise.h"
 
+#include "kernels/channel_lanes.h"
 #include "kernels/conv2d_rows.h"
 #include "kernels/quad.h"
 
@@ -9,179 +10,225 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Outputs of the largest tile: chains enough to hide the latency of an addition, and each weight is
-// loaded once for so many pixels. What a line leaves over goes to tiles half, a quarter and an
-// eighth as large.
-constexpr int kPixels = 8;
+// Columns of the largest tile. What is left of a line goes to tiles of nearly the same size.
+constexpr int kMostColumns = 8;
+// Output rows of a tile, where windows move by one pixel: each pixel is loaded once for all of
+// them. Two rows' sums, a row of pixels and of weights want more than 16 registers.
+#if defined(__AVX2__) && !defined(__AVX512F__)
+constexpr int kMostRows = 1;
+#else
+constexpr int kMostRows = 2;
+#endif
 
 constexpr float kZeros[kLanes] = {};
 
-// Channels [first, first + count) of a pixel, count = kLanes or the rest.
-struct Lanes {
-  int64_t count;
-
-  CNNX_INLINE Vector get(const float* source) const {
-    return count == kLanes ? load(source) : load_partial(source, count);
-  }
-  CNNX_INLINE void put(float* target, Vector value) const {
-    if (count == kLanes) {
-      store(target, value);
-    } else {
-      store_partial(target, value, count);
-    }
-  }
-};
-
-// body(first channel, lanes) for every vector of channels.
-template <class Body>
-CNNX_INLINE void for_channels(int64_t channels, const Body& body) {
-  int64_t channel = 0;
-  for (; channel + kLanes <= channels; channel += kLanes) body(channel, Lanes{kLanes});
-  if (channel < channels) body(channel, Lanes{channels - channel});
-}
-
 // Forward and input gradient ----------------------------------------------------------------------
 
-// Some outputs of a row side by side, the first from column q on, and the taps they see.
+// Some outputs side by side in one or more rows.
 struct Outputs {
-  int64_t row, q;
-  Range tap_rows, tap_columns;
+  int64_t row, q;     // the first
+  Range source_rows;  // that their taps see, counted from the first row's first tap
+  Range tap_columns;
 };
 
 // What all channels of a tile share.
 struct Places {
-  const float *source, *weight;  // of the first row of taps, tap column 0, channel 0
+  const float *source, *weight;  // of tap (0, 0) of the first output, channel 0
   float* target;
-  int64_t channels, source_row, tap_row, tap_column, column;  // steps
+  const float* relu_output;                                        // or null
+  int64_t channels, source_row, tap_row, tap_column, row, column;  // steps
 
   CNNX_INLINE Places(const DepthwisePass& p, const Outputs& outputs)
-      : weight(p.weight + outputs.tap_rows.first * p.tap_row_step),
-        target(p.target + outputs.row * p.row_step + outputs.q * p.column_step),
+      : weight(p.weight),
         channels(p.channels),
         source_row(p.vertical.dilation * p.width * p.channels),
         tap_row(p.tap_row_step),
         tap_column(p.tap_column_step),
+        row(p.row_step),
         column(p.column_step) {
     const int64_t top = p.vertical.origin + outputs.row * p.vertical.stride;
     const int64_t left = p.horizontal.origin + outputs.q * p.horizontal.stride;
-    source = p.source + (top * p.width + left) * channels + outputs.tap_rows.first * source_row;
+    source = p.source + (top * p.width + left) * channels;
+    const int64_t place = outputs.row * row + outputs.q * column;
+    target = p.target + place;
+    relu_output = p.relu_output ? p.relu_output + place : nullptr;
   }
 };
 
-template <int kCount>
-CNNX_INLINE void start(const DepthwisePass& p, const float* target, int64_t step, int64_t channel,
-                       Lanes lanes, Vector (&sum)[kCount]) {
-  if (p.accumulate) {
-    CNNX_UNROLL for (int i = 0; i < kCount; ++i) sum[i] = lanes.get(target + i * step);
-  } else {
-    const Vector bias = p.bias ? lanes.get(p.bias + channel) : Vector{};
-    CNNX_UNROLL for (int i = 0; i < kCount; ++i) sum[i] = bias;
-  }
+template <int kRows, int kCount, class Lanes>
+CNNX_INLINE void start(const DepthwisePass& p, const Places& places, int64_t channel, Lanes lanes,
+                       Vector (&sum)[kRows][kCount]) {
+  const Vector bias = p.bias ? lanes.load(p.bias + channel) : Vector{};
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+      sum[r][i] = bias;
+  if (!p.accumulate) return;
+  const float* target = places.target + channel;
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+      sum[r][i] = lanes.load(target + r * places.row + i * places.column);
 }
 
-template <int kCount>
-CNNX_INLINE void finish(const Vector (&sum)[kCount], int64_t step, Lanes lanes, float* target) {
-  CNNX_UNROLL for (int i = 0; i < kCount; ++i, target += step) lanes.put(target, sum[i]);
+template <int kRows, int kCount, class Lanes>
+CNNX_INLINE void finish(const DepthwisePass& p, const Places& places, int64_t channel, Lanes lanes,
+                        Vector (&sum)[kRows][kCount]) {
+  if (p.relu) {
+    CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+        sum[r][i] = positive_part(sum[r][i]);
+  }
+  if (places.relu_output) {
+    const float* output = places.relu_output + channel;
+    CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i) {
+      const Vector passed = lanes.load(output + r * places.row + i * places.column);
+      sum[r][i] = passed <= Vector{} ? Vector{} : sum[r][i];
+    }
+  }
+  float* target = places.target + channel;
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+      lanes.store(target + r * places.row + i * places.column, sum[r][i]);
 }
 
 // Any windows: every tap of every output is loaded.
 template <int kCount>
 CNNX_INLINE void convolve_any(const DepthwisePass& p, const Outputs& outputs) {
   const Places places(p, outputs);
-  const int64_t tap_rows = outputs.tap_rows.last - outputs.tap_rows.first;
   const int64_t step = p.horizontal.stride * places.channels;
   const int64_t tap_step = p.horizontal.dilation * places.channels;
-  for_channels(places.channels, [&](int64_t channel, Lanes lanes) CNNX_INLINED {
-    Vector sum[kCount];
-    start(p, places.target + channel, places.column, channel, lanes, sum);
-    for (int64_t u = 0; u < tap_rows; ++u) {
+  for_channel_vectors(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+    Vector sum[1][kCount];
+    start(p, places, channel, lanes, sum);
+    for (int64_t u = outputs.source_rows.first; u < outputs.source_rows.last; ++u) {
       const float* source = places.source + u * places.source_row + channel;
       const float* weights = places.weight + u * places.tap_row + channel;
       for (int64_t v = outputs.tap_columns.first; v < outputs.tap_columns.last; ++v) {
-        const Vector weight = lanes.get(weights + v * places.tap_column);
+        const Vector weight = lanes.load(weights + v * places.tap_column);
         const float* pixel = source + v * tap_step;
         CNNX_UNROLL for (int i = 0; i < kCount; ++i, pixel += step) {
-          sum[i] = fused_multiply_add(lanes.get(pixel), weight, sum[i]);
+          sum[0][i] = fused_multiply_add(lanes.load(pixel), weight, sum[0][i]);
         }
       }
     }
-    finish(sum, places.column, lanes, places.target + channel);
+    finish(p, places, channel, lanes, sum);
   });
+}
+
+// Fetches the lines that the tile writes a little later, be it the next tile's: as far ahead as
+// memory is away. Rows are read in order, which the CPU foresees by itself.
+template <int kRows, int kCount>
+CNNX_INLINE void fetch_target(const Places& places, int64_t channel) {
+  constexpr int64_t kAhead = 32, kLine = 16;
+  if (kLanes < kLine && channel % kLine != 0) return;
+  const int64_t ahead = kAhead < places.channels ? kAhead : places.channels;
+  const float* target = places.target + channel + ahead;
+  if (channel + ahead >= places.channels) target += kCount * places.column - places.channels;
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+      __builtin_prefetch(target + r * places.row + i * places.column, 1, 3);
 }
 
 // Windows of kTaps taps side by side, kStride apart: a pixel is loaded once for all windows of the
 // tile that see it. Taps beside the picture meet zeros.
-template <int kTaps, int kStride, int kCount>
+template <int kTaps, int kStride, int kRows, int kCount>
 void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
   constexpr int kSpan = (kCount - 1) * kStride + kTaps;
   const Places places(p, outputs);
-  const int64_t tap_rows = outputs.tap_rows.last - outputs.tap_rows.first;
   const int64_t left = p.horizontal.origin + outputs.q * kStride;
   const int64_t inside_first = -left, inside_last = p.width - left;
-  for_channels(places.channels, [&](int64_t channel, Lanes lanes) CNNX_INLINED {
-    Vector sum[kCount];
-    start(p, places.target + channel, places.column, channel, lanes, sum);
-    const float* source = places.source + channel;
-    const float* weights = places.weight + channel;
-    for (int64_t u = 0; u < tap_rows; ++u) {
-      Vector weight[kTaps];
-      CNNX_UNROLL for (int v = 0; v < kTaps; ++v) weight[v] =
-          lanes.get(weights + v * places.tap_column);
-      const float* pixel = source;
-      CNNX_UNROLL for (int j = 0; j < kSpan; ++j, pixel += places.channels) {
+  for_channel_vectors(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+    Vector sum[kRows][kCount];
+    fetch_target<kRows, kCount>(places, channel);
+    start(p, places, channel, lanes, sum);
+    const int64_t first = outputs.source_rows.first, last = outputs.source_rows.last;
+    const float* source_row = places.source + first * places.source_row + channel;
+    const float* weight_row = places.weight + first * places.tap_row + channel;
+    for (int64_t u = first; u < last; ++u) {
+      const float* source = source_row;
+      const float* weights = weight_row;
+      source_row += places.source_row;
+      weight_row += places.tap_row;
+      const auto next_pixel = [&](int j) CNNX_INLINED {
         const bool outside =
             (j < kTaps - 1 && j < inside_first) || (j > kSpan - kTaps && j >= inside_last);
-        const Vector value = lanes.get(outside ? kZeros : pixel);
+        const Vector value = lanes.load(outside ? kZeros : source);
+        source += places.channels;
+        return value;
+      };
+      Vector weight[kTaps];
+      if (kRows == 1) {  // one pixel at a time, which needs few registers
+        CNNX_UNROLL for (int v = 0; v < kTaps; ++v) weight[v] =
+            lanes.load(weights + v * places.tap_column);
+        CNNX_UNROLL for (int j = 0; j < kSpan; ++j) {
+          const Vector value = next_pixel(j);
+          CNNX_UNROLL for (int v = 0; v < kTaps; ++v) {
+            const int distance = j - v, i = distance / kStride;
+            if (distance >= 0 && distance % kStride == 0 && i < kCount) {
+              sum[0][i] = fused_multiply_add(value, weight[v], sum[0][i]);
+            }
+          }
+        }
+        continue;
+      }
+      Vector pixel[kSpan];
+      CNNX_UNROLL for (int j = 0; j < kSpan; ++j) pixel[j] = next_pixel(j);
+      CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
+        const int64_t tap = u - r;
+        if (tap < 0 || tap >= p.vertical.taps) continue;
         CNNX_UNROLL for (int v = 0; v < kTaps; ++v) {
-          const int distance = j - v, i = distance / kStride;
-          if (distance >= 0 && distance % kStride == 0 && i < kCount) {
-            sum[i] = fused_multiply_add(value, weight[v], sum[i]);
+          weight[v] = lanes.load(weights - r * places.tap_row + v * places.tap_column);
+          CNNX_UNROLL for (int i = 0; i < kCount; ++i) {
+            sum[r][i] = fused_multiply_add(pixel[i * kStride + v], weight[v], sum[r][i]);
           }
         }
       }
-      source += places.source_row;
-      weights += places.tap_row;
     }
-    finish(sum, places.column, lanes, places.target + channel);
+    finish(p, places, channel, lanes, sum);
   });
 }
 
-// Tiles of kPixels outputs, of half as many, and so on.
+// By their columns, less one.
 using Tile = void (*)(const DepthwisePass&, const Outputs&);
 struct Tiles {
   int64_t taps, stride;
-  Tile of[4];
+  int rows;
+  Tile of[kMostColumns];
 };
-#define CNNX_SLIDING(taps, stride)                                                \
-  {                                                                               \
-    taps, stride, {                                                               \
-      convolve_sliding<taps, stride, kPixels>, convolve_sliding<taps, stride, 4>, \
-          convolve_sliding<taps, stride, 2>, convolve_sliding<taps, stride, 1>    \
-    }                                                                             \
+#define CNNX_SLIDING(taps, stride, rows)                                                    \
+  {                                                                                         \
+    taps, stride, rows, {                                                                   \
+      convolve_sliding<taps, stride, rows, 1>, convolve_sliding<taps, stride, rows, 2>,     \
+          convolve_sliding<taps, stride, rows, 3>, convolve_sliding<taps, stride, rows, 4>, \
+          convolve_sliding<taps, stride, rows, 5>, convolve_sliding<taps, stride, rows, 6>, \
+          convolve_sliding<taps, stride, rows, 7>, convolve_sliding<taps, stride, rows, 8>  \
+    }                                                                                       \
   }
 // Those of 1 and 2 taps are phases of the input gradient of 3x3 kernels with stride 2.
-constexpr Tiles kSliding[] = {CNNX_SLIDING(1, 1), CNNX_SLIDING(2, 1), CNNX_SLIDING(3, 1),
-                              CNNX_SLIDING(3, 2), CNNX_SLIDING(5, 1), CNNX_SLIDING(5, 2)};
-constexpr Tiles kAny = {
-    0, 0, {convolve_any<kPixels>, convolve_any<4>, convolve_any<2>, convolve_any<1>}};
+constexpr Tiles kSliding[] = {CNNX_SLIDING(1, 1, 1), CNNX_SLIDING(2, 1, 1), CNNX_SLIDING(3, 1, 1),
+                              CNNX_SLIDING(3, 2, 1), CNNX_SLIDING(5, 1, 1), CNNX_SLIDING(5, 2, 1),
+                              CNNX_SLIDING(3, 1, 2), CNNX_SLIDING(5, 1, 2)};
+constexpr Tiles kAny = {0,
+                        0,
+                        1,
+                        {convolve_any<1>, convolve_any<2>, convolve_any<3>, convolve_any<4>,
+                         convolve_any<5>, convolve_any<6>, convolve_any<7>, convolve_any<8>}};
 
-const Tiles* sliding_tiles(const DepthwisePass& p) {
+// Tiles of so many rows; null if there are none that fit.
+const Tiles* sliding_tiles(const DepthwisePass& p, int rows) {
   const WindowAxis& h = p.horizontal;
   // Windows at the edge reach less than their taps beyond the picture.
   const bool fits = h.origin > -h.taps && last_place(h, p.columns) < p.width + h.taps - 1;
   if (!fits || (h.dilation != 1 && h.taps > 1)) return nullptr;
+  if (rows > 1 && (rows > kMostRows || p.vertical.stride != 1 || p.vertical.dilation != 1)) {
+    return nullptr;
+  }
   for (const Tiles& tiles : kSliding) {
-    if (tiles.taps == h.taps && tiles.stride == h.stride) return &tiles;
+    if (tiles.taps == h.taps && tiles.stride == h.stride && tiles.rows == rows) return &tiles;
   }
   return nullptr;
 }
 
 // Columns [outputs.q, last)
 void convolve_columns(const DepthwisePass& p, const Tiles& tiles, Outputs outputs, int64_t last) {
-  int64_t size = kPixels;
-  for (const Tile tile : tiles.of) {
-    for (; outputs.q + size <= last; outputs.q += size) tile(p, outputs);
-    size /= 2;
+  for (int64_t left = divide_up(last - outputs.q, kMostColumns); left > 0; --left) {
+    const int64_t columns = divide_up(last - outputs.q, left);
+    tiles.of[columns - 1](p, outputs);
+    outputs.q += columns;
   }
 }
 
@@ -195,20 +242,23 @@ Range columns_inside(const WindowAxis& axis, int64_t columns, int64_t width) {
 
 // source (height, width, channels) -> target
 void convolve_depthwise(const DepthwisePass& p, int64_t first, int64_t last) {
-  const Tiles* sliding = sliding_tiles(p);
+  const Tiles *sliding = sliding_tiles(p, 1), *pairs = sliding_tiles(p, 2);
   const Range inside = columns_inside(p.horizontal, p.columns, p.width);
   const Range all = {0, p.horizontal.taps};
-  for (int64_t row = first; row < last; ++row) {
-    const Range rows = taps_inside(p.vertical, row, p.height);
+  for (int64_t row = first, rows; row < last; row += rows) {
+    rows = pairs && row + 2 <= last ? 2 : 1;
+    const int64_t top = p.vertical.origin + row * p.vertical.stride;
+    const Range source_rows =
+        places_inside(top, p.vertical.dilation, p.vertical.taps + rows - 1, p.height);
     if (sliding) {
-      convolve_columns(p, *sliding, {row, 0, rows, all}, p.columns);
+      convolve_columns(p, rows == 2 ? *pairs : *sliding, {row, 0, source_rows, all}, p.columns);
       continue;
     }
     const auto at_edge = [&](int64_t q) {
-      convolve_any<1>(p, {row, q, rows, taps_inside(p.horizontal, q, p.width)});
+      convolve_any<1>(p, {row, q, source_rows, taps_inside(p.horizontal, q, p.width)});
     };
     for (int64_t q = 0; q < inside.first; ++q) at_edge(q);
-    convolve_columns(p, kAny, {row, inside.first, rows, all}, inside.last);
+    convolve_columns(p, kAny, {row, inside.first, source_rows, all}, inside.last);
     for (int64_t q = inside.last; q < p.columns; ++q) at_edge(q);
   }
 }
@@ -217,7 +267,7 @@ void convolve_depthwise(const DepthwisePass& p, int64_t first, int64_t last) {
 
 // Taps (u, v) to (u + kHigh, v + kWide) of one vector of channels, for output rows that see all of
 // their rows: each sum is one chain over the outputs in row-major order.
-template <int kHigh, int kWide>
+template <int kHigh, int kWide, class Lanes>
 CNNX_INLINE void add_taps(const DepthwiseGradient& g, Range rows, int64_t u, int64_t v,
                           int64_t channel, Lanes lanes) {
   if (rows.first >= rows.last) return;
@@ -230,36 +280,36 @@ CNNX_INLINE void add_taps(const DepthwiseGradient& g, Range rows, int64_t u, int
   const int64_t sums_row = g.horizontal.taps * g.channels;
   Vector sum[kHigh][kWide];
   CNNX_UNROLL for (int i = 0; i < kHigh; ++i) CNNX_UNROLL for (int t = 0; t < kWide; ++t)
-      sum[i][t] = lanes.get(sums + i * sums_row + t * g.channels);
+      sum[i][t] = lanes.load(sums + i * sums_row + t * g.channels);
   for (int64_t row = rows.first; row < rows.last; ++row) {
     const int64_t top = g.vertical.origin + row * g.vertical.stride + u * g.vertical.dilation;
     const float* source = g.source + (top * g.width + h.origin) * g.channels + channel;
     const float* gradient = g.gradient + row * g.columns * g.channels + channel;
     const auto add_edge = [&](int64_t q) CNNX_INLINED {
       const Range taps = taps_inside(h, q, g.width);
-      const Vector grad = lanes.get(gradient + q * g.channels);
+      const Vector grad = lanes.load(gradient + q * g.channels);
       CNNX_UNROLL for (int t = 0; t < kWide; ++t) {
         if (t < taps.first || t >= taps.last) continue;
         CNNX_UNROLL for (int i = 0; i < kHigh; ++i) sum[i][t] = fused_multiply_add(
-            lanes.get(source + i * row_step + q * step + t * tap_step), grad, sum[i][t]);
+            lanes.load(source + i * row_step + q * step + t * tap_step), grad, sum[i][t]);
       }
     };
     for (int64_t q = 0; q < inside.first; ++q) add_edge(q);
     for (int64_t q = inside.first; q < inside.last; ++q) {
-      const Vector grad = lanes.get(gradient + q * g.channels);
+      const Vector grad = lanes.load(gradient + q * g.channels);
       CNNX_UNROLL for (int i = 0; i < kHigh; ++i) CNNX_UNROLL for (int t = 0; t < kWide; ++t)
-          sum[i][t] = fused_multiply_add(lanes.get(source + i * row_step + q * step + t * tap_step),
-                                         grad, sum[i][t]);
+          sum[i][t] = fused_multiply_add(
+              lanes.load(source + i * row_step + q * step + t * tap_step), grad, sum[i][t]);
     }
     for (int64_t q = inside.last; q < g.columns; ++q) add_edge(q);
   }
   CNNX_UNROLL for (int i = 0; i < kHigh; ++i) CNNX_UNROLL for (int t = 0; t < kWide; ++t)
-      lanes.put(sums + i * sums_row + t * g.channels, sum[i][t]);
+      lanes.store(sums + i * sums_row + t * g.channels, sum[i][t]);
 }
 
 // kHigh rows of taps share the output rows that all of them see; before and after, each takes its
 // own, so that every chain keeps its order.
-template <int kHigh, int kWide>
+template <int kHigh, int kWide, class Lanes>
 CNNX_INLINE void add_tap_rows(const DepthwiseGradient& g, Range rows, int64_t u, int64_t v,
                               int64_t channel, Lanes lanes) {
   Range own[kHigh];
@@ -282,7 +332,7 @@ CNNX_INLINE void add_tap_rows(const DepthwiseGradient& g, Range rows, int64_t u,
   }
 }
 
-template <int kWide>
+template <int kWide, class Lanes>
 CNNX_INLINE void add_tap_columns(const DepthwiseGradient& g, Range rows, int64_t v, int64_t channel,
                                  Lanes lanes) {
   int64_t u = 0;
@@ -298,7 +348,7 @@ void add_depthwise_gradient(const DepthwiseGradient& g) {
   const int64_t band = kBandVectors / (g.width * g.vertical.stride + g.columns) + 1;
   for (int64_t row = g.first; row < g.last; row += band) {
     const Range rows = {row, row + band < g.last ? row + band : g.last};
-    for_channels(g.channels, [&](int64_t channel, Lanes lanes) CNNX_INLINED {
+    for_channel_vectors(g.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
       int64_t v = 0;
       for (; v + 3 <= g.horizontal.taps; v += 3) add_tap_columns<3>(g, rows, v, channel, lanes);
       for (; v < g.horizontal.taps; ++v) add_tap_columns<1>(g, rows, v, channel, lanes);

@@ -19,6 +19,9 @@ struct DepthwisePass {
   int64_t tap_row_step, tap_column_step;
   const float* bias;  // null: chains start at zero, or at what the target holds if `accumulate`
   bool accumulate;
+  bool relu;  // results below zero are stored as zero
+  // Or null: laid out like the target, which then becomes zero where this is not > 0.
+  const float* relu_output;
   float* target;  // of output (0, 0)
   int64_t row_step, column_step;
 };

@@ -75,18 +75,18 @@ class Depthwise final : public Conv2dAlgorithm {
 
   void forward(const float* x, const float* weight, const float*, const ForwardEpilogue& epilogue,
                int threads, float* scratch, float* output) const override {
-    const auto relu = CNNX_KERNELS(activation_kernels).forward[static_cast<int>(Activation::relu)];
-    DepthwisePass pass = between(forward_source_, forward_vertical_.front(), forward_horizontal_,
-                                 {1, 1}, g_.out_width);
-    pass.weight = weight;
-    pass.bias = epilogue.bias;
+    DepthwisePass any = between(forward_source_, forward_vertical_.front(), forward_horizontal_,
+                                {1, 1}, g_.out_width);
+    any.weight = weight;
+    any.bias = epilogue.bias;
+    any.relu = epilogue.relu;
     const int64_t row_floats = g_.out_width * g_.out_channels;
     for_each_band(forward_source_, forward_vertical_, g_.out_height, x, threads, scratch,
                   [&](const float* source, int64_t picture, int64_t first, int64_t last) {
-                    float* target = output + picture * g_.out_height * row_floats;
-                    convolve(pass, source, target, first, last);
-                    float* rows = target + first * row_floats;
-                    if (epilogue.relu) relu(rows, (last - first) * row_floats, 0.0f, rows);
+                    DepthwisePass pass = any;
+                    pass.source = source;
+                    pass.target = output + picture * g_.out_height * row_floats;
+                    convolve(pass, first, last);
                   });
   }
 
@@ -106,6 +106,8 @@ class Depthwise final : public Conv2dAlgorithm {
           const int64_t begin = first * g_.stride.height * row_floats;
           const int64_t end = std::min(last * g_.stride.height, g_.in_height) * row_floats;
           if (gaps && !epilogue.accumulate) std::fill(target + begin, target + end, 0.0f);
+          const float* relu_output =
+              epilogue.relu_output ? epilogue.relu_output + (target - grad_input) : nullptr;
           const float* phase_weight = scratch;
           for (const Phase& v : vertical_) {
             for (const Phase& h : horizontal_) {
@@ -120,13 +122,17 @@ class Depthwise final : public Conv2dAlgorithm {
                 pass.tap_column_step = h.kernel_step * pass.channels;
               }
               pass.accumulate = epilogue.accumulate;
-              convolve(pass, source, target + v.first * row_floats + h.first * g_.in_channels,
-                       first, std::min(last, v.count));
+              pass.source = source;
+              const int64_t place = v.first * row_floats + h.first * g_.in_channels;
+              pass.target = target + place;
+              if (!gaps && relu_output) pass.relu_output = relu_output + place;
+              convolve(pass, first, std::min(last, v.count));
             }
           }
-          if (!epilogue.relu_output) return;
-          const float* relu_output = epilogue.relu_output + (target - grad_input);
-          mask(target + begin, relu_output + begin, end - begin, 0.0f, false, target + begin);
+          // Pixels that no tap sees are masked too.
+          if (gaps && relu_output) {
+            mask(target + begin, relu_output + begin, end - begin, 0.0f, false, target + begin);
+          }
         });
   }
 
@@ -154,8 +160,7 @@ class Depthwise final : public Conv2dAlgorithm {
                                const float* picture, int64_t first, int64_t last, float* scratch);
   static DepthwisePass between(const LaneSource& source, const Phase& v, const Phase& h, Pair step,
                                int64_t target_width);
-  static void convolve(DepthwisePass pass, const float* source, float* target, int64_t first,
-                       int64_t last);
+  static void convolve(const DepthwisePass& pass, int64_t first, int64_t last);
   template <class Body>
   void for_each_band(const LaneSource& source, const std::vector<Phase>& vertical, int64_t rows,
                      const float* pictures, int threads, float* scratch, const Body& body) const;
@@ -245,10 +250,7 @@ DepthwisePass Depthwise::between(const LaneSource& source, const Phase& v, const
 }
 
 // Rows [first, last) of one picture.
-void Depthwise::convolve(DepthwisePass pass, const float* source, float* target, int64_t first,
-                         int64_t last) {
-  pass.source = source;
-  pass.target = target;
+void Depthwise::convolve(const DepthwisePass& pass, int64_t first, int64_t last) {
   if (first < last) CNNX_KERNELS(depthwise_kernels).convolve(pass, first, last);
 }
 
