@@ -50,6 +50,21 @@ int64_t pairs_inside(int64_t in, int64_t out, int64_t before) {
   return pairs;
 }
 
+// Whether the transformed weights, with those of other layers, do not stay in a second-level cache.
+bool has_many_weights(const Conv2dGeometry& g) {
+  constexpr int64_t kManyWeights = 64 * 64;  // per tap
+  return g.in_channels / g.groups * g.out_channels >= kManyWeights;
+}
+
+// What fetching many weights takes as long as. Going forward a single picture counts too, which
+// reads each for itself alone: from a third-level cache, in the time of some 13 multiplications. In
+// a batch it costs nothing; half of that lies between the two.
+int64_t fetch_products(const Conv2dGeometry& g, Direction direction, int64_t points) {
+  constexpr int64_t kProductsPerWeight = 7;
+  if (direction != Direction::forward || !has_many_weights(g)) return 0;
+  return kProductsPerWeight * points * g.in_channels / g.groups * g.out_channels;
+}
+
 // Multiplications of one picture by the direct method. Rows of a window beyond the picture are
 // skipped; the weight gradient skips columns too.
 int64_t direct_products(const Conv2dGeometry& g, Direction direction) {
@@ -58,7 +73,9 @@ int64_t direct_products(const Conv2dGeometry& g, Direction direction) {
                           : direction == Direction::input_gradient
                               ? 3 * g.in_width
                               : pairs_inside(g.in_width, g.out_width, g.left);
-  return rows * columns * g.in_channels / g.groups * g.out_channels;
+  constexpr int64_t kTaps = 9;
+  return rows * columns * g.in_channels / g.groups * g.out_channels +
+         fetch_products(g, direction, kTaps);
 }
 
 // As many multiplications as take as long as Winograd's method, or INT64_MAX where it is not
@@ -68,17 +85,15 @@ int64_t winograd_products(const Conv2dGeometry& g, Direction direction, Winograd
   const int64_t side = static_cast<int64_t>(tile), points = (side + 2) * (side + 2);
   const int64_t tiles = divide_up(to_input ? g.in_height : g.out_height, side) *
                         divide_up(to_input ? g.in_width : g.out_width, side);
-  // Going forward, a single picture counts too: weights are then read for its tiles alone, and from
-  // memory where they do not fit into a second-level cache.
-  constexpr int64_t kCachedFloats = 512 * 1024;
+  // Of few weights too, a single picture reads each for its tiles alone.
+  constexpr int64_t kLeastTilesForward = 4;
+  if (direction == Direction::forward && !has_many_weights(g) && tiles < kLeastTilesForward)
+    return INT64_MAX;
   const int64_t point_products = points * g.in_channels / g.groups * g.out_channels;
-  const int64_t least_tiles = direction != Direction::forward  ? 1
-                              : point_products > kCachedFloats ? 9
-                                                               : 4;
-  if (tiles < least_tiles) return INT64_MAX;
   // What the transforms of one channel, in or out, of one tile take as long as.
   const int64_t transform = tile == WinogradTile::four ? 256 : 88;
-  return tiles * (point_products + transform * (g.in_channels + g.out_channels));
+  return tiles * (point_products + transform * (g.in_channels + g.out_channels)) +
+         fetch_products(g, direction, points);
 }
 
 Conv2dMethod choose(const Conv2dGeometry& g, Direction direction) {

@@ -27,7 +27,7 @@ constexpr int64_t kLeastTiles = 12;
 // 256, within some percent. A group's weights are few, and its channels a small part of the
 // block's.
 int64_t tiles_at_once(int64_t groups, const WinogradWeight& weight) {
-  constexpr int64_t kFewChannels = 64, kManyChannels = 256;  // in and out
+  constexpr int64_t kFewChannels = 32, kManyChannels = 256;  // in and out
   const int64_t channels = weight.inputs + weight.outputs;
   if (groups > 1) return 14;
   return channels <= kFewChannels ? 70 : channels >= kManyChannels ? 56 : 28;
