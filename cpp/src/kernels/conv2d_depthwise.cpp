@@ -3,6 +3,7 @@
 #include "kernels/conv2d_depthwise.h"
 
 #include "kernels/channel_lanes.h"
+#include "kernels/conv2d_depthwise_weight.h"
 #include "kernels/conv2d_rows.h"
 #include "kernels/quad.h"
 
@@ -21,8 +22,6 @@ constexpr int kMostRows = 2;
 #endif
 
 constexpr float kZeros[kLanes] = {};
-
-// Forward and input gradient ----------------------------------------------------------------------
 
 // Some outputs side by side in one or more rows.
 struct Outputs {
@@ -146,7 +145,7 @@ void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
       const auto next_pixel = [&](int j) CNNX_INLINED {
         const bool outside =
             (j < kTaps - 1 && j < inside_first) || (j > kSpan - kTaps && j >= inside_last);
-        const Vector value = lanes.load(outside ? kZeros : source);
+        const Vector value = held(lanes.load(outside ? kZeros : source));
         source += places.channels;
         return value;
       };
@@ -232,18 +231,10 @@ void convolve_columns(const DepthwisePass& p, const Tiles& tiles, Outputs output
   }
 }
 
-// Columns whose first and last tap lie inside; empty if there are none.
-Range columns_inside(const WindowAxis& axis, int64_t columns, int64_t width) {
-  const Range first_tap = windows_inside(axis, 0, columns, width);
-  const Range last_tap = windows_inside(axis, axis.taps - 1, columns, width);
-  const int64_t first = first_tap.first < columns ? first_tap.first : columns;
-  return {first, last_tap.last > first ? last_tap.last : first};
-}
-
 // source (height, width, channels) -> target
 void convolve_depthwise(const DepthwisePass& p, int64_t first, int64_t last) {
   const Tiles *sliding = sliding_tiles(p, 1), *pairs = sliding_tiles(p, 2);
-  const Range inside = columns_inside(p.horizontal, p.columns, p.width);
+  const Range inside = windows_wholly_inside(p.horizontal, p.columns, p.width);
   const Range all = {0, p.horizontal.taps};
   for (int64_t row = first, rows; row < last; row += rows) {
     rows = pairs && row + 2 <= last ? 2 : 1;
@@ -260,99 +251,6 @@ void convolve_depthwise(const DepthwisePass& p, int64_t first, int64_t last) {
     for (int64_t q = 0; q < inside.first; ++q) at_edge(q);
     convolve_columns(p, kAny, {row, inside.first, source_rows, all}, inside.last);
     for (int64_t q = inside.last; q < p.columns; ++q) at_edge(q);
-  }
-}
-
-// Weight gradient ---------------------------------------------------------------------------------
-
-// Taps (u, v) to (u + kHigh, v + kWide) of one vector of channels, for output rows that see all of
-// their rows: each sum is one chain over the outputs in row-major order.
-template <int kHigh, int kWide, class Lanes>
-CNNX_INLINE void add_taps(const DepthwiseGradient& g, Range rows, int64_t u, int64_t v,
-                          int64_t channel, Lanes lanes) {
-  if (rows.first >= rows.last) return;
-  const WindowAxis h = {g.horizontal.origin + v * g.horizontal.dilation, g.horizontal.stride, kWide,
-                        g.horizontal.dilation};
-  const Range inside = columns_inside(h, g.columns, g.width);
-  const int64_t row_step = g.vertical.dilation * g.width * g.channels;
-  const int64_t tap_step = h.dilation * g.channels, step = h.stride * g.channels;
-  float* const sums = g.sums + (u * g.horizontal.taps + v) * g.channels + channel;
-  const int64_t sums_row = g.horizontal.taps * g.channels;
-  Vector sum[kHigh][kWide];
-  CNNX_UNROLL for (int i = 0; i < kHigh; ++i) CNNX_UNROLL for (int t = 0; t < kWide; ++t)
-      sum[i][t] = lanes.load(sums + i * sums_row + t * g.channels);
-  for (int64_t row = rows.first; row < rows.last; ++row) {
-    const int64_t top = g.vertical.origin + row * g.vertical.stride + u * g.vertical.dilation;
-    const float* source = g.source + (top * g.width + h.origin) * g.channels + channel;
-    const float* gradient = g.gradient + row * g.columns * g.channels + channel;
-    const auto add_edge = [&](int64_t q) CNNX_INLINED {
-      const Range taps = taps_inside(h, q, g.width);
-      const Vector grad = lanes.load(gradient + q * g.channels);
-      CNNX_UNROLL for (int t = 0; t < kWide; ++t) {
-        if (t < taps.first || t >= taps.last) continue;
-        CNNX_UNROLL for (int i = 0; i < kHigh; ++i) sum[i][t] = fused_multiply_add(
-            lanes.load(source + i * row_step + q * step + t * tap_step), grad, sum[i][t]);
-      }
-    };
-    for (int64_t q = 0; q < inside.first; ++q) add_edge(q);
-    for (int64_t q = inside.first; q < inside.last; ++q) {
-      const Vector grad = lanes.load(gradient + q * g.channels);
-      CNNX_UNROLL for (int i = 0; i < kHigh; ++i) CNNX_UNROLL for (int t = 0; t < kWide; ++t)
-          sum[i][t] = fused_multiply_add(
-              lanes.load(source + i * row_step + q * step + t * tap_step), grad, sum[i][t]);
-    }
-    for (int64_t q = inside.last; q < g.columns; ++q) add_edge(q);
-  }
-  CNNX_UNROLL for (int i = 0; i < kHigh; ++i) CNNX_UNROLL for (int t = 0; t < kWide; ++t)
-      lanes.store(sums + i * sums_row + t * g.channels, sum[i][t]);
-}
-
-// kHigh rows of taps share the output rows that all of them see; before and after, each takes its
-// own, so that every chain keeps its order.
-template <int kHigh, int kWide, class Lanes>
-CNNX_INLINE void add_tap_rows(const DepthwiseGradient& g, Range rows, int64_t u, int64_t v,
-                              int64_t channel, Lanes lanes) {
-  Range own[kHigh];
-  Range common = rows;
-  for (int i = 0; i < kHigh; ++i) {
-    own[i] = windows_inside(g.vertical, u + i, rows.last, g.height);
-    if (own[i].first < rows.first) own[i].first = rows.first;
-    if (own[i].first > common.first) common.first = own[i].first;
-    if (own[i].last < common.last) common.last = own[i].last;
-  }
-  if (common.last < common.first) common.last = common.first;
-  for (int i = 0; kHigh > 1 && i < kHigh; ++i) {
-    const int64_t last = own[i].last < common.first ? own[i].last : common.first;
-    add_taps<1, kWide>(g, {own[i].first, last}, u + i, v, channel, lanes);
-  }
-  add_taps<kHigh, kWide>(g, common, u, v, channel, lanes);
-  for (int i = 0; kHigh > 1 && i < kHigh; ++i) {
-    const int64_t first = own[i].first > common.last ? own[i].first : common.last;
-    add_taps<1, kWide>(g, {first, own[i].last}, u + i, v, channel, lanes);
-  }
-}
-
-template <int kWide, class Lanes>
-CNNX_INLINE void add_tap_columns(const DepthwiseGradient& g, Range rows, int64_t v, int64_t channel,
-                                 Lanes lanes) {
-  int64_t u = 0;
-  for (; u + 3 <= g.vertical.taps; u += 3) add_tap_rows<3, kWide>(g, rows, u, v, channel, lanes);
-  for (; u < g.vertical.taps; ++u) add_tap_rows<1, kWide>(g, rows, u, v, channel, lanes);
-}
-
-// source x gradient -> sums (taps_high, taps_wide, channels)
-void add_depthwise_gradient(const DepthwiseGradient& g) {
-  // Rows of a band: what a vector of channels reads of it fits into a first-level cache, so that
-  // every group of taps but the first finds it there.
-  constexpr int64_t kBandVectors = 256;
-  const int64_t band = kBandVectors / (g.width * g.vertical.stride + g.columns) + 1;
-  for (int64_t row = g.first; row < g.last; row += band) {
-    const Range rows = {row, row + band < g.last ? row + band : g.last};
-    for_channel_vectors(g.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
-      int64_t v = 0;
-      for (; v + 3 <= g.horizontal.taps; v += 3) add_tap_columns<3>(g, rows, v, channel, lanes);
-      for (; v < g.horizontal.taps; ++v) add_tap_columns<1>(g, rows, v, channel, lanes);
-    });
   }
 }
 

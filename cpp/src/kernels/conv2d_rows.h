@@ -34,6 +34,15 @@ CNNX_INLINE Range windows_inside(const cnnx::WindowAxis& axis, int64_t tap, int6
   return places_inside(axis.origin + tap * axis.dilation, axis.stride, windows, size);
 }
 
+// Windows whose first and last tap lie inside; empty if there are none.
+CNNX_INLINE Range windows_wholly_inside(const cnnx::WindowAxis& axis, int64_t windows,
+                                        int64_t size) {
+  const Range first_tap = windows_inside(axis, 0, windows, size);
+  const Range last_tap = windows_inside(axis, axis.taps - 1, windows, size);
+  const int64_t first = first_tap.first < windows ? first_tap.first : windows;
+  return {first, last_tap.last > first ? last_tap.last : first};
+}
+
 CNNX_INLINE void copy_floats(const float* source, int64_t count, float* target) {
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) store(target + i, load(source + i));

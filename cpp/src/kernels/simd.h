@@ -39,6 +39,16 @@ CNNX_INLINE Vector load(const float* source) {
 CNNX_INLINE void store(float* target, Vector value) {
   *reinterpret_cast<UnalignedVector*>(target) = value;
 }
+// A value that was loaded and now stays in a register: GCC would load it again in every instruction
+// that takes an operand from memory.
+CNNX_INLINE Vector held(Vector value) {
+#if defined(__AVX512F__)
+  __asm__("" : "+v"(value));
+#elif defined(__AVX2__)
+  __asm__("" : "+x"(value));
+#endif
+  return value;
+}
 CNNX_INLINE Vector broadcast(float value) { return value - Vector{}; }
 
 // The only way to fuse: one rounding on every ISA but baseline, which has no FMA and rounds twice.
