@@ -103,6 +103,12 @@ Conv2dMethod choose(const Conv2dGeometry& g, Direction direction) {
       g.in_channels * g.out_channels < kLeastProducts) {
     return Conv2dMethod::direct;
   }
+  // Chains of eight products end before they pay for their transforms, unless they are many.
+  constexpr int64_t kLeastSource = 12, kLeastTarget = 32;
+  const bool to_input = direction == Direction::input_gradient;
+  const int64_t source = to_input ? g.out_channels : g.in_channels;
+  const int64_t target = to_input ? g.in_channels : g.out_channels;
+  if (source < kLeastSource && target < kLeastTarget) return Conv2dMethod::direct;
   const int64_t direct = direct_products(g, direction);
   const int64_t two = winograd_products(g, direction, WinogradTile::two);
   const int64_t four = winograd_products(g, direction, WinogradTile::four);
