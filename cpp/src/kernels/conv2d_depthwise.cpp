@@ -210,9 +210,7 @@ constexpr Tiles kAny = {0,
 // Tiles of so many rows; null if there are none that fit.
 const Tiles* sliding_tiles(const DepthwisePass& p, int rows) {
   const WindowAxis& h = p.horizontal;
-  // Windows at the edge reach less than their taps beyond the picture.
-  const bool fits = h.origin > -h.taps && last_place(h, p.columns) < p.width + h.taps - 1;
-  if (!fits || (h.dilation != 1 && h.taps > 1)) return nullptr;
+  if (!slides(h, p.columns, p.width)) return nullptr;
   if (rows > 1 && (rows > kMostRows || p.vertical.stride != 1 || p.vertical.dilation != 1)) {
     return nullptr;
   }

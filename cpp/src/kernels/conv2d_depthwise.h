@@ -12,7 +12,7 @@ namespace cnnx {
 // One pass (see ConvolutionPass) over one picture.
 struct DepthwisePass {
   WindowAxis vertical, horizontal;
-  int64_t rows, columns;
+  int64_t columns;
   int64_t height, width, channels;  // of the source
   const float* source;
   const float* weight;  // of tap (0, 0); the pass's taps are so many floats apart

@@ -70,9 +70,7 @@ constexpr Tile kTiles[2][2][kMostColumns] = {{CNNX_TILES(1, 3), CNNX_TILES(1, 1)
 
 bool fits_tiles(const DepthwiseGradient& g) {
   const WindowAxis& h = g.horizontal;
-  // Windows at the edge reach less than their taps beyond the picture.
-  return h.taps == 3 && h.stride <= 2 && h.dilation == 1 && h.origin > -h.taps &&
-         last_place(h, g.columns) < g.width + h.taps - 1;
+  return h.taps == 3 && h.stride <= 2 && slides(h, g.columns, g.width);
 }
 
 void add_tiles(const DepthwiseGradient& g) {

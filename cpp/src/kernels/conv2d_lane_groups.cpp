@@ -175,9 +175,7 @@ constexpr Tiles kAny = {0,
 template <int kGroup>
 const Tiles* tiles_for(const LaneGroupsPass& p) {
   const WindowAxis& h = p.horizontal;
-  // Windows at the edge reach less than their taps beyond the picture.
-  const bool fits = h.origin > -h.taps && last_place(h, p.columns) < p.width + h.taps - 1;
-  if (!fits || (h.dilation != 1 && h.taps > 1)) return nullptr;
+  if (!slides(h, p.columns, p.width)) return nullptr;
   for (const Tiles& tiles : kSliding<kGroup>) {
     if (tiles.taps == h.taps && tiles.stride == h.stride) return &tiles;
   }
@@ -194,7 +192,7 @@ void convolve_columns(const LaneGroupsPass& p, const Tiles& tiles, Outputs outpu
 template <int kGroup>
 void convolve_rows(const LaneGroupsPass& p, int64_t first, int64_t last) {
   const Tiles* sliding = tiles_for<kGroup>(p);
-  const Range inside = columns_inside(p.horizontal, p.columns, p.width);
+  const Range inside = windows_wholly_inside(p.horizontal, p.columns, p.width);
   const Range all = {0, p.horizontal.taps};
   for (int64_t row = first; row < last; ++row) {
     const Range rows = taps_inside(p.vertical, row, p.height);

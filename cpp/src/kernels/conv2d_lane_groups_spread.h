@@ -71,14 +71,6 @@ CNNX_INLINE int64_t first_input(const cnnx::GroupChannels& group, int64_t channe
   return kGroup > 0 ? channel : channel / group.outputs * group.inputs;
 }
 
-// Windows whose first and last tap lie inside; empty if there are none.
-CNNX_INLINE Range columns_inside(const cnnx::WindowAxis& axis, int64_t columns, int64_t width) {
-  const Range first_tap = windows_inside(axis, 0, columns, width);
-  const Range last_tap = windows_inside(axis, axis.taps - 1, columns, width);
-  const int64_t first = first_tap.first < columns ? first_tap.first : columns;
-  return {first, last_tap.last > first ? last_tap.last : first};
-}
-
 // call(group) with the constant group.lanes: of a group in a vector, or 0 where groups fill
 // vectors.
 template <int kGroup>

@@ -56,7 +56,7 @@ CNNX_INLINE void add_taps(const LaneGroupsGradient& g, Range rows, const Taps& t
     }
   };
   const int64_t end = g.columns + kBefore;
-  const Range inside = columns_inside({h.origin, h.stride, kStride, 1}, g.columns, g.width);
+  const Range inside = windows_wholly_inside({h.origin, h.stride, kStride, 1}, g.columns, g.width);
   const int64_t first = inside.first > kBefore ? inside.first : kBefore;
   const int64_t last = inside.last > first ? inside.last : first;
   for (int64_t row = rows.first; row < rows.last; ++row) {
@@ -74,8 +74,8 @@ CNNX_INLINE void add_taps(const LaneGroupsGradient& g, Range rows, const Taps& t
 template <int kGroup, int kInputs, class Lanes>
 CNNX_INLINE void add_tap_row(const LaneGroupsGradient& g, Range rows, Taps taps, Lanes lanes) {
   const WindowAxis& h = g.horizontal;
-  const bool slides = h.dilation == 1 && h.stride <= 2;
-  for (; slides && taps.v + 3 <= h.taps; taps.v += 3) {
+  const bool threes = h.dilation == 1 && h.stride <= 2;
+  for (; threes && taps.v + 3 <= h.taps; taps.v += 3) {
     if (h.stride == 1) {
       add_taps<kGroup, 3, 1, kInputs>(g, rows, taps, lanes);
     } else {

@@ -43,6 +43,13 @@ CNNX_INLINE Range windows_wholly_inside(const cnnx::WindowAxis& axis, int64_t wi
   return {first, last_tap.last > first ? last_tap.last : first};
 }
 
+// Whether all taps of a window are side by side, and every window has at least one inside: it may
+// then slide over the pixels of a row, with zeros for those beside it.
+CNNX_INLINE bool slides(const cnnx::WindowAxis& axis, int64_t windows, int64_t size) {
+  return (axis.dilation == 1 || axis.taps == 1) && axis.origin > -axis.taps &&
+         cnnx::last_place(axis, windows) < size + axis.taps - 1;
+}
+
 CNNX_INLINE void copy_floats(const float* source, int64_t count, float* target) {
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) store(target + i, load(source + i));

@@ -192,8 +192,7 @@ std::shared_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(const Conv2dGeome
     if (method != Conv2dMethod::direct && !fits_winograd(g)) {
       throw std::invalid_argument(
           "conv2d: method is Winograd's, expected kernel size 3, stride 1, dilation 1 and one "
-          "group "
-          "or groups of whole sixteens of channels with it");
+          "group or groups of whole sixteens of channels with it");
     }
     return make(g, method);
   }

@@ -8,7 +8,7 @@
 #include "kernels/activations.h"
 #include "kernels/conv2d_depthwise.h"
 #include "ops/conv2d_algorithm.h"
-#include "ops/conv2d_chunks.h"
+#include "ops/conv2d_lane_gradient.h"
 #include "ops/conv2d_phases.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
@@ -17,9 +17,6 @@
 
 namespace cnnx::ops {
 namespace {
-
-// A sum is one channel's: few, and cheap.
-constexpr int64_t kLeastChunkPixels = 64;
 
 // Products that take about 20 microseconds, most of it memory's: below this a second thread costs
 // more than it brings.
@@ -57,7 +54,7 @@ class Depthwise final : public Conv2dAlgorithm {
                                   g.dilation.height)),
         horizontal_(gradient_phases(g.in_width, g.left, g.stride.width, g.kernel_size.width,
                                     g.dilation.width)),
-        chunks_(g, chunk_floats(), kLeastChunkPixels) {}
+        gradient_(g) {}
 
   // The kernel reads the weights as they are.
   int64_t derived_floats() const override { return 0; }
@@ -70,7 +67,7 @@ class Depthwise final : public Conv2dAlgorithm {
     return gradient_weight_floats() + threads * band_floats(gradient_source_, vertical_);
   }
   int64_t weight_gradient_scratch_floats(int threads) const override {
-    return chunks_.count() * chunk_floats() + forward_scratch_floats(threads);
+    return gradient_.scratch_floats() + forward_scratch_floats(threads);
   }
 
   void forward(const float* x, const float* weight, const float*, const ForwardEpilogue& epilogue,
@@ -140,15 +137,9 @@ class Depthwise final : public Conv2dAlgorithm {
                        float* scratch, float* grad_weight, float* grad_bias) const override;
 
  private:
-  int64_t weight_floats() const {
-    return g_.kernel_size.height * g_.kernel_size.width * forward_source_.inputs * g_.out_channels;
-  }
-  int64_t chunk_floats() const {
-    return runtime::round_up_to_line(weight_floats()) + bias_sums_floats(g_.out_channels);
-  }
   // The kernel's taps in the order of the input gradient's, of all its phases.
   int64_t gradient_weight_floats() const {
-    return gradient_source_.spreads() ? runtime::round_up_to_line(weight_floats()) : 0;
+    return gradient_source_.spreads() ? runtime::round_up_to_line(gradient_.weight_floats()) : 0;
   }
   void transpose_weight(const float* weight, float* transposed) const;
   static int64_t band_rows(const LaneSource& source, const std::vector<Phase>& vertical);
@@ -170,7 +161,7 @@ class Depthwise final : public Conv2dAlgorithm {
   std::vector<Phase> forward_vertical_;  // one
   Phase forward_horizontal_;
   std::vector<Phase> vertical_, horizontal_;  // of the input gradient
-  GradientChunks chunks_;
+  LaneGradient gradient_;
 };
 
 // Taps (v, h) of each phase, of each of those the outputs of a group, of each of those all inputs.
@@ -237,7 +228,6 @@ DepthwisePass Depthwise::between(const LaneSource& source, const Phase& v, const
   DepthwisePass pass = {};
   pass.vertical = v.window;
   pass.horizontal = source.horizontal(h.window);
-  pass.rows = v.count;
   pass.columns = h.count;
   pass.height = source.height;
   pass.width = source.width * source.inputs;
@@ -275,7 +265,7 @@ void Depthwise::for_each_band(const LaneSource& source, const std::vector<Phase>
                               int64_t rows, const float* pictures, int threads, float* scratch,
                               const Body& body) const {
   const int64_t most = band_rows(source, vertical), floats = band_floats(source, vertical);
-  const int64_t products = g_.out_height * g_.out_width * weight_floats() / rows;
+  const int64_t products = g_.out_height * g_.out_width * gradient_.weight_floats() / rows;
   const int64_t grain = kGrainLaneProducts / (products + 1) + 1;
   runtime::parallel_for(threads, g_.batch * rows, grain, [&](int64_t begin, int64_t end, int slot) {
     while (begin < end) {
@@ -292,49 +282,22 @@ void Depthwise::for_each_band(const LaneSource& source, const std::vector<Phase>
 void Depthwise::weight_gradient(const float* x, const float* grad_output, bool accumulate,
                                 int threads, float* scratch, float* grad_weight,
                                 float* grad_bias) const {
-  const DepthwiseKernels& kernels = CNNX_KERNELS(depthwise_kernels);
-  const Conv2dKernels& sums_of = CNNX_KERNELS(conv2d_kernels);
+  const auto add_weight_gradient = CNNX_KERNELS(depthwise_kernels).add_weight_gradient;
   const LaneSource& source = forward_source_;
-  const int64_t channels = g_.out_channels, row_floats = g_.out_width * channels;
   const int64_t most = source.spreads() ? band_rows(source, forward_vertical_) : g_.out_height;
-  float* const bands = scratch + chunks_.count() * chunk_floats();
-  std::fill_n(scratch, chunks_.count() * chunk_floats(), 0.0f);
-  const int64_t products =
-      g_.batch * g_.out_height * g_.out_width * weight_floats() / chunks_.count();
-  const int64_t grain = kGrainLaneProducts / (products + 1) + 1;
-  runtime::parallel_for(threads, chunks_.count(), grain, [&](int64_t begin, int64_t end, int slot) {
-    for (int64_t chunk = begin; chunk < end; ++chunk) {
-      float* sums = scratch + chunk * chunk_floats();
-      float* bias_sums = sums + runtime::round_up_to_line(weight_floats());
-      const int64_t last_row = chunks_.first_row(chunk + 1);
-      for (int64_t row = chunks_.first_row(chunk); row < last_row;) {
-        const int64_t picture = row / g_.out_height, first = row % g_.out_height;
-        const int64_t last = std::min({g_.out_height, first + most, first + last_row - row});
-        const float* gradient = grad_output + picture * g_.out_height * row_floats;
-        if (grad_weight) {
-          kernels.add_weight_gradient(
-              {forward_vertical_.front().window, source.horizontal(forward_horizontal_.window),
-               source.height, source.width * source.inputs, channels, g_.out_width,
-               lanes_of(source, forward_vertical_, x + picture * source.picture_floats(), first,
-                        last, bands + slot * band_floats(source, forward_vertical_)),
-               gradient, first, last, sums});
-        }
-        if (grad_bias) {
-          sums_of.add_bias_gradient(gradient + first * row_floats, last - first, g_.out_width,
-                                    channels, bias_sums);
-        }
-        row += last - first;
-      }
-    }
-  });
-  if (grad_weight) {
-    kernels.reduce(scratch, chunks_.count(), chunk_floats(), weight_floats(), accumulate,
-                   grad_weight);
-  }
-  if (grad_bias) {
-    sums_of.reduce_bias_gradient(scratch + runtime::round_up_to_line(weight_floats()),
-                                 chunks_.count(), chunk_floats(), channels, accumulate, grad_bias);
-  }
+  float* const bands = scratch + gradient_.scratch_floats();
+  gradient_.run(grad_output, accumulate, most, kGrainLaneProducts, threads, scratch, grad_weight,
+                grad_bias,
+                [&](int64_t picture, const float* gradient, int64_t first, int64_t last, int slot,
+                    float* sums) {
+                  const float* lanes =
+                      lanes_of(source, forward_vertical_, x + picture * source.picture_floats(),
+                               first, last, bands + slot * band_floats(source, forward_vertical_));
+                  add_weight_gradient({forward_vertical_.front().window,
+                                       source.horizontal(forward_horizontal_.window), source.height,
+                                       source.width * source.inputs, g_.out_channels, g_.out_width,
+                                       lanes, gradient, first, last, sums});
+                });
 }
 
 }  // namespace

@@ -5,10 +5,9 @@
 #include <vector>
 
 #include "kernels/activations.h"
-#include "kernels/conv2d_depthwise.h"
 #include "kernels/conv2d_lane_groups.h"
 #include "ops/conv2d_algorithm.h"
-#include "ops/conv2d_chunks.h"
+#include "ops/conv2d_lane_gradient.h"
 #include "ops/conv2d_phases.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
@@ -17,9 +16,6 @@
 
 namespace cnnx::ops {
 namespace {
-
-// A sum is one channel's: few, and cheap.
-constexpr int64_t kLeastChunkPixels = 64;
 
 // Rows of the target, or of its phases, in a band: few, so that what is done to rows that were just
 // written finds them in a first-level cache.
@@ -39,7 +35,7 @@ class LaneGroups final : public Conv2dAlgorithm {
                                   g.dilation.height)),
         horizontal_(gradient_phases(g.in_width, g.left, g.stride.width, g.kernel_size.width,
                                     g.dilation.width)),
-        chunks_(g, chunk_floats(), kLeastChunkPixels) {}
+        gradient_(g) {}
 
   int64_t derived_floats() const override { return panels_floats(group_); }
   void derive(const float* weight, int threads, float* derived) const override {
@@ -53,9 +49,7 @@ class LaneGroups final : public Conv2dAlgorithm {
   int64_t input_gradient_scratch_floats(int) const override {
     return panels_floats(gradient_group_);
   }
-  int64_t weight_gradient_scratch_floats(int) const override {
-    return chunks_.count() * chunk_floats();
-  }
+  int64_t weight_gradient_scratch_floats(int) const override { return gradient_.scratch_floats(); }
 
   void forward(const float* x, const float*, const float* derived, const ForwardEpilogue& epilogue,
                int threads, float*, float* output) const override {
@@ -110,12 +104,8 @@ class LaneGroups final : public Conv2dAlgorithm {
 
  private:
   int64_t taps() const { return g_.kernel_size.height * g_.kernel_size.width; }
-  int64_t weight_floats() const { return taps() * group_.inputs * g_.out_channels; }
   int64_t panels_floats(const GroupChannels& group) const {
     return runtime::round_up_to_line(lane_groups_panel_floats(group, g_.groups, taps()));
-  }
-  int64_t chunk_floats() const {
-    return runtime::round_up_to_line(weight_floats()) + bias_sums_floats(g_.out_channels);
   }
   void pack(const std::vector<Phase>& vertical, const std::vector<Phase>& horizontal,
             int64_t tap_step, LaneGroupsTap tap, int threads, float* panels) const;
@@ -129,7 +119,7 @@ class LaneGroups final : public Conv2dAlgorithm {
   GroupChannels group_, gradient_group_;
   std::vector<Phase> forward_vertical_, forward_horizontal_;  // one each
   std::vector<Phase> vertical_, horizontal_;                  // of the input gradient
-  GradientChunks chunks_;
+  LaneGradient gradient_;
 };
 
 // Panels of all passes, in the order of the phases; `tap` lacks the place.
@@ -184,7 +174,7 @@ void LaneGroups::convolve(LaneGroupsPass pass, const std::vector<Phase>& vertica
 // body(picture, first, last) covers `rows` rows of each picture once, a band at a time.
 template <class Body>
 void LaneGroups::for_each_band(int64_t rows, int threads, const Body& body) const {
-  const int64_t products = g_.out_height * g_.out_width * weight_floats() / rows;
+  const int64_t products = g_.out_height * g_.out_width * gradient_.weight_floats() / rows;
   const int64_t grain = kGrainProducts / (products + 1) + 1;
   runtime::parallel_for(threads, g_.batch * rows, grain, [&](int64_t begin, int64_t end, int) {
     while (begin < end) {
@@ -199,46 +189,16 @@ void LaneGroups::for_each_band(int64_t rows, int threads, const Body& body) cons
 void LaneGroups::weight_gradient(const float* x, const float* grad_output, bool accumulate,
                                  int threads, float* scratch, float* grad_weight,
                                  float* grad_bias) const {
-  const LaneGroupsKernels& kernels = CNNX_KERNELS(lane_groups_kernels);
-  const Conv2dKernels& sums_of = CNNX_KERNELS(conv2d_kernels);
-  const int64_t row_floats = g_.out_width * g_.out_channels;
-  std::fill_n(scratch, chunks_.count() * chunk_floats(), 0.0f);
-  const int64_t products =
-      g_.batch * g_.out_height * g_.out_width * weight_floats() / chunks_.count();
-  const int64_t grain = kGrainProducts / (products + 1) + 1;
-  runtime::parallel_for(threads, chunks_.count(), grain, [&](int64_t begin, int64_t end, int) {
-    for (int64_t chunk = begin; chunk < end; ++chunk) {
-      float* const sums = scratch + chunk * chunk_floats();
-      float* const bias_sums = sums + runtime::round_up_to_line(weight_floats());
-      const int64_t last_row = chunks_.first_row(chunk + 1);
-      for (int64_t row = chunks_.first_row(chunk); row < last_row;) {
-        const int64_t picture = row / g_.out_height, first = row % g_.out_height;
-        const int64_t last = std::min(g_.out_height, first + last_row - row);
-        const float* source = x + picture * g_.in_height * g_.in_width * g_.in_channels;
-        const float* gradient = grad_output + picture * g_.out_height * row_floats;
-        if (grad_weight) {
-          kernels.add_weight_gradient({forward_vertical_.front().window,
-                                       forward_horizontal_.front().window, group_, g_.groups,
-                                       g_.out_width, g_.in_height, g_.in_width, source, gradient,
-                                       first, last, sums});
-        }
-        if (grad_bias) {
-          sums_of.add_bias_gradient(gradient + first * row_floats, last - first, g_.out_width,
-                                    g_.out_channels, bias_sums);
-        }
-        row += last - first;
-      }
-    }
-  });
-  if (grad_weight) {
-    CNNX_KERNELS(depthwise_kernels)
-        .reduce(scratch, chunks_.count(), chunk_floats(), weight_floats(), accumulate, grad_weight);
-  }
-  if (grad_bias) {
-    sums_of.reduce_bias_gradient(scratch + runtime::round_up_to_line(weight_floats()),
-                                 chunks_.count(), chunk_floats(), g_.out_channels, accumulate,
-                                 grad_bias);
-  }
+  const auto add_weight_gradient = CNNX_KERNELS(lane_groups_kernels).add_weight_gradient;
+  gradient_.run(
+      grad_output, accumulate, g_.out_height, kGrainProducts, threads, scratch, grad_weight,
+      grad_bias,
+      [&](int64_t picture, const float* gradient, int64_t first, int64_t last, int, float* sums) {
+        add_weight_gradient({forward_vertical_.front().window, forward_horizontal_.front().window,
+                             group_, g_.groups, g_.out_width, g_.in_height, g_.in_width,
+                             x + picture * g_.in_height * g_.in_width * g_.in_channels, gradient,
+                             first, last, sums});
+      });
 }
 
 }  // namespace

@@ -37,13 +37,16 @@ constexpr int64_t kLargeWeights = 1024 * 1024;
 // The values of tiles that all columns are multiplied with stay in a third-level cache.
 constexpr int64_t kPlanesFloats = 768 * 1024;
 
-// Inputs whose transformed weights, for one group of columns, take half of a second-level cache.
-int64_t panel_inputs(int64_t points) {
-  constexpr int64_t kPanelsFloats = 160 * 1024;
-  return kPanelsFloats / (points * kWinogradColumns);
-}
-
 }  // namespace
+
+void transform_tiles(WinogradTile tile, const WinogradShape& shape, const float* source,
+                     WinogradTiles tiles, int threads, const WinogradPlanes& planes) {
+  const auto transform_input = winograd_kernels(tile).transform_input;
+  const int64_t grain = kGrainProducts / (kTransformProducts * shape.source_channels) + 1;
+  runtime::parallel_for(threads, tiles.count, grain, [&](int64_t begin, int64_t end, int) {
+    transform_input(shape, source, {tiles.first + begin, end - begin}, planes.at(begin, 0));
+  });
+}
 
 WinogradConvolution::WinogradConvolution(const Conv2dGeometry& g, WinogradTile tile,
                                          bool transposed)
@@ -130,7 +133,7 @@ int64_t WinogradConvolution::products_floats(int64_t tiles, int64_t columns) con
 }
 
 int64_t WinogradConvolution::panels_floats() const {
-  const int64_t inputs = std::min(weight_.inputs, panel_inputs(points()));
+  const int64_t inputs = std::min(weight_.inputs, inputs_at_once(points()));
   return large_weights_ ? winograd_weight_floats(points(), inputs, kWinogradColumns) : 0;
 }
 
@@ -193,14 +196,8 @@ template <class Finish>
 void WinogradConvolution::run_columns(const float* source, const float* weight,
                                       const float* transformed, int threads, WinogradTiles tiles,
                                       float* scratch, const Finish& finish) const {
-  const WinogradKernels& kernels = winograd_kernels(tile_);
-  const int64_t inputs = shape_.source_channels;
-  const WinogradPlanes planes = winograd_planes(scratch, tiles.count, inputs);
-  const int64_t tile_grain = kGrainProducts / (kTransformProducts * inputs) + 1;
-  runtime::parallel_for(threads, tiles.count, tile_grain, [&](int64_t begin, int64_t end, int) {
-    kernels.transform_input(shape_, source, {tiles.first + begin, end - begin},
-                            planes.at(begin, 0));
-  });
+  const WinogradPlanes planes = winograd_planes(scratch, tiles.count, shape_.source_channels);
+  transform_tiles(tile_, shape_, source, tiles, threads, planes);
   constexpr int64_t kFairShares = 4;
   const bool unfair = column_blocks() % threads != 0 && column_blocks() < kFairShares * threads;
   const int64_t parts = std::clamp<int64_t>(tiles.count / kLeastTiles, 1, unfair ? threads : 1);
@@ -239,7 +236,7 @@ void WinogradConvolution::multiply_columns(const WinogradPlanes& planes, int64_t
     kernels.multiply(planes, tiles, inputs, transformed + offset, columns.count(), true, products);
     return;
   }
-  const int64_t pieces = divide_up(inputs, panel_inputs(points()));
+  const int64_t pieces = divide_up(inputs, inputs_at_once(points()));
   for (int64_t i = 0; i < pieces; ++i) {
     const int64_t first = inputs * i / pieces, count = inputs * (i + 1) / pieces - first;
     WinogradWeight piece = weight_;

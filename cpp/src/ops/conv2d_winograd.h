@@ -18,6 +18,16 @@ const WinogradKernels& winograd_kernels(WinogradTile tile);
 // Multiplications that transforms of one channel of one tile take as long as.
 constexpr int64_t kTransformProducts = 256;
 
+// Inputs whose values, of all points and one block of columns, take half of a second-level cache.
+constexpr int64_t inputs_at_once(int64_t points) {
+  constexpr int64_t kFloats = 160 * 1024;
+  return kFloats / (points * kWinogradColumns);
+}
+
+// Threads share the transforms of tiles out of a source picture.
+void transform_tiles(WinogradTile tile, const WinogradShape& shape, const float* source,
+                     WinogradTiles tiles, int threads, const WinogradPlanes& planes);
+
 // Windows over a source picture that make a target picture: forward, or the input gradient, which
 // is the same with flipped weights over grad_output. Weights that fit into a second-level cache are
 // transformed once and read for a block of tiles at a time. Larger ones are taken a few columns at

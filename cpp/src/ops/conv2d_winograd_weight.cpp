@@ -46,12 +46,6 @@ constexpr int64_t kGrainSums = 32 * 1024;
 // third-level one.
 constexpr int64_t kLargeSums = 4 * 1024 * 1024, kPlanesFloats = 1024 * 1024;
 
-// Inputs whose sums, for one group of columns, take half of a second-level cache.
-int64_t inputs_at_once(int64_t points) {
-  constexpr int64_t kSumsFloats = 160 * 1024;
-  return kSumsFloats / (points * kWinogradColumns);
-}
-
 }  // namespace
 
 WinogradWeightGradient::WinogradWeightGradient(const Conv2dGeometry& g, WinogradTile tile)
@@ -131,17 +125,11 @@ void WinogradWeightGradient::run_share(const float* x, const float* grad_output,
 void WinogradWeightGradient::run_columns(const float* x, const float* grad_output, bool accumulate,
                                          int threads, float* scratch, float* grad_weight,
                                          bool with_bias) const {
-  const auto transform_input = winograd_kernels(tile_).transform_input;
   const WinogradWeightKernels& kernels = weight_kernels(tile_);
   const int64_t inputs = shape_.source_channels, outputs = shape_.target_channels;
   const WinogradPlanes planes =
       winograd_planes(scratch + bias_sums_floats(outputs), tiles_, inputs);
-  if (grad_weight) {
-    const int64_t grain = kGrainProducts / (kTransformProducts * inputs) + 1;
-    runtime::parallel_for(threads, tiles_, grain, [&](int64_t begin, int64_t end, int) {
-      transform_input(shape_, x, {begin, end - begin}, planes.at(begin, 0));
-    });
-  }
+  if (grad_weight) transform_tiles(tile_, shape_, x, {0, tiles_}, threads, planes);
   float* const slots = planes.data + winograd_planes_floats(points(), tiles_, inputs);
   const int64_t sums_inputs = inputs_at_once(points()), pieces = divide_up(inputs, sums_inputs);
   runtime::parallel_for(threads, column_blocks(), 1, [&](int64_t begin, int64_t end, int slot) {

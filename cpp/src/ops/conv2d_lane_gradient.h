@@ -1,0 +1,85 @@
+// What the weight gradients of depthwise convolutions and of narrow groups have in common: sums
+// that lie as the weights do, over chunks of output rows, and the sum of the chunks.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/conv2d_depthwise.h"
+#include "ops/conv2d_chunks.h"
+#include "ops/shares.h"
+#include "runtime/dispatch.h"
+#include "runtime/memory.h"
+#include "runtime/parallel.h"
+
+namespace cnnx::ops {
+
+class LaneGradient {
+ public:
+  explicit LaneGradient(const Conv2dGeometry& g)
+      : g_(g), chunks_(g, chunk_floats(), kLeastChunkPixels) {}
+
+  int64_t weight_floats() const {
+    return g_.kernel_size.height * g_.kernel_size.width * (g_.in_channels / g_.groups) *
+           g_.out_channels;
+  }
+  int64_t scratch_floats() const { return chunks_.count() * chunk_floats(); }
+
+  // add(picture, its gradient, first, last, slot, sums) adds output rows [first, last), at most
+  // `most_rows`, to the weight's sums. A thread has at least `grain_products` to do. Either
+  // gradient may be null.
+  template <class Add>
+  void run(const float* grad_output, bool accumulate, int64_t most_rows, int64_t grain_products,
+           int threads, float* scratch, float* grad_weight, float* grad_bias, const Add& add) const;
+
+ private:
+  // A sum is one channel's: few, and cheap.
+  static constexpr int64_t kLeastChunkPixels = 64;
+
+  int64_t chunk_floats() const {
+    return runtime::round_up_to_line(weight_floats()) + bias_sums_floats(g_.out_channels);
+  }
+
+  Conv2dGeometry g_;
+  GradientChunks chunks_;
+};
+
+template <class Add>
+void LaneGradient::run(const float* grad_output, bool accumulate, int64_t most_rows,
+                       int64_t grain_products, int threads, float* scratch, float* grad_weight,
+                       float* grad_bias, const Add& add) const {
+  const Conv2dKernels& sums_of = CNNX_KERNELS(conv2d_kernels);
+  const int64_t row_floats = g_.out_width * g_.out_channels;
+  const int64_t bias_place = runtime::round_up_to_line(weight_floats());
+  std::fill_n(scratch, scratch_floats(), 0.0f);
+  const int64_t products =
+      g_.batch * g_.out_height * g_.out_width * weight_floats() / chunks_.count();
+  const int64_t grain = grain_products / (products + 1) + 1;
+  runtime::parallel_for(threads, chunks_.count(), grain, [&](int64_t begin, int64_t end, int slot) {
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+      float* const sums = scratch + chunk * chunk_floats();
+      const int64_t last_row = chunks_.first_row(chunk + 1);
+      for (int64_t row = chunks_.first_row(chunk); row < last_row;) {
+        const int64_t picture = row / g_.out_height, first = row % g_.out_height;
+        const int64_t last = std::min({g_.out_height, first + most_rows, first + last_row - row});
+        const float* gradient = grad_output + picture * g_.out_height * row_floats;
+        if (grad_weight) add(picture, gradient, first, last, slot, sums);
+        if (grad_bias) {
+          sums_of.add_bias_gradient(gradient + first * row_floats, last - first, g_.out_width,
+                                    g_.out_channels, sums + bias_place);
+        }
+        row += last - first;
+      }
+    }
+  });
+  if (grad_weight) {
+    CNNX_KERNELS(depthwise_kernels)
+        .reduce(scratch, chunks_.count(), chunk_floats(), weight_floats(), accumulate, grad_weight);
+  }
+  if (grad_bias) {
+    sums_of.reduce_bias_gradient(scratch + bias_place, chunks_.count(), chunk_floats(),
+                                 g_.out_channels, accumulate, grad_bias);
+  }
+}
+
+}  // namespace cnnx::ops
