@@ -21,8 +21,8 @@ Pointers parameters_of(const Step& step, const float* parameters) {
   return pointers;
 }
 
-int64_t winner_floats(const Step& step) {
-  return runtime::round_up_to_line((step.op->winner_bytes() + 3) / 4);
+int64_t kept_floats(const Step& step) {
+  return runtime::round_up_to_line((step.op->kept_bytes() + 3) / 4);
 }
 
 }  // namespace
@@ -96,11 +96,11 @@ void Chain::place(Keep keep) {
       step.output = arena_floats_;
       arena_floats_ += floats(step);
     }
-    step.winners = arena_floats_;
-    if (keep == Keep::for_backward) arena_floats_ += winner_floats(step);
+    step.kept = arena_floats_;
+    if (keep == Keep::for_backward) arena_floats_ += kept_floats(step);
     previous = step.output;
   }
-  keeps_winners_ = keep == Keep::for_backward;
+  keeps_ = keep == Keep::for_backward;
 }
 
 int64_t Chain::scratch_floats(int threads) const {
@@ -129,11 +129,17 @@ const float* Chain::forward(const ChainArguments& a, float* output) const {
     const Pointers pointers = parameters_of(step, a.parameters);
     const bool last = &step == &steps_.back();
     float* const target = last && output ? output : a.arena + step.output;
-    const bool keeps = keeps_winners_ && step.op->winner_bytes() > 0;
-    step.op->forward(
-        {input_of(step, a), pointers.data(),
-         a.derived && step.op->derived_floats() > 0 ? a.derived + step.derived : nullptr, target,
-         keeps ? winners_of(step, a) : nullptr, a.scratch, a.threads, a.weights_end_is_cached});
+    const bool keeps = keeps_ && step.op->kept_bytes() > 0;
+    ops::ForwardArguments forward;
+    forward.input = input_of(step, a);
+    forward.parameters = pointers.data();
+    if (a.derived && step.op->derived_floats() > 0) forward.derived = a.derived + step.derived;
+    forward.output = target;
+    forward.kept = keeps ? kept_by(step, a) : nullptr;
+    forward.scratch = a.scratch;
+    forward.threads = a.threads;
+    forward.weights_end_is_cached = a.weights_end_is_cached;
+    step.op->forward(forward);
     result = target;
   }
   return result;
@@ -145,9 +151,19 @@ void Chain::backward(const Step& step, const ChainArguments& a, const StepGradie
   std::array<float*, kMostParameters> gradients{};
   for (std::size_t i = 0; i < step.parameters.size(); ++i)
     gradients[i] = g.parameters + step.parameters[i];
-  step.op->backward({input_of(step, a), a.arena + step.output, winners_of(step, a), pointers.data(),
-                     g.output, g.output_through, g.input, g.input_through, gradients.data(),
-                     a.scratch, a.threads, /*accumulate=*/false});
+  ops::BackwardArguments backward;
+  backward.input = input_of(step, a);
+  backward.output = a.arena + step.output;
+  backward.kept = kept_by(step, a);
+  backward.parameters = pointers.data();
+  backward.grad_output = g.output;
+  backward.grad_output_through = g.output_through;
+  backward.grad_input = g.input;
+  backward.grad_input_through = g.input_through;
+  backward.grad_parameters = gradients.data();
+  backward.scratch = a.scratch;
+  backward.threads = a.threads;
+  step.op->backward(backward);
 }
 
 const float* Chain::output_of(int id, const ChainArguments& a) const {

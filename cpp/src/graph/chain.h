@@ -20,7 +20,7 @@ struct Step {
   std::unique_ptr<const ops::BoundOp> op;
   ops::Fusion fusion;
   std::vector<int64_t> parameters;  // offsets in the parameter block
-  int64_t input, output, winners;   // arena offsets
+  int64_t input, output, kept;      // arena offsets
   int64_t derived;                  // offset among the derived weights
   int64_t output_floats;            // of the batch
 };
@@ -55,7 +55,7 @@ class Chain {
  public:
   enum class Keep {
     nothing,       // an output lives until the next op has read it: two buffers take turns
-    for_backward,  // every output that a backward reads, and the winners of poolings
+    for_backward,  // every output that a backward reads, and what ops keep besides
     everything,    // every layer's output; nothing is fused
   };
 
@@ -90,13 +90,13 @@ class Chain {
   static const float* input_of(const Step& step, const ChainArguments& a) {
     return step.input == kCallersInput ? a.input : a.arena + step.input;
   }
-  static uint8_t* winners_of(const Step& step, const ChainArguments& a) {
-    return reinterpret_cast<uint8_t*>(a.arena + step.winners);
+  static uint8_t* kept_by(const Step& step, const ChainArguments& a) {
+    return reinterpret_cast<uint8_t*>(a.arena + step.kept);
   }
 
   std::vector<Step> steps_;  // views (Flatten) have none
   int64_t arena_floats_ = 0, output_floats_ = 0, derived_end_;
-  bool keeps_winners_ = false;
+  bool keeps_ = false;
 };
 
 }  // namespace cnnx::graph

@@ -92,7 +92,7 @@ void Graph::add(const Layer& layer, std::string name) {
     node.first_parameter = static_cast<int>(parameters_.size());
     for (const ops::ParameterSpec& spec : node.op->parameters(one)) {
       parameters_.push_back({node.layer.name + "." + spec.name, spec.shape, parameter_floats_});
-      fan_ins_.push_back(spec.fan_in);
+      specs_.push_back(spec);
       if (__builtin_add_overflow(parameter_floats_, element_count(spec.shape),
                                  &parameter_floats_)) {
         throw std::invalid_argument(layer.kind + ": the model has too many parameters");

@@ -34,7 +34,7 @@ class Graph {
   const std::vector<Node>& nodes() const { return nodes_; }
   const Node& node(int id) const { return nodes_[static_cast<std::size_t>(id)]; }
   const std::vector<ParameterInfo>& parameters() const { return parameters_; }
-  const std::vector<int64_t>& fan_ins() const { return fan_ins_; }  // one per parameter
+  const std::vector<ops::ParameterSpec>& specs() const { return specs_; }  // one per parameter
   int64_t parameter_floats() const { return parameter_floats_; }
 
  private:
@@ -43,7 +43,7 @@ class Graph {
   Shape input_shape_;
   std::vector<Node> nodes_;
   std::vector<ParameterInfo> parameters_;
-  std::vector<int64_t> fan_ins_;
+  std::vector<ops::ParameterSpec> specs_;
   int64_t parameter_floats_ = 0;
 };
 

@@ -56,13 +56,16 @@ ModelState::ModelState(const std::vector<Layer>& layers, const Shape& input_shap
 void ModelState::draw_parameters(uint64_t seed) {
   for (std::size_t i = 0; i < graph.parameters().size(); ++i) {
     const ParameterInfo& parameter = graph.parameters()[i];
-    const int64_t fan_in = graph.fan_ins()[i];
-    if (fan_in == 0) continue;
+    const int64_t fan_in = graph.specs()[i].fan_in;
+    float* values = parameters.data() + parameter.offset;
+    const int64_t count = element_count(parameter.shape);
+    if (fan_in == 0) {
+      std::fill_n(values, count, graph.specs()[i].initial);
+      continue;
+    }
     // He, Zhang, Ren, Sun: Delving Deep into Rectifiers, 2015; the uniform form.
     const float bound = static_cast<float>(std::sqrt(6.0 / static_cast<double>(fan_in)));
     const runtime::Philox random(seed, runtime::Stream::initialise, i);
-    float* values = parameters.data() + parameter.offset;
-    const int64_t count = element_count(parameter.shape);
     for (int64_t j = 0; j < count; ++j) {
       values[j] = (2.0f * random.uniform(static_cast<uint64_t>(j)) - 1.0f) * bound;
     }

@@ -30,7 +30,7 @@ TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads)
   for (std::size_t i = steps.size(); i-- > 0;) {
     GradientPlace& place = gradients_[i];
     place.output = buffers[turn];
-    if (!steps[i].op->runs_in_place()) turn = 1 - turn;
+    if (!steps[i].op->gradient_runs_in_place()) turn = 1 - turn;
     place.input = buffers[turn];
     // A ReLU that the step before took in: its mask costs least where the gradient is made.
     const bool through = i > 0 && steps[i - 1].fusion.relu && !steps[i - 1].fusion.max_pool &&

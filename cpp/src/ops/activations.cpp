@@ -59,6 +59,8 @@ class BoundActivation final : public BoundOp {
                    a.grad_input);
   }
   bool runs_in_place() const override { return activation_gradient_from_output(activation_); }
+  bool gradient_runs_in_place() const override { return runs_in_place(); }
+  bool backward_reads_input() const override { return !runs_in_place(); }
   bool backward_reads_output() const override { return runs_in_place(); }
 
  private:

@@ -42,6 +42,7 @@ class BoundAvgPool2d final : public BoundOp {
   explicit BoundAvgPool2d(const AvgPool2dGeometry& geometry) : geometry_(geometry) {}
   int64_t scratch_floats(int) const override { return 0; }
   int64_t backward_scratch_floats(int) const override { return 0; }
+  bool backward_reads_input() const override { return false; }
   bool backward_reads_output() const override { return false; }
   void forward(const ForwardArguments& a) const override {
     run(geometry_, a.input, a.threads, a.output);

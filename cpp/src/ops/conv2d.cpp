@@ -36,7 +36,7 @@ class BoundConv2d final : public BoundOp {
     const Shape weight = geometry_.weight_shape();
     return geometry_.batch * geometry_.out_height * geometry_.out_width * element_count(weight);
   }
-  int64_t winner_bytes() const override {
+  int64_t kept_bytes() const override {
     return fusion_.max_pool ? pooled_pixels() * winner_step(geometry_.out_channels) : 0;
   }
   int64_t scratch_floats(int threads) const override {
@@ -47,7 +47,8 @@ class BoundConv2d final : public BoundOp {
                                         algorithm_->weight_gradient_scratch_floats(threads));
   }
   // The ReLU's mask is read off its own output.
-  bool backward_reads_output() const override { return fusion_.relu && !fusion_.max_pool; }
+  bool backward_reads_output() const override { return changes_grad_output(); }
+  bool changes_grad_output() const override { return fusion_.relu && !fusion_.max_pool; }
   bool passes_through_relu() const override { return true; }
 
   void forward(const ForwardArguments& a) const override {
@@ -58,7 +59,7 @@ class BoundConv2d final : public BoundOp {
       derived = a.scratch;
     }
     algorithm_->forward(a.input, a.parameters[0], derived,
-                        {bias, fusion_.relu, fusion_.max_pool, a.winners}, a.threads,
+                        {bias, fusion_.relu, fusion_.max_pool, a.kept}, a.threads,
                         a.scratch + own_derived_floats(), a.output);
   }
 
@@ -66,13 +67,15 @@ class BoundConv2d final : public BoundOp {
     float* const scratch = a.scratch + unpooled_floats();
     const float* gradient = a.grad_output;
     if (fusion_.max_pool) {
-      unpool(a.grad_output, a.winners, a.threads, a.scratch);
+      unpool(a.grad_output, a.kept, a.threads, a.scratch);
       gradient = a.scratch;
     } else if (fusion_.relu && !a.grad_output_through) {
       relu_gradient(a.grad_output, a.output, element_count(geometry_.output_shape()), a.threads);
     }
-    algorithm_->weight_gradient(a.input, gradient, a.accumulate, a.threads, scratch,
-                                a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr);
+    if (a.grad_parameters[0]) {
+      algorithm_->weight_gradient(a.input, gradient, /*accumulate=*/false, a.threads, scratch,
+                                  a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr);
+    }
     if (!a.grad_input) return;
     algorithm_->input_gradient(gradient, a.parameters[0],
                                {a.accumulate, a.grad_input_through ? a.input : nullptr}, a.threads,

@@ -173,6 +173,7 @@ class BoundDense final : public BoundOp {
     return ops::scratch_floats(geometry_, threads);
   }
   bool backward_reads_output() const override { return relu_; }
+  bool changes_grad_output() const override { return relu_; }
   bool passes_through_relu() const override { return true; }
 
   void forward(const ForwardArguments& a) const override {
@@ -186,8 +187,10 @@ class BoundDense final : public BoundOp {
     const DenseGeometry& g = geometry_;
     if (relu_ && !a.grad_output_through)
       relu_gradient(a.grad_output, a.output, g.batch * g.out_features, a.threads);
-    run_weight_gradient(g, a.grad_output, a.input, a.accumulate, a.threads, a.scratch,
-                        a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr);
+    if (a.grad_parameters[0]) {
+      run_weight_gradient(g, a.grad_output, a.input, /*accumulate=*/false, a.threads, a.scratch,
+                          a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr);
+    }
     if (!a.grad_input) return;
     run_input_gradient(g, a.grad_output, a.parameters[0], a.accumulate,
                        a.grad_input_through ? a.input : nullptr, a.threads, a.scratch,

@@ -15,55 +15,78 @@
 
 namespace cnnx::ops {
 
-// One trained array of a layer. `fan_in` > 0 draws He-uniform values from +-sqrt(6 / fan_in); 0
-// starts at zero.
+// One array of a layer: a trained parameter, or a buffer that is saved beside them. `fan_in` > 0
+// draws He-uniform values from +-sqrt(6 / fan_in); otherwise every element starts at `initial`.
 struct ParameterSpec {
-  std::string name;  // "weight", "bias"
+  std::string name;  // "weight", "bias", "running_mean"
   Shape shape;
   int64_t fan_in = 0;
+  float initial = 0.0f;
 };
 
-// Layers that an op takes into its own pass over memory, in this order. The bits are those of the
-// layers one after another.
+// Layers that an op takes into its own pass over memory, in this order. But for a batch norm, which
+// becomes part of the weights, the bits are those of the layers one after another.
 struct Fusion {
+  bool batch_norm = false;  // in inference
+  bool add = false;         // the second input is what is added
   bool relu = false;
   bool max_pool = false;  // 2x2, side by side
 };
 
 // What a layer is to an op before it that might take it in.
-enum class Follower { none, relu, max_pool_2x2 };
+enum class Follower { none, batch_norm, add, relu, max_pool_2x2 };
+
+// Where a train step draws its random numbers from, and with that the sign that it is one: layers
+// that treat training and inference differently are told by it.
+struct TrainingStep {
+  uint64_t seed = 0;
+  uint64_t number = 0;  // of the step
+  uint64_t node = 0;    // of the graph, so that no two layers draw the same
+  bool frozen = false;  // this layer is not trained, nor are its buffers
+};
+
+// Where the gradient of one input goes.
+struct InputGradient {
+  float* values = nullptr;  // null: not wanted
+  bool accumulate = false;  // adds to what is there instead of overwriting it
+};
 
 // Arrays of one forward execution. `scratch` holds BoundOp::scratch_floats(threads) floats of our
 // own (aligned, with slack); every other array may be a caller's: 4-byte aligned, never touched
 // past its last element.
 struct ForwardArguments {
   const float* input = nullptr;
+  const float* const* inputs = nullptr;      // all of them, where there are several
   const float* const* parameters = nullptr;  // in the order of Op::parameters
+  float* const* buffers = nullptr;           // of Op::buffers; written to in training only
   const float* derived = nullptr;  // as BoundOp::derive left it, or null: it derives what it needs
   float* output = nullptr;
-  uint8_t* winners = nullptr;  // BoundOp::winner_bytes, or null where no backward follows
+  uint8_t* kept = nullptr;  // BoundOp::kept_bytes, or null where no backward follows
   float* scratch = nullptr;
   int threads = 1;
+  const TrainingStep* training = nullptr;  // null in inference
   // Large weights are better read from their end on: the execution before left that in a cache.
   bool weights_end_is_cached = false;
 };
 
-// Arrays of one backward execution, with the input and output of the forward before it. A null
-// `grad_input` is not wanted (the first layer). `accumulate` adds to what the gradients hold
-// instead of overwriting it.
+// Arrays of one backward execution, with the inputs and the output of the forward before it.
 struct BackwardArguments {
   const float* input = nullptr;
+  const float* const* inputs = nullptr;
   const float* output = nullptr;
-  const uint8_t* winners = nullptr;
+  const uint8_t* kept = nullptr;
   const float* const* parameters = nullptr;
-  float* grad_output = nullptr;      // ours to overwrite
+  const float* const* buffers = nullptr;
+  float* grad_output = nullptr;      // ours to overwrite where changes_grad_output says so
   bool grad_output_through = false;  // is already the gradient before a ReLU that was taken in
-  float* grad_input = nullptr;
-  bool grad_input_through = false;  // is wanted as the gradient before the ReLU that made `input`
-  float* const* grad_parameters = nullptr;
+  float* grad_input = nullptr;       // null: not wanted (the first layer)
+  bool accumulate = false;           // adds to what grad_input holds instead of overwriting it
+  bool grad_input_through = false;   // is wanted as the gradient before the ReLU that made `input`
+  const InputGradient* grad_inputs = nullptr;  // all of them, where there are several
+  float* const* grad_parameters = nullptr;     // overwritten; null pointers are not wanted
   float* scratch = nullptr;
   int threads = 1;
-  bool accumulate = false;
+  const TrainingStep* training = nullptr;
 };
 
 class BoundOp {
@@ -80,20 +103,30 @@ class BoundOp {
   virtual void derive(const float* const* parameters, int threads, float* derived) const {
     static_cast<void>(parameters), static_cast<void>(threads), static_cast<void>(derived);
   }
-  // What forward keeps for backward instead of the map that it pooled.
-  virtual int64_t winner_bytes() const { return 0; }
+  // What forward keeps for backward beside its inputs and output: a pooling's winners, a batch's
+  // statistics.
+  virtual int64_t kept_bytes() const { return 0; }
   // Multiply-adds of a forward, where they are what it costs.
   virtual int64_t products() const { return 0; }
   // Whether a few pictures at a time cost no more than many at once. No: its weights are many, each
   // used once per picture.
   virtual bool runs_in_slices() const { return true; }
 
-  // True for an elementwise op whose output may overwrite its input and grad_output become
-  // grad_input in place: its backward reads the output alone. The plan then gives both one buffer.
+  // True for an elementwise op whose output may overwrite an input.
   virtual bool runs_in_place() const { return false; }
-  // Which arrays of the forward backward() reads. What nobody reads may be overwritten by the next
-  // op.
+  // True for an op whose grad_output may become its grad_input in place.
+  virtual bool gradient_runs_in_place() const { return false; }
+  // Which arrays of the forward backward() reads. What nobody reads any more is overwritten.
+  virtual bool backward_reads_input() const { return true; }
   virtual bool backward_reads_output() const { return true; }
+  // Whether backward writes to grad_output, unless it came through the ReLU that was taken in.
+  virtual bool changes_grad_output() const { return false; }
+  // Whether grad_output, when backward is done, is the gradient of input i: a sum's. grad_inputs[i]
+  // then may be grad_output itself.
+  virtual bool leaves_gradient(std::size_t input) const {
+    static_cast<void>(input);
+    return false;
+  }
   // Whether backward honours grad_input_through.
   virtual bool passes_through_relu() const { return false; }
 };
@@ -105,6 +138,11 @@ class Op {
   virtual ~Op() = default;
   virtual Shape output_shape(const Shape& input) const = 0;
   virtual std::vector<ParameterSpec> parameters(const Shape& input) const {
+    static_cast<void>(input);
+    return {};
+  }
+  // What training keeps up to date besides, and inference reads: running statistics.
+  virtual std::vector<ParameterSpec> buffers(const Shape& input) const {
     static_cast<void>(input);
     return {};
   }
@@ -123,6 +161,19 @@ class Op {
   // Only with a fusion that it takes in.
   virtual std::unique_ptr<const BoundOp> bind_fused(const Shape& input, const Fusion&) const {
     return bind(input);
+  }
+};
+
+// An op of several inputs: two or more. Asked about one shape, it answers for two such inputs.
+class MergeOp : public Op {
+ public:
+  virtual Shape merged_shape(const std::vector<Shape>& inputs) const = 0;
+  virtual std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
+                                                     const Fusion& fusion) const = 0;
+
+  Shape output_shape(const Shape& input) const final { return merged_shape({input, input}); }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const final {
+    return bind_merged({input, input}, {});
   }
 };
 

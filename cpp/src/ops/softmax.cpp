@@ -42,6 +42,7 @@ class BoundSoftmax final : public BoundOp {
   BoundSoftmax(int64_t rows, int64_t classes) : rows_(rows), classes_(classes) {}
   int64_t scratch_floats(int) const override { return 0; }
   int64_t backward_scratch_floats(int) const override { return 0; }
+  bool backward_reads_input() const override { return false; }
   void forward(const ForwardArguments& a) const override {
     run(a.input, rows_, classes_, a.threads, a.output);
   }
