@@ -52,6 +52,17 @@ def x_and_o() -> str:
     return digest(trainer, x)
 
 
+def augmented() -> str:
+    x, y = cnnx.data.xo(130, seed=SEED)
+    augmentation = cnnx.data.Augmentation(
+        **{"flip": "alternating", "crop_padding": 2, "border": "reflect", "rotate": 20},
+        **{"scale": (0.8, 1.25), "shift": 1.5, "contrast": 0.3, "brightness": 0.3, "cutout": 5},
+    )
+    trainer = cnnx.Trainer(cnnx.models.small(seed=SEED), optimizer=cnnx.Adam(2e-3), seed=SEED)
+    trainer.fit(x, y, epochs=2, batch_size=65, augmentation=augmentation)
+    return digest(trainer, x)
+
+
 def wide() -> str:
     """Enough channels for every tile, enough pictures for several chunks of the weight gradient."""
     rng = np.random.default_rng(SEED)
@@ -118,7 +129,7 @@ def other_losses() -> str:
 
 
 RUNS: dict[str, Callable[[], str]] = {
-    run.__name__: run for run in (lenet5, x_and_o, wide, every_layer, other_losses)
+    run.__name__: run for run in (lenet5, x_and_o, augmented, wide, every_layer, other_losses)
 }
 
 

@@ -1,7 +1,8 @@
-// The X-and-O drawings and the resizing of pictures.
+// The X-and-O drawings, the resizing of pictures and their random changes.
 #include <algorithm>
 #include <tuple>
 
+#include "augmentation.h"
 #include "bindings.h"
 #include "cnnx/preprocessing.h"
 #include "cnnx/xo.h"
@@ -48,6 +49,29 @@ void bind_data(py::module_& module) {
       },
       py::arg("pixels").noconvert(), py::arg("height"), py::arg("width"), py::arg("channels"),
       py::arg("resize"));
+
+  module.def(
+      "check_augmentation", [](const py::dict& settings) { validate(augmentation_of(settings)); },
+      py::arg("settings"));
+
+  module.def(
+      "augment_pictures",
+      [](const py::array& pixels, bool integer_values, const std::vector<float>& mean,
+         const std::vector<float>& std, const py::dict& settings, uint64_t seed, uint64_t epoch) {
+        const PictureBatch pictures = picture_batch(pixels, integer_values);
+        const Shape shape = shape_of(pixels);
+        const Augmentation augmentation = augmentation_of(settings);
+        FloatArray result = new_array(shape);
+        float* data = result.mutable_data();
+        {
+          const py::gil_scoped_release release;
+          augment_pictures(pictures, {shape[1], shape[2], shape[3]}, {Resize::stretch, mean, std},
+                           augmentation, seed, epoch, data);
+        }
+        return result;
+      },
+      py::arg("pixels"), py::arg("integer_values"), py::arg("mean"), py::arg("std"),
+      py::arg("settings"), py::arg("seed"), py::arg("epoch"));
 }
 
 }  // namespace cnnx::bindings

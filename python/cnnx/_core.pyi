@@ -29,6 +29,16 @@ def draw_xo(count: int, size: int, seed: int) -> tuple[NDArray[np.uint8], NDArra
 def resize_picture(
     pixels: NDArray[np.uint8], height: int, width: int, channels: int, resize: str
 ) -> NDArray[np.uint8]: ...
+def check_augmentation(settings: Mapping[str, Any]) -> None: ...
+def augment_pictures(
+    pixels: _Pixels,
+    integer_values: bool,
+    mean: Sequence[float],
+    std: Sequence[float],
+    settings: Mapping[str, Any],
+    seed: int,
+    epoch: int,
+) -> _Floats: ...
 def check_layer(kind: str, attributes: Mapping[str, Any]) -> None: ...
 
 @final
@@ -111,6 +121,7 @@ class Trainer(metaclass=_Class):
         batch_size: int,
         shuffle: bool,
         number: int,
+        augmentation: Mapping[str, Any] | None,
     ) -> Epoch: ...
     def evaluate(
         self, pixels: _Pixels, integer_values: bool, targets: _Targets, rows: Sequence[int]

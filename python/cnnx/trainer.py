@@ -20,6 +20,7 @@ from cnnx.arguments import (
     shown,
     target_values,
 )
+from cnnx.data.augmentation import Augmentation
 from cnnx.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from cnnx.model import Model
 from cnnx.optimizers import Adam, Optimizer
@@ -212,6 +213,7 @@ class Trainer:
         epochs: int,
         batch_size: int = 64,
         shuffle: bool = True,
+        augmentation: Augmentation | None = None,
         validation: tuple[ArrayLike, ArrayLike] | float | None = None,
         progress: Callable[[Progress], object] | None = None,
     ) -> History:
@@ -226,6 +228,8 @@ class Trainer:
             batch_size: pictures per step; the last batch of an epoch may be shorter.
             shuffle: whether every epoch has a new order; it depends on the trainer's seed and the
                 epoch alone.
+            augmentation: random changes of the pictures, new in every epoch; they depend on the
+                trainer's seed, the epoch and the picture's place in x alone.
             validation: (x, y) measured after every epoch, or the fraction of the pictures to keep
                 apart for it; the split depends on the trainer's seed alone.
             progress: called with a `Progress` after every step, and once more after an epoch's
@@ -240,6 +244,11 @@ class Trainer:
             raise ValueError(f"fit: batch_size is {batch_size!r}, expected an integer >= 1")
         if progress is not None and not callable(progress):
             raise TypeError(f"fit: progress is {shown(progress)}, expected a function")
+        if augmentation is not None and not isinstance(augmentation, Augmentation):
+            raise TypeError(
+                f"fit: augmentation is {shown(augmentation)}, expected a cnnx.data.Augmentation"
+            )
+        changes = None if augmentation is None else augmentation.settings
         pixels, integers, targets = self._batch(x, y, "fit")
         if len(pixels) == 0:
             raise ValueError("fit: x holds no pictures, expected at least one")
@@ -247,7 +256,14 @@ class Trainer:
         for epoch in range(1, int(epochs) + 1):
             begun = time.perf_counter()
             run = self._core.begin_epoch(
-                pixels, integers, targets, rows, int(batch_size), bool(shuffle), self._epochs_begun
+                pixels,
+                integers,
+                targets,
+                rows,
+                int(batch_size),
+                bool(shuffle),
+                self._epochs_begun,
+                changes,
             )
             self._epochs_begun += 1
             while run.advance():

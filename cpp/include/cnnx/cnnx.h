@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cnnx/activations.h"
+#include "cnnx/augmentation.h"
 #include "cnnx/avg_pool2d.h"
 #include "cnnx/binary_cross_entropy.h"
 #include "cnnx/conv2d.h"

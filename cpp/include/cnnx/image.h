@@ -1,5 +1,5 @@
-// A picture as its owner holds it: a pointer, sizes and the meaning of the pixels. Not a container,
-// not a decoder.
+// A picture, or many of one size, as their owner holds them: a pointer, sizes and the meaning of
+// the pixels. Not a container, not a decoder.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,16 @@ struct ImageView {
   PixelType type = PixelType::uint8;
   int64_t row_stride =
       0;  // bytes from one row to the next, a multiple of the pixel type's size; 0: no gap
+};
+
+// Pictures of one size, that of the model they are for, one after the other: (count, height, width,
+// channels). uint8 pixels, and float pixels with `integer_values`, are divided by 255; then the
+// model's mean and std apply.
+struct PictureBatch {
+  const void* pixels = nullptr;
+  PixelType type = PixelType::float32;
+  bool integer_values = false;
+  int64_t count = 0;
 };
 
 }  // namespace cnnx

@@ -18,16 +18,6 @@ namespace graph {
 class ModelState;
 }
 
-// Pictures of the model's own size, one after the other: (count, height, width, channels). uint8
-// pixels, and float pixels with `integer_values`, are divided by 255; then the model's mean and std
-// apply.
-struct PictureBatch {
-  const void* pixels = nullptr;
-  PixelType type = PixelType::float32;
-  bool integer_values = false;
-  int64_t count = 0;
-};
-
 // What the outputs become in predict and probabilities.
 enum class Probabilities {
   softmax,  // one of several classes

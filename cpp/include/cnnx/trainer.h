@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "cnnx/augmentation.h"
 #include "cnnx/export.h"
 #include "cnnx/model.h"
 #include "cnnx/optimizers.h"
@@ -38,7 +39,9 @@ struct EpochOptions {
   std::vector<int64_t> rows;  // which rows take part; empty: all
   int64_t batch_size = 64;    // the last batch may be shorter
   bool shuffle = true;
-  uint64_t number = 0;  // of the epoch: with the trainer's seed it decides the order
+  // Of the epoch: with the trainer's seed it decides the order and the changes of each picture.
+  uint64_t number = 0;
+  Augmentation augmentation = {};  // what changes the pictures; as they are by default
 };
 
 namespace training {

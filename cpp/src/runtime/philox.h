@@ -10,9 +10,10 @@ namespace cnnx::runtime {
 
 // What the numbers are for; two purposes never share a number, whatever the seed.
 enum class Stream : uint32_t {
-  initialise = 1,  // weights of a new model
-  shuffle = 2,     // order of the examples, one step per epoch
-  drawing = 3,     // the X-and-O drawings, one step per drawing
+  initialise = 1,    // weights of a new model
+  shuffle = 2,       // order of the examples, one step per epoch
+  drawing = 3,       // the X-and-O drawings, one step per drawing
+  augmentation = 5,  // changes of pictures while training, one step per epoch
 };
 
 // The bijection itself: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3",

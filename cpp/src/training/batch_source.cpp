@@ -1,4 +1,4 @@
-// Checks which rows take part and copies them, normalised, into a batch.
+// Checks which rows take part and copies them, changed and normalised, into a batch.
 #include "training/batch_source.h"
 
 #include <algorithm>
@@ -6,6 +6,9 @@
 #include <stdexcept>
 #include <string>
 
+#include "cnnx/runtime.h"
+#include "data/augment.h"
+#include "data/augmentation.h"
 #include "data/pixels.h"
 
 namespace cnnx::training {
@@ -31,14 +34,26 @@ BatchSource::BatchSource(const TrainerState& trainer, const PictureBatch& pictur
   trainer.loss.check(targets, pictures.count);
 }
 
+void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch) {
+  data::check_augmentation(augmentation, trainer_.model->graph.input_shape());
+  augmentation_ = augmentation;
+  epoch_ = epoch;
+}
+
 void BatchSource::gather(int64_t first, int64_t count, Batch& batch) const {
   const graph::ModelState& model = *trainer_.model;
   const Shape& shape = model.graph.input_shape();
   const int64_t floats = element_count(shape);
   if (batch.storage.size() < count * floats) batch.storage = runtime::AlignedBuffer(count * floats);
   const int64_t* rows = rows_.data() + first;
-  data::gather_pictures(pictures_.pixels, pictures_.type, pictures_.integer_values, rows, count,
-                        shape[0] * shape[1], shape[2], model.preprocessing, batch.storage.data());
+  if (is_identity(augmentation_)) {
+    data::gather_pictures(pictures_.pixels, pictures_.type, pictures_.integer_values, rows, count,
+                          shape[0] * shape[1], shape[2], model.preprocessing, batch.storage.data());
+  } else {
+    data::gather_augmented(pictures_, rows, count, shape, model.preprocessing,
+                           {augmentation_, trainer_.seed, epoch_}, get_num_threads(),
+                           batch.storage.data());
+  }
   batch.input = batch.storage.data();
   batch.targets = {};
   if (targets_.labels) {

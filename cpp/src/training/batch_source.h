@@ -27,6 +27,8 @@ class BatchSource {
 
   int64_t count() const { return static_cast<int64_t>(rows_.size()); }
   std::vector<int64_t>& rows() { return rows_; }
+  // From now on the pictures are changed as in this epoch.
+  void augment(const Augmentation& augmentation, uint64_t epoch);
   void gather(int64_t first, int64_t count, Batch& batch) const;
 
  private:
@@ -34,6 +36,8 @@ class BatchSource {
   PictureBatch pictures_;
   Targets targets_;
   std::vector<int64_t> rows_;
+  Augmentation augmentation_;
+  uint64_t epoch_ = 0;
 };
 
 }  // namespace cnnx::training

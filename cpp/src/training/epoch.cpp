@@ -60,6 +60,7 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
                            0,
                            {},
                            {}});
+  state->source.augment(options.augmentation, options.number);
   if (options.shuffle) {
     std::vector<int64_t>& rows = state->source.rows();
     std::vector<int64_t> order(rows.size()), shuffled(rows.size());

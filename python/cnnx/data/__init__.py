@@ -1,5 +1,6 @@
-"""Reading and drawing labelled pictures: X and O, IDX files, class folders; it trains nothing."""
+"""Labelled pictures: drawn, read from IDX files and class folders, changed; it trains nothing."""
 
+from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import Dataset, PictureSet
 from cnnx.data.drawings import xo
 from cnnx.data.folder import FolderSet, load_folder
@@ -8,6 +9,7 @@ from cnnx.data.picture import read_picture
 from cnnx.data.source import Source, load, open_source
 
 __all__ = [
+    "Augmentation",
     "Dataset",
     "FolderSet",
     "IdxSet",

@@ -1,0 +1,70 @@
+// Random changes of the pictures that a network is trained on, so that it sees each one differently
+// in every epoch.
+#pragma once
+
+#include <cstdint>
+
+#include "cnnx/export.h"
+#include "cnnx/image.h"
+#include "cnnx/preprocessing.h"
+#include "cnnx/shape.h"
+
+namespace cnnx {
+
+// What may happen to a picture, in this order; the defaults leave it as it is. "Uniform" is what is
+// drawn for each picture and epoch anew.
+//
+// 1. affine: turned about its middle by an angle uniform in [-rotate, rotate] degrees, enlarged by
+// a
+//    factor uniform in [scale_low, scale_high], moved by two distances uniform in [-shift, shift]
+//    pixels; sampled bilinearly.
+// 2. flip: left and right exchanged.
+// 3. crop: framed by crop_padding pixels on each side, then a part of the old size cut out, its
+//    place uniform; with 2 it is moved by up to two whole pixels.
+// 4. contrast and brightness, on values in [0, 1]: v = brightness * (m + contrast * (v - m)), kept
+//    within [0, 1]; the factors are uniform in [1 - x, 1 + x] of the setting x, m is the mean of
+//    all of the picture's values before any change.
+// 5. normalisation, as Preprocessing says.
+// 6. cutout: a square of that side, its middle uniform over the picture, becomes 0, the mean that
+//    normalisation leaves (DeVries, Taylor, "Improved Regularization of Convolutional Neural
+//    Networks with Cutout", 2017).
+struct Augmentation {
+  enum class Flip {
+    never,
+    random,       // with probability 1/2
+    alternating,  // random in epoch 0, then the other way in every epoch (Jordan, "94% on CIFAR-10
+                  // in 3.29 Seconds on a Single GPU", 2024)
+  };
+  // What lies beyond a picture's edge.
+  enum class Border {
+    zero,     // black
+    reflect,  // the picture mirrored at the middle of its outermost pixels
+  };
+  Flip flip = Flip::never;
+  int64_t crop_padding = 0;
+  float rotate = 0;
+  float scale_low = 1, scale_high = 1;
+  float shift = 0;
+  Border border = Border::zero;
+  float contrast = 0, brightness = 0;
+  int64_t cutout = 0;
+};
+
+// Throws std::invalid_argument, naming the value, unless crop_padding and cutout are 0 or more,
+// rotate is in [0, 180], scale_low <= scale_high in [0.01, 100], shift in [0, 2^20], contrast and
+// brightness in [0, 1].
+CNNX_API void validate(const Augmentation& augmentation);
+
+// True when it leaves every picture as it is.
+CNNX_API bool is_identity(const Augmentation& augmentation);
+
+// out = the pictures of `shape` (height, width, channels), changed and normalised. What happens to
+// picture i depends on (seed, epoch, i) and the settings alone; epoch < 2^48. The same bits on
+// every machine and any number of threads; threads: as get_num_threads(). Throws
+// std::invalid_argument for settings that validate() refuses and for a crop_padding that is not
+// below height and width.
+CNNX_API void augment_pictures(const PictureBatch& pictures, const Shape& shape,
+                               const Preprocessing& preprocessing, const Augmentation& augmentation,
+                               uint64_t seed, uint64_t epoch, float* out);
+
+}  // namespace cnnx

@@ -1,0 +1,243 @@
+// Makes the changed pictures, a row at a time: where its pixels come from, their levels, the
+// formula of normalisation.
+#include "data/augment.h"
+
+#include <algorithm>
+#include <numeric>
+#include <type_traits>
+#include <vector>
+
+#include "cnnx/runtime.h"
+#include "data/augmentation.h"
+#include "runtime/parallel.h"
+
+namespace cnnx {
+namespace data {
+namespace {
+
+// Values worth waking a thread for.
+constexpr int64_t kGrain = 8 * 1024;
+
+// The place inside [0, count) that stands for `place`, or -1 for what is black.
+int64_t inside(int64_t place, int64_t count, Augmentation::Border border) {
+  if (place >= 0 && place < count) return place;
+  if (border == Augmentation::Border::zero) return -1;
+  if (count == 1) return 0;
+  const int64_t period = 2 * (count - 1);
+  const int64_t folded = ((place % period) + period) % period;
+  return std::min(folded, period - folded);
+}
+
+int32_t floor_of(float value) {
+  const int32_t whole = static_cast<int32_t>(value);  // towards zero
+  return whole - (value < static_cast<float>(whole) ? 1 : 0);
+}
+
+// kChannels: 1 and 3 are loops that the compiler unrolls, 0 is any number.
+template <class Pixel, int kChannels>
+class Picture {
+ public:
+  Picture(const Pixel* pixels, const Shape& shape, Augmentation::Border border)
+      : pixels_(pixels),
+        height_(shape[0]),
+        width_(shape[1]),
+        channels_(shape[2]),
+        border_(border) {}
+
+  // out[x] = pixel (row, columns[x]); -1 is black.
+  void copy_row(int64_t row, const int32_t* columns, float* out) const {
+    for (int64_t x = 0; x < width_; ++x) {
+      const Pixel* pixel = at(row, columns[x]);
+      for (int64_t k = 0; k < channels(); ++k) *out++ = pixel ? static_cast<float>(pixel[k]) : 0.0f;
+    }
+  }
+
+  // out[x] = pixel (row, columns[x]) of the affinely changed picture.
+  void sample_row(const AffineMap& map, int64_t row, const int32_t* columns, float* out) const {
+    const float y = static_cast<float>(row);
+    const float first_column = map.column_of_row * y + map.column_offset;
+    const float first_row = map.row_of_row * y + map.row_offset;
+    for (int64_t x = 0; x < width_; ++x, out += channels()) {
+      if (row < 0 || columns[x] < 0) {
+        std::fill_n(out, channels(), 0.0f);
+        continue;
+      }
+      const float column = static_cast<float>(columns[x]);
+      sample(map.row_of_column * column + first_row, map.column_of_column * column + first_column,
+             out);
+    }
+  }
+
+  // Of all values, as they lie in memory.
+  double mean() const {
+    using Sum = std::conditional_t<std::is_integral_v<Pixel>, int64_t, double>;
+    const int64_t count = height_ * width_ * channels();
+    const Sum sum = std::accumulate(pixels_, pixels_ + count, Sum{0});
+    return static_cast<double>(sum) / static_cast<double>(count);
+  }
+
+ private:
+  int64_t channels() const { return kChannels ? kChannels : channels_; }
+
+  const Pixel* at(int64_t row, int64_t column) const {
+    if (row < 0 || column < 0) return nullptr;
+    return pixels_ + (row * width_ + column) * channels();
+  }
+
+  void sample(float row, float column, float* out) const {
+    const int32_t top = floor_of(row), left = floor_of(column);
+    const float down = row - static_cast<float>(top), along = column - static_cast<float>(left);
+    if (top >= 0 && left >= 0 && top + 1 < height_ && left + 1 < width_) {
+      const Pixel* first = at(top, left);
+      const Pixel* second = first + width_ * channels();
+      for (int64_t k = 0; k < channels(); ++k) {
+        out[k] =
+            blend(first[k], first[k + channels()], second[k], second[k + channels()], along, down);
+      }
+      return;
+    }
+    const int64_t rows[] = {inside(top, height_, border_), inside(top + 1, height_, border_)};
+    const int64_t columns[] = {inside(left, width_, border_), inside(left + 1, width_, border_)};
+    const auto level = [](const Pixel* pixel, int64_t k) { return pixel ? pixel[k] : Pixel{0}; };
+    for (int64_t k = 0; k < channels(); ++k) {
+      out[k] =
+          blend(level(at(rows[0], columns[0]), k), level(at(rows[0], columns[1]), k),
+                level(at(rows[1], columns[0]), k), level(at(rows[1], columns[1]), k), along, down);
+    }
+  }
+
+  static float blend(Pixel top_left, Pixel top_right, Pixel bottom_left, Pixel bottom_right,
+                     float along, float down) {
+    const float top = between(top_left, top_right, along);
+    const float bottom = between(bottom_left, bottom_right, along);
+    return top + down * (bottom - top);
+  }
+  static float between(Pixel first, Pixel second, float along) {
+    const float from = static_cast<float>(first);
+    return from + along * (static_cast<float>(second) - from);
+  }
+
+  const Pixel* pixels_;
+  int64_t height_, width_, channels_;
+  Augmentation::Border border_;
+};
+
+class Augmenter {
+ public:
+  Augmenter(const Shape& shape, const Preprocessing& preprocessing, const EpochChanges& changes,
+            bool divide_by_255, int slots)
+      : shape_(shape),
+        changes_(changes),
+        divide_(divide_by_255),
+        row_values_(shape[1] * shape[2]),
+        columns_(static_cast<size_t>(slots * shape[1])) {
+    // One value per value of a row, so that loops over it need not know channels.
+    for (int64_t i = 0; i < row_values_; ++i) {
+      const auto of = [&](const std::vector<float>& values) {
+        return values[values.size() == 1 ? 0 : static_cast<size_t>(i % shape[2])];
+      };
+      mean_.push_back(of(preprocessing.mean));
+      deviation_.push_back(of(preprocessing.std));
+    }
+  }
+
+  template <class Pixel, int kChannels>
+  void make(const Pixel* pixels, int64_t number, int slot, float* out) {
+    const Augmentation& a = changes_.augmentation;
+    const int64_t height = shape_[0], width = shape_[1];
+    const Picture<Pixel, kChannels> picture(pixels, shape_, a.border);
+    const PictureChange change = draw_change(a, shape_, changes_.seed, changes_.epoch, number);
+    float mean = a.contrast != 0 ? static_cast<float>(picture.mean()) : 0.0f;
+    if (divide_) mean = mean / 255.0f;
+    int32_t* columns = columns_.data() + slot * width;
+    for (int64_t x = 0; x < width; ++x) {
+      const int64_t column = inside(x + change.right, width, a.border);
+      columns[x] = static_cast<int32_t>(change.flip && column >= 0 ? width - 1 - column : column);
+    }
+    for (int64_t y = 0; y < height; ++y, out += row_values_) {
+      const int64_t row = inside(y + change.down, height, a.border);
+      if (has_affine(a)) {
+        picture.sample_row(change.map, row, columns, out);
+      } else {
+        picture.copy_row(row, columns, out);
+      }
+      if (divide_) {
+        for (int64_t i = 0; i < row_values_; ++i) out[i] = out[i] / 255.0f;
+      }
+      if (has_colour(a)) colour(change, mean, out);
+      for (int64_t i = 0; i < row_values_; ++i)
+        out[i] = (out[i] - mean_[static_cast<size_t>(i)]) / deviation_[static_cast<size_t>(i)];
+      if (y >= change.cut_row && y < change.cut_row + a.cutout) {
+        const int64_t first = std::max<int64_t>(0, change.cut_column);
+        const int64_t end = std::min(width, change.cut_column + a.cutout);
+        std::fill(out + first * shape_[2], out + std::max(first, end) * shape_[2], 0.0f);
+      }
+    }
+  }
+
+ private:
+  void colour(const PictureChange& change, float mean, float* out) const {
+    for (int64_t i = 0; i < row_values_; ++i) {
+      const float value = change.brightness * (mean + change.contrast * (out[i] - mean));
+      out[i] = std::min(1.0f, std::max(0.0f, value));
+    }
+  }
+
+  const Shape& shape_;
+  const EpochChanges& changes_;
+  bool divide_;
+  int64_t row_values_;
+  std::vector<float> mean_, deviation_;
+  std::vector<int32_t> columns_;  // of one picture per slot
+};
+
+template <class Pixel>
+void gather(const Pixel* source, const int64_t* rows, int64_t count, const Shape& shape,
+            const Preprocessing& preprocessing, const EpochChanges& changes, bool divide_by_255,
+            int threads, float* out) {
+  const int64_t size = element_count(shape), grain = kGrain / size + 1;
+  const int slots = runtime::share_count(threads, count, grain);
+  Augmenter augmenter(shape, preprocessing, changes, divide_by_255, slots);
+  runtime::parallel_for(slots, count, grain, [&](int64_t begin, int64_t end, int slot) {
+    for (int64_t i = begin; i < end; ++i) {
+      const Pixel* pixels = source + rows[i] * size;
+      float* target = out + i * size;
+      if (shape[2] == 1) {
+        augmenter.make<Pixel, 1>(pixels, rows[i], slot, target);
+      } else if (shape[2] == 3) {
+        augmenter.make<Pixel, 3>(pixels, rows[i], slot, target);
+      } else {
+        augmenter.make<Pixel, 0>(pixels, rows[i], slot, target);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void gather_augmented(const PictureBatch& pictures, const int64_t* rows, int64_t count,
+                      const Shape& shape, const Preprocessing& preprocessing,
+                      const EpochChanges& changes, int threads, float* out) {
+  if (pictures.type == PixelType::uint8) {
+    gather(static_cast<const uint8_t*>(pictures.pixels), rows, count, shape, preprocessing, changes,
+           true, threads, out);
+  } else {
+    gather(static_cast<const float*>(pictures.pixels), rows, count, shape, preprocessing, changes,
+           pictures.integer_values, threads, out);
+  }
+}
+
+}  // namespace data
+
+void augment_pictures(const PictureBatch& pictures, const Shape& shape,
+                      const Preprocessing& preprocessing, const Augmentation& augmentation,
+                      uint64_t seed, uint64_t epoch, float* out) {
+  data::check_augmentation(augmentation, shape);
+  validate(preprocessing, shape[2]);
+  std::vector<int64_t> rows(static_cast<size_t>(pictures.count));
+  std::iota(rows.begin(), rows.end(), int64_t{0});
+  data::gather_augmented(pictures, rows.data(), pictures.count, shape, preprocessing,
+                         {augmentation, seed, epoch}, get_num_threads(), out);
+}
+
+}  // namespace cnnx

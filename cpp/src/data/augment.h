@@ -1,0 +1,22 @@
+// Gathers pictures while changing and normalising them.
+#pragma once
+
+#include <cstdint>
+
+#include "cnnx/augmentation.h"
+
+namespace cnnx::data {
+
+// What decides every change of an epoch's pictures, with each picture's number.
+struct EpochChanges {
+  const Augmentation& augmentation;
+  uint64_t seed, epoch;
+};
+
+// As augment_pictures(), of the pictures rows[0], rows[1], ... of `pictures`, whose numbers these
+// are. `augmentation` and `preprocessing` have been checked. Threads: at most `threads`.
+void gather_augmented(const PictureBatch& pictures, const int64_t* rows, int64_t count,
+                      const Shape& shape, const Preprocessing& preprocessing,
+                      const EpochChanges& changes, int threads, float* out);
+
+}  // namespace cnnx::data

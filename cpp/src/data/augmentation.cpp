@@ -1,0 +1,128 @@
+// Checks the settings of an augmentation and draws what happens to a picture.
+#include "data/augmentation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include "runtime/elementary.h"
+#include "runtime/philox.h"
+
+namespace cnnx {
+namespace data {
+namespace {
+
+constexpr float kRadians = 0.0174532925f;
+
+// Each has a place of its own among a picture's numbers, so that one setting does not change what
+// another draws.
+enum Draw : uint64_t {
+  kFlip,
+  kCropRow,
+  kCropColumn,
+  kAngle,
+  kScale,
+  kShiftRow,
+  kShiftColumn,
+  kContrast,
+  kBrightness,
+  kCutRow,
+  kCutColumn,
+  kMostDraws = 16
+};
+
+float uniform(const runtime::Philox& random, int64_t row, Draw draw) {
+  return random.uniform(static_cast<uint64_t>(row) * kMostDraws + draw);
+}
+
+template <class Number>
+[[noreturn]] void refuse(const char* setting, Number value, const std::string& expected) {
+  std::ostringstream text;
+  text << "augmentation: " << setting << " is " << value << ", expected " << expected;
+  throw std::invalid_argument(text.str());
+}
+
+// Written so that NaN is refused.
+void check_between(const char* setting, float value, float most, const char* expected) {
+  if (!(value >= 0 && value <= most)) refuse(setting, value, expected);
+}
+
+}  // namespace
+
+void check_augmentation(const Augmentation& augmentation, const Shape& shape) {
+  validate(augmentation);
+  const int64_t side = std::min(shape[0], shape[1]);
+  if (augmentation.crop_padding >= side) {
+    refuse("crop_padding", augmentation.crop_padding,
+           "less than the sides of the pictures, " + std::to_string(shape[0]) + " x " +
+               std::to_string(shape[1]));
+  }
+}
+
+PictureChange draw_change(const Augmentation& augmentation, const Shape& shape, uint64_t seed,
+                          uint64_t epoch, int64_t row) {
+  const Augmentation& a = augmentation;
+  const runtime::Philox random(seed, runtime::Stream::augmentation, epoch);
+  const auto between = [&](Draw draw, float low, float high) {
+    return low + (high - low) * uniform(random, row, draw);
+  };
+  // 0 to count - 1.
+  const auto below = [&](Draw draw, int64_t count) {
+    const float place = static_cast<float>(count) * uniform(random, row, draw);
+    return std::min(count - 1, static_cast<int64_t>(place));
+  };
+  PictureChange change{};
+
+  const float angle = between(kAngle, -a.rotate, a.rotate) * kRadians;
+  const float scale = between(kScale, a.scale_low, a.scale_high);
+  const float cosine = runtime::cos(angle) / scale, sine = runtime::sin(angle) / scale;
+  const float middle_row = 0.5f * static_cast<float>(shape[0] - 1);
+  const float middle_column = 0.5f * static_cast<float>(shape[1] - 1);
+  const float from_row = middle_row + between(kShiftRow, -a.shift, a.shift);
+  const float from_column = middle_column + between(kShiftColumn, -a.shift, a.shift);
+  change.map = {cosine, sine,   middle_column - cosine * from_column - sine * from_row,
+                -sine,  cosine, middle_row + sine * from_column - cosine * from_row};
+
+  const bool heads = uniform(random, row, kFlip) < 0.5f;
+  if (a.flip == Augmentation::Flip::random) change.flip = heads;
+  if (a.flip == Augmentation::Flip::alternating) {
+    const runtime::Philox first(seed, runtime::Stream::augmentation, 0);
+    change.flip = (uniform(first, row, kFlip) < 0.5f) != (epoch % 2 == 1);
+  }
+  change.down = below(kCropRow, 2 * a.crop_padding + 1) - a.crop_padding;
+  change.right = below(kCropColumn, 2 * a.crop_padding + 1) - a.crop_padding;
+  change.contrast = between(kContrast, 1 - a.contrast, 1 + a.contrast);
+  change.brightness = between(kBrightness, 1 - a.brightness, 1 + a.brightness);
+  change.cut_row = below(kCutRow, shape[0]) - a.cutout / 2;
+  change.cut_column = below(kCutColumn, shape[1]) - a.cutout / 2;
+  return change;
+}
+
+}  // namespace data
+
+void validate(const Augmentation& augmentation) {
+  const Augmentation& a = augmentation;
+  // Within these, where a pixel comes from fits 32 bits.
+  constexpr float kMostShift = 1 << 20, kLeastScale = 0.01f, kMostScale = 100;
+  if (a.crop_padding < 0) data::refuse("crop_padding", a.crop_padding, "0 or more pixels");
+  data::check_between("rotate", a.rotate, 180, "0 to 180 degrees");
+  for (const float scale : {a.scale_low, a.scale_high}) {
+    if (!(scale >= kLeastScale && scale <= kMostScale))
+      data::refuse("scale", scale, "factors from 0.01 to 100");
+  }
+  if (a.scale_low > a.scale_high) data::refuse("scale's first", a.scale_low, "the smaller factor");
+  data::check_between("shift", a.shift, kMostShift, "0 to 1048576 pixels");
+  data::check_between("contrast", a.contrast, 1, "0 to 1");
+  data::check_between("brightness", a.brightness, 1, "0 to 1");
+  if (a.cutout < 0) data::refuse("cutout", a.cutout, "0 or more pixels");
+}
+
+bool is_identity(const Augmentation& augmentation) {
+  const Augmentation& a = augmentation;
+  return a.flip == Augmentation::Flip::never && a.crop_padding == 0 && !data::has_affine(a) &&
+         !data::has_colour(a) && a.cutout == 0;
+}
+
+}  // namespace cnnx
