@@ -163,10 +163,16 @@ LIES: dict[str, tuple[Edit, str]] = {
     "endless name": (edit_node(8, name="n" * 100_000), ""),
     "empty name": (edit_node(8, name=""), "nodes[8].name"),
     "two equal names": (edit_node(1, name="first.conv"), ""),
-    "its own input": (edit_node(1, inputs=["leaky_relu_1"]), "nodes[1].inputs"),
-    "input from later": (edit_node(1, inputs=["dense_1"]), "nodes[1].inputs"),
-    "dangling input": (edit_node(1, inputs=["absent"]), "nodes[1].inputs"),
-    "two inputs": (edit_node(1, inputs=["first.conv", "input"]), "nodes[1].inputs"),
+    "its own input": (
+        edit_node(1, inputs=["leaky_relu_1"]),
+        'its input "leaky_relu_1" is no layer before it',
+    ),
+    "input from later": (
+        edit_node(1, inputs=["dense_1"]),
+        'its input "dense_1" is no layer before it',
+    ),
+    "dangling input": (edit_node(1, inputs=["absent"]), 'its input "absent" is no layer before it'),
+    "two inputs": (edit_node(1, inputs=["first.conv", "input"]), "has 2 inputs, expected one"),
     "unknown attribute": (edit_node(0, power=3), "power"),
     "missing attribute": (
         edit_graph(lambda graph: graph["nodes"][0].pop("stride")),

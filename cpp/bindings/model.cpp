@@ -19,8 +19,12 @@ py::object python_of(const Attribute& value) {
   return std::visit([](const auto& each) -> py::object { return py::cast(each); }, value);
 }
 
-Layer layer_of(const std::string& kind, const py::dict& attributes, const std::string& name) {
-  Layer layer{kind, {}, name};
+// (kind, attributes, name, inputs, trainable)
+using LayerTuple = std::tuple<std::string, py::dict, std::string, std::vector<std::string>, bool>;
+
+Layer layer_of(const std::string& kind, const py::dict& attributes) {
+  Layer layer;
+  layer.kind = kind;
   for (const auto& [key, value] : attributes)
     layer.attributes[key.cast<std::string>()] = attribute_of(value);
   return layer;
@@ -30,21 +34,50 @@ const char* name_of(Resize resize) {
   return resize == Resize::fit ? "fit" : resize == Resize::crop ? "crop" : "stretch";
 }
 
-Model make_model(const std::vector<std::tuple<std::string, py::dict, std::string>>& layers,
-                 const Shape& input_shape, const std::vector<std::string>& classes,
-                 const std::string& resize, const std::vector<float>& mean,
-                 const std::vector<float>& std, uint64_t seed) {
+Model make_model(const std::vector<LayerTuple>& layers, const Shape& input_shape,
+                 const std::vector<std::string>& classes, const std::string& resize,
+                 const std::vector<float>& mean, const std::vector<float>& std, uint64_t seed) {
   std::vector<Layer> made;
-  for (const auto& [kind, attributes, name] : layers)
-    made.push_back(layer_of(kind, attributes, name));
+  for (const auto& [kind, attributes, name, inputs, trainable] : layers) {
+    Layer layer = layer_of(kind, attributes);
+    layer.name = name;
+    layer.inputs = inputs;
+    layer.trainable = trainable;
+    made.push_back(std::move(layer));
+  }
   return Model(made, input_shape, {classes, {resize_of(resize), mean, std}, seed});
 }
 
-const ParameterInfo& find_parameter(const Model& model, const std::string& name) {
-  for (const ParameterInfo& parameter : model.parameters()) {
-    if (parameter.name == name) return parameter;
+const ParameterInfo& find(const std::vector<ParameterInfo>& arrays, const std::string& name) {
+  for (const ParameterInfo& array : arrays) {
+    if (array.name == name) return array;
   }
   throw py::key_error(name);
+}
+
+py::list tuples_of(const std::vector<ParameterInfo>& arrays) {
+  py::list infos;
+  for (const ParameterInfo& info : arrays)
+    infos.append(py::make_tuple(info.name, info.shape, info.offset));
+  return infos;
+}
+
+FloatArray get(const Model& model, const ParameterInfo& array,
+               void (Model::*getter)(const ParameterInfo&, float*) const) {
+  FloatArray values = new_array(array.shape);
+  (model.*getter)(array, values.mutable_data());
+  return values;
+}
+
+void set(Model& model, const ParameterInfo& array, const FloatArray& values, const char* arrays,
+         void (Model::*setter)(const ParameterInfo&, const float*)) {
+  if (shape_of(values) != array.shape) {
+    throw py::value_error(std::string(arrays) + ": " + array.name + " has shape " +
+                          to_string(array.shape) + ", but the array assigned to it has shape " +
+                          to_string(shape_of(values)));
+  }
+  const py::gil_scoped_release release;
+  (model.*setter)(array, values.data());
 }
 
 // A result of one array of `shape` per picture.
@@ -82,7 +115,7 @@ void bind_model(py::module_& module) {
   module.def(
       "check_layer",
       [](const std::string& kind, const py::dict& attributes) {
-        check_layer(layer_of(kind, attributes, ""));
+        check_layer(layer_of(kind, attributes));
       },
       py::arg("kind"), py::arg("attributes"));
 
@@ -132,7 +165,8 @@ void bind_model(py::module_& module) {
                                  py::dict attributes;
                                  for (const auto& [key, value] : layer.attributes)
                                    attributes[py::str(key)] = python_of(value);
-                                 layers.append(py::make_tuple(layer.kind, attributes, layer.name));
+                                 layers.append(py::make_tuple(layer.kind, attributes, layer.name,
+                                                              layer.inputs, layer.trainable));
                                }
                                return layers;
                              })
@@ -147,35 +181,34 @@ void bind_model(py::module_& module) {
             return infos;
           })
       .def_property_readonly("parameter_infos",
-                             [](const Model& model) {
-                               py::list infos;
-                               for (const ParameterInfo& info : model.parameters()) {
-                                 infos.append(py::make_tuple(info.name, info.shape, info.offset));
-                               }
-                               return infos;
-                             })
+                             [](const Model& model) { return tuples_of(model.parameters()); })
       .def(
           "get_parameter",
           [](const Model& model, const std::string& name) {
-            const ParameterInfo& parameter = find_parameter(model, name);
-            FloatArray values = new_array(parameter.shape);
-            model.get_parameter(parameter, values.mutable_data());
-            return values;
+            return get(model, find(model.parameters(), name), &Model::get_parameter);
           },
           py::arg("name"))
       .def(
           "set_parameter",
           [](Model& model, const std::string& name, const FloatArray& values) {
-            const ParameterInfo& parameter = find_parameter(model, name);
-            if (shape_of(values) != parameter.shape) {
-              throw py::value_error(
-                  "parameters: " + name + " has shape " + to_string(parameter.shape) +
-                  ", but the array assigned to it has shape " + to_string(shape_of(values)));
-            }
-            const py::gil_scoped_release release;
-            model.set_parameter(parameter, values.data());
+            set(model, find(model.parameters(), name), values, "parameters", &Model::set_parameter);
           },
-          py::arg("name"), py::arg("values").noconvert());
+          py::arg("name"), py::arg("values").noconvert())
+      .def_property_readonly("buffer_infos",
+                             [](const Model& model) { return tuples_of(model.buffers()); })
+      .def(
+          "get_buffer",
+          [](const Model& model, const std::string& name) {
+            return get(model, find(model.buffers(), name), &Model::get_buffer);
+          },
+          py::arg("name"))
+      .def(
+          "set_buffer",
+          [](Model& model, const std::string& name, const FloatArray& values) {
+            set(model, find(model.buffers(), name), values, "buffers", &Model::set_buffer);
+          },
+          py::arg("name"), py::arg("values").noconvert())
+      .def("set_trainable", &Model::set_trainable, py::arg("layer"), py::arg("trainable"));
 }
 
 }  // namespace cnnx::bindings

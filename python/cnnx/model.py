@@ -113,7 +113,7 @@ class Model:
                 f"Model: preprocessing is {shown(preprocessing)}, expected a cnnx.Preprocessing"
             )
         self._core = _core.Model(
-            [(layer.kind, layer.attributes, layer.name or "") for layer in layers],
+            [(layer.kind, layer.attributes, layer.name or "", [], True) for layer in layers],
             [int(size) for size in input_shape],
             list(classes or []),
             preprocessing.resize,

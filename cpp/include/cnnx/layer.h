@@ -27,10 +27,16 @@ using Attributes = std::map<std::string, Attribute>;
 // kernel_size, stride and dilation are lists {height, width}; padding is "valid", "same" or a list
 // {top, bottom, left, right}; every attribute of the kind is given. An empty name becomes the kind
 // and its ordinal in the model: "conv2d_1".
+//
+// `inputs` names what a layer reads: layers before it, or "input", the picture itself; empty, it is
+// the layer before. A layer that is not `trainable` keeps its parameters in training, and a batch
+// norm its statistics, with which it then normalises.
 struct Layer {
   std::string kind;
   Attributes attributes;
   std::string name;
+  std::vector<std::string> inputs;
+  bool trainable = true;
 };
 
 // Throws std::invalid_argument, naming the setting, what came and what was expected.

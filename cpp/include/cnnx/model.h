@@ -75,8 +75,8 @@ class CNNX_API Model {
   // outputs: count * element_count(output_shape()) floats.
   void run(const PictureBatch& pictures, float* outputs) const;
   void probabilities(const PictureBatch& pictures, float* outputs) const;
-  // One array per layer, in order, each count * element_count(its output_shape); the same bits as
-  // run.
+  // One array per layer, in order, each count * element_count(its output_shape). The bits are those
+  // of run, unless a batch norm there became part of a convolution.
   void layer_outputs(const PictureBatch& pictures, float* const* outputs) const;
 
   const Shape& input_shape() const;   // (height, width, channels)
@@ -90,6 +90,14 @@ class CNNX_API Model {
   const std::vector<ParameterInfo>& parameters() const;
   void get_parameter(const ParameterInfo& parameter, float* values) const;
   void set_parameter(const ParameterInfo& parameter, const float* values);
+
+  // What training keeps up to date besides: the running statistics of batch norms.
+  const std::vector<ParameterInfo>& buffers() const;
+  void get_buffer(const ParameterInfo& buffer, float* values) const;
+  void set_buffer(const ParameterInfo& buffer, const float* values);
+
+  // See Layer::trainable.
+  void set_trainable(const std::string& layer, bool trainable);
 
  private:
   friend class Trainer;

@@ -10,97 +10,153 @@
 namespace cnnx::graph {
 namespace {
 
-constexpr int kMostParameters = 8;  // arrays of one layer: far above any layer's
+constexpr int kMostParameters = 8;  // arrays of one step: far above any step's
 
-using Pointers = std::array<const float*, kMostParameters>;
+template <class Float>
+using Pointers = std::array<Float*, kMostParameters>;
 
-Pointers parameters_of(const Step& step, const float* parameters) {
-  Pointers pointers{};
-  for (std::size_t i = 0; i < step.parameters.size(); ++i)
-    pointers[i] = parameters + step.parameters[i];
+template <class Float>
+Pointers<Float> pointers_to(const std::vector<int64_t>& offsets, Float* block) {
+  Pointers<Float> pointers{};
+  for (std::size_t i = 0; i < offsets.size(); ++i) pointers[i] = block + offsets[i];
   return pointers;
 }
 
-int64_t kept_floats(const Step& step) {
-  return runtime::round_up_to_line((step.op->kept_bytes() + 3) / 4);
+ops::TrainingStep of_step(const ops::TrainingStep& training, const Step& step) {
+  ops::TrainingStep own = training;
+  own.node = static_cast<uint64_t>(step.first_node);
+  own.frozen = step.frozen;
+  return own;
 }
+
+// Takes in one follower after the other, in the order of ops::Fusion.
+class Fuser {
+ public:
+  Fuser(const Graph& graph, int last, int64_t batch) : graph_(graph), last_(last), batch_(batch) {}
+
+  // The last node that runs with node `id`; adds what an Add among them reads besides to `inputs`.
+  int fuse(int id, bool folds, ops::Fusion& fusion, std::vector<int>& inputs) const {
+    const Node& node = graph_.node(id);
+    const Shape shape = with_batch(batch_, node.input_shapes[0]);
+    const auto takes = [&](ops::Follower wanted) {
+      if (id + 1 == last_ || graph_.node(id).readers != 1) return false;
+      const Node& next = graph_.node(id + 1);
+      const bool reads = std::find(next.inputs.begin(), next.inputs.end(), id) != next.inputs.end();
+      if (!reads || next.op->follower(with_batch(batch_, next.input_shapes[0])) != wanted ||
+          !node.op->takes_in(wanted, shape)) {
+        return false;
+      }
+      for (const int input : next.inputs) {
+        if (input != id) inputs.push_back(input);
+      }
+      ++id;
+      return true;
+    };
+    fusion.batch_norm = folds && takes(ops::Follower::batch_norm);
+    fusion.add = takes(ops::Follower::add);
+    fusion.relu = takes(ops::Follower::relu);
+    fusion.max_pool = takes(ops::Follower::max_pool_2x2);
+    return id;
+  }
+
+ private:
+  const Graph& graph_;
+  int last_;
+  int64_t batch_;
+};
 
 }  // namespace
 
 Chain::Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t derived)
     : derived_end_(derived) {
-  bind(graph, first, last, batch, keep != Keep::everything);
-  place(keep);
+  values_.emplace_back();
+  bind(graph, first, last, batch, keep);
+  find_lifetimes(keep);
+  if (keep != Keep::for_backward) settle({});
 }
 
-void Chain::bind(const Graph& graph, int first, int last, int64_t batch, bool fuses) {
+void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep keep) {
+  const Fuser fuser(graph, last, batch);
+  const auto value_of = [&](int id) {
+    return id < first ? kCallersInput : node_values_[static_cast<std::size_t>(id)];
+  };
+  node_values_.resize(static_cast<std::size_t>(last));
   for (int id = first; id < last; ++id) {
     const Node& node = graph.node(id);
-    const Shape input = with_batch(batch, node.input_shape);
     Step step{};
     step.first_node = id;
-    const auto takes = [&](ops::Follower wanted) {
-      if (!fuses || id + 1 == last) return false;
-      const Node& next = graph.node(id + 1);
-      const bool fits = next.op->follower(with_batch(batch, next.input_shape)) == wanted &&
-                        node.op->takes_in(wanted, input);
-      if (fits) ++id;
-      return fits;
-    };
-    step.fusion.relu = takes(ops::Follower::relu);
-    step.fusion.max_pool = takes(ops::Follower::max_pool_2x2);
+    std::vector<int> inputs = node.inputs;
+    if (keep != Keep::everything) id = fuser.fuse(id, keep == Keep::nothing, step.fusion, inputs);
     step.last_node = id;
-    step.op = node.op->bind_fused(input, step.fusion);
     output_floats_ = element_count(with_batch(batch, graph.node(id).output_shape));
+    step.op = graph.bind(step.first_node, batch, step.fusion);
+    for (const int input : inputs) step.inputs.push_back(value_of(input));
+    // A view's value is its input's.
+    step.output = step.op ? values_.size() : step.inputs[0];
+    node_values_[static_cast<std::size_t>(id)] = step.output;
     if (!step.op) continue;
-    step.output_floats = output_floats_;
+    const int index = static_cast<int>(steps_.size());
+    for (const std::size_t input : step.inputs) values_[input].readers.push_back(index);
+    values_.push_back({output_floats_, index, {}, 0});
+    step.frozen = !node.layer.trainable;
     step.derived = derived_end_;
     derived_end_ += runtime::round_up_to_line(step.op->derived_floats());
-    for (int i = 0; i < node.parameter_count; ++i) {
-      step.parameters.push_back(
-          graph.parameters()[static_cast<std::size_t>(node.first_parameter + i)].offset);
+    for (int each = step.first_node; each <= step.last_node; ++each) {
+      graph.parameters().append_offsets(graph.node(each).parameters, step.parameters);
+      graph.buffers().append_offsets(graph.node(each).buffers, step.buffers);
     }
     steps_.push_back(std::move(step));
   }
 }
 
-void Chain::place(Keep keep) {
-  const auto floats = [](const Step& step) {
-    return runtime::round_up_to_line(step.output_floats);
-  };
-  // Writing over the previous output is right when nothing reads it again; the caller's input is
-  // not ours.
-  const auto in_place = [&](std::size_t i) {
-    return i > 0 && keep != Keep::everything && steps_[i].op->runs_in_place() &&
-           (keep == Keep::nothing || !steps_[i - 1].op->backward_reads_output());
-  };
-  // Keep::nothing: two buffers, each as large as the largest output that lands in it.
-  std::array<int64_t, 2> turn_floats{0, 0};
-  std::vector<std::size_t> turns;
-  std::size_t turn = 0;
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    if (!in_place(i)) turn = 1 - turn;
-    turns.push_back(turn);
-    turn_floats[turn] = std::max(turn_floats[turn], floats(steps_[i]));
+int Chain::last_read(const Value& value, Keep keep) const {
+  const int end = static_cast<int>(steps_.size());
+  // Nobody reads the result but the caller.
+  if (keep == Keep::everything || value.readers.empty()) return end;
+  int last = value.readers.back();
+  if (keep == Keep::nothing) return last;
+  for (const int reader : value.readers) {
+    if (steps_[static_cast<std::size_t>(reader)].op->backward_reads_input())
+      last = std::max(last, backward_time(reader));
   }
-  if (keep == Keep::nothing) arena_floats_ = turn_floats[0] + turn_floats[1];
-  int64_t previous = kCallersInput;
+  if (steps_[static_cast<std::size_t>(value.producer)].op->backward_reads_output())
+    last = std::max(last, backward_time(value.producer));
+  return last;
+}
+
+void Chain::find_lifetimes(Keep keep) {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
-    step.input = previous;
-    if (in_place(i)) {
-      step.output = previous;
-    } else if (keep == Keep::nothing) {
-      step.output = turns[i] == 0 ? 0 : turn_floats[0];
+    const int now = static_cast<int>(i);
+    Value& output = values_[step.output];
+    const int last = last_read(output, keep);
+    // Writing over an input is right when nothing reads it again; the caller's is not ours.
+    const auto overwritten =
+        std::find_if(step.inputs.begin(), step.inputs.end(), [&](std::size_t input) {
+          return step.op->runs_in_place() && input != kCallersInput &&
+                 values_[input].floats == output.floats && last_read(values_[input], keep) == now;
+        });
+    if (overwritten != step.inputs.end()) {
+      output.tenant = values_[*overwritten].tenant;
+      tenants_[output.tenant].last = last;
     } else {
-      step.output = arena_floats_;
-      arena_floats_ += floats(step);
+      output.tenant = tenants_.size();
+      tenants_.push_back({runtime::round_up_to_line(output.floats), now, last});
     }
-    step.kept = arena_floats_;
-    if (keep == Keep::for_backward) arena_floats_ += kept_floats(step);
-    previous = step.output;
+    step.kept = tenants_.size();
+    if (keep == Keep::for_backward && step.op->kept_bytes() > 0) {
+      tenants_.push_back(
+          {runtime::round_up_to_line((step.op->kept_bytes() + 3) / 4), now, backward_time(now)});
+    } else {
+      step.kept = kNothing;
+    }
   }
-  keeps_ = keep == Keep::for_backward;
+  own_tenants_ = tenants_.size();
+}
+
+void Chain::settle(std::vector<Tenant> others) {
+  tenants_.insert(tenants_.end(), others.begin(), others.end());
+  arena_floats_ = graph::settle(tenants_);
 }
 
 int64_t Chain::scratch_floats(int threads) const {
@@ -115,10 +171,11 @@ int64_t Chain::products() const {
   return sum;
 }
 
-void Chain::derive(const float* parameters, int threads, float* derived) const {
+void Chain::derive(const float* parameters, float* buffers, int threads, float* derived) const {
   for (const Step& step : steps_) {
-    const Pointers pointers = parameters_of(step, parameters);
-    step.op->derive(pointers.data(), threads, derived + step.derived);
+    const auto own = pointers_to(step.parameters, parameters);
+    const auto statistics = pointers_to<const float>(step.buffers, buffers);
+    step.op->derive(own.data(), statistics.data(), threads, derived + step.derived);
   }
 }
 
@@ -126,19 +183,28 @@ const float* Chain::forward(const ChainArguments& a, float* output) const {
   const float* result = a.input;
   for (const Step& step : steps_) {
     const runtime::AddTime time(a.times ? &a.times->forward[index_of(step)] : nullptr);
-    const Pointers pointers = parameters_of(step, a.parameters);
+    const auto parameters = pointers_to(step.parameters, a.parameters);
+    const auto buffers = pointers_to(step.buffers, a.buffers);
+    std::array<const float*, ops::kMostInputs> inputs;
+    for (std::size_t i = 0; i < step.inputs.size(); ++i) inputs[i] = place(step.inputs[i], a);
     const bool last = &step == &steps_.back();
-    float* const target = last && output ? output : a.arena + step.output;
-    const bool keeps = keeps_ && step.op->kept_bytes() > 0;
+    float* const target = last && output ? output : a.arena + offset(values_[step.output].tenant);
+    ops::TrainingStep training;
     ops::ForwardArguments forward;
-    forward.input = input_of(step, a);
-    forward.parameters = pointers.data();
+    forward.input = inputs[0];
+    forward.inputs = inputs.data();
+    forward.parameters = parameters.data();
+    forward.buffers = buffers.data();
     if (a.derived && step.op->derived_floats() > 0) forward.derived = a.derived + step.derived;
     forward.output = target;
-    forward.kept = keeps ? kept_by(step, a) : nullptr;
+    if (step.kept != kNothing) forward.kept = kept_by(step, a);
     forward.scratch = a.scratch;
     forward.threads = a.threads;
     forward.weights_end_is_cached = a.weights_end_is_cached;
+    if (a.training) {
+      training = of_step(*a.training, step);
+      forward.training = &training;
+    }
     step.op->forward(forward);
     result = target;
   }
@@ -147,33 +213,31 @@ const float* Chain::forward(const ChainArguments& a, float* output) const {
 
 void Chain::backward(const Step& step, const ChainArguments& a, const StepGradients& g) const {
   const runtime::AddTime time(a.times ? &a.times->backward[index_of(step)] : nullptr);
-  const Pointers pointers = parameters_of(step, a.parameters);
-  std::array<float*, kMostParameters> gradients{};
-  for (std::size_t i = 0; i < step.parameters.size(); ++i)
-    gradients[i] = g.parameters + step.parameters[i];
+  const auto parameters = pointers_to(step.parameters, a.parameters);
+  const auto buffers = pointers_to<const float>(step.buffers, a.buffers);
+  const auto gradients =
+      g.parameters ? pointers_to(step.parameters, g.parameters) : Pointers<float>{};
+  std::array<const float*, ops::kMostInputs> inputs;
+  for (std::size_t i = 0; i < step.inputs.size(); ++i) inputs[i] = place(step.inputs[i], a);
+  const ops::TrainingStep training = of_step(*a.training, step);
   ops::BackwardArguments backward;
-  backward.input = input_of(step, a);
-  backward.output = a.arena + step.output;
-  backward.kept = kept_by(step, a);
-  backward.parameters = pointers.data();
+  backward.input = inputs[0];
+  backward.inputs = inputs.data();
+  backward.output = place(step.output, a);
+  if (step.kept != kNothing) backward.kept = kept_by(step, a);
+  backward.parameters = parameters.data();
+  backward.buffers = buffers.data();
   backward.grad_output = g.output;
   backward.grad_output_through = g.output_through;
-  backward.grad_input = g.input;
+  backward.grad_input = g.inputs[0].values;
+  backward.accumulate = g.inputs[0].accumulate;
   backward.grad_input_through = g.input_through;
+  backward.grad_inputs = g.inputs;
   backward.grad_parameters = gradients.data();
   backward.scratch = a.scratch;
   backward.threads = a.threads;
+  backward.training = &training;
   step.op->backward(backward);
-}
-
-const float* Chain::output_of(int id, const ChainArguments& a) const {
-  // A view's output is its input.
-  const float* output = a.input;
-  for (const Step& step : steps_) {
-    if (step.last_node > id) break;
-    output = a.arena + step.output;
-  }
-  return output;
 }
 
 }  // namespace cnnx::graph

@@ -1,5 +1,5 @@
 // A run of a graph's nodes bound to one batch size: layers fused where an op takes its followers
-// in, every array with its place in one arena. Immutable.
+// in, every array with its place in one arena. Immutable once it has settled.
 #pragma once
 
 #include <cstddef>
@@ -7,23 +7,36 @@
 #include <memory>
 #include <vector>
 
+#include "graph/arena.h"
 #include "graph/graph.h"
 
 namespace cnnx::graph {
 
-// Where an array lies: at an offset of the arena, or in the caller's input.
-constexpr int64_t kCallersInput = -1;
+constexpr std::size_t kNothing = static_cast<std::size_t>(-1);
 
 // One op with the layers it took in.
 struct Step {
   int first_node, last_node;
   std::unique_ptr<const ops::BoundOp> op;
   ops::Fusion fusion;
-  std::vector<int64_t> parameters;  // offsets in the parameter block
-  int64_t input, output, kept;      // arena offsets
+  std::vector<int64_t> parameters;  // offsets in the block of parameters, those taken in last
+  std::vector<int64_t> buffers;     // offsets in the block of buffers
+  std::vector<std::size_t> inputs;  // values
+  std::size_t output;               // a value
+  std::size_t kept;                 // a tenant, or kNothing
   int64_t derived;                  // offset among the derived weights
-  int64_t output_floats;            // of the batch
+  bool frozen;                      // its parameters are not trained
 };
+
+// An array between steps.
+struct Value {
+  int64_t floats = 0;
+  int producer = -1;         // the step that makes it; -1: the caller's input
+  std::vector<int> readers;  // steps
+  std::size_t tenant = 0;    // several values may have one
+};
+
+constexpr std::size_t kCallersInput = 0;  // the value that a chain is given
 
 // Seconds of each step of a chain, added up over executions.
 struct StepTimes {
@@ -34,42 +47,55 @@ struct StepTimes {
 struct ChainArguments {
   const float* input;
   const float* parameters;
+  float* buffers;        // written to in training only
   const float* derived;  // or null: every op derives what it needs
   float* arena;
   float* scratch;
   int threads;
   bool weights_end_is_cached = false;  // see ops::ForwardArguments
   StepTimes* times = nullptr;          // null: nothing is measured
+  const ops::TrainingStep* training = nullptr;
 };
 
 // See ops::BackwardArguments.
 struct StepGradients {
   float* output;
   bool output_through;
-  float* input;
-  bool input_through;
-  float* parameters;  // the whole block of gradients
+  const ops::InputGradient* inputs;  // one per input of the step
+  bool input_through;                // of the first
+  float* parameters;                 // the whole block of gradients; null: not wanted
 };
 
 class Chain {
  public:
   enum class Keep {
-    nothing,       // an output lives until the next op has read it: two buffers take turns
-    for_backward,  // every output that a backward reads, and what ops keep besides
-    everything,    // every layer's output; nothing is fused
+    nothing,       // an output lives until its last reader has run
+    for_backward,  // and what a backward reads until that has run
+    everything,    // every layer's output to the end; nothing is fused
   };
 
-  // Nodes [first, last). `derived` is where this chain's derived weights begin.
+  // Nodes [first, last), which read nothing from outside but the node before `first`. `derived` is
+  // where this chain's derived weights begin.
   Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t derived = 0);
 
+  // Keep::for_backward: gives every array its place, together with what backward writes besides;
+  // must be called once. Forward of step i runs at time i, the loss at time steps().size(),
+  // backward of step i at backward_time(i).
+  void settle(std::vector<Tenant> others);
+  int backward_time(int step) const { return 2 * static_cast<int>(steps_.size()) - step; }
+  // Where tenant `index` lies; those of settle's argument follow after own_tenants().
+  int64_t offset(std::size_t index) const { return tenants_[index].offset; }
+  std::size_t own_tenants() const { return own_tenants_; }
+
   const std::vector<Step>& steps() const { return steps_; }
+  const std::vector<Value>& values() const { return values_; }
   int64_t arena_floats() const { return arena_floats_; }
   int64_t scratch_floats(int threads) const;
   int64_t output_floats() const { return output_floats_; }
   int64_t derived_end() const { return derived_end_; }
   int64_t products() const;
 
-  void derive(const float* parameters, int threads, float* derived) const;
+  void derive(const float* parameters, float* buffers, int threads, float* derived) const;
 
   // Runs every step. The result lies in the arena, or at `output` if that is not null; without a
   // step it is the input.
@@ -79,24 +105,31 @@ class Chain {
                 const StepGradients& gradients) const;
 
   // Keep::everything: where node `id` left its output.
-  const float* output_of(int id, const ChainArguments& arguments) const;
+  const float* output_of(int id, const ChainArguments& arguments) const {
+    return place(node_values_[static_cast<std::size_t>(id)], arguments);
+  }
 
  private:
-  void bind(const Graph& graph, int first, int last, int64_t batch, bool fuses);
-  void place(Keep keep);
+  void bind(const Graph& graph, int first, int last, int64_t batch, Keep keep);
+  void find_lifetimes(Keep keep);
+  int last_read(const Value& value, Keep keep) const;
   std::size_t index_of(const Step& step) const {
     return static_cast<std::size_t>(&step - steps_.data());
   }
-  static const float* input_of(const Step& step, const ChainArguments& a) {
-    return step.input == kCallersInput ? a.input : a.arena + step.input;
-  }
-  static uint8_t* kept_by(const Step& step, const ChainArguments& a) {
-    return reinterpret_cast<uint8_t*>(a.arena + step.kept);
+  const float* place(std::size_t value, const ChainArguments& a) const {
+    return value == kCallersInput ? a.input : a.arena + offset(values_[value].tenant);
   }
 
-  std::vector<Step> steps_;  // views (Flatten) have none
+  uint8_t* kept_by(const Step& step, const ChainArguments& a) const {
+    return reinterpret_cast<uint8_t*>(a.arena + offset(step.kept));
+  }
+
+  std::vector<Step> steps_;    // views (Flatten) have none
+  std::vector<Value> values_;  // the caller's input first
+  std::vector<std::size_t> node_values_;
+  std::vector<Tenant> tenants_;
+  std::size_t own_tenants_ = 0;
   int64_t arena_floats_ = 0, output_floats_ = 0, derived_end_;
-  bool keeps_ = false;
 };
 
 }  // namespace cnnx::graph

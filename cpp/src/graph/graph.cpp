@@ -15,7 +15,33 @@ void check_layer(const Layer& layer) { ops::make_op(layer.kind, layer.attributes
 }  // namespace cnnx
 
 namespace cnnx::graph {
+
+ArrayRange ArrayBlock::add(const Layer& layer, std::vector<ops::ParameterSpec> specs) {
+  const ArrayRange range{infos_.size(), specs.size()};
+  for (ops::ParameterSpec& spec : specs) {
+    infos_.push_back({layer.name + "." + spec.name, spec.shape, floats_});
+    if (__builtin_add_overflow(floats_, element_count(spec.shape), &floats_))
+      throw std::invalid_argument(layer.kind + ": the model has too many parameters");
+    specs_.push_back(std::move(spec));
+  }
+  return range;
+}
+
+void ArrayBlock::append_offsets(const ArrayRange& range, std::vector<int64_t>& offsets) const {
+  for (std::size_t i = range.first; i < range.first + range.count; ++i)
+    offsets.push_back(infos_[i].offset);
+}
+
+int64_t ArrayBlock::floats_of(const ArrayRange& range) const {
+  int64_t floats = 0;
+  for (std::size_t i = range.first; i < range.first + range.count; ++i)
+    floats += element_count(infos_[i].shape);
+  return floats;
+}
+
 namespace {
+
+constexpr const char* kInput = "input";  // what a layer calls the picture itself
 
 // Names become keys of a file and of a dictionary, and words of an error.
 void check_name(const std::string& name) {
@@ -29,7 +55,7 @@ void check_name(const std::string& name) {
         "model: layer name \"" + name +
         "\" must be 1 to 100 letters, digits, underscores, hyphens or dots");
   }
-  if (name == "input")
+  if (name == kInput)
     throw std::invalid_argument(
         "model: no layer may be named \"input\": that is the picture itself");
 }
@@ -75,34 +101,70 @@ Graph::Graph(const std::vector<Layer>& layers, const Shape& input_shape)
   }
   const std::vector<std::string> names = name_layers(layers);
   for (std::size_t i = 0; i < layers.size(); ++i) add(layers[i], names[i]);
+  for (std::size_t i = 0; i + 1 < nodes_.size(); ++i) {
+    if (nodes_[i].readers == 0) {
+      throw std::invalid_argument("layer " + nodes_[i].layer.name +
+                                  ": no layer after it reads its output");
+    }
+  }
+}
+
+int Graph::id_of(const std::string& name) const {
+  if (name == kInput) return kGraphInput;
+  for (std::size_t i = nodes_.size(); i-- > 0;) {
+    if (nodes_[i].layer.name == name) return static_cast<int>(i);
+  }
+  throw std::invalid_argument("its input \"" + name + "\" is no layer before it");
+}
+
+void Graph::connect(Node& node) {
+  if (node.layer.inputs.empty())
+    node.layer.inputs = {nodes_.empty() ? kInput : nodes_.back().layer.name};
+  for (const std::string& input : node.layer.inputs) {
+    const int id = id_of(input);
+    node.inputs.push_back(id);
+    node.input_shapes.push_back(id == kGraphInput ? input_shape_ : this->node(id).output_shape);
+  }
 }
 
 void Graph::add(const Layer& layer, std::string name) {
   Node node;
   node.layer = layer;
   node.layer.name = std::move(name);
-  node.input = static_cast<int>(nodes_.size()) - 1;
-  node.input_shape = node.input == kGraphInput ? input_shape_ : nodes_.back().output_shape;
   try {
+    connect(node);
     node.op = ops::make_op(layer.kind, layer.attributes);
-    const Shape one = with_batch(1, node.input_shape);
-    const Shape output = node.op->output_shape(one);
+    const auto* merge = dynamic_cast<const ops::MergeOp*>(node.op.get());
+    const std::size_t count = node.inputs.size();
+    if (merge ? count < 2 || count > ops::kMostInputs : count != 1) {
+      throw std::invalid_argument(layer.kind + ": has " + std::to_string(count) +
+                                  (count == 1 ? " input" : " inputs") + ", expected " +
+                                  (merge ? "2 to " + std::to_string(ops::kMostInputs) : "one"));
+    }
+    std::vector<Shape> inputs;
+    for (const Shape& shape : node.input_shapes) inputs.push_back(with_batch(1, shape));
+    const Shape output = merge ? merge->merged_shape(inputs) : node.op->output_shape(inputs[0]);
     element_count(output);
     node.output_shape = Shape(output.begin() + 1, output.end());
-    node.first_parameter = static_cast<int>(parameters_.size());
-    for (const ops::ParameterSpec& spec : node.op->parameters(one)) {
-      parameters_.push_back({node.layer.name + "." + spec.name, spec.shape, parameter_floats_});
-      specs_.push_back(spec);
-      if (__builtin_add_overflow(parameter_floats_, element_count(spec.shape),
-                                 &parameter_floats_)) {
-        throw std::invalid_argument(layer.kind + ": the model has too many parameters");
-      }
-      ++node.parameter_count;
-    }
+    node.parameters = parameters_.add(node.layer, node.op->parameters(inputs[0]));
+    node.buffers = buffers_.add(node.layer, node.op->buffers(inputs[0]));
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument("layer " + node.layer.name + ": " + error.what());
   }
+  for (const int input : node.inputs) {
+    if (input != kGraphInput) ++nodes_[static_cast<std::size_t>(input)].readers;
+  }
   nodes_.push_back(std::move(node));
+}
+
+std::unique_ptr<const ops::BoundOp> Graph::bind(int id, int64_t batch,
+                                                const ops::Fusion& fusion) const {
+  const Node& bound = node(id);
+  std::vector<Shape> inputs;
+  for (const Shape& shape : bound.input_shapes) inputs.push_back(with_batch(batch, shape));
+  if (const auto* merge = dynamic_cast<const ops::MergeOp*>(bound.op.get()))
+    return merge->bind_merged(inputs, fusion);
+  return bound.op->bind_fused(inputs[0], fusion);
 }
 
 }  // namespace cnnx::graph

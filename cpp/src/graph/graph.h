@@ -1,4 +1,4 @@
-// What the user said: layers in order, each with the id of its input, checked and sized for one
+// What the user said: layers in order, each with the ids of its inputs, checked and sized for one
 // picture.
 #pragma once
 
@@ -14,37 +14,66 @@ namespace cnnx::graph {
 
 constexpr int kGraphInput = -1;
 
+// Which of a block's arrays are a node's.
+struct ArrayRange {
+  std::size_t first = 0, count = 0;
+};
+
+// Arrays of all layers one after the other in one block: the parameters, or the buffers.
+class ArrayBlock {
+ public:
+  // Throws std::invalid_argument if there are too many.
+  ArrayRange add(const Layer& layer, std::vector<ops::ParameterSpec> specs);
+  void append_offsets(const ArrayRange& range, std::vector<int64_t>& offsets) const;
+
+  const std::vector<ParameterInfo>& infos() const { return infos_; }
+  const std::vector<ops::ParameterSpec>& specs() const { return specs_; }  // one per array
+  int64_t floats() const { return floats_; }
+  int64_t floats_of(const ArrayRange& range) const;
+
+ private:
+  std::vector<ParameterInfo> infos_;
+  std::vector<ops::ParameterSpec> specs_;
+  int64_t floats_ = 0;
+};
+
 struct Node {
-  Layer layer;  // with its name filled in
+  Layer layer;  // with its name and inputs filled in
   std::unique_ptr<const ops::Op> op;
-  int input = kGraphInput;  // id of the node it reads; today always the one before
-  Shape input_shape;        // without the batch axis
+  std::vector<int> inputs;          // ids of the nodes it reads
+  std::vector<Shape> input_shapes;  // without the batch axis
   Shape output_shape;
-  int first_parameter = 0;  // into Graph::parameters
-  int parameter_count = 0;  // arrays, not floats
+  ArrayRange parameters, buffers;
+  int readers = 0;  // how many inputs of other nodes its output is
 };
 
 class Graph {
  public:
-  // Throws std::invalid_argument, naming the layer.
+  // The last layer's output is the graph's. Throws std::invalid_argument, naming the layer.
   Graph(const std::vector<Layer>& layers, const Shape& input_shape);
 
   const Shape& input_shape() const { return input_shape_; }
   const Shape& output_shape() const { return nodes_.back().output_shape; }
   const std::vector<Node>& nodes() const { return nodes_; }
   const Node& node(int id) const { return nodes_[static_cast<std::size_t>(id)]; }
-  const std::vector<ParameterInfo>& parameters() const { return parameters_; }
-  const std::vector<ops::ParameterSpec>& specs() const { return specs_; }  // one per parameter
-  int64_t parameter_floats() const { return parameter_floats_; }
+  const ArrayBlock& parameters() const { return parameters_; }
+  const ArrayBlock& buffers() const { return buffers_; }
+
+  std::unique_ptr<const ops::BoundOp> bind(int id, int64_t batch, const ops::Fusion& fusion) const;
+
+  // The caller sees to it that no plan for training stays in use.
+  void set_trainable(int id, bool trainable) {
+    nodes_[static_cast<std::size_t>(id)].layer.trainable = trainable;
+  }
 
  private:
   void add(const Layer& layer, std::string name);
+  void connect(Node& node);
+  int id_of(const std::string& name) const;
 
   Shape input_shape_;
   std::vector<Node> nodes_;
-  std::vector<ParameterInfo> parameters_;
-  std::vector<ops::ParameterSpec> specs_;
-  int64_t parameter_floats_ = 0;
+  ArrayBlock parameters_, buffers_;
 };
 
 Shape with_batch(int64_t batch, const Shape& shape);

@@ -19,21 +19,37 @@ constexpr int64_t kMostPictures = 16;
 // one layer to the next.
 constexpr int64_t kLeastSharedProducts = int64_t{32} << 20;
 
-// Nodes before the first whose op does not run in slices.
+// Whether nodes from `id` on read nothing from before but node id - 1.
+bool is_cut(const Graph& graph, int id) {
+  for (std::size_t later = static_cast<std::size_t>(id); later < graph.nodes().size(); ++later) {
+    for (const int input : graph.nodes()[later].inputs) {
+      if (input < id - 1) return false;
+    }
+  }
+  return true;
+}
+
+// Nodes before the first whose op does not run in slices, where one array connects them with the
+// rest.
 int end_of_trunk(const Graph& graph) {
   const int count = static_cast<int>(graph.nodes().size());
-  for (int id = 0; id < count; ++id) {
-    const auto op = graph.node(id).op->bind(with_batch(1, graph.node(id).input_shape));
-    if (op && !op->runs_in_slices()) return id;
+  int end = 0;
+  while (end < count) {
+    const auto op = graph.bind(end, 1, {});
+    if (op && !op->runs_in_slices()) break;
+    ++end;
   }
-  return count;
+  while (!is_cut(graph, end)) --end;
+  return end;
 }
 
 int64_t slice_size(const Graph& graph, int64_t batch, int threads) {
   if (batch < threads) return batch;
   int64_t most = 1;
   for (const Node& node : graph.nodes()) {
-    most = std::max(most, element_count(node.input_shape) + element_count(node.output_shape));
+    int64_t floats = element_count(node.output_shape);
+    for (const Shape& input : node.input_shapes) floats += element_count(input);
+    most = std::max(most, floats);
   }
   const int64_t for_cache = std::clamp<int64_t>(kSliceFloats / most, 1, kMostPictures);
   return std::min(for_cache, ops::divide_up(batch, threads));
@@ -66,9 +82,9 @@ int64_t InferencePlan::slot_scratch() const {
       std::max(trunk_.scratch_floats(threads), trunk_rest_.scratch_floats(threads)));
 }
 
-void InferencePlan::derive(const float* parameters, float* derived) const {
-  trunk_.derive(parameters, threads_, derived);
-  head_.derive(parameters, threads_, derived);
+void InferencePlan::derive(const float* parameters, float* buffers, float* derived) const {
+  trunk_.derive(parameters, buffers, threads_, derived);
+  head_.derive(parameters, buffers, threads_, derived);
 }
 
 WorkspaceLease InferencePlan::lease() const {
@@ -85,7 +101,7 @@ WorkspaceLease InferencePlan::lease() const {
   return WorkspaceLease(pool_, std::move(workspace));
 }
 
-const float* InferencePlan::forward(const float* input, const float* parameters,
+const float* InferencePlan::forward(const float* input, const float* parameters, float* buffers,
                                     const float* derived, Workspace& workspace) const {
   float* const trunk_output = workspace.arena.data();
   float* const arena = trunk_output + runtime::round_up_to_line(slices() * trunk_.output_floats());
@@ -93,14 +109,14 @@ const float* InferencePlan::forward(const float* input, const float* parameters,
   const bool to_end =
       std::exchange(workspace.weights_end_is_cached, !workspace.weights_end_is_cached);
   const auto run_head = [&](const float* from) {
-    return head_.forward({from, parameters, derived, arena, scratch, threads_, to_end});
+    return head_.forward({from, parameters, buffers, derived, arena, scratch, threads_, to_end});
   };
   if (trunk_.steps().empty()) return run_head(input);
   const auto run_slices = [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {
       const bool rest = (i + 1) * slice_ > batch_;
       (rest ? trunk_rest_ : trunk_)
-          .forward({input + i * slice_ * input_floats_, parameters, derived,
+          .forward({input + i * slice_ * input_floats_, parameters, buffers, derived,
                     arena + slot * slot_floats(), scratch + slot * slot_scratch(), trunk_threads()},
                    trunk_output + i * trunk_.output_floats());
     }

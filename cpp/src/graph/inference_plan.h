@@ -20,7 +20,7 @@ class InferencePlan {
 
   // Weights in the form that forward reads, the same for plans of any batch.
   int64_t derived_floats() const { return head_.derived_end(); }
-  void derive(const float* parameters, float* derived) const;
+  void derive(const float* parameters, float* buffers, float* derived) const;
 
   // A workspace to run in, returned to the plan's pool when the lease ends. Only the first lease
   // allocates.
@@ -28,8 +28,8 @@ class InferencePlan {
 
   // Runs every layer on `input` (batch pictures, float). The result lies in the workspace until the
   // lease ends.
-  const float* forward(const float* input, const float* parameters, const float* derived,
-                       Workspace& workspace) const;
+  const float* forward(const float* input, const float* parameters, float* buffers,
+                       const float* derived, Workspace& workspace) const;
 
  private:
   int64_t slices() const { return (batch_ + slice_ - 1) / slice_; }

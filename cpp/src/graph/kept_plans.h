@@ -29,6 +29,11 @@ class KeptPlans {
     return plan;
   }
 
+  void clear() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    plans_.clear();
+  }
+
  private:
   // Enough for a batch, a short last one, and the same of a second user; few enough to stay small.
   static constexpr std::size_t kMost = 4;

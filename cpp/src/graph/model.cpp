@@ -50,8 +50,8 @@ void Model::run(const PictureBatch& pictures, float* outputs) const {
     const auto plan = state.inference_plan(count, threads);
     const graph::WorkspaceLease workspace = plan->lease();
     const float* input = state.normalised(pictures, first, count, workspace->input);
-    const float* output =
-        plan->forward(input, state.parameters.data(), state.derived(*plan), *workspace);
+    const float* output = plan->forward(input, state.parameters.data(), state.buffers.data(),
+                                        state.derived(*plan), *workspace);
     std::copy_n(output, count * size, outputs + first * size);
   }
 }
@@ -83,6 +83,7 @@ void Model::layer_outputs(const PictureBatch& pictures, float* const* outputs) c
     runtime::AlignedBuffer arena(chain.arena_floats()), scratch(chain.scratch_floats(threads));
     const graph::ChainArguments arguments{state.normalised(pictures, first, count, normalised),
                                           state.parameters.data(),
+                                          state.buffers.data(),
                                           nullptr,
                                           arena.data(),
                                           scratch.data(),
@@ -124,31 +125,55 @@ const Shape& Model::output_shape() const { return state_->graph.output_shape(); 
 const std::vector<std::string>& Model::classes() const { return state_->classes; }
 const Preprocessing& Model::preprocessing() const { return state_->preprocessing; }
 Probabilities Model::probability_kind() const { return state_->probabilities; }
-const std::vector<ParameterInfo>& Model::parameters() const { return state_->graph.parameters(); }
+const std::vector<ParameterInfo>& Model::parameters() const {
+  return state_->graph.parameters().infos();
+}
+const std::vector<ParameterInfo>& Model::buffers() const { return state_->graph.buffers().infos(); }
 std::vector<Layer> Model::layers() const { return state_->layers(); }
 
 std::vector<LayerInfo> Model::layer_infos() const {
   std::vector<LayerInfo> infos;
   for (const graph::Node& node : state_->graph.nodes()) {
-    LayerInfo info{node.layer.name, node.layer.kind, node.output_shape, 0};
-    for (int i = 0; i < node.parameter_count; ++i) {
-      info.parameter_count +=
-          element_count(parameters()[static_cast<std::size_t>(node.first_parameter + i)].shape);
-    }
-    infos.push_back(std::move(info));
+    infos.push_back({node.layer.name, node.layer.kind, node.output_shape,
+                     state_->graph.parameters().floats_of(node.parameters)});
   }
   return infos;
 }
 
-void Model::get_parameter(const ParameterInfo& parameter, float* values) const {
-  const std::shared_lock<graph::ModelMutex> lock(state_->mutex);
-  std::copy_n(state_->parameters.data() + parameter.offset, element_count(parameter.shape), values);
+namespace {
+
+// One array of a block, under the model's lock.
+void get(const ModelState& state, const runtime::AlignedBuffer& block, const ParameterInfo& array,
+         float* values) {
+  const std::shared_lock<graph::ModelMutex> lock(state.mutex);
+  std::copy_n(block.data() + array.offset, element_count(array.shape), values);
 }
 
+void set(ModelState& state, runtime::AlignedBuffer& block, const ParameterInfo& array,
+         const float* values) {
+  const std::unique_lock<graph::ModelMutex> lock(state.mutex);
+  std::copy_n(values, element_count(array.shape), block.data() + array.offset);
+  state.parameters_changed();
+}
+
+}  // namespace
+
+void Model::get_parameter(const ParameterInfo& parameter, float* values) const {
+  get(*state_, state_->parameters, parameter, values);
+}
 void Model::set_parameter(const ParameterInfo& parameter, const float* values) {
+  set(*state_, state_->parameters, parameter, values);
+}
+void Model::get_buffer(const ParameterInfo& buffer, float* values) const {
+  get(*state_, state_->buffers, buffer, values);
+}
+void Model::set_buffer(const ParameterInfo& buffer, const float* values) {
+  set(*state_, state_->buffers, buffer, values);
+}
+
+void Model::set_trainable(const std::string& layer, bool trainable) {
   const std::unique_lock<graph::ModelMutex> lock(state_->mutex);
-  std::copy_n(values, element_count(parameter.shape), state_->parameters.data() + parameter.offset);
-  state_->parameters_changed();
+  state_->set_trainable(layer, trainable);
 }
 
 }  // namespace cnnx

@@ -46,21 +46,28 @@ ModelState::ModelState(const std::vector<Layer>& layers, const Shape& input_shap
     : graph(layers, input_shape),
       classes(std::move(class_names)),
       preprocessing(std::move(how)),
-      parameters(graph.parameter_floats()) {
+      parameters(graph.parameters().floats()),
+      buffers(graph.buffers().floats()) {
   check_classes(classes, graph.output_shape());
   validate(preprocessing, input_shape[2]);
   const std::string& last = graph.nodes().back().layer.kind;
   if (last == "softmax" || last == "sigmoid") probabilities = Probabilities::outputs;
+  for (std::size_t i = 0; i < graph.buffers().infos().size(); ++i) {
+    const ParameterInfo& buffer = graph.buffers().infos()[i];
+    std::fill_n(buffers.data() + buffer.offset, element_count(buffer.shape),
+                graph.buffers().specs()[i].initial);
+  }
 }
 
 void ModelState::draw_parameters(uint64_t seed) {
-  for (std::size_t i = 0; i < graph.parameters().size(); ++i) {
-    const ParameterInfo& parameter = graph.parameters()[i];
-    const int64_t fan_in = graph.specs()[i].fan_in;
+  const std::vector<ops::ParameterSpec>& specs = graph.parameters().specs();
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const ParameterInfo& parameter = graph.parameters().infos()[i];
+    const int64_t fan_in = specs[i].fan_in;
     float* values = parameters.data() + parameter.offset;
     const int64_t count = element_count(parameter.shape);
     if (fan_in == 0) {
-      std::fill_n(values, count, graph.specs()[i].initial);
+      std::fill_n(values, count, specs[i].initial);
       continue;
     }
     // He, Zhang, Ren, Sun: Delving Deep into Rectifiers, 2015; the uniform form.
@@ -76,8 +83,19 @@ std::shared_ptr<ModelState> ModelState::clone() const {
   auto copy = std::make_shared<ModelState>(layers(), graph.input_shape(), classes, preprocessing);
   const std::shared_lock<ModelMutex> lock(mutex);
   copy->probabilities = probabilities.load();
-  std::copy_n(parameters.data(), graph.parameter_floats(), copy->parameters.data());
+  std::copy_n(parameters.data(), graph.parameters().floats(), copy->parameters.data());
+  std::copy_n(buffers.data(), graph.buffers().floats(), copy->buffers.data());
   return copy;
+}
+
+void ModelState::set_trainable(const std::string& layer, bool trainable) {
+  for (std::size_t id = 0; id < graph.nodes().size(); ++id) {
+    if (graph.nodes()[id].layer.name != layer) continue;
+    graph.set_trainable(static_cast<int>(id), trainable);
+    training_plans_.clear();
+    return;
+  }
+  throw std::invalid_argument("model: no layer is named \"" + layer + "\"");
 }
 
 const float* ModelState::derived(const InferencePlan& plan) const {
@@ -86,7 +104,7 @@ const float* ModelState::derived(const InferencePlan& plan) const {
     if (!derived_is_current_) {
       if (derived_.size() < plan.derived_floats())
         derived_ = runtime::AlignedBuffer(plan.derived_floats());
-      plan.derive(parameters.data(), derived_.data());
+      plan.derive(parameters.data(), buffers.data(), derived_.data());
       derived_is_current_ = true;
     }
   }

@@ -20,7 +20,7 @@ namespace cnnx::graph {
 
 class ModelState {
  public:
-  // Draws no weights: all parameters are zero.
+  // Draws no weights: all parameters are zero, and buffers as they start.
   ModelState(const std::vector<Layer>& layers, const Shape& input_shape,
              std::vector<std::string> classes, Preprocessing preprocessing);
 
@@ -53,7 +53,10 @@ class ModelState {
 
   std::vector<Layer> layers() const;
 
-  const Graph graph;
+  // The caller holds `mutex` alone. Throws std::invalid_argument for a name that no layer has.
+  void set_trainable(const std::string& layer, bool trainable);
+
+  Graph graph;  // only set_trainable changes it
   std::vector<std::string> classes;
   Preprocessing preprocessing;
   // Set by a trainer's constructor, perhaps while another thread predicts.
@@ -62,6 +65,7 @@ class ModelState {
   // Inference holds the lock shared; a train step or an assignment holds it alone.
   mutable ModelMutex mutex;
   runtime::AlignedBuffer parameters;
+  mutable runtime::AlignedBuffer buffers;  // inference does not write to them
 
  private:
   mutable KeptPlans<InferencePlan> inference_plans_;

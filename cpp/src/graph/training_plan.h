@@ -1,13 +1,22 @@
 // How a batch is trained on: forward with every output kept that a backward reads, then backward,
-// where two more buffers take turns for the gradients between layers. Immutable.
+// with each gradient in memory until whoever made the array has read it. Immutable.
 #pragma once
 
 #include <vector>
 
-#include "graph/chain.h"
+#include "graph/gradient_flow.h"
 #include "graph/workspace.h"
 
 namespace cnnx::graph {
+
+// The arrays of a train step that outlive it, and where its time goes.
+struct TrainingArguments {
+  const float* input;  // the batch's pictures
+  const float* parameters;
+  float* buffers;
+  ops::TrainingStep step;
+  StepTimes* times = nullptr;  // null: nothing is measured
+};
 
 class TrainingPlan {
  public:
@@ -20,33 +29,22 @@ class TrainingPlan {
   // allocates.
   WorkspaceLease lease() const;
 
-  // Runs every layer on `input` (batch pictures, float). The result lies in the workspace until the
-  // lease ends. `times`, here and in backward, may be null.
-  const float* forward(const float* input, const float* parameters, Workspace& workspace,
-                       StepTimes* times) const;
+  // Runs every layer. The result lies in the workspace until backward.
+  const float* forward(const TrainingArguments& arguments, Workspace& workspace) const;
 
-  // After forward: where to write the loss's gradient, then the gradients of all parameters.
+  // After forward: where to write the loss's gradient, then the gradients of all parameters that
+  // are trained; the others' are left as they are.
   float* grad_output(Workspace& workspace) const;
-  void backward(const float* input, const float* parameters, Workspace& workspace, float* gradients,
-                StepTimes* times) const;
+  void backward(const TrainingArguments& arguments, Workspace& workspace, float* gradients) const;
   const std::vector<Step>& steps() const { return chain_.steps(); }
 
  private:
-  struct GradientPlace {
-    int64_t output, input;  // arena offsets
-    bool wants_input;
-    bool output_through, input_through;  // see ops::BackwardArguments
-  };
-
-  ChainArguments arguments(const float* input, const float* parameters, Workspace& workspace,
-                           StepTimes* times) const;
+  ChainArguments chain_arguments(const TrainingArguments& arguments, Workspace& workspace) const;
 
   int64_t batch_;
   int threads_;
   Chain chain_;
-  std::vector<GradientPlace> gradients_;  // one per step
-  int64_t grad_output_ = 0;
-  int64_t arena_floats_;
+  GradientFlow flow_;
   mutable WorkspacePool pool_;
 };
 

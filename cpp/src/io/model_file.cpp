@@ -1,11 +1,12 @@
 // The model file, version 1: one safetensors file. Its metadata holds, as JSON texts,
 //   cnnx.format         "1"
 //   cnnx.graph          {"input_shape": [28, 28, 1],
-//                        "nodes": [{"name", "kind", "inputs": [name or "input"], attributes...}],
+//                        "nodes": [{"name", "kind", "inputs": [names of nodes before, or "input"],
+//                                   "trainable": only where false, attributes...}],
 //                        "output": name, "probabilities": "softmax" | "sigmoid" | "outputs"}
 //   cnnx.preprocessing  {"resize": "stretch" | "fit" | "crop"}
 //   cnnx.classes        ["X", "O"]
-// and its tensors every parameter under its name, every real-valued attribute as
+// and its tensors every parameter and every buffer under its name, every real-valued attribute as
 // <layer>.<attribute>, and preprocessing.mean and preprocessing.std: real numbers are bits, never
 // text.
 #include <algorithm>
@@ -29,7 +30,6 @@ namespace io {
 namespace {
 
 constexpr const char* kFormat = "1";
-constexpr const char* kInput = "input";  // what a node calls the picture itself
 
 template <class Value>
 struct Word {
@@ -75,11 +75,8 @@ Json json_of_graph(const graph::ModelState& model) {
     Json each = Json::object();
     each.set("name", node.layer.name);
     each.set("kind", node.layer.kind);
-    const std::string input =
-        node.input == graph::kGraphInput
-            ? kInput
-            : model.graph.nodes()[static_cast<std::size_t>(node.input)].layer.name;
-    each.set("inputs", Json::array(std::vector<std::string>{input}));
+    each.set("inputs", Json::array(node.layer.inputs));
+    if (!node.layer.trainable) each.set("trainable", Json(false));
     for (const auto& [name, attribute] : node.layer.attributes) {
       if (!std::holds_alternative<float>(attribute)) each.set(name, json_of(attribute));
     }
@@ -96,10 +93,12 @@ Json json_of_graph(const graph::ModelState& model) {
 void save_model(const graph::ModelState& model, const std::filesystem::path& path) {
   const std::shared_lock<graph::ModelMutex> lock(model.mutex);
   std::vector<Tensor> tensors;
-  for (const ParameterInfo& parameter : model.graph.parameters()) {
-    tensors.push_back(
-        {parameter.name, DType::f32, parameter.shape, model.parameters.data() + parameter.offset});
-  }
+  const auto add_arrays = [&](const graph::ArrayBlock& arrays, const float* block) {
+    for (const ParameterInfo& array : arrays.infos())
+      tensors.push_back({array.name, DType::f32, array.shape, block + array.offset});
+  };
+  add_arrays(model.graph.parameters(), model.parameters.data());
+  add_arrays(model.graph.buffers(), model.buffers.data());
   for (const graph::Node& node : model.graph.nodes()) {
     for (const auto& [name, attribute] : node.layer.attributes) {
       if (const float* number = std::get_if<float>(&attribute)) {
@@ -185,25 +184,27 @@ class ModelReader {
 
   std::vector<Layer> read_layers(const JsonView& graph) {
     std::vector<Layer> layers;
-    std::string previous = kInput;
     for (const JsonView& node : graph.at("nodes").elements()) {
       Layer layer;
       layer.name = node.at("name").string();
       layer.kind = node.at("kind").string();
       if (layer.name.empty()) node.at("name").fail("is empty");
-      const JsonView inputs = node.at("inputs");
-      if (inputs.strings(1)[0] != previous)
-        inputs.fail("expected " + in_quotes(previous) + ", the node before");
+      layer.inputs = node.at("inputs").strings();
+      if (layer.inputs.empty()) node.at("inputs").fail("is empty");
       node.for_each_member([&](const std::string& name, const JsonView& member) {
         if (name == "name" || name == "kind" || name == "inputs") return;
-        layer.attributes[name] = read_attribute(member);
+        if (name == "trainable") {
+          layer.trainable = member.boolean();
+        } else {
+          layer.attributes[name] = read_attribute(member);
+        }
       });
       read_real_attributes(layer);
-      previous = layer.name;
       layers.push_back(std::move(layer));
     }
-    if (graph.at("output").string() != previous)
-      graph.at("output").fail("expected " + in_quotes(previous) + ", the last node");
+    const std::string last = layers.empty() ? "" : layers.back().name;
+    if (graph.at("output").string() != last)
+      graph.at("output").fail("expected " + in_quotes(last) + ", the last node");
     return layers;
   }
 
@@ -250,16 +251,23 @@ class ModelReader {
   }
 
   // Before the model takes memory for its parameters: a small file cannot declare a large model.
-  void check_parameters(const graph::Graph& graph) const {
-    for (const ParameterInfo& parameter : graph.parameters())
-      file_.at(parameter.name, DType::f32, parameter.shape);
+  void check_parameters(const cnnx::graph::Graph& graph) const {
+    for (const cnnx::graph::ArrayBlock* arrays : {&graph.parameters(), &graph.buffers()}) {
+      for (const ParameterInfo& array : arrays->infos())
+        file_.at(array.name, DType::f32, array.shape);
+    }
+  }
+
+  void read_arrays(const graph::ArrayBlock& arrays, runtime::AlignedBuffer& block) {
+    for (const ParameterInfo& array : arrays.infos()) {
+      const std::vector<float> values = read_floats(array.name, array.shape);
+      std::copy(values.begin(), values.end(), block.data() + array.offset);
+    }
   }
 
   void read_parameters(graph::ModelState& model) {
-    for (const ParameterInfo& parameter : model.graph.parameters()) {
-      const std::vector<float> values = read_floats(parameter.name, parameter.shape);
-      std::copy(values.begin(), values.end(), model.parameters.data() + parameter.offset);
-    }
+    read_arrays(model.graph.parameters(), model.parameters);
+    read_arrays(model.graph.buffers(), model.buffers);
     if (used_.size() != file_.tensors().size()) {
       throw FormatError(file_.name() + ": has " + std::to_string(file_.tensors().size()) +
                         " tensors, but its graph uses " + std::to_string(used_.size()));

@@ -29,7 +29,8 @@ class BoundConv2d final : public BoundOp {
         fusion_(fusion) {}
 
   int64_t derived_floats() const override { return algorithm_->derived_floats(); }
-  void derive(const float* const* parameters, int threads, float* derived) const override {
+  void derive(const float* const* parameters, const float* const*, int threads,
+              float* derived) const override {
     algorithm_->derive(parameters[0], threads, derived);
   }
   int64_t products() const override {

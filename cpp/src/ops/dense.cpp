@@ -149,7 +149,8 @@ class BoundDense final : public BoundOp {
   int64_t derived_floats() const override {
     return dense_panels_floats(geometry_.in_features, geometry_.out_features);
   }
-  void derive(const float* const* parameters, int threads, float* derived) const override {
+  void derive(const float* const* parameters, const float* const*, int threads,
+              float* derived) const override {
     const DenseKernels& kernels = CNNX_KERNELS(dense_kernels);
     const DenseProduct product =
         forward_product(geometry_, nullptr, parameters[0], nullptr, nullptr);

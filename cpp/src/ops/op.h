@@ -45,6 +45,8 @@ struct TrainingStep {
   bool frozen = false;  // this layer is not trained, nor are its buffers
 };
 
+constexpr int kMostInputs = 64;  // of one op
+
 // Where the gradient of one input goes.
 struct InputGradient {
   float* values = nullptr;  // null: not wanted
@@ -100,8 +102,10 @@ class BoundOp {
   // Parameters in the form that forward reads, the same for any batch: a model at rest derives them
   // once.
   virtual int64_t derived_floats() const { return 0; }
-  virtual void derive(const float* const* parameters, int threads, float* derived) const {
-    static_cast<void>(parameters), static_cast<void>(threads), static_cast<void>(derived);
+  virtual void derive(const float* const* parameters, const float* const* buffers, int threads,
+                      float* derived) const {
+    static_cast<void>(parameters), static_cast<void>(buffers);
+    static_cast<void>(threads), static_cast<void>(derived);
   }
   // What forward keeps for backward beside its inputs and output: a pooling's winners, a batch's
   // statistics.

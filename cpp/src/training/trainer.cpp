@@ -27,8 +27,8 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained,
       loss(how, model->graph.output_shape()),
       optimizer(settings),
       seed(seed_value),
-      gradients(model->graph.parameter_floats()) {
-  if (model->graph.parameter_floats() == 0) {
+      gradients(model->graph.parameters().floats()) {
+  if (model->graph.parameters().floats() == 0) {
     throw std::invalid_argument("trainer: the model has no parameters to train");
   }
   const std::string& last = model->graph.nodes().back().layer.kind;
@@ -38,7 +38,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained,
         " takes raw outputs and applies it itself: leave the last layer out");
   }
   for (int i = 0; i < optimizer.slot_count(); ++i) {
-    slots.emplace_back(model->graph.parameter_floats());
+    slots.emplace_back(model->graph.parameters().floats());
     slot_pointers.push_back(slots.back().data());
   }
 }
@@ -51,14 +51,19 @@ LossSum TrainerState::compute_gradients(const float* pictures, const Targets& ta
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
   graph::StepTimes* const times = profiler ? profiler->times(*plan) : nullptr;
-  const float* parameters = model->parameters.data();
-  const float* output = plan->forward(pictures, parameters, *workspace, times);
+  const graph::TrainingArguments arguments{pictures,
+                                           model->parameters.data(),
+                                           model->buffers.data(),
+                                           {seed, gradients_computed++},
+                                           times};
+  const float* output = plan->forward(arguments, *workspace);
   LossSum sum;
   {
     const runtime::AddTime time(profiler ? &profiler->loss : nullptr);
     sum = loss.sum(output, targets, rows, divisor, threads, plan->grad_output(*workspace));
   }
-  plan->backward(pictures, parameters, *workspace, gradients.data(), times);
+  plan->backward(arguments, *workspace, gradients.data());
+  if (model->buffers.size() > 0) model->parameters_changed();
   return sum;
 }
 
@@ -130,8 +135,9 @@ Metrics Trainer::evaluate(const PictureBatch& pictures, const Targets& targets,
     source.gather(first, count, batch);
     const auto plan = state_->model->inference_plan(count, threads);
     const graph::WorkspaceLease workspace = plan->lease();
-    const float* output = plan->forward(batch.input, state_->model->parameters.data(),
-                                        state_->model->derived(*plan), *workspace);
+    const float* output =
+        plan->forward(batch.input, state_->model->parameters.data(), state_->model->buffers.data(),
+                      state_->model->derived(*plan), *workspace);
     total += state_->loss.sum(output, batch.targets, count, 1.0, threads, nullptr);
   }
   return state_->loss.metrics(total, source.count());

@@ -26,6 +26,7 @@ struct TrainerState {
   LossFunction loss;
   Optimizer optimizer;
   uint64_t seed;
+  uint64_t gradients_computed = 0;  // numbers a train step's random draws
   runtime::AlignedBuffer gradients;
   std::vector<runtime::AlignedBuffer> slots;
   std::vector<float*> slot_pointers;   // into slots, as the optimizer takes them

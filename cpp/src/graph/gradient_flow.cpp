@@ -1,0 +1,102 @@
+// Walks a chain backwards and gives every gradient its array.
+#include "graph/gradient_flow.h"
+
+#include <algorithm>
+
+#include "runtime/memory.h"
+
+namespace cnnx::graph {
+
+GradientFlow::GradientFlow(const Chain& chain)
+    : chain_(&chain), gradients_(chain.values().size()), steps_(chain.steps().size()) {
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const Step& step = chain.steps()[i];
+    steps_[i].trains = !step.frozen && !step.parameters.empty();
+    steps_[i].inputs.resize(step.inputs.size());
+    bool below = false;
+    for (const std::size_t input : step.inputs) below = below || gradients_[input].wanted;
+    gradients_[step.output].wanted = steps_[i].runs = below || steps_[i].trains;
+  }
+  const std::size_t result = steps_.empty() ? kCallersInput : chain.steps().back().output;
+  output_ = new_tenant(result, static_cast<int>(steps_.size()));
+  gradients_[result] = {gradients_[result].wanted, true, output_};
+  for (int i = static_cast<int>(steps_.size()); i-- > 0;) visit(i);
+}
+
+std::size_t GradientFlow::new_tenant(std::size_t value, int time) {
+  const int64_t floats =
+      value == kCallersInput ? chain_->output_floats() : chain_->values()[value].floats;
+  tenants_.push_back({runtime::round_up_to_line(floats), time, time});
+  return tenants_.size() - 1;
+}
+
+void GradientFlow::visit(int index) {
+  const Step& step = chain_->steps()[static_cast<std::size_t>(index)];
+  GradientStep& gradient = steps_[static_cast<std::size_t>(index)];
+  if (!gradient.runs) return;
+  const int time = chain_->backward_time(index);
+  gradient.output = gradients_[step.output].tenant;
+  tenants_[gradient.output].last = time;
+  for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+    Gradient& input = gradients_[step.inputs[i]];
+    if (!input.wanted) continue;
+    const bool accumulate = input.begun;
+    if (!input.begun) {
+      const bool same_array =
+          step.op->leaves_gradient(i)
+              ? may_share(step.inputs[i], gradient.output, index)
+              : step.op->gradient_runs_in_place() && !is_shared(gradient.output, index);
+      input.tenant = same_array ? gradient.output : new_tenant(step.inputs[i], time);
+      input.begun = true;
+    }
+    tenants_[input.tenant].last = time;
+    gradient.inputs[i] = {true, input.tenant, accumulate};
+  }
+  // A ReLU that the step before took in: its mask costs least where the gradient is finished.
+  if (!gradient.inputs[0].wanted || !goes_through(index)) return;
+  gradient.input_through = true;
+  steps_[static_cast<std::size_t>(chain_->values()[step.inputs[0]].producer)].output_through = true;
+}
+
+bool GradientFlow::goes_through(int index) const {
+  const Step& step = chain_->steps()[static_cast<std::size_t>(index)];
+  const Value& input = chain_->values()[step.inputs[0]];
+  if (input.producer < 0 || input.readers.front() != index || !step.op->passes_through_relu())
+    return false;
+  const ops::Fusion& fusion = chain_->steps()[static_cast<std::size_t>(input.producer)].fusion;
+  return fusion.relu && !fusion.max_pool;
+}
+
+// Whether another value's gradient lies there that its producer has yet to read after step `index`.
+bool GradientFlow::is_shared(std::size_t tenant, int index) const {
+  for (std::size_t i = 0; i < gradients_.size(); ++i) {
+    if (gradients_[i].begun && gradients_[i].tenant == tenant &&
+        chain_->values()[i].producer < index)
+      return true;
+  }
+  return false;
+}
+
+// Of two values that share an array, the one made later is done with it first: until then nothing
+// may be added to it or written over it.
+bool GradientFlow::may_share(std::size_t value, std::size_t tenant, int index) const {
+  const auto& values = chain_->values();
+  for (std::size_t other = 0; other < gradients_.size(); ++other) {
+    if (other == value || !gradients_[other].begun || gradients_[other].tenant != tenant ||
+        values[other].producer >= index)
+      continue;
+    const bool later = values[value].producer > values[other].producer;
+    const Value& first = values[later ? value : other];
+    const Value& second = values[later ? other : value];
+    const auto reads_before = [&](const Value& read, int limit) {
+      return std::any_of(read.readers.begin(), read.readers.end(),
+                         [&](int reader) { return reader < index && reader >= limit; });
+    };
+    if (reads_before(first, 0) || reads_before(second, first.producer) ||
+        chain_->steps()[static_cast<std::size_t>(first.producer)].op->changes_grad_output())
+      return false;
+  }
+  return true;
+}
+
+}  // namespace cnnx::graph
