@@ -16,7 +16,7 @@ PYTHON_FLOORS = (
     ("_core",),
     ("arguments", "preprocessing"),
     ("layers",),
-    ("model", "losses", "optimizers", "profile", "data"),
+    ("model", "losses", "history", "optimizers", "weight_average", "profile", "data"),
     ("models", "ops"),
     ("trainer",),
     ("cli",),

@@ -83,6 +83,25 @@ def adamw(
     return update
 
 
+def rmsprop(
+    learning_rate: float = 0.01,
+    *,
+    alpha: float = 0.99,
+    epsilon: float = 1e-8,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+) -> Update:
+    def update(parameter: Array, gradient: Array, state: State) -> Array:
+        gradient = gradient + weight_decay * parameter
+        square = alpha * state.get("square", 0.0 * parameter) + (1 - alpha) * gradient**2
+        direction = gradient / (np.sqrt(square) + epsilon)
+        velocity = momentum * state.get("velocity", 0.0 * parameter) + direction
+        state.update(square=square, velocity=velocity)
+        return real(parameter - learning_rate * velocity)
+
+    return update
+
+
 def train_conv_pool_dense(
     parameters: Mapping[str, npt.ArrayLike],
     batches: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]],

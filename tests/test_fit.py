@@ -12,7 +12,7 @@ import cnnx
 import numpy as np
 import numpy.typing as npt
 import pytest
-from cnnx.trainer import History, Progress
+from cnnx.history import History, Progress
 
 Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 Labels: TypeAlias = "npt.NDArray[np.int64]"

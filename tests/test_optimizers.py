@@ -1,4 +1,4 @@
-"""SGD, Adam and AdamW: updates against PyTorch's formulas in float64, and what is refused."""
+"""The optimizers: updates against PyTorch's formulas in float64, and what is refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import cnnx
 import numpy as np
 import pytest
-from reference_training import State, Update, adam, adamw, sgd
+from reference_training import State, Update, adam, adamw, rmsprop, sgd
 
 CASES: dict[str, tuple[Any, Update]] = {
     "sgd": (cnnx.SGD(0.1), sgd(0.1)),
@@ -31,6 +31,11 @@ CASES: dict[str, tuple[Any, Update]] = {
     "adamw, other settings": (
         cnnx.AdamW(0.1, betas=(0.5, 0.75), epsilon=1e-3, weight_decay=0.25),
         adamw(0.1, betas=(0.5, 0.75), epsilon=1e-3, weight_decay=0.25),
+    ),
+    "rmsprop": (cnnx.RMSprop(), rmsprop()),
+    "rmsprop, other settings": (
+        cnnx.RMSprop(0.1, alpha=0.75, epsilon=1e-3, momentum=0.5, weight_decay=0.25),
+        rmsprop(0.1, alpha=0.75, epsilon=1e-3, momentum=0.5, weight_decay=0.25),
     ),
 }
 
@@ -118,6 +123,10 @@ REFUSED: list[tuple[type[Exception], Callable[[], Any], str]] = [
     (TypeError, lambda: cnnx.Adam(betas=(0.9,)), r"Adam: betas is \(0.9,\), expected two"),  # type: ignore[arg-type]
     (ValueError, lambda: cnnx.Adam(epsilon=-1e-8), "Adam: epsilon is -1e-08, expected"),
     (ValueError, lambda: cnnx.AdamW(weight_decay=-0.1), "AdamW: weight_decay is -0.1, expected"),
+    (ValueError, lambda: cnnx.RMSprop(-1), "RMSprop: learning_rate is -1, expected"),
+    (ValueError, lambda: cnnx.RMSprop(alpha=1), "RMSprop: alpha is 1, expected .* < 1"),
+    (ValueError, lambda: cnnx.RMSprop(momentum=2), "RMSprop: momentum is 2, expected .* < 1"),
+    (TypeError, lambda: cnnx.RMSprop(epsilon="a"), "RMSprop: epsilon is 'a', expected"),  # type: ignore[arg-type]
     (TypeError, lambda: cnnx.SGD(), "learning_rate"),  # type: ignore[call-arg]
     (TypeError, lambda: cnnx.SGD(0.1, 0.9), "positional"),  # type: ignore[call-arg]
     (ValueError, lambda: cnnx.CrossEntropy(label_smoothing=1.5), "label_smoothing is 1.5"),

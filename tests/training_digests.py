@@ -111,6 +111,25 @@ def every_layer() -> str:
     return digest(trainer, x)
 
 
+def other_updates() -> str:
+    """Rules, clipping, averaging and the optimizers that the other runs leave out."""
+    found = ""
+    x, y = digits(70)
+    for optimizer in (cnnx.RMSprop(1e-3, momentum=0.9, weight_decay=0.01), cnnx.RMSprop(1e-3)):
+        trainer = cnnx.Trainer(
+            cnnx.models.lenet5(),
+            optimizer=optimizer,
+            rules=[cnnx.ParameterRule("*.bias", weight_decay_factor=0, learning_rate_factor=2)],
+            clip_norm=0.5,
+            averaging=cnnx.WeightAverage(0.9, every=2),
+        )
+        trainer.fit(x, y, epochs=2, batch_size=16)
+        found += digest(trainer, x)
+        for array in trainer.averaged_model().parameters.values():
+            found += hashlib.sha256(array.tobytes()).hexdigest()
+    return found
+
+
 def other_losses() -> str:
     found = ""
     rng = np.random.default_rng(SEED)
@@ -129,7 +148,8 @@ def other_losses() -> str:
 
 
 RUNS: dict[str, Callable[[], str]] = {
-    run.__name__: run for run in (lenet5, x_and_o, augmented, wide, every_layer, other_losses)
+    run.__name__: run
+    for run in (lenet5, x_and_o, augmented, wide, every_layer, other_updates, other_losses)
 }
 
 

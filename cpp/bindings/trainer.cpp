@@ -4,6 +4,7 @@
 #include "augmentation.h"
 #include "bindings.h"
 #include "picture_batch.h"
+#include "training_settings.h"
 
 namespace cnnx::bindings {
 namespace {
@@ -16,33 +17,6 @@ Targets targets_of(const py::array& array) {
     return {static_cast<const int64_t*>(array.data()), nullptr};
   if (py::isinstance<FloatArray>(array)) return {nullptr, static_cast<const float*>(array.data())};
   throw py::type_error("expected int64 labels or float32 targets");
-}
-
-double number(const py::dict& settings, const char* name) { return settings[name].cast<double>(); }
-
-OptimizerSettings optimizer_of(const std::string& kind, const py::dict& settings) {
-  if (kind == "sgd") {
-    return Sgd{number(settings, "learning_rate"), number(settings, "momentum"),
-               settings["nesterov"].cast<bool>(), number(settings, "weight_decay")};
-  }
-  const auto betas = settings["betas"].cast<std::pair<double, double>>();
-  if (kind == "adam") {
-    return Adam{number(settings, "learning_rate"), betas.first, betas.second,
-                number(settings, "epsilon")};
-  }
-  if (kind == "adamw") {
-    return AdamW{number(settings, "learning_rate"), betas.first, betas.second,
-                 number(settings, "epsilon"), number(settings, "weight_decay")};
-  }
-  throw py::value_error("trainer: optimizer kind \"" + kind + "\" is unknown");
-}
-
-Loss loss_of(const std::string& kind, const py::dict& settings) {
-  if (kind == "cross_entropy")
-    return {Loss::Kind::cross_entropy, settings["label_smoothing"].cast<float>()};
-  if (kind == "binary_cross_entropy") return {Loss::Kind::binary_cross_entropy, 0.0f};
-  if (kind == "mean_squared_error") return {Loss::Kind::mean_squared_error, 0.0f};
-  throw py::value_error("trainer: loss kind \"" + kind + "\" is unknown");
 }
 
 std::pair<double, double> pair_of(const Metrics& metrics) {
@@ -66,12 +40,14 @@ void bind_trainer(py::module_& module) {
   py::classh<Trainer>(module, "Trainer")
       .def(py::init([](Model& model, const std::string& optimizer,
                        const py::dict& optimizer_settings, const std::string& loss,
-                       const py::dict& loss_settings, uint64_t seed) {
+                       const py::dict& loss_settings, const py::dict& options) {
              return Trainer(model, optimizer_of(optimizer, optimizer_settings),
-                            loss_of(loss, loss_settings), seed);
+                            loss_of(loss, loss_settings), trainer_options_of(options));
            }),
            py::arg("model"), py::arg("optimizer"), py::arg("optimizer_settings"), py::arg("loss"),
-           py::arg("loss_settings"), py::arg("seed"))
+           py::arg("loss_settings"), py::arg("options"))
+      .def_property("learning_rate", &Trainer::learning_rate, &Trainer::set_learning_rate)
+      .def("averaged_model", &Trainer::averaged_model, py::call_guard<py::gil_scoped_release>())
       .def(
           "step",
           [](Trainer& trainer, const py::array& x, bool integers, const py::array& y) {

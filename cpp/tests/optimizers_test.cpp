@@ -1,5 +1,5 @@
-// SGD, Adam and AdamW against PyTorch's formulas in double; cuts, threads, resumed steps, memory
-// past the end.
+// SGD, Adam, AdamW and RMSprop against PyTorch's formulas in double; cuts, threads, resumed steps,
+// memory past the end.
 #include "training/optimizer.h"
 
 #include <algorithm>
@@ -16,11 +16,13 @@ namespace {
 using cnnx::Adam;
 using cnnx::AdamW;
 using cnnx::OptimizerSettings;
+using cnnx::RmsProp;
 using cnnx::Sgd;
 using cnnx::test::GuardedArray;
 using cnnx::test::same_bits;
 using cnnx::training::Optimizer;
 using cnnx::training::OptimizerState;
+using cnnx::training::ParameterSegment;
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
 using Error = std::invalid_argument;
@@ -41,7 +43,8 @@ struct Run {
   void step(int64_t number, int threads) {
     const GuardedArray gradient(numbers(parameters.size(), number));
     float* slots[] = {slot0.data(), slot1.data()};
-    optimizer.update(parameters.data(), gradient.data(), slots, parameters.size(), threads);
+    const std::vector<ParameterSegment> whole = {{0, parameters.size()}};
+    optimizer.update({parameters.data(), gradient.data(), slots, whole}, {}, threads);
   }
   Optimizer optimizer;
   GuardedArray parameters, slot0, slot1;
@@ -56,6 +59,8 @@ const std::vector<OptimizerSettings> kSettings = {
     Adam{0.01, 0.5, 0.9, 1e-3},
     AdamW{},
     AdamW{0.01, 0.9, 0.99, 1e-8, 0.1},
+    RmsProp{},
+    RmsProp{0.01, 0.9, 1e-3, 0.9, 0.1},
 };
 
 // The formulas of cnnx/optimizers.h, one element at a time.
@@ -68,6 +73,14 @@ void step_in_double(const OptimizerSettings& settings, int64_t number, Doubles& 
       const double decayed = g + sgd->weight_decay * p[i];
       slot0[i] = sgd->momentum * slot0[i] + decayed;
       p[i] -= sgd->learning_rate * (sgd->nesterov ? decayed + sgd->momentum * slot0[i] : slot0[i]);
+      continue;
+    }
+    if (const RmsProp* rmsprop = std::get_if<RmsProp>(&settings)) {
+      const double decayed = g + rmsprop->weight_decay * p[i];
+      slot0[i] = rmsprop->alpha * slot0[i] + (1 - rmsprop->alpha) * decayed * decayed;
+      const double direction = decayed / (std::sqrt(slot0[i]) + rmsprop->epsilon);
+      slot1[i] = rmsprop->momentum * slot1[i] + direction;
+      p[i] -= rmsprop->learning_rate * slot1[i];
       continue;
     }
     AdamW adam;
@@ -111,6 +124,8 @@ void slots() {
   CHECK_EQUAL(Optimizer(Sgd{0.1, 0.9, false, 0}).slot_count(), 1);
   CHECK_EQUAL(Optimizer(Adam{}).slot_count(), 2);
   CHECK_EQUAL(Optimizer(AdamW{}).slot_count(), 2);
+  CHECK_EQUAL(Optimizer(RmsProp{}).slot_count(), 1);
+  CHECK_EQUAL(Optimizer(RmsProp{0.01, 0.9, 1e-8, 0.9, 0}).slot_count(), 2);
 }
 
 // A thread's share may begin and end anywhere; every length ends at an unmapped page.
@@ -174,6 +189,8 @@ void refusals() {
                Optimizer(Adam{0.1, 1, 0.9, 1e-8}));
   CHECK_THROWS(Error, "adam: beta2 is -0.5", Optimizer(Adam{0.1, 0.9, -0.5, 1e-8}));
   CHECK_THROWS(Error, "adam: epsilon is -1", Optimizer(Adam{0.1, 0.9, 0.9, -1}));
+  CHECK_THROWS(Error, "rmsprop: alpha is 1, expected a number >= 0 and < 1",
+               Optimizer(RmsProp{0.1, 1, 1e-8, 0, 0}));
   CHECK_THROWS(Error, "adamw: weight_decay is inf",
                Optimizer(AdamW{0.1, 0.9, 0.9, 1e-8, infinity}));
 }

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cnnx._core import isa as isa
     from cnnx._core import set_num_threads as set_num_threads
     from cnnx._core import version as __version__
+    from cnnx.history import History as History
     from cnnx.layers import AvgPool2d as AvgPool2d
     from cnnx.layers import Conv2d as Conv2d
     from cnnx.layers import Dense as Dense
@@ -46,9 +47,11 @@ if TYPE_CHECKING:
     from cnnx.optimizers import SGD as SGD
     from cnnx.optimizers import Adam as Adam
     from cnnx.optimizers import AdamW as AdamW
+    from cnnx.optimizers import ParameterRule as ParameterRule
+    from cnnx.optimizers import RMSprop as RMSprop
     from cnnx.preprocessing import Preprocessing as Preprocessing
-    from cnnx.trainer import History as History
     from cnnx.trainer import Trainer as Trainer
+    from cnnx.weight_average import WeightAverage as WeightAverage
 
 # Public name -> the module it lives in; modules map to themselves.
 _HOME = {
@@ -60,6 +63,7 @@ _HOME = {
     "has_openmp": "cnnx._core",
     "isa": "cnnx._core",
     "set_num_threads": "cnnx._core",
+    "History": "cnnx.history",
     "AvgPool2d": "cnnx.layers",
     "Conv2d": "cnnx.layers",
     "Dense": "cnnx.layers",
@@ -78,10 +82,12 @@ _HOME = {
     "load": "cnnx.model",
     "Adam": "cnnx.optimizers",
     "AdamW": "cnnx.optimizers",
+    "ParameterRule": "cnnx.optimizers",
+    "RMSprop": "cnnx.optimizers",
     "SGD": "cnnx.optimizers",
     "Preprocessing": "cnnx.preprocessing",
-    "History": "cnnx.trainer",
     "Trainer": "cnnx.trainer",
+    "WeightAverage": "cnnx.weight_average",
 }
 
 __all__ = [*_HOME, "__version__"]

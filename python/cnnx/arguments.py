@@ -38,11 +38,37 @@ def real_number(value: object, function: str, argument: str) -> float:
         TypeError: if it is no real number.
         ValueError: if it is NaN or infinite.
     """
+    given = number(value, function, argument)
+    if not np.isfinite(np.float32(given)):
+        raise ValueError(f"{function}: {argument} is {value!r}, expected a finite number")
+    return given
+
+
+def number(value: object, function: str, argument: str) -> float:
+    """`value` as a float, which may be NaN or infinite.
+
+    Raises:
+        TypeError: if it is no real number.
+    """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{function}: {argument} is {value!r}, expected a number")
-    if not np.isfinite(np.float32(value)):
-        raise ValueError(f"{function}: {argument} is {value!r}, expected a finite number")
     return float(value)
+
+
+def not_negative(value: object, function: str, argument: str) -> float:
+    """`value` as a finite float >= 0."""
+    given = number(value, function, argument)
+    if not 0 <= given < float("inf"):
+        raise ValueError(f"{function}: {argument} is {value!r}, expected a finite number >= 0")
+    return given
+
+
+def below_one(value: object, function: str, argument: str) -> float:
+    """`value` as a float >= 0 and < 1."""
+    given = number(value, function, argument)
+    if not 0 <= given < 1:
+        raise ValueError(f"{function}: {argument} is {value!r}, expected a number >= 0 and < 1")
+    return given
 
 
 def real_array(value: ArrayLike, function: str, argument: str) -> NDArray[Any]:

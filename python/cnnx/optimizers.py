@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from numbers import Real
 from typing import Any, ClassVar, TypeAlias
 
-__all__ = ["SGD", "Adam", "AdamW"]
+from cnnx.arguments import below_one, not_negative
 
-
-def _number(value: object, optimizer: str, setting: str) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{optimizer}: {setting} is {value!r}, expected a number")
-    return float(value)
-
-
-def _not_negative(value: object, optimizer: str, setting: str) -> float:
-    number = _number(value, optimizer, setting)
-    if not (math.isfinite(number) and number >= 0):
-        raise ValueError(f"{optimizer}: {setting} is {value!r}, expected a finite number >= 0")
-    return number
-
-
-def _below_one(value: object, optimizer: str, setting: str) -> float:
-    number = _number(value, optimizer, setting)
-    if not 0 <= number < 1:
-        raise ValueError(f"{optimizer}: {setting} is {value!r}, expected a number >= 0 and < 1")
-    return number
+__all__ = ["SGD", "Adam", "AdamW", "ParameterRule", "RMSprop"]
 
 
 def _two_betas(value: object, optimizer: str) -> tuple[float, float]:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
         raise TypeError(f"{optimizer}: betas is {value!r}, expected two numbers")
-    return _below_one(value[0], optimizer, "betas[0]"), _below_one(value[1], optimizer, "betas[1]")
+    return below_one(value[0], optimizer, "betas[0]"), below_one(value[1], optimizer, "betas[1]")
 
 
 @dataclass(frozen=True)
@@ -76,9 +56,9 @@ class SGD:
 
     def __post_init__(self) -> None:
         for name, check in (
-            ("learning_rate", _not_negative),
-            ("momentum", _below_one),
-            ("weight_decay", _not_negative),
+            ("learning_rate", not_negative),
+            ("momentum", below_one),
+            ("weight_decay", not_negative),
         ):
             object.__setattr__(self, name, check(getattr(self, name), "SGD", name))
         if not isinstance(self.nesterov, bool):
@@ -133,7 +113,7 @@ class Adam:
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "epsilon"):
-            object.__setattr__(self, name, _not_negative(getattr(self, name), "Adam", name))
+            object.__setattr__(self, name, not_negative(getattr(self, name), "Adam", name))
         object.__setattr__(self, "betas", _two_betas(self.betas, "Adam"))
 
     @property
@@ -182,7 +162,7 @@ class AdamW:
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "epsilon", "weight_decay"):
-            object.__setattr__(self, name, _not_negative(getattr(self, name), "AdamW", name))
+            object.__setattr__(self, name, not_negative(getattr(self, name), "AdamW", name))
         object.__setattr__(self, "betas", _two_betas(self.betas, "AdamW"))
 
     @property
@@ -196,4 +176,96 @@ class AdamW:
         }
 
 
-Optimizer: TypeAlias = SGD | Adam | AdamW
+@dataclass(frozen=True)
+class RMSprop:
+    """RMSprop: steps scaled by a running mean of the gradient's square, by PyTorch's formulas.
+
+    For a parameter p with gradient g, with s and v that start at zero::
+
+        g = g + weight_decay * p
+        s = alpha * s + (1 - alpha) * g**2
+        v = momentum * v + g / (sqrt(s) + epsilon)
+        p = p - learning_rate * v
+
+    Args:
+        learning_rate: about the length of a step.
+        alpha: how much of the running mean stays from step to step, in [0, 1).
+        epsilon: keeps the division finite.
+        momentum: how much of the velocity stays from step to step, in [0, 1).
+        weight_decay: pulls every parameter towards zero.
+
+    Raises:
+        TypeError: if a setting is not a number.
+        ValueError: if a setting is out of range.
+
+    Example:
+        >>> RMSprop(1e-3, momentum=0.9).settings["alpha"]
+        0.99
+
+    References:
+        Tieleman, Hinton: Lecture 6.5, RMSprop: divide the gradient by a running average of its
+        recent magnitude, 2012.
+    """
+
+    kind: ClassVar[str] = "rmsprop"
+
+    learning_rate: float = 0.01
+    _: KW_ONLY
+    alpha: float = 0.99
+    epsilon: float = 1e-8
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "epsilon", "weight_decay"):
+            object.__setattr__(self, name, not_negative(getattr(self, name), "RMSprop", name))
+        for name in ("alpha", "momentum"):
+            object.__setattr__(self, name, below_one(getattr(self, name), "RMSprop", name))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as plain values."""
+        return {
+            "learning_rate": self.learning_rate,
+            "alpha": self.alpha,
+            "epsilon": self.epsilon,
+            "momentum": self.momentum,
+            "weight_decay": self.weight_decay,
+        }
+
+
+@dataclass(frozen=True)
+class ParameterRule:
+    """What is different for the parameters whose names match a pattern.
+
+    The factors of all rules that match a name are multiplied.
+
+    Args:
+        pattern: such as ``"*.bias"``; ``*`` stands for any characters, ``?`` for one.
+        learning_rate_factor: multiplies the optimizer's learning rate; 0 leaves the parameters and
+            the optimizer's memory of them as they are.
+        weight_decay_factor: multiplies the optimizer's weight decay.
+
+    Raises:
+        TypeError: if the pattern is no text, or a factor no number.
+        ValueError: if a factor is negative or not finite. A `Trainer` also refuses a pattern that
+            matches no parameter.
+
+    Example:
+        >>> ParameterRule("*.bias", weight_decay_factor=0)
+        ParameterRule(pattern='*.bias', learning_rate_factor=1.0, weight_decay_factor=0.0)
+    """
+
+    pattern: str
+    _: KW_ONLY
+    learning_rate_factor: float = 1.0
+    weight_decay_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.pattern, str):
+            raise TypeError(f"ParameterRule: pattern is {self.pattern!r}, expected text")
+        for name in ("learning_rate_factor", "weight_decay_factor"):
+            object.__setattr__(self, name, not_negative(getattr(self, name), "ParameterRule", name))
+
+
+Optimizer: TypeAlias = SGD | Adam | AdamW | RMSprop

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import TypeAlias
 
@@ -16,80 +15,23 @@ from cnnx.arguments import (
     FloatArray,
     class_labels,
     is_integer,
+    not_negative,
     pictures,
     shown,
     target_values,
 )
 from cnnx.data.augmentation import Augmentation
+from cnnx.history import History, Progress
 from cnnx.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from cnnx.model import Model
-from cnnx.optimizers import Adam, Optimizer
+from cnnx.optimizers import Adam, Optimizer, ParameterRule
 from cnnx.profile import LayerTime, Profile
+from cnnx.weight_average import WeightAverage
 
-__all__ = ["History", "Progress", "Trainer"]
+__all__ = ["Trainer"]
 
 Pixels: TypeAlias = "NDArray[np.uint8] | FloatArray"
 Targets: TypeAlias = "NDArray[np.int64] | FloatArray"
-
-
-@dataclass
-class History:
-    """What every finished epoch measured: lists of one length.
-
-    Attributes:
-        loss: mean over the epoch's pictures, each measured before the update its batch caused.
-        accuracy: share of right answers, likewise; NaN for `MSE`.
-        validation_loss: after the epoch, on pictures that were not trained on; NaN without any.
-        validation_accuracy: likewise.
-        seconds: how long the epoch took, validation included.
-    """
-
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    validation_accuracy: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.loss)
-
-    def _add(
-        self, trained: tuple[float, float], validated: tuple[float, float], seconds: float
-    ) -> None:
-        for values, value in (
-            (self.loss, trained[0]),
-            (self.accuracy, trained[1]),
-            (self.validation_loss, validated[0]),
-            (self.validation_accuracy, validated[1]),
-            (self.seconds, seconds),
-        ):
-            values.append(value)
-
-    def last(self) -> dict[str, float]:
-        """The latest epoch's figures by name."""
-        return {name: values[-1] for name, values in vars(self).items()}
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a fit is, after a step.
-
-    Attributes:
-        epoch: the current epoch of this fit, from 1 to `epochs`.
-        epochs: how many epochs this fit does.
-        step: steps of this epoch done.
-        steps: steps of an epoch.
-        loss: mean over this epoch so far.
-        finished_epoch: the epoch's figures, as in `History`, in the one call that follows its
-            validation; else None.
-    """
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    loss: float
-    finished_epoch: dict[str, float] | None = None
 
 
 class Trainer:
@@ -97,9 +39,14 @@ class Trainer:
 
     Args:
         model: what to train.
-        optimizer: `SGD`, `Adam` or `AdamW`.
+        optimizer: `SGD`, `Adam`, `AdamW` or `RMSprop`.
         loss: `CrossEntropy`, `BinaryCrossEntropy` or `MSE`.
         seed: everything random but the weights: the order of the pictures, the validation split.
+        rules: what is different for some parameters, such as no weight decay on biases:
+            ``[ParameterRule("*.bias", weight_decay_factor=0)]``.
+        clip_norm: the gradients of a step, as one vector, are made no longer than this; None takes
+            them as they are.
+        averaging: a `WeightAverage` to keep, for `averaged_model`.
 
     Attributes:
         model: the model.
@@ -107,7 +54,8 @@ class Trainer:
 
     Raises:
         ValueError: if the loss does not fit the model's outputs; a model that ends in Softmax or
-            Sigmoid is refused for the losses that apply it themselves.
+            Sigmoid is refused for the losses that apply it themselves; so is a rule that matches no
+            parameter.
 
     Example:
         >>> import cnnx
@@ -125,12 +73,15 @@ class Trainer:
         optimizer: Optimizer = Adam(),
         loss: Loss = CrossEntropy(),
         seed: int = 0,
+        rules: Sequence[ParameterRule] = (),
+        clip_norm: float | None = None,
+        averaging: WeightAverage | None = None,
     ) -> None:
         if not isinstance(model, Model):
             raise TypeError(f"Trainer: model is {shown(model)}, expected a cnnx.Model")
         if not isinstance(optimizer, Optimizer):
             raise TypeError(
-                f"Trainer: optimizer is {shown(optimizer)}, expected SGD, Adam or AdamW"
+                f"Trainer: optimizer is {shown(optimizer)}, expected SGD, Adam, AdamW or RMSprop"
             )
         if not isinstance(loss, Loss):
             raise TypeError(
@@ -138,13 +89,59 @@ class Trainer:
             )
         if not is_integer(seed) or seed < 0:
             raise ValueError(f"Trainer: seed is {seed!r}, expected an integer from 0 to 2**63 - 1")
+        if isinstance(rules, ParameterRule) or not all(
+            isinstance(rule, ParameterRule) for rule in rules
+        ):
+            raise TypeError(f"Trainer: rules is {shown(rules)}, expected a list of ParameterRule")
+        norm = 0.0 if clip_norm is None else not_negative(clip_norm, "Trainer", "clip_norm")
+        if clip_norm is not None and norm == 0:
+            raise ValueError(f"Trainer: clip_norm is {clip_norm!r}, expected None or a number > 0")
+        if averaging is not None and not isinstance(averaging, WeightAverage):
+            raise TypeError(
+                f"Trainer: averaging is {shown(averaging)}, expected a WeightAverage or None"
+            )
         self.model = model
         self.history = History()
         self._loss = loss
         self._epochs_begun = 0
         self._core = _core.Trainer(
-            model._core, optimizer.kind, optimizer.settings, loss.kind, loss.settings, int(seed)
+            model._core,
+            optimizer.kind,
+            optimizer.settings,
+            loss.kind,
+            loss.settings,
+            {
+                "seed": int(seed),
+                "rules": [tuple(vars(rule).values()) for rule in rules],
+                "clip_norm": norm,
+                "averaging": averaging and (averaging.decay, averaging.every),
+            },
         )
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's learning rate; assign a number to go on with another one."""
+        return self._core.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._core.learning_rate = not_negative(value, "Trainer", "learning_rate")
+
+    def averaged_model(self) -> Model:
+        """A model of its own with the averaged weights, to evaluate, predict or save.
+
+        Raises:
+            ValueError: if the trainer was made without `averaging`.
+
+        Example:
+            >>> import cnnx
+            >>> x, y = cnnx.data.xo(64, seed=1)
+            >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
+            >>> trainer = cnnx.Trainer(model, averaging=cnnx.WeightAverage(0.99))
+            >>> loss = trainer.step(x, y)
+            >>> averaged = trainer.averaged_model()
+        """
+        return Model._of(self._core.averaged_model())
 
     @property
     def gradients(self) -> FloatArray:
@@ -269,7 +266,7 @@ class Trainer:
             while run.advance():
                 if progress is not None:
                     progress(Progress(epoch, int(epochs), run.step, run.steps, run.metrics[0]))
-            self.history._add(run.metrics, validate(), time.perf_counter() - begun)
+            self.history.add(run.metrics, validate(), time.perf_counter() - begun)
             if progress is not None:
                 progress(
                     Progress(

@@ -2,6 +2,7 @@
 // slot starts at zero.
 #pragma once
 
+#include <string>
 #include <variant>
 
 #include "cnnx/export.h"
@@ -36,7 +37,26 @@ struct AdamW {
   double weight_decay = 0.01;
 };
 
-using OptimizerSettings = std::variant<Sgd, Adam, AdamW>;
+//   g += weight_decay * p;  s = alpha * s + (1 - alpha) * g^2;  d = g / (sqrt(s) + epsilon)
+//   v = momentum * v + d;  p -= learning_rate * v
+// Two slots, s and v; one when momentum is 0 (Tieleman and Hinton 2012).
+struct RmsProp {
+  double learning_rate = 0.01;
+  double alpha = 0.99;  // in [0, 1)
+  double epsilon = 1e-8;
+  double momentum = 0;  // in [0, 1)
+  double weight_decay = 0;
+};
+
+using OptimizerSettings = std::variant<Sgd, Adam, AdamW, RmsProp>;
+
+// What is different for the parameters whose names match. The factors of all rules that match a
+// name are multiplied.
+struct ParameterRule {
+  std::string pattern;              // "*.bias": * stands for any characters, ? for one
+  double learning_rate_factor = 1;  // 0 leaves parameters and their slots as they are
+  double weight_decay_factor = 1;
+};
 
 // Throws std::invalid_argument, naming the setting, what came and what was expected.
 CNNX_API void check_optimizer(const OptimizerSettings& settings);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cnnx/augmentation.h"
@@ -33,6 +34,23 @@ struct Targets {
 struct Metrics {
   double loss = 0;
   double accuracy = 0;  // share of right answers; NaN for mean_squared_error
+};
+
+// An exponential moving average of the weights and buffers: average = decay * average + (1 - decay)
+// * weights. The decay after n averages is at most n / (n + 9), so the first is a copy (Polyak and
+// Juditsky 1992; the warm-up as in TensorFlow).
+struct Averaging {
+  double decay = 0.999;  // in [0, 1)
+  int64_t every = 1;     // steps from one average to the next
+};
+
+struct TrainerOptions {
+  uint64_t seed = 0;  // everything random but the weights
+  std::vector<ParameterRule> rules;
+  // The gradients of a step, as one vector, are made no longer than this; 0: they are taken as they
+  // are.
+  double clip_norm = 0;
+  std::optional<Averaging> averaging;
 };
 
 struct EpochOptions {
@@ -73,7 +91,8 @@ class CNNX_API Epoch {
 // not fit together.
 class CNNX_API Trainer {
  public:
-  Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss, uint64_t seed = 0);
+  Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss,
+          const TrainerOptions& options = {});
   Trainer(Trainer&&) noexcept;
   ~Trainer();
 
@@ -88,6 +107,13 @@ class CNNX_API Trainer {
   void apply_gradients();
   float* gradients();  // gradient_count() floats, laid out as Model::parameters says
   int64_t gradient_count() const;
+
+  // The optimizer's, which the rules' factors multiply.
+  double learning_rate() const;
+  void set_learning_rate(double value);
+
+  // A model of its own with the averaged weights. Throws std::invalid_argument without averaging.
+  Model averaged_model() const;
 
   // From now on steps are measured, anew from zero; profile() is empty before.
   void start_profile();

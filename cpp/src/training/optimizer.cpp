@@ -10,7 +10,6 @@
 
 #include "kernels/optimizers.h"
 #include "runtime/dispatch.h"
-#include "runtime/parallel.h"
 
 namespace cnnx {
 namespace training {
@@ -57,75 +56,116 @@ void check(const Sgd& sgd) {
 
 void check(const Adam& adam) { check_adam("adam", adam); }
 
+void check(const RmsProp& rmsprop) {
+  check_not_negative("rmsprop", "learning_rate", rmsprop.learning_rate);
+  check_below_one("rmsprop", "alpha", rmsprop.alpha);
+  check_not_negative("rmsprop", "epsilon", rmsprop.epsilon);
+  check_below_one("rmsprop", "momentum", rmsprop.momentum);
+  check_not_negative("rmsprop", "weight_decay", rmsprop.weight_decay);
+}
+
 void check(const AdamW& adamw) {
   check_adam("adamw", adamw);
   check_not_negative("adamw", "weight_decay", adamw.weight_decay);
 }
 
-void update(const Sgd& sgd, OptimizerState&, float* parameters, const float* gradients,
-            float* const* slots, int64_t count, int threads) {
-  const SgdCoefficients coefficients = {static_cast<float>(sgd.learning_rate),
-                                        static_cast<float>(sgd.momentum),
-                                        static_cast<float>(sgd.weight_decay), sgd.nesterov};
-  float* velocity = sgd.momentum > 0 ? slots[0] : nullptr;
+// The learning rate of one segment, in one step.
+double rate_of(const ParameterSegment& segment, const OptimizerState& state,
+               const StepScales& scales) {
+  return state.learning_rate * scales.learning_rate * segment.learning_rate_factor;
+}
+
+void update(const Sgd& sgd, OptimizerState& state, const UpdatedBlock& block,
+            const StepScales& scales, int threads) {
+  float* const velocity = sgd.momentum > 0 ? block.slots[0] : nullptr;
   const auto kernel = CNNX_KERNELS(optimizer_kernels).sgd;
-  runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
-    kernel(coefficients, parameters + begin, gradients + begin,
-           velocity ? velocity + begin : nullptr, end - begin);
-  });
+  for_each_trained(
+      block.segments, kGrain, threads,
+      [&](const ParameterSegment& segment, int64_t begin, int64_t end) {
+        const SgdCoefficients coefficients = {
+            static_cast<float>(scales.gradients),
+            static_cast<float>(rate_of(segment, state, scales)), static_cast<float>(sgd.momentum),
+            static_cast<float>(sgd.weight_decay * segment.weight_decay_factor), sgd.nesterov};
+        kernel(coefficients, block.parameters + begin, block.gradients + begin,
+               velocity ? velocity + begin : nullptr, end - begin);
+      });
+}
+
+void update(const RmsProp& rmsprop, OptimizerState& state, const UpdatedBlock& block,
+            const StepScales& scales, int threads) {
+  float* const square = block.slots[0];
+  float* const velocity = rmsprop.momentum > 0 ? block.slots[1] : nullptr;
+  const auto kernel = CNNX_KERNELS(optimizer_kernels).rmsprop;
+  for_each_trained(block.segments, kAdamGrain, threads,
+                   [&](const ParameterSegment& segment, int64_t begin, int64_t end) {
+                     const RmsPropCoefficients coefficients = {
+                         static_cast<float>(scales.gradients),
+                         static_cast<float>(rate_of(segment, state, scales)),
+                         static_cast<float>(rmsprop.momentum),
+                         static_cast<float>(rmsprop.weight_decay * segment.weight_decay_factor),
+                         static_cast<float>(rmsprop.alpha),
+                         static_cast<float>(1 - rmsprop.alpha),
+                         static_cast<float>(rmsprop.epsilon),
+                     };
+                     kernel(coefficients, block.parameters + begin, block.gradients + begin,
+                            square + begin, velocity ? velocity + begin : nullptr, end - begin);
+                   });
 }
 
 template <class AnyAdam>
-void update_adam(const AnyAdam& adam, double decay, OptimizerState& state, float* parameters,
-                 const float* gradients, float* const* slots, int64_t count, int threads) {
+void update_adam(const AnyAdam& adam, double weight_decay, OptimizerState& state,
+                 const UpdatedBlock& block, const StepScales& scales, int threads) {
   state.beta1_product *= adam.beta1;
   state.beta2_product *= adam.beta2;
-  const AdamCoefficients coefficients = {
-      static_cast<float>(decay),
-      static_cast<float>(adam.beta1),
-      static_cast<float>(1 - adam.beta1),
-      static_cast<float>(adam.beta2),
-      static_cast<float>(1 - adam.beta2),
-      static_cast<float>(adam.learning_rate / (1 - state.beta1_product)),
-      static_cast<float>(1 / std::sqrt(1 - state.beta2_product)),
-      static_cast<float>(adam.epsilon),
-  };
   const auto kernel = CNNX_KERNELS(optimizer_kernels).adam;
-  runtime::parallel_for(threads, count, kAdamGrain, [&](int64_t begin, int64_t end, int) {
-    kernel(coefficients, parameters + begin, gradients + begin, slots[0] + begin, slots[1] + begin,
-           end - begin);
-  });
+  for_each_trained(
+      block.segments, kAdamGrain, threads,
+      [&](const ParameterSegment& segment, int64_t begin, int64_t end) {
+        const double rate = rate_of(segment, state, scales);
+        const AdamCoefficients coefficients = {
+            static_cast<float>(scales.gradients),
+            static_cast<float>(1 - rate * (weight_decay * segment.weight_decay_factor)),
+            static_cast<float>(adam.beta1),
+            static_cast<float>(1 - adam.beta1),
+            static_cast<float>(adam.beta2),
+            static_cast<float>(1 - adam.beta2),
+            static_cast<float>(rate / (1 - state.beta1_product)),
+            static_cast<float>(1 / std::sqrt(1 - state.beta2_product)),
+            static_cast<float>(adam.epsilon),
+        };
+        kernel(coefficients, block.parameters + begin, block.gradients + begin,
+               block.slots[0] + begin, block.slots[1] + begin, end - begin);
+      });
 }
 
-void update(const Adam& adam, OptimizerState& state, float* parameters, const float* gradients,
-            float* const* slots, int64_t count, int threads) {
-  update_adam(adam, 1.0, state, parameters, gradients, slots, count, threads);
+void update(const Adam& adam, OptimizerState& state, const UpdatedBlock& block,
+            const StepScales& scales, int threads) {
+  update_adam(adam, 0, state, block, scales, threads);
 }
 
-void update(const AdamW& adamw, OptimizerState& state, float* parameters, const float* gradients,
-            float* const* slots, int64_t count, int threads) {
-  update_adam(adamw, 1 - adamw.learning_rate * adamw.weight_decay, state, parameters, gradients,
-              slots, count, threads);
+void update(const AdamW& adamw, OptimizerState& state, const UpdatedBlock& block,
+            const StepScales& scales, int threads) {
+  update_adam(adamw, adamw.weight_decay, state, block, scales, threads);
 }
 
 }  // namespace
 
 Optimizer::Optimizer(const OptimizerSettings& settings) : settings_(settings) {
   check_optimizer(settings);
+  std::visit([this](const auto& each) { state_.learning_rate = each.learning_rate; }, settings);
 }
 
 int Optimizer::slot_count() const {
   if (const Sgd* sgd = std::get_if<Sgd>(&settings_)) return sgd->momentum > 0 ? 1 : 0;
+  if (const RmsProp* rmsprop = std::get_if<RmsProp>(&settings_))
+    return rmsprop->momentum > 0 ? 2 : 1;
   return 2;
 }
 
-void Optimizer::update(float* parameters, const float* gradients, float* const* slots,
-                       int64_t count, int threads) {
+void Optimizer::update(const UpdatedBlock& block, const StepScales& scales, int threads) {
   ++state_.step;
   std::visit(
-      [&](const auto& settings) {
-        training::update(settings, state_, parameters, gradients, slots, count, threads);
-      },
+      [&](const auto& settings) { training::update(settings, state_, block, scales, threads); },
       settings_);
 }
 

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "cnnx/optimizers.h"
+#include "training/parameter_segments.h"
 
 namespace cnnx::training {
 
@@ -12,6 +14,21 @@ namespace cnnx::training {
 struct OptimizerState {
   int64_t step = 0;
   double beta1_product = 1, beta2_product = 1;
+  double learning_rate = 0;  // as the settings had it, or as it was set since
+};
+
+// Arrays of one length and layout, cut into segments.
+struct UpdatedBlock {
+  float* parameters;
+  const float* gradients;
+  float* const* slots;
+  const std::vector<ParameterSegment>& segments;
+};
+
+// What one step multiplies with: the learning rate by its schedule, the gradients by their
+// clipping.
+struct StepScales {
+  double learning_rate = 1, gradients = 1;
 };
 
 class Optimizer {
@@ -19,12 +36,11 @@ class Optimizer {
   // Throws std::invalid_argument as check_optimizer.
   explicit Optimizer(const OptimizerSettings& settings);
 
-  // How many arrays of `count` floats update() keeps in `slots`; they start at zero.
+  // How many arrays update() keeps in `slots`; they start at zero.
   int slot_count() const;
 
-  // One step of all parameters: call once per step, with all of them in one block.
-  void update(float* parameters, const float* gradients, float* const* slots, int64_t count,
-              int threads);
+  // One step of all parameters that are trained: call once per step.
+  void update(const UpdatedBlock& block, const StepScales& scales, int threads);
 
   const OptimizerState& state() const { return state_; }
   void set_state(const OptimizerState& state) { state_ = state; }

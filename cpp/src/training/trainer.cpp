@@ -2,6 +2,7 @@
 #include "cnnx/trainer.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <limits>
 #include <mutex>
@@ -21,12 +22,31 @@ using training::TrainerState;
 
 namespace training {
 
-TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained,
-                           const OptimizerSettings& settings, const Loss& how, uint64_t seed_value)
-    : model(std::move(trained)),
+namespace {
+
+// Whether the layer of each array of parameters is trained, which may change between steps.
+std::vector<bool> trained_arrays(const graph::Graph& graph) {
+  std::vector<bool> trained(graph.parameters().infos().size());
+  for (const graph::Node& node : graph.nodes()) {
+    for (std::size_t i = 0; i < node.parameters.count; ++i)
+      trained[node.parameters.first + i] = node.layer.trainable;
+  }
+  return trained;
+}
+
+}  // namespace
+
+TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
+                           const OptimizerSettings& settings, const Loss& how,
+                           const TrainerOptions& options)
+    : model(std::move(trained_model)),
       loss(how, model->graph.output_shape()),
       optimizer(settings),
-      seed(seed_value),
+      seed(options.seed),
+      rules(options.rules),
+      trained(trained_arrays(model->graph)),
+      segments(parameter_segments(model->graph.parameters().infos(), trained, rules)),
+      clipping(options.clip_norm, segments),
       gradients(model->graph.parameters().floats()) {
   if (model->graph.parameters().floats() == 0) {
     throw std::invalid_argument("trainer: the model has no parameters to train");
@@ -41,6 +61,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained,
     slots.emplace_back(model->graph.parameters().floats());
     slot_pointers.push_back(slots.back().data());
   }
+  if (options.averaging) average.emplace(*options.averaging, *model);
 }
 
 LossSum TrainerState::compute_gradients(const float* pictures, const Targets& targets, int64_t rows,
@@ -72,15 +93,24 @@ void TrainerState::apply_gradients() {
   const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
   const runtime::AddTime time(profiler ? &profiler->update : nullptr);
   if (profiler) ++profiler->steps;
-  optimizer.update(model->parameters.data(), gradients.data(), slot_pointers.data(),
-                   gradients.size(), get_num_threads());
+  if (std::vector<bool> now = trained_arrays(model->graph); now != trained) {
+    trained = std::move(now);
+    segments = parameter_segments(model->graph.parameters().infos(), trained, rules);
+    clipping = GradientClipping(clipping.norm(), segments);
+  }
+  const int threads = get_num_threads();
+  const StepScales scales = {1, clipping.scale(gradients.data(), threads)};
+  optimizer.update({model->parameters.data(), gradients.data(), slot_pointers.data(), segments},
+                   scales, threads);
   model->parameters_changed();
+  if (average) average->update(*model, optimizer.state().step, threads);
 }
 
 }  // namespace training
 
-Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss, uint64_t seed)
-    : state_(std::make_shared<TrainerState>(model.state_, optimizer, loss, seed)) {
+Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss,
+                 const TrainerOptions& options)
+    : state_(std::make_shared<TrainerState>(model.state_, optimizer, loss, options)) {
   // predict and probabilities read the outputs as this loss means them.
   const std::unique_lock<graph::ModelMutex> lock(model.state_->mutex);
   if (loss.kind == Loss::Kind::binary_cross_entropy)
@@ -111,6 +141,28 @@ double Trainer::step(const PictureBatch& pictures, const Targets& targets) {
   const double loss = compute_gradients(pictures, targets);
   apply_gradients();
   return loss;
+}
+
+double Trainer::learning_rate() const { return state_->optimizer.state().learning_rate; }
+
+void Trainer::set_learning_rate(double value) {
+  if (!(value >= 0 && value <= FLT_MAX)) {
+    throw std::invalid_argument("trainer: learning_rate is " + std::to_string(value) +
+                                ", expected a finite number >= 0");
+  }
+  training::OptimizerState state = state_->optimizer.state();
+  state.learning_rate = value;
+  state_->optimizer.set_state(state);
+}
+
+Model Trainer::averaged_model() const {
+  if (!state_->average) {
+    throw std::invalid_argument(
+        "averaged_model: the trainer averages no weights, expected one made with averaging");
+  }
+  auto copy = state_->average->model()->clone();
+  copy->probabilities = state_->model->probabilities.load();
+  return Model(std::move(copy));
 }
 
 void Trainer::start_profile() { state_->profiler = std::make_unique<training::Profiler>(); }

@@ -2,20 +2,24 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cnnx/trainer.h"
 #include "graph/model_state.h"
 #include "runtime/memory.h"
+#include "training/gradient_clipping.h"
 #include "training/loss.h"
 #include "training/optimizer.h"
+#include "training/parameter_segments.h"
 #include "training/profiler.h"
+#include "training/weight_average.h"
 
 namespace cnnx::training {
 
 struct TrainerState {
   TrainerState(std::shared_ptr<graph::ModelState> model, const OptimizerSettings& optimizer,
-               const Loss& loss, uint64_t seed);
+               const Loss& loss, const TrainerOptions& options);
 
   // `input` is normalised; overwrites gradients.
   LossSum compute_gradients(const float* input, const Targets& targets, int64_t rows,
@@ -27,6 +31,11 @@ struct TrainerState {
   Optimizer optimizer;
   uint64_t seed;
   uint64_t gradients_computed = 0;  // numbers a train step's random draws
+  std::vector<ParameterRule> rules;
+  std::vector<bool> trained;  // of each array of parameters, when `segments` were made
+  std::vector<ParameterSegment> segments;
+  GradientClipping clipping;
+  std::optional<WeightAverage> average;
   runtime::AlignedBuffer gradients;
   std::vector<runtime::AlignedBuffer> slots;
   std::vector<float*> slot_pointers;   // into slots, as the optimizer takes them

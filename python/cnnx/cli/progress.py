@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from cnnx.trainer import Progress
+    from cnnx.history import Progress
 
 
 class EpochProgress:

@@ -1,0 +1,57 @@
+// Turns kinds and dictionaries, which the Python side has checked, into settings.
+#include "training_settings.h"
+
+namespace cnnx::bindings {
+namespace {
+
+double number(const py::dict& settings, const char* name) { return settings[name].cast<double>(); }
+
+}  // namespace
+
+OptimizerSettings optimizer_of(const std::string& kind, const py::dict& settings) {
+  if (kind == "sgd") {
+    return Sgd{number(settings, "learning_rate"), number(settings, "momentum"),
+               settings["nesterov"].cast<bool>(), number(settings, "weight_decay")};
+  }
+  if (kind == "rmsprop") {
+    return RmsProp{number(settings, "learning_rate"), number(settings, "alpha"),
+                   number(settings, "epsilon"), number(settings, "momentum"),
+                   number(settings, "weight_decay")};
+  }
+  const auto betas = settings["betas"].cast<std::pair<double, double>>();
+  if (kind == "adam") {
+    return Adam{number(settings, "learning_rate"), betas.first, betas.second,
+                number(settings, "epsilon")};
+  }
+  if (kind == "adamw") {
+    return AdamW{number(settings, "learning_rate"), betas.first, betas.second,
+                 number(settings, "epsilon"), number(settings, "weight_decay")};
+  }
+  throw py::value_error("trainer: optimizer kind \"" + kind + "\" is unknown");
+}
+
+Loss loss_of(const std::string& kind, const py::dict& settings) {
+  if (kind == "cross_entropy")
+    return {Loss::Kind::cross_entropy, settings["label_smoothing"].cast<float>()};
+  if (kind == "binary_cross_entropy") return {Loss::Kind::binary_cross_entropy, 0.0f};
+  if (kind == "mean_squared_error") return {Loss::Kind::mean_squared_error, 0.0f};
+  throw py::value_error("trainer: loss kind \"" + kind + "\" is unknown");
+}
+
+TrainerOptions trainer_options_of(const py::dict& options) {
+  TrainerOptions result;
+  result.seed = options["seed"].cast<uint64_t>();
+  for (const py::handle rule : options["rules"]) {
+    const auto [pattern, learning_rate_factor, weight_decay_factor] =
+        rule.cast<std::tuple<std::string, double, double>>();
+    result.rules.push_back({pattern, learning_rate_factor, weight_decay_factor});
+  }
+  result.clip_norm = number(options, "clip_norm");
+  if (!options["averaging"].is_none()) {
+    const auto [decay, every] = options["averaging"].cast<std::pair<double, int64_t>>();
+    result.averaging = Averaging{decay, every};
+  }
+  return result;
+}
+
+}  // namespace cnnx::bindings

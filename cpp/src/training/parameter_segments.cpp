@@ -1,0 +1,81 @@
+// Matches rules with the names of parameters.
+#include "training/parameter_segments.h"
+
+#include <cfloat>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+
+#include "cnnx/shape.h"
+
+namespace cnnx::training {
+namespace {
+
+// * stands for any characters, ? for one. A mismatch after a * goes back to it and lets it take one
+// character more.
+bool matches(const std::string& pattern, const std::string& name) {
+  std::size_t p = 0, n = 0, star = std::string::npos, after_star = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      after_star = n;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
+      ++p;
+      ++n;
+    } else if (star != std::string::npos) {
+      p = star + 1;
+      n = ++after_star;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string::npos;
+}
+
+void check_factor(const ParameterRule& rule, const char* setting, double value) {
+  if (value >= 0 && value <= FLT_MAX) return;
+  char number[32];
+  std::snprintf(number, sizeof number, "%g", value);
+  throw std::invalid_argument("trainer: " + std::string(setting) + " of the rule \"" +
+                              rule.pattern + "\" is " + number + ", expected a finite number >= 0");
+}
+
+}  // namespace
+
+std::vector<ParameterSegment> parameter_segments(const std::vector<ParameterInfo>& parameters,
+                                                 const std::vector<bool>& trained,
+                                                 const std::vector<ParameterRule>& rules) {
+  for (const ParameterRule& rule : rules) {
+    check_factor(rule, "learning_rate_factor", rule.learning_rate_factor);
+    check_factor(rule, "weight_decay_factor", rule.weight_decay_factor);
+    const bool used = std::any_of(
+        parameters.begin(), parameters.end(),
+        [&](const ParameterInfo& parameter) { return matches(rule.pattern, parameter.name); });
+    if (used) continue;
+    throw std::invalid_argument("trainer: the rule \"" + rule.pattern +
+                                "\" matches no parameter, expected names such as \"" +
+                                (parameters.empty() ? "" : parameters.front().name) + "\"");
+  }
+  std::vector<ParameterSegment> segments;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const ParameterInfo& parameter = parameters[i];
+    ParameterSegment segment{parameter.offset, element_count(parameter.shape)};
+    for (const ParameterRule& rule : rules) {
+      if (!matches(rule.pattern, parameter.name)) continue;
+      segment.learning_rate_factor *= rule.learning_rate_factor;
+      segment.weight_decay_factor *= rule.weight_decay_factor;
+    }
+    if (!trained[i]) segment.learning_rate_factor = 0;
+    ParameterSegment* const last = segments.empty() ? nullptr : &segments.back();
+    if (last && last->end() == segment.offset &&
+        last->learning_rate_factor == segment.learning_rate_factor &&
+        last->weight_decay_factor == segment.weight_decay_factor) {
+      last->count += segment.count;
+    } else {
+      segments.push_back(segment);
+    }
+  }
+  return segments;
+}
+
+}  // namespace cnnx::training

@@ -1,0 +1,45 @@
+// The one block of parameters cut where an update changes its settings.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "cnnx/model.h"
+#include "cnnx/optimizers.h"
+#include "runtime/parallel.h"
+
+namespace cnnx::training {
+
+struct ParameterSegment {
+  int64_t offset = 0, count = 0;  // floats
+  double learning_rate_factor = 1, weight_decay_factor = 1;
+
+  int64_t end() const { return offset + count; }
+  // An update leaves out what is not trained.
+  bool is_trained() const { return learning_rate_factor > 0; }
+};
+
+// The segments cover the block in order; neighbours with the same factors are one. `trained` says
+// of each array whether it takes part. Throws std::invalid_argument for a factor below 0 and for a
+// pattern that matches no parameter.
+std::vector<ParameterSegment> parameter_segments(const std::vector<ParameterInfo>& parameters,
+                                                 const std::vector<bool>& trained,
+                                                 const std::vector<ParameterRule>& rules);
+
+// body(segment, begin, end) for pieces that cover every trained segment once, shared out over
+// threads as by parallel_for.
+template <class Body>
+void for_each_trained(const std::vector<ParameterSegment>& segments, int64_t grain, int threads,
+                      const Body& body) {
+  if (segments.empty()) return;
+  const int64_t count = segments.back().end();
+  runtime::parallel_for(threads, count, grain, [&](int64_t begin, int64_t end, int) {
+    for (const ParameterSegment& segment : segments) {
+      const int64_t first = std::max(begin, segment.offset), last = std::min(end, segment.end());
+      if (segment.is_trained() && first < last) body(segment, first, last);
+    }
+  });
+}
+
+}  // namespace cnnx::training

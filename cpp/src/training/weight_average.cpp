@@ -1,0 +1,60 @@
+// Averages the blocks of parameters and buffers, a step at a time.
+#include "training/weight_average.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/optimizers.h"
+#include "runtime/dispatch.h"
+#include "runtime/parallel.h"
+
+namespace cnnx::training {
+namespace {
+
+// Memory-bound: below this a second thread costs more than it brings.
+constexpr int64_t kGrain = 32 * 1024;
+// The decay after n averages is at most n / (n + kSlowness), so that an average does not carry the
+// first weights along until 1 / (1 - decay) steps have passed; the first one is a copy.
+// TensorFlow's ExponentialMovingAverage does so.
+constexpr double kSlowness = 9;
+
+void average(float decay, const runtime::AlignedBuffer& values, runtime::AlignedBuffer& averages,
+             int threads) {
+  const auto kernel = CNNX_KERNELS(optimizer_kernels).average;
+  runtime::parallel_for(threads, values.size(), kGrain, [&](int64_t begin, int64_t end, int) {
+    kernel(decay, values.data() + begin, averages.data() + begin, end - begin);
+  });
+}
+
+}  // namespace
+
+WeightAverage::WeightAverage(const Averaging& settings, const graph::ModelState& model)
+    : settings_(settings) {
+  if (!(settings.decay >= 0 && settings.decay < 1)) {
+    char number[32];
+    std::snprintf(number, sizeof number, "%g", settings.decay);
+    throw std::invalid_argument("trainer: the averaging's decay is " + std::string(number) +
+                                ", expected a number >= 0 and < 1");
+  }
+  if (settings.every < 1) {
+    throw std::invalid_argument("trainer: the averaging's every is " +
+                                std::to_string(settings.every) + ", expected at least 1 step");
+  }
+  model_ = model.clone();
+}
+
+void WeightAverage::update(const graph::ModelState& model, int64_t step, int threads) {
+  if (step % settings_.every != 0) return;
+  const double averaged = static_cast<double>(step / settings_.every - 1);
+  const float decay =
+      static_cast<float>(std::min(settings_.decay, averaged / (averaged + kSlowness)));
+  const std::unique_lock<graph::ModelMutex> lock(model_->mutex);
+  average(decay, model.parameters, model_->parameters, threads);
+  average(decay, model.buffers, model_->buffers, threads);
+  model_->parameters_changed();
+}
+
+}  // namespace cnnx::training

@@ -1,0 +1,27 @@
+// An exponential moving average of a model's weights, kept in a model of its own.
+#pragma once
+
+#include <memory>
+
+#include "cnnx/trainer.h"
+#include "graph/model_state.h"
+
+namespace cnnx::training {
+
+class WeightAverage {
+ public:
+  // Throws std::invalid_argument for settings out of range.
+  WeightAverage(const Averaging& settings, const graph::ModelState& model);
+
+  // After every step of the optimizer, which counts them from 1: all there is to know beside the
+  // weights. The caller holds the model's lock.
+  void update(const graph::ModelState& model, int64_t step, int threads);
+
+  const std::shared_ptr<graph::ModelState>& model() const { return model_; }
+
+ private:
+  Averaging settings_;
+  std::shared_ptr<graph::ModelState> model_;
+};
+
+}  // namespace cnnx::training
