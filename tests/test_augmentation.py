@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import cnnx
 import numpy as np
 import pytest
 import reference_augmentation as reference
+from cnnx.arguments import is_mapped
 from cnnx.data import Augmentation
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -188,3 +190,41 @@ def test_refusals_that_need_a_picture() -> None:
         trainer.fit(x, y, epochs=1, augmentation=Augmentation(crop_padding=16))
     with pytest.raises(TypeError, match="fit: augmentation is True, expected"):
         trainer.fit(x, y, epochs=1, augmentation=True)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 23, 64])
+def test_prefetched_batches_are_the_same(batch_size: int) -> None:
+    x, y = cnnx.data.xo(23, size=16, seed=1)
+    found = []
+    for prefetch in (False, True):
+        trainer = cnnx.Trainer(build(), seed=3)
+        for epoch in range(3):
+            settings = Augmentation(**CASES[-1]).settings
+            run = trainer._core.begin_epoch(
+                x, True, y, [], batch_size, True, epoch, settings, prefetch
+            )
+            while run.advance():
+                pass
+        found.append([array.tobytes() for array in trainer.model.parameters.values()])
+    assert found[0] == found[1]
+
+
+def test_fit_may_be_broken_off_between_two_batches() -> None:
+    x, y = cnnx.data.xo(64, size=16, seed=1)
+    trainer = cnnx.Trainer(build())
+
+    def stop(progress: cnnx.trainer.Progress) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(20):
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(
+                x, y, epochs=1, batch_size=4, augmentation=Augmentation(rotate=5), progress=stop
+            )
+
+
+def test_a_mapped_file_is_seen_through_views(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((4, 16, 16, 1), np.uint8))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert is_mapped(np.ascontiguousarray(mapped[1:])[1:])
+    assert not is_mapped(np.array(mapped))

@@ -109,7 +109,7 @@ void gathering_is_normalising_chosen_pictures() {
     Floats out(rows.size() * static_cast<size_t>(kSize));
     cnnx::data::gather_pictures(source, type, integer_values, rows.data(),
                                 static_cast<int64_t>(rows.size()), kPixels, kChannels, how,
-                                out.data());
+                                cnnx::get_num_threads(), out.data());
     return out;
   };
   const auto chosen = [&](const Floats& pictures) {

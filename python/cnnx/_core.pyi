@@ -132,6 +132,7 @@ class Trainer(metaclass=_Class):
         shuffle: bool,
         number: int,
         augmentation: Mapping[str, Any] | None,
+        prefetch: bool,
     ) -> Epoch: ...
     def evaluate(
         self, pixels: _Pixels, integer_values: bool, targets: _Targets, rows: Sequence[int]

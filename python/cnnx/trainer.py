@@ -15,6 +15,7 @@ from cnnx.arguments import (
     FloatArray,
     class_labels,
     is_integer,
+    is_mapped,
     not_negative,
     pictures,
     shown,
@@ -261,6 +262,7 @@ class Trainer:
                 bool(shuffle),
                 self._epochs_begun,
                 changes,
+                changes is not None or is_mapped(pixels),
             )
             self._epochs_begun += 1
             while run.advance():

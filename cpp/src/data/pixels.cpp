@@ -127,22 +127,19 @@ void normalise_pixels(const float* source, int64_t pixels, int64_t channels,
 
 void gather_pictures(const void* source, PixelType type, bool integer_values, const int64_t* rows,
                      int64_t count, int64_t pixels, int64_t channels,
-                     const Preprocessing& preprocessing, float* out) {
+                     const Preprocessing& preprocessing, int threads, float* out) {
   const int64_t size = pixels * channels;
   const Normaliser normaliser(preprocessing, channels, type == PixelType::uint8 || integer_values,
                               type);
-  runtime::parallel_for(get_num_threads(), count, kGrain / size + 1,
-                        [&](int64_t begin, int64_t end, int) {
-                          for (int64_t i = begin; i < end; ++i) {
-                            if (type == PixelType::uint8) {
-                              normaliser.run(static_cast<const uint8_t*>(source) + rows[i] * size,
-                                             size, out + i * size);
-                            } else {
-                              normaliser.run(static_cast<const float*>(source) + rows[i] * size,
-                                             size, out + i * size);
-                            }
-                          }
-                        });
+  runtime::parallel_for(threads, count, kGrain / size + 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      if (type == PixelType::uint8) {
+        normaliser.run(static_cast<const uint8_t*>(source) + rows[i] * size, size, out + i * size);
+      } else {
+        normaliser.run(static_cast<const float*>(source) + rows[i] * size, size, out + i * size);
+      }
+    }
+  });
 }
 
 }  // namespace data

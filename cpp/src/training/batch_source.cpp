@@ -6,7 +6,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "cnnx/runtime.h"
 #include "data/augment.h"
 #include "data/augmentation.h"
 #include "data/pixels.h"
@@ -40,7 +39,7 @@ void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch) {
   epoch_ = epoch;
 }
 
-void BatchSource::gather(int64_t first, int64_t count, Batch& batch) const {
+void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch) const {
   const graph::ModelState& model = *trainer_.model;
   const Shape& shape = model.graph.input_shape();
   const int64_t floats = element_count(shape);
@@ -48,11 +47,11 @@ void BatchSource::gather(int64_t first, int64_t count, Batch& batch) const {
   const int64_t* rows = rows_.data() + first;
   if (is_identity(augmentation_)) {
     data::gather_pictures(pictures_.pixels, pictures_.type, pictures_.integer_values, rows, count,
-                          shape[0] * shape[1], shape[2], model.preprocessing, batch.storage.data());
+                          shape[0] * shape[1], shape[2], model.preprocessing, threads,
+                          batch.storage.data());
   } else {
     data::gather_augmented(pictures_, rows, count, shape, model.preprocessing,
-                           {augmentation_, trainer_.seed, epoch_}, get_num_threads(),
-                           batch.storage.data());
+                           {augmentation_, trainer_.seed, epoch_}, threads, batch.storage.data());
   }
   batch.input = batch.storage.data();
   batch.targets = {};

@@ -29,7 +29,7 @@ class BatchSource {
   std::vector<int64_t>& rows() { return rows_; }
   // From now on the pictures are changed as in this epoch.
   void augment(const Augmentation& augmentation, uint64_t epoch);
-  void gather(int64_t first, int64_t count, Batch& batch) const;
+  void gather(int64_t first, int64_t count, int threads, Batch& batch) const;
 
  private:
   const TrainerState& trainer_;

@@ -1,10 +1,13 @@
 // The epoch loop: an order for the rows, one gathered batch and one train step at a time.
+#include <memory>
 #include <stdexcept>
 #include <string>
 
+#include "cnnx/runtime.h"
 #include "cnnx/trainer.h"
 #include "data/shuffle.h"
 #include "training/batch_source.h"
+#include "training/prefetch.h"
 
 namespace cnnx {
 namespace training {
@@ -17,6 +20,7 @@ struct EpochState {
   int64_t step = 0;
   LossSum total;
   Batch batch;
+  std::unique_ptr<Prefetch> prefetch;  // instead of `batch`
 };
 
 }  // namespace training
@@ -37,9 +41,10 @@ bool Epoch::advance() {
   training::EpochState& s = *state_;
   const int64_t count = std::min(s.batch_size, s.source.count() - s.done);
   if (count == 0) return false;
-  s.source.gather(s.done, count, s.batch);
-  s.total += s.trainer->compute_gradients(s.batch.input, s.batch.targets, count,
-                                          static_cast<double>(count));
+  if (!s.prefetch) s.source.gather(s.done, count, get_num_threads(), s.batch);
+  const training::Batch& batch = s.prefetch ? s.prefetch->batch(s.done) : s.batch;
+  s.total +=
+      s.trainer->compute_gradients(batch.input, batch.targets, count, static_cast<double>(count));
   s.trainer->apply_gradients();
   s.done += count;
   ++s.step;
@@ -59,6 +64,7 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
                            0,
                            0,
                            {},
+                           {},
                            {}});
   state->source.augment(options.augmentation, options.number);
   if (options.shuffle) {
@@ -70,6 +76,13 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
       shuffled[i] = rows[static_cast<std::size_t>(order[i])];
     rows = std::move(shuffled);
   }
+  if (options.prefetch)
+    state->prefetch = std::make_unique<training::Prefetch>(
+        [&source = state->source](int64_t first, int64_t count, int threads,
+                                  training::Batch& batch) {
+          source.gather(first, count, threads, batch);
+        },
+        state->source.count(), state->batch_size);
   return Epoch(std::move(state));
 }
 

@@ -184,7 +184,7 @@ Metrics Trainer::evaluate(const PictureBatch& pictures, const Targets& targets,
   const std::shared_lock<graph::ModelMutex> lock(state_->model->mutex);
   for (int64_t first = 0; first < source.count(); first += piece) {
     const int64_t count = std::min(piece, source.count() - first);
-    source.gather(first, count, batch);
+    source.gather(first, count, threads, batch);
     const auto plan = state_->model->inference_plan(count, threads);
     const graph::WorkspaceLease workspace = plan->lease();
     const float* output =

@@ -1,0 +1,51 @@
+// Gathers the next batch in a thread of its own while the current one is trained.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "training/batch_source.h"
+
+namespace cnnx::training {
+
+// Two batches take turns: one is trained, the other filled. Where no thread can be had, and in a
+// forked child, which has lost it, batches are gathered when they are asked for, with the same
+// bits. What the thread throws, batch() throws. Not for several threads at once.
+class Prefetch {
+ public:
+  // Fills a batch with `count` rows from `first` on, by at most so many threads.
+  using Gather = std::function<void(int64_t first, int64_t count, int threads, Batch& batch)>;
+  Prefetch(Gather gather, int64_t rows, int64_t batch_size);
+  ~Prefetch();
+  Prefetch(const Prefetch&) = delete;
+  Prefetch& operator=(const Prefetch&) = delete;
+
+  // The batch that begins with row `first`; begins to gather the one after it. Stays valid until
+  // the next call.
+  const Batch& batch(int64_t first);
+
+ private:
+  static constexpr int64_t kNone = -1, kStop = -2;
+
+  int64_t count_from(int64_t first) const;
+  bool has_thread() const;
+  void work();
+
+  const Gather gather_;
+  const int64_t rows_, batch_size_;
+  Batch batches_[2];
+  int current_ = 0;         // the caller's; the other is the thread's
+  int64_t wanted_ = kNone;  // the first row of what the thread gathers or has gathered
+  bool ready_ = false;
+  std::exception_ptr error_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int64_t process_;  // the thread lives in this one
+  std::thread thread_;
+};
+
+}  // namespace cnnx::training
