@@ -16,8 +16,8 @@ PYTHON_FLOORS = (
     ("_core",),
     ("arguments", "preprocessing"),
     ("layers",),
-    ("model", "losses", "history", "optimizers", "weight_average", "profile", "data"),
-    ("models", "ops"),
+    ("model", "losses", "history", "optimizers", "schedules", "weight_average", "profile", "data"),
+    ("models", "ops", "trainer_options"),
     ("trainer",),
     ("cli",),
 )

@@ -122,6 +122,7 @@ def other_updates() -> str:
             rules=[cnnx.ParameterRule("*.bias", weight_decay_factor=0, learning_rate_factor=2)],
             clip_norm=0.5,
             averaging=cnnx.WeightAverage(0.9, every=2),
+            schedule=cnnx.Warmup(0.5, cnnx.OneCycle(0.4)),
         )
         trainer.fit(x, y, epochs=2, batch_size=16)
         found += digest(trainer, x)

@@ -30,6 +30,19 @@ void bind_trainer(py::module_& module) {
   const auto integer_values = py::arg("integer_values");
   const auto targets = py::arg("targets");
 
+  module.def(
+      "schedule_factors",
+      [](const py::object& recipe, int64_t epochs, int64_t steps_per_epoch) {
+        const Schedule schedule = schedule_of(recipe);
+        check_schedule(schedule);
+        std::vector<double> factors;
+        ScheduleState state{0, steps_per_epoch, epochs};
+        for (; state.step < epochs * steps_per_epoch; ++state.step)
+          factors.push_back(schedule_factor(schedule, state));
+        return factors;
+      },
+      py::arg("schedule"), py::arg("epochs"), py::arg("steps_per_epoch"));
+
   py::classh<Epoch>(module, "Epoch")
       .def_property_readonly("steps", &Epoch::steps)
       .def_property_readonly("step", &Epoch::step)
@@ -47,6 +60,10 @@ void bind_trainer(py::module_& module) {
            py::arg("model"), py::arg("optimizer"), py::arg("optimizer_settings"), py::arg("loss"),
            py::arg("loss_settings"), py::arg("options"))
       .def_property("learning_rate", &Trainer::learning_rate, &Trainer::set_learning_rate)
+      .def_property_readonly("last_learning_rate", &Trainer::last_learning_rate)
+      .def("begin_schedule", &Trainer::begin_schedule, py::arg("epochs"),
+           py::arg("steps_per_epoch"))
+      .def("observe", &Trainer::observe, py::arg("measure"))
       .def("averaged_model", &Trainer::averaged_model, py::call_guard<py::gil_scoped_release>())
       .def(
           "step",

@@ -38,6 +38,35 @@ Loss loss_of(const std::string& kind, const py::dict& settings) {
   throw py::value_error("trainer: loss kind \"" + kind + "\" is unknown");
 }
 
+Schedule schedule_of(const py::object& recipe) {
+  Schedule schedule;
+  if (recipe.is_none()) return schedule;
+  const auto [kind, settings] = recipe.cast<std::pair<std::string, py::dict>>();
+  if (kind == "warmup") {
+    schedule = schedule_of(settings["then"]);
+    schedule.warmup_epochs = number(settings, "epochs");
+    schedule.warmup_start = number(settings, "start");
+  } else if (kind == "step_decay") {
+    schedule.shape = StepDecay{number(settings, "factor"), number(settings, "every"),
+                               settings["at"].cast<std::vector<double>>()};
+  } else if (kind == "cosine_decay") {
+    schedule.shape = CosineDecay{number(settings, "final")};
+  } else if (kind == "one_cycle") {
+    schedule.shape =
+        OneCycle{number(settings, "peak_at"), number(settings, "start"), number(settings, "final")};
+  } else if (kind == "triangular") {
+    schedule.shape = Triangular{number(settings, "peak_at"), number(settings, "start"),
+                                number(settings, "final")};
+  } else if (kind == "plateau") {
+    schedule.shape = Plateau{number(settings, "factor"), settings["patience"].cast<int64_t>(),
+                             number(settings, "threshold"), number(settings, "minimum"),
+                             settings["higher_is_better"].cast<bool>()};
+  } else {
+    throw py::value_error("trainer: schedule kind \"" + kind + "\" is unknown");
+  }
+  return schedule;
+}
+
 TrainerOptions trainer_options_of(const py::dict& options) {
   TrainerOptions result;
   result.seed = options["seed"].cast<uint64_t>();
@@ -51,6 +80,7 @@ TrainerOptions trainer_options_of(const py::dict& options) {
     const auto [decay, every] = options["averaging"].cast<std::pair<double, int64_t>>();
     result.averaging = Averaging{decay, every};
   }
+  result.schedule = schedule_of(options["schedule"]);
   return result;
 }
 

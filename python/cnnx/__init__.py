@@ -50,6 +50,12 @@ if TYPE_CHECKING:
     from cnnx.optimizers import ParameterRule as ParameterRule
     from cnnx.optimizers import RMSprop as RMSprop
     from cnnx.preprocessing import Preprocessing as Preprocessing
+    from cnnx.schedules import CosineDecay as CosineDecay
+    from cnnx.schedules import OneCycle as OneCycle
+    from cnnx.schedules import Plateau as Plateau
+    from cnnx.schedules import StepDecay as StepDecay
+    from cnnx.schedules import Triangular as Triangular
+    from cnnx.schedules import Warmup as Warmup
     from cnnx.trainer import Trainer as Trainer
     from cnnx.weight_average import WeightAverage as WeightAverage
 
@@ -86,6 +92,12 @@ _HOME = {
     "RMSprop": "cnnx.optimizers",
     "SGD": "cnnx.optimizers",
     "Preprocessing": "cnnx.preprocessing",
+    "CosineDecay": "cnnx.schedules",
+    "OneCycle": "cnnx.schedules",
+    "Plateau": "cnnx.schedules",
+    "StepDecay": "cnnx.schedules",
+    "Triangular": "cnnx.schedules",
+    "Warmup": "cnnx.schedules",
     "Trainer": "cnnx.trainer",
     "WeightAverage": "cnnx.weight_average",
 }

@@ -56,6 +56,7 @@ class Progress:
         step: steps of this epoch done.
         steps: steps of an epoch.
         loss: mean over this epoch so far.
+        learning_rate: of the step.
         finished_epoch: the epoch's figures, as in `History`, in the one call that follows its
             validation; else None.
     """
@@ -65,4 +66,5 @@ class Progress:
     step: int
     steps: int
     loss: float
+    learning_rate: float
     finished_epoch: dict[str, float] | None = None

@@ -17,6 +17,7 @@ from cnnx.arguments import (
     is_integer,
     is_mapped,
     not_negative,
+    number,
     pictures,
     shown,
     target_values,
@@ -27,6 +28,8 @@ from cnnx.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from cnnx.model import Model
 from cnnx.optimizers import Adam, Optimizer, ParameterRule
 from cnnx.profile import LayerTime, Profile
+from cnnx.schedules import Schedule, watched_measure
+from cnnx.trainer_options import trainer_options
 from cnnx.weight_average import WeightAverage
 
 __all__ = ["Trainer"]
@@ -48,6 +51,8 @@ class Trainer:
         clip_norm: the gradients of a step, as one vector, are made no longer than this; None takes
             them as they are.
         averaging: a `WeightAverage` to keep, for `averaged_model`.
+        schedule: what multiplies the learning rate in the course of each `fit`, such as
+            `CosineDecay`; None leaves it constant.
 
     Attributes:
         model: the model.
@@ -77,6 +82,7 @@ class Trainer:
         rules: Sequence[ParameterRule] = (),
         clip_norm: float | None = None,
         averaging: WeightAverage | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         if not isinstance(model, Model):
             raise TypeError(f"Trainer: model is {shown(model)}, expected a cnnx.Model")
@@ -88,22 +94,13 @@ class Trainer:
             raise TypeError(
                 f"Trainer: loss is {shown(loss)}, expected CrossEntropy, BinaryCrossEntropy or MSE"
             )
-        if not is_integer(seed) or seed < 0:
-            raise ValueError(f"Trainer: seed is {seed!r}, expected an integer from 0 to 2**63 - 1")
-        if isinstance(rules, ParameterRule) or not all(
-            isinstance(rule, ParameterRule) for rule in rules
-        ):
-            raise TypeError(f"Trainer: rules is {shown(rules)}, expected a list of ParameterRule")
-        norm = 0.0 if clip_norm is None else not_negative(clip_norm, "Trainer", "clip_norm")
-        if clip_norm is not None and norm == 0:
-            raise ValueError(f"Trainer: clip_norm is {clip_norm!r}, expected None or a number > 0")
-        if averaging is not None and not isinstance(averaging, WeightAverage):
-            raise TypeError(
-                f"Trainer: averaging is {shown(averaging)}, expected a WeightAverage or None"
-            )
+        options = trainer_options(
+            seed=seed, rules=rules, clip_norm=clip_norm, averaging=averaging, schedule=schedule
+        )
         self.model = model
         self.history = History()
         self._loss = loss
+        self._watched = watched_measure(schedule)
         self._epochs_begun = 0
         self._core = _core.Trainer(
             model._core,
@@ -111,12 +108,7 @@ class Trainer:
             optimizer.settings,
             loss.kind,
             loss.settings,
-            {
-                "seed": int(seed),
-                "rules": [tuple(vars(rule).values()) for rule in rules],
-                "clip_norm": norm,
-                "averaging": averaging and (averaging.decay, averaging.every),
-            },
+            options,
         )
 
     @property
@@ -127,6 +119,21 @@ class Trainer:
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
         self._core.learning_rate = not_negative(value, "Trainer", "learning_rate")
+
+    def begin_schedule(self, *, epochs: int, steps_per_epoch: int) -> None:
+        """Starts the schedule anew, for a loop of your own around `step`; `fit` does so itself.
+
+        Raises:
+            ValueError: if a length is below 1.
+        """
+        for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
+            if not is_integer(value) or value < 1:
+                raise ValueError(f"begin_schedule: {name} is {value!r}, expected an integer >= 1")
+        self._core.begin_schedule(int(epochs), int(steps_per_epoch))
+
+    def observe(self, measure: float) -> None:
+        """Tells a `Plateau` what it watches, after an epoch of your own; `fit` does so itself."""
+        self._core.observe(number(measure, "observe", "measure"))
 
     def averaged_model(self) -> Model:
         """A model of its own with the averaged weights, to evaluate, predict or save.
@@ -251,6 +258,11 @@ class Trainer:
         if len(pixels) == 0:
             raise ValueError("fit: x holds no pictures, expected at least one")
         rows, validate = self._validation(validation, pixels, integers, targets)
+        if validation is None and (self._watched or "").startswith("validation"):
+            raise ValueError(f"fit: the schedule watches {self._watched}, expected validation=")
+        if epochs > 0:
+            steps = -(-len(rows or pixels) // int(batch_size))
+            self._core.begin_schedule(int(epochs), steps)
         for epoch in range(1, int(epochs) + 1):
             begun = time.perf_counter()
             run = self._core.begin_epoch(
@@ -267,20 +279,19 @@ class Trainer:
             self._epochs_begun += 1
             while run.advance():
                 if progress is not None:
-                    progress(Progress(epoch, int(epochs), run.step, run.steps, run.metrics[0]))
+                    progress(self._progress(run, epoch, int(epochs)))
             self.history.add(run.metrics, validate(), time.perf_counter() - begun)
+            if self._watched is not None:
+                self._core.observe(self.history.last()[self._watched])
             if progress is not None:
-                progress(
-                    Progress(
-                        epoch,
-                        int(epochs),
-                        run.step,
-                        run.steps,
-                        run.metrics[0],
-                        self.history.last(),
-                    )
-                )
+                progress(self._progress(run, epoch, int(epochs), self.history.last()))
         return self.history
+
+    def _progress(
+        self, run: _core.Epoch, epoch: int, epochs: int, finished: dict[str, float] | None = None
+    ) -> Progress:
+        rate = self._core.last_learning_rate
+        return Progress(epoch, epochs, run.step, run.steps, run.metrics[0], rate, finished)
 
     def evaluate(self, x: ArrayLike, y: ArrayLike) -> dict[str, float]:
         """Mean loss and accuracy over pictures, {"loss": ..., "accuracy": ...}; changes nothing."""

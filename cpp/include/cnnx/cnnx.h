@@ -19,6 +19,7 @@
 #include "cnnx/preprocessing.h"
 #include "cnnx/profile.h"
 #include "cnnx/runtime.h"
+#include "cnnx/schedules.h"
 #include "cnnx/shape.h"
 #include "cnnx/softmax.h"
 #include "cnnx/trainer.h"

@@ -12,6 +12,7 @@
 #include "cnnx/model.h"
 #include "cnnx/optimizers.h"
 #include "cnnx/profile.h"
+#include "cnnx/schedules.h"
 
 namespace cnnx {
 
@@ -51,6 +52,7 @@ struct TrainerOptions {
   // are.
   double clip_norm = 0;
   std::optional<Averaging> averaging;
+  Schedule schedule;
 };
 
 struct EpochOptions {
@@ -109,9 +111,16 @@ class CNNX_API Trainer {
   float* gradients();  // gradient_count() floats, laid out as Model::parameters says
   int64_t gradient_count() const;
 
-  // The optimizer's, which the rules' factors multiply.
+  // The optimizer's, which the schedule and the rules' factors multiply.
   double learning_rate() const;
   void set_learning_rate(double value);
+  // What the schedule made of it in the last step; 0 before the first.
+  double last_learning_rate() const;
+
+  // A schedule must know how long training is: it starts here, and steps without it are refused.
+  void begin_schedule(int64_t epochs, int64_t steps_per_epoch);
+  // Tells a Plateau what its measure was after an epoch.
+  void observe(double measure);
 
   // A model of its own with the averaged weights. Throws std::invalid_argument without averaging.
   Model averaged_model() const;

@@ -47,10 +47,12 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
       trained(trained_arrays(model->graph)),
       segments(parameter_segments(model->graph.parameters().infos(), trained, rules)),
       clipping(options.clip_norm, segments),
+      schedule(options.schedule),
       gradients(model->graph.parameters().floats()) {
   if (model->graph.parameters().floats() == 0) {
     throw std::invalid_argument("trainer: the model has no parameters to train");
   }
+  check_schedule(schedule);
   const std::string& last = model->graph.nodes().back().layer.kind;
   if (how.kind != Loss::Kind::mean_squared_error && (last == "softmax" || last == "sigmoid")) {
     throw std::invalid_argument(
@@ -88,7 +90,19 @@ LossSum TrainerState::compute_gradients(const float* pictures, const Targets& ta
   return sum;
 }
 
+double TrainerState::scheduled_factor() const {
+  const bool constant =
+      std::holds_alternative<ConstantRate>(schedule.shape) && schedule.warmup_epochs == 0;
+  if (!constant && schedule_state.steps_per_epoch == 0) {
+    throw std::invalid_argument(
+        "trainer: the schedule does not know how long training is, expected fit, or begin_schedule "
+        "before the first step");
+  }
+  return schedule_factor(schedule, schedule_state);
+}
+
 void TrainerState::apply_gradients() {
+  const double factor = scheduled_factor();
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
   const runtime::AddTime time(profiler ? &profiler->update : nullptr);
@@ -99,10 +113,12 @@ void TrainerState::apply_gradients() {
     clipping = GradientClipping(clipping.norm(), segments);
   }
   const int threads = get_num_threads();
-  const StepScales scales = {1, clipping.scale(gradients.data(), threads)};
+  const StepScales scales = {factor, clipping.scale(gradients.data(), threads)};
   optimizer.update({model->parameters.data(), gradients.data(), slot_pointers.data(), segments},
                    scales, threads);
   model->parameters_changed();
+  last_learning_rate = optimizer.state().learning_rate * factor;
+  ++schedule_state.step;
   if (average) average->update(*model, optimizer.state().step, threads);
 }
 
@@ -153,6 +169,23 @@ void Trainer::set_learning_rate(double value) {
   training::OptimizerState state = state_->optimizer.state();
   state.learning_rate = value;
   state_->optimizer.set_state(state);
+}
+
+double Trainer::last_learning_rate() const { return state_->last_learning_rate; }
+
+void Trainer::begin_schedule(int64_t epochs, int64_t steps_per_epoch) {
+  if (epochs < 1 || steps_per_epoch < 1) {
+    throw std::invalid_argument("begin_schedule: there are " + std::to_string(epochs) +
+                                " epochs of " + std::to_string(steps_per_epoch) +
+                                " steps, expected at least 1 each");
+  }
+  state_->schedule_state = {};
+  state_->schedule_state.epochs = epochs;
+  state_->schedule_state.steps_per_epoch = steps_per_epoch;
+}
+
+void Trainer::observe(double measure) {
+  cnnx::observe(state_->schedule, measure, state_->schedule_state);
 }
 
 Model Trainer::averaged_model() const {

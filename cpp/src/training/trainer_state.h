@@ -25,6 +25,8 @@ struct TrainerState {
   LossSum compute_gradients(const float* input, const Targets& targets, int64_t rows,
                             double divisor);
   void apply_gradients();
+  // Of the next step; throws std::invalid_argument before begin_schedule.
+  double scheduled_factor() const;
 
   std::shared_ptr<graph::ModelState> model;
   LossFunction loss;
@@ -36,6 +38,9 @@ struct TrainerState {
   std::vector<ParameterSegment> segments;
   GradientClipping clipping;
   std::optional<WeightAverage> average;
+  Schedule schedule;
+  ScheduleState schedule_state;
+  double last_learning_rate = 0;
   runtime::AlignedBuffer gradients;
   std::vector<runtime::AlignedBuffer> slots;
   std::vector<float*> slot_pointers;   // into slots, as the optimizer takes them

@@ -1,0 +1,149 @@
+// The schedules' formulas, in double but for the cosine.
+#include "cnnx/schedules.h"
+
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+
+#include "runtime/elementary.h"
+
+namespace cnnx {
+namespace {
+
+[[noreturn]] void refuse(const char* kind, const char* setting, double value,
+                         const char* expected) {
+  char number[32];
+  std::snprintf(number, sizeof number, "%g", value);
+  throw std::invalid_argument(std::string(kind) + ": " + setting + " is " + number + ", expected " +
+                              expected);
+}
+
+// Written so that NaN is refused.
+void check_not_negative(const char* kind, const char* setting, double value) {
+  if (!(value >= 0 && value <= FLT_MAX)) refuse(kind, setting, value, "a finite number >= 0");
+}
+
+void check_share(const char* kind, const char* setting, double value) {
+  if (!(value >= 0 && value <= 1)) refuse(kind, setting, value, "a number from 0 to 1");
+}
+
+void check(const ConstantRate&) {}
+
+void check(const StepDecay& decay) {
+  check_not_negative("step_decay", "factor", decay.factor);
+  check_not_negative("step_decay", "every", decay.every);
+  for (const double epochs : decay.at) check_not_negative("step_decay", "at", epochs);
+}
+
+void check(const CosineDecay& decay) { check_share("cosine_decay", "final", decay.final); }
+
+template <class Peaked>
+void check_peaked(const char* kind, const Peaked& schedule) {
+  check_share(kind, "peak_at", schedule.peak_at);
+  check_share(kind, "start", schedule.start);
+  check_share(kind, "final", schedule.final);
+}
+
+void check(const OneCycle& cycle) { check_peaked("one_cycle", cycle); }
+void check(const Triangular& triangle) { check_peaked("triangular", triangle); }
+
+void check(const Plateau& plateau) {
+  if (!(plateau.factor >= 0 && plateau.factor < 1))
+    refuse("plateau", "factor", plateau.factor, "a number >= 0 and < 1");
+  check_not_negative("plateau", "patience", static_cast<double>(plateau.patience));
+  check_not_negative("plateau", "threshold", plateau.threshold);
+  check_share("plateau", "minimum", plateau.minimum);
+}
+
+double straight(double from, double to, double share) { return from + (to - from) * share; }
+
+// Half a cosine from one value to the other.
+double curved(double from, double to, double share) {
+  const double angle = 3.14159265358979323846 * share;
+  const double cosine = static_cast<double>(runtime::cos(static_cast<float>(angle)));
+  return from + (to - from) * (1 - cosine) / 2;
+}
+
+template <class Peaked>
+double peaked(const Peaked& schedule, double share, double (*between)(double, double, double)) {
+  if (share < schedule.peak_at) return between(schedule.start, 1, share / schedule.peak_at);
+  if (schedule.peak_at == 1) return 1;
+  return between(1, schedule.final, (share - schedule.peak_at) / (1 - schedule.peak_at));
+}
+
+double power(double base, int64_t exponent) {
+  double result = 1;
+  for (; exponent > 0; exponent /= 2) {
+    if (exponent % 2 == 1) result *= base;
+    base *= base;
+  }
+  return result;
+}
+
+// `epochs` of the fit are done, `share` of it.
+double factor(const ConstantRate&, double, double, const ScheduleState&) { return 1; }
+
+double factor(const StepDecay& decay, double epochs, double, const ScheduleState&) {
+  constexpr double kMostDrops = 1e9;  // of an `every` that makes no sense
+  const double regular = decay.every > 0 ? std::floor(epochs / decay.every) : 0;
+  int64_t drops = static_cast<int64_t>(std::min(regular, kMostDrops));
+  for (const double at : decay.at) drops += at <= epochs;
+  return power(decay.factor, drops);
+}
+
+double factor(const CosineDecay& decay, double, double share, const ScheduleState&) {
+  return curved(1, decay.final, share);
+}
+
+double factor(const OneCycle& cycle, double, double share, const ScheduleState&) {
+  return peaked(cycle, share, curved);
+}
+
+double factor(const Triangular& triangle, double, double share, const ScheduleState&) {
+  return peaked(triangle, share, straight);
+}
+
+double factor(const Plateau&, double, double, const ScheduleState& state) {
+  return state.reduction;
+}
+
+}  // namespace
+
+void check_schedule(const Schedule& schedule) {
+  std::visit([](const auto& shape) { check(shape); }, schedule.shape);
+  check_not_negative("warmup", "epochs", schedule.warmup_epochs);
+  check_share("warmup", "start", schedule.warmup_start);
+}
+
+double schedule_factor(const Schedule& schedule, const ScheduleState& state) {
+  const double steps_per_epoch = static_cast<double>(state.steps_per_epoch);
+  const double length = static_cast<double>(state.epochs);
+  const double epochs = std::min(static_cast<double>(state.step) / steps_per_epoch, length);
+  const double shaped =
+      std::visit([&](const auto& shape) { return factor(shape, epochs, epochs / length, state); },
+                 schedule.shape);
+  const double warmup_steps = schedule.warmup_epochs * steps_per_epoch;
+  const double ramp = (static_cast<double>(state.step) + 1) / warmup_steps;
+  return ramp < 1 ? straight(schedule.warmup_start, 1, ramp) * shaped : shaped;
+}
+
+void observe(const Schedule& schedule, double measure, ScheduleState& state) {
+  const Plateau* const plateau = std::get_if<Plateau>(&schedule.shape);
+  if (!plateau) return;
+  const double margin = plateau->threshold * std::abs(state.best);
+  const bool better =
+      plateau->higher_is_better ? measure > state.best + margin : measure < state.best - margin;
+  if (better || (state.measured == 0 && !std::isnan(measure))) {
+    state.best = measure;
+    state.waited = 0;
+    ++state.measured;
+  } else if (++state.waited > plateau->patience) {
+    state.reduction = std::max(state.reduction * plateau->factor, plateau->minimum);
+    state.waited = 0;
+  }
+}
+
+}  // namespace cnnx

@@ -1,0 +1,331 @@
+"""Schedules of the learning rate as small frozen recipes; the compiled core computes them.
+
+A schedule multiplies the optimizer's learning rate by a factor that depends on where a fit is.
+Every call of `Trainer.fit` runs its schedule once, from beginning to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx import _core
+from cnnx.arguments import below_one, is_integer, not_negative, number, shown
+
+__all__ = ["CosineDecay", "OneCycle", "Plateau", "StepDecay", "Triangular", "Warmup", "factors"]
+
+
+def _share(value: object, schedule: str, setting: str) -> float:
+    given = number(value, schedule, setting)
+    if not 0 <= given <= 1:
+        raise ValueError(f"{schedule}: {setting} is {value!r}, expected a number from 0 to 1")
+    return given
+
+
+def _shares(schedule: object, *names: str) -> None:
+    for name in names:
+        value = _share(getattr(schedule, name), type(schedule).__name__, name)
+        object.__setattr__(schedule, name, value)
+
+
+@dataclass(frozen=True)
+class StepDecay:
+    """Drops the learning rate, each time by the same factor.
+
+    Args:
+        factor: what a drop multiplies by.
+        every: epochs from one drop to the next.
+        at: epochs after which there is a drop; with `every`, both count.
+
+    Raises:
+        TypeError: if a setting is not a number.
+        ValueError: if a setting is out of range, or there would be no drop.
+
+    Example:
+        >>> factors(StepDecay(0.5, every=2), epochs=6, steps_per_epoch=1)
+        array([1.  , 1.  , 0.5 , 0.5 , 0.25, 0.25])
+        >>> factors(StepDecay(0.5, at=(1, 5)), epochs=6, steps_per_epoch=1)
+        array([1.  , 0.5 , 0.5 , 0.5 , 0.5 , 0.25])
+    """
+
+    kind: ClassVar[str] = "step_decay"
+
+    factor: float = 0.1
+    _: KW_ONLY
+    every: float | None = None
+    at: Sequence[float] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", not_negative(self.factor, "StepDecay", "factor"))
+        if self.every is not None:
+            every = not_negative(self.every, "StepDecay", "every")
+            if every == 0:
+                raise ValueError(f"StepDecay: every is {self.every!r}, expected a number > 0")
+            object.__setattr__(self, "every", every)
+        if isinstance(self.at, str) or not isinstance(self.at, Sequence):
+            raise TypeError(f"StepDecay: at is {self.at!r}, expected a list of epochs")
+        at = tuple(not_negative(epochs, "StepDecay", "at") for epochs in self.at)
+        object.__setattr__(self, "at", at)
+        if self.every is None and not at:
+            raise ValueError("StepDecay: neither every nor at is given, expected one of them")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as plain values."""
+        return {"factor": self.factor, "every": self.every or 0.0, "at": list(self.at)}
+
+
+@dataclass(frozen=True)
+class CosineDecay:
+    """Half a cosine from the full learning rate down to a share of it at the end of the fit.
+
+    ``final + (1 - final) * (1 + cos(pi * u)) / 2``, u being the share of the fit that is done.
+
+    Args:
+        final: the factor at the end, from 0 to 1.
+
+    Raises:
+        TypeError: if final is not a number.
+        ValueError: if it is out of range.
+
+    Example:
+        >>> factors(CosineDecay(), epochs=4, steps_per_epoch=1).round(3)
+        array([1.   , 0.854, 0.5  , 0.146])
+
+    References:
+        Loshchilov, Hutter: SGDR: stochastic gradient descent with warm restarts, 2017.
+    """
+
+    kind: ClassVar[str] = "cosine_decay"
+
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        _shares(self, "final")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as plain values."""
+        return {"final": self.final}
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """Up to the full learning rate and down to almost nothing, by half cosines.
+
+    Args:
+        peak_at: share of the fit after which the factor is 1.
+        start: the factor at the beginning.
+        final: the factor at the end.
+
+    Raises:
+        TypeError: if a setting is not a number.
+        ValueError: if a setting is not in [0, 1].
+
+    Example:
+        >>> factors(OneCycle(0.5, start=0, final=0), epochs=4, steps_per_epoch=1).round(3)
+        array([0. , 0.5, 1. , 0.5])
+
+    References:
+        Smith, Topin: Super-convergence: very fast training of neural networks using large learning
+        rates, 2018. The defaults are PyTorch's; momentum stays as it is.
+    """
+
+    kind: ClassVar[str] = "one_cycle"
+
+    peak_at: float = 0.3
+    _: KW_ONLY
+    start: float = 0.04
+    final: float = 4e-6
+
+    def __post_init__(self) -> None:
+        _shares(self, "peak_at", "start", "final")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as plain values."""
+        return {"peak_at": self.peak_at, "start": self.start, "final": self.final}
+
+
+@dataclass(frozen=True)
+class Triangular:
+    """Straight up to the full learning rate, and straight down: linear warm-up and linear decay.
+
+    Args:
+        peak_at: share of the fit after which the factor is 1.
+        start: the factor at the beginning.
+        final: the factor at the end.
+
+    Raises:
+        TypeError: if a setting is not a number.
+        ValueError: if a setting is not in [0, 1].
+
+    Example:
+        >>> factors(Triangular(0.25), epochs=4, steps_per_epoch=2).round(3)
+        array([0.   , 0.5  , 1.   , 0.833, 0.667, 0.5  , 0.333, 0.167])
+    """
+
+    kind: ClassVar[str] = "triangular"
+
+    peak_at: float = 0.2
+    _: KW_ONLY
+    start: float = 0.0
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        _shares(self, "peak_at", "start", "final")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as plain values."""
+        return {"peak_at": self.peak_at, "start": self.start, "final": self.final}
+
+
+Measure: TypeAlias = Literal["validation_loss", "validation_accuracy", "loss", "accuracy"]
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Reduces the learning rate when a measure has not improved for some epochs.
+
+    PyTorch's ReduceLROnPlateau: when `watch` has not improved for more than `patience` epochs, the
+    factor is multiplied by `factor`, and waiting begins anew.
+
+    Args:
+        factor: what a reduction multiplies by, in [0, 1).
+        patience: epochs without improvement that are borne.
+        threshold: by which share of the best value a better one must differ.
+        minimum: below this the factor does not go.
+        watch: which of an epoch's figures, as in `History`. An accuracy improves upwards, a loss
+            downwards.
+
+    Raises:
+        TypeError: if a setting is not of the type said.
+        ValueError: if a setting is out of range. `Trainer.fit` also refuses to watch a validation
+            that it is not given.
+
+    Example:
+        >>> Plateau(0.5, patience=2).watch
+        'validation_loss'
+    """
+
+    kind: ClassVar[str] = "plateau"
+
+    factor: float = 0.1
+    _: KW_ONLY
+    patience: int = 10
+    threshold: float = 1e-4
+    minimum: float = 0.0
+    watch: Measure = "validation_loss"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", below_one(self.factor, "Plateau", "factor"))
+        if not is_integer(self.patience) or self.patience < 0:
+            raise ValueError(f"Plateau: patience is {self.patience!r}, expected an integer >= 0")
+        object.__setattr__(self, "patience", int(self.patience))
+        object.__setattr__(self, "threshold", not_negative(self.threshold, "Plateau", "threshold"))
+        _shares(self, "minimum")
+        if self.watch not in get_args(Measure):
+            names = ", ".join(map(repr, get_args(Measure)))
+            raise ValueError(f"Plateau: watch is {self.watch!r}, expected one of {names}")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as plain values."""
+        return {
+            "factor": self.factor,
+            "patience": self.patience,
+            "threshold": self.threshold,
+            "minimum": self.minimum,
+            "higher_is_better": self.watch.endswith("accuracy"),
+        }
+
+
+Shape: TypeAlias = StepDecay | CosineDecay | OneCycle | Triangular | Plateau
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """Small steps first: another schedule, or none, times a ramp in the first epochs.
+
+    Step i = 0, 1, ... of the n that `epochs` have is multiplied by
+    ``start + (1 - start) * (i + 1) / n``. The other schedule runs from the beginning of the fit.
+
+    Args:
+        epochs: length of the ramp; may be a fraction.
+        then: the schedule that is multiplied; None for a constant rate.
+        start: where the ramp begins, from 0 to 1.
+
+    Raises:
+        TypeError: if a setting is not of the type said.
+        ValueError: if a setting is out of range.
+
+    Example:
+        >>> factors(Warmup(1, StepDecay(0.1, at=[2])), epochs=3, steps_per_epoch=2)
+        array([0.5, 1. , 1. , 1. , 0.1, 0.1])
+
+    References:
+        Goyal et al.: Accurate, large minibatch SGD: training ImageNet in 1 hour, 2017.
+    """
+
+    kind: ClassVar[str] = "warmup"
+
+    epochs: float
+    then: Shape | None = None
+    _: KW_ONLY
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epochs", not_negative(self.epochs, "Warmup", "epochs"))
+        if self.then is not None and not isinstance(self.then, Shape):
+            raise TypeError(
+                f"Warmup: then is {shown(self.then)}, expected another schedule such as CosineDecay"
+            )
+        _shares(self, "start")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as plain values; `then` is a kind and its settings."""
+        then = self.then and (self.then.kind, self.then.settings)
+        return {"epochs": self.epochs, "then": then, "start": self.start}
+
+
+Schedule: TypeAlias = Shape | Warmup
+
+
+def watched_measure(schedule: Schedule | None) -> Measure | None:
+    """What a `Plateau` in the schedule watches; None without one."""
+    shape = schedule.then if isinstance(schedule, Warmup) else schedule
+    return shape.watch if isinstance(shape, Plateau) else None
+
+
+def factors(schedule: Schedule, *, epochs: int, steps_per_epoch: int) -> NDArray[np.float64]:
+    """What the learning rate of every step of a fit is multiplied by.
+
+    Args:
+        schedule: any schedule; a `Plateau` never reduces, for lack of something to watch.
+        epochs: length of the fit.
+        steps_per_epoch: steps of an epoch.
+
+    Shape:
+        (epochs * steps_per_epoch,)
+
+    Raises:
+        TypeError: if `schedule` is none.
+        ValueError: if a length is below 1.
+
+    Example:
+        >>> factors(Triangular(0.5), epochs=2, steps_per_epoch=2)
+        array([0. , 0.5, 1. , 0.5])
+    """
+    if not isinstance(schedule, Schedule):
+        raise TypeError(f"factors: schedule is {shown(schedule)}, expected one such as CosineDecay")
+    for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
+        if not is_integer(value) or value < 1:
+            raise ValueError(f"factors: {name} is {value!r}, expected an integer >= 1")
+    found = _core.schedule_factors((schedule.kind, schedule.settings), epochs, steps_per_epoch)
+    return np.array(found)
