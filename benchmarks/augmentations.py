@@ -1,0 +1,75 @@
+"""The augmented batches that benchmarks time, and the pictures that all contestants are given."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+BATCH = 64
+PICTURES = 2048
+# What contestants are compared by: chance differs, the mean and spread of many pictures do not.
+CHECKED_BATCHES = 32
+
+
+class Work(NamedTuple):
+    """What happens to every picture, after which it is normalised.
+
+    Attributes:
+        side: of square pictures.
+        channels: 1 or 3.
+        crop_padding: of the random crop; 0 for none. Black lies beyond the edge.
+        flip: whether half of the pictures are flipped.
+        degrees: turned by at most so many; 0 for no affine change.
+        shift: moved by at most so many pixels.
+        scale: enlarged by a factor between these.
+    """
+
+    side: int
+    channels: int
+    crop_padding: int = 0
+    flip: bool = False
+    degrees: float = 0
+    shift: float = 0
+    scale: tuple[float, float] = (1.0, 1.0)
+
+
+WORKS = {
+    "MNIST, crop": Work(28, 1, crop_padding=2),
+    "MNIST, affine": Work(28, 1, degrees=15, shift=2.8, scale=(0.9, 1.1)),
+    "CIFAR, crop and flip": Work(32, 3, crop_padding=4, flip=True),
+    "CIFAR, affine and flip": Work(32, 3, flip=True, degrees=15, shift=3.2, scale=(0.9, 1.1)),
+}
+MEAN, DEVIATION = 0.45, 0.25
+
+
+class AugmentationTask(NamedTuple):
+    """What an `augmentation_in_*` module prepares."""
+
+    work: Work
+    threads: int
+    mode: str = ""
+
+
+def task_of(task: tuple[object, ...]) -> AugmentationTask:
+    """A task as it comes out of JSON."""
+    work, threads, mode = task
+    side, channels, crop_padding, flip, degrees, shift, scale = work  # type: ignore[misc]
+    made = Work(side, channels, crop_padding, flip, degrees, shift, tuple(scale))
+    return AugmentationTask(made, int(threads), str(mode))  # type: ignore[call-overload]
+
+
+def draw(work: Work) -> npt.NDArray[np.uint8]:
+    """Bright blobs on a dark ground, so that what lies beyond an edge shows in the mean."""
+    random = np.random.default_rng(0)
+    shape = (PICTURES, work.side, work.side, work.channels)
+    places = np.linspace(-1, 1, work.side)
+    blob = 200 * np.exp(-2 * (places[:, None] ** 2 + places**2))
+    noisy = blob[None, :, :, None] + random.uniform(0, 50, shape)
+    return noisy.astype(np.uint8)
+
+
+def figures(batches: npt.NDArray[np.float32]) -> dict[str, list[float]]:
+    """What contestants have to agree in."""
+    return {"mean": [float(batches.mean())], "deviation": [float(batches.std())]}
