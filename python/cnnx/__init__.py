@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from cnnx._core import version as __version__
     from cnnx.history import History as History
     from cnnx.layers import AvgPool2d as AvgPool2d
+    from cnnx.layers import BatchNorm2d as BatchNorm2d
     from cnnx.layers import Conv2d as Conv2d
     from cnnx.layers import Dense as Dense
+    from cnnx.layers import Dropout as Dropout
     from cnnx.layers import Flatten as Flatten
     from cnnx.layers import Layer as Layer
     from cnnx.layers import LeakyReLU as LeakyReLU
@@ -71,8 +73,10 @@ _HOME = {
     "set_num_threads": "cnnx._core",
     "History": "cnnx.history",
     "AvgPool2d": "cnnx.layers",
+    "BatchNorm2d": "cnnx.layers",
     "Conv2d": "cnnx.layers",
     "Dense": "cnnx.layers",
+    "Dropout": "cnnx.layers",
     "Flatten": "cnnx.layers",
     "Layer": "cnnx.layers",
     "LeakyReLU": "cnnx.layers",

@@ -22,7 +22,9 @@ using Attributes = std::map<std::string, Attribute>;
 // max_pool2d  kernel_size, stride, padding
 // avg_pool2d  kernel_size, stride, padding, count_include_pad
 // leaky_relu  negative_slope
-// flatten, relu, sigmoid, tanh, softmax: none
+// batch_norm2d  momentum, epsilon, affine
+// dropout     rate
+// flatten, relu, sigmoid, tanh, softmax, add, multiply, concat: none
 //
 // kernel_size, stride and dilation are lists {height, width}; padding is "valid", "same" or a list
 // {top, bottom, left, right}; every attribute of the kind is given. An empty name becomes the kind

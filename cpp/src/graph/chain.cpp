@@ -41,6 +41,7 @@ class Fuser {
     const auto takes = [&](ops::Follower wanted) {
       if (id + 1 == last_ || graph_.node(id).readers != 1) return false;
       const Node& next = graph_.node(id + 1);
+      if (next.inputs.size() > 2) return false;
       const bool reads = std::find(next.inputs.begin(), next.inputs.end(), id) != next.inputs.end();
       if (!reads || next.op->follower(with_batch(batch_, next.input_shapes[0])) != wanted ||
           !node.op->takes_in(wanted, shape)) {
@@ -52,7 +53,7 @@ class Fuser {
       ++id;
       return true;
     };
-    fusion.batch_norm = folds && takes(ops::Follower::batch_norm);
+    if (folds && takes(ops::Follower::batch_norm)) fusion.batch_norm = graph_.node(id).op.get();
     fusion.add = takes(ops::Follower::add);
     fusion.relu = takes(ops::Follower::relu);
     fusion.max_pool = takes(ops::Follower::max_pool_2x2);

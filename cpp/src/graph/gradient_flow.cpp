@@ -44,7 +44,8 @@ void GradientFlow::visit(int index) {
     if (!input.begun) {
       const bool same_array =
           step.op->leaves_gradient(i)
-              ? may_share(step.inputs[i], gradient.output, index)
+              ? std::count(step.inputs.begin(), step.inputs.end(), step.inputs[i]) == 1 &&
+                    may_share(step.inputs[i], gradient.output, index)
               : step.op->gradient_runs_in_place() && !is_shared(gradient.output, index);
       input.tenant = same_array ? gradient.output : new_tenant(step.inputs[i], time);
       input.begun = true;

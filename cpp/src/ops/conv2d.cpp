@@ -28,10 +28,16 @@ class BoundConv2d final : public BoundOp {
         bias_(bias),
         fusion_(fusion) {}
 
-  int64_t derived_floats() const override { return algorithm_->derived_floats(); }
-  void derive(const float* const* parameters, const float* const*, int threads,
+  int64_t derived_floats() const override {
+    return folded_floats() + algorithm_->derived_floats();
+  }
+  void derive(const float* const* parameters, const float* const* buffers, int threads,
               float* derived) const override {
-    algorithm_->derive(parameters[0], threads, derived);
+    if (fusion_.batch_norm) {
+      fold(parameters, buffers, threads, derived);
+    } else {
+      algorithm_->derive(parameters[0], threads, derived);
+    }
   }
   int64_t products() const override {
     const Shape weight = geometry_.weight_shape();
@@ -53,13 +59,18 @@ class BoundConv2d final : public BoundOp {
   bool passes_through_relu() const override { return true; }
 
   void forward(const ForwardArguments& a) const override {
+    const float* weight = a.parameters[0];
     const float* bias = bias_ ? a.parameters[1] : nullptr;
     const float* derived = a.derived;
-    if (!derived && !algorithm_->derives_in_parts()) {
-      algorithm_->derive(a.parameters[0], a.threads, a.scratch);
+    if (fusion_.batch_norm) {
+      bias = derived;
+      weight = derived + bias_floats();
+      derived += folded_floats();
+    } else if (!derived && !algorithm_->derives_in_parts()) {
+      algorithm_->derive(weight, a.threads, a.scratch);
       derived = a.scratch;
     }
-    algorithm_->forward(a.input, a.parameters[0], derived,
+    algorithm_->forward(a.input, weight, derived,
                         {bias, fusion_.relu, fusion_.max_pool, a.kept}, a.threads,
                         a.scratch + own_derived_floats(), a.output);
   }
@@ -86,8 +97,19 @@ class BoundConv2d final : public BoundOp {
  private:
   // What forward derives when it is not given it.
   int64_t own_derived_floats() const {
-    return algorithm_->derives_in_parts() ? 0 : derived_floats();
+    return algorithm_->derives_in_parts() || fusion_.batch_norm ? 0 : algorithm_->derived_floats();
   }
+  // A batch norm that was taken in: a bias, and the weights where the algorithm reads them as they
+  // are; a part of the derived weights.
+  int64_t bias_floats() const { return runtime::round_up_to_line(geometry_.out_channels); }
+  int64_t folded_floats() const {
+    if (!fusion_.batch_norm) return 0;
+    const int64_t weight = element_count(geometry_.weight_shape());
+    return bias_floats() +
+           (algorithm_->derived_floats() > 0 ? 0 : runtime::round_up_to_line(weight));
+  }
+  void fold(const float* const* parameters, const float* const* buffers, int threads,
+            float* derived) const;
   int64_t pooled_pixels() const {
     return geometry_.batch * (geometry_.out_height / 2) * (geometry_.out_width / 2);
   }
@@ -103,6 +125,27 @@ class BoundConv2d final : public BoundOp {
   bool bias_;
   Fusion fusion_;
 };
+
+void BoundConv2d::fold(const float* const* parameters, const float* const* buffers, int threads,
+                       float* derived) const {
+  const int64_t channels = geometry_.out_channels;
+  const int64_t taps = element_count(geometry_.weight_shape()) / channels;
+  runtime::AlignedBuffer scale(channels), weight(taps * channels);
+  // The batch norm's parameters come after the convolution's own.
+  fusion_.batch_norm->scale_and_shift(parameters + (bias_ ? 2 : 1), buffers, channels, scale.data(),
+                                      derived);
+  for (int64_t c = 0; bias_ && c < channels; ++c) derived[c] += parameters[1][c] * scale.data()[c];
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    const float* const from = parameters[0] + tap * channels;
+    float* const to = weight.data() + tap * channels;
+    for (int64_t c = 0; c < channels; ++c) to[c] = from[c] * scale.data()[c];
+  }
+  if (algorithm_->derived_floats() > 0) {
+    algorithm_->derive(weight.data(), threads, derived + folded_floats());
+  } else {
+    std::copy_n(weight.data(), taps * channels, derived + bias_floats());
+  }
+}
 
 void BoundConv2d::unpool(const float* grad_output, const uint8_t* winners, int threads,
                          float* target) const {
@@ -135,8 +178,9 @@ class Conv2dOp final : public Op {
     return bind_fused(input, {});
   }
   bool takes_in(Follower follower, const Shape& input) const override {
-    return follower == Follower::relu || (follower == Follower::max_pool_2x2 &&
-                                          choose_conv2d_algorithm(geometry(input))->pools());
+    return follower == Follower::relu || follower == Follower::batch_norm ||
+           (follower == Follower::max_pool_2x2 &&
+            choose_conv2d_algorithm(geometry(input))->pools());
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {

@@ -24,10 +24,12 @@ struct ParameterSpec {
   float initial = 0.0f;
 };
 
+class Op;
+
 // Layers that an op takes into its own pass over memory, in this order. But for a batch norm, which
 // becomes part of the weights, the bits are those of the layers one after another.
 struct Fusion {
-  bool batch_norm = false;  // in inference
+  const Op* batch_norm = nullptr;  // in inference
   bool add = false;         // the second input is what is added
   bool relu = false;
   bool max_pool = false;  // 2x2, side by side
@@ -161,6 +163,12 @@ class Op {
   virtual bool takes_in(Follower follower, const Shape& input) const {
     static_cast<void>(follower), static_cast<void>(input);
     return false;
+  }
+  // A batch norm in inference: y = x * scale + shift, per channel.
+  virtual void scale_and_shift(const float* const* parameters, const float* const* buffers,
+                               int64_t channels, float* scale, float* shift) const {
+    static_cast<void>(parameters), static_cast<void>(buffers), static_cast<void>(channels);
+    static_cast<void>(scale), static_cast<void>(shift);
   }
   // Only with a fusion that it takes in.
   virtual std::unique_ptr<const BoundOp> bind_fused(const Shape& input, const Fusion&) const {

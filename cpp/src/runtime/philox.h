@@ -13,6 +13,7 @@ enum class Stream : uint32_t {
   initialise = 1,    // weights of a new model
   shuffle = 2,       // order of the examples, one step per epoch
   drawing = 3,       // the X-and-O drawings, one step per drawing
+  dropout = 4,       // one step per train step and layer
   augmentation = 5,  // changes of pictures while training, one step per epoch
 };
 

@@ -1,0 +1,162 @@
+// Batch normalisation's loops over pixels, whose lanes are channels.
+#include "kernels/batch_norm2d.h"
+
+#include "kernels/channel_lanes.h"
+#include "kernels/simd.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+// A channel's sum over pixels is this many chains, pixel i being part of chain i % kChains.
+constexpr int kChains = 4;
+
+struct Chains {
+  CNNX_INLINE Vector sum() const { return (chain[0] + chain[1]) + (chain[2] + chain[3]); }
+  Vector chain[kChains] = {};
+};
+
+// add(offset of the pixel, its chain) for every pixel.
+template <class Add>
+CNNX_INLINE void for_chains(int64_t pixels, int64_t channels, const Add& add) {
+  int64_t pixel = 0;
+  for (; pixel + kChains <= pixels; pixel += kChains) {
+    CNNX_UNROLL for (int i = 0; i < kChains; ++i) add((pixel + i) * channels, i);
+  }
+  CNNX_UNROLL for (int i = 0; i < kChains - 1; ++i) {
+    if (pixel + i < pixels) add((pixel + i) * channels, i);
+  }
+}
+
+void moments(const float* x, int64_t pixels, int64_t channels, float* mean, float* squares) {
+  for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+    const float* const column = x + channel;
+    Chains sum;
+    for_chains(pixels, channels, [&](int64_t offset, int i) CNNX_INLINED {
+      sum.chain[i] += lanes.load(column + offset);
+    });
+    const Vector middle = sum.sum() / broadcast(static_cast<float>(pixels));
+    Chains square_sum;
+    for_chains(pixels, channels, [&](int64_t offset, int i) CNNX_INLINED {
+      const Vector distance = lanes.load(column + offset) - middle;
+      square_sum.chain[i] = fused_multiply_add(distance, distance, square_sum.chain[i]);
+    });
+    lanes.store(mean + channel, middle);
+    lanes.store(squares + channel, square_sum.sum());
+  });
+}
+
+// What a pass needs to know about a vector of channels.
+template <class Lanes>
+struct Line {
+  CNNX_INLINE Line(const BatchNormLine& line, int64_t channel, Lanes lanes)
+      : mean(lanes.load(line.mean + channel)),
+        scale(lanes.load(line.scale + channel)),
+        shift(lanes.load(line.shift + channel)) {}
+  CNNX_INLINE Vector value(Vector x) const { return fused_multiply_add(x - mean, scale, shift); }
+  Vector mean, scale, shift;
+};
+
+// body(offset of the channels in a pixel's row, lanes, line) for every pixel and vector. Few
+// channels keep their line in registers.
+template <class Body>
+CNNX_INLINE void for_pixels(int64_t pixels, int64_t channels, const BatchNormLine& of,
+                            const Body& body) {
+  if (channels == kLanes) {
+    const Line<AllLanes> line(of, 0, {});
+    for (int64_t pixel = 0; pixel < pixels; ++pixel)
+      body(pixel * channels, int64_t{0}, AllLanes{}, line);
+    return;
+  }
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+    for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+      const Line<decltype(lanes)> line(of, channel, lanes);
+      body(pixel * channels + channel, channel, lanes, line);
+    });
+  }
+}
+
+template <bool kAdds, bool kRelu>
+void forward_pass(const BatchNormForward& p) {
+  for_pixels(p.pixels, p.channels, p.line,
+             [&](int64_t offset, int64_t, auto lanes, const auto& line) CNNX_INLINED {
+               Vector value = line.value(lanes.load(p.x + offset));
+               if (kAdds) value += lanes.load(p.addend + offset);
+               if (kRelu) value = positive_part(value);
+               lanes.store(p.output + offset, value);
+             });
+}
+
+void forward(const BatchNormForward& p) {
+  if (p.addend) return p.relu ? forward_pass<true, true>(p) : forward_pass<true, false>(p);
+  return p.relu ? forward_pass<false, true>(p) : forward_pass<false, false>(p);
+}
+
+// Where a mask comes from.
+enum class Mask { none, output, recomputed };
+
+// grad_output at `offset`, zero where the ReLU's output was not > 0.
+template <Mask kMask, class Lanes, class AnyLine>
+CNNX_INLINE Vector masked(const BatchNormBackward& p, int64_t offset, Lanes lanes,
+                          const AnyLine& line, Vector x) {
+  const Vector gradient = lanes.load(p.grad_output + offset);
+  if (kMask == Mask::output) return lanes.load(p.output + offset) <= Vector{} ? Vector{} : gradient;
+  if (kMask == Mask::recomputed) return line.value(x) <= Vector{} ? Vector{} : gradient;
+  return gradient;
+}
+
+template <Mask kMask>
+void sums_pass(const BatchNormBackward& p, float* sum, float* product_sum) {
+  for_channel_vectors(p.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+    const Line<decltype(lanes)> line(p.line, channel, lanes);
+    Chains gradients, products;
+    for_chains(p.pixels, p.channels, [&](int64_t pixel, int i) CNNX_INLINED {
+      const int64_t offset = pixel + channel;
+      const Vector x = lanes.load(p.x + offset);
+      const Vector gradient = masked<kMask>(p, offset, lanes, line, x);
+      if (kMask == Mask::output) lanes.store(p.grad_output + offset, gradient);
+      gradients.chain[i] += gradient;
+      products.chain[i] = fused_multiply_add(gradient, x - line.mean, products.chain[i]);
+    });
+    lanes.store(sum + channel, gradients.sum());
+    lanes.store(product_sum + channel, products.sum());
+  });
+}
+
+void sums(const BatchNormBackward& p, float* sum, float* product_sum) {
+  if (p.output) return sums_pass<Mask::output>(p, sum, product_sum);
+  if (p.relu) return sums_pass<Mask::recomputed>(p, sum, product_sum);
+  return sums_pass<Mask::none>(p, sum, product_sum);
+}
+
+template <Mask kMask, bool kAccumulate>
+void backward_pass(const BatchNormBackward& p, const BatchNormGradient& g) {
+  for_pixels(p.pixels, p.channels, p.line,
+             [&](int64_t offset, int64_t channel, auto lanes, const auto& line) CNNX_INLINED {
+               const Vector x = lanes.load(p.x + offset);
+               const Vector gradient = masked<kMask>(p, offset, lanes, line, x);
+               Vector value = fused_multiply_add(lanes.load(g.slope + channel), gradient,
+                                                 lanes.load(g.offset + channel));
+               value = fused_multiply_add(lanes.load(g.bend + channel), x - line.mean, value);
+               if (kAccumulate) value += lanes.load(g.grad_input + offset);
+               lanes.store(g.grad_input + offset, value);
+             });
+}
+
+template <Mask kMask>
+void backward_masked(const BatchNormBackward& p, const BatchNormGradient& g) {
+  g.accumulate ? backward_pass<kMask, true>(p, g) : backward_pass<kMask, false>(p, g);
+}
+
+void backward(const BatchNormBackward& p, const BatchNormGradient& g) {
+  if (p.output) return backward_masked<Mask::output>(p, g);
+  if (p.relu) return backward_masked<Mask::recomputed>(p, g);
+  return backward_masked<Mask::none>(p, g);
+}
+
+}  // namespace
+
+const BatchNorm2dKernels batch_norm2d_kernels = {moments, forward, sums, backward};
+
+}  // namespace CNNX_ISA
+}  // namespace cnnx

@@ -1,0 +1,57 @@
+// Inner loops of batch normalisation: a channel's statistics over some pixels, and the passes that
+// use them.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/declare.h"
+
+namespace cnnx {
+
+// One number per channel each: y = (x - mean) * scale + shift.
+struct BatchNormLine {
+  const float* mean;
+  const float* scale;
+  const float* shift;
+};
+
+// Pixels lie one after the other, `channels` floats each.
+struct BatchNormForward {
+  const float* x;
+  const float* addend;  // or null: is added
+  int64_t pixels, channels;
+  BatchNormLine line;
+  bool relu;
+  float* output;
+};
+
+struct BatchNormBackward {
+  float* grad_output;  // written to where `output` is given
+  const float* x;
+  const float* output;  // or null: grad_output becomes zero where this is not > 0
+  int64_t pixels, channels;
+  BatchNormLine line;
+  bool relu;  // zero where y is not > 0 count as zero gradients, and y is computed again
+};
+
+// grad_input = slope * grad_output + offset + bend * (x - mean), per channel.
+struct BatchNormGradient {
+  const float* slope;
+  const float* offset;
+  const float* bend;
+  bool accumulate;
+  float* grad_input;
+};
+
+struct BatchNorm2dKernels {
+  // The mean of x and the sum of (x - mean)^2: two sweeps, so that nothing cancels.
+  void (*moments)(const float* x, int64_t pixels, int64_t channels, float* mean, float* squares);
+  void (*forward)(const BatchNormForward& pass);
+  // The sums of grad_output and of grad_output * (x - mean).
+  void (*sums)(const BatchNormBackward& pass, float* sum, float* product_sum);
+  void (*backward)(const BatchNormBackward& pass, const BatchNormGradient& gradient);
+};
+
+CNNX_DECLARE_KERNELS(BatchNorm2dKernels, batch_norm2d_kernels)
+
+}  // namespace cnnx

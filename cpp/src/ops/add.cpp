@@ -1,0 +1,101 @@
+// add: the layer kind, the sum of arrays of one shape.
+#include "ops/add.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/add.h"
+#include "ops/activations.h"
+#include "ops/attributes.h"
+#include "runtime/dispatch.h"
+#include "runtime/parallel.h"
+
+namespace cnnx::ops {
+
+// Memory-bound: below this a second thread costs more than it brings.
+constexpr int64_t kGrain = 32 * 1024;
+
+void add_arrays(const float* a, const float* b, int64_t count, bool relu, int threads,
+                float* output) {
+  const auto kernel = CNNX_KERNELS(add_kernels).add;
+  runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
+    kernel(a + begin, b + begin, end - begin, relu, output + begin);
+  });
+}
+
+void pass_gradient(const float* grad_output, const InputGradient& input, int64_t count,
+                   int threads) {
+  if (!input.values) return;
+  if (input.accumulate) {
+    add_arrays(input.values, grad_output, count, false, threads, input.values);
+  } else if (input.values != grad_output) {
+    runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
+      std::copy(grad_output + begin, grad_output + end, input.values + begin);
+    });
+  }
+}
+
+namespace {
+
+class BoundAdd final : public BoundOp {
+ public:
+  BoundAdd(std::size_t inputs, int64_t count, bool relu)
+      : inputs_(inputs), count_(count), relu_(relu) {}
+  int64_t scratch_floats(int) const override { return 0; }
+  int64_t backward_scratch_floats(int) const override { return 0; }
+  // With more inputs the second would be overwritten before it is read.
+  bool runs_in_place() const override { return inputs_ == 2; }
+  bool backward_reads_input() const override { return false; }
+  bool backward_reads_output() const override { return relu_; }
+  bool changes_grad_output() const override { return relu_; }
+  bool leaves_gradient(std::size_t) const override { return true; }
+
+  void forward(const ForwardArguments& a) const override {
+    const float* sum = a.inputs[0];
+    for (std::size_t i = 1; i < inputs_; ++i) {
+      add_arrays(sum, a.inputs[i], count_, relu_ && i + 1 == inputs_, a.threads, a.output);
+      sum = a.output;
+    }
+  }
+  void backward(const BackwardArguments& a) const override {
+    if (relu_ && !a.grad_output_through) relu_gradient(a.grad_output, a.output, count_, a.threads);
+    for (std::size_t i = 0; i < inputs_; ++i)
+      pass_gradient(a.grad_output, a.grad_inputs[i], count_, a.threads);
+  }
+
+ private:
+  std::size_t inputs_;
+  int64_t count_;
+  bool relu_;
+};
+
+class AddOp final : public MergeOp {
+ public:
+  Shape merged_shape(const std::vector<Shape>& inputs) const override {
+    for (const Shape& input : inputs) {
+      if (input != inputs[0]) {
+        throw std::invalid_argument("add: its inputs have shapes " + to_string(inputs[0]) +
+                                    " and " + to_string(input) + ", expected equal ones");
+      }
+    }
+    return inputs[0];
+  }
+  std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
+                                             const Fusion& fusion) const override {
+    return std::make_unique<BoundAdd>(inputs.size(), element_count(inputs[0]), fusion.relu);
+  }
+  Follower follower(const Shape&) const override { return Follower::add; }
+  bool takes_in(Follower follower, const Shape&) const override {
+    return follower == Follower::relu;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const Op> make_add(const Attributes& attributes) {
+  AttributeReader("add", attributes).finish();
+  return std::make_unique<AddOp>();
+}
+
+}  // namespace cnnx::ops

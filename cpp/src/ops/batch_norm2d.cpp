@@ -1,0 +1,383 @@
+// batch_norm2d: the public functions and the layer kind.
+#include "cnnx/batch_norm2d.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "cnnx/runtime.h"
+#include "kernels/batch_norm2d.h"
+#include "ops/add.h"
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "ops/shares.h"
+#include "runtime/dispatch.h"
+#include "runtime/memory.h"
+#include "runtime/parallel.h"
+
+namespace cnnx {
+namespace ops {
+namespace {
+
+// A chunk of pixels is summed up while it is in a first-level cache.
+constexpr int64_t kChunkFloats = 4 * 1024;
+constexpr int64_t kLeastChunkPixels = 16;
+// Memory-bound: below this a second thread costs more than it brings.
+constexpr int64_t kGrainFloats = 32 * 1024;
+
+// Four numbers per channel, in memory of the caller's: what forward works with and backward reads.
+struct Lines {
+  float *mean, *inverse, *scale, *shift;  // inverse: of the standard deviation
+};
+
+class BatchNorm {
+ public:
+  explicit BatchNorm(const BatchNorm2dGeometry& geometry)
+      : g_(geometry),
+        chunk_pixels_(
+            std::max(kLeastChunkPixels, kChunkFloats / std::max<int64_t>(1, g_.channels))),
+        channels_(runtime::round_up_to_line(g_.channels)) {}
+
+  const BatchNorm2dGeometry& geometry() const { return g_; }
+  int64_t scratch_floats() const { return 2 * chunks() * channels_ + lines_floats(); }
+  int64_t lines_floats() const { return 4 * channels_; }
+  Lines lines(float* memory) const {
+    return {memory, memory + channels_, memory + 2 * channels_, memory + 3 * channels_};
+  }
+  // The end of scratch.
+  Lines lines_in_scratch(float* scratch) const { return lines(scratch + 2 * chunks() * channels_); }
+
+  // Mean and variance of x.
+  void statistics(const float* x, int threads, float* scratch, float* mean, float* variance) const;
+  // Null weight and bias are ones and zeros.
+  void fill(const float* mean, const float* variance, const float* weight, const float* bias,
+            const Lines& lines) const;
+  BatchNormForward forward_pass(const Lines& lines, const float* x, float* output) const;
+  void forward(const BatchNormForward& pass, int threads) const;
+
+  BatchNormBackward backward_pass(const Lines& lines, float* grad_output, const float* x) const;
+  // `grad_input`, `grad_weight` and `grad_bias` may be null.
+  void backward(const BatchNormBackward& pass, const float* inverse, bool statistics_are_constant,
+                bool accumulate, int threads, float* scratch, float* grad_input, float* grad_weight,
+                float* grad_bias) const;
+
+ private:
+  int64_t chunks() const { return divide_up(g_.pixels, chunk_pixels_); }
+  // body(first pixel, pixels, chunk) for all chunks.
+  template <class Body>
+  void for_chunks(int threads, const Body& body) const {
+    const int64_t grain = kGrainFloats / (chunk_pixels_ * g_.channels + 1) + 1;
+    runtime::parallel_for(threads, chunks(), grain, [&](int64_t begin, int64_t end, int) {
+      for (int64_t chunk = begin; chunk < end; ++chunk) {
+        const int64_t first = chunk * chunk_pixels_;
+        body(first, std::min(chunk_pixels_, g_.pixels - first), chunk);
+      }
+    });
+  }
+
+  BatchNorm2dGeometry g_;
+  int64_t chunk_pixels_, channels_;
+};
+
+void BatchNorm::statistics(const float* x, int threads, float* scratch, float* mean,
+                           float* variance) const {
+  const auto kernel = CNNX_KERNELS(batch_norm2d_kernels).moments;
+  for_chunks(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
+    float* const moments = scratch + 2 * chunk * channels_;
+    kernel(x + first * g_.channels, pixels, g_.channels, moments, moments + channels_);
+  });
+  const auto count = [&](int64_t chunk) {
+    return static_cast<double>(std::min(chunk_pixels_, g_.pixels - chunk * chunk_pixels_));
+  };
+  const double total = static_cast<double>(g_.pixels);
+  for (int64_t c = 0; c < g_.channels; ++c) {
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < chunks(); ++i) sum += count(i) * scratch[2 * i * channels_ + c];
+    const double middle = sum / total;
+    for (int64_t i = 0; i < chunks(); ++i) {
+      const double distance = scratch[2 * i * channels_ + c] - middle;
+      squares += scratch[(2 * i + 1) * channels_ + c] + count(i) * distance * distance;
+    }
+    mean[c] = static_cast<float>(middle);
+    variance[c] = static_cast<float>(squares / total);
+  }
+}
+
+void BatchNorm::fill(const float* mean, const float* variance, const float* weight,
+                     const float* bias, const Lines& lines) const {
+  for (int64_t c = 0; c < g_.channels; ++c) {
+    lines.mean[c] = mean[c];
+    lines.inverse[c] = 1.0f / std::sqrt(variance[c] + g_.epsilon);
+    lines.scale[c] = weight ? lines.inverse[c] * weight[c] : lines.inverse[c];
+    lines.shift[c] = bias ? bias[c] : 0.0f;
+  }
+}
+
+BatchNormForward BatchNorm::forward_pass(const Lines& lines, const float* x, float* output) const {
+  BatchNormForward pass = {};
+  pass.x = x;
+  pass.pixels = g_.pixels;
+  pass.channels = g_.channels;
+  pass.line = {lines.mean, lines.scale, lines.shift};
+  pass.output = output;
+  return pass;
+}
+
+void BatchNorm::forward(const BatchNormForward& pass, int threads) const {
+  const auto kernel = CNNX_KERNELS(batch_norm2d_kernels).forward;
+  for_chunks(threads, [&](int64_t first, int64_t pixels, int64_t) {
+    BatchNormForward chunk = pass;
+    const int64_t offset = first * g_.channels;
+    chunk.x += offset;
+    if (chunk.addend) chunk.addend += offset;
+    chunk.output += offset;
+    chunk.pixels = pixels;
+    kernel(chunk);
+  });
+}
+
+BatchNormBackward BatchNorm::backward_pass(const Lines& lines, float* grad_output,
+                                           const float* x) const {
+  BatchNormBackward pass = {};
+  pass.grad_output = grad_output;
+  pass.x = x;
+  pass.pixels = g_.pixels;
+  pass.channels = g_.channels;
+  pass.line = {lines.mean, lines.scale, lines.shift};
+  return pass;
+}
+
+BatchNormBackward chunk_of(const BatchNormBackward& pass, int64_t first, int64_t pixels) {
+  BatchNormBackward chunk = pass;
+  const int64_t offset = first * pass.channels;
+  chunk.grad_output += offset;
+  chunk.x += offset;
+  if (chunk.output) chunk.output += offset;
+  chunk.pixels = pixels;
+  return chunk;
+}
+
+void BatchNorm::backward(const BatchNormBackward& pass, const float* inverse,
+                         bool statistics_are_constant, bool accumulate, int threads, float* scratch,
+                         float* grad_input, float* grad_weight, float* grad_bias) const {
+  const BatchNorm2dKernels& kernels = CNNX_KERNELS(batch_norm2d_kernels);
+  for_chunks(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
+    float* const sums = scratch + 2 * chunk * channels_;
+    kernels.sums(chunk_of(pass, first, pixels), sums, sums + channels_);
+  });
+  const Lines lines = lines_in_scratch(scratch);
+  float *const slope = lines.scale, *const offset = lines.shift, *const bend = lines.inverse;
+  const double total = static_cast<double>(g_.pixels);
+  for (int64_t c = 0; c < g_.channels; ++c) {
+    double sum = 0, products = 0;
+    for (int64_t i = 0; i < chunks(); ++i) {
+      sum += scratch[2 * i * channels_ + c];
+      products += scratch[(2 * i + 1) * channels_ + c];
+    }
+    if (grad_bias) grad_bias[c] = static_cast<float>(sum);
+    if (grad_weight) grad_weight[c] = static_cast<float>(products * inverse[c]);
+    slope[c] = pass.line.scale[c];
+    const double share = statistics_are_constant ? 0.0 : slope[c] / total;
+    offset[c] = static_cast<float>(-share * sum);
+    bend[c] = static_cast<float>(-share * products * inverse[c] * inverse[c]);
+  }
+  if (!grad_input) return;
+  BatchNormBackward again = pass;
+  // With an output to read the mask from, the sums' pass has applied it to grad_output.
+  if (again.output) again.output = nullptr, again.relu = false;
+  for_chunks(threads, [&](int64_t first, int64_t pixels, int64_t) {
+    kernels.backward(chunk_of(again, first, pixels),
+                     {slope, offset, bend, accumulate, grad_input + first * g_.channels});
+  });
+}
+
+class BoundBatchNorm2d final : public BoundOp {
+ public:
+  BoundBatchNorm2d(const BatchNorm2dGeometry& geometry, float momentum, bool affine,
+                   const Fusion& fusion)
+      : norm_(geometry), momentum_(momentum), affine_(affine), fusion_(fusion) {}
+
+  int64_t scratch_floats(int) const override { return norm_.scratch_floats(); }
+  int64_t backward_scratch_floats(int) const override { return norm_.scratch_floats(); }
+  int64_t kept_bytes() const override {
+    return norm_.lines_floats() * static_cast<int64_t>(sizeof(float));
+  }
+  bool backward_reads_output() const override { return changes_grad_output(); }
+  // The addend's gradient is the masked one; without an addend the mask is computed again.
+  bool changes_grad_output() const override { return fusion_.add && fusion_.relu; }
+  bool leaves_gradient(std::size_t input) const override { return input == 1; }
+
+  void forward(const ForwardArguments& a) const override;
+  void backward(const BackwardArguments& a) const override;
+
+ private:
+  // One value has no variance: then, as in a frozen layer, the running statistics serve.
+  bool uses_running(const TrainingStep* training) const {
+    return !training || training->frozen || norm_.geometry().pixels < 2;
+  }
+  void update_running(float* const* buffers, const float* mean, const float* variance) const;
+
+  BatchNorm norm_;
+  float momentum_;
+  bool affine_;
+  Fusion fusion_;
+};
+
+void BoundBatchNorm2d::update_running(float* const* buffers, const float* mean,
+                                      const float* variance) const {
+  const BatchNorm2dGeometry& g = norm_.geometry();
+  const double momentum = momentum_, count = static_cast<double>(g.pixels);
+  for (int64_t c = 0; c < g.channels; ++c) {
+    buffers[0][c] = static_cast<float>((1 - momentum) * buffers[0][c] + momentum * mean[c]);
+    const double unbiased = variance[c] * (count / (count - 1));
+    buffers[1][c] = static_cast<float>((1 - momentum) * buffers[1][c] + momentum * unbiased);
+  }
+}
+
+void BoundBatchNorm2d::forward(const ForwardArguments& a) const {
+  const Lines lines =
+      a.kept ? norm_.lines(reinterpret_cast<float*>(a.kept)) : norm_.lines_in_scratch(a.scratch);
+  const float *mean = a.buffers[0], *variance = a.buffers[1];
+  if (!uses_running(a.training)) {
+    norm_.statistics(a.input, a.threads, a.scratch, lines.mean, lines.inverse);
+    mean = lines.mean;
+    variance = lines.inverse;
+    update_running(a.buffers, mean, variance);
+  }
+  norm_.fill(mean, variance, affine_ ? a.parameters[0] : nullptr,
+             affine_ ? a.parameters[1] : nullptr, lines);
+  BatchNormForward pass = norm_.forward_pass(lines, a.input, a.output);
+  pass.addend = fusion_.add ? a.inputs[1] : nullptr;
+  pass.relu = fusion_.relu;
+  norm_.forward(pass, a.threads);
+}
+
+void BoundBatchNorm2d::backward(const BackwardArguments& a) const {
+  const Lines lines = norm_.lines(reinterpret_cast<float*>(const_cast<uint8_t*>(a.kept)));
+  BatchNormBackward pass = norm_.backward_pass(lines, a.grad_output, a.input);
+  if (fusion_.relu && !a.grad_output_through) {
+    pass.relu = !fusion_.add;
+    pass.output = fusion_.add ? a.output : nullptr;
+  }
+  const bool trains = affine_ && a.grad_parameters[0];
+  norm_.backward(pass, lines.inverse, uses_running(a.training), a.accumulate, a.threads, a.scratch,
+                 a.grad_input, trains ? a.grad_parameters[0] : nullptr,
+                 trains ? a.grad_parameters[1] : nullptr);
+  if (!fusion_.add) return;
+  const InputGradient& addend = a.grad_inputs[1];
+  pass_gradient(a.grad_output, addend, norm_.geometry().pixels * norm_.geometry().channels,
+                a.threads);
+}
+
+class BatchNorm2dOp final : public Op {
+ public:
+  BatchNorm2dOp(float momentum, float epsilon, bool affine)
+      : momentum_(momentum), epsilon_(epsilon), affine_(affine) {}
+
+  Shape output_shape(const Shape& input) const override {
+    if (input.size() != 4) {
+      throw std::invalid_argument("batch_norm2d: x has shape " + to_string(input) +
+                                  ", expected (batch, height, width, channels)");
+    }
+    return input;
+  }
+  std::vector<ParameterSpec> parameters(const Shape& input) const override {
+    if (!affine_) return {};
+    return {{"weight", {input[3]}, 0, 1.0f}, {"bias", {input[3]}, 0, 0.0f}};
+  }
+  std::vector<ParameterSpec> buffers(const Shape& input) const override {
+    return {{"running_mean", {input[3]}, 0, 0.0f}, {"running_variance", {input[3]}, 0, 1.0f}};
+  }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    return bind_fused(input, {});
+  }
+  Follower follower(const Shape&) const override { return Follower::batch_norm; }
+  bool takes_in(Follower follower, const Shape&) const override {
+    return follower == Follower::add || follower == Follower::relu;
+  }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    const BatchNorm2dGeometry geometry{input[0] * input[1] * input[2], input[3], epsilon_};
+    return std::make_unique<BoundBatchNorm2d>(geometry, momentum_, affine_, fusion);
+  }
+  void scale_and_shift(const float* const* parameters, const float* const* buffers,
+                       int64_t channels, float* scale, float* shift) const override {
+    for (int64_t c = 0; c < channels; ++c) {
+      const float inverse = 1.0f / std::sqrt(buffers[1][c] + epsilon_);
+      scale[c] = affine_ ? inverse * parameters[0][c] : inverse;
+      const float bias = affine_ ? parameters[1][c] : 0.0f;
+      shift[c] = bias - buffers[0][c] * scale[c];
+    }
+  }
+
+ private:
+  float momentum_, epsilon_;
+  bool affine_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Op> make_batch_norm2d(const Attributes& attributes) {
+  AttributeReader reader("batch_norm2d", attributes);
+  const float momentum = reader.real("momentum");
+  const float epsilon = reader.real("epsilon");
+  const bool affine = reader.boolean("affine");
+  reader.finish();
+  if (!(momentum >= 0 && momentum <= 1)) {
+    throw std::invalid_argument("batch_norm2d: momentum is " + std::to_string(momentum) +
+                                ", expected a number from 0 to 1");
+  }
+  if (!(epsilon > 0) || std::isinf(epsilon)) {
+    throw std::invalid_argument("batch_norm2d: epsilon is " + std::to_string(epsilon) +
+                                ", expected a finite number > 0");
+  }
+  return std::make_unique<BatchNorm2dOp>(momentum, epsilon, affine);
+}
+
+}  // namespace ops
+
+namespace {
+
+// Memory for one call.
+struct Call {
+  explicit Call(const BatchNorm2dGeometry& geometry)
+      : norm(geometry),
+        scratch(norm.scratch_floats()),
+        kept(norm.lines_floats()),
+        lines(norm.lines(kept.data())) {}
+  ops::BatchNorm norm;
+  runtime::AlignedBuffer scratch, kept;
+  ops::Lines lines;
+};
+
+}  // namespace
+
+void batch_norm2d(const BatchNorm2dGeometry& geometry, const float* x, const float* weight,
+                  const float* bias, const float* mean, const float* variance, float* output) {
+  const Call call(geometry);
+  call.norm.fill(mean, variance, weight, bias, call.lines);
+  call.norm.forward(call.norm.forward_pass(call.lines, x, output), get_num_threads());
+}
+
+void batch_norm2d_training(const BatchNorm2dGeometry& geometry, const float* x, const float* weight,
+                           const float* bias, float* mean, float* variance, float* output) {
+  Call call(geometry);
+  call.norm.statistics(x, get_num_threads(), call.scratch.data(), mean, variance);
+  batch_norm2d(geometry, x, weight, bias, mean, variance, output);
+}
+
+void batch_norm2d_backward(const BatchNorm2dGeometry& geometry, const float* grad_output,
+                           const float* x, const float* weight, const float* mean,
+                           const float* variance, float* grad_input, float* grad_weight,
+                           float* grad_bias) {
+  Call call(geometry);
+  call.norm.fill(mean, variance, weight, nullptr, call.lines);
+  // Without a ReLU nothing is written to it.
+  float* const gradient = const_cast<float*>(grad_output);
+  call.norm.backward(call.norm.backward_pass(call.lines, gradient, x), call.lines.inverse, false,
+                     false, get_num_threads(), call.scratch.data(), grad_input, grad_weight,
+                     grad_bias);
+}
+
+}  // namespace cnnx

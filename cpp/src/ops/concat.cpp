@@ -1,0 +1,96 @@
+// concat: the layer kind, arrays side by side along the last axis, the channels.
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "runtime/parallel.h"
+
+namespace cnnx::ops {
+namespace {
+
+// Memory-bound: below this a second thread costs more than it brings.
+constexpr int64_t kGrain = 32 * 1024;
+
+class BoundConcat final : public BoundOp {
+ public:
+  BoundConcat(int64_t rows, std::vector<int64_t> widths) : rows_(rows), widths_(std::move(widths)) {
+    for (const int64_t width : widths_) width_ += width;
+  }
+  int64_t scratch_floats(int) const override { return 0; }
+  int64_t backward_scratch_floats(int) const override { return 0; }
+  bool backward_reads_input() const override { return false; }
+  bool backward_reads_output() const override { return false; }
+
+  void forward(const ForwardArguments& a) const override {
+    for_rows(a.threads, [&](std::size_t input, int64_t row, int64_t column) {
+      const int64_t width = widths_[input];
+      std::memcpy(a.output + row * width_ + column, a.inputs[input] + row * width,
+                  static_cast<std::size_t>(width) * sizeof(float));
+    });
+  }
+  void backward(const BackwardArguments& a) const override {
+    for_rows(a.threads, [&](std::size_t input, int64_t row, int64_t column) {
+      const InputGradient& gradient = a.grad_inputs[input];
+      if (!gradient.values) return;
+      const int64_t width = widths_[input];
+      const float* const from = a.grad_output + row * width_ + column;
+      float* const to = gradient.values + row * width;
+      for (int64_t i = 0; i < width; ++i) to[i] = gradient.accumulate ? to[i] + from[i] : from[i];
+    });
+  }
+
+ private:
+  // body(input, row, its column in the output)
+  template <class Body>
+  void for_rows(int threads, const Body& body) const {
+    runtime::parallel_for(threads, rows_, kGrain / (width_ + 1) + 1,
+                          [&](int64_t begin, int64_t end, int) {
+                            int64_t column = 0;
+                            for (std::size_t input = 0; input < widths_.size(); ++input) {
+                              for (int64_t row = begin; row < end; ++row) body(input, row, column);
+                              column += widths_[input];
+                            }
+                          });
+  }
+
+  int64_t rows_;
+  std::vector<int64_t> widths_;
+  int64_t width_ = 0;
+};
+
+class ConcatOp final : public MergeOp {
+ public:
+  Shape merged_shape(const std::vector<Shape>& inputs) const override {
+    Shape merged = inputs[0];
+    merged.back() = 0;
+    for (const Shape& input : inputs) {
+      const bool fits = input.size() == merged.size() && input.size() >= 2 &&
+                        std::equal(merged.begin(), merged.end() - 1, input.begin());
+      if (!fits) {
+        throw std::invalid_argument("concat: its inputs have shapes " + to_string(inputs[0]) +
+                                    " and " + to_string(input) +
+                                    ", expected equal ones but for the last axis");
+      }
+      merged.back() += input.back();
+    }
+    return merged;
+  }
+  std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
+                                             const Fusion&) const override {
+    std::vector<int64_t> widths;
+    for (const Shape& input : inputs) widths.push_back(input.back());
+    const int64_t rows = element_count(Shape(inputs[0].begin(), inputs[0].end() - 1));
+    return std::make_unique<BoundConcat>(rows, std::move(widths));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const Op> make_concat(const Attributes& attributes) {
+  AttributeReader("concat", attributes).finish();
+  return std::make_unique<ConcatOp>();
+}
+
+}  // namespace cnnx::ops

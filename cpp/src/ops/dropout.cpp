@@ -1,0 +1,90 @@
+// dropout: the layer kind. In training every element is zero with probability `rate` and otherwise
+// divided by 1 - rate (Srivastava et al. 2014); in inference the layer is its input. Which ones are
+// dropped is a function of the trainer's seed, the step, the layer and the element's index.
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "runtime/parallel.h"
+#include "runtime/philox.h"
+
+namespace cnnx::ops {
+namespace {
+
+// About 20 microseconds of random numbers.
+constexpr int64_t kGrain = 4 * 1024;
+constexpr int64_t kMostNodes = 1 << 16;  // a train step's numbers are its layers' side by side
+
+class BoundDropout final : public BoundOp {
+ public:
+  BoundDropout(float rate, int64_t count) : rate_(rate), count_(count) {}
+  int64_t scratch_floats(int) const override { return 0; }
+  int64_t backward_scratch_floats(int) const override { return 0; }
+  bool runs_in_place() const override { return true; }
+  bool gradient_runs_in_place() const override { return true; }
+  bool backward_reads_input() const override { return false; }
+  bool backward_reads_output() const override { return false; }
+
+  void forward(const ForwardArguments& a) const override {
+    if (a.training) {
+      drop(a.input, *a.training, a.threads, false, a.output);
+    } else if (a.output != a.input) {
+      std::copy_n(a.input, count_, a.output);
+    }
+  }
+  void backward(const BackwardArguments& a) const override {
+    if (a.grad_input) drop(a.grad_output, *a.training, a.threads, a.accumulate, a.grad_input);
+  }
+
+ private:
+  void drop(const float* from, const TrainingStep& training, int threads, bool accumulate,
+            float* to) const {
+    const runtime::Philox random(training.seed, runtime::Stream::dropout,
+                                 training.number * kMostNodes + training.node);
+    const float scale = 1.0f / (1.0f - rate_);
+    runtime::parallel_for(
+        threads, (count_ + 3) / 4, kGrain / 4, [&](int64_t begin, int64_t end, int) {
+          for (int64_t block = begin; block < end; ++block) {
+            const auto words = random.block(static_cast<uint64_t>(block));
+            const int64_t last = std::min(count_, 4 * block + 4);
+            for (int64_t i = 4 * block; i < last; ++i) {
+              const uint32_t word = words[static_cast<std::size_t>(i % 4)];
+              const float kept = runtime::unit_float(word) < rate_ ? 0.0f : from[i] * scale;
+              to[i] = accumulate ? to[i] + kept : kept;
+            }
+          }
+        });
+  }
+
+  float rate_;
+  int64_t count_;
+};
+
+class DropoutOp final : public Op {
+ public:
+  explicit DropoutOp(float rate) : rate_(rate) {}
+  Shape output_shape(const Shape& input) const override { return input; }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    return std::make_unique<BoundDropout>(rate_, element_count(input));
+  }
+
+ private:
+  float rate_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Op> make_dropout(const Attributes& attributes) {
+  AttributeReader reader("dropout", attributes);
+  const float rate = reader.real("rate");
+  reader.finish();
+  if (!(rate >= 0 && rate < 1)) {
+    throw std::invalid_argument("dropout: rate is " + std::to_string(rate) +
+                                ", expected a number from 0 to below 1");
+  }
+  return std::make_unique<DropoutOp>(rate);
+}
+
+}  // namespace cnnx::ops

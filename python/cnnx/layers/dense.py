@@ -1,0 +1,42 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from cnnx.layers.base import Layer, boolean, integer, refuse_positional
+
+
+class Dense(Layer):
+    """Fully connected layer: every output is a weighted vote of every input, ``x @ weight + bias``.
+
+    Args:
+        out_features: number of outputs.
+        bias: whether a number is added per output.
+        name: name in files; "dense_1" and so on when None.
+
+    Shape:
+        (batch, in_features) to (batch, out_features); weight (in_features, out_features), bias
+        (out_features,).
+
+    Example:
+        >>> Dense(10)
+        Dense(out_features=10, bias=True)
+    """
+
+    kind = "dense"
+
+    def __init__(
+        self, out_features: int, *unexpected: object, bias: bool = True, name: str | None = None
+    ) -> None:
+        refuse_positional(
+            unexpected,
+            "Dense",
+            "out_features",
+            "in_features is never given, the model knows it",
+        )
+        super().__init__(
+            {
+                "out_features": integer(out_features, "Dense", "out_features"),
+                "bias": boolean(bias, "Dense", "bias"),
+            },
+            name,
+        )

@@ -1,0 +1,90 @@
+"""Layers that shrink a picture to the maxima or means of windows."""
+
+from __future__ import annotations
+
+from cnnx.arguments import PaddingLike, PairLike, padding_sides, pair
+from cnnx.layers.base import Layer, boolean, refuse_positional
+
+
+class MaxPool2d(Layer):
+    """The largest value in each window.
+
+    Args:
+        kernel_size: the window, an integer or (height, width).
+        stride: step of the window; the window itself when None.
+        padding: minus infinity around the picture, in every form `Conv2d` takes; each side smaller
+            than the window.
+        name: name in `Model.layer_outputs`; "max_pool2d_1" and so on when None.
+
+    Shape:
+        (batch, height, width, channels) to (batch, out_height, out_width, channels).
+
+    Example:
+        >>> MaxPool2d(2).attributes["stride"]
+        [2, 2]
+    """
+
+    kind = "max_pool2d"
+
+    def __init__(
+        self,
+        kernel_size: PairLike,
+        *unexpected: object,
+        stride: PairLike | None = None,
+        padding: PaddingLike = 0,
+        name: str | None = None,
+    ) -> None:
+        refuse_positional(unexpected, "MaxPool2d", "kernel_size", "stride and the rest go by name")
+        window = pair(kernel_size, "MaxPool2d", "kernel_size")
+        super().__init__(
+            {
+                "kernel_size": window,
+                "stride": window if stride is None else pair(stride, "MaxPool2d", "stride"),
+                "padding": padding_sides(padding, "MaxPool2d"),
+            },
+            name,
+        )
+
+
+class AvgPool2d(Layer):
+    """The mean of each window.
+
+    Args:
+        kernel_size: the window, an integer or (height, width).
+        stride: step of the window; the window itself when None.
+        padding: zeros around the picture, in every form `Conv2d` takes; each side smaller than the
+            window.
+        count_include_pad: True divides by the whole window, False by the real pixels in it, which
+            is what padding "same" always does.
+        name: name in `Model.layer_outputs`; "avg_pool2d_1" and so on when None.
+
+    Shape:
+        (batch, height, width, channels) to (batch, out_height, out_width, channels).
+
+    Example:
+        >>> AvgPool2d(2, padding="same").attributes["padding"]
+        'same'
+    """
+
+    kind = "avg_pool2d"
+
+    def __init__(
+        self,
+        kernel_size: PairLike,
+        *unexpected: object,
+        stride: PairLike | None = None,
+        padding: PaddingLike = 0,
+        count_include_pad: bool = True,
+        name: str | None = None,
+    ) -> None:
+        refuse_positional(unexpected, "AvgPool2d", "kernel_size", "stride and the rest go by name")
+        window = pair(kernel_size, "AvgPool2d", "kernel_size")
+        super().__init__(
+            {
+                "kernel_size": window,
+                "stride": window if stride is None else pair(stride, "AvgPool2d", "stride"),
+                "padding": padding_sides(padding, "AvgPool2d"),
+                "count_include_pad": boolean(count_include_pad, "AvgPool2d", "count_include_pad"),
+            },
+            name,
+        )
