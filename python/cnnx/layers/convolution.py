@@ -1,4 +1,4 @@
-"""The convolution."""
+"""Layers that line filters up with every window of a picture."""
 
 from __future__ import annotations
 
