@@ -124,6 +124,8 @@ def loss_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
             ("cross_entropy", labels, {"label_smoothing": 0.1}),
             ("binary_cross_entropy", targets, {}),
             ("mean_squared_error", targets, {}),
+            ("mean_absolute_error", targets, {}),
+            ("huber", targets, {"delta": 0.75}),
         ]
         for loss, target, settings in losses:
             for name in (loss, f"{loss}_backward"):

@@ -336,3 +336,24 @@ def mean_squared_error(prediction: npt.ArrayLike, target: npt.ArrayLike) -> floa
 
 def mean_squared_error_backward(prediction: npt.ArrayLike, target: npt.ArrayLike) -> Array:
     return 2.0 * (real(prediction) - real(target)) / real(prediction).size
+
+
+def mean_absolute_error(prediction: npt.ArrayLike, target: npt.ArrayLike) -> float:
+    return float(np.mean(np.abs(real(prediction) - real(target))))
+
+
+def mean_absolute_error_backward(prediction: npt.ArrayLike, target: npt.ArrayLike) -> Array:
+    return np.sign(real(prediction) - real(target)) / real(prediction).size
+
+
+def huber(prediction: npt.ArrayLike, target: npt.ArrayLike, *, delta: float = 1.0) -> float:
+    distance = np.abs(real(prediction) - real(target))
+    loss = np.where(distance <= delta, distance**2 / 2, delta * (distance - delta / 2))
+    return float(loss.mean())
+
+
+def huber_backward(
+    prediction: npt.ArrayLike, target: npt.ArrayLike, *, delta: float = 1.0
+) -> Array:
+    difference = real(prediction) - real(target)
+    return np.clip(difference, -delta, delta) / difference.size

@@ -119,6 +119,7 @@ def test_every_op_is_reachable_with_its_backward() -> None:
     forward = {
         *("conv2d", "max_pool2d", "avg_pool2d", "dense", "relu", "leaky_relu", "sigmoid", "tanh"),
         *("softmax", "cross_entropy", "binary_cross_entropy", "mean_squared_error"),
+        *("mean_absolute_error", "huber"),
     }
     assert forward | {f"{name}_backward" for name in forward} <= ops
     for name in forward:

@@ -25,7 +25,13 @@ OPTIMIZERS = [
     cnnx.AdamW(0.01, weight_decay=0.1),
     cnnx.RMSprop(0.01, momentum=0.9),
 ]
-LOSSES = [cnnx.CrossEntropy(label_smoothing=0.1), cnnx.BinaryCrossEntropy(), cnnx.MSE()]
+LOSSES = [
+    cnnx.CrossEntropy(label_smoothing=0.1),
+    cnnx.BinaryCrossEntropy(),
+    cnnx.MSE(),
+    cnnx.L1(),
+    cnnx.Huber(0.5),
+]
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 
 
@@ -79,14 +85,10 @@ def reference_loss(loss: object, outputs: Array, y: Array) -> tuple[float, Array
             reference.cross_entropy(outputs, y, **smoothing),
             reference.cross_entropy_backward(outputs, y, **smoothing),
         )
-    name = (
-        "binary_cross_entropy"
-        if isinstance(loss, cnnx.BinaryCrossEntropy)
-        else "mean_squared_error"
-    )
+    assert isinstance(loss, (cnnx.BinaryCrossEntropy, cnnx.MSE, cnnx.L1, cnnx.Huber))
     return (
-        getattr(reference, name)(outputs, y),
-        getattr(reference, f"{name}_backward")(outputs, y),
+        getattr(reference, loss.kind)(outputs, y, **loss.settings),
+        getattr(reference, f"{loss.kind}_backward")(outputs, y, **loss.settings),
     )
 
 
@@ -211,7 +213,7 @@ def test_the_loss_is_that_of_the_op(loss: Any, rng: np.random.Generator) -> None
     if isinstance(loss, cnnx.CrossEntropy):
         expected = ops.cross_entropy(model(x), y, label_smoothing=loss.label_smoothing)
     else:
-        expected = getattr(ops, loss.kind)(model(x), y)
+        expected = getattr(ops, loss.kind)(model(x), y, **loss.settings)
     assert trainer.compute_gradients(x, y) == pytest.approx(expected, rel=1e-12)
     assert trainer.evaluate(x, y)["loss"] == pytest.approx(expected, rel=1e-12)
 

@@ -138,6 +138,8 @@ def other_losses() -> str:
     for loss, y in (
         (cnnx.BinaryCrossEntropy(), rng.integers(0, 2, (37, 5))),
         (cnnx.MSE(), rng.standard_normal((37, 5))),
+        (cnnx.L1(), rng.standard_normal((37, 5))),
+        (cnnx.Huber(0.5), rng.standard_normal((37, 5))),
     ):
         layers = [cnnx.Conv2d(6, 5, stride=3), cnnx.ReLU(), cnnx.Flatten(), cnnx.Dense(5)]
         model = cnnx.Model(layers, input_shape=(12, 12, 2), seed=SEED)

@@ -2,7 +2,7 @@
 #include "bindings.h"
 #include "cnnx/binary_cross_entropy.h"
 #include "cnnx/cross_entropy.h"
-#include "cnnx/mean_squared_error.h"
+#include "cnnx/regression_losses.h"
 
 namespace cnnx::bindings {
 namespace {
@@ -34,7 +34,7 @@ void check_labels_shape(const char* function, const FloatArray& logits, const La
 using Value = double (*)(const float*, const float*, int64_t, int64_t);
 using Gradient = void (*)(const float*, const float*, int64_t, int64_t, double, float*, bool);
 
-// The two losses whose targets have the shape of the outputs, which the Python side has checked.
+// The losses whose targets have the shape of the outputs, which the Python side has checked.
 template <Value value>
 double value_of(const FloatArray& outputs, const FloatArray& targets) {
   const Rows shape = rows_of(outputs);
@@ -92,6 +92,31 @@ void bind_losses(py::module_& module) {
   module.def("mean_squared_error", &value_of<mean_squared_error>, prediction, target);
   module.def("mean_squared_error_backward", &gradient_of<mean_squared_error_backward>, prediction,
              target);
+  module.def("mean_absolute_error", &value_of<mean_absolute_error>, prediction, target);
+  module.def("mean_absolute_error_backward", &gradient_of<mean_absolute_error_backward>, prediction,
+             target);
+  module.def(
+      "huber",
+      [](const FloatArray& x, const FloatArray& y, float delta) {
+        const Rows shape = rows_of(x);
+        const float *output = x.data(), *wanted = y.data();
+        const py::gil_scoped_release release;
+        return huber(output, wanted, shape.rows, shape.outputs, delta);
+      },
+      prediction, target, py::arg("delta"));
+  module.def(
+      "huber_backward",
+      [](const FloatArray& x, const FloatArray& y, float delta) {
+        const Rows shape = rows_of(x);
+        FloatArray result = new_array(shape_of(x));
+        const float *output = x.data(), *wanted = y.data();
+        float* grad = result.mutable_data();
+        const py::gil_scoped_release release;
+        huber_backward(output, wanted, shape.rows, shape.outputs, delta,
+                       static_cast<double>(shape.rows), grad);
+        return result;
+      },
+      prediction, target, py::arg("delta"));
 }
 
 }  // namespace cnnx::bindings

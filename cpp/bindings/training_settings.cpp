@@ -31,10 +31,20 @@ OptimizerSettings optimizer_of(const std::string& kind, const py::dict& settings
 }
 
 Loss loss_of(const std::string& kind, const py::dict& settings) {
-  if (kind == "cross_entropy")
-    return {Loss::Kind::cross_entropy, settings["label_smoothing"].cast<float>()};
-  if (kind == "binary_cross_entropy") return {Loss::Kind::binary_cross_entropy, 0.0f};
-  if (kind == "mean_squared_error") return {Loss::Kind::mean_squared_error, 0.0f};
+  Loss loss;
+  if (kind == "cross_entropy") {
+    loss.kind = Loss::Kind::cross_entropy;
+    loss.label_smoothing = settings["label_smoothing"].cast<float>();
+    return loss;
+  }
+  if (kind == "huber") {
+    loss.kind = Loss::Kind::huber;
+    loss.delta = settings["delta"].cast<float>();
+    return loss;
+  }
+  if (kind == "binary_cross_entropy") return {Loss::Kind::binary_cross_entropy};
+  if (kind == "mean_squared_error") return {Loss::Kind::mean_squared_error};
+  if (kind == "mean_absolute_error") return {Loss::Kind::mean_absolute_error};
   throw py::value_error("trainer: loss kind \"" + kind + "\" is unknown");
 }
 

@@ -8,7 +8,7 @@
 #include "check.h"
 #include "cnnx/binary_cross_entropy.h"
 #include "cnnx/cross_entropy.h"
-#include "cnnx/mean_squared_error.h"
+#include "cnnx/regression_losses.h"
 #include "cnnx/runtime.h"
 #include "cnnx/softmax.h"
 #include "guarded_array.h"
@@ -19,6 +19,7 @@ namespace {
 
 using cnnx::ops::LossGradient;
 using cnnx::ops::LossResult;
+using cnnx::ops::RegressionLoss;
 using cnnx::test::GuardedArray;
 using cnnx::test::same_bits;
 using Floats = std::vector<float>;
@@ -47,10 +48,10 @@ Labels labels_of(int64_t rows, int64_t classes) {
   return labels;
 }
 
-// One loss on `rows` rows that begin at row `first` of the data, by any of the three.
-enum class Kind { cross_entropy, binary_cross_entropy, mean_squared_error };
-constexpr Kind kKinds[] = {Kind::cross_entropy, Kind::binary_cross_entropy,
-                           Kind::mean_squared_error};
+// One loss on `rows` rows that begin at row `first` of the data, by any of them.
+enum class Kind { cross_entropy, binary_cross_entropy, squared, absolute, huber };
+constexpr Kind kKinds[] = {Kind::cross_entropy, Kind::binary_cross_entropy, Kind::squared,
+                           Kind::absolute, Kind::huber};
 
 struct Data {
   Data(int64_t row_count, int64_t output_count)
@@ -63,6 +64,10 @@ struct Data {
   LossResult run(Kind kind, int64_t first, int64_t count, const LossGradient& gradient,
                  float* row_losses, int threads) const {
     const float *logits = x.data() + first * outputs, *target = targets.data() + first * outputs;
+    const auto regression = [&](RegressionLoss loss) {
+      return cnnx::ops::regression_rows(loss, logits, target, count, outputs, 2.0f, gradient,
+                                        row_losses, threads);
+    };
     switch (kind) {
       case Kind::cross_entropy:
         return cnnx::ops::cross_entropy_rows(logits, labels.data() + first, count, outputs, 0.1f,
@@ -70,11 +75,14 @@ struct Data {
       case Kind::binary_cross_entropy:
         return cnnx::ops::binary_cross_entropy_rows(logits, target, count, outputs, gradient,
                                                     row_losses, threads);
-      case Kind::mean_squared_error:
+      case Kind::squared:
+        return regression(RegressionLoss::mean_squared_error);
+      case Kind::absolute:
+        return regression(RegressionLoss::mean_absolute_error);
+      case Kind::huber:
         break;
     }
-    return cnnx::ops::mean_squared_error_rows(logits, target, count, outputs, gradient, row_losses,
-                                              threads);
+    return regression(RegressionLoss::huber);
   }
 
   int64_t rows, outputs;

@@ -41,9 +41,11 @@ if TYPE_CHECKING:
     from cnnx.layers import Sigmoid as Sigmoid
     from cnnx.layers import Softmax as Softmax
     from cnnx.layers import Tanh as Tanh
+    from cnnx.losses import L1 as L1
     from cnnx.losses import MSE as MSE
     from cnnx.losses import BinaryCrossEntropy as BinaryCrossEntropy
     from cnnx.losses import CrossEntropy as CrossEntropy
+    from cnnx.losses import Huber as Huber
     from cnnx.model import Model as Model
     from cnnx.model import load as load
     from cnnx.optimizers import SGD as SGD
@@ -87,6 +89,8 @@ _HOME = {
     "Tanh": "cnnx.layers",
     "BinaryCrossEntropy": "cnnx.losses",
     "CrossEntropy": "cnnx.losses",
+    "Huber": "cnnx.losses",
+    "L1": "cnnx.losses",
     "MSE": "cnnx.losses",
     "Model": "cnnx.model",
     "load": "cnnx.model",

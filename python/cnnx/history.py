@@ -13,7 +13,7 @@ class History:
 
     Attributes:
         loss: mean over the epoch's pictures, each measured before the update its batch caused.
-        accuracy: share of right answers, likewise; NaN for `MSE`.
+        accuracy: share of right answers, likewise; NaN unless the loss is a cross-entropy.
         validation_loss: after the epoch, on pictures that were not trained on; NaN without any.
         validation_accuracy: likewise.
         seconds: how long the epoch took, validation included.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from numbers import Real
 from typing import Any, ClassVar, TypeAlias
 
-__all__ = ["MSE", "BinaryCrossEntropy", "CrossEntropy"]
+from cnnx.arguments import not_negative, number
+
+__all__ = ["L1", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber"]
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,75 @@ class MSE:
         return {}
 
 
+@dataclass(frozen=True)
+class L1:
+    """Mean absolute error, ``mean over rows and outputs of abs(output - target)``.
+
+    Targets have the shape of the outputs. The gradient where they are met is 0.
+
+    Example:
+        >>> L1().kind
+        'mean_absolute_error'
+    """
+
+    kind: ClassVar[str] = "mean_absolute_error"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as plain values: there are none."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Huber:
+    """Squared error of small differences, absolute error of large ones.
+
+    The mean over rows and outputs of ``d**2 / 2`` where ``abs(d) <= delta``, else of
+    ``delta * (abs(d) - delta / 2)``, d being output - target. Targets have the shape of the
+    outputs.
+
+    Args:
+        delta: where the parabola becomes a straight line.
+
+    Raises:
+        TypeError: if delta is not a number.
+        ValueError: if it is not above 0.
+
+    Example:
+        >>> Huber(0.5)
+        Huber(delta=0.5)
+
+    References:
+        Huber: Robust estimation of a location parameter, 1964.
+    """
+
+    kind: ClassVar[str] = "huber"
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "delta", check_delta(self.delta, "Huber"))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, as plain values."""
+        return {"delta": self.delta}
+
+
+def check_delta(value: object, caller: str) -> float:
+    """`value` as a finite float > 0, or a sentence that begins with `caller`."""
+    delta = not_negative(value, caller, "delta")
+    if delta == 0:
+        raise ValueError(f"{caller}: delta is {value!r}, expected a finite number > 0")
+    return delta
+
+
 def check_label_smoothing(value: object, caller: str) -> float:
     """`value` as a float in [0, 1], or a sentence that begins with `caller`."""
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{caller}: label_smoothing is {value!r}, expected a number")
-    number = float(value)
-    if not 0 <= number <= 1:
+    smoothing = number(value, caller, "label_smoothing")
+    if not 0 <= smoothing <= 1:
         raise ValueError(f"{caller}: label_smoothing is {value!r}, expected a number from 0 to 1")
-    return number
+    return smoothing
 
 
-Loss: TypeAlias = CrossEntropy | BinaryCrossEntropy | MSE
+Loss: TypeAlias = CrossEntropy | BinaryCrossEntropy | MSE | L1 | Huber

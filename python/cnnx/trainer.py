@@ -44,7 +44,7 @@ class Trainer:
     Args:
         model: what to train.
         optimizer: `SGD`, `Adam`, `AdamW` or `RMSprop`.
-        loss: `CrossEntropy`, `BinaryCrossEntropy` or `MSE`.
+        loss: `CrossEntropy`, `BinaryCrossEntropy`, `MSE`, `L1` or `Huber`.
         seed: everything random but the weights: the order of the pictures, the validation split.
         rules: what is different for some parameters, such as no weight decay on biases:
             ``[ParameterRule("*.bias", weight_decay_factor=0)]``.
@@ -92,7 +92,8 @@ class Trainer:
             )
         if not isinstance(loss, Loss):
             raise TypeError(
-                f"Trainer: loss is {shown(loss)}, expected CrossEntropy, BinaryCrossEntropy or MSE"
+                f"Trainer: loss is {shown(loss)}, "
+                "expected CrossEntropy, BinaryCrossEntropy, MSE, L1 or Huber"
             )
         options = trainer_options(
             seed=seed, rules=rules, clip_norm=clip_norm, averaging=averaging, schedule=schedule

@@ -16,13 +16,19 @@
 
 namespace cnnx {
 
-// Each is the mean over the rows of a batch; binary cross-entropy and the squared error are also a
-// mean over outputs. Both cross-entropies take logits, so a model that ends in Softmax or Sigmoid
-// is refused.
+// Each is the mean over the rows of a batch; all but cross-entropy are also a mean over outputs.
+// Both cross-entropies take logits, so a model that ends in Softmax or Sigmoid is refused.
 struct Loss {
-  enum class Kind { cross_entropy, binary_cross_entropy, mean_squared_error };
+  enum class Kind {
+    cross_entropy,
+    binary_cross_entropy,
+    mean_squared_error,
+    mean_absolute_error,
+    huber
+  };
   Kind kind = Kind::cross_entropy;
   float label_smoothing = 0.0f;  // of cross_entropy, in [0, 1]
+  float delta = 1.0f;            // of huber, > 0
 };
 
 // One of the two: labels for cross_entropy, one per row; values for the others, one per output of
@@ -34,7 +40,7 @@ struct Targets {
 
 struct Metrics {
   double loss = 0;
-  double accuracy = 0;  // share of right answers; NaN for mean_squared_error
+  double accuracy = 0;  // share of right answers; NaN unless it is a cross-entropy
 };
 
 // An exponential moving average of the weights and buffers: average = decay * average + (1 - decay)

@@ -28,9 +28,7 @@ class BoundConv2d final : public BoundOp {
         bias_(bias),
         fusion_(fusion) {}
 
-  int64_t derived_floats() const override {
-    return folded_floats() + algorithm_->derived_floats();
-  }
+  int64_t derived_floats() const override { return folded_floats() + algorithm_->derived_floats(); }
   void derive(const float* const* parameters, const float* const* buffers, int threads,
               float* derived) const override {
     if (fusion_.batch_norm) {
@@ -70,9 +68,8 @@ class BoundConv2d final : public BoundOp {
       algorithm_->derive(weight, a.threads, a.scratch);
       derived = a.scratch;
     }
-    algorithm_->forward(a.input, weight, derived,
-                        {bias, fusion_.relu, fusion_.max_pool, a.kept}, a.threads,
-                        a.scratch + own_derived_floats(), a.output);
+    algorithm_->forward(a.input, weight, derived, {bias, fusion_.relu, fusion_.max_pool, a.kept},
+                        a.threads, a.scratch + own_derived_floats(), a.output);
   }
 
   void backward(const BackwardArguments& a) const override {

@@ -46,6 +46,12 @@ void check_label_smoothing(float label_smoothing) {
                               ", expected a number from 0 to 1");
 }
 
+void check_delta(float delta) {
+  if (delta > 0.0f && std::isfinite(delta)) return;
+  throw std::invalid_argument("huber: delta is " + in_words(delta) +
+                              ", expected a finite number > 0");
+}
+
 void check_binary_targets(const float* targets, int64_t rows, int64_t outputs) {
   for (int64_t i = 0; i < rows * outputs; ++i) {
     if (targets[i] >= 0.0f && targets[i] <= 1.0f) continue;

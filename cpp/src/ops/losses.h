@@ -42,14 +42,17 @@ LossResult binary_cross_entropy_rows(const float* logits, const float* targets, 
                                      int64_t outputs, const LossGradient& gradient,
                                      float* row_losses, int threads);
 
-// correct: always 0.
-LossResult mean_squared_error_rows(const float* prediction, const float* target, int64_t rows,
-                                   int64_t outputs, const LossGradient& gradient, float* row_losses,
-                                   int threads);
+enum class RegressionLoss { mean_squared_error, mean_absolute_error, huber };
+
+// correct: always 0. `delta` is Huber's.
+LossResult regression_rows(RegressionLoss loss, const float* prediction, const float* target,
+                           int64_t rows, int64_t outputs, float delta, const LossGradient& gradient,
+                           float* row_losses, int threads);
 
 // Each throws std::invalid_argument with a sentence that begins with the loss's name.
 void check_labels(const int64_t* labels, int64_t rows, int64_t classes);
 void check_label_smoothing(float label_smoothing);
+void check_delta(float delta);
 void check_binary_targets(const float* targets, int64_t rows, int64_t outputs);
 
 // `function` begins the sentences.

@@ -30,7 +30,7 @@ class Op;
 // becomes part of the weights, the bits are those of the layers one after another.
 struct Fusion {
   const Op* batch_norm = nullptr;  // in inference
-  bool add = false;         // the second input is what is added
+  bool add = false;                // the second input is what is added
   bool relu = false;
   bool max_pool = false;  // 2x2, side by side
 };

@@ -8,6 +8,7 @@ namespace cnnx::training {
 
 LossFunction::LossFunction(const Loss& loss, const Shape& output_shape)
     : loss_(loss), outputs_(element_count(output_shape)) {
+  if (loss.kind == Loss::Kind::huber) ops::check_delta(loss.delta);
   if (loss.kind != Loss::Kind::cross_entropy) return;
   ops::check_label_smoothing(loss.label_smoothing);
   if (output_shape.size() != 1 || outputs_ < 2) {
@@ -24,9 +25,17 @@ std::string LossFunction::name() const {
     case Loss::Kind::binary_cross_entropy:
       return "binary_cross_entropy";
     case Loss::Kind::mean_squared_error:
+      return "mean_squared_error";
+    case Loss::Kind::mean_absolute_error:
+      return "mean_absolute_error";
+    case Loss::Kind::huber:
       break;
   }
-  return "mean_squared_error";
+  return "huber";
+}
+
+bool LossFunction::takes_logits() const {
+  return loss_.kind == Loss::Kind::cross_entropy || loss_.kind == Loss::Kind::binary_cross_entropy;
 }
 
 void LossFunction::check(const Targets& targets, int64_t rows) const {
@@ -45,6 +54,10 @@ LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t 
                           double divisor, int threads, float* grad_outputs) {
   if (row_losses_.size() < rows) row_losses_ = runtime::AlignedBuffer(rows);
   const ops::LossGradient gradient{grad_outputs, divisor, /*accumulate=*/false};
+  const auto regression = [&](ops::RegressionLoss loss) {
+    return ops::regression_rows(loss, outputs, targets.values, rows, outputs_, loss_.delta,
+                                gradient, row_losses_.data(), threads);
+  };
   switch (loss_.kind) {
     case Loss::Kind::cross_entropy:
       return ops::cross_entropy_rows(outputs, targets.labels, rows, outputs_, loss_.label_smoothing,
@@ -53,24 +66,22 @@ LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t 
       return ops::binary_cross_entropy_rows(outputs, targets.values, rows, outputs_, gradient,
                                             row_losses_.data(), threads);
     case Loss::Kind::mean_squared_error:
+      return regression(ops::RegressionLoss::mean_squared_error);
+    case Loss::Kind::mean_absolute_error:
+      return regression(ops::RegressionLoss::mean_absolute_error);
+    case Loss::Kind::huber:
       break;
   }
-  return ops::mean_squared_error_rows(outputs, targets.values, rows, outputs_, gradient,
-                                      row_losses_.data(), threads);
+  return regression(ops::RegressionLoss::huber);
 }
 
 Metrics LossFunction::metrics(const LossSum& total, int64_t rows) const {
   const double count = static_cast<double>(rows);
-  switch (loss_.kind) {
-    case Loss::Kind::cross_entropy:
-      return {total.sum / count, static_cast<double>(total.correct) / count};
-    case Loss::Kind::binary_cross_entropy:
-      return {total.sum / count,
-              static_cast<double>(total.correct) / (count * static_cast<double>(outputs_))};
-    case Loss::Kind::mean_squared_error:
-      break;
-  }
-  return {total.sum / count, std::numeric_limits<double>::quiet_NaN()};
+  if (!takes_logits()) return {total.sum / count, std::numeric_limits<double>::quiet_NaN()};
+  // Binary cross-entropy counts answers output by output.
+  const bool by_output = loss_.kind == Loss::Kind::binary_cross_entropy;
+  const double answers = by_output ? count * static_cast<double>(outputs_) : count;
+  return {total.sum / count, static_cast<double>(total.correct) / answers};
 }
 
 }  // namespace cnnx::training

@@ -1,4 +1,4 @@
-// The three losses behind one interface: sums over rows, so that batches and machines add up.
+// The losses behind one interface: sums over rows, so that batches and machines add up.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,8 @@ class LossFunction {
   LossFunction(const Loss& loss, const Shape& output_shape);
 
   std::string name() const;
+  // Whether it applies softmax or sigmoid itself, and so can count right answers.
+  bool takes_logits() const;
   // Throws std::invalid_argument unless the targets are what this loss takes, in range.
   void check(const Targets& targets, int64_t rows) const;
   // Targets have passed check(). The gradient is that of sum / divisor; null when it is not wanted.

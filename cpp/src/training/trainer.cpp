@@ -54,7 +54,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
   }
   check_schedule(schedule);
   const std::string& last = model->graph.nodes().back().layer.kind;
-  if (how.kind != Loss::Kind::mean_squared_error && (last == "softmax" || last == "sigmoid")) {
+  if (loss.takes_logits() && (last == "softmax" || last == "sigmoid")) {
     throw std::invalid_argument(
         "trainer: the model ends in " + last + ", but " + loss.name() +
         " takes raw outputs and applies it itself: leave the last layer out");

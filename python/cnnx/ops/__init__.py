@@ -28,7 +28,11 @@ from cnnx.ops.dense import dense as dense
 from cnnx.ops.dense import dense_backward as dense_backward
 from cnnx.ops.max_pool2d import max_pool2d as max_pool2d
 from cnnx.ops.max_pool2d import max_pool2d_backward as max_pool2d_backward
-from cnnx.ops.mean_squared_error import mean_squared_error as mean_squared_error
-from cnnx.ops.mean_squared_error import mean_squared_error_backward as mean_squared_error_backward
+from cnnx.ops.regression_losses import huber as huber
+from cnnx.ops.regression_losses import huber_backward as huber_backward
+from cnnx.ops.regression_losses import mean_absolute_error as mean_absolute_error
+from cnnx.ops.regression_losses import mean_absolute_error_backward as mean_absolute_error_backward
+from cnnx.ops.regression_losses import mean_squared_error as mean_squared_error
+from cnnx.ops.regression_losses import mean_squared_error_backward as mean_squared_error_backward
 from cnnx.ops.softmax import softmax as softmax
 from cnnx.ops.softmax import softmax_backward as softmax_backward
