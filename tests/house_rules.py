@@ -15,7 +15,7 @@ CPP_FLOORS = ("kernels", "runtime", "data", "ops", "graph", "training", "io")
 PYTHON_FLOORS = (
     ("_core",),
     ("arguments", "preprocessing"),
-    ("layers",),
+    ("layers", "model_arrays", "model_layer"),
     ("model", "losses", "history", "optimizers", "schedules", "weight_average", "profile", "data"),
     ("models", "ops", "trainer_options"),
     ("trainer",),

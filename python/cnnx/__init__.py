@@ -28,16 +28,22 @@ if TYPE_CHECKING:
     from cnnx._core import set_num_threads as set_num_threads
     from cnnx._core import version as __version__
     from cnnx.history import History as History
+    from cnnx.layers import Add as Add
     from cnnx.layers import AvgPool2d as AvgPool2d
     from cnnx.layers import BatchNorm2d as BatchNorm2d
+    from cnnx.layers import Concat as Concat
     from cnnx.layers import Conv2d as Conv2d
     from cnnx.layers import Dense as Dense
     from cnnx.layers import Dropout as Dropout
     from cnnx.layers import Flatten as Flatten
+    from cnnx.layers import Input as Input
     from cnnx.layers import Layer as Layer
     from cnnx.layers import LeakyReLU as LeakyReLU
     from cnnx.layers import MaxPool2d as MaxPool2d
+    from cnnx.layers import Multiply as Multiply
+    from cnnx.layers import Parallel as Parallel
     from cnnx.layers import ReLU as ReLU
+    from cnnx.layers import Residual as Residual
     from cnnx.layers import Sigmoid as Sigmoid
     from cnnx.layers import Softmax as Softmax
     from cnnx.layers import Tanh as Tanh
@@ -75,6 +81,12 @@ _HOME = {
     "set_num_threads": "cnnx._core",
     "History": "cnnx.history",
     "AvgPool2d": "cnnx.layers",
+    "Residual": "cnnx.layers",
+    "Parallel": "cnnx.layers",
+    "Multiply": "cnnx.layers",
+    "Input": "cnnx.layers",
+    "Concat": "cnnx.layers",
+    "Add": "cnnx.layers",
     "BatchNorm2d": "cnnx.layers",
     "Conv2d": "cnnx.layers",
     "Dense": "cnnx.layers",

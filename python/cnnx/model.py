@@ -3,51 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, float32_array, is_integer, pictures, shown
+from cnnx.arguments import FloatArray, is_integer, pictures, shown
 from cnnx.layers import Layer
+from cnnx.layers.base import Symbol
+from cnnx.layers.graph import Input, LayerTuple, connect_graph, connect_in_order, input_shape_of
+from cnnx.model_arrays import Parameters
+from cnnx.model_layer import ModelLayer
 from cnnx.preprocessing import Preprocessing, per_channel
 
 __all__ = ["Model", "Parameters", "load"]
-
-
-class Parameters(Mapping[str, FloatArray]):
-    """A model's trained arrays by name. Reading gives a copy; assigning checks the shape and
-    changes the model.
-
-    Example:
-        >>> from cnnx import Dense, Flatten, Model
-        >>> model = Model([Flatten(), Dense(2)], input_shape=(2, 2, 1))
-        >>> model.parameters["dense_1.bias"] = [1.0, 2.0]
-        >>> model.parameters["dense_1.bias"]
-        array([1., 2.], dtype=float32)
-    """
-
-    def __init__(self, core: _core.Model) -> None:
-        self._core = core
-        self._names = [name for name, _, _ in core.parameter_infos]
-
-    def __getitem__(self, name: str) -> FloatArray:
-        return self._core.get_parameter(name)
-
-    def __setitem__(self, name: str, value: ArrayLike) -> None:
-        self._core.set_parameter(name, float32_array(value, "parameters", name))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(f"{name}: {shape}" for name, shape, _ in self._core.parameter_infos)
-        return f"Parameters({shapes})"
 
 
 class Model:
@@ -96,31 +67,51 @@ class Model:
                 raise TypeError(
                     f"Model: layers holds {shown(layer)}, expected layers such as Conv2d(32, 3)"
                 )
-        if not (
-            isinstance(input_shape, Sequence)
-            and len(input_shape) == 3
-            and all(is_integer(size) for size in input_shape)
-        ):
+        shape = input_shape_of(input_shape, "Model", "input_shape")
+        self._core = _built(connect_in_order(layers), shape, classes, preprocessing, seed)
+
+    @classmethod
+    def from_graph(
+        cls,
+        inputs: Input | Sequence[Input],
+        outputs: Symbol | Sequence[Symbol],
+        *,
+        classes: Sequence[str] | None = None,
+        preprocessing: Preprocessing = Preprocessing(),
+        seed: int = 0,
+    ) -> Model:
+        """A model whose layers read any layers before them.
+
+        Args:
+            inputs: the picture, one `Input`, alone or in a list.
+            outputs: what a layer made of it, one, alone or in a list. Only layers that it needs
+                are part of the model.
+            classes: as for `Model`.
+            preprocessing: as for `Model`.
+            seed: as for `Model`.
+
+        Raises:
+            TypeError: if inputs is not one `Input` or outputs not what one layer made.
+            ValueError: as `Model`, or if outputs does not come from inputs.
+
+        Example:
+            >>> from cnnx import AvgPool2d, Conv2d, Input, Model, Multiply, Sigmoid
+            >>> picture = Input((16, 16, 3))
+            >>> maps = Conv2d(8, 3, padding="same")(picture)
+            >>> gates = Sigmoid()(Conv2d(8, 1)(AvgPool2d(16)(maps)))
+            >>> model = Model.from_graph(picture, Multiply()(maps, gates))
+            >>> model.output_shape
+            (16, 16, 8)
+        """
+        picture, output = _only(inputs), _only(outputs)
+        if not isinstance(picture, Input):
+            raise TypeError(f"Model.from_graph: inputs is {shown(inputs)}, expected one cnnx.Input")
+        if not isinstance(output, Symbol):
             raise TypeError(
-                f"Model: input_shape is {shown(input_shape)}, expected (height, width, channels)"
+                f"Model.from_graph: outputs is {shown(outputs)}, expected what one layer made"
             )
-        if not is_integer(seed) or seed < 0:
-            raise ValueError(f"Model: seed is {seed!r}, expected an integer from 0 to 2**63 - 1")
-        if isinstance(classes, str) or not all(isinstance(name, str) for name in classes or []):
-            raise TypeError(f"Model: classes is {shown(classes)}, expected a list of names")
-        if not isinstance(preprocessing, Preprocessing):
-            raise TypeError(
-                f"Model: preprocessing is {shown(preprocessing)}, expected a cnnx.Preprocessing"
-            )
-        self._core = _core.Model(
-            [(layer.kind, layer.attributes, layer.name or "", [], True) for layer in layers],
-            [int(size) for size in input_shape],
-            list(classes or []),
-            preprocessing.resize,
-            per_channel(preprocessing.mean, "mean"),
-            per_channel(preprocessing.std, "std"),
-            int(seed),
-        )
+        layers = connect_graph(picture, output)
+        return cls._of(_built(layers, picture.shape, classes, preprocessing, seed))
 
     @classmethod
     def _of(cls, core: _core.Model) -> Model:
@@ -155,9 +146,26 @@ class Model:
         )
 
     @property
+    def layers(self) -> list[ModelLayer]:
+        """The layers in order: `ModelLayer`, whose `trainable` may be set."""
+        return [
+            ModelLayer(self._core, name, kind, tuple(shape), count)
+            for name, kind, shape, count in self._core.layer_infos
+        ]
+
+    @property
+    def buffers(self) -> Parameters:
+        """What training keeps up to date beside the parameters, by name: the running statistics of
+        batch norms.
+        """
+        core = self._core
+        return Parameters(core.buffer_infos, core.get_buffer, core.set_buffer, "buffers")
+
+    @property
     def parameters(self) -> Parameters:
         """The trained arrays by name: `Parameters`."""
-        return Parameters(self._core)
+        core, kind = self._core, "parameters"
+        return Parameters(core.parameter_infos, core.get_parameter, core.set_parameter, kind)
 
     def __call__(self, x: ArrayLike) -> FloatArray:
         """Raw outputs (logits), (batch, outputs)."""
@@ -248,6 +256,37 @@ class Model:
             f"Model({len(self._core.layers)} layers, {count:,} parameters, "
             f"{self.input_shape} to {self.output_shape})"
         )
+
+
+def _only(one: object) -> object:
+    """The element of a list of one; anything else as it is."""
+    return one[0] if isinstance(one, (list, tuple)) and len(one) == 1 else one
+
+
+def _built(
+    layers: list[LayerTuple],
+    input_shape: tuple[int, int, int],
+    classes: Sequence[str] | None,
+    preprocessing: Preprocessing,
+    seed: int,
+) -> _core.Model:
+    if not is_integer(seed) or seed < 0:
+        raise ValueError(f"Model: seed is {seed!r}, expected an integer from 0 to 2**63 - 1")
+    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes or []):
+        raise TypeError(f"Model: classes is {shown(classes)}, expected a list of names")
+    if not isinstance(preprocessing, Preprocessing):
+        raise TypeError(
+            f"Model: preprocessing is {shown(preprocessing)}, expected a cnnx.Preprocessing"
+        )
+    return _core.Model(
+        layers,
+        list(input_shape),
+        list(classes or []),
+        preprocessing.resize,
+        per_channel(preprocessing.mean, "mean"),
+        per_channel(preprocessing.std, "std"),
+        int(seed),
+    )
 
 
 def load(path: str | os.PathLike[str]) -> Model:

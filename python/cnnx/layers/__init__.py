@@ -2,24 +2,33 @@
 
 from cnnx.layers.activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from cnnx.layers.base import Layer
+from cnnx.layers.blocks import Parallel, Residual
 from cnnx.layers.convolution import Conv2d
 from cnnx.layers.dense import Dense
 from cnnx.layers.dropout import Dropout
+from cnnx.layers.graph import Input
+from cnnx.layers.merge import Add, Concat, Multiply
 from cnnx.layers.normalisation import BatchNorm2d
 from cnnx.layers.pooling import AvgPool2d, MaxPool2d
 from cnnx.layers.shape import Flatten
 
 __all__ = [
+    "Add",
     "AvgPool2d",
     "BatchNorm2d",
+    "Concat",
     "Conv2d",
     "Dense",
     "Dropout",
     "Flatten",
+    "Input",
     "Layer",
     "LeakyReLU",
     "MaxPool2d",
+    "Multiply",
+    "Parallel",
     "ReLU",
+    "Residual",
     "Sigmoid",
     "Softmax",
     "Tanh",

@@ -2,22 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 from cnnx import _core
 from cnnx.arguments import is_integer, shown
+
+INPUT = -1  # the number of the picture itself, where a layer's input is a number
+
+
+class Symbol:
+    """What a layer makes of its inputs: a place in a graph, without numbers in it."""
+
+    def __init__(self, layer: Layer | None, inputs: tuple[Symbol, ...]) -> None:
+        self.layer = layer
+        self.inputs = inputs
+
+    def __repr__(self) -> str:
+        count = len(self.inputs)
+        return f"<what {self.layer!r} makes of {count} input{'' if count == 1 else 's'}>"
+
+
+@dataclass
+class Scope:
+    """A block whose layers are being connected, and the block that it is part of."""
+
+    layer: Layer
+    scope: Scope | None
+
+
+class Builder(Protocol):
+    """What layers connect themselves to."""
+
+    def add(self, layer: Layer, inputs: Sequence[int], scope: Scope | None) -> int: ...
+    def begin(self, block: Layer, scope: Scope | None) -> Scope: ...
 
 
 class Layer:
     """A layer's kind, settings and name; the base of every layer.
 
+    Called with what other layers made, or with an `Input`, it says what it reads in a graph that
+    `Model.from_graph` builds; every call makes a layer with weights of its own.
+
     Attributes:
         kind: the word for it in files and default names, "conv2d".
         attributes: its settings as plain values.
         name: the user's name for it, or None for kind and ordinal.
+        trainable: False keeps its parameters as they are in training, and a batch norm's statistics
+            too; set it before the model is built, or on `Model.layers` after.
     """
 
     kind: ClassVar[str]
+    trainable: bool = True
 
     def __init__(self, attributes: dict[str, Any], name: str | None) -> None:
         """Checks the settings.
@@ -25,13 +62,39 @@ class Layer:
         Raises:
             ValueError: with one sentence that names the setting, what came and what was expected.
         """
+        self._describe(attributes, name)
+        _core.check_layer(self.kind, attributes)
+
+    def _describe(self, attributes: dict[str, Any], name: str | None) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"{type(self).__name__}: name is {name!r}, expected a string")
         if name == "":
             raise ValueError(f"{type(self).__name__}: name is empty, expected letters")
         self.attributes = attributes
         self.name = name
-        _core.check_layer(self.kind, attributes)
+
+    def __call__(self, *inputs: Symbol) -> Symbol:
+        """What this layer makes of `inputs`, in a graph.
+
+        Raises:
+            TypeError: if they are not an `Input` or what other layers made.
+        """
+        for each in inputs:
+            if not isinstance(each, Symbol):
+                raise TypeError(
+                    f"{type(self).__name__}: its input is {shown(each)}, expected a cnnx.Input or "
+                    "what another layer made of one"
+                )
+        if not inputs:
+            raise TypeError(f"{type(self).__name__}: has no input, expected at least one")
+        return Symbol(self, inputs)
+
+    def connect(self, builder: Builder, inputs: Sequence[int], scope: Scope | None) -> int:
+        """Adds this layer to a graph; returns its number there."""
+        return builder.add(self, inputs, scope)
+
+    def _shown_name(self) -> str:
+        return "" if self.name is None else f", name={self.name!r}"
 
     def __repr__(self) -> str:
         attributes = dict(self.attributes)

@@ -1,0 +1,121 @@
+"""Layers made of layers: a body with a way around it, and branches side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from cnnx.arguments import shown
+from cnnx.layers.base import Builder, Layer, Scope
+from cnnx.layers.merge import Add, Concat
+
+Layers: TypeAlias = "Layer | Sequence[Layer]"
+
+
+class Residual(Layer):
+    """``body(x) + shortcut(x)``: what a body changes about its input.
+
+    A ReLU after the sum is a layer of its own, after this one.
+
+    Args:
+        body: layers one after another, or one.
+        shortcut: likewise; None adds x itself, which then has the shape of the body's output.
+        name: begins the names of the layers within; "residual_1" and so on when None.
+
+    References:
+        K. He, X. Zhang, S. Ren, J. Sun: Deep Residual Learning for Image Recognition, 2016.
+
+    Example:
+        >>> from cnnx import BatchNorm2d, Conv2d, ReLU
+        >>> block = Residual([Conv2d(16, 3, padding=1, bias=False), BatchNorm2d(), ReLU()])
+        >>> [layer.kind for layer in block.body]
+        ['conv2d', 'batch_norm2d', 'relu']
+    """
+
+    kind = "residual"
+
+    def __init__(
+        self, body: Layers, shortcut: Layers | None = None, *, name: str | None = None
+    ) -> None:
+        self.body = _layers(body, "Residual", "body")
+        if not self.body:
+            raise ValueError("Residual: body is empty, expected at least one layer")
+        self.shortcut = [] if shortcut is None else _layers(shortcut, "Residual", "shortcut")
+        self._describe({}, name)
+
+    def connect(self, builder: Builder, inputs: Sequence[int], scope: Scope | None) -> int:
+        """The shortcut first, so that the body's last layer can add it on its way out."""
+        inner = builder.begin(self, scope)
+        around = _in_order(self.shortcut, builder, inputs, inner)
+        through = _in_order(self.body, builder, inputs, inner)
+        return Add().connect(builder, [through, around], inner)
+
+    def __repr__(self) -> str:
+        shortcut = f", shortcut={self.shortcut!r}" if self.shortcut else ""
+        return f"Residual({self.body!r}{shortcut}{self._shown_name()})"
+
+
+class Parallel(Layer):
+    """Branches that read the same input, their results put side by side or added.
+
+    Args:
+        branches: two or more, each a layer, or layers one after another; an empty list is x itself.
+        merge: "concat" along the channels, or "add".
+        name: begins the names of the layers within; "parallel_1" and so on when None.
+
+    References:
+        C. Szegedy and others: Going Deeper with Convolutions, 2015.
+
+    Example:
+        >>> from cnnx import Conv2d
+        >>> Parallel([Conv2d(8, 1), Conv2d(8, 3, padding="same")], merge="concat").merge
+        'concat'
+    """
+
+    kind = "parallel"
+
+    def __init__(
+        self, branches: Sequence[Layers], *, merge: str = "concat", name: str | None = None
+    ) -> None:
+        if isinstance(branches, (Layer, str)) or not isinstance(branches, Sequence):
+            raise TypeError(f"Parallel: branches is {shown(branches)}, expected a list of branches")
+        self.branches = [_layers(branch, "Parallel", "branches") for branch in branches]
+        if len(self.branches) < 2:
+            raise ValueError(
+                f"Parallel: branches has {len(self.branches)} of them, expected at least 2"
+            )
+        if merge not in ("concat", "add"):
+            raise ValueError(f"Parallel: merge is {merge!r}, expected 'concat' or 'add'")
+        self.merge = merge
+        self._describe({}, name)
+
+    def connect(self, builder: Builder, inputs: Sequence[int], scope: Scope | None) -> int:
+        """One branch after the other, then the merge."""
+        inner = builder.begin(self, scope)
+        results = [_in_order(branch, builder, inputs, inner) for branch in self.branches]
+        merge = Concat() if self.merge == "concat" else Add()
+        return merge.connect(builder, results, inner)
+
+    def __repr__(self) -> str:
+        return f"Parallel({self.branches!r}, merge={self.merge!r}{self._shown_name()})"
+
+
+def _layers(given: Layers, block: str, argument: str) -> list[Layer]:
+    layers = [given] if isinstance(given, Layer) else given
+    if isinstance(layers, str) or not isinstance(layers, Sequence):
+        raise TypeError(f"{block}: {argument} is {shown(given)}, expected layers")
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{block}: {argument} holds {shown(layer)}, expected layers")
+    return list(layers)
+
+
+def _in_order(
+    layers: Sequence[Layer], builder: Builder, inputs: Sequence[int], scope: Scope
+) -> int:
+    if len(inputs) != 1:
+        raise ValueError(f"{scope.layer.kind}: has {len(inputs)} inputs, expected one")
+    last = inputs[0]
+    for layer in layers:
+        last = layer.connect(builder, [last], scope)
+    return last

@@ -1,0 +1,50 @@
+"""A model's arrays by name, read as copies and assigned as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from numpy.typing import ArrayLike
+
+from cnnx.arguments import FloatArray, float32_array
+
+
+class Parameters(Mapping[str, FloatArray]):
+    """A model's arrays by name. Reading gives a copy; assigning checks the shape and changes the
+    model.
+
+    Example:
+        >>> from cnnx import Dense, Flatten, Model
+        >>> model = Model([Flatten(), Dense(2)], input_shape=(2, 2, 1))
+        >>> model.parameters["dense_1.bias"] = [1.0, 2.0]
+        >>> model.parameters["dense_1.bias"]
+        array([1., 2.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        infos: Sequence[tuple[str, list[int], int]],
+        read: Callable[[str], FloatArray],
+        write: Callable[[str, FloatArray], None],
+        kind: str,
+    ) -> None:
+        self._shapes = {name: tuple(shape) for name, shape, _ in infos}
+        self._read = read
+        self._write = write
+        self._kind = kind
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return self._read(name)
+
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
+        self._write(name, float32_array(value, self._kind, name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name}: {list(shape)}" for name, shape in self._shapes.items())
+        return f"Parameters({shapes})"
