@@ -113,6 +113,9 @@ def test_train_refuses_a_text_file_renamed_png(run: Run, tmp_path: Path) -> None
         Image.new("L", (16, 16)).save(tmp_path / "pets" / name / "1.png")
     (tmp_path / "pets" / "a" / "2.png").write_text("not a picture")
     run("train", "pets").refused(r"pets: 1 file cannot be read as a picture: a.2\.png; replace")
+    outcome = run("train", "pets", "--skip-unreadable", "--epochs", 1, "--validation", 0)
+    assert outcome.status == 0, outcome.err
+    assert outcome.err.startswith(f"skipped as unreadable: {Path('a', '2.png')}\n")
 
 
 def test_train_refuses_a_single_class(run: Run, tmp_path: Path) -> None:

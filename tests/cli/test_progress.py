@@ -7,7 +7,7 @@ import math
 
 import cnnx
 import pytest
-from cnnx.cli.progress import EpochProgress, epoch_line
+from cnnx.cli.progress import DecodingProgress, EpochProgress, epoch_line
 
 
 class Terminal(io.StringIO):
@@ -51,3 +51,14 @@ def test_an_epochs_line_leaves_out_what_was_not_measured() -> None:
     assert epoch_line(1, 3, figures | nothing) == "epoch 1/3: loss 0.2500, accuracy 50.00% (1.3 s)"
     validated = figures | {"validation_loss": 0.5, "validation_accuracy": 0.75}
     assert "validation loss 0.5000, validation accuracy 75.00% (" in epoch_line(1, 3, validated)
+
+
+def test_decoding_has_a_bar_on_a_terminal_alone() -> None:
+    pytest.importorskip("tqdm", reason="needs tqdm: install the extra cli")
+    stream, elsewhere = Terminal(), io.StringIO()
+    for each in (stream, elsewhere):
+        progress = DecodingProgress(each)
+        for done in (4, 8, 10):
+            progress(done, 10)
+    assert "decoding:   0%|" in stream.getvalue()
+    assert elsewhere.getvalue() == ""

@@ -1,4 +1,4 @@
-"""Progress of training on stderr: a bar on a terminal, and everywhere one line per epoch."""
+"""Progress on stderr: a bar on a terminal, and of training everywhere one line per epoch."""
 
 from __future__ import annotations
 
@@ -58,6 +58,32 @@ class EpochProgress:
 
     def _close_bar(self) -> None:
         if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class DecodingProgress:
+    """Called by `cnnx.data.load` as it decodes: a bar on a terminal, elsewhere nothing.
+
+    Args:
+        stream: Where to write; stderr if None.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self._make_bar = _bar_maker(self._stream)
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Moves the bar; ends it with the last picture of each set."""
+        if self._make_bar is None:
+            return
+        if self._bar is None:
+            self._bar = self._make_bar(
+                total=total, desc="decoding", unit="picture", leave=False, file=self._stream
+            )
+        self._bar.update(done - self._bar.n)
+        if done == total:
             self._bar.close()
             self._bar = None
 

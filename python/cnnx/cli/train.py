@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -95,6 +96,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="FRACTION",
         help="share of the pictures held back to measure each epoch, where there is no validation "
         "folder (default: 0.1)",
+    )
+    parser.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="leave out files that cannot be read as pictures, and name them, instead of refusing",
     )
     parser.add_argument(
         "--seed",
@@ -227,10 +233,13 @@ def _keep(model: Model, steps: int, out: Path) -> str:
 def _prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     """The untrained model and the pictures in its size, described on the screen."""
     from cnnx.cli.architectures import build_model
+    from cnnx.cli.progress import DecodingProgress
     from cnnx.data.dataset import count_classes
+    from cnnx.data.decoding import Decoding
     from cnnx.data.source import open_source
 
-    source = open_source(arguments.path)
+    decoding = Decoding(skip_unreadable=arguments.skip_unreadable, progress=DecodingProgress())
+    source = open_source(arguments.path, decoding=decoding)
     train = source.train
     shape = train.input_shape
     if arguments.size is not None:
@@ -251,4 +260,8 @@ def _prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
         f"{arguments.model}: {count:,} parameters, input {height} x {width} {colour}",
         flush=True,
     )
-    return model, source.load(model.input_shape, model.preprocessing.resize)
+    pictures = source.load(model.input_shape, model.preprocessing.resize)
+    for loaded in (pictures, pictures.validation, pictures.test):
+        if loaded is not None and loaded.skipped:
+            print(f"skipped as unreadable: {', '.join(loaded.skipped)}", file=sys.stderr)
+    return model, pictures

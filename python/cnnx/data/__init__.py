@@ -2,6 +2,7 @@
 
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import Dataset, PictureSet
+from cnnx.data.decoding import Decoding
 from cnnx.data.drawings import xo
 from cnnx.data.folder import FolderSet, load_folder
 from cnnx.data.idx import IdxSet, load_idx, read_idx
@@ -11,6 +12,7 @@ from cnnx.data.source import Source, load, open_source
 __all__ = [
     "Augmentation",
     "Dataset",
+    "Decoding",
     "FolderSet",
     "IdxSet",
     "PictureSet",

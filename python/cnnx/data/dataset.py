@@ -24,6 +24,7 @@ class Dataset:
         classes: The class names, in the order of the labels; their number where they have no names.
         validation: Pictures to measure after every epoch, or None.
         test: Pictures to measure once, at the end, or None.
+        skipped: Names of the files that were left out because they cannot be read.
     """
 
     x: Pixels
@@ -31,6 +32,7 @@ class Dataset:
     classes: Classes
     validation: Dataset | None = None
     test: Dataset | None = None
+    skipped: tuple[str, ...] = ()
 
 
 class PictureSet(Protocol):

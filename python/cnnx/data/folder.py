@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from cnnx._core import FormatError
 from cnnx.data.dataset import Dataset, InputShape
-from cnnx.data.picture import picture_shape, pillow, read_picture
+from cnnx.data.decoding import Decoding, decode_files, each_file, refuse_unreadable
+from cnnx.data.picture import picture_shape, pillow
 
 EXTENSIONS = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -20,16 +18,16 @@ EXTENSIONS = frozenset(
 # Pictures of one size are taken as they are up to this side; others become DEFAULT_SIDE squares.
 _LARGEST_SIDE_KEPT = 128
 DEFAULT_SIDE = 64
-_NAMES_SHOWN = 5
-
-Result = TypeVar("Result")
 
 
 class FolderSet:
     """The pictures of one class folder: names, labels and sizes, but no pixels until `load`."""
 
     def __init__(
-        self, path: str | os.PathLike[str], classes: tuple[str, ...] | None = None
+        self,
+        path: str | os.PathLike[str],
+        classes: tuple[str, ...] | None = None,
+        decoding: Decoding = Decoding(),
     ) -> None:
         """Looks through the folder and reads every picture's header.
 
@@ -38,6 +36,7 @@ class FolderSet:
                 extension, and hidden files, are left alone.
             classes: The class names in the order of the labels, where a model has fixed them; the
                 folder may then lack some. None takes the sorted names of the subfolders.
+            decoding: How the files are decoded, and what happens to those that cannot be.
 
         Raises:
             FormatError: There are no classes, a class without pictures, or unreadable pictures.
@@ -66,11 +65,17 @@ class FolderSet:
                 )
             files += pictures
             labels += [self._classes.index(name)] * len(pictures)
-        self.files = tuple(files)
-        self.labels = np.array(labels, dtype=np.int64)
-        self.shapes = _each_file(
-            lambda index: picture_shape(self.files[index]), self.files, self.path
-        )
+        self._decoding = decoding
+        shapes = list(each_file(picture_shape, files))
+        unreadable = [file for file, shape in zip(files, shapes, strict=True) if shape is None]
+        refuse_unreadable(unreadable, self.path, decoding)
+        readable = [index for index, shape in enumerate(shapes) if shape is not None]
+        if not readable:
+            raise FormatError(f"{self.path}: none of its {len(files)} pictures can be read")
+        self.files = tuple(files[index] for index in readable)
+        self.labels = np.array(labels, dtype=np.int64)[readable]
+        self.shapes = [shape for shape in shapes if shape is not None]
+        self._skipped = self._names(unreadable)
 
     @property
     def name(self) -> str:
@@ -101,15 +106,18 @@ class FolderSet:
 
         Raises:
             FormatError: Some files cannot be decoded; all of them are counted, the first are named.
+            OSError: The file that keeps the pixels cannot be written.
         """
         shape = self.input_shape if input_shape is None else input_shape
-        x = np.empty((len(self), *shape), dtype=np.uint8)
+        x, unreadable = decode_files(self.files, self.path, shape, resize, self._decoding)
+        if len(x) == 0:
+            raise FormatError(f"{self.path}: none of its {len(self)} pictures can be read")
+        skipped = self._names([self.files[index] for index in unreadable])
+        y = np.delete(self.labels, unreadable)
+        return Dataset(x, y, self.classes, skipped=self._skipped + skipped)
 
-        def decode(index: int) -> None:
-            x[index] = read_picture(self.files[index], shape, resize=resize)
-
-        _each_file(decode, self.files, self.path)
-        return Dataset(x, self.labels, self.classes)
+    def _names(self, files: list[Path]) -> tuple[str, ...]:
+        return tuple(str(file.relative_to(self.path)) for file in files)
 
 
 def load_folder(
@@ -117,6 +125,7 @@ def load_folder(
     *,
     input_shape: InputShape | None = None,
     resize: str = "stretch",
+    decoding: Decoding = Decoding(),
 ) -> Dataset:
     """Reads a folder of pictures with one subfolder per class.
 
@@ -126,6 +135,7 @@ def load_folder(
             keeps the pictures' size when they all have the same, at most 128 x 128, and otherwise
             makes them 64 x 64.
         resize: How a picture of another shape is made to fit: "stretch", "fit" or "crop".
+        decoding: How the files are decoded, kept, and skipped if they cannot be read.
 
     Returns:
         The pictures and labels. `cnnx.data.load` also finds the test set beside them.
@@ -134,7 +144,7 @@ def load_folder(
         FormatError: There are no classes, a class without pictures, or unreadable pictures.
         ImportError: Pillow is not installed.
     """
-    return FolderSet(path).load(input_shape, resize)
+    return FolderSet(path, decoding=decoding).load(input_shape, resize)
 
 
 def class_names(path: Path) -> list[str]:
@@ -167,32 +177,3 @@ def _without_classes(path: Path) -> str:
 
 def _extensions() -> str:
     return " ".join(sorted(EXTENSIONS))
-
-
-def _each_file(work: Callable[[int], Result], files: Sequence[Path], root: Path) -> list[Result]:
-    """work(index) for every file, in threads (Pillow decodes without the GIL); names all failures.
-
-    A wrong file must not hide the next one: people mend a folder in one go.
-    """
-
-    def attempt(index: int) -> Result | Exception:
-        try:
-            return work(index)
-        except (FormatError, OSError) as error:
-            return error
-
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        outcomes = list(pool.map(attempt, range(len(files))))
-    failed = [
-        str(file.relative_to(root))
-        for file, outcome in zip(files, outcomes, strict=True)
-        if isinstance(outcome, Exception)
-    ]
-    if failed:
-        shown = ", ".join(failed[:_NAMES_SHOWN])
-        more = f" and {len(failed) - _NAMES_SHOWN} more" if len(failed) > _NAMES_SHOWN else ""
-        count = "1 file" if len(failed) == 1 else f"{len(failed)} files"
-        raise FormatError(
-            f"{root}: {count} cannot be read as a picture: {shown}{more}; replace or remove"
-        )
-    return [outcome for outcome in outcomes if not isinstance(outcome, Exception)]

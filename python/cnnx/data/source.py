@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cnnx._core import FormatError
 from cnnx.data.dataset import Classes, Dataset, InputShape, PictureSet, count_classes
+from cnnx.data.decoding import Decoding
 from cnnx.data.folder import FolderSet, class_names
 from cnnx.data.idx import idx_sets
 
@@ -40,7 +41,11 @@ class Source:
         )
 
 
-def open_source(path: str | os.PathLike[str], classes: Classes | None = None) -> Source:
+def open_source(
+    path: str | os.PathLike[str],
+    classes: Classes | None = None,
+    decoding: Decoding = Decoding(),
+) -> Source:
     """Finds out what a path holds, without loading it.
 
     Args:
@@ -48,6 +53,7 @@ def open_source(path: str | os.PathLike[str], classes: Classes | None = None) ->
             of pictures per class; or a folder that holds such folders named `train`, `validation`
             and `test`; or that `train` folder itself.
         classes: The classes in the order of the labels, where a model has fixed them.
+        decoding: How picture files are decoded, kept, and skipped if they cannot be read.
 
     Raises:
         FormatError: It holds nothing of the kind, or something damaged; the message says what.
@@ -67,13 +73,13 @@ def open_source(path: str | os.PathLike[str], classes: Classes | None = None) ->
         names = tuple(map(str, range(classes))) if isinstance(classes, int) else classes
     root = _root_of_sets(path)
     if root is None:
-        return Source(FolderSet(path, names))
-    train = FolderSet(root / _TRAIN, names)
+        return Source(FolderSet(path, names, decoding))
+    train = FolderSet(root / _TRAIN, names, decoding)
     validation, test = (_beside(root, group) for group in (_VALIDATION, _TEST))
     return Source(
         train,
-        validation=None if validation is None else FolderSet(validation, train.classes),
-        test=None if test is None else FolderSet(test, train.classes),
+        validation=None if validation is None else FolderSet(validation, train.classes, decoding),
+        test=None if test is None else FolderSet(test, train.classes, decoding),
     )
 
 
@@ -82,6 +88,7 @@ def load(
     *,
     input_shape: InputShape | None = None,
     resize: str = "stretch",
+    decoding: Decoding = Decoding(),
 ) -> Dataset:
     """Loads what a path holds: IDX files or class folders, with the sets found beside them.
 
@@ -90,6 +97,7 @@ def load(
         input_shape: (height, width, channels) of the result; None keeps the pictures' size when
             they all have the same, at most 128 x 128, and otherwise makes them 64 x 64.
         resize: How a picture of another shape is made to fit: "stretch", "fit" or "crop".
+        decoding: As for `open_source`.
 
     Raises:
         FormatError, OSError, ImportError: As for `open_source`.
@@ -99,7 +107,7 @@ def load(
         trainer.fit(mnist.x, mnist.y, epochs=3)
         trainer.evaluate(mnist.test.x, mnist.test.y)
     """
-    return open_source(path).load(input_shape, resize)
+    return open_source(path, decoding=decoding).load(input_shape, resize)
 
 
 def _root_of_sets(path: Path) -> Path | None:

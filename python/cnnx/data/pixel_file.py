@@ -1,0 +1,86 @@
+"""Decoded pixels kept in a file: raw bytes that are mapped into memory, and a note beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from cnnx.data.dataset import InputShape, Pixels
+
+_FORMAT = 1
+
+
+def default_folder() -> Path:
+    """Where the user's caches are."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "cnnx"
+
+
+class PixelFile:
+    """The pixels of some picture files at one size, under a name that changes when they do.
+
+    NAME.pixels is complete when NAME.json is there, which is written last.
+    """
+
+    def __init__(
+        self, folder: Path, files: Sequence[Path], root: Path, shape: InputShape, resize: str
+    ) -> None:
+        """Looks at every file's size and time, not into it."""
+        digest = hashlib.sha256(repr((_FORMAT, str(root.resolve()), shape, resize)).encode())
+        for file in files:
+            about = file.stat()
+            name = str(file.relative_to(root))
+            digest.update(repr((name, about.st_size, about.st_mtime_ns)).encode())
+        self._folder = folder
+        self._shape = shape
+        self._pixels = folder / f"{digest.hexdigest()[:32]}.pixels"
+        self._note = self._pixels.with_suffix(".json")
+        self._count = len(files)
+        self._part = self._pixels.with_suffix(f".part-{os.getpid()}")
+
+    def exists(self) -> bool:
+        """Whether it is there, complete."""
+        try:
+            unreadable = self._unreadable()
+            return self._pixels.stat().st_size == self._size(unreadable)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[Pixels], object]]:
+        """What writes one picture after the other; what is not finished leaves nothing behind."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._part.open("wb") as file:
+                self._file = file
+                yield lambda pixels: file.write(pixels.data)
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def finish(self, unreadable: list[int]) -> None:
+        """Gives what was written its name; `unreadable` are the positions that are left out."""
+        self._file.flush()
+        self._part.replace(self._pixels)
+        note = self._part.with_suffix(".note")
+        note.write_text(json.dumps({"unreadable": unreadable}))
+        note.replace(self._note)
+
+    def read(self) -> tuple[Pixels, list[int]]:
+        """The pixels, mapped, and the positions of the files that could not be read."""
+        unreadable = self._unreadable()
+        count = self._count - len(unreadable)
+        if count == 0:
+            return np.empty((0, *self._shape), np.uint8), unreadable
+        return np.memmap(self._pixels, np.uint8, "r", shape=(count, *self._shape)), unreadable
+
+    def _unreadable(self) -> list[int]:
+        return [int(each) for each in json.loads(self._note.read_text())["unreadable"]]
+
+    def _size(self, unreadable: list[int]) -> int:
+        return (self._count - len(unreadable)) * int(np.prod(self._shape))
