@@ -151,7 +151,7 @@ def test_load_idx_refuses_files_that_do_not_fit(
 ) -> None:
     x, y = digits
     write_set(tmp_path, "train", x, y[:4])
-    with pytest.raises(cnnx.FormatError, match=r"holds 5 pictures, but .* holds 4 labels"):
+    with pytest.raises(cnnx.FormatError, match=r"holds 5 pictures, but 4 labels"):
         data.load_idx(tmp_path)
     write_set(tmp_path, "train", y, y)
     with pytest.raises(cnnx.FormatError, match=r"holds uint8 of shape \(5,\), expected pictures"):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EPILOG = """\
-PATH is what `cnnx train` takes: a folder of IDX files or of class subfolders.
+PATH is what `cnnx train` takes: a folder of class subfolders, IDX or CIFAR-10 files, or an .npz.
 Where there is a test set (t10k-*, or test/ beside train/), it is the one measured.
 
 In the confusion matrix a row is what the pictures are, a column is what the model said.

@@ -23,6 +23,8 @@ _EPILOG = """\
 PATH is one of
   a folder of IDX files, such as MNIST: train-images-idx3-ubyte and train-labels-idx1-ubyte, with
       or without .gz; t10k-* beside them is the test set
+  a folder of CIFAR-10's binary files: data_batch_1.bin and so on; test_batch.bin is the test set
+  an .npz file with the arrays x and y, or x_train, y_train, x_test and y_test
   a folder with one subfolder of pictures per class: pets/cat/*.jpg pets/dog/*.jpg
   a folder that holds such folders named train/ and test/, and perhaps validation/
 
@@ -48,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Declares the command and its options."""
     parser = commands.add_parser(
         "train",
-        help="learn from a folder of pictures or IDX files",
+        help="learn from a folder of pictures, IDX or CIFAR-10 files, or an .npz",
         description="Learns from labelled pictures, saves the model and measures it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,5 +1,6 @@
 """Labelled pictures: drawn, read from IDX files and class folders, changed; it trains nothing."""
 
+from cnnx.data.arrays import ArraySet
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import Dataset, PictureSet
 from cnnx.data.decoding import Decoding
@@ -10,6 +11,7 @@ from cnnx.data.picture import read_picture
 from cnnx.data.source import Source, load, open_source
 
 __all__ = [
+    "ArraySet",
     "Augmentation",
     "Dataset",
     "Decoding",

@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnx import _core
 from cnnx._core import FormatError
-from cnnx.data.dataset import Dataset, InputShape, Labels, Pixels
+from cnnx.data.arrays import ArraySet
+from cnnx.data.dataset import Classes, Dataset, Labels, Pixels
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MOST_DIMENSIONS = 8
@@ -99,18 +99,18 @@ def _fill(stream: BinaryIO | gzip.GzipFile, target: memoryview) -> int:
     return filled
 
 
-class IdxSet:
+class IdxSet(ArraySet):
     """The pictures and labels of one set, "train" or "t10k", of a folder of IDX files."""
 
     def __init__(
-        self, folder: str | os.PathLike[str], set_name: str, classes: int | None = None
+        self, folder: str | os.PathLike[str], set_name: str, classes: Classes | None = None
     ) -> None:
         """Reads both files and checks that they belong together.
 
         Args:
             folder: Holds the files.
             set_name: "train" or "t10k".
-            classes: How many classes there are; None counts up to the largest label.
+            classes: Their names or number; None counts up to the largest label.
 
         Raises:
             FormatError: A file is missing or damaged, or the two do not fit each other.
@@ -125,54 +125,10 @@ class IdxSet:
                 f"{folder}: lacks {set_name}-{missing}-idx{rank}-ubyte (or .gz), "
                 f"which belongs to {(images or labels or folder).name}"
             )
-        self._name = str(folder / f"{set_name}-*")
-        self.x = _pictures(images)
-        self.y = _labels(labels)
-        if len(self.x) != len(self.y):
-            raise FormatError(
-                f"{images}: holds {len(self.x)} pictures, "
-                f"but {labels.name} holds {len(self.y)} labels"
-            )
-        largest = int(self.y.max())
-        self._classes = largest + 1 if classes is None else classes
-        if largest >= self._classes:
-            raise FormatError(
-                f"{labels}: holds label {largest}, expected 0 to {self._classes - 1}, "
-                f"one of {self._classes} classes"
-            )
-
-    @property
-    def name(self) -> str:
-        """Where the pictures are, for messages."""
-        return self._name
-
-    @property
-    def classes(self) -> int:
-        """How many classes there are: IDX files know numbers, no names."""
-        return self._classes
-
-    @property
-    def input_shape(self) -> InputShape:
-        """The (height, width, channels) of the pictures."""
-        height, width, channels = self.x.shape[1:]
-        return height, width, channels
-
-    def __len__(self) -> int:
-        """How many pictures there are."""
-        return len(self.x)
-
-    def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
-        """The pictures, each resized when `input_shape` is not the one they have."""
-        if input_shape is None or input_shape == self.input_shape:
-            return Dataset(self.x, self.y, self.classes)
-        height, width, channels = input_shape
-        x = np.empty((len(self), *input_shape), dtype=np.uint8)
-        for index, pixels in enumerate(self.x):
-            x[index] = _core.resize_picture(pixels, height, width, channels, resize)
-        return Dataset(x, self.y, self.classes)
+        super().__init__(str(folder / f"{set_name}-*"), _pictures(images), _labels(labels), classes)
 
 
-def idx_sets(folder: str | os.PathLike[str], classes: int | None = None) -> list[IdxSet]:
+def idx_sets(folder: str | os.PathLike[str], classes: Classes | None = None) -> list[IdxSet]:
     """The sets a folder has, the training set first; an empty list when it has no IDX files."""
     sets: list[IdxSet] = []
     for set_name in _SET_NAMES:

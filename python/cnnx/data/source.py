@@ -1,16 +1,19 @@
-"""What a path holds: IDX files or class folders, and the validation and test sets beside them."""
+"""What a path holds, files of arrays or class folders, and the sets found beside it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnx._core import FormatError
+from cnnx.data.cifar10 import cifar10_sets
 from cnnx.data.dataset import Classes, Dataset, InputShape, PictureSet, count_classes
 from cnnx.data.decoding import Decoding
 from cnnx.data.folder import FolderSet, class_names
 from cnnx.data.idx import idx_sets
+from cnnx.data.npz import npz_sets
 
 _TRAIN = "train"
 _VALIDATION = ("validation", "val")
@@ -49,9 +52,10 @@ def open_source(
     """Finds out what a path holds, without loading it.
 
     Args:
-        path: A folder of IDX files, of which `t10k` is the test set; or a folder with one subfolder
-            of pictures per class; or a folder that holds such folders named `train`, `validation`
-            and `test`; or that `train` folder itself.
+        path: A folder of IDX files, of which `t10k` is the test set; or of CIFAR-10's binary files;
+            or an .npz with the arrays `x` and `y`; or a folder with one subfolder of pictures per
+            class; or a folder that holds such folders named `train`, `validation` and `test`; or
+            that `train` folder itself.
         classes: The classes in the order of the labels, where a model has fixed them.
         decoding: How picture files are decoded, kept, and skipped if they cannot be read.
 
@@ -62,11 +66,16 @@ def open_source(
     """
     path = Path(path)
     if path.is_file():
-        raise FormatError(f"{path}: is a file, expected the folder that holds the data")
+        if path.suffix != ".npz":
+            raise FormatError(
+                f"{path}: is a file, expected the folder that holds the data, or an .npz"
+            )
+        return _of_sets(npz_sets(path, classes))
+    # IDX files know no names.
     count = None if classes is None else count_classes(classes)
-    idx = idx_sets(path, count)
-    if idx:
-        return Source(idx[0], test=idx[1] if len(idx) > 1 else None)
+    for sets in (idx_sets(path, count), cifar10_sets(path, classes)):
+        if sets:
+            return _of_sets(sets)
     names: tuple[str, ...] | None = None
     if classes is not None:
         # A model without class names knows them by number.
@@ -90,7 +99,7 @@ def load(
     resize: str = "stretch",
     decoding: Decoding = Decoding(),
 ) -> Dataset:
-    """Loads what a path holds: IDX files or class folders, with the sets found beside them.
+    """Loads what a path holds: IDX or CIFAR-10 files, an .npz or class folders, all their sets.
 
     Args:
         path: As for `open_source`.
@@ -108,6 +117,10 @@ def load(
         trainer.evaluate(mnist.test.x, mnist.test.y)
     """
     return open_source(path, decoding=decoding).load(input_shape, resize)
+
+
+def _of_sets(sets: Sequence[PictureSet]) -> Source:
+    return Source(sets[0], test=sets[1] if len(sets) > 1 else None)
 
 
 def _root_of_sets(path: Path) -> Path | None:

@@ -1,0 +1,62 @@
+"""CIFAR-10's binary files: records of a label and three planes of 32 x 32 pixels."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from cnnx._core import FormatError
+from cnnx.data.arrays import ArraySet
+from cnnx.data.dataset import Classes
+
+_SIDE, _CHANNELS, _CLASSES = 32, 3, 10
+_RECORD = 1 + _CHANNELS * _SIDE * _SIDE
+_NAMES = "batches.meta.txt"
+_SUBFOLDER = "cifar-10-batches-bin"  # in which the archive unpacks
+
+
+def cifar10_sets(folder: str | os.PathLike[str], classes: Classes | None = None) -> list[ArraySet]:
+    """The sets a folder has, the training set first; an empty list when it has no such files.
+
+    Args:
+        folder: Holds `data_batch_1.bin` to `data_batch_5.bin` and perhaps `test_batch.bin` and the
+            class names, `batches.meta.txt`; or is the folder in which the archive was unpacked.
+        classes: The classes in the order of the labels, where a model has fixed them.
+
+    Raises:
+        FormatError: A file is no whole number of records, or holds a label above 9.
+    """
+    folder = Path(folder)
+    if (folder / _SUBFOLDER).is_dir():
+        folder = folder / _SUBFOLDER
+    train, test = (sorted(folder.glob(name)) for name in ("data_batch_*.bin", "test_batch.bin"))
+    if not train:
+        return []
+    known = _class_names(folder) if classes is None else classes
+    return [_read(files, folder, known) for files in (train, test) if files]
+
+
+def _class_names(folder: Path) -> Classes:
+    file = folder / _NAMES
+    names = tuple(file.read_text().split()) if file.is_file() else ()
+    if names and len(names) != _CLASSES:
+        raise FormatError(f"{file}: holds {len(names)} class names, expected {_CLASSES}")
+    return names or _CLASSES
+
+
+def _read(files: list[Path], folder: Path, classes: Classes) -> ArraySet:
+    for file in files:
+        size = file.stat().st_size
+        if size == 0 or size % _RECORD:
+            raise FormatError(
+                f"{file}: holds {size} bytes, expected records of {_RECORD}; "
+                "it is cut short or damaged, fetch it again"
+            )
+    records = np.concatenate([np.fromfile(file, np.uint8) for file in files])
+    records = records.reshape(-1, _RECORD)
+    planes = records[:, 1:].reshape(-1, _CHANNELS, _SIDE, _SIDE)
+    x = np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
+    name = str(folder / ("data_batch_*.bin" if len(files) > 1 else files[0].name))
+    return ArraySet(name, x, records[:, 0].astype(np.int64), classes)

@@ -1,0 +1,103 @@
+"""NumPy's archives (.npz) of pictures and labels."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx._core import FormatError
+from cnnx.data.arrays import ArraySet
+from cnnx.data.dataset import Classes, Labels, Pixels
+
+# Spellings of the training and the test set's arrays; the second pair is Keras's.
+_TRAIN = (("x", "y"), ("x_train", "y_train"))
+_TEST = (("x_test", "y_test"),)
+
+
+def npz_sets(path: str | os.PathLike[str], classes: Classes | None = None) -> list[ArraySet]:
+    """The sets of an archive, the training set first.
+
+    Args:
+        path: Holds `x`, uint8 pictures (count, height, width) or (count, height, width, channels),
+            and `y`, one integer label each; or `x_train`, `y_train` and perhaps `x_test`, `y_test`;
+            and perhaps `classes`, their names.
+        classes: The classes in the order of the labels, where a model has fixed them.
+
+    Raises:
+        FormatError: It is damaged, lacks arrays, or holds others than these.
+        OSError: It cannot be opened.
+    """
+    path = Path(path)
+    try:
+        # Opened here, as NumPy leaves a damaged one open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (
+        AttributeError,
+        EOFError,
+        TypeError,
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise FormatError(f"{path}: cannot be read as an archive of arrays ({error})") from error
+    known = _class_names(arrays, path) if classes is None else classes
+    train, test = (_pair(arrays, spellings) for spellings in (_TRAIN, _TEST))
+    if train is None:
+        found = ", ".join(sorted(arrays)) or "nothing"
+        raise FormatError(f"{path}: holds {found}, expected the arrays x and y")
+    sets: list[ArraySet] = []
+    for pair in (train, test):
+        if pair is not None:
+            x, y = (
+                _pictures(arrays[pair[0]], path, pair[0]),
+                _labels(arrays[pair[1]], path, pair[1]),
+            )
+            # The test set may lack the last classes.
+            sets.append(ArraySet(f"{path}:{pair[0]}", x, y, sets[0].classes if sets else known))
+    return sets
+
+
+def _pair(
+    arrays: Mapping[str, NDArray[Any]], spellings: tuple[tuple[str, str], ...]
+) -> tuple[str, str] | None:
+    return next((pair for pair in spellings if set(pair) <= set(arrays)), None)
+
+
+def _pictures(array: NDArray[Any], path: Path, name: str) -> Pixels:
+    if array.dtype != np.uint8 or array.ndim not in (3, 4) or 0 in array.shape:
+        raise FormatError(
+            f"{path}: {name} is {array.dtype} of shape {array.shape}, expected pictures: uint8 of "
+            "shape (count, height, width) or (count, height, width, channels)"
+        )
+    if array.ndim == 4 and array.shape[3] not in (1, 3):
+        raise FormatError(
+            f"{path}: {name} has {array.shape[3]} channels, expected 1 (grey) or 3 (RGB), last"
+        )
+    return np.ascontiguousarray(array.reshape(*array.shape[:3], -1))
+
+
+def _labels(array: NDArray[Any], path: Path, name: str) -> Labels:
+    labels = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    if labels.dtype.kind not in "iu" or labels.ndim != 1 or not labels.size or labels.min() < 0:
+        raise FormatError(
+            f"{path}: {name} is {array.dtype} of shape {array.shape}, "
+            "expected labels: integers from 0 of shape (count,)"
+        )
+    return labels.astype(np.int64)
+
+
+def _class_names(arrays: Mapping[str, NDArray[Any]], path: Path) -> Classes | None:
+    if "classes" not in arrays:
+        return None
+    names = arrays["classes"]
+    if names.dtype.kind != "U" or names.ndim != 1:
+        raise FormatError(f"{path}: classes is {names.dtype}, expected a list of names")
+    return tuple(map(str, names))
