@@ -120,7 +120,12 @@ def loss_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         logits = inputs(rows, outputs)
         labels = before_an_unmapped_page(inputs.rng.integers(0, outputs, rows))
         targets = before_an_unmapped_page(inputs.rng.random((rows, outputs), dtype=np.float32))
-        losses: list[tuple[str, AnyArray, dict[str, float]]] = [
+        shares = before_an_unmapped_page(targets / targets.sum(axis=1, keepdims=True))
+        weights = before_an_unmapped_page(inputs.rng.random(outputs, dtype=np.float32))
+        losses: list[tuple[str, AnyArray, dict[str, Any]]] = [
+            ("cross_entropy", shares, {}),
+            ("cross_entropy", shares, {"class_weights": weights, "label_smoothing": 0.1}),
+            ("cross_entropy", labels, {"class_weights": weights}),
             ("cross_entropy", labels, {"label_smoothing": 0.1}),
             ("binary_cross_entropy", targets, {}),
             ("mean_squared_error", targets, {}),

@@ -302,22 +302,46 @@ def smoothed_targets(labels: npt.ArrayLike, classes: int, label_smoothing: float
     return (1.0 - label_smoothing) * one_hot + label_smoothing / classes
 
 
+def class_shares(labels: npt.ArrayLike, classes: int) -> Array:
+    """Labels as shares of the classes; shares stay."""
+    return real(labels) if np.ndim(labels) == 2 else smoothed_targets(labels, classes, 0.0)
+
+
+def weighted_targets(
+    labels: npt.ArrayLike, classes: int, label_smoothing: float, weights: npt.ArrayLike | None
+) -> tuple[Array, float]:
+    """The factors of -log softmax, and what the mean divides by."""
+    shares = class_shares(labels, classes)
+    each = np.ones(classes) if weights is None else real(weights)
+    smoothed = (1.0 - label_smoothing) * shares + label_smoothing / classes
+    total = float((each * shares).sum()) if weights is not None else float(len(shares))
+    return each * smoothed, total or 1.0
+
+
 def cross_entropy(
-    logits: npt.ArrayLike, labels: npt.ArrayLike, *, label_smoothing: float = 0.0
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    label_smoothing: float = 0.0,
+    class_weights: npt.ArrayLike | None = None,
 ) -> float:
     logits = real(logits)
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    target = smoothed_targets(labels, logits.shape[1], label_smoothing)
-    return float(-(target * log_probability).sum() / len(logits))
+    target, total = weighted_targets(labels, logits.shape[1], label_smoothing, class_weights)
+    return float(-(target * log_probability).sum() / total)
 
 
 def cross_entropy_backward(
-    logits: npt.ArrayLike, labels: npt.ArrayLike, *, label_smoothing: float = 0.0
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    label_smoothing: float = 0.0,
+    class_weights: npt.ArrayLike | None = None,
 ) -> Array:
     logits = real(logits)
-    target = smoothed_targets(labels, logits.shape[1], label_smoothing)
-    return (softmax(logits) - target) / len(logits)
+    target, total = weighted_targets(labels, logits.shape[1], label_smoothing, class_weights)
+    return (target.sum(axis=1, keepdims=True) * softmax(logits) - target) / total
 
 
 def binary_cross_entropy(logits: npt.ArrayLike, targets: npt.ArrayLike) -> float:

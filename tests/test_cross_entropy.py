@@ -1,8 +1,9 @@
-"""cross_entropy on logits, with label smoothing, and its gradient, against the reference."""
+"""cross_entropy on logits and its gradient against the reference; smoothing, weights, shares."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +54,78 @@ def check(logits: Float32Array, labels: npt.NDArray[np.int64], label_smoothing: 
     )
 
 
+def random_shares(rng: np.random.Generator, rows: int, classes: int) -> Float32Array:
+    """Rows that add up to 1, most of them with zeros."""
+    shares = rng.random((rows, classes)) * rng.integers(0, 2, (rows, classes)) + 1e-9
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+
+
+def check_weighted(
+    logits: Float32Array, labels: npt.NDArray[Any], weights: Float32Array | None, smoothing: float
+) -> None:
+    rows, classes = logits.shape
+    settings: dict[str, Any] = {"label_smoothing": smoothing, "class_weights": weights}
+    target, total = reference.weighted_targets(labels, classes, smoothing, weights)
+    assert_number_within_bound(
+        ops.cross_entropy(logits, labels, **settings),
+        reference.cross_entropy(logits, labels, **settings),
+        terms=rows + classes,
+        magnitude=target.sum() / total * (np.log(classes) + 2 * np.abs(logits).max()),
+    )
+    largest = target.sum(axis=1, keepdims=True) * reference.softmax(logits) + target
+    assert_within_bound(
+        ops.cross_entropy_backward(logits, labels, **settings),
+        reference.cross_entropy_backward(logits, labels, **settings),
+        terms=classes,
+        magnitude=largest / total,
+    )
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_class_weights_and_shares_equal_the_reference(
+    shape: tuple[int, int], label_smoothing: float, rng: np.random.Generator
+) -> None:
+    weights = np.asarray(rng.random(shape[1]), np.float32)
+    labels, shares = rng.integers(0, shape[1], shape[0]), random_shares(rng, *shape)
+    for logits in (small_integers(rng, *shape), gaussians(rng, *shape)):
+        check_weighted(logits, labels, weights, label_smoothing)
+        check_weighted(logits, shares, None, label_smoothing)
+        check_weighted(logits, shares, weights, label_smoothing)
+
+
+def test_shares_of_one_class_are_its_label(rng: np.random.Generator) -> None:
+    logits, labels = gaussians(rng, 7, 5), rng.integers(0, 5, 7)
+    for settings in ({}, {"class_weights": [1, 2, 0, 0.5, 1]}, {"label_smoothing": 0.2}):
+        for function in (ops.cross_entropy, ops.cross_entropy_backward):
+            expected = function(logits, labels, **settings)
+            actual = function(logits, np.eye(5)[labels], **settings)
+            np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_the_weighted_mean() -> None:
+    """PyTorch's: rows of losses 1 and 3 with weights 3 and 1 have the mean (3 + 3) / 4."""
+    logits = np.array([[0.0, np.log(np.e - 1)], [np.log(np.e**3 - 1), 0.0]], np.float32)
+    assert ops.cross_entropy(logits, [0, 1]) == pytest.approx(2.0, rel=1e-6)
+    weighted = ops.cross_entropy(logits, [0, 1], class_weights=[3, 1])
+    assert weighted == pytest.approx(1.5, rel=1e-6)
+
+
+def test_what_weighs_nothing_has_no_loss() -> None:
+    logits = np.ones((2, 3), np.float32)
+    assert ops.cross_entropy(logits, [1, 1], class_weights=[1, 0, 1]) == 0
+    gradient = ops.cross_entropy_backward(logits, [1, 1], class_weights=[1, 0, 1])
+    np.testing.assert_array_equal(gradient, np.zeros((2, 3)))
+
+
+def test_a_class_without_a_share_may_be_impossible() -> None:
+    logits = np.array([[0.0, -np.inf, 0.0]], np.float32)
+    shares = [[0.5, 0.0, 0.5]]
+    assert ops.cross_entropy(logits, shares) == pytest.approx(np.log(2), rel=1e-6)
+    gradient = ops.cross_entropy_backward(logits, shares)
+    np.testing.assert_array_equal(gradient, np.zeros((1, 3)))
+
+
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.5, 1.0])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_equals_the_reference(
@@ -96,11 +169,12 @@ def test_gradient_of_the_reference_by_finite_differences(
 ) -> None:
     logits, labels = rng.standard_normal((4, 5)), rng.integers(0, 5, 4)
     settings = {"label_smoothing": label_smoothing}
-    assert_gradient(
-        reference.cross_entropy_backward(logits, labels, **settings),
-        lambda v: reference.cross_entropy(v, labels, **settings),
-        logits,
-    )
+    weighted = {**settings, "class_weights": [0.5, 0.0, 2.0, 1.0, 1.0]}
+    shares = random_shares(rng, 4, 5).astype(np.float64)
+    for target, used in ((labels, settings), (labels, weighted), (shares, weighted)):
+        backward = partial(reference.cross_entropy_backward, **used)  # type: ignore[arg-type]
+        loss = partial(reference.cross_entropy, labels=target, **used)  # type: ignore[arg-type]
+        assert_gradient(backward(logits, target), loss, logits)
 
 
 @pytest.mark.usefixtures("restore_threads")
@@ -108,6 +182,10 @@ def test_threads_do_not_matter(rng: np.random.Generator) -> None:
     logits, labels = gaussians(rng, 5003, 13), rng.integers(0, 13, 5003)
     assert_threads_do_not_matter(lambda: ops.cross_entropy(logits, labels))
     assert_threads_do_not_matter(lambda: ops.cross_entropy_backward(logits, labels))
+    shares, weights = random_shares(rng, 5003, 13), np.asarray(rng.random(13), np.float32)
+    for function in (ops.cross_entropy, ops.cross_entropy_backward):
+        for target in (labels, shares):
+            assert_threads_do_not_matter(partial(function, logits, target, class_weights=weights))
 
 
 def test_form_does_not_matter(rng: np.random.Generator) -> None:
@@ -143,8 +221,11 @@ def test_labels_may_be_whole_floats(rng: np.random.Generator) -> None:
             (3, 4),
             [[0, 1, 2]],
             0.0,
-            r"labels has shape \(1, 3\), expected one label per row, \(3,\)",
+            r"labels has shape \(1, 3\), expected one label per row, \(3,\), or shares of",
         ),
+        ((1, 2), [[0.5, 0.6]], 0.0, "the targets of row 0 add up to 1.1, expected shares"),
+        ((1, 2), [[1.5, -0.5]], 0.0, "target -0.5 at row 0, class 1, expected shares .* >= 0"),
+        ((1, 2), [[np.nan, 1]], 0.0, "target nan at row 0, class 0, expected shares .* >= 0"),
         ((3, 4), [0, 1, 4], 0.0, "label 4 at row 2 is out of range, expected 0 to 3"),
         ((3, 4), [0, -1, 3], 0.0, "label -1 at row 1 is out of range, expected 0 to 3"),
         ((3, 4), [0, 1, 2**40], 0.0, "label 1099511627776 at row 2 is out of range, expected 0 to"),
@@ -165,3 +246,20 @@ def test_refusals(
             (ValueError, TypeError), match=rf"^cross_entropy(_backward)?: {sentence}"
         ):
             function(np.zeros(logits), labels, label_smoothing=label_smoothing)
+
+
+@pytest.mark.parametrize(
+    ("weights", "sentence"),
+    [
+        ([1, 2], r"class_weights has shape \(2,\), expected one per class, \(4,\)"),
+        ([1, 2, -1, 1], "class_weights has -1 for class 2, expected finite numbers >= 0"),
+        ([1, np.nan, 1, 1], "class_weights has nan for class 1, expected finite numbers"),
+        (["a"] * 4, "class_weights has dtype <U1, expected"),
+    ],
+)
+def test_class_weights_that_are_none_are_refused(weights: npt.ArrayLike, sentence: str) -> None:
+    for function in (ops.cross_entropy, ops.cross_entropy_backward):
+        with pytest.raises(
+            (ValueError, TypeError), match=rf"^cross_entropy(_backward)?: {sentence}"
+        ):
+            function(np.zeros((3, 4)), [0, 1, 2], class_weights=weights)

@@ -1,4 +1,6 @@
 // The losses and their gradients; a mean is over every row.
+#include <optional>
+
 #include "bindings.h"
 #include "cnnx/binary_cross_entropy.h"
 #include "cnnx/cross_entropy.h"
@@ -20,15 +22,74 @@ Rows rows_of(const FloatArray& array) {
   return {rows, rows > 0 ? array.size() / rows : 0};
 }
 
-void check_labels_shape(const char* function, const FloatArray& logits, const LabelArray& labels) {
-  if (logits.ndim() != 2) {
-    throw std::invalid_argument(std::string(function) + ": logits has shape " +
-                                to_string(shape_of(logits)) + ", expected (rows, classes)");
-  }
+void check_logits_shape(const char* function, const FloatArray& logits) {
+  if (logits.ndim() == 2) return;
+  throw std::invalid_argument(std::string(function) + ": logits has shape " +
+                              to_string(shape_of(logits)) + ", expected (rows, classes)");
+}
+
+void check_targets_shape(const char* function, const FloatArray& logits, const LabelArray& labels) {
+  check_logits_shape(function, logits);
   if (shape_of(labels) == Shape{logits.shape(0)}) return;
   throw std::invalid_argument(std::string(function) + ": labels has shape " +
                               to_string(shape_of(labels)) + ", expected one label per row, " +
                               to_string({logits.shape(0)}));
+}
+
+void check_targets_shape(const char* function, const FloatArray& logits, const FloatArray& shares) {
+  check_logits_shape(function, logits);
+  if (shape_of(shares) == shape_of(logits)) return;
+  throw std::invalid_argument(std::string(function) + ": labels has shape " +
+                              to_string(shape_of(shares)) + ", expected one label per row, " +
+                              to_string({logits.shape(0)}) + ", or shares of the classes, " +
+                              to_string(shape_of(logits)));
+}
+
+// None, or one number per class.
+const float* class_weights_of(const char* function, const std::optional<FloatArray>& weights,
+                              const FloatArray& logits) {
+  if (!weights) return nullptr;
+  if (shape_of(*weights) == Shape{logits.shape(1)}) return weights->data();
+  throw std::invalid_argument(std::string(function) + ": class_weights has shape " +
+                              to_string(shape_of(*weights)) + ", expected one per class, " +
+                              to_string({logits.shape(1)}));
+}
+
+// Cross-entropy with labels, int64, or with shares of the classes, float32.
+template <class TargetArray>
+void bind_cross_entropy(py::module_& module) {
+  const auto logits = py::arg("logits").noconvert();
+  const auto targets = py::arg("targets").noconvert();
+  const auto weights = py::arg("class_weights").noconvert();
+  module.def(
+      "cross_entropy",
+      [](const FloatArray& x, const TargetArray& y, float label_smoothing,
+         const std::optional<FloatArray>& class_weights) {
+        check_targets_shape("cross_entropy", x, y);
+        const float* weight = class_weights_of("cross_entropy", class_weights, x);
+        const float* values = x.data();
+        const auto* target = y.data();
+        const py::gil_scoped_release release;
+        return cross_entropy(values, target, x.shape(0), x.shape(1), label_smoothing, weight);
+      },
+      logits, targets, py::arg("label_smoothing"), weights);
+  module.def(
+      "cross_entropy_backward",
+      [](const FloatArray& x, const TargetArray& y, float label_smoothing,
+         const std::optional<FloatArray>& class_weights) {
+        check_targets_shape("cross_entropy_backward", x, y);
+        const float* weight = class_weights_of("cross_entropy_backward", class_weights, x);
+        FloatArray result = new_array(shape_of(x));
+        const float* values = x.data();
+        const auto* target = y.data();
+        float* grad = result.mutable_data();
+        const py::gil_scoped_release release;
+        const double total = cross_entropy_total(target, x.shape(0), x.shape(1), weight);
+        cross_entropy_backward(values, target, x.shape(0), x.shape(1), label_smoothing,
+                               total > 0 ? total : 1, grad, false, weight);
+        return result;
+      },
+      logits, targets, py::arg("label_smoothing"), weights);
 }
 
 using Value = double (*)(const float*, const float*, int64_t, int64_t);
@@ -58,34 +119,11 @@ FloatArray gradient_of(const FloatArray& outputs, const FloatArray& targets) {
 
 void bind_losses(py::module_& module) {
   const auto logits = py::arg("logits").noconvert();
-  const auto labels = py::arg("labels").noconvert();
   const auto targets = py::arg("targets").noconvert();
   const auto prediction = py::arg("prediction").noconvert();
   const auto target = py::arg("target").noconvert();
-  module.def(
-      "cross_entropy",
-      [](const FloatArray& x, const LabelArray& y, float label_smoothing) {
-        check_labels_shape("cross_entropy", x, y);
-        const float* values = x.data();
-        const int64_t* indices = y.data();
-        const py::gil_scoped_release release;
-        return cross_entropy(values, indices, x.shape(0), x.shape(1), label_smoothing);
-      },
-      logits, labels, py::arg("label_smoothing"));
-  module.def(
-      "cross_entropy_backward",
-      [](const FloatArray& x, const LabelArray& y, float label_smoothing) {
-        check_labels_shape("cross_entropy_backward", x, y);
-        FloatArray result = new_array(shape_of(x));
-        const float* values = x.data();
-        const int64_t* indices = y.data();
-        float* grad = result.mutable_data();
-        const py::gil_scoped_release release;
-        cross_entropy_backward(values, indices, x.shape(0), x.shape(1), label_smoothing,
-                               static_cast<double>(x.shape(0)), grad);
-        return result;
-      },
-      logits, labels, py::arg("label_smoothing"));
+  bind_cross_entropy<LabelArray>(module);
+  bind_cross_entropy<FloatArray>(module);
   module.def("binary_cross_entropy", &value_of<binary_cross_entropy>, logits, targets);
   module.def("binary_cross_entropy_backward", &gradient_of<binary_cross_entropy_backward>, logits,
              targets);

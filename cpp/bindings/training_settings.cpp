@@ -35,6 +35,7 @@ Loss loss_of(const std::string& kind, const py::dict& settings) {
   if (kind == "cross_entropy") {
     loss.kind = Loss::Kind::cross_entropy;
     loss.label_smoothing = settings["label_smoothing"].cast<float>();
+    loss.class_weights = settings["class_weights"].cast<std::vector<float>>();
     return loss;
   }
   if (kind == "huber") {

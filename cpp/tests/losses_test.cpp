@@ -49,9 +49,10 @@ Labels labels_of(int64_t rows, int64_t classes) {
 }
 
 // One loss on `rows` rows that begin at row `first` of the data, by any of them.
-enum class Kind { cross_entropy, binary_cross_entropy, squared, absolute, huber };
-constexpr Kind kKinds[] = {Kind::cross_entropy, Kind::binary_cross_entropy, Kind::squared,
-                           Kind::absolute, Kind::huber};
+enum class Kind { cross_entropy, weighted, shares, binary_cross_entropy, squared, absolute, huber };
+constexpr Kind kKinds[] = {
+    Kind::cross_entropy, Kind::weighted, Kind::shares, Kind::binary_cross_entropy,
+    Kind::squared,       Kind::absolute, Kind::huber};
 
 struct Data {
   Data(int64_t row_count, int64_t output_count)
@@ -59,6 +60,7 @@ struct Data {
         outputs(output_count),
         x(numbers(row_count * output_count, 1)),
         targets(targets_of(row_count * output_count)),
+        weights(targets_of(output_count)),
         labels(labels_of(row_count, output_count)) {}
 
   LossResult run(Kind kind, int64_t first, int64_t count, const LossGradient& gradient,
@@ -70,7 +72,13 @@ struct Data {
     };
     switch (kind) {
       case Kind::cross_entropy:
-        return cnnx::ops::cross_entropy_rows(logits, labels.data() + first, count, outputs, 0.1f,
+        return cnnx::ops::cross_entropy_rows(logits, {labels.data() + first}, count, outputs,
+                                             {0.1f}, gradient, row_losses, threads);
+      case Kind::weighted:
+        return cnnx::ops::cross_entropy_rows(logits, {labels.data() + first}, count, outputs,
+                                             {0.1f, weights.data()}, gradient, row_losses, threads);
+      case Kind::shares:
+        return cnnx::ops::cross_entropy_rows(logits, {nullptr, target}, count, outputs, {0.1f},
                                              gradient, row_losses, threads);
       case Kind::binary_cross_entropy:
         return cnnx::ops::binary_cross_entropy_rows(logits, target, count, outputs, gradient,
@@ -86,7 +94,7 @@ struct Data {
   }
 
   int64_t rows, outputs;
-  GuardedArray x, targets;
+  GuardedArray x, targets, weights;
   Labels labels;
 };
 
@@ -103,6 +111,7 @@ void one_pass_adds_up() {
       CHECK(same_bits(whole.values(), parts.values()));
       CHECK(std::abs(all.sum - (five.sum + three.sum)) <= 1e-12 * std::abs(all.sum));
       CHECK_EQUAL(all.correct, five.correct + three.correct);
+      CHECK(std::abs(all.weight - (five.weight + three.weight)) <= 1e-12 * all.weight);
 
       const LossResult without_gradient = data.run(kind, 0, 8, {}, row_losses.data(), 1);
       CHECK_EQUAL(without_gradient.sum, all.sum);
@@ -141,8 +150,8 @@ void right_answers() {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const auto correct = [](const Floats& logits, int64_t label) {
     float loss = 0;
-    return cnnx::ops::cross_entropy_rows(logits.data(), &label, 1,
-                                         static_cast<int64_t>(logits.size()), 0.0f, {}, &loss, 1)
+    return cnnx::ops::cross_entropy_rows(logits.data(), {&label}, 1,
+                                         static_cast<int64_t>(logits.size()), {}, {}, &loss, 1)
         .correct;
   };
   CHECK_EQUAL(correct({1, 3, 2}, 1), 1);

@@ -4,7 +4,7 @@ Not for users, who have cnnx: nothing here converts or explains. Made by cpp/bin
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NoReturn, TypeAlias, final
+from typing import Any, Literal, NoReturn, TypeAlias, final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,9 +207,27 @@ def avg_pool2d_backward(
     count_include_pad: bool,
     x_shape: Sequence[int],
 ) -> _Floats: ...
-def cross_entropy(logits: _Floats, labels: NDArray[np.int64], label_smoothing: float) -> float: ...
+@overload
+def cross_entropy(
+    logits: _Floats,
+    targets: NDArray[np.int64],
+    label_smoothing: float,
+    class_weights: _Floats | None,
+) -> float: ...
+@overload
+def cross_entropy(
+    logits: _Floats, targets: _Floats, label_smoothing: float, class_weights: _Floats | None
+) -> float: ...
+@overload
 def cross_entropy_backward(
-    logits: _Floats, labels: NDArray[np.int64], label_smoothing: float
+    logits: _Floats,
+    targets: NDArray[np.int64],
+    label_smoothing: float,
+    class_weights: _Floats | None,
+) -> _Floats: ...
+@overload
+def cross_entropy_backward(
+    logits: _Floats, targets: _Floats, label_smoothing: float, class_weights: _Floats | None
 ) -> _Floats: ...
 def binary_cross_entropy(logits: _Floats, targets: _Floats) -> float: ...
 def binary_cross_entropy_backward(logits: _Floats, targets: _Floats) -> _Floats: ...

@@ -217,11 +217,6 @@ def class_labels(
     array = np.asarray(value)
     if array.dtype == object and all(isinstance(each, str) for each in array.flat):
         array = array.astype(str)
-    if array.ndim == 2 and array.shape == (count, outputs) and outputs > 1:
-        raise ValueError(
-            f"{function}: y has shape {array.shape}, one column per class; "
-            "expected one label per picture: y.argmax(axis=1)"
-        )
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.shape != (count,) and not (array.ndim == 0 and count == 1):

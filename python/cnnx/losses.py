@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -16,33 +17,61 @@ class CrossEntropy:
 
     ``mean over rows of -sum over j of target[j] * log(softmax(logits)[j])``, where target is
     ``(1 - label_smoothing) * onehot(label) + label_smoothing / classes``. The model gives logits,
-    so it does not end in Softmax.
+    so it does not end in Softmax. Targets are labels, or shares of the classes, (N, classes) of
+    numbers >= 0 whose rows add up to 1, which take the place of ``onehot(label)``.
+
+    With class weights every j of the sum is multiplied by its class's, and the mean is weighted:
+    the rows' sum is divided by the sum of the weights of their labels, as PyTorch does, or of
+    ``shares @ class_weights``. A batch that weighs nothing has loss 0.
 
     Args:
         label_smoothing: share of the target that is spread evenly over all classes, in [0, 1].
+        class_weights: one number >= 0 per class; None for all alike.
 
     Raises:
-        TypeError: if label_smoothing is not a number.
-        ValueError: if it is not in [0, 1].
+        TypeError: if a setting is not of numbers.
+        ValueError: if a setting is out of range. A `Trainer` also refuses them if the model has
+            another number of classes.
 
     Example:
         >>> CrossEntropy(label_smoothing=0.1)
-        CrossEntropy(label_smoothing=0.1)
+        CrossEntropy(label_smoothing=0.1, class_weights=None)
+        >>> CrossEntropy(class_weights=[1, 0.5]).class_weights
+        (1.0, 0.5)
+
+    References:
+        Szegedy et al.: Rethinking the inception architecture for computer vision, 2016.
     """
 
     kind: ClassVar[str] = "cross_entropy"
 
     _: KW_ONLY
     label_smoothing: float = 0.0
+    class_weights: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         smoothing = check_label_smoothing(self.label_smoothing, "CrossEntropy")
         object.__setattr__(self, "label_smoothing", smoothing)
+        if self.class_weights is None:
+            return
+        if isinstance(self.class_weights, str) or not isinstance(self.class_weights, Iterable):
+            raise TypeError(
+                f"CrossEntropy: class_weights is {self.class_weights!r}, expected a list of numbers"
+            )
+        weights = tuple(
+            not_negative(each, "CrossEntropy", "class_weights") for each in self.class_weights
+        )
+        if not weights:
+            raise ValueError("CrossEntropy: class_weights is empty, expected one number per class")
+        object.__setattr__(self, "class_weights", weights)
 
     @property
     def settings(self) -> dict[str, Any]:
         """Every setting by name, as plain values."""
-        return {"label_smoothing": self.label_smoothing}
+        return {
+            "label_smoothing": self.label_smoothing,
+            "class_weights": list(self.class_weights or ()),
+        }
 
 
 @dataclass(frozen=True)

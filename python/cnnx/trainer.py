@@ -13,29 +13,27 @@ from numpy.typing import ArrayLike, NDArray
 from cnnx import _core
 from cnnx.arguments import (
     FloatArray,
-    class_labels,
     is_integer,
     is_mapped,
     not_negative,
     number,
     pictures,
     shown,
-    target_values,
 )
 from cnnx.data.augmentation import Augmentation
 from cnnx.history import History, Progress
-from cnnx.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from cnnx.losses import CrossEntropy, Loss
 from cnnx.model import Model
 from cnnx.optimizers import Adam, Optimizer, ParameterRule
 from cnnx.profile import LayerTime, Profile
 from cnnx.schedules import Schedule, watched_measure
+from cnnx.targets import Targets, loss_targets
 from cnnx.trainer_options import trainer_options
 from cnnx.weight_average import WeightAverage
 
 __all__ = ["Trainer"]
 
 Pixels: TypeAlias = "NDArray[np.uint8] | FloatArray"
-Targets: TypeAlias = "NDArray[np.int64] | FloatArray"
 
 
 class Trainer:
@@ -305,19 +303,13 @@ class Trainer:
     def _batch(self, x: ArrayLike, y: ArrayLike, function: str) -> tuple[Pixels, bool, Targets]:
         pixels, integers, single = pictures(x, self.model.input_shape, function)
         shape = self.model.output_shape
-        if single and np.ndim(y) == len(shape) and not isinstance(self._loss, CrossEntropy):
+        if single and np.ndim(y) == len(shape):
             y = np.asarray(y)[np.newaxis]
-        return pixels, integers, self._targets(y, len(pixels), shape, function)
-
-    def _targets(self, y: ArrayLike, count: int, shape: tuple[int, ...], function: str) -> Targets:
-        classes = self.model.classes or []
-        if isinstance(self._loss, CrossEntropy):
-            return class_labels(y, count, classes, shape[0], function)
-        if isinstance(self._loss, BinaryCrossEntropy):
-            if np.asarray(y).dtype.kind == "U":
-                y = class_labels(y, count, classes, 2, function)
-            return target_values(y, (count, *shape), function, limits=(0.0, 1.0))
-        return target_values(y, (count, *shape), function, limits=None)
+        return (
+            pixels,
+            integers,
+            loss_targets(self._loss, y, len(pixels), shape, self.model.classes or [], function),
+        )
 
     def _validation(
         self,

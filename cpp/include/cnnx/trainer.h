@@ -17,7 +17,8 @@
 namespace cnnx {
 
 // Each is the mean over the rows of a batch; all but cross-entropy are also a mean over outputs.
-// Both cross-entropies take logits, so a model that ends in Softmax or Sigmoid is refused.
+// With class weights the mean is weighted by those of the rows' classes, as cnnx/cross_entropy.h
+// says. Both cross-entropies take logits, so a model that ends in Softmax or Sigmoid is refused.
 struct Loss {
   enum class Kind {
     cross_entropy,
@@ -27,12 +28,13 @@ struct Loss {
     huber
   };
   Kind kind = Kind::cross_entropy;
-  float label_smoothing = 0.0f;  // of cross_entropy, in [0, 1]
-  float delta = 1.0f;            // of huber, > 0
+  float label_smoothing = 0.0f;      // of cross_entropy, in [0, 1]
+  std::vector<float> class_weights;  // of cross_entropy, one per class, >= 0; empty: all 1
+  float delta = 1.0f;                // of huber, > 0
 };
 
-// One of the two: labels for cross_entropy, one per row; values for the others, one per output of
-// every row.
+// One of the two: labels, one per row, for cross_entropy alone; values, one per output of every
+// row, which for cross_entropy are shares of the classes that add up to 1.
 struct Targets {
   const int64_t* labels = nullptr;
   const float* values = nullptr;
@@ -108,9 +110,9 @@ class CNNX_API Trainer {
   // compute_gradients, then apply_gradients; returns the mean loss before the update.
   double step(const PictureBatch& pictures, const Targets& targets);
 
-  // Overwrites gradients() with those of the sum of the rows' losses over `divisor` (0: the number
-  // of rows); returns that loss. With one divisor, batches add up: losses and gradients of 5 rows
-  // and of 3 sum to those of 8.
+  // Overwrites gradients() with those of the sum of the rows' losses over `divisor` (0: what makes
+  // it the mean, the number of rows or their classes' weights); returns that loss. With one
+  // divisor, batches add up: losses and gradients of 5 rows and of 3 sum to those of 8.
   double compute_gradients(const PictureBatch& pictures, const Targets& targets,
                            double divisor = 0);
   void apply_gradients();

@@ -67,9 +67,121 @@ int64_t rows(const float* logits, const int64_t* labels, int64_t row_count, int6
   return correct;
 }
 
+// A row's target before smoothing: all of one class,
+struct LabelTarget {
+  int64_t label;
+  CNNX_INLINE float operator[](int64_t j) const { return j == label ? 1.0f : 0.0f; }
+  CNNX_INLINE void read(int64_t first, int64_t, float* lanes) const {
+    for (int64_t j = 0; j < kSums; ++j) lanes[j] = (*this)[first + j];
+  }
+  int64_t answer(int64_t) const { return label; }
+};
+
+// or a share of each. The answer is the first of the largest.
+struct SharesTarget {
+  const float* shares;
+  CNNX_INLINE float operator[](int64_t j) const { return shares[j]; }
+  CNNX_INLINE void read(int64_t first, int64_t count, float* lanes) const {
+    read_sixteen(shares + first, count, 0.0f, lanes);
+  }
+  int64_t answer(int64_t classes) const {
+    int64_t best = 0;
+    for (int64_t j = 1; j < classes; ++j) best = shares[j] > shares[best] ? j : best;
+    return best;
+  }
+};
+
+// Null weighs every class alike.
+struct ClassWeights {
+  const float* values;
+  CNNX_INLINE float operator[](int64_t j) const { return values ? values[j] : 1.0f; }
+  CNNX_INLINE void read(int64_t first, int64_t count, float* lanes) const {
+    if (values) {
+      read_sixteen(values + first, count, 0.0f, lanes);
+    } else {
+      for (int64_t j = 0; j < kSums; ++j) lanes[j] = j < count ? 1.0f : 0.0f;
+    }
+  }
+};
+
+// What a class's -log softmax counts: weight * ((1 - label_smoothing) * target + spread).
+struct Smoothing {
+  float kept, spread;
+  CNNX_INLINE float operator()(float target, float weight) const {
+    return weight * fused_multiply_add(kept, target, spread);
+  }
+};
+
+// -log softmax(x)[j] = log(sum) - (x[j] - maximum). Returns the counts' sum, and their products'
+// with the differences in `weighted`, where what counts nothing adds nothing, however far it is.
+template <class Target>
+float row_counts(const float* x, const Target& target, const ClassWeights& class_weights,
+                 int64_t classes, float maximum, const Smoothing& smoothing, float* weighted) {
+  SixteenSums counts, products;
+  for (int64_t i = 0; i < classes; i += kSums) {
+    float difference[kSums], count[kSums], weight[kSums];
+    read_sixteen(x + i, classes - i, maximum, difference);
+    target.read(i, classes - i, count);
+    class_weights.read(i, classes - i, weight);
+    for (int64_t j = 0; j < kSums; ++j) {
+      count[j] = smoothing(count[j], weight[j]);
+      difference[j] = select(count[j] == 0.0f, 0.0f, difference[j] - maximum);
+    }
+    counts.add(count);
+    products.add_products(count, difference);
+  }
+  *weighted = products.total();
+  return counts.total();
+}
+
+template <class Target>
+bool weighted_row(const float* x, const Target& target, const ClassWeights& class_weights,
+                  int64_t classes, const Smoothing& smoothing, float divisor, bool accumulate,
+                  float* __restrict grad, float* row_loss) {
+  const float maximum = row_maximum(x, classes);
+  const float sum = row_exponentials(x, classes, maximum, accumulate ? nullptr : grad);
+  float weighted;
+  const float counts = row_counts(x, target, class_weights, classes, maximum, smoothing, &weighted);
+  *row_loss = counts * log_f32(sum) - weighted;
+  if (grad && accumulate) {
+    for (int64_t j = 0; j < classes; ++j) {
+      grad[j] +=
+          (counts * (exp_below(x[j], maximum) / sum) - smoothing(target[j], class_weights[j])) /
+          divisor;
+    }
+  } else if (grad) {
+    for (int64_t j = 0; j < classes; ++j) {
+      grad[j] = (counts * (grad[j] / sum) - smoothing(target[j], class_weights[j])) / divisor;
+    }
+  }
+  return is_first_maximum(x, classes, target.answer(classes));
+}
+
+int64_t weighted_rows(const float* logits, const int64_t* labels, const float* shares,
+                      const float* class_weights, int64_t row_count, int64_t classes,
+                      float label_smoothing, float divisor, bool accumulate, float* grad_logits,
+                      float* row_losses) {
+  const Smoothing smoothing = {1.0f - label_smoothing,
+                               label_smoothing / static_cast<float>(classes)};
+  const ClassWeights weights = {class_weights};
+  int64_t correct = 0;
+  for (int64_t row = 0; row < row_count; ++row) {
+    const float* x = logits + row * classes;
+    float* grad = grad_logits ? grad_logits + row * classes : nullptr;
+    if (labels) {
+      correct += weighted_row(x, LabelTarget{labels[row]}, weights, classes, smoothing, divisor,
+                              accumulate, grad, row_losses + row);
+    } else {
+      correct += weighted_row(x, SharesTarget{shares + row * classes}, weights, classes, smoothing,
+                              divisor, accumulate, grad, row_losses + row);
+    }
+  }
+  return correct;
+}
+
 }  // namespace
 
-const CrossEntropyKernels cross_entropy_kernels = {rows};
+const CrossEntropyKernels cross_entropy_kernels = {rows, weighted_rows};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -1,4 +1,5 @@
-// Cross-entropy of rows of logits with their labels: loss, gradient and right answers in one pass.
+// Cross-entropy of rows of logits with their labels or shares of the classes: loss, gradient and
+// right answers in one pass.
 #pragma once
 
 #include <stdint.h>
@@ -13,6 +14,12 @@ struct CrossEntropyKernels {
   int64_t (*rows)(const float* logits, const int64_t* labels, int64_t rows, int64_t classes,
                   float label_smoothing, float divisor, bool accumulate, float* grad_logits,
                   float* row_losses);
+  // The same for targets of which one is null, labels or (rows, classes) shares, every class's part
+  // of the sum being multiplied by its weight, or by 1 when these are null.
+  int64_t (*weighted_rows)(const float* logits, const int64_t* labels, const float* shares,
+                           const float* class_weights, int64_t rows, int64_t classes,
+                           float label_smoothing, float divisor, bool accumulate,
+                           float* grad_logits, float* row_losses);
 };
 
 CNNX_DECLARE_KERNELS(CrossEntropyKernels, cross_entropy_kernels)

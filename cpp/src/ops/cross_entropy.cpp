@@ -10,44 +10,109 @@
 namespace cnnx {
 namespace ops {
 
-LossResult cross_entropy_rows(const float* logits, const int64_t* labels, int64_t rows,
-                              int64_t classes, float label_smoothing, const LossGradient& gradient,
-                              float* row_losses, int threads) {
-  const auto kernel = CNNX_KERNELS(cross_entropy_kernels).rows;
+LossResult cross_entropy_rows(const float* logits, const ClassTargets& targets, int64_t rows,
+                              int64_t classes, const CrossEntropySettings& settings,
+                              const LossGradient& gradient, float* row_losses, int threads) {
+  const CrossEntropyKernels& kernels = CNNX_KERNELS(cross_entropy_kernels);
   const float divisor = static_cast<float>(gradient.divisor);
-  return sum_rows(rows, classes, row_losses, threads, [&](int64_t first, int64_t count) {
-    float* grad = gradient.values ? gradient.values + first * classes : nullptr;
-    return kernel(logits + first * classes, labels + first, count, classes, label_smoothing,
-                  divisor, gradient.accumulate, grad, row_losses + first);
-  });
+  const bool plain = targets.labels && !settings.class_weights;
+  LossResult result =
+      sum_rows(rows, classes, row_losses, threads, [&](int64_t first, int64_t count) {
+        const float* x = logits + first * classes;
+        const int64_t* labels = targets.labels ? targets.labels + first : nullptr;
+        float* grad = gradient.values ? gradient.values + first * classes : nullptr;
+        if (plain) {
+          return kernels.rows(x, labels, count, classes, settings.label_smoothing, divisor,
+                              gradient.accumulate, grad, row_losses + first);
+        }
+        const float* shares = targets.shares ? targets.shares + first * classes : nullptr;
+        return kernels.weighted_rows(x, labels, shares, settings.class_weights, count, classes,
+                                     settings.label_smoothing, divisor, gradient.accumulate, grad,
+                                     row_losses + first);
+      });
+  result.weight = cross_entropy_weight(targets, rows, classes, settings.class_weights);
+  return result;
+}
+
+double cross_entropy_weight(const ClassTargets& targets, int64_t rows, int64_t classes,
+                            const float* class_weights) {
+  if (!class_weights) return static_cast<double>(rows);
+  double weight = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    if (targets.labels) {
+      weight += static_cast<double>(class_weights[targets.labels[row]]);
+      continue;
+    }
+    const float* shares = targets.shares + row * classes;
+    for (int64_t j = 0; j < classes; ++j)
+      weight += static_cast<double>(shares[j]) * static_cast<double>(class_weights[j]);
+  }
+  return weight;
 }
 
 namespace {
 
-LossResult checked_rows(const float* logits, const int64_t* labels, int64_t rows, int64_t classes,
-                        float label_smoothing, const LossGradient& gradient) {
+LossResult checked_rows(const float* logits, const ClassTargets& targets, int64_t rows,
+                        int64_t classes, const CrossEntropySettings& settings,
+                        const LossGradient& gradient) {
   check_loss_shape("cross_entropy", "logits", rows, classes);
-  check_label_smoothing(label_smoothing);
-  check_labels(labels, rows, classes);
+  check_label_smoothing(settings.label_smoothing);
+  check_class_weights(settings.class_weights, classes);
+  check_class_targets(targets, rows, classes);
   check_divisor("cross_entropy", gradient.divisor);
   runtime::AlignedBuffer row_losses(rows);
-  return cross_entropy_rows(logits, labels, rows, classes, label_smoothing, gradient,
-                            row_losses.data(), get_num_threads());
+  return cross_entropy_rows(logits, targets, rows, classes, settings, gradient, row_losses.data(),
+                            get_num_threads());
+}
+
+double mean(const float* logits, const ClassTargets& targets, int64_t rows, int64_t classes,
+            const CrossEntropySettings& settings) {
+  const LossResult result = checked_rows(logits, targets, rows, classes, settings, {});
+  return result.weight > 0 ? result.sum / result.weight : 0;
+}
+
+double checked_weight(const ClassTargets& targets, int64_t rows, int64_t classes,
+                      const float* class_weights) {
+  check_loss_shape("cross_entropy", "logits", rows, classes);
+  check_class_weights(class_weights, classes);
+  check_class_targets(targets, rows, classes);
+  return cross_entropy_weight(targets, rows, classes, class_weights);
 }
 
 }  // namespace
 }  // namespace ops
 
 double cross_entropy(const float* logits, const int64_t* labels, int64_t rows, int64_t classes,
-                     float label_smoothing) {
-  return ops::checked_rows(logits, labels, rows, classes, label_smoothing, {}).sum /
-         static_cast<double>(rows);
+                     float label_smoothing, const float* class_weights) {
+  return ops::mean(logits, {labels, nullptr}, rows, classes, {label_smoothing, class_weights});
+}
+
+double cross_entropy(const float* logits, const float* shares, int64_t rows, int64_t classes,
+                     float label_smoothing, const float* class_weights) {
+  return ops::mean(logits, {nullptr, shares}, rows, classes, {label_smoothing, class_weights});
+}
+
+double cross_entropy_total(const int64_t* labels, int64_t rows, int64_t classes,
+                           const float* class_weights) {
+  return ops::checked_weight({labels, nullptr}, rows, classes, class_weights);
+}
+
+double cross_entropy_total(const float* shares, int64_t rows, int64_t classes,
+                           const float* class_weights) {
+  return ops::checked_weight({nullptr, shares}, rows, classes, class_weights);
 }
 
 void cross_entropy_backward(const float* logits, const int64_t* labels, int64_t rows,
                             int64_t classes, float label_smoothing, double divisor,
-                            float* grad_logits, bool accumulate) {
-  ops::checked_rows(logits, labels, rows, classes, label_smoothing,
+                            float* grad_logits, bool accumulate, const float* class_weights) {
+  ops::checked_rows(logits, {labels, nullptr}, rows, classes, {label_smoothing, class_weights},
+                    {grad_logits, divisor, accumulate});
+}
+
+void cross_entropy_backward(const float* logits, const float* shares, int64_t rows, int64_t classes,
+                            float label_smoothing, double divisor, float* grad_logits,
+                            bool accumulate, const float* class_weights) {
+  ops::checked_rows(logits, {nullptr, shares}, rows, classes, {label_smoothing, class_weights},
                     {grad_logits, divisor, accumulate});
 }
 

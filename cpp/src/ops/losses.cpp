@@ -31,12 +31,52 @@ void check_divisor(const char* function, double divisor) {
                               ", expected a finite number > 0");
 }
 
+namespace {
+
 void check_labels(const int64_t* labels, int64_t rows, int64_t classes) {
   for (int64_t row = 0; row < rows; ++row) {
     if (labels[row] >= 0 && labels[row] < classes) continue;
     throw std::invalid_argument("cross_entropy: label " + std::to_string(labels[row]) + " at row " +
                                 std::to_string(row) + " is out of range, expected 0 to " +
                                 std::to_string(classes - 1));
+  }
+}
+
+void check_shares(const float* shares, int64_t rows, int64_t classes) {
+  constexpr double kTolerance = 1e-3;  // of shares that were rounded to half precision
+  for (int64_t row = 0; row < rows; ++row) {
+    double sum = 0;
+    for (int64_t j = 0; j < classes; ++j) {
+      const float share = shares[row * classes + j];
+      sum += static_cast<double>(share);
+      if (share >= 0.0f) continue;
+      throw std::invalid_argument("cross_entropy: target " + in_words(share) + " at row " +
+                                  std::to_string(row) + ", class " + std::to_string(j) +
+                                  ", expected shares of the classes, >= 0");
+    }
+    if (std::abs(sum - 1) <= kTolerance) continue;
+    throw std::invalid_argument("cross_entropy: the targets of row " + std::to_string(row) +
+                                " add up to " + in_words(sum) +
+                                ", expected shares of the classes, which add up to 1");
+  }
+}
+
+}  // namespace
+
+void check_class_targets(const ClassTargets& targets, int64_t rows, int64_t classes) {
+  if (targets.labels) {
+    check_labels(targets.labels, rows, classes);
+  } else {
+    check_shares(targets.shares, rows, classes);
+  }
+}
+
+void check_class_weights(const float* class_weights, int64_t classes) {
+  for (int64_t j = 0; class_weights && j < classes; ++j) {
+    if (class_weights[j] >= 0.0f && std::isfinite(class_weights[j])) continue;
+    throw std::invalid_argument("cross_entropy: class_weights has " + in_words(class_weights[j]) +
+                                " for class " + std::to_string(j) +
+                                ", expected finite numbers >= 0");
   }
 }
 

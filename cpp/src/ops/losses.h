@@ -15,9 +15,11 @@ namespace cnnx::ops {
 // says so.
 struct LossResult {
   double sum = 0;
+  double weight = 0;  // what the mean divides by: the number of rows unless they have weights
   int64_t correct = 0;
   LossResult& operator+=(const LossResult& other) {
     sum += other.sum;
+    weight += other.weight;
     correct += other.correct;
     return *this;
   }
@@ -32,10 +34,25 @@ struct LossGradient {
 
 // Labels and targets must have passed their check. `row_losses` is scratch of `rows` floats.
 
-// correct: rows whose label is the first maximum.
-LossResult cross_entropy_rows(const float* logits, const int64_t* labels, int64_t rows,
-                              int64_t classes, float label_smoothing, const LossGradient& gradient,
-                              float* row_losses, int threads);
+// One of the two: a label per row, or (rows, classes) shares of the classes, which add up to 1.
+struct ClassTargets {
+  const int64_t* labels = nullptr;
+  const float* shares = nullptr;
+};
+
+struct CrossEntropySettings {
+  float label_smoothing = 0;
+  const float* class_weights = nullptr;  // one per class; null: all 1
+};
+
+// correct: rows whose label, or first largest share, is the first maximum.
+LossResult cross_entropy_rows(const float* logits, const ClassTargets& targets, int64_t rows,
+                              int64_t classes, const CrossEntropySettings& settings,
+                              const LossGradient& gradient, float* row_losses, int threads);
+
+// What the mean divides by: the rows' classes' weights, which without weights is their number.
+double cross_entropy_weight(const ClassTargets& targets, int64_t rows, int64_t classes,
+                            const float* class_weights);
 
 // correct: outputs on their target's side of 1/2, counted one by one.
 LossResult binary_cross_entropy_rows(const float* logits, const float* targets, int64_t rows,
@@ -50,7 +67,8 @@ LossResult regression_rows(RegressionLoss loss, const float* prediction, const f
                            float* row_losses, int threads);
 
 // Each throws std::invalid_argument with a sentence that begins with the loss's name.
-void check_labels(const int64_t* labels, int64_t rows, int64_t classes);
+void check_class_targets(const ClassTargets& targets, int64_t rows, int64_t classes);
+void check_class_weights(const float* class_weights, int64_t classes);
 void check_label_smoothing(float label_smoothing);
 void check_delta(float delta);
 void check_binary_targets(const float* targets, int64_t rows, int64_t outputs);
@@ -73,6 +91,7 @@ LossResult sum_rows(int64_t rows, int64_t outputs, const float* row_losses, int 
   });
   LossResult result;
   for (int64_t row = 0; row < rows; ++row) result.sum += row_losses[row];
+  result.weight = static_cast<double>(rows);
   result.correct = correct.load();
   return result;
 }

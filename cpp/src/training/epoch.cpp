@@ -43,8 +43,8 @@ bool Epoch::advance() {
   if (count == 0) return false;
   if (!s.prefetch) s.source.gather(s.done, count, get_num_threads(), s.batch);
   const training::Batch& batch = s.prefetch ? s.prefetch->batch(s.done) : s.batch;
-  s.total +=
-      s.trainer->compute_gradients(batch.input, batch.targets, count, static_cast<double>(count));
+  const double divisor = s.trainer->loss.divisor(batch.targets, count);
+  s.total += s.trainer->compute_gradients(batch.input, batch.targets, count, divisor);
   s.trainer->apply_gradients();
   s.done += count;
   ++s.step;

@@ -11,6 +11,15 @@ LossFunction::LossFunction(const Loss& loss, const Shape& output_shape)
   if (loss.kind == Loss::Kind::huber) ops::check_delta(loss.delta);
   if (loss.kind != Loss::Kind::cross_entropy) return;
   ops::check_label_smoothing(loss.label_smoothing);
+  if (!loss.class_weights.empty()) {
+    if (static_cast<int64_t>(loss.class_weights.size()) != outputs_) {
+      throw std::invalid_argument("trainer: class_weights has " +
+                                  std::to_string(loss.class_weights.size()) +
+                                  " numbers, but the model's output has shape " +
+                                  to_string(output_shape) + ", expected one per class");
+    }
+    ops::check_class_weights(class_weights(), outputs_);
+  }
   if (output_shape.size() != 1 || outputs_ < 2) {
     throw std::invalid_argument(
         "trainer: cross_entropy needs one output per class, but the model's output has shape " +
@@ -39,15 +48,26 @@ bool LossFunction::takes_logits() const {
 }
 
 void LossFunction::check(const Targets& targets, int64_t rows) const {
-  const bool wants_labels = loss_.kind == Loss::Kind::cross_entropy;
-  if (wants_labels ? !targets.labels : !targets.values) {
+  const bool classes = loss_.kind == Loss::Kind::cross_entropy;
+  if (!targets.values && !(classes && targets.labels)) {
     throw std::invalid_argument("trainer: " + name() + " takes " +
-                                (wants_labels ? "labels" : "target values") + ", one per " +
-                                (wants_labels ? "picture" : "output"));
+                                (classes ? "labels, one per picture" : "target values") +
+                                (classes ? ", or shares, one per class" : ", one per output"));
   }
-  if (loss_.kind == Loss::Kind::cross_entropy) ops::check_labels(targets.labels, rows, outputs_);
+  if (classes) ops::check_class_targets({targets.labels, targets.values}, rows, outputs_);
   if (loss_.kind == Loss::Kind::binary_cross_entropy)
     ops::check_binary_targets(targets.values, rows, outputs_);
+}
+
+const float* LossFunction::class_weights() const {
+  const bool weighted = loss_.kind == Loss::Kind::cross_entropy && !loss_.class_weights.empty();
+  return weighted ? loss_.class_weights.data() : nullptr;
+}
+
+double LossFunction::divisor(const Targets& targets, int64_t rows) const {
+  const double weight =
+      ops::cross_entropy_weight({targets.labels, targets.values}, rows, outputs_, class_weights());
+  return weight > 0 ? weight : 1;
 }
 
 LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t rows,
@@ -60,8 +80,9 @@ LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t 
   };
   switch (loss_.kind) {
     case Loss::Kind::cross_entropy:
-      return ops::cross_entropy_rows(outputs, targets.labels, rows, outputs_, loss_.label_smoothing,
-                                     gradient, row_losses_.data(), threads);
+      return ops::cross_entropy_rows(outputs, {targets.labels, targets.values}, rows, outputs_,
+                                     {loss_.label_smoothing, class_weights()}, gradient,
+                                     row_losses_.data(), threads);
     case Loss::Kind::binary_cross_entropy:
       return ops::binary_cross_entropy_rows(outputs, targets.values, rows, outputs_, gradient,
                                             row_losses_.data(), threads);
@@ -77,11 +98,12 @@ LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t 
 
 Metrics LossFunction::metrics(const LossSum& total, int64_t rows) const {
   const double count = static_cast<double>(rows);
-  if (!takes_logits()) return {total.sum / count, std::numeric_limits<double>::quiet_NaN()};
+  const double mean = total.weight > 0 ? total.sum / total.weight : 0;
+  if (!takes_logits()) return {mean, std::numeric_limits<double>::quiet_NaN()};
   // Binary cross-entropy counts answers output by output.
   const bool by_output = loss_.kind == Loss::Kind::binary_cross_entropy;
   const double answers = by_output ? count * static_cast<double>(outputs_) : count;
-  return {total.sum / count, static_cast<double>(total.correct) / answers};
+  return {mean, static_cast<double>(total.correct) / answers};
 }
 
 }  // namespace cnnx::training

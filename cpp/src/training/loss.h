@@ -25,12 +25,17 @@ class LossFunction {
   bool takes_logits() const;
   // Throws std::invalid_argument unless the targets are what this loss takes, in range.
   void check(const Targets& targets, int64_t rows) const;
-  // Targets have passed check(). The gradient is that of sum / divisor; null when it is not wanted.
+  // What makes the rows' sum their mean: their number, or the weights of their classes; 1 where
+  // these are 0. Targets have passed check().
+  double divisor(const Targets& targets, int64_t rows) const;
+  // The gradient is that of sum / divisor; null when it is not wanted.
   LossSum sum(const float* outputs, const Targets& targets, int64_t rows, double divisor,
               int threads, float* grad_outputs);
   Metrics metrics(const LossSum& total, int64_t rows) const;
 
  private:
+  const float* class_weights() const;  // null: all 1
+
   Loss loss_;
   int64_t outputs_;
   // Row losses on their way to the sum, kept so that a warm step allocates nothing.

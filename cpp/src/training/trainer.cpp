@@ -146,7 +146,7 @@ double Trainer::compute_gradients(const PictureBatch& pictures, const Targets& t
                                 ", expected a number > 0");
   }
   state_->loss.check(targets, pictures.count);
-  const double rows = divisor > 0 ? divisor : static_cast<double>(pictures.count);
+  const double rows = divisor > 0 ? divisor : state_->loss.divisor(targets, pictures.count);
   const float* input = state_->model->normalised(pictures, 0, pictures.count, state_->input);
   return state_->compute_gradients(input, targets, pictures.count, rows).sum / rows;
 }

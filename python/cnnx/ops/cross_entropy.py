@@ -1,4 +1,4 @@
-"""Cross-entropy of one label per row, on logits, and its gradient."""
+"""Cross-entropy of one label or shares of the classes per row, on logits, and its gradient."""
 
 from __future__ import annotations
 
@@ -33,45 +33,80 @@ def label_array(value: ArrayLike, function: str) -> NDArray[np.int64]:
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
-def cross_entropy(logits: ArrayLike, labels: ArrayLike, *, label_smoothing: float = 0.0) -> float:
+def _targets(value: ArrayLike, function: str) -> NDArray[np.int64] | FloatArray:
+    """Labels, or with two axes shares of the classes."""
+    array = real_array(value, function, "labels")
+    return (
+        float32_array(array, function, "labels")
+        if array.ndim == 2
+        else label_array(array, function)
+    )
+
+
+def _weights(value: ArrayLike | None, function: str) -> FloatArray | None:
+    return None if value is None else float32_array(value, function, "class_weights")
+
+
+def cross_entropy(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    label_smoothing: float = 0.0,
+    class_weights: ArrayLike | None = None,
+) -> float:
     """Mean over rows of ``-sum over j of target[j] * log(softmax(logits)[j])``.
 
-    The target is ``(1 - label_smoothing) * onehot(label) + label_smoothing / classes``.
+    The target is ``(1 - label_smoothing) * onehot(label) + label_smoothing / classes``; shares of
+    the classes take the place of ``onehot(label)``. With class weights the j-th summand is
+    multiplied by ``class_weights[j]``, and the rows' sum is not divided by their number but by the
+    sum of ``class_weights[label]``, or of ``shares @ class_weights``; the loss is 0 when that is.
 
     Args:
         logits: raw outputs.
-        labels: class indices, integers of any width.
+        labels: class indices, integers of any width; or shares of the classes, numbers >= 0 of
+            which every row adds up to 1 within 0.001.
         label_smoothing: share of the target that is spread evenly over all classes, in [0, 1].
+        class_weights: numbers >= 0.
 
     Shape:
-        logits (rows, classes), labels (rows,).
+        logits (rows, classes), labels (rows,) or (rows, classes), class_weights (classes,).
 
     Raises:
         TypeError: if an argument is not of a real dtype.
         ValueError: if the shapes do not fit, there is no row, a label is out of range or not whole,
-            or label_smoothing is not in [0, 1].
+            shares are negative or do not add up to 1, a weight is negative, or label_smoothing is
+            not in [0, 1].
 
     Example:
         >>> round(cross_entropy([[0.0, 0.0], [0.0, 0.0]], [0, 1]), 4)
+        0.6931
+        >>> round(cross_entropy([[0.0, 0.0]], [[0.3, 0.7]]), 4)
         0.6931
     """
     name = "cross_entropy"
     return _core.cross_entropy(
         float32_array(logits, name, "logits"),
-        label_array(labels, name),
+        _targets(labels, name),
         check_label_smoothing(label_smoothing, name),
+        _weights(class_weights, name),
     )
 
 
 def cross_entropy_backward(
-    logits: ArrayLike, labels: ArrayLike, *, label_smoothing: float = 0.0
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    label_smoothing: float = 0.0,
+    class_weights: ArrayLike | None = None,
 ) -> FloatArray:
-    """Gradient of `cross_entropy` by the logits: ``(softmax(logits) - target) / rows``.
+    """Gradient of `cross_entropy` by the logits: ``(softmax(logits) - target) / rows`` without
+    class weights.
 
     Args:
         logits: as in `cross_entropy`.
         labels: as in `cross_entropy`.
         label_smoothing: as in `cross_entropy`.
+        class_weights: as in `cross_entropy`.
 
     Shape:
         Result of the shape of logits.
@@ -88,6 +123,7 @@ def cross_entropy_backward(
     name = "cross_entropy_backward"
     return _core.cross_entropy_backward(
         float32_array(logits, name, "logits"),
-        label_array(labels, name),
+        _targets(labels, name),
         check_label_smoothing(label_smoothing, name),
+        _weights(class_weights, name),
     )
