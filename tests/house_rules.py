@@ -17,7 +17,7 @@ PYTHON_FLOORS = (
     ("arguments", "preprocessing"),
     ("layers", "model_arrays", "model_layer"),
     ("model", "losses", "history", "optimizers", "schedules", "weight_average", "profile", "data"),
-    ("models", "ops", "targets", "trainer_options"),
+    ("models", "ops", "batch_run", "targets", "trainer_options"),
     ("trainer",),
     ("cli",),
 )

@@ -201,7 +201,7 @@ def test_prefetched_batches_are_the_same(batch_size: int) -> None:
         for epoch in range(3):
             settings = Augmentation(**CASES[-1]).settings
             run = trainer._core.begin_epoch(
-                x, True, y, [], batch_size, True, epoch, settings, prefetch
+                x, True, y, [], batch_size, True, epoch, settings, 0, prefetch
             )
             while run.advance():
                 pass

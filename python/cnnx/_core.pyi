@@ -136,6 +136,7 @@ class Trainer(metaclass=_Class):
         shuffle: bool,
         number: int,
         augmentation: Mapping[str, Any] | None,
+        first_picture: int,
         prefetch: bool,
     ) -> Epoch: ...
     def evaluate(

@@ -54,7 +54,7 @@ class Progress:
         epoch: the current epoch of this fit, from 1 to `epochs`.
         epochs: how many epochs this fit does.
         step: steps of this epoch done.
-        steps: steps of an epoch.
+        steps: steps of an epoch; 0 where batches come from an iterable without a length.
         loss: mean over this epoch so far.
         learning_rate: of the step.
         finished_epoch: the epoch's figures, as in `History`, in the one call that follows its

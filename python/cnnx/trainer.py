@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,10 @@ from cnnx.arguments import (
     pictures,
     shown,
 )
+from cnnx.batch_run import EpochRun, batch_epochs
 from cnnx.data.augmentation import Augmentation
+from cnnx.data.dataset import Dataset, dataset_arrays
+from cnnx.data.split import split
 from cnnx.history import History, Progress
 from cnnx.losses import CrossEntropy, Loss
 from cnnx.model import Model
@@ -100,6 +103,7 @@ class Trainer:
         self.history = History()
         self._loss = loss
         self._watched = watched_measure(schedule)
+        self._scheduled = schedule is not None
         self._epochs_begun = 0
         self._core = _core.Trainer(
             model._core,
@@ -211,12 +215,12 @@ class Trainer:
 
     def fit(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: Any,
+        y: ArrayLike | None = None,
         *,
         epochs: int,
-        batch_size: int = 64,
-        shuffle: bool = True,
+        batch_size: int | None = None,
+        shuffle: bool | None = None,
         augmentation: Augmentation | None = None,
         validation: tuple[ArrayLike, ArrayLike] | float | None = None,
         progress: Callable[[Progress], object] | None = None,
@@ -226,16 +230,20 @@ class Trainer:
         Ctrl-C finishes the step, keeps the model and `history`, and raises KeyboardInterrupt.
 
         Args:
-            x: pictures, all of them; uint8 stays uint8 until its batch is trained.
+            x: pictures, all of them; uint8 stays uint8 until its batch is trained. Without y a
+                `Dataset`, or an iterable that gives batches (x, y) anew for every epoch, such as a
+                list or a DataLoader.
             y: labels or targets, one per picture.
             epochs: passes over the pictures.
-            batch_size: pictures per step; the last batch of an epoch may be shorter.
-            shuffle: whether every epoch has a new order; it depends on the trainer's seed and the
-                epoch alone.
+            batch_size: pictures per step, 64 when None; the last batch of an epoch may be shorter.
+                Batches as they come have sizes of their own.
+            shuffle: whether every epoch has a new order, True when None; it depends on the
+                trainer's seed and the epoch alone. Batches as they come have their own.
             augmentation: random changes of the pictures, new in every epoch; they depend on the
                 trainer's seed, the epoch and the picture's place in x alone.
             validation: (x, y) measured after every epoch, or the fraction of the pictures to keep
-                apart for it; the split depends on the trainer's seed alone.
+                apart for it, of each class alike; the split depends on the trainer's seed and the
+                labels alone. A Dataset's own when None.
             progress: called with a `Progress` after every step, and once more after an epoch's
                 validation.
 
@@ -244,7 +252,7 @@ class Trainer:
         """
         if not is_integer(epochs) or epochs < 0:
             raise ValueError(f"fit: epochs is {epochs!r}, expected an integer >= 0")
-        if not is_integer(batch_size) or batch_size < 1:
+        if batch_size is not None and (not is_integer(batch_size) or batch_size < 1):
             raise ValueError(f"fit: batch_size is {batch_size!r}, expected an integer >= 1")
         if progress is not None and not callable(progress):
             raise TypeError(f"fit: progress is {shown(progress)}, expected a function")
@@ -253,28 +261,35 @@ class Trainer:
                 f"fit: augmentation is {shown(augmentation)}, expected a cnnx.data.Augmentation"
             )
         changes = None if augmentation is None else augmentation.settings
-        pixels, integers, targets = self._batch(x, y, "fit")
-        if len(pixels) == 0:
-            raise ValueError("fit: x holds no pictures, expected at least one")
-        rows, validate = self._validation(validation, pixels, integers, targets)
-        if validation is None and (self._watched or "").startswith("validation"):
-            raise ValueError(f"fit: the schedule watches {self._watched}, expected validation=")
+        if isinstance(x, Dataset) and y is None:
+            x, y, validation = dataset_arrays(x, self.model.classes, validation)
+        if y is None:
+            begin, steps = batch_epochs(
+                x, int(epochs), self._begin_batch, changes, batch_size=batch_size, shuffle=shuffle
+            )
+            if steps == 0 and self._scheduled:
+                raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
+            _, validate = self._validation(validation, None)
+        else:
+            arrays = self._batch(x, y, "fit")
+            if len(arrays[0]) == 0:
+                raise ValueError("fit: x holds no pictures, expected at least one")
+            rows, validate = self._validation(validation, arrays)
+            size = 64 if batch_size is None else int(batch_size)
+            steps = -(-len(rows or arrays[0]) // size)
+            ordered = shuffle is not None and not shuffle
+            prefetch = changes is not None or is_mapped(arrays[0])
+
+            def begin(epoch: int) -> EpochRun:
+                return self._core.begin_epoch(
+                    *arrays, rows, size, not ordered, epoch, changes, 0, prefetch
+                )
+
         if epochs > 0:
-            steps = -(-len(rows or pixels) // int(batch_size))
-            self._core.begin_schedule(int(epochs), steps)
+            self._core.begin_schedule(int(epochs), max(1, steps))
         for epoch in range(1, int(epochs) + 1):
             begun = time.perf_counter()
-            run = self._core.begin_epoch(
-                pixels,
-                integers,
-                targets,
-                rows,
-                int(batch_size),
-                bool(shuffle),
-                self._epochs_begun,
-                changes,
-                changes is not None or is_mapped(pixels),
-            )
+            run = begin(self._epochs_begun)
             self._epochs_begun += 1
             while run.advance():
                 if progress is not None:
@@ -286,8 +301,17 @@ class Trainer:
                 progress(self._progress(run, epoch, int(epochs), self.history.last()))
         return self.history
 
+    def _begin_batch(
+        self, x: ArrayLike, y: ArrayLike, epoch: int, first: int, changes: dict[str, Any] | None
+    ) -> tuple[_core.Epoch, int]:
+        """An epoch of one batch whose first picture is number `first`, and its pictures' number."""
+        arrays = self._batch(x, y, "fit")
+        count = len(arrays[0])
+        size = max(1, count)
+        return self._core.begin_epoch(*arrays, [], size, False, epoch, changes, first, False), count
+
     def _progress(
-        self, run: _core.Epoch, epoch: int, epochs: int, finished: dict[str, float] | None = None
+        self, run: EpochRun, epoch: int, epochs: int, finished: dict[str, float] | None = None
     ) -> Progress:
         rate = self._core.last_learning_rate
         return Progress(epoch, epochs, run.step, run.steps, run.metrics[0], rate, finished)
@@ -314,28 +338,35 @@ class Trainer:
     def _validation(
         self,
         validation: tuple[ArrayLike, ArrayLike] | float | None,
-        pixels: Pixels,
-        integers: bool,
-        targets: Targets,
+        arrays: tuple[Pixels, bool, Targets] | None,
     ) -> tuple[list[int], Callable[[], tuple[float, float]]]:
-        """The rows to train on (none: all) and what measures an epoch."""
+        """The rows to train on (none: all) and what measures an epoch; no arrays: only batches."""
         if validation is None:
+            if (self._watched or "").startswith("validation"):
+                raise ValueError(f"fit: the schedule watches {self._watched}, expected validation=")
             return [], lambda: (float("nan"), float("nan"))
         if isinstance(validation, (tuple, list)) and len(validation) == 2:
-            apart = self._batch(*validation, "fit: validation")
-            if len(apart[0]) == 0:
+            held = self._batch(*validation, "fit: validation")
+            if len(held[0]) == 0:
                 raise ValueError("fit: validation holds no pictures, expected at least one")
-            return [], lambda: self._core.evaluate(*apart, [])
+            return [], lambda: self._core.evaluate(*held, [])
         if isinstance(validation, bool) or not isinstance(validation, Real):
             raise TypeError(
                 f"fit: validation is {shown(validation)}, "
                 "expected (x, y) or a fraction of the pictures"
             )
-        held = max(1, round(len(pixels) * float(validation))) if 0 < validation < 1 else 0
-        if not 0 < held < len(pixels):
+        if arrays is None:
             raise ValueError(
-                f"fit: validation is {validation!r} of {len(pixels)} pictures, expected a fraction "
+                f"fit: validation is {validation!r}, expected (x, y) with batches as they come"
+            )
+        count = len(arrays[0])
+        apart, rest = [], []
+        if 0 < validation < 1:
+            labels = arrays[2] if arrays[2].dtype == np.int64 else None
+            apart, rest = split(self._core.split_order(count), float(validation), labels)
+        if not apart or not rest:
+            raise ValueError(
+                f"fit: validation is {validation!r} of {count} pictures, expected a fraction "
                 "between 0 and 1 that leaves pictures on both sides"
             )
-        order = self._core.split_order(len(pixels))
-        return order[held:], lambda: self._core.evaluate(pixels, integers, targets, order[:held])
+        return rest, lambda: self._core.evaluate(*arrays, apart)

@@ -70,7 +70,8 @@ struct EpochOptions {
   // Of the epoch: with the trainer's seed it decides the order and the changes of each picture.
   uint64_t number = 0;
   Augmentation augmentation = {};  // what changes the pictures; as they are by default
-  bool prefetch = false;           // gather the next batch in a thread of its own; the same bits
+  int64_t first_picture = 0;  // the number of the first one, where these are part of a data set
+  bool prefetch = false;      // gather the next batch in a thread of its own; the same bits
 };
 
 namespace training {

@@ -142,11 +142,12 @@ class Augmenter {
   }
 
   template <class Pixel, int kChannels>
-  void make(const Pixel* pixels, int64_t number, int slot, float* out) {
+  void make(const Pixel* pixels, int64_t row_number, int slot, float* out) {
     const Augmentation& a = changes_.augmentation;
     const int64_t height = shape_[0], width = shape_[1];
     const Picture<Pixel, kChannels> picture(pixels, shape_, a.border);
-    const PictureChange change = draw_change(a, shape_, changes_.seed, changes_.epoch, number);
+    const PictureChange change =
+        draw_change(a, shape_, changes_.seed, changes_.epoch, changes_.first_picture + row_number);
     float mean = a.contrast != 0 ? static_cast<float>(picture.mean()) : 0.0f;
     if (divide_) mean = mean / 255.0f;
     int32_t* columns = columns_.data() + slot * width;

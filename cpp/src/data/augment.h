@@ -11,10 +11,11 @@ namespace cnnx::data {
 struct EpochChanges {
   const Augmentation& augmentation;
   uint64_t seed, epoch;
+  int64_t first_picture = 0;  // the number of row 0
 };
 
-// As augment_pictures(), of the pictures rows[0], rows[1], ... of `pictures`, whose numbers these
-// are. `augmentation` and `preprocessing` have been checked. Threads: at most `threads`.
+// As augment_pictures(), of the pictures rows[0], rows[1], ... of `pictures`. `augmentation` and
+// `preprocessing` have been checked. Threads: at most `threads`.
 void gather_augmented(const PictureBatch& pictures, const int64_t* rows, int64_t count,
                       const Shape& shape, const Preprocessing& preprocessing,
                       const EpochChanges& changes, int threads, float* out);

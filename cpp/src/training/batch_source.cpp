@@ -33,10 +33,11 @@ BatchSource::BatchSource(const TrainerState& trainer, const PictureBatch& pictur
   trainer.loss.check(targets, pictures.count);
 }
 
-void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch) {
+void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_picture) {
   data::check_augmentation(augmentation, trainer_.model->graph.input_shape());
   augmentation_ = augmentation;
   epoch_ = epoch;
+  first_picture_ = first_picture;
 }
 
 void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch) const {
@@ -51,7 +52,8 @@ void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch
                           batch.storage.data());
   } else {
     data::gather_augmented(pictures_, rows, count, shape, model.preprocessing,
-                           {augmentation_, trainer_.seed, epoch_}, threads, batch.storage.data());
+                           {augmentation_, trainer_.seed, epoch_, first_picture_}, threads,
+                           batch.storage.data());
   }
   batch.input = batch.storage.data();
   batch.targets = {};

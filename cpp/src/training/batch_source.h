@@ -28,7 +28,7 @@ class BatchSource {
   int64_t count() const { return static_cast<int64_t>(rows_.size()); }
   std::vector<int64_t>& rows() { return rows_; }
   // From now on the pictures are changed as in this epoch.
-  void augment(const Augmentation& augmentation, uint64_t epoch);
+  void augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_picture);
   void gather(int64_t first, int64_t count, int threads, Batch& batch) const;
 
  private:
@@ -38,6 +38,7 @@ class BatchSource {
   std::vector<int64_t> rows_;
   Augmentation augmentation_;
   uint64_t epoch_ = 0;
+  int64_t first_picture_ = 0;
 };
 
 }  // namespace cnnx::training

@@ -66,7 +66,7 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
                            {},
                            {},
                            {}});
-  state->source.augment(options.augmentation, options.number);
+  state->source.augment(options.augmentation, options.number, options.first_picture);
   if (options.shuffle) {
     std::vector<int64_t>& rows = state->source.rows();
     std::vector<int64_t> order(rows.size()), shuffled(rows.size());

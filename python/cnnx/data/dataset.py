@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,24 @@ class Dataset:
     validation: Dataset | None = None
     test: Dataset | None = None
     skipped: tuple[str, ...] = ()
+
+
+def dataset_arrays(
+    dataset: Dataset, classes: Sequence[str] | None, validation: Any
+) -> tuple[Pixels, Labels, Any]:
+    """What a fit takes of a data set: pictures, labels, and its own validation set if no other.
+
+    Raises:
+        ValueError: the model's classes are others, or in another order.
+    """
+    if classes and isinstance(dataset.classes, tuple) and tuple(classes) != dataset.classes:
+        raise ValueError(
+            f"fit: the data set has the classes {', '.join(dataset.classes)}, expected the "
+            f"model's, {', '.join(classes)}"
+        )
+    if validation is None and dataset.validation is not None:
+        validation = (dataset.validation.x, dataset.validation.y)
+    return dataset.x, dataset.y, validation
 
 
 class PictureSet(Protocol):
