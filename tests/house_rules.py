@@ -17,8 +17,9 @@ PYTHON_FLOORS = (
     ("arguments", "preprocessing"),
     ("layers", "model_arrays", "model_layer"),
     ("model", "losses", "history", "optimizers", "schedules", "weight_average", "profile", "data"),
-    ("models", "ops", "batch_run", "targets", "trainer_options"),
+    ("models", "ops", "batch_run", "targets", "training_recipe"),
     ("trainer",),
+    ("learning_rate_range",),
     ("cli",),
 )
 PYTHON_LEVEL = {name: level for level, floor in enumerate(PYTHON_FLOORS) for name in floor}

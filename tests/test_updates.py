@@ -181,6 +181,23 @@ def test_an_averaged_model_answers_as_its_parameters_say() -> None:
     assert averaged(x).tobytes() != trainer.model(x).tobytes()
 
 
+def test_the_statistics_of_batch_norm_are_averaged_too(rng: np.random.Generator) -> None:
+    layers = [cnnx.BatchNorm2d(), cnnx.Flatten(), cnnx.Dense(2)]
+    model = cnnx.Model(layers, input_shape=(4, 4, 1))
+    trainer = cnnx.Trainer(model, loss=cnnx.MSE(), averaging=cnnx.WeightAverage(0.05))
+    name = next(iter(model.buffers))
+    seen = []
+    for _ in range(3):
+        trainer.step(rng.random((5, 4, 4, 1)), np.zeros((5, 2)))
+        seen.append(model.buffers[name])
+    expected = seen[0]
+    for values in seen[1:]:
+        expected = 0.05 * expected + 0.95 * values
+    averaged = trainer.averaged_model().buffers[name]
+    np.testing.assert_allclose(averaged, expected, rtol=1e-6)
+    assert not np.allclose(averaged, seen[-1], rtol=1e-4)
+
+
 def test_an_averaged_model_reads_its_outputs_as_the_loss_means_them() -> None:
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(2)], input_shape=(2, 2, 1))
     loss = cnnx.BinaryCrossEntropy()

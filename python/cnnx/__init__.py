@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from cnnx.layers import Sigmoid as Sigmoid
     from cnnx.layers import Softmax as Softmax
     from cnnx.layers import Tanh as Tanh
+    from cnnx.learning_rate_range import lr_find as lr_find
     from cnnx.losses import L1 as L1
     from cnnx.losses import MSE as MSE
     from cnnx.losses import BinaryCrossEntropy as BinaryCrossEntropy
@@ -99,6 +100,7 @@ _HOME = {
     "Sigmoid": "cnnx.layers",
     "Softmax": "cnnx.layers",
     "Tanh": "cnnx.layers",
+    "lr_find": "cnnx.learning_rate_range",
     "BinaryCrossEntropy": "cnnx.losses",
     "CrossEntropy": "cnnx.losses",
     "Huber": "cnnx.losses",

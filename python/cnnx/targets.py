@@ -19,7 +19,7 @@ def loss_targets(
     y: ArrayLike,
     count: int,
     shape: tuple[int, ...],
-    classes: Sequence[str],
+    classes: Sequence[str] | None,
     function: str,
 ) -> Targets:
     """Labels as int64, or values as float32, of `count` pictures whose outputs have `shape`.
@@ -31,10 +31,10 @@ def loss_targets(
     if isinstance(loss, CrossEntropy):
         if shape[0] > 1 and np.shape(y) == (count, *shape):
             return _class_shares(y, (count, *shape), function)
-        return class_labels(y, count, classes, shape[0], function)
+        return class_labels(y, count, classes or [], shape[0], function)
     if isinstance(loss, BinaryCrossEntropy):
         if np.asarray(y).dtype.kind == "U":
-            y = class_labels(y, count, classes, 2, function)
+            y = class_labels(y, count, classes or [], 2, function)
         return target_values(y, (count, *shape), function, limits=(0.0, 1.0))
     return target_values(y, (count, *shape), function, limits=None)
 

@@ -31,7 +31,7 @@ from cnnx.optimizers import Adam, Optimizer, ParameterRule
 from cnnx.profile import LayerTime, Profile
 from cnnx.schedules import Schedule, watched_measure
 from cnnx.targets import Targets, loss_targets
-from cnnx.trainer_options import trainer_options
+from cnnx.training_recipe import TrainingRecipe
 from cnnx.weight_average import WeightAverage
 
 __all__ = ["Trainer"]
@@ -87,32 +87,18 @@ class Trainer:
     ) -> None:
         if not isinstance(model, Model):
             raise TypeError(f"Trainer: model is {shown(model)}, expected a cnnx.Model")
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(
-                f"Trainer: optimizer is {shown(optimizer)}, expected SGD, Adam, AdamW or RMSprop"
-            )
-        if not isinstance(loss, Loss):
-            raise TypeError(
-                f"Trainer: loss is {shown(loss)}, "
-                "expected CrossEntropy, BinaryCrossEntropy, MSE, L1 or Huber"
-            )
-        options = trainer_options(
-            seed=seed, rules=rules, clip_norm=clip_norm, averaging=averaging, schedule=schedule
-        )
         self.model = model
         self.history = History()
-        self._loss = loss
+        self._recipe = TrainingRecipe(optimizer, loss, seed, rules, clip_norm, averaging, schedule)
         self._watched = watched_measure(schedule)
         self._scheduled = schedule is not None
         self._epochs_begun = 0
-        self._core = _core.Trainer(
-            model._core,
-            optimizer.kind,
-            optimizer.settings,
-            loss.kind,
-            loss.settings,
-            options,
-        )
+        self._core = self._recipe.core(model)
+
+    def _copy(self) -> Trainer:
+        """Trains a copy of the model the same way, but at a constant learning rate."""
+        settings = {**vars(self._recipe), "schedule": None, "averaging": None}
+        return Trainer(self.model.clone(), **settings)
 
     @property
     def learning_rate(self) -> float:
@@ -332,7 +318,7 @@ class Trainer:
         return (
             pixels,
             integers,
-            loss_targets(self._loss, y, len(pixels), shape, self.model.classes or [], function),
+            loss_targets(self._recipe.loss, y, len(pixels), shape, self.model.classes, function),
         )
 
     def _validation(

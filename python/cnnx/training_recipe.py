@@ -1,0 +1,86 @@
+"""How a trainer trains: optimizer, loss and all that goes with them, checked, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cnnx import _core
+from cnnx.arguments import is_integer, not_negative, shown
+from cnnx.losses import Loss
+from cnnx.model import Model
+from cnnx.optimizers import Optimizer, ParameterRule
+from cnnx.schedules import Schedule
+from cnnx.weight_average import WeightAverage
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """What `Trainer` is told beside the model; its arguments say what each is.
+
+    Raises:
+        TypeError: if one is not of its type.
+        ValueError: if one is out of range.
+    """
+
+    optimizer: Optimizer
+    loss: Loss
+    seed: int
+    rules: Sequence[ParameterRule]
+    clip_norm: float | None
+    averaging: WeightAverage | None
+    schedule: Schedule | None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.optimizer, Optimizer):
+            raise TypeError(
+                f"Trainer: optimizer is {shown(self.optimizer)}, "
+                "expected SGD, Adam, AdamW or RMSprop"
+            )
+        if not isinstance(self.loss, Loss):
+            raise TypeError(
+                f"Trainer: loss is {shown(self.loss)}, "
+                "expected CrossEntropy, BinaryCrossEntropy, MSE, L1 or Huber"
+            )
+        if not is_integer(self.seed) or self.seed < 0:
+            raise ValueError(
+                f"Trainer: seed is {self.seed!r}, expected an integer from 0 to 2**63 - 1"
+            )
+        if not isinstance(self.rules, Sequence) or not all(
+            isinstance(rule, ParameterRule) for rule in self.rules
+        ):
+            raise TypeError(
+                f"Trainer: rules is {shown(self.rules)}, expected a list of ParameterRule"
+            )
+        if self.clip_norm is not None and not_negative(self.clip_norm, "Trainer", "clip_norm") == 0:
+            raise ValueError(
+                f"Trainer: clip_norm is {self.clip_norm!r}, expected None or a number > 0"
+            )
+        if self.averaging is not None and not isinstance(self.averaging, WeightAverage):
+            raise TypeError(
+                f"Trainer: averaging is {shown(self.averaging)}, expected a WeightAverage or None"
+            )
+        if self.schedule is not None and not isinstance(self.schedule, Schedule):
+            raise TypeError(
+                f"Trainer: schedule is {shown(self.schedule)}, "
+                "expected one such as CosineDecay, or None"
+            )
+
+    def core(self, model: Model) -> _core.Trainer:
+        """A trainer of the compiled core."""
+        averaging, schedule = self.averaging, self.schedule
+        options = {
+            "seed": int(self.seed),
+            "rules": [tuple(vars(rule).values()) for rule in self.rules],
+            "clip_norm": float(self.clip_norm or 0.0),
+            "averaging": averaging and (averaging.decay, averaging.every),
+            "schedule": schedule and (schedule.kind, schedule.settings),
+        }
+        return _core.Trainer(
+            model._core,
+            self.optimizer.kind,
+            self.optimizer.settings,
+            self.loss.kind,
+            self.loss.settings,
+            options,
+        )
