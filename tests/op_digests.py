@@ -24,6 +24,8 @@ import numpy as np
 from cnnx import ops
 from samples import AnyArray, Float32Array, gaussians
 
+ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "hard_swish")
+
 Call: TypeAlias = "Callable[[], object]"
 
 
@@ -108,10 +110,11 @@ def dense_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
 def elementwise_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for length in (1, 7, 17, 1003):
         x, grad_output = inputs(3, length), inputs(3, length)
-        for name in ("relu", "leaky_relu", "sigmoid", "tanh", "softmax"):
+        for name in (*ACTIVATIONS, "softmax"):
             forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
             yield name, partial(forward, before_an_unmapped_page(8 * x))
-            saved = x if name.endswith("relu") else before_an_unmapped_page(forward(x))
+            reads_output = name in ("sigmoid", "tanh", "softmax")
+            saved = before_an_unmapped_page(forward(x)) if reads_output else x
             yield f"{name}_backward", partial(backward, grad_output, saved)
 
 

@@ -6,6 +6,7 @@ function takes any real array and computes in float64; a backward returns what i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -281,6 +282,40 @@ def tanh(x: npt.ArrayLike) -> Array:
 
 def tanh_backward(grad_output: npt.ArrayLike, output: npt.ArrayLike) -> Array:
     return real(grad_output) * (1.0 - real(output) ** 2)
+
+
+def normal_distribution(x: Array) -> Array:
+    """Of the standard normal distribution, what lies below x."""
+    return real(np.vectorize(math.erfc, otypes=[float])(-x / math.sqrt(2.0)) / 2.0)
+
+
+def gelu(x: npt.ArrayLike) -> Array:
+    return real(x) * normal_distribution(real(x))
+
+
+def gelu_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
+    x = real(x)
+    density = np.exp(-(x**2) / 2.0) / math.sqrt(2.0 * math.pi)
+    return real(grad_output) * (normal_distribution(x) + x * density)
+
+
+def silu(x: npt.ArrayLike) -> Array:
+    return real(x) * sigmoid(x)
+
+
+def silu_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
+    s = sigmoid(x)
+    return real(grad_output) * (s + real(x) * s * (1.0 - s))
+
+
+def hard_swish(x: npt.ArrayLike) -> Array:
+    return real(x) * np.clip(real(x) + 3.0, 0.0, 6.0) / 6.0
+
+
+def hard_swish_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
+    x = real(x)
+    slope = np.where(x < 3.0, x / 3.0 + 0.5, 1.0)
+    return real(grad_output) * np.where(x > -3.0, slope, 0.0)
 
 
 def softmax(x: npt.ArrayLike) -> Array:

@@ -1,4 +1,4 @@
-"""relu, leaky_relu, sigmoid and tanh, forward and backward, against the reference."""
+"""The elementwise activations, forward and backward, against the reference."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import Float32Array, gaussians, small_integers
 
-ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh")
+ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "hard_swish")
 SMOOTH = ("sigmoid", "tanh")  # their backward takes the output, not the input
+GATES = ("gelu", "silu", "hard_swish")  # x times a number from 0 to 1
 every_activation = pytest.mark.parametrize("name", ACTIVATIONS)
 
 
@@ -119,10 +120,44 @@ def test_nan_passes_and_infinity_saturates(name: str) -> None:
         "leaky_relu": [np.nan, np.inf, -np.inf],
         "sigmoid": [np.nan, 1.0, 0.0],
         "tanh": [np.nan, 1.0, -1.0],
+        **{gate: [np.nan, np.inf, 0.0] for gate in GATES},
     }[name]
     for repeat in (1, 2, 3, 7, 11):  # vectors and tails
         x = np.tile(np.array([np.nan, np.inf, -np.inf], np.float32), repeat)
         assert_exactly_equal(forward(ops, name, x), np.tile(expected, repeat))
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_gates_keep_their_digits(name: str, rng: np.random.Generator) -> None:
+    """Where they are nearly 0, too: their error is a share of the result."""
+    x = np.concatenate([wide_range(), 3 * gaussians(rng, 1001)])
+    ulps = np.where(x < 0, 8 + x**2 / 2, 4) if name == "gelu" else 4
+    expected = forward(reference, name, x)
+    measured = np.abs(expected) > 1e-30  # float32's denormals have fewer digits
+    error = np.abs(forward(ops, name, x) - expected)[measured]
+    step = np.spacing(np.abs(expected[measured]).astype(np.float32))
+    near_its_zero = 4e-7 if name == "hard_swish" else 0.0  # where x + 3 cancels
+    assert (error <= np.broadcast_to(ulps, x.shape)[measured] * step + near_its_zero).all()
+    grad_output = gaussians(rng, *x.shape)
+    assert_within_bound(
+        backward(ops, name, grad_output, x),
+        backward(reference, name, grad_output, x),
+        terms=2,
+        magnitude=2 * np.abs(grad_output),
+    )
+
+
+def test_hard_swish_is_exact_at_its_corners() -> None:
+    x = np.array([-4.0, -3.0, 0.0, 3.0, 4.0], np.float32)
+    assert_exactly_equal(ops.hard_swish(x), [0, 0, 0, 3, 4])
+    assert_exactly_equal(ops.hard_swish_backward(np.ones(5), x), [0, 0, 0.5, 1, 1])
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_gradients_of_gates_at_infinity(name: str) -> None:
+    x = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30], np.float32)
+    gradient = backward(ops, name, np.ones(5, np.float32), x)
+    assert_exactly_equal(gradient, [np.nan, 1.0, 0.0, 1.0, 0.0])
 
 
 def test_relu_gradient_is_zero_at_zero_and_a_mask_elsewhere() -> None:

@@ -16,67 +16,51 @@ FloatArray elementwise(const FloatArray& like, const Body& body) {
   return result;
 }
 
+// An activation without settings; `saved` is what its backward reads, "x" or "output".
+void bind_activation(py::module_& module, const std::string& name, const char* saved,
+                     void (*forward)(const float*, int64_t, float*),
+                     void (*backward)(const float*, const float*, int64_t, float*, bool)) {
+  module.def(
+      name.c_str(),
+      [forward](const FloatArray& input) {
+        return elementwise(input, [&](float* y) { forward(input.data(), input.size(), y); });
+      },
+      py::arg("x").noconvert());
+  module.def((name + "_backward").c_str(),
+             [backward](const FloatArray& grad, const FloatArray& kept) {
+               return elementwise(grad, [&](float* g) {
+                 backward(grad.data(), kept.data(), kept.size(), g, false);
+               });
+             },
+             py::arg("grad_output").noconvert(), py::arg(saved).noconvert());
+}
+
 }  // namespace
 
 void bind_activations(py::module_& module) {
+  bind_activation(module, "relu", "x", relu, relu_backward);
+  bind_activation(module, "sigmoid", "output", sigmoid, sigmoid_backward);
+  bind_activation(module, "tanh", "output", tanh, tanh_backward);
+  bind_activation(module, "gelu", "x", gelu, gelu_backward);
+  bind_activation(module, "silu", "x", silu, silu_backward);
+  bind_activation(module, "hard_swish", "x", hard_swish, hard_swish_backward);
   const auto x = py::arg("x").noconvert();
-  const auto saved_output = py::arg("output").noconvert();
-  const auto grad_output = py::arg("grad_output").noconvert();
-  module.def(
-      "relu",
-      [](const FloatArray& input) {
-        return elementwise(input, [&](float* y) { relu(input.data(), input.size(), y); });
-      },
-      x);
-  module.def(
-      "relu_backward",
-      [](const FloatArray& grad, const FloatArray& input) {
-        return elementwise(
-            grad, [&](float* g) { relu_backward(grad.data(), input.data(), input.size(), g); });
-      },
-      grad_output, x);
+  const auto slope = py::arg("negative_slope");
   module.def(
       "leaky_relu",
-      [](const FloatArray& input, float slope) {
-        return elementwise(input,
-                           [&](float* y) { leaky_relu(input.data(), input.size(), slope, y); });
+      [](const FloatArray& input, float negative_slope) {
+        return elementwise(
+            input, [&](float* y) { leaky_relu(input.data(), input.size(), negative_slope, y); });
       },
-      x, py::arg("negative_slope"));
+      x, slope);
   module.def(
       "leaky_relu_backward",
-      [](const FloatArray& grad, const FloatArray& input, float slope) {
+      [](const FloatArray& grad, const FloatArray& input, float negative_slope) {
         return elementwise(grad, [&](float* g) {
-          leaky_relu_backward(grad.data(), input.data(), input.size(), slope, g);
+          leaky_relu_backward(grad.data(), input.data(), input.size(), negative_slope, g);
         });
       },
-      grad_output, x, py::arg("negative_slope"));
-  module.def(
-      "sigmoid",
-      [](const FloatArray& input) {
-        return elementwise(input, [&](float* y) { sigmoid(input.data(), input.size(), y); });
-      },
-      x);
-  module.def(
-      "sigmoid_backward",
-      [](const FloatArray& grad, const FloatArray& output) {
-        return elementwise(grad, [&](float* g) {
-          sigmoid_backward(grad.data(), output.data(), output.size(), g);
-        });
-      },
-      grad_output, saved_output);
-  module.def(
-      "tanh",
-      [](const FloatArray& input) {
-        return elementwise(input, [&](float* y) { tanh(input.data(), input.size(), y); });
-      },
-      x);
-  module.def(
-      "tanh_backward",
-      [](const FloatArray& grad, const FloatArray& output) {
-        return elementwise(
-            grad, [&](float* g) { tanh_backward(grad.data(), output.data(), output.size(), g); });
-      },
-      grad_output, saved_output);
+      py::arg("grad_output").noconvert(), x, slope);
 }
 
 }  // namespace cnnx::bindings

@@ -107,6 +107,17 @@ void exp_does_not_step_back() {
   CHECK(ordered);
 }
 
+// For x >= 0, Phi(-x) within 6 + x^2 / 2 ULP.
+void normal_tail() {
+  bool close = true;
+  for (float x = 0.0f; x < 13.0f; x += 0.00037f) {
+    const NormalTail tail = normal_tail_f32(x);
+    const double exact = 0.5 * std::erfc(static_cast<double>(x) * std::sqrt(0.5));
+    close = close && ulp_error(tail.decay * tail.ratio, exact) <= 6 + x * x / 2;
+  }
+  CHECK(close);
+}
+
 }  // namespace
 
 int main() {
@@ -120,6 +131,7 @@ int main() {
       "sigmoid", [](float x) { return sigmoid_f32(x); },
       [](double x) { return std::exp(std::fmin(x, 0)) / (1 + std::exp(-std::fabs(x))); });
   special_values();
+  normal_tail();
   exp_does_not_step_back();
   return cnnx::test::finish("elementary_test");
 }

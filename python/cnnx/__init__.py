@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cnnx._core import set_num_threads as set_num_threads
     from cnnx._core import version as __version__
     from cnnx.history import History as History
+    from cnnx.layers import GELU as GELU
     from cnnx.layers import Add as Add
     from cnnx.layers import AvgPool2d as AvgPool2d
     from cnnx.layers import BatchNorm2d as BatchNorm2d
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from cnnx.layers import Dense as Dense
     from cnnx.layers import Dropout as Dropout
     from cnnx.layers import Flatten as Flatten
+    from cnnx.layers import HardSwish as HardSwish
     from cnnx.layers import Input as Input
     from cnnx.layers import Layer as Layer
     from cnnx.layers import LeakyReLU as LeakyReLU
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from cnnx.layers import ReLU as ReLU
     from cnnx.layers import Residual as Residual
     from cnnx.layers import Sigmoid as Sigmoid
+    from cnnx.layers import SiLU as SiLU
     from cnnx.layers import Softmax as Softmax
     from cnnx.layers import Tanh as Tanh
     from cnnx.learning_rate_range import lr_find as lr_find
@@ -101,6 +104,9 @@ _HOME = {
     "Softmax": "cnnx.layers",
     "Tanh": "cnnx.layers",
     "lr_find": "cnnx.learning_rate_range",
+    "GELU": "cnnx.layers",
+    "SiLU": "cnnx.layers",
+    "HardSwish": "cnnx.layers",
     "BinaryCrossEntropy": "cnnx.losses",
     "CrossEntropy": "cnnx.losses",
     "Huber": "cnnx.losses",

@@ -32,4 +32,20 @@ CNNX_API void tanh(const float* x, int64_t count, float* output);
 CNNX_API void tanh_backward(const float* grad_output, const float* output, int64_t count,
                             float* grad_input, bool accumulate = false);
 
+// x Phi(x), Phi the standard normal distribution (Hendrycks, Gimpel 2016), in its exact form, not
+// the one with tanh; its error is at most 6 ULP above -2. 0 at -infinity.
+CNNX_API void gelu(const float* x, int64_t count, float* output);
+CNNX_API void gelu_backward(const float* grad_output, const float* x, int64_t count,
+                            float* grad_input, bool accumulate = false);
+
+// x sigmoid(x) (Elfwing et al. 2017), also called swish. 0 at -infinity.
+CNNX_API void silu(const float* x, int64_t count, float* output);
+CNNX_API void silu_backward(const float* grad_output, const float* x, int64_t count,
+                            float* grad_input, bool accumulate = false);
+
+// x clamp(x + 3, 0, 6) / 6 (Howard et al. 2019). The gradient is 0 at -3 and 1 at 3.
+CNNX_API void hard_swish(const float* x, int64_t count, float* output);
+CNNX_API void hard_swish_backward(const float* grad_output, const float* x, int64_t count,
+                                  float* grad_input, bool accumulate = false);
+
 }  // namespace cnnx

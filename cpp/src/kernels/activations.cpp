@@ -32,6 +32,55 @@ struct Tanh {
   static CNNX_INLINE float gradient(float grad, float y, float) { return grad * (1.0f - y * y); }
 };
 
+// x Phi(x), Phi the standard normal distribution. By its tail, Phi(-m) for m = |x|, which keeps its
+// digits where Phi(x) is nearly 0 or 1: x Phi(x) = max(x, 0) - m Phi(-m), also at infinity.
+struct Gelu {
+  static CNNX_INLINE float magnitude(float x) {
+    constexpr float kTailIsZero = 16.0f;
+    const float m = float_from_bits(float_bits(x) & ~kSignBit);
+    return select(m > kTailIsZero, kTailIsZero, m);
+  }
+  static CNNX_INLINE float value(float x, float) {
+    const float m = magnitude(x);
+    const NormalTail tail = normal_tail_f32(m);
+    return fused_multiply_add(-m * tail.ratio, tail.decay, select(x < 0.0f, 0.0f, x));
+  }
+  // Phi(x) + x phi(x), which is Phi(-m) - m phi(m) below zero and 1 minus that above.
+  static CNNX_INLINE float gradient(float grad, float x, float) {
+    constexpr float kDensityAtZero = 0.398942280f;
+    const float m = magnitude(x);
+    const NormalTail tail = normal_tail_f32(m);
+    const float below = tail.decay * fused_multiply_add(m, -kDensityAtZero, tail.ratio);
+    return grad * select(x < 0.0f, below, 1.0f - below);
+  }
+};
+
+// x sigmoid(x), which beyond the bound is 0 or x.
+struct Silu {
+  static constexpr float kBound = 104.0f;
+  static CNNX_INLINE float value(float x, float) {
+    return select(x < -kBound, -kBound, x) * sigmoid_f32(x);
+  }
+  static CNNX_INLINE float gradient(float grad, float x, float) {
+    const float above = select(x < -kBound, -kBound, x);
+    const float s = sigmoid_f32(x);
+    return grad * fused_multiply_add(select(above > kBound, kBound, above) * s, 1.0f - s, s);
+  }
+};
+
+// x clamp(x + 3, 0, 6) / 6.
+struct HardSwish {
+  static constexpr float kSixth = 0.166666667f;
+  static CNNX_INLINE float value(float x, float) {
+    const float bent = x * (x + 3.0f) * kSixth;
+    return select(x <= -3.0f, 0.0f, select(x >= 3.0f, x, bent));
+  }
+  static CNNX_INLINE float gradient(float grad, float x, float) {
+    const float slope = fused_multiply_add(x, 2.0f * kSixth, 0.5f);
+    return grad * select(x <= -3.0f, 0.0f, select(x >= 3.0f, 1.0f, slope));
+  }
+};
+
 template <class Row>
 void forward(const float* x, int64_t count, float setting, float* output) {
   for (int64_t i = 0; i < count; ++i) output[i] = Row::value(x[i], setting);
@@ -52,8 +101,10 @@ void backward(const float* grad_output, const float* saved, int64_t count, float
 }  // namespace
 
 const ActivationKernels activation_kernels = {
-    {forward<Relu>, forward<LeakyRelu>, forward<Sigmoid>, forward<Tanh>},
-    {backward<Relu>, backward<LeakyRelu>, backward<Sigmoid>, backward<Tanh>},
+    {forward<Relu>, forward<LeakyRelu>, forward<Sigmoid>, forward<Tanh>, forward<Gelu>,
+     forward<Silu>, forward<HardSwish>},
+    {backward<Relu>, backward<LeakyRelu>, backward<Sigmoid>, backward<Tanh>, backward<Gelu>,
+     backward<Silu>, backward<HardSwish>},
 };
 
 }  // namespace CNNX_ISA

@@ -7,8 +7,8 @@
 
 namespace cnnx {
 
-enum class Activation { relu, leaky_relu, sigmoid, tanh };
-constexpr int kActivationCount = 4;
+enum class Activation { relu, leaky_relu, sigmoid, tanh, gelu, silu, hard_swish };
+constexpr int kActivationCount = 7;
 
 struct ActivationKernels {
   // `setting` is the activation's one number (LeakyReLU's negative slope), 0 for those that have
@@ -24,7 +24,8 @@ struct ActivationKernels {
 // Whether backward works from the output alone. ReLU's may be given either: its output is <= 0
 // where its input is.
 constexpr bool activation_gradient_from_output(Activation activation) {
-  return activation != Activation::leaky_relu;
+  return activation == Activation::relu || activation == Activation::sigmoid ||
+         activation == Activation::tanh;
 }
 
 CNNX_DECLARE_KERNELS(ActivationKernels, activation_kernels)

@@ -54,16 +54,18 @@ class BoundActivation final : public BoundOp {
   }
   void backward(const BackwardArguments& a) const override {
     if (!a.grad_input) return;
-    const float* saved = runs_in_place() ? a.output : a.input;
+    const float* saved = reads_output() ? a.output : a.input;
     apply_backward(activation_, setting_, a.grad_output, saved, count_, a.threads, a.accumulate,
                    a.grad_input);
   }
-  bool runs_in_place() const override { return activation_gradient_from_output(activation_); }
-  bool gradient_runs_in_place() const override { return runs_in_place(); }
-  bool backward_reads_input() const override { return !runs_in_place(); }
-  bool backward_reads_output() const override { return runs_in_place(); }
+  bool runs_in_place() const override { return true; }
+  bool gradient_runs_in_place() const override { return true; }
+  bool backward_reads_input() const override { return !reads_output(); }
+  bool backward_reads_output() const override { return reads_output(); }
 
  private:
+  bool reads_output() const { return activation_gradient_from_output(activation_); }
+
   Activation activation_;
   float setting_;
   int64_t count_;
@@ -113,6 +115,18 @@ std::unique_ptr<const Op> make_tanh(const Attributes& attributes) {
   return make_without_settings("tanh", Activation::tanh, attributes);
 }
 
+std::unique_ptr<const Op> make_gelu(const Attributes& attributes) {
+  return make_without_settings("gelu", Activation::gelu, attributes);
+}
+
+std::unique_ptr<const Op> make_silu(const Attributes& attributes) {
+  return make_without_settings("silu", Activation::silu, attributes);
+}
+
+std::unique_ptr<const Op> make_hard_swish(const Attributes& attributes) {
+  return make_without_settings("hard_swish", Activation::hard_swish, attributes);
+}
+
 }  // namespace ops
 
 void relu(const float* x, int64_t count, float* output) {
@@ -152,6 +166,36 @@ void tanh(const float* x, int64_t count, float* output) {
 void tanh_backward(const float* grad_output, const float* output, int64_t count, float* grad_input,
                    bool accumulate) {
   ops::apply_backward(Activation::tanh, 0.0f, grad_output, output, count, get_num_threads(),
+                      accumulate, grad_input);
+}
+
+void gelu(const float* x, int64_t count, float* output) {
+  ops::apply(Activation::gelu, 0.0f, x, count, get_num_threads(), output);
+}
+
+void gelu_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
+                   bool accumulate) {
+  ops::apply_backward(Activation::gelu, 0.0f, grad_output, x, count, get_num_threads(), accumulate,
+                      grad_input);
+}
+
+void silu(const float* x, int64_t count, float* output) {
+  ops::apply(Activation::silu, 0.0f, x, count, get_num_threads(), output);
+}
+
+void silu_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
+                   bool accumulate) {
+  ops::apply_backward(Activation::silu, 0.0f, grad_output, x, count, get_num_threads(), accumulate,
+                      grad_input);
+}
+
+void hard_swish(const float* x, int64_t count, float* output) {
+  ops::apply(Activation::hard_swish, 0.0f, x, count, get_num_threads(), output);
+}
+
+void hard_swish_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
+                         bool accumulate) {
+  ops::apply_backward(Activation::hard_swish, 0.0f, grad_output, x, count, get_num_threads(),
                       accumulate, grad_input);
 }
 

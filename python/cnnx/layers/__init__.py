@@ -1,6 +1,6 @@
 """Layers as recipes, without weights: each learns its input when the model is built."""
 
-from cnnx.layers.activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from cnnx.layers.activations import GELU, HardSwish, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from cnnx.layers.base import Layer
 from cnnx.layers.blocks import Parallel, Residual
 from cnnx.layers.convolution import Conv2d
@@ -13,6 +13,7 @@ from cnnx.layers.pooling import AvgPool2d, MaxPool2d
 from cnnx.layers.shape import Flatten
 
 __all__ = [
+    "GELU",
     "Add",
     "AvgPool2d",
     "BatchNorm2d",
@@ -21,6 +22,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "HardSwish",
     "Input",
     "Layer",
     "LeakyReLU",
@@ -29,6 +31,7 @@ __all__ = [
     "Parallel",
     "ReLU",
     "Residual",
+    "SiLU",
     "Sigmoid",
     "Softmax",
     "Tanh",

@@ -55,6 +55,40 @@ class Tanh(LayerWithoutSettings):
     kind = "tanh"
 
 
+class GELU(LayerWithoutSettings):
+    """``x * Phi(x)``, Phi the standard normal distribution, in the exact form that PyTorch has by
+    default (Hendrycks, Gimpel 2016).
+
+    Example:
+        >>> GELU().kind
+        'gelu'
+    """
+
+    kind = "gelu"
+
+
+class SiLU(LayerWithoutSettings):
+    """``x * sigmoid(x)``, also called swish (Elfwing et al. 2017).
+
+    Example:
+        >>> SiLU().kind
+        'silu'
+    """
+
+    kind = "silu"
+
+
+class HardSwish(LayerWithoutSettings):
+    """``x * clip(x + 3, 0, 6) / 6``, SiLU without an exponential (Howard et al. 2019).
+
+    Example:
+        >>> HardSwish().kind
+        'hard_swish'
+    """
+
+    kind = "hard_swish"
+
+
 class Softmax(LayerWithoutSettings):
     """Probabilities over the last axis; leave it out of a model trained with `CrossEntropy`, which
     applies it itself.

@@ -135,3 +135,108 @@ def tanh_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     """
     grad, saved = same_shapes("tanh_backward", "grad_output", grad_output, "output", output)
     return _core.tanh_backward(grad, saved)
+
+
+def gelu(x: ArrayLike) -> FloatArray:
+    """Gaussian error linear unit, elementwise: ``x * Phi(x)``, Phi the standard normal
+    distribution.
+
+    The exact form, PyTorch's default, not the one with tanh.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array of the same shape.
+
+    Raises:
+        TypeError: if `x` is not of a real dtype.
+
+    Example:
+        >>> gelu([-1.0, 0.0, 1.0]).round(4)
+        array([-0.1587,  0.    ,  0.8413], dtype=float32)
+
+    References:
+        Hendrycks, Gimpel: Gaussian error linear units, 2016.
+    """
+    return _core.gelu(float32_array(x, "gelu", "x"))
+
+
+def gelu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
+    """Gradient of `gelu` from its input: ``grad_output * (Phi(x) + x * phi(x))``, phi the density.
+
+    Example:
+        >>> gelu_backward([2.0], [0.0])
+        array([1.], dtype=float32)
+    """
+    grad, saved = same_shapes("gelu_backward", "grad_output", grad_output, "x", x)
+    return _core.gelu_backward(grad, saved)
+
+
+def silu(x: ArrayLike) -> FloatArray:
+    """Sigmoid linear unit or swish, ``x / (1 + exp(-x))``, elementwise.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array of the same shape.
+
+    Raises:
+        TypeError: if `x` is not of a real dtype.
+
+    Example:
+        >>> silu([-1.0, 0.0, 1.0]).round(4)
+        array([-0.2689,  0.    ,  0.7311], dtype=float32)
+
+    References:
+        Elfwing, Uchibe, Doya: Sigmoid-weighted linear units for neural network function
+        approximation in reinforcement learning, 2017.
+    """
+    return _core.silu(float32_array(x, "silu", "x"))
+
+
+def silu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
+    """Gradient of `silu` from its input, with ``s = sigmoid(x)``: ``grad_output * (s + x * s *
+    (1 - s))``.
+
+    Example:
+        >>> silu_backward([2.0], [0.0])
+        array([1.], dtype=float32)
+    """
+    grad, saved = same_shapes("silu_backward", "grad_output", grad_output, "x", x)
+    return _core.silu_backward(grad, saved)
+
+
+def hard_swish(x: ArrayLike) -> FloatArray:
+    """`silu` of straight lines and a parabola, ``x * clip(x + 3, 0, 6) / 6``, elementwise.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array of the same shape.
+
+    Raises:
+        TypeError: if `x` is not of a real dtype.
+
+    Example:
+        >>> hard_swish([-4.0, 0.0, 1.5, 4.0])
+        array([0.   , 0.   , 1.125, 4.   ], dtype=float32)
+
+    References:
+        Howard et al.: Searching for MobileNetV3, 2019.
+    """
+    return _core.hard_swish(float32_array(x, "hard_swish", "x"))
+
+
+def hard_swish_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
+    """Gradient of `hard_swish` from its input: 0 where ``x <= -3``, `grad_output` where ``x >= 3``,
+    ``grad_output * (x / 3 + 1 / 2)`` between.
+
+    Example:
+        >>> hard_swish_backward([1.0, 1.0, 1.0], [-3.0, 0.0, 3.0])
+        array([0. , 0.5, 1. ], dtype=float32)
+    """
+    grad, saved = same_shapes("hard_swish_backward", "grad_output", grad_output, "x", x)
+    return _core.hard_swish_backward(grad, saved)
