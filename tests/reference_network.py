@@ -1,6 +1,6 @@
 """The truth of a whole network: any chain of layers, forward and backward, in float64.
 
-Not part of the package; each layer is an op of reference.py.
+Not part of the package; each layer is an op of reference.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Backward: TypeAlias = "Callable[[Array, Array, Array], tuple[Array, Gradients]]"
 
 
 def settings_of(layer: cnnx.Layer) -> dict[str, Any]:
-    """The layer's attributes in the form that reference.py takes."""
+    """The layer's attributes in the form that reference takes."""
     settings = dict(layer.attributes)
     for name, value in settings.items():
         if name == "padding" and isinstance(value, list):

@@ -1,6 +1,6 @@
 """The truth of training: optimizers by PyTorch's formulas and one whole training loop, in float64.
 
-Not part of the package; the ops it is made of are in reference.py.
+Not part of the package; the ops it is made of are in reference.
 """
 
 from __future__ import annotations

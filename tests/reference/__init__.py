@@ -1,0 +1,11 @@
+"""The truth of every test: one plain NumPy float64 function per op, slow and obviously right.
+
+Not part of the package. Arrays are NHWC, convolution weights HWIO, dense weights (in, out). Every
+function takes any real array and computes in float64; a backward returns what its op returns.
+"""
+
+from reference.activations import *
+from reference.arrays import *
+from reference.convolution import *
+from reference.losses import *
+from reference.pooling import *
