@@ -48,6 +48,9 @@ def test_every_mean_is_the_weighted_one(
     assert trainer.evaluate(x, y)["loss"] == pytest.approx(expected, rel=1e-12)
     history = trainer.fit(x, y, epochs=1, batch_size=5)
     assert history.loss[0] == pytest.approx(expected, rel=1e-12)
+    batches = [(x[:7], y[:7]), (x[7:], y[7:])]
+    history = make_trainer(**settings).fit(batches, epochs=1)
+    assert history.loss[0] == pytest.approx(expected, rel=1e-12)
     answers = y.argmax(axis=1) if shares else y
     right = (outputs.argmax(axis=1) == answers).mean()
     assert history.accuracy[0] == pytest.approx(right)

@@ -71,9 +71,9 @@ def test_factors(case: str) -> None:
     np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=accuracy)
 
 
-def plain(settings: schedules.Schedule | None, rate: float = 0.5) -> cnnx.Trainer:
+def plain(settings: schedules.Schedule | None, rate: float = 0.5, loss: Any = None) -> cnnx.Trainer:
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(2)], input_shape=(2, 2, 1), seed=3)
-    return cnnx.Trainer(model, optimizer=cnnx.SGD(rate), loss=cnnx.MSE(), schedule=settings)
+    return cnnx.Trainer(model, optimizer=cnnx.SGD(rate), loss=loss or cnnx.MSE(), schedule=settings)
 
 
 X, Y = np.zeros((13, 2, 2, 1)), np.ones((13, 2))
@@ -136,7 +136,7 @@ def test_a_loop_of_ones_own() -> None:
 
 def reductions(plateau: cnnx.Plateau, measures: list[float]) -> list[float]:
     """The factor after each measure."""
-    trainer = plain(plateau, rate=1.0)
+    trainer = plain(plateau, rate=1.0, loss=cnnx.CrossEntropy())
     trainer.begin_schedule(epochs=len(measures), steps_per_epoch=1)
     found = []
     for measure in measures:
@@ -199,6 +199,11 @@ REFUSED: list[tuple[type[Exception], Callable[[], Any], str]] = [
     (ValueError, lambda: cnnx.Warmup(-1), "Warmup: epochs is -1, expected a finite number >= 0"),
     (TypeError, lambda: cnnx.Warmup(1, cnnx.Warmup(1)), r"Warmup: then is Warmup\(.*, expected an"),  # type: ignore[arg-type]
     (TypeError, lambda: plain("cosine"), "Trainer: schedule is 'cosine', expected one such as"),  # type: ignore[arg-type]
+    (
+        ValueError,
+        lambda: plain(cnnx.Warmup(1, cnnx.Plateau(watch="validation_accuracy"))),
+        "Trainer: schedule watches validation_accuracy, which MSE has not, expected watch='valida",
+    ),
     (TypeError, lambda: plain(cnnx.CosineDecay), "Trainer: schedule is <class .*, expected one"),  # type: ignore[arg-type]
     (
         ValueError,

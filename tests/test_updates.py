@@ -178,6 +178,10 @@ def test_an_averaged_model_answers_as_its_parameters_say() -> None:
     for name, array in averaged.parameters.items():
         same.parameters[name] = array
     assert averaged(x).tobytes() == same(x).tobytes()
+    y = np.arange(15).reshape(3, 5)
+    expected = cnnx.Trainer(same, loss=cnnx.MSE()).evaluate(x, y)["loss"]
+    assert trainer.evaluate(x, y, averaged=True)["loss"] == expected
+    assert trainer.evaluate(x, y)["loss"] != expected
     assert averaged(x).tobytes() != trainer.model(x).tobytes()
 
 
@@ -244,6 +248,11 @@ REFUSED: list[tuple[type[Exception], Any, str]] = [
         ValueError,
         lambda: make_trainer().averaged_model(),
         "averaged_model: the trainer averages no weights, expected one made with averaging",
+    ),
+    (
+        ValueError,
+        lambda: make_trainer().evaluate(np.ones((1, 4, 4, 2)), np.ones((1, 5)), averaged=True),
+        "evaluate: the trainer averages no weights, expected one made with averaging",
     ),
     (
         ValueError,

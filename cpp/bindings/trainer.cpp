@@ -46,6 +46,7 @@ void bind_trainer(py::module_& module) {
   py::classh<Epoch>(module, "Epoch")
       .def_property_readonly("steps", &Epoch::steps)
       .def_property_readonly("step", &Epoch::step)
+      .def_property_readonly("weight", &Epoch::weight)
       .def("advance", &Epoch::advance, py::call_guard<py::gil_scoped_release>())
       .def_property_readonly("metrics",
                              [](const Epoch& epoch) { return pair_of(epoch.metrics()); });
@@ -123,17 +124,17 @@ void bind_trainer(py::module_& module) {
       .def(
           "evaluate",
           [](const Trainer& trainer, const py::array& x, bool integers, const py::array& y,
-             const std::vector<int64_t>& rows) {
+             const std::vector<int64_t>& rows, bool averaged) {
             const PictureBatch pictures = picture_batch(x, integers);
             const Targets wanted = targets_of(y);
             Metrics metrics;
             {
               const py::gil_scoped_release release;
-              metrics = trainer.evaluate(pictures, wanted, rows);
+              metrics = trainer.evaluate(pictures, wanted, rows, averaged);
             }
             return pair_of(metrics);
           },
-          pixels, integer_values, targets, py::arg("rows"))
+          pixels, integer_values, targets, py::arg("rows"), py::arg("averaged") = false)
       .def("split_order", &Trainer::split_order, py::arg("count"));
 }
 

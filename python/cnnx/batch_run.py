@@ -41,12 +41,13 @@ class BatchRun:
         self._epoch = epoch
         self._changes = changes
         self._pictures = 0
+        self._weight = 0.0
         self._sums = (0.0, 0.0)
 
     @property
     def metrics(self) -> tuple[float, float]:
-        """Mean loss and accuracy over the pictures so far."""
-        return self._sums[0] / self._pictures, self._sums[1] / self._pictures
+        """Mean loss and accuracy over the pictures so far, the loss weighted as its kind says."""
+        return self._sums[0] / (self._weight or 1.0), self._sums[1] / self._pictures
 
     def advance(self) -> bool:
         """Trains on the next batch; False, and nothing happens, when there is none."""
@@ -57,7 +58,8 @@ class BatchRun:
             run, count = self._begin(x, y, self._epoch, self._pictures, self._changes)
             run.advance()
             loss, accuracy = run.metrics
-            self._sums = self._sums[0] + loss * count, self._sums[1] + accuracy * count
+            self._sums = self._sums[0] + loss * run.weight, self._sums[1] + accuracy * count
+            self._weight += run.weight
             self._pictures += count
             self.step += 1
             return True

@@ -71,6 +71,20 @@ class Trainer:
         >>> history = trainer.fit(x, y, epochs=1, validation=0.1)
         >>> len(history.loss), len(history.validation_accuracy)
         (1, 1)
+
+        With all that a recipe of today asks for:
+
+        >>> trainer = cnnx.Trainer(
+        ...     cnnx.models.small((32, 32, 1), ["X", "O"]),
+        ...     optimizer=cnnx.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
+        ...     loss=cnnx.CrossEntropy(label_smoothing=0.1),
+        ...     rules=[cnnx.ParameterRule("*.bias", weight_decay_factor=0)],
+        ...     clip_norm=5.0,
+        ...     schedule=cnnx.Warmup(0.5, cnnx.CosineDecay()),
+        ...     averaging=cnnx.WeightAverage(0.99),
+        ... )
+        >>> history = trainer.fit(x, y, epochs=1)
+        >>> model = trainer.averaged_model()
     """
 
     def __init__(
@@ -302,12 +316,15 @@ class Trainer:
         rate = self._core.last_learning_rate
         return Progress(epoch, epochs, run.step, run.steps, run.metrics[0], rate, finished)
 
-    def evaluate(self, x: ArrayLike, y: ArrayLike) -> dict[str, float]:
-        """Mean loss and accuracy over pictures, {"loss": ..., "accuracy": ...}; changes nothing."""
+    def evaluate(self, x: ArrayLike, y: ArrayLike, *, averaged: bool = False) -> dict[str, float]:
+        """Mean loss and accuracy over pictures, {"loss": ..., "accuracy": ...}; changes nothing.
+
+        With `averaged` they are those of the averaged weights, for a trainer made with `averaging`.
+        """
         pixels, integers, targets = self._batch(x, y, "evaluate")
         if len(pixels) == 0:
             raise ValueError("evaluate: x holds no pictures, expected at least one")
-        loss, accuracy = self._core.evaluate(pixels, integers, targets, [])
+        loss, accuracy = self._core.evaluate(pixels, integers, targets, [], bool(averaged))
         return {"loss": loss, "accuracy": accuracy}
 
     def _batch(self, x: ArrayLike, y: ArrayLike, function: str) -> tuple[Pixels, bool, Targets]:

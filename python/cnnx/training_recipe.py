@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from cnnx import _core
 from cnnx.arguments import is_integer, not_negative, shown
-from cnnx.losses import Loss
+from cnnx.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from cnnx.model import Model
 from cnnx.optimizers import Optimizer, ParameterRule
-from cnnx.schedules import Schedule
+from cnnx.schedules import Schedule, watched_measure
 from cnnx.weight_average import WeightAverage
 
 
@@ -65,6 +65,16 @@ class TrainingRecipe:
                 f"Trainer: schedule is {shown(self.schedule)}, "
                 "expected one such as CosineDecay, or None"
             )
+
+        watched = watched_measure(self.schedule)
+        if watched is not None and watched.endswith("accuracy") and not self._has_accuracy():
+            raise ValueError(
+                f"Trainer: schedule watches {watched}, which {type(self.loss).__name__} has not, "
+                f"expected watch={watched.replace('accuracy', 'loss')!r}"
+            )
+
+    def _has_accuracy(self) -> bool:
+        return isinstance(self.loss, (CrossEntropy, BinaryCrossEntropy))
 
     def core(self, model: Model) -> _core.Trainer:
         """A trainer of the compiled core."""

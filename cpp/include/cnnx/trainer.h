@@ -91,6 +91,8 @@ class CNNX_API Epoch {
   bool advance();
   // Means over the rows trained so far, each measured before the update that its batch caused.
   Metrics metrics() const;
+  // What metrics().loss is a mean of: rows, or the weights of their classes.
+  double weight() const;
 
  private:
   friend class Trainer;
@@ -140,9 +142,10 @@ class CNNX_API Trainer {
 
   Epoch begin_epoch(const PictureBatch& pictures, const Targets& targets,
                     const EpochOptions& options);
-  // Of the given rows, or of all when `rows` is empty. Changes nothing.
+  // Of the given rows, or of all when `rows` is empty, by the model or by its averaged weights.
+  // Changes nothing.
   Metrics evaluate(const PictureBatch& pictures, const Targets& targets,
-                   const std::vector<int64_t>& rows = {}) const;
+                   const std::vector<int64_t>& rows = {}, bool averaged = false) const;
   // A fixed order of `count` rows that depends on the seed alone, for splitting off a validation
   // set.
   std::vector<int64_t> split_order(int64_t count) const;

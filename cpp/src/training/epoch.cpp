@@ -37,6 +37,8 @@ Metrics Epoch::metrics() const {
   return state_->trainer->loss.metrics(state_->total, state_->done);
 }
 
+double Epoch::weight() const { return state_->total.weight; }
+
 bool Epoch::advance() {
   training::EpochState& s = *state_;
   const int64_t count = std::min(s.batch_size, s.source.count() - s.done);

@@ -124,6 +124,17 @@ void TrainerState::apply_gradients() {
 
 }  // namespace training
 
+namespace {
+
+const training::WeightAverage& averaging_of(const TrainerState& state, const char* function) {
+  if (state.average) return *state.average;
+  throw std::invalid_argument(
+      std::string(function) +
+      ": the trainer averages no weights, expected one made with averaging");
+}
+
+}  // namespace
+
 Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss,
                  const TrainerOptions& options)
     : state_(std::make_shared<TrainerState>(model.state_, optimizer, loss, options)) {
@@ -189,11 +200,7 @@ void Trainer::observe(double measure) {
 }
 
 Model Trainer::averaged_model() const {
-  if (!state_->average) {
-    throw std::invalid_argument(
-        "averaged_model: the trainer averages no weights, expected one made with averaging");
-  }
-  auto copy = state_->average->model()->clone();
+  auto copy = averaging_of(*state_, "averaged_model").model()->clone();
   copy->probabilities = state_->model->probabilities.load();
   return Model(std::move(copy));
 }
@@ -208,21 +215,22 @@ float* Trainer::gradients() { return state_->gradients.data(); }
 int64_t Trainer::gradient_count() const { return state_->gradients.size(); }
 
 Metrics Trainer::evaluate(const PictureBatch& pictures, const Targets& targets,
-                          const std::vector<int64_t>& rows) const {
+                          const std::vector<int64_t>& rows, bool averaged) const {
   const training::BatchSource source(*state_, pictures, targets, rows, "evaluate");
+  const graph::ModelState& model =
+      averaged ? *averaging_of(*state_, "evaluate").model() : *state_->model;
   const int threads = get_num_threads();
-  const int64_t piece = state_->model->piece();
+  const int64_t piece = model.piece();
   training::LossSum total;
   training::Batch batch;
-  const std::shared_lock<graph::ModelMutex> lock(state_->model->mutex);
+  const std::shared_lock<graph::ModelMutex> lock(model.mutex);
   for (int64_t first = 0; first < source.count(); first += piece) {
     const int64_t count = std::min(piece, source.count() - first);
     source.gather(first, count, threads, batch);
-    const auto plan = state_->model->inference_plan(count, threads);
+    const auto plan = model.inference_plan(count, threads);
     const graph::WorkspaceLease workspace = plan->lease();
-    const float* output =
-        plan->forward(batch.input, state_->model->parameters.data(), state_->model->buffers.data(),
-                      state_->model->derived(*plan), *workspace);
+    const float* output = plan->forward(batch.input, model.parameters.data(), model.buffers.data(),
+                                        model.derived(*plan), *workspace);
     total += state_->loss.sum(output, batch.targets, count, 1.0, threads, nullptr);
   }
   return state_->loss.metrics(total, source.count());
