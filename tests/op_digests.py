@@ -101,6 +101,19 @@ def pool_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         yield from both("avg_pool2d", inputs, (inputs(*size), kernel), (), counted)
 
 
+def batch_norm_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for size in ((2, 3, 5, 1), (1, 64, 65, 1), (2, 9, 7, 17), (5, 4, 4, 100), (3, 5, 3, 600)):
+        x, grad_output = inputs(*size), inputs(*size)
+        weight, bias = inputs(size[3]), inputs(size[3])
+        mean, variance = (
+            before_an_unmapped_page(array) for array in ops.batch_norm2d_training(x)[1:]
+        )
+        yield "batch_norm2d", partial(ops.batch_norm2d, x, weight, bias, mean, variance)
+        yield "batch_norm2d_training", partial(ops.batch_norm2d_training, x, weight, bias)
+        arguments = (grad_output, x, weight, mean, variance)
+        yield "batch_norm2d_backward", partial(ops.batch_norm2d_backward, *arguments)
+
+
 def dense_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for batch, in_features, out_features in ((1, 400, 120), (65, 84, 10), (7, 33, 17), (64, 1, 3)):
         x, weight = inputs(batch, in_features), inputs(in_features, out_features)
@@ -157,7 +170,14 @@ def both(
 def digests() -> dict[str, str]:
     hashes = {name: hashlib.sha256() for name, op in vars(ops).items() if inspect.isfunction(op)}
     inputs = Inputs()
-    for calls in (conv2d_calls, pool_calls, dense_calls, elementwise_calls, loss_calls):
+    for calls in (
+        conv2d_calls,
+        pool_calls,
+        batch_norm_calls,
+        dense_calls,
+        elementwise_calls,
+        loss_calls,
+    ):
         for name, call in calls(inputs):
             result = call()
             for array in result if isinstance(result, tuple) else (result,):

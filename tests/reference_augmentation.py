@@ -1,4 +1,4 @@
-"""The truth about augmentation: Philox, the draws of a picture and each change, in plain NumPy.
+"""The truth about augmentation: the draws of a picture and each change, in plain NumPy.
 
 Not part of the package. Pictures are float64, levels in [0, 1]; written from the documentation.
 """
@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 from cnnx.data import Augmentation
+from reference_random import uniform
 
 Float64Array: TypeAlias = "npt.NDArray[np.float64]"
 
@@ -21,35 +22,10 @@ NAMES = (
 )
 
 
-def philox4x32(counter: list[int], key: list[int]) -> list[int]:
-    """Ten rounds, as in the paper."""
-    for _ in range(10):
-        first, second = 0xD2511F53 * counter[0], 0xCD9E8D57 * counter[2]
-        counter = [
-            (second >> 32) ^ counter[1] ^ key[0],
-            second & 0xFFFFFFFF,
-            (first >> 32) ^ counter[3] ^ key[1],
-            first & 0xFFFFFFFF,
-        ]
-        key = [(key[0] + 0x9E3779B9) & 0xFFFFFFFF, (key[1] + 0xBB67AE85) & 0xFFFFFFFF]
-    return counter
-
-
 def draws(seed: int, epoch: int, row: int) -> dict[str, float]:
     """A picture's numbers in [0, 1) by name."""
-    found = {}
-    for place, name in enumerate(NAMES):
-        index = row * NUMBERS_PER_PICTURE + place
-        block, word = divmod(index, 4)
-        counter = [
-            block & 0xFFFFFFFF,
-            (block >> 32 & 0xFFFF) | (epoch >> 32 & 0xFFFF) << 16,
-            epoch & 0xFFFFFFFF,
-            STREAM,
-        ]
-        words = philox4x32(counter, [seed & 0xFFFFFFFF, seed >> 32])
-        found[name] = (words[word] >> 8) * 2.0**-24
-    return found
+    first = row * NUMBERS_PER_PICTURE
+    return {name: uniform(seed, STREAM, epoch, first + i) for i, name in enumerate(NAMES)}
 
 
 def pad(picture: Float64Array, size: int, border: str) -> Float64Array:

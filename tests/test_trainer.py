@@ -104,7 +104,7 @@ def test_gradients_of_the_whole_network(loss: Any, rng: np.random.Generator) -> 
     """
     model = build()
     x, y = batch(rng, 6, loss)
-    truth = ReferenceNetwork(layers(), model.parameters)
+    truth = ReferenceNetwork(model)
     trainer = cnnx.Trainer(model, loss=loss)
     value = trainer.compute_gradients(x, y)
     expected_value, _ = reference_loss(loss, truth(x), y)
@@ -127,7 +127,7 @@ def test_the_reference_by_finite_differences_of_its_loss(
 ) -> None:
     model = build()
     x, y = batch(rng, 2, loss)
-    truth = ReferenceNetwork(layers(), model.parameters)
+    truth = ReferenceNetwork(model)
     gradients = truth.gradients(x, lambda outputs: reference_loss(loss, outputs, y)[1])
     for name in ("conv2d_1.bias", "conv2d_2.weight", "dense_1.bias", "dense_2.weight"):
         original = truth.parameters[name]

@@ -24,6 +24,7 @@ inline FloatArray new_array(const Shape& shape) { return FloatArray(shape); }
 // One block per room.
 void bind_activations(py::module_& module);
 void bind_avg_pool2d(py::module_& module);
+void bind_batch_norm2d(py::module_& module);
 void bind_losses(py::module_& module);
 void bind_max_pool2d(py::module_& module);
 void bind_benchmark(py::module_& module);

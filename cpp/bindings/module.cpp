@@ -43,6 +43,7 @@ PYBIND11_MODULE(_core, module) {
   bind_dense(module);
   bind_max_pool2d(module);
   bind_avg_pool2d(module);
+  bind_batch_norm2d(module);
   bind_softmax(module);
   bind_losses(module);
 }

@@ -221,6 +221,25 @@ def avg_pool2d_backward(
     count_include_pad: bool,
     x_shape: Sequence[int],
 ) -> _Floats: ...
+def batch_norm2d(
+    x: _Floats,
+    weight: _Floats | None,
+    bias: _Floats | None,
+    mean: _Floats,
+    variance: _Floats,
+    epsilon: float,
+) -> _Floats: ...
+def batch_norm2d_training(
+    x: _Floats, weight: _Floats | None, bias: _Floats | None, epsilon: float
+) -> tuple[_Floats, _Floats, _Floats]: ...
+def batch_norm2d_backward(
+    grad_output: _Floats,
+    x: _Floats,
+    weight: _Floats | None,
+    mean: _Floats,
+    variance: _Floats,
+    epsilon: float,
+) -> tuple[_Floats, _Floats, _Floats]: ...
 @overload
 def cross_entropy(
     logits: _Floats,

@@ -8,4 +8,5 @@ from reference.activations import *
 from reference.arrays import *
 from reference.convolution import *
 from reference.losses import *
+from reference.normalisation import *
 from reference.pooling import *

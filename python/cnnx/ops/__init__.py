@@ -22,6 +22,9 @@ from cnnx.ops.activations import tanh as tanh
 from cnnx.ops.activations import tanh_backward as tanh_backward
 from cnnx.ops.avg_pool2d import avg_pool2d as avg_pool2d
 from cnnx.ops.avg_pool2d import avg_pool2d_backward as avg_pool2d_backward
+from cnnx.ops.batch_norm2d import batch_norm2d as batch_norm2d
+from cnnx.ops.batch_norm2d import batch_norm2d_backward as batch_norm2d_backward
+from cnnx.ops.batch_norm2d import batch_norm2d_training as batch_norm2d_training
 from cnnx.ops.binary_cross_entropy import binary_cross_entropy as binary_cross_entropy
 from cnnx.ops.binary_cross_entropy import (
     binary_cross_entropy_backward as binary_cross_entropy_backward,
