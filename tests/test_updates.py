@@ -167,6 +167,19 @@ def test_the_average_is_that_of_the_formula(decay: float, every: int) -> None:
     np.testing.assert_allclose(all_parameters(averaged), expected, rtol=1e-6, atol=1e-6)
 
 
+def test_before_the_first_average_the_weights_are_those_that_there_are() -> None:
+    trainer = make_trainer(averaging=cnnx.WeightAverage(every=2))
+    trainer.model.parameters["dense_1.bias"] = np.arange(5)
+    x, y = np.ones((2, 4, 4, 2)), np.ones((2, 5))
+    for _ in range(2):
+        averaged = trainer.averaged_model()
+        assert all_parameters(averaged).tobytes() == all_parameters(trainer.model).tobytes()
+        assert trainer.evaluate(x, y, averaged=True) == pytest.approx(
+            trainer.evaluate(x, y), nan_ok=True
+        )
+        steps(trainer, 1)
+
+
 def test_an_averaged_model_answers_as_its_parameters_say() -> None:
     trainer = make_trainer(averaging=cnnx.WeightAverage(0.5))
     steps(trainer, 1)

@@ -133,7 +133,8 @@ class CNNX_API Trainer {
   // Tells a Plateau what its measure was after an epoch.
   void observe(double measure);
 
-  // A model of its own with the averaged weights. Throws std::invalid_argument without averaging.
+  // A model of its own with the averaged weights; before the first average, with those that there
+  // are. Throws std::invalid_argument without averaging.
   Model averaged_model() const;
 
   // From now on steps are measured, anew from zero; profile() is empty before.

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "kernels/gradient_norm.h"
+#include "kernels/gradient_clipping.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx::training {
@@ -37,7 +37,7 @@ GradientClipping::GradientClipping(double norm, const std::vector<ParameterSegme
 
 double GradientClipping::scale(const float* gradients, int threads) {
   if (norm_ == 0) return 1;
-  const auto kernel = CNNX_KERNELS(gradient_norm_kernels).sum_of_squares;
+  const auto kernel = CNNX_KERNELS(gradient_clipping_kernels).sum_of_squares;
   runtime::parallel_for(threads, static_cast<int64_t>(chunks_.size()), kGrainChunks,
                         [&](int64_t begin, int64_t end, int) {
                           for (int64_t i = begin; i < end; ++i) {

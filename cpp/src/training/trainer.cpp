@@ -126,11 +126,15 @@ void TrainerState::apply_gradients() {
 
 namespace {
 
-const training::WeightAverage& averaging_of(const TrainerState& state, const char* function) {
-  if (state.average) return *state.average;
-  throw std::invalid_argument(
-      std::string(function) +
-      ": the trainer averages no weights, expected one made with averaging");
+// The model with the averaged weights; before the first average that is the one that is trained.
+const graph::ModelState& averaged_state(const TrainerState& state, const char* function) {
+  if (!state.average) {
+    throw std::invalid_argument(
+        std::string(function) +
+        ": the trainer averages no weights, expected one made with averaging");
+  }
+  const bool begun = state.average->has_begun(state.optimizer.state().step);
+  return begun ? *state.average->model() : *state.model;
 }
 
 }  // namespace
@@ -200,7 +204,7 @@ void Trainer::observe(double measure) {
 }
 
 Model Trainer::averaged_model() const {
-  auto copy = averaging_of(*state_, "averaged_model").model()->clone();
+  auto copy = averaged_state(*state_, "averaged_model").clone();
   copy->probabilities = state_->model->probabilities.load();
   return Model(std::move(copy));
 }
@@ -217,8 +221,7 @@ int64_t Trainer::gradient_count() const { return state_->gradients.size(); }
 Metrics Trainer::evaluate(const PictureBatch& pictures, const Targets& targets,
                           const std::vector<int64_t>& rows, bool averaged) const {
   const training::BatchSource source(*state_, pictures, targets, rows, "evaluate");
-  const graph::ModelState& model =
-      averaged ? *averaging_of(*state_, "evaluate").model() : *state_->model;
+  const graph::ModelState& model = averaged ? averaged_state(*state_, "evaluate") : *state_->model;
   const int threads = get_num_threads();
   const int64_t piece = model.piece();
   training::LossSum total;

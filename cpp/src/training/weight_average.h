@@ -17,6 +17,8 @@ class WeightAverage {
   // weights. The caller holds the model's lock.
   void update(const graph::ModelState& model, int64_t step, int threads);
 
+  // Whether there is an average after this many steps.
+  bool has_begun(int64_t steps) const { return steps >= settings_.every; }
   const std::shared_ptr<graph::ModelState>& model() const { return model_; }
 
  private:

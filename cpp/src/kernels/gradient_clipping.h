@@ -7,10 +7,10 @@
 
 namespace cnnx {
 
-struct GradientNormKernels {
+struct GradientClippingKernels {
   double (*sum_of_squares)(const float* values, int64_t count);
 };
 
-CNNX_DECLARE_KERNELS(GradientNormKernels, gradient_norm_kernels)
+CNNX_DECLARE_KERNELS(GradientClippingKernels, gradient_clipping_kernels)
 
 }  // namespace cnnx
