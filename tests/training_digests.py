@@ -22,7 +22,7 @@ SEED = 5
 
 def digest(trainer: cnnx.Trainer, x: Any) -> str:
     found = hashlib.sha256()
-    for array in trainer.model.parameters.values():
+    for array in (*trainer.model.parameters.values(), *trainer.model.buffers.values()):
         found.update(array.tobytes())
     found.update(trainer.gradients.tobytes())
     for name, values in vars(trainer.history).items():
@@ -111,6 +111,31 @@ def every_layer() -> str:
     return digest(trainer, x)
 
 
+def residual_network() -> str:
+    """Batch norm, shortcuts, branches, gates and dropout; a layer that is frozen half way."""
+    conv, norm, relu = cnnx.Conv2d, cnnx.BatchNorm2d, cnnx.ReLU
+    picture = cnnx.Input((17, 15, 3))
+    x = relu()(norm()(conv(16, 3, padding=1, bias=False)(picture)))
+    body = [conv(16, 3, padding=1, bias=False), norm(), relu(), conv(16, 3, padding=1), norm()]
+    x = relu()(cnnx.Residual(body)(x))
+    gates = cnnx.Sigmoid()(conv(16, 1)(relu()(conv(4, 1)(cnnx.AvgPool2d((17, 15))(x)))))
+    x = cnnx.Multiply()(x, gates)
+    down = [conv(21, 3, stride=2, padding=1), norm(momentum=0.3), relu(), cnnx.Dropout(0.2)]
+    x = cnnx.Residual(down, conv(21, 1, stride=2))(x)
+    x = cnnx.Parallel([[], [norm(affine=False), relu(), conv(5, 1)]], merge="concat")(x)
+    x = cnnx.Dropout(0.5)(cnnx.Flatten()(cnnx.MaxPool2d(2)(relu()(x))))
+    model = cnnx.Model.from_graph(picture, cnnx.Dense(7)(x), seed=SEED)
+    rng = np.random.default_rng(SEED)
+    pictures = rng.standard_normal((70, 17, 15, 3)).astype(np.float32)
+    labels = rng.integers(0, 7, 70)
+    trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0.05, momentum=0.9), seed=SEED)
+    trainer.fit(pictures, labels, epochs=1, batch_size=33)
+    for layer in model.layers[:2]:
+        layer.trainable = False
+    trainer.fit(pictures, labels, epochs=1, batch_size=64)
+    return digest(trainer, pictures)
+
+
 def other_updates() -> str:
     """Rules, clipping, averaging and the optimizers that the other runs leave out."""
     found = ""
@@ -152,7 +177,10 @@ def other_losses() -> str:
 
 RUNS: dict[str, Callable[[], str]] = {
     run.__name__: run
-    for run in (lenet5, x_and_o, augmented, wide, every_layer, other_updates, other_losses)
+    for run in (
+        *(lenet5, x_and_o, augmented, wide, every_layer),
+        *(residual_network, other_updates, other_losses),
+    )
 }
 
 

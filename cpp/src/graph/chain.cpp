@@ -113,8 +113,8 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep ke
 int Chain::last_read(const Value& value, Keep keep) const {
   const int end = static_cast<int>(steps_.size());
   // Nobody reads the result but the caller.
-  if (keep == Keep::everything || value.readers.empty()) return end;
-  int last = value.readers.back();
+  if (keep == Keep::everything) return end;
+  int last = value.readers.empty() ? end : value.readers.back();
   if (keep == Keep::nothing) return last;
   for (const int reader : value.readers) {
     if (steps_[static_cast<std::size_t>(reader)].op->backward_reads_input())
