@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cnnx.layers import Dense as Dense
     from cnnx.layers import Dropout as Dropout
     from cnnx.layers import Flatten as Flatten
+    from cnnx.layers import GlobalAvgPool2d as GlobalAvgPool2d
     from cnnx.layers import HardSwish as HardSwish
     from cnnx.layers import Input as Input
     from cnnx.layers import Layer as Layer
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from cnnx.layers import Multiply as Multiply
     from cnnx.layers import Parallel as Parallel
     from cnnx.layers import ReLU as ReLU
+    from cnnx.layers import ReLU6 as ReLU6
     from cnnx.layers import Residual as Residual
     from cnnx.layers import Sigmoid as Sigmoid
     from cnnx.layers import SiLU as SiLU
@@ -85,6 +87,8 @@ _HOME = {
     "set_num_threads": "cnnx._core",
     "History": "cnnx.history",
     "AvgPool2d": "cnnx.layers",
+    "ReLU6": "cnnx.layers",
+    "GlobalAvgPool2d": "cnnx.layers",
     "Residual": "cnnx.layers",
     "Parallel": "cnnx.layers",
     "Multiply": "cnnx.layers",

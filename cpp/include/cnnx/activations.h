@@ -48,4 +48,10 @@ CNNX_API void hard_swish(const float* x, int64_t count, float* output);
 CNNX_API void hard_swish_backward(const float* grad_output, const float* x, int64_t count,
                                   float* grad_input, bool accumulate = false);
 
+// min(max(x, 0), 6) (Howard et al. 2017). Its gradient, 1 strictly between, is a function of its
+// output.
+CNNX_API void relu6(const float* x, int64_t count, float* output);
+CNNX_API void relu6_backward(const float* grad_output, const float* output, int64_t count,
+                             float* grad_input, bool accumulate = false);
+
 }  // namespace cnnx

@@ -24,7 +24,8 @@ using Attributes = std::map<std::string, Attribute>;
 // leaky_relu  negative_slope
 // batch_norm2d  momentum, epsilon, affine
 // dropout     rate
-// flatten, relu, sigmoid, tanh, gelu, silu, hard_swish, softmax, add, multiply, concat: none
+// flatten, relu, relu6, sigmoid, tanh, gelu, silu, hard_swish, softmax, global_avg_pool2d, add,
+// multiply, concat: none
 //
 // kernel_size, stride and dilation are lists {height, width}; padding is "valid", "same" or a list
 // {top, bottom, left, right}; every attribute of the kind is given. An empty name becomes the kind

@@ -81,6 +81,16 @@ struct HardSwish {
   }
 };
 
+struct Relu6 {
+  static CNNX_INLINE float value(float x, float) {
+    const float positive = x < 0.0f ? 0.0f : x;
+    return positive > 6.0f ? 6.0f : positive;
+  }
+  static CNNX_INLINE float gradient(float grad, float y, float) {
+    return select(y <= 0.0f, 0.0f, select(y >= 6.0f, 0.0f, grad));
+  }
+};
+
 template <class Row>
 void forward(const float* x, int64_t count, float setting, float* output) {
   for (int64_t i = 0; i < count; ++i) output[i] = Row::value(x[i], setting);
@@ -102,9 +112,9 @@ void backward(const float* grad_output, const float* saved, int64_t count, float
 
 const ActivationKernels activation_kernels = {
     {forward<Relu>, forward<LeakyRelu>, forward<Sigmoid>, forward<Tanh>, forward<Gelu>,
-     forward<Silu>, forward<HardSwish>},
+     forward<Silu>, forward<HardSwish>, forward<Relu6>},
     {backward<Relu>, backward<LeakyRelu>, backward<Sigmoid>, backward<Tanh>, backward<Gelu>,
-     backward<Silu>, backward<HardSwish>},
+     backward<Silu>, backward<HardSwish>, backward<Relu6>},
 };
 
 }  // namespace CNNX_ISA

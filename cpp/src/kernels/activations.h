@@ -7,8 +7,8 @@
 
 namespace cnnx {
 
-enum class Activation { relu, leaky_relu, sigmoid, tanh, gelu, silu, hard_swish };
-constexpr int kActivationCount = 7;
+enum class Activation { relu, leaky_relu, sigmoid, tanh, gelu, silu, hard_swish, relu6 };
+constexpr int kActivationCount = 8;
 
 struct ActivationKernels {
   // `setting` is the activation's one number (LeakyReLU's negative slope), 0 for those that have
@@ -25,7 +25,7 @@ struct ActivationKernels {
 // where its input is.
 constexpr bool activation_gradient_from_output(Activation activation) {
   return activation == Activation::relu || activation == Activation::sigmoid ||
-         activation == Activation::tanh;
+         activation == Activation::tanh || activation == Activation::relu6;
 }
 
 CNNX_DECLARE_KERNELS(ActivationKernels, activation_kernels)

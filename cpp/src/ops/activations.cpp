@@ -119,6 +119,10 @@ std::unique_ptr<const Op> make_gelu(const Attributes& attributes) {
   return make_without_settings("gelu", Activation::gelu, attributes);
 }
 
+std::unique_ptr<const Op> make_relu6(const Attributes& attributes) {
+  return make_without_settings("relu6", Activation::relu6, attributes);
+}
+
 std::unique_ptr<const Op> make_silu(const Attributes& attributes) {
   return make_without_settings("silu", Activation::silu, attributes);
 }
@@ -196,6 +200,16 @@ void hard_swish(const float* x, int64_t count, float* output) {
 void hard_swish_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
                          bool accumulate) {
   ops::apply_backward(Activation::hard_swish, 0.0f, grad_output, x, count, get_num_threads(),
+                      accumulate, grad_input);
+}
+
+void relu6(const float* x, int64_t count, float* output) {
+  ops::apply(Activation::relu6, 0.0f, x, count, get_num_threads(), output);
+}
+
+void relu6_backward(const float* grad_output, const float* output, int64_t count, float* grad_input,
+                    bool accumulate) {
+  ops::apply_backward(Activation::relu6, 0.0f, grad_output, output, count, get_num_threads(),
                       accumulate, grad_input);
 }
 

@@ -1,6 +1,16 @@
 """Layers as recipes, without weights: each learns its input when the model is built."""
 
-from cnnx.layers.activations import GELU, HardSwish, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
+from cnnx.layers.activations import (
+    GELU,
+    HardSwish,
+    LeakyReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+)
 from cnnx.layers.base import Layer
 from cnnx.layers.blocks import Parallel, Residual
 from cnnx.layers.convolution import Conv2d
@@ -9,7 +19,7 @@ from cnnx.layers.dropout import Dropout
 from cnnx.layers.graph import Input
 from cnnx.layers.merge import Add, Concat, Multiply
 from cnnx.layers.normalisation import BatchNorm2d
-from cnnx.layers.pooling import AvgPool2d, MaxPool2d
+from cnnx.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from cnnx.layers.shape import Flatten
 
 __all__ = [
@@ -22,6 +32,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "GlobalAvgPool2d",
     "HardSwish",
     "Input",
     "Layer",
@@ -30,6 +41,7 @@ __all__ = [
     "Multiply",
     "Parallel",
     "ReLU",
+    "ReLU6",
     "Residual",
     "SiLU",
     "Sigmoid",

@@ -32,6 +32,20 @@ class LeakyReLU(Layer):
         super().__init__({"negative_slope": slope}, name)
 
 
+class ReLU6(LayerWithoutSettings):
+    """ReLU up to 6: ``min(max(x, 0), 6)``.
+
+    References:
+        A. Howard and others: MobileNets, 2017.
+
+    Example:
+        >>> ReLU6().kind
+        'relu6'
+    """
+
+    kind = "relu6"
+
+
 class Sigmoid(LayerWithoutSettings):
     """``1 / (1 + exp(-x))``; leave it out of a model trained with `BinaryCrossEntropy`, which
     applies it itself.

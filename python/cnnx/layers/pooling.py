@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnnx.arguments import PaddingLike, PairLike, padding_sides, pair
-from cnnx.layers.base import Layer, boolean, refuse_positional
+from cnnx.layers.base import Layer, LayerWithoutSettings, boolean, refuse_positional
 
 
 class MaxPool2d(Layer):
@@ -88,3 +88,20 @@ class AvgPool2d(Layer):
             },
             name,
         )
+
+
+class GlobalAvgPool2d(LayerWithoutSettings):
+    """The mean of every channel over the whole picture.
+
+    Shape:
+        (batch, height, width, channels) to (batch, channels): no Flatten is needed after it.
+
+    References:
+        M. Lin, Q. Chen, S. Yan: Network In Network, 2014.
+
+    Example:
+        >>> GlobalAvgPool2d().kind
+        'global_avg_pool2d'
+    """
+
+    kind = "global_avg_pool2d"

@@ -1,4 +1,4 @@
-"""Ready-made networks, as plain functions over the public layers: read one and write your own."""
+"""Small networks of a few convolutions and dense layers, one after the other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cnnx.layers import Conv2d, Dense, Flatten, MaxPool2d, ReLU
 from cnnx.model import Model
+from cnnx.models.classes import count_of, names_of
 
 
 def lenet5(
@@ -38,10 +39,10 @@ def lenet5(
             ReLU(),
             Dense(84),
             ReLU(),
-            Dense(_count(classes)),
+            Dense(count_of(classes)),
         ],
         input_shape=input_shape,
-        classes=_names(classes),
+        classes=names_of(classes),
         seed=seed,
     )
 
@@ -70,17 +71,9 @@ def small(
             Flatten(),
             Dense(64),
             ReLU(),
-            Dense(_count(classes)),
+            Dense(count_of(classes)),
         ],
         input_shape=input_shape,
-        classes=_names(classes),
+        classes=names_of(classes),
         seed=seed,
     )
-
-
-def _count(classes: int | Sequence[str]) -> int:
-    return classes if isinstance(classes, int) else len(classes)
-
-
-def _names(classes: int | Sequence[str]) -> list[str] | None:
-    return None if isinstance(classes, int) else list(classes)

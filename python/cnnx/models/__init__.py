@@ -1,0 +1,19 @@
+"""Ready-made networks, as plain functions over the public layers: read one and write your own."""
+
+from cnnx.models.fast_cifar import fast_cifar
+from cnnx.models.mobilenet import mobilenet_v2
+from cnnx.models.plain import lenet5, small
+from cnnx.models.resnet import resnet18, resnet20, resnet32, resnet56
+from cnnx.models.vgg import vgg11
+
+__all__ = [
+    "fast_cifar",
+    "lenet5",
+    "mobilenet_v2",
+    "resnet18",
+    "resnet20",
+    "resnet32",
+    "resnet56",
+    "small",
+    "vgg11",
+]

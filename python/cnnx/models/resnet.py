@@ -1,0 +1,134 @@
+"""Residual networks: the small ones for pictures of 32 x 32, and ResNet-18.
+
+K. He, X. Zhang, S. Ren, J. Sun: Deep Residual Learning for Image Recognition, 2016. Weights begin
+with He's variance, 2 / fan-in, which is this library's default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cnnx.layers import (
+    BatchNorm2d,
+    Conv2d,
+    Dense,
+    GlobalAvgPool2d,
+    Layer,
+    MaxPool2d,
+    ReLU,
+    Residual,
+)
+from cnnx.model import Model
+from cnnx.models.classes import count_of, names_of
+
+
+def resnet20(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    classes: int | Sequence[str] = 10,
+    *,
+    seed: int = 0,
+) -> Model:
+    """ResNet-20 for CIFAR: 19 convolutions of 16, 32 and 64 channels, 0.27 million parameters.
+
+    Where a block halves the picture, its shortcut is a 1x1 convolution.
+
+    Args:
+        input_shape: (height, width, channels).
+        classes: how many, or their names.
+        seed: draws the first weights.
+
+    Example:
+        >>> resnet20().output_shape
+        (10,)
+    """
+    return _for_cifar(3, input_shape, classes, seed)
+
+
+def resnet32(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    classes: int | Sequence[str] = 10,
+    *,
+    seed: int = 0,
+) -> Model:
+    """ResNet-32 for CIFAR: as `resnet20` with five blocks for three, 0.46 million parameters.
+
+    Args:
+        input_shape: (height, width, channels).
+        classes: how many, or their names.
+        seed: draws the first weights.
+    """
+    return _for_cifar(5, input_shape, classes, seed)
+
+
+def resnet56(
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    classes: int | Sequence[str] = 10,
+    *,
+    seed: int = 0,
+) -> Model:
+    """ResNet-56 for CIFAR: as `resnet20` with nine blocks for three, 0.85 million parameters.
+
+    Args:
+        input_shape: (height, width, channels).
+        classes: how many, or their names.
+        seed: draws the first weights.
+    """
+    return _for_cifar(9, input_shape, classes, seed)
+
+
+def resnet18(
+    input_shape: tuple[int, int, int] = (224, 224, 3),
+    classes: int | Sequence[str] = 1000,
+    *,
+    seed: int = 0,
+) -> Model:
+    """ResNet-18: 17 convolutions of 64 to 512 channels, 11.7 million parameters for 1000 classes.
+
+    Args:
+        input_shape: (height, width, channels), each side 32 or more.
+        classes: how many, or their names.
+        seed: draws the first weights.
+    """
+    layers = [*_convolution(64, 7, 2), ReLU(), MaxPool2d(3, stride=2, padding=1)]
+    for stage, channels in enumerate((64, 128, 256, 512)):
+        layers += [
+            *_block(channels, 1 if stage == 0 else 2, stage > 0),
+            *_block(channels, 1, False),
+        ]
+    return _classifier(layers, input_shape, classes, seed)
+
+
+def _for_cifar(
+    blocks: int, input_shape: tuple[int, int, int], classes: int | Sequence[str], seed: int
+) -> Model:
+    layers = [*_convolution(16, 3, 1), ReLU()]
+    for stage, channels in enumerate((16, 32, 64)):
+        for index in range(blocks):
+            shrinks = stage > 0 and index == 0
+            layers += _block(channels, 2 if shrinks else 1, shrinks)
+    return _classifier(layers, input_shape, classes, seed)
+
+
+def _convolution(channels: int, kernel_size: int, stride: int) -> list[Layer]:
+    padding = kernel_size // 2
+    return [
+        Conv2d(channels, kernel_size, stride=stride, padding=padding, bias=False),
+        BatchNorm2d(),
+    ]
+
+
+def _block(channels: int, stride: int, projects: bool) -> list[Layer]:
+    body = [*_convolution(channels, 3, stride), ReLU(), *_convolution(channels, 3, 1)]
+    shortcut = _convolution(channels, 1, stride) if projects else None
+    return [Residual(body, shortcut), ReLU()]
+
+
+def _classifier(
+    layers: list[Layer], input_shape: tuple[int, int, int], classes: int | Sequence[str], seed: int
+) -> Model:
+    return Model(
+        [*layers, GlobalAvgPool2d(), Dense(count_of(classes))],
+        input_shape=input_shape,
+        classes=names_of(classes),
+        seed=seed,
+    )

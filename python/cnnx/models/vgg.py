@@ -1,0 +1,44 @@
+"""VGG: 3x3 convolutions and pooling, then dense layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cnnx.layers import Conv2d, Dense, Dropout, Flatten, Layer, MaxPool2d, ReLU
+from cnnx.model import Model
+from cnnx.models.classes import count_of, names_of
+
+
+def vgg11(
+    input_shape: tuple[int, int, int] = (224, 224, 3),
+    classes: int | Sequence[str] = 1000,
+    *,
+    seed: int = 0,
+) -> Model:
+    """VGG's network A: eight convolutions of 64 to 512 channels, three dense layers, 133 million
+    parameters for pictures of 224 x 224 and 1000 classes.
+
+    Args:
+        input_shape: (height, width, channels), each side 32 or more.
+        classes: how many, or their names.
+        seed: draws the first weights, with He's variance; the article's own did not train at this
+            depth without a shallower network's weights.
+
+    References:
+        K. Simonyan, A. Zisserman: Very Deep Convolutional Networks for Large-Scale Image
+        Recognition, 2015.
+
+    Example:
+        >>> vgg11((32, 32, 3), 10).output_shape
+        (10,)
+    """
+    layers: list[Layer] = []
+    for channels in ((64,), (128,), (256, 256), (512, 512), (512, 512)):
+        for each in channels:
+            layers += [Conv2d(each, 3, padding=1), ReLU()]
+        layers.append(MaxPool2d(2))
+    layers.append(Flatten())
+    for _ in range(2):
+        layers += [Dense(4096), ReLU(), Dropout(0.5)]
+    layers.append(Dense(count_of(classes)))
+    return Model(layers, input_shape=input_shape, classes=names_of(classes), seed=seed)
