@@ -86,6 +86,7 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep ke
     const Node& node = graph.node(id);
     Step step{};
     step.first_node = id;
+    step.fusion.training = keep == Keep::for_backward;
     std::vector<int> inputs = node.inputs;
     if (keep != Keep::everything) id = fuser.fuse(id, keep == Keep::nothing, step.fusion, inputs);
     step.last_node = id;

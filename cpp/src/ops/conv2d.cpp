@@ -24,7 +24,7 @@ class BoundConv2d final : public BoundOp {
  public:
   BoundConv2d(const Conv2dGeometry& geometry, bool bias, const Fusion& fusion)
       : geometry_(geometry),
-        algorithm_(choose_conv2d_algorithm(geometry)),
+        algorithm_(choose_conv2d_algorithm(geometry, Conv2dMethod::chosen, fusion.training)),
         bias_(bias),
         fusion_(fusion) {}
 

@@ -49,9 +49,11 @@ class Conv2dAlgorithm {
 enum class WinogradTile : int64_t { two = 2, four = 4 };
 
 // The choice: a function of shapes and settings of one picture, never of the batch, the thread
-// count or the instruction set, because each algorithm has its own bits.
+// count or the instruction set, because each algorithm has its own bits. `training` does not weigh
+// what a single picture takes.
 std::shared_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(
-    const Conv2dGeometry& geometry, Conv2dMethod method = Conv2dMethod::chosen);
+    const Conv2dGeometry& geometry, Conv2dMethod method = Conv2dMethod::chosen,
+    bool training = false);
 
 std::unique_ptr<const Conv2dAlgorithm> make_conv2d_direct(const Conv2dGeometry& geometry);
 // Kernel size 3x3, stride 1, dilation 1 only; several groups only of whole sixteens of channels.

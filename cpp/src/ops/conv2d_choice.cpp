@@ -37,7 +37,8 @@ bool fits_winograd(const Conv2dGeometry& g) {
          (g.groups == 1 || (inputs % kWholeVectors == 0 && outputs % kWholeVectors == 0));
 }
 
-enum class Direction { forward, input_gradient, weight_gradient };
+// Inference has a forward of its own, because there a single picture counts too.
+enum class Direction { inference, forward, input_gradient, weight_gradient };
 
 // (output, tap) pairs of one axis that meet the picture.
 int64_t pairs_inside(int64_t in, int64_t out, int64_t before) {
@@ -56,12 +57,12 @@ bool has_many_weights(const Conv2dGeometry& g) {
   return g.in_channels / g.groups * g.out_channels >= kManyWeights;
 }
 
-// What fetching many weights takes as long as. Going forward a single picture counts too, which
-// reads each for itself alone: from a third-level cache, in the time of some 13 multiplications. In
-// a batch it costs nothing; half of that lies between the two.
+// What fetching many weights takes as long as. A single picture reads each for itself alone: from a
+// third-level cache, in the time of some 13 multiplications. In a batch it costs nothing; half of
+// that lies between the two.
 int64_t fetch_products(const Conv2dGeometry& g, Direction direction, int64_t points) {
   constexpr int64_t kProductsPerWeight = 7;
-  if (direction != Direction::forward || !has_many_weights(g)) return 0;
+  if (direction != Direction::inference || !has_many_weights(g)) return 0;
   return kProductsPerWeight * points * g.in_channels / g.groups * g.out_channels;
 }
 
@@ -69,10 +70,10 @@ int64_t fetch_products(const Conv2dGeometry& g, Direction direction, int64_t poi
 // skipped; the weight gradient skips columns too.
 int64_t direct_products(const Conv2dGeometry& g, Direction direction) {
   const int64_t rows = pairs_inside(g.in_height, g.out_height, g.top);
-  const int64_t columns = direction == Direction::forward ? 3 * g.out_width
-                          : direction == Direction::input_gradient
-                              ? 3 * g.in_width
-                              : pairs_inside(g.in_width, g.out_width, g.left);
+  const int64_t columns =
+      direction == Direction::inference || direction == Direction::forward ? 3 * g.out_width
+      : direction == Direction::input_gradient ? 3 * g.in_width
+                                               : pairs_inside(g.in_width, g.out_width, g.left);
   constexpr int64_t kTaps = 9;
   return rows * columns * g.in_channels / g.groups * g.out_channels +
          fetch_products(g, direction, kTaps);
@@ -87,7 +88,7 @@ int64_t winograd_products(const Conv2dGeometry& g, Direction direction, Winograd
                         divide_up(to_input ? g.in_width : g.out_width, side);
   // Of few weights too, a single picture reads each for its tiles alone.
   constexpr int64_t kLeastTilesForward = 4;
-  if (direction == Direction::forward && !has_many_weights(g) && tiles < kLeastTilesForward)
+  if (direction == Direction::inference && !has_many_weights(g) && tiles < kLeastTilesForward)
     return INT64_MAX;
   const int64_t point_products = points * g.in_channels / g.groups * g.out_channels;
   // What the transforms of one channel, in or out, of one tile take as long as.
@@ -187,7 +188,7 @@ std::shared_ptr<const Conv2dAlgorithm> make(const Conv2dGeometry& g, Conv2dMetho
 }  // namespace
 
 std::shared_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(const Conv2dGeometry& g,
-                                                               Conv2dMethod method) {
+                                                               Conv2dMethod method, bool training) {
   if (method != Conv2dMethod::chosen) {
     if (method != Conv2dMethod::direct && !fits_winograd(g)) {
       throw std::invalid_argument(
@@ -196,7 +197,7 @@ std::shared_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(const Conv2dGeome
     }
     return make(g, method);
   }
-  const Conv2dMethod forward = choose(g, Direction::forward);
+  const Conv2dMethod forward = choose(g, training ? Direction::forward : Direction::inference);
   const Conv2dMethod input_gradient = choose(g, Direction::input_gradient);
   const Conv2dMethod weight_gradient = choose(g, Direction::weight_gradient);
   const auto whole = make(g, forward);

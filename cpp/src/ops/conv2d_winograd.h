@@ -41,8 +41,9 @@ class WinogradConvolution {
   // The weights transformed.
   int64_t weights_floats() const;
   void transform(const float* weight, int threads, float* transformed) const;
-  // Whether `transformed` may be null, because weights are better transformed where they are used.
-  bool transforms_in_parts() const { return large_weights_; }
+  // Whether `transformed` may be null, because weights are better transformed where they are used:
+  // large ones, if all tiles use them at once.
+  bool transforms_in_parts() const { return large_weights_ && tiles_ <= most_tiles_by_columns_; }
 
   int64_t scratch_floats(int threads) const;
   void run(const float* source, const float* weight, const float* transformed,

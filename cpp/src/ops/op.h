@@ -33,6 +33,7 @@ struct Fusion {
   bool add = false;                // the second input is what is added
   bool relu = false;
   bool max_pool = false;  // 2x2, side by side
+  bool training = false;  // nothing to take in, but a backward to come
 };
 
 // What a layer is to an op before it that might take it in.

@@ -144,8 +144,8 @@ def _covariance(pictures: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.f
         for j in range(i + 1):
             products[i, j] = products[j, i] = int((wide * views[j]).sum(dtype=np.int64))
     channels = np.arange(size) % pictures.shape[3]
-    mean = np.broadcast_to(np.float64(how.mean), pictures.shape[3])[channels]
-    std = np.broadcast_to(np.float64(how.std), pictures.shape[3])[channels]
+    mean = np.broadcast_to(np.asarray(how.mean), pictures.shape[3])[channels]
+    std = np.broadcast_to(np.asarray(how.std), pictures.shape[3])[channels]
     average = sums / count / 255
     uncentred = products / count / 255**2
     shifted = uncentred - np.outer(average, mean) - np.outer(mean, average) + np.outer(mean, mean)
