@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import cnnx
 import numpy as np
 import pytest
 import reference_augmentation as reference
-from cnnx.arguments import is_mapped
 from cnnx.data import Augmentation
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -221,10 +219,3 @@ def test_fit_may_be_broken_off_between_two_batches() -> None:
             trainer.fit(
                 x, y, epochs=1, batch_size=4, augmentation=Augmentation(rotate=5), progress=stop
             )
-
-
-def test_a_mapped_file_is_seen_through_views(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", np.zeros((4, 16, 16, 1), np.uint8))
-    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    assert is_mapped(np.ascontiguousarray(mapped[1:])[1:])
-    assert not is_mapped(np.array(mapped))

@@ -2,12 +2,21 @@
 // side has checked.
 #pragma once
 
+#include <cstring>
 #include <string>
 
 #include "bindings.h"
 #include "cnnx/model.h"
 
 namespace cnnx::bindings {
+
+// Whether the array is numpy.memmap's, or a view of one.
+inline bool is_mapped(const py::array& array) {
+  for (py::object base = array; py::isinstance<py::array>(base); base = base.attr("base")) {
+    if (std::strcmp(Py_TYPE(base.ptr())->tp_name, "memmap") == 0) return true;
+  }
+  return false;
+}
 
 inline PictureBatch picture_batch(const py::array& pixels, bool integer_values) {
   const bool bytes = py::isinstance<py::array_t<uint8_t>>(pixels);
@@ -17,7 +26,7 @@ inline PictureBatch picture_batch(const py::array& pixels, bool integer_values) 
         "expected contiguous uint8 or float32 pictures (batch, height, width, channels)");
   }
   return {pixels.data(), bytes ? PixelType::uint8 : PixelType::float32, integer_values,
-          pixels.shape(0)};
+          pixels.shape(0), is_mapped(pixels)};
 }
 
 inline Resize resize_of(const std::string& name) {

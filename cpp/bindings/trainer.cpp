@@ -108,7 +108,8 @@ void bind_trainer(py::module_& module) {
           "begin_epoch",
           [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
              const std::vector<int64_t>& rows, int64_t batch_size, bool shuffle, uint64_t epoch,
-             const std::optional<py::dict>& augmentation, int64_t first_picture, bool prefetch) {
+             const std::optional<py::dict>& augmentation, int64_t first_picture,
+             std::optional<bool> prefetch) {
             const PictureBatch pictures = picture_batch(x, integers);
             const Targets wanted = targets_of(y);
             const Augmentation changes =
@@ -119,8 +120,9 @@ void bind_trainer(py::module_& module) {
                 {rows, batch_size, shuffle, epoch, changes, first_picture, prefetch});
           },
           pixels, integer_values, targets, py::arg("rows"), py::arg("batch_size"),
-          py::arg("shuffle"), py::arg("number"), py::arg("augmentation"), py::arg("first_picture"),
-          py::arg("prefetch"), py::keep_alive<0, 2>(), py::keep_alive<0, 4>())
+          py::arg("shuffle"), py::arg("number"), py::arg("augmentation"),
+          py::arg("first_picture") = 0, py::arg("prefetch") = py::none(), py::keep_alive<0, 2>(),
+          py::keep_alive<0, 4>())
       .def(
           "evaluate",
           [](const Trainer& trainer, const py::array& x, bool integers, const py::array& y,

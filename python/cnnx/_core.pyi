@@ -138,8 +138,8 @@ class Trainer(metaclass=_Class):
         shuffle: bool,
         number: int,
         augmentation: Mapping[str, Any] | None,
-        first_picture: int,
-        prefetch: bool,
+        first_picture: int = 0,
+        prefetch: bool | None = None,
     ) -> Epoch: ...
     def evaluate(
         self,

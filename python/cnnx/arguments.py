@@ -23,16 +23,6 @@ def is_integer(value: object) -> bool:
     )
 
 
-def is_mapped(array: NDArray[Any]) -> bool:
-    """Whether the array's memory is a file's, which is read only when it is looked at."""
-    base: object = array
-    while isinstance(base, np.ndarray):
-        if isinstance(base, np.memmap):
-            return True
-        base = base.base
-    return False
-
-
 def shown(value: object) -> str:
     """`value` as an error shows it: on one line, and short; an array by its shape."""
     if isinstance(value, np.ndarray):

@@ -14,7 +14,6 @@ from cnnx import _core
 from cnnx.arguments import (
     FloatArray,
     is_integer,
-    is_mapped,
     not_negative,
     number,
     pictures,
@@ -278,12 +277,9 @@ class Trainer:
             size = 64 if batch_size is None else int(batch_size)
             steps = -(-len(rows or arrays[0]) // size)
             ordered = shuffle is not None and not shuffle
-            prefetch = changes is not None or is_mapped(arrays[0])
 
             def begin(epoch: int) -> EpochRun:
-                return self._core.begin_epoch(
-                    *arrays, rows, size, not ordered, epoch, changes, 0, prefetch
-                )
+                return self._core.begin_epoch(*arrays, rows, size, not ordered, epoch, changes)
 
         if epochs > 0:
             self._core.begin_schedule(int(epochs), max(1, steps))

@@ -31,6 +31,7 @@ struct PictureBatch {
   PixelType type = PixelType::float32;
   bool integer_values = false;
   int64_t count = 0;
+  bool mapped = false;  // lie in a mapped file, perhaps not in memory; changes no result
 };
 
 }  // namespace cnnx

@@ -71,7 +71,9 @@ struct EpochOptions {
   uint64_t number = 0;
   Augmentation augmentation = {};  // what changes the pictures; as they are by default
   int64_t first_picture = 0;  // the number of the first one, where these are part of a data set
-  bool prefetch = false;      // gather the next batch in a thread of its own; the same bits
+  // Whether the next batch is gathered in a thread of its own, which changes no bit; empty: where
+  // pictures are changed or mapped.
+  std::optional<bool> prefetch = {};
 };
 
 namespace training {

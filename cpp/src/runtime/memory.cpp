@@ -1,6 +1,11 @@
 // Allocates and frees AlignedBuffer's storage.
 #include "runtime/memory.h"
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
 #include <cstring>
 #include <new>
 
@@ -17,5 +22,18 @@ AlignedBuffer::AlignedBuffer(int64_t floats, Contents contents) : size_(floats) 
 }
 
 AlignedBuffer::~AlignedBuffer() { ::operator delete(data_, std::align_val_t{kAlignment}); }
+
+void read_ahead(const void* data, int64_t bytes) noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+  static const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(data) / page * page;
+  const uintptr_t end = reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(bytes);
+  // Only a hint: what it answers changes nothing.
+  static_cast<void>(
+      posix_madvise(reinterpret_cast<void*>(begin), end - begin, POSIX_MADV_WILLNEED));
+#else
+  static_cast<void>(data), static_cast<void>(bytes);
+#endif
+}
 
 }  // namespace cnnx::runtime

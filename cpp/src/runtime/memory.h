@@ -37,4 +37,8 @@ class AlignedBuffer {
 // A count of floats rounded up so that what follows it in a shared block starts on a cache line.
 constexpr int64_t round_up_to_line(int64_t floats) { return (floats + 15) / 16 * 16; }
 
+// Has the system begin to read what of this memory lies in a mapped file, all of it at once instead
+// of a page at a time when it is looked at.
+void read_ahead(const void* data, int64_t bytes) noexcept;
+
 }  // namespace cnnx::runtime

@@ -46,6 +46,12 @@ void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch
   const int64_t floats = element_count(shape);
   if (batch.storage.size() < count * floats) batch.storage = runtime::AlignedBuffer(count * floats);
   const int64_t* rows = rows_.data() + first;
+  if (pictures_.mapped) {
+    const int64_t bytes =
+        floats * (pictures_.type == PixelType::uint8 ? 1 : static_cast<int64_t>(sizeof(float)));
+    for (int64_t i = 0; i < count; ++i)
+      runtime::read_ahead(static_cast<const char*>(pictures_.pixels) + rows[i] * bytes, bytes);
+  }
   if (is_identity(augmentation_)) {
     data::gather_pictures(pictures_.pixels, pictures_.type, pictures_.integer_values, rows, count,
                           shape[0] * shape[1], shape[2], model.preprocessing, threads,

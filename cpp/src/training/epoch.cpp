@@ -78,13 +78,15 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
       shuffled[i] = rows[static_cast<std::size_t>(order[i])];
     rows = std::move(shuffled);
   }
-  if (options.prefetch)
+  const bool slow = pictures.mapped || !is_identity(options.augmentation);
+  if (options.prefetch.value_or(slow)) {
     state->prefetch = std::make_unique<training::Prefetch>(
         [&source = state->source](int64_t first, int64_t count, int threads,
                                   training::Batch& batch) {
           source.gather(first, count, threads, batch);
         },
         state->source.count(), state->batch_size);
+  }
   return Epoch(std::move(state));
 }
 
