@@ -11,19 +11,21 @@ from benchmarks.networks import (
     CHECKED_RATE,
     CHECKED_STEPS,
     MOMENTUM,
-    NETWORKS,
     TIMED_RATE,
     AveragePool,
+    BatchNorm,
     Convolution,
     Dense,
     Flatten,
+    Gelu,
     Layer,
     MaxPool,
     Network,
     NetworkTask,
+    Residual,
     draw_batch,
     draw_parameters,
-    with_input_shapes,
+    network_named,
 )
 
 
@@ -40,7 +42,14 @@ def _layer(layer: Layer) -> cnnx.Layer:
             stride=layer.stride,
             padding=layer.padding,
             groups=layer.groups,
+            bias=layer.bias,
         )
+    if isinstance(layer, Residual):
+        return cnnx.Residual(_layers(layer.body), _layers(layer.shortcut) or None)
+    if isinstance(layer, BatchNorm):
+        return cnnx.BatchNorm2d()
+    if isinstance(layer, Gelu):
+        return cnnx.GELU()
     if isinstance(layer, MaxPool):
         return cnnx.MaxPool2d(layer.size)
     if isinstance(layer, AveragePool):
@@ -50,11 +59,14 @@ def _layer(layer: Layer) -> cnnx.Layer:
     return cnnx.Flatten() if isinstance(layer, Flatten) else cnnx.ReLU()
 
 
+def _layers(layers: tuple[Layer, ...]) -> list[cnnx.Layer]:
+    return [_layer(layer) for layer in layers]
+
+
 def build(network: Network) -> cnnx.Model:
     """The network with its drawn weights."""
-    layers = [_layer(layer) for layer, _ in with_input_shapes(network)]
-    model = cnnx.Model(layers, input_shape=network.input_shape)
-    drawn = [array for parameters in draw_parameters(network) for array in parameters]
+    model = cnnx.Model(_layers(network.layers), input_shape=network.input_shape)
+    drawn = [array for parameters in draw_parameters(network) for array in parameters.arrays()]
     for name, array in zip(model.parameters, drawn, strict=True):
         model.parameters[name] = array
     return model
@@ -64,7 +76,7 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     """A train step or a run of the network, and its logits or first losses."""
     network_name, batch, training, threads, _ = NetworkTask(*task)
     cnnx.set_num_threads(threads)
-    network = NETWORKS[network_name]
+    network = network_named(network_name)
     x, y = draw_batch(network, batch)
     model = build(network)
     if not training:

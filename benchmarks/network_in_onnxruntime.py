@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.networks import (
-    NETWORKS,
     AveragePool,
+    BatchNorm,
     Convolution,
     Dense,
     Flatten,
@@ -20,9 +20,13 @@ from benchmarks.networks import (
     MaxPool,
     Network,
     NetworkTask,
+    Parameters,
+    Relu,
+    Residual,
     channels_first,
     draw_batch,
     draw_parameters,
+    network_named,
 )
 
 # What ONNX Runtime's releases of two years read; the operators used have not changed since.
@@ -50,30 +54,60 @@ def _operator(layer: Layer) -> tuple[str, dict[str, Any]]:
         return kind, {"kernel_shape": window, "strides": window}
     if isinstance(layer, Dense):
         return "Gemm", {"transB": 1}
+    if isinstance(layer, BatchNorm):
+        return "BatchNormalization", {"epsilon": 1e-5}
+    assert isinstance(layer, Flatten | Relu), f"{layer} has no operator here"
     return ("Flatten" if isinstance(layer, Flatten) else "Relu"), {}
+
+
+class Nodes:
+    """The operators of a graph, connected one by one."""
+
+    def __init__(self, parameters: Iterator[Parameters]) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[TensorProto] = []
+        self._parameters = parameters
+
+    def in_order(self, layers: tuple[Layer, ...], value: str) -> str:
+        """Adds layers that begin with `value`; the name of their result."""
+        for layer in layers:
+            value = self._add(layer, value)
+        return value
+
+    def _add(self, layer: Layer, value: str) -> str:
+        if isinstance(layer, Residual):
+            around = self.in_order(layer.shortcut, value)
+            return self._connect("Add", [self.in_order(layer.body, value), around], {})
+        inputs = [value]
+        if isinstance(layer, Convolution | Dense | BatchNorm):
+            arrays = next(self._parameters).arrays()
+            if isinstance(layer, BatchNorm):
+                arrays += [np.zeros_like(arrays[0]), np.ones_like(arrays[0])]  # mean, variance
+            for array in arrays:
+                name = f"array_{len(self.initializers)}"
+                self.initializers.append(numpy_helper.from_array(array, name))
+                inputs.append(name)
+        operator, settings = _operator(layer)
+        return self._connect(operator, inputs, settings)
+
+    def _connect(self, operator: str, inputs: list[str], settings: dict[str, Any]) -> str:
+        result = f"value_{len(self.nodes) + 1}"
+        self.nodes.append(helper.make_node(operator, inputs, [result], **settings))
+        return result
 
 
 def build(network: Network, batch: int) -> onnx.ModelProto:
     """The network with its drawn weights, for batches of this size only: what suits ONNX Runtime
     best.
     """
-    remaining = iter(channels_first(network, draw_parameters(network)))
-    nodes, initializers = [], []
-    for index, layer in enumerate(network.layers):
-        inputs = [f"value_{index}"]
-        if isinstance(layer, Convolution | Dense):
-            for name, array in next(remaining)._asdict().items():
-                initializers.append(numpy_helper.from_array(array, f"{name}_{index}"))
-                inputs.append(f"{name}_{index}")
-        operator, settings = _operator(layer)
-        nodes.append(helper.make_node(operator, inputs, [f"value_{index + 1}"], **settings))
+    made = Nodes(iter(channels_first(network, draw_parameters(network))))
+    last = made.in_order(network.layers, "value_0")
     height, width, channels = network.input_shape
     picture = helper.make_tensor_value_info(
         "value_0", TensorProto.FLOAT, [batch, channels, height, width]
     )
-    last = f"value_{len(network.layers)}"
     logits = helper.make_tensor_value_info(last, TensorProto.FLOAT, [batch, None])
-    graph = helper.make_graph(nodes, "network", [picture], [logits], initializers)
+    graph = helper.make_graph(made.nodes, "network", [picture], [logits], made.initializers)
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
     )
@@ -85,7 +119,7 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     """A run of the network, and its logits."""
     network_name, batch, training, threads, _ = NetworkTask(*task)
     assert not training, "ONNX Runtime only infers"
-    network = NETWORKS[network_name]
+    network = network_named(network_name)
     pictures, _ = draw_batch(network, batch)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -16,20 +16,23 @@ from benchmarks.networks import (
     CHECKED_RATE,
     CHECKED_STEPS,
     MOMENTUM,
-    NETWORKS,
     TIMED_RATE,
     AveragePool,
+    BatchNorm,
     Convolution,
     Dense,
     Flatten,
+    Gelu,
     Layer,
     MaxPool,
     Network,
     NetworkTask,
+    Residual,
     Shape,
     channels_first,
     draw_batch,
     draw_parameters,
+    network_named,
     with_input_shapes,
 )
 
@@ -48,7 +51,14 @@ def _layer(layer: Layer, shape: Shape) -> nn.Module:
             stride=layer.stride,
             padding=layer.padding,
             groups=layer.groups,
+            bias=layer.bias,
         )
+    if isinstance(layer, Residual):
+        return Sum(_in_order(layer.shortcut, shape), _in_order(layer.body, shape))
+    if isinstance(layer, BatchNorm):
+        return nn.BatchNorm2d(shape[2])
+    if isinstance(layer, Gelu):
+        return nn.GELU()
     if isinstance(layer, MaxPool):
         return nn.MaxPool2d(layer.size)
     if isinstance(layer, AveragePool):
@@ -58,11 +68,29 @@ def _layer(layer: Layer, shape: Shape) -> nn.Module:
     return nn.Flatten() if isinstance(layer, Flatten) else nn.ReLU()
 
 
+class Sum(nn.Module):
+    """What two modules make of one input, added up; an empty one passes it on."""
+
+    def __init__(self, shortcut: nn.Module, body: nn.Module) -> None:
+        super().__init__()
+        self.shortcut = shortcut
+        self.body = body
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Their sum."""
+        made: torch.Tensor = self.body(x) + self.shortcut(x)
+        return made
+
+
+def _in_order(layers: tuple[Layer, ...], shape: Shape) -> nn.Sequential:
+    return nn.Sequential(*(_layer(layer, each) for layer, each in with_input_shapes(layers, shape)))
+
+
 def build(network: Network) -> nn.Sequential:
     """The network with its drawn weights."""
-    model = nn.Sequential(*(_layer(layer, shape) for layer, shape in with_input_shapes(network)))
+    model = _in_order(network.layers, network.input_shape)
     drawn = channels_first(network, draw_parameters(network))
-    arrays = [array for parameters in drawn for array in parameters]
+    arrays = [array for parameters in drawn for array in parameters.arrays()]
     with torch.no_grad():
         for parameter, array in zip(model.parameters(), arrays, strict=True):
             parameter.copy_(torch.from_numpy(array))
@@ -73,7 +101,7 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     """A train step or a run of the network, and its logits or first losses."""
     network_name, batch, training, threads, mode = NetworkTask(*task)
     torch.set_num_threads(threads)
-    network = NETWORKS[network_name]
+    network = network_named(network_name)
     pictures, labels = draw_batch(network, batch)
     x = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
     model: Any = build(network)

@@ -22,13 +22,22 @@ CHECKED_STEPS, CHECKED_RATE, TIMED_RATE, MOMENTUM = 5, 0.01, 1e-6, 0.9
 
 
 class Convolution(NamedTuple):
-    """A square convolution with a bias."""
+    """A square convolution."""
 
     out_channels: int
     kernel_size: int
     stride: int = 1
     padding: int = 0
     groups: int = 1
+    bias: bool = True
+
+
+class BatchNorm(NamedTuple):
+    """Normalises every channel by the batch's statistics."""
+
+
+class Gelu(NamedTuple):
+    """x times the share of a normal distribution below x."""
 
 
 class Relu(NamedTuple):
@@ -57,7 +66,16 @@ class Dense(NamedTuple):
     out_features: int
 
 
-Layer: TypeAlias = "Convolution | Relu | MaxPool | AveragePool | Flatten | Dense"
+class Residual(NamedTuple):
+    """What the body makes of its input plus what the shortcut makes of it, or the input itself."""
+
+    body: tuple[Layer, ...]
+    shortcut: tuple[Layer, ...] = ()
+
+
+Layer: TypeAlias = (
+    "Convolution | BatchNorm | Relu | Gelu | MaxPool | AveragePool | Flatten | Dense | Residual"
+)
 Shape: TypeAlias = tuple[int, ...]
 
 
@@ -72,7 +90,11 @@ class Parameters(NamedTuple):
     """What a layer with weights is given."""
 
     weight: FloatArray
-    bias: FloatArray
+    bias: FloatArray | None
+
+    def arrays(self) -> list[FloatArray]:
+        """One or two."""
+        return [self.weight] if self.bias is None else [self.weight, self.bias]
 
 
 class NetworkTask(NamedTuple):
@@ -105,15 +127,27 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
         return (int(np.prod(shape)),)
     if isinstance(layer, Dense):
         return (layer.out_features,)
+    if isinstance(layer, Residual):
+        for each in layer.body:
+            shape = output_shape(each, shape)
     return shape
 
 
-def with_input_shapes(network: Network) -> Iterator[tuple[Layer, Shape]]:
+def with_input_shapes(layers: tuple[Layer, ...], shape: Shape) -> Iterator[tuple[Layer, Shape]]:
     """Each layer and the shape of one picture that reaches it."""
-    shape: Shape = network.input_shape
-    for layer in network.layers:
+    for layer in layers:
         yield layer, shape
         shape = output_shape(layer, shape)
+
+
+def leaves(layers: tuple[Layer, ...], shape: Shape) -> Iterator[tuple[Layer, Shape]]:
+    """The same with a residual's layers for itself, its shortcut's before its body's."""
+    for layer, reached in with_input_shapes(layers, shape):
+        if isinstance(layer, Residual):
+            yield from leaves(layer.shortcut, reached)
+            yield from leaves(layer.body, reached)
+        else:
+            yield layer, reached
 
 
 def weight_shape(layer: Layer, shape: Shape) -> Shape | None:
@@ -123,21 +157,29 @@ def weight_shape(layer: Layer, shape: Shape) -> Shape | None:
         return kernel, kernel, shape[2] // layer.groups, layer.out_channels
     if isinstance(layer, Dense):
         return shape[0], layer.out_features
-    return None
+    return shape[2:] if isinstance(layer, BatchNorm) else None
 
 
 def draw_parameters(network: Network, seed: int = 0) -> list[Parameters]:
     """Weights of variance 2 / fan-in, which keep a ReLU trunk's values in one range at any depth;
-    the last layer's 1 / fan-in.
+    the last layer's 1 / fan-in. A batch norm's are around 1, and smaller where it ends a residual's
+    body, so that sums stay in that range too.
     """
     random = np.random.default_rng(seed)
-    shapes = [weight_shape(layer, shape) for layer, shape in with_input_shapes(network)]
+    ends = {id(layer.body[-1]) for layer in network.layers if isinstance(layer, Residual)}
     drawn = []
-    for shape in filter(None, shapes):
-        gain = 1 if shape is shapes[-1] else 2
+    for layer, reached in leaves(network.layers, network.input_shape):
+        shape = weight_shape(layer, reached)
+        if shape is None:
+            continue
+        gain = 1 if layer is network.layers[-1] else 2
         weight = random.normal(0, np.sqrt(gain / np.prod(shape[:-1])), shape)
-        bias = random.uniform(-0.05, 0.05, shape[-1])
-        drawn.append(Parameters(weight.astype(np.float32), bias.astype(np.float32)))
+        bias = random.uniform(-0.05, 0.05, shape[-1]).astype(np.float32)
+        if isinstance(layer, BatchNorm):
+            middle = 0.3 if id(layer) in ends else 1.0
+            weight = random.uniform(0.9 * middle, 1.1 * middle, shape)
+        has_bias = not isinstance(layer, Convolution) or layer.bias
+        drawn.append(Parameters(weight.astype(np.float32), bias if has_bias else None))
     return drawn
 
 
@@ -149,9 +191,11 @@ def channels_first(network: Network, parameters: list[Parameters]) -> list[Param
     turned = []
     flattened: Shape = ()
     remaining = iter(parameters)
-    for layer, shape in with_input_shapes(network):
+    for layer, shape in leaves(network.layers, network.input_shape):
         if isinstance(layer, Flatten):
             flattened = shape
+        if isinstance(layer, BatchNorm):
+            turned.append(next(remaining))
         if isinstance(layer, Convolution):
             weight, bias = next(remaining)
             turned.append(Parameters(np.ascontiguousarray(weight.transpose(3, 2, 0, 1)), bias))
@@ -227,21 +271,63 @@ def _resnet_trunk() -> Network:
     return Network((32, 32, 3), (*_convolutions(*trunk), AveragePool(8), Flatten(), Dense(CLASSES)))
 
 
-def _mobilenet() -> Network:
-    """MobileNet's depthwise and 1x1 convolutions in turn, without norms."""
+def _normalised(*settings: Convolution) -> tuple[Layer, ...]:
+    """Convolutions without biases, each with a norm and ReLU."""
+    return tuple(
+        layer
+        for convolution in settings
+        for layer in (convolution._replace(bias=False), BatchNorm(), Relu())
+    )
+
+
+def _resnet20() -> Network:
+    """ResNet-20 with its norms and shortcuts, 1x1 convolutions where a block halves the picture."""
+    layers = _normalised(Convolution(16, 3, padding=1))
+    for channels, first_stride in ((16, 1), (32, 2), (64, 2)):
+        for stride in (first_stride, 1, 1):
+            first = Convolution(channels, 3, stride=stride, padding=1)
+            second = Convolution(channels, 3, padding=1)
+            body = _normalised(first, second)[:-1]
+            shortcut = _normalised(Convolution(channels, 1, stride=stride))[:-1]
+            layers += (Residual(body, () if stride == 1 else shortcut), Relu())
+    return Network((32, 32, 3), (*layers, AveragePool(8), Flatten(), Dense(CLASSES)))
+
+
+def _mobilenet(normalised: bool) -> Network:
+    """MobileNet's depthwise and 1x1 convolutions in turn."""
     trunk = [Convolution(16, 3, stride=2, padding=1)]
     channels = 16
     for out_channels, stride in ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2)):
         depthwise = Convolution(channels, 3, stride=stride, padding=1, groups=channels)
         trunk += [depthwise, Convolution(out_channels, 1)]
         channels = out_channels
-    return Network((96, 96, 3), (*_convolutions(*trunk), AveragePool(6), Flatten(), Dense(CLASSES)))
+    layers = _normalised(*trunk) if normalised else _convolutions(*trunk)
+    return Network((96, 96, 3), (*layers, AveragePool(6), Flatten(), Dense(CLASSES)))
 
+
+def _fast_cifar() -> Network:
+    """The network of airbench94 (K. Jordan 2024), as `cnnx.models.fast_cifar`."""
+    layers: tuple[Layer, ...] = (Convolution(24, 2), Gelu())
+    for channels in (64, 256, 256):
+        convolution = Convolution(channels, 3, padding=1, bias=False)
+        layers += (convolution, MaxPool(2), BatchNorm(), Gelu(), convolution, BatchNorm(), Gelu())
+    return Network((32, 32, 3), (*layers, MaxPool(3), Flatten(), Dense(CLASSES)))
+
+
+# What `benchmarks.cifar10` trains, too slow a network for the others.
+FAST_CIFAR = "fast_cifar"
 
 NETWORKS = {
     "lenet": _lenet(),
     "mnist": _mnist(),
     "cifar": _cifar(),
     "resnet_trunk": _resnet_trunk(),
-    "mobilenet": _mobilenet(),
+    "mobilenet": _mobilenet(normalised=False),
+    "resnet20": _resnet20(),
+    "mobilenet_norm": _mobilenet(normalised=True),
 }
+
+
+def network_named(name: str) -> Network:
+    """One of `NETWORKS`, or `FAST_CIFAR`."""
+    return _fast_cifar() if name == FAST_CIFAR else NETWORKS[name]

@@ -43,7 +43,7 @@ def main() -> None:
     print(f"{'':14}{'parameters':>12}{'one picture':>14}{'reading them':>15}")
     for name, network in NETWORKS.items():
         picture, _ = prepare(NetworkTask(name, batch=1, training=False, threads=1))
-        count = sum(weight.size + bias.size for weight, bias in draw_parameters(network))
+        count = sum(array.size for drawn in draw_parameters(network) for array in drawn.arrays())
         values = gaussians((count,))
         turns = [(microseconds(picture), microseconds(values.max)) for _ in range(rounds)]
         one, reading = (statistics.median(times) for times in zip(*turns, strict=True))
