@@ -14,7 +14,7 @@ from reference_random import uniform
 
 Float64Array: TypeAlias = "npt.NDArray[np.float64]"
 
-STREAM = 5
+STREAM, MIXUP_STREAM = 5, 6
 NUMBERS_PER_PICTURE = 16
 NAMES = (
     *("flip", "crop_row", "crop_column", "angle", "scale", "shift_row", "shift_column"),
@@ -111,3 +111,14 @@ def augment(
         changed = (change(picture, a, seed, epoch, row) - mean) / std
         found.append(cut(changed, a.cutout, seed, epoch, row))
     return np.array(found)
+
+
+def mix(alpha: float, seed: int, epoch: int, first: int, count: int) -> tuple[float, int]:
+    """Mixup's share and the distance to the other picture, for the batch at place `first`."""
+    for attempt in range(4096):
+        word = 4 * (first * 4096 + attempt)
+        u, v, place = (uniform(seed, MIXUP_STREAM, epoch, word + i) for i in range(3))
+        x, y = (float(np.log(n + 2.0**-25)) / alpha for n in (u, v))
+        if np.exp(x) + np.exp(y) <= 1:
+            return float(1 / (1 + np.exp(y - x))), int(place * count)
+    raise AssertionError("nothing was accepted")

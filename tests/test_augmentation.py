@@ -164,6 +164,7 @@ def test_validation_pictures_stay_as_they_are() -> None:
         ({"shift": -2}, ValueError, "shift is -2, expected 0 to 1048576 pixels"),
         ({"contrast": float("nan")}, ValueError, "contrast is nan, expected 0 to 1"),
         ({"brightness": 2}, ValueError, "brightness is 2, expected 0 to 1"),
+        ({"mixup": 5}, ValueError, "mixup is 5, expected 0 to 4"),
         ({"cutout": -3}, ValueError, "cutout is -3, expected 0 or more pixels"),
     ],
     ids=str,
@@ -219,3 +220,64 @@ def test_fit_may_be_broken_off_between_two_batches() -> None:
             trainer.fit(
                 x, y, epochs=1, batch_size=4, augmentation=Augmentation(rotate=5), progress=stop
             )
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2, 1.0, 4.0])
+def test_mixup_draws_from_its_distribution(alpha: float) -> None:
+    """Mean 1/2 and variance 1 / (4 (2 alpha + 1)); how far the other picture is, uniform."""
+    found = [reference.mix(alpha, 0, 1, first, 8) for first in range(800)]
+    shares, offsets = np.array(found).T
+    deviation = np.sqrt(1 / (4 * (2 * alpha + 1)))
+    assert abs(shares.mean() - 0.5) < 5 * deviation / np.sqrt(800)
+    assert shares.std() == pytest.approx(deviation, rel=0.1)
+    assert np.bincount(offsets.astype(int), minlength=8).min() > 60
+
+
+@pytest.mark.parametrize("alpha", [0.02, 0.2, 1.0, 4.0])
+@pytest.mark.parametrize("loss", [cnnx.CrossEntropy(), cnnx.MSE()], ids=repr)
+def test_mixup_blends_pictures_and_targets(loss: Any, alpha: float) -> None:
+    x, y = cnnx.data.xo(23, size=16, seed=1)
+    augmentation = Augmentation(crop_padding=2, mixup=alpha)
+    layers = [cnnx.Conv2d(4, 5, stride=2), cnnx.ReLU(), cnnx.Flatten(), cnnx.Dense(2)]
+    trainer, by_hand = (
+        cnnx.Trainer(
+            cnnx.Model(layers, input_shape=(16, 16, 1)),
+            optimizer=cnnx.SGD(0.05),
+            loss=loss,
+            seed=7,
+        )
+        for _ in range(2)
+    )
+    targets: Any = np.eye(2)[y]
+    trainer.fit(
+        *(x, targets if isinstance(loss, cnnx.MSE) else y),
+        **{"epochs": 2, "batch_size": 8, "shuffle": False, "augmentation": augmentation},
+    )
+    for epoch in range(2):
+        changed = augmentation.apply(x, seed=7, epoch=epoch)
+        for first in range(0, 23, 8):
+            batch, wanted = changed[first : first + 8], targets[first : first + 8]
+            share, offset = reference.mix(alpha, 7, epoch, first, len(batch))
+            others = np.roll(np.arange(len(batch)), -offset)
+            by_hand.step(
+                *(share * each + (1 - share) * each[others] for each in (batch, wanted)),
+            )
+    for name, expected in by_hand.model.parameters.items():
+        assert_allclose(trainer.model.parameters[name], expected, atol=2e-5)
+
+
+def test_mixup_is_the_same_for_any_threads_prefetched_or_not() -> None:
+    x, y = cnnx.data.xo(64, size=32, seed=1)
+    before, found = cnnx.get_num_threads(), set()
+    try:
+        for threads, prefetch in ((1, False), (2, False), (2, True)):
+            cnnx.set_num_threads(threads)
+            trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), 2))
+            settings = Augmentation(mixup=0.4).settings
+            run = trainer._core.begin_epoch(x, True, y, [], 48, True, 0, settings, 0, prefetch)
+            while run.advance():
+                pass
+            found.add(b"".join(a.tobytes() for a in trainer.model.parameters.values()))
+    finally:
+        cnnx.set_num_threads(before)
+    assert len(found) == 1

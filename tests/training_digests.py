@@ -57,6 +57,7 @@ def augmented() -> str:
     augmentation = cnnx.data.Augmentation(
         **{"flip": "alternating", "crop_padding": 2, "border": "reflect", "rotate": 20},
         **{"scale": (0.8, 1.25), "shift": 1.5, "contrast": 0.3, "brightness": 0.3, "cutout": 5},
+        mixup=0.3,
     )
     trainer = cnnx.Trainer(cnnx.models.small(seed=SEED), optimizer=cnnx.Adam(2e-3), seed=SEED)
     trainer.fit(x, y, epochs=2, batch_size=65, augmentation=augmentation)

@@ -27,6 +27,7 @@ inline Augmentation augmentation_of(const py::dict& settings) {
   augmentation.contrast = number("contrast");
   augmentation.brightness = number("brightness");
   augmentation.cutout = integer("cutout");
+  augmentation.mixup = number("mixup");
   return augmentation;
 }
 

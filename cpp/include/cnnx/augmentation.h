@@ -28,6 +28,13 @@ namespace cnnx {
 // 6. cutout: a square of that side, its middle uniform over the picture, becomes 0, the mean that
 //    normalisation leaves (DeVries, Taylor, "Improved Regularization of Convolutional Neural
 //    Networks with Cutout", 2017).
+//
+// And then, in training alone:
+//
+// 7. mixup: the pictures of a batch, and their targets, become blends of two: share * itself +
+//    (1 - share) * another one, the share ~ Beta(mixup, mixup) for each batch; classes become
+//    shares of them (Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization",
+//    2018).
 struct Augmentation {
   enum class Flip {
     never,
@@ -48,19 +55,20 @@ struct Augmentation {
   Border border = Border::zero;
   float contrast = 0, brightness = 0;
   int64_t cutout = 0;
+  float mixup = 0;
 };
 
 // Throws std::invalid_argument, naming the value, unless crop_padding and cutout are 0 or more,
 // rotate is in [0, 180], scale_low <= scale_high in [0.01, 100], shift in [0, 2^20], contrast and
-// brightness in [0, 1].
+// brightness in [0, 1], mixup in [0, 4].
 CNNX_API void validate(const Augmentation& augmentation);
 
 // True when it leaves every picture as it is.
 CNNX_API bool is_identity(const Augmentation& augmentation);
 
-// out = the pictures of `shape` (height, width, channels), changed and normalised. What happens to
-// picture i depends on (seed, epoch, i) and the settings alone; epoch < 2^48. The same bits on
-// every machine and any number of threads; threads: as get_num_threads(). Throws
+// out = the pictures of `shape` (height, width, channels), changed and normalised, without mixup.
+// What happens to picture i depends on (seed, epoch, i) and the settings alone; epoch < 2^48. The
+// same bits on every machine and any number of threads; threads: as get_num_threads(). Throws
 // std::invalid_argument for settings that validate() refuses and for a crop_padding that is not
 // below height and width.
 CNNX_API void augment_pictures(const PictureBatch& pictures, const Shape& shape,

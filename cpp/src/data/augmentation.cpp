@@ -116,13 +116,14 @@ void validate(const Augmentation& augmentation) {
   data::check_between("shift", a.shift, kMostShift, "0 to 1048576 pixels");
   data::check_between("contrast", a.contrast, 1, "0 to 1");
   data::check_between("brightness", a.brightness, 1, "0 to 1");
+  data::check_between("mixup", a.mixup, 4, "0 to 4");
   if (a.cutout < 0) data::refuse("cutout", a.cutout, "0 or more pixels");
 }
 
 bool is_identity(const Augmentation& augmentation) {
   const Augmentation& a = augmentation;
   return a.flip == Augmentation::Flip::never && a.crop_padding == 0 && !data::has_affine(a) &&
-         !data::has_colour(a) && a.cutout == 0;
+         !data::has_colour(a) && a.cutout == 0 && a.mixup == 0;
 }
 
 }  // namespace cnnx

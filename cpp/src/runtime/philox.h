@@ -15,6 +15,7 @@ enum class Stream : uint32_t {
   drawing = 3,       // the X-and-O drawings, one step per drawing
   dropout = 4,       // one step per train step and layer
   augmentation = 5,  // changes of pictures while training, one step per epoch
+  mixup = 6,         // how batches are blended, one step per epoch
 };
 
 // The bijection itself: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3",

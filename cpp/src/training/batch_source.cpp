@@ -9,6 +9,7 @@
 #include "data/augment.h"
 #include "data/augmentation.h"
 #include "data/pixels.h"
+#include "training/mixup.h"
 
 namespace cnnx::training {
 
@@ -75,6 +76,11 @@ void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch
       std::copy_n(targets_.values + rows[i] * outputs, outputs, batch.values.data() + i * outputs);
     }
     batch.targets.values = batch.values.data();
+  }
+  if (augmentation_.mixup > 0) {
+    const Mix mix =
+        draw_mix(augmentation_.mixup, trainer_.seed, epoch_, first_picture_ + first, count);
+    mix_batch(mix, count, floats, element_count(model.graph.output_shape()), threads, batch);
   }
 }
 

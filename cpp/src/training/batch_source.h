@@ -11,7 +11,7 @@ namespace cnnx::training {
 
 // One gathered batch: rows in a chosen order, normalised and contiguous.
 struct Batch {
-  runtime::AlignedBuffer storage;
+  runtime::AlignedBuffer storage, mixed;  // the latter where pictures are blended
   std::vector<int64_t> labels;
   std::vector<float> values;
   const float* input = nullptr;
