@@ -83,6 +83,16 @@ std::vector<std::string> name_layers(const std::vector<Layer>& layers) {
   return names;
 }
 
+// A layer takes one input, or from two to `most`.
+void check_inputs(const Layer& layer, std::size_t count, std::size_t most) {
+  const std::size_t least = most == 1 ? 1 : 2;
+  if (count >= least && count <= most) return;
+  std::string expected = most == 1 ? "one" : "2";
+  if (most > 2) expected += " to " + std::to_string(most);
+  throw std::invalid_argument(layer.kind + ": has " + std::to_string(count) +
+                              (count == 1 ? " input" : " inputs") + ", expected " + expected);
+}
+
 }  // namespace
 
 Shape with_batch(int64_t batch, const Shape& shape) {
@@ -135,12 +145,7 @@ void Graph::add(const Layer& layer, std::string name) {
     connect(node);
     node.op = ops::make_op(layer.kind, layer.attributes);
     const auto* merge = dynamic_cast<const ops::MergeOp*>(node.op.get());
-    const std::size_t count = node.inputs.size();
-    if (merge ? count < 2 || count > ops::kMostInputs : count != 1) {
-      throw std::invalid_argument(layer.kind + ": has " + std::to_string(count) +
-                                  (count == 1 ? " input" : " inputs") + ", expected " +
-                                  (merge ? "2 to " + std::to_string(ops::kMostInputs) : "one"));
-    }
+    check_inputs(layer, node.inputs.size(), merge ? merge->most_inputs() : 1);
     std::vector<Shape> inputs;
     for (const Shape& shape : node.input_shapes) inputs.push_back(with_batch(1, shape));
     const Shape output = merge ? merge->merged_shape(inputs) : node.op->output_shape(inputs[0]);

@@ -64,12 +64,9 @@ class BoundMultiply final : public BoundOp {
 
 class MultiplyOp final : public MergeOp {
  public:
+  std::size_t most_inputs() const override { return 2; }
   Shape merged_shape(const std::vector<Shape>& inputs) const override {
     const Shape &map = inputs[0], &factors = inputs[1];
-    if (inputs.size() != 2) {
-      throw std::invalid_argument("multiply: has " + std::to_string(inputs.size()) +
-                                  " inputs, expected 2");
-    }
     const bool per_channel = map.size() == 4 && (factors == Shape{map[0], 1, 1, map[3]} ||
                                                  factors == Shape{map[0], map[3]});
     if (map != factors && !per_channel) {

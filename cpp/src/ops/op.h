@@ -180,6 +180,7 @@ class Op {
 // An op of several inputs: two or more. Asked about one shape, it answers for two such inputs.
 class MergeOp : public Op {
  public:
+  virtual std::size_t most_inputs() const { return kMostInputs; }
   virtual Shape merged_shape(const std::vector<Shape>& inputs) const = 0;
   virtual std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
                                                      const Fusion& fusion) const = 0;

@@ -54,7 +54,7 @@ class Layer:
     """
 
     kind: ClassVar[str]
-    trainable: bool = True
+    _trainable = True
 
     def __init__(self, attributes: dict[str, Any], name: str | None) -> None:
         """Checks the settings.
@@ -72,6 +72,15 @@ class Layer:
             raise ValueError(f"{type(self).__name__}: name is empty, expected letters")
         self.attributes = attributes
         self.name = name
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the layer, and every layer within it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = boolean(value, type(self).__name__, "trainable")
 
     def __call__(self, *inputs: Symbol) -> Symbol:
         """What this layer makes of `inputs`, in a graph.

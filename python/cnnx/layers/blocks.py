@@ -114,7 +114,8 @@ def _in_order(
     layers: Sequence[Layer], builder: Builder, inputs: Sequence[int], scope: Scope
 ) -> int:
     if len(inputs) != 1:
-        raise ValueError(f"{scope.layer.kind}: has {len(inputs)} inputs, expected one")
+        block = type(scope.layer).__name__
+        raise ValueError(f"{block}: has {len(inputs)} inputs, expected one")
     last = inputs[0]
     for layer in layers:
         last = layer.connect(builder, [last], scope)

@@ -37,6 +37,9 @@ class Input(Symbol):
         super().__init__(None, ())
         self.shape = input_shape_of(shape, "Input", "shape")
 
+    def __repr__(self) -> str:
+        return f"Input({self.shape})"
+
 
 def input_shape_of(shape: object, function: str, argument: str) -> Shape:
     """`shape` as (height, width, channels), or a TypeError that names `argument`."""
