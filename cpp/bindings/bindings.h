@@ -28,6 +28,7 @@ void bind_batch_norm2d(py::module_& module);
 void bind_losses(py::module_& module);
 void bind_max_pool2d(py::module_& module);
 void bind_benchmark(py::module_& module);
+void bind_checkpoint(py::module_& module);
 void bind_conv2d(py::module_& module);
 void bind_dense(py::module_& module);
 void bind_data(py::module_& module);

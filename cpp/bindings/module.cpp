@@ -22,6 +22,8 @@ void register_exceptions(pybind11::module_& module) {
       const pybind11::tuple arguments =
           pybind11::make_tuple(error.code().default_error_condition().value(), error.what());
       PyErr_SetObject(PyExc_OSError, arguments.ptr());
+    } catch (const cnnx::NotFiniteError& error) {
+      PyErr_SetString(PyExc_FloatingPointError, error.what());
     }
   });
 }
@@ -36,6 +38,7 @@ PYBIND11_MODULE(_core, module) {
   bind_runtime(module);
   bind_data(module);
   bind_model(module);
+  bind_checkpoint(module);
   bind_trainer(module);
   bind_activations(module);
   bind_benchmark(module);

@@ -3,6 +3,7 @@
 
 #include "augmentation.h"
 #include "bindings.h"
+#include "checkpoint.h"
 #include "picture_batch.h"
 #include "training_settings.h"
 
@@ -17,6 +18,18 @@ Targets targets_of(const py::array& array) {
     return {static_cast<const int64_t*>(array.data()), nullptr};
   if (py::isinstance<FloatArray>(array)) return {nullptr, static_cast<const float*>(array.data())};
   throw py::type_error("expected int64 labels or float32 targets");
+}
+
+// Steps done, and [sum of the losses, their weight, right answers], or nothing at an epoch's start.
+using PositionPair = std::pair<int64_t, std::vector<double>>;
+
+EpochPosition position_of(const PositionPair& pair) {
+  const auto& [step, sums] = pair;
+  if (sums.empty()) return {step};
+  constexpr double kMostCounted = 9007199254740992.0;  // 2^53: what a double counts exactly
+  if (sums.size() != 3 || !(sums[2] >= 0 && sums[2] <= kMostCounted))
+    throw py::value_error("fit: an epoch's position is not one of an epoch of arrays");
+  return {step, sums[0], sums[1], static_cast<int64_t>(sums[2])};
 }
 
 std::pair<double, double> pair_of(const Metrics& metrics) {
@@ -48,6 +61,13 @@ void bind_trainer(py::module_& module) {
       .def_property_readonly("step", &Epoch::step)
       .def_property_readonly("weight", &Epoch::weight)
       .def("advance", &Epoch::advance, py::call_guard<py::gil_scoped_release>())
+      .def_property_readonly("position",
+                             [](const Epoch& epoch) {
+                               const EpochPosition position = epoch.position();
+                               return PositionPair(position.step,
+                                                   {position.loss, position.weight,
+                                                    static_cast<double>(position.correct)});
+                             })
       .def_property_readonly("metrics",
                              [](const Epoch& epoch) { return pair_of(epoch.metrics()); });
 
@@ -109,20 +129,20 @@ void bind_trainer(py::module_& module) {
           [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
              const std::vector<int64_t>& rows, int64_t batch_size, bool shuffle, uint64_t epoch,
              const std::optional<py::dict>& augmentation, int64_t first_picture,
-             std::optional<bool> prefetch) {
+             std::optional<bool> prefetch, const PositionPair& position) {
             const PictureBatch pictures = picture_batch(x, integers);
             const Targets wanted = targets_of(y);
             const Augmentation changes =
                 augmentation ? augmentation_of(*augmentation) : Augmentation{};
+            const EpochOptions options{rows,    batch_size,    shuffle,  epoch,
+                                       changes, first_picture, prefetch, position_of(position)};
             const py::gil_scoped_release release;
-            return trainer.begin_epoch(
-                pictures, wanted,
-                {rows, batch_size, shuffle, epoch, changes, first_picture, prefetch});
+            return trainer.begin_epoch(pictures, wanted, options);
           },
           pixels, integer_values, targets, py::arg("rows"), py::arg("batch_size"),
           py::arg("shuffle"), py::arg("number"), py::arg("augmentation"),
-          py::arg("first_picture") = 0, py::arg("prefetch") = py::none(), py::keep_alive<0, 2>(),
-          py::keep_alive<0, 4>())
+          py::arg("first_picture") = 0, py::arg("prefetch") = py::none(),
+          py::arg("position") = PositionPair(), py::keep_alive<0, 2>(), py::keep_alive<0, 4>())
       .def(
           "evaluate",
           [](const Trainer& trainer, const py::array& x, bool integers, const py::array& y,
@@ -137,7 +157,17 @@ void bind_trainer(py::module_& module) {
             return pair_of(metrics);
           },
           pixels, integer_values, targets, py::arg("rows"), py::arg("averaged") = false)
-      .def("split_order", &Trainer::split_order, py::arg("count"));
+      .def("split_order", &Trainer::split_order, py::arg("count"))
+      .def(
+          "save_checkpoint",
+          [](const Trainer& trainer, const std::string& path, std::string text,
+             const py::dict& arrays) {
+            const Notes notes = notes_of(std::move(text), arrays);
+            const py::gil_scoped_release release;
+            trainer.save_checkpoint(path, notes);
+          },
+          py::arg("path"), py::arg("text"), py::arg("arrays"))
+      .def("restore", &Trainer::restore, py::arg("checkpoint"));
 }
 
 }  // namespace cnnx::bindings

@@ -85,6 +85,18 @@ class Model(metaclass=_Class):
     def set_trainable(self, layer: str, trainable: bool) -> None: ...
 
 @final
+class Checkpoint(metaclass=_Class):
+    def __init__(self, *args: NoReturn, **kwargs: NoReturn) -> None: ...  # made by load
+    @staticmethod
+    def load(path: str | bytes) -> Checkpoint: ...
+    @property
+    def model(self) -> Model: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]: ...
+
+@final
 class Epoch(metaclass=_Class):
     def __init__(self, *args: NoReturn, **kwargs: NoReturn) -> None: ...  # made by begin_epoch
     @property
@@ -94,6 +106,8 @@ class Epoch(metaclass=_Class):
     def advance(self) -> bool: ...
     @property
     def weight(self) -> float: ...
+    @property
+    def position(self) -> tuple[int, list[float]]: ...
     @property
     def metrics(self) -> tuple[float, float]: ...
 
@@ -140,6 +154,7 @@ class Trainer(metaclass=_Class):
         augmentation: Mapping[str, Any] | None,
         first_picture: int = 0,
         prefetch: bool | None = None,
+        position: tuple[int, Sequence[float]] = ...,
     ) -> Epoch: ...
     def evaluate(
         self,
@@ -150,6 +165,10 @@ class Trainer(metaclass=_Class):
         averaged: bool = False,
     ) -> tuple[float, float]: ...
     def split_order(self, count: int) -> list[int]: ...
+    def save_checkpoint(
+        self, path: str | bytes, text: str, arrays: Mapping[str, NDArray[Any]]
+    ) -> None: ...
+    def restore(self, checkpoint: Checkpoint) -> None: ...
 
 def schedule_factors(
     schedule: tuple[str, Mapping[str, Any]], epochs: int, steps_per_epoch: int

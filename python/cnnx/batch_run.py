@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sized
+from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from cnnx import _core
 from cnnx.arguments import shown
+from cnnx.run import Position
 
 Changes: TypeAlias = "dict[str, Any] | None"
 
@@ -31,23 +33,34 @@ class BatchRun:
     """
 
     def __init__(
-        self, batches: Iterable[Any], begin: BeginBatch, epoch: int, changes: Changes
+        self,
+        batches: Iterable[Any],
+        begin: BeginBatch,
+        epoch: int,
+        changes: Changes,
+        position: Position,
     ) -> None:
-        """Begins to iterate over what gives (x, y)."""
-        self.step = 0
+        """Begins to iterate over what gives (x, y), and passes over what is already trained on."""
+        self.step, sums = position
         self.steps = _number_of(batches)
         self._iterator = iter(batches)
         self._begin = begin
         self._epoch = epoch
         self._changes = changes
-        self._pictures = 0
-        self._weight = 0.0
-        self._sums = (0.0, 0.0)
+        self._loss, self._weight, self._accuracy, pictures = sums or (0.0, 0.0, 0.0, 0.0)
+        self._pictures = int(pictures)
+        for _ in islice(self._iterator, self.step):
+            pass
+
+    @property
+    def position(self) -> Position:
+        """Where a run that is begun anew goes on."""
+        return self.step, (self._loss, self._weight, self._accuracy, float(self._pictures))
 
     @property
     def metrics(self) -> tuple[float, float]:
         """Mean loss and accuracy over the pictures so far, the loss weighted as its kind says."""
-        return self._sums[0] / (self._weight or 1.0), self._sums[1] / self._pictures
+        return self._loss / (self._weight or 1.0), self._accuracy / self._pictures
 
     def advance(self) -> bool:
         """Trains on the next batch; False, and nothing happens, when there is none."""
@@ -58,8 +71,9 @@ class BatchRun:
             run, count = self._begin(x, y, self._epoch, self._pictures, self._changes)
             run.advance()
             loss, accuracy = run.metrics
-            self._sums = self._sums[0] + loss * run.weight, self._sums[1] + accuracy * count
+            self._loss += loss * run.weight
             self._weight += run.weight
+            self._accuracy += accuracy * count
             self._pictures += count
             self.step += 1
             return True
@@ -73,7 +87,7 @@ EpochRun: TypeAlias = _core.Epoch | BatchRun
 
 def batch_epochs(
     batches: Any, epochs: int, begin: BeginBatch, changes: Changes, **for_arrays: object
-) -> tuple[Callable[[int], EpochRun], int]:
+) -> tuple[Callable[[int, Position], EpochRun], int]:
     """What begins an epoch of batches, and how many steps it has (0: nobody knows).
 
     Args:
@@ -97,8 +111,8 @@ def batch_epochs(
             "anew, such as a list or a DataLoader"
         )
 
-    def begin_epoch(epoch: int) -> EpochRun:
-        return BatchRun(batches, begin, epoch, changes)
+    def begin_epoch(epoch: int, position: Position) -> EpochRun:
+        return BatchRun(batches, begin, epoch, changes, position)
 
     return begin_epoch, _number_of(batches)
 

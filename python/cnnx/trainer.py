@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
+import os
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from cnnx import _core
 from cnnx.arguments import (
     FloatArray,
     is_integer,
@@ -19,23 +18,23 @@ from cnnx.arguments import (
     pictures,
     shown,
 )
-from cnnx.batch_run import EpochRun, batch_epochs
+from cnnx.checkpoint import load_checkpoint, save_checkpoint
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import Dataset, dataset_arrays
-from cnnx.data.split import split
+from cnnx.fit_data import Arrays, fit_data
+from cnnx.fitting import Fitting
 from cnnx.history import History, Progress
 from cnnx.losses import CrossEntropy, Loss
 from cnnx.model import Model
 from cnnx.optimizers import Adam, Optimizer, ParameterRule
 from cnnx.profile import LayerTime, Profile
+from cnnx.run import Run, continued, run_settings
 from cnnx.schedules import Schedule, watched_measure
-from cnnx.targets import Targets, loss_targets
+from cnnx.targets import loss_targets
 from cnnx.training_recipe import TrainingRecipe
 from cnnx.weight_average import WeightAverage
 
 __all__ = ["Trainer"]
-
-Pixels: TypeAlias = "NDArray[np.uint8] | FloatArray"
 
 
 class Trainer:
@@ -105,7 +104,8 @@ class Trainer:
         self._recipe = TrainingRecipe(optimizer, loss, seed, rules, clip_norm, averaging, schedule)
         self._watched = watched_measure(schedule)
         self._scheduled = schedule is not None
-        self._epochs_begun = 0
+        self._run: Run | None = None
+        self._checkpoint: bytes | None = None  # where fit, continuing the run, goes on saving it
         self._core = self._recipe.core(model)
 
     def _copy(self) -> Trainer:
@@ -212,28 +212,64 @@ class Trainer:
         times = tuple(LayerTime(tuple(names), *both) for names, *both in layers)
         return Profile(steps, seconds, times, loss, update)
 
+    @classmethod
+    def resume(cls, path: str | os.PathLike[str]) -> Trainer:
+        """The trainer that `fit` saved as a checkpoint, at the step it was saved at.
+
+        Its `fit`, given the same data and no `epochs`, goes on with the run as if it had never been
+        interrupted: with the same settings, to the same bits, and saving itself to the same file.
+
+        Raises:
+            cnnx.FormatError: if the file is damaged, of a newer format, or no checkpoint; it is a
+                ValueError.
+            OSError: if the file cannot be read.
+
+        Example:
+            >>> import cnnx, tempfile
+            >>> x, y = cnnx.data.xo(256, seed=1)
+            >>> trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     history = trainer.fit(x, y, epochs=1, checkpoint=folder + "/run.ckpt")
+            ...     resumed = cnnx.Trainer.resume(folder + "/run.ckpt")
+            >>> resumed.fit(x, y).loss == trainer.history.loss
+            True
+        """
+        kept = load_checkpoint(path)
+        trainer = cls(Model._of(kept.core.model), **vars(kept.recipe))
+        trainer._core.restore(kept.core)
+        trainer.history, trainer._run, trainer._checkpoint = (
+            kept.history,
+            kept.run,
+            os.fsencode(path),
+        )
+        return trainer
+
     def fit(
         self,
         x: Any,
         y: ArrayLike | None = None,
         *,
-        epochs: int,
+        epochs: int | None = None,
         batch_size: int | None = None,
         shuffle: bool | None = None,
         augmentation: Augmentation | None = None,
         validation: tuple[ArrayLike, ArrayLike] | float | None = None,
         progress: Callable[[Progress], object] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | None = None,
     ) -> History:
         """Trains for some epochs; called again, it continues.
 
-        Ctrl-C finishes the step, keeps the model and `history`, and raises KeyboardInterrupt.
+        Ctrl-C finishes the step, keeps the model and `history`, writes the checkpoint, and raises
+        KeyboardInterrupt. Without `epochs` it goes on with the run that was interrupted, here or,
+        after `resume`, in another process: with the same data and the settings it was begun with.
 
         Args:
             x: pictures, all of them; uint8 stays uint8 until its batch is trained. Without y a
                 `Dataset`, or an iterable that gives batches (x, y) anew for every epoch, such as a
                 list or a DataLoader.
             y: labels or targets, one per picture.
-            epochs: passes over the pictures.
+            epochs: passes over the pictures; None goes on with an unfinished run.
             batch_size: pictures per step, 64 when None; the last batch of an epoch may be shorter.
                 Batches as they come have sizes of their own.
             shuffle: whether every epoch has a new order, True when None; it depends on the
@@ -245,72 +281,64 @@ class Trainer:
                 labels alone. A Dataset's own when None.
             progress: called with a `Progress` after every step, and once more after an epoch's
                 validation.
+            checkpoint: a file for `resume`, written at the beginning, after every epoch and at the
+                end; after `resume` that file when None. Each time it is replaced as a whole.
+            checkpoint_every: write it after every so many steps instead of after every epoch.
 
         Returns:
             `history`, which holds the epochs of earlier calls too.
+
+        Raises:
+            ValueError: if the data or a setting does not fit the model, or is not the unfinished
+                run's.
+            FloatingPointError: if a loss is NaN or infinite; the model is as before that step.
+            OSError: if the checkpoint cannot be written; the one before is untouched.
         """
-        if not is_integer(epochs) or epochs < 0:
-            raise ValueError(f"fit: epochs is {epochs!r}, expected an integer >= 0")
-        if batch_size is not None and (not is_integer(batch_size) or batch_size < 1):
-            raise ValueError(f"fit: batch_size is {batch_size!r}, expected an integer >= 1")
         if progress is not None and not callable(progress):
             raise TypeError(f"fit: progress is {shown(progress)}, expected a function")
-        if augmentation is not None and not isinstance(augmentation, Augmentation):
-            raise TypeError(
-                f"fit: augmentation is {shown(augmentation)}, expected a cnnx.data.Augmentation"
-            )
-        changes = None if augmentation is None else augmentation.settings
         if isinstance(x, Dataset) and y is None:
             x, y, validation = dataset_arrays(x, self.model.classes, validation)
-        if y is None:
-            begin, steps = batch_epochs(
-                x, int(epochs), self._begin_batch, changes, batch_size=batch_size, shuffle=shuffle
-            )
-            if steps == 0 and self._scheduled:
-                raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
-            _, validate = self._validation(validation, None)
+        held = validation if isinstance(validation, (tuple, list)) else None
+        given: dict[str, Any] = {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "shuffle": shuffle,
+            "augmentation": augmentation,
+            "validation": validation if held is None else None,
+            "checkpoint_every": checkpoint_every,
+        }
+        path = None if checkpoint is None else os.fsencode(checkpoint)
+        if epochs is None and self._run is not None:
+            run, is_new = continued(self._run, given), False
+            path = path or self._checkpoint
         else:
-            arrays = self._batch(x, y, "fit")
-            if len(arrays[0]) == 0:
-                raise ValueError("fit: x holds no pictures, expected at least one")
-            rows, validate = self._validation(validation, arrays)
-            size = 64 if batch_size is None else int(batch_size)
-            steps = -(-len(rows or arrays[0]) // size)
-            ordered = shuffle is not None and not shuffle
+            number = 0 if self._run is None else self._run.next_number
+            run, is_new = Run(run_settings(**given), [], 1, number), True
+        if path is None and checkpoint_every is not None:
+            raise ValueError(f"fit: checkpoint_every is {checkpoint_every}, expected a checkpoint=")
+        data = fit_data(self._core, self._batch, x, y, held, run.settings)
+        if data.steps == 0 and self._scheduled:
+            raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
+        if data.validate is None and (self._watched or "").startswith("validation"):
+            raise ValueError(f"fit: the schedule watches {self._watched}, expected validation=")
+        if is_new:
+            run.data = data.fingerprints
+            if not run.is_over:
+                self._core.begin_schedule(run.settings["epochs"], max(1, data.steps))
+        else:
+            run.check_data(data.fingerprints)
+            if run.is_over:
+                return self.history
+        self._run, self._checkpoint = run, path
 
-            def begin(epoch: int) -> EpochRun:
-                return self._core.begin_epoch(*arrays, rows, size, not ordered, epoch, changes)
+        def save() -> None:
+            if path is not None:
+                save_checkpoint(path, self._core, self._recipe, self.history, run)
 
-        if epochs > 0:
-            self._core.begin_schedule(int(epochs), max(1, steps))
-        for epoch in range(1, int(epochs) + 1):
-            begun = time.perf_counter()
-            run = begin(self._epochs_begun)
-            self._epochs_begun += 1
-            while run.advance():
-                if progress is not None:
-                    progress(self._progress(run, epoch, int(epochs)))
-            self.history.add(run.metrics, validate(), time.perf_counter() - begun)
-            if self._watched is not None:
-                self._core.observe(self.history.last()[self._watched])
-            if progress is not None:
-                progress(self._progress(run, epoch, int(epochs), self.history.last()))
+        Fitting(
+            self._core, self.history, run, data.begin, data.validate, self._watched, progress, save
+        ).train()
         return self.history
-
-    def _begin_batch(
-        self, x: ArrayLike, y: ArrayLike, epoch: int, first: int, changes: dict[str, Any] | None
-    ) -> tuple[_core.Epoch, int]:
-        """An epoch of one batch whose first picture is number `first`, and its pictures' number."""
-        arrays = self._batch(x, y, "fit")
-        count = len(arrays[0])
-        size = max(1, count)
-        return self._core.begin_epoch(*arrays, [], size, False, epoch, changes, first, False), count
-
-    def _progress(
-        self, run: EpochRun, epoch: int, epochs: int, finished: dict[str, float] | None = None
-    ) -> Progress:
-        rate = self._core.last_learning_rate
-        return Progress(epoch, epochs, run.step, run.steps, run.metrics[0], rate, finished)
 
     def evaluate(self, x: ArrayLike, y: ArrayLike, *, averaged: bool = False) -> dict[str, float]:
         """Mean loss and accuracy over pictures, {"loss": ..., "accuracy": ...}; changes nothing.
@@ -323,7 +351,7 @@ class Trainer:
         loss, accuracy = self._core.evaluate(pixels, integers, targets, [], bool(averaged))
         return {"loss": loss, "accuracy": accuracy}
 
-    def _batch(self, x: ArrayLike, y: ArrayLike, function: str) -> tuple[Pixels, bool, Targets]:
+    def _batch(self, x: ArrayLike, y: ArrayLike, function: str) -> Arrays:
         pixels, integers, single = pictures(x, self.model.input_shape, function)
         shape = self.model.output_shape
         if single and np.ndim(y) == len(shape):
@@ -333,39 +361,3 @@ class Trainer:
             integers,
             loss_targets(self._recipe.loss, y, len(pixels), shape, self.model.classes, function),
         )
-
-    def _validation(
-        self,
-        validation: tuple[ArrayLike, ArrayLike] | float | None,
-        arrays: tuple[Pixels, bool, Targets] | None,
-    ) -> tuple[list[int], Callable[[], tuple[float, float]]]:
-        """The rows to train on (none: all) and what measures an epoch; no arrays: only batches."""
-        if validation is None:
-            if (self._watched or "").startswith("validation"):
-                raise ValueError(f"fit: the schedule watches {self._watched}, expected validation=")
-            return [], lambda: (float("nan"), float("nan"))
-        if isinstance(validation, (tuple, list)) and len(validation) == 2:
-            held = self._batch(*validation, "fit: validation")
-            if len(held[0]) == 0:
-                raise ValueError("fit: validation holds no pictures, expected at least one")
-            return [], lambda: self._core.evaluate(*held, [])
-        if isinstance(validation, bool) or not isinstance(validation, Real):
-            raise TypeError(
-                f"fit: validation is {shown(validation)}, "
-                "expected (x, y) or a fraction of the pictures"
-            )
-        if arrays is None:
-            raise ValueError(
-                f"fit: validation is {validation!r}, expected (x, y) with batches as they come"
-            )
-        count = len(arrays[0])
-        apart, rest = [], []
-        if 0 < validation < 1:
-            labels = arrays[2] if arrays[2].dtype == np.int64 else None
-            apart, rest = split(self._core.split_order(count), float(validation), labels)
-        if not apart or not rest:
-            raise ValueError(
-                f"fit: validation is {validation!r} of {count} pictures, expected a fraction "
-                "between 0 and 1 that leaves pictures on both sides"
-            )
-        return rest, lambda: self._core.evaluate(*arrays, apart)

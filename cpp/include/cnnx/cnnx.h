@@ -5,6 +5,7 @@
 #include "cnnx/augmentation.h"
 #include "cnnx/avg_pool2d.h"
 #include "cnnx/binary_cross_entropy.h"
+#include "cnnx/checkpoint.h"
 #include "cnnx/conv2d.h"
 #include "cnnx/cross_entropy.h"
 #include "cnnx/dense.h"

@@ -1,4 +1,4 @@
-// The one exception type of cnnx's own: what is thrown when a file is not what it claims to be.
+// The exception types of cnnx's own: a file is not what it claims to be, training has diverged.
 //
 // Everything else that leaves cnnx is std::invalid_argument (a wrong argument), std::system_error
 // (the operating system refused: no such file, no space left) or std::bad_alloc.
@@ -17,6 +17,13 @@ namespace cnnx {
 class CNNX_API FormatError : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;
+};
+
+// Training came to a loss that is NaN or infinite. what() names the step and the layer whose output
+// was the first that is not finite.
+class CNNX_API NotFiniteError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 }  // namespace cnnx

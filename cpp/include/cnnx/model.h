@@ -101,6 +101,7 @@ class CNNX_API Model {
 
  private:
   friend class Trainer;
+  friend class Checkpoint;
   explicit Model(std::shared_ptr<graph::ModelState> state);
   std::shared_ptr<graph::ModelState> state_;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cnnx/augmentation.h"
+#include "cnnx/checkpoint.h"
 #include "cnnx/export.h"
 #include "cnnx/model.h"
 #include "cnnx/optimizers.h"
@@ -63,6 +64,14 @@ struct TrainerOptions {
   Schedule schedule;
 };
 
+// Where in an epoch training is: what is done, and the sums over the rows it was done with, from
+// which metrics come.
+struct EpochPosition {
+  int64_t step = 0;
+  double loss = 0, weight = 0;
+  int64_t correct = 0;
+};
+
 struct EpochOptions {
   std::vector<int64_t> rows;  // which rows take part; empty: all
   int64_t batch_size = 64;    // the last batch may be shorter
@@ -74,6 +83,7 @@ struct EpochOptions {
   // Whether the next batch is gathered in a thread of its own, which changes no bit; empty: where
   // pictures are changed or mapped.
   std::optional<bool> prefetch = {};
+  EpochPosition position = {};  // where to go on
 };
 
 namespace training {
@@ -89,7 +99,9 @@ class CNNX_API Epoch {
   ~Epoch();
   int64_t steps() const;  // how many there will be
   int64_t step() const;   // how many are done
-  // Trains on the next batch; false, and nothing happens, when the epoch is over.
+  EpochPosition position() const;
+  // Trains on the next batch; false, and nothing happens, when the epoch is over. Throws
+  // NotFiniteError for a loss that is NaN or infinite, with the model as it was before.
   bool advance();
   // Means over the rows trained so far, each measured before the update that its batch caused.
   Metrics metrics() const;
@@ -152,6 +164,12 @@ class CNNX_API Trainer {
   // A fixed order of `count` rows that depends on the seed alone, for splitting off a validation
   // set.
   std::vector<int64_t> split_order(int64_t count) const;
+
+  // Replaces the file as a whole or leaves the old one.
+  void save_checkpoint(const std::string& path, const Notes& notes) const;
+  // Goes on where the checkpoint's trainer was; throws FormatError, with everything as it was,
+  // unless this one was made with the same settings for the same model.
+  void restore(const Checkpoint& checkpoint);
 
  private:
   std::shared_ptr<training::TrainerState> state_;

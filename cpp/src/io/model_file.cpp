@@ -9,6 +9,8 @@
 // and its tensors every parameter and every buffer under its name, every real-valued attribute as
 // <layer>.<attribute>, and preprocessing.mean and preprocessing.std: real numbers are bits, never
 // text.
+#include "io/model_file.h"
+
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -90,15 +92,18 @@ Json json_of_graph(const graph::ModelState& model) {
   return json;
 }
 
-void save_model(const graph::ModelState& model, const std::filesystem::path& path) {
-  const std::shared_lock<graph::ModelMutex> lock(model.mutex);
+}  // namespace
+
+void append_arrays(const graph::ArrayBlock& arrays, const float* block, const std::string& prefix,
+                   std::vector<Tensor>& tensors) {
+  for (const ParameterInfo& array : arrays.infos())
+    tensors.push_back({prefix + array.name, DType::f32, array.shape, block + array.offset});
+}
+
+FileContent content_of(const graph::ModelState& model) {
   std::vector<Tensor> tensors;
-  const auto add_arrays = [&](const graph::ArrayBlock& arrays, const float* block) {
-    for (const ParameterInfo& array : arrays.infos())
-      tensors.push_back({array.name, DType::f32, array.shape, block + array.offset});
-  };
-  add_arrays(model.graph.parameters(), model.parameters.data());
-  add_arrays(model.graph.buffers(), model.buffers.data());
+  append_arrays(model.graph.parameters(), model.parameters.data(), "", tensors);
+  append_arrays(model.graph.buffers(), model.buffers.data(), "", tensors);
   for (const graph::Node& node : model.graph.nodes()) {
     for (const auto& [name, attribute] : node.layer.attributes) {
       if (const float* number = std::get_if<float>(&attribute)) {
@@ -114,18 +119,25 @@ void save_model(const graph::ModelState& model, const std::filesystem::path& pat
   tensors.push_back({"preprocessing.std", DType::f32, {count(how.std)}, how.std.data()});
   Json preprocessing = Json::object();
   preprocessing.set("resize", text_of(kResizes, how.resize));
-  write_safetensors(path, tensors,
-                    {{"cnnx.format", kFormat},
-                     {"cnnx.graph", json_of_graph(model).dump()},
-                     {"cnnx.preprocessing", preprocessing.dump()},
-                     {"cnnx.classes", Json::array(model.classes).dump()}});
+  return {std::move(tensors),
+          {{"cnnx.format", kFormat},
+           {"cnnx.graph", json_of_graph(model).dump()},
+           {"cnnx.preprocessing", preprocessing.dump()},
+           {"cnnx.classes", Json::array(model.classes).dump()}}};
 }
+
+namespace {
 
 // Reading: each function takes what it understands and notes the tensors it used.
 
 class ModelReader {
  public:
-  explicit ModelReader(const std::filesystem::path& path) : file_(SafetensorsFile::read(path)) {}
+  explicit ModelReader(const SafetensorsFile& file) : file_(file) {
+    if (file.metadata().count(kCheckpointPrefix) == 0) return;
+    for (const Tensor& tensor : file.tensors()) {
+      if (is_of_checkpoint(tensor.name)) checkpoint_.insert(tensor.name);
+    }
+  }
 
   std::shared_ptr<graph::ModelState> read() {
     check_format();
@@ -220,6 +232,7 @@ class ModelReader {
     const std::string prefix = layer.name + ".";
     for (const Tensor& tensor : file_.tensors()) {
       if (!tensor.shape.empty() || tensor.name.compare(0, prefix.size(), prefix) != 0) continue;
+      if (checkpoint_.count(tensor.name) > 0) continue;
       const std::string name = tensor.name.substr(prefix.size());
       // A dot: it belongs to a layer whose name begins with this one's.
       if (name.find('.') != std::string::npos) continue;
@@ -268,25 +281,34 @@ class ModelReader {
   void read_parameters(graph::ModelState& model) {
     read_arrays(model.graph.parameters(), model.parameters);
     read_arrays(model.graph.buffers(), model.buffers);
-    if (used_.size() != file_.tensors().size()) {
-      throw FormatError(file_.name() + ": has " + std::to_string(file_.tensors().size()) +
+    const std::size_t count = file_.tensors().size() - checkpoint_.size();
+    if (used_.size() != count) {
+      throw FormatError(file_.name() + ": has " + std::to_string(count) +
                         " tensors, but its graph uses " + std::to_string(used_.size()));
     }
   }
 
-  SafetensorsFile file_;
-  std::set<std::string> used_;  // names of the tensors that mean something to this version
+  const SafetensorsFile& file_;
+  std::set<std::string> used_;        // names of the tensors that mean something to this version
+  std::set<std::string> checkpoint_;  // of those that are no business of the model's
 };
 
 }  // namespace
+
+std::shared_ptr<graph::ModelState> read_model(const SafetensorsFile& file) {
+  return ModelReader(file).read();
+}
+
 }  // namespace io
 
 void Model::save(const std::string& path) const {
-  io::save_model(*state_, std::filesystem::u8path(path));
+  const std::shared_lock<graph::ModelMutex> lock(state_->mutex);
+  const io::FileContent content = io::content_of(*state_);
+  io::write_safetensors(std::filesystem::u8path(path), content.tensors, content.metadata);
 }
 
 Model Model::load(const std::string& path) {
-  return Model(io::ModelReader(std::filesystem::u8path(path)).read());
+  return Model(io::read_model(io::SafetensorsFile::read(std::filesystem::u8path(path))));
 }
 
 }  // namespace cnnx

@@ -1,8 +1,11 @@
 // The epoch loop: an order for the rows, one gathered batch and one train step at a time.
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <stdexcept>
 #include <string>
 
+#include "cnnx/error.h"
 #include "cnnx/runtime.h"
 #include "cnnx/trainer.h"
 #include "data/shuffle.h"
@@ -33,6 +36,10 @@ int64_t Epoch::steps() const {
   return (state_->source.count() + state_->batch_size - 1) / state_->batch_size;
 }
 int64_t Epoch::step() const { return state_->step; }
+EpochPosition Epoch::position() const {
+  const training::LossSum& total = state_->total;
+  return {state_->step, total.sum, total.weight, total.correct};
+}
 Metrics Epoch::metrics() const {
   return state_->trainer->loss.metrics(state_->total, state_->done);
 }
@@ -46,7 +53,16 @@ bool Epoch::advance() {
   if (!s.prefetch) s.source.gather(s.done, count, get_num_threads(), s.batch);
   const training::Batch& batch = s.prefetch ? s.prefetch->batch(s.done) : s.batch;
   const double divisor = s.trainer->loss.divisor(batch.targets, count);
-  s.total += s.trainer->compute_gradients(batch.input, batch.targets, count, divisor);
+  const training::LossSum sum =
+      s.trainer->compute_gradients(batch.input, batch.targets, count, divisor);
+  if (!std::isfinite(sum.sum)) {
+    const char* value = std::isnan(sum.sum) ? "NaN" : "infinite";
+    throw NotFiniteError("fit: the loss is " + std::string(value) + ", " +
+                         s.trainer->undo_gradients(batch.input, count) +
+                         "; the model is as it was before this step, expected a finite loss: try a "
+                         "smaller learning rate");
+  }
+  s.total += sum;
   s.trainer->apply_gradients();
   s.done += count;
   ++s.step;
@@ -59,16 +75,24 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
     throw std::invalid_argument("fit: batch_size is " + std::to_string(options.batch_size) +
                                 ", expected at least 1");
   }
-  auto state = std::make_unique<training::EpochState>(
-      training::EpochState{state_,
-                           training::BatchSource(*state_, pictures, targets, options.rows, "fit"),
-                           options.batch_size,
-                           0,
-                           0,
-                           {},
-                           {},
-                           {}});
+  auto state = std::make_unique<training::EpochState>(training::EpochState{
+      state_,
+      training::BatchSource(*state_, pictures, targets, options.rows, "fit"),
+      options.batch_size,
+      0,
+      options.position.step,
+      {options.position.loss, options.position.weight, options.position.correct},
+      {},
+      {}});
   state->source.augment(options.augmentation, options.number, options.first_picture);
+  const int64_t all = state->source.count();
+  const int64_t steps = (all + options.batch_size - 1) / options.batch_size;
+  if (options.position.step < 0 || options.position.step > steps) {
+    throw std::invalid_argument("fit: the epoch goes on after step " +
+                                std::to_string(options.position.step) + ", expected 0 to " +
+                                std::to_string(steps));
+  }
+  state->done = std::min(options.position.step * options.batch_size, all);
   if (options.shuffle) {
     std::vector<int64_t>& rows = state->source.rows();
     std::vector<int64_t> order(rows.size()), shuffled(rows.size());
@@ -85,7 +109,7 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
                                   training::Batch& batch) {
           source.gather(first, count, threads, batch);
         },
-        state->source.count(), state->batch_size);
+        all, state->batch_size);
   }
   return Epoch(std::move(state));
 }

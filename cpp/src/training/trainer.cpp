@@ -14,6 +14,7 @@
 #include "graph/model_state.h"
 #include "runtime/add_time.h"
 #include "training/batch_source.h"
+#include "training/not_finite.h"
 #include "training/trainer_state.h"
 
 namespace cnnx {
@@ -73,6 +74,8 @@ LossSum TrainerState::compute_gradients(const float* pictures, const Targets& ta
   const graph::WorkspaceLease workspace = plan->lease();
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
+  buffers_before.assign(model->buffers.data(),
+                        model->buffers.data() + model->graph.buffers().floats());
   graph::StepTimes* const times = profiler ? profiler->times(*plan) : nullptr;
   const graph::TrainingArguments arguments{pictures,
                                            model->parameters.data(),
@@ -88,6 +91,15 @@ LossSum TrainerState::compute_gradients(const float* pictures, const Targets& ta
   plan->backward(arguments, *workspace, gradients.data());
   if (model->buffers.size() > 0) model->parameters_changed();
   return sum;
+}
+
+std::string TrainerState::undo_gradients(const float* input, int64_t rows) {
+  const std::unique_lock<graph::ModelMutex> lock(model->mutex);
+  std::copy(buffers_before.begin(), buffers_before.end(), model->buffers.data());
+  model->parameters_changed();
+  const std::string first = first_not_finite(*model, input, rows, {seed, --gradients_computed});
+  if (first.empty()) return "though every layer's output is finite";
+  return "because " + first + (first == "the pictures" ? " are" : " is") + " not finite";
 }
 
 double TrainerState::scheduled_factor() const {

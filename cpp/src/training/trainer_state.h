@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "cnnx/trainer.h"
@@ -25,6 +26,9 @@ struct TrainerState {
   LossSum compute_gradients(const float* input, const Targets& targets, int64_t rows,
                             double divisor);
   void apply_gradients();
+  // After compute_gradients of a loss that is not finite: the model becomes what it was before.
+  // Returns why, as a part of a sentence.
+  std::string undo_gradients(const float* input, int64_t rows);
   // Of the next step; throws std::invalid_argument before begin_schedule.
   double scheduled_factor() const;
 
@@ -45,6 +49,7 @@ struct TrainerState {
   std::vector<runtime::AlignedBuffer> slots;
   std::vector<float*> slot_pointers;   // into slots, as the optimizer takes them
   runtime::AlignedBuffer input;        // a step's pictures, normalised
+  std::vector<float> buffers_before;   // the model's, before the last forward
   std::unique_ptr<Profiler> profiler;  // while a profile is wanted
 };
 

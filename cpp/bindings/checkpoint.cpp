@@ -1,0 +1,59 @@
+// Checkpoint: the file read and checked, its notes as Python values.
+#include "checkpoint.h"
+
+namespace cnnx::bindings {
+namespace {
+
+template <class Float>
+using Array = py::array_t<Float, py::array::c_style>;
+
+template <class Float>
+std::vector<Float> values_of(const py::array& array) {
+  const auto* first = static_cast<const Float*>(array.data());
+  return std::vector<Float>(first, first + array.size());
+}
+
+py::dict arrays_of(const Notes& notes) {
+  py::dict arrays;
+  for (const NotedArray& array : notes.arrays) {
+    std::visit(
+        [&](const auto& values) {
+          using Float = typename std::decay_t<decltype(values)>::value_type;
+          arrays[py::str(array.name)] = Array<Float>(array.shape, values.data());
+        },
+        array.values);
+  }
+  return arrays;
+}
+
+}  // namespace
+
+Notes notes_of(std::string text, const py::dict& arrays) {
+  Notes notes{std::move(text), {}};
+  for (const auto& [name, value] : arrays) {
+    const auto array = value.cast<py::array>();
+    NotedArray noted{name.cast<std::string>(), shape_of(array), {}};
+    if (py::isinstance<Array<double>>(array)) {
+      noted.values = values_of<double>(array);
+    } else if (py::isinstance<Array<float>>(array)) {
+      noted.values = values_of<float>(array);
+    } else {
+      throw py::type_error("expected contiguous float32 or float64");
+    }
+    notes.arrays.push_back(std::move(noted));
+  }
+  return notes;
+}
+
+void bind_checkpoint(py::module_& module) {
+  py::classh<Checkpoint>(module, "Checkpoint")
+      .def_static("load", &Checkpoint::load, py::arg("path"),
+                  py::call_guard<py::gil_scoped_release>())
+      .def_property_readonly("model", &Checkpoint::model)
+      .def_property_readonly("text",
+                             [](const Checkpoint& checkpoint) { return checkpoint.notes().text; })
+      .def_property_readonly(
+          "arrays", [](const Checkpoint& checkpoint) { return arrays_of(checkpoint.notes()); });
+}
+
+}  // namespace cnnx::bindings

@@ -1,0 +1,46 @@
+// Runs a train step's forward once more, with every layer's output kept, and looks at them.
+#include "training/not_finite.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cnnx/runtime.h"
+#include "graph/chain.h"
+
+namespace cnnx::training {
+namespace {
+
+bool all_finite(const float* values, int64_t count) {
+  return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+std::string first_not_finite(const graph::ModelState& model, const float* input, int64_t rows,
+                             const ops::TrainingStep& step) {
+  if (!all_finite(input, rows * element_count(model.graph.input_shape()))) return "the pictures";
+  const int threads = get_num_threads();
+  const auto& nodes = model.graph.nodes();
+  const graph::Chain chain(model.graph, 0, static_cast<int>(nodes.size()), rows,
+                           graph::Chain::Keep::everything);
+  runtime::AlignedBuffer arena(chain.arena_floats()), scratch(chain.scratch_floats(threads));
+  runtime::AlignedBuffer buffers(model.graph.buffers().floats());  // a forward writes to them
+  std::copy_n(model.buffers.data(), buffers.size(), buffers.data());
+  graph::ChainArguments arguments{};
+  arguments.input = input;
+  arguments.parameters = model.parameters.data();
+  arguments.buffers = buffers.data();
+  arguments.arena = arena.data();
+  arguments.scratch = scratch.data();
+  arguments.threads = threads;
+  arguments.training = &step;
+  chain.forward(arguments);
+  for (std::size_t id = 0; id < nodes.size(); ++id) {
+    const int64_t size = rows * element_count(nodes[id].output_shape);
+    if (!all_finite(chain.output_of(static_cast<int>(id), arguments), size))
+      return "the output of " + nodes[id].layer.name;
+  }
+  return "";
+}
+
+}  // namespace cnnx::training

@@ -1,0 +1,16 @@
+// Finds where a train step's numbers stopped being finite.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "graph/model_state.h"
+
+namespace cnnx::training {
+
+// What is the first that is not finite for this batch in this train step: "the pictures", "the
+// output of conv2d_1"; empty when all are. Writes to no model. The caller holds the model's lock.
+std::string first_not_finite(const graph::ModelState& model, const float* input, int64_t rows,
+                             const ops::TrainingStep& step);
+
+}  // namespace cnnx::training

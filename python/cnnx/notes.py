@@ -1,0 +1,93 @@
+"""Plain values and recipes as a checkpoint keeps them: a JSON text, and real numbers as arrays.
+
+Real numbers keep their bits that way, which text does not promise: in the text stands the name of
+an array for each of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays: TypeAlias = "dict[str, NDArray[Any]]"
+
+# How the text refers to an array: a single number, a list of numbers, an array of float32 or 64.
+_REAL, _REALS, _ARRAY = "@real", "@reals", "@array"
+_RECIPE = "@recipe"
+
+
+def pack(value: object) -> tuple[str, Arrays]:
+    """`value`, of None, bool, int, str, float, dict, list, tuple, arrays and frozen recipes.
+
+    Example:
+        >>> pack({"epochs": 3, "rate": 0.1})
+        ('{"epochs":3,"rate":{"@real":"rate"}}', {'rate': array(0.1)})
+    """
+    arrays: Arrays = {}
+    return json.dumps(_packed(value, "", arrays), separators=(",", ":")), arrays
+
+
+def _packed(value: object, path: str, arrays: Arrays) -> object:
+    def inside(name: object) -> str:
+        return f"{path}.{name}" if path else str(name)
+
+    if isinstance(value, np.ndarray):
+        arrays[path] = np.array(value, order="C")
+        return {_ARRAY: path}
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        arrays[path] = np.array(float(value))
+        return {_REAL: path}
+    if isinstance(value, (list, tuple)):
+        if value and all(isinstance(each, float) for each in value):
+            arrays[path] = np.array(value)
+            return {_REALS: path}
+        return [_packed(each, inside(place), arrays) for place, each in enumerate(value)]
+    if isinstance(value, Mapping):
+        return {name: _packed(each, inside(name), arrays) for name, each in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        settings = {
+            each.name: getattr(value, each.name) for each in dataclasses.fields(value) if each.init
+        }
+        return {_RECIPE: type(value).__name__, "settings": _packed(settings, path, arrays)}
+    return value
+
+
+def unpack(text: str, arrays: Mapping[str, NDArray[Any]], recipes: Mapping[str, type]) -> Any:
+    """What `pack` was given, lists for tuples; only `recipes`, by their names, are made anew.
+
+    Raises:
+        ValueError: if the text is not of this kind, or a recipe refuses its settings; KeyError and
+        TypeError likewise.
+    """
+    return _unpacked(json.loads(text), arrays, recipes)
+
+
+def _unpacked(
+    value: object, arrays: Mapping[str, NDArray[Any]], recipes: Mapping[str, type]
+) -> Any:
+    if isinstance(value, list):
+        return [_unpacked(each, arrays, recipes) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if _RECIPE in value:
+        settings = _unpacked(value["settings"], arrays, recipes)
+        return recipes[value[_RECIPE]](**settings)
+    if len(value) == 1:
+        ((kind, name),) = value.items()
+        if kind == _REAL:
+            return float(arrays[name])
+        if kind == _REALS:
+            return arrays[name].tolist()
+        if kind == _ARRAY:
+            return arrays[name]
+    return {name: _unpacked(each, arrays, recipes) for name, each in value.items()}
