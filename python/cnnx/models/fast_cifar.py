@@ -165,6 +165,9 @@ def _principal_axes(matrix: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[
                 if rotated[p, q] == 0:
                     continue
                 slope = (rotated[q, q] - rotated[p, p]) / (2 * rotated[p, q])
+                # Beyond, its square would be infinite; such an angle is 0 to all digits.
+                if abs(slope) > 1e100:
+                    continue
                 tangent = math.copysign(1, slope) / (abs(slope) + math.sqrt(slope * slope + 1))
                 cosine = 1 / math.sqrt(tangent * tangent + 1)
                 sine = tangent * cosine

@@ -1,0 +1,164 @@
+"""CIFAR-10 from a folder of pictures to a validated network, by the recipe of airbench94.
+
+    python -m benchmarks.cifar10 FOLDER [--epochs 10] [--seed 0] [--save FILE]
+    [--peer-python /path/to/venv/bin/python] [--rounds 2] [--json FILE] [--only training|epoch]
+
+FOLDER has one folder of pictures per class. 5,000 pictures, the same share of every class, are kept
+apart for validation by a fixed seed; the others train `cnnx.models.fast_cifar`: whitened first
+layer, Nesterov SGD with a triangular schedule, flips in turn and shifts by two pixels, label
+smoothing, averaged weights (K. Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024). The
+time counts from the start, reading the pictures included.
+
+With a peer, steps of the same network with the same batch in PyTorch's better layout alternate with
+those of cnnx: an epoch's time is that of a step times the steps of an epoch. Exits 1 when a bar is
+missed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import cnnx
+import numpy as np
+from cnnx.data.split import split
+from cnnx.models.fast_cifar import RULES
+
+from benchmarks import machine
+from benchmarks.contestants import Contestant, all_closed, alternate, best_ratio, show_neighbours
+from benchmarks.networks import FAST_CIFAR, NetworkTask
+from benchmarks.options import ContestOptions, add_peer_python, contest_parser
+
+BATCH, VALIDATED, SPLIT_SEED = 1024, 5000, 0
+ACCURACY_AT_LEAST, SECONDS_AT_MOST, FASTER_AT_LEAST = 0.925, 20 * 60, 2.0
+OPTIMIZER = cnnx.SGD(1.5, momentum=0.85, nesterov=True, weight_decay=0.00133)
+SCHEDULE = cnnx.Triangular(0.23, start=0.2, final=0.07)
+AUGMENTATION = cnnx.data.Augmentation(flip="alternating", crop_padding=2, border="reflect")
+WHITENED = 5000  # pictures whose patches the first layer's filters are made from
+
+
+class Options(ContestOptions):
+    """The command line."""
+
+    folder: Path
+    peer_python: str | None
+    epochs: int
+    seed: int
+    save: Path | None
+    only: str | None
+
+
+def parse() -> Options:
+    """Reads it."""
+    parser = contest_parser(__doc__.splitlines()[0], rounds=2, seconds=10)
+    parser.add_argument("folder", type=Path, help="one folder of pictures per class")
+    add_peer_python(parser)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0, help="of weights, order and changes")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="the averaged model")
+    parser.add_argument("--only", choices=("training", "epoch"), help="one of the two parts")
+    return parser.parse_args(namespace=Options())
+
+
+def train(options: Options) -> tuple[float, float, cnnx.History]:
+    """The averaged network's validation accuracy, the seconds it took, and every epoch."""
+    begun = time.perf_counter()
+    data = cnnx.data.load(options.folder)
+    print(f"read {len(data.x)} pictures in {time.perf_counter() - begun:.1f} s", flush=True)
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(data.x)).tolist()
+    apart, kept = split(order, VALIDATED / len(data.x), data.y)
+    x, y, validation = data.x[kept], data.y[kept], (data.x[apart], data.y[apart])
+    assert isinstance(data.classes, tuple), "folders have names"
+    model = cnnx.models.fast_cifar(
+        x.shape[1:], data.classes, pictures=x[:WHITENED], seed=options.seed
+    )
+    trainer = cnnx.Trainer(
+        model,
+        optimizer=OPTIMIZER,
+        loss=cnnx.CrossEntropy(label_smoothing=0.2),
+        rules=RULES,
+        schedule=SCHEDULE,
+        averaging=cnnx.WeightAverage(0.77, every=5),
+        seed=options.seed,
+    )
+
+    def show(progress: cnnx.history.Progress) -> None:
+        if progress.finished_epoch:
+            figures = progress.finished_epoch
+            print(
+                f"epoch {progress.epoch:2}  loss {figures['loss']:.3f}  accuracy "
+                f"{figures['accuracy']:.3f}  validation accuracy "
+                f"{figures['validation_accuracy']:.4f}  {time.perf_counter() - begun:6.1f} s",
+                flush=True,
+            )
+
+    history = trainer.fit(
+        x,
+        y,
+        epochs=options.epochs,
+        batch_size=BATCH,
+        augmentation=AUGMENTATION,
+        validation=validation,
+        progress=show,
+    )
+    accuracy = trainer.evaluate(*validation, averaged=True)["accuracy"]
+    seconds = time.perf_counter() - begun
+    if options.save:
+        trainer.averaged_model().save(options.save)
+    return accuracy, seconds, history
+
+
+def compare(options: Options) -> float:
+    """PyTorch's better layout over cnnx, for a step of the same batch."""
+    threads = cnnx.get_num_threads()
+    environment = {"OMP_NUM_THREADS": str(threads)}
+    layouts = ("nchw", "channels_last")
+    entries = [("cnnx", "benchmarks.network_in_cnnx", None, "")]
+    for layout in layouts:
+        module = "benchmarks.network_in_torch"
+        entries.append((f"torch {layout}", module, options.peer_python, layout))
+    started = [Contestant(name, module, python, environment) for name, module, python, _ in entries]
+    with all_closed(started):
+        for contestant, (*_, mode) in zip(started, entries, strict=True):
+            contestant.prepare(NetworkTask(FAST_CIFAR, BATCH, True, threads, mode))
+        turns = alternate(started, options)
+    for name, each in turns.items():
+        print(f"{name:20} {each.milliseconds():8.0f} ms a step of {BATCH}")
+    show_neighbours(turns.values())
+    return best_ratio(turns, [f"torch {layout}" for layout in layouts])
+
+
+def verdict(what: str, value: float, goal: float, *, at_least: bool = True) -> bool:
+    """Prints a figure beside its bar."""
+    met = value >= goal if at_least else value <= goal
+    print(
+        f"{what:22} {value:.4g}  goal {'' if at_least else 'at most '}{goal}  "
+        f"{'met' if met else 'MISSED'}"
+    )
+    return met
+
+
+def main() -> int:
+    """Trains, compares; 1 when a bar is missed."""
+    options = parse()
+    before = machine.describe()
+    print(machine.headline())
+    met = True
+    content: dict[str, object] = {}
+    if options.only != "epoch":
+        accuracy, seconds, history = train(options)
+        met = verdict("validation accuracy", accuracy, ACCURACY_AT_LEAST)
+        met = verdict("seconds", seconds, SECONDS_AT_MOST, at_least=False) and met
+        content |= {"accuracy": accuracy, "seconds": seconds, "history": vars(history)}
+    if options.only != "training" and options.peer_python:
+        ratio = compare(options)
+        met = verdict("PyTorch / cnnx", ratio, FASTER_AT_LEAST) and met
+        content["ratio"] = ratio
+    if options.json:
+        machine.save(options.json, before, content)
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
