@@ -24,7 +24,7 @@ import numpy as np
 from cnnx import ops
 from samples import AnyArray, Float32Array, gaussians
 
-ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "hard_swish")
+ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "hard_swish", "relu6")
 
 Call: TypeAlias = "Callable[[], object]"
 
@@ -114,6 +114,15 @@ def batch_norm_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         yield "batch_norm2d_backward", partial(ops.batch_norm2d_backward, *arguments)
 
 
+def resampling_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for size in ((1, 1, 1, 1), (2, 5, 7, 6), (1, 4, 3, 33)):
+        yield from both("global_avg_pool2d", inputs, (inputs(*size),), (), {})
+        yield from both("adaptive_avg_pool2d", inputs, (inputs(*size), (3, 2)), (), {})
+        yield from both("zero_pad2d", inputs, (inputs(*size), ((1, 0), (2, 3))), (), {})
+        for mode in ("nearest", "bilinear"):
+            yield from both("upsample2d", inputs, (inputs(*size), (2, 3)), (), {"mode": mode})
+
+
 def dense_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for batch, in_features, out_features in ((1, 400, 120), (65, 84, 10), (7, 33, 17), (64, 1, 3)):
         x, weight = inputs(batch, in_features), inputs(in_features, out_features)
@@ -126,7 +135,7 @@ def elementwise_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         for name in (*ACTIVATIONS, "softmax"):
             forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
             yield name, partial(forward, before_an_unmapped_page(8 * x))
-            reads_output = name in ("sigmoid", "tanh", "softmax")
+            reads_output = name in ("sigmoid", "tanh", "relu6", "softmax")
             saved = before_an_unmapped_page(forward(x)) if reads_output else x
             yield f"{name}_backward", partial(backward, grad_output, saved)
 
@@ -173,6 +182,7 @@ def digests() -> dict[str, str]:
     for calls in (
         conv2d_calls,
         pool_calls,
+        resampling_calls,
         batch_norm_calls,
         dense_calls,
         elementwise_calls,

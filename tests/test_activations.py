@@ -22,8 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import Float32Array, gaussians, small_integers
 
-ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "hard_swish")
-SMOOTH = ("sigmoid", "tanh")  # their backward takes the output, not the input
+ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "hard_swish", "relu6")
+SMOOTH = ("sigmoid", "tanh")
+FROM_OUTPUT = (*SMOOTH, "relu6")  # their backward takes the output, not the input
 GATES = ("gelu", "silu", "hard_swish")  # x times a number from 0 to 1
 every_activation = pytest.mark.parametrize("name", ACTIVATIONS)
 
@@ -120,6 +121,7 @@ def test_nan_passes_and_infinity_saturates(name: str) -> None:
         "leaky_relu": [np.nan, np.inf, -np.inf],
         "sigmoid": [np.nan, 1.0, 0.0],
         "tanh": [np.nan, 1.0, -1.0],
+        "relu6": [np.nan, 6.0, 0.0],
         **{gate: [np.nan, np.inf, 0.0] for gate in GATES},
     }[name]
     for repeat in (1, 2, 3, 7, 11):  # vectors and tails
@@ -147,6 +149,12 @@ def test_gates_keep_their_digits(name: str, rng: np.random.Generator) -> None:
     )
 
 
+def test_relu6_is_exact_at_its_corners() -> None:
+    x = np.array([-1.0, 0.0, 1.0, 6.0, 7.0], np.float32)
+    assert_exactly_equal(ops.relu6(x), [0, 0, 1, 6, 6])
+    assert_exactly_equal(ops.relu6_backward(np.ones(5), ops.relu6(x)), [0, 0, 1, 0, 0])
+
+
 def test_hard_swish_is_exact_at_its_corners() -> None:
     x = np.array([-4.0, -3.0, 0.0, 3.0, 4.0], np.float32)
     assert_exactly_equal(ops.hard_swish(x), [0, 0, 0, 3, 4])
@@ -172,7 +180,7 @@ def test_a_number_gives_the_same_bits_wherever_it_stands(
     name: str, rng: np.random.Generator
 ) -> None:
     x, grad_output = 3 * gaussians(rng, 70), gaussians(rng, 70)
-    saved = forward(ops, name, x) if name in SMOOTH else x
+    saved = forward(ops, name, x) if name in FROM_OUTPUT else x
     y, grad_input = forward(ops, name, x), backward(ops, name, grad_output, saved)
     for length in range(1, 70):
         assert_same_bits(forward(ops, name, x[:length]), y[:length])
@@ -186,7 +194,7 @@ def test_gradients_of_the_reference_by_finite_differences(
     name: str, rng: np.random.Generator
 ) -> None:
     x, grad_output = rng.standard_normal((3, 5)), rng.standard_normal((3, 5))
-    saved = forward(reference, name, x) if name in SMOOTH else x
+    saved = forward(reference, name, x) if name in FROM_OUTPUT else x
     assert_gradient(
         backward(reference, name, grad_output, saved),
         partial(forward, reference, name),
@@ -227,7 +235,7 @@ def test_refusals(name: str) -> None:
         forward(ops, name, x.astype(np.complex64))
     with pytest.raises(TypeError, match=rf"^{name}: x has dtype object, expected real numbers"):
         forward(ops, name, x.astype(object))
-    saved = "output" if name in SMOOTH else "x"
+    saved = "output" if name in FROM_OUTPUT else "x"
     with pytest.raises(
         ValueError,
         match=rf"^{name}_backward: grad_output has shape \(3, 2\), expected the shape of {saved}, "

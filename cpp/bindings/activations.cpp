@@ -41,6 +41,7 @@ void bind_activations(py::module_& module) {
   bind_activation(module, "relu", "x", relu, relu_backward);
   bind_activation(module, "sigmoid", "output", sigmoid, sigmoid_backward);
   bind_activation(module, "tanh", "output", tanh, tanh_backward);
+  bind_activation(module, "relu6", "output", relu6, relu6_backward);
   bind_activation(module, "gelu", "x", gelu, gelu_backward);
   bind_activation(module, "silu", "x", silu, silu_backward);
   bind_activation(module, "hard_swish", "x", hard_swish, hard_swish_backward);

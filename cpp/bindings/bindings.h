@@ -23,6 +23,7 @@ inline FloatArray new_array(const Shape& shape) { return FloatArray(shape); }
 
 // One block per room.
 void bind_activations(py::module_& module);
+void bind_adaptive_avg_pool2d(py::module_& module);
 void bind_avg_pool2d(py::module_& module);
 void bind_batch_norm2d(py::module_& module);
 void bind_losses(py::module_& module);
@@ -36,5 +37,7 @@ void bind_model(py::module_& module);
 void bind_runtime(py::module_& module);
 void bind_softmax(py::module_& module);
 void bind_trainer(py::module_& module);
+void bind_upsample2d(py::module_& module);
+void bind_zero_pad2d(py::module_& module);
 
 }  // namespace cnnx::bindings

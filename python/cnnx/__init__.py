@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cnnx._core import version as __version__
     from cnnx.history import History as History
     from cnnx.layers import GELU as GELU
+    from cnnx.layers import AdaptiveAvgPool2d as AdaptiveAvgPool2d
     from cnnx.layers import Add as Add
     from cnnx.layers import AvgPool2d as AvgPool2d
     from cnnx.layers import BatchNorm2d as BatchNorm2d
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from cnnx.layers import SiLU as SiLU
     from cnnx.layers import Softmax as Softmax
     from cnnx.layers import Tanh as Tanh
+    from cnnx.layers import Upsample2d as Upsample2d
+    from cnnx.layers import ZeroPad2d as ZeroPad2d
     from cnnx.learning_rate_range import lr_find as lr_find
     from cnnx.losses import L1 as L1
     from cnnx.losses import MSE as MSE
@@ -99,6 +102,9 @@ _HOME = {
     "Conv2d": "cnnx.layers",
     "Dense": "cnnx.layers",
     "Dropout": "cnnx.layers",
+    "AdaptiveAvgPool2d": "cnnx.layers",
+    "Upsample2d": "cnnx.layers",
+    "ZeroPad2d": "cnnx.layers",
     "Flatten": "cnnx.layers",
     "Layer": "cnnx.layers",
     "LeakyReLU": "cnnx.layers",

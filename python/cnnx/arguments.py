@@ -147,6 +147,30 @@ def padding_sides(value: PaddingLike, function: str) -> str | list[int]:
     )
 
 
+def explicit_sides(value: PaddingLike, function: str) -> list[int]:
+    """Padding as [top, bottom, left, right], from any form but "valid" and "same"."""
+    sides = value if isinstance(value, str) else padding_sides(value, function)
+    if isinstance(sides, str):
+        raise TypeError(
+            f"{function}: padding is {value!r}, expected an integer, (height, width) or "
+            "((top, bottom), (left, right))"
+        )
+    return sides
+
+
+def one_of(value: object, words: Sequence[str], function: str, argument: str) -> str:
+    """`value`, which is one of the words."""
+    if not isinstance(value, str) or value not in words:
+        expected = " or ".join(map(repr, words))
+        raise ValueError(f"{function}: {argument} is {value!r}, expected {expected}")
+    return value
+
+
+def picture_shape(x: ArrayLike, function: str) -> list[int]:
+    """The shape of `x`, whose numbers do not count."""
+    return list(real_array(x, function, "x").shape)
+
+
 def pictures(
     value: ArrayLike, input_shape: tuple[int, int, int], function: str
 ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:

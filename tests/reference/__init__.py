@@ -10,3 +10,4 @@ from reference.convolution import *
 from reference.losses import *
 from reference.normalisation import *
 from reference.pooling import *
+from reference.resampling import *

@@ -18,6 +18,14 @@ def relu_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
     return np.where(real(x) > 0, real(grad_output), 0.0)
 
 
+def relu6(x: npt.ArrayLike) -> Array:
+    return np.clip(real(x), 0.0, 6.0)
+
+
+def relu6_backward(grad_output: npt.ArrayLike, output: npt.ArrayLike) -> Array:
+    return np.where((real(output) > 0) & (real(output) < 6), real(grad_output), 0.0)
+
+
 def leaky_relu(x: npt.ArrayLike, *, negative_slope: float = 0.01) -> Array:
     return np.where(real(x) < 0, negative_slope * real(x), real(x))
 

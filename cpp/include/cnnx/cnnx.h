@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cnnx/activations.h"
+#include "cnnx/adaptive_avg_pool2d.h"
 #include "cnnx/augmentation.h"
 #include "cnnx/avg_pool2d.h"
 #include "cnnx/binary_cross_entropy.h"
@@ -24,5 +25,7 @@
 #include "cnnx/shape.h"
 #include "cnnx/softmax.h"
 #include "cnnx/trainer.h"
+#include "cnnx/upsample2d.h"
 #include "cnnx/version.h"
 #include "cnnx/xo.h"
+#include "cnnx/zero_pad2d.h"

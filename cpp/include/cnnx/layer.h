@@ -21,15 +21,18 @@ using Attributes = std::map<std::string, Attribute>;
 // dense       out_features, bias
 // max_pool2d  kernel_size, stride, padding
 // avg_pool2d  kernel_size, stride, padding, count_include_pad
+// adaptive_avg_pool2d  output_size
+// zero_pad2d  padding
+// upsample2d  scale_factor, mode: "nearest" or "bilinear"
 // leaky_relu  negative_slope
 // batch_norm2d  momentum, epsilon, affine
 // dropout     rate
 // flatten, relu, relu6, sigmoid, tanh, gelu, silu, hard_swish, softmax, global_avg_pool2d, add,
 // multiply, concat: none
 //
-// kernel_size, stride and dilation are lists {height, width}; padding is "valid", "same" or a list
-// {top, bottom, left, right}; every attribute of the kind is given. An empty name becomes the kind
-// and its ordinal in the model: "conv2d_1".
+// kernel_size, stride, dilation and other sizes are lists {height, width}; padding is "valid",
+// "same" or a list {top, bottom, left, right}; every attribute of the kind is given. An empty name
+// becomes the kind and its ordinal in the model: "conv2d_1".
 //
 // `inputs` names what a layer reads: layers before it, or "input", the picture itself; empty, it is
 // the layer before. A layer that is not `trainable` keeps its parameters in training, and a batch

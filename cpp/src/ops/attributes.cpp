@@ -1,6 +1,7 @@
 // Checks a layer's settings one by one and says in a sentence what is wrong with one.
 #include "ops/attributes.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace cnnx::ops {
@@ -15,6 +16,18 @@ std::string describe(const Attribute& value) {
   if (const float* number = std::get_if<float>(&value)) return std::to_string(*number);
   if (const std::string* text = std::get_if<std::string>(&value)) return "\"" + *text + "\"";
   return to_string(std::get<std::vector<int64_t>>(value));
+}
+
+bool are_sides(const Attribute& value) {
+  const auto* sides = std::get_if<std::vector<int64_t>>(&value);
+  return sides && sides->size() == 4 && std::all_of(sides->begin(), sides->end(), [](int64_t side) {
+           return side >= 0 && side <= kMost;
+         });
+}
+
+Padding to_padding(const Attribute& value) {
+  const auto& sides = std::get<std::vector<int64_t>>(value);
+  return {Padding::Rule::explicit_sides, sides[0], sides[1], sides[2], sides[3]};
 }
 
 }  // namespace
@@ -78,16 +91,30 @@ Padding AttributeReader::padding(const std::string& name) {
     }
     return padding;
   }
-  const auto* sides = std::get_if<std::vector<int64_t>>(&value);
-  bool good = sides && sides->size() == 4;
-  for (std::size_t i = 0; good && i < 4; ++i) good = (*sides)[i] >= 0 && (*sides)[i] <= kMost;
-  if (!good)
+  if (!are_sides(value)) {
     refuse(name, value, "four integers >= 0 (top, bottom, left, right), \"valid\" or \"same\"");
-  padding.top = (*sides)[0];
-  padding.bottom = (*sides)[1];
-  padding.left = (*sides)[2];
-  padding.right = (*sides)[3];
-  return padding;
+  }
+  return to_padding(value);
+}
+
+Padding AttributeReader::sides(const std::string& name) {
+  const Attribute& value = find(name);
+  if (!are_sides(value)) refuse(name, value, "four integers >= 0 (top, bottom, left, right)");
+  return to_padding(value);
+}
+
+std::size_t AttributeReader::choice(const std::string& name,
+                                    const std::vector<std::string>& words) {
+  const Attribute& value = find(name);
+  const std::string* word = std::get_if<std::string>(&value);
+  const auto found = word ? std::find(words.begin(), words.end(), *word) : words.end();
+  if (found == words.end()) {
+    std::string expected;
+    for (const std::string& each : words)
+      expected += (expected.empty() ? "\"" : " or \"") + each + "\"";
+    refuse(name, value, expected);
+  }
+  return static_cast<std::size_t>(found - words.begin());
 }
 
 void AttributeReader::finish() const {

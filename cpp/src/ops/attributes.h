@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "cnnx/layer.h"
 
@@ -21,6 +22,9 @@ class AttributeReader {
   float real(const std::string& name);
   Pair pair(const std::string& name, int64_t least);  // a list of two: (height, width)
   Padding padding(const std::string& name);  // "valid", "same" or a list (top, bottom, left, right)
+  Padding sides(const std::string& name);    // the list only
+  // Which of the words it is.
+  std::size_t choice(const std::string& name, const std::vector<std::string>& words);
   void finish() const;
 
  private:

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "ops/picture_shape.h"
 #include "ops/window_placement.h"
 
 namespace cnnx::ops {
@@ -39,14 +40,7 @@ void check_side(const char* function, const char* side, int64_t padding, const c
 
 Pool2dGeometry pool2d_geometry(const char* function, const Shape& x, Pair kernel_size, Pair stride,
                                const Padding& padding) {
-  if (x.size() != 4) {
-    refuse(function, "x has shape " + to_string(x) + ", expected (batch, height, width, channels)");
-  }
-  if (x[0] < 0 || x[1] < 1 || x[2] < 1 || x[3] < 1) {
-    refuse(function,
-           "x has shape " + to_string(x) + ", expected at least one row, column and channel");
-  }
-  element_count(x);
+  check_picture_shape(function, x);
   check_pair(function, "kernel_size", kernel_size);
   check_pair(function, "stride", stride);
   // The kernels number a window's pixels in 32 bits.

@@ -19,11 +19,12 @@ from cnnx.layers.dropout import Dropout
 from cnnx.layers.graph import Input
 from cnnx.layers.merge import Add, Concat, Multiply
 from cnnx.layers.normalisation import BatchNorm2d
-from cnnx.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
-from cnnx.layers.shape import Flatten
+from cnnx.layers.pooling import AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from cnnx.layers.shape import Flatten, Upsample2d, ZeroPad2d
 
 __all__ = [
     "GELU",
+    "AdaptiveAvgPool2d",
     "Add",
     "AvgPool2d",
     "BatchNorm2d",
@@ -47,4 +48,6 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "Upsample2d",
+    "ZeroPad2d",
 ]

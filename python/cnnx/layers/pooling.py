@@ -90,6 +90,29 @@ class AvgPool2d(Layer):
         )
 
 
+class AdaptiveAvgPool2d(Layer):
+    """The means of as many windows as are wanted, whatever the size of the picture.
+
+    Args:
+        output_size: an integer or (height, width). Window i of n covers rows ``floor(i * height /
+            n)`` to ``ceil((i + 1) * height / n) - 1``, as PyTorch's do.
+        name: name in `Model.layer_outputs`; "adaptive_avg_pool2d_1" and so on when None.
+
+    Shape:
+        (batch, height, width, channels) to (batch, *output_size, channels).
+
+    Example:
+        >>> AdaptiveAvgPool2d(7)
+        AdaptiveAvgPool2d(output_size=[7, 7])
+    """
+
+    kind = "adaptive_avg_pool2d"
+
+    def __init__(self, output_size: PairLike, *, name: str | None = None) -> None:
+        size = pair(output_size, "AdaptiveAvgPool2d", "output_size")
+        super().__init__({"output_size": size}, name)
+
+
 class GlobalAvgPool2d(LayerWithoutSettings):
     """The mean of every channel over the whole picture.
 

@@ -1,8 +1,9 @@
-"""Layers that move numbers and compute none."""
+"""Layers that change the size or the shape of a picture: padding, enlarging, flattening."""
 
 from __future__ import annotations
 
-from cnnx.layers.base import LayerWithoutSettings
+from cnnx.arguments import PaddingLike, PairLike, explicit_sides, one_of, pair
+from cnnx.layers.base import Layer, LayerWithoutSettings
 
 
 class Flatten(LayerWithoutSettings):
@@ -14,3 +15,56 @@ class Flatten(LayerWithoutSettings):
     """
 
     kind = "flatten"
+
+
+class ZeroPad2d(Layer):
+    """Zeros around the picture.
+
+    Args:
+        padding: an integer, (height, width) or ((top, bottom), (left, right)).
+        name: name in `Model.layer_outputs`; "zero_pad2d_1" and so on when None.
+
+    Shape:
+        (batch, height, width, channels) to (batch, top + height + bottom, left + width + right,
+        channels).
+
+    Example:
+        >>> ZeroPad2d(((0, 1), (0, 1)))
+        ZeroPad2d(padding=((0, 1), (0, 1)))
+    """
+
+    kind = "zero_pad2d"
+
+    def __init__(self, padding: PaddingLike, *, name: str | None = None) -> None:
+        super().__init__({"padding": explicit_sides(padding, "ZeroPad2d")}, name)
+
+
+class Upsample2d(Layer):
+    """A picture `scale_factor` times as high and wide.
+
+    Args:
+        scale_factor: an integer or (height, width).
+        mode: "nearest" repeats every pixel; "bilinear" mixes the four around a place, as PyTorch
+            does with align_corners=False.
+        name: name in `Model.layer_outputs`; "upsample2d_1" and so on when None.
+
+    Shape:
+        (batch, height, width, channels) to (batch, height * scale, width * scale, channels).
+
+    Example:
+        >>> Upsample2d(2, mode="bilinear")
+        Upsample2d(scale_factor=[2, 2], mode='bilinear')
+    """
+
+    kind = "upsample2d"
+
+    def __init__(
+        self, scale_factor: PairLike, *, mode: str = "nearest", name: str | None = None
+    ) -> None:
+        super().__init__(
+            {
+                "scale_factor": pair(scale_factor, "Upsample2d", "scale_factor"),
+                "mode": one_of(mode, ("nearest", "bilinear"), "Upsample2d", "mode"),
+            },
+            name,
+        )

@@ -13,6 +13,8 @@ from cnnx.ops.activations import hard_swish_backward as hard_swish_backward
 from cnnx.ops.activations import leaky_relu as leaky_relu
 from cnnx.ops.activations import leaky_relu_backward as leaky_relu_backward
 from cnnx.ops.activations import relu as relu
+from cnnx.ops.activations import relu6 as relu6
+from cnnx.ops.activations import relu6_backward as relu6_backward
 from cnnx.ops.activations import relu_backward as relu_backward
 from cnnx.ops.activations import sigmoid as sigmoid
 from cnnx.ops.activations import sigmoid_backward as sigmoid_backward
@@ -20,6 +22,12 @@ from cnnx.ops.activations import silu as silu
 from cnnx.ops.activations import silu_backward as silu_backward
 from cnnx.ops.activations import tanh as tanh
 from cnnx.ops.activations import tanh_backward as tanh_backward
+from cnnx.ops.adaptive_avg_pool2d import adaptive_avg_pool2d as adaptive_avg_pool2d
+from cnnx.ops.adaptive_avg_pool2d import (
+    adaptive_avg_pool2d_backward as adaptive_avg_pool2d_backward,
+)
+from cnnx.ops.adaptive_avg_pool2d import global_avg_pool2d as global_avg_pool2d
+from cnnx.ops.adaptive_avg_pool2d import global_avg_pool2d_backward as global_avg_pool2d_backward
 from cnnx.ops.avg_pool2d import avg_pool2d as avg_pool2d
 from cnnx.ops.avg_pool2d import avg_pool2d_backward as avg_pool2d_backward
 from cnnx.ops.batch_norm2d import batch_norm2d as batch_norm2d
@@ -45,3 +53,7 @@ from cnnx.ops.regression_losses import mean_squared_error as mean_squared_error
 from cnnx.ops.regression_losses import mean_squared_error_backward as mean_squared_error_backward
 from cnnx.ops.softmax import softmax as softmax
 from cnnx.ops.softmax import softmax_backward as softmax_backward
+from cnnx.ops.upsample2d import upsample2d as upsample2d
+from cnnx.ops.upsample2d import upsample2d_backward as upsample2d_backward
+from cnnx.ops.zero_pad2d import zero_pad2d as zero_pad2d
+from cnnx.ops.zero_pad2d import zero_pad2d_backward as zero_pad2d_backward

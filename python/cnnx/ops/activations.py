@@ -38,6 +38,39 @@ def relu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     return _core.relu_backward(grad, saved)
 
 
+def relu6(x: ArrayLike) -> FloatArray:
+    """Rectified linear unit that stops at 6, ``clip(x, 0, 6)``, elementwise; NaN passes through.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array of the same shape, in [0, 6].
+
+    Raises:
+        TypeError: if `x` is not of a real dtype.
+
+    Example:
+        >>> relu6([-1.0, 2.0, 7.0])
+        array([0., 2., 6.], dtype=float32)
+
+    References:
+        Howard et al.: MobileNets, 2017.
+    """
+    return _core.relu6(float32_array(x, "relu6", "x"))
+
+
+def relu6_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
+    """Gradient of `relu6` from its output y: `grad_output` where ``0 < y < 6``, 0 elsewhere.
+
+    Example:
+        >>> relu6_backward([1.0, 1.0, 1.0], [0.0, 2.0, 6.0])
+        array([0., 1., 0.], dtype=float32)
+    """
+    grad, saved = same_shapes("relu6_backward", "grad_output", grad_output, "output", output)
+    return _core.relu6_backward(grad, saved)
+
+
 def leaky_relu(x: ArrayLike, *, negative_slope: float = 0.01) -> FloatArray:
     """Leaky rectified linear unit, ``x < 0 ? negative_slope * x : x``, elementwise.
 

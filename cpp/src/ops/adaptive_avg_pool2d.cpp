@@ -1,0 +1,132 @@
+// Adaptive and global average-pooling: the public functions and both layer kinds, parallel over
+// rows of pictures.
+#include "cnnx/adaptive_avg_pool2d.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "cnnx/runtime.h"
+#include "kernels/adaptive_avg_pool2d.h"
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "ops/picture_shape.h"
+#include "ops/pool2d.h"
+#include "runtime/dispatch.h"
+
+namespace cnnx {
+namespace ops {
+namespace {
+
+AdaptivePool one_picture(const AdaptiveAvgPool2dGeometry& g) {
+  return {g.in_height, g.in_width, g.channels, g.out_height, g.out_width};
+}
+
+void run(const AdaptiveAvgPool2dGeometry& g, const float* x, int threads, float* output) {
+  const auto kernel = CNNX_KERNELS(adaptive_avg_pool2d_kernels).forward;
+  const int64_t in_floats = g.in_height * g.in_width * g.channels;
+  const int64_t out_row = g.out_width * g.channels;
+  parallel_for_rows(threads, g.batch, g.out_height, in_floats / g.out_height + out_row,
+                    [&](int64_t picture, int64_t begin, int64_t end) {
+                      kernel(one_picture(g), x + picture * in_floats, begin, end,
+                             output + picture * g.out_height * out_row);
+                    });
+}
+
+void run_backward(const AdaptiveAvgPool2dGeometry& g, const float* grad_output, int threads,
+                  bool accumulate, float* grad_input) {
+  const auto kernel = CNNX_KERNELS(adaptive_avg_pool2d_kernels).backward;
+  const int64_t in_row = g.in_width * g.channels;
+  const int64_t out_floats = g.out_height * g.out_width * g.channels;
+  parallel_for_rows(threads, g.batch, g.in_height, in_row + out_floats / g.in_height,
+                    [&](int64_t picture, int64_t begin, int64_t end) {
+                      kernel(one_picture(g), grad_output + picture * out_floats, begin, end,
+                             accumulate, grad_input + picture * g.in_height * in_row);
+                    });
+}
+
+class BoundAdaptiveAvgPool2d final : public BoundOp {
+ public:
+  explicit BoundAdaptiveAvgPool2d(const AdaptiveAvgPool2dGeometry& geometry)
+      : geometry_(geometry) {}
+  int64_t scratch_floats(int) const override { return 0; }
+  int64_t backward_scratch_floats(int) const override { return 0; }
+  bool backward_reads_input() const override { return false; }
+  bool backward_reads_output() const override { return false; }
+  void forward(const ForwardArguments& a) const override {
+    run(geometry_, a.input, a.threads, a.output);
+  }
+  void backward(const BackwardArguments& a) const override {
+    if (!a.grad_input) return;
+    run_backward(geometry_, a.grad_output, a.threads, a.accumulate, a.grad_input);
+  }
+
+ private:
+  AdaptiveAvgPool2dGeometry geometry_;
+};
+
+class AdaptiveAvgPool2dOp final : public Op {
+ public:
+  explicit AdaptiveAvgPool2dOp(Pair output_size) : output_size_(output_size) {}
+  Shape output_shape(const Shape& input) const override {
+    return adaptive_avg_pool2d_geometry(input, output_size_).output_shape();
+  }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    return std::make_unique<BoundAdaptiveAvgPool2d>(
+        adaptive_avg_pool2d_geometry(input, output_size_));
+  }
+
+ private:
+  Pair output_size_;
+};
+
+class GlobalAvgPool2dOp final : public Op {
+ public:
+  Shape output_shape(const Shape& input) const override {
+    check_picture_shape("global_avg_pool2d", input);
+    return {input[0], input[3]};
+  }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    return std::make_unique<BoundAdaptiveAvgPool2d>(adaptive_avg_pool2d_geometry(input, {1, 1}));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const Op> make_adaptive_avg_pool2d(const Attributes& attributes) {
+  AttributeReader reader("adaptive_avg_pool2d", attributes);
+  const Pair output_size = reader.pair("output_size", 1);
+  reader.finish();
+  return std::make_unique<AdaptiveAvgPool2dOp>(output_size);
+}
+
+std::unique_ptr<const Op> make_global_avg_pool2d(const Attributes& attributes) {
+  AttributeReader("global_avg_pool2d", attributes).finish();
+  return std::make_unique<GlobalAvgPool2dOp>();
+}
+
+}  // namespace ops
+
+AdaptiveAvgPool2dGeometry adaptive_avg_pool2d_geometry(const Shape& x, Pair output_size) {
+  constexpr const char* kName = "adaptive_avg_pool2d";
+  ops::check_picture_shape(kName, x);
+  for (const int64_t size : {output_size.height, output_size.width}) {
+    if (size >= 1 && size <= ops::kMostSetting) continue;
+    throw std::invalid_argument(std::string(kName) + ": output_size is " +
+                                to_string(Shape{output_size.height, output_size.width}) +
+                                ", expected 1 to " + std::to_string(ops::kMostSetting) +
+                                " in height and width");
+  }
+  ops::checked_output(kName, {x[0], output_size.height, output_size.width, x[3]});
+  return {x[0], x[1], x[2], x[3], output_size.height, output_size.width};
+}
+
+void adaptive_avg_pool2d(const AdaptiveAvgPool2dGeometry& geometry, const float* x, float* output) {
+  ops::run(geometry, x, get_num_threads(), output);
+}
+
+void adaptive_avg_pool2d_backward(const AdaptiveAvgPool2dGeometry& geometry,
+                                  const float* grad_output, float* grad_input, bool accumulate) {
+  ops::run_backward(geometry, grad_output, get_num_threads(), accumulate, grad_input);
+}
+
+}  // namespace cnnx

@@ -1,0 +1,134 @@
+// zero_pad2d: the public functions and the layer kind, which copy rows.
+#include "cnnx/zero_pad2d.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "cnnx/runtime.h"
+#include "kernels/add.h"
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "ops/picture_shape.h"
+#include "ops/pool2d.h"
+#include "runtime/dispatch.h"
+
+namespace cnnx {
+namespace ops {
+namespace {
+
+constexpr const char* kName = "zero_pad2d";
+
+void run(const ZeroPad2dGeometry& g, const float* x, int threads, float* output) {
+  const Shape padded = g.output_shape();
+  const int64_t in_row = g.in_width * g.channels, out_row = padded[2] * g.channels;
+  const int64_t left = g.left * g.channels;
+  parallel_for_rows(threads, g.batch, padded[1], in_row + out_row,
+                    [&](int64_t picture, int64_t begin, int64_t end) {
+                      for (int64_t row = begin; row < end; ++row) {
+                        float* const target = output + (picture * padded[1] + row) * out_row;
+                        const bool inside = row >= g.top && row < g.top + g.in_height;
+                        if (!inside) {
+                          std::fill_n(target, out_row, 0.0f);
+                          continue;
+                        }
+                        const float* const source =
+                            x + (picture * g.in_height + row - g.top) * in_row;
+                        std::fill_n(target, left, 0.0f);
+                        std::copy_n(source, in_row, target + left);
+                        std::fill_n(target + left + in_row, g.right * g.channels, 0.0f);
+                      }
+                    });
+}
+
+void run_backward(const ZeroPad2dGeometry& g, const float* grad_output, int threads,
+                  bool accumulate, float* grad_input) {
+  const auto add = CNNX_KERNELS(add_kernels).add;
+  const Shape padded = g.output_shape();
+  const int64_t in_row = g.in_width * g.channels, out_row = padded[2] * g.channels;
+  parallel_for_rows(
+      threads, g.batch, g.in_height, 2 * in_row, [&](int64_t picture, int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          const float* const source =
+              grad_output + (picture * padded[1] + row + g.top) * out_row + g.left * g.channels;
+          float* const target = grad_input + (picture * g.in_height + row) * in_row;
+          if (accumulate) {
+            add(target, source, in_row, false, target);
+          } else {
+            std::copy_n(source, in_row, target);
+          }
+        }
+      });
+}
+
+class BoundZeroPad2d final : public BoundOp {
+ public:
+  explicit BoundZeroPad2d(const ZeroPad2dGeometry& geometry) : geometry_(geometry) {}
+  int64_t scratch_floats(int) const override { return 0; }
+  int64_t backward_scratch_floats(int) const override { return 0; }
+  bool backward_reads_input() const override { return false; }
+  bool backward_reads_output() const override { return false; }
+  void forward(const ForwardArguments& a) const override {
+    run(geometry_, a.input, a.threads, a.output);
+  }
+  void backward(const BackwardArguments& a) const override {
+    if (!a.grad_input) return;
+    run_backward(geometry_, a.grad_output, a.threads, a.accumulate, a.grad_input);
+  }
+
+ private:
+  ZeroPad2dGeometry geometry_;
+};
+
+class ZeroPad2dOp final : public Op {
+ public:
+  explicit ZeroPad2dOp(const Padding& padding) : padding_(padding) {}
+  Shape output_shape(const Shape& input) const override {
+    return zero_pad2d_geometry(input, padding_).output_shape();
+  }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    return std::make_unique<BoundZeroPad2d>(zero_pad2d_geometry(input, padding_));
+  }
+
+ private:
+  Padding padding_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Op> make_zero_pad2d(const Attributes& attributes) {
+  AttributeReader reader(kName, attributes);
+  const Padding padding = reader.sides("padding");
+  reader.finish();
+  return std::make_unique<ZeroPad2dOp>(padding);
+}
+
+}  // namespace ops
+
+ZeroPad2dGeometry zero_pad2d_geometry(const Shape& x, const Padding& padding) {
+  ops::check_picture_shape(ops::kName, x);
+  for (const int64_t side : {padding.top, padding.bottom, padding.left, padding.right}) {
+    if (padding.rule == Padding::Rule::explicit_sides && side >= 0 && side <= ops::kMostSetting)
+      continue;
+    throw std::invalid_argument(
+        std::string(ops::kName) + ": padding is ((" + std::to_string(padding.top) + ", " +
+        std::to_string(padding.bottom) + "), (" + std::to_string(padding.left) + ", " +
+        std::to_string(padding.right) + ")), expected 0 to " + std::to_string(ops::kMostSetting) +
+        " on every side");
+  }
+  const ZeroPad2dGeometry geometry = {x[0],        x[1],           x[2],         x[3],
+                                      padding.top, padding.bottom, padding.left, padding.right};
+  ops::checked_output(ops::kName, geometry.output_shape());
+  return geometry;
+}
+
+void zero_pad2d(const ZeroPad2dGeometry& geometry, const float* x, float* output) {
+  ops::run(geometry, x, get_num_threads(), output);
+}
+
+void zero_pad2d_backward(const ZeroPad2dGeometry& geometry, const float* grad_output,
+                         float* grad_input, bool accumulate) {
+  ops::run_backward(geometry, grad_output, get_num_threads(), accumulate, grad_input);
+}
+
+}  // namespace cnnx

@@ -1,0 +1,110 @@
+"""Average-pooling to a given size, and to a single number, forward and backward."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from cnnx import _core
+from cnnx.arguments import FloatArray, PairLike, float32_array, pair, picture_shape
+
+
+def adaptive_avg_pool2d(x: ArrayLike, output_size: PairLike) -> FloatArray:
+    """Means of windows that are as large as it takes to give `output_size` of them.
+
+    Window i of n covers rows ``floor(i * height / n)`` to ``ceil((i + 1) * height / n) - 1``, as
+    PyTorch's do; columns likewise.
+
+    Args:
+        x: pictures.
+        output_size: an integer or (height, width).
+
+    Shape:
+        x (batch, height, width, channels); result (batch, *output_size, channels).
+
+    Raises:
+        TypeError: if `x` is not of a real dtype, or the size is not made of integers.
+        ValueError: if `x` has not four axes, or the size is not positive.
+
+    Example:
+        >>> adaptive_avg_pool2d([[[[1.0], [2.0], [6.0]]]], (1, 2))[0, 0, :, 0]
+        array([1.5, 4. ], dtype=float32)
+    """
+    name = "adaptive_avg_pool2d"
+    return _core.adaptive_avg_pool2d(
+        float32_array(x, name, "x", ndim=4), pair(output_size, name, "output_size")
+    )
+
+
+def adaptive_avg_pool2d_backward(
+    grad_output: ArrayLike, x: ArrayLike, output_size: PairLike
+) -> FloatArray:
+    """Gradient of `adaptive_avg_pool2d` with respect to its input.
+
+    Args:
+        grad_output: gradient of the result, of the result's shape.
+        x: the pictures that were pooled; only their shape counts.
+        output_size: as in `adaptive_avg_pool2d`.
+
+    Shape:
+        Result of the shape of x.
+
+    Raises:
+        TypeError: as `adaptive_avg_pool2d`.
+        ValueError: as `adaptive_avg_pool2d`, and if `grad_output` has not the result's shape.
+
+    Example:
+        >>> x = [[[[1.0], [2.0], [6.0]]]]
+        >>> adaptive_avg_pool2d_backward([[[[2.0], [4.0]]]], x, (1, 2))[0, 0, :, 0]
+        array([1., 3., 2.], dtype=float32)
+    """
+    name = "adaptive_avg_pool2d_backward"
+    return _core.adaptive_avg_pool2d_backward(
+        float32_array(grad_output, name, "grad_output", ndim=4),
+        pair(output_size, name, "output_size"),
+        picture_shape(x, name),
+    )
+
+
+def global_avg_pool2d(x: ArrayLike) -> FloatArray:
+    """Mean of every channel over the whole picture.
+
+    Args:
+        x: pictures.
+
+    Shape:
+        x (batch, height, width, channels); result (batch, channels).
+
+    Raises:
+        TypeError: if `x` is not of a real dtype.
+        ValueError: if `x` has not four axes.
+
+    Example:
+        >>> global_avg_pool2d([[[[1.0], [5.0]], [[3.0], [3.0]]]])
+        array([[3.]], dtype=float32)
+
+    References:
+        Lin, Chen, Yan: Network in network, 2013.
+    """
+    pooled = _core.adaptive_avg_pool2d(float32_array(x, "global_avg_pool2d", "x", ndim=4), [1, 1])
+    return pooled.reshape(pooled.shape[0], pooled.shape[3])
+
+
+def global_avg_pool2d_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
+    """Gradient of `global_avg_pool2d` with respect to its input, of which only the shape counts.
+
+    Raises:
+        TypeError: if `grad_output` is not of a real dtype.
+        ValueError: if `grad_output` is not (batch, channels) of `x`.
+
+    Example:
+        >>> global_avg_pool2d_backward([[8.0]], [[[[1.0], [5.0]], [[3.0], [3.0]]]])[0, :, :, 0]
+        array([[2., 2.],
+               [2., 2.]], dtype=float32)
+    """
+    name = "global_avg_pool2d_backward"
+    grad = float32_array(grad_output, name, "grad_output", ndim=2)
+    shape = picture_shape(x, name)
+    expected = (shape[0], shape[3])
+    if grad.shape != expected:
+        raise ValueError(f"{name}: grad_output has shape {grad.shape}, expected {expected}")
+    return _core.adaptive_avg_pool2d_backward(grad.reshape(shape[0], 1, 1, shape[3]), [1, 1], shape)
