@@ -34,6 +34,23 @@ def make_model(seed: int = 0) -> cnnx.Model:
     )
 
 
+def make_graph_model() -> cnnx.Model:
+    """What chains have not: two inputs, buffers, a layer that is not trained."""
+    stem = cnnx.Conv2d(4, 3, padding="same", name="stem")
+    stem.trainable = False
+    return cnnx.Model(
+        [
+            stem,
+            cnnx.BatchNorm2d(),
+            cnnx.Residual(cnnx.Conv2d(4, 1)),
+            cnnx.Dropout(0.25),
+            cnnx.Flatten(),
+            cnnx.Dense(3),
+        ],
+        input_shape=(6, 5, 3),
+    )
+
+
 def read_parts(path: Path) -> tuple[dict[str, Any], bytes]:
     """The header as Python values, and the data."""
     content = path.read_bytes()

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import cnnx
 import pytest
-from model_file_parts import make_model, read_parts, write_parts
+from model_file_parts import make_graph_model, make_model, read_parts, write_parts
 
 Graph: TypeAlias = dict[str, Any]
 Edit: TypeAlias = Callable[[dict[str, Any]], None]
@@ -219,6 +219,99 @@ def test_a_lie_is_refused_in_one_sentence(lie: str, saved: Path) -> None:
     edit(header)
     write_parts(saved, header, data)
     assert reason in refusal(saved)
+
+
+# The same about a graph: nodes stem, batch_norm2d_1, residual_1.conv2d_1, residual_1.add_1,
+# dropout_1, flatten_1, dense_1.
+MEAN = "batch_norm2d_1.running_mean"
+GRAPH_LIES: dict[str, tuple[Edit, str]] = {
+    "a cycle": (
+        edit_node(2, inputs=["residual_1.add_1"]),
+        'layer residual_1.conv2d_1: its input "residual_1.add_1" is no layer before it',
+    ),
+    "a sum of itself": (
+        edit_node(3, inputs=["residual_1.add_1", "stem"]),
+        'layer residual_1.add_1: its input "residual_1.add_1" is no layer before it',
+    ),
+    "unknown input": (
+        edit_node(3, inputs=["stem", "absent"]),
+        'layer residual_1.add_1: its input "absent" is no layer before it',
+    ),
+    "a layer that nobody reads": (
+        edit_node(3, inputs=["stem", "batch_norm2d_1"]),
+        "layer residual_1.conv2d_1: no layer after it reads its output",
+    ),
+    "a sum of one": (edit_node(3, inputs=["stem"]), "add: has 1 input, expected 2 to 64"),
+    "a sum of too many": (edit_node(3, inputs=["stem"] * 65), "add: has 65 inputs, expected 2 to"),
+    "a sum of two shapes": (
+        edit_node(3, inputs=["residual_1.conv2d_1", "input"]),
+        "add: its inputs have shapes (1, 6, 5, 4) and (1, 6, 5, 3), expected equal ones",
+    ),
+    "two inputs to a convolution": (
+        edit_node(2, inputs=["stem", "batch_norm2d_1"]),
+        "layer residual_1.conv2d_1: conv2d: has 2 inputs, expected one",
+    ),
+    "no inputs": (edit_node(3, inputs=[]), "nodes[3].inputs: is empty"),
+    "inputs are a word": (edit_node(3, inputs="stem"), "nodes[3].inputs"),
+    "inputs are numbers": (edit_node(3, inputs=[0, 1]), "nodes[3].inputs[0]"),
+    "named as the picture": (edit_node(0, name="input"), 'no layer may be named "input"'),
+    "trainable is a number": (
+        edit_node(0, trainable=0),
+        "nodes[0].trainable: expected true or false",
+    ),
+    "trainable is a word": (edit_node(1, trainable="yes"), "nodes[1].trainable: expected true or"),
+    "trainable is null": (edit_node(1, trainable=None), "nodes[1].trainable"),
+    "a setting of a sum": (edit_node(3, factor=2), "add: has no setting named factor"),
+    "affine is a number": (edit_node(1, affine=1), "batch_norm2d: affine is "),
+    "without affine": (edit_node(1, affine=False), "tensors, but its graph uses"),
+    "no statistics": (lambda header: header.pop(MEAN), "belong to no tensor"),
+    "renamed statistics": (rename_tensor(MEAN, "mean"), f'tensor "{MEAN}" is missing'),
+    "statistics of another shape": (edit_tensor(MEAN, shape=[2, 2]), "expected (4,)"),
+    "statistics of another dtype": (edit_tensor(MEAN, dtype="I32"), "dtype I32, expected F32"),
+    "no momentum": (rename_tensor("batch_norm2d_1.momentum", "m"), "momentum is missing"),
+    "no rate": (rename_tensor("dropout_1.rate", "dropout_1.share"), "dropout: "),
+}
+
+
+@pytest.mark.parametrize("lie", GRAPH_LIES)
+def test_a_lie_about_a_graph_is_refused_in_one_sentence(lie: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.cnnx"
+    make_graph_model().save(path)
+    edit, reason = GRAPH_LIES[lie]
+    header, data = read_parts(path)
+    write_parts(path, header, data)
+    cnnx.load(path)
+    edit(header)
+    write_parts(path, header, data)
+    assert reason in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("batch_norm2d_1.momentum", 1.5),
+        ("batch_norm2d_1.epsilon", 0.0),
+        ("batch_norm2d_1.epsilon", float("nan")),
+        ("dropout_1.rate", 1.0),
+    ],
+)
+def test_an_impossible_setting_of_a_graph_is_refused(
+    name: str, number: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.cnnx"
+    make_graph_model().save(path)
+    header, data = read_parts(path)
+    begin, _ = header[name]["data_offsets"]
+    write_parts(path, header, data[:begin] + struct.pack("<f", number) + data[begin + 4 :])
+    assert name.split(".")[1] in refusal(path)
+
+
+def test_trainable_is_written_only_where_it_is_false(tmp_path: Path) -> None:
+    path = tmp_path / "m.cnnx"
+    make_graph_model().save(path)
+    nodes = json.loads(read_parts(path)[0]["__metadata__"]["cnnx.graph"])["nodes"]
+    assert [node.get("trainable") for node in nodes] == [False] + [None] * 6
+    assert [layer.trainable for layer in cnnx.load(path).layers] == [False] + [True] * 6
 
 
 def test_the_lies_start_from_a_file_that_is_read(saved: Path) -> None:

@@ -1,0 +1,185 @@
+// Where arrays lie in an arena: none needed at the same time overlap, and chains need little.
+#include "graph/arena.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+#include "graph/chain.h"
+#include "graph/gradient_flow.h"
+#include "graph/graph.h"
+#include "runtime/philox.h"
+
+namespace {
+
+using cnnx::Layer;
+using cnnx::graph::Chain;
+using cnnx::graph::GradientFlow;
+using cnnx::graph::Graph;
+using cnnx::graph::settle;
+using cnnx::graph::Tenant;
+
+constexpr int64_t kLine = 16;  // floats of a cache line
+
+bool meet(const Tenant& a, const Tenant& b) { return a.first <= b.last && b.first <= a.last; }
+bool overlap(const Tenant& a, const Tenant& b) {
+  return a.offset < b.offset + b.floats && b.offset < a.offset + a.floats;
+}
+
+// What any arena needs: at some time these all are there.
+int64_t least(const std::vector<Tenant>& tenants) {
+  int64_t most = 0;
+  for (const Tenant& now : tenants) {
+    int64_t sum = 0;
+    for (const Tenant& other : tenants) {
+      if (other.first <= now.first && now.first <= other.last) sum += other.floats;
+    }
+    most = std::max(most, sum);
+  }
+  return most;
+}
+
+void check_settled(const std::vector<Tenant>& tenants, int64_t floats) {
+  int64_t end = 0, sum = 0;
+  for (std::size_t i = 0; i < tenants.size(); ++i) {
+    CHECK(tenants[i].offset >= 0);
+    CHECK_EQUAL(tenants[i].offset % kLine, 0);
+    end = std::max(end, tenants[i].offset + tenants[i].floats);
+    sum += tenants[i].floats;
+    for (std::size_t j = 0; j < i; ++j) {
+      const bool both = tenants[i].floats > 0 && tenants[j].floats > 0;
+      CHECK(!both || !meet(tenants[i], tenants[j]) || !overlap(tenants[i], tenants[j]));
+    }
+  }
+  CHECK_EQUAL(floats, end);
+  CHECK(floats >= least(tenants) && floats <= sum);
+}
+
+void random_tenants_never_overlap() {
+  for (uint64_t trial = 0; trial < 300; ++trial) {
+    const cnnx::runtime::Philox random(trial, cnnx::runtime::Stream::drawing, 0);
+    uint64_t drawn = 0;
+    const auto below = [&](int64_t limit) {
+      return static_cast<int64_t>(random.block(drawn++)[0] % static_cast<uint64_t>(limit));
+    };
+    std::vector<Tenant> tenants;
+    for (int64_t count = below(40); count > 0; --count) {
+      const int first = static_cast<int>(below(30));
+      tenants.push_back({below(20) * kLine, first, first + static_cast<int>(below(12))});
+    }
+    check_settled(tenants, settle(tenants));
+  }
+}
+
+void nothing_needs_nothing() {
+  std::vector<Tenant> none;
+  CHECK_EQUAL(settle(none), 0);
+}
+
+// Each of a chain's arrays is read by the next step alone: two places take turns, side by side, so
+// that the arena is as large as the two largest neighbours.
+void a_chain_takes_turns() {
+  std::vector<Tenant> chain;
+  for (int i = 0; i < 9; ++i) chain.push_back({(1 + i % 3) * kLine, i, i + 1});
+  check_settled(chain, settle(chain));
+  std::vector<Tenant> equal;
+  for (int i = 0; i < 9; ++i) equal.push_back({4 * kLine, i, i + 1});
+  CHECK_EQUAL(settle(equal), 8 * kLine);
+  for (std::size_t i = 0; i < 9; ++i)
+    CHECK_EQUAL(equal[i].offset, i % 2 == 0 ? int64_t{0} : 4 * kLine);
+}
+
+// One's last time is the other's first: the step reads the one while it writes the other.
+void a_last_reader_still_reads() {
+  std::vector<Tenant> tenants = {{kLine, 0, 3}, {kLine, 3, 5}, {kLine, 4, 6}, {kLine, 6, 6}};
+  const int64_t floats = settle(tenants);
+  CHECK(tenants[0].offset != tenants[1].offset);
+  CHECK(tenants[1].offset != tenants[2].offset);
+  CHECK(tenants[2].offset != tenants[3].offset);
+  CHECK_EQUAL(floats, 2 * kLine);
+}
+
+void a_gap_is_filled_where_it_fits() {
+  // While the second is away, there is room between the first and the third.
+  std::vector<Tenant> tenants = {
+      {8 * kLine, 0, 9}, {4 * kLine, 0, 3}, {3 * kLine, 0, 9}, {2 * kLine, 5, 6}};
+  const int64_t floats = settle(tenants);
+  check_settled(tenants, floats);
+  CHECK_EQUAL(tenants[2].offset, 12 * kLine);
+  CHECK_EQUAL(tenants[3].offset, 8 * kLine);
+}
+
+Layer layer(const char* kind, const char* name, std::vector<std::string> inputs = {}) {
+  Layer made;
+  made.kind = kind;
+  made.name = name;
+  made.inputs = std::move(inputs);
+  if (made.kind == "conv2d") {
+    made.attributes = {{"out_channels", int64_t{4}},
+                       {"kernel_size", std::vector<int64_t>{1, 1}},
+                       {"stride", std::vector<int64_t>{1, 1}},
+                       {"padding", std::vector<int64_t>{0, 0, 0, 0}},
+                       {"dilation", std::vector<int64_t>{1, 1}},
+                       {"groups", int64_t{1}},
+                       {"bias", true}};
+  }
+  return made;
+}
+
+// floats of one array of these graphs, for pictures of 8x8x4
+constexpr int64_t kArray = 8 * 8 * 4;
+
+int64_t inference_floats(const std::vector<Layer>& layers) {
+  const Graph graph(layers, {8, 8, 4});
+  const int count = static_cast<int>(graph.nodes().size());
+  return Chain(graph, 0, count, 1, Chain::Keep::nothing).arena_floats();
+}
+
+int64_t training_floats(const std::vector<Layer>& layers) {
+  const Graph graph(layers, {8, 8, 4});
+  const int count = static_cast<int>(graph.nodes().size());
+  Chain chain(graph, 0, count, 1, Chain::Keep::for_backward);
+  const GradientFlow flow(chain);
+  chain.settle(flow.tenants());
+  return chain.arena_floats();
+}
+
+void inference_of_a_chain_needs_two_arrays() {
+  std::vector<Layer> layers;
+  for (const char* name : {"a", "b", "c", "d", "e", "f"}) layers.push_back(layer("conv2d", name));
+  CHECK_EQUAL(inference_floats(layers), 2 * kArray);
+  // A sum overwrites an input that nobody else reads.
+  const std::vector<Layer> residual = {layer("conv2d", "a"), layer("conv2d", "b"),
+                                       layer("conv2d", "c"), layer("add", "d", {"c", "a"}),
+                                       layer("conv2d", "e")};
+  CHECK_EQUAL(inference_floats(residual), 3 * kArray);
+}
+
+// Training keeps what a backward reads, and two gradients take turns.
+void training_of_a_chain_keeps_its_outputs() {
+  std::vector<Layer> layers;
+  for (const char* name : {"a", "b", "c", "d"}) layers.push_back(layer("conv2d", name));
+  // Three outputs that the next convolution's backward reads. The fourth, nobody does but the loss:
+  // a later gradient lies there.
+  CHECK_EQUAL(training_floats(layers), 5 * kArray);
+  // Elementwise layers overwrite, forward and backward.
+  const std::vector<Layer> elementwise = {layer("conv2d", "a"), layer("tanh", "b"),
+                                          layer("tanh", "c"), layer("conv2d", "d")};
+  CHECK_EQUAL(training_floats(elementwise), 4 * kArray);
+}
+
+}  // namespace
+
+int main() {
+  random_tenants_never_overlap();
+  nothing_needs_nothing();
+  a_chain_takes_turns();
+  a_last_reader_still_reads();
+  a_gap_is_filled_where_it_fits();
+  inference_of_a_chain_needs_two_arrays();
+  training_of_a_chain_keeps_its_outputs();
+  return cnnx::test::finish("graph_arena_test");
+}
