@@ -17,11 +17,11 @@ PYTHON_FLOORS = (
     ("arguments", "preprocessing"),
     ("layers", "model_arrays", "model_layer"),
     ("model", "losses", "history", "optimizers", "schedules", "weight_average", "profile", "data"),
-    ("notes", "interrupts", "run"),
-    ("models", "ops", "batch_run", "targets", "training_recipe"),
+    ("notes", "interrupts", "run", "callback"),
+    ("models", "ops", "metrics", "batch_run", "targets", "training_recipe"),
     ("checkpoint", "fit_data", "fitting"),
     ("trainer",),
-    ("learning_rate_range",),
+    ("learning_rate_range", "callbacks"),
     ("cli",),
 )
 PYTHON_LEVEL = {name: level for level, floor in enumerate(PYTHON_FLOORS) for name in floor}
@@ -66,7 +66,7 @@ FORBIDDEN_FLAGS = re.compile(
     r"-march=native|-mtune=native|-mcpu=native|-flto\b|INTERPROCEDURAL_OPTIMIZATION\s+(ON|TRUE)"
 )
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "utilities", "helpers", "helper", "misc", "common"}
-OPTIONAL_PACKAGES = {"PIL", "tqdm", "matplotlib"}
+OPTIONAL_PACKAGES = {"PIL", "tqdm", "matplotlib", "tensorboardX"}
 
 
 def files(root: Path, folder: str, *suffixes: str) -> Iterator[tuple[str, Path]]:

@@ -18,7 +18,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cnnx import callbacks as callbacks
     from cnnx import data as data
+    from cnnx import metrics as metrics
     from cnnx import models as models
     from cnnx import ops as ops
     from cnnx._core import FormatError as FormatError
@@ -80,7 +82,9 @@ if TYPE_CHECKING:
 
 # Public name -> the module it lives in; modules map to themselves.
 _HOME = {
+    "callbacks": "cnnx.callbacks",
     "data": "cnnx.data",
+    "metrics": "cnnx.metrics",
     "models": "cnnx.models",
     "ops": "cnnx.ops",
     "FormatError": "cnnx._core",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cnnx import _core
 from cnnx.batch_run import EpochRun
+from cnnx.callback import Callback
 from cnnx.history import History, Progress
 from cnnx.interrupts import interrupts_wait
 from cnnx.run import Position, Run
@@ -27,6 +29,8 @@ class Fitting:
         validate: measures an epoch; None where nothing is held apart for it.
         watched: the figure that the schedule observes after every epoch.
         progress: called after every step and epoch.
+        callbacks: likewise, and part of the run.
+        trainer: whose fit it is, for the callbacks.
         save: writes a checkpoint, if there is to be one.
     """
 
@@ -37,6 +41,8 @@ class Fitting:
     validate: Callable[[], tuple[float, float]] | None
     watched: str | None
     progress: Callable[[Progress], object] | None
+    callbacks: Sequence[Callback]
+    trainer: Any
     save: Callable[[], None]
 
     def train(self) -> None:
@@ -46,13 +52,51 @@ class Fitting:
             KeyboardInterrupt: on Ctrl-C, when the step is done and the run is saved.
             FloatingPointError: the loss is NaN or infinite.
         """
+        begun: list[Callback] = []
         try:
-            self.save()  # that it can be written is better known before the work than after
+            for callback in self.callbacks:
+                callback.on_fit_begin(self.trainer)
+                begun.append(callback)
+            self._restore_callbacks()
+            self._train()
+        finally:
+            for callback in begun:
+                callback.on_fit_end(self.trainer)
+
+    def _restore_callbacks(self) -> None:
+        kept = self.run.callbacks
+        if not kept:
+            return
+        keeping = [callback for callback in self.callbacks if callback.state()]
+        given = [type(callback).__name__ for callback in keeping]
+        expected = [name for name, _ in kept]
+        if given != expected:
+            raise ValueError(
+                f"fit: callbacks with a state are {', '.join(given) or 'none'}, expected those "
+                f"that the run was begun with, {', '.join(expected)}"
+            )
+        for callback, (_, state) in zip(keeping, kept, strict=True):
+            callback.restore(state)
+
+    def _train(self) -> None:
+        try:
+            self._save()  # that it can be written is better known before the work than after
             while not self.run.is_over:
                 self._train_epoch()
+            self._save()
         except KeyboardInterrupt:
-            self.save()
+            self._save()
             raise
+        finally:
+            self.run.callbacks = self._states()
+
+    def _states(self) -> list[list[Any]]:
+        states = ((type(callback).__name__, callback.state()) for callback in self.callbacks)
+        return [[name, state] for name, state in states if state]
+
+    def _save(self) -> None:
+        self.run.callbacks = self._states()
+        self.save()
 
     def _train_epoch(self) -> None:
         run = self.run
@@ -64,7 +108,9 @@ class Fitting:
                 every = run.settings["checkpoint_every"]
                 if every and self._steps_done(epoch) % every == 0:
                     run.position = epoch.position
-                    self.save()
+                    self._save()
+                if run.stopped:
+                    return
             validated = _NOTHING if self.validate is None else self.validate()
         finally:
             run.position = epoch.position
@@ -75,10 +121,12 @@ class Fitting:
                 self.core.observe(figures[self.watched])
             finished = self._progress(epoch, figures)
             run.end_epoch()
+            for callback in self.callbacks:
+                callback.on_epoch_end(self.trainer, finished)
         if self.progress is not None:
             self.progress(finished)
-        if run.is_over or not run.settings["checkpoint_every"]:
-            self.save()
+        if not run.is_over and not run.settings["checkpoint_every"]:
+            self._save()
 
     def _advance(self, epoch: EpochRun) -> bool:
         try:
@@ -91,8 +139,11 @@ class Fitting:
         return (self.run.epoch - 1) * epoch.steps + epoch.step
 
     def _report(self, epoch: EpochRun) -> None:
+        progress = self._progress(epoch)
+        for callback in self.callbacks:
+            callback.on_step_end(self.trainer, progress)
         if self.progress is not None:
-            self.progress(self._progress(epoch))
+            self.progress(progress)
 
     def _progress(self, epoch: EpochRun, finished: dict[str, float] | None = None) -> Progress:
         return Progress(

@@ -37,20 +37,24 @@ def _packed(value: object, path: str, arrays: Arrays) -> object:
     def inside(name: object) -> str:
         return f"{path}.{name}" if path else str(name)
 
+    def kept(array: NDArray[Any]) -> str:
+        name = path
+        while name in arrays:  # a name with a dot may look like a path
+            name += "'"
+        arrays[name] = array
+        return name
+
     if isinstance(value, np.ndarray):
-        arrays[path] = np.array(value, order="C")
-        return {_ARRAY: path}
+        return {_ARRAY: kept(np.array(value, order="C"))}
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Real):
-        arrays[path] = np.array(float(value))
-        return {_REAL: path}
+        return {_REAL: kept(np.array(float(value)))}
     if isinstance(value, (list, tuple)):
         if value and all(isinstance(each, float) for each in value):
-            arrays[path] = np.array(value)
-            return {_REALS: path}
+            return {_REALS: kept(np.array(value))}
         return [_packed(each, inside(place), arrays) for place, each in enumerate(value)]
     if isinstance(value, Mapping):
         return {name: _packed(each, inside(name), arrays) for name, each in value.items()}

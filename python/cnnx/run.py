@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -33,6 +33,7 @@ class Run:
         number: the current epoch's number over all fits of the trainer, from 0.
         position: how far the current epoch is.
         stopped: whether it ended before its epochs were done.
+        callbacks: the name and the state of each callback that has one, when it was last saved.
     """
 
     settings: dict[str, Any]
@@ -41,6 +42,7 @@ class Run:
     number: int
     position: Position = START
     stopped: bool = False
+    callbacks: list[list[Any]] = field(default_factory=list)
 
     @property
     def is_over(self) -> bool:
@@ -85,6 +87,9 @@ class Run:
         known = isinstance(run.data, list) and len(run.data) == 2
         if not known or not all(each is None or isinstance(each, dict) for each in run.data):
             raise ValueError("its data is not two fingerprints")
+        for _, state in run.callbacks:
+            if not isinstance(state, dict):
+                raise TypeError("a callback's state is none by name")
         return run
 
 

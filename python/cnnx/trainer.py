@@ -18,6 +18,7 @@ from cnnx.arguments import (
     pictures,
     shown,
 )
+from cnnx.callback import Callback
 from cnnx.checkpoint import load_checkpoint, save_checkpoint
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import Dataset, dataset_arrays
@@ -255,6 +256,7 @@ class Trainer:
         augmentation: Augmentation | None = None,
         validation: tuple[ArrayLike, ArrayLike] | float | None = None,
         progress: Callable[[Progress], object] | None = None,
+        callbacks: Sequence[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
     ) -> History:
@@ -281,6 +283,8 @@ class Trainer:
                 labels alone. A Dataset's own when None.
             progress: called with a `Progress` after every step, and once more after an epoch's
                 validation.
+            callbacks: such as `callbacks.EarlyStopping`, told in this order. Those that keep a
+                state are part of the run: one that goes on must be given them again.
             checkpoint: a file for `resume`, written at the beginning, after every epoch and at the
                 end; after `resume` that file when None. Each time it is replaced as a whole.
             checkpoint_every: write it after every so many steps instead of after every epoch.
@@ -296,6 +300,11 @@ class Trainer:
         """
         if progress is not None and not callable(progress):
             raise TypeError(f"fit: progress is {shown(progress)}, expected a function")
+        for callback in callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(
+                    f"fit: callbacks holds {shown(callback)}, expected a cnnx.callbacks.Callback"
+                )
         if isinstance(x, Dataset) and y is None:
             x, y, validation = dataset_arrays(x, self.model.classes, validation)
         held = validation if isinstance(validation, (tuple, list)) else None
@@ -319,8 +328,9 @@ class Trainer:
         data = fit_data(self._core, self._batch, x, y, held, run.settings)
         if data.steps == 0 and self._scheduled:
             raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
-        if data.validate is None and (self._watched or "").startswith("validation"):
-            raise ValueError(f"fit: the schedule watches {self._watched}, expected validation=")
+        watching = {type(callback).__name__: callback.watch for callback in callbacks}
+        for who, watched in {"the schedule": self._watched, **watching}.items():
+            self._recipe.check_measured(f"fit: {who}", watched, data.validate is not None)
         if is_new:
             run.data = data.fingerprints
             if not run.is_over:
@@ -336,9 +346,23 @@ class Trainer:
                 save_checkpoint(path, self._core, self._recipe, self.history, run)
 
         Fitting(
-            self._core, self.history, run, data.begin, data.validate, self._watched, progress, save
+            self._core,
+            self.history,
+            run,
+            data.begin,
+            data.validate,
+            self._watched,
+            progress,
+            callbacks,
+            self,
+            save,
         ).train()
         return self.history
+
+    def stop(self) -> None:
+        """Ends the `fit` that runs, after its current step or epoch: for callbacks."""
+        if self._run is not None:
+            self._run.stopped = True
 
     def evaluate(self, x: ArrayLike, y: ArrayLike, *, averaged: bool = False) -> dict[str, float]:
         """Mean loss and accuracy over pictures, {"loss": ..., "accuracy": ...}; changes nothing.

@@ -66,15 +66,22 @@ class TrainingRecipe:
                 "expected one such as CosineDecay, or None"
             )
 
-        watched = watched_measure(self.schedule)
-        if watched is not None and watched.endswith("accuracy") and not self._has_accuracy():
+        self.check_measured("Trainer: schedule", watched_measure(self.schedule), validates=True)
+
+    def check_measured(self, who: str, watched: str | None, validates: bool) -> None:
+        """Refuses to watch a figure that the loss, or a fit without validation, has not.
+
+        Raises:
+            ValueError: that begins with `who`.
+        """
+        if watched is not None and watched.startswith("validation") and not validates:
+            raise ValueError(f"{who} watches {watched}, expected validation=")
+        has_accuracy = isinstance(self.loss, (CrossEntropy, BinaryCrossEntropy))
+        if watched is not None and watched.endswith("accuracy") and not has_accuracy:
             raise ValueError(
-                f"Trainer: schedule watches {watched}, which {type(self.loss).__name__} has not, "
+                f"{who} watches {watched}, which {type(self.loss).__name__} has not, "
                 f"expected watch={watched.replace('accuracy', 'loss')!r}"
             )
-
-    def _has_accuracy(self) -> bool:
-        return isinstance(self.loss, (CrossEntropy, BinaryCrossEntropy))
 
     def core(self, model: Model) -> _core.Trainer:
         """A trainer of the compiled core."""

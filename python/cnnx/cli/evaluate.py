@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the accuracy and the confusion matrix."""
     from cnnx.cli.answers import Classifier
     from cnnx.data.source import open_source
+    from cnnx.metrics import confusion_matrix
 
     classifier = Classifier(arguments.model)
     model, names = classifier.model, classifier.names
@@ -47,20 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = source.train if source.test is None else source.test
     pictures = chosen.load(model.input_shape, model.preprocessing.resize)
     indices, _ = classifier.answers(pictures.x)
-    matrix = confusion_matrix(pictures.y, indices, len(names))
+    matrix = confusion_matrix(pictures.y, indices, classes=len(names))
     right, total = int(matrix.trace()), int(matrix.sum())
     print(f"{total:,} pictures of {chosen.name}")
     print(f"accuracy {right / total:.2%} ({right:,} right, {total - right:,} wrong)\n")
     print(matrix_text(matrix, names))
     return 0
-
-
-def confusion_matrix(labels: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[Any]:
-    """Counts of shape (classes, classes): row the true class, column the predicted one."""
-    import numpy as np
-
-    flat = np.bincount(labels * classes + predicted, minlength=classes * classes)
-    return flat.reshape(classes, classes)
 
 
 def matrix_text(matrix: NDArray[Any], names: list[str]) -> str:
