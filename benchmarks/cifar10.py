@@ -23,7 +23,6 @@ from pathlib import Path
 import cnnx
 import numpy as np
 from cnnx.data.split import split
-from cnnx.models.fast_cifar import RULES
 
 from benchmarks import machine
 from benchmarks.contestants import Contestant, all_closed, alternate, best_ratio, show_neighbours
@@ -77,7 +76,7 @@ def train(options: Options) -> tuple[float, float, cnnx.History]:
         model,
         optimizer=OPTIMIZER,
         loss=cnnx.CrossEntropy(label_smoothing=0.2),
-        rules=RULES,
+        rules=cnnx.models.fast_cifar_rules(),
         schedule=SCHEDULE,
         averaging=cnnx.WeightAverage(0.77, every=5),
         seed=options.seed,

@@ -52,3 +52,72 @@ def test_small_learns_x_from_o() -> None:
     trainer = cnnx.Trainer(models.small(seed=1), optimizer=cnnx.Adam(2e-3), seed=1)
     trainer.fit(x, y, epochs=4, batch_size=32)
     assert trainer.evaluate(*unseen)["accuracy"] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("build", "count"),
+    [
+        (models.resnet20, 272_474),
+        (models.resnet32, 466_906),
+        (models.resnet56, 855_770),
+        (models.resnet18, 11_689_512),
+        (models.mobilenet_v2, 3_504_872),
+    ],
+)
+def test_the_articles_networks_have_their_size(
+    build: Callable[..., cnnx.Model], count: int
+) -> None:
+    assert sum(array.size for array in build().parameters.values()) == count
+
+
+def test_vgg11_has_the_articles_convolutions() -> None:
+    model = models.vgg11((32, 32, 3), 10)
+    channels = [
+        array.shape[-1] for name, array in model.parameters.items() if name.startswith("conv2d")
+    ]
+    assert channels[::2] == [64, 128, 256, 256, 512, 512, 512, 512]
+
+
+def test_three_epochs_of_resnet20_are_the_same_on_any_number_of_threads(
+    restore_threads: None,
+) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8), np.arange(40) % 10
+    digests = set()
+    for threads in (1, 2):
+        cnnx.set_num_threads(threads)
+        model = models.resnet20(seed=5)
+        trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0.1, momentum=0.9), seed=5)
+        trainer.fit(x, y, epochs=3, batch_size=16, validation=0.2)
+        arrays = [*model.parameters.values(), *model.buffers.values(), model(x[:3])]
+        digests.add(b"".join(array.tobytes() for array in arrays))
+    assert len(digests) == 1
+
+
+def test_fast_cifar_begins_with_whitened_patches_and_identities() -> None:
+    rng = np.random.default_rng(1)
+    smooth = np.cumsum(rng.normal(0, 9, (300, 32, 32, 3)), axis=2) + rng.normal(0, 9, (32, 32, 3))
+    pictures = np.clip(smooth + 128, 0, 255).astype(np.uint8)
+    model = models.fast_cifar(pictures=pictures)
+    white = model.layer_outputs(pictures)["whitening"].reshape(-1, 24)[:, :12].astype(np.float64)
+    covariance = white.T @ white / len(white)
+    # The smallest deviations are damped, so that noise is not blown up.
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 1e-3
+    assert np.diag(covariance)[:3] == pytest.approx(1, abs=0.01)
+    weight = model.parameters["conv2d_2.weight"]
+    assert np.array_equal(weight[1, 1], np.eye(64))
+    assert not weight[[0, 0, 2], [0, 1, 2]].any()
+    rules = models.fast_cifar_rules()
+    trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0.1), rules=rules)
+    before = {name: array.copy() for name, array in model.parameters.items()}
+    trainer.step(pictures[:8], np.arange(8))
+    changed = {
+        name for name, array in model.parameters.items() if not np.array_equal(array, before[name])
+    }
+    assert "whitening.weight" not in changed
+    assert {"whitening.bias", "conv2d_1.weight", "dense_1.weight"} <= changed
+
+
+def test_whitening_refuses_other_pictures_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match=r"^whiten: pictures has dtype float64 and shape \(2, 8, "):
+        models.fast_cifar(pictures=np.zeros((2, 8, 8, 3)))  # type: ignore[arg-type]

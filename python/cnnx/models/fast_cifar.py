@@ -19,19 +19,6 @@ _MEAN, _STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 _WHITENING = 2  # side of the patches that are whitened
 _LOGIT_SCALE = 9.0  # the last layer's weights are divided by it, so that first steps are small
 
-# How its parameters are trained: the whitening filters stay, the weights of the norms too, their
-# biases move 64 times as fast, and the last layer as if its outputs were divided by the scale.
-RULES = (
-    ParameterRule("whitening.weight", learning_rate_factor=0, weight_decay_factor=0),
-    ParameterRule("batch_norm2d_*.weight", learning_rate_factor=0, weight_decay_factor=0),
-    ParameterRule("*.bias", learning_rate_factor=64, weight_decay_factor=1 / 64),
-    ParameterRule(
-        "dense_1.weight",
-        learning_rate_factor=1 / _LOGIT_SCALE**2,
-        weight_decay_factor=_LOGIT_SCALE**2,
-    ),
-)
-
 
 def fast_cifar(
     input_shape: tuple[int, int, int] = (32, 32, 3),
@@ -44,8 +31,9 @@ def fast_cifar(
     batch norm and GELU, 64 to 256 channels, 2 million parameters.
 
     It is trained by SGD with Nesterov's momentum 0.85, a rate of 1.5 for batches of 1024, and
-    `RULES`, on pictures flipped and shifted by up to two pixels; `benchmarks/cifar10.py` is the
-    whole recipe. Convolutions begin as the identity, as far as they have channels for it.
+    `fast_cifar_rules`, on pictures flipped and shifted by up to two pixels; the whole recipe is
+    `benchmarks/cifar10.py`. Convolutions begin as the identity, as far as they have channels for
+    it.
 
     Args:
         input_shape: (height, width, channels), each side 28 or more.
@@ -88,6 +76,26 @@ def fast_cifar(
     if pictures is not None:
         whiten(model, pictures)
     return model
+
+
+def fast_cifar_rules() -> list[ParameterRule]:
+    """How the parameters of `fast_cifar` are trained: the whitening filters stay, and so do the
+    weights of the norms; biases move 64 times as fast; the last layer as if its outputs were
+    divided by 9.
+
+    Example:
+        >>> fast_cifar_rules()[2]
+        ParameterRule(pattern='*.bias', learning_rate_factor=64.0, weight_decay_factor=0.015625)
+    """
+    square = _LOGIT_SCALE**2
+    return [
+        ParameterRule("whitening.weight", learning_rate_factor=0, weight_decay_factor=0),
+        ParameterRule("batch_norm2d_*.weight", learning_rate_factor=0, weight_decay_factor=0),
+        ParameterRule("*.bias", learning_rate_factor=64, weight_decay_factor=1 / 64),
+        ParameterRule(
+            "dense_1.weight", learning_rate_factor=1 / square, weight_decay_factor=square
+        ),
+    ]
 
 
 def whiten(model: Model, pictures: NDArray[np.uint8]) -> None:
