@@ -2,6 +2,7 @@
 
     python -m benchmarks.cifar10 FOLDER [--epochs 10] [--seed 0] [--save FILE]
     [--peer-python /path/to/venv/bin/python] [--rounds 2] [--json FILE] [--only training|epoch]
+    [--quick]
 
 FOLDER has one folder of pictures per class. 5,000 pictures, the same share of every class, are kept
 apart for validation by a fixed seed; the others train `cnnx.models.fast_cifar`: whitened first
@@ -34,6 +35,7 @@ ACCURACY_AT_LEAST, SECONDS_AT_MOST, FASTER_AT_LEAST = 0.925, 20 * 60, 2.0
 OPTIMIZER = cnnx.SGD(1.5, momentum=0.85, nesterov=True, weight_decay=0.00133)
 SCHEDULE = cnnx.Triangular(0.23, start=0.2, final=0.07)
 AUGMENTATION = cnnx.data.Augmentation(flip="alternating", crop_padding=2, border="reflect")
+QUICK_PICTURES = 2000  # with --quick, for one epoch
 WHITENED = 5000  # pictures whose patches the first layer's filters are made from
 
 
@@ -66,7 +68,10 @@ def train(options: Options) -> tuple[float, float, cnnx.History]:
     data = cnnx.data.load(options.folder)
     print(f"read {len(data.x)} pictures in {time.perf_counter() - begun:.1f} s", flush=True)
     order = np.random.default_rng(SPLIT_SEED).permutation(len(data.x)).tolist()
-    apart, kept = split(order, VALIDATED / len(data.x), data.y)
+    fraction = VALIDATED / len(order)
+    if options.quick:
+        order, options.epochs = order[:QUICK_PICTURES], 1
+    apart, kept = split(order, fraction, data.y)
     x, y, validation = data.x[kept], data.y[kept], (data.x[apart], data.y[apart])
     assert isinstance(data.classes, tuple), "folders have names"
     model = cnnx.models.fast_cifar(
