@@ -20,7 +20,7 @@ Arrays: TypeAlias = "dict[str, Array]"
 
 DROPOUT_STREAM = 4
 MOST_LAYERS = 2**16  # a step's numbers are its layers' side by side
-READ_THEIR_OUTPUT = ("sigmoid", "tanh", "softmax")  # when they go backward
+READ_THEIR_OUTPUT = ("relu6", "sigmoid", "tanh", "softmax")  # when they go backward
 
 
 class Step(NamedTuple):

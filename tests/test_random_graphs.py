@@ -15,9 +15,9 @@ from test_graph import check_gradients, has_batch_norm
 
 SHAPE = (6, 5, 3)
 
-Draw: TypeAlias = "Callable[[np.random.Generator], cnnx.Layer]"
+Draw: TypeAlias = "Callable[[np.random.Generator], cnnx.Layer | list[cnnx.Layer]]"
 
-# Of one input; each keeps height and width.
+# Of one input; each, or several in a row, keeps height and width.
 LAYERS: list[Draw] = [
     lambda rng: cnnx.Conv2d(int(rng.choice([4, 8])), 3, padding="same", bias=bool(rng.integers(2))),
     lambda rng: cnnx.Conv2d(int(rng.choice([4, 8])), 1),
@@ -27,6 +27,10 @@ LAYERS: list[Draw] = [
     lambda rng: cnnx.ReLU(),
     lambda rng: cnnx.LeakyReLU(0.2),
     lambda rng: cnnx.Tanh(),
+    lambda rng: cnnx.ReLU6(),
+    lambda rng: cnnx.GELU(),
+    lambda rng: cnnx.SiLU(),
+    lambda rng: cnnx.HardSwish(),
     lambda rng: cnnx.Sigmoid(),
     lambda rng: cnnx.Softmax(),
     lambda rng: cnnx.Dropout(0.3),
@@ -34,6 +38,9 @@ LAYERS: list[Draw] = [
     lambda rng: cnnx.AvgPool2d(2, stride=1, padding="same"),
     lambda rng: cnnx.Residual([cnnx.Conv2d(4, 1), cnnx.ReLU()], [cnnx.Conv2d(4, 1)]),
     lambda rng: cnnx.Parallel([[], cnnx.Conv2d(4, 1)]),
+    lambda rng: [cnnx.ZeroPad2d(1), cnnx.MaxPool2d(3, stride=1)],
+    lambda rng: [cnnx.Upsample2d(2, mode="bilinear"), cnnx.AdaptiveAvgPool2d(SHAPE[:2])],
+    lambda rng: [cnnx.AdaptiveAvgPool2d((3, 5)), cnnx.Upsample2d((2, 1))],
 ]
 
 
@@ -71,14 +78,22 @@ class RandomGraph:
         elif choice < 0.3:
             self.values.append((cnnx.Multiply()(symbol, self.pick(channels)[0]), channels))
         elif choice < 0.38:
-            gates = cnnx.AvgPool2d(SHAPE[:2])(symbol)
-            gates = cnnx.Sigmoid()(self._maybe_frozen(cnnx.Conv2d(channels, 1))(gates))
+            if self.rng.random() < 0.5:
+                gates = cnnx.Dense(channels)(cnnx.GlobalAvgPool2d()(symbol))
+            else:
+                gates = cnnx.AvgPool2d(SHAPE[:2])(symbol)
+                gates = self._maybe_frozen(cnnx.Conv2d(channels, 1))(gates)
+            gates = cnnx.Sigmoid()(gates)
             self.values.append((cnnx.Multiply()(symbol, gates), channels))
         elif choice < 0.46:
             other, more = self.pick()
             self.values.append((cnnx.Concat()(symbol, other), channels + more))
         else:
-            layer = self._maybe_frozen(LAYERS[int(self.rng.integers(len(LAYERS)))](self.rng))
+            drawn = LAYERS[int(self.rng.integers(len(LAYERS)))](self.rng)
+            *before, layer = drawn if isinstance(drawn, list) else [drawn]
+            for each in before:
+                symbol = self._maybe_frozen(each)(symbol)
+            self._maybe_frozen(layer)
             made = {"conv2d": layer.attributes.get("out_channels"), "residual": 4}
             more = {"parallel": channels + 4}.get(layer.kind, made.get(layer.kind, channels))
             self.values.append((layer(symbol), more))
