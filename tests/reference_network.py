@@ -7,6 +7,7 @@ Not part of the package; each layer is an op of reference.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import cnnx
@@ -203,11 +204,14 @@ def uses_its_own_statistics(node: Node, x: Array, step: Step | None) -> bool:
 def dropout_factors(node: Node, x: Array, step: Step) -> Array:
     """0 where a number is dropped, else what makes up for those."""
     rate = node.settings["rate"]
-    numbers = [
-        uniform(step.seed, DROPOUT_STREAM, step.number * MOST_LAYERS + node.place, index)
-        for index in range(x.size)
-    ]
+    numbers = dropout_numbers(step, node.place, x.size)
     return np.where(real(numbers) < rate, 0.0, 1 / (1 - rate)).reshape(x.shape)
+
+
+@cache
+def dropout_numbers(step: Step, place: int, count: int) -> list[float]:
+    number = step.number * MOST_LAYERS + place
+    return [uniform(step.seed, DROPOUT_STREAM, number, index) for index in range(count)]
 
 
 def per_picture(factors: Array, x: Array) -> Array:
