@@ -89,7 +89,7 @@ def main() -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
     for epoch in range(arguments.epochs):
         if epoch == arguments.epochs - arguments.epochs // 3:
-            optimizer = torch.optim.Adam(model.parameters(), lr=LAST_RATE)
+            optimizer.param_groups[0]["lr"] = LAST_RATE
         loss = train(model, *rest, optimizer)
         print(f"epoch {epoch + 1} loss {loss:.4f} accuracy {accuracy(model, *validation):.2%}")
     torch.save(model.state_dict(), arguments.model)

@@ -21,7 +21,7 @@ def test_help_teaches(run: Run) -> None:
     outcome = run("--help")
     assert outcome.status == 0
     assert "cnnx train PATH --out model.cnnx" in outcome.out
-    for command in ("demo", "train", "evaluate", "predict", "info"):
+    for command in ("demo", "train", "lr-find", "evaluate", "predict", "info"):
         outcome = run(command, "--help")
         assert outcome.status == 0
         assert f"usage: cnnx {command}" in outcome.out
@@ -39,6 +39,13 @@ def test_help_teaches(run: Run) -> None:
         (["train", "x", "--validation", "1"], "--validation: 1 is not a fraction"),
         (["train", "x", "--seed", "-1"], "--seed: -1 is not between"),
         (["train", "x", "--size", "3x4x5"], "--size: 3x4x5 is neither"),
+        (["train", "x", "--optimizer", "best"], "--optimizer: invalid choice: 'best'"),
+        (["train", "x", "--schedule", "best"], "--schedule: invalid choice: 'best'"),
+        (
+            ["train", "x", "--augment", "flip,turn"],
+            "--augment: 'turn' is unknown, expected",
+        ),
+        (["lr-find", "x", "--epochs", "3"], "unrecognized arguments: --epochs 3"),
     ],
 )
 def test_wrong_usage_is_status_2(run: Run, words: Sequence[str], sentence: str) -> None:

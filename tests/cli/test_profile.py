@@ -12,13 +12,8 @@ from command_line import Run
 
 
 def test_the_table_adds_up() -> None:
-    first = Profile(
-        2, 4.0, (LayerTime(("a", "b"), 1.0, 0.5), LayerTime(("c",), 0.0, 1.0)), 0.5, 0.5
-    )
-    second = Profile(
-        2, 4.0, (LayerTime(("a", "b"), 2.0, 0.5), LayerTime(("c",), 0.0, 1.0)), 0.0, 0.0
-    )
-    lines = profile_table([first, second], 10.0).splitlines()
+    layers = (LayerTime(("a", "b"), 3.0, 1.0), LayerTime(("c",), 0.0, 2.0))
+    lines = profile_table(Profile(4, 8.0, layers, 0.5, 0.5), 10.0).splitlines()
     assert lines[1].split() == ["a", "+", "b", "750,000", "250,000", "50.0%"]
     assert lines[2].split() == ["c", "0", "500,000", "25.0%"]
     assert lines[3].split() == ["loss", "and", "its", "gradient", "125,000", "6.2%"]
@@ -29,7 +24,7 @@ def test_the_table_adds_up() -> None:
 
 
 def test_no_step_no_table() -> None:
-    assert profile_table([Profile(0, 0.0, (), 0.0, 0.0)], 1.0) == "profile: no step was done"
+    assert profile_table(Profile(0, 0.0, (), 0.0, 0.0), 1.0) == "profile: no step was done"
 
 
 def test_train_prints_the_layers(run: Run, idx: Path) -> None:

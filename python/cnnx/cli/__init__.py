@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cnnx.cli import demo, evaluate, info, predict, train
+from cnnx.cli import demo, evaluate, info, lr_find, predict, train
 from cnnx.cli.errors import UserError, complain, sentence
 
 SUCCESS, MISTAKE, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -17,6 +17,7 @@ _EPILOG = """\
 start here:
   cnnx demo                                   watch a network learn X from O, in seconds
   cnnx train PATH --out model.cnnx            learn from a folder of pictures or IDX files
+  cnnx lr-find PATH                           which learning rate to learn it with?
   cnnx evaluate model.cnnx PATH               how often is it right, and what does it mix up?
   cnnx predict model.cnnx picture.png         what is this?
   cnnx info model.cnnx                        what is inside a model?
@@ -62,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for module in (demo, train, evaluate, predict, info):
+    for module in (demo, train, lr_find, evaluate, predict, info):
         module.add_parser(commands)
     return parser
 

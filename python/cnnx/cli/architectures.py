@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 import traceback
 from collections.abc import Callable
@@ -13,10 +14,23 @@ from typing import TYPE_CHECKING
 from cnnx.cli.errors import UserError
 
 if TYPE_CHECKING:
-    from cnnx.data.dataset import Classes, InputShape
+    from cnnx.data.dataset import Classes, InputShape, Pixels
     from cnnx.model import Model
 
-BUILT_IN = ("small", "lenet")
+_SHORT = {"lenet": "lenet5"}
+# Pictures that a network looks at before it is trained: some thousands are enough.
+_SEEN = 5000
+
+
+def built_in_networks() -> dict[str, Callable[..., Model]]:
+    """The functions of cnnx.models that make a network for an input shape, by name."""
+    from cnnx import models
+
+    return {
+        name: function
+        for name, function in ((name, getattr(models, name)) for name in models.__all__)
+        if "input_shape" in inspect.signature(function).parameters
+    }
 
 
 def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: int) -> Model:
@@ -26,10 +40,10 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
         UserError: There is no such network or function, or the function fails or returns
             something else than a model for these classes.
     """
-    from cnnx import models
-
-    if choice in BUILT_IN:
-        build = models.small if choice == "small" else models.lenet5
+    networks = built_in_networks()
+    name = _SHORT.get(choice, choice.replace("-", "_"))
+    if name in networks:
+        build = networks[name]
         height, width, _ = input_shape
         try:
             return build(input_shape, classes, seed=seed)
@@ -40,7 +54,7 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
     file, colon, function = choice.rpartition(":")
     if not colon:
         raise UserError(
-            f"--model {choice} is unknown; use {', '.join(BUILT_IN)} or FILE.py:function"
+            f"--model {choice} is unknown; use {', '.join(networks)} or FILE.py:function"
         )
     names = tuple(map(str, range(classes))) if isinstance(classes, int) else classes
     model = _call(Path(file), function, input_shape, names)
@@ -52,6 +66,14 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
             "pass the function's second argument on: cnnx.Model(..., classes=classes)"
         )
     return model
+
+
+def see_pictures(choice: str, model: Model, x: Pixels) -> None:
+    """Gives the one built-in network whose first layer is made from pictures what it needs."""
+    from cnnx.models.fast_cifar import whiten
+
+    if choice.replace("-", "_") == "fast_cifar":
+        whiten(model, x[:_SEEN])
 
 
 def _call(file: Path, name: str, input_shape: InputShape, names: tuple[str, ...]) -> Model:

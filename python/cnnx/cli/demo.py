@@ -113,24 +113,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 def learn(x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED) -> tuple[Model, float]:
     """The small network trained on drawings of X and O, and the seconds it took."""
+    import cnnx
     from cnnx.cli.progress import EpochProgress
-    from cnnx.cli.training import fit
+    from cnnx.cli.recipes import optimizer_of, schedule_of
     from cnnx.models import small
 
     started = perf_counter()
     size = x.shape[1]
     model = small((size, size, 1), CLASSES, seed=seed)
-    with EpochProgress(EPOCHS) as progress:
-        fit(
-            model,
-            x,
-            y,
-            epochs=EPOCHS,
-            batch_size=BATCH_SIZE,
-            learning_rate=LEARNING_RATE,
-            seed=seed,
-            progress=progress,
-        )
+    trainer = cnnx.Trainer(
+        model,
+        optimizer=optimizer_of("adam", LEARNING_RATE),
+        schedule=schedule_of("drop", EPOCHS),
+        seed=seed,
+    )
+    with EpochProgress() as progress:
+        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH_SIZE, progress=progress)
     return model, perf_counter() - started
 
 

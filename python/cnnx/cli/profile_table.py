@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cnnx.profile import Profile
 
 
-def profile_table(profiles: Sequence[Profile], seconds: float) -> str:
+def profile_table(profile: Profile, seconds: float) -> str:
     """A row per layer, or layers that run as one, and what lies outside the train steps.
 
     Args:
-        profiles: of the same network; added up.
+        profile: of the whole training.
         seconds: from the first step to the last, validation included.
     """
-    measured = [profile for profile in profiles if profile.steps]
-    steps = sum(profile.steps for profile in measured)
+    steps, inside = profile.steps, profile.seconds
     if not steps:
         return "profile: no step was done"
-    inside = sum(profile.seconds for profile in measured)
-    rows = []
-    for times in zip(*(profile.layers for profile in measured), strict=True):
-        forward = sum(time.forward for time in times)
-        backward = sum(time.backward for time in times)
-        rows.append((" + ".join(times[0].layers), forward, backward))
+    rows = [(" + ".join(time.layers), time.forward, time.backward) for time in profile.layers]
     width = max(len(name) for name, _, _ in [*rows, ("loss and its gradient", 0, 0)])
     lines = [f"{'':{width}}  {'forward':>9}  {'backward':>9}  {'share':>6}"]
 
@@ -41,10 +34,8 @@ def profile_table(profiles: Sequence[Profile], seconds: float) -> str:
 
     for name, forward, backward in rows:
         add(name, forward, backward, forward + backward)
-    loss = sum(profile.loss for profile in measured)
-    update = sum(profile.update for profile in measured)
-    add("loss and its gradient", loss, None, loss)
-    add("update", None, update, update)
+    add("loss and its gradient", profile.loss, None, profile.loss)
+    add("update", None, profile.update, profile.update)
     lines.append(
         f"microseconds per step; {steps:,} steps of {inside / steps * 1e6:,.0f} in "
         f"{seconds:.2f} s: {1 - inside / seconds:.1%} of the time outside the train step"

@@ -16,13 +16,13 @@ class EpochProgress:
     """Called by `Trainer.fit` after every step; use it in a `with` so that no bar is left open.
 
     Args:
-        epochs: How many there will be, over all calls of `fit` that share this object.
         stream: Where to write; stderr if None.
+
+    Attributes:
+        steps_done: how many it has seen.
     """
 
-    def __init__(self, epochs: int, stream: TextIO | None = None) -> None:
-        self._epochs = epochs
-        self._epochs_done = 0
+    def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._bar: Any = None
         self._make_bar = _bar_maker(self._stream)
@@ -38,15 +38,15 @@ class EpochProgress:
         """Moves the bar by one step; ends it with a line when the epoch is finished."""
         if progress.finished_epoch is not None:
             self._close_bar()
-            self._epochs_done += 1
-            line = epoch_line(self._epochs_done, self._epochs, progress.finished_epoch)
+            line = epoch_line(progress.epoch, progress.epochs, progress.finished_epoch)
             print(line, file=self._stream, flush=True)
             return
         self.steps_done += 1
         if self._make_bar is not None and self._bar is None:
             self._bar = self._make_bar(
                 total=progress.steps,
-                desc=f"epoch {self._epochs_done + 1}/{self._epochs}",
+                desc=f"epoch {progress.epoch}/{progress.epochs}",
+                initial=progress.step - 1,
                 unit="step",
                 leave=False,
                 file=self._stream,

@@ -8,16 +8,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cnnx.cli import arguments as types
+from cnnx.cli import train_options
 from cnnx.cli.errors import UserError, sentence
 from cnnx.cli.profile_table import profile_table
+from cnnx.cli.recipes import augmentation_of, optimizer_of, schedule_of
 
 if TYPE_CHECKING:
-    from cnnx.data.dataset import Dataset, Labels, Pixels
+    from cnnx.cli.progress import EpochProgress
+    from cnnx.data.dataset import Classes, Dataset
+    from cnnx.data.source import Source
     from cnnx.model import Model
-    from cnnx.profile import Profile
+    from cnnx.trainer import Trainer
 
 _EPILOG = """\
 PATH is one of
@@ -29,11 +32,15 @@ PATH is one of
   a folder that holds such folders named train/ and test/, and perhaps validation/
 
 The validation pictures are measured after every epoch, the test set once, at the end. Ctrl-C stops
-after the step and saves the model as trained so far.
+after the step and saves the model as trained so far. With --checkpoint a run that was stopped, even
+killed, goes on where it was: give PATH and --resume, and it ends with the same bits.
 
 examples:
   cnnx train pets --out pets.cnnx
   cnnx train mnist --model lenet --epochs 3 --out digits.cnnx
+  cnnx train photos --model resnet20 --optimizer sgd --schedule cosine --augment flip,crop \\
+      --epochs 60 --checkpoint run.ckpt --log run.csv
+  cnnx train photos --resume run.ckpt --log run.csv
   cnnx train pets --model network.py:network --learning-rate 0.001
 
 network.py is yours and gets (height, width, channels) and the class names:
@@ -56,132 +63,102 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("path", metavar="PATH", help="the pictures, see below")
-    parser.add_argument(
-        "--model",
-        default="small",
-        metavar="NAME",
-        help="the network: small, lenet or FILE.py:function (default: small)",
-    )
-    parser.add_argument(
-        "--size",
-        type=types.size,
-        metavar="SIDE",
-        help="resize pictures to SIDE or HEIGHTxWIDTH (default: their own size if all have one of "
-        "at most 128, else 64)",
-    )
-    parser.add_argument(
-        "--epochs",
-        type=types.positive_integer,
-        default=5,
-        metavar="N",
-        help="how often to go through all pictures (default: 5)",
-    )
-    parser.add_argument(
-        "--batch-size",
-        type=types.positive_integer,
-        default=64,
-        metavar="N",
-        help="pictures per step (default: 64)",
-    )
-    parser.add_argument(
-        "--learning-rate",
-        type=types.positive_number,
-        default=2e-3,
-        metavar="RATE",
-        help="Adam's step size; the last third of the epochs takes a fifth of it (default: 0.002)",
-    )
-    parser.add_argument(
-        "--validation",
-        type=types.fraction,
-        default=0.1,
-        metavar="FRACTION",
-        help="share of the pictures held back to measure each epoch, where there is no validation "
-        "folder (default: 0.1)",
-    )
-    parser.add_argument(
-        "--skip-unreadable",
-        action="store_true",
-        help="leave out files that cannot be read as pictures, and name them, instead of refusing",
-    )
-    parser.add_argument(
-        "--seed",
-        type=types.seed,
-        default=0,
-        metavar="N",
-        help="draws weights and order; the same seed gives the same model (default: 0)",
-    )
-    parser.add_argument(
-        "--threads",
-        type=types.positive_integer,
-        metavar="N",
-        help="how many threads to use; the model does not depend on it (default: all CPUs)",
-    )
-    parser.add_argument(
-        "--profile",
-        action="store_true",
-        help="print at the end where the time of training went, layer by layer",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("model.cnnx"),
-        metavar="FILE",
-        help="where to save the model (default: model.cnnx)",
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace the file of --out if there is one"
-    )
+    train_options.add_data_options(parser)
+    train_options.add_network_options(parser)
+    train_options.add_run_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains, saves, and measures the test set if there is one."""
+    train_options.settle(arguments)
     check_output(arguments.out, arguments.overwrite)
+    for option, file in (("--checkpoint", arguments.checkpoint), ("--log", arguments.log)):
+        if file is not None:
+            check_folder(option, file)
+    _check_checkpoint(arguments)
 
     import cnnx
     from cnnx.cli.progress import EpochProgress
-    from cnnx.cli.training import fit
 
     if arguments.threads is not None:
         cnnx.set_num_threads(arguments.threads)
     try:
-        model, pictures = _prepare(arguments)
+        trainer, pictures = _begin(arguments)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted before training began; nothing was saved") from None
-    validation: float | tuple[Pixels, Labels] | None = arguments.validation or None
-    if pictures.validation is not None:
-        validation = (pictures.validation.x, pictures.validation.y)
-    progress = EpochProgress(arguments.epochs)
-    profiles: list[Profile] | None = [] if arguments.profile else None
+    progress = EpochProgress()
+    if arguments.profile:
+        trainer.start_profile()
     begun = time.perf_counter()
     try:
         with progress:
-            fit(
-                model,
-                pictures.x,
-                pictures.y,
-                epochs=arguments.epochs,
-                batch_size=arguments.batch_size,
-                learning_rate=arguments.learning_rate,
-                seed=arguments.seed,
-                validation=validation,
-                progress=progress,
-                profiles=profiles,
-            )
-        if profiles is not None:
-            print(profile_table(profiles, time.perf_counter() - begun), flush=True)
-        saved = save_model(model, arguments.out, arguments.overwrite)
+            _fit(trainer, pictures, arguments, progress)
+        if arguments.profile:
+            print(profile_table(trainer.profile(), time.perf_counter() - begun), flush=True)
+        saved = save_model(trainer.model, arguments.out, arguments.overwrite)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_keep(model, progress.steps_done, arguments.out)) from None
+        kept = _keep(trainer.model, progress.steps_done, arguments)
+        raise KeyboardInterrupt(f"interrupted{kept}") from None
+    except (FloatingPointError, OSError) as error:
+        kept = _keep(trainer.model, progress.steps_done, arguments)
+        raise UserError(f"{sentence(error)}{kept}") from error
     print(f"saved {saved}", flush=True)
     if pictures.test is None:
         return 0
     try:
-        figures = cnnx.Trainer(model).evaluate(pictures.test.x, pictures.test.y)
+        figures = trainer.evaluate(pictures.test.x, pictures.test.y)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; the trained model is in {saved}") from None
     print(f"test accuracy {figures['accuracy']:.2%} of {len(pictures.test.y):,} pictures")
     return 0
+
+
+def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
+    """A trainer at the beginning of its run or where its checkpoint was, and the pictures."""
+    import cnnx
+
+    if arguments.resume is not None:
+        trainer = cnnx.Trainer.resume(arguments.resume)
+        model = trainer.model
+        classes = tuple(model.classes) if model.classes else model.output_shape[0]
+        return trainer, _load(_open(arguments, classes), model, arguments, str(arguments.resume))
+    model, pictures = prepare(arguments)
+    trainer = cnnx.Trainer(
+        model,
+        optimizer=optimizer_of(arguments.optimizer, arguments.learning_rate),
+        schedule=schedule_of(arguments.schedule, arguments.epochs),
+        seed=arguments.seed,
+    )
+    return trainer, pictures
+
+
+def _fit(
+    trainer: Trainer, pictures: Dataset, arguments: argparse.Namespace, progress: EpochProgress
+) -> None:
+    """The whole run, or what is left of it."""
+    from cnnx.callbacks import CSVLog
+
+    validation: Any = None
+    if pictures.validation is not None:
+        validation = (pictures.validation.x, pictures.validation.y)
+    settings: dict[str, Any] = {}
+    if arguments.resume is None:
+        validation = validation or arguments.validation or None
+        settings = {
+            "epochs": arguments.epochs,
+            "batch_size": arguments.batch_size,
+            "augmentation": augmentation_of(arguments.augment, trainer.model.input_shape),
+            "checkpoint": arguments.checkpoint,
+        }
+    trainer.fit(
+        pictures.x,
+        pictures.y,
+        validation=validation,
+        checkpoint_every=arguments.checkpoint_every,
+        callbacks=[] if arguments.log is None else [CSVLog(arguments.log)],
+        progress=progress,
+        **settings,
+    )
 
 
 def check_output(out: Path, overwrite: bool) -> None:
@@ -190,10 +167,24 @@ def check_output(out: Path, overwrite: bool) -> None:
         raise UserError(f"--out {out} is a folder, expected a file such as {out / 'model.cnnx'}")
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists; add --overwrite to replace it or choose another --out")
-    if not out.parent.is_dir():
-        raise UserError(f"--out {out}: there is no folder {out.parent}; make it first")
-    if not os.access(out.parent, os.W_OK):
-        raise UserError(f"--out {out}: the folder {out.parent} is not yours to write to")
+    check_folder("--out", out)
+
+
+def check_folder(option: str, file: Path) -> None:
+    """Refuses, before any work is done, a file whose folder is not there to write to."""
+    if not file.parent.is_dir():
+        raise UserError(f"{option} {file}: there is no folder {file.parent}; make it first")
+    if not os.access(file.parent, os.W_OK):
+        raise UserError(f"{option} {file}: the folder {file.parent} is not yours to write to")
+
+
+def _check_checkpoint(arguments: argparse.Namespace) -> None:
+    """Refuses to begin a new run over one that could be gone on with."""
+    file = arguments.checkpoint
+    if file is not None and file.exists() and not arguments.overwrite:
+        raise UserError(
+            f"{file} exists; go on with it by --resume {file}, or add --overwrite to begin anew"
+        )
 
 
 def save_model(model: Model, out: Path, overwrite: bool) -> Path:
@@ -224,24 +215,30 @@ def _free_name(path: Path) -> Path:
     return free
 
 
-def _keep(model: Model, steps: int, out: Path) -> str:
-    """Saves what an interrupted training has learned and says where; never over an older model."""
+def _keep(model: Model, steps: int, arguments: argparse.Namespace) -> str:
+    """Saves what a training that has ended early has learned; never over an older model.
+
+    Returns:
+        The end of the sentence that says where.
+    """
     if steps == 0:
-        return "interrupted before the first step; nothing was saved"
-    saved = save_model(model, out, overwrite=False)
-    return f"interrupted; the model as trained so far ({steps:,} steps) is in {saved}"
+        return "; nothing was saved, for no step was done"
+    saved = save_model(model, arguments.out, overwrite=False)
+    kept = f"; the model as trained so far ({steps:,} steps) is in {saved}"
+    checkpoint = arguments.resume or arguments.checkpoint
+    return kept if checkpoint is None else f"{kept}; go on by --resume {checkpoint}"
 
 
-def _prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
-    """The untrained model and the pictures in its size, described on the screen."""
-    from cnnx.cli.architectures import build_model
-    from cnnx.cli.progress import DecodingProgress
+def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
+    """The untrained model and the pictures in its size, described on the screen.
+
+    Raises:
+        UserError: The pictures are of one class, or the network does not fit them.
+    """
+    from cnnx.cli.architectures import build_model, see_pictures
     from cnnx.data.dataset import count_classes
-    from cnnx.data.decoding import Decoding
-    from cnnx.data.source import open_source
 
-    decoding = Decoding(skip_unreadable=arguments.skip_unreadable, progress=DecodingProgress())
-    source = open_source(arguments.path, decoding=decoding)
+    source = _open(arguments)
     train = source.train
     shape = train.input_shape
     if arguments.size is not None:
@@ -249,6 +246,25 @@ def _prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     if count_classes(train.classes) < 2:
         raise UserError(f"{train.name}: has a single class, expected at least two to tell apart")
     model = build_model(arguments.model, shape, train.classes, arguments.seed)
+    pictures = _load(source, model, arguments, arguments.model)
+    see_pictures(arguments.model, model, pictures.x)
+    return model, pictures
+
+
+def _open(arguments: argparse.Namespace, classes: Classes | None = None) -> Source:
+    from cnnx.cli.progress import DecodingProgress
+    from cnnx.data.decoding import Decoding
+    from cnnx.data.source import open_source
+
+    decoding = Decoding(skip_unreadable=arguments.skip_unreadable, progress=DecodingProgress())
+    return open_source(arguments.path, classes, decoding)
+
+
+def _load(source: Source, model: Model, arguments: argparse.Namespace, network: str) -> Dataset:
+    """The pictures in the model's size; both are described on the screen."""
+    from cnnx.data.dataset import count_classes
+
+    train = source.train
     sets = [f"{len(train):,} pictures"]
     if source.validation is not None:
         sets.append(f"{len(source.validation):,} for validation")
@@ -259,11 +275,11 @@ def _prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     count = sum(array.size for array in model.parameters.values())
     print(
         f"{arguments.path}: {', '.join(sets)}; {count_classes(train.classes)} classes\n"
-        f"{arguments.model}: {count:,} parameters, input {height} x {width} {colour}",
+        f"{network}: {count:,} parameters, input {height} x {width} {colour}",
         flush=True,
     )
     pictures = source.load(model.input_shape, model.preprocessing.resize)
     for loaded in (pictures, pictures.validation, pictures.test):
         if loaded is not None and loaded.skipped:
             print(f"skipped as unreadable: {', '.join(loaded.skipped)}", file=sys.stderr)
-    return model, pictures
+    return pictures

@@ -1,0 +1,53 @@
+"""`cnnx lr-find`: which learning rate to train with."""
+
+from __future__ import annotations
+
+import argparse
+
+from cnnx.cli import train_options
+from cnnx.cli.recipes import optimizer_of
+
+_EPILOG = """\
+Tries step sizes from tiny to far too large, one step of training each, on a model that is thrown
+away. The table shows the loss at some of them; a good one lies where the loss falls fastest, well
+below where it is lowest. PATH is what `cnnx train` takes.
+
+example:
+  cnnx lr-find pets --model resnet20 --optimizer sgd
+"""
+_ROWS = 15
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declares the command and its options."""
+    parser = commands.add_parser(
+        "lr-find",
+        help="find a learning rate to train with",
+        description="Tries learning rates and suggests one for `cnnx train`.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    train_options.add_data_options(parser)
+    train_options.add_network_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints losses over rates, and the suggestion."""
+    import cnnx
+    from cnnx.cli.train import prepare
+
+    train_options.fill_in(arguments)
+    if arguments.threads is not None:
+        cnnx.set_num_threads(arguments.threads)
+    model, pictures = prepare(arguments)
+    trainer = cnnx.Trainer(
+        model, optimizer=optimizer_of(arguments.optimizer, None), seed=arguments.seed
+    )
+    found = cnnx.lr_find(trainer, pictures.x, pictures.y, batch_size=arguments.batch_size)
+    print(f"\n{'rate':>10}  loss")
+    every = max(1, len(found.rates) // _ROWS)
+    for rate, loss in list(zip(found.rates, found.losses, strict=True))[::every]:
+        print(f"{rate:>10.2g}  {loss:.4f}")
+    print(f"\nsuggestion: --learning-rate {found.suggestion:.2g}")
+    return 0

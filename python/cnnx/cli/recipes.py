@@ -1,0 +1,80 @@
+"""What the words of `--optimizer`, `--schedule` and `--augment` stand for."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cnnx.data.augmentation import Augmentation
+    from cnnx.optimizers import Optimizer
+    from cnnx.schedules import Schedule
+
+# The step size of each when none is given.
+RATES = {"adam": 2e-3, "adamw": 2e-3, "rmsprop": 1e-3, "sgd": 0.05}
+SCHEDULES = ("drop", "constant", "cosine", "one-cycle", "triangular")
+AUGMENTATIONS = ("flip", "crop", "affine", "light", "cutout")
+
+# With large steps to the end the last epoch's accuracy goes up and down by chance. On MNIST, lenet
+# in 3 epochs: 98.4 to 98.9 % over five seeds, and 98.9 to 99.1 % with smaller steps in the last.
+_FINISH_SHARE = 3  # the last epoch of every three
+_FINISH_FACTOR = 0.2
+
+
+def optimizer_of(name: str, learning_rate: float | None) -> Optimizer:
+    """The optimizer of this name; SGD with Nesterov's momentum 0.9 and weight decay."""
+    import cnnx
+
+    rate = RATES[name] if learning_rate is None else learning_rate
+    if name == "sgd":
+        return cnnx.SGD(rate, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    optimizers: dict[str, type[Optimizer]]
+    optimizers = {"adam": cnnx.Adam, "adamw": cnnx.AdamW, "rmsprop": cnnx.RMSprop}
+    return optimizers[name](rate)
+
+
+def schedule_of(name: str, epochs: int) -> Schedule | None:
+    """The schedule of this name, for a fit of so many epochs."""
+    import cnnx
+
+    if name == "drop":
+        return cnnx.StepDecay(_FINISH_FACTOR, at=[epochs - epochs // _FINISH_SHARE])
+    schedules: dict[str, Schedule | None] = {
+        "constant": None,
+        "cosine": cnnx.CosineDecay(),
+        "one-cycle": cnnx.OneCycle(),
+        "triangular": cnnx.Triangular(),
+    }
+    return schedules[name]
+
+
+def augmentation_of(words: list[str], input_shape: tuple[int, int, int]) -> Augmentation | None:
+    """The changes that these words stand for, in proportion to the pictures; None for none."""
+    import cnnx
+
+    if not words:
+        return None
+    side = min(input_shape[:2])
+    affine = "affine" in words
+    light = 0.2 if "light" in words else 0.0
+    return cnnx.data.Augmentation(
+        flip="random" if "flip" in words else "never",
+        crop_padding=max(1, side // 8) if "crop" in words else 0,
+        rotate=10.0 if affine else 0.0,
+        scale=(0.9, 1.1) if affine else (1.0, 1.0),
+        shift=side / 16 if affine else 0.0,
+        contrast=light,
+        brightness=light,
+        cutout=max(1, side // 4) if "cutout" in words else 0,
+    )
+
+
+def augmentations(text: str) -> list[str]:
+    """The words of `--augment flip,crop`."""
+    words = text.split(",")
+    for word in words:
+        if word not in AUGMENTATIONS:
+            raise argparse.ArgumentTypeError(
+                f"{word!r} is unknown, expected some of {','.join(AUGMENTATIONS)}"
+            )
+    return words
