@@ -80,18 +80,18 @@ def fast_cifar(
 
 def fast_cifar_rules() -> list[ParameterRule]:
     """How the parameters of `fast_cifar` are trained: the whitening filters stay, and so do the
-    weights of the norms; biases move 64 times as fast; the last layer as if its outputs were
-    divided by 9.
+    weights of the norms; their biases move 64 times as fast; the last layer as if its outputs
+    were divided by 9.
 
     Example:
-        >>> fast_cifar_rules()[2]
-        ParameterRule(pattern='*.bias', learning_rate_factor=64.0, weight_decay_factor=0.015625)
+        >>> fast_cifar_rules()[2].pattern, fast_cifar_rules()[2].learning_rate_factor
+        ('batch_norm2d_*.bias', 64.0)
     """
     square = _LOGIT_SCALE**2
     return [
         ParameterRule("whitening.weight", learning_rate_factor=0, weight_decay_factor=0),
         ParameterRule("batch_norm2d_*.weight", learning_rate_factor=0, weight_decay_factor=0),
-        ParameterRule("*.bias", learning_rate_factor=64, weight_decay_factor=1 / 64),
+        ParameterRule("batch_norm2d_*.bias", learning_rate_factor=64, weight_decay_factor=1 / 64),
         ParameterRule(
             "dense_1.weight", learning_rate_factor=1 / square, weight_decay_factor=square
         ),
