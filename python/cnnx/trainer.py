@@ -22,6 +22,7 @@ from cnnx.callback import Callback
 from cnnx.checkpoint import load_checkpoint, save_checkpoint
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import Dataset, dataset_arrays
+from cnnx.data.source import open_source
 from cnnx.fit_data import Arrays, fit_data
 from cnnx.fitting import Fitting
 from cnnx.history import History, Progress
@@ -268,8 +269,10 @@ class Trainer:
 
         Args:
             x: pictures, all of them; uint8 stays uint8 until its batch is trained. Without y a
-                `Dataset`, or an iterable that gives batches (x, y) anew for every epoch, such as a
-                list or a DataLoader.
+                `Dataset`; or a path that `data.load` knows, such as a folder with one folder of
+                pictures per class, which become of the model's size by its
+                ``preprocessing.resize``; or an iterable that gives batches (x, y) anew for every
+                epoch, such as a list or a DataLoader.
             y: labels or targets, one per picture.
             epochs: passes over the pictures; None goes on with an unfinished run.
             batch_size: pictures per step, 64 when None; the last batch of an epoch may be shorter.
@@ -280,7 +283,7 @@ class Trainer:
                 trainer's seed, the epoch and the picture's place in x alone.
             validation: (x, y) measured after every epoch, or the fraction of the pictures to keep
                 apart for it, of each class alike; the split depends on the trainer's seed and the
-                labels alone. A Dataset's own when None.
+                labels alone. A Dataset's or path's own when None.
             progress: called with a `Progress` after every step, and once more after an epoch's
                 validation.
             callbacks: such as `callbacks.EarlyStopping`, told in this order. Those that keep a
@@ -296,7 +299,8 @@ class Trainer:
             ValueError: if the data or a setting does not fit the model, or is not the unfinished
                 run's.
             FloatingPointError: if a loss is NaN or infinite; the model is as before that step.
-            OSError: if the checkpoint cannot be written; the one before is untouched.
+            OSError: if the checkpoint cannot be written; the one before is untouched; or a path not
+                be read.
         """
         if progress is not None and not callable(progress):
             raise TypeError(f"fit: progress is {shown(progress)}, expected a function")
@@ -305,6 +309,10 @@ class Trainer:
                 raise TypeError(
                     f"fit: callbacks holds {shown(callback)}, expected a cnnx.callbacks.Callback"
                 )
+        if isinstance(x, (str, os.PathLike)) and y is None:
+            names = self.model.classes
+            source = open_source(x, None if names is None else tuple(names))
+            x = source.load(self.model.input_shape, self.model.preprocessing.resize)
         if isinstance(x, Dataset) and y is None:
             x, y, validation = dataset_arrays(x, self.model.classes, validation)
         held = validation if isinstance(validation, (tuple, list)) else None
