@@ -112,3 +112,44 @@ def test_the_checkpoint_before_stays_and_goes_on(tmp_path: Path) -> None:
     resumed = cnnx.Trainer.resume(path)
     assert resumed.learning_rate == cnnx.Adam().learning_rate
     assert len(resumed.fit(x, y)) == 4
+
+
+def test_weights_that_the_last_step_broke_are_named() -> None:
+    rules = [cnnx.ParameterRule("inner.weight", learning_rate_factor=1e10)]
+    trainer = cnnx.Trainer(network(), optimizer=cnnx.SGD(1e38), rules=rules)
+    with pytest.raises(
+        FloatingPointError,
+        match=r"^fit: after epoch 1 inner\.weight holds NaN or an infinite number, expected "
+        "finite weights: try a smaller learning rate$",
+    ):
+        trainer.fit(x, y, epochs=1, batch_size=len(x))
+    assert trainer.history.loss == []
+
+
+def test_a_buffer_that_is_not_finite_is_named() -> None:
+    trainer = cnnx.Trainer(network())
+    trainer.model.layers[1].trainable = False  # it divides by what the buffer says, and stays 0
+    trainer.model.buffers["batch_norm2d_1.running_variance"] = np.full(4, np.inf, np.float32)
+    with pytest.raises(FloatingPointError, match=r"after epoch 1 batch_norm2d_1\.running_variance"):
+        trainer.fit(x, y, epochs=1)
+
+
+def test_a_validation_loss_that_is_not_finite_ends_the_fit() -> None:
+    trainer = cnnx.Trainer(network())
+    bad = np.full((2, SIZE, SIZE, 1), np.nan, np.float32)
+    with pytest.raises(
+        FloatingPointError, match=r"^fit: after epoch 1 the validation loss is NaN,"
+    ):
+        trainer.fit(x, y, epochs=2, validation=(bad, [0, 1]))
+    assert trainer.history.loss == []
+
+
+def test_broken_weights_replace_no_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "run.ckpt"
+    cnnx.Trainer(network()).fit(x, y, epochs=1, checkpoint=path)
+    before = path.read_bytes()
+    trainer = cnnx.Trainer(network(), optimizer=cnnx.SGD(1e38))
+    trainer.model.parameters["outer.bias"] = np.array([0, np.nan], np.float32)
+    with pytest.raises(FloatingPointError, match=r"^fit: outer\.bias holds NaN"):
+        trainer.fit(x, y, epochs=1, checkpoint=path)
+    assert path.read_bytes() == before

@@ -85,6 +85,7 @@ void bind_trainer(py::module_& module) {
       .def("begin_schedule", &Trainer::begin_schedule, py::arg("epochs"),
            py::arg("steps_per_epoch"))
       .def("observe", &Trainer::observe, py::arg("measure"))
+      .def("check_finite", &Trainer::check_finite, py::call_guard<py::gil_scoped_release>())
       .def("averaged_model", &Trainer::averaged_model, py::call_guard<py::gil_scoped_release>())
       .def(
           "step",

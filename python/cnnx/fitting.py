@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Fitting:
 
         Raises:
             KeyboardInterrupt: on Ctrl-C, when the step is done and the run is saved.
-            FloatingPointError: the loss is NaN or infinite.
+            FloatingPointError: the loss or a weight is NaN or infinite.
         """
         begun: list[Callback] = []
         try:
@@ -111,7 +112,7 @@ class Fitting:
                     self._save()
                 if run.stopped:
                     return
-            validated = _NOTHING if self.validate is None else self.validate()
+            validated = self._validated()
         finally:
             run.position = epoch.position
         with interrupts_wait():
@@ -127,6 +128,23 @@ class Fitting:
             self.progress(finished)
         if not run.is_over and not run.settings["checkpoint_every"]:
             self._save()
+
+    def _validated(self) -> tuple[float, float]:
+        """What is measured after an epoch, of a model that is fit to be measured."""
+        after = f"fit: after epoch {self.run.epoch} "
+        try:
+            self.core.check_finite()
+        except FloatingPointError as error:
+            raise FloatingPointError(after + str(error).removeprefix("fit: ")) from None
+        if self.validate is None:
+            return _NOTHING
+        loss, accuracy = self.validate()
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"{after}the validation loss is {'NaN' if math.isnan(loss) else 'infinite'}, "
+                "expected a finite loss: try a smaller learning rate"
+            )
+        return loss, accuracy
 
     def _advance(self, epoch: EpochRun) -> bool:
         try:

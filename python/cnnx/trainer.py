@@ -298,7 +298,8 @@ class Trainer:
         Raises:
             ValueError: if the data or a setting does not fit the model, or is not the unfinished
                 run's.
-            FloatingPointError: if a loss is NaN or infinite; the model is as before that step.
+            FloatingPointError: if a loss is NaN or infinite; the model is as before that step; or
+                if a weight is, after an epoch or before a checkpoint.
             OSError: if the checkpoint cannot be written; the one before is untouched; or a path not
                 be read.
         """
@@ -351,6 +352,7 @@ class Trainer:
 
         def save() -> None:
             if path is not None:
+                self._core.check_finite()  # what a checkpoint keeps, it must be able to go on with
                 save_checkpoint(path, self._core, self._recipe, self.history, run)
 
         Fitting(

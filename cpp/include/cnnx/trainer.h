@@ -146,6 +146,9 @@ class CNNX_API Trainer {
   void begin_schedule(int64_t epochs, int64_t steps_per_epoch);
   // Tells a Plateau what its measure was after an epoch.
   void observe(double measure);
+  // Throws NotFiniteError, which names the first parameter or buffer of the model that holds NaN or
+  // an infinite number, if one does: a loss shows it only in the step after.
+  void check_finite() const;
 
   // A model of its own with the averaged weights; before the first average, with those that there
   // are. Throws std::invalid_argument without averaging.

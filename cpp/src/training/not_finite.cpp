@@ -1,4 +1,5 @@
-// Runs a train step's forward once more, with every layer's output kept, and looks at them.
+// Runs a train step's forward once more, with every layer's output kept, and looks at them; looks
+// at a model's own arrays.
 #include "training/not_finite.h"
 
 #include <algorithm>
@@ -12,6 +13,13 @@ namespace {
 
 bool all_finite(const float* values, int64_t count) {
   return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
+}
+
+// `values` is laid out as `block` says.
+std::string first_not_finite_of(const graph::ArrayBlock& block, const float* values) {
+  for (const ParameterInfo& info : block.infos())
+    if (!all_finite(values + info.offset, element_count(info.shape))) return info.name;
+  return "";
 }
 
 }  // namespace
@@ -41,6 +49,12 @@ std::string first_not_finite(const graph::ModelState& model, const float* input,
       return "the output of " + nodes[id].layer.name;
   }
   return "";
+}
+
+std::string first_not_finite(const graph::ModelState& model) {
+  const std::string name = first_not_finite_of(model.graph.parameters(), model.parameters.data());
+  if (!name.empty()) return name;
+  return first_not_finite_of(model.graph.buffers(), model.buffers.data());
 }
 
 }  // namespace cnnx::training

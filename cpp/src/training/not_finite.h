@@ -1,4 +1,4 @@
-// Finds where a train step's numbers stopped being finite.
+// Finds where a train step's numbers, or what it left in a model, stopped being finite.
 #pragma once
 
 #include <cstdint>
@@ -12,5 +12,9 @@ namespace cnnx::training {
 // output of conv2d_1"; empty when all are. Writes to no model. The caller holds the model's lock.
 std::string first_not_finite(const graph::ModelState& model, const float* input, int64_t rows,
                              const ops::TrainingStep& step);
+
+// The name of the first parameter or buffer that is not finite; empty when all are. The caller
+// holds the model's lock.
+std::string first_not_finite(const graph::ModelState& model);
 
 }  // namespace cnnx::training

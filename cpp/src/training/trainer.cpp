@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "cnnx/error.h"
 #include "cnnx/runtime.h"
 #include "graph/model_state.h"
 #include "runtime/add_time.h"
@@ -93,11 +94,11 @@ LossSum TrainerState::compute_gradients(const float* pictures, const Targets& ta
   return sum;
 }
 
-std::string TrainerState::undo_gradients(const float* input, int64_t rows) {
+std::string TrainerState::undo_gradients(const float* pictures, int64_t rows) {
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   std::copy(buffers_before.begin(), buffers_before.end(), model->buffers.data());
   model->parameters_changed();
-  const std::string first = first_not_finite(*model, input, rows, {seed, --gradients_computed});
+  const std::string first = first_not_finite(*model, pictures, rows, {seed, --gradients_computed});
   if (first.empty()) return "though every layer's output is finite";
   return "because " + first + (first == "the pictures" ? " are" : " is") + " not finite";
 }
@@ -209,6 +210,15 @@ void Trainer::begin_schedule(int64_t epochs, int64_t steps_per_epoch) {
   state_->schedule_state = {};
   state_->schedule_state.epochs = epochs;
   state_->schedule_state.steps_per_epoch = steps_per_epoch;
+}
+
+void Trainer::check_finite() const {
+  const std::shared_lock<graph::ModelMutex> lock(state_->model->mutex);
+  const std::string name = training::first_not_finite(*state_->model);
+  if (name.empty()) return;
+  throw NotFiniteError("fit: " + name +
+                       " holds NaN or an infinite number, expected finite weights: try a smaller "
+                       "learning rate");
 }
 
 void Trainer::observe(double measure) {

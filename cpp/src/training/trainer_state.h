@@ -28,7 +28,7 @@ struct TrainerState {
   void apply_gradients();
   // After compute_gradients of a loss that is not finite: the model becomes what it was before.
   // Returns why, as a part of a sentence.
-  std::string undo_gradients(const float* input, int64_t rows);
+  std::string undo_gradients(const float* pictures, int64_t rows);
   // Of the next step; throws std::invalid_argument before begin_schedule.
   double scheduled_factor() const;
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import tempfile
@@ -97,10 +98,10 @@ def run(arguments: argparse.Namespace) -> int:
             print(profile_table(trainer.profile(), time.perf_counter() - begun), flush=True)
         saved = save_model(trainer.model, arguments.out, arguments.overwrite)
     except KeyboardInterrupt:
-        kept = _keep(trainer.model, progress.steps_done, arguments)
+        kept = _keep(trainer, pictures, progress.steps_done, arguments)
         raise KeyboardInterrupt(f"interrupted{kept}") from None
     except (FloatingPointError, OSError) as error:
-        kept = _keep(trainer.model, progress.steps_done, arguments)
+        kept = _keep(trainer, pictures, progress.steps_done, arguments)
         raise UserError(f"{sentence(error)}{kept}") from error
     print(f"saved {saved}", flush=True)
     if pictures.test is None:
@@ -215,17 +216,21 @@ def _free_name(path: Path) -> Path:
     return free
 
 
-def _keep(model: Model, steps: int, arguments: argparse.Namespace) -> str:
-    """Saves what a training that has ended early has learned; never over an older model.
+def _keep(trainer: Trainer, pictures: Dataset, steps: int, arguments: argparse.Namespace) -> str:
+    """Saves what a training that has ended early has learned, if its answers are numbers; never
+    over an older model.
 
     Returns:
         The end of the sentence that says where.
     """
     if steps == 0:
         return "; nothing was saved, for no step was done"
-    saved = save_model(model, arguments.out, overwrite=False)
-    kept = f"; the model as trained so far ({steps:,} steps) is in {saved}"
     checkpoint = arguments.resume or arguments.checkpoint
+    if not math.isfinite(trainer.evaluate(pictures.x[:64], pictures.y[:64])["loss"]):
+        kept = "; no model was saved, for its answers would be no numbers"
+        return kept if checkpoint is None else f"{kept}; an earlier state is in {checkpoint}"
+    saved = save_model(trainer.model, arguments.out, overwrite=False)
+    kept = f"; the model as trained so far ({steps:,} steps) is in {saved}"
     return kept if checkpoint is None else f"{kept}; go on by --resume {checkpoint}"
 
 
