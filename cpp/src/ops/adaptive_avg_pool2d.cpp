@@ -8,6 +8,7 @@
 #include "cnnx/runtime.h"
 #include "kernels/adaptive_avg_pool2d.h"
 #include "ops/attributes.h"
+#include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/picture_shape.h"
 #include "ops/pool2d.h"
@@ -44,25 +45,7 @@ void run_backward(const AdaptiveAvgPool2dGeometry& g, const float* grad_output, 
                     });
 }
 
-class BoundAdaptiveAvgPool2d final : public BoundOp {
- public:
-  explicit BoundAdaptiveAvgPool2d(const AdaptiveAvgPool2dGeometry& geometry)
-      : geometry_(geometry) {}
-  int64_t scratch_floats(int) const override { return 0; }
-  int64_t backward_scratch_floats(int) const override { return 0; }
-  bool backward_reads_input() const override { return false; }
-  bool backward_reads_output() const override { return false; }
-  void forward(const ForwardArguments& a) const override {
-    run(geometry_, a.input, a.threads, a.output);
-  }
-  void backward(const BackwardArguments& a) const override {
-    if (!a.grad_input) return;
-    run_backward(geometry_, a.grad_output, a.threads, a.accumulate, a.grad_input);
-  }
-
- private:
-  AdaptiveAvgPool2dGeometry geometry_;
-};
+using BoundAdaptiveAvgPool2d = BoundLinearMap<AdaptiveAvgPool2dGeometry, run, run_backward>;
 
 class AdaptiveAvgPool2dOp final : public Op {
  public:

@@ -7,6 +7,7 @@
 #include "cnnx/runtime.h"
 #include "kernels/upsample2d.h"
 #include "ops/attributes.h"
+#include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/picture_shape.h"
 #include "ops/pool2d.h"
@@ -49,24 +50,7 @@ void run_backward(const Upsample2dGeometry& g, const float* grad_output, int thr
                     });
 }
 
-class BoundUpsample2d final : public BoundOp {
- public:
-  explicit BoundUpsample2d(const Upsample2dGeometry& geometry) : geometry_(geometry) {}
-  int64_t scratch_floats(int) const override { return 0; }
-  int64_t backward_scratch_floats(int) const override { return 0; }
-  bool backward_reads_input() const override { return false; }
-  bool backward_reads_output() const override { return false; }
-  void forward(const ForwardArguments& a) const override {
-    run(geometry_, a.input, a.threads, a.output);
-  }
-  void backward(const BackwardArguments& a) const override {
-    if (!a.grad_input) return;
-    run_backward(geometry_, a.grad_output, a.threads, a.accumulate, a.grad_input);
-  }
-
- private:
-  Upsample2dGeometry geometry_;
-};
+using BoundUpsample2d = BoundLinearMap<Upsample2dGeometry, run, run_backward>;
 
 class Upsample2dOp final : public Op {
  public:
