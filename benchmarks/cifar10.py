@@ -108,8 +108,13 @@ def train(options: Options) -> tuple[float, float, cnnx.History]:
     )
     accuracy = trainer.evaluate(*validation, averaged=True)["accuracy"]
     seconds = time.perf_counter() - begun
+    model = trainer.averaged_model()
+    pictures, labels = validation
+    outputs = model(pictures) + model(pictures[:, :, ::-1])
+    both_ways = cnnx.metrics.top_k_accuracy(outputs, labels, k=1)
+    print(f"with every picture's mirror image looked at too: {both_ways:.4f}")
     if options.save:
-        trainer.averaged_model().save(options.save)
+        model.save(options.save)
     return accuracy, seconds, history
 
 

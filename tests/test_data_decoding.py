@@ -82,6 +82,21 @@ def test_what_changed_is_decoded_anew(
         data.load(folder, input_shape=shape, resize=resize, decoding=how)
 
 
+def test_a_changed_set_takes_the_place_of_the_old_one(folder: Path, tmp_path: Path) -> None:
+    how = Decoding(cache=tmp_path / "cache")
+    before = data.load(folder, decoding=how)
+    smaller = data.load(folder, input_shape=(8, 8, 3), decoding=how)
+    kept = before.x.copy()
+    Image.new("RGB", (10, 12)).save(folder / "cat" / "2.png")
+    after = data.load(folder, decoding=how)
+    assert not np.array_equal(after.x, kept)
+    assert_array_equal(before.x, kept)  # still mapped
+    assert len(list((tmp_path / "cache").glob("*.pixels"))) == 2
+    nothing = data.load(folder, input_shape=(8, 8, 3), decoding=how)
+    assert nothing.x.shape == smaller.x.shape
+    assert len(list((tmp_path / "cache").iterdir())) == 4
+
+
 def test_a_set_above_the_limit_is_kept_in_the_users_cache(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

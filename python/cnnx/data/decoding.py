@@ -14,6 +14,7 @@ import numpy as np
 from cnnx._core import FormatError
 from cnnx.arguments import is_integer, shown
 from cnnx.data.dataset import InputShape, Pixels
+from cnnx.data.memory import usable_memory
 from cnnx.data.picture import read_picture
 from cnnx.data.pixel_file import PixelFile, default_folder
 
@@ -33,10 +34,11 @@ class Decoding:
             error; their names are in `Dataset.skipped`.
         cache: a folder in which the decoded pixels are kept, in a file that is mapped into memory:
             the next time nothing is decoded, and the set need not fit in memory. A changed, added
-            or removed picture, another size or way to resize means another file. None keeps pixels
-            in memory up to `memory_limit`, and only above it does the same in a folder of the
-            user's, `$XDG_CACHE_HOME/cnnx` or `~/.cache/cnnx`.
-        memory_limit: bytes; a quarter of the machine's memory when None.
+            or removed picture means a new file in the place of the old one; another size or way
+            to resize another one. None keeps pixels in memory up to `memory_limit`, and only
+            above it does the same in a folder of the user's, `$XDG_CACHE_HOME/cnnx` or
+            `~/.cache/cnnx`.
+        memory_limit: bytes; a quarter of the memory that the process may use when None.
         progress: called with the number of files done and of all files, now and then.
 
     Raises:
@@ -65,7 +67,7 @@ class Decoding:
         """Where so many bytes of pixels are kept; None for in memory."""
         if self.cache is not None:
             return Path(self.cache)
-        limit = _memory() // 4 if self.memory_limit is None else self.memory_limit
+        limit = usable_memory() // 4 if self.memory_limit is None else self.memory_limit
         return default_folder() if size > limit else None
 
 
@@ -153,11 +155,3 @@ def _decoded(
         return read_picture(file, shape, resize=resize)
 
     return enumerate(each_file(read, files, decoding.progress))
-
-
-def _memory() -> int:
-    """The machine's memory in bytes; 4 GB where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return 4 * 10**9

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +32,16 @@ class PixelFile:
         self, folder: Path, files: Sequence[Path], root: Path, shape: InputShape, resize: str
     ) -> None:
         """Looks at every file's size and time, not into it."""
-        digest = hashlib.sha256(repr((_FORMAT, str(root.resolve()), shape, resize)).encode())
+        place = hashlib.sha256(repr((str(root.resolve()), shape, resize)).encode())
+        digest = hashlib.sha256(str(_FORMAT).encode())
         for file in files:
             about = file.stat()
             name = str(file.relative_to(root))
             digest.update(repr((name, about.st_size, about.st_mtime_ns)).encode())
         self._folder = folder
         self._shape = shape
-        self._pixels = folder / f"{digest.hexdigest()[:32]}.pixels"
+        self._set_name = place.hexdigest()[:16]
+        self._pixels = folder / f"{self._set_name}-{digest.hexdigest()[:32]}.pixels"
         self._note = self._pixels.with_suffix(".json")
         self._count = len(files)
         self._part = self._pixels.with_suffix(f".part-{os.getpid()}")
@@ -70,6 +72,7 @@ class PixelFile:
         note = self._part.with_suffix(".note")
         note.write_text(json.dumps({"unreadable": unreadable}))
         note.replace(self._note)
+        self._remove_older()
 
     def read(self) -> tuple[Pixels, list[int]]:
         """The pixels, mapped, and the positions of the files that could not be read."""
@@ -78,6 +81,13 @@ class PixelFile:
         if count == 0:
             return np.empty((0, *self._shape), np.uint8), unreadable
         return np.memmap(self._pixels, np.uint8, "r", shape=(count, *self._shape)), unreadable
+
+    def _remove_older(self) -> None:
+        """What the same set was before a picture changed; who has it mapped keeps it."""
+        for file in self._folder.glob(f"{self._set_name}-*"):
+            if file.stem != self._pixels.stem and file.suffix in (".pixels", ".json"):
+                with suppress(OSError):
+                    file.unlink()
 
     def _unreadable(self) -> list[int]:
         return [int(each) for each in json.loads(self._note.read_text())["unreadable"]]
