@@ -206,10 +206,12 @@ void test_forward_epilogues() {
 
 std::vector<float> input_gradient(const cnnx::ops::Conv2dAlgorithm& algorithm, const Arrays& arrays,
                                   const cnnx::GradientEpilogue& epilogue) {
+  cnnx::runtime::AlignedBuffer derived(algorithm.gradient_derived_floats());
   cnnx::runtime::AlignedBuffer scratch(algorithm.input_gradient_scratch_floats(kThreads));
   GuardedArray grad_input(arrays.x.size(), 0.25f);
-  algorithm.input_gradient(arrays.grad_output.data(), arrays.weight.data(), epilogue, kThreads,
-                           scratch.data(), grad_input.data());
+  algorithm.derive_for_gradient(arrays.weight.data(), kThreads, derived.data());
+  algorithm.input_gradient(arrays.grad_output.data(), arrays.weight.data(), derived.data(),
+                           epilogue, kThreads, scratch.data(), grad_input.data());
   return grad_input.values();
 }
 

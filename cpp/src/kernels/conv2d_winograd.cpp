@@ -278,8 +278,8 @@ void transform_output(const WinogradShape& s, const WinogradPlanes& products, Wi
 }
 
 template <class Lines>
-void forward(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
-             WinogradColumns columns, const ForwardEpilogue& epilogue, float* target) {
+void put_output(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
+                WinogradColumns columns, const ForwardEpilogue& epilogue, float* target) {
   const auto put = [&](const auto& rows) {
     transform_output<Lines>(s, products, tiles, columns, rows);
   };
@@ -300,8 +300,8 @@ void forward(const WinogradShape& s, const WinogradPlanes& products, WinogradTil
 }
 
 template <class Lines>
-void input_gradient(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
-                    WinogradColumns columns, const GradientEpilogue& epilogue, float* target) {
+void put_gradient(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
+                  WinogradColumns columns, const GradientEpilogue& epilogue, float* target) {
   transform_output<Lines>(s, products, tiles, columns,
                           GradientRows{epilogue.accumulate, epilogue.relu_output, s.target_height,
                                        s.target_width, s.target_channels, target});
@@ -311,10 +311,10 @@ void input_gradient(const WinogradShape& s, const WinogradPlanes& products, Wino
 
 const WinogradKernels winograd2_kernels = {panels_offset<Lines2>,   transform_weight<Lines2>,
                                            transform_input<Lines2>, multiply_points<Lines2>,
-                                           forward<Lines2>,         input_gradient<Lines2>};
+                                           put_output<Lines2>,      put_gradient<Lines2>};
 const WinogradKernels winograd4_kernels = {panels_offset<Lines4>,   transform_weight<Lines4>,
                                            transform_input<Lines4>, multiply_points<Lines4>,
-                                           forward<Lines4>,         input_gradient<Lines4>};
+                                           put_output<Lines4>,      put_gradient<Lines4>};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

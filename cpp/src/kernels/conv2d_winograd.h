@@ -90,11 +90,12 @@ struct WinogradKernels {
   void (*multiply)(const WinogradPlanes& planes, int64_t tiles, int64_t inputs, const float* panels,
                    int64_t columns, bool fresh, const WinogradPlanes& products);
   // The tiles' `columns` in target <- products.
-  void (*forward)(const WinogradShape& shape, const WinogradPlanes& products, WinogradTiles tiles,
-                  WinogradColumns columns, const ForwardEpilogue& epilogue, float* target);
-  void (*input_gradient)(const WinogradShape& shape, const WinogradPlanes& products,
-                         WinogradTiles tiles, WinogradColumns columns,
-                         const GradientEpilogue& epilogue, float* target);
+  void (*put_output)(const WinogradShape& shape, const WinogradPlanes& products,
+                     WinogradTiles tiles, WinogradColumns columns, const ForwardEpilogue& epilogue,
+                     float* target);
+  void (*put_gradient)(const WinogradShape& shape, const WinogradPlanes& products,
+                       WinogradTiles tiles, WinogradColumns columns,
+                       const GradientEpilogue& epilogue, float* target);
 };
 
 // Of tiles of 2x2 and of 4x4 outputs.

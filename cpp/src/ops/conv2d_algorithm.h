@@ -11,6 +11,25 @@
 
 namespace cnnx::ops {
 
+// Either way a convolution goes may make an output or a gradient: a transposed convolution's output
+// is what `input_gradient` makes, its gradient what `forward` does.
+struct Epilogue {
+  Epilogue(const ForwardEpilogue& output)
+      : bias(output.bias), relu(output.relu), pool(output.pool), winners(output.winners) {}
+  Epilogue(const GradientEpilogue& gradient)
+      : accumulate(gradient.accumulate), relu_output(gradient.relu_output) {}
+
+  ForwardEpilogue of_output() const { return {bias, relu, pool, winners}; }
+  GradientEpilogue of_gradient() const { return {accumulate, relu_output}; }
+  bool makes_gradient() const { return accumulate || relu_output; }
+
+  const float* bias = nullptr;
+  bool relu = false, pool = false;
+  uint8_t* winners = nullptr;
+  bool accumulate = false;
+  const float* relu_output = nullptr;
+};
+
 // Bound to one geometry; immutable, allocates nothing when it runs, may run in several threads at
 // once. `scratch` holds at least the floats its function asks for, is aligned to a cache line and
 // ours to write.
@@ -28,14 +47,18 @@ class Conv2dAlgorithm {
 
   virtual int64_t forward_scratch_floats(int threads) const = 0;
   virtual void forward(const float* x, const float* weight, const float* derived,
-                       const ForwardEpilogue& epilogue, int threads, float* scratch,
+                       const Epilogue& epilogue, int threads, float* scratch,
                        float* output) const = 0;
-  // Whether the epilogue may pool.
+  // Whether forward's epilogue may pool.
   virtual bool pools() const = 0;
 
+  // The same for the way back, whose windows are flipped. It never pools.
+  virtual int64_t gradient_derived_floats() const = 0;
+  virtual void derive_for_gradient(const float* weight, int threads, float* derived) const = 0;
+  virtual bool gradient_derives_in_parts() const { return false; }
   virtual int64_t input_gradient_scratch_floats(int threads) const = 0;
-  virtual void input_gradient(const float* grad_output, const float* weight,
-                              const GradientEpilogue& epilogue, int threads, float* scratch,
+  virtual void input_gradient(const float* grad_output, const float* weight, const float* derived,
+                              const Epilogue& epilogue, int threads, float* scratch,
                               float* grad_input) const = 0;
 
   virtual int64_t weight_gradient_scratch_floats(int threads) const = 0;

@@ -134,19 +134,28 @@ class ComposedAlgorithm final : public Conv2dAlgorithm {
   int64_t forward_scratch_floats(int threads) const override {
     return forward_->forward_scratch_floats(threads);
   }
-  void forward(const float* x, const float* weight, const float* derived,
-               const ForwardEpilogue& epilogue, int threads, float* scratch,
-               float* output) const override {
+  void forward(const float* x, const float* weight, const float* derived, const Epilogue& epilogue,
+               int threads, float* scratch, float* output) const override {
     forward_->forward(x, weight, derived, epilogue, threads, scratch, output);
   }
   bool pools() const override { return forward_->pools(); }
+  int64_t gradient_derived_floats() const override {
+    return input_gradient_->gradient_derived_floats();
+  }
+  void derive_for_gradient(const float* weight, int threads, float* derived) const override {
+    input_gradient_->derive_for_gradient(weight, threads, derived);
+  }
+  bool gradient_derives_in_parts() const override {
+    return input_gradient_->gradient_derives_in_parts();
+  }
   int64_t input_gradient_scratch_floats(int threads) const override {
     return input_gradient_->input_gradient_scratch_floats(threads);
   }
-  void input_gradient(const float* grad_output, const float* weight,
-                      const GradientEpilogue& epilogue, int threads, float* scratch,
+  void input_gradient(const float* grad_output, const float* weight, const float* derived,
+                      const Epilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
-    input_gradient_->input_gradient(grad_output, weight, epilogue, threads, scratch, grad_input);
+    input_gradient_->input_gradient(grad_output, weight, derived, epilogue, threads, scratch,
+                                    grad_input);
   }
   int64_t weight_gradient_scratch_floats(int threads) const override {
     return weight_gradient_->weight_gradient_scratch_floats(threads);

@@ -63,49 +63,59 @@ class Depthwise final : public Conv2dAlgorithm {
   int64_t forward_scratch_floats(int threads) const override {
     return threads * band_floats(forward_source_, forward_vertical_);
   }
+  int64_t gradient_derived_floats() const override {
+    return gradient_source_.spreads() ? runtime::round_up_to_line(gradient_.weight_floats()) : 0;
+  }
+  void derive_for_gradient(const float* weight, int, float* derived) const override {
+    if (gradient_source_.spreads()) transpose_weight(weight, derived);
+  }
   int64_t input_gradient_scratch_floats(int threads) const override {
-    return gradient_weight_floats() + threads * band_floats(gradient_source_, vertical_);
+    return threads * band_floats(gradient_source_, vertical_);
   }
   int64_t weight_gradient_scratch_floats(int threads) const override {
     return gradient_.scratch_floats() + forward_scratch_floats(threads);
   }
 
-  void forward(const float* x, const float* weight, const float*, const ForwardEpilogue& epilogue,
+  void forward(const float* x, const float* weight, const float*, const Epilogue& epilogue,
                int threads, float* scratch, float* output) const override {
     DepthwisePass any = between(forward_source_, forward_vertical_.front(), forward_horizontal_,
                                 {1, 1}, g_.out_width);
     any.weight = weight;
     any.bias = epilogue.bias;
+    any.accumulate = epilogue.accumulate;
     any.relu = epilogue.relu;
-    const int64_t row_floats = g_.out_width * g_.out_channels;
+    const int64_t picture_floats = g_.out_height * g_.out_width * g_.out_channels;
     for_each_band(forward_source_, forward_vertical_, g_.out_height, x, threads, scratch,
                   [&](const float* source, int64_t picture, int64_t first, int64_t last) {
                     DepthwisePass pass = any;
                     pass.source = source;
-                    pass.target = output + picture * g_.out_height * row_floats;
+                    pass.target = output + picture * picture_floats;
+                    if (epilogue.relu_output) {
+                      pass.relu_output = epilogue.relu_output + picture * picture_floats;
+                    }
                     convolve(pass, first, last);
                   });
   }
 
-  void input_gradient(const float* grad_output, const float* weight,
-                      const GradientEpilogue& epilogue, int threads, float* scratch,
+  void input_gradient(const float* grad_output, const float* weight, const float* derived,
+                      const Epilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
     const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
     const bool gaps = covered(vertical_) < g_.in_height || covered(horizontal_) < g_.in_width;
-    if (gradient_source_.spreads()) transpose_weight(weight, scratch);
     const int64_t row_floats = g_.in_width * g_.in_channels;
     const int64_t units = divide_up(g_.in_height, g_.stride.height);
     for_each_band(
-        gradient_source_, vertical_, units, grad_output, threads,
-        scratch + gradient_weight_floats(),
+        gradient_source_, vertical_, units, grad_output, threads, scratch,
         [&](const float* source, int64_t picture, int64_t first, int64_t last) {
           float* target = grad_input + picture * g_.in_height * row_floats;
           const int64_t begin = first * g_.stride.height * row_floats;
           const int64_t end = std::min(last * g_.stride.height, g_.in_height) * row_floats;
-          if (gaps && !epilogue.accumulate) std::fill(target + begin, target + end, 0.0f);
+          if (gaps && !epilogue.accumulate) {
+            fill_unseen(target + begin, target + end, epilogue.bias, epilogue.relu, g_.in_channels);
+          }
           const float* relu_output =
               epilogue.relu_output ? epilogue.relu_output + (target - grad_input) : nullptr;
-          const float* phase_weight = scratch;
+          const float* phase_weight = derived;
           for (const Phase& v : vertical_) {
             for (const Phase& h : horizontal_) {
               DepthwisePass pass = between(gradient_source_, v, h, g_.stride, g_.in_width);
@@ -118,7 +128,9 @@ class Depthwise final : public Conv2dAlgorithm {
                 pass.tap_row_step = v.kernel_step * tap_row;
                 pass.tap_column_step = h.kernel_step * pass.channels;
               }
+              pass.bias = epilogue.bias;
               pass.accumulate = epilogue.accumulate;
+              pass.relu = epilogue.relu;
               pass.source = source;
               const int64_t place = v.first * row_floats + h.first * g_.in_channels;
               pass.target = target + place;
@@ -138,9 +150,6 @@ class Depthwise final : public Conv2dAlgorithm {
 
  private:
   // The kernel's taps in the order of the input gradient's, of all its phases.
-  int64_t gradient_weight_floats() const {
-    return gradient_source_.spreads() ? runtime::round_up_to_line(gradient_.weight_floats()) : 0;
-  }
   void transpose_weight(const float* weight, float* transposed) const;
   static int64_t band_rows(const LaneSource& source, const std::vector<Phase>& vertical);
   static int64_t band_floats(const LaneSource& source, const std::vector<Phase>& vertical);

@@ -8,7 +8,6 @@
 
 #include "kernels/activations.h"
 #include "kernels/max_pool2x2.h"
-#include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_narrow.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
@@ -217,24 +216,13 @@ int64_t DirectConvolution::part_count(int threads, bool whole) const {
   return std::min<int64_t>(threads, geometry_.groups * kernels().blocks(group_outputs_));
 }
 
-void DirectConvolution::run(const float* source, const float* panels,
-                            const ForwardEpilogue& epilogue, int threads, float* scratch,
-                            float* target) const {
+void DirectConvolution::run_pooled(const float* source, const float* panels,
+                                   const Epilogue& epilogue, int threads, float* scratch,
+                                   float* target) const {
   const auto convolve = kernels().convolve;
   const auto pool = CNNX_KERNELS(max_pool2x2_kernels).forward;
   const Convolution shape = convolution();
   const int64_t source_floats = source_.height * source_.width * source_.channels;
-  const int64_t row_floats = target_width_ * target_channels_;
-  if (!epilogue.pool) {
-    const auto convolve_share = [&](const Share& s) {
-      float* rows = target + s.picture * target_height_ * row_floats;
-      convolve(shape,
-               {source + s.picture * source_floats, panels, epilogue.bias, false, epilogue.relu,
-                s.first, s.last, s.first_block, s.last_block, s.slot, rows, 0});
-    };
-    const int64_t parts = part_count(threads, false);
-    return for_each_band(threads, target_height_, parts, scratch, convolve_share);
-  }
   const int64_t pooled_height = target_height_ / 2, pooled_width = target_width_ / 2;
   for_each_band(threads, pooled_height, 1, scratch, [&](const Share& s) {
     float* const rows = s.slot + copy_floats();
@@ -248,9 +236,9 @@ void DirectConvolution::run(const float* source, const float* panels,
   });
 }
 
-void DirectConvolution::run(const float* source, const float* panels,
-                            const GradientEpilogue& epilogue, int threads, float* scratch,
-                            float* target) const {
+void DirectConvolution::run(const float* source, const float* panels, const Epilogue& epilogue,
+                            int threads, float* scratch, float* target) const {
+  if (epilogue.pool) return run_pooled(source, panels, epilogue, threads, scratch, target);
   const auto convolve = kernels().convolve;
   const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
   const Convolution shape = convolution();
@@ -262,10 +250,12 @@ void DirectConvolution::run(const float* source, const float* panels,
     const int64_t begin = picture_floats + s.first * step_.height * row_floats;
     const int64_t end =
         picture_floats + std::min(s.last * step_.height, target_height_) * row_floats;
-    if (clears) std::fill(target + begin, target + end, 0.0f);
-    convolve(shape,
-             {source + s.picture * source_floats, panels, nullptr, epilogue.accumulate, false,
-              s.first, s.last, s.first_block, s.last_block, s.slot, target + picture_floats, 0});
+    if (clears) {
+      fill_unseen(target + begin, target + end, epilogue.bias, epilogue.relu, target_channels_);
+    }
+    convolve(shape, {source + s.picture * source_floats, panels, epilogue.bias, epilogue.accumulate,
+                     epilogue.relu, s.first, s.last, s.first_block, s.last_block, s.slot,
+                     target + picture_floats, 0});
     if (epilogue.relu_output) {
       mask(target + begin, epilogue.relu_output + begin, end - begin, 0.0f, false, target + begin);
     }
@@ -291,25 +281,31 @@ class DirectAlgorithm final : public Conv2dAlgorithm {
   int64_t forward_scratch_floats(int threads) const override {
     return forward_.scratch_floats(threads);
   }
-  void forward(const float* x, const float*, const float* derived, const ForwardEpilogue& epilogue,
+  void forward(const float* x, const float*, const float* derived, const Epilogue& epilogue,
                int threads, float* scratch, float* output) const override {
     forward_.run(x, derived, epilogue, threads, scratch, output);
   }
   bool pools() const override { return true; }
-  int64_t input_gradient_scratch_floats(int threads) const override {
-    if (narrow_input_gradient_) return narrow_input_gradient_->scratch_floats(threads);
-    return input_gradient_.panels_floats() + input_gradient_.scratch_floats(threads);
+  int64_t gradient_derived_floats() const override {
+    return narrow_input_gradient_ ? narrow_input_gradient_->panel_size()
+                                  : input_gradient_.panels_floats();
   }
-  void input_gradient(const float* grad_output, const float* weight,
-                      const GradientEpilogue& epilogue, int threads, float* scratch,
+  void derive_for_gradient(const float* weight, int threads, float* derived) const override {
+    if (narrow_input_gradient_) return narrow_input_gradient_->pack(weight, derived);
+    input_gradient_.pack(weight, threads, derived);
+  }
+  int64_t input_gradient_scratch_floats(int threads) const override {
+    return narrow_input_gradient_ ? narrow_input_gradient_->scratch_floats(threads)
+                                  : input_gradient_.scratch_floats(threads);
+  }
+  void input_gradient(const float* grad_output, const float*, const float* derived,
+                      const Epilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
     if (narrow_input_gradient_) {
-      return narrow_input_gradient_->run(grad_output, weight, epilogue, threads, scratch,
+      return narrow_input_gradient_->run(grad_output, derived, epilogue, threads, scratch,
                                          grad_input);
     }
-    input_gradient_.pack(weight, threads, scratch);
-    input_gradient_.run(grad_output, scratch, epilogue, threads,
-                        scratch + input_gradient_.panels_floats(), grad_input);
+    input_gradient_.run(grad_output, derived, epilogue, threads, scratch, grad_input);
   }
   int64_t weight_gradient_scratch_floats(int threads) const override {
     return weight_gradient_.scratch_floats(threads);

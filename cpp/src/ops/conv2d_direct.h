@@ -7,7 +7,7 @@
 
 #include "cnnx/conv2d.h"
 #include "kernels/conv2d.h"
-#include "kernels/conv2d_epilogue.h"
+#include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_chunks.h"
 #include "ops/conv2d_phases.h"
 
@@ -28,9 +28,7 @@ class DirectConvolution {
   void pack(const float* weight, int threads, float* panels) const;
 
   int64_t scratch_floats(int threads) const;
-  void run(const float* source, const float* panels, const ForwardEpilogue& epilogue, int threads,
-           float* scratch, float* target) const;
-  void run(const float* source, const float* panels, const GradientEpilogue& epilogue, int threads,
+  void run(const float* source, const float* panels, const Epilogue& epilogue, int threads,
            float* scratch, float* target) const;
 
  private:
@@ -43,6 +41,8 @@ class DirectConvolution {
   int64_t copy_floats() const;
   int64_t slot_floats() const;
   int64_t part_count(int threads, bool whole) const;
+  void run_pooled(const float* source, const float* panels, const Epilogue& epilogue, int threads,
+                  float* scratch, float* target) const;
   // Units of a picture, blocks of output channels, and a thread's scratch.
   struct Share {
     int64_t picture, first, last, first_block, last_block;
@@ -60,7 +60,7 @@ class DirectConvolution {
   int64_t target_height_, target_width_, target_channels_;
   Pair step_;
   int64_t group_inputs_, group_outputs_;
-  bool covers_target_;  // false: some target pixels see no tap and are zero
+  bool covers_target_;  // false: some target pixels see no tap
 };
 
 // Weight and bias gradients, as sums over chunks of the batch that are added up at the end.

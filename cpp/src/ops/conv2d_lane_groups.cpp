@@ -46,57 +46,29 @@ class LaneGroups final : public Conv2dAlgorithm {
   }
   bool pools() const override { return false; }
   int64_t forward_scratch_floats(int) const override { return 0; }
-  int64_t input_gradient_scratch_floats(int) const override {
-    return panels_floats(gradient_group_);
-  }
-  int64_t weight_gradient_scratch_floats(int) const override { return gradient_.scratch_floats(); }
-
-  void forward(const float* x, const float*, const float* derived, const ForwardEpilogue& epilogue,
-               int threads, float*, float* output) const override {
-    LaneGroupsPass pass = {};
-    pass.group = group_;
-    pass.height = g_.in_height;
-    pass.width = g_.in_width;
-    pass.panels = derived;
-    pass.bias = epilogue.bias;
-    pass.relu = epilogue.relu;
-    const int64_t source_floats = g_.in_height * g_.in_width * g_.in_channels;
-    const int64_t target_floats = g_.out_height * g_.out_width * g_.out_channels;
-    for_each_band(g_.out_height, threads, [&](int64_t picture, int64_t first, int64_t last) {
-      convolve(pass, forward_vertical_, forward_horizontal_, {1, 1}, g_.out_width,
-               x + picture * source_floats, output + picture * target_floats, first, last);
-    });
-  }
-
-  void input_gradient(const float* grad_output, const float* weight,
-                      const GradientEpilogue& epilogue, int threads, float* scratch,
-                      float* grad_input) const override {
-    const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
+  int64_t gradient_derived_floats() const override { return panels_floats(gradient_group_); }
+  void derive_for_gradient(const float* weight, int threads, float* derived) const override {
     const int64_t tap_step = group_.inputs * g_.out_channels;
     pack(vertical_, horizontal_, tap_step,
          {gradient_group_, g_.groups, weight, group_.outputs, 1, g_.out_channels, 0, 0, 0, 0},
-         threads, scratch);
-    LaneGroupsPass pass = {};
-    pass.group = gradient_group_;
-    pass.height = g_.out_height;
-    pass.width = g_.out_width;
-    pass.panels = scratch;
-    pass.accumulate = epilogue.accumulate;
-    const bool gaps = covered(vertical_) < g_.in_height || covered(horizontal_) < g_.in_width;
-    const int64_t row_floats = g_.in_width * g_.in_channels;
-    const int64_t source_floats = g_.out_height * g_.out_width * g_.out_channels;
-    const int64_t units = divide_up(g_.in_height, g_.stride.height);
-    for_each_band(units, threads, [&](int64_t picture, int64_t first, int64_t last) {
-      float* const target = grad_input + picture * g_.in_height * row_floats;
-      const int64_t begin = first * g_.stride.height * row_floats;
-      const int64_t end = std::min(last * g_.stride.height, g_.in_height) * row_floats;
-      if (gaps && !epilogue.accumulate) std::fill(target + begin, target + end, 0.0f);
-      convolve(pass, vertical_, horizontal_, g_.stride, g_.in_width,
-               grad_output + picture * source_floats, target, first, last);
-      if (!epilogue.relu_output) return;
-      const float* relu_output = epilogue.relu_output + (target - grad_input);
-      mask(target + begin, relu_output + begin, end - begin, 0.0f, false, target + begin);
-    });
+         threads, derived);
+  }
+  int64_t input_gradient_scratch_floats(int) const override { return 0; }
+  int64_t weight_gradient_scratch_floats(int) const override { return gradient_.scratch_floats(); }
+
+  void forward(const float* x, const float*, const float* derived, const Epilogue& epilogue,
+               int threads, float*, float* output) const override {
+    run({g_.in_height, g_.in_width, group_, forward_vertical_, forward_horizontal_, g_.out_height,
+         g_.out_width, Pair{}},
+        x, derived, epilogue, threads, output);
+  }
+
+  void input_gradient(const float* grad_output, const float*, const float* derived,
+                      const Epilogue& epilogue, int threads, float*,
+                      float* grad_input) const override {
+    run({g_.out_height, g_.out_width, gradient_group_, vertical_, horizontal_, g_.in_height,
+         g_.in_width, g_.stride},
+        grad_output, derived, epilogue, threads, grad_input);
   }
 
   void weight_gradient(const float* x, const float* grad_output, bool accumulate, int threads,
@@ -109,9 +81,18 @@ class LaneGroups final : public Conv2dAlgorithm {
   }
   void pack(const std::vector<Phase>& vertical, const std::vector<Phase>& horizontal,
             int64_t tap_step, LaneGroupsTap tap, int threads, float* panels) const;
-  void convolve(LaneGroupsPass pass, const std::vector<Phase>& vertical,
-                const std::vector<Phase>& horizontal, Pair step, int64_t target_width,
-                const float* source, float* target, int64_t first, int64_t last) const;
+  // Windows over a source that make a target, one way or the other.
+  struct Way {
+    int64_t source_height, source_width;
+    GroupChannels group;
+    const std::vector<Phase>&vertical, &horizontal;
+    int64_t target_height, target_width;
+    Pair step;  // between the outputs of a phase
+  };
+  void run(const Way& way, const float* source, const float* panels, const Epilogue& epilogue,
+           int threads, float* target) const;
+  void convolve(const Way& way, LaneGroupsPass pass, const float* source, float* target,
+                int64_t first, int64_t last) const;
   template <class Body>
   void for_each_band(int64_t rows, int threads, const Body& body) const;
 
@@ -148,22 +129,51 @@ void LaneGroups::pack(const std::vector<Phase>& vertical, const std::vector<Phas
   }
 }
 
+void LaneGroups::run(const Way& way, const float* source, const float* panels,
+                     const Epilogue& epilogue, int threads, float* target) const {
+  const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
+  LaneGroupsPass pass = {};
+  pass.panels = panels;
+  pass.bias = epilogue.bias;
+  pass.accumulate = epilogue.accumulate;
+  pass.relu = epilogue.relu;
+  const bool gaps =
+      covered(way.vertical) < way.target_height || covered(way.horizontal) < way.target_width;
+  const int64_t channels = g_.groups * way.group.outputs, row_floats = way.target_width * channels;
+  const int64_t source_floats = way.source_height * way.source_width * g_.groups * way.group.inputs;
+  const int64_t units = divide_up(way.target_height, way.step.height);
+  for_each_band(units, threads, [&](int64_t picture, int64_t first, int64_t last) {
+    float* const rows = target + picture * way.target_height * row_floats;
+    const int64_t begin = first * way.step.height * row_floats;
+    const int64_t end = std::min(last * way.step.height, way.target_height) * row_floats;
+    if (gaps && !epilogue.accumulate) {
+      fill_unseen(rows + begin, rows + end, epilogue.bias, epilogue.relu, channels);
+    }
+    convolve(way, pass, source + picture * source_floats, rows, first, last);
+    if (!epilogue.relu_output) return;
+    const float* relu_output = epilogue.relu_output + (rows - target);
+    mask(rows + begin, relu_output + begin, end - begin, 0.0f, false, rows + begin);
+  });
+}
+
 // Rows [first, last) of every pass over one picture; `pass` lacks what differs between them.
-void LaneGroups::convolve(LaneGroupsPass pass, const std::vector<Phase>& vertical,
-                          const std::vector<Phase>& horizontal, Pair step, int64_t target_width,
-                          const float* source, float* target, int64_t first, int64_t last) const {
+void LaneGroups::convolve(const Way& way, LaneGroupsPass pass, const float* source, float* target,
+                          int64_t first, int64_t last) const {
   const auto kernel = CNNX_KERNELS(lane_groups_kernels).convolve;
-  const int64_t channels = g_.groups * pass.group.outputs;
+  const int64_t channels = g_.groups * way.group.outputs;
+  pass.group = way.group;
+  pass.height = way.source_height;
+  pass.width = way.source_width;
   pass.groups = g_.groups;
   pass.source = source;
-  pass.row_step = step.height * target_width * channels;
-  pass.column_step = step.width * channels;
-  for (const Phase& v : vertical) {
-    for (const Phase& h : horizontal) {
+  pass.row_step = way.step.height * way.target_width * channels;
+  pass.column_step = way.step.width * channels;
+  for (const Phase& v : way.vertical) {
+    for (const Phase& h : way.horizontal) {
       pass.vertical = v.window;
       pass.horizontal = h.window;
       pass.columns = h.count;
-      pass.target = target + (v.first * target_width + h.first) * channels;
+      pass.target = target + (v.first * way.target_width + h.first) * channels;
       const int64_t end = std::min(last, v.count);
       if (first < end) kernel(pass, first, end);
       pass.panels += lane_groups_panel_floats(pass.group, g_.groups, v.window.taps * h.window.taps);

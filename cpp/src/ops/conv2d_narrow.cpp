@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/activations.h"
+#include "ops/conv2d_phases.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -39,24 +40,29 @@ int64_t NarrowInputGradient::slot_floats() const {
   return runtime::round_up_to_line(narrow_scratch_floats(shape_));
 }
 
-int64_t NarrowInputGradient::scratch_floats(int threads) const {
-  return panel_size() + threads * slot_floats();
-}
+int64_t NarrowInputGradient::scratch_floats(int threads) const { return threads * slot_floats(); }
 
-void NarrowInputGradient::run(const float* grad_output, const float* weight,
-                              const GradientEpilogue& epilogue, int threads, float* scratch,
-                              float* grad_input) const {
+void NarrowInputGradient::pack(const float* weight, float* panel) const {
   const Conv2dKernels& kernels = CNNX_KERNELS(conv2d_kernels);
-  const auto add = CNNX_KERNELS(narrow_gradient_kernels).add;
-  const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
   const Conv2dGeometry& g = geometry_;
   const int64_t columns = shape_.taps_wide * shape_.target_channels, taps = shape_.vertical.taps;
   // A row of taps is packed as if it were one tap with so many outputs.
   for (int64_t tap = 0; tap < taps; ++tap) {
     kernels.pack_tap({weight + (taps - 1 - tap) * columns * g.out_channels, tap, taps,
                       g.out_channels, 1, columns, g.out_channels},
-                     0, kernels.blocks(columns), scratch);
+                     0, kernels.blocks(columns), panel);
   }
+}
+
+void NarrowInputGradient::run(const float* grad_output, const float* panel,
+                              const Epilogue& epilogue, int threads, float* scratch,
+                              float* grad_input) const {
+  const auto add = CNNX_KERNELS(narrow_gradient_kernels).add;
+  const ActivationKernels& activations = CNNX_KERNELS(activation_kernels);
+  const auto relu = activations.forward[static_cast<int>(Activation::relu)];
+  const auto mask = activations.backward[static_cast<int>(Activation::relu)];
+  const Conv2dGeometry& g = geometry_;
+  const int64_t columns = shape_.taps_wide * shape_.target_channels, taps = shape_.vertical.taps;
   const int64_t source_floats = g.out_height * g.out_width * g.out_channels;
   const int64_t row_floats = g.in_width * g.in_channels;
   const int64_t products = taps * g.out_channels * g.out_width * columns;
@@ -67,10 +73,16 @@ void NarrowInputGradient::run(const float* grad_output, const float* weight,
           const int64_t picture = begin / g.in_height, first = begin % g.in_height;
           const int64_t last = std::min(g.in_height, first + end - begin);
           float* target = grad_input + picture * g.in_height * row_floats;
-          add(shape_, {grad_output + picture * source_floats, scratch, epilogue.accumulate, first,
-                       last, scratch + panel_size() + slot * slot_floats(), target});
+          const int64_t from = first * row_floats, to = last * row_floats;
+          // Sums that begin at a bias are added to it.
+          if (epilogue.bias) {
+            fill_unseen(target + from, target + to, epilogue.bias, false, g.in_channels);
+          }
+          add(shape_,
+              {grad_output + picture * source_floats, panel, epilogue.accumulate || epilogue.bias,
+               first, last, scratch + slot * slot_floats(), target});
+          if (epilogue.relu) relu(target + from, to - from, 0.0f, target + from);
           if (epilogue.relu_output) {
-            const int64_t from = first * row_floats, to = last * row_floats;
             mask(target + from, epilogue.relu_output + (target - grad_input) + from, to - from,
                  0.0f, false, target + from);
           }

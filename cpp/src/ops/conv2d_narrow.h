@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "cnnx/conv2d.h"
-#include "kernels/conv2d_epilogue.h"
 #include "kernels/conv2d_narrow.h"
+#include "ops/conv2d_algorithm.h"
 
 namespace cnnx::ops {
 
@@ -18,12 +18,15 @@ class NarrowInputGradient {
   // enough to pay for adding up what overlaps.
   static bool suits(const Conv2dGeometry& geometry);
 
+  // The weights in the panel that `run` reads.
+  int64_t panel_size() const;
+  void pack(const float* weight, float* panel) const;
+
   int64_t scratch_floats(int threads) const;
-  void run(const float* grad_output, const float* weight, const GradientEpilogue& epilogue,
-           int threads, float* scratch, float* grad_input) const;
+  void run(const float* grad_output, const float* panel, const Epilogue& epilogue, int threads,
+           float* scratch, float* grad_input) const;
 
  private:
-  int64_t panel_size() const;
   int64_t slot_floats() const;
 
   Conv2dGeometry geometry_;

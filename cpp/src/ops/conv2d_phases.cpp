@@ -38,4 +38,12 @@ int64_t covered(const std::vector<Phase>& phases) {
   return count;
 }
 
+void fill_unseen(float* begin, float* end, const float* bias, bool relu, int64_t channels) {
+  if (!bias) return std::fill(begin, end, 0.0f);
+  if (begin == end) return;
+  for (int64_t c = 0; c < channels; ++c) begin[c] = relu && bias[c] < 0.0f ? 0.0f : bias[c];
+  for (float* pixel = begin + channels; pixel < end; pixel += channels)
+    std::copy_n(begin, channels, pixel);
+}
+
 }  // namespace cnnx::ops

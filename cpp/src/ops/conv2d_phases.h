@@ -30,4 +30,8 @@ std::vector<Phase> gradient_phases(int64_t input, int64_t before, int64_t stride
 // Outputs of all phases; fewer than there are pixels if some see no tap.
 int64_t covered(const std::vector<Phase>& phases);
 
+// Whole pixels in [begin, end) <- what one that sees no tap is: its bias (null: zero), or with
+// `relu` zero instead where that is below.
+void fill_unseen(float* begin, float* end, const float* bias, bool relu, int64_t channels);
+
 }  // namespace cnnx::ops

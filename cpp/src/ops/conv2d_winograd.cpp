@@ -247,22 +247,19 @@ void WinogradConvolution::multiply_columns(const WinogradPlanes& planes, int64_t
 }
 
 void WinogradConvolution::run(const float* source, const float* weight, const float* transformed,
-                              const ForwardEpilogue& epilogue, int threads, float* scratch,
+                              const Epilogue& epilogue, int threads, float* scratch,
                               float* target) const {
-  const auto forward = winograd_kernels(tile_).forward;
+  const WinogradKernels& kernels = winograd_kernels(tile_);
+  const ForwardEpilogue of_output = epilogue.of_output();
+  const GradientEpilogue of_gradient = epilogue.of_gradient();
+  const bool makes_gradient = epilogue.makes_gradient();
   run_tiles(source, weight, transformed, threads, scratch,
             [&](const WinogradPlanes& products, WinogradTiles tiles, WinogradColumns columns) {
-              forward(shape_, products, tiles, columns, epilogue, target);
-            });
-}
-
-void WinogradConvolution::run(const float* source, const float* weight, const float* transformed,
-                              const GradientEpilogue& epilogue, int threads, float* scratch,
-                              float* target) const {
-  const auto input_gradient = winograd_kernels(tile_).input_gradient;
-  run_tiles(source, weight, transformed, threads, scratch,
-            [&](const WinogradPlanes& products, WinogradTiles tiles, WinogradColumns columns) {
-              input_gradient(shape_, products, tiles, columns, epilogue, target);
+              if (makes_gradient) {
+                kernels.put_gradient(shape_, products, tiles, columns, of_gradient, target);
+              } else {
+                kernels.put_output(shape_, products, tiles, columns, of_output, target);
+              }
             });
 }
 
@@ -282,22 +279,23 @@ class WinogradAlgorithm final : public Conv2dAlgorithm {
     return forward_.scratch_floats(threads);
   }
   bool derives_in_parts() const override { return forward_.transforms_in_parts(); }
-  void forward(const float* x, const float* weight, const float* derived,
-               const ForwardEpilogue& epilogue, int threads, float* scratch,
-               float* output) const override {
+  void forward(const float* x, const float* weight, const float* derived, const Epilogue& epilogue,
+               int threads, float* scratch, float* output) const override {
     forward_.run(x, weight, derived, epilogue, threads, scratch, output);
   }
   bool pools() const override { return true; }
-  int64_t input_gradient_scratch_floats(int threads) const override {
-    return gradient_weights_floats() + input_gradient_.scratch_floats(threads);
+  int64_t gradient_derived_floats() const override { return input_gradient_.weights_floats(); }
+  void derive_for_gradient(const float* weight, int threads, float* derived) const override {
+    input_gradient_.transform(weight, threads, derived);
   }
-  void input_gradient(const float* grad_output, const float* weight,
-                      const GradientEpilogue& epilogue, int threads, float* scratch,
+  bool gradient_derives_in_parts() const override { return input_gradient_.transforms_in_parts(); }
+  int64_t input_gradient_scratch_floats(int threads) const override {
+    return input_gradient_.scratch_floats(threads);
+  }
+  void input_gradient(const float* grad_output, const float* weight, const float* derived,
+                      const Epilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
-    const bool whole = !input_gradient_.transforms_in_parts();
-    if (whole) input_gradient_.transform(weight, threads, scratch);
-    input_gradient_.run(grad_output, weight, whole ? scratch : nullptr, epilogue, threads,
-                        scratch + gradient_weights_floats(), grad_input);
+    input_gradient_.run(grad_output, weight, derived, epilogue, threads, scratch, grad_input);
   }
   int64_t weight_gradient_scratch_floats(int threads) const override {
     return weight_gradient_.scratch_floats(threads);
@@ -308,10 +306,6 @@ class WinogradAlgorithm final : public Conv2dAlgorithm {
   }
 
  private:
-  int64_t gradient_weights_floats() const {
-    return input_gradient_.transforms_in_parts() ? 0 : input_gradient_.weights_floats();
-  }
-
   WinogradConvolution forward_, input_gradient_;
   WinogradWeightGradient weight_gradient_;
 };

@@ -6,7 +6,6 @@
 #include <cstdint>
 
 #include "cnnx/conv2d.h"
-#include "kernels/conv2d_epilogue.h"
 #include "kernels/conv2d_winograd.h"
 #include "ops/conv2d_algorithm.h"
 #include "ops/shares.h"
@@ -47,9 +46,7 @@ class WinogradConvolution {
 
   int64_t scratch_floats(int threads) const;
   void run(const float* source, const float* weight, const float* transformed,
-           const ForwardEpilogue& epilogue, int threads, float* scratch, float* target) const;
-  void run(const float* source, const float* weight, const float* transformed,
-           const GradientEpilogue& epilogue, int threads, float* scratch, float* target) const;
+           const Epilogue& epilogue, int threads, float* scratch, float* target) const;
 
  private:
   WinogradConvolution(const Conv2dGeometry& geometry, WinogradTile tile, bool transposed);
