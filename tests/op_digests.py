@@ -88,6 +88,24 @@ def conv2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         yield from both("conv2d", inputs, (x, weight), (bias,), settings)
 
 
+def conv_transpose2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    cases: list[tuple[tuple[int, ...], int, tuple[int, int], dict[str, Any]]] = [
+        ((2, 5, 7, 20), 12, (4, 4), {"stride": 2, "padding": 1}),
+        ((1, 6, 5, 33), 17, (3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
+        ((2, 8, 9, 24), 20, (3, 3), {"padding": 1}),
+        ((1, 3, 4, 6), 5, (2, 2), {"stride": 3, "output_padding": 2}),
+        ((2, 9, 11, 16), 3, (5, 5), {"padding": "same"}),
+        ((2, 9, 11, 1), 6, (5, 5), {"padding": "same"}),
+        ((2, 7, 9, 20), 20, (3, 3), {"stride": 2, "padding": 1, "groups": 5}),
+        ((2, 5, 6, 24), 24, (4, 4), {"stride": 2, "padding": 1, "groups": 24}),
+        ((2, 5, 6, 12), 18, (3, 2), {"stride": 2, "dilation": 3, "groups": 6}),
+    ]
+    for size, out_channels, kernel, settings in cases:
+        x, bias = inputs(*size), inputs(out_channels)
+        weight = inputs(*kernel, out_channels // settings.get("groups", 1), size[3])
+        yield from both("conv_transpose2d", inputs, (x, weight), (bias,), settings)
+
+
 def pool_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for size, kernel, settings in (
         ((2, 8, 8, 6), 2, {}),
@@ -181,6 +199,7 @@ def digests() -> dict[str, str]:
     inputs = Inputs()
     for calls in (
         conv2d_calls,
+        conv_transpose2d_calls,
         pool_calls,
         resampling_calls,
         batch_norm_calls,

@@ -21,6 +21,7 @@ Arrays: TypeAlias = "dict[str, Array]"
 
 DROPOUT_STREAM = 4
 MOST_LAYERS = 2**16  # a step's numbers are its layers' side by side
+HAVE_A_WEIGHT = ("conv2d", "conv_transpose2d", "dense")
 READ_THEIR_OUTPUT = ("relu6", "sigmoid", "tanh", "softmax")  # when they go backward
 
 
@@ -121,7 +122,7 @@ class ReferenceNetwork:
             return x if step is None else x * dropout_factors(node, x, step)
         if kind == "batch_norm2d":
             return self._batch_norm(node, x, step)
-        if kind in ("conv2d", "dense"):
+        if kind in HAVE_A_WEIGHT:
             for unused in ("bias", "kernel_size"):
                 settings.pop(unused, None)
             return real(getattr(reference, kind)(x, *self._own(node, "weight", "bias"), **settings))
@@ -165,7 +166,7 @@ class ReferenceNetwork:
         if kind == "batch_norm2d":
             return self._batch_norm_backward(node, grad, x, step)
         backward = getattr(reference, f"{kind}_backward")
-        if kind in ("conv2d", "dense"):
+        if kind in HAVE_A_WEIGHT:
             has_bias = settings.pop("bias")
             settings.pop("kernel_size", None)
             (weight,) = self._own(node, "weight")

@@ -69,6 +69,24 @@ NETWORKS: dict[str, list[cnnx.Layer]] = {
         cnnx.ReLU(),
         cnnx.AvgPool2d(2),
     ],
+    "transposed": [
+        cnnx.Conv2d(6, 3, stride=2),
+        cnnx.ReLU(),
+        cnnx.ConvTranspose2d(16, 3, stride=2),
+        cnnx.ReLU(),
+        cnnx.ConvTranspose2d(16, 3),
+        cnnx.ReLU(),
+        cnnx.ConvTranspose2d(20, 2, stride=3, groups=4),
+        cnnx.ReLU(),
+        cnnx.Conv2d(20, 3, stride=2, padding=1, groups=10),
+        cnnx.ReLU(),
+        cnnx.ConvTranspose2d(20, 2, stride=3, groups=20),
+        cnnx.ReLU(),
+        cnnx.ConvTranspose2d(20, 3, groups=10),
+        cnnx.ReLU(),
+        cnnx.ConvTranspose2d(3, 5, padding=1),
+        cnnx.ReLU(),
+    ],
     "narrow groups": [
         cnnx.Conv2d(20, 3, stride=2),
         cnnx.ReLU(),
@@ -127,9 +145,10 @@ def gradients_one_by_one(
         layer, name, before = layers[index], names[index], outputs[index]
         settings = layer.attributes
         grad = grad.reshape(outputs[index + 1].shape)
-        if isinstance(layer, cnnx.Conv2d):
+        if isinstance(layer, (cnnx.Conv2d, cnnx.ConvTranspose2d)):
             weight = model.parameters[f"{name}.weight"]
-            grad, gradients[f"{name}.weight"], gradients[f"{name}.bias"] = ops.conv2d_backward(
+            backward = getattr(ops, f"{layer.kind}_backward")
+            grad, gradients[f"{name}.weight"], gradients[f"{name}.bias"] = backward(
                 grad,
                 before,
                 weight,

@@ -21,6 +21,7 @@ Draw: TypeAlias = "Callable[[np.random.Generator], cnnx.Layer | list[cnnx.Layer]
 LAYERS: list[Draw] = [
     lambda rng: cnnx.Conv2d(int(rng.choice([4, 8])), 3, padding="same", bias=bool(rng.integers(2))),
     lambda rng: cnnx.Conv2d(int(rng.choice([4, 8])), 1),
+    lambda rng: cnnx.ConvTranspose2d(int(rng.choice([4, 8])), 3, padding=1),
     lambda rng: cnnx.BatchNorm2d(affine=bool(rng.integers(2))),
     lambda rng: cnnx.BatchNorm2d(),
     lambda rng: cnnx.ReLU(),
@@ -39,6 +40,7 @@ LAYERS: list[Draw] = [
     lambda rng: cnnx.Residual([cnnx.Conv2d(4, 1), cnnx.ReLU()], [cnnx.Conv2d(4, 1)]),
     lambda rng: cnnx.Parallel([[], cnnx.Conv2d(4, 1)]),
     lambda rng: [cnnx.ZeroPad2d(1), cnnx.MaxPool2d(3, stride=1)],
+    lambda rng: [cnnx.MaxPool2d((2, 1)), cnnx.ConvTranspose2d(4, (2, 1), stride=(2, 1))],
     lambda rng: [cnnx.Upsample2d(2, mode="bilinear"), cnnx.AdaptiveAvgPool2d(SHAPE[:2])],
     lambda rng: [cnnx.AdaptiveAvgPool2d((3, 5)), cnnx.Upsample2d((2, 1))],
 ]
@@ -94,8 +96,8 @@ class RandomGraph:
             for each in before:
                 symbol = self._maybe_frozen(each)(symbol)
             self._maybe_frozen(layer)
-            made = {"conv2d": layer.attributes.get("out_channels"), "residual": 4}
-            more = {"parallel": channels + 4}.get(layer.kind, made.get(layer.kind, channels))
+            made = {"parallel": channels + 4, "residual": 4}.get(layer.kind, channels)
+            more = layer.attributes.get("out_channels", made)
             self.values.append((layer(symbol), more))
 
     def _maybe_frozen(self, layer: cnnx.Layer) -> cnnx.Layer:

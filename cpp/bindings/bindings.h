@@ -31,6 +31,7 @@ void bind_max_pool2d(py::module_& module);
 void bind_benchmark(py::module_& module);
 void bind_checkpoint(py::module_& module);
 void bind_conv2d(py::module_& module);
+void bind_conv_transpose2d(py::module_& module);
 void bind_dense(py::module_& module);
 void bind_data(py::module_& module);
 void bind_model(py::module_& module);

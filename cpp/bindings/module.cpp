@@ -43,6 +43,7 @@ PYBIND11_MODULE(_core, module) {
   bind_activations(module);
   bind_benchmark(module);
   bind_conv2d(module);
+  bind_conv_transpose2d(module);
   bind_dense(module);
   bind_max_pool2d(module);
   bind_avg_pool2d(module);

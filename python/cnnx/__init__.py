@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cnnx.layers import BatchNorm2d as BatchNorm2d
     from cnnx.layers import Concat as Concat
     from cnnx.layers import Conv2d as Conv2d
+    from cnnx.layers import ConvTranspose2d as ConvTranspose2d
     from cnnx.layers import Dense as Dense
     from cnnx.layers import Dropout as Dropout
     from cnnx.layers import Flatten as Flatten
@@ -104,6 +105,7 @@ _HOME = {
     "Add": "cnnx.layers",
     "BatchNorm2d": "cnnx.layers",
     "Conv2d": "cnnx.layers",
+    "ConvTranspose2d": "cnnx.layers",
     "Dense": "cnnx.layers",
     "Dropout": "cnnx.layers",
     "AdaptiveAvgPool2d": "cnnx.layers",

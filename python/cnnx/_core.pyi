@@ -210,6 +210,26 @@ def conv2d_backward(
     dilation: _Pair,
     groups: int,
 ) -> tuple[_Floats, _Floats, _Floats]: ...
+def conv_transpose2d(
+    x: _Floats,
+    weight: _Floats,
+    bias: _Floats | None,
+    stride: _Pair,
+    padding: _Padding,
+    output_padding: _Pair,
+    dilation: _Pair,
+    groups: int,
+) -> _Floats: ...
+def conv_transpose2d_backward(
+    grad_output: _Floats,
+    x: _Floats,
+    weight: _Floats,
+    stride: _Pair,
+    padding: _Padding,
+    output_padding: _Pair,
+    dilation: _Pair,
+    groups: int,
+) -> tuple[_Floats, _Floats, _Floats]: ...
 def dense(x: _Floats, weight: _Floats, bias: _Floats | None) -> _Floats: ...
 def dense_backward(
     grad_output: _Floats, x: _Floats, weight: _Floats

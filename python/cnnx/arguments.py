@@ -129,6 +129,13 @@ def pair(value: PairLike, function: str, argument: str) -> list[int]:
     raise TypeError(f"{function}: {argument} is {value!r}, expected an integer or (height, width)")
 
 
+def group_count(value: int, function: str) -> int:
+    """The number of groups of channels, an integer."""
+    if not is_integer(value):
+        raise TypeError(f"{function}: groups is {value!r}, expected an integer")
+    return int(value)
+
+
 def padding_sides(value: PaddingLike, function: str) -> str | list[int]:
     """Padding as "valid", "same", or [top, bottom, left, right] from any form that numbers take."""
     if isinstance(value, str):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,7 @@ from reference.arrays import (
     crop,
     pad,
     padding_sides,
+    pair,
     real,
     taps,
 )
@@ -80,3 +83,102 @@ def dense_backward(
 ) -> tuple[Array, Array, Array]:
     grad_output = real(grad_output)
     return grad_output @ real(weight).T, real(x).T @ grad_output, grad_output.sum(axis=0)
+
+
+def conv_transpose2d(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Array:
+    """Every pixel scatters its multiple of the kernel over a canvas, which is then cut out."""
+    x, weight = real(x), real(weight)
+    canvas = Canvas(x.shape, weight.shape, stride, padding, output_padding, dilation)
+    out_channels = weight.shape[2] * groups
+    pixels = canvas.empty(out_channels)
+    for row, column, where in canvas.taps():
+        for inputs, outputs in channel_groups(x.shape[3], out_channels, groups):
+            pixels[where][..., outputs] += x[..., inputs] @ weight[row, column, :, inputs].T
+    output = pixels[canvas.inside]
+    return output if bias is None else output + real(bias)
+
+
+def conv_transpose2d_backward(
+    grad_output: npt.ArrayLike,
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> tuple[Array, Array, Array]:
+    grad_output, x, weight = real(grad_output), real(x), real(weight)
+    canvas = Canvas(x.shape, weight.shape, stride, padding, output_padding, dilation)
+    out_channels = weight.shape[2] * groups
+    pixels = canvas.empty(out_channels)
+    pixels[canvas.inside] = grad_output
+    grad_input, grad_weight = np.zeros_like(x), np.zeros_like(weight)
+    for row, column, where in canvas.taps():
+        for inputs, outputs in channel_groups(x.shape[3], out_channels, groups):
+            grad = pixels[where][..., outputs]
+            grad_input[..., inputs] += grad @ weight[row, column, :, inputs]
+            grad_weight[row, column, :, inputs] = np.tensordot(
+                grad, x[..., inputs], ([0, 1, 2],) * 2
+            )
+    return grad_input, grad_weight, grad_output.sum(axis=(0, 1, 2))
+
+
+class Canvas:
+    """All pixels that a transposed convolution reaches, and which of them are its output."""
+
+    def __init__(
+        self,
+        x: tuple[int, ...],
+        weight: tuple[int, ...],
+        stride: Pair,
+        padding: Padding,
+        output_padding: Pair,
+        dilation: Pair,
+    ) -> None:
+        self.x, self.kernel = x, weight[:2]
+        self.stride, self.dilation = pair(stride), pair(dilation)
+        self.size: list[int] = []
+        inside = [slice(None)]
+        for axis in range(2):
+            step, more = self.stride[axis], pair(output_padding)[axis]
+            reached = (x[axis + 1] - 1) * step + (self.kernel[axis] - 1) * self.dilation[axis] + 1
+            if padding == "same":
+                output = x[axis + 1] * step
+                first = max(reached - output, 0) // 2
+            else:
+                before, after = padding_sides(padding, (0, 0), 1, 1)[axis]
+                output, first = reached + more - before - after, before
+            inside.append(slice(first, first + output))
+            self.size.append(max(reached, first + output))
+        self.inside = tuple(inside)
+
+    def empty(self, channels: int) -> Array:
+        return np.zeros((self.x[0], *self.size, channels))
+
+    def taps(self) -> Iterator[tuple[int, int, tuple[slice, slice, slice]]]:
+        """Per kernel position the pixels that it reaches, one per pixel of x."""
+        for row, column in np.ndindex(*self.kernel):
+            top, left = row * self.dilation[0], column * self.dilation[1]
+            bottom = top + (self.x[1] - 1) * self.stride[0] + 1
+            right = left + (self.x[2] - 1) * self.stride[1] + 1
+            yield (
+                row,
+                column,
+                (
+                    slice(None),
+                    slice(top, bottom, self.stride[0]),
+                    slice(left, right, self.stride[1]),
+                ),
+            )

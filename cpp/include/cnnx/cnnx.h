@@ -8,6 +8,7 @@
 #include "cnnx/binary_cross_entropy.h"
 #include "cnnx/checkpoint.h"
 #include "cnnx/conv2d.h"
+#include "cnnx/conv_transpose2d.h"
 #include "cnnx/cross_entropy.h"
 #include "cnnx/dense.h"
 #include "cnnx/error.h"

@@ -18,6 +18,8 @@ using Attributes = std::map<std::string, Attribute>;
 
 // kind        attributes
 // conv2d      out_channels, kernel_size, stride, padding, dilation, groups, bias
+// conv_transpose2d  out_channels, kernel_size, stride, padding, output_padding, dilation, groups,
+//             bias
 // dense       out_features, bias
 // max_pool2d  kernel_size, stride, padding
 // avg_pool2d  kernel_size, stride, padding, count_include_pad

@@ -13,7 +13,7 @@ from cnnx.layers.activations import (
 )
 from cnnx.layers.base import Layer
 from cnnx.layers.blocks import Parallel, Residual
-from cnnx.layers.convolution import Conv2d
+from cnnx.layers.convolution import Conv2d, ConvTranspose2d
 from cnnx.layers.dense import Dense
 from cnnx.layers.dropout import Dropout
 from cnnx.layers.graph import Input
@@ -30,6 +30,7 @@ __all__ = [
     "BatchNorm2d",
     "Concat",
     "Conv2d",
+    "ConvTranspose2d",
     "Dense",
     "Dropout",
     "Flatten",

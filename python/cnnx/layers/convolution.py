@@ -1,9 +1,41 @@
-"""Layers that line filters up with every window of a picture."""
+"""Layers that line filters up with every window of a picture, and their transposes."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from cnnx.arguments import PaddingLike, PairLike, padding_sides, pair
 from cnnx.layers.base import Layer, boolean, integer, refuse_positional
+
+
+def _settings(
+    layer: str,
+    unexpected: tuple[object, ...],
+    *,
+    out_channels: int,
+    kernel_size: PairLike,
+    stride: PairLike,
+    padding: PaddingLike,
+    dilation: PairLike,
+    groups: int,
+    bias: bool,
+) -> dict[str, Any]:
+    """What both layers are made of, each setting in the one form that the core takes."""
+    refuse_positional(
+        unexpected,
+        layer,
+        "out_channels and kernel_size",
+        "in_channels is never given, the model knows it, and stride and the rest go by name",
+    )
+    return {
+        "out_channels": integer(out_channels, layer, "out_channels"),
+        "kernel_size": pair(kernel_size, layer, "kernel_size"),
+        "stride": pair(stride, layer, "stride"),
+        "padding": padding_sides(padding, layer),
+        "dilation": pair(dilation, layer, "dilation"),
+        "groups": integer(groups, layer, "groups"),
+        "bias": boolean(bias, layer, "bias"),
+    }
 
 
 class Conv2d(Layer):
@@ -49,21 +81,81 @@ class Conv2d(Layer):
         bias: bool = True,
         name: str | None = None,
     ) -> None:
-        refuse_positional(
-            unexpected,
-            "Conv2d",
-            "out_channels and kernel_size",
-            "in_channels is never given, the model knows it, and stride and the rest go by name",
-        )
         super().__init__(
-            {
-                "out_channels": integer(out_channels, "Conv2d", "out_channels"),
-                "kernel_size": pair(kernel_size, "Conv2d", "kernel_size"),
-                "stride": pair(stride, "Conv2d", "stride"),
-                "padding": padding_sides(padding, "Conv2d"),
-                "dilation": pair(dilation, "Conv2d", "dilation"),
-                "groups": integer(groups, "Conv2d", "groups"),
-                "bias": boolean(bias, "Conv2d", "bias"),
-            },
+            _settings(
+                "Conv2d",
+                unexpected,
+                out_channels=out_channels,
+                kernel_size=kernel_size,
+                stride=stride,
+                padding=padding,
+                dilation=dilation,
+                groups=groups,
+                bias=bias,
+            ),
             name,
         )
+
+
+class ConvTranspose2d(Layer):
+    """The transpose of `Conv2d`, which turns a small picture into a large one: every pixel adds a
+    multiple of each filter to the output, `stride` pixels from the one beside it.
+
+    ``output[n, i * stride + h * dilation - top, j * stride + w * dilation - left, o] +=
+    x[n, i, j, c] * weight[h, w, o, c]``, beginning at ``bias[o]``
+
+    ``kernel_size=4, stride=2, padding=1`` and ``kernel_size=2, stride=2`` double a picture exactly.
+
+    Args:
+        out_channels: number of channels of the output.
+        kernel_size: an integer or (height, width).
+        stride: step from filter to filter in the output, an integer or (height, width).
+        padding: what is cut off the output: an integer, (height, width), ((top, bottom), (left,
+            right)), "valid" (nothing) or "same" (output = input * stride).
+        output_padding: rows more at the bottom and columns at the right, an integer or (height,
+            width), each less than the larger of stride and dilation; 0 with "same".
+        dilation: distance between the filter's taps, an integer or (height, width).
+        groups: splits channels into groups that do not see each other; divides both channel counts.
+        bias: whether a number is added per output channel.
+        name: name in files and in `Model.layer_outputs`; "conv_transpose2d_1" and so on when None.
+
+    Shape:
+        (batch, height, width, in_channels) to (batch, out_height, out_width, out_channels), where
+        out = (in - 1) * stride - padding + (kernel_size - 1) * dilation + output_padding + 1;
+        weight (kernel_height, kernel_width, out_channels / groups, in_channels), drawn He-uniform
+        for in_channels / groups * kernel_height * kernel_width inputs (PyTorch, whose weight lies
+        the other way round, counts out_channels / groups instead), bias (out_channels,).
+
+    Example:
+        >>> ConvTranspose2d(16, 4, stride=2, padding=1).attributes["output_padding"]
+        [0, 0]
+    """
+
+    kind = "conv_transpose2d"
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: PairLike,
+        *unexpected: object,
+        stride: PairLike = 1,
+        padding: PaddingLike = 0,
+        output_padding: PairLike = 0,
+        dilation: PairLike = 1,
+        groups: int = 1,
+        bias: bool = True,
+        name: str | None = None,
+    ) -> None:
+        settings = _settings(
+            "ConvTranspose2d",
+            unexpected,
+            out_channels=out_channels,
+            kernel_size=kernel_size,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+        )
+        settings["output_padding"] = pair(output_padding, "ConvTranspose2d", "output_padding")
+        super().__init__(settings, name)

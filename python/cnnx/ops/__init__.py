@@ -39,6 +39,8 @@ from cnnx.ops.binary_cross_entropy import (
 )
 from cnnx.ops.conv2d import conv2d as conv2d
 from cnnx.ops.conv2d import conv2d_backward as conv2d_backward
+from cnnx.ops.conv_transpose2d import conv_transpose2d as conv_transpose2d
+from cnnx.ops.conv_transpose2d import conv_transpose2d_backward as conv_transpose2d_backward
 from cnnx.ops.cross_entropy import cross_entropy as cross_entropy
 from cnnx.ops.cross_entropy import cross_entropy_backward as cross_entropy_backward
 from cnnx.ops.dense import dense as dense

@@ -10,16 +10,10 @@ from cnnx.arguments import (
     PaddingLike,
     PairLike,
     float32_array,
-    is_integer,
+    group_count,
     padding_sides,
     pair,
 )
-
-
-def _group_count(value: int, function: str) -> int:
-    if not is_integer(value):
-        raise TypeError(f"{function}: groups is {value!r}, expected an integer")
-    return int(value)
 
 
 def conv2d(
@@ -78,7 +72,7 @@ def conv2d(
         pair(stride, name, "stride"),
         padding_sides(padding, name),
         pair(dilation, name, "dilation"),
-        _group_count(groups, name),
+        group_count(groups, name),
     )
 
 
@@ -128,5 +122,5 @@ def conv2d_backward(
         pair(stride, name, "stride"),
         padding_sides(padding, name),
         pair(dilation, name, "dilation"),
-        _group_count(groups, name),
+        group_count(groups, name),
     )

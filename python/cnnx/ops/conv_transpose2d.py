@@ -1,0 +1,138 @@
+"""Transposed two-dimensional convolution, forward and backward."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from cnnx import _core
+from cnnx.arguments import (
+    FloatArray,
+    PaddingLike,
+    PairLike,
+    float32_array,
+    group_count,
+    padding_sides,
+    pair,
+)
+
+
+def conv_transpose2d(
+    x: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    stride: PairLike = 1,
+    padding: PaddingLike = 0,
+    output_padding: PairLike = 0,
+    dilation: PairLike = 1,
+    groups: int = 1,
+) -> FloatArray:
+    """The transpose of `conv2d`: every pixel adds a multiple of the kernel to the output, `stride`
+    pixels from the one beside it, so that a stride enlarges the picture.
+
+    ``output[n, i * stride + u * dilation - top, j * stride + v * dilation - left, o] +=
+    weight[u, v, o, c] * x[n, i, j, c]``, beginning at ``bias[o]``. It is the input gradient of the
+    `conv2d` with the same weight and settings, and gives the same bits on any number of threads and
+    in any batch.
+
+    Args:
+        x: pictures.
+        weight: the kernels.
+        bias: one number per output channel, or None.
+        stride: step from kernel to kernel in the output, an integer or (height, width).
+        padding: what is cut off the output: an integer, (height, width), ((top, bottom), (left,
+            right)), "valid" (nothing) or "same".
+        output_padding: rows more at the bottom and columns at the right, an integer or (height,
+            width), each less than the larger of stride and dilation. With a stride several output
+            sizes convolve to the same one; this says which is meant.
+        dilation: step from tap to tap inside the kernel, an integer or (height, width).
+        groups: parts into which both channel axes are divided; inputs of a part reach only its
+            outputs. With groups = in_channels it is depthwise.
+
+    Shape:
+        x (batch, height, width, in_channels);
+        weight (kernel_height, kernel_width, out_channels / groups, in_channels);
+        bias (out_channels,); result (batch, out_height, out_width, out_channels), where
+        out = (in - 1) * stride - padding + (kernel - 1) * dilation + output_padding + 1, and
+        in * stride for "same".
+
+    Raises:
+        TypeError: if an array is not of a real dtype, or a setting is not made of integers.
+        ValueError: if the shapes and settings do not fit each other.
+
+    Example:
+        >>> x = [[[[1.0], [10.0]]]]
+        >>> weight = [[[[1.0]], [[2.0]], [[3.0]]]]
+        >>> conv_transpose2d(x, weight, stride=(1, 2))[0, 0, :, 0]
+        array([ 1.,  2., 13., 20., 30.], dtype=float32)
+
+    References:
+        Zeiler, Krishnan, Taylor, Fergus: Deconvolutional Networks, 2010. Dumoulin, Visin: A guide
+        to convolution arithmetic for deep learning, 2016.
+    """
+    name = "conv_transpose2d"
+    return _core.conv_transpose2d(
+        float32_array(x, name, "x", ndim=4),
+        float32_array(weight, name, "weight", ndim=4),
+        None if bias is None else float32_array(bias, name, "bias", ndim=1),
+        pair(stride, name, "stride"),
+        padding_sides(padding, name),
+        pair(output_padding, name, "output_padding"),
+        pair(dilation, name, "dilation"),
+        group_count(groups, name),
+    )
+
+
+def conv_transpose2d_backward(
+    grad_output: ArrayLike,
+    x: ArrayLike,
+    weight: ArrayLike,
+    *,
+    stride: PairLike = 1,
+    padding: PaddingLike = 0,
+    output_padding: PairLike = 0,
+    dilation: PairLike = 1,
+    groups: int = 1,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Gradients of `conv_transpose2d` with respect to its input, weight and bias.
+
+    Args:
+        grad_output: gradient of the result, of the result's shape.
+        x: the pictures that were convolved.
+        weight: the kernels.
+        stride: as in `conv_transpose2d`.
+        padding: as in `conv_transpose2d`.
+        output_padding: as in `conv_transpose2d`.
+        dilation: as in `conv_transpose2d`.
+        groups: as in `conv_transpose2d`.
+
+    Returns:
+        (grad_input, grad_weight, grad_bias), of the shapes of x, weight and (out_channels,).
+
+    Raises:
+        TypeError: as `conv_transpose2d`.
+        ValueError: as `conv_transpose2d`, and if `grad_output` has not the result's shape.
+
+    Example:
+        >>> x, weight = [[[[3.0]]]], [[[[1.0]], [[2.0]]]]
+        >>> grad_input, grad_weight, grad_bias = conv_transpose2d_backward(
+        ...     [[[[10.0], [20.0]]]], x, weight
+        ... )
+        >>> grad_input
+        array([[[[50.]]]], dtype=float32)
+        >>> grad_weight[0, :, 0, 0]
+        array([30., 60.], dtype=float32)
+        >>> grad_bias
+        array([30.], dtype=float32)
+    """
+    name = "conv_transpose2d_backward"
+    return _core.conv_transpose2d_backward(
+        float32_array(grad_output, name, "grad_output", ndim=4),
+        float32_array(x, name, "x", ndim=4),
+        float32_array(weight, name, "weight", ndim=4),
+        pair(stride, name, "stride"),
+        padding_sides(padding, name),
+        pair(output_padding, name, "output_padding"),
+        pair(dilation, name, "dilation"),
+        group_count(groups, name),
+    )
