@@ -2,43 +2,23 @@
 #include "kernels/batch_norm2d.h"
 
 #include "kernels/channel_lanes.h"
+#include "kernels/pixel_chains.h"
 #include "kernels/simd.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// A channel's sum over pixels is this many chains, pixel i being part of chain i % kChains.
-constexpr int kChains = 4;
-
-struct Chains {
-  CNNX_INLINE Vector sum() const { return (chain[0] + chain[1]) + (chain[2] + chain[3]); }
-  Vector chain[kChains] = {};
-};
-
-// add(offset of the pixel, its chain) for every pixel.
-template <class Add>
-CNNX_INLINE void for_chains(int64_t pixels, int64_t channels, const Add& add) {
-  int64_t pixel = 0;
-  for (; pixel + kChains <= pixels; pixel += kChains) {
-    CNNX_UNROLL for (int i = 0; i < kChains; ++i) add((pixel + i) * channels, i);
-  }
-  CNNX_UNROLL for (int i = 0; i < kChains - 1; ++i) {
-    if (pixel + i < pixels) add((pixel + i) * channels, i);
-  }
-}
-
 void moments(const float* x, int64_t pixels, int64_t channels, float* mean, float* squares) {
   for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     const float* const column = x + channel;
     Chains sum;
-    for_chains(pixels, channels, [&](int64_t offset, int i) CNNX_INLINED {
-      sum.chain[i] += lanes.load(column + offset);
-    });
+    for_chains(pixels, [&](int64_t pixel, int i)
+                           CNNX_INLINED { sum.chain[i] += lanes.load(column + pixel * channels); });
     const Vector middle = sum.sum() / broadcast(static_cast<float>(pixels));
     Chains square_sum;
-    for_chains(pixels, channels, [&](int64_t offset, int i) CNNX_INLINED {
-      const Vector distance = lanes.load(column + offset) - middle;
+    for_chains(pixels, [&](int64_t pixel, int i) CNNX_INLINED {
+      const Vector distance = lanes.load(column + pixel * channels) - middle;
       square_sum.chain[i] = fused_multiply_add(distance, distance, square_sum.chain[i]);
     });
     lanes.store(mean + channel, middle);
@@ -110,8 +90,8 @@ void sums_pass(const BatchNormBackward& p, float* sum, float* product_sum) {
   for_channel_vectors(p.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     const Line<decltype(lanes)> line(p.line, channel, lanes);
     Chains gradients, products;
-    for_chains(p.pixels, p.channels, [&](int64_t pixel, int i) CNNX_INLINED {
-      const int64_t offset = pixel + channel;
+    for_chains(p.pixels, [&](int64_t pixel, int i) CNNX_INLINED {
+      const int64_t offset = pixel * p.channels + channel;
       const Vector x = lanes.load(p.x + offset);
       const Vector gradient = masked<kMask>(p, offset, lanes, line, x);
       if (kMask == Mask::output) lanes.store(p.grad_output + offset, gradient);

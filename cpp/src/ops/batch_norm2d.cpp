@@ -1,7 +1,6 @@
 // batch_norm2d: the public functions and the layer kind.
 #include "cnnx/batch_norm2d.h"
 
-#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -10,21 +9,15 @@
 #include "kernels/batch_norm2d.h"
 #include "ops/add.h"
 #include "ops/attributes.h"
+#include "ops/epsilon.h"
 #include "ops/op.h"
-#include "ops/shares.h"
+#include "ops/pixel_chunks.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
-#include "runtime/parallel.h"
 
 namespace cnnx {
 namespace ops {
 namespace {
-
-// A chunk of pixels is summed up while it is in a first-level cache.
-constexpr int64_t kChunkFloats = 4 * 1024;
-constexpr int64_t kLeastChunkPixels = 16;
-// Memory-bound: below this a second thread costs more than it brings.
-constexpr int64_t kGrainFloats = 32 * 1024;
 
 // Four numbers per channel, in memory of the caller's: what forward works with and backward reads.
 struct Lines {
@@ -35,18 +28,19 @@ class BatchNorm {
  public:
   explicit BatchNorm(const BatchNorm2dGeometry& geometry)
       : g_(geometry),
-        chunk_pixels_(
-            std::max(kLeastChunkPixels, kChunkFloats / std::max<int64_t>(1, g_.channels))),
+        chunks_(g_.pixels, g_.channels),
         channels_(runtime::round_up_to_line(g_.channels)) {}
 
   const BatchNorm2dGeometry& geometry() const { return g_; }
-  int64_t scratch_floats() const { return 2 * chunks() * channels_ + lines_floats(); }
+  int64_t scratch_floats() const { return 2 * chunks_.count() * channels_ + lines_floats(); }
   int64_t lines_floats() const { return 4 * channels_; }
   Lines lines(float* memory) const {
     return {memory, memory + channels_, memory + 2 * channels_, memory + 3 * channels_};
   }
   // The end of scratch.
-  Lines lines_in_scratch(float* scratch) const { return lines(scratch + 2 * chunks() * channels_); }
+  Lines lines_in_scratch(float* scratch) const {
+    return lines(scratch + 2 * chunks_.count() * channels_);
+  }
 
   // Mean and variance of x.
   void statistics(const float* x, int threads, float* scratch, float* mean, float* variance) const;
@@ -63,39 +57,25 @@ class BatchNorm {
                 float* grad_bias) const;
 
  private:
-  int64_t chunks() const { return divide_up(g_.pixels, chunk_pixels_); }
-  // body(first pixel, pixels, chunk) for all chunks.
-  template <class Body>
-  void for_chunks(int threads, const Body& body) const {
-    const int64_t grain = kGrainFloats / (chunk_pixels_ * g_.channels + 1) + 1;
-    runtime::parallel_for(threads, chunks(), grain, [&](int64_t begin, int64_t end, int) {
-      for (int64_t chunk = begin; chunk < end; ++chunk) {
-        const int64_t first = chunk * chunk_pixels_;
-        body(first, std::min(chunk_pixels_, g_.pixels - first), chunk);
-      }
-    });
-  }
-
   BatchNorm2dGeometry g_;
-  int64_t chunk_pixels_, channels_;
+  PixelChunks chunks_;
+  int64_t channels_;
 };
 
 void BatchNorm::statistics(const float* x, int threads, float* scratch, float* mean,
                            float* variance) const {
   const auto kernel = CNNX_KERNELS(batch_norm2d_kernels).moments;
-  for_chunks(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
+  chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
     float* const moments = scratch + 2 * chunk * channels_;
     kernel(x + first * g_.channels, pixels, g_.channels, moments, moments + channels_);
   });
-  const auto count = [&](int64_t chunk) {
-    return static_cast<double>(std::min(chunk_pixels_, g_.pixels - chunk * chunk_pixels_));
-  };
+  const auto count = [&](int64_t chunk) { return static_cast<double>(chunks_.pixels_of(chunk)); };
   const double total = static_cast<double>(g_.pixels);
   for (int64_t c = 0; c < g_.channels; ++c) {
     double sum = 0, squares = 0;
-    for (int64_t i = 0; i < chunks(); ++i) sum += count(i) * scratch[2 * i * channels_ + c];
+    for (int64_t i = 0; i < chunks_.count(); ++i) sum += count(i) * scratch[2 * i * channels_ + c];
     const double middle = sum / total;
-    for (int64_t i = 0; i < chunks(); ++i) {
+    for (int64_t i = 0; i < chunks_.count(); ++i) {
       const double distance = scratch[2 * i * channels_ + c] - middle;
       squares += scratch[(2 * i + 1) * channels_ + c] + count(i) * distance * distance;
     }
@@ -126,7 +106,7 @@ BatchNormForward BatchNorm::forward_pass(const Lines& lines, const float* x, flo
 
 void BatchNorm::forward(const BatchNormForward& pass, int threads) const {
   const auto kernel = CNNX_KERNELS(batch_norm2d_kernels).forward;
-  for_chunks(threads, [&](int64_t first, int64_t pixels, int64_t) {
+  chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t) {
     BatchNormForward chunk = pass;
     const int64_t offset = first * g_.channels;
     chunk.x += offset;
@@ -162,7 +142,7 @@ void BatchNorm::backward(const BatchNormBackward& pass, const float* inverse,
                          bool statistics_are_constant, bool accumulate, int threads, float* scratch,
                          float* grad_input, float* grad_weight, float* grad_bias) const {
   const BatchNorm2dKernels& kernels = CNNX_KERNELS(batch_norm2d_kernels);
-  for_chunks(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
+  chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
     float* const sums = scratch + 2 * chunk * channels_;
     kernels.sums(chunk_of(pass, first, pixels), sums, sums + channels_);
   });
@@ -171,7 +151,7 @@ void BatchNorm::backward(const BatchNormBackward& pass, const float* inverse,
   const double total = static_cast<double>(g_.pixels);
   for (int64_t c = 0; c < g_.channels; ++c) {
     double sum = 0, products = 0;
-    for (int64_t i = 0; i < chunks(); ++i) {
+    for (int64_t i = 0; i < chunks_.count(); ++i) {
       sum += scratch[2 * i * channels_ + c];
       products += scratch[(2 * i + 1) * channels_ + c];
     }
@@ -186,7 +166,7 @@ void BatchNorm::backward(const BatchNormBackward& pass, const float* inverse,
   BatchNormBackward again = pass;
   // With an output to read the mask from, the sums' pass has applied it to grad_output.
   if (again.output) again.output = nullptr, again.relu = false;
-  for_chunks(threads, [&](int64_t first, int64_t pixels, int64_t) {
+  chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t) {
     kernels.backward(chunk_of(again, first, pixels),
                      {slope, offset, bend, accumulate, grad_input + first * g_.channels});
   });
@@ -321,16 +301,12 @@ class BatchNorm2dOp final : public Op {
 std::unique_ptr<const Op> make_batch_norm2d(const Attributes& attributes) {
   AttributeReader reader("batch_norm2d", attributes);
   const float momentum = reader.real("momentum");
-  const float epsilon = reader.real("epsilon");
+  const float epsilon = checked_epsilon("batch_norm2d", reader.real("epsilon"));
   const bool affine = reader.boolean("affine");
   reader.finish();
   if (!(momentum >= 0 && momentum <= 1)) {
     throw std::invalid_argument("batch_norm2d: momentum is " + std::to_string(momentum) +
                                 ", expected a number from 0 to 1");
-  }
-  if (!(epsilon > 0) || std::isinf(epsilon)) {
-    throw std::invalid_argument("batch_norm2d: epsilon is " + std::to_string(epsilon) +
-                                ", expected a finite number > 0");
   }
   return std::make_unique<BatchNorm2dOp>(momentum, epsilon, affine);
 }
