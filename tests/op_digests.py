@@ -132,6 +132,11 @@ def batch_norm_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         yield "batch_norm2d_backward", partial(ops.batch_norm2d_backward, *arguments)
 
 
+def prelu_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for size in ((1, 1), (2, 9, 7, 3), (1, 64, 65, 1), (5, 4, 4, 17), (33, 600)):
+        yield from both("prelu", inputs, (inputs(*size), inputs(size[-1])), (), {})
+
+
 def resampling_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for size in ((1, 1, 1, 1), (2, 5, 7, 6), (1, 4, 3, 33)):
         yield from both("global_avg_pool2d", inputs, (inputs(*size),), (), {})
@@ -203,6 +208,7 @@ def digests() -> dict[str, str]:
         pool_calls,
         resampling_calls,
         batch_norm_calls,
+        prelu_calls,
         dense_calls,
         elementwise_calls,
         loss_calls,

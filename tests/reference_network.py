@@ -122,6 +122,8 @@ class ReferenceNetwork:
             return x if step is None else x * dropout_factors(node, x, step)
         if kind == "batch_norm2d":
             return self._batch_norm(node, x, step)
+        if kind == "prelu":
+            return reference.prelu(x, self.parameters[f"{node.name}.weight"])
         if kind in HAVE_A_WEIGHT:
             for unused in ("bias", "kernel_size"):
                 settings.pop(unused, None)
@@ -165,6 +167,10 @@ class ReferenceNetwork:
             return [grad * dropout_factors(node, x, step)], {}
         if kind == "batch_norm2d":
             return self._batch_norm_backward(node, grad, x, step)
+        if kind == "prelu":
+            slopes = self.parameters[f"{node.name}.weight"]
+            grad_input, grad_weight = reference.prelu_backward(grad, x, slopes)
+            return [grad_input], {"weight": grad_weight}
         backward = getattr(reference, f"{kind}_backward")
         if kind in HAVE_A_WEIGHT:
             has_bias = settings.pop("bias")

@@ -100,6 +100,7 @@ def test_wrong_values_are_refused(make: Make, sentence: str) -> None:
         cnnx.MaxPool2d(2, padding="same"),
         cnnx.AvgPool2d((3, 2), padding=1),
         cnnx.LeakyReLU(0.5),
+        cnnx.PReLU(0.5),
     ],
 )
 def test_a_layer_prints_as_it_is_written(layer: cnnx.Layer) -> None:

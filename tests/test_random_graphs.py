@@ -27,6 +27,7 @@ LAYERS: list[Draw] = [
     lambda rng: cnnx.ReLU(),
     lambda rng: cnnx.ReLU(),
     lambda rng: cnnx.LeakyReLU(0.2),
+    lambda rng: cnnx.PReLU(),
     lambda rng: cnnx.Tanh(),
     lambda rng: cnnx.ReLU6(),
     lambda rng: cnnx.GELU(),

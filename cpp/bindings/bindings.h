@@ -35,6 +35,7 @@ void bind_conv_transpose2d(py::module_& module);
 void bind_dense(py::module_& module);
 void bind_data(py::module_& module);
 void bind_model(py::module_& module);
+void bind_prelu(py::module_& module);
 void bind_runtime(py::module_& module);
 void bind_softmax(py::module_& module);
 void bind_trainer(py::module_& module);

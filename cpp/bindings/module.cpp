@@ -41,6 +41,7 @@ PYBIND11_MODULE(_core, module) {
   bind_checkpoint(module);
   bind_trainer(module);
   bind_activations(module);
+  bind_prelu(module);
   bind_benchmark(module);
   bind_conv2d(module);
   bind_conv_transpose2d(module);

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from cnnx.layers import MaxPool2d as MaxPool2d
     from cnnx.layers import Multiply as Multiply
     from cnnx.layers import Parallel as Parallel
+    from cnnx.layers import PReLU as PReLU
     from cnnx.layers import ReLU as ReLU
     from cnnx.layers import ReLU6 as ReLU6
     from cnnx.layers import Residual as Residual
@@ -115,6 +116,7 @@ _HOME = {
     "Layer": "cnnx.layers",
     "LeakyReLU": "cnnx.layers",
     "MaxPool2d": "cnnx.layers",
+    "PReLU": "cnnx.layers",
     "ReLU": "cnnx.layers",
     "Sigmoid": "cnnx.layers",
     "Softmax": "cnnx.layers",

@@ -36,6 +36,19 @@ def leaky_relu_backward(
     return np.where(real(x) > 0, real(grad_output), negative_slope * real(grad_output))
 
 
+def prelu(x: npt.ArrayLike, weight: npt.ArrayLike) -> Array:
+    return np.where(real(x) < 0, real(weight) * real(x), real(x))
+
+
+def prelu_backward(
+    grad_output: npt.ArrayLike, x: npt.ArrayLike, weight: npt.ArrayLike
+) -> tuple[Array, Array]:
+    grad, x = real(grad_output), real(x)
+    grad_input = np.where(x > 0, grad, real(weight) * grad)
+    products = np.where(x < 0, x * grad, 0.0)
+    return grad_input, real(products.reshape(-1, x.shape[-1]).sum(axis=0))
+
+
 def sigmoid(x: npt.ArrayLike) -> Array:
     x = real(x)
     decay = np.exp(-np.abs(x))  # never overflows

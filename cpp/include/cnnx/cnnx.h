@@ -18,6 +18,7 @@
 #include "cnnx/model.h"
 #include "cnnx/optimizers.h"
 #include "cnnx/peak.h"
+#include "cnnx/prelu.h"
 #include "cnnx/preprocessing.h"
 #include "cnnx/profile.h"
 #include "cnnx/regression_losses.h"

@@ -27,14 +27,15 @@ using Attributes = std::map<std::string, Attribute>;
 // zero_pad2d  padding
 // upsample2d  scale_factor, mode: "nearest" or "bilinear"
 // leaky_relu  negative_slope
+// prelu       initial: what its slopes begin at, 0.25 if missing; a model forgets it
 // batch_norm2d  momentum, epsilon, affine
 // dropout     rate
 // flatten, relu, relu6, sigmoid, tanh, gelu, silu, hard_swish, softmax, global_avg_pool2d, add,
 // multiply, concat: none
 //
 // kernel_size, stride, dilation and other sizes are lists {height, width}; padding is "valid",
-// "same" or a list {top, bottom, left, right}; every attribute of the kind is given. An empty name
-// becomes the kind and its ordinal in the model: "conv2d_1".
+// "same" or a list {top, bottom, left, right}; every attribute of the kind is given, but for
+// `initial`. An empty name becomes the kind and its ordinal in the model: "conv2d_1".
 //
 // `inputs` names what a layer reads: layers before it, or "input", the picture itself; empty, it is
 // the layer before. A layer that is not `trainable` keeps its parameters in training, and a batch

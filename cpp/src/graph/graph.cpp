@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "ops/attributes.h"
 #include "ops/registry.h"
 
 namespace cnnx {
@@ -153,6 +154,8 @@ void Graph::add(const Layer& layer, std::string name) {
     node.output_shape = Shape(output.begin() + 1, output.end());
     node.parameters = parameters_.add(node.layer, node.op->parameters(inputs[0]));
     node.buffers = buffers_.add(node.layer, node.op->buffers(inputs[0]));
+    // No file holds what parameters began at: it holds them.
+    node.layer.attributes.erase(ops::kInitial);
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument("layer " + node.layer.name + ": " + error.what());
   }

@@ -69,6 +69,10 @@ float AttributeReader::real(const std::string& name) {
   return *number;
 }
 
+float AttributeReader::initial(float otherwise) {
+  return attributes_.count(kInitial) ? real(kInitial) : otherwise;
+}
+
 Pair AttributeReader::pair(const std::string& name, int64_t least) {
   const Attribute& value = find(name);
   const auto* list = std::get_if<std::vector<int64_t>>(&value);

@@ -10,6 +10,9 @@
 
 namespace cnnx::ops {
 
+// The one setting that may be missing: a graph forgets it as soon as the parameters are there.
+constexpr const char* kInitial = "initial";
+
 // Takes attributes out of a map by name; every error is one sentence: "conv2d: stride is (0, 1),
 // expected two integers >= 1". finish() refuses what nobody asked for.
 class AttributeReader {
@@ -20,6 +23,8 @@ class AttributeReader {
   int64_t integer(const std::string& name, int64_t least);
   bool boolean(const std::string& name);
   float real(const std::string& name);
+  // What a parameter begins at: kInitial, or `otherwise` where it is missing.
+  float initial(float otherwise);
   Pair pair(const std::string& name, int64_t least);  // a list of two: (height, width)
   Padding padding(const std::string& name);  // "valid", "same" or a list (top, bottom, left, right)
   Padding sides(const std::string& name);    // the list only

@@ -32,6 +32,32 @@ class LeakyReLU(Layer):
         super().__init__({"negative_slope": slope}, name)
 
 
+class PReLU(Layer):
+    """Shrinks the negatives of every channel by a slope that is trained: ``x < 0 ? weight * x :
+    x``.
+
+    Args:
+        initial: what the slopes begin at. No file keeps it, only the slopes.
+        name: name in files and in `Model.layer_outputs`; "prelu_1" and so on when None.
+
+    Shape:
+        (batch, ..., channels) to the same; weight is (channels,).
+
+    References:
+        K. He, X. Zhang, S. Ren, J. Sun: Delving Deep into Rectifiers: Surpassing Human-Level
+        Performance on ImageNet Classification, 2015.
+
+    Example:
+        >>> PReLU(0.1)
+        PReLU(initial=0.1)
+    """
+
+    kind = "prelu"
+
+    def __init__(self, initial: float = 0.25, *, name: str | None = None) -> None:
+        super().__init__({"initial": real_number(initial, "PReLU", "initial")}, name)
+
+
 class ReLU6(LayerWithoutSettings):
     """ReLU up to 6: ``min(max(x, 0), 6)``.
 

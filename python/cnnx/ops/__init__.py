@@ -47,6 +47,8 @@ from cnnx.ops.dense import dense as dense
 from cnnx.ops.dense import dense_backward as dense_backward
 from cnnx.ops.max_pool2d import max_pool2d as max_pool2d
 from cnnx.ops.max_pool2d import max_pool2d_backward as max_pool2d_backward
+from cnnx.ops.prelu import prelu as prelu
+from cnnx.ops.prelu import prelu_backward as prelu_backward
 from cnnx.ops.regression_losses import huber as huber
 from cnnx.ops.regression_losses import huber_backward as huber_backward
 from cnnx.ops.regression_losses import mean_absolute_error as mean_absolute_error

@@ -1,0 +1,25 @@
+// Inner loops of PReLU, with one slope per channel.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/declare.h"
+
+namespace cnnx {
+
+// Pixels lie one after the other, `channels` floats each, and `slope` has `channels`.
+struct PreluKernels {
+  // `output` may be x.
+  void (*forward)(const float* x, const float* slope, int64_t pixels, int64_t channels,
+                  float* output);
+  // `grad_input` may be grad_output.
+  void (*backward)(const float* grad_output, const float* x, const float* slope, int64_t pixels,
+                   int64_t channels, bool accumulate, float* grad_input);
+  // sum[c] = the sum over pixels of x * grad_output where x is negative.
+  void (*sums)(const float* grad_output, const float* x, int64_t pixels, int64_t channels,
+               float* sum);
+};
+
+CNNX_DECLARE_KERNELS(PreluKernels, prelu_kernels)
+
+}  // namespace cnnx

@@ -1,0 +1,131 @@
+// prelu: the public functions and the layer kind, both parallel over chunks of pixels.
+#include "cnnx/prelu.h"
+
+#include <stdexcept>
+
+#include "cnnx/runtime.h"
+#include "kernels/prelu.h"
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "ops/pixel_chunks.h"
+#include "runtime/dispatch.h"
+#include "runtime/memory.h"
+
+namespace cnnx {
+namespace ops {
+namespace {
+
+constexpr const char* kName = "prelu";
+constexpr float kInitialSlope = 0.25f;  // He et al.'s
+
+class Prelu {
+ public:
+  Prelu(int64_t pixels, int64_t channels)
+      : channels_(channels),
+        chunks_(pixels, channels),
+        sum_floats_(runtime::round_up_to_line(channels)) {}
+
+  int64_t backward_scratch_floats() const { return chunks_.count() * sum_floats_; }
+
+  void forward(const float* x, const float* weight, int threads, float* output) const {
+    const auto kernel = CNNX_KERNELS(prelu_kernels).forward;
+    chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t) {
+      const int64_t offset = first * channels_;
+      kernel(x + offset, weight, pixels, channels_, output + offset);
+    });
+  }
+
+  // `grad_input` and `grad_weight` may be null.
+  void backward(const float* grad_output, const float* x, const float* weight, bool accumulate,
+                bool accumulate_weight, int threads, float* scratch, float* grad_input,
+                float* grad_weight) const {
+    const PreluKernels& kernels = CNNX_KERNELS(prelu_kernels);
+    chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
+      const int64_t offset = first * channels_;
+      const float *const grad = grad_output + offset, *const saved = x + offset;
+      // First, because the gradient may be written over grad_output.
+      if (grad_weight) kernels.sums(grad, saved, pixels, channels_, scratch + chunk * sum_floats_);
+      if (grad_input)
+        kernels.backward(grad, saved, weight, pixels, channels_, accumulate, grad_input + offset);
+    });
+    if (!grad_weight) return;
+    for (int64_t c = 0; c < channels_; ++c) {
+      double sum = 0;
+      for (int64_t i = 0; i < chunks_.count(); ++i) sum += scratch[i * sum_floats_ + c];
+      grad_weight[c] = static_cast<float>(accumulate_weight ? grad_weight[c] + sum : sum);
+    }
+  }
+
+ private:
+  int64_t channels_;
+  PixelChunks chunks_;
+  int64_t sum_floats_;
+};
+
+class BoundPrelu final : public BoundOp {
+ public:
+  BoundPrelu(int64_t pixels, int64_t channels) : prelu_(pixels, channels) {}
+  int64_t scratch_floats(int) const override { return 0; }
+  int64_t backward_scratch_floats(int) const override { return prelu_.backward_scratch_floats(); }
+  bool runs_in_place() const override { return true; }
+  bool gradient_runs_in_place() const override { return true; }
+  bool backward_reads_output() const override { return false; }
+  void forward(const ForwardArguments& a) const override {
+    prelu_.forward(a.input, a.parameters[0], a.threads, a.output);
+  }
+  void backward(const BackwardArguments& a) const override {
+    prelu_.backward(a.grad_output, a.input, a.parameters[0], a.accumulate,
+                    /*accumulate_weight=*/false, a.threads, a.scratch, a.grad_input,
+                    a.grad_parameters[0]);
+  }
+
+ private:
+  Prelu prelu_;
+};
+
+class PreluOp final : public Op {
+ public:
+  explicit PreluOp(float initial) : initial_(initial) {}
+  Shape output_shape(const Shape& input) const override {
+    if (input.size() < 2 || input.back() < 1) {
+      throw std::invalid_argument("prelu: x has shape " + to_string(input) +
+                                  ", expected a batch axis and at least one channel");
+    }
+    return input;
+  }
+  std::vector<ParameterSpec> parameters(const Shape& input) const override {
+    return {{"weight", {input.back()}, 0, initial_}};
+  }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    const int64_t channels = input.back();
+    return std::make_unique<BoundPrelu>(element_count(input) / channels, channels);
+  }
+
+ private:
+  float initial_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Op> make_prelu(const Attributes& attributes) {
+  AttributeReader reader(kName, attributes);
+  const float initial = reader.initial(kInitialSlope);
+  reader.finish();
+  return std::make_unique<PreluOp>(initial);
+}
+
+}  // namespace ops
+
+void prelu(const float* x, const float* weight, int64_t pixels, int64_t channels, float* output) {
+  ops::Prelu(pixels, channels).forward(x, weight, get_num_threads(), output);
+}
+
+void prelu_backward(const float* grad_output, const float* x, const float* weight, int64_t pixels,
+                    int64_t channels, float* grad_input, float* grad_weight, bool accumulate) {
+  const ops::Prelu prelu(pixels, channels);
+  runtime::AlignedBuffer scratch(prelu.backward_scratch_floats());
+  prelu.backward(grad_output, x, weight, accumulate, accumulate, get_num_threads(), scratch.data(),
+                 grad_input, grad_weight);
+}
+
+}  // namespace cnnx

@@ -1,0 +1,67 @@
+"""ReLU with a trained slope per channel, forward and backward."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from cnnx import _core
+from cnnx.arguments import FloatArray, float32_array
+
+
+def prelu(x: ArrayLike, weight: ArrayLike) -> FloatArray:
+    """Rectified linear unit that multiplies what is negative by its channel's slope,
+    ``x < 0 ? weight * x : x``; NaN passes through.
+
+    Args:
+        x: array of any shape whose last axis is the channels.
+        weight: one slope per channel.
+
+    Shape:
+        x and result (..., channels); weight (channels,).
+
+    Raises:
+        TypeError: if an array is not of a real dtype.
+        ValueError: if `x` has no channel, or `weight` not one number for each.
+
+    Example:
+        >>> prelu([[-1.0, -1.0], [2.0, 3.0]], [0.5, 0.25])
+        array([[-0.5 , -0.25],
+               [ 2.  ,  3.  ]], dtype=float32)
+
+    References:
+        K. He, X. Zhang, S. Ren, J. Sun: Delving Deep into Rectifiers: Surpassing Human-Level
+        Performance on ImageNet Classification, 2015.
+    """
+    return _core.prelu(float32_array(x, "prelu", "x"), float32_array(weight, "prelu", "weight"))
+
+
+def prelu_backward(
+    grad_output: ArrayLike, x: ArrayLike, weight: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """Gradients of `prelu` with respect to its input and to the slopes.
+
+    Args:
+        grad_output: gradient of the output, of its shape.
+        x: as in `prelu`.
+        weight: as in `prelu`.
+
+    Returns:
+        (grad_input, grad_weight): `grad_output` where ``x > 0`` and ``weight * grad_output``
+        elsewhere; the sum of ``x * grad_output`` where ``x < 0``, per channel.
+
+    Raises:
+        TypeError: as `prelu`.
+        ValueError: as `prelu`, and if `grad_output` has not the shape of `x`.
+
+    Example:
+        >>> prelu_backward([[1.0], [1.0], [4.0]], [[-1.0], [2.0], [-3.0]], [0.5])
+        (array([[0.5],
+               [1. ],
+               [2. ]], dtype=float32), array([-13.], dtype=float32))
+    """
+    name = "prelu_backward"
+    return _core.prelu_backward(
+        float32_array(grad_output, name, "grad_output"),
+        float32_array(x, name, "x"),
+        float32_array(weight, name, "weight"),
+    )
