@@ -15,14 +15,18 @@ void moments(const float* x, int64_t pixels, int64_t channels, float* mean, floa
     Chains sum;
     for_chains(pixels, [&](int64_t pixel, int i)
                            CNNX_INLINED { sum.chain[i] += lanes.load(column + pixel * channels); });
-    const Vector middle = sum.sum() / broadcast(static_cast<float>(pixels));
-    Chains square_sum;
+    const Vector count = broadcast(static_cast<float>(pixels));
+    const Vector middle = sum.sum() / count;
+    Chains rest, square_sum;
     for_chains(pixels, [&](int64_t pixel, int i) CNNX_INLINED {
       const Vector distance = lanes.load(column + pixel * channels) - middle;
+      rest.chain[i] += distance;
       square_sum.chain[i] = fused_multiply_add(distance, distance, square_sum.chain[i]);
     });
-    lanes.store(mean + channel, middle);
-    lanes.store(squares + channel, square_sum.sum());
+    // What the first sum lost to rounding, which is much where the mean is far from zero.
+    const Vector error = rest.sum() / count;
+    lanes.store(mean + channel, middle + error);
+    lanes.store(squares + channel, positive_part(square_sum.sum() - error * rest.sum()));
   });
 }
 
