@@ -132,6 +132,25 @@ def batch_norm_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         yield "batch_norm2d_backward", partial(ops.batch_norm2d_backward, *arguments)
 
 
+def group_norm_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for size, groups in (
+        ((2, 3, 5, 1), 1),
+        ((1, 64, 65, 6), 3),
+        ((3, 9, 7, 34), 2),
+        ((2, 5, 3, 600), 40),
+        ((7, 1, 1, 40), 5),
+        ((130, 51), 3),
+    ):
+        x, grad_output, weight, bias = (
+            *(inputs(*size), inputs(*size)),
+            *(inputs(size[-1]), inputs(size[-1])),
+        )
+        for name, settings in (("group_norm", (groups,)), ("layer_norm", ())):
+            yield name, partial(getattr(ops, name), x, weight, bias, *settings)
+            backward = getattr(ops, f"{name}_backward")
+            yield f"{name}_backward", partial(backward, grad_output, x, weight, *settings)
+
+
 def prelu_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for size in ((1, 1), (2, 9, 7, 3), (1, 64, 65, 1), (5, 4, 4, 17), (33, 600)):
         yield from both("prelu", inputs, (inputs(*size), inputs(size[-1])), (), {})
@@ -208,6 +227,7 @@ def digests() -> dict[str, str]:
         pool_calls,
         resampling_calls,
         batch_norm_calls,
+        group_norm_calls,
         prelu_calls,
         dense_calls,
         elementwise_calls,

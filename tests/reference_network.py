@@ -22,6 +22,7 @@ Arrays: TypeAlias = "dict[str, Array]"
 DROPOUT_STREAM = 4
 MOST_LAYERS = 2**16  # a step's numbers are its layers' side by side
 HAVE_A_WEIGHT = ("conv2d", "conv_transpose2d", "dense")
+NORMS = ("group_norm", "layer_norm")
 READ_THEIR_OUTPUT = ("relu6", "sigmoid", "tanh", "softmax")  # when they go backward
 
 
@@ -124,7 +125,7 @@ class ReferenceNetwork:
             return self._batch_norm(node, x, step)
         if kind == "prelu":
             return reference.prelu(x, self.parameters[f"{node.name}.weight"])
-        if kind in HAVE_A_WEIGHT:
+        if kind in (*HAVE_A_WEIGHT, *NORMS):
             for unused in ("bias", "kernel_size"):
                 settings.pop(unused, None)
             return real(getattr(reference, kind)(x, *self._own(node, "weight", "bias"), **settings))
@@ -179,6 +180,10 @@ class ReferenceNetwork:
             grad_input, grad_weight, grad_bias = backward(grad, x, weight, **settings)
             own = {"weight": grad_weight}
             return [grad_input], {**own, "bias": grad_bias} if has_bias else own
+        if kind in NORMS:
+            (weight,) = self._own(node, "weight")
+            grad_input, grad_weight, grad_bias = backward(grad, x, weight, **settings)
+            return [grad_input], {"weight": grad_weight, "bias": grad_bias}
         saved = output if kind in READ_THEIR_OUTPUT else x
         return [backward(grad, saved, **settings)], {}
 

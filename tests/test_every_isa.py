@@ -75,7 +75,7 @@ def test_parity(isa: str) -> None:
 def test_every_op_room_is_among_the_parity_files() -> None:
     rooms = {
         *("conv2d", "dense", "max_pool2d", "avg_pool2d", "activations", "softmax"),
-        *("resampling", "conv_transpose2d", "prelu"),
+        *("resampling", "conv_transpose2d", "prelu", "group_norm"),
         *("batch_norm2d", "cross_entropy", "binary_cross_entropy", "regression_losses"),
     }
     assert {f"test_{room}.py" for room in rooms} <= {path.name for path in PARITY_FILES}

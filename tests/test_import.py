@@ -118,7 +118,8 @@ def test_every_op_is_reachable_with_its_backward() -> None:
     ops = {name for name in dir(cnnx.ops) if not name.startswith("_")}
     forward = {
         *("conv2d", "max_pool2d", "avg_pool2d", "dense", "relu", "leaky_relu", "sigmoid", "tanh"),
-        *("gelu", "silu", "hard_swish", "relu6", "conv_transpose2d", "prelu"),
+        *("gelu", "silu", "hard_swish", "relu6", "conv_transpose2d"),
+        *("prelu", "group_norm", "layer_norm"),
         *("adaptive_avg_pool2d", "global_avg_pool2d", "zero_pad2d", "upsample2d"),
         *("softmax", "cross_entropy", "binary_cross_entropy", "mean_squared_error"),
         *("mean_absolute_error", "huber"),

@@ -101,6 +101,8 @@ def test_wrong_values_are_refused(make: Make, sentence: str) -> None:
         cnnx.AvgPool2d((3, 2), padding=1),
         cnnx.LeakyReLU(0.5),
         cnnx.PReLU(0.5),
+        cnnx.GroupNorm(4, epsilon=0.5),
+        cnnx.LayerNorm(name="last"),
     ],
 )
 def test_a_layer_prints_as_it_is_written(layer: cnnx.Layer) -> None:

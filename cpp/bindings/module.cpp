@@ -49,6 +49,7 @@ PYBIND11_MODULE(_core, module) {
   bind_max_pool2d(module);
   bind_avg_pool2d(module);
   bind_batch_norm2d(module);
+  bind_group_norm(module);
   bind_adaptive_avg_pool2d(module);
   bind_zero_pad2d(module);
   bind_upsample2d(module);

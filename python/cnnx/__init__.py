@@ -42,9 +42,11 @@ if TYPE_CHECKING:
     from cnnx.layers import Dropout as Dropout
     from cnnx.layers import Flatten as Flatten
     from cnnx.layers import GlobalAvgPool2d as GlobalAvgPool2d
+    from cnnx.layers import GroupNorm as GroupNorm
     from cnnx.layers import HardSwish as HardSwish
     from cnnx.layers import Input as Input
     from cnnx.layers import Layer as Layer
+    from cnnx.layers import LayerNorm as LayerNorm
     from cnnx.layers import LeakyReLU as LeakyReLU
     from cnnx.layers import MaxPool2d as MaxPool2d
     from cnnx.layers import Multiply as Multiply
@@ -105,6 +107,8 @@ _HOME = {
     "Concat": "cnnx.layers",
     "Add": "cnnx.layers",
     "BatchNorm2d": "cnnx.layers",
+    "GroupNorm": "cnnx.layers",
+    "LayerNorm": "cnnx.layers",
     "Conv2d": "cnnx.layers",
     "ConvTranspose2d": "cnnx.layers",
     "Dense": "cnnx.layers",

@@ -298,6 +298,16 @@ def batch_norm2d_backward(
     variance: _Floats,
     epsilon: float,
 ) -> tuple[_Floats, _Floats, _Floats]: ...
+def group_norm(
+    x: _Floats, weight: _Floats, bias: _Floats, groups: int, epsilon: float
+) -> _Floats: ...
+def group_norm_backward(
+    grad_output: _Floats, x: _Floats, weight: _Floats, groups: int, epsilon: float
+) -> tuple[_Floats, _Floats, _Floats]: ...
+def layer_norm(x: _Floats, weight: _Floats, bias: _Floats, epsilon: float) -> _Floats: ...
+def layer_norm_backward(
+    grad_output: _Floats, x: _Floats, weight: _Floats, epsilon: float
+) -> tuple[_Floats, _Floats, _Floats]: ...
 @overload
 def cross_entropy(
     logits: _Floats,

@@ -23,6 +23,17 @@ def is_integer(value: object) -> bool:
     )
 
 
+def integer(value: object, function: str, argument: str) -> int:
+    """`value` as an int.
+
+    Raises:
+        TypeError: if it is no integer.
+    """
+    if not is_integer(value):
+        raise TypeError(f"{function}: {argument} is {value!r}, expected an integer")
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
 def shown(value: object) -> str:
     """`value` as an error shows it: on one line, and short; an array by its shape."""
     if isinstance(value, np.ndarray):

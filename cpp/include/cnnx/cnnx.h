@@ -12,6 +12,7 @@
 #include "cnnx/cross_entropy.h"
 #include "cnnx/dense.h"
 #include "cnnx/error.h"
+#include "cnnx/group_norm.h"
 #include "cnnx/image.h"
 #include "cnnx/layer.h"
 #include "cnnx/max_pool2d.h"

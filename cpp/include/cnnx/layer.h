@@ -29,6 +29,8 @@ using Attributes = std::map<std::string, Attribute>;
 // leaky_relu  negative_slope
 // prelu       initial: what its slopes begin at, 0.25 if missing; a model forgets it
 // batch_norm2d  momentum, epsilon, affine
+// group_norm  groups, epsilon
+// layer_norm  epsilon
 // dropout     rate
 // flatten, relu, relu6, sigmoid, tanh, gelu, silu, hard_swish, softmax, global_avg_pool2d, add,
 // multiply, concat: none

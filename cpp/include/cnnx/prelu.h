@@ -6,9 +6,9 @@
 // so NaN passes through. The gradient at 0 is the slope's, as of leaky_relu.
 //
 // Memory: arrays are the caller's, 4-byte aligned; weight and grad_weight have `channels` floats.
-// `output` may be x and `grad_input` may be grad_output; nothing else overlaps. The backward
-// allocates scratch (std::bad_alloc). Threads: as cnnx::get_num_threads(); sums are taken over
-// chunks of pixels that depend on the shape alone.
+// `output` may be x; nothing else overlaps. The backward allocates scratch (std::bad_alloc).
+// Threads: as cnnx::get_num_threads(); sums are taken over chunks of pixels that depend on the
+// shape alone.
 #pragma once
 
 #include <cstdint>

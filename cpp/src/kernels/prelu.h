@@ -12,7 +12,6 @@ struct PreluKernels {
   // `output` may be x.
   void (*forward)(const float* x, const float* slope, int64_t pixels, int64_t channels,
                   float* output);
-  // `grad_input` may be grad_output.
   void (*backward)(const float* grad_output, const float* x, const float* slope, int64_t pixels,
                    int64_t channels, bool accumulate, float* grad_input);
   // sum[c] = the sum over pixels of x * grad_output where x is negative.

@@ -14,10 +14,13 @@ namespace cnnx::ops {
 // channels alone.
 class PixelChunks {
  public:
-  PixelChunks(int64_t pixels, int64_t channels)
+  // Memory-bound: with less to do a second thread costs more than it brings.
+  static constexpr int64_t kGrainFloats = 32 * 1024;
+
+  PixelChunks(int64_t pixels, int64_t channels, int64_t least_pixels = 16)
       : pixels_(pixels),
         channels_(channels),
-        chunk_pixels_(std::max(kLeastPixels, kFloats / std::max<int64_t>(1, channels))) {}
+        chunk_pixels_(std::max(least_pixels, kFloats / std::max<int64_t>(1, channels))) {}
 
   int64_t count() const { return divide_up(pixels_, chunk_pixels_); }
   int64_t pixels_of(int64_t chunk) const {
@@ -35,11 +38,24 @@ class PixelChunks {
 
  private:
   static constexpr int64_t kFloats = 4 * 1024;
-  static constexpr int64_t kLeastPixels = 16;
-  // Memory-bound: below this a second thread costs more than it brings.
-  static constexpr int64_t kGrainFloats = 32 * 1024;
 
   int64_t pixels_, channels_, chunk_pixels_;
 };
+
+// target[channel] (+)= the sums of all chunks, `step` floats apart, in their order and in double
+// precision.
+inline void add_up_chunks(const float* sums, int64_t chunks, int64_t step, int64_t channels,
+                          bool accumulate, float* target) {
+  constexpr int64_t kBlock = 16;  // a cache line of every chunk
+  for (int64_t begin = 0; begin < channels; begin += kBlock) {
+    const int64_t count = std::min(kBlock, channels - begin);
+    double total[kBlock] = {};
+    for (int64_t c = 0; accumulate && c < count; ++c) total[c] = target[begin + c];
+    for (int64_t i = 0; i < chunks; ++i) {
+      for (int64_t c = 0; c < count; ++c) total[c] += sums[i * step + begin + c];
+    }
+    for (int64_t c = 0; c < count; ++c) target[begin + c] = static_cast<float>(total[c]);
+  }
+}
 
 }  // namespace cnnx::ops

@@ -43,17 +43,13 @@ class Prelu {
     chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
       const int64_t offset = first * channels_;
       const float *const grad = grad_output + offset, *const saved = x + offset;
-      // First, because the gradient may be written over grad_output.
-      if (grad_weight) kernels.sums(grad, saved, pixels, channels_, scratch + chunk * sum_floats_);
+      // First, because it walks along memory; the sums then find everything in a cache.
       if (grad_input)
         kernels.backward(grad, saved, weight, pixels, channels_, accumulate, grad_input + offset);
+      if (grad_weight) kernels.sums(grad, saved, pixels, channels_, scratch + chunk * sum_floats_);
     });
     if (!grad_weight) return;
-    for (int64_t c = 0; c < channels_; ++c) {
-      double sum = 0;
-      for (int64_t i = 0; i < chunks_.count(); ++i) sum += scratch[i * sum_floats_ + c];
-      grad_weight[c] = static_cast<float>(accumulate_weight ? grad_weight[c] + sum : sum);
-    }
+    add_up_chunks(scratch, chunks_.count(), sum_floats_, channels_, accumulate_weight, grad_weight);
   }
 
  private:
@@ -68,7 +64,6 @@ class BoundPrelu final : public BoundOp {
   int64_t scratch_floats(int) const override { return 0; }
   int64_t backward_scratch_floats(int) const override { return prelu_.backward_scratch_floats(); }
   bool runs_in_place() const override { return true; }
-  bool gradient_runs_in_place() const override { return true; }
   bool backward_reads_output() const override { return false; }
   void forward(const ForwardArguments& a) const override {
     prelu_.forward(a.input, a.parameters[0], a.threads, a.output);

@@ -19,7 +19,7 @@ from cnnx.layers.dense import Dense
 from cnnx.layers.dropout import Dropout
 from cnnx.layers.graph import Input
 from cnnx.layers.merge import Add, Concat, Multiply
-from cnnx.layers.normalisation import BatchNorm2d
+from cnnx.layers.normalisation import BatchNorm2d, GroupNorm, LayerNorm
 from cnnx.layers.pooling import AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from cnnx.layers.shape import Flatten, Upsample2d, ZeroPad2d
 
@@ -36,9 +36,11 @@ __all__ = [
     "Dropout",
     "Flatten",
     "GlobalAvgPool2d",
+    "GroupNorm",
     "HardSwish",
     "Input",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "MaxPool2d",
     "Multiply",

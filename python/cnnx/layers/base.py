@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from cnnx import _core
-from cnnx.arguments import is_integer, shown
+from cnnx.arguments import integer as integer
+from cnnx.arguments import shown
 
 INPUT = -1  # the number of the picture itself, where a layer's input is a number
 
@@ -121,12 +122,6 @@ class LayerWithoutSettings(Layer):
 
     def __init__(self, *, name: str | None = None) -> None:
         super().__init__({}, name)
-
-
-def integer(value: object, layer: str, argument: str) -> int:
-    if not is_integer(value):
-        raise TypeError(f"{layer}: {argument} is {value!r}, expected an integer")
-    return int(value)  # type: ignore[call-overload, no-any-return]
 
 
 def refuse_positional(unexpected: tuple[object, ...], layer: str, expected: str, why: str) -> None:

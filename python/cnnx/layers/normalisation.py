@@ -1,9 +1,9 @@
-"""Layers that keep a channel's numbers in a middle range."""
+"""Layers that keep a channel's or a picture's numbers in a middle range."""
 
 from __future__ import annotations
 
 from cnnx.arguments import real_number
-from cnnx.layers.base import Layer, boolean
+from cnnx.layers.base import Layer, boolean, integer, refuse_positional
 
 
 class BatchNorm2d(Layer):
@@ -51,3 +51,72 @@ class BatchNorm2d(Layer):
             },
             name,
         )
+
+
+class GroupNorm(Layer):
+    """Normalises every group of channels by its mean and variance in each picture, then scales and
+    shifts every channel.
+
+    ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``, the same in training and in
+    inference: no picture knows of the others in its batch.
+
+    Args:
+        groups: how many groups of neighbouring channels there are; a divisor of the channels. 1 is
+            the whole picture, as many as there are channels is instance norm.
+        epsilon: keeps the quotient finite.
+        name: name in files and in `Model.layer_outputs`; "group_norm_1" and so on when None.
+
+    Shape:
+        (batch, height, width, channels) or (batch, features) to the same; weight and bias are
+        (channels,).
+
+    References:
+        Y. Wu, K. He: Group Normalization, 2018.
+
+    Example:
+        >>> GroupNorm(8)
+        GroupNorm(groups=8, epsilon=1e-05)
+    """
+
+    kind = "group_norm"
+
+    def __init__(
+        self, groups: int, *unexpected: object, epsilon: float = 1e-5, name: str | None = None
+    ) -> None:
+        refuse_positional(unexpected, "GroupNorm", "groups", "the channels are learned from x")
+        super().__init__(
+            {
+                "groups": integer(groups, "GroupNorm", "groups"),
+                "epsilon": real_number(epsilon, "GroupNorm", "epsilon"),
+            },
+            name,
+        )
+
+
+class LayerNorm(Layer):
+    """Normalises the channels of every pixel by their mean and variance, then scales and shifts
+    every channel.
+
+    ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``, the same in training and in
+    inference. Only the last axis is normalised, as in ConvNeXt; `GroupNorm` of one group normalises
+    whole pictures.
+
+    Args:
+        epsilon: keeps the quotient finite.
+        name: name in files and in `Model.layer_outputs`; "layer_norm_1" and so on when None.
+
+    Shape:
+        (batch, ..., channels) to the same; weight and bias are (channels,).
+
+    References:
+        J. L. Ba, J. R. Kiros, G. E. Hinton: Layer Normalization, 2016.
+
+    Example:
+        >>> LayerNorm(epsilon=1e-6)
+        LayerNorm(epsilon=1e-06)
+    """
+
+    kind = "layer_norm"
+
+    def __init__(self, *, epsilon: float = 1e-5, name: str | None = None) -> None:
+        super().__init__({"epsilon": real_number(epsilon, "LayerNorm", "epsilon")}, name)

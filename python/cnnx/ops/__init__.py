@@ -45,6 +45,10 @@ from cnnx.ops.cross_entropy import cross_entropy as cross_entropy
 from cnnx.ops.cross_entropy import cross_entropy_backward as cross_entropy_backward
 from cnnx.ops.dense import dense as dense
 from cnnx.ops.dense import dense_backward as dense_backward
+from cnnx.ops.group_norm import group_norm as group_norm
+from cnnx.ops.group_norm import group_norm_backward as group_norm_backward
+from cnnx.ops.group_norm import layer_norm as layer_norm
+from cnnx.ops.group_norm import layer_norm_backward as layer_norm_backward
 from cnnx.ops.max_pool2d import max_pool2d as max_pool2d
 from cnnx.ops.max_pool2d import max_pool2d_backward as max_pool2d_backward
 from cnnx.ops.prelu import prelu as prelu

@@ -1,0 +1,225 @@
+// group_norm and layer_norm: checks, the public functions and the layer kinds.
+#include "ops/group_norm.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "cnnx/runtime.h"
+#include "ops/attributes.h"
+#include "ops/epsilon.h"
+#include "ops/op.h"
+#include "ops/picture_shape.h"
+#include "ops/pixel_chunks.h"
+#include "runtime/memory.h"
+
+namespace cnnx {
+namespace ops {
+namespace {
+
+constexpr const char* kGroupNorm = "group_norm";
+constexpr const char* kLayerNorm = "layer_norm";
+
+std::unique_ptr<const GroupNorm> norm_of(const GroupNormGeometry& g) {
+  return g.pixels == 1 ? group_norm_of_rows(g) : group_norm_of_pictures(g);
+}
+
+int64_t statistics_floats(const GroupNormGeometry& g) {
+  return runtime::round_up_to_line(2 * g.pictures * g.groups);
+}
+
+int64_t sums_floats(const GroupNormGeometry& g, const GroupNorm& norm) {
+  return 2 * norm.pieces() * runtime::round_up_to_line(g.channels);
+}
+
+// Adds up what the pieces' sums are, in their order; either gradient may be null.
+void add_up(const GroupNormGeometry& g, const GroupNorm& norm, const float* sums, bool accumulate,
+            float* grad_weight, float* grad_bias) {
+  const int64_t line = runtime::round_up_to_line(g.channels);
+  const auto into = [&](float* gradient, const float* first) {
+    if (gradient) add_up_chunks(first, norm.pieces(), 2 * line, g.channels, accumulate, gradient);
+  };
+  into(grad_bias, sums);
+  into(grad_weight, sums + line);
+}
+
+class BoundGroupNorm final : public BoundOp {
+ public:
+  explicit BoundGroupNorm(const GroupNormGeometry& geometry)
+      : g_(geometry), norm_(norm_of(geometry)) {}
+
+  int64_t scratch_floats(int threads) const override {
+    return statistics_floats(g_) + norm_->scratch_floats(threads);
+  }
+  int64_t backward_scratch_floats(int threads) const override {
+    return sums_floats(g_, *norm_) + norm_->scratch_floats(threads);
+  }
+  int64_t kept_bytes() const override {
+    return statistics_floats(g_) * static_cast<int64_t>(sizeof(float));
+  }
+  bool backward_reads_output() const override { return false; }
+
+  void forward(const ForwardArguments& a) const override {
+    GroupNormArguments to = {};
+    to.x = a.input;
+    to.weight = a.parameters[0];
+    to.bias = a.parameters[1];
+    to.statistics = a.kept ? reinterpret_cast<float*>(a.kept) : a.scratch;
+    to.output = a.output;
+    to.scratch = a.scratch + statistics_floats(g_);
+    to.threads = a.threads;
+    norm_->forward(to);
+  }
+  void backward(const BackwardArguments& a) const override {
+    const bool trains = a.grad_parameters[0] != nullptr;
+    GroupNormArguments to = {};
+    to.x = a.input;
+    to.weight = a.parameters[0];
+    to.statistics = reinterpret_cast<float*>(const_cast<uint8_t*>(a.kept));
+    to.grad_output = a.grad_output;
+    to.accumulate = a.accumulate;
+    to.grad_input = a.grad_input;
+    to.sums = trains ? a.scratch : nullptr;
+    to.scratch = a.scratch + sums_floats(g_, *norm_);
+    to.threads = a.threads;
+    norm_->backward(to);
+    if (!trains) return;
+    add_up(g_, *norm_, a.scratch, /*accumulate=*/false, a.grad_parameters[0], a.grad_parameters[1]);
+  }
+
+ private:
+  GroupNormGeometry g_;
+  std::unique_ptr<const GroupNorm> norm_;
+};
+
+class NormOp : public Op {
+ public:
+  Shape output_shape(const Shape& input) const override { return geometry(input), input; }
+  std::vector<ParameterSpec> parameters(const Shape& input) const override {
+    return {{"weight", {input.back()}, 0, 1.0f}, {"bias", {input.back()}, 0, 0.0f}};
+  }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    return std::make_unique<BoundGroupNorm>(geometry(input));
+  }
+
+ private:
+  virtual GroupNormGeometry geometry(const Shape& input) const = 0;
+};
+
+class GroupNormOp final : public NormOp {
+ public:
+  GroupNormOp(int64_t groups, float epsilon) : groups_(groups), epsilon_(epsilon) {}
+
+ private:
+  GroupNormGeometry geometry(const Shape& input) const override {
+    return group_norm_geometry(input, groups_, epsilon_);
+  }
+
+  int64_t groups_;
+  float epsilon_;
+};
+
+class LayerNormOp final : public NormOp {
+ public:
+  explicit LayerNormOp(float epsilon) : epsilon_(epsilon) {}
+
+ private:
+  GroupNormGeometry geometry(const Shape& input) const override {
+    return layer_norm_geometry(input, epsilon_);
+  }
+
+  float epsilon_;
+};
+
+[[noreturn]] void refuse(const char* function, const Shape& x, const char* expected) {
+  throw std::invalid_argument(std::string(function) + ": x has shape " + to_string(x) +
+                              ", expected " + expected);
+}
+
+}  // namespace
+
+std::unique_ptr<const Op> make_group_norm(const Attributes& attributes) {
+  AttributeReader reader(kGroupNorm, attributes);
+  const int64_t groups = reader.integer("groups", 1);
+  const float epsilon = checked_epsilon(kGroupNorm, reader.real("epsilon"));
+  reader.finish();
+  return std::make_unique<GroupNormOp>(groups, epsilon);
+}
+
+std::unique_ptr<const Op> make_layer_norm(const Attributes& attributes) {
+  AttributeReader reader(kLayerNorm, attributes);
+  const float epsilon = checked_epsilon(kLayerNorm, reader.real("epsilon"));
+  reader.finish();
+  return std::make_unique<LayerNormOp>(epsilon);
+}
+
+}  // namespace ops
+
+GroupNormGeometry group_norm_geometry(const Shape& x, int64_t groups, float epsilon) {
+  const char* const name = ops::kGroupNorm;
+  if (x.size() == 4) {
+    ops::check_picture_shape(name, x);
+  } else if (x.size() != 2) {
+    ops::refuse(name, x, "(batch, height, width, channels) or (batch, features)");
+  } else if (x[0] < 0 || x[1] < 1) {
+    ops::refuse(name, x, "at least one feature");
+  }
+  const int64_t channels = x.back();
+  if (groups < 1 || channels % groups != 0) {
+    throw std::invalid_argument(std::string(name) + ": groups is " + std::to_string(groups) +
+                                ", expected a divisor of the " + std::to_string(channels) +
+                                " channels");
+  }
+  element_count(x);
+  const int64_t pixels = x.size() == 4 ? x[1] * x[2] : 1;
+  return {x[0], pixels, channels, groups, ops::checked_epsilon(name, epsilon)};
+}
+
+GroupNormGeometry layer_norm_geometry(const Shape& x, float epsilon) {
+  const char* const name = ops::kLayerNorm;
+  if (x.size() < 2) ops::refuse(name, x, "(batch, ..., channels)");
+  const int64_t channels = x.back();
+  if (channels < 1) ops::refuse(name, x, "at least one channel in the last axis");
+  return {element_count(x) / channels, 1, channels, 1, ops::checked_epsilon(name, epsilon)};
+}
+
+void group_norm(const GroupNormGeometry& geometry, const float* x, const float* weight,
+                const float* bias, float* output) {
+  const auto norm = ops::norm_of(geometry);
+  const int threads = get_num_threads();
+  runtime::AlignedBuffer statistics(ops::statistics_floats(geometry));
+  runtime::AlignedBuffer scratch(norm->scratch_floats(threads));
+  ops::GroupNormArguments a = {};
+  a.x = x;
+  a.weight = weight;
+  a.bias = bias;
+  a.statistics = statistics.data();
+  a.output = output;
+  a.scratch = scratch.data();
+  a.threads = threads;
+  norm->forward(a);
+}
+
+void group_norm_backward(const GroupNormGeometry& geometry, const float* grad_output,
+                         const float* x, const float* weight, float* grad_input, float* grad_weight,
+                         float* grad_bias, bool accumulate) {
+  const auto norm = ops::norm_of(geometry);
+  const int threads = get_num_threads();
+  runtime::AlignedBuffer statistics(ops::statistics_floats(geometry));
+  runtime::AlignedBuffer sums(ops::sums_floats(geometry, *norm));
+  runtime::AlignedBuffer scratch(norm->scratch_floats(threads));
+  ops::GroupNormArguments a = {};
+  a.x = x;
+  a.weight = weight;
+  a.statistics = statistics.data();
+  a.grad_output = grad_output;
+  a.accumulate = accumulate;
+  a.grad_input = grad_input;
+  a.sums = sums.data();
+  a.scratch = scratch.data();
+  a.threads = threads;
+  norm->measure(a);
+  norm->backward(a);
+  ops::add_up(geometry, *norm, sums.data(), accumulate, grad_weight, grad_bias);
+}
+
+}  // namespace cnnx

@@ -1,0 +1,160 @@
+"""Normalisation of every picture by itself, in groups of channels or pixel by pixel, forward and
+backward.
+"""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from cnnx import _core
+from cnnx.arguments import FloatArray, float32_array, integer, real_number
+
+
+def group_norm(
+    x: ArrayLike, weight: ArrayLike, bias: ArrayLike, groups: int, *, epsilon: float = 1e-5
+) -> FloatArray:
+    """Every group of channels normalised by its mean and variance over all pixels of a picture.
+
+    ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``
+
+    Args:
+        x: pictures, or rows of features.
+        weight: one factor per channel.
+        bias: one number per channel.
+        groups: how many groups of neighbouring channels there are; a divisor of the channels.
+        epsilon: keeps the quotient finite, above 0.
+
+    Shape:
+        x and result (batch, height, width, channels) or (batch, channels); weight and bias
+        (channels,).
+
+    Raises:
+        TypeError: if an array is not of a real dtype, `groups` no integer, or `epsilon` no number.
+        ValueError: if the shapes do not fit each other, `groups` does not divide the channels, or
+            `epsilon` is not above 0.
+
+    References:
+        Y. Wu, K. He: Group Normalization, 2018.
+
+    Example:
+        >>> x = [[[[1.0, 5.0, 0.0, 8.0]]]]
+        >>> group_norm(x, [1, 1, 2, 2], [0, 0, 0, 3], 2)[0, 0, 0].round(3)
+        array([-1.,  1., -2.,  5.], dtype=float32)
+    """
+    name = "group_norm"
+    return _core.group_norm(
+        float32_array(x, name, "x"),
+        float32_array(weight, name, "weight"),
+        float32_array(bias, name, "bias"),
+        integer(groups, name, "groups"),
+        real_number(epsilon, name, "epsilon"),
+    )
+
+
+def group_norm_backward(
+    grad_output: ArrayLike,
+    x: ArrayLike,
+    weight: ArrayLike,
+    groups: int,
+    *,
+    epsilon: float = 1e-5,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Gradients of `group_norm` with respect to its input, weight and bias.
+
+    Args:
+        grad_output: gradient of the output, of its shape.
+        x: as in `group_norm`.
+        weight: as in `group_norm`.
+        groups: as in `group_norm`.
+        epsilon: as in `group_norm`.
+
+    Returns:
+        (grad_input, grad_weight, grad_bias).
+
+    Raises:
+        TypeError: as `group_norm`.
+        ValueError: as `group_norm`, and if `grad_output` has not the shape of `x`.
+
+    Example:
+        >>> gradients = group_norm_backward([[1.0, 0.0]], [[1.0, 5.0]], [2.0, 2.0], 1)
+        >>> [gradient.round(3).tolist() for gradient in gradients[1:]]
+        [[-1.0, 0.0], [1.0, 0.0]]
+    """
+    name = "group_norm_backward"
+    return _core.group_norm_backward(
+        float32_array(grad_output, name, "grad_output"),
+        float32_array(x, name, "x"),
+        float32_array(weight, name, "weight"),
+        integer(groups, name, "groups"),
+        real_number(epsilon, name, "epsilon"),
+    )
+
+
+def layer_norm(
+    x: ArrayLike, weight: ArrayLike, bias: ArrayLike, *, epsilon: float = 1e-5
+) -> FloatArray:
+    """Every row of channels normalised by its mean and variance.
+
+    ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``, mean and variance over the
+    last axis.
+
+    Args:
+        x: array of at least two axes, the last of which is the channels.
+        weight: one factor per channel.
+        bias: one number per channel.
+        epsilon: keeps the quotient finite, above 0.
+
+    Shape:
+        x and result (batch, ..., channels); weight and bias (channels,).
+
+    Raises:
+        TypeError: if an array is not of a real dtype, or `epsilon` is no number.
+        ValueError: if the shapes do not fit each other, or `epsilon` is not above 0.
+
+    References:
+        J. L. Ba, J. R. Kiros, G. E. Hinton: Layer Normalization, 2016.
+
+    Example:
+        >>> layer_norm([[1.0, 5.0], [0.0, 8.0]], [1, 2], [0, 3]).round(3)
+        array([[-1.,  5.],
+               [-1.,  5.]], dtype=float32)
+    """
+    name = "layer_norm"
+    return _core.layer_norm(
+        float32_array(x, name, "x"),
+        float32_array(weight, name, "weight"),
+        float32_array(bias, name, "bias"),
+        real_number(epsilon, name, "epsilon"),
+    )
+
+
+def layer_norm_backward(
+    grad_output: ArrayLike, x: ArrayLike, weight: ArrayLike, *, epsilon: float = 1e-5
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Gradients of `layer_norm` with respect to its input, weight and bias.
+
+    Args:
+        grad_output: gradient of the output, of its shape.
+        x: as in `layer_norm`.
+        weight: as in `layer_norm`.
+        epsilon: as in `layer_norm`.
+
+    Returns:
+        (grad_input, grad_weight, grad_bias).
+
+    Raises:
+        TypeError: as `layer_norm`.
+        ValueError: as `layer_norm`, and if `grad_output` has not the shape of `x`.
+
+    Example:
+        >>> gradients = layer_norm_backward([[1.0, 0.0]], [[1.0, 5.0]], [2.0, 2.0])
+        >>> [gradient.round(3).tolist() for gradient in gradients[1:]]
+        [[-1.0, 0.0], [1.0, 0.0]]
+    """
+    name = "layer_norm_backward"
+    return _core.layer_norm_backward(
+        float32_array(grad_output, name, "grad_output"),
+        float32_array(x, name, "x"),
+        float32_array(weight, name, "weight"),
+        real_number(epsilon, name, "epsilon"),
+    )
