@@ -6,9 +6,10 @@
 
 FOLDER has one folder of pictures per class. 5,000 pictures, the same share of every class, are kept
 apart for validation by a fixed seed; the others train `cnnx.models.fast_cifar`: whitened first
-layer, Nesterov SGD with a triangular schedule, flips in turn and shifts by two pixels, label
-smoothing, averaged weights (K. Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024). The
-time counts from the start, reading the pictures included.
+layer, Nesterov SGD with a triangular schedule, flips in turn and random shifts, label smoothing,
+averaged weights, and at the end six looks at every picture (K. Jordan: 94% on CIFAR-10 in 3.29
+Seconds on a Single GPU, 2024, whose accuracies are such). The time counts from the start, reading
+the pictures included.
 
 With a peer, steps of the same network with the same batch in PyTorch's better layout alternate with
 those of cnnx: an epoch's time is that of a step times the steps of an epoch. Exits 1 when a bar is
@@ -24,6 +25,7 @@ from pathlib import Path
 import cnnx
 import numpy as np
 from cnnx.data.split import split
+from numpy.typing import NDArray
 
 from benchmarks import machine
 from benchmarks.contestants import Contestant, all_closed, alternate, best_ratio, show_neighbours
@@ -62,8 +64,8 @@ def parse() -> Options:
     return parser.parse_args(namespace=Options())
 
 
-def train(options: Options) -> tuple[float, float, cnnx.History]:
-    """The averaged network's validation accuracy, the seconds it took, and every epoch."""
+def train(options: Options) -> tuple[dict[str, float], float, cnnx.History]:
+    """The averaged network's validation accuracies, the seconds it took, and every epoch."""
     begun = time.perf_counter()
     data = cnnx.data.load(options.folder)
     print(f"read {len(data.x)} pictures in {time.perf_counter() - begun:.1f} s", flush=True)
@@ -106,16 +108,30 @@ def train(options: Options) -> tuple[float, float, cnnx.History]:
         validation=validation,
         progress=show,
     )
-    accuracy = trainer.evaluate(*validation, averaged=True)["accuracy"]
-    seconds = time.perf_counter() - begun
     model = trainer.averaged_model()
-    pictures, labels = validation
-    outputs = model(pictures) + model(pictures[:, :, ::-1])
-    both_ways = cnnx.metrics.top_k_accuracy(outputs, labels, k=1)
-    print(f"with every picture's mirror image looked at too: {both_ways:.4f}")
+    accuracy = {
+        "one look": cnnx.metrics.top_k_accuracy(model(validation[0]), validation[1], k=1),
+        "six looks": cnnx.metrics.top_k_accuracy(
+            six_looks(model, validation[0]), validation[1], k=1
+        ),
+    }
+    seconds = time.perf_counter() - begun
     if options.save:
         model.save(options.save)
     return accuracy, seconds, history
+
+
+def six_looks(model: cnnx.Model, x: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Outputs for every picture, averaged over what it may look like: as it is (half the weight),
+    moved by a pixel up and left, and down and right, each of them and its mirror image.
+    """
+    around = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
+    moved = [x, around[:, :-2, :-2], around[:, 2:, 2:]]
+    total = np.zeros((len(x), *model.output_shape), np.float32)
+    for weight, pictures in zip((0.5, 0.25, 0.25), moved, strict=True):
+        for seen in (pictures, pictures[:, :, ::-1]):
+            total += np.float32(weight / 2) * model(np.ascontiguousarray(seen))
+    return total
 
 
 def compare(options: Options) -> float:
@@ -157,7 +173,8 @@ def main() -> int:
     content: dict[str, object] = {}
     if options.only != "epoch":
         accuracy, seconds, history = train(options)
-        met = verdict("validation accuracy", accuracy, ACCURACY_AT_LEAST)
+        print(f"validation accuracy    {accuracy['one look']:.4f}  at one look")
+        met = verdict("at six looks", accuracy["six looks"], ACCURACY_AT_LEAST)
         met = verdict("seconds", seconds, SECONDS_AT_MOST, at_least=False) and met
         content |= {"accuracy": accuracy, "seconds": seconds, "history": vars(history)}
     if options.only != "training" and options.peer_python:
