@@ -306,7 +306,7 @@ def _mobilenet(normalised: bool) -> Network:
 
 
 def _fast_cifar() -> Network:
-    """The network of airbench94 (K. Jordan 2024), as `cnnx.models.fast_cifar`."""
+    """The network of airbench94 as published (K. Jordan 2024), with no padding at its beginning."""
     layers: tuple[Layer, ...] = (Convolution(24, 2), Gelu())
     for channels in (64, 256, 256):
         convolution = Convolution(channels, 3, padding=1, bias=False)
@@ -314,7 +314,7 @@ def _fast_cifar() -> Network:
     return Network((32, 32, 3), (*layers, MaxPool(3), Flatten(), Dense(CLASSES)))
 
 
-# What `benchmarks.cifar10` trains, too slow a network for the others.
+# What `benchmarks.cifar10` measures, too slow a network for the others.
 FAST_CIFAR = "fast_cifar"
 
 NETWORKS = {
