@@ -1,6 +1,6 @@
 """CIFAR-10 from a folder of pictures to a validated network, by the recipe of airbench94.
 
-    python -m benchmarks.cifar10 FOLDER [--epochs 15] [--seed 0] [--save FILE]
+    python -m benchmarks.cifar10 FOLDER [--epochs 14] [--seed 0] [--save FILE]
     [--peer-python /path/to/venv/bin/python] [--rounds 2] [--json FILE] [--only training|epoch]
     [--quick]
 
@@ -57,7 +57,7 @@ def parse() -> Options:
     parser = contest_parser(__doc__.splitlines()[0], rounds=2, seconds=10)
     parser.add_argument("folder", type=Path, help="one folder of pictures per class")
     add_peer_python(parser)
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and changes")
     parser.add_argument("--save", type=Path, metavar="FILE", help="the averaged model")
     parser.add_argument("--only", choices=("training", "epoch"), help="one of the two parts")
