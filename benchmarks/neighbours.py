@@ -21,12 +21,17 @@ def _all_seconds() -> tuple[float, float]:
 
 
 def seconds_of(process: int) -> float:
-    """CPU seconds that a running process has used, its threads included; NaN if nobody tells."""
-    path = Path(f"/proc/{process}/stat")
-    if not path.exists():
+    """CPU seconds that a running process and those it started have used; NaN if nobody tells."""
+    folder = Path(f"/proc/{process}")
+    try:
+        fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        children = (folder / f"task/{process}/children").read_text().split()
+    except OSError:
         return math.nan
-    fields = path.read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+    # Of its own, its threads included, and of the children that have ended.
+    seconds = sum(map(int, fields[11:15])) / _TICKS_PER_SECOND
+    running = (seconds_of(int(child)) for child in children)
+    return seconds + sum(each for each in running if not math.isnan(each))
 
 
 class Neighbours:
