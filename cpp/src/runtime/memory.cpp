@@ -12,16 +12,34 @@
 namespace cnnx::runtime {
 namespace {
 constexpr std::size_t kAlignment = 64, kSlack = 64;
+// A large buffer begins on a huge page and asks for such: with small ones, which lie anywhere in
+// memory, a train step's time depends on where they happen to be.
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+std::size_t bytes_of(int64_t floats) {
+  return static_cast<std::size_t>(floats) * sizeof(float) + kSlack;
 }
+
+std::size_t alignment_of(std::size_t bytes) {
+  return bytes < 2 * kHugePage ? kAlignment : kHugePage;
+}
+}  // namespace
 
 AlignedBuffer::AlignedBuffer(int64_t floats, Contents contents) : size_(floats) {
   if (floats < 0 || floats > (int64_t{1} << 60)) throw std::bad_alloc();
-  const std::size_t bytes = static_cast<std::size_t>(floats) * sizeof(float) + kSlack;
-  data_ = static_cast<float*>(::operator new(bytes, std::align_val_t{kAlignment}));
+  const std::size_t bytes = bytes_of(floats);
+  const std::size_t alignment = alignment_of(bytes);
+  data_ = static_cast<float*>(::operator new(bytes, std::align_val_t{alignment}));
+#if defined(__linux__)
+  // Only a request: what it answers changes nothing.
+  if (alignment == kHugePage) static_cast<void>(madvise(data_, bytes, MADV_HUGEPAGE));
+#endif
   if (contents == Contents::zeros) std::memset(data_, 0, bytes);
 }
 
-AlignedBuffer::~AlignedBuffer() { ::operator delete(data_, std::align_val_t{kAlignment}); }
+AlignedBuffer::~AlignedBuffer() {
+  ::operator delete(data_, std::align_val_t{alignment_of(bytes_of(size_))});
+}
 
 void read_ahead(const void* data, int64_t bytes) noexcept {
 #if defined(__unix__) || defined(__APPLE__)
