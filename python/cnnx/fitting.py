@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,15 @@ from cnnx.interrupts import interrupts_wait
 from cnnx.run import Position, Run
 
 _NOTHING = (float("nan"), float("nan"))  # a validation's figures without one
+
+
+@contextmanager
+def _placed(place: str) -> Iterator[None]:
+    """Begins what is said of numbers that are not finite with `place`."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise FloatingPointError(place + str(error).removeprefix("fit: ")) from None
 
 
 @dataclass
@@ -132,10 +142,8 @@ class Fitting:
     def _validated(self) -> tuple[float, float]:
         """What is measured after an epoch, of a model that is fit to be measured."""
         after = f"fit: after epoch {self.run.epoch} "
-        try:
+        with _placed(after):
             self.core.check_finite()
-        except FloatingPointError as error:
-            raise FloatingPointError(after + str(error).removeprefix("fit: ")) from None
         if self.validate is None:
             return _NOTHING
         loss, accuracy = self.validate()
@@ -147,11 +155,8 @@ class Fitting:
         return loss, accuracy
 
     def _advance(self, epoch: EpochRun) -> bool:
-        try:
+        with _placed(f"fit: in step {epoch.step + 1} of epoch {self.run.epoch} "):
             return epoch.advance()
-        except FloatingPointError as error:
-            place = f"fit: in step {epoch.step + 1} of epoch {self.run.epoch} "
-            raise FloatingPointError(place + str(error).removeprefix("fit: ")) from None
 
     def _steps_done(self, epoch: EpochRun) -> int:
         return (self.run.epoch - 1) * epoch.steps + epoch.step

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from cnnx import _core
-from cnnx.arguments import integer as integer
 from cnnx.arguments import shown
 
 INPUT = -1  # the number of the picture itself, where a layer's input is a number

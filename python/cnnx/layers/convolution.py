@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnx.arguments import PaddingLike, PairLike, padding_sides, pair
-from cnnx.layers.base import Layer, boolean, integer, refuse_positional
+from cnnx.arguments import PaddingLike, PairLike, integer, padding_sides, pair
+from cnnx.layers.base import Layer, boolean, refuse_positional
 
 
 def _settings(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cnnx.layers.base import Layer, boolean, integer, refuse_positional
+from cnnx.arguments import integer
+from cnnx.layers.base import Layer, boolean, refuse_positional
 
 
 class Dense(Layer):

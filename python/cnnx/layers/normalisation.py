@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cnnx.arguments import real_number
-from cnnx.layers.base import Layer, boolean, integer, refuse_positional
+from cnnx.arguments import integer, real_number
+from cnnx.layers.base import Layer, boolean, refuse_positional
 
 
 class BatchNorm2d(Layer):
