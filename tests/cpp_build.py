@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,27 @@ def configure(source: Path, build: Path, *definitions: str) -> str:
             *definitions,
         ]
     )
+
+
+def installed_cmake_folder() -> Path:
+    """What the package says, asked from a folder where no source tree is in sight."""
+    return Path(run([sys.executable, "-m", "cnnx", "--cmake-dir"], cwd=Path("/")).strip())
+
+
+def build_consumer(project: Path, folder: Path, *definitions: str) -> Path:
+    """Builds a foreign project outside the tree, with warnings as errors and nothing but the
+    installed package; returns the folder of its programs.
+    """
+    shutil.copytree(project, folder / "source")
+    configure(
+        folder / "source",
+        folder / "build",
+        f"-Dcnnx_DIR={installed_cmake_folder()}",
+        "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror",
+        *definitions,
+    )
+    run([cmake(), "--build", folder / "build"])
+    return folder / "build"
 
 
 @dataclass(frozen=True)

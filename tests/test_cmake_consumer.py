@@ -11,14 +11,9 @@ from pathlib import Path
 
 import cnnx
 import pytest
-from cpp_build import cmake, configure, needs_a_compiler, run
+from cpp_build import build_consumer, configure, installed_cmake_folder, needs_a_compiler, run
 
 COUNT, SEED = 40, 77
-
-
-def installed_cmake_folder() -> Path:
-    """What the package says, asked from a folder where no source tree is in sight."""
-    return Path(run([sys.executable, "-m", "cnnx", "--cmake-dir"], cwd=Path("/")).strip())
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +28,9 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program, built outside the tree with warnings as errors and nothing but the package."""
-    folder = tmp_path_factory.mktemp("consumer")
-    shutil.copytree(Path(__file__).parent / "consumer", folder / "source")
-    configure(folder / "source", folder / "build", f"-Dcnnx_DIR={installed_cmake_folder()}")
-    run([cmake(), "--build", folder / "build"])
-    return folder / "build" / "consumer"
+    """The program of a foreign project."""
+    project = Path(__file__).parent / "consumer"
+    return build_consumer(project, tmp_path_factory.mktemp("consumer")) / "consumer"
 
 
 def test_the_program_prints_what_python_prints(consumer: Path, model_path: Path) -> None:

@@ -1,0 +1,78 @@
+// Says what a saved model sees on pictures: prints file, label and probability, separated by tabs.
+//
+//   classify MODEL PICTURE...
+//
+// Pictures are PGM or PPM files (P5 or P6, 8 bits), of any size: the model file says how they are
+// resized. cnnx decodes no picture formats; use the library you have for the others.
+#include <cnnx/cnnx.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+struct Picture {
+  int height = 0, width = 0, channels = 0;
+  std::vector<std::uint8_t> pixels;
+};
+
+// One number of the header, after spaces and comments.
+int read_number(std::ifstream& file) {
+  while ((file >> std::ws).peek() == '#')
+    file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  int number = 0;
+  file >> number;
+  return number;
+}
+
+Picture read_picture(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error(path + ": cannot be opened");
+  std::string kind(2, ' ');
+  file.read(kind.data(), 2);
+  Picture picture;
+  picture.channels = kind == "P5" ? 1 : kind == "P6" ? 3 : 0;
+  picture.width = read_number(file);
+  picture.height = read_number(file);
+  const int largest = read_number(file);
+  constexpr int kMostSide = 16384;  // keeps the product below within an int
+  if (!file || picture.channels == 0 || largest != 255 || picture.width < 1 || picture.height < 1 ||
+      picture.width > kMostSide || picture.height > kMostSide)
+    throw std::runtime_error(path + ": is no PGM or PPM file of 8 bits");
+  file.get();  // the one character between the header and the pixels
+  picture.pixels.resize(
+      static_cast<std::size_t>(picture.height * picture.width * picture.channels));
+  if (!file.read(reinterpret_cast<char*>(picture.pixels.data()),
+                 static_cast<std::streamsize>(picture.pixels.size())))
+    throw std::runtime_error(path + ": ends too early");
+  return picture;
+}
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+  if (argument_count < 3) {
+    std::fprintf(stderr, "usage: classify MODEL PICTURE...\n");
+    return 2;
+  }
+  try {
+    const cnnx::Model model = cnnx::Model::load(arguments[1]);
+    for (int i = 2; i < argument_count; ++i) {
+      const Picture picture = read_picture(arguments[i]);
+      const cnnx::Prediction answer = model.predict(
+          cnnx::ImageView{picture.pixels.data(), picture.height, picture.width, picture.channels});
+      const std::string label = answer.label.empty() ? std::to_string(answer.index) : answer.label;
+      std::printf("%s\t%s\t%.4f\n", arguments[i], label.c_str(), answer.probability);
+    }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "classify: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
