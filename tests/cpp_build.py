@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+STRICT = "-pedantic-errors -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
 
 
 def run(command: Sequence[str | os.PathLike[str]], *, cwd: Path | None = None) -> str:
@@ -100,7 +101,9 @@ def build_consumer(project: Path, folder: Path, *definitions: str) -> Path:
         folder / "source",
         folder / "build",
         f"-Dcnnx_DIR={installed_cmake_folder()}",
-        "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror",
+        f"-DCMAKE_CXX_FLAGS={STRICT}",
+        f"-DCMAKE_C_FLAGS={STRICT}",
+        "--no-warn-unused-cli",  # a project of C alone has no C++ flags
         *definitions,
     )
     run([cmake(), "--build", folder / "build"])

@@ -12,10 +12,10 @@ import pytest
 from cpp_build import ROOT, build_consumer, run
 
 
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the programs of examples/embed_cpp."""
-    return build_consumer(ROOT / "examples" / "embed_cpp", tmp_path_factory.mktemp("embed_cpp"))
+@pytest.fixture(scope="module", params=["embed_cpp", "embed_c"])
+def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the programs of an example."""
+    return build_consumer(ROOT / "examples" / request.param, tmp_path_factory.mktemp(request.param))
 
 
 def test_classify_says_what_the_command_line_says(programs: Path, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ EXAMPLES: dict[Rule, tuple[tuple[str, str], list[tuple[str, str]]]] = {
             ("cpp/src/kernels/b.h", '#include "runtime/parallel.h"\n'),
             ("cpp/src/graph/b.cpp", '#include "../training/trainer.h"\n'),
             ("cpp/src/training/b.cpp", '#include "io/json.h"\n'),
+            ("cpp/src/io/b.cpp", '#include "c_api/call.h"\n'),
             ("cpp/src/attic/b.cpp", "// Old.\n"),
         ],
     ),
@@ -47,6 +48,8 @@ EXAMPLES: dict[Rule, tuple[tuple[str, str], list[tuple[str, str]]]] = {
             ("cpp/include/cnnx/b.h", '#include "graph/graph.h"\n'),
             ("cpp/include/cnnx/b.h", "#include <omp.h>\n"),
             ("cpp/include/cnnx/b.h", "#include <sys/types.h>\n"),
+            ("cpp/include/cnnx/b.h", "#include <stdint.h>\n"),
+            ("cpp/include/cnnx/c_api.h", "#include <cstdint>\n"),
         ],
     ),
     kernels_include_only_c_headers_intrinsics_and_kernels: (
@@ -109,6 +112,7 @@ EXAMPLES: dict[Rule, tuple[tuple[str, str], list[tuple[str, str]]]] = {
         [
             ("cpp/src/io/b.h", "#pragma once\n// Too late to say what this is.\n"),
             ("cpp/src/io/b.cpp", "\n// Not on the first line of the file.\n"),
+            ("examples/b.c", "int main(void) { return 0; }\n"),
             ("cpp/src/io/b.cpp", "// model file\n"),
             ("tests/b.py", "x = 1\n"),
             ("benchmarks/b.py", '"""Benchmark"""\n'),

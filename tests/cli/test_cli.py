@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -125,6 +126,28 @@ def test_predict_prints_label_and_probability(run: Run, model: Path, classes: Pa
         )
     ]
     assert outcome.out.splitlines() == expected
+
+
+def test_predict_prints_exact_json(run: Run, model: Path, classes: Path) -> None:
+    files = sorted((classes / "test").rglob("*.png"))
+    outcome = run("predict", model, *files, "--json")
+    assert outcome.status == 0
+    loaded = cnnx.load(model)
+    pixels = np.stack([np.asarray(Image.open(file)) for file in files])
+    for line, file, label, row in zip(
+        outcome.out.splitlines(),
+        files,
+        loaded.predict(pixels),
+        loaded.predict_proba(pixels),
+        strict=True,
+    ):
+        assert line.isascii()
+        assert json.loads(line) == {
+            "file": str(file),
+            "label": label,
+            "probability": float(row.max()),
+            "probabilities": dict(zip(loaded.classes or [], row.tolist(), strict=True)),
+        }
 
 
 def test_predict_names_wrong_files_and_answers_the_others(

@@ -28,7 +28,7 @@ class Classifier:
         self.names = list(classes) if classes else [str(k) for k in range(max(outputs, 2))]
 
     def answers(self, x: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """For every picture its class index, and the probability the model gives that class.
+        """For every picture its class index, and the probability of each class.
 
         Raises:
             UserError: The model answers with something else than one class per picture.
@@ -48,4 +48,4 @@ class Classifier:
         probabilities = self.model.predict_proba(x)
         if probabilities.shape[1] == 1:
             probabilities = np.concatenate([1 - probabilities, probabilities], axis=1)
-        return indices, probabilities[np.arange(len(x)), indices]
+        return indices, probabilities

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,13 @@ _EPILOG = """\
 Prints one line per picture: file, label and probability, separated by tabs. A file that is no
 picture is named on stderr; the others are still answered.
 
+For programs, --json prints one object per picture and line: file, label, probability, and
+probabilities, that of every label in the order of the classes. Its numbers are exact.
+
 examples:
   cnnx predict pets.cnnx photo.jpg
   cnnx predict pets.cnnx new/*.jpg | sort -k 2
+  cnnx predict pets.cnnx new/*.jpg --json | jq .probabilities.cat
 """
 _PICTURES_AT_ONCE = 256
 
@@ -33,6 +38,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", type=Path, help="a file that cnnx saved")
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="picture files")
+    parser.add_argument("--json", action="store_true", help="print JSON, every probability exactly")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,6 +66,21 @@ def run(arguments: argparse.Namespace) -> int:
         if not pictures:
             continue
         indices, probabilities = classifier.answers(np.stack(pictures))
-        for name, index, probability in zip(names, indices, probabilities, strict=True):
-            print(f"{name}\t{classifier.names[index]}\t{probability:.4f}")
+        for name, index, row in zip(names, indices, probabilities, strict=True):
+            label = classifier.names[index]
+            if arguments.json:
+                print(_json(name, label, dict(zip(classifier.names, row.tolist(), strict=True))))
+            else:
+                print(f"{name}\t{label}\t{row[index]:.4f}")
     return 1 if failed else 0
+
+
+def _json(name: str, label: str, probabilities: dict[str, float]) -> str:
+    """One line; a double holds every float32 exactly, and is written with all its digits."""
+    answer = {
+        "file": name,
+        "label": label,
+        "probability": probabilities[label],
+        "probabilities": probabilities,
+    }
+    return json.dumps(answer)

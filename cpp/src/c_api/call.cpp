@@ -1,0 +1,76 @@
+// Checks what came from C, and says in a sentence what is wrong with it.
+#include "c_api/call.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "io/text.h"
+
+namespace cnnx::c_api {
+
+void Call::refuse(const std::string& reason) const {
+  throw std::invalid_argument(std::string(function_) + ": " + reason);
+}
+
+std::string_view Call::text(const char* pointer, const char* argument) const {
+  const std::string_view text = &not_null(pointer, argument);
+  const std::size_t valid = io::valid_utf8_prefix(text);
+  if (valid < text.size())
+    refuse(std::string(argument) + " is not UTF-8 from byte " + std::to_string(valid) + " on");
+  return text;
+}
+
+std::size_t Call::index(int64_t index, std::size_t count) const {
+  if (index < 0 || static_cast<uint64_t>(index) >= count) {
+    refuse("index is " + std::to_string(index) + ", expected 0 or more and less than " +
+           std::to_string(count));
+  }
+  return static_cast<std::size_t>(index);
+}
+
+int64_t Call::not_negative(int64_t value, const char* argument) const {
+  if (value < 0)
+    refuse(std::string(argument) + " is " + std::to_string(value) + ", expected 0 or more");
+  return value;
+}
+
+void Call::check_room(const char* argument, int64_t room, int64_t count) const {
+  if (room >= count) return;
+  refuse(std::string(argument) + " has room for " + std::to_string(room) + ", expected room for " +
+         std::to_string(count));
+}
+
+void Call::write_shape(const Shape& from, int64_t* shape, int64_t room, int64_t* axes) const {
+  const auto count = static_cast<int64_t>(from.size());
+  int64_t& written = not_null(axes, "axes");
+  if (room != 0) std::copy(from.begin(), from.end(), array(shape, "shape", room, count));
+  written = count;
+}
+
+PixelType Call::pixel_type(cnnx_pixel_type type) const {
+  if (type == CNNX_UINT8) return PixelType::uint8;
+  if (type == CNNX_FLOAT32) return PixelType::float32;
+  refuse("type is " + std::to_string(type) + ", expected CNNX_UINT8 or CNNX_FLOAT32");
+}
+
+ImageView Call::image(const cnnx_image* image) const {
+  const cnnx_image& given = not_null(image, "image");
+  ImageView view;
+  view.pixels = given.pixels;
+  view.height = given.height;
+  view.width = given.width;
+  view.channels = given.channels;
+  view.type = pixel_type(given.type);
+  view.row_stride = given.row_stride;
+  return view;
+}
+
+PictureBatch Call::pictures(const void* pixels, cnnx_pixel_type type, int64_t count) const {
+  PictureBatch pictures;
+  pictures.type = pixel_type(type);
+  pictures.count = not_negative(count, "count");
+  pictures.pixels = count > 0 ? &not_null(static_cast<const char*>(pixels), "pixels") : nullptr;
+  return pictures;
+}
+
+}  // namespace cnnx::c_api

@@ -1,0 +1,58 @@
+// One call from C: its arguments, checked, with errors that name the function.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "c_api/handles.h"
+#include "cnnx/c_api.h"
+#include "cnnx/image.h"
+#include "cnnx/model.h"
+#include "cnnx/shape.h"
+
+namespace cnnx::c_api {
+
+class Call {
+ public:
+  explicit Call(const char* function) : function_(function) {}
+
+  // Throws std::invalid_argument: "cnnx_model_load: path is a null pointer".
+  [[noreturn]] void refuse(const std::string& reason) const;
+
+  template <typename Value>
+  Value& not_null(Value* pointer, const char* argument) const {
+    if (!pointer) refuse(std::string(argument) + " is a null pointer");
+    return *pointer;
+  }
+  const char* path(const char* pointer) const { return &not_null(pointer, "path"); }
+  // Refuses what is not UTF-8.
+  std::string_view text(const char* pointer, const char* argument) const;
+  const Model& model(const cnnx_model* handle) const { return not_null(handle, "model").model; }
+  Model& model(cnnx_model* handle) const { return not_null(handle, "model").model; }
+
+  // An index into a list of `count`.
+  std::size_t index(int64_t index, std::size_t count) const;
+  int64_t not_negative(int64_t value, const char* argument) const;
+  // An array that `room` elements fit into, `count` of which will be written.
+  template <typename Value>
+  Value* array(Value* pointer, const char* argument, int64_t room, int64_t count) const {
+    check_room(argument, room, count);
+    return count > 0 ? &not_null(pointer, argument) : pointer;
+  }
+
+  // `shape` and `axes` as cnnx_model_output_shape says.
+  void write_shape(const Shape& from, int64_t* shape, int64_t room, int64_t* axes) const;
+
+  PixelType pixel_type(cnnx_pixel_type type) const;
+  ImageView image(const cnnx_image* image) const;
+  PictureBatch pictures(const void* pixels, cnnx_pixel_type type, int64_t count) const;
+
+ private:
+  void check_room(const char* argument, int64_t room, int64_t count) const;
+
+  const char* function_;
+};
+
+}  // namespace cnnx::c_api

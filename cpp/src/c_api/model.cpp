@@ -1,0 +1,144 @@
+// Models in C: load, save, what they are like, predict.
+#include "cnnx/model.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "c_api/status.h"
+#include "cnnx/preprocessing.h"
+
+using cnnx::ImageView;
+using cnnx::Model;
+using cnnx::PictureBatch;
+using cnnx::c_api::Call;
+using cnnx::c_api::guarded;
+
+namespace {
+
+int64_t output_count(const Model& model) { return cnnx::element_count(model.output_shape()); }
+
+int64_t class_count(const Model& model) {
+  const int64_t outputs = output_count(model);
+  return outputs == 1 ? 2 : outputs;
+}
+
+// Where the outputs of a batch go.
+float* batch_outputs(const Call& call, const Model& model, int64_t pictures, float* outputs,
+                     const char* argument, int64_t room) {
+  const int64_t each = output_count(model);
+  if (pictures > std::numeric_limits<int64_t>::max() / each)
+    call.refuse("count is " + std::to_string(pictures) + ", expected fewer pictures");
+  return call.array(outputs, argument, room, pictures * each);
+}
+
+}  // namespace
+
+cnnx_status cnnx_model_load(const char* path, cnnx_model** model) {
+  return guarded(__func__, [&](const Call& call) {
+    cnnx_model*& result = call.not_null(model, "model");
+    result = new cnnx_model{Model::load(call.path(path))};
+  });
+}
+
+cnnx_status cnnx_model_save(const cnnx_model* model, const char* path) {
+  return guarded(__func__, [&](const Call& call) { call.model(model).save(call.path(path)); });
+}
+
+cnnx_status cnnx_model_clone(const cnnx_model* model, cnnx_model** clone) {
+  return guarded(__func__, [&](const Call& call) {
+    cnnx_model*& result = call.not_null(clone, "clone");
+    result = new cnnx_model{call.model(model).clone()};
+  });
+}
+
+void cnnx_model_destroy(cnnx_model* model) { delete model; }
+
+cnnx_status cnnx_model_input_shape(const cnnx_model* model, int64_t* height, int64_t* width,
+                                   int64_t* channels) {
+  return guarded(__func__, [&](const Call& call) {
+    const cnnx::Shape& shape = call.model(model).input_shape();
+    call.not_null(height, "height") = shape[0];
+    call.not_null(width, "width") = shape[1];
+    call.not_null(channels, "channels") = shape[2];
+  });
+}
+
+cnnx_status cnnx_model_output_count(const cnnx_model* model, int64_t* count) {
+  return guarded(__func__, [&](const Call& call) {
+    call.not_null(count, "count") = output_count(call.model(model));
+  });
+}
+
+cnnx_status cnnx_model_output_shape(const cnnx_model* model, int64_t* shape, int64_t room,
+                                    int64_t* axes) {
+  return guarded(__func__, [&](const Call& call) {
+    call.write_shape(call.model(model).output_shape(), shape, room, axes);
+  });
+}
+
+cnnx_status cnnx_model_class_count(const cnnx_model* model, int64_t* count) {
+  return guarded(__func__, [&](const Call& call) {
+    call.not_null(count, "count") = class_count(call.model(model));
+  });
+}
+
+cnnx_status cnnx_model_class_name(const cnnx_model* model, int64_t index, const char** name) {
+  return guarded(__func__, [&](const Call& call) {
+    const Model& given = call.model(model);
+    const char*& result = call.not_null(name, "name");
+    const std::size_t place = call.index(index, static_cast<std::size_t>(class_count(given)));
+    result = given.classes().empty() ? "" : given.classes()[place].c_str();
+  });
+}
+
+cnnx_status cnnx_model_predict(const cnnx_model* model, const cnnx_image* image, int64_t* index,
+                               float* probabilities, int64_t room) {
+  return guarded(__func__, [&](const Call& call) {
+    const Model& given = call.model(model);
+    if (probabilities) call.array(probabilities, "probabilities", room, class_count(given));
+    const cnnx::Prediction prediction = given.predict(call.image(image));
+    if (index) *index = prediction.index;
+    if (probabilities) {
+      std::copy(prediction.probabilities.begin(), prediction.probabilities.end(), probabilities);
+    }
+  });
+}
+
+cnnx_status cnnx_model_resize(const cnnx_model* model, const cnnx_image* image, void* pixels,
+                              int64_t room) {
+  return guarded(__func__, [&](const Call& call) {
+    const Model& given = call.model(model);
+    const cnnx::Shape& shape = given.input_shape();
+    const ImageView view = call.image(image);
+    const cnnx::Resize how = given.preprocessing().resize;
+    const auto resize = [&](auto* output) {
+      call.array(output, "pixels", room, cnnx::element_count(shape));
+      cnnx::resize_picture(view, shape[0], shape[1], shape[2], how, output);
+    };
+    if (view.type == cnnx::PixelType::uint8) {
+      resize(static_cast<uint8_t*>(pixels));
+    } else {
+      resize(static_cast<float*>(pixels));
+    }
+  });
+}
+
+cnnx_status cnnx_model_run(const cnnx_model* model, const void* pixels, cnnx_pixel_type type,
+                           int64_t count, float* outputs, int64_t room) {
+  return guarded(__func__, [&](const Call& call) {
+    const Model& given = call.model(model);
+    const PictureBatch pictures = call.pictures(pixels, type, count);
+    given.run(pictures, batch_outputs(call, given, count, outputs, "outputs", room));
+  });
+}
+
+cnnx_status cnnx_model_probabilities(const cnnx_model* model, const void* pixels,
+                                     cnnx_pixel_type type, int64_t count, float* probabilities,
+                                     int64_t room) {
+  return guarded(__func__, [&](const Call& call) {
+    const Model& given = call.model(model);
+    const PictureBatch pictures = call.pictures(pixels, type, count);
+    given.probabilities(pictures,
+                        batch_outputs(call, given, count, probabilities, "probabilities", room));
+  });
+}

@@ -1,0 +1,31 @@
+// The library and the machine in C: version, instruction set, threads.
+#include "cnnx/runtime.h"
+
+#include <string>
+
+#include "c_api/status.h"
+#include "cnnx/version.h"
+
+using cnnx::c_api::Call;
+using cnnx::c_api::guarded;
+
+const char* cnnx_version(void) { return CNNX_VERSION; }
+
+cnnx_status cnnx_isa(const char** name) {
+  return guarded(__func__, [&](const Call& call) {
+    const char*& result = call.not_null(name, "name");
+    static const std::string active = cnnx::isa();
+    result = active.c_str();
+  });
+}
+
+int32_t cnnx_has_openmp(void) { return cnnx::has_openmp() ? 1 : 0; }
+
+cnnx_status cnnx_get_num_threads(int32_t* count) {
+  return guarded(
+      __func__, [&](const Call& call) { call.not_null(count, "count") = cnnx::get_num_threads(); });
+}
+
+cnnx_status cnnx_set_num_threads(int32_t count) {
+  return guarded(__func__, [&](const Call&) { cnnx::set_num_threads(count); });
+}

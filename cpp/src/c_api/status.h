@@ -1,0 +1,23 @@
+// The wall that no exception crosses: what was thrown becomes a status and a sentence to ask for.
+#pragma once
+
+#include "c_api/call.h"
+#include "cnnx/c_api.h"
+
+namespace cnnx::c_api {
+
+// Called while an exception is handled: its kind, having noted its sentence for this thread.
+cnnx_status note_exception() noexcept;
+
+// Runs the body of the C function of that name.
+template <typename Body>
+cnnx_status guarded(const char* function, Body&& body) noexcept {
+  try {
+    body(Call(function));
+    return CNNX_OK;
+  } catch (...) {
+    return note_exception();
+  }
+}
+
+}  // namespace cnnx::c_api
