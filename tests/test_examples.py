@@ -60,3 +60,39 @@ def test_classify_says_what_is_wrong(programs: Path, tmp_path: Path) -> None:
         assert answer.stdout == ""
         assert answer.stderr.startswith("classify: ")
         assert sentence in answer.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """The model that train_xo saved, and what it said."""
+    folder = tmp_path_factory.mktemp("train_xo")
+    said = run([programs / "train_xo", "xo.cnnx"], cwd=folder)
+    return folder / "xo.cnnx", said.splitlines()
+
+
+def test_train_xo_trains_as_the_same_script_in_python(
+    trained: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    path, said = trained
+    model = cnnx.models.small((32, 32, 1), ["X", "O"])
+    x, y = cnnx.data.xo(2000, seed=1)
+    history = cnnx.Trainer(model, optimizer=cnnx.Adam(1e-3)).fit(x, y, epochs=6)
+    assert said[:-1] == [
+        f"epoch {i + 1}: loss {loss:.4f}, accuracy {100 * accuracy:.1f} %"
+        for i, (loss, accuracy) in enumerate(zip(history.loss, history.accuracy, strict=True))
+    ]
+    assert said[-1].startswith("on drawings it has never seen: accuracy ")
+    assert float(said[-1].split()[-2]) >= 95
+    model.save(tmp_path / "python.cnnx")
+    assert path.read_bytes() == (tmp_path / "python.cnnx").read_bytes()
+
+
+def test_classify_reads_what_train_xo_saves(
+    trained: tuple[Path, list[str]], programs: Path, tmp_path: Path
+) -> None:
+    x, y = cnnx.data.xo(4, seed=9)
+    names = [f"{i}.pgm" for i in range(len(x))]
+    for name, pixels in zip(names, x, strict=True):
+        (tmp_path / name).write_bytes(b"P5 32 32 255\n" + pixels.tobytes())
+    answers = run([programs / "classify", trained[0], *names], cwd=tmp_path).splitlines()
+    assert [answer.split("\t")[1] for answer in answers] == ["XO"[label] for label in y]

@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cnnx
 import numpy as np
 import pytest
-from cpp_build import ROOT, cmake, configure, run
+from cpp_build import ROOT, build_consumer, run
 from idx_files import write_set
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CPP_PAGE = (ROOT / "docs" / "cpp.md").read_text(encoding="utf-8")
 CMAKE = """
 cmake_minimum_required(VERSION 3.20)
-project(readme LANGUAGES CXX)
-{lines}
+project(documented LANGUAGES CXX)
 add_executable(your_program main.cpp)
-{link}
+{lines}
+"""
+PROGRAM = """
+#include <cnnx/cnnx.h>
+#include <cstdio>
+#include <thread>
+{head}
+{{
+{body}
+}}
 """
 
 
-def block(language: str) -> str:
-    """The only code block of this language."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 1, language
-    return str(blocks[0])
+def blocks(language: str, document: str = README) -> list[str]:
+    """The code blocks of this language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", document, re.DOTALL | re.MULTILINE)
+
+
+def build(source: str, cmake_lines: Sequence[str], folder: Path) -> Path:
+    """A program of somebody else's, warnings being errors."""
+    project = folder / "project"
+    project.mkdir()
+    (project / "main.cpp").write_text(source, encoding="utf-8")
+    (project / "CMakeLists.txt").write_text(CMAKE.format(lines="\n".join(cmake_lines)))
+    return build_consumer(project, folder / "consumer") / "your_program"
 
 
 @pytest.fixture(scope="module")
@@ -40,40 +56,61 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pictures = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         labels = np.arange(count, dtype=np.uint8) % 10
         write_set(folder / "mnist", name, pictures, labels, gz=True)
-    (folder / "program.py").write_text(block("python"), encoding="utf-8")
+    (folder / "program.py").write_text(blocks("python")[0], encoding="utf-8")
     output = run([sys.executable, "program.py"], cwd=folder)
     assert re.search(r"^\{'loss': .*, 'accuracy': ", output, re.MULTILINE), output
     return folder
 
 
 def test_the_python_program_is_twelve_lines_and_leaves_a_model(folder: Path) -> None:
-    assert len([line for line in block("python").splitlines() if line]) <= 12
+    assert len([line for line in blocks("python")[0].splitlines() if line]) <= 12
     assert cnnx.load(folder / "digits.cnnx").classes == list("0123456789")
 
 
-def test_the_cpp_program_answers_as_python_does(folder: Path) -> None:
-    source = folder / "source"
-    source.mkdir()
-    (source / "main.cpp").write_text(block("cpp"), encoding="utf-8")
+def cmake_lines() -> list[str]:
+    """What the README says of CMakeLists.txt."""
     text = " ".join(README.split())
-    lines = re.findall(r"`(find_package\([^`]*|target_link_libraries\([^`]*)`", text)
-    (source / "CMakeLists.txt").write_text(CMAKE.format(lines=lines[0], link=lines[1]))
-    place = subprocess.run(
-        [sys.executable, "-m", "cnnx", "--cmake-dir"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    configure(source, folder / "build", f"-Dcnnx_DIR={place}")
-    run([cmake(), "--build", folder / "build"])
-    said = run([folder / "build" / "your_program"], cwd=folder)
+    return re.findall(r"`(find_package\([^`]*|target_link_libraries\([^`]*)`", text)
+
+
+def test_the_cpp_program_answers_as_python_does(folder: Path, tmp_path: Path) -> None:
+    said = run([build(blocks("cpp")[0], cmake_lines(), tmp_path)], cwd=folder)
     black = np.zeros((28, 28, 1), np.uint8)
     model = cnnx.load(folder / "digits.cnnx")
     assert said == f"{model.predict(black)} ({100 * model.predict_proba(black).max():.0f} %)\n"
+
+
+def test_the_other_cpp_blocks_compile(tmp_path: Path) -> None:
+    functions = [
+        PROGRAM.format(
+            head=f"void f{i}(const uint8_t* pixels, const int64_t* labels, int64_t count);\n"
+            f"void f{i}(const uint8_t* pixels, const int64_t* labels, int64_t count)",
+            body=block,
+        )
+        for i, block in enumerate(blocks("cpp")[1:])
+    ]
+    assert functions
+    build("".join(functions) + "int main() {}\n", cmake_lines(), tmp_path)
+
+
+def test_the_page_on_cpp_is_one_program(tmp_path: Path) -> None:
+    source = PROGRAM.format(head="int main()", body="".join(blocks("cpp", CPP_PAGE)))
+    program = build(source, blocks("cmake", CPP_PAGE), tmp_path)
+    said = run([program], cwd=tmp_path).splitlines()
+    assert said[0].startswith("epoch 1: loss ")
+    assert re.fullmatch(r"[XO], number [01]: \d\.\d{3}", said[3]), said
+    assert said[-2] == "256 answers, 512 numbers"
+    comment = re.search(r"// (layer edges: .*)", CPP_PAGE)
+    assert comment is not None
+    assert said[-1] == comment[1]
 
 
 @pytest.mark.parametrize(
     "document", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda path: path.name
 )
 def test_links_lead_somewhere(document: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))
+    prose = re.sub(r"^```.*?^```$", "", document.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", prose)
     broken = [
         target
         for target in targets

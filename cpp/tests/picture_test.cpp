@@ -165,6 +165,9 @@ void errors() {
                resize(view(pixels, 2, 2, 1), 1, 1, 2));
   CHECK_THROWS(Error, "pixels are a null pointer",
                resize(ImageView{nullptr, 1, 1, 1, PixelType::uint8, 0}, 1, 1, 1));
+  CHECK_THROWS(Error, "resize_picture: output is a null pointer",
+               cnnx::resize_picture(view(pixels, 1, 1, 1), 1, 1, 1, Resize::stretch,
+                                    static_cast<uint8_t*>(nullptr)));
   CHECK_THROWS(Error, "the picture is float32, expected uint8",
                resize(view(floats, 1, 1, 1), 1, 1, 1));
   CHECK_THROWS(

@@ -158,6 +158,8 @@ void sizes_and_counts_at_the_edge() {
           80);
   }
   cnnx::draw_xo(0, 32, 0, nullptr, nullptr);
+  CHECK_THROWS(std::invalid_argument, "xo: pixels or labels is a null pointer",
+               cnnx::draw_xo(1, 32, 0, nullptr, nullptr));
   CHECK_THROWS(std::invalid_argument, "xo: count is -1, expected 0 or more",
                cnnx::draw_xo(-1, 32, 0, nullptr, nullptr));
   CHECK_THROWS(std::invalid_argument, "xo: size is 15, expected 16 to 1024 pixels",

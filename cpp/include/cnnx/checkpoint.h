@@ -40,6 +40,7 @@ class CNNX_API Checkpoint {
   // cannot be read.
   static Checkpoint load(const std::string& path);
   Checkpoint(Checkpoint&&) noexcept;
+  Checkpoint& operator=(Checkpoint&&) noexcept;
   ~Checkpoint();
 
   Model model() const;  // the one that was trained, each time the same
@@ -48,6 +49,7 @@ class CNNX_API Checkpoint {
  private:
   friend class Trainer;
   explicit Checkpoint(std::unique_ptr<io::CheckpointReader> reader);
+  const io::CheckpointReader& reader() const;
   std::unique_ptr<io::CheckpointReader> reader_;
 };
 

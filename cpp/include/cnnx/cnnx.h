@@ -15,6 +15,7 @@
 #include "cnnx/group_norm.h"
 #include "cnnx/image.h"
 #include "cnnx/layer.h"
+#include "cnnx/layers.h"
 #include "cnnx/max_pool2d.h"
 #include "cnnx/model.h"
 #include "cnnx/optimizers.h"

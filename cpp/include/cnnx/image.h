@@ -19,8 +19,25 @@ struct ImageView {
   int64_t width = 0;
   int64_t channels = 0;  // 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha
   PixelType type = PixelType::uint8;
-  int64_t row_stride =
-      0;  // bytes from one row to the next, a multiple of the pixel type's size; 0: no gap
+  // Bytes from one row to the next, a multiple of the pixel type's size; 0: no gap.
+  int64_t row_stride = 0;
+
+  ImageView() = default;
+  ImageView(const void* pixels_, int64_t height_, int64_t width_, int64_t channels_,
+            PixelType type_, int64_t row_stride_ = 0)
+      : pixels(pixels_),
+        height(height_),
+        width(width_),
+        channels(channels_),
+        type(type_),
+        row_stride(row_stride_) {}
+  // The pointer says what the pixels are.
+  ImageView(const uint8_t* pixels_, int64_t height_, int64_t width_, int64_t channels_,
+            int64_t row_stride_ = 0)
+      : ImageView(pixels_, height_, width_, channels_, PixelType::uint8, row_stride_) {}
+  ImageView(const float* pixels_, int64_t height_, int64_t width_, int64_t channels_,
+            int64_t row_stride_ = 0)
+      : ImageView(pixels_, height_, width_, channels_, PixelType::float32, row_stride_) {}
 };
 
 // Pictures of one size, that of the model they are for, one after the other: (count, height, width,
@@ -32,6 +49,20 @@ struct PictureBatch {
   bool integer_values = false;
   int64_t count = 0;
   bool mapped = false;  // lie in a mapped file, perhaps not in memory; changes no result
+
+  PictureBatch() = default;
+  PictureBatch(const void* pixels_, PixelType type_, bool integer_values_, int64_t count_,
+               bool mapped_ = false)
+      : pixels(pixels_),
+        type(type_),
+        integer_values(integer_values_),
+        count(count_),
+        mapped(mapped_) {}
+  // The pointer says what the pixels are.
+  PictureBatch(const uint8_t* pixels_, int64_t count_)
+      : PictureBatch(pixels_, PixelType::uint8, true, count_) {}
+  PictureBatch(const float* pixels_, int64_t count_)
+      : PictureBatch(pixels_, PixelType::float32, false, count_) {}
 };
 
 }  // namespace cnnx

@@ -1,5 +1,5 @@
-// A layer as the user writes it down: its kind and settings, without weights and without knowing
-// its input.
+// A layer as a file or another language writes it down: its kind and settings, without weights and
+// without knowing its input. A C++ program writes Conv2d(32, 3), as cnnx/layers.h says.
 #pragma once
 
 #include <cstdint>
@@ -35,19 +35,25 @@ using Attributes = std::map<std::string, Attribute>;
 // flatten, relu, relu6, sigmoid, tanh, gelu, silu, hard_swish, softmax, global_avg_pool2d, add,
 // multiply, concat: none
 //
+// Blocks, which a model writes out as the layers within them:
+// residual    none; branches: the body, and the way around it, which may be empty
+// parallel    merge: "concat" or "add"; branches: two or more
+//
 // kernel_size, stride, dilation and other sizes are lists {height, width}; padding is "valid",
 // "same" or a list {top, bottom, left, right}; every attribute of the kind is given, but for
 // `initial`. An empty name becomes the kind and its ordinal in the model: "conv2d_1".
 //
 // `inputs` names what a layer reads: layers before it, or "input", the picture itself; empty, it is
-// the layer before. A layer that is not `trainable` keeps its parameters in training, and a batch
-// norm its statistics, with which it then normalises.
+// the layer before. A block's name is that of its result and begins the names of the layers within
+// it, "residual_1.conv2d_1", which read one another in order. A layer that is not `trainable` keeps
+// its parameters in training, and a batch norm its statistics, with which it then normalises.
 struct Layer {
   std::string kind;
   Attributes attributes;
   std::string name;
   std::vector<std::string> inputs;
   bool trainable = true;
+  std::vector<std::vector<Layer>> branches = {};  // of a block: the layers within
 };
 
 // Throws std::invalid_argument, naming the setting, what came and what was expected.

@@ -51,12 +51,11 @@ struct ModelOptions {
 };
 
 // A movable handle; clone() copies. Every const member may be called from several threads at once.
-// Functions throw std::invalid_argument for a wrong argument, in one sentence, FormatError for a
-// bad file, std::system_error when the operating system refuses. A moved-from model may only be
-// assigned or destroyed.
+// Functions throw std::invalid_argument for a wrong argument, in one sentence, and for a model that
+// was moved from; FormatError for a bad file, std::system_error when the operating system refuses.
 class CNNX_API Model {
  public:
-  // input_shape is (height, width, channels).
+  // The layers of cnnx/layers.h, or Layers; input_shape is (height, width, channels).
   Model(const std::vector<Layer>& layers, const Shape& input_shape,
         const ModelOptions& options = {});
   Model(Model&&) noexcept;
@@ -71,10 +70,14 @@ class CNNX_API Model {
 
   // Resizes, converts grey/RGB and normalises as the model's preprocessing says, then runs.
   Prediction predict(const ImageView& image) const;
+  // Of pictures that have the model's size already, one after the other.
+  std::vector<Prediction> predict(const PictureBatch& pictures) const;
 
   // outputs: count * element_count(output_shape()) floats.
   void run(const PictureBatch& pictures, float* outputs) const;
   void probabilities(const PictureBatch& pictures, float* outputs) const;
+  std::vector<float> run(const PictureBatch& pictures) const;
+  std::vector<float> probabilities(const PictureBatch& pictures) const;
   // One array per layer, in order, each count * element_count(its output_shape). The bits are those
   // of run, unless a batch norm there became part of a convolution.
   void layer_outputs(const PictureBatch& pictures, float* const* outputs) const;
@@ -87,6 +90,7 @@ class CNNX_API Model {
   std::vector<Layer> layers() const;  // as given, every name filled in
   std::vector<LayerInfo> layer_infos() const;
 
+  // Each is called with an entry of the list before it.
   const std::vector<ParameterInfo>& parameters() const;
   void get_parameter(const ParameterInfo& parameter, float* values) const;
   void set_parameter(const ParameterInfo& parameter, const float* values);
@@ -103,6 +107,7 @@ class CNNX_API Model {
   friend class Trainer;
   friend class Checkpoint;
   explicit Model(std::shared_ptr<graph::ModelState> state);
+  const std::shared_ptr<graph::ModelState>& state() const;
   std::shared_ptr<graph::ModelState> state_;
 };
 

@@ -12,10 +12,14 @@ namespace cnnx {
 // Sizes of an array, outermost first: (batch, height, width, channels) or (batch, features).
 using Shape = std::vector<int64_t>;
 
-// Always (height, width).
+// Always (height, width); one number is both.
 struct Pair {
   int64_t height = 1;
   int64_t width = 1;
+
+  constexpr Pair() = default;
+  constexpr Pair(int64_t both) : height(both), width(both) {}
+  constexpr Pair(int64_t height_, int64_t width_) : height(height_), width(width_) {}
 };
 
 // What a window sees around the picture, per side, or a rule that says so once the input is known.
@@ -27,7 +31,22 @@ struct Padding {
   };
   Rule rule = Rule::explicit_sides;
   int64_t top = 0, bottom = 0, left = 0, right = 0;
+
+  static const Padding valid, same;
+
+  constexpr Padding() = default;
+  constexpr Padding(Rule rule_, int64_t top_ = 0, int64_t bottom_ = 0, int64_t left_ = 0,
+                    int64_t right_ = 0)
+      : rule(rule_), top(top_), bottom(bottom_), left(left_), right(right_) {}
+  constexpr Padding(int64_t every_side) : Padding(every_side, every_side) {}
+  constexpr Padding(int64_t top_and_bottom, int64_t left_and_right)
+      : Padding(top_and_bottom, top_and_bottom, left_and_right, left_and_right) {}
+  constexpr Padding(int64_t top_, int64_t bottom_, int64_t left_, int64_t right_)
+      : Padding(Rule::explicit_sides, top_, bottom_, left_, right_) {}
 };
+
+inline constexpr Padding Padding::valid{Rule::valid};
+inline constexpr Padding Padding::same{Rule::same};
 
 // "(2, 28, 28, 1)"; one number gives "(7,)", as Python prints it.
 CNNX_API std::string to_string(const Shape& shape);

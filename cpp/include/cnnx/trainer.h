@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "cnnx/augmentation.h"
@@ -96,6 +98,7 @@ struct EpochState;
 class CNNX_API Epoch {
  public:
   Epoch(Epoch&&) noexcept;
+  Epoch& operator=(Epoch&&) noexcept;
   ~Epoch();
   int64_t steps() const;  // how many there will be
   int64_t step() const;   // how many are done
@@ -111,17 +114,19 @@ class CNNX_API Epoch {
  private:
   friend class Trainer;
   explicit Epoch(std::unique_ptr<training::EpochState> state);
+  training::EpochState& state() const;
   std::unique_ptr<training::EpochState> state_;
 };
 
 // Shares the model and owns gradients and optimizer slots. Not for several threads at once; the
 // model may predict in others meanwhile. Throws std::invalid_argument when model, loss and data do
-// not fit together.
+// not fit together, and when it, or the model it is made for, was moved from.
 class CNNX_API Trainer {
  public:
-  Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss,
-          const TrainerOptions& options = {});
+  explicit Trainer(Model& model, const OptimizerSettings& optimizer = Adam{}, const Loss& loss = {},
+                   const TrainerOptions& options = {});
   Trainer(Trainer&&) noexcept;
+  Trainer& operator=(Trainer&&) noexcept;
   ~Trainer();
 
   // compute_gradients, then apply_gradients; returns the mean loss before the update.
@@ -158,8 +163,17 @@ class CNNX_API Trainer {
   void start_profile();
   Profile profile() const;
 
+  // Starts the schedule, then trains `epochs` whole epochs: the first is number options.number, the
+  // next one more. The weights are checked after each (check_finite); then `on_epoch` hears how
+  // many are done and the epoch's metrics, tells a Plateau what it watches (observe), saves what it
+  // wants saved, and answers whether to go on. Returns the metrics of every epoch.
+  std::vector<Metrics> fit(
+      const PictureBatch& pictures, const Targets& targets, int64_t epochs,
+      const EpochOptions& options = {},
+      const std::function<bool(int64_t epochs_done, const Metrics& metrics)>& on_epoch = {});
+  // One epoch for a loop of your own, from options.position on.
   Epoch begin_epoch(const PictureBatch& pictures, const Targets& targets,
-                    const EpochOptions& options);
+                    const EpochOptions& options = {});
   // Of the given rows, or of all when `rows` is empty, by the model or by its averaged weights.
   // Changes nothing.
   Metrics evaluate(const PictureBatch& pictures, const Targets& targets,
@@ -169,12 +183,13 @@ class CNNX_API Trainer {
   std::vector<int64_t> split_order(int64_t count) const;
 
   // Replaces the file as a whole or leaves the old one.
-  void save_checkpoint(const std::string& path, const Notes& notes) const;
+  void save_checkpoint(const std::string& path, const Notes& notes = {}) const;
   // Goes on where the checkpoint's trainer was; throws FormatError, with everything as it was,
   // unless this one was made with the same settings for the same model.
   void restore(const Checkpoint& checkpoint);
 
  private:
+  const std::shared_ptr<training::TrainerState>& state() const;
   std::shared_ptr<training::TrainerState> state_;
 };
 

@@ -21,7 +21,8 @@ namespace cnnx {
 // pair (2k, 2k + 1) holds one X and one O in random order. The same bits on every machine.
 //
 // Memory: pixels holds count * size * size bytes, labels count numbers, both overwritten. Threads:
-// as get_num_threads(). Throws std::invalid_argument unless count >= 0 and 16 <= size <= 1024.
+// as get_num_threads(). Throws std::invalid_argument unless count >= 0 and 16 <= size <= 1024, and
+// for a null pointer.
 CNNX_API void draw_xo(int64_t count, int64_t size, uint64_t seed, uint8_t* pixels, int64_t* labels);
 
 }  // namespace cnnx

@@ -9,6 +9,7 @@
 
 #include "cnnx/runtime.h"
 #include "data/augmentation.h"
+#include "data/picture.h"
 #include "runtime/parallel.h"
 
 namespace cnnx {
@@ -233,6 +234,7 @@ void gather_augmented(const PictureBatch& pictures, const int64_t* rows, int64_t
 void augment_pictures(const PictureBatch& pictures, const Shape& shape,
                       const Preprocessing& preprocessing, const Augmentation& augmentation,
                       uint64_t seed, uint64_t epoch, float* out) {
+  data::check_pictures(pictures, "augment_pictures");
   data::check_augmentation(augmentation, shape);
   validate(preprocessing, shape[2]);
   std::vector<int64_t> rows(static_cast<size_t>(pictures.count));

@@ -246,6 +246,7 @@ void check_and_resize(const ImageView& image, int64_t height, int64_t width, int
                       Resize how, Pixel* output) {
   check(image, height, width, channels,
         std::is_same_v<Pixel, uint8_t> ? PixelType::uint8 : PixelType::float32);
+  if (!output) throw std::invalid_argument("resize_picture: output is a null pointer");
   if (channels == 1) {
     resize<Pixel, 1>(image, height, width, how, output);
   } else {
@@ -254,6 +255,16 @@ void check_and_resize(const ImageView& image, int64_t height, int64_t width, int
 }
 
 }  // namespace
+
+void check_pictures(const PictureBatch& pictures, const char* caller) {
+  if (pictures.count < 0 || pictures.count > kMostPictures) {
+    throw std::invalid_argument(std::string(caller) + ": there are " +
+                                std::to_string(pictures.count) + " pictures, expected 0 to " +
+                                std::to_string(kMostPictures));
+  }
+  if (pictures.count > 0 && !pictures.pixels)
+    throw std::invalid_argument(std::string(caller) + ": the pictures' pixels are a null pointer");
+}
 
 std::vector<float> prepare_picture(const ImageView& image, int64_t height, int64_t width,
                                    int64_t channels, Resize resize) {

@@ -1,4 +1,5 @@
-// One picture of any size made into what a model expects, short of normalisation.
+// One picture of any size made into what a model expects, short of normalisation; and what is asked
+// of pictures that have the size already.
 #pragma once
 
 #include <cstdint>
@@ -12,5 +13,12 @@ namespace cnnx::data {
 // come.
 std::vector<float> prepare_picture(const ImageView& image, int64_t height, int64_t width,
                                    int64_t channels, Resize resize);
+
+// More than any memory holds.
+constexpr int64_t kMostPictures = int64_t{1} << 40;
+
+// Throws std::invalid_argument, in a sentence that `caller` begins, for a count that is negative
+// or absurd, or pixels that are a null pointer.
+void check_pictures(const PictureBatch& pictures, const char* caller);
 
 }  // namespace cnnx::data

@@ -226,6 +226,8 @@ void draw_xo(int64_t count, int64_t size, uint64_t seed, uint8_t* pixels, int64_
     throw std::invalid_argument("xo: size is " + std::to_string(size) +
                                 ", expected 16 to 1024 pixels");
   }
+  if (count > 0 && (!pixels || !labels))
+    throw std::invalid_argument("xo: pixels or labels is a null pointer");
   const int64_t area = size * size;
   // About 20 microseconds draw 32 x 32 pixels.
   const int64_t grain = std::max<int64_t>(1, 1024 / area);

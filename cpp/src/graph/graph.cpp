@@ -2,10 +2,9 @@
 #include "graph/graph.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <stdexcept>
 
+#include "graph/blocks.h"
 #include "ops/attributes.h"
 #include "ops/registry.h"
 
@@ -42,48 +41,6 @@ int64_t ArrayBlock::floats_of(const ArrayRange& range) const {
 
 namespace {
 
-constexpr const char* kInput = "input";  // what a layer calls the picture itself
-
-// Names become keys of a file and of a dictionary, and words of an error.
-void check_name(const std::string& name) {
-  const bool good = !name.empty() && name.size() <= 100 &&
-                    std::all_of(name.begin(), name.end(), [](unsigned char c) {
-                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                             (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
-                    });
-  if (!good) {
-    throw std::invalid_argument(
-        "model: layer name \"" + name +
-        "\" must be 1 to 100 letters, digits, underscores, hyphens or dots");
-  }
-  if (name == kInput)
-    throw std::invalid_argument(
-        "model: no layer may be named \"input\": that is the picture itself");
-}
-
-// Every layer's name, in order: the user's own, or kind and ordinal, stepping over names already
-// taken.
-std::vector<std::string> name_layers(const std::vector<Layer>& layers) {
-  std::set<std::string> taken;
-  for (const Layer& layer : layers) {
-    if (layer.name.empty()) continue;
-    check_name(layer.name);
-    if (!taken.insert(layer.name).second) {
-      throw std::invalid_argument("model: two layers are named \"" + layer.name + "\"");
-    }
-  }
-  std::map<std::string, int> ordinals;
-  std::vector<std::string> names;
-  for (const Layer& layer : layers) {
-    std::string name = layer.name;
-    while (name.empty() || (layer.name.empty() && !taken.insert(name).second)) {
-      name = layer.kind + "_" + std::to_string(++ordinals[layer.kind]);
-    }
-    names.push_back(name);
-  }
-  return names;
-}
-
 // A layer takes one input, or from two to `most`.
 void check_inputs(const Layer& layer, std::size_t count, std::size_t most) {
   const std::size_t least = most == 1 ? 1 : 2;
@@ -110,8 +67,7 @@ Graph::Graph(const std::vector<Layer>& layers, const Shape& input_shape)
     throw std::invalid_argument("model: input_shape is " + to_string(input_shape) +
                                 ", expected (height, width, channels), each at least 1");
   }
-  const std::vector<std::string> names = name_layers(layers);
-  for (std::size_t i = 0; i < layers.size(); ++i) add(layers[i], names[i]);
+  for (Layer& layer : written_out(layers)) add(std::move(layer));
   for (std::size_t i = 0; i + 1 < nodes_.size(); ++i) {
     if (nodes_[i].readers == 0) {
       throw std::invalid_argument("layer " + nodes_[i].layer.name +
@@ -121,7 +77,7 @@ Graph::Graph(const std::vector<Layer>& layers, const Shape& input_shape)
 }
 
 int Graph::id_of(const std::string& name) const {
-  if (name == kInput) return kGraphInput;
+  if (name == kInputName) return kGraphInput;
   for (std::size_t i = nodes_.size(); i-- > 0;) {
     if (nodes_[i].layer.name == name) return static_cast<int>(i);
   }
@@ -129,8 +85,6 @@ int Graph::id_of(const std::string& name) const {
 }
 
 void Graph::connect(Node& node) {
-  if (node.layer.inputs.empty())
-    node.layer.inputs = {nodes_.empty() ? kInput : nodes_.back().layer.name};
   for (const std::string& input : node.layer.inputs) {
     const int id = id_of(input);
     node.inputs.push_back(id);
@@ -138,15 +92,14 @@ void Graph::connect(Node& node) {
   }
 }
 
-void Graph::add(const Layer& layer, std::string name) {
+void Graph::add(Layer layer) {
   Node node;
-  node.layer = layer;
-  node.layer.name = std::move(name);
+  node.layer = std::move(layer);
   try {
     connect(node);
-    node.op = ops::make_op(layer.kind, layer.attributes);
+    node.op = ops::make_op(node.layer.kind, node.layer.attributes);
     const auto* merge = dynamic_cast<const ops::MergeOp*>(node.op.get());
-    check_inputs(layer, node.inputs.size(), merge ? merge->most_inputs() : 1);
+    check_inputs(node.layer, node.inputs.size(), merge ? merge->most_inputs() : 1);
     std::vector<Shape> inputs;
     for (const Shape& shape : node.input_shapes) inputs.push_back(with_batch(1, shape));
     const Shape output = merge ? merge->merged_shape(inputs) : node.op->output_shape(inputs[0]);

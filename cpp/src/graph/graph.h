@@ -38,7 +38,7 @@ class ArrayBlock {
 };
 
 struct Node {
-  Layer layer;  // with its name and inputs filled in
+  Layer layer;  // no block, with its name and inputs filled in
   std::unique_ptr<const ops::Op> op;
   std::vector<int> inputs;          // ids of the nodes it reads
   std::vector<Shape> input_shapes;  // without the batch axis
@@ -67,7 +67,7 @@ class Graph {
   }
 
  private:
-  void add(const Layer& layer, std::string name);
+  void add(Layer layer);  // with its name and inputs
   void connect(Node& node);
   int id_of(const std::string& name) const;
 

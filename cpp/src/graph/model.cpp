@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <new>
 #include <shared_mutex>
 #include <stdexcept>
+#include <string>
 
 #include "cnnx/activations.h"
 #include "cnnx/runtime.h"
@@ -19,8 +21,35 @@ using graph::ModelState;
 
 namespace {
 
-int64_t index_of_largest(const float* values, int64_t count) {
-  return std::max_element(values, values + count) - values;
+// What a loop over a batch takes on trust; `outputs` is a pointer to floats, or to arrays of them.
+void check_batch(const PictureBatch& pictures, const void* outputs, const char* function) {
+  data::check_pictures(pictures, function);
+  if (pictures.count > 0 && !outputs)
+    throw std::invalid_argument(std::string(function) + ": outputs is a null pointer");
+}
+
+std::vector<float> new_outputs(const PictureBatch& pictures, const Shape& shape,
+                               const char* function) {
+  data::check_pictures(pictures, function);
+  const int64_t floats = element_count(graph::with_batch(pictures.count, shape));
+  std::vector<float> outputs;
+  if (static_cast<std::size_t>(floats) > outputs.max_size()) throw std::bad_alloc();
+  outputs.resize(static_cast<std::size_t>(floats));
+  return outputs;
+}
+
+// The most probable of the classes; one output speaks for the second of two.
+Prediction prediction_of(const float* probabilities, int64_t outputs,
+                         const std::vector<std::string>& classes) {
+  Prediction prediction;
+  std::vector<float>& all = prediction.probabilities;
+  all.assign(probabilities, probabilities + outputs);
+  if (outputs == 1) all = {1.0f - all[0], all[0]};
+  const auto largest = std::max_element(all.begin(), all.end());
+  prediction.index = largest - all.begin();
+  prediction.probability = *largest;
+  if (!classes.empty()) prediction.label = classes[static_cast<std::size_t>(prediction.index)];
+  return prediction;
 }
 
 }  // namespace
@@ -37,10 +66,17 @@ Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
 
-Model Model::clone() const { return Model(state_->clone()); }
+const std::shared_ptr<ModelState>& Model::state() const {
+  if (!state_)
+    throw std::invalid_argument("model: it was moved from, expected one that holds a network");
+  return state_;
+}
+
+Model Model::clone() const { return Model(state()->clone()); }
 
 void Model::run(const PictureBatch& pictures, float* outputs) const {
-  const ModelState& state = *state_;
+  check_batch(pictures, outputs, "run");
+  const ModelState& state = *this->state();
   const int64_t size = element_count(output_shape());
   const int threads = get_num_threads();
   const std::shared_lock<graph::ModelMutex> lock(state.mutex);
@@ -70,8 +106,11 @@ void Model::probabilities(const PictureBatch& pictures, float* outputs) const {
 }
 
 void Model::layer_outputs(const PictureBatch& pictures, float* const* outputs) const {
-  const ModelState& state = *state_;
+  const ModelState& state = *this->state();
   const auto& nodes = state.graph.nodes();
+  check_batch(pictures, outputs, "layer_outputs");
+  for (std::size_t id = 0; pictures.count > 0 && id < nodes.size(); ++id)
+    check_batch(pictures, outputs[id], "layer_outputs");
   const int threads = get_num_threads();
   const std::shared_lock<graph::ModelMutex> lock(state.mutex);
   const int64_t piece = state.piece_with_all_outputs();
@@ -101,46 +140,67 @@ Prediction Model::predict(const ImageView& image) const {
   const Shape& shape = input_shape();
   const std::vector<float> pixels =
       data::prepare_picture(image, shape[0], shape[1], shape[2], preprocessing().resize);
-  PictureBatch one;
-  one.pixels = pixels.data();
-  one.integer_values = image.type == PixelType::uint8;
-  one.count = 1;
-  Prediction prediction;
-  prediction.probabilities.resize(static_cast<std::size_t>(element_count(output_shape())));
-  probabilities(one, prediction.probabilities.data());
-  if (prediction.probabilities.size() == 1) {
-    // One output speaks for the second of two classes.
-    const float second = prediction.probabilities[0];
-    prediction.probabilities = {1.0f - second, second};
-  }
-  prediction.index = index_of_largest(prediction.probabilities.data(),
-                                      static_cast<int64_t>(prediction.probabilities.size()));
-  prediction.probability = prediction.probabilities[static_cast<std::size_t>(prediction.index)];
-  if (!classes().empty()) prediction.label = classes()[static_cast<std::size_t>(prediction.index)];
-  return prediction;
+  const bool integers = image.type == PixelType::uint8;
+  return predict({pixels.data(), PixelType::float32, integers, 1})[0];
 }
 
-const Shape& Model::input_shape() const { return state_->graph.input_shape(); }
-const Shape& Model::output_shape() const { return state_->graph.output_shape(); }
-const std::vector<std::string>& Model::classes() const { return state_->classes; }
-const Preprocessing& Model::preprocessing() const { return state_->preprocessing; }
-Probabilities Model::probability_kind() const { return state_->probabilities; }
-const std::vector<ParameterInfo>& Model::parameters() const {
-  return state_->graph.parameters().infos();
+std::vector<Prediction> Model::predict(const PictureBatch& pictures) const {
+  const std::vector<float> all = probabilities(pictures);
+  const int64_t outputs = element_count(output_shape());
+  std::vector<Prediction> predictions;
+  for (int64_t i = 0; i < pictures.count; ++i)
+    predictions.push_back(prediction_of(all.data() + i * outputs, outputs, classes()));
+  return predictions;
 }
-const std::vector<ParameterInfo>& Model::buffers() const { return state_->graph.buffers().infos(); }
-std::vector<Layer> Model::layers() const { return state_->layers(); }
+
+std::vector<float> Model::run(const PictureBatch& pictures) const {
+  std::vector<float> outputs = new_outputs(pictures, output_shape(), "run");
+  run(pictures, outputs.data());
+  return outputs;
+}
+
+std::vector<float> Model::probabilities(const PictureBatch& pictures) const {
+  std::vector<float> outputs = new_outputs(pictures, output_shape(), "probabilities");
+  probabilities(pictures, outputs.data());
+  return outputs;
+}
+
+const Shape& Model::input_shape() const { return state()->graph.input_shape(); }
+const Shape& Model::output_shape() const { return state()->graph.output_shape(); }
+const std::vector<std::string>& Model::classes() const { return state()->classes; }
+const Preprocessing& Model::preprocessing() const { return state()->preprocessing; }
+Probabilities Model::probability_kind() const { return state()->probabilities; }
+const std::vector<ParameterInfo>& Model::parameters() const {
+  return state()->graph.parameters().infos();
+}
+const std::vector<ParameterInfo>& Model::buffers() const {
+  return state()->graph.buffers().infos();
+}
+std::vector<Layer> Model::layers() const { return state()->layers(); }
 
 std::vector<LayerInfo> Model::layer_infos() const {
   std::vector<LayerInfo> infos;
-  for (const graph::Node& node : state_->graph.nodes()) {
+  for (const graph::Node& node : state()->graph.nodes()) {
     infos.push_back({node.layer.name, node.layer.kind, node.output_shape,
-                     state_->graph.parameters().floats_of(node.parameters)});
+                     state()->graph.parameters().floats_of(node.parameters)});
   }
   return infos;
 }
 
 namespace {
+
+void check_array(const graph::ArrayBlock& block, const ParameterInfo& array, const void* values,
+                 const char* function) {
+  const auto is_it = [&](const ParameterInfo& own) {
+    return own.name == array.name && own.shape == array.shape && own.offset == array.offset;
+  };
+  if (std::none_of(block.infos().begin(), block.infos().end(), is_it)) {
+    throw std::invalid_argument(std::string(function) + ": the model has no \"" + array.name +
+                                "\" of shape " + to_string(array.shape) + " at offset " +
+                                std::to_string(array.offset));
+  }
+  if (!values) throw std::invalid_argument(std::string(function) + ": values is a null pointer");
+}
 
 // One array of a block, under the model's lock.
 void get(const ModelState& state, const runtime::AlignedBuffer& block, const ParameterInfo& array,
@@ -159,21 +219,25 @@ void set(ModelState& state, runtime::AlignedBuffer& block, const ParameterInfo& 
 }  // namespace
 
 void Model::get_parameter(const ParameterInfo& parameter, float* values) const {
-  get(*state_, state_->parameters, parameter, values);
+  check_array(state()->graph.parameters(), parameter, values, "get_parameter");
+  get(*state(), state()->parameters, parameter, values);
 }
 void Model::set_parameter(const ParameterInfo& parameter, const float* values) {
-  set(*state_, state_->parameters, parameter, values);
+  check_array(state()->graph.parameters(), parameter, values, "set_parameter");
+  set(*state(), state()->parameters, parameter, values);
 }
 void Model::get_buffer(const ParameterInfo& buffer, float* values) const {
-  get(*state_, state_->buffers, buffer, values);
+  check_array(state()->graph.buffers(), buffer, values, "get_buffer");
+  get(*state(), state()->buffers, buffer, values);
 }
 void Model::set_buffer(const ParameterInfo& buffer, const float* values) {
-  set(*state_, state_->buffers, buffer, values);
+  check_array(state()->graph.buffers(), buffer, values, "set_buffer");
+  set(*state(), state()->buffers, buffer, values);
 }
 
 void Model::set_trainable(const std::string& layer, bool trainable) {
-  const std::unique_lock<graph::ModelMutex> lock(state_->mutex);
-  state_->set_trainable(layer, trainable);
+  const std::unique_lock<graph::ModelMutex> lock(state()->mutex);
+  state()->set_trainable(layer, trainable);
 }
 
 }  // namespace cnnx

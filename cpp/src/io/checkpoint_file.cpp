@@ -77,6 +77,13 @@ Json json_of(const Position& position, int64_t slots, bool averages) {
 }
 
 Tensor tensor_of(const NotedArray& array) {
+  const std::size_t count =
+      std::visit([](const auto& values) { return values.size(); }, array.values);
+  if (element_count(array.shape) != static_cast<int64_t>(count)) {
+    throw std::invalid_argument("save_checkpoint: the array " + in_quotes(array.name) + " has " +
+                                std::to_string(count) + " values, expected those of its shape, " +
+                                to_string(array.shape));
+  }
   Tensor tensor{kNotesPrefix + array.name, DType::f32, array.shape, nullptr};
   if (const auto* doubles = std::get_if<std::vector<double>>(&array.values)) {
     tensor.dtype = DType::f64;
@@ -223,17 +230,24 @@ class CheckpointReader {
 
 Checkpoint::Checkpoint(std::unique_ptr<io::CheckpointReader> reader) : reader_(std::move(reader)) {}
 Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
+Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
 Checkpoint::~Checkpoint() = default;
+
+const io::CheckpointReader& Checkpoint::reader() const {
+  if (!reader_)
+    throw std::invalid_argument("checkpoint: it was moved from, expected one that was loaded");
+  return *reader_;
+}
 
 Checkpoint Checkpoint::load(const std::string& path) {
   return Checkpoint(std::make_unique<io::CheckpointReader>(std::filesystem::u8path(path)));
 }
 
-Model Checkpoint::model() const { return Model(reader_->model()); }
-const Notes& Checkpoint::notes() const { return reader_->notes(); }
+Model Checkpoint::model() const { return Model(reader().model()); }
+const Notes& Checkpoint::notes() const { return reader().notes(); }
 
 void Trainer::save_checkpoint(const std::string& path, const Notes& notes) const {
-  const training::TrainerState& trainer = *state_;
+  const training::TrainerState& trainer = *state();
   const graph::Graph& graph = trainer.model->graph;
   const io::Position position{trainer.optimizer.state(), trainer.schedule_state,
                               trainer.last_learning_rate, trainer.gradients_computed};
@@ -260,12 +274,12 @@ void Trainer::save_checkpoint(const std::string& path, const Notes& notes) const
 }
 
 void Trainer::restore(const Checkpoint& checkpoint) {
-  if (checkpoint.reader_->model() != state_->model) {
+  if (checkpoint.reader().model() != state()->model) {
     throw std::invalid_argument(
         "restore: the trainer trains another model, expected the checkpoint's own");
   }
-  const std::unique_lock<graph::ModelMutex> lock(state_->model->mutex);
-  checkpoint.reader_->restore(*state_);
+  const std::unique_lock<graph::ModelMutex> lock(state()->model->mutex);
+  checkpoint.reader().restore(*state());
 }
 
 }  // namespace cnnx

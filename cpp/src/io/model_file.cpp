@@ -302,8 +302,8 @@ std::shared_ptr<graph::ModelState> read_model(const SafetensorsFile& file) {
 }  // namespace io
 
 void Model::save(const std::string& path) const {
-  const std::shared_lock<graph::ModelMutex> lock(state_->mutex);
-  const io::FileContent content = io::content_of(*state_);
+  const std::shared_lock<graph::ModelMutex> lock(state()->mutex);
+  const io::FileContent content = io::content_of(*state());
   io::write_safetensors(std::filesystem::u8path(path), content.tensors, content.metadata);
 }
 

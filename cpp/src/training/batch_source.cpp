@@ -8,6 +8,7 @@
 
 #include "data/augment.h"
 #include "data/augmentation.h"
+#include "data/picture.h"
 #include "data/pixels.h"
 #include "training/mixup.h"
 
@@ -16,6 +17,7 @@ namespace cnnx::training {
 BatchSource::BatchSource(const TrainerState& trainer, const PictureBatch& pictures,
                          const Targets& targets, std::vector<int64_t> rows, const char* caller)
     : trainer_(trainer), pictures_(pictures), targets_(targets), rows_(std::move(rows)) {
+  data::check_pictures(pictures, caller);
   if (rows_.empty()) {
     rows_.resize(static_cast<std::size_t>(pictures.count));
     std::iota(rows_.begin(), rows_.end(), int64_t{0});

@@ -8,6 +8,7 @@
 #include "cnnx/error.h"
 #include "cnnx/runtime.h"
 #include "cnnx/trainer.h"
+#include "data/picture.h"
 #include "data/shuffle.h"
 #include "training/batch_source.h"
 #include "training/prefetch.h"
@@ -30,24 +31,30 @@ struct EpochState {
 
 Epoch::Epoch(std::unique_ptr<training::EpochState> state) : state_(std::move(state)) {}
 Epoch::Epoch(Epoch&&) noexcept = default;
+Epoch& Epoch::operator=(Epoch&&) noexcept = default;
 Epoch::~Epoch() = default;
 
-int64_t Epoch::steps() const {
-  return (state_->source.count() + state_->batch_size - 1) / state_->batch_size;
+training::EpochState& Epoch::state() const {
+  if (!state_) throw std::invalid_argument("epoch: it was moved from, expected one that was begun");
+  return *state_;
 }
-int64_t Epoch::step() const { return state_->step; }
+
+int64_t Epoch::steps() const {
+  return (state().source.count() + state().batch_size - 1) / state().batch_size;
+}
+int64_t Epoch::step() const { return state().step; }
 EpochPosition Epoch::position() const {
-  const training::LossSum& total = state_->total;
+  const training::LossSum& total = state().total;
   return {state_->step, total.sum, total.weight, total.correct};
 }
 Metrics Epoch::metrics() const {
-  return state_->trainer->loss.metrics(state_->total, state_->done);
+  return state().trainer->loss.metrics(state().total, state().done);
 }
 
-double Epoch::weight() const { return state_->total.weight; }
+double Epoch::weight() const { return state().total.weight; }
 
 bool Epoch::advance() {
-  training::EpochState& s = *state_;
+  training::EpochState& s = this->state();
   const int64_t count = std::min(s.batch_size, s.source.count() - s.done);
   if (count == 0) return false;
   if (!s.prefetch) s.source.gather(s.done, count, get_num_threads(), s.batch);
@@ -76,8 +83,8 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
                                 ", expected at least 1");
   }
   auto state = std::make_unique<training::EpochState>(training::EpochState{
-      state_,
-      training::BatchSource(*state_, pictures, targets, options.rows, "fit"),
+      this->state(),
+      training::BatchSource(*this->state(), pictures, targets, options.rows, "fit"),
       options.batch_size,
       0,
       options.position.step,
@@ -96,7 +103,7 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
   if (options.shuffle) {
     std::vector<int64_t>& rows = state->source.rows();
     std::vector<int64_t> order(rows.size()), shuffled(rows.size());
-    data::permutation(static_cast<int64_t>(rows.size()), state_->seed, options.number,
+    data::permutation(static_cast<int64_t>(rows.size()), this->state()->seed, options.number,
                       order.data());
     for (std::size_t i = 0; i < rows.size(); ++i)
       shuffled[i] = rows[static_cast<std::size_t>(order[i])];
@@ -115,11 +122,14 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
 }
 
 std::vector<int64_t> Trainer::split_order(int64_t count) const {
-  if (count < 0) throw std::invalid_argument("trainer: count is negative");
+  if (count < 0 || count > data::kMostPictures) {
+    throw std::invalid_argument("split_order: count is " + std::to_string(count) +
+                                ", expected 0 to " + std::to_string(data::kMostPictures));
+  }
   std::vector<int64_t> order(static_cast<std::size_t>(count));
   // No epoch has this number, so the split shares no random number with any epoch's order.
   constexpr uint64_t kSplit = (uint64_t{1} << 48) - 1;
-  data::permutation(count, state_->seed, kSplit, order.data());
+  data::permutation(count, this->state()->seed, kSplit, order.data());
   return order;
 }
 

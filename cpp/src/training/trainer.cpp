@@ -12,6 +12,7 @@
 
 #include "cnnx/error.h"
 #include "cnnx/runtime.h"
+#include "data/picture.h"
 #include "graph/model_state.h"
 #include "runtime/add_time.h"
 #include "training/batch_source.h"
@@ -154,7 +155,7 @@ const graph::ModelState& averaged_state(const TrainerState& state, const char* f
 
 Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss,
                  const TrainerOptions& options)
-    : state_(std::make_shared<TrainerState>(model.state_, optimizer, loss, options)) {
+    : state_(std::make_shared<TrainerState>(model.state(), optimizer, loss, options)) {
   // predict and probabilities read the outputs as this loss means them.
   const std::unique_lock<graph::ModelMutex> lock(model.state_->mutex);
   if (loss.kind == Loss::Kind::binary_cross_entropy)
@@ -163,23 +164,31 @@ Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& l
 }
 
 Trainer::Trainer(Trainer&&) noexcept = default;
+Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
+
+const std::shared_ptr<TrainerState>& Trainer::state() const {
+  if (!state_)
+    throw std::invalid_argument("trainer: it was moved from, expected one that trains a model");
+  return state_;
+}
 
 double Trainer::compute_gradients(const PictureBatch& pictures, const Targets& targets,
                                   double divisor) {
-  if (pictures.count < 1)
+  data::check_pictures(pictures, "trainer");
+  if (pictures.count == 0)
     throw std::invalid_argument("trainer: the batch is empty, expected at least one row");
   if (!(divisor >= 0) || std::isinf(divisor)) {
     throw std::invalid_argument("trainer: divisor is " + std::to_string(divisor) +
                                 ", expected a number > 0");
   }
-  state_->loss.check(targets, pictures.count);
-  const double rows = divisor > 0 ? divisor : state_->loss.divisor(targets, pictures.count);
-  const float* input = state_->model->normalised(pictures, 0, pictures.count, state_->input);
-  return state_->compute_gradients(input, targets, pictures.count, rows).sum / rows;
+  state()->loss.check(targets, pictures.count);
+  const double rows = divisor > 0 ? divisor : state()->loss.divisor(targets, pictures.count);
+  const float* input = state()->model->normalised(pictures, 0, pictures.count, state()->input);
+  return state()->compute_gradients(input, targets, pictures.count, rows).sum / rows;
 }
 
-void Trainer::apply_gradients() { state_->apply_gradients(); }
+void Trainer::apply_gradients() { state()->apply_gradients(); }
 
 double Trainer::step(const PictureBatch& pictures, const Targets& targets) {
   const double loss = compute_gradients(pictures, targets);
@@ -187,19 +196,19 @@ double Trainer::step(const PictureBatch& pictures, const Targets& targets) {
   return loss;
 }
 
-double Trainer::learning_rate() const { return state_->optimizer.state().learning_rate; }
+double Trainer::learning_rate() const { return state()->optimizer.state().learning_rate; }
 
 void Trainer::set_learning_rate(double value) {
   if (!(value >= 0 && value <= FLT_MAX)) {
     throw std::invalid_argument("trainer: learning_rate is " + std::to_string(value) +
                                 ", expected a finite number >= 0");
   }
-  training::OptimizerState state = state_->optimizer.state();
-  state.learning_rate = value;
-  state_->optimizer.set_state(state);
+  training::OptimizerState changed = state()->optimizer.state();
+  changed.learning_rate = value;
+  state()->optimizer.set_state(changed);
 }
 
-double Trainer::last_learning_rate() const { return state_->last_learning_rate; }
+double Trainer::last_learning_rate() const { return state()->last_learning_rate; }
 
 void Trainer::begin_schedule(int64_t epochs, int64_t steps_per_epoch) {
   if (epochs < 1 || steps_per_epoch < 1) {
@@ -207,14 +216,14 @@ void Trainer::begin_schedule(int64_t epochs, int64_t steps_per_epoch) {
                                 " epochs of " + std::to_string(steps_per_epoch) +
                                 " steps, expected at least 1 each");
   }
-  state_->schedule_state = {};
-  state_->schedule_state.epochs = epochs;
-  state_->schedule_state.steps_per_epoch = steps_per_epoch;
+  state()->schedule_state = {};
+  state()->schedule_state.epochs = epochs;
+  state()->schedule_state.steps_per_epoch = steps_per_epoch;
 }
 
 void Trainer::check_finite() const {
-  const std::shared_lock<graph::ModelMutex> lock(state_->model->mutex);
-  const std::string name = training::first_not_finite(*state_->model);
+  const std::shared_lock<graph::ModelMutex> lock(state()->model->mutex);
+  const std::string name = training::first_not_finite(*state()->model);
   if (name.empty()) return;
   throw NotFiniteError("fit: " + name +
                        " holds NaN or an infinite number, expected finite weights: try a smaller "
@@ -222,28 +231,29 @@ void Trainer::check_finite() const {
 }
 
 void Trainer::observe(double measure) {
-  cnnx::observe(state_->schedule, measure, state_->schedule_state);
+  cnnx::observe(state()->schedule, measure, state()->schedule_state);
 }
 
 Model Trainer::averaged_model() const {
-  auto copy = averaged_state(*state_, "averaged_model").clone();
-  copy->probabilities = state_->model->probabilities.load();
+  auto copy = averaged_state(*state(), "averaged_model").clone();
+  copy->probabilities = state()->model->probabilities.load();
   return Model(std::move(copy));
 }
 
-void Trainer::start_profile() { state_->profiler = std::make_unique<training::Profiler>(); }
+void Trainer::start_profile() { state()->profiler = std::make_unique<training::Profiler>(); }
 
 Profile Trainer::profile() const {
-  return state_->profiler ? state_->profiler->profile(state_->model->graph) : Profile{};
+  return state()->profiler ? state()->profiler->profile(state()->model->graph) : Profile{};
 }
 
-float* Trainer::gradients() { return state_->gradients.data(); }
-int64_t Trainer::gradient_count() const { return state_->gradients.size(); }
+float* Trainer::gradients() { return state()->gradients.data(); }
+int64_t Trainer::gradient_count() const { return state()->gradients.size(); }
 
 Metrics Trainer::evaluate(const PictureBatch& pictures, const Targets& targets,
                           const std::vector<int64_t>& rows, bool averaged) const {
-  const training::BatchSource source(*state_, pictures, targets, rows, "evaluate");
-  const graph::ModelState& model = averaged ? averaged_state(*state_, "evaluate") : *state_->model;
+  const training::BatchSource source(*state(), pictures, targets, rows, "evaluate");
+  const graph::ModelState& model =
+      averaged ? averaged_state(*state(), "evaluate") : *state()->model;
   const int threads = get_num_threads();
   const int64_t piece = model.piece();
   training::LossSum total;
@@ -256,9 +266,9 @@ Metrics Trainer::evaluate(const PictureBatch& pictures, const Targets& targets,
     const graph::WorkspaceLease workspace = plan->lease();
     const float* output = plan->forward(batch.input, model.parameters.data(), model.buffers.data(),
                                         model.derived(*plan), *workspace);
-    total += state_->loss.sum(output, batch.targets, count, 1.0, threads, nullptr);
+    total += state()->loss.sum(output, batch.targets, count, 1.0, threads, nullptr);
   }
-  return state_->loss.metrics(total, source.count());
+  return state()->loss.metrics(total, source.count());
 }
 
 }  // namespace cnnx

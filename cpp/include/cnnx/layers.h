@@ -1,0 +1,332 @@
+// Layers as a C++ program writes them down, with the names and defaults that Python has:
+//
+//   using namespace cnnx::layers;
+//   const cnnx::Model model({Conv2d(16, 3).padding(cnnx::Padding::same), ReLU(), MaxPool2d(2),
+//                            Flatten(), Dense(10)}, {28, 28, 1});
+//
+// What a layer cannot do without is its constructor's argument; the rest has a default and is set
+// by name. Each becomes a Layer (cnnx/layer.h) wherever one is expected. Where layers do not follow
+// one another, names connect them:
+//
+//   Conv2d(16, 3).name("stem"), ReLU(), Conv2d(16, 1), Add().inputs({"conv2d_2", "stem"})
+//
+// or a block does: Residual, Parallel. Settings are checked when a model is built of the layers,
+// which throws std::invalid_argument: "layer stem: conv2d: stride is (0, 0), expected two integers
+// >= 1 (height, width)". The formulas stand in each op's header, cnnx/conv2d.h and so on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cnnx/layer.h"
+#include "cnnx/shape.h"
+#include "cnnx/upsample2d.h"
+
+namespace cnnx {
+
+// How branches become one array.
+enum class Merge {
+  concat,  // side by side along the channels
+  add,
+};
+
+inline namespace layers {
+
+// What can be said of every layer, and of every block.
+template <class Kind>
+class LayerBuilder {
+ public:
+  // In files and errors; otherwise the kind and its ordinal, "conv2d_1".
+  Kind& name(std::string name) {
+    layer_.name = std::move(name);
+    return self();
+  }
+  // The names of what it reads: layers or blocks before it, or "input", the picture itself;
+  // otherwise what stands before it.
+  Kind& inputs(std::vector<std::string> names) {
+    layer_.inputs = std::move(names);
+    return self();
+  }
+  // Whether training changes it, and all that is within it; otherwise it does.
+  Kind& trainable(bool trainable) {
+    layer_.trainable = trainable;
+    return self();
+  }
+
+  operator Layer() const { return layer_; }
+
+ protected:
+  explicit LayerBuilder(const char* kind) { layer_.kind = kind; }
+
+  Kind& set(const char* setting, Attribute value) {
+    layer_.attributes[setting] = std::move(value);
+    return self();
+  }
+  Kind& set(const char* setting, Pair value) {
+    return set(setting, Attribute(std::vector<int64_t>{value.height, value.width}));
+  }
+  Kind& set(const char* setting, const Padding& value) {
+    if (value.rule == Padding::Rule::same) return set(setting, Attribute(std::string("same")));
+    if (value.rule == Padding::Rule::valid) return set(setting, Attribute(std::string("valid")));
+    return set(setting,
+               Attribute(std::vector<int64_t>{value.top, value.bottom, value.left, value.right}));
+  }
+  Kind& set_real(const char* setting, double value) {
+    return set(setting, Attribute(static_cast<float>(value)));
+  }
+
+  Layer layer_;
+
+ private:
+  Kind& self() { return static_cast<Kind&>(*this); }
+};
+
+// Convolutions
+// --------------------------------------------------------------------------------------
+
+template <class Kind>
+class ConvolutionBuilder : public LayerBuilder<Kind> {
+ public:
+  Kind& stride(Pair stride) { return this->set("stride", stride); }
+  Kind& padding(const Padding& padding) { return this->set("padding", padding); }
+  Kind& dilation(Pair dilation) { return this->set("dilation", dilation); }
+  Kind& groups(int64_t groups) { return this->set("groups", Attribute(groups)); }
+  Kind& bias(bool bias) { return this->set("bias", Attribute(bias)); }
+
+ protected:
+  ConvolutionBuilder(const char* kind, int64_t out_channels, Pair kernel_size)
+      : LayerBuilder<Kind>(kind) {
+    this->set("out_channels", Attribute(out_channels));
+    this->set("kernel_size", kernel_size);
+    stride(1);
+    padding(0);
+    dilation(1);
+    groups(1);
+    bias(true);
+  }
+};
+
+class Conv2d : public ConvolutionBuilder<Conv2d> {
+ public:
+  Conv2d(int64_t out_channels, Pair kernel_size)
+      : ConvolutionBuilder("conv2d", out_channels, kernel_size) {}
+};
+
+class ConvTranspose2d : public ConvolutionBuilder<ConvTranspose2d> {
+ public:
+  ConvTranspose2d(int64_t out_channels, Pair kernel_size)
+      : ConvolutionBuilder("conv_transpose2d", out_channels, kernel_size) {
+    output_padding(0);
+  }
+  ConvTranspose2d& output_padding(Pair more) { return set("output_padding", more); }
+};
+
+class Dense : public LayerBuilder<Dense> {
+ public:
+  explicit Dense(int64_t out_features) : LayerBuilder("dense") {
+    set("out_features", Attribute(out_features));
+    bias(true);
+  }
+  Dense& bias(bool bias) { return set("bias", Attribute(bias)); }
+};
+
+// Pooling
+// -------------------------------------------------------------------------------------------
+
+template <class Kind>
+class PoolingBuilder : public LayerBuilder<Kind> {
+ public:
+  Kind& stride(Pair stride) { return this->set("stride", stride); }  // otherwise the window
+  Kind& padding(const Padding& padding) { return this->set("padding", padding); }
+
+ protected:
+  PoolingBuilder(const char* kind, Pair kernel_size) : LayerBuilder<Kind>(kind) {
+    this->set("kernel_size", kernel_size);
+    stride(kernel_size);
+    padding(0);
+  }
+};
+
+class MaxPool2d : public PoolingBuilder<MaxPool2d> {
+ public:
+  explicit MaxPool2d(Pair kernel_size) : PoolingBuilder("max_pool2d", kernel_size) {}
+};
+
+class AvgPool2d : public PoolingBuilder<AvgPool2d> {
+ public:
+  explicit AvgPool2d(Pair kernel_size) : PoolingBuilder("avg_pool2d", kernel_size) {
+    count_include_pad(true);
+  }
+  AvgPool2d& count_include_pad(bool count) { return set("count_include_pad", Attribute(count)); }
+};
+
+class AdaptiveAvgPool2d : public LayerBuilder<AdaptiveAvgPool2d> {
+ public:
+  explicit AdaptiveAvgPool2d(Pair output_size) : LayerBuilder("adaptive_avg_pool2d") {
+    set("output_size", output_size);
+  }
+};
+
+class GlobalAvgPool2d : public LayerBuilder<GlobalAvgPool2d> {
+ public:
+  GlobalAvgPool2d() : LayerBuilder("global_avg_pool2d") {}
+};
+
+// Norms and dropout
+// ---------------------------------------------------------------------------------
+
+class BatchNorm2d : public LayerBuilder<BatchNorm2d> {
+ public:
+  BatchNorm2d() : LayerBuilder("batch_norm2d") {
+    momentum(0.1);
+    epsilon(1e-5);
+    affine(true);
+  }
+  BatchNorm2d& momentum(double momentum) { return set_real("momentum", momentum); }
+  BatchNorm2d& epsilon(double epsilon) { return set_real("epsilon", epsilon); }
+  BatchNorm2d& affine(bool affine) { return set("affine", Attribute(affine)); }
+};
+
+class GroupNorm : public LayerBuilder<GroupNorm> {
+ public:
+  explicit GroupNorm(int64_t groups) : LayerBuilder("group_norm") {
+    set("groups", Attribute(groups));
+    epsilon(1e-5);
+  }
+  GroupNorm& epsilon(double epsilon) { return set_real("epsilon", epsilon); }
+};
+
+class LayerNorm : public LayerBuilder<LayerNorm> {
+ public:
+  LayerNorm() : LayerBuilder("layer_norm") { epsilon(1e-5); }
+  LayerNorm& epsilon(double epsilon) { return set_real("epsilon", epsilon); }
+};
+
+class Dropout : public LayerBuilder<Dropout> {
+ public:
+  explicit Dropout(double rate = 0.5) : LayerBuilder("dropout") { set_real("rate", rate); }
+};
+
+// Activations
+// ---------------------------------------------------------------------------------------
+
+class ReLU : public LayerBuilder<ReLU> {
+ public:
+  ReLU() : LayerBuilder("relu") {}
+};
+
+class ReLU6 : public LayerBuilder<ReLU6> {
+ public:
+  ReLU6() : LayerBuilder("relu6") {}
+};
+
+class LeakyReLU : public LayerBuilder<LeakyReLU> {
+ public:
+  explicit LeakyReLU(double negative_slope = 0.01) : LayerBuilder("leaky_relu") {
+    set_real("negative_slope", negative_slope);
+  }
+};
+
+class PReLU : public LayerBuilder<PReLU> {
+ public:
+  explicit PReLU(double initial = 0.25) : LayerBuilder("prelu") { set_real("initial", initial); }
+};
+
+class Sigmoid : public LayerBuilder<Sigmoid> {
+ public:
+  Sigmoid() : LayerBuilder("sigmoid") {}
+};
+
+class Tanh : public LayerBuilder<Tanh> {
+ public:
+  Tanh() : LayerBuilder("tanh") {}
+};
+
+class GELU : public LayerBuilder<GELU> {
+ public:
+  GELU() : LayerBuilder("gelu") {}
+};
+
+class SiLU : public LayerBuilder<SiLU> {
+ public:
+  SiLU() : LayerBuilder("silu") {}
+};
+
+class HardSwish : public LayerBuilder<HardSwish> {
+ public:
+  HardSwish() : LayerBuilder("hard_swish") {}
+};
+
+class Softmax : public LayerBuilder<Softmax> {
+ public:
+  Softmax() : LayerBuilder("softmax") {}
+};
+
+// Shapes
+// --------------------------------------------------------------------------------------------
+
+class Flatten : public LayerBuilder<Flatten> {
+ public:
+  Flatten() : LayerBuilder("flatten") {}
+};
+
+class ZeroPad2d : public LayerBuilder<ZeroPad2d> {
+ public:
+  explicit ZeroPad2d(const Padding& padding) : LayerBuilder("zero_pad2d") {
+    set("padding", padding);
+  }
+};
+
+class Upsample2d : public LayerBuilder<Upsample2d> {
+ public:
+  explicit Upsample2d(Pair scale_factor) : LayerBuilder("upsample2d") {
+    set("scale_factor", scale_factor);
+    mode(UpsampleMode::nearest);
+  }
+  Upsample2d& mode(UpsampleMode mode) {
+    const bool nearest = mode == UpsampleMode::nearest;
+    return set("mode", Attribute(std::string(nearest ? "nearest" : "bilinear")));
+  }
+};
+
+// Several arrays made one
+// ---------------------------------------------------------------------------
+
+class Add : public LayerBuilder<Add> {
+ public:
+  Add() : LayerBuilder("add") {}
+};
+
+class Multiply : public LayerBuilder<Multiply> {
+ public:
+  Multiply() : LayerBuilder("multiply") {}
+};
+
+class Concat : public LayerBuilder<Concat> {
+ public:
+  Concat() : LayerBuilder("concat") {}
+};
+
+// body(x) + shortcut(x); without a shortcut body(x) + x.
+class Residual : public LayerBuilder<Residual> {
+ public:
+  explicit Residual(std::vector<Layer> body, std::vector<Layer> shortcut = {})
+      : LayerBuilder("residual") {
+    layer_.branches = {std::move(body), std::move(shortcut)};
+  }
+};
+
+// Branches that read the same input; an empty one is that input itself.
+class Parallel : public LayerBuilder<Parallel> {
+ public:
+  explicit Parallel(std::vector<std::vector<Layer>> branches, Merge merge = Merge::concat)
+      : LayerBuilder("parallel") {
+    layer_.branches = std::move(branches);
+    set("merge", Attribute(std::string(merge == Merge::concat ? "concat" : "add")));
+  }
+};
+
+}  // namespace layers
+}  // namespace cnnx

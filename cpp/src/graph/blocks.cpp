@@ -1,0 +1,171 @@
+// Names layers and writes blocks out: within a block each layer reads the one before, the first of
+// a branch what the block reads, and one more layer merges the branches.
+#include "graph/blocks.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace cnnx::graph {
+namespace {
+
+using Branches = std::vector<std::vector<Layer>>;
+
+[[noreturn]] void refuse(const Layer& layer, const std::string& what) {
+  throw std::invalid_argument("layer " + layer.name + ": " + what);
+}
+
+// Names become keys of a file and of a dictionary, and words of an error.
+void check_name(const std::string& name) {
+  const bool good = !name.empty() && name.size() <= 100 &&
+                    std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                             (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+                    });
+  if (!good) {
+    throw std::invalid_argument(
+        "model: layer name \"" + name +
+        "\" must be 1 to 100 letters, digits, underscores, hyphens or dots");
+  }
+  if (name == kInputName)
+    throw std::invalid_argument(
+        "model: no layer may be named \"input\": that is the picture itself");
+}
+
+void take_name(const std::string& name, std::set<std::string>& taken) {
+  check_name(name);
+  if (!taken.insert(name).second)
+    throw std::invalid_argument("model: two layers are named \"" + name + "\"");
+}
+
+// Fills in the names of layers side by side: the user's own, or kind and ordinal, stepping over
+// names already taken.
+void fill_in_names(std::vector<Layer>& layers) {
+  std::set<std::string> taken;
+  for (const Layer& layer : layers) {
+    if (!layer.name.empty()) take_name(layer.name, taken);
+  }
+  std::map<std::string, int> ordinals;
+  for (Layer& layer : layers) {
+    if (!layer.name.empty()) continue;
+    do {
+      layer.name = layer.kind + "_" + std::to_string(++ordinals[layer.kind]);
+    } while (!taken.insert(layer.name).second);
+  }
+}
+
+bool is_residual(const Layer& layer) { return layer.kind == "residual"; }
+bool is_block(const Layer& layer) { return is_residual(layer) || layer.kind == "parallel"; }
+
+// The kind of the layer that makes one array of a block's branches.
+std::string merge_of(const Layer& block) {
+  if (is_residual(block)) return "add";
+  const auto found = block.attributes.find("merge");
+  const auto* merge =
+      found == block.attributes.end() ? nullptr : std::get_if<std::string>(&found->second);
+  if (!merge || (*merge != "concat" && *merge != "add"))
+    refuse(block, R"(parallel: merge is missing or wrong, expected "concat" or "add")");
+  return *merge;
+}
+
+void check_block(const Layer& block) {
+  if (block.inputs.size() != 1) {
+    refuse(block,
+           block.kind + ": has " + std::to_string(block.inputs.size()) + " inputs, expected one");
+  }
+  const Branches& branches = block.branches;
+  if (is_residual(block) && (branches.empty() || branches[0].empty()))
+    refuse(block, "residual: body is empty, expected at least one layer");
+  if (is_residual(block) && branches.size() > 2) {
+    refuse(block, "residual: has " + std::to_string(branches.size()) +
+                      " branches, expected a body and a shortcut");
+  }
+  if (!is_residual(block) && branches.size() < 2) {
+    refuse(block, "parallel: branches has " + std::to_string(branches.size()) +
+                      " of them, expected at least 2");
+  }
+}
+
+class Writer {
+ public:
+  // A layer with its name and inputs; a block becomes the layers within it.
+  void write(Layer layer) {
+    for (std::string& input : layer.inputs) {
+      if (const auto block = results_.find(input); block != results_.end()) input = block->second;
+    }
+    if (is_block(layer)) {
+      write_block(layer);
+    } else if (layer.branches.empty()) {
+      take_name(layer.name, taken_);
+      layers_.push_back(std::move(layer));
+    } else {
+      refuse(layer, layer.kind + ": has branches, expected those of a residual or parallel block");
+    }
+  }
+
+  std::vector<Layer> layers() && { return std::move(layers_); }
+
+ private:
+  void write_block(const Layer& block) {
+    check_block(block);
+    Branches branches = block.branches;
+    // A shortcut goes first, so that the body's last layer can add it on its way out.
+    if (is_residual(block)) {
+      branches.resize(2);
+      std::swap(branches[0], branches[1]);
+    }
+    Layer merge;
+    merge.kind = merge_of(block);
+    merge.trainable = block.trainable;
+    std::vector<Layer> within;
+    for (const std::vector<Layer>& branch : branches)
+      within.insert(within.end(), branch.begin(), branch.end());
+    within.push_back(merge);
+    fill_in_names(within);
+
+    auto next = within.begin();
+    for (const std::vector<Layer>& branch : branches) {
+      std::string last = block.inputs[0];
+      for (std::size_t i = 0; i < branch.size(); ++i, ++next) {
+        next->name = block.name + "." + next->name;
+        if (!next->inputs.empty())
+          refuse(*next,
+                 "it names its inputs, expected none: layers within a block follow one "
+                 "another");
+        next->inputs = {last};
+        next->trainable = next->trainable && block.trainable;
+        last = next->name;
+        write(*next);
+      }
+      merge.inputs.push_back(last);
+    }
+    if (is_residual(block)) std::swap(merge.inputs[0], merge.inputs[1]);
+    merge.name = block.name + "." + next->name;
+    results_[block.name] = merge.name;
+    write(merge);
+  }
+
+  std::vector<Layer> layers_;
+  std::set<std::string> taken_;
+  std::map<std::string, std::string> results_;  // the layer that a block's name stands for
+};
+
+}  // namespace
+
+std::vector<Layer> written_out(const std::vector<Layer>& layers) {
+  std::vector<Layer> named = layers;
+  fill_in_names(named);
+  Writer writer;
+  std::string last = kInputName;
+  for (Layer& layer : named) {
+    if (layer.inputs.empty()) layer.inputs = {last};
+    last = layer.name;
+    writer.write(std::move(layer));
+  }
+  return std::move(writer).layers();
+}
+
+}  // namespace cnnx::graph

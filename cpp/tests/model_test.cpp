@@ -1,0 +1,226 @@
+// A model as a C++ program holds it: many threads predict with one, wrong arguments are refused
+// with the documented exceptions, and a moved-from handle says so.
+#include "cnnx/model.h"
+
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+#include "cnnx/layers.h"
+#include "cnnx/runtime.h"
+#include "cnnx/trainer.h"
+#include "cnnx/xo.h"
+
+namespace {
+
+using namespace cnnx::layers;
+using cnnx::ImageView;
+using cnnx::Model;
+using cnnx::PictureBatch;
+
+constexpr int64_t kSize = 16, kCount = 24;
+
+struct Drawings {
+  std::vector<uint8_t> pixels = std::vector<uint8_t>(kCount * kSize * kSize);
+  std::vector<int64_t> labels = std::vector<int64_t>(kCount);
+
+  Drawings() { cnnx::draw_xo(kCount, kSize, 1, pixels.data(), labels.data()); }
+  PictureBatch first(int64_t count) const { return {pixels.data(), count}; }
+  ImageView image(int64_t i) const { return {pixels.data() + i * kSize * kSize, kSize, kSize, 1}; }
+};
+
+Model small_model() {
+  return Model({Conv2d(16, 3), BatchNorm2d(), ReLU(), MaxPool2d(2), Flatten(), Dense(2)},
+               {kSize, kSize, 1}, {{"X", "O"}, {}, 5});
+}
+
+bool same(const cnnx::Prediction& a, const cnnx::Prediction& b) {
+  return a.label == b.label && a.index == b.index && a.probability == b.probability &&
+         a.probabilities == b.probabilities;
+}
+
+void a_picture_and_a_batch_get_the_same_answers() {
+  const Model model = small_model();
+  const Drawings drawings;
+  const std::vector<cnnx::Prediction> all = model.predict(drawings.first(kCount));
+  const std::vector<float> probabilities = model.probabilities(drawings.first(kCount));
+  CHECK_EQUAL(all.size(), std::size_t{kCount});
+  CHECK_EQUAL(probabilities.size(), std::size_t{2 * kCount});
+  bool equal = true;
+  for (int64_t i = 0; i < kCount; ++i) {
+    const cnnx::Prediction& one = all[static_cast<std::size_t>(i)];
+    equal = equal && same(one, model.predict(drawings.image(i)));
+    equal = equal && one.probabilities == std::vector<float>(probabilities.begin() + 2 * i,
+                                                             probabilities.begin() + 2 * i + 2);
+    equal = equal && one.label == (one.index == 0 ? "X" : "O");
+    equal = equal && one.probability == one.probabilities[static_cast<std::size_t>(one.index)];
+  }
+  CHECK(equal);
+  CHECK(model.predict(drawings.first(0)).empty());
+  CHECK(model.run(PictureBatch()).empty());
+}
+
+void float_pixels_are_told_by_their_pointer() {
+  const Model model = small_model();
+  const Drawings drawings;
+  std::vector<float> floats;
+  for (const uint8_t pixel : drawings.pixels) floats.push_back(static_cast<float>(pixel) / 255.0f);
+  const cnnx::Prediction bytes = model.predict(drawings.image(3));
+  const cnnx::Prediction same_as_floats =
+      model.predict(ImageView{floats.data() + 3 * kSize * kSize, kSize, kSize, 1});
+  CHECK(same(bytes, same_as_floats));
+  const std::vector<float> all = model.run({floats.data(), kCount});
+  CHECK(all == model.run(drawings.first(kCount)));
+}
+
+// Batches of different sizes on different numbers of threads, each with a plan of its own that all
+// threads want at once; the weights are derived by whoever comes first.
+void threads_share_one_model() {
+  const Drawings drawings;
+  const std::vector<float> expected = small_model().run(drawings.first(kCount));
+  const Model model = small_model();
+  constexpr int kThreads = 8;
+  std::vector<char> right(kThreads, 0);  // not bits, which would share bytes
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      bool equal = true;
+      for (int64_t round = 0; round < 20; ++round) {
+        const int64_t count = 1 + (t + 7 * round) % kCount;
+        const std::vector<float> outputs = model.run(drawings.first(count));
+        equal = equal && std::equal(outputs.begin(), outputs.end(), expected.begin());
+        const cnnx::Prediction one = model.predict(drawings.image(round));
+        equal = equal && one.probabilities.size() == 2 &&
+                one.index == (one.probabilities[1] > one.probabilities[0]);
+      }
+      right[static_cast<std::size_t>(t)] = equal;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(right == std::vector<char>(kThreads, 1));
+}
+
+// An answer is always that of the weights between two steps, never of half of one.
+void threads_predict_while_one_trains() {
+  const Drawings drawings;
+  const auto answers = [&](const Model& model) { return model.run(drawings.first(1)); };
+  Model model = small_model();
+  std::vector<std::vector<float>> expected = {answers(model)};
+  {
+    Model copy = model.clone();
+    cnnx::Trainer trainer(copy);
+    for (int step = 0; step < 20; ++step) {
+      trainer.compute_gradients(drawings.first(8), {drawings.labels.data()});
+      expected.push_back(answers(copy));  // the running statistics have moved
+      trainer.apply_gradients();
+      expected.push_back(answers(copy));
+    }
+  }
+  std::vector<char> right(3, 0);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < right.size(); ++t) {
+    threads.emplace_back([&, t] {
+      std::size_t at = 0;
+      // Until the last step's answer, going forward only.
+      while (at + 1 < expected.size()) {
+        const std::vector<float> answer = answers(model);
+        while (at < expected.size() && expected[at] != answer) ++at;
+      }
+      right[t] = at + 1 == expected.size();
+    });
+  }
+  cnnx::Trainer trainer(model);
+  for (int step = 0; step < 20; ++step) trainer.step(drawings.first(8), {drawings.labels.data()});
+  for (std::thread& thread : threads) thread.join();
+  CHECK(right == std::vector<char>(3, 1));
+}
+
+void wrong_pictures_are_refused() {
+  const Model model = small_model();
+  const Drawings drawings;
+  const uint8_t* const none = nullptr;
+  float outputs[2];
+  CHECK_THROWS(std::invalid_argument, "run: there are -1 pictures, expected 0 to",
+               model.run(drawings.first(-1)));
+  CHECK_THROWS(std::invalid_argument, "run: the pictures' pixels are a null pointer",
+               model.run({none, 1}));
+  CHECK_THROWS(std::invalid_argument, "run: outputs is a null pointer",
+               model.run(drawings.first(1), nullptr));
+  CHECK_THROWS(std::invalid_argument, "layer_outputs: outputs is a null pointer",
+               model.layer_outputs(drawings.first(1), nullptr));
+  CHECK_THROWS(std::invalid_argument, "there are -3 pictures",
+               model.probabilities(drawings.first(-3), outputs));
+  CHECK_THROWS(std::invalid_argument, "there are -3 pictures", model.predict(drawings.first(-3)));
+  CHECK_THROWS(std::invalid_argument, "run: there are 9223372036854775807 pictures",
+               model.run(drawings.first(std::numeric_limits<int64_t>::max())));
+  CHECK_THROWS(std::invalid_argument, "the picture's pixels are a null pointer",
+               model.predict(ImageView{none, 4, 4, 1}));
+  CHECK_THROWS(std::invalid_argument, "the picture's height is -4, expected 1 to",
+               model.predict(ImageView{drawings.pixels.data(), -4, 4, 1}));
+  CHECK_THROWS(std::invalid_argument, "the picture's width is 0, expected 1 to",
+               model.predict(ImageView{drawings.pixels.data(), 4, 0, 1}));
+  CHECK_THROWS(std::invalid_argument, "the picture has 7 channels, expected 1",
+               model.predict(ImageView{drawings.pixels.data(), 4, 4, 7}));
+  CHECK_THROWS(std::invalid_argument, "row_stride is 3, expected 0 or a multiple of 1 from 4",
+               model.predict(ImageView{drawings.pixels.data(), 4, 4, 1, 3}));
+}
+
+void arrays_are_the_models_own() {
+  Model model = small_model();
+  cnnx::ParameterInfo weight = model.parameters()[0];
+  std::vector<float> values(3 * 3 * 16);
+  model.get_parameter(weight, values.data());
+  values[7] = 4.0f;
+  model.set_parameter(weight, values.data());
+  std::vector<float> back(values.size());
+  model.get_parameter(weight, back.data());
+  CHECK(back == values);
+  CHECK_THROWS(std::invalid_argument, "set_parameter: values is a null pointer",
+               model.set_parameter(weight, nullptr));
+  CHECK_THROWS(std::invalid_argument, "get_buffer: the model has no \"conv2d_1.weight\" of shape",
+               model.get_buffer(weight, values.data()));
+  weight.offset = 1 << 20;
+  CHECK_THROWS(std::invalid_argument,
+               "get_parameter: the model has no \"conv2d_1.weight\" of shape (3, 3, 1, 16) at "
+               "offset 1048576",
+               model.get_parameter(weight, values.data()));
+}
+
+void a_moved_from_model_says_so() {
+  Model from = small_model();
+  Model model = std::move(from);
+  const Drawings drawings;
+  const std::string sentence = "model: it was moved from, expected one that holds a network";
+  CHECK_THROWS(std::invalid_argument, sentence, from.predict(drawings.image(0)));
+  CHECK_THROWS(std::invalid_argument, sentence, from.run(drawings.first(1)));
+  CHECK_THROWS(std::invalid_argument, sentence, from.input_shape());
+  CHECK_THROWS(std::invalid_argument, sentence, from.classes());
+  CHECK_THROWS(std::invalid_argument, sentence, from.parameters());
+  CHECK_THROWS(std::invalid_argument, sentence, from.layers());
+  CHECK_THROWS(std::invalid_argument, sentence, from.clone());
+  CHECK_THROWS(std::invalid_argument, sentence, from.save("never-written.cnnx"));
+  CHECK_THROWS(std::invalid_argument, sentence, cnnx::Trainer(from));
+  from = std::move(model);
+  CHECK_EQUAL(from.predict(drawings.first(2)).size(), std::size_t{2});
+}
+
+}  // namespace
+
+int main() {
+  a_picture_and_a_batch_get_the_same_answers();
+  float_pixels_are_told_by_their_pointer();
+  for (const int threads : {1, 2}) {
+    cnnx::set_num_threads(threads);
+    threads_share_one_model();
+    threads_predict_while_one_trains();
+  }
+  wrong_pictures_are_refused();
+  arrays_are_the_models_own();
+  a_moved_from_model_says_so();
+  return cnnx::test::finish("model_test");
+}

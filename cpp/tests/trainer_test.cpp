@@ -1,0 +1,189 @@
+// A trainer as a C++ program holds it: fit is a loop of epochs, and what does not fit is refused.
+// That training gives Python's bits is tested from there, file against file.
+#include "cnnx/trainer.h"
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+#include "cnnx/checkpoint.h"
+#include "cnnx/layers.h"
+#include "cnnx/xo.h"
+#include "temporary_folder.h"
+
+namespace {
+
+using namespace cnnx::layers;
+using cnnx::Epoch;
+using cnnx::EpochOptions;
+using cnnx::Metrics;
+using cnnx::Model;
+using cnnx::PictureBatch;
+using cnnx::Targets;
+using cnnx::Trainer;
+
+constexpr int64_t kSize = 16, kCount = 40;
+
+struct Drawings {
+  std::vector<uint8_t> pixels = std::vector<uint8_t>(kCount * kSize * kSize);
+  std::vector<int64_t> labels = std::vector<int64_t>(kCount);
+
+  Drawings() { cnnx::draw_xo(kCount, kSize, 1, pixels.data(), labels.data()); }
+  PictureBatch pictures() const { return {pixels.data(), kCount}; }
+  Targets targets() const { return {labels.data()}; }
+};
+
+Model small_model() {
+  return Model({Conv2d(4, 3), ReLU(), Flatten(), Dense(2)}, {kSize, kSize, 1});
+}
+
+EpochOptions batches_of_16() {
+  EpochOptions options;
+  options.batch_size = 16;
+  return options;
+}
+
+std::vector<float> weights(const Model& model) {
+  std::vector<float> all;
+  for (const cnnx::ParameterInfo& info : model.parameters()) {
+    std::vector<float> values(static_cast<std::size_t>(cnnx::element_count(info.shape)));
+    model.get_parameter(info, values.data());
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
+void fit_is_a_loop_of_epochs() {
+  const Drawings drawings;
+  cnnx::TrainerOptions options;
+  options.schedule.shape = cnnx::CosineDecay{};
+  Model fitted = small_model(), looped = small_model();
+  Trainer fitting(fitted, cnnx::Adam{}, {}, options), looping(looped, cnnx::Adam{}, {}, options);
+  std::vector<int64_t> heard;
+  EpochOptions which = batches_of_16();
+  which.number = 5;
+  const std::vector<Metrics> history = fitting.fit(
+      drawings.pictures(), drawings.targets(), 3, which, [&](int64_t done, const Metrics& metrics) {
+        heard.push_back(done);
+        CHECK(metrics.loss > 0);
+        return true;
+      });
+  CHECK(heard == (std::vector<int64_t>{1, 2, 3}));
+  CHECK_EQUAL(history.size(), std::size_t{3});
+  looping.begin_schedule(3, 3);
+  for (const Metrics& metrics : history) {
+    Epoch epoch = looping.begin_epoch(drawings.pictures(), drawings.targets(), which);
+    while (epoch.advance()) {
+    }
+    CHECK_EQUAL(epoch.metrics().loss, metrics.loss);
+    ++which.number;
+  }
+  CHECK(weights(fitted) == weights(looped));
+  CHECK(weights(fitted) != weights(small_model()));
+}
+
+void fit_ends_when_it_is_told_to() {
+  const Drawings drawings;
+  Model model = small_model();
+  Trainer trainer(model);
+  const auto history = trainer.fit(drawings.pictures(), drawings.targets(), 9, batches_of_16(),
+                                   [](int64_t done, const Metrics&) { return done < 2; });
+  CHECK_EQUAL(history.size(), std::size_t{2});
+}
+
+void what_does_not_fit_is_refused() {
+  const Drawings drawings;
+  Model model = small_model();
+  Trainer trainer(model);
+  const PictureBatch null_pictures(static_cast<const uint8_t*>(nullptr), kCount);
+  const PictureBatch negative(drawings.pixels.data(), -1), none(drawings.pixels.data(), 0);
+  const auto fit = [&](const PictureBatch& pictures, const Targets& targets, int64_t epochs,
+                       const EpochOptions& options = {}) {
+    trainer.fit(pictures, targets, epochs, options);
+  };
+  CHECK_THROWS(std::invalid_argument, "fit: epochs is 0, expected at least 1",
+               fit(drawings.pictures(), drawings.targets(), 0));
+  CHECK_THROWS(std::invalid_argument, "fit: the pictures' pixels are a null pointer",
+               fit(null_pictures, drawings.targets(), 1));
+  CHECK_THROWS(std::invalid_argument, "fit: there are -1 pictures, expected 0 to",
+               fit(negative, drawings.targets(), 1));
+  CHECK_THROWS(std::invalid_argument, "fit: there are no pictures, expected at least one",
+               fit(none, drawings.targets(), 1));
+  CHECK_THROWS(std::invalid_argument, "trainer: cross_entropy takes labels, one per picture",
+               fit(drawings.pictures(), {}, 1));
+  EpochOptions options;
+  options.position.step = 1;
+  CHECK_THROWS(std::invalid_argument,
+               "fit: position is after step 1, expected the beginning of an epoch",
+               fit(drawings.pictures(), drawings.targets(), 1, options));
+  options.position.step = 0;
+  options.batch_size = 0;
+  CHECK_THROWS(std::invalid_argument, "fit: batch_size is 0, expected at least 1",
+               fit(drawings.pictures(), drawings.targets(), 1, options));
+  CHECK_THROWS(std::invalid_argument, "trainer: the pictures' pixels are a null pointer",
+               trainer.step(null_pictures, drawings.targets()));
+  CHECK_THROWS(std::invalid_argument, "trainer: there are -1 pictures",
+               trainer.step(negative, drawings.targets()));
+  CHECK_THROWS(std::invalid_argument, "trainer: the batch is empty, expected at least one row",
+               trainer.step(none, drawings.targets()));
+  CHECK_THROWS(std::invalid_argument, "evaluate: the pictures' pixels are a null pointer",
+               trainer.evaluate(null_pictures, drawings.targets()));
+  CHECK_THROWS(std::invalid_argument, "split_order: count is -1, expected 0 to",
+               trainer.split_order(-1));
+  CHECK(weights(model) == weights(small_model()));
+}
+
+void notes_have_the_values_of_their_shape() {
+  const cnnx::test::TemporaryFolder folder("trainer_test");
+  const std::string path = (folder / "run.ckpt").string();
+  Model model = small_model();
+  const Trainer trainer(model);
+  CHECK_THROWS(
+      std::invalid_argument,
+      "save_checkpoint: the array \"place\" has 2 values, expected those of its shape, (3,)",
+      trainer.save_checkpoint(path, {"", {{"place", {3}, std::vector<double>{1, 2}}}}));
+  trainer.save_checkpoint(path);
+  CHECK(cnnx::Checkpoint::load(path).notes().arrays.empty());
+}
+
+void what_was_moved_from_says_so() {
+  const cnnx::test::TemporaryFolder folder("trainer_test");
+  const std::string path = (folder / "run.ckpt").string();
+  const Drawings drawings;
+  Model model = small_model();
+  Trainer first(model);
+  Trainer second = std::move(first);
+  const std::string trainer = "trainer: it was moved from, expected one that trains a model";
+  CHECK_THROWS(std::invalid_argument, trainer, first.step(drawings.pictures(), drawings.targets()));
+  CHECK_THROWS(std::invalid_argument, trainer,
+               first.begin_epoch(drawings.pictures(), drawings.targets()));
+  CHECK_THROWS(std::invalid_argument, trainer, first.learning_rate());
+  CHECK_THROWS(std::invalid_argument, trainer, first.gradients());
+  CHECK_THROWS(std::invalid_argument, trainer, first.save_checkpoint(path));
+  Epoch begun = second.begin_epoch(drawings.pictures(), drawings.targets());
+  Epoch epoch = std::move(begun);
+  CHECK_THROWS(std::invalid_argument, "epoch: it was moved from", begun.advance());
+  second.save_checkpoint(path);
+  cnnx::Checkpoint loaded = cnnx::Checkpoint::load(path);
+  const cnnx::Checkpoint checkpoint = std::move(loaded);
+  CHECK_THROWS(std::invalid_argument, "checkpoint: it was moved from", loaded.model());
+  CHECK_THROWS(std::invalid_argument, "checkpoint: it was moved from", loaded.notes());
+  CHECK_THROWS(std::invalid_argument, "checkpoint: it was moved from", second.restore(loaded));
+  first = std::move(second);
+  CHECK(first.learning_rate() == 1e-3);
+  CHECK(epoch.advance());  // whose trainer has only moved
+}
+
+}  // namespace
+
+int main() {
+  fit_is_a_loop_of_epochs();
+  fit_ends_when_it_is_told_to();
+  what_does_not_fit_is_refused();
+  notes_have_the_values_of_their_shape();
+  what_was_moved_from_says_so();
+  return cnnx::test::finish("trainer_test");
+}

@@ -1,0 +1,103 @@
+// The networks that test_cpp_training.py builds in Python too, saved untrained.
+//
+//   layers defaults|settings|graph FILE
+#include <cnnx/cnnx.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+
+namespace {
+
+using namespace cnnx::layers;
+using cnnx::Model;
+using cnnx::Padding;
+
+// Every layer as it is unless told otherwise.
+Model defaults() {
+  return Model({Conv2d(8, 3),
+                BatchNorm2d(),
+                ReLU(),
+                ConvTranspose2d(8, 3),
+                GroupNorm(4),
+                LeakyReLU(),
+                MaxPool2d(2),
+                LayerNorm(),
+                PReLU(),
+                Upsample2d(2),
+                ReLU6(),
+                Sigmoid(),
+                Tanh(),
+                GELU(),
+                SiLU(),
+                HardSwish(),
+                AvgPool2d(2),
+                ZeroPad2d(1),
+                AdaptiveAvgPool2d(4),
+                Residual({Conv2d(8, 1)}),
+                Parallel({{Conv2d(4, 1)}, {Conv2d(4, 1)}}),
+                Dropout(),
+                Flatten(),
+                Dense(3),
+                Softmax()},
+               {16, 16, 4});
+}
+
+// Every setting told otherwise.
+Model settings() {
+  cnnx::ModelOptions options;
+  options.classes = {"cat", "dog"};
+  options.preprocessing.resize = cnnx::Resize::crop;
+  options.preprocessing.mean = {0.5f};
+  options.preprocessing.std = {0.25f, 0.25f, 0.25f, 0.5f};
+  options.seed = 7;
+  return Model(
+      {Conv2d(8, {3, 5})
+           .stride({1, 2})
+           .padding({1, 0, 2, 1})
+           .dilation({2, 1})
+           .groups(2)
+           .bias(false)
+           .name("edges"),
+       BatchNorm2d().momentum(0.4).epsilon(1e-3).affine(false), LeakyReLU(0.1), PReLU(0.1),
+       ConvTranspose2d(8, 3).stride(2).padding(Padding::same).bias(false).trainable(false),
+       ConvTranspose2d(8, 2).stride(2).padding({1, 0}).output_padding(1).groups(4).dilation(3),
+       MaxPool2d({3, 2}).stride(2).padding(Padding::same),
+       AvgPool2d(2).stride({1, 2}).padding(1).count_include_pad(false), ZeroPad2d({0, 1, 2, 0}),
+       Upsample2d({1, 2}).mode(cnnx::UpsampleMode::bilinear), GroupNorm(2).epsilon(1e-3),
+       LayerNorm().epsilon(1e-6), AdaptiveAvgPool2d({5, 3}), Dropout(0.25).name("drop"),
+       Residual({Conv2d(6, 3).padding(Padding::same), BatchNorm2d()},
+                {Conv2d(6, 1).padding(Padding::valid).bias(false)})
+           .name("block")
+           .trainable(false),
+       Residual({Parallel({{ReLU()}, {}, {Conv2d(6, 1).name("one"), Tanh()}}, cnnx::Merge::add),
+                 Parallel({{Conv2d(3, 1)}, {Conv2d(3, 1)}})}),
+       GlobalAvgPool2d(), Dense(2).bias(false)},
+      {24, 24, 4}, options);
+}
+
+// What a layer reads, named.
+Model graph() {
+  return Model(
+      {Conv2d(8, 3).padding(Padding::same).name("stem"), GlobalAvgPool2d(), Dense(8), Sigmoid(),
+       Multiply().inputs({"stem", "sigmoid_1"}), Concat().inputs({"multiply_1", "input"}),
+       Conv2d(8, 1), Add().inputs({"conv2d_1", "stem"}), Flatten(), Dense(2)},
+      {8, 8, 3});
+}
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+  if (argument_count != 3) return 2;
+  try {
+    const std::string which = arguments[1];
+    (which == "defaults"   ? defaults()
+     : which == "settings" ? settings()
+                           : graph())
+        .save(arguments[2]);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
