@@ -2,6 +2,8 @@
 // with the documented exceptions, and a moved-from handle says so.
 #include "cnnx/model.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
@@ -78,31 +80,37 @@ void float_pixels_are_told_by_their_pointer() {
   CHECK(all == model.run(drawings.first(kCount)));
 }
 
-// Batches of different sizes on different numbers of threads, each with a plan of its own that all
-// threads want at once; the weights are derived by whoever comes first.
+// Batches of different sizes have plans of their own, which all threads want at once; the weights
+// are derived by whoever comes first, here long enough for the others to come too.
 void threads_share_one_model() {
   const Drawings drawings;
-  const std::vector<float> expected = small_model().run(drawings.first(kCount));
-  const Model model = small_model();
+  const Model original(
+      {Conv2d(64, 3), ReLU(), Conv2d(64, 3), ReLU(), MaxPool2d(2), Flatten(), Dense(64), Dense(2)},
+      {kSize, kSize, 1}, {{"X", "O"}, {}, 5});
+  const std::vector<float> expected = original.run(drawings.first(kCount));
+  const cnnx::Prediction answer = original.predict(drawings.image(2));
   constexpr int kThreads = 8;
-  std::vector<char> right(kThreads, 0);  // not bits, which would share bytes
-  std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&, t] {
-      bool equal = true;
-      for (int64_t round = 0; round < 20; ++round) {
-        const int64_t count = 1 + (t + 7 * round) % kCount;
-        const std::vector<float> outputs = model.run(drawings.first(count));
-        equal = equal && std::equal(outputs.begin(), outputs.end(), expected.begin());
-        const cnnx::Prediction one = model.predict(drawings.image(round));
-        equal = equal && one.probabilities.size() == 2 &&
-                one.index == (one.probabilities[1] > one.probabilities[0]);
-      }
-      right[static_cast<std::size_t>(t)] = equal;
-    });
+  for (int round = 0; round < 20; ++round) {
+    const Model model = original.clone();
+    std::vector<char> right(kThreads, 0);  // not bits, which would share bytes
+    std::vector<std::thread> threads;
+    std::atomic<int> waiting = 0;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&, t] {
+        ++waiting;
+        while (waiting < kThreads) std::this_thread::yield();
+        bool equal = true;
+        for (const int64_t count : {int64_t{1} + t, int64_t{3 * kThreads} - 3 * t}) {
+          const std::vector<float> outputs = model.run(drawings.first(count));
+          equal = equal && std::equal(outputs.begin(), outputs.end(), expected.begin());
+          equal = equal && same(model.predict(drawings.image(2)), answer);
+        }
+        right[static_cast<std::size_t>(t)] = equal;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(right == std::vector<char>(kThreads, 1));
   }
-  for (std::thread& thread : threads) thread.join();
-  CHECK(right == std::vector<char>(kThreads, 1));
 }
 
 // An answer is always that of the weights between two steps, never of half of one.
