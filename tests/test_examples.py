@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import cnnx
@@ -12,13 +14,23 @@ import pytest
 from cpp_build import ROOT, build_consumer, run
 
 
-@pytest.fixture(scope="module", params=["embed_cpp", "embed_c"])
-def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the programs of an example."""
-    return build_consumer(ROOT / "examples" / request.param, tmp_path_factory.mktemp(request.param))
+@pytest.fixture(scope="module")
+def programs_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """From an example's name to the folder of its programs, built once."""
+
+    @cache
+    def build(example: str) -> Path:
+        return build_consumer(ROOT / "examples" / example, tmp_path_factory.mktemp(example))
+
+    return build
 
 
-def test_classify_says_what_the_command_line_says(programs: Path, tmp_path: Path) -> None:
+@pytest.fixture(params=["embed_cpp", "embed_c"])
+def classify(request: pytest.FixtureRequest, programs_of: Callable[[str], Path]) -> Path:
+    return programs_of(request.param) / "classify"
+
+
+def test_classify_says_what_the_command_line_says(classify: Path, tmp_path: Path) -> None:
     x, y = cnnx.data.xo(512, seed=1)
     model = cnnx.models.small((32, 32, 1), ["X", "O"])
     cnnx.Trainer(model).fit(x, y, epochs=1)
@@ -35,10 +47,10 @@ def test_classify_says_what_the_command_line_says(programs: Path, tmp_path: Path
         (tmp_path / names[-1]).write_bytes(header.encode() + pixels.tobytes())
     expected = run([sys.executable, "-m", "cnnx", "predict", "xo.cnnx", *names], cwd=tmp_path)
     assert len(expected.splitlines()) == len(names)
-    assert run([programs / "classify", "xo.cnnx", *names], cwd=tmp_path) == expected
+    assert run([classify, "xo.cnnx", *names], cwd=tmp_path) == expected
 
 
-def test_classify_says_what_is_wrong(programs: Path, tmp_path: Path) -> None:
+def test_classify_says_what_is_wrong(classify: Path, tmp_path: Path) -> None:
     cnnx.models.small((32, 32, 1), ["X", "O"]).save(tmp_path / "xo.cnnx")
     (tmp_path / "text.pgm").write_text("P5 is how it begins")
     (tmp_path / "short.pgm").write_bytes(b"P5 4 4 255\n123")
@@ -50,7 +62,7 @@ def test_classify_says_what_is_wrong(programs: Path, tmp_path: Path) -> None:
         (["xo.cnnx", "short.pgm"], "short.pgm: ends too early"),
     ):
         answer = subprocess.run(
-            [programs / "classify", *arguments],
+            [classify, *arguments],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -63,10 +75,12 @@ def test_classify_says_what_is_wrong(programs: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+def trained(
+    programs_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[str]]:
     """The model that train_xo saved, and what it said."""
     folder = tmp_path_factory.mktemp("train_xo")
-    said = run([programs / "train_xo", "xo.cnnx"], cwd=folder)
+    said = run([programs_of("embed_cpp") / "train_xo", "xo.cnnx"], cwd=folder)
     return folder / "xo.cnnx", said.splitlines()
 
 
@@ -88,11 +102,11 @@ def test_train_xo_trains_as_the_same_script_in_python(
 
 
 def test_classify_reads_what_train_xo_saves(
-    trained: tuple[Path, list[str]], programs: Path, tmp_path: Path
+    trained: tuple[Path, list[str]], classify: Path, tmp_path: Path
 ) -> None:
     x, y = cnnx.data.xo(4, seed=9)
     names = [f"{i}.pgm" for i in range(len(x))]
     for name, pixels in zip(names, x, strict=True):
         (tmp_path / name).write_bytes(b"P5 32 32 255\n" + pixels.tobytes())
-    answers = run([programs / "classify", trained[0], *names], cwd=tmp_path).splitlines()
+    answers = run([classify, trained[0], *names], cwd=tmp_path).splitlines()
     assert [answer.split("\t")[1] for answer in answers] == ["XO"[label] for label in y]

@@ -2,6 +2,7 @@
 // That training gives Python's bits is tested from there, file against file.
 #include "cnnx/trainer.h"
 
+#include <cmath>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "check.h"
 #include "cnnx/checkpoint.h"
+#include "cnnx/error.h"
 #include "cnnx/layers.h"
 #include "cnnx/xo.h"
 #include "temporary_folder.h"
@@ -149,6 +151,54 @@ void notes_have_the_values_of_their_shape() {
   CHECK(cnnx::Checkpoint::load(path).notes().arrays.empty());
 }
 
+void an_epoch_goes_on_where_its_place_says() {
+  const cnnx::test::TemporaryFolder folder("trainer_test");
+  const std::string path = (folder / "run.ckpt").string();
+  const Drawings drawings;
+  Model model = small_model();
+  EpochOptions options = batches_of_16();
+  options.number = 7;
+  {
+    Trainer trainer(model);
+    Epoch epoch = trainer.begin_epoch(drawings.pictures(), drawings.targets(), options);
+    epoch.advance();
+    trainer.save_checkpoint(path, {"my own", {epoch.place()}});
+    while (epoch.advance()) {
+    }
+  }
+  const cnnx::Checkpoint checkpoint = cnnx::Checkpoint::load(path);
+  Model again = checkpoint.model();
+  Trainer trainer(again);
+  trainer.restore(checkpoint);
+  EpochOptions rest = batches_of_16();
+  cnnx::go_on(rest, checkpoint.notes());
+  Epoch epoch = trainer.begin_epoch(drawings.pictures(), drawings.targets(), rest);
+  CHECK_EQUAL(epoch.number(), uint64_t{7});
+  CHECK_EQUAL(epoch.step(), int64_t{1});
+  while (epoch.advance()) {
+  }
+  CHECK(weights(again) == weights(model));
+}
+
+void notes_without_a_place_are_refused() {
+  EpochOptions options;
+  const auto refused = [&](const cnnx::Notes& notes) {
+    CHECK_THROWS(cnnx::FormatError, "go_on: the notes hold no place in an epoch",
+                 cnnx::go_on(options, notes));
+  };
+  using Doubles = std::vector<double>;
+  refused({});
+  refused({"", {{"another", {5}, Doubles{1, 2, 3, 4, 5}}}});
+  refused({"", {{"epoch_place", {4}, Doubles{1, 2, 3, 4}}}});
+  refused({"", {{"epoch_place", {5}, std::vector<float>{1, 2, 3, 4, 5}}}});
+  refused({"", {{"epoch_place", {5}, Doubles{1, 2.5, 3, 4, 5}}}});
+  refused({"", {{"epoch_place", {5}, Doubles{-1, 2, 3, 4, 5}}}});
+  refused({"", {{"epoch_place", {5}, Doubles{1, 2, 3, 4, 1e300}}}});
+  refused({"", {{"epoch_place", {5}, Doubles{1, std::nan(""), 3, 4, 5}}}});
+  CHECK_EQUAL(options.number, uint64_t{0});
+  CHECK_EQUAL(options.position.step, int64_t{0});
+}
+
 void what_was_moved_from_says_so() {
   const cnnx::test::TemporaryFolder folder("trainer_test");
   const std::string path = (folder / "run.ckpt").string();
@@ -184,6 +234,8 @@ int main() {
   fit_ends_when_it_is_told_to();
   what_does_not_fit_is_refused();
   notes_have_the_values_of_their_shape();
+  an_epoch_goes_on_where_its_place_says();
+  notes_without_a_place_are_refused();
   what_was_moved_from_says_so();
   return cnnx::test::finish("trainer_test");
 }

@@ -82,12 +82,7 @@ void train(cnnx::Trainer& trainer, cnnx::EpochOptions options, std::int64_t step
     if (options.number == 0 && epoch.step() == 0) trainer.begin_schedule(kEpochs, epoch.steps());
     while (steps > 0 && epoch.advance()) --steps;
     if (steps == 0) {
-      const cnnx::EpochPosition at = epoch.position();
-      cnnx::Notes notes;
-      notes.text = std::to_string(options.number) + " " + std::to_string(at.step) + " " +
-                   std::to_string(at.correct);
-      notes.arrays = {{"sums", {2}, std::vector<double>{at.loss, at.weight}}};
-      return trainer.save_checkpoint(checkpoint, notes);
+      return trainer.save_checkpoint(checkpoint, {"", {epoch.place()}});
     }
     print(epoch.metrics());
     options.position = {};
@@ -117,15 +112,8 @@ void resume(const char* path, const char* result) {
   cnnx::Model model = checkpoint.model();
   cnnx::Trainer trainer = loop_trainer(model);
   trainer.restore(checkpoint);
-  const cnnx::Notes& notes = checkpoint.notes();
-  const auto& sums = std::get<std::vector<double>>(notes.arrays.at(0).values);
   cnnx::EpochOptions options;
-  char* rest = nullptr;
-  options.number = std::strtoull(notes.text.c_str(), &rest, 10);
-  options.position.step = std::strtoll(rest, &rest, 10);
-  options.position.correct = std::strtoll(rest, &rest, 10);
-  options.position.loss = sums.at(0);
-  options.position.weight = sums.at(1);
+  cnnx::go_on(options, checkpoint.notes());
   train(trainer, options, std::numeric_limits<std::int64_t>::max(), nullptr);
   finish(trainer, model, result);
 }

@@ -93,6 +93,10 @@ struct TrainerState;
 struct EpochState;
 }  // namespace training
 
+// Takes number and position from the place of an Epoch that `notes` hold. Throws FormatError if
+// they hold none.
+CNNX_API void go_on(EpochOptions& options, const Notes& notes);
+
 // One pass over a data set, a step at a time. The pictures and targets must outlive it, and so must
 // the trainer.
 class CNNX_API Epoch {
@@ -100,9 +104,12 @@ class CNNX_API Epoch {
   Epoch(Epoch&&) noexcept;
   Epoch& operator=(Epoch&&) noexcept;
   ~Epoch();
+  uint64_t number() const;
   int64_t steps() const;  // how many there will be
   int64_t step() const;   // how many are done
   EpochPosition position() const;
+  // Its number and position for a checkpoint's notes, from which go_on knows them again.
+  NotedArray place() const;
   // Trains on the next batch; false, and nothing happens, when the epoch is over. Throws
   // NotFiniteError for a loss that is NaN or infinite, with the model as it was before.
   bool advance();

@@ -19,6 +19,7 @@ namespace training {
 struct EpochState {
   std::shared_ptr<TrainerState> trainer;
   BatchSource source;
+  uint64_t number;
   int64_t batch_size;
   int64_t done = 0;  // rows
   int64_t step = 0;
@@ -39,6 +40,7 @@ training::EpochState& Epoch::state() const {
   return *state_;
 }
 
+uint64_t Epoch::number() const { return state().number; }
 int64_t Epoch::steps() const {
   return (state().source.count() + state().batch_size - 1) / state().batch_size;
 }
@@ -85,6 +87,7 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
   auto state = std::make_unique<training::EpochState>(training::EpochState{
       this->state(),
       training::BatchSource(*this->state(), pictures, targets, options.rows, "fit"),
+      options.number,
       options.batch_size,
       0,
       options.position.step,
