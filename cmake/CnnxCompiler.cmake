@@ -1,10 +1,10 @@
-# What the compiler must be, said in the line to type when it is not there.
+# What the compiler must be, said in the line to type when it is not there, and how it is told its options.
 set(CNNX_COMPILER_HELP "On Debian or Ubuntu: sudo apt-get install -y g++ python3-dev python3-venv\n"
     "On Fedora: sudo dnf install -y gcc-c++ python3-devel\nOn macOS: xcode-select --install\n"
     "On Windows: install the Visual Studio Build Tools with clang-cl")
 
 # Before project(): CMake's own message about a missing compiler does not say what to type.
-if(NOT CMAKE_CXX_COMPILER AND NOT WIN32)
+if(NOT CMAKE_CXX_COMPILER AND NOT CMAKE_TOOLCHAIN_FILE AND NOT WIN32)
   if(DEFINED ENV{CXX} AND NOT "$ENV{CXX}" STREQUAL "")
     set(cnnx_candidates "$ENV{CXX}")
     separate_arguments(cnnx_candidates)
@@ -28,4 +28,14 @@ function(cnnx_check_compiler)
     message(FATAL_ERROR "cnnx needs GCC >= 9 or Clang >= 10, found ${CMAKE_CXX_COMPILER_ID} "
                         "${CMAKE_CXX_COMPILER_VERSION}.\n" ${CNNX_COMPILER_HELP})
   endif()
+endfunction()
+
+# cnnx_compile_options(target options...): options as GCC and Clang spell them. clang-cl ignores most of these, the one that
+# keeps the bits among them, unless they come as /clang:.
+function(cnnx_compile_options target)
+  set(options ${ARGN})
+  if(MSVC)
+    list(TRANSFORM options PREPEND "/clang:")
+  endif()
+  target_compile_options(${target} PRIVATE ${options})
 endfunction()

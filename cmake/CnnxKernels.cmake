@@ -18,8 +18,7 @@ function(cnnx_compile_kernels target)
     add_library(${objects} OBJECT ${ARGN})
     target_include_directories(${objects} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
     # Vectors are passed only between inlined functions, so their calling convention does not matter: -Wno-psabi.
-    target_compile_options(${objects} PRIVATE ${CNNX_COMPILE_OPTIONS} -O3 -fno-exceptions -fno-rtti
-                                              -Wno-psabi ${flags_${level}})
+    cnnx_compile_options(${objects} ${CNNX_COMPILE_OPTIONS} -O3 -fno-exceptions -fno-rtti -Wno-psabi ${flags_${level}})
     target_compile_definitions(${objects} PRIVATE CNNX_ISA=${level})
     set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON
                           INTERPROCEDURAL_OPTIMIZATION OFF CXX_VISIBILITY_PRESET hidden
