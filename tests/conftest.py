@@ -55,5 +55,6 @@ def mnist_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def cpp_build(tmp_path_factory: pytest.TempPathFactory) -> CppBuild:
-    """The C++ library and its tests, built on first use."""
-    return build_cpp(tmp_path_factory.mktemp("cpp") / "build")
+    """The C++ library and its tests, built on first use; CNNX_CPP_BUILD names a folder to keep."""
+    kept = os.environ.get("CNNX_CPP_BUILD")
+    return build_cpp(Path(kept).absolute() if kept else tmp_path_factory.mktemp("cpp") / "build")

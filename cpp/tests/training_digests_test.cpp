@@ -1,0 +1,319 @@
+// Short training runs through every kind of layer: the same bits on one thread and on three. Prints
+// a digest of each, so that machines which never meet, an emulated one among them, can be compared.
+#include <cinttypes>
+#include <cstdint>
+#include <cstdio>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+#include "cnnx/cnnx.h"
+#include "runtime/philox.h"
+
+namespace {
+
+using namespace cnnx::layers;
+using cnnx::Padding;
+
+constexpr uint64_t kSeed = 5;
+std::set<std::string> trained_kinds;
+
+// FNV-1a, 64 bits.
+class Digest {
+ public:
+  template <typename Value>
+  void add(const Value* values, size_t count) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(values);
+    for (size_t i = 0; i < count * sizeof(Value); ++i) {
+      state_ = (state_ ^ bytes[i]) * 0x100000001b3u;
+    }
+  }
+  void add(const std::vector<float>& values) { add(values.data(), values.size()); }
+  void add(double value) { add(&value, 1); }
+  uint64_t value() const { return state_; }
+
+ private:
+  uint64_t state_ = 0xcbf29ce484222325u;
+};
+
+// Data: pictures in [-1, 1) and whatever target a loss asks for.
+
+struct Data {
+  cnnx::Shape shape;  // of one picture
+  int64_t count = 0;
+  std::vector<float> pixels, values;
+  std::vector<int64_t> labels;
+
+  cnnx::PictureBatch pictures() const {
+    cnnx::PictureBatch batch;
+    batch.pixels = pixels.data();
+    batch.count = count;
+    return batch;
+  }
+};
+
+std::vector<float> uniform(uint32_t stream, int64_t count) {
+  const cnnx::runtime::Philox random(kSeed, stream, 0);
+  std::vector<float> values(static_cast<size_t>(count));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = random.uniform(i);
+  return values;
+}
+
+Data make_data(const cnnx::Shape& shape, int64_t count, int64_t outputs) {
+  Data data{shape, count, uniform(100, count * cnnx::element_count(shape)), {}, {}};
+  for (float& pixel : data.pixels) pixel = 2 * pixel - 1;
+  data.values = uniform(101, count * outputs);
+  const cnnx::runtime::Philox random(kSeed, 102, 0);
+  for (int64_t i = 0; i < count; ++i) {
+    data.labels.push_back(random.block(static_cast<uint64_t>(i))[0] % outputs);
+  }
+  return data;
+}
+
+struct Settings {
+  cnnx::OptimizerSettings optimizer = cnnx::Adam{1e-3};
+  cnnx::Loss loss;
+  cnnx::TrainerOptions options;
+  cnnx::EpochOptions epoch;
+  int64_t epochs = 2;
+};
+
+void add_model(const cnnx::Model& model, Digest& digest) {
+  const auto add = [&](const auto& arrays, auto getter) {
+    for (const cnnx::ParameterInfo& array : arrays) {
+      std::vector<float> values(static_cast<size_t>(cnnx::element_count(array.shape)));
+      (model.*getter)(array, values.data());
+      digest.add(values);
+    }
+  };
+  add(model.parameters(), &cnnx::Model::get_parameter);
+  add(model.buffers(), &cnnx::Model::get_buffer);
+}
+
+// What training leaves behind: weights, running statistics, gradients, losses and answers.
+uint64_t train(const std::vector<cnnx::Layer>& layers, const Data& data, Settings settings = {}) {
+  cnnx::ModelOptions options;
+  options.seed = kSeed;
+  cnnx::Model model(layers, data.shape, options);
+  for (const cnnx::LayerInfo& layer : model.layer_infos()) trained_kinds.insert(layer.kind);
+  settings.options.seed = kSeed;
+  if (settings.epoch.batch_size > data.count) settings.epoch.batch_size = (data.count + 1) / 2;
+  cnnx::Trainer trainer(model, settings.optimizer, settings.loss, settings.options);
+  cnnx::Targets targets;
+  if (settings.loss.kind == cnnx::Loss::Kind::cross_entropy) {
+    targets.labels = data.labels.data();
+  } else {
+    targets.values = data.values.data();
+  }
+  Digest digest;
+  const int64_t batch = settings.epoch.batch_size;
+  trainer.begin_schedule(settings.epochs, (data.count + batch - 1) / batch);
+  for (int64_t number = 0; number < settings.epochs; ++number) {
+    settings.epoch.number = static_cast<uint64_t>(number);
+    cnnx::Epoch epoch = trainer.begin_epoch(data.pictures(), targets, settings.epoch);
+    while (epoch.advance()) digest.add(epoch.metrics().loss);
+  }
+  digest.add(trainer.evaluate(data.pictures(), targets).loss);
+  add_model(model, digest);
+  if (settings.options.averaging) add_model(trainer.averaged_model(), digest);
+  digest.add(trainer.gradients(), static_cast<size_t>(trainer.gradient_count()));
+  std::vector<float> outputs(
+      static_cast<size_t>(data.count * cnnx::element_count(model.output_shape())));
+  model.run(data.pictures(), outputs.data());
+  digest.add(outputs);
+  return digest.value();
+}
+
+// The runs.
+
+std::vector<cnnx::Layer> small_network() {
+  return {Conv2d(16, 3).padding(1),
+          ReLU(),
+          MaxPool2d(2),
+          Conv2d(32, 3).padding(1),
+          ReLU(),
+          MaxPool2d(2),
+          Flatten(),
+          Dense(64),
+          ReLU(),
+          Dense(2)};
+}
+
+Data drawings(int64_t count) {
+  constexpr int64_t kSize = 32;
+  Data data = make_data({kSize, kSize, 1}, count, 2);
+  std::vector<uint8_t> pixels(data.pixels.size());
+  cnnx::draw_xo(count, kSize, kSeed, pixels.data(), data.labels.data());
+  for (size_t i = 0; i < pixels.size(); ++i) data.pixels[i] = pixels[i] / 255.0f;
+  return data;
+}
+
+uint64_t x_and_o() {
+  Settings settings;
+  settings.optimizer = cnnx::Adam{2e-3};
+  settings.epoch.batch_size = 32;
+  return train(small_network(), drawings(130), settings);
+}
+
+uint64_t x_and_o_augmented() {
+  Settings settings;
+  settings.epoch.batch_size = 16;
+  cnnx::Augmentation& change = settings.epoch.augmentation;
+  change.flip = cnnx::Augmentation::Flip::alternating;
+  change.border = cnnx::Augmentation::Border::reflect;
+  change.crop_padding = 2;
+  change.rotate = 20;
+  change.scale_low = 0.8f, change.scale_high = 1.25f;
+  change.shift = 1.5f, change.contrast = 0.3f, change.brightness = 0.3f;
+  change.cutout = 5;
+  change.mixup = 0.3f;
+  return train(small_network(), drawings(40), settings);
+}
+
+// One after the other: every method of a convolution, and channels that no vector divides.
+uint64_t convolutions() {
+  return train({Conv2d(5, 5).padding(2),
+                LeakyReLU(),
+                Conv2d(24, 3),
+                ReLU(),
+                Conv2d(40, 3).padding(1),
+                ReLU(),
+                MaxPool2d(2),  // Winograd's
+                Conv2d(64, 3).padding(1),
+                ReLU(),
+                Conv2d(64, 3).padding(1).groups(4),  // in whole vectors
+                Conv2d(64, 3).padding(1).groups(64),
+                ReLU(),                               // depthwise
+                Conv2d(64, 3).padding(1).groups(16),  // groups of 4
+                Conv2d(48, 3).padding(1).groups(16),  // of 4 to 3
+                Conv2d(40, 3).padding(Padding::same).stride(2).bias(false),
+                Conv2d(33, 3).padding(Padding::same).dilation({2, 1}),
+                Tanh(),
+                Conv2d(17, 1),
+                Flatten(),
+                Dense(7)},
+               make_data({18, 21, 1}, 5, 7));
+}
+
+uint64_t every_other_layer() {
+  return train({ZeroPad2d({1, 0, 2, 1}), Conv2d(5, {3, 2}).stride({2, 1}), GELU(),
+                ConvTranspose2d(12, 4).stride(2).padding(1), PReLU(), GroupNorm(3), SiLU(),
+                AvgPool2d(2).padding(1).count_include_pad(false), HardSwish(), LayerNorm(),
+                Upsample2d({2, 1}).mode(cnnx::UpsampleMode::bilinear), ReLU6(),
+                AdaptiveAvgPool2d({5, 4}), Sigmoid(), Flatten(), Dense(19), ReLU(), Dense(7)},
+               make_data({13, 11, 3}, 7, 7));
+}
+
+// Shortcuts, branches, gates; what a batch norm takes in; dropout.
+uint64_t graph() {
+  Settings settings;
+  settings.loss.kind = cnnx::Loss::Kind::mean_squared_error;
+  settings.optimizer = cnnx::Sgd{0.05, 0.9};
+  return train({Conv2d(16, 3).padding(1).bias(false), BatchNorm2d(), ReLU(),
+                Residual({Conv2d(16, 3).padding(1).bias(false), BatchNorm2d(), ReLU(),
+                          Conv2d(16, 3).padding(1), BatchNorm2d()}),
+                ReLU().name("sum"), AdaptiveAvgPool2d(1), Conv2d(16, 1), Sigmoid().name("gate"),
+                Multiply().inputs({"sum", "gate"}), Parallel({{}, {Conv2d(5, 1)}}),
+                MaxPool2d(3).stride(2).padding(Padding::same), Dropout(0.2), GlobalAvgPool2d(),
+                Dense(6), Softmax()},
+               make_data({14, 13, 3}, 9, 6), settings);
+}
+
+uint64_t losses_and_updates() {
+  using Kind = cnnx::Loss::Kind;
+  const std::vector<cnnx::Layer> layers = {Conv2d(6, 5).stride(3), ReLU(), Flatten(), Dense(5)};
+  const Data data = make_data({12, 12, 2}, 13, 5);
+  std::vector<Settings> all(5);
+  all[0].loss.label_smoothing = 0.1f;
+  all[0].loss.class_weights = {0.5f, 1, 2, 1, 3};
+  all[0].optimizer = cnnx::AdamW{1e-2};
+  all[0].options.schedule.shape = cnnx::OneCycle{};
+  all[1].loss.kind = Kind::binary_cross_entropy;
+  all[1].optimizer = cnnx::RmsProp{1e-2, 0.99, 1e-8, 0.9, 0.01};
+  all[1].options.clip_norm = 0.5;
+  all[2].loss.kind = Kind::mean_squared_error;
+  all[2].optimizer = cnnx::Sgd{0.1, 0.5, true, 0.01};
+  all[2].options.averaging = cnnx::Averaging{0.9, 1};
+  all[3].loss.kind = Kind::mean_absolute_error;
+  all[3].options.rules = {{"*.bias", 2, 0}};
+  all[3].options.schedule.shape = cnnx::CosineDecay{};
+  all[4].loss.kind = Kind::huber;
+  all[4].loss.delta = 0.5f;
+  Digest digest;
+  for (Settings& settings : all) {
+    settings.epochs = 3;
+    settings.epoch.batch_size = 5;
+    const uint64_t found = train(layers, data, settings);
+    digest.add(&found, 1);
+  }
+  return digest.value();
+}
+
+// Pictures of another size, with alpha, as a model's preprocessing brings them to its own.
+uint64_t pictures() {
+  constexpr int64_t kHeight = 37, kWidth = 53, kChannels = 4;
+  std::vector<uint8_t> pixels;
+  for (const float value : uniform(103, kHeight * kWidth * kChannels)) {
+    pixels.push_back(static_cast<uint8_t>(value * 256));
+  }
+  Digest digest;
+  for (const auto resize : {cnnx::Resize::stretch, cnnx::Resize::fit, cnnx::Resize::crop}) {
+    for (const int64_t channels : {1, 3}) {
+      cnnx::ModelOptions options;
+      options.preprocessing = {resize, {0.4f}, {0.3f}};
+      options.seed = kSeed;
+      const cnnx::Model model(small_network(), {16, 20, channels}, options);
+      const cnnx::Prediction answer =
+          model.predict({pixels.data(), kHeight, kWidth, kChannels, cnnx::PixelType::uint8, 0});
+      digest.add(answer.probabilities);
+    }
+  }
+  return digest.value();
+}
+
+const std::vector<std::pair<const char*, uint64_t (*)()>> kRuns = {
+    {"x_and_o", x_and_o},
+    {"x_and_o_augmented", x_and_o_augmented},
+    {"convolutions", convolutions},
+    {"every_other_layer", every_other_layer},
+    {"graph", graph},
+    {"losses_and_updates", losses_and_updates},
+    {"pictures", pictures},
+};
+
+void runs_do_not_depend_on_threads() {
+  std::printf("isa %s\n", cnnx::isa().c_str());
+  for (const auto& [name, run] : kRuns) {
+    cnnx::set_num_threads(3);
+    const uint64_t digest = run();
+    std::printf("digest %s %016" PRIx64 "\n", name, digest);
+    cnnx::set_num_threads(1);
+    CHECK_EQUAL(run(), digest);
+  }
+}
+
+void every_kind_of_layer_is_trained() {
+#define CNNX_LAYER(kind) CHECK_EQUAL(trained_kinds.count(#kind), size_t{1});
+#include "cnnx_layer_list.inc"
+#undef CNNX_LAYER
+}
+
+void a_digest_sees_a_single_bit() {
+  std::vector<float> values = {1, 2, 3};
+  Digest before, after;
+  before.add(values);
+  values[1] = 0x1.000002p1f;
+  after.add(values);
+  CHECK(before.value() != after.value());
+}
+
+}  // namespace
+
+int main() {
+  runs_do_not_depend_on_threads();
+  every_kind_of_layer_is_trained();
+  a_digest_sees_a_single_bit();
+  return cnnx::test::finish("training_digests_test");
+}
