@@ -158,6 +158,22 @@ NETWORKS: dict[str, Callable[[], cnnx.Model]] = {
         cnnx.ReLU(),
         cnnx.AvgPool2d(4),
     ),
+    # Channels enough for Winograd's convolution, which adds on its way out.
+    "residual, wide": lambda: in_order(
+        conv(16),
+        cnnx.ReLU(),
+        cnnx.Residual([conv(16), cnnx.ReLU(), conv(16)]),
+        cnnx.Residual(conv(16)),
+        cnnx.MaxPool2d(2),
+    ),
+    "residual, wide, batch norm": lambda: in_order(
+        normed_conv(16),
+        cnnx.ReLU(),
+        residual(normed_conv(16), cnnx.ReLU(), normed_conv(16), shortcut=[]),
+        cnnx.ReLU(),
+        residual(normed_conv(16), shortcut=[cnnx.Conv2d(16, 1)]),
+        cnnx.ReLU(),
+    ),
     "residual, projection": lambda: in_order(
         normed_conv(4),
         cnnx.ReLU(),

@@ -122,16 +122,21 @@ void test_threads_do_not_matter() {
 
 constexpr int kThreads = 2;
 
+void forward_to(const cnnx::ops::Conv2dAlgorithm& algorithm, const Arrays& arrays,
+                const cnnx::ForwardEpilogue& epilogue, float* output) {
+  cnnx::runtime::AlignedBuffer derived(algorithm.derived_floats());
+  cnnx::runtime::AlignedBuffer scratch(algorithm.forward_scratch_floats(kThreads));
+  algorithm.derive(arrays.weight.data(), kThreads, derived.data());
+  algorithm.forward(arrays.x.data(), arrays.weight.data(), derived.data(), epilogue, kThreads,
+                    scratch.data(), output);
+}
+
 std::vector<float> forward(const Conv2dGeometry& g, const cnnx::ops::Conv2dAlgorithm& algorithm,
                            const Arrays& arrays, const cnnx::ForwardEpilogue& epilogue) {
   const int64_t pixels = epilogue.pool ? g.batch * (g.out_height / 2) * (g.out_width / 2)
                                        : g.batch * g.out_height * g.out_width;
-  cnnx::runtime::AlignedBuffer derived(algorithm.derived_floats());
-  cnnx::runtime::AlignedBuffer scratch(algorithm.forward_scratch_floats(kThreads));
   GuardedArray output(pixels * g.out_channels, 99.0f);
-  algorithm.derive(arrays.weight.data(), kThreads, derived.data());
-  algorithm.forward(arrays.x.data(), arrays.weight.data(), derived.data(), epilogue, kThreads,
-                    scratch.data(), output.data());
+  forward_to(algorithm, arrays, epilogue, output.data());
   return output.values();
 }
 
@@ -204,6 +209,33 @@ void test_forward_epilogues() {
   }
 }
 
+void test_addends() {
+  for (const Case& each : kCases) {
+    const Conv2dGeometry g = geometry(each);
+    const Arrays arrays(g);
+    const std::vector<float> addend = arrays.grad_output.values();
+    for (const Conv2dMethod method : every_method()) {
+      const auto algorithm = cnnx::ops::choose_conv2d_algorithm(g, method);
+      CHECK(algorithm->adds() == (method != Conv2dMethod::direct));
+      if (!algorithm->adds()) continue;
+      for (const bool with_relu : {false, true}) {
+        std::vector<float> expected =
+            forward(g, *algorithm, arrays, {arrays.bias.data(), false, false, nullptr});
+        for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += addend[i];
+        if (with_relu) expected = relu(expected);
+        const cnnx::ForwardEpilogue beside = {arrays.bias.data(), with_relu, false, nullptr,
+                                              arrays.grad_output.data()};
+        CHECK(same_bits(forward(g, *algorithm, arrays, beside), expected));
+        GuardedArray in_place(addend);
+        cnnx::ForwardEpilogue over = beside;
+        over.addend = in_place.data();
+        forward_to(*algorithm, arrays, over, in_place.data());
+        CHECK(same_bits(in_place.values(), expected));
+      }
+    }
+  }
+}
+
 std::vector<float> input_gradient(const cnnx::ops::Conv2dAlgorithm& algorithm, const Arrays& arrays,
                                   const cnnx::GradientEpilogue& epilogue) {
   cnnx::runtime::AlignedBuffer derived(algorithm.gradient_derived_floats());
@@ -241,6 +273,7 @@ int main() {
   test_agrees_with_the_direct_method();
   test_threads_do_not_matter();
   test_forward_epilogues();
+  test_addends();
   test_gradient_epilogue();
   return cnnx::test::finish("conv2d_winograd_test");
 }

@@ -56,7 +56,7 @@ class Fuser {
     if (folds && takes(ops::Follower::batch_norm)) fusion.batch_norm = graph_.node(id).op.get();
     fusion.add = takes(ops::Follower::add);
     fusion.relu = takes(ops::Follower::relu);
-    fusion.max_pool = takes(ops::Follower::max_pool_2x2);
+    fusion.max_pool = !fusion.add && takes(ops::Follower::max_pool_2x2);
     return id;
   }
 
@@ -133,9 +133,14 @@ void Chain::find_lifetimes(Keep keep) {
     Value& output = values_[step.output];
     const int last = last_read(output, keep);
     // Writing over an input is right when nothing reads it again; the caller's is not ours.
+    const auto in_place = [&](std::size_t value) {
+      for (std::size_t k = 0; k < step.inputs.size(); ++k)
+        if (step.inputs[k] == value && !step.op->runs_in_place(k)) return false;
+      return true;
+    };
     const auto overwritten =
         std::find_if(step.inputs.begin(), step.inputs.end(), [&](std::size_t input) {
-          return step.op->runs_in_place() && input != kCallersInput &&
+          return in_place(input) && input != kCallersInput &&
                  values_[input].floats == output.floats && last_read(values_[input], keep) == now;
         });
     if (overwritten != step.inputs.end()) {

@@ -22,6 +22,9 @@ constexpr int64_t kStripPixels = 128;
 // Depth of a cut from which fetching the next line hides behind a tile's arithmetic. One long line
 // has nothing else to wait for than memory, and gains from any depth.
 constexpr int64_t kLeastFetchDepth = 192, kLeastFetchDepthOfLongLine = 8;
+// Pictures larger than a second-level cache are written to memory that no cache holds: there,
+// waiting for it takes longer than fetching it, whatever the depth.
+constexpr int64_t kCachedFloats = 256 * 1024, kLeastFetchDepthOfLargePicture = 16;
 // Of a long line the pixels so far ahead are fetched: those of the next tile.
 constexpr int64_t kFetchPixels = 14;
 
@@ -59,6 +62,14 @@ struct Strip {
   bool reads_first;  // of the blocks of channels that read this input, the first one
 };
 
+int64_t least_fetch_depth(const Strip& strip) {
+  const Convolution& c = strip.c;
+  if (strip.joined) return kLeastFetchDepthOfLongLine;
+  const int64_t row_floats = c.target_width * c.target_channels;
+  const bool large = strip.pass.rows * c.row_step * row_floats > kCachedFloats;
+  return large ? kLeastFetchDepthOfLargePicture : kLeastFetchDepth;
+}
+
 // All lines of the strip pass over one cut of a panel; `product` knows the block of channels.
 void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const float* panel,
                   float* target, Product product) {
@@ -71,7 +82,7 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
   product.taps_wide = cut.tap_columns.last - cut.tap_columns.first;
   product.run = cut.run.last - cut.run.first;
   const int64_t depth = (cut.tap_rows.last - cut.tap_rows.first) * product.taps_wide * product.run;
-  const bool fetches = depth >= (strip.joined ? kLeastFetchDepthOfLongLine : kLeastFetchDepth);
+  const bool fetches = depth >= least_fetch_depth(strip);
   product.zero_first = !copied && h.origin < 0 && cut.tap_columns.first == 0;
   product.zero_last = !copied && last_place(h, strip.pass.columns) >= c.source.width &&
                       cut.tap_columns.last == h.taps;

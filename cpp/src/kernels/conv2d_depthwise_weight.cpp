@@ -22,7 +22,8 @@ struct Outputs {
 };
 
 // A pixel is loaded once for all outputs of the tile that see it; beside the picture are zeros.
-// All channels of a tile follow each other, as they do in memory.
+// All channels of a tile follow each other, as they do in memory. What the tile below reads for the
+// first time is fetched meanwhile: pixels are used too few times to wait for.
 template <int kStride, int kHigh, int kCount>
 void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
   constexpr int kWide = 3, kSpan = (kCount - 1) * kStride + kWide;
@@ -34,16 +35,22 @@ void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
   const float* const source = g.source + (top * g.width + left) * channels;
   const float* const gradient = g.gradient + (outputs.row * g.columns + outputs.q) * channels;
   float* const sums = g.sums + outputs.tap_row * kWide * channels;
+  const int64_t pixels_below = g.vertical.stride * g.width * channels;
+  const int64_t gradient_below = g.columns * channels;
   for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[kHigh * kWide], grad[kCount];
     CNNX_UNROLL for (int k = 0; k < kHigh * kWide; ++k) sum[k] =
         lanes.load(sums + k * channels + channel);
     CNNX_UNROLL for (int j = 0; j < kSpan; ++j) {
-      if (j < kCount) grad[j] = lanes.load(gradient + j * channels + channel);
+      if (j < kCount) {
+        grad[j] = lanes.load(gradient + j * channels + channel);
+        __builtin_prefetch(gradient + gradient_below + j * channels + channel);
+      }
       const bool outside =
           (j < kWide - 1 && j < inside_first) || (j > kSpan - kWide && j >= inside_last);
       CNNX_UNROLL for (int u = 0; u < kHigh; ++u) {
         const float* pixel = source + u * row_step + j * channels + channel;
+        if (u + g.vertical.stride >= kHigh) __builtin_prefetch(pixel + pixels_below);
         const Vector value = held(lanes.load(outside ? kZeros : pixel));
         CNNX_UNROLL for (int v = kWide - 1; v >= 0; --v) {
           const int distance = j - v, i = distance / kStride;
@@ -60,10 +67,12 @@ void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
 
 // By their columns, less one.
 using Tile = void (*)(const DepthwiseGradient&, const Outputs&);
-#define CNNX_TILES(stride, high)                                                    \
-  {add_tile<stride, high, 1>, add_tile<stride, high, 2>, add_tile<stride, high, 3>, \
-   add_tile<stride, high, 4>, add_tile<stride, high, 5>, add_tile<stride, high, 6>, \
-   add_tile<stride, high, 7>, add_tile<stride, high, 8>}
+#define CNNX_TILES(stride, high)                                                         \
+  {                                                                                      \
+    add_tile<stride, high, 1>, add_tile<stride, high, 2>, add_tile<stride, high, 3>,     \
+        add_tile<stride, high, 4>, add_tile<stride, high, 5>, add_tile<stride, high, 6>, \
+        add_tile<stride, high, 7>, add_tile<stride, high, 8>                             \
+  }
 // Of strides 1 and 2, of three rows of taps and of one.
 constexpr Tile kTiles[2][2][kMostColumns] = {{CNNX_TILES(1, 3), CNNX_TILES(1, 1)},
                                              {CNNX_TILES(2, 3), CNNX_TILES(2, 1)}};

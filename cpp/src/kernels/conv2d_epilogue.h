@@ -15,6 +15,8 @@ struct ForwardEpilogue {
   // row-major order, or with `relu` kNoWinner where it is not > 0. Pixels are winner_step(channels)
   // bytes apart; the bytes between hold anything.
   uint8_t* winners;
+  // Or null: shaped like `output`, which it may be, added after the bias. Not with `pool`.
+  const float* addend = nullptr;
 };
 
 struct GradientEpilogue {

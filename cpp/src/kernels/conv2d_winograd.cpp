@@ -136,8 +136,9 @@ struct No {
 // where the tile's first pixel lies in the target.
 
 struct ForwardRows {
-  const float* bias;  // or null
-  Vector floor;       // what is below becomes 0: 0 for ReLU, otherwise -infinity
+  const float* bias;    // or null
+  const float* addend;  // or null; may be target
+  Vector floor;         // what is below becomes 0: 0 for ReLU, otherwise -infinity
   int64_t height, width, channels;
   float* target;
 
@@ -147,8 +148,9 @@ struct ForwardRows {
   template <int kOutputs>
   CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t picture) const {
     const WinogradPicture shape = {height, width, channels};
-    fetch_ahead<kOutputs, kToWrite>(shape, target + picture * shape.floats(), row + kOutputs,
-                                    column);
+    const int64_t floats = picture * shape.floats();
+    fetch_ahead<kOutputs, kToWrite>(shape, target + floats, row + kOutputs, column);
+    if (addend) fetch_ahead<kOutputs>(shape, addend + floats, row + kOutputs, column);
   }
   template <int kOutputs, class Extent, class Lanes>
   CNNX_INLINE void put(const Vector (&pixels)[2][kOutputs], int i, Extent extent, int64_t first,
@@ -156,10 +158,13 @@ struct ForwardRows {
     const Vector added = bias ? lanes.load(bias + channel) : Vector{};
     CNNX_UNROLL for (int r = 0; r < 2; ++r) {
       if (i + r >= extent.rows()) return;
-      float* row = target + first + (i + r) * width * channels + channel;
+      const int64_t row = first + (i + r) * width * channels + channel;
       CNNX_UNROLL for (int j = 0; j < kOutputs; ++j) {
-        const Vector value = pixels[r][j] + added;
-        if (j < extent.columns()) lanes.store(row + j * channels, value < floor ? Vector{} : value);
+        if (j >= extent.columns()) break;
+        const int64_t pixel = row + j * channels;
+        Vector value = pixels[r][j] + added;
+        if (addend) value += lanes.load(addend + pixel);
+        lanes.store(target + pixel, value < floor ? Vector{} : value);
       }
     }
   }
@@ -290,8 +295,8 @@ void put_output(const WinogradShape& s, const WinogradPlanes& products, Winograd
   };
   if (!epilogue.pool) {
     const Vector floor = broadcast(epilogue.relu ? 0.0f : -__builtin_inff());
-    put(ForwardRows{epilogue.bias, floor, s.target_height, s.target_width, s.target_channels,
-                    target});
+    put(ForwardRows{epilogue.bias, epilogue.addend, floor, s.target_height, s.target_width,
+                    s.target_channels, target});
   } else if (epilogue.relu) {
     epilogue.winners ? pool(Yes{}, Yes{}) : pool(Yes{}, No{});
   } else {

@@ -58,7 +58,7 @@ class BoundActivation final : public BoundOp {
     apply_backward(activation_, setting_, a.grad_output, saved, count_, a.threads, a.accumulate,
                    a.grad_input);
   }
-  bool runs_in_place() const override { return true; }
+  bool runs_in_place(std::size_t) const override { return true; }
   bool gradient_runs_in_place() const override { return true; }
   bool backward_reads_input() const override { return !reads_output(); }
   bool backward_reads_output() const override { return reads_output(); }

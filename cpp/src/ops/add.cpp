@@ -44,8 +44,8 @@ class BoundAdd final : public BoundOp {
       : inputs_(inputs), count_(count), relu_(relu) {}
   int64_t scratch_floats(int) const override { return 0; }
   int64_t backward_scratch_floats(int) const override { return 0; }
-  // With more inputs the second would be overwritten before it is read.
-  bool runs_in_place() const override { return inputs_ == 2; }
+  // With more inputs the others would be overwritten before they are read.
+  bool runs_in_place(std::size_t input) const override { return input == 0 || inputs_ == 2; }
   bool backward_reads_input() const override { return false; }
   bool backward_reads_output() const override { return relu_; }
   bool changes_grad_output() const override { return relu_; }

@@ -28,6 +28,7 @@ class Conv2dOp final : public Op {
   }
   bool takes_in(Follower follower, const Shape& input) const override {
     return follower == Follower::relu || follower == Follower::batch_norm ||
+           follower == Follower::add ||
            (follower == Follower::max_pool_2x2 &&
             choose_conv2d_algorithm(geometry(input))->pools());
   }

@@ -15,17 +15,22 @@ namespace cnnx::ops {
 // is what `input_gradient` makes, its gradient what `forward` does.
 struct Epilogue {
   Epilogue(const ForwardEpilogue& output)
-      : bias(output.bias), relu(output.relu), pool(output.pool), winners(output.winners) {}
+      : bias(output.bias),
+        relu(output.relu),
+        pool(output.pool),
+        winners(output.winners),
+        addend(output.addend) {}
   Epilogue(const GradientEpilogue& gradient)
       : accumulate(gradient.accumulate), relu_output(gradient.relu_output) {}
 
-  ForwardEpilogue of_output() const { return {bias, relu, pool, winners}; }
+  ForwardEpilogue of_output() const { return {bias, relu, pool, winners, addend}; }
   GradientEpilogue of_gradient() const { return {accumulate, relu_output}; }
   bool makes_gradient() const { return accumulate || relu_output; }
 
   const float* bias = nullptr;
   bool relu = false, pool = false;
   uint8_t* winners = nullptr;
+  const float* addend = nullptr;
   bool accumulate = false;
   const float* relu_output = nullptr;
 };
@@ -51,6 +56,8 @@ class Conv2dAlgorithm {
                        float* output) const = 0;
   // Whether forward's epilogue may pool.
   virtual bool pools() const = 0;
+  // Whether it may add.
+  virtual bool adds() const { return false; }
 
   // The same for the way back, whose windows are flipped. It never pools.
   virtual int64_t gradient_derived_floats() const = 0;

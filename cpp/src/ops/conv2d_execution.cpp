@@ -7,6 +7,7 @@
 #include "cnnx/runtime.h"
 #include "kernels/max_pool2x2.h"
 #include "ops/activations.h"
+#include "ops/add.h"
 #include "ops/pool2d.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -53,6 +54,8 @@ class BoundConvolution final : public BoundOp {
   bool backward_reads_output() const override { return changes_grad_output(); }
   bool changes_grad_output() const override { return fusion_.relu && !fusion_.max_pool; }
   bool passes_through_relu() const override { return true; }
+  bool leaves_gradient(std::size_t input) const override { return input == 1; }
+  bool runs_in_place(std::size_t input) const override { return input == 1 && algorithm_->adds(); }
 
   void forward(const ForwardArguments& a) const override {
     const float* weight = a.parameters[0];
@@ -66,9 +69,17 @@ class BoundConvolution final : public BoundOp {
       algorithm_->derive(weight, a.threads, a.scratch);
       derived = a.scratch;
     }
-    algorithm_->forward(a.input, weight, derived,
-                        ForwardEpilogue{bias, fusion_.relu, fusion_.max_pool, a.kept}, a.threads,
+    ForwardEpilogue epilogue{bias, fusion_.relu, fusion_.max_pool, a.kept};
+    const bool adds_after = fusion_.add && !algorithm_->adds();
+    if (adds_after) {
+      epilogue.relu = false;
+    } else if (fusion_.add) {
+      epilogue.addend = a.inputs[1];
+    }
+    algorithm_->forward(a.input, weight, derived, epilogue, a.threads,
                         a.scratch + own_derived_floats(), a.output);
+    if (adds_after)
+      add_arrays(a.output, a.inputs[1], element_count(output_), fusion_.relu, a.threads, a.output);
   }
 
   void backward(const BackwardArguments& a) const override {
@@ -84,7 +95,13 @@ class BoundConvolution final : public BoundOp {
       algorithm_->weight_gradient(a.input, gradient, /*accumulate=*/false, a.threads, scratch,
                                   a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr);
     }
-    if (!a.grad_input) return;
+    if (a.grad_input) input_gradient(a, gradient, scratch);
+    // Last: what is added may be the input itself.
+    if (fusion_.add) pass_gradient(gradient, a.grad_inputs[1], element_count(output_), a.threads);
+  }
+
+ private:
+  void input_gradient(const BackwardArguments& a, const float* gradient, float* scratch) const {
     const bool whole = !algorithm_->gradient_derives_in_parts();
     if (whole) algorithm_->derive_for_gradient(a.parameters[0], a.threads, scratch);
     algorithm_->input_gradient(
@@ -92,8 +109,6 @@ class BoundConvolution final : public BoundOp {
         GradientEpilogue{a.accumulate, a.grad_input_through ? a.input : nullptr}, a.threads,
         scratch + own_gradient_derived_floats(), a.grad_input);
   }
-
- private:
   // What forward derives when it is not given it.
   int64_t own_derived_floats() const {
     return algorithm_->derives_in_parts() || fusion_.batch_norm ? 0 : algorithm_->derived_floats();

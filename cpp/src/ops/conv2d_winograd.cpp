@@ -284,6 +284,7 @@ class WinogradAlgorithm final : public Conv2dAlgorithm {
     forward_.run(x, weight, derived, epilogue, threads, scratch, output);
   }
   bool pools() const override { return true; }
+  bool adds() const override { return true; }
   int64_t gradient_derived_floats() const override { return input_gradient_.weights_floats(); }
   void derive_for_gradient(const float* weight, int threads, float* derived) const override {
     input_gradient_.transform(weight, threads, derived);

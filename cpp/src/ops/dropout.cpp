@@ -22,7 +22,7 @@ class BoundDropout final : public BoundOp {
   BoundDropout(float rate, int64_t count) : rate_(rate), count_(count) {}
   int64_t scratch_floats(int) const override { return 0; }
   int64_t backward_scratch_floats(int) const override { return 0; }
-  bool runs_in_place() const override { return true; }
+  bool runs_in_place(std::size_t) const override { return true; }
   bool gradient_runs_in_place() const override { return true; }
   bool backward_reads_input() const override { return false; }
   bool backward_reads_output() const override { return false; }

@@ -23,7 +23,7 @@ class BoundMultiply final : public BoundOp {
       : pictures_(pictures), pixels_(pixels), channels_(channels) {}
   int64_t scratch_floats(int) const override { return 0; }
   int64_t backward_scratch_floats(int) const override { return 0; }
-  bool runs_in_place() const override { return true; }
+  bool runs_in_place(std::size_t) const override { return true; }
   bool backward_reads_output() const override { return false; }
 
   void forward(const ForwardArguments& a) const override {

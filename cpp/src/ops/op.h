@@ -119,8 +119,12 @@ class BoundOp {
   // used once per picture.
   virtual bool runs_in_slices() const { return true; }
 
-  // True for an elementwise op whose output may overwrite an input.
-  virtual bool runs_in_place() const { return false; }
+  // Whether the output may overwrite input i, each of whose elements then is read once, for the
+  // output's element at its place.
+  virtual bool runs_in_place(std::size_t input) const {
+    static_cast<void>(input);
+    return false;
+  }
   // True for an op whose grad_output may become its grad_input in place.
   virtual bool gradient_runs_in_place() const { return false; }
   // Which arrays of the forward backward() reads. What nobody reads any more is overwritten.

@@ -63,7 +63,7 @@ class BoundPrelu final : public BoundOp {
   BoundPrelu(int64_t pixels, int64_t channels) : prelu_(pixels, channels) {}
   int64_t scratch_floats(int) const override { return 0; }
   int64_t backward_scratch_floats(int) const override { return prelu_.backward_scratch_floats(); }
-  bool runs_in_place() const override { return true; }
+  bool runs_in_place(std::size_t) const override { return true; }
   bool backward_reads_output() const override { return false; }
   void forward(const ForwardArguments& a) const override {
     prelu_.forward(a.input, a.parameters[0], a.threads, a.output);
