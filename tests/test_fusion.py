@@ -133,6 +133,23 @@ def test_inference_equals_the_layers_one_by_one(
         assert same_bits(model(x), expected), number
 
 
+@pytest.mark.parametrize("count", [1, 37])
+def test_a_convolution_adds_over_what_it_adds_and_not_over_what_it_reads(
+    count: int, restore_threads: None
+) -> None:
+    def wide() -> cnnx.Layer:
+        return cnnx.Conv2d(16, 3, padding=1)
+
+    layers = [wide(), cnnx.ReLU(), cnnx.Residual([wide(), cnnx.ReLU(), wide()]), cnnx.ReLU()]
+    layers += [cnnx.Residual(wide()), cnnx.MaxPool2d(2)]
+    model = cnnx.Model(layers, input_shape=SHAPE, seed=3)
+    x = pictures(count)
+    expected = list(model.layer_outputs(x).values())[-1]
+    for number in (1, 2, 3):
+        cnnx.set_num_threads(number)
+        assert same_bits(model(x), expected), number
+
+
 def gradients_one_by_one(
     model: cnnx.Model, layers: list[cnnx.Layer], x: np.ndarray, grad_output: np.ndarray
 ) -> dict[str, np.ndarray]:
