@@ -307,11 +307,11 @@ def test_wrong_types_are_refused(make: Make, sentence: str) -> None:
         ),
         (
             lambda: from_graph(PICTURE, cnnx.Residual(conv())(PICTURE, MADE)),
-            "Residual: has 2 inputs, expected one",
+            "layer residual_1: residual: has 2 inputs, expected one",
         ),
         (
             lambda: from_graph(PICTURE, cnnx.Parallel([[], []])(PICTURE, MADE)),
-            "Parallel: has 2 inputs, expected one",
+            "layer parallel_1: parallel: has 2 inputs, expected one",
         ),
         (lambda: from_graph(PICTURE, PICTURE), "from_graph: outputs is the input itself, expected"),
         (lambda: from_graph(OTHER, MADE), "from_graph: outputs reads another Input than the one"),
@@ -326,11 +326,11 @@ def test_wrong_types_are_refused(make: Make, sentence: str) -> None:
         (lambda: model_of(conv("a"), conv("a")), 'model: two layers are named "a"'),
         (
             lambda: model_of(*[cnnx.Residual(conv(), name="a")] * 2),
-            'model: two layers are named "a.conv2d_1"',
+            'model: two layers are named "a"',
         ),
         (
             lambda: model_of(cnnx.Residual(conv(), name="a b")),
-            'model: layer name "a b.conv2d_1" must be 1 to 100 letters',
+            'model: layer name "a b" must be 1 to 100 letters',
         ),
         (lambda: model_of(conv("input")), 'model: no layer may be named "input"'),
     ],

@@ -19,9 +19,6 @@ py::object python_of(const Attribute& value) {
   return std::visit([](const auto& each) -> py::object { return py::cast(each); }, value);
 }
 
-// (kind, attributes, name, inputs, trainable)
-using LayerTuple = std::tuple<std::string, py::dict, std::string, std::vector<std::string>, bool>;
-
 Layer layer_of(const std::string& kind, const py::dict& attributes) {
   Layer layer;
   layer.kind = kind;
@@ -30,21 +27,31 @@ Layer layer_of(const std::string& kind, const py::dict& attributes) {
   return layer;
 }
 
+// (kind, attributes, name, inputs, trainable, branches), each branch a list of the same.
+Layer layer_of(const py::handle& tuple) {
+  const auto [kind, attributes, name, inputs, trainable, branches] =
+      tuple.cast<std::tuple<std::string, py::dict, std::string, std::vector<std::string>, bool,
+                            std::vector<std::vector<py::tuple>>>>();
+  Layer layer = layer_of(kind, attributes);
+  layer.name = name;
+  layer.inputs = inputs;
+  layer.trainable = trainable;
+  for (const std::vector<py::tuple>& branch : branches) {
+    layer.branches.emplace_back();
+    for (const py::tuple& within : branch) layer.branches.back().push_back(layer_of(within));
+  }
+  return layer;
+}
+
 const char* name_of(Resize resize) {
   return resize == Resize::fit ? "fit" : resize == Resize::crop ? "crop" : "stretch";
 }
 
-Model make_model(const std::vector<LayerTuple>& layers, const Shape& input_shape,
+Model make_model(const std::vector<py::tuple>& layers, const Shape& input_shape,
                  const std::vector<std::string>& classes, const std::string& resize,
                  const std::vector<float>& mean, const std::vector<float>& std, uint64_t seed) {
   std::vector<Layer> made;
-  for (const auto& [kind, attributes, name, inputs, trainable] : layers) {
-    Layer layer = layer_of(kind, attributes);
-    layer.name = name;
-    layer.inputs = inputs;
-    layer.trainable = trainable;
-    made.push_back(std::move(layer));
-  }
+  for (const py::tuple& layer : layers) made.push_back(layer_of(layer));
   return Model(made, input_shape, {classes, {resize_of(resize), mean, std}, seed});
 }
 

@@ -15,6 +15,10 @@ _Targets: TypeAlias = NDArray[np.int64] | _Floats
 _Resize: TypeAlias = Literal["stretch", "fit", "crop"]
 _Pair: TypeAlias = Sequence[int]  # [height, width]
 _Padding: TypeAlias = str | Sequence[int]  # "valid", "same" or [top, bottom, left, right]
+# kind, attributes, name, inputs, trainable, branches
+_LayerTuple: TypeAlias = tuple[
+    str, Mapping[str, Any], str, Sequence[str], bool, Sequence[Sequence[_LayerTuple]]
+]
 
 version: str
 
@@ -45,7 +49,7 @@ def check_layer(kind: str, attributes: Mapping[str, Any]) -> None: ...
 class Model(metaclass=_Class):
     def __init__(
         self,
-        layers: Sequence[tuple[str, Mapping[str, Any], str, Sequence[str], bool]],
+        layers: Sequence[_LayerTuple],
         input_shape: Sequence[int],
         classes: Sequence[str],
         resize: str,

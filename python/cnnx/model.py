@@ -13,7 +13,7 @@ from cnnx import _core
 from cnnx.arguments import FloatArray, is_integer, pictures, shown
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
-from cnnx.layers.graph import Input, LayerTuple, connect_graph, connect_in_order, input_shape_of
+from cnnx.layers.graph import Input, LayerTuple, in_graph, in_order, input_shape_of
 from cnnx.model_arrays import Parameters
 from cnnx.model_layer import ModelLayer
 from cnnx.preprocessing import Preprocessing, per_channel
@@ -68,7 +68,7 @@ class Model:
                     f"Model: layers holds {shown(layer)}, expected layers such as Conv2d(32, 3)"
                 )
         shape = input_shape_of(input_shape, "Model", "input_shape")
-        self._core = _built(connect_in_order(layers), shape, classes, preprocessing, seed)
+        self._core = _built(in_order(layers), shape, classes, preprocessing, seed)
 
     @classmethod
     def from_graph(
@@ -110,7 +110,7 @@ class Model:
             raise TypeError(
                 f"Model.from_graph: outputs is {shown(outputs)}, expected what one layer made"
             )
-        layers = connect_graph(picture, output)
+        layers = in_graph(picture, output)
         return cls._of(_built(layers, picture.shape, classes, preprocessing, seed))
 
     @classmethod

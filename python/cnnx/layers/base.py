@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from cnnx import _core
 from cnnx.arguments import shown
-
-INPUT = -1  # the number of the picture itself, where a layer's input is a number
 
 
 class Symbol:
@@ -22,21 +18,6 @@ class Symbol:
     def __repr__(self) -> str:
         count = len(self.inputs)
         return f"<what {self.layer!r} makes of {count} input{'' if count == 1 else 's'}>"
-
-
-@dataclass
-class Scope:
-    """A block whose layers are being connected, and the block that it is part of."""
-
-    layer: Layer
-    scope: Scope | None
-
-
-class Builder(Protocol):
-    """What layers connect themselves to."""
-
-    def add(self, layer: Layer, inputs: Sequence[int], scope: Scope | None) -> int: ...
-    def begin(self, block: Layer, scope: Scope | None) -> Scope: ...
 
 
 class Layer:
@@ -98,9 +79,9 @@ class Layer:
             raise TypeError(f"{type(self).__name__}: has no input, expected at least one")
         return Symbol(self, inputs)
 
-    def connect(self, builder: Builder, inputs: Sequence[int], scope: Scope | None) -> int:
-        """Adds this layer to a graph; returns its number there."""
-        return builder.add(self, inputs, scope)
+    def branches_within(self) -> list[list[Layer]]:
+        """The layers of a block, branch by branch; none of any other layer."""
+        return []
 
     def _shown_name(self) -> str:
         return "" if self.name is None else f", name={self.name!r}"

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from cnnx.arguments import shown
-from cnnx.layers.base import Builder, Layer, Scope
-from cnnx.layers.merge import Add, Concat
+from cnnx.layers.base import Layer
 
 Layers: TypeAlias = "Layer | Sequence[Layer]"
 
@@ -43,12 +42,9 @@ class Residual(Layer):
         self.shortcut = [] if shortcut is None else _layers(shortcut, "Residual", "shortcut")
         self._describe({}, name)
 
-    def connect(self, builder: Builder, inputs: Sequence[int], scope: Scope | None) -> int:
-        """The shortcut first, so that the body's last layer can add it on its way out."""
-        inner = builder.begin(self, scope)
-        around = _in_order(self.shortcut, builder, inputs, inner)
-        through = _in_order(self.body, builder, inputs, inner)
-        return Add().connect(builder, [through, around], inner)
+    def branches_within(self) -> list[list[Layer]]:
+        """The body, then the way around it."""
+        return [self.body, self.shortcut]
 
     def __repr__(self) -> str:
         shortcut = f", shortcut={self.shortcut!r}" if self.shortcut else ""
@@ -87,14 +83,11 @@ class Parallel(Layer):
         if merge not in ("concat", "add"):
             raise ValueError(f"Parallel: merge is {merge!r}, expected 'concat' or 'add'")
         self.merge = merge
-        self._describe({}, name)
+        self._describe({"merge": merge}, name)
 
-    def connect(self, builder: Builder, inputs: Sequence[int], scope: Scope | None) -> int:
-        """One branch after the other, then the merge."""
-        inner = builder.begin(self, scope)
-        results = [_in_order(branch, builder, inputs, inner) for branch in self.branches]
-        merge = Concat() if self.merge == "concat" else Add()
-        return merge.connect(builder, results, inner)
+    def branches_within(self) -> list[list[Layer]]:
+        """The branches."""
+        return self.branches
 
     def __repr__(self) -> str:
         return f"Parallel({self.branches!r}, merge={self.merge!r}{self._shown_name()})"
@@ -108,15 +101,3 @@ def _layers(given: Layers, block: str, argument: str) -> list[Layer]:
         if not isinstance(layer, Layer):
             raise TypeError(f"{block}: {argument} holds {shown(layer)}, expected layers")
     return list(layers)
-
-
-def _in_order(
-    layers: Sequence[Layer], builder: Builder, inputs: Sequence[int], scope: Scope
-) -> int:
-    if len(inputs) != 1:
-        block = type(scope.layer).__name__
-        raise ValueError(f"{block}: has {len(inputs)} inputs, expected one")
-    last = inputs[0]
-    for layer in layers:
-        last = layer.connect(builder, [last], scope)
-    return last

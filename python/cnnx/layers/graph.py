@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from cnnx.arguments import is_integer, shown
-from cnnx.layers.base import INPUT, Builder, Layer, Scope, Symbol
+from cnnx.layers.base import Layer, Symbol
 
-# kind, attributes, name, names of the inputs, trainable: as the core takes a layer.
-LayerTuple: TypeAlias = "tuple[str, dict[str, Any], str, list[str], bool]"
+# kind, attributes, name, names of the inputs, trainable, branches: as the core takes a layer. Where
+# names are empty it numbers layers of a kind, and a layer reads the one before.
+LayerTuple: TypeAlias = "tuple[str, dict[str, Any], str, list[str], bool, list[list[LayerTuple]]]"
 Shape: TypeAlias = "tuple[int, int, int]"
 
 
@@ -53,23 +54,19 @@ def input_shape_of(shape: object, function: str, argument: str) -> Shape:
     return height, width, channels
 
 
-def connect_in_order(layers: Sequence[Layer]) -> list[LayerTuple]:
+def in_order(layers: Sequence[Layer]) -> list[LayerTuple]:
     """The layers one after another, each reading the one before."""
-    builder = GraphBuilder()
-    last = INPUT
-    for layer in layers:
-        last = layer.connect(builder, [last], None)
-    return builder.layers()
+    return [_layer_tuple(layer, layer.name or "", []) for layer in layers]
 
 
-def connect_graph(picture: Input, output: Symbol) -> list[LayerTuple]:
+def in_graph(picture: Input, output: Symbol) -> list[LayerTuple]:
     """The layers that `output` needs, every layer after those that it reads.
 
     Raises:
         ValueError: if it reads another input, or none.
     """
-    builder = GraphBuilder()
-    made: dict[int, int] = {id(picture): INPUT}
+    made = {id(picture)}
+    order: list[tuple[Layer, Symbol]] = []
     waiting = [output]
     while waiting:
         symbol = waiting[-1]
@@ -81,84 +78,36 @@ def connect_graph(picture: Input, output: Symbol) -> list[LayerTuple]:
         elif symbol.layer is None:
             raise ValueError("Model.from_graph: outputs reads another Input than the one in inputs")
         else:
-            inputs = [made[id(each)] for each in symbol.inputs]
-            made[id(symbol)] = symbol.layer.connect(builder, inputs, None)
+            made.add(id(symbol))
+            order.append((symbol.layer, symbol))
     if output is picture:
         raise ValueError("Model.from_graph: outputs is the input itself, expected a layer's result")
-    return builder.layers()
+    names = {id(picture): "input"}
+    for name, (_, symbol) in zip(_names([layer for layer, _ in order]), order, strict=True):
+        names[id(symbol)] = name
+    return [
+        _layer_tuple(layer, names[id(symbol)], [names[id(each)] for each in symbol.inputs])
+        for layer, symbol in order
+    ]
 
 
-@dataclass
-class _Node:
-    layer: Layer
-    inputs: list[int]
-    scope: Scope | None
+def _layer_tuple(layer: Layer, name: str, inputs: list[str]) -> LayerTuple:
+    branches = [in_order(branch) for branch in layer.branches_within()]
+    return layer.kind, layer.attributes, name, inputs, layer.trainable, branches
 
 
-@dataclass
-class GraphBuilder(Builder):
-    """Collects layers and the blocks that they are part of, then names them.
-
-    A name is the user's, or kind and ordinal, "conv2d_1", stepping over the user's own; within a
-    block it follows the block's, "residual_1.conv2d_1".
+def _names(layers: Sequence[Layer]) -> list[str]:
+    """The user's names, or kind and ordinal, "conv2d_1", stepping over the user's own: as the core
+    numbers them too, but what a layer reads must have a name before.
     """
-
-    _nodes: list[_Node] = field(default_factory=list)
-    _entries: list[_Node | Scope] = field(default_factory=list)
-
-    def add(self, layer: Layer, inputs: Sequence[int], scope: Scope | None) -> int:
-        """Connects a layer; returns its number."""
-        node = _Node(layer, list(inputs), scope)
-        self._nodes.append(node)
-        self._entries.append(node)
-        return len(self._nodes) - 1
-
-    def begin(self, block: Layer, scope: Scope | None) -> Scope:
-        """The scope of a block's layers."""
-        inner = Scope(block, scope)
-        self._entries.append(inner)
-        return inner
-
-    def layers(self) -> list[LayerTuple]:
-        """Everything in order, as the core takes it."""
-        names = self._names()
-        return [
-            (
-                node.layer.kind,
-                node.layer.attributes,
-                names[id(node)],
-                [
-                    "input" if each == INPUT else names[id(self._nodes[each])]
-                    for each in node.inputs
-                ],
-                _trainable(node),
-            )
-            for node in self._nodes
-        ]
-
-    def _names(self) -> dict[int, str]:
-        """The full name of every entry by its id."""
-        taken: dict[int, set[str]] = {}
-        for entry in self._entries:
-            if entry.layer.name is not None:
-                taken.setdefault(id(entry.scope), set()).add(entry.layer.name)
-        ordinals: dict[tuple[int, str], int] = {}
-        names: dict[int, str] = {}
-        for entry in self._entries:
-            name, place = entry.layer.name, id(entry.scope)
-            while name is None:
-                key = (place, entry.layer.kind)
-                ordinals[key] = ordinals.get(key, 0) + 1
-                candidate = f"{entry.layer.kind}_{ordinals[key]}"
-                if candidate not in taken.get(place, ()):
-                    name = candidate
-            prefix = "" if entry.scope is None else f"{names[place]}."
-            names[id(entry)] = prefix + name
-        return names
-
-
-def _trainable(node: _Node) -> bool:
-    trainable, scope = node.layer.trainable, node.scope
-    while scope is not None:
-        trainable, scope = trainable and scope.layer.trainable, scope.scope
-    return trainable
+    taken = {layer.name for layer in layers}
+    ordinals: Counter[str] = Counter()
+    names = []
+    for layer in layers:
+        name = layer.name
+        while name is None:
+            ordinals[layer.kind] += 1
+            candidate = f"{layer.kind}_{ordinals[layer.kind]}"
+            name = None if candidate in taken else candidate
+        names.append(name)
+    return names
