@@ -30,6 +30,11 @@ NUMBERS: dict[str, Any] = {
     "cnnx_status": ctypes.c_int32,
     "cnnx_pixel_type": ctypes.c_int32,
 }
+CALLBACKS: dict[str, Any] = {
+    "cnnx_epoch_callback": ctypes.CFUNCTYPE(
+        ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, ctypes.c_double, ctypes.c_double
+    )
+}
 NUMPY = {
     "u1": ctypes.c_uint8,
     "i8": ctypes.c_int64,
@@ -67,6 +72,8 @@ STRUCTS = structs()
 
 
 def _ctype(kind: str, stars: int) -> Any:
+    if kind in CALLBACKS:
+        return CALLBACKS[kind]
     if kind == "char":
         return ctypes.c_char_p if stars == 1 else ctypes.POINTER(ctypes.c_char_p)
     if stars == 0:
@@ -114,7 +121,7 @@ def library() -> Path:
     folder = PACKAGE / ("bin" if sys.platform == "win32" else "lib")
     path = folder / names.get(sys.platform, "libcnnx.so")
     if not path.exists():
-        pytest.skip(f"the package has no shared library {path.name}")
+        pytest.skip(f"the package has no shared library {path.name}", allow_module_level=True)
     return path
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import numpy as np
 import pytest
 from cpp_build import CppBuild, build_cpp
+
+if TYPE_CHECKING:
+    from c_functions import CApi
+    from c_training import Training
 
 # The same few examples in every run: a test that passed once cannot fail by chance, or be slow.
 hypothesis.settings.register_profile(
@@ -51,6 +56,24 @@ def mnist_folder() -> Path:
     if not data or not folder.is_dir():
         pytest.skip("CNNX_DATA is not set to a folder that holds mnist/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def c() -> CApi:
+    """The C interface of the installed library."""
+    from c_functions import CApi
+
+    return CApi()
+
+
+@pytest.fixture
+def training(c: CApi, tmp_path: Path) -> Iterator[Training]:
+    """Builds and trains through it, and destroys at the end what it made."""
+    from c_training import Training
+
+    training = Training(c, tmp_path)
+    yield training
+    training.destroy()
 
 
 @pytest.fixture(scope="session")

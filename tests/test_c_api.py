@@ -31,11 +31,6 @@ CLASSES = ["ant", "bée", "cat"]
 
 
 @pytest.fixture(scope="module")
-def c() -> CApi:
-    return CApi()
-
-
-@pytest.fixture(scope="module")
 def model() -> cnnx.Model:
     return cnnx.Model(
         [
@@ -176,6 +171,10 @@ def test_predictions_are_those_of_python(
     assert probabilities[3:].tolist() == [7, 7], "more was written than there is"
     assert CLASSES[index.value] == model.predict(prepared)
     c.ok(c.model_predict(handle, image_of(pixels), None, None, 0))
+    without_gaps = image_of(np.ascontiguousarray(pixels), row_stride=0)
+    again = np.zeros(3, np.float32)
+    c.ok(c.model_predict(handle, without_gaps, None, again, 3))
+    assert again.tobytes() == expected.tobytes()
 
 
 def test_batches_are_those_of_python(
@@ -338,3 +337,23 @@ def test_nothing_is_destroyed_twice_by_null(c: CApi) -> None:
         if name.endswith("_destroy"):
             function(None)
     gc.collect()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process as Linux does")
+def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process that may not have the 4 GB that a layer's weights take."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import ctypes, resource\n"
+        "from c_functions import OUT_OF_MEMORY, CApi\n"
+        "c, handle = CApi(), ctypes.c_void_p()\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + (16 << 20),) * 2)\n"
+        "layers = 'flatten\\ndense out_features=1000000'\n"
+        "status = c.model_create(layers, 32, 32, 1, None, 0, None, ctypes.byref(handle))\n"
+        "c.refused(status, OUT_OF_MEMORY, '^cnnx: there is not enough memory$')\n"
+        "assert handle.value is None\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    run([sys.executable, program])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import cnnx
@@ -14,20 +12,15 @@ import pytest
 from cpp_build import ROOT, build_consumer, run
 
 
-@pytest.fixture(scope="module")
-def programs_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """From an example's name to the folder of its programs, built once."""
-
-    @cache
-    def build(example: str) -> Path:
-        return build_consumer(ROOT / "examples" / example, tmp_path_factory.mktemp(example))
-
-    return build
+@pytest.fixture(scope="module", params=["embed_cpp", "embed_c"])
+def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the programs of an example."""
+    return build_consumer(ROOT / "examples" / request.param, tmp_path_factory.mktemp(request.param))
 
 
-@pytest.fixture(params=["embed_cpp", "embed_c"])
-def classify(request: pytest.FixtureRequest, programs_of: Callable[[str], Path]) -> Path:
-    return programs_of(request.param) / "classify"
+@pytest.fixture
+def classify(programs: Path) -> Path:
+    return programs / "classify"
 
 
 def test_classify_says_what_the_command_line_says(classify: Path, tmp_path: Path) -> None:
@@ -75,12 +68,10 @@ def test_classify_says_what_is_wrong(classify: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(
-    programs_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, list[str]]:
+def trained(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """The model that train_xo saved, and what it said."""
     folder = tmp_path_factory.mktemp("train_xo")
-    said = run([programs_of("embed_cpp") / "train_xo", "xo.cnnx"], cwd=folder)
+    said = run([programs / "train_xo", "xo.cnnx"], cwd=folder)
     return folder / "xo.cnnx", said.splitlines()
 
 

@@ -34,6 +34,12 @@ int64_t Call::not_negative(int64_t value, const char* argument) const {
   return value;
 }
 
+bool Call::flag(int32_t value, const char* argument) const {
+  if (value != 0 && value != 1)
+    refuse(std::string(argument) + " is " + std::to_string(value) + ", expected 0 or 1");
+  return value == 1;
+}
+
 void Call::check_room(const char* argument, int64_t room, int64_t count) const {
   if (room >= count) return;
   refuse(std::string(argument) + " has room for " + std::to_string(room) + ", expected room for " +

@@ -11,6 +11,7 @@
 #include "cnnx/image.h"
 #include "cnnx/model.h"
 #include "cnnx/shape.h"
+#include "cnnx/trainer.h"
 
 namespace cnnx::c_api {
 
@@ -18,6 +19,7 @@ class Call {
  public:
   explicit Call(const char* function) : function_(function) {}
 
+  const char* function() const { return function_; }
   // Throws std::invalid_argument: "cnnx_model_load: path is a null pointer".
   [[noreturn]] void refuse(const std::string& reason) const;
 
@@ -31,10 +33,15 @@ class Call {
   std::string_view text(const char* pointer, const char* argument) const;
   const Model& model(const cnnx_model* handle) const { return not_null(handle, "model").model; }
   Model& model(cnnx_model* handle) const { return not_null(handle, "model").model; }
+  const Trainer& trainer(const cnnx_trainer* handle) const {
+    return *not_null(handle, "trainer").trainer;
+  }
+  Trainer& trainer(cnnx_trainer* handle) const { return *not_null(handle, "trainer").trainer; }
 
   // An index into a list of `count`.
   std::size_t index(int64_t index, std::size_t count) const;
   int64_t not_negative(int64_t value, const char* argument) const;
+  bool flag(int32_t value, const char* argument) const;  // 0 or 1
   // An array that `room` elements fit into, `count` of which will be written.
   template <typename Value>
   Value* array(Value* pointer, const char* argument, int64_t room, int64_t count) const {

@@ -1,9 +1,11 @@
-// Models in C: load, save, what they are like, predict.
+// Models in C: make, load, save, what they are like, predict.
 #include "cnnx/model.h"
 
 #include <algorithm>
 #include <limits>
+#include <string>
 
+#include "c_api/model_text.h"
 #include "c_api/status.h"
 #include "cnnx/preprocessing.h"
 
@@ -32,6 +34,20 @@ float* batch_outputs(const Call& call, const Model& model, int64_t pictures, flo
 }
 
 }  // namespace
+
+cnnx_status cnnx_model_create(const char* layers, int64_t height, int64_t width, int64_t channels,
+                              const char* const* classes, int64_t class_count, const char* options,
+                              cnnx_model** model) {
+  return guarded(__func__, [&](const Call& call) {
+    cnnx::ModelOptions given = cnnx::c_api::model_options_of(call, options);
+    for (int64_t i = 0; i < call.not_negative(class_count, "class_count"); ++i)
+      given.classes.emplace_back(
+          call.text((&call.not_null(classes, "classes"))[i], "a class name"));
+    cnnx_model*& result = call.not_null(model, "model");
+    result = new cnnx_model{
+        Model(cnnx::c_api::layers_of(call, layers, "layers"), {height, width, channels}, given)};
+  });
+}
 
 cnnx_status cnnx_model_load(const char* path, cnnx_model** model) {
   return guarded(__func__, [&](const Call& call) {
@@ -140,5 +156,12 @@ cnnx_status cnnx_model_probabilities(const cnnx_model* model, const void* pixels
     const PictureBatch pictures = call.pictures(pixels, type, count);
     given.probabilities(pictures,
                         batch_outputs(call, given, count, probabilities, "probabilities", room));
+  });
+}
+
+cnnx_status cnnx_model_set_trainable(cnnx_model* model, const char* layer, int32_t trainable) {
+  return guarded(__func__, [&](const Call& call) {
+    call.model(model).set_trainable(std::string(call.text(layer, "layer")),
+                                    call.flag(trainable, "trainable"));
   });
 }

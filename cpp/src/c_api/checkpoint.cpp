@@ -1,0 +1,49 @@
+// Checkpoints in C: a training in one file, and how to go on with it.
+#include "cnnx/checkpoint.h"
+
+#include "c_api/status.h"
+#include "cnnx/trainer.h"
+
+using cnnx::c_api::Call;
+using cnnx::c_api::guarded;
+
+cnnx_status cnnx_trainer_save_checkpoint(const cnnx_trainer* trainer, const cnnx_epoch* epoch,
+                                         const char* path, const char* notes) {
+  return guarded(__func__, [&](const Call& call) {
+    const cnnx::Trainer& given = call.trainer(trainer);
+    cnnx::Notes noted;
+    if (notes) noted.text = call.text(notes, "notes");
+    if (epoch) noted.arrays.push_back(epoch->epoch.place());
+    given.save_checkpoint(call.path(path), noted);
+  });
+}
+
+cnnx_status cnnx_trainer_restore(cnnx_trainer* trainer, const cnnx_checkpoint* checkpoint) {
+  return guarded(__func__, [&](const Call& call) {
+    call.trainer(trainer).restore(call.not_null(checkpoint, "checkpoint").checkpoint);
+  });
+}
+
+cnnx_status cnnx_checkpoint_load(const char* path, cnnx_checkpoint** checkpoint) {
+  return guarded(__func__, [&](const Call& call) {
+    cnnx_checkpoint*& result = call.not_null(checkpoint, "checkpoint");
+    result = new cnnx_checkpoint{cnnx::Checkpoint::load(call.path(path))};
+  });
+}
+
+void cnnx_checkpoint_destroy(cnnx_checkpoint* checkpoint) { delete checkpoint; }
+
+cnnx_status cnnx_checkpoint_model(const cnnx_checkpoint* checkpoint, cnnx_model** model) {
+  return guarded(__func__, [&](const Call& call) {
+    const cnnx::Checkpoint& given = call.not_null(checkpoint, "checkpoint").checkpoint;
+    cnnx_model*& result = call.not_null(model, "model");
+    result = new cnnx_model{given.model()};
+  });
+}
+
+cnnx_status cnnx_checkpoint_notes(const cnnx_checkpoint* checkpoint, const char** notes) {
+  return guarded(__func__, [&](const Call& call) {
+    const cnnx::Checkpoint& given = call.not_null(checkpoint, "checkpoint").checkpoint;
+    call.not_null(notes, "notes") = given.notes().text.c_str();
+  });
+}

@@ -1,0 +1,103 @@
+// Epochs in C: several in one call, or one pass over a data set a step at a time.
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "c_api/samples.h"
+#include "c_api/status.h"
+#include "c_api/training_settings.h"
+#include "cnnx/trainer.h"
+
+using cnnx::EpochOptions;
+using cnnx::Trainer;
+using cnnx::c_api::Call;
+using cnnx::c_api::guarded;
+using cnnx::c_api::Samples;
+
+namespace {
+
+EpochOptions epoch_options(const Call& call, const char* text, Samples& samples) {
+  EpochOptions options = cnnx::c_api::epoch_options_of(call, text);
+  options.rows = std::move(samples.rows);
+  return options;
+}
+
+}  // namespace
+
+cnnx_status cnnx_trainer_fit(cnnx_trainer* trainer, const cnnx_samples* samples, int64_t epochs,
+                             const char* options, cnnx_epoch_callback on_epoch, void* context) {
+  return guarded(__func__, [&](const Call& call) {
+    Trainer& given = call.trainer(trainer);
+    Samples set(call, samples);
+    const EpochOptions how = epoch_options(call, options, set);
+    given.fit(set.pictures, set.targets, epochs, how,
+              [&](int64_t epochs_done, const cnnx::Metrics& metrics) {
+                if (!on_epoch) return true;
+                const int32_t answer =
+                    on_epoch(context, epochs_done, metrics.loss, metrics.accuracy);
+                return call.flag(answer, "the answer of on_epoch");
+              });
+  });
+}
+
+cnnx_status cnnx_trainer_begin_epoch(cnnx_trainer* trainer, const cnnx_samples* samples,
+                                     const char* options, cnnx_epoch** epoch) {
+  return guarded(__func__, [&](const Call& call) {
+    Trainer& given = call.trainer(trainer);
+    Samples set(call, samples);
+    cnnx_epoch*& result = call.not_null(epoch, "epoch");
+    const EpochOptions how = epoch_options(call, options, set);
+    result = new cnnx_epoch{trainer->trainer, given.begin_epoch(set.pictures, set.targets, how)};
+  });
+}
+
+cnnx_status cnnx_trainer_continue_epoch(cnnx_trainer* trainer, const cnnx_samples* samples,
+                                        const char* options, const cnnx_checkpoint* checkpoint,
+                                        cnnx_epoch** epoch) {
+  return guarded(__func__, [&](const Call& call) {
+    Trainer& given = call.trainer(trainer);
+    Samples set(call, samples);
+    cnnx_epoch*& result = call.not_null(epoch, "epoch");
+    EpochOptions how = epoch_options(call, options, set);
+    const uint64_t number = how.number;
+    cnnx::go_on(how, call.not_null(checkpoint, "checkpoint").checkpoint.notes());
+    if (number != 0 && number != how.number) {
+      call.refuse("number is " + std::to_string(number) + ", expected the noted epoch's, " +
+                  std::to_string(how.number));
+    }
+    result = new cnnx_epoch{trainer->trainer, given.begin_epoch(set.pictures, set.targets, how)};
+  });
+}
+
+void cnnx_epoch_destroy(cnnx_epoch* epoch) { delete epoch; }
+
+cnnx_status cnnx_epoch_number(const cnnx_epoch* epoch, uint64_t* number) {
+  return guarded(__func__, [&](const Call& call) {
+    const cnnx::Epoch& given = call.not_null(epoch, "epoch").epoch;
+    call.not_null(number, "number") = given.number();
+  });
+}
+
+cnnx_status cnnx_epoch_step_count(const cnnx_epoch* epoch, int64_t* done, int64_t* all) {
+  return guarded(__func__, [&](const Call& call) {
+    const cnnx::Epoch& given = call.not_null(epoch, "epoch").epoch;
+    if (done) *done = given.step();
+    if (all) *all = given.steps();
+  });
+}
+
+cnnx_status cnnx_epoch_advance(cnnx_epoch* epoch, int32_t* advanced) {
+  return guarded(__func__, [&](const Call& call) {
+    cnnx::Epoch& given = call.not_null(epoch, "epoch").epoch;
+    int32_t& result = call.not_null(advanced, "advanced");
+    result = given.advance() ? 1 : 0;
+  });
+}
+
+cnnx_status cnnx_epoch_metrics(const cnnx_epoch* epoch, double* loss, double* accuracy) {
+  return guarded(__func__, [&](const Call& call) {
+    const cnnx::Metrics metrics = call.not_null(epoch, "epoch").epoch.metrics();
+    if (loss) *loss = metrics.loss;
+    if (accuracy) *accuracy = metrics.accuracy;
+  });
+}

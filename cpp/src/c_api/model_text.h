@@ -1,0 +1,16 @@
+// Layers and a model's options as text, such as "conv2d out_channels=16 kernel_size=3".
+#pragma once
+
+#include <vector>
+
+#include "c_api/call.h"
+#include "cnnx/layer.h"
+#include "cnnx/model.h"
+
+namespace cnnx::c_api {
+
+// As cnnx/c_api.h says of cnnx_model_create; no options, a null pointer, are the default ones.
+std::vector<Layer> layers_of(const Call& call, const char* text, const char* argument);
+ModelOptions model_options_of(const Call& call, const char* text);
+
+}  // namespace cnnx::c_api

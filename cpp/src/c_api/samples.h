@@ -1,0 +1,22 @@
+// Pictures with their targets, as C gives them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "c_api/call.h"
+#include "cnnx/trainer.h"
+
+namespace cnnx::c_api {
+
+struct Samples {
+  Samples(const Call& call, const cnnx_samples* samples);
+  // For functions that take whole batches.
+  void refuse_rows(const Call& call) const;
+
+  PictureBatch pictures;
+  Targets targets;
+  std::vector<int64_t> rows;  // empty: all
+};
+
+}  // namespace cnnx::c_api

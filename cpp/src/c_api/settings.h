@@ -1,0 +1,100 @@
+// Settings as text, "conv2d out_channels=16 kernel_size=3", which C and every other language can
+// write: a kind, and values by name.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "c_api/call.h"
+#include "cnnx/layer.h"
+#include "cnnx/shape.h"
+
+namespace cnnx::c_api {
+
+// A word that a setting may be, and what it stands for.
+template <typename Value>
+struct Word {
+  const char* text;
+  Value value;
+};
+
+// One line of a text. Each value is asked for by name, as what it should be; finish() refuses those
+// that nobody asked for. Errors are std::invalid_argument, one sentence that begins with `where`:
+// "cnnx_model_create: layers, line 2: max_pool2d: kernel_size is \"big\", expected an integer".
+class Settings {
+ public:
+  Settings(std::string where, std::string_view line);
+
+  // The line's first word, unless that is a setting: "" then.
+  const std::string& kind() const { return kind_; }
+  bool has(const std::string& name) const { return values_.count(name) > 0; }
+
+  // Refuses the line unless the setting is there.
+  void require(const std::string& name) { text_of(name); }
+  template <typename Value>
+  Value get(const std::string& name) {
+    Value value{};
+    read(name, text_of(name), value);
+    return value;
+  }
+  // Replaces `value` when the setting is there.
+  template <typename Value>
+  void set(const std::string& name, Value& value) {
+    if (has(name)) read(name, text_of(name), value);
+  }
+  // The same for all settings that are among the attributes already.
+  void set(Attributes& attributes);
+
+  template <typename Value, std::size_t count>
+  void set_word(const std::string& name, const Word<Value> (&words)[count], Value& value) {
+    if (!has(name)) return;
+    std::string expected;
+    for (const Word<Value>& word : words) {
+      if (text_of(name) == word.text) {
+        value = word.value;
+        return;
+      }
+      expected += (expected.empty() ? "" : " or ") + std::string(word.text);
+    }
+    refuse(name, text_of(name), expected);
+  }
+
+  void finish() const;
+  // Throws std::invalid_argument.
+  [[noreturn]] void refuse(const std::string& reason) const;
+
+ private:
+  const std::string& text_of(const std::string& name);
+  [[noreturn]] void refuse(const std::string& name, const std::string& text,
+                           const std::string& expected) const;
+
+  void read(const std::string& name, const std::string& text, int64_t& value) const;
+  void read(const std::string& name, const std::string& text, uint64_t& value) const;
+  void read(const std::string& name, const std::string& text, double& value) const;
+  void read(const std::string& name, const std::string& text, float& value) const;
+  void read(const std::string& name, const std::string& text, bool& value) const;
+  void read(const std::string& name, const std::string& text, std::string& value) const;
+  void read(const std::string& name, const std::string& text, Pair& value) const;  // "3" or "3,5"
+  template <typename Value>                                                        // "0.5,0.5,0.25"
+  void read(const std::string& name, const std::string& text, std::vector<Value>& values) const;
+  // Of the kind that it holds. A list of four, a padding, may be "same" or "valid", and fewer
+  // integers stand for more: one for every side, two for height and width.
+  void read(const std::string& name, const std::string& text, Attribute& attribute) const;
+
+  std::string where_, kind_;
+  std::map<std::string, std::string> values_;
+  std::set<std::string> taken_;
+};
+
+// The lines of a text that say something, which are not those that are empty or begin with #.
+// Errors call them "layers, line 3".
+std::vector<Settings> settings_of_lines(const Call& call, const char* text, const char* argument);
+
+// A text of one line.
+Settings settings_of_line(const Call& call, const char* text, const char* argument);
+
+}  // namespace cnnx::c_api

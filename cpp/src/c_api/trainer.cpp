@@ -1,0 +1,122 @@
+// Trainers in C: steps, gradients, evaluation, the learning rate.
+#include "cnnx/trainer.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "c_api/samples.h"
+#include "c_api/status.h"
+#include "c_api/training_settings.h"
+
+using cnnx::Model;
+using cnnx::Trainer;
+using cnnx::c_api::Call;
+using cnnx::c_api::guarded;
+using cnnx::c_api::Samples;
+
+cnnx_status cnnx_trainer_create(cnnx_model* model, const char* optimizer, const char* loss,
+                                const char* options, cnnx_trainer** trainer) {
+  return guarded(__func__, [&](const Call& call) {
+    Model& trained = call.model(model);
+    cnnx_trainer*& result = call.not_null(trainer, "trainer");
+    auto handle = std::make_unique<cnnx_trainer>();
+    handle->trainer = std::make_shared<Trainer>(trained, cnnx::c_api::optimizer_of(call, optimizer),
+                                                cnnx::c_api::loss_of(call, loss),
+                                                cnnx::c_api::trainer_options_of(call, options));
+    result = handle.release();
+  });
+}
+
+void cnnx_trainer_destroy(cnnx_trainer* trainer) { delete trainer; }
+
+cnnx_status cnnx_trainer_step(cnnx_trainer* trainer, const cnnx_samples* samples, double* loss) {
+  return guarded(__func__, [&](const Call& call) {
+    Trainer& given = call.trainer(trainer);
+    const Samples batch(call, samples);
+    batch.refuse_rows(call);
+    const double mean = given.step(batch.pictures, batch.targets);
+    if (loss) *loss = mean;
+  });
+}
+
+cnnx_status cnnx_trainer_compute_gradients(cnnx_trainer* trainer, const cnnx_samples* samples,
+                                           double divisor, double* loss) {
+  return guarded(__func__, [&](const Call& call) {
+    Trainer& given = call.trainer(trainer);
+    const Samples batch(call, samples);
+    batch.refuse_rows(call);
+    const double quotient = given.compute_gradients(batch.pictures, batch.targets, divisor);
+    if (loss) *loss = quotient;
+  });
+}
+
+cnnx_status cnnx_trainer_gradients(cnnx_trainer* trainer, float** gradients, int64_t* count) {
+  return guarded(__func__, [&](const Call& call) {
+    Trainer& given = call.trainer(trainer);
+    float*& block = call.not_null(gradients, "gradients");
+    call.not_null(count, "count") = given.gradient_count();
+    block = given.gradients();
+  });
+}
+
+cnnx_status cnnx_trainer_apply_gradients(cnnx_trainer* trainer) {
+  return guarded(__func__, [&](const Call& call) { call.trainer(trainer).apply_gradients(); });
+}
+
+cnnx_status cnnx_trainer_evaluate(const cnnx_trainer* trainer, const cnnx_samples* samples,
+                                  int32_t averaged, double* loss, double* accuracy) {
+  return guarded(__func__, [&](const Call& call) {
+    const Trainer& given = call.trainer(trainer);
+    const Samples set(call, samples);
+    const cnnx::Metrics metrics =
+        given.evaluate(set.pictures, set.targets, set.rows, call.flag(averaged, "averaged"));
+    if (loss) *loss = metrics.loss;
+    if (accuracy) *accuracy = metrics.accuracy;
+  });
+}
+
+cnnx_status cnnx_trainer_averaged_model(const cnnx_trainer* trainer, cnnx_model** model) {
+  return guarded(__func__, [&](const Call& call) {
+    const Trainer& given = call.trainer(trainer);
+    cnnx_model*& result = call.not_null(model, "model");
+    result = new cnnx_model{given.averaged_model()};
+  });
+}
+
+cnnx_status cnnx_trainer_check_finite(const cnnx_trainer* trainer) {
+  return guarded(__func__, [&](const Call& call) { call.trainer(trainer).check_finite(); });
+}
+
+cnnx_status cnnx_trainer_get_learning_rate(const cnnx_trainer* trainer, double* value) {
+  return guarded(__func__, [&](const Call& call) {
+    call.not_null(value, "value") = call.trainer(trainer).learning_rate();
+  });
+}
+
+cnnx_status cnnx_trainer_set_learning_rate(cnnx_trainer* trainer, double value) {
+  return guarded(__func__,
+                 [&](const Call& call) { call.trainer(trainer).set_learning_rate(value); });
+}
+
+cnnx_status cnnx_trainer_begin_schedule(cnnx_trainer* trainer, int64_t epochs,
+                                        int64_t steps_per_epoch) {
+  return guarded(__func__, [&](const Call& call) {
+    call.trainer(trainer).begin_schedule(epochs, steps_per_epoch);
+  });
+}
+
+cnnx_status cnnx_trainer_observe(cnnx_trainer* trainer, double measure) {
+  return guarded(__func__, [&](const Call& call) { call.trainer(trainer).observe(measure); });
+}
+
+cnnx_status cnnx_trainer_split_order(const cnnx_trainer* trainer, int64_t count, int64_t* rows,
+                                     int64_t room) {
+  return guarded(__func__, [&](const Call& call) {
+    const Trainer& given = call.trainer(trainer);
+    call.not_negative(count, "count");
+    int64_t* const written = call.array(rows, "rows", room, count);
+    const std::vector<int64_t> order = given.split_order(count);
+    std::copy(order.begin(), order.end(), written);
+  });
+}
