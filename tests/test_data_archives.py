@@ -54,6 +54,9 @@ def test_cifar10_refusals(tmp_path: Path, pictures: tuple[Any, Any]) -> None:
     (tmp_path / "batches.meta.txt").write_text("cat dog")
     with pytest.raises(cnnx.FormatError, match=r"meta\.txt: holds 2 class names, expected 10"):
         data.load(tmp_path)
+    (tmp_path / "batches.meta.txt").write_bytes(b"\xff cat")
+    with pytest.raises(cnnx.FormatError, match=r"meta\.txt: is no UTF-8 text, expected 10 class"):
+        data.load(tmp_path)
     (tmp_path / "batches.meta.txt").unlink()
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(cnnx.FormatError, match=r"batch_1\.bin: holds 21510 bytes, expected rec"):

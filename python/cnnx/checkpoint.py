@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from cnnx import _core, losses, optimizers, schedules
@@ -12,6 +14,8 @@ from cnnx.notes import pack, unpack
 from cnnx.run import Run
 from cnnx.training_recipe import TrainingRecipe
 from cnnx.weight_average import WeightAverage
+
+_MOST_WORDS = 400  # characters of a refusal, which may repeat what a file says
 
 _RECIPES: dict[str, type] = {
     each.__name__: each
@@ -58,20 +62,45 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Kept:
         OSError: if it cannot be read.
     """
     core = _core.Checkpoint.load(os.fsencode(path))
-    try:
+    with refusing_notes(path):
         kept = unpack(core.text, core.arrays, _RECIPES)
         recipe = kept["recipe"]
         if not isinstance(recipe, TrainingRecipe):
             raise TypeError("its recipe is none of a trainer")
         return Kept(core, recipe, _history(kept["history"]), Run.from_plain(kept["run"]))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+
+
+@contextmanager
+def refusing_notes(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Names the file whose notes do not say what they should, or not what fits its model.
+
+    Raises:
+        cnnx.FormatError: for what reading them, or making a trainer of them, stumbles over.
+    """
+    try:
+        yield
+    except _core.FormatError:
+        raise
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
-        raise _core.FormatError(f"{os.fsdecode(path)}: cnnx.notes: {reason}") from error
+        raise _refusal(path, reason) from error
+    except RecursionError as error:
+        raise _refusal(path, "nests too deeply") from error
+
+
+def _refusal(path: str | os.PathLike[str], reason: str) -> _core.FormatError:
+    words = " ".join(reason.split())  # one line, whatever a file or a binding put into it
+    shown = words if len(words) <= _MOST_WORDS else f"{words[:_MOST_WORDS]}..."
+    return _core.FormatError(f"{os.fsdecode(path)}: cnnx.notes: {shown}")
 
 
 def _history(columns: dict[str, Any]) -> History:
     history = History(**columns)
-    lengths = {len(column) for column in vars(history).values()}
-    if len(lengths) != 1:
+    figures = list(vars(history).values())
+    if not all(isinstance(column, list) for column in figures):
+        raise TypeError("its history is not one of lists")
+    if not all(isinstance(figure, float) for column in figures for figure in column):
+        raise TypeError("its history is not one of real numbers")
+    if len({len(column) for column in figures}) != 1:
         raise ValueError("its history has columns of different lengths")
     return history

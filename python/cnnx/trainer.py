@@ -19,7 +19,7 @@ from cnnx.arguments import (
     shown,
 )
 from cnnx.callback import Callback
-from cnnx.checkpoint import load_checkpoint, save_checkpoint
+from cnnx.checkpoint import load_checkpoint, refusing_notes, save_checkpoint
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import Dataset, dataset_arrays
 from cnnx.data.source import open_source
@@ -237,8 +237,9 @@ class Trainer:
             True
         """
         kept = load_checkpoint(path)
-        trainer = cls(Model._of(kept.core.model), **vars(kept.recipe))
-        trainer._core.restore(kept.core)
+        with refusing_notes(path):
+            trainer = cls(Model._of(kept.core.model), **vars(kept.recipe))
+            trainer._core.restore(kept.core)
         trainer.history, trainer._run, trainer._checkpoint = (
             kept.history,
             kept.run,

@@ -42,7 +42,7 @@ class TrainingRecipe:
                 f"Trainer: loss is {shown(self.loss)}, "
                 "expected CrossEntropy, BinaryCrossEntropy, MSE, L1 or Huber"
             )
-        if not is_integer(self.seed) or self.seed < 0:
+        if not is_integer(self.seed) or not 0 <= self.seed < 2**63:
             raise ValueError(
                 f"Trainer: seed is {self.seed!r}, expected an integer from 0 to 2**63 - 1"
             )

@@ -7,12 +7,15 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace cnnx::graph {
 namespace {
 
 using Branches = std::vector<std::vector<Layer>>;
+
+constexpr std::string_view kReserved = "cnnx.";  // begins names of a file that are no layer's
 
 [[noreturn]] void refuse(const Layer& layer, const std::string& what) {
   throw std::invalid_argument("layer " + layer.name + ": " + what);
@@ -33,6 +36,10 @@ void check_name(const std::string& name) {
   if (name == kInputName)
     throw std::invalid_argument(
         "model: no layer may be named \"input\": that is the picture itself");
+  if (name.compare(0, kReserved.size(), kReserved) == 0) {
+    throw std::invalid_argument("model: layer name \"" + name +
+                                "\" begins with \"cnnx.\", which files keep for themselves");
+  }
 }
 
 void take_name(const std::string& name, std::set<std::string>& taken) {
@@ -155,12 +162,11 @@ class Writer {
 
 }  // namespace
 
-std::vector<Layer> written_out(const std::vector<Layer>& layers) {
-  std::vector<Layer> named = layers;
-  fill_in_names(named);
+std::vector<Layer> written_out(std::vector<Layer> layers) {
+  fill_in_names(layers);
   Writer writer;
   std::string last = kInputName;
-  for (Layer& layer : named) {
+  for (Layer& layer : layers) {
     if (layer.inputs.empty()) layer.inputs = {last};
     last = layer.name;
     writer.write(std::move(layer));

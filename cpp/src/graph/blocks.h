@@ -12,6 +12,6 @@ constexpr const char* kInputName = "input";  // what a layer calls the picture i
 
 // Throws std::invalid_argument, naming the layer, for a name that is taken or has letters that no
 // file takes, and for a block that is none.
-std::vector<Layer> written_out(const std::vector<Layer>& layers);
+std::vector<Layer> written_out(std::vector<Layer> layers);
 
 }  // namespace cnnx::graph

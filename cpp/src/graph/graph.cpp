@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "graph/blocks.h"
 #include "ops/attributes.h"
@@ -41,6 +42,15 @@ int64_t ArrayBlock::floats_of(const ArrayRange& range) const {
 
 namespace {
 
+// Far above any memory, far below where sums over a file's layers overflow.
+constexpr int64_t kMostElements = int64_t{1} << 40;
+
+void check_size(const char* what, const Shape& shape) {
+  if (element_count(shape) <= kMostElements) return;
+  throw std::invalid_argument(std::string(what) + " is " + to_string(shape) +
+                              ", expected at most 2^40 numbers");
+}
+
 // A layer takes one input, or from two to `most`.
 void check_inputs(const Layer& layer, std::size_t count, std::size_t most) {
   const std::size_t least = most == 1 ? 1 : 2;
@@ -59,7 +69,7 @@ Shape with_batch(int64_t batch, const Shape& shape) {
   return result;
 }
 
-Graph::Graph(const std::vector<Layer>& layers, const Shape& input_shape)
+Graph::Graph(std::vector<Layer> layers, const Shape& input_shape)
     : input_shape_(input_shape) {
   if (layers.empty())
     throw std::invalid_argument("model: layers is empty, expected at least one layer");
@@ -67,7 +77,8 @@ Graph::Graph(const std::vector<Layer>& layers, const Shape& input_shape)
     throw std::invalid_argument("model: input_shape is " + to_string(input_shape) +
                                 ", expected (height, width, channels), each at least 1");
   }
-  for (Layer& layer : written_out(layers)) add(std::move(layer));
+  check_size("model: input_shape", input_shape);
+  for (Layer& layer : written_out(std::move(layers))) add(std::move(layer));
   for (std::size_t i = 0; i + 1 < nodes_.size(); ++i) {
     if (nodes_[i].readers == 0) {
       throw std::invalid_argument("layer " + nodes_[i].layer.name +
@@ -78,9 +89,8 @@ Graph::Graph(const std::vector<Layer>& layers, const Shape& input_shape)
 
 int Graph::id_of(const std::string& name) const {
   if (name == kInputName) return kGraphInput;
-  for (std::size_t i = nodes_.size(); i-- > 0;) {
-    if (nodes_[i].layer.name == name) return static_cast<int>(i);
-  }
+  const auto found = ids_.find(name);
+  if (found != ids_.end()) return found->second;
   throw std::invalid_argument("its input \"" + name + "\" is no layer before it");
 }
 
@@ -103,8 +113,8 @@ void Graph::add(Layer layer) {
     std::vector<Shape> inputs;
     for (const Shape& shape : node.input_shapes) inputs.push_back(with_batch(1, shape));
     const Shape output = merge ? merge->merged_shape(inputs) : node.op->output_shape(inputs[0]);
-    element_count(output);
     node.output_shape = Shape(output.begin() + 1, output.end());
+    check_size("its output", node.output_shape);
     node.parameters = parameters_.add(node.layer, node.op->parameters(inputs[0]));
     node.buffers = buffers_.add(node.layer, node.op->buffers(inputs[0]));
     // No file holds what parameters began at: it holds them.
@@ -115,6 +125,7 @@ void Graph::add(Layer layer) {
   for (const int input : node.inputs) {
     if (input != kGraphInput) ++nodes_[static_cast<std::size_t>(input)].readers;
   }
+  ids_[node.layer.name] = static_cast<int>(nodes_.size());
   nodes_.push_back(std::move(node));
 }
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "cnnx/layer.h"
@@ -50,7 +51,7 @@ struct Node {
 class Graph {
  public:
   // The last layer's output is the graph's. Throws std::invalid_argument, naming the layer.
-  Graph(const std::vector<Layer>& layers, const Shape& input_shape);
+  Graph(std::vector<Layer> layers, const Shape& input_shape);
 
   const Shape& input_shape() const { return input_shape_; }
   const Shape& output_shape() const { return nodes_.back().output_shape; }
@@ -73,6 +74,7 @@ class Graph {
 
   Shape input_shape_;
   std::vector<Node> nodes_;
+  std::unordered_map<std::string, int> ids_;
   ArrayBlock parameters_, buffers_;
 };
 

@@ -19,16 +19,6 @@ constexpr int64_t kMostPictures = 16;
 // one layer to the next.
 constexpr int64_t kLeastSharedProducts = int64_t{32} << 20;
 
-// Whether nodes from `id` on read nothing from before but node id - 1.
-bool is_cut(const Graph& graph, int id) {
-  for (std::size_t later = static_cast<std::size_t>(id); later < graph.nodes().size(); ++later) {
-    for (const int input : graph.nodes()[later].inputs) {
-      if (input < id - 1) return false;
-    }
-  }
-  return true;
-}
-
 // Nodes before the first whose op does not run in slices, where one array connects them with the
 // rest.
 int end_of_trunk(const Graph& graph) {
@@ -39,8 +29,13 @@ int end_of_trunk(const Graph& graph) {
     if (op && !op->runs_in_slices()) break;
     ++end;
   }
-  while (!is_cut(graph, end)) --end;
-  return end;
+  // Back to where nodes from `end` on read nothing from before but node end - 1.
+  int earliest = count;
+  for (int id = count; id > 0; --id) {
+    if (id <= end && earliest >= id - 1) return id;
+    for (const int input : graph.node(id - 1).inputs) earliest = std::min(earliest, input);
+  }
+  return 0;
 }
 
 int64_t slice_size(const Graph& graph, int64_t batch, int threads) {

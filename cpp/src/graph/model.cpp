@@ -56,7 +56,7 @@ Prediction prediction_of(const float* probabilities, int64_t outputs,
 
 Model::Model(const std::vector<Layer>& layers, const Shape& input_shape,
              const ModelOptions& options)
-    : state_(std::make_shared<ModelState>(layers, input_shape, options.classes,
+    : state_(std::make_shared<ModelState>(graph::Graph(layers, input_shape), options.classes,
                                           options.preprocessing)) {
   state_->draw_parameters(options.seed);
 }

@@ -41,15 +41,14 @@ void check_classes(const std::vector<std::string>& classes, const Shape& output)
 
 }  // namespace
 
-ModelState::ModelState(const std::vector<Layer>& layers, const Shape& input_shape,
-                       std::vector<std::string> class_names, Preprocessing how)
-    : graph(layers, input_shape),
+ModelState::ModelState(Graph own, std::vector<std::string> class_names, Preprocessing how)
+    : graph(std::move(own)),
       classes(std::move(class_names)),
       preprocessing(std::move(how)),
       parameters(graph.parameters().floats()),
       buffers(graph.buffers().floats()) {
   check_classes(classes, graph.output_shape());
-  validate(preprocessing, input_shape[2]);
+  validate(preprocessing, graph.input_shape()[2]);
   const std::string& last = graph.nodes().back().layer.kind;
   if (last == "softmax" || last == "sigmoid") probabilities = Probabilities::outputs;
   for (std::size_t i = 0; i < graph.buffers().infos().size(); ++i) {
@@ -80,7 +79,7 @@ void ModelState::draw_parameters(uint64_t seed) {
 }
 
 std::shared_ptr<ModelState> ModelState::clone() const {
-  auto copy = std::make_shared<ModelState>(layers(), graph.input_shape(), classes, preprocessing);
+  auto copy = std::make_shared<ModelState>(Graph(layers(), graph.input_shape()), classes, preprocessing);
   const std::shared_lock<ModelMutex> lock(mutex);
   copy->probabilities = probabilities.load();
   std::copy_n(parameters.data(), graph.parameters().floats(), copy->parameters.data());

@@ -21,8 +21,7 @@ namespace cnnx::graph {
 class ModelState {
  public:
   // Draws no weights: all parameters are zero, and buffers as they start.
-  ModelState(const std::vector<Layer>& layers, const Shape& input_shape,
-             std::vector<std::string> classes, Preprocessing preprocessing);
+  ModelState(Graph graph, std::vector<std::string> classes, Preprocessing preprocessing);
 
   void draw_parameters(uint64_t seed);
   std::shared_ptr<ModelState> clone() const;

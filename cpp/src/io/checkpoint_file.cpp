@@ -6,21 +6,20 @@
 // and as tensors cnnx.trainer.slot_<1, 2...>.<parameter>, cnnx.trainer.average.<parameter or
 // buffer>, cnnx.trainer.notes.<name>, and the state's real numbers, cnnx.trainer.<name>, which are
 // float64.
+#include "io/checkpoint_file.h"
+
 #include <algorithm>
 #include <cfloat>
-#include <cstring>
 #include <filesystem>
 #include <mutex>
 #include <shared_mutex>
 
-#include "cnnx/checkpoint.h"
 #include "cnnx/error.h"
 #include "cnnx/trainer.h"
 #include "io/json.h"
 #include "io/json_view.h"
 #include "io/model_file.h"
 #include "io/text.h"
-#include "training/trainer_state.h"
 
 namespace cnnx {
 namespace io {
@@ -30,19 +29,12 @@ const std::string kPrefix = std::string(kCheckpointPrefix) + ".";
 const std::string kNotesPrefix = kPrefix + "notes.";
 const std::string kAveragePrefix = kPrefix + "average.";
 
-std::string slot_prefix(int64_t slot) { return kPrefix + "slot_" + std::to_string(slot + 1) + "."; }
+constexpr const char* kNotesKey = "cnnx.notes";
+constexpr int64_t kMostSlots = 2;  // of any optimizer
 
-bool begins_with(const std::string& text, const std::string& prefix) {
-  return text.compare(0, prefix.size(), prefix) == 0;
+std::string slot_prefix(std::size_t slot) {
+  return kPrefix + "slot_" + std::to_string(slot + 1) + ".";
 }
-
-// What a trainer is, beside its arrays.
-struct Position {
-  training::OptimizerState optimizer;
-  ScheduleState schedule;
-  double last_learning_rate = 0;
-  uint64_t gradients_computed = 0;
-};
 
 // Each real number with the name of its tensor.
 template <class Some>  // Position, or const Position
@@ -59,7 +51,7 @@ auto real_numbers(Some& position) {
                            {"plateau_reduction", &position.schedule.reduction}};
 }
 
-Json json_of(const Position& position, int64_t slots, bool averages) {
+Json json_of(const Position& position, std::size_t slots, bool averages) {
   const ScheduleState& where = position.schedule;
   Json schedule = Json::object();
   schedule.set("step", where.step);
@@ -70,7 +62,7 @@ Json json_of(const Position& position, int64_t slots, bool averages) {
   Json json = Json::object();
   json.set("optimizer_step", position.optimizer.step);
   json.set("gradients_computed", static_cast<int64_t>(position.gradients_computed));
-  json.set("slots", slots);
+  json.set("slots", static_cast<int64_t>(slots));
   json.set("averages", averages);
   json.set("schedule", std::move(schedule));
   return json;
@@ -95,136 +87,124 @@ Tensor tensor_of(const NotedArray& array) {
 }
 
 template <class Float>
-NotedArray noted(const Tensor& tensor) {
+NotedArray noted(const SafetensorsFile& file, const StoredTensor& tensor) {
   std::vector<Float> values(static_cast<std::size_t>(element_count(tensor.shape)));
-  if (!values.empty()) std::memcpy(values.data(), tensor.data, values.size() * sizeof(Float));
+  file.read(tensor, values.data());
   return {tensor.name.substr(kNotesPrefix.size()), tensor.shape, std::move(values)};
+}
+
+runtime::AlignedBuffer arrays_of(const SafetensorsFile& file, const graph::ArrayBlock& arrays,
+                                 const std::string& prefix) {
+  runtime::AlignedBuffer block(arrays.floats());
+  for (const ParameterInfo& array : arrays.infos()) {
+    file.read(file.at(prefix + array.name, DType::f32, array.shape), block.data() + array.offset);
+  }
+  return block;
+}
+
+void copy(const runtime::AlignedBuffer& from, float* to) {
+  std::copy_n(from.data(), from.size(), to);
 }
 
 }  // namespace
 
-// Checks all there is and keeps what a trainer copies.
-class CheckpointReader {
- public:
-  explicit CheckpointReader(const std::filesystem::path& path)
-      : file_(SafetensorsFile::read(path)) {
-    const auto found = file_.metadata().find(kCheckpointPrefix);
-    const auto text = file_.metadata().find("cnnx.notes");
-    if (found == file_.metadata().end() || text == file_.metadata().end()) {
-      throw FormatError(file_.name() + ": is no checkpoint: its metadata has no " +
-                        (found == file_.metadata().end() ? kCheckpointPrefix : "cnnx.notes"));
-    }
-    model_ = read_model(file_);
-    notes_.text = text->second;
-    read_position(found->second);
-    check_arrays();
+CheckpointReader::CheckpointReader(const SafetensorsFile& file) : name_(file.name()) {
+  for (const char* key : {kCheckpointPrefix, kNotesKey}) {
+    if (file.metadata().count(key) > 0) continue;
+    throw FormatError(name_ + ": is no checkpoint: its metadata has no " + key);
   }
-
-  const std::shared_ptr<graph::ModelState>& model() const { return model_; }
-  const Notes& notes() const { return notes_; }
-
-  // The caller holds the model's lock alone.
-  void restore(training::TrainerState& trainer) const {
-    const auto refuse = [&](const std::string& has, const std::string& expected) {
-      throw FormatError(file_.name() + ": has " + has + ", but the trainer's settings expect " +
-                        expected);
-    };
-    if (slots_ != trainer.optimizer.slot_count()) {
-      refuse(std::to_string(slots_) + " slots of the optimizer",
-             std::to_string(trainer.optimizer.slot_count()));
-    }
-    if (averages_ != trainer.average.has_value())
-      refuse(averages_ ? "averaged weights" : "no averaged weights", averages_ ? "none" : "some");
-    const graph::Graph& graph = model_->graph;
-    for (int64_t slot = 0; slot < slots_; ++slot) {
-      read_arrays(graph.parameters(), slot_prefix(slot),
-                  trainer.slots[static_cast<std::size_t>(slot)].data());
-    }
-    if (averages_) {
-      graph::ModelState& average = *trainer.average->model();
-      const std::unique_lock<graph::ModelMutex> lock(average.mutex);
-      read_arrays(graph.parameters(), kAveragePrefix, average.parameters.data());
-      read_arrays(graph.buffers(), kAveragePrefix, average.buffers.data());
-      average.parameters_changed();
-    }
-    trainer.optimizer.set_state(position_.optimizer);
-    trainer.schedule_state = position_.schedule;
-    trainer.last_learning_rate = position_.last_learning_rate;
-    trainer.gradients_computed = position_.gradients_computed;
+  model_ = read_model(file);
+  notes_.text = file.metadata().at(kNotesKey);
+  read_position(file);
+  check_arrays(file);
+  const graph::Graph& graph = model_->graph;
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot)
+    slots_[slot] = arrays_of(file, graph.parameters(), slot_prefix(slot));
+  if (averages_) {
+    average_parameters_ = arrays_of(file, graph.parameters(), kAveragePrefix);
+    average_buffers_ = arrays_of(file, graph.buffers(), kAveragePrefix);
   }
+  read_notes(file);
+}
 
- private:
-  void read_position(const std::string& text) {
-    const std::string name = file_.name() + ": " + kCheckpointPrefix;
-    const Json json = Json::parse(text, name);
-    const JsonView view(json, name);
-    view.allow_only({"optimizer_step", "gradients_computed", "slots", "averages", "schedule"});
-    position_.optimizer.step = view.at("optimizer_step").integer(0);
-    position_.gradients_computed = static_cast<uint64_t>(view.at("gradients_computed").integer(0));
-    slots_ = view.at("slots").integer(0, 2);
-    averages_ = view.at("averages").boolean();
-    const JsonView schedule = view.at("schedule");
-    schedule.allow_only({"step", "steps_per_epoch", "epochs", "measured", "waited"});
-    position_.schedule.step = schedule.at("step").integer(0);
-    position_.schedule.steps_per_epoch = schedule.at("steps_per_epoch").integer(0);
-    position_.schedule.epochs = schedule.at("epochs").integer(0);
-    position_.schedule.measured = schedule.at("measured").integer(0);
-    position_.schedule.waited = schedule.at("waited").integer(0);
-    for (const auto& real : real_numbers(position_)) {
-      std::memcpy(real.value, file_.at(kPrefix + real.name, DType::f64, {}).data, sizeof(double));
-    }
-    if (!(position_.optimizer.learning_rate >= 0 && position_.optimizer.learning_rate <= FLT_MAX))
-      throw FormatError(name + ": learning_rate is not a finite number >= 0");
+void CheckpointReader::restore(training::TrainerState& trainer) const {
+  const auto refuse = [&](const std::string& has, const std::string& expected) {
+    throw FormatError(name_ + ": has " + has + ", but the trainer's settings expect " + expected);
+  };
+  if (slots_.size() != trainer.slots.size()) {
+    refuse(std::to_string(slots_.size()) + " slots of the optimizer",
+           std::to_string(trainer.slots.size()));
   }
-
-  // Every array that there must be, and no other; takes the notes'.
-  void check_arrays() {
-    std::size_t known = real_numbers(position_).size();
-    const auto check = [&](const graph::ArrayBlock& arrays, const std::string& prefix) {
-      for (const ParameterInfo& array : arrays.infos())
-        file_.at(prefix + array.name, DType::f32, array.shape);
-      known += arrays.infos().size();
-    };
-    for (int64_t slot = 0; slot < slots_; ++slot)
-      check(model_->graph.parameters(), slot_prefix(slot));
-    if (averages_) {
-      check(model_->graph.parameters(), kAveragePrefix);
-      check(model_->graph.buffers(), kAveragePrefix);
-    }
-    std::size_t all = 0;
-    for (const Tensor& tensor : file_.tensors()) {
-      if (!is_of_checkpoint(tensor.name)) continue;
-      ++all;
-      if (!begins_with(tensor.name, kNotesPrefix)) continue;
-      if (tensor.dtype != DType::f32 && tensor.dtype != DType::f64) {
-        throw FormatError(file_.name() + ": tensor " + in_quotes(tensor.name) + " has dtype " +
-                          std::string(name_of(tensor.dtype)) + ", expected F32 or F64");
-      }
-      notes_.arrays.push_back(tensor.dtype == DType::f32 ? noted<float>(tensor)
-                                                         : noted<double>(tensor));
-      ++known;
-    }
-    if (all != known) {
-      throw FormatError(file_.name() + ": has " + std::to_string(all) +
-                        " tensors of a checkpoint, expected " + std::to_string(known));
-    }
+  if (averages_ != trainer.average.has_value())
+    refuse(averages_ ? "averaged weights" : "no averaged weights", averages_ ? "none" : "some");
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot)
+    copy(slots_[slot], trainer.slots[slot].data());
+  if (averages_) {
+    graph::ModelState& average = *trainer.average->model();
+    const std::unique_lock<graph::ModelMutex> lock(average.mutex);
+    copy(average_parameters_, average.parameters.data());
+    copy(average_buffers_, average.buffers.data());
+    average.parameters_changed();
   }
+  trainer.optimizer.set_state(position_.optimizer);
+  trainer.schedule_state = position_.schedule;
+  trainer.last_learning_rate = position_.last_learning_rate;
+  trainer.gradients_computed = position_.gradients_computed;
+}
 
-  void read_arrays(const graph::ArrayBlock& arrays, const std::string& prefix, float* block) const {
-    for (const ParameterInfo& array : arrays.infos()) {
-      const Tensor& tensor = file_.at(prefix + array.name, DType::f32, array.shape);
-      std::memcpy(block + array.offset, tensor.data,
-                  static_cast<std::size_t>(element_count(array.shape)) * sizeof(float));
-    }
+void CheckpointReader::read_position(const SafetensorsFile& file) {
+  const std::string name = name_ + ": " + kCheckpointPrefix;
+  const Json json = Json::parse(file.metadata().at(kCheckpointPrefix), name);
+  const JsonView view(json, name);
+  view.allow_only({"optimizer_step", "gradients_computed", "slots", "averages", "schedule"});
+  position_.optimizer.step = view.at("optimizer_step").integer(0);
+  position_.gradients_computed = static_cast<uint64_t>(view.at("gradients_computed").integer(0));
+  slots_.resize(static_cast<std::size_t>(view.at("slots").integer(0, kMostSlots)));
+  averages_ = view.at("averages").boolean();
+  const JsonView schedule = view.at("schedule");
+  schedule.allow_only({"step", "steps_per_epoch", "epochs", "measured", "waited"});
+  position_.schedule.step = schedule.at("step").integer(0);
+  position_.schedule.steps_per_epoch = schedule.at("steps_per_epoch").integer(0);
+  position_.schedule.epochs = schedule.at("epochs").integer(0);
+  position_.schedule.measured = schedule.at("measured").integer(0);
+  position_.schedule.waited = schedule.at("waited").integer(0);
+  for (const auto& real : real_numbers(position_))
+    file.read(file.at(kPrefix + real.name, DType::f64, {}), real.value);
+  if (!(position_.optimizer.learning_rate >= 0 && position_.optimizer.learning_rate <= FLT_MAX))
+    throw FormatError(name + ": learning_rate is not a finite number >= 0");
+}
+
+// Every array that there must be, and no other, before memory is taken for them.
+void CheckpointReader::check_arrays(const SafetensorsFile& file) const {
+  std::size_t known = real_numbers(position_).size() + file.beginning_with(kNotesPrefix).size();
+  const auto check = [&](const graph::ArrayBlock& arrays, const std::string& prefix) {
+    for (const ParameterInfo& array : arrays.infos())
+      file.at(prefix + array.name, DType::f32, array.shape);
+    known += arrays.infos().size();
+  };
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot)
+    check(model_->graph.parameters(), slot_prefix(slot));
+  if (averages_) {
+    check(model_->graph.parameters(), kAveragePrefix);
+    check(model_->graph.buffers(), kAveragePrefix);
   }
+  const std::size_t all = file.beginning_with(kPrefix).size();
+  if (all != known) {
+    throw FormatError(name_ + ": has " + std::to_string(all) +
+                      " tensors of a checkpoint, expected " + std::to_string(known));
+  }
+}
 
-  SafetensorsFile file_;
-  std::shared_ptr<graph::ModelState> model_;
-  Notes notes_;
-  Position position_;
-  int64_t slots_ = 0;
-  bool averages_ = false;
-};
+void CheckpointReader::read_notes(const SafetensorsFile& file) {
+  for (const StoredTensor* tensor : file.beginning_with(kNotesPrefix)) {
+    if (tensor->dtype != DType::f32 && tensor->dtype != DType::f64) {
+      throw FormatError(name_ + ": tensor " + in_quotes(tensor->name) + " has dtype " +
+                        std::string(name_of(tensor->dtype)) + ", expected F32 or F64");
+    }
+    notes_.arrays.push_back(tensor->dtype == DType::f32 ? noted<float>(file, *tensor)
+                                                        : noted<double>(file, *tensor));
+  }
+}
 
 }  // namespace io
 
@@ -240,7 +220,8 @@ const io::CheckpointReader& Checkpoint::reader() const {
 }
 
 Checkpoint Checkpoint::load(const std::string& path) {
-  return Checkpoint(std::make_unique<io::CheckpointReader>(std::filesystem::u8path(path)));
+  return Checkpoint(std::make_unique<io::CheckpointReader>(
+      io::SafetensorsFile::open(std::filesystem::u8path(path))));
 }
 
 Model Checkpoint::model() const { return Model(reader().model()); }
@@ -256,10 +237,9 @@ void Trainer::save_checkpoint(const std::string& path, const Notes& notes) const
   std::vector<io::Tensor>& tensors = content.tensors;
   for (const auto& real : io::real_numbers(position))
     tensors.push_back({io::kPrefix + real.name, io::DType::f64, {}, real.value});
-  const int64_t slots = trainer.optimizer.slot_count();
-  for (int64_t slot = 0; slot < slots; ++slot) {
-    io::append_arrays(graph.parameters(), trainer.slot_pointers[static_cast<std::size_t>(slot)],
-                      io::slot_prefix(slot), tensors);
+  for (std::size_t slot = 0; slot < trainer.slots.size(); ++slot) {
+    io::append_arrays(graph.parameters(), trainer.slots[slot].data(), io::slot_prefix(slot),
+                      tensors);
   }
   if (trainer.average) {
     const graph::ModelState& average = *trainer.average->model();
@@ -268,8 +248,8 @@ void Trainer::save_checkpoint(const std::string& path, const Notes& notes) const
   }
   for (const NotedArray& array : notes.arrays) tensors.push_back(io::tensor_of(array));
   content.metadata[io::kCheckpointPrefix] =
-      io::json_of(position, slots, trainer.average.has_value()).dump();
-  content.metadata["cnnx.notes"] = notes.text;
+      io::json_of(position, trainer.slots.size(), trainer.average.has_value()).dump();
+  content.metadata[io::kNotesKey] = notes.text;
   io::write_safetensors(std::filesystem::u8path(path), tensors, content.metadata);
 }
 

@@ -1,8 +1,9 @@
 // InputFile on POSIX and on Windows: plain reads, because a mapped file that shrinks kills its
-// reader.
+// reader; and InputBytes.
 #include "io/input_file.h"
 
 #include <algorithm>
+#include <cstring>
 #include <system_error>
 
 #include "cnnx/error.h"
@@ -42,11 +43,19 @@ void refuse_nul(const std::filesystem::path& path, const std::string& name) {
   throw FormatError(name + ": this is not a regular file");
 }
 
+[[noreturn]] void refuse_end(const std::string& name) {
+  throw FormatError(name + ": the file ended while it was being read");
+}
+
 }  // namespace
+
+void InputBytes::read(std::uint64_t offset, void* destination, std::size_t size) const {
+  if (size > 0) std::memcpy(destination, bytes_ + offset, size);
+}
 
 #if defined(_WIN32)
 
-InputFile::InputFile(const std::filesystem::path& path) : name_(printable(path)) {
+InputFile::InputFile(const std::filesystem::path& path) : Input(printable(path)) {
   refuse_nul(path, name_);
   if (std::filesystem::is_directory(path)) fail(ERROR_DIRECTORY_NOT_SUPPORTED, name_);
   handle_ = ::CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr,
@@ -62,23 +71,28 @@ InputFile::InputFile(const std::filesystem::path& path) : name_(printable(path))
 
 InputFile::~InputFile() { ::CloseHandle(handle_); }
 
-void InputFile::read(void* destination, std::size_t size) {
+void InputFile::read(std::uint64_t offset, void* destination, std::size_t size) const {
   auto* next = static_cast<char*>(destination);
   while (size > 0) {
+    OVERLAPPED place = {};
+    place.Offset = static_cast<DWORD>(offset);
+    place.OffsetHigh = static_cast<DWORD>(offset >> 32);
     DWORD count = 0;
     if (!::ReadFile(handle_, next, static_cast<DWORD>(std::min(size, largest_read)), &count,
-                    nullptr)) {
+                    &place) &&
+        ::GetLastError() != ERROR_HANDLE_EOF) {
       fail(static_cast<int>(::GetLastError()), name_);
     }
-    if (count == 0) throw FormatError(name_ + ": the file ended while it was being read");
+    if (count == 0) refuse_end(name_);
     next += count;
+    offset += count;
     size -= count;
   }
 }
 
 #else
 
-InputFile::InputFile(const std::filesystem::path& path) : name_(printable(path)) {
+InputFile::InputFile(const std::filesystem::path& path) : Input(printable(path)) {
   refuse_nul(path, name_);
   // O_NONBLOCK: opening a pipe that nobody writes to would wait forever.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -97,14 +111,16 @@ InputFile::InputFile(const std::filesystem::path& path) : name_(printable(path))
 
 InputFile::~InputFile() { ::close(descriptor_); }
 
-void InputFile::read(void* destination, std::size_t size) {
+void InputFile::read(std::uint64_t offset, void* destination, std::size_t size) const {
   auto* next = static_cast<char*>(destination);
   while (size > 0) {
-    const ssize_t count = ::read(descriptor_, next, std::min(size, largest_read));
+    const ssize_t count = ::pread(descriptor_, next, std::min(size, largest_read),
+                                  static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail(errno, name_);
-    if (count == 0) throw FormatError(name_ + ": the file ended while it was being read");
+    if (count == 0) refuse_end(name_);
     next += count;
+    offset += static_cast<std::uint64_t>(count);
     size -= static_cast<std::size_t>(count);
   }
 }

@@ -56,6 +56,13 @@ class JsonView {
 
   // Of an array; `count` is how many elements it must have, when that is known.
   std::vector<JsonView> elements(std::optional<std::size_t> count = std::nullopt) const;
+  // Calls visit(const JsonView& element) for all, in their order: of long arrays, whose elements'
+  // paths would take memory all at once.
+  template <typename Visit>
+  void for_each_element(Visit&& visit) const {
+    const std::size_t size = array(std::nullopt, "").size();
+    for (std::size_t index = 0; index < size; ++index) visit(element(index));
+  }
   std::vector<std::int64_t> integers(std::optional<std::size_t> count = std::nullopt) const;
   std::vector<std::string> strings(std::optional<std::size_t> count = std::nullopt) const;
 

@@ -12,7 +12,6 @@
 #include "io/model_file.h"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -26,6 +25,7 @@
 #include "io/json_view.h"
 #include "io/safetensors.h"
 #include "io/text.h"
+#include "ops/attributes.h"
 
 namespace cnnx {
 namespace io {
@@ -134,37 +134,39 @@ class ModelReader {
  public:
   explicit ModelReader(const SafetensorsFile& file) : file_(file) {
     if (file.metadata().count(kCheckpointPrefix) == 0) return;
-    for (const Tensor& tensor : file.tensors()) {
-      if (is_of_checkpoint(tensor.name)) checkpoint_.insert(tensor.name);
-    }
+    for (const StoredTensor* tensor : file.beginning_with(std::string(kCheckpointPrefix) + "."))
+      checkpoint_.insert(tensor->name);
   }
 
   std::shared_ptr<graph::ModelState> read() {
     check_format();
-    const Json graph_json = parse("cnnx.graph");
-    const JsonView graph(graph_json, name_of("cnnx.graph"));
-    graph.allow_only({"input_shape", "nodes", "output", "probabilities"});
-    const Json classes_json = parse("cnnx.classes");
-    const std::vector<std::string> classes =
-        JsonView(classes_json, name_of("cnnx.classes")).strings();
-    const std::vector<Layer> layers = read_layers(graph);
-    const Preprocessing preprocessing = read_preprocessing();
-    const Shape input_shape = graph.at("input_shape").integers(3);
+    Described described = read_description();
+    std::vector<std::string> classes = read_classes();
+    Preprocessing preprocessing = read_preprocessing();
     std::shared_ptr<graph::ModelState> model;
     try {
-      check_parameters(cnnx::graph::Graph(layers, input_shape));
-      model = std::make_shared<graph::ModelState>(layers, input_shape, classes, preprocessing);
+      graph::Graph graph(std::move(described.layers), described.input_shape);
+      check_parameters(graph);
+      model = std::make_shared<graph::ModelState>(std::move(graph), std::move(classes),
+                                                  std::move(preprocessing));
     } catch (const FormatError&) {
       throw;
     } catch (const std::invalid_argument& error) {
       throw FormatError(file_.name() + ": " + in_one_line(error.what()));
     }
-    model->probabilities = value_of(kProbabilities, graph.at("probabilities"));
+    model->probabilities = described.probabilities;
     read_parameters(*model);
     return model;
   }
 
  private:
+  // What cnnx.graph says, the real numbers included.
+  struct Described {
+    std::vector<Layer> layers;
+    Shape input_shape;
+    Probabilities probabilities;
+  };
+
   std::string name_of(const char* key) const { return file_.name() + ": " + key; }
 
   const std::string& text(const char* key) const {
@@ -186,17 +188,29 @@ class ModelReader {
     }
   }
 
-  std::vector<float> read_floats(const std::string& name, const Shape& shape) {
-    const Tensor& tensor = file_.at(name, DType::f32, shape);
-    std::vector<float> values(static_cast<std::size_t>(element_count(shape)));
-    if (!values.empty()) std::memcpy(values.data(), tensor.data, values.size() * sizeof(float));
+  // The tensor of this name and shape, to as many floats at `values`.
+  void read_floats(const std::string& name, const Shape& shape, float* values) {
+    file_.read(file_.at(name, DType::f32, shape), values);
     used_.insert(name);
-    return values;
+  }
+
+  // Apart, so that its JSON is freed before the graph takes memory.
+  Described read_description() {
+    const Json json = parse("cnnx.graph");
+    const JsonView graph(json, name_of("cnnx.graph"));
+    graph.allow_only({"input_shape", "nodes", "output", "probabilities"});
+    return {read_layers(graph), graph.at("input_shape").integers(3),
+            value_of(kProbabilities, graph.at("probabilities"))};
+  }
+
+  std::vector<std::string> read_classes() const {
+    const Json json = parse("cnnx.classes");
+    return JsonView(json, name_of("cnnx.classes")).strings();
   }
 
   std::vector<Layer> read_layers(const JsonView& graph) {
     std::vector<Layer> layers;
-    for (const JsonView& node : graph.at("nodes").elements()) {
+    graph.at("nodes").for_each_element([&](const JsonView& node) {
       Layer layer;
       layer.name = node.at("name").string();
       layer.kind = node.at("kind").string();
@@ -212,8 +226,10 @@ class ModelReader {
         }
       });
       read_real_attributes(layer);
+      if (layer.attributes.count(ops::kInitial) > 0)
+        node.fail("has a setting " + in_quotes(ops::kInitial) + ", which no file holds");
       layers.push_back(std::move(layer));
-    }
+    });
     const std::string last = layers.empty() ? "" : layers.back().name;
     if (graph.at("output").string() != last)
       graph.at("output").fail("expected " + in_quotes(last) + ", the last node");
@@ -230,14 +246,15 @@ class ModelReader {
   // Attributes that are real numbers: scalar tensors named after the layer.
   void read_real_attributes(Layer& layer) {
     const std::string prefix = layer.name + ".";
-    for (const Tensor& tensor : file_.tensors()) {
-      if (!tensor.shape.empty() || tensor.name.compare(0, prefix.size(), prefix) != 0) continue;
-      if (checkpoint_.count(tensor.name) > 0) continue;
-      const std::string name = tensor.name.substr(prefix.size());
+    for (const StoredTensor* tensor : file_.beginning_with(prefix)) {
+      if (!tensor->shape.empty() || checkpoint_.count(tensor->name) > 0) continue;
+      const std::string name = tensor->name.substr(prefix.size());
       // A dot: it belongs to a layer whose name begins with this one's.
       if (name.find('.') != std::string::npos) continue;
-      if (!layer.attributes.emplace(name, read_floats(tensor.name, {})[0]).second) {
-        throw FormatError(file_.name() + ": tensor " + in_quotes(tensor.name) +
+      float value;
+      read_floats(tensor->name, {}, &value);
+      if (!layer.attributes.emplace(name, value).second) {
+        throw FormatError(file_.name() + ": tensor " + in_quotes(tensor->name) +
                           ": the graph holds this setting too");
       }
     }
@@ -255,12 +272,15 @@ class ModelReader {
   }
 
   std::vector<float> read_statistic(const char* name) {
-    const Tensor* tensor = file_.find(name);
+    const StoredTensor* tensor = file_.find(name);
     if (!tensor || tensor->shape.size() != 1) {
       throw FormatError(file_.name() + ": tensor \"" + name +
                         "\": expected a list of numbers, one per channel");
     }
-    return read_floats(name, tensor->shape);
+    const Shape& shape = file_.at(name, DType::f32, tensor->shape).shape;
+    std::vector<float> values(static_cast<std::size_t>(shape[0]));
+    read_floats(name, shape, values.data());
+    return values;
   }
 
   // Before the model takes memory for its parameters: a small file cannot declare a large model.
@@ -272,10 +292,8 @@ class ModelReader {
   }
 
   void read_arrays(const graph::ArrayBlock& arrays, runtime::AlignedBuffer& block) {
-    for (const ParameterInfo& array : arrays.infos()) {
-      const std::vector<float> values = read_floats(array.name, array.shape);
-      std::copy(values.begin(), values.end(), block.data() + array.offset);
-    }
+    for (const ParameterInfo& array : arrays.infos())
+      read_floats(array.name, array.shape, block.data() + array.offset);
   }
 
   void read_parameters(graph::ModelState& model) {
@@ -308,7 +326,7 @@ void Model::save(const std::string& path) const {
 }
 
 Model Model::load(const std::string& path) {
-  return Model(io::read_model(io::SafetensorsFile::read(std::filesystem::u8path(path))));
+  return Model(io::read_model(io::SafetensorsFile::open(std::filesystem::u8path(path))));
 }
 
 }  // namespace cnnx

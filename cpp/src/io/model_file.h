@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "graph/model_state.h"
@@ -11,12 +10,9 @@
 
 namespace cnnx::io {
 
-// The metadata that makes a model's file a checkpoint (checkpoint_file.cpp); its tensors' names
-// begin with this and a dot.
+// The metadata that makes a model's file a checkpoint (checkpoint_file.h); its tensors' names begin
+// with this and a dot, with which no layer's name begins.
 constexpr const char* kCheckpointPrefix = "cnnx.trainer";
-inline bool is_of_checkpoint(std::string_view tensor_name) {
-  return tensor_name.substr(0, 13) == "cnnx.trainer.";
-}
 
 struct FileContent {
   std::vector<Tensor> tensors;

@@ -3,8 +3,7 @@
 #include "io/safetensors.h"
 
 #include <algorithm>
-#include <cstring>
-#include <new>
+#include <numeric>
 #include <utility>
 
 #include "cnnx/error.h"
@@ -20,102 +19,86 @@
 namespace cnnx::io {
 namespace {
 
-// The bytes given to from_bytes, read like a file.
-class InputBytes {
- public:
-  InputBytes(const void* bytes, std::size_t size, const std::string& name)
-      : next_(static_cast<const std::byte*>(bytes)), size_(size), name_(name) {}
-  const std::string& name() const { return name_; }
-  std::uint64_t size() const { return size_; }
-  void read(void* destination, std::size_t size) {
-    if (size > 0) std::memcpy(destination, next_, size);
-    next_ += size;
+// Apart, so that the text is freed before anything else takes memory.
+SafetensorsHeader read_header(const Input& input, std::uint64_t& data_begin) {
+  if (input.size() < 8) {
+    throw FormatError(input.name() + ": not a safetensors file, it has only " +
+                      std::to_string(input.size()) + " bytes");
   }
-
- private:
-  const std::byte* next_;
-  std::size_t size_;
-  const std::string& name_;
-};
+  unsigned char first_bytes[8];
+  input.read(0, first_bytes, 8);
+  const std::uint64_t size = checked_header_size(first_bytes, input.size(), input.name());
+  data_begin = 8 + size;
+  std::string text(static_cast<std::size_t>(size), '\0');
+  input.read(8, text.data(), text.size());
+  return SafetensorsHeader::parse(text, input.size() - data_begin, input.name());
+}
 
 }  // namespace
 
-class SafetensorsReader {
- public:
-  template <typename Input>
-  static SafetensorsFile read(Input& input) {
-    SafetensorsFile file;
-    file.name_ = input.name();
-    if (input.size() < 8) {
-      throw FormatError(file.name_ + ": not a safetensors file, it has only " +
-                        std::to_string(input.size()) + " bytes");
-    }
-    unsigned char first_bytes[8];
-    input.read(first_bytes, 8);
-    const std::uint64_t header_size = checked_header_size(first_bytes, input.size(), file.name_);
-    const std::uint64_t data_size = input.size() - 8 - header_size;
-    SafetensorsHeader header = read_header(input, header_size, data_size);
-    file.metadata_ = std::move(header.metadata);
+SafetensorsFile::SafetensorsFile(std::unique_ptr<const Input> input) : input_(std::move(input)) {
+  SafetensorsHeader header = read_header(*input_, data_begin_);
+  metadata_ = std::move(header.metadata);
+  tensors_ = std::move(header.tensors);
+  by_name_.resize(tensors_.size());
+  std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});
+  std::sort(by_name_.begin(), by_name_.end(), [&](std::size_t left, std::size_t right) {
+    return tensors_[left].name < tensors_[right].name;
+  });
+}
 
-    const auto size = static_cast<std::size_t>(data_size);
-    if (size != data_size) throw std::bad_alloc();  // a 32-bit process
-    file.data_.reset(new std::byte[size]);  // not make_unique, which would fill it with zeros
-    input.read(file.data_.get(), size);
-    for (SafetensorsHeader::Entry& entry : header.entries) {
-      entry.tensor.data = file.data_.get() + entry.begin;
-      file.by_name_.push_back(file.tensors_.size());
-      file.tensors_.push_back(std::move(entry.tensor));
-    }
-    std::sort(file.by_name_.begin(), file.by_name_.end(), [&](std::size_t left, std::size_t right) {
-      return file.tensors_[left].name < file.tensors_[right].name;
-    });
-    return file;
-  }
-
- private:
-  // Apart, so that the text is freed before memory is taken for the data.
-  template <typename Input>
-  static SafetensorsHeader read_header(Input& input, std::uint64_t header_size,
-                                       std::uint64_t data_size) {
-    std::string text(static_cast<std::size_t>(header_size), '\0');
-    input.read(text.data(), text.size());
-    return SafetensorsHeader::parse(text, data_size, input.name());
-  }
-};
-
-SafetensorsFile SafetensorsFile::read(const std::filesystem::path& path) {
-  InputFile input(path);
-  return SafetensorsReader::read(input);
+SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
+  return SafetensorsFile(std::make_unique<InputFile>(path));
 }
 
 SafetensorsFile SafetensorsFile::from_bytes(const void* bytes, std::size_t size,
                                             const std::string& name) {
-  InputBytes input(bytes, size, name);
-  return SafetensorsReader::read(input);
+  return SafetensorsFile(std::make_unique<InputBytes>(bytes, size, name));
 }
 
-const Tensor* SafetensorsFile::find(std::string_view tensor_name) const& {
-  const auto place = std::lower_bound(
+std::vector<std::size_t>::const_iterator SafetensorsFile::lower_bound(
+    std::string_view tensor_name) const {
+  return std::lower_bound(
       by_name_.begin(), by_name_.end(), tensor_name,
       [&](std::size_t index, std::string_view wanted) { return tensors_[index].name < wanted; });
+}
+
+const StoredTensor* SafetensorsFile::find(std::string_view tensor_name) const& {
+  const auto place = lower_bound(tensor_name);
   if (place == by_name_.end() || tensors_[*place].name != tensor_name) return nullptr;
   return &tensors_[*place];
 }
 
-const Tensor& SafetensorsFile::at(std::string_view tensor_name, DType dtype,
-                                  const Shape& shape) const& {
-  const Tensor* tensor = find(tensor_name);
-  const std::string subject = name_ + ": tensor " + in_quotes(tensor_name);
-  if (tensor == nullptr) throw FormatError(subject + " is missing");
+const StoredTensor& SafetensorsFile::at(std::string_view tensor_name, DType dtype,
+                                        const Shape& shape) const& {
+  const StoredTensor* tensor = find(tensor_name);
+  const auto refuse = [&](const std::string& complaint) {
+    throw FormatError(name() + ": tensor " + in_quotes(tensor_name) + complaint);
+  };
+  if (tensor == nullptr) refuse(" is missing");
   if (tensor->dtype != dtype) {
-    throw FormatError(subject + " has dtype " + std::string(name_of(tensor->dtype)) +
-                      ", expected " + std::string(name_of(dtype)));
+    refuse(" has dtype " + std::string(name_of(tensor->dtype)) + ", expected " +
+           std::string(name_of(dtype)));
   }
   if (tensor->shape != shape) {
-    throw FormatError(subject + " has shape " + cnnx::to_string(tensor->shape) + ", expected " +
-                      cnnx::to_string(shape));
+    refuse(" has shape " + cnnx::to_string(tensor->shape) + ", expected " + cnnx::to_string(shape));
   }
   return *tensor;
+}
+
+std::vector<const StoredTensor*> SafetensorsFile::beginning_with(std::string_view prefix) const& {
+  std::vector<const StoredTensor*> found;
+  for (auto place = lower_bound(prefix); place != by_name_.end(); ++place) {
+    const StoredTensor& tensor = tensors_[*place];
+    if (tensor.name.compare(0, prefix.size(), prefix) != 0) break;
+    found.push_back(&tensor);
+  }
+  return found;
+}
+
+void SafetensorsFile::read(const StoredTensor& tensor, void* destination) const {
+  input_->read(data_begin_ + tensor.begin, destination,
+               static_cast<std::size_t>(tensor.end - tensor.begin));
 }
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<Tensor>& tensors,

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "cnnx/shape.h"
+#include "io/input.h"
 
 namespace cnnx::io {
 
@@ -24,58 +25,71 @@ enum class DType { f32, f64, i32, i64, u8, u64 };
 
 std::string_view name_of(DType dtype);  // "F32"
 
-// A named array that refers to somebody's bytes: the file's when read, the caller's when written.
+// A named array to be written: it refers to the caller's bytes.
 struct Tensor {
   std::string name;
   DType dtype = DType::f32;
   Shape shape;  // () for a single number; a size may be 0
-  const void* data =
-      nullptr;  // row-major; in a file that others wrote aligned to nothing: use memcpy
+  const void* data = nullptr;  // row-major
 
-  // Of `data`. Throws std::invalid_argument if a size is negative or the product overflows, which
-  // no tensor that was read can do.
+  // Of `data`. Throws std::invalid_argument if a size is negative or the product overflows.
   std::int64_t byte_count() const;
+};
+
+// A named array in a file, and where it lies in the file's data.
+struct StoredTensor {
+  std::string name;
+  DType dtype = DType::f32;
+  Shape shape;
+  std::uint64_t begin = 0, end = 0;  // end - begin is what dtype and shape make
 };
 
 using Metadata = std::map<std::string, std::string>;
 
-// A file in memory: movable, not copyable.
+// A file whose header has been read and checked; the data stay where they are until they are wanted.
+// Movable, not copyable.
 class SafetensorsFile {
  public:
   static constexpr std::uint64_t max_header_bytes = std::uint64_t{16} << 20;
   static constexpr std::size_t max_axes = 8;
 
   // Throws FormatError (one sentence that names the file, the tensor and the reason) unless every
-  // byte of the file is accounted for, and std::system_error when it cannot be read. Takes memory
-  // for the data only after the header has been checked against the size of the file.
-  static SafetensorsFile read(const std::filesystem::path& path);
-  // The same for bytes in memory, which are copied; `name` stands for the file in errors.
+  // byte of the file is accounted for, and std::system_error when it cannot be read.
+  static SafetensorsFile open(const std::filesystem::path& path);
+  // The same for bytes in memory, which must outlive it; `name` stands for the file in errors.
   static SafetensorsFile from_bytes(const void* bytes, std::size_t size, const std::string& name);
 
   // What errors call the file; begin your own with it.
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return input_->name(); }
   const Metadata& metadata() const& { return metadata_; }
   // In the order of their data.
-  const std::vector<Tensor>& tensors() const& { return tensors_; }
+  const std::vector<StoredTensor>& tensors() const& { return tensors_; }
   // Null when there is none of this name.
-  const Tensor* find(std::string_view tensor_name) const&;
+  const StoredTensor* find(std::string_view tensor_name) const&;
   // Throws FormatError unless there is one of this name with this dtype and shape.
-  const Tensor& at(std::string_view tensor_name, DType dtype, const Shape& shape) const&;
+  const StoredTensor& at(std::string_view tensor_name, DType dtype, const Shape& shape) const&;
+  // Those whose names begin like this, by name.
+  std::vector<const StoredTensor*> beginning_with(std::string_view prefix) const&;
   // What they give belongs to the file, which must have a name to live long enough.
   void metadata() const&& = delete;
   void tensors() const&& = delete;
   void find(std::string_view tensor_name) const&& = delete;
   void at(std::string_view tensor_name, DType dtype, const Shape& shape) const&& = delete;
+  void beginning_with(std::string_view prefix) const&& = delete;
+
+  // All bytes of one of its tensors. Throws std::system_error, or FormatError when the file has
+  // become shorter.
+  void read(const StoredTensor& tensor, void* destination) const;
 
  private:
-  friend class SafetensorsReader;
-  SafetensorsFile() = default;
+  explicit SafetensorsFile(std::unique_ptr<const Input> input);
+  std::vector<std::size_t>::const_iterator lower_bound(std::string_view tensor_name) const;
 
-  std::string name_;
+  std::unique_ptr<const Input> input_;
+  std::uint64_t data_begin_ = 0;
   Metadata metadata_;
-  std::vector<Tensor> tensors_;
+  std::vector<StoredTensor> tensors_;
   std::vector<std::size_t> by_name_;  // indices into tensors_, their names ascending
-  std::unique_ptr<std::byte[]> data_;
 };
 
 // Replaces the file at `path` (atomic_file.h: all or nothing) by these tensors, in this order.

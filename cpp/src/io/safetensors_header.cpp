@@ -57,20 +57,18 @@ DType parse_dtype(const JsonView& entry) {
   entry.fail("has dtype " + in_quotes(name) + ", only F32, F64, I32, I64, U8 and U64 are read");
 }
 
-SafetensorsHeader::Entry parse_entry(const std::string& name, const JsonView& entry,
-                                     std::uint64_t data_size) {
+StoredTensor parse_entry(const std::string& name, const JsonView& entry, std::uint64_t data_size) {
   entry.allow_only({"dtype", "shape", "data_offsets"});
-  SafetensorsHeader::Entry out;
-  out.tensor.name = name;
-  out.tensor.dtype = parse_dtype(entry);
-  out.tensor.shape = entry.at("shape").integers();
-  const Shape& shape = out.tensor.shape;
-  if (shape.size() > SafetensorsFile::max_axes) {
-    entry.fail("has " + std::to_string(shape.size()) + " axes, at most " +
+  StoredTensor out;
+  out.name = name;
+  out.dtype = parse_dtype(entry);
+  out.shape = entry.at("shape").integers();
+  if (out.shape.size() > SafetensorsFile::max_axes) {
+    entry.fail("has " + std::to_string(out.shape.size()) + " axes, at most " +
                std::to_string(SafetensorsFile::max_axes) + " are read");
   }
-  const std::optional<std::int64_t> bytes = checked_byte_count(out.tensor.dtype, shape);
-  if (!bytes) entry.fail("has the impossible shape " + to_string(shape));
+  const std::optional<std::int64_t> bytes = checked_byte_count(out.dtype, out.shape);
+  if (!bytes) entry.fail("has the impossible shape " + to_string(out.shape));
 
   const std::vector<JsonView> offsets = entry.at("data_offsets").elements(2);
   out.begin = static_cast<std::uint64_t>(offsets[0].integer(0));
@@ -80,32 +78,32 @@ SafetensorsHeader::Entry parse_entry(const std::string& name, const JsonView& en
                std::to_string(data_size));
   }
   if (out.begin > out.end || out.end - out.begin != static_cast<std::uint64_t>(*bytes)) {
-    entry.fail("has dtype " + std::string(name_of(out.tensor.dtype)) + " and shape " +
-               to_string(shape) + ", which is " + std::to_string(*bytes) +
+    entry.fail("has dtype " + std::string(name_of(out.dtype)) + " and shape " +
+               to_string(out.shape) + ", which is " + std::to_string(*bytes) +
                " bytes, but its data_offsets are " + std::to_string(out.begin) + " and " +
                std::to_string(out.end));
   }
   return out;
 }
 
-// Sorts the entries by their place and refuses two that overlap and bytes that belong to none.
-void check_coverage(std::vector<SafetensorsHeader::Entry>& entries, std::uint64_t data_size,
+// Sorts the tensors by their place and refuses two that overlap and bytes that belong to none.
+void check_coverage(std::vector<StoredTensor>& tensors, std::uint64_t data_size,
                     const std::string& file_name) {
-  std::stable_sort(entries.begin(), entries.end(), [](const auto& left, const auto& right) {
+  std::stable_sort(tensors.begin(), tensors.end(), [](const auto& left, const auto& right) {
     return std::pair(left.begin, left.end) < std::pair(right.begin, right.end);
   });
   std::uint64_t covered = 0;
-  for (const SafetensorsHeader::Entry& entry : entries) {
-    const std::string tensor = "tensor " + in_quotes(entry.tensor.name);
-    if (entry.begin < covered) {
-      throw FormatError(file_name + ": " + tensor + " begins at byte " +
-                        std::to_string(entry.begin) + " of the data, inside another tensor");
+  for (const StoredTensor& each : tensors) {
+    if (each.begin < covered) {
+      throw FormatError(file_name + ": tensor " + in_quotes(each.name) + " begins at byte " +
+                        std::to_string(each.begin) + " of the data, inside another tensor");
     }
-    if (entry.begin > covered) {
-      throw FormatError(file_name + ": " + std::to_string(entry.begin - covered) +
-                        " bytes of the data before " + tensor + " belong to no tensor");
+    if (each.begin > covered) {
+      throw FormatError(file_name + ": " + std::to_string(each.begin - covered) +
+                        " bytes of the data before tensor " + in_quotes(each.name) +
+                        " belong to no tensor");
     }
-    covered = entry.end;
+    covered = each.end;
   }
   if (covered != data_size) {
     throw FormatError(file_name + ": " + std::to_string(data_size - covered) +
@@ -175,10 +173,10 @@ SafetensorsHeader SafetensorsHeader::parse(std::string_view text, std::uint64_t 
       });
     } else {
       const JsonView entry = member.renamed(file_name + ": tensor " + in_quotes(name));
-      header.entries.push_back(parse_entry(name, entry, data_size));
+      header.tensors.push_back(parse_entry(name, entry, data_size));
     }
   });
-  check_coverage(header.entries, data_size, file_name);
+  check_coverage(header.tensors, data_size, file_name);
   return header;
 }
 

@@ -12,12 +12,7 @@
 namespace cnnx::io {
 
 struct SafetensorsHeader {
-  struct Entry {
-    Tensor tensor;  // its data is null
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
-  };
-  std::vector<Entry> entries;  // ascending; together they cover the data exactly
+  std::vector<StoredTensor> tensors;  // by place; together they cover the data exactly
   Metadata metadata;
 
   // Checks everything the JSON text says against the `data_size` bytes that follow it; FormatError.

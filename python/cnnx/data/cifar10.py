@@ -40,7 +40,10 @@ def cifar10_sets(folder: str | os.PathLike[str], classes: Classes | None = None)
 
 def _class_names(folder: Path) -> Classes:
     file = folder / _NAMES
-    names = tuple(file.read_text().split()) if file.is_file() else ()
+    try:
+        names = tuple(file.read_text(encoding="utf-8").split()) if file.is_file() else ()
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{file}: is no UTF-8 text, expected {_CLASSES} class names") from error
     if names and len(names) != _CLASSES:
         raise FormatError(f"{file}: holds {len(names)} class names, expected {_CLASSES}")
     return names or _CLASSES

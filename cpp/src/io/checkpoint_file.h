@@ -1,0 +1,51 @@
+// What a checkpoint holds, read and checked: all that a trainer copies.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cnnx/checkpoint.h"
+#include "graph/model_state.h"
+#include "io/safetensors.h"
+#include "runtime/memory.h"
+#include "training/trainer_state.h"
+
+namespace cnnx::io {
+
+// What a trainer is, beside its arrays.
+struct Position {
+  training::OptimizerState optimizer;
+  ScheduleState schedule;
+  double last_learning_rate = 0;
+  uint64_t gradients_computed = 0;
+};
+
+class CheckpointReader {
+ public:
+  // Needs the file no longer. Throws FormatError as Checkpoint::load.
+  explicit CheckpointReader(const SafetensorsFile& file);
+
+  const std::shared_ptr<graph::ModelState>& model() const { return model_; }
+  const Notes& notes() const { return notes_; }
+
+  // The caller holds the model's lock alone. Throws FormatError, with everything as it was, unless
+  // the trainer's settings are the checkpoint's.
+  void restore(training::TrainerState& trainer) const;
+
+ private:
+  void read_position(const SafetensorsFile& file);
+  void check_arrays(const SafetensorsFile& file) const;
+  void read_notes(const SafetensorsFile& file);
+
+  std::string name_;  // of the file
+  std::shared_ptr<graph::ModelState> model_;
+  Notes notes_;
+  Position position_;
+  bool averages_ = false;
+  std::vector<runtime::AlignedBuffer> slots_;
+  runtime::AlignedBuffer average_parameters_, average_buffers_;
+};
+
+}  // namespace cnnx::io

@@ -1,0 +1,128 @@
+// Every prefix and every flipped bit of the header of a small model file, and of a checkpoint, is
+// refused, or read as a model that runs and is saved.
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "cnnx/error.h"
+#include "cnnx/model.h"
+#include "cnnx/trainer.h"
+#include "io/checkpoint_file.h"
+#include "io/model_file.h"
+#include "io/safetensors.h"
+#include "model_round_trip.h"
+#include "temporary_folder.h"
+
+namespace {
+
+using cnnx::io::SafetensorsFile;
+
+struct Files {
+  std::string model, checkpoint;
+};
+
+cnnx::Layer layer(const std::string& kind, const cnnx::Attributes& attributes = {}) {
+  cnnx::Layer made;
+  made.kind = kind;
+  made.attributes = attributes;
+  return made;
+}
+
+std::string content(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+Files save() {
+  using Sizes = std::vector<int64_t>;
+  cnnx::Model model({layer("conv2d", {{"out_channels", int64_t{4}},
+                                      {"kernel_size", Sizes{3, 2}},
+                                      {"stride", Sizes{2, 1}},
+                                      {"padding", Sizes{1, 0, 2, 1}},
+                                      {"dilation", Sizes{1, 1}},
+                                      {"groups", int64_t{1}},
+                                      {"bias", true}}),
+                     layer("leaky_relu", {{"negative_slope", 0.1f}}),
+                     layer("batch_norm2d",
+                           {{"momentum", 0.1f}, {"epsilon", 1e-5f}, {"affine", true}}),
+                     layer("max_pool2d", {{"kernel_size", Sizes{2, 2}},
+                                          {"stride", Sizes{2, 2}},
+                                          {"padding", std::string("same")}}),
+                     layer("flatten"),
+                     layer("dense", {{"out_features", int64_t{3}}, {"bias", true}})},
+                    {9, 8, 2}, {{"X", "O", "\u2603"}, {}, 0});
+  const cnnx::test::TemporaryFolder folder("damaged-file");
+  const std::string path = (folder / "file").string();
+  Files files;
+  model.save(path);
+  files.model = content(path);
+  cnnx::TrainerOptions options;
+  options.averaging = cnnx::Averaging{};
+  cnnx::Trainer(model, cnnx::Adam{}, cnnx::Loss{}, options)
+      .save_checkpoint(path, {"{}", {{"rate", {}, std::vector<double>{0.5}}}});
+  files.checkpoint = content(path);
+  return files;
+}
+
+void read_model(const std::string& bytes) {
+  const auto model =
+      cnnx::io::read_model(SafetensorsFile::from_bytes(bytes.data(), bytes.size(), "m.cnnx"));
+  CHECK(cnnx::test::runs_and_round_trips(*model));
+}
+
+void read_checkpoint(const std::string& bytes) {
+  const cnnx::io::CheckpointReader checkpoint(
+      SafetensorsFile::from_bytes(bytes.data(), bytes.size(), "run.ckpt"));
+  CHECK(checkpoint.model() != nullptr);
+}
+
+// Whether it was read. Anything but a FormatError of one line fails.
+bool is_read(const std::string& bytes, void (*read)(const std::string&)) {
+  try {
+    read(bytes);
+    return true;
+  } catch (const cnnx::FormatError& error) {
+    CHECK(std::strchr(error.what(), '\n') == nullptr);
+  } catch (const std::exception& error) {
+    CHECK_EQUAL(std::string(error.what()), "a FormatError");
+  }
+  return false;
+}
+
+void test_damage(const char* what, const std::string& file, void (*read)(const std::string&)) {
+  CHECK(is_read(file, read));
+  for (std::size_t length = 0; length < file.size(); ++length)
+    CHECK(!is_read(file.substr(0, length), read));
+  CHECK(!is_read(file + "x", read));
+
+  const std::size_t header_end = 8 + static_cast<unsigned char>(file[0]) +
+                                 256 * std::size_t{static_cast<unsigned char>(file[1])};
+  CHECK(file.substr(2, 6) == std::string(6, '\0'));
+  std::size_t still_read = 0;
+  for (std::size_t bit = 0; bit < 8 * header_end; ++bit) {
+    std::string damaged = file;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    still_read += is_read(damaged, read);
+  }
+  std::printf("%s: %zu prefixes refused; %zu flipped bits, of which %zu leave a valid file\n", what,
+              file.size(), 8 * header_end, still_read);
+  // Those in names that nothing depends on, in settings that fit as well, in spaces; in a checkpoint
+  // read as a model, all that is the trainer's.
+  CHECK(still_read > 10 && still_read < 2 * header_end);
+}
+
+}  // namespace
+
+int main() {
+  const Files files = save();
+  test_damage("a model", files.model, read_model);
+  test_damage("a checkpoint as a model", files.checkpoint, read_model);
+  test_damage("a checkpoint", files.checkpoint, read_checkpoint);
+  return cnnx::test::finish("damaged_file_test");
+}

@@ -1,0 +1,51 @@
+// What must hold of every model that was read or built: it runs, and saved it is read as the same.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "graph/model_state.h"
+#include "io/model_file.h"
+#include "io/safetensors.h"
+
+namespace cnnx::test {
+
+// Whether it runs in a blink: a valid file may well ask for hours.
+inline bool is_small(const graph::Graph& graph) {
+  constexpr int64_t most_floats = int64_t{1} << 13;    // of one array
+  constexpr int64_t most_products = int64_t{1} << 24;  // of one layer
+  if (graph.nodes().size() > 64 || element_count(graph.input_shape()) > most_floats) return false;
+  return std::all_of(graph.nodes().begin(), graph.nodes().end(), [&](const graph::Node& node) {
+    const int64_t floats = element_count(node.output_shape);
+    return floats <= most_floats &&
+           floats * graph.parameters().floats_of(node.parameters) <= most_products;
+  });
+}
+
+inline void run(const graph::ModelState& model) {
+  const std::vector<float> picture(
+      static_cast<std::size_t>(element_count(model.graph.input_shape())), 0.5f);
+  const auto plan = model.inference_plan(1, 1);
+  const graph::WorkspaceLease workspace = plan->lease();
+  plan->forward(picture.data(), model.parameters.data(), model.buffers.data(), model.derived(*plan),
+                *workspace);
+}
+
+inline std::vector<std::byte> saved(const graph::ModelState& model) {
+  const io::FileContent content = io::content_of(model);
+  return io::safetensors_bytes(content.tensors, content.metadata, "saved");
+}
+
+// Runs it once, if it is small, and saves it; whether what is read of that is saved as the same
+// bytes. Throws what reading throws.
+inline bool runs_and_round_trips(const graph::ModelState& model) {
+  if (is_small(model.graph)) run(model);
+  const std::vector<std::byte> first = saved(model);
+  const auto again =
+      io::read_model(io::SafetensorsFile::from_bytes(first.data(), first.size(), "saved"));
+  return saved(*again) == first;
+}
+
+}  // namespace cnnx::test

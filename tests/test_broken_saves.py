@@ -1,0 +1,76 @@
+"""A save that is killed, or that the system refuses at any of its calls, loses nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import failing_saves
+import killed_saves
+import pytest
+
+KILLS = 200
+# One thread, and none of NumPy's, so that every process makes the same calls and may fork.
+ENVIRONMENT = {
+    **os.environ,
+    "CNNX_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+def output_of(*command: str) -> str:
+    finished = subprocess.run(
+        command, capture_output=True, text=True, env=ENVIRONMENT, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+@pytest.mark.parametrize("kind", killed_saves.KINDS)
+def test_processes_killed_while_they_save_leave_a_whole_file(kind: str, tmp_path: Path) -> None:
+    program = [sys.executable, killed_saves.__file__, kind, str(tmp_path), str(KILLS)]
+    kills, inside = map(int, output_of(*program).split())
+    assert kills == KILLS
+    assert inside > KILLS // 10, "hardly any was killed in the middle of a save"
+
+
+@pytest.fixture(scope="module")
+def strace() -> str:
+    """A strace that may trace; skips without one."""
+    path = shutil.which("strace")
+    if path is None:
+        pytest.skip("strace is missing: apt-get install -y strace")
+    tried = subprocess.run([path, "-f", "true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"strace may not trace here: {tried.stderr.strip()}")
+    return path
+
+
+@pytest.mark.parametrize("kind", killed_saves.KINDS)
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
+def test_a_save_that_fails_at_any_call_keeps_the_old_file(
+    kind: str, error: str, strace: str, tmp_path: Path
+) -> None:
+    injections = [
+        f"--inject={calls}:error={error}:when={failing_saves.WHEN}"
+        for calls in ("write,pwrite64", "fsync,fdatasync", "/^rename(at2?)?$")
+    ]
+    program = [sys.executable, failing_saves.__file__, kind, str(tmp_path)]
+    trace = [strace, "-f", "-qq", "-o", os.devnull, "--trace=/^(p?write|f(data)?sync|rename)"]
+    lines = output_of(*trace, *injections, *program).splitlines()
+    outcomes = [line.split() for line in lines]
+    counts = Counter(call for call, *_ in outcomes)
+    assert counts["write"] >= 3, lines
+    assert (counts["fsync"], counts["rename"]) == (2, 1), lines
+    for call, number, code, left, beside in outcomes:
+        assert code == error, lines
+        assert beside == "0", lines
+        # The second fsync is the folder's: the new file is there already, and the error says so.
+        assert left == ("new" if (call, number) == ("fsync", "2") else "old"), lines
