@@ -13,12 +13,18 @@ function(cnnx_compile_kernels target)
     list(APPEND levels neon)
     set(flags_neon -DCNNX_HAS_FMA=1)
   endif()
+  set(optimisation -O3)
+  if(CNNX_BUILD_FUZZERS)
+    # Their networks are tiny, and Clang takes half a minute for a kernel full of both sanitizers' checks.
+    set(optimisation -O0 -fno-sanitize=undefined)
+  endif()
   foreach(level IN LISTS levels)
     set(objects ${target}_kernels_${level})
     add_library(${objects} OBJECT ${ARGN})
     target_include_directories(${objects} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
     # Vectors are passed only between inlined functions, so their calling convention does not matter: -Wno-psabi.
-    cnnx_compile_options(${objects} ${CNNX_COMPILE_OPTIONS} -O3 -fno-exceptions -fno-rtti -Wno-psabi ${flags_${level}})
+    cnnx_compile_options(${objects} ${CNNX_COMPILE_OPTIONS} ${optimisation} -fno-exceptions -fno-rtti -Wno-psabi
+                                    ${flags_${level}})
     target_compile_definitions(${objects} PRIVATE CNNX_ISA=${level})
     set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON
                           INTERPROCEDURAL_OPTIMIZATION OFF CXX_VISIBILITY_PRESET hidden

@@ -55,7 +55,7 @@ class Result:
     @property
     def corpus(self) -> str:
         """How many inputs reach all of that."""
-        return (re.findall(r"corp: (\d+)", self.log) or ["0"])[-1]
+        return str((re.findall(r"corp: (\d+)", self.log) or ["0"])[-1])
 
 
 def tool(name: str) -> str:
@@ -98,7 +98,11 @@ def command(target: str, folder: Path, seconds: int) -> list[str]:
 
 def run(target: str, folder: Path, seconds: int) -> Result:
     """Runs one target to its end."""
-    environment = {**os.environ, "ASAN_OPTIONS": "allocator_may_return_null=0", "CNNX_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "ASAN_OPTIONS": "allocator_may_return_null=0",
+        "CNNX_NUM_THREADS": "1",
+    }
     finished = subprocess.run(
         command(target, folder, seconds),
         cwd=ROOT,

@@ -26,14 +26,14 @@ WORDS = (
     "running_mean running_variance same scale_factor schedule shape sigmoid silu slots softmax std "
     "step stretch stride tanh trainable true upsample2d valid weight zero_pad2d F32 F64 I64 U8 "
     "1048576 16777216 1099511627776 4611686018427387904 9223372036854775807 -1"
-).split()
+)
 
 
 def models() -> dict[str, cnnx.Model]:
     """Small models that between them have every kind of layer and of setting."""
     picture = cnnx.Input((6, 5, 3))
     maps = cnnx.Conv2d(4, 3, padding="same", groups=1)(picture)
-    gates = cnnx.Sigmoid()(cnnx.Conv2d(4, 1)(cnnx.GlobalAvgPool2d()(maps)))
+    gates = cnnx.Sigmoid()(cnnx.Conv2d(4, 1)(cnnx.AvgPool2d((6, 5))(maps)))
     chains: dict[str, list[cnnx.Layer]] = {
         "convolutions": [
             cnnx.Conv2d(4, (3, 2), stride=(2, 1), padding=((1, 0), (2, 1)), name="first.conv"),
@@ -67,7 +67,7 @@ def models() -> dict[str, cnnx.Model]:
             cnnx.ReLU6(),
             cnnx.AdaptiveAvgPool2d((2, 3)),
             cnnx.Residual(cnnx.Conv2d(2, 1)),
-            cnnx.Parallel(cnnx.Conv2d(1, 1), cnnx.Upsample2d(1)),
+            cnnx.Parallel([cnnx.Conv2d(1, 1), cnnx.Upsample2d(1)]),
         ],
     }
     made = {name: cnnx.Model(layers, input_shape=(6, 5, 2)) for name, layers in chains.items()}
@@ -104,9 +104,9 @@ TRAINERS: dict[str, dict[str, Any]] = {
 @functools.cache
 def checkpoint(trainer: str) -> bytes:
     """The file of a trainer that has trained for an epoch."""
-    x, y = cnnx.data.xo(8, size=8, seed=0)
+    x, y = cnnx.data.xo(8, size=16, seed=0)
     layers = [cnnx.Conv2d(2, 3), cnnx.BatchNorm2d(), cnnx.GlobalAvgPool2d(), cnnx.Dense(2)]
-    model = cnnx.Model(layers, input_shape=(8, 8, 1))
+    model = cnnx.Model(layers, input_shape=(16, 16, 1))
     changes = cnnx.data.Augmentation(flip="random", crop_padding=1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.ckpt"
@@ -199,4 +199,4 @@ def write_seeds(target: str, folder: Path) -> None:
 
 def write_dictionary(path: Path) -> None:
     """The words in libFuzzer's form."""
-    path.write_text("".join(f'"{word}"\n' for word in WORDS), encoding="ascii")
+    path.write_text("".join(f'"{word}"\n' for word in WORDS.split()), encoding="ascii")

@@ -79,7 +79,7 @@ def files(root: Path, folder: str, *suffixes: str) -> Iterator[tuple[str, Path]]
 
 
 def sources(root: Path) -> Iterator[tuple[str, Path]]:
-    for folder in ("cpp", "python", "tests", "benchmarks", "examples"):
+    for folder in ("cpp", "python", "tests", "fuzz", "benchmarks", "examples"):
         yield from files(root, folder, ".cpp", ".c", ".h", ".py", ".pyi")
 
 
@@ -195,7 +195,7 @@ def long_files_say_why(root: Path) -> Iterator[str]:
 
 
 def file_names_say_something(root: Path) -> Iterator[str]:
-    for folder in ("cpp", "python", "tests", "benchmarks", "examples", "cmake"):
+    for folder in ("cpp", "python", "tests", "fuzz", "benchmarks", "examples", "cmake"):
         for name, path in files(root, folder):
             if NAMES_THAT_SAY_NOTHING & {*path.relative_to(root).parts, path.stem}:
                 yield f"{name} has a name that says nothing"

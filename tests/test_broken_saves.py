@@ -26,9 +26,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 
 
 def output_of(*command: str) -> str:
-    finished = subprocess.run(
-        command, capture_output=True, text=True, env=ENVIRONMENT, check=False
-    )
+    finished = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
 

@@ -14,8 +14,12 @@
 
 namespace {
 
-constexpr int64_t kHostile[] = {-1, 0, int64_t{1} << 20, (int64_t{1} << 20) + 1,
-                                int64_t{1} << 31, int64_t{1} << 62,
+constexpr int64_t kHostile[] = {-1,
+                                0,
+                                int64_t{1} << 20,
+                                (int64_t{1} << 20) + 1,
+                                int64_t{1} << 31,
+                                int64_t{1} << 62,
                                 std::numeric_limits<int64_t>::max(),
                                 std::numeric_limits<int64_t>::min()};
 constexpr int64_t kMostPixels = int64_t{1} << 14;

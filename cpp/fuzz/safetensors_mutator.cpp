@@ -1,5 +1,5 @@
-// Mutates a safetensors file where it matters: its header, a JSON text in its metadata, or its data,
-// with the lengths made right again, which a blind change would break every time.
+// Mutates a safetensors file where it matters: its header, a JSON text in its metadata, or its
+// data, with the lengths made right again, which a blind change would break every time.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

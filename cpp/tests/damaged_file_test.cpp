@@ -41,22 +41,21 @@ std::string content(const std::filesystem::path& path) {
 
 Files save() {
   using Sizes = std::vector<int64_t>;
-  cnnx::Model model({layer("conv2d", {{"out_channels", int64_t{4}},
-                                      {"kernel_size", Sizes{3, 2}},
-                                      {"stride", Sizes{2, 1}},
-                                      {"padding", Sizes{1, 0, 2, 1}},
-                                      {"dilation", Sizes{1, 1}},
-                                      {"groups", int64_t{1}},
-                                      {"bias", true}}),
-                     layer("leaky_relu", {{"negative_slope", 0.1f}}),
-                     layer("batch_norm2d",
-                           {{"momentum", 0.1f}, {"epsilon", 1e-5f}, {"affine", true}}),
-                     layer("max_pool2d", {{"kernel_size", Sizes{2, 2}},
-                                          {"stride", Sizes{2, 2}},
-                                          {"padding", std::string("same")}}),
-                     layer("flatten"),
-                     layer("dense", {{"out_features", int64_t{3}}, {"bias", true}})},
-                    {9, 8, 2}, {{"X", "O", "\u2603"}, {}, 0});
+  cnnx::Model model(
+      {layer("conv2d", {{"out_channels", int64_t{4}},
+                        {"kernel_size", Sizes{3, 2}},
+                        {"stride", Sizes{2, 1}},
+                        {"padding", Sizes{1, 0, 2, 1}},
+                        {"dilation", Sizes{1, 1}},
+                        {"groups", int64_t{1}},
+                        {"bias", true}}),
+       layer("leaky_relu", {{"negative_slope", 0.1f}}),
+       layer("batch_norm2d", {{"momentum", 0.1f}, {"epsilon", 1e-5f}, {"affine", true}}),
+       layer("max_pool2d", {{"kernel_size", Sizes{2, 2}},
+                            {"stride", Sizes{2, 2}},
+                            {"padding", std::string("same")}}),
+       layer("flatten"), layer("dense", {{"out_features", int64_t{3}}, {"bias", true}})},
+      {9, 8, 2}, {{"X", "O", "\u2603"}, {}, 0});
   const cnnx::test::TemporaryFolder folder("damaged-file");
   const std::string path = (folder / "file").string();
   Files files;
@@ -112,8 +111,8 @@ void test_damage(const char* what, const std::string& file, void (*read)(const s
   }
   std::printf("%s: %zu prefixes refused; %zu flipped bits, of which %zu leave a valid file\n", what,
               file.size(), 8 * header_end, still_read);
-  // Those in names that nothing depends on, in settings that fit as well, in spaces; in a checkpoint
-  // read as a model, all that is the trainer's.
+  // Those in names that nothing depends on, in settings that fit as well, in spaces; in a
+  // checkpoint read as a model, all that is the trainer's.
   CHECK(still_read > 10 && still_read < 2 * header_end);
 }
 

@@ -112,9 +112,8 @@ void check_header(const std::string& header) {
     file[index] = static_cast<char>(header.size() >> 8 * index & 0xFF);
   }
   file += header;
-  check_bounded(file.size(), [&] {
-    cnnx::io::SafetensorsFile::from_bytes(file.data(), file.size(), "m.cnnx");
-  });
+  check_bounded(file.size(),
+                [&] { cnnx::io::SafetensorsFile::from_bytes(file.data(), file.size(), "m.cnnx"); });
 }
 
 void check_model(const std::vector<std::byte>& bytes) {
@@ -128,7 +127,7 @@ void test_headers() {
   check_header(fill("{\"__metadata__\":{", "\"#\":\"\",", "}}", 131000));
   check_header(fill("{\"__metadata__\":{", "\"" + name + "#\":\"\",", "}}", 131000));
   check_header(fill("{\"__metadata__\":{", "\"aaaaaaaaaaaaaaaaa#\":\"bbbbbbbbbbbbbbbbbbbbbbbbb\",",
-                     "}}", 131000));
+                    "}}", 131000));
   check_header(fill("{\"a\":[", "0,", "]}"));
   check_header(fill("{\"a\":[", "[],", "]}"));
   check_header(fill("{\"a\":[", "[0],", "]}", 65000));
@@ -137,10 +136,10 @@ void test_headers() {
   check_header(
       fill("{", "\"#\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", "}", 18700));
   check_header(fill("{",
-                     "\"" + name +
-                         "#\":{\"dtype\":\"U8\",\"shape\":[0,1,1,1,1,1,1,1],"
-                         "\"data_offsets\":[0,0]},",
-                     "}", 9000));
+                    "\"" + name +
+                        "#\":{\"dtype\":\"U8\",\"shape\":[0,1,1,1,1,1,1,1],"
+                        "\"data_offsets\":[0,0]},",
+                    "}", 9000));
 }
 
 // Graphs near all that a header of 16 MiB can say.
@@ -152,11 +151,11 @@ void test_graphs() {
   check_model(model_of(cnnx::test::long_chain(13000, 580)));
   const std::string name(100, 'n');
   check_model(model_of(graph_of("[" + std::string((15 << 20), ' ') + "]", "")));
-  check_model(model_of(graph_of(std::string((15 << 20), ' ') + cnnx::test::node("a", "input"), "a")));
-  check_model(model_of(graph_of(
-      fill("{\"name\":\"a\",\"inputs\":[\"input\"],\"kind\":\"relu\",", "\"" + name + "#\":1,",
-           "}", 100000),
-      "a")));
+  check_model(
+      model_of(graph_of(std::string((15 << 20), ' ') + cnnx::test::node("a", "input"), "a")));
+  check_model(model_of(graph_of(fill("{\"name\":\"a\",\"inputs\":[\"input\"],\"kind\":\"relu\",",
+                                     "\"" + name + "#\":1,", "}", 100000),
+                                "a")));
   check_model(model_of(graph_of(
       fill("{\"name\":\"a\",\"inputs\":[", "\"" + name + "#\",", "],\"kind\":\"add\"}", 120000),
       "a")));

@@ -50,7 +50,8 @@ SafetensorsFile parse(const std::string& file) {
 std::string names_in(const std::string& file_bytes) {
   const SafetensorsFile file = parse(file_bytes);
   std::string names;
-  for (const StoredTensor& tensor : file.tensors()) names += (names.empty() ? "" : " ") + tensor.name;
+  for (const StoredTensor& tensor : file.tensors())
+    names += (names.empty() ? "" : " ") + tensor.name;
   return names;
 }
 

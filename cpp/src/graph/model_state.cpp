@@ -79,7 +79,8 @@ void ModelState::draw_parameters(uint64_t seed) {
 }
 
 std::shared_ptr<ModelState> ModelState::clone() const {
-  auto copy = std::make_shared<ModelState>(Graph(layers(), graph.input_shape()), classes, preprocessing);
+  auto copy =
+      std::make_shared<ModelState>(Graph(layers(), graph.input_shape()), classes, preprocessing);
   const std::shared_lock<ModelMutex> lock(mutex);
   copy->probabilities = probabilities.load();
   std::copy_n(parameters.data(), graph.parameters().floats(), copy->parameters.data());

@@ -114,8 +114,8 @@ InputFile::~InputFile() { ::close(descriptor_); }
 void InputFile::read(std::uint64_t offset, void* destination, std::size_t size) const {
   auto* next = static_cast<char*>(destination);
   while (size > 0) {
-    const ssize_t count = ::pread(descriptor_, next, std::min(size, largest_read),
-                                  static_cast<off_t>(offset));
+    const ssize_t count =
+        ::pread(descriptor_, next, std::min(size, largest_read), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail(errno, name_);
     if (count == 0) refuse_end(name_);

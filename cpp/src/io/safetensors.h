@@ -29,7 +29,7 @@ std::string_view name_of(DType dtype);  // "F32"
 struct Tensor {
   std::string name;
   DType dtype = DType::f32;
-  Shape shape;  // () for a single number; a size may be 0
+  Shape shape;                 // () for a single number; a size may be 0
   const void* data = nullptr;  // row-major
 
   // Of `data`. Throws std::invalid_argument if a size is negative or the product overflows.
@@ -46,8 +46,8 @@ struct StoredTensor {
 
 using Metadata = std::map<std::string, std::string>;
 
-// A file whose header has been read and checked; the data stay where they are until they are wanted.
-// Movable, not copyable.
+// A file whose header has been read and checked; the data stay where they are until they are
+// wanted. Movable, not copyable.
 class SafetensorsFile {
  public:
   static constexpr std::uint64_t max_header_bytes = std::uint64_t{16} << 20;
