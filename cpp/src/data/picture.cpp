@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
 
 #include "cnnx/runtime.h"
+#include "runtime/memory.h"
 #include "runtime/parallel.h"
 
 namespace cnnx {
@@ -270,6 +272,7 @@ std::vector<float> prepare_picture(const ImageView& image, int64_t height, int64
                                    int64_t channels, Resize resize) {
   check(image, height, width, channels, image.type);
   const auto size = static_cast<size_t>(height * width * channels);
+  if (size > runtime::memory_limit() / sizeof(float)) throw std::bad_alloc();
   std::vector<float> prepared(size);
   if (image.type == PixelType::float32) {
     resize_picture(image, height, width, channels, resize, prepared.data());

@@ -1,13 +1,26 @@
-// Allocates and frees AlignedBuffer's storage.
+// Allocates and frees AlignedBuffer's storage, and knows how much there is.
 #include "runtime/memory.h"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/mman.h>
 #include <unistd.h>
 #endif
+#if defined(__linux__)
+#include <sys/sysinfo.h>
+#elif defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
+#endif
 
+#include <algorithm>
 #include <cstring>
+#include <fstream>
+#include <limits>
 #include <new>
+#include <string>
+
+#include "runtime/cgroup.h"
 
 namespace cnnx::runtime {
 namespace {
@@ -20,6 +33,33 @@ std::size_t bytes_of(int64_t floats) {
   return static_cast<std::size_t>(floats) * sizeof(float) + kSlack;
 }
 
+// 2^64 - 1 where the system does not tell.
+std::uint64_t memory_of_the_machine() {
+#if defined(__linux__)
+  struct sysinfo info;
+  if (::sysinfo(&info) == 0) return (std::uint64_t{info.totalram} + info.totalswap) * info.mem_unit;
+#elif defined(_WIN32)
+  MEMORYSTATUSEX status;
+  status.dwLength = sizeof status;
+  if (::GlobalMemoryStatusEx(&status)) return status.ullTotalPageFile;
+#elif defined(_SC_PHYS_PAGES)
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0)
+    return static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
+#endif
+  return std::numeric_limits<std::uint64_t>::max();
+}
+
+std::uint64_t memory_of_the_cgroups() {
+  std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
+  for_each_cgroup("memory", [&](const std::string& folder, bool is_version2) {
+    std::ifstream file(folder + (is_version2 ? "/memory.max" : "/memory.limit_in_bytes"));
+    std::uint64_t bytes = 0;  // "max" is no number
+    if (file >> bytes && bytes > 0) least = std::min(least, bytes);
+  });
+  return least;
+}
+
 std::size_t alignment_of(std::size_t bytes) {
   return bytes < 2 * kHugePage ? kAlignment : kHugePage;
 }
@@ -28,6 +68,7 @@ std::size_t alignment_of(std::size_t bytes) {
 AlignedBuffer::AlignedBuffer(int64_t floats, Contents contents) : size_(floats) {
   if (floats < 0 || floats > (int64_t{1} << 60)) throw std::bad_alloc();
   const std::size_t bytes = bytes_of(floats);
+  if (bytes > 2 * kHugePage && bytes > memory_limit()) throw std::bad_alloc();
   const std::size_t alignment = alignment_of(bytes);
   data_ = static_cast<float*>(::operator new(bytes, std::align_val_t{alignment}));
 #if defined(__linux__)
@@ -39,6 +80,11 @@ AlignedBuffer::AlignedBuffer(int64_t floats, Contents contents) : size_(floats) 
 
 AlignedBuffer::~AlignedBuffer() {
   ::operator delete(data_, std::align_val_t{alignment_of(bytes_of(size_))});
+}
+
+std::uint64_t memory_limit() {
+  static const std::uint64_t limit = std::min(memory_of_the_machine(), memory_of_the_cgroups());
+  return limit;
 }
 
 void read_ahead(const void* data, int64_t bytes) noexcept {

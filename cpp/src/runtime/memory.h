@@ -12,7 +12,7 @@ class AlignedBuffer {
  public:
   AlignedBuffer() = default;
   enum class Contents { zeros, anything };
-  // Throws std::bad_alloc.
+  // Throws std::bad_alloc, also for more than memory_limit().
   explicit AlignedBuffer(int64_t floats, Contents contents = Contents::zeros);
   ~AlignedBuffer();
   AlignedBuffer(AlignedBuffer&& other) noexcept
@@ -36,6 +36,11 @@ class AlignedBuffer {
 
 // A count of floats rounded up so that what follows it in a shared block starts on a cache line.
 constexpr int64_t round_up_to_line(int64_t floats) { return (floats + 15) / 16 * 16; }
+
+// Bytes of memory that this machine, swap included, or this process's control group has; found out
+// once. What asks for more at once cannot have it, and gets std::bad_alloc: otherwise a system that
+// promises more memory than it has ends the process when it is used.
+std::uint64_t memory_limit();
 
 // Has the system begin to read what of this memory lies in a mapped file, all of it at once instead
 // of a page at a time when it is looked at.

@@ -6,12 +6,12 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "cnnx/runtime.h"
+#include "runtime/cgroup.h"
 #include "runtime/floating_point.h"
 #include "runtime/team.h"
 
@@ -56,37 +56,21 @@ double read_ratio(const std::string& quota_path, const std::string& period_path)
   return 0;
 }
 
-// CPUs that the process's cgroup may use (version 2: every group up to the root; version 1: its cpu
-// controller), or 0.
+// CPUs that the process's cgroups may use, or 0.
 double cgroup_cpus() {
   double least = 0;
   const auto consider = [&least](double cpus) {
     if (cpus > 0 && (least == 0 || cpus < least)) least = cpus;
   };
-  std::ifstream groups("/proc/self/cgroup");
-  std::string line;
-  while (std::getline(groups, line)) {
-    std::istringstream fields(line);
-    std::string id, controllers, path;
-    std::getline(fields, id, ':');
-    std::getline(fields, controllers, ':');
-    std::getline(fields, path);
-    const bool version2 = id == "0" && controllers.empty();
-    if (!version2 && ("," + controllers + ",").find(",cpu,") == std::string::npos) continue;
-    for (;;) {
-      const std::string folder =
-          (version2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu") + (path == "/" ? "" : path);
-      if (version2) {
-        std::ifstream file(folder + "/cpu.max");
-        double quota = 0, period = 0;
-        if (file >> quota >> period && period > 0) consider(quota / period);
-      } else {
-        consider(read_ratio(folder + "/cpu.cfs_quota_us", folder + "/cpu.cfs_period_us"));
-      }
-      if (path.empty() || path == "/") break;
-      path.erase(path.find_last_of('/'));
+  for_each_cgroup("cpu", [&](const std::string& folder, bool is_version2) {
+    if (!is_version2) {
+      consider(read_ratio(folder + "/cpu.cfs_quota_us", folder + "/cpu.cfs_period_us"));
+      return;
     }
-  }
+    std::ifstream file(folder + "/cpu.max");
+    double quota = 0, period = 0;
+    if (file >> quota >> period && period > 0) consider(quota / period);
+  });
   return least;
 }
 #endif

@@ -1,0 +1,15 @@
+// The control groups that limit this process, on Linux; none elsewhere.
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace cnnx::runtime {
+
+// Calls visit(folder, is_version2) for the process's group of a controller, "cpu" or "memory", and
+// for every group above it: all of them limit it. Groups that this namespace does not show are
+// visited too.
+void for_each_cgroup(const std::string& controller,
+                     const std::function<void(const std::string& folder, bool is_version2)>& visit);
+
+}  // namespace cnnx::runtime
