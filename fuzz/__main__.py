@@ -29,7 +29,7 @@ from fuzz.seeds import WRITERS, write_dictionary, write_seeds
 ROOT = Path(__file__).parents[1]
 # Every input is answered within seconds, and with less memory than a file and 64 MiB: the sanitizer
 # itself keeps what is freed for a while.
-LIMITS = ["-timeout=10", "-malloc_limit_mb=80", "-rss_limit_mb=1024"]
+LIMITS = ["-timeout=25", "-malloc_limit_mb=80", "-rss_limit_mb=1024"]
 
 
 @dataclass

@@ -69,8 +69,7 @@ Shape with_batch(int64_t batch, const Shape& shape) {
   return result;
 }
 
-Graph::Graph(std::vector<Layer> layers, const Shape& input_shape)
-    : input_shape_(input_shape) {
+Graph::Graph(std::vector<Layer> layers, const Shape& input_shape) : input_shape_(input_shape) {
   if (layers.empty())
     throw std::invalid_argument("model: layers is empty, expected at least one layer");
   if (input_shape.size() != 3 || *std::min_element(input_shape.begin(), input_shape.end()) < 1) {
