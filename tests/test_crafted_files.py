@@ -247,6 +247,11 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
     "name with a quote": (model(graph(node('a"', "input"))), "must be 1 to 100 letters"),
     "name of 101 letters": (model(graph(node("n" * 101, "input"))), "must be 1 to 100 letters"),
     "unknown kind": (one("eval"), 'layer kind "eval" is unknown to this version of cnnx'),
+    "block": (one("residual"), "layer a: residual: body is empty, expected at least one layer"),
+    "block of branches": (
+        one("parallel", merge="add"),
+        "layer a: parallel: branches has 0 of them, expected at least 2",
+    ),
     "unknown setting": (one("relu", slope=1), "relu: has no setting named slope"),
     "what a model forgets": (
         one("prelu", initial=1),
