@@ -204,6 +204,31 @@ DAMAGES: list[tuple[Callable[..., Any], str]] = [
         _edit_json(NOTES, lambda notes: notes["recipe"]["settings"].update(seed=-1)),
         "cnnx.notes: Trainer: seed is -1",
     ),
+    (
+        _edit_json(NOTES, lambda notes: notes["recipe"]["settings"].update(seed=2**70)),
+        "cnnx.notes: Trainer: seed is 1180591620717411303424, expected an integer from 0 to 2",
+    ),
+    (
+        _edit_json(
+            NOTES,
+            lambda notes: notes["recipe"]["settings"].update(
+                loss={"@recipe": "CrossEntropy", "settings": {"class_weights": [1, 2, 3]}}
+            ),
+        ),
+        "cnnx.notes: .*class_weights",
+    ),
+    (
+        _edit_json(NOTES, lambda notes: notes["history"].update(loss="", accuracy="")),
+        "cnnx.notes: its history is not one of lists",
+    ),
+    (
+        _edit_json(NOTES, lambda notes: notes["run"].update(epoch=[])),
+        "cnnx.notes: its position is not one of counts",
+    ),
+    (
+        lambda header: header["__metadata__"].update({NOTES: "[" * 10**5}),
+        "cnnx.notes: nests too deeply",
+    ),
 ]
 
 
