@@ -144,6 +144,25 @@ def test_saved_and_cloned_models_are_the_same(
     assert (tmp_path / "again.cnnx").read_bytes() == path.read_bytes()
 
 
+def test_a_model_within_a_program(c: CApi, path: Path, tmp_path: Path) -> None:
+    content = path.read_bytes()
+    copy = ctypes.create_string_buffer(content, len(content))
+    handle = c.made(c.model_from_bytes, copy, len(content))
+    ctypes.memset(copy, 0, len(content))
+    c.ok(c.model_save(handle, tmp_path / "again.cnnx"))
+    c.model_destroy(handle)
+    assert (tmp_path / "again.cnnx").read_bytes() == content
+    nothing = ctypes.c_void_p()
+    for size, kind, sentence in (
+        (len(content) - 1, FORMAT_ERROR, "^model: "),
+        (0, FORMAT_ERROR, "^model: not a safetensors file, it has only 0 bytes"),
+        (-1, INVALID_ARGUMENT, "size is -1, expected 0 or more"),
+    ):
+        status = c.model_from_bytes(content, size, ctypes.byref(nothing))
+        c.refused(status, kind, sentence)
+    assert nothing.value is None
+
+
 # Predicting.
 
 

@@ -40,6 +40,7 @@ class World:
     checkpoint: ctypes.c_void_p
     restored: ctypes.c_void_p  # a trainer of the checkpoint's model
     folder: Path
+    content: bytes  # of a model's file
 
 
 def a_handle() -> Any:
@@ -72,6 +73,7 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
         {"classes", "options"},
     ),
     "model_load": (lambda w: [w.folder / "model.cnnx", a_handle()], set()),
+    "model_from_bytes": (lambda w: [ctypes.c_char_p(w.content), len(w.content), a_handle()], set()),
     "model_save": (lambda w: [w.model, w.folder / "again.cnnx"], set()),
     "model_clone": (lambda w: [w.model, a_handle()], set()),
     "model_input_shape": (lambda w: [w.model, a_number(), a_number(), a_number()], set()),
@@ -166,7 +168,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     copy = C.made(C.checkpoint_model, checkpoint)
     restored = C.made(C.trainer_create, copy, None, None, "averaging")
     C.model_destroy(copy)
-    yield World(model, trainer, epoch, checkpoint, restored, folder)
+    content = (folder / "model.cnnx").read_bytes()
+    yield World(model, trainer, epoch, checkpoint, restored, folder, content)
     C.model_destroy(model)
     C.epoch_destroy(epoch)
     C.checkpoint_destroy(checkpoint)

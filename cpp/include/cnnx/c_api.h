@@ -114,6 +114,8 @@ CNNX_API cnnx_status cnnx_model_create(const char* layers, int64_t height, int64
                                        int64_t class_count, const char* options,
                                        cnnx_model** model);
 CNNX_API cnnx_status cnnx_model_load(const char* path, cnnx_model** model);
+// The same from the `size` bytes of a file, which a program may carry within itself.
+CNNX_API cnnx_status cnnx_model_from_bytes(const void* bytes, int64_t size, cnnx_model** model);
 // Replaces the file as a whole or leaves the old one.
 CNNX_API cnnx_status cnnx_model_save(const cnnx_model* model, const char* path);
 CNNX_API cnnx_status cnnx_model_clone(const cnnx_model* model, cnnx_model** clone);

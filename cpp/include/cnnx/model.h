@@ -1,6 +1,7 @@
 // A network with its weights: load one, build one, run it on pictures.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -64,6 +65,8 @@ class CNNX_API Model {
 
   // `path` is UTF-8 on Windows, the file system's own bytes elsewhere.
   static Model load(const std::string& path);
+  // The same from a file's bytes, which a program may carry within itself; errors call them `name`.
+  static Model from_bytes(const void* bytes, std::size_t size, const std::string& name = "model");
   // Replaces the file as a whole or leaves the old one.
   void save(const std::string& path) const;
   Model clone() const;

@@ -56,6 +56,15 @@ cnnx_status cnnx_model_load(const char* path, cnnx_model** model) {
   });
 }
 
+cnnx_status cnnx_model_from_bytes(const void* bytes, int64_t size, cnnx_model** model) {
+  return guarded(__func__, [&](const Call& call) {
+    cnnx_model*& result = call.not_null(model, "model");
+    call.not_null(static_cast<const char*>(bytes), "bytes");
+    const auto count = static_cast<std::size_t>(call.not_negative(size, "size"));
+    result = new cnnx_model{Model::from_bytes(bytes, count)};
+  });
+}
+
 cnnx_status cnnx_model_save(const cnnx_model* model, const char* path) {
   return guarded(__func__, [&](const Call& call) { call.model(model).save(call.path(path)); });
 }

@@ -329,4 +329,9 @@ Model Model::load(const std::string& path) {
   return Model(io::read_model(io::SafetensorsFile::open(std::filesystem::u8path(path))));
 }
 
+Model Model::from_bytes(const void* bytes, std::size_t size, const std::string& name) {
+  if (!bytes) throw std::invalid_argument("from_bytes: bytes is a null pointer");
+  return Model(io::read_model(io::SafetensorsFile::from_bytes(bytes, size, name)));
+}
+
 }  // namespace cnnx
