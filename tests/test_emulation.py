@@ -38,9 +38,16 @@ EMULATORS = {
 # What the library must choose by itself on each.
 CHOSEN = {"Westmere": "baseline", "Haswell": "avx2", "aarch64": "neon"}
 DIGESTS = "training_digests_test"
-# These take most of the time, so they start first. AVX2's part in them runs natively everywhere,
-# and through every layer in DIGESTS, so Haswell is spared them.
+# These take most of the time, so they start first, and Haswell, whose loops DIGESTS runs, is spared
+# them.
 LONG = ("conv2d_winograd_test", "elementary_test", "xo_test")
+# Whose arrays end where an unmapped page begins. qemu reads a masked vector of AVX whole, where a
+# CPU reads what the mask says: on Haswell these would end in a fault that no CPU raises.
+GUARDED = [
+    name
+    for name in NAMES
+    if "guarded_array.h" in (ROOT / "cpp" / "tests" / f"{name}.cpp").read_text(encoding="utf-8")
+]
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ def needs(program: str, package: str) -> None:
 def run_all(builds: dict[str, Path]) -> dict[str, Output]:
     """The C++ tests on each CPU, as many at a time as there are CPUs here."""
     jobs = [(cpu, name) for name in NAMES for cpu in builds]
-    jobs = [job for job in jobs if job[0] != "Haswell" or job[1] not in LONG]
+    jobs = [job for job in jobs if job[0] != "Haswell" or job[1] not in (*LONG, *GUARDED)]
     jobs.sort(key=lambda job: job[1] not in (*LONG, DIGESTS))
 
     def one(job: tuple[str, str]) -> subprocess.CompletedProcess[str]:
@@ -110,7 +117,7 @@ def outputs(cpp_build: CppBuild, tmp_path_factory: pytest.TempPathFactory) -> di
 @pytest.mark.parametrize("cpu", CHOSEN)
 def test_every_cpp_test_passes(cpu: str, outputs: dict[str, Output]) -> None:
     """On Westmere it shows too that nothing in the library needs more than baseline has."""
-    assert len(outputs[cpu].printed) > len(NAMES) / 2
+    assert len(outputs[cpu].printed) >= len(NAMES) / 2
     found = outputs[cpu]
     report = "\n".join(f"{name}:\n{found.printed[name][-2000:]}" for name in found.failed)
     assert found.failed == [], report
