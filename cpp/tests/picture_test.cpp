@@ -1,4 +1,5 @@
 // resize_picture against values worked out by hand and, at one awkward size, against Pillow.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <stdexcept>
@@ -71,6 +72,23 @@ void one_awkward_size_as_pillow_does_it() {
   const Bytes pillow = {58, 71, 124, 203, 74, 95, 176, 211, 117, 142, 73, 172};
   const Bytes ours = resized(view(texture(5 * 7), 5, 7, 1), 3, 4, 1);
   for (size_t i = 0; i < pillow.size(); ++i) CHECK(std::abs(pillow[i] - ours[i]) <= 1);
+}
+
+// Too much in between to be kept: 9000 rows of 2000 pixels, of which a half would be kept.
+void a_large_picture_is_resized_as_its_parts_are() {
+  constexpr int64_t rows = 9000, columns = 2000, half = columns / 2;
+  const Bytes whole = texture(static_cast<size_t>(rows * columns));
+  const Bytes resized_whole = resized(view(whole, rows, columns, 1), 3, columns, 1);
+  ImageView left = view(whole, rows, half, 1);
+  left.row_stride = columns;
+  const Bytes resized_left = resized(left, 3, half, 1);
+  for (int64_t row = 0; row < 3; ++row) {
+    CHECK(std::equal(resized_left.begin() + row * half, resized_left.begin() + (row + 1) * half,
+                     resized_whole.begin() + row * columns));
+  }
+  // Ten thousand pixels in, as many out, and 25 million in between.
+  const Bytes thin(5000 * 2, 77);
+  CHECK(resized(view(thin, 5000, 2, 1), 2, 5000, 1) == thin);
 }
 
 void a_flat_picture_stays_flat() {
@@ -186,6 +204,7 @@ int main() {
   the_right_size_passes_unchanged();
   weights_are_a_triangle();
   one_awkward_size_as_pillow_does_it();
+  a_large_picture_is_resized_as_its_parts_are();
   a_flat_picture_stays_flat();
   fit_pads_with_black();
   crop_keeps_the_middle();

@@ -19,6 +19,9 @@ namespace {
 
 constexpr int64_t kMostSide = int64_t{1} << 20;
 
+// Floats of rows that have been filtered across and not down (64 MB).
+constexpr int64_t kMostKept = int64_t{1} << 24;
+
 // Multiply-adds worth waking a thread for.
 constexpr int64_t kGrain = 32 * 1024;
 
@@ -204,36 +207,48 @@ void resize(const ImageView& image, int64_t height, int64_t width, Resize how, P
                              ? image.row_stride / static_cast<int64_t>(sizeof(Pixel))
                              : image.width * image.channels;
   const int64_t row_floats = placement.columns.count * channels;
-  std::vector<float> middle(static_cast<size_t>((bottom - top) * row_floats));
+  const auto filter_across = [&](int64_t y, float* converted, float* filtered) {
+    convert_row<Pixel, channels>(static_cast<const Pixel*>(image.pixels) + y * stride, image.width,
+                                 image.channels, converted);
+    filter_row<channels>(converted, across, filtered);
+  };
+  // A long thin picture for a model of wide flat ones has far more in between than at either end:
+  // then every target row filters the rows that it needs for itself, to the same numbers.
+  const bool keeps_rows = bottom - top <= kMostKept / row_floats;
+  const int64_t kept_rows = keeps_rows ? bottom - top : 0;
+  std::vector<float> middle(static_cast<size_t>(kept_rows * row_floats));
 
   const int threads = get_num_threads();
   const int64_t source_grain = kGrain / (image.width * channels) + 1;
-  const int slots = runtime::share_count(threads, bottom - top, source_grain);
+  const int slots = runtime::share_count(threads, kept_rows, source_grain);
   std::vector<float> scratch(static_cast<size_t>(slots * image.width * channels));
-  runtime::parallel_for(
-      slots, bottom - top, source_grain, [&](int64_t begin, int64_t end, int slot) {
-        float* row = scratch.data() + slot * image.width * channels;
-        for (int64_t y = begin; y < end; ++y) {
-          convert_row<Pixel, channels>(static_cast<const Pixel*>(image.pixels) + (top + y) * stride,
-                                       image.width, image.channels, row);
-          filter_row<channels>(row, across, middle.data() + y * row_floats);
-        }
-      });
+  runtime::parallel_for(slots, kept_rows, source_grain, [&](int64_t begin, int64_t end, int slot) {
+    float* row = scratch.data() + slot * image.width * channels;
+    for (int64_t y = begin; y < end; ++y)
+      filter_across(top + y, row, middle.data() + y * row_floats);
+  });
 
   std::fill_n(output, height * width * channels, Pixel{0});
   const int64_t taps = static_cast<int64_t>(down.weights.size()) / placement.rows.count + 1;
   const int64_t target_grain = kGrain / (row_floats * taps) + 1;
   const int target_slots = runtime::share_count(threads, placement.rows.count, target_grain);
-  std::vector<float> sums(static_cast<size_t>(target_slots * row_floats));
+  const int64_t slot_floats = keeps_rows ? row_floats : 2 * row_floats + image.width * channels;
+  std::vector<float> sums(static_cast<size_t>(target_slots * slot_floats));
   runtime::parallel_for(
       target_slots, placement.rows.count, target_grain, [&](int64_t begin, int64_t end, int slot) {
-        float* sum = sums.data() + slot * row_floats;
+        float* sum = sums.data() + slot * slot_floats;
+        float* const filtered = sum + row_floats;
         for (int64_t y = begin; y < end; ++y) {
           const Filter::Window& window = down.windows[static_cast<size_t>(y)];
           std::fill_n(sum, row_floats, 0.0f);
           for (int64_t k = 0; k < window.count; ++k) {
             const float weight = down.weights[static_cast<size_t>(window.weights + k)];
-            const float* row = middle.data() + (window.first + k - top) * row_floats;
+            const float* row = filtered;
+            if (keeps_rows) {
+              row = middle.data() + (window.first + k - top) * row_floats;
+            } else {
+              filter_across(window.first + k, filtered + row_floats, filtered);
+            }
             for (int64_t i = 0; i < row_floats; ++i) sum[i] += weight * row[i];
           }
           Pixel* target =
