@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cnnx._core import FormatError as FormatError
     from cnnx._core import get_num_threads as get_num_threads
     from cnnx._core import has_openmp as has_openmp
+    from cnnx._core import has_threads as has_threads
     from cnnx._core import isa as isa
     from cnnx._core import set_num_threads as set_num_threads
     from cnnx._core import version as __version__
@@ -94,6 +95,7 @@ _HOME = {
     "FormatError": "cnnx._core",
     "get_num_threads": "cnnx._core",
     "has_openmp": "cnnx._core",
+    "has_threads": "cnnx._core",
     "isa": "cnnx._core",
     "set_num_threads": "cnnx._core",
     "History": "cnnx.history",

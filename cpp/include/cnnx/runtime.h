@@ -9,7 +9,7 @@ namespace cnnx {
 
 // Threads that one call may use. Until set, the first of these that exists: CNNX_NUM_THREADS,
 // OMP_NUM_THREADS, min(CPUs this process may run on, its cgroup's CPU quota rounded up).
-// Results never depend on it. Always 1 when has_openmp() is false.
+// Results never depend on it. Always 1 when has_threads() is false.
 CNNX_API int get_num_threads();
 
 // Throws std::invalid_argument unless 1 <= count <= 1024.
@@ -20,7 +20,12 @@ CNNX_API void set_num_threads(int count);
 // throws std::invalid_argument, here and from every other call that needs a kernel.
 CNNX_API std::string isa();
 
-// False when the library was built without OpenMP: then everything runs on the calling thread.
+// False when the library was built serial (CMake's CNNX_OPENMP=OFF): then everything runs on the
+// calling thread.
+CNNX_API bool has_threads();
+
+// Whether the threads are OpenMP's. Those of a library that was built where there is no OpenMP are
+// the standard library's.
 CNNX_API bool has_openmp();
 
 }  // namespace cnnx

@@ -1,4 +1,4 @@
-// The one seam to OpenMP: splits a loop over threads in an order that results cannot depend on.
+// The one seam to threads: splits a loop over threads in an order that results cannot depend on.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ inline int share_count(int threads, int64_t count, int64_t grain) {
 // body(begin, end, slot), noexcept in effect, for pieces that cover [0, count) once: it may not
 // throw and allocates nothing; what scratch it needs is obtained before, one piece per slot in [0,
 // threads), a slot being a thread of this loop. `grain` is how many items are worth waking a thread
-// for (about 20 microseconds of work). Small work, a forked child and a build without OpenMP run
+// for (about 20 microseconds of work). Small work, a forked child and a serial build run
 // inline. Each thread computes in the default floating-point mode; the caller's is restored.
 template <class Body>
 void parallel_for(int threads, int64_t count, int64_t grain, const Body& body) {

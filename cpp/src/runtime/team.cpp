@@ -11,6 +11,7 @@
 
 #if defined(_OPENMP)
 #include <omp.h>
+#endif
 #if defined(__SSE2__) || defined(_M_X64)
 #include <xmmintrin.h>
 #endif
@@ -51,29 +52,30 @@ std::atomic_flag led = ATOMIC_FLAG_INIT;
 bool Team::run(int slots, int64_t count, int64_t grain, LoopBody body, const void* context) {
   if (led.test_and_set(std::memory_order_acquire)) return false;
   // Never destroyed: threads may sleep in it until the process ends.
-  static Team* team = nullptr;
-  static int threads = 1;
-  Team* const larger = slots > threads ? new (std::nothrow) Team : nullptr;
-  if (larger) {
-    // The old team's threads leave when they come to see it.
-    if (team) team->open_gate(kDismissed);
-    team = larger;
-    threads = slots;
-    team->gather(threads);
+  static Team* const team = new (std::nothrow) Team;
+  if (team) {
+    team->grow(slots);
+    team->lead(slots, count, grain, body, context);
   }
-  if (team) team->lead(slots, count, grain, body, context);
-  const bool done = team != nullptr;
   led.clear(std::memory_order_release);
-  return done;
+  return team != nullptr;
 }
 
-// A host that cannot be had leaves the caller to do everything alone.
-void Team::gather(int threads) {
+// Threads that cannot be had are missing, and what would have been theirs is done by the others.
+void Team::grow(int threads) {
+  const int first = threads_;
+  if (threads <= first) return;
+  threads_ = threads;
   try {
-    std::thread([this, threads] {
-#pragma omp parallel num_threads(threads - 1)
-      stand_by(1 + omp_get_thread_num());
+#if defined(_OPENMP)
+    std::thread([this, first, threads] {
+#pragma omp parallel num_threads(threads - first)
+      stand_by(first + omp_get_thread_num());
     }).detach();
+#else
+    for (int slot = first; slot < threads; ++slot)
+      std::thread([this, slot] { stand_by(slot); }).detach();
+#endif
   } catch (const std::system_error&) {
   }
 }
@@ -99,7 +101,7 @@ void Team::lead(int slots, int64_t count, int64_t grain, LoopBody body, const vo
     ranges_[i].next.store(count * i / range_count_, std::memory_order_relaxed);
     ranges_[i].end = count * (i + 1) / range_count_;
   }
-  loops_ = loops_ + 1 == kDismissed ? 1 : loops_ + 1;
+  if (++loops_ == 0) loops_ = 1;
   open_gate(loops_);
   take_part(0);
   gate_.fetch_and(uint64_t{0xffffffff});
@@ -126,7 +128,6 @@ void Team::stand_by(int slot) {
     }
     uint64_t gate = gate_.load();
     const uint32_t loop = loop_of(gate);
-    if (loop == kDismissed) return;
     if (loop == 0 || loop == seen || !gate_.compare_exchange_strong(gate, gate + 1)) continue;
     seen = loop;
     if (slot < slots_) take_part(slot);
@@ -157,5 +158,3 @@ void Team::take_part(int slot) {
 }
 
 }  // namespace cnnx::runtime
-
-#endif

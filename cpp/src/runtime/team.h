@@ -1,5 +1,5 @@
-// The threads that take part in loops: OpenMP's, in one region that a thread of its own keeps open
-// for as long as the process lives.
+// The threads that take part in loops, for as long as the process lives: OpenMP's, in a region that
+// a thread of its own keeps open, or without OpenMP the standard library's.
 //
 // A region for every loop would end in a barrier that waits for all its threads, even for one that
 // the operating system keeps waiting: on a busy machine that is milliseconds, hundreds of times a
@@ -32,15 +32,13 @@ class Team {
   };
   static constexpr int kMostRanges = 64;
 
-  void gather(int threads);
+  void grow(int threads);
   void stand_by(int slot);
   void lead(int slots, int64_t count, int64_t grain, LoopBody body, const void* context);
   void take_part(int slot);
   void open_gate(uint32_t loop);
 
-  // The number of the loop that threads may join, and how many are in it. 0: none; kDismissed: none
-  // ever again.
-  static constexpr uint32_t kDismissed = ~uint32_t{0};
+  // The number of the loop that threads may join, 0 for none, and how many are in it.
   static uint32_t loop_of(uint64_t gate) { return static_cast<uint32_t>(gate >> 32); }
   static uint32_t inside(uint64_t gate) { return static_cast<uint32_t>(gate); }
   alignas(64) std::atomic<uint64_t> gate_{0};
@@ -50,6 +48,7 @@ class Team {
   const void* context_ = nullptr;
   int64_t grain_ = 1;
   int slots_ = 1, range_count_ = 1;
+  int threads_ = 1;  // the caller's among them
   uint32_t loops_ = 0;
   Range ranges_[kMostRanges];
 

@@ -42,11 +42,13 @@ def installation() -> list[str]:
 
     import cnnx
 
-    openmp = "with OpenMP" if cnnx.has_openmp() else "built without OpenMP: one thread only"
+    threads = "with OpenMP" if cnnx.has_openmp() else "without OpenMP"
+    if not cnnx.has_threads():
+        threads = "built serial: one thread only"
     return [
         f"cnnx             {cnnx.__version__}",
         f"instruction set  {cnnx.isa()}",
-        f"threads          {cnnx.get_num_threads()}, {openmp}",
+        f"threads          {cnnx.get_num_threads()}, {threads}",
         f"Python           {platform.python_version()}, NumPy {np.__version__}",
     ]
 
