@@ -25,64 +25,77 @@ int64_t this_process() {
 }  // namespace
 
 Prefetch::Prefetch(Gather gather, int64_t rows, int64_t batch_size)
-    : gather_(std::move(gather)), rows_(rows), batch_size_(batch_size), process_(this_process()) {
+    : gather_(std::move(gather)),
+      rows_(rows),
+      batch_size_(batch_size),
+      process_(this_process()),
+      exchange_(std::make_unique<Exchange>()) {
   try {
-    thread_ = std::thread([this] { work(); });
+    exchange_->thread = std::thread([this] { work(); });
   } catch (const std::system_error&) {
   }
 }
 
 Prefetch::~Prefetch() {
-  if (!thread_.joinable()) return;
+  if (!exchange_->thread.joinable()) return;
   if (!has_thread()) {
-    thread_.detach();
+    // The fork caught the thread at anything: its batch may be half written, and the condition
+    // variable's destructor would wait for it. A child leaves them where they are.
+    static_cast<void>(exchange_.release());
     return;
   }
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    wanted_ = kStop;
+    const std::lock_guard<std::mutex> lock(exchange_->mutex);
+    exchange_->wanted = kStop;
   }
-  changed_.notify_all();
-  thread_.join();
+  exchange_->changed.notify_all();
+  exchange_->thread.join();
 }
 
 int64_t Prefetch::count_from(int64_t first) const { return std::min(batch_size_, rows_ - first); }
 
-bool Prefetch::has_thread() const { return thread_.joinable() && process_ == this_process(); }
+bool Prefetch::has_thread() const {
+  return exchange_->thread.joinable() && process_ == this_process();
+}
 
 const Batch& Prefetch::batch(int64_t first) {
+  Exchange& exchange = *exchange_;
   if (!has_thread()) {
-    gather_(first, count_from(first), get_num_threads(), batches_[current_]);
-    return batches_[current_];
+    Batch& batch = exchange.batches[exchange.current];
+    gather_(first, count_from(first), get_num_threads(), batch);
+    return batch;
   }
-  std::unique_lock<std::mutex> lock(mutex_);
-  if (wanted_ != first) {
-    changed_.wait(lock, [&] { return wanted_ == kNone || ready_; });
-    wanted_ = first;
-    ready_ = false;
-    changed_.notify_all();
+  std::unique_lock<std::mutex> lock(exchange.mutex);
+  if (exchange.wanted != first) {
+    exchange.changed.wait(lock, [&] { return exchange.wanted == kNone || exchange.ready; });
+    exchange.wanted = first;
+    exchange.ready = false;
+    exchange.changed.notify_all();
   }
-  changed_.wait(lock, [&] { return ready_; });
-  wanted_ = kNone;
-  ready_ = false;
-  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
-  current_ = 1 - current_;
+  exchange.changed.wait(lock, [&] { return exchange.ready; });
+  exchange.wanted = kNone;
+  exchange.ready = false;
+  if (exchange.error) std::rethrow_exception(std::exchange(exchange.error, nullptr));
+  exchange.current = 1 - exchange.current;
   const int64_t next = first + batch_size_;
   if (next < rows_) {
-    wanted_ = next;
-    changed_.notify_all();
+    exchange.wanted = next;
+    exchange.changed.notify_all();
   }
-  return batches_[current_];
+  return exchange.batches[exchange.current];
 }
 
 // One thread: all others are training.
 void Prefetch::work() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  Exchange& exchange = *exchange_;
+  std::unique_lock<std::mutex> lock(exchange.mutex);
   for (;;) {
-    changed_.wait(lock, [&] { return wanted_ == kStop || (wanted_ != kNone && !ready_); });
-    if (wanted_ == kStop) return;
-    const int64_t first = wanted_;
-    Batch& batch = batches_[1 - current_];
+    exchange.changed.wait(lock, [&] {
+      return exchange.wanted == kStop || (exchange.wanted != kNone && !exchange.ready);
+    });
+    if (exchange.wanted == kStop) return;
+    const int64_t first = exchange.wanted;
+    Batch& batch = exchange.batches[1 - exchange.current];
     lock.unlock();
     std::exception_ptr error;
     try {
@@ -91,10 +104,10 @@ void Prefetch::work() {
       error = std::current_exception();
     }
     lock.lock();
-    if (wanted_ == kStop) return;
-    error_ = error;
-    ready_ = true;
-    changed_.notify_all();
+    if (exchange.wanted == kStop) return;
+    exchange.error = error;
+    exchange.ready = true;
+    exchange.changed.notify_all();
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -35,17 +36,22 @@ class Prefetch {
   bool has_thread() const;
   void work();
 
+  // What the two threads share, and the thread itself.
+  struct Exchange {
+    Batch batches[2];
+    int current = 0;         // the caller's; the other is the thread's
+    int64_t wanted = kNone;  // the first row of what the thread gathers or has gathered
+    bool ready = false;
+    std::exception_ptr error;
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::thread thread;
+  };
+
   const Gather gather_;
   const int64_t rows_, batch_size_;
-  Batch batches_[2];
-  int current_ = 0;         // the caller's; the other is the thread's
-  int64_t wanted_ = kNone;  // the first row of what the thread gathers or has gathered
-  bool ready_ = false;
-  std::exception_ptr error_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int64_t process_;  // the thread lives in this one
-  std::thread thread_;
+  const int64_t process_;  // the thread lives in this one
+  std::unique_ptr<Exchange> exchange_;
 };
 
 }  // namespace cnnx::training
