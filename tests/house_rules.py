@@ -60,6 +60,12 @@ FORBIDDEN_IN_CPP = (
     (r"\b(abort|_?exit|quick_exit|terminate)\s*\(", (), "the library never ends the program"),
     (r"\b(assert)\s*\(|#\s*include\s*<cassert>", (), "errors are exceptions"),
     (r"#\s*pragma\s+omp\b|\bomp_\w+\s*\(", ("src/runtime/team.cpp",), "threads have one seam"),
+    (
+        r"\bgil_scoped_release\b",
+        (),
+        "at the interpreter's end it would end the program: take ReleaseGil",
+    ),
+    (r"\bmod_gil_not_used\b", (), "free-threaded Python is declared only when it is tested"),
 )
 FORBIDDEN_FLAGS = re.compile(
     r"-ffast-math|-Ofast|-funsafe-math-optimizations|-fassociative-math|-freciprocal-math|"

@@ -152,6 +152,8 @@ EXAMPLES: dict[Rule, tuple[tuple[str, str], list[tuple[str, str]]]] = {
             ("cpp/bindings/b.cpp", "exit(1);\n"),
             ("cpp/src/graph/b.cpp", "assert(x);\n"),
             ("cpp/src/ops/b.cpp", "#pragma omp parallel for\n"),
+            ("cpp/bindings/b.cpp", "py::call_guard<py::gil_scoped_release>()\n"),
+            ("cpp/bindings/b.cpp", "PYBIND11_MODULE(_core, module, py::mod_gil_not_used())\n"),
         ],
     ),
 }

@@ -6,15 +6,14 @@ import ast
 import doctest
 import importlib
 import json
-import os
 import pkgutil
-import subprocess
 import sys
 from pathlib import Path
 
 import cnnx
 import cnnx.ops
 import pytest
+from python_process import run_python
 
 PACKAGE = Path(cnnx.__file__).parent
 MODULES = sorted(
@@ -27,21 +26,9 @@ MODULES = sorted(
 )
 
 
-def run_python(code: str) -> str:
-    finished = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout
-
-
 def test_import_loads_neither_numpy_nor_the_extension() -> None:
     code = "import sys, json, cnnx; print(json.dumps([m for m in sys.modules]))"
-    loaded = json.loads(run_python(code))
+    loaded = json.loads(run_python("-c", code))
     assert [name for name in loaded if name.startswith("cnnx")] == ["cnnx"]
     assert "numpy" not in loaded
 
@@ -55,33 +42,64 @@ def test_everything_but_the_command_line_needs_numpy_alone(optional: str) -> Non
         "x, y = cnnx.data.xo(8)\n"
         "cnnx.Trainer(cnnx.models.small()).step(x, y)\n"
     )
-    run_python(code)
+    run_python("-c", code)
 
 
-def test_import_changes_nothing_in_the_process() -> None:
-    """The floating-point mode, signal handlers, environment, warnings and working folder stay."""
-    code = """
-import os, signal, sys, warnings
-import numpy as np
-from floating_point import get_mode
+STATE = "import numpy as np\nfrom process_state import process_state, thread_count\n"
+CHANGED = "[name for name in before if process_state()[name] != before[name]]"
 
-def everything():
-    handlers = {str(n): str(signal.getsignal(n)) for n in signal.valid_signals()}
-    return [get_mode(), handlers, dict(os.environ), os.getcwd(), len(warnings.filters),
-            np.geterr(), sys.getswitchinterval(), sys.getrecursionlimit()]
 
-before = everything()
+def test_using_it_changes_nothing_in_the_process() -> None:
+    code = f"""{STATE}
+before = process_state()
 import cnnx
 for name in cnnx.__all__:
     getattr(cnnx, name)
 x, y = cnnx.data.xo(64)
 cnnx.set_num_threads(2)
-cnnx.Trainer(cnnx.models.small()).step(x, y)
-after = everything()
-assert before == after, (before, after)
+cnnx.Trainer(cnnx.models.small()).fit(x, y, epochs=1)
+assert {CHANGED} == [], {CHANGED}
 assert np.float32(1e-40) * np.float32(1) != 0, "denormals are flushed"
 """
-    run_python(code)
+    run_python("-c", code)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts a process's threads in Linux's /proc")
+def test_importing_it_starts_no_thread() -> None:
+    code = f"""{STATE}
+before = thread_count()
+import cnnx
+for name in cnnx.__all__:
+    getattr(cnnx, name)
+cnnx.isa(), cnnx.get_num_threads()
+assert thread_count() == before, (thread_count(), before)
+"""
+    run_python("-c", code)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at a process through Linux's /proc")
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ("pass", []),
+        ("import os; os.environ['A'] = 'b'", ["environment", "environment in C"]),
+        ("import os; os.putenv('A', 'b')", ["environment in C"]),
+        ("import os; os.chdir('/')", ["working folder"]),
+        ("import os; os.umask(0o123)", ["Umask"]),
+        ("import os; kept = os.open('/', os.O_RDONLY)", ["open files"]),
+        ("import locale; locale.setlocale(locale.LC_ALL, 'C')", ["locale in C"]),
+        ("import warnings; warnings.simplefilter('ignore')", ["warnings"]),
+        ("import ctypes; ctypes.CDLL(None).signal(12, 1)", ["SigIgn"]),
+        ("import faulthandler; faulthandler.register(10)", ["SigCgt"]),
+        ("import random; random.random()", ["random numbers"]),
+        ("np.random.rand()", ["NumPy's random numbers"]),
+        ("np.seterr(all='ignore')", ["NumPy's errors"]),
+        ("import logging; logging.basicConfig()", ["logging"]),
+        ("import sys; sys.setrecursionlimit(999)", ["limits"]),
+    ],
+)
+def test_such_changes_are_seen(change: str, names: list[str]) -> None:
+    run_python("-c", f"{STATE}before = process_state()\n{change}\nassert {CHANGED} == {names}")
 
 
 def test_every_public_name_resolves() -> None:

@@ -11,7 +11,7 @@ template <class Body>
 FloatArray elementwise(const FloatArray& like, const Body& body) {
   FloatArray result = new_array(shape_of(like));
   float* data = result.mutable_data();
-  const py::gil_scoped_release release;
+  const ReleaseGil release;
   body(data);
   return result;
 }

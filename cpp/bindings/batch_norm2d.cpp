@@ -54,7 +54,7 @@ void bind_batch_norm2d(py::module_& module) {
         const float *source = input.data(), *scale = data_of(weights), *shift = data_of(offsets),
                     *middle = means.data(), *spread = variances.data();
         float* target = output.mutable_data();
-        const py::gil_scoped_release release;
+        const ReleaseGil release;
         batch_norm2d(geometry, source, scale, shift, middle, spread, target);
         return output;
       },
@@ -74,7 +74,7 @@ void bind_batch_norm2d(py::module_& module) {
         float *target = output.mutable_data(), *middle = means.mutable_data(),
               *spread = variances.mutable_data();
         {
-          const py::gil_scoped_release release;
+          const ReleaseGil release;
           batch_norm2d_training(geometry, source, scale, shift, middle, spread, target);
         }
         return py::make_tuple(output, means, variances);
@@ -99,7 +99,7 @@ void bind_batch_norm2d(py::module_& module) {
         float *to_input = grad_input.mutable_data(), *to_weight = grad_weight.mutable_data(),
               *to_bias = grad_bias.mutable_data();
         {
-          const py::gil_scoped_release release;
+          const ReleaseGil release;
           batch_norm2d_backward(geometry, grad, source, scale, middle, spread, to_input, to_weight,
                                 to_bias);
         }

@@ -39,7 +39,7 @@ void repeat_conv2d(const std::string& direction, const FloatArray& x, const Floa
   const float *from = x.data(), *kernel = weight.data(), *offsets = bias.data(),
               *grad = grad_output.data();
   float *to = result.mutable_data(), *to_bias = grad_bias.mutable_data();
-  const py::gil_scoped_release release;
+  const ReleaseGil release;
   for (int64_t i = 0; i < repetitions; ++i) {
     if (forward) {
       conv2d(geometry, from, kernel, offsets, to, method);
@@ -54,8 +54,7 @@ void repeat_conv2d(const std::string& direction, const FloatArray& x, const Floa
 }  // namespace
 
 void bind_benchmark(py::module_& module) {
-  module.def("run_fma_peak", &run_fma_peak, py::arg("rounds"),
-             py::call_guard<py::gil_scoped_release>());
+  module.def("run_fma_peak", &run_fma_peak, py::arg("rounds"), py::call_guard<ReleaseGil>());
   module.def("repeat_conv2d", &repeat_conv2d, py::arg("direction"), py::arg("x").noconvert(),
              py::arg("weight").noconvert(), py::arg("bias").noconvert(),
              py::arg("grad_output").noconvert(), py::arg("result").noconvert(), py::arg("stride"),

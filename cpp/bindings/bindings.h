@@ -6,6 +6,7 @@
 #include <pybind11/stl.h>
 
 #include "cnnx/shape.h"
+#include "gil.h"
 
 namespace cnnx::bindings {
 

@@ -47,8 +47,7 @@ Notes notes_of(std::string text, const py::dict& arrays) {
 
 void bind_checkpoint(py::module_& module) {
   py::classh<Checkpoint>(module, "Checkpoint")
-      .def_static("load", &Checkpoint::load, py::arg("path"),
-                  py::call_guard<py::gil_scoped_release>())
+      .def_static("load", &Checkpoint::load, py::arg("path"), py::call_guard<ReleaseGil>())
       .def_property_readonly("model", &Checkpoint::model)
       .def_property_readonly("text",
                              [](const Checkpoint& checkpoint) { return checkpoint.notes().text; })

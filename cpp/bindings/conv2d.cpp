@@ -35,7 +35,7 @@ void bind_conv2d(py::module_& module) {
         const float *source = input.data(), *kernel = weights.data(),
                     *offsets = bias ? bias->data() : nullptr;
         float* target = output.mutable_data();
-        const py::gil_scoped_release release;
+        const ReleaseGil release;
         conv2d(geometry, source, kernel, offsets, target);
         return output;
       },
@@ -55,7 +55,7 @@ void bind_conv2d(py::module_& module) {
         float *to_input = grad_input.mutable_data(), *to_weight = grad_weight.mutable_data(),
               *to_bias = grad_bias.mutable_data();
         {
-          const py::gil_scoped_release release;
+          const ReleaseGil release;
           conv2d_backward(geometry, grad, source, kernel, to_input, to_weight, to_bias);
         }
         return py::make_tuple(grad_input, grad_weight, grad_bias);

@@ -21,7 +21,7 @@ void bind_data(py::module_& module) {
         uint8_t* pixel_data = pixels.mutable_data();
         int64_t* label_data = labels.mutable_data();
         {
-          const py::gil_scoped_release release;
+          const ReleaseGil release;
           draw_xo(count, size, seed, pixel_data, label_data);
         }
         return std::make_tuple(pixels, labels);
@@ -42,7 +42,7 @@ void bind_data(py::module_& module) {
         py::array_t<uint8_t> result(Shape{height, width, channels});
         uint8_t* data = result.mutable_data();
         {
-          const py::gil_scoped_release release;
+          const ReleaseGil release;
           resize_picture(image, height, width, channels, how, data);
         }
         return result;
@@ -64,7 +64,7 @@ void bind_data(py::module_& module) {
         FloatArray result = new_array(shape);
         float* data = result.mutable_data();
         {
-          const py::gil_scoped_release release;
+          const ReleaseGil release;
           augment_pictures(pictures, {shape[1], shape[2], shape[3]}, {Resize::stretch, mean, std},
                            augmentation, seed, epoch, data);
         }

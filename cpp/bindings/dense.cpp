@@ -21,7 +21,7 @@ void bind_dense(py::module_& module) {
         const float *source = input.data(), *matrix = weights.data(),
                     *offsets = bias ? bias->data() : nullptr;
         float* target = output.mutable_data();
-        const py::gil_scoped_release release;
+        const ReleaseGil release;
         dense(geometry, source, matrix, offsets, target);
         return output;
       },
@@ -38,7 +38,7 @@ void bind_dense(py::module_& module) {
         float *to_input = grad_input.mutable_data(), *to_weight = grad_weight.mutable_data(),
               *to_bias = grad_bias.mutable_data();
         {
-          const py::gil_scoped_release release;
+          const ReleaseGil release;
           dense_backward(geometry, grad, source, matrix, to_input, to_weight, to_bias);
         }
         return py::make_tuple(grad_input, grad_weight, grad_bias);

@@ -14,7 +14,7 @@ FloatArray forward(const char* name, const GroupNormGeometry& geometry, const Fl
   FloatArray output = new_array(shape_of(x));
   const float *source = x.data(), *scale = weight.data(), *shift = bias.data();
   float* target = output.mutable_data();
-  const py::gil_scoped_release release;
+  const ReleaseGil release;
   group_norm(geometry, source, scale, shift, target);
   return output;
 }
@@ -30,7 +30,7 @@ py::tuple backward(const char* name, const GroupNormGeometry& geometry,
   float *to_input = grad_input.mutable_data(), *to_weight = grad_weight.mutable_data(),
         *to_bias = grad_bias.mutable_data();
   {
-    const py::gil_scoped_release release;
+    const ReleaseGil release;
     group_norm_backward(geometry, grad, source, scale, to_input, to_weight, to_bias);
   }
   return py::make_tuple(grad_input, grad_weight, grad_bias);

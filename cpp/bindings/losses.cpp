@@ -69,7 +69,7 @@ void bind_cross_entropy(py::module_& module) {
         const float* weight = class_weights_of("cross_entropy", class_weights, x);
         const float* values = x.data();
         const auto* target = y.data();
-        const py::gil_scoped_release release;
+        const ReleaseGil release;
         return cross_entropy(values, target, x.shape(0), x.shape(1), label_smoothing, weight);
       },
       logits, targets, py::arg("label_smoothing"), weights);
@@ -83,7 +83,7 @@ void bind_cross_entropy(py::module_& module) {
         const float* values = x.data();
         const auto* target = y.data();
         float* grad = result.mutable_data();
-        const py::gil_scoped_release release;
+        const ReleaseGil release;
         const double total = cross_entropy_total(target, x.shape(0), x.shape(1), weight);
         cross_entropy_backward(values, target, x.shape(0), x.shape(1), label_smoothing,
                                total > 0 ? total : 1, grad, false, weight);
@@ -100,7 +100,7 @@ template <Value value>
 double value_of(const FloatArray& outputs, const FloatArray& targets) {
   const Rows shape = rows_of(outputs);
   const float *output = outputs.data(), *target = targets.data();
-  const py::gil_scoped_release release;
+  const ReleaseGil release;
   return value(output, target, shape.rows, shape.outputs);
 }
 
@@ -110,7 +110,7 @@ FloatArray gradient_of(const FloatArray& outputs, const FloatArray& targets) {
   FloatArray result = new_array(shape_of(outputs));
   const float *output = outputs.data(), *target = targets.data();
   float* grad = result.mutable_data();
-  const py::gil_scoped_release release;
+  const ReleaseGil release;
   gradient(output, target, shape.rows, shape.outputs, static_cast<double>(shape.rows), grad, false);
   return result;
 }
@@ -138,7 +138,7 @@ void bind_losses(py::module_& module) {
       [](const FloatArray& x, const FloatArray& y, float delta) {
         const Rows shape = rows_of(x);
         const float *output = x.data(), *wanted = y.data();
-        const py::gil_scoped_release release;
+        const ReleaseGil release;
         return huber(output, wanted, shape.rows, shape.outputs, delta);
       },
       prediction, target, py::arg("delta"));
@@ -149,7 +149,7 @@ void bind_losses(py::module_& module) {
         FloatArray result = new_array(shape_of(x));
         const float *output = x.data(), *wanted = y.data();
         float* grad = result.mutable_data();
-        const py::gil_scoped_release release;
+        const ReleaseGil release;
         huber_backward(output, wanted, shape.rows, shape.outputs, delta,
                        static_cast<double>(shape.rows), grad);
         return result;

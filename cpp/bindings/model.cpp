@@ -83,7 +83,7 @@ void set(Model& model, const ParameterInfo& array, const FloatArray& values, con
                           to_string(array.shape) + ", but the array assigned to it has shape " +
                           to_string(shape_of(values)));
   }
-  const py::gil_scoped_release release;
+  const ReleaseGil release;
   (model.*setter)(array, values.data());
 }
 
@@ -95,7 +95,7 @@ FloatArray run_into(const Model& model, const py::array& pixels, bool integer_va
   shape.insert(shape.end(), model.output_shape().begin(), model.output_shape().end());
   FloatArray result = new_array(shape);
   float* data = result.mutable_data();
-  const py::gil_scoped_release release;
+  const ReleaseGil release;
   (model.*method)(pictures, data);
   return result;
 }
@@ -111,7 +111,7 @@ py::dict layer_outputs(const Model& model, const py::array& pixels, bool integer
     pointers.push_back(array.mutable_data());
     results[py::str(info.name)] = array;
   }
-  const py::gil_scoped_release release;
+  const ReleaseGil release;
   model.layer_outputs(pictures, pointers.data());
   return results;
 }
@@ -129,9 +129,9 @@ void bind_model(py::module_& module) {
   py::classh<Model>(module, "Model")
       .def(py::init(&make_model), py::arg("layers"), py::arg("input_shape"), py::arg("classes"),
            py::arg("resize"), py::arg("mean"), py::arg("std"), py::arg("seed"))
-      .def_static("load", &Model::load, py::arg("path"), py::call_guard<py::gil_scoped_release>())
-      .def("save", &Model::save, py::arg("path"), py::call_guard<py::gil_scoped_release>())
-      .def("clone", &Model::clone, py::call_guard<py::gil_scoped_release>())
+      .def_static("load", &Model::load, py::arg("path"), py::call_guard<ReleaseGil>())
+      .def("save", &Model::save, py::arg("path"), py::call_guard<ReleaseGil>())
+      .def("clone", &Model::clone, py::call_guard<ReleaseGil>())
       .def(
           "run",
           [](const Model& model, const py::array& pixels, bool integer_values) {

@@ -28,10 +28,19 @@ void register_exceptions(pybind11::module_& module) {
   });
 }
 
+// What pybind11 makes is for one interpreter. Otherwise the reason is set as Python's error.
+bool in_main_interpreter() {
+  if (PyInterpreterState_Get() == PyInterpreterState_Main()) return true;
+  PyErr_SetString(PyExc_ImportError,
+                  "cnnx: imported by a second interpreter of the process, expected the main one");
+  return false;
+}
+
 }  // namespace
 
-PYBIND11_MODULE(_core, module) {
+PYBIND11_MODULE(_core_of_main_interpreter, module) {
   using namespace cnnx::bindings;
+  if (!in_main_interpreter()) throw pybind11::error_already_set();
   module.doc() =
       "The compiled core of cnnx; use the package cnnx, whose functions check and convert.";
   register_exceptions(module);
@@ -55,4 +64,10 @@ PYBIND11_MODULE(_core, module) {
   bind_upsample2d(module);
   bind_softmax(module);
   bind_losses(module);
+}
+
+// What Python calls. Asked before pybind11 is, which in a second interpreter of Python < 3.12 waits
+// for ever for the GIL that its own thread holds.
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
+  return in_main_interpreter() ? PyInit__core_of_main_interpreter() : nullptr;
 }

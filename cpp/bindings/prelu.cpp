@@ -31,7 +31,7 @@ void bind_prelu(py::module_& module) {
         FloatArray output = new_array(shape_of(input));
         const float *source = input.data(), *slope = slopes.data();
         float* target = output.mutable_data();
-        const py::gil_scoped_release release;
+        const ReleaseGil release;
         prelu(source, slope, pixels, channels, target);
         return output;
       },
@@ -47,7 +47,7 @@ void bind_prelu(py::module_& module) {
         const float *grad = grad_output.data(), *source = input.data(), *slope = slopes.data();
         float *to_input = grad_input.mutable_data(), *to_weight = grad_weight.mutable_data();
         {
-          const py::gil_scoped_release release;
+          const ReleaseGil release;
           prelu_backward(grad, source, slope, pixels, channels, to_input, to_weight);
         }
         return py::make_tuple(grad_input, grad_weight);

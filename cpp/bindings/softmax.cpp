@@ -24,7 +24,7 @@ void bind_softmax(py::module_& module) {
         FloatArray output = new_array(shape_of(x));
         const float* source = x.data();
         float* target = output.mutable_data();
-        const py::gil_scoped_release release;
+        const ReleaseGil release;
         softmax(source, rows, classes, target);
         return output;
       },
@@ -37,7 +37,7 @@ void bind_softmax(py::module_& module) {
         FloatArray grad_input = new_array(shape_of(output));
         const float *grad = grad_output.data(), *saved = output.data();
         float* target = grad_input.mutable_data();
-        const py::gil_scoped_release release;
+        const ReleaseGil release;
         softmax_backward(grad, saved, rows, classes, target);
         return grad_input;
       },

@@ -60,7 +60,7 @@ void bind_trainer(py::module_& module) {
       .def_property_readonly("steps", &Epoch::steps)
       .def_property_readonly("step", &Epoch::step)
       .def_property_readonly("weight", &Epoch::weight)
-      .def("advance", &Epoch::advance, py::call_guard<py::gil_scoped_release>())
+      .def("advance", &Epoch::advance, py::call_guard<ReleaseGil>())
       .def_property_readonly("position",
                              [](const Epoch& epoch) {
                                const EpochPosition position = epoch.position();
@@ -85,14 +85,14 @@ void bind_trainer(py::module_& module) {
       .def("begin_schedule", &Trainer::begin_schedule, py::arg("epochs"),
            py::arg("steps_per_epoch"))
       .def("observe", &Trainer::observe, py::arg("measure"))
-      .def("check_finite", &Trainer::check_finite, py::call_guard<py::gil_scoped_release>())
-      .def("averaged_model", &Trainer::averaged_model, py::call_guard<py::gil_scoped_release>())
+      .def("check_finite", &Trainer::check_finite, py::call_guard<ReleaseGil>())
+      .def("averaged_model", &Trainer::averaged_model, py::call_guard<ReleaseGil>())
       .def(
           "step",
           [](Trainer& trainer, const py::array& x, bool integers, const py::array& y) {
             const PictureBatch pictures = picture_batch(x, integers);
             const Targets wanted = targets_of(y);
-            const py::gil_scoped_release release;
+            const ReleaseGil release;
             return trainer.step(pictures, wanted);
           },
           pixels, integer_values, targets)
@@ -102,11 +102,11 @@ void bind_trainer(py::module_& module) {
              double divisor) {
             const PictureBatch pictures = picture_batch(x, integers);
             const Targets wanted = targets_of(y);
-            const py::gil_scoped_release release;
+            const ReleaseGil release;
             return trainer.compute_gradients(pictures, wanted, divisor);
           },
           pixels, integer_values, targets, py::arg("divisor"))
-      .def("apply_gradients", &Trainer::apply_gradients, py::call_guard<py::gil_scoped_release>())
+      .def("apply_gradients", &Trainer::apply_gradients, py::call_guard<ReleaseGil>())
       .def("start_profile", &Trainer::start_profile)
       // (steps, seconds, [(layers, forward, backward)], loss, update)
       .def("profile",
@@ -137,7 +137,7 @@ void bind_trainer(py::module_& module) {
                 augmentation ? augmentation_of(*augmentation) : Augmentation{};
             const EpochOptions options{rows,    batch_size,    shuffle,  epoch,
                                        changes, first_picture, prefetch, position_of(position)};
-            const py::gil_scoped_release release;
+            const ReleaseGil release;
             return trainer.begin_epoch(pictures, wanted, options);
           },
           pixels, integer_values, targets, py::arg("rows"), py::arg("batch_size"),
@@ -152,7 +152,7 @@ void bind_trainer(py::module_& module) {
             const Targets wanted = targets_of(y);
             Metrics metrics;
             {
-              const py::gil_scoped_release release;
+              const ReleaseGil release;
               metrics = trainer.evaluate(pictures, wanted, rows, averaged);
             }
             return pair_of(metrics);
@@ -164,7 +164,7 @@ void bind_trainer(py::module_& module) {
           [](const Trainer& trainer, const std::string& path, std::string text,
              const py::dict& arrays) {
             const Notes notes = notes_of(std::move(text), arrays);
-            const py::gil_scoped_release release;
+            const ReleaseGil release;
             trainer.save_checkpoint(path, notes);
           },
           py::arg("path"), py::arg("text"), py::arg("arrays"))

@@ -14,7 +14,7 @@ void bind_zero_pad2d(py::module_& module) {
         FloatArray output = new_array(geometry.output_shape());
         const float* source = x.data();
         float* target = output.mutable_data();
-        const py::gil_scoped_release release;
+        const ReleaseGil release;
         zero_pad2d(geometry, source, target);
         return output;
       },
@@ -27,7 +27,7 @@ void bind_zero_pad2d(py::module_& module) {
         FloatArray grad_input = new_array(geometry.input_shape());
         const float* grad = grad_output.data();
         float* target = grad_input.mutable_data();
-        const py::gil_scoped_release release;
+        const ReleaseGil release;
         zero_pad2d_backward(geometry, grad, target);
         return grad_input;
       },
