@@ -1,0 +1,16 @@
+"""Whether the tests run under AddressSanitizer (.ci/sanitizers), and what cannot be tested then.
+
+Not part of the package.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def not_under_address_sanitizer(reason: str) -> None:
+    """Skips the test where the sanitizer's runtime is loaded into every process."""
+    if "asan" in os.environ.get("LD_PRELOAD", ""):
+        pytest.skip(f"under AddressSanitizer {reason}")
