@@ -85,6 +85,7 @@ def image_of(pixels: np.ndarray[Any, Any], /, **changes: Any) -> Any:
 def test_what_the_library_says_of_itself(c: CApi) -> None:
     assert c.version().decode() == cnnx.__version__
     assert c.text(c.isa) == cnnx.isa()
+    assert c.has_threads() == cnnx.has_threads()
     assert c.has_openmp() == cnnx.has_openmp()
 
 

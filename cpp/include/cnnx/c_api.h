@@ -74,7 +74,9 @@ CNNX_API const char* cnnx_version(void);
 // "baseline", "avx2", "avx512" or "neon"; fails when CNNX_ISA names one that cannot be used. The
 // text is valid for ever.
 CNNX_API cnnx_status cnnx_isa(const char** name);
-// 1, or 0 when the library was built without OpenMP.
+// 1, or 0 when the library was built serial.
+CNNX_API int32_t cnnx_has_threads(void);
+// 1 when the threads are OpenMP's, or 0.
 CNNX_API int32_t cnnx_has_openmp(void);
 CNNX_API cnnx_status cnnx_get_num_threads(int32_t* count);
 CNNX_API cnnx_status cnnx_set_num_threads(int32_t count);  // 1 to 1024

@@ -19,6 +19,8 @@ cnnx_status cnnx_isa(const char** name) {
   });
 }
 
+int32_t cnnx_has_threads(void) { return cnnx::has_threads() ? 1 : 0; }
+
 int32_t cnnx_has_openmp(void) { return cnnx::has_openmp() ? 1 : 0; }
 
 cnnx_status cnnx_get_num_threads(int32_t* count) {
