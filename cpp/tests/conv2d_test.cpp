@@ -12,6 +12,7 @@
 #include "check.h"
 #include "cnnx/runtime.h"
 #include "guarded_array.h"
+#include "ops/gradient_kernels.h"
 #include "ops/registry.h"
 #include "runtime/memory.h"
 
@@ -318,6 +319,7 @@ void test_layer() {
   backward.grad_parameters = gradients;
   backward.scratch = scratch.data();
   backward.threads = kThreads;
+  backward.kernels = &cnnx::ops::gradient_kernels();
   bound->backward(backward);
   const Gradients expected = expected_gradients(g, arrays, 0.0f);
   CHECK(grad_input.values() == expected.input);

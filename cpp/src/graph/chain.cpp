@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ops/gradient_kernels.h"
 #include "runtime/add_time.h"
 #include "runtime/memory.h"
 
@@ -244,6 +245,7 @@ void Chain::backward(const Step& step, const ChainArguments& a, const StepGradie
   backward.scratch = a.scratch;
   backward.threads = a.threads;
   backward.training = &training;
+  backward.kernels = &ops::gradient_kernels();
   step.op->backward(backward);
 }
 

@@ -4,7 +4,6 @@
 
 #include "kernels/conv2d_one_input.h"
 #include "kernels/conv2d_rows.h"
-#include "kernels/conv2d_weight.h"
 #include "kernels/tile.h"
 
 namespace cnnx {
@@ -260,13 +259,7 @@ int64_t blocks(int64_t group_outputs) { return block_count(group_outputs); }
 
 }  // namespace
 
-const Conv2dKernels conv2d_kernels = {pack_tap,
-                                      convolve,
-                                      blocks,
-                                      add_weight_gradient,
-                                      reduce_weight_gradient,
-                                      add_bias_gradient,
-                                      reduce_bias_gradient};
+const Conv2dKernels conv2d_kernels = {pack_tap, convolve, blocks};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

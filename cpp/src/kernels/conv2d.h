@@ -95,6 +95,9 @@ struct Conv2dKernels {
   void (*convolve)(const Convolution& convolution, const ConvolutionBand& band);
   // Blocks of columns in one group, the unit in which weights and their gradient are shared out.
   int64_t (*blocks)(int64_t group_outputs);
+};
+
+struct Conv2dGradientKernels {
   void (*add_weight_gradient)(const WeightGradientBand& band);
   // target[k][column] (+)= sums of all chunks, in their order, for k in [begin, end) of one group's
   // panels; chunks are chunk_floats apart, rows of the target target_step.
@@ -152,5 +155,6 @@ constexpr bool runs_along_pixels(const Convolution& c) {
 }
 
 CNNX_DECLARE_KERNELS(Conv2dKernels, conv2d_kernels)
+CNNX_DECLARE_KERNELS(Conv2dGradientKernels, conv2d_gradient_kernels)
 
 }  // namespace cnnx

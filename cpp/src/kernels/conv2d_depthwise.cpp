@@ -3,7 +3,6 @@
 #include "kernels/conv2d_depthwise.h"
 
 #include "kernels/channel_lanes.h"
-#include "kernels/conv2d_depthwise_weight.h"
 #include "kernels/conv2d_rows.h"
 #include "kernels/quad.h"
 
@@ -11,14 +10,22 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Columns of the largest tile. What is left of a line goes to tiles of nearly the same size.
+// Columns of a tile: what is left of a line goes to tiles of nearly the same size. Every size is a
+// function of its own; for the baseline, which CPUs of before 2013 run, half the sizes will do.
+template <int... kCount>
+struct Columns;
+#if defined(CNNX_HAS_FMA)
 constexpr int kMostColumns = 8;
+using TileColumns = Columns<1, 2, 3, 4, 5, 6, 7, 8>;
+#else
+constexpr int kMostColumns = 4;
+using TileColumns = Columns<1, 2, 3, 4>;
+#endif
+
 // Output rows of a tile, where windows move by one pixel: each pixel is loaded once for all of
 // them. Two rows' sums, a row of pixels and of weights want more than 16 registers.
-#if defined(__AVX2__) && !defined(__AVX512F__)
-constexpr int kMostRows = 1;
-#else
-constexpr int kMostRows = 2;
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define CNNX_TWO_ROWS 1
 #endif
 
 constexpr float kZeros[kLanes] = {};
@@ -87,7 +94,7 @@ CNNX_INLINE void finish(const DepthwisePass& p, const Places& places, int64_t ch
 
 // Any windows: every tap of every output is loaded.
 template <int kCount>
-CNNX_INLINE void convolve_any(const DepthwisePass& p, const Outputs& outputs) {
+void convolve_any(const DepthwisePass& p, const Outputs& outputs) {
   const Places places(p, outputs);
   const int64_t step = p.horizontal.stride * places.channels;
   const int64_t tap_step = p.horizontal.dilation * places.channels;
@@ -188,32 +195,32 @@ struct Tiles {
   int rows;
   Tile of[kMostColumns];
 };
-#define CNNX_SLIDING(taps, stride, rows)                                                    \
-  {                                                                                         \
-    taps, stride, rows, {                                                                   \
-      convolve_sliding<taps, stride, rows, 1>, convolve_sliding<taps, stride, rows, 2>,     \
-          convolve_sliding<taps, stride, rows, 3>, convolve_sliding<taps, stride, rows, 4>, \
-          convolve_sliding<taps, stride, rows, 5>, convolve_sliding<taps, stride, rows, 6>, \
-          convolve_sliding<taps, stride, rows, 7>, convolve_sliding<taps, stride, rows, 8>  \
-    }                                                                                       \
+template <int... kCount>
+struct Columns {
+  template <int kTaps, int kStride, int kRows>
+  static constexpr Tiles sliding() {
+    return {kTaps, kStride, kRows, {convolve_sliding<kTaps, kStride, kRows, kCount>...}};
   }
-// Those of 1 and 2 taps are phases of the input gradient of 3x3 kernels with stride 2.
-constexpr Tiles kSliding[] = {CNNX_SLIDING(1, 1, 1), CNNX_SLIDING(2, 1, 1), CNNX_SLIDING(3, 1, 1),
-                              CNNX_SLIDING(3, 2, 1), CNNX_SLIDING(5, 1, 1), CNNX_SLIDING(5, 2, 1),
-                              CNNX_SLIDING(3, 1, 2), CNNX_SLIDING(5, 1, 2)};
-constexpr Tiles kAny = {0,
-                        0,
-                        1,
-                        {convolve_any<1>, convolve_any<2>, convolve_any<3>, convolve_any<4>,
-                         convolve_any<5>, convolve_any<6>, convolve_any<7>, convolve_any<8>}};
+  static constexpr Tiles any() { return {0, 0, 1, {convolve_any<kCount>...}}; }
+};
+
+// Those of 2 taps are a phase of the input gradient of 3x3 kernels with stride 2; a single tap has
+// nothing to slide.
+constexpr Tiles kSliding[] = {
+    TileColumns::sliding<2, 1, 1>(), TileColumns::sliding<3, 1, 1>(),
+    TileColumns::sliding<3, 2, 1>(), TileColumns::sliding<5, 1, 1>(),
+    TileColumns::sliding<5, 2, 1>(),
+#if defined(CNNX_TWO_ROWS)
+    TileColumns::sliding<3, 1, 2>(), TileColumns::sliding<5, 1, 2>(),
+#endif
+};
+constexpr Tiles kAny = TileColumns::any();
 
 // Tiles of so many rows; null if there are none that fit.
 const Tiles* sliding_tiles(const DepthwisePass& p, int rows) {
   const WindowAxis& h = p.horizontal;
   if (!slides(h, p.columns, p.width)) return nullptr;
-  if (rows > 1 && (rows > kMostRows || p.vertical.stride != 1 || p.vertical.dilation != 1)) {
-    return nullptr;
-  }
+  if (rows > 1 && (p.vertical.stride != 1 || p.vertical.dilation != 1)) return nullptr;
   for (const Tiles& tiles : kSliding) {
     if (tiles.taps == h.taps && tiles.stride == h.stride && tiles.rows == rows) return &tiles;
   }
@@ -267,19 +274,9 @@ void spread(const float* source, int64_t pixels, int64_t groups, int64_t inputs,
   }
 }
 
-void reduce(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t count, bool accumulate,
-            float* target) {
-  for (int64_t i = 0; i < count; ++i) {
-    float total = sums[i];
-    for (int64_t chunk = 1; chunk < chunks; ++chunk) total += sums[chunk * chunk_floats + i];
-    target[i] = accumulate ? target[i] + total : total;
-  }
-}
-
 }  // namespace
 
-const DepthwiseKernels depthwise_kernels = {convolve_depthwise, add_depthwise_gradient, spread,
-                                            reduce};
+const DepthwiseKernels depthwise_kernels = {convolve_depthwise, spread};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

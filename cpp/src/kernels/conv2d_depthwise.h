@@ -41,15 +41,19 @@ constexpr int64_t kSpreadSlackFloats = 4;
 
 struct DepthwiseKernels {
   void (*convolve)(const DepthwisePass& pass, int64_t first, int64_t last);  // rows [first, last)
-  void (*add_weight_gradient)(const DepthwiseGradient& gradient);
   // target[pixel][i][g * outputs + j] = source[pixel][g * inputs + i] for all j < outputs.
   void (*spread)(const float* source, int64_t pixels, int64_t groups, int64_t inputs,
                  int64_t outputs, float* target);
+};
+
+struct DepthwiseGradientKernels {
+  void (*add)(const DepthwiseGradient& gradient);
   // target[i] (+)= sums of all chunks, in their order, `chunk_floats` apart.
   void (*reduce)(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t count,
                  bool accumulate, float* target);
 };
 
 CNNX_DECLARE_KERNELS(DepthwiseKernels, depthwise_kernels)
+CNNX_DECLARE_KERNELS(DepthwiseGradientKernels, depthwise_gradient_kernels)
 
 }  // namespace cnnx

@@ -1,8 +1,7 @@
 // The weight gradient of the depthwise convolution: a vector of channels of some taps at a time,
 // each sum one chain over the outputs in row-major order.
-#include "kernels/conv2d_depthwise_weight.h"
-
 #include "kernels/channel_lanes.h"
+#include "kernels/conv2d_depthwise.h"
 #include "kernels/conv2d_rows.h"
 
 namespace cnnx {
@@ -173,9 +172,8 @@ CNNX_INLINE void add_tap_columns(const DepthwiseGradient& g, Range rows, int64_t
   for (; u < g.vertical.taps; ++u) add_tap_rows<1, kWide>(g, rows, u, v, channel, lanes);
 }
 
-}  // namespace
-
-void add_depthwise_gradient(const DepthwiseGradient& g) {
+// source x gradient -> sums (taps_high, taps_wide, channels)
+void add(const DepthwiseGradient& g) {
   if (fits_tiles(g)) {
     add_tiles(g);
     return;
@@ -193,6 +191,19 @@ void add_depthwise_gradient(const DepthwiseGradient& g) {
     });
   }
 }
+
+void reduce(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t count, bool accumulate,
+            float* target) {
+  for (int64_t i = 0; i < count; ++i) {
+    float total = sums[i];
+    for (int64_t chunk = 1; chunk < chunks; ++chunk) total += sums[chunk * chunk_floats + i];
+    target[i] = accumulate ? target[i] + total : total;
+  }
+}
+
+}  // namespace
+
+const DepthwiseGradientKernels depthwise_gradient_kernels = {add, reduce};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

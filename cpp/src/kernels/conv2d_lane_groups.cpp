@@ -60,7 +60,7 @@ CNNX_INLINE void finish(const LaneGroupsPass& p, Vector (&sum)[kCount], Lanes la
 
 // add(first source pixel and its step, panel of the first row of taps, vector's lanes, sums) for
 // every vector of channels of kCount outputs.
-template <int kGroup, int kCount, class Add>
+template <bool kSeveralGroups, int kCount, class Add>
 CNNX_INLINE void for_sums(const LaneGroupsPass& p, const Outputs& outputs, const Add& add) {
   const int64_t channels = p.groups * p.group.outputs, pixel_step = p.groups * p.group.inputs;
   const int64_t panel_row = p.group.inputs * p.horizontal.taps * kLanes;
@@ -73,24 +73,24 @@ CNNX_INLINE void for_sums(const LaneGroupsPass& p, const Outputs& outputs, const
   for_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[kCount];
     start(p, target + channel, channel, lanes, sum);
-    add(source + first_input<kGroup>(p.group, channel), pixel_step, panel, lanes, sum);
+    add(source + first_input<kSeveralGroups>(p.group, channel), pixel_step, panel, lanes, sum);
     finish(p, sum, lanes, target + channel);
     panel += p.vertical.taps * panel_row;
   });
 }
 
 // Any windows: every tap of every output is loaded.
-template <int kGroup, int kCount>
+template <bool kSeveralGroups, int kCount>
 void convolve_any(const LaneGroupsPass& p, const Outputs& outputs) {
   const int64_t tap_rows = outputs.tap_rows.last - outputs.tap_rows.first;
-  for_sums<kGroup, kCount>(
+  for_sums<kSeveralGroups, kCount>(
       p, outputs,
       [&](const float* source, int64_t pixel_step, const float* panel, auto lanes, auto& sum)
           CNNX_INLINED {
             const int64_t step = p.horizontal.stride * pixel_step;
             for (int64_t u = 0; u < tap_rows; ++u) {
               for (int64_t input = 0; input < p.group.inputs; ++input) {
-                const Spread<kGroup> spread(input);
+                const Spread<kSeveralGroups> spread(p.group, input);
                 for (int64_t v = outputs.tap_columns.first; v < outputs.tap_columns.last; ++v) {
                   const Vector weight = load(panel + v * kLanes);
                   const float* pixel = source + v * p.horizontal.dilation * pixel_step;
@@ -108,19 +108,19 @@ void convolve_any(const LaneGroupsPass& p, const Outputs& outputs) {
 
 // Windows of kTaps taps side by side, kStride apart: a pixel's input is spread once for all windows
 // of the tile that see it. Taps beside the picture meet zeros.
-template <int kGroup, int kTaps, int kStride, int kCount>
+template <bool kSeveralGroups, int kTaps, int kStride, int kCount>
 void convolve_sliding(const LaneGroupsPass& p, const Outputs& outputs) {
   constexpr int kSpan = (kCount - 1) * kStride + kTaps;
   const int64_t tap_rows = outputs.tap_rows.last - outputs.tap_rows.first;
   const int64_t left = p.horizontal.origin + outputs.q * kStride;
   const int64_t inside_first = -left, inside_last = p.width - left;
-  for_sums<kGroup, kCount>(
+  for_sums<kSeveralGroups, kCount>(
       p, outputs,
       [&](const float* source, int64_t pixel_step, const float* panel, auto lanes, auto& sum)
           CNNX_INLINED {
             for (int64_t u = 0; u < tap_rows; ++u) {
               for (int64_t input = 0; input < p.group.inputs; ++input) {
-                const Spread<kGroup> spread(input);
+                const Spread<kSeveralGroups> spread(p.group, input);
                 Vector weight[kTaps];
                 CNNX_UNROLL for (int v = 0; v < kTaps; ++v) weight[v] = load(panel + v * kLanes);
                 panel += kTaps * kLanes;
@@ -152,31 +152,34 @@ struct Tiles {
   int64_t taps, stride;
   Tile of[4];
 };
-template <int kGroup, int kTaps, int kStride>
+template <bool kSeveralGroups, int kTaps, int kStride>
 constexpr Tiles sliding_tiles() {
   return {kTaps,
           kStride,
-          {convolve_sliding<kGroup, kTaps, kStride, kSizes[0]>,
-           convolve_sliding<kGroup, kTaps, kStride, kSizes[1]>,
-           convolve_sliding<kGroup, kTaps, kStride, kSizes[2]>,
-           convolve_sliding<kGroup, kTaps, kStride, kSizes[3]>}};
+          {convolve_sliding<kSeveralGroups, kTaps, kStride, kSizes[0]>,
+           convolve_sliding<kSeveralGroups, kTaps, kStride, kSizes[1]>,
+           convolve_sliding<kSeveralGroups, kTaps, kStride, kSizes[2]>,
+           convolve_sliding<kSeveralGroups, kTaps, kStride, kSizes[3]>}};
 }
 
-// Those of 1 and 2 taps are phases of the input gradient of 3x3 kernels with stride 2.
-template <int kGroup>
-constexpr Tiles kSliding[] = {sliding_tiles<kGroup, 1, 1>(), sliding_tiles<kGroup, 2, 1>(),
-                              sliding_tiles<kGroup, 3, 1>(), sliding_tiles<kGroup, 3, 2>()};
-template <int kGroup>
-constexpr Tiles kAny = {0,
-                        0,
-                        {convolve_any<kGroup, kSizes[0]>, convolve_any<kGroup, kSizes[1]>,
-                         convolve_any<kGroup, kSizes[2]>, convolve_any<kGroup, kSizes[3]>}};
+// Those of 2 taps are a phase of the input gradient of 3x3 kernels with stride 2; a single tap has
+// nothing to slide.
+template <bool kSeveralGroups>
+constexpr Tiles kSliding[] = {sliding_tiles<kSeveralGroups, 2, 1>(),
+                              sliding_tiles<kSeveralGroups, 3, 1>(),
+                              sliding_tiles<kSeveralGroups, 3, 2>()};
+template <bool kSeveralGroups>
+constexpr Tiles kAny = {
+    0,
+    0,
+    {convolve_any<kSeveralGroups, kSizes[0]>, convolve_any<kSeveralGroups, kSizes[1]>,
+     convolve_any<kSeveralGroups, kSizes[2]>, convolve_any<kSeveralGroups, kSizes[3]>}};
 
-template <int kGroup>
+template <bool kSeveralGroups>
 const Tiles* tiles_for(const LaneGroupsPass& p) {
   const WindowAxis& h = p.horizontal;
   if (!slides(h, p.columns, p.width)) return nullptr;
-  for (const Tiles& tiles : kSliding<kGroup>) {
+  for (const Tiles& tiles : kSliding<kSeveralGroups>) {
     if (tiles.taps == h.taps && tiles.stride == h.stride) return &tiles;
   }
   return nullptr;
@@ -189,9 +192,9 @@ void convolve_columns(const LaneGroupsPass& p, const Tiles& tiles, Outputs outpu
   }
 }
 
-template <int kGroup>
+template <bool kSeveralGroups>
 void convolve_rows(const LaneGroupsPass& p, int64_t first, int64_t last) {
-  const Tiles* sliding = tiles_for<kGroup>(p);
+  const Tiles* sliding = tiles_for<kSeveralGroups>(p);
   const Range inside = windows_wholly_inside(p.horizontal, p.columns, p.width);
   const Range all = {0, p.horizontal.taps};
   for (int64_t row = first; row < last; ++row) {
@@ -201,21 +204,21 @@ void convolve_rows(const LaneGroupsPass& p, int64_t first, int64_t last) {
       continue;
     }
     const auto at_edge = [&](int64_t q) {
-      kAny<kGroup>.of[3](p, {row, q, rows, taps_inside(p.horizontal, q, p.width)});
+      kAny<kSeveralGroups>.of[3](p, {row, q, rows, taps_inside(p.horizontal, q, p.width)});
     };
     for (int64_t q = 0; q < inside.first; ++q) at_edge(q);
-    convolve_columns(p, kAny<kGroup>, {row, inside.first, rows, all}, inside.last);
+    convolve_columns(p, kAny<kSeveralGroups>, {row, inside.first, rows, all}, inside.last);
     for (int64_t q = inside.last; q < p.columns; ++q) at_edge(q);
   }
 }
 
 void convolve(const LaneGroupsPass& p, int64_t first, int64_t last) {
-  with_group_lanes(p.group, [&](auto group) { convolve_rows<group.lanes>(p, first, last); });
+  (several_groups(p.group) ? convolve_rows<true> : convolve_rows<false>)(p, first, last);
 }
 
 }  // namespace
 
-const LaneGroupsKernels lane_groups_kernels = {pack_tap, convolve, add_lane_groups_gradient};
+const LaneGroupsKernels lane_groups_kernels = {pack_tap, convolve};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -60,17 +60,13 @@ constexpr int64_t lane_groups_panel_floats(const GroupChannels& group, int64_t g
 struct LaneGroupsKernels {
   void (*pack_tap)(const LaneGroupsTap& tap, float* panels);
   void (*convolve)(const LaneGroupsPass& pass, int64_t first, int64_t last);  // rows [first, last)
-  void (*add_weight_gradient)(const LaneGroupsGradient& gradient);
 };
 
-#if defined(CNNX_ISA)
-namespace CNNX_ISA {
-
-void add_lane_groups_gradient(const LaneGroupsGradient& gradient);
-
-}  // namespace CNNX_ISA
-#endif
+struct LaneGroupsGradientKernels {
+  void (*add)(const LaneGroupsGradient& gradient);
+};
 
 CNNX_DECLARE_KERNELS(LaneGroupsKernels, lane_groups_kernels)
+CNNX_DECLARE_KERNELS(LaneGroupsGradientKernels, lane_groups_gradient_kernels)
 
 }  // namespace cnnx

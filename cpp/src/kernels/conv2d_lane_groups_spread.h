@@ -16,24 +16,26 @@ alignas(64) constexpr int32_t kLaneNumbers[16] = {0, 1, 2,  3,  4,  5,  6,  7,
                                                   8, 9, 10, 11, 12, 13, 14, 15};
 constexpr float kZeros[kLanes] = {};
 
-// Input `input` of every group spread over the group's lanes, of which there are kGroup, or 0 where
-// a group fills vectors: from its pixel's inputs of the vector's groups.
-template <int kGroup>
+// Input `input` of every group spread over the group's lanes, from its pixel's inputs of the
+// vector's groups. A vector holds several groups, or a group fills vectors.
+template <bool kSeveralGroups>
 class Spread {
  public:
-  CNNX_INLINE explicit Spread(int64_t input) : input_(input) {
+  CNNX_INLINE Spread(const cnnx::GroupChannels& group, int64_t input) : input_(input) {
 #if defined(__AVX2__)
     memcpy(&from_, kLaneNumbers, sizeof(from_));
-    from_ = (from_ & -kGroup) + static_cast<int32_t>(input);
+    from_ = (from_ & -static_cast<int32_t>(group.outputs)) + static_cast<int32_t>(input);
+#else
+    static_cast<void>(group);
 #endif
   }
 
   template <class Lanes>
   CNNX_INLINE Vector of(const float* pixel, bool outside, Lanes lanes) const {
-    if constexpr (kGroup == 0) {
-      return broadcast(*(outside ? kZeros : pixel + input_));
-    } else {
+    if constexpr (kSeveralGroups) {
       return permute(lanes.load(outside ? kZeros : pixel));
+    } else {
+      return broadcast(*(outside ? kZeros : pixel + input_));
     }
   }
 
@@ -45,7 +47,7 @@ class Spread {
     return reinterpret_cast<Vector>(
         _mm256_permutevar_ps(reinterpret_cast<__m256>(value), reinterpret_cast<__m256i>(from_)));
 #else
-    static_assert(kGroup == 0 || kGroup == 2, "four lanes");
+    // Of four lanes, and so two groups of two.
     return Vector{value[input_], value[input_], value[2 + input_], value[2 + input_]};
 #endif
   }
@@ -66,29 +68,12 @@ CNNX_INLINE void for_vectors(int64_t channels, const Body& body) {
 }
 
 // Where the inputs of a vector's groups begin.
-template <int kGroup>
+template <bool kSeveralGroups>
 CNNX_INLINE int64_t first_input(const cnnx::GroupChannels& group, int64_t channel) {
-  return kGroup > 0 ? channel : channel / group.outputs * group.inputs;
+  return kSeveralGroups ? channel : channel / group.outputs * group.inputs;
 }
 
-// call(group) with the constant group.lanes: of a group in a vector, or 0 where groups fill
-// vectors.
-template <int kGroup>
-struct GroupLanes {
-  static constexpr int lanes = kGroup < kLanes ? kGroup : 0;
-};
-template <class Call>
-CNNX_INLINE void with_group_lanes(const cnnx::GroupChannels& group, const Call& call) {
-  switch (group.outputs) {
-    case 2:
-      return call(GroupLanes<2>{});
-    case 4:
-      return call(GroupLanes<4>{});
-    case 8:
-      return call(GroupLanes<8>{});
-    default:
-      return call(GroupLanes<kLanes>{});
-  }
-}
+// Whether a vector holds several groups.
+CNNX_INLINE bool several_groups(const cnnx::GroupChannels& group) { return group.outputs < kLanes; }
 
 }  // namespace

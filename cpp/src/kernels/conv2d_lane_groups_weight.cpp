@@ -14,7 +14,7 @@ struct Taps {
 
 // Taps (u, v) to (u, v + kTaps) and kInputs inputs: each sum is one chain over the outputs in
 // row-major order. Windows are kStride apart; any stride for a single tap.
-template <int kGroup, int kTaps, int kStride, int kInputs, class Lanes>
+template <bool kSeveralGroups, int kTaps, int kStride, int kInputs, class Lanes>
 CNNX_INLINE void add_taps(const LaneGroupsGradient& g, Range rows, const Taps& taps, Lanes lanes) {
   // The gradients that one source pixel meets begin with that of window q and end so many before.
   constexpr int kBefore = (kTaps - 1) / kStride;
@@ -29,7 +29,7 @@ CNNX_INLINE void add_taps(const LaneGroupsGradient& g, Range rows, const Taps& t
   CNNX_UNROLL for (int i = 0; i < kInputs; ++i) CNNX_UNROLL for (int t = 0; t < kTaps; ++t)
       sum[i][t] = lanes.load(sums + t * sums_tap + i * channels);
   const int64_t row_floats = g.width * pixel_step;
-  const float* source = g.source + first_input<kGroup>(g.group, taps.channel) +
+  const float* source = g.source + first_input<kSeveralGroups>(g.group, taps.channel) +
                         (v.origin + rows.first * v.stride + taps.u * v.dilation) * row_floats;
   const float* gradient = g.gradient + rows.first * g.columns * channels + taps.channel;
   // Window q's first kStride pixels, of which those outside and windows that are none are left out
@@ -40,7 +40,7 @@ CNNX_INLINE void add_taps(const LaneGroupsGradient& g, Range rows, const Taps& t
       if (edge && (column < 0 || column >= g.width)) continue;
       const float* pixel = source + column * pixel_step;
       // Gradients first, and then one input at a time: so 16 registers are enough.
-      Vector grad[kTaps];
+      Vector grad[kTaps] = {};
       bool meets[kTaps];
       CNNX_UNROLL for (int t = e; t < kTaps; t += kStride) {
         const int64_t window = q - (t - e) / kStride;
@@ -48,7 +48,8 @@ CNNX_INLINE void add_taps(const LaneGroupsGradient& g, Range rows, const Taps& t
         if (meets[t]) grad[t] = lanes.load(gradient + window * channels);
       }
       CNNX_UNROLL for (int i = 0; i < kInputs; ++i) {
-        const Vector value = Spread<kGroup>(taps.input + i).of(pixel, false, lanes);
+        const Vector value =
+            Spread<kSeveralGroups>(g.group, taps.input + i).of(pixel, false, lanes);
         CNNX_UNROLL for (int t = e; t < kTaps; t += kStride) {
           if (meets[t]) sum[i][t] = fused_multiply_add(value, grad[t], sum[i][t]);
         }
@@ -71,24 +72,23 @@ CNNX_INLINE void add_taps(const LaneGroupsGradient& g, Range rows, const Taps& t
 }
 
 // One row of taps, some inputs.
-template <int kGroup, int kInputs, class Lanes>
+template <bool kSeveralGroups, int kInputs, class Lanes>
 CNNX_INLINE void add_tap_row(const LaneGroupsGradient& g, Range rows, Taps taps, Lanes lanes) {
   const WindowAxis& h = g.horizontal;
   const bool threes = h.dilation == 1 && h.stride <= 2;
   for (; threes && taps.v + 3 <= h.taps; taps.v += 3) {
     if (h.stride == 1) {
-      add_taps<kGroup, 3, 1, kInputs>(g, rows, taps, lanes);
+      add_taps<kSeveralGroups, 3, 1, kInputs>(g, rows, taps, lanes);
     } else {
-      add_taps<kGroup, 3, 2, kInputs>(g, rows, taps, lanes);
+      add_taps<kSeveralGroups, 3, 2, kInputs>(g, rows, taps, lanes);
     }
   }
-  for (; taps.v < h.taps; ++taps.v) add_taps<kGroup, 1, 1, kInputs>(g, rows, taps, lanes);
+  for (; taps.v < h.taps; ++taps.v) add_taps<kSeveralGroups, 1, 1, kInputs>(g, rows, taps, lanes);
 }
 
-template <int kGroup>
+// A group's inputs are a multiple of kInputs.
+template <bool kSeveralGroups, int kInputs>
 void add_rows(const LaneGroupsGradient& g) {
-  // All inputs are a multiple of so many.
-  constexpr int kInputs = kGroup == 2 ? 2 : 4;
   // Rows of a band: what a vector of channels reads of it fits into a first-level cache, so that
   // every group of taps but the first finds it there.
   constexpr int64_t kBandVectors = 256;
@@ -101,19 +101,25 @@ void add_rows(const LaneGroupsGradient& g) {
         if (rows.first < row) rows.first = row;
         if (rows.first >= rows.last) continue;
         for (int64_t input = 0; input < g.group.inputs; input += kInputs) {
-          add_tap_row<kGroup, kInputs>(g, rows, {u, 0, input, channel}, lanes);
+          add_tap_row<kSeveralGroups, kInputs>(g, rows, {u, 0, input, channel}, lanes);
         }
       }
     });
   }
 }
 
+// source x gradient -> sums (taps_high, taps_wide, inputs, channels)
+void add(const LaneGroupsGradient& g) {
+  if (!several_groups(g.group)) return add_rows<false, 4>(g);
+  if constexpr (kLanes > 4) {
+    if (g.group.inputs > 2) return add_rows<true, 4>(g);
+  }
+  add_rows<true, 2>(g);
+}
+
 }  // namespace
 
-// source x gradient -> sums (taps_high, taps_wide, inputs, channels)
-void add_lane_groups_gradient(const LaneGroupsGradient& g) {
-  with_group_lanes(g.group, [&](auto group) { add_rows<group.lanes>(g); });
-}
+const LaneGroupsGradientKernels lane_groups_gradient_kernels = {add};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

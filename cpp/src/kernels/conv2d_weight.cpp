@@ -1,7 +1,6 @@
 // The direct convolution's weight gradient: sums of input times gradient over bands of rows, and
 // the sum of the chunks.
-#include "kernels/conv2d_weight.h"
-
+#include "kernels/conv2d.h"
 #include "kernels/conv2d_rows.h"
 #include "kernels/tile.h"
 
@@ -189,8 +188,6 @@ CNNX_INLINE void reduce_row(const float* sums, int64_t chunks, int64_t chunk_flo
   }
 }
 
-}  // namespace
-
 // input x gradient -> sums, laid out as the panels of the forward pass
 void add_weight_gradient(const WeightGradientBand& shape) {
   const WindowAxis &v = shape.vertical, &h = shape.horizontal;
@@ -243,6 +240,11 @@ void reduce_weight_gradient(const float* panel, int64_t chunks, int64_t chunk_fl
     }
   }
 }
+
+}  // namespace
+
+const Conv2dGradientKernels conv2d_gradient_kernels = {add_weight_gradient, reduce_weight_gradient,
+                                                       add_bias_gradient, reduce_bias_gradient};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -125,20 +125,13 @@ struct PartOfTile {
   CNNX_INLINE int64_t columns() const { return column_count; }
 };
 
-struct Yes {
-  static constexpr bool value = true;
-};
-struct No {
-  static constexpr bool value = false;
-};
-
 // Epilogues: what becomes of rows i and i + 1 of a tile, at one vector of channels. offset() is
 // where the tile's first pixel lies in the target.
 
 struct ForwardRows {
   const float* bias;    // or null
   const float* addend;  // or null; may be target
-  Vector floor;         // what is below becomes 0: 0 for ReLU, otherwise -infinity
+  Vector floor;         // see relu_floor
   int64_t height, width, channels;
   float* target;
 
@@ -164,15 +157,16 @@ struct ForwardRows {
         const int64_t pixel = row + j * channels;
         Vector value = pixels[r][j] + added;
         if (addend) value += lanes.load(addend + pixel);
-        lanes.store(target + pixel, value < floor ? Vector{} : value);
+        lanes.store(target + pixel, at_least(floor, value));
       }
     }
   }
 };
 
-template <bool kRelu, bool kWinners>
+template <bool kWinners>
 struct PooledRows2x2 {
   const float* bias;      // or null
+  Vector floor;           // see relu_floor
   int64_t height, width;  // of the pooled map
   int64_t channels;
   float* target;
@@ -193,9 +187,8 @@ struct PooledRows2x2 {
       const Vector window[4] = {pixels[0][j] + added, pixels[0][j + 1] + added,
                                 pixels[1][j] + added, pixels[1][j + 1] + added};
       const int64_t pixel = first + i / 2 * width + j / 2;
-      pool_window<kRelu, kWinners>(
-          window, lanes, target + pixel * channels + channel,
-          kWinners ? winners + pixel * winner_step(channels) + channel : nullptr);
+      pool_window<kWinners>(window, floor, lanes, target + pixel * channels + channel,
+                            kWinners ? winners + pixel * winner_step(channels) + channel : nullptr);
     }
   }
 };
@@ -267,18 +260,19 @@ void transform_output(const WinogradShape& s, const WinogradPlanes& products, Wi
     const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
     const int64_t first = epilogue.offset(place.picture, row, column);
     epilogue.template fetch_below<kOutputs>(row, column, place.picture);
-    const auto transform = [&](auto extent) CNNX_INLINED {
-      for_channel_vectors(columns.count(), [&](int64_t channel, auto lanes) CNNX_INLINED {
+    const PartOfTile part = {s.target_height - row, s.target_width - column};
+    const bool whole = part.row_count >= kOutputs && part.column_count >= kOutputs;
+    for_channel_vectors(columns.count(), [&](int64_t channel, auto lanes) CNNX_INLINED {
+      const auto transform = [&](auto extent) CNNX_INLINED {
         transform_back<Lines>(tile + channel, products.plane_floats, epilogue, extent, first,
                               columns.first + channel, lanes);
-      });
-    };
-    const int64_t rows = s.target_height - row, widths = s.target_width - column;
-    if (rows >= kOutputs && widths >= kOutputs) {
-      transform(WholeTile<kOutputs>{});
-    } else {
-      transform(PartOfTile{rows, widths});
-    }
+      };
+      // A function less: whole tiles of a vector that is not are rare.
+      if constexpr (__is_same(decltype(lanes), AllLanes)) {
+        if (whole) return transform(WholeTile<kOutputs>{});
+      }
+      transform(part);
+    });
   }
 }
 
@@ -288,19 +282,19 @@ void put_output(const WinogradShape& s, const WinogradPlanes& products, Winograd
   const auto put = [&](const auto& rows) {
     transform_output<Lines>(s, products, tiles, columns, rows);
   };
-  const auto pool = [&](auto relu, auto winners) {
-    put(PooledRows2x2<decltype(relu)::value, decltype(winners)::value>{
-        epilogue.bias, s.target_height / 2, s.target_width / 2, s.target_channels, target,
-        epilogue.winners});
-  };
+  const Vector floor = relu_floor(epilogue.relu);
   if (!epilogue.pool) {
-    const Vector floor = broadcast(epilogue.relu ? 0.0f : -__builtin_inff());
     put(ForwardRows{epilogue.bias, epilogue.addend, floor, s.target_height, s.target_width,
                     s.target_channels, target});
-  } else if (epilogue.relu) {
-    epilogue.winners ? pool(Yes{}, Yes{}) : pool(Yes{}, No{});
+    return;
+  }
+  const int64_t height = s.target_height / 2, width = s.target_width / 2;
+  if (epilogue.winners) {
+    put(PooledRows2x2<true>{epilogue.bias, floor, height, width, s.target_channels, target,
+                            epilogue.winners});
   } else {
-    epilogue.winners ? pool(No{}, Yes{}) : pool(No{}, No{});
+    put(PooledRows2x2<false>{epilogue.bias, floor, height, width, s.target_channels, target,
+                             nullptr});
   }
 }
 

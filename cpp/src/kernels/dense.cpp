@@ -195,13 +195,9 @@ void weight_gradient(const DenseWeightGradient& g) {
 
 }  // namespace
 
-const DenseKernels dense_kernels = {blocks,
-                                    kBlockColumns,
-                                    pack,
-                                    multiply_dense,
-                                    weight_gradient,
-                                    add_bias_gradient,
-                                    reduce_bias_gradient};
+const DenseKernels dense_kernels = {blocks, kBlockColumns, pack, multiply_dense};
+const DenseGradientKernels dense_gradient_kernels = {weight_gradient, add_bias_gradient,
+                                                     reduce_bias_gradient};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

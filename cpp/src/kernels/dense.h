@@ -48,6 +48,9 @@ struct DenseKernels {
   // Blocks [first_block, last_block) of the weights, packed where DenseProduct::panels has them.
   void (*pack)(const DenseProduct& product, float* panels);
   void (*multiply)(const DenseProduct& product);
+};
+
+struct DenseGradientKernels {
   void (*weight_gradient)(const DenseWeightGradient& gradient);
   // See kernels/bias_gradient.h.
   void (*add_bias_gradient)(const float* gradient, int64_t rows, int64_t columns, int64_t channels,
@@ -72,5 +75,6 @@ constexpr int64_t dense_panels_floats(int64_t depth, int64_t columns) {
 }
 
 CNNX_DECLARE_KERNELS(DenseKernels, dense_kernels)
+CNNX_DECLARE_KERNELS(DenseGradientKernels, dense_gradient_kernels)
 
 }  // namespace cnnx

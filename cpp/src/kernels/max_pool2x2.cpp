@@ -8,8 +8,8 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-template <bool kRelu, bool kWinners>
-void pool(const PooledRows& p, const float* rows, float* output, uint8_t* winners) {
+template <bool kWinners>
+void pool(const PooledRows& p, const float* rows, Vector floor, float* output, uint8_t* winners) {
   const int64_t row_floats = p.width * p.channels, columns = p.width / 2;
   for (int64_t i = 0; i < p.pairs; ++i, rows += 2 * row_floats) {
     for (int64_t j = 0; j < columns; ++j) {
@@ -18,8 +18,8 @@ void pool(const PooledRows& p, const float* rows, float* output, uint8_t* winner
         const Vector pixels[4] = {lanes.load(x), lanes.load(x + p.channels),
                                   lanes.load(x + row_floats),
                                   lanes.load(x + row_floats + p.channels)};
-        pool_window<kRelu, kWinners>(pixels, lanes, output + channel,
-                                     kWinners ? winners + channel : nullptr);
+        pool_window<kWinners>(pixels, floor, lanes, output + channel,
+                              kWinners ? winners + channel : nullptr);
       });
       output += p.channels;
       if (kWinners) winners += winner_step(p.channels);
@@ -29,9 +29,8 @@ void pool(const PooledRows& p, const float* rows, float* output, uint8_t* winner
 
 void forward(const PooledRows& shape, const float* rows, bool relu, float* output,
              uint8_t* winners) {
-  const auto run = relu ? (winners ? pool<true, true> : pool<true, false>)
-                        : (winners ? pool<false, true> : pool<false, false>);
-  run(shape, rows, output, winners);
+  const auto run = winners ? pool<true> : pool<false>;
+  run(shape, rows, relu_floor(relu), output, winners);
 }
 
 void backward(const PooledRows& p, const float* grad_output, const uint8_t* winners, float* rows) {

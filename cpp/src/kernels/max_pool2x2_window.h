@@ -22,20 +22,22 @@ CNNX_INLINE void store_winners(uint8_t* target, IntVector winner, OneLane) {
   *target = static_cast<uint8_t>(winner[0]);
 }
 
-// Four pixels in row-major order, as ForwardEpilogue says.
-template <bool kRelu, bool kWinners, class Lanes>
-CNNX_INLINE void pool_window(const Vector* pixels, Lanes lanes, float* output, uint8_t* winners) {
-  Vector best = kRelu ? positive_part(pixels[0]) : pixels[0];
+// Four pixels in row-major order, as ForwardEpilogue says; see relu_floor.
+template <bool kWinners, class Lanes>
+CNNX_INLINE void pool_window(const Vector* pixels, Vector floor, Lanes lanes, float* output,
+                             uint8_t* winners) {
+  Vector best = at_least(floor, pixels[0]);
   IntVector winner = {};
   CNNX_UNROLL for (int i = 1; i < 4; ++i) {
-    const Vector pixel = kRelu ? positive_part(pixels[i]) : pixels[i];
+    const Vector pixel = at_least(floor, pixels[i]);
     const IntVector take = takes_over(pixel, best);
     best = take ? pixel : best;
     if (kWinners) winner = take ? IntVector{} + i : winner;
   }
   lanes.store(output, best);
   if (!kWinners) return;
-  if (kRelu) winner = best > Vector{} ? winner : IntVector{} + cnnx::kNoWinner;
+  const IntVector has_one = (best > Vector{}) | (floor < Vector{});
+  winner = has_one ? winner : IntVector{} + cnnx::kNoWinner;
   store_winners(winners, winner, lanes);
 }
 

@@ -75,17 +75,23 @@ CNNX_INLINE Vector fused_multiply_add(Vector a, Vector b, Vector c) {
 #endif
 }
 
-// ReLU: x < 0 ? 0 : x, so that -0 and NaN pass. So does a maximum whose second operand is x, where
-// the instruction returns that one for two zeros or a NaN.
-CNNX_INLINE Vector positive_part(Vector x) {
+// x < floor ? floor : x, so that NaN passes, and -0 a floor of 0. So does a maximum whose second
+// operand is x, where the instruction returns that one for two zeros or a NaN.
+CNNX_INLINE Vector at_least(Vector floor, Vector x) {
 #if defined(__AVX512F__)
-  return reinterpret_cast<Vector>(_mm512_max_ps(_mm512_setzero_ps(), reinterpret_cast<__m512>(x)));
+  return reinterpret_cast<Vector>(
+      _mm512_max_ps(reinterpret_cast<__m512>(floor), reinterpret_cast<__m512>(x)));
 #elif defined(__AVX2__)
-  return reinterpret_cast<Vector>(_mm256_max_ps(_mm256_setzero_ps(), reinterpret_cast<__m256>(x)));
+  return reinterpret_cast<Vector>(
+      _mm256_max_ps(reinterpret_cast<__m256>(floor), reinterpret_cast<__m256>(x)));
 #else
-  return x < Vector{} ? Vector{} : x;
+  return x < floor ? floor : x;
 #endif
 }
+
+// ReLU. A floor of minus infinity is none.
+CNNX_INLINE Vector positive_part(Vector x) { return at_least(Vector{}, x); }
+CNNX_INLINE Vector relu_floor(bool relu) { return broadcast(relu ? 0.0f : -__builtin_inff()); }
 
 // The first `count` lanes, 0 < count < kLanes; never touches memory past them. The other lanes load
 // as 0.

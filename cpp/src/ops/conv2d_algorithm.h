@@ -8,6 +8,7 @@
 
 #include "cnnx/conv2d.h"
 #include "kernels/conv2d_epilogue.h"
+#include "ops/gradient_kernels.h"
 
 namespace cnnx::ops {
 
@@ -70,9 +71,9 @@ class Conv2dAlgorithm {
 
   virtual int64_t weight_gradient_scratch_floats(int threads) const = 0;
   // Either gradient may be null.
-  virtual void weight_gradient(const float* x, const float* grad_output, bool accumulate,
-                               int threads, float* scratch, float* grad_weight,
-                               float* grad_bias) const = 0;
+  virtual void weight_gradient(const GradientKernels& kernels, const float* x,
+                               const float* grad_output, bool accumulate, int threads,
+                               float* scratch, float* grad_weight, float* grad_bias) const = 0;
 };
 
 // The side of Winograd's tiles of outputs: F(2x2, 3x3) or F(4x4, 3x3).

@@ -145,8 +145,9 @@ class Depthwise final : public Conv2dAlgorithm {
         });
   }
 
-  void weight_gradient(const float* x, const float* grad_output, bool accumulate, int threads,
-                       float* scratch, float* grad_weight, float* grad_bias) const override;
+  void weight_gradient(const GradientKernels& kernels, const float* x, const float* grad_output,
+                       bool accumulate, int threads, float* scratch, float* grad_weight,
+                       float* grad_bias) const override;
 
  private:
   // The kernel's taps in the order of the input gradient's, of all its phases.
@@ -288,25 +289,25 @@ void Depthwise::for_each_band(const LaneSource& source, const std::vector<Phase>
   });
 }
 
-void Depthwise::weight_gradient(const float* x, const float* grad_output, bool accumulate,
-                                int threads, float* scratch, float* grad_weight,
-                                float* grad_bias) const {
-  const auto add_weight_gradient = CNNX_KERNELS(depthwise_kernels).add_weight_gradient;
+void Depthwise::weight_gradient(const GradientKernels& kernels, const float* x,
+                                const float* grad_output, bool accumulate, int threads,
+                                float* scratch, float* grad_weight, float* grad_bias) const {
+  const auto add = kernels.depthwise->add;
   const LaneSource& source = forward_source_;
   const int64_t most = source.spreads() ? band_rows(source, forward_vertical_) : g_.out_height;
   float* const bands = scratch + gradient_.scratch_floats();
-  gradient_.run(grad_output, accumulate, most, kGrainLaneProducts, threads, scratch, grad_weight,
-                grad_bias,
-                [&](int64_t picture, const float* gradient, int64_t first, int64_t last, int slot,
-                    float* sums) {
-                  const float* lanes =
-                      lanes_of(source, forward_vertical_, x + picture * source.picture_floats(),
-                               first, last, bands + slot * band_floats(source, forward_vertical_));
-                  add_weight_gradient({forward_vertical_.front().window,
-                                       source.horizontal(forward_horizontal_.window), source.height,
-                                       source.width * source.inputs, g_.out_channels, g_.out_width,
-                                       lanes, gradient, first, last, sums});
-                });
+  gradient_.run(
+      kernels, grad_output, accumulate, most, kGrainLaneProducts, threads, scratch, grad_weight,
+      grad_bias,
+      [&](int64_t picture, const float* gradient, int64_t first, int64_t last, int slot,
+          float* sums) {
+        const float* lanes =
+            lanes_of(source, forward_vertical_, x + picture * source.picture_floats(), first, last,
+                     bands + slot * band_floats(source, forward_vertical_));
+        add({forward_vertical_.front().window, source.horizontal(forward_horizontal_.window),
+             source.height, source.width * source.inputs, g_.out_channels, g_.out_width, lanes,
+             gradient, first, last, sums});
+      });
 }
 
 }  // namespace

@@ -40,11 +40,9 @@ void set_columns(const std::vector<Phase>& phases, WindowedPicture& source) {
 
 }  // namespace
 
-// Eight channels fill half of a 512-bit vector, and CPUs that work on such vectors in two halves
-// (Zen 4) would take twice as long over them. Bits are the same on either instruction set.
 const Conv2dKernels& direct_kernels(int64_t group_outputs) {
 #if defined(__x86_64__) || defined(_M_X64)
-  if (group_outputs <= 8 && runtime::active_isa() == runtime::Isa::avx512)
+  if (fits_half_a_vector(group_outputs) && runtime::active_isa() == runtime::Isa::avx512)
     return avx2::conv2d_kernels;
 #endif
   static_cast<void>(group_outputs);
@@ -310,9 +308,11 @@ class DirectAlgorithm final : public Conv2dAlgorithm {
   int64_t weight_gradient_scratch_floats(int threads) const override {
     return weight_gradient_.scratch_floats(threads);
   }
-  void weight_gradient(const float* x, const float* grad_output, bool accumulate, int threads,
-                       float* scratch, float* grad_weight, float* grad_bias) const override {
-    weight_gradient_.run(x, grad_output, accumulate, threads, scratch, grad_weight, grad_bias);
+  void weight_gradient(const GradientKernels& kernels, const float* x, const float* grad_output,
+                       bool accumulate, int threads, float* scratch, float* grad_weight,
+                       float* grad_bias) const override {
+    weight_gradient_.run(kernels, x, grad_output, accumulate, threads, scratch, grad_weight,
+                         grad_bias);
   }
 
  private:

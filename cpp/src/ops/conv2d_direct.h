@@ -13,6 +13,10 @@
 
 namespace cnnx::ops {
 
+// Eight channels fill half of a 512-bit vector, and CPUs that work on such vectors in two halves
+// (Zen 4) would take twice as long over them: AVX2's kernels run, whose bits are the same.
+constexpr bool fits_half_a_vector(int64_t group_outputs) { return group_outputs <= 8; }
+
 // The kernels for so many output channels in a group.
 const Conv2dKernels& direct_kernels(int64_t group_outputs);
 
@@ -70,17 +74,18 @@ class DirectWeightGradient {
 
   int64_t scratch_floats(int threads) const;
   // Either gradient may be null.
-  void run(const float* x, const float* grad_output, bool accumulate, int threads, float* scratch,
-           float* grad_weight, float* grad_bias) const;
+  void run(const GradientKernels& kernels, const float* x, const float* grad_output,
+           bool accumulate, int threads, float* scratch, float* grad_weight,
+           float* grad_bias) const;
 
  private:
   int64_t weight_sums_floats() const;
   int64_t chunk_floats() const;
   int64_t copy_floats() const;
   int64_t slot_floats() const;
-  void run_share(const float* x, const float* grad_output, int64_t chunk, int64_t first_block,
-                 int64_t last_block, bool with_weight, bool with_bias, float* scratch,
-                 float* sums) const;
+  void run_share(const Conv2dGradientKernels& kernels, const float* x, const float* grad_output,
+                 int64_t chunk, int64_t first_block, int64_t last_block, bool with_weight,
+                 bool with_bias, float* scratch, float* sums) const;
 
   Conv2dGeometry geometry_;
   WindowedPicture source_;

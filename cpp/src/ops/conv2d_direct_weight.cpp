@@ -80,11 +80,11 @@ int64_t DirectWeightGradient::scratch_floats(int threads) const {
 }
 
 // One chunk's sums for some of the column blocks.
-void DirectWeightGradient::run_share(const float* x, const float* grad_output, int64_t chunk,
-                                     int64_t first_block, int64_t last_block, bool with_weight,
-                                     bool with_bias, float* scratch, float* sums) const {
+void DirectWeightGradient::run_share(const Conv2dGradientKernels& kernels, const float* x,
+                                     const float* grad_output, int64_t chunk, int64_t first_block,
+                                     int64_t last_block, bool with_weight, bool with_bias,
+                                     float* scratch, float* sums) const {
   const Conv2dGeometry& g = geometry_;
-  const Conv2dKernels& kernels = direct_kernels(group_outputs_);
   float* const bias_sums = sums + weight_sums_floats();
   if (with_bias) std::fill_n(bias_sums, bias_sums_floats(g.out_channels), 0.0f);
   const int64_t row_floats = g.out_width * g.out_channels;
@@ -122,18 +122,19 @@ void DirectWeightGradient::run_share(const float* x, const float* grad_output, i
   }
 }
 
-void DirectWeightGradient::run(const float* x, const float* grad_output, bool accumulate,
-                               int threads, float* scratch, float* grad_weight,
-                               float* grad_bias) const {
+void DirectWeightGradient::run(const GradientKernels& all_kernels, const float* x,
+                               const float* grad_output, bool accumulate, int threads,
+                               float* scratch, float* grad_weight, float* grad_bias) const {
   const Conv2dGeometry& g = geometry_;
   if (g.batch == 0) {
     if (grad_weight && !accumulate) std::fill_n(grad_weight, depth_ * g.out_channels, 0.0f);
     if (grad_bias && !accumulate) std::fill_n(grad_bias, g.out_channels, 0.0f);
     return;
   }
-  const Conv2dKernels& kernels = direct_kernels(group_outputs_);
+  const Conv2dGradientKernels& kernels =
+      fits_half_a_vector(group_outputs_) ? *all_kernels.conv2d_half_vectors : *all_kernels.conv2d;
   float* const slots = scratch + chunks_.count() * chunk_floats();
-  const int64_t blocks = g.groups * kernels.blocks(group_outputs_);
+  const int64_t blocks = g.groups * direct_kernels(group_outputs_).blocks(group_outputs_);
   // More threads than chunks divide each chunk's column blocks among them; so do threads that
   // otherwise had shares of unequal number.
   const int64_t chunks = chunks_.count(), least_parts = divide_up(threads, chunks);
@@ -147,9 +148,9 @@ void DirectWeightGradient::run(const float* x, const float* grad_output, bool ac
       threads, chunks_.count() * parts, grain, [&](int64_t begin, int64_t end, int slot) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t chunk = i / parts, part = i % parts;
-          run_share(x, grad_output, chunk, blocks * part / parts, blocks * (part + 1) / parts,
-                    grad_weight != nullptr, grad_bias && part == 0, slots + slot * slot_floats(),
-                    scratch + chunk * chunk_floats());
+          run_share(kernels, x, grad_output, chunk, blocks * part / parts,
+                    blocks * (part + 1) / parts, grad_weight != nullptr, grad_bias && part == 0,
+                    slots + slot * slot_floats(), scratch + chunk * chunk_floats());
         }
       });
   if (grad_weight) {

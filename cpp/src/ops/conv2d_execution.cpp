@@ -92,8 +92,9 @@ class BoundConvolution final : public BoundOp {
       relu_gradient(a.grad_output, a.output, element_count(output_), a.threads);
     }
     if (a.grad_parameters[0]) {
-      algorithm_->weight_gradient(a.input, gradient, /*accumulate=*/false, a.threads, scratch,
-                                  a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr);
+      algorithm_->weight_gradient(*a.kernels, a.input, gradient, /*accumulate=*/false, a.threads,
+                                  scratch, a.grad_parameters[0],
+                                  bias_ ? a.grad_parameters[1] : nullptr);
     }
     if (a.grad_input) input_gradient(a, gradient, scratch);
     // Last: what is added may be the input itself.
@@ -219,8 +220,8 @@ void run_convolution_backward(const Conv2dAlgorithm& algorithm, const float* gra
   if (grad_weight || grad_bias) {
     runtime::AlignedBuffer scratch =
         scratch_memory(algorithm.weight_gradient_scratch_floats(threads));
-    algorithm.weight_gradient(x, grad_output, accumulate, threads, scratch.data(), grad_weight,
-                              grad_bias);
+    algorithm.weight_gradient(gradient_kernels(), x, grad_output, accumulate, threads,
+                              scratch.data(), grad_weight, grad_bias);
   }
   if (!grad_input) return;
   const bool whole = !algorithm.gradient_derives_in_parts();

@@ -5,10 +5,9 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/conv2d_depthwise.h"
 #include "ops/conv2d_chunks.h"
+#include "ops/gradient_kernels.h"
 #include "ops/shares.h"
-#include "runtime/dispatch.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
 
@@ -29,8 +28,9 @@ class LaneGradient {
   // `most_rows`, to the weight's sums. A thread has at least `grain_products` to do. Either
   // gradient may be null.
   template <class Add>
-  void run(const float* grad_output, bool accumulate, int64_t most_rows, int64_t grain_products,
-           int threads, float* scratch, float* grad_weight, float* grad_bias, const Add& add) const;
+  void run(const GradientKernels& kernels, const float* grad_output, bool accumulate,
+           int64_t most_rows, int64_t grain_products, int threads, float* scratch,
+           float* grad_weight, float* grad_bias, const Add& add) const;
 
  private:
   // A sum is one channel's: few, and cheap.
@@ -45,10 +45,10 @@ class LaneGradient {
 };
 
 template <class Add>
-void LaneGradient::run(const float* grad_output, bool accumulate, int64_t most_rows,
-                       int64_t grain_products, int threads, float* scratch, float* grad_weight,
-                       float* grad_bias, const Add& add) const {
-  const Conv2dKernels& sums_of = CNNX_KERNELS(conv2d_kernels);
+void LaneGradient::run(const GradientKernels& kernels, const float* grad_output, bool accumulate,
+                       int64_t most_rows, int64_t grain_products, int threads, float* scratch,
+                       float* grad_weight, float* grad_bias, const Add& add) const {
+  const Conv2dGradientKernels& sums_of = *kernels.conv2d;
   const int64_t row_floats = g_.out_width * g_.out_channels;
   const int64_t bias_place = runtime::round_up_to_line(weight_floats());
   std::fill_n(scratch, scratch_floats(), 0.0f);
@@ -73,8 +73,8 @@ void LaneGradient::run(const float* grad_output, bool accumulate, int64_t most_r
     }
   });
   if (grad_weight) {
-    CNNX_KERNELS(depthwise_kernels)
-        .reduce(scratch, chunks_.count(), chunk_floats(), weight_floats(), accumulate, grad_weight);
+    kernels.depthwise->reduce(scratch, chunks_.count(), chunk_floats(), weight_floats(), accumulate,
+                              grad_weight);
   }
   if (grad_bias) {
     sums_of.reduce_bias_gradient(scratch + bias_place, chunks_.count(), chunk_floats(),

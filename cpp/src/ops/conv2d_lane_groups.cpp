@@ -71,8 +71,9 @@ class LaneGroups final : public Conv2dAlgorithm {
         grad_output, derived, epilogue, threads, grad_input);
   }
 
-  void weight_gradient(const float* x, const float* grad_output, bool accumulate, int threads,
-                       float* scratch, float* grad_weight, float* grad_bias) const override;
+  void weight_gradient(const GradientKernels& kernels, const float* x, const float* grad_output,
+                       bool accumulate, int threads, float* scratch, float* grad_weight,
+                       float* grad_bias) const override;
 
  private:
   int64_t taps() const { return g_.kernel_size.height * g_.kernel_size.width; }
@@ -196,18 +197,18 @@ void LaneGroups::for_each_band(int64_t rows, int threads, const Body& body) cons
   });
 }
 
-void LaneGroups::weight_gradient(const float* x, const float* grad_output, bool accumulate,
-                                 int threads, float* scratch, float* grad_weight,
-                                 float* grad_bias) const {
-  const auto add_weight_gradient = CNNX_KERNELS(lane_groups_kernels).add_weight_gradient;
+void LaneGroups::weight_gradient(const GradientKernels& kernels, const float* x,
+                                 const float* grad_output, bool accumulate, int threads,
+                                 float* scratch, float* grad_weight, float* grad_bias) const {
+  const auto add = kernels.lane_groups->add;
   gradient_.run(
-      grad_output, accumulate, g_.out_height, kGrainProducts, threads, scratch, grad_weight,
-      grad_bias,
+      kernels, grad_output, accumulate, g_.out_height, kGrainProducts, threads, scratch,
+      grad_weight, grad_bias,
       [&](int64_t picture, const float* gradient, int64_t first, int64_t last, int, float* sums) {
-        add_weight_gradient({forward_vertical_.front().window, forward_horizontal_.front().window,
-                             group_, g_.groups, g_.out_width, g_.in_height, g_.in_width,
-                             x + picture * g_.in_height * g_.in_width * g_.in_channels, gradient,
-                             first, last, sums});
+        add({forward_vertical_.front().window, forward_horizontal_.front().window, group_,
+             g_.groups, g_.out_width, g_.in_height, g_.in_width,
+             x + picture * g_.in_height * g_.in_width * g_.in_channels, gradient, first, last,
+             sums});
       });
 }
 

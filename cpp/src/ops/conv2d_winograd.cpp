@@ -301,9 +301,11 @@ class WinogradAlgorithm final : public Conv2dAlgorithm {
   int64_t weight_gradient_scratch_floats(int threads) const override {
     return weight_gradient_.scratch_floats(threads);
   }
-  void weight_gradient(const float* x, const float* grad_output, bool accumulate, int threads,
-                       float* scratch, float* grad_weight, float* grad_bias) const override {
-    weight_gradient_.run(x, grad_output, accumulate, threads, scratch, grad_weight, grad_bias);
+  void weight_gradient(const GradientKernels& kernels, const float* x, const float* grad_output,
+                       bool accumulate, int threads, float* scratch, float* grad_weight,
+                       float* grad_bias) const override {
+    weight_gradient_.run(kernels, x, grad_output, accumulate, threads, scratch, grad_weight,
+                         grad_bias);
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "cnnx/conv2d.h"
 #include "kernels/conv2d_winograd.h"
+#include "kernels/conv2d_winograd_weight.h"
 #include "ops/conv2d_algorithm.h"
 #include "ops/shares.h"
 
@@ -90,8 +91,9 @@ class WinogradWeightGradient {
 
   int64_t scratch_floats(int threads) const;
   // Either gradient may be null.
-  void run(const float* x, const float* grad_output, bool accumulate, int threads, float* scratch,
-           float* grad_weight, float* grad_bias) const;
+  void run(const GradientKernels& kernels, const float* x, const float* grad_output,
+           bool accumulate, int threads, float* scratch, float* grad_weight,
+           float* grad_bias) const;
 
  private:
   int64_t points() const { return winograd_points(static_cast<int64_t>(tile_)); }
@@ -104,10 +106,12 @@ class WinogradWeightGradient {
   int64_t input_floats() const;
   int64_t slot_floats() const;
   int64_t column_sums_floats() const;
-  void run_columns(const float* x, const float* grad_output, bool accumulate, int threads,
-                   float* scratch, float* grad_weight, bool with_bias) const;
-  void run_share(const float* x, const float* grad_output, int64_t chunk, WinogradColumns columns,
-                 bool with_weight, bool with_bias, float* scratch, float* sums) const;
+  void run_columns(const WinogradWeightKernels& kernels, const float* x, const float* grad_output,
+                   bool accumulate, int threads, float* scratch, float* grad_weight,
+                   bool with_bias) const;
+  void run_share(const WinogradWeightKernels& kernels, const float* x, const float* grad_output,
+                 int64_t chunk, WinogradColumns columns, bool with_weight, bool with_bias,
+                 float* scratch, float* sums) const;
 
   WinogradTile tile_;
   WinogradShape shape_;

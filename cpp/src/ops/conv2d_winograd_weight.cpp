@@ -6,17 +6,11 @@
 #include "kernels/conv2d_winograd_weight.h"
 #include "ops/conv2d_winograd.h"
 #include "ops/shares.h"
-#include "runtime/dispatch.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
 
 namespace cnnx::ops {
 namespace {
-
-const WinogradWeightKernels& weight_kernels(WinogradTile tile) {
-  return tile == WinogradTile::four ? CNNX_KERNELS(winograd4_weight_kernels)
-                                    : CNNX_KERNELS(winograd2_weight_kernels);
-}
 
 // Chains begin where chunks do, so their number depends on shapes alone: a power of two, that any
 // number of threads may share them fairly, at most eight; with at least 128 tiles each, which is
@@ -92,11 +86,11 @@ int64_t WinogradWeightGradient::scratch_floats(int threads) const {
 }
 
 // One chunk's sums for some of the columns.
-void WinogradWeightGradient::run_share(const float* x, const float* grad_output, int64_t chunk,
+void WinogradWeightGradient::run_share(const WinogradWeightKernels& kernels, const float* x,
+                                       const float* grad_output, int64_t chunk,
                                        WinogradColumns columns, bool with_weight, bool with_bias,
                                        float* scratch, float* sums) const {
   const auto transform_input = winograd_kernels(tile_).transform_input;
-  const WinogradWeightKernels& kernels = weight_kernels(tile_);
   const int64_t inputs = shape_.group_inputs();
   const WinogradPlanes all_sums = winograd_planes(sums, inputs, shape_.target_channels);
   const int64_t begin = tiles_ * chunk / chunks_, count = tiles_ * (chunk + 1) / chunks_ - begin;
@@ -122,10 +116,9 @@ void WinogradWeightGradient::run_share(const float* x, const float* grad_output,
 }
 
 // Threads share the groups of columns; `scratch` begins with the sums of the bias.
-void WinogradWeightGradient::run_columns(const float* x, const float* grad_output, bool accumulate,
-                                         int threads, float* scratch, float* grad_weight,
-                                         bool with_bias) const {
-  const WinogradWeightKernels& kernels = weight_kernels(tile_);
+void WinogradWeightGradient::run_columns(const WinogradWeightKernels& kernels, const float* x,
+                                         const float* grad_output, bool accumulate, int threads,
+                                         float* scratch, float* grad_weight, bool with_bias) const {
   const int64_t inputs = shape_.source_channels, outputs = shape_.target_channels;
   const WinogradPlanes planes =
       winograd_planes(scratch + bias_sums_floats(outputs), tiles_, inputs);
@@ -153,9 +146,9 @@ void WinogradWeightGradient::run_columns(const float* x, const float* grad_outpu
   });
 }
 
-void WinogradWeightGradient::run(const float* x, const float* grad_output, bool accumulate,
-                                 int threads, float* scratch, float* grad_weight,
-                                 float* grad_bias) const {
+void WinogradWeightGradient::run(const GradientKernels& all_kernels, const float* x,
+                                 const float* grad_output, bool accumulate, int threads,
+                                 float* scratch, float* grad_weight, float* grad_bias) const {
   const int64_t inputs = shape_.group_inputs(), outputs = shape_.target_channels;
   if (tiles_ == 0) {
     constexpr int64_t kTaps = 9;
@@ -163,11 +156,13 @@ void WinogradWeightGradient::run(const float* x, const float* grad_output, bool 
     if (grad_bias && !accumulate) std::fill_n(grad_bias, outputs, 0.0f);
     return;
   }
-  const WinogradWeightKernels& kernels = weight_kernels(tile_);
+  const WinogradWeightKernels& kernels =
+      tile_ == WinogradTile::four ? *all_kernels.winograd4 : *all_kernels.winograd2;
   float* const slots = scratch + chunks_ * chunk_floats();
   if (by_columns_) {
     if (grad_bias) std::fill_n(scratch, bias_sums_floats(outputs), 0.0f);
-    run_columns(x, grad_output, accumulate, threads, scratch, grad_weight, grad_bias != nullptr);
+    run_columns(kernels, x, grad_output, accumulate, threads, scratch, grad_weight,
+                grad_bias != nullptr);
     if (grad_bias) kernels.reduce_bias_gradient(scratch, 1, 0, outputs, accumulate, grad_bias);
     return;
   }
@@ -188,8 +183,8 @@ void WinogradWeightGradient::run(const float* x, const float* grad_output, bool 
           column_blocks() * part / parts * kWinogradColumns,
           part + 1 == parts ? outputs : column_blocks() * (part + 1) / parts * kWinogradColumns};
       float* const sums = scratch + chunk * chunk_floats();
-      run_share(x, grad_output, chunk, columns, grad_weight != nullptr, grad_bias != nullptr,
-                slots + slot * slot_floats(), sums);
+      run_share(kernels, x, grad_output, chunk, columns, grad_weight != nullptr,
+                grad_bias != nullptr, slots + slot * slot_floats(), sums);
     }
   });
   if (grad_weight) {

@@ -69,17 +69,19 @@ class Transposed final : public Conv2dAlgorithm {
     return std::max(convolution_->weight_gradient_scratch_floats(threads),
                     bias_gradient_.scratch_floats());
   }
-  void weight_gradient(const float* x, const float* grad_output, bool accumulate, int threads,
-                       float* scratch, float* grad_weight, float* grad_bias) const override {
+  void weight_gradient(const GradientKernels& kernels, const float* x, const float* grad_output,
+                       bool accumulate, int threads, float* scratch, float* grad_weight,
+                       float* grad_bias) const override {
     if (grad_weight) {
-      convolution_->weight_gradient(grad_output, x, accumulate, threads, scratch, grad_weight,
-                                    nullptr);
+      convolution_->weight_gradient(kernels, grad_output, x, accumulate, threads, scratch,
+                                    grad_weight, nullptr);
     }
     if (!grad_bias) return;
     // Additions that take about 20 microseconds, most of it memory's.
     constexpr int64_t kGrainSums = 128 * 1024;
-    bias_gradient_.run(grad_output, accumulate, rows_, kGrainSums, threads, scratch, nullptr,
-                       grad_bias, [](int64_t, const float*, int64_t, int64_t, int, float*) {});
+    bias_gradient_.run(kernels, grad_output, accumulate, rows_, kGrainSums, threads, scratch,
+                       nullptr, grad_bias,
+                       [](int64_t, const float*, int64_t, int64_t, int, float*) {});
   }
 
  private:

@@ -11,6 +11,7 @@
 #include "kernels/dense.h"
 #include "ops/activations.h"
 #include "ops/attributes.h"
+#include "ops/gradient_kernels.h"
 #include "ops/op.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
@@ -119,10 +120,9 @@ void run_input_gradient(const DenseGeometry& g, const float* grad_output, const 
   multiply(product, {false, relu_output}, threads, scratch);
 }
 
-void run_weight_gradient(const DenseGeometry& g, const float* grad_output, const float* x,
-                         bool accumulate, int threads, float* scratch, float* grad_weight,
-                         float* grad_bias) {
-  const DenseKernels& kernels = CNNX_KERNELS(dense_kernels);
+void run_weight_gradient(const DenseGradientKernels& kernels, const DenseGeometry& g,
+                         const float* grad_output, const float* x, bool accumulate, int threads,
+                         float* scratch, float* grad_weight, float* grad_bias) {
   if (grad_weight && g.batch == 0 && !accumulate) {
     std::fill_n(grad_weight, g.in_features * g.out_features, 0.0f);
   }
@@ -189,8 +189,9 @@ class BoundDense final : public BoundOp {
     if (relu_ && !a.grad_output_through)
       relu_gradient(a.grad_output, a.output, g.batch * g.out_features, a.threads);
     if (a.grad_parameters[0]) {
-      run_weight_gradient(g, a.grad_output, a.input, /*accumulate=*/false, a.threads, a.scratch,
-                          a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr);
+      run_weight_gradient(*a.kernels->dense, g, a.grad_output, a.input, /*accumulate=*/false,
+                          a.threads, a.scratch, a.grad_parameters[0],
+                          bias_ ? a.grad_parameters[1] : nullptr);
     }
     if (!a.grad_input) return;
     run_input_gradient(g, a.grad_output, a.parameters[0], a.accumulate,
@@ -279,8 +280,8 @@ void dense_backward(const DenseGeometry& geometry, const float* grad_output, con
                     bool accumulate) {
   const int threads = get_num_threads();
   runtime::AlignedBuffer scratch(ops::scratch_floats(geometry, threads));
-  ops::run_weight_gradient(geometry, grad_output, x, accumulate, threads, scratch.data(),
-                           grad_weight, grad_bias);
+  ops::run_weight_gradient(*ops::gradient_kernels().dense, geometry, grad_output, x, accumulate,
+                           threads, scratch.data(), grad_weight, grad_bias);
   if (grad_input)
     ops::run_input_gradient(geometry, grad_output, weight, accumulate, nullptr, threads,
                             scratch.data(), grad_input);

@@ -25,6 +25,7 @@ struct ParameterSpec {
 };
 
 class Op;
+struct GradientKernels;
 
 // Layers that an op takes into its own pass over memory, in this order. But for a batch norm, which
 // becomes part of the weights, the bits are those of the layers one after another.
@@ -92,6 +93,7 @@ struct BackwardArguments {
   float* scratch = nullptr;
   int threads = 1;
   const TrainingStep* training = nullptr;
+  const GradientKernels* kernels = nullptr;  // see gradient_kernels.h
 };
 
 class BoundOp {

@@ -1,0 +1,27 @@
+// Picks the kernels of weight gradients for the active instruction set.
+#include "ops/gradient_kernels.h"
+
+#include "runtime/dispatch.h"
+
+namespace cnnx::ops {
+namespace {
+
+const Conv2dGradientKernels& conv2d_half_vectors() {
+#if defined(__x86_64__) || defined(_M_X64)
+  if (runtime::active_isa() == runtime::Isa::avx512) return avx2::conv2d_gradient_kernels;
+#endif
+  return CNNX_KERNELS(conv2d_gradient_kernels);
+}
+
+}  // namespace
+
+const GradientKernels& gradient_kernels() {
+  static const GradientKernels kernels = {
+      &CNNX_KERNELS(conv2d_gradient_kernels),    &conv2d_half_vectors(),
+      &CNNX_KERNELS(depthwise_gradient_kernels), &CNNX_KERNELS(lane_groups_gradient_kernels),
+      &CNNX_KERNELS(winograd2_weight_kernels),   &CNNX_KERNELS(winograd4_weight_kernels),
+      &CNNX_KERNELS(dense_gradient_kernels)};
+  return kernels;
+}
+
+}  // namespace cnnx::ops

@@ -1,0 +1,27 @@
+// The kernels of weight gradients, the largest that only training calls. Whoever runs a backward
+// brings them along, so that a static program that only predicts is linked without them.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/conv2d.h"
+#include "kernels/conv2d_depthwise.h"
+#include "kernels/conv2d_lane_groups.h"
+#include "kernels/conv2d_winograd_weight.h"
+#include "kernels/dense.h"
+
+namespace cnnx::ops {
+
+struct GradientKernels {
+  const Conv2dGradientKernels* conv2d;
+  const Conv2dGradientKernels* conv2d_half_vectors;  // see fits_half_a_vector
+  const DepthwiseGradientKernels* depthwise;
+  const LaneGroupsGradientKernels* lane_groups;
+  const WinogradWeightKernels *winograd2, *winograd4;
+  const DenseGradientKernels* dense;
+};
+
+// Those of the active instruction set. Nothing that a forward reaches may call this.
+const GradientKernels& gradient_kernels();
+
+}  // namespace cnnx::ops
