@@ -31,11 +31,15 @@ function(cnnx_check_compiler)
 endfunction()
 
 # cnnx_compile_options(target options...): options as GCC and Clang spell them. clang-cl ignores most of these, the one that
-# keeps the bits among them, unless they come as /clang:.
+# keeps the bits among them, unless they come as /clang:. In one piece, because CMake drops an option that it has seen
+# before, though what came between may have undone it.
 function(cnnx_compile_options target)
   set(options ${ARGN})
   if(MSVC)
     list(TRANSFORM options PREPEND "/clang:")
+  else()
+    list(JOIN options " " options)
+    string(PREPEND options "SHELL:")
   endif()
-  target_compile_options(${target} PRIVATE ${options})
+  target_compile_options(${target} PRIVATE "${options}")
 endfunction()

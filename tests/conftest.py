@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import numpy as np
 import pytest
-from cpp_build import CppBuild, build_cpp
+from cpp_build import CppBuild, build_cpp, launcher
 
 if TYPE_CHECKING:
     from c_functions import CApi
@@ -77,7 +77,15 @@ def training(c: CApi, tmp_path: Path) -> Iterator[Training]:
 
 
 @pytest.fixture(scope="session")
-def cpp_build(tmp_path_factory: pytest.TempPathFactory) -> CppBuild:
+def object_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where builds of the library find the objects that others have compiled."""
+    return tmp_path_factory.mktemp("objects")
+
+
+@pytest.fixture(scope="session")
+def cpp_build(tmp_path_factory: pytest.TempPathFactory, object_cache: Path) -> CppBuild:
     """The C++ library and its tests, built on first use; CNNX_CPP_BUILD names a folder to keep."""
     kept = os.environ.get("CNNX_CPP_BUILD")
-    return build_cpp(Path(kept).absolute() if kept else tmp_path_factory.mktemp("cpp") / "build")
+    if kept:
+        return build_cpp(Path(kept).absolute())
+    return build_cpp(tmp_path_factory.mktemp("cpp") / "build", launcher(object_cache))

@@ -142,7 +142,18 @@ class CppBuild:
         return objects
 
 
-def build_cpp(folder: Path) -> CppBuild:
+def launcher(cache: Path) -> str:
+    """The setting that has the library's objects kept in the folder, for every build of a session;
+    what has to be compiled goes to the launcher that is asked for, if there is one.
+    """
+    name = "CMAKE_CXX_COMPILER_LAUNCHER"
+    words = [sys.executable, Path(__file__).parent / "object_cache.py", cache]
+    if os.environ.get(name):
+        words.append(os.environ[name])
+    return f"-D{name}={';'.join(map(str, words))}"
+
+
+def build_cpp(folder: Path, *definitions: str) -> CppBuild:
     """The static library, for the tests reach behind the public headers."""
     configure(
         ROOT,
@@ -150,6 +161,7 @@ def build_cpp(folder: Path) -> CppBuild:
         "-DCNNX_BUILD_TESTS=ON",
         "-DBUILD_SHARED_LIBS=OFF",
         "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+        *definitions,
     )
     run([cmake(), "--build", folder])
     return CppBuild(folder)

@@ -1,0 +1,44 @@
+# cnnx_set_flags(target [KERNELS]): what a target of cnnx is compiled with, whatever the project around it says about its
+# own code: these options come last on the command line.
+function(cnnx_set_flags target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "KERNELS" "" "")
+
+  # Bits must not depend on the compiler's taste for fusing, nor on -ffast-math or -flto from outside. What -ffast-math
+  # stands for can also be switched on by its parts, so each part is switched off.
+  set(flags -ffp-contract=off -fno-fast-math -fno-unsafe-math-optimizations -fno-associative-math -fno-reciprocal-math
+            -fno-finite-math-only -fno-rounding-math -fsigned-zeros -fno-math-errno -fno-lto)
+  # A program that links the static library leaves out what it does not call.
+  list(APPEND flags -ffunction-sections -fdata-sections)
+  if(arg_KERNELS)
+    # Nothing is thrown through them: no tables for that. Vectors are passed only between inlined functions, so their calling
+    # convention does not matter: -Wno-psabi.
+    list(APPEND flags -O3 -fno-exceptions -fno-asynchronous-unwind-tables -fno-rtti -Wno-psabi)
+    if(CNNX_BUILD_FUZZERS)
+      # Their networks are tiny, and Clang takes half a minute for a kernel full of both sanitizers' checks.
+      list(APPEND flags -O0 -fno-sanitize=undefined)
+    endif()
+  else()
+    list(APPEND flags -fexceptions -frtti)
+    if(NOT CNNX_USES_OPENMP)
+      list(APPEND flags -fno-openmp)
+    endif()
+    # Somebody who debugs a program of his own wants cnnx to be as fast as ever.
+    if(NOT CNNX_IS_TOP_LEVEL AND NOT MSVC)
+      target_compile_options(${target} PRIVATE $<$<OR:$<CONFIG:Debug>,$<STREQUAL:$<CONFIG>,>>:-O2>)
+    endif()
+  endif()
+  # Warnings are for those who work on cnnx.
+  if(CNNX_IS_TOP_LEVEL)
+    list(APPEND flags -Wall -Wextra -Wshadow)
+  else()
+    list(APPEND flags -w)
+  endif()
+  cnnx_compile_options(${target} ${flags})
+
+  target_compile_features(${target} PUBLIC cxx_std_17)
+  set_target_properties(${target} PROPERTIES
+    CXX_STANDARD 17 CXX_EXTENSIONS ON CXX_SCAN_FOR_MODULES OFF
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON
+    INTERPROCEDURAL_OPTIMIZATION OFF UNITY_BUILD OFF COMPILE_WARNING_AS_ERROR OFF
+    CXX_CLANG_TIDY "" CXX_CPPCHECK "" CXX_CPPLINT "" CXX_INCLUDE_WHAT_YOU_USE "")
+endfunction()

@@ -1,0 +1,312 @@
+"""Every way a C++ project may get cnnx gives the same programs, and brings nothing else along."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cnnx
+import pytest
+from cpp_build import (
+    ROOT,
+    CppBuild,
+    cmake,
+    configure,
+    ctest,
+    installed_cmake_folder,
+    launcher,
+    run,
+)
+
+CONSUMER = Path(__file__).parent / "consumer"
+TRAIN_XO = ROOT / "examples" / "embed_cpp" / "train_xo.cpp"
+CLASSIFY_C = ROOT / "examples" / "embed_c" / "classify.c"
+COUNT, SEED = 12, 5
+
+
+@pytest.fixture(scope="module")
+def shared_build(tmp_path_factory: pytest.TempPathFactory, object_cache: Path) -> Path:
+    """A build folder of the shared library."""
+    folder = tmp_path_factory.mktemp("shared") / "build"
+    configure(ROOT, folder, "-DBUILD_SHARED_LIBS=ON", launcher(object_cache))
+    run([cmake(), "--build", folder])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def serial_build(tmp_path_factory: pytest.TempPathFactory, object_cache: Path) -> Path:
+    """A build folder of the static library without OpenMP."""
+    folder = tmp_path_factory.mktemp("serial") / "build"
+    configure(ROOT, folder, "-DBUILD_SHARED_LIBS=OFF", "-DCNNX_OPENMP=OFF", launcher(object_cache))
+    run([cmake(), "--build", folder])
+    return folder
+
+
+def install(folder: Path, *builds: Path) -> Path:
+    """A prefix that was moved after everything was installed into it."""
+    for build in builds:
+        run([cmake(), "--install", build, "--prefix", folder / "first"])
+    (folder / "first").rename(folder / "moved")
+    return folder / "moved"
+
+
+@pytest.fixture(scope="module")
+def static_prefix(cpp_build: CppBuild, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install(tmp_path_factory.mktemp("static_prefix"), cpp_build.folder)
+
+
+@pytest.fixture(scope="module")
+def both_prefix(
+    cpp_build: CppBuild, shared_build: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A prefix that holds a static and a shared cnnx."""
+    return install(tmp_path_factory.mktemp("both_prefix"), cpp_build.folder, shared_build)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What Python says and saves, which every program must."""
+
+    model: Path
+    said: str
+    trained: bytes
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
+    folder = tmp_path_factory.mktemp("truth")
+    x, y = cnnx.data.xo(2000, seed=1)
+    model = cnnx.models.small((32, 32, 1), ["X", "O"])
+    cnnx.Trainer(model, optimizer=cnnx.Adam(1e-3)).fit(x, y, epochs=6)
+    model.save(folder / "xo.cnnx")
+    drawings, _ = cnnx.data.xo(COUNT, seed=SEED)
+    answers = zip(model.predict(drawings), model.predict_proba(drawings).max(axis=1), strict=True)
+    said = "".join(f"{label} {float(probability).hex()}\n" for label, probability in answers)
+    return Truth(folder / "xo.cnnx", said, (folder / "xo.cnnx").read_bytes())
+
+
+def build(folder: Path, *definitions: str) -> Path:
+    """The consumer's project, configured and built."""
+    configure(CONSUMER, folder, f"-DTRAIN_XO={TRAIN_XO}", *definitions)
+    run([cmake(), "--build", folder])
+    return folder
+
+
+def check(folder: Path, truth: Truth, linkage: str) -> None:
+    """The programs answer and train as Python does, and are linked as they were to be."""
+    lines = run([folder / "consumer", truth.model, str(COUNT), str(SEED)])
+    said = [
+        f"{label} {float.fromhex(value).hex()}\n"
+        for label, value in map(str.split, lines.splitlines())
+    ]
+    assert "".join(said) == truth.said
+    run([folder / "train_xo", folder / "trained.cnnx"])
+    assert (folder / "trained.cnnx").read_bytes() == truth.trained
+    assert (b"libcnnx.so" in (folder / "consumer").read_bytes()) == (linkage == "shared")
+
+
+def test_the_wheel(truth: Truth, tmp_path: Path) -> None:
+    check(build(tmp_path, f"-Dcnnx_DIR={installed_cmake_folder()}"), truth, "shared")
+
+
+@pytest.mark.parametrize("linkage", ["shared", "static"])
+def test_a_moved_prefix(both_prefix: Path, linkage: str, truth: Truth, tmp_path: Path) -> None:
+    folder = build(tmp_path, f"-DCMAKE_PREFIX_PATH={both_prefix}", f"-DCNNX_COMPONENTS={linkage}")
+    check(folder, truth, linkage)
+
+
+def test_the_static_build_folder(cpp_build: CppBuild, truth: Truth, tmp_path: Path) -> None:
+    check(build(tmp_path, f"-Dcnnx_DIR={cpp_build.folder}"), truth, "static")
+
+
+def test_the_shared_build_folder(shared_build: Path, truth: Truth, tmp_path: Path) -> None:
+    check(build(tmp_path, f"-Dcnnx_DIR={shared_build}"), truth, "shared")
+
+
+@pytest.mark.parametrize("linkage", ["shared", "static"])
+def test_fetch_content(linkage: str, truth: Truth, object_cache: Path, tmp_path: Path) -> None:
+    folder = build(
+        tmp_path / "build",
+        "-DCNNX_WAY=FetchContent",
+        f"-DFETCHCONTENT_SOURCE_DIR_CNNX={ROOT}",
+        f"-DBUILD_SHARED_LIBS={'ON' if linkage == 'shared' else 'OFF'}",
+        launcher(object_cache),
+    )
+    check(folder, truth, linkage)
+
+
+def test_a_shared_part_of_a_project(truth: Truth, object_cache: Path, tmp_path: Path) -> None:
+    """Which is installed with it, because it was asked to be; its tests are not."""
+    folder = build(
+        tmp_path / "build",
+        "-DCNNX_WAY=add_subdirectory",
+        f"-DCNNX_SOURCE={ROOT}",
+        "-DBUILD_SHARED_LIBS=ON",
+        "-DCNNX_INSTALL=ON",
+        "-DCMAKE_INSTALL_LIBDIR=lib",
+        launcher(object_cache),
+    )
+    check(folder, truth, "shared")
+    run([cmake(), "--install", folder, "--prefix", tmp_path / "installed"])
+    assert (tmp_path / "installed" / "lib" / "cmake" / "cnnx" / "cnnxConfig.cmake").is_file()
+    tests = run([ctest(), "--test-dir", folder, "-N"])
+    assert re.findall(r"Test +#\d+: (\S+)", tests) == ["own_test"]
+
+
+def compile_commands(folder: Path) -> list[str]:
+    """The commands of a build folder, each of which ends in its source."""
+    text = (folder / "compile_commands.json").read_text(encoding="utf-8")
+    return [entry["command"] for entry in json.loads(text)]
+
+
+@pytest.mark.parametrize("build_type", ["", "Debug"])
+def test_a_debugged_project_gets_fast_kernels(build_type: str, tmp_path: Path) -> None:
+    configure(
+        CONSUMER,
+        tmp_path,
+        "-DCNNX_WAY=add_subdirectory",
+        f"-DCNNX_SOURCE={ROOT}",
+        f"-DCMAKE_BUILD_TYPE={build_type}",
+        "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+    )
+    floors = ("kernels", "ops", "data")
+    seen = set()
+    for command in compile_commands(tmp_path):
+        floor = re.search(r"/cpp/src/(\w+)/\w+\.cpp$", command)
+        if floor is None or floor[1] not in floors:
+            continue
+        levels = [word for word in command.split() if word.startswith("-O")]
+        assert levels[-1] == "-O3" if floor[1] == "kernels" else levels[-1] in ("-O2", "-Os")
+        assert ("-g" in command.split()) == (build_type == "Debug")
+        seen.add(floor[1])
+    assert seen == set(floors)
+
+
+def test_a_consumers_compiler_is_told_nothing(static_prefix: Path, tmp_path: Path) -> None:
+    configure(
+        CONSUMER,
+        tmp_path,
+        f"-DCMAKE_PREFIX_PATH={static_prefix}",
+        "-DCMAKE_BUILD_TYPE=",
+        "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+    )
+    (command,) = [each for each in compile_commands(tmp_path) if each.endswith("main.cpp")]
+    flags = [word for word in command.split()[1:] if word.startswith("-") and word not in "-o -c"]
+    own = {"-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror", "-std=c++17"}
+    assert set(flags) - own == {"-DCNNX_STATIC", "-isystem"}, command
+
+
+def test_both_in_one_prefix(both_prefix: Path, static_prefix: Path, tmp_path: Path) -> None:
+    """Without a component BUILD_SHARED_LIBS decides; what is not there is said."""
+    found = [f"-DCMAKE_PREFIX_PATH={both_prefix}"]
+    for setting, linkage in (([], "shared"), (["-DBUILD_SHARED_LIBS=OFF"], "static")):
+        folder = tmp_path / linkage
+        configure(CONSUMER, folder, *found, *setting, "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON")
+        assert ("-DCNNX_STATIC" in compile_commands(folder)[0]) == (linkage == "static")
+    for place, components, sentence in (
+        (static_prefix, "shared", "there is no shared cnnx in"),
+        (both_prefix, "static;shared", 'its COMPONENTS are "static;shared", expected shared or'),
+        (both_prefix, "cuda", 'its COMPONENTS are "cuda", expected shared or static'),
+    ):
+        answer = subprocess.run(
+            [
+                cmake(),
+                "-S",
+                CONSUMER,
+                "-B",
+                tmp_path / "refused",
+                "-G",
+                "Ninja",
+                f"-DCMAKE_PREFIX_PATH={place}",
+                f"-DCNNX_COMPONENTS={components}",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert answer.returncode != 0
+        assert sentence in " ".join(answer.stderr.split()), answer.stderr
+
+
+def test_a_project_in_c_links_a_static_cnnx(static_prefix: Path, tmp_path: Path) -> None:
+    configure(ROOT / "examples" / "embed_c", tmp_path, f"-DCMAKE_PREFIX_PATH={static_prefix}")
+    run([cmake(), "--build", tmp_path])
+    answer = subprocess.run([tmp_path / "classify"], capture_output=True, check=False)
+    assert answer.returncode == 2
+    assert b"libcnnx.so" not in (tmp_path / "classify").read_bytes()
+
+
+def test_a_static_program_is_small(cpp_build: CppBuild, tmp_path: Path) -> None:
+    """classify, stripped, as `benchmarks.embedded_program` measures it; it trains nothing."""
+    if shutil.which("strip") is None or sys.platform != "linux":
+        pytest.skip("needs strip and ELF programs")
+    project = ROOT / "benchmarks" / "embedded"
+    configure(project, tmp_path, f"-Dcnnx_DIR={cpp_build.folder}")
+    run([cmake(), "--build", tmp_path, "--target", "classify"])
+    program = tmp_path / "classify"
+    assert b"depthwise_gradient_kernels" not in program.read_bytes()
+    run(["strip", program])
+    assert program.stat().st_size <= 2_000_000
+    needed = set(re.findall(r"^\s*(lib[\w+]+)\.so", run(["ldd", program]), re.MULTILINE))
+    assert needed <= {"libc", "libm", "libstdc++", "libgcc_s", "libgomp", "libpthread"}
+
+
+def test_without_openmp(serial_build: Path, truth: Truth, tmp_path: Path) -> None:
+    folder = build(tmp_path / "build", f"-Dcnnx_DIR={serial_build}")
+    check(folder, truth, "static")
+    assert b"libgomp" not in (folder / "consumer").read_bytes()
+    assert "gomp" not in (serial_build / "cnnx.pc").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("language", ["C++", "C"])
+@pytest.mark.parametrize("linkage", ["shared", "static"])
+def test_pkg_config(
+    language: str, linkage: str, request: pytest.FixtureRequest, truth: Truth, tmp_path: Path
+) -> None:
+    """Compiled by hand, by what pkg-config says of a moved prefix."""
+    if shutil.which("pkg-config") is None:
+        pytest.skip("there is no pkg-config on PATH")
+    prefix: Path = request.getfixturevalue(f"{'both' if linkage == 'shared' else 'static'}_prefix")
+    folder = next(prefix.rglob("cnnx.pc")).parent
+    said = subprocess.run(
+        [
+            "pkg-config",
+            "--cflags",
+            "--libs",
+            *(["--static"] if linkage == "static" else []),
+            "cnnx",
+        ],
+        env={**os.environ, "PKG_CONFIG_PATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert ("-DCNNX_STATIC" in said) == (linkage == "static")
+    sources = {"C++": CONSUMER / "main.cpp", "C": CLASSIFY_C}
+    compilers = {"C++": ["c++", "-std=c++17"], "C": ["cc", "-std=c11"]}
+    if shutil.which(compilers[language][0]) is None:
+        pytest.skip(f"there is no {compilers[language][0]} on PATH")
+    run(
+        [
+            *compilers[language],
+            sources[language],
+            "-o",
+            tmp_path / "program",
+            *said,
+            f"-Wl,-rpath,{folder.parent}",
+        ]
+    )
+    if language == "C++":
+        lines = run([tmp_path / "program", truth.model, str(COUNT), str(SEED)]).split()
+        assert [float.fromhex(value) for value in lines[1::2]] == [
+            float.fromhex(value) for value in truth.said.split()[1::2]
+        ]
+    else:
+        answer = subprocess.run([tmp_path / "program"], capture_output=True, check=False)
+        assert answer.returncode == 2
