@@ -1,0 +1,135 @@
+"""What cnnx adds to a program that has it inside; goals: 2 MB, 10 ms, 2 microseconds.
+
+    python -m benchmarks.embedded_program [--build FOLDER] [--launches 200] [--quick]
+
+Builds the static library (or takes the build in FOLDER) and with it `classify`, the program of
+`examples/embed_cpp`, as a user would who cares for size: linked with --gc-sections, and stripped.
+
+*Size* is that of the file, which holds every kind of layer and the kernels of every instruction
+set; what it needs besides is listed, and may be the C and C++ runtime, and OpenMP's.
+
+*Cold start* is the median, over launches of a process each, of the time from before the process is
+made until it has said what it sees on a picture, by a LeNet from a file, and has ended.
+
+*Overhead* is what one call of `Model::run` for one picture takes besides its kernels. A clock
+inside would cost as much as what it measures, so the same twelve layers run with next to nothing to
+compute: one channel and one feature each, on a picture of 16 x 16 pixels, about 4,000
+multiply-adds. All that this call takes counts as overhead, so the true one is below. `predict`,
+which converts a picture of bytes and makes a label, is shown beside it, and so is LeNet.
+
+Exits 1 when a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cnnx
+
+from benchmarks import machine
+from benchmarks.network_in_cnnx import build
+from benchmarks.networks import network_named
+
+ROOT = Path(__file__).parents[1]
+GOAL_MEGABYTES, GOAL_MILLISECONDS, GOAL_MICROSECONDS = 2.0, 10.0, 2.0
+RUNTIMES = re.compile(r"linux-vdso|ld-linux|(libc|libm|libstdc\+\+|libgcc_s|libgomp|libpthread)\.")
+
+
+def run(*command: str | Path) -> str:
+    """What a command prints; CMake and Ninja may be those of this environment."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "CMAKE_GENERATOR": "Ninja"}
+    finished = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+    if finished.returncode != 0:
+        raise SystemExit(f"{' '.join(map(str, command))}\n{finished.stdout}")
+    return finished.stdout
+
+
+def cmake_build(source: Path, folder: Path, *definitions: str) -> None:
+    """Configures and builds a project."""
+    run("cmake", "-S", source, "-B", folder, "-DCMAKE_BUILD_TYPE=Release", *definitions)
+    run("cmake", "--build", folder, "--parallel", str(os.cpu_count()))
+
+
+def size(program: Path) -> bool:
+    """Prints how large it is and what it needs; True when the goal is met."""
+    megabytes = program.stat().st_size / 1e6
+    print(f"classify: {megabytes:.2f} MB (goal {GOAL_MEGABYTES:.0f})")
+    needed = [line.split(" (")[0].strip() for line in run("ldd", program).splitlines()]
+    foreign = [line for line in needed if not RUNTIMES.search(line)]
+    print("  needs " + ", ".join(Path(line.split(" ")[0]).name for line in needed))
+    if foreign:
+        print(f"  which are not runtimes of C, C++ or OpenMP: {', '.join(foreign)}")
+    return megabytes <= GOAL_MEGABYTES and not foreign
+
+
+def cold_start(program: Path, folder: Path, launches: int) -> bool:
+    """Prints the median of launches; True when the goal is met."""
+    model, picture = folder / "lenet.cnnx", folder / "picture.pgm"
+    build(network_named("lenet")).save(model)
+    picture.write_bytes(b"P5 28 28 255\n" + bytes(range(28)) * 28)
+    milliseconds = []
+    for _ in range(launches):
+        begun = time.perf_counter()
+        said = subprocess.run([program, model, picture], check=True, stdout=subprocess.PIPE).stdout
+        milliseconds.append(1e3 * (time.perf_counter() - begun))
+        assert said.startswith(bytes(picture)), said
+    median = statistics.median(milliseconds)
+    worst = statistics.quantiles(milliseconds, n=20)[-1] if launches > 1 else median
+    print(
+        f"cold start: {median:.2f} ms, 95 % below {worst:.2f} (goal {GOAL_MILLISECONDS:.0f}), "
+        f"{launches} launches"
+    )
+    return median <= GOAL_MILLISECONDS
+
+
+def overhead(program: Path, samples: int) -> bool:
+    """Prints what calls take; True when the goal is met."""
+    rows = [line.split() for line in run(program, str(samples)).splitlines()]
+    times = {name: (float(ran), float(predicted)) for name, ran, predicted in rows}
+    print(f"one picture, {cnnx.get_num_threads()} threads:      run   predict")
+    for name, label in (("lenet", "LeNet"), ("nothing", "next to nothing")):
+        print(f"  {label:20}{times[name][0]:8.2f}{times[name][1]:10.2f} us")
+    print(f"overhead: {times['nothing'][0]:.2f} us (goal {GOAL_MICROSECONDS:.0f})")
+    return times["nothing"][0] <= GOAL_MICROSECONDS
+
+
+def main() -> int:
+    """Builds and measures; 1 when a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=Path, help="a build folder of the static library")
+    parser.add_argument("--launches", type=int, default=200)
+    parser.add_argument("--quick", action="store_true", help="a few launches: does it run?")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        library: Path = options.build or folder / "library"
+        if options.build is None:
+            cmake_build(ROOT, library, "-DBUILD_SHARED_LIBS=OFF")
+        programs = folder / "programs"
+        cmake_build(ROOT / "benchmarks" / "embedded", programs, f"-Dcnnx_DIR={library.resolve()}")
+        stripped = folder / "classify"
+        shutil.copy(programs / "classify", stripped)
+        run("strip", stripped)
+        print(machine.headline())
+        met = [
+            size(stripped),
+            cold_start(stripped, folder, 5 if options.quick else options.launches),
+            overhead(programs / "call_overhead", 5 if options.quick else 201),
+        ]
+    return 0 if all(met) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
