@@ -66,12 +66,10 @@ void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
 
 // By their columns, less one.
 using Tile = void (*)(const DepthwiseGradient&, const Outputs&);
-#define CNNX_TILES(stride, high)                                                         \
-  {                                                                                      \
-    add_tile<stride, high, 1>, add_tile<stride, high, 2>, add_tile<stride, high, 3>,     \
-        add_tile<stride, high, 4>, add_tile<stride, high, 5>, add_tile<stride, high, 6>, \
-        add_tile<stride, high, 7>, add_tile<stride, high, 8>                             \
-  }
+#define CNNX_TILES(stride, high)                                                    \
+  {add_tile<stride, high, 1>, add_tile<stride, high, 2>, add_tile<stride, high, 3>, \
+   add_tile<stride, high, 4>, add_tile<stride, high, 5>, add_tile<stride, high, 6>, \
+   add_tile<stride, high, 7>, add_tile<stride, high, 8>}
 // Of strides 1 and 2, of three rows of taps and of one.
 constexpr Tile kTiles[2][2][kMostColumns] = {{CNNX_TILES(1, 3), CNNX_TILES(1, 1)},
                                              {CNNX_TILES(2, 3), CNNX_TILES(2, 1)}};

@@ -72,7 +72,7 @@ int64_t direct_products(const Conv2dGeometry& g, Direction direction) {
   const int64_t rows = pairs_inside(g.in_height, g.out_height, g.top);
   const int64_t columns =
       direction == Direction::inference || direction == Direction::forward ? 3 * g.out_width
-      : direction == Direction::input_gradient                             ? 3 * g.in_width
+      : direction == Direction::input_gradient ? 3 * g.in_width
                                                : pairs_inside(g.in_width, g.out_width, g.left);
   constexpr int64_t kTaps = 9;
   return rows * columns * g.in_channels / g.groups * g.out_channels +
