@@ -147,12 +147,12 @@ def test_wrong_settings_are_refused(
 
 
 def test_sizes_beyond_memory_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"layer relu_1: shape \(1, .*too many elements"):
+    with pytest.raises(ValueError, match=r"input_shape is \(1.*\), expected at most 2\^40 numbers"):
         build(cnnx.ReLU(), input_shape=(2**40, 2**40, 2**40))
     with pytest.raises(
         ValueError, match=r"layer conv2d_1: conv2d: weight of shape .*too many elements"
     ):
-        build(cnnx.Conv2d(2**24, 8), input_shape=(8, 8, 2**40))
+        build(cnnx.Conv2d(2**28, 8), input_shape=(8, 8, 2**30))
     with pytest.raises(MemoryError):
         build(cnnx.Flatten(), cnnx.Dense(2**24), cnnx.Dense(2**24))
 

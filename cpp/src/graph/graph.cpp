@@ -46,7 +46,11 @@ namespace {
 constexpr int64_t kMostElements = int64_t{1} << 40;
 
 void check_size(const char* what, const Shape& shape) {
-  if (element_count(shape) <= kMostElements) return;
+  int64_t count = 1;
+  bool fits = true;
+  for (const int64_t size : shape)
+    fits = fits && !__builtin_mul_overflow(count, size, &count) && count <= kMostElements;
+  if (fits) return;
   throw std::invalid_argument(std::string(what) + " is " + to_string(shape) +
                               ", expected at most 2^40 numbers");
 }
