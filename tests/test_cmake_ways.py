@@ -30,6 +30,17 @@ CLASSIFY_C = ROOT / "examples" / "embed_c" / "classify.c"
 COUNT, SEED = 12, 5
 
 
+# What a project may say about its own code. None of it may reach what cnnx computes.
+HOSTILE = (
+    "-DCMAKE_BUILD_TYPE=",
+    "-DCMAKE_CXX_FLAGS=-march=native -Ofast -fassociative-math -ffp-contract=fast -Wconversion",
+    "-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON",
+    "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON",
+    "-DCMAKE_UNITY_BUILD=ON",
+    "-DCMAKE_CXX_STANDARD=20",
+)
+
+
 @pytest.fixture(scope="module")
 def shared_build(tmp_path_factory: pytest.TempPathFactory, object_cache: Path) -> Path:
     """A build folder of the shared library."""
@@ -139,6 +150,24 @@ def test_fetch_content(linkage: str, truth: Truth, object_cache: Path, tmp_path:
         launcher(object_cache),
     )
     check(folder, truth, linkage)
+
+
+def test_a_part_of_a_hostile_project(truth: Truth, object_cache: Path, tmp_path: Path) -> None:
+    """Static, which is what a project gets that says nothing about it."""
+    folder = build(
+        tmp_path / "build",
+        "-DCNNX_WAY=add_subdirectory",
+        f"-DCNNX_SOURCE={ROOT}",
+        *HOSTILE,
+        launcher(object_cache),
+    )
+    check(folder, truth, "static")
+    # Neither does it install or test more than it did.
+    run([cmake(), "--install", folder, "--prefix", tmp_path / "installed"])
+    installed = [path for path in (tmp_path / "installed").rglob("*") if path.is_file()]
+    assert [path.name for path in installed] == ["consumer"]
+    tests = run([ctest(), "--test-dir", folder, "-N"])
+    assert re.findall(r"Test +#\d+: (\S+)", tests) == ["own_test"]
 
 
 def test_a_shared_part_of_a_project(truth: Truth, object_cache: Path, tmp_path: Path) -> None:
