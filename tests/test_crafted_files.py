@@ -260,7 +260,10 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
     "no rows": (one("relu", (0, 4, 2)), "input_shape is (0, 4, 2), expected (height"),
     "negative rows": (one("relu", (-4, 4, 2)), "input_shape is (-4, 4, 2), expected (height"),
     "two axes": (one("relu", (4, 4)), "cnnx.graph.input_shape: expected an array of 3 integers"),
-    "picture that overflows": (one("relu", (2**62, 4, 2)), "has a negative size or too many elem"),
+    "picture that overflows": (
+        one("relu", (2**62, 4, 2)),
+        "input_shape is (4611686018427387904, 4, 2), expected at most 2^40 numbers",
+    ),
     "picture beyond any memory": (
         one("relu", (2**20, 2**20, 2)),
         "input_shape is (1048576, 1048576, 2), expected at most 2^40 numbers",
