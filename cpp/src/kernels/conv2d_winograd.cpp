@@ -143,7 +143,6 @@ struct ForwardRows {
     const WinogradPicture shape = {height, width, channels};
     const int64_t floats = picture * shape.floats();
     fetch_ahead<kOutputs, kToWrite>(shape, target + floats, row + kOutputs, column);
-    if (addend) fetch_ahead<kOutputs>(shape, addend + floats, row + kOutputs, column);
   }
   template <int kOutputs, class Extent, class Lanes>
   CNNX_INLINE void put(const Vector (&pixels)[2][kOutputs], int i, Extent extent, int64_t first,
