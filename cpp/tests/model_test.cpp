@@ -17,6 +17,7 @@
 #include "cnnx/runtime.h"
 #include "cnnx/trainer.h"
 #include "cnnx/xo.h"
+#include "drawings.h"
 
 namespace {
 
@@ -27,14 +28,7 @@ using cnnx::PictureBatch;
 
 constexpr int64_t kSize = 16, kCount = 24;
 
-struct Drawings {
-  std::vector<uint8_t> pixels = std::vector<uint8_t>(kCount * kSize * kSize);
-  std::vector<int64_t> labels = std::vector<int64_t>(kCount);
-
-  Drawings() { cnnx::draw_xo(kCount, kSize, 1, pixels.data(), labels.data()); }
-  PictureBatch first(int64_t count) const { return {pixels.data(), count}; }
-  ImageView image(int64_t i) const { return {pixels.data() + i * kSize * kSize, kSize, kSize, 1}; }
-};
+using Drawings = cnnx::test::Drawings<kCount>;
 
 Model small_model() {
   return Model({Conv2d(16, 3), BatchNorm2d(), ReLU(), MaxPool2d(2), Flatten(), Dense(2)},

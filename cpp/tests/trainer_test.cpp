@@ -14,6 +14,7 @@
 #include "cnnx/error.h"
 #include "cnnx/layers.h"
 #include "cnnx/xo.h"
+#include "drawings.h"
 #include "temporary_folder.h"
 
 namespace {
@@ -29,14 +30,7 @@ using cnnx::Trainer;
 
 constexpr int64_t kSize = 16, kCount = 40;
 
-struct Drawings {
-  std::vector<uint8_t> pixels = std::vector<uint8_t>(kCount * kSize * kSize);
-  std::vector<int64_t> labels = std::vector<int64_t>(kCount);
-
-  Drawings() { cnnx::draw_xo(kCount, kSize, 1, pixels.data(), labels.data()); }
-  PictureBatch pictures() const { return {pixels.data(), kCount}; }
-  Targets targets() const { return {labels.data()}; }
-};
+using Drawings = cnnx::test::Drawings<kCount>;
 
 Model small_model() {
   return Model({Conv2d(4, 3), ReLU(), Flatten(), Dense(2)}, {kSize, kSize, 1});

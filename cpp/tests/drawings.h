@@ -1,0 +1,26 @@
+// X-and-O drawings of 16 x 16 pixels, to train on and to ask about.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cnnx/image.h"
+#include "cnnx/trainer.h"
+#include "cnnx/xo.h"
+
+namespace cnnx::test {
+
+template <int64_t kCount>
+struct Drawings {
+  static constexpr int64_t kSize = 16;
+  std::vector<uint8_t> pixels = std::vector<uint8_t>(kCount * kSize * kSize);
+  std::vector<int64_t> labels = std::vector<int64_t>(kCount);
+
+  Drawings() { draw_xo(kCount, kSize, 1, pixels.data(), labels.data()); }
+  PictureBatch first(int64_t count) const { return {pixels.data(), count}; }
+  PictureBatch pictures() const { return first(kCount); }
+  Targets targets() const { return {labels.data()}; }
+  ImageView image(int64_t i) const { return {pixels.data() + i * kSize * kSize, kSize, kSize, 1}; }
+};
+
+}  // namespace cnnx::test
