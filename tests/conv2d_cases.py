@@ -117,6 +117,16 @@ CASES: dict[str, Case] = {
     "groups of 2 to 7": Case((1, 13, 12, 6), 21, (5, 4), (3, 2), 2, groups=3),
     "6 in, 5x5": Case((2, 9, 11, 6), 16, (5, 5), padding=((4, 0), (0, 2))),
     "1 in, wide padding": Case((1, 6, 3, 1), 20, (3, 4), padding=4, dilation=(2, 1)),
+    "pixels of 4 KB": Case((3, 9, 5, 1024), 40, (1, 1)),
+    "pixels of 4 KB, stride 2": Case((2, 5, 18, 1024), 3, (1, 1), (1, 2)),
+    "pixels of 2 KB, stride 2": Case((1, 7, 260, 512), 20, (1, 1), 2),
+    "groups = channels, map of 7": Case((3, 7, 7, 40), 40, padding=1, groups=40),
+    "groups = channels, map of 5 columns, valid": Case((2, 9, 7, 17), 17, groups=17),
+    "groups = channels, map of 6, one side only": Case(
+        (2, 6, 6, 33), 33, padding=((2, 0), (0, 2)), groups=33
+    ),
+    "groups = channels, map of one pixel": Case((4, 1, 1, 20), 20, padding=1, groups=20),
+    "groups = channels, map of 4 columns, high": Case((1, 30, 4, 16), 16, padding=1, groups=16),
     "groups = channels, 5x5, stride 2": Case((1, 9, 12, 4), 4, (5, 5), 2, 2, groups=4),
     "groups = channels, 7x4, dilation": Case((1, 9, 23, 4), 4, (7, 4), 1, 3, (1, 2), 4),
     "groups = channels, wide padding": Case((1, 4, 7, 3), 3, padding=4, groups=3),

@@ -17,6 +17,7 @@ TESTS = Path(__file__).parent
 PARITY_FILES = sorted(
     path for path in TESTS.glob("test_*.py") if "\nimport reference\n" in path.read_text()
 )
+BIT_FILES = [TESTS / "test_fusion.py"]  # which compare with the ops themselves
 # What /proc/cpuinfo calls the instructions that a level needs; its word against the library's.
 CPU_FLAGS = {
     "baseline": set(),
@@ -66,7 +67,7 @@ def digests(isa: str, threads: int) -> dict[str, str]:
 def test_parity(isa: str) -> None:
     needs(isa)
     finished = run_python(
-        isa, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, PARITY_FILES)
+        isa, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, PARITY_FILES + BIT_FILES)
     )
     assert finished.returncode == 0, finished.stdout[-8000:] + finished.stderr[-2000:]
     assert " passed" in finished.stdout.splitlines()[-1]

@@ -195,13 +195,11 @@ def gradients_one_by_one(
     return gradients
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("count", [1, 5])
-def test_training_equals_the_ops_one_by_one(name: str, count: int, restore_threads: None) -> None:
-    model, x = build(name), pictures(count)
+def check_training(model: cnnx.Model, layers: list[cnnx.Layer], x: np.ndarray) -> None:
+    """At 1, 2, 3 and 8 threads."""
     target = np.random.default_rng(9).normal(0, 1, model(x).shape).astype(np.float32)
     grad_output = ops.mean_squared_error_backward(model(x), target)
-    expected = gradients_one_by_one(model, NETWORKS[name], x, grad_output)
+    expected = gradients_one_by_one(model, layers, x, grad_output)
     for number in (1, 2, 3, 8):
         cnnx.set_num_threads(number)
         trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0.1), loss=cnnx.MSE())
@@ -212,6 +210,47 @@ def test_training_equals_the_ops_one_by_one(name: str, count: int, restore_threa
             actual = trainer.gradients[start : start + value.size].reshape(value.shape)
             assert same_bits(actual, value), (key, number)
             start += value.size
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("count", [1, 5])
+def test_training_equals_the_ops_one_by_one(name: str, count: int, restore_threads: None) -> None:
+    check_training(build(name), NETWORKS[name], pictures(count))
+
+
+@pytest.mark.parametrize("outputs", range(1, 10))
+@pytest.mark.parametrize(
+    ("size", "kernel", "padding", "relu"),
+    [
+        ((28, 28), 5, 2, True),
+        ((7, 71), 3, 1, False),  # several vectors, odd sides
+        ((6, 2), (4, 2), (2, 1), True),  # fewer pixels than a vector has
+        ((9, 33), (1, 7), (0, 3), False),
+        ((66, 35), 3, 4, True),  # rows that see no pixel, several bands
+    ],
+)
+def test_pictures_with_one_channel(
+    outputs: int,
+    size: tuple[int, int],
+    kernel: int | tuple[int, int],
+    padding: int | tuple[int, int],
+    relu: bool,
+    restore_threads: None,
+) -> None:
+    layers: list[cnnx.Layer] = [cnnx.Conv2d(outputs, kernel, padding=padding)]
+    layers += [cnnx.ReLU()] if relu else []
+    layers += [cnnx.MaxPool2d(2)]
+    model = cnnx.Model(layers, input_shape=(*size, 1), seed=4)
+    model.parameters["conv2d_1.bias"] = np.linspace(-0.4, 0.2, outputs, dtype=np.float32)
+    x = np.random.default_rng(8).normal(0, 1, (3, *size, 1)).astype(np.float32)
+    x[0, 2:5] = 0.0  # ties
+    check_training(model, layers, x)
+    x[1, 1, 1] = np.nan
+    x[2, 1, 0] = np.inf
+    expected = list(model.layer_outputs(x).values())[-1]
+    for number in (1, 2, 3):
+        cnnx.set_num_threads(number)
+        assert same_bits(model(x), expected), number
 
 
 def test_nan_takes_the_same_way(restore_threads: None) -> None:

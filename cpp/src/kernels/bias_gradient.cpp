@@ -12,25 +12,35 @@ CNNX_INLINE Vector load_channels(const float* source, int64_t channels) {
   return kWhole ? load(source) : load_partial(source, channels);
 }
 
-template <bool kWhole>
-CNNX_INLINE void add_vector(const float* gradient, int64_t rows, int64_t columns, int64_t step,
-                            int64_t channels, int64_t chain_floats, float* sums) {
-  Vector chain[kBiasChains];
-  CNNX_UNROLL for (int i = 0; i < kBiasChains; ++i) chain[i] = load(sums + i * chain_floats);
+// Vectors of channels at once: as many chains as fit into the registers.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kVectors = 2;
+#else
+constexpr int kVectors = 1;
+#endif
+
+template <int kCount, bool kWhole>
+CNNX_INLINE void add_vectors(const float* gradient, int64_t rows, int64_t columns, int64_t step,
+                             int64_t channels, int64_t chain_floats, float* sums) {
+  Vector chain[kBiasChains][kCount];
+  CNNX_UNROLL for (int i = 0; i < kBiasChains; ++i) CNNX_UNROLL for (int v = 0; v < kCount; ++v)
+      chain[i][v] = load(sums + i * chain_floats + v * kLanes);
+  const auto add = [&](int i) CNNX_INLINED {
+    CNNX_UNROLL for (int v = 0; v < kCount; ++v) chain[i][v] +=
+        load_channels<kWhole>(gradient + v * kLanes, channels);
+    gradient += step;
+  };
   for (int64_t r = 0; r < rows; ++r) {
     int64_t q = 0;
-    for (; q + kBiasChains <= columns; q += kBiasChains, gradient += kBiasChains * step) {
-      CNNX_UNROLL for (int i = 0; i < kBiasChains; ++i) chain[i] +=
-          load_channels<kWhole>(gradient + i * step, channels);
+    for (; q + kBiasChains <= columns; q += kBiasChains) {
+      CNNX_UNROLL for (int i = 0; i < kBiasChains; ++i) add(i);
     }
     CNNX_UNROLL for (int i = 0; i < kBiasChains - 1; ++i) {
-      if (q + i < columns) {
-        chain[i] += load_channels<kWhole>(gradient, channels);
-        gradient += step;
-      }
+      if (q + i < columns) add(i);
     }
   }
-  CNNX_UNROLL for (int i = 0; i < kBiasChains; ++i) store(sums + i * chain_floats, chain[i]);
+  CNNX_UNROLL for (int i = 0; i < kBiasChains; ++i) CNNX_UNROLL for (int v = 0; v < kCount; ++v)
+      store(sums + i * chain_floats + v * kLanes, chain[i][v]);
 }
 
 }  // namespace
@@ -38,13 +48,17 @@ CNNX_INLINE void add_vector(const float* gradient, int64_t rows, int64_t columns
 void add_bias_gradient(const float* gradient, int64_t rows, int64_t columns, int64_t channels,
                        float* sums) {
   const int64_t chain_floats = bias_sums_floats(channels) / kBiasChains;
-  for (int64_t c = 0; c < channels; c += kLanes) {
-    if (channels - c >= kLanes) {
-      add_vector<true>(gradient + c, rows, columns, channels, kLanes, chain_floats, sums + c);
-    } else {
-      add_vector<false>(gradient + c, rows, columns, channels, channels - c, chain_floats,
-                        sums + c);
-    }
+  int64_t c = 0;
+  for (; channels - c >= kVectors * kLanes; c += kVectors * kLanes) {
+    add_vectors<kVectors, true>(gradient + c, rows, columns, channels, kLanes, chain_floats,
+                                sums + c);
+  }
+  for (; channels - c >= kLanes; c += kLanes) {
+    add_vectors<1, true>(gradient + c, rows, columns, channels, kLanes, chain_floats, sums + c);
+  }
+  if (c < channels) {
+    add_vectors<1, false>(gradient + c, rows, columns, channels, channels - c, chain_floats,
+                          sums + c);
   }
 }
 

@@ -15,9 +15,6 @@ namespace {
 // second level. Cut smaller, sums travel to memory and back more often.
 constexpr int64_t kCutFloats = 576 * kBlockColumns;
 static_assert(kCutFloats / kLanes <= kMostZeroRun, "a cut's runs may be zeros");
-// Pixels of a strip: enough passes over a cut to pay for fetching it, few enough for source and
-// target to stay close.
-constexpr int64_t kStripPixels = 128;
 // Depth of a cut from which fetching the next line hides behind a tile's arithmetic. One long line
 // has nothing else to wait for than memory, and gains from any depth.
 constexpr int64_t kLeastFetchDepth = 192, kLeastFetchDepthOfLongLine = 8;
@@ -55,7 +52,7 @@ struct Strip {
   const Convolution& c;
   const ConvolutionBand& band;
   const ConvolutionPass& pass;
-  const Rows& source;
+  Rows source;
   Range rows;
   bool joined;       // one long line
   bool reads_first;  // of the blocks of channels that read this input, the first one
@@ -160,6 +157,21 @@ bool lines_join(const Strip& strip) {
          c.row_step * c.target_width == columns * c.column_step;
 }
 
+// The line that all windows of a strip are, a little apart: see pixels_alias.
+void copy_pixels(Strip& strip, Product& product) {
+  const Convolution& c = strip.c;
+  const WindowAxis &v = strip.pass.vertical, &h = strip.pass.horizontal;
+  const int64_t row = v.origin + strip.rows.first * v.stride;
+  const float* pixel = strip.source.at(row, h.origin, c.source.channels);
+  float* copy = strip.band.scratch;
+  strip.source = {copy, row, h.origin, 0};
+  for (int64_t i = 0; i < product.rows; ++i, pixel += product.row_step) {
+    copy_floats(pixel, c.source.channels, copy);
+    copy += c.source.channels + kLineFloats;
+  }
+  product.row_step = c.source.channels + kLineFloats;
+}
+
 // The band's blocks of channels in a strip of one pass.
 void convolve_strip(Strip strip) {
   const Convolution& c = strip.c;
@@ -175,6 +187,7 @@ void convolve_strip(Strip strip) {
   if (strip.joined) {
     product.rows *= strip.rows.last - strip.rows.first;
     strip.rows.last = strip.rows.first + 1;
+    if (pixels_alias(c)) copy_pixels(strip, product);
   }
   const int64_t group_blocks = block_count(c.group_outputs);
   for (int64_t index = strip.band.first_block; index < strip.band.last_block; ++index) {
@@ -216,6 +229,11 @@ Range source_rows(const Convolution& c, Range strip) {
   return range;
 }
 
+Rows rows_of_copy(const Convolution& c, const ConvolutionBand& band, Range copied) {
+  return {band.scratch, copied.first, c.source.first_column,
+          (c.source.last_column - c.source.first_column) * c.source.channels};
+}
+
 // source (height, width, groups * group_inputs) -> rows of target (height, width, groups *
 // group_outputs)
 void convolve(const Convolution& c, const ConvolutionBand& band) {
@@ -227,11 +245,7 @@ void convolve(const Convolution& c, const ConvolutionBand& band) {
   const int64_t source_floats = c.source.width * c.source.channels;
   const Range needed = source_rows(c, {band.first, band.last});
   const bool copies = copied_floats(c.source, 1) > 0;
-  Rows rows = {band.source, 0, 0, source_floats};
-  if (copies) {
-    rows = {band.scratch, needed.first, c.source.first_column,
-            (c.source.last_column - c.source.first_column) * c.source.channels};
-  }
+  const Rows rows = copies ? rows_of_copy(c, band, needed) : Rows{band.source, 0, 0, source_floats};
   int64_t copied = needed.first;
   for (int64_t first = band.first; first < band.last; first += strip_rows) {
     const int64_t last = band.last - first < strip_rows ? band.last : first + strip_rows;
@@ -246,8 +260,8 @@ void convolve(const Convolution& c, const ConvolutionBand& band) {
       const int64_t pass_last = last < pass.rows ? last : pass.rows;
       if (first >= pass_last) continue;
       if (runs_along_pixels(c) && !band.accumulate) {
-        convolve_one_input(c, band, pass, rows.at(0, pass.horizontal.origin, 1), rows.row_floats,
-                           first, pass_last);
+        convolve_one_input(c, band, rows.at(0, pass.horizontal.origin, 1), rows.row_floats, first,
+                           pass_last);
       } else {
         convolve_strip({c, band, pass, rows, {first, pass_last}, false, false});
       }
@@ -255,11 +269,19 @@ void convolve(const Convolution& c, const ConvolutionBand& band) {
   }
 }
 
+void convolve_pooled(const Convolution& c, const ConvolutionBand& band, uint8_t* winners) {
+  const Range needed = source_rows(c, {band.first, band.last});
+  copy_rows(c.source, band.source, needed, band.scratch);
+  const Rows rows = rows_of_copy(c, band, needed);
+  convolve_one_input_pooled(c, band, rows.at(0, c.passes[0].horizontal.origin, 1), rows.row_floats,
+                            winners);
+}
+
 int64_t blocks(int64_t group_outputs) { return block_count(group_outputs); }
 
 }  // namespace
 
-const Conv2dKernels conv2d_kernels = {pack_tap, convolve, blocks};
+const Conv2dKernels conv2d_kernels = {pack_tap, convolve, convolve_pooled, blocks};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

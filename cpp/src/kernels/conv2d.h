@@ -93,6 +93,10 @@ struct Conv2dKernels {
   // Blocks of columns [first_block, last_block) of a tap to their places in the group's panel.
   void (*pack_tap)(const WeightTap& tap, int64_t first_block, int64_t last_block, float* panel);
   void (*convolve)(const Convolution& convolution, const ConvolutionBand& band);
+  // Of one that runs along pixels, with ReLU and 2x2 max-pooling as ForwardEpilogue says: the band
+  // has an even number of rows, its target is where the pooled map of its rows begins.
+  void (*convolve_pooled)(const Convolution& convolution, const ConvolutionBand& band,
+                          uint8_t* winners);
   // Blocks of columns in one group, the unit in which weights and their gradient are shared out.
   int64_t (*blocks)(int64_t group_outputs);
 };
@@ -125,6 +129,26 @@ constexpr int64_t copied_floats(const WindowedPicture& picture, int64_t rows) {
              ? 0
              : (rows < picture.height ? rows : picture.height) *
                    (picture.last_column - picture.first_column) * picture.channels;
+}
+
+// Pixels of a strip: enough passes over a cut of the panel to pay for fetching it, few enough for
+// source and target to stay close.
+constexpr int64_t kStripPixels = 128;
+
+// Pixels that are whole multiples of 4 KB apart all fall into one set of a first-level cache, which
+// holds fewer of them than a tile reads. A kernel of one tap, for whose tiles they are neighbours,
+// reads a copy with a line between them.
+constexpr int64_t kAliasedFloats = 1024, kLineFloats = 16;
+constexpr bool pixels_alias(const Convolution& c) {
+  if (c.pass_count != 1 || c.groups != 1) return false;
+  const WindowAxis &v = c.passes[0].vertical, &h = c.passes[0].horizontal;
+  return v.taps == 1 && h.taps == 1 && h.stride * c.source.channels % kAliasedFloats == 0;
+}
+// Floats of the copy, of one strip.
+constexpr int64_t pixel_copy_floats(const Convolution& c) {
+  if (!pixels_alias(c)) return 0;
+  const int64_t columns = c.passes[0].columns;
+  return (columns < kStripPixels ? kStripPixels : columns) * (c.source.channels + kLineFloats);
 }
 
 // Places that `windows` windows span.

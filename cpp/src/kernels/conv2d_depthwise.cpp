@@ -137,6 +137,14 @@ void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
   const Places places(p, outputs);
   const int64_t left = p.horizontal.origin + outputs.q * kStride;
   const int64_t inside_first = -left, inside_last = p.width - left;
+  // What the tile below reads for the first time is fetched, unless pixels are so long that the CPU
+  // sees where a row leads, or other phases read it too.
+  constexpr int64_t kLongPixel = 256;
+  const int64_t rows_below = kRows * p.vertical.stride;
+  const int64_t below = rows_below * p.width * places.channels;
+  const bool foreseen = places.channels >= kLongPixel || places.column > places.channels;
+  const int64_t first_fetched =
+      foreseen ? outputs.source_rows.last : outputs.source_rows.last - rows_below;
   for_channel_vectors(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[kRows][kCount];
     fetch_target<kRows, kCount>(places, channel);
@@ -149,9 +157,11 @@ void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
       const float* weights = weight_row;
       source_row += places.source_row;
       weight_row += places.tap_row;
+      const bool fetches = u >= first_fetched;
       const auto next_pixel = [&](int j) CNNX_INLINED {
         const bool outside =
             (j < kTaps - 1 && j < inside_first) || (j > kSpan - kTaps && j >= inside_last);
+        if (fetches) __builtin_prefetch(source + below, 0, 2);
         const Vector value = held(lanes.load(outside ? kZeros : source));
         source += places.channels;
         return value;

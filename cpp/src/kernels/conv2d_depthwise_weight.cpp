@@ -20,6 +20,14 @@ struct Outputs {
   int64_t row, q, tap_row;
 };
 
+// A place that moves on by some floats. Compilers would keep every pixel's place in memory, from
+// one vector of channels to the next, instead of computing it.
+template <class Float>
+CNNX_INLINE void move(Float*& place, int64_t floats) {
+  place += floats;
+  asm("" : "+r"(place));
+}
+
 // A pixel is loaded once for all outputs of the tile that see it; beside the picture are zeros.
 // All channels of a tile follow each other, as they do in memory. What the tile below reads for the
 // first time is fetched meanwhile: pixels are used too few times to wait for.
@@ -36,21 +44,31 @@ void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
   float* const sums = g.sums + outputs.tap_row * kWide * channels;
   const int64_t pixels_below = g.vertical.stride * g.width * channels;
   const int64_t gradient_below = g.columns * channels;
+  const int64_t first_fetched = kHigh > g.vertical.stride ? kHigh - g.vertical.stride : 0;
   for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[kHigh * kWide], grad[kCount];
-    CNNX_UNROLL for (int k = 0; k < kHigh * kWide; ++k) sum[k] =
-        lanes.load(sums + k * channels + channel);
+    float* tap = sums;
+    move(tap, channel);
+    CNNX_UNROLL for (int k = 0; k < kHigh * kWide; ++k) {
+      sum[k] = lanes.load(tap);
+      move(tap, channels);
+    }
+    const float *column = source, *output = gradient;
+    move(column, channel);
+    move(output, channel);
     CNNX_UNROLL for (int j = 0; j < kSpan; ++j) {
       if (j < kCount) {
-        grad[j] = lanes.load(gradient + j * channels + channel);
-        __builtin_prefetch(gradient + gradient_below + j * channels + channel);
+        grad[j] = lanes.load(output);
+        __builtin_prefetch(output + gradient_below, 0, 2);
+        move(output, channels);
       }
       const bool outside =
           (j < kWide - 1 && j < inside_first) || (j > kSpan - kWide && j >= inside_last);
+      const float* pixel = column;
       CNNX_UNROLL for (int u = 0; u < kHigh; ++u) {
-        const float* pixel = source + u * row_step + j * channels + channel;
-        if (u + g.vertical.stride >= kHigh) __builtin_prefetch(pixel + pixels_below);
+        if (u >= first_fetched) __builtin_prefetch(pixel + pixels_below, 0, 2);
         const Vector value = held(lanes.load(outside ? kZeros : pixel));
+        move(pixel, row_step);
         CNNX_UNROLL for (int v = kWide - 1; v >= 0; --v) {
           const int distance = j - v, i = distance / kStride;
           if (distance >= 0 && distance % kStride == 0 && i < kCount) {
@@ -58,9 +76,14 @@ void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
           }
         }
       }
+      move(column, channels);
     }
-    CNNX_UNROLL for (int k = 0; k < kHigh * kWide; ++k)
-        lanes.store(sums + k * channels + channel, sum[k]);
+    tap = sums;
+    move(tap, channel);
+    CNNX_UNROLL for (int k = 0; k < kHigh * kWide; ++k) {
+      lanes.store(tap, sum[k]);
+      move(tap, channels);
+    }
   });
 }
 
@@ -92,6 +115,105 @@ void add_tiles(const DepthwiseGradient& g) {
     }
   }
 }
+
+// Small maps, 3x3 taps ----------------------------------------------------------------------------
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kMostMapColumns = 7;  // three rows of gradients and nine sums fill 32 registers
+#else
+constexpr int kMostMapColumns = 0;
+#endif
+
+// A source row beside the gradients of the three output rows that see it, from the one whose first
+// row of taps does; null for those that do not exist.
+template <int kCount, class Lanes>
+CNNX_INLINE void add_source_row(const float* pixel, int64_t channels, int64_t inside_first,
+                                int64_t inside_last, const Vector* const (&grads)[3], Lanes lanes,
+                                Vector (&sum)[9]) {
+  CNNX_UNROLL for (int j = 0; j < kCount + 2; ++j) {
+    const bool outside = (j < 2 && j < inside_first) || (j >= kCount && j >= inside_last);
+    const Vector value = held(lanes.load(outside ? kZeros : pixel));
+    move(pixel, channels);
+    CNNX_UNROLL for (int u = 0; u < 3; ++u) {
+      if (!grads[u]) continue;
+      CNNX_UNROLL for (int v = 2; v >= 0; --v) {
+        if (j < v || j - v >= kCount) continue;
+        sum[u * 3 + v] = fused_multiply_add(value, grads[u][j - v], sum[u * 3 + v]);
+      }
+    }
+  }
+}
+
+// All columns at once, a vector of channels at a time down the map, so that every pixel and every
+// gradient is loaded once. Those of the vectors to come are fetched meanwhile: pixels with many
+// channels are so far apart that they share few sets of a first-level cache, and the CPU does not
+// see where they lead.
+template <int kCount>
+void add_map(const DepthwiseGradient& g) {
+  constexpr int64_t kAhead = 4 * kLanes;
+  const int64_t channels = g.channels, left = g.horizontal.origin;
+  const int64_t row_step = g.width * channels, gradient_step = g.columns * channels;
+  for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+    Vector sum[9], grads[3][kCount];
+    CNNX_UNROLL for (int k = 0; k < 9; ++k) sum[k] = lanes.load(g.sums + k * channels + channel);
+    const float* gradient = g.gradient + g.first * gradient_step + channel;
+    const float* source =
+        g.source + (g.vertical.origin + g.first) * row_step + left * channels + channel;
+    int64_t row = g.first;  // the output row whose first row of taps sees the source row
+    const auto step = [&](Vector(&newest)[kCount], const Vector(&middle)[kCount],
+                          const Vector(&oldest)[kCount]) CNNX_INLINED {
+      const bool newest_exists = row < g.last;
+      if (newest_exists) {
+        const float* output = gradient;
+        CNNX_UNROLL for (int i = 0; i < kCount; ++i) {
+          newest[i] = lanes.load(output);
+          __builtin_prefetch(output + kAhead, 0, 2);
+          move(output, channels);
+        }
+      }
+      const int64_t source_row = g.vertical.origin + row;
+      if (source_row >= 0 && source_row < g.height) {
+        const float* ahead = source + kAhead;
+        CNNX_UNROLL for (int j = 0; j < kCount + 2; ++j) {
+          __builtin_prefetch(ahead, 0, 2);
+          move(ahead, channels);
+        }
+        const bool middle_exists = row - 1 >= g.first && row - 1 < g.last;
+        const bool oldest_exists = row - 2 >= g.first;
+        if (newest_exists && middle_exists && oldest_exists) {
+          add_source_row<kCount>(source, channels, -left, g.width - left, {newest, middle, oldest},
+                                 lanes, sum);
+        } else {
+          add_source_row<kCount>(
+              source, channels, -left, g.width - left,
+              {newest_exists ? newest : nullptr, middle_exists ? middle : nullptr,
+               oldest_exists ? oldest : nullptr},
+              lanes, sum);
+        }
+      }
+      gradient += gradient_step;
+      source += row_step;
+      return ++row < g.last + 2;
+    };
+    while (step(grads[0], grads[2], grads[1]) && step(grads[1], grads[0], grads[2]) &&
+           step(grads[2], grads[1], grads[0])) {
+    }
+    CNNX_UNROLL for (int k = 0; k < 9; ++k) lanes.store(g.sums + k * channels + channel, sum[k]);
+  });
+}
+
+bool is_small_map(const DepthwiseGradient& g) {
+  return g.columns <= kMostMapColumns && g.horizontal.stride == 1 && g.vertical.taps == 3 &&
+         g.vertical.stride == 1 && g.vertical.dilation == 1;
+}
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr void (*kMaps[kMostMapColumns])(const DepthwiseGradient&) = {
+    add_map<1>, add_map<2>, add_map<3>, add_map<4>, add_map<5>, add_map<6>, add_map<7>};
+void add_small_map(const DepthwiseGradient& g) { kMaps[g.columns - 1](g); }
+#else
+void add_small_map(const DepthwiseGradient&) {}
+#endif
 
 // Any kernel --------------------------------------------------------------------------------------
 
@@ -172,10 +294,7 @@ CNNX_INLINE void add_tap_columns(const DepthwiseGradient& g, Range rows, int64_t
 
 // source x gradient -> sums (taps_high, taps_wide, channels)
 void add(const DepthwiseGradient& g) {
-  if (fits_tiles(g)) {
-    add_tiles(g);
-    return;
-  }
+  if (fits_tiles(g)) return is_small_map(g) ? add_small_map(g) : add_tiles(g);
   // Rows of a band: what a vector of channels reads of it fits into a first-level cache, so that
   // every group of taps but the first finds it there.
   constexpr int64_t kBandVectors = 256;

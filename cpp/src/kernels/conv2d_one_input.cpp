@@ -3,6 +3,8 @@
 #include "kernels/conv2d_one_input.h"
 
 #include "kernels/conv2d_rows.h"
+#include "kernels/max_pool2x2_window.h"
+#include "kernels/quad.h"
 #include "kernels/tile.h"
 
 namespace cnnx {
@@ -25,37 +27,60 @@ struct Line {
   int64_t columns;
 };
 
+// Sums of kPixels pixels from `first` on, one line of pixels for each output.
 template <int kOutputs>
-void convolve_line(const Line& line) {
-  for (int64_t q = 0; q < line.columns; q += kPixels) {
-    Vector sum[kOutputs][kPixelVectors];
-    CNNX_UNROLL for (int o = 0; o < kOutputs; ++o) {
-      const Vector start = broadcast(line.bias ? line.bias[o] : 0.0f);
-      CNNX_UNROLL for (int v = 0; v < kPixelVectors; ++v) sum[o][v] = start;
-    }
-    const float* weight = line.panel;
-    for (int64_t i = 0; i < line.taps_high; ++i) {
-      const float* x = line.source + i * line.source_step + q;
-      for (int64_t j = 0; j < line.taps_wide; ++j, ++x, weight += line.panel_width) {
-        Vector pixels[kPixelVectors];
-        CNNX_UNROLL for (int v = 0; v < kPixelVectors; ++v) pixels[v] = load(x + v * kLanes);
-        CNNX_UNROLL for (int o = 0; o < kOutputs; ++o) {
-          const Vector value = broadcast(weight[o]);
-          CNNX_UNROLL for (int v = 0; v < kPixelVectors; ++v) {
-            sum[o][v] = fused_multiply_add(pixels[v], value, sum[o][v]);
-          }
+CNNX_INLINE void convolve_pixels(const Line& line, int64_t first, float* sums, int64_t sums_step) {
+  Vector sum[kOutputs][kPixelVectors];
+  CNNX_UNROLL for (int o = 0; o < kOutputs; ++o) {
+    const Vector start = broadcast(line.bias ? line.bias[o] : 0.0f);
+    CNNX_UNROLL for (int v = 0; v < kPixelVectors; ++v) sum[o][v] = start;
+  }
+  const float* weight = line.panel;
+  for (int64_t i = 0; i < line.taps_high; ++i) {
+    const float* x = line.source + i * line.source_step + first;
+    for (int64_t j = 0; j < line.taps_wide; ++j, ++x, weight += line.panel_width) {
+      Vector pixels[kPixelVectors];
+      CNNX_UNROLL for (int v = 0; v < kPixelVectors; ++v) pixels[v] = load(x + v * kLanes);
+      CNNX_UNROLL for (int o = 0; o < kOutputs; ++o) {
+        const Vector value = broadcast(weight[o]);
+        CNNX_UNROLL for (int v = 0; v < kPixelVectors; ++v) {
+          sum[o][v] = fused_multiply_add(pixels[v], value, sum[o][v]);
         }
       }
     }
-    float woven[kOutputs][kPixels];
-    CNNX_UNROLL for (int o = 0; o < kOutputs; ++o) {
-      CNNX_UNROLL for (int v = 0; v < kPixelVectors; ++v) store(woven[o] + v * kLanes, sum[o][v]);
+  }
+  CNNX_UNROLL for (int o = 0; o < kOutputs; ++o) {
+    CNNX_UNROLL for (int v = 0; v < kPixelVectors; ++v) {
+      store(sums + o * sums_step + v * kLanes, sum[o][v]);
     }
+  }
+}
+
+// target[p][o] = lines[o][p] for `count` pixels p. The last four outputs overlap the first ones
+// where they are no multiple.
+template <int kOutputs>
+CNNX_INLINE void weave(const float* lines, int64_t step, int64_t count, float* target) {
+  int64_t p = 0;
+  if constexpr (kOutputs >= 4) {
+    for (; p + 4 <= count; p += 4) {
+      float* pixel = target + p * kOutputs;
+      transpose_quad(lines + p, step, pixel, kOutputs);
+      if (kOutputs == 4) continue;
+      transpose_quad(lines + (kOutputs - 4) * step + p, step, pixel + kOutputs - 4, kOutputs);
+    }
+  }
+  for (; p < count; ++p) {
+    CNNX_UNROLL for (int o = 0; o < kOutputs; ++o) target[p * kOutputs + o] = lines[o * step + p];
+  }
+}
+
+template <int kOutputs>
+void convolve_line(const Line& line) {
+  for (int64_t q = 0; q < line.columns; q += kPixels) {
+    float sums[kOutputs][kPixels];
+    convolve_pixels<kOutputs>(line, q, sums[0], kPixels);
     const int64_t count = line.columns - q < kPixels ? line.columns - q : kPixels;
-    float* target = line.target + q * kOutputs;
-    for (int64_t p = 0; p < count; ++p) {
-      CNNX_UNROLL for (int o = 0; o < kOutputs; ++o)* target++ = woven[o][p];
-    }
+    weave<kOutputs>(sums[0], kPixels, count, line.target + q * kOutputs);
   }
 }
 
@@ -63,25 +88,119 @@ constexpr void (*kLines[kMostOutputsAlongPixels])(const Line&) = {
     convolve_line<1>, convolve_line<2>, convolve_line<3>, convolve_line<4>,
     convolve_line<5>, convolve_line<6>, convolve_line<7>, convolve_line<8>};
 
+// Every second of two vectors' values.
+#if defined(__AVX512F__)
+#define CNNX_EVERY_SECOND(i)                                                                     \
+  i, i + 2, i + 4, i + 6, i + 8, i + 10, i + 12, i + 14, i + 16, i + 18, i + 20, i + 22, i + 24, \
+      i + 26, i + 28, i + 30
+#elif defined(__AVX2__)
+#define CNNX_EVERY_SECOND(i) i, i + 2, i + 4, i + 6, i + 8, i + 10, i + 12, i + 14
+#else
+#define CNNX_EVERY_SECOND(i) i, i + 2, i + 4, i + 6
+#endif
+template <int kFirst>
+CNNX_INLINE Vector every_second(const float* from) {
+  const Vector low = load(from), high = load(from + kLanes);
+#if defined(__clang__) || __GNUC__ >= 12
+  return __builtin_shufflevector(low, high, CNNX_EVERY_SECOND(kFirst));
+#else
+  return __builtin_shuffle(low, high, IntVector{CNNX_EVERY_SECOND(kFirst)});
+#endif
+}
+
+// Two lines, pooled: `target` and `winners` are of the pooled one.
+template <int kOutputs>
+void convolve_two_lines(const Line& upper, const Line& lower, Vector floor, uint8_t* winners) {
+  constexpr int kTwice = 2 * kLanes;
+  const int64_t pooled_columns = upper.columns / 2;
+  for (int64_t q = 0; q < pooled_columns; q += kLanes) {
+    float sums[2][kOutputs][kTwice];
+    for (int64_t p = 0; p < kTwice; p += kPixels) {
+      convolve_pixels<kOutputs>(upper, 2 * q + p, sums[0][0] + p, kTwice);
+      convolve_pixels<kOutputs>(lower, 2 * q + p, sums[1][0] + p, kTwice);
+    }
+    float pooled[kOutputs][kLanes];
+    uint8_t won[kOutputs][kLanes];
+    for (int o = 0; o < kOutputs; ++o) {
+      const Vector window[4] = {every_second<0>(sums[0][o]), every_second<1>(sums[0][o]),
+                                every_second<0>(sums[1][o]), every_second<1>(sums[1][o])};
+      if (winners) {
+        pool_window<true>(window, floor, AllLanes{}, pooled[o], won[o]);
+      } else {
+        pool_window<false>(window, floor, AllLanes{}, pooled[o], nullptr);
+      }
+    }
+    const int64_t count = pooled_columns - q < kLanes ? pooled_columns - q : kLanes;
+    weave<kOutputs>(pooled[0], kLanes, count, upper.target + q * kOutputs);
+    if (!winners) continue;
+    for (int64_t p = 0; p < count; ++p) {
+      uint8_t* pixel = winners + (q + p) * winner_step(kOutputs);
+      CNNX_UNROLL for (int o = 0; o < kOutputs; ++o) pixel[o] = won[o][p];
+    }
+  }
+}
+
+constexpr void (*kTwoLines[kMostOutputsAlongPixels])(const Line&, const Line&, Vector, uint8_t*) = {
+    convolve_two_lines<1>, convolve_two_lines<2>, convolve_two_lines<3>, convolve_two_lines<4>,
+    convolve_two_lines<5>, convolve_two_lines<6>, convolve_two_lines<7>, convolve_two_lines<8>};
+
+// The lines of a pass.
+class Lines {
+ public:
+  CNNX_INLINE Lines(const Convolution& c, const ConvolutionBand& band, const float* row_zero,
+                    int64_t row_floats)
+      : pass_(c.passes[0]),
+        height_(c.source.height),
+        row_zero_(row_zero),
+        row_floats_(row_floats),
+        panels_(band.panels + pass_.panels_offset) {
+    line_.source_step = pass_.vertical.dilation * row_floats;
+    line_.taps_wide = pass_.horizontal.taps;
+    line_.panel_width = column_block(c.group_outputs, 0).width;
+    line_.bias = band.bias;
+    line_.columns = pass_.columns;
+  }
+  CNNX_INLINE Line at(int64_t row, float* target) const {
+    const WindowAxis& v = pass_.vertical;
+    const Range taps = taps_inside(v, row, height_);
+    Line line = line_;
+    line.taps_high = taps.last - taps.first;
+    line.source = row_zero_ + (v.origin + row * v.stride + taps.first * v.dilation) * row_floats_;
+    line.panel = panels_ + taps.first * line.taps_wide * line.panel_width;
+    line.target = target;
+    return line;
+  }
+
+ private:
+  const ConvolutionPass& pass_;
+  int64_t height_;
+  const float* row_zero_;
+  int64_t row_floats_;
+  const float* panels_;
+  Line line_ = {};
+};
+
 }  // namespace
 
-void convolve_one_input(const Convolution& c, const ConvolutionBand& band,
-                        const ConvolutionPass& pass, const float* row_zero, int64_t row_floats,
-                        int64_t first, int64_t last) {
-  const WindowAxis &v = pass.vertical, &h = pass.horizontal;
-  Line line = {};
-  line.source_step = v.dilation * row_floats;
-  line.taps_wide = h.taps;
-  line.panel_width = column_block(c.group_outputs, 0).width;
-  line.bias = band.bias;
-  line.columns = pass.columns;
+void convolve_one_input(const Convolution& c, const ConvolutionBand& band, const float* row_zero,
+                        int64_t row_floats, int64_t first, int64_t last) {
+  const Lines lines(c, band, row_zero, row_floats);
   for (int64_t r = first; r < last; ++r) {
-    const Range taps = taps_inside(v, r, c.source.height);
-    line.taps_high = taps.last - taps.first;
-    line.source = row_zero + (v.origin + r * v.stride + taps.first * v.dilation) * row_floats;
-    line.panel = band.panels + pass.panels_offset + taps.first * h.taps * line.panel_width;
-    line.target = band.target + (r - band.target_row) * c.target_width * c.target_channels;
-    kLines[c.group_outputs - 1](line);
+    float* target = band.target + (r - band.target_row) * c.target_width * c.target_channels;
+    kLines[c.group_outputs - 1](lines.at(r, target));
+  }
+}
+
+void convolve_one_input_pooled(const Convolution& c, const ConvolutionBand& band,
+                               const float* row_zero, int64_t row_floats, uint8_t* winners) {
+  const Lines lines(c, band, row_zero, row_floats);
+  const int64_t pooled_width = c.target_width / 2;
+  float* target = band.target;
+  for (int64_t r = band.first; r < band.last; r += 2) {
+    kTwoLines[c.group_outputs - 1](lines.at(r, target), lines.at(r + 1, target),
+                                   relu_floor(band.relu), winners);
+    target += pooled_width * c.target_channels;
+    if (winners) winners += pooled_width * winner_step(c.target_channels);
   }
 }
 

@@ -7,12 +7,15 @@
 namespace cnnx {
 namespace CNNX_ISA {
 
-// Rows [first, last) of a pass. The source is a copy with zeros beside it, whose rows are
+// Rows [first, last) of the only pass. The source is a copy with zeros beside it, whose rows are
 // row_floats apart; `row_zero` is where the first window's column of the picture's first row is or
 // would be. The same bits as the tiles.
 void convolve_one_input(const Convolution& convolution, const ConvolutionBand& band,
-                        const ConvolutionPass& pass, const float* row_zero, int64_t row_floats,
-                        int64_t first, int64_t last);
+                        const float* row_zero, int64_t row_floats, int64_t first, int64_t last);
+
+// All rows of the band, whose target is the pooled map's.
+void convolve_one_input_pooled(const Convolution& convolution, const ConvolutionBand& band,
+                               const float* row_zero, int64_t row_floats, uint8_t* winners);
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

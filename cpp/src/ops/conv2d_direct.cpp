@@ -139,11 +139,13 @@ int64_t DirectConvolution::copy_floats() const {
     first = std::min(first, v.window.origin);
     last = std::max(last, v.window.origin + spanned(v.window, rows));
   }
-  // Vectors along the pixels read past the last one.
-  constexpr int64_t kSlack = 16;
+  // Vectors along the pixels come in twos, and read past the last one.
+  constexpr int64_t kSlack = 32;
   return vertical_.empty()
              ? 0
-             : runtime::round_up_to_line(copied_floats(source_, last - first)) + kSlack;
+             : runtime::round_up_to_line(std::max(copied_floats(source_, last - first),
+                                                  pixel_copy_floats(convolution()))) +
+                   kSlack;
 }
 
 // A copy of source rows and, for the rows that are pooled, the band itself.
@@ -217,20 +219,33 @@ int64_t DirectConvolution::part_count(int threads, bool whole) const {
 void DirectConvolution::run_pooled(const float* source, const float* panels,
                                    const Epilogue& epilogue, int threads, float* scratch,
                                    float* target) const {
-  const auto convolve = kernels().convolve;
+  const Conv2dKernels& kernel = kernels();
   const auto pool = CNNX_KERNELS(max_pool2x2_kernels).forward;
   const Convolution shape = convolution();
+  const bool along_pixels = runs_along_pixels(shape);
   const int64_t source_floats = source_.height * source_.width * source_.channels;
   const int64_t pooled_height = target_height_ / 2, pooled_width = target_width_ / 2;
   for_each_band(threads, pooled_height, 1, scratch, [&](const Share& s) {
-    float* const rows = s.slot + copy_floats();
-    convolve(shape,
-             {source + s.picture * source_floats, panels, epilogue.bias, false, false, 2 * s.first,
-              2 * s.last, s.first_block, s.last_block, s.slot, rows, 2 * s.first});
     const int64_t pixel = (s.picture * pooled_height + s.first) * pooled_width;
-    pool({s.last - s.first, target_width_, target_channels_}, rows, epilogue.relu,
-         target + pixel * target_channels_,
-         epilogue.winners ? epilogue.winners + pixel * winner_step(target_channels_) : nullptr);
+    float* const pooled = target + pixel * target_channels_;
+    uint8_t* const winners =
+        epilogue.winners ? epilogue.winners + pixel * winner_step(target_channels_) : nullptr;
+    ConvolutionBand band = {source + s.picture * source_floats,
+                            panels,
+                            epilogue.bias,
+                            false,
+                            epilogue.relu && along_pixels,
+                            2 * s.first,
+                            2 * s.last,
+                            s.first_block,
+                            s.last_block,
+                            s.slot,
+                            along_pixels ? pooled : s.slot + copy_floats(),
+                            2 * s.first};
+    if (along_pixels) return kernel.convolve_pooled(shape, band, winners);
+    kernel.convolve(shape, band);
+    pool({s.last - s.first, target_width_, target_channels_}, band.target, epilogue.relu, pooled,
+         winners);
   });
 }
 

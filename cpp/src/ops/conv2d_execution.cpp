@@ -8,6 +8,7 @@
 #include "kernels/max_pool2x2.h"
 #include "ops/activations.h"
 #include "ops/add.h"
+#include "ops/call_scratch.h"
 #include "ops/pool2d.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -189,11 +190,6 @@ void BoundConvolution::unpool(const float* grad_output, const uint8_t* winners, 
                     });
 }
 
-// Algorithms write scratch before they read it.
-runtime::AlignedBuffer scratch_memory(int64_t floats) {
-  return runtime::AlignedBuffer(floats, runtime::AlignedBuffer::Contents::anything);
-}
-
 }  // namespace
 
 std::unique_ptr<const BoundOp> bind_convolution(const ConvolutionLayer& layer,
@@ -206,11 +202,12 @@ void run_convolution(const Conv2dAlgorithm& algorithm, const float* x, const flo
                      const float* bias, float* output) {
   const int threads = get_num_threads();
   const bool whole = !algorithm.derives_in_parts();
-  runtime::AlignedBuffer derived = scratch_memory(whole ? algorithm.derived_floats() : 0);
-  runtime::AlignedBuffer scratch = scratch_memory(algorithm.forward_scratch_floats(threads));
-  if (whole) algorithm.derive(weight, threads, derived.data());
-  algorithm.forward(x, weight, whole ? derived.data() : nullptr,
-                    ForwardEpilogue{bias, false, false, nullptr}, threads, scratch.data(), output);
+  const int64_t derived_floats = whole ? runtime::round_up_to_line(algorithm.derived_floats()) : 0;
+  const CallScratch scratch(derived_floats + algorithm.forward_scratch_floats(threads));
+  if (whole) algorithm.derive(weight, threads, scratch.data());
+  algorithm.forward(x, weight, whole ? scratch.data() : nullptr,
+                    ForwardEpilogue{bias, false, false, nullptr}, threads,
+                    scratch.data() + derived_floats, output);
 }
 
 void run_convolution_backward(const Conv2dAlgorithm& algorithm, const float* grad_output,
@@ -218,19 +215,19 @@ void run_convolution_backward(const Conv2dAlgorithm& algorithm, const float* gra
                               float* grad_weight, float* grad_bias, bool accumulate) {
   const int threads = get_num_threads();
   if (grad_weight || grad_bias) {
-    runtime::AlignedBuffer scratch =
-        scratch_memory(algorithm.weight_gradient_scratch_floats(threads));
+    const CallScratch scratch(algorithm.weight_gradient_scratch_floats(threads));
     algorithm.weight_gradient(gradient_kernels(), x, grad_output, accumulate, threads,
                               scratch.data(), grad_weight, grad_bias);
   }
   if (!grad_input) return;
   const bool whole = !algorithm.gradient_derives_in_parts();
-  runtime::AlignedBuffer derived = scratch_memory(whole ? algorithm.gradient_derived_floats() : 0);
-  runtime::AlignedBuffer scratch = scratch_memory(algorithm.input_gradient_scratch_floats(threads));
-  if (whole) algorithm.derive_for_gradient(weight, threads, derived.data());
-  algorithm.input_gradient(grad_output, weight, whole ? derived.data() : nullptr,
-                           GradientEpilogue{accumulate, nullptr}, threads, scratch.data(),
-                           grad_input);
+  const int64_t derived_floats =
+      whole ? runtime::round_up_to_line(algorithm.gradient_derived_floats()) : 0;
+  const CallScratch scratch(derived_floats + algorithm.input_gradient_scratch_floats(threads));
+  if (whole) algorithm.derive_for_gradient(weight, threads, scratch.data());
+  algorithm.input_gradient(grad_output, weight, whole ? scratch.data() : nullptr,
+                           GradientEpilogue{accumulate, nullptr}, threads,
+                           scratch.data() + derived_floats, grad_input);
 }
 
 }  // namespace cnnx::ops

@@ -11,11 +11,11 @@
 #include "kernels/dense.h"
 #include "ops/activations.h"
 #include "ops/attributes.h"
+#include "ops/call_scratch.h"
 #include "ops/gradient_kernels.h"
 #include "ops/op.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
-#include "runtime/memory.h"
 #include "runtime/parallel.h"
 
 namespace cnnx {
@@ -270,7 +270,7 @@ DenseGeometry dense_geometry(const Shape& x, const Shape& weight) {
 void dense(const DenseGeometry& geometry, const float* x, const float* weight, const float* bias,
            float* output) {
   const int threads = get_num_threads();
-  runtime::AlignedBuffer scratch(ops::scratch_floats(geometry, threads));
+  const ops::CallScratch scratch(ops::scratch_floats(geometry, threads));
   ops::multiply(ops::forward_product(geometry, x, weight, bias, output), {}, threads,
                 scratch.data());
 }
@@ -279,7 +279,7 @@ void dense_backward(const DenseGeometry& geometry, const float* grad_output, con
                     const float* weight, float* grad_input, float* grad_weight, float* grad_bias,
                     bool accumulate) {
   const int threads = get_num_threads();
-  runtime::AlignedBuffer scratch(ops::scratch_floats(geometry, threads));
+  const ops::CallScratch scratch(ops::scratch_floats(geometry, threads));
   ops::run_weight_gradient(*ops::gradient_kernels().dense, geometry, grad_output, x, accumulate,
                            threads, scratch.data(), grad_weight, grad_bias);
   if (grad_input)

@@ -1,0 +1,36 @@
+// Scratch of a call of an op, outside a model's workspaces.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/memory.h"
+
+namespace cnnx::ops {
+
+// Holds anything, as long as it lives; of a thread one at a time. Each thread keeps what it had for
+// its next call, unless that was much: fresh memory costs a page fault every few KB, as much as a
+// small convolution.
+class CallScratch {
+ public:
+  explicit CallScratch(int64_t floats) {
+    if (kept().size() < floats)
+      kept() = runtime::AlignedBuffer(floats, runtime::AlignedBuffer::Contents::anything);
+  }
+  ~CallScratch() {
+    if (kept().size() > kMostKept) kept() = runtime::AlignedBuffer();
+  }
+  CallScratch(const CallScratch&) = delete;
+  CallScratch& operator=(const CallScratch&) = delete;
+
+  float* data() const { return kept().data(); }
+
+ private:
+  static constexpr int64_t kMostKept = 4 * 1024 * 1024;
+
+  static runtime::AlignedBuffer& kept() {
+    thread_local runtime::AlignedBuffer buffer;
+    return buffer;
+  }
+};
+
+}  // namespace cnnx::ops
