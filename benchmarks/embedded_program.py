@@ -12,8 +12,8 @@ set; what it needs besides is listed, and may be the C and C++ runtime, and Open
 made until it has said what it sees on a picture, by a LeNet from a file, and has ended.
 
 *Overhead* is what one call of `Model::run` for one picture takes besides its kernels. A clock
-inside would cost as much as what it measures, so the same twelve layers run with next to nothing to
-compute: one channel and one feature each, on a picture of 16 x 16 pixels, about 4,000
+inside would cost as much as what it measures, so LeNet's twelve layers run with next to nothing to
+compute: kernels of one pixel, one channel and one feature each, on a picture of 4 x 4 pixels, 20
 multiply-adds. All that this call takes counts as overhead, so the true one is below. `predict`,
 which converts a picture of bytes and makes a label, is shown beside it, and so is LeNet.
 

@@ -13,13 +13,15 @@
 
 namespace {
 
-// LeNet's layers, with so many channels and features, for pictures of size x size pixels.
-cnnx::Model lenet(std::int64_t size, std::int64_t channels1, std::int64_t channels2,
-                  std::int64_t features1, std::int64_t features2, std::int64_t outputs) {
+// LeNet's layers, with kernels of so many pixels' side and so many channels and features, for
+// pictures of size x size pixels.
+cnnx::Model lenet(std::int64_t size, std::int64_t kernel, std::int64_t channels1,
+                  std::int64_t channels2, std::int64_t features1, std::int64_t features2,
+                  std::int64_t outputs) {
   using namespace cnnx::layers;
   return cnnx::Model(
-      {Conv2d(channels1, 5), ReLU(), MaxPool2d(2), Conv2d(channels2, 5), ReLU(), MaxPool2d(2),
-       Flatten(), Dense(features1), ReLU(), Dense(features2), ReLU(), Dense(outputs)},
+      {Conv2d(channels1, kernel), ReLU(), MaxPool2d(2), Conv2d(channels2, kernel), ReLU(),
+       MaxPool2d(2), Flatten(), Dense(features1), ReLU(), Dense(features2), ReLU(), Dense(outputs)},
       {size, size, 1});
 }
 
@@ -60,6 +62,6 @@ int main(int argument_count, char** arguments) {
     return 2;
   }
   const int samples = std::atoi(arguments[1]);
-  measure("lenet", lenet(32, 6, 16, 120, 84, 10), samples);
-  measure("nothing", lenet(16, 1, 1, 1, 1, 2), samples);
+  measure("lenet", lenet(32, 5, 6, 16, 120, 84, 10), samples);
+  measure("nothing", lenet(4, 1, 1, 1, 1, 1, 2), samples);
 }

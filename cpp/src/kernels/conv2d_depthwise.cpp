@@ -129,6 +129,22 @@ CNNX_INLINE void fetch_target(const Places& places, int64_t channel) {
       __builtin_prefetch(target + r * places.row + i * places.column, 1, 3);
 }
 
+// Whether pixels are so long that the CPU sees where a row leads, or other phases read it too.
+CNNX_INLINE bool source_is_foreseen(const Places& places) {
+  constexpr int64_t kLongPixel = 256;
+  return places.channels >= kLongPixel || places.column > places.channels;
+}
+
+// Fetches pixels of some rows, a vector of channels. Not inlined: compilers would make two loops of
+// the one that follows.
+__attribute__((noinline)) void fetch_pixels(const float* first, int64_t rows, int64_t row_floats,
+                                            int64_t pixels, int64_t channels) {
+  for (; rows > 0; --rows, first += row_floats) {
+    const float* pixel = first;
+    for (int64_t j = 0; j < pixels; ++j, pixel += channels) __builtin_prefetch(pixel, 0, 2);
+  }
+}
+
 // Windows of kTaps taps side by side, kStride apart: a pixel is loaded once for all windows of the
 // tile that see it. Taps beside the picture meet zeros.
 template <int kTaps, int kStride, int kRows, int kCount>
@@ -137,17 +153,16 @@ void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
   const Places places(p, outputs);
   const int64_t left = p.horizontal.origin + outputs.q * kStride;
   const int64_t inside_first = -left, inside_last = p.width - left;
-  // What the tile below reads for the first time is fetched, unless pixels are so long that the CPU
-  // sees where a row leads, or other phases read it too.
-  constexpr int64_t kLongPixel = 256;
-  const int64_t rows_below = kRows * p.vertical.stride;
-  const int64_t below = rows_below * p.width * places.channels;
-  const bool foreseen = places.channels >= kLongPixel || places.column > places.channels;
-  const int64_t first_fetched =
-      foreseen ? outputs.source_rows.last : outputs.source_rows.last - rows_below;
+  const bool foreseen = source_is_foreseen(places);
+  // What the tile below reads for the first time.
+  const float* const below = places.source + outputs.source_rows.last * places.source_row;
   for_channel_vectors(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[kRows][kCount];
     fetch_target<kRows, kCount>(places, channel);
+    if (!foreseen) {
+      fetch_pixels(below + channel, kRows * p.vertical.stride, places.source_row, kSpan,
+                   places.channels);
+    }
     start(p, places, channel, lanes, sum);
     const int64_t first = outputs.source_rows.first, last = outputs.source_rows.last;
     const float* source_row = places.source + first * places.source_row + channel;
@@ -157,11 +172,9 @@ void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
       const float* weights = weight_row;
       source_row += places.source_row;
       weight_row += places.tap_row;
-      const bool fetches = u >= first_fetched;
       const auto next_pixel = [&](int j) CNNX_INLINED {
         const bool outside =
             (j < kTaps - 1 && j < inside_first) || (j > kSpan - kTaps && j >= inside_last);
-        if (fetches) __builtin_prefetch(source + below, 0, 2);
         const Vector value = held(lanes.load(outside ? kZeros : source));
         source += places.channels;
         return value;
@@ -203,15 +216,20 @@ using Tile = void (*)(const DepthwisePass&, const Outputs&);
 struct Tiles {
   int64_t taps, stride;
   int rows;
+  int64_t most_columns;
   Tile of[kMostColumns];
 };
 template <int... kCount>
 struct Columns {
   template <int kTaps, int kStride, int kRows>
   static constexpr Tiles sliding() {
-    return {kTaps, kStride, kRows, {convolve_sliding<kTaps, kStride, kRows, kCount>...}};
+    return {kTaps,
+            kStride,
+            kRows,
+            sizeof...(kCount),
+            {convolve_sliding<kTaps, kStride, kRows, kCount>...}};
   }
-  static constexpr Tiles any() { return {0, 0, 1, {convolve_any<kCount>...}}; }
+  static constexpr Tiles any() { return {0, 0, 1, sizeof...(kCount), {convolve_any<kCount>...}}; }
 };
 
 // Those of 2 taps are a phase of the input gradient of 3x3 kernels with stride 2; a single tap has
@@ -239,7 +257,7 @@ const Tiles* sliding_tiles(const DepthwisePass& p, int rows) {
 
 // Columns [outputs.q, last)
 void convolve_columns(const DepthwisePass& p, const Tiles& tiles, Outputs outputs, int64_t last) {
-  for (int64_t left = divide_up(last - outputs.q, kMostColumns); left > 0; --left) {
+  for (int64_t left = divide_up(last - outputs.q, tiles.most_columns); left > 0; --left) {
     const int64_t columns = divide_up(last - outputs.q, left);
     tiles.of[columns - 1](p, outputs);
     outputs.q += columns;

@@ -17,6 +17,7 @@ constexpr int kPixels = kPixelVectors * kLanes;
 
 // One row of outputs and the taps it sees.
 struct Line {
+  int64_t outputs;
   const float* source;  // of the first tap and output
   int64_t source_step;  // from one row of taps to the next
   int64_t taps_high, taps_wide;
@@ -29,7 +30,7 @@ struct Line {
 
 // Sums of kPixels pixels from `first` on, one line of pixels for each output.
 template <int kOutputs>
-CNNX_INLINE void convolve_pixels(const Line& line, int64_t first, float* sums, int64_t sums_step) {
+void convolve_pixels(const Line& line, int64_t first, float* sums, int64_t sums_step) {
   Vector sum[kOutputs][kPixelVectors];
   CNNX_UNROLL for (int o = 0; o < kOutputs; ++o) {
     const Vector start = broadcast(line.bias ? line.bias[o] : 0.0f);
@@ -56,37 +57,37 @@ CNNX_INLINE void convolve_pixels(const Line& line, int64_t first, float* sums, i
   }
 }
 
+void convolve_pixels(const Line& line, int64_t first, float* sums, int64_t sums_step) {
+  constexpr void (*kOf[kMostOutputsAlongPixels])(const Line&, int64_t, float*, int64_t) = {
+      convolve_pixels<1>, convolve_pixels<2>, convolve_pixels<3>, convolve_pixels<4>,
+      convolve_pixels<5>, convolve_pixels<6>, convolve_pixels<7>, convolve_pixels<8>};
+  kOf[line.outputs - 1](line, first, sums, sums_step);
+}
+
 // target[p][o] = lines[o][p] for `count` pixels p. The last four outputs overlap the first ones
 // where they are no multiple.
-template <int kOutputs>
-CNNX_INLINE void weave(const float* lines, int64_t step, int64_t count, float* target) {
+void weave(const float* lines, int64_t step, int64_t outputs, int64_t count, float* target) {
   int64_t p = 0;
-  if constexpr (kOutputs >= 4) {
-    for (; p + 4 <= count; p += 4) {
-      float* pixel = target + p * kOutputs;
-      transpose_quad(lines + p, step, pixel, kOutputs);
-      if (kOutputs == 4) continue;
-      transpose_quad(lines + (kOutputs - 4) * step + p, step, pixel + kOutputs - 4, kOutputs);
-    }
+  for (; outputs >= 4 && p + 4 <= count; p += 4) {
+    float* pixel = target + p * outputs;
+    transpose_quad(lines + p, step, pixel, outputs);
+    if (outputs == 4) continue;
+    const int64_t last = outputs - 4;
+    transpose_quad(lines + last * step + p, step, pixel + last, outputs);
   }
   for (; p < count; ++p) {
-    CNNX_UNROLL for (int o = 0; o < kOutputs; ++o) target[p * kOutputs + o] = lines[o * step + p];
+    for (int64_t o = 0; o < outputs; ++o) target[p * outputs + o] = lines[o * step + p];
   }
 }
 
-template <int kOutputs>
 void convolve_line(const Line& line) {
+  float sums[kMostOutputsAlongPixels * kPixels];
   for (int64_t q = 0; q < line.columns; q += kPixels) {
-    float sums[kOutputs][kPixels];
-    convolve_pixels<kOutputs>(line, q, sums[0], kPixels);
+    convolve_pixels(line, q, sums, kPixels);
     const int64_t count = line.columns - q < kPixels ? line.columns - q : kPixels;
-    weave<kOutputs>(sums[0], kPixels, count, line.target + q * kOutputs);
+    weave(sums, kPixels, line.outputs, count, line.target + q * line.outputs);
   }
 }
-
-constexpr void (*kLines[kMostOutputsAlongPixels])(const Line&) = {
-    convolve_line<1>, convolve_line<2>, convolve_line<3>, convolve_line<4>,
-    convolve_line<5>, convolve_line<6>, convolve_line<7>, convolve_line<8>};
 
 // Every second of two vectors' values.
 #if defined(__AVX512F__)
@@ -109,19 +110,18 @@ CNNX_INLINE Vector every_second(const float* from) {
 }
 
 // Two lines, pooled: `target` and `winners` are of the pooled one.
-template <int kOutputs>
 void convolve_two_lines(const Line& upper, const Line& lower, Vector floor, uint8_t* winners) {
-  constexpr int kTwice = 2 * kLanes;
-  const int64_t pooled_columns = upper.columns / 2;
+  constexpr int64_t kTwice = 2 * kLanes;
+  const int64_t outputs = upper.outputs, pooled_columns = upper.columns / 2;
+  float sums[2][kMostOutputsAlongPixels][kTwice];
+  float pooled[kMostOutputsAlongPixels][kLanes];
+  uint8_t won[kMostOutputsAlongPixels][kLanes];
   for (int64_t q = 0; q < pooled_columns; q += kLanes) {
-    float sums[2][kOutputs][kTwice];
     for (int64_t p = 0; p < kTwice; p += kPixels) {
-      convolve_pixels<kOutputs>(upper, 2 * q + p, sums[0][0] + p, kTwice);
-      convolve_pixels<kOutputs>(lower, 2 * q + p, sums[1][0] + p, kTwice);
+      convolve_pixels(upper, 2 * q + p, sums[0][0] + p, kTwice);
+      convolve_pixels(lower, 2 * q + p, sums[1][0] + p, kTwice);
     }
-    float pooled[kOutputs][kLanes];
-    uint8_t won[kOutputs][kLanes];
-    for (int o = 0; o < kOutputs; ++o) {
+    for (int64_t o = 0; o < outputs; ++o) {
       const Vector window[4] = {every_second<0>(sums[0][o]), every_second<1>(sums[0][o]),
                                 every_second<0>(sums[1][o]), every_second<1>(sums[1][o])};
       if (winners) {
@@ -131,18 +131,14 @@ void convolve_two_lines(const Line& upper, const Line& lower, Vector floor, uint
       }
     }
     const int64_t count = pooled_columns - q < kLanes ? pooled_columns - q : kLanes;
-    weave<kOutputs>(pooled[0], kLanes, count, upper.target + q * kOutputs);
+    weave(pooled[0], kLanes, outputs, count, upper.target + q * outputs);
     if (!winners) continue;
     for (int64_t p = 0; p < count; ++p) {
-      uint8_t* pixel = winners + (q + p) * winner_step(kOutputs);
-      CNNX_UNROLL for (int o = 0; o < kOutputs; ++o) pixel[o] = won[o][p];
+      uint8_t* pixel = winners + (q + p) * winner_step(outputs);
+      for (int64_t o = 0; o < outputs; ++o) pixel[o] = won[o][p];
     }
   }
 }
-
-constexpr void (*kTwoLines[kMostOutputsAlongPixels])(const Line&, const Line&, Vector, uint8_t*) = {
-    convolve_two_lines<1>, convolve_two_lines<2>, convolve_two_lines<3>, convolve_two_lines<4>,
-    convolve_two_lines<5>, convolve_two_lines<6>, convolve_two_lines<7>, convolve_two_lines<8>};
 
 // The lines of a pass.
 class Lines {
@@ -154,6 +150,7 @@ class Lines {
         row_zero_(row_zero),
         row_floats_(row_floats),
         panels_(band.panels + pass_.panels_offset) {
+    line_.outputs = c.group_outputs;
     line_.source_step = pass_.vertical.dilation * row_floats;
     line_.taps_wide = pass_.horizontal.taps;
     line_.panel_width = column_block(c.group_outputs, 0).width;
@@ -187,7 +184,7 @@ void convolve_one_input(const Convolution& c, const ConvolutionBand& band, const
   const Lines lines(c, band, row_zero, row_floats);
   for (int64_t r = first; r < last; ++r) {
     float* target = band.target + (r - band.target_row) * c.target_width * c.target_channels;
-    kLines[c.group_outputs - 1](lines.at(r, target));
+    convolve_line(lines.at(r, target));
   }
 }
 
@@ -197,8 +194,8 @@ void convolve_one_input_pooled(const Convolution& c, const ConvolutionBand& band
   const int64_t pooled_width = c.target_width / 2;
   float* target = band.target;
   for (int64_t r = band.first; r < band.last; r += 2) {
-    kTwoLines[c.group_outputs - 1](lines.at(r, target), lines.at(r + 1, target),
-                                   relu_floor(band.relu), winners);
+    convolve_two_lines(lines.at(r, target), lines.at(r + 1, target), relu_floor(band.relu),
+                       winners);
     target += pooled_width * c.target_channels;
     if (winners) winners += pooled_width * winner_step(c.target_channels);
   }
