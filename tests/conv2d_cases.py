@@ -125,6 +125,11 @@ CASES: dict[str, Case] = {
     "groups = channels, map of 6, one side only": Case(
         (2, 6, 6, 33), 33, padding=((2, 0), (0, 2)), groups=33
     ),
+    "groups = channels, map of 7, 260 channels": Case((3, 7, 7, 260), 260, padding=1, groups=260),
+    "groups = channels, map of 5, 256 channels, valid": Case((2, 9, 7, 256), 256, groups=256),
+    "groups = channels, map of 3, one row, 300 channels": Case(
+        (1, 1, 3, 300), 300, padding="same", groups=300
+    ),
     "groups = channels, map of one pixel": Case((4, 1, 1, 20), 20, padding=1, groups=20),
     "groups = channels, map of 4 columns, high": Case((1, 30, 4, 16), 16, padding=1, groups=16),
     "groups = channels, 5x5, stride 2": Case((1, 9, 12, 4), 4, (5, 5), 2, 2, groups=4),

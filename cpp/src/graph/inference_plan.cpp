@@ -12,8 +12,9 @@ namespace {
 
 // What a layer of one slice reads and writes stays in a second-level cache of 1 MB.
 constexpr int64_t kSliceFloats = 256 * 1024;
-// More bring nothing: a slice's call costs nothing beside sixteen pictures.
-constexpr int64_t kMostPictures = 16;
+// More bring nothing: a slice's call costs nothing beside eight pictures. Fewer slices would leave
+// less to share fairly, when one CPU is slower than another for a while.
+constexpr int64_t kMostPictures = 8;
 
 // What several threads gain in a smaller trunk they lose again in fetching each other's rows from
 // one layer to the next.

@@ -117,7 +117,7 @@ void convolve_any(const DepthwisePass& p, const Outputs& outputs) {
 }
 
 // Fetches the lines that the tile writes a little later, be it the next tile's: as far ahead as
-// memory is away. Rows are read in order, which the CPU foresees by itself.
+// memory is away.
 template <int kRows, int kCount>
 CNNX_INLINE void fetch_target(const Places& places, int64_t channel) {
   constexpr int64_t kAhead = 32, kLine = 16;
@@ -129,9 +129,11 @@ CNNX_INLINE void fetch_target(const Places& places, int64_t channel) {
       __builtin_prefetch(target + r * places.row + i * places.column, 1, 3);
 }
 
-// Whether pixels are so long that the CPU sees where a row leads, or other phases read it too.
+// Channels of pixels so long that the CPU sees where a row leads.
+constexpr int64_t kLongPixel = 256;
+
+// Whether pixels are long, or other phases read them too.
 CNNX_INLINE bool source_is_foreseen(const Places& places) {
-  constexpr int64_t kLongPixel = 256;
   return places.channels >= kLongPixel || places.column > places.channels;
 }
 
@@ -216,20 +218,15 @@ using Tile = void (*)(const DepthwisePass&, const Outputs&);
 struct Tiles {
   int64_t taps, stride;
   int rows;
-  int64_t most_columns;
   Tile of[kMostColumns];
 };
 template <int... kCount>
 struct Columns {
   template <int kTaps, int kStride, int kRows>
   static constexpr Tiles sliding() {
-    return {kTaps,
-            kStride,
-            kRows,
-            sizeof...(kCount),
-            {convolve_sliding<kTaps, kStride, kRows, kCount>...}};
+    return {kTaps, kStride, kRows, {convolve_sliding<kTaps, kStride, kRows, kCount>...}};
   }
-  static constexpr Tiles any() { return {0, 0, 1, sizeof...(kCount), {convolve_any<kCount>...}}; }
+  static constexpr Tiles any() { return {0, 0, 1, {convolve_any<kCount>...}}; }
 };
 
 // Those of 2 taps are a phase of the input gradient of 3x3 kernels with stride 2; a single tap has
@@ -257,15 +254,81 @@ const Tiles* sliding_tiles(const DepthwisePass& p, int rows) {
 
 // Columns [outputs.q, last)
 void convolve_columns(const DepthwisePass& p, const Tiles& tiles, Outputs outputs, int64_t last) {
-  for (int64_t left = divide_up(last - outputs.q, tiles.most_columns); left > 0; --left) {
+  for (int64_t left = divide_up(last - outputs.q, kMostColumns); left > 0; --left) {
     const int64_t columns = divide_up(last - outputs.q, left);
     tiles.of[columns - 1](p, outputs);
     outputs.q += columns;
   }
 }
 
+#if defined(CNNX_TWO_ROWS)
+// Long pixels are so far apart that they share few sets of a first-level cache: row after row it
+// would hold neither them nor the weights. A vector of channels goes down a small map instead, with
+// the weights and the sums of three rows in registers, so that every pixel is loaded once. Those of
+// the vectors to come are fetched meanwhile. Rows that do not exist are summed too, and not stored.
+template <int kCount>
+void convolve_map(const DepthwisePass& p, int64_t first, int64_t last) {
+  constexpr int64_t kAhead = 4 * kLanes;
+  const int64_t channels = p.channels, row_floats = p.width * channels;
+  const int64_t left = p.horizontal.origin, inside_first = -left, inside_last = p.width - left;
+  for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+    Vector weight[9], sum[3][1][kCount] = {};
+    CNNX_UNROLL for (int k = 0; k < 9; ++k) weight[k] =
+        lanes.load(p.weight + k / 3 * p.tap_row_step + k % 3 * p.tap_column_step + channel);
+    const float* source =
+        p.source + (p.vertical.origin + first) * row_floats + left * channels + channel;
+    int64_t row = first;  // whose first row of taps sees the source row
+    const auto step = [&](Vector(&newest)[1][kCount], Vector(&middle)[1][kCount],
+                          Vector(&oldest)[1][kCount]) CNNX_INLINED {
+      if (row < last) start(p, Places(p, {row, 0, {}, {}}), channel, lanes, newest);
+      const int64_t source_row = p.vertical.origin + row;
+      if (source_row >= 0 && source_row < p.height) {
+        const float* pixel = source;
+        CNNX_UNROLL for (int j = 0; j < kCount + 2; ++j, pixel += channels) {
+          const bool outside = (j < 2 && j < inside_first) || (j >= kCount && j >= inside_last);
+          __builtin_prefetch(pixel + kAhead, 0, 2);
+          const Vector value = held(lanes.load(outside ? kZeros : pixel));
+          CNNX_UNROLL for (int v = 0; v < 3; ++v) {
+            const int i = j - v;
+            if (i < 0 || i >= kCount) continue;
+            newest[0][i] = fused_multiply_add(value, weight[v], newest[0][i]);
+            middle[0][i] = fused_multiply_add(value, weight[3 + v], middle[0][i]);
+            oldest[0][i] = fused_multiply_add(value, weight[6 + v], oldest[0][i]);
+          }
+        }
+      }
+      if (row - 2 >= first) finish(p, Places(p, {row - 2, 0, {}, {}}), channel, lanes, oldest);
+      source += row_floats;
+      return ++row < last + 2;
+    };
+    while (step(sum[0], sum[2], sum[1]) && step(sum[1], sum[0], sum[2]) &&
+           step(sum[2], sum[1], sum[0])) {
+    }
+  });
+}
+
+// Three rows of sums and nine weights fill 32 registers; fewer columns gain nothing.
+constexpr int64_t kLeastMapColumns = 4, kMostMapColumns = 7;
+constexpr void (*kMaps[])(const DepthwisePass&, int64_t, int64_t) = {
+    convolve_map<4>, convolve_map<5>, convolve_map<6>, convolve_map<7>};
+
+bool is_small_map(const DepthwisePass& p) {
+  const WindowAxis &v = p.vertical, &h = p.horizontal;
+  return p.channels >= kLongPixel && p.columns >= kLeastMapColumns &&
+         p.columns <= kMostMapColumns && v.taps == 3 && h.taps == 3 && v.stride == 1 &&
+         h.stride == 1 && v.dilation == 1 && slides(h, p.columns, p.width);
+}
+void convolve_small_map(const DepthwisePass& p, int64_t first, int64_t last) {
+  kMaps[p.columns - kLeastMapColumns](p, first, last);
+}
+#else
+bool is_small_map(const DepthwisePass&) { return false; }
+void convolve_small_map(const DepthwisePass&, int64_t, int64_t) {}
+#endif
+
 // source (height, width, channels) -> target
 void convolve_depthwise(const DepthwisePass& p, int64_t first, int64_t last) {
+  if (is_small_map(p)) return convolve_small_map(p, first, last);
   const Tiles *sliding = sliding_tiles(p, 1), *pairs = sliding_tiles(p, 2);
   const Range inside = windows_wholly_inside(p.horizontal, p.columns, p.width);
   const Range all = {0, p.horizontal.taps};

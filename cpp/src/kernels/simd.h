@@ -15,7 +15,6 @@
 
 #define CNNX_INLINE inline __attribute__((always_inline))
 #define CNNX_UNROLL _Pragma("GCC unroll 32")
-#define CNNX_ROLLED _Pragma("GCC unroll 1")
 // On a lambda: it becomes part of the loop that calls it, where its arguments are constants.
 #define CNNX_INLINED __attribute__((always_inline))
 

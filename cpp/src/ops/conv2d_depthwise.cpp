@@ -196,11 +196,12 @@ void Depthwise::transpose_weight(const float* weight, float* transposed) const {
 }
 
 // Rows of the target, or of its phases, in a band: few, so that what is done to rows that were just
-// written finds them in a first-level cache; where the source is spread out, more, so that rows
-// which two bands read are few.
+// written finds them in a first-level cache; where the source is spread out, or rows are too long
+// for that, more, so that rows which two bands read are few.
 int64_t Depthwise::band_rows(const LaneSource& source, const std::vector<Phase>& vertical) {
-  constexpr int64_t kRowsAtOnce = 4, kMostRows = 16, kMostFloats = 64 * 1024;
-  if (!source.spreads() || vertical.empty()) return kRowsAtOnce;
+  constexpr int64_t kRowsAtOnce = 4, kMostRows = 16, kMostFloats = 64 * 1024, kLongPixel = 256;
+  if (!source.spreads() || vertical.empty())
+    return source.channels() < kLongPixel ? kRowsAtOnce : kMostRows;
   const int64_t stride = vertical.front().window.stride;
   return std::clamp<int64_t>(kMostFloats / (source.row_floats() * stride), 1, kMostRows);
 }
