@@ -1,11 +1,13 @@
 """Must-show: `cnnx train` on MNIST reaches its accuracy, and every way to ask the model agrees.
 
-Run `CNNX_DATA=... python -m benchmarks.mnist_accuracy`, where the folder holds mnist/ with the four
-IDX files. Exits with 1 if the accuracy misses its goal or two ways disagree. Needs Pillow.
+Run `CNNX_DATA=... python -m benchmarks.mnist_accuracy [--seeds 1]`, where the folder holds mnist/
+with the four IDX files. The ways are compared for seed 0; others are only trained. Exits with 1 if
+an accuracy misses its goal or two ways disagree. Needs Pillow.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
@@ -26,6 +28,14 @@ def run(*words: object, cwd: Path) -> str:
     """What one `cnnx` command prints; its progress goes to the terminal."""
     line = [sys.executable, "-m", "cnnx", *map(str, words)]
     return subprocess.run(line, cwd=cwd, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def train(data: Path, seed: int, folder: Path) -> tuple[float, float]:
+    """The accuracy on the test set, and the seconds all in all; leaves model.cnnx."""
+    begun = time.perf_counter()
+    words = ("train", data, "--model", "lenet", "--epochs", EPOCHS, "--seed", seed)
+    accuracy = percent("test accuracy", run(*words, cwd=folder))
+    return accuracy, time.perf_counter() - begun
 
 
 def percent(pattern: str, text: str) -> float:
@@ -53,6 +63,9 @@ def predicted_from_png(pictures: np.ndarray, folder: Path) -> np.ndarray:
 
 def main() -> int:
     """Prints the figures; 1 if one misses its goal."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=1, help="train with so many")
+    seeds: int = parser.parse_args().seeds
     data = Path(os.environ.get("CNNX_DATA", "")).resolve() / "mnist"
     if "CNNX_DATA" not in os.environ or not data.is_dir():
         print("set CNNX_DATA to a folder that holds mnist/", file=sys.stderr)
@@ -61,14 +74,12 @@ def main() -> int:
     assert test is not None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        begun = time.perf_counter()
-        printed = run("train", data, "--model", "lenet", "--epochs", EPOCHS, cwd=folder)
-        seconds = time.perf_counter() - begun
-        trained = percent("test accuracy", printed)
+        trained, seconds = train(data, 0, folder)
         evaluated = percent("accuracy", run("evaluate", "model.cnnx", data, cwd=folder))
         predicted = cnnx.load(folder / "model.cnnx").predict(test.x)
         accuracy = float((predicted == test.y).mean())
         from_png = predicted_from_png(test.x, folder)
+        others = [train(data, seed, folder)[0] for seed in range(1, seeds)]
     print(f"cnnx {cnnx.__version__}, {cnnx.isa()}, {cnnx.get_num_threads()} threads")
     print(
         f"cnnx train --model lenet --epochs {EPOCHS}   {trained:.2%} in {seconds:.1f} s, all in all"
@@ -76,11 +87,13 @@ def main() -> int:
     print(f"cnnx evaluate                       {evaluated:.2%}")
     print(f"cnnx.load(...).predict, raw uint8   {accuracy:.2%}")
     print(f"cnnx predict, {len(test.x):,} PNG files     {(from_png == test.y).mean():.2%}")
+    for seed, other in enumerate(others, 1):
+        print(f"cnnx train --seed {seed}                {other:.2%}")
     agree = (
         bool((from_png == predicted).all())
         and f"{accuracy:.2%}" == f"{trained:.2%}" == f"{evaluated:.2%}"
     )
-    met = accuracy >= ACCURACY_AT_LEAST and agree
+    met = min([accuracy, *others]) >= ACCURACY_AT_LEAST and agree
     print(
         f"goal: at least {ACCURACY_AT_LEAST:.1%}, and every way agrees: "
         + ("met" if met else "MISSED")

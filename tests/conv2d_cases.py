@@ -127,6 +127,7 @@ CASES: dict[str, Case] = {
     ),
     "groups = channels, map of 7, 260 channels": Case((3, 7, 7, 260), 260, padding=1, groups=260),
     "groups = channels, map of 5, 256 channels, valid": Case((2, 9, 7, 256), 256, groups=256),
+    "groups = channels, map of 17, 272 channels": Case((1, 5, 17, 272), 272, padding=1, groups=272),
     "groups = channels, map of 3, one row, 300 channels": Case(
         (1, 1, 3, 300), 300, padding="same", groups=300
     ),

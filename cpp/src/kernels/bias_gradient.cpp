@@ -1,6 +1,7 @@
 // Sums of a gradient over all pixels, per channel.
 #include "kernels/bias_gradient.h"
 
+#include "kernels/channel_lanes.h"
 #include "kernels/simd.h"
 
 namespace cnnx {
@@ -65,14 +66,15 @@ void add_bias_gradient(const float* gradient, int64_t rows, int64_t columns, int
 void reduce_bias_gradient(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t channels,
                           bool accumulate, float* target) {
   const int64_t chain_floats = bias_sums_floats(channels) / kBiasChains;
-  for (int64_t c = 0; c < channels; ++c) {
-    float total = 0.0f;
+  for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+    Vector total = {};
     for (int64_t chunk = 0; chunk < chunks; ++chunk) {
       for (int64_t i = 0; i < kBiasChains; ++i)
-        total += sums[chunk * chunk_floats + i * chain_floats + c];
+        total += lanes.load(sums + chunk * chunk_floats + i * chain_floats + channel);
     }
-    target[c] = accumulate ? target[c] + total : total;
-  }
+    if (accumulate) total += lanes.load(target + channel);
+    lanes.store(target + channel, total);
+  });
 }
 
 }  // namespace CNNX_ISA

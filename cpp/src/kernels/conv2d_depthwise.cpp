@@ -92,6 +92,19 @@ CNNX_INLINE void finish(const DepthwisePass& p, const Places& places, int64_t ch
       lanes.store(target + r * places.row + i * places.column, sum[r][i]);
 }
 
+// Fetches the lines that the tile writes a little later, be it the next tile's: as far ahead as
+// memory is away.
+template <int kRows, int kCount>
+CNNX_INLINE void fetch_target(const Places& places, int64_t channel) {
+  constexpr int64_t kAhead = 32, kLine = 16;
+  if (kLanes < kLine && channel % kLine != 0) return;
+  const int64_t ahead = kAhead < places.channels ? kAhead : places.channels;
+  const float* target = places.target + channel + ahead;
+  if (channel + ahead >= places.channels) target += kCount * places.column - places.channels;
+  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+      __builtin_prefetch(target + r * places.row + i * places.column, 1, 3);
+}
+
 // Any windows: every tap of every output is loaded.
 template <int kCount>
 void convolve_any(const DepthwisePass& p, const Outputs& outputs) {
@@ -100,6 +113,7 @@ void convolve_any(const DepthwisePass& p, const Outputs& outputs) {
   const int64_t tap_step = p.horizontal.dilation * places.channels;
   for_channel_vectors(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[1][kCount];
+    fetch_target<1, kCount>(places, channel);
     start(p, places, channel, lanes, sum);
     for (int64_t u = outputs.source_rows.first; u < outputs.source_rows.last; ++u) {
       const float* source = places.source + u * places.source_row + channel;
@@ -114,19 +128,6 @@ void convolve_any(const DepthwisePass& p, const Outputs& outputs) {
     }
     finish(p, places, channel, lanes, sum);
   });
-}
-
-// Fetches the lines that the tile writes a little later, be it the next tile's: as far ahead as
-// memory is away.
-template <int kRows, int kCount>
-CNNX_INLINE void fetch_target(const Places& places, int64_t channel) {
-  constexpr int64_t kAhead = 32, kLine = 16;
-  if (kLanes < kLine && channel % kLine != 0) return;
-  const int64_t ahead = kAhead < places.channels ? kAhead : places.channels;
-  const float* target = places.target + channel + ahead;
-  if (channel + ahead >= places.channels) target += kCount * places.column - places.channels;
-  CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
-      __builtin_prefetch(target + r * places.row + i * places.column, 1, 3);
 }
 
 // Channels of pixels so long that the CPU sees where a row leads.
@@ -263,14 +264,15 @@ void convolve_columns(const DepthwisePass& p, const Tiles& tiles, Outputs output
 
 #if defined(CNNX_TWO_ROWS)
 // Long pixels are so far apart that they share few sets of a first-level cache: row after row it
-// would hold neither them nor the weights. A vector of channels goes down a small map instead, with
-// the weights and the sums of three rows in registers, so that every pixel is loaded once. Those of
-// the vectors to come are fetched meanwhile. Rows that do not exist are summed too, and not stored.
+// would hold neither them nor the weights. A vector of channels of a few columns goes down the map
+// instead, with the weights and the sums of three rows in registers, so that every pixel is loaded
+// once. Those of the vectors to come are fetched meanwhile. Rows that do not exist are summed too,
+// and not stored.
 template <int kCount>
-void convolve_map(const DepthwisePass& p, int64_t first, int64_t last) {
+void convolve_down(const DepthwisePass& p, int64_t q, int64_t first, int64_t last) {
   constexpr int64_t kAhead = 4 * kLanes;
   const int64_t channels = p.channels, row_floats = p.width * channels;
-  const int64_t left = p.horizontal.origin, inside_first = -left, inside_last = p.width - left;
+  const int64_t left = p.horizontal.origin + q, inside_first = -left, inside_last = p.width - left;
   for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector weight[9], sum[3][1][kCount] = {};
     CNNX_UNROLL for (int k = 0; k < 9; ++k) weight[k] =
@@ -280,7 +282,12 @@ void convolve_map(const DepthwisePass& p, int64_t first, int64_t last) {
     int64_t row = first;  // whose first row of taps sees the source row
     const auto step = [&](Vector(&newest)[1][kCount], Vector(&middle)[1][kCount],
                           Vector(&oldest)[1][kCount]) CNNX_INLINED {
-      if (row < last) start(p, Places(p, {row, 0, {}, {}}), channel, lanes, newest);
+      if (row < last) {
+        const Places places(p, {row, q, {}, {}});
+        CNNX_UNROLL for (int i = 0; i < kCount; ++i)
+            __builtin_prefetch(places.target + channel + kAhead + i * places.column, 1, 2);
+        start(p, places, channel, lanes, newest);
+      }
       const int64_t source_row = p.vertical.origin + row;
       if (source_row >= 0 && source_row < p.height) {
         const float* pixel = source;
@@ -297,7 +304,7 @@ void convolve_map(const DepthwisePass& p, int64_t first, int64_t last) {
           }
         }
       }
-      if (row - 2 >= first) finish(p, Places(p, {row - 2, 0, {}, {}}), channel, lanes, oldest);
+      if (row - 2 >= first) finish(p, Places(p, {row - 2, q, {}, {}}), channel, lanes, oldest);
       source += row_floats;
       return ++row < last + 2;
     };
@@ -308,27 +315,31 @@ void convolve_map(const DepthwisePass& p, int64_t first, int64_t last) {
 }
 
 // Three rows of sums and nine weights fill 32 registers; fewer columns gain nothing.
-constexpr int64_t kLeastMapColumns = 4, kMostMapColumns = 7;
-constexpr void (*kMaps[])(const DepthwisePass&, int64_t, int64_t) = {
-    convolve_map<4>, convolve_map<5>, convolve_map<6>, convolve_map<7>};
+constexpr int64_t kLeastColumnsDown = 4, kMostColumnsDown = 7;
+constexpr void (*kDown[])(const DepthwisePass&, int64_t, int64_t, int64_t) = {
+    convolve_down<4>, convolve_down<5>, convolve_down<6>, convolve_down<7>};
 
-bool is_small_map(const DepthwisePass& p) {
+bool has_long_pixels(const DepthwisePass& p) {
   const WindowAxis &v = p.vertical, &h = p.horizontal;
-  return p.channels >= kLongPixel && p.columns >= kLeastMapColumns &&
-         p.columns <= kMostMapColumns && v.taps == 3 && h.taps == 3 && v.stride == 1 &&
-         h.stride == 1 && v.dilation == 1 && slides(h, p.columns, p.width);
+  return p.channels >= kLongPixel && p.columns >= kLeastColumnsDown && v.taps == 3 && h.taps == 3 &&
+         v.stride == 1 && h.stride == 1 && v.dilation == 1 && slides(h, p.columns, p.width);
 }
-void convolve_small_map(const DepthwisePass& p, int64_t first, int64_t last) {
-  kMaps[p.columns - kLeastMapColumns](p, first, last);
+void convolve_long_pixels(const DepthwisePass& p, int64_t first, int64_t last) {
+  int64_t q = 0;
+  for (int64_t left = divide_up(p.columns, kMostColumnsDown); left > 0; --left) {
+    const int64_t columns = divide_up(p.columns - q, left);
+    kDown[columns - kLeastColumnsDown](p, q, first, last);
+    q += columns;
+  }
 }
 #else
-bool is_small_map(const DepthwisePass&) { return false; }
-void convolve_small_map(const DepthwisePass&, int64_t, int64_t) {}
+bool has_long_pixels(const DepthwisePass&) { return false; }
+void convolve_long_pixels(const DepthwisePass&, int64_t, int64_t) {}
 #endif
 
 // source (height, width, channels) -> target
 void convolve_depthwise(const DepthwisePass& p, int64_t first, int64_t last) {
-  if (is_small_map(p)) return convolve_small_map(p, first, last);
+  if (has_long_pixels(p)) return convolve_long_pixels(p, first, last);
   const Tiles *sliding = sliding_tiles(p, 1), *pairs = sliding_tiles(p, 2);
   const Range inside = windows_wholly_inside(p.horizontal, p.columns, p.width);
   const Range all = {0, p.horizontal.taps};
