@@ -69,6 +69,15 @@ NETWORKS: dict[str, list[cnnx.Layer]] = {
         cnnx.ReLU(),
         cnnx.AvgPool2d(2),
     ],
+    "depthwise, long pixels": [
+        cnnx.Conv2d(264, 1, stride=2),
+        cnnx.ReLU(),
+        cnnx.Conv2d(264, 3, padding=1, groups=264),
+        cnnx.ReLU(),
+        cnnx.Conv2d(264, 3, groups=264),
+        cnnx.ReLU(),
+        cnnx.Conv2d(4, 1),
+    ],
     "transposed": [
         cnnx.Conv2d(6, 3, stride=2),
         cnnx.ReLU(),
