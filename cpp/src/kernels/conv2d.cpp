@@ -197,7 +197,7 @@ void convolve_strip(Strip strip) {
     const float* panel = strip.band.panels + pass.panels_offset +
                          g * panel_floats(depth, c.group_outputs) + depth * block.begin;
     const int64_t channel = g * c.group_outputs + block.begin;
-    float start[kBlockColumns] = {};
+    alignas(64) float start[kBlockColumns] = {};
     if (strip.band.bias) {
       memcpy(start, strip.band.bias + channel, static_cast<size_t>(block.columns) * sizeof(float));
     }

@@ -81,7 +81,7 @@ void weave(const float* lines, int64_t step, int64_t outputs, int64_t count, flo
 }
 
 void convolve_line(const Line& line) {
-  float sums[kMostOutputsAlongPixels * kPixels];
+  alignas(64) float sums[kMostOutputsAlongPixels * kPixels];
   for (int64_t q = 0; q < line.columns; q += kPixels) {
     convolve_pixels(line, q, sums, kPixels);
     const int64_t count = line.columns - q < kPixels ? line.columns - q : kPixels;
@@ -113,9 +113,9 @@ CNNX_INLINE Vector every_second(const float* from) {
 void convolve_two_lines(const Line& upper, const Line& lower, Vector floor, uint8_t* winners) {
   constexpr int64_t kTwice = 2 * kLanes;
   const int64_t outputs = upper.outputs, pooled_columns = upper.columns / 2;
-  float sums[2][kMostOutputsAlongPixels][kTwice];
-  float pooled[kMostOutputsAlongPixels][kLanes];
-  uint8_t won[kMostOutputsAlongPixels][kLanes];
+  alignas(64) float sums[2][kMostOutputsAlongPixels][kTwice];
+  alignas(64) float pooled[kMostOutputsAlongPixels][kLanes];
+  alignas(64) uint8_t won[kMostOutputsAlongPixels][kLanes];
   for (int64_t q = 0; q < pooled_columns; q += kLanes) {
     for (int64_t p = 0; p < kTwice; p += kPixels) {
       convolve_pixels(upper, 2 * q + p, sums[0][0] + p, kTwice);

@@ -127,7 +127,7 @@ void multiply_cut(const DenseProduct& p, const float* input, int64_t rows, int64
       pack_block(p.weight + k * p.k_step + block.begin * p.column_step, count, p.k_step,
                  block.columns, p.column_step, block.width, panel);
     }
-    float start[kBlockColumns] = {};
+    alignas(64) float start[kBlockColumns] = {};
     if (p.bias)
       memcpy(start, p.bias + block.begin, static_cast<size_t>(block.columns) * sizeof(float));
     product.start = k == 0 && !p.accumulate ? start : nullptr;
