@@ -11,6 +11,8 @@ import pytest
 
 
 def not_under_address_sanitizer(reason: str) -> None:
-    """Skips the test where the sanitizer's runtime is loaded into every process."""
+    """Skips the test, or the module that calls it, where the sanitizer's runtime is loaded into
+    every process.
+    """
     if "asan" in os.environ.get("LD_PRELOAD", ""):
-        pytest.skip(f"under AddressSanitizer {reason}")
+        pytest.skip(f"under AddressSanitizer {reason}", allow_module_level=True)
