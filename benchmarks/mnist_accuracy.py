@@ -32,6 +32,7 @@ def run(*words: object, cwd: Path) -> str:
 
 def train(data: Path, seed: int, folder: Path) -> tuple[float, float]:
     """The accuracy on the test set, and the seconds all in all; leaves model.cnnx."""
+    folder.mkdir(exist_ok=True)
     begun = time.perf_counter()
     words = ("train", data, "--model", "lenet", "--epochs", EPOCHS, "--seed", seed)
     accuracy = percent("test accuracy", run(*words, cwd=folder))
@@ -79,7 +80,7 @@ def main() -> int:
         predicted = cnnx.load(folder / "model.cnnx").predict(test.x)
         accuracy = float((predicted == test.y).mean())
         from_png = predicted_from_png(test.x, folder)
-        others = [train(data, seed, folder)[0] for seed in range(1, seeds)]
+        others = [train(data, seed, folder / str(seed))[0] for seed in range(1, seeds)]
     print(f"cnnx {cnnx.__version__}, {cnnx.isa()}, {cnnx.get_num_threads()} threads")
     print(
         f"cnnx train --model lenet --epochs {EPOCHS}   {trained:.2%} in {seconds:.1f} s, all in all"
