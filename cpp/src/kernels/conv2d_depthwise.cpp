@@ -130,9 +130,6 @@ void convolve_any(const DepthwisePass& p, const Outputs& outputs) {
   });
 }
 
-// Channels of pixels so long that the CPU sees where a row leads.
-constexpr int64_t kLongPixel = 256;
-
 // Whether pixels are long, or other phases read them too.
 CNNX_INLINE bool source_is_foreseen(const Places& places) {
   return places.channels >= kLongPixel || places.column > places.channels;

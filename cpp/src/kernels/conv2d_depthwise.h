@@ -36,6 +36,10 @@ struct DepthwiseGradient {
   float* sums;  // (taps_high, taps_wide, channels)
 };
 
+// Channels of a pixel so long that the CPU sees where a row leads, and that a first-level cache
+// holds few rows of.
+constexpr int64_t kLongPixel = 256;
+
 // Floats past its end that `spread` may write to.
 constexpr int64_t kSpreadSlackFloats = 4;
 

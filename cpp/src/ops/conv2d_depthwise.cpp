@@ -199,7 +199,7 @@ void Depthwise::transpose_weight(const float* weight, float* transposed) const {
 // written finds them in a first-level cache; where the source is spread out, or rows are too long
 // for that, more, so that rows which two bands read are few.
 int64_t Depthwise::band_rows(const LaneSource& source, const std::vector<Phase>& vertical) {
-  constexpr int64_t kRowsAtOnce = 4, kMostRows = 16, kMostFloats = 64 * 1024, kLongPixel = 256;
+  constexpr int64_t kRowsAtOnce = 4, kMostRows = 16, kMostFloats = 64 * 1024;
   if (!source.spreads() || vertical.empty())
     return source.channels() < kLongPixel ? kRowsAtOnce : kMostRows;
   const int64_t stride = vertical.front().window.stride;
