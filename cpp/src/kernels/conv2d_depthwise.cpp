@@ -130,9 +130,9 @@ void convolve_any(const DepthwisePass& p, const Outputs& outputs) {
   });
 }
 
-// Whether pixels are long, or other phases read them too.
-CNNX_INLINE bool source_is_foreseen(const Places& places) {
-  return places.channels >= kLongPixel || places.column > places.channels;
+// Whether the CPU sees where the rows lead, or other phases read them too.
+CNNX_INLINE bool source_is_foreseen(const DepthwisePass& p) {
+  return p.foreseen || p.channels >= kLongPixel || p.column_step > p.channels;
 }
 
 // Fetches pixels of some rows, a vector of channels. Not inlined: compilers would make two loops of
@@ -153,7 +153,7 @@ void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
   const Places places(p, outputs);
   const int64_t left = p.horizontal.origin + outputs.q * kStride;
   const int64_t inside_first = -left, inside_last = p.width - left;
-  const bool foreseen = source_is_foreseen(places);
+  const bool foreseen = source_is_foreseen(p);
   // What the tile below reads for the first time.
   const float* const below = places.source + outputs.source_rows.last * places.source_row;
   for_channel_vectors(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
@@ -261,10 +261,10 @@ void convolve_columns(const DepthwisePass& p, const Tiles& tiles, Outputs output
 
 #if defined(CNNX_TWO_ROWS)
 // Long pixels are so far apart that they share few sets of a first-level cache: row after row it
-// would hold neither them nor the weights. A vector of channels of a few columns goes down the map
-// instead, with the weights and the sums of three rows in registers, so that every pixel is loaded
-// once. Those of the vectors to come are fetched meanwhile. Rows that do not exist are summed too,
-// and not stored.
+// would hold neither them nor the weights. Where the CPU does not foresee the rows either, a vector
+// of channels of a few columns goes down the map instead, with the weights and the sums of three
+// rows in registers, so that every pixel is loaded once. Those of the vectors to come are fetched
+// meanwhile. Rows that do not exist are summed too, and not stored.
 template <int kCount>
 void convolve_down(const DepthwisePass& p, int64_t q, int64_t first, int64_t last) {
   constexpr int64_t kAhead = 4 * kLanes;
@@ -318,8 +318,9 @@ constexpr void (*kDown[])(const DepthwisePass&, int64_t, int64_t, int64_t) = {
 
 bool has_long_pixels(const DepthwisePass& p) {
   const WindowAxis &v = p.vertical, &h = p.horizontal;
-  return p.channels >= kLongPixel && p.columns >= kLeastColumnsDown && v.taps == 3 && h.taps == 3 &&
-         v.stride == 1 && h.stride == 1 && v.dilation == 1 && slides(h, p.columns, p.width);
+  return !p.foreseen && p.channels >= kLongPixel && p.columns >= kLeastColumnsDown && v.taps == 3 &&
+         h.taps == 3 && v.stride == 1 && h.stride == 1 && v.dilation == 1 &&
+         slides(h, p.columns, p.width);
 }
 void convolve_long_pixels(const DepthwisePass& p, int64_t first, int64_t last) {
   int64_t q = 0;

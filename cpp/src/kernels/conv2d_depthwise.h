@@ -14,6 +14,7 @@ struct DepthwisePass {
   WindowAxis vertical, horizontal;
   int64_t columns;
   int64_t height, width, channels;  // of the source
+  bool foreseen;  // the CPU fetches rows of the source by itself (see runtime::foresees_rows)
   const float* source;
   const float* weight;  // of tap (0, 0); the pass's taps are so many floats apart
   int64_t tap_row_step, tap_column_step;

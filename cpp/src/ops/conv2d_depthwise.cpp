@@ -14,6 +14,7 @@
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
+#include "runtime/prefetcher.h"
 
 namespace cnnx::ops {
 namespace {
@@ -195,13 +196,17 @@ void Depthwise::transpose_weight(const float* weight, float* transposed) const {
   }
 }
 
-// Rows of the target, or of its phases, in a band: few, so that what is done to rows that were just
-// written finds them in a first-level cache; where the source is spread out, or rows are too long
-// for that, more, so that rows which two bands read are few.
+// Rows of the target, or of each of its phases, in a band: few, so that what is done to rows that
+// were just written finds them in a first-level cache, and phases write beside each other; where
+// the source is spread out, or rows are too long for that, more, so that rows which two bands read
+// are few.
 int64_t Depthwise::band_rows(const LaneSource& source, const std::vector<Phase>& vertical) {
   constexpr int64_t kRowsAtOnce = 4, kMostRows = 16, kMostFloats = 64 * 1024;
-  if (!source.spreads() || vertical.empty())
-    return source.channels() < kLongPixel ? kRowsAtOnce : kMostRows;
+  const int64_t phases = static_cast<int64_t>(vertical.size());
+  if (!source.spreads() || phases == 0) {
+    const bool few = source.channels() < kLongPixel || runtime::foresees_rows();
+    return few ? divide_up(kRowsAtOnce, std::max<int64_t>(1, phases)) : kMostRows;
+  }
   const int64_t stride = vertical.front().window.stride;
   return std::clamp<int64_t>(kMostFloats / (source.row_floats() * stride), 1, kMostRows);
 }
@@ -243,6 +248,7 @@ DepthwisePass Depthwise::between(const LaneSource& source, const Phase& v, const
   pass.height = source.height;
   pass.width = source.width * source.inputs;
   pass.channels = channels;
+  pass.foreseen = runtime::foresees_rows();
   pass.tap_row_step = pass.horizontal.taps * channels;
   pass.tap_column_step = channels;
   pass.row_step = step.height * target_width * channels;
