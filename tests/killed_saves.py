@@ -57,7 +57,9 @@ KINDS: dict[str, tuple[Callable[[Path], list[Save]], Callable[[Path], object]]] 
 
 
 def save_forever(saves: list[Save], path: Path, begun: int) -> None:
-    """Says that it has begun, and never ends."""
+    """Says when the first are done, which take longest after a fork, and never ends."""
+    for save in saves:
+        save(path)
     os.write(begun, b".")
     while True:
         for save in saves:
