@@ -14,7 +14,7 @@ CNNX_INLINE Vector load_channels(const float* source, int64_t channels) {
 }
 
 // Vectors of channels at once: as many chains as fit into the registers.
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if defined(CNNX_32_REGISTERS)
 constexpr int kVectors = 2;
 #else
 constexpr int kVectors = 1;

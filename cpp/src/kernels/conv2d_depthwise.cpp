@@ -22,12 +22,6 @@ constexpr int kMostColumns = 4;
 using TileColumns = Columns<1, 2, 3, 4>;
 #endif
 
-// Output rows of a tile, where windows move by one pixel: each pixel is loaded once for all of
-// them. Two rows' sums, a row of pixels and of weights want more than 16 registers.
-#if defined(__AVX512F__) || defined(__aarch64__)
-#define CNNX_TWO_ROWS 1
-#endif
-
 constexpr float kZeros[kLanes] = {};
 
 // Some outputs side by side in one or more rows.
@@ -228,12 +222,13 @@ struct Columns {
 };
 
 // Those of 2 taps are a phase of the input gradient of 3x3 kernels with stride 2; a single tap has
-// nothing to slide.
+// nothing to slide. Where windows move by one pixel, tiles of two rows load each pixel once for
+// both.
 constexpr Tiles kSliding[] = {
     TileColumns::sliding<2, 1, 1>(), TileColumns::sliding<3, 1, 1>(),
     TileColumns::sliding<3, 2, 1>(), TileColumns::sliding<5, 1, 1>(),
     TileColumns::sliding<5, 2, 1>(),
-#if defined(CNNX_TWO_ROWS)
+#if defined(CNNX_32_REGISTERS)  // for two rows' sums, a row of pixels and of weights
     TileColumns::sliding<3, 1, 2>(), TileColumns::sliding<5, 1, 2>(),
 #endif
 };
@@ -259,7 +254,7 @@ void convolve_columns(const DepthwisePass& p, const Tiles& tiles, Outputs output
   }
 }
 
-#if defined(CNNX_TWO_ROWS)
+#if defined(CNNX_32_REGISTERS)
 // Long pixels are so far apart that they share few sets of a first-level cache: row after row it
 // would hold neither them nor the weights. Where the CPU does not foresee the rows either, a vector
 // of channels of a few columns goes down the map instead, with the weights and the sums of three

@@ -118,7 +118,7 @@ void add_tiles(const DepthwiseGradient& g) {
 
 // Small maps, 3x3 taps ----------------------------------------------------------------------------
 
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if defined(CNNX_32_REGISTERS)
 constexpr int kMostMapColumns = 7;  // three rows of gradients and nine sums fill 32 registers
 #else
 constexpr int kMostMapColumns = 0;
@@ -207,7 +207,7 @@ bool is_small_map(const DepthwiseGradient& g) {
          g.vertical.stride == 1 && g.vertical.dilation == 1;
 }
 
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if defined(CNNX_32_REGISTERS)
 constexpr void (*kMaps[kMostMapColumns])(const DepthwiseGradient&) = {
     add_map<1>, add_map<2>, add_map<3>, add_map<4>, add_map<5>, add_map<6>, add_map<7>};
 void add_small_map(const DepthwiseGradient& g) { kMaps[g.columns - 1](g); }

@@ -79,7 +79,9 @@ void transform_input(const WinogradShape& s, const float* source, WinogradTiles 
     const float* picture_source = source + place.picture * picture.floats();
     const int64_t row = s.first_row + place.row * kOutputs;
     const int64_t column = s.first_column + place.column * kOutputs;
-    fetch_ahead<kOutputs>(picture, picture_source, row + Lines::kPoints, column);
+    if (s.fetches) {
+      fetch_ahead<kOutputs>(picture, picture_source, row + Lines::kPoints, column);
+    }
     transform_tile<InputTransform<Lines>>(picture, picture_source, row, column, s.source_channels,
                                           planes.at(t, 0).data, planes.plane_floats,
                                           [](int64_t, Vector, auto) CNNX_INLINED {});
@@ -258,7 +260,7 @@ void transform_output(const WinogradShape& s, const WinogradPlanes& products, Wi
     const float* tile = products.at(t, 0).data;
     const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
     const int64_t first = epilogue.offset(place.picture, row, column);
-    epilogue.template fetch_below<kOutputs>(row, column, place.picture);
+    if (s.fetches) epilogue.template fetch_below<kOutputs>(row, column, place.picture);
     const PartOfTile part = {s.target_height - row, s.target_width - column};
     const bool whole = part.row_count >= kOutputs && part.column_count >= kOutputs;
     for_channel_vectors(columns.count(), [&](int64_t channel, auto lanes) CNNX_INLINED {

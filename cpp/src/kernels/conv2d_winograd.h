@@ -19,6 +19,7 @@ struct WinogradShape {
   int64_t first_row, first_column;
   int64_t target_height, target_width, target_channels;
   int64_t groups;  // if several, each has whole vectors of any instruction set
+  bool fetches;    // pictures come from beyond a second-level cache: fetched before they are read
 
   constexpr int64_t group_inputs() const { return source_channels / groups; }
   constexpr int64_t group_outputs() const { return target_channels / groups; }

@@ -22,7 +22,7 @@ void transform_gradient(const WinogradShape& s, const float* gradient, WinogradT
     if (chain) chain += (tiles.first + t) % kBiasChains * chain_floats + columns.first;
     const float* picture_gradient = gradient + place.picture * picture.floats();
     const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
-    fetch_ahead<kOutputs>(picture, picture_gradient, row + kOutputs, column);
+    if (s.fetches) fetch_ahead<kOutputs>(picture, picture_gradient, row + kOutputs, column);
     transform_tile<GradientTransform<Lines>>(
         picture, picture_gradient + columns.first, row, column, columns.count(),
         planes.at(t, 0).data, planes.plane_floats,

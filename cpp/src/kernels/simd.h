@@ -18,6 +18,11 @@
 // On a lambda: it becomes part of the loop that calls it, where its arguments are constants.
 #define CNNX_INLINED __attribute__((always_inline))
 
+// Vector registers: these sets have 32, the others 16.
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define CNNX_32_REGISTERS 1
+#endif
+
 namespace {
 
 // Lanes of the native vector. Results never depend on it: a lane is always one output's own chain.

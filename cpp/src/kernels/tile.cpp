@@ -12,7 +12,7 @@ namespace {
 // independent chains keep the units busy; more of them let each panel load serve more products. 32
 // registers hold 28 accumulators, two panel vectors and a broadcast; 16 hold 12 or, beside one
 // panel vector, 14.
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if defined(CNNX_32_REGISTERS)
 constexpr int kRegisters = 32;
 #else
 constexpr int kRegisters = 16;
@@ -179,7 +179,7 @@ using ProductTile = void (*)(const Product&, const Walk&, const Ahead&, const fl
       product_tile<fetches, 14, vectors>
 
 // By whether they fetch.
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if defined(CNNX_32_REGISTERS)
 constexpr ProductTile kProductOfPairs[2][kRowsOfPairs] = {{CNNX_PRODUCT_14(false, 2)},
                                                           {CNNX_PRODUCT_14(true, 2)}};
 constexpr ProductTile kProductOfOne[2][kRowsOfOne] = {{CNNX_PRODUCT_14(false, 1)},
@@ -255,7 +255,7 @@ struct OuterTiles {
   int64_t longest[3];  // run, by taps
   const OuterTile* tiles[3];
 };
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if defined(CNNX_32_REGISTERS)
 constexpr OuterTile kPairs1[] = {CNNX_OUTER_14(1, 2)}, kPairs2[] = {CNNX_OUTER_7(2, 2)},
                     kPairs3[] = {CNNX_OUTER_4(3, 2)};
 constexpr OuterTile kOne1[] = {CNNX_OUTER_14(1, 1)}, kOne2[] = {CNNX_OUTER_7(2, 1)},

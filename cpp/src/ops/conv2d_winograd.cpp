@@ -39,6 +39,13 @@ constexpr int64_t kPlanesFloats = 768 * 1024;
 
 }  // namespace
 
+bool leaves_cache(const Conv2dGeometry& g) {
+  constexpr int64_t kCachedFloats = 256 * 1024;  // of a second-level cache of 1 MB
+  return g.batch * (g.in_height * g.in_width * g.in_channels +
+                    g.out_height * g.out_width * g.out_channels) >
+         kCachedFloats;
+}
+
 void transform_tiles(WinogradTile tile, const WinogradShape& shape, const float* source,
                      WinogradTiles tiles, int threads, const WinogradPlanes& planes) {
   const auto transform_input = winograd_kernels(tile).transform_input;
@@ -55,11 +62,11 @@ WinogradConvolution::WinogradConvolution(const Conv2dGeometry& g, WinogradTile t
   const int64_t tap_step = inputs * g.out_channels;
   if (transposed) {
     shape_ = {g.out_height, g.out_width, g.out_channels, g.top - 2, g.left - 2,
-              g.in_height,  g.in_width,  g.in_channels,  g.groups};
+              g.in_height,  g.in_width,  g.in_channels,  g.groups,  leaves_cache(g)};
     weight_ = {outputs, inputs, 1, g.out_channels, tap_step, true};
   } else {
-    shape_ = {g.in_height,  g.in_width,  g.in_channels,  -g.top,  -g.left,
-              g.out_height, g.out_width, g.out_channels, g.groups};
+    shape_ = {g.in_height,  g.in_width,  g.in_channels,  -g.top,   -g.left,
+              g.out_height, g.out_width, g.out_channels, g.groups, leaves_cache(g)};
     weight_ = {inputs, outputs, g.out_channels, 1, tap_step, false};
   }
   group_step_ = outputs;

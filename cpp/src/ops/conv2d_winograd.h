@@ -24,6 +24,9 @@ constexpr int64_t inputs_at_once(int64_t points) {
   return kFloats / (points * kWinogradColumns);
 }
 
+// Whether a batch's input and output do not stay in a second-level cache from layer to layer.
+bool leaves_cache(const Conv2dGeometry& geometry);
+
 // Threads share the transforms of tiles out of a source picture.
 void transform_tiles(WinogradTile tile, const WinogradShape& shape, const float* source,
                      WinogradTiles tiles, int threads, const WinogradPlanes& planes);

@@ -43,8 +43,8 @@ constexpr int64_t kLargeSums = 4 * 1024 * 1024, kPlanesFloats = 1024 * 1024;
 }  // namespace
 
 WinogradWeightGradient::WinogradWeightGradient(const Conv2dGeometry& g, WinogradTile tile)
-    : tile_(tile), shape_{g.in_height,  g.in_width,  g.in_channels,  -g.top,  -g.left,
-                          g.out_height, g.out_width, g.out_channels, g.groups} {
+    : tile_(tile), shape_{g.in_height,  g.in_width,  g.in_channels,  -g.top,   -g.left,
+                          g.out_height, g.out_width, g.out_channels, g.groups, leaves_cache(g)} {
   const int64_t side = static_cast<int64_t>(tile);
   tiles_ = g.batch * divide_up(g.out_height, side) * divide_up(g.out_width, side);
   chunks_ = chunk_count(tiles_, chunk_floats());
