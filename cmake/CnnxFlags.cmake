@@ -12,7 +12,8 @@ function(cnnx_set_flags target)
   if(arg_KERNELS)
     # Nothing is thrown through them: no tables for that. Vectors are passed only between inlined functions, so their calling
     # convention does not matter: -Wno-psabi.
-    list(APPEND flags -O3 -fno-exceptions -fno-asynchronous-unwind-tables -fno-rtti -Wno-psabi)
+    # To optimise loops full of a sanitizer's checks takes four times as long as to compile them.
+    list(APPEND flags $<IF:$<CONFIG:Sanitized>,-O1,-O3> -fno-exceptions -fno-asynchronous-unwind-tables -fno-rtti -Wno-psabi)
     if(CNNX_BUILD_FUZZERS)
       # Their networks are tiny, and Clang takes half a minute for a kernel full of both sanitizers' checks.
       list(APPEND flags -O0 -fno-sanitize=undefined)
