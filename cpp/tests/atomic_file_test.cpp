@@ -238,7 +238,7 @@ struct Faults {
   unsigned kill_at = 0;  // dies instead of making this call, counted from 1
 };
 Faults faults;
-unsigned calls = 0;
+std::atomic<unsigned> calls{0};  // of every thread
 
 bool fails(int code) {
   if (++calls == faults.kill_at) ::raise(SIGKILL);
