@@ -26,6 +26,7 @@ from c_functions import (
     CApi,
 )
 from cpp_build import run
+from sanitizer import not_under_address_sanitizer
 
 CLASSES = ["ant", "bée", "cat"]
 
@@ -362,6 +363,7 @@ def test_nothing_is_destroyed_twice_by_null(c: CApi) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process as Linux does")
 def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a process that may not have the 4 GB that a layer's weights take."""
+    not_under_address_sanitizer("a process reserves terabytes")
     program = tmp_path / "program.py"
     program.write_text(
         "import ctypes, resource\n"
