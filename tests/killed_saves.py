@@ -92,7 +92,7 @@ def main(kind: str, folder: Path, kills: int) -> None:
         os.close(tells)
         assert os.read(told, 1) == b"."
         os.close(told)
-        time.sleep(moments.uniform(0, seconds))
+        time.sleep(moments.uniform(0, 4 * seconds))  # saves after a fork take longer
         os.kill(child, signal.SIGKILL)
         assert os.waitpid(child, 0)[1] == signal.SIGKILL, "it ended by itself"
         assert path.read_bytes() in contents, "half a file"
