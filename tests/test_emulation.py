@@ -40,7 +40,7 @@ CHOSEN = {"Westmere": "baseline", "Haswell": "avx2", "aarch64": "neon"}
 DIGESTS = "training_digests_test"
 # These take most of the time, so they start first, and Haswell, whose loops DIGESTS runs, is spared
 # them.
-LONG = ("conv2d_winograd_test", "elementary_test", "model_test", "xo_test")
+LONG = ("conv2d_winograd_test", "elementary_test", "xo_test")
 # Thousands of files, or large ones, which no kernel reads: too long for any of them.
 TOO_LONG = ("damaged_file_test", "large_graph_test", "reading_memory_test")
 # Whose arrays end where an unmapped page begins. qemu reads a masked vector of AVX whole, where a
