@@ -10,9 +10,12 @@ import os
 import pytest
 
 
+def under_address_sanitizer() -> bool:
+    """Whether the sanitizer's runtime is loaded into every process."""
+    return "asan" in os.environ.get("LD_PRELOAD", "")
+
+
 def not_under_address_sanitizer(reason: str) -> None:
-    """Skips the test, or the module that calls it, where the sanitizer's runtime is loaded into
-    every process.
-    """
-    if "asan" in os.environ.get("LD_PRELOAD", ""):
+    """Skips the test, or the module that calls it, under it."""
+    if under_address_sanitizer():
         pytest.skip(f"under AddressSanitizer {reason}", allow_module_level=True)

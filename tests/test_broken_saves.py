@@ -12,6 +12,7 @@ from pathlib import Path
 import failing_saves
 import killed_saves
 import pytest
+from sanitizer import under_address_sanitizer
 
 KILLS = 200
 # One thread, and none of NumPy's, so that every process makes the same calls and may fork.
@@ -36,7 +37,9 @@ def test_processes_killed_while_they_save_leave_a_whole_file(kind: str, tmp_path
     program = [sys.executable, killed_saves.__file__, kind, str(tmp_path), str(KILLS)]
     kills, inside = map(int, output_of(*program).split())
     assert kills == KILLS
-    assert inside > 0, "none was killed in the middle of a save"
+    # Under the sanitizer a save spends most of its time on the bytes, before there is a file.
+    least = 1 if under_address_sanitizer() else KILLS // 10 + 1
+    assert inside >= least, "hardly any was killed in the middle of a save"
 
 
 @pytest.fixture(scope="module")
