@@ -10,8 +10,6 @@
 namespace cnnx::graph {
 namespace {
 
-// What a layer of one slice reads and writes stays in a second-level cache of 1 MB.
-constexpr int64_t kSliceFloats = 256 * 1024;
 // More bring nothing: a slice's call costs nothing beside eight pictures. Fewer slices would leave
 // less to share fairly, when one CPU is slower than another for a while.
 constexpr int64_t kMostPictures = 8;
@@ -47,7 +45,7 @@ int64_t slice_size(const Graph& graph, int64_t batch, int threads) {
     for (const Shape& input : node.input_shapes) floats += element_count(input);
     most = std::max(most, floats);
   }
-  const int64_t for_cache = std::clamp<int64_t>(kSliceFloats / most, 1, kMostPictures);
+  const int64_t for_cache = std::clamp<int64_t>(ops::kCachedFloats / most, 1, kMostPictures);
   return std::min(for_cache, ops::divide_up(batch, threads));
 }
 

@@ -40,7 +40,6 @@ constexpr int64_t kPlanesFloats = 768 * 1024;
 }  // namespace
 
 bool leaves_cache(const Conv2dGeometry& g) {
-  constexpr int64_t kCachedFloats = 256 * 1024;  // of a second-level cache of 1 MB
   return g.batch * (g.in_height * g.in_width * g.in_channels +
                     g.out_height * g.out_width * g.out_channels) >
          kCachedFloats;

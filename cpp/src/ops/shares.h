@@ -1,4 +1,5 @@
-// How the products of convolution and dense layers are cut into shares for threads.
+// How the products of convolution and dense layers are cut into shares for threads, and what of a
+// batch a cache can hold.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,9 @@ namespace cnnx::ops {
 constexpr int64_t kGrainProducts = int64_t{1} << 20;
 // Weights packed in about 20 microseconds.
 constexpr int64_t kGrainPacked = 32 * 1024;
+
+// Read and written by a layer: they stay in a second-level cache of 1 MB.
+constexpr int64_t kCachedFloats = 256 * 1024;
 
 constexpr int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
