@@ -58,10 +58,10 @@ bool has_many_weights(const Conv2dGeometry& g) {
 }
 
 // What fetching many weights takes as long as. A single picture reads each for itself alone: from a
-// third-level cache, in the time of some 13 multiplications. In a batch it costs nothing; half of
+// third-level cache, in the time of some 12 multiplications. In a batch it costs nothing; half of
 // that lies between the two.
 int64_t fetch_products(const Conv2dGeometry& g, Direction direction, int64_t points) {
-  constexpr int64_t kProductsPerWeight = 7;
+  constexpr int64_t kProductsPerWeight = 6;
   if (direction != Direction::inference || !has_many_weights(g)) return 0;
   return kProductsPerWeight * points * g.in_channels / g.groups * g.out_channels;
 }
