@@ -165,6 +165,8 @@ def mutated(content: bytes, others: list[bytes], numbers: random.Random) -> byte
             changed[place % len(changed)] ^= 1 << numbers.randrange(8)
         elif kind == 1:
             form = numbers.choice((">I", "<I", ">H", "<H"))
+            if numbers.random() < 0.5:  # where headers have their lengths
+                place = 4 * numbers.randrange(min(9, len(changed) // 4 + 1))
             number = numbers.choice(NUMBERS) % (1 << 8 * struct.calcsize(form))
             changed[place : place + struct.calcsize(form)] = struct.pack(form, number)
         elif kind == 2:

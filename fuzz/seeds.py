@@ -159,10 +159,10 @@ def write_noise(folder: Path) -> None:
 
 
 def write_idx(folder: Path) -> None:
-    """IDX files of every dtype, plain and compressed."""
+    """IDX files of every dtype, with values and without any, plain and compressed."""
     files = {}
     for code, dtype in ((8, ">u1"), (9, ">i1"), (11, ">i2"), (12, ">i4"), (13, ">f4"), (14, ">f8")):
-        for shape in ((5,), (2, 3, 4)):
+        for shape in ((5,), (2, 3, 4), (0, 2, 3, 4, 5)):
             array = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
             header = struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *shape)
             files[f"{code}-{array.ndim}"] = header + array.tobytes()

@@ -71,6 +71,7 @@ def damaged_files() -> dict[str, tuple[bytes, str]]:
     good = idx_bytes(np.zeros((10, 28, 28), np.uint8))
     packed = gzip.compress(idx_bytes(np.arange(8000, dtype=np.int32)))
     huge = bytes([0, 0, 0x0E, 4]) + struct.pack(">4I", *[2**32 - 1] * 4)
+    nothing = bytes([0, 0, 0x0E, 3]) + struct.pack(">3I", 2**31, 0, 2**29)
     return {
         "empty": (b"", "not an IDX file"),
         "text": (b"hello, world", "not an IDX file"),
@@ -80,6 +81,7 @@ def damaged_files() -> dict[str, tuple[bytes, str]]:
         "header cut short": (good[:7], "cut short inside its header"),
         "data cut short": (good[:-1], "declares 7840 bytes of data"),
         "sizes that overflow 64 bits": (huge, "more than the whole file can hold"),
+        "nothing of sizes that overflow 64 bits": (nothing, "beyond what any array can have"),
         "more than declared": (good + b"\0", "goes on after the 7840 bytes"),
         "gzip of a lie": (gzip.compress(huge), "more than the whole file can hold"),
         "gzip data cut short": (
@@ -101,6 +103,13 @@ def test_read_idx_refuses_damaged_files_by_name(tmp_path: Path, name: str) -> No
     file.write_bytes(content)
     with pytest.raises(cnnx.FormatError, match=f"^{re.escape(str(file))}: .*{sentence}"):
         data.read_idx(file)
+
+
+def test_read_idx_takes_an_array_of_nothing_as_large_as_numpy_does(tmp_path: Path) -> None:
+    shape = (2**31 - 1, 0, 2**29)
+    file = tmp_path / "nothing"
+    file.write_bytes(bytes([0, 0, 0x0E, 3]) + struct.pack(">3I", *shape))
+    assert data.read_idx(file).shape == shape
 
 
 def test_read_idx_of_nothing_is_an_oserror(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
+import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -67,14 +69,15 @@ def _read(stream: BinaryIO | gzip.GzipFile, path: Path, most_bytes: int) -> NDAr
         raise FormatError(f"{path}: is cut short inside its header; fetch the file again")
     shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, 4 * rank, 4))
     dtype = np.dtype(_TYPES[magic[2]])
-    declared = dtype.itemsize
-    for length in shape:
-        declared *= length  # Python's integers do not overflow
+    declared = dtype.itemsize * math.prod(shape)  # Python's integers do not overflow
     if declared > most_bytes:
         raise FormatError(
             f"{path}: declares {declared} bytes of data, more than the whole file can hold; "
             "it is cut short or damaged, fetch it again"
         )
+    # No array has such lengths, even one of nothing.
+    if dtype.itemsize * math.prod(filter(None, shape)) > sys.maxsize:
+        raise FormatError(f"{path}: declares the shape {shape}, beyond what any array can have")
     data = np.empty(declared, dtype=np.uint8)
     present = _fill(stream, data.data)
     if present < declared:
