@@ -272,7 +272,9 @@ def _built(
 ) -> _core.Model:
     if not is_integer(seed) or seed < 0:
         raise ValueError(f"Model: seed is {seed!r}, expected an integer from 0 to 2**63 - 1")
-    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes or []):
+    names = [] if classes is None else classes
+    is_list = isinstance(names, (Sequence, np.ndarray)) and not isinstance(names, str)
+    if not is_list or not all(isinstance(name, str) for name in names):
         raise TypeError(f"Model: classes is {shown(classes)}, expected a list of names")
     if not isinstance(preprocessing, Preprocessing):
         raise TypeError(
@@ -281,7 +283,7 @@ def _built(
     return _core.Model(
         layers,
         list(input_shape),
-        list(classes or []),
+        list(names),
         preprocessing.resize,
         per_channel(preprocessing.mean, "mean"),
         per_channel(preprocessing.std, "std"),
