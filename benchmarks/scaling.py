@@ -1,6 +1,6 @@
 """What cnnx costs as the batch, the picture, the channels and the threads grow.
 
-    python -m benchmarks.scaling [--threads 2] [--rounds 5] [--json FILE] [--quick]
+    python -m benchmarks.scaling [--threads 2] [--rounds 11] [--json FILE] [--quick]
 
 Each network of `benchmarks/networks.py` runs at several batch sizes and takes a train step; one 3x3
 convolution runs at several sizes of picture, another at several numbers of channels. Every row is
@@ -109,7 +109,7 @@ class Options(ContestOptions):
 
 def parse() -> Options:
     """Reads it."""
-    parser = contest_parser(__doc__.splitlines()[0], rounds=5, seconds=0.2)
+    parser = contest_parser(__doc__.splitlines()[0], rounds=11, seconds=0.2)
     parser.add_argument("--threads", type=int, default=2, help="compared with one (default: 2)")
     options = parser.parse_args(namespace=Options())
     if options.threads < 2:
