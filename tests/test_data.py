@@ -71,7 +71,7 @@ def damaged_files() -> dict[str, tuple[bytes, str]]:
     good = idx_bytes(np.zeros((10, 28, 28), np.uint8))
     packed = gzip.compress(idx_bytes(np.arange(8000, dtype=np.int32)))
     huge = bytes([0, 0, 0x0E, 4]) + struct.pack(">4I", *[2**32 - 1] * 4)
-    nothing = bytes([0, 0, 0x0E, 3]) + struct.pack(">3I", 2**31, 0, 2**29)
+    nothing = idx_bytes(np.empty(0), (2**31, 0, 2**29))
     return {
         "empty": (b"", "not an IDX file"),
         "text": (b"hello, world", "not an IDX file"),
@@ -108,7 +108,7 @@ def test_read_idx_refuses_damaged_files_by_name(tmp_path: Path, name: str) -> No
 def test_read_idx_takes_an_array_of_nothing_as_large_as_numpy_does(tmp_path: Path) -> None:
     shape = (2**31 - 1, 0, 2**29)
     file = tmp_path / "nothing"
-    file.write_bytes(bytes([0, 0, 0x0E, 3]) + struct.pack(">3I", *shape))
+    file.write_bytes(idx_bytes(np.empty(shape)))
     assert data.read_idx(file).shape == shape
 
 

@@ -118,6 +118,7 @@ def test_layers_that_do_not_fit_are_refused_by_name(
         (ValueError, {"classes": ["a", "b", "a"]}, "classes has 3 names of which only 2 differ"),
         (TypeError, {"classes": "abc"}, "classes is 'abc', expected a list of names"),
         (TypeError, {"classes": 3}, "classes is 3, expected a list of names"),
+        (TypeError, {"classes": iter("abc")}, "classes is <.*iterator.*>, expected a list"),
         (TypeError, {"classes": [0, 1, 2]}, r"classes is \[0, 1, 2\], expected a list of names"),
         (ValueError, {"seed": -1}, "seed is -1, expected an integer from 0 to"),
         (ValueError, {"seed": 2**63}, "seed is 9223372036854775808, expected"),
