@@ -38,6 +38,10 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
         {"batch_size": 7, "augmentation": CHANGES},
     ),
+    "muon": (
+        {"optimizer": cnnx.Muon(0.02, weight_decay=0.01), "schedule": cnnx.CosineDecay()},
+        {"batch_size": 6},
+    ),
     "plateau": (
         {
             "optimizer": cnnx.RMSprop(0.003, momentum=0.5),

@@ -102,6 +102,38 @@ def rmsprop(
     return update
 
 
+def orthogonal(matrix: Array, iterations: int) -> Array:
+    """Newton and Schulz's iteration with Jordan's coefficients."""
+    found = matrix / np.linalg.norm(matrix)
+    for _ in range(iterations):
+        gram = found.T @ found
+        found = 3.4445 * found + found @ (-4.7750 * gram + 2.0315 * gram @ gram)
+    return real(found)
+
+
+def muon(
+    learning_rate: float = 0.02,
+    *,
+    momentum: float = 0.95,
+    nesterov: bool = True,
+    weight_decay: float = 0.0,
+    iterations: int = 5,
+) -> Update:
+    """Of an array of two or more axes as a matrix, the last axis its columns."""
+
+    def update(parameter: Array, gradient: Array, state: State) -> Array:
+        velocity = momentum * state.get("velocity", np.zeros_like(parameter)) + gradient
+        state["velocity"] = velocity
+        direction = gradient + momentum * velocity if nesterov else velocity
+        if parameter.ndim > 1:
+            matrix = direction.reshape(-1, parameter.shape[-1])
+            scale = np.sqrt(max(1.0, matrix.shape[1] / matrix.shape[0]))
+            direction = scale * orthogonal(matrix, iterations).reshape(parameter.shape)
+        return real(parameter * (1 - learning_rate * weight_decay) - learning_rate * direction)
+
+    return update
+
+
 def train_conv_pool_dense(
     parameters: Mapping[str, npt.ArrayLike],
     batches: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]],

@@ -54,6 +54,24 @@ RECIPES = {
             "schedule": cnnx.StepDecay(0.5, at=[0.5, 1.5]),
         },
     ),
+    "muon": (
+        (
+            "muon learning_rate=0.01 momentum=0.5 nesterov=false weight_decay=0.1 "
+            "matrices=conv*.weight iterations=3",
+            None,
+            None,
+        ),
+        {
+            "optimizer": cnnx.Muon(
+                0.01,
+                momentum=0.5,
+                nesterov=False,
+                weight_decay=0.1,
+                matrices="conv*.weight",
+                iterations=3,
+            ),
+        },
+    ),
     "triangular": (
         ("adam learning_rate=0.003", None, "triangular peak_at=0.3 start=0.2 final=0.1"),
         {

@@ -14,7 +14,12 @@ from c_training import Training, X, Y, samples
 @pytest.mark.parametrize(
     ("optimizer", "loss", "options", "sentence"),
     [
-        ("momentum", None, None, "optimizer: momentum: expected sgd, adam, adamw or rmsprop first"),
+        (
+            "momentum",
+            None,
+            None,
+            "optimizer: momentum: expected sgd, adam, adamw, rmsprop or muon first",
+        ),
         ("sgd speed=1", None, None, "optimizer: sgd: there is no setting named speed$"),
         ("sgd momentum=1.5", None, None, "momentum is 1.5"),
         ("sgd nesterov=1", None, None, 'nesterov is "1", expected true or false$'),

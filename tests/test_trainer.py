@@ -24,6 +24,7 @@ OPTIMIZERS = [
     cnnx.Adam(0.01),
     cnnx.AdamW(0.01, weight_decay=0.1),
     cnnx.RMSprop(0.01, momentum=0.9),
+    cnnx.Muon(0.01),
 ]
 LOSSES = [
     cnnx.CrossEntropy(label_smoothing=0.1),
@@ -296,7 +297,11 @@ def test_a_model_that_makes_probabilities_itself_is_refused(last: cnnx.Layer, lo
     ("error", "settings", "sentence"),
     [
         (TypeError, {"model": 3}, "model is 3, expected a cnnx.Model"),
-        (TypeError, {"optimizer": "adam"}, "optimizer is 'adam', expected SGD, Adam, AdamW or"),
+        (
+            TypeError,
+            {"optimizer": "adam"},
+            "optimizer is 'adam', expected SGD, Adam, AdamW, RMSprop or",
+        ),
         (TypeError, {"optimizer": cnnx.Adam}, "optimizer is <class .*, expected SGD, Adam, AdamW"),
         (TypeError, {"loss": "mse"}, "loss is 'mse', expected CrossEntropy, BinaryCrossEntropy"),
         (ValueError, {"seed": -1}, "seed is -1, expected an integer from 0"),

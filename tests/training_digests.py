@@ -141,7 +141,11 @@ def other_updates() -> str:
     """Rules, clipping, averaging and the optimizers that the other runs leave out."""
     found = ""
     x, y = digits(70)
-    for optimizer in (cnnx.RMSprop(1e-3, momentum=0.9, weight_decay=0.01), cnnx.RMSprop(1e-3)):
+    for optimizer in (
+        cnnx.RMSprop(1e-3, momentum=0.9, weight_decay=0.01),
+        cnnx.RMSprop(1e-3),
+        cnnx.Muon(weight_decay=0.01),
+    ):
         trainer = cnnx.Trainer(
             cnnx.models.lenet5(),
             optimizer=optimizer,

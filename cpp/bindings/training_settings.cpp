@@ -18,6 +18,11 @@ OptimizerSettings optimizer_of(const std::string& kind, const py::dict& settings
                    number(settings, "epsilon"), number(settings, "momentum"),
                    number(settings, "weight_decay")};
   }
+  if (kind == "muon") {
+    return Muon{number(settings, "learning_rate"),        number(settings, "momentum"),
+                settings["nesterov"].cast<bool>(),        number(settings, "weight_decay"),
+                settings["matrices"].cast<std::string>(), settings["iterations"].cast<int64_t>()};
+  }
   const auto betas = settings["betas"].cast<std::pair<double, double>>();
   if (kind == "adam") {
     return Adam{number(settings, "learning_rate"), betas.first, betas.second,

@@ -1,5 +1,5 @@
-// SGD, Adam, AdamW and RMSprop against PyTorch's formulas in double; cuts, threads, resumed steps,
-// memory past the end.
+// SGD, Adam, AdamW, RMSprop and Muon against PyTorch's formulas in double; cuts, threads, resumed
+// steps, memory past the end.
 #include "training/optimizer.h"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "check.h"
+#include "cnnx/runtime.h"
 #include "guarded_array.h"
 
 namespace {
@@ -173,6 +174,29 @@ void resumed_run_is_the_same_run() {
   }
 }
 
+// One tall and one wide matrix and a bias, at the end of what may be read.
+void muon_of_any_threads() {
+  const std::vector<cnnx::ParameterInfo> infos = {
+      {"a.weight", {3, 3, 5, 33}, 0}, {"a.bias", {33}, 1485}, {"b.weight", {7, 65}, 1518}};
+  const int64_t count = 1518 + 7 * 65;
+  std::vector<Floats> found;
+  for (const int threads : {1, 2, 3, 8}) {
+    cnnx::set_num_threads(threads);
+    GuardedArray parameters(numbers(count, 0)), velocity(count);
+    Optimizer optimizer(cnnx::Muon{}, infos);
+    CHECK_EQUAL(optimizer.slot_count(), 1);
+    for (int64_t number = 1; number <= 3; ++number) {
+      const GuardedArray gradient(numbers(count, number));
+      float* slots[] = {velocity.data()};
+      const std::vector<ParameterSegment> whole = {{0, count}};
+      optimizer.update({parameters.data(), gradient.data(), slots, whole}, {}, threads);
+    }
+    found.push_back(parameters.values());
+    CHECK(same_bits(found.back(), found.front()));
+    CHECK(!same_bits(found.back(), numbers(count, 0)));
+  }
+}
+
 void refusals() {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double infinity = std::numeric_limits<double>::infinity();
@@ -193,6 +217,10 @@ void refusals() {
                Optimizer(RmsProp{0.1, 1, 1e-8, 0, 0}));
   CHECK_THROWS(Error, "adamw: weight_decay is inf",
                Optimizer(AdamW{0.1, 0.9, 0.9, 1e-8, infinity}));
+  cnnx::Muon muon;
+  CHECK_THROWS(Error, "muon: matrices is \"*.weight\", which no parameter", Optimizer(muon));
+  muon.iterations = 0;
+  CHECK_THROWS(Error, "muon: iterations is 0, expected an integer from 1 to 20", Optimizer(muon));
 }
 
 }  // namespace
@@ -203,6 +231,7 @@ int main() {
   cuts_do_not_matter();
   threads_do_not_matter();
   resumed_run_is_the_same_run();
+  muon_of_any_threads();
   refusals();
   return cnnx::test::finish("optimizers_test");
 }

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from cnnx.optimizers import SGD as SGD
     from cnnx.optimizers import Adam as Adam
     from cnnx.optimizers import AdamW as AdamW
+    from cnnx.optimizers import Muon as Muon
     from cnnx.optimizers import ParameterRule as ParameterRule
     from cnnx.optimizers import RMSprop as RMSprop
     from cnnx.preprocessing import Preprocessing as Preprocessing
@@ -140,6 +141,7 @@ _HOME = {
     "load": "cnnx.model",
     "Adam": "cnnx.optimizers",
     "AdamW": "cnnx.optimizers",
+    "Muon": "cnnx.optimizers",
     "ParameterRule": "cnnx.optimizers",
     "RMSprop": "cnnx.optimizers",
     "SGD": "cnnx.optimizers",

@@ -44,7 +44,7 @@ class Trainer:
 
     Args:
         model: what to train.
-        optimizer: `SGD`, `Adam`, `AdamW` or `RMSprop`.
+        optimizer: `SGD`, `Adam`, `AdamW`, `RMSprop` or `Muon`.
         loss: `CrossEntropy`, `BinaryCrossEntropy`, `MSE`, `L1` or `Huber`.
         seed: everything random but the weights: the order of the pictures, the validation split.
         rules: what is different for some parameters, such as no weight decay on biases:

@@ -35,7 +35,7 @@ class TrainingRecipe:
         if not isinstance(self.optimizer, Optimizer):
             raise TypeError(
                 f"Trainer: optimizer is {shown(self.optimizer)}, "
-                "expected SGD, Adam, AdamW or RMSprop"
+                "expected SGD, Adam, AdamW, RMSprop or Muon"
             )
         if not isinstance(self.loss, Loss):
             raise TypeError(

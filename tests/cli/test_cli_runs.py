@@ -18,7 +18,9 @@ from command_line import Run, start
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
 
 
-@pytest.mark.parametrize("words", [["--optimizer", name] for name in ("adamw", "rmsprop", "sgd")])
+@pytest.mark.parametrize(
+    "words", [["--optimizer", name] for name in ("adamw", "muon", "rmsprop", "sgd")]
+)
 def test_every_optimizer_trains(run: Run, idx: Path, words: list[str]) -> None:
     outcome = run("train", idx, "--epochs", 2, *words)
     assert outcome.status == 0, outcome.err

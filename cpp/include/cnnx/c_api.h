@@ -205,7 +205,7 @@ typedef struct cnnx_samples {
 // Shares the model, whose handle may be destroyed before it. Not for several threads at once.
 typedef struct cnnx_trainer cnnx_trainer;
 
-// optimizer: a line, sgd, adam, adamw or rmsprop (cnnx/optimizers.h); NULL: adam.
+// optimizer: a line, sgd, adam, adamw, rmsprop or muon (cnnx/optimizers.h); NULL: adam.
 // loss: a line, cross_entropy label_smoothing=0 class_weights=1,2,1, binary_cross_entropy,
 // mean_squared_error, mean_absolute_error or huber delta=1; NULL: cross_entropy.
 // options: NULL or some of these lines:

@@ -2,6 +2,7 @@
 // slot starts at zero.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
 
@@ -48,7 +49,22 @@ struct RmsProp {
   double weight_decay = 0;
 };
 
-using OptimizerSettings = std::variant<Sgd, Adam, AdamW, RmsProp>;
+//   v = momentum * v + g;  d = nesterov ? g + momentum * v : v
+//   a matrix's d becomes an orthogonal matrix near it, times sqrt(max(1, columns / rows))
+//   p *= 1 - learning_rate * weight_decay;  p -= learning_rate * d
+// Matrices are the arrays of two or more axes whose names match: a layer's inputs are their rows,
+// its outputs their columns; everything else moves along d as with Sgd. One slot, v; none when
+// momentum is 0 (Jordan et al. 2024).
+struct Muon {
+  double learning_rate = 0.02;
+  double momentum = 0.95;  // in [0, 1)
+  bool nesterov = true;
+  double weight_decay = 0;
+  std::string matrices = "*.weight";  // * stands for any characters, ? for one
+  int64_t iterations = 5;             // of Newton and Schulz, 1 to 20
+};
+
+using OptimizerSettings = std::variant<Sgd, Adam, AdamW, RmsProp, Muon>;
 
 // What is different for the parameters whose names match. The factors of all rules that match a
 // name are multiplied.

@@ -60,6 +60,17 @@ RmsProp rmsprop(Settings& line) {
   return rmsprop;
 }
 
+Muon muon(Settings& line) {
+  Muon muon;
+  line.set("learning_rate", muon.learning_rate);
+  line.set("momentum", muon.momentum);
+  line.set("nesterov", muon.nesterov);
+  line.set("weight_decay", muon.weight_decay);
+  line.set("matrices", muon.matrices);
+  line.set("iterations", muon.iterations);
+  return muon;
+}
+
 // A schedule's line, if it is one.
 std::optional<Schedule> schedule_of(Settings& line) {
   Schedule schedule;
@@ -151,8 +162,10 @@ OptimizerSettings optimizer_of(const Call& call, const char* text) {
     optimizer = adamw(line);
   } else if (line.kind() == "rmsprop") {
     optimizer = rmsprop(line);
+  } else if (line.kind() == "muon") {
+    optimizer = muon(line);
   } else {
-    line.refuse("expected sgd, adam, adamw or rmsprop first");
+    line.refuse("expected sgd, adam, adamw, rmsprop or muon first");
   }
   line.finish();
   return optimizer;

@@ -2,11 +2,13 @@
 // last, then float.
 #include "training/optimizer.h"
 
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
 #include <cstdio>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "kernels/optimizers.h"
 #include "runtime/dispatch.h"
@@ -19,6 +21,8 @@ namespace {
 constexpr int64_t kGrain = 32 * 1024;
 // A square root and a division each.
 constexpr int64_t kAdamGrain = 8 * 1024;
+// Far more than it takes; every one costs as much as a forward of the layer.
+constexpr int64_t kMostIterations = 20;
 
 [[noreturn]] void refuse(const char* kind, const char* setting, double value,
                          const char* expected) {
@@ -45,12 +49,21 @@ void check_adam(const char* kind, const AnyAdam& adam) {
   check_not_negative(kind, "epsilon", adam.epsilon);
 }
 
-void check(const Sgd& sgd) {
-  check_not_negative("sgd", "learning_rate", sgd.learning_rate);
-  check_below_one("sgd", "momentum", sgd.momentum);
-  check_not_negative("sgd", "weight_decay", sgd.weight_decay);
-  if (sgd.nesterov && sgd.momentum == 0) {
-    refuse("sgd", "momentum", sgd.momentum, "a number > 0 with nesterov");
+template <class WithMomentum>
+void check_momentum(const char* kind, const WithMomentum& settings) {
+  check_not_negative(kind, "learning_rate", settings.learning_rate);
+  check_below_one(kind, "momentum", settings.momentum);
+  check_not_negative(kind, "weight_decay", settings.weight_decay);
+  if (settings.nesterov && settings.momentum == 0)
+    refuse(kind, "momentum", settings.momentum, "a number > 0 with nesterov");
+}
+
+void check(const Sgd& sgd) { check_momentum("sgd", sgd); }
+
+void check(const Muon& muon) {
+  check_momentum("muon", muon);
+  if (muon.iterations < 1 || muon.iterations > kMostIterations) {
+    refuse("muon", "iterations", static_cast<double>(muon.iterations), "an integer from 1 to 20");
   }
 }
 
@@ -148,15 +161,43 @@ void update(const AdamW& adamw, OptimizerState& state, const UpdatedBlock& block
   update_adam(adamw, adamw.weight_decay, state, block, scales, threads);
 }
 
+void update_muon(const Muon& muon, MuonDirections& directions, OptimizerState& state,
+                 const UpdatedBlock& block, const StepScales& scales, int threads) {
+  float* const direction = directions.data();
+  float* const velocity = muon.momentum > 0 ? block.slots[0] : nullptr;
+  const auto sgd = CNNX_KERNELS(optimizer_kernels).sgd;
+  // SGD's step from zero, backwards and of length 1, is its direction.
+  for_each_trained(block.segments, kGrain, threads,
+                   [&](const ParameterSegment&, int64_t begin, int64_t end) {
+                     std::fill(direction + begin, direction + end, 0.0f);
+                     sgd({static_cast<float>(scales.gradients), -1.0f,
+                          static_cast<float>(muon.momentum), 0.0f, muon.nesterov},
+                         direction + begin, block.gradients + begin,
+                         velocity ? velocity + begin : nullptr, end - begin);
+                   });
+  directions.orthogonalise(block.segments);
+  for_each_trained(
+      block.segments, kGrain, threads,
+      [&](const ParameterSegment& segment, int64_t begin, int64_t end) {
+        sgd({1.0f, static_cast<float>(rate_of(segment, state, scales)), 0.0f,
+             static_cast<float>(muon.weight_decay * segment.weight_decay_factor), false},
+            block.parameters + begin, direction + begin, nullptr, end - begin);
+      });
+}
+
 }  // namespace
 
-Optimizer::Optimizer(const OptimizerSettings& settings) : settings_(settings) {
+Optimizer::Optimizer(const OptimizerSettings& settings,
+                     const std::vector<ParameterInfo>& parameters)
+    : settings_(settings) {
   check_optimizer(settings);
+  if (const Muon* muon = std::get_if<Muon>(&settings_)) muon_.emplace(*muon, parameters);
   std::visit([this](const auto& each) { state_.learning_rate = each.learning_rate; }, settings);
 }
 
 int Optimizer::slot_count() const {
   if (const Sgd* sgd = std::get_if<Sgd>(&settings_)) return sgd->momentum > 0 ? 1 : 0;
+  if (const Muon* muon = std::get_if<Muon>(&settings_)) return muon->momentum > 0 ? 1 : 0;
   if (const RmsProp* rmsprop = std::get_if<RmsProp>(&settings_))
     return rmsprop->momentum > 0 ? 2 : 1;
   return 2;
@@ -164,9 +205,14 @@ int Optimizer::slot_count() const {
 
 void Optimizer::update(const UpdatedBlock& block, const StepScales& scales, int threads) {
   ++state_.step;
-  std::visit(
-      [&](const auto& settings) { training::update(settings, state_, block, scales, threads); },
-      settings_);
+  const auto update = [&](const auto& settings) {
+    if constexpr (std::is_same_v<decltype(settings), const Muon&>) {
+      update_muon(settings, *muon_, state_, block, scales, threads);
+    } else {
+      training::update(settings, state_, block, scales, threads);
+    }
+  };
+  std::visit(update, settings_);
 }
 
 }  // namespace training

@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "cnnx/model.h"
 #include "cnnx/optimizers.h"
+#include "training/muon_directions.h"
 #include "training/parameter_segments.h"
 
 namespace cnnx::training {
@@ -33,8 +36,9 @@ struct StepScales {
 
 class Optimizer {
  public:
-  // Throws std::invalid_argument as check_optimizer.
-  explicit Optimizer(const OptimizerSettings& settings);
+  // Throws std::invalid_argument as check_optimizer, and if Muon finds no matrix in `parameters`.
+  explicit Optimizer(const OptimizerSettings& settings,
+                     const std::vector<ParameterInfo>& parameters = {});
 
   // How many arrays update() keeps in `slots`; they start at zero.
   int slot_count() const;
@@ -48,6 +52,7 @@ class Optimizer {
  private:
   OptimizerSettings settings_;
   OptimizerState state_;
+  std::optional<MuonDirections> muon_;
 };
 
 }  // namespace cnnx::training

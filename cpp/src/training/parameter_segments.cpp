@@ -7,30 +7,10 @@
 #include <string>
 
 #include "cnnx/shape.h"
+#include "training/name_pattern.h"
 
 namespace cnnx::training {
 namespace {
-
-// * stands for any characters, ? for one. A mismatch after a * goes back to it and lets it take one
-// character more.
-bool matches(const std::string& pattern, const std::string& name) {
-  std::size_t p = 0, n = 0, star = std::string::npos, after_star = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      after_star = n;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
-      ++p;
-      ++n;
-    } else if (star != std::string::npos) {
-      p = star + 1;
-      n = ++after_star;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string::npos;
-}
 
 void check_factor(const ParameterRule& rule, const char* setting, double value) {
   if (value >= 0 && value <= FLT_MAX) return;

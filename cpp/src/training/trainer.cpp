@@ -44,7 +44,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
                            const TrainerOptions& options)
     : model(std::move(trained_model)),
       loss(how, model->graph.output_shape()),
-      optimizer(settings),
+      optimizer(settings, model->graph.parameters().infos()),
       seed(options.seed),
       rules(options.rules),
       trained(trained_arrays(model->graph)),

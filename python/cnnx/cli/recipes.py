@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cnnx.schedules import Schedule
 
 # The step size of each when none is given.
-RATES = {"adam": 2e-3, "adamw": 2e-3, "rmsprop": 1e-3, "sgd": 0.05}
+RATES = {"adam": 2e-3, "adamw": 2e-3, "muon": 0.02, "rmsprop": 1e-3, "sgd": 0.05}
 SCHEDULES = ("drop", "constant", "cosine", "one-cycle", "triangular")
 AUGMENTATIONS = ("flip", "crop", "affine", "light", "cutout")
 
@@ -29,7 +29,12 @@ def optimizer_of(name: str, learning_rate: float | None) -> Optimizer:
     if name == "sgd":
         return cnnx.SGD(rate, momentum=0.9, nesterov=True, weight_decay=5e-4)
     optimizers: dict[str, type[Optimizer]]
-    optimizers = {"adam": cnnx.Adam, "adamw": cnnx.AdamW, "rmsprop": cnnx.RMSprop}
+    optimizers = {
+        "adam": cnnx.Adam,
+        "adamw": cnnx.AdamW,
+        "muon": cnnx.Muon,
+        "rmsprop": cnnx.RMSprop,
+    }
     return optimizers[name](rate)
 
 
