@@ -108,8 +108,8 @@ def test_fast_cifar_begins_with_whitened_patches_and_identities() -> None:
     weight = model.parameters["conv2d_2.weight"]
     assert np.array_equal(weight[1, 1], np.eye(64))
     assert not weight[[0, 0, 2], [0, 1, 2]].any()
-    rules = models.fast_cifar_rules()
-    trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0.1), rules=rules)
+    trainer = cnnx.Trainer(model, **models.fast_cifar_recipe())
+    trainer.begin_schedule(epochs=1, steps_per_epoch=1)
     before = {name: array.copy() for name, array in model.parameters.items()}
     trainer.step(pictures[:8], np.arange(8))
     changed = {

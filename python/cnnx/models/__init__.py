@@ -1,6 +1,6 @@
 """Ready-made networks, as plain functions over the public layers: read one and write your own."""
 
-from cnnx.models.fast_cifar import fast_cifar, fast_cifar_rules
+from cnnx.models.fast_cifar import fast_cifar, fast_cifar_recipe
 from cnnx.models.mobilenet import mobilenet_v2
 from cnnx.models.plain import lenet5, small
 from cnnx.models.resnet import resnet18, resnet20, resnet32, resnet56
@@ -8,7 +8,7 @@ from cnnx.models.vgg import vgg11
 
 __all__ = [
     "fast_cifar",
-    "fast_cifar_rules",
+    "fast_cifar_recipe",
     "lenet5",
     "mobilenet_v2",
     "resnet18",

@@ -9,14 +9,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnx.layers import GELU, BatchNorm2d, Conv2d, Dense, Flatten, Layer, MaxPool2d
+from cnnx.layers import (
+    GELU,
+    Add,
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    Dense,
+    Flatten,
+    Input,
+    MaxPool2d,
+    Multiply,
+    ReLU,
+    Sigmoid,
+)
+from cnnx.layers.base import Symbol
+from cnnx.losses import CrossEntropy
 from cnnx.model import Model
 from cnnx.models.classes import count_of, names_of
-from cnnx.optimizers import ParameterRule
+from cnnx.optimizers import Muon, ParameterRule
 from cnnx.preprocessing import Preprocessing
+from cnnx.schedules import Triangular
+from cnnx.weight_average import WeightAverage
 
 _MEAN, _STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 _WHITENING = 2  # side of the patches that are whitened
+_BIAS_RATE = 4.0
 _LOGIT_SCALE = 9.0  # the last layer's weights are divided by it, so that first steps are small
 
 
@@ -27,15 +45,19 @@ def fast_cifar(
     pictures: NDArray[np.uint8] | None = None,
     seed: int = 0,
 ) -> Model:
-    """The network of airbench94: 2x2 whitening, three groups of two 3x3 convolutions with pooling,
-    batch norm and GELU, 64 to 256 channels, 2 million parameters.
+    """A small residual network with gated channels that learns in some ten to twenty passes over
+    the pictures, 3.2 million parameters.
+
+    2x2 whitening, then three groups of 64, 256 and 256 channels: a 3x3 convolution, pooling, and a
+    shortcut around two more convolutions, whose channels a squeeze-and-excitation gate weights;
+    batch norm and GELU after each. That is the network of airbench94 with airbench96's third
+    convolution and shortcut, and the gates.
 
     The first layer is padded, and the last pooling takes whatever map there is: with maps of 32,
     16, 8 and 4 pixels Winograd's tiles of 4 are all full, so that they cost what the original's 31,
     15, 7 and 3 do.
 
-    It is trained by SGD with Nesterov's momentum 0.85, a rate of 1.5 for batches of 1024, and
-    `fast_cifar_rules`, on pictures flipped and shifted by up to two pixels; the whole recipe is
+    `fast_cifar_recipe` is how it is trained, on pictures flipped and shifted; the whole of it is
     `benchmarks/cifar10.py`. Convolutions begin as the identity, as far as they have channels for
     it.
 
@@ -47,25 +69,27 @@ def fast_cifar(
         seed: draws the first weights.
 
     References:
-        K. Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024.
+        K. Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024. Hu, Shen, Sun:
+        Squeeze-and-excitation networks, 2018.
 
     Example:
         >>> fast_cifar().output_shape
         (10,)
     """
-    filters = 2 * _WHITENING * _WHITENING * input_shape[2]
-    layers: list[Layer] = [Conv2d(filters, _WHITENING, padding="same", name="whitening"), GELU()]
-    for channels in (64, 256, 256):
-        layers += [Conv2d(channels, 3, padding=1, bias=False), MaxPool2d(2)]
-        layers += [BatchNorm2d(momentum=0.4, epsilon=1e-12), GELU()]
-        layers += [Conv2d(channels, 3, padding=1, bias=False)]
-        layers += [BatchNorm2d(momentum=0.4, epsilon=1e-12), GELU()]
-    layers += [MaxPool2d((input_shape[0] // 8, input_shape[1] // 8)), Flatten()]
-    layers += [Dense(count_of(classes), bias=False)]
+    height, width, colours = input_shape
+    picture = Input(input_shape)
+    filters = 2 * _WHITENING * _WHITENING * colours
+    maps = GELU()(Conv2d(filters, _WHITENING, padding="same", name="whitening")(picture))
+    for group, channels in enumerate((64, 256, 256), 1):
+        maps = GELU()(_norm()(MaxPool2d(2)(_convolution(channels)(maps))))
+        inner = _norm()(_convolution(channels)(GELU()(_norm()(_convolution(channels)(maps)))))
+        gates = _gates(inner, channels, (height >> group, width >> group), group)
+        maps = GELU()(Add()(Multiply()(inner, gates), maps))
+    features = Flatten()(MaxPool2d((height >> 3, width >> 3))(maps))
     three = input_shape[2] == 3
-    model = Model(
-        layers,
-        input_shape=input_shape,
+    model = Model.from_graph(
+        picture,
+        Dense(count_of(classes), bias=False)(features),
         classes=names_of(classes),
         preprocessing=Preprocessing(mean=_MEAN, std=_STD) if three else Preprocessing(),
         seed=seed,
@@ -74,7 +98,7 @@ def fast_cifar(
         if name.startswith(("conv2d", "dense")):
             # From He's variance to that of uniform numbers within 1 / sqrt(fan-in).
             model.parameters[name] = model.parameters[name] / np.float32(math.sqrt(6))
-        if name.startswith("conv2d"):
+        if name.startswith("conv2d") and "gate" not in name:
             model.parameters[name] = _with_identity(model.parameters[name])
         if name.startswith("dense"):
             model.parameters[name] = model.parameters[name] / np.float32(_LOGIT_SCALE)
@@ -83,24 +107,61 @@ def fast_cifar(
     return model
 
 
-def fast_cifar_rules() -> list[ParameterRule]:
-    """How the parameters of `fast_cifar` are trained: the whitening filters stay, and so do the
-    weights of the norms; their biases move 64 times as fast; the last layer as if its outputs
-    were divided by 9.
+def _convolution(channels: int) -> Conv2d:
+    return Conv2d(channels, 3, padding=1, bias=False)
+
+
+def _norm() -> BatchNorm2d:
+    return BatchNorm2d(momentum=0.4, epsilon=1e-12)
+
+
+def _gates(maps: Symbol, channels: int, size: tuple[int, int], group: int) -> Symbol:
+    """A factor for every channel, from the means of all of them."""
+    squeezed = Conv2d(max(16, channels // 8), 1, name=f"conv2d_gate_{group}a")(
+        AvgPool2d(size)(maps)
+    )
+    return Sigmoid()(Conv2d(channels, 1, name=f"conv2d_gate_{group}b")(ReLU()(squeezed)))
+
+
+def fast_cifar_recipe() -> dict[str, Any]:
+    """The arguments of a `Trainer` for `fast_cifar` and batches of 1024.
+
+    The convolutions take the orthogonalised steps of `Muon`, at a rate that falls to 0. The
+    whitening filters stay, and so do the weights of the norms; the norms' biases move 64 times as
+    fast as others; the last layer as if its outputs were divided by 9. Labels are smoothed by 0.2
+    and weights averaged. `benchmarks/cifar10.py` adds how the pictures are changed.
 
     Example:
-        >>> fast_cifar_rules()[2].pattern, fast_cifar_rules()[2].learning_rate_factor
-        ('batch_norm2d_*.bias', 64.0)
+        >>> import cnnx
+        >>> trainer = cnnx.Trainer(fast_cifar(), **fast_cifar_recipe(), seed=1)
+
+    References:
+        K. Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024, whose rates of SGD with
+        momentum 0.85 these are, at momentum 0.6.
     """
-    square = _LOGIT_SCALE**2
-    return [
-        ParameterRule("whitening.weight", learning_rate_factor=0, weight_decay_factor=0),
-        ParameterRule("batch_norm2d_*.weight", learning_rate_factor=0, weight_decay_factor=0),
-        ParameterRule("batch_norm2d_*.bias", learning_rate_factor=64, weight_decay_factor=1 / 64),
-        ParameterRule(
-            "dense_1.weight", learning_rate_factor=1 / square, weight_decay_factor=square
-        ),
-    ]
+    optimizer = Muon(0.1, momentum=0.6, weight_decay=0.1, iterations=3, matrices="conv2d_*.weight")
+    # All but the convolutions: rates of their own, and nothing that shrinks them.
+    rates = {
+        "whitening.weight": 0.0,
+        "whitening.bias": _BIAS_RATE,
+        "batch_norm2d_*.weight": 0.0,
+        "batch_norm2d_*.bias": 64 * _BIAS_RATE,
+        "dense_1.weight": _BIAS_RATE / _LOGIT_SCALE**2,
+    }
+    return {
+        "optimizer": optimizer,
+        "rules": [
+            ParameterRule(
+                pattern,
+                learning_rate_factor=rate / optimizer.learning_rate,
+                weight_decay_factor=0,
+            )
+            for pattern, rate in rates.items()
+        ],
+        "loss": CrossEntropy(label_smoothing=0.2),
+        "schedule": Triangular(0.23, start=0.2),
+        "averaging": WeightAverage(0.9, every=5),
+    }
 
 
 def whiten(model: Model, pictures: NDArray[np.uint8]) -> None:
