@@ -119,6 +119,15 @@ def test_fast_cifar_begins_with_whitened_patches_and_identities() -> None:
     assert {"whitening.bias", "conv2d_1.weight", "dense_1.weight"} <= changed
 
 
+@pytest.mark.parametrize("shape", [(28, 28, 1), (9, 8, 3), (47, 33, 4)])
+def test_fast_cifar_takes_any_map_of_eight_pixels_or_more(shape: tuple[int, int, int]) -> None:
+    model = models.fast_cifar(shape, ["a", "b", "c"])
+    x = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
+    assert model(x).shape == (2, 3)
+    gates = [layer.output_shape for layer in model.layers if layer.kind == "sigmoid"]
+    assert gates == [(1, 1, 64), (1, 1, 256), (1, 1, 256)]
+
+
 def test_whitening_refuses_other_pictures_in_one_sentence() -> None:
     with pytest.raises(ValueError, match=r"^whiten: pictures has dtype float64 and shape \(2, 8, "):
         models.fast_cifar(pictures=np.zeros((2, 8, 8, 3)))  # type: ignore[arg-type]
