@@ -39,7 +39,7 @@ AUGMENTATION = cnnx.data.Augmentation(
     flip="alternating", crop_padding=3, border="reflect", cutout=8
 )
 WHITENING_EPOCHS = 3  # after which its bias rests too, which spares the first input gradient
-SPARE = 0.04  # of the time, for what slows a machine down meanwhile
+SPARE = 0.08  # of the time: changing pictures takes some, and machines slow down
 TRIAL_STEPS = 5
 QUICK_PICTURES = 2000  # with --quick, for one epoch
 WHITENED = 5000  # pictures whose patches the first layer's filters are made from
