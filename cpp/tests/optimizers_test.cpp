@@ -1,5 +1,5 @@
-// SGD, Adam, AdamW, RMSprop and Muon against PyTorch's formulas in double; cuts, threads, resumed
-// steps, memory past the end.
+// SGD, Adam, AdamW and RMSprop against PyTorch's formulas in double; cuts, threads, resumed steps,
+// memory past the end; the last of these and threads for Muon too.
 #include "training/optimizer.h"
 
 #include <algorithm>

@@ -24,13 +24,15 @@ constexpr Word<Loss::Kind> kLosses[] = {{"cross_entropy", Loss::Kind::cross_entr
                                         {"mean_absolute_error", Loss::Kind::mean_absolute_error},
                                         {"huber", Loss::Kind::huber}};
 
-Sgd sgd(Settings& line) {
-  Sgd sgd;
-  line.set("learning_rate", sgd.learning_rate);
-  line.set("momentum", sgd.momentum);
-  line.set("nesterov", sgd.nesterov);
-  line.set("weight_decay", sgd.weight_decay);
-  return sgd;
+// What SGD and Muon share.
+template <typename Kind>
+Kind with_momentum(Settings& line) {
+  Kind optimizer;
+  line.set("learning_rate", optimizer.learning_rate);
+  line.set("momentum", optimizer.momentum);
+  line.set("nesterov", optimizer.nesterov);
+  line.set("weight_decay", optimizer.weight_decay);
+  return optimizer;
 }
 
 // What Adam and AdamW share.
@@ -61,11 +63,7 @@ RmsProp rmsprop(Settings& line) {
 }
 
 Muon muon(Settings& line) {
-  Muon muon;
-  line.set("learning_rate", muon.learning_rate);
-  line.set("momentum", muon.momentum);
-  line.set("nesterov", muon.nesterov);
-  line.set("weight_decay", muon.weight_decay);
+  Muon muon = with_momentum<Muon>(line);
   line.set("matrices", muon.matrices);
   line.set("iterations", muon.iterations);
   return muon;
@@ -155,7 +153,7 @@ OptimizerSettings optimizer_of(const Call& call, const char* text) {
   Settings line = settings_of_line(call, text, "optimizer");
   OptimizerSettings optimizer;
   if (line.kind() == "sgd") {
-    optimizer = sgd(line);
+    optimizer = with_momentum<Sgd>(line);
   } else if (line.kind() == "adam") {
     optimizer = adam<Adam>(line);
   } else if (line.kind() == "adamw") {

@@ -86,12 +86,11 @@ def fast_cifar(
         gates = _gates(inner, channels, (height >> group, width >> group), group)
         maps = GELU()(Add()(Multiply()(inner, gates), maps))
     features = Flatten()(MaxPool2d((height >> 3, width >> 3))(maps))
-    three = input_shape[2] == 3
     model = Model.from_graph(
         picture,
         Dense(count_of(classes), bias=False)(features),
         classes=names_of(classes),
-        preprocessing=Preprocessing(mean=_MEAN, std=_STD) if three else Preprocessing(),
+        preprocessing=Preprocessing(mean=_MEAN, std=_STD) if colours == 3 else Preprocessing(),
         seed=seed,
     )
     for name in model.parameters:
