@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels: TypeAlias = NDArray[np.uint8]
-Labels: TypeAlias = NDArray[np.int64]
+Labelled: TypeAlias = tuple[Pixels, NDArray[np.int64]]
 Show: TypeAlias = Callable[[int, dict[str, float]], object]
 
 BATCH = 1024
 SHIFTED, CUT_OUT = 3, 8  # pixels of a whole picture: random shifts, and a square of no picture
-SMALL_SHARE = 0.375  # of the passes
 WHITENING_EPOCHS = 3  # after which its bias rests too, which spares the first input gradient
 WHITENED = 5000  # pictures whose patches the first layer's filters are made from
 TRIAL_STEPS = 5
@@ -36,8 +35,8 @@ class Stage:
     model: cnnx.Model
     schedule: cnnx.Triangular
     augmentation: cnnx.data.Augmentation
-    x: Pixels
-    validation: Pixels
+    training: Labelled
+    validation: Labelled
 
     def trainer(self, seed: int) -> cnnx.Trainer:
         """Of its model, by the recipe but for the schedule."""
@@ -53,82 +52,74 @@ def halved(pictures: Pixels) -> Pixels:
     return means.astype(np.uint8)
 
 
-def stages(classes: Sequence[str], x: Pixels, validation: Pixels, seed: int) -> tuple[Stage, Stage]:
+def stages(
+    classes: Sequence[str], training: Labelled, validation: Labelled, seed: int
+) -> tuple[Stage, Stage]:
     """Small pictures and whole ones, each with a model of that input."""
+    (x, y), (apart, labels) = training, validation
 
-    def stage(scale: int, pixels: Pixels, apart: Pixels, schedule: cnnx.Triangular) -> Stage:
-        model = cnnx.models.fast_cifar(
-            pixels.shape[1:], classes, pictures=pixels[:WHITENED], seed=seed
-        )
+    def stage(scale: int, x: Pixels, apart: Pixels, schedule: cnnx.Triangular) -> Stage:
+        model = cnnx.models.fast_cifar(x.shape[1:], classes, pictures=x[:WHITENED], seed=seed)
         changes = cnnx.data.Augmentation(
             flip="alternating",
             crop_padding=SHIFTED // scale,
             border="reflect",
             cutout=CUT_OUT // scale,
         )
-        return Stage(model, schedule, changes, pixels, apart)
+        return Stage(model, schedule, changes, (x, y), (apart, labels))
 
     rising, falling = cnnx.Triangular(1.0, start=0.2), cnnx.Triangular(0.0)
-    return stage(2, halved(x), halved(validation), rising), stage(1, x, validation, falling)
+    return stage(2, halved(x), halved(apart), rising), stage(1, x, apart, falling)
 
 
-def fit_stages(
-    both: tuple[Stage, Stage], y: Labels, validated: Labels, epochs: int, seed: int, show: Show
-) -> tuple[cnnx.Model, list[cnnx.History]]:
-    """The averaged model of whole pictures after so many passes, and each stage's history.
+def take_weights(model: cnnx.Model, of: cnnx.Model) -> None:
+    """Copies them from a model of another input."""
+    for name, values in of.parameters.items():
+        model.parameters[name] = values
 
-    `show` is called after every pass with its number, from 1 on, and its figures.
+
+def fit(stage: Stage, *, passed: int, epochs: int, seed: int, show: Show) -> cnnx.Trainer:
+    """Trains its model after so many passes of an earlier stage; the trainer.
+
+    `show` is called after every pass with its number, those passed included, and its figures.
     """
-    small, whole = both
 
-    def fit(stage: Stage, passed: int, until: int) -> cnnx.Trainer:
-        def after_step(now: cnnx.history.Progress) -> None:
-            if now.finished_epoch:
-                show(passed + now.epoch, now.finished_epoch)
-                rest_when_whitened(passed + now.epoch)
+    def rest_when_whitened(passes: int) -> None:
+        stage.model.layers[0].trainable = passes < WHITENING_EPOCHS
 
-        def rest_when_whitened(passes: int) -> None:
-            stage.model.layers[0].trainable = passes < WHITENING_EPOCHS
+    def after_step(now: cnnx.history.Progress) -> None:
+        if now.finished_epoch:
+            show(passed + now.epoch, now.finished_epoch)
+            rest_when_whitened(passed + now.epoch)
 
-        rest_when_whitened(passed)
-        trainer = stage.trainer(seed + passed)
-        trainer.fit(
-            stage.x,
-            y,
-            epochs=until - passed,
-            batch_size=BATCH,
-            augmentation=stage.augmentation,
-            validation=(stage.validation, validated),
-            progress=after_step,
-        )
-        return trainer
-
-    first = round(epochs * SMALL_SHARE)
-    earlier = fit(small, 0, first)
-    for name, values in small.model.parameters.items():
-        whole.model.parameters[name] = values
-    later = fit(whole, first, epochs)
-    return later.averaged_model(), [earlier.history, later.history]
+    rest_when_whitened(passed)
+    trainer = stage.trainer(seed + passed)
+    trainer.fit(
+        *stage.training,
+        epochs=epochs,
+        batch_size=BATCH,
+        augmentation=stage.augmentation,
+        validation=stage.validation,
+        progress=after_step,
+    )
+    return trainer
 
 
-def epochs_within(seconds: float, both: tuple[Stage, Stage], y: Labels, validated: Labels) -> int:
-    """How many passes, each with its validation, take so long by `SMALL_SHARE`, by the time of a
-    few steps of copies of the models.
+def epochs_within(seconds: float, stage: Stage) -> int:
+    """How many passes with the first layer at rest, each with its validation, take so long, by the
+    time of a few steps of a copy of the model. A CPU that has worked for minutes is slower than a
+    fresh one: this is for a later stage.
     """
-    small, whole = (seconds_of_epoch(stage, y, validated) for stage in both)
-    return max(2, int(seconds / (SMALL_SHARE * small + (1 - SMALL_SHARE) * whole)))
-
-
-def seconds_of_epoch(stage: Stage, y: Labels, validated: Labels) -> float:
-    """With its validation, the first layer at rest as it is in most."""
+    x, y = stage.training
     trial = replace(stage, model=stage.model.clone()).trainer(seed=0)
     trial.model.layers[0].trainable = False
     trial.begin_schedule(epochs=1, steps_per_epoch=1 + TRIAL_STEPS)
-    trial.step(stage.x[:BATCH], y[:BATCH])  # asks for memory
+    trial.step(x[:BATCH], y[:BATCH])  # asks for memory
     begun = time.perf_counter()
     for _ in range(TRIAL_STEPS):
-        trial.step(stage.x[:BATCH], y[:BATCH])
+        trial.step(x[:BATCH], y[:BATCH])
     step = (time.perf_counter() - begun) / TRIAL_STEPS
     begun = time.perf_counter()
-    trial.evaluate(stage.validation, validated)
-    return math.ceil(len(stage.x) / BATCH) * step + time.perf_counter() - begun
+    trial.evaluate(*stage.validation)
+    look = time.perf_counter() - begun
+    return max(1, int(seconds / (math.ceil(len(x) / BATCH) * step + look)))
