@@ -107,8 +107,7 @@ def fit(stage: Stage, *, passed: int, epochs: int, seed: int, show: Show) -> cnn
 
 def epochs_within(seconds: float, stage: Stage) -> int:
     """How many passes with the first layer at rest, each with its validation, take so long, by the
-    time of a few steps of a copy of the model. A CPU that has worked for minutes is slower than a
-    fresh one: this is for a later stage.
+    time of a few steps of a copy of the model.
     """
     x, y = stage.training
     trial = replace(stage, model=stage.model.clone()).trainer(seed=0)
