@@ -7,10 +7,8 @@ Q. Le: EfficientNetV2, 2021, whose pictures grow too).
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import cnnx
@@ -25,7 +23,6 @@ BATCH = 1024
 SHIFTED, CUT_OUT = 3, 8  # pixels of a whole picture: random shifts, and a square of no picture
 WHITENING_EPOCHS = 3  # after which its bias rests too, which spares the first input gradient
 WHITENED = 5000  # pictures whose patches the first layer's filters are made from
-TRIAL_STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -103,22 +100,3 @@ def fit(stage: Stage, *, passed: int, epochs: int, seed: int, show: Show) -> cnn
         progress=after_step,
     )
     return trainer
-
-
-def epochs_within(seconds: float, stage: Stage) -> int:
-    """How many passes with the first layer at rest, each with its validation, take so long, by the
-    time of a few steps of a copy of the model.
-    """
-    x, y = stage.training
-    trial = replace(stage, model=stage.model.clone()).trainer(seed=0)
-    trial.model.layers[0].trainable = False
-    trial.begin_schedule(epochs=1, steps_per_epoch=1 + TRIAL_STEPS)
-    trial.step(x[:BATCH], y[:BATCH])  # asks for memory
-    begun = time.perf_counter()
-    for _ in range(TRIAL_STEPS):
-        trial.step(x[:BATCH], y[:BATCH])
-    step = (time.perf_counter() - begun) / TRIAL_STEPS
-    begun = time.perf_counter()
-    trial.evaluate(*stage.validation)
-    look = time.perf_counter() - begun
-    return max(1, int(seconds / (math.ceil(len(x) / BATCH) * step + look)))
