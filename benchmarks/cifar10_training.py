@@ -35,11 +35,6 @@ class Stage:
     training: Labelled
     validation: Labelled
 
-    def trainer(self, seed: int) -> cnnx.Trainer:
-        """Of its model, by the recipe but for the schedule."""
-        recipe = cnnx.models.fast_cifar_recipe() | {"schedule": self.schedule}
-        return cnnx.Trainer(self.model, **recipe, seed=seed)
-
 
 def halved(pictures: Pixels) -> Pixels:
     """(n, height / 2, width / 2, channels): the means of 2 x 2 pixels."""
@@ -76,7 +71,8 @@ def take_weights(model: cnnx.Model, of: cnnx.Model) -> None:
 
 
 def fit(stage: Stage, *, passed: int, epochs: int, seed: int, show: Show) -> cnnx.Trainer:
-    """Trains its model after so many passes of an earlier stage; the trainer.
+    """Trains its model by the recipe, but for the schedule, after so many passes of an earlier
+    stage; the trainer.
 
     `show` is called after every pass with its number, those passed included, and its figures.
     """
@@ -90,7 +86,8 @@ def fit(stage: Stage, *, passed: int, epochs: int, seed: int, show: Show) -> cnn
             rest_when_whitened(passed + now.epoch)
 
     rest_when_whitened(passed)
-    trainer = stage.trainer(seed + passed)
+    recipe = cnnx.models.fast_cifar_recipe() | {"schedule": stage.schedule}
+    trainer = cnnx.Trainer(stage.model, **recipe, seed=seed + passed)
     trainer.fit(
         *stage.training,
         epochs=epochs,
