@@ -181,6 +181,25 @@ def test_frozen_layers_stay_as_they_are(name: str) -> None:
             assert not np.array_equal(value, before[key]), key
 
 
+def test_a_layer_that_is_trained_again_forgets_the_gradients_of_before() -> None:
+    model = build("residual, identity")
+    x, y = pictures(6), target_of(model, 6)
+    trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0.1), loss=cnnx.MSE())
+    trainer.step(x, y)
+    for layer in model.layers:
+        layer.trainable = False
+    trainer.compute_gradients(x, y)
+    assert (trainer.gradients == 0).all()
+    for layer in model.layers:
+        layer.trainable = True
+    before = dict(model.parameters)
+    trainer.apply_gradients()
+    for key, value in model.parameters.items():
+        assert_same_bits(value, before[key])
+    trainer.step(x, y)
+    assert not np.array_equal(model.parameters["conv2d_1.weight"], before["conv2d_1.weight"])
+
+
 def backward_seconds(trainer: cnnx.Trainer, name: str) -> float:
     (found,) = (time for time in trainer.profile().layers if name in time.layers)
     return found.backward

@@ -159,7 +159,8 @@ class Trainer:
     def gradients(self) -> FloatArray:
         """The gradients of all parameters, one contiguous array in the order of `Model.parameters`.
 
-        It is the trainer's own memory: what you write there, `apply_gradients` uses.
+        It is the trainer's own memory: what you write there, `apply_gradients` uses. Those of a
+        layer that is not trainable are zeros.
         """
         return self._core.gradients
 

@@ -145,7 +145,9 @@ class CNNX_API Trainer {
   double compute_gradients(const PictureBatch& pictures, const Targets& targets,
                            double divisor = 0);
   void apply_gradients();
-  float* gradients();  // gradient_count() floats, laid out as Model::parameters says
+  // gradient_count() floats, laid out as Model::parameters says. compute_gradients leaves those of
+  // a layer that is not trainable as they are, zeros since it is not.
+  float* gradients();
   int64_t gradient_count() const;
 
   // The optimizer's, which the schedule and the rules' factors multiply.

@@ -9,9 +9,11 @@
 #include <shared_mutex>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "cnnx/error.h"
 #include "cnnx/runtime.h"
+#include "cnnx/shape.h"
 #include "data/picture.h"
 #include "graph/model_state.h"
 #include "runtime/add_time.h"
@@ -76,6 +78,7 @@ LossSum TrainerState::compute_gradients(const float* pictures, const Targets& ta
   const graph::WorkspaceLease workspace = plan->lease();
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
+  follow_trainable();
   buffers_before.assign(model->buffers.data(),
                         model->buffers.data() + model->graph.buffers().floats());
   graph::StepTimes* const times = profiler ? profiler->times(*plan) : nullptr;
@@ -104,6 +107,20 @@ std::string TrainerState::undo_gradients(const float* pictures, int64_t rows) {
   return "because " + first + (first == "the pictures" ? " are" : " is") + " not finite";
 }
 
+void TrainerState::follow_trainable() {
+  const std::vector<bool> before = std::exchange(trained, trained_arrays(model->graph));
+  if (trained == before) return;
+  const std::vector<ParameterInfo>& parameters = model->graph.parameters().infos();
+  segments = parameter_segments(parameters, trained, rules);
+  clipping = GradientClipping(clipping.norm(), segments);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (before[i] && !trained[i]) {
+      std::fill_n(gradients.data() + parameters[i].offset, element_count(parameters[i].shape),
+                  0.0f);
+    }
+  }
+}
+
 double TrainerState::scheduled_factor() const {
   const bool constant =
       std::holds_alternative<ConstantRate>(schedule.shape) && schedule.warmup_epochs == 0;
@@ -121,11 +138,7 @@ void TrainerState::apply_gradients() {
   const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
   const runtime::AddTime time(profiler ? &profiler->update : nullptr);
   if (profiler) ++profiler->steps;
-  if (std::vector<bool> now = trained_arrays(model->graph); now != trained) {
-    trained = std::move(now);
-    segments = parameter_segments(model->graph.parameters().infos(), trained, rules);
-    clipping = GradientClipping(clipping.norm(), segments);
-  }
+  follow_trainable();
   const int threads = get_num_threads();
   const StepScales scales = {factor, clipping.scale(gradients.data(), threads)};
   optimizer.update({model->parameters.data(), gradients.data(), slot_pointers.data(), segments},

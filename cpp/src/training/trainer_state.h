@@ -29,6 +29,9 @@ struct TrainerState {
   // After compute_gradients of a loss that is not finite: the model becomes what it was before.
   // Returns why, as a part of a sentence.
   std::string undo_gradients(const float* pictures, int64_t rows);
+  // Notices layers that have become trainable, or are no longer: then their gradients are zeros,
+  // lest those of an earlier step train them when they are again.
+  void follow_trainable();
   // Of the next step; throws std::invalid_argument before begin_schedule.
   double scheduled_factor() const;
 
