@@ -85,8 +85,8 @@ void untrained_segments() {
     CHECK((square[i] != 0.0f) == trained);
   }
   for (std::size_t i = 5; i < 11; ++i) gradients[i] = 1e30f;
-  GradientClipping clipping(1, cut);
-  CHECK(std::abs(clipping.scale(gradients.data(), 1) - 1 / std::sqrt(90.0)) < 1e-6);
+  const double scale = GradientClipping(1).scale(gradients.data(), cut, 1);
+  CHECK(std::abs(scale - 1 / std::sqrt(90.0)) < 1e-6);
 }
 
 void refusals() {
@@ -96,7 +96,7 @@ void refusals() {
                parameter_segments(kParameters, kAllTrained, {{"*.biass", 1, 1}}));
   CHECK_THROWS(Error, "trainer: weight_decay_factor of the rule \"*\" is -1, expected",
                parameter_segments(kParameters, kAllTrained, {{"*", 1, -1}}));
-  CHECK_THROWS(Error, "trainer: clip_norm is -1, expected", GradientClipping(-1, {}));
+  CHECK_THROWS(Error, "trainer: clip_norm is -1, expected", GradientClipping(-1));
 }
 
 }  // namespace

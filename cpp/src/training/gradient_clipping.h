@@ -11,21 +11,15 @@ namespace cnnx::training {
 class GradientClipping {
  public:
   // `norm` 0 clips nothing. Throws std::invalid_argument unless it is finite and >= 0.
-  GradientClipping(double norm, const std::vector<ParameterSegment>& segments);
+  explicit GradientClipping(double norm);
 
-  double norm() const { return norm_; }
-  // What the gradients are to be multiplied by: min(1, norm / (their norm + 1e-6)), as PyTorch.
-  double scale(const float* gradients, int threads);
+  // What the gradients of the trained segments are to be multiplied by: min(1, norm / (their norm +
+  // 1e-6)), as PyTorch.
+  double scale(const float* gradients, const std::vector<ParameterSegment>& segments,
+               int threads) const;
 
  private:
-  struct Chunk {
-    int64_t offset, count;
-  };
-
   double norm_;
-  // Sums begin and end with these, whatever threads they are shared out to.
-  std::vector<Chunk> chunks_;
-  std::vector<double> sums_;
 };
 
 }  // namespace cnnx::training

@@ -8,26 +8,20 @@
 
 #include "cnnx/dense.h"
 #include "cnnx/runtime.h"
-#include "kernels/gradient_clipping.h"
-#include "runtime/dispatch.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
+#include "training/sum_of_squares.h"
 
 namespace cnnx::training {
 namespace {
 
 constexpr float kFirst = 3.4445f, kThird = -4.7750f, kFifth = 2.0315f;
-constexpr int64_t kChunkFloats = 16 * 1024;
 // Memory-bound: below this a second thread costs more than it brings.
 constexpr int64_t kGrain = 32 * 1024;
 
 // Singular values are at most the Frobenius norm: divided by it they are at most 1.
 void normalise(float* matrix, int64_t count) {
-  double sum = 0;
-  for (int64_t first = 0; first < count; first += kChunkFloats) {
-    sum += CNNX_KERNELS(gradient_clipping_kernels)
-               .sum_of_squares(matrix + first, std::min(kChunkFloats, count - first));
-  }
+  const double sum = add_squares(0, matrix, count, get_num_threads());
   const double factor = sum > 0 ? 1 / std::sqrt(sum) : 0;
   runtime::parallel_for(get_num_threads(), count, kGrain, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) matrix[i] = static_cast<float>(matrix[i] * factor);

@@ -51,7 +51,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
       rules(options.rules),
       trained(trained_arrays(model->graph)),
       segments(parameter_segments(model->graph.parameters().infos(), trained, rules)),
-      clipping(options.clip_norm, segments),
+      clipping(options.clip_norm),
       schedule(options.schedule),
       gradients(model->graph.parameters().floats()) {
   if (model->graph.parameters().floats() == 0) {
@@ -112,7 +112,6 @@ void TrainerState::follow_trainable() {
   if (trained == before) return;
   const std::vector<ParameterInfo>& parameters = model->graph.parameters().infos();
   segments = parameter_segments(parameters, trained, rules);
-  clipping = GradientClipping(clipping.norm(), segments);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     if (before[i] && !trained[i]) {
       std::fill_n(gradients.data() + parameters[i].offset, element_count(parameters[i].shape),
@@ -140,7 +139,7 @@ void TrainerState::apply_gradients() {
   if (profiler) ++profiler->steps;
   follow_trainable();
   const int threads = get_num_threads();
-  const StepScales scales = {factor, clipping.scale(gradients.data(), threads)};
+  const StepScales scales = {factor, clipping.scale(gradients.data(), segments, threads)};
   optimizer.update({model->parameters.data(), gradients.data(), slot_pointers.data(), segments},
                    scales, threads);
   model->parameters_changed();

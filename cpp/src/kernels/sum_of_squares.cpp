@@ -1,5 +1,5 @@
 // Squares summed in sixteen lanes and a fixed tree; a float's square is exact in double precision.
-#include "kernels/gradient_clipping.h"
+#include "kernels/sum_of_squares.h"
 
 #include "kernels/sixteen_sums.h"
 
@@ -26,7 +26,7 @@ double sum_of_squares(const float* values, int64_t count) {
 
 }  // namespace
 
-const GradientClippingKernels gradient_clipping_kernels = {sum_of_squares};
+const SumOfSquaresKernels sum_of_squares_kernels = {sum_of_squares};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx
