@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +125,33 @@ def test_early_stopping_waits_and_restores(
     assert stopping.best == min(history.validation_loss)
 
 
+@pytest.mark.parametrize("at_a_step", [True, False])
+def test_early_stopping_restores_whatever_ended_the_run(at_a_step: bool, tmp_path: Path) -> None:
+    def stop_in_the_fourth(trainer: Any, progress: Progress) -> None:
+        if progress.epoch == 4 and at_a_step is (progress.finished_epoch is None):
+            trainer.stop()
+
+    trainer, path = trainer_of(optimizer=cnnx.SGD(0.0)), tmp_path / "run.ckpt"
+    ones = np.ones(len(x), np.int64)
+    watching = [Script([2.0, 1.0, 3.0, 4.0]), EarlyStopping(), Recorder(stop_in_the_fourth)]
+    trainer.fit(x, ones, epochs=9, validation=(x, ones), callbacks=watching, checkpoint=path)
+    for model in (trainer.model, cnnx.Trainer.resume(path).model):
+        assert model.parameters["dense_1.bias"][0] == 1.0
+
+
+def test_early_stopping_restores_a_run_that_ctrl_c_finds_at_its_end() -> None:
+    class PressAtTheEnd(Callback):
+        def on_epoch_end(self, trainer: Any, progress: Progress) -> None:
+            if progress.epoch == progress.epochs:
+                signal.raise_signal(signal.SIGINT)
+
+    trainer, ones = trainer_of(optimizer=cnnx.SGD(0.0)), np.ones(len(x), np.int64)
+    watching = [Script([1.0, 2.0]), EarlyStopping(), PressAtTheEnd()]
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, ones, epochs=2, validation=(x, ones), callbacks=watching)
+    assert trainer.model.parameters["dense_1.bias"][0] == 1.0
+
+
 def test_least_is_how_much_better_counts() -> None:
     trainer = trainer_of(optimizer=cnnx.SGD(0.0))
     stopping = EarlyStopping(patience=1, least=1.5)
@@ -192,6 +220,55 @@ def test_a_resumed_run_needs_its_callbacks(tmp_path: Path) -> None:
             with pytest.raises(ValueError, match=r"with a state are .*, expected .* EarlyStopping"):
                 again.fit(x, y, callbacks=wrong)
         assert len(again.fit(x, y, callbacks=[EarlyStopping()])) == 2
+
+
+class Last(Callback):
+    """Has a state only after an epoch."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, Any] = {}
+
+    def on_epoch_end(self, trainer: Any, progress: Progress) -> None:
+        self.seen["epoch"] = progress.epoch
+
+    def state(self) -> dict[str, Any]:
+        return dict(self.seen)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.seen = state
+
+
+@pytest.mark.parametrize("epochs_before", [0, 1])
+def test_a_callback_may_begin_without_a_state(epochs_before: int, tmp_path: Path) -> None:
+    def press(progress: Progress) -> None:
+        if progress.epoch > epochs_before:
+            raise KeyboardInterrupt
+
+    path, last = tmp_path / "run.ckpt", Last()
+    with pytest.raises(KeyboardInterrupt):
+        trainer_of().fit(
+            x,
+            y,
+            epochs=2,
+            batch_size=6,
+            checkpoint=path,
+            callbacks=[Last()],
+            progress=press,
+        )
+    begun = Recorder(lambda trainer, progress: begun.events.append(dict(last.seen)))
+    cnnx.Trainer.resume(path).fit(x, y, callbacks=[last, begun])
+    assert begun.events[2] == ({"epoch": 1} if epochs_before else {})
+    assert last.seen == {"epoch": 2}
+
+
+def test_a_finished_run_is_logged_too(tmp_path: Path) -> None:
+    path, log, again = (tmp_path / name for name in ("run.ckpt", "log.csv", "again.csv"))
+    settings: dict[str, Any] = {"epochs": 2, "validation": 0.3, "checkpoint": path}
+    trainer_of().fit(x, y, callbacks=[CSVLog(log), EarlyStopping()], **settings)
+    before = path.read_bytes()
+    cnnx.Trainer.resume(path).fit(x, y, callbacks=[CSVLog(again)])
+    assert again.read_bytes() == log.read_bytes()
+    assert path.read_bytes() == before
 
 
 def test_the_csv_log_holds_the_history(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,43 @@ def test_batches_as_they_come_go_on_where_they_were(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         begin("adam").fit(batches, epochs=2, checkpoint=stopped, progress=stopping_after(1))
     cnnx.Trainer.resume(stopped).fit(batches)
+    assert contents(stopped) == contents(unstopped)
+
+
+def test_checkpoints_come_as_often_where_nobody_knows_how_many_batches_there_are(
+    tmp_path: Path,
+) -> None:
+    class Batches:
+        def __iter__(self) -> Iterator[tuple[Any, Any]]:
+            return iter([(x[:9], y[:9]), (x[9:], y[9:])])
+
+    def watched(batches: Any) -> list[bool]:
+        """Whether the checkpoint is another than it was, after every step but the last."""
+        path, changed, before = tmp_path / "run.ckpt", [], b""
+
+        def look(progress: Progress) -> None:
+            nonlocal before
+            if progress.finished_epoch is None:
+                changed.append(path.read_bytes() != before)
+                before = path.read_bytes()
+
+        begin("adam").fit(batches, epochs=4, checkpoint=path, checkpoint_every=3, progress=look)
+        return changed
+
+    # Told of a step before it is saved, `look` finds the file of the third step after the fourth.
+    expected = [True, False, False, True, False, False, True, False]
+    assert watched(Batches()) == watched([*Batches()]) == expected
+
+
+def test_a_fraction_held_apart_stays_so_of_a_set_that_has_a_validation_set(tmp_path: Path) -> None:
+    own = cnnx.data.Dataset(x[:6], y[:6], ("X", "O"))
+    dataset = cnnx.data.Dataset(x, y, ("X", "O"), validation=own)
+    settings: dict[str, Any] = {"epochs": 2, "validation": 0.3}
+    unstopped, stopped = tmp_path / "unstopped.ckpt", tmp_path / "stopped.ckpt"
+    begin("adam").fit(dataset, checkpoint=unstopped, **settings)
+    with pytest.raises(KeyboardInterrupt):
+        begin("adam").fit(dataset, checkpoint=stopped, progress=stopping_after(1), **settings)
+    cnnx.Trainer.resume(stopped).fit(dataset)
     assert contents(stopped) == contents(unstopped)
 
 

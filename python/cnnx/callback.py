@@ -42,6 +42,11 @@ class Callback:
     def on_epoch_end(self, trainer: Any, progress: Progress) -> None:
         """After an epoch's validation, with its figures in `progress.finished_epoch`."""
 
+    def on_run_end(self, trainer: Any) -> None:
+        """When a run is over, before its last checkpoint: all epochs are done, or `stop` ended it.
+        One that is interrupted is not over.
+        """
+
     def on_fit_end(self, trainer: Any) -> None:
         """When the fit ends, however it does."""
 

@@ -63,8 +63,8 @@ class EarlyStopping(_Best):
         watch: "validation_loss", "validation_accuracy", "loss" or "accuracy".
         patience: epochs without improvement that are borne.
         least: by how much a figure must be better to count.
-        restore_best: whether the model gets the best epoch's weights and buffers at the end, early
-            or not; else it keeps the last.
+        restore_best: whether the model gets the best epoch's weights and buffers when the run is
+            over, whatever ended it; else it keeps the last.
 
     Attributes:
         best: the best value so far; NaN before the first epoch.
@@ -111,10 +111,14 @@ class EarlyStopping(_Best):
             self._weights = {name: np.array(array) for name, array in _arrays(trainer).items()}
         if self._waited > self.patience:
             trainer.stop()
-        if self._weights and (self._waited > self.patience or progress.epoch == progress.epochs):
-            for arrays in (trainer.model.parameters, trainer.model.buffers):
-                for name in arrays:
-                    arrays[name] = self._weights[name]
+
+    def on_run_end(self, trainer: Trainer) -> None:
+        """Gives the model the kept weights."""
+        if not self._weights:
+            return
+        for arrays in (trainer.model.parameters, trainer.model.buffers):
+            for name in arrays:
+                arrays[name] = self._weights[name]
 
     def state(self) -> dict[str, Any]:
         """The best value and weights so far, and how long it has waited."""

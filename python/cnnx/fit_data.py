@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -12,7 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from cnnx import _core
 from cnnx.arguments import FloatArray, shown
 from cnnx.batch_run import Changes, EpochRun, batch_epochs
+from cnnx.data.dataset import Dataset, dataset_arrays
+from cnnx.data.source import open_source
 from cnnx.data.split import split
+from cnnx.model import Model
 from cnnx.run import Position, fingerprint
 from cnnx.targets import Targets
 
@@ -37,6 +41,22 @@ class FitData:
     steps: int
     validate: Callable[[], tuple[float, float]] | None
     fingerprints: list[dict[str, Any] | None]
+
+
+def own_arrays(x: Any, model: Model) -> tuple[Any, ArrayLike | None, Any]:
+    """Pictures and labels of a path or a Dataset in the model's size, and what it has of its own
+    for validation; anything else as it is.
+
+    Raises:
+        ValueError: the model's classes are others; OSError if a path cannot be read.
+    """
+    if isinstance(x, (str, os.PathLike)):
+        names = model.classes
+        source = open_source(x, None if names is None else tuple(names))
+        x = source.load(model.input_shape, model.preprocessing.resize)
+    if isinstance(x, Dataset):
+        return dataset_arrays(x, model.classes)
+    return x, None, None
 
 
 def fit_data(

@@ -68,8 +68,11 @@ class Fitting:
             for callback in self.callbacks:
                 callback.on_fit_begin(self.trainer)
                 begun.append(callback)
-            self._restore_callbacks()
-            self._train()
+            if self.run.is_over:  # from the beginning: nothing of it changes
+                self.save()
+            else:
+                self._restore_callbacks()
+                self._train()
         finally:
             for callback in begun:
                 callback.on_fit_end(self.trainer)
@@ -78,7 +81,7 @@ class Fitting:
         kept = self.run.callbacks
         if not kept:
             return
-        keeping = [callback for callback in self.callbacks if callback.state()]
+        keeping = self._keeping()
         given = [type(callback).__name__ for callback in keeping]
         expected = [name for name, _ in kept]
         if given != expected:
@@ -94,16 +97,28 @@ class Fitting:
             self._save()  # that it can be written is better known before the work than after
             while not self.run.is_over:
                 self._train_epoch()
-            self._save()
         except KeyboardInterrupt:
-            self._save()
+            self._end()
             raise
+        else:
+            self._end()
         finally:
             self.run.callbacks = self._states()
 
+    def _end(self) -> None:
+        if self.run.is_over:
+            with interrupts_wait():
+                for callback in self.callbacks:
+                    callback.on_run_end(self.trainer)
+        self._save()
+
+    def _keeping(self) -> list[Callback]:
+        """Those that have a state, be it empty for now."""
+        plain = Callback.state
+        return [callback for callback in self.callbacks if type(callback).state is not plain]
+
     def _states(self) -> list[list[Any]]:
-        states = ((type(callback).__name__, callback.state()) for callback in self.callbacks)
-        return [[name, state] for name, state in states if state]
+        return [[type(callback).__name__, callback.state()] for callback in self._keeping()]
 
     def _save(self) -> None:
         self.run.callbacks = self._states()
@@ -117,7 +132,7 @@ class Fitting:
             while self._advance(epoch):
                 self._report(epoch)
                 every = run.settings["checkpoint_every"]
-                if every and self._steps_done(epoch) % every == 0:
+                if every and (run.steps + epoch.step) % every == 0:
                     run.position = epoch.position
                     self._save()
                 if run.stopped:
@@ -131,7 +146,7 @@ class Fitting:
             if self.watched is not None:
                 self.core.observe(figures[self.watched])
             finished = self._progress(epoch, figures)
-            run.end_epoch()
+            run.end_epoch(epoch.step)
             for callback in self.callbacks:
                 callback.on_epoch_end(self.trainer, finished)
         if self.progress is not None:
@@ -157,9 +172,6 @@ class Fitting:
     def _advance(self, epoch: EpochRun) -> bool:
         with _placed(f"fit: in step {epoch.step + 1} of epoch {self.run.epoch} "):
             return epoch.advance()
-
-    def _steps_done(self, epoch: EpochRun) -> int:
-        return (self.run.epoch - 1) * epoch.steps + epoch.step
 
     def _report(self, epoch: EpochRun) -> None:
         progress = self._progress(epoch)

@@ -32,6 +32,7 @@ class Run:
         epoch: the current epoch of this fit, from 1; above settings["epochs"] when all are done.
         number: the current epoch's number over all fits of the trainer, from 0.
         position: how far the current epoch is.
+        steps: trained in the epochs of this fit before the current one.
         stopped: whether it ended before its epochs were done.
         callbacks: the name and the state of each callback that has one, when it was last saved.
     """
@@ -41,6 +42,7 @@ class Run:
     epoch: int
     number: int
     position: Position = START
+    steps: int = 0
     stopped: bool = False
     callbacks: list[list[Any]] = field(default_factory=list)
 
@@ -54,8 +56,9 @@ class Run:
         """The number of the next run's first epoch."""
         return self.number + (self.position[0] > 0)
 
-    def end_epoch(self) -> None:
-        """Goes on to the next epoch."""
+    def end_epoch(self, steps: int) -> None:
+        """Goes on to the next epoch after one of so many steps."""
+        self.steps += steps
         self.epoch, self.number, self.position = self.epoch + 1, self.number + 1, START
 
     def check_data(self, data: list[dict[str, Any] | None]) -> None:
@@ -81,7 +84,7 @@ class Run:
         run = cls(**plain)
         run.settings = run_settings(**run.settings)
         step, sums = run.position
-        if not all(is_integer(n) and n >= 0 for n in (run.epoch, run.number, step)):
+        if not all(is_integer(n) and n >= 0 for n in (run.epoch, run.number, run.steps, step)):
             raise ValueError("its position is not one of counts")
         run.position = (step, tuple(float(each) for each in sums))
         known = isinstance(run.data, list) and len(run.data) == 2

@@ -21,9 +21,7 @@ from cnnx.arguments import (
 from cnnx.callback import Callback
 from cnnx.checkpoint import load_checkpoint, refusing_notes, save_checkpoint
 from cnnx.data.augmentation import Augmentation
-from cnnx.data.dataset import Dataset, dataset_arrays
-from cnnx.data.source import open_source
-from cnnx.fit_data import Arrays, fit_data
+from cnnx.fit_data import Arrays, fit_data, own_arrays
 from cnnx.fitting import Fitting
 from cnnx.history import History, Progress
 from cnnx.losses import CrossEntropy, Loss
@@ -291,7 +289,8 @@ class Trainer:
             callbacks: such as `callbacks.EarlyStopping`, told in this order. Those that keep a
                 state are part of the run: one that goes on must be given them again.
             checkpoint: a file for `resume`, written at the beginning, after every epoch and at the
-                end; after `resume` that file when None. Each time it is replaced as a whole.
+                end; for a run that goes on after `resume` that file when None. Each time it is
+                replaced as a whole.
             checkpoint_every: write it after every so many steps instead of after every epoch.
 
         Returns:
@@ -307,17 +306,19 @@ class Trainer:
         """
         if progress is not None and not callable(progress):
             raise TypeError(f"fit: progress is {shown(progress)}, expected a function")
+        if not isinstance(callbacks, Sequence):
+            raise TypeError(f"fit: callbacks is {shown(callbacks)}, expected a list of callbacks")
         for callback in callbacks:
             if not isinstance(callback, Callback):
                 raise TypeError(
                     f"fit: callbacks holds {shown(callback)}, expected a cnnx.callbacks.Callback"
                 )
-        if isinstance(x, (str, os.PathLike)) and y is None:
-            names = self.model.classes
-            source = open_source(x, None if names is None else tuple(names))
-            x = source.load(self.model.input_shape, self.model.preprocessing.resize)
-        if isinstance(x, Dataset) and y is None:
-            x, y, validation = dataset_arrays(x, self.model.classes, validation)
+        going_on = self._run if epochs is None else None
+        if y is None:
+            x, y, own = own_arrays(x, self.model)
+            fraction = going_on and going_on.settings["validation"]
+            if validation is None and fraction is None:
+                validation = own
         held = validation if isinstance(validation, (tuple, list)) else None
         given: dict[str, Any] = {
             "epochs": epochs,
@@ -328,8 +329,8 @@ class Trainer:
             "checkpoint_every": checkpoint_every,
         }
         path = None if checkpoint is None else os.fsencode(checkpoint)
-        if epochs is None and self._run is not None:
-            run, is_new = continued(self._run, given), False
+        if going_on is not None:
+            run, is_new = continued(going_on, given), False
             path = path or self._checkpoint
         else:
             number = 0 if self._run is None else self._run.next_number
@@ -348,8 +349,6 @@ class Trainer:
                 self._core.begin_schedule(run.settings["epochs"], max(1, data.steps))
         else:
             run.check_data(data.fingerprints)
-            if run.is_over:
-                return self.history
         self._run, self._checkpoint = run, path
 
         def save() -> None:

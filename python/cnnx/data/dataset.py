@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,21 +37,21 @@ class Dataset:
 
 
 def dataset_arrays(
-    dataset: Dataset, classes: Sequence[str] | None, validation: Any
-) -> tuple[Pixels, Labels, Any]:
-    """What a fit takes of a data set: pictures, labels, and its own validation set if no other.
+    dataset: Dataset, classes: Sequence[str] | None
+) -> tuple[Pixels, Labels, tuple[Pixels, Labels] | None]:
+    """What a fit takes of a data set: pictures, labels, and its own validation set.
 
     Raises:
         ValueError: the model's classes are others, or in another order.
     """
-    if classes and isinstance(dataset.classes, tuple) and tuple(classes) != dataset.classes:
+    own = dataset.classes
+    if classes and not isinstance(own, int) and tuple(classes) != tuple(own):
         raise ValueError(
-            f"fit: the data set has the classes {', '.join(dataset.classes)}, expected the "
+            f"fit: the data set has the classes {', '.join(own)}, expected the "
             f"model's, {', '.join(classes)}"
         )
-    if validation is None and dataset.validation is not None:
-        validation = (dataset.validation.x, dataset.validation.y)
-    return dataset.x, dataset.y, validation
+    apart = dataset.validation
+    return dataset.x, dataset.y, None if apart is None else (apart.x, apart.y)
 
 
 class PictureSet(Protocol):
