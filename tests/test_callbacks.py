@@ -324,6 +324,15 @@ def test_settings_out_of_range_are_refused(make: Callable[[], Callback], sentenc
         make()
 
 
+def test_callbacks_are_a_list_of_callbacks() -> None:
+    wrong: Any = None
+    with pytest.raises(TypeError, match=r"^fit: callbacks is None, expected a list of callbacks"):
+        trainer_of().fit(x, y, epochs=1, callbacks=wrong)
+    wrong = [3]
+    with pytest.raises(TypeError, match=r"^fit: callbacks holds 3, expected a cnnx\.callbacks\.C"):
+        trainer_of().fit(x, y, epochs=1, callbacks=wrong)
+
+
 def test_what_will_not_be_measured_is_not_watched() -> None:
     with pytest.raises(ValueError, match=r"^fit: EarlyStopping watches validation_loss, "):
         trainer_of().fit(x, y, epochs=1, callbacks=[EarlyStopping()])

@@ -125,6 +125,9 @@ def test_a_data_set_brings_its_validation_set(drawings: tuple[Any, Any]) -> None
     assert apart.validation_loss[-1] == given.evaluate(x, y)["loss"]
     with pytest.raises(ValueError, match="fit: the data set has the classes X, O, expected the mo"):
         cnnx.Trainer(build(["O", "X"])).fit(dataset, epochs=1)
+    listed: Any = Dataset(x, y, ["X", "O"])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="fit: the data set has the classes X, O, expected the mo"):
+        cnnx.Trainer(build(["O", "X"])).fit(listed, epochs=1)
 
 
 # The split.

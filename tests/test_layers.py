@@ -59,7 +59,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
         (lambda: cnnx.Conv2d(3, 3, bias=1), "Conv2d: bias is 1, expected True or False"),  # type: ignore[arg-type]
         (lambda: cnnx.Dense("10"), "Dense: out_features is '10', expected an integer"),  # type: ignore[arg-type]
         (lambda: cnnx.LeakyReLU("x"), "LeakyReLU: negative_slope is 'x', expected a number"),  # type: ignore[arg-type]
-        (lambda: cnnx.ReLU(name=3), "ReLU: name is 3, expected a string"),  # type: ignore[arg-type]
+        (lambda: cnnx.ReLU(name=3), "ReLU: name is 3, expected text"),  # type: ignore[arg-type]
         (lambda: cnnx.Conv2d(3, 3, padding_mode="zeros"), "padding_mode"),  # type: ignore[call-arg]
     ],
 )

@@ -90,6 +90,8 @@ def test_names_and_a_set_smaller_than_a_batch() -> None:
     ("error", "settings", "sentence"),
     [
         (TypeError, {"trainer": 3}, "trainer is 3, expected a cnnx.Trainer"),
+        (TypeError, {"x": X[0], "y": Y[0]}, "y is .*, expected an array"),
+        (TypeError, {"x": None, "y": None}, "x is None, expected an array"),
         (ValueError, {"lowest": 0}, "lowest is 0, expected a number > 0"),
         (TypeError, {"lowest": "a"}, "lowest is 'a', expected a number"),
         (ValueError, {"lowest": 1, "highest": 1}, "lowest is 1, expected less than highest, 1"),

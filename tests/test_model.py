@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -177,6 +179,8 @@ def test_parameters_are_a_mapping() -> None:
     assert "dense_1.bias" in parameters
     assert "dense_2.bias" not in parameters
     assert parameters.get("dense_2.bias") is None
+    no_names: list[Any] = [3, "dense\udce9"]
+    assert all(each not in parameters for each in no_names)
     assert "dense_1.bias" in repr(parameters)
 
 
@@ -197,10 +201,25 @@ def test_wrong_assignments_are_refused(pictures: Pictures) -> None:
     assert_same_bits(model(pictures), before)
 
 
-def test_a_clone_is_a_model_of_its_own(pictures: Pictures) -> None:
+def pickled(model: cnnx.Model) -> cnnx.Model:
+    again: cnnx.Model = pickle.loads(pickle.dumps(model))
+    return again
+
+
+every_way_to_copy = pytest.mark.parametrize(
+    "copied", [cnnx.Model.clone, copy.copy, copy.deepcopy, pickled]
+)
+
+
+@every_way_to_copy
+def test_a_clone_is_a_model_of_its_own(
+    copied: Callable[[cnnx.Model], cnnx.Model], pictures: Pictures
+) -> None:
     model = small(["ant", "bee", "cat"], seed=5)
+    model.layers[0].trainable = False
     before = model(pictures)
-    clone = model.clone()
+    clone = copied(model)
+    assert [layer.trainable for layer in clone.layers] == [False, True, True, True]
     assert_same_bits(clone(pictures), before)
     assert clone.classes == model.classes
     assert clone.summary() == model.summary()
@@ -214,10 +233,13 @@ def test_a_clone_is_a_model_of_its_own(pictures: Pictures) -> None:
     assert_same_bits(clone(pictures), learned)
 
 
-def test_a_clone_means_its_outputs_as_the_model_did(pictures: Pictures) -> None:
+@every_way_to_copy
+def test_a_clone_means_its_outputs_as_the_model_did(
+    copied: Callable[[cnnx.Model], cnnx.Model], pictures: Pictures
+) -> None:
     model = build(cnnx.Flatten(), cnnx.Dense(1))
     cnnx.Trainer(model, loss=cnnx.BinaryCrossEntropy())
-    assert_same_bits(model.clone().predict_proba(pictures), model.predict_proba(pictures))
+    assert_same_bits(copied(model).predict_proba(pictures), model.predict_proba(pictures))
 
 
 # Many threads.

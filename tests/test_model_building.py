@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cnnx
@@ -157,6 +158,25 @@ def test_sizes_beyond_memory_are_refused() -> None:
         build(cnnx.Conv2d(2**24, 32, padding=16), input_shape=(8, 8, 2**30))
     with pytest.raises(MemoryError):
         build(cnnx.Flatten(), cnnx.Dense(2**24), cnnx.Dense(2**24))
+
+
+HALF = "caf\udce9"  # a file name's byte that is no UTF-8, as Python shows it
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: small(["X", "O", HALF]), "Model: classes holds .*, expected names that UTF-8"),
+        (lambda: cnnx.ReLU(name=HALF), "ReLU: name is .*, expected text that UTF-8 can write"),
+        (lambda: cnnx.ParameterRule(HALF), "ParameterRule: pattern is .*, expected text that"),
+        (lambda: cnnx.Muon(matrices=HALF), "Muon: matrices is .*, expected text that UTF-8"),
+    ],
+)
+def test_names_that_no_file_could_hold_are_refused(
+    make: Callable[[], object], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        make()
 
 
 def test_the_seed_draws_the_weights() -> None:

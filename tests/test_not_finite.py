@@ -67,14 +67,21 @@ def test_the_layer_is_named_and_the_model_is_as_before(layer: str, value: float)
     assert len(trainer.history) == 1
 
 
-def test_pictures_that_are_not_finite_are_named() -> None:
+@pytest.mark.parametrize(
+    "augmentation",
+    [None, cnnx.data.Augmentation(brightness=0.2), cnnx.data.Augmentation(contrast=0.2)],
+    ids=repr,
+)
+def test_pictures_that_are_not_finite_are_named(augmentation: Any) -> None:
     pictures: Any = x.astype(np.float32)
     pictures[20, 3, 3] = np.nan
     trainer = cnnx.Trainer(network())
     with pytest.raises(
-        FloatingPointError, match="in step 3 of epoch 1 the loss is NaN, because the pictures are"
+        FloatingPointError,
+        match=r"in step 3 of epoch 1 the loss is NaN, because the pictures are not finite; the "
+        "model is as it was before this step, expected finite pictures$",
     ):
-        trainer.fit(pictures, y, epochs=1, batch_size=8, shuffle=False)
+        trainer.fit(pictures, y, epochs=1, batch_size=8, shuffle=False, augmentation=augmentation)
 
 
 def test_an_infinite_loss_of_finite_outputs_is_said_to_be_one() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import cnnx
@@ -326,6 +329,12 @@ def test_wrong_settings_are_refused(
 def test_models_that_cannot_be_trained_are_refused(chain: list[cnnx.Layer], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         cnnx.Trainer(cnnx.Model(chain, input_shape=SHAPE))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_trainer_is_not_copied(copied: Callable[[object], object]) -> None:
+    with pytest.raises(TypeError, match=r"^Trainer: it can be neither copied nor pickled, expec"):
+        copied(cnnx.Trainer(build()))
 
 
 @pytest.mark.parametrize("method", ["step", "compute_gradients", "evaluate"])

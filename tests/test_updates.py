@@ -180,6 +180,16 @@ def test_before_the_first_average_the_weights_are_those_that_there_are() -> None
         steps(trainer, 1)
 
 
+@pytest.mark.parametrize("steps_before", [0, 1])
+def test_an_averaged_model_has_the_layers_frozen_that_the_model_has(steps_before: int) -> None:
+    trainer = make_trainer(averaging=cnnx.WeightAverage())
+    steps(trainer, steps_before)
+    trainer.model.layers[0].trainable = False
+    found = [layer.trainable for layer in trainer.averaged_model().layers]
+    assert found == [layer.trainable for layer in trainer.model.layers]
+    assert not found[0]
+
+
 def test_an_averaged_model_answers_as_its_parameters_say() -> None:
     trainer = make_trainer(averaging=cnnx.WeightAverage(0.5))
     steps(trainer, 1)

@@ -130,7 +130,19 @@ void bind_model(py::module_& module) {
       .def(py::init(&make_model), py::arg("layers"), py::arg("input_shape"), py::arg("classes"),
            py::arg("resize"), py::arg("mean"), py::arg("std"), py::arg("seed"))
       .def_static("load", &Model::load, py::arg("path"), py::call_guard<ReleaseGil>())
+      .def_static(
+          "from_bytes",
+          [](const py::bytes& content) {
+            const std::string_view view = content;
+            return Model::from_bytes(view.data(), view.size());
+          },
+          py::arg("content"))
       .def("save", &Model::save, py::arg("path"), py::call_guard<ReleaseGil>())
+      .def("to_bytes",
+           [](const Model& model) {
+             const std::vector<std::byte> content = model.to_bytes();
+             return py::bytes(reinterpret_cast<const char*>(content.data()), content.size());
+           })
       .def("clone", &Model::clone, py::call_guard<ReleaseGil>())
       .def(
           "run",

@@ -34,6 +34,29 @@ def integer(value: object, function: str, argument: str) -> int:
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
+def is_utf8(text: str) -> bool:
+    """Whether UTF-8 can write it: not the half characters of file names that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def text(value: object, function: str, argument: str) -> str:
+    """`value` as a string that UTF-8 can write.
+
+    Raises:
+        TypeError: if it is no string.
+        ValueError: if it holds half characters.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{function}: {argument} is {value!r}, expected text")
+    if not is_utf8(value):
+        raise ValueError(f"{function}: {argument} is {value!r}, expected text that UTF-8 can write")
+    return value
+
+
 def shown(value: object) -> str:
     """`value` as an error shows it: on one line, and short; an array by its shape."""
     if isinstance(value, np.ndarray):

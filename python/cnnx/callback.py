@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from cnnx.arguments import shown
 from cnnx.history import Progress
 
 __all__ = ["Callback"]
@@ -56,3 +58,18 @@ class Callback:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes what `state` gave, lists for tuples, after `on_fit_begin` of a run that goes on."""
+
+
+def check_callbacks(callbacks: object) -> None:
+    """What `fit` was given.
+
+    Raises:
+        TypeError: if it is no list of callbacks.
+    """
+    if not isinstance(callbacks, Sequence):
+        raise TypeError(f"fit: callbacks is {shown(callbacks)}, expected a list of callbacks")
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise TypeError(
+                f"fit: callbacks holds {shown(callback)}, expected a cnnx.callbacks.Callback"
+            )

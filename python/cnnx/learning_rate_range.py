@@ -94,6 +94,9 @@ def lr_find(
 
     copy = trainer._copy()
     pictures, targets = np.asarray(x), np.asarray(y)
+    for argument, given in (("x", x), ("y", y)):
+        if np.ndim(given) == 0:
+            raise TypeError(f"lr_find: {argument} is {shown(given)}, expected an array")
     if len(pictures) == 0 or len(pictures) != len(targets):
         raise ValueError(
             f"lr_find: there are {len(pictures)} pictures and {len(targets)} targets, "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, is_integer, pictures, shown
+from cnnx.arguments import FloatArray, is_integer, is_utf8, pictures, shown
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Input, LayerTuple, in_graph, in_order, input_shape_of
@@ -27,7 +27,8 @@ class Model:
     Pictures given to it have its own size: (batch, height, width, channels) of any real dtype, any
     strides; without the channel axis when there is one channel; one picture without the batch axis
     gives one answer without it. Integers are divided by 255, floats taken as they are, then the
-    preprocessing's mean and std apply. Several threads may predict with one model.
+    preprocessing's mean and std apply. Several threads may predict with one model. It can be
+    pickled, and copied by `clone` or the module copy.
 
     Args:
         layers: the layers in order; each learns its input from the one before.
@@ -118,6 +119,14 @@ class Model:
         model = cls.__new__(cls)
         model._core = core
         return model
+
+    @classmethod
+    def _of_bytes(cls, content: bytes) -> Model:
+        return cls._of(_core.Model.from_bytes(content))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, or copied by the module copy, it is what `save` writes."""
+        return type(self)._of_bytes, (self._core.to_bytes(),)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -214,7 +223,11 @@ class Model:
         return kind == "sigmoid" or (kind == "outputs" and self._core.layers[-1][0] == "sigmoid")
 
     def layer_outputs(self, x: ArrayLike) -> dict[str, FloatArray]:
-        """What every layer made of `x`, by name; the last is the model's answer, bit for bit."""
+        """What every layer made of `x`, by name; the last is the model's answer.
+
+        It is bit for bit what calling the model gives, unless a batch norm follows a convolution:
+        then it may differ by a rounding, for there the call makes one layer of the two.
+        """
         pixels, integers, single = pictures(x, self.input_shape, "layer_outputs")
         outputs = self._core.layer_outputs(pixels, integers)
         return {name: array[0] if single else array for name, array in outputs.items()}
@@ -276,6 +289,9 @@ def _built(
     is_list = isinstance(names, (Sequence, np.ndarray)) and not isinstance(names, str)
     if not is_list or not all(isinstance(name, str) for name in names):
         raise TypeError(f"Model: classes is {shown(classes)}, expected a list of names")
+    for name in names:
+        if not is_utf8(name):
+            raise ValueError(f"Model: classes holds {name!r}, expected names that UTF-8 can write")
     if not isinstance(preprocessing, Preprocessing):
         raise TypeError(
             f"Model: preprocessing is {shown(preprocessing)}, expected a cnnx.Preprocessing"

@@ -34,10 +34,15 @@ class Parameters(Mapping[str, FloatArray]):
         self._kind = kind
 
     def __getitem__(self, name: str) -> FloatArray:
-        return self._read(name)
+        return self._read(self._known(name))
 
     def __setitem__(self, name: str, value: ArrayLike) -> None:
-        self._write(name, float32_array(value, self._kind, name))
+        self._write(self._known(name), float32_array(value, self._kind, name))
+
+    def _known(self, name: str) -> str:
+        if name not in self._shapes:
+            raise KeyError(name)
+        return name
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._shapes)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass
 from typing import Any, ClassVar, TypeAlias
 
-from cnnx.arguments import below_one, is_integer, not_negative
+from cnnx.arguments import below_one, is_integer, not_negative, text
 
 __all__ = ["SGD", "Adam", "AdamW", "Muon", "ParameterRule", "RMSprop"]
 
@@ -293,8 +293,7 @@ class Muon:
 
     def __post_init__(self) -> None:
         _check_momentum(self)
-        if not isinstance(self.matrices, str):
-            raise TypeError(f"Muon: matrices is {self.matrices!r}, expected text")
+        text(self.matrices, "Muon", "matrices")
         if not is_integer(self.iterations) or not 1 <= self.iterations <= 20:
             raise ValueError(
                 f"Muon: iterations is {self.iterations!r}, expected an integer from 1 to 20"
@@ -335,8 +334,7 @@ class ParameterRule:
     weight_decay_factor: float = 1.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.pattern, str):
-            raise TypeError(f"ParameterRule: pattern is {self.pattern!r}, expected text")
+        text(self.pattern, "ParameterRule", "pattern")
         for name in ("learning_rate_factor", "weight_decay_factor"):
             object.__setattr__(self, name, not_negative(getattr(self, name), "ParameterRule", name))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +18,7 @@ from cnnx.arguments import (
     pictures,
     shown,
 )
-from cnnx.callback import Callback
+from cnnx.callback import Callback, check_callbacks
 from cnnx.checkpoint import load_checkpoint, refusing_notes, save_checkpoint
 from cnnx.data.augmentation import Augmentation
 from cnnx.fit_data import Arrays, fit_data, own_arrays
@@ -108,6 +108,12 @@ class Trainer:
         self._checkpoint: bytes | None = None  # where fit, continuing the run, goes on saving it
         self._core = self._recipe.core(model)
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "Trainer: it can be neither copied nor pickled, expected its model, or a checkpoint: "
+            "fit(..., checkpoint=path) and Trainer.resume(path)"
+        )
+
     def _copy(self) -> Trainer:
         """Trains a copy of the model the same way, but at a constant learning rate."""
         settings = {**vars(self._recipe), "schedule": None, "averaging": None}
@@ -170,14 +176,16 @@ class Trainer:
     def compute_gradients(
         self, x: ArrayLike, y: ArrayLike, *, divisor: float | None = None
     ) -> float:
-        """Overwrites `gradients` with those of this batch and returns its loss, without an update.
+        """Overwrites `gradients` with those of this batch and returns its loss, without an update
+        of the parameters. Batch norms count the batch into their running statistics.
 
         Args:
             x: pictures.
             y: labels or targets.
-            divisor: what the sum over the batch's pictures is divided by; their number when None.
-                Parts of a batch given the whole batch's size add up to it: `gradients` of 5
-                pictures and of 3, both with divisor 8, sum to those of all 8, and so do the losses.
+            divisor: what the sum over the batch's pictures is divided by; when None what makes it
+                their mean, their number, or with class weights the sum of those of their labels.
+                Parts of a batch given the whole batch's add up to it: `gradients` of 5 pictures and
+                of 3, both with divisor 8, sum to those of all 8, and so do the losses.
         """
         if divisor is not None and not isinstance(divisor, Real):
             raise TypeError(f"compute_gradients: divisor is {shown(divisor)}, expected a number")
@@ -306,13 +314,7 @@ class Trainer:
         """
         if progress is not None and not callable(progress):
             raise TypeError(f"fit: progress is {shown(progress)}, expected a function")
-        if not isinstance(callbacks, Sequence):
-            raise TypeError(f"fit: callbacks is {shown(callbacks)}, expected a list of callbacks")
-        for callback in callbacks:
-            if not isinstance(callback, Callback):
-                raise TypeError(
-                    f"fit: callbacks holds {shown(callback)}, expected a cnnx.callbacks.Callback"
-                )
+        check_callbacks(callbacks)
         going_on = self._run if epochs is None else None
         if y is None:
             x, y, own = own_arrays(x, self.model)

@@ -69,6 +69,8 @@ class CNNX_API Model {
   static Model from_bytes(const void* bytes, std::size_t size, const std::string& name = "model");
   // Replaces the file as a whole or leaves the old one.
   void save(const std::string& path) const;
+  // What save would write.
+  std::vector<std::byte> to_bytes() const;
   Model clone() const;
 
   // Resizes, converts grey/RGB and normalises as the model's preprocessing says, then runs.

@@ -181,7 +181,8 @@ class Augmenter {
   void colour(const PictureChange& change, float mean, float* out) const {
     for (int64_t i = 0; i < row_values_; ++i) {
       const float value = change.brightness * (mean + change.contrast * (out[i] - mean));
-      out[i] = std::min(1.0f, std::max(0.0f, value));
+      // Written so that NaN comes through and is noticed.
+      out[i] = value <= 0.0f ? 0.0f : value > 1.0f ? 1.0f : value;
     }
   }
 

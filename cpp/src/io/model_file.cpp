@@ -325,6 +325,12 @@ void Model::save(const std::string& path) const {
   io::write_safetensors(std::filesystem::u8path(path), content.tensors, content.metadata);
 }
 
+std::vector<std::byte> Model::to_bytes() const {
+  const std::shared_lock<graph::ModelMutex> lock(state()->mutex);
+  const io::FileContent content = io::content_of(*state());
+  return io::safetensors_bytes(content.tensors, content.metadata, "model");
+}
+
 Model Model::load(const std::string& path) {
   return Model(io::read_model(io::SafetensorsFile::open(std::filesystem::u8path(path))));
 }

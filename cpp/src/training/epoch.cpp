@@ -67,9 +67,7 @@ bool Epoch::advance() {
   if (!std::isfinite(sum.sum)) {
     const char* value = std::isnan(sum.sum) ? "NaN" : "infinite";
     throw NotFiniteError("fit: the loss is " + std::string(value) + ", " +
-                         s.trainer->undo_gradients(batch.input, count) +
-                         "; the model is as it was before this step, expected a finite loss: try a "
-                         "smaller learning rate");
+                         s.trainer->undo_gradients(batch.input, count));
   }
   s.total += sum;
   s.trainer->apply_gradients();

@@ -103,8 +103,12 @@ std::string TrainerState::undo_gradients(const float* pictures, int64_t rows) {
   std::copy(buffers_before.begin(), buffers_before.end(), model->buffers.data());
   model->parameters_changed();
   const std::string first = first_not_finite(*model, pictures, rows, {seed, --gradients_computed});
-  if (first.empty()) return "though every layer's output is finite";
-  return "because " + first + (first == "the pictures" ? " are" : " is") + " not finite";
+  const std::string undone = "; the model is as it was before this step, expected ";
+  if (first == "the pictures")
+    return "because " + first + " are not finite" + undone + "finite pictures";
+  const std::string why = first.empty() ? "though every layer's output is finite"
+                                        : "because " + first + " is not finite";
+  return why + undone + "a finite loss: try a smaller learning rate";
 }
 
 void TrainerState::follow_trainable() {
@@ -249,6 +253,10 @@ void Trainer::observe(double measure) {
 Model Trainer::averaged_model() const {
   auto copy = averaged_state(*state(), "averaged_model").clone();
   copy->probabilities = state()->model->probabilities.load();
+  const std::shared_lock<graph::ModelMutex> lock(state()->model->mutex);
+  const auto& nodes = state()->model->graph.nodes();
+  for (std::size_t id = 0; id < nodes.size(); ++id)
+    copy->graph.set_trainable(static_cast<int>(id), nodes[id].layer.trainable);
   return Model(std::move(copy));
 }
 

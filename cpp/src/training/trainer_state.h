@@ -27,7 +27,7 @@ struct TrainerState {
                             double divisor);
   void apply_gradients();
   // After compute_gradients of a loss that is not finite: the model becomes what it was before.
-  // Returns why, as a part of a sentence.
+  // Returns why, and what was expected, as the end of a sentence.
   std::string undo_gradients(const float* pictures, int64_t rows);
   // Notices layers that have become trainable, or are no longer: then their gradients are zeros,
   // lest those of an earlier step train them when they are again.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from cnnx import _core
-from cnnx.arguments import shown
+from cnnx.arguments import shown, text
 
 
 class Symbol:
@@ -47,8 +47,8 @@ class Layer:
         _core.check_layer(self.kind, attributes)
 
     def _describe(self, attributes: dict[str, Any], name: str | None) -> None:
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"{type(self).__name__}: name is {name!r}, expected a string")
+        if name is not None:
+            text(name, type(self).__name__, "name")
         if name == "":
             raise ValueError(f"{type(self).__name__}: name is empty, expected letters")
         self.attributes = attributes
