@@ -39,6 +39,7 @@ def test_help_teaches(run: Run) -> None:
         (["train", "x", "--learning-rate", "nan"], "--learning-rate: nan is not finite"),
         (["train", "x", "--validation", "1"], "--validation: 1 is not a fraction"),
         (["train", "x", "--seed", "-1"], "--seed: -1 is not between"),
+        (["train", "x", "--seed", str(2**63)], f"--seed: {2**63} is not between"),
         (["train", "x", "--size", "3x4x5"], "--size: 3x4x5 is neither"),
         (["train", "x", "--optimizer", "best"], "--optimizer: invalid choice: 'best'"),
         (["train", "x", "--schedule", "best"], "--schedule: invalid choice: 'best'"),

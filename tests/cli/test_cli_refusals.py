@@ -126,7 +126,7 @@ def test_train_refuses_a_single_class(run: Run, tmp_path: Path) -> None:
 
 def test_train_refuses_pictures_too_small_for_the_network(run: Run, classes: Path) -> None:
     outcome = run("train", classes, "--model", "lenet", "--size", 4)
-    outcome.refused("--model lenet does not fit pictures of 4 x 4: ")
+    outcome.refused("--model lenet for pictures of 4 x 4: ")
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict", "info"])

@@ -91,8 +91,10 @@ def test_an_interrupted_run_resumes_to_the_same_model(run: Run, idx: Path, tmp_p
     assert Path("model.cnnx").read_bytes() == Path("whole.cnnx").read_bytes()
     with Path("run.csv").open(newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == [str(n) for n in range(1, 7)]
-    again = run("train", idx, "--resume", "run.ckpt", "--out", "again.cnnx")
+    words = ("--resume", "run.ckpt", "--out", "again.cnnx", "--log", "again.csv")
+    again = run("train", idx, *words)
     assert again.status == 0  # nothing was left to do
+    assert Path("again.csv").read_bytes() == Path("run.csv").read_bytes()
     assert Path("again.cnnx").read_bytes() == Path("whole.cnnx").read_bytes()
 
 
@@ -118,6 +120,15 @@ def test_refusals_of_runs(run: Run, idx: Path, classes: Path) -> None:
         "--checkpoint gone/run.ckpt: there is no f"
     )
     run(*words, "--log", "gone/run.csv").refused("--log gone/run.csv: there is no folder gone")
+    run(*words, "--log", ".").refused(r"--log \. is a folder, expected a file")
+    Path("photo.jpg").write_bytes(b"dear")
+    run(*words, "--log", "photo.jpg").refused(
+        "photo.jpg exists; add --overwrite to replace it or choose another --log"
+    )
+    assert Path("photo.jpg").read_bytes() == b"dear"
+    assert run(*words, "--log", "photo.jpg", "--overwrite").status == 0
+    assert Path("photo.jpg").read_bytes().startswith(b"epoch,loss")
+    Path("model.cnnx").unlink()
     assert run(*words, "--checkpoint", "run.ckpt").status == 0
     run(*words, "--checkpoint", "run.ckpt", "--out", "b.cnnx").refused(
         "run.ckpt exists; go on with it by --resume run.ckpt, or add --overwrite to begin anew"

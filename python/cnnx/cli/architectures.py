@@ -49,7 +49,7 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
             return build(input_shape, classes, seed=seed)
         except ValueError as error:
             raise UserError(
-                f"--model {choice} does not fit pictures of {height} x {width}: {error}"
+                f"--model {choice} for pictures of {height} x {width}: {error}"
             ) from error
     file, colon, function = choice.rpartition(":")
     if not colon:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
-_LARGEST_SEED = 2**64 - 1
+_LARGEST_SEED = 2**63 - 1
 
 
 def positive_integer(text: str) -> int:
@@ -17,7 +17,7 @@ def positive_integer(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    """An integer that fits the generator's 64 bits."""
+    """A seed of a model and a trainer."""
     value = _integer(text)
     if not 0 <= value <= _LARGEST_SEED:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_LARGEST_SEED}")

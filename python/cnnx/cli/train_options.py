@@ -148,7 +148,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace the files of --out and --checkpoint if there are any",
+        help="replace the files of --out, --checkpoint and --log if there are any",
     )
 
 
