@@ -19,7 +19,8 @@ class WeightAverage:
 
     where the decay after n averages is at most ``n / (n + 9)``: the first one is a copy, and the
     weights that training began with are soon forgotten. `Trainer.averaged_model` gives a model that
-    has them.
+    has them, and ``Trainer.evaluate(x, y, averaged=True)`` measures them; the validation of `fit`,
+    and callbacks that go by it, see the weights that are trained.
 
     Args:
         decay: how much of the average stays, in [0, 1).
