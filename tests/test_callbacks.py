@@ -147,8 +147,12 @@ def test_early_stopping_restores_a_run_that_ctrl_c_finds_at_its_end() -> None:
 
     trainer, ones = trainer_of(optimizer=cnnx.SGD(0.0)), np.ones(len(x), np.int64)
     watching = [Script([1.0, 2.0]), EarlyStopping(), PressAtTheEnd()]
-    with pytest.raises(KeyboardInterrupt):
-        trainer.fit(x, ones, epochs=2, validation=(x, ones), callbacks=watching)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(x, ones, epochs=2, validation=(x, ones), callbacks=watching)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert trainer.model.parameters["dense_1.bias"][0] == 1.0
 
 
@@ -265,10 +269,11 @@ def test_a_finished_run_is_logged_too(tmp_path: Path) -> None:
     path, log, again = (tmp_path / name for name in ("run.ckpt", "log.csv", "again.csv"))
     settings: dict[str, Any] = {"epochs": 2, "validation": 0.3, "checkpoint": path}
     trainer_of().fit(x, y, callbacks=[CSVLog(log), EarlyStopping()], **settings)
-    before = path.read_bytes()
-    cnnx.Trainer.resume(path).fit(x, y, callbacks=[CSVLog(again)])
+    resumed = cnnx.Trainer.resume(path)
+    path.unlink()
+    resumed.fit(x, y, callbacks=[CSVLog(again)])
     assert again.read_bytes() == log.read_bytes()
-    assert path.read_bytes() == before
+    assert not path.exists()  # there was nothing to save
 
 
 def test_the_csv_log_holds_the_history(tmp_path: Path) -> None:

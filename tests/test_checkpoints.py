@@ -146,6 +146,15 @@ def test_checkpoints_come_as_often_where_nobody_knows_how_many_batches_there_are
     assert watched(Batches()) == watched([*Batches()]) == expected
 
 
+def test_a_fit_of_no_epochs_leaves_a_checkpoint_of_the_beginning(tmp_path: Path) -> None:
+    trainer = begin("adam")
+    trainer.fit(x, y, epochs=0, checkpoint=tmp_path / "run.ckpt")
+    resumed = cnnx.Trainer.resume(tmp_path / "run.ckpt")
+    for name, array in trainer.model.parameters.items():
+        assert resumed.model.parameters[name].tobytes() == array.tobytes()
+    assert len(resumed.fit(x, y)) == 0
+
+
 def test_a_fraction_held_apart_stays_so_of_a_set_that_has_a_validation_set(tmp_path: Path) -> None:
     own = cnnx.data.Dataset(x[:6], y[:6], ("X", "O"))
     dataset = cnnx.data.Dataset(x, y, ("X", "O"), validation=own)

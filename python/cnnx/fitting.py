@@ -68,9 +68,7 @@ class Fitting:
             for callback in self.callbacks:
                 callback.on_fit_begin(self.trainer)
                 begun.append(callback)
-            if self.run.is_over:  # from the beginning: nothing of it changes
-                self.save()
-            else:
+            if not self.run.is_over:
                 self._restore_callbacks()
                 self._train()
         finally:

@@ -10,14 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnx.arguments import (
-    FloatArray,
-    is_integer,
-    not_negative,
-    number,
-    pictures,
-    shown,
-)
+from cnnx.arguments import FloatArray, is_integer, not_negative, number, pictures, shown
 from cnnx.callback import Callback, check_callbacks
 from cnnx.checkpoint import load_checkpoint, refusing_notes, save_checkpoint
 from cnnx.data.augmentation import Augmentation
@@ -358,6 +351,8 @@ class Trainer:
                 self._core.check_finite()  # what a checkpoint keeps, it must be able to go on with
                 save_checkpoint(path, self._core, self._recipe, self.history, run)
 
+        if is_new and run.is_over:  # of no epochs: the checkpoint holds the beginning
+            save()
         Fitting(
             self._core,
             self.history,
