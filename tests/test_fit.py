@@ -229,6 +229,7 @@ def test_a_fraction_is_held_apart(
         (TypeError, "10%", r"validation is '10%', expected \(x, y\) or a fraction"),
         (TypeError, np.zeros((2, SIZE, SIZE)), r"validation .*, expected \(x, y\) or a fraction"),
         (ValueError, (np.zeros((0, SIZE, SIZE)), []), "validation holds no pictures"),
+        (ValueError, (np.full((1, SIZE, SIZE), np.nan), [0]), "validation holds NaN or infinity"),
         (ValueError, (np.zeros((2, 5, 5)), [0, 1]), r"validation: x has shape \(2, 5, 5\)"),
         (ValueError, (np.zeros((1, SIZE, SIZE)), [2]), "validation: y has label 2 at position 0"),
     ],

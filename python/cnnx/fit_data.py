@@ -138,6 +138,8 @@ def _held_apart(check: Check, held: Any) -> Arrays:
     arrays = check(held[0], held[1], "fit: validation")
     if len(arrays[0]) == 0:
         raise ValueError("fit: validation holds no pictures, expected at least one")
+    if arrays[0].dtype == np.float32 and not np.isfinite(arrays[0]).all():
+        raise ValueError("fit: validation holds NaN or infinity, expected finite pictures")
     return arrays
 
 
