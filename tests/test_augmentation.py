@@ -182,6 +182,9 @@ def test_refusals_that_need_a_picture() -> None:
         augmentation.apply(x[:, :8])
     with pytest.raises(ValueError, match="apply: x has shape"):
         augmentation.apply(x[0])
+    for shape in ((2, 0, 3, 1), (2, 3, 0, 1), (2, 3, 3, 0)):
+        with pytest.raises(ValueError, match=r"have shape \(.*, expected sides and channels of at"):
+            Augmentation().apply(np.zeros(shape, np.uint8))
     with pytest.raises(ValueError, match="apply: epoch is -1, expected an integer >= 0"):
         augmentation.apply(x, epoch=-1)
     trainer = cnnx.Trainer(build())

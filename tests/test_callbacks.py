@@ -309,6 +309,15 @@ def test_the_event_log_holds_an_epoch_each(tmp_path: Path, monkeypatch: pytest.M
     assert any(file.stat().st_size > 100 for file in tmp_path.glob("events.out.tfevents.*"))
 
 
+def test_logs_begun_within_a_second_are_all_kept(tmp_path: Path) -> None:
+    if importlib.util.find_spec("tensorboardX") is None:
+        pytest.skip("tensorboardX is not installed")
+    trainer, log = trainer_of(), TensorBoardLog(tmp_path)
+    for _ in range(3):
+        trainer.fit(x, y, epochs=1, callbacks=[log])
+    assert len(list(tmp_path.glob("events.out.tfevents.*"))) == 3
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(ImportError, match=r"tensorboardX, .*: pip install 'cnnx\[tensorboard\]'$"):
@@ -345,5 +354,9 @@ def test_what_will_not_be_measured_is_not_watched() -> None:
         trainer_of(loss=cnnx.MSE()).fit(
             x, np.zeros((23, 2)), epochs=1, callbacks=[EarlyStopping("accuracy")]
         )
+    two = [EarlyStopping(), EarlyStopping("loss")]
+    for both in (two, two[::-1]):
+        with pytest.raises(ValueError, match=r"^fit: EarlyStopping watches validation_loss, "):
+            trainer_of().fit(x, y, epochs=1, callbacks=both)
     with pytest.raises(TypeError, match=r"^fit: callbacks holds <.*, expected a cnnx"):
         trainer_of().fit(x, y, epochs=1, callbacks=[print])  # type: ignore[list-item]

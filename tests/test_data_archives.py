@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,10 @@ def test_npz(tmp_path: Path, pictures: tuple[Any, Any]) -> None:
         ({"x": np.zeros((2, 4, 4), np.uint8), "y": [-1, 1]}, "expected labels: integers from 0"),
         ({"x": np.zeros((2, 4, 4), np.uint8), "y": [0]}, "x: holds 2 pictures, but 1 labels"),
         (
+            {"x": np.zeros((1, 4, 4), np.uint8), "y": np.array([2**63], np.uint64)},
+            "y is uint64 .* expected labels",
+        ),
+        (
             {"x": np.zeros((2, 4, 4), np.uint8), "y": [0, 2], "classes": ["a", "b"]},
             "x: holds label 2, expected 0 to 1, one of 2 classes",
         ),
@@ -129,6 +135,22 @@ def test_npz_damaged(tmp_path: Path, pictures: tuple[Any, Any]) -> None:
     (tmp_path / "x.npy").replace(file)
     with pytest.raises(cnnx.FormatError, match=r"x\.npz: cannot be read as an archive"):
         data.load(file)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x", "no array")
+    with pytest.raises(cnnx.FormatError, match=r"x\.npz: holds nothing, expected the arrays x an"):
+        data.load(file)
+    for header in (b"{'descr': '|u1', 'fortran_order': False, 'shape': (%d,)}" % 10**30, b"{'"):
+        with zipfile.ZipFile(file, "w") as archive:
+            padded = header.ljust(117) + b"\n"
+            archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + padded)
+        with pytest.raises(cnnx.FormatError, match=r"x\.npz: cannot be read as an archive"):
+            data.load(file)
+    for place, byte in ((whole.index(b"PK\x01\x02") + 8, 1), (whole.index(b"PK\x01\x02") + 10, 99)):
+        encrypted_or_unknown = bytearray(whole)
+        encrypted_or_unknown[place] = byte
+        file.write_bytes(encrypted_or_unknown)
+        with pytest.raises(cnnx.FormatError, match=r"x\.npz: cannot be read as an archive"):
+            data.load(file)
     np.savez(file, x=np.array([{}], object), y=[0])
     with pytest.raises(cnnx.FormatError, match=r"x\.npz: cannot be read as an archive"):
         data.load(file)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cnnx
 import numpy as np
 import pytest
 from cnnx import data
-from cnnx.data import Decoding, decoding
+from cnnx.data import Decoding, decoding, file_lock
 from numpy.testing import assert_array_equal
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
@@ -28,6 +29,12 @@ def folder(tmp_path: Path) -> Path:
             ending = "jpg" if index == 3 else "png"
             Image.fromarray(pixels).save(tmp_path / "set" / name / f"{index}.{ending}")
     return tmp_path / "set"
+
+
+def cut_within(file: Path) -> None:
+    """As a download that was cut short leaves a file of the whole size."""
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
 
 
 def damage(folder: Path) -> None:
@@ -125,6 +132,61 @@ def test_unreadable_files_are_named_or_skipped(folder: Path, tmp_path: Path, cac
         data.load(folder, decoding=Decoding(cache=cache))
 
 
+def test_every_unreadable_file_is_named(folder: Path) -> None:
+    cut_within(folder / "cat" / "0.png")
+    Image.new("1", (2**20 + 1, 1)).save(folder / "cat" / "2.png")
+    names = ["cat/0.png", "cat/2.png"]
+    if sys.platform != "win32":
+        (folder / "dog" / "4.png").unlink()
+        (folder / "dog" / "4.png").symlink_to("gone.png")
+        with pytest.raises(cnnx.FormatError, match=r"1 file cannot be read as a picture: dog.4"):
+            data.load(folder)
+        names.insert(0, "dog/4.png")  # known before the others are decoded
+    loaded = data.load(folder, decoding=Decoding(skip_unreadable=True))
+    assert loaded.skipped == tuple(str(Path(name)) for name in names)
+    assert len(loaded.x) == 10 - len(names)
+
+
+def test_threads_that_decode_one_set_get_the_same(folder: Path, tmp_path: Path) -> None:
+    expected = data.load(folder).x
+    for trial in range(5):
+        how = Decoding(cache=tmp_path / f"cache-{trial}")
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _, how=how: data.load(folder, decoding=how).x, range(4)))
+        for x in found:
+            assert_array_equal(x, expected)
+        assert len(list((tmp_path / f"cache-{trial}").iterdir())) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
+def test_what_killed_processes_left_is_removed(folder: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    left, being_written, new = (cache / f"a.part-{number}" for number in range(3))
+    for file in (left, being_written, new):
+        file.write_bytes(b"pixels")
+    for file in (left, being_written):
+        os.utime(file, (1, 1))
+    with being_written.open("ab") as writer:
+        file_lock.hold(writer)
+        data.load(folder, decoding=Decoding(cache=cache))
+    assert not left.exists()
+    assert being_written.exists()
+    assert new.exists()
+
+
+def test_without_a_home_folder_it_is_said_what_to_set(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(OSError, match=r"no home folder .*, expected \$XDG_CACHE_HOME or Decoding"):
+        data.load(folder, decoding=Decoding(memory_limit=0))
+
+
 def test_a_folder_without_a_readable_picture(folder: Path) -> None:
     for file in folder.rglob("*.*"):
         file.write_bytes(b"")
@@ -171,6 +233,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(folder: Path, tmp_path: Path
         check=True,
     )
     assert "File too large" in done.stdout
+    assert str(tmp_path / "cache") in done.stdout
     assert list((tmp_path / "cache").iterdir()) == []
 
 

@@ -6,6 +6,7 @@ import csv
 import importlib
 import math
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -224,7 +225,10 @@ class TensorBoardLog(Callback):
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Opens the log after the epochs there are."""
         self._writer = self._package.SummaryWriter(
-            os.fspath(self.folder), purge_step=len(trainer.history) + 1
+            os.fspath(self.folder),
+            purge_step=len(trainer.history) + 1,
+            # Logs begun within a second would have one name.
+            filename_suffix=f".{secrets.token_hex(4)}",
         )
 
     def on_epoch_end(self, trainer: Trainer, progress: Progress) -> None:

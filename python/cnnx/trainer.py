@@ -335,8 +335,8 @@ class Trainer:
         data = fit_data(self._core, self._batch, x, y, held, run.settings)
         if data.steps == 0 and self._scheduled:
             raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
-        watching = {type(callback).__name__: callback.watch for callback in callbacks}
-        for who, watched in {"the schedule": self._watched, **watching}.items():
+        watching = [(type(callback).__name__, callback.watch) for callback in callbacks]
+        for who, watched in [("the schedule", self._watched), *watching]:
             self._recipe.check_measured(f"fit: {who}", watched, data.validate is not None)
         if is_new:
             run.data = data.fingerprints

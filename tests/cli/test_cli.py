@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -176,3 +179,14 @@ def test_info(run: Run, model: Path) -> None:
     assert "conv2d_1" in outcome.out
     assert re.search(r"classes +O, X", outcome.out)
     assert "resize stretch" in outcome.out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes the streams of a POSIX shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_keep_nothing_from_being_done(
+    closed: str, classes: Path, tmp_path: Path
+) -> None:
+    line = f'exec "$0" -m cnnx train "$1" --epochs 1 {closed}'
+    done = subprocess.run(["sh", "-c", line, sys.executable, classes], cwd=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "model.cnnx").exists()

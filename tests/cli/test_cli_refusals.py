@@ -196,7 +196,9 @@ def test_ctrl_c_keeps_the_model_trained_so_far(idx: Path, tmp_path: Path, existi
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX pipe")
-def test_a_reader_that_goes_away_is_no_error(model: Path, classes: Path, tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_ends_it_without_a_word(
+    model: Path, classes: Path, tmp_path: Path
+) -> None:
     files = [str(file) for file in (classes / "train").rglob("*.png")] * 60
     process = start("predict", model, *files, cwd=tmp_path)
     assert process.stdout is not None
@@ -205,4 +207,4 @@ def test_a_reader_that_goes_away_is_no_error(model: Path, classes: Path, tmp_pat
     assert process.stderr is not None
     assert process.stderr.read() == ""
     process.stderr.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=60) == 141

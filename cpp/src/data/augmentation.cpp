@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "cnnx/shape.h"
 #include "runtime/elementary.h"
 #include "runtime/philox.h"
 
@@ -53,6 +54,10 @@ void check_between(const char* setting, float value, float most, const char* exp
 
 void check_augmentation(const Augmentation& augmentation, const Shape& shape) {
   validate(augmentation);
+  if (std::min({shape[0], shape[1], shape[2]}) < 1) {
+    throw std::invalid_argument("augmentation: the pictures have shape " + to_string(shape) +
+                                ", expected sides and channels of at least 1");
+  }
   const int64_t side = std::min(shape[0], shape[1]);
   if (augmentation.crop_padding >= side) {
     refuse("crop_padding", augmentation.crop_padding,

@@ -12,6 +12,7 @@ from cnnx.cli import demo, evaluate, info, lr_find, predict, train
 from cnnx.cli.errors import UserError, complain, sentence
 
 SUCCESS, MISTAKE, USAGE, INTERRUPTED = 0, 1, 2, 130
+UNREAD = 141  # as a shell calls a program that SIGPIPE has ended
 
 _EPILOG = """\
 start here:
@@ -22,13 +23,15 @@ start here:
   cnnx predict model.cnnx picture.png         what is this?
   cnnx info model.cnnx                        what is inside a model?
 
-exit status: 0 done, 1 something to mend (one sentence says what), 2 wrong usage, 130 interrupted
+exit status: 0 done, 1 something to mend (one sentence says what), 2 wrong usage, 130 interrupted,
+  141 nobody reads the output any more
 each command explains itself: cnnx train --help
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit status; raises nothing a user can cause."""
+    _have_streams()
     _print_any_name()
     parser = build_parser()
     try:
@@ -47,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone: no one to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return SUCCESS
+        return UNREAD
     except (UserError, ValueError, OSError, ImportError, MemoryError) as error:
         complain(command, sentence(error))
         return MISTAKE
@@ -66,6 +69,14 @@ def build_parser() -> argparse.ArgumentParser:
     for module in (demo, train, lr_find, evaluate, predict, info):
         module.add_parser(commands)
     return parser
+
+
+def _have_streams() -> None:
+    """Where stdout or stderr is closed, as under some daemons, what is printed goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8"))
 
 
 def _print_any_name() -> None:

@@ -39,9 +39,9 @@ class Augmentation:
         brightness: scales each value likewise; both keep values within black and white.
         cutout: side of a square, in pixels, that becomes 0 after normalisation; its middle is
             anywhere in the picture.
-        mixup: blends every picture of a batch, and its target, with another one; the share that it
-            keeps is drawn from Beta(mixup, mixup) for each batch. 0.2 is usual; 0 is off. In
-            `Trainer.fit` alone: `apply` knows no batches and no targets.
+        mixup: blends every picture of a batch, and its target, with one of the same batch; the
+            share that it keeps is drawn from Beta(mixup, mixup) for each batch. 0.2 is usual; 0 is
+            off. In `Trainer.fit` alone: `apply` knows no batches and no targets.
 
     Raises:
         TypeError: if a setting is of another type.

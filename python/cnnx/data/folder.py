@@ -155,11 +155,13 @@ def class_names(path: Path) -> list[str]:
 
 
 def picture_files(path: Path) -> list[Path]:
-    """The sorted files of one folder that are pictures by their extension."""
+    """The sorted files of one folder that are pictures by their extension, and links to none."""
     return sorted(
         entry
         for entry in path.iterdir()
-        if entry.suffix.lower() in EXTENSIONS and not entry.name.startswith(".") and entry.is_file()
+        if entry.suffix.lower() in EXTENSIONS
+        and not entry.name.startswith(".")
+        and (entry.is_file() or not entry.exists())
     )
 
 

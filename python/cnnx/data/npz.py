@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,19 +33,8 @@ def npz_sets(path: str | os.PathLike[str], classes: Classes | None = None) -> li
         OSError: It cannot be opened.
     """
     path = Path(path)
-    try:
-        # Opened here, as NumPy leaves a damaged one open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (
-        AttributeError,
-        EOFError,
-        TypeError,
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise FormatError(f"{path}: cannot be read as an archive of arrays ({error})") from error
+    with path.open("rb") as file:  # opened here, as NumPy leaves a damaged one open
+        arrays = _arrays(file, path)
     known = _class_names(arrays, path) if classes is None else classes
     train, test = (_pair(arrays, spellings) for spellings in (_TRAIN, _TEST))
     if train is None:
@@ -63,6 +50,20 @@ def npz_sets(path: str | os.PathLike[str], classes: Classes | None = None) -> li
             # The test set may lack the last classes.
             sets.append(ArraySet(f"{path}:{pair[0]}", x, y, sets[0].classes if sets else known))
     return sets
+
+
+def _arrays(file: IO[bytes], path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        archive = np.load(file, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise FormatError("it is a single one")
+        with archive:
+            members = {name: archive[name] for name in archive.files}
+    except MemoryError:
+        raise
+    except Exception as error:  # its readers raise nearly anything on damaged bytes
+        raise FormatError(f"{path}: cannot be read as an archive of arrays ({error})") from error
+    return {name: each for name, each in members.items() if isinstance(each, np.ndarray)}
 
 
 def _pair(
@@ -86,7 +87,8 @@ def _pictures(array: NDArray[Any], path: Path, name: str) -> Pixels:
 
 def _labels(array: NDArray[Any], path: Path, name: str) -> Labels:
     labels = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-    if labels.dtype.kind not in "iu" or labels.ndim != 1 or not labels.size or labels.min() < 0:
+    is_list = labels.dtype.kind in "iu" and labels.ndim == 1 and labels.size > 0
+    if not is_list or labels.min() < 0 or labels.max() >= 2**63:
         raise FormatError(
             f"{path}: {name} is {array.dtype} of shape {array.shape}, "
             "expected labels: integers from 0 of shape (count,)"

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 # What Pillow calls a picture with one brightness per pixel, with or without opacity.
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F"})
-_ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 mean that height and width are exchanged
+_ORIENTATION = 0x0112  # the EXIF tag
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_LARGEST_SIDE = 1 << 20  # of what the core resizes
 
 
 def pillow() -> Any:
@@ -37,7 +39,10 @@ def picture_shape(path: str | os.PathLike[str]) -> InputShape:
     """(height, width, channels) from the file's header alone, channels being 1 (grey) or 3."""
     with _opened(path) as image:
         height, width = image.height, image.width
-        if image.getexif().get(_ORIENTATION, 1) >= 5:
+        if image.format == "TIFF":  # of which some versions of Pillow give the turned size
+            tags: Any = image
+            height, width = tags.tag_v2[_TIFF_HEIGHT], tags.tag_v2[_TIFF_WIDTH]
+        if _orientation(image) >= 5:
             height, width = width, height
         return height, width, 1 if image.mode in _GREY_MODES else 3
 
@@ -64,6 +69,9 @@ def read_picture(
             raise FormatError(f"{os.fspath(path)}: {error}") from None
         except Exception as error:  # decoders raise nearly anything on damaged bytes
             raise _unreadable(path) from error
+    if max(pixels.shape) > _LARGEST_SIDE:
+        size = f"{image.height} x {image.width}"
+        raise FormatError(f"{os.fspath(path)}: is {size}, expected sides up to {_LARGEST_SIDE}")
     height, width, channels = input_shape
     return _core.resize_picture(pixels, height, width, channels, resize)
 
@@ -85,11 +93,25 @@ def _unreadable(path: str | os.PathLike[str]) -> FormatError:
     return FormatError(f"{os.fspath(path)}: cannot be read as a picture")
 
 
+def _orientation(image: Image.Image) -> int:
+    """How the EXIF data found so far say it is to be turned: 1, as it is, to 8; from 5 on height
+    and width are exchanged. Damaged data say nothing.
+    """
+    try:
+        # The base class's method: that of PNG files decodes the picture.
+        value = pillow().Image.getexif(image).get(_ORIENTATION)
+    except Exception:
+        return 1
+    return value if value in range(1, 9) else 1
+
+
 def _pixels(image: Image.Image) -> Pixels:
     """Any Pillow mode as uint8 (height, width, 1 | 3 | 4), turned the way its EXIF tag says."""
     from PIL import ImageOps
 
-    image = ImageOps.exif_transpose(image)
+    image.load()
+    if _orientation(image) != 1:
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):
         return _narrow(np.asarray(image))
     if image.mode == "F":

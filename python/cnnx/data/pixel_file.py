@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,14 +13,25 @@ from pathlib import Path
 import numpy as np
 
 from cnnx.data.dataset import InputShape, Pixels
+from cnnx.data.file_lock import hold, is_abandoned
 
 _FORMAT = 1
 
 
 def default_folder() -> Path:
-    """Where the user's caches are."""
+    """Where the user's caches are.
+
+    Raises:
+        OSError: if there is no such place.
+    """
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "cnnx"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "cnnx"
+    except RuntimeError:
+        raise OSError(
+            "there is no home folder to keep the decoded pixels in, expected $XDG_CACHE_HOME or "
+            "Decoding(cache=...)"
+        ) from None
 
 
 class PixelFile:
@@ -44,7 +56,8 @@ class PixelFile:
         self._pixels = folder / f"{self._set_name}-{digest.hexdigest()[:32]}.pixels"
         self._note = self._pixels.with_suffix(".json")
         self._count = len(files)
-        self._part = self._pixels.with_suffix(f".part-{os.getpid()}")
+        # Others may write the same at the same time, in other containers even.
+        self._part = self._pixels.with_suffix(f".part-{secrets.token_hex(8)}")
 
     def exists(self) -> bool:
         """Whether it is there, complete."""
@@ -56,12 +69,19 @@ class PixelFile:
 
     @contextmanager
     def writing(self) -> Iterator[Callable[[Pixels], object]]:
-        """What writes one picture after the other; what is not finished leaves nothing behind."""
+        """What writes one picture after the other; what is not finished leaves nothing behind, and
+        what killed processes did not finish is removed.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._remove_abandoned()
         try:
             with self._part.open("wb") as file:
                 self._file = file
+                hold(file)
                 yield lambda pixels: file.write(pixels.data)
+        except OSError as error:  # such as of a full disk, which does not say where
+            error.filename = error.filename or str(self._part)
+            raise
         finally:
             self._part.unlink(missing_ok=True)
 
@@ -69,7 +89,7 @@ class PixelFile:
         """Gives what was written its name; `unreadable` are the positions that are left out."""
         self._file.flush()
         self._part.replace(self._pixels)
-        note = self._part.with_suffix(".note")
+        note = self._part.with_name(f"{self._part.name}.note")
         note.write_text(json.dumps({"unreadable": unreadable}))
         note.replace(self._note)
         self._remove_older()
@@ -88,6 +108,12 @@ class PixelFile:
             if file.stem != self._pixels.stem and file.suffix in (".pixels", ".json"):
                 with suppress(OSError):
                     file.unlink()
+
+    def _remove_abandoned(self) -> None:
+        for part in self._folder.glob("*.part-*"):
+            with suppress(OSError):
+                if is_abandoned(part):
+                    part.unlink()
 
     def _unreadable(self) -> list[int]:
         return [int(each) for each in json.loads(self._note.read_text())["unreadable"]]
