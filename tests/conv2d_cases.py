@@ -106,6 +106,9 @@ CASES: dict[str, Case] = {
     "groups of 4 to 4, dilation": Case((1, 9, 12, 28), 28, (3, 3), 1, 2, (2, 3), 7),
     "groups of 4 to 4, pointwise": Case((2, 5, 9, 12), 12, (1, 1), groups=3),
     "groups of 4 to 4, wide padding": Case((1, 4, 7, 12), 12, (3, 4), padding=4, groups=3),
+    "groups of 4 to 4, taps beyond": Case((1, 4, 4, 8), 8, (3, 3), 1, "same", 6, 2),
+    "groups of 4 to 4, taps far beyond": Case((1, 5, 11, 8), 8, (3, 3), 1, "same", 12, 2),
+    "groups of 4 to 4, kernel wider": Case((2, 6, 1, 8), 8, (4, 4), 1, ((0, 0), (3, 0)), 1, 2),
     "groups of 16 to 16": Case((2, 14, 13, 48), 48, padding=1, groups=3),
     "groups of 16 to 32": Case((1, 18, 9, 32), 64, padding=(0, 2), groups=2),
     "groups of 48 to 16": Case((5, 13, 12, 96), 32, padding="same", groups=2),
@@ -120,6 +123,7 @@ CASES: dict[str, Case] = {
     "pixels of 4 KB": Case((3, 9, 5, 1024), 40, (1, 1)),
     "pixels of 4 KB, stride 2": Case((2, 5, 18, 1024), 3, (1, 1), (1, 2)),
     "pixels of 2 KB, stride 2": Case((1, 7, 260, 512), 20, (1, 1), 2),
+    "groups = channels, taps beyond": Case((2, 9, 2, 20), 20, (11, 11), 1, "same", 1, 20),
     "groups = channels, map of 7": Case((3, 7, 7, 40), 40, padding=1, groups=40),
     "groups = channels, map of 5 columns, valid": Case((2, 9, 7, 17), 17, groups=17),
     "groups = channels, map of 6, one side only": Case(

@@ -62,6 +62,11 @@ def three_readers_of_a_norm(picture: Symbol) -> Symbol:
     return cnnx.Concat()(cnnx.Multiply()(first, second), cnnx.Sigmoid()(stem), first)
 
 
+def sum_of_what_it_reads(picture: Symbol) -> Symbol:
+    stem = cnnx.ReLU()(conv(8)(picture))
+    return cnnx.Add()(stem, conv(8)(stem), stem)
+
+
 def sum_of_itself(picture: Symbol) -> Symbol:
     x = conv(8)(picture)
     return cnnx.ReLU()(cnnx.Add()(x, x))
@@ -186,6 +191,13 @@ NETWORKS: dict[str, Callable[[], cnnx.Model]] = {
         ),
         cnnx.ReLU(),
     ),
+    "residual, one convolution after ReLU": lambda: in_order(
+        conv(8), cnnx.ReLU(), cnnx.Residual([conv(8)]), cnnx.ReLU(), cnnx.Residual([conv(8)])
+    ),
+    "residual, one convolution after batch norm and ReLU": lambda: in_order(
+        normed_conv(), cnnx.ReLU(), cnnx.Residual([cnnx.Conv2d(8, 3, padding=1, groups=8)])
+    ),
+    "sum of what it reads with a convolution": lambda: graph(sum_of_what_it_reads),
     "residual, the picture itself": lambda: in_order(cnnx.Residual([conv(3)]), cnnx.ReLU()),
     "residual, a body that ends in ReLU": lambda: in_order(
         conv(),

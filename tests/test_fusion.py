@@ -22,6 +22,18 @@ NETWORKS: dict[str, list[cnnx.Layer]] = {
         cnnx.ReLU(),
         cnnx.Dense(3),
     ],
+    "one channel within": [
+        cnnx.Conv2d(1, 3),
+        cnnx.ConvTranspose2d(4, 3),
+        cnnx.ReLU(),
+        cnnx.MaxPool2d(2),
+        cnnx.Conv2d(1, 1),
+        cnnx.ReLU(),
+        cnnx.Conv2d(5, 5, padding=2),
+        cnnx.ReLU(),
+        cnnx.Flatten(),
+        cnnx.Dense(3),
+    ],
     "sums in several parts": [
         cnnx.Conv2d(70, 1),
         cnnx.ReLU(),
@@ -238,17 +250,19 @@ def test_training_equals_the_ops_one_by_one(name: str, count: int, restore_threa
         ((66, 35), 3, 4, True),  # rows that see no pixel, several bands
     ],
 )
+@pytest.mark.parametrize("pooled", [True, False])
 def test_pictures_with_one_channel(
     outputs: int,
     size: tuple[int, int],
     kernel: int | tuple[int, int],
     padding: int | tuple[int, int],
     relu: bool,
+    pooled: bool,
     restore_threads: None,
 ) -> None:
     layers: list[cnnx.Layer] = [cnnx.Conv2d(outputs, kernel, padding=padding)]
     layers += [cnnx.ReLU()] if relu else []
-    layers += [cnnx.MaxPool2d(2)]
+    layers += [cnnx.MaxPool2d(2)] if pooled else []
     model = cnnx.Model(layers, input_shape=(*size, 1), seed=4)
     model.parameters["conv2d_1.bias"] = np.linspace(-0.4, 0.2, outputs, dtype=np.float32)
     x = np.random.default_rng(8).normal(0, 1, (3, *size, 1)).astype(np.float32)

@@ -42,6 +42,7 @@ LAYERS: list[Draw] = [
     lambda rng: cnnx.MaxPool2d(3, stride=1, padding="same"),
     lambda rng: cnnx.AvgPool2d(2, stride=1, padding="same"),
     lambda rng: cnnx.Residual([cnnx.Conv2d(4, 1), cnnx.ReLU()], [cnnx.Conv2d(4, 1)]),
+    lambda rng: [cnnx.Conv2d(4, 1), cnnx.ReLU(), cnnx.Residual([cnnx.Conv2d(4, 1)])],
     lambda rng: cnnx.Parallel([[], cnnx.Conv2d(4, 1)]),
     lambda rng: [cnnx.ZeroPad2d(1), cnnx.MaxPool2d(3, stride=1)],
     lambda rng: [cnnx.MaxPool2d((2, 1)), cnnx.ConvTranspose2d(4, (2, 1), stride=(2, 1))],

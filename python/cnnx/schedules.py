@@ -132,7 +132,8 @@ class OneCycle:
 
     References:
         Smith, Topin: Super-convergence: very fast training of neural networks using large learning
-        rates, 2018. The defaults are PyTorch's; momentum stays as it is.
+        rates, 2018. The defaults are those of PyTorch, which gives `final` to the last step, not to
+        the one that would follow; momentum stays as it is.
     """
 
     kind: ClassVar[str] = "one_cycle"

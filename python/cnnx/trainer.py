@@ -40,8 +40,8 @@ class Trainer:
         seed: everything random but the weights: the order of the pictures, the validation split.
         rules: what is different for some parameters, such as no weight decay on biases:
             ``[ParameterRule("*.bias", weight_decay_factor=0)]``.
-        clip_norm: the gradients of a step, as one vector, are made no longer than this; None takes
-            them as they are.
+        clip_norm: the gradients of what a step moves, as one vector, are made no longer than this;
+            None takes them as they are.
         averaging: a `WeightAverage` to keep, for `averaged_model`.
         schedule: what multiplies the learning rate in the course of each `fit`, such as
             `CosineDecay`; None leaves it constant.

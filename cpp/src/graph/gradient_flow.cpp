@@ -64,6 +64,8 @@ bool GradientFlow::goes_through(int index) const {
   const Value& input = chain_->values()[step.inputs[0]];
   if (input.producer < 0 || input.readers.front() != index || !step.op->passes_through_relu())
     return false;
+  // Read twice, by a convolution and its sum, the gradient is not finished with the first.
+  if (std::count(step.inputs.begin(), step.inputs.end(), step.inputs[0]) > 1) return false;
   const ops::Fusion& fusion = chain_->steps()[static_cast<std::size_t>(input.producer)].fusion;
   return fusion.relu && !fusion.max_pool;
 }

@@ -17,9 +17,10 @@ struct Range {
 
 CNNX_INLINE int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
-// Places i in [0, count) where begin + i * step lies in [0, size).
+// Places i in [0, count) where begin + i * step lies in [0, size); none lie within [0, count] too.
 CNNX_INLINE Range places_inside(int64_t begin, int64_t step, int64_t count, int64_t size) {
-  const int64_t first = begin >= 0 ? 0 : divide_up(-begin, step);
+  const int64_t reached = begin >= 0 ? 0 : divide_up(-begin, step);
+  const int64_t first = reached < count ? reached : count;
   const int64_t fitting = size > begin ? (size - begin - 1) / step + 1 : 0;
   const int64_t last = fitting < count ? fitting : count;
   return {first, first < last ? last : first};

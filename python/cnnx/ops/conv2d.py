@@ -30,8 +30,10 @@ def conv2d(
 
     ``output[n, i, j, o] = bias[o] + sum over u, v, c of weight[u, v, c, o] *
     x[n, i * stride + u * dilation - top, j * stride + v * dilation - left, c]``, where pixels
-    outside the picture are zero. Every output is one chain of fused multiply-adds in the order
-    u, v, c: the same bits on any number of threads and in any batch.
+    outside the picture are zero. The bits are the same on any number of threads and in any batch.
+    Every output is one chain of fused multiply-adds in the order u, v, c; but of a 3x3 kernel with
+    stride 1 and 8 or more channels each way it comes from Winograd's tiles of 2x2 or 4x4 outputs,
+    whose rounding errors are some millionths of the largest, and in which NaN and infinity spread.
 
     Args:
         x: pictures.
