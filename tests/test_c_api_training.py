@@ -322,6 +322,16 @@ def test_a_loss_that_is_not_finite(training: Training) -> None:
     c.refused(c.trainer_check_finite(trainer), NOT_FINITE, "dense_1.bias holds NaN")
 
 
+def test_empty_lines_and_comments_are_passed_over_everywhere(training: Training) -> None:
+    c = training.c
+    trainer = training.trainer(
+        training.model(), "# the usual one\n\nadam learning_rate=0.25\n", "cross_entropy\n", None
+    )
+    rate = ctypes.c_double()
+    c.ok(c.trainer_get_learning_rate(trainer, ctypes.byref(rate)))
+    assert rate.value == 0.25
+
+
 def test_an_epoch_counts_its_steps(training: Training) -> None:
     c = training.c
     epoch = training.epoch(training.trainer(training.model(), None, None, None), "batch_size=128")

@@ -36,6 +36,8 @@ from c_training import Training, X, Y, samples
         (None, None, "rule pattern=nothing weight_decay_factor=0", "nothing"),
         (None, None, "averaging decay=2", "decay is 2"),
         (None, None, "constant_rate warmup_epochs=-1", "warmup"),
+        ("adam\nsgd", None, None, "optimizer has 2 lines, expected one$"),
+        (None, "# none\ncross_entropy\nmse\n", None, "loss has 2 lines, expected one$"),
     ],
 )
 def test_wrong_recipes_are_refused(

@@ -114,6 +114,17 @@ void blocks_hold_blocks_and_have_readers() {
   CHECK(layers[2].trainable && layers[3].trainable);
 }
 
+void a_block_may_hold_a_block_alone() {
+  CHECK_EQUAL(written(Model({Residual({Residual({ReLU()})})}, {4, 4, 3})),
+              "residual_1.residual_1.relu_1(input) "
+              "residual_1.residual_1.add_1(residual_1.residual_1.relu_1,input) "
+              "residual_1.add_1(residual_1.residual_1.add_1,input)");
+  CHECK_EQUAL(written(Model({Parallel({{Parallel({{Tanh()}, {}})}, {}})}, {4, 4, 3})),
+              "parallel_1.parallel_1.tanh_1(input) "
+              "parallel_1.parallel_1.concat_1(parallel_1.parallel_1.tanh_1,input) "
+              "parallel_1.concat_1(parallel_1.parallel_1.concat_1,input)");
+}
+
 Model one_layer(const Layer& layer) { return Model({layer}, {8, 8, 4}); }
 
 void wrong_settings_are_refused_when_a_model_is_built() {
@@ -174,6 +185,7 @@ int main() {
   a_residual_block_is_written_out();
   parallel_branches_are_written_out();
   blocks_hold_blocks_and_have_readers();
+  a_block_may_hold_a_block_alone();
   wrong_settings_are_refused_when_a_model_is_built();
   wrong_blocks_are_refused();
   return cnnx::test::finish("layers_test");

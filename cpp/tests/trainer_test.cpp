@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -221,9 +222,54 @@ void what_was_moved_from_says_so() {
   CHECK(epoch.advance());  // whose trainer has only moved
 }
 
+void a_refused_step_changes_nothing() {
+  const Drawings drawings;
+  cnnx::TrainerOptions options;
+  options.schedule.shape = cnnx::CosineDecay{};
+  Model model({Conv2d(4, 3), BatchNorm2d(), ReLU(), Flatten(), Dense(2)}, {kSize, kSize, 1});
+  Model twin = model.clone();
+  Trainer trainer(model, cnnx::Adam{}, {}, options), other(twin, cnnx::Adam{}, {}, options);
+  Epoch epoch = trainer.begin_epoch(drawings.pictures(), drawings.targets(), batches_of_16());
+  for (int i = 0; i < 2; ++i)
+    CHECK_THROWS(std::invalid_argument, "begin_schedule before the first step", epoch.advance());
+  CHECK_THROWS(std::invalid_argument, "begin_schedule before the first step",
+               trainer.step(drawings.pictures(), drawings.targets()));
+  CHECK_EQUAL(epoch.step(), 0);
+  CHECK(epoch.weight() == 0);
+  Epoch expected = other.begin_epoch(drawings.pictures(), drawings.targets(), batches_of_16());
+  trainer.begin_schedule(1, 3);
+  other.begin_schedule(1, 3);
+  while (epoch.advance() && expected.advance()) {
+  }
+  CHECK(epoch.metrics().loss == expected.metrics().loss);
+  CHECK(model.to_bytes() == twin.to_bytes());
+}
+
+void a_batch_may_be_larger_than_there_are_pictures() {
+  const Drawings drawings;
+  Model model = small_model();
+  Trainer trainer(model);
+  EpochOptions options;
+  options.batch_size = std::numeric_limits<int64_t>::max();
+  CHECK_EQUAL(trainer.begin_epoch(drawings.pictures(), drawings.targets(), options).steps(), 1);
+  CHECK_EQUAL(trainer.fit(drawings.pictures(), drawings.targets(), 1, options).size(), 1u);
+}
+
+// As a program with a global trainer does.
+const bool saved_before_main = [] {
+  Model model = small_model();
+  const cnnx::test::TemporaryFolder folder("before_main");
+  Trainer(model).save_checkpoint((folder / "run.ckpt").u8string());
+  return weights(cnnx::Checkpoint::load((folder / "run.ckpt").u8string()).model()) ==
+         weights(model);
+}();
+
 }  // namespace
 
 int main() {
+  CHECK(saved_before_main);
+  a_refused_step_changes_nothing();
+  a_batch_may_be_larger_than_there_are_pictures();
   fit_is_a_loop_of_epochs();
   fit_ends_when_it_is_told_to();
   what_does_not_fit_is_refused();

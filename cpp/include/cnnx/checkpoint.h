@@ -43,7 +43,8 @@ class CNNX_API Checkpoint {
   Checkpoint& operator=(Checkpoint&&) noexcept;
   ~Checkpoint();
 
-  Model model() const;  // the one that was trained, each time the same
+  // The one that was trained, each time the same: what one handle changes, all see.
+  Model model() const;
   const Notes& notes() const;
 
  private:

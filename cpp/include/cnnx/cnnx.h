@@ -5,6 +5,7 @@
 #include "cnnx/adaptive_avg_pool2d.h"
 #include "cnnx/augmentation.h"
 #include "cnnx/avg_pool2d.h"
+#include "cnnx/batch_norm2d.h"
 #include "cnnx/binary_cross_entropy.h"
 #include "cnnx/checkpoint.h"
 #include "cnnx/conv2d.h"

@@ -310,23 +310,29 @@ class Concat : public LayerBuilder<Concat> {
 };
 
 // body(x) + shortcut(x); without a shortcut body(x) + x.
-class Residual : public LayerBuilder<Residual> {
+class ResidualBlock : public LayerBuilder<ResidualBlock> {
  public:
-  explicit Residual(std::vector<Layer> body, std::vector<Layer> shortcut = {})
-      : LayerBuilder("residual") {
+  ResidualBlock(std::vector<Layer> body, std::vector<Layer> shortcut) : LayerBuilder("residual") {
     layer_.branches = {std::move(body), std::move(shortcut)};
   }
 };
+// A function, for the constructor of a class would take Residual({Residual({...})}) for a copy.
+inline ResidualBlock Residual(std::vector<Layer> body, std::vector<Layer> shortcut = {}) {
+  return ResidualBlock(std::move(body), std::move(shortcut));
+}
 
 // Branches that read the same input; an empty one is that input itself.
-class Parallel : public LayerBuilder<Parallel> {
+class ParallelBlock : public LayerBuilder<ParallelBlock> {
  public:
-  explicit Parallel(std::vector<std::vector<Layer>> branches, Merge merge = Merge::concat)
-      : LayerBuilder("parallel") {
+  ParallelBlock(std::vector<std::vector<Layer>> branches, Merge merge) : LayerBuilder("parallel") {
     layer_.branches = std::move(branches);
     set("merge", Attribute(std::string(merge == Merge::concat ? "concat" : "add")));
   }
 };
+inline ParallelBlock Parallel(std::vector<std::vector<Layer>> branches,
+                              Merge merge = Merge::concat) {
+  return ParallelBlock(std::move(branches), merge);
+}
 
 }  // namespace layers
 }  // namespace cnnx

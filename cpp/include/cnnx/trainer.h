@@ -193,8 +193,10 @@ class CNNX_API Trainer {
 
   // Replaces the file as a whole or leaves the old one.
   void save_checkpoint(const std::string& path, const Notes& notes = {}) const;
-  // Goes on where the checkpoint's trainer was; throws FormatError, with everything as it was,
-  // unless this one was made with the same settings for the same model.
+  // Goes on where the checkpoint's trainer was. This one must have been made of the checkpoint's
+  // model, whose weights stay as they are, with the settings of then, which the file does not hold.
+  // Throws, with everything as it was, FormatError when its optimizer keeps another number of
+  // arrays or it averages where that did not, std::invalid_argument when it trains another model.
   void restore(const Checkpoint& checkpoint);
 
  private:

@@ -22,6 +22,24 @@ std::string_view take(std::string_view& rest, std::string_view separators) {
   return taken;
 }
 
+struct Line {
+  int number;  // from 1
+  std::string_view text;
+};
+
+// But for empty lines and those that begin with #.
+std::vector<Line> lines_of(std::string_view text) {
+  std::vector<Line> lines;
+  int number = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = take(rest, "\n");
+    ++number;
+    const std::size_t first = line.find_first_not_of(kSpace);
+    if (first != std::string_view::npos && line[first] != '#') lines.push_back({number, line});
+  }
+  return lines;
+}
+
 template <typename Integer>
 bool is_integer(std::string_view text, Integer& value) {
   const char* end = text.data() + text.size();
@@ -149,21 +167,22 @@ void Settings::read(const std::string& name, const std::string& text, Attribute&
 }
 
 std::vector<Settings> settings_of_lines(const Call& call, const char* text, const char* argument) {
-  std::vector<Settings> lines;
-  int number = 0;
-  for (std::string_view rest = call.text(text, argument); !rest.empty();) {
-    const std::string_view line = take(rest, "\n");
-    ++number;
-    const std::size_t first = line.find_first_not_of(kSpace);
-    if (first == std::string_view::npos || line[first] == '#') continue;
-    lines.emplace_back(
+  std::vector<Settings> settings;
+  for (const auto& [number, line] : lines_of(call.text(text, argument))) {
+    settings.emplace_back(
         std::string(call.function()) + ": " + argument + ", line " + std::to_string(number), line);
   }
-  return lines;
+  return settings;
 }
 
 Settings settings_of_line(const Call& call, const char* text, const char* argument) {
-  return Settings(std::string(call.function()) + ": " + argument, call.text(text, argument));
+  const std::string where = std::string(call.function()) + ": " + argument;
+  const std::vector<Line> lines = lines_of(call.text(text, argument));
+  if (lines.size() > 1) {
+    throw std::invalid_argument(where + " has " + std::to_string(lines.size()) +
+                                " lines, expected one");
+  }
+  return Settings(where, lines.empty() ? std::string_view() : lines.front().text);
 }
 
 }  // namespace cnnx::c_api

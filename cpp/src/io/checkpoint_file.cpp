@@ -25,15 +25,16 @@ namespace cnnx {
 namespace io {
 namespace {
 
-const std::string kPrefix = std::string(kCheckpointPrefix) + ".";
-const std::string kNotesPrefix = kPrefix + "notes.";
-const std::string kAveragePrefix = kPrefix + "average.";
+// Functions, for there may be no constants yet: a program may save and load before its main.
+std::string prefix() { return std::string(kCheckpointPrefix) + "."; }
+std::string notes_prefix() { return prefix() + "notes."; }
+std::string average_prefix() { return prefix() + "average."; }
 
 constexpr const char* kNotesKey = "cnnx.notes";
 constexpr int64_t kMostSlots = 2;  // of any optimizer
 
 std::string slot_prefix(std::size_t slot) {
-  return kPrefix + "slot_" + std::to_string(slot + 1) + ".";
+  return prefix() + "slot_" + std::to_string(slot + 1) + ".";
 }
 
 // Each real number with the name of its tensor.
@@ -76,7 +77,7 @@ Tensor tensor_of(const NotedArray& array) {
                                 std::to_string(count) + " values, expected those of its shape, " +
                                 to_string(array.shape));
   }
-  Tensor tensor{kNotesPrefix + array.name, DType::f32, array.shape, nullptr};
+  Tensor tensor{notes_prefix() + array.name, DType::f32, array.shape, nullptr};
   if (const auto* doubles = std::get_if<std::vector<double>>(&array.values)) {
     tensor.dtype = DType::f64;
     tensor.data = doubles->data();
@@ -90,14 +91,14 @@ template <class Float>
 NotedArray noted(const SafetensorsFile& file, const StoredTensor& tensor) {
   std::vector<Float> values(static_cast<std::size_t>(element_count(tensor.shape)));
   file.read(tensor, values.data());
-  return {tensor.name.substr(kNotesPrefix.size()), tensor.shape, std::move(values)};
+  return {tensor.name.substr(notes_prefix().size()), tensor.shape, std::move(values)};
 }
 
 runtime::AlignedBuffer arrays_of(const SafetensorsFile& file, const graph::ArrayBlock& arrays,
-                                 const std::string& prefix) {
+                                 const std::string& names) {
   runtime::AlignedBuffer block(arrays.floats());
   for (const ParameterInfo& array : arrays.infos()) {
-    file.read(file.at(prefix + array.name, DType::f32, array.shape), block.data() + array.offset);
+    file.read(file.at(names + array.name, DType::f32, array.shape), block.data() + array.offset);
   }
   return block;
 }
@@ -121,8 +122,8 @@ CheckpointReader::CheckpointReader(const SafetensorsFile& file) : name_(file.nam
   for (std::size_t slot = 0; slot < slots_.size(); ++slot)
     slots_[slot] = arrays_of(file, graph.parameters(), slot_prefix(slot));
   if (averages_) {
-    average_parameters_ = arrays_of(file, graph.parameters(), kAveragePrefix);
-    average_buffers_ = arrays_of(file, graph.buffers(), kAveragePrefix);
+    average_parameters_ = arrays_of(file, graph.parameters(), average_prefix());
+    average_buffers_ = arrays_of(file, graph.buffers(), average_prefix());
   }
   read_notes(file);
 }
@@ -169,26 +170,26 @@ void CheckpointReader::read_position(const SafetensorsFile& file) {
   position_.schedule.measured = schedule.at("measured").integer(0);
   position_.schedule.waited = schedule.at("waited").integer(0);
   for (const auto& real : real_numbers(position_))
-    file.read(file.at(kPrefix + real.name, DType::f64, {}), real.value);
+    file.read(file.at(prefix() + real.name, DType::f64, {}), real.value);
   if (!(position_.optimizer.learning_rate >= 0 && position_.optimizer.learning_rate <= FLT_MAX))
     throw FormatError(name + ": learning_rate is not a finite number >= 0");
 }
 
 // Every array that there must be, and no other, before memory is taken for them.
 void CheckpointReader::check_arrays(const SafetensorsFile& file) const {
-  std::size_t known = real_numbers(position_).size() + file.beginning_with(kNotesPrefix).size();
-  const auto check = [&](const graph::ArrayBlock& arrays, const std::string& prefix) {
+  std::size_t known = real_numbers(position_).size() + file.beginning_with(notes_prefix()).size();
+  const auto check = [&](const graph::ArrayBlock& arrays, const std::string& names) {
     for (const ParameterInfo& array : arrays.infos())
-      file.at(prefix + array.name, DType::f32, array.shape);
+      file.at(names + array.name, DType::f32, array.shape);
     known += arrays.infos().size();
   };
   for (std::size_t slot = 0; slot < slots_.size(); ++slot)
     check(model_->graph.parameters(), slot_prefix(slot));
   if (averages_) {
-    check(model_->graph.parameters(), kAveragePrefix);
-    check(model_->graph.buffers(), kAveragePrefix);
+    check(model_->graph.parameters(), average_prefix());
+    check(model_->graph.buffers(), average_prefix());
   }
-  const std::size_t all = file.beginning_with(kPrefix).size();
+  const std::size_t all = file.beginning_with(prefix()).size();
   if (all != known) {
     throw FormatError(name_ + ": has " + std::to_string(all) +
                       " tensors of a checkpoint, expected " + std::to_string(known));
@@ -196,7 +197,7 @@ void CheckpointReader::check_arrays(const SafetensorsFile& file) const {
 }
 
 void CheckpointReader::read_notes(const SafetensorsFile& file) {
-  for (const StoredTensor* tensor : file.beginning_with(kNotesPrefix)) {
+  for (const StoredTensor* tensor : file.beginning_with(notes_prefix())) {
     if (tensor->dtype != DType::f32 && tensor->dtype != DType::f64) {
       throw FormatError(name_ + ": tensor " + in_quotes(tensor->name) + " has dtype " +
                         std::string(name_of(tensor->dtype)) + ", expected F32 or F64");
@@ -236,15 +237,15 @@ void Trainer::save_checkpoint(const std::string& path, const Notes& notes) const
   io::FileContent content = io::content_of(*trainer.model);
   std::vector<io::Tensor>& tensors = content.tensors;
   for (const auto& real : io::real_numbers(position))
-    tensors.push_back({io::kPrefix + real.name, io::DType::f64, {}, real.value});
+    tensors.push_back({io::prefix() + real.name, io::DType::f64, {}, real.value});
   for (std::size_t slot = 0; slot < trainer.slots.size(); ++slot) {
     io::append_arrays(graph.parameters(), trainer.slots[slot].data(), io::slot_prefix(slot),
                       tensors);
   }
   if (trainer.average) {
     const graph::ModelState& average = *trainer.average->model();
-    io::append_arrays(graph.parameters(), average.parameters.data(), io::kAveragePrefix, tensors);
-    io::append_arrays(graph.buffers(), average.buffers.data(), io::kAveragePrefix, tensors);
+    io::append_arrays(graph.parameters(), average.parameters.data(), io::average_prefix(), tensors);
+    io::append_arrays(graph.buffers(), average.buffers.data(), io::average_prefix(), tensors);
   }
   for (const NotedArray& array : notes.arrays) tensors.push_back(io::tensor_of(array));
   content.metadata[io::kCheckpointPrefix] =

@@ -60,6 +60,7 @@ bool Epoch::advance() {
   const int64_t count = std::min(s.batch_size, s.source.count() - s.done);
   if (count == 0) return false;
   if (!s.prefetch) s.source.gather(s.done, count, get_num_threads(), s.batch);
+  s.trainer->scheduled_factor();  // refuses what apply_gradients would, with nothing changed yet
   const training::Batch& batch = s.prefetch ? s.prefetch->batch(s.done) : s.batch;
   const double divisor = s.trainer->loss.divisor(batch.targets, count);
   const training::LossSum sum =
@@ -82,25 +83,27 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
     throw std::invalid_argument("fit: batch_size is " + std::to_string(options.batch_size) +
                                 ", expected at least 1");
   }
+  training::BatchSource source(*this->state(), pictures, targets, options.rows, "fit");
+  const int64_t all = source.count();
+  const int64_t batch_size = std::min(options.batch_size, std::max<int64_t>(all, 1));
   auto state = std::make_unique<training::EpochState>(training::EpochState{
       this->state(),
-      training::BatchSource(*this->state(), pictures, targets, options.rows, "fit"),
+      std::move(source),
       options.number,
-      options.batch_size,
+      batch_size,
       0,
       options.position.step,
       {options.position.loss, options.position.weight, options.position.correct},
       {},
       {}});
   state->source.augment(options.augmentation, options.number, options.first_picture);
-  const int64_t all = state->source.count();
-  const int64_t steps = (all + options.batch_size - 1) / options.batch_size;
+  const int64_t steps = (all + batch_size - 1) / batch_size;
   if (options.position.step < 0 || options.position.step > steps) {
     throw std::invalid_argument("fit: the epoch goes on after step " +
                                 std::to_string(options.position.step) + ", expected 0 to " +
                                 std::to_string(steps));
   }
-  state->done = std::min(options.position.step * options.batch_size, all);
+  state->done = std::min(options.position.step * batch_size, all);
   if (options.shuffle) {
     std::vector<int64_t>& rows = state->source.rows();
     std::vector<int64_t> order(rows.size()), shuffled(rows.size());

@@ -207,6 +207,7 @@ double Trainer::compute_gradients(const PictureBatch& pictures, const Targets& t
 void Trainer::apply_gradients() { state()->apply_gradients(); }
 
 double Trainer::step(const PictureBatch& pictures, const Targets& targets) {
+  state()->scheduled_factor();  // refuses what apply_gradients would, with nothing changed yet
   const double loss = compute_gradients(pictures, targets);
   apply_gradients();
   return loss;
