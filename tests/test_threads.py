@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from comparison import assert_same_bits
 from python_process import run_python
+from sanitizer import not_under_address_sanitizer
 
 THREADS = 8
 
@@ -157,6 +159,31 @@ def test_an_error_in_a_train_step_leaves_the_model_to_others() -> None:
     with pytest.raises(FloatingPointError, match="not finite"):
         trainer.fit(np.full((8, 32, 32, 1), np.nan, np.float32), y, epochs=1)
     in_threads(lambda number: assert_same_bits(model(x), before))
+
+
+# Fewer threads than are asked for.
+
+STARVED = """
+import resource
+import numpy as np
+import cnnx
+
+x = np.linspace(-1, 1, 1 << 24, dtype=np.float32)
+expected = np.maximum(x, 0)
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+limit = used + (512 << 20)  # room for the stacks of some 60 threads
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+cnnx.set_num_threads(256)
+for _ in range(3):
+    print(np.array_equal(cnnx.ops.relu(x), expected))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's /proc")
+def test_threads_that_cannot_be_had_are_done_without() -> None:
+    not_under_address_sanitizer("address space has no limit")
+    assert run_python("-c", STARVED).split() == ["True"] * 3
 
 
 # The end of the program.

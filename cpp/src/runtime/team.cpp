@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <new>
-#include <system_error>
 #include <thread>
+#include <vector>
 
 #include "runtime/floating_point.h"
 
@@ -44,6 +45,29 @@ bool spin_until(const Ready& ready) {
   return ready();
 }
 
+#if defined(_OPENMP)
+// Of so many threads those that can be started. OpenMP ends the process when one cannot, so many
+// are tried before, some more than are wanted: what has ended takes the system a moment to clear
+// away. A few are taken for granted, because trying costs as much as starting.
+int to_be_had(int wanted) {
+  constexpr int kGranted = 8, kSpare = 8;
+  if (wanted <= kGranted) return wanted;
+  std::mutex closed;
+  std::vector<std::thread> tried;
+  {
+    const std::lock_guard<std::mutex> lock(closed);
+    try {
+      for (int i = 0; i < wanted + kSpare; ++i)
+        tried.emplace_back([&closed] { const std::lock_guard<std::mutex> wait(closed); });
+    } catch (const std::exception&) {  // no thread, or no memory for one
+    }
+  }
+  for (std::thread& thread : tried) thread.join();
+  const int had = static_cast<int>(tried.size());
+  return had == wanted + kSpare ? wanted : had / 2;
+}
+#endif
+
 // Whoever sets it leads.
 std::atomic_flag led = ATOMIC_FLAG_INIT;
 
@@ -68,15 +92,17 @@ void Team::grow(int threads) {
   threads_ = threads;
   try {
 #if defined(_OPENMP)
-    std::thread([this, first, threads] {
-#pragma omp parallel num_threads(threads - first)
+    const int more = to_be_had(threads - first);
+    if (more == 0) return;
+    std::thread([this, first, more] {
+#pragma omp parallel num_threads(more)
       stand_by(first + omp_get_thread_num());
     }).detach();
 #else
     for (int slot = first; slot < threads; ++slot)
       std::thread([this, slot] { stand_by(slot); }).detach();
 #endif
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // no thread, or no memory for one
   }
 }
 
