@@ -310,8 +310,7 @@ def test_the_event_log_holds_an_epoch_each(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_logs_begun_within_a_second_are_all_kept(tmp_path: Path) -> None:
-    if importlib.util.find_spec("tensorboardX") is None:
-        pytest.skip("tensorboardX is not installed")
+    pytest.importorskip("tensorboardX", reason="needs tensorboardX: install the extra tensorboard")
     trainer, log = trainer_of(), TensorBoardLog(tmp_path)
     for _ in range(3):
         trainer.fit(x, y, epochs=1, callbacks=[log])

@@ -145,7 +145,7 @@ def test_a_validation_loss_that_is_not_finite_ends_the_fit() -> None:
     trainer = cnnx.Trainer(network())
     bad = np.full((2, SIZE, SIZE, 1), 3e38, np.float32)  # finite, but no sum of them is
     with pytest.raises(
-        FloatingPointError, match=r"^fit: after epoch 1 the validation loss is (NaN|infinite),"
+        FloatingPointError, match=r"^fit: after epoch 1 the validation loss is NaN,"
     ):
         trainer.fit(x, y, epochs=2, validation=(bad, [0, 1]))
     assert trainer.history.loss == []

@@ -120,7 +120,7 @@ def test_refusals_of_runs(run: Run, idx: Path, classes: Path) -> None:
         "--checkpoint gone/run.ckpt: there is no f"
     )
     run(*words, "--log", "gone/run.csv").refused("--log gone/run.csv: there is no folder gone")
-    run(*words, "--log", ".").refused(r"--log \. is a folder, expected a file")
+    run(*words, "--log", ".").refused(r"--log \. is a folder, expected a file such as log\.csv$")
     Path("photo.jpg").write_bytes(b"dear")
     run(*words, "--log", "photo.jpg").refused(
         "photo.jpg exists; add --overwrite to replace it or choose another --log"

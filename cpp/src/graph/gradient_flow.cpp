@@ -6,6 +6,14 @@
 #include "runtime/memory.h"
 
 namespace cnnx::graph {
+namespace {
+
+// Whether no other input of the step is the same value, as of a sum with what a convolution reads.
+bool reads_once(const Step& step, std::size_t input) {
+  return std::count(step.inputs.begin(), step.inputs.end(), step.inputs[input]) == 1;
+}
+
+}  // namespace
 
 GradientFlow::GradientFlow(const Chain& chain)
     : chain_(&chain), gradients_(chain.values().size()), steps_(chain.steps().size()) {
@@ -44,8 +52,7 @@ void GradientFlow::visit(int index) {
     if (!input.begun) {
       const bool same_array =
           step.op->leaves_gradient(i)
-              ? std::count(step.inputs.begin(), step.inputs.end(), step.inputs[i]) == 1 &&
-                    may_share(step.inputs[i], gradient.output, index)
+              ? reads_once(step, i) && may_share(step.inputs[i], gradient.output, index)
               : step.op->gradient_runs_in_place() && !is_shared(gradient.output, index);
       input.tenant = same_array ? gradient.output : new_tenant(step.inputs[i], time);
       input.begun = true;
@@ -64,8 +71,7 @@ bool GradientFlow::goes_through(int index) const {
   const Value& input = chain_->values()[step.inputs[0]];
   if (input.producer < 0 || input.readers.front() != index || !step.op->passes_through_relu())
     return false;
-  // Read twice, by a convolution and its sum, the gradient is not finished with the first.
-  if (std::count(step.inputs.begin(), step.inputs.end(), step.inputs[0]) > 1) return false;
+  if (!reads_once(step, 0)) return false;  // the gradient is not finished with its first part
   const ops::Fusion& fusion = chain_->steps()[static_cast<std::size_t>(input.producer)].fusion;
   return fusion.relu && !fusion.max_pool;
 }

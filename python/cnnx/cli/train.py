@@ -72,12 +72,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Trains, saves, and measures the test set if there is one."""
     train_options.settle(arguments)
-    check_output("--out", arguments.out, arguments.overwrite)
+    check_output("--out", arguments.out, "model.cnnx", arguments.overwrite)
     if arguments.checkpoint is not None:
         check_folder("--checkpoint", arguments.checkpoint)
     if arguments.log is not None:
         going_on = arguments.resume is not None  # with the log that there is
-        check_output("--log", arguments.log, arguments.overwrite or going_on)
+        check_output("--log", arguments.log, "log.csv", arguments.overwrite or going_on)
     _check_checkpoint(arguments)
 
     import cnnx
@@ -164,10 +164,10 @@ def _fit(
     )
 
 
-def check_output(option: str, file: Path, overwrite: bool) -> None:
+def check_output(option: str, file: Path, example: str, overwrite: bool) -> None:
     """Refuses, before any work is done, a file that could not be written or is not to be lost."""
     if file.is_dir():
-        raise UserError(f"{option} {file} is a folder, expected a file")
+        raise UserError(f"{option} {file} is a folder, expected a file such as {file / example}")
     if file.exists() and not overwrite:
         raise UserError(f"{file} exists; add --overwrite to replace it or choose another {option}")
     check_folder(option, file)
