@@ -13,8 +13,8 @@ from benchmarks.augmentations import (
     BATCH,
     CHECKED_BATCHES,
     DEVIATION,
+    IMAGES,
     MEAN,
-    PICTURES,
     draw,
     figures,
     task_of,
@@ -46,7 +46,7 @@ def prepare(task: tuple[object, ...]) -> tuple[Callable[[], object], dict[str, l
     steps = count()
 
     def batch() -> FloatArray:
-        epoch, step = divmod(next(steps), PICTURES // BATCH)
+        epoch, step = divmod(next(steps), IMAGES // BATCH)
         rows = slice(step * BATCH, (step + 1) * BATCH)
         return augmentation.apply(x[rows], epoch=epoch, preprocessing=how)
 

@@ -1,6 +1,6 @@
 """Augmented batches by torchvision's transforms, as a user writes them.
 
-A task's `mode` is "tensors" or "pillow", what the pictures are while they are changed, in a
+A task's `mode` is "tensors" or "pillow", what the images are while they are changed, in a
 DataLoader with one process per thread; or "alone", tensors in this process.
 """
 
@@ -33,7 +33,7 @@ def versions() -> dict[str, str]:
     return {"torch": torch.__version__, "torchvision": torchvision.__version__}
 
 
-class Pictures(Dataset[torch.Tensor]):
+class Images(Dataset[torch.Tensor]):
     """Bytes in memory, changed one by one."""
 
     def __init__(self, work: Work, mode: str) -> None:
@@ -61,15 +61,15 @@ class Pictures(Dataset[torch.Tensor]):
         self._change = v2.Compose(steps)
         pixels = draw(work)
         if self._pillow:
-            self._pictures: Any = [Image.fromarray(p.squeeze()) for p in pixels]
+            self._images: Any = [Image.fromarray(p.squeeze()) for p in pixels]
         else:
-            self._pictures = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+            self._images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._images)
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        changed: torch.Tensor = self._change(self._pictures[index])
+        changed: torch.Tensor = self._change(self._images[index])
         return changed
 
 
@@ -79,7 +79,7 @@ def prepare(task: tuple[object, ...]) -> tuple[Callable[[], object], dict[str, l
     torch.manual_seed(0)
     torch.set_num_threads(threads)
     loader = DataLoader(
-        Pictures(work, mode),
+        Images(work, mode),
         batch_size=BATCH,
         num_workers=0 if mode == "alone" else threads,
         persistent_workers=mode != "alone",

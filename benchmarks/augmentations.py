@@ -1,4 +1,4 @@
-"""The augmented batches that benchmarks time, and the pictures that all contestants are given."""
+"""The augmented batches that benchmarks time, and the images that all libraries are given."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 BATCH = 64
-PICTURES = 2048
-# What contestants are compared by: chance differs, the mean and spread of many pictures do not.
+IMAGES = 2048
+# What libraries are compared by: chance differs, the mean and spread of many images do not.
 CHECKED_BATCHES = 32
 
 
 class Work(NamedTuple):
-    """What happens to every picture, after which it is normalised.
+    """What happens to every image, after which it is normalised.
 
     Attributes:
-        side: of square pictures.
+        side: of square images.
         channels: 1 or 3.
         crop_padding: of the random crop; 0 for none. Black lies beyond the edge.
-        flip: whether half of the pictures are flipped.
+        flip: whether half of the images are flipped.
         degrees: turned by at most so many; 0 for no affine change.
         shift: moved by at most so many pixels.
         scale: enlarged by a factor between these.
@@ -63,7 +63,7 @@ def task_of(task: tuple[object, ...]) -> AugmentationTask:
 def draw(work: Work) -> npt.NDArray[np.uint8]:
     """Bright blobs on a dark ground, so that what lies beyond an edge shows in the mean."""
     random = np.random.default_rng(0)
-    shape = (PICTURES, work.side, work.side, work.channels)
+    shape = (IMAGES, work.side, work.side, work.channels)
     places = np.linspace(-1, 1, work.side)
     blob = 200 * np.exp(-2 * (places[:, None] ** 2 + places**2))
     noisy = blob[None, :, :, None] + random.uniform(0, 50, shape)
@@ -71,5 +71,5 @@ def draw(work: Work) -> npt.NDArray[np.uint8]:
 
 
 def figures(batches: npt.NDArray[np.float32]) -> dict[str, list[float]]:
-    """What contestants have to agree in."""
+    """What libraries have to agree in."""
     return {"mean": [float(batches.mean())], "deviation": [float(batches.std())]}

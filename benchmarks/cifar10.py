@@ -1,15 +1,15 @@
-"""CIFAR-10 from a folder of pictures to a validated network, in the manner of airbench94.
+"""CIFAR-10 from a folder of images to a validated network, in the manner of airbench94.
 
     python -m benchmarks.cifar10 FOLDER [--epochs 16] [--seed 0] [--save FILE]
     [--peer-python /path/to/venv/bin/python] [--rounds 2] [--json FILE] [--only training|epoch]
     [--quick]
 
-FOLDER has one folder of pictures per class. 5,000 pictures, the same share of every class, are kept
+FOLDER has one folder of images per class. 5,000 images, the same share of every class, are kept
 apart for validation by a fixed seed; the others train `cnnx.models.fast_cifar` by its recipe:
 whitened first layer, Muon with a rate that rises and falls, flips in turn, random shifts and
-cutout, label smoothing, averaged weights, pictures of half the size before whole ones, and at the
-end six looks at every picture (K. Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024,
-whose accuracies are such). The time counts from the start, reading the pictures included. The same
+cutout, label smoothing, averaged weights, images of half the size before whole ones, and at the
+end six looks at every image (K. Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024,
+whose accuracies are such). The time counts from the start, reading the images included. The same
 number of epochs gives the same accuracy whatever the time.
 
 With a peer, steps of airbench94's network as published, in PyTorch's better layout and of the same
@@ -30,14 +30,14 @@ from numpy.typing import NDArray
 
 from benchmarks import machine
 from benchmarks.cifar10_training import BATCH, fit, stages, take_weights
-from benchmarks.contestants import Contestant, all_closed, alternate, best_ratio, show_neighbours
+from benchmarks.libraries import Library, all_closed, alternate, best_ratio, show_neighbours
 from benchmarks.networks import AIRBENCH94, NetworkTask
 from benchmarks.options import ContestOptions, add_peer_python, contest_parser
 
 VALIDATED, SPLIT_SEED = 5000, 0
 SMALL_EPOCHS, WHOLE_EPOCHS = 9, 16
 ACCURACY_AT_LEAST, SECONDS_AT_MOST, FASTER_AT_LEAST = 0.925, 20 * 60, 2.0
-QUICK_PICTURES = 2000  # with --quick, for one epoch of each size
+QUICK_IMAGES = 2000  # with --quick, for one epoch of each size
 
 
 class Options(ContestOptions):
@@ -54,9 +54,9 @@ class Options(ContestOptions):
 def parse() -> Options:
     """Reads it."""
     parser = contest_parser(__doc__.splitlines()[0], rounds=2, seconds=10)
-    parser.add_argument("folder", type=Path, help="one folder of pictures per class")
+    parser.add_argument("folder", type=Path, help="one folder of images per class")
     add_peer_python(parser)
-    parser.add_argument("--epochs", type=int, default=WHOLE_EPOCHS, help="of whole pictures")
+    parser.add_argument("--epochs", type=int, default=WHOLE_EPOCHS, help="of whole images")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and changes")
     parser.add_argument("--save", type=Path, metavar="FILE", help="the averaged model")
     parser.add_argument("--only", choices=("training", "epoch"), help="one of the two parts")
@@ -67,12 +67,12 @@ def train(options: Options) -> tuple[dict[str, float], float, list[cnnx.History]
     """The averaged network's validation accuracies, the seconds it took, and every epoch."""
     begun = time.perf_counter()
     data = cnnx.data.load(options.folder)
-    print(f"read {len(data.x)} pictures in {time.perf_counter() - begun:.1f} s", flush=True)
+    print(f"read {len(data.x)} images in {time.perf_counter() - begun:.1f} s", flush=True)
     order = np.random.default_rng(SPLIT_SEED).permutation(len(data.x)).tolist()
     fraction = VALIDATED / len(order)
     small_epochs = SMALL_EPOCHS
     if options.quick:
-        order, small_epochs, options.epochs = order[:QUICK_PICTURES], 1, 1
+        order, small_epochs, options.epochs = order[:QUICK_IMAGES], 1, 1
     apart, kept = split(order, fraction, data.y)
     x, y, validation = data.x[kept], data.y[kept], (data.x[apart], data.y[apart])
     assert isinstance(data.classes, tuple), "folders have names"
@@ -102,14 +102,14 @@ def train(options: Options) -> tuple[dict[str, float], float, list[cnnx.History]
 
 
 def six_looks(model: cnnx.Model, x: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Outputs for every picture, averaged over what it may look like: as it is (half the weight),
+    """Outputs for every image, averaged over what it may look like: as it is (half the weight),
     moved by a pixel up and left, and down and right, each of them and its mirror image.
     """
     around = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
     moved = [x, around[:, :-2, :-2], around[:, 2:, 2:]]
     total = np.zeros((len(x), *model.output_shape), np.float32)
-    for weight, pictures in zip((0.5, 0.25, 0.25), moved, strict=True):
-        for seen in (pictures, pictures[:, :, ::-1]):
+    for weight, images in zip((0.5, 0.25, 0.25), moved, strict=True):
+        for seen in (images, images[:, :, ::-1]):
             total += np.float32(weight / 2) * model(np.ascontiguousarray(seen))
     return total
 
@@ -123,10 +123,10 @@ def compare(options: Options) -> float:
     for layout in layouts:
         module = "benchmarks.network_in_torch"
         entries.append((f"torch {layout}", module, options.peer_python, layout))
-    started = [Contestant(name, module, python, environment) for name, module, python, _ in entries]
+    started = [Library(name, module, python, environment) for name, module, python, _ in entries]
     with all_closed(started):
-        for contestant, (*_, mode) in zip(started, entries, strict=True):
-            contestant.prepare(NetworkTask(AIRBENCH94, BATCH, True, threads, mode))
+        for library, (*_, mode) in zip(started, entries, strict=True):
+            library.prepare(NetworkTask(AIRBENCH94, BATCH, True, threads, mode))
         turns = alternate(started, options)
     for name, each in turns.items():
         print(f"{name:20} {each.milliseconds():8.0f} ms a step of {BATCH}")

@@ -1,8 +1,8 @@
-"""The training of `benchmarks.cifar10`: pictures of half the size first, then whole ones.
+"""The training of `benchmarks.cifar10`: images of half the size first, then whole ones.
 
-The convolutions' weights serve both sizes, and a pass over small pictures costs little more than a
-quarter. The rate rises while pictures are small, and falls while they are whole (as in M. Tan,
-Q. Le: EfficientNetV2, 2021, whose pictures grow too).
+The convolutions' weights serve both sizes, and a pass over small images costs little more than a
+quarter. The rate rises while images are small, and falls while they are whole (as in M. Tan,
+Q. Le: EfficientNetV2, 2021, whose images grow too).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Labelled: TypeAlias = tuple[Pixels, NDArray[np.int64]]
 Show: TypeAlias = Callable[[int, dict[str, float]], object]
 
 BATCH = 1024
-SHIFTED, CUT_OUT = 3, 8  # pixels of a whole picture: random shifts, and a square of no picture
+SHIFTED, CUT_OUT = 3, 8  # pixels of a whole image: random shifts, and a square of no image
 WHITENING_EPOCHS = 3  # after which its bias rests too, which spares the first input gradient
-WHITENED = 5000  # pictures whose patches the first layer's filters are made from
+WHITENED = 5000  # images whose patches the first layer's filters are made from
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Some passes over pictures of one size."""
+    """Some passes over images of one size."""
 
     model: cnnx.Model
     schedule: cnnx.Triangular
@@ -36,10 +36,10 @@ class Stage:
     validation: Labelled
 
 
-def halved(pictures: Pixels) -> Pixels:
+def halved(images: Pixels) -> Pixels:
     """(n, height / 2, width / 2, channels): the means of 2 x 2 pixels."""
-    count, height, width, channels = pictures.shape
-    squares = pictures.reshape(count, height // 2, 2, width // 2, 2, channels)
+    count, height, width, channels = images.shape
+    squares = images.reshape(count, height // 2, 2, width // 2, 2, channels)
     means: NDArray[np.uint16] = (squares.sum((2, 4), dtype=np.uint16) + 2) // 4
     return means.astype(np.uint8)
 
@@ -47,11 +47,11 @@ def halved(pictures: Pixels) -> Pixels:
 def stages(
     classes: Sequence[str], training: Labelled, validation: Labelled, seed: int
 ) -> tuple[Stage, Stage]:
-    """Small pictures and whole ones, each with a model of that input."""
+    """Small images and whole ones, each with a model of that input."""
     (x, y), (apart, labels) = training, validation
 
     def stage(scale: int, x: Pixels, apart: Pixels, schedule: cnnx.Triangular) -> Stage:
-        model = cnnx.models.fast_cifar(x.shape[1:], classes, pictures=x[:WHITENED], seed=seed)
+        model = cnnx.models.fast_cifar(x.shape[1:], classes, images=x[:WHITENED], seed=seed)
         changes = cnnx.data.Augmentation(
             flip="alternating",
             crop_padding=SHIFTED // scale,

@@ -4,12 +4,12 @@
     [--classes 3x3,depthwise] [--runs 3] [--rounds 3] [--json FILE] [--quick]
 
 Forward is `cnnx.ops.conv2d` and `torch.nn.functional.conv2d`, both with a bias; the gradients are
-those of the input, and of weight and bias together. All contestants must give the same results. The
+those of the input, and of weight and bias together. All libraries must give the same results. The
 shapes are in `benchmarks/convolutions.py`; the batch is chosen for calls of a few milliseconds.
 
-Each contestant is a process of its own, stopped while it is not its turn. A ratio is PyTorch's time
+Each library is a process of its own, stopped while it is not its turn. A ratio is PyTorch's time
 over that of cnnx, formed within a round; the median over the rounds counts, and then the median of
-the runs, each of which goes through all shapes with contestants started anew. Exits 1 when a
+the runs, each of which goes through all shapes with libraries started anew. Exits 1 when a
 class's geometric mean or the worst single ratio misses its bar.
 """
 
@@ -19,8 +19,9 @@ import sys
 from typing import NamedTuple
 
 from benchmarks import machine
-from benchmarks.contestants import (
-    Contestant,
+from benchmarks.convolutions import CLASSES, DIRECTIONS, ConvolutionTask, Shape
+from benchmarks.libraries import (
+    Library,
     Turns,
     all_closed,
     alternate,
@@ -28,7 +29,6 @@ from benchmarks.contestants import (
     check_agreement,
     show_neighbours,
 )
-from benchmarks.convolutions import CLASSES, DIRECTIONS, ConvolutionTask, Shape
 from benchmarks.options import (
     ContestOptions,
     add_peer_python,
@@ -56,19 +56,19 @@ class Row(NamedTuple):
     ratio: float | None  # PyTorch's better layout over cnnx
 
 
-def start(threads: int, peer_python: str | None) -> list[Contestant]:
-    """The contestants; cnnx alone without a peer."""
+def start(threads: int, peer_python: str | None) -> list[Library]:
+    """The libraries; cnnx alone without a peer."""
     environment = {"OMP_NUM_THREADS": str(threads)}
-    started = [Contestant("cnnx", "benchmarks.convolution_in_cnnx", None, environment)]
+    started = [Library("cnnx", "benchmarks.convolution_in_cnnx", None, environment)]
     if peer_python:
         module = "benchmarks.convolution_in_torch"
         for layout in LAYOUTS:
-            started.append(Contestant(layout, module, peer_python, environment))
+            started.append(Library(layout, module, peer_python, environment))
     return started
 
 
 def measure(
-    contestants: list[Contestant],
+    libraries: list[Library],
     run: int,
     group: str,
     shape: Shape,
@@ -77,11 +77,11 @@ def measure(
 ) -> Row:
     """Times one direction of one shape, once all agree on its result."""
     checks = {}
-    for each in contestants:
+    for each in libraries:
         task = ConvolutionTask(shape, direction, options.threads, each.name)
         checks[each.name] = each.prepare(task)
     check_agreement(checks, {"elements": ELEMENTS_WITHIN})
-    turns = alternate(contestants, options)
+    turns = alternate(libraries, options)
     layouts = [name for name in turns if name in LAYOUTS]
     return Row(run, group, shape, direction, turns, best_ratio(turns, layouts) if layouts else None)
 
@@ -174,9 +174,9 @@ def parse() -> Options:
 def sweep(run: int, options: Options, versions: dict[str, str]) -> list[Row]:
     """Measures and prints every row once; adds the versions of all that took part."""
     rows: list[Row] = []
-    with all_closed(start(options.threads, options.peer_python)) as contestants:
+    with all_closed(start(options.threads, options.peer_python)) as libraries:
         if not versions:
-            for each in contestants:
+            for each in libraries:
                 versions.update(each.versions)
             print(", ".join(f"{name} {version}" for name, version in versions.items()))
             print(f"milliseconds, threads {options.threads}; last PyTorch's better layout / cnnx")
@@ -184,7 +184,7 @@ def sweep(run: int, options: Options, versions: dict[str, str]) -> list[Row]:
             print(f"run {run}: {group}", flush=True)
             for shape in CLASSES[group]:
                 for direction in DIRECTIONS:
-                    rows.append(measure(contestants, run, group, shape, direction, options))
+                    rows.append(measure(libraries, run, group, shape, direction, options))
                     show(rows[-1])
     return rows
 

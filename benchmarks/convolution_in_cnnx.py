@@ -1,4 +1,4 @@
-"""One direction of a convolution in cnnx; a contestant of the convolutions' sweep.
+"""One direction of a convolution in cnnx; a library of the convolutions' sweep.
 
 Every call's result is an array of its own, as it is for a user of `cnnx.ops`, which computes both
 gradients at once; to time them apart there is a function for benchmarks alone.

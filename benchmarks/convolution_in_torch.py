@@ -1,4 +1,4 @@
-"""One direction of a convolution in PyTorch; contestants of the convolutions' sweep."""
+"""One direction of a convolution in PyTorch; libraries of the convolutions' sweep."""
 
 from __future__ import annotations
 

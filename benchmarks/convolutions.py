@@ -1,4 +1,4 @@
-"""The convolutions that benchmarks time, by class, and the data that all contestants are given."""
+"""The convolutions that benchmarks time, by class, and the data that all libraries are given."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from benchmarks.networks import FloatArray
 DIRECTIONS = ("forward", "input_gradient", "weight_gradient")
 # What the batch is chosen by: a call is to take a few milliseconds on a few cores of today.
 CALL_SECONDS, OPERATIONS_PER_SECOND, BYTES_PER_SECOND = 0.004, 200e9, 10e9
-MOST_PICTURES = 64
-# The answers' elements that contestants are compared by.
+MOST_IMAGES = 64
+# The answers' elements that libraries are compared by.
 CHECKED = 64
 
 
 class Shape(NamedTuple):
-    """A square convolution of square pictures."""
+    """A square convolution of square images."""
 
     size: int
     in_channels: int
@@ -52,8 +52,8 @@ class Shape(NamedTuple):
         operations = 2 * outputs * int(np.prod(self.weight_shape[:3]))
         moved = 4 * (outputs + self.size**2 * self.in_channels)
         seconds = max(operations / OPERATIONS_PER_SECOND, moved / BYTES_PER_SECOND)
-        pictures = min(MOST_PICTURES, max(1, int(CALL_SECONDS / seconds)))
-        return 1 << (pictures.bit_length() - 1)
+        images = min(MOST_IMAGES, max(1, int(CALL_SECONDS / seconds)))
+        return 1 << (images.bit_length() - 1)
 
 
 def square(size: int, in_channels: int, out_channels: int, kernel_size: int, **more: int) -> Shape:
@@ -127,7 +127,7 @@ class ConvolutionTask(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Pictures, weights and a gradient of the result."""
+    """Images, weights and a gradient of the result."""
 
     x: FloatArray
     weight: FloatArray

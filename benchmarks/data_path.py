@@ -3,8 +3,8 @@
     python -m benchmarks.data_path --peer-python /path/to/venv/bin/python
     [--threads 2] [--rounds 5] [--seconds 1] [--quiet] [--json FILE] [--quick]
 
-Batches of 64 pictures, each changed at random and normalised. torchvision is measured in a
-DataLoader with a process per thread, on tensors and on Pillow's pictures, and on tensors in one
+Batches of 64 images, each changed at random and normalised. torchvision is measured in a
+DataLoader with a process per thread, on tensors and on Pillow's images, and on tensors in one
 process; its fastest counts. Exits 1 when a bar is missed.
 """
 
@@ -15,8 +15,8 @@ import sys
 
 from benchmarks import machine
 from benchmarks.augmentations import BATCH, WORKS
-from benchmarks.contestants import (
-    Contestant,
+from benchmarks.libraries import (
+    Library,
     Turns,
     all_closed,
     alternate,
@@ -29,7 +29,7 @@ from benchmarks.timing import median_ratio
 
 NEED_AT_LEAST, PEER_AT_LEAST = 3.0, 2.0
 MODES = ("tensors", "pillow", "alone")
-# Of two random samples of 2,048 pictures.
+# Of two random samples of 2,048 images.
 AGREEMENT = {"mean": 0.1, "deviation": 0.05}
 
 
@@ -51,7 +51,7 @@ def parse() -> Options:
 
 
 def rate(turns: Turns) -> float:
-    """Pictures per second."""
+    """Images per second."""
     return 1000 * BATCH / turns.milliseconds()
 
 
@@ -62,15 +62,15 @@ def main() -> int:
     print(machine.headline())
     peers = MODES if options.peer_python else ()
     results, met, shown = {}, True, []
-    with all_closed([]) as contestants:
+    with all_closed([]) as libraries:
         for name, module, python in (
             ("cnnx", "augmentation_in_cnnx", None),
             ("lenet", "augmentation_in_cnnx", None),
             *((mode, "augmentation_in_torchvision", options.peer_python) for mode in peers),
         ):
-            contestants.append(Contestant(name, f"benchmarks.{module}", python))
+            libraries.append(Library(name, f"benchmarks.{module}", python))
         for name, work in WORKS.items():
-            needed = [c for c in contestants if c.name != "lenet" or name.startswith("MNIST")]
+            needed = [c for c in libraries if c.name != "lenet" or name.startswith("MNIST")]
             checks = {
                 c.name: c.prepare((work, options.threads, "" if c.name == "cnnx" else c.name))
                 for c in needed
@@ -87,7 +87,7 @@ def main() -> int:
                 met &= verdict("torchvision", best_ratio(turns, peers), PEER_AT_LEAST)
     show_neighbours(shown)
     if options.json:
-        machine.save(options.json, before, {"pictures per batch": BATCH, "seconds": results})
+        machine.save(options.json, before, {"images per batch": BATCH, "seconds": results})
     return 0 if met else 1
 
 

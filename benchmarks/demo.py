@@ -1,4 +1,4 @@
-"""Must-show: `cnnx demo`, pictures included, takes under ten seconds.
+"""Must-show: `cnnx demo`, images included, takes under ten seconds.
 
 Run `python -m benchmarks.demo` on a quiet machine. Exits with 1 if the median run takes longer.
 """

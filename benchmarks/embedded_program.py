@@ -9,13 +9,13 @@ Builds the static library (or takes the build in FOLDER) and with it `classify`,
 set; what it needs besides is listed, and may be the C and C++ runtime, and OpenMP's.
 
 *Cold start* is the median, over launches of a process each, of the time from before the process is
-made until it has said what it sees on a picture, by a LeNet from a file, and has ended.
+made until it has said what it sees on an image, by a LeNet from a file, and has ended.
 
-*Overhead* is what one call of `Model::run` for one picture takes besides its kernels. A clock
+*Overhead* is what one call of `Model::run` for one image takes besides its kernels. A clock
 inside would cost as much as what it measures, so LeNet's twelve layers run with next to nothing to
-compute: kernels of one pixel, one channel and one feature each, on a picture of 4 x 4 pixels, 20
+compute: kernels of one pixel, one channel and one feature each, on an image of 4 x 4 pixels, 20
 multiply-adds. All that this call takes counts as overhead, so the true one is below. `predict`,
-which converts a picture of bytes and makes a label, is shown beside it, and so is LeNet.
+which converts an image of bytes and makes a label, is shown beside it, and so is LeNet.
 
 Exits 1 when a goal is missed.
 """
@@ -76,15 +76,15 @@ def size(program: Path) -> bool:
 
 def cold_start(program: Path, folder: Path, launches: int) -> bool:
     """Prints the median of launches; True when the goal is met."""
-    model, picture = folder / "lenet.cnnx", folder / "picture.pgm"
+    model, image = folder / "lenet.cnnx", folder / "image.pgm"
     build(network_named("lenet")).save(model)
-    picture.write_bytes(b"P5 28 28 255\n" + bytes(range(28)) * 28)
+    image.write_bytes(b"P5 28 28 255\n" + bytes(range(28)) * 28)
     milliseconds = []
     for _ in range(launches):
         begun = time.perf_counter()
-        said = subprocess.run([program, model, picture], check=True, stdout=subprocess.PIPE).stdout
+        said = subprocess.run([program, model, image], check=True, stdout=subprocess.PIPE).stdout
         milliseconds.append(1e3 * (time.perf_counter() - begun))
-        assert said.startswith(bytes(picture)), said
+        assert said.startswith(bytes(image)), said
     median = statistics.median(milliseconds)
     worst = statistics.quantiles(milliseconds, n=20)[-1] if launches > 1 else median
     print(
@@ -98,7 +98,7 @@ def overhead(program: Path, samples: int) -> bool:
     """Prints what calls take; True when the goal is met."""
     rows = [line.split() for line in run(program, str(samples)).splitlines()]
     times = {name: (float(ran), float(predicted)) for name, ran, predicted in rows}
-    print(f"one picture, {cnnx.get_num_threads()} threads:      run   predict")
+    print(f"one image, {cnnx.get_num_threads()} threads:      run   predict")
     for name, label in (("lenet", "LeNet"), ("nothing", "next to nothing")):
         print(f"  {label:20}{times[name][0]:8.2f}{times[name][1]:10.2f} us")
     print(f"overhead: {times['nothing'][0]:.2f} us (goal {GOAL_MICROSECONDS:.0f})")

@@ -8,7 +8,7 @@ run, before and after every turn of a kernel. The share is formed within each ro
 median over the rounds counts.
 
 Only multiplications that are executed count. Direct convolution skips the rows of a window that
-reaches beyond the picture, while it multiplies the columns beside the picture as zeros; the weight
+reaches beyond the image, while it multiplies the columns beside the image as zeros; the weight
 gradient, and strides above 1, skip both. Winograd's tiles of m x m outputs cost (m + 2)^2 products
 per pair of channels; its transforms are not counted. Which algorithm the shape was given is told
 from its bits.
@@ -49,7 +49,7 @@ SHOWN = (
     *(depthwise(56, 64), depthwise(24, 64, stride=2), depthwise(14, 256)),
 )
 DENSE = ((64, 400, 120), (64, 4096, 512), (64, 9216, 128), (1, 9216, 128))
-PICTURES = (64, 32, 32, 32)
+IMAGES = (64, 32, 32, 32)
 PARAMETERS = ((64, 64, 4), 512)  # a dense layer of eight million
 
 
@@ -61,11 +61,11 @@ class Convolution:
         from benchmarks.peak import gaussians
 
         self._direction, self._shape = direction, shape
-        pictures = (shape.batch, shape.size, shape.size, shape.in_channels)
+        images = (shape.batch, shape.size, shape.size, shape.in_channels)
         results = (shape.batch, shape.out_size, shape.out_size, shape.out_channels)
-        self._x, self._weight = gaussians(pictures), gaussians(shape.weight_shape)
+        self._x, self._weight = gaussians(images), gaussians(shape.weight_shape)
         self._grad_output, self._bias = gaussians(results), gaussians((shape.out_channels,))
-        shapes = dict(zip(DIRECTIONS, (results, pictures, shape.weight_shape), strict=True))
+        shapes = dict(zip(DIRECTIONS, (results, images, shape.weight_shape), strict=True))
         self._result = gaussians(shapes[direction])
 
     def run(self, count: int, method: str) -> FloatArray:
@@ -122,11 +122,11 @@ def layer_ops() -> Iterator[Row]:
 
     from benchmarks.peak import gaussians
 
-    x, gradient = gaussians(PICTURES), gaussians(PICTURES, 1)
+    x, gradient = gaussians(IMAGES), gaussians(IMAGES, 1)
     pooled = gradient[:, ::2, ::2].copy()
     small, large = pooled.nbytes, x.nbytes
     ops = cnnx.ops
-    logits = x.reshape(-1, PICTURES[-1])
+    logits = x.reshape(-1, IMAGES[-1])
     yield Row("relu", lambda: ops.relu(x), 2 * large)
     yield Row("relu_backward", lambda: ops.relu_backward(gradient, x), 3 * large)
     yield Row("sigmoid", lambda: ops.sigmoid(x), 2 * large)
@@ -226,10 +226,10 @@ def moving_ops(rounds: int) -> None:
     """Prints the ops that only move memory."""
     from benchmarks.peak import adding, copying, gaussians, speed_and_share
 
-    print("share of NumPy's copying or, for optimizers, adding; 8 MB of pictures, 8 M parameters")
+    print("share of NumPy's copying or, for optimizers, adding; 8 MB of images, 8 M parameters")
     parameters = (int(np.prod(PARAMETERS[0])) * PARAMETERS[1],)
     for rows, reference in (
-        (layer_ops(), copying(gaussians(PICTURES))),
+        (layer_ops(), copying(gaussians(IMAGES))),
         (optimizers(), adding(gaussians(parameters))),
     ):
         for name, call, moved in rows:

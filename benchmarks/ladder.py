@@ -1,16 +1,16 @@
-"""Seven whole networks against PyTorch and ONNX Runtime: train step, inference, a single picture.
+"""Seven whole networks against PyTorch and ONNX Runtime: train step, inference, a single image.
 
     python -m benchmarks.ladder --peer-python /path/to/venv/bin/python
     [--peers torch,onnxruntime] [--threads 1,2] [--networks lenet,cifar] [--isa avx2]
     [--tasks training,inference64,inference1] [--compile] [--json FILE] [--quick]
 
-The networks (`benchmarks/networks.py`) have the same weights in every contestant, and all must give
+The networks (`benchmarks/networks.py`) have the same weights in every library, and all must give
 the same logits and the same losses in the first steps of training. Training is SGD with momentum
 and cross-entropy, its loss read as a number after every step. PyTorch runs eagerly in both of its
 layouts, and the better one counts; torch.compile is shown beside them with --compile. ONNX Runtime
 runs the network built for the batch size, with all its optimisations of the graph.
 
-Each contestant is a process of its own, stopped while it is not its turn. A ratio is the peer's
+Each library is a process of its own, stopped while it is not its turn. A ratio is the peer's
 time over that of cnnx, formed within a round; the median over the rounds counts. With --isa avx2
 cnnx and PyTorch are held to AVX2; ONNX Runtime knows no such setting, and its ratio is judged only
 where the CPU multiplies no faster with wider vectors. Exits 1 when a bar of what was asked for is
@@ -25,8 +25,8 @@ import sys
 from typing import NamedTuple
 
 from benchmarks import machine
-from benchmarks.contestants import (
-    Contestant,
+from benchmarks.libraries import (
+    Library,
     Turns,
     all_closed,
     alternate,
@@ -62,7 +62,7 @@ class Task(NamedTuple):
 TASKS = {
     "training": Task("train step, batch 64", True, 64),
     "inference64": Task("inference, batch 64", False, 64),
-    "inference1": Task("inference, one picture", False, 1),
+    "inference1": Task("inference, one image", False, 1),
 }
 
 
@@ -121,7 +121,7 @@ class Row(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """How a contestant is started."""
+    """How a library is started."""
 
     name: str
     peer: str
@@ -131,7 +131,7 @@ class Entry(NamedTuple):
 
 
 def entries(options: Options) -> list[Entry]:
-    """The contestants that the command line asks for."""
+    """The libraries that the command line asks for."""
     avx2 = options.isa == "avx2"
     ours = {"CNNX_ISA": options.isa} if options.isa else {}
     theirs = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"} if avx2 else {}
@@ -146,26 +146,26 @@ def entries(options: Options) -> list[Entry]:
     return found
 
 
-def start(entry: Entry, threads: int, peer_python: str | None) -> Contestant:
+def start(entry: Entry, threads: int, peer_python: str | None) -> Library:
     """The entry's process at one thread count."""
     python = peer_python if entry.peer else None
     environment = {**entry.environment, "OMP_NUM_THREADS": str(threads)}
-    return Contestant(entry.name, entry.module, python, environment)
+    return Library(entry.name, entry.module, python, environment)
 
 
 def measure(
-    contestants: list[tuple[Entry, Contestant]],
+    libraries: list[tuple[Entry, Library]],
     task: str,
     threads: int,
     network: str,
     options: Options,
 ) -> Row:
     """Times one network, once all agree on what it computes."""
-    taking_part = [each for each in contestants if not TASKS[task].training or can_train(each[0])]
+    taking_part = [each for each in libraries if not TASKS[task].training or can_train(each[0])]
     checks = {}
-    for entry, contestant in taking_part:
+    for entry, library in taking_part:
         _, training, batch = TASKS[task]
-        checks[entry.name] = contestant.prepare(
+        checks[entry.name] = library.prepare(
             NetworkTask(network, batch, training, threads, entry.mode)
         )
     check_agreement(checks, WITHIN)
@@ -262,11 +262,11 @@ def climb(options: Options, versions: dict[str, str]) -> list[Row]:
                 for each in started:
                     versions.update(each.versions)
                 print(", ".join(f"{name} {version}" for name, version in versions.items()))
-            contestants = list(zip(entered, started, strict=True))
+            libraries = list(zip(entered, started, strict=True))
             for task in options.tasks:
                 print(f"{TASKS[task].title}, threads {threads}", flush=True)
                 for network in options.networks:
-                    rows.append(measure(contestants, task, threads, network, options))
+                    rows.append(measure(libraries, task, threads, network, options))
                     show(rows[-1])
     return rows
 

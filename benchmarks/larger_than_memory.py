@@ -1,8 +1,8 @@
-"""Trains on a folder of pictures whose pixels are more than the process may have of memory.
+"""Trains on a folder of images whose pixels are more than the process may have of memory.
 
-    python -m benchmarks.larger_than_memory [--pictures 8000] [--limit 400] [--quick]
+    python -m benchmarks.larger_than_memory [--images 8000] [--limit 400] [--quick]
 
-Writes the pictures as JPEG files, then trains in a process that may have so many megabytes of
+Writes the images as JPEG files, then trains in a process that may have so many megabytes of
 memory of its own (`ulimit -d`) and, where a control group can be made, which takes root, no more
 together with the pages of its files. There they are decoded into a file that is mapped, whose pages
 the system reads and drops as it likes. The same in memory has to fail there, or else the limit were
@@ -37,18 +37,18 @@ MEGABYTE = 10**6
 class Options(RoundOptions):
     """The command line."""
 
-    pictures: int
+    images: int
     limit: int
 
 
 def parse() -> Options:
     """Reads it."""
     parser = round_parser(__doc__.splitlines()[0], rounds=1)
-    parser.add_argument("--pictures", type=int, default=8000)
+    parser.add_argument("--images", type=int, default=8000)
     parser.add_argument("--limit", type=int, default=400, metavar="MB")
     options = parser.parse_args(namespace=Options())
     if options.quick:
-        options.pictures, options.limit = 5000, 300
+        options.images, options.limit = 5000, 300
     return options
 
 
@@ -75,8 +75,8 @@ def control_group(limit: int) -> Iterator[Path | None]:
     yield None
 
 
-def write_pictures(folder: Path, count: int) -> None:
-    """Two classes of smooth pictures, the one lighter on the left, the other on the right."""
+def write_images(folder: Path, count: int) -> None:
+    """Two classes of smooth images, the one lighter on the left, the other on the right."""
     from PIL import Image
 
     random = np.random.default_rng(0)
@@ -99,14 +99,14 @@ def train(folder: str, cache: str, limit: int, group: str) -> dict[str, Any]:
 
     begun = time.perf_counter()
     how = cnnx.data.Decoding(cache=cache or None, memory_limit=1 << 62)
-    pictures = cnnx.data.load(folder, input_shape=(SIDE, SIDE, 3), decoding=how)
+    images = cnnx.data.load(folder, input_shape=(SIDE, SIDE, 3), decoding=how)
     decoded = time.perf_counter() - begun
     layers = [
         *(cnnx.Conv2d(8, 5, stride=4), cnnx.ReLU(), cnnx.MaxPool2d(4)),
         *(cnnx.Flatten(), cnnx.Dense(2)),
     ]
     model = cnnx.Model(layers, input_shape=(SIDE, SIDE, 3))
-    history = cnnx.Trainer(model).fit(pictures, epochs=2, validation=0.1)
+    history = cnnx.Trainer(model).fit(images, epochs=2, validation=0.1)
     weights = hashlib.sha256(b"".join(a.tobytes() for a in model.parameters.values()))
     return {
         "decoding": decoded,
@@ -152,12 +152,12 @@ def main() -> int:
     options = parse()
     before = machine.describe()
     print(machine.headline())
-    size = options.pictures * BYTES / MEGABYTE
-    print(f"{options.pictures:,} pictures, {size:,.0f} MB of pixels, limit {options.limit} MB")
+    size = options.images * BYTES / MEGABYTE
+    print(f"{options.images:,} images, {size:,.0f} MB of pixels, limit {options.limit} MB")
     with tempfile.TemporaryDirectory() as temporary:
-        folder, cache = Path(temporary, "pictures"), Path(temporary, "cache")
+        folder, cache = Path(temporary, "images"), Path(temporary, "cache")
         folder.mkdir()
-        write_pictures(folder, options.pictures)
+        write_images(folder, options.images)
         with control_group(options.limit) as group:
             print(f"control group: {'yes' if group else 'none, the limit is ulimit -d alone'}")
             outcomes = {

@@ -47,12 +47,12 @@ def percent(pattern: str, text: str) -> float:
     return float(found[1]) / 100
 
 
-def predicted_from_png(pictures: np.ndarray, folder: Path) -> np.ndarray:
-    """The labels `cnnx predict` prints for the pictures saved as PNG."""
+def predicted_from_png(images: np.ndarray, folder: Path) -> np.ndarray:
+    """The labels `cnnx predict` prints for the images saved as PNG."""
     from PIL import Image
 
-    names = [f"{index:05}.png" for index in range(len(pictures))]
-    for name, pixels in zip(names, pictures, strict=True):
+    names = [f"{index:05}.png" for index in range(len(images))]
+    for name, pixels in zip(names, images, strict=True):
         Image.fromarray(pixels[..., 0]).save(folder / name)
     lines: list[str] = []
     for start in range(0, len(names), _FILES_AT_ONCE):

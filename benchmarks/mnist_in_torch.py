@@ -2,7 +2,7 @@
 
     python mnist_in_torch.py FOLDER MODEL.pt [--epochs 3]
 
-Written for speed as one would by hand: the files read with NumPy, the pictures kept as bytes and
+Written for speed as one would by hand: the files read with NumPy, the images kept as bytes and
 whole batches cut out of them, no worker processes. Batch size, optimizer, learning rates, the tenth
 kept apart and measured after every epoch, the saved model and the test are those of the command.
 """
@@ -42,9 +42,9 @@ def lenet() -> nn.Sequential:
     )
 
 
-def floats(pictures: torch.Tensor) -> torch.Tensor:
+def floats(images: torch.Tensor) -> torch.Tensor:
     """Bytes as (batch, 1, height, width) in [0, 1]."""
-    return pictures.unsqueeze(1).float().div_(255)
+    return images.unsqueeze(1).float().div_(255)
 
 
 def accuracy(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
@@ -52,8 +52,8 @@ def accuracy(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
     right = 0
     with torch.inference_mode():
         for rows in torch.arange(len(x)).split(EVALUATED_AT_ONCE):
-            pictures, labels = x[rows], y[rows]
-            right += int((model(floats(pictures)).argmax(1) == labels).sum())
+            images, labels = x[rows], y[rows]
+            right += int((model(floats(images)).argmax(1) == labels).sum())
     return right / len(y)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import machine
-from benchmarks.contestants import ROOT
+from benchmarks.libraries import ROOT
 from benchmarks.neighbours import Neighbours
 from benchmarks.options import RoundOptions, add_peer_python, round_parser
 from benchmarks.timing import median_ratio

@@ -1,4 +1,4 @@
-"""The benchmarks' networks in cnnx, as a user calls it; one contestant of the ladder."""
+"""The benchmarks' networks in cnnx, as a user calls it; one library of the ladder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmarks' networks in ONNX Runtime; a contestant of the ladder's inference."""
+"""The benchmarks' networks in ONNX Runtime; a library of the ladder's inference."""
 
 from __future__ import annotations
 
@@ -103,11 +103,11 @@ def build(network: Network, batch: int) -> onnx.ModelProto:
     made = Nodes(iter(channels_first(network, draw_parameters(network))))
     last = made.in_order(network.layers, "value_0")
     height, width, channels = network.input_shape
-    picture = helper.make_tensor_value_info(
+    image = helper.make_tensor_value_info(
         "value_0", TensorProto.FLOAT, [batch, channels, height, width]
     )
     logits = helper.make_tensor_value_info(last, TensorProto.FLOAT, [batch, None])
-    graph = helper.make_graph(made.nodes, "network", [picture], [logits], made.initializers)
+    graph = helper.make_graph(made.nodes, "network", [image], [logits], made.initializers)
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
     )
@@ -120,7 +120,7 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     network_name, batch, training, threads, _ = NetworkTask(*task)
     assert not training, "ONNX Runtime only infers"
     network = network_named(network_name)
-    pictures, _ = draw_batch(network, batch)
+    images, _ = draw_batch(network, batch)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -131,7 +131,7 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
         options,
         providers=["CPUExecutionProvider"],
     )
-    feed = {"value_0": np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))}
+    feed = {"value_0": np.ascontiguousarray(images.transpose(0, 3, 1, 2))}
 
     def run() -> Any:
         return session.run(None, feed)

@@ -1,4 +1,4 @@
-"""The benchmarks' networks in PyTorch, as a user writes them; contestants of the ladder.
+"""The benchmarks' networks in PyTorch, as a user writes them; libraries of the ladder.
 
 A task's `mode` is "nchw", "channels_last" or "compile" (torch.compile on channels_last).
 """
@@ -102,8 +102,8 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     network_name, batch, training, threads, mode = NetworkTask(*task)
     torch.set_num_threads(threads)
     network = network_named(network_name)
-    pictures, labels = draw_batch(network, batch)
-    x = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
+    images, labels = draw_batch(network, batch)
+    x = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
     model: Any = build(network)
     if mode != "nchw":
         model = model.to(memory_format=torch.channels_last)

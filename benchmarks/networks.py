@@ -1,6 +1,6 @@
 """The networks of the benchmarks, described once: no library's words, one set of weights for all.
 
-Pictures and weights are as cnnx keeps them, (batch, height, width, channels) and (kernel_height,
+Images and weights are as cnnx keeps them, (batch, height, width, channels) and (kernel_height,
 kernel_width, in_channels / groups, out_channels); `channels_first` turns weights to what PyTorch
 and ONNX expect.
 """
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 FloatArray: TypeAlias = "NDArray[np.float32]"
 CLASSES = 10
-# The steps of training whose losses contestants are compared by, and the rate that is timed: at
-# that the network stays what it was, instead of learning the same pictures by heart in thousands of
+# The steps of training whose losses libraries are compared by, and the rate that is timed: at
+# that the network stays what it was, instead of learning the same images by heart in thousands of
 # steps until its gradients are denormal numbers.
 CHECKED_STEPS, CHECKED_RATE, TIMED_RATE, MOMENTUM = 5, 0.01, 1e-6, 0.9
 
@@ -57,7 +57,7 @@ class AveragePool(NamedTuple):
 
 
 class Flatten(NamedTuple):
-    """The picture as one list."""
+    """The image as one list."""
 
 
 class Dense(NamedTuple):
@@ -80,7 +80,7 @@ Shape: TypeAlias = tuple[int, ...]
 
 
 class Network(NamedTuple):
-    """Layers in order, for pictures of (height, width, channels)."""
+    """Layers in order, for images of (height, width, channels)."""
 
     input_shape: tuple[int, int, int]
     layers: tuple[Layer, ...]
@@ -102,7 +102,7 @@ class NetworkTask(NamedTuple):
 
     Attributes:
         network: a name in `NETWORKS`.
-        batch: pictures per call.
+        batch: images per call.
         training: a train step, or else a run that gives the logits.
         threads: how many to use.
         mode: what the module offers besides.
@@ -116,7 +116,7 @@ class NetworkTask(NamedTuple):
 
 
 def output_shape(layer: Layer, shape: Shape) -> Shape:
-    """What a layer makes of one picture of this shape."""
+    """What a layer makes of one image of this shape."""
     if isinstance(layer, Convolution):
         reach = 2 * layer.padding - layer.kernel_size
         height, width = ((side + reach) // layer.stride + 1 for side in shape[:2])
@@ -134,7 +134,7 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
 
 
 def with_input_shapes(layers: tuple[Layer, ...], shape: Shape) -> Iterator[tuple[Layer, Shape]]:
-    """Each layer and the shape of one picture that reaches it."""
+    """Each layer and the shape of one image that reaches it."""
     for layer in layers:
         yield layer, shape
         shape = output_shape(layer, shape)
@@ -184,7 +184,7 @@ def draw_parameters(network: Network, seed: int = 0) -> list[Parameters]:
 
 
 def channels_first(network: Network, parameters: list[Parameters]) -> list[Parameters]:
-    """The same for pictures of (batch, channels, height, width): convolution weights as
+    """The same for images of (batch, channels, height, width): convolution weights as
     (out_channels, in_channels / groups, kernel_height, kernel_width), dense ones as
     (out_features, in_features), their inputs in the order that flattening gives there.
     """
@@ -209,10 +209,10 @@ def channels_first(network: Network, parameters: list[Parameters]) -> list[Param
 
 
 def draw_batch(network: Network, batch: int, seed: int = 1) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Pictures of values in [0, 1) and labels."""
+    """Images of values in [0, 1) and labels."""
     random = np.random.default_rng(seed)
-    pictures = random.random((batch, *network.input_shape), dtype=np.float32)
-    return pictures, random.integers(0, CLASSES, batch)
+    images = random.random((batch, *network.input_shape), dtype=np.float32)
+    return images, random.integers(0, CLASSES, batch)
 
 
 def _convolutions(*settings: Convolution) -> tuple[Layer, ...]:
@@ -281,7 +281,7 @@ def _normalised(*settings: Convolution) -> tuple[Layer, ...]:
 
 
 def _resnet20() -> Network:
-    """ResNet-20 with its norms and shortcuts, 1x1 convolutions where a block halves the picture."""
+    """ResNet-20 with its norms and shortcuts, 1x1 convolutions where a block halves the image."""
     layers = _normalised(Convolution(16, 3, padding=1))
     for channels, first_stride in ((16, 1), (32, 2), (64, 2)):
         for stride in (first_stride, 1, 1):

@@ -36,10 +36,10 @@ def round_parser(description: str, rounds: int) -> argparse.ArgumentParser:
 
 
 def contest_parser(description: str, rounds: int, seconds: float) -> argparse.ArgumentParser:
-    """A parser for contestants that take turns."""
+    """A parser for libraries that take turns."""
     parser = round_parser(description, rounds)
     parser.add_argument(
-        "--seconds", type=float, default=seconds, help="of a contestant's turn in each round"
+        "--seconds", type=float, default=seconds, help="of a library's turn in each round"
     )
     parser.add_argument(
         "--clock",

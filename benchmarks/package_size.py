@@ -2,7 +2,7 @@
 
     python -m benchmarks.package_size [--wheel cnnx-....whl] [--rounds 21]
 
-Every import is timed inside a process of its own, the contestants in turn; the difference is
+Every import is timed inside a process of its own, the libraries in turn; the difference is
 formed within each round, and the medians over the rounds count. cnnx loads its names on first use,
 so `cnnx.Model`, which loads NumPy and the compiled core, is held to the same goal; the trainer and
 the data readers are shown beside it. Without --wheel, the wheel is built from this source tree.
@@ -20,7 +20,7 @@ from pathlib import Path
 
 GOAL_MILLISECONDS = 30.0
 GOAL_MEGABYTES = 4.0
-CONTESTANTS = {
+LIBRARIES = {
     "import numpy": "import numpy",
     "import cnnx": "import cnnx",
     "import cnnx; cnnx.Model": "import cnnx; cnnx.Model",
@@ -43,11 +43,11 @@ def import_milliseconds(statements: str) -> float:
 
 def measure_imports(rounds: int) -> bool:
     """Prints the medians and their differences to NumPy's; True when the goals are met."""
-    times: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
-    for statements in CONTESTANTS.values():
+    times: dict[str, list[float]] = {name: [] for name in LIBRARIES}
+    for statements in LIBRARIES.values():
         import_milliseconds(statements)  # writes the bytecode, fills the file cache
     for _ in range(rounds):
-        for name, statements in CONTESTANTS.items():
+        for name, statements in LIBRARIES.items():
             times[name].append(import_milliseconds(statements))
     met = True
     for name, values in times.items():

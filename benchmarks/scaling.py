@@ -1,9 +1,9 @@
-"""What cnnx costs as the batch, the picture, the channels and the threads grow.
+"""What cnnx costs as the batch, the image, the channels and the threads grow.
 
     python -m benchmarks.scaling [--threads 2] [--rounds 11] [--json FILE] [--quick]
 
 Each network of `benchmarks/networks.py` runs at several batch sizes and takes a train step; one 3x3
-convolution runs at several sizes of picture, another at several numbers of channels. Every row is
+convolution runs at several sizes of image, another at several numbers of channels. Every row is
 measured with one thread and with --threads, in processes of their own, in turn. Exits 1 when a bar
 is missed: a train step must gain from the second thread, and no inference may lose by it.
 """
@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from benchmarks import machine
-from benchmarks.contestants import Contestant, Turns, all_closed, alternate, show_neighbours
 from benchmarks.convolutions import DIRECTIONS, ConvolutionTask, Shape
+from benchmarks.libraries import Library, Turns, all_closed, alternate, show_neighbours
 from benchmarks.networks import NETWORKS, NetworkTask
 from benchmarks.options import ContestOptions, check_and_shorten, contest_parser
 from benchmarks.timing import median_ratio
@@ -34,7 +34,7 @@ class Row(NamedTuple):
     """A task at one thread and at several."""
 
     what: str
-    pictures: int
+    images: int
     turns: dict[str, Turns]
     gain: float  # one thread's time over several threads'
 
@@ -60,26 +60,26 @@ def measure(
     options: Options,
 ) -> list[Row]:
     """Prints one table and returns its rows."""
-    print(f"{title}: milliseconds a call, microseconds a picture, gain by threads")
+    print(f"{title}: milliseconds a call, microseconds an image, gain by threads")
     rows = []
     counts = (1, options.threads)
     started = [
-        Contestant(f"threads {count}", module, environment={"OMP_NUM_THREADS": str(count)})
+        Library(f"threads {count}", module, environment={"OMP_NUM_THREADS": str(count)})
         for count in counts
     ]
     with all_closed(started):
         one, several = started
-        for what, pictures, task in wanted:
-            for contestant, count in zip(started, counts, strict=True):
-                contestant.prepare(task._replace(threads=count))
+        for what, images, task in wanted:
+            for library, count in zip(started, counts, strict=True):
+                library.prepare(task._replace(threads=count))
             turns = alternate(started, options)
             gain = median_ratio(turns[one.name].medians(), turns[several.name].medians())
-            rows.append(Row(what, pictures, turns, gain))
+            rows.append(Row(what, images, turns, gain))
             each = "  ".join(
-                f"{name} {turn.milliseconds():9.4f} {1000 * turn.milliseconds() / pictures:8.2f}"
+                f"{name} {turn.milliseconds():9.4f} {1000 * turn.milliseconds() / images:8.2f}"
                 for name, turn in turns.items()
             )
-            print(f"  {what:36} batch {pictures:3}  {each}  {gain:5.2f}", flush=True)
+            print(f"  {what:36} batch {images:3}  {each}  {gain:5.2f}", flush=True)
     return rows
 
 
@@ -89,13 +89,13 @@ def judge(steps: list[Row], inference: list[Row]) -> bool:
     (gain,) = (row.gain for row in steps if row.what == name)
     met = gain >= least
     print(f"{name}'s train step gains {gain:.2f}  goal {least}  {'met' if met else 'MISSED'}")
-    judged = [row for row in inference if row.pictures in JUDGED_BATCHES]
+    judged = [row for row in inference if row.images in JUDGED_BATCHES]
     worst = min(judged, key=lambda row: row.gain)
     loss = 1 / worst.gain
     kept = loss <= INFERENCE_LOSES_AT_MOST
     print(
         f"inference with threads takes at most {loss:.2f} of one thread's time "
-        f"({worst.what}, batch {worst.pictures})  goal {INFERENCE_LOSES_AT_MOST}  "
+        f"({worst.what}, batch {worst.images})  goal {INFERENCE_LOSES_AT_MOST}  "
         + ("met" if kept else "MISSED")
     )
     return met and kept
@@ -127,7 +127,7 @@ def main() -> int:
     steps = measure("train step", network, tasks((64,), training=True), options)
     inference = measure("inference", network, tasks(BATCHES, training=False), options)
     by_size = convolutions([Shape(size, 32, 32) for size in SIZES])
-    sizes = measure("size of the picture", convolution, by_size, options)
+    sizes = measure("size of the image", convolution, by_size, options)
     by_channels = convolutions([Shape(28, count, count) for count in CHANNELS])
     channels = measure("channels", convolution, by_channels, options)
     rows = {"steps": steps, "inference": inference, "sizes": sizes, "channels": channels}

@@ -4,7 +4,7 @@ shapes.
     python -m benchmarks.winograd_choice [--isa avx2] [--rounds 7] [--quick]
 
 One thread and its own CPU time; batches as in training, where weights are transformed or packed in
-every call. The choice knows one picture's shape alone, and going forward it has single pictures in
+every call. The choice knows one image's shape alone, and going forward it has single images in
 mind too, for which Winograd's larger weights are read for few tiles: hence its regrets on small
 maps of many channels. The regret is the time by the method chosen over that of the fastest, minus
 one. Exits 1 when the mean regret or one shape's loss against the direct method is above its bar.

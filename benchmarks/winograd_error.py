@@ -3,7 +3,7 @@ result.
 
     python -m benchmarks.winograd_error [--seeds 3] [--quick]
 
-Winograd's transforms buy speed with rounding; this says with how much. Pictures and gradients are
+Winograd's transforms buy speed with rounding; this says with how much. Images and gradients are
 drawn from N(0, 1), weights from N(0, 1 / K) for K terms per sum. It measures whatever algorithm
 `cnnx.ops` takes for the shape. Exits 1 when an error is above its bar.
 """
@@ -53,8 +53,8 @@ def truth(x: Doubles, weight: Doubles, grad_output: Doubles) -> Results:
 def errors(size: int, seed: int) -> tuple[float, ...]:
     """The largest error of each direction over its largest result."""
     random = np.random.default_rng((size, seed))
-    pictures, kernels = (BATCH, size, size, CHANNELS), (3, 3, CHANNELS, CHANNELS)
-    x, grad_output = (random.standard_normal(pictures, np.float32) for _ in range(2))
+    images, kernels = (BATCH, size, size, CHANNELS), (3, 3, CHANNELS, CHANNELS)
+    x, grad_output = (random.standard_normal(images, np.float32) for _ in range(2))
     weight = random.standard_normal(kernels, np.float32)
     weight /= np.float32(np.sqrt(9 * CHANNELS))
     expected = truth(*(array.astype(np.float64) for array in (x, weight, grad_output)))

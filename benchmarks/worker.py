@@ -1,8 +1,8 @@
-"""The process of one contestant: `python -m benchmarks.worker MODULE`, run by `contestants`.
+"""The process of one library: `python -m benchmarks.worker MODULE`, run by `libraries`.
 
 It reads a request per line and answers with a line, both JSON. {"prepare": task} hands the task to
 the module's `prepare`, which returns what is to be timed and figures by which the parent sees that
-all contestants compute the same; {"measure": [seconds, clock]} times it.
+all libraries compute the same; {"measure": [seconds, clock]} times it.
 """
 
 from __future__ import annotations

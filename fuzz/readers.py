@@ -27,19 +27,20 @@ from types import CodeType, FrameType
 from typing import Any
 
 import cnnx
-from cnnx import checkpoint, data, notes, run, training_recipe
+from cnnx import data
 from cnnx.data import arrays, cifar10, idx
+from cnnx.training import checkpoint, checkpoint_metadata, config, run_state
 
 from fuzz.seeds import checkpoint as checkpoint_file
-from fuzz.seeds import with_notes
+from fuzz.seeds import with_metadata
 
 MOST_BYTES = 16384
 MOST_MEMORY = 1 << 30  # beyond what the process has when it begins
-READERS = (arrays, cifar10, idx, checkpoint, notes, run, training_recipe)
+READERS = (arrays, cifar10, idx, checkpoint, checkpoint_metadata, run_state, config)
 FILES = {module.__file__ for module in READERS}
 # What lengths and counts are when they are wrong.
 NUMBERS = (0, 1, 2, 255, 256, 3073, 65535, 1 << 24, 1 << 31, (1 << 32) - 1)
-# What stands in notes where something else should.
+# What stands in metadata where something else should.
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2**31, 2**63, -(2**63), 10**400, 0.5, 1e308, float("inf")),
     *(float("nan"), "", "x", "validation_loss", [], [1], [[1]], ["x"], {}, {"x": 1}),
@@ -53,11 +54,11 @@ VALUES: tuple[Any, ...] = (
 
 
 def read_idx(content: bytes, folder: Path) -> None:
-    """As one file of any kind, as the pictures of a set, and as its labels."""
-    pictures, labels = folder / "train-images-idx3-ubyte", folder / "train-labels-idx1-ubyte"
+    """As one file of any kind, as the images of a set, and as its labels."""
+    images, labels = folder / "train-images-idx3-ubyte", folder / "train-labels-idx1-ubyte"
     for path, other, good in (
-        (pictures, labels, struct.pack(">HBBI", 0, 8, 1, 2) + b"\0\1"),
-        (labels, pictures, struct.pack(">HBB3I", 0, 8, 3, 2, 3, 4) + bytes(24)),
+        (images, labels, struct.pack(">HBBI", 0, 8, 1, 2) + b"\0\1"),
+        (labels, images, struct.pack(">HBB3I", 0, 8, 3, 2, 3, 4) + bytes(24)),
     ):
         path.write_bytes(content)
         other.write_bytes(good)
@@ -88,10 +89,10 @@ def read_cifar10(content: bytes, folder: Path) -> None:
         pass
 
 
-def read_notes(content: bytes, folder: Path) -> None:
-    """As the notes of a checkpoint that is good otherwise."""
+def read_metadata(content: bytes, folder: Path) -> None:
+    """As the metadata of a checkpoint that is good otherwise."""
     path = folder / "run.ckpt"
-    path.write_bytes(with_notes(checkpoint_file("sgd"), content.decode("utf-8", "replace")))
+    path.write_bytes(with_metadata(checkpoint_file("sgd"), content.decode("utf-8", "replace")))
     try:
         trainer = cnnx.Trainer.resume(path)
         assert len(trainer.history) >= 0
@@ -103,7 +104,7 @@ def read_notes(content: bytes, folder: Path) -> None:
 TARGETS: dict[str, Callable[[bytes, Path], None]] = {
     "idx": read_idx,
     "cifar10": read_cifar10,
-    "notes": read_notes,
+    "metadata": read_metadata,
 }
 
 

@@ -31,8 +31,8 @@ WORDS = (
 
 def models() -> dict[str, cnnx.Model]:
     """Small models that between them have every kind of layer and of setting."""
-    picture = cnnx.Input((6, 5, 3))
-    maps = cnnx.Conv2d(4, 3, padding="same", groups=1)(picture)
+    image = cnnx.Input((6, 5, 3))
+    maps = cnnx.Conv2d(4, 3, padding="same", groups=1)(image)
     gates = cnnx.Sigmoid()(cnnx.Conv2d(4, 1)(cnnx.AvgPool2d((6, 5))(maps)))
     chains: dict[str, list[cnnx.Layer]] = {
         "convolutions": [
@@ -71,7 +71,7 @@ def models() -> dict[str, cnnx.Model]:
         ],
     }
     made = {name: cnnx.Model(layers, input_shape=(6, 5, 2)) for name, layers in chains.items()}
-    made["gates"] = cnnx.Model.from_graph(picture, cnnx.Multiply()(maps, gates))
+    made["gates"] = cnnx.Model.from_graph(image, cnnx.Multiply()(maps, gates))
     made["classes"] = cnnx.Model(
         [cnnx.Flatten(), cnnx.Dense(3)],
         input_shape=(2, 2, 1),
@@ -122,8 +122,8 @@ def write_checkpoints(folder: Path) -> None:
         (folder / name).write_bytes(checkpoint(name))
 
 
-def with_notes(file: bytes, text: str) -> bytes:
-    """A checkpoint with another text as its notes."""
+def with_metadata(file: bytes, text: str) -> bytes:
+    """A checkpoint with another text as its metadata."""
     (length,) = struct.unpack("<Q", file[:8])
     header = json.loads(file[8 : 8 + length])
     header["__metadata__"]["cnnx.notes"] = text
@@ -131,7 +131,7 @@ def with_notes(file: bytes, text: str) -> bytes:
     return struct.pack("<Q", len(changed)) + changed + file[8 + length :]
 
 
-def write_notes(folder: Path) -> None:
+def write_metadata(folder: Path) -> None:
     """Those of a checkpoint that has much to note."""
     file = checkpoint("sgd")
     (length,) = struct.unpack("<Q", file[:8])
@@ -184,10 +184,10 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "checkpoint": write_checkpoints,
     "graph": write_noise,
     "json": write_texts,
-    "picture": write_noise,
+    "image": write_noise,
     "idx": write_idx,
     "cifar10": write_cifar10,
-    "notes": write_notes,
+    "metadata": write_metadata,
 }
 
 

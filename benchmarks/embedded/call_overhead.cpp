@@ -1,4 +1,4 @@
-// What one call for one picture takes: prints the median microseconds of Model::run and of
+// What one call for one image takes: prints the median microseconds of Model::run and of
 // Model::predict, for LeNet and for its layers with next to nothing to compute.
 //
 //   call_overhead SAMPLES
@@ -14,7 +14,7 @@
 namespace {
 
 // LeNet's layers, with kernels of so many pixels' side and so many channels and features, for
-// pictures of size x size pixels.
+// images of size x size pixels.
 cnnx::Model lenet(std::int64_t size, std::int64_t kernel, std::int64_t channels1,
                   std::int64_t channels2, std::int64_t features1, std::int64_t features2,
                   std::int64_t outputs) {
@@ -44,10 +44,10 @@ double microseconds(int samples, const Call& call) {
 
 void measure(const char* name, const cnnx::Model& model, int samples) {
   const std::int64_t size = model.input_shape()[0];
-  const std::vector<float> picture(static_cast<std::size_t>(size * size), 0.5f);
-  const std::vector<std::uint8_t> bytes(picture.size(), 128);
+  const std::vector<float> image(static_cast<std::size_t>(size * size), 0.5f);
+  const std::vector<std::uint8_t> bytes(image.size(), 128);
   std::vector<float> outputs(static_cast<std::size_t>(model.output_shape()[0]));
-  const cnnx::PictureBatch one(picture.data(), 1);
+  const cnnx::ImageBatch one(image.data(), 1);
   const double run = microseconds(samples, [&] { model.run(one, outputs.data()); });
   const double predict =
       microseconds(samples, [&] { model.predict(cnnx::ImageView{bytes.data(), size, size, 1}); });

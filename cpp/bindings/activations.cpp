@@ -27,9 +27,9 @@ void bind_activation(py::module_& module, const std::string& name, const char* s
       },
       py::arg("x").noconvert());
   module.def((name + "_backward").c_str(),
-             [backward](const FloatArray& grad, const FloatArray& kept) {
+             [backward](const FloatArray& grad, const FloatArray& saved) {
                return elementwise(grad, [&](float* g) {
-                 backward(grad.data(), kept.data(), kept.size(), g, false);
+                 backward(grad.data(), saved.data(), saved.size(), g, false);
                });
              },
              py::arg("grad_output").noconvert(), py::arg(saved).noconvert());

@@ -1,4 +1,4 @@
-// Checkpoint: the file read and checked, its notes as Python values.
+// Checkpoint: the file read and checked, its metadata as Python values.
 #include "checkpoint.h"
 
 namespace cnnx::bindings {
@@ -13,9 +13,9 @@ std::vector<Float> values_of(const py::array& array) {
   return std::vector<Float>(first, first + array.size());
 }
 
-py::dict arrays_of(const Notes& notes) {
+py::dict arrays_of(const CheckpointMetadata& metadata) {
   py::dict arrays;
-  for (const NotedArray& array : notes.arrays) {
+  for (const MetadataArray& array : metadata.arrays) {
     std::visit(
         [&](const auto& values) {
           using Float = typename std::decay_t<decltype(values)>::value_type;
@@ -28,11 +28,11 @@ py::dict arrays_of(const Notes& notes) {
 
 }  // namespace
 
-Notes notes_of(std::string text, const py::dict& arrays) {
-  Notes notes{std::move(text), {}};
+CheckpointMetadata metadata_of(std::string text, const py::dict& arrays) {
+  CheckpointMetadata metadata{std::move(text), {}};
   for (const auto& [name, value] : arrays) {
     const auto array = value.cast<py::array>();
-    NotedArray noted{name.cast<std::string>(), shape_of(array), {}};
+    MetadataArray noted{name.cast<std::string>(), shape_of(array), {}};
     if (py::isinstance<Array<double>>(array)) {
       noted.values = values_of<double>(array);
     } else if (py::isinstance<Array<float>>(array)) {
@@ -40,19 +40,19 @@ Notes notes_of(std::string text, const py::dict& arrays) {
     } else {
       throw py::type_error("expected contiguous float32 or float64");
     }
-    notes.arrays.push_back(std::move(noted));
+    metadata.arrays.push_back(std::move(noted));
   }
-  return notes;
+  return metadata;
 }
 
 void bind_checkpoint(py::module_& module) {
   py::classh<Checkpoint>(module, "Checkpoint")
       .def_static("load", &Checkpoint::load, py::arg("path"), py::call_guard<ReleaseGil>())
       .def_property_readonly("model", &Checkpoint::model)
-      .def_property_readonly("text",
-                             [](const Checkpoint& checkpoint) { return checkpoint.notes().text; })
       .def_property_readonly(
-          "arrays", [](const Checkpoint& checkpoint) { return arrays_of(checkpoint.notes()); });
+          "text", [](const Checkpoint& checkpoint) { return checkpoint.metadata().text; })
+      .def_property_readonly(
+          "arrays", [](const Checkpoint& checkpoint) { return arrays_of(checkpoint.metadata()); });
 }
 
 }  // namespace cnnx::bindings

@@ -1,4 +1,4 @@
-// Notes as they cross between Python and C++: a text, and arrays of float32 or float64 by name.
+// CheckpointMetadata as they cross between Python and C++: a text, and arrays of float32 or float64 by name.
 #pragma once
 
 #include "bindings.h"
@@ -7,6 +7,6 @@
 namespace cnnx::bindings {
 
 // Throws TypeError for an array of another dtype.
-Notes notes_of(std::string text, const py::dict& arrays);
+CheckpointMetadata metadata_of(std::string text, const py::dict& arrays);
 
 }  // namespace cnnx::bindings

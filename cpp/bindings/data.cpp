@@ -1,4 +1,4 @@
-// The X-and-O drawings, the resizing of pictures and their random changes.
+// The X-and-O drawings, the resizing of images and their random changes.
 #include <algorithm>
 #include <tuple>
 
@@ -6,7 +6,7 @@
 #include "bindings.h"
 #include "cnnx/preprocessing.h"
 #include "cnnx/xo.h"
-#include "picture_batch.h"
+#include "image_batch.h"
 
 namespace cnnx::bindings {
 
@@ -29,11 +29,11 @@ void bind_data(py::module_& module) {
       py::arg("count"), py::arg("size"), py::arg("seed"));
 
   module.def(
-      "resize_picture",
+      "resize_image",
       [](const py::array_t<uint8_t, py::array::c_style>& pixels, int64_t height, int64_t width,
          int64_t channels, const std::string& resize) {
         if (pixels.ndim() != 3) {
-          throw py::value_error("resize_picture: pixels has shape " + to_string(shape_of(pixels)) +
+          throw py::value_error("resize_image: pixels has shape " + to_string(shape_of(pixels)) +
                                 ", expected (height, width, channels)");
         }
         const ImageView image{pixels.data(),   pixels.shape(0),  pixels.shape(1),
@@ -43,7 +43,7 @@ void bind_data(py::module_& module) {
         uint8_t* data = result.mutable_data();
         {
           const ReleaseGil release;
-          resize_picture(image, height, width, channels, how, data);
+          resize_image(image, height, width, channels, how, data);
         }
         return result;
       },
@@ -55,18 +55,18 @@ void bind_data(py::module_& module) {
       py::arg("settings"));
 
   module.def(
-      "augment_pictures",
+      "augment_images",
       [](const py::array& pixels, bool integer_values, const std::vector<float>& mean,
          const std::vector<float>& std, const py::dict& settings, uint64_t seed, uint64_t epoch) {
-        const PictureBatch pictures = picture_batch(pixels, integer_values);
+        const ImageBatch images = image_batch(pixels, integer_values);
         const Shape shape = shape_of(pixels);
         const Augmentation augmentation = augmentation_of(settings);
         FloatArray result = new_array(shape);
         float* data = result.mutable_data();
         {
           const ReleaseGil release;
-          augment_pictures(pictures, {shape[1], shape[2], shape[3]}, {Resize::stretch, mean, std},
-                           augmentation, seed, epoch, data);
+          augment_images(images, {shape[1], shape[2], shape[3]}, {Resize::stretch, mean, std},
+                         augmentation, seed, epoch, data);
         }
         return result;
       },

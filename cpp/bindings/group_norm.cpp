@@ -1,4 +1,4 @@
-// Group and layer normalisation, each picture by itself.
+// Group and layer normalisation, each image by itself.
 #include "cnnx/group_norm.h"
 
 #include "arguments.h"

@@ -2,7 +2,7 @@
 #include "cnnx/model.h"
 
 #include "bindings.h"
-#include "picture_batch.h"
+#include "image_batch.h"
 
 namespace cnnx::bindings {
 namespace {
@@ -87,32 +87,32 @@ void set(Model& model, const ParameterInfo& array, const FloatArray& values, con
   (model.*setter)(array, values.data());
 }
 
-// A result of one array of `shape` per picture.
+// A result of one array of `shape` per image.
 FloatArray run_into(const Model& model, const py::array& pixels, bool integer_values,
-                    void (Model::*method)(const PictureBatch&, float*) const) {
-  const PictureBatch pictures = picture_batch(pixels, integer_values);
-  Shape shape{pictures.count};
+                    void (Model::*method)(const ImageBatch&, float*) const) {
+  const ImageBatch images = image_batch(pixels, integer_values);
+  Shape shape{images.count};
   shape.insert(shape.end(), model.output_shape().begin(), model.output_shape().end());
   FloatArray result = new_array(shape);
   float* data = result.mutable_data();
   const ReleaseGil release;
-  (model.*method)(pictures, data);
+  (model.*method)(images, data);
   return result;
 }
 
 py::dict layer_outputs(const Model& model, const py::array& pixels, bool integer_values) {
-  const PictureBatch pictures = picture_batch(pixels, integer_values);
+  const ImageBatch images = image_batch(pixels, integer_values);
   py::dict results;
   std::vector<float*> pointers;
   for (const LayerInfo& info : model.layer_infos()) {
-    Shape shape{pictures.count};
+    Shape shape{images.count};
     shape.insert(shape.end(), info.output_shape.begin(), info.output_shape.end());
     FloatArray array = new_array(shape);
     pointers.push_back(array.mutable_data());
     results[py::str(info.name)] = array;
   }
   const ReleaseGil release;
-  model.layer_outputs(pictures, pointers.data());
+  model.layer_outputs(images, pointers.data());
   return results;
 }
 

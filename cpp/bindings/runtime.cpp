@@ -7,7 +7,7 @@
 namespace cnnx::bindings {
 
 void bind_runtime(py::module_& module) {
-  module.attr("version") = CNNX_VERSION;
+  module.attr("__version__") = CNNX_VERSION;
   module.def("get_num_threads", &get_num_threads);
   module.def("set_num_threads", &set_num_threads, py::arg("count"));
   module.def("isa", &isa);

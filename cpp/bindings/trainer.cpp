@@ -4,7 +4,7 @@
 #include "augmentation.h"
 #include "bindings.h"
 #include "checkpoint.h"
-#include "picture_batch.h"
+#include "image_batch.h"
 #include "training_settings.h"
 
 namespace cnnx::bindings {
@@ -90,20 +90,20 @@ void bind_trainer(py::module_& module) {
       .def(
           "step",
           [](Trainer& trainer, const py::array& x, bool integers, const py::array& y) {
-            const PictureBatch pictures = picture_batch(x, integers);
+            const ImageBatch images = image_batch(x, integers);
             const Targets wanted = targets_of(y);
             const ReleaseGil release;
-            return trainer.step(pictures, wanted);
+            return trainer.step(images, wanted);
           },
           pixels, integer_values, targets)
       .def(
           "compute_gradients",
           [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
              double divisor) {
-            const PictureBatch pictures = picture_batch(x, integers);
+            const ImageBatch images = image_batch(x, integers);
             const Targets wanted = targets_of(y);
             const ReleaseGil release;
-            return trainer.compute_gradients(pictures, wanted, divisor);
+            return trainer.compute_gradients(images, wanted, divisor);
           },
           pixels, integer_values, targets, py::arg("divisor"))
       .def("apply_gradients", &Trainer::apply_gradients, py::call_guard<ReleaseGil>())
@@ -129,31 +129,31 @@ void bind_trainer(py::module_& module) {
           "begin_epoch",
           [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
              const std::vector<int64_t>& rows, int64_t batch_size, bool shuffle, uint64_t epoch,
-             const std::optional<py::dict>& augmentation, int64_t first_picture,
+             const std::optional<py::dict>& augmentation, int64_t first_image,
              std::optional<bool> prefetch, const PositionPair& position) {
-            const PictureBatch pictures = picture_batch(x, integers);
+            const ImageBatch images = image_batch(x, integers);
             const Targets wanted = targets_of(y);
             const Augmentation changes =
                 augmentation ? augmentation_of(*augmentation) : Augmentation{};
-            const EpochOptions options{rows,    batch_size,    shuffle,  epoch,
-                                       changes, first_picture, prefetch, position_of(position)};
+            const EpochOptions options{rows,    batch_size,  shuffle,  epoch,
+                                       changes, first_image, prefetch, position_of(position)};
             const ReleaseGil release;
-            return trainer.begin_epoch(pictures, wanted, options);
+            return trainer.begin_epoch(images, wanted, options);
           },
           pixels, integer_values, targets, py::arg("rows"), py::arg("batch_size"),
           py::arg("shuffle"), py::arg("number"), py::arg("augmentation"),
-          py::arg("first_picture") = 0, py::arg("prefetch") = py::none(),
+          py::arg("first_image") = 0, py::arg("prefetch") = py::none(),
           py::arg("position") = PositionPair(), py::keep_alive<0, 2>(), py::keep_alive<0, 4>())
       .def(
           "evaluate",
           [](const Trainer& trainer, const py::array& x, bool integers, const py::array& y,
              const std::vector<int64_t>& rows, bool averaged) {
-            const PictureBatch pictures = picture_batch(x, integers);
+            const ImageBatch images = image_batch(x, integers);
             const Targets wanted = targets_of(y);
             Metrics metrics;
             {
               const ReleaseGil release;
-              metrics = trainer.evaluate(pictures, wanted, rows, averaged);
+              metrics = trainer.evaluate(images, wanted, rows, averaged);
             }
             return pair_of(metrics);
           },
@@ -163,9 +163,9 @@ void bind_trainer(py::module_& module) {
           "save_checkpoint",
           [](const Trainer& trainer, const std::string& path, std::string text,
              const py::dict& arrays) {
-            const Notes notes = notes_of(std::move(text), arrays);
+            const CheckpointMetadata metadata = metadata_of(std::move(text), arrays);
             const ReleaseGil release;
-            trainer.save_checkpoint(path, notes);
+            trainer.save_checkpoint(path, metadata);
           },
           py::arg("path"), py::arg("text"), py::arg("arrays"))
       .def("restore", &Trainer::restore, py::arg("checkpoint"));

@@ -1,4 +1,4 @@
-// Fuzzes the reader of checkpoints: FormatError, or slots and notes of the sizes they say.
+// Fuzzes the reader of checkpoints: FormatError, or slots and metadata of the sizes they say.
 #include <cstddef>
 #include <cstdint>
 #include <variant>
@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   try {
     const cnnx::io::CheckpointReader checkpoint(
         cnnx::io::SafetensorsFile::from_bytes(data, size, "run.ckpt"));
-    for (const cnnx::NotedArray& array : checkpoint.notes().arrays) {
+    for (const cnnx::MetadataArray& array : checkpoint.metadata().arrays) {
       const std::size_t count =
           std::visit([](const auto& values) { return values.size(); }, array.values);
       if (static_cast<int64_t>(count) != cnnx::element_count(array.shape)) __builtin_trap();

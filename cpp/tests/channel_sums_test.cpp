@@ -43,7 +43,7 @@ struct Gradients {
 };
 
 void check_group_norm(const GroupNormGeometry& g) {
-  const int64_t count = g.pictures * g.pixels * g.channels;
+  const int64_t count = g.images * g.pixels * g.channels;
   const GuardedArray x(numbers(count, 1)), weight(numbers(g.channels, 2)),
       bias(numbers(g.channels, 3)), grad_output(numbers(count, 4));
   GuardedArray output(count, NAN);

@@ -1,4 +1,4 @@
-// The depthwise convolution reads a picture by one way or another, as the CPU fetches it: results
+// The depthwise convolution reads an image by one way or another, as the CPU fetches it: results
 // are the same bits by both.
 #include "kernels/conv2d_depthwise.h"
 

@@ -124,10 +124,10 @@ constexpr int kThreads = 2;
 
 void forward_to(const cnnx::ops::Conv2dAlgorithm& algorithm, const Arrays& arrays,
                 const cnnx::ForwardEpilogue& epilogue, float* output) {
-  cnnx::runtime::AlignedBuffer derived(algorithm.derived_floats());
+  cnnx::runtime::AlignedBuffer packed(algorithm.packed_floats());
   cnnx::runtime::AlignedBuffer scratch(algorithm.forward_scratch_floats(kThreads));
-  algorithm.derive(arrays.weight.data(), kThreads, derived.data());
-  algorithm.forward(arrays.x.data(), arrays.weight.data(), derived.data(), epilogue, kThreads,
+  algorithm.pack_weights(arrays.weight.data(), kThreads, packed.data());
+  algorithm.forward(arrays.x.data(), arrays.weight.data(), packed.data(), epilogue, kThreads,
                     scratch.data(), output);
 }
 
@@ -147,7 +147,7 @@ std::vector<float> relu(std::vector<float> values) {
 
 struct Pooled {
   std::vector<float> maxima;
-  std::vector<uint8_t> winners;  // channels without gaps
+  std::vector<uint8_t> argmax;  // channels without gaps
 };
 
 Pooled pool(const Conv2dGeometry& g, const std::vector<float>& map, bool with_relu) {
@@ -157,16 +157,16 @@ Pooled pool(const Conv2dGeometry& g, const std::vector<float>& map, bool with_re
       for (int64_t j = 0; j < g.out_width / 2; ++j)
         for (int64_t c = 0; c < g.out_channels; ++c) {
           float best = 0.0f;
-          uint8_t winner = 0;
+          uint8_t argmax_index = 0;
           for (uint8_t k = 0; k < 4; ++k) {
             const int64_t pixel = (n * g.out_height + 2 * i + k / 2) * g.out_width + 2 * j + k % 2;
             const float value = map[static_cast<std::size_t>(pixel * g.out_channels + c)];
             if (k > 0 && (value <= best || best != best)) continue;
             best = value;
-            winner = k;
+            argmax_index = k;
           }
           pooled.maxima.push_back(best);
-          pooled.winners.push_back(with_relu && !(best > 0.0f) ? cnnx::kNoWinner : winner);
+          pooled.argmax.push_back(with_relu && !(best > 0.0f) ? cnnx::kNoArgmax : argmax_index);
         }
   return pooled;
 }
@@ -193,14 +193,14 @@ void test_forward_epilogues() {
           const Pooled pooled = pool(g, expected, with_relu);
           CHECK(same_bits(forward(g, *algorithm, arrays, {bias, with_relu, true, nullptr}),
                           pooled.maxima));
-          const auto step = static_cast<std::size_t>(cnnx::winner_step(g.out_channels));
+          const auto step = static_cast<std::size_t>(cnnx::argmax_step(g.out_channels));
           const auto channels = static_cast<std::size_t>(g.out_channels);
-          std::vector<uint8_t> winners(pooled.winners.size() / channels * step);
-          CHECK(same_bits(forward(g, *algorithm, arrays, {bias, with_relu, true, winners.data()}),
+          std::vector<uint8_t> argmax(pooled.argmax.size() / channels * step);
+          CHECK(same_bits(forward(g, *algorithm, arrays, {bias, with_relu, true, argmax.data()}),
                           pooled.maxima));
           bool same = true;
-          for (std::size_t i = 0; i < pooled.winners.size(); ++i) {
-            same = same && winners[i / channels * step + i % channels] == pooled.winners[i];
+          for (std::size_t i = 0; i < pooled.argmax.size(); ++i) {
+            same = same && argmax[i / channels * step + i % channels] == pooled.argmax[i];
           }
           CHECK(same);
         }
@@ -238,12 +238,12 @@ void test_addends() {
 
 std::vector<float> input_gradient(const cnnx::ops::Conv2dAlgorithm& algorithm, const Arrays& arrays,
                                   const cnnx::GradientEpilogue& epilogue) {
-  cnnx::runtime::AlignedBuffer derived(algorithm.gradient_derived_floats());
+  cnnx::runtime::AlignedBuffer packed(algorithm.gradient_packed_floats());
   cnnx::runtime::AlignedBuffer scratch(algorithm.input_gradient_scratch_floats(kThreads));
   GuardedArray grad_input(arrays.x.size(), 0.25f);
-  algorithm.derive_for_gradient(arrays.weight.data(), kThreads, derived.data());
-  algorithm.input_gradient(arrays.grad_output.data(), arrays.weight.data(), derived.data(),
-                           epilogue, kThreads, scratch.data(), grad_input.data());
+  algorithm.pack_for_gradient(arrays.weight.data(), kThreads, packed.data());
+  algorithm.input_gradient(arrays.grad_output.data(), arrays.weight.data(), packed.data(), epilogue,
+                           kThreads, scratch.data(), grad_input.data());
   return grad_input.values();
 }
 

@@ -17,8 +17,8 @@ struct Drawings {
   std::vector<int64_t> labels = std::vector<int64_t>(kCount);
 
   Drawings() { draw_xo(kCount, kSize, 1, pixels.data(), labels.data()); }
-  PictureBatch first(int64_t count) const { return {pixels.data(), count}; }
-  PictureBatch pictures() const { return first(kCount); }
+  ImageBatch first(int64_t count) const { return {pixels.data(), count}; }
+  ImageBatch images() const { return first(kCount); }
   Targets targets() const { return {labels.data()}; }
   ImageView image(int64_t i) const { return {pixels.data() + i * kSize * kSize, kSize, kSize, 1}; }
 };

@@ -16,25 +16,27 @@
 namespace {
 
 using cnnx::Layer;
+using cnnx::graph::ArenaBuffer;
+using cnnx::graph::assign_offsets;
 using cnnx::graph::Chain;
 using cnnx::graph::GradientFlow;
 using cnnx::graph::Graph;
-using cnnx::graph::settle;
-using cnnx::graph::Tenant;
 
 constexpr int64_t kLine = 16;  // floats of a cache line
 
-bool meet(const Tenant& a, const Tenant& b) { return a.first <= b.last && b.first <= a.last; }
-bool overlap(const Tenant& a, const Tenant& b) {
+bool meet(const ArenaBuffer& a, const ArenaBuffer& b) {
+  return a.first <= b.last && b.first <= a.last;
+}
+bool overlap(const ArenaBuffer& a, const ArenaBuffer& b) {
   return a.offset < b.offset + b.floats && b.offset < a.offset + a.floats;
 }
 
 // What any arena needs: at some time these all are there.
-int64_t least(const std::vector<Tenant>& tenants) {
+int64_t least(const std::vector<ArenaBuffer>& arena_buffers) {
   int64_t most = 0;
-  for (const Tenant& now : tenants) {
+  for (const ArenaBuffer& now : arena_buffers) {
     int64_t sum = 0;
-    for (const Tenant& other : tenants) {
+    for (const ArenaBuffer& other : arena_buffers) {
       if (other.first <= now.first && now.first <= other.last) sum += other.floats;
     }
     most = std::max(most, sum);
@@ -42,20 +44,21 @@ int64_t least(const std::vector<Tenant>& tenants) {
   return most;
 }
 
-void check_settled(const std::vector<Tenant>& tenants, int64_t floats) {
+void check_settled(const std::vector<ArenaBuffer>& arena_buffers, int64_t floats) {
   int64_t end = 0, sum = 0;
-  for (std::size_t i = 0; i < tenants.size(); ++i) {
-    CHECK(tenants[i].offset >= 0);
-    CHECK_EQUAL(tenants[i].offset % kLine, 0);
-    end = std::max(end, tenants[i].offset + tenants[i].floats);
-    sum += tenants[i].floats;
+  for (std::size_t i = 0; i < arena_buffers.size(); ++i) {
+    CHECK(arena_buffers[i].offset >= 0);
+    CHECK_EQUAL(arena_buffers[i].offset % kLine, 0);
+    end = std::max(end, arena_buffers[i].offset + arena_buffers[i].floats);
+    sum += arena_buffers[i].floats;
     for (std::size_t j = 0; j < i; ++j) {
-      const bool both = tenants[i].floats > 0 && tenants[j].floats > 0;
-      CHECK(!both || !meet(tenants[i], tenants[j]) || !overlap(tenants[i], tenants[j]));
+      const bool both = arena_buffers[i].floats > 0 && arena_buffers[j].floats > 0;
+      CHECK(!both || !meet(arena_buffers[i], arena_buffers[j]) ||
+            !overlap(arena_buffers[i], arena_buffers[j]));
     }
   }
   CHECK_EQUAL(floats, end);
-  CHECK(floats >= least(tenants) && floats <= sum);
+  CHECK(floats >= least(arena_buffers) && floats <= sum);
 }
 
 void random_tenants_never_overlap() {
@@ -65,51 +68,52 @@ void random_tenants_never_overlap() {
     const auto below = [&](int64_t limit) {
       return static_cast<int64_t>(random.block(drawn++)[0] % static_cast<uint64_t>(limit));
     };
-    std::vector<Tenant> tenants;
+    std::vector<ArenaBuffer> arena_buffers;
     for (int64_t count = below(40); count > 0; --count) {
       const int first = static_cast<int>(below(30));
-      tenants.push_back({below(20) * kLine, first, first + static_cast<int>(below(12))});
+      arena_buffers.push_back({below(20) * kLine, first, first + static_cast<int>(below(12))});
     }
-    check_settled(tenants, settle(tenants));
+    check_settled(arena_buffers, assign_offsets(arena_buffers));
   }
 }
 
 void nothing_needs_nothing() {
-  std::vector<Tenant> none;
-  CHECK_EQUAL(settle(none), 0);
+  std::vector<ArenaBuffer> none;
+  CHECK_EQUAL(assign_offsets(none), 0);
 }
 
 // Each of a chain's arrays is read by the next step alone: two places take turns, side by side, so
 // that the arena is as large as the two largest neighbours.
 void a_chain_takes_turns() {
-  std::vector<Tenant> chain;
+  std::vector<ArenaBuffer> chain;
   for (int i = 0; i < 9; ++i) chain.push_back({(1 + i % 3) * kLine, i, i + 1});
-  check_settled(chain, settle(chain));
-  std::vector<Tenant> equal;
+  check_settled(chain, assign_offsets(chain));
+  std::vector<ArenaBuffer> equal;
   for (int i = 0; i < 9; ++i) equal.push_back({4 * kLine, i, i + 1});
-  CHECK_EQUAL(settle(equal), 8 * kLine);
+  CHECK_EQUAL(assign_offsets(equal), 8 * kLine);
   for (std::size_t i = 0; i < 9; ++i)
     CHECK_EQUAL(equal[i].offset, i % 2 == 0 ? int64_t{0} : 4 * kLine);
 }
 
 // One's last time is the other's first: the step reads the one while it writes the other.
 void a_last_reader_still_reads() {
-  std::vector<Tenant> tenants = {{kLine, 0, 3}, {kLine, 3, 5}, {kLine, 4, 6}, {kLine, 6, 6}};
-  const int64_t floats = settle(tenants);
-  CHECK(tenants[0].offset != tenants[1].offset);
-  CHECK(tenants[1].offset != tenants[2].offset);
-  CHECK(tenants[2].offset != tenants[3].offset);
+  std::vector<ArenaBuffer> arena_buffers = {
+      {kLine, 0, 3}, {kLine, 3, 5}, {kLine, 4, 6}, {kLine, 6, 6}};
+  const int64_t floats = assign_offsets(arena_buffers);
+  CHECK(arena_buffers[0].offset != arena_buffers[1].offset);
+  CHECK(arena_buffers[1].offset != arena_buffers[2].offset);
+  CHECK(arena_buffers[2].offset != arena_buffers[3].offset);
   CHECK_EQUAL(floats, 2 * kLine);
 }
 
 void a_gap_is_filled_where_it_fits() {
   // While the second is away, there is room between the first and the third.
-  std::vector<Tenant> tenants = {
+  std::vector<ArenaBuffer> arena_buffers = {
       {8 * kLine, 0, 9}, {4 * kLine, 0, 3}, {3 * kLine, 0, 9}, {2 * kLine, 5, 6}};
-  const int64_t floats = settle(tenants);
-  check_settled(tenants, floats);
-  CHECK_EQUAL(tenants[2].offset, 12 * kLine);
-  CHECK_EQUAL(tenants[3].offset, 8 * kLine);
+  const int64_t floats = assign_offsets(arena_buffers);
+  check_settled(arena_buffers, floats);
+  CHECK_EQUAL(arena_buffers[2].offset, 12 * kLine);
+  CHECK_EQUAL(arena_buffers[3].offset, 8 * kLine);
 }
 
 Layer layer(const char* kind, const char* name, std::vector<std::string> inputs = {}) {
@@ -129,7 +133,7 @@ Layer layer(const char* kind, const char* name, std::vector<std::string> inputs 
   return made;
 }
 
-// floats of one array of these graphs, for pictures of 8x8x4
+// floats of one array of these graphs, for images of 8x8x4
 constexpr int64_t kArray = 8 * 8 * 4;
 
 int64_t inference_floats(const std::vector<Layer>& layers) {
@@ -143,7 +147,7 @@ int64_t training_floats(const std::vector<Layer>& layers) {
   const int count = static_cast<int>(graph.nodes().size());
   Chain chain(graph, 0, count, 1, Chain::Keep::for_backward);
   const GradientFlow flow(chain);
-  chain.settle(flow.tenants());
+  chain.assign_offsets(flow.arena_buffers());
   return chain.arena_floats();
 }
 

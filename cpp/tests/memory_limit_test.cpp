@@ -53,16 +53,16 @@ cnnx::Layer layer(const std::string& kind, const cnnx::Attributes& attributes = 
 // Networks without a weight, whose files have a few hundred bytes.
 void test_models() {
   const std::vector<uint8_t> pixels(16);
-  const cnnx::ImageView picture{pixels.data(), 4, 4, 1};
+  const cnnx::ImageView image{pixels.data(), 4, 4, 1};
   const cnnx::Layer flatten = layer("flatten");
   const cnnx::Layer scale = layer(
       "upsample2d",
       {{"scale_factor", std::vector<int64_t>{1 << 17, 1 << 17}}, {"mode", std::string("nearest")}});
-  const cnnx::Model large_picture({layer("relu"), flatten}, {1 << 20, 1 << 20, 1});
-  CHECK_THROWS(std::bad_alloc, "", large_picture.predict(picture));
+  const cnnx::Model large_image({layer("relu"), flatten}, {1 << 20, 1 << 20, 1});
+  CHECK_THROWS(std::bad_alloc, "", large_image.predict(image));
   const cnnx::Model large_output(
       {scale, layer("relu"), layer("global_avg_pool2d"), layer("sigmoid")}, {8, 8, 1});
-  CHECK_THROWS(std::bad_alloc, "", large_output.predict(picture));
+  CHECK_THROWS(std::bad_alloc, "", large_output.predict(image));
 }
 
 }  // namespace

@@ -37,11 +37,11 @@ inline bool is_small(const graph::Graph& graph) {
 }
 
 inline void run(const graph::ModelState& model) {
-  const std::vector<float> picture(
-      static_cast<std::size_t>(element_count(model.graph.input_shape())), 0.5f);
+  const std::vector<float> image(static_cast<std::size_t>(element_count(model.graph.input_shape())),
+                                 0.5f);
   const auto plan = model.inference_plan(1, 1);
   const graph::WorkspaceLease workspace = plan->lease();
-  plan->forward(picture.data(), model.parameters.data(), model.buffers.data(), model.derived(*plan),
+  plan->forward(image.data(), model.parameters.data(), model.buffers.data(), model.packed(*plan),
                 *workspace);
 }
 

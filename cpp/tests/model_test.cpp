@@ -22,9 +22,9 @@
 namespace {
 
 using namespace cnnx::layers;
+using cnnx::ImageBatch;
 using cnnx::ImageView;
 using cnnx::Model;
-using cnnx::PictureBatch;
 
 constexpr int64_t kSize = 16, kCount = 24;
 
@@ -40,7 +40,7 @@ bool same(const cnnx::Prediction& a, const cnnx::Prediction& b) {
          a.probabilities == b.probabilities;
 }
 
-void a_picture_and_a_batch_get_the_same_answers() {
+void an_image_and_a_batch_get_the_same_answers() {
   const Model model = small_model();
   const Drawings drawings;
   const std::vector<cnnx::Prediction> all = model.predict(drawings.first(kCount));
@@ -58,7 +58,7 @@ void a_picture_and_a_batch_get_the_same_answers() {
   }
   CHECK(equal);
   CHECK(model.predict(drawings.first(0)).empty());
-  CHECK(model.run(PictureBatch()).empty());
+  CHECK(model.run(ImageBatch()).empty());
 }
 
 void float_pixels_are_told_by_their_pointer() {
@@ -75,7 +75,7 @@ void float_pixels_are_told_by_their_pointer() {
 }
 
 // Batches of different sizes have plans of their own, which all threads want at once; the weights
-// are derived by whoever comes first, here long enough for the others to come too.
+// are packed by whoever comes first, here long enough for the others to come too.
 void threads_share_one_model() {
   const Drawings drawings;
   const Model original(
@@ -142,31 +142,31 @@ void threads_predict_while_one_trains() {
   CHECK(right == std::vector<char>(3, 1));
 }
 
-void wrong_pictures_are_refused() {
+void wrong_images_are_refused() {
   const Model model = small_model();
   const Drawings drawings;
   const uint8_t* const none = nullptr;
   float outputs[2];
-  CHECK_THROWS(std::invalid_argument, "run: there are -1 pictures, expected 0 to",
+  CHECK_THROWS(std::invalid_argument, "run: there are -1 images, expected 0 to",
                model.run(drawings.first(-1)));
-  CHECK_THROWS(std::invalid_argument, "run: the pictures' pixels are a null pointer",
+  CHECK_THROWS(std::invalid_argument, "run: the images' pixels are a null pointer",
                model.run({none, 1}));
   CHECK_THROWS(std::invalid_argument, "run: outputs is a null pointer",
                model.run(drawings.first(1), nullptr));
   CHECK_THROWS(std::invalid_argument, "layer_outputs: outputs is a null pointer",
                model.layer_outputs(drawings.first(1), nullptr));
-  CHECK_THROWS(std::invalid_argument, "there are -3 pictures",
+  CHECK_THROWS(std::invalid_argument, "there are -3 images",
                model.probabilities(drawings.first(-3), outputs));
-  CHECK_THROWS(std::invalid_argument, "there are -3 pictures", model.predict(drawings.first(-3)));
-  CHECK_THROWS(std::invalid_argument, "run: there are 9223372036854775807 pictures",
+  CHECK_THROWS(std::invalid_argument, "there are -3 images", model.predict(drawings.first(-3)));
+  CHECK_THROWS(std::invalid_argument, "run: there are 9223372036854775807 images",
                model.run(drawings.first(std::numeric_limits<int64_t>::max())));
-  CHECK_THROWS(std::invalid_argument, "the picture's pixels are a null pointer",
+  CHECK_THROWS(std::invalid_argument, "the image's pixels are a null pointer",
                model.predict(ImageView{none, 4, 4, 1}));
-  CHECK_THROWS(std::invalid_argument, "the picture's height is -4, expected 1 to",
+  CHECK_THROWS(std::invalid_argument, "the image's height is -4, expected 1 to",
                model.predict(ImageView{drawings.pixels.data(), -4, 4, 1}));
-  CHECK_THROWS(std::invalid_argument, "the picture's width is 0, expected 1 to",
+  CHECK_THROWS(std::invalid_argument, "the image's width is 0, expected 1 to",
                model.predict(ImageView{drawings.pixels.data(), 4, 0, 1}));
-  CHECK_THROWS(std::invalid_argument, "the picture has 7 channels, expected 1",
+  CHECK_THROWS(std::invalid_argument, "the image has 7 channels, expected 1",
                model.predict(ImageView{drawings.pixels.data(), 4, 4, 7}));
   CHECK_THROWS(std::invalid_argument, "row_stride is 3, expected 0 or a multiple of 1 from 4",
                model.predict(ImageView{drawings.pixels.data(), 4, 4, 1, 3}));
@@ -214,14 +214,14 @@ void a_moved_from_model_says_so() {
 }  // namespace
 
 int main() {
-  a_picture_and_a_batch_get_the_same_answers();
+  an_image_and_a_batch_get_the_same_answers();
   float_pixels_are_told_by_their_pointer();
   for (const int threads : {1, 2}) {
     cnnx::set_num_threads(threads);
     threads_share_one_model();
     threads_predict_while_one_trains();
   }
-  wrong_pictures_are_refused();
+  wrong_images_are_refused();
   arrays_are_the_models_own();
   a_moved_from_model_says_so();
   return cnnx::test::finish("model_test");

@@ -20,17 +20,17 @@
 namespace {
 
 using namespace cnnx::layers;
+using cnnx::ImageBatch;
 using cnnx::Model;
-using cnnx::PictureBatch;
 
-constexpr int64_t kPictures = 48, kSize = 16, kPredicted = 20;
+constexpr int64_t kImages = 48, kSize = 16, kPredicted = 20;
 constexpr int kThreads = 8;
 
 struct Drawings {
-  std::vector<uint8_t> pixels = std::vector<uint8_t>(kPictures * kSize * kSize);
-  std::vector<int64_t> labels = std::vector<int64_t>(kPictures);
-  Drawings() { cnnx::draw_xo(kPictures, kSize, 1, pixels.data(), labels.data()); }
-  PictureBatch first(int64_t count) const { return {pixels.data(), count}; }
+  std::vector<uint8_t> pixels = std::vector<uint8_t>(kImages * kSize * kSize);
+  std::vector<int64_t> labels = std::vector<int64_t>(kImages);
+  Drawings() { cnnx::draw_xo(kImages, kSize, 1, pixels.data(), labels.data()); }
+  ImageBatch first(int64_t count) const { return {pixels.data(), count}; }
 };
 
 Model network() {
@@ -81,7 +81,7 @@ void beside_one_that_copies_saves_and_evaluates(const Drawings& drawings) {
       same = same && outputs_of(model.clone(), drawings) == expected;
       model.save(path);
       same = same && outputs_of(Model::load(path), drawings) == expected;
-      trainer.evaluate(drawings.first(kPictures), targets);
+      trainer.evaluate(drawings.first(kImages), targets);
       cnnx::set_num_threads(1 + i % 3);
     }
   });

@@ -96,7 +96,7 @@ void threads_do_not_matter() {
   CHECK(same_bits(normalised(bytes, 3, how, true), serial));
 }
 
-void gathering_is_normalising_chosen_pictures() {
+void gathering_is_normalising_chosen_images() {
   constexpr int64_t kPixels = 35, kChannels = 3, kSize = kPixels * kChannels;
   std::vector<uint8_t> bytes(static_cast<size_t>(6 * kSize));
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 31 % 256);
@@ -107,15 +107,15 @@ void gathering_is_normalising_chosen_pictures() {
   const std::vector<int64_t> rows = {4, 0, 4, 5};
   const auto gathered = [&](const void* source, PixelType type, bool integer_values) {
     Floats out(rows.size() * static_cast<size_t>(kSize));
-    cnnx::data::gather_pictures(source, type, integer_values, rows.data(),
-                                static_cast<int64_t>(rows.size()), kPixels, kChannels, how,
-                                cnnx::get_num_threads(), out.data());
+    cnnx::data::gather_images(source, type, integer_values, rows.data(),
+                              static_cast<int64_t>(rows.size()), kPixels, kChannels, how,
+                              cnnx::get_num_threads(), out.data());
     return out;
   };
-  const auto chosen = [&](const Floats& pictures) {
+  const auto chosen = [&](const Floats& images) {
     Floats out;
     for (const int64_t row : rows) {
-      out.insert(out.end(), pictures.begin() + row * kSize, pictures.begin() + (row + 1) * kSize);
+      out.insert(out.end(), images.begin() + row * kSize, images.begin() + (row + 1) * kSize);
     }
     return out;
   };
@@ -147,7 +147,7 @@ int main() {
   the_formula_to_the_bit();
   identity_leaves_every_float();
   threads_do_not_matter();
-  gathering_is_normalising_chosen_pictures();
+  gathering_is_normalising_chosen_images();
   settings_are_checked();
   return cnnx::test::finish("pixels_test");
 }

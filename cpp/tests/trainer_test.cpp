@@ -23,9 +23,9 @@ namespace {
 using namespace cnnx::layers;
 using cnnx::Epoch;
 using cnnx::EpochOptions;
+using cnnx::ImageBatch;
 using cnnx::Metrics;
 using cnnx::Model;
-using cnnx::PictureBatch;
 using cnnx::Targets;
 using cnnx::Trainer;
 
@@ -62,17 +62,17 @@ void fit_is_a_loop_of_epochs() {
   std::vector<int64_t> heard;
   EpochOptions which = batches_of_16();
   which.number = 5;
-  const std::vector<Metrics> history = fitting.fit(
-      drawings.pictures(), drawings.targets(), 3, which, [&](int64_t done, const Metrics& metrics) {
-        heard.push_back(done);
-        CHECK(metrics.loss > 0);
-        return true;
-      });
+  const std::vector<Metrics> history = fitting.fit(drawings.images(), drawings.targets(), 3, which,
+                                                   [&](int64_t done, const Metrics& metrics) {
+                                                     heard.push_back(done);
+                                                     CHECK(metrics.loss > 0);
+                                                     return true;
+                                                   });
   CHECK(heard == (std::vector<int64_t>{1, 2, 3}));
   CHECK_EQUAL(history.size(), std::size_t{3});
   looping.begin_schedule(3, 3);
   for (const Metrics& metrics : history) {
-    Epoch epoch = looping.begin_epoch(drawings.pictures(), drawings.targets(), which);
+    Epoch epoch = looping.begin_epoch(drawings.images(), drawings.targets(), which);
     while (epoch.advance()) {
     }
     CHECK_EQUAL(epoch.metrics().loss, metrics.loss);
@@ -86,7 +86,7 @@ void fit_ends_when_it_is_told_to() {
   const Drawings drawings;
   Model model = small_model();
   Trainer trainer(model);
-  const auto history = trainer.fit(drawings.pictures(), drawings.targets(), 9, batches_of_16(),
+  const auto history = trainer.fit(drawings.images(), drawings.targets(), 9, batches_of_16(),
                                    [](int64_t done, const Metrics&) { return done < 2; });
   CHECK_EQUAL(history.size(), std::size_t{2});
 }
@@ -95,45 +95,45 @@ void what_does_not_fit_is_refused() {
   const Drawings drawings;
   Model model = small_model();
   Trainer trainer(model);
-  const PictureBatch null_pictures(static_cast<const uint8_t*>(nullptr), kCount);
-  const PictureBatch negative(drawings.pixels.data(), -1), none(drawings.pixels.data(), 0);
-  const auto fit = [&](const PictureBatch& pictures, const Targets& targets, int64_t epochs,
+  const ImageBatch null_images(static_cast<const uint8_t*>(nullptr), kCount);
+  const ImageBatch negative(drawings.pixels.data(), -1), none(drawings.pixels.data(), 0);
+  const auto fit = [&](const ImageBatch& images, const Targets& targets, int64_t epochs,
                        const EpochOptions& options = {}) {
-    trainer.fit(pictures, targets, epochs, options);
+    trainer.fit(images, targets, epochs, options);
   };
   CHECK_THROWS(std::invalid_argument, "fit: epochs is 0, expected at least 1",
-               fit(drawings.pictures(), drawings.targets(), 0));
-  CHECK_THROWS(std::invalid_argument, "fit: the pictures' pixels are a null pointer",
-               fit(null_pictures, drawings.targets(), 1));
-  CHECK_THROWS(std::invalid_argument, "fit: there are -1 pictures, expected 0 to",
+               fit(drawings.images(), drawings.targets(), 0));
+  CHECK_THROWS(std::invalid_argument, "fit: the images' pixels are a null pointer",
+               fit(null_images, drawings.targets(), 1));
+  CHECK_THROWS(std::invalid_argument, "fit: there are -1 images, expected 0 to",
                fit(negative, drawings.targets(), 1));
-  CHECK_THROWS(std::invalid_argument, "fit: there are no pictures, expected at least one",
+  CHECK_THROWS(std::invalid_argument, "fit: there are no images, expected at least one",
                fit(none, drawings.targets(), 1));
-  CHECK_THROWS(std::invalid_argument, "trainer: cross_entropy takes labels, one per picture",
-               fit(drawings.pictures(), {}, 1));
+  CHECK_THROWS(std::invalid_argument, "trainer: cross_entropy takes labels, one per image",
+               fit(drawings.images(), {}, 1));
   EpochOptions options;
   options.position.step = 1;
   CHECK_THROWS(std::invalid_argument,
                "fit: position is after step 1, expected the beginning of an epoch",
-               fit(drawings.pictures(), drawings.targets(), 1, options));
+               fit(drawings.images(), drawings.targets(), 1, options));
   options.position.step = 0;
   options.batch_size = 0;
   CHECK_THROWS(std::invalid_argument, "fit: batch_size is 0, expected at least 1",
-               fit(drawings.pictures(), drawings.targets(), 1, options));
-  CHECK_THROWS(std::invalid_argument, "trainer: the pictures' pixels are a null pointer",
-               trainer.step(null_pictures, drawings.targets()));
-  CHECK_THROWS(std::invalid_argument, "trainer: there are -1 pictures",
+               fit(drawings.images(), drawings.targets(), 1, options));
+  CHECK_THROWS(std::invalid_argument, "trainer: the images' pixels are a null pointer",
+               trainer.step(null_images, drawings.targets()));
+  CHECK_THROWS(std::invalid_argument, "trainer: there are -1 images",
                trainer.step(negative, drawings.targets()));
   CHECK_THROWS(std::invalid_argument, "trainer: the batch is empty, expected at least one row",
                trainer.step(none, drawings.targets()));
-  CHECK_THROWS(std::invalid_argument, "evaluate: the pictures' pixels are a null pointer",
-               trainer.evaluate(null_pictures, drawings.targets()));
+  CHECK_THROWS(std::invalid_argument, "evaluate: the images' pixels are a null pointer",
+               trainer.evaluate(null_images, drawings.targets()));
   CHECK_THROWS(std::invalid_argument, "split_order: count is -1, expected 0 to",
                trainer.split_order(-1));
   CHECK(weights(model) == weights(small_model()));
 }
 
-void notes_have_the_values_of_their_shape() {
+void metadata_have_the_values_of_their_shape() {
   const cnnx::test::TemporaryFolder folder("trainer_test");
   const std::string path = (folder / "run.ckpt").string();
   Model model = small_model();
@@ -143,7 +143,7 @@ void notes_have_the_values_of_their_shape() {
       "save_checkpoint: the array \"place\" has 2 values, expected those of its shape, (3,)",
       trainer.save_checkpoint(path, {"", {{"place", {3}, std::vector<double>{1, 2}}}}));
   trainer.save_checkpoint(path);
-  CHECK(cnnx::Checkpoint::load(path).notes().arrays.empty());
+  CHECK(cnnx::Checkpoint::load(path).metadata().arrays.empty());
 }
 
 void an_epoch_goes_on_where_its_place_says() {
@@ -155,7 +155,7 @@ void an_epoch_goes_on_where_its_place_says() {
   options.number = 7;
   {
     Trainer trainer(model);
-    Epoch epoch = trainer.begin_epoch(drawings.pictures(), drawings.targets(), options);
+    Epoch epoch = trainer.begin_epoch(drawings.images(), drawings.targets(), options);
     epoch.advance();
     trainer.save_checkpoint(path, {"my own", {epoch.place()}});
     while (epoch.advance()) {
@@ -166,8 +166,8 @@ void an_epoch_goes_on_where_its_place_says() {
   Trainer trainer(again);
   trainer.restore(checkpoint);
   EpochOptions rest = batches_of_16();
-  cnnx::go_on(rest, checkpoint.notes());
-  Epoch epoch = trainer.begin_epoch(drawings.pictures(), drawings.targets(), rest);
+  cnnx::resume(rest, checkpoint.metadata());
+  Epoch epoch = trainer.begin_epoch(drawings.images(), drawings.targets(), rest);
   CHECK_EQUAL(epoch.number(), uint64_t{7});
   CHECK_EQUAL(epoch.step(), int64_t{1});
   while (epoch.advance()) {
@@ -175,11 +175,11 @@ void an_epoch_goes_on_where_its_place_says() {
   CHECK(weights(again) == weights(model));
 }
 
-void notes_without_a_place_are_refused() {
+void metadata_without_a_place_are_refused() {
   EpochOptions options;
-  const auto refused = [&](const cnnx::Notes& notes) {
-    CHECK_THROWS(cnnx::FormatError, "go_on: the notes hold no place in an epoch",
-                 cnnx::go_on(options, notes));
+  const auto refused = [&](const cnnx::CheckpointMetadata& metadata) {
+    CHECK_THROWS(cnnx::FormatError, "resume: the metadata hold no place in an epoch",
+                 cnnx::resume(options, metadata));
   };
   using Doubles = std::vector<double>;
   refused({});
@@ -202,20 +202,20 @@ void what_was_moved_from_says_so() {
   Trainer first(model);
   Trainer second = std::move(first);
   const std::string trainer = "trainer: it was moved from, expected one that trains a model";
-  CHECK_THROWS(std::invalid_argument, trainer, first.step(drawings.pictures(), drawings.targets()));
+  CHECK_THROWS(std::invalid_argument, trainer, first.step(drawings.images(), drawings.targets()));
   CHECK_THROWS(std::invalid_argument, trainer,
-               first.begin_epoch(drawings.pictures(), drawings.targets()));
+               first.begin_epoch(drawings.images(), drawings.targets()));
   CHECK_THROWS(std::invalid_argument, trainer, first.learning_rate());
   CHECK_THROWS(std::invalid_argument, trainer, first.gradients());
   CHECK_THROWS(std::invalid_argument, trainer, first.save_checkpoint(path));
-  Epoch begun = second.begin_epoch(drawings.pictures(), drawings.targets());
+  Epoch begun = second.begin_epoch(drawings.images(), drawings.targets());
   Epoch epoch = std::move(begun);
   CHECK_THROWS(std::invalid_argument, "epoch: it was moved from", begun.advance());
   second.save_checkpoint(path);
   cnnx::Checkpoint loaded = cnnx::Checkpoint::load(path);
   const cnnx::Checkpoint checkpoint = std::move(loaded);
   CHECK_THROWS(std::invalid_argument, "checkpoint: it was moved from", loaded.model());
-  CHECK_THROWS(std::invalid_argument, "checkpoint: it was moved from", loaded.notes());
+  CHECK_THROWS(std::invalid_argument, "checkpoint: it was moved from", loaded.metadata());
   CHECK_THROWS(std::invalid_argument, "checkpoint: it was moved from", second.restore(loaded));
   first = std::move(second);
   CHECK(first.learning_rate() == 1e-3);
@@ -229,14 +229,14 @@ void a_refused_step_changes_nothing() {
   Model model({Conv2d(4, 3), BatchNorm2d(), ReLU(), Flatten(), Dense(2)}, {kSize, kSize, 1});
   Model twin = model.clone();
   Trainer trainer(model, cnnx::Adam{}, {}, options), other(twin, cnnx::Adam{}, {}, options);
-  Epoch epoch = trainer.begin_epoch(drawings.pictures(), drawings.targets(), batches_of_16());
+  Epoch epoch = trainer.begin_epoch(drawings.images(), drawings.targets(), batches_of_16());
   for (int i = 0; i < 2; ++i)
     CHECK_THROWS(std::invalid_argument, "begin_schedule before the first step", epoch.advance());
   CHECK_THROWS(std::invalid_argument, "begin_schedule before the first step",
-               trainer.step(drawings.pictures(), drawings.targets()));
+               trainer.step(drawings.images(), drawings.targets()));
   CHECK_EQUAL(epoch.step(), 0);
   CHECK(epoch.weight() == 0);
-  Epoch expected = other.begin_epoch(drawings.pictures(), drawings.targets(), batches_of_16());
+  Epoch expected = other.begin_epoch(drawings.images(), drawings.targets(), batches_of_16());
   trainer.begin_schedule(1, 3);
   other.begin_schedule(1, 3);
   while (epoch.advance() && expected.advance()) {
@@ -245,14 +245,14 @@ void a_refused_step_changes_nothing() {
   CHECK(model.to_bytes() == twin.to_bytes());
 }
 
-void a_batch_may_be_larger_than_there_are_pictures() {
+void a_batch_may_be_larger_than_there_are_images() {
   const Drawings drawings;
   Model model = small_model();
   Trainer trainer(model);
   EpochOptions options;
   options.batch_size = std::numeric_limits<int64_t>::max();
-  CHECK_EQUAL(trainer.begin_epoch(drawings.pictures(), drawings.targets(), options).steps(), 1);
-  CHECK_EQUAL(trainer.fit(drawings.pictures(), drawings.targets(), 1, options).size(), 1u);
+  CHECK_EQUAL(trainer.begin_epoch(drawings.images(), drawings.targets(), options).steps(), 1);
+  CHECK_EQUAL(trainer.fit(drawings.images(), drawings.targets(), 1, options).size(), 1u);
 }
 
 // As a program with a global trainer does.
@@ -269,13 +269,13 @@ const bool saved_before_main = [] {
 int main() {
   CHECK(saved_before_main);
   a_refused_step_changes_nothing();
-  a_batch_may_be_larger_than_there_are_pictures();
+  a_batch_may_be_larger_than_there_are_images();
   fit_is_a_loop_of_epochs();
   fit_ends_when_it_is_told_to();
   what_does_not_fit_is_refused();
-  notes_have_the_values_of_their_shape();
+  metadata_have_the_values_of_their_shape();
   an_epoch_goes_on_where_its_place_says();
-  notes_without_a_place_are_refused();
+  metadata_without_a_place_are_refused();
   what_was_moved_from_says_so();
   return cnnx::test::finish("trainer_test");
 }

@@ -38,16 +38,16 @@ class Digest {
   uint64_t state_ = 0xcbf29ce484222325u;
 };
 
-// Data: pictures in [-1, 1) and whatever target a loss asks for.
+// Data: images in [-1, 1) and whatever target a loss asks for.
 
 struct Data {
-  cnnx::Shape shape;  // of one picture
+  cnnx::Shape shape;  // of one image
   int64_t count = 0;
   std::vector<float> pixels, values;
   std::vector<int64_t> labels;
 
-  cnnx::PictureBatch pictures() const {
-    cnnx::PictureBatch batch;
+  cnnx::ImageBatch images() const {
+    cnnx::ImageBatch batch;
     batch.pixels = pixels.data();
     batch.count = count;
     return batch;
@@ -112,16 +112,16 @@ uint64_t train(const std::vector<cnnx::Layer>& layers, const Data& data, Setting
   trainer.begin_schedule(settings.epochs, (data.count + batch - 1) / batch);
   for (int64_t number = 0; number < settings.epochs; ++number) {
     settings.epoch.number = static_cast<uint64_t>(number);
-    cnnx::Epoch epoch = trainer.begin_epoch(data.pictures(), targets, settings.epoch);
+    cnnx::Epoch epoch = trainer.begin_epoch(data.images(), targets, settings.epoch);
     while (epoch.advance()) digest.add(epoch.metrics().loss);
   }
-  digest.add(trainer.evaluate(data.pictures(), targets).loss);
+  digest.add(trainer.evaluate(data.images(), targets).loss);
   add_model(model, digest);
   if (settings.options.averaging) add_model(trainer.averaged_model(), digest);
   digest.add(trainer.gradients(), static_cast<size_t>(trainer.gradient_count()));
   std::vector<float> outputs(
       static_cast<size_t>(data.count * cnnx::element_count(model.output_shape())));
-  model.run(data.pictures(), outputs.data());
+  model.run(data.images(), outputs.data());
   digest.add(outputs);
   return digest.value();
 }
@@ -251,8 +251,8 @@ uint64_t losses_and_updates() {
   return digest.value();
 }
 
-// Pictures of another size, with alpha, as a model's preprocessing brings them to its own.
-uint64_t pictures() {
+// Images of another size, with alpha, as a model's preprocessing brings them to its own.
+uint64_t images() {
   constexpr int64_t kHeight = 37, kWidth = 53, kChannels = 4;
   std::vector<uint8_t> pixels;
   for (const float value : uniform(103, kHeight * kWidth * kChannels)) {
@@ -280,7 +280,7 @@ const std::vector<std::pair<const char*, uint64_t (*)()>> kRuns = {
     {"every_other_layer", every_other_layer},
     {"graph", graph},
     {"losses_and_updates", losses_and_updates},
-    {"pictures", pictures},
+    {"images", images},
 };
 
 void runs_do_not_depend_on_threads() {

@@ -29,17 +29,17 @@ Drawings draw(int64_t count, int64_t size, uint64_t seed) {
   return drawings;
 }
 
-// True where the stroke is, for pictures so large that its core is fully covered. Paper and ink
+// True where the stroke is, for images so large that its core is fully covered. Paper and ink
 // differ by at least 0.45 of the range, and the noise moves a pixel by at most 3.5 standard
 // deviations of 0.06: 57 lies between.
-std::vector<bool> find_ink(const uint8_t* picture, int64_t size, int& paper) {
+std::vector<bool> find_ink(const uint8_t* image, int64_t size, int& paper) {
   std::array<int64_t, 256> histogram = {};
-  for (int64_t i = 0; i < size * size; ++i) ++histogram[picture[i]];
+  for (int64_t i = 0; i < size * size; ++i) ++histogram[image[i]];
   int64_t seen = 0;
   paper = 0;
   while ((seen += histogram[static_cast<size_t>(paper)]) <= size * size / 2) ++paper;  // the median
   std::vector<bool> ink(static_cast<size_t>(size * size));
-  for (size_t i = 0; i < ink.size(); ++i) ink[i] = std::abs(picture[i] - paper) > 57;
+  for (size_t i = 0; i < ink.size(); ++i) ink[i] = std::abs(image[i] - paper) > 57;
   return ink;
 }
 
@@ -70,7 +70,7 @@ int64_t enclosed_paper(const std::vector<bool>& ink, int64_t size) {
   return std::count(blocked.begin(), blocked.end(), false);
 }
 
-void labels_are_told_by_the_picture() {
+void labels_are_told_by_the_image() {
   constexpr int64_t kCount = 1000, kSize = 128;
   const Drawings drawings = draw(kCount, kSize, 11);
   int light_paper = 0, in_each_quarter[2][2] = {};
@@ -171,7 +171,7 @@ void sizes_and_counts_at_the_edge() {
 }  // namespace
 
 int main() {
-  labels_are_told_by_the_picture();
+  labels_are_told_by_the_image();
   labels_come_in_pairs();
   a_drawing_depends_on_seed_and_index_alone();
   drawings_are_pinned();

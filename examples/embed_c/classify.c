@@ -1,9 +1,9 @@
-// Says what a saved model sees on pictures: prints file, label and probability, separated by tabs.
+// Says what a saved model sees on images: prints file, label and probability, separated by tabs.
 //
-//   classify MODEL PICTURE...
+//   classify MODEL IMAGE...
 //
-// Pictures are PGM or PPM files (P5 or P6, 8 bits), of any size: the model file says how they are
-// resized. cnnx decodes no picture formats; use the library you have for the others.
+// Images are PGM or PPM files (P5 or P6, 8 bits), of any size: the model file says how they are
+// resized. cnnx decodes no image formats; use the library you have for the others.
 #include <cnnx/c_api.h>
 #include <ctype.h>
 #include <stdint.h>
@@ -86,7 +86,7 @@ static int classify(const cnnx_model* model, const char* path, float* probabilit
 
 int main(int argument_count, char** arguments) {
   if (argument_count < 3) {
-    fprintf(stderr, "usage: classify MODEL PICTURE...\n");
+    fprintf(stderr, "usage: classify MODEL IMAGE...\n");
     return 2;
   }
   cnnx_model* model = NULL;

@@ -1,9 +1,9 @@
-// Says what a saved model sees on pictures: prints file, label and probability, separated by tabs.
+// Says what a saved model sees on images: prints file, label and probability, separated by tabs.
 //
-//   classify MODEL PICTURE...
+//   classify MODEL IMAGE...
 //
-// Pictures are PGM or PPM files (P5 or P6, 8 bits), of any size: the model file says how they are
-// resized. cnnx decodes no picture formats; use the library you have for the others.
+// Images are PGM or PPM files (P5 or P6, 8 bits), of any size: the model file says how they are
+// resized. cnnx decodes no image formats; use the library you have for the others.
 #include <cnnx/cnnx.h>
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace {
 
-struct Picture {
+struct Image {
   int height = 0, width = 0, channels = 0;
   std::vector<std::uint8_t> pixels;
 };
@@ -31,42 +31,41 @@ int read_number(std::ifstream& file) {
   return number;
 }
 
-Picture read_picture(const std::string& path) {
+Image read_image(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw std::runtime_error(path + ": cannot be opened");
   std::string kind(2, ' ');
   file.read(kind.data(), 2);
-  Picture picture;
-  picture.channels = kind == "P5" ? 1 : kind == "P6" ? 3 : 0;
-  picture.width = read_number(file);
-  picture.height = read_number(file);
+  Image image;
+  image.channels = kind == "P5" ? 1 : kind == "P6" ? 3 : 0;
+  image.width = read_number(file);
+  image.height = read_number(file);
   const int largest = read_number(file);
   constexpr int kMostSide = 16384;  // keeps the product below within an int
-  if (!file || picture.channels == 0 || largest != 255 || picture.width < 1 || picture.height < 1 ||
-      picture.width > kMostSide || picture.height > kMostSide)
+  if (!file || image.channels == 0 || largest != 255 || image.width < 1 || image.height < 1 ||
+      image.width > kMostSide || image.height > kMostSide)
     throw std::runtime_error(path + ": is no PGM or PPM file of 8 bits");
   file.get();  // the one character between the header and the pixels
-  picture.pixels.resize(
-      static_cast<std::size_t>(picture.height * picture.width * picture.channels));
-  if (!file.read(reinterpret_cast<char*>(picture.pixels.data()),
-                 static_cast<std::streamsize>(picture.pixels.size())))
+  image.pixels.resize(static_cast<std::size_t>(image.height * image.width * image.channels));
+  if (!file.read(reinterpret_cast<char*>(image.pixels.data()),
+                 static_cast<std::streamsize>(image.pixels.size())))
     throw std::runtime_error(path + ": ends too early");
-  return picture;
+  return image;
 }
 
 }  // namespace
 
 int main(int argument_count, char** arguments) {
   if (argument_count < 3) {
-    std::fprintf(stderr, "usage: classify MODEL PICTURE...\n");
+    std::fprintf(stderr, "usage: classify MODEL IMAGE...\n");
     return 2;
   }
   try {
     const cnnx::Model model = cnnx::Model::load(arguments[1]);
     for (int i = 2; i < argument_count; ++i) {
-      const Picture picture = read_picture(arguments[i]);
+      const Image image = read_image(arguments[i]);
       const cnnx::Prediction answer = model.predict(
-          cnnx::ImageView{picture.pixels.data(), picture.height, picture.width, picture.channels});
+          cnnx::ImageView{image.pixels.data(), image.height, image.width, image.channels});
       const std::string label = answer.label.empty() ? std::to_string(answer.index) : answer.label;
       std::printf("%s\t%s\t%.4f\n", arguments[i], label.c_str(), answer.probability);
     }

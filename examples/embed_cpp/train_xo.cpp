@@ -22,7 +22,7 @@ struct Drawings {
         labels(static_cast<std::size_t>(count)) {
     cnnx::draw_xo(count, kSize, seed, pixels.data(), labels.data());
   }
-  cnnx::PictureBatch pictures() const {
+  cnnx::ImageBatch images() const {
     return {pixels.data(), static_cast<std::int64_t>(labels.size())};
   }
   cnnx::Targets targets() const { return {labels.data()}; }
@@ -55,8 +55,8 @@ int main(int argument_count, char** arguments) {
     const Drawings seen(2000, 1), unseen(1000, 2);
     cnnx::Model model = new_model();
     cnnx::Trainer trainer(model, cnnx::Adam{1e-3});
-    trainer.fit(seen.pictures(), seen.targets(), 6, {}, report);
-    const cnnx::Metrics test = trainer.evaluate(unseen.pictures(), unseen.targets());
+    trainer.fit(seen.images(), seen.targets(), 6, {}, report);
+    const cnnx::Metrics test = trainer.evaluate(unseen.images(), unseen.targets());
     std::printf("on drawings it has never seen: accuracy %.1f %%\n", 100 * test.accuracy);
     model.save(arguments[1]);
   } catch (const std::exception& error) {

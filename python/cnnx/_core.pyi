@@ -20,7 +20,7 @@ _LayerTuple: TypeAlias = tuple[
     str, Mapping[str, Any], str, Sequence[str], bool, Sequence[Sequence[_LayerTuple]]
 ]
 
-version: str
+__version__: str
 
 class _Class(type): ...  # pybind11's
 class FormatError(ValueError): ...
@@ -31,11 +31,11 @@ def isa() -> str: ...
 def has_threads() -> bool: ...
 def has_openmp() -> bool: ...
 def draw_xo(count: int, size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
-def resize_picture(
+def resize_image(
     pixels: NDArray[np.uint8], height: int, width: int, channels: int, resize: str
 ) -> NDArray[np.uint8]: ...
 def check_augmentation(settings: Mapping[str, Any]) -> None: ...
-def augment_pictures(
+def augment_images(
     pixels: _Pixels,
     integer_values: bool,
     mean: Sequence[float],
@@ -161,7 +161,7 @@ class Trainer(metaclass=_Class):
         shuffle: bool,
         number: int,
         augmentation: Mapping[str, Any] | None,
-        first_picture: int = 0,
+        first_image: int = 0,
         prefetch: bool | None = None,
         position: tuple[int, Sequence[float]] = ...,
     ) -> Epoch: ...

@@ -207,15 +207,15 @@ def one_of(value: object, words: Sequence[str], function: str, argument: str) ->
     return value
 
 
-def picture_shape(x: ArrayLike, function: str) -> list[int]:
+def image_shape(x: ArrayLike, function: str) -> list[int]:
     """The shape of `x`, whose numbers do not count."""
     return list(real_array(x, function, "x").shape)
 
 
-def pictures(
+def images(
     value: ArrayLike, input_shape: tuple[int, int, int], function: str
 ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
-    """Pictures as a contiguous uint8 or float32 array (batch, height, width, channels) of the
+    """Images as a contiguous uint8 or float32 array (batch, height, width, channels) of the
     model's size.
 
     Returns:
@@ -249,11 +249,11 @@ def _with_batch_axis(
     if array.shape[-3:] == (channels, height, width) and array.ndim in (3, 4):
         axes = "0, 2, 3, 1" if array.ndim == 4 else "1, 2, 0"
         raise ValueError(
-            f"{function}: x has shape {array.shape}, channels first; expected pictures of shape "
+            f"{function}: x has shape {array.shape}, channels first; expected images of shape "
             f"{expected}: x.transpose({axes})"
         )
     raise ValueError(
-        f"{function}: x has shape {array.shape}, expected pictures of shape {expected}, "
+        f"{function}: x has shape {array.shape}, expected images of shape {expected}, "
         "one or a batch of them"
     )
 
@@ -262,7 +262,7 @@ def class_labels(
     value: ArrayLike, count: int, classes: Sequence[str], outputs: int, function: str
 ) -> NDArray[np.int64]:
     """Labels, integers of any width or class names, as int64 indices of `outputs` classes, one per
-    picture.
+    image.
 
     Raises:
         TypeError: if the dtype is neither integer nor text.
@@ -276,7 +276,7 @@ def class_labels(
         array = array[:, 0]
     if array.shape != (count,) and not (array.ndim == 0 and count == 1):
         raise ValueError(
-            f"{function}: y has shape {array.shape}, expected one label per picture, ({count},)"
+            f"{function}: y has shape {array.shape}, expected one label per image, ({count},)"
         )
     array = array.reshape(count)
     if array.dtype.kind == "U":

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from cnnx.arguments import is_integer, not_negative
-from cnnx.callback import Callback
-from cnnx.history import History, Progress
-from cnnx.trainer import Trainer
+from cnnx.training.callback_base import Callback
+from cnnx.training.history import History, Progress
+from cnnx.training.trainer import Trainer
 
 __all__ = ["BestModel", "CSVLog", "Callback", "EarlyStopping", "TensorBoardLog"]
 

@@ -49,7 +49,7 @@ def top_k_accuracy(outputs: ArrayLike, labels: ArrayLike, *, k: int = 5) -> floa
 def confusion_matrix(
     labels: ArrayLike, predicted: ArrayLike, *, classes: int | Sequence[str]
 ) -> NDArray[np.int64]:
-    """Counts: the row says what the pictures are, the column what the model said.
+    """Counts: the row says what the images are, the column what the model said.
 
     Args:
         labels: the true classes, integers or names.

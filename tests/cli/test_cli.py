@@ -74,10 +74,10 @@ def test_train_on_idx_files(run: Run, idx: Path) -> None:
         "train", idx, "--model", "lenet", "--epochs", 2, "--batch-size", 32, "--threads", 1
     )
     assert outcome.status == 0
-    assert f"{idx}: 800 pictures, 100 for the test; 2 classes" in outcome.out
+    assert f"{idx}: 800 images, 100 for the test; 2 classes" in outcome.out
     assert re.search(r"lenet: [\d,]+ parameters, input 16 x 16 grey", outcome.out)
     assert "saved model.cnnx" in outcome.out
-    accuracy = re.search(r"test accuracy (\d+\.\d\d)% of 100 pictures", outcome.out)
+    accuracy = re.search(r"test accuracy (\d+\.\d\d)% of 100 images", outcome.out)
     assert accuracy is not None
     lines = outcome.err.splitlines()
     assert [line[:10] for line in lines] == ["epoch 1/2:", "epoch 2/2:"]
@@ -90,7 +90,7 @@ def test_train_on_idx_files(run: Run, idx: Path) -> None:
     assert float(accuracy[1]) == pytest.approx(100 * right, abs=0.005)
     measured = run("evaluate", "model.cnnx", idx)
     assert f"accuracy {right:.2%}" in measured.out
-    assert "100 pictures of" in measured.out
+    assert "100 images of" in measured.out
 
 
 def test_train_on_class_folders_twice_is_the_same_model(run: Run, classes: Path) -> None:
@@ -110,7 +110,7 @@ def test_evaluate_prints_the_confusion_matrix(run: Run, model: Path, classes: Pa
     outcome = run("evaluate", model, classes)
     assert outcome.status == 0
     lines = outcome.out.splitlines()
-    assert lines[0] == f"20 pictures of {classes / 'test'}"
+    assert lines[0] == f"20 images of {classes / 'test'}"
     assert lines[3].split() == ["is", "\\", "said", "O", "X"]
     counts = np.array([line.split()[1:] for line in lines[4:]], dtype=int)
     assert counts.sum(axis=1).tolist() == [10, 10]
@@ -158,12 +158,12 @@ def test_predict_names_wrong_files_and_answers_the_others(
     run: Run, model: Path, classes: Path
 ) -> None:
     good = next((classes / "test" / "X").iterdir())
-    Path("text.png").write_text("not a picture")
+    Path("text.png").write_text("not an image")
     outcome = run("predict", model, "text.png", good, "missing.png")
     assert outcome.status == 1
     assert outcome.out.startswith(f"{good}\t")
     assert outcome.err.splitlines() == [
-        "cnnx predict: text.png: cannot be read as a picture",
+        "cnnx predict: text.png: cannot be read as an image",
         "cnnx predict: missing.png: no such file or directory",
     ]
 

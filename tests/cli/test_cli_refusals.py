@@ -87,10 +87,10 @@ def test_train_refuses_an_output_it_could_not_write(run: Run, idx: Path, tmp_pat
     run("train", idx, "--out", "gone/model.cnnx").refused("there is no folder gone; make it first")
 
 
-def test_train_refuses_what_holds_no_pictures(run: Run, tmp_path: Path) -> None:
+def test_train_refuses_what_holds_no_images(run: Run, tmp_path: Path) -> None:
     run("train", "gone").refused("gone: no such file or directory")
     (tmp_path / "empty").mkdir()
-    run("train", "empty").refused("empty: holds neither IDX files .* nor a subfolder of pictures")
+    run("train", "empty").refused("empty: holds neither IDX files .* nor a subfolder of images")
     Path("file.zip").write_text("")
     run("train", "file.zip").refused("is a file, expected the folder that holds the data")
 
@@ -111,8 +111,8 @@ def test_train_refuses_a_text_file_renamed_png(run: Run, tmp_path: Path) -> None
     for name in ("a", "b"):
         (tmp_path / "pets" / name).mkdir(parents=True)
         Image.new("L", (16, 16)).save(tmp_path / "pets" / name / "1.png")
-    (tmp_path / "pets" / "a" / "2.png").write_text("not a picture")
-    run("train", "pets").refused(r"pets: 1 file cannot be read as a picture: a.2\.png; replace")
+    (tmp_path / "pets" / "a" / "2.png").write_text("not an image")
+    run("train", "pets").refused(r"pets: 1 file cannot be read as an image: a.2\.png; replace")
     outcome = run("train", "pets", "--skip-unreadable", "--epochs", 1, "--validation", 0)
     assert outcome.status == 0, outcome.err
     assert outcome.err.startswith(f"skipped as unreadable: {Path('a', '2.png')}\n")
@@ -124,9 +124,9 @@ def test_train_refuses_a_single_class(run: Run, tmp_path: Path) -> None:
     run("train", "pets").refused("pets: has a single class, expected at least two")
 
 
-def test_train_refuses_pictures_too_small_for_the_network(run: Run, classes: Path) -> None:
+def test_train_refuses_images_too_small_for_the_network(run: Run, classes: Path) -> None:
     outcome = run("train", classes, "--model", "lenet", "--size", 4)
-    outcome.refused("--model lenet for pictures of 4 x 4: ")
+    outcome.refused("--model lenet for images of 4 x 4: ")
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict", "info"])

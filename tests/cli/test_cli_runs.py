@@ -51,7 +51,7 @@ def test_any_network_of_the_package_is_trained_by_its_name(run: Run, tmp_path: P
             Image.fromarray(pixels).save(tmp_path / "pets" / name / f"{number}.png")
     for name, first in (("resnet20", "conv2d_1"), ("fast-cifar", "whitening")):
         words = ("--model", name, "--epochs", 1, "--batch-size", 4, "--overwrite")
-        # Nine pictures are trained on: the last batch is of one, and the networks have batch norm.
+        # Nine images are trained on: the last batch is of one, and the networks have batch norm.
         outcome = run("train", "pets", *words, "--augment", "flip,crop", "--schedule", "triangular")
         assert outcome.status == 0, outcome.err
         model = cnnx.load("model.cnnx")
@@ -59,7 +59,7 @@ def test_any_network_of_the_package_is_trained_by_its_name(run: Run, tmp_path: P
         assert all(np.isfinite(array).all() for array in model.parameters.values())
 
 
-def test_a_class_with_one_picture_is_no_error(run: Run, tmp_path: Path) -> None:
+def test_a_class_with_one_image_is_no_error(run: Run, tmp_path: Path) -> None:
     for name, count in (("cat", 1), ("dog", 6)):
         (tmp_path / "pets" / name).mkdir(parents=True)
         for number in range(count):
@@ -160,7 +160,7 @@ def test_a_full_disk_keeps_the_model_elsewhere(
             raise OSError(28, "No space left on device", os.fsdecode(path))
         Path(os.fsdecode(path)).touch()
 
-    monkeypatch.setattr("cnnx.trainer.save_checkpoint", full)
+    monkeypatch.setattr("cnnx.training.trainer.save_checkpoint", full)
     outcome = run("train", idx, "--checkpoint", "run.ckpt", "--epochs", 2)
     assert outcome.status == 1
     assert outcome.err.splitlines()[-1].startswith(

@@ -1,4 +1,4 @@
-"""`cnnx demo`: the story it tells, the figures it measures, the pictures it leaves."""
+"""`cnnx demo`: the story it tells, the figures it measures, the images it leaves."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cnnx
 from cnnx.cli.profile_table import profile_table
-from cnnx.profile import LayerTime, Profile
+from cnnx.training.profile import LayerTime, Profile
 from command_line import Run
 
 

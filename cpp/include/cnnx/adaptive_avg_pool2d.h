@@ -1,4 +1,4 @@
-// Average-pooling to a size that is given, whatever the picture's: forward and backward.
+// Average-pooling to a size that is given, whatever the image's: forward and backward.
 //
 //   output[n, i, j, c] = mean of x[n, p, q, c] over p in [floor(i * in_height / out_height),
 //   ceil((i + 1) * in_height / out_height)) and q likewise

@@ -1,4 +1,4 @@
-// Random changes of the pictures that a network is trained on, so that it sees each one differently
+// Random changes of the images that a network is trained on, so that it sees each one differently
 // in every epoch.
 #pragma once
 
@@ -11,8 +11,8 @@
 
 namespace cnnx {
 
-// What may happen to a picture, in this order; the defaults leave it as it is. "Uniform" is what is
-// drawn for each picture and epoch anew.
+// What may happen to an image, in this order; the defaults leave it as it is. "Uniform" is what is
+// drawn for each image and epoch anew.
 //
 // 1. affine: turned about its middle by an angle uniform in [-rotate, rotate] degrees, enlarged by
 // a
@@ -23,15 +23,15 @@ namespace cnnx {
 //    place uniform; with 2 it is moved by up to two whole pixels.
 // 4. contrast and brightness, on values in [0, 1]: v = brightness * (m + contrast * (v - m)), kept
 //    within [0, 1]; the factors are uniform in [1 - x, 1 + x] of the setting x, m is the mean of
-//    all of the picture's values before any change.
+//    all of the image's values before any change.
 // 5. normalisation, as Preprocessing says.
-// 6. cutout: a square of that side, its middle uniform over the picture, becomes 0, the mean that
+// 6. cutout: a square of that side, its middle uniform over the image, becomes 0, the mean that
 //    normalisation leaves (DeVries, Taylor, "Improved Regularization of Convolutional Neural
 //    Networks with Cutout", 2017).
 //
 // And then, in training alone:
 //
-// 7. mixup: the pictures of a batch, and their targets, become blends of two: share * itself +
+// 7. mixup: the images of a batch, and their targets, become blends of two: share * itself +
 //    (1 - share) * another one, the share ~ Beta(mixup, mixup) for each batch; classes become
 //    shares of them (Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization",
 //    2018).
@@ -42,10 +42,10 @@ struct Augmentation {
     alternating,  // random in epoch 0, then the other way in every epoch (Jordan, "94% on CIFAR-10
                   // in 3.29 Seconds on a Single GPU", 2024)
   };
-  // What lies beyond a picture's edge.
+  // What lies beyond an image's edge.
   enum class Border {
     zero,     // black
-    reflect,  // the picture mirrored at the middle of its outermost pixels
+    reflect,  // the image mirrored at the middle of its outermost pixels
   };
   Flip flip = Flip::never;
   int64_t crop_padding = 0;
@@ -63,16 +63,16 @@ struct Augmentation {
 // brightness in [0, 1], mixup in [0, 4].
 CNNX_API void validate(const Augmentation& augmentation);
 
-// True when it leaves every picture as it is.
+// True when it leaves every image as it is.
 CNNX_API bool is_identity(const Augmentation& augmentation);
 
-// out = the pictures of `shape` (height, width, channels), changed and normalised, without mixup.
-// What happens to picture i depends on (seed, epoch, i) and the settings alone; epoch < 2^48. The
+// out = the images of `shape` (height, width, channels), changed and normalised, without mixup.
+// What happens to image i depends on (seed, epoch, i) and the settings alone; epoch < 2^48. The
 // same bits on every machine and any number of threads; threads: as get_num_threads(). Throws
 // std::invalid_argument for settings that validate() refuses and for a crop_padding that is not
 // below height and width.
-CNNX_API void augment_pictures(const PictureBatch& pictures, const Shape& shape,
-                               const Preprocessing& preprocessing, const Augmentation& augmentation,
-                               uint64_t seed, uint64_t epoch, float* out);
+CNNX_API void augment_images(const ImageBatch& images, const Shape& shape,
+                             const Preprocessing& preprocessing, const Augmentation& augmentation,
+                             uint64_t seed, uint64_t epoch, float* out);
 
 }  // namespace cnnx

@@ -1,4 +1,4 @@
-// Average-pooling over windows of a picture, forward and backward.
+// Average-pooling over windows of an image, forward and backward.
 //
 //   output[n, i, j, c] = sum over (u, v) of x[n, i * stride.height + u - top, j * stride.width + v
 //   - left, c] / divisor

@@ -81,7 +81,7 @@ CNNX_API int32_t cnnx_has_openmp(void);
 CNNX_API cnnx_status cnnx_get_num_threads(int32_t* count);
 CNNX_API cnnx_status cnnx_set_num_threads(int32_t count);  // 1 to 1024
 
-// Pictures; see cnnx/image.h. ---------------------------------------------------------------------
+// Images; see cnnx/image.h. ---------------------------------------------------------------------
 
 typedef int32_t cnnx_pixel_type;
 enum {
@@ -89,7 +89,7 @@ enum {
   CNNX_FLOAT32 = 1  // 0 to 1
 };
 
-// One picture of any size, as its owner holds it: pixel by pixel, row by row from the top. What is
+// One image of any size, as its owner holds it: pixel by pixel, row by row from the top. What is
 // left out of an initialiser, and so is 0, means uint8 pixels and rows without gaps.
 typedef struct cnnx_image {
   const void* pixels;
@@ -125,9 +125,9 @@ CNNX_API void cnnx_model_destroy(cnnx_model* model);
 
 CNNX_API cnnx_status cnnx_model_input_shape(const cnnx_model* model, int64_t* height,
                                             int64_t* width, int64_t* channels);
-// How many numbers the model gives for one picture, all axes of its output together.
+// How many numbers the model gives for one image, all axes of its output together.
 CNNX_API cnnx_status cnnx_model_output_count(const cnnx_model* model, int64_t* count);
-// The shape of one picture's output: `axes` becomes how many sizes there are, `shape` those sizes,
+// The shape of one image's output: `axes` becomes how many sizes there are, `shape` those sizes,
 // if there is room for them. With room 0, shape may be NULL, and only axes is written.
 CNNX_API cnnx_status cnnx_model_output_shape(const cnnx_model* model, int64_t* shape, int64_t room,
                                              int64_t* axes);
@@ -140,18 +140,18 @@ CNNX_API cnnx_status cnnx_model_class_name(const cnnx_model* model, int64_t inde
 
 // Predicting. -------------------------------------------------------------------------------------
 
-// Resizes, converts grey/RGB and normalises one picture as the model's preprocessing says, and runs
+// Resizes, converts grey/RGB and normalises one image as the model's preprocessing says, and runs
 // the model. `index` is the most probable class, `probabilities` all of them: room for class_count
 // floats or more. Each of the two may be NULL, and is then not written.
 CNNX_API cnnx_status cnnx_model_predict(const cnnx_model* model, const cnnx_image* image,
                                         int64_t* index, float* probabilities, int64_t room);
 
-// Resizes and converts one picture to the model's input, without normalising it: pixels of the same
+// Resizes and converts one image to the model's input, without normalising it: pixels of the same
 // type, room for as many of them as input_shape says, with which a batch can be put together.
 CNNX_API cnnx_status cnnx_model_resize(const cnnx_model* model, const cnnx_image* image,
                                        void* pixels, int64_t room);
 
-// Batches: `count` pictures of the model's size one after another, (count, height, width,
+// Batches: `count` images of the model's size one after another, (count, height, width,
 // channels). Writes count * output_count floats, for which there must be room: the model's raw
 // outputs, or its probabilities (of a single output that of the second class alone). With count 0
 // nothing is read or written.
@@ -188,9 +188,9 @@ CNNX_API cnnx_status cnnx_model_set_array(cnnx_model* model, const char* name, c
 CNNX_API cnnx_status cnnx_model_set_trainable(cnnx_model* model, const char* layer,
                                               int32_t trainable);
 
-// Pictures of the model's size, (count, height, width, channels), and what the model should say of
-// them: either labels, one per picture, or values, one per output of each picture. Of `rows`, which
-// cnnx_trainer_evaluate and cnnx_trainer_begin_epoch heed and others refuse, only these pictures
+// Images of the model's size, (count, height, width, channels), and what the model should say of
+// them: either labels, one per image, or values, one per output of each image. Of `rows`, which
+// cnnx_trainer_evaluate and cnnx_trainer_begin_epoch heed and others refuse, only these images
 // take part; NULL: all.
 typedef struct cnnx_samples {
   const void* pixels;
@@ -218,7 +218,7 @@ CNNX_API cnnx_status cnnx_trainer_create(cnnx_model* model, const char* optimize
                                          const char* options, cnnx_trainer** trainer);
 CNNX_API void cnnx_trainer_destroy(cnnx_trainer* trainer);
 
-// One step on all pictures of a batch. `loss`, the mean before the update, may be NULL.
+// One step on all images of a batch. `loss`, the mean before the update, may be NULL.
 CNNX_API cnnx_status cnnx_trainer_step(cnnx_trainer* trainer, const cnnx_samples* samples,
                                        double* loss);
 // The two halves of a step, for those who add up gradients of their own: of the sum of the losses
@@ -230,7 +230,7 @@ CNNX_API cnnx_status cnnx_trainer_gradients(cnnx_trainer* trainer, float** gradi
                                             int64_t* count);
 CNNX_API cnnx_status cnnx_trainer_apply_gradients(cnnx_trainer* trainer);
 
-// Means over the pictures, by the model or, with `averaged` 1, by its averaged weights. Each of
+// Means over the images, by the model or, with `averaged` 1, by its averaged weights. Each of
 // loss and accuracy may be NULL; accuracy is NaN for other losses than the cross-entropies.
 CNNX_API cnnx_status cnnx_trainer_evaluate(const cnnx_trainer* trainer, const cnnx_samples* samples,
                                            int32_t averaged, double* loss, double* accuracy);
@@ -265,14 +265,14 @@ CNNX_API cnnx_status cnnx_trainer_fit(cnnx_trainer* trainer, const cnnx_samples*
 
 typedef struct cnnx_checkpoint cnnx_checkpoint;
 
-// One pass over a data set, for a loop of your own, whose pictures and targets must outlive it; the
+// One pass over a data set, for a loop of your own, whose images and targets must outlive it; the
 // trainer's handle need not.
 typedef struct cnnx_epoch cnnx_epoch;
 
 // options: NULL or some of these lines:
-//   batch_size=64 shuffle=true number=0 first_picture=0 prefetch=true
+//   batch_size=64 shuffle=true number=0 first_image=0 prefetch=true
 //   augmentation flip=never|random|alternating crop_padding=0 ...      (cnnx/augmentation.h)
-// `number` is the epoch's; with the trainer's seed it decides the order of the pictures.
+// `number` is the epoch's; with the trainer's seed it decides the order of the images.
 CNNX_API cnnx_status cnnx_trainer_begin_epoch(cnnx_trainer* trainer, const cnnx_samples* samples,
                                               const char* options, cnnx_epoch** epoch);
 // Goes on where the epoch was that a checkpoint noted, with the same bits when samples and options
@@ -287,21 +287,22 @@ CNNX_API cnnx_status cnnx_epoch_advance(cnnx_epoch* epoch, int32_t* advanced);
 CNNX_API cnnx_status cnnx_epoch_number(const cnnx_epoch* epoch, uint64_t* number);
 // How many steps are done, and how many there are in all; each may be NULL.
 CNNX_API cnnx_status cnnx_epoch_step_count(const cnnx_epoch* epoch, int64_t* done, int64_t* all);
-// Means over the pictures trained so far; each may be NULL.
+// Means over the images trained so far; each may be NULL.
 CNNX_API cnnx_status cnnx_epoch_metrics(const cnnx_epoch* epoch, double* loss, double* accuracy);
 
 // Checkpoints; see cnnx/checkpoint.h. A training goes on with the same bits when its model comes
 // from the checkpoint, its trainer is made with the same settings and then restored.
 
 // `epoch` is the one that is under way, to be noted for cnnx_trainer_continue_epoch, or NULL;
-// `notes` any text that whoever trains wants to find again, or NULL.
+// `metadata` any text that whoever trains wants to find again, or NULL.
 CNNX_API cnnx_status cnnx_trainer_save_checkpoint(const cnnx_trainer* trainer,
                                                   const cnnx_epoch* epoch, const char* path,
-                                                  const char* notes);
+                                                  const char* metadata);
 CNNX_API cnnx_status cnnx_checkpoint_load(const char* path, cnnx_checkpoint** checkpoint);
 CNNX_API void cnnx_checkpoint_destroy(cnnx_checkpoint* checkpoint);
 CNNX_API cnnx_status cnnx_checkpoint_model(const cnnx_checkpoint* checkpoint, cnnx_model** model);
-CNNX_API cnnx_status cnnx_checkpoint_notes(const cnnx_checkpoint* checkpoint, const char** notes);
+CNNX_API cnnx_status cnnx_checkpoint_metadata(const cnnx_checkpoint* checkpoint,
+                                              const char** metadata);
 CNNX_API cnnx_status cnnx_trainer_restore(cnnx_trainer* trainer, const cnnx_checkpoint* checkpoint);
 
 // A data set without a download, grey drawings of X (label 0) and O (label 1); see cnnx/xo.h. Room

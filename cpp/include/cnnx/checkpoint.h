@@ -2,7 +2,7 @@
 //
 // The file is a model file, which Model::load opens too, and holds besides the optimizer's slots,
 // averaged weights, where the trainer is in its schedule and its random numbers, and what its
-// driver notes: which data, which settings, where in an epoch.
+// driver metadata: which data, which settings, where in an epoch.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@
 
 namespace cnnx {
 
-struct NotedArray {
+struct MetadataArray {
   std::string name;
   Shape shape;  // () for a single number
   std::variant<std::vector<float>, std::vector<double>> values;
@@ -24,16 +24,16 @@ struct NotedArray {
 
 // What whoever drives a trainer wants to find again. Real numbers belong into arrays, which keep
 // their bits.
-struct Notes {
+struct CheckpointMetadata {
   std::string text;
-  std::vector<NotedArray> arrays;  // of different names
+  std::vector<MetadataArray> arrays;  // of different names
 };
 
 namespace io {
 class CheckpointReader;
 }
 
-// A checkpoint in memory, of which everything but the notes' meaning has been checked.
+// A checkpoint in memory, of which everything but the metadata's meaning has been checked.
 class CNNX_API Checkpoint {
  public:
   // Throws FormatError for a file that is damaged or a model alone, std::system_error when it
@@ -45,7 +45,7 @@ class CNNX_API Checkpoint {
 
   // The one that was trained, each time the same: what one handle changes, all see.
   Model model() const;
-  const Notes& notes() const;
+  const CheckpointMetadata& metadata() const;
 
  private:
   friend class Trainer;

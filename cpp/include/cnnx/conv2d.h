@@ -8,11 +8,11 @@
 // x is (batch, height, width, in_channels), weight (kernel_height, kernel_width,
 // in_channels / groups, out_channels), output (batch, out_height, out_width, out_channels). Output
 // channel o belongs to group o / (out_channels / groups), whose input channels begin at g. Pixels
-// outside the picture are zero. Whether what meets them becomes NaN, where the other factor is
+// outside the image are zero. Whether what meets them becomes NaN, where the other factor is
 // infinite or NaN, is not promised. Channels and their groups are in the order of PyTorch's Conv2d.
 //
 // Shapes choose between two methods; the bits of either depend neither on the batch around a
-// picture, nor on the number of threads, nor on the instruction set ("baseline" has no fused
+// image, nor on the number of threads, nor on the instruction set ("baseline" has no fused
 // multiply-add and rounds twice).
 // - Direct: every output is one chain of fused multiply-adds in the order (u, v, c), every input
 //   gradient one in the order (grad_output's rows, columns, channels); in groups of 2, 4 or 8

@@ -1,5 +1,5 @@
 // Transposed two-dimensional convolution, forward and backward: every input pixel adds a multiple
-// of the kernel to the output, so that a stride enlarges the picture.
+// of the kernel to the output, so that a stride enlarges the image.
 //
 //   output[n, i * stride.height + u * dilation.height - top,
 //             j * stride.width + v * dilation.width - left, g + o]
@@ -12,7 +12,7 @@
 // ConvTranspose2d (Zeiler et al.: Deconvolutional Networks, 2010; Dumoulin, Visin: A guide to
 // convolution arithmetic for deep learning, 2016).
 //
-// It is the input gradient of the conv2d that has the same weight and turns a picture of the
+// It is the input gradient of the conv2d that has the same weight and turns an image of the
 // output's shape into one of x's; conv2d, in turn, is the gradient of its input. So both share
 // their algorithms: the methods, bits, memory and threads are those that cnnx/conv2d.h names.
 #pragma once
@@ -44,7 +44,7 @@ struct ConvTranspose2dGeometry {
 
 // `x` and `weight` are shapes. The output size is (in - 1) * stride - padding + (kernel - 1) *
 // dilation + output_padding + 1, with Rule::same in * stride, placed as conv2d's "same" on a
-// picture of that size is. Each side of output_padding is less than the larger of stride and
+// image of that size is. Each side of output_padding is less than the larger of stride and
 // dilation, and 0 with Rule::same. The batch may be empty, nothing else. Throws
 // std::invalid_argument with one sentence that begins with "conv_transpose2d: ".
 CNNX_API ConvTranspose2dGeometry conv_transpose2d_geometry(

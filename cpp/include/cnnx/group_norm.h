@@ -1,17 +1,17 @@
-// Normalisation of every picture by itself, forward and backward: group norm (Wu, He: Group
-// Normalization, 2018), each group of neighbouring channels over all pixels of a picture, and layer
+// Normalisation of every image by itself, forward and backward: group norm (Wu, He: Group
+// Normalization, 2018), each group of neighbouring channels over all pixels of an image, and layer
 // norm (Ba, Kiros, Hinton: Layer Normalization, 2016) over the last axis, which is one group per
 // pixel.
 //
 //   output = (x - mean) / sqrt(variance + epsilon) * weight + bias
 //
-// Mean and variance are those of a picture's group, in training and in inference; the variance is
+// Mean and variance are those of an image's group, in training and in inference; the variance is
 // the biased one, the sum of squares over the count, and is taken about the mean, so that a mean
 // far from zero costs it no digits.
 //
 // Memory: all arrays are the caller's, 4-byte aligned, do not overlap; weight, bias and their
 // gradients have `channels` floats. Scratch is allocated per call (std::bad_alloc). Threads: as
-// cnnx::get_num_threads(); sums are cut by the shape of one picture alone, those of grad_weight and
+// cnnx::get_num_threads(); sums are cut by the shape of one image alone, those of grad_weight and
 // grad_bias by the whole shape.
 #pragma once
 
@@ -23,8 +23,8 @@
 namespace cnnx {
 
 struct GroupNormGeometry {
-  int64_t pictures = 0;  // with layer norm every pixel is one
-  int64_t pixels = 0;    // of one picture
+  int64_t images = 0;  // with layer norm every pixel is one
+  int64_t pixels = 0;  // of one image
   int64_t channels = 0, groups = 0;
   float epsilon = 0;
 };

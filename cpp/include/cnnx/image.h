@@ -1,4 +1,4 @@
-// A picture, or many of one size, as their owner holds them: a pointer, sizes and the meaning of
+// An image, or many of one size, as their owner holds them: a pointer, sizes and the meaning of
 // the pixels. Not a container, not a decoder.
 #pragma once
 
@@ -40,29 +40,29 @@ struct ImageView {
       : ImageView(pixels_, height_, width_, channels_, PixelType::float32, row_stride_) {}
 };
 
-// Pictures of one size, that of the model they are for, one after the other: (count, height, width,
+// Images of one size, that of the model they are for, one after the other: (count, height, width,
 // channels). uint8 pixels, and float pixels with `integer_values`, are divided by 255; then the
 // model's mean and std apply.
-struct PictureBatch {
+struct ImageBatch {
   const void* pixels = nullptr;
   PixelType type = PixelType::float32;
   bool integer_values = false;
   int64_t count = 0;
   bool mapped = false;  // lie in a mapped file, perhaps not in memory; changes no result
 
-  PictureBatch() = default;
-  PictureBatch(const void* pixels_, PixelType type_, bool integer_values_, int64_t count_,
-               bool mapped_ = false)
+  ImageBatch() = default;
+  ImageBatch(const void* pixels_, PixelType type_, bool integer_values_, int64_t count_,
+             bool mapped_ = false)
       : pixels(pixels_),
         type(type_),
         integer_values(integer_values_),
         count(count_),
         mapped(mapped_) {}
   // The pointer says what the pixels are.
-  PictureBatch(const uint8_t* pixels_, int64_t count_)
-      : PictureBatch(pixels_, PixelType::uint8, true, count_) {}
-  PictureBatch(const float* pixels_, int64_t count_)
-      : PictureBatch(pixels_, PixelType::float32, false, count_) {}
+  ImageBatch(const uint8_t* pixels_, int64_t count_)
+      : ImageBatch(pixels_, PixelType::uint8, true, count_) {}
+  ImageBatch(const float* pixels_, int64_t count_)
+      : ImageBatch(pixels_, PixelType::float32, false, count_) {}
 };
 
 }  // namespace cnnx

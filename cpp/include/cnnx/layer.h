@@ -43,7 +43,7 @@ using Attributes = std::map<std::string, Attribute>;
 // "same" or a list {top, bottom, left, right}; every attribute of the kind is given, but for
 // `initial`. An empty name becomes the kind and its ordinal in the model: "conv2d_1".
 //
-// `inputs` names what a layer reads: layers before it, or "input", the picture itself; empty, it is
+// `inputs` names what a layer reads: layers before it, or "input", the image itself; empty, it is
 // the layer before. A block's name is that of its result and begins the names of the layers within
 // it, "residual_1.conv2d_1", which read one another in order. A layer that is not `trainable` keeps
 // its parameters in training, and a batch norm its statistics, with which it then normalises.

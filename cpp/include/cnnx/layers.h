@@ -43,7 +43,7 @@ class LayerBuilder {
     layer_.name = std::move(name);
     return self();
   }
-  // The names of what it reads: layers or blocks before it, or "input", the picture itself;
+  // The names of what it reads: layers or blocks before it, or "input", the image itself;
   // otherwise what stands before it.
   Kind& inputs(std::vector<std::string> names) {
     layer_.inputs = std::move(names);

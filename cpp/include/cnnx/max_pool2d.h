@@ -1,4 +1,4 @@
-// Max-pooling over windows of a picture, forward and backward.
+// Max-pooling over windows of an image, forward and backward.
 //
 //   output[n, i, j, c] = max over (u, v) of x[n, i * stride.height + u - top, j * stride.width + v
 //   - left, c]

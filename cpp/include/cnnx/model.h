@@ -1,4 +1,4 @@
-// A network with its weights: load one, build one, run it on pictures.
+// A network with its weights: load one, build one, run it on images.
 #pragma once
 
 #include <cstddef>
@@ -75,17 +75,17 @@ class CNNX_API Model {
 
   // Resizes, converts grey/RGB and normalises as the model's preprocessing says, then runs.
   Prediction predict(const ImageView& image) const;
-  // Of pictures that have the model's size already, one after the other.
-  std::vector<Prediction> predict(const PictureBatch& pictures) const;
+  // Of images that have the model's size already, one after the other.
+  std::vector<Prediction> predict(const ImageBatch& images) const;
 
   // outputs: count * element_count(output_shape()) floats.
-  void run(const PictureBatch& pictures, float* outputs) const;
-  void probabilities(const PictureBatch& pictures, float* outputs) const;
-  std::vector<float> run(const PictureBatch& pictures) const;
-  std::vector<float> probabilities(const PictureBatch& pictures) const;
+  void run(const ImageBatch& images, float* outputs) const;
+  void probabilities(const ImageBatch& images, float* outputs) const;
+  std::vector<float> run(const ImageBatch& images) const;
+  std::vector<float> probabilities(const ImageBatch& images) const;
   // One array per layer, in order, each count * element_count(its output_shape). The bits are those
   // of run, unless a batch norm there became part of a convolution.
-  void layer_outputs(const PictureBatch& pictures, float* const* outputs) const;
+  void layer_outputs(const ImageBatch& images, float* const* outputs) const;
 
   const Shape& input_shape() const;   // (height, width, channels)
   const Shape& output_shape() const;  // without the batch axis

@@ -11,7 +11,7 @@ namespace cnnx {
 
 // Made by max_pool2d_geometry or avg_pool2d_geometry. Window (i, j) begins at row i * stride.height
 // - top and column j * stride.width - left of the input, is kernel_size large, and holds at least
-// one pixel of the picture.
+// one pixel of the image.
 struct Pool2dGeometry {
   int64_t batch = 0, in_height = 0, in_width = 0, channels = 0;
   int64_t out_height = 0, out_width = 0;

@@ -1,4 +1,4 @@
-// What is done to a picture before a network sees it: resizing, grey or RGB, normalisation. It
+// What is done to an image before a network sees it: resizing, grey or RGB, normalisation. It
 // travels in the model file, so C++, Python and the command line feed the network the same bits.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace cnnx {
 
-// How a picture of another size or shape becomes one of the model's size.
+// How an image of another size or shape becomes one of the model's size.
 enum class Resize {
   stretch,  // each axis on its own
   fit,      // as large as it fits, in the middle, the rest black (0 before normalisation)
@@ -38,7 +38,7 @@ CNNX_API bool is_identity(const Preprocessing& preprocessing);
 //
 // Filter: a triangle as wide as the larger of a source and a target pixel (bilinear when enlarging,
 // antialiased when reducing), its weights normalised at the border; across, then down, in float32.
-// This is what Pillow calls BILINEAR. A picture of the right size passes unchanged. Alpha is first
+// This is what Pillow calls BILINEAR. An image of the right size passes unchanged. Alpha is first
 // composited on white. Grey becomes RGB by repetition; RGB becomes grey as 0.299 R + 0.587 G +
 // 0.114 B (Recommendation ITU-R BT.601, luma of the encoded values).
 //
@@ -46,9 +46,9 @@ CNNX_API bool is_identity(const Preprocessing& preprocessing);
 // float32. Threads: as get_num_threads(). Throws std::invalid_argument for sizes outside 1 to
 // 1048576, channels that are not those above, a null pointer, a row_stride too small, or a pixel
 // type that is not the output's.
-CNNX_API void resize_picture(const ImageView& image, int64_t height, int64_t width,
-                             int64_t channels, Resize resize, uint8_t* output);
-CNNX_API void resize_picture(const ImageView& image, int64_t height, int64_t width,
-                             int64_t channels, Resize resize, float* output);
+CNNX_API void resize_image(const ImageView& image, int64_t height, int64_t width, int64_t channels,
+                           Resize resize, uint8_t* output);
+CNNX_API void resize_image(const ImageView& image, int64_t height, int64_t width, int64_t channels,
+                           Resize resize, float* output);
 
 }  // namespace cnnx

@@ -22,7 +22,7 @@ struct Pair {
   constexpr Pair(int64_t height_, int64_t width_) : height(height_), width(width_) {}
 };
 
-// What a window sees around the picture, per side, or a rule that says so once the input is known.
+// What a window sees around the image, per side, or a rule that says so once the input is known.
 struct Padding {
   enum class Rule {
     explicit_sides,

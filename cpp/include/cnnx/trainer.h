@@ -78,12 +78,12 @@ struct EpochOptions {
   std::vector<int64_t> rows;  // which rows take part; empty: all
   int64_t batch_size = 64;    // the last batch may be shorter
   bool shuffle = true;
-  // Of the epoch: with the trainer's seed it decides the order and the changes of each picture.
+  // Of the epoch: with the trainer's seed it decides the order and the changes of each image.
   uint64_t number = 0;
-  Augmentation augmentation = {};  // what changes the pictures; as they are by default
-  int64_t first_picture = 0;  // the number of the first one, where these are part of a data set
+  Augmentation augmentation = {};  // what changes the images; as they are by default
+  int64_t first_image = 0;  // the number of the first one, where these are part of a data set
   // Whether the next batch is gathered in a thread of its own, which changes no bit; empty: where
-  // pictures are changed or mapped.
+  // images are changed or mapped.
   std::optional<bool> prefetch = {};
   EpochPosition position = {};  // where to go on
 };
@@ -93,11 +93,11 @@ struct TrainerState;
 struct EpochState;
 }  // namespace training
 
-// Takes number and position from the place of an Epoch that `notes` hold. Throws FormatError if
+// Takes number and position from the place of an Epoch that `metadata` hold. Throws FormatError if
 // they hold none.
-CNNX_API void go_on(EpochOptions& options, const Notes& notes);
+CNNX_API void resume(EpochOptions& options, const CheckpointMetadata& metadata);
 
-// One pass over a data set, a step at a time. The pictures and targets must outlive it, and so must
+// One pass over a data set, a step at a time. The images and targets must outlive it, and so must
 // the trainer.
 class CNNX_API Epoch {
  public:
@@ -108,8 +108,8 @@ class CNNX_API Epoch {
   int64_t steps() const;  // how many there will be
   int64_t step() const;   // how many are done
   EpochPosition position() const;
-  // Its number and position for a checkpoint's notes, from which go_on knows them again.
-  NotedArray place() const;
+  // Its number and position for a checkpoint's metadata, from which resume knows them again.
+  MetadataArray place() const;
   // Trains on the next batch; false, and nothing happens, when the epoch is over. Throws
   // NotFiniteError for a loss that is NaN or infinite, with the model as it was before.
   bool advance();
@@ -137,13 +137,12 @@ class CNNX_API Trainer {
   ~Trainer();
 
   // compute_gradients, then apply_gradients; returns the mean loss before the update.
-  double step(const PictureBatch& pictures, const Targets& targets);
+  double step(const ImageBatch& images, const Targets& targets);
 
   // Overwrites gradients() with those of the sum of the rows' losses over `divisor` (0: what makes
   // it the mean, the number of rows or their classes' weights); returns that loss. With one
   // divisor, batches add up: losses and gradients of 5 rows and of 3 sum to those of 8.
-  double compute_gradients(const PictureBatch& pictures, const Targets& targets,
-                           double divisor = 0);
+  double compute_gradients(const ImageBatch& images, const Targets& targets, double divisor = 0);
   void apply_gradients();
   // gradient_count() floats, laid out as Model::parameters says. compute_gradients leaves those of
   // a layer that is not trainable as they are, zeros since it is not.
@@ -177,22 +176,22 @@ class CNNX_API Trainer {
   // many are done and the epoch's metrics, tells a Plateau what it watches (observe), saves what it
   // wants saved, and answers whether to go on. Returns the metrics of every epoch.
   std::vector<Metrics> fit(
-      const PictureBatch& pictures, const Targets& targets, int64_t epochs,
+      const ImageBatch& images, const Targets& targets, int64_t epochs,
       const EpochOptions& options = {},
       const std::function<bool(int64_t epochs_done, const Metrics& metrics)>& on_epoch = {});
   // One epoch for a loop of your own, from options.position on.
-  Epoch begin_epoch(const PictureBatch& pictures, const Targets& targets,
+  Epoch begin_epoch(const ImageBatch& images, const Targets& targets,
                     const EpochOptions& options = {});
   // Of the given rows, or of all when `rows` is empty, by the model or by its averaged weights.
   // Changes nothing.
-  Metrics evaluate(const PictureBatch& pictures, const Targets& targets,
+  Metrics evaluate(const ImageBatch& images, const Targets& targets,
                    const std::vector<int64_t>& rows = {}, bool averaged = false) const;
   // A fixed order of `count` rows that depends on the seed alone, for splitting off a validation
   // set.
   std::vector<int64_t> split_order(int64_t count) const;
 
   // Replaces the file as a whole or leaves the old one.
-  void save_checkpoint(const std::string& path, const Notes& notes = {}) const;
+  void save_checkpoint(const std::string& path, const CheckpointMetadata& metadata = {}) const;
   // Goes on where the checkpoint's trainer was. This one must have been made of the checkpoint's
   // model, whose weights stay as they are, with the settings of then, which the file does not hold.
   // Throws, with everything as it was, FormatError when its optimizer keeps another number of

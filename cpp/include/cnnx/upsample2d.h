@@ -1,4 +1,4 @@
-// Enlarging pictures by a whole factor, forward and backward, as PyTorch does with
+// Enlarging images by a whole factor, forward and backward, as PyTorch does with
 // align_corners=False.
 //
 //   nearest:  output[n, i, j, c] = x[n, i / scale.height, j / scale.width, c]

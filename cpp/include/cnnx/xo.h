@@ -8,7 +8,7 @@
 
 namespace cnnx {
 
-// Draws `count` grey pictures of size x size pixels, each one hand-like X (label 0) or O (label 1).
+// Draws `count` grey images of size x size pixels, each one hand-like X (label 0) or O (label 1).
 //
 // Where, how large and how: anywhere in the frame and wholly inside; the longer side of the drawing
 // is 35-80 % of the frame; width to height 3:4 to 4:3, then turned by up to 25 degrees either way;
@@ -17,7 +17,7 @@ namespace cnnx {
 // an O's overlap, so it is always closed. Light on dark or dark on light, at least 45 % of the
 // range apart, with noise of 1-6 % of the range.
 //
-// Drawing i depends on (size, seed, i) alone, so a larger count begins with the same pictures. Each
+// Drawing i depends on (size, seed, i) alone, so a larger count begins with the same images. Each
 // pair (2k, 2k + 1) holds one X and one O in random order. The same bits on every machine.
 //
 // Memory: pixels holds count * size * size bytes, labels count numbers, both overwritten. Threads:

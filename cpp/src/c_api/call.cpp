@@ -71,12 +71,12 @@ ImageView Call::image(const cnnx_image* image) const {
   return view;
 }
 
-PictureBatch Call::pictures(const void* pixels, cnnx_pixel_type type, int64_t count) const {
-  PictureBatch pictures;
-  pictures.type = pixel_type(type);
-  pictures.count = not_negative(count, "count");
-  pictures.pixels = count > 0 ? &not_null(static_cast<const char*>(pixels), "pixels") : nullptr;
-  return pictures;
+ImageBatch Call::images(const void* pixels, cnnx_pixel_type type, int64_t count) const {
+  ImageBatch images;
+  images.type = pixel_type(type);
+  images.count = not_negative(count, "count");
+  images.pixels = count > 0 ? &not_null(static_cast<const char*>(pixels), "pixels") : nullptr;
+  return images;
 }
 
 }  // namespace cnnx::c_api

@@ -54,7 +54,7 @@ class Call {
 
   PixelType pixel_type(cnnx_pixel_type type) const;
   ImageView image(const cnnx_image* image) const;
-  PictureBatch pictures(const void* pixels, cnnx_pixel_type type, int64_t count) const;
+  ImageBatch images(const void* pixels, cnnx_pixel_type type, int64_t count) const;
 
  private:
   void check_room(const char* argument, int64_t room, int64_t count) const;

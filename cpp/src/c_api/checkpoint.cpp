@@ -8,11 +8,11 @@ using cnnx::c_api::Call;
 using cnnx::c_api::guarded;
 
 cnnx_status cnnx_trainer_save_checkpoint(const cnnx_trainer* trainer, const cnnx_epoch* epoch,
-                                         const char* path, const char* notes) {
+                                         const char* path, const char* metadata) {
   return guarded(__func__, [&](const Call& call) {
     const cnnx::Trainer& given = call.trainer(trainer);
-    cnnx::Notes noted;
-    if (notes) noted.text = call.text(notes, "notes");
+    cnnx::CheckpointMetadata noted;
+    if (metadata) noted.text = call.text(metadata, "metadata");
     if (epoch) noted.arrays.push_back(epoch->epoch.place());
     given.save_checkpoint(call.path(path), noted);
   });
@@ -41,9 +41,9 @@ cnnx_status cnnx_checkpoint_model(const cnnx_checkpoint* checkpoint, cnnx_model*
   });
 }
 
-cnnx_status cnnx_checkpoint_notes(const cnnx_checkpoint* checkpoint, const char** notes) {
+cnnx_status cnnx_checkpoint_metadata(const cnnx_checkpoint* checkpoint, const char** metadata) {
   return guarded(__func__, [&](const Call& call) {
     const cnnx::Checkpoint& given = call.not_null(checkpoint, "checkpoint").checkpoint;
-    call.not_null(notes, "notes") = given.notes().text.c_str();
+    call.not_null(metadata, "metadata") = given.metadata().text.c_str();
   });
 }

@@ -30,7 +30,7 @@ cnnx_status cnnx_trainer_fit(cnnx_trainer* trainer, const cnnx_samples* samples,
     Trainer& given = call.trainer(trainer);
     Samples set(call, samples);
     const EpochOptions how = epoch_options(call, options, set);
-    given.fit(set.pictures, set.targets, epochs, how,
+    given.fit(set.images, set.targets, epochs, how,
               [&](int64_t epochs_done, const cnnx::Metrics& metrics) {
                 if (!on_epoch) return true;
                 const int32_t answer =
@@ -47,7 +47,7 @@ cnnx_status cnnx_trainer_begin_epoch(cnnx_trainer* trainer, const cnnx_samples* 
     Samples set(call, samples);
     cnnx_epoch*& result = call.not_null(epoch, "epoch");
     const EpochOptions how = epoch_options(call, options, set);
-    result = new cnnx_epoch{trainer->trainer, given.begin_epoch(set.pictures, set.targets, how)};
+    result = new cnnx_epoch{trainer->trainer, given.begin_epoch(set.images, set.targets, how)};
   });
 }
 
@@ -60,12 +60,12 @@ cnnx_status cnnx_trainer_continue_epoch(cnnx_trainer* trainer, const cnnx_sample
     cnnx_epoch*& result = call.not_null(epoch, "epoch");
     EpochOptions how = epoch_options(call, options, set);
     const uint64_t number = how.number;
-    cnnx::go_on(how, call.not_null(checkpoint, "checkpoint").checkpoint.notes());
+    cnnx::resume(how, call.not_null(checkpoint, "checkpoint").checkpoint.metadata());
     if (number != 0 && number != how.number) {
       call.refuse("number is " + std::to_string(number) + ", expected the noted epoch's, " +
                   std::to_string(how.number));
     }
-    result = new cnnx_epoch{trainer->trainer, given.begin_epoch(set.pictures, set.targets, how)};
+    result = new cnnx_epoch{trainer->trainer, given.begin_epoch(set.images, set.targets, how)};
   });
 }
 

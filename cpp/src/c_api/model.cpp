@@ -9,9 +9,9 @@
 #include "c_api/status.h"
 #include "cnnx/preprocessing.h"
 
+using cnnx::ImageBatch;
 using cnnx::ImageView;
 using cnnx::Model;
-using cnnx::PictureBatch;
 using cnnx::c_api::Call;
 using cnnx::c_api::guarded;
 
@@ -25,12 +25,12 @@ int64_t class_count(const Model& model) {
 }
 
 // Where the outputs of a batch go.
-float* batch_outputs(const Call& call, const Model& model, int64_t pictures, float* outputs,
+float* batch_outputs(const Call& call, const Model& model, int64_t images, float* outputs,
                      const char* argument, int64_t room) {
   const int64_t each = output_count(model);
-  if (pictures > std::numeric_limits<int64_t>::max() / each)
-    call.refuse("count is " + std::to_string(pictures) + ", expected fewer pictures");
-  return call.array(outputs, argument, room, pictures * each);
+  if (images > std::numeric_limits<int64_t>::max() / each)
+    call.refuse("count is " + std::to_string(images) + ", expected fewer images");
+  return call.array(outputs, argument, room, images * each);
 }
 
 }  // namespace
@@ -138,7 +138,7 @@ cnnx_status cnnx_model_resize(const cnnx_model* model, const cnnx_image* image, 
     const cnnx::Resize how = given.preprocessing().resize;
     const auto resize = [&](auto* output) {
       call.array(output, "pixels", room, cnnx::element_count(shape));
-      cnnx::resize_picture(view, shape[0], shape[1], shape[2], how, output);
+      cnnx::resize_image(view, shape[0], shape[1], shape[2], how, output);
     };
     if (view.type == cnnx::PixelType::uint8) {
       resize(static_cast<uint8_t*>(pixels));
@@ -152,8 +152,8 @@ cnnx_status cnnx_model_run(const cnnx_model* model, const void* pixels, cnnx_pix
                            int64_t count, float* outputs, int64_t room) {
   return guarded(__func__, [&](const Call& call) {
     const Model& given = call.model(model);
-    const PictureBatch pictures = call.pictures(pixels, type, count);
-    given.run(pictures, batch_outputs(call, given, count, outputs, "outputs", room));
+    const ImageBatch images = call.images(pixels, type, count);
+    given.run(images, batch_outputs(call, given, count, outputs, "outputs", room));
   });
 }
 
@@ -162,8 +162,8 @@ cnnx_status cnnx_model_probabilities(const cnnx_model* model, const void* pixels
                                      int64_t room) {
   return guarded(__func__, [&](const Call& call) {
     const Model& given = call.model(model);
-    const PictureBatch pictures = call.pictures(pixels, type, count);
-    given.probabilities(pictures,
+    const ImageBatch images = call.images(pixels, type, count);
+    given.probabilities(images,
                         batch_outputs(call, given, count, probabilities, "probabilities", room));
   });
 }

@@ -7,7 +7,7 @@ namespace cnnx::c_api {
 
 Samples::Samples(const Call& call, const cnnx_samples* samples) {
   const cnnx_samples& given = call.not_null(samples, "samples");
-  pictures = call.pictures(given.pixels, given.type, given.count);
+  images = call.images(given.pixels, given.type, given.count);
   targets.labels = given.labels;
   targets.values = given.values;
   if (!given.rows) {

@@ -1,4 +1,4 @@
-// Pictures with their targets, as C gives them.
+// Images with their targets, as C gives them.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ struct Samples {
   // For functions that take whole batches.
   void refuse_rows(const Call& call) const;
 
-  PictureBatch pictures;
+  ImageBatch images;
   Targets targets;
   std::vector<int64_t> rows;  // empty: all
 };

@@ -35,7 +35,7 @@ cnnx_status cnnx_trainer_step(cnnx_trainer* trainer, const cnnx_samples* samples
     Trainer& given = call.trainer(trainer);
     const Samples batch(call, samples);
     batch.refuse_rows(call);
-    const double mean = given.step(batch.pictures, batch.targets);
+    const double mean = given.step(batch.images, batch.targets);
     if (loss) *loss = mean;
   });
 }
@@ -46,7 +46,7 @@ cnnx_status cnnx_trainer_compute_gradients(cnnx_trainer* trainer, const cnnx_sam
     Trainer& given = call.trainer(trainer);
     const Samples batch(call, samples);
     batch.refuse_rows(call);
-    const double quotient = given.compute_gradients(batch.pictures, batch.targets, divisor);
+    const double quotient = given.compute_gradients(batch.images, batch.targets, divisor);
     if (loss) *loss = quotient;
   });
 }
@@ -70,7 +70,7 @@ cnnx_status cnnx_trainer_evaluate(const cnnx_trainer* trainer, const cnnx_sample
     const Trainer& given = call.trainer(trainer);
     const Samples set(call, samples);
     const cnnx::Metrics metrics =
-        given.evaluate(set.pictures, set.targets, set.rows, call.flag(averaged, "averaged"));
+        given.evaluate(set.images, set.targets, set.rows, call.flag(averaged, "averaged"));
     if (loss) *loss = metrics.loss;
     if (accuracy) *accuracy = metrics.accuracy;
   });

@@ -225,7 +225,7 @@ EpochOptions epoch_options_of(const Call& call, const char* text) {
       line.set("batch_size", options.batch_size);
       line.set("shuffle", options.shuffle);
       line.set("number", options.number);
-      line.set("first_picture", options.first_picture);
+      line.set("first_image", options.first_image);
       if (line.has("prefetch")) options.prefetch = line.get<bool>("prefetch");
     } else if (line.kind() == "augmentation") {
       options.augmentation = augmentation_of(line);

@@ -1,4 +1,4 @@
-// Makes the changed pictures, a row at a time: where its pixels come from, their levels, the
+// Makes the changed images, a row at a time: where its pixels come from, their levels, the
 // formula of normalisation.
 #include "data/augment.h"
 
@@ -9,7 +9,7 @@
 
 #include "cnnx/runtime.h"
 #include "data/augmentation.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include "runtime/parallel.h"
 
 namespace cnnx {
@@ -36,9 +36,9 @@ int32_t floor_of(float value) {
 
 // kChannels: 1 and 3 are loops that the compiler unrolls, 0 is any number.
 template <class Pixel, int kChannels>
-class Picture {
+class Image {
  public:
-  Picture(const Pixel* pixels, const Shape& shape, Augmentation::Border border)
+  Image(const Pixel* pixels, const Shape& shape, Augmentation::Border border)
       : pixels_(pixels),
         height_(shape[0]),
         width_(shape[1]),
@@ -53,7 +53,7 @@ class Picture {
     }
   }
 
-  // out[x] = pixel (row, columns[x]) of the affinely changed picture.
+  // out[x] = pixel (row, columns[x]) of the affinely changed image.
   void sample_row(const AffineMap& map, int64_t row, const int32_t* columns, float* out) const {
     const float y = static_cast<float>(row);
     const float first_column = map.column_of_row * y + map.column_offset;
@@ -146,10 +146,10 @@ class Augmenter {
   void make(const Pixel* pixels, int64_t row_number, int slot, float* out) {
     const Augmentation& a = changes_.augmentation;
     const int64_t height = shape_[0], width = shape_[1];
-    const Picture<Pixel, kChannels> picture(pixels, shape_, a.border);
-    const PictureChange change =
-        draw_change(a, shape_, changes_.seed, changes_.epoch, changes_.first_picture + row_number);
-    float mean = a.contrast != 0 ? static_cast<float>(picture.mean()) : 0.0f;
+    const Image<Pixel, kChannels> image(pixels, shape_, a.border);
+    const ImageChange change =
+        draw_change(a, shape_, changes_.seed, changes_.epoch, changes_.first_image + row_number);
+    float mean = a.contrast != 0 ? static_cast<float>(image.mean()) : 0.0f;
     if (divide_) mean = mean / 255.0f;
     int32_t* columns = columns_.data() + slot * width;
     for (int64_t x = 0; x < width; ++x) {
@@ -159,9 +159,9 @@ class Augmenter {
     for (int64_t y = 0; y < height; ++y, out += row_values_) {
       const int64_t row = inside(y + change.down, height, a.border);
       if (has_affine(a)) {
-        picture.sample_row(change.map, row, columns, out);
+        image.sample_row(change.map, row, columns, out);
       } else {
-        picture.copy_row(row, columns, out);
+        image.copy_row(row, columns, out);
       }
       if (divide_) {
         for (int64_t i = 0; i < row_values_; ++i) out[i] = out[i] / 255.0f;
@@ -178,7 +178,7 @@ class Augmenter {
   }
 
  private:
-  void colour(const PictureChange& change, float mean, float* out) const {
+  void colour(const ImageChange& change, float mean, float* out) const {
     for (int64_t i = 0; i < row_values_; ++i) {
       const float value = change.brightness * (mean + change.contrast * (out[i] - mean));
       // Written so that NaN comes through and is noticed.
@@ -191,7 +191,7 @@ class Augmenter {
   bool divide_;
   int64_t row_values_;
   std::vector<float> mean_, deviation_;
-  std::vector<int32_t> columns_;  // of one picture per slot
+  std::vector<int32_t> columns_;  // of one image per slot
 };
 
 template <class Pixel>
@@ -218,29 +218,29 @@ void gather(const Pixel* source, const int64_t* rows, int64_t count, const Shape
 
 }  // namespace
 
-void gather_augmented(const PictureBatch& pictures, const int64_t* rows, int64_t count,
+void gather_augmented(const ImageBatch& images, const int64_t* rows, int64_t count,
                       const Shape& shape, const Preprocessing& preprocessing,
                       const EpochChanges& changes, int threads, float* out) {
-  if (pictures.type == PixelType::uint8) {
-    gather(static_cast<const uint8_t*>(pictures.pixels), rows, count, shape, preprocessing, changes,
+  if (images.type == PixelType::uint8) {
+    gather(static_cast<const uint8_t*>(images.pixels), rows, count, shape, preprocessing, changes,
            true, threads, out);
   } else {
-    gather(static_cast<const float*>(pictures.pixels), rows, count, shape, preprocessing, changes,
-           pictures.integer_values, threads, out);
+    gather(static_cast<const float*>(images.pixels), rows, count, shape, preprocessing, changes,
+           images.integer_values, threads, out);
   }
 }
 
 }  // namespace data
 
-void augment_pictures(const PictureBatch& pictures, const Shape& shape,
-                      const Preprocessing& preprocessing, const Augmentation& augmentation,
-                      uint64_t seed, uint64_t epoch, float* out) {
-  data::check_pictures(pictures, "augment_pictures");
+void augment_images(const ImageBatch& images, const Shape& shape,
+                    const Preprocessing& preprocessing, const Augmentation& augmentation,
+                    uint64_t seed, uint64_t epoch, float* out) {
+  data::check_images(images, "augment_images");
   data::check_augmentation(augmentation, shape);
   validate(preprocessing, shape[2]);
-  std::vector<int64_t> rows(static_cast<size_t>(pictures.count));
+  std::vector<int64_t> rows(static_cast<size_t>(images.count));
   std::iota(rows.begin(), rows.end(), int64_t{0});
-  data::gather_augmented(pictures, rows.data(), pictures.count, shape, preprocessing,
+  data::gather_augmented(images, rows.data(), images.count, shape, preprocessing,
                          {augmentation, seed, epoch}, get_num_threads(), out);
 }
 

@@ -1,4 +1,4 @@
-// Gathers pictures while changing and normalising them.
+// Gathers images while changing and normalising them.
 #pragma once
 
 #include <cstdint>
@@ -7,16 +7,16 @@
 
 namespace cnnx::data {
 
-// What decides every change of an epoch's pictures, with each picture's number.
+// What decides every change of an epoch's images, with each image's number.
 struct EpochChanges {
   const Augmentation& augmentation;
   uint64_t seed, epoch;
-  int64_t first_picture = 0;  // the number of row 0
+  int64_t first_image = 0;  // the number of row 0
 };
 
-// As augment_pictures(), of the pictures rows[0], rows[1], ... of `pictures`. `augmentation` and
+// As augment_images(), of the images rows[0], rows[1], ... of `images`. `augmentation` and
 // `preprocessing` have been checked. Threads: at most `threads`.
-void gather_augmented(const PictureBatch& pictures, const int64_t* rows, int64_t count,
+void gather_augmented(const ImageBatch& images, const int64_t* rows, int64_t count,
                       const Shape& shape, const Preprocessing& preprocessing,
                       const EpochChanges& changes, int threads, float* out);
 

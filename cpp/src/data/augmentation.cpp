@@ -1,4 +1,4 @@
-// Checks the settings of an augmentation and draws what happens to a picture.
+// Checks the settings of an augmentation and draws what happens to an image.
 #include "data/augmentation.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace {
 
 constexpr float kRadians = 0.0174532925f;
 
-// Each has a place of its own among a picture's numbers, so that one setting does not change what
+// Each has a place of its own among an image's numbers, so that one setting does not change what
 // another draws.
 enum Draw : uint64_t {
   kFlip,
@@ -55,19 +55,19 @@ void check_between(const char* setting, float value, float most, const char* exp
 void check_augmentation(const Augmentation& augmentation, const Shape& shape) {
   validate(augmentation);
   if (std::min({shape[0], shape[1], shape[2]}) < 1) {
-    throw std::invalid_argument("augmentation: the pictures have shape " + to_string(shape) +
+    throw std::invalid_argument("augmentation: the images have shape " + to_string(shape) +
                                 ", expected sides and channels of at least 1");
   }
   const int64_t side = std::min(shape[0], shape[1]);
   if (augmentation.crop_padding >= side) {
     refuse("crop_padding", augmentation.crop_padding,
-           "less than the sides of the pictures, " + std::to_string(shape[0]) + " x " +
+           "less than the sides of the images, " + std::to_string(shape[0]) + " x " +
                std::to_string(shape[1]));
   }
 }
 
-PictureChange draw_change(const Augmentation& augmentation, const Shape& shape, uint64_t seed,
-                          uint64_t epoch, int64_t row) {
+ImageChange draw_change(const Augmentation& augmentation, const Shape& shape, uint64_t seed,
+                        uint64_t epoch, int64_t row) {
   const Augmentation& a = augmentation;
   const runtime::Philox random(seed, runtime::Stream::augmentation, epoch);
   const auto between = [&](Draw draw, float low, float high) {
@@ -78,7 +78,7 @@ PictureChange draw_change(const Augmentation& augmentation, const Shape& shape, 
     const float place = static_cast<float>(count) * uniform(random, row, draw);
     return std::min(count - 1, static_cast<int64_t>(place));
   };
-  PictureChange change{};
+  ImageChange change{};
 
   const float angle = between(kAngle, -a.rotate, a.rotate) * kRadians;
   const float scale = between(kScale, a.scale_low, a.scale_high);

@@ -1,4 +1,4 @@
-// What an augmentation does to one picture: the settings with all chance drawn.
+// What an augmentation does to one image: the settings with all chance drawn.
 #pragma once
 
 #include <cstdint>
@@ -8,27 +8,27 @@
 
 namespace cnnx::data {
 
-// Validates, and refuses a crop that leaves a picture of `shape` altogether.
+// Validates, and refuses a crop that leaves an image of `shape` altogether.
 void check_augmentation(const Augmentation& augmentation, const Shape& shape);
 
-// Where pixel (row, column) of the new picture comes from in the old one, in pixels.
+// Where pixel (row, column) of the new image comes from in the old one, in pixels.
 struct AffineMap {
   float column_of_column, column_of_row, column_offset;
   float row_of_column, row_of_row, row_offset;
 };
 
-// One picture's changes.
-struct PictureChange {
+// One image's changes.
+struct ImageChange {
   AffineMap map;
   bool flip;
-  int64_t down, right;  // from a pixel of the crop to the same one of the whole picture
+  int64_t down, right;  // from a pixel of the crop to the same one of the whole image
   float contrast, brightness;
   int64_t cut_row, cut_column;  // the first of the cut square, perhaps outside
 };
 
-// Of picture `row` of the data set.
-PictureChange draw_change(const Augmentation& augmentation, const Shape& shape, uint64_t seed,
-                          uint64_t epoch, int64_t row);
+// Of image `row` of the data set.
+ImageChange draw_change(const Augmentation& augmentation, const Shape& shape, uint64_t seed,
+                        uint64_t epoch, int64_t row);
 
 inline bool has_affine(const Augmentation& a) {
   return a.rotate != 0 || a.scale_low != 1 || a.scale_high != 1 || a.shift != 0;

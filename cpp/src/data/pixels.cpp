@@ -125,9 +125,9 @@ void normalise_pixels(const float* source, int64_t pixels, int64_t channels,
   normalise(source, pixels, channels, preprocessing, divide_by_255, PixelType::float32, out);
 }
 
-void gather_pictures(const void* source, PixelType type, bool integer_values, const int64_t* rows,
-                     int64_t count, int64_t pixels, int64_t channels,
-                     const Preprocessing& preprocessing, int threads, float* out) {
+void gather_images(const void* source, PixelType type, bool integer_values, const int64_t* rows,
+                   int64_t count, int64_t pixels, int64_t channels,
+                   const Preprocessing& preprocessing, int threads, float* out) {
   const int64_t size = pixels * channels;
   const Normaliser normaliser(preprocessing, channels, type == PixelType::uint8 || integer_values,
                               type);

@@ -6,25 +6,28 @@
 
 namespace cnnx::graph {
 
-int64_t settle(std::vector<Tenant>& tenants) {
-  std::vector<std::size_t> order(tenants.size());
+int64_t assign_offsets(std::vector<ArenaBuffer>& arena_buffers) {
+  std::vector<std::size_t> order(arena_buffers.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return tenants[a].floats > tenants[b].floats;
+    return arena_buffers[a].floats > arena_buffers[b].floats;
   });
-  std::vector<const Tenant*> settled;  // by offset
+  std::vector<const ArenaBuffer*> settled;  // by offset
   int64_t floats = 0;
   for (const std::size_t index : order) {
-    Tenant& tenant = tenants[index];
-    tenant.offset = 0;
-    for (const Tenant* other : settled) {
-      if (other->last < tenant.first || tenant.last < other->first) continue;
-      if (tenant.offset + tenant.floats <= other->offset) break;
-      tenant.offset = std::max(tenant.offset, other->offset + other->floats);
+    ArenaBuffer& arena_buffer = arena_buffers[index];
+    arena_buffer.offset = 0;
+    for (const ArenaBuffer* other : settled) {
+      if (other->last < arena_buffer.first || arena_buffer.last < other->first) continue;
+      if (arena_buffer.offset + arena_buffer.floats <= other->offset) break;
+      arena_buffer.offset = std::max(arena_buffer.offset, other->offset + other->floats);
     }
-    const auto above = [](const Tenant* a, const Tenant* b) { return a->offset < b->offset; };
-    settled.insert(std::upper_bound(settled.begin(), settled.end(), &tenant, above), &tenant);
-    floats = std::max(floats, tenant.offset + tenant.floats);
+    const auto above = [](const ArenaBuffer* a, const ArenaBuffer* b) {
+      return a->offset < b->offset;
+    };
+    settled.insert(std::upper_bound(settled.begin(), settled.end(), &arena_buffer, above),
+                   &arena_buffer);
+    floats = std::max(floats, arena_buffer.offset + arena_buffer.floats);
   }
   return floats;
 }

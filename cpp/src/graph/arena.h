@@ -7,14 +7,14 @@
 namespace cnnx::graph {
 
 // An array that is written at time `first` and read for the last time at time `last`.
-struct Tenant {
+struct ArenaBuffer {
   int64_t floats;  // whole cache lines
   int first, last;
   int64_t offset = 0;
 };
 
-// Gives every tenant its offset, the largest first, each as low as those before it allow; returns
-// how many floats the arena needs.
-int64_t settle(std::vector<Tenant>& tenants);
+// Gives every arena_buffer its offset, the largest first, each as low as those before it allow;
+// returns how many floats the arena needs.
+int64_t assign_offsets(std::vector<ArenaBuffer>& arena_buffers);
 
 }  // namespace cnnx::graph

@@ -34,8 +34,7 @@ void check_name(const std::string& name) {
         "\" must be 1 to 100 letters, digits, underscores, hyphens or dots");
   }
   if (name == kInputName)
-    throw std::invalid_argument(
-        "model: no layer may be named \"input\": that is the picture itself");
+    throw std::invalid_argument("model: no layer may be named \"input\": that is the image itself");
   if (name.compare(0, kReserved.size(), kReserved) == 0) {
     throw std::invalid_argument("model: layer name \"" + name +
                                 "\" begins with \"cnnx.\", which files keep for themselves");

@@ -8,7 +8,7 @@
 
 namespace cnnx::graph {
 
-constexpr const char* kInputName = "input";  // what a layer calls the picture itself
+constexpr const char* kInputName = "input";  // what a layer calls the image itself
 
 // Throws std::invalid_argument, naming the layer, for a name that is taken or has letters that no
 // file takes, and for a block that is none.

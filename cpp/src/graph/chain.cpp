@@ -30,7 +30,7 @@ ops::TrainingStep of_step(const ops::TrainingStep& training, const Step& step) {
   return own;
 }
 
-// Takes in one follower after the other, in the order of ops::Fusion.
+// Takes in one successor after the other, in the order of ops::Fusion.
 class Fuser {
  public:
   Fuser(const Graph& graph, int last, int64_t batch) : graph_(graph), last_(last), batch_(batch) {}
@@ -39,13 +39,13 @@ class Fuser {
   int fuse(int id, bool folds, ops::Fusion& fusion, std::vector<int>& inputs) const {
     const Node& node = graph_.node(id);
     const Shape shape = with_batch(batch_, node.input_shapes[0]);
-    const auto takes = [&](ops::Follower wanted) {
+    const auto takes = [&](ops::Fusable wanted) {
       if (id + 1 == last_ || graph_.node(id).readers != 1) return false;
       const Node& next = graph_.node(id + 1);
       if (next.inputs.size() > 2) return false;
       const bool reads = std::find(next.inputs.begin(), next.inputs.end(), id) != next.inputs.end();
-      if (!reads || next.op->follower(with_batch(batch_, next.input_shapes[0])) != wanted ||
-          !node.op->takes_in(wanted, shape)) {
+      if (!reads || next.op->fusable_as(with_batch(batch_, next.input_shapes[0])) != wanted ||
+          !node.op->can_fuse(wanted, shape)) {
         return false;
       }
       for (const int input : next.inputs) {
@@ -54,10 +54,10 @@ class Fuser {
       ++id;
       return true;
     };
-    if (folds && takes(ops::Follower::batch_norm)) fusion.batch_norm = graph_.node(id).op.get();
-    fusion.add = takes(ops::Follower::add);
-    fusion.relu = takes(ops::Follower::relu);
-    fusion.max_pool = !fusion.add && takes(ops::Follower::max_pool_2x2);
+    if (folds && takes(ops::Fusable::batch_norm)) fusion.batch_norm = graph_.node(id).op.get();
+    fusion.add = takes(ops::Fusable::add);
+    fusion.relu = takes(ops::Fusable::relu);
+    fusion.max_pool = !fusion.add && takes(ops::Fusable::max_pool_2x2);
     return id;
   }
 
@@ -69,12 +69,12 @@ class Fuser {
 
 }  // namespace
 
-Chain::Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t derived)
-    : derived_end_(derived) {
+Chain::Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t packed)
+    : packed_end_(packed) {
   values_.emplace_back();
   bind(graph, first, last, batch, keep);
   find_lifetimes(keep);
-  if (keep != Keep::for_backward) settle({});
+  if (keep != Keep::for_backward) assign_offsets({});
 }
 
 void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep keep) {
@@ -102,8 +102,8 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep ke
     for (const std::size_t input : step.inputs) values_[input].readers.push_back(index);
     values_.push_back({output_floats_, index, {}, 0});
     step.frozen = !node.layer.trainable;
-    step.derived = derived_end_;
-    derived_end_ += runtime::round_up_to_line(step.op->derived_floats());
+    step.packed = packed_end_;
+    packed_end_ += runtime::round_up_to_line(step.op->packed_floats());
     for (int each = step.first_node; each <= step.last_node; ++each) {
       graph.parameters().append_offsets(graph.node(each).parameters, step.parameters);
       graph.buffers().append_offsets(graph.node(each).buffers, step.buffers);
@@ -145,26 +145,26 @@ void Chain::find_lifetimes(Keep keep) {
                  values_[input].floats == output.floats && last_read(values_[input], keep) == now;
         });
     if (overwritten != step.inputs.end()) {
-      output.tenant = values_[*overwritten].tenant;
-      tenants_[output.tenant].last = last;
+      output.arena_buffer = values_[*overwritten].arena_buffer;
+      tenants_[output.arena_buffer].last = last;
     } else {
-      output.tenant = tenants_.size();
+      output.arena_buffer = tenants_.size();
       tenants_.push_back({runtime::round_up_to_line(output.floats), now, last});
     }
-    step.kept = tenants_.size();
-    if (keep == Keep::for_backward && step.op->kept_bytes() > 0) {
+    step.saved = tenants_.size();
+    if (keep == Keep::for_backward && step.op->saved_bytes() > 0) {
       tenants_.push_back(
-          {runtime::round_up_to_line((step.op->kept_bytes() + 3) / 4), now, backward_time(now)});
+          {runtime::round_up_to_line((step.op->saved_bytes() + 3) / 4), now, backward_time(now)});
     } else {
-      step.kept = kNothing;
+      step.saved = kNothing;
     }
   }
   own_tenants_ = tenants_.size();
 }
 
-void Chain::settle(std::vector<Tenant> others) {
+void Chain::assign_offsets(std::vector<ArenaBuffer> others) {
   tenants_.insert(tenants_.end(), others.begin(), others.end());
-  arena_floats_ = graph::settle(tenants_);
+  arena_floats_ = graph::assign_offsets(tenants_);
 }
 
 int64_t Chain::scratch_floats(int threads) const {
@@ -173,17 +173,18 @@ int64_t Chain::scratch_floats(int threads) const {
   return most;
 }
 
-int64_t Chain::products() const {
+int64_t Chain::multiply_adds() const {
   int64_t sum = 0;
-  for (const Step& step : steps_) sum += step.op->products();
+  for (const Step& step : steps_) sum += step.op->multiply_adds();
   return sum;
 }
 
-void Chain::derive(const float* parameters, float* buffers, int threads, float* derived) const {
+void Chain::pack_weights(const float* parameters, float* buffers, int threads,
+                         float* packed) const {
   for (const Step& step : steps_) {
     const auto own = pointers_to(step.parameters, parameters);
     const auto statistics = pointers_to<const float>(step.buffers, buffers);
-    step.op->derive(own.data(), statistics.data(), threads, derived + step.derived);
+    step.op->pack_weights(own.data(), statistics.data(), threads, packed + step.packed);
   }
 }
 
@@ -196,16 +197,17 @@ const float* Chain::forward(const ChainArguments& a, float* output) const {
     std::array<const float*, ops::kMostInputs> inputs;
     for (std::size_t i = 0; i < step.inputs.size(); ++i) inputs[i] = place(step.inputs[i], a);
     const bool last = &step == &steps_.back();
-    float* const target = last && output ? output : a.arena + offset(values_[step.output].tenant);
+    float* const target =
+        last && output ? output : a.arena + offset(values_[step.output].arena_buffer);
     ops::TrainingStep training;
     ops::ForwardArguments forward;
     forward.input = inputs[0];
     forward.inputs = inputs.data();
     forward.parameters = parameters.data();
     forward.buffers = buffers.data();
-    if (a.derived && step.op->derived_floats() > 0) forward.derived = a.derived + step.derived;
+    if (a.packed && step.op->packed_floats() > 0) forward.packed = a.packed + step.packed;
     forward.output = target;
-    if (step.kept != kNothing) forward.kept = kept_by(step, a);
+    if (step.saved != kNothing) forward.saved = kept_by(step, a);
     forward.scratch = a.scratch;
     forward.threads = a.threads;
     forward.weights_end_is_cached = a.weights_end_is_cached;
@@ -232,14 +234,14 @@ void Chain::backward(const Step& step, const ChainArguments& a, const StepGradie
   backward.input = inputs[0];
   backward.inputs = inputs.data();
   backward.output = place(step.output, a);
-  if (step.kept != kNothing) backward.kept = kept_by(step, a);
+  if (step.saved != kNothing) backward.saved = kept_by(step, a);
   backward.parameters = parameters.data();
   backward.buffers = buffers.data();
   backward.grad_output = g.output;
-  backward.grad_output_through = g.output_through;
+  backward.grad_output_relu_masked = g.output_relu_masked;
   backward.grad_input = g.inputs[0].values;
   backward.accumulate = g.inputs[0].accumulate;
-  backward.grad_input_through = g.input_through;
+  backward.grad_input_relu_masked = g.input_relu_masked;
   backward.grad_inputs = g.inputs;
   backward.grad_parameters = gradients.data();
   backward.scratch = a.scratch;

@@ -1,4 +1,4 @@
-// A run of a graph's nodes bound to one batch size: layers fused where an op takes its followers
+// A run of a graph's nodes bound to one batch size: layers fused where an op takes its successors
 // in, every array with its place in one arena. Immutable once it has settled.
 #pragma once
 
@@ -23,17 +23,17 @@ struct Step {
   std::vector<int64_t> buffers;     // offsets in the block of buffers
   std::vector<std::size_t> inputs;  // values
   std::size_t output;               // a value
-  std::size_t kept;                 // a tenant, or kNothing
-  int64_t derived;                  // offset among the derived weights
+  std::size_t saved;                // a arena_buffer, or kNothing
+  int64_t packed;                   // offset among the packed weights
   bool frozen;                      // its parameters are not trained
 };
 
 // An array between steps.
 struct Value {
   int64_t floats = 0;
-  int producer = -1;         // the step that makes it; -1: the caller's input
-  std::vector<int> readers;  // steps
-  std::size_t tenant = 0;    // several values may have one
+  int producer = -1;             // the step that makes it; -1: the caller's input
+  std::vector<int> readers;      // steps
+  std::size_t arena_buffer = 0;  // several values may have one
 };
 
 constexpr std::size_t kCallersInput = 0;  // the value that a chain is given
@@ -47,8 +47,8 @@ struct StepTimes {
 struct ChainArguments {
   const float* input;
   const float* parameters;
-  float* buffers;        // written to in training only
-  const float* derived;  // or null: every op derives what it needs
+  float* buffers;       // written to in training only
+  const float* packed;  // or null: every op packs what it needs
   float* arena;
   float* scratch;
   int threads;
@@ -60,9 +60,9 @@ struct ChainArguments {
 // See ops::BackwardArguments.
 struct StepGradients {
   float* output;
-  bool output_through;
+  bool output_relu_masked;
   const ops::InputGradient* inputs;  // one per input of the step
-  bool input_through;                // of the first
+  bool input_relu_masked;            // of the first
   float* parameters;                 // the whole block of gradients; null: not wanted
 };
 
@@ -74,16 +74,16 @@ class Chain {
     everything,    // every layer's output to the end; nothing is fused
   };
 
-  // Nodes [first, last), which read nothing from outside but the node before `first`. `derived` is
-  // where this chain's derived weights begin.
-  Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t derived = 0);
+  // Nodes [first, last), which read nothing from outside but the node before `first`. `packed` is
+  // where this chain's packed weights begin.
+  Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t packed = 0);
 
   // Keep::for_backward: gives every array its place, together with what backward writes besides;
   // must be called once. Forward of step i runs at time i, the loss at time steps().size(),
   // backward of step i at backward_time(i).
-  void settle(std::vector<Tenant> others);
+  void assign_offsets(std::vector<ArenaBuffer> others);
   int backward_time(int step) const { return 2 * static_cast<int>(steps_.size()) - step; }
-  // Where tenant `index` lies; those of settle's argument follow after own_tenants().
+  // Where arena_buffer `index` lies; those of assign_offsets's argument follow after own_tenants().
   int64_t offset(std::size_t index) const { return tenants_[index].offset; }
   std::size_t own_tenants() const { return own_tenants_; }
 
@@ -92,10 +92,10 @@ class Chain {
   int64_t arena_floats() const { return arena_floats_; }
   int64_t scratch_floats(int threads) const;
   int64_t output_floats() const { return output_floats_; }
-  int64_t derived_end() const { return derived_end_; }
-  int64_t products() const;
+  int64_t packed_end() const { return packed_end_; }
+  int64_t multiply_adds() const;
 
-  void derive(const float* parameters, float* buffers, int threads, float* derived) const;
+  void pack_weights(const float* parameters, float* buffers, int threads, float* packed) const;
 
   // Runs every step. The result lies in the arena, or at `output` if that is not null; without a
   // step it is the input.
@@ -117,19 +117,19 @@ class Chain {
     return static_cast<std::size_t>(&step - steps_.data());
   }
   const float* place(std::size_t value, const ChainArguments& a) const {
-    return value == kCallersInput ? a.input : a.arena + offset(values_[value].tenant);
+    return value == kCallersInput ? a.input : a.arena + offset(values_[value].arena_buffer);
   }
 
   uint8_t* kept_by(const Step& step, const ChainArguments& a) const {
-    return reinterpret_cast<uint8_t*>(a.arena + offset(step.kept));
+    return reinterpret_cast<uint8_t*>(a.arena + offset(step.saved));
   }
 
   std::vector<Step> steps_;    // views (Flatten) have none
   std::vector<Value> values_;  // the caller's input first
   std::vector<std::size_t> node_values_;
-  std::vector<Tenant> tenants_;
+  std::vector<ArenaBuffer> tenants_;
   std::size_t own_tenants_ = 0;
-  int64_t arena_floats_ = 0, output_floats_ = 0, derived_end_;
+  int64_t arena_floats_ = 0, output_floats_ = 0, packed_end_;
 };
 
 }  // namespace cnnx::graph

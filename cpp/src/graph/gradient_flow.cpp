@@ -43,7 +43,7 @@ void GradientFlow::visit(int index) {
   GradientStep& gradient = steps_[static_cast<std::size_t>(index)];
   if (!gradient.runs) return;
   const int time = chain_->backward_time(index);
-  gradient.output = gradients_[step.output].tenant;
+  gradient.output = gradients_[step.output].arena_buffer;
   tenants_[gradient.output].last = time;
   for (std::size_t i = 0; i < step.inputs.size(); ++i) {
     Gradient& input = gradients_[step.inputs[i]];
@@ -54,22 +54,23 @@ void GradientFlow::visit(int index) {
           step.op->leaves_gradient(i)
               ? reads_once(step, i) && may_share(step.inputs[i], gradient.output, index)
               : step.op->gradient_runs_in_place() && !is_shared(gradient.output, index);
-      input.tenant = same_array ? gradient.output : new_tenant(step.inputs[i], time);
+      input.arena_buffer = same_array ? gradient.output : new_tenant(step.inputs[i], time);
       input.begun = true;
     }
-    tenants_[input.tenant].last = time;
-    gradient.inputs[i] = {true, input.tenant, accumulate};
+    tenants_[input.arena_buffer].last = time;
+    gradient.inputs[i] = {true, input.arena_buffer, accumulate};
   }
   // A ReLU that the step before took in: its mask costs least where the gradient is finished.
-  if (!gradient.inputs[0].wanted || !goes_through(index)) return;
-  gradient.input_through = true;
-  steps_[static_cast<std::size_t>(chain_->values()[step.inputs[0]].producer)].output_through = true;
+  if (!gradient.inputs[0].wanted || !applies_relu_mask_to(index)) return;
+  gradient.input_relu_masked = true;
+  steps_[static_cast<std::size_t>(chain_->values()[step.inputs[0]].producer)].output_relu_masked =
+      true;
 }
 
-bool GradientFlow::goes_through(int index) const {
+bool GradientFlow::applies_relu_mask_to(int index) const {
   const Step& step = chain_->steps()[static_cast<std::size_t>(index)];
   const Value& input = chain_->values()[step.inputs[0]];
-  if (input.producer < 0 || input.readers.front() != index || !step.op->passes_through_relu())
+  if (input.producer < 0 || input.readers.front() != index || !step.op->applies_relu_mask())
     return false;
   if (!reads_once(step, 0)) return false;  // the gradient is not finished with its first part
   const ops::Fusion& fusion = chain_->steps()[static_cast<std::size_t>(input.producer)].fusion;
@@ -77,9 +78,9 @@ bool GradientFlow::goes_through(int index) const {
 }
 
 // Whether another value's gradient lies there that its producer has yet to read after step `index`.
-bool GradientFlow::is_shared(std::size_t tenant, int index) const {
+bool GradientFlow::is_shared(std::size_t arena_buffer, int index) const {
   for (std::size_t i = 0; i < gradients_.size(); ++i) {
-    if (gradients_[i].begun && gradients_[i].tenant == tenant &&
+    if (gradients_[i].begun && gradients_[i].arena_buffer == arena_buffer &&
         chain_->values()[i].producer < index)
       return true;
   }
@@ -88,11 +89,11 @@ bool GradientFlow::is_shared(std::size_t tenant, int index) const {
 
 // Of two values that share an array, the one made later is done with it first: until then nothing
 // may be added to it or written over it.
-bool GradientFlow::may_share(std::size_t value, std::size_t tenant, int index) const {
+bool GradientFlow::may_share(std::size_t value, std::size_t arena_buffer, int index) const {
   const auto& values = chain_->values();
   for (std::size_t other = 0; other < gradients_.size(); ++other) {
-    if (other == value || !gradients_[other].begun || gradients_[other].tenant != tenant ||
-        values[other].producer >= index)
+    if (other == value || !gradients_[other].begun ||
+        gradients_[other].arena_buffer != arena_buffer || values[other].producer >= index)
       continue;
     const bool later = values[value].producer > values[other].producer;
     const Value& first = values[later ? value : other];

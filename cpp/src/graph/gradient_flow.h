@@ -10,15 +10,15 @@ namespace cnnx::graph {
 // Where a step's backward puts the gradient of one of its inputs.
 struct GradientInput {
   bool wanted = false;
-  std::size_t tenant = 0;   // of GradientFlow::tenants
-  bool accumulate = false;  // a later reader's gradient is there already
+  std::size_t arena_buffer = 0;  // of GradientFlow::arena_buffers
+  bool accumulate = false;       // a later reader's gradient is there already
 };
 
 struct GradientStep {
-  bool runs = false;                                   // something at or below it is trained
-  bool trains = false;                                 // its own parameters are
-  std::size_t output = 0;                              // a tenant
-  bool output_through = false, input_through = false;  // see ops::BackwardArguments
+  bool runs = false;       // something at or below it is trained
+  bool trains = false;     // its own parameters are
+  std::size_t output = 0;  // a arena_buffer
+  bool output_relu_masked = false, input_relu_masked = false;  // see ops::BackwardArguments
   std::vector<GradientInput> inputs;
 };
 
@@ -30,25 +30,25 @@ class GradientFlow {
   explicit GradientFlow(const Chain& chain);
 
   const std::vector<GradientStep>& steps() const { return steps_; }
-  const std::vector<Tenant>& tenants() const { return tenants_; }
-  std::size_t output() const { return output_; }  // the tenant that the loss writes
+  const std::vector<ArenaBuffer>& arena_buffers() const { return tenants_; }
+  std::size_t output() const { return output_; }  // the arena_buffer that the loss writes
 
  private:
   struct Gradient {
     bool wanted = false, begun = false;
-    std::size_t tenant = 0;
+    std::size_t arena_buffer = 0;
   };
 
   std::size_t new_tenant(std::size_t value, int time);
   void visit(int index);
-  bool may_share(std::size_t value, std::size_t tenant, int index) const;
-  bool is_shared(std::size_t tenant, int index) const;
-  bool goes_through(int index) const;
+  bool may_share(std::size_t value, std::size_t arena_buffer, int index) const;
+  bool is_shared(std::size_t arena_buffer, int index) const;
+  bool applies_relu_mask_to(int index) const;
 
   const Chain* chain_;
   std::vector<Gradient> gradients_;  // one per value
   std::vector<GradientStep> steps_;
-  std::vector<Tenant> tenants_;
+  std::vector<ArenaBuffer> tenants_;
   std::size_t output_ = 0;
 };
 

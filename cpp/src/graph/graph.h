@@ -1,5 +1,5 @@
 // What the user said: layers in order, each with the ids of its inputs, checked and sized for one
-// picture.
+// image.
 #pragma once
 
 #include <memory>

@@ -10,9 +10,9 @@
 namespace cnnx::graph {
 namespace {
 
-// More bring nothing: a slice's call costs nothing beside eight pictures. Fewer slices would leave
+// More bring nothing: a slice's call costs nothing beside eight images. Fewer slices would leave
 // less to share fairly, when one CPU is slower than another for a while.
-constexpr int64_t kMostPictures = 8;
+constexpr int64_t kMostImages = 8;
 
 // What several threads gain in a smaller trunk they lose again in fetching each other's rows from
 // one layer to the next.
@@ -45,7 +45,7 @@ int64_t slice_size(const Graph& graph, int64_t batch, int threads) {
     for (const Shape& input : node.input_shapes) floats += element_count(input);
     most = std::max(most, floats);
   }
-  const int64_t for_cache = std::clamp<int64_t>(ops::kCachedFloats / most, 1, kMostPictures);
+  const int64_t for_cache = std::clamp<int64_t>(ops::kCachedFloats / most, 1, kMostImages);
   return std::min(for_cache, ops::divide_up(batch, threads));
 }
 
@@ -60,10 +60,10 @@ InferencePlan::InferencePlan(const Graph& graph, int64_t batch, int threads)
       trunk_(graph, 0, trunk_end_, slice_, Chain::Keep::nothing),
       trunk_rest_(graph, 0, batch % slice_ ? trunk_end_ : 0, batch % slice_, Chain::Keep::nothing),
       head_(graph, trunk_end_, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::nothing,
-            trunk_.derived_end()) {}
+            trunk_.packed_end()) {}
 
 int InferencePlan::trunk_threads() const {
-  return thread_per_slice() || trunk_.products() < kLeastSharedProducts ? 1 : threads_;
+  return thread_per_slice() || trunk_.multiply_adds() < kLeastSharedProducts ? 1 : threads_;
 }
 
 int64_t InferencePlan::slot_floats() const {
@@ -76,9 +76,9 @@ int64_t InferencePlan::slot_scratch() const {
       std::max(trunk_.scratch_floats(threads), trunk_rest_.scratch_floats(threads)));
 }
 
-void InferencePlan::derive(const float* parameters, float* buffers, float* derived) const {
-  trunk_.derive(parameters, buffers, threads_, derived);
-  head_.derive(parameters, buffers, threads_, derived);
+void InferencePlan::pack_weights(const float* parameters, float* buffers, float* packed) const {
+  trunk_.pack_weights(parameters, buffers, threads_, packed);
+  head_.pack_weights(parameters, buffers, threads_, packed);
 }
 
 WorkspaceLease InferencePlan::lease() const {
@@ -96,27 +96,27 @@ WorkspaceLease InferencePlan::lease() const {
 }
 
 const float* InferencePlan::forward(const float* input, const float* parameters, float* buffers,
-                                    const float* derived, Workspace& workspace) const {
+                                    const float* packed, Workspace& workspace) const {
   float* const trunk_output = workspace.arena.data();
   float* const arena = trunk_output + runtime::round_up_to_line(slices() * trunk_.output_floats());
   float* const scratch = workspace.scratch.data();
   const bool to_end =
       std::exchange(workspace.weights_end_is_cached, !workspace.weights_end_is_cached);
   const auto run_head = [&](const float* from) {
-    return head_.forward({from, parameters, buffers, derived, arena, scratch, threads_, to_end});
+    return head_.forward({from, parameters, buffers, packed, arena, scratch, threads_, to_end});
   };
   if (trunk_.steps().empty()) return run_head(input);
   const auto run_slices = [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {
       const bool rest = (i + 1) * slice_ > batch_;
       (rest ? trunk_rest_ : trunk_)
-          .forward({input + i * slice_ * input_floats_, parameters, buffers, derived,
+          .forward({input + i * slice_ * input_floats_, parameters, buffers, packed,
                     arena + slot * slot_floats(), scratch + slot * slot_scratch(), trunk_threads()},
                    trunk_output + i * trunk_.output_floats());
     }
   };
   if (thread_per_slice()) {
-    const int64_t grain = ops::kGrainProducts / (trunk_.products() + 1) + 1;
+    const int64_t grain = ops::kGrainProducts / (trunk_.multiply_adds() + 1) + 1;
     runtime::parallel_for(threads_, slices(), grain, run_slices);
   } else {
     run_slices(0, slices(), 0);

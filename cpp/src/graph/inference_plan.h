@@ -1,5 +1,5 @@
-// How a batch of pictures runs when nobody asks for gradients: the layers up to the first dense one
-// a few pictures at a time, one slice per thread through all of them while it is in that thread's
+// How a batch of images runs when nobody asks for gradients: the layers up to the first dense one
+// a few images at a time, one slice per thread through all of them while it is in that thread's
 // cache; the rest on the whole batch, whose weights are then read once. Immutable.
 #pragma once
 
@@ -19,17 +19,17 @@ class InferencePlan {
   int threads() const { return threads_; }
 
   // Weights in the form that forward reads, the same for plans of any batch.
-  int64_t derived_floats() const { return head_.derived_end(); }
-  void derive(const float* parameters, float* buffers, float* derived) const;
+  int64_t packed_floats() const { return head_.packed_end(); }
+  void pack_weights(const float* parameters, float* buffers, float* packed) const;
 
   // A workspace to run in, returned to the plan's pool when the lease ends. Only the first lease
   // allocates.
   WorkspaceLease lease() const;
 
-  // Runs every layer on `input` (batch pictures, float). The result lies in the workspace until the
+  // Runs every layer on `input` (batch images, float). The result lies in the workspace until the
   // lease ends.
   const float* forward(const float* input, const float* parameters, float* buffers,
-                       const float* derived, Workspace& workspace) const;
+                       const float* packed, Workspace& workspace) const;
 
  private:
   int64_t slices() const { return (batch_ + slice_ - 1) / slice_; }

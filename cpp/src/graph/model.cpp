@@ -12,7 +12,7 @@
 #include "cnnx/activations.h"
 #include "cnnx/runtime.h"
 #include "cnnx/softmax.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include "graph/model_state.h"
 
 namespace cnnx {
@@ -22,16 +22,15 @@ using graph::ModelState;
 namespace {
 
 // What a loop over a batch takes on trust; `outputs` is a pointer to floats, or to arrays of them.
-void check_batch(const PictureBatch& pictures, const void* outputs, const char* function) {
-  data::check_pictures(pictures, function);
-  if (pictures.count > 0 && !outputs)
+void check_batch(const ImageBatch& images, const void* outputs, const char* function) {
+  data::check_images(images, function);
+  if (images.count > 0 && !outputs)
     throw std::invalid_argument(std::string(function) + ": outputs is a null pointer");
 }
 
-std::vector<float> new_outputs(const PictureBatch& pictures, const Shape& shape,
-                               const char* function) {
-  data::check_pictures(pictures, function);
-  const int64_t floats = element_count(graph::with_batch(pictures.count, shape));
+std::vector<float> new_outputs(const ImageBatch& images, const Shape& shape, const char* function) {
+  data::check_images(images, function);
+  const int64_t floats = element_count(graph::with_batch(images.count, shape));
   std::vector<float> outputs;
   if (static_cast<std::size_t>(floats) > outputs.max_size()) throw std::bad_alloc();
   outputs.resize(static_cast<std::size_t>(floats));
@@ -74,53 +73,53 @@ const std::shared_ptr<ModelState>& Model::state() const {
 
 Model Model::clone() const { return Model(state()->clone()); }
 
-void Model::run(const PictureBatch& pictures, float* outputs) const {
-  check_batch(pictures, outputs, "run");
+void Model::run(const ImageBatch& images, float* outputs) const {
+  check_batch(images, outputs, "run");
   const ModelState& state = *this->state();
   const int64_t size = element_count(output_shape());
   const int threads = get_num_threads();
   const std::shared_lock<graph::ModelMutex> lock(state.mutex);
   const int64_t piece = state.piece();
-  for (int64_t first = 0; first < pictures.count; first += piece) {
-    const int64_t count = std::min(piece, pictures.count - first);
+  for (int64_t first = 0; first < images.count; first += piece) {
+    const int64_t count = std::min(piece, images.count - first);
     const auto plan = state.inference_plan(count, threads);
     const graph::WorkspaceLease workspace = plan->lease();
-    const float* input = state.normalised(pictures, first, count, workspace->input);
+    const float* input = state.normalised(images, first, count, workspace->input);
     const float* output = plan->forward(input, state.parameters.data(), state.buffers.data(),
-                                        state.derived(*plan), *workspace);
+                                        state.packed(*plan), *workspace);
     std::copy_n(output, count * size, outputs + first * size);
   }
 }
 
-void Model::probabilities(const PictureBatch& pictures, float* outputs) const {
+void Model::probabilities(const ImageBatch& images, float* outputs) const {
   const Shape& shape = output_shape();
   if (probability_kind() == Probabilities::softmax && (shape.size() != 1 || shape[0] < 2)) {
     throw std::invalid_argument("predict: the model's output has shape " + to_string(shape) +
                                 ", expected at least two outputs, one per class");
   }
-  run(pictures, outputs);
-  const int64_t count = pictures.count * element_count(shape);
+  run(images, outputs);
+  const int64_t count = images.count * element_count(shape);
   if (probability_kind() == Probabilities::softmax)
-    softmax(outputs, pictures.count, shape[0], outputs);
+    softmax(outputs, images.count, shape[0], outputs);
   if (probability_kind() == Probabilities::sigmoid) sigmoid(outputs, count, outputs);
 }
 
-void Model::layer_outputs(const PictureBatch& pictures, float* const* outputs) const {
+void Model::layer_outputs(const ImageBatch& images, float* const* outputs) const {
   const ModelState& state = *this->state();
   const auto& nodes = state.graph.nodes();
-  check_batch(pictures, outputs, "layer_outputs");
-  for (std::size_t id = 0; pictures.count > 0 && id < nodes.size(); ++id)
-    check_batch(pictures, outputs[id], "layer_outputs");
+  check_batch(images, outputs, "layer_outputs");
+  for (std::size_t id = 0; images.count > 0 && id < nodes.size(); ++id)
+    check_batch(images, outputs[id], "layer_outputs");
   const int threads = get_num_threads();
   const std::shared_lock<graph::ModelMutex> lock(state.mutex);
   const int64_t piece = state.piece_with_all_outputs();
   runtime::AlignedBuffer normalised;
-  for (int64_t first = 0; first < pictures.count; first += piece) {
-    const int64_t count = std::min(piece, pictures.count - first);
+  for (int64_t first = 0; first < images.count; first += piece) {
+    const int64_t count = std::min(piece, images.count - first);
     const graph::Chain chain(state.graph, 0, static_cast<int>(nodes.size()), count,
                              graph::Chain::Keep::everything);
     runtime::AlignedBuffer arena(chain.arena_floats()), scratch(chain.scratch_floats(threads));
-    const graph::ChainArguments arguments{state.normalised(pictures, first, count, normalised),
+    const graph::ChainArguments arguments{state.normalised(images, first, count, normalised),
                                           state.parameters.data(),
                                           state.buffers.data(),
                                           nullptr,
@@ -139,29 +138,29 @@ void Model::layer_outputs(const PictureBatch& pictures, float* const* outputs) c
 Prediction Model::predict(const ImageView& image) const {
   const Shape& shape = input_shape();
   const std::vector<float> pixels =
-      data::prepare_picture(image, shape[0], shape[1], shape[2], preprocessing().resize);
+      data::prepare_image(image, shape[0], shape[1], shape[2], preprocessing().resize);
   const bool integers = image.type == PixelType::uint8;
   return predict({pixels.data(), PixelType::float32, integers, 1})[0];
 }
 
-std::vector<Prediction> Model::predict(const PictureBatch& pictures) const {
-  const std::vector<float> all = probabilities(pictures);
+std::vector<Prediction> Model::predict(const ImageBatch& images) const {
+  const std::vector<float> all = probabilities(images);
   const int64_t outputs = element_count(output_shape());
   std::vector<Prediction> predictions;
-  for (int64_t i = 0; i < pictures.count; ++i)
+  for (int64_t i = 0; i < images.count; ++i)
     predictions.push_back(prediction_of(all.data() + i * outputs, outputs, classes()));
   return predictions;
 }
 
-std::vector<float> Model::run(const PictureBatch& pictures) const {
-  std::vector<float> outputs = new_outputs(pictures, output_shape(), "run");
-  run(pictures, outputs.data());
+std::vector<float> Model::run(const ImageBatch& images) const {
+  std::vector<float> outputs = new_outputs(images, output_shape(), "run");
+  run(images, outputs.data());
   return outputs;
 }
 
-std::vector<float> Model::probabilities(const PictureBatch& pictures) const {
-  std::vector<float> outputs = new_outputs(pictures, output_shape(), "probabilities");
-  probabilities(pictures, outputs.data());
+std::vector<float> Model::probabilities(const ImageBatch& images) const {
+  std::vector<float> outputs = new_outputs(images, output_shape(), "probabilities");
+  probabilities(images, outputs.data());
   return outputs;
 }
 

@@ -15,10 +15,10 @@ namespace {
 // Activations of one inference piece, in floats (32 MB): large enough to feed every thread, small
 // enough to ship anywhere.
 constexpr int64_t kPieceFloats = int64_t{8} << 20;
-constexpr int64_t kMostPictures = 256;
+constexpr int64_t kMostImages = 256;
 
-int64_t pictures_of(int64_t floats) {
-  return std::clamp<int64_t>(kPieceFloats / floats, 1, kMostPictures);
+int64_t images_of(int64_t floats) {
+  return std::clamp<int64_t>(kPieceFloats / floats, 1, kMostImages);
 }
 
 void check_classes(const std::vector<std::string>& classes, const Shape& output) {
@@ -98,46 +98,46 @@ void ModelState::set_trainable(const std::string& layer, bool trainable) {
   throw std::invalid_argument("model: no layer is named \"" + layer + "\"");
 }
 
-const float* ModelState::derived(const InferencePlan& plan) const {
-  if (!derived_is_current_) {
-    const std::lock_guard<std::mutex> lock(derived_mutex_);
-    if (!derived_is_current_) {
-      if (derived_.size() < plan.derived_floats())
-        derived_ = runtime::AlignedBuffer(plan.derived_floats());
-      plan.derive(parameters.data(), buffers.data(), derived_.data());
-      derived_is_current_ = true;
+const float* ModelState::packed(const InferencePlan& plan) const {
+  if (!packed_is_current_) {
+    const std::lock_guard<std::mutex> lock(packed_mutex_);
+    if (!packed_is_current_) {
+      if (packed_.size() < plan.packed_floats())
+        packed_ = runtime::AlignedBuffer(plan.packed_floats());
+      plan.pack_weights(parameters.data(), buffers.data(), packed_.data());
+      packed_is_current_ = true;
     }
   }
-  return derived_.data();
+  return packed_.data();
 }
 
 int64_t ModelState::piece() const {
   int64_t most = element_count(graph.input_shape());
   for (const Node& node : graph.nodes()) most = std::max(most, element_count(node.output_shape));
-  return pictures_of(2 * most);
+  return images_of(2 * most);
 }
 
 int64_t ModelState::piece_with_all_outputs() const {
   int64_t total = element_count(graph.input_shape());
   for (const Node& node : graph.nodes()) total += element_count(node.output_shape);
-  return pictures_of(total);
+  return images_of(total);
 }
 
-const float* ModelState::normalised(const PictureBatch& pictures, int64_t first, int64_t count,
+const float* ModelState::normalised(const ImageBatch& images, int64_t first, int64_t count,
                                     runtime::AlignedBuffer& storage) const {
   const int64_t size = element_count(graph.input_shape());
   const int64_t channels = graph.input_shape()[2];
-  const bool divide = pictures.type == PixelType::uint8 || pictures.integer_values;
+  const bool divide = images.type == PixelType::uint8 || images.integer_values;
   if (!divide && is_identity(preprocessing)) {
-    return static_cast<const float*>(pictures.pixels) + first * size;
+    return static_cast<const float*>(images.pixels) + first * size;
   }
   if (storage.size() < count * size) storage = runtime::AlignedBuffer(count * size);
   const int64_t pixels = count * (size / channels);
-  if (pictures.type == PixelType::uint8) {
-    data::normalise_pixels(static_cast<const uint8_t*>(pictures.pixels) + first * size, pixels,
+  if (images.type == PixelType::uint8) {
+    data::normalise_pixels(static_cast<const uint8_t*>(images.pixels) + first * size, pixels,
                            channels, preprocessing, divide, storage.data());
   } else {
-    data::normalise_pixels(static_cast<const float*>(pictures.pixels) + first * size, pixels,
+    data::normalise_pixels(static_cast<const float*>(images.pixels) + first * size, pixels,
                            channels, preprocessing, divide, storage.data());
   }
   return storage.data();

@@ -11,8 +11,8 @@
 #include "cnnx/model.h"
 #include "graph/graph.h"
 #include "graph/inference_plan.h"
-#include "graph/kept_plans.h"
 #include "graph/model_mutex.h"
+#include "graph/plan_cache.h"
 #include "graph/training_plan.h"
 #include "runtime/memory.h"
 
@@ -26,7 +26,7 @@ class ModelState {
   void draw_parameters(uint64_t seed);
   std::shared_ptr<ModelState> clone() const;
 
-  // The plan for this many pictures, made on first use; the last few are kept.
+  // The plan for this many images, made on first use; the last few are kept.
   std::shared_ptr<const InferencePlan> inference_plan(int64_t batch, int threads) const {
     return inference_plans_.get(graph, batch, threads);
   }
@@ -34,20 +34,20 @@ class ModelState {
     return training_plans_.get(graph, batch, threads);
   }
 
-  // The parameters as inference plans read them, derived anew after parameters_changed. The caller
+  // The parameters as inference plans read them, packed anew after parameters_changed. The caller
   // holds `mutex`, shared at least, for as long as it uses them.
-  const float* derived(const InferencePlan& plan) const;
+  const float* packed(const InferencePlan& plan) const;
   // The caller holds `mutex` alone.
-  void parameters_changed() { derived_is_current_ = false; }
+  void parameters_changed() { packed_is_current_ = false; }
 
-  // How many pictures run at once: a large batch runs in pieces, so that its activations stay
-  // small. A picture's bits do not depend on it.
+  // How many images run at once: a large batch runs in pieces, so that its activations stay
+  // small. An image's bits do not depend on it.
   int64_t piece() const;
   int64_t piece_with_all_outputs() const;
 
-  // The first pictures of a batch as normalised floats: the caller's own array when there is
+  // The first images of a batch as normalised floats: the caller's own array when there is
   // nothing to convert.
-  const float* normalised(const PictureBatch& pictures, int64_t first, int64_t count,
+  const float* normalised(const ImageBatch& images, int64_t first, int64_t count,
                           runtime::AlignedBuffer& storage) const;
 
   std::vector<Layer> layers() const;
@@ -67,11 +67,11 @@ class ModelState {
   mutable runtime::AlignedBuffer buffers;  // inference does not write to them
 
  private:
-  mutable KeptPlans<InferencePlan> inference_plans_;
-  mutable KeptPlans<TrainingPlan> training_plans_;
-  mutable std::mutex derived_mutex_;
-  mutable runtime::AlignedBuffer derived_;
-  mutable std::atomic<bool> derived_is_current_ = false;
+  mutable PlanCache<InferencePlan> inference_plans_;
+  mutable PlanCache<TrainingPlan> training_plans_;
+  mutable std::mutex packed_mutex_;
+  mutable runtime::AlignedBuffer packed_;
+  mutable std::atomic<bool> packed_is_current_ = false;
 };
 
 }  // namespace cnnx::graph

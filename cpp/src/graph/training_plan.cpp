@@ -11,7 +11,7 @@ TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads)
       threads_(threads),
       chain_(graph, 0, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::for_backward),
       flow_(chain_) {
-  chain_.settle(flow_.tenants());
+  chain_.assign_offsets(flow_.arena_buffers());
 }
 
 WorkspaceLease TrainingPlan::lease() const {
@@ -52,20 +52,20 @@ float* TrainingPlan::grad_output(Workspace& workspace) const {
 void TrainingPlan::backward(const TrainingArguments& arguments, Workspace& workspace,
                             float* gradients) const {
   const std::vector<Step>& steps = chain_.steps();
-  const auto place = [&](std::size_t tenant) {
-    return workspace.arena.data() + chain_.offset(chain_.own_tenants() + tenant);
+  const auto place = [&](std::size_t arena_buffer) {
+    return workspace.arena.data() + chain_.offset(chain_.own_tenants() + arena_buffer);
   };
   for (std::size_t i = steps.size(); i-- > 0;) {
     const GradientStep& flow = flow_.steps()[i];
     if (!flow.runs) continue;
     std::array<ops::InputGradient, ops::kMostInputs> inputs;
     for (std::size_t k = 0; k < flow.inputs.size(); ++k) {
-      inputs[k] = {flow.inputs[k].wanted ? place(flow.inputs[k].tenant) : nullptr,
+      inputs[k] = {flow.inputs[k].wanted ? place(flow.inputs[k].arena_buffer) : nullptr,
                    flow.inputs[k].accumulate};
     }
     chain_.backward(steps[i], chain_arguments(arguments, workspace),
-                    {place(flow.output), flow.output_through, inputs.data(), flow.input_through,
-                     flow.trains ? gradients : nullptr});
+                    {place(flow.output), flow.output_relu_masked, inputs.data(),
+                     flow.input_relu_masked, flow.trains ? gradients : nullptr});
   }
 }
 

@@ -11,7 +11,7 @@ namespace cnnx::graph {
 
 // The arrays of a train step that outlive it, and where its time goes.
 struct TrainingArguments {
-  const float* input;  // the batch's pictures
+  const float* input;  // the batch's images
   const float* parameters;
   float* buffers;
   ops::TrainingStep step;

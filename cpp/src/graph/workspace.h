@@ -11,7 +11,7 @@
 namespace cnnx::graph {
 
 struct Workspace {
-  runtime::AlignedBuffer input;  // pictures that had to be normalised
+  runtime::AlignedBuffer input;  // images that had to be normalised
   runtime::AlignedBuffer arena;
   runtime::AlignedBuffer scratch;
   // Whether the last execution here read large weights to their end; it changes with each, so that

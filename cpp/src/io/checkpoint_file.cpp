@@ -27,10 +27,10 @@ namespace {
 
 // Functions, for there may be no constants yet: a program may save and load before its main.
 std::string prefix() { return std::string(kCheckpointPrefix) + "."; }
-std::string notes_prefix() { return prefix() + "notes."; }
+std::string metadata_prefix() { return prefix() + "notes."; }
 std::string average_prefix() { return prefix() + "average."; }
 
-constexpr const char* kNotesKey = "cnnx.notes";
+constexpr const char* kMetadataKey = "cnnx.notes";
 constexpr int64_t kMostSlots = 2;  // of any optimizer
 
 std::string slot_prefix(std::size_t slot) {
@@ -69,7 +69,7 @@ Json json_of(const Position& position, std::size_t slots, bool averages) {
   return json;
 }
 
-Tensor tensor_of(const NotedArray& array) {
+Tensor tensor_of(const MetadataArray& array) {
   const std::size_t count =
       std::visit([](const auto& values) { return values.size(); }, array.values);
   if (element_count(array.shape) != static_cast<int64_t>(count)) {
@@ -77,7 +77,7 @@ Tensor tensor_of(const NotedArray& array) {
                                 std::to_string(count) + " values, expected those of its shape, " +
                                 to_string(array.shape));
   }
-  Tensor tensor{notes_prefix() + array.name, DType::f32, array.shape, nullptr};
+  Tensor tensor{metadata_prefix() + array.name, DType::f32, array.shape, nullptr};
   if (const auto* doubles = std::get_if<std::vector<double>>(&array.values)) {
     tensor.dtype = DType::f64;
     tensor.data = doubles->data();
@@ -88,10 +88,10 @@ Tensor tensor_of(const NotedArray& array) {
 }
 
 template <class Float>
-NotedArray noted(const SafetensorsFile& file, const StoredTensor& tensor) {
+MetadataArray noted(const SafetensorsFile& file, const StoredTensor& tensor) {
   std::vector<Float> values(static_cast<std::size_t>(element_count(tensor.shape)));
   file.read(tensor, values.data());
-  return {tensor.name.substr(notes_prefix().size()), tensor.shape, std::move(values)};
+  return {tensor.name.substr(metadata_prefix().size()), tensor.shape, std::move(values)};
 }
 
 runtime::AlignedBuffer arrays_of(const SafetensorsFile& file, const graph::ArrayBlock& arrays,
@@ -110,12 +110,12 @@ void copy(const runtime::AlignedBuffer& from, float* to) {
 }  // namespace
 
 CheckpointReader::CheckpointReader(const SafetensorsFile& file) : name_(file.name()) {
-  for (const char* key : {kCheckpointPrefix, kNotesKey}) {
+  for (const char* key : {kCheckpointPrefix, kMetadataKey}) {
     if (file.metadata().count(key) > 0) continue;
     throw FormatError(name_ + ": is no checkpoint: its metadata has no " + key);
   }
   model_ = read_model(file);
-  notes_.text = file.metadata().at(kNotesKey);
+  metadata_.text = file.metadata().at(kMetadataKey);
   read_position(file);
   check_arrays(file);
   const graph::Graph& graph = model_->graph;
@@ -125,7 +125,7 @@ CheckpointReader::CheckpointReader(const SafetensorsFile& file) : name_(file.nam
     average_parameters_ = arrays_of(file, graph.parameters(), average_prefix());
     average_buffers_ = arrays_of(file, graph.buffers(), average_prefix());
   }
-  read_notes(file);
+  read_metadata(file);
 }
 
 void CheckpointReader::restore(training::TrainerState& trainer) const {
@@ -177,7 +177,8 @@ void CheckpointReader::read_position(const SafetensorsFile& file) {
 
 // Every array that there must be, and no other, before memory is taken for them.
 void CheckpointReader::check_arrays(const SafetensorsFile& file) const {
-  std::size_t known = real_numbers(position_).size() + file.beginning_with(notes_prefix()).size();
+  std::size_t known =
+      real_numbers(position_).size() + file.beginning_with(metadata_prefix()).size();
   const auto check = [&](const graph::ArrayBlock& arrays, const std::string& names) {
     for (const ParameterInfo& array : arrays.infos())
       file.at(names + array.name, DType::f32, array.shape);
@@ -196,14 +197,14 @@ void CheckpointReader::check_arrays(const SafetensorsFile& file) const {
   }
 }
 
-void CheckpointReader::read_notes(const SafetensorsFile& file) {
-  for (const StoredTensor* tensor : file.beginning_with(notes_prefix())) {
+void CheckpointReader::read_metadata(const SafetensorsFile& file) {
+  for (const StoredTensor* tensor : file.beginning_with(metadata_prefix())) {
     if (tensor->dtype != DType::f32 && tensor->dtype != DType::f64) {
       throw FormatError(name_ + ": tensor " + in_quotes(tensor->name) + " has dtype " +
                         std::string(name_of(tensor->dtype)) + ", expected F32 or F64");
     }
-    notes_.arrays.push_back(tensor->dtype == DType::f32 ? noted<float>(file, *tensor)
-                                                        : noted<double>(file, *tensor));
+    metadata_.arrays.push_back(tensor->dtype == DType::f32 ? noted<float>(file, *tensor)
+                                                           : noted<double>(file, *tensor));
   }
 }
 
@@ -226,9 +227,9 @@ Checkpoint Checkpoint::load(const std::string& path) {
 }
 
 Model Checkpoint::model() const { return Model(reader().model()); }
-const Notes& Checkpoint::notes() const { return reader().notes(); }
+const CheckpointMetadata& Checkpoint::metadata() const { return reader().metadata(); }
 
-void Trainer::save_checkpoint(const std::string& path, const Notes& notes) const {
+void Trainer::save_checkpoint(const std::string& path, const CheckpointMetadata& metadata) const {
   const training::TrainerState& trainer = *state();
   const graph::Graph& graph = trainer.model->graph;
   const io::Position position{trainer.optimizer.state(), trainer.schedule_state,
@@ -247,10 +248,10 @@ void Trainer::save_checkpoint(const std::string& path, const Notes& notes) const
     io::append_arrays(graph.parameters(), average.parameters.data(), io::average_prefix(), tensors);
     io::append_arrays(graph.buffers(), average.buffers.data(), io::average_prefix(), tensors);
   }
-  for (const NotedArray& array : notes.arrays) tensors.push_back(io::tensor_of(array));
+  for (const MetadataArray& array : metadata.arrays) tensors.push_back(io::tensor_of(array));
   content.metadata[io::kCheckpointPrefix] =
       io::json_of(position, trainer.slots.size(), trainer.average.has_value()).dump();
-  content.metadata[io::kNotesKey] = notes.text;
+  content.metadata[io::kMetadataKey] = metadata.text;
   io::write_safetensors(std::filesystem::u8path(path), tensors, content.metadata);
 }
 

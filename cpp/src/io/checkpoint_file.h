@@ -28,7 +28,7 @@ class CheckpointReader {
   explicit CheckpointReader(const SafetensorsFile& file);
 
   const std::shared_ptr<graph::ModelState>& model() const { return model_; }
-  const Notes& notes() const { return notes_; }
+  const CheckpointMetadata& metadata() const { return metadata_; }
 
   // The caller holds the model's lock alone. Throws FormatError, with everything as it was, unless
   // the trainer's settings are the checkpoint's.
@@ -37,11 +37,11 @@ class CheckpointReader {
  private:
   void read_position(const SafetensorsFile& file);
   void check_arrays(const SafetensorsFile& file) const;
-  void read_notes(const SafetensorsFile& file);
+  void read_metadata(const SafetensorsFile& file);
 
   std::string name_;  // of the file
   std::shared_ptr<graph::ModelState> model_;
-  Notes notes_;
+  CheckpointMetadata metadata_;
   Position position_;
   bool averages_ = false;
   std::vector<runtime::AlignedBuffer> slots_;

@@ -1,4 +1,4 @@
-// Inner loops of adaptive average-pooling on one picture.
+// Inner loops of adaptive average-pooling on one image.
 #pragma once
 
 #include <stdint.h>
@@ -13,10 +13,10 @@ struct AdaptivePool {
 };
 
 struct AdaptiveAvgPool2dKernels {
-  // Output rows [row_begin, row_end) of the picture x.
+  // Output rows [row_begin, row_end) of the image x.
   void (*forward)(const AdaptivePool& pool, const float* x, int64_t row_begin, int64_t row_end,
                   float* output);
-  // Input rows [row_begin, row_end) of the picture's gradient.
+  // Input rows [row_begin, row_end) of the image's gradient.
   void (*backward)(const AdaptivePool& pool, const float* grad_output, int64_t row_begin,
                    int64_t row_end, bool accumulate, float* grad_input);
 };

@@ -1,4 +1,4 @@
-// Inner loops of average-pooling on one picture.
+// Inner loops of average-pooling on one image.
 #pragma once
 
 #include <stdint.h>
@@ -9,11 +9,11 @@
 namespace cnnx {
 
 struct AvgPool2dKernels {
-  // Output rows [row_begin, row_end) of the picture x; divides by the window's real pixels, or by
+  // Output rows [row_begin, row_end) of the image x; divides by the window's real pixels, or by
   // its whole size.
   void (*forward)(const PoolWindows& windows, bool divide_by_real_pixels, const float* x,
                   int64_t row_begin, int64_t row_end, float* output);
-  // Input rows [row_begin, row_end) of the picture's gradient.
+  // Input rows [row_begin, row_end) of the image's gradient.
   void (*backward)(const PoolWindows& windows, bool divide_by_real_pixels, const float* grad_output,
                    int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input);
 };

@@ -7,7 +7,7 @@
 namespace cnnx {
 
 // One sum would wait for each addition; eight chains keep the adders busy, and are the same eight
-// on every instruction set: column q of a picture belongs to chain q % 8.
+// on every instruction set: column q of an image belongs to chain q % 8.
 constexpr int64_t kBiasChains = 8;
 
 // Floats of the chains of one chunk: channels in whole vectors of the widest instruction set.

@@ -18,9 +18,9 @@ static_assert(kCutFloats / kLanes <= kMostZeroRun, "a cut's runs may be zeros");
 // Depth of a cut from which fetching the next line hides behind a tile's arithmetic. One long line
 // has nothing else to wait for than memory, and gains from any depth.
 constexpr int64_t kLeastFetchDepth = 192, kLeastFetchDepthOfLongLine = 8;
-// Pictures larger than a second-level cache are written to memory that no cache holds: there,
+// Images larger than a second-level cache are written to memory that no cache holds: there,
 // waiting for it takes longer than fetching it, whatever the depth.
-constexpr int64_t kCachedFloats = 256 * 1024, kLeastFetchDepthOfLargePicture = 16;
+constexpr int64_t kCachedFloats = 256 * 1024, kLeastFetchDepthOfLargeImage = 16;
 // Of a long line the pixels so far ahead are fetched: those of the next tile.
 constexpr int64_t kFetchPixels = 14;
 
@@ -63,7 +63,7 @@ int64_t least_fetch_depth(const Strip& strip) {
   if (strip.joined) return kLeastFetchDepthOfLongLine;
   const int64_t row_floats = c.target_width * c.target_channels;
   const bool large = strip.pass.rows * c.row_step * row_floats > kCachedFloats;
-  return large ? kLeastFetchDepthOfLargePicture : kLeastFetchDepth;
+  return large ? kLeastFetchDepthOfLargeImage : kLeastFetchDepth;
 }
 
 // All lines of the strip pass over one cut of a panel; `product` knows the block of channels.
@@ -144,7 +144,7 @@ void convolve_block(const Strip& strip, int64_t group_input, const float* panel,
 }
 
 // Whether lines follow one another without a gap, as those of a 1x1 kernel do: then they are one
-// long line. Lines with a pixel outside the picture do not: the next line's is in their place.
+// long line. Lines with a pixel outside the image do not: the next line's is in their place.
 bool lines_join(const Strip& strip) {
   const Convolution& c = strip.c;
   const WindowAxis &v = strip.pass.vertical, &h = strip.pass.horizontal;
@@ -211,7 +211,7 @@ void convolve_strip(Strip strip) {
   }
 }
 
-// Source rows that rows [first, last) of any pass read, within the picture.
+// Source rows that rows [first, last) of any pass read, within the image.
 Range source_rows(const Convolution& c, Range strip) {
   Range range = {c.source.height, 0};
   for (int64_t p = 0; p < c.pass_count; ++p) {
@@ -269,12 +269,12 @@ void convolve(const Convolution& c, const ConvolutionBand& band) {
   }
 }
 
-void convolve_pooled(const Convolution& c, const ConvolutionBand& band, uint8_t* winners) {
+void convolve_pooled(const Convolution& c, const ConvolutionBand& band, uint8_t* argmax) {
   const Range needed = source_rows(c, {band.first, band.last});
   copy_rows(c.source, band.source, needed, band.scratch);
   const Rows rows = rows_of_copy(c, band, needed);
   convolve_one_input_pooled(c, band, rows.at(0, c.passes[0].horizontal.origin, 1), rows.row_floats,
-                            winners);
+                            argmax);
 }
 
 int64_t blocks(int64_t group_outputs) { return block_count(group_outputs); }

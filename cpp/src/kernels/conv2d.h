@@ -1,4 +1,4 @@
-// Inner loops of the direct convolution: windows over bands of picture rows, and the sums of its
+// Inner loops of the direct convolution: windows over bands of image rows, and the sums of its
 // weight gradient. Knows neither layers nor threads; the op cuts the work into bands.
 #pragma once
 
@@ -9,16 +9,16 @@
 
 namespace cnnx {
 
-// Where windows lie on a picture along one axis: tap t of window i is at
+// Where windows lie on an image along one axis: tap t of window i is at
 // origin + i * stride + t * dilation.
 struct WindowAxis {
   int64_t origin, stride, taps, dilation;
 };
 
-// A picture as windows read it, (height, width, channels) in memory without gaps. Taps in rows
+// An image as windows read it, (height, width, channels) in memory without gaps. Taps in rows
 // outside are skipped. Taps in columns outside meet zeros: where columns [first_column,
-// last_column) go beyond the width, a copy with zeros stands in for the picture.
-struct WindowedPicture {
+// last_column) go beyond the width, a copy with zeros stands in for the image.
+struct WindowedImage {
   int64_t height, width, channels;
   int64_t first_column, last_column;
 };
@@ -36,7 +36,7 @@ struct ConvolutionPass {
 // All passes of a convolution. Output (i, j) of a pass is target pixel
 // (first_row + i * row_step, first_column + j * column_step).
 struct Convolution {
-  WindowedPicture source;
+  WindowedImage source;
   int64_t target_width, target_channels;
   int64_t row_step, column_step;
   int64_t groups, group_inputs, group_outputs;
@@ -44,7 +44,7 @@ struct Convolution {
   int64_t pass_count;
 };
 
-// Rows [first, last) of every pass, of one picture, and blocks of output channels [first_block,
+// Rows [first, last) of every pass, of one image, and blocks of output channels [first_block,
 // last_block), counted through the groups.
 struct ConvolutionBand {
   const float* source;
@@ -56,26 +56,26 @@ struct ConvolutionBand {
   int64_t first_block, last_block;
   float* scratch;  // copy of the source rows of the band, if one is needed
   float* target;
-  int64_t target_row;  // of the picture, where `target` begins
+  int64_t target_row;  // of the image, where `target` begins
 };
 
 // The weight gradient's share of a band: for every tap and input channel, sums of input times
-// gradient over `rows` rows of outputs of each of `pictures` pictures; more than one only if the
+// gradient over `rows` rows of outputs of each of `images` images; more than one only if the
 // rows are all there are.
 struct WeightGradientBand {
-  WindowedPicture source;
+  WindowedImage source;
   WindowAxis vertical, horizontal;  // vertical.origin belongs to the band's first output row
   int64_t groups, group_inputs, group_outputs;
-  const float* input;     // of the first picture
+  const float* input;     // of the first image
   const float* gradient;  // of the first row of the band
   // Ends of the whole batch: what follows the band in memory is the next one's, and is fetched
   // ahead.
   const float *input_end, *gradient_end;
-  int64_t gradient_picture_floats;
-  int64_t pictures, rows, columns;
+  int64_t gradient_image_floats;
+  int64_t images, rows, columns;
   int64_t first_block, last_block;  // column blocks of this share, counted through the groups
   float* input_copy;                // of the source rows, if one is needed
-  float* gradient_panel;            // scratch: pictures * rows * columns * kPanelBlockFloats
+  float* gradient_panel;            // scratch: images * rows * columns * kPanelBlockFloats
   float* sums;                      // laid out as the panels of a forward pass
   bool first;                       // sums begin at zero
 };
@@ -96,7 +96,7 @@ struct Conv2dKernels {
   // Of one that runs along pixels, with ReLU and 2x2 max-pooling as ForwardEpilogue says: the band
   // has an even number of rows, its target is where the pooled map of its rows begins.
   void (*convolve_pooled)(const Convolution& convolution, const ConvolutionBand& band,
-                          uint8_t* winners);
+                          uint8_t* argmax);
   // Blocks of columns in one group, the unit in which weights and their gradient are shared out.
   int64_t (*blocks)(int64_t group_outputs);
 };
@@ -123,12 +123,12 @@ constexpr int64_t panel_floats(int64_t depth, int64_t columns) {
   return depth * ((columns + 15) / 16 * 16);
 }
 
-// Floats of the copy of `rows` rows of a picture, 0 when windows read the picture itself.
-constexpr int64_t copied_floats(const WindowedPicture& picture, int64_t rows) {
-  return picture.first_column >= 0 && picture.last_column <= picture.width
+// Floats of the copy of `rows` rows of an image, 0 when windows read the image itself.
+constexpr int64_t copied_floats(const WindowedImage& image, int64_t rows) {
+  return image.first_column >= 0 && image.last_column <= image.width
              ? 0
-             : (rows < picture.height ? rows : picture.height) *
-                   (picture.last_column - picture.first_column) * picture.channels;
+             : (rows < image.height ? rows : image.height) *
+                   (image.last_column - image.first_column) * image.channels;
 }
 
 // Pixels of a strip: enough passes over a cut of the panel to pay for fetching it, few enough for
@@ -161,14 +161,14 @@ constexpr int64_t last_place(const WindowAxis& axis, int64_t windows) {
 }
 
 // Whether of all taps at most the first of the first window and the last of the last one lie
-// outside: a forward pass then reads the picture itself, and zeros for those two.
+// outside: a forward pass then reads the image itself, and zeros for those two.
 constexpr bool outside_by_one_tap(const WindowAxis& axis, int64_t windows, int64_t size) {
   const int64_t last = last_place(axis, windows);
   return (windows == 1 || (axis.origin + axis.stride >= 0 && last - axis.stride < size)) &&
          (axis.taps == 1 || (axis.origin + axis.dilation >= 0 && last - axis.dilation < size));
 }
 
-// Whether vectors run along the pixels: of a copied picture with one channel, windows side by side,
+// Whether vectors run along the pixels: of a copied image with one channel, windows side by side,
 // for so few outputs that vectors along them would be half empty.
 constexpr int64_t kMostOutputsAlongPixels = 8;
 constexpr bool runs_along_pixels(const Convolution& c) {

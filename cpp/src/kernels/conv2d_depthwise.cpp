@@ -1,5 +1,5 @@
 // The depthwise convolution: a vector of channels of some pixels at a time, the taps in order,
-// straight from the picture.
+// straight from the image.
 #include "kernels/conv2d_depthwise.h"
 
 #include "kernels/channel_lanes.h"
@@ -140,7 +140,7 @@ __attribute__((noinline)) void fetch_pixels(const float* first, int64_t rows, in
 }
 
 // Windows of kTaps taps side by side, kStride apart: a pixel is loaded once for all windows of the
-// tile that see it. Taps beside the picture meet zeros.
+// tile that see it. Taps beside the image meet zeros.
 template <int kTaps, int kStride, int kRows, int kCount>
 void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
   constexpr int kSpan = (kCount - 1) * kStride + kTaps;

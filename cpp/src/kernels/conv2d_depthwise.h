@@ -9,7 +9,7 @@
 
 namespace cnnx {
 
-// One pass (see ConvolutionPass) over one picture.
+// One pass (see ConvolutionPass) over one image.
 struct DepthwisePass {
   WindowAxis vertical, horizontal;
   int64_t columns;
@@ -27,7 +27,7 @@ struct DepthwisePass {
   int64_t row_step, column_step;
 };
 
-// Rows [first, last) of the output of one picture.
+// Rows [first, last) of the output of one image.
 struct DepthwiseGradient {
   WindowAxis vertical, horizontal;
   int64_t height, width, channels, columns;

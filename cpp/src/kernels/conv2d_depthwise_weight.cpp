@@ -28,7 +28,7 @@ CNNX_INLINE void move(Float*& place, int64_t floats) {
   asm("" : "+r"(place));
 }
 
-// A pixel is loaded once for all outputs of the tile that see it; beside the picture are zeros.
+// A pixel is loaded once for all outputs of the tile that see it; beside the image are zeros.
 // All channels of a tile follow each other, as they do in memory. What the tile below reads for the
 // first time is fetched meanwhile: pixels are used too few times to wait for.
 template <int kStride, int kHigh, int kCount>

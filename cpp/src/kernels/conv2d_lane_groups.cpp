@@ -107,7 +107,7 @@ void convolve_any(const LaneGroupsPass& p, const Outputs& outputs) {
 }
 
 // Windows of kTaps taps side by side, kStride apart: a pixel's input is spread once for all windows
-// of the tile that see it. Taps beside the picture meet zeros.
+// of the tile that see it. Taps beside the image meet zeros.
 template <bool kSeveralGroups, int kTaps, int kStride, int kCount>
 void convolve_sliding(const LaneGroupsPass& p, const Outputs& outputs) {
   constexpr int kSpan = (kCount - 1) * kStride + kTaps;

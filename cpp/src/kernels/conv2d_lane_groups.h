@@ -14,7 +14,7 @@ struct GroupChannels {
   int64_t inputs, outputs;
 };
 
-// One pass (see ConvolutionPass) over one picture.
+// One pass (see ConvolutionPass) over one image.
 struct LaneGroupsPass {
   WindowAxis vertical, horizontal;
   GroupChannels group;
@@ -39,7 +39,7 @@ struct LaneGroupsTap {
   int64_t row, column, rows, columns;  // the tap's place among the pass's
 };
 
-// Rows [first, last) of the output of one picture.
+// Rows [first, last) of the output of one image.
 struct LaneGroupsGradient {
   WindowAxis vertical, horizontal;
   GroupChannels group;

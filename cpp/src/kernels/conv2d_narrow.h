@@ -17,7 +17,7 @@ struct NarrowGradient {
   int64_t target_width, target_channels;
 };
 
-// Rows [first, last) of one picture.
+// Rows [first, last) of one image.
 struct NarrowGradientBand {
   const float* source;
   const float* panel;  // [vertical.taps * channels][taps_wide * target_channels], see tile.h

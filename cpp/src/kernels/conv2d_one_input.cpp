@@ -1,4 +1,4 @@
-// The direct convolution of pictures with one channel and few outputs: a vector of pixels is
+// The direct convolution of images with one channel and few outputs: a vector of pixels is
 // multiplied with one weight of each output, and the outputs are woven together at the end.
 #include "kernels/conv2d_one_input.h"
 
@@ -111,8 +111,8 @@ CNNX_INLINE Vector every_second(const float* from) {
 #endif
 }
 
-// Two lines, pooled: `target` and `winners` are of the pooled one.
-void convolve_two_lines(const Line& upper, const Line& lower, Vector floor, uint8_t* winners) {
+// Two lines, pooled: `target` and `argmax` are of the pooled one.
+void convolve_two_lines(const Line& upper, const Line& lower, Vector floor, uint8_t* argmax) {
   constexpr int64_t kTwice = 2 * kLanes;
   const int64_t outputs = upper.outputs, pooled_columns = upper.columns / 2;
   alignas(64) float sums[2][kMostOutputsAlongPixels][kTwice];
@@ -126,7 +126,7 @@ void convolve_two_lines(const Line& upper, const Line& lower, Vector floor, uint
     for (int64_t o = 0; o < outputs; ++o) {
       const Vector window[4] = {every_second<0>(sums[0][o]), every_second<1>(sums[0][o]),
                                 every_second<0>(sums[1][o]), every_second<1>(sums[1][o])};
-      if (winners) {
+      if (argmax) {
         pool_window<true>(window, floor, AllLanes{}, pooled[o], won[o]);
       } else {
         pool_window<false>(window, floor, AllLanes{}, pooled[o], nullptr);
@@ -134,9 +134,9 @@ void convolve_two_lines(const Line& upper, const Line& lower, Vector floor, uint
     }
     const int64_t count = pooled_columns - q < kLanes ? pooled_columns - q : kLanes;
     weave(pooled[0], kLanes, outputs, count, upper.target + q * outputs);
-    if (!winners) continue;
+    if (!argmax) continue;
     for (int64_t p = 0; p < count; ++p) {
-      uint8_t* pixel = winners + (q + p) * winner_step(outputs);
+      uint8_t* pixel = argmax + (q + p) * argmax_step(outputs);
       for (int64_t o = 0; o < outputs; ++o) pixel[o] = won[o][p];
     }
   }
@@ -191,15 +191,14 @@ void convolve_one_input(const Convolution& c, const ConvolutionBand& band, const
 }
 
 void convolve_one_input_pooled(const Convolution& c, const ConvolutionBand& band,
-                               const float* row_zero, int64_t row_floats, uint8_t* winners) {
+                               const float* row_zero, int64_t row_floats, uint8_t* argmax) {
   const Lines lines(c, band, row_zero, row_floats);
   const int64_t pooled_width = c.target_width / 2;
   float* target = band.target;
   for (int64_t r = band.first; r < band.last; r += 2) {
-    convolve_two_lines(lines.at(r, target), lines.at(r + 1, target), relu_floor(band.relu),
-                       winners);
+    convolve_two_lines(lines.at(r, target), lines.at(r + 1, target), relu_floor(band.relu), argmax);
     target += pooled_width * c.target_channels;
-    if (winners) winners += pooled_width * winner_step(c.target_channels);
+    if (argmax) argmax += pooled_width * argmax_step(c.target_channels);
   }
 }
 

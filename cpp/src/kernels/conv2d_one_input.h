@@ -1,4 +1,4 @@
-// The direct convolution of pictures with one channel and few outputs, for kernel files only:
+// The direct convolution of images with one channel and few outputs, for kernel files only:
 // vectors run along the pixels, which then lie side by side.
 #pragma once
 
@@ -8,14 +8,14 @@ namespace cnnx {
 namespace CNNX_ISA {
 
 // Rows [first, last) of the only pass. The source is a copy with zeros beside it, whose rows are
-// row_floats apart; `row_zero` is where the first window's column of the picture's first row is or
+// row_floats apart; `row_zero` is where the first window's column of the image's first row is or
 // would be. The same bits as the tiles.
 void convolve_one_input(const Convolution& convolution, const ConvolutionBand& band,
                         const float* row_zero, int64_t row_floats, int64_t first, int64_t last);
 
 // All rows of the band, whose target is the pooled map's.
 void convolve_one_input_pooled(const Convolution& convolution, const ConvolutionBand& band,
-                               const float* row_zero, int64_t row_floats, uint8_t* winners);
+                               const float* row_zero, int64_t row_floats, uint8_t* argmax);
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

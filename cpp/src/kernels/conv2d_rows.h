@@ -1,4 +1,4 @@
-// Picture rows as windows read them: which taps meet the picture, and copies with zeros beside it.
+// Image rows as windows read them: which taps meet the image, and copies with zeros beside it.
 // For kernel files only, shared by the forward pass and the weight gradient.
 #pragma once
 
@@ -26,7 +26,7 @@ CNNX_INLINE Range places_inside(int64_t begin, int64_t step, int64_t count, int6
   return {first, first < last ? last : first};
 }
 
-// Taps of a window that meet the picture, and windows whose tap does.
+// Taps of a window that meet the image, and windows whose tap does.
 CNNX_INLINE Range taps_inside(const cnnx::WindowAxis& axis, int64_t window, int64_t size) {
   return places_inside(axis.origin + window * axis.stride, axis.dilation, axis.taps, size);
 }
@@ -57,7 +57,7 @@ CNNX_INLINE void copy_floats(const float* source, int64_t count, float* target) 
   for (; i < count; ++i) target[i] = source[i];
 }
 
-// Rows in memory: row `first_row` of the picture, column `first_column`, is at data.
+// Rows in memory: row `first_row` of the image, column `first_column`, is at data.
 struct Rows {
   const float* data;
   int64_t first_row, first_column, row_floats;
@@ -68,16 +68,16 @@ struct Rows {
   }
 };
 
-// Rows [first, last) of the picture with zeros beside them, to `copy`.
-CNNX_INLINE void copy_rows(const cnnx::WindowedPicture& picture, const float* source, Range rows,
+// Rows [first, last) of the image with zeros beside them, to `copy`.
+CNNX_INLINE void copy_rows(const cnnx::WindowedImage& image, const float* source, Range rows,
                            float* copy) {
-  const int64_t channels = picture.channels, columns = picture.last_column - picture.first_column;
-  const Range real = places_inside(picture.first_column, 1, columns, picture.width);
+  const int64_t channels = image.channels, columns = image.last_column - image.first_column;
+  const Range real = places_inside(image.first_column, 1, columns, image.width);
   const int64_t left = real.first * channels, middle = (real.last - real.first) * channels;
   const int64_t right = (columns - real.last) * channels;
-  const float* row = source + rows.first * picture.width * channels;
-  if (middle > 0) row += (picture.first_column + real.first) * channels;
-  for (int64_t r = rows.first; r < rows.last; ++r, row += picture.width * channels) {
+  const float* row = source + rows.first * image.width * channels;
+  if (middle > 0) row += (image.first_column + real.first) * channels;
+  for (int64_t r = rows.first; r < rows.last; ++r, row += image.width * channels) {
     for (int64_t i = 0; i < left; ++i) copy[i] = 0.0f;
     copy_floats(row, middle, copy + left);
     for (int64_t i = 0; i < right; ++i) copy[left + middle + i] = 0.0f;

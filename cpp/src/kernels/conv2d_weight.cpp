@@ -32,30 +32,30 @@ FetchAhead fetch_ahead(const float* next, const float* end, int64_t floats, int6
 struct Band {
   const WeightGradientBand& shape;
   Rows input;
-  int64_t input_picture_step;
+  int64_t input_image_step;
   const float* gradient;
-  int64_t gradient_picture_step, gradient_row_step, gradient_pixel_step;
+  int64_t gradient_image_step, gradient_row_step, gradient_pixel_step;
   FetchAhead next_input, next_gradient;
 };
 
 // The input rows where they lie, or copies with zeros beside them.
 void place_input(const WeightGradientBand& shape, Band& band) {
-  const WindowedPicture& source = shape.source;
+  const WindowedImage& source = shape.source;
   const int64_t source_floats = source.width * source.channels;
   const int64_t copy_floats = copied_floats(source, spanned(shape.vertical, shape.rows));
   band.input = {shape.input, 0, 0, source_floats};
-  band.input_picture_step = source.height * source_floats;
+  band.input_image_step = source.height * source_floats;
   if (copy_floats == 0) return;
   Range rows = {shape.vertical.origin, last_place(shape.vertical, shape.rows) + 1};
   if (rows.first < 0) rows.first = 0;
   if (rows.last > source.height) rows.last = source.height;
-  for (int64_t n = 0; n < shape.pictures; ++n) {
-    copy_rows(source, shape.input + n * band.input_picture_step, rows,
+  for (int64_t n = 0; n < shape.images; ++n) {
+    copy_rows(source, shape.input + n * band.input_image_step, rows,
               shape.input_copy + n * copy_floats);
   }
   band.input = {shape.input_copy, rows.first, source.first_column,
                 (source.last_column - source.first_column) * source.channels};
-  band.input_picture_step = copy_floats;
+  band.input_image_step = copy_floats;
 }
 
 // Whether a block's gradient is better copied to a panel: it must be if its last vector is not
@@ -78,37 +78,37 @@ void place_gradient(const WeightGradientBand& shape, int64_t channel, const Colu
   band.gradient = shape.gradient + channel;
   band.gradient_pixel_step = step;
   band.gradient_row_step = shape.columns * step;
-  band.gradient_picture_step = shape.gradient_picture_floats;
+  band.gradient_image_step = shape.gradient_image_floats;
   if (!wants_panel(shape, band.gradient, step, block)) return;
-  const int64_t picture_floats = shape.rows * shape.columns * block.width;
-  for (int64_t n = 0; n < shape.pictures; ++n) {
-    pack_block(band.gradient + n * shape.gradient_picture_floats, shape.rows * shape.columns, step,
-               block.columns, 1, block.width, shape.gradient_panel + n * picture_floats);
+  const int64_t image_floats = shape.rows * shape.columns * block.width;
+  for (int64_t n = 0; n < shape.images; ++n) {
+    pack_block(band.gradient + n * shape.gradient_image_floats, shape.rows * shape.columns, step,
+               block.columns, 1, block.width, shape.gradient_panel + n * image_floats);
   }
   band.gradient = shape.gradient_panel;
   band.gradient_pixel_step = block.width;
   band.gradient_row_step = shape.columns * block.width;
-  band.gradient_picture_step = picture_floats;
+  band.gradient_image_step = image_floats;
 }
 
 // The rows of the next band, which has as many.
 void set_fetch_ahead(const WeightGradientBand& shape, int64_t steps, Band& band) {
   const int64_t row_floats = shape.source.width * shape.source.channels;
   const int64_t last_row = last_place(shape.vertical, shape.rows);
-  const int64_t input_floats = shape.pictures * shape.rows * shape.vertical.stride * row_floats;
+  const int64_t input_floats = shape.images * shape.rows * shape.vertical.stride * row_floats;
   const int64_t gradient_floats =
-      shape.pictures * shape.rows * shape.columns * shape.groups * shape.group_outputs;
+      shape.images * shape.rows * shape.columns * shape.groups * shape.group_outputs;
   band.next_input = fetch_ahead(
-      shape.input + ((shape.pictures - 1) * shape.source.height + last_row + 1) * row_floats,
+      shape.input + ((shape.images - 1) * shape.source.height + last_row + 1) * row_floats,
       shape.input_end, input_floats, steps);
   band.next_gradient =
       fetch_ahead(shape.gradient + gradient_floats, shape.gradient_end, gradient_floats, steps);
 }
 
-// Part of a band: windows rows x columns of `count` pictures.
+// Part of a band: windows rows x columns of `count` images.
 struct Windows {
   Range rows, columns;
-  int64_t first_picture, pictures;
+  int64_t first_image, images;
 };
 
 // Adds windows to `taps` rows of taps from (tap, tap_column) on; `sum` knows the run and the sums.
@@ -120,15 +120,15 @@ void add_windows(Band& band, const Windows& windows, int64_t tap, int64_t taps, 
   sum.input = band.input.at(v.origin + windows.rows.first * v.stride + tap * v.dilation,
                             h.origin + windows.columns.first * h.stride + tap_column * h.dilation,
                             band.shape.source.channels) +
-              windows.first_picture * band.input_picture_step + group_input;
-  sum.picture_step = band.input_picture_step;
-  sum.gradient = band.gradient + windows.first_picture * band.gradient_picture_step +
+              windows.first_image * band.input_image_step + group_input;
+  sum.image_step = band.input_image_step;
+  sum.gradient = band.gradient + windows.first_image * band.gradient_image_step +
                  windows.rows.first * band.gradient_row_step +
                  windows.columns.first * band.gradient_pixel_step;
-  sum.gradient_picture_step = band.gradient_picture_step;
+  sum.gradient_image_step = band.gradient_image_step;
   sum.gradient_row_step = band.gradient_row_step;
   sum.gradient_pixel_step = band.gradient_pixel_step;
-  sum.pictures = windows.pictures;
+  sum.images = windows.images;
   sum.rows = windows.rows.last - windows.rows.first;
   sum.pixels = windows.columns.last - windows.columns.first;
   sum.taps = taps;
@@ -137,7 +137,7 @@ void add_windows(Band& band, const Windows& windows, int64_t tap, int64_t taps, 
   band.next_gradient.step();
 }
 
-// Several rows of taps at once share the windows that all of them meet; at the picture's edges each
+// Several rows of taps at once share the windows that all of them meet; at the image's edges each
 // takes its own, before and after, so that every chain keeps its order.
 void add_tap_rows(Band& band, Range columns, int64_t tap, int64_t taps, int64_t tap_column,
                   int64_t group_input, const OuterSum& sum) {
@@ -152,17 +152,16 @@ void add_tap_rows(Band& band, Range columns, int64_t tap, int64_t taps, int64_t 
     if (own[t].last < common.last) common.last = own[t].last;
   }
   if (taps == 1 || !edges) {
-    return add_windows(band, {common, columns, 0, shape.pictures}, tap, taps, tap_column,
-                       group_input, sum);
+    return add_windows(band, {common, columns, 0, shape.images}, tap, taps, tap_column, group_input,
+                       sum);
   }
   if (common.last < common.first) common.last = common.first;
-  const auto add_edge = [&](int64_t picture, int64_t t, int64_t first, int64_t last) {
+  const auto add_edge = [&](int64_t image, int64_t t, int64_t first, int64_t last) {
     OuterSum one = sum;
     one.sums += t * sum.sums_tap_step;
-    add_windows(band, {{first, last}, columns, picture, 1}, tap + t, 1, tap_column, group_input,
-                one);
+    add_windows(band, {{first, last}, columns, image, 1}, tap + t, 1, tap_column, group_input, one);
   };
-  for (int64_t n = 0; n < shape.pictures; ++n) {
+  for (int64_t n = 0; n < shape.images; ++n) {
     for (int64_t t = 0; t < taps; ++t) {
       add_edge(n, t, own[t].first, own[t].last < common.first ? own[t].last : common.first);
     }
@@ -196,7 +195,7 @@ void add_weight_gradient(const WeightGradientBand& shape) {
   Band band = {shape, {}, 0, nullptr, 0, 0, 0, {}, {}};
   place_input(shape, band);
   // A row of taps is one run of floats when neither dilation nor groups leave gaps in it, so that
-  // few input channels cost nothing; but taps that leave the picture must be taken one by one, each
+  // few input channels cost nothing; but taps that leave the image must be taken one by one, each
   // with its own windows.
   const bool inside = band.input.first_column <= h.origin &&
                       last_place(h, shape.columns) < shape.source.last_column;

@@ -1,4 +1,4 @@
-// Winograd's convolution: tiles out of a picture, their products with the weights, and tiles into
+// Winograd's convolution: tiles out of an image, their products with the weights, and tiles into
 // the target.
 #include "kernels/conv2d_winograd.h"
 
@@ -73,16 +73,16 @@ template <class Lines>
 void transform_input(const WinogradShape& s, const float* source, WinogradTiles tiles,
                      const WinogradPlanes& planes) {
   constexpr int64_t kOutputs = Lines::kOutputs;
-  const WinogradPicture picture = {s.source_height, s.source_width, s.source_channels};
+  const WinogradImage image = {s.source_height, s.source_width, s.source_channels};
   TilePlace place(s, kOutputs, tiles.first);
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
-    const float* picture_source = source + place.picture * picture.floats();
+    const float* image_source = source + place.image * image.floats();
     const int64_t row = s.first_row + place.row * kOutputs;
     const int64_t column = s.first_column + place.column * kOutputs;
     if (s.fetches) {
-      fetch_ahead<kOutputs>(picture, picture_source, row + Lines::kPoints, column);
+      fetch_ahead<kOutputs>(image, image_source, row + Lines::kPoints, column);
     }
-    transform_tile<InputTransform<Lines>>(picture, picture_source, row, column, s.source_channels,
+    transform_tile<InputTransform<Lines>>(image, image_source, row, column, s.source_channels,
                                           planes.at(t, 0).data, planes.plane_floats,
                                           [](int64_t, Vector, auto) CNNX_INLINED {});
   }
@@ -115,7 +115,7 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, int64_t inputs
   }
 }
 
-// How much of a tile lies in the target picture.
+// How much of a tile lies in the target image.
 template <int kOutputs>
 struct WholeTile {
   CNNX_INLINE int64_t rows() const { return kOutputs; }
@@ -137,13 +137,13 @@ struct ForwardRows {
   int64_t height, width, channels;
   float* target;
 
-  CNNX_INLINE int64_t offset(int64_t picture, int64_t row, int64_t column) const {
-    return ((picture * height + row) * width + column) * channels;
+  CNNX_INLINE int64_t offset(int64_t image, int64_t row, int64_t column) const {
+    return ((image * height + row) * width + column) * channels;
   }
   template <int kOutputs>
-  CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t picture) const {
-    const WinogradPicture shape = {height, width, channels};
-    const int64_t floats = picture * shape.floats();
+  CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t image) const {
+    const WinogradImage shape = {height, width, channels};
+    const int64_t floats = image * shape.floats();
     fetch_ahead<kOutputs, kToWrite>(shape, target + floats, row + kOutputs, column);
   }
   template <int kOutputs, class Extent, class Lanes>
@@ -164,17 +164,17 @@ struct ForwardRows {
   }
 };
 
-template <bool kWinners>
+template <bool kArgmax>
 struct PooledRows2x2 {
   const float* bias;      // or null
   Vector floor;           // see relu_floor
   int64_t height, width;  // of the pooled map
   int64_t channels;
   float* target;
-  uint8_t* winners;
+  uint8_t* argmax;
 
-  CNNX_INLINE int64_t offset(int64_t picture, int64_t row, int64_t column) const {
-    return (picture * height + row / 2) * width + column / 2;  // in pixels
+  CNNX_INLINE int64_t offset(int64_t image, int64_t row, int64_t column) const {
+    return (image * height + row / 2) * width + column / 2;  // in pixels
   }
   template <int kOutputs>
   CNNX_INLINE void fetch_below(int64_t, int64_t, int64_t) const {}
@@ -188,8 +188,8 @@ struct PooledRows2x2 {
       const Vector window[4] = {pixels[0][j] + added, pixels[0][j + 1] + added,
                                 pixels[1][j] + added, pixels[1][j + 1] + added};
       const int64_t pixel = first + i / 2 * width + j / 2;
-      pool_window<kWinners>(window, floor, lanes, target + pixel * channels + channel,
-                            kWinners ? winners + pixel * winner_step(channels) + channel : nullptr);
+      pool_window<kArgmax>(window, floor, lanes, target + pixel * channels + channel,
+                           kArgmax ? argmax + pixel * argmax_step(channels) + channel : nullptr);
     }
   }
 };
@@ -200,13 +200,13 @@ struct GradientRows {
   int64_t height, width, channels;
   float* target;
 
-  CNNX_INLINE int64_t offset(int64_t picture, int64_t row, int64_t column) const {
-    return ((picture * height + row) * width + column) * channels;
+  CNNX_INLINE int64_t offset(int64_t image, int64_t row, int64_t column) const {
+    return ((image * height + row) * width + column) * channels;
   }
   template <int kOutputs>
-  CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t picture) const {
-    const WinogradPicture shape = {height, width, channels};
-    const int64_t floats = picture * shape.floats();
+  CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t image) const {
+    const WinogradImage shape = {height, width, channels};
+    const int64_t floats = image * shape.floats();
     fetch_ahead<kOutputs, kToWrite>(shape, target + floats, row + kOutputs, column);
     if (relu_output) fetch_ahead<kOutputs>(shape, relu_output + floats, row + kOutputs, column);
   }
@@ -259,8 +259,8 @@ void transform_output(const WinogradShape& s, const WinogradPlanes& products, Wi
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
     const float* tile = products.at(t, 0).data;
     const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
-    const int64_t first = epilogue.offset(place.picture, row, column);
-    if (s.fetches) epilogue.template fetch_below<kOutputs>(row, column, place.picture);
+    const int64_t first = epilogue.offset(place.image, row, column);
+    if (s.fetches) epilogue.template fetch_below<kOutputs>(row, column, place.image);
     const PartOfTile part = {s.target_height - row, s.target_width - column};
     const bool whole = part.row_count >= kOutputs && part.column_count >= kOutputs;
     for_channel_vectors(columns.count(), [&](int64_t channel, auto lanes) CNNX_INLINED {
@@ -290,9 +290,9 @@ void put_output(const WinogradShape& s, const WinogradPlanes& products, Winograd
     return;
   }
   const int64_t height = s.target_height / 2, width = s.target_width / 2;
-  if (epilogue.winners) {
+  if (epilogue.argmax) {
     put(PooledRows2x2<true>{epilogue.bias, floor, height, width, s.target_channels, target,
-                            epilogue.winners});
+                            epilogue.argmax});
   } else {
     put(PooledRows2x2<false>{epilogue.bias, floor, height, width, s.target_channels, target,
                              nullptr});

@@ -1,5 +1,5 @@
 // Inner loops of Winograd's convolution, for 3x3 kernels with stride 1. Tiles of the target
-// picture, 4x4 or 2x2 pixels, are computed from 6x6 or 4x4 points: the tile's source pixels are
+// image, 4x4 or 2x2 pixels, are computed from 6x6 or 4x4 points: the tile's source pixels are
 // transformed, multiplied point by point with transformed weights, which is one matrix product over
 // the channels for every point, and transformed back. Knows neither layers nor threads.
 #pragma once
@@ -11,7 +11,7 @@
 
 namespace cnnx {
 
-// Pictures that windows read, and those that they make: x and output going forward, grad_output and
+// Images that windows read, and those that they make: x and output going forward, grad_output and
 // grad_input for the input gradient. The window of target pixel (0, 0) begins at source pixel
 // (first_row, first_column), which may lie outside.
 struct WinogradShape {
@@ -19,7 +19,7 @@ struct WinogradShape {
   int64_t first_row, first_column;
   int64_t target_height, target_width, target_channels;
   int64_t groups;  // if several, each has whole vectors of any instruction set
-  bool fetches;    // pictures come from beyond a second-level cache: fetched before they are read
+  bool fetches;    // images come from beyond a second-level cache: fetched before they are read
 
   constexpr int64_t group_inputs() const { return source_channels / groups; }
   constexpr int64_t group_outputs() const { return target_channels / groups; }
@@ -28,7 +28,7 @@ struct WinogradShape {
 // m x m outputs of F(m x m, 3 x 3) are computed from (m + 2) x (m + 2) points.
 constexpr int64_t winograd_points(int64_t outputs) { return (outputs + 2) * (outputs + 2); }
 
-// Tiles [first, first + count), counted through the pictures of a batch, in row-major order.
+// Tiles [first, first + count), counted through the images of a batch, in row-major order.
 struct WinogradTiles {
   int64_t first, count;
 };

@@ -1,4 +1,4 @@
-// Where Winograd's tiles lie, and their transforms out of a picture. For kernel files only.
+// Where Winograd's tiles lie, and their transforms out of an image. For kernel files only.
 #pragma once
 
 #include <stdint.h>
@@ -10,15 +10,15 @@
 
 namespace {
 
-// A tile's number as a place: its picture, and its row and column among the picture's tiles.
+// A tile's number as a place: its image, and its row and column among the image's tiles.
 struct TilePlace {
   int64_t rows, columns;  // of tiles
-  int64_t picture, row, column;
+  int64_t image, row, column;
 
   CNNX_INLINE TilePlace(const cnnx::WinogradShape& s, int64_t outputs, int64_t tile)
       : rows((s.target_height + outputs - 1) / outputs),
         columns((s.target_width + outputs - 1) / outputs),
-        picture(tile / (rows * columns)),
+        image(tile / (rows * columns)),
         row(tile / columns % rows),
         column(tile % columns) {}
   CNNX_INLINE void advance() {
@@ -26,12 +26,12 @@ struct TilePlace {
     column = 0;
     if (++row < rows) return;
     row = 0;
-    ++picture;
+    ++image;
   }
 };
 
-// A picture, (height, width, channels) without gaps.
-struct WinogradPicture {
+// An image, (height, width, channels) without gaps.
+struct WinogradImage {
   int64_t height, width, channels;
   CNNX_INLINE int64_t floats() const { return height * width * channels; }
 };
@@ -39,21 +39,21 @@ struct WinogradPicture {
 constexpr int kToRead = 0, kToWrite = 1;
 
 // Brings kSide x kSide pixels from (row, column) on into the cache: those that the tile below will
-// want and this one does not. Below a picture's last tiles lies the next picture. The rows of a
+// want and this one does not. Below an image's last tiles lies the next image. The rows of a
 // tile are too far apart for the CPU to see where they lead.
 template <int kSide, int kPurpose = kToRead>
-CNNX_INLINE void fetch_ahead(const WinogradPicture& picture, const float* source, int64_t row,
+CNNX_INLINE void fetch_ahead(const WinogradImage& image, const float* source, int64_t row,
                              int64_t column) {
   constexpr int64_t kLine = 16;
-  const int64_t row_floats = picture.width * picture.channels;
+  const int64_t row_floats = image.width * image.channels;
   for (int64_t i = 0; i < kSide; ++i) {
-    const float* from = source + (row + i) * row_floats + column * picture.channels;
-    for (int64_t f = 0; f < kSide * picture.channels; f += kLine)
+    const float* from = source + (row + i) * row_floats + column * image.channels;
+    for (int64_t f = 0; f < kSide * image.channels; f += kLine)
       __builtin_prefetch(from + f, kPurpose, 3);
   }
 }
 
-// kPixels x kPixels pixels that all lie inside a picture, at one vector of channels.
+// kPixels x kPixels pixels that all lie inside an image, at one vector of channels.
 template <int kPixels>
 struct InsidePixels {
   const float* first;
@@ -86,7 +86,7 @@ struct BorderPixels {
   }
 };
 
-// The two ways out of a picture: how many pixels, and what happens to a line of them.
+// The two ways out of an image: how many pixels, and what happens to a line of them.
 template <class Lines>
 struct InputTransform {
   static constexpr int kPixels = Lines::kPoints, kPoints = Lines::kPoints;
@@ -129,15 +129,15 @@ __attribute__((noinline)) Vector transform_vector(const Pixels& pixels, int64_t 
   return total;
 }
 
-// `channels` channels from `source` on, a picture's pixel (0, 0), of the tile whose first pixel is
+// `channels` channels from `source` on, an image's pixel (0, 0), of the tile whose first pixel is
 // (row, column); after_vector(channel, sum of the tile's pixels, lanes).
 template <class Transform, class AfterVector>
-CNNX_INLINE void transform_tile(const WinogradPicture& picture, const float* source, int64_t row,
+CNNX_INLINE void transform_tile(const WinogradImage& image, const float* source, int64_t row,
                                 int64_t column, int64_t channels, float* points,
                                 int64_t plane_floats, const AfterVector& after_vector) {
   constexpr int kPixels = Transform::kPixels;
-  const int64_t row_floats = picture.width * picture.channels;
-  const float* first = source + row * row_floats + column * picture.channels;
+  const int64_t row_floats = image.width * image.channels;
+  const float* first = source + row * row_floats + column * image.channels;
   const auto transform = [&](const auto& pixels) CNNX_INLINED {
     for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
       const Vector sum =
@@ -145,16 +145,15 @@ CNNX_INLINE void transform_tile(const WinogradPicture& picture, const float* sou
       after_vector(channel, sum, lanes);
     });
   };
-  if (row >= 0 && column >= 0 && row + kPixels <= picture.height &&
-      column + kPixels <= picture.width) {
-    return transform(InsidePixels<kPixels>{first, row_floats, picture.channels});
+  if (row >= 0 && column >= 0 && row + kPixels <= image.height && column + kPixels <= image.width) {
+    return transform(InsidePixels<kPixels>{first, row_floats, image.channels});
   }
   BorderPixels<kPixels> border = {};
   border.first_column = column < 0 ? -column : 0;
-  border.last_column = picture.width - column;
-  border.channels = picture.channels;
+  border.last_column = image.width - column;
+  border.channels = image.channels;
   for (int64_t i = 0; i < kPixels; ++i) {
-    if (row + i >= 0 && row + i < picture.height) border.row[i] = first + i * row_floats;
+    if (row + i >= 0 && row + i < image.height) border.row[i] = first + i * row_floats;
   }
   transform(border);
 }

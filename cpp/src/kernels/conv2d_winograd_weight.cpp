@@ -15,18 +15,17 @@ void transform_gradient(const WinogradShape& s, const float* gradient, WinogradT
                         WinogradColumns columns, const WinogradPlanes& planes, float* bias_sums) {
   constexpr int64_t kOutputs = Lines::kOutputs;
   const int64_t chain_floats = bias_sums_floats(s.target_channels) / kBiasChains;
-  const WinogradPicture picture = {s.target_height, s.target_width, s.target_channels};
+  const WinogradImage image = {s.target_height, s.target_width, s.target_channels};
   TilePlace place(s, kOutputs, tiles.first);
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
     float* chain = bias_sums;
     if (chain) chain += (tiles.first + t) % kBiasChains * chain_floats + columns.first;
-    const float* picture_gradient = gradient + place.picture * picture.floats();
+    const float* image_gradient = gradient + place.image * image.floats();
     const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
-    if (s.fetches) fetch_ahead<kOutputs>(picture, picture_gradient, row + kOutputs, column);
+    if (s.fetches) fetch_ahead<kOutputs>(image, image_gradient, row + kOutputs, column);
     transform_tile<GradientTransform<Lines>>(
-        picture, picture_gradient + columns.first, row, column, columns.count(),
-        planes.at(t, 0).data, planes.plane_floats,
-        [&](int64_t channel, Vector sum, auto lanes) CNNX_INLINED {
+        image, image_gradient + columns.first, row, column, columns.count(), planes.at(t, 0).data,
+        planes.plane_floats, [&](int64_t channel, Vector sum, auto lanes) CNNX_INLINED {
           if (chain) lanes.store(chain + channel, lanes.load(chain + channel) + sum);
         });
   }
@@ -38,7 +37,7 @@ void add_products(int64_t tiles, int64_t inputs, int64_t columns,
                   bool fresh, const WinogradPlanes& sums) {
   constexpr int64_t kPoints = Lines::kPoints * Lines::kPoints;
   OuterSum outer = {};
-  outer.pictures = outer.rows = outer.taps = 1;
+  outer.images = outer.rows = outer.taps = 1;
   outer.pixels = tiles;
   outer.pixel_step = input_planes.row_floats;
   outer.run = inputs;

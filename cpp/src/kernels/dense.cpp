@@ -175,7 +175,7 @@ void weight_gradient(const DenseWeightGradient& g) {
         sum.input = compact_rows(sum.input, rows, g.input_step, sum.run, copy);
         sum.pixel_step = kDenseCopyStep;
       }
-      sum.pictures = sum.rows = sum.taps = 1;
+      sum.images = sum.rows = sum.taps = 1;
       sum.pixels = rows;
       sum.gradient = panel;
       sum.fresh = row == 0 && !g.accumulate;

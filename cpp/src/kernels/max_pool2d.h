@@ -1,4 +1,4 @@
-// Inner loops of max-pooling on one picture.
+// Inner loops of max-pooling on one image.
 #pragma once
 
 #include <stdint.h>
@@ -9,10 +9,10 @@
 namespace cnnx {
 
 struct MaxPool2dKernels {
-  // Output rows [row_begin, row_end) of the picture x.
+  // Output rows [row_begin, row_end) of the image x.
   void (*forward)(const PoolWindows& windows, const float* x, int64_t row_begin, int64_t row_end,
                   float* output);
-  // Input rows [row_begin, row_end) of the picture's gradient.
+  // Input rows [row_begin, row_end) of the image's gradient.
   void (*backward)(const PoolWindows& windows, const float* grad_output, const float* x,
                    int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input);
 };

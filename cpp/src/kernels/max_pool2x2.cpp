@@ -8,8 +8,8 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-template <bool kWinners>
-void pool(const PooledRows& p, const float* rows, Vector floor, float* output, uint8_t* winners) {
+template <bool kArgmax>
+void pool(const PooledRows& p, const float* rows, Vector floor, float* output, uint8_t* argmax) {
   const int64_t row_floats = p.width * p.channels, columns = p.width / 2;
   for (int64_t i = 0; i < p.pairs; ++i, rows += 2 * row_floats) {
     for (int64_t j = 0; j < columns; ++j) {
@@ -18,37 +18,37 @@ void pool(const PooledRows& p, const float* rows, Vector floor, float* output, u
         const Vector pixels[4] = {lanes.load(x), lanes.load(x + p.channels),
                                   lanes.load(x + row_floats),
                                   lanes.load(x + row_floats + p.channels)};
-        pool_window<kWinners>(pixels, floor, lanes, output + channel,
-                              kWinners ? winners + channel : nullptr);
+        pool_window<kArgmax>(pixels, floor, lanes, output + channel,
+                             kArgmax ? argmax + channel : nullptr);
       });
       output += p.channels;
-      if (kWinners) winners += winner_step(p.channels);
+      if (kArgmax) argmax += argmax_step(p.channels);
     }
   }
 }
 
 void forward(const PooledRows& shape, const float* rows, bool relu, float* output,
-             uint8_t* winners) {
-  const auto run = winners ? pool<true> : pool<false>;
-  run(shape, rows, relu_floor(relu), output, winners);
+             uint8_t* argmax) {
+  const auto run = argmax ? pool<true> : pool<false>;
+  run(shape, rows, relu_floor(relu), output, argmax);
 }
 
-void backward(const PooledRows& p, const float* grad_output, const uint8_t* winners, float* rows) {
+void backward(const PooledRows& p, const float* grad_output, const uint8_t* argmax, float* rows) {
   const int64_t row_floats = p.width * p.channels, columns = p.width / 2;
   for (int64_t i = 0; i < p.pairs; ++i, rows += 2 * row_floats) {
     for (int64_t j = 0; j < columns; ++j) {
       for_channel_vectors(p.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         const Vector grad = lanes.load(grad_output + channel);
-        const IntVector winner = __builtin_convertvector(
-            *reinterpret_cast<const UnalignedBytes*>(winners + channel), IntVector);
+        const IntVector argmax_index = __builtin_convertvector(
+            *reinterpret_cast<const UnalignedBytes*>(argmax + channel), IntVector);
         float* const pixel = rows + 2 * j * p.channels + channel;
         CNNX_UNROLL for (int k = 0; k < 4; ++k) {
-          const IntVector mine = winner == IntVector{} + k;
+          const IntVector mine = argmax_index == IntVector{} + k;
           lanes.store(pixel + k / 2 * row_floats + k % 2 * p.channels, mine ? grad : Vector{});
         }
       });
       grad_output += p.channels;
-      winners += winner_step(p.channels);
+      argmax += argmax_step(p.channels);
     }
     if (p.width % 2 != 0) {
       fill_zero(rows + row_floats - p.channels, p.channels);

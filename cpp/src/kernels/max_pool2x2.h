@@ -9,18 +9,18 @@
 
 namespace cnnx {
 
-// Rows of a picture, (2 * pairs, width, channels) without gaps, and their pooled map, (pairs, width
+// Rows of an image, (2 * pairs, width, channels) without gaps, and their pooled map, (pairs, width
 // / 2, channels). An odd width's last column belongs to no window.
 struct PooledRows {
   int64_t pairs, width, channels;
 };
 
 struct MaxPool2x2Kernels {
-  // As ForwardEpilogue says; `winners` may be null.
+  // As ForwardEpilogue says; `argmax` may be null.
   void (*forward)(const PooledRows& shape, const float* rows, bool relu, float* output,
-                  uint8_t* winners);
-  // Overwrites rows: a winner receives its window's gradient, every other pixel 0.
-  void (*backward)(const PooledRows& shape, const float* grad_output, const uint8_t* winners,
+                  uint8_t* argmax);
+  // Overwrites rows: a argmax_index receives its window's gradient, every other pixel 0.
+  void (*backward)(const PooledRows& shape, const float* grad_output, const uint8_t* argmax,
                    float* rows);
 };
 

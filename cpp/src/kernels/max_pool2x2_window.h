@@ -13,32 +13,32 @@ namespace {
 typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
 typedef uint8_t UnalignedBytes __attribute__((vector_size(kLanes), aligned(1), may_alias));
 
-// Whole vectors: winner_step leaves room for them.
+// Whole vectors: argmax_step leaves room for them.
 template <class Lanes>
-CNNX_INLINE void store_winners(uint8_t* target, IntVector winner, Lanes) {
-  *reinterpret_cast<UnalignedBytes*>(target) = __builtin_convertvector(winner, Bytes);
+CNNX_INLINE void store_argmax(uint8_t* target, IntVector argmax_index, Lanes) {
+  *reinterpret_cast<UnalignedBytes*>(target) = __builtin_convertvector(argmax_index, Bytes);
 }
-CNNX_INLINE void store_winners(uint8_t* target, IntVector winner, OneLane) {
-  *target = static_cast<uint8_t>(winner[0]);
+CNNX_INLINE void store_argmax(uint8_t* target, IntVector argmax_index, OneLane) {
+  *target = static_cast<uint8_t>(argmax_index[0]);
 }
 
 // Four pixels in row-major order, as ForwardEpilogue says; see relu_floor.
-template <bool kWinners, class Lanes>
+template <bool kArgmax, class Lanes>
 CNNX_INLINE void pool_window(const Vector* pixels, Vector floor, Lanes lanes, float* output,
-                             uint8_t* winners) {
+                             uint8_t* argmax) {
   Vector best = at_least(floor, pixels[0]);
-  IntVector winner = {};
+  IntVector argmax_index = {};
   CNNX_UNROLL for (int i = 1; i < 4; ++i) {
     const Vector pixel = at_least(floor, pixels[i]);
     const IntVector take = takes_over(pixel, best);
     best = take ? pixel : best;
-    if (kWinners) winner = take ? IntVector{} + i : winner;
+    if (kArgmax) argmax_index = take ? IntVector{} + i : argmax_index;
   }
   lanes.store(output, best);
-  if (!kWinners) return;
+  if (!kArgmax) return;
   const IntVector has_one = (best > Vector{}) | (floor < Vector{});
-  winner = has_one ? winner : IntVector{} + cnnx::kNoWinner;
-  store_winners(winners, winner, lanes);
+  argmax_index = has_one ? argmax_index : IntVector{} + cnnx::kNoArgmax;
+  store_argmax(argmax, argmax_index, lanes);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What the kernels of both poolings share: their windows on one picture. The loops are in
+// What the kernels of both poolings share: their windows on one image. The loops are in
 // pool2d_loops.h.
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace cnnx {
 
-// Of one picture (height, width, channels), contiguous. A window is cut to the pixels that exist.
+// Of one image (height, width, channels), contiguous. A window is cut to the pixels that exist.
 struct PoolWindows {
   int64_t in_height, in_width, channels;
   int64_t out_height, out_width;

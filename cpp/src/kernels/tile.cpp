@@ -209,10 +209,10 @@ void outer_tile(const OuterSum& s, const float* input, float* sums) {
   }
   const int64_t pixel_step = s.pixel_step, gradient_step = s.gradient_pixel_step,
                 tap_step = s.tap_step;
-  for (int64_t n = 0; n < s.pictures; ++n) {
+  for (int64_t n = 0; n < s.images; ++n) {
     for (int64_t i = 0; i < s.rows; ++i) {
-      const float* x = input + n * s.picture_step + i * s.row_step;
-      const float* gradient = s.gradient + n * s.gradient_picture_step + i * s.gradient_row_step;
+      const float* x = input + n * s.image_step + i * s.row_step;
+      const float* gradient = s.gradient + n * s.gradient_image_step + i * s.gradient_row_step;
       const float* const end = gradient + s.pixels * gradient_step;
       for (; gradient != end; gradient += gradient_step, x += pixel_step) {
         Vector grad[kVectors];

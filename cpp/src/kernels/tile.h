@@ -50,7 +50,7 @@ struct Product {
   int64_t taps_wide, tap_column_step;
   int64_t run;
   // A zero stands for the first tap column of the first row, or the last of the last row: a window
-  // that reaches one pixel beyond a picture needs no copy of it. `run` is then at most
+  // that reaches one pixel beyond an image needs no copy of it. `run` is then at most
   // kMostZeroRun.
   bool zero_first, zero_last;
   const float* panel;  // [taps_high * taps_wide * run][width]
@@ -71,13 +71,13 @@ void multiply(const Product& product);
 // pixels, for `taps` taps in a column and `run` contiguous floats in each.
 struct OuterSum {
   const float* input;
-  int64_t pictures, picture_step;
+  int64_t images, image_step;
   int64_t rows, row_step;
   int64_t pixels, pixel_step;
   int64_t taps, tap_step;  // taps: at most taps_at_once
   int64_t run;
-  const float* gradient;  // [pictures][rows][pixels][width], with these steps
-  int64_t gradient_picture_step, gradient_row_step, gradient_pixel_step;
+  const float* gradient;  // [images][rows][pixels][width], with these steps
+  int64_t gradient_image_step, gradient_row_step, gradient_pixel_step;
   bool fresh;   // sums begin at zero instead of at what they hold
   float* sums;  // [taps][run][columns], taps sums_tap_step apart and k sums_step
   int64_t sums_tap_step, sums_step;

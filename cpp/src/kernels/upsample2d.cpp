@@ -1,4 +1,4 @@
-// Enlarging pictures: what output pixels read along one axis, and loops over both.
+// Enlarging images: what output pixels read along one axis, and loops over both.
 #include "kernels/upsample2d.h"
 
 #include "kernels/channel_lanes.h"

@@ -1,4 +1,4 @@
-// Inner loops of enlarging one picture.
+// Inner loops of enlarging one image.
 #pragma once
 
 #include <stdint.h>
@@ -13,10 +13,10 @@ struct Upsampling {
 };
 
 struct Upsample2dKernels {
-  // Output rows [row_begin, row_end) of the picture x.
+  // Output rows [row_begin, row_end) of the image x.
   using Forward = void (*)(const Upsampling& upsampling, const float* x, int64_t row_begin,
                            int64_t row_end, float* output);
-  // Input rows [row_begin, row_end) of the picture's gradient.
+  // Input rows [row_begin, row_end) of the image's gradient.
   using Backward = void (*)(const Upsampling& upsampling, const float* grad_output,
                             int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input);
   Forward nearest, bilinear;

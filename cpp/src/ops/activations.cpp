@@ -79,8 +79,8 @@ class ActivationOp final : public Op {
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return std::make_unique<BoundActivation>(activation_, setting_, element_count(input));
   }
-  Follower follower(const Shape&) const override {
-    return activation_ == Activation::relu ? Follower::relu : Follower::none;
+  Fusable fusable_as(const Shape&) const override {
+    return activation_ == Activation::relu ? Fusable::relu : Fusable::none;
   }
 
  private:

@@ -1,5 +1,5 @@
 // Adaptive and global average-pooling: the public functions and both layer kinds, parallel over
-// rows of pictures.
+// rows of images.
 #include "cnnx/adaptive_avg_pool2d.h"
 
 #include <stdexcept>
@@ -8,9 +8,9 @@
 #include "cnnx/runtime.h"
 #include "kernels/adaptive_avg_pool2d.h"
 #include "ops/attributes.h"
+#include "ops/image_shape.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
-#include "ops/picture_shape.h"
 #include "ops/pool2d.h"
 #include "runtime/dispatch.h"
 
@@ -18,7 +18,7 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-AdaptivePool one_picture(const AdaptiveAvgPool2dGeometry& g) {
+AdaptivePool one_image(const AdaptiveAvgPool2dGeometry& g) {
   return {g.in_height, g.in_width, g.channels, g.out_height, g.out_width};
 }
 
@@ -27,9 +27,9 @@ void run(const AdaptiveAvgPool2dGeometry& g, const float* x, int threads, float*
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_row = g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.out_height, in_floats / g.out_height + out_row,
-                    [&](int64_t picture, int64_t begin, int64_t end) {
-                      kernel(one_picture(g), x + picture * in_floats, begin, end,
-                             output + picture * g.out_height * out_row);
+                    [&](int64_t image, int64_t begin, int64_t end) {
+                      kernel(one_image(g), x + image * in_floats, begin, end,
+                             output + image * g.out_height * out_row);
                     });
 }
 
@@ -39,9 +39,9 @@ void run_backward(const AdaptiveAvgPool2dGeometry& g, const float* grad_output, 
   const int64_t in_row = g.in_width * g.channels;
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.in_height, in_row + out_floats / g.in_height,
-                    [&](int64_t picture, int64_t begin, int64_t end) {
-                      kernel(one_picture(g), grad_output + picture * out_floats, begin, end,
-                             accumulate, grad_input + picture * g.in_height * in_row);
+                    [&](int64_t image, int64_t begin, int64_t end) {
+                      kernel(one_image(g), grad_output + image * out_floats, begin, end, accumulate,
+                             grad_input + image * g.in_height * in_row);
                     });
 }
 
@@ -65,7 +65,7 @@ class AdaptiveAvgPool2dOp final : public Op {
 class GlobalAvgPool2dOp final : public Op {
  public:
   Shape output_shape(const Shape& input) const override {
-    check_picture_shape("global_avg_pool2d", input);
+    check_image_shape("global_avg_pool2d", input);
     return {input[0], input[3]};
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
@@ -91,7 +91,7 @@ std::unique_ptr<const Op> make_global_avg_pool2d(const Attributes& attributes) {
 
 AdaptiveAvgPool2dGeometry adaptive_avg_pool2d_geometry(const Shape& x, Pair output_size) {
   constexpr const char* kName = "adaptive_avg_pool2d";
-  ops::check_picture_shape(kName, x);
+  ops::check_image_shape(kName, x);
   for (const int64_t size : {output_size.height, output_size.width}) {
     if (size >= 1 && size <= ops::kMostSetting) continue;
     throw std::invalid_argument(std::string(kName) + ": output_size is " +

@@ -59,7 +59,8 @@ class BoundAdd final : public BoundOp {
     }
   }
   void backward(const BackwardArguments& a) const override {
-    if (relu_ && !a.grad_output_through) relu_gradient(a.grad_output, a.output, count_, a.threads);
+    if (relu_ && !a.grad_output_relu_masked)
+      relu_gradient(a.grad_output, a.output, count_, a.threads);
     for (std::size_t i = 0; i < inputs_; ++i)
       pass_gradient(a.grad_output, a.grad_inputs[i], count_, a.threads);
   }
@@ -85,9 +86,9 @@ class AddOp final : public MergeOp {
                                              const Fusion& fusion) const override {
     return std::make_unique<BoundAdd>(inputs.size(), element_count(inputs[0]), fusion.relu);
   }
-  Follower follower(const Shape&) const override { return Follower::add; }
-  bool takes_in(Follower follower, const Shape&) const override {
-    return follower == Follower::relu;
+  Fusable fusable_as(const Shape&) const override { return Fusable::add; }
+  bool can_fuse(Fusable successor, const Shape&) const override {
+    return successor == Fusable::relu;
   }
 };
 

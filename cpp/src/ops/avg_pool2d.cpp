@@ -1,4 +1,4 @@
-// Average-pooling: the public functions and the layer kind, both parallel over rows of pictures.
+// Average-pooling: the public functions and the layer kind, both parallel over rows of images.
 #include "cnnx/avg_pool2d.h"
 
 #include "cnnx/runtime.h"
@@ -14,27 +14,27 @@ namespace ops {
 namespace {
 
 void run(const AvgPool2dGeometry& g, const float* x, int threads, float* output) {
-  const PoolWindows windows = windows_of_one_picture(g);
+  const PoolWindows windows = windows_of_one_image(g);
   const auto kernel = CNNX_KERNELS(avg_pool2d_kernels).forward;
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_row = g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.out_height, in_floats / g.out_height + out_row,
-                    [&](int64_t picture, int64_t begin, int64_t end) {
-                      kernel(windows, g.divide_by_real_pixels, x + picture * in_floats, begin, end,
-                             output + picture * g.out_height * out_row);
+                    [&](int64_t image, int64_t begin, int64_t end) {
+                      kernel(windows, g.divide_by_real_pixels, x + image * in_floats, begin, end,
+                             output + image * g.out_height * out_row);
                     });
 }
 
 void run_backward(const AvgPool2dGeometry& g, const float* grad_output, int threads,
                   bool accumulate, float* grad_input) {
-  const PoolWindows windows = windows_of_one_picture(g);
+  const PoolWindows windows = windows_of_one_image(g);
   const auto kernel = CNNX_KERNELS(avg_pool2d_kernels).backward;
   const int64_t in_row = g.in_width * g.channels, in_floats = g.in_height * in_row;
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.in_height, in_row + out_floats / g.in_height,
-                    [&](int64_t picture, int64_t begin, int64_t end) {
-                      kernel(windows, g.divide_by_real_pixels, grad_output + picture * out_floats,
-                             begin, end, accumulate, grad_input + picture * in_floats);
+                    [&](int64_t image, int64_t begin, int64_t end) {
+                      kernel(windows, g.divide_by_real_pixels, grad_output + image * out_floats,
+                             begin, end, accumulate, grad_input + image * in_floats);
                     });
 }
 

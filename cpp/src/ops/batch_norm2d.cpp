@@ -180,7 +180,7 @@ class BoundBatchNorm2d final : public BoundOp {
 
   int64_t scratch_floats(int) const override { return norm_.scratch_floats(); }
   int64_t backward_scratch_floats(int) const override { return norm_.scratch_floats(); }
-  int64_t kept_bytes() const override {
+  int64_t saved_bytes() const override {
     return norm_.lines_floats() * static_cast<int64_t>(sizeof(float));
   }
   bool backward_reads_output() const override { return changes_grad_output(); }
@@ -217,7 +217,7 @@ void BoundBatchNorm2d::update_running(float* const* buffers, const float* mean,
 
 void BoundBatchNorm2d::forward(const ForwardArguments& a) const {
   const Lines lines =
-      a.kept ? norm_.lines(reinterpret_cast<float*>(a.kept)) : norm_.lines_in_scratch(a.scratch);
+      a.saved ? norm_.lines(reinterpret_cast<float*>(a.saved)) : norm_.lines_in_scratch(a.scratch);
   const float *mean = a.buffers[0], *variance = a.buffers[1];
   if (!uses_running(a.training)) {
     norm_.statistics(a.input, a.threads, a.scratch, lines.mean, lines.inverse);
@@ -234,9 +234,9 @@ void BoundBatchNorm2d::forward(const ForwardArguments& a) const {
 }
 
 void BoundBatchNorm2d::backward(const BackwardArguments& a) const {
-  const Lines lines = norm_.lines(reinterpret_cast<float*>(const_cast<uint8_t*>(a.kept)));
+  const Lines lines = norm_.lines(reinterpret_cast<float*>(const_cast<uint8_t*>(a.saved)));
   BatchNormBackward pass = norm_.backward_pass(lines, a.grad_output, a.input);
-  if (fusion_.relu && !a.grad_output_through) {
+  if (fusion_.relu && !a.grad_output_relu_masked) {
     pass.relu = !fusion_.add;
     pass.output = fusion_.add ? a.output : nullptr;
   }
@@ -272,9 +272,9 @@ class BatchNorm2dOp final : public Op {
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return bind_fused(input, {});
   }
-  Follower follower(const Shape&) const override { return Follower::batch_norm; }
-  bool takes_in(Follower follower, const Shape&) const override {
-    return follower == Follower::add || follower == Follower::relu;
+  Fusable fusable_as(const Shape&) const override { return Fusable::batch_norm; }
+  bool can_fuse(Fusable successor, const Shape&) const override {
+    return successor == Fusable::add || successor == Fusable::relu;
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
@@ -320,10 +320,10 @@ struct Call {
   explicit Call(const BatchNorm2dGeometry& geometry)
       : norm(geometry),
         scratch(norm.scratch_floats()),
-        kept(norm.lines_floats()),
-        lines(norm.lines(kept.data())) {}
+        saved(norm.lines_floats()),
+        lines(norm.lines(saved.data())) {}
   ops::BatchNorm norm;
-  runtime::AlignedBuffer scratch, kept;
+  runtime::AlignedBuffer scratch, saved;
   ops::Lines lines;
 };
 

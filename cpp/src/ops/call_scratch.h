@@ -13,21 +13,21 @@ namespace cnnx::ops {
 class CallScratch {
  public:
   explicit CallScratch(int64_t floats) {
-    if (kept().size() < floats)
-      kept() = runtime::AlignedBuffer(floats, runtime::AlignedBuffer::Contents::anything);
+    if (saved().size() < floats)
+      saved() = runtime::AlignedBuffer(floats, runtime::AlignedBuffer::Contents::anything);
   }
   ~CallScratch() {
-    if (kept().size() > kMostKept) kept() = runtime::AlignedBuffer();
+    if (saved().size() > kMostKept) saved() = runtime::AlignedBuffer();
   }
   CallScratch(const CallScratch&) = delete;
   CallScratch& operator=(const CallScratch&) = delete;
 
-  float* data() const { return kept().data(); }
+  float* data() const { return saved().data(); }
 
  private:
   static constexpr int64_t kMostKept = 4 * 1024 * 1024;
 
-  static runtime::AlignedBuffer& kept() {
+  static runtime::AlignedBuffer& saved() {
     thread_local runtime::AlignedBuffer buffer;
     return buffer;
   }

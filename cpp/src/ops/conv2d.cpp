@@ -26,10 +26,10 @@ class Conv2dOp final : public Op {
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return bind_fused(input, {});
   }
-  bool takes_in(Follower follower, const Shape& input) const override {
-    return follower == Follower::relu || follower == Follower::batch_norm ||
-           follower == Follower::add ||
-           (follower == Follower::max_pool_2x2 &&
+  bool can_fuse(Fusable successor, const Shape& input) const override {
+    return successor == Fusable::relu || successor == Fusable::batch_norm ||
+           successor == Fusable::add ||
+           (successor == Fusable::max_pool_2x2 &&
             choose_conv2d_algorithm(geometry(input))->pools());
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,

@@ -19,18 +19,18 @@ struct Epilogue {
       : bias(output.bias),
         relu(output.relu),
         pool(output.pool),
-        winners(output.winners),
+        argmax(output.argmax),
         addend(output.addend) {}
   Epilogue(const GradientEpilogue& gradient)
       : accumulate(gradient.accumulate), relu_output(gradient.relu_output) {}
 
-  ForwardEpilogue of_output() const { return {bias, relu, pool, winners, addend}; }
+  ForwardEpilogue of_output() const { return {bias, relu, pool, argmax, addend}; }
   GradientEpilogue of_gradient() const { return {accumulate, relu_output}; }
   bool makes_gradient() const { return accumulate || relu_output; }
 
   const float* bias = nullptr;
   bool relu = false, pool = false;
-  uint8_t* winners = nullptr;
+  uint8_t* argmax = nullptr;
   const float* addend = nullptr;
   bool accumulate = false;
   const float* relu_output = nullptr;
@@ -44,15 +44,15 @@ class Conv2dAlgorithm {
   virtual ~Conv2dAlgorithm() = default;
 
   // Weights as forward reads them, packed or transformed: the same for any batch, so that a model
-  // at rest derives them once.
-  virtual int64_t derived_floats() const = 0;
-  virtual void derive(const float* weight, int threads, float* derived) const = 0;
-  // Whether forward may be given null instead, and derives what it needs when it needs it: for
+  // at rest packs them once.
+  virtual int64_t packed_floats() const = 0;
+  virtual void pack_weights(const float* weight, int threads, float* packed) const = 0;
+  // Whether forward may be given null instead, and packs what it needs when it needs it: for
   // weights that would not stay in a cache until they are read.
-  virtual bool derives_in_parts() const { return false; }
+  virtual bool packs_in_parts() const { return false; }
 
   virtual int64_t forward_scratch_floats(int threads) const = 0;
-  virtual void forward(const float* x, const float* weight, const float* derived,
+  virtual void forward(const float* x, const float* weight, const float* packed,
                        const Epilogue& epilogue, int threads, float* scratch,
                        float* output) const = 0;
   // Whether forward's epilogue may pool.
@@ -61,11 +61,11 @@ class Conv2dAlgorithm {
   virtual bool adds() const { return false; }
 
   // The same for the way back, whose windows are flipped. It never pools.
-  virtual int64_t gradient_derived_floats() const = 0;
-  virtual void derive_for_gradient(const float* weight, int threads, float* derived) const = 0;
-  virtual bool gradient_derives_in_parts() const { return false; }
+  virtual int64_t gradient_packed_floats() const = 0;
+  virtual void pack_for_gradient(const float* weight, int threads, float* packed) const = 0;
+  virtual bool gradient_packs_in_parts() const { return false; }
   virtual int64_t input_gradient_scratch_floats(int threads) const = 0;
-  virtual void input_gradient(const float* grad_output, const float* weight, const float* derived,
+  virtual void input_gradient(const float* grad_output, const float* weight, const float* packed,
                               const Epilogue& epilogue, int threads, float* scratch,
                               float* grad_input) const = 0;
 
@@ -79,9 +79,9 @@ class Conv2dAlgorithm {
 // The side of Winograd's tiles of outputs: F(2x2, 3x3) or F(4x4, 3x3).
 enum class WinogradTile : int64_t { two = 2, four = 4 };
 
-// The choice: a function of shapes and settings of one picture, never of the batch, the thread
+// The choice: a function of shapes and settings of one image, never of the batch, the thread
 // count or the instruction set, because each algorithm has its own bits. `training` does not weigh
-// what a single picture takes.
+// what a single image takes.
 std::shared_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(
     const Conv2dGeometry& geometry, Conv2dMethod method = Conv2dMethod::chosen,
     bool training = false);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "ops/picture_shape.h"
+#include "ops/image_shape.h"
 
 namespace cnnx::ops {
 namespace {
@@ -53,7 +53,7 @@ void check_elements(const char* function, const char* what, const Shape& shape) 
 
 void check_arrays(const char* function, const Shape& x, const Shape& weight, const char* axes,
                   int64_t groups) {
-  check_picture_shape(function, x);
+  check_image_shape(function, x);
   if (weight.size() != 4) refuse_shape(function, "weight", weight, axes);
   for (const int64_t size : weight) {
     if (size >= 1) continue;

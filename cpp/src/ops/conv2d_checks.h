@@ -19,7 +19,7 @@ std::string describe(const Padding& padding);
 // Refuses more elements than any memory holds.
 void check_elements(const char* function, const char* what, const Shape& shape);
 
-// Pictures, a weight of four axes, which `axes` names, and groups that divide the pictures'
+// Images, a weight of four axes, which `axes` names, and groups that divide the images'
 // channels.
 void check_arrays(const char* function, const Shape& x, const Shape& weight, const char* axes,
                   int64_t groups);

@@ -37,10 +37,10 @@ bool fits_winograd(const Conv2dGeometry& g) {
          (g.groups == 1 || (inputs % kWholeVectors == 0 && outputs % kWholeVectors == 0));
 }
 
-// Inference has a forward of its own, because there a single picture counts too.
+// Inference has a forward of its own, because there a single image counts too.
 enum class Direction { inference, forward, input_gradient, weight_gradient };
 
-// (output, tap) pairs of one axis that meet the picture.
+// (output, tap) pairs of one axis that meet the image.
 int64_t pairs_inside(int64_t in, int64_t out, int64_t before) {
   int64_t pairs = 0;
   for (int64_t tap = 0; tap < 3; ++tap) {
@@ -57,7 +57,7 @@ bool has_many_weights(const Conv2dGeometry& g) {
   return g.in_channels / g.groups * g.out_channels >= kManyWeights;
 }
 
-// What fetching many weights takes as long as. A single picture reads each for itself alone: from a
+// What fetching many weights takes as long as. A single image reads each for itself alone: from a
 // third-level cache, in the time of some ten multiplications. In a batch it costs nothing. Between
 // the two, with six, 8x8 maps of 64 channels take tiles of 4x4, which are the faster for both.
 int64_t fetch_products(const Conv2dGeometry& g, Direction direction, int64_t points) {
@@ -66,7 +66,7 @@ int64_t fetch_products(const Conv2dGeometry& g, Direction direction, int64_t poi
   return kProductsPerWeight * points * g.in_channels / g.groups * g.out_channels;
 }
 
-// Multiplications of one picture by the direct method. Rows of a window beyond the picture are
+// Multiplications of one image by the direct method. Rows of a window beyond the image are
 // skipped; the weight gradient skips columns too.
 int64_t direct_products(const Conv2dGeometry& g, Direction direction) {
   const int64_t rows = pairs_inside(g.in_height, g.out_height, g.top);
@@ -86,7 +86,7 @@ int64_t winograd_products(const Conv2dGeometry& g, Direction direction, Winograd
   const int64_t side = static_cast<int64_t>(tile), points = (side + 2) * (side + 2);
   const int64_t tiles = divide_up(to_input ? g.in_height : g.out_height, side) *
                         divide_up(to_input ? g.in_width : g.out_width, side);
-  // Of few weights too, a single picture reads each for its tiles alone.
+  // Of few weights too, a single image reads each for its tiles alone.
   constexpr int64_t kLeastTilesForward = 4;
   if (direction == Direction::inference && !has_many_weights(g) && tiles < kLeastTilesForward)
     return INT64_MAX;
@@ -126,36 +126,36 @@ class ComposedAlgorithm final : public Conv2dAlgorithm {
         input_gradient_(std::move(input_gradient)),
         weight_gradient_(std::move(weight_gradient)) {}
 
-  int64_t derived_floats() const override { return forward_->derived_floats(); }
-  void derive(const float* weight, int threads, float* derived) const override {
-    forward_->derive(weight, threads, derived);
+  int64_t packed_floats() const override { return forward_->packed_floats(); }
+  void pack_weights(const float* weight, int threads, float* packed) const override {
+    forward_->pack_weights(weight, threads, packed);
   }
-  bool derives_in_parts() const override { return forward_->derives_in_parts(); }
+  bool packs_in_parts() const override { return forward_->packs_in_parts(); }
   int64_t forward_scratch_floats(int threads) const override {
     return forward_->forward_scratch_floats(threads);
   }
-  void forward(const float* x, const float* weight, const float* derived, const Epilogue& epilogue,
+  void forward(const float* x, const float* weight, const float* packed, const Epilogue& epilogue,
                int threads, float* scratch, float* output) const override {
-    forward_->forward(x, weight, derived, epilogue, threads, scratch, output);
+    forward_->forward(x, weight, packed, epilogue, threads, scratch, output);
   }
   bool pools() const override { return forward_->pools(); }
   bool adds() const override { return forward_->adds(); }
-  int64_t gradient_derived_floats() const override {
-    return input_gradient_->gradient_derived_floats();
+  int64_t gradient_packed_floats() const override {
+    return input_gradient_->gradient_packed_floats();
   }
-  void derive_for_gradient(const float* weight, int threads, float* derived) const override {
-    input_gradient_->derive_for_gradient(weight, threads, derived);
+  void pack_for_gradient(const float* weight, int threads, float* packed) const override {
+    input_gradient_->pack_for_gradient(weight, threads, packed);
   }
-  bool gradient_derives_in_parts() const override {
-    return input_gradient_->gradient_derives_in_parts();
+  bool gradient_packs_in_parts() const override {
+    return input_gradient_->gradient_packs_in_parts();
   }
   int64_t input_gradient_scratch_floats(int threads) const override {
     return input_gradient_->input_gradient_scratch_floats(threads);
   }
-  void input_gradient(const float* grad_output, const float* weight, const float* derived,
+  void input_gradient(const float* grad_output, const float* weight, const float* packed,
                       const Epilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
-    input_gradient_->input_gradient(grad_output, weight, derived, epilogue, threads, scratch,
+    input_gradient_->input_gradient(grad_output, weight, packed, epilogue, threads, scratch,
                                     grad_input);
   }
   int64_t weight_gradient_scratch_floats(int threads) const override {

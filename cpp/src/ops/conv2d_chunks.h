@@ -24,7 +24,7 @@ class GradientChunks {
   }
 
   int64_t count() const { return count_; }
-  // Where a chunk begins, in output rows counted through the batch: with a picture if there are
+  // Where a chunk begins, in output rows counted through the batch: with an image if there are
   // enough of them.
   int64_t first_row(int64_t chunk) const {
     return batch_ >= count_ ? batch_ * chunk / count_ * rows_ : batch_ * rows_ * chunk / count_;

@@ -23,7 +23,7 @@ namespace {
 // more than it brings.
 constexpr int64_t kGrainLaneProducts = 256 * 1024;
 
-// A picture as vectors along the target's channels read it. Where a group has several channels each
+// An image as vectors along the target's channels read it. Where a group has several channels each
 // of them is spread over the lanes that need it: a pixel becomes `inputs` pixels side by side, as
 // wide as the target, and a window of so many times the taps moves so many times as far.
 struct LaneSource {
@@ -33,7 +33,7 @@ struct LaneSource {
   bool spreads() const { return inputs > 1 || outputs > 1; }
   int64_t channels() const { return groups * outputs; }
   int64_t row_floats() const { return width * inputs * channels(); }
-  int64_t picture_floats() const { return height * width * groups * inputs; }
+  int64_t image_floats() const { return height * width * groups * inputs; }
   WindowAxis horizontal(const WindowAxis& window) const {
     return {window.origin * inputs, window.stride * inputs, window.taps * inputs, window.dilation};
   }
@@ -58,17 +58,17 @@ class Depthwise final : public Conv2dAlgorithm {
         gradient_(g) {}
 
   // The kernel reads the weights as they are.
-  int64_t derived_floats() const override { return 0; }
-  void derive(const float*, int, float*) const override {}
+  int64_t packed_floats() const override { return 0; }
+  void pack_weights(const float*, int, float*) const override {}
   bool pools() const override { return false; }
   int64_t forward_scratch_floats(int threads) const override {
     return threads * band_floats(forward_source_, forward_vertical_);
   }
-  int64_t gradient_derived_floats() const override {
+  int64_t gradient_packed_floats() const override {
     return gradient_source_.spreads() ? runtime::round_up_to_line(gradient_.weight_floats()) : 0;
   }
-  void derive_for_gradient(const float* weight, int, float* derived) const override {
-    if (gradient_source_.spreads()) transpose_weight(weight, derived);
+  void pack_for_gradient(const float* weight, int, float* packed) const override {
+    if (gradient_source_.spreads()) transpose_weight(weight, packed);
   }
   int64_t input_gradient_scratch_floats(int threads) const override {
     return threads * band_floats(gradient_source_, vertical_);
@@ -85,20 +85,20 @@ class Depthwise final : public Conv2dAlgorithm {
     any.bias = epilogue.bias;
     any.accumulate = epilogue.accumulate;
     any.relu = epilogue.relu;
-    const int64_t picture_floats = g_.out_height * g_.out_width * g_.out_channels;
+    const int64_t image_floats = g_.out_height * g_.out_width * g_.out_channels;
     for_each_band(forward_source_, forward_vertical_, g_.out_height, x, threads, scratch,
-                  [&](const float* source, int64_t picture, int64_t first, int64_t last) {
+                  [&](const float* source, int64_t image, int64_t first, int64_t last) {
                     DepthwisePass pass = any;
                     pass.source = source;
-                    pass.target = output + picture * picture_floats;
+                    pass.target = output + image * image_floats;
                     if (epilogue.relu_output) {
-                      pass.relu_output = epilogue.relu_output + picture * picture_floats;
+                      pass.relu_output = epilogue.relu_output + image * image_floats;
                     }
                     convolve(pass, first, last);
                   });
   }
 
-  void input_gradient(const float* grad_output, const float* weight, const float* derived,
+  void input_gradient(const float* grad_output, const float* weight, const float* packed,
                       const Epilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
     const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
@@ -107,8 +107,8 @@ class Depthwise final : public Conv2dAlgorithm {
     const int64_t units = divide_up(g_.in_height, g_.stride.height);
     for_each_band(
         gradient_source_, vertical_, units, grad_output, threads, scratch,
-        [&](const float* source, int64_t picture, int64_t first, int64_t last) {
-          float* target = grad_input + picture * g_.in_height * row_floats;
+        [&](const float* source, int64_t image, int64_t first, int64_t last) {
+          float* target = grad_input + image * g_.in_height * row_floats;
           const int64_t begin = first * g_.stride.height * row_floats;
           const int64_t end = std::min(last * g_.stride.height, g_.in_height) * row_floats;
           if (gaps && !epilogue.accumulate) {
@@ -116,7 +116,7 @@ class Depthwise final : public Conv2dAlgorithm {
           }
           const float* relu_output =
               epilogue.relu_output ? epilogue.relu_output + (target - grad_input) : nullptr;
-          const float* phase_weight = derived;
+          const float* phase_weight = packed;
           for (const Phase& v : vertical_) {
             for (const Phase& h : horizontal_) {
               DepthwisePass pass = between(gradient_source_, v, h, g_.stride, g_.in_width);
@@ -159,13 +159,13 @@ class Depthwise final : public Conv2dAlgorithm {
                                                const std::vector<Phase>& vertical, int64_t first,
                                                int64_t last);
   static const float* lanes_of(const LaneSource& source, const std::vector<Phase>& vertical,
-                               const float* picture, int64_t first, int64_t last, float* scratch);
+                               const float* image, int64_t first, int64_t last, float* scratch);
   static DepthwisePass between(const LaneSource& source, const Phase& v, const Phase& h, Pair step,
                                int64_t target_width);
   static void convolve(const DepthwisePass& pass, int64_t first, int64_t last);
   template <class Body>
   void for_each_band(const LaneSource& source, const std::vector<Phase>& vertical, int64_t rows,
-                     const float* pictures, int threads, float* scratch, const Body& body) const;
+                     const float* images, int threads, float* scratch, const Body& body) const;
 
   Conv2dGeometry g_;
   LaneSource forward_source_, gradient_source_;
@@ -256,41 +256,40 @@ DepthwisePass Depthwise::between(const LaneSource& source, const Phase& v, const
   return pass;
 }
 
-// Rows [first, last) of one picture.
+// Rows [first, last) of one image.
 void Depthwise::convolve(const DepthwisePass& pass, int64_t first, int64_t last) {
   if (first < last) CNNX_KERNELS(depthwise_kernels).convolve(pass, first, last);
 }
 
-// Row 0 of a picture, of which rows [first, last) of any phase read only what is there: the picture
+// Row 0 of an image, of which rows [first, last) of any phase read only what is there: the image
 // itself, or its rows spread out in `scratch`.
 const float* Depthwise::lanes_of(const LaneSource& source, const std::vector<Phase>& vertical,
-                                 const float* picture, int64_t first, int64_t last,
-                                 float* scratch) {
-  if (!source.spreads()) return picture;
+                                 const float* image, int64_t first, int64_t last, float* scratch) {
+  if (!source.spreads()) return image;
   const auto [begin, end] = rows_read(source, vertical, first, last);
   if (begin >= end) return scratch;
   CNNX_KERNELS(depthwise_kernels)
-      .spread(picture + begin * source.width * source.groups * source.inputs,
+      .spread(image + begin * source.width * source.groups * source.inputs,
               (end - begin) * source.width, source.groups, source.inputs, source.outputs, scratch);
   return scratch - begin * source.row_floats();
 }
 
-// body(row 0 of the source, picture, first, last) covers `rows` rows of each picture once, a band
+// body(row 0 of the source, image, first, last) covers `rows` rows of each image once, a band
 // at a time.
 template <class Body>
 void Depthwise::for_each_band(const LaneSource& source, const std::vector<Phase>& vertical,
-                              int64_t rows, const float* pictures, int threads, float* scratch,
+                              int64_t rows, const float* images, int threads, float* scratch,
                               const Body& body) const {
   const int64_t most = band_rows(source, vertical), floats = band_floats(source, vertical);
   const int64_t products = g_.out_height * g_.out_width * gradient_.weight_floats() / rows;
   const int64_t grain = kGrainLaneProducts / (products + 1) + 1;
   runtime::parallel_for(threads, g_.batch * rows, grain, [&](int64_t begin, int64_t end, int slot) {
     while (begin < end) {
-      const int64_t picture = begin / rows, first = begin % rows;
+      const int64_t image = begin / rows, first = begin % rows;
       const int64_t last = std::min({rows, first + most, first + end - begin});
-      body(lanes_of(source, vertical, pictures + picture * source.picture_floats(), first, last,
+      body(lanes_of(source, vertical, images + image * source.image_floats(), first, last,
                     scratch + slot * floats),
-           picture, first, last);
+           image, first, last);
       begin += last - first;
     }
   });
@@ -306,10 +305,10 @@ void Depthwise::weight_gradient(const GradientKernels& kernels, const float* x,
   gradient_.run(
       kernels, grad_output, accumulate, most, kGrainLaneProducts, threads, scratch, grad_weight,
       grad_bias,
-      [&](int64_t picture, const float* gradient, int64_t first, int64_t last, int slot,
+      [&](int64_t image, const float* gradient, int64_t first, int64_t last, int slot,
           float* sums) {
         const float* lanes =
-            lanes_of(source, forward_vertical_, x + picture * source.picture_floats(), first, last,
+            lanes_of(source, forward_vertical_, x + image * source.image_floats(), first, last,
                      bands + slot * band_floats(source, forward_vertical_));
         add({forward_vertical_.front().window, source.horizontal(forward_horizontal_.window),
              source.height, source.width * source.inputs, g_.out_channels, g_.out_width, lanes,

@@ -1,4 +1,4 @@
-// Direct convolution, forward and input gradient: packs the weights, cuts pictures into bands of
+// Direct convolution, forward and input gradient: packs the weights, cuts images into bands of
 // rows, shares them out.
 #include "ops/conv2d_direct.h"
 
@@ -25,7 +25,7 @@ constexpr int64_t kBandFloats = 48 * 1024, kLeastBandPixels = 128;
 constexpr int64_t kSharedPanelsFloats = 256 * 1024;
 
 // Columns of the source that any window reads from memory.
-void set_columns(const std::vector<Phase>& phases, WindowedPicture& source) {
+void set_columns(const std::vector<Phase>& phases, WindowedImage& source) {
   source.first_column = 0;
   source.last_column = source.width;
   const bool reads_in_place = std::all_of(phases.begin(), phases.end(), [&](const Phase& phase) {
@@ -55,9 +55,9 @@ DirectConvolution::DirectConvolution(const Conv2dGeometry& g, std::vector<Phase>
       vertical_(std::move(vertical)),
       horizontal_(std::move(horizontal)),
       transposed_(transposed) {
-  const WindowedPicture input = {g.in_height, g.in_width, g.in_channels, 0, 0};
-  const WindowedPicture output = {g.out_height, g.out_width, g.out_channels, 0, 0};
-  const WindowedPicture& target = transposed ? input : output;
+  const WindowedImage input = {g.in_height, g.in_width, g.in_channels, 0, 0};
+  const WindowedImage output = {g.out_height, g.out_width, g.out_channels, 0, 0};
+  const WindowedImage& target = transposed ? input : output;
   source_ = transposed ? output : input;
   set_columns(horizontal_, source_);
   target_height_ = target.height;
@@ -107,7 +107,7 @@ const Conv2dKernels& DirectConvolution::kernels() const {
                                           : direct_kernels(group_outputs_);
 }
 
-// Bands of each picture, in rows of passes: every phase has its rows in the same band, so that one
+// Bands of each image, in rows of passes: every phase has its rows in the same band, so that one
 // copy serves all.
 int64_t DirectConvolution::band_count(int threads) const {
   const int64_t rows = divide_up(target_height_, step_.height);
@@ -187,7 +187,7 @@ void DirectConvolution::pack(const float* weight, int threads, float* panels) co
   }
 }
 
-// convolve(share) for every band of `units` units per picture and every one of `parts` parts of the
+// convolve(share) for every band of `units` units per image and every one of `parts` parts of the
 // blocks of output channels.
 template <class Convolve>
 void DirectConvolution::for_each_band(int threads, int64_t units, int64_t parts, float* scratch,
@@ -201,8 +201,8 @@ void DirectConvolution::for_each_band(int threads, int64_t units, int64_t parts,
   const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
   const auto convolve_shares = [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t part = i / all_bands, picture = i % all_bands / bands, band = i % bands;
-      convolve({picture, units * band / bands, units * (band + 1) / bands, blocks * part / parts,
+      const int64_t part = i / all_bands, image = i % all_bands / bands, band = i % bands;
+      convolve({image, units * band / bands, units * (band + 1) / bands, blocks * part / parts,
                 blocks * (part + 1) / parts, scratch + slot * slot_floats()});
     }
   };
@@ -226,11 +226,11 @@ void DirectConvolution::run_pooled(const float* source, const float* panels,
   const int64_t source_floats = source_.height * source_.width * source_.channels;
   const int64_t pooled_height = target_height_ / 2, pooled_width = target_width_ / 2;
   for_each_band(threads, pooled_height, 1, scratch, [&](const Share& s) {
-    const int64_t pixel = (s.picture * pooled_height + s.first) * pooled_width;
+    const int64_t pixel = (s.image * pooled_height + s.first) * pooled_width;
     float* const pooled = target + pixel * target_channels_;
-    uint8_t* const winners =
-        epilogue.winners ? epilogue.winners + pixel * winner_step(target_channels_) : nullptr;
-    ConvolutionBand band = {source + s.picture * source_floats,
+    uint8_t* const argmax =
+        epilogue.argmax ? epilogue.argmax + pixel * argmax_step(target_channels_) : nullptr;
+    ConvolutionBand band = {source + s.image * source_floats,
                             panels,
                             epilogue.bias,
                             false,
@@ -242,10 +242,10 @@ void DirectConvolution::run_pooled(const float* source, const float* panels,
                             s.slot,
                             along_pixels ? pooled : s.slot + copy_floats(),
                             2 * s.first};
-    if (along_pixels) return kernel.convolve_pooled(shape, band, winners);
+    if (along_pixels) return kernel.convolve_pooled(shape, band, argmax);
     kernel.convolve(shape, band);
     pool({s.last - s.first, target_width_, target_channels_}, band.target, epilogue.relu, pooled,
-         winners);
+         argmax);
   });
 }
 
@@ -259,16 +259,15 @@ void DirectConvolution::run(const float* source, const float* panels, const Epil
   const int64_t row_floats = target_width_ * target_channels_;
   const bool clears = !covers_target_ && !epilogue.accumulate;
   const auto convolve_share = [&](const Share& s) {
-    const int64_t picture_floats = s.picture * target_height_ * row_floats;
-    const int64_t begin = picture_floats + s.first * step_.height * row_floats;
-    const int64_t end =
-        picture_floats + std::min(s.last * step_.height, target_height_) * row_floats;
+    const int64_t image_floats = s.image * target_height_ * row_floats;
+    const int64_t begin = image_floats + s.first * step_.height * row_floats;
+    const int64_t end = image_floats + std::min(s.last * step_.height, target_height_) * row_floats;
     if (clears) {
       fill_unseen(target + begin, target + end, epilogue.bias, epilogue.relu, target_channels_);
     }
-    convolve(shape, {source + s.picture * source_floats, panels, epilogue.bias, epilogue.accumulate,
+    convolve(shape, {source + s.image * source_floats, panels, epilogue.bias, epilogue.accumulate,
                      epilogue.relu, s.first, s.last, s.first_block, s.last_block, s.slot,
-                     target + picture_floats, 0});
+                     target + image_floats, 0});
     if (epilogue.relu_output) {
       mask(target + begin, epilogue.relu_output + begin, end - begin, 0.0f, false, target + begin);
     }
@@ -287,38 +286,38 @@ class DirectAlgorithm final : public Conv2dAlgorithm {
         weight_gradient_(geometry) {
     if (NarrowInputGradient::suits(geometry)) narrow_input_gradient_.emplace(geometry);
   }
-  int64_t derived_floats() const override { return forward_.panels_floats(); }
-  void derive(const float* weight, int threads, float* derived) const override {
-    forward_.pack(weight, threads, derived);
+  int64_t packed_floats() const override { return forward_.panels_floats(); }
+  void pack_weights(const float* weight, int threads, float* packed) const override {
+    forward_.pack(weight, threads, packed);
   }
   int64_t forward_scratch_floats(int threads) const override {
     return forward_.scratch_floats(threads);
   }
-  void forward(const float* x, const float*, const float* derived, const Epilogue& epilogue,
+  void forward(const float* x, const float*, const float* packed, const Epilogue& epilogue,
                int threads, float* scratch, float* output) const override {
-    forward_.run(x, derived, epilogue, threads, scratch, output);
+    forward_.run(x, packed, epilogue, threads, scratch, output);
   }
   bool pools() const override { return true; }
-  int64_t gradient_derived_floats() const override {
+  int64_t gradient_packed_floats() const override {
     return narrow_input_gradient_ ? narrow_input_gradient_->panel_size()
                                   : input_gradient_.panels_floats();
   }
-  void derive_for_gradient(const float* weight, int threads, float* derived) const override {
-    if (narrow_input_gradient_) return narrow_input_gradient_->pack(weight, derived);
-    input_gradient_.pack(weight, threads, derived);
+  void pack_for_gradient(const float* weight, int threads, float* packed) const override {
+    if (narrow_input_gradient_) return narrow_input_gradient_->pack(weight, packed);
+    input_gradient_.pack(weight, threads, packed);
   }
   int64_t input_gradient_scratch_floats(int threads) const override {
     return narrow_input_gradient_ ? narrow_input_gradient_->scratch_floats(threads)
                                   : input_gradient_.scratch_floats(threads);
   }
-  void input_gradient(const float* grad_output, const float*, const float* derived,
+  void input_gradient(const float* grad_output, const float*, const float* packed,
                       const Epilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
     if (narrow_input_gradient_) {
-      return narrow_input_gradient_->run(grad_output, derived, epilogue, threads, scratch,
+      return narrow_input_gradient_->run(grad_output, packed, epilogue, threads, scratch,
                                          grad_input);
     }
-    input_gradient_.run(grad_output, derived, epilogue, threads, scratch, grad_input);
+    input_gradient_.run(grad_output, packed, epilogue, threads, scratch, grad_input);
   }
   int64_t weight_gradient_scratch_floats(int threads) const override {
     return weight_gradient_.scratch_floats(threads);

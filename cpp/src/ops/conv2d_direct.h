@@ -20,7 +20,7 @@ constexpr bool fits_half_a_vector(int64_t group_outputs) { return group_outputs 
 // The kernels for so many output channels in a group.
 const Conv2dKernels& direct_kernels(int64_t group_outputs);
 
-// Windows over a source picture that make a target picture: forward, or the input gradient, which
+// Windows over a source image that make a target image: forward, or the input gradient, which
 // is the same with flipped weights over grad_output.
 class DirectConvolution {
  public:
@@ -47,9 +47,9 @@ class DirectConvolution {
   int64_t part_count(int threads, bool whole) const;
   void run_pooled(const float* source, const float* panels, const Epilogue& epilogue, int threads,
                   float* scratch, float* target) const;
-  // Units of a picture, blocks of output channels, and a thread's scratch.
+  // Units of an image, blocks of output channels, and a thread's scratch.
   struct Share {
-    int64_t picture, first, last, first_block, last_block;
+    int64_t image, first, last, first_block, last_block;
     float* slot;
   };
   template <class Convolve>
@@ -60,7 +60,7 @@ class DirectConvolution {
   std::vector<Phase> vertical_, horizontal_;
   std::vector<ConvolutionPass> passes_;  // every pair of phases
   bool transposed_;                      // the weight's input channels are the target's
-  WindowedPicture source_;
+  WindowedImage source_;
   int64_t target_height_, target_width_, target_channels_;
   Pair step_;
   int64_t group_inputs_, group_outputs_;
@@ -88,11 +88,11 @@ class DirectWeightGradient {
                  bool with_bias, float* scratch, float* sums) const;
 
   Conv2dGeometry geometry_;
-  WindowedPicture source_;
+  WindowedImage source_;
   WindowAxis vertical_, horizontal_;
   int64_t group_inputs_, group_outputs_, depth_;
   GradientChunks chunks_;
-  int64_t band_pictures_ = 1, band_rows_ = 1;
+  int64_t band_images_ = 1, band_rows_ = 1;
 };
 
 }  // namespace cnnx::ops

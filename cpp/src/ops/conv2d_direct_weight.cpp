@@ -52,7 +52,7 @@ DirectWeightGradient::DirectWeightGradient(const Conv2dGeometry& g)
   const int64_t rows = std::min(pixels / g.out_width, kMostInputFloats / input_floats);
   if (rows >= g.out_height) {
     band_rows_ = g.out_height;
-    band_pictures_ = rows / g.out_height;
+    band_images_ = rows / g.out_height;
   } else {
     band_rows_ = divide_up(g.out_height, divide_up(g.out_height, std::max<int64_t>(rows, 1)));
   }
@@ -67,12 +67,12 @@ int64_t DirectWeightGradient::chunk_floats() const {
 }
 
 int64_t DirectWeightGradient::copy_floats() const {
-  return runtime::round_up_to_line(band_pictures_ *
+  return runtime::round_up_to_line(band_images_ *
                                    copied_floats(source_, spanned(vertical_, band_rows_)));
 }
 
 int64_t DirectWeightGradient::slot_floats() const {
-  return copy_floats() + band_pictures_ * band_rows_ * geometry_.out_width * kPanelBlockFloats;
+  return copy_floats() + band_images_ * band_rows_ * geometry_.out_width * kPanelBlockFloats;
 }
 
 int64_t DirectWeightGradient::scratch_floats(int threads) const {
@@ -94,7 +94,7 @@ void DirectWeightGradient::run_share(const Conv2dGradientKernels& kernels, const
   band.groups = g.groups;
   band.group_inputs = group_inputs_;
   band.group_outputs = group_outputs_;
-  band.gradient_picture_floats = g.out_height * row_floats;
+  band.gradient_image_floats = g.out_height * row_floats;
   band.columns = g.out_width;
   band.input_end = x + g.batch * g.in_height * g.in_width * g.in_channels;
   band.gradient_end = grad_output + g.batch * g.out_height * row_floats;
@@ -105,19 +105,19 @@ void DirectWeightGradient::run_share(const Conv2dGradientKernels& kernels, const
   band.sums = sums;
   band.first = true;
   const int64_t end = chunks_.first_row(chunk + 1);
-  for (int64_t row = chunks_.first_row(chunk); row < end; row += band.pictures * band.rows) {
-    const int64_t picture = row / g.out_height, top = row % g.out_height, left = end - row;
+  for (int64_t row = chunks_.first_row(chunk); row < end; row += band.images * band.rows) {
+    const int64_t image = row / g.out_height, top = row % g.out_height, left = end - row;
     band.rows = std::min({band_rows_, g.out_height - top, left});
-    band.pictures = band.rows == g.out_height ? std::min(band_pictures_, left / g.out_height) : 1;
+    band.images = band.rows == g.out_height ? std::min(band_images_, left / g.out_height) : 1;
     band.vertical = vertical_;
     band.vertical.origin += top * vertical_.stride;
-    band.input = x + picture * g.in_height * g.in_width * g.in_channels;
+    band.input = x + image * g.in_height * g.in_width * g.in_channels;
     band.gradient = grad_output + row * row_floats;
     if (with_weight) kernels.add_weight_gradient(band);
     band.first = false;
     if (with_bias) {
-      kernels.add_bias_gradient(band.gradient, band.pictures * band.rows, g.out_width,
-                                g.out_channels, bias_sums);
+      kernels.add_bias_gradient(band.gradient, band.images * band.rows, g.out_width, g.out_channels,
+                                bias_sums);
     }
   }
 }

@@ -24,7 +24,7 @@ class LaneGradient {
   }
   int64_t scratch_floats() const { return chunks_.count() * chunk_floats(); }
 
-  // add(picture, its gradient, first, last, slot, sums) adds output rows [first, last), at most
+  // add(image, its gradient, first, last, slot, sums) adds output rows [first, last), at most
   // `most_rows`, to the weight's sums. A thread has at least `grain_products` to do. Either
   // gradient may be null.
   template <class Add>
@@ -60,10 +60,10 @@ void LaneGradient::run(const GradientKernels& kernels, const float* grad_output,
       float* const sums = scratch + chunk * chunk_floats();
       const int64_t last_row = chunks_.first_row(chunk + 1);
       for (int64_t row = chunks_.first_row(chunk); row < last_row;) {
-        const int64_t picture = row / g_.out_height, first = row % g_.out_height;
+        const int64_t image = row / g_.out_height, first = row % g_.out_height;
         const int64_t last = std::min({g_.out_height, first + most_rows, first + last_row - row});
-        const float* gradient = grad_output + picture * g_.out_height * row_floats;
-        if (grad_weight) add(picture, gradient, first, last, slot, sums);
+        const float* gradient = grad_output + image * g_.out_height * row_floats;
+        if (grad_weight) add(image, gradient, first, last, slot, sums);
         if (grad_bias) {
           sums_of.add_bias_gradient(gradient + first * row_floats, last - first, g_.out_width,
                                     g_.out_channels, sums + bias_place);

@@ -1,5 +1,5 @@
 // The algorithm of conv2d for groups that fill lanes: several groups in a vector, or whole vectors
-// of a group, straight from the picture.
+// of a group, straight from the image.
 #include <algorithm>
 #include <memory>
 #include <vector>
@@ -37,38 +37,38 @@ class LaneGroups final : public Conv2dAlgorithm {
                                     g.dilation.width)),
         gradient_(g) {}
 
-  int64_t derived_floats() const override { return panels_floats(group_); }
-  void derive(const float* weight, int threads, float* derived) const override {
+  int64_t packed_floats() const override { return panels_floats(group_); }
+  void pack_weights(const float* weight, int threads, float* packed) const override {
     const int64_t tap_step = group_.inputs * g_.out_channels;
     pack(forward_vertical_, forward_horizontal_, tap_step,
          {group_, g_.groups, weight, group_.outputs, g_.out_channels, 1, 0, 0, 0, 0}, threads,
-         derived);
+         packed);
   }
   bool pools() const override { return false; }
   int64_t forward_scratch_floats(int) const override { return 0; }
-  int64_t gradient_derived_floats() const override { return panels_floats(gradient_group_); }
-  void derive_for_gradient(const float* weight, int threads, float* derived) const override {
+  int64_t gradient_packed_floats() const override { return panels_floats(gradient_group_); }
+  void pack_for_gradient(const float* weight, int threads, float* packed) const override {
     const int64_t tap_step = group_.inputs * g_.out_channels;
     pack(vertical_, horizontal_, tap_step,
          {gradient_group_, g_.groups, weight, group_.outputs, 1, g_.out_channels, 0, 0, 0, 0},
-         threads, derived);
+         threads, packed);
   }
   int64_t input_gradient_scratch_floats(int) const override { return 0; }
   int64_t weight_gradient_scratch_floats(int) const override { return gradient_.scratch_floats(); }
 
-  void forward(const float* x, const float*, const float* derived, const Epilogue& epilogue,
+  void forward(const float* x, const float*, const float* packed, const Epilogue& epilogue,
                int threads, float*, float* output) const override {
     run({g_.in_height, g_.in_width, group_, forward_vertical_, forward_horizontal_, g_.out_height,
          g_.out_width, Pair{}},
-        x, derived, epilogue, threads, output);
+        x, packed, epilogue, threads, output);
   }
 
-  void input_gradient(const float* grad_output, const float*, const float* derived,
+  void input_gradient(const float* grad_output, const float*, const float* packed,
                       const Epilogue& epilogue, int threads, float*,
                       float* grad_input) const override {
     run({g_.out_height, g_.out_width, gradient_group_, vertical_, horizontal_, g_.in_height,
          g_.in_width, g_.stride},
-        grad_output, derived, epilogue, threads, grad_input);
+        grad_output, packed, epilogue, threads, grad_input);
   }
 
   void weight_gradient(const GradientKernels& kernels, const float* x, const float* grad_output,
@@ -143,21 +143,21 @@ void LaneGroups::run(const Way& way, const float* source, const float* panels,
   const int64_t channels = g_.groups * way.group.outputs, row_floats = way.target_width * channels;
   const int64_t source_floats = way.source_height * way.source_width * g_.groups * way.group.inputs;
   const int64_t units = divide_up(way.target_height, way.step.height);
-  for_each_band(units, threads, [&](int64_t picture, int64_t first, int64_t last) {
-    float* const rows = target + picture * way.target_height * row_floats;
+  for_each_band(units, threads, [&](int64_t image, int64_t first, int64_t last) {
+    float* const rows = target + image * way.target_height * row_floats;
     const int64_t begin = first * way.step.height * row_floats;
     const int64_t end = std::min(last * way.step.height, way.target_height) * row_floats;
     if (gaps && !epilogue.accumulate) {
       fill_unseen(rows + begin, rows + end, epilogue.bias, epilogue.relu, channels);
     }
-    convolve(way, pass, source + picture * source_floats, rows, first, last);
+    convolve(way, pass, source + image * source_floats, rows, first, last);
     if (!epilogue.relu_output) return;
     const float* relu_output = epilogue.relu_output + (rows - target);
     mask(rows + begin, relu_output + begin, end - begin, 0.0f, false, rows + begin);
   });
 }
 
-// Rows [first, last) of every pass over one picture; `pass` lacks what differs between them.
+// Rows [first, last) of every pass over one image; `pass` lacks what differs between them.
 void LaneGroups::convolve(const Way& way, LaneGroupsPass pass, const float* source, float* target,
                           int64_t first, int64_t last) const {
   const auto kernel = CNNX_KERNELS(lane_groups_kernels).convolve;
@@ -182,16 +182,16 @@ void LaneGroups::convolve(const Way& way, LaneGroupsPass pass, const float* sour
   }
 }
 
-// body(picture, first, last) covers `rows` rows of each picture once, a band at a time.
+// body(image, first, last) covers `rows` rows of each image once, a band at a time.
 template <class Body>
 void LaneGroups::for_each_band(int64_t rows, int threads, const Body& body) const {
   const int64_t products = g_.out_height * g_.out_width * gradient_.weight_floats() / rows;
   const int64_t grain = kGrainProducts / (products + 1) + 1;
   runtime::parallel_for(threads, g_.batch * rows, grain, [&](int64_t begin, int64_t end, int) {
     while (begin < end) {
-      const int64_t picture = begin / rows, first = begin % rows;
+      const int64_t image = begin / rows, first = begin % rows;
       const int64_t last = std::min({rows, first + kRowsAtOnce, first + end - begin});
-      body(picture, first, last);
+      body(image, first, last);
       begin += last - first;
     }
   });
@@ -204,11 +204,10 @@ void LaneGroups::weight_gradient(const GradientKernels& kernels, const float* x,
   gradient_.run(
       kernels, grad_output, accumulate, g_.out_height, kGrainProducts, threads, scratch,
       grad_weight, grad_bias,
-      [&](int64_t picture, const float* gradient, int64_t first, int64_t last, int, float* sums) {
+      [&](int64_t image, const float* gradient, int64_t first, int64_t last, int, float* sums) {
         add({forward_vertical_.front().window, forward_horizontal_.front().window, group_,
              g_.groups, g_.out_width, g_.in_height, g_.in_width,
-             x + picture * g_.in_height * g_.in_width * g_.in_channels, gradient, first, last,
-             sums});
+             x + image * g_.in_height * g_.in_width * g_.in_channels, gradient, first, last, sums});
       });
 }
 

@@ -70,16 +70,16 @@ void NarrowInputGradient::run(const float* grad_output, const float* panel,
       threads, g.batch * g.in_height, kGrainProducts / products + 1,
       [&](int64_t begin, int64_t end, int slot) {
         while (begin < end) {
-          const int64_t picture = begin / g.in_height, first = begin % g.in_height;
+          const int64_t image = begin / g.in_height, first = begin % g.in_height;
           const int64_t last = std::min(g.in_height, first + end - begin);
-          float* target = grad_input + picture * g.in_height * row_floats;
+          float* target = grad_input + image * g.in_height * row_floats;
           const int64_t from = first * row_floats, to = last * row_floats;
           // Sums that begin at a bias are added to it.
           if (epilogue.bias) {
             fill_unseen(target + from, target + to, epilogue.bias, false, g.in_channels);
           }
           add(shape_,
-              {grad_output + picture * source_floats, panel, epilogue.accumulate || epilogue.bias,
+              {grad_output + image * source_floats, panel, epilogue.accumulate || epilogue.bias,
                first, last, scratch + slot * slot_floats(), target});
           if (epilogue.relu) relu(target + from, to - from, 0.0f, target + from);
           if (epilogue.relu_output) {

@@ -277,32 +277,32 @@ class WinogradAlgorithm final : public Conv2dAlgorithm {
       : forward_(WinogradConvolution::forward(geometry, tile)),
         input_gradient_(WinogradConvolution::input_gradient(geometry, tile)),
         weight_gradient_(geometry, tile) {}
-  int64_t derived_floats() const override { return forward_.weights_floats(); }
-  void derive(const float* weight, int threads, float* derived) const override {
-    forward_.transform(weight, threads, derived);
+  int64_t packed_floats() const override { return forward_.weights_floats(); }
+  void pack_weights(const float* weight, int threads, float* packed) const override {
+    forward_.transform(weight, threads, packed);
   }
   int64_t forward_scratch_floats(int threads) const override {
     return forward_.scratch_floats(threads);
   }
-  bool derives_in_parts() const override { return forward_.transforms_in_parts(); }
-  void forward(const float* x, const float* weight, const float* derived, const Epilogue& epilogue,
+  bool packs_in_parts() const override { return forward_.transforms_in_parts(); }
+  void forward(const float* x, const float* weight, const float* packed, const Epilogue& epilogue,
                int threads, float* scratch, float* output) const override {
-    forward_.run(x, weight, derived, epilogue, threads, scratch, output);
+    forward_.run(x, weight, packed, epilogue, threads, scratch, output);
   }
   bool pools() const override { return true; }
   bool adds() const override { return true; }
-  int64_t gradient_derived_floats() const override { return input_gradient_.weights_floats(); }
-  void derive_for_gradient(const float* weight, int threads, float* derived) const override {
-    input_gradient_.transform(weight, threads, derived);
+  int64_t gradient_packed_floats() const override { return input_gradient_.weights_floats(); }
+  void pack_for_gradient(const float* weight, int threads, float* packed) const override {
+    input_gradient_.transform(weight, threads, packed);
   }
-  bool gradient_derives_in_parts() const override { return input_gradient_.transforms_in_parts(); }
+  bool gradient_packs_in_parts() const override { return input_gradient_.transforms_in_parts(); }
   int64_t input_gradient_scratch_floats(int threads) const override {
     return input_gradient_.scratch_floats(threads);
   }
-  void input_gradient(const float* grad_output, const float* weight, const float* derived,
+  void input_gradient(const float* grad_output, const float* weight, const float* packed,
                       const Epilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
-    input_gradient_.run(grad_output, weight, derived, epilogue, threads, scratch, grad_input);
+    input_gradient_.run(grad_output, weight, packed, epilogue, threads, scratch, grad_input);
   }
   int64_t weight_gradient_scratch_floats(int threads) const override {
     return weight_gradient_.scratch_floats(threads);

@@ -1,5 +1,5 @@
 // Winograd's algorithm of conv2d, for 3x3 kernels with stride 1: fewer products, for transforms of
-// tiles of the pictures and of the weights. Its plans are made once per shape, allocate nothing
+// tiles of the images and of the weights. Its plans are made once per shape, allocate nothing
 // when they run, and may run in several threads at once.
 #pragma once
 
@@ -27,11 +27,11 @@ constexpr int64_t inputs_at_once(int64_t points) {
 // Whether a batch's input and output do not stay in a second-level cache from layer to layer.
 bool leaves_cache(const Conv2dGeometry& geometry);
 
-// Threads share the transforms of tiles out of a source picture.
+// Threads share the transforms of tiles out of a source image.
 void transform_tiles(WinogradTile tile, const WinogradShape& shape, const float* source,
                      WinogradTiles tiles, int threads, const WinogradPlanes& planes);
 
-// Windows over a source picture that make a target picture: forward, or the input gradient, which
+// Windows over a source image that make a target image: forward, or the input gradient, which
 // is the same with flipped weights over grad_output. Weights that fit into a second-level cache are
 // transformed once and read for a block of tiles at a time. Larger ones are taken a few columns at
 // a time for as many tiles as can be: a thread transforms those, or fetches them, and has them in

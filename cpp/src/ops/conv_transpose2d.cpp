@@ -27,42 +27,42 @@ Conv2dGeometry pointwise(const Conv2dGeometry& convolution) {
 }
 
 // A convolution's algorithm in the other direction: forward is its input gradient and the reverse,
-// and in its weight gradient the two pictures change places. The bias is the other picture's.
+// and in its weight gradient the two images change places. The bias is the other image's.
 class Transposed final : public Conv2dAlgorithm {
  public:
-  // A train step's forward of a convolution, which does not weigh what a single picture takes, is
+  // A train step's forward of a convolution, which does not weigh what a single image takes, is
   // what is wanted: it makes gradients here.
   explicit Transposed(const Conv2dGeometry& convolution)
       : convolution_(choose_conv2d_algorithm(convolution, Conv2dMethod::chosen, /*training=*/true)),
         rows_(convolution.in_height),
         bias_gradient_(pointwise(convolution)) {}
 
-  int64_t derived_floats() const override { return convolution_->gradient_derived_floats(); }
-  void derive(const float* weight, int threads, float* derived) const override {
-    convolution_->derive_for_gradient(weight, threads, derived);
+  int64_t packed_floats() const override { return convolution_->gradient_packed_floats(); }
+  void pack_weights(const float* weight, int threads, float* packed) const override {
+    convolution_->pack_for_gradient(weight, threads, packed);
   }
-  bool derives_in_parts() const override { return convolution_->gradient_derives_in_parts(); }
+  bool packs_in_parts() const override { return convolution_->gradient_packs_in_parts(); }
   int64_t forward_scratch_floats(int threads) const override {
     return convolution_->input_gradient_scratch_floats(threads);
   }
-  void forward(const float* x, const float* weight, const float* derived, const Epilogue& epilogue,
+  void forward(const float* x, const float* weight, const float* packed, const Epilogue& epilogue,
                int threads, float* scratch, float* output) const override {
-    convolution_->input_gradient(x, weight, derived, epilogue, threads, scratch, output);
+    convolution_->input_gradient(x, weight, packed, epilogue, threads, scratch, output);
   }
   bool pools() const override { return false; }
 
-  int64_t gradient_derived_floats() const override { return convolution_->derived_floats(); }
-  void derive_for_gradient(const float* weight, int threads, float* derived) const override {
-    convolution_->derive(weight, threads, derived);
+  int64_t gradient_packed_floats() const override { return convolution_->packed_floats(); }
+  void pack_for_gradient(const float* weight, int threads, float* packed) const override {
+    convolution_->pack_weights(weight, threads, packed);
   }
-  bool gradient_derives_in_parts() const override { return convolution_->derives_in_parts(); }
+  bool gradient_packs_in_parts() const override { return convolution_->packs_in_parts(); }
   int64_t input_gradient_scratch_floats(int threads) const override {
     return convolution_->forward_scratch_floats(threads);
   }
-  void input_gradient(const float* grad_output, const float* weight, const float* derived,
+  void input_gradient(const float* grad_output, const float* weight, const float* packed,
                       const Epilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
-    convolution_->forward(grad_output, weight, derived, epilogue, threads, scratch, grad_input);
+    convolution_->forward(grad_output, weight, packed, epilogue, threads, scratch, grad_input);
   }
 
   int64_t weight_gradient_scratch_floats(int threads) const override {
@@ -108,8 +108,8 @@ class ConvTranspose2dOp final : public Op {
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return bind_fused(input, {});
   }
-  bool takes_in(Follower follower, const Shape&) const override {
-    return follower == Follower::relu || follower == Follower::batch_norm;
+  bool can_fuse(Fusable successor, const Shape&) const override {
+    return successor == Fusable::relu || successor == Fusable::batch_norm;
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {

@@ -146,11 +146,11 @@ class BoundDense final : public BoundOp {
   BoundDense(const DenseGeometry& geometry, bool bias, bool relu)
       : geometry_(geometry), bias_(bias), relu_(relu) {}
 
-  int64_t derived_floats() const override {
+  int64_t packed_floats() const override {
     return dense_panels_floats(geometry_.in_features, geometry_.out_features);
   }
-  void derive(const float* const* parameters, const float* const*, int threads,
-              float* derived) const override {
+  void pack_weights(const float* const* parameters, const float* const*, int threads,
+                    float* packed) const override {
     const DenseKernels& kernels = CNNX_KERNELS(dense_kernels);
     const DenseProduct product =
         forward_product(geometry_, nullptr, parameters[0], nullptr, nullptr);
@@ -160,10 +160,10 @@ class BoundDense final : public BoundOp {
                             DenseProduct share = product;
                             share.first_block = begin;
                             share.last_block = end;
-                            kernels.pack(share, derived);
+                            kernels.pack(share, packed);
                           });
   }
-  int64_t products() const override {
+  int64_t multiply_adds() const override {
     return geometry_.batch * geometry_.in_features * geometry_.out_features;
   }
   bool runs_in_slices() const override { return false; }
@@ -175,18 +175,18 @@ class BoundDense final : public BoundOp {
   }
   bool backward_reads_output() const override { return relu_; }
   bool changes_grad_output() const override { return relu_; }
-  bool passes_through_relu() const override { return true; }
+  bool applies_relu_mask() const override { return true; }
 
   void forward(const ForwardArguments& a) const override {
     DenseProduct product = forward_product(geometry_, a.input, a.parameters[0],
                                            bias_ ? a.parameters[1] : nullptr, a.output);
-    product.panels = a.derived;
+    product.panels = a.packed;
     product.last_columns_first = a.weights_end_is_cached;
     multiply(product, {relu_, nullptr}, a.threads, a.scratch);
   }
   void backward(const BackwardArguments& a) const override {
     const DenseGeometry& g = geometry_;
-    if (relu_ && !a.grad_output_through)
+    if (relu_ && !a.grad_output_relu_masked)
       relu_gradient(a.grad_output, a.output, g.batch * g.out_features, a.threads);
     if (a.grad_parameters[0]) {
       run_weight_gradient(*a.kernels->dense, g, a.grad_output, a.input, /*accumulate=*/false,
@@ -195,7 +195,7 @@ class BoundDense final : public BoundOp {
     }
     if (!a.grad_input) return;
     run_input_gradient(g, a.grad_output, a.parameters[0], a.accumulate,
-                       a.grad_input_through ? a.input : nullptr, a.threads, a.scratch,
+                       a.grad_input_relu_masked ? a.input : nullptr, a.threads, a.scratch,
                        a.grad_input);
   }
 
@@ -217,8 +217,8 @@ class DenseOp final : public Op {
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return bind_fused(input, {});
   }
-  bool takes_in(Follower follower, const Shape&) const override {
-    return follower == Follower::relu;
+  bool can_fuse(Fusable successor, const Shape&) const override {
+    return successor == Fusable::relu;
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {

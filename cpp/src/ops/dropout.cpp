@@ -51,8 +51,8 @@ class BoundDropout final : public BoundOp {
             const int64_t last = std::min(count_, 4 * block + 4);
             for (int64_t i = 4 * block; i < last; ++i) {
               const uint32_t word = words[static_cast<std::size_t>(i % 4)];
-              const float kept = runtime::unit_float(word) < rate_ ? 0.0f : from[i] * scale;
-              to[i] = accumulate ? to[i] + kept : kept;
+              const float saved = runtime::unit_float(word) < rate_ ? 0.0f : from[i] * scale;
+              to[i] = accumulate ? to[i] + saved : saved;
             }
           }
         });

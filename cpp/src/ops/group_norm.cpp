@@ -7,8 +7,8 @@
 #include "cnnx/runtime.h"
 #include "ops/attributes.h"
 #include "ops/epsilon.h"
+#include "ops/image_shape.h"
 #include "ops/op.h"
-#include "ops/picture_shape.h"
 #include "ops/pixel_chunks.h"
 #include "runtime/memory.h"
 
@@ -20,11 +20,11 @@ constexpr const char* kGroupNorm = "group_norm";
 constexpr const char* kLayerNorm = "layer_norm";
 
 std::unique_ptr<const GroupNorm> norm_of(const GroupNormGeometry& g) {
-  return g.pixels == 1 ? group_norm_of_rows(g) : group_norm_of_pictures(g);
+  return g.pixels == 1 ? group_norm_of_rows(g) : group_norm_of_images(g);
 }
 
 int64_t statistics_floats(const GroupNormGeometry& g) {
-  return runtime::round_up_to_line(2 * g.pictures * g.groups);
+  return runtime::round_up_to_line(2 * g.images * g.groups);
 }
 
 int64_t sums_floats(const GroupNormGeometry& g, const GroupNorm& norm) {
@@ -53,7 +53,7 @@ class BoundGroupNorm final : public BoundOp {
   int64_t backward_scratch_floats(int threads) const override {
     return sums_floats(g_, *norm_) + norm_->scratch_floats(threads);
   }
-  int64_t kept_bytes() const override {
+  int64_t saved_bytes() const override {
     return statistics_floats(g_) * static_cast<int64_t>(sizeof(float));
   }
   bool backward_reads_output() const override { return false; }
@@ -63,7 +63,7 @@ class BoundGroupNorm final : public BoundOp {
     to.x = a.input;
     to.weight = a.parameters[0];
     to.bias = a.parameters[1];
-    to.statistics = a.kept ? reinterpret_cast<float*>(a.kept) : a.scratch;
+    to.statistics = a.saved ? reinterpret_cast<float*>(a.saved) : a.scratch;
     to.output = a.output;
     to.scratch = a.scratch + statistics_floats(g_);
     to.threads = a.threads;
@@ -74,7 +74,7 @@ class BoundGroupNorm final : public BoundOp {
     GroupNormArguments to = {};
     to.x = a.input;
     to.weight = a.parameters[0];
-    to.statistics = reinterpret_cast<float*>(const_cast<uint8_t*>(a.kept));
+    to.statistics = reinterpret_cast<float*>(const_cast<uint8_t*>(a.saved));
     to.grad_output = a.grad_output;
     to.accumulate = a.accumulate;
     to.grad_input = a.grad_input;
@@ -157,7 +157,7 @@ std::unique_ptr<const Op> make_layer_norm(const Attributes& attributes) {
 GroupNormGeometry group_norm_geometry(const Shape& x, int64_t groups, float epsilon) {
   const char* const name = ops::kGroupNorm;
   if (x.size() == 4) {
-    ops::check_picture_shape(name, x);
+    ops::check_image_shape(name, x);
   } else if (x.size() != 2) {
     ops::refuse(name, x, "(batch, height, width, channels) or (batch, features)");
   } else if (x[0] < 0 || x[1] < 1) {

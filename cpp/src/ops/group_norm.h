@@ -1,4 +1,4 @@
-// The two ways to normalise pictures by themselves: along the rows that pictures of one pixel are,
+// The two ways to normalise images by themselves: along the rows that images of one pixel are,
 // and along the channels of larger ones.
 #pragma once
 
@@ -9,15 +9,15 @@
 
 namespace cnnx::ops {
 
-// Pictures are normalised, and the sums of a weight's gradient taken, a piece at a time: some rows,
-// or one picture. A piece that is smaller costs more sums per number, to be added up at the end.
+// Images are normalised, and the sums of a weight's gradient taken, a piece at a time: some rows,
+// or one image. A piece that is smaller costs more sums per number, to be added up at the end.
 constexpr int64_t kLeastPiecePixels = 64;
 
 struct GroupNormArguments {
   const float* x;
   const float* weight;
   const float* bias;
-  float* statistics;  // [picture][mean, inverse standard deviation][group]
+  float* statistics;  // [image][mean, inverse standard deviation][group]
   float* output;
 
   const float* grad_output;
@@ -41,8 +41,8 @@ class GroupNorm {
   virtual void backward(const GroupNormArguments& a) const = 0;
 };
 
-// Needs pictures of one pixel.
+// Needs images of one pixel.
 std::unique_ptr<const GroupNorm> group_norm_of_rows(const GroupNormGeometry& geometry);
-std::unique_ptr<const GroupNorm> group_norm_of_pictures(const GroupNormGeometry& geometry);
+std::unique_ptr<const GroupNorm> group_norm_of_images(const GroupNormGeometry& geometry);
 
 }  // namespace cnnx::ops

@@ -1,4 +1,4 @@
-// Normalisation of pictures of one pixel: rows of channels, a chunk of rows at a time.
+// Normalisation of images of one pixel: rows of channels, a chunk of rows at a time.
 #include "kernels/group_norm.h"
 #include "ops/group_norm.h"
 #include "ops/pixel_chunks.h"
@@ -11,7 +11,7 @@ namespace {
 class GroupNormOfRows final : public GroupNorm {
  public:
   explicit GroupNormOfRows(const GroupNormGeometry& geometry)
-      : g_(geometry), chunks_(g_.pictures, g_.channels, kLeastPiecePixels) {}
+      : g_(geometry), chunks_(g_.images, g_.channels, kLeastPiecePixels) {}
 
   int64_t pieces() const override { return chunks_.count(); }
   int64_t scratch_floats(int) const override { return 0; }

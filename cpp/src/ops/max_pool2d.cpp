@@ -1,4 +1,4 @@
-// Max-pooling: the public functions and the layer kind, both parallel over rows of pictures.
+// Max-pooling: the public functions and the layer kind, both parallel over rows of images.
 #include "cnnx/max_pool2d.h"
 
 #include "cnnx/runtime.h"
@@ -13,27 +13,27 @@ namespace ops {
 namespace {
 
 void run(const Pool2dGeometry& g, const float* x, int threads, float* output) {
-  const PoolWindows windows = windows_of_one_picture(g);
+  const PoolWindows windows = windows_of_one_image(g);
   const auto kernel = CNNX_KERNELS(max_pool2d_kernels).forward;
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_row = g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.out_height, in_floats / g.out_height + out_row,
-                    [&](int64_t picture, int64_t begin, int64_t end) {
-                      kernel(windows, x + picture * in_floats, begin, end,
-                             output + picture * g.out_height * out_row);
+                    [&](int64_t image, int64_t begin, int64_t end) {
+                      kernel(windows, x + image * in_floats, begin, end,
+                             output + image * g.out_height * out_row);
                     });
 }
 
 void run_backward(const Pool2dGeometry& g, const float* grad_output, const float* x, int threads,
                   bool accumulate, float* grad_input) {
-  const PoolWindows windows = windows_of_one_picture(g);
+  const PoolWindows windows = windows_of_one_image(g);
   const auto kernel = CNNX_KERNELS(max_pool2d_kernels).backward;
   const int64_t in_row = g.in_width * g.channels, in_floats = g.in_height * in_row;
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.in_height, 2 * in_row + out_floats / g.in_height,
-                    [&](int64_t picture, int64_t begin, int64_t end) {
-                      kernel(windows, grad_output + picture * out_floats, x + picture * in_floats,
-                             begin, end, accumulate, grad_input + picture * in_floats);
+                    [&](int64_t image, int64_t begin, int64_t end) {
+                      kernel(windows, grad_output + image * out_floats, x + image * in_floats,
+                             begin, end, accumulate, grad_input + image * in_floats);
                     });
 }
 
@@ -63,13 +63,13 @@ class MaxPool2dOp final : public Op {
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return std::make_unique<BoundMaxPool2d>(geometry(input));
   }
-  Follower follower(const Shape& input) const override {
+  Fusable fusable_as(const Shape& input) const override {
     const Pool2dGeometry g = geometry(input);
     const auto is_two = [](Pair pair) { return pair.height == 2 && pair.width == 2; };
     const bool side_by_side = is_two(g.kernel_size) && is_two(g.stride) && g.top == 0 &&
                               g.left == 0 && g.out_height == g.in_height / 2 &&
                               g.out_width == g.in_width / 2;
-    return side_by_side ? Follower::max_pool_2x2 : Follower::none;
+    return side_by_side ? Fusable::max_pool_2x2 : Fusable::none;
   }
 
  private:

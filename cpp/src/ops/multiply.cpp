@@ -1,5 +1,5 @@
-// multiply: the layer kind, the product of two arrays of one shape, or of pictures with one number
-// per picture and channel (squeeze and excitation: Hu, Shen, Sun 2018).
+// multiply: the layer kind, the product of two arrays of one shape, or of images with one number
+// per image and channel (squeeze and excitation: Hu, Shen, Sun 2018).
 #include <algorithm>
 #include <stdexcept>
 #include <string>
@@ -18,9 +18,9 @@ constexpr int64_t kGrain = 32 * 1024;
 
 class BoundMultiply final : public BoundOp {
  public:
-  // Pictures of `pixels` pixels; with one pixel the arrays have one shape.
-  BoundMultiply(int64_t pictures, int64_t pixels, int64_t channels)
-      : pictures_(pictures), pixels_(pixels), channels_(channels) {}
+  // Images of `pixels` pixels; with one pixel the arrays have one shape.
+  BoundMultiply(int64_t images, int64_t pixels, int64_t channels)
+      : images_(images), pixels_(pixels), channels_(channels) {}
   int64_t scratch_floats(int) const override { return 0; }
   int64_t backward_scratch_floats(int) const override { return 0; }
   bool runs_in_place(std::size_t) const override { return true; }
@@ -28,14 +28,14 @@ class BoundMultiply final : public BoundOp {
 
   void forward(const ForwardArguments& a) const override {
     const auto kernel = CNNX_KERNELS(multiply_kernels).channels;
-    for_pictures(a.threads, [&](int64_t map, int64_t factors) {
+    for_images(a.threads, [&](int64_t map, int64_t factors) {
       kernel(a.inputs[0] + map, a.inputs[1] + factors, pixels_, channels_, false, a.output + map);
     });
   }
   void backward(const BackwardArguments& a) const override {
     const MultiplyKernels& kernels = CNNX_KERNELS(multiply_kernels);
     const InputGradient &map_gradient = a.grad_inputs[0], &factor_gradient = a.grad_inputs[1];
-    for_pictures(a.threads, [&](int64_t map, int64_t factors) {
+    for_images(a.threads, [&](int64_t map, int64_t factors) {
       const float* const grad = a.grad_output + map;
       if (map_gradient.values) {
         kernels.channels(grad, a.inputs[1] + factors, pixels_, channels_, map_gradient.accumulate,
@@ -49,17 +49,17 @@ class BoundMultiply final : public BoundOp {
   }
 
  private:
-  // body(offset of a picture's map, offset of its factors)
+  // body(offset of an image's map, offset of its factors)
   template <class Body>
-  void for_pictures(int threads, const Body& body) const {
+  void for_images(int threads, const Body& body) const {
     const int64_t floats = pixels_ * channels_;
-    runtime::parallel_for(threads, pictures_, kGrain / (floats + 1) + 1,
+    runtime::parallel_for(threads, images_, kGrain / (floats + 1) + 1,
                           [&](int64_t begin, int64_t end, int) {
                             for (int64_t i = begin; i < end; ++i) body(i * floats, i * channels_);
                           });
   }
 
-  int64_t pictures_, pixels_, channels_;
+  int64_t images_, pixels_, channels_;
 };
 
 class MultiplyOp final : public MergeOp {

@@ -38,7 +38,7 @@ struct Fusion {
 };
 
 // What a layer is to an op before it that might take it in.
-enum class Follower { none, batch_norm, add, relu, max_pool_2x2 };
+enum class Fusable { none, batch_norm, add, relu, max_pool_2x2 };
 
 // Where a train step draws its random numbers from, and with that the sign that it is one: layers
 // that treat training and inference differently are told by it.
@@ -65,9 +65,10 @@ struct ForwardArguments {
   const float* const* inputs = nullptr;      // all of them, where there are several
   const float* const* parameters = nullptr;  // in the order of Op::parameters
   float* const* buffers = nullptr;           // of Op::buffers; written to in training only
-  const float* derived = nullptr;  // as BoundOp::derive left it, or null: it derives what it needs
+  const float* packed =
+      nullptr;  // as BoundOp::pack_weights left it, or null: it packs what it needs
   float* output = nullptr;
-  uint8_t* kept = nullptr;  // BoundOp::kept_bytes, or null where no backward follows
+  uint8_t* saved = nullptr;  // BoundOp::saved_bytes, or null where no backward follows
   float* scratch = nullptr;
   int threads = 1;
   const TrainingStep* training = nullptr;  // null in inference
@@ -80,14 +81,15 @@ struct BackwardArguments {
   const float* input = nullptr;
   const float* const* inputs = nullptr;
   const float* output = nullptr;
-  const uint8_t* kept = nullptr;
+  const uint8_t* saved = nullptr;
   const float* const* parameters = nullptr;
   const float* const* buffers = nullptr;
-  float* grad_output = nullptr;      // ours to overwrite where changes_grad_output says so
-  bool grad_output_through = false;  // is already the gradient before a ReLU that was taken in
-  float* grad_input = nullptr;       // null: not wanted (the first layer)
-  bool accumulate = false;           // adds to what grad_input holds instead of overwriting it
-  bool grad_input_through = false;   // is wanted as the gradient before the ReLU that made `input`
+  float* grad_output = nullptr;          // ours to overwrite where changes_grad_output says so
+  bool grad_output_relu_masked = false;  // is already the gradient before a ReLU that was taken in
+  float* grad_input = nullptr;           // null: not wanted (the first layer)
+  bool accumulate = false;               // adds to what grad_input holds instead of overwriting it
+  bool grad_input_relu_masked =
+      false;  // is wanted as the gradient before the ReLU that made `input`
   const InputGradient* grad_inputs = nullptr;  // all of them, where there are several
   float* const* grad_parameters = nullptr;     // overwritten; null pointers are not wanted
   float* scratch = nullptr;
@@ -104,21 +106,21 @@ class BoundOp {
   virtual void forward(const ForwardArguments& arguments) const = 0;
   virtual void backward(const BackwardArguments& arguments) const = 0;
 
-  // Parameters in the form that forward reads, the same for any batch: a model at rest derives them
+  // Parameters in the form that forward reads, the same for any batch: a model at rest packs them
   // once.
-  virtual int64_t derived_floats() const { return 0; }
-  virtual void derive(const float* const* parameters, const float* const* buffers, int threads,
-                      float* derived) const {
+  virtual int64_t packed_floats() const { return 0; }
+  virtual void pack_weights(const float* const* parameters, const float* const* buffers,
+                            int threads, float* packed) const {
     static_cast<void>(parameters), static_cast<void>(buffers);
-    static_cast<void>(threads), static_cast<void>(derived);
+    static_cast<void>(threads), static_cast<void>(packed);
   }
-  // What forward keeps for backward beside its inputs and output: a pooling's winners, a batch's
+  // What forward keeps for backward beside its inputs and output: a pooling's argmax, a batch's
   // statistics.
-  virtual int64_t kept_bytes() const { return 0; }
+  virtual int64_t saved_bytes() const { return 0; }
   // Multiply-adds of a forward, where they are what it costs.
-  virtual int64_t products() const { return 0; }
-  // Whether a few pictures at a time cost no more than many at once. No: its weights are many, each
-  // used once per picture.
+  virtual int64_t multiply_adds() const { return 0; }
+  // Whether a few images at a time cost no more than many at once. No: its weights are many, each
+  // used once per image.
   virtual bool runs_in_slices() const { return true; }
 
   // Whether the output may overwrite input i, each of whose elements then is read once, for the
@@ -140,8 +142,8 @@ class BoundOp {
     static_cast<void>(input);
     return false;
   }
-  // Whether backward honours grad_input_through.
-  virtual bool passes_through_relu() const { return false; }
+  // Whether backward honours grad_input_relu_masked.
+  virtual bool applies_relu_mask() const { return false; }
 };
 
 // Shapes given to an Op include the batch axis. Checks throw std::invalid_argument with one
@@ -163,12 +165,12 @@ class Op {
   // to run.
   virtual std::unique_ptr<const BoundOp> bind(const Shape& input) const = 0;
 
-  virtual Follower follower(const Shape& input) const {
+  virtual Fusable fusable_as(const Shape& input) const {
     static_cast<void>(input);
-    return Follower::none;
+    return Fusable::none;
   }
-  virtual bool takes_in(Follower follower, const Shape& input) const {
-    static_cast<void>(follower), static_cast<void>(input);
+  virtual bool can_fuse(Fusable successor, const Shape& input) const {
+    static_cast<void>(successor), static_cast<void>(input);
     return false;
   }
   // A batch norm in inference: y = x * scale + shift, per channel.

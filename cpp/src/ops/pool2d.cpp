@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "ops/picture_shape.h"
+#include "ops/image_shape.h"
 #include "ops/window_placement.h"
 
 namespace cnnx::ops {
@@ -40,7 +40,7 @@ void check_side(const char* function, const char* side, int64_t padding, const c
 
 Pool2dGeometry pool2d_geometry(const char* function, const Shape& x, Pair kernel_size, Pair stride,
                                const Padding& padding) {
-  check_picture_shape(function, x);
+  check_image_shape(function, x);
   check_pair(function, "kernel_size", kernel_size);
   check_pair(function, "stride", stride);
   // The kernels number a window's pixels in 32 bits.
@@ -79,7 +79,7 @@ Pool2dGeometry pool2d_geometry(const char* function, const Shape& x, Pair kernel
   return geometry;
 }
 
-PoolWindows windows_of_one_picture(const Pool2dGeometry& g) {
+PoolWindows windows_of_one_image(const Pool2dGeometry& g) {
   return {g.in_height,
           g.in_width,
           g.channels,

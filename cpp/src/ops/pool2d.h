@@ -14,23 +14,23 @@ namespace cnnx::ops {
 Pool2dGeometry pool2d_geometry(const char* function, const Shape& x, Pair kernel_size, Pair stride,
                                const Padding& padding);
 
-PoolWindows windows_of_one_picture(const Pool2dGeometry& geometry);
+PoolWindows windows_of_one_image(const Pool2dGeometry& geometry);
 
 // Moved about 20 microseconds at a time, memory-bound: below this a second thread costs more than
 // it brings.
 constexpr int64_t kPoolGrainFloats = 64 * 1024;
 
-// body(picture, first row, end row) covers `rows` rows of each picture once, in pieces that threads
+// body(image, first row, end row) covers `rows` rows of each image once, in pieces that threads
 // share out. `row_floats` is how many floats a row moves.
 template <class Body>
-void parallel_for_rows(int threads, int64_t pictures, int64_t rows, int64_t row_floats,
+void parallel_for_rows(int threads, int64_t images, int64_t rows, int64_t row_floats,
                        const Body& body) {
   const int64_t grain = kPoolGrainFloats / std::max<int64_t>(1, row_floats) + 1;
-  runtime::parallel_for(threads, pictures * rows, grain, [&](int64_t begin, int64_t end, int) {
+  runtime::parallel_for(threads, images * rows, grain, [&](int64_t begin, int64_t end, int) {
     while (begin < end) {
-      const int64_t picture = begin / rows, first = begin % rows;
+      const int64_t image = begin / rows, first = begin % rows;
       const int64_t last = std::min(rows, first + end - begin);
-      body(picture, first, last);
+      body(image, first, last);
       begin += last - first;
     }
   });

@@ -1,4 +1,4 @@
-// upsample2d: the public functions and the layer kind, both parallel over rows of pictures.
+// upsample2d: the public functions and the layer kind, both parallel over rows of images.
 #include "cnnx/upsample2d.h"
 
 #include <stdexcept>
@@ -7,9 +7,9 @@
 #include "cnnx/runtime.h"
 #include "kernels/upsample2d.h"
 #include "ops/attributes.h"
+#include "ops/image_shape.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
-#include "ops/picture_shape.h"
 #include "ops/pool2d.h"
 #include "runtime/dispatch.h"
 
@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* kName = "upsample2d";
 
-Upsampling one_picture(const Upsample2dGeometry& g) {
+Upsampling one_image(const Upsample2dGeometry& g) {
   return {g.in_height, g.in_width, g.channels, g.scale.height, g.scale.width};
 }
 
@@ -30,9 +30,9 @@ void run(const Upsample2dGeometry& g, const float* x, int threads, float* output
   const int64_t out_rows = g.in_height * g.scale.height;
   const int64_t out_row = g.in_width * g.scale.width * g.channels;
   parallel_for_rows(threads, g.batch, out_rows, 2 * out_row,
-                    [&](int64_t picture, int64_t begin, int64_t end) {
-                      kernel(one_picture(g), x + picture * in_floats, begin, end,
-                             output + picture * out_rows * out_row);
+                    [&](int64_t image, int64_t begin, int64_t end) {
+                      kernel(one_image(g), x + image * in_floats, begin, end,
+                             output + image * out_rows * out_row);
                     });
 }
 
@@ -44,9 +44,9 @@ void run_backward(const Upsample2dGeometry& g, const float* grad_output, int thr
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_floats = in_floats * g.scale.height * g.scale.width;
   parallel_for_rows(threads, g.batch, g.in_height, 2 * out_floats / g.in_height,
-                    [&](int64_t picture, int64_t begin, int64_t end) {
-                      kernel(one_picture(g), grad_output + picture * out_floats, begin, end,
-                             accumulate, grad_input + picture * in_floats);
+                    [&](int64_t image, int64_t begin, int64_t end) {
+                      kernel(one_image(g), grad_output + image * out_floats, begin, end, accumulate,
+                             grad_input + image * in_floats);
                     });
 }
 
@@ -81,7 +81,7 @@ std::unique_ptr<const Op> make_upsample2d(const Attributes& attributes) {
 }  // namespace ops
 
 Upsample2dGeometry upsample2d_geometry(const Shape& x, Pair scale_factor, UpsampleMode mode) {
-  ops::check_picture_shape(ops::kName, x);
+  ops::check_image_shape(ops::kName, x);
   for (const int64_t factor : {scale_factor.height, scale_factor.width}) {
     if (factor >= 1 && factor <= ops::kMostSetting) continue;
     throw std::invalid_argument(std::string(ops::kName) + ": scale_factor is " +

@@ -1,4 +1,4 @@
-// Where windows lie along one axis of a picture: one rule for convolution and pooling.
+// Where windows lie along one axis of an image: one rule for convolution and pooling.
 #pragma once
 
 #include <cstdint>

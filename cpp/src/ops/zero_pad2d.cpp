@@ -8,9 +8,9 @@
 #include "cnnx/runtime.h"
 #include "kernels/add.h"
 #include "ops/attributes.h"
+#include "ops/image_shape.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
-#include "ops/picture_shape.h"
 #include "ops/pool2d.h"
 #include "runtime/dispatch.h"
 
@@ -25,16 +25,16 @@ void run(const ZeroPad2dGeometry& g, const float* x, int threads, float* output)
   const int64_t in_row = g.in_width * g.channels, out_row = padded[2] * g.channels;
   const int64_t left = g.left * g.channels;
   parallel_for_rows(threads, g.batch, padded[1], in_row + out_row,
-                    [&](int64_t picture, int64_t begin, int64_t end) {
+                    [&](int64_t image, int64_t begin, int64_t end) {
                       for (int64_t row = begin; row < end; ++row) {
-                        float* const target = output + (picture * padded[1] + row) * out_row;
+                        float* const target = output + (image * padded[1] + row) * out_row;
                         const bool inside = row >= g.top && row < g.top + g.in_height;
                         if (!inside) {
                           std::fill_n(target, out_row, 0.0f);
                           continue;
                         }
                         const float* const source =
-                            x + (picture * g.in_height + row - g.top) * in_row;
+                            x + (image * g.in_height + row - g.top) * in_row;
                         std::fill_n(target, left, 0.0f);
                         std::copy_n(source, in_row, target + left);
                         std::fill_n(target + left + in_row, g.right * g.channels, 0.0f);
@@ -48,11 +48,11 @@ void run_backward(const ZeroPad2dGeometry& g, const float* grad_output, int thre
   const Shape padded = g.output_shape();
   const int64_t in_row = g.in_width * g.channels, out_row = padded[2] * g.channels;
   parallel_for_rows(
-      threads, g.batch, g.in_height, 2 * in_row, [&](int64_t picture, int64_t begin, int64_t end) {
+      threads, g.batch, g.in_height, 2 * in_row, [&](int64_t image, int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
           const float* const source =
-              grad_output + (picture * padded[1] + row + g.top) * out_row + g.left * g.channels;
-          float* const target = grad_input + (picture * g.in_height + row) * in_row;
+              grad_output + (image * padded[1] + row + g.top) * out_row + g.left * g.channels;
+          float* const target = grad_input + (image * g.in_height + row) * in_row;
           if (accumulate) {
             add(target, source, in_row, false, target);
           } else {
@@ -90,7 +90,7 @@ std::unique_ptr<const Op> make_zero_pad2d(const Attributes& attributes) {
 }  // namespace ops
 
 ZeroPad2dGeometry zero_pad2d_geometry(const Shape& x, const Padding& padding) {
-  ops::check_picture_shape(ops::kName, x);
+  ops::check_image_shape(ops::kName, x);
   for (const int64_t side : {padding.top, padding.bottom, padding.left, padding.right}) {
     if (padding.rule == Padding::Rule::explicit_sides && side >= 0 && side <= ops::kMostSetting)
       continue;

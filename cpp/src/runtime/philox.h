@@ -14,7 +14,7 @@ enum class Stream : uint32_t {
   shuffle = 2,       // order of the examples, one step per epoch
   drawing = 3,       // the X-and-O drawings, one step per drawing
   dropout = 4,       // one step per train step and layer
-  augmentation = 5,  // changes of pictures while training, one step per epoch
+  augmentation = 5,  // changes of images while training, one step per epoch
   mixup = 6,         // how batches are blended, one step per epoch
 };
 

@@ -8,39 +8,39 @@
 
 #include "data/augment.h"
 #include "data/augmentation.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include "data/pixels.h"
 #include "training/mixup.h"
 
 namespace cnnx::training {
 
-BatchSource::BatchSource(const TrainerState& trainer, const PictureBatch& pictures,
+BatchSource::BatchSource(const TrainerState& trainer, const ImageBatch& images,
                          const Targets& targets, std::vector<int64_t> rows, const char* caller)
-    : trainer_(trainer), pictures_(pictures), targets_(targets), rows_(std::move(rows)) {
-  data::check_pictures(pictures, caller);
+    : trainer_(trainer), images_(images), targets_(targets), rows_(std::move(rows)) {
+  data::check_images(images, caller);
   if (rows_.empty()) {
-    rows_.resize(static_cast<std::size_t>(pictures.count));
+    rows_.resize(static_cast<std::size_t>(images.count));
     std::iota(rows_.begin(), rows_.end(), int64_t{0});
   }
   if (rows_.empty()) {
     throw std::invalid_argument(std::string(caller) +
-                                ": there are no pictures, expected at least one");
+                                ": there are no images, expected at least one");
   }
   for (const int64_t row : rows_) {
-    if (row < 0 || row >= pictures.count) {
+    if (row < 0 || row >= images.count) {
       throw std::invalid_argument(std::string(caller) + ": row " + std::to_string(row) +
                                   " is out of range, expected 0 to " +
-                                  std::to_string(pictures.count - 1));
+                                  std::to_string(images.count - 1));
     }
   }
-  trainer.loss.check(targets, pictures.count);
+  trainer.loss.check(targets, images.count);
 }
 
-void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_picture) {
+void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_image) {
   data::check_augmentation(augmentation, trainer_.model->graph.input_shape());
   augmentation_ = augmentation;
   epoch_ = epoch;
-  first_picture_ = first_picture;
+  first_image_ = first_image;
 }
 
 void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch) const {
@@ -49,19 +49,19 @@ void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch
   const int64_t floats = element_count(shape);
   if (batch.storage.size() < count * floats) batch.storage = runtime::AlignedBuffer(count * floats);
   const int64_t* rows = rows_.data() + first;
-  if (pictures_.mapped) {
+  if (images_.mapped) {
     const int64_t bytes =
-        floats * (pictures_.type == PixelType::uint8 ? 1 : static_cast<int64_t>(sizeof(float)));
+        floats * (images_.type == PixelType::uint8 ? 1 : static_cast<int64_t>(sizeof(float)));
     for (int64_t i = 0; i < count; ++i)
-      runtime::read_ahead(static_cast<const char*>(pictures_.pixels) + rows[i] * bytes, bytes);
+      runtime::read_ahead(static_cast<const char*>(images_.pixels) + rows[i] * bytes, bytes);
   }
   if (is_identity(augmentation_)) {
-    data::gather_pictures(pictures_.pixels, pictures_.type, pictures_.integer_values, rows, count,
-                          shape[0] * shape[1], shape[2], model.preprocessing, threads,
-                          batch.storage.data());
+    data::gather_images(images_.pixels, images_.type, images_.integer_values, rows, count,
+                        shape[0] * shape[1], shape[2], model.preprocessing, threads,
+                        batch.storage.data());
   } else {
-    data::gather_augmented(pictures_, rows, count, shape, model.preprocessing,
-                           {augmentation_, trainer_.seed, epoch_, first_picture_}, threads,
+    data::gather_augmented(images_, rows, count, shape, model.preprocessing,
+                           {augmentation_, trainer_.seed, epoch_, first_image_}, threads,
                            batch.storage.data());
   }
   batch.input = batch.storage.data();
@@ -81,7 +81,7 @@ void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch
   }
   if (augmentation_.mixup > 0) {
     const Mix mix =
-        draw_mix(augmentation_.mixup, trainer_.seed, epoch_, first_picture_ + first, count);
+        draw_mix(augmentation_.mixup, trainer_.seed, epoch_, first_image_ + first, count);
     mix_batch(mix, count, floats, element_count(model.graph.output_shape()), threads, batch);
   }
 }

@@ -11,7 +11,7 @@ namespace cnnx::training {
 
 // One gathered batch: rows in a chosen order, normalised and contiguous.
 struct Batch {
-  runtime::AlignedBuffer storage, mixed;  // the latter where pictures are blended
+  runtime::AlignedBuffer storage, mixed;  // the latter where images are blended
   std::vector<int64_t> labels;
   std::vector<float> values;
   const float* input = nullptr;
@@ -22,23 +22,23 @@ struct Batch {
 class BatchSource {
  public:
   // `caller` begins the sentence of an error. No rows: all of them, in order.
-  BatchSource(const TrainerState& trainer, const PictureBatch& pictures, const Targets& targets,
+  BatchSource(const TrainerState& trainer, const ImageBatch& images, const Targets& targets,
               std::vector<int64_t> rows, const char* caller);
 
   int64_t count() const { return static_cast<int64_t>(rows_.size()); }
   std::vector<int64_t>& rows() { return rows_; }
-  // From now on the pictures are changed as in this epoch.
-  void augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_picture);
+  // From now on the images are changed as in this epoch.
+  void augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_image);
   void gather(int64_t first, int64_t count, int threads, Batch& batch) const;
 
  private:
   const TrainerState& trainer_;
-  PictureBatch pictures_;
+  ImageBatch images_;
   Targets targets_;
   std::vector<int64_t> rows_;
   Augmentation augmentation_;
   uint64_t epoch_ = 0;
-  int64_t first_picture_ = 0;
+  int64_t first_image_ = 0;
 };
 
 }  // namespace cnnx::training

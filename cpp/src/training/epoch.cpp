@@ -8,7 +8,7 @@
 #include "cnnx/error.h"
 #include "cnnx/runtime.h"
 #include "cnnx/trainer.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include "data/shuffle.h"
 #include "training/batch_source.h"
 #include "training/prefetch.h"
@@ -77,13 +77,13 @@ bool Epoch::advance() {
   return true;
 }
 
-Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
+Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
                            const EpochOptions& options) {
   if (options.batch_size < 1) {
     throw std::invalid_argument("fit: batch_size is " + std::to_string(options.batch_size) +
                                 ", expected at least 1");
   }
-  training::BatchSource source(*this->state(), pictures, targets, options.rows, "fit");
+  training::BatchSource source(*this->state(), images, targets, options.rows, "fit");
   const int64_t all = source.count();
   const int64_t batch_size = std::min(options.batch_size, std::max<int64_t>(all, 1));
   auto state = std::make_unique<training::EpochState>(training::EpochState{
@@ -96,7 +96,7 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
       {options.position.loss, options.position.weight, options.position.correct},
       {},
       {}});
-  state->source.augment(options.augmentation, options.number, options.first_picture);
+  state->source.augment(options.augmentation, options.number, options.first_image);
   const int64_t steps = (all + batch_size - 1) / batch_size;
   if (options.position.step < 0 || options.position.step > steps) {
     throw std::invalid_argument("fit: the epoch goes on after step " +
@@ -113,7 +113,7 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
       shuffled[i] = rows[static_cast<std::size_t>(order[i])];
     rows = std::move(shuffled);
   }
-  const bool slow = pictures.mapped || !is_identity(options.augmentation);
+  const bool slow = images.mapped || !is_identity(options.augmentation);
   if (options.prefetch.value_or(slow)) {
     state->prefetch = std::make_unique<training::Prefetch>(
         [&source = state->source](int64_t first, int64_t count, int threads,
@@ -126,9 +126,9 @@ Epoch Trainer::begin_epoch(const PictureBatch& pictures, const Targets& targets,
 }
 
 std::vector<int64_t> Trainer::split_order(int64_t count) const {
-  if (count < 0 || count > data::kMostPictures) {
+  if (count < 0 || count > data::kMostImages) {
     throw std::invalid_argument("split_order: count is " + std::to_string(count) +
-                                ", expected 0 to " + std::to_string(data::kMostPictures));
+                                ", expected 0 to " + std::to_string(data::kMostImages));
   }
   std::vector<int64_t> order(static_cast<std::size_t>(count));
   // No epoch has this number, so the split shares no random number with any epoch's order.

@@ -1,5 +1,5 @@
-// Where in which epoch training is, as numbers that a checkpoint's notes keep: the epoch's number,
-// its steps that are done, and the sums over their rows.
+// Where in which epoch training is, as numbers that a checkpoint's metadata keep: the epoch's
+// number, its steps that are done, and the sums over their rows.
 #include <algorithm>
 #include <variant>
 #include <vector>
@@ -19,21 +19,21 @@ bool is_count(double value) {
 
 }  // namespace
 
-NotedArray Epoch::place() const {
+MetadataArray Epoch::place() const {
   const EpochPosition at = position();
   const std::vector<double> numbers = {static_cast<double>(number()), static_cast<double>(at.step),
                                        at.loss, at.weight, static_cast<double>(at.correct)};
   return {kPlace, {static_cast<int64_t>(numbers.size())}, numbers};
 }
 
-void go_on(EpochOptions& options, const Notes& notes) {
-  const auto found = std::find_if(notes.arrays.begin(), notes.arrays.end(),
-                                  [](const NotedArray& array) { return array.name == kPlace; });
+void resume(EpochOptions& options, const CheckpointMetadata& metadata) {
+  const auto found = std::find_if(metadata.arrays.begin(), metadata.arrays.end(),
+                                  [](const MetadataArray& array) { return array.name == kPlace; });
   const auto* numbers =
-      found == notes.arrays.end() ? nullptr : std::get_if<std::vector<double>>(&found->values);
+      found == metadata.arrays.end() ? nullptr : std::get_if<std::vector<double>>(&found->values);
   const bool whole = numbers && numbers->size() == 5 && is_count((*numbers)[0]) &&
                      is_count((*numbers)[1]) && is_count((*numbers)[4]);
-  if (!whole) throw FormatError("go_on: the notes hold no place in an epoch");
+  if (!whole) throw FormatError("resume: the metadata hold no place in an epoch");
   const std::vector<double>& at = *numbers;
   options.number = static_cast<uint64_t>(at[0]);
   options.position = {static_cast<int64_t>(at[1]), at[2], at[3], static_cast<int64_t>(at[4])};

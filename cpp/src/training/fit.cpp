@@ -7,8 +7,7 @@
 namespace cnnx {
 
 std::vector<Metrics> Trainer::fit(
-    const PictureBatch& pictures, const Targets& targets, int64_t epochs,
-    const EpochOptions& options,
+    const ImageBatch& images, const Targets& targets, int64_t epochs, const EpochOptions& options,
     const std::function<bool(int64_t epochs_done, const Metrics& metrics)>& on_epoch) {
   if (epochs < 1) {
     throw std::invalid_argument("fit: epochs is " + std::to_string(epochs) +
@@ -22,7 +21,7 @@ std::vector<Metrics> Trainer::fit(
   std::vector<Metrics> history;
   EpochOptions which = options;
   for (; static_cast<int64_t>(history.size()) < epochs; ++which.number) {
-    Epoch epoch = begin_epoch(pictures, targets, which);
+    Epoch epoch = begin_epoch(images, targets, which);
     if (history.empty()) begin_schedule(epochs, epoch.steps());
     while (epoch.advance()) {
     }

@@ -51,7 +51,7 @@ void LossFunction::check(const Targets& targets, int64_t rows) const {
   const bool classes = loss_.kind == Loss::Kind::cross_entropy;
   if (!targets.values && !(classes && targets.labels)) {
     throw std::invalid_argument("trainer: " + name() + " takes " +
-                                (classes ? "labels, one per picture" : "target values") +
+                                (classes ? "labels, one per image" : "target values") +
                                 (classes ? ", or shares, one per class" : ", one per output"));
   }
   if (classes) ops::check_class_targets({targets.labels, targets.values}, rows, outputs_);

@@ -26,7 +26,7 @@ std::string first_not_finite_of(const graph::ArrayBlock& block, const float* val
 
 std::string first_not_finite(const graph::ModelState& model, const float* input, int64_t rows,
                              const ops::TrainingStep& step) {
-  if (!all_finite(input, rows * element_count(model.graph.input_shape()))) return "the pictures";
+  if (!all_finite(input, rows * element_count(model.graph.input_shape()))) return "the images";
   const int threads = get_num_threads();
   const auto& nodes = model.graph.nodes();
   const graph::Chain chain(model.graph, 0, static_cast<int>(nodes.size()), rows,

@@ -8,7 +8,7 @@
 
 namespace cnnx::training {
 
-// What is the first that is not finite for this batch in this train step: "the pictures", "the
+// What is the first that is not finite for this batch in this train step: "the images", "the
 // output of conv2d_1"; empty when all are. Writes to no model. The caller holds the model's lock.
 std::string first_not_finite(const graph::ModelState& model, const float* input, int64_t rows,
                              const ops::TrainingStep& step);

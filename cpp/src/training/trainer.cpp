@@ -14,7 +14,7 @@
 #include "cnnx/error.h"
 #include "cnnx/runtime.h"
 #include "cnnx/shape.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include "graph/model_state.h"
 #include "runtime/add_time.h"
 #include "training/batch_source.h"
@@ -71,7 +71,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
   if (options.averaging) average.emplace(*options.averaging, *model);
 }
 
-LossSum TrainerState::compute_gradients(const float* pictures, const Targets& targets, int64_t rows,
+LossSum TrainerState::compute_gradients(const float* images, const Targets& targets, int64_t rows,
                                         double divisor) {
   const int threads = get_num_threads();
   const auto plan = model->training_plan(rows, threads);
@@ -82,11 +82,8 @@ LossSum TrainerState::compute_gradients(const float* pictures, const Targets& ta
   buffers_before.assign(model->buffers.data(),
                         model->buffers.data() + model->graph.buffers().floats());
   graph::StepTimes* const times = profiler ? profiler->times(*plan) : nullptr;
-  const graph::TrainingArguments arguments{pictures,
-                                           model->parameters.data(),
-                                           model->buffers.data(),
-                                           {seed, gradients_computed++},
-                                           times};
+  const graph::TrainingArguments arguments{
+      images, model->parameters.data(), model->buffers.data(), {seed, gradients_computed++}, times};
   const float* output = plan->forward(arguments, *workspace);
   LossSum sum;
   {
@@ -98,14 +95,14 @@ LossSum TrainerState::compute_gradients(const float* pictures, const Targets& ta
   return sum;
 }
 
-std::string TrainerState::undo_gradients(const float* pictures, int64_t rows) {
+std::string TrainerState::undo_gradients(const float* images, int64_t rows) {
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   std::copy(buffers_before.begin(), buffers_before.end(), model->buffers.data());
   model->parameters_changed();
-  const std::string first = first_not_finite(*model, pictures, rows, {seed, --gradients_computed});
+  const std::string first = first_not_finite(*model, images, rows, {seed, --gradients_computed});
   const std::string undone = "; the model is as it was before this step, expected ";
-  if (first == "the pictures")
-    return "because " + first + " are not finite" + undone + "finite pictures";
+  if (first == "the images")
+    return "because " + first + " are not finite" + undone + "finite images";
   const std::string why = first.empty() ? "though every layer's output is finite"
                                         : "because " + first + " is not finite";
   return why + undone + "a finite loss: try a smaller learning rate";
@@ -189,26 +186,26 @@ const std::shared_ptr<TrainerState>& Trainer::state() const {
   return state_;
 }
 
-double Trainer::compute_gradients(const PictureBatch& pictures, const Targets& targets,
+double Trainer::compute_gradients(const ImageBatch& images, const Targets& targets,
                                   double divisor) {
-  data::check_pictures(pictures, "trainer");
-  if (pictures.count == 0)
+  data::check_images(images, "trainer");
+  if (images.count == 0)
     throw std::invalid_argument("trainer: the batch is empty, expected at least one row");
   if (!(divisor >= 0) || std::isinf(divisor)) {
     throw std::invalid_argument("trainer: divisor is " + std::to_string(divisor) +
                                 ", expected a number > 0");
   }
-  state()->loss.check(targets, pictures.count);
-  const double rows = divisor > 0 ? divisor : state()->loss.divisor(targets, pictures.count);
-  const float* input = state()->model->normalised(pictures, 0, pictures.count, state()->input);
-  return state()->compute_gradients(input, targets, pictures.count, rows).sum / rows;
+  state()->loss.check(targets, images.count);
+  const double rows = divisor > 0 ? divisor : state()->loss.divisor(targets, images.count);
+  const float* input = state()->model->normalised(images, 0, images.count, state()->input);
+  return state()->compute_gradients(input, targets, images.count, rows).sum / rows;
 }
 
 void Trainer::apply_gradients() { state()->apply_gradients(); }
 
-double Trainer::step(const PictureBatch& pictures, const Targets& targets) {
+double Trainer::step(const ImageBatch& images, const Targets& targets) {
   state()->scheduled_factor();  // refuses what apply_gradients would, with nothing changed yet
-  const double loss = compute_gradients(pictures, targets);
+  const double loss = compute_gradients(images, targets);
   apply_gradients();
   return loss;
 }
@@ -270,9 +267,9 @@ Profile Trainer::profile() const {
 float* Trainer::gradients() { return state()->gradients.data(); }
 int64_t Trainer::gradient_count() const { return state()->gradients.size(); }
 
-Metrics Trainer::evaluate(const PictureBatch& pictures, const Targets& targets,
+Metrics Trainer::evaluate(const ImageBatch& images, const Targets& targets,
                           const std::vector<int64_t>& rows, bool averaged) const {
-  const training::BatchSource source(*state(), pictures, targets, rows, "evaluate");
+  const training::BatchSource source(*state(), images, targets, rows, "evaluate");
   const graph::ModelState& model =
       averaged ? averaged_state(*state(), "evaluate") : *state()->model;
   const int threads = get_num_threads();
@@ -286,7 +283,7 @@ Metrics Trainer::evaluate(const PictureBatch& pictures, const Targets& targets,
     const auto plan = model.inference_plan(count, threads);
     const graph::WorkspaceLease workspace = plan->lease();
     const float* output = plan->forward(batch.input, model.parameters.data(), model.buffers.data(),
-                                        model.derived(*plan), *workspace);
+                                        model.packed(*plan), *workspace);
     total += state()->loss.sum(output, batch.targets, count, 1.0, threads, nullptr);
   }
   return state()->loss.metrics(total, source.count());

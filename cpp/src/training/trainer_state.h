@@ -28,7 +28,7 @@ struct TrainerState {
   void apply_gradients();
   // After compute_gradients of a loss that is not finite: the model becomes what it was before.
   // Returns why, and what was expected, as the end of a sentence.
-  std::string undo_gradients(const float* pictures, int64_t rows);
+  std::string undo_gradients(const float* images, int64_t rows);
   // Notices layers that have become trainable, or are no longer: then their gradients are zeros,
   // lest those of an earlier step train them when they are again.
   void follow_trainable();
@@ -51,7 +51,7 @@ struct TrainerState {
   runtime::AlignedBuffer gradients;
   std::vector<runtime::AlignedBuffer> slots;
   std::vector<float*> slot_pointers;   // into slots, as the optimizer takes them
-  runtime::AlignedBuffer input;        // a step's pictures, normalised
+  runtime::AlignedBuffer input;        // a step's images, normalised
   std::vector<float> buffers_before;   // the model's, before the last forward
   std::unique_ptr<Profiler> profiler;  // while a profile is wanted
 };

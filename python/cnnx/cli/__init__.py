@@ -17,10 +17,10 @@ UNREAD = 141  # as a shell calls a program that SIGPIPE has ended
 _EPILOG = """\
 start here:
   cnnx demo                                   watch a network learn X from O, in seconds
-  cnnx train PATH --out model.cnnx            learn from a folder of pictures or IDX files
+  cnnx train PATH --out model.cnnx            learn from a folder of images or IDX files
   cnnx lr-find PATH                           which learning rate to learn it with?
   cnnx evaluate model.cnnx PATH               how often is it right, and what does it mix up?
-  cnnx predict model.cnnx picture.png         what is this?
+  cnnx predict model.cnnx image.png         what is this?
   cnnx info model.cnnx                        what is inside a model?
 
 exit status: 0 done, 1 something to mend (one sentence says what), 2 wrong usage, 130 interrupted,

@@ -15,10 +15,10 @@ from cnnx.cli.errors import UserError
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Classes, InputShape, Pixels
-    from cnnx.model import Model
+    from cnnx.model.model import Model
 
 _SHORT = {"lenet": "lenet5"}
-# Pictures that a network looks at before it is trained: some thousands are enough.
+# Images that a network looks at before it is trained: some thousands are enough.
 _SEEN = 5000
 
 
@@ -34,7 +34,7 @@ def built_in_networks() -> dict[str, Callable[..., Model]]:
 
 
 def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: int) -> Model:
-    """The untrained model for these pictures.
+    """The untrained model for these images.
 
     Raises:
         UserError: There is no such network or function, or the function fails or returns
@@ -49,7 +49,7 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
             return build(input_shape, classes, seed=seed)
         except ValueError as error:
             raise UserError(
-                f"--model {choice} for pictures of {height} x {width}: {error}"
+                f"--model {choice} for images of {height} x {width}: {error}"
             ) from error
     file, colon, function = choice.rpartition(":")
     if not colon:
@@ -68,8 +68,8 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
     return model
 
 
-def see_pictures(choice: str, model: Model, x: Pixels) -> None:
-    """Gives the one built-in network whose first layer is made from pictures what it needs."""
+def see_images(choice: str, model: Model, x: Pixels) -> None:
+    """Gives the one built-in network whose first layer is made from images what it needs."""
     from cnnx.models.fast_cifar import whiten
 
     if choice.replace("-", "_") == "fast_cifar":
@@ -78,7 +78,7 @@ def see_pictures(choice: str, model: Model, x: Pixels) -> None:
 
 def _call(file: Path, name: str, input_shape: InputShape, names: tuple[str, ...]) -> Model:
     """The user's function, called; whatever their code raises is told with its line."""
-    from cnnx.model import Model
+    from cnnx.model.model import Model
 
     try:
         function = _function(file, name)

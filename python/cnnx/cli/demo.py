@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cnnx.model import Model
+    from cnnx.model.model import Model
 
 FOLDER = Path("cnnx-demo")
 CLASSES = ("X", "O")
@@ -26,13 +26,13 @@ BATCH_SIZE = 32
 LEARNING_RATE = 3e-3
 SEED = 0
 UNSEEN_SEED = 1_000_003  # another stream of drawings than any training seed in use
-_PICTURES_OF_EACH = 4
+_IMAGES_OF_EACH = 4
 _DARK = 64
 _SHADES = " .:+#"
 
 _EPILOG = f"""\
 Draws {TRAINING_DRAWINGS:,} X and O, trains a small network on them and measures it on
-{UNSEEN_DRAWINGS:,} others. Saves in {FOLDER}/ the model, a few drawings, and two pictures:
+{UNSEEN_DRAWINGS:,} others. Saves in {FOLDER}/ the model, a few drawings, and two images:
 by-hand.png goes through a convolutional network with numbers one can check, learned.png shows what
 the trained one sees. No download; a few seconds.
 """
@@ -43,7 +43,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "demo",
         help="watch a network learn X from O, in seconds",
-        description="Tells in seconds, and in pictures, how a network learns X from O.",
+        description="Tells in seconds, and in images, how a network learns X from O.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -89,10 +89,10 @@ def run(arguments: argparse.Namespace) -> int:
     model.save(FOLDER / "xo.cnnx")
     say(f"4. Saved in {FOLDER}/\n   xo.cnnx        the model, {size_of(FOLDER / 'xo.cnnx')}")
     try:
-        drawings = save_pictures(model, unseen_x, unseen_y)
+        drawings = save_images(model, unseen_x, unseen_y)
     except ImportError as missing:
         say(
-            f"\nNo pictures, for {missing.name} is not installed. To get them:\n"
+            f"\nNo images, for {missing.name} is not installed. To get them:\n"
             f"   {shlex.quote(sys.executable)} -m pip install matplotlib pillow tqdm\n"
             f"\n{perf_counter() - started:.1f} s in all. Now try:\n"
             f"   {command()} info {FOLDER / 'xo.cnnx'}"
@@ -132,8 +132,8 @@ def learn(x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED) -> tu
     return model, perf_counter() - started
 
 
-def save_pictures(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> list[Path]:
-    """Writes every picture of the demo; returns the drawings' files, X first.
+def save_images(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> list[Path]:
+    """Writes every image of the demo; returns the drawings' files, X first.
 
     Raises:
         ImportError: Pillow or matplotlib is not installed; nothing has been written then.
@@ -141,12 +141,12 @@ def save_pictures(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> l
     import matplotlib  # noqa: F401  (asked for first, so that nothing is written without it)
     from PIL import Image
 
-    from cnnx.cli.by_hand_picture import draw_by_hand
-    from cnnx.cli.learned_picture import draw_learned
+    from cnnx.cli.by_hand_figure import draw_by_hand
+    from cnnx.cli.learned_figure import draw_learned
 
     files: list[Path] = []
     for label, name in enumerate(CLASSES):
-        chosen = x[y == label][:_PICTURES_OF_EACH]
+        chosen = x[y == label][:_IMAGES_OF_EACH]
         for number, pixels in enumerate(chosen, start=1):
             files.append(FOLDER / f"{name.lower()}-{number}.png")
             Image.fromarray(pixels[..., 0]).save(files[-1])
@@ -164,14 +164,14 @@ def light_on_dark(x: NDArray[np.uint8], y: NDArray[np.int64]) -> NDArray[np.uint
 
 
 def in_characters(pixels: NDArray[np.uint8]) -> list[str]:
-    """A grey picture as lines of characters, two rows of pixels to a line, bright ones dense."""
+    """A grey image as lines of characters, two rows of pixels to a line, bright ones dense."""
     height, width = pixels.shape
     lines = pixels[: height // 2 * 2].reshape(height // 2, 2, width).mean(axis=1)
     return ["".join(_SHADES[int(value * len(_SHADES) / 256)] for value in line) for line in lines]
 
 
 def side_by_side(left: list[str], right: list[str]) -> str:
-    """Two pictures of characters next to each other."""
+    """Two images of characters next to each other."""
     return "\n".join(f"   {a}     {b}" for a, b in zip(left, right, strict=True))
 
 

@@ -12,7 +12,7 @@ class UserError(Exception):
 def sentence(error: BaseException) -> str:
     """What to print for an error: one line, no class name, no errno."""
     if isinstance(error, MemoryError):
-        return "not enough memory for this; try a smaller --batch-size or fewer pictures"
+        return "not enough memory for this; try a smaller --batch-size or fewer images"
     if isinstance(error, OSError) and error.strerror:
         reason = error.strerror[0].lower() + error.strerror[1:]
         return f"{error.filename}: {reason}" if error.filename else reason

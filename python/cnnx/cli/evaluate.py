@@ -13,7 +13,7 @@ _EPILOG = """\
 PATH is what `cnnx train` takes: a folder of class subfolders, IDX or CIFAR-10 files, or an .npz.
 Where there is a test set (t10k-*, or test/ beside train/), it is the one measured.
 
-In the confusion matrix a row is what the pictures are, a column is what the model said.
+In the confusion matrix a row is what the images are, a column is what the model said.
 
 example:
   cnnx evaluate pets.cnnx pets
@@ -27,18 +27,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "evaluate",
         help="measure a model: accuracy and confusion matrix",
-        description="Measures a saved model on labelled pictures.",
+        description="Measures a saved model on labelled images.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", type=Path, help="a file that cnnx saved")
-    parser.add_argument("path", metavar="PATH", help="the pictures, see below")
+    parser.add_argument("path", metavar="PATH", help="the images, see below")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the accuracy and the confusion matrix."""
-    from cnnx.cli.answers import Classifier
+    from cnnx.cli.classifier import Classifier
     from cnnx.data.source import open_source
     from cnnx.metrics import confusion_matrix
 
@@ -46,11 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
     model, names = classifier.model, classifier.names
     source = open_source(arguments.path, tuple(names) if model.classes else len(names))
     chosen = source.train if source.test is None else source.test
-    pictures = chosen.load(model.input_shape, model.preprocessing.resize)
-    indices, _ = classifier.answers(pictures.x)
-    matrix = confusion_matrix(pictures.y, indices, classes=len(names))
+    images = chosen.load(model.input_shape, model.preprocessing.resize)
+    indices, _ = classifier.answers(images.x)
+    matrix = confusion_matrix(images.y, indices, classes=len(names))
     right, total = int(matrix.trace()), int(matrix.sum())
-    print(f"{total:,} pictures of {chosen.name}")
+    print(f"{total:,} images of {chosen.name}")
     print(f"accuracy {right / total:.2%} ({right:,} right, {total - right:,} wrong)\n")
     print(matrix_text(matrix, names))
     return 0

@@ -40,11 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
     train_options.fill_in(arguments)
     if arguments.threads is not None:
         cnnx.set_num_threads(arguments.threads)
-    model, pictures = prepare(arguments)
+    model, images = prepare(arguments)
     trainer = cnnx.Trainer(
         model, optimizer=optimizer_of(arguments.optimizer, None), seed=arguments.seed
     )
-    found = cnnx.lr_find(trainer, pictures.x, pictures.y, batch_size=arguments.batch_size)
+    found = cnnx.lr_find(trainer, images.x, images.y, batch_size=arguments.batch_size)
     print(f"\n{'rate':>10}  loss")
     every = max(1, len(found.rates) // _ROWS)
     for rate, loss in list(zip(found.rates, found.losses, strict=True))[::every]:

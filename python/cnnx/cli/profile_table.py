@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cnnx.profile import Profile
+    from cnnx.training.profile import Profile
 
 
 def profile_table(profile: Profile, seconds: float) -> str:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from cnnx.history import Progress
+    from cnnx.training.history import Progress
 
 
 class EpochProgress:
@@ -75,12 +75,12 @@ class DecodingProgress:
         self._bar: Any = None
 
     def __call__(self, done: int, total: int) -> None:
-        """Moves the bar; ends it with the last picture of each set."""
+        """Moves the bar; ends it with the last image of each set."""
         if self._make_bar is None:
             return
         if self._bar is None:
             self._bar = self._make_bar(
-                total=total, desc="decoding", unit="picture", leave=False, file=self._stream
+                total=total, desc="decoding", unit="image", leave=False, file=self._stream
             )
         self._bar.update(done - self._bar.n)
         if done == total:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cnnx.data.augmentation import Augmentation
-    from cnnx.optimizers import Optimizer
-    from cnnx.schedules import Schedule
+    from cnnx.training.optimizers import Optimizer
+    from cnnx.training.schedules import Schedule
 
 # The step size of each when none is given.
 RATES = {"adam": 2e-3, "adamw": 2e-3, "muon": 0.02, "rmsprop": 1e-3, "sgd": 0.05}
@@ -54,7 +54,7 @@ def schedule_of(name: str, epochs: int) -> Schedule | None:
 
 
 def augmentation_of(words: list[str], input_shape: tuple[int, int, int]) -> Augmentation | None:
-    """The changes that these words stand for, in proportion to the pictures; None for none."""
+    """The changes that these words stand for, in proportion to the images; None for none."""
     import cnnx
 
     if not words:

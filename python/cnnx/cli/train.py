@@ -1,4 +1,4 @@
-"""`cnnx train`: from a folder of pictures to a saved and tested model."""
+"""`cnnx train`: from a folder of images to a saved and tested model."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from cnnx.cli.progress import EpochProgress
     from cnnx.data.dataset import Classes, Dataset
     from cnnx.data.source import Source
-    from cnnx.model import Model
-    from cnnx.trainer import Trainer
+    from cnnx.model.model import Model
+    from cnnx.training.trainer import Trainer
 
 _EPILOG = """\
 PATH is one of
@@ -29,10 +29,10 @@ PATH is one of
       or without .gz; t10k-* beside them is the test set
   a folder of CIFAR-10's binary files: data_batch_1.bin and so on; test_batch.bin is the test set
   an .npz file with the arrays x and y, or x_train, y_train, x_test and y_test
-  a folder with one subfolder of pictures per class: pets/cat/*.jpg pets/dog/*.jpg
+  a folder with one subfolder of images per class: pets/cat/*.jpg pets/dog/*.jpg
   a folder that holds such folders named train/ and test/, and perhaps validation/
 
-The validation pictures are measured after every epoch, the test set once, at the end. Ctrl-C stops
+The validation images are measured after every epoch, the test set once, at the end. Ctrl-C stops
 after the step and saves the model as trained so far. With --checkpoint a run that was stopped, even
 killed, goes on where it was: give PATH and --resume, and it ends with the same bits.
 
@@ -58,8 +58,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Declares the command and its options."""
     parser = commands.add_parser(
         "train",
-        help="learn from a folder of pictures, IDX or CIFAR-10 files, or an .npz",
-        description="Learns from labelled pictures, saves the model and measures it.",
+        help="learn from a folder of images, IDX or CIFAR-10 files, or an .npz",
+        description="Learns from labelled images, saves the model and measures it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threads is not None:
         cnnx.set_num_threads(arguments.threads)
     try:
-        trainer, pictures = _begin(arguments)
+        trainer, images = _begin(arguments)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted before training began; nothing was saved") from None
     progress = EpochProgress()
@@ -95,29 +95,29 @@ def run(arguments: argparse.Namespace) -> int:
     begun = time.perf_counter()
     try:
         with progress:
-            _fit(trainer, pictures, arguments, progress)
+            _fit(trainer, images, arguments, progress)
         if arguments.profile:
             print(profile_table(trainer.profile(), time.perf_counter() - begun), flush=True)
         saved = save_model(trainer.model, arguments.out, arguments.overwrite)
     except KeyboardInterrupt:
-        kept = _keep(trainer, pictures, progress.steps_done, arguments)
+        kept = _keep(trainer, images, progress.steps_done, arguments)
         raise KeyboardInterrupt(f"interrupted{kept}") from None
     except (FloatingPointError, OSError) as error:
-        kept = _keep(trainer, pictures, progress.steps_done, arguments)
+        kept = _keep(trainer, images, progress.steps_done, arguments)
         raise UserError(f"{sentence(error)}{kept}") from error
     print(f"saved {saved}", flush=True)
-    if pictures.test is None:
+    if images.test is None:
         return 0
     try:
-        figures = trainer.evaluate(pictures.test.x, pictures.test.y)
+        figures = trainer.evaluate(images.test.x, images.test.y)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; the trained model is in {saved}") from None
-    print(f"test accuracy {figures['accuracy']:.2%} of {len(pictures.test.y):,} pictures")
+    print(f"test accuracy {figures['accuracy']:.2%} of {len(images.test.y):,} images")
     return 0
 
 
 def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
-    """A trainer at the beginning of its run or where its checkpoint was, and the pictures."""
+    """A trainer at the beginning of its run or where its checkpoint was, and the images."""
     import cnnx
 
     if arguments.resume is not None:
@@ -125,25 +125,25 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
         model = trainer.model
         classes = tuple(model.classes) if model.classes else model.output_shape[0]
         return trainer, _load(_open(arguments, classes), model, arguments, str(arguments.resume))
-    model, pictures = prepare(arguments)
+    model, images = prepare(arguments)
     trainer = cnnx.Trainer(
         model,
         optimizer=optimizer_of(arguments.optimizer, arguments.learning_rate),
         schedule=schedule_of(arguments.schedule, arguments.epochs),
         seed=arguments.seed,
     )
-    return trainer, pictures
+    return trainer, images
 
 
 def _fit(
-    trainer: Trainer, pictures: Dataset, arguments: argparse.Namespace, progress: EpochProgress
+    trainer: Trainer, images: Dataset, arguments: argparse.Namespace, progress: EpochProgress
 ) -> None:
     """The whole run, or what is left of it."""
     from cnnx.callbacks import CSVLog
 
     validation: Any = None
-    if pictures.validation is not None:
-        validation = (pictures.validation.x, pictures.validation.y)
+    if images.validation is not None:
+        validation = (images.validation.x, images.validation.y)
     settings: dict[str, Any] = {}
     if arguments.resume is None:
         validation = validation or arguments.validation or None
@@ -154,8 +154,8 @@ def _fit(
             "checkpoint": arguments.checkpoint,
         }
     trainer.fit(
-        pictures.x,
-        pictures.y,
+        images.x,
+        images.y,
         validation=validation,
         checkpoint_every=arguments.checkpoint_every,
         callbacks=[] if arguments.log is None else [CSVLog(arguments.log)],
@@ -218,7 +218,7 @@ def _free_name(path: Path) -> Path:
     return free
 
 
-def _keep(trainer: Trainer, pictures: Dataset, steps: int, arguments: argparse.Namespace) -> str:
+def _keep(trainer: Trainer, images: Dataset, steps: int, arguments: argparse.Namespace) -> str:
     """Saves what a training that has ended early has learned, if its answers are numbers; never
     over an older model.
 
@@ -228,7 +228,7 @@ def _keep(trainer: Trainer, pictures: Dataset, steps: int, arguments: argparse.N
     if steps == 0:
         return "; nothing was saved, for no step was done"
     checkpoint = arguments.resume or arguments.checkpoint
-    if not math.isfinite(trainer.evaluate(pictures.x[:64], pictures.y[:64])["loss"]):
+    if not math.isfinite(trainer.evaluate(images.x[:64], images.y[:64])["loss"]):
         kept = "; no model was saved, for its answers would be no numbers"
         return kept if checkpoint is None else f"{kept}; an earlier state is in {checkpoint}"
     saved = save_model(trainer.model, arguments.out, overwrite=False)
@@ -237,12 +237,12 @@ def _keep(trainer: Trainer, pictures: Dataset, steps: int, arguments: argparse.N
 
 
 def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
-    """The untrained model and the pictures in its size, described on the screen.
+    """The untrained model and the images in its size, described on the screen.
 
     Raises:
-        UserError: The pictures are of one class, or the network does not fit them.
+        UserError: The images are of one class, or the network does not fit them.
     """
-    from cnnx.cli.architectures import build_model, see_pictures
+    from cnnx.cli.architectures import build_model, see_images
     from cnnx.data.dataset import count_classes
 
     source = _open(arguments)
@@ -253,9 +253,9 @@ def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     if count_classes(train.classes) < 2:
         raise UserError(f"{train.name}: has a single class, expected at least two to tell apart")
     model = build_model(arguments.model, shape, train.classes, arguments.seed)
-    pictures = _load(source, model, arguments, arguments.model)
-    see_pictures(arguments.model, model, pictures.x)
-    return model, pictures
+    images = _load(source, model, arguments, arguments.model)
+    see_images(arguments.model, model, images.x)
+    return model, images
 
 
 def _open(arguments: argparse.Namespace, classes: Classes | None = None) -> Source:
@@ -268,11 +268,11 @@ def _open(arguments: argparse.Namespace, classes: Classes | None = None) -> Sour
 
 
 def _load(source: Source, model: Model, arguments: argparse.Namespace, network: str) -> Dataset:
-    """The pictures in the model's size; both are described on the screen."""
+    """The images in the model's size; both are described on the screen."""
     from cnnx.data.dataset import count_classes
 
     train = source.train
-    sets = [f"{len(train):,} pictures"]
+    sets = [f"{len(train):,} images"]
     if source.validation is not None:
         sets.append(f"{len(source.validation):,} for validation")
     if source.test is not None:
@@ -285,8 +285,8 @@ def _load(source: Source, model: Model, arguments: argparse.Namespace, network: 
         f"{network}: {count:,} parameters, input {height} x {width} {colour}",
         flush=True,
     )
-    pictures = source.load(model.input_shape, model.preprocessing.resize)
-    for loaded in (pictures, pictures.validation, pictures.test):
+    images = source.load(model.input_shape, model.preprocessing.resize)
+    for loaded in (images, images.validation, images.test):
         if loaded is not None and loaded.skipped:
             print(f"skipped as unreadable: {', '.join(loaded.skipped)}", file=sys.stderr)
-    return pictures
+    return images

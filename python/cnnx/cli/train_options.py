@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from cnnx.cli import arguments as types
+from cnnx.cli import option_types as types
 from cnnx.cli.errors import UserError
 from cnnx.cli.recipes import AUGMENTATIONS, RATES, SCHEDULES, augmentations
 
@@ -26,19 +26,19 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """PATH, and how its pictures are read."""
-    parser.add_argument("path", metavar="PATH", help="the pictures, see below")
+    """PATH, and how its images are read."""
+    parser.add_argument("path", metavar="PATH", help="the images, see below")
     parser.add_argument(
         "--size",
         type=types.size,
         metavar="SIDE",
-        help="resize pictures to SIDE or HEIGHTxWIDTH (default: their own size if all have one of "
+        help="resize images to SIDE or HEIGHTxWIDTH (default: their own size if all have one of "
         "at most 128, else 64)",
     )
     parser.add_argument(
         "--skip-unreadable",
         action="store_true",
-        help="leave out files that cannot be read as pictures, and name them, instead of refusing",
+        help="leave out files that cannot be read as images, and name them, instead of refusing",
     )
     parser.add_argument(
         "--threads",
@@ -66,7 +66,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         "--batch-size",
         type=types.positive_integer,
         metavar="N",
-        help="pictures per step (default: 64)",
+        help="images per step (default: 64)",
     )
     parser.add_argument(
         "--seed",
@@ -83,7 +83,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--epochs",
         type=types.positive_integer,
         metavar="N",
-        help="how often to go through all pictures (default: 5)",
+        help="how often to go through all images (default: 5)",
     )
     parser.add_argument(
         "--learning-rate",
@@ -101,7 +101,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--augment",
         type=augmentations,
         metavar="WORDS",
-        help="change the pictures at random in every epoch; some of "
+        help="change the images at random in every epoch; some of "
         f"{','.join(AUGMENTATIONS)}: mirror; move by an eighth; rotate, scale and shift a little; "
         "contrast and brightness; blank a square (default: none)",
     )
@@ -109,7 +109,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--validation",
         type=types.fraction,
         metavar="FRACTION",
-        help="share of the pictures held back to measure each epoch, where there is no validation "
+        help="share of the images held back to measure each epoch, where there is no validation "
         "folder (default: 0.1)",
     )
     parser.add_argument(

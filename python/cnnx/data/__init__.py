@@ -1,14 +1,14 @@
-"""Labelled pictures: drawn, read from IDX files and class folders, changed; it trains nothing."""
+"""Labelled images: drawn, read from IDX files and class folders, changed; it trains nothing."""
 
 from cnnx.data.arrays import ArraySet
 from cnnx.data.augmentation import Augmentation
-from cnnx.data.dataset import Dataset, PictureSet
+from cnnx.data.dataset import Dataset, ImageSet
 from cnnx.data.decoding import Decoding
-from cnnx.data.drawings import xo
 from cnnx.data.folder import FolderSet, load_folder
 from cnnx.data.idx import IdxSet, load_idx, read_idx
-from cnnx.data.picture import read_picture
+from cnnx.data.image import read_image
 from cnnx.data.source import Source, load, open_source
+from cnnx.data.xo_dataset import xo
 
 __all__ = [
     "ArraySet",
@@ -17,13 +17,13 @@ __all__ = [
     "Decoding",
     "FolderSet",
     "IdxSet",
-    "PictureSet",
+    "ImageSet",
     "Source",
     "load",
     "load_folder",
     "load_idx",
     "open_source",
     "read_idx",
-    "read_picture",
+    "read_image",
     "xo",
 ]

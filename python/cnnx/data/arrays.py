@@ -1,4 +1,4 @@
-"""A set whose pictures are arrays already: what every reader of one big file gives."""
+"""A set whose images are arrays already: what every reader of one big file gives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cnnx.data.dataset import Classes, Dataset, InputShape, Labels, Pixels, coun
 
 
 class ArraySet:
-    """Labelled pictures in memory or in a mapped file.
+    """Labelled images in memory or in a mapped file.
 
     Attributes:
         x: uint8 pixels of shape (count, height, width, channels).
@@ -21,16 +21,16 @@ class ArraySet:
         """Checks that the two belong together.
 
         Args:
-            name: Where the pictures are, for messages.
-            x: The pictures.
+            name: Where the images are, for messages.
+            x: The images.
             y: The labels, from 0.
             classes: Their names or number; None counts up to the largest label.
 
         Raises:
-            FormatError: There is not one label per picture, or a label is no class.
+            FormatError: There is not one label per image, or a label is no class.
         """
         if len(x) != len(y):
-            raise FormatError(f"{name}: holds {len(x)} pictures, but {len(y)} labels")
+            raise FormatError(f"{name}: holds {len(x)} images, but {len(y)} labels")
         largest = int(y.max())
         self._name = name
         self._classes = largest + 1 if classes is None else classes
@@ -44,7 +44,7 @@ class ArraySet:
 
     @property
     def name(self) -> str:
-        """Where the pictures are, for messages."""
+        """Where the images are, for messages."""
         return self._name
 
     @property
@@ -54,20 +54,20 @@ class ArraySet:
 
     @property
     def input_shape(self) -> InputShape:
-        """The (height, width, channels) of the pictures."""
+        """The (height, width, channels) of the images."""
         height, width, channels = self.x.shape[1:]
         return height, width, channels
 
     def __len__(self) -> int:
-        """How many pictures there are."""
+        """How many images there are."""
         return len(self.x)
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
-        """The pictures, each resized when `input_shape` is not the one they have."""
+        """The images, each resized when `input_shape` is not the one they have."""
         if input_shape is None or input_shape == self.input_shape:
             return Dataset(self.x, self.y, self.classes)
         height, width, channels = input_shape
         x = np.empty((len(self), *input_shape), dtype=np.uint8)
         for index, pixels in enumerate(self.x):
-            x[index] = _core.resize_picture(pixels, height, width, channels, resize)
+            x[index] = _core.resize_image(pixels, height, width, channels, resize)
         return Dataset(x, self.y, self.classes)

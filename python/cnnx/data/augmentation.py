@@ -1,4 +1,4 @@
-"""Random changes of the pictures that a network is trained on: a frozen recipe; the core draws."""
+"""Random changes of the images that a network is trained on: a frozen recipe; the core draws."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, is_integer, pictures, real_array
-from cnnx.preprocessing import Preprocessing, per_channel
+from cnnx.arguments import FloatArray, images, is_integer, real_array
+from cnnx.model.preprocessing import Preprocessing, per_channel
 
 _CHOICES = {"flip": ("never", "random", "alternating"), "border": ("zero", "reflect")}
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may happen to a picture before it is trained on, so that no epoch shows the same ones.
+    """What may happen to an image before it is trained on, so that no epoch shows the same ones.
 
     The defaults change nothing. What is set happens in this order: affine (rotate, scale, shift),
     flip, crop, contrast and brightness, normalisation, cutout. Every number drawn depends on a
-    seed, the epoch and the picture's place in the data set alone.
+    seed, the epoch and the image's place in the data set alone.
 
     Args:
         flip: "random" exchanges left and right in half of the cases; "alternating" does so in the
-            first epoch, and from then on shows every picture the other way than the epoch before.
-        crop_padding: frames a picture with so many pixels and cuts out a part of its old size; 2
+            first epoch, and from then on shows every image the other way than the epoch before.
+        crop_padding: frames an image with so many pixels and cuts out a part of its old size; 2
             moves it by up to two whole pixels, 4 is usual for CIFAR-10.
         rotate: turns it about its middle by up to so many degrees, either way.
         scale: enlarges it by a factor between these two.
         shift: moves it by up to so many pixels on both axes, whole or not.
         border: what lies beyond its edge: "zero", black, or "reflect", its mirror image.
-        contrast: scales the distance of each value from the picture's mean by 1 - contrast to
+        contrast: scales the distance of each value from the image's mean by 1 - contrast to
             1 + contrast.
         brightness: scales each value likewise; both keep values within black and white.
         cutout: side of a square, in pixels, that becomes 0 after normalisation; its middle is
-            anywhere in the picture.
-        mixup: blends every picture of a batch, and its target, with one of the same batch; the
+            anywhere in the image.
+        mixup: blends every image of a batch, and its target, with one of the same batch; the
             share that it keeps is drawn from Beta(mixup, mixup) for each batch. 0.2 is usual; 0 is
             off. In `Trainer.fit` alone: `apply` knows no batches and no targets.
 
@@ -112,10 +112,10 @@ class Augmentation:
         seed: int = 0,
         preprocessing: Preprocessing = Preprocessing(),
     ) -> FloatArray:
-        """Shows what a network would get, but for mixup: an epoch's pictures, changed, normalised.
+        """Shows what a network would get, but for mixup: an epoch's images, changed, normalised.
 
         Args:
-            x: pictures (batch, height, width, channels); their places in x are those in the data
+            x: images (batch, height, width, channels); their places in x are those in the data
                 set.
             epoch: counted from 0 over all calls of `Trainer.fit`.
             seed: the trainer's.
@@ -132,8 +132,8 @@ class Augmentation:
             raise ValueError(
                 f"apply: x has shape {shape}, expected (batch, height, width, channels)"
             )
-        pixels, integers, _ = pictures(x, shape[1:], "apply")
-        return _core.augment_pictures(
+        pixels, integers, _ = images(x, shape[1:], "apply")
+        return _core.augment_images(
             pixels,
             integers,
             per_channel(preprocessing.mean, "mean"),

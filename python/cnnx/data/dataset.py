@@ -1,4 +1,4 @@
-"""What every reader returns: pictures with labels in memory, or a set that can be loaded later."""
+"""What every reader returns: images with labels in memory, or a set that can be loaded later."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Classes = tuple[str, ...] | int
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures with their labels, and the sets that were found beside them.
+    """Images with their labels, and the sets that were found beside them.
 
     Attributes:
         x: uint8 pixels of shape (count, height, width, channels).
         y: int64 labels of shape (count,).
         classes: The class names, in the order of the labels; their number where they have no names.
-        validation: Pictures to measure after every epoch, or None.
-        test: Pictures to measure once, at the end, or None.
+        validation: Images to measure after every epoch, or None.
+        test: Images to measure once, at the end, or None.
         skipped: Names of the files that were left out because they cannot be read.
     """
 
@@ -39,7 +39,7 @@ class Dataset:
 def dataset_arrays(
     dataset: Dataset, classes: Sequence[str] | None
 ) -> tuple[Pixels, Labels, tuple[Pixels, Labels] | None]:
-    """What a fit takes of a data set: pictures, labels, and its own validation set.
+    """What a fit takes of a data set: images, labels, and its own validation set.
 
     Raises:
         ValueError: the model's classes are others, or in another order.
@@ -54,12 +54,12 @@ def dataset_arrays(
     return dataset.x, dataset.y, None if apart is None else (apart.x, apart.y)
 
 
-class PictureSet(Protocol):
-    """Labelled pictures whose size and classes are known before any of them is loaded."""
+class ImageSet(Protocol):
+    """Labelled images whose size and classes are known before any of them is loaded."""
 
     @property
     def name(self) -> str:
-        """Where the pictures are, for messages."""
+        """Where the images are, for messages."""
 
     @property
     def classes(self) -> Classes:
@@ -67,13 +67,13 @@ class PictureSet(Protocol):
 
     @property
     def input_shape(self) -> InputShape:
-        """The (height, width, channels) the pictures have, or fit best."""
+        """The (height, width, channels) the images have, or fit best."""
 
     def __len__(self) -> int:
-        """How many pictures there are."""
+        """How many images there are."""
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
-        """All pictures as one array of `input_shape`, or of the set's own shape."""
+        """All images as one array of `input_shape`, or of the set's own shape."""
 
 
 def count_classes(classes: Classes) -> int:

@@ -1,4 +1,4 @@
-"""Decoding many picture files: several at a time, in order, each failure named; kept on request."""
+"""Decoding many image files: several at a time, in order, each failure named; kept on request."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 from cnnx._core import FormatError
 from cnnx.arguments import is_integer, shown
 from cnnx.data.dataset import InputShape, Pixels
+from cnnx.data.image import read_image
 from cnnx.data.memory import usable_memory
-from cnnx.data.picture import read_picture
 from cnnx.data.pixel_file import PixelFile, default_folder
 
 Result = TypeVar("Result")
@@ -27,14 +27,14 @@ _NAMES_SHOWN = 20
 
 @dataclass(frozen=True)
 class Decoding:
-    """How the picture files of a folder become one array of pixels.
+    """How the image files of a folder become one array of pixels.
 
     Args:
-        skip_unreadable: leaves out files that cannot be read as pictures, which otherwise are an
+        skip_unreadable: leaves out files that cannot be read as images, which otherwise are an
             error; their names are in `Dataset.skipped`.
         cache: a folder in which the decoded pixels are kept, in a file that is mapped into memory:
             the next time nothing is decoded, and the set need not fit in memory. A changed, added
-            or removed picture means a new file in the place of the old one; another size or way
+            or removed image means a new file in the place of the old one; another size or way
             to resize another one. None keeps pixels in memory up to `memory_limit`, and only
             above it does the same in a folder of the user's, `$XDG_CACHE_HOME/cnnx` or
             `~/.cache/cnnx`.
@@ -74,13 +74,13 @@ class Decoding:
 def decode_files(
     files: Sequence[Path], root: Path, shape: InputShape, resize: str, decoding: Decoding
 ) -> tuple[Pixels, list[int]]:
-    """The pictures as one array of `shape` each, in memory or in a mapped file.
+    """The images as one array of `shape` each, in memory or in a mapped file.
 
     Returns:
         The pixels of the files that could be read, and the positions of the others.
 
     Raises:
-        FormatError: files cannot be read as pictures, and are not to be skipped.
+        FormatError: files cannot be read as images, and are not to be skipped.
         OSError: the cache cannot be written.
     """
     size = len(files) * int(np.prod(shape))
@@ -144,7 +144,7 @@ def refuse_unreadable(files: Sequence[Path], root: Path, decoding: Decoding) -> 
     more = f" and {len(files) - _NAMES_SHOWN} more" if len(files) > _NAMES_SHOWN else ""
     count = "1 file" if len(files) == 1 else f"{len(files)} files"
     raise FormatError(
-        f"{root}: {count} cannot be read as a picture: {names}{more}; replace or remove"
+        f"{root}: {count} cannot be read as an image: {names}{more}; replace or remove"
     )
 
 
@@ -152,6 +152,6 @@ def _decoded(
     files: Sequence[Path], shape: InputShape, resize: str, decoding: Decoding
 ) -> Iterator[tuple[int, Pixels | None]]:
     def read(file: Path) -> Pixels:
-        return read_picture(file, shape, resize=resize)
+        return read_image(file, shape, resize=resize)
 
     return enumerate(each_file(read, files, decoding.progress))

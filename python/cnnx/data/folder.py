@@ -1,4 +1,4 @@
-"""A folder of pictures with one subfolder per class: looked through first, decoded when asked."""
+"""A folder of images with one subfolder per class: looked through first, decoded when asked."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 from cnnx._core import FormatError
 from cnnx.data.dataset import Dataset, InputShape
 from cnnx.data.decoding import Decoding, decode_files, each_file, refuse_unreadable
-from cnnx.data.picture import picture_shape, pillow
+from cnnx.data.image import image_shape, pillow
 
 EXTENSIONS = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
-# Pictures of one size are taken as they are up to this side; others become DEFAULT_SIDE squares.
+# Images of one size are taken as they are up to this side; others become DEFAULT_SIDE squares.
 _LARGEST_SIDE_KEPT = 128
 DEFAULT_SIDE = 64
 
 
 class FolderSet:
-    """The pictures of one class folder: names, labels and sizes, but no pixels until `load`."""
+    """The images of one class folder: names, labels and sizes, but no pixels until `load`."""
 
     def __init__(
         self,
@@ -29,17 +29,17 @@ class FolderSet:
         classes: tuple[str, ...] | None = None,
         decoding: Decoding = Decoding(),
     ) -> None:
-        """Looks through the folder and reads every picture's header.
+        """Looks through the folder and reads every image's header.
 
         Args:
-            path: A folder with one subfolder per class. Files that are no pictures by their
+            path: A folder with one subfolder per class. Files that are no images by their
                 extension, and hidden files, are left alone.
             classes: The class names in the order of the labels, where a model has fixed them; the
                 folder may then lack some. None takes the sorted names of the subfolders.
             decoding: How the files are decoded, and what happens to those that cannot be.
 
         Raises:
-            FormatError: There are no classes, a class without pictures, or unreadable pictures.
+            FormatError: There are no classes, a class without images, or unreadable images.
             ImportError: Pillow is not installed.
         """
         self.path = Path(path)
@@ -57,21 +57,21 @@ class FolderSet:
         files: list[Path] = []
         labels: list[int] = []
         for name in names:
-            pictures = picture_files(self.path / name)
-            if not pictures:
+            images = image_files(self.path / name)
+            if not images:
                 raise FormatError(
-                    f"{self.path / name}: holds no pictures ({_extensions()}); "
+                    f"{self.path / name}: holds no images ({_extensions()}); "
                     "put some there or remove the folder"
                 )
-            files += pictures
-            labels += [self._classes.index(name)] * len(pictures)
+            files += images
+            labels += [self._classes.index(name)] * len(images)
         self._decoding = decoding
-        shapes = list(each_file(picture_shape, files))
+        shapes = list(each_file(image_shape, files))
         unreadable = [file for file, shape in zip(files, shapes, strict=True) if shape is None]
         refuse_unreadable(unreadable, self.path, decoding)
         readable = [index for index, shape in enumerate(shapes) if shape is not None]
         if not readable:
-            raise FormatError(f"{self.path}: none of its {len(files)} pictures can be read")
+            raise FormatError(f"{self.path}: none of its {len(files)} images can be read")
         self.files = tuple(files[index] for index in readable)
         self.labels = np.array(labels, dtype=np.int64)[readable]
         self.shapes = [shape for shape in shapes if shape is not None]
@@ -79,7 +79,7 @@ class FolderSet:
 
     @property
     def name(self) -> str:
-        """Where the pictures are, for messages."""
+        """Where the images are, for messages."""
         return str(self.path)
 
     @property
@@ -89,7 +89,7 @@ class FolderSet:
 
     @property
     def input_shape(self) -> InputShape:
-        """The pictures' own size if all have one that is small, else 64 x 64; RGB if any is."""
+        """The images' own size if all have one that is small, else 64 x 64; RGB if any is."""
         channels = max(shape[2] for shape in self.shapes)
         sizes = {shape[:2] for shape in self.shapes}
         height, width = next(iter(sizes))
@@ -98,11 +98,11 @@ class FolderSet:
         return height, width, channels
 
     def __len__(self) -> int:
-        """How many pictures there are."""
+        """How many images there are."""
         return len(self.files)
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
-        """Decodes every picture, several at a time, and resizes it to `input_shape`.
+        """Decodes every image, several at a time, and resizes it to `input_shape`.
 
         Raises:
             FormatError: Some files cannot be decoded; all of them are counted, the first are named.
@@ -111,7 +111,7 @@ class FolderSet:
         shape = self.input_shape if input_shape is None else input_shape
         x, unreadable = decode_files(self.files, self.path, shape, resize, self._decoding)
         if len(x) == 0:
-            raise FormatError(f"{self.path}: none of its {len(self)} pictures can be read")
+            raise FormatError(f"{self.path}: none of its {len(self)} images can be read")
         skipped = self._names([self.files[index] for index in unreadable])
         y = np.delete(self.labels, unreadable)
         return Dataset(x, y, self.classes, skipped=self._skipped + skipped)
@@ -127,21 +127,21 @@ def load_folder(
     resize: str = "stretch",
     decoding: Decoding = Decoding(),
 ) -> Dataset:
-    """Reads a folder of pictures with one subfolder per class.
+    """Reads a folder of images with one subfolder per class.
 
     Args:
         path: The folder; the sorted names of its subfolders are the classes.
         input_shape: (height, width, channels) of the result, channels 1 (grey) or 3 (RGB). None
-            keeps the pictures' size when they all have the same, at most 128 x 128, and otherwise
+            keeps the images' size when they all have the same, at most 128 x 128, and otherwise
             makes them 64 x 64.
-        resize: How a picture of another shape is made to fit: "stretch", "fit" or "crop".
+        resize: How an image of another shape is made to fit: "stretch", "fit" or "crop".
         decoding: How the files are decoded, kept, and skipped if they cannot be read.
 
     Returns:
-        The pictures and labels. `cnnx.data.load` also finds the test set beside them.
+        The images and labels. `cnnx.data.load` also finds the test set beside them.
 
     Raises:
-        FormatError: There are no classes, a class without pictures, or unreadable pictures.
+        FormatError: There are no classes, a class without images, or unreadable images.
         ImportError: Pillow is not installed.
     """
     return FolderSet(path, decoding=decoding).load(input_shape, resize)
@@ -154,8 +154,8 @@ def class_names(path: Path) -> list[str]:
     )
 
 
-def picture_files(path: Path) -> list[Path]:
-    """The sorted files of one folder that are pictures by their extension, and links to none."""
+def image_files(path: Path) -> list[Path]:
+    """The sorted files of one folder that are images by their extension, and links to none."""
     return sorted(
         entry
         for entry in path.iterdir()
@@ -166,14 +166,14 @@ def picture_files(path: Path) -> list[Path]:
 
 
 def _without_classes(path: Path) -> str:
-    if picture_files(path):
+    if image_files(path):
         return (
-            f"{path}: holds pictures but no subfolders; give each class a subfolder of its own, "
+            f"{path}: holds images but no subfolders; give each class a subfolder of its own, "
             f"such as {path / 'cat'} and {path / 'dog'}"
         )
     return (
         f"{path}: holds neither IDX files (train-images-idx3-ubyte and its labels) "
-        "nor a subfolder of pictures for each class"
+        "nor a subfolder of images for each class"
     )
 
 

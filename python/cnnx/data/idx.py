@@ -103,7 +103,7 @@ def _fill(stream: BinaryIO | gzip.GzipFile, target: memoryview) -> int:
 
 
 class IdxSet(ArraySet):
-    """The pictures and labels of one set, "train" or "t10k", of a folder of IDX files."""
+    """The images and labels of one set, "train" or "t10k", of a folder of IDX files."""
 
     def __init__(
         self, folder: str | os.PathLike[str], set_name: str, classes: Classes | None = None
@@ -128,7 +128,7 @@ class IdxSet(ArraySet):
                 f"{folder}: lacks {set_name}-{missing}-idx{rank}-ubyte (or .gz), "
                 f"which belongs to {(images or labels or folder).name}"
             )
-        super().__init__(str(folder / f"{set_name}-*"), _pictures(images), _labels(labels), classes)
+        super().__init__(str(folder / f"{set_name}-*"), _images(images), _labels(labels), classes)
 
 
 def idx_sets(folder: str | os.PathLike[str], classes: Classes | None = None) -> list[IdxSet]:
@@ -150,7 +150,7 @@ def load_idx(folder: str | os.PathLike[str]) -> Dataset:
             `train-images.idx3-ubyte`.
 
     Returns:
-        uint8 pictures of shape (count, height, width, channels) and int64 labels.
+        uint8 images of shape (count, height, width, channels) and int64 labels.
 
     Raises:
         FormatError: There are no such files, or one is damaged or does not fit the others.
@@ -176,12 +176,12 @@ def _find(folder: Path, set_name: str, kind: str) -> Path | None:
     return None
 
 
-def _pictures(path: Path) -> Pixels:
+def _images(path: Path) -> Pixels:
     pixels = read_idx(path)
     if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4) or 0 in pixels.shape:
         raise FormatError(
             f"{path}: holds {pixels.dtype} of shape {pixels.shape}, "
-            "expected pictures: uint8 of shape (count, height, width)"
+            "expected images: uint8 of shape (count, height, width)"
         )
     return pixels if pixels.ndim == 4 else pixels[..., np.newaxis]
 

@@ -1,4 +1,4 @@
-"""NumPy's archives (.npz) of pictures and labels."""
+"""NumPy's archives (.npz) of images and labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def npz_sets(path: str | os.PathLike[str], classes: Classes | None = None) -> li
     """The sets of an archive, the training set first.
 
     Args:
-        path: Holds `x`, uint8 pictures (count, height, width) or (count, height, width, channels),
+        path: Holds `x`, uint8 images (count, height, width) or (count, height, width, channels),
             and `y`, one integer label each; or `x_train`, `y_train` and perhaps `x_test`, `y_test`;
             and perhaps `classes`, their names.
         classes: The classes in the order of the labels, where a model has fixed them.
@@ -44,7 +44,7 @@ def npz_sets(path: str | os.PathLike[str], classes: Classes | None = None) -> li
     for pair in (train, test):
         if pair is not None:
             x, y = (
-                _pictures(arrays[pair[0]], path, pair[0]),
+                _images(arrays[pair[0]], path, pair[0]),
                 _labels(arrays[pair[1]], path, pair[1]),
             )
             # The test set may lack the last classes.
@@ -72,10 +72,10 @@ def _pair(
     return next((pair for pair in spellings if set(pair) <= set(arrays)), None)
 
 
-def _pictures(array: NDArray[Any], path: Path, name: str) -> Pixels:
+def _images(array: NDArray[Any], path: Path, name: str) -> Pixels:
     if array.dtype != np.uint8 or array.ndim not in (3, 4) or 0 in array.shape:
         raise FormatError(
-            f"{path}: {name} is {array.dtype} of shape {array.shape}, expected pictures: uint8 of "
+            f"{path}: {name} is {array.dtype} of shape {array.shape}, expected images: uint8 of "
             "shape (count, height, width) or (count, height, width, channels)"
         )
     if array.ndim == 4 and array.shape[3] not in (1, 3):

@@ -35,7 +35,7 @@ def default_folder() -> Path:
 
 
 class PixelFile:
-    """The pixels of some picture files at one size, under a name that changes when they do.
+    """The pixels of some image files at one size, under a name that changes when they do.
 
     NAME.pixels is complete when NAME.json is there, which is written last.
     """
@@ -69,7 +69,7 @@ class PixelFile:
 
     @contextmanager
     def writing(self) -> Iterator[Callable[[Pixels], object]]:
-        """What writes one picture after the other; what is not finished leaves nothing behind, and
+        """What writes one image after the other; what is not finished leaves nothing behind, and
         what killed processes did not finish is removed.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ class PixelFile:
         return np.memmap(self._pixels, np.uint8, "r", shape=(count, *self._shape)), unreadable
 
     def _remove_older(self) -> None:
-        """What the same set was before a picture changed; who has it mapped keeps it."""
+        """What the same set was before an image changed; who has it mapped keeps it."""
         for file in self._folder.glob(f"{self._set_name}-*"):
             if file.stem != self._pixels.stem and file.suffix in (".pixels", ".json"):
                 with suppress(OSError):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cnnx._core import FormatError
 from cnnx.data.cifar10 import cifar10_sets
-from cnnx.data.dataset import Classes, Dataset, InputShape, PictureSet, count_classes
+from cnnx.data.dataset import Classes, Dataset, ImageSet, InputShape, count_classes
 from cnnx.data.decoding import Decoding
 from cnnx.data.folder import FolderSet, class_names
 from cnnx.data.idx import idx_sets
@@ -25,17 +25,17 @@ class Source:
     """The sets found at a path, known by size and classes but not yet loaded.
 
     Attributes:
-        train: The pictures to learn from, or the only ones there are.
-        validation: Pictures to measure after every epoch, or None.
-        test: Pictures to measure once, at the end, or None.
+        train: The images to learn from, or the only ones there are.
+        validation: Images to measure after every epoch, or None.
+        test: Images to measure once, at the end, or None.
     """
 
-    train: PictureSet
-    validation: PictureSet | None = None
-    test: PictureSet | None = None
+    train: ImageSet
+    validation: ImageSet | None = None
+    test: ImageSet | None = None
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
-        """Loads every set, all in the shape of the training pictures or in `input_shape`."""
+        """Loads every set, all in the shape of the training images or in `input_shape`."""
         shape = self.train.input_shape if input_shape is None else input_shape
         return replace(
             self.train.load(shape, resize),
@@ -53,16 +53,16 @@ def open_source(
 
     Args:
         path: A folder of IDX files, of which `t10k` is the test set; or of CIFAR-10's binary files;
-            or an .npz with the arrays `x` and `y`; or a folder with one subfolder of pictures per
+            or an .npz with the arrays `x` and `y`; or a folder with one subfolder of images per
             class; or a folder that holds such folders named `train`, `validation` and `test`; or
             that `train` folder itself.
         classes: The classes in the order of the labels, where a model has fixed them.
-        decoding: How picture files are decoded, kept, and skipped if they cannot be read.
+        decoding: How image files are decoded, kept, and skipped if they cannot be read.
 
     Raises:
         FormatError: It holds nothing of the kind, or something damaged; the message says what.
         OSError: It cannot be opened.
-        ImportError: It holds pictures, and Pillow is not installed.
+        ImportError: It holds images, and Pillow is not installed.
     """
     path = Path(path)
     if path.is_file():
@@ -103,9 +103,9 @@ def load(
 
     Args:
         path: As for `open_source`.
-        input_shape: (height, width, channels) of the result; None keeps the pictures' size when
+        input_shape: (height, width, channels) of the result; None keeps the images' size when
             they all have the same, at most 128 x 128, and otherwise makes them 64 x 64.
-        resize: How a picture of another shape is made to fit: "stretch", "fit" or "crop".
+        resize: How an image of another shape is made to fit: "stretch", "fit" or "crop".
         decoding: As for `open_source`.
 
     Raises:
@@ -119,7 +119,7 @@ def load(
     return open_source(path, decoding=decoding).load(input_shape, resize)
 
 
-def _of_sets(sets: Sequence[PictureSet]) -> Source:
+def _of_sets(sets: Sequence[ImageSet]) -> Source:
     return Source(sets[0], test=sets[1] if len(sets) > 1 else None)
 
 

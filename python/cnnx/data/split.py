@@ -1,4 +1,4 @@
-"""Keeping pictures apart for validation: a fixed share, of every class alike."""
+"""Keeping images apart for validation: a fixed share, of every class alike."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def split(
     """Parts rows in two, taking the first ones of an order that somebody drew.
 
     With labels every class gives its share, rounded so that the whole is right, and keeps at least
-    one picture; unless everything is to be kept apart.
+    one image; unless everything is to be kept apart.
 
     Args:
         order: every row once.

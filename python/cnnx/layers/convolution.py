@@ -1,4 +1,4 @@
-"""Layers that line filters up with every window of a picture, and their transposes."""
+"""Layers that line filters up with every window of an image, and their transposes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Conv2d(Layer):
         out_channels: number of filters.
         kernel_size: an integer or (height, width).
         stride: step of the window, an integer or (height, width).
-        padding: zeros around the picture: an integer, (height, width), ((top, bottom), (left,
+        padding: zeros around the image: an integer, (height, width), ((top, bottom), (left,
             right)), "valid" (none) or "same" (output = ceil(input / stride)).
         dilation: distance between the filter's taps, an integer or (height, width).
         groups: splits channels into groups that do not see each other; divides both channel counts.
@@ -98,13 +98,13 @@ class Conv2d(Layer):
 
 
 class ConvTranspose2d(Layer):
-    """The transpose of `Conv2d`, which turns a small picture into a large one: every pixel adds a
+    """The transpose of `Conv2d`, which turns a small image into a large one: every pixel adds a
     multiple of each filter to the output, `stride` pixels from the one beside it.
 
     ``output[n, i * stride + h * dilation - top, j * stride + w * dilation - left, o] +=
     x[n, i, j, c] * weight[h, w, o, c]``, beginning at ``bias[o]``
 
-    ``kernel_size=4, stride=2, padding=1`` and ``kernel_size=2, stride=2`` double a picture exactly.
+    ``kernel_size=4, stride=2, padding=1`` and ``kernel_size=2, stride=2`` double an image exactly.
 
     Args:
         out_channels: number of channels of the output.

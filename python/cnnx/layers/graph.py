@@ -16,20 +16,20 @@ Shape: TypeAlias = "tuple[int, int, int]"
 
 
 class Input(Symbol):
-    """The picture that a graph begins with.
+    """The image that a graph begins with.
 
     Args:
-        shape: (height, width, channels) of one picture.
+        shape: (height, width, channels) of one image.
 
     Raises:
         TypeError: if shape is not made of three integers.
 
     Example:
         >>> from cnnx import Add, Conv2d, Dense, Flatten, Input, Model, ReLU
-        >>> picture = Input((8, 8, 3))
-        >>> edges = Conv2d(4, 3, padding="same")(picture)
+        >>> image = Input((8, 8, 3))
+        >>> edges = Conv2d(4, 3, padding="same")(image)
         >>> both = Add()(Conv2d(4, 3, padding="same")(ReLU()(edges)), edges)
-        >>> model = Model.from_graph(picture, Dense(2)(Flatten()(both)))
+        >>> model = Model.from_graph(image, Dense(2)(Flatten()(both)))
         >>> model.output_shape
         (2,)
     """
@@ -59,13 +59,13 @@ def in_order(layers: Sequence[Layer]) -> list[LayerTuple]:
     return [_layer_tuple(layer, layer.name or "", []) for layer in layers]
 
 
-def in_graph(picture: Input, output: Symbol) -> list[LayerTuple]:
+def in_graph(image: Input, output: Symbol) -> list[LayerTuple]:
     """The layers that `output` needs, every layer after those that it reads.
 
     Raises:
         ValueError: if it reads another input, or none.
     """
-    made = {id(picture)}
+    made = {id(image)}
     order: list[tuple[Layer, Symbol]] = []
     waiting = [output]
     while waiting:
@@ -80,9 +80,9 @@ def in_graph(picture: Input, output: Symbol) -> list[LayerTuple]:
         else:
             made.add(id(symbol))
             order.append((symbol.layer, symbol))
-    if output is picture:
+    if output is image:
         raise ValueError("Model.from_graph: outputs is the input itself, expected a layer's result")
-    names = {id(picture): "input"}
+    names = {id(image): "input"}
     for name, (_, symbol) in zip(_names([layer for layer, _ in order]), order, strict=True):
         names[id(symbol)] = name
     return [

@@ -10,8 +10,8 @@ class Add(LayerWithoutSettings):
 
     Example:
         >>> from cnnx import Conv2d, Input
-        >>> picture = Input((8, 8, 3))
-        >>> Add()(Conv2d(3, 1)(picture), picture)
+        >>> image = Input((8, 8, 3))
+        >>> Add()(Conv2d(3, 1)(image), image)
         <what Add() makes of 2 inputs>
     """
 
@@ -19,8 +19,8 @@ class Add(LayerWithoutSettings):
 
 
 class Multiply(LayerWithoutSettings):
-    """The product of two arrays: of one shape, or pictures (batch, height, width, channels) with
-    one factor per picture and channel, (batch, channels) or (batch, 1, 1, channels).
+    """The product of two arrays: of one shape, or images (batch, height, width, channels) with
+    one factor per image and channel, (batch, channels) or (batch, 1, 1, channels).
 
     References:
         J. Hu, L. Shen, G. Sun: Squeeze-and-Excitation Networks, 2018.

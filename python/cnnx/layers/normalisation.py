@@ -1,4 +1,4 @@
-"""Layers that keep a channel's or a picture's numbers in a middle range."""
+"""Layers that keep a channel's or an image's numbers in a middle range."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ class BatchNorm2d(Layer):
 
 
 class GroupNorm(Layer):
-    """Normalises every group of channels by its mean and variance in each picture, then scales and
+    """Normalises every group of channels by its mean and variance in each image, then scales and
     shifts every channel.
 
     ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``, the same in training and in
-    inference: no picture knows of the others in its batch.
+    inference: no image knows of the others in its batch.
 
     Args:
         groups: how many groups of neighbouring channels there are; a divisor of the channels. 1 is
-            the whole picture, as many as there are channels is instance norm.
+            the whole image, as many as there are channels is instance norm.
         epsilon: keeps the quotient finite.
         name: name in files and in `Model.layer_outputs`; "group_norm_1" and so on when None.
 
@@ -99,7 +99,7 @@ class LayerNorm(Layer):
 
     ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``, the same in training and in
     inference. Only the last axis is normalised, as in ConvNeXt; `GroupNorm` of one group normalises
-    whole pictures.
+    whole images.
 
     Args:
         epsilon: keeps the quotient finite.

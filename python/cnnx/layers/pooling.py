@@ -1,4 +1,4 @@
-"""Layers that shrink a picture to the maxima or means of windows."""
+"""Layers that shrink an image to the maxima or means of windows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class MaxPool2d(Layer):
     Args:
         kernel_size: the window, an integer or (height, width).
         stride: step of the window; the window itself when None.
-        padding: minus infinity around the picture, in every form `Conv2d` takes; each side smaller
+        padding: minus infinity around the image, in every form `Conv2d` takes; each side smaller
             than the window.
         name: name in `Model.layer_outputs`; "max_pool2d_1" and so on when None.
 
@@ -52,7 +52,7 @@ class AvgPool2d(Layer):
     Args:
         kernel_size: the window, an integer or (height, width).
         stride: step of the window; the window itself when None.
-        padding: zeros around the picture, in every form `Conv2d` takes; each side smaller than the
+        padding: zeros around the image, in every form `Conv2d` takes; each side smaller than the
             window.
         count_include_pad: True divides by the whole window, False by the real pixels in it, which
             is what padding "same" always does.
@@ -91,7 +91,7 @@ class AvgPool2d(Layer):
 
 
 class AdaptiveAvgPool2d(Layer):
-    """The means of as many windows as are wanted, whatever the size of the picture.
+    """The means of as many windows as are wanted, whatever the size of the image.
 
     Args:
         output_size: an integer or (height, width). Window i of n covers rows ``floor(i * height /
@@ -114,7 +114,7 @@ class AdaptiveAvgPool2d(Layer):
 
 
 class GlobalAvgPool2d(LayerWithoutSettings):
-    """The mean of every channel over the whole picture.
+    """The mean of every channel over the whole image.
 
     Shape:
         (batch, height, width, channels) to (batch, channels): no Flatten is needed after it.

@@ -1,4 +1,4 @@
-"""Layers that change the size or the shape of a picture: padding, enlarging, flattening."""
+"""Layers that change the size or the shape of an image: padding, enlarging, flattening."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from cnnx.layers.base import Layer, LayerWithoutSettings
 
 
 class Flatten(LayerWithoutSettings):
-    """The picture as one list of numbers, in height, width, channels order.
+    """The image as one list of numbers, in height, width, channels order.
 
     Example:
         >>> Flatten()
@@ -18,7 +18,7 @@ class Flatten(LayerWithoutSettings):
 
 
 class ZeroPad2d(Layer):
-    """Zeros around the picture.
+    """Zeros around the image.
 
     Args:
         padding: an integer, (height, width) or ((top, bottom), (left, right)).
@@ -40,7 +40,7 @@ class ZeroPad2d(Layer):
 
 
 class Upsample2d(Layer):
-    """A picture `scale_factor` times as high and wide.
+    """An image `scale_factor` times as high and wide.
 
     Args:
         scale_factor: an integer or (height, width).

@@ -24,13 +24,13 @@ from cnnx.layers import (
     Sigmoid,
 )
 from cnnx.layers.base import Symbol
-from cnnx.losses import CrossEntropy
-from cnnx.model import Model
+from cnnx.model.model import Model
+from cnnx.model.preprocessing import Preprocessing
 from cnnx.models.classes import count_of, names_of
-from cnnx.optimizers import Muon, ParameterRule
-from cnnx.preprocessing import Preprocessing
-from cnnx.schedules import Triangular
-from cnnx.weight_average import WeightAverage
+from cnnx.training.losses import CrossEntropy
+from cnnx.training.optimizers import Muon, ParameterRule
+from cnnx.training.schedules import Triangular
+from cnnx.training.weight_average import WeightAverage
 
 _MEAN, _STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 _WHITENING = 2  # side of the patches that are whitened
@@ -42,11 +42,11 @@ def fast_cifar(
     input_shape: tuple[int, int, int] = (32, 32, 3),
     classes: int | Sequence[str] = 10,
     *,
-    pictures: NDArray[np.uint8] | None = None,
+    images: NDArray[np.uint8] | None = None,
     seed: int = 0,
 ) -> Model:
     """A small residual network with gated channels that learns in some ten to twenty passes over
-    the pictures, 3.2 million parameters.
+    the images, 3.2 million parameters.
 
     2x2 whitening, then three groups of 64, 256 and 256 channels: a 3x3 convolution, pooling, and a
     shortcut around two more convolutions, whose channels a squeeze-and-excitation gate weights;
@@ -57,14 +57,14 @@ def fast_cifar(
     16, 8 and 4 pixels Winograd's tiles of 4 are all full, so that they cost what the original's 31,
     15, 7 and 3 do.
 
-    `fast_cifar_recipe` is how it is trained, on pictures flipped and shifted; the whole of it is
+    `fast_cifar_recipe` is how it is trained, on images flipped and shifted; the whole of it is
     `benchmarks/cifar10.py`. Convolutions begin as the identity, as far as they have channels for
     it.
 
     Args:
         input_shape: (height, width, channels), each side 8 or more.
         classes: how many, or their names.
-        pictures: (n, height, width, channels) of uint8; their patches of 2x2 pixels become
+        images: (n, height, width, channels) of uint8; their patches of 2x2 pixels become
             uncorrelated by the first layer's filters. None draws these filters at random.
         seed: draws the first weights.
 
@@ -77,9 +77,9 @@ def fast_cifar(
         (10,)
     """
     height, width, colours = input_shape
-    picture = Input(input_shape)
+    image = Input(input_shape)
     filters = 2 * _WHITENING * _WHITENING * colours
-    maps = GELU()(Conv2d(filters, _WHITENING, padding="same", name="whitening")(picture))
+    maps = GELU()(Conv2d(filters, _WHITENING, padding="same", name="whitening")(image))
     for group, channels in enumerate((64, 256, 256), 1):
         maps = GELU()(_norm()(MaxPool2d(2)(_convolution(channels)(maps))))
         inner = _norm()(_convolution(channels)(GELU()(_norm()(_convolution(channels)(maps)))))
@@ -87,7 +87,7 @@ def fast_cifar(
         maps = GELU()(Add()(Multiply()(inner, gates), maps))
     features = Flatten()(MaxPool2d((height >> 3, width >> 3))(maps))
     model = Model.from_graph(
-        picture,
+        image,
         Dense(count_of(classes), bias=False)(features),
         classes=names_of(classes),
         preprocessing=Preprocessing(mean=_MEAN, std=_STD) if colours == 3 else Preprocessing(),
@@ -101,8 +101,8 @@ def fast_cifar(
             model.parameters[name] = _with_identity(model.parameters[name])
         if name.startswith("dense"):
             model.parameters[name] = model.parameters[name] / np.float32(_LOGIT_SCALE)
-    if pictures is not None:
-        whiten(model, pictures)
+    if images is not None:
+        whiten(model, images)
     return model
 
 
@@ -128,7 +128,7 @@ def fast_cifar_recipe() -> dict[str, Any]:
     The convolutions take the orthogonalised steps of `Muon`, at a rate that falls to 0. The
     whitening filters stay, and so do the weights of the norms; the norms' biases move 64 times as
     fast as others; the last layer as if its outputs were divided by 9. Labels are smoothed by 0.2
-    and weights averaged. `benchmarks/cifar10.py` adds how the pictures are changed.
+    and weights averaged. `benchmarks/cifar10.py` adds how the images are changed.
 
     Example:
         >>> import cnnx
@@ -163,24 +163,24 @@ def fast_cifar_recipe() -> dict[str, Any]:
     }
 
 
-def whiten(model: Model, pictures: NDArray[np.uint8]) -> None:
+def whiten(model: Model, images: NDArray[np.uint8]) -> None:
     """Gives the first layer of a `fast_cifar` filters that make patches of 2x2 pixels uncorrelated
     and of one variance: the principal axes of the patches, each scaled by its deviation, and their
     negatives.
 
     Args:
         model: a `fast_cifar`.
-        pictures: (n, height, width, channels) of uint8, some thousands are enough.
+        images: (n, height, width, channels) of uint8, some thousands are enough.
 
     Raises:
-        ValueError: if the pictures are not of the model's shape, or not uint8.
+        ValueError: if the images are not of the model's shape, or not uint8.
     """
-    if pictures.dtype != np.uint8 or pictures.shape[1:] != model.input_shape:
+    if images.dtype != np.uint8 or images.shape[1:] != model.input_shape:
         raise ValueError(
-            f"whiten: pictures has dtype {pictures.dtype} and shape {pictures.shape}, "
+            f"whiten: images has dtype {images.dtype} and shape {images.shape}, "
             f"expected uint8 and (n, *{model.input_shape})"
         )
-    deviations, axes = _principal_axes(_covariance(pictures, model.preprocessing))
+    deviations, axes = _principal_axes(_covariance(images, model.preprocessing))
     filters = axes / np.sqrt(deviations + 5e-4)
     side, channels = _WHITENING, model.input_shape[2]
     both = np.concatenate([filters, -filters], axis=1)
@@ -197,16 +197,16 @@ def _with_identity(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     return weight
 
 
-def _covariance(pictures: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.float64]:
+def _covariance(images: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.float64]:
     """Mean products of a patch's normalised pixels. The sums are of integers, which are exact
     whatever their order.
     """
-    height, width = (size - _WHITENING + 1 for size in pictures.shape[1:3])
+    height, width = (size - _WHITENING + 1 for size in images.shape[1:3])
     views = [
-        pictures[:, y : y + height, x : x + width, channel]
+        images[:, y : y + height, x : x + width, channel]
         for y in range(_WHITENING)
         for x in range(_WHITENING)
-        for channel in range(pictures.shape[3])
+        for channel in range(images.shape[3])
     ]
     count = views[0].size
     size = len(views)
@@ -216,9 +216,9 @@ def _covariance(pictures: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.f
         wide = first.astype(np.int32)
         for j in range(i + 1):
             products[i, j] = products[j, i] = int((wide * views[j]).sum(dtype=np.int64))
-    channels = np.arange(size) % pictures.shape[3]
-    mean = np.broadcast_to(np.asarray(how.mean), pictures.shape[3])[channels]
-    std = np.broadcast_to(np.asarray(how.std), pictures.shape[3])[channels]
+    channels = np.arange(size) % images.shape[3]
+    mean = np.broadcast_to(np.asarray(how.mean), images.shape[3])[channels]
+    std = np.broadcast_to(np.asarray(how.std), images.shape[3])[channels]
     average = sums / count / 255
     uncentred = products / count / 255**2
     shifted = uncentred - np.outer(average, mean) - np.outer(mean, average) + np.outer(mean, mean)

@@ -14,7 +14,7 @@ from cnnx.layers import (
     ReLU6,
     Residual,
 )
-from cnnx.model import Model
+from cnnx.model.model import Model
 from cnnx.models.classes import count_of, names_of
 
 # expansion, channels, blocks, stride of the first: the article's table 2

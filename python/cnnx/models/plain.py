@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnnx.layers import Conv2d, Dense, Flatten, MaxPool2d, ReLU
-from cnnx.model import Model
+from cnnx.model.model import Model
 from cnnx.models.classes import count_of, names_of
 
 

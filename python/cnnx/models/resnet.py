@@ -1,4 +1,4 @@
-"""Residual networks: the small ones for pictures of 32 x 32, and ResNet-18.
+"""Residual networks: the small ones for images of 32 x 32, and ResNet-18.
 
 K. He, X. Zhang, S. Ren, J. Sun: Deep Residual Learning for Image Recognition, 2016. Weights begin
 with He's variance, 2 / fan-in, which is this library's default.
@@ -18,7 +18,7 @@ from cnnx.layers import (
     ReLU,
     Residual,
 )
-from cnnx.model import Model
+from cnnx.model.model import Model
 from cnnx.models.classes import count_of, names_of
 
 
@@ -30,7 +30,7 @@ def resnet20(
 ) -> Model:
     """ResNet-20 for CIFAR: 19 convolutions of 16, 32 and 64 channels, 0.27 million parameters.
 
-    Where a block halves the picture, its shortcut is a 1x1 convolution.
+    Where a block halves the image, its shortcut is a 1x1 convolution.
 
     Args:
         input_shape: (height, width, channels).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnnx.layers import Conv2d, Dense, Dropout, Flatten, Layer, MaxPool2d, ReLU
-from cnnx.model import Model
+from cnnx.model.model import Model
 from cnnx.models.classes import count_of, names_of
 
 
@@ -16,7 +16,7 @@ def vgg11(
     seed: int = 0,
 ) -> Model:
     """VGG's network A: eight convolutions of 64 to 512 channels, three dense layers, 133 million
-    parameters for pictures of 224 x 224 and 1000 classes.
+    parameters for images of 224 x 224 and 1000 classes.
 
     Args:
         input_shape: (height, width, channels), each side 32 or more.

@@ -1,7 +1,7 @@
 """The layers' arithmetic as plain functions on arrays, forward and backward: for parity tests and
 experiments.
 
-Pictures are (batch, height, width, channels), convolution weights (kernel_height, kernel_width,
+Images are (batch, height, width, channels), convolution weights (kernel_height, kernel_width,
 in_channels / groups, out_channels), dense weights (in_features, out_features). Arrays of any real
 dtype are converted to float32 once; results are float32.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, PairLike, float32_array, pair, picture_shape
+from cnnx.arguments import FloatArray, PairLike, float32_array, image_shape, pair
 
 
 def adaptive_avg_pool2d(x: ArrayLike, output_size: PairLike) -> FloatArray:
@@ -15,7 +15,7 @@ def adaptive_avg_pool2d(x: ArrayLike, output_size: PairLike) -> FloatArray:
     PyTorch's do; columns likewise.
 
     Args:
-        x: pictures.
+        x: images.
         output_size: an integer or (height, width).
 
     Shape:
@@ -42,7 +42,7 @@ def adaptive_avg_pool2d_backward(
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the pictures that were pooled; only their shape counts.
+        x: the images that were pooled; only their shape counts.
         output_size: as in `adaptive_avg_pool2d`.
 
     Shape:
@@ -61,15 +61,15 @@ def adaptive_avg_pool2d_backward(
     return _core.adaptive_avg_pool2d_backward(
         float32_array(grad_output, name, "grad_output", ndim=4),
         pair(output_size, name, "output_size"),
-        picture_shape(x, name),
+        image_shape(x, name),
     )
 
 
 def global_avg_pool2d(x: ArrayLike) -> FloatArray:
-    """Mean of every channel over the whole picture.
+    """Mean of every channel over the whole image.
 
     Args:
-        x: pictures.
+        x: images.
 
     Shape:
         x (batch, height, width, channels); result (batch, channels).
@@ -103,7 +103,7 @@ def global_avg_pool2d_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArr
     """
     name = "global_avg_pool2d_backward"
     grad = float32_array(grad_output, name, "grad_output", ndim=2)
-    shape = picture_shape(x, name)
+    shape = image_shape(x, name)
     expected = (shape[0], shape[3])
     if grad.shape != expected:
         raise ValueError(f"{name}: grad_output has shape {grad.shape}, expected {expected}")

@@ -27,10 +27,10 @@ def avg_pool2d(
     """Mean of every window.
 
     Args:
-        x: pictures.
+        x: images.
         kernel_size: size of the window, an integer or (height, width).
         stride: step of the window; the window's own size when None.
-        padding: zeros around the picture: an integer, (height, width),
+        padding: zeros around the image: an integer, (height, width),
             ((top, bottom), (left, right)), "valid" or "same"; each side smaller than the window.
         count_include_pad: True divides by the size of the window, False by the number of its pixels
             that exist. "same" always does the latter.
@@ -70,7 +70,7 @@ def avg_pool2d_backward(
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the pictures that were pooled; only their shape counts.
+        x: the images that were pooled; only their shape counts.
         kernel_size: as in `avg_pool2d`.
         stride: as in `avg_pool2d`.
         padding: as in `avg_pool2d`.

@@ -22,7 +22,7 @@ def batch_norm2d(
     ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``
 
     Args:
-        x: pictures.
+        x: images.
         weight: one factor per channel, or None for ones.
         bias: one number per channel, or None for zeros.
         mean: one number per channel.
@@ -66,7 +66,7 @@ def batch_norm2d_training(
     """Every channel normalised by its own mean and variance over all pixels of the batch.
 
     Args:
-        x: pictures, at least one pixel.
+        x: images, at least one pixel.
         weight: as in `batch_norm2d`.
         bias: as in `batch_norm2d`.
         epsilon: as in `batch_norm2d`.
@@ -111,7 +111,7 @@ def batch_norm2d_backward(
 
     Args:
         grad_output: gradient of the output, of its shape.
-        x: the pictures that were normalised.
+        x: the images that were normalised.
         weight: as in `batch_norm2d`.
         mean: as `batch_norm2d_training` returned it.
         variance: as `batch_norm2d_training` returned it.

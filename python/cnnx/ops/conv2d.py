@@ -30,13 +30,13 @@ def conv2d(
 
     ``output[n, i, j, o] = bias[o] + sum over u, v, c of weight[u, v, c, o] *
     x[n, i * stride + u * dilation - top, j * stride + v * dilation - left, c]``, where pixels
-    outside the picture are zero. The bits are the same on any number of threads and in any batch.
+    outside the image are zero. The bits are the same on any number of threads and in any batch.
     Every output is one chain of fused multiply-adds in the order u, v, c; but of a 3x3 kernel with
     stride 1 and 8 or more channels each way it comes from Winograd's tiles of 2x2 or 4x4 outputs,
     whose rounding errors are some millionths of the largest, and in which NaN and infinity spread.
 
     Args:
-        x: pictures.
+        x: images.
         weight: the kernels.
         bias: one number per output channel, or None.
         stride: step from window to window, an integer or (height, width).
@@ -92,7 +92,7 @@ def conv2d_backward(
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the pictures that were convolved.
+        x: the images that were convolved.
         weight: the kernels.
         stride: as in `conv2d`.
         padding: as in `conv2d`.

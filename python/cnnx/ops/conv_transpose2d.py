@@ -28,7 +28,7 @@ def conv_transpose2d(
     groups: int = 1,
 ) -> FloatArray:
     """The transpose of `conv2d`: every pixel adds a multiple of the kernel to the output, `stride`
-    pixels from the one beside it, so that a stride enlarges the picture.
+    pixels from the one beside it, so that a stride enlarges the image.
 
     ``output[n, i * stride + u * dilation - top, j * stride + v * dilation - left, o] +=
     weight[u, v, o, c] * x[n, i, j, c]``, beginning at ``bias[o]``. It is the input gradient of the
@@ -36,7 +36,7 @@ def conv_transpose2d(
     in any batch.
 
     Args:
-        x: pictures.
+        x: images.
         weight: the kernels.
         bias: one number per output channel, or None.
         stride: step from kernel to kernel in the output, an integer or (height, width).
@@ -98,7 +98,7 @@ def conv_transpose2d_backward(
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the pictures that were convolved.
+        x: the images that were convolved.
         weight: the kernels.
         stride: as in `conv_transpose2d`.
         padding: as in `conv_transpose2d`.

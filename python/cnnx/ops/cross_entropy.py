@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array, real_array
-from cnnx.losses import check_label_smoothing
+from cnnx.training.losses import check_label_smoothing
 
 
 def label_array(value: ArrayLike, function: str) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Normalisation of every picture by itself, in groups of channels or pixel by pixel, forward and
+"""Normalisation of every image by itself, in groups of channels or pixel by pixel, forward and
 backward.
 """
 
@@ -13,12 +13,12 @@ from cnnx.arguments import FloatArray, float32_array, integer, real_number
 def group_norm(
     x: ArrayLike, weight: ArrayLike, bias: ArrayLike, groups: int, *, epsilon: float = 1e-5
 ) -> FloatArray:
-    """Every group of channels normalised by its mean and variance over all pixels of a picture.
+    """Every group of channels normalised by its mean and variance over all pixels of an image.
 
     ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``
 
     Args:
-        x: pictures, or rows of features.
+        x: images, or rows of features.
         weight: one factor per channel.
         bias: one number per channel.
         groups: how many groups of neighbouring channels there are; a divisor of the channels.

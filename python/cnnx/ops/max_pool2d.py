@@ -20,7 +20,7 @@ def max_pool2d(
     Padding counts as minus infinity, so it never wins.
 
     Args:
-        x: pictures.
+        x: images.
         kernel_size: size of the window, an integer or (height, width).
         stride: step of the window; the window's own size when None.
         padding: an integer, (height, width), ((top, bottom), (left, right)), "valid" or "same";
@@ -61,7 +61,7 @@ def max_pool2d_backward(
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the pictures that were pooled.
+        x: the images that were pooled.
         kernel_size: as in `max_pool2d`.
         stride: as in `max_pool2d`.
         padding: as in `max_pool2d`.

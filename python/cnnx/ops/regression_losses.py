@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, same_shapes
-from cnnx.losses import check_delta
+from cnnx.training.losses import check_delta
 
 
 def mean_squared_error(prediction: ArrayLike, target: ArrayLike) -> float:

@@ -1,20 +1,20 @@
-"""Enlarging pictures by a whole factor, forward and backward."""
+"""Enlarging images by a whole factor, forward and backward."""
 
 from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, PairLike, float32_array, one_of, pair, picture_shape
+from cnnx.arguments import FloatArray, PairLike, float32_array, image_shape, one_of, pair
 
 MODES = ("nearest", "bilinear")
 
 
 def upsample2d(x: ArrayLike, scale_factor: PairLike, *, mode: str = "nearest") -> FloatArray:
-    """Pictures `scale_factor` times as high and wide.
+    """Images `scale_factor` times as high and wide.
 
     Args:
-        x: pictures.
+        x: images.
         scale_factor: an integer or (height, width).
         mode: "nearest" repeats every pixel; "bilinear" mixes the four around a place, where output
             pixel i lies at ``(i + 1/2) / scale - 1/2`` of the input (PyTorch's
@@ -49,7 +49,7 @@ def upsample2d_backward(
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the pictures that were enlarged; only their shape counts.
+        x: the images that were enlarged; only their shape counts.
         scale_factor: as in `upsample2d`.
         mode: as in `upsample2d`.
 
@@ -67,5 +67,5 @@ def upsample2d_backward(
         float32_array(grad_output, name, "grad_output", ndim=4),
         pair(scale_factor, name, "scale_factor"),
         one_of(mode, MODES, name, "mode") == "bilinear",
-        picture_shape(x, name),
+        image_shape(x, name),
     )

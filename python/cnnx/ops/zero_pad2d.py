@@ -1,18 +1,18 @@
-"""Zeros around pictures, forward and backward."""
+"""Zeros around images, forward and backward."""
 
 from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, PaddingLike, explicit_sides, float32_array, picture_shape
+from cnnx.arguments import FloatArray, PaddingLike, explicit_sides, float32_array, image_shape
 
 
 def zero_pad2d(x: ArrayLike, padding: PaddingLike) -> FloatArray:
-    """Pictures with zeros around them.
+    """Images with zeros around them.
 
     Args:
-        x: pictures.
+        x: images.
         padding: an integer, (height, width) or ((top, bottom), (left, right)), each >= 0.
 
     Shape:
@@ -33,11 +33,11 @@ def zero_pad2d(x: ArrayLike, padding: PaddingLike) -> FloatArray:
 
 
 def zero_pad2d_backward(grad_output: ArrayLike, x: ArrayLike, padding: PaddingLike) -> FloatArray:
-    """Gradient of `zero_pad2d` with respect to its input: the part over the picture.
+    """Gradient of `zero_pad2d` with respect to its input: the part over the image.
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the pictures that were padded; only their shape counts.
+        x: the images that were padded; only their shape counts.
         padding: as in `zero_pad2d`.
 
     Raises:
@@ -52,5 +52,5 @@ def zero_pad2d_backward(grad_output: ArrayLike, x: ArrayLike, padding: PaddingLi
     return _core.zero_pad2d_backward(
         float32_array(grad_output, name, "grad_output", ndim=4),
         explicit_sides(padding, name),
-        picture_shape(x, name),
+        image_shape(x, name),
     )

@@ -1,0 +1,313 @@
+// Resizes images: where source and target lie on each other, the filter's weights, one pass
+// across and one down.
+#include "data/image.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+#include "cnnx/runtime.h"
+#include "runtime/memory.h"
+#include "runtime/parallel.h"
+
+namespace cnnx {
+namespace data {
+namespace {
+
+constexpr int64_t kMostSide = int64_t{1} << 20;
+
+// Floats of rows that have been filtered across and not down (64 MB).
+constexpr int64_t kMostKept = int64_t{1} << 24;
+
+// Multiply-adds worth waking a thread for.
+constexpr int64_t kGrain = 32 * 1024;
+
+void check_size(const char* what, int64_t value) {
+  if (value < 1 || value > kMostSide) {
+    throw std::invalid_argument(std::string("resize_image: ") + what + " is " +
+                                std::to_string(value) + ", expected 1 to " +
+                                std::to_string(kMostSide));
+  }
+}
+
+void check(const ImageView& image, int64_t height, int64_t width, int64_t channels,
+           PixelType output) {
+  check_size("the image's height", image.height);
+  check_size("the image's width", image.width);
+  check_size("height", height);
+  check_size("width", width);
+  if (image.channels < 1 || image.channels > 4) {
+    throw std::invalid_argument(
+        "resize_image: the image has " + std::to_string(image.channels) +
+        " channels, expected 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha)");
+  }
+  if (channels != 1 && channels != 3) {
+    throw std::invalid_argument("resize_image: channels is " + std::to_string(channels) +
+                                ", expected 1 (grey) or 3 (RGB)");
+  }
+  if (image.type != output) {
+    throw std::invalid_argument(
+        output == PixelType::uint8
+            ? "resize_image: the image is float32, expected uint8 for a uint8 output"
+            : "resize_image: the image is uint8, expected float32 for a float32 output");
+  }
+  if (!image.pixels)
+    throw std::invalid_argument("resize_image: the image's pixels are a null pointer");
+  const int64_t element = image.type == PixelType::uint8 ? 1 : static_cast<int64_t>(sizeof(float));
+  const int64_t tight = image.width * image.channels * element;
+  if (image.row_stride != 0 && (image.row_stride < tight || image.row_stride % element != 0)) {
+    throw std::invalid_argument("resize_image: row_stride is " + std::to_string(image.row_stride) +
+                                ", expected 0 or a multiple of " + std::to_string(element) +
+                                " from " + std::to_string(tight));
+  }
+}
+
+// A stretch of one axis of the source, in pixels and parts of them, and the target pixels it fills.
+struct Span {
+  double from, length;
+  int64_t first, count;
+};
+
+struct Placement {
+  Span rows, columns;
+};
+
+Placement place(int64_t from_height, int64_t from_width, int64_t height, int64_t width,
+                Resize resize) {
+  Placement placement{{0, static_cast<double>(from_height), 0, height},
+                      {0, static_cast<double>(from_width), 0, width}};
+  // Which axis is scaled less, compared without rounding: height / from_height <= width /
+  // from_width.
+  const bool rows_scale_less = height * from_width <= width * from_height;
+  if (resize == Resize::fit) {
+    const auto shrink = [](Span& span, int64_t from, int64_t numerator, int64_t denominator) {
+      const int64_t target = span.count;
+      span.count =
+          std::clamp<int64_t>((2 * from * numerator + denominator) / (2 * denominator), 1, target);
+      span.first = (target - span.count) / 2;
+    };
+    if (rows_scale_less) {
+      shrink(placement.columns, from_width, height, from_height);
+    } else {
+      shrink(placement.rows, from_height, width, from_width);
+    }
+  } else if (resize == Resize::crop) {
+    const auto narrow = [](Span& span, int64_t from, int64_t numerator, int64_t denominator) {
+      span.length = static_cast<double>(span.count * numerator) / static_cast<double>(denominator);
+      span.from = (static_cast<double>(from) - span.length) / 2;
+    };
+    if (rows_scale_less) {
+      narrow(placement.rows, from_height, from_width, width);
+    } else {
+      narrow(placement.columns, from_width, from_height, height);
+    }
+  }
+  return placement;
+}
+
+// For each target pixel of one axis the source pixels it is made of, `first` onwards, and their
+// weights.
+struct Filter {
+  struct Window {
+    int64_t first, count, weights;
+  };
+  std::vector<Window> windows;
+  std::vector<float> weights;
+};
+
+Filter triangle_filter(const Span& span, int64_t size) {
+  Filter filter;
+  filter.windows.reserve(static_cast<size_t>(span.count));
+  const double scale = span.length / static_cast<double>(span.count);
+  const double support = std::max(scale, 1.0);
+  std::vector<double> raw;
+  for (int64_t i = 0; i < span.count; ++i) {
+    const double center = span.from + (static_cast<double>(i) + 0.5) * scale;
+    // Of the pixels whose middle lies within the support; at its very edge the weight is 0 and the
+    // pixel is left out.
+    int64_t first = std::max<int64_t>(0, static_cast<int64_t>(std::floor(center - support + 0.5)));
+    const int64_t end =
+        std::min<int64_t>(size, static_cast<int64_t>(std::floor(center + support + 0.5)));
+    raw.clear();
+    double sum = 0;
+    for (int64_t x = first; x < end; ++x) {
+      const double weight = 1.0 - std::fabs(static_cast<double>(x) + 0.5 - center) / support;
+      if (weight <= 0 && raw.empty()) {
+        ++first;
+      } else if (weight > 0) {
+        raw.push_back(weight);
+        sum += weight;
+      }
+    }
+    filter.windows.push_back(
+        {first, static_cast<int64_t>(raw.size()), static_cast<int64_t>(filter.weights.size())});
+    for (const double weight : raw) filter.weights.push_back(static_cast<float>(weight / sum));
+  }
+  return filter;
+}
+
+// One row of the source as floats of the target's channels, alpha composited on white.
+template <class Pixel, int channels>
+void convert_row(const Pixel* source, int64_t width, int64_t source_channels, float* row) {
+  constexpr float kWhite = std::is_same_v<Pixel, uint8_t> ? 255.0f : 1.0f;
+  const bool colour = source_channels >= 3, alpha = source_channels % 2 == 0;
+  for (int64_t x = 0; x < width; ++x, source += source_channels, row += channels) {
+    float red = static_cast<float>(source[0]);
+    float green = colour ? static_cast<float>(source[1]) : red;
+    float blue = colour ? static_cast<float>(source[2]) : red;
+    if (alpha) {
+      const float opacity = static_cast<float>(source[source_channels - 1]) / kWhite;
+      const float white = kWhite * (1.0f - opacity);
+      red = red * opacity + white;
+      green = green * opacity + white;
+      blue = blue * opacity + white;
+    }
+    if constexpr (channels == 3) {
+      row[0] = red;
+      row[1] = green;
+      row[2] = blue;
+    } else {
+      row[0] = colour ? 0.299f * red + 0.587f * green + 0.114f * blue : red;
+    }
+  }
+}
+
+template <int channels>
+void filter_row(const float* source, const Filter& filter, float* target) {
+  for (const Filter::Window& window : filter.windows) {
+    const float* weights = filter.weights.data() + window.weights;
+    const float* pixel = source + window.first * channels;
+    float sums[channels] = {};
+    for (int64_t k = 0; k < window.count; ++k, pixel += channels) {
+      for (int channel = 0; channel < channels; ++channel)
+        sums[channel] += weights[k] * pixel[channel];
+    }
+    for (int channel = 0; channel < channels; ++channel) *target++ = sums[channel];
+  }
+}
+
+void write(float value, float& target) { target = value; }
+void write(float value, uint8_t& target) {
+  target = static_cast<uint8_t>(std::min(255.0f, value + 0.5f));
+}
+
+template <class Pixel, int channels>
+void resize(const ImageView& image, int64_t height, int64_t width, Resize how, Pixel* output) {
+  const Placement placement = place(image.height, image.width, height, width, how);
+  const Filter across = triangle_filter(placement.columns, image.width);
+  const Filter down = triangle_filter(placement.rows, image.height);
+  // Only these source rows are seen.
+  const int64_t top = down.windows.front().first;
+  const int64_t bottom = down.windows.back().first + down.windows.back().count;
+  const int64_t stride = image.row_stride != 0
+                             ? image.row_stride / static_cast<int64_t>(sizeof(Pixel))
+                             : image.width * image.channels;
+  const int64_t row_floats = placement.columns.count * channels;
+  const auto filter_across = [&](int64_t y, float* converted, float* filtered) {
+    convert_row<Pixel, channels>(static_cast<const Pixel*>(image.pixels) + y * stride, image.width,
+                                 image.channels, converted);
+    filter_row<channels>(converted, across, filtered);
+  };
+  // A long thin image for a model of wide flat ones has far more in between than at either end:
+  // then every target row filters the rows that it needs for itself, to the same numbers.
+  const bool keeps_rows = bottom - top <= kMostKept / row_floats;
+  const int64_t kept_rows = keeps_rows ? bottom - top : 0;
+  std::vector<float> middle(static_cast<size_t>(kept_rows * row_floats));
+
+  const int threads = get_num_threads();
+  const int64_t source_grain = kGrain / (image.width * channels) + 1;
+  const int slots = runtime::share_count(threads, kept_rows, source_grain);
+  std::vector<float> scratch(static_cast<size_t>(slots * image.width * channels));
+  runtime::parallel_for(slots, kept_rows, source_grain, [&](int64_t begin, int64_t end, int slot) {
+    float* row = scratch.data() + slot * image.width * channels;
+    for (int64_t y = begin; y < end; ++y)
+      filter_across(top + y, row, middle.data() + y * row_floats);
+  });
+
+  std::fill_n(output, height * width * channels, Pixel{0});
+  const int64_t taps = static_cast<int64_t>(down.weights.size()) / placement.rows.count + 1;
+  const int64_t target_grain = kGrain / (row_floats * taps) + 1;
+  const int target_slots = runtime::share_count(threads, placement.rows.count, target_grain);
+  const int64_t slot_floats = keeps_rows ? row_floats : 2 * row_floats + image.width * channels;
+  std::vector<float> sums(static_cast<size_t>(target_slots * slot_floats));
+  runtime::parallel_for(
+      target_slots, placement.rows.count, target_grain, [&](int64_t begin, int64_t end, int slot) {
+        float* sum = sums.data() + slot * slot_floats;
+        float* const filtered = sum + row_floats;
+        for (int64_t y = begin; y < end; ++y) {
+          const Filter::Window& window = down.windows[static_cast<size_t>(y)];
+          std::fill_n(sum, row_floats, 0.0f);
+          for (int64_t k = 0; k < window.count; ++k) {
+            const float weight = down.weights[static_cast<size_t>(window.weights + k)];
+            const float* row = filtered;
+            if (keeps_rows) {
+              row = middle.data() + (window.first + k - top) * row_floats;
+            } else {
+              filter_across(window.first + k, filtered + row_floats, filtered);
+            }
+            for (int64_t i = 0; i < row_floats; ++i) sum[i] += weight * row[i];
+          }
+          Pixel* target =
+              output + ((placement.rows.first + y) * width + placement.columns.first) * channels;
+          for (int64_t i = 0; i < row_floats; ++i) write(sum[i], target[i]);
+        }
+      });
+}
+
+template <class Pixel>
+void check_and_resize(const ImageView& image, int64_t height, int64_t width, int64_t channels,
+                      Resize how, Pixel* output) {
+  check(image, height, width, channels,
+        std::is_same_v<Pixel, uint8_t> ? PixelType::uint8 : PixelType::float32);
+  if (!output) throw std::invalid_argument("resize_image: output is a null pointer");
+  if (channels == 1) {
+    resize<Pixel, 1>(image, height, width, how, output);
+  } else {
+    resize<Pixel, 3>(image, height, width, how, output);
+  }
+}
+
+}  // namespace
+
+void check_images(const ImageBatch& images, const char* caller) {
+  if (images.count < 0 || images.count > kMostImages) {
+    throw std::invalid_argument(std::string(caller) + ": there are " +
+                                std::to_string(images.count) + " images, expected 0 to " +
+                                std::to_string(kMostImages));
+  }
+  if (images.count > 0 && !images.pixels)
+    throw std::invalid_argument(std::string(caller) + ": the images' pixels are a null pointer");
+}
+
+std::vector<float> prepare_image(const ImageView& image, int64_t height, int64_t width,
+                                 int64_t channels, Resize resize) {
+  check(image, height, width, channels, image.type);
+  const auto size = static_cast<size_t>(height * width * channels);
+  if (size > runtime::memory_limit() / sizeof(float)) throw std::bad_alloc();
+  std::vector<float> prepared(size);
+  if (image.type == PixelType::float32) {
+    resize_image(image, height, width, channels, resize, prepared.data());
+  } else {
+    std::vector<uint8_t> rounded(size);
+    resize_image(image, height, width, channels, resize, rounded.data());
+    std::copy(rounded.begin(), rounded.end(), prepared.begin());
+  }
+  return prepared;
+}
+
+}  // namespace data
+
+void resize_image(const ImageView& image, int64_t height, int64_t width, int64_t channels,
+                  Resize resize, uint8_t* output) {
+  data::check_and_resize(image, height, width, channels, resize, output);
+}
+
+void resize_image(const ImageView& image, int64_t height, int64_t width, int64_t channels,
+                  Resize resize, float* output) {
+  data::check_and_resize(image, height, width, channels, resize, output);
+}
+
+}  // namespace cnnx

@@ -1,0 +1,45 @@
+"""Makes the figures of the README and of docs/, with the functions that `cnnx demo` draws with.
+
+python docs/make_figures.py [FOLDER]      default: docs/figures beside this file
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cnnx
+from cnnx.cli import demo
+from cnnx.cli.by_hand_figure import draw_by_hand
+from cnnx.cli.learned_figure import draw_learned
+from PIL import Image
+
+LARGEST = 150_000  # bytes of one figure: they are in git
+COLOURS = 64  # of the palette; the figures then take a third of the bytes
+
+
+def main(arguments: list[str]) -> int:
+    """Trains the demo's network, draws, says how large each figure is; 1 if one is too large."""
+    folder = Path(arguments[0]) if arguments else Path(__file__).parent / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    x, y = cnnx.data.xo(demo.TRAINING_DRAWINGS, seed=demo.SEED)
+    unseen_x, unseen_y = cnnx.data.xo(demo.UNSEEN_DRAWINGS, seed=demo.UNSEEN_SEED)
+    model, _ = demo.learn(x, y)
+    one_of_each = unseen_x[[(unseen_y == 0).argmax(), (unseen_y == 1).argmax()]]
+    pages = {"by-hand.png": draw_by_hand(), "learned.png": draw_learned(model, one_of_each)}
+    largest = 0
+    for name, page in pages.items():
+        page.save(folder / name)
+        with Image.open(folder / name) as drawn:
+            small = drawn.convert("RGB").quantize(
+                COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+            )
+        small.save(folder / name, optimize=True)
+        size = (folder / name).stat().st_size
+        print(f"{folder / name}: {size:,} bytes")
+        largest = max(largest, size)
+    return 0 if largest <= LARGEST else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

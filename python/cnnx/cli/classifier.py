@@ -1,0 +1,51 @@
+"""What a saved model says about images: one class each, and how sure it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnx.cli.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cnnx.model.model import Model
+
+
+class Classifier:
+    """A loaded model that answers with class indices; its class names are on hand as text."""
+
+    def __init__(self, path: Path) -> None:
+        import cnnx
+
+        self.path = path
+        self.model: Model = cnnx.load(path)
+        classes = self.model.classes
+        outputs = self.model.output_shape[-1]
+        # One output tells two classes apart.
+        self.names = list(classes) if classes else [str(k) for k in range(max(outputs, 2))]
+
+    def answers(self, x: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """For every image its class index, and the probability of each class.
+
+        Raises:
+            UserError: The model answers with something else than one class per image.
+        """
+        import numpy as np
+
+        predicted = np.asarray(self.model.predict(x))
+        if predicted.ndim != 1 or predicted.dtype == np.bool_:
+            raise UserError(
+                f"{self.path}: gives several answers per image, expected one class; "
+                "use cnnx.load(...).predict_proba from Python"
+            )
+        if self.model.classes:
+            positions = {name: index for index, name in enumerate(self.names)}
+            predicted = np.array([positions[str(name)] for name in predicted])
+        indices = predicted.astype(np.int64)
+        probabilities = self.model.predict_proba(x)
+        if probabilities.shape[1] == 1:
+            probabilities = np.concatenate([1 - probabilities, probabilities], axis=1)
+        return indices, probabilities

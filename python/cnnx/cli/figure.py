@@ -1,0 +1,209 @@
+"""A page to draw on in pixels, y downwards, with matplotlib's Figure: no display, no pyplot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Orange for what speaks for, blue for what speaks against, white between: told apart by every kind
+# of colour blindness, and in print by their lightness. Purple marks what to look at.
+POSITIVE = "#e69f00"
+NEGATIVE = "#74b3de"
+MARK = "#a3297a"
+INK = "#1f2430"
+FAINT = "#69707d"
+_GRID_LINE = "#c9ced6"
+_PIXELS_PER_INCH = 100
+_POINTS_PER_PIXEL = 72 / _PIXELS_PER_INCH
+
+
+class Page:
+    """One figure of a fixed size; every length is in pixels from its upper left corner."""
+
+    def __init__(self, width: int, height: int) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        self._figure = Figure(
+            figsize=(width / _PIXELS_PER_INCH, height / _PIXELS_PER_INCH),
+            dpi=_PIXELS_PER_INCH,
+            facecolor="white",
+        )
+        FigureCanvasAgg(self._figure)
+        self._axes: Axes = self._figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        self._axes.set_xlim(0, width)
+        self._axes.set_ylim(height, 0)
+        self._axes.set_axis_off()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the page as PNG."""
+        from matplotlib import rc_context
+
+        # Hinting fits small bold letters to the pixels so hard that they grow serifs.
+        with rc_context({"text.hinting": "no_hinting"}):
+            self._figure.savefig(path, format="png", dpi=_PIXELS_PER_INCH)
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = 15,
+        colour: str = INK,
+        bold: bool = False,
+        align: str = "left",
+        middle: bool = False,
+    ) -> None:
+        """Text whose first line begins at y, or that is centred on y; `size` in pixels."""
+        self._axes.text(
+            x,
+            y,
+            text,
+            fontsize=size * _POINTS_PER_PIXEL,
+            color=colour,
+            fontweight="bold" if bold else "normal",
+            horizontalalignment=align,
+            verticalalignment="center_baseline" if middle else "top",
+            linespacing=1.35,
+            parse_math=False,
+        )
+
+    def grid(
+        self,
+        x: float,
+        y: float,
+        values: NDArray[Any],
+        *,
+        cell: float | tuple[float, float],
+        form: Callable[[float], str] | None = None,
+        size: float = 12,
+        strongest: float = 1.0,
+        marked: NDArray[np.bool_] | None = None,
+        title: str | None = None,
+        colours: bool = True,
+    ) -> None:
+        """A table of coloured cells, square or (width, height); with numbers if `form` is given."""
+        from matplotlib.patches import Rectangle
+
+        rows, columns = values.shape
+        across, down = cell if isinstance(cell, tuple) else (cell, cell)
+        width, height = columns * across, rows * down
+        shades = tint(values / strongest) if colours else grey(values)
+        self._axes.imshow(
+            shades, extent=(x, x + width, y + height, y), interpolation="nearest", aspect="auto"
+        )
+        if form is not None:
+            self._lines_between_cells(x, y, rows, columns, across, down)
+            for row in range(rows):
+                for column in range(columns):
+                    self.text(
+                        x + (column + 0.5) * across,
+                        y + (row + 0.5) * down,
+                        form(float(values[row, column])),
+                        size=size,
+                        align="center",
+                        middle=True,
+                        bold=marked is not None and bool(marked[row, column]),
+                    )
+        self._axes.add_patch(
+            Rectangle((x, y), width, height, fill=False, edgecolor=FAINT, linewidth=0.8)
+        )
+        if marked is not None:
+            for row, column in np.argwhere(marked):
+                self.frame(x + column * across, y + row * down, across, down)
+        if title is not None:
+            self.text(x, y - 22, title, size=14, colour=FAINT)
+
+    def frame(self, x: float, y: float, width: float, height: float) -> None:
+        """A purple frame around what to look at."""
+        from matplotlib.patches import Rectangle
+
+        self._axes.add_patch(
+            Rectangle(
+                (x + 1, y + 1), width - 2, height - 2, fill=False, edgecolor=MARK, linewidth=1.6
+            )
+        )
+
+    def band(self, y: float, height: float, width: float) -> None:
+        """A pale stripe behind a step."""
+        from matplotlib.patches import Rectangle
+
+        self._axes.add_patch(
+            Rectangle((0, y), width, height, facecolor="#f5f6f8", edgecolor="none", zorder=-5)
+        )
+
+    def arrow(self, x: float, y: float, to_x: float, to_y: float) -> None:
+        """From one thing to the next."""
+        self._axes.annotate(
+            "",
+            xy=(to_x, to_y),
+            xytext=(x, y),
+            arrowprops={"arrowstyle": "-|>", "color": FAINT, "linewidth": 1.4},
+        )
+
+    def bars(
+        self,
+        x: float,
+        y: float,
+        values: Sequence[float],
+        names: Sequence[str],
+        *,
+        scale: float,
+        form: Callable[[float], str] = "{:+.2f}".format,
+        step: float = 26,
+    ) -> None:
+        """Bars on both sides of a zero line at x, `scale` pixels long for 1; the best is bold."""
+        from matplotlib.patches import Rectangle
+
+        for index, (value, name) in enumerate(zip(values, names, strict=True)):
+            top = y + index * step
+            left = min(x, x + value * scale)
+            colour = POSITIVE if value > 0 else NEGATIVE
+            self._axes.add_patch(
+                Rectangle((left, top), abs(value) * scale, step - 6, facecolor=colour)
+            )
+            self.text(
+                x + value * scale + (8 if value >= 0 else -8),
+                top + (step - 6) / 2,
+                f"{name} {form(value)}",
+                size=15,
+                align="left" if value >= 0 else "right",
+                middle=True,
+                bold=value == max(values),
+            )
+        bottom = y + len(values) * step - 2
+        self._axes.plot([x, x], [y - 4, bottom], color=FAINT, linewidth=1)
+
+    def _lines_between_cells(
+        self, x: float, y: float, rows: int, columns: int, across: float, down: float
+    ) -> None:
+        from matplotlib.collections import LineCollection
+
+        right, bottom = x + columns * across, y + rows * down
+        lines = [[(x + k * across, y), (x + k * across, bottom)] for k in range(1, columns)]
+        lines += [[(x, y + k * down), (right, y + k * down)] for k in range(1, rows)]
+        self._axes.add_collection(LineCollection(lines, colors=_GRID_LINE, linewidths=0.7))
+
+
+def tint(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Values from -1 to 1 as colours from blue over white to orange."""
+    strength = np.clip(np.abs(np.asarray(values, dtype=np.float64)), 0, 1)[..., np.newaxis]
+    ends = np.where((np.asarray(values) < 0)[..., np.newaxis], _rgb(NEGATIVE), _rgb(POSITIVE))
+    return np.asarray(np.rint(255 + (ends - 255) * strength), dtype=np.uint8)
+
+
+def grey(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """uint8 pixels as they are."""
+    return np.repeat(np.asarray(values, dtype=np.uint8)[..., np.newaxis], 3, axis=-1)
+
+
+def _rgb(colour: str) -> NDArray[np.float64]:
+    return np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)

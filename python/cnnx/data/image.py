@@ -1,0 +1,134 @@
+"""Decoding one image file. Pillow decodes; resizing and grey/RGB are the core's, as in C++."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnx import _core
+from cnnx._core import FormatError
+from cnnx.data.dataset import InputShape, Pixels
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# What Pillow calls an image with one brightness per pixel, with or without opacity.
+_GREY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F"})
+_ORIENTATION = 0x0112  # the EXIF tag
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_LARGEST_SIDE = 1 << 20  # of what the core resizes
+
+
+def pillow() -> Any:
+    """The module PIL.Image, imported at the first image so that only images need Pillow."""
+    try:
+        import PIL.Image
+    except ImportError as error:
+        raise ImportError(
+            "reading image files needs Pillow: "
+            f"run {shlex.quote(sys.executable)} -m pip install pillow"
+        ) from error
+    return PIL.Image
+
+
+def image_shape(path: str | os.PathLike[str]) -> InputShape:
+    """(height, width, channels) from the file's header alone, channels being 1 (grey) or 3."""
+    with _opened(path) as image:
+        height, width = image.height, image.width
+        if image.format == "TIFF":  # of which some versions of Pillow give the turned size
+            tags: Any = image
+            height, width = tags.tag_v2[_TIFF_HEIGHT], tags.tag_v2[_TIFF_WIDTH]
+        if _orientation(image) >= 5:
+            height, width = width, height
+        return height, width, 1 if image.mode in _GREY_MODES else 3
+
+
+def read_image(
+    path: str | os.PathLike[str], input_shape: InputShape, *, resize: str = "stretch"
+) -> Pixels:
+    """Reads one image file as uint8 pixels of shape `input_shape`.
+
+    Args:
+        path: A file in any format Pillow reads; of a moving image, the first frame.
+        input_shape: (height, width, channels), usually a model's `input_shape`.
+        resize: "stretch", "fit" or "crop", usually a model's `preprocessing.resize`.
+
+    Raises:
+        FormatError: The file is no image, or a damaged one.
+        OSError: The file cannot be opened.
+        ImportError: Pillow is not installed.
+    """
+    with _opened(path) as image:
+        try:
+            pixels = _pixels(image)
+        except FormatError as error:
+            raise FormatError(f"{os.fspath(path)}: {error}") from None
+        except Exception as error:  # decoders raise nearly anything on damaged bytes
+            raise _unreadable(path) from error
+    if max(pixels.shape) > _LARGEST_SIDE:
+        size = f"{image.height} x {image.width}"
+        raise FormatError(f"{os.fspath(path)}: is {size}, expected sides up to {_LARGEST_SIDE}")
+    height, width, channels = input_shape
+    return _core.resize_image(pixels, height, width, channels, resize)
+
+
+def _opened(path: str | os.PathLike[str]) -> Image.Image:
+    module = pillow()
+    try:
+        image: Image.Image = module.open(path)
+    except OSError as error:
+        if error.errno is not None:  # missing, a folder, not permitted: the system says it best
+            raise
+        raise _unreadable(path) from error
+    except Exception as error:  # a header that declares more pixels than Pillow dares to decode
+        raise _unreadable(path) from error
+    return image
+
+
+def _unreadable(path: str | os.PathLike[str]) -> FormatError:
+    return FormatError(f"{os.fspath(path)}: cannot be read as an image")
+
+
+def _orientation(image: Image.Image) -> int:
+    """How the EXIF data found so far say it is to be turned: 1, as it is, to 8; from 5 on height
+    and width are exchanged. Damaged data say nothing.
+    """
+    try:
+        # The base class's method: that of PNG files decodes the image.
+        value = pillow().Image.getexif(image).get(_ORIENTATION)
+    except Exception:
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _pixels(image: Image.Image) -> Pixels:
+    """Any Pillow mode as uint8 (height, width, 1 | 3 | 4), turned the way its EXIF tag says."""
+    from PIL import ImageOps
+
+    image.load()
+    if _orientation(image) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        return _narrow(np.asarray(image))
+    if image.mode == "F":
+        raise FormatError("holds real numbers of no known range; save it with 8 bits per channel")
+    if image.mode == "1":
+        image = image.convert("L")
+    elif image.mode in ("LA", "La", "PA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    elif image.mode not in ("L", "RGB", "RGBA"):
+        image = image.convert("RGB")
+    pixels = np.array(image, dtype=np.uint8)
+    return pixels.reshape(image.height, image.width, -1)
+
+
+def _narrow(wide: np.ndarray[Any, Any]) -> Pixels:
+    """16-bit brightness as 8 bits, rounded: 65535 becomes 255. (Pillow's own conversion clips.)"""
+    values = wide.astype(np.int64)
+    if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+        raise FormatError("holds brightness outside 0 to 65535; save it with 8 bits per channel")
+    return ((values + 128) // 257).astype(np.uint8)[..., np.newaxis]

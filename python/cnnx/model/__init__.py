@@ -1,0 +1,1 @@
+"""Models: the network, its parameters and layers, and the preprocessing of its images."""

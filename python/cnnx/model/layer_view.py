@@ -1,0 +1,55 @@
+"""A layer of a built model: what it is called, what it makes, whether it is trained."""
+
+from __future__ import annotations
+
+from cnnx import _core
+
+
+class ModelLayer:
+    """One layer of a model.
+
+    Attributes:
+        name: its name in files and in `Model.layer_outputs`.
+        kind: "conv2d" and so on.
+        output_shape: of one image.
+        parameter_count: how many numbers it trains.
+
+    Example:
+        >>> from cnnx import Conv2d, Dense, Flatten, Model
+        >>> model = Model([Conv2d(4, 3), Flatten(), Dense(2)], input_shape=(8, 8, 1))
+        >>> for layer in model.layers[:-1]:
+        ...     layer.trainable = False
+        >>> [layer.name for layer in model.layers if layer.trainable]
+        ['dense_1']
+    """
+
+    def __init__(
+        self,
+        core: _core.Model,
+        name: str,
+        kind: str,
+        output_shape: tuple[int, ...],
+        parameter_count: int,
+    ) -> None:
+        self._core = core
+        self.name = name
+        self.kind = kind
+        self.output_shape = output_shape
+        self.parameter_count = parameter_count
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes it; False freezes its parameters, and a batch norm's statistics
+        too, with which it then normalises.
+        """
+        return next(layer[4] for layer in self._core.layers if layer[2] == self.name)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise TypeError(f"trainable: is {value!r}, expected True or False")
+        self._core.set_trainable(self.name, value)
+
+    def __repr__(self) -> str:
+        frozen = "" if self.trainable else ", trainable=False"
+        return f"ModelLayer({self.name!r}, {self.kind}, {self.output_shape}{frozen})"

@@ -1,0 +1,53 @@
+"""How pixels become a model's input; it travels in the model's file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What happens to an image before the first layer.
+
+    Integer pixels are divided by 255, floats are taken as they are, in [0, 1]; then ``(pixel -
+    mean) / std``. An image file of another size is resized first; arrays given to a model must
+    have its size already.
+
+    Args:
+        resize: "stretch" to the model's size, "fit" inside it with black bars, or "crop" the
+            centre; antialiased.
+        mean: subtracted, in units of [0, 1]: one number, or one per channel.
+        std: divided by, likewise; above 0.
+
+    Raises:
+        ValueError: when the model is built, if a value is not finite, std is not above 0, or their
+            number is neither 1 nor the number of channels.
+
+    Example:
+        >>> Preprocessing(mean=0.5, std=0.5)
+        Preprocessing(resize='stretch', mean=0.5, std=0.5)
+    """
+
+    resize: Literal["stretch", "fit", "crop"] = "stretch"
+    mean: float | Sequence[float] = 0.0
+    std: float | Sequence[float] = 1.0
+
+    def __post_init__(self) -> None:
+        if self.resize not in ("stretch", "fit", "crop"):
+            raise ValueError(
+                f'Preprocessing: resize is {self.resize!r}, expected "stretch", "fit" or "crop"'
+            )
+
+
+def per_channel(value: float | Sequence[float], name: str) -> list[float]:
+    """One number or several as a list of floats."""
+    try:
+        return [float(each) for each in np.atleast_1d(np.asarray(value))]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"Preprocessing: {name} is {value!r}, expected a number or one number per channel"
+        ) from None

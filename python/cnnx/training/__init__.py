@@ -1,0 +1,1 @@
+"""Training: the trainer, its loop, optimizers, losses and schedules, checkpoints."""

@@ -1,0 +1,103 @@
+"""How a trainer trains: optimizer, loss and all that goes with them, checked, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cnnx import _core
+from cnnx.arguments import is_integer, not_negative, shown
+from cnnx.model.model import Model
+from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from cnnx.training.optimizers import Optimizer, ParameterRule
+from cnnx.training.schedules import Schedule, watched_measure
+from cnnx.training.weight_average import WeightAverage
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """What `Trainer` is told beside the model; its arguments say what each is.
+
+    Raises:
+        TypeError: if one is not of its type.
+        ValueError: if one is out of range.
+    """
+
+    optimizer: Optimizer
+    loss: Loss
+    seed: int
+    rules: Sequence[ParameterRule]
+    clip_norm: float | None
+    averaging: WeightAverage | None
+    schedule: Schedule | None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.optimizer, Optimizer):
+            raise TypeError(
+                f"Trainer: optimizer is {shown(self.optimizer)}, "
+                "expected SGD, Adam, AdamW, RMSprop or Muon"
+            )
+        if not isinstance(self.loss, Loss):
+            raise TypeError(
+                f"Trainer: loss is {shown(self.loss)}, "
+                "expected CrossEntropy, BinaryCrossEntropy, MSE, L1 or Huber"
+            )
+        if not is_integer(self.seed) or not 0 <= self.seed < 2**63:
+            raise ValueError(
+                f"Trainer: seed is {self.seed!r}, expected an integer from 0 to 2**63 - 1"
+            )
+        if not isinstance(self.rules, Sequence) or not all(
+            isinstance(rule, ParameterRule) for rule in self.rules
+        ):
+            raise TypeError(
+                f"Trainer: rules is {shown(self.rules)}, expected a list of ParameterRule"
+            )
+        if self.clip_norm is not None and not_negative(self.clip_norm, "Trainer", "clip_norm") == 0:
+            raise ValueError(
+                f"Trainer: clip_norm is {self.clip_norm!r}, expected None or a number > 0"
+            )
+        if self.averaging is not None and not isinstance(self.averaging, WeightAverage):
+            raise TypeError(
+                f"Trainer: averaging is {shown(self.averaging)}, expected a WeightAverage or None"
+            )
+        if self.schedule is not None and not isinstance(self.schedule, Schedule):
+            raise TypeError(
+                f"Trainer: schedule is {shown(self.schedule)}, "
+                "expected one such as CosineDecay, or None"
+            )
+
+        self.check_measured("Trainer: schedule", watched_measure(self.schedule), validates=True)
+
+    def check_measured(self, who: str, watched: str | None, validates: bool) -> None:
+        """Refuses to watch a figure that the loss, or a fit without validation, has not.
+
+        Raises:
+            ValueError: that begins with `who`.
+        """
+        if watched is not None and watched.startswith("validation") and not validates:
+            raise ValueError(f"{who} watches {watched}, expected validation=")
+        has_accuracy = isinstance(self.loss, (CrossEntropy, BinaryCrossEntropy))
+        if watched is not None and watched.endswith("accuracy") and not has_accuracy:
+            raise ValueError(
+                f"{who} watches {watched}, which {type(self.loss).__name__} has not, "
+                f"expected watch={watched.replace('accuracy', 'loss')!r}"
+            )
+
+    def core(self, model: Model) -> _core.Trainer:
+        """A trainer of the compiled core."""
+        averaging, schedule = self.averaging, self.schedule
+        options = {
+            "seed": int(self.seed),
+            "rules": [tuple(vars(rule).values()) for rule in self.rules],
+            "clip_norm": float(self.clip_norm or 0.0),
+            "averaging": averaging and (averaging.decay, averaging.every),
+            "schedule": schedule and (schedule.kind, schedule.settings),
+        }
+        return _core.Trainer(
+            model._core,
+            self.optimizer.kind,
+            self.optimizer.settings,
+            self.loss.kind,
+            self.loss.settings,
+            options,
+        )

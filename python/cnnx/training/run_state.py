@@ -1,0 +1,191 @@
+"""A run: one `Trainer.fit` with all that was asked for, and how far it is."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from numbers import Real
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx.arguments import is_integer, shown
+from cnnx.data.augmentation import Augmentation
+
+# Steps done in an epoch, and the sums that its metrics come from: none at its start.
+Position: TypeAlias = "tuple[int, Sequence[float]]"
+START: Position = (0, ())
+
+_SAMPLED = 64  # images whose bytes a fingerprint looks at
+
+
+@dataclass
+class Run:
+    """What a checkpoint knows of a fit beside the trainer.
+
+    Attributes:
+        settings: what was asked for, as `run_settings` gives it.
+        data: the fingerprints of what it trains on and of what it is validated on, None for what
+            has none.
+        epoch: the current epoch of this fit, from 1; above settings["epochs"] when all are done.
+        number: the current epoch's number over all fits of the trainer, from 0.
+        position: how far the current epoch is.
+        steps: trained in the epochs of this fit before the current one.
+        stopped: whether it ended before its epochs were done.
+        callbacks: the name and the state of each callback that has one, when it was last saved.
+    """
+
+    settings: dict[str, Any]
+    data: list[dict[str, Any] | None]
+    epoch: int
+    number: int
+    position: Position = START
+    steps: int = 0
+    stopped: bool = False
+    callbacks: list[list[Any]] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.stopped or self.epoch > int(self.settings["epochs"])
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next run's first epoch."""
+        return self.number + (self.position[0] > 0)
+
+    def end_epoch(self, steps: int) -> None:
+        """Goes on to the next epoch after one of so many steps."""
+        self.steps += steps
+        self.epoch, self.number, self.position = self.epoch + 1, self.number + 1, START
+
+    def check_data(self, data: list[dict[str, Any] | None]) -> None:
+        """Refuses another data set than the run was begun with.
+
+        Raises:
+            ValueError: that says in which way it differs.
+        """
+        for what, given, own in zip(("x", "validation"), data, self.data, strict=True):
+            _check_same(what, given, own)
+
+    def plain(self) -> dict[str, Any]:
+        """All of it by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Run:
+        """What `plain` gave, out of a file that is not trusted.
+
+        Raises:
+            TypeError: if something is missing or of another type; ValueError likewise.
+        """
+        run = cls(**plain)
+        run.settings = run_settings(**run.settings)
+        step, sums = run.position
+        if not all(is_integer(n) and n >= 0 for n in (run.epoch, run.number, run.steps, step)):
+            raise ValueError("its position is not one of counts")
+        run.position = (step, tuple(float(each) for each in sums))
+        known = isinstance(run.data, list) and len(run.data) == 2
+        if not known or not all(each is None or isinstance(each, dict) for each in run.data):
+            raise ValueError("its data is not two fingerprints")
+        for _, state in run.callbacks:
+            if not isinstance(state, dict):
+                raise TypeError("a callback's state is none by name")
+        return run
+
+
+def run_settings(
+    *,
+    epochs: int | None,
+    batch_size: int | None,
+    shuffle: bool | None,
+    augmentation: Augmentation | None,
+    validation: object,
+    checkpoint_every: int | None,
+) -> dict[str, Any]:
+    """The settings of a new run by name, checked.
+
+    Raises:
+        TypeError: if one is not of its type.
+        ValueError: if one is out of range, or epochs is missing.
+    """
+    if epochs is None:
+        raise ValueError("fit: epochs is missing, and there is no unfinished run to go on with")
+    if not is_integer(epochs) or epochs < 0:
+        raise ValueError(f"fit: epochs is {epochs!r}, expected an integer >= 0")
+    for name, value in (("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
+        if value is not None and (not is_integer(value) or value < 1):
+            raise ValueError(f"fit: {name} is {value!r}, expected an integer >= 1")
+    if augmentation is not None and not isinstance(augmentation, Augmentation):
+        raise TypeError(
+            f"fit: augmentation is {shown(augmentation)}, expected a cnnx.data.Augmentation"
+        )
+    if validation is not None and (
+        isinstance(validation, bool) or not isinstance(validation, Real)
+    ):
+        raise TypeError(
+            f"fit: validation is {shown(validation)}, expected (x, y) or a fraction of the images"
+        )
+    return {
+        "epochs": int(epochs),
+        "batch_size": None if batch_size is None else int(batch_size),
+        "shuffle": None if shuffle is None else bool(shuffle),
+        "augmentation": augmentation,
+        "validation": validation,
+        "checkpoint_every": None if checkpoint_every is None else int(checkpoint_every),
+    }
+
+
+def continued(run: Run, given: dict[str, Any]) -> Run:
+    """The same run, its settings as they were but for how often it is saved.
+
+    Raises:
+        ValueError: if another setting is given.
+    """
+    for name, value in given.items():
+        if value is not None and name not in ("epochs", "checkpoint_every"):
+            raise ValueError(
+                f"fit: {name} is {shown(value)}, expected none without epochs: a run goes on with "
+                "the settings it was begun with"
+            )
+    every = given["checkpoint_every"]
+    if every is not None:
+        run.settings = run_settings(**{**run.settings, "checkpoint_every": every})
+    return run
+
+
+def fingerprint(pixels: NDArray[Any], targets: NDArray[Any]) -> dict[str, Any]:
+    """What a set is known by: shapes, dtype, its labels, and some images with their targets."""
+    checksum = zlib.crc32(targets.tobytes()) if targets.ndim == 1 else 0
+    for row in np.linspace(0, len(pixels) - 1, min(_SAMPLED, len(pixels))).astype(np.int64):
+        for array in (pixels, targets):
+            checksum = zlib.crc32(array[row].tobytes(), checksum)
+    return {
+        "images": len(pixels),
+        "shape": list(pixels.shape[1:]),
+        "dtype": str(pixels.dtype),
+        "targets": list(targets.shape),
+        "checksum": checksum,
+    }
+
+
+def _check_same(what: str, given: dict[str, Any] | None, own: dict[str, Any] | None) -> None:
+    if given == own:
+        return
+    if given is None or own is None:
+        raise ValueError(
+            f"fit: {what} {'holds no arrays' if given is None else 'holds arrays'}, "
+            f"expected {'none' if own is None else 'those'} that the run was begun with"
+        )
+    for name in given:
+        if name != "checksum" and given[name] != own.get(name):
+            raise ValueError(
+                f"fit: {what} is another data set than the run was begun with: its {name} is "
+                f"{given[name]}, expected {own.get(name)}"
+            )
+    raise ValueError(
+        f"fit: {what} is another data set than the run was begun with: of the same shape, but with "
+        "other values"
+    )

@@ -1,0 +1,156 @@
+"""CIFAR-10's binary files and NumPy's archives: read as written, refused by name when damaged."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cnnx
+import numpy as np
+import pytest
+from cnnx import data
+from numpy.testing import assert_array_equal
+
+NAMES = "airplane automobile bird cat deer dog frog horse ship truck"
+
+
+def write_batch(file: Path, x: Any, y: Any) -> None:
+    planes = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
+    records = np.concatenate([y.astype(np.uint8)[:, np.newaxis], planes], axis=1)
+    file.write_bytes(records.tobytes())
+
+
+@pytest.fixture
+def images() -> tuple[Any, Any]:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (7, 32, 32, 3), dtype=np.uint8), np.arange(3, 10)
+
+
+def test_cifar10(tmp_path: Path, images: tuple[Any, Any]) -> None:
+    x, y = images
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    write_batch(folder / "data_batch_1.bin", x[:4], y[:4])
+    write_batch(folder / "data_batch_2.bin", x[4:], y[4:])
+    write_batch(folder / "test_batch.bin", x[::-1], y[::-1])
+    for path in (folder, tmp_path):
+        loaded = data.load(path)
+        assert_array_equal(loaded.x, x)
+        assert_array_equal(loaded.y, y)
+        assert loaded.classes == 10
+        assert loaded.test is not None
+        assert_array_equal(loaded.test.x, x[::-1])
+    (folder / "batches.meta.txt").write_text(NAMES.replace(" ", "\n") + "\n\n")
+    source = data.open_source(folder)
+    assert source.train.classes == tuple(NAMES.split())
+    assert source.train.input_shape == (32, 32, 3)
+    assert source.load((16, 16, 1)).x.shape == (7, 16, 16, 1)
+
+
+def test_cifar10_refusals(tmp_path: Path, images: tuple[Any, Any]) -> None:
+    x, y = images
+    file = tmp_path / "data_batch_1.bin"
+    write_batch(file, x, y)
+    (tmp_path / "batches.meta.txt").write_text("cat dog")
+    with pytest.raises(cnnx.FormatError, match=r"meta\.txt: holds 2 class names, expected 10"):
+        data.load(tmp_path)
+    (tmp_path / "batches.meta.txt").write_bytes(b"\xff cat")
+    with pytest.raises(cnnx.FormatError, match=r"meta\.txt: is no UTF-8 text, expected 10 class"):
+        data.load(tmp_path)
+    (tmp_path / "batches.meta.txt").unlink()
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(cnnx.FormatError, match=r"batch_1\.bin: holds 21510 bytes, expected rec"):
+        data.load(tmp_path)
+    file.write_bytes(b"")
+    with pytest.raises(cnnx.FormatError, match=r"batch_1\.bin: holds 0 bytes, expected records"):
+        data.load(tmp_path)
+    write_batch(file, x, y + 1)
+    with pytest.raises(cnnx.FormatError, match=r"batch_1\.bin: holds label 10, expected 0 to 9"):
+        data.load(tmp_path)
+
+
+def test_npz(tmp_path: Path, images: tuple[Any, Any]) -> None:
+    x, y = images
+    file = tmp_path / "images.npz"
+    np.savez(file, x=x, y=y.astype(np.int32))
+    loaded = data.load(file)
+    assert_array_equal(loaded.x, x)
+    assert_array_equal(loaded.y, y)
+    assert (loaded.classes, loaded.test, loaded.y.dtype) == (10, None, np.int64)
+    np.savez_compressed(
+        file,
+        **{"x_train": x[..., 0], "y_train": y[:, np.newaxis]},
+        **{"x_test": x[:2, ..., 0], "y_test": y[:2]},
+        classes=NAMES.split(),
+    )
+    loaded = data.load(file)
+    assert_array_equal(loaded.x, x[..., :1])
+    assert loaded.classes == tuple(NAMES.split())
+    assert loaded.test is not None
+    assert_array_equal(loaded.test.y, y[:2])
+    assert loaded.test.classes == loaded.classes
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"a": [1]}, "holds a, expected the arrays x and y"),
+        ({"x": np.zeros((2, 4, 4), np.float32), "y": [0, 1]}, r"x is float32 of shape \(2, 4, 4\)"),
+        ({"x": np.zeros((2, 3, 4, 4), np.uint8), "y": [0, 1]}, r"x has 4 channels, expected 1"),
+        ({"x": np.zeros((2, 4, 4), np.uint8), "y": [0.5, 1]}, "y is float64 .* expected labels"),
+        ({"x": np.zeros((2, 4, 4), np.uint8), "y": [-1, 1]}, "expected labels: integers from 0"),
+        ({"x": np.zeros((2, 4, 4), np.uint8), "y": [0]}, "x: holds 2 images, but 1 labels"),
+        (
+            {"x": np.zeros((1, 4, 4), np.uint8), "y": np.array([2**63], np.uint64)},
+            "y is uint64 .* expected labels",
+        ),
+        (
+            {"x": np.zeros((2, 4, 4), np.uint8), "y": [0, 2], "classes": ["a", "b"]},
+            "x: holds label 2, expected 0 to 1, one of 2 classes",
+        ),
+        (
+            {"x": np.zeros((1, 4, 4), np.uint8), "y": [0], "classes": [1]},
+            "classes is int64, expected a list of names",
+        ),
+    ],
+    ids=str,
+)
+def test_npz_refusals(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(cnnx.FormatError, match=r"x\.npz:.*" + message):
+        data.load(tmp_path / "x.npz")
+
+
+def test_npz_damaged(tmp_path: Path, images: tuple[Any, Any]) -> None:
+    file = tmp_path / "x.npz"
+    np.savez(file, x=images[0], y=images[1])
+    whole = file.read_bytes()
+    for damaged in (b"", b"text", whole[:1000], whole[:-30]):
+        file.write_bytes(damaged)
+        with pytest.raises(cnnx.FormatError, match=r"x\.npz: cannot be read as an archive"):
+            data.load(file)
+    np.save(tmp_path / "x.npy", [1])
+    (tmp_path / "x.npy").replace(file)
+    with pytest.raises(cnnx.FormatError, match=r"x\.npz: cannot be read as an archive"):
+        data.load(file)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x", "no array")
+    with pytest.raises(cnnx.FormatError, match=r"x\.npz: holds nothing, expected the arrays x an"):
+        data.load(file)
+    for header in (b"{'descr': '|u1', 'fortran_order': False, 'shape': (%d,)}" % 10**30, b"{'"):
+        with zipfile.ZipFile(file, "w") as archive:
+            padded = header.ljust(117) + b"\n"
+            archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + padded)
+        with pytest.raises(cnnx.FormatError, match=r"x\.npz: cannot be read as an archive"):
+            data.load(file)
+    for place, byte in ((whole.index(b"PK\x01\x02") + 8, 1), (whole.index(b"PK\x01\x02") + 10, 99)):
+        encrypted_or_unknown = bytearray(whole)
+        encrypted_or_unknown[place] = byte
+        file.write_bytes(encrypted_or_unknown)
+        with pytest.raises(cnnx.FormatError, match=r"x\.npz: cannot be read as an archive"):
+            data.load(file)
+    np.savez(file, x=np.array([{}], object), y=[0])
+    with pytest.raises(cnnx.FormatError, match=r"x\.npz: cannot be read as an archive"):
+        data.load(file)

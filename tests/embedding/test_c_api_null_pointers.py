@@ -1,0 +1,210 @@
+"""Every function of the C interface answers every null pointer with a sentence, none with a crash.
+
+The header is asked which functions and pointers there are, so that none can be forgotten.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from c_functions import CALLBACKS, INVALID_ARGUMENT, STRUCTS, UINT8, CApi, Function
+
+C = CApi()
+
+LAYERS = "batch_norm2d\nflatten\ndense out_features=2"
+PIXELS = np.zeros((2, 4, 4, 1), np.uint8)
+LABELS = np.zeros(2, np.int64)
+FLOATS = np.zeros(32, np.float32)
+INTEGERS = np.zeros(8, np.int64)
+IMAGE = STRUCTS["cnnx_image"](pixels=PIXELS.ctypes.data, height=4, width=4, channels=1)
+SAMPLES = STRUCTS["cnnx_samples"](
+    pixels=PIXELS.ctypes.data, count=2, type=UINT8, labels=LABELS.ctypes.data
+)
+
+RESUME = CALLBACKS["cnnx_epoch_callback"](lambda *_: 1)
+
+
+@dataclass
+class World:
+    """A handle of every kind, and a folder."""
+
+    model: ctypes.c_void_p
+    trainer: ctypes.c_void_p
+    epoch: ctypes.c_void_p
+    checkpoint: ctypes.c_void_p
+    restored: ctypes.c_void_p  # a trainer of the checkpoint's model
+    folder: Path
+    content: bytes  # of a model's file
+
+
+def a_handle() -> Any:
+    return ctypes.byref(ctypes.c_void_p())
+
+
+def a_text() -> Any:
+    return ctypes.byref(ctypes.c_char_p())
+
+
+def a_double() -> Any:
+    return ctypes.byref(ctypes.c_double())
+
+
+def a_number() -> Any:
+    return ctypes.byref(ctypes.c_int64())
+
+
+def a_small_number() -> Any:
+    return ctypes.byref(ctypes.c_int32())
+
+
+# Arguments that every function accepts, and those of them that may be NULL.
+Arguments = Callable[[World], list[Any]]
+CALLS: dict[str, tuple[Arguments, set[str]]] = {
+    "isa": (lambda w: [a_text()], set()),
+    "get_num_threads": (lambda w: [a_small_number()], set()),
+    "model_create": (
+        lambda w: [LAYERS, 4, 4, 1, None, 0, "seed=1", a_handle()],
+        {"classes", "options"},
+    ),
+    "model_load": (lambda w: [w.folder / "model.cnnx", a_handle()], set()),
+    "model_from_bytes": (lambda w: [ctypes.c_char_p(w.content), len(w.content), a_handle()], set()),
+    "model_save": (lambda w: [w.model, w.folder / "again.cnnx"], set()),
+    "model_clone": (lambda w: [w.model, a_handle()], set()),
+    "model_input_shape": (lambda w: [w.model, a_number(), a_number(), a_number()], set()),
+    "model_output_count": (lambda w: [w.model, a_number()], set()),
+    "model_output_shape": (lambda w: [w.model, INTEGERS, 8, a_number()], set()),
+    "model_class_count": (lambda w: [w.model, a_number()], set()),
+    "model_class_name": (lambda w: [w.model, 0, a_text()], set()),
+    "model_predict": (
+        lambda w: [w.model, ctypes.byref(IMAGE), a_number(), FLOATS, 32],
+        {"index", "probabilities"},
+    ),
+    "model_resize": (
+        lambda w: [w.model, ctypes.byref(IMAGE), FLOATS.ctypes.data, 32],
+        set(),
+    ),
+    "model_run": (lambda w: [w.model, PIXELS.ctypes.data, UINT8, 2, FLOATS, 32], set()),
+    "model_probabilities": (
+        lambda w: [w.model, PIXELS.ctypes.data, UINT8, 2, FLOATS, 32],
+        set(),
+    ),
+    "model_parameter_count": (lambda w: [w.model, a_number()], set()),
+    "model_buffer_count": (lambda w: [w.model, a_number()], set()),
+    "model_parameter_name": (lambda w: [w.model, 0, a_text()], set()),
+    "model_buffer_name": (lambda w: [w.model, 0, a_text()], set()),
+    "model_array_shape": (lambda w: [w.model, "dense_1.bias", INTEGERS, 8, a_number()], set()),
+    "model_get_array": (lambda w: [w.model, "dense_1.bias", FLOATS, 2], set()),
+    "model_set_array": (lambda w: [w.model, "dense_1.bias", FLOATS, 2], set()),
+    "model_set_trainable": (lambda w: [w.model, "dense_1", 1], set()),
+    "trainer_create": (
+        lambda w: [w.model, "sgd", "cross_entropy", "seed=1", a_handle()],
+        {"optimizer", "loss", "options"},
+    ),
+    "trainer_step": (lambda w: [w.trainer, ctypes.byref(SAMPLES), a_double()], {"loss"}),
+    "trainer_compute_gradients": (
+        lambda w: [w.trainer, ctypes.byref(SAMPLES), 0, a_double()],
+        {"loss"},
+    ),
+    "trainer_gradients": (
+        lambda w: [w.trainer, ctypes.byref(ctypes.POINTER(ctypes.c_float)()), a_number()],
+        set(),
+    ),
+    "trainer_apply_gradients": (lambda w: [w.trainer], set()),
+    "trainer_evaluate": (
+        lambda w: [w.trainer, ctypes.byref(SAMPLES), 1, a_double(), a_double()],
+        {"loss", "accuracy"},
+    ),
+    "trainer_averaged_model": (lambda w: [w.trainer, a_handle()], set()),
+    "trainer_check_finite": (lambda w: [w.trainer], set()),
+    "trainer_get_learning_rate": (lambda w: [w.trainer, a_double()], set()),
+    "trainer_set_learning_rate": (lambda w: [w.trainer, 0.1], set()),
+    "trainer_begin_schedule": (lambda w: [w.trainer, 1, 1], set()),
+    "trainer_observe": (lambda w: [w.trainer, 0.5], set()),
+    "trainer_split_order": (lambda w: [w.trainer, 8, INTEGERS, 8], set()),
+    "trainer_begin_epoch": (
+        lambda w: [w.trainer, ctypes.byref(SAMPLES), "batch_size=1", a_handle()],
+        {"options"},
+    ),
+    "trainer_fit": (
+        lambda w: [w.trainer, ctypes.byref(SAMPLES), 1, "batch_size=1", RESUME, None],
+        {"options", "context"},
+    ),
+    "epoch_advance": (lambda w: [w.epoch, a_small_number()], set()),
+    "trainer_continue_epoch": (
+        lambda w: [w.trainer, ctypes.byref(SAMPLES), "batch_size=1", w.checkpoint, a_handle()],
+        {"options"},
+    ),
+    "epoch_number": (lambda w: [w.epoch, ctypes.byref(ctypes.c_uint64())], set()),
+    "epoch_step_count": (lambda w: [w.epoch, a_number(), a_number()], {"done", "all"}),
+    "epoch_metrics": (lambda w: [w.epoch, a_double(), a_double()], {"loss", "accuracy"}),
+    "trainer_save_checkpoint": (
+        lambda w: [w.trainer, w.epoch, w.folder / "b.ckpt", "text"],
+        {"epoch", "metadata"},
+    ),
+    "checkpoint_load": (lambda w: [w.folder / "run.ckpt", a_handle()], set()),
+    "checkpoint_model": (lambda w: [w.checkpoint, a_handle()], set()),
+    "checkpoint_metadata": (lambda w: [w.checkpoint, a_text()], set()),
+    "trainer_restore": (lambda w: [w.restored, w.checkpoint], set()),
+    "draw_xo": (lambda w: [1, 16, 0, np.zeros(256, np.uint8), INTEGERS], set()),
+}
+FALLIBLE = {name[5:]: each for name, each in C.functions.items() if each.returns_status}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("null")
+    model = C.made(C.model_create, LAYERS, 4, 4, 1, None, 0, None)
+    C.ok(C.model_save(model, folder / "model.cnnx"))
+    trainer = C.made(C.trainer_create, model, None, None, "averaging")
+    epoch = C.made(C.trainer_begin_epoch, trainer, ctypes.byref(SAMPLES), None)
+    C.ok(C.trainer_save_checkpoint(trainer, epoch, folder / "run.ckpt", None))
+    checkpoint = C.made(C.checkpoint_load, folder / "run.ckpt")
+    copy = C.made(C.checkpoint_model, checkpoint)
+    restored = C.made(C.trainer_create, copy, None, None, "averaging")
+    C.model_destroy(copy)
+    content = (folder / "model.cnnx").read_bytes()
+    yield World(model, trainer, epoch, checkpoint, restored, folder, content)
+    C.model_destroy(model)
+    C.epoch_destroy(epoch)
+    C.checkpoint_destroy(checkpoint)
+    C.trainer_destroy(restored)
+    C.trainer_destroy(trainer)
+
+
+def test_the_table_holds_every_function_with_a_pointer() -> None:
+    assert {name for name, each in FALLIBLE.items() if each.pointers} == set(CALLS)
+
+
+def calls() -> Iterator[Any]:
+    for name in CALLS:
+        for pointer in (*FALLIBLE[name].pointers, None):
+            yield pytest.param(name, pointer, id=f"{name}-{pointer}")
+
+
+def destroy(function: Function, arguments: list[Any]) -> None:
+    """What a call that succeeds hands over through its last argument."""
+    handle = getattr(arguments[-1], "_obj", None)
+    if isinstance(handle, ctypes.c_void_p):
+        kind = function.parameters[-1].replace("clone", "model")
+        getattr(C, f"{kind}_destroy")(handle)
+
+
+@pytest.mark.parametrize(("name", "pointer"), list(calls()))
+def test_a_null_pointer(world: World, name: str, pointer: str | None) -> None:
+    """And with none of them null, the same call succeeds."""
+    make, may_be_null = CALLS[name]
+    function, arguments = FALLIBLE[name], make(world)
+    if pointer is not None:
+        arguments[function.parameters.index(pointer)] = None
+    status = function(*arguments)
+    if pointer is None or pointer in may_be_null:
+        C.ok(status)
+        destroy(function, arguments)
+    else:
+        C.refused(status, INVALID_ARGUMENT, f"^cnnx_{name}: {pointer} is a null pointer$")

@@ -1,0 +1,234 @@
+"""A foreign C++ program builds and trains networks as the same script does in Python: the files are
+equal, byte for byte, and so is every epoch's loss.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cnnx
+import pytest
+from cnnx import (
+    GELU,
+    AdaptiveAvgPool2d,
+    Add,
+    AvgPool2d,
+    BatchNorm2d,
+    Concat,
+    Conv2d,
+    ConvTranspose2d,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    GroupNorm,
+    HardSwish,
+    Input,
+    LayerNorm,
+    LeakyReLU,
+    MaxPool2d,
+    Model,
+    Multiply,
+    Parallel,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Residual,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+    Upsample2d,
+    ZeroPad2d,
+)
+from cpp_build import build_consumer, run
+
+COUNT, SIZE, EPOCHS, BATCH_SIZE = 200, 24, 3, 48
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = Path(__file__).parent / "cpp_training"
+    return build_consumer(project, tmp_path_factory.mktemp("cpp_training"))
+
+
+def defaults() -> Model:
+    layers = [
+        *(Conv2d(8, 3), BatchNorm2d(), ReLU(), ConvTranspose2d(8, 3), GroupNorm(4), LeakyReLU()),
+        *(MaxPool2d(2), LayerNorm(), PReLU(), Upsample2d(2), ReLU6(), Sigmoid(), Tanh(), GELU()),
+        *(SiLU(), HardSwish(), AvgPool2d(2), ZeroPad2d(1), AdaptiveAvgPool2d(4)),
+        *(Residual([Conv2d(8, 1)]), Parallel([[Conv2d(4, 1)], [Conv2d(4, 1)]])),
+        *(Dropout(), Flatten(), Dense(3), Softmax()),
+    ]
+    return Model(layers, input_shape=(16, 16, 4))
+
+
+def settings() -> Model:
+    edges = Conv2d(
+        *(8, (3, 5)),
+        stride=(1, 2),
+        padding=((1, 0), (2, 1)),
+        dilation=(2, 1),
+        groups=2,
+        bias=False,
+        name="edges",
+    )
+    larger = ConvTranspose2d(8, 3, stride=2, padding="same", bias=False)
+    block = Residual(
+        [Conv2d(6, 3, padding="same"), BatchNorm2d()],
+        [Conv2d(6, 1, padding="valid", bias=False)],
+        name="block",
+    )
+    larger.trainable = block.trainable = False
+    layers = [
+        *(edges, BatchNorm2d(momentum=0.4, epsilon=1e-3, affine=False), LeakyReLU(0.1), PReLU(0.1)),
+        larger,
+        ConvTranspose2d(8, 2, stride=2, padding=(1, 0), output_padding=1, groups=4, dilation=3),
+        MaxPool2d((3, 2), stride=2, padding="same"),
+        AvgPool2d(2, stride=(1, 2), padding=1, count_include_pad=False),
+        *(ZeroPad2d(((0, 1), (2, 0))), Upsample2d((1, 2), mode="bilinear")),
+        *(GroupNorm(2, epsilon=1e-3), LayerNorm(epsilon=1e-6), AdaptiveAvgPool2d((5, 3))),
+        *(Dropout(0.25, name="drop"), block),
+        Residual(
+            [
+                Parallel([ReLU(), [], [Conv2d(6, 1, name="one"), Tanh()]], merge="add"),
+                Parallel([Conv2d(3, 1), Conv2d(3, 1)]),
+            ]
+        ),
+        *(GlobalAvgPool2d(), Dense(2, bias=False)),
+    ]
+    return Model(
+        layers,
+        input_shape=(24, 24, 4),
+        classes=["cat", "dog"],
+        preprocessing=cnnx.Preprocessing(resize="crop", mean=0.5, std=(0.25, 0.25, 0.25, 0.5)),
+        seed=7,
+    )
+
+
+def graph() -> Model:
+    image = Input((8, 8, 3))
+    stem = Conv2d(8, 3, padding="same", name="stem")(image)
+    gate = Sigmoid()(Dense(8)(GlobalAvgPool2d()(stem)))
+    both = Concat()(Multiply()(stem, gate), image)
+    return Model.from_graph(image, Dense(2)(Flatten()(Add()(Conv2d(8, 1)(both), stem))))
+
+
+@pytest.mark.parametrize("network", [defaults, settings, graph])
+def test_every_layer_is_the_same_in_cpp(network: object, programs: Path, tmp_path: Path) -> None:
+    """Names, defaults, settings, connections and first weights: all are in the file."""
+    assert callable(network)
+    run([programs / "layers", network.__name__, tmp_path / "cpp.cnnx"])
+    network().save(tmp_path / "python.cnnx")
+    assert (tmp_path / "cpp.cnnx").read_bytes() == (tmp_path / "python.cnnx").read_bytes()
+
+
+def test_every_kind_of_layer_is_compared() -> None:
+    known = set(cnnx.layers.__all__) - {"Input", "Layer"}
+    assert known <= set(globals())
+    compared = {layer.kind for network in (defaults, settings, graph) for layer in network().layers}
+    kinds = {getattr(cnnx, name).kind for name in known} - {"residual", "parallel"}
+    assert compared == kinds
+
+
+def lines(history: cnnx.trainer.History) -> list[str]:
+    return [
+        f"{float(loss).hex()} {float(accuracy).hex()}"
+        for loss, accuracy in zip(history.loss, history.accuracy, strict=True)
+    ]
+
+
+def exact(output: str) -> list[str]:
+    """The numbers of the program's lines as Python writes them."""
+    return [
+        " ".join(float.fromhex(number).hex() for number in line.split())
+        for line in output.splitlines()
+    ]
+
+
+@pytest.fixture(scope="module")
+def drawings() -> tuple[cnnx.data.dataset.Pixels, cnnx.data.dataset.Labels]:
+    return cnnx.data.xo(COUNT, size=SIZE, seed=1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_fit_trains_as_python_does(
+    threads: int, programs: Path, drawings: tuple, tmp_path: Path
+) -> None:
+    layers = [Conv2d(8, 3), ReLU(), MaxPool2d(2), Conv2d(16, 3), ReLU(), Flatten(), Dense(2)]
+    model = Model(layers, input_shape=(SIZE, SIZE, 1), classes=["X", "O"])
+    trainer = cnnx.Trainer(model)
+    history = lines(trainer.fit(*drawings, epochs=EPOCHS))
+    end = trainer.evaluate(*drawings)
+    history.append(f"{end['loss'].hex()} {end['accuracy'].hex()}")
+    model.save(tmp_path / "python.cnnx")
+    said = run([programs / "train", "fit", str(threads), tmp_path / "cpp.cnnx"])
+    assert exact(said) == history
+    assert (tmp_path / "cpp.cnnx").read_bytes() == (tmp_path / "python.cnnx").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def python_loop(
+    tmp_path_factory: pytest.TempPathFactory, drawings: tuple
+) -> tuple[list[str], bytes, bytes]:
+    """Batch norm, dropout, a residual block, SGD with Nesterov momentum, augmentation, a schedule,
+    clipping, rules and averaged weights: the history, the model and the averaged one.
+    """
+    same = {"padding": "same"}
+    layers = [
+        *(Conv2d(16, 3, **same, bias=False), BatchNorm2d(), ReLU()),
+        *(Residual([Conv2d(16, 3, **same), BatchNorm2d(), ReLU()]), MaxPool2d(4)),
+        *(Flatten(), Dropout(0.3), Dense(2)),
+    ]
+    model = Model(layers, input_shape=(SIZE, SIZE, 1), classes=["X", "O"], seed=2)
+    trainer = cnnx.Trainer(
+        model,
+        optimizer=cnnx.SGD(0.05, momentum=0.9, nesterov=True, weight_decay=5e-4),
+        loss=cnnx.CrossEntropy(label_smoothing=0.1),
+        seed=3,
+        rules=[cnnx.ParameterRule("*.bias", weight_decay_factor=0)],
+        clip_norm=5.0,
+        averaging=cnnx.WeightAverage(0.9),
+        schedule=cnnx.Warmup(0.5, cnnx.CosineDecay()),
+    )
+    augmentation = cnnx.data.Augmentation(flip="random", crop_padding=2, rotate=10, brightness=0.1)
+    history = trainer.fit(
+        *drawings, epochs=EPOCHS, batch_size=BATCH_SIZE, augmentation=augmentation
+    )
+    folder = tmp_path_factory.mktemp("python_loop")
+    model.save(folder / "model.cnnx")
+    trainer.averaged_model().save(folder / "averaged.cnnx")
+    return (
+        lines(history),
+        (folder / "model.cnnx").read_bytes(),
+        (folder / "averaged.cnnx").read_bytes(),
+    )
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_loop_of_its_own_trains_as_python_does(
+    threads: int, programs: Path, python_loop: tuple[list[str], bytes, bytes], tmp_path: Path
+) -> None:
+    history, model, averaged = python_loop
+    said = run([programs / "train", "loop", str(threads), tmp_path / "cpp.cnnx"])
+    assert exact(said) == history
+    assert (tmp_path / "cpp.cnnx").read_bytes() == model
+    assert (tmp_path / "cpp.cnnx.averaged").read_bytes() == averaged
+
+
+@pytest.mark.parametrize("steps", [1, 5, 7])
+def test_a_stopped_program_is_resumed_by_another(
+    steps: int, programs: Path, python_loop: tuple[list[str], bytes, bytes], tmp_path: Path
+) -> None:
+    """At the end of an epoch (5 steps) or in the middle of one, on other threads."""
+    history, model, averaged = python_loop
+    assert -(-COUNT // BATCH_SIZE) == 5
+    checkpoint, result = tmp_path / "run.ckpt", tmp_path / "cpp.cnnx"
+    said = run([programs / "train", "begin", "2", checkpoint, str(steps)])
+    assert cnnx.load(checkpoint).output_shape == (2,)
+    with pytest.raises(cnnx.FormatError, match=r"run\.ckpt: cnnx\.notes: "):
+        cnnx.Trainer.resume(checkpoint)
+    said += run([programs / "train", "resume", "1", checkpoint, result])
+    assert exact(said) == history
+    assert result.read_bytes() == model
+    assert Path(f"{result}.averaged").read_bytes() == averaged

@@ -1,0 +1,217 @@
+"""The model file: what is saved comes back bit for bit, and an interrupted save loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import TypeAlias
+
+import cnnx
+import numpy as np
+import numpy.typing as npt
+import pytest
+from model_file_parts import make_model, read_parts
+
+Images: TypeAlias = "npt.NDArray[np.uint8]"
+
+
+@pytest.fixture
+def images(rng: np.random.Generator) -> Images:
+    return rng.integers(0, 256, (7, 9, 8, 2), dtype=np.uint8)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "m.cnnx"
+    make_model().save(path)
+    return path
+
+
+# What comes back.
+
+
+def test_round_trip_keeps_every_bit(tmp_path: Path, images: Images) -> None:
+    model = make_model(seed=3)
+    path = tmp_path / "m.cnnx"
+    model.save(path)
+    loaded = cnnx.load(path)
+
+    assert loaded(images).tobytes() == model(images).tobytes()
+    assert loaded.predict_proba(images).tobytes() == model.predict_proba(images).tobytes()
+    assert list(loaded.predict(images)) == list(model.predict(images))
+    assert list(loaded.parameters) == list(model.parameters)
+    for name, array in model.parameters.items():
+        assert loaded.parameters[name].tobytes() == array.tobytes()
+        assert loaded.parameters[name].shape == array.shape
+    assert loaded.input_shape == (9, 8, 2)
+    assert loaded.classes == ["X", "O", "naïve ☃"]
+    assert loaded.preprocessing.resize == "fit"
+    assert loaded.preprocessing == model.preprocessing
+    assert loaded.summary() == model.summary()
+
+    again = tmp_path / "again.cnnx"
+    loaded.save(again)
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_special_numbers_come_back(saved: Path) -> None:
+    model = cnnx.load(saved)
+    # A NaN with a payload, minus zero, the smallest subnormal: bits, not text.
+    numbers = np.array([0x7FC12345, 0x80000000, 0x00000001], dtype=np.uint32).view(np.float32)
+    model.parameters["dense_1.bias"] = numbers
+    model.save(saved)
+    assert cnnx.load(saved).parameters["dense_1.bias"].tobytes() == numbers.tobytes()
+
+
+@pytest.mark.parametrize("last", [cnnx.Softmax(), cnnx.Sigmoid()], ids=["softmax", "sigmoid"])
+def test_probabilities_come_back(last: cnnx.Layer, tmp_path: Path, images: Images) -> None:
+    model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(2), last], input_shape=(9, 8, 2))
+    model.save(tmp_path / "m.cnnx")
+    loaded = cnnx.load(tmp_path / "m.cnnx")
+    assert loaded.classes is None
+    assert loaded.predict_proba(images).tobytes() == model(images).tobytes()
+
+
+def test_the_loss_decides_the_probabilities_that_come_back(tmp_path: Path, images: Images) -> None:
+    model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(1)], input_shape=(9, 8, 2))
+    trainer = cnnx.Trainer(model, loss=cnnx.BinaryCrossEntropy())
+    trainer.step(images, np.arange(7) % 2)
+    model.save(tmp_path / "m.cnnx")
+    loaded = cnnx.load(tmp_path / "m.cnnx")
+    assert loaded.predict_proba(images).tobytes() == model.predict_proba(images).tobytes()
+    np.testing.assert_allclose(
+        loaded.predict_proba(images), 1 / (1 + np.exp(-model(images))), rtol=1e-5
+    )
+
+
+def test_a_loaded_model_goes_on_learning_the_same_way(saved: Path, images: Images) -> None:
+    labels = np.arange(7) % 3
+    models = [make_model(), cnnx.load(saved)]
+    losses = [[cnnx.Trainer(model).step(images, labels) for _ in range(3)] for model in models]
+    assert losses[0] == losses[1]
+    assert models[0](images).tobytes() == models[1](images).tobytes()
+
+
+def test_every_safetensors_reader_opens_it(saved: Path) -> None:
+    safetensors = pytest.importorskip("safetensors")
+    numpy = pytest.importorskip("safetensors.numpy")
+    arrays = numpy.load_file(saved)
+    model = cnnx.load(saved)
+    for name, array in model.parameters.items():
+        assert arrays[name].dtype == np.float32
+        assert arrays[name].shape == array.shape
+        assert arrays[name].tobytes() == array.tobytes()
+    with safetensors.safe_open(saved, "numpy") as file:
+        metadata = file.metadata()
+    assert metadata["cnnx.format"] == "1"
+    assert json.loads(metadata["cnnx.classes"]) == model.classes
+    assert json.loads(metadata["cnnx.graph"])["input_shape"] == [9, 8, 2]
+    assert len(json.loads(metadata["cnnx.graph"])["nodes"]) == 9
+
+
+def test_a_file_that_another_writer_rewrote_is_read(
+    saved: Path, tmp_path: Path, images: Images
+) -> None:
+    safetensors = pytest.importorskip("safetensors")
+    numpy = pytest.importorskip("safetensors.numpy")
+    with safetensors.safe_open(saved, "numpy") as file:
+        metadata = file.metadata()
+    other = tmp_path / "other.safetensors"
+    numpy.save_file(dict(reversed(numpy.load_file(saved).items())), other, metadata=metadata)
+    assert cnnx.load(other)(images).tobytes() == cnnx.load(saved)(images).tobytes()
+
+
+def test_unaligned_data_is_read(saved: Path, tmp_path: Path, images: Images) -> None:
+    header, data = read_parts(saved)
+    odd = tmp_path / "odd.cnnx"
+    text = json.dumps(header).encode()
+    text += b" " * (1 + len(text) % 2)  # the floats begin at an odd offset
+    odd.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    assert cnnx.load(odd)(images).tobytes() == cnnx.load(saved)(images).tobytes()
+
+
+def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = make_model()
+    paths: list[str | Path] = ["here.cnnx", Path("naïve ☃.cnnx"), "no ending"]
+    for path in paths:
+        model.save(path)
+        assert cnnx.load(path).classes == model.classes
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "here.cnnx",
+        "naïve ☃.cnnx",
+        "no ending",
+    ]
+
+
+# Files that cannot be read or written.
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"cannot read .*absent\.cnnx"):
+        cnnx.load(tmp_path / "absent.cnnx")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="cannot read"):
+        cnnx.load(tmp_path)
+    with pytest.raises(OSError, match="cannot write"):
+        make_model().save(tmp_path)
+
+
+def test_saving_into_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="its folder does not exist"):
+        make_model().save(tmp_path / "absent" / "m.cnnx")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_the_old_file(saved: Path) -> None:
+    resource = pytest.importorskip("resource", reason="no RLIMIT_FSIZE on this system")
+    before = saved.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"cannot write .*m\.cnnx"):
+            make_model(seed=1).save(saved)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may write everywhere"
+)
+def test_an_unwritable_folder_keeps_the_old_file(saved: Path) -> None:
+    before = saved.read_bytes()
+    saved.parent.chmod(0o555)
+    try:
+        with pytest.raises(PermissionError, match=r"m\.cnnx"):
+            make_model(seed=1).save(saved)
+    finally:
+        saved.parent.chmod(0o755)
+    assert saved.read_bytes() == before
+
+
+def test_a_process_killed_while_saving_leaves_a_whole_file(saved: Path) -> None:
+    program = """
+import sys, cnnx
+models = [cnnx.load(sys.argv[1]) for _ in range(2)]
+models[1].parameters["dense_1.bias"] = [1.0, 2.0, 3.0]
+print("ready", flush=True)
+while True:
+    for model in models:
+        model.save(sys.argv[1])
+"""
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", program, str(saved)], stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            process.kill()
+        assert list(cnnx.load(saved).parameters["dense_1.bias"]) in ([0, 0, 0], [1, 2, 3])

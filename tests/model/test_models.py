@@ -1,0 +1,133 @@
+"""cnnx.models: the shapes, sizes and classes of the ready-made networks, and that they learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cnnx
+import numpy as np
+import pytest
+from cnnx import models
+
+
+def test_lenet5_is_the_network_of_the_article_with_todays_layers() -> None:
+    model = models.lenet5()
+    assert model.input_shape == (28, 28, 1)
+    assert model.classes is None
+    assert sum(array.size for array in model.parameters.values()) == 61_706
+    assert model(np.zeros((2, 28, 28, 1), np.float32)).shape == (2, 10)
+
+
+def test_small_tells_x_from_o_by_default() -> None:
+    model = models.small()
+    assert model.input_shape == (32, 32, 1)
+    assert model.classes == ["X", "O"]
+    assert set(model.predict(cnnx.data.xo(8)[0])) <= {"X", "O"}
+
+
+@pytest.mark.parametrize("build", [models.small, models.lenet5])
+@pytest.mark.parametrize("shape", [(16, 16, 1), (16, 24, 3), (33, 29, 3)])
+def test_they_fit_images_of_other_sizes_and_classes(
+    build: Callable[..., cnnx.Model], shape: tuple[int, int, int]
+) -> None:
+    names = ["ant", "bee", "cow"]
+    for classes in (3, names):
+        model = build(shape, classes, seed=1)
+        assert model(np.zeros((2, *shape), np.float32)).shape == (2, 3)
+        assert model.classes == (None if classes == 3 else names)
+
+
+@pytest.mark.parametrize("build", [models.small, models.lenet5])
+def test_the_seed_draws_the_weights(build: Callable[..., cnnx.Model]) -> None:
+    shape = (16, 16, 1)
+    first, again, other = (build(shape, 2, seed=seed) for seed in (3, 3, 4))
+    x = cnnx.data.xo(4, size=16)[0]
+    np.testing.assert_array_equal(first(x), again(x))
+    assert not np.array_equal(first(x), other(x))
+
+
+def test_small_learns_x_from_o() -> None:
+    x, y = cnnx.data.xo(3000, seed=1)
+    unseen = cnnx.data.xo(500, seed=2)
+    trainer = cnnx.Trainer(models.small(seed=1), optimizer=cnnx.Adam(2e-3), seed=1)
+    trainer.fit(x, y, epochs=4, batch_size=32)
+    assert trainer.evaluate(*unseen)["accuracy"] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("build", "count"),
+    [
+        (models.resnet20, 272_474),
+        (models.resnet32, 466_906),
+        (models.resnet56, 855_770),
+        (models.resnet18, 11_689_512),
+        (models.mobilenet_v2, 3_504_872),
+    ],
+)
+def test_the_articles_networks_have_their_size(
+    build: Callable[..., cnnx.Model], count: int
+) -> None:
+    assert sum(array.size for array in build().parameters.values()) == count
+
+
+def test_vgg11_has_the_articles_convolutions() -> None:
+    model = models.vgg11((32, 32, 3), 10)
+    channels = [
+        array.shape[-1] for name, array in model.parameters.items() if name.startswith("conv2d")
+    ]
+    assert channels[::2] == [64, 128, 256, 256, 512, 512, 512, 512]
+
+
+def test_three_epochs_of_resnet20_are_the_same_on_any_number_of_threads(
+    restore_threads: None,
+) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8), np.arange(40) % 10
+    digests = set()
+    for threads in (1, 2):
+        cnnx.set_num_threads(threads)
+        model = models.resnet20(seed=5)
+        trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0.1, momentum=0.9), seed=5)
+        trainer.fit(x, y, epochs=3, batch_size=16, validation=0.2)
+        arrays = [*model.parameters.values(), *model.buffers.values(), model(x[:3])]
+        digests.add(b"".join(array.tobytes() for array in arrays))
+    assert len(digests) == 1
+
+
+def test_fast_cifar_begins_with_whitened_patches_and_identities() -> None:
+    rng = np.random.default_rng(1)
+    smooth = np.cumsum(rng.normal(0, 9, (300, 32, 32, 3)), axis=2) + rng.normal(0, 9, (32, 32, 3))
+    images = np.clip(smooth + 128, 0, 255).astype(np.uint8)
+    model = models.fast_cifar(images=images)
+    inside = model.layer_outputs(images)["whitening"][:, :31, :31]  # the rest is padding
+    white = inside.reshape(-1, 24)[:, :12].astype(np.float64)
+    covariance = white.T @ white / len(white)
+    # The smallest deviations are damped, so that noise is not blown up.
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 1e-3
+    assert np.diag(covariance)[:3] == pytest.approx(1, abs=0.01)
+    weight = model.parameters["conv2d_2.weight"]
+    assert np.array_equal(weight[1, 1], np.eye(64))
+    assert not weight[[0, 0, 2], [0, 1, 2]].any()
+    trainer = cnnx.Trainer(model, **models.fast_cifar_recipe())
+    trainer.begin_schedule(epochs=1, steps_per_epoch=1)
+    before = {name: array.copy() for name, array in model.parameters.items()}
+    trainer.step(images[:8], np.arange(8))
+    changed = {
+        name for name, array in model.parameters.items() if not np.array_equal(array, before[name])
+    }
+    assert "whitening.weight" not in changed
+    assert {"whitening.bias", "conv2d_1.weight", "dense_1.weight"} <= changed
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (9, 8, 3), (47, 33, 4)])
+def test_fast_cifar_takes_any_map_of_eight_pixels_or_more(shape: tuple[int, int, int]) -> None:
+    model = models.fast_cifar(shape, ["a", "b", "c"])
+    x = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
+    assert model(x).shape == (2, 3)
+    gates = [layer.output_shape for layer in model.layers if layer.kind == "sigmoid"]
+    assert gates == [(1, 1, 64), (1, 1, 256), (1, 1, 256)]
+
+
+def test_whitening_refuses_other_images_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match=r"^whiten: images has dtype float64 and shape \(2, 8, "):
+        models.fast_cifar(images=np.zeros((2, 8, 8, 3)))  # type: ignore[arg-type]

@@ -1,0 +1,246 @@
+"""The elementwise activations, forward and backward, against the reference."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import reference
+from cnnx import ops
+from comparison import (
+    assert_exactly_equal,
+    assert_form_does_not_matter,
+    assert_gradient,
+    assert_same_bits,
+    assert_threads_do_not_matter,
+    assert_within_bound,
+    assert_within_ulps,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import Float32Array, gaussians, small_integers
+
+pytestmark = pytest.mark.parity
+
+ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "hard_swish", "relu6")
+SMOOTH = ("sigmoid", "tanh")
+FROM_OUTPUT = (*SMOOTH, "relu6")  # their backward takes the output, not the input
+GATES = ("gelu", "silu", "hard_swish")  # x times a number from 0 to 1
+every_activation = pytest.mark.parametrize("name", ACTIVATIONS)
+
+
+def forward(library: Any, name: str, *arrays: Any, **settings: float) -> Any:
+    return getattr(library, name)(*arrays, **settings)
+
+
+def backward(library: Any, name: str, *arrays: Any, **settings: float) -> Any:
+    return getattr(library, f"{name}_backward")(*arrays, **settings)
+
+
+def wide_range() -> Float32Array:
+    """Dense where the functions bend, sparse out to where they are flat, and very near zero."""
+    near = np.linspace(-12, 12, 20011)
+    far = np.linspace(-87, 87, 4001)
+    tiny = np.geomspace(1e-38, 1.0, 2003)
+    return np.concatenate([near, far, tiny, -tiny, [0.0, -0.0]]).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_within_4_ulps(name: str, rng: np.random.Generator) -> None:
+    for x in (wide_range(), gaussians(rng, 13, 7, 5), 8 * gaussians(rng, 1001)):
+        assert_within_ulps(forward(ops, name, x), forward(reference, name, x))
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_monotonic_and_within_its_limits(name: str) -> None:
+    x = np.linspace(-100, 100, 40001, dtype=np.float32)
+    y = forward(ops, name, x)
+    if name == "sigmoid":
+        assert 0.0 <= y.min() < 1e-37
+    else:
+        assert y.min() == -1.0
+    assert y.max() == 1.0
+    assert (np.diff(y) >= -4 * np.spacing(np.abs(y[1:]))).all()
+
+
+@pytest.mark.parametrize("negative_slope", [0.01, 0.25, -0.5, 0.0])
+def test_leaky_relu_scales_what_is_negative(
+    negative_slope: float, rng: np.random.Generator
+) -> None:
+    x, grad_output = gaussians(rng, 7, 13, 3), gaussians(rng, 7, 13, 3)
+    settings = {"negative_slope": negative_slope}
+    assert_within_ulps(
+        forward(ops, "leaky_relu", x, **settings), forward(reference, "leaky_relu", x, **settings)
+    )
+    assert_within_ulps(
+        backward(ops, "leaky_relu", grad_output, x, **settings),
+        backward(reference, "leaky_relu", grad_output, x, **settings),
+    )
+
+
+def test_exact_on_small_integers(rng: np.random.Generator) -> None:
+    for shape in ((), (1,), (7,), (2, 7, 13, 6), (65,), (1, 1, 1)):
+        x, grad_output = small_integers(rng, *shape), small_integers(rng, *shape)
+        assert_exactly_equal(ops.relu(x), reference.relu(x))
+        assert_exactly_equal(
+            ops.relu_backward(grad_output, x), reference.relu_backward(grad_output, x)
+        )
+        slope = {"negative_slope": 0.25}
+        assert_exactly_equal(ops.leaky_relu(x, **slope), reference.leaky_relu(x, **slope))
+        assert_exactly_equal(
+            ops.leaky_relu_backward(grad_output, x, **slope),
+            reference.leaky_relu_backward(grad_output, x, **slope),
+        )
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_backward_within_bound(name: str, rng: np.random.Generator) -> None:
+    output = forward(ops, name, np.concatenate([3 * gaussians(rng, 1000), wide_range()]))
+    grad_output = gaussians(rng, *output.shape)
+    assert_within_bound(
+        backward(ops, name, grad_output, output),
+        backward(reference, name, grad_output, output),
+        terms=2,
+        magnitude=np.abs(grad_output) * (1.0 + np.abs(output)),
+    )
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_backward_is_a_function_of_the_output(name: str) -> None:
+    output = np.array([0.0, 0.25, 0.5, 1.0], np.float32)
+    expected = {"sigmoid": [0.0, 0.1875, 0.25, 0.0], "tanh": [1.0, 0.9375, 0.75, 0.0]}[name]
+    assert_exactly_equal(
+        backward(ops, name, np.full(4, 2, np.float32), output), np.multiply(2, expected)
+    )
+
+
+@every_activation
+def test_nan_passes_and_infinity_saturates(name: str) -> None:
+    expected = {
+        "relu": [np.nan, np.inf, 0.0],
+        "leaky_relu": [np.nan, np.inf, -np.inf],
+        "sigmoid": [np.nan, 1.0, 0.0],
+        "tanh": [np.nan, 1.0, -1.0],
+        "relu6": [np.nan, 6.0, 0.0],
+        **{gate: [np.nan, np.inf, 0.0] for gate in GATES},
+    }[name]
+    for repeat in (1, 2, 3, 7, 11):  # vectors and tails
+        x = np.tile(np.array([np.nan, np.inf, -np.inf], np.float32), repeat)
+        assert_exactly_equal(forward(ops, name, x), np.tile(expected, repeat))
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_gates_keep_their_digits(name: str, rng: np.random.Generator) -> None:
+    """Where they are nearly 0, too: their error is a share of the result."""
+    x = np.concatenate([wide_range(), 3 * gaussians(rng, 1001)])
+    ulps = np.where(x < 0, 8 + x**2 / 2, 4) if name == "gelu" else 4
+    expected = forward(reference, name, x)
+    measured = np.abs(expected) > 1e-30  # float32's denormals have fewer digits
+    error = np.abs(forward(ops, name, x) - expected)[measured]
+    step = np.spacing(np.abs(expected[measured]).astype(np.float32))
+    near_its_zero = 4e-7 if name == "hard_swish" else 0.0  # where x + 3 cancels
+    assert (error <= np.broadcast_to(ulps, x.shape)[measured] * step + near_its_zero).all()
+    grad_output = gaussians(rng, *x.shape)
+    assert_within_bound(
+        backward(ops, name, grad_output, x),
+        backward(reference, name, grad_output, x),
+        terms=2,
+        magnitude=2 * np.abs(grad_output),
+    )
+
+
+def test_relu6_is_exact_at_its_corners() -> None:
+    x = np.array([-1.0, 0.0, 1.0, 6.0, 7.0], np.float32)
+    assert_exactly_equal(ops.relu6(x), [0, 0, 1, 6, 6])
+    assert_exactly_equal(ops.relu6_backward(np.ones(5), ops.relu6(x)), [0, 0, 1, 0, 0])
+
+
+def test_hard_swish_is_exact_at_its_corners() -> None:
+    x = np.array([-4.0, -3.0, 0.0, 3.0, 4.0], np.float32)
+    assert_exactly_equal(ops.hard_swish(x), [0, 0, 0, 3, 4])
+    assert_exactly_equal(ops.hard_swish_backward(np.ones(5), x), [0, 0, 0.5, 1, 1])
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_gradients_of_gates_at_infinity(name: str) -> None:
+    x = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30], np.float32)
+    gradient = backward(ops, name, np.ones(5, np.float32), x)
+    assert_exactly_equal(gradient, [np.nan, 1.0, 0.0, 1.0, 0.0])
+
+
+def test_relu_gradient_is_zero_at_zero_and_a_mask_elsewhere() -> None:
+    x = np.array([0.0, -0.0, -1.0, 1.0, 1e-45, -1e-45], np.float32)
+    ones, infinities = np.ones(6, np.float32), np.full(6, np.inf, np.float32)
+    assert_exactly_equal(ops.relu_backward(ones, x), [0, 0, 0, 1, 1, 0])
+    assert_exactly_equal(ops.relu_backward(infinities, x), [0, 0, 0, np.inf, np.inf, 0])
+
+
+@every_activation
+def test_a_number_gives_the_same_bits_wherever_it_stands(
+    name: str, rng: np.random.Generator
+) -> None:
+    x, grad_output = 3 * gaussians(rng, 70), gaussians(rng, 70)
+    saved = forward(ops, name, x) if name in FROM_OUTPUT else x
+    y, grad_input = forward(ops, name, x), backward(ops, name, grad_output, saved)
+    for length in range(1, 70):
+        assert_same_bits(forward(ops, name, x[:length]), y[:length])
+        assert_same_bits(
+            backward(ops, name, grad_output[-length:], saved[-length:]), grad_input[-length:]
+        )
+
+
+@every_activation
+def test_gradients_of_the_reference_by_finite_differences(
+    name: str, rng: np.random.Generator
+) -> None:
+    x, grad_output = rng.standard_normal((3, 5)), rng.standard_normal((3, 5))
+    saved = forward(reference, name, x) if name in FROM_OUTPUT else x
+    assert_gradient(
+        backward(reference, name, grad_output, saved),
+        partial(forward, reference, name),
+        x,
+        grad_output,
+    )
+
+
+@pytest.mark.usefixtures("restore_threads")
+@every_activation
+def test_threads_do_not_matter(name: str, rng: np.random.Generator) -> None:
+    x, grad_output = gaussians(rng, 100_003), gaussians(rng, 100_003)
+    assert_threads_do_not_matter(partial(forward, ops, name), x)
+    assert_threads_do_not_matter(partial(backward, ops, name), grad_output, x)
+
+
+@every_activation
+def test_form_does_not_matter(name: str, rng: np.random.Generator) -> None:
+    x, grad_output = small_integers(rng, 3, 7, 6), small_integers(rng, 3, 7, 6)
+    assert_form_does_not_matter(partial(forward, ops, name), x)
+    assert_form_does_not_matter(partial(backward, ops, name), grad_output, x)
+
+
+@given(st.lists(st.integers(1, 7), max_size=5))
+def test_any_shape(shape: list[int]) -> None:
+    rng = np.random.default_rng(0)
+    x, grad_output = small_integers(rng, *shape), small_integers(rng, *shape)
+    assert_exactly_equal(ops.relu(x), reference.relu(x))
+    assert_exactly_equal(ops.relu_backward(grad_output, x), reference.relu_backward(grad_output, x))
+    for name in SMOOTH:
+        assert_within_ulps(forward(ops, name, x), forward(reference, name, x))
+
+
+@every_activation
+def test_refusals(name: str) -> None:
+    x = np.zeros((2, 3), np.float32)
+    with pytest.raises(TypeError, match=rf"^{name}: x has dtype complex64, expected real numbers"):
+        forward(ops, name, x.astype(np.complex64))
+    with pytest.raises(TypeError, match=rf"^{name}: x has dtype object, expected real numbers"):
+        forward(ops, name, x.astype(object))
+    saved = "output" if name in FROM_OUTPUT else "x"
+    with pytest.raises(
+        ValueError,
+        match=rf"^{name}_backward: grad_output has shape \(3, 2\), expected the shape of {saved}, "
+        r"\(2, 3\)$",
+    ):
+        backward(ops, name, x.T, x)

@@ -1,0 +1,224 @@
+"""Winograd's method for 3x3 convolutions, both sizes of tiles, whatever the shapes would choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import reference
+import winograd
+from cnnx import _core, ops
+from comparison import (
+    assert_exactly_equal,
+    assert_same_bits,
+    assert_threads_do_not_matter,
+    assert_within_bound,
+)
+from samples import Float32Array, gaussians, small_integers
+
+pytestmark = pytest.mark.parity
+
+DIRECTIONS = ("forward", "input_gradient", "weight_gradient")
+
+
+class Case(NamedTuple):
+    """A batch of images, the channels out, and the padding (top, bottom, left, right)."""
+
+    x: tuple[int, int, int, int]
+    out_channels: int
+    padding: tuple[int, int, int, int] = (1, 1, 1, 1)
+    groups: int = 1
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        top, bottom, left, right = self.padding
+        return {"padding": ((top, bottom), (left, right)), "groups": self.groups}
+
+    def arrays(
+        self, sample: Callable[..., Float32Array], rng: np.random.Generator
+    ) -> tuple[Float32Array, Float32Array, Float32Array, Float32Array]:
+        """x, weight, bias, grad_output."""
+        top, bottom, left, right = self.padding
+        batch, height, width, channels = self.x
+        output = (batch, height + top + bottom - 2, width + left + right - 2, self.out_channels)
+        weight = sample(rng, 3, 3, channels // self.groups, self.out_channels)
+        return sample(rng, *self.x), weight, sample(rng, self.out_channels), sample(rng, *output)
+
+    def compute(
+        self,
+        direction: str,
+        method: str,
+        x: Float32Array,
+        weight: Float32Array,
+        bias: Float32Array,
+        grad_output: Float32Array,
+    ) -> Float32Array:
+        like = {"forward": grad_output, "input_gradient": x, "weight_gradient": weight}[direction]
+        result = np.full_like(like, np.nan)
+        arrays = (x, weight, bias, grad_output, result)
+        _core.repeat_conv2d(direction, *arrays, [1, 1], list(self.padding), self.groups, method, 1)
+        return result
+
+
+CASES = {
+    "16 channels": Case((2, 8, 8, 16), 16),
+    "one tile": Case((1, 4, 4, 16), 16),
+    "less than a tile": Case((3, 2, 1, 17), 16),
+    "one output": Case((2, 3, 3, 20), 24, (0, 0, 0, 0)),
+    "20 to 24 channels": Case((3, 7, 9, 20), 24),
+    "24 to 20 channels, valid": Case((1, 13, 6, 24), 20, (0, 0, 0, 0)),
+    "40 to 72 channels": Case((2, 6, 10, 40), 72),
+    "8 to 33 channels": Case((1, 9, 10, 8), 33),
+    "33 to 9 channels": Case((1, 10, 11, 33), 9),
+    "3 groups of 16 to 32": Case((2, 9, 7, 48), 96, groups=3),
+    "2 groups of 48 to 16": Case((1, 6, 13, 96), 32, (2, 0, 1, 1), 2),
+    "padding 2": Case((2, 5, 6, 16), 18, (2, 2, 2, 2)),
+    "padding beyond the kernel": Case((1, 3, 4, 16), 16, (4, 5, 3, 6)),
+    "four different sides": Case((2, 7, 8, 16), 20, (2, 1, 0, 3)),
+    "several blocks of tiles": Case((1, 50, 61, 16), 17),
+    "several chunks": Case((70, 9, 8, 16), 16),
+    "large batch": Case((67, 5, 6, 18), 16, (0, 1, 1, 0)),
+    "130 to 128 channels": Case((2, 14, 9, 130), 128),
+}
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+every_tile = pytest.mark.parametrize("tile", [2, 4])
+
+
+@every_case
+@every_tile
+def test_within_bound(case: Case, tile: int, rng: np.random.Generator) -> None:
+    x, weight, bias, grad_output = arrays = case.arrays(gaussians, rng)
+    x_size, weight_size, bias_size, grad_size = (abs(array) for array in arrays)
+    method = f"winograd{tile}x{tile}"
+    assert_within_bound(
+        case.compute("forward", method, *arrays),
+        reference.conv2d(x, weight, bias, **case.settings),
+        terms=weight[..., 0].size + 1,
+        magnitude=reference.conv2d(x_size, weight_size, bias_size, **case.settings),
+        amplification=winograd.FORWARD_AMPLIFICATION[tile],
+    )
+    expected = reference.conv2d_backward(grad_output, x, weight, **case.settings)
+    magnitudes = reference.conv2d_backward(grad_size, x_size, weight_size, **case.settings)
+    terms = (weight[:, :, 0].size, grad_output[..., 0].size)
+    for i, direction in enumerate(("input_gradient", "weight_gradient")):
+        assert_within_bound(
+            case.compute(direction, method, *arrays),
+            expected[i],
+            terms=terms[i],
+            magnitude=magnitudes[i],
+            amplification=winograd.BACKWARD_AMPLIFICATIONS[tile][i],
+        )
+
+
+@every_case
+def test_tiles_of_2x2_are_exact_on_small_integers(case: Case, rng: np.random.Generator) -> None:
+    x, weight, bias, grad_output = arrays = case.arrays(small_integers, rng)
+    grad_input, grad_weight, _ = reference.conv2d_backward(grad_output, x, weight, **case.settings)
+    expected = (reference.conv2d(x, weight, bias, **case.settings), grad_input, grad_weight)
+    for direction, truth in zip(DIRECTIONS, expected, strict=True):
+        assert_exactly_equal(case.compute(direction, "winograd2x2", *arrays), truth)
+
+
+@pytest.mark.usefixtures("restore_threads")
+@every_case
+@every_tile
+def test_threads_do_not_matter(case: Case, tile: int, rng: np.random.Generator) -> None:
+    arrays = case.arrays(gaussians, rng)
+    for direction in DIRECTIONS:
+        compute = partial(case.compute, direction, f"winograd{tile}x{tile}")
+        assert_threads_do_not_matter(compute, *arrays)
+
+
+@every_tile
+def test_an_image_gives_the_same_bits_alone_and_in_any_batch(
+    tile: int, rng: np.random.Generator
+) -> None:
+    case = Case((65, 7, 9, 20), 18)
+    x, weight, bias, grad_output = case.arrays(gaussians, rng)
+    for direction in ("forward", "input_gradient"):
+        compute = partial(case.compute, direction, f"winograd{tile}x{tile}")
+        whole = compute(x, weight, bias, grad_output)
+        for part in (np.s_[:1], np.s_[:7], np.s_[64:], np.s_[31:48]):
+            found = compute(x[part], weight, bias, grad_output[part])
+            np.testing.assert_array_equal(found, whole[part])
+
+
+@every_tile
+def test_nan_and_infinity_stay_in_their_tiles(tile: int, rng: np.random.Generator) -> None:
+    case = Case((2, 12, 12, 16), 17)
+    arrays = case.arrays(gaussians, rng)
+    for bad in (np.nan, np.inf):
+        x, weight, bias, grad_output = (array.copy() for array in arrays)
+        x[0, 5, 6, 3] = grad_output[0, 5, 6, 3] = bad
+        method = f"winograd{tile}x{tile}"
+        output = case.compute("forward", method, x, weight, bias, grad_output)
+        grad_input = case.compute("input_gradient", method, x, weight, bias, grad_output)
+        for found in (output, grad_input):
+            assert not np.isfinite(found[0, 4:7, 5:8]).any()
+            assert np.isfinite(found[1]).all()
+            assert np.isfinite(np.delete(found[0], np.s_[4:8], axis=0)).all()
+            assert np.isfinite(np.delete(found[0], np.s_[4:8], axis=1)).all()
+        grad_weight = case.compute("weight_gradient", method, arrays[0], weight, bias, grad_output)
+        assert np.isfinite(np.delete(grad_weight, 3, axis=3)).all()
+
+
+class Choice(NamedTuple):
+    """A shape, and the method that each direction is computed by."""
+
+    case: Case
+    forward: str
+    input_gradient: str
+    weight_gradient: str
+
+
+CHOICES = {
+    "whole tiles": Choice(Case((1, 8, 8, 16), 16), *["winograd4x4"] * 3),
+    "7 channels in": Choice(Case((1, 8, 8, 7), 64), *["direct"] * 3),
+    "7 channels out": Choice(Case((1, 8, 8, 64), 7), *["direct"] * 3),
+    "8 channels both ways": Choice(Case((1, 8, 8, 8), 8), *["direct"] * 3),
+    "2 groups of 16 channels": Choice(Case((1, 8, 8, 32), 32, groups=2), *["winograd4x4"] * 3),
+    "half of the 4x4 tiles wasted": Choice(Case((1, 6, 6, 16), 16), *["winograd2x2"] * 3),
+    "too little for tiles": Choice(Case((1, 2, 2, 16), 16), *["direct"] * 3),
+    "one 4x4 tile": Choice(Case((1, 4, 4, 32), 32), "winograd2x2", *["winograd4x4"] * 2),
+    "many weights, four tiles": Choice(
+        Case((1, 7, 7, 128), 128), "winograd2x2", *["winograd4x4"] * 2
+    ),
+    "the input gradient's map is larger": Choice(
+        Case((1, 6, 6, 32), 32, (0, 0, 0, 0)), "winograd2x2", "winograd2x2", "winograd4x4"
+    ),
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES.values(), ids=CHOICES)
+def test_the_shapes_of_one_image_choose(choice: Choice, rng: np.random.Generator) -> None:
+    for batch in (1, 33):
+        case = choice.case._replace(x=(batch, *choice.case.x[1:]))
+        arrays = case.arrays(gaussians, rng)
+        for direction, method in zip(DIRECTIONS, choice[1:], strict=True):
+            chosen = case.compute(direction, "chosen", *arrays)
+            assert_same_bits(chosen, case.compute(direction, method, *arrays))
+            others = {"direct", "winograd2x2", "winograd4x4"} - {method}
+            for other in others:
+                assert (chosen != case.compute(direction, other, *arrays)).any()
+
+
+def test_the_public_functions_take_the_choice(rng: np.random.Generator) -> None:
+    case = CASES["20 to 24 channels"]
+    x, weight, bias, grad_output = arrays = case.arrays(gaussians, rng)
+    output = ops.conv2d(x, weight, bias, padding=1)
+    assert_same_bits(output, case.compute("forward", "chosen", *arrays))
+    gradients = ops.conv2d_backward(grad_output, x, weight, padding=1)
+    for found, direction in zip(gradients[:2], DIRECTIONS[1:], strict=True):
+        assert_same_bits(found, case.compute(direction, "chosen", *arrays))
+
+
+def test_an_unknown_method_is_refused(rng: np.random.Generator) -> None:
+    case = CASES["16 channels"]
+    with pytest.raises(
+        ValueError,
+        match=r'^repeat_conv2d: method is "fft", expected chosen, direct, winograd2x2 or ',
+    ):
+        case.compute("forward", "fft", *case.arrays(gaussians, rng))

@@ -1,0 +1,197 @@
+"""The architecture rules: the tree keeps each, and a small tree that breaks it is caught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from architecture_rules import (
+    CPP_COMPONENTS,
+    MOST_LINES,
+    PYTHON_COMPONENTS,
+    bindings_include_only_public_headers,
+    builds_use_no_flag_that_changes_bits,
+    cpp_includes_only_its_own_component_or_below,
+    file_names_say_something,
+    files_open_with_a_sentence,
+    kernels_include_only_c_headers_intrinsics_and_kernels,
+    library_calls_nothing_forbidden,
+    long_files_say_why,
+    optional_packages_are_imported_only_where_they_are_used,
+    public_headers_include_only_public_headers_and_the_standard_library,
+    python_imports_only_components_below,
+    sources,
+)
+
+ROOT = Path(__file__).parents[2]
+
+Rule = Callable[[Path], Iterator[str]]
+
+# Per rule: a file that keeps it, then files that break it, as (path, text).
+EXAMPLES: dict[Rule, tuple[tuple[str, str], list[tuple[str, str]]]] = {
+    cpp_includes_only_its_own_component_or_below: (
+        ("cpp/src/ops/a.cpp", '#include <map>\n#include "cnnx/a.h"\n#include "runtime/b.h"\n'),
+        [
+            ("cpp/src/ops/b.cpp", '#include "graph/graph.h"\n'),
+            ("cpp/src/runtime/b.h", '#  include "ops/op.h"\n'),
+            ("cpp/src/kernels/b.h", '#include "runtime/parallel.h"\n'),
+            ("cpp/src/graph/b.cpp", '#include "../training/trainer.h"\n'),
+            ("cpp/src/training/b.cpp", '#include "io/json.h"\n'),
+            ("cpp/src/io/b.cpp", '#include "c_api/call.h"\n'),
+            ("cpp/src/attic/b.cpp", "// Old.\n"),
+        ],
+    ),
+    public_headers_include_only_public_headers_and_the_standard_library: (
+        ("cpp/include/cnnx/a.h", '#include <vector>\n#include "cnnx/b.h"\n'),
+        [
+            ("cpp/include/cnnx/b.h", '#include "graph/graph.h"\n'),
+            ("cpp/include/cnnx/b.h", "#include <omp.h>\n"),
+            ("cpp/include/cnnx/b.h", "#include <sys/types.h>\n"),
+            ("cpp/include/cnnx/b.h", "#include <stdint.h>\n"),
+            ("cpp/include/cnnx/c_api.h", "#include <cstdint>\n"),
+        ],
+    ),
+    kernels_include_only_c_headers_intrinsics_and_kernels: (
+        ("cpp/src/kernels/a.cpp", '#include <math.h>\n#include "kernels/simd.h"\n'),
+        [
+            ("cpp/src/kernels/b.cpp", "#include <algorithm>\n"),
+            ("cpp/src/kernels/b.cpp", "#include <cmath>\n"),
+            ("cpp/src/kernels/b.h", '#include "cnnx/shape.h"\n'),
+        ],
+    ),
+    bindings_include_only_public_headers: (
+        ("cpp/bindings/a.cpp", '#include "cnnx/a.h"\n#include "bindings.h"\n'),
+        [("cpp/bindings/b.cpp", '#include "graph/graph.h"\n')],
+    ),
+    python_imports_only_components_below: (
+        (
+            "python/cnnx/data/a.py",
+            "import os\nfrom cnnx import _core\nfrom cnnx.arguments import b\nfrom .c import d\n",
+        ),
+        [
+            ("python/cnnx/layers/b.py", "from cnnx.model.model import Model\n"),
+            ("python/cnnx/layers/b.py", "from cnnx import model\n"),
+            ("python/cnnx/layers/b.py", "def f():\n    import cnnx.training\n"),
+            ("python/cnnx/layers/b.py", "from ..training import SGD\n"),
+            ("python/cnnx/layers/b.py", "from .. import training\n"),
+            ("python/cnnx/model/b.py", "from cnnx.training.losses import MSE\n"),
+            ("python/cnnx/model/b.py", "import cnnx\n"),
+            ("python/cnnx/data/b.py", "from cnnx.cli.errors import UserError\n"),
+            ("python/cnnx/data/b.py", "from ..cli import errors\n"),
+            ("python/cnnx/training/b.py", "from cnnx import Model\n"),
+            ("python/cnnx/attic.py", "import os\n"),
+        ],
+    ),
+    optional_packages_are_imported_only_where_they_are_used: (
+        ("python/cnnx/cli/a.py", "def f():\n    from PIL import Image\n"),
+        [
+            ("python/cnnx/cli/b.py", "import tqdm\n"),
+            ("python/cnnx/cli/b.py", "from matplotlib.figure import Figure\n"),
+        ],
+    ),
+    long_files_say_why: (
+        ("tests/a.py", '"""A table.\n\nLong because it is one.\n"""\n' + "\n" * MOST_LINES),
+        [
+            ("tests/b.py", '"""A table."""\n' + "x = 0\n" * MOST_LINES),
+            ("cpp/src/io/b.h", "// A table.\n" * (MOST_LINES + 1)),
+            ("python/cnnx/_core.pyi", "x: int\n" * (MOST_LINES + 1)),
+        ],
+    ),
+    file_names_say_something: (
+        ("python/cnnx/data/a.py", ""),
+        [
+            ("python/cnnx/utils.py", ""),
+            ("cpp/src/ops/util.h", ""),
+            ("tests/utils/a.py", ""),
+            ("cmake/helpers.cmake", ""),
+        ],
+    ),
+    files_open_with_a_sentence: (
+        ("cpp/src/io/a.h", "// What a file says, read\n// without trusting it.\n#pragma once\n"),
+        [
+            ("cpp/src/io/b.h", "#pragma once\n// Too late to say what this is.\n"),
+            ("cpp/src/io/b.cpp", "\n// Not on the first line of the file.\n"),
+            ("examples/b.c", "int main(void) { return 0; }\n"),
+            ("cpp/src/io/b.cpp", "// model file\n"),
+            ("tests/b.py", "x = 1\n"),
+            ("benchmarks/b.py", '"""Benchmark"""\n'),
+        ],
+    ),
+    builds_use_no_flag_that_changes_bits: (
+        ("cmake/a.cmake", "# never -ffast-math\nset(flags -O3)\n"),
+        [
+            ("CMakeLists.txt", "add_compile_options(-ffast-math)\n"),
+            ("cpp/CMakeLists.txt", "set(flags -Ofast)\n"),
+            (
+                "cmake/b.cmake",
+                "set(INTERPROCEDURAL_OPTIMIZATION ON)",
+            ),
+            ("CMakePresets.json", '{"CMAKE_CXX_FLAGS": "-march=native"}\n'),
+            ("pyproject.toml", 'args = ["-flto"]\n'),
+            (".ci/run", "export CXXFLAGS=-march=native\n"),
+        ],
+    ),
+    library_calls_nothing_forbidden: (
+        (
+            "cpp/src/ops/a.cpp",
+            "// std::exp(x) here\nfloat y = runtime::exp(x) + std::sqrt(x) + std::floor(x);\n"
+            'void tanh(float x);\nauto s = "printf(";\nint exits(int);\n',
+        ),
+        [
+            ("cpp/src/ops/b.cpp", "float y = std::exp(x);\n"),
+            ("cpp/src/ops/b.cpp", "float y = ::pow (x, 2);\n"),
+            ("cpp/src/kernels/b.cpp", "float y = tanhf(x);\n"),
+            ("cpp/src/kernels/b.cpp", "float y = __builtin_logf(x);\n"),
+            ("cpp/src/kernels/b.cpp", "float y = __builtin_fmaf(a, b, c);\n"),
+            ("cpp/src/kernels/b.cpp", "float y = _mm256_fmadd_ps(a, b, c);\n"),
+            ("cpp/src/data/b.cpp", "#include <random>\n"),
+            ("cpp/src/io/b.cpp", "std::cerr << 1;\n"),
+            ("cpp/src/io/b.cpp", 'fprintf(stderr, "no");\n'),
+            ("cpp/src/io/b.cpp", "std::abort();\n"),
+            ("cpp/bindings/b.cpp", "exit(1);\n"),
+            ("cpp/src/graph/b.cpp", "assert(x);\n"),
+            ("cpp/src/ops/b.cpp", "#pragma omp parallel for\n"),
+            ("cpp/bindings/b.cpp", "py::call_guard<py::gil_scoped_release>()\n"),
+            ("cpp/bindings/b.cpp", "PYBIND11_MODULE(_core, module, py::mod_gil_not_used())\n"),
+        ],
+    ),
+}
+every_rule = pytest.mark.parametrize("rule", EXAMPLES, ids=lambda rule: rule.__name__)
+
+
+def write(root: Path, name: str, text: str) -> None:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+@every_rule
+def test_the_tree_keeps_its_rules(rule: Rule) -> None:
+    assert list(rule(ROOT)) == []
+
+
+@every_rule
+def test_a_rule_can_be_kept_and_broken(rule: Rule, tmp_path: Path) -> None:
+    kept, broken = EXAMPLES[rule]
+    write(tmp_path / "kept", *kept)
+    assert list(rule(tmp_path / "kept")) == []
+    for number, (name, text) in enumerate(broken):
+        root = tmp_path / str(number)
+        write(root, *kept)
+        write(root, name, text)
+        sentences = list(rule(root))
+        assert len(sentences) == 1, (name, text, sentences)
+        assert sentences[0].startswith(name)
+
+
+def test_the_rules_see_the_whole_tree() -> None:
+    """A moved folder must not leave a rule with nothing to look at."""
+    seen = [name for name, _ in sources(ROOT)]
+    for component in CPP_COMPONENTS:
+        assert any(name.startswith(f"cpp/src/{component}/") for name in seen), component
+    rooms = {name for component in PYTHON_COMPONENTS for name in component}
+    here = {path.name.split(".")[0] for path in (ROOT / "python" / "cnnx").iterdir()}
+    assert rooms <= here
+    assert any(name.startswith("cpp/include/") for name in seen)
+    assert any(name.startswith("cpp/bindings/") for name in seen)

@@ -1,0 +1,165 @@
+"""CPUs that are not here, by qemu: 64-bit ARM, and x86-64 without AVX-512 or any AVX at all.
+
+Emulation takes minutes, so CNNX_EMULATION=1 asks for it; `.ci/run emulation` also installs what it
+needs. The C++ tests run on each of them, and what training leaves behind is compared bit by bit.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cpp_build import ROOT, TEST_NAMES, CppBuild, cmake, configure, run
+from instruction_sets import SUPPORT, run_python
+
+if os.environ.get("CNNX_EMULATION") != "1":
+    pytest.skip(
+        "emulation takes minutes: CNNX_EMULATION=1 asks for it, as .ci/run emulation does",
+        allow_module_level=True,
+    )
+if sys.platform != "linux" or platform.machine() != "x86_64":
+    pytest.skip("what is compared are programs for Linux on x86-64", allow_module_level=True)
+
+X86 = ("qemu-x86_64", "-cpu")
+EMULATORS = {
+    "Westmere": (*X86, "Westmere"),
+    "Haswell": (*X86, "Haswell"),
+    "aarch64": ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"),
+}
+# What the library must choose by itself on each.
+CHOSEN = {"Westmere": "baseline", "Haswell": "avx2", "aarch64": "neon"}
+DIGESTS = "training_digests_test"
+# These take most of the time, so they start first, and Haswell, whose loops DIGESTS runs, is spared
+# them.
+LONG = ("conv2d_winograd_test", "elementary_test", "xo_test")
+# Thousands of files, or large ones, which no kernel reads: too long for any of them.
+TOO_LONG = ("damaged_file_test", "large_graph_test", "reading_memory_test")
+# Whose arrays end where an unmapped page begins. qemu reads a masked vector of AVX whole, where a
+# CPU reads what the mask says: on Haswell these would end in a fault that no CPU raises.
+GUARDED = [
+    name
+    for name in TEST_NAMES
+    if "guarded_array.h" in (ROOT / "cpp" / "tests" / f"{name}.cpp").read_text(encoding="utf-8")
+]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the C++ tests printed on one CPU, by name, and the names of those that failed."""
+
+    printed: dict[str, str]
+    failed: list[str]
+
+    @property
+    def isa(self) -> str:
+        (isa,) = re.findall(r"^isa (\w+)$", self.printed[DIGESTS], re.MULTILINE)
+        return str(isa)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        return digests_in(self.printed[DIGESTS])
+
+
+def digests_in(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^digest (\w+) ([0-9a-f]{16})$", text, re.MULTILINE))
+
+
+def needs(program: str, package: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is missing: sudo apt-get install -y {package}")
+
+
+def run_all(builds: dict[str, Path]) -> dict[str, Output]:
+    """The C++ tests on each CPU, as many at a time as there are CPUs here."""
+    jobs = [(cpu, name) for name in TEST_NAMES if name not in TOO_LONG for cpu in builds]
+    jobs = [job for job in jobs if job[0] != "Haswell" or job[1] not in (*LONG, *GUARDED)]
+    jobs.sort(key=lambda job: job[1] not in (*LONG, DIGESTS))
+
+    def one(job: tuple[str, str]) -> subprocess.CompletedProcess[str]:
+        cpu, name = job
+        return subprocess.run(
+            [*EMULATORS[cpu], builds[cpu] / "cpp" / "tests" / name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=1200,
+            check=False,
+        )
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        finished = dict(zip(jobs, threads.map(one, jobs), strict=True))
+    return {
+        cpu: Output(
+            {name: each.stdout for (on, name), each in finished.items() if on == cpu},
+            [name for (on, name), each in finished.items() if on == cpu and each.returncode != 0],
+        )
+        for cpu in builds
+    }
+
+
+@pytest.fixture(scope="module")
+def outputs(cpp_build: CppBuild, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Output]:
+    needs("qemu-x86_64", "qemu-user")
+    needs("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu")
+    arm = tmp_path_factory.mktemp("aarch64") / "build"
+    configure(ROOT, arm, "--preset", "aarch64")
+    run([cmake(), "--build", arm])
+    return run_all({"Westmere": cpp_build.folder, "Haswell": cpp_build.folder, "aarch64": arm})
+
+
+@pytest.mark.parametrize("cpu", CHOSEN)
+def test_every_cpp_test_passes(cpu: str, outputs: dict[str, Output]) -> None:
+    """On Westmere it shows too that nothing in the library needs more than baseline has."""
+    assert len(outputs[cpu].printed) >= len(TEST_NAMES) / 2
+    found = outputs[cpu]
+    report = "\n".join(f"{name}:\n{found.printed[name][-2000:]}" for name in found.failed)
+    assert found.failed == [], report
+    assert found.isa == CHOSEN[cpu]
+
+
+def test_arm_gives_the_bits_of_avx2_and_avx512(
+    outputs: dict[str, Output], cpp_build: CppBuild
+) -> None:
+    arm = outputs["aarch64"].digests
+    assert {"x_and_o", "convolutions"} <= set(arm)
+    assert arm == outputs["Haswell"].digests
+    program = cpp_build.folder / "cpp" / "tests" / DIGESTS
+    for isa in ("avx2", "avx512"):
+        here = subprocess.run(
+            [program],
+            env={**os.environ, "CNNX_ISA": isa},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if here.returncode == 0:
+            assert digests_in(here.stdout) == arm, isa
+        else:
+            assert "expected one that this CPU runs" in here.stderr
+
+
+def test_a_digest_can_differ(outputs: dict[str, Output]) -> None:
+    """Baseline has no fused multiply-add: the same trainings, other bits."""
+    baseline, fused = outputs["Westmere"].digests, outputs["Haswell"].digests
+    assert set(baseline) == set(fused)
+    assert baseline["x_and_o"] != fused["x_and_o"]
+    assert len(set(fused.values())) == len(fused)
+
+
+def test_python_trains_on_a_cpu_without_avx() -> None:
+    needs("qemu-x86_64", "qemu-user")
+    code = "import cnnx, training_digests; print(cnnx.isa(), training_digests.x_and_o())"
+    emulated = run([*X86, "Westmere", sys.executable, "-c", code], cwd=SUPPORT)
+    path = f"import sys; sys.path.insert(0, 'tests/support'); {code}"
+    here = run_python("baseline", "-c", path)
+    assert here.returncode == 0, here.stderr
+    assert emulated == here.stdout
+    assert emulated.startswith("baseline ")

@@ -1,0 +1,57 @@
+"""Runs the parity tests under every instruction set that this CPU has, and compares their bits.
+
+An instruction set is chosen once per process, so each one has processes of its own.
+"""
+
+from __future__ import annotations
+
+import pytest
+from instruction_sets import ROOT, digests, every_isa, needs, run_python
+
+
+@every_isa
+def test_parity(isa: str) -> None:
+    needs(isa)
+    finished = run_python(
+        isa, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "parity", str(ROOT / "tests")
+    )
+    assert finished.returncode == 0, finished.stdout[-8000:] + finished.stderr[-2000:]
+    assert " passed" in finished.stdout.splitlines()[-1]
+
+
+def test_every_op_has_parity_tests() -> None:
+    """Each file in tests/ops carries the marker that `test_parity` selects by."""
+    files = sorted((ROOT / "tests" / "ops").glob("test_*.py"))
+    unmarked = [path.name for path in files if "pytest.mark.parity" not in path.read_text()]
+    assert len(files) > 10
+    assert unmarked == []
+
+
+@every_isa
+def test_threads_and_memory_of_every_op(isa: str) -> None:
+    """Also: no op reads past the end of its inputs, which would end the process."""
+    needs(isa)
+    one, two = digests(isa, 1), digests(isa, 2)
+    assert one == two
+    assert [name for name, digest in one.items() if not digest] == [], "ops without a digest"
+
+
+def test_avx2_and_avx512_give_the_same_bits() -> None:
+    needs("avx2")
+    needs("avx512")
+    narrow, wide = digests("avx2", 2), digests("avx512", 1)
+    assert [name for name in narrow if narrow[name] != wide[name]] == [], "ops whose bits differ"
+
+
+@pytest.mark.parametrize("name", ["avx1024", "AVX2", "baseline,avx2"])
+def test_an_unknown_name_is_an_error_and_not_a_crash(name: str) -> None:
+    calls = (
+        "cnnx.isa()",
+        "cnnx.ops.relu([1.0])",
+        "cnnx.ops.dense([[1.0]], [[1.0]])",
+    )
+    for call in calls:
+        asked = run_python(name, "-c", f"import cnnx, cnnx.ops; {call}")
+        assert asked.returncode == 1, asked.stderr
+        refusal = asked.stderr.strip().splitlines()[-1]
+        assert refusal.startswith(f'ValueError: CNNX_ISA is "{name}", expected one that this CPU ')

@@ -1,0 +1,112 @@
+"""Small runs that use everything a checkpoint must keep, and what their files hold.
+
+Not part of the package. As a program it is the run that is killed: it goes on with the checkpoint
+named on the command line if there is one, and prints a line for every step.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import cnnx
+from cnnx.training.history import Progress
+from model_file_parts import read_parts
+
+SIZE = 16
+SECONDS = "cnnx.trainer.notes.history.seconds"
+
+x, y = cnnx.data.xo(22, size=SIZE, seed=4)
+
+CHANGES = cnnx.data.Augmentation(flip="random", crop_padding=1, rotate=10, scale=(0.9, 1.1))
+# Name -> settings of the trainer, settings of fit.
+RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "adam": (
+        {"optimizer": cnnx.Adam(0.01, betas=(0.8, 0.95))},
+        {"batch_size": 6, "validation": 0.3},
+    ),
+    "sgd": (
+        {
+            "optimizer": cnnx.SGD(0.02, momentum=0.9, nesterov=True, weight_decay=1e-3),
+            "loss": cnnx.CrossEntropy(label_smoothing=0.1, class_weights=(1.0, 2.0)),
+            "seed": 7,
+            "rules": [cnnx.ParameterRule("*.bias", weight_decay_factor=0)],
+            "clip_norm": 0.5,
+            "averaging": cnnx.WeightAverage(0.9, every=2),
+            "schedule": cnnx.Warmup(1, cnnx.OneCycle(0.5)),
+        },
+        {"batch_size": 7, "augmentation": CHANGES},
+    ),
+    "muon": (
+        {"optimizer": cnnx.Muon(0.02, weight_decay=0.01), "schedule": cnnx.CosineDecay()},
+        {"batch_size": 6},
+    ),
+    "plateau": (
+        {
+            "optimizer": cnnx.RMSprop(0.003, momentum=0.5),
+            "schedule": cnnx.Plateau(0.5, patience=0, threshold=0.3, watch="validation_loss"),
+        },
+        {"batch_size": 8, "validation": (x[:5], y[:5]), "shuffle": False},
+    ),
+}
+
+
+def network() -> cnnx.Model:
+    """Batch norm, dropout, and a layer that is not trained."""
+    frozen = cnnx.Conv2d(4, 3, name="frozen")
+    frozen.trainable = False
+    return cnnx.Model(
+        [
+            frozen,
+            cnnx.BatchNorm2d(),
+            cnnx.ReLU(),
+            cnnx.MaxPool2d(2),
+            cnnx.Dropout(0.2),
+            cnnx.Flatten(),
+            cnnx.Dense(2),
+        ],
+        input_shape=(SIZE, SIZE, 1),
+        classes=["X", "O"],
+        seed=3,
+    )
+
+
+def begin(run: str) -> cnnx.Trainer:
+    """A new trainer for a run."""
+    return cnnx.Trainer(network(), **RUNS[run][0])
+
+
+def resume(trainer: cnnx.Trainer, run: str, **settings: Any) -> None:
+    """Finishes an unfinished run, with the data given again as it must be."""
+    validation = RUNS[run][1].get("validation")
+    apart = validation if isinstance(validation, tuple) else None
+    trainer.fit(x, y, validation=apart, **settings)
+
+
+def contents(path: Path) -> dict[str, Any]:
+    """All that a checkpoint holds, but for the seconds that epochs took."""
+    header, data = read_parts(path)
+    found: dict[str, Any] = {"metadata": header.pop("__metadata__")}
+    for name, entry in header.items():
+        first, last = entry["data_offsets"]
+        found[name] = (entry["dtype"], tuple(entry["shape"]), data[first:last])
+    found.pop(SECONDS, None)
+    return found
+
+
+def main(run: str, path: Path, epochs: int) -> None:
+    """Trains, or goes on."""
+
+    def tell(progress: Progress) -> None:
+        print(progress.step, flush=True)
+
+    if path.exists():
+        resume(cnnx.Trainer.resume(path), run, progress=tell)
+    else:
+        settings = {**RUNS[run][1], "epochs": epochs, "checkpoint": path, "checkpoint_every": 3}
+        begin(run).fit(x, y, progress=tell, **settings)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,168 @@
+"""Builds the C++ library with its tests once, for every test that needs the compiled objects.
+
+Not part of the package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sanitizer import not_under_address_sanitizer
+
+ROOT = Path(__file__).parents[2]
+TEST_NAMES = sorted(path.stem for path in (ROOT / "cpp" / "tests").glob("*_test.cpp"))
+STRICT = "-pedantic-errors -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
+
+
+def run(command: Sequence[str | os.PathLike[str]], *, cwd: Path | None = None) -> str:
+    """What the command prints; when it fails, the test fails with all of it."""
+    finished = subprocess.run(
+        command,
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if finished.returncode != 0:
+        words = " ".join(map(str, command))
+        output = finished.stdout[-20000:]
+        pytest.fail(f"{words}\nended with code {finished.returncode}:\n{output}", pytrace=False)
+    return finished.stdout
+
+
+def tool(name: str, folder: str) -> Path:
+    """cmake, ctest or ninja: the one that the extra "test" installs, or the system's."""
+    try:
+        package = importlib.import_module("ninja" if name == "ninja" else "cmake")
+        path = Path(getattr(package, folder)) / name
+        if path.exists() or path.with_suffix(".exe").exists():
+            return path
+    except ImportError:
+        pass
+    found = shutil.which(name)
+    if found is None:
+        pytest.fail(f"{name} is missing; pip install '.[test]' brings it", pytrace=False)
+    return Path(found)
+
+
+def cmake() -> Path:
+    return tool("cmake", "CMAKE_BIN_DIR")
+
+
+def ctest() -> Path:
+    return tool("ctest", "CMAKE_BIN_DIR")
+
+
+def ninja() -> Path:
+    return tool("ninja", "BIN_DIR")
+
+
+def needs_a_compiler() -> None:
+    """Skips where there is none, as on a machine that only installed the wheel."""
+    not_under_address_sanitizer("compilers are not tested, and C++ tests have a build of their own")
+    candidates = (
+        [os.environ["CXX"].split()[0]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
+    )
+    if not any(shutil.which(name) for name in candidates):
+        pytest.skip(f"there is no C++ compiler on PATH ({', '.join(candidates)})")
+
+
+def configure(source: Path, build: Path, *definitions: str) -> str:
+    """Configures a CMake project; the C++ compiler is the system's."""
+    needs_a_compiler()
+    return run(
+        [
+            cmake(),
+            *("-S", source, "-B", build, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja()}"),
+            "-DCMAKE_BUILD_TYPE=Release",
+            *definitions,
+        ]
+    )
+
+
+def installed_cmake_folder() -> Path:
+    """What the package says, asked from a folder where no source tree is in sight."""
+    return Path(run([sys.executable, "-m", "cnnx", "--cmake-dir"], cwd=Path("/")).strip())
+
+
+def build_consumer(project: Path, folder: Path, *definitions: str) -> Path:
+    """Builds a foreign project outside the tree, with warnings as errors and nothing but the
+    installed package; returns the folder of its programs.
+    """
+    shutil.copytree(project, folder / "source")
+    configure(
+        folder / "source",
+        folder / "build",
+        f"-Dcnnx_DIR={installed_cmake_folder()}",
+        f"-DCMAKE_CXX_FLAGS={STRICT}",
+        f"-DCMAKE_C_FLAGS={STRICT}",
+        "--no-warn-unused-cli",  # a project of C alone has no C++ flags
+        *definitions,
+    )
+    run([cmake(), "--build", folder / "build"])
+    return folder / "build"
+
+
+@dataclass(frozen=True)
+class CppBuild:
+    """A finished build of the library and its tests."""
+
+    folder: Path
+
+    @property
+    def library(self) -> Path:
+        return self.folder / "cpp" / "libcnnx.a"
+
+    @property
+    def compiler(self) -> str:
+        """The C++ compiler that CMake chose."""
+        return str(self.commands()[0]["command"]).split()[0]
+
+    def commands(self) -> list[dict[str, str]]:
+        """compile_commands.json: one entry per object, with its directory, command and file."""
+        text = (self.folder / "compile_commands.json").read_text(encoding="utf-8")
+        commands: list[dict[str, str]] = json.loads(text)
+        return commands
+
+    def kernel_objects(self) -> dict[str, list[Path]]:
+        """The object files of the kernels per instruction set."""
+        objects: dict[str, list[Path]] = {}
+        for folder in sorted((self.folder / "cpp" / "CMakeFiles").glob("cnnx_kernels_*.dir")):
+            level = folder.name.removeprefix("cnnx_kernels_").removesuffix(".dir")
+            objects[level] = sorted(folder.rglob("*.o"))
+        return objects
+
+
+def launcher(cache: Path) -> str:
+    """The setting that has the library's objects kept in the folder, for every build of a session;
+    what has to be compiled goes to the launcher that is asked for, if there is one.
+    """
+    name = "CMAKE_CXX_COMPILER_LAUNCHER"
+    words = [sys.executable, Path(__file__).parent / "object_cache.py", cache]
+    if os.environ.get(name):
+        words.append(os.environ[name])
+    return f"-D{name}={';'.join(map(str, words))}"
+
+
+def build_cpp(folder: Path, *definitions: str) -> CppBuild:
+    """The static library, for the tests reach behind the public headers."""
+    configure(
+        ROOT,
+        folder,
+        "-DCNNX_BUILD_TESTS=ON",
+        "-DBUILD_SHARED_LIBS=OFF",
+        "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+        *definitions,
+    )
+    run([cmake(), "--build", folder])
+    return CppBuild(folder)

@@ -1,0 +1,60 @@
+"""Runs Python under a chosen instruction set, in a process of its own.
+
+Not part of the package.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SUPPORT = Path(__file__).parent
+ROOT = SUPPORT.parents[1]
+# What /proc/cpuinfo calls the instructions that a level needs; its word against the library's.
+CPU_FLAGS = {
+    "baseline": set(),
+    "avx2": {"avx2", "fma"},
+    "avx512": {"avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"},
+    "neon": {"asimd"},
+}
+every_isa = pytest.mark.parametrize("isa", CPU_FLAGS)
+
+
+def run_python(isa: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "CNNX_ISA": isa},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def needs(isa: str) -> None:
+    """Skips when the CPU lacks it, and only then."""
+    asked = run_python(isa, "-c", "import cnnx; print(cnnx.isa())")
+    if asked.returncode == 0:
+        assert asked.stdout.strip() == isa
+        return
+    refusal = asked.stderr.strip().splitlines()[-1]
+    assert f'CNNX_ISA is "{isa}", expected one that this CPU runs: ' in refusal, asked.stderr
+    cpu = Path("/proc/cpuinfo")
+    if cpu.exists():
+        flags = set(cpu.read_text().split())
+        assert not CPU_FLAGS[isa] <= flags, f"the CPU has {isa}, but the library says: {refusal}"
+    pytest.skip(f"this CPU does not run {isa}: {refusal}")
+
+
+def digests(isa: str, threads: int) -> dict[str, str]:
+    finished = run_python(isa, str(SUPPORT / "op_digests.py"), str(threads))
+    assert finished.returncode == 0, f"exit code {finished.returncode}: {finished.stderr}"
+    found: dict[str, str] = json.loads(finished.stdout)
+    assert found.pop("isa") == isa
+    return found

@@ -1,0 +1,109 @@
+"""Kills processes that save again and again, and looks at what each leaves: for test_broken_saves.
+
+Not part of the package. A program of its own, because it forks, which a process that has threads
+should not. Prints how many were killed, and how many of them in the middle of a save.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cnnx
+from cnnx.training.checkpoint import save_checkpoint
+
+Save = Callable[[Path], None]
+
+
+def model(seed: int) -> cnnx.Model:
+    """Large enough for a save to take several writes."""
+    layers = [cnnx.Conv2d(8, 3), cnnx.BatchNorm2d(), cnnx.ReLU(), cnnx.Flatten(), cnnx.Dense(2)]
+    return cnnx.Model(layers, input_shape=(32, 32, 1), seed=seed)
+
+
+def model_saves(folder: Path) -> list[Save]:
+    """Two models."""
+    return [model(seed).save for seed in range(2)]
+
+
+def checkpoint_saves(folder: Path) -> list[Save]:
+    """One trainer before its training and one after, the same file each time."""
+    x, y = cnnx.data.xo(8, seed=0)
+    saves: list[Save] = []
+    for epochs in range(2):
+        trainer = cnnx.Trainer(model(0), optimizer=cnnx.Adam(0.01))
+        trainer.fit(x, y, epochs=epochs, checkpoint=folder / "first.ckpt")
+
+        def save(path: Path, trainer: cnnx.Trainer = trainer) -> None:
+            assert trainer._run is not None
+            save_checkpoint(
+                os.fsencode(path), trainer._core, trainer._recipe, trainer.history, trainer._run
+            )
+
+        saves.append(save)
+    (folder / "first.ckpt").unlink()
+    return saves
+
+
+KINDS: dict[str, tuple[Callable[[Path], list[Save]], Callable[[Path], object]]] = {
+    "model": (model_saves, cnnx.load),
+    "checkpoint": (checkpoint_saves, cnnx.Trainer.resume),
+}
+
+
+def save_forever(saves: list[Save], path: Path, begun: int) -> None:
+    """Says when the first are done, which take longest after a fork, and never ends."""
+    for save in saves:
+        save(path)
+    os.write(begun, b".")
+    while True:
+        for save in saves:
+            save(path)
+
+
+def main(kind: str, folder: Path, kills: int) -> None:
+    """Kills that many, each at a moment of its own."""
+    make, load = KINDS[kind]
+    saves = make(folder)
+    path = folder / "file"
+    contents = set()
+    seconds = 0.0
+    for save in saves:
+        begun = time.perf_counter()
+        save(path)
+        seconds += time.perf_counter() - begun
+        contents.add(path.read_bytes())
+    assert len(contents) == len(saves), "the files should differ"
+    moments = random.Random(0)
+    inside = 0
+    for _ in range(kills):
+        told, tells = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                save_forever(saves, path, tells)
+            finally:
+                os._exit(1)
+        os.close(tells)
+        assert os.read(told, 1) == b"."
+        os.close(told)
+        time.sleep(moments.uniform(0, 4 * seconds))  # saves after a fork take longer
+        os.kill(child, signal.SIGKILL)
+        assert os.waitpid(child, 0)[1] == signal.SIGKILL, "it ended by itself"
+        assert path.read_bytes() in contents, "half a file"
+        load(path)
+        left = [each for each in folder.iterdir() if each != path]
+        inside += bool(left)
+        for each in left:
+            assert each.name.startswith(".cnnx-"), each
+            each.unlink()
+    print(kills, inside)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,135 @@
+"""The truth of normalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from reference.arrays import Array, real
+
+PIXELS = (0, 1, 2)  # the axes that a channel's statistics are taken over
+
+
+def batch_norm2d(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike | None,
+    bias: npt.ArrayLike | None,
+    mean: npt.ArrayLike,
+    variance: npt.ArrayLike,
+    *,
+    epsilon: float = 1e-5,
+) -> Array:
+    normalised = (real(x) - real(mean)) / np.sqrt(real(variance) + epsilon)
+    scaled = normalised if weight is None else normalised * real(weight)
+    return scaled if bias is None else scaled + real(bias)
+
+
+def batch_norm2d_training(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike | None = None,
+    bias: npt.ArrayLike | None = None,
+    *,
+    epsilon: float = 1e-5,
+) -> tuple[Array, Array, Array]:
+    mean, variance = real(x).mean(axis=PIXELS), real(x).var(axis=PIXELS)
+    return batch_norm2d(x, weight, bias, mean, variance, epsilon=epsilon), mean, variance
+
+
+def batch_norm2d_backward(
+    grad_output: npt.ArrayLike,
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike | None = None,
+    *,
+    epsilon: float = 1e-5,
+) -> tuple[Array, Array, Array]:
+    """Of batch_norm2d_training: mean and variance are functions of x."""
+    grad, mean, variance = real(grad_output), real(x).mean(PIXELS), real(x).var(PIXELS)
+    normalised = batch_norm2d(x, None, None, mean, variance, epsilon=epsilon)
+    grad_weight, grad_bias = (grad * normalised).sum(PIXELS), grad.sum(PIXELS)
+    grad_normalised = grad if weight is None else grad * real(weight)
+    centred = (
+        grad_normalised
+        - grad_normalised.mean(PIXELS)
+        - normalised * (grad_normalised * normalised).mean(PIXELS)
+    )
+    return real(centred / np.sqrt(variance + epsilon)), grad_weight, grad_bias
+
+
+def batch_norm2d_frozen_backward(
+    grad_output: npt.ArrayLike,
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike | None,
+    mean: npt.ArrayLike,
+    variance: npt.ArrayLike,
+    *,
+    epsilon: float = 1e-5,
+) -> tuple[Array, Array, Array]:
+    """Of batch_norm2d: mean and variance are constants."""
+    grad = real(grad_output)
+    normalised = batch_norm2d(x, None, None, mean, variance, epsilon=epsilon)
+    scale = 1.0 if weight is None else real(weight)
+    grad_input = grad * scale / np.sqrt(real(variance) + epsilon)
+    return real(grad_input), (grad * normalised).sum(PIXELS), grad.sum(PIXELS)
+
+
+def in_groups(x: npt.ArrayLike, groups: int) -> tuple[Array, tuple[int, ...]]:
+    """(batch, pixels, groups, channels of a group), and the axes that a group's mean is over."""
+    shape = np.shape(x)
+    return real(x).reshape(shape[0], -1, groups, shape[-1] // groups), (1, 3)
+
+
+def normalised_groups(x: npt.ArrayLike, groups: int, epsilon: float) -> tuple[Array, Array]:
+    """Normalised, and the standard deviations that divided."""
+    parts, axes = in_groups(x, groups)
+    deviation = np.sqrt(parts.var(axes, keepdims=True) + epsilon)
+    return real((parts - parts.mean(axes, keepdims=True)) / deviation), real(deviation)
+
+
+def group_norm(
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike,
+    groups: int,
+    *,
+    epsilon: float = 1e-5,
+) -> Array:
+    normalised, _ = normalised_groups(x, groups, epsilon)
+    return normalised.reshape(np.shape(x)) * real(weight) + real(bias)
+
+
+def group_norm_backward(
+    grad_output: npt.ArrayLike,
+    x: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    groups: int,
+    *,
+    epsilon: float = 1e-5,
+) -> tuple[Array, Array, Array]:
+    normalised, deviation = normalised_groups(x, groups, epsilon)
+    grad, axes = in_groups(real(grad_output) * real(weight), groups)
+    centred = (
+        grad
+        - grad.mean(axes, keepdims=True)
+        - normalised * (grad * normalised).mean(axes, keepdims=True)
+    )
+    products = real(grad_output) * normalised.reshape(np.shape(x))
+    pixels = tuple(range(np.ndim(x) - 1))
+    grad_weight, grad_bias = products.sum(pixels), real(grad_output).sum(pixels)
+    return real(centred / deviation).reshape(np.shape(x)), grad_weight, grad_bias
+
+
+def layer_norm(
+    x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike, *, epsilon: float = 1e-5
+) -> Array:
+    mean, variance = (statistic(real(x), -1, keepdims=True) for statistic in (np.mean, np.var))
+    return batch_norm2d(x, weight, bias, mean, variance, epsilon=epsilon)
+
+
+def layer_norm_backward(
+    grad_output: npt.ArrayLike, x: npt.ArrayLike, weight: npt.ArrayLike, *, epsilon: float = 1e-5
+) -> tuple[Array, Array, Array]:
+    """A row is an image of one pixel and one group."""
+    rows = real(x).reshape(-1, np.shape(x)[-1])
+    grad = real(grad_output).reshape(rows.shape)
+    grad_input, *own = group_norm_backward(grad, rows, weight, 1, epsilon=epsilon)
+    return grad_input.reshape(np.shape(x)), own[0], own[1]

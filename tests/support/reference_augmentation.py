@@ -1,0 +1,124 @@
+"""The truth about augmentation: the draws of an image and each change, in plain NumPy.
+
+Not part of the package. Images are float64, levels in [0, 1]; written from the documentation.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from cnnx.data import Augmentation
+from reference_random import uniform
+
+Float64Array: TypeAlias = "npt.NDArray[np.float64]"
+
+STREAM, MIXUP_STREAM = 5, 6
+NUMBERS_PER_IMAGE = 16
+NAMES = (
+    *("flip", "crop_row", "crop_column", "angle", "scale", "shift_row", "shift_column"),
+    *("contrast", "brightness", "cut_row", "cut_column"),
+)
+
+
+def draws(seed: int, epoch: int, row: int) -> dict[str, float]:
+    """An image's numbers in [0, 1) by name."""
+    first = row * NUMBERS_PER_IMAGE
+    return {name: uniform(seed, STREAM, epoch, first + i) for i, name in enumerate(NAMES)}
+
+
+def pad(image: Float64Array, size: int, border: str) -> Float64Array:
+    frame = ((size, size), (size, size), (0, 0))
+    return np.pad(image, frame, mode="reflect" if border == "reflect" else "constant")
+
+
+def affine(
+    image: Float64Array, angle: float, scale: float, shift: tuple[float, float], border: str
+) -> Float64Array:
+    """Counter-clockwise by `angle` radians as one looks at it, enlarged, then moved down, right."""
+    height, width, _ = image.shape
+    room = 6 * max(height, width) + 30  # beyond what any test reaches
+    framed = pad(image, room, border)
+    middle = np.array([(height - 1) / 2, (width - 1) / 2])
+    output = np.empty_like(image)
+    for y in range(height):
+        for x in range(width):
+            down, right = np.array([y, x]) - shift - middle
+            row = middle[0] + (np.cos(angle) * down - np.sin(angle) * right) / scale
+            column = middle[1] + (np.sin(angle) * down + np.cos(angle) * right) / scale
+            top, left = int(np.floor(row)), int(np.floor(column))
+            v, u = row - top, column - left
+            four = framed[top + room : top + room + 2, left + room : left + room + 2]
+            weights = np.outer([1 - v, v], [1 - u, u])[..., np.newaxis]
+            output[y, x] = (weights * four).sum(axis=(0, 1))
+    return output
+
+
+def change(image: Float64Array, a: Augmentation, seed: int, epoch: int, row: int) -> Float64Array:
+    """One image before normalisation and cutout."""
+    height, width, _ = image.shape
+    number = draws(seed, epoch, row)
+
+    def between(name: str, low: float, high: float) -> float:
+        return low + (high - low) * number[name]
+
+    result = image
+    if a.rotate or a.shift or a.scale != (1, 1):
+        angle = np.deg2rad(between("angle", -a.rotate, a.rotate))
+        shift = (
+            between("shift_row", -a.shift, a.shift),
+            between("shift_column", -a.shift, a.shift),
+        )
+        result = affine(result, angle, between("scale", *a.scale), shift, a.border)
+    flips = a.flip == "random" and number["flip"] < 0.5
+    if a.flip == "alternating":
+        flips = (draws(seed, 0, row)["flip"] < 0.5) ^ (epoch % 2 == 1)
+    if flips:
+        result = result[:, ::-1]
+    top, left = (int((2 * a.crop_padding + 1) * number[n]) for n in ("crop_row", "crop_column"))
+    result = pad(result, a.crop_padding, a.border)[top : top + height, left : left + width]
+    if a.contrast or a.brightness:
+        mean = image.mean() if a.contrast else 0.0
+        contrast = between("contrast", 1 - a.contrast, 1 + a.contrast)
+        brightness = between("brightness", 1 - a.brightness, 1 + a.brightness)
+        result = np.clip(brightness * (mean + contrast * (result - mean)), 0, 1)
+    return result
+
+
+def cut(image: Float64Array, side: int, seed: int, epoch: int, row: int) -> Float64Array:
+    """Zeros in a square whose middle is anywhere in the image."""
+    number = draws(seed, epoch, row)
+    height, width, _ = image.shape
+    top = int(height * number["cut_row"]) - side // 2
+    left = int(width * number["cut_column"]) - side // 2
+    result = image.copy()
+    result[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)] = 0
+    return result
+
+
+def augment(
+    x: npt.NDArray[np.uint8],
+    a: Augmentation,
+    seed: int,
+    epoch: int,
+    mean: npt.ArrayLike = 0.0,
+    std: npt.ArrayLike = 1.0,
+) -> Float64Array:
+    """What `Augmentation.apply` promises."""
+    found = []
+    for row, image in enumerate(x / 255.0):
+        changed = (change(image, a, seed, epoch, row) - mean) / std
+        found.append(cut(changed, a.cutout, seed, epoch, row))
+    return np.array(found)
+
+
+def mix(alpha: float, seed: int, epoch: int, first: int, count: int) -> tuple[float, int]:
+    """Mixup's share and the distance to the other image, for the batch at place `first`."""
+    for attempt in range(4096):
+        word = 4 * (first * 4096 + attempt)
+        u, v, place = (uniform(seed, MIXUP_STREAM, epoch, word + i) for i in range(3))
+        x, y = (float(np.log(n + 2.0**-25)) / alpha for n in (u, v))
+        if np.exp(x) + np.exp(y) <= 1:
+            return float(1 / (1 + np.exp(y - x))), int(place * count)
+    raise AssertionError("nothing was accepted")

@@ -1,0 +1,231 @@
+"""The truth of a whole network: layers that read any layers before them, forward and backward, in
+float64.
+
+Not part of the package; each layer is an op of reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias
+
+import cnnx
+import numpy as np
+import numpy.typing as npt
+import reference
+from reference.arrays import Array, real
+from reference_random import uniform
+
+Arrays: TypeAlias = "dict[str, Array]"
+
+DROPOUT_STREAM = 4
+MOST_LAYERS = 2**16  # a step's numbers are its layers' side by side
+HAVE_A_WEIGHT = ("conv2d", "conv_transpose2d", "dense")
+NORMS = ("group_norm", "layer_norm")
+READ_THEIR_OUTPUT = ("relu6", "sigmoid", "tanh", "softmax")  # when they go backward
+
+
+class Step(NamedTuple):
+    """A train step: the trainer's seed, and how many there were before."""
+
+    seed: int = 0
+    number: int = 0
+
+
+FIRST_STEP = Step()
+
+
+class Node(NamedTuple):
+    """A layer of a model, its place among them and the names of what it reads."""
+
+    kind: str
+    settings: dict[str, Any]
+    name: str
+    inputs: list[str]
+    trainable: bool
+    place: int
+
+
+def settings_of(attributes: dict[str, Any]) -> dict[str, Any]:
+    """A layer's attributes in the form that reference takes."""
+    settings = dict(attributes)
+    for name, value in settings.items():
+        if name == "padding" and isinstance(value, list):
+            settings[name] = ((value[0], value[1]), (value[2], value[3]))
+        elif isinstance(value, list):
+            settings[name] = tuple(value)
+    for size in ("out_channels", "out_features"):
+        settings.pop(size, None)
+    return settings
+
+
+class ReferenceNetwork:
+    """A model's layers, with its parameters and buffers by name."""
+
+    def __init__(self, model: cnnx.Model) -> None:
+        self.parameters = {name: real(value) for name, value in model.parameters.items()}
+        self.buffers = {name: real(value) for name, value in model.buffers.items()}
+        self.nodes = [
+            Node(kind, settings_of(attributes), name, inputs, trainable, place)
+            for place, (kind, attributes, name, inputs, trainable) in enumerate(model._core.layers)
+        ]
+
+    def __call__(self, x: npt.ArrayLike, step: Step | None = None) -> Array:
+        """The last layer's output: in inference, or in a train step."""
+        return self.outputs(x, step)[self.nodes[-1].name]
+
+    def outputs(self, x: npt.ArrayLike, step: Step | None = None) -> Arrays:
+        """Every layer's output by name, and the image as "input"; a train step brings the
+        buffers up to date.
+        """
+        found = {"input": real(x)}
+        for node in self.nodes:
+            found[node.name] = self._forward(node, [found[name] for name in node.inputs], step)
+        return found
+
+    def gradients(
+        self, x: npt.ArrayLike, grad_output: Callable[[Array], Array], step: Step = FIRST_STEP
+    ) -> Arrays:
+        """Of every parameter, frozen ones too, given the loss's gradient with respect to the
+        network's output.
+        """
+        outputs = self.outputs(x, step)
+        grads = {name: np.zeros_like(output) for name, output in outputs.items()}
+        last = self.nodes[-1].name
+        grads[last] = grad_output(outputs[last])
+        found: Arrays = {}
+        for node in reversed(self.nodes):
+            inputs = [outputs[name] for name in node.inputs]
+            grad_inputs, own = self._backward(
+                node, grads[node.name], inputs, outputs[node.name], step
+            )
+            for name, grad in zip(node.inputs, grad_inputs, strict=True):
+                grads[name] = grads[name] + grad
+            found.update({f"{node.name}.{name}": grad for name, grad in own.items()})
+        return {name: found[name] for name in self.parameters}
+
+    def _own(self, node: Node, *names: str) -> list[Array | None]:
+        """The layer's parameters; None for one that it has not."""
+        return [self.parameters.get(f"{node.name}.{name}") for name in names]
+
+    def _forward(self, node: Node, inputs: list[Array], step: Step | None) -> Array:
+        x, kind, settings = inputs[0], node.kind, dict(node.settings)
+        if kind == "flatten":
+            return x.reshape(len(x), -1)
+        if kind == "add":
+            return real(sum(inputs))
+        if kind == "multiply":
+            return real(x * per_image(inputs[1], x))
+        if kind == "concat":
+            return np.concatenate(inputs, axis=-1)
+        if kind == "dropout":
+            return x if step is None else x * dropout_factors(node, x, step)
+        if kind == "batch_norm2d":
+            return self._batch_norm(node, x, step)
+        if kind == "prelu":
+            return reference.prelu(x, self.parameters[f"{node.name}.weight"])
+        if kind in (*HAVE_A_WEIGHT, *NORMS):
+            for unused in ("bias", "kernel_size"):
+                settings.pop(unused, None)
+            return real(getattr(reference, kind)(x, *self._own(node, "weight", "bias"), **settings))
+        return real(getattr(reference, kind)(x, **settings))
+
+    def _batch_norm(self, node: Node, x: Array, step: Step | None) -> Array:
+        weight, bias = self._own(node, "weight", "bias")
+        epsilon, momentum = node.settings["epsilon"], node.settings["momentum"]
+        mean_name, variance_name = (f"{node.name}.running_{s}" for s in ("mean", "variance"))
+        if not uses_its_own_statistics(node, x, step):
+            mean, variance = self.buffers[mean_name], self.buffers[variance_name]
+            return reference.batch_norm2d(x, weight, bias, mean, variance, epsilon=epsilon)
+        output, mean, variance = reference.batch_norm2d_training(x, weight, bias, epsilon=epsilon)
+        pixels = x.size // x.shape[-1]
+        for name, value in (
+            (mean_name, mean),
+            (variance_name, variance * pixels / (pixels - 1)),
+        ):
+            self.buffers[name] = (1 - momentum) * self.buffers[name] + momentum * value
+        return output
+
+    def _backward(
+        self, node: Node, grad: Array, inputs: list[Array], output: Array, step: Step
+    ) -> tuple[list[Array], Arrays]:
+        """The gradients of the inputs, and of the parameters."""
+        x, kind, settings = inputs[0], node.kind, dict(node.settings)
+        if kind == "flatten":
+            return [grad.reshape(x.shape)], {}
+        if kind == "add":
+            return [grad for _ in inputs], {}
+        if kind == "multiply":
+            grad_factors = grad * x
+            if inputs[1].shape != x.shape:
+                grad_factors = grad_factors.sum(axis=(1, 2)).reshape(inputs[1].shape)
+            return [grad * per_image(inputs[1], x), grad_factors], {}
+        if kind == "concat":
+            ends = np.cumsum([each.shape[-1] for each in inputs])
+            return np.split(grad, ends[:-1], axis=-1), {}
+        if kind == "dropout":
+            return [grad * dropout_factors(node, x, step)], {}
+        if kind == "batch_norm2d":
+            return self._batch_norm_backward(node, grad, x, step)
+        if kind == "prelu":
+            slopes = self.parameters[f"{node.name}.weight"]
+            grad_input, grad_weight = reference.prelu_backward(grad, x, slopes)
+            return [grad_input], {"weight": grad_weight}
+        backward = getattr(reference, f"{kind}_backward")
+        if kind in HAVE_A_WEIGHT:
+            has_bias = settings.pop("bias")
+            settings.pop("kernel_size", None)
+            (weight,) = self._own(node, "weight")
+            grad_input, grad_weight, grad_bias = backward(grad, x, weight, **settings)
+            own = {"weight": grad_weight}
+            return [grad_input], {**own, "bias": grad_bias} if has_bias else own
+        if kind in NORMS:
+            (weight,) = self._own(node, "weight")
+            grad_input, grad_weight, grad_bias = backward(grad, x, weight, **settings)
+            return [grad_input], {"weight": grad_weight, "bias": grad_bias}
+        saved = output if kind in READ_THEIR_OUTPUT else x
+        return [backward(grad, saved, **settings)], {}
+
+    def _batch_norm_backward(
+        self, node: Node, grad: Array, x: Array, step: Step
+    ) -> tuple[list[Array], Arrays]:
+        (weight,) = self._own(node, "weight")
+        epsilon = node.settings["epsilon"]
+        if uses_its_own_statistics(node, x, step):
+            grad_input, grad_weight, grad_bias = reference.batch_norm2d_backward(
+                grad, x, weight, epsilon=epsilon
+            )
+        else:
+            mean, variance = (
+                self.buffers[f"{node.name}.running_{s}"] for s in ("mean", "variance")
+            )
+            grad_input, grad_weight, grad_bias = reference.batch_norm2d_frozen_backward(
+                grad, x, weight, mean, variance, epsilon=epsilon
+            )
+        return [grad_input], {} if weight is None else {"weight": grad_weight, "bias": grad_bias}
+
+
+def uses_its_own_statistics(node: Node, x: Array, step: Step | None) -> bool:
+    """Whether a batch norm normalises by the batch's: in training, unless it is frozen or there is
+    but one pixel, which has no variance.
+    """
+    return step is not None and node.trainable and x.size > x.shape[-1]
+
+
+def dropout_factors(node: Node, x: Array, step: Step) -> Array:
+    """0 where a number is dropped, else what makes up for those."""
+    rate = node.settings["rate"]
+    numbers = dropout_numbers(step, node.place, x.size)
+    return np.where(real(numbers) < rate, 0.0, 1 / (1 - rate)).reshape(x.shape)
+
+
+@cache
+def dropout_numbers(step: Step, place: int, count: int) -> list[float]:
+    number = step.number * MOST_LAYERS + place
+    return [uniform(step.seed, DROPOUT_STREAM, number, index) for index in range(count)]
+
+
+def per_image(factors: Array, x: Array) -> Array:
+    """Factors of the shape of x, or one per image and channel, in a shape that multiplies x."""
+    return factors if factors.shape == x.shape else factors.reshape(len(x), 1, 1, -1)

@@ -1,0 +1,35 @@
+"""The small network on odd images that the tests of Model build, run and break."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import cnnx
+import numpy as np
+import numpy.typing as npt
+
+Images: TypeAlias = "npt.NDArray[np.float32]"
+SHAPE = (8, 6, 3)
+
+
+def random_images(rng: np.random.Generator) -> Images:
+    """Five images of the network's size, as floats in [0, 1)."""
+    return rng.random((5, *SHAPE), dtype=np.float32)
+
+
+def build(*layers: cnnx.Layer, **settings: Any) -> cnnx.Model:
+    """A model of these layers, on images of SHAPE unless told otherwise."""
+    settings.setdefault("input_shape", SHAPE)
+    return cnnx.Model(list(layers), **settings)
+
+
+def small(classes: list[str] | None = None, seed: int = 0) -> cnnx.Model:
+    """Convolution, ReLU and three outputs."""
+    return build(
+        cnnx.Conv2d(4, 3),
+        cnnx.ReLU(),
+        cnnx.Flatten(),
+        cnnx.Dense(3),
+        classes=classes,
+        seed=seed,
+    )

@@ -1,0 +1,320 @@
+"""Checkpoints: a run stopped anywhere and resumed ends with the bits of one that never was."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import checkpoint_runs
+import cnnx
+import numpy as np
+import pytest
+from checkpoint_runs import RUNS, begin, contents, resume, x, y
+from cnnx.training.history import Progress
+from model_file_parts import read_parts, write_parts
+
+EPOCHS = 3
+
+
+def stopping_after(steps: int) -> Callable[[Progress], None]:
+    """What presses Ctrl-C after so many steps, or before one of an epoch's ends."""
+    calls = iter(range(steps))
+
+    def press(progress: Progress) -> None:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+
+    return press
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What every run ends with when nothing stops it."""
+    ends = {}
+    for run in RUNS:
+        path = tmp_path_factory.mktemp("whole") / "run.ckpt"
+        begin(run).fit(x, y, epochs=EPOCHS, checkpoint=path, checkpoint_every=3, **RUNS[run][1])
+        ends[run] = contents(path)
+    return ends
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("every", [3, None])
+def test_a_run_stopped_after_any_step_ends_with_the_same_bits(
+    run: str, every: int | None, whole: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    path = tmp_path / "run.ckpt"
+    stops = 0
+    trainer = begin(run)
+    settings = {**RUNS[run][1], "epochs": EPOCHS, "checkpoint": path, "checkpoint_every": every}
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, progress=stopping_after(0), **settings)
+    while True:
+        trainer = cnnx.Trainer.resume(path)
+        try:
+            # The end of an epoch is reported too, so one of these is between two epochs.
+            resume(trainer, run, progress=stopping_after(1 + stops % 2), checkpoint_every=3)
+            break
+        except KeyboardInterrupt:
+            stops += 1
+    assert stops > EPOCHS
+    assert contents(path) == whole[run]
+
+
+@pytest.mark.parametrize("run", ["sgd", "adam"])
+def test_a_run_killed_at_ten_random_moments_ends_with_the_same_bits(
+    run: str, whole: dict[str, dict[str, Any]], tmp_path: Path, rng: np.random.Generator
+) -> None:
+    path = tmp_path / "run.ckpt"
+    epochs = 20
+    command = [sys.executable, checkpoint_runs.__file__, run, str(path), str(epochs)]
+    for _ in range(10):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            for _ in range(rng.integers(1, 10)):
+                assert child.stdout.readline(), "it ended before it could be killed"
+            child.send_signal(signal.SIGKILL)
+        assert child.returncode == -signal.SIGKILL
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    unkilled = tmp_path / "unkilled.ckpt"
+    settings = {**RUNS[run][1], "epochs": epochs, "checkpoint": unkilled, "checkpoint_every": 3}
+    begin(run).fit(x, y, **settings)
+    assert contents(path) == contents(unkilled)
+
+
+def test_a_run_stopped_in_this_process_goes_on_too(whole: dict[str, dict[str, Any]]) -> None:
+    trainer = begin("adam")
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(x, y, epochs=EPOCHS, progress=stopping_after(4), **RUNS["adam"][1])
+    trainer.fit(x, y)
+    parameters = trainer.model.parameters
+    for name in parameters:
+        assert parameters[name].tobytes() == whole["adam"][name][2]
+    assert trainer.fit(x, y) is trainer.history
+    assert len(trainer.history) == EPOCHS
+
+
+def test_a_checkpoint_is_a_model_too(tmp_path: Path) -> None:
+    trainer = begin("sgd")
+    trainer.fit(x, y, epochs=1, checkpoint=tmp_path / "run.ckpt", **RUNS["sgd"][1])
+    model = cnnx.load(tmp_path / "run.ckpt")
+    assert model(x).tobytes() == trainer.model(x).tobytes()
+    assert not model.layers[0].trainable
+    model.save(tmp_path / "model.cnnx")
+    with pytest.raises(cnnx.FormatError, match=r"model\.cnnx: is no checkpoint"):
+        cnnx.Trainer.resume(tmp_path / "model.cnnx")
+
+
+def test_batches_as_they_come_resume_where_they_were(tmp_path: Path) -> None:
+    batches = [(x[:9], y[:9]), (x[9:12], y[9:12]), (x[12:], y[12:])]
+    unstopped, stopped = tmp_path / "unstopped.ckpt", tmp_path / "stopped.ckpt"
+    begin("adam").fit(batches, epochs=2, checkpoint=unstopped)
+    with pytest.raises(KeyboardInterrupt):
+        begin("adam").fit(batches, epochs=2, checkpoint=stopped, progress=stopping_after(1))
+    cnnx.Trainer.resume(stopped).fit(batches)
+    assert contents(stopped) == contents(unstopped)
+
+
+def test_checkpoints_come_as_often_where_nobody_knows_how_many_batches_there_are(
+    tmp_path: Path,
+) -> None:
+    class Batches:
+        def __iter__(self) -> Iterator[tuple[Any, Any]]:
+            return iter([(x[:9], y[:9]), (x[9:], y[9:])])
+
+    def watched(batches: Any) -> list[bool]:
+        """Whether the checkpoint is another than it was, after every step but the last."""
+        path, changed, before = tmp_path / "run.ckpt", [], b""
+
+        def look(progress: Progress) -> None:
+            nonlocal before
+            if progress.finished_epoch is None:
+                changed.append(path.read_bytes() != before)
+                before = path.read_bytes()
+
+        begin("adam").fit(batches, epochs=4, checkpoint=path, checkpoint_every=3, progress=look)
+        return changed
+
+    # Told of a step before it is saved, `look` finds the file of the third step after the fourth.
+    expected = [True, False, False, True, False, False, True, False]
+    assert watched(Batches()) == watched([*Batches()]) == expected
+
+
+def test_a_fit_of_no_epochs_leaves_a_checkpoint_of_the_beginning(tmp_path: Path) -> None:
+    trainer = begin("adam")
+    trainer.fit(x, y, epochs=0, checkpoint=tmp_path / "run.ckpt")
+    resumed = cnnx.Trainer.resume(tmp_path / "run.ckpt")
+    for name, array in trainer.model.parameters.items():
+        assert resumed.model.parameters[name].tobytes() == array.tobytes()
+    assert len(resumed.fit(x, y)) == 0
+
+
+def test_a_fraction_held_apart_stays_so_of_a_set_that_has_a_validation_set(tmp_path: Path) -> None:
+    own = cnnx.data.Dataset(x[:6], y[:6], ("X", "O"))
+    dataset = cnnx.data.Dataset(x, y, ("X", "O"), validation=own)
+    settings: dict[str, Any] = {"epochs": 2, "validation": 0.3}
+    unstopped, stopped = tmp_path / "unstopped.ckpt", tmp_path / "stopped.ckpt"
+    begin("adam").fit(dataset, checkpoint=unstopped, **settings)
+    with pytest.raises(KeyboardInterrupt):
+        begin("adam").fit(dataset, checkpoint=stopped, progress=stopping_after(1), **settings)
+    cnnx.Trainer.resume(stopped).fit(dataset)
+    assert contents(stopped) == contents(unstopped)
+
+
+# Refusals.
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    path = tmp_path / "run.ckpt"
+    with pytest.raises(KeyboardInterrupt):
+        begin("adam").fit(
+            x, y, epochs=2, checkpoint=path, progress=stopping_after(2), **RUNS["adam"][1]
+        )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ((x[:-1], y[:-1]), "x is another data set .* its images is 21, expected 22"),
+        ((x.astype(np.float32), y), "its dtype is float32, expected uint8"),
+        ((x, 1 - y), "of the same shape, but with other values"),
+        ((x[::-1], y), "of the same shape, but with other values"),
+        (([(x, y)],), r"validation is 0\.3, expected \(x, y\) with batches as they come"),
+    ],
+)
+def test_another_data_set_is_refused(other: tuple[Any, ...], sentence: str, stopped: Path) -> None:
+    with pytest.raises(ValueError, match=f"^fit: .*{sentence}"):
+        cnnx.Trainer.resume(stopped).fit(*other)
+
+
+def test_settings_of_a_resumed_run_are_its_own(stopped: Path) -> None:
+    trainer = cnnx.Trainer.resume(stopped)
+    with pytest.raises(ValueError, match="fit: batch_size is 6, expected none without epochs"):
+        trainer.fit(x, y, batch_size=6)
+    with pytest.raises(ValueError, match=r"fit: x holds no arrays|fit: validation holds arrays"):
+        trainer.fit(x, y, validation=(x, y))
+    with pytest.raises(ValueError, match="fit: checkpoint_every is 0, expected an integer >= 1"):
+        trainer.fit(x, y, checkpoint_every=0)
+    trainer.fit(x, y)
+    with pytest.raises(ValueError, match="fit: epochs is missing, and there is no unfinished run"):
+        begin("adam").fit(x, y)
+    with pytest.raises(ValueError, match="fit: checkpoint_every is 2, expected a checkpoint="):
+        begin("adam").fit(x, y, epochs=1, checkpoint_every=2)
+
+
+def _edit_json(key: str, change: Callable[[dict[str, Any]], object]) -> Callable[..., None]:
+    def damage(header: dict[str, Any]) -> None:
+        value = json.loads(header["__metadata__"][key])
+        change(value)
+        header["__metadata__"][key] = json.dumps(value)
+
+    return damage
+
+
+def _rename(old: str, new: str) -> Callable[..., None]:
+    def damage(header: dict[str, Any]) -> None:
+        header[new] = header.pop(old)
+
+    return damage
+
+
+STATE, NOTES = "cnnx.trainer", "cnnx.notes"
+DAMAGES: list[tuple[Callable[..., Any], str]] = [
+    (lambda header: header["__metadata__"].pop(NOTES), "its metadata has no cnnx.notes"),
+    (_edit_json(STATE, lambda state: state.pop("slots")), "cnnx.trainer.*slots"),
+    (_edit_json(STATE, lambda state: state.update(slots=3)), "cnnx.trainer.*slots.*3"),
+    (_edit_json(STATE, lambda state: state.update(slots=1)), "tensors of a checkpoint"),
+    (_edit_json(STATE, lambda state: state.update(averages=True)), "average.* is missing"),
+    (_edit_json(STATE, lambda state: state.update(optimizer_step=-1)), "optimizer_step"),
+    (_edit_json(STATE, lambda state: state.update(more=1)), "more"),
+    (_rename("cnnx.trainer.beta1_product", "cnnx.trainer.beta"), "beta1_product.* is missing"),
+    (_rename("cnnx.trainer.slot_1.dense_1.bias", "cnnx.trainer.x"), "dense_1.bias.* is missing"),
+    (_edit_json(NOTES, lambda metadata: metadata.pop("run")), "cnnx.notes: has no 'run'"),
+    (
+        _edit_json(NOTES, lambda metadata: metadata.update(recipe=3)),
+        "its recipe is none of a trainer",
+    ),
+    (
+        _edit_json(NOTES, lambda metadata: metadata["run"].update(epoch=-1)),
+        "cnnx.notes: .*position",
+    ),
+    (_edit_json(NOTES, lambda metadata: metadata["run"].update(data=3)), "cnnx.notes: .*data"),
+    (_edit_json(NOTES, lambda metadata: metadata["history"].update(loss=[1])), "cnnx.notes"),
+    (
+        _edit_json(NOTES, lambda metadata: metadata["recipe"].update({"@recipe": "os.system"})),
+        "cnnx.notes: has no 'os.system'",
+    ),
+    (
+        _edit_json(NOTES, lambda metadata: metadata["recipe"]["settings"].update(seed=-1)),
+        "cnnx.notes: Trainer: seed is -1",
+    ),
+    (
+        _edit_json(NOTES, lambda metadata: metadata["recipe"]["settings"].update(seed=2**70)),
+        "cnnx.notes: Trainer: seed is 1180591620717411303424, expected an integer from 0 to 2",
+    ),
+    (
+        _edit_json(
+            NOTES,
+            lambda metadata: metadata["recipe"]["settings"].update(
+                loss={"@recipe": "CrossEntropy", "settings": {"class_weights": [1, 2, 3]}}
+            ),
+        ),
+        "cnnx.notes: .*class_weights",
+    ),
+    (
+        _edit_json(NOTES, lambda metadata: metadata["history"].update(loss="", accuracy="")),
+        "cnnx.notes: its history is not one of lists",
+    ),
+    (
+        _edit_json(NOTES, lambda metadata: metadata["run"].update(epoch=[])),
+        "cnnx.notes: its position is not one of counts",
+    ),
+    (
+        lambda header: header["__metadata__"].update({NOTES: "[" * 10**5}),
+        "cnnx.notes: nests too deeply",
+    ),
+]
+
+
+@pytest.mark.parametrize(("damage", "sentence"), DAMAGES)
+def test_a_damaged_checkpoint_is_refused(
+    damage: Callable[..., Any], sentence: str, stopped: Path
+) -> None:
+    header, data = read_parts(stopped)
+    damage(header)
+    write_parts(stopped, header, data)
+    with pytest.raises(cnnx.FormatError, match=rf"run\.ckpt: .*{sentence}") as caught:
+        cnnx.Trainer.resume(stopped)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_what_was_learned(stopped: Path) -> None:
+    before = stopped.read_bytes()
+    trainer = cnnx.Trainer.resume(stopped)
+    weights = [array.tobytes() for array in trainer.model.parameters.values()]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+        with pytest.raises(OSError, match=r"run\.ckpt"):
+            trainer.fit(x, y)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert stopped.read_bytes() == before
+    assert [array.tobytes() for array in trainer.model.parameters.values()] == weights
+    trainer.fit(x, y)  # there is room again
+
+
+def test_where_no_checkpoint_can_be_written_nothing_is_trained(tmp_path: Path) -> None:
+    trainer = begin("adam")
+    before = [array.tobytes() for array in trainer.model.parameters.values()]
+    with pytest.raises(OSError, match="nowhere"):
+        trainer.fit(x, y, epochs=1, checkpoint=tmp_path / "nowhere" / "run.ckpt")
+    assert [array.tobytes() for array in trainer.model.parameters.values()] == before

@@ -1,0 +1,168 @@
+"""fit on a Dataset and on batches as they come; the class-balanced split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import cnnx
+import numpy as np
+import pytest
+from cnnx.data import Augmentation, Dataset
+from cnnx.data.split import split
+
+SIZE = 16
+
+
+def build(classes: list[str] | None = None) -> cnnx.Model:
+    layers = [cnnx.Conv2d(4, 5, stride=2), cnnx.ReLU(), cnnx.Flatten(), cnnx.Dense(2)]
+    return cnnx.Model(layers, input_shape=(SIZE, SIZE, 1), classes=classes)
+
+
+def bits(model: cnnx.Model) -> list[bytes]:
+    return [array.tobytes() for array in model.parameters.values()]
+
+
+@pytest.fixture(scope="module")
+def drawings() -> tuple[Any, Any]:
+    return cnnx.data.xo(23, size=SIZE, seed=1)
+
+
+class Batches:
+    """Gives the same batches whenever one begins anew; does not know how many."""
+
+    def __init__(self, x: Any, y: Any, size: int = 8) -> None:
+        self.parts = [(x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)]
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        return iter(self.parts)
+
+
+# Batches.
+
+
+@pytest.mark.parametrize("augmentation", [None, Augmentation(crop_padding=2, rotate=20)])
+@pytest.mark.parametrize("loss", [cnnx.CrossEntropy(), cnnx.MSE()], ids=repr)
+def test_batches_are_an_array_in_pieces(
+    loss: Any, augmentation: Augmentation | None, drawings: tuple[Any, Any]
+) -> None:
+    x, y = drawings
+    if isinstance(loss, cnnx.MSE):
+        y = np.eye(2)[y]
+    held = (x[:5], y[:5])
+    whole, pieces = (cnnx.Trainer(build(), loss=loss, seed=4) for _ in range(2))
+    expected = whole.fit(
+        *(x, y), epochs=3, batch_size=8, shuffle=False, augmentation=augmentation, validation=held
+    )
+    found = pieces.fit(Batches(x, y), epochs=3, augmentation=augmentation, validation=held)
+    assert bits(pieces.model) == bits(whole.model)
+    np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-12)
+    np.testing.assert_allclose(found.accuracy, expected.accuracy, rtol=1e-12)
+    assert found.validation_loss == expected.validation_loss
+
+
+def test_a_generator_is_good_for_one_epoch(drawings: tuple[Any, Any]) -> None:
+    x, y = drawings
+    trainer, other = cnnx.Trainer(build()), cnnx.Trainer(build())
+    trainer.fit(((x[i : i + 8], y[i : i + 8]) for i in range(0, 23, 8)), epochs=1)
+    other.fit(Batches(x, y).parts, epochs=1)
+    assert bits(trainer.model) == bits(other.model)
+    with pytest.raises(ValueError, match="fit: x gives its batches once, but epochs is 2: pass"):
+        trainer.fit(iter(Batches(x, y)), epochs=2)
+
+
+def test_progress_knows_the_steps_where_there_is_a_length(drawings: tuple[Any, Any]) -> None:
+    steps: list[tuple[int, int]] = []
+    trainer = cnnx.Trainer(build())
+    for batches in (Batches(*drawings), Batches(*drawings).parts):
+        trainer.fit(batches, epochs=1, progress=lambda p: steps.append((p.step, p.steps)))
+    assert steps == [(1, 0), (2, 0), (3, 0), (3, 0), (1, 3), (2, 3), (3, 3), (3, 3)]
+
+
+def test_a_schedule_needs_a_length(drawings: tuple[Any, Any]) -> None:
+    whole, pieces = (
+        cnnx.Trainer(build(), optimizer=cnnx.SGD(0.1), schedule=cnnx.CosineDecay())
+        for _ in range(2)
+    )
+    whole.fit(*drawings, epochs=2, batch_size=8, shuffle=False)
+    with pytest.raises(ValueError, match=r"fit: x is .* without len\(\), which the schedule needs"):
+        pieces.fit(Batches(*drawings), epochs=2)
+    pieces.fit(Batches(*drawings).parts, epochs=2)
+    assert bits(pieces.model) == bits(whole.model)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"x": 3}, TypeError, "x is 3 without y, expected labels too, a Dataset, or an iterable"),
+        ({"x": np.zeros((2, SIZE, SIZE, 1))}, TypeError, "x is an array of shape .* without y"),
+        ({"x": []}, ValueError, r"x gave no batches, expected at least one \(x, y\)"),
+        ({"x": [3]}, TypeError, r"a batch is 3, expected \(x, y\)"),
+        ({"x": [(np.zeros((0, SIZE, SIZE, 1)), [])]}, ValueError, "there are no images"),
+        ({"x": [], "batch_size": 8}, ValueError, "batch_size is 8, expected none with batches"),
+        ({"x": [], "shuffle": True}, ValueError, "shuffle is True, expected none with batches"),
+        ({"x": [], "validation": 0.1}, ValueError, r"validation is 0.1, expected \(x, y\) with"),
+    ],
+    ids=str,
+)
+def test_refusals(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=f"^fit: {message}"):
+        cnnx.Trainer(build()).fit(**arguments, epochs=1)
+
+
+# Data sets.
+
+
+def test_a_data_set_brings_its_validation_set(drawings: tuple[Any, Any]) -> None:
+    x, y = drawings
+    dataset = Dataset(x[5:], y[5:], ("X", "O"), validation=Dataset(x[:5], y[:5], ("X", "O")))
+    whole, given = (cnnx.Trainer(build(["X", "O"])) for _ in range(2))
+    expected = whole.fit(x[5:], y[5:], epochs=2, validation=(x[:5], y[:5]))
+    found = given.fit(dataset, epochs=2)
+    assert bits(given.model) == bits(whole.model)
+    assert found.validation_loss == expected.validation_loss
+    apart = given.fit(dataset, epochs=1, validation=(x, y))
+    assert apart.validation_loss[-1] == given.evaluate(x, y)["loss"]
+    with pytest.raises(ValueError, match="fit: the data set has the classes X, O, expected the mo"):
+        cnnx.Trainer(build(["O", "X"])).fit(dataset, epochs=1)
+    listed: Any = Dataset(x, y, ["X", "O"])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="fit: the data set has the classes X, O, expected the mo"):
+        cnnx.Trainer(build(["O", "X"])).fit(listed, epochs=1)
+
+
+# The split.
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.1, 1 / 3, 0.5, 0.9])
+@pytest.mark.parametrize("classes", [1, 2, 7])
+def test_every_class_gives_its_share(fraction: float, classes: int) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.choice(classes, 1000, p=rng.dirichlet(np.full(classes, 3)))
+    order = rng.permutation(1000).tolist()
+    apart, rest = split(order, fraction, labels)
+    assert len(apart) == round(1000 * fraction)
+    assert sorted(apart + rest) == list(range(1000))
+    places = {row: place for place, row in enumerate(order)}
+    for rows in (apart, rest):
+        assert rows == sorted(rows, key=places.__getitem__)
+    sizes = np.bincount(labels, minlength=classes)
+    shares = np.bincount(labels[apart], minlength=classes)
+    assert (abs(shares - fraction * sizes) < 1).all()
+    assert (shares < sizes).all()
+
+
+def test_a_class_keeps_its_only_image() -> None:
+    labels = np.array([0, 1, 1, 1, 1, 3])
+    for order in (list(range(6)), [5, 4, 3, 2, 1, 0]):
+        apart, _ = split(order, 0.5, labels)
+        assert labels[apart].tolist() == [1, 1, 1]
+
+
+def test_fit_splits_by_class_with_labels_and_as_drawn_without(drawings: tuple[Any, Any]) -> None:
+    x, y = drawings
+    loss = cnnx.Trainer(build(), optimizer=cnnx.SGD(0.0)).fit(x, y, epochs=1, validation=0.5)
+    trainer = cnnx.Trainer(build(), optimizer=cnnx.SGD(0.0))
+    apart, rest = split(trainer._core.split_order(len(x)), 0.5, y)
+    assert loss.validation_loss[0] == trainer.evaluate(x[apart], y[apart])["loss"]
+    assert loss.loss[0] == pytest.approx(trainer.evaluate(x[rest], y[rest])["loss"], rel=1e-6)
+    assert split([4, 2, 0, 1, 3], 0.4) == ([4, 2], [0, 1, 3])
