@@ -1,4 +1,4 @@
-"""Augmented batches by cnnx, as a fit makes them; and LeNet's train step, which needs them."""
+"""Augmented batches by cnnx, as `fit` makes them, and the LeNet train step that consumes them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from benchmarks.augmentations import (
 
 
 def versions() -> dict[str, str]:
-    """The library's version and which instructions it uses."""
+    """The library's version and instruction set."""
     return {"cnnx": cnnx.__version__, "cnnx_isa": cnnx.isa()}
 
 
 def prepare(task: tuple[object, ...]) -> tuple[Callable[[], object], dict[str, list[float]]]:
-    """One batch per call, or with the mode "lenet" one train step; no figures then."""
+    """One batch per call, or one train step in mode "lenet"; returns no figures to compare."""
     work, threads, mode = task_of(task)
     cnnx.set_num_threads(threads)
     x = draw(work)

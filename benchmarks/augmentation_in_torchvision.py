@@ -1,7 +1,7 @@
 """Augmented batches by torchvision's transforms, as a user writes them.
 
-A task's `mode` is "tensors" or "pillow", what the images are while they are changed, in a
-DataLoader with one process per thread; or "alone", tensors in this process.
+A task's `mode` is "tensors" or "pillow", the type of the images while they are changed, in a
+DataLoader with one process per thread, or "alone", tensors in this process.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ def versions() -> dict[str, str]:
 
 
 class Images(Dataset[torch.Tensor]):
-    """Bytes in memory, changed one by one."""
+    """Images in memory as bytes, changed one by one."""
 
     def __init__(self, work: Work, mode: str) -> None:
-        """Draws them."""
+        """Draw the images."""
         self._pillow = mode == "pillow"
         steps: list[Any] = []
         if work.degrees:
-            share = work.shift / work.side
+            relative_shift = work.shift / work.side
             steps.append(
                 v2.RandomAffine(
                     work.degrees,
-                    translate=(share, share),
+                    translate=(relative_shift, relative_shift),
                     scale=work.scale,
                     interpolation=v2.InterpolationMode.BILINEAR,
                 )

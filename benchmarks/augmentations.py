@@ -1,4 +1,4 @@
-"""The augmented batches that benchmarks time, and the images that all libraries are given."""
+"""The augmented batches that benchmarks time, and the images that every library receives."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ import numpy.typing as npt
 
 BATCH = 64
 IMAGES = 2048
-# What libraries are compared by: chance differs, the mean and spread of many images do not.
+# Libraries draw different random numbers, so they are compared by the mean and spread of many
+# images.
 CHECKED_BATCHES = 32
 
 
 class Work(NamedTuple):
-    """What happens to every image, after which it is normalised.
+    """The changes to every image, which is normalised afterwards.
 
     Attributes:
-        side: of square images.
+        side: height and width of the images.
         channels: 1 or 3.
-        crop_padding: of the random crop; 0 for none. Black lies beyond the edge.
+        crop_padding: black padding of the random crop, 0 for no crop.
         flip: whether half of the images are flipped.
-        degrees: turned by at most so many; 0 for no affine change.
-        shift: moved by at most so many pixels.
-        scale: enlarged by a factor between these.
+        degrees: largest rotation, 0 for no affine change.
+        shift: largest shift in pixels.
+        scale: range of the random scale factor.
     """
 
     side: int
@@ -45,7 +46,7 @@ MEAN, DEVIATION = 0.45, 0.25
 
 
 class AugmentationTask(NamedTuple):
-    """What an `augmentation_in_*` module prepares."""
+    """The task that an `augmentation_in_*` module prepares."""
 
     work: Work
     threads: int
@@ -53,7 +54,7 @@ class AugmentationTask(NamedTuple):
 
 
 def task_of(task: tuple[object, ...]) -> AugmentationTask:
-    """A task as it comes out of JSON."""
+    """A task from its JSON form."""
     work, threads, mode = task
     side, channels, crop_padding, flip, degrees, shift, scale = work  # type: ignore[misc]
     made = Work(side, channels, crop_padding, flip, degrees, shift, tuple(scale))
@@ -61,7 +62,7 @@ def task_of(task: tuple[object, ...]) -> AugmentationTask:
 
 
 def draw(work: Work) -> npt.NDArray[np.uint8]:
-    """Bright blobs on a dark ground, so that what lies beyond an edge shows in the mean."""
+    """Bright blobs on a dark ground: padding at an edge changes the mean."""
     random = np.random.default_rng(0)
     shape = (IMAGES, work.side, work.side, work.channels)
     places = np.linspace(-1, 1, work.side)
@@ -71,5 +72,5 @@ def draw(work: Work) -> npt.NDArray[np.uint8]:
 
 
 def figures(batches: npt.NDArray[np.float32]) -> dict[str, list[float]]:
-    """What libraries have to agree in."""
+    """The figures in which libraries must agree."""
     return {"mean": [float(batches.mean())], "deviation": [float(batches.std())]}

@@ -1,8 +1,8 @@
 """The training of `benchmarks.cifar10`: images of half the size first, then whole ones.
 
-The convolutions' weights serve both sizes, and a pass over small images costs little more than a
-quarter. The rate rises while images are small, and falls while they are whole (as in M. Tan,
-Q. Le: EfficientNetV2, 2021, whose images grow too).
+Both sizes use the same convolution weights. A pass over the small images costs little more than a
+quarter of a pass over the whole ones. The learning rate rises during the small images and falls
+during the whole ones (progressive image sizes: M. Tan, Q. Le: EfficientNetV2, 2021).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Labelled: TypeAlias = tuple[Pixels, NDArray[np.int64]]
 Show: TypeAlias = Callable[[int, dict[str, float]], object]
 
 BATCH = 1024
-SHIFTED, CUT_OUT = 3, 8  # pixels of a whole image: random shifts, and a square of no image
-WHITENING_EPOCHS = 3  # after which its bias rests too, which spares the first input gradient
-WHITENED = 5000  # images whose patches the first layer's filters are made from
+SHIFTED, CUT_OUT = 3, 8  # pixels of a whole image: random shifts, side of the cutout
+WHITENING_EPOCHS = 3  # its bias is frozen afterwards too, which saves the first input gradient
+WHITENED = 5000  # images whose patches give the first layer's filters
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ def halved(images: Pixels) -> Pixels:
 def stages(
     classes: Sequence[str], training: Labelled, validation: Labelled, seed: int
 ) -> tuple[Stage, Stage]:
-    """Small images and whole ones, each with a model of that input."""
-    (x, y), (apart, labels) = training, validation
+    """The stages of small and of whole images, each with a model of that input size."""
+    (x, y), (held_out, labels) = training, validation
 
-    def stage(scale: int, x: Pixels, apart: Pixels, schedule: cnnx.Triangular) -> Stage:
+    def stage(scale: int, x: Pixels, held_out: Pixels, schedule: cnnx.Triangular) -> Stage:
         model = cnnx.models.fast_cifar(x.shape[1:], classes, images=x[:WHITENED], seed=seed)
         changes = cnnx.data.Augmentation(
             flip="alternating",
@@ -58,23 +58,24 @@ def stages(
             border="reflect",
             cutout=CUT_OUT // scale,
         )
-        return Stage(model, schedule, changes, (x, y), (apart, labels))
+        return Stage(model, schedule, changes, (x, y), (held_out, labels))
 
     rising, falling = cnnx.Triangular(1.0, start=0.2), cnnx.Triangular(0.0)
-    return stage(2, halved(x), halved(apart), rising), stage(1, x, apart, falling)
+    return stage(2, halved(x), halved(held_out), rising), stage(1, x, held_out, falling)
 
 
 def take_weights(model: cnnx.Model, of: cnnx.Model) -> None:
-    """Copies them from a model of another input."""
+    """Copy the weights from a model of another input size."""
     for name, values in of.parameters.items():
         model.parameters[name] = values
 
 
 def fit(stage: Stage, *, passed: int, epochs: int, seed: int, show: Show) -> cnnx.Trainer:
-    """Trains its model by the recipe, but for the schedule, after so many passes of an earlier
-    stage; the trainer.
+    """Train a stage's model by the recipe, with the stage's schedule, after `passed` earlier
+    passes.
 
-    `show` is called after every pass with its number, those passed included, and its figures.
+    `show` is called after every pass with its number, which counts the earlier passes, and its
+    figures. Returns the trainer.
     """
 
     def rest_when_whitened(passes: int) -> None:

@@ -1,16 +1,17 @@
-"""Many shapes of convolution against PyTorch's better layout, each of the three directions apart.
+"""Many convolution shapes against PyTorch's better layout, each of the three directions separately.
 
     python -m benchmarks.conv_sweep --peer-python /path/to/venv/bin/python [--threads 2]
     [--classes 3x3,depthwise] [--runs 3] [--rounds 3] [--json FILE] [--quick]
 
-Forward is `cnnx.ops.conv2d` and `torch.nn.functional.conv2d`, both with a bias; the gradients are
-those of the input, and of weight and bias together. All libraries must give the same results. The
-shapes are in `benchmarks/convolutions.py`; the batch is chosen for calls of a few milliseconds.
+Forward is `cnnx.ops.conv2d` and `torch.nn.functional.conv2d`, both with a bias. The backward
+directions are the input gradient, and the weight and bias gradients together. All libraries must
+give the same results. The shapes are in `benchmarks/convolutions.py`. The batch size is chosen for
+calls of a few milliseconds.
 
-Each library is a process of its own, stopped while it is not its turn. A ratio is PyTorch's time
-over that of cnnx, formed within a round; the median over the rounds counts, and then the median of
-the runs, each of which goes through all shapes with libraries started anew. Exits 1 when a
-class's geometric mean or the worst single ratio misses its bar.
+Each library runs in its own process, stopped between its turns. A ratio is PyTorch's time over that
+of cnnx within one round. The result is the median over the runs of the median over the rounds. Each
+run measures all shapes with newly started libraries. Exits 1 when a class's geometric mean or the
+worst single ratio misses its goal.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ from benchmarks.timing import geometric_mean
 
 MEAN_AT_LEAST = {name: 1.5 if name == "3x3" else 1.0 for name in CLASSES}
 WORST_AT_LEAST = 0.8
-# Of the largest element: cnnx's Winograd and PyTorch's weight gradients are both near 5e-6.
+# Relative to the largest element: cnnx's Winograd and PyTorch's weight gradients are both near
+# 5e-6.
 ELEMENTS_WITHIN = 5e-5
 LAYOUTS = ("nchw", "channels_last")
 
@@ -57,7 +59,7 @@ class Row(NamedTuple):
 
 
 def start(threads: int, peer_python: str | None) -> list[Library]:
-    """The libraries; cnnx alone without a peer."""
+    """The libraries to compare: cnnx alone without a peer."""
     environment = {"OMP_NUM_THREADS": str(threads)}
     started = [Library("cnnx", "benchmarks.convolution_in_cnnx", None, environment)]
     if peer_python:
@@ -75,7 +77,7 @@ def measure(
     direction: str,
     options: Options,
 ) -> Row:
-    """Times one direction of one shape, once all agree on its result."""
+    """Time one direction of one shape after checking that all libraries agree on its result."""
     checks = {}
     for each in libraries:
         task = ConvolutionTask(shape, direction, options.threads, each.name)
@@ -87,7 +89,7 @@ def measure(
 
 
 def show(row: Row) -> None:
-    """Prints a row."""
+    """Print a row."""
     times = "  ".join(f"{name} {turns.milliseconds():7.3f}" for name, turns in row.turns.items())
     ratio = f"  {row.ratio:5.2f}" if row.ratio else ""
     print(
@@ -97,7 +99,7 @@ def show(row: Row) -> None:
 
 
 def middle_of_runs(rows: list[Row]) -> list[Row]:
-    """Of each shape and direction the row with the median ratio; of two the lower one."""
+    """The row with the median ratio for each shape and direction; of two rows the lower one."""
     found: dict[tuple[str, Shape, str], list[Row]] = {}
     for row in rows:
         found.setdefault((row.group, row.shape, row.direction), []).append(row)
@@ -108,7 +110,7 @@ def middle_of_runs(rows: list[Row]) -> list[Row]:
 
 
 def judge(rows: list[Row]) -> bool:
-    """Prints the means and the worst; whether all bars were met."""
+    """Print the means and the worst ratio; returns whether all goals were met."""
     met = True
     print("goals: geometric means of PyTorch's better layout / cnnx, and the worst")
     for group, least in MEAN_AT_LEAST.items():
@@ -136,7 +138,7 @@ def judge(rows: list[Row]) -> bool:
 
 
 def samples(rows: list[Row]) -> list[dict[str, object]]:
-    """All that was measured, for a file."""
+    """All measurements, for the JSON file."""
     return [
         {
             **row._asdict(),
@@ -158,7 +160,7 @@ class Options(ContestOptions):
 
 
 def parse() -> Options:
-    """Reads it."""
+    """Read the command line."""
     parser = contest_parser(__doc__.splitlines()[0], rounds=3, seconds=0.15)
     add_peer_python(parser)
     parser.add_argument("--threads", type=int, default=2)
@@ -172,7 +174,7 @@ def parse() -> Options:
 
 
 def sweep(run: int, options: Options, versions: dict[str, str]) -> list[Row]:
-    """Measures and prints every row once; adds the versions of all that took part."""
+    """Measure and print every row once; adds the versions of the libraries."""
     rows: list[Row] = []
     with all_closed(start(options.threads, options.peer_python)) as libraries:
         if not versions:
@@ -190,7 +192,7 @@ def sweep(run: int, options: Options, versions: dict[str, str]) -> list[Row]:
 
 
 def main() -> int:
-    """Prints the sweep; 1 when a bar is missed."""
+    """Print the sweep; returns 1 if a goal is missed."""
     options = parse()
     before = machine.describe()
     print(machine.headline())

@@ -1,7 +1,7 @@
-"""One direction of a convolution in cnnx; a library of the convolutions' sweep.
+"""One direction of a convolution in cnnx; a library of the convolution sweep.
 
-Every call's result is an array of its own, as it is for a user of `cnnx.ops`, which computes both
-gradients at once; to time them apart there is a function for benchmarks alone.
+Every call returns a new array, as it does for a user of `cnnx.ops`. `cnnx.ops` computes both
+gradients at once, so a function for benchmarks alone times each of them.
 """
 
 from __future__ import annotations

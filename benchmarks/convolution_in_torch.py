@@ -1,4 +1,4 @@
-"""One direction of a convolution in PyTorch; libraries of the convolutions' sweep."""
+"""One direction of a convolution in PyTorch; a library of the convolution sweep."""
 
 from __future__ import annotations
 

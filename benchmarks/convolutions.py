@@ -1,4 +1,4 @@
-"""The convolutions that benchmarks time, by class, and the data that all libraries are given."""
+"""The convolutions that benchmarks time, by class, and the data that every library receives."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from benchmarks.networks import FloatArray
 
 DIRECTIONS = ("forward", "input_gradient", "weight_gradient")
-# What the batch is chosen by: a call is to take a few milliseconds on a few cores of today.
+# Multiply-adds per call, by which the batch size is chosen: a few milliseconds on a few cores.
 CALL_SECONDS, OPERATIONS_PER_SECOND, BYTES_PER_SECOND = 0.004, 200e9, 10e9
 MOST_IMAGES = 64
-# The answers' elements that libraries are compared by.
+# The number of output elements by which libraries are compared.
 CHECKED = 64
 
 
@@ -57,12 +57,12 @@ class Shape(NamedTuple):
 
 
 def square(size: int, in_channels: int, out_channels: int, kernel_size: int, **more: int) -> Shape:
-    """Padded so that stride 1 keeps the size."""
+    """Padding that preserves the size at stride 1."""
     return Shape(size, in_channels, out_channels, kernel_size, padding=kernel_size // 2, **more)
 
 
 def depthwise(size: int, channels: int, kernel_size: int = 3, stride: int = 1) -> Shape:
-    """Each channel on its own."""
+    """One group per channel."""
     return square(size, channels, channels, kernel_size, stride=stride, groups=channels)
 
 
@@ -118,7 +118,7 @@ CLASSES = {
 
 
 class ConvolutionTask(NamedTuple):
-    """What a `convolution_in_*` module prepares."""
+    """The task that a `convolution_in_*` module prepares."""
 
     shape: Shape
     direction: str
@@ -136,7 +136,7 @@ class Data(NamedTuple):
 
 
 def draw(shape: Shape, seed: int = 0) -> Data:
-    """Gaussians; the weights so scaled that results are of variance one."""
+    """Gaussian arrays; weights are scaled so that results have variance one."""
     random = np.random.default_rng(seed)
     out_size = shape.out_size
     x = random.standard_normal((shape.batch, shape.size, shape.size, shape.in_channels), np.float32)
@@ -150,6 +150,6 @@ def draw(shape: Shape, seed: int = 0) -> Data:
 
 
 def checked_elements(result: Any) -> list[float]:
-    """Some elements of a result in cnnx's order of axes, spread over all of it."""
+    """Elements spread over a whole result, in cnnx's order of axes."""
     flat = np.ascontiguousarray(result).ravel()
     return flat[np.linspace(0, flat.size - 1, CHECKED).astype(np.int64)].tolist()  # type: ignore[no-any-return]

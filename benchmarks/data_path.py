@@ -1,11 +1,11 @@
-"""Augmented batches per second against what LeNet's train step needs and against torchvision.
+"""Augmented batches per second against the need of LeNet's train step and against torchvision.
 
     python -m benchmarks.data_path --peer-python /path/to/venv/bin/python
     [--threads 2] [--rounds 5] [--seconds 1] [--quiet] [--json FILE] [--quick]
 
-Batches of 64 images, each changed at random and normalised. torchvision is measured in a
-DataLoader with a process per thread, on tensors and on Pillow's images, and on tensors in one
-process; its fastest counts. Exits 1 when a bar is missed.
+Batches of 64 images, each changed at random and normalised. torchvision is measured in a DataLoader
+with a process per thread, on tensors and on Pillow's images, and on tensors in one process. Its
+fastest variant is compared. Exits 1 when a goal is missed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from benchmarks.timing import median_ratio
 
 NEED_AT_LEAST, PEER_AT_LEAST = 3.0, 2.0
 MODES = ("tensors", "pillow", "alone")
-# Of two random samples of 2,048 images.
+# Differences between two random samples of 2,048 images.
 AGREEMENT = {"mean": 0.1, "deviation": 0.05}
 
 
@@ -41,7 +41,7 @@ class Options(ContestOptions):
 
 
 def parse() -> Options:
-    """Reads it."""
+    """Read the command line."""
     parser = contest_parser(__doc__.splitlines()[0], rounds=5, seconds=1.0)
     add_peer_python(parser)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
@@ -56,7 +56,7 @@ def rate(turns: Turns) -> float:
 
 
 def main() -> int:
-    """Prints the rates and ratios; 1 when a bar is missed."""
+    """Print the rates and ratios; returns 1 if a goal is missed."""
     options = parse()
     before = machine.describe()
     print(machine.headline())
@@ -92,7 +92,7 @@ def main() -> int:
 
 
 def verdict(against: str, ratio: float, least: float) -> bool:
-    """Prints one ratio; whether it is enough."""
+    """Print one ratio; returns whether it meets its goal."""
     met = ratio >= least
     print(f"    {ratio:5.1f} x {against}  goal {least}  {'met' if met else 'MISSED'}", flush=True)
     return met

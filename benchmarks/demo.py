@@ -1,6 +1,6 @@
-"""Must-show: `cnnx demo`, images included, takes under ten seconds.
+"""Goal: `cnnx demo`, images included, takes under ten seconds.
 
-Run `python -m benchmarks.demo` on a quiet machine. Exits with 1 if the median run takes longer.
+Run `python -m benchmarks.demo` on a quiet machine. Exits 1 if the median run takes longer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SECONDS_BELOW = 10.0
 
 
 def main() -> int:
-    """Prints the seconds of each run; 1 if the goal is missed."""
+    """Print the seconds of each run; returns 1 if the goal is missed."""
     seconds = []
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,21 +1,21 @@
-"""What cnnx adds to a program that has it inside; goals: 2 MB, 10 ms, 2 microseconds.
+"""Size, cold start and call overhead of cnnx in a C++ program; goals: 2 MB, 10 ms, 2 microseconds.
 
     python -m benchmarks.embedded_program [--build FOLDER] [--launches 200] [--quick]
 
-Builds the static library (or takes the build in FOLDER) and with it `classify`, the program of
-`examples/embed_cpp`, as a user would who cares for size: linked with --gc-sections, and stripped.
+Builds the static library (or uses the build in FOLDER) and `classify`, the program of
+`examples/embed_cpp`, optimised for size: linked with --gc-sections and stripped.
 
-*Size* is that of the file, which holds every kind of layer and the kernels of every instruction
-set; what it needs besides is listed, and may be the C and C++ runtime, and OpenMP's.
+*Size* is the size of the file, which holds every kind of layer and the kernels of every instruction
+set. The shared libraries it needs are listed and may only be the C, C++ and OpenMP runtimes.
 
-*Cold start* is the median, over launches of a process each, of the time from before the process is
-made until it has said what it sees on an image, by a LeNet from a file, and has ended.
+*Cold start* is the median over process launches. The time includes creating the process, loading a
+LeNet from a file, classifying an image, printing the prediction and exiting.
 
-*Overhead* is what one call of `Model::run` for one image takes besides its kernels. A clock
-inside would cost as much as what it measures, so LeNet's twelve layers run with next to nothing to
-compute: kernels of one pixel, one channel and one feature each, on an image of 4 x 4 pixels, 20
-multiply-adds. All that this call takes counts as overhead, so the true one is below. `predict`,
-which converts an image of bytes and makes a label, is shown beside it, and so is LeNet.
+*Overhead* is the time of one call of `Model::run` for one image outside its kernels. A clock inside
+would cost as much as the time it measures. So LeNet's twelve layers run with almost no arithmetic:
+kernels of one pixel, one channel and one feature each, on an image of 4 x 4 pixels, 20
+multiply-adds. The whole time of this call counts as overhead, an upper bound. `predict`, which
+converts an image of bytes and makes a label, is shown beside it, and so is LeNet.
 
 Exits 1 when a goal is missed.
 """
@@ -45,7 +45,7 @@ RUNTIMES = re.compile(r"linux-vdso|ld-linux|(libc|libm|libstdc\+\+|libgcc_s|libg
 
 
 def run(*command: str | Path) -> str:
-    """What a command prints; CMake and Ninja may be those of this environment."""
+    """The output of a command; CMake and Ninja may be those of this environment."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "CMAKE_GENERATOR": "Ninja"}
     finished = subprocess.run(
@@ -57,13 +57,13 @@ def run(*command: str | Path) -> str:
 
 
 def cmake_build(source: Path, folder: Path, *definitions: str) -> None:
-    """Configures and builds a project."""
+    """Configure and build a project."""
     run("cmake", "-S", source, "-B", folder, "-DCMAKE_BUILD_TYPE=Release", *definitions)
     run("cmake", "--build", folder, "--parallel", str(os.cpu_count()))
 
 
 def size(program: Path) -> bool:
-    """Prints how large it is and what it needs; True when the goal is met."""
+    """Print the program's size and shared libraries; returns whether the goal is met."""
     megabytes = program.stat().st_size / 1e6
     print(f"classify: {megabytes:.2f} MB (goal {GOAL_MEGABYTES:.0f})")
     needed = [line.split(" (")[0].strip() for line in run("ldd", program).splitlines()]
@@ -75,7 +75,7 @@ def size(program: Path) -> bool:
 
 
 def cold_start(program: Path, folder: Path, launches: int) -> bool:
-    """Prints the median of launches; True when the goal is met."""
+    """Print the median launch; returns whether the goal is met."""
     model, image = folder / "lenet.cnnx", folder / "image.pgm"
     build(network_named("lenet")).save(model)
     image.write_bytes(b"P5 28 28 255\n" + bytes(range(28)) * 28)
@@ -95,7 +95,7 @@ def cold_start(program: Path, folder: Path, launches: int) -> bool:
 
 
 def overhead(program: Path, samples: int) -> bool:
-    """Prints what calls take; True when the goal is met."""
+    """Print the time of calls; returns whether the goal is met."""
     rows = [line.split() for line in run(program, str(samples)).splitlines()]
     times = {name: (float(ran), float(predicted)) for name, ran, predicted in rows}
     print(f"one image, {cnnx.get_num_threads()} threads:      run   predict")
@@ -106,7 +106,7 @@ def overhead(program: Path, samples: int) -> bool:
 
 
 def main() -> int:
-    """Builds and measures; 1 when a goal is missed."""
+    """Build and measure; returns 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, help="a build folder of the static library")
     parser.add_argument("--launches", type=int, default=200)

@@ -1,20 +1,19 @@
-"""How near every op comes to what the CPU can do, on one thread.
+"""The speed of every op relative to the CPU's limits, on one thread.
 
     python -m benchmarks.kernels [--isa avx2] [--rounds 40] [--attempts 4] [--quick]
 
-Convolutions and dense layers are held against the peak of fused multiply-adds; all other ops, which
-hardly calculate, against NumPy's copy or addition of arrays as large. Both are measured in the same
-run, before and after every turn of a kernel. The share is formed within each round, and its
-median over the rounds counts.
+Convolutions and dense layers are compared with the peak of fused multiply-adds. All other ops do
+little arithmetic and are compared with NumPy's copy or addition of arrays of the same size. Both
+limits are measured in the same run, before and after every turn of a kernel. The fraction is formed
+within each round, and the median over the rounds counts.
 
-Only multiplications that are executed count. Direct convolution skips the rows of a window that
-reaches beyond the image, while it multiplies the columns beside the image as zeros; the weight
-gradient, and strides above 1, skip both. Winograd's tiles of m x m outputs cost (m + 2)^2 products
-per pair of channels; its transforms are not counted. Which algorithm the shape was given is told
-from its bits.
+Only executed multiplications count. Direct convolution skips the rows of a window beyond the image
+and multiplies the columns beyond it as zeros. The weight gradient, and strides above 1, skip both.
+Winograd's tiles of m x m outputs cost (m + 2)^2 multiplications per pair of channels; its
+transforms are not counted. The bits of the result identify the algorithm chosen for a shape.
 
-Goals are set for direct convolution, packing included; its best attempt counts. Exits 1 when one is
-missed.
+Goals are set for direct convolution, packing included; the best attempt counts. Exits 1 when a goal
+is missed.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ class Convolution:
     """One shape and direction, on arrays that are allocated once."""
 
     def __init__(self, shape: Shape, direction: str) -> None:
-        """Draws the arrays."""
+        """Draw the arrays."""
         from benchmarks.peak import gaussians
 
         self._direction, self._shape = direction, shape
@@ -69,7 +68,7 @@ class Convolution:
         self._result = gaussians(shapes[direction])
 
     def run(self, count: int, method: str) -> FloatArray:
-        """Computes it so many times."""
+        """Compute the direction `times` times."""
         from cnnx import _core
 
         _core.repeat_conv2d(
@@ -84,7 +83,7 @@ class Convolution:
         return self._result
 
     def chosen(self) -> str:
-        """The method whose bits the shape gets when nobody asks for one."""
+        """The method chosen for the shape, identified by the bits of its result."""
         bits = self.run(1, "chosen").copy()
         for method, tile in METHODS.items():
             fits = self._shape.kernel_size == 3 and self._shape.stride == self._shape.groups == 1
@@ -109,7 +108,7 @@ class Convolution:
 
 
 class Row(NamedTuple):
-    """An op that only moves memory."""
+    """An op limited by memory traffic."""
 
     name: str
     call: Callable[[], object]
@@ -141,7 +140,7 @@ def layer_ops() -> Iterator[Row]:
 
 
 def optimizers() -> Iterator[Row]:
-    """Updates: every parameter and slot is read and written, every gradient read."""
+    """Updates: they read and write every parameter and slot, and read every gradient."""
     import cnnx
 
     from benchmarks.peak import gaussians
@@ -160,7 +159,7 @@ def optimizers() -> Iterator[Row]:
 
 
 def repeated(call: Callable[[], object]) -> Callable[[int], None]:
-    """The call as a function of how many times it is to run."""
+    """The call as a function of the number of repetitions."""
 
     def run(count: int) -> None:
         for _ in range(count):
@@ -169,18 +168,22 @@ def repeated(call: Callable[[], object]) -> Callable[[int], None]:
     return run
 
 
-def show(name: str, what: str, speed: float, unit: str, share: float, goal: float | None) -> None:
-    """Prints a row."""
-    verdict = "" if goal is None else f"  goal {goal:.0%}  {'met' if share >= goal else 'MISSED'}"
-    print(f"  {name:42} {what:32} {speed / 1e9:7.1f} {unit} {share:6.1%}{verdict}", flush=True)
+def show(
+    name: str, what: str, speed: float, unit: str, fraction: float, goal: float | None = None
+) -> None:
+    """Print a row."""
+    verdict = (
+        "" if goal is None else f"  goal {goal:.0%}  {'met' if fraction >= goal else 'MISSED'}"
+    )
+    print(f"  {name:42} {what:32} {speed / 1e9:7.1f} {unit} {fraction:6.1%}{verdict}", flush=True)
 
 
 def convolutions(goals: dict[str, float], rounds: int, attempts: int) -> bool:
-    """Prints the convolutions; whether the goals were met."""
-    from benchmarks.peak import Peak, speed_and_share
+    """Print the convolutions; returns whether the goals were met."""
+    from benchmarks.peak import Peak, speed_and_fraction
 
     peak = Peak()
-    print(f"peak {statistics.median(peak() for _ in range(15)) / 1e9:.0f} GFLOP/s; share of it")
+    print(f"peak {statistics.median(peak() for _ in range(15)) / 1e9:.0f} GFLOP/s; fraction of it")
     met = True
     for shape in (*HELD_TO_THE_GOAL, *SHOWN):
         for direction in DIRECTIONS:
@@ -193,8 +196,8 @@ def convolutions(goals: dict[str, float], rounds: int, attempts: int) -> bool:
                 for _ in range(attempts):
                     run = partial(convolution.run, method=method)
                     work = convolution.operations(method)
-                    speed, share = speed_and_share(peak, run, work, rounds)
-                    best = max(best, (share, speed))
+                    speed, fraction = speed_and_fraction(peak, run, work, rounds)
+                    best = max(best, (fraction, speed))
                     if goal is None or best[0] >= goal:
                         break
                 met = met and (goal is None or best[0] >= goal)
@@ -204,10 +207,10 @@ def convolutions(goals: dict[str, float], rounds: int, attempts: int) -> bool:
 
 
 def dense_layers(rounds: int) -> None:
-    """Prints them."""
+    """Print the dense layers."""
     import cnnx
 
-    from benchmarks.peak import Peak, gaussians, speed_and_share
+    from benchmarks.peak import Peak, gaussians, speed_and_fraction
 
     peak = Peak()
     for batch, inputs, outputs in DENSE:
@@ -218,29 +221,31 @@ def dense_layers(rounds: int) -> None:
             ("both gradients", partial(cnnx.ops.dense_backward, gradient, x, weight), 2),
         ):
             work = 2 * times * batch * inputs * outputs
-            speed, share = speed_and_share(peak, repeated(call), work, rounds)
-            show(f"dense {inputs}->{outputs}, batch {batch}", what, speed, "GFLOP/s", share, None)
+            speed, fraction = speed_and_fraction(peak, repeated(call), work, rounds)
+            show(
+                f"dense {inputs}->{outputs}, batch {batch}", what, speed, "GFLOP/s", fraction, None
+            )
 
 
 def moving_ops(rounds: int) -> None:
-    """Prints the ops that only move memory."""
-    from benchmarks.peak import adding, copying, gaussians, speed_and_share
+    """Print the ops limited by memory traffic."""
+    from benchmarks.peak import adding, copying, gaussians, speed_and_fraction
 
-    print("share of NumPy's copying or, for optimizers, adding; 8 MB of images, 8 M parameters")
+    print("fraction of NumPy's copying or, for optimizers, adding; 8 MB of images, 8 M parameters")
     parameters = (int(np.prod(PARAMETERS[0])) * PARAMETERS[1],)
     for rows, reference in (
         (layer_ops(), copying(gaussians(IMAGES))),
         (optimizers(), adding(gaussians(parameters))),
     ):
         for name, call, moved in rows:
-            speed, share = speed_and_share(reference, repeated(call), moved, rounds)
-            show(name, "", speed, "GB/s   ", share, None)
+            speed, fraction = speed_and_fraction(reference, repeated(call), moved, rounds)
+            show(name, "", speed, "GB/s   ", fraction)
 
 
 def main() -> int:
-    """Prints all; 1 when a goal is missed."""
+    """Print all results; returns 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--isa", choices=GOALS, help="as CNNX_ISA; what the CPU has when left out")
+    parser.add_argument("--isa", choices=GOALS, help="as CNNX_ISA; default: the best of the CPU")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--attempts", type=int, default=4, help="of which the best counts")
     parser.add_argument("--quick", action="store_true", help="few rounds: does it run?")

@@ -4,17 +4,16 @@
     [--peers torch,onnxruntime] [--threads 1,2] [--networks lenet,cifar] [--isa avx2]
     [--tasks training,inference64,inference1] [--compile] [--json FILE] [--quick]
 
-The networks (`benchmarks/networks.py`) have the same weights in every library, and all must give
-the same logits and the same losses in the first steps of training. Training is SGD with momentum
-and cross-entropy, its loss read as a number after every step. PyTorch runs eagerly in both of its
-layouts, and the better one counts; torch.compile is shown beside them with --compile. ONNX Runtime
-runs the network built for the batch size, with all its optimisations of the graph.
+The networks (`benchmarks/networks.py`) have the same weights in every library. All libraries must
+give the same logits and the same losses in the first steps of training. Training is SGD with
+momentum and cross-entropy; the loss is read as a number after every step. PyTorch runs eagerly in
+both of its layouts, and the better one counts; --compile also shows torch.compile. ONNX Runtime
+runs a network built for the batch size, with all its graph optimisations.
 
-Each library is a process of its own, stopped while it is not its turn. A ratio is the peer's
-time over that of cnnx, formed within a round; the median over the rounds counts. With --isa avx2
-cnnx and PyTorch are held to AVX2; ONNX Runtime knows no such setting, and its ratio is judged only
-where the CPU multiplies no faster with wider vectors. Exits 1 when a bar of what was asked for is
-missed.
+Each library runs in its own process, stopped between its turns. A ratio is the peer's time over
+that of cnnx within one round, and the median over the rounds counts. --isa avx2 restricts cnnx and
+PyTorch to AVX2. ONNX Runtime has no such setting, so its ratio is judged only where the CPU
+multiplies no faster with wider vectors. Exits 1 when a goal of the requested tasks is missed.
 """
 
 from __future__ import annotations
@@ -47,12 +46,12 @@ from benchmarks.timing import geometric_mean
 
 PEERS = ("torch", "onnxruntime")
 PLAIN = ("lenet", "mnist", "cifar", "resnet_trunk")
-# Of the largest: what comes of adding up float32 numbers in another order.
+# Relative to the largest element: the effect of adding float32 numbers in another order.
 WITHIN = {"logits": 1e-5, "losses": 1e-4}
 
 
 class Task(NamedTuple):
-    """What is timed."""
+    """A timed task."""
 
     title: str
     training: bool
@@ -66,8 +65,8 @@ TASKS = {
 }
 
 
-class Bar(NamedTuple):
-    """The least ratio at one task: of a network, or the geometric mean of several."""
+class Goal(NamedTuple):
+    """The least ratio at one task, of a network or as the geometric mean of several."""
 
     task: str
     threads: int
@@ -76,38 +75,38 @@ class Bar(NamedTuple):
     least: float
 
 
-def bars(
+def make_goals(
     task: str, threads: int, peer: str, each: dict[str, float], mean: float | None = None
-) -> tuple[Bar, ...]:
-    """One per network, and one for the plain ones together."""
-    of_each = [Bar(task, threads, peer, (network,), least) for network, least in each.items()]
-    together = [] if mean is None else [Bar(task, threads, peer, PLAIN, mean)]
+) -> tuple[Goal, ...]:
+    """One goal per network, and one for the plain networks together."""
+    of_each = [Goal(task, threads, peer, (network,), least) for network, least in each.items()]
+    together = [] if mean is None else [Goal(task, threads, peer, PLAIN, mean)]
     return (*of_each, *together)
 
 
-BARS = (
-    *bars(
+GOALS = (
+    *make_goals(
         "training",
         2,
         "torch",
         dict.fromkeys(PLAIN, 2.0) | {"mobilenet": 1.2, "resnet20": 2.0, "mobilenet_norm": 1.2},
         mean=2.4,
     ),
-    *bars(
+    *make_goals(
         "inference64",
         2,
         "onnxruntime",
         dict.fromkeys(PLAIN, 1.5) | {"mobilenet": 1.0, "resnet20": 1.8},
         mean=1.9,
     ),
-    *bars("inference1", 1, "onnxruntime", dict.fromkeys(PLAIN, 1.7)),
+    *make_goals("inference1", 1, "onnxruntime", dict.fromkeys(PLAIN, 1.7)),
 )
-# ONNX Runtime cannot be held to AVX2, so these are fair where wider vectors multiply no faster.
-BARS_OF_AVX2_WHERE_EQUAL = (
-    *bars("inference64", 2, "onnxruntime", dict.fromkeys(PLAIN, 1.4), mean=1.7),
-    *bars("inference1", 1, "onnxruntime", dict.fromkeys(PLAIN, 1.5)),
+# ONNX Runtime cannot be restricted to AVX2: only fair where wider vectors multiply no faster.
+AVX2_GOALS_WHERE_EQUAL = (
+    *make_goals("inference64", 2, "onnxruntime", dict.fromkeys(PLAIN, 1.4), mean=1.7),
+    *make_goals("inference1", 1, "onnxruntime", dict.fromkeys(PLAIN, 1.5)),
 )
-BARS_OF_AVX2 = bars("training", 2, "torch", dict.fromkeys(PLAIN, 1.8) | {"mobilenet": 1.2}, 2.2)
+AVX2_GOALS = make_goals("training", 2, "torch", dict.fromkeys(PLAIN, 1.8) | {"mobilenet": 1.2}, 2.2)
 
 
 class Row(NamedTuple):
@@ -121,7 +120,7 @@ class Row(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """How a library is started."""
+    """The settings that start a library."""
 
     name: str
     peer: str
@@ -131,7 +130,7 @@ class Entry(NamedTuple):
 
 
 def entries(options: Options) -> list[Entry]:
-    """The libraries that the command line asks for."""
+    """The libraries that the command line selects."""
     avx2 = options.isa == "avx2"
     ours = {"CNNX_ISA": options.isa} if options.isa else {}
     theirs = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"} if avx2 else {}
@@ -160,7 +159,7 @@ def measure(
     network: str,
     options: Options,
 ) -> Row:
-    """Times one network, once all agree on what it computes."""
+    """Time one network after checking that all libraries agree on its outputs."""
     taking_part = [each for each in libraries if not TASKS[task].training or can_train(each[0])]
     checks = {}
     for entry, library in taking_part:
@@ -181,41 +180,43 @@ def measure(
 
 
 def can_train(entry: Entry) -> bool:
-    """ONNX Runtime only infers."""
+    """Whether the library has the task: ONNX Runtime only infers."""
     return entry.peer != "onnxruntime"
 
 
 def show(row: Row) -> None:
-    """Prints a row."""
+    """Print a row."""
     times = "  ".join(f"{name} {turns.milliseconds():.4g} ms" for name, turns in row.turns.items())
     ratios = "  ".join(f"{peer}/cnnx {ratio:.2f}" for peer, ratio in row.ratios.items())
     print(f"  {row.network:13} {times}   {ratios}", flush=True)
 
 
-def judge(goals: tuple[Bar, ...], rows: list[Row]) -> bool:
-    """Prints every bar that could be measured; whether all of these were met."""
+def judge(goals: tuple[Goal, ...], rows: list[Row]) -> bool:
+    """Print every goal that was measured; returns whether all of these were met."""
     met = True
     print("goals")
-    for bar in goals:
+    for goal in goals:
         found = [
-            row.ratios[bar.peer]
+            row.ratios[goal.peer]
             for row in rows
-            if (row.task, row.threads) == (bar.task, bar.threads)
-            and row.network in bar.networks
-            and bar.peer in row.ratios
+            if (row.task, row.threads) == (goal.task, goal.threads)
+            and row.network in goal.networks
+            and goal.peer in row.ratios
         ]
-        if len(found) < len(bar.networks):
+        if len(found) < len(goal.networks):
             continue
         ratio = geometric_mean(found)
-        met = met and ratio >= bar.least
-        word = "met" if ratio >= bar.least else "MISSED"
-        what = bar.networks[0] if len(bar.networks) == 1 else "geometric mean"
-        print(f"  {bar.task:12} {bar.peer:12} {what:15} {ratio:.2f}  goal {bar.least:.1f}  {word}")
+        met = met and ratio >= goal.least
+        word = "met" if ratio >= goal.least else "MISSED"
+        what = goal.networks[0] if len(goal.networks) == 1 else "geometric mean"
+        print(
+            f"  {goal.task:12} {goal.peer:12} {what:15} {ratio:.2f}  goal {goal.least:.1f}  {word}"
+        )
     return met
 
 
 def samples(rows: list[Row]) -> list[dict[str, object]]:
-    """All that was measured, for a file."""
+    """All measurements, for the JSON file."""
     return [
         {**row._asdict(), "turns": {name: turns._asdict() for name, turns in row.turns.items()}}
         for row in rows
@@ -235,7 +236,7 @@ class Options(ContestOptions):
 
 
 def parse() -> Options:
-    """Reads it."""
+    """Read the command line."""
     networks, tasks = tuple(NETWORKS), tuple(TASKS)
     parser = contest_parser(__doc__.splitlines()[0], rounds=5, seconds=0.5)
     add_peer_python(parser)
@@ -253,7 +254,7 @@ def parse() -> Options:
 
 
 def climb(options: Options, versions: dict[str, str]) -> list[Row]:
-    """Measures and prints every row; adds the versions of all that took part."""
+    """Measure and print every row; adds the versions of the libraries."""
     rows: list[Row] = []
     entered = entries(options)
     for threads in options.threads:
@@ -272,24 +273,24 @@ def climb(options: Options, versions: dict[str, str]) -> list[Row]:
 
 
 def peak_of(isa: str) -> float:
-    """Fused multiply-adds per second, on one thread; 0 where the CPU does not run it."""
+    """Fused multiply-adds per second on one thread; 0 if the CPU lacks the instructions."""
     command = [sys.executable, "-c", "from benchmarks.peak import Peak; print(Peak()())"]
     environment = {**os.environ, "CNNX_ISA": isa}
     found = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return float(found.stdout) if found.returncode == 0 else 0.0
 
 
-def goals_of(isa: str | None) -> tuple[Bar, ...]:
-    """Those that a CPU held to this instruction set has to reach."""
+def goals_of(isa: str | None) -> tuple[Goal, ...]:
+    """The goals of a CPU restricted to this instruction set."""
     if isa != "avx2":
-        return BARS
+        return GOALS
     narrow, wide = peak_of("avx2"), peak_of("avx512")
     print(f"peak of one thread: AVX2 {narrow / 1e9:.0f} GFLOP/s, AVX-512 {wide / 1e9:.0f} GFLOP/s")
-    return BARS_OF_AVX2 + (BARS_OF_AVX2_WHERE_EQUAL if wide < 1.15 * narrow else ())
+    return AVX2_GOALS + (AVX2_GOALS_WHERE_EQUAL if wide < 1.15 * narrow else ())
 
 
 def main() -> int:
-    """Prints the ladder; 1 when a bar is missed."""
+    """Print the ladder; 1 when a goal is missed."""
     options = parse()
     before = machine.describe()
     print(machine.headline())

@@ -1,12 +1,12 @@
-"""Trains on a folder of images whose pixels are more than the process may have of memory.
+"""Training on a folder of images whose pixels exceed the memory limit of the process.
 
     python -m benchmarks.larger_than_memory [--images 8000] [--limit 400] [--quick]
 
-Writes the images as JPEG files, then trains in a process that may have so many megabytes of
-memory of its own (`ulimit -d`) and, where a control group can be made, which takes root, no more
-together with the pages of its files. There they are decoded into a file that is mapped, whose pages
-the system reads and drops as it likes. The same in memory has to fail there, or else the limit were
-none; without the limit it has to give the same weights. Exits 1 when one of these is not so.
+Writes the images as JPEG files and trains on them in a process whose own memory is limited (`ulimit
+-d`). Where a control group can be made, which takes root, the limit includes the pages of its
+files. The images are decoded into a mapped file, whose pages the system reads and drops on demand.
+The same training with the pixels in memory must fail under the limit, and must give the same
+weights without it. Exits 1 otherwise.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Options(RoundOptions):
 
 
 def parse() -> Options:
-    """Reads it."""
+    """Read the command line."""
     parser = round_parser(__doc__.splitlines()[0], rounds=1)
     parser.add_argument("--images", type=int, default=8000)
     parser.add_argument("--limit", type=int, default=400, metavar="MB")
@@ -90,7 +90,7 @@ def write_images(folder: Path, count: int) -> None:
 
 
 def train(folder: str, cache: str, limit: int, group: str) -> dict[str, Any]:
-    """What the limited process does; without a cache in memory."""
+    """Train in the limited process, without a cache in memory."""
     if group:
         Path(group, "cgroup.procs").write_text(str(os.getpid()))
     if limit:
@@ -120,7 +120,7 @@ def train(folder: str, cache: str, limit: int, group: str) -> dict[str, Any]:
 def run(
     folder: Path, cache: Path | None, limit: int, group: Path | None = None
 ) -> dict[str, Any] | str:
-    """`train` in a process of its own: what it measured, or the last line of its complaint."""
+    """Call `train` in a process of its own: its measurements, or the last line of its error."""
     words = ["--child", str(folder), str(cache or ""), str(limit), str(group or "")]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.larger_than_memory", *words],
@@ -136,7 +136,7 @@ def run(
 
 
 def show(name: str, outcome: dict[str, Any] | str) -> None:
-    """One line."""
+    """Print one line."""
     if isinstance(outcome, str):
         print(f"{name}: {outcome}", flush=True)
         return
@@ -148,7 +148,7 @@ def show(name: str, outcome: dict[str, Any] | str) -> None:
 
 
 def main() -> int:
-    """Prints the runs; 1 when the set does not train under the limit."""
+    """Print the runs; returns 1 if the training fails under the limit."""
     options = parse()
     before = machine.describe()
     print(machine.headline())

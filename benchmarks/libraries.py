@@ -1,7 +1,7 @@
-"""Libraries: each a process of its own that stands still while another is measured.
+"""Libraries to compare, each in its own process that is stopped while another is measured.
 
-Two OpenMP runtimes in one process spoil each other, and a pool of threads may spin for a while
-after its work. So a library is stopped (SIGSTOP) whenever it is not its turn.
+Two OpenMP runtimes in one process slow each other down, and a thread pool may spin for a while
+after its work. So a library is stopped (SIGSTOP) between its turns.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.neighbours import QUIET_SHARE, Neighbours, seconds_of, wait_until_quiet
+from benchmarks.neighbours import QUIET_FRACTION, Neighbours, seconds_of, wait_until_quiet
 from benchmarks.options import ContestOptions
 from benchmarks.timing import median_ratio
 
 ROOT = Path(__file__).parents[1]
-PATIENCE_SECONDS = 60  # with the neighbours, for each turn
+PATIENCE_SECONDS = 60  # seconds to wait for a quiet machine, per turn
 
 
 class Library:
-    """A running `benchmarks.worker`, stopped but while it answers.
+    """A running `benchmarks.worker`, stopped except during its requests.
 
     Attributes:
-        name: what its figures are printed under.
+        name: the name in the printed figures.
         versions: of the libraries it uses.
     """
 
@@ -43,7 +43,7 @@ class Library:
         python: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Starts `module` in `python`, this one when None."""
+        """Start `module` in `python`, or in this interpreter if None."""
         self.name = name
         self._process = subprocess.Popen(
             [python or sys.executable, "-m", "benchmarks.worker", module],
@@ -70,24 +70,26 @@ class Library:
         return self._answer()
 
     def prepare(self, task: tuple[object, ...]) -> dict[str, list[float]]:
-        """Makes the task ready; returns the figures by which libraries are compared."""
+        """Prepare the task; returns the figures by which libraries are compared."""
         return self._ask({"prepare": task})  # type: ignore[no-any-return]
 
     def measure(self, seconds: float, clock: str) -> tuple[list[float], float]:
-        """Seconds per call by one of `timing.CLOCKS`, many samples, and the neighbours' share."""
+        """Seconds per call by one of `timing.CLOCKS`, many samples, and the CPU use of other
+        processes.
+        """
         neighbours, used = Neighbours(), seconds_of(self._process.pid)
         samples = self._ask({"measure": [seconds, clock]})
-        return samples, neighbours.share(seconds_of(self._process.pid) - used)
+        return samples, neighbours.fraction(seconds_of(self._process.pid) - used)
 
     def close(self) -> None:
-        """Ends the process, stopped or not."""
+        """End the process, stopped or not."""
         self._process.kill()
         self._process.communicate()
 
 
 @contextmanager
 def all_closed(libraries: list[Library]) -> Iterator[list[Library]]:
-    """Ends them all, whatever happens."""
+    """End all processes on exit."""
     with ExitStack() as stack:
         for library in libraries:
             stack.callback(library.close)
@@ -95,11 +97,11 @@ def all_closed(libraries: list[Library]) -> Iterator[list[Library]]:
 
 
 class Turns(NamedTuple):
-    """What was measured of one library.
+    """The measurements of one library.
 
     Attributes:
         rounds: the samples in seconds per call, a list per round.
-        neighbours: the share of the CPUs that others used in each round.
+        neighbours: the fraction of the CPUs that other processes used in each round.
     """
 
     rounds: list[list[float]]
@@ -115,34 +117,34 @@ class Turns(NamedTuple):
 
 
 def alternate(libraries: Sequence[Library], options: ContestOptions) -> dict[str, Turns]:
-    """Each library in turn, round after round; every second round in the opposite order."""
+    """Measure the libraries in turn, round after round, every second round in reverse."""
     turns = {library.name: Turns([], []) for library in libraries}
     for index in range(options.rounds):
         for library in libraries if index % 2 == 0 else reversed(libraries):
-            samples, share = _turn(library, options)
+            samples, fraction = _turn(library, options)
             turns[library.name].rounds.append(samples)
-            turns[library.name].neighbours.append(share)
+            turns[library.name].neighbours.append(fraction)
     return turns
 
 
 def _turn(library: Library, options: ContestOptions) -> tuple[list[float], float]:
-    """One turn; with --quiet the first that others left alone, or else the least disturbed."""
+    """One turn; with --quiet the first undisturbed turn, or else the least disturbed one."""
     if not options.quiet:
         return library.measure(options.seconds, options.clock)
     tried: list[tuple[list[float], float]] = []
     end = time.monotonic() + PATIENCE_SECONDS
-    while not tried or (tried[-1][1] > QUIET_SHARE and time.monotonic() < end):
+    while not tried or (tried[-1][1] > QUIET_FRACTION and time.monotonic() < end):
         wait_until_quiet(end)
         tried.append(library.measure(options.seconds, options.clock))
     return min(tried, key=lambda turn: turn[1])
 
 
 def show_neighbours(turns: Iterable[Turns]) -> None:
-    """Prints how much others disturbed."""
-    shares = [share for each in turns for share in each.neighbours]
+    """Print the CPU use of other processes."""
+    fractions = [fraction for each in turns for fraction in each.neighbours]
     print(
-        "others' share of the CPUs during a turn: "
-        f"median {statistics.median(shares):.1%}, most {max(shares):.1%}"
+        "CPU use of other processes during a turn: "
+        f"median {statistics.median(fractions):.1%}, most {max(fractions):.1%}"
     )
 
 
@@ -155,11 +157,11 @@ def best_ratio(turns: Mapping[str, Turns], names: Sequence[str]) -> float:
 def check_agreement(
     checks: Mapping[str, Mapping[str, list[float]]], within: Mapping[str, float]
 ) -> None:
-    """Refuses libraries that did not compute what cnnx did.
+    """Refuse libraries whose results differ from those of cnnx.
 
     Args:
-        checks: per library what `prepare` answered.
-        within: per kind of figure the largest difference, as a share of the largest figure.
+        checks: the figures from `prepare`, per library.
+        within: the largest difference relative to the largest figure, per kind of figure.
     """
     for name, figures in checks.items():
         for kind, values in figures.items():

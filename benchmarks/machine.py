@@ -1,4 +1,4 @@
-"""What a figure was measured on: the CPU, the system, and how busy others kept it."""
+"""The machine on which a figure was measured: CPU, system and load."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 
 def cpu_name() -> str:
-    """The CPU's name and model numbers as the system tells them, or its architecture's name.
+    """The CPU's name and model numbers from the system, or the name of its architecture.
 
-    A virtual machine may hide the name; family, model and stepping tell the CPU all the same.
+    A virtual machine may hide the name; family, model and stepping still identify the CPU.
     """
     fields: dict[str, str] = {}
     information = Path("/proc/cpuinfo")
@@ -26,7 +26,7 @@ def cpu_name() -> str:
 
 
 def describe() -> dict[str, object]:
-    """For a file of results; ask before and after, as the load changes."""
+    """The machine for a file of results; called before and after, as the load changes."""
     return {
         "cpu": cpu_name(),
         "cpus": os.cpu_count(),
@@ -42,6 +42,6 @@ def headline() -> str:
 
 
 def save(path: Path, before: object, content: Mapping[str, object]) -> None:
-    """Writes results as JSON, with what `describe` told before them and tells now."""
+    """Write results as JSON, with the output of `describe` before and after them."""
     machine = {"before": before, "after": describe()}
     path.write_text(json.dumps({"machine": machine, **content}))

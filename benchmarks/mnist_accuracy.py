@@ -1,8 +1,8 @@
-"""Must-show: `cnnx train` on MNIST reaches its accuracy, and every way to ask the model agrees.
+"""Goal: `cnnx train` on MNIST reaches its accuracy, and all ways to predict agree.
 
 Run `CNNX_DATA=... python -m benchmarks.mnist_accuracy [--seeds 1]`, where the folder holds mnist/
-with the four IDX files. The ways are compared for seed 0; others are only trained. Exits with 1 if
-an accuracy misses its goal or two ways disagree. Needs Pillow.
+with the four IDX files. Seed 0 compares the ways to predict; other seeds only train. Exits 1 if an
+accuracy misses its goal or two ways disagree. Needs Pillow.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ import numpy as np
 
 ACCURACY_AT_LEAST = 0.985
 EPOCHS = 3
-_FILES_AT_ONCE = 2500  # a command line has a longest length
+_FILES_AT_ONCE = 2500  # the length of a command line is limited
 
 
 def run(*words: object, cwd: Path) -> str:
-    """What one `cnnx` command prints; its progress goes to the terminal."""
+    """The output of one `cnnx` command; its progress goes to the terminal."""
     line = [sys.executable, "-m", "cnnx", *map(str, words)]
     return subprocess.run(line, cwd=cwd, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def train(data: Path, seed: int, folder: Path) -> tuple[float, float]:
-    """The accuracy on the test set, and the seconds all in all; leaves model.cnnx."""
+    """The accuracy on the test set and the total seconds; leaves model.cnnx."""
     folder.mkdir(exist_ok=True)
     begun = time.perf_counter()
     words = ("train", data, "--model", "lenet", "--epochs", EPOCHS, "--seed", seed)
@@ -40,7 +40,7 @@ def train(data: Path, seed: int, folder: Path) -> tuple[float, float]:
 
 
 def percent(pattern: str, text: str) -> float:
-    """The percentage in a printed line, as a share."""
+    """The percentage in a printed line, as a fraction."""
     found = re.search(pattern + r" (\d+\.\d+)%", text)
     if found is None:
         raise ValueError(f"no line {pattern!r} in: {text}")
@@ -63,7 +63,7 @@ def predicted_from_png(images: np.ndarray, folder: Path) -> np.ndarray:
 
 
 def main() -> int:
-    """Prints the figures; 1 if one misses its goal."""
+    """Print the figures; returns 1 if one misses its goal."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1, help="train with so many")
     seeds: int = parser.parse_args().seeds

@@ -1,10 +1,10 @@
-"""What `cnnx train MNIST --model lenet` does, in plain PyTorch: the peer of `mnist_training`.
+"""The training of `cnnx train MNIST --model lenet` in plain PyTorch: the peer of `mnist_training`.
 
     python mnist_in_torch.py FOLDER MODEL.pt [--epochs 3]
 
-Written for speed as one would by hand: the files read with NumPy, the images kept as bytes and
-whole batches cut out of them, no worker processes. Batch size, optimizer, learning rates, the tenth
-kept apart and measured after every epoch, the saved model and the test are those of the command.
+Written for speed: NumPy reads the files, the images stay bytes, batches are gathered whole, and
+there are no worker processes. Batch size, optimizer, learning rates, the validation split of a
+tenth measured after every epoch, the saved model and the test are those of the command.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import nn
 
 BATCH = 64
 EVALUATED_AT_ONCE = 1000
-RATE, LAST_RATE = 2e-3, 4e-4  # the last third of the epochs takes a fifth
+RATE, LAST_RATE = 2e-3, 4e-4  # a fifth of the rate in the last third of the epochs
 VALIDATION = 0.1
 
 
@@ -33,7 +33,7 @@ def read(folder: Path, name: str) -> torch.Tensor:
 
 
 def lenet() -> nn.Sequential:
-    """As `cnnx.models.lenet5`."""
+    """The network of `cnnx.models.lenet5`."""
     return nn.Sequential(
         *(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)),
@@ -48,19 +48,19 @@ def floats(images: torch.Tensor) -> torch.Tensor:
 
 
 def accuracy(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
-    """The share of right answers."""
-    right = 0
+    """The accuracy."""
+    correct = 0
     with torch.inference_mode():
         for rows in torch.arange(len(x)).split(EVALUATED_AT_ONCE):
             images, labels = x[rows], y[rows]
-            right += int((model(floats(images)).argmax(1) == labels).sum())
-    return right / len(y)
+            correct += int((model(floats(images)).argmax(1) == labels).sum())
+    return correct / len(y)
 
 
 def train(
     model: nn.Module, x: torch.Tensor, y: torch.Tensor, optimizer: torch.optim.Optimizer
 ) -> float:
-    """One epoch in a new order; its mean loss."""
+    """Train one epoch in a new order; returns its mean loss."""
     loss_function = nn.CrossEntropyLoss()
     total = 0.0
     for rows in torch.randperm(len(x)).split(BATCH):
@@ -73,7 +73,7 @@ def train(
 
 
 def main() -> None:
-    """Trains, saves, tests."""
+    """Train, save and test."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("model", type=Path)

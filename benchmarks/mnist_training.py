@@ -4,9 +4,9 @@
     [--rounds 3] [--epochs 3] [--json FILE] [--quick]
 
 CNNX_DATA holds mnist/ with the four IDX files. The peer is `benchmarks/mnist_in_torch.py`, the same
-training in plain PyTorch. Both use all CPUs. The runs alternate; the ratio of wall times is formed
-within each round and its median counts, and so for the peak of memory, which the system tells of
-the ended process. Exits 1 when a bar is missed.
+training in plain PyTorch. Both use all CPUs. The runs alternate. The ratio of wall times is formed
+within each round and its median counts. The ratio of peak memory, as the system reports it for the
+ended process, is formed in the same way. Exits 1 when a goal is missed.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from benchmarks.timing import median_ratio
 
 FASTER_AT_LEAST = 3.0
 LIGHTER_AT_LEAST = 2.0
-ACCURACY_AT_LEAST = 0.98  # of both: fast and wrong does not count
+ACCURACY_AT_LEAST = 0.98  # of both libraries
 
 
 class Run(NamedTuple):
-    """What one process took."""
+    """The measurements of one process."""
 
     seconds: float
     megabytes: float
     accuracy: float
-    neighbours: float  # others' share of the CPUs meanwhile
+    neighbours: float  # CPU use of other processes, as a fraction
 
 
 def run(command: list[str]) -> Run:
-    """Runs a training in a folder of its own."""
+    """Run a training in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as printed:
         neighbours, begun = Neighbours(), time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, stdout=printed, stderr=subprocess.PIPE)
@@ -50,7 +50,7 @@ def run(command: list[str]) -> Run:
         errors = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begun
-        share = neighbours.share(usage.ru_utime + usage.ru_stime)
+        fraction = neighbours.fraction(usage.ru_utime + usage.ru_stime)
         process.returncode = os.waitstatus_to_exitcode(status)
         printed.seek(0)
         text = printed.read()
@@ -58,7 +58,7 @@ def run(command: list[str]) -> Run:
     if process.returncode != 0 or found is None:
         raise RuntimeError(f"{' '.join(command)} failed:\n{errors.decode()}{text}")
     per_megabyte = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # bytes there, kibibytes else
-    return Run(seconds, usage.ru_maxrss / per_megabyte, float(found[1]) / 100, share)
+    return Run(seconds, usage.ru_maxrss / per_megabyte, float(found[1]) / 100, fraction)
 
 
 class Options(RoundOptions):
@@ -69,7 +69,7 @@ class Options(RoundOptions):
 
 
 def parse() -> Options:
-    """Reads it."""
+    """Read the command line."""
     parser = round_parser(__doc__.splitlines()[0], rounds=3)
     add_peer_python(parser)
     parser.add_argument("--epochs", type=int, default=3)
@@ -80,16 +80,16 @@ def parse() -> Options:
 
 
 def judge(runs: dict[str, list[Run]]) -> bool:
-    """Prints the ratios; whether the bars were met."""
+    """Print the ratios; returns whether the goals were met."""
     ours, theirs = runs["cnnx"], runs["torch"]
     faster = median_ratio([each.seconds for each in theirs], [each.seconds for each in ours])
     lighter = median_ratio([each.megabytes for each in theirs], [each.megabytes for each in ours])
-    right = min(each.accuracy for each in (*ours, *theirs))
+    least_accuracy = min(each.accuracy for each in (*ours, *theirs))
     met = True
     for name, value, least in (
         ("times faster", faster, FASTER_AT_LEAST),
         ("times less memory", lighter, LIGHTER_AT_LEAST),
-        ("least accuracy", right, ACCURACY_AT_LEAST),
+        ("least accuracy", least_accuracy, ACCURACY_AT_LEAST),
     ):
         met = met and value >= least
         print(f"{name:18} {value:.3g}  goal {least}  {'met' if value >= least else 'MISSED'}")
@@ -97,7 +97,7 @@ def judge(runs: dict[str, list[Run]]) -> bool:
 
 
 def main() -> int:
-    """Prints the runs; 1 when a bar is missed."""
+    """Print the runs; returns 1 if a goal is missed."""
     options = parse()
     data = Path(os.environ.get("CNNX_DATA", "")).resolve() / "mnist"
     if "CNNX_DATA" not in os.environ or not data.is_dir():

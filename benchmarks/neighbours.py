@@ -1,4 +1,4 @@
-"""How much of the CPUs others use meanwhile: other processes, and the machine's other guests."""
+"""CPU use by other processes and by the machine's other guests during a measurement."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 import time
 from pathlib import Path
 
-# A turn in which they use more is one to repeat: a fiftieth of each of two CPUs.
-QUIET_SHARE = 0.04
+# A turn with more use by others is repeated: a fiftieth of each of two CPUs.
+QUIET_FRACTION = 0.04
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def _all_seconds() -> tuple[float, float]:
-    """CPU seconds since the start that were used or stolen, and all that there were."""
+    """CPU seconds since the start that were used or stolen, and the total."""
     fields = Path("/proc/stat").read_text().splitlines()[0].split()
     user, nice, system, idle, waiting, interrupts, soft_interrupts, stolen = map(int, fields[1:9])
     used = user + nice + system + interrupts + soft_interrupts + stolen
@@ -21,30 +21,32 @@ def _all_seconds() -> tuple[float, float]:
 
 
 def seconds_of(process: int) -> float:
-    """CPU seconds that a running process and those it started have used; NaN if nobody tells."""
+    """CPU seconds of a running process and its children; NaN if the system does not report them."""
     folder = Path(f"/proc/{process}")
     try:
         fields = (folder / "stat").read_text().rpartition(")")[2].split()
         children = (folder / f"task/{process}/children").read_text().split()
     except OSError:
         return math.nan
-    # Of its own, its threads included, and of the children that have ended.
+    # Its own, threads included, and those of the children that have ended.
     seconds = sum(map(int, fields[11:15])) / _TICKS_PER_SECOND
     running = (seconds_of(int(child)) for child in children)
     return seconds + sum(each for each in running if not math.isnan(each))
 
 
 class Neighbours:
-    """Watches from when it is made; knows nothing where the system does not tell (Linux does)."""
+    """Watches the CPUs from its construction on; reports NaN where the system has no counters (not
+    Linux).
+    """
 
     def __init__(self) -> None:
-        """Begins."""
+        """Start watching."""
         self._known = Path("/proc/stat").exists()
         if self._known:
             self._used, self._all = _all_seconds()
 
-    def share(self, own: float) -> float:
-        """Their share of the CPUs so far, in [0, 1], when `own` CPU seconds were not theirs."""
+    def fraction(self, own: float) -> float:
+        """Fraction of the CPUs that others have used so far, in [0, 1], given `own` CPU seconds."""
         if not self._known:
             return math.nan
         used, everything = _all_seconds()
@@ -52,10 +54,12 @@ class Neighbours:
 
 
 def wait_until_quiet(end: float) -> None:
-    """Returns once they leave the CPUs alone for a moment, or when `time.monotonic` reads `end`."""
+    """Wait until others leave the CPUs idle for a moment, at most until `time.monotonic` reads
+    `end`.
+    """
     moment = 0.1
     while time.monotonic() < end:
         neighbours = Neighbours()
         time.sleep(moment)
-        if not neighbours.share(0.0) > QUIET_SHARE:
+        if not neighbours.fraction(0.0) > QUIET_FRACTION:
             return

@@ -1,4 +1,4 @@
-"""The benchmarks' networks in cnnx, as a user calls it; one library of the ladder."""
+"""The benchmarks' networks in cnnx, as a user calls it; a library of the ladder."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _layers(layers: tuple[Layer, ...]) -> list[cnnx.Layer]:
 
 
 def build(network: Network) -> cnnx.Model:
-    """The network with its drawn weights."""
+    """The network with its weights."""
     model = cnnx.Model(_layers(network.layers), input_shape=network.input_shape)
     drawn = [array for parameters in draw_parameters(network) for array in parameters.arrays()]
     for name, array in zip(model.parameters, drawn, strict=True):

@@ -29,7 +29,7 @@ from benchmarks.networks import (
     network_named,
 )
 
-# What ONNX Runtime's releases of two years read; the operators used have not changed since.
+# Supported by ONNX Runtime's releases of two years; the operators used have not changed since.
 OPSET = 17
 IR_VERSION = 8
 
@@ -69,7 +69,7 @@ class Nodes:
         self._parameters = parameters
 
     def in_order(self, layers: tuple[Layer, ...], value: str) -> str:
-        """Adds layers that begin with `value`; the name of their result."""
+        """Add layers that begin with `value`; returns the name of their result."""
         for layer in layers:
             value = self._add(layer, value)
         return value
@@ -97,7 +97,7 @@ class Nodes:
 
 
 def build(network: Network, batch: int) -> onnx.ModelProto:
-    """The network with its drawn weights, for batches of this size only: what suits ONNX Runtime
+    """The network with its weights, for batches of this size only, which ONNX Runtime optimises
     best.
     """
     made = Nodes(iter(channels_first(network, draw_parameters(network))))

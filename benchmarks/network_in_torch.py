@@ -38,7 +38,7 @@ from benchmarks.networks import (
 
 
 def versions() -> dict[str, str]:
-    """The library's version and what it found in the CPU."""
+    """The library's version and the CPU capability it detected."""
     return {"torch": torch.__version__, "torch_isa": torch.backends.cpu.get_cpu_capability()}
 
 
@@ -69,7 +69,7 @@ def _layer(layer: Layer, shape: Shape) -> nn.Module:
 
 
 class Sum(nn.Module):
-    """What two modules make of one input, added up; an empty one passes it on."""
+    """The sum of two modules of one input; an empty module is the identity."""
 
     def __init__(self, shortcut: nn.Module, body: nn.Module) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Sum(nn.Module):
         self.body = body
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Their sum."""
+        """The sum."""
         made: torch.Tensor = self.body(x) + self.shortcut(x)
         return made
 
@@ -87,7 +87,7 @@ def _in_order(layers: tuple[Layer, ...], shape: Shape) -> nn.Sequential:
 
 
 def build(network: Network) -> nn.Sequential:
-    """The network with its drawn weights."""
+    """The network with its weights."""
     model = _in_order(network.layers, network.input_shape)
     drawn = channels_first(network, draw_parameters(network))
     arrays = [array for parameters in drawn for array in parameters.arrays()]

@@ -1,8 +1,8 @@
-"""The networks of the benchmarks, described once: no library's words, one set of weights for all.
+"""The networks of the benchmarks in a form of their own, with one set of weights for all libraries.
 
-Images and weights are as cnnx keeps them, (batch, height, width, channels) and (kernel_height,
-kernel_width, in_channels / groups, out_channels); `channels_first` turns weights to what PyTorch
-and ONNX expect.
+Images and weights are as in cnnx, (batch, height, width, channels) and (kernel_height,
+kernel_width, in_channels / groups, out_channels); `channels_first` transposes weights to the order
+of PyTorch and ONNX.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 FloatArray: TypeAlias = "NDArray[np.float32]"
 CLASSES = 10
-# The steps of training whose losses libraries are compared by, and the rate that is timed: at
-# that the network stays what it was, instead of learning the same images by heart in thousands of
-# steps until its gradients are denormal numbers.
+# The training steps whose losses are compared, and the learning rate of the timed steps. That rate
+# is so small that the network hardly changes: after thousands of steps on the same images its
+# gradients would be denormal numbers.
 CHECKED_STEPS, CHECKED_RATE, TIMED_RATE, MOMENTUM = 5, 0.01, 1e-6, 0.9
 
 
@@ -33,31 +33,31 @@ class Convolution(NamedTuple):
 
 
 class BatchNorm(NamedTuple):
-    """Normalises every channel by the batch's statistics."""
+    """Batch normalisation."""
 
 
 class Gelu(NamedTuple):
-    """x times the share of a normal distribution below x."""
+    """GELU: x times the standard normal distribution function at x."""
 
 
 class Relu(NamedTuple):
-    """Removes the negatives."""
+    """ReLU."""
 
 
 class MaxPool(NamedTuple):
-    """The largest of a square of pixels, squares side by side."""
+    """Max pooling over squares side by side."""
 
     size: int
 
 
 class AveragePool(NamedTuple):
-    """The mean of a square of pixels, squares side by side."""
+    """Average pooling over squares side by side."""
 
     size: int
 
 
 class Flatten(NamedTuple):
-    """The image as one list."""
+    """Flattening of an image."""
 
 
 class Dense(NamedTuple):
@@ -67,7 +67,7 @@ class Dense(NamedTuple):
 
 
 class Residual(NamedTuple):
-    """What the body makes of its input plus what the shortcut makes of it, or the input itself."""
+    """The sum of a body and a shortcut; an empty shortcut is the identity."""
 
     body: tuple[Layer, ...]
     shortcut: tuple[Layer, ...] = ()
@@ -87,25 +87,25 @@ class Network(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """What a layer with weights is given."""
+    """The drawn parameters of a layer."""
 
     weight: FloatArray
     bias: FloatArray | None
 
     def arrays(self) -> list[FloatArray]:
-        """One or two."""
+        """The weight, and the bias if there is one."""
         return [self.weight] if self.bias is None else [self.weight, self.bias]
 
 
 class NetworkTask(NamedTuple):
-    """What a `network_in_*` module prepares.
+    """The task that a `network_in_*` module prepares.
 
     Attributes:
         network: a name in `NETWORKS`.
         batch: images per call.
-        training: a train step, or else a run that gives the logits.
-        threads: how many to use.
-        mode: what the module offers besides.
+        training: a train step, or else inference that gives the logits.
+        threads: number of threads.
+        mode: a variant of the module.
     """
 
     network: str
@@ -116,7 +116,7 @@ class NetworkTask(NamedTuple):
 
 
 def output_shape(layer: Layer, shape: Shape) -> Shape:
-    """What a layer makes of one image of this shape."""
+    """The output shape of a layer for one image."""
     if isinstance(layer, Convolution):
         reach = 2 * layer.padding - layer.kernel_size
         height, width = ((side + reach) // layer.stride + 1 for side in shape[:2])
@@ -134,14 +134,14 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
 
 
 def with_input_shapes(layers: tuple[Layer, ...], shape: Shape) -> Iterator[tuple[Layer, Shape]]:
-    """Each layer and the shape of one image that reaches it."""
+    """Each layer with its input shape for one image."""
     for layer in layers:
         yield layer, shape
         shape = output_shape(layer, shape)
 
 
 def leaves(layers: tuple[Layer, ...], shape: Shape) -> Iterator[tuple[Layer, Shape]]:
-    """The same with a residual's layers for itself, its shortcut's before its body's."""
+    """The same with the layers inside residuals, the shortcut's before the body's."""
     for layer, reached in with_input_shapes(layers, shape):
         if isinstance(layer, Residual):
             yield from leaves(layer.shortcut, reached)
@@ -161,9 +161,9 @@ def weight_shape(layer: Layer, shape: Shape) -> Shape | None:
 
 
 def draw_parameters(network: Network, seed: int = 0) -> list[Parameters]:
-    """Weights of variance 2 / fan-in, which keep a ReLU trunk's values in one range at any depth;
-    the last layer's 1 / fan-in. A batch norm's are around 1, and smaller where it ends a residual's
-    body, so that sums stay in that range too.
+    """Weights of variance 2 / fan-in, which preserve the range of values in a ReLU network of any
+    depth; variance 1 / fan-in in the last layer. The scales of batch norms are around 1, and
+    smaller at the end of a residual's body, which preserves the range of sums too.
     """
     random = np.random.default_rng(seed)
     ends = {id(layer.body[-1]) for layer in network.layers if isinstance(layer, Residual)}
@@ -185,8 +185,8 @@ def draw_parameters(network: Network, seed: int = 0) -> list[Parameters]:
 
 def channels_first(network: Network, parameters: list[Parameters]) -> list[Parameters]:
     """The same for images of (batch, channels, height, width): convolution weights as
-    (out_channels, in_channels / groups, kernel_height, kernel_width), dense ones as
-    (out_features, in_features), their inputs in the order that flattening gives there.
+    (out_channels, in_channels / groups, kernel_height, kernel_width), dense weights as
+    (out_features, in_features), with inputs in that layout's order of flattening.
     """
     turned = []
     flattened: Shape = ()
@@ -209,7 +209,7 @@ def channels_first(network: Network, parameters: list[Parameters]) -> list[Param
 
 
 def draw_batch(network: Network, batch: int, seed: int = 1) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Images of values in [0, 1) and labels."""
+    """Images of values in [0, 1), and labels."""
     random = np.random.default_rng(seed)
     images = random.random((batch, *network.input_shape), dtype=np.float32)
     return images, random.integers(0, CLASSES, batch)
@@ -234,7 +234,7 @@ def _lenet() -> Network:
 
 
 def _mnist() -> Network:
-    """The network of PyTorch's MNIST example, its dropout left out."""
+    """The network of PyTorch's MNIST example without its dropout."""
     return Network(
         (28, 28, 1),
         (
@@ -261,7 +261,7 @@ def _cifar() -> Network:
 
 
 def _resnet_trunk() -> Network:
-    """ResNet-20's convolutions, without shortcuts and norms."""
+    """ResNet-20's convolutions without shortcuts and norms."""
     trunk = [Convolution(16, 3, padding=1)]
     for channels, first_stride in ((16, 1), (32, 2), (64, 2)):
         trunk += [
@@ -306,7 +306,7 @@ def _mobilenet(normalised: bool) -> Network:
 
 
 def _airbench94() -> Network:
-    """The network of airbench94 as published (K. Jordan 2024), with no padding at its beginning."""
+    """The network of airbench94 as published (K. Jordan 2024), its first layer unpadded."""
     layers: tuple[Layer, ...] = (Convolution(24, 2), Gelu())
     for channels in (64, 256, 256):
         convolution = Convolution(channels, 3, padding=1, bias=False)
@@ -314,7 +314,7 @@ def _airbench94() -> Network:
     return Network((32, 32, 3), (*layers, MaxPool(3), Flatten(), Dense(CLASSES)))
 
 
-# What `benchmarks.cifar10` measures, too slow a network for the others.
+# The network of `benchmarks.cifar10`, too slow for the other benchmarks.
 AIRBENCH94 = "airbench94"
 
 NETWORKS = {

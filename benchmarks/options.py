@@ -1,4 +1,4 @@
-"""Options of the command line that the benchmarks share."""
+"""Command-line options shared by the benchmarks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.timing import CLOCKS
 
 
 class RoundOptions(argparse.Namespace):
-    """What `round_parser` reads."""
+    """The options of `round_parser`."""
 
     rounds: int
     json: Path | None
@@ -19,7 +19,7 @@ class RoundOptions(argparse.Namespace):
 
 
 class ContestOptions(RoundOptions):
-    """What `contest_parser` reads."""
+    """The options of `contest_parser`."""
 
     seconds: float
     clock: str
@@ -27,7 +27,7 @@ class ContestOptions(RoundOptions):
 
 
 def round_parser(description: str, rounds: int) -> argparse.ArgumentParser:
-    """A parser for what is measured in rounds."""
+    """A parser for benchmarks measured in rounds."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to this file")
@@ -36,7 +36,7 @@ def round_parser(description: str, rounds: int) -> argparse.ArgumentParser:
 
 
 def contest_parser(description: str, rounds: int, seconds: float) -> argparse.ArgumentParser:
-    """A parser for libraries that take turns."""
+    """A parser for benchmarks that compare libraries."""
     parser = round_parser(description, rounds)
     parser.add_argument(
         "--seconds", type=float, default=seconds, help="of a library's turn in each round"
@@ -56,7 +56,7 @@ def contest_parser(description: str, rounds: int, seconds: float) -> argparse.Ar
 
 
 def add_peer_python(parser: argparse.ArgumentParser) -> None:
-    """Where the peers are."""
+    """The interpreters of the peers."""
     parser.add_argument(
         "--peer-python",
         default=os.environ.get("CNNX_PEER_PYTHON"),
@@ -68,7 +68,7 @@ def add_peer_python(parser: argparse.ArgumentParser) -> None:
 def check_and_shorten(
     parser: argparse.ArgumentParser, options: ContestOptions, most_threads: int
 ) -> None:
-    """Refuses a clock that does not fit the threads, and does what --quick says."""
+    """Refuse a clock that does not fit the threads, and apply --quick."""
     if options.clock == "cpu" and most_threads > 1:
         parser.error("--clock cpu adds up the threads' time: --threads 1 is needed")
     if options.quick:
@@ -76,7 +76,7 @@ def check_and_shorten(
 
 
 def names_from(known: tuple[str, ...]) -> Callable[[str], list[str]]:
-    """A type of option: some of the known names, parted by commas."""
+    """An option type: known names separated by commas."""
 
     def names(text: str) -> list[str]:
         chosen = text.split(",")
@@ -89,7 +89,7 @@ def names_from(known: tuple[str, ...]) -> Callable[[str], list[str]]:
 
 
 def numbers(text: str) -> list[int]:
-    """A type of option: whole numbers above 0, parted by commas."""
+    """An option type: positive integers separated by commas."""
     values = [int(part) for part in text.split(",")]
     if min(values) < 1:
         raise argparse.ArgumentTypeError(f"{min(values)} is not above 0")

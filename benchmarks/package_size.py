@@ -1,12 +1,12 @@
-"""How light the package is; goals: an import 30 ms above that of NumPy, a wheel of 4 MB.
+"""Import time and wheel size of the package; goals: 30 ms above NumPy's import, a wheel of 4 MB.
 
     python -m benchmarks.package_size [--wheel cnnx-....whl] [--rounds 21]
 
-Every import is timed inside a process of its own, the libraries in turn; the difference is
-formed within each round, and the medians over the rounds count. cnnx loads its names on first use,
-so `cnnx.Model`, which loads NumPy and the compiled core, is held to the same goal; the trainer and
-the data readers are shown beside it. Without --wheel, the wheel is built from this source tree.
-Exits 1 when a goal is missed.
+Every import is timed inside a process of its own, the libraries in turn. The difference is formed
+within each round, and the medians over the rounds count. cnnx imports its names on first use, so
+`cnnx.Model`, which imports NumPy and the compiled core, has the same goal. The trainer and the data
+readers are shown beside it. Without --wheel, the wheel is built from this source tree. Exits 1 when
+a goal is missed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HELD_TO_THE_GOAL = ("import cnnx", "import cnnx; cnnx.Model")
 
 
 def import_milliseconds(statements: str) -> float:
-    """How long the statements take in a fresh interpreter, its own start apart."""
+    """The run time of the statements in a fresh interpreter, without its start."""
     code = (
         "import time; begun = time.perf_counter()\n"
         f"{statements}\nprint(1000 * (time.perf_counter() - begun))"
@@ -42,7 +42,7 @@ def import_milliseconds(statements: str) -> float:
 
 
 def measure_imports(rounds: int) -> bool:
-    """Prints the medians and their differences to NumPy's; True when the goals are met."""
+    """Print the medians and their differences to NumPy's; returns whether the goals are met."""
     times: dict[str, list[float]] = {name: [] for name in LIBRARIES}
     for statements in LIBRARIES.values():
         import_milliseconds(statements)  # writes the bytecode, fills the file cache
@@ -62,7 +62,7 @@ def measure_imports(rounds: int) -> bool:
 
 
 def measure_wheel(wheel: Path | None) -> bool:
-    """Prints the wheel's size; True when the goal is met."""
+    """Print the wheel's size; returns whether the goal is met."""
     if wheel is None:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(__file__).parents[1]
@@ -76,7 +76,7 @@ def measure_wheel(wheel: Path | None) -> bool:
 
 
 def main() -> int:
-    """Measures both; 1 when a goal is missed."""
+    """Measure both; returns 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--wheel", type=Path, help="a wheel that is already built")
     parser.add_argument("--rounds", type=int, default=21)

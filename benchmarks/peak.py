@@ -1,8 +1,8 @@
-"""What a kernel's speed is held against, on one thread: the CPU's fused multiply-adds, and memory
-as NumPy moves it.
+"""The limits for a kernel's speed on one thread: the CPU's fused multiply-adds, and NumPy's memory
+traffic.
 
-Times are the thread's own CPU time, so that other processes disturb by the caches and the clock
-rate alone.
+Times are the thread's own CPU time: other processes disturb them only through the caches and the
+clock rate.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 class Peak:
-    """Fused multiply-adds on registers and nothing else, in operations per second.
+    """Fused multiply-adds on registers alone, in operations per second.
 
-    A millisecond at a time: the CPU has no time to leave the clock rate that it ran the kernel at.
+    Measured for a millisecond at a time, so that the CPU's clock rate stays that of the kernel.
     """
 
     def __init__(self) -> None:
-        """Finds out how much work a millisecond is."""
+        """Find the amount of work for a millisecond."""
         self._rounds = 1000
         while seconds(lambda: _core.run_fma_peak(self._rounds)) < 0.001:
             self._rounds *= 2
 
     def __call__(self) -> float:
-        """Measures it."""
+        """Measure the peak."""
         operations = 0
 
         def measured() -> None:
@@ -52,16 +52,16 @@ class Peak:
 
 
 class Moving:
-    """What NumPy moves, in bytes per second: a call that reads and writes `moved` bytes."""
+    """NumPy's memory traffic in bytes per second, by a call that reads and writes `moved` bytes."""
 
     def __init__(self, call: Callable[[], object], moved: float) -> None:
-        """Finds out how many calls a millisecond is."""
+        """Find the number of calls for a millisecond."""
         call()
         self._call, self._moved = call, moved
         self._count = max(1, round(0.001 / seconds(call)))
 
     def __call__(self) -> float:
-        """Measures it."""
+        """Measure the traffic."""
 
         def measured() -> None:
             for _ in range(self._count):
@@ -71,44 +71,44 @@ class Moving:
 
 
 def copying(values: FloatArray) -> Moving:
-    """A copy into a fresh array, for ops that make one."""
+    """A copy into a new array, the reference for ops that return one."""
     return Moving(values.copy, 2 * values.nbytes)
 
 
 def adding(values: FloatArray) -> Moving:
-    """An addition in place, for what changes its arrays: it reads two and writes one of them."""
+    """An addition in place, the reference for updates: reads two arrays, writes one."""
     total = np.zeros_like(values)
     return Moving(lambda: np.add(total, values, out=total), 3 * values.nbytes)
 
 
-def speed_and_share(
+def speed_and_fraction(
     reference: Callable[[], float],
     run: Callable[[int], object],
     work: float,
     rounds: int,
 ) -> tuple[float, float]:
-    """Work per second, and its share of the reference's measured right before and after.
+    """Work per second, and as a fraction of the reference measured right before and after.
 
     Args:
-        reference: measures, in the unit of `work` per second, what cannot be beaten.
-        run: does the work as often as it is told.
-        work: of one time.
-        rounds: of which the medians count.
+        reference: measures the limit, in the unit of `work` per second.
+        run: does the work as often as its argument says.
+        work: the amount of one repetition.
+        rounds: the number of rounds, of which the medians count.
     """
     count = max(1, round(TURN_SECONDS / seconds(lambda: run(1))))
-    speeds, shares = [], []
+    speeds, fractions = [], []
     before = reference()
     for _ in range(rounds):
         speed = count * work / seconds(lambda: run(count))
         after = reference()
         speeds.append(speed)
-        shares.append(2 * speed / (before + after))
+        fractions.append(2 * speed / (before + after))
         before = after
-    return statistics.median(speeds), statistics.median(shares)
+    return statistics.median(speeds), statistics.median(fractions)
 
 
 def gaussians(shape: tuple[int, ...], seed: int = 0) -> FloatArray:
-    """An array that begins on a cache line, as those of a model do."""
+    """An array aligned to a cache line, like those of a model."""
     line = 64
     values = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
     memory = np.empty(values.nbytes + line, np.uint8)

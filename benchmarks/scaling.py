@@ -1,10 +1,10 @@
-"""What cnnx costs as the batch, the image, the channels and the threads grow.
+"""Times of cnnx over the batch size, the image size, the channels and the threads.
 
     python -m benchmarks.scaling [--threads 2] [--rounds 11] [--json FILE] [--quick]
 
-Each network of `benchmarks/networks.py` runs at several batch sizes and takes a train step; one 3x3
-convolution runs at several sizes of image, another at several numbers of channels. Every row is
-measured with one thread and with --threads, in processes of their own, in turn. Exits 1 when a bar
+Each network of `benchmarks/networks.py` runs at several batch sizes and takes a train step. One 3x3
+convolution runs at several image sizes, another at several numbers of channels. Every row is
+measured with one thread and with --threads, in processes of their own, in turn. Exits 1 when a goal
 is missed: a train step must gain from the second thread, and no inference may lose by it.
 """
 
@@ -24,7 +24,7 @@ from benchmarks.timing import median_ratio
 BATCHES = (1, 2, 8, 32, 64, 256)
 SIZES = (8, 16, 32, 64, 128)
 CHANNELS = (4, 8, 16, 32, 64, 128, 256)
-# The bars, for two threads.
+# The goals for two threads.
 STEP_GAINS_AT_LEAST = ("cifar", 1.75)
 INFERENCE_LOSES_AT_MOST = 1.05  # times one thread's time, at these batch sizes
 JUDGED_BATCHES = (1, 8, 64)
@@ -59,7 +59,7 @@ def measure(
     wanted: Iterator[tuple[str, int, NetworkTask]] | Iterator[tuple[str, int, ConvolutionTask]],
     options: Options,
 ) -> list[Row]:
-    """Prints one table and returns its rows."""
+    """Print one table and returns its rows."""
     print(f"{title}: milliseconds a call, microseconds an image, gain by threads")
     rows = []
     counts = (1, options.threads)
@@ -84,7 +84,7 @@ def measure(
 
 
 def judge(steps: list[Row], inference: list[Row]) -> bool:
-    """Prints the bars; whether all were met."""
+    """Print the goals; returns whether all were met."""
     name, least = STEP_GAINS_AT_LEAST
     (gain,) = (row.gain for row in steps if row.what == name)
     met = gain >= least
@@ -92,13 +92,13 @@ def judge(steps: list[Row], inference: list[Row]) -> bool:
     judged = [row for row in inference if row.images in JUDGED_BATCHES]
     worst = min(judged, key=lambda row: row.gain)
     loss = 1 / worst.gain
-    kept = loss <= INFERENCE_LOSES_AT_MOST
+    within_limit = loss <= INFERENCE_LOSES_AT_MOST
     print(
         f"inference with threads takes at most {loss:.2f} of one thread's time "
         f"({worst.what}, batch {worst.images})  goal {INFERENCE_LOSES_AT_MOST}  "
-        + ("met" if kept else "MISSED")
+        + ("met" if within_limit else "MISSED")
     )
-    return met and kept
+    return met and within_limit
 
 
 class Options(ContestOptions):
@@ -108,7 +108,7 @@ class Options(ContestOptions):
 
 
 def parse() -> Options:
-    """Reads it."""
+    """Read the command line."""
     parser = contest_parser(__doc__.splitlines()[0], rounds=11, seconds=0.2)
     parser.add_argument("--threads", type=int, default=2, help="compared with one (default: 2)")
     options = parser.parse_args(namespace=Options())
@@ -119,7 +119,7 @@ def parse() -> Options:
 
 
 def main() -> int:
-    """Prints the tables; 1 when a bar is missed."""
+    """Print the tables; returns 1 if a goal is missed."""
     options = parse()
     before = machine.describe()
     print(machine.headline())

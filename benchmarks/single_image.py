@@ -1,11 +1,11 @@
-"""What a single image waits for: its network's parameters, which one core has to fetch.
+"""The time of a single image against the time to read its network's parameters from memory.
 
     python -m benchmarks.single_image [--rounds 7]
 
-One thread. Every network of `benchmarks/networks.py` takes one image, and NumPy finds the largest
-of as many numbers as the network has parameters, which does nothing but read them. Where that alone
-takes most of the time, no library that keeps its weights in float32 can be much faster on this CPU.
-Figures only; `benchmarks.ladder` has the bars.
+One thread. Every network of `benchmarks/networks.py` predicts one image, and NumPy finds the
+maximum of as many numbers as the network has parameters, which only reads them. Where the reading
+takes most of the time, no library with float32 weights can be much faster on this CPU. Prints
+figures only; `benchmarks.ladder` has the goals.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def microseconds(call: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Prints a row per network."""
+    """Print a row per network."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
     rounds: int = parser.parse_args().rounds

@@ -1,4 +1,4 @@
-"""How long a call takes: samples of enough calls each, and what is made of them."""
+"""The time of a call: samples of several calls each, and their statistics."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-# A sample is at least this long: the clock's own cost and resolution do not show in it.
+# The least duration of a sample: it hides the clock's own cost and resolution.
 SAMPLE_SECONDS = 0.005
 
 
-# The process's CPU time is blind to other processes' turns, but it adds up the threads'.
+# The process's CPU time ignores the turns of other processes, but it adds up all threads.
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def sample(call: Callable[[], object], seconds: float, clock: str = "wall") -> list[float]:
-    """Seconds per call, over and over for about `seconds`, after a fifth of that as warm-up.
+    """Seconds per call, measured repeatedly for about `seconds`, after a fifth of that as warm-up.
 
-    At least three samples. The warm-up wakes threads, fills caches and tells how many calls make
-    a sample.
+    Takes at least three samples. The warm-up wakes threads, fills caches and finds the number of
+    calls per sample.
     """
     now = CLOCKS[clock]
     calls, begun = 0, now()
@@ -43,6 +43,6 @@ def median_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> 
 
 
 def geometric_mean(values: Iterable[float]) -> float:
-    """The mean of ratios: twice as fast and half as fast make 1."""
+    """The geometric mean of ratios."""
     logarithms = [math.log(value) for value in values]
     return math.exp(sum(logarithms) / len(logarithms))

@@ -1,13 +1,14 @@
-"""What the choice between the direct and Winograd's method costs: conv2d by every method over many
+"""The cost of choosing between the direct and Winograd's method: conv2d by every method over many
 shapes.
 
     python -m benchmarks.winograd_choice [--isa avx2] [--rounds 7] [--quick]
 
-One thread and its own CPU time; batches as in training, where weights are transformed or packed in
-every call. The choice knows one image's shape alone, and going forward it has single images in
-mind too, for which Winograd's larger weights are read for few tiles: hence its regrets on small
-maps of many channels. The regret is the time by the method chosen over that of the fastest, minus
-one. Exits 1 when the mean regret or one shape's loss against the direct method is above its bar.
+One thread and its own CPU time. Batch sizes are those of training, where every call transforms or
+packs the weights. The choice depends on the shape of one image alone. In the forward direction it
+is also made for single images, which read Winograd's larger weights for few tiles. That explains
+the regrets on small maps of many channels. The regret is the time of the chosen method over that of
+the fastest, minus one. Exits 1 when the mean regret or one shape's loss against the direct method
+is above its goal.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ CHANNELS = (
     (64, 64),
     (128, 128),
 )
-MANY_CHANNELS = (256, 256)  # on maps as they are found there
+MANY_CHANNELS = (256, 256)  # on the map sizes where networks have them
 BATCHES = (16, 64)
 REGRET_AT_MOST = 0.03
 LOSS_AT_MOST = 0.25
 
 
 class Shape(NamedTuple):
-    """A 3x3 convolution with one pixel of padding: all maps are of one size."""
+    """A 3x3 convolution with one pixel of padding, which preserves the map size."""
 
     size: int
     in_channels: int
@@ -60,7 +61,7 @@ class Shape(NamedTuple):
 
 
 def shapes(quick: bool) -> list[Shape]:
-    """All that are measured."""
+    """All measured shapes."""
     if quick:
         return [Shape(size, 16, 32) for size in (5, 6, 8)]
     few = [Shape(size, *channels) for channels in CHANNELS for size in SIZES]
@@ -68,7 +69,7 @@ def shapes(quick: bool) -> list[Shape]:
 
 
 def calls(shape: Shape, batch: int, direction: str) -> dict[str, Callable[[int], None]]:
-    """By method, a direction as a function of how many times it is to run."""
+    """By method, a direction as a function of the number of repetitions."""
     from cnnx import _core
 
     generator = np.random.default_rng(0)
@@ -116,9 +117,9 @@ def measure(shape: Shape, direction: str, rounds: int) -> dict[str, float]:
 
 
 def main() -> int:
-    """Prints the sweep; 1 when a bar is missed."""
+    """Print the sweep; returns 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--isa", help="as CNNX_ISA; what the CPU has when left out")
+    parser.add_argument("--isa", help="as CNNX_ISA; default: the best of the CPU")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="three shapes: does it run?")
     arguments = parser.parse_args()

@@ -1,11 +1,11 @@
-"""The error of 3x3 convolutions with many channels, against float64 and as a share of the largest
+"""The error of 3x3 convolutions with many channels, against float64 and relative to the largest
 result.
 
     python -m benchmarks.winograd_error [--seeds 3] [--quick]
 
-Winograd's transforms buy speed with rounding; this says with how much. Images and gradients are
-drawn from N(0, 1), weights from N(0, 1 / K) for K terms per sum. It measures whatever algorithm
-`cnnx.ops` takes for the shape. Exits 1 when an error is above its bar.
+Winograd's transforms add rounding errors; this benchmark measures them. Images and gradients are
+drawn from N(0, 1), weights from N(0, 1 / K) for K terms per sum. The algorithm is the one that
+`cnnx.ops` chooses for the shape. Exits 1 when an error is above its goal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHANNELS = 64
-SIZES = (7, 8, 14, 28, 32, 56)  # of the map: whole tiles and rests
+SIZES = (7, 8, 14, 28, 32, 56)  # map sizes: whole tiles, and partial tiles at the edge
 BATCH = 4
 AT_MOST = {"forward": 2.5e-6, "input gradient": 2.5e-6, "weight gradient": 5e-6}
 
@@ -27,15 +27,15 @@ Doubles = NDArray[np.float64]
 
 
 class Results(NamedTuple):
-    """What a convolution computes in its three directions."""
+    """The results of a convolution's three directions."""
 
     forward: NDArray[np.floating[Any]]
     input_gradient: NDArray[np.floating[Any]]
     weight_gradient: NDArray[np.floating[Any]]
 
 
-def truth(x: Doubles, weight: Doubles, grad_output: Doubles) -> Results:
-    """In float64, tap by tap, with one pixel of padding."""
+def reference(x: Doubles, weight: Doubles, grad_output: Doubles) -> Results:
+    """The results in float64, tap by tap, with one pixel of padding."""
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     height, width = x.shape[1:3]
     forward = np.zeros(grad_output.shape)
@@ -57,7 +57,7 @@ def errors(size: int, seed: int) -> tuple[float, ...]:
     x, grad_output = (random.standard_normal(images, np.float32) for _ in range(2))
     weight = random.standard_normal(kernels, np.float32)
     weight /= np.float32(np.sqrt(9 * CHANNELS))
-    expected = truth(*(array.astype(np.float64) for array in (x, weight, grad_output)))
+    expected = reference(*(array.astype(np.float64) for array in (x, weight, grad_output)))
     gradients = cnnx.ops.conv2d_backward(grad_output, x, weight, padding=1)
     measured = Results(cnnx.ops.conv2d(x, weight, padding=1), *gradients[:2])
     return tuple(
@@ -67,7 +67,7 @@ def errors(size: int, seed: int) -> tuple[float, ...]:
 
 
 def main() -> int:
-    """Prints the largest error per map and direction; 1 when one is above its bar."""
+    """Print the largest error per map and direction; returns 1 if one is above its goal."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one seed: does it run?")

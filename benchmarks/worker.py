@@ -1,8 +1,8 @@
 """The process of one library: `python -m benchmarks.worker MODULE`, run by `libraries`.
 
-It reads a request per line and answers with a line, both JSON. {"prepare": task} hands the task to
-the module's `prepare`, which returns what is to be timed and figures by which the parent sees that
-all libraries compute the same; {"measure": [seconds, clock]} times it.
+It reads one request per line and replies with one line, both JSON. {"prepare": task} passes the
+task to the module's `prepare`, which returns the call to time and figures by which the parent
+checks that all libraries compute the same results. {"measure": [seconds, clock]} times the call.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from benchmarks.timing import sample
 
 
 def end_with_parent() -> None:
-    """A stopped process would outlive a parent that is killed, and for ever."""
+    """End this process with its parent: a stopped process would outlive a killed parent."""
     if sys.platform == "linux":
         pr_set_pdeathsig = 1  # from <sys/prctl.h>
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def main() -> int:
-    """Serves until its input ends."""
+    """Serve requests until the input ends."""
     end_with_parent()
     module = importlib.import_module(sys.argv[1])
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # redirects whatever a library prints
 
-    def answer(value: object) -> None:
-        print(json.dumps(value), file=answers, flush=True)
+    def reply(value: object) -> None:
+        print(json.dumps(value), file=replies, flush=True)
 
-    answer(module.versions())
+    reply(module.versions())
     call: Callable[[], object] | None = None
     for line in sys.stdin:
         request = json.loads(line)
         if "prepare" in request:
-            call = None  # frees what was timed before
+            call = None  # frees the previous task
             call, checks = module.prepare(request["prepare"])
-            answer(checks)
+            reply(checks)
         else:
             assert call is not None, "measure before prepare"
-            answer(sample(call, *request["measure"]))
+            reply(sample(call, *request["measure"]))
     return 0
 
 

@@ -1,6 +1,6 @@
-"""Must-show: on unseen drawings pixels and a dense layer fail to tell X from O, the CNN does not.
+"""Goal: on unseen images, pixels and a dense layer fail to tell X from O, and the CNN succeeds.
 
-Run `python -m benchmarks.xo`. Exits with 1 if a figure misses its goal for any seed.
+Run `python -m benchmarks.xo`. Exits 1 if a figure misses its goal for any seed.
 """
 
 from __future__ import annotations
@@ -16,26 +16,28 @@ SEEDS = (0, 1, 2)
 UNSEEN = 4000
 REFERENCE_PAIRS = 50
 PIXELS_AT_MOST, DENSE_AT_MOST, CNN_AT_LEAST = 0.70, 0.90, 0.99
-# Long past its best: the goal must not be met by stopping early.
+# Long past the best epoch: stopping early must not meet the goal.
 DENSE_EPOCHS = 30
 
 
 def best_by_pixels(
     x: np.ndarray, y: np.ndarray, unseen_x: np.ndarray, unseen_y: np.ndarray
 ) -> tuple[float, float]:
-    """The share right with the first X and O as references, and with the luckiest pair of many."""
-    shares = []
+    """Accuracy of the nearest reference: with the first X and O, and with the luckiest of many
+    pairs.
+    """
+    accuracies = []
     for pair in range(REFERENCE_PAIRS):
-        # Drawings come in pairs of one X and one O.
+        # Images come in pairs of one X and one O.
         references = first_of_each(x[2 * pair :], y[2 * pair :])
-        shares.append(float((nearest_reference(unseen_x, references) == unseen_y).mean()))
-    return shares[0], max(shares)
+        accuracies.append(float((nearest_reference(unseen_x, references) == unseen_y).mean()))
+    return accuracies[0], max(accuracies)
 
 
 def by_dense_layer(
     x: np.ndarray, y: np.ndarray, unseen_x: np.ndarray, unseen_y: np.ndarray, seed: int
 ) -> float:
-    """The share right by one dense layer on the pixels, after the best of its epochs."""
+    """Accuracy of one dense layer on the pixels after its best epoch."""
     model = cnnx.Model(
         [cnnx.Flatten(), cnnx.Dense(2)], input_shape=(32, 32, 1), classes=demo.CLASSES, seed=seed
     )
@@ -45,9 +47,9 @@ def by_dense_layer(
 
 
 def main() -> int:
-    """Prints a row per seed; 1 if a goal is missed."""
+    """Print a row per seed; returns 1 if a goal is missed."""
     print(f"cnnx {cnnx.__version__}, {cnnx.isa()}, {cnnx.get_num_threads()} threads")
-    print(f"shares right of {UNSEEN:,} unseen drawings")
+    print(f"accuracy on {UNSEEN:,} unseen images")
     print("seed  first pair  best pair  dense layer      CNN  seconds")
     missed = False
     for seed in SEEDS:
