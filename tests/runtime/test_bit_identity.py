@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 import cnnx
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from comparison import assert_same_bits
-from instruction_sets import SUPPORT, needs, run_python
+from instruction_sets import digests, needs
 from model_file_parts import make_model
 from training_digests import RUNS
 
@@ -30,13 +29,7 @@ def test_a_training_run_on_any_number_of_threads(run: str, restore_threads: None
     assert set(digests.values()) == {digests[1]}, digests
 
 
-@cache
-def digests_of(isa: str, threads: int) -> dict[str, str]:
-    finished = run_python(isa, str(SUPPORT / "training_digests.py"), str(threads))
-    assert finished.returncode == 0, finished.stderr
-    found: dict[str, str] = json.loads(finished.stdout)
-    assert found.pop("isa") == isa
-    return found
+digests_of = cache(partial(digests, script="training_digests.py"))
 
 
 def test_training_runs_on_avx2_and_avx512() -> None:

@@ -52,8 +52,9 @@ def needs(isa: str) -> None:
     pytest.skip(f"this CPU does not run {isa}: {refusal}")
 
 
-def digests(isa: str, threads: int) -> dict[str, str]:
-    finished = run_python(isa, str(SUPPORT / "op_digests.py"), str(threads))
+def digests(isa: str, threads: int, script: str = "op_digests.py") -> dict[str, str]:
+    """The hashes that a script of this folder prints."""
+    finished = run_python(isa, str(SUPPORT / script), str(threads))
     assert finished.returncode == 0, f"exit code {finished.returncode}: {finished.stderr}"
     found: dict[str, str] = json.loads(finished.stdout)
     assert found.pop("isa") == isa

@@ -183,7 +183,7 @@ def stopped(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [
-        ((x[:-1], y[:-1]), "x is another data set .* its images is 21, expected 22"),
+        ((x[:-1], y[:-1]), "x is another data set .* its count is 21, expected 22"),
         ((x.astype(np.float32), y), "its dtype is float32, expected uint8"),
         ((x, 1 - y), "of the same shape, but with other values"),
         ((x[::-1], y), "of the same shape, but with other values"),

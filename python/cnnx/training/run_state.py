@@ -90,6 +90,7 @@ class Run:
         known = isinstance(run.data, list) and len(run.data) == 2
         if not known or not all(each is None or isinstance(each, dict) for each in run.data):
             raise ValueError("its data is not two fingerprints")
+        run.data = [_with_count(each) for each in run.data]
         for _, state in run.callbacks:
             if not isinstance(state, dict):
                 raise TypeError("a callback's state is none by name")
@@ -163,12 +164,20 @@ def fingerprint(pixels: NDArray[Any], targets: NDArray[Any]) -> dict[str, Any]:
         for array in (pixels, targets):
             checksum = zlib.crc32(array[row].tobytes(), checksum)
     return {
-        "images": len(pixels),
+        "count": len(pixels),
         "shape": list(pixels.shape[1:]),
         "dtype": str(pixels.dtype),
         "targets": list(targets.shape),
         "checksum": checksum,
     }
+
+
+def _with_count(fingerprint: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The fingerprint as it is written now: its first entry, the count, had another name before."""
+    if not fingerprint:
+        return fingerprint
+    (_, count), *others = fingerprint.items()
+    return {"count": count, **dict(others)}
 
 
 def _check_same(what: str, given: dict[str, Any] | None, own: dict[str, Any] | None) -> None:
