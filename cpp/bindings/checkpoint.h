@@ -1,4 +1,5 @@
-// CheckpointMetadata as they cross between Python and C++: a text, and arrays of float32 or float64 by name.
+// CheckpointMetadata as they cross between Python and C++: a text, and arrays of float32 or float64
+// by name.
 #pragma once
 
 #include "bindings.h"

@@ -7,7 +7,7 @@
 namespace cnnx::bindings {
 namespace {
 
-Attribute attribute_of(const py::handle& value) {
+Setting setting_of(const py::handle& value) {
   if (py::isinstance<py::bool_>(value)) return value.cast<bool>();
   if (py::isinstance<py::int_>(value)) return value.cast<int64_t>();
   if (py::isinstance<py::float_>(value)) return value.cast<float>();
@@ -15,24 +15,24 @@ Attribute attribute_of(const py::handle& value) {
   return value.cast<std::vector<int64_t>>();
 }
 
-py::object python_of(const Attribute& value) {
+py::object python_of(const Setting& value) {
   return std::visit([](const auto& each) -> py::object { return py::cast(each); }, value);
 }
 
-Layer layer_of(const std::string& kind, const py::dict& attributes) {
+Layer layer_of(const std::string& kind, const py::dict& settings) {
   Layer layer;
   layer.kind = kind;
-  for (const auto& [key, value] : attributes)
-    layer.attributes[key.cast<std::string>()] = attribute_of(value);
+  for (const auto& [key, value] : settings)
+    layer.settings[key.cast<std::string>()] = setting_of(value);
   return layer;
 }
 
-// (kind, attributes, name, inputs, trainable, branches), each branch a list of the same.
+// (kind, settings, name, inputs, trainable, branches), each branch a list of the same.
 Layer layer_of(const py::handle& tuple) {
-  const auto [kind, attributes, name, inputs, trainable, branches] =
+  const auto [kind, settings, name, inputs, trainable, branches] =
       tuple.cast<std::tuple<std::string, py::dict, std::string, std::vector<std::string>, bool,
                             std::vector<std::vector<py::tuple>>>>();
-  Layer layer = layer_of(kind, attributes);
+  Layer layer = layer_of(kind, settings);
   layer.name = name;
   layer.inputs = inputs;
   layer.trainable = trainable;
@@ -121,10 +121,10 @@ py::dict layer_outputs(const Model& model, const py::array& pixels, bool integer
 void bind_model(py::module_& module) {
   module.def(
       "check_layer",
-      [](const std::string& kind, const py::dict& attributes) {
-        check_layer(layer_of(kind, attributes));
+      [](const std::string& kind, const py::dict& settings) {
+        check_layer(layer_of(kind, settings));
       },
-      py::arg("kind"), py::arg("attributes"));
+      py::arg("kind"), py::arg("settings"));
 
   py::classh<Model>(module, "Model")
       .def(py::init(&make_model), py::arg("layers"), py::arg("input_shape"), py::arg("classes"),
@@ -181,10 +181,10 @@ void bind_model(py::module_& module) {
                              [](const Model& model) {
                                py::list layers;
                                for (const Layer& layer : model.layers()) {
-                                 py::dict attributes;
-                                 for (const auto& [key, value] : layer.attributes)
-                                   attributes[py::str(key)] = python_of(value);
-                                 layers.append(py::make_tuple(layer.kind, attributes, layer.name,
+                                 py::dict settings;
+                                 for (const auto& [key, value] : layer.settings)
+                                   settings[py::str(key)] = python_of(value);
+                                 layers.append(py::make_tuple(layer.kind, settings, layer.name,
                                                               layer.inputs, layer.trainable));
                                }
                                return layers;

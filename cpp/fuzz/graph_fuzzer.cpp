@@ -17,7 +17,7 @@
 
 namespace {
 
-using cnnx::Attribute;
+using cnnx::Setting;
 
 constexpr int64_t kHostile[] = {-1,
                                 0,
@@ -100,14 +100,14 @@ class Maker {
     layer.kind = kind.name;
     layer.name = "l" + std::to_string(number);
     layer.trainable = random_.ConsumeBool();
-    auto& attributes = layer.attributes;
-    for (const char* name : kind.pairs) attributes[name] = std::vector<int64_t>{size(), size()};
-    for (const char* name : kind.counts) attributes[name] = size();
-    for (const char* name : kind.flags) attributes[name] = random_.ConsumeBool();
-    for (const char* name : kind.reals) attributes[name] = real();
-    if (kind.padding != Kind::Padding::none) attributes["padding"] = padding(kind.padding);
+    auto& settings = layer.settings;
+    for (const char* name : kind.pairs) settings[name] = std::vector<int64_t>{size(), size()};
+    for (const char* name : kind.counts) settings[name] = size();
+    for (const char* name : kind.flags) settings[name] = random_.ConsumeBool();
+    for (const char* name : kind.reals) settings[name] = real();
+    if (kind.padding != Kind::Padding::none) settings["padding"] = padding(kind.padding);
     if (layer.kind == "upsample2d")
-      attributes["mode"] = std::string(random_.ConsumeBool() ? "nearest" : "bilinear");
+      settings["mode"] = std::string(random_.ConsumeBool() ? "nearest" : "bilinear");
     const std::size_t inputs =
         kind.inputs == Kind::Inputs::one ? 1 : random_.ConsumeIntegralInRange<std::size_t>(1, 4);
     // The last few make networks that hold together likelier than any.
@@ -119,7 +119,7 @@ class Maker {
   }
 
  private:
-  Attribute padding(Kind::Padding how) {
+  Setting padding(Kind::Padding how) {
     const int rule = random_.ConsumeIntegralInRange<int>(0, 3);
     if (how == Kind::Padding::any && rule == 0) return std::string("same");
     if (how == Kind::Padding::any && rule == 1) return std::string("valid");

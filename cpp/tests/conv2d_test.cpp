@@ -277,14 +277,14 @@ void test_refusals() {
 
 // The layer kind runs the same algorithm in the scratch that it asks for.
 void test_layer() {
-  const cnnx::Attributes attributes = {{"out_channels", int64_t{9}},
-                                       {"kernel_size", std::vector<int64_t>{3, 3}},
-                                       {"stride", std::vector<int64_t>{2, 1}},
-                                       {"padding", std::vector<int64_t>{1, 0, 2, 1}},
-                                       {"dilation", std::vector<int64_t>{1, 1}},
-                                       {"groups", int64_t{1}},
-                                       {"bias", true}};
-  const std::unique_ptr<const cnnx::ops::Op> op = cnnx::ops::make_op("conv2d", attributes);
+  const cnnx::Settings settings = {{"out_channels", int64_t{9}},
+                                   {"kernel_size", std::vector<int64_t>{3, 3}},
+                                   {"stride", std::vector<int64_t>{2, 1}},
+                                   {"padding", std::vector<int64_t>{1, 0, 2, 1}},
+                                   {"dilation", std::vector<int64_t>{1, 1}},
+                                   {"groups", int64_t{1}},
+                                   {"bias", true}};
+  const std::unique_ptr<const cnnx::ops::Op> op = cnnx::ops::make_op("conv2d", settings);
   const Shape input = {3, 9, 10, 5};
   CHECK_EQUAL(op->parameters(input)[0].fan_in, 45);
   CHECK_EQUAL(op->parameters(input)[1].fan_in, 0);

@@ -27,10 +27,10 @@ struct Files {
   std::string model, checkpoint;
 };
 
-cnnx::Layer layer(const std::string& kind, const cnnx::Attributes& attributes = {}) {
+cnnx::Layer layer(const std::string& kind, const cnnx::Settings& settings = {}) {
   cnnx::Layer made;
   made.kind = kind;
-  made.attributes = attributes;
+  made.settings = settings;
   return made;
 }
 

@@ -122,13 +122,13 @@ Layer layer(const char* kind, const char* name, std::vector<std::string> inputs 
   made.name = name;
   made.inputs = std::move(inputs);
   if (made.kind == "conv2d") {
-    made.attributes = {{"out_channels", int64_t{4}},
-                       {"kernel_size", std::vector<int64_t>{1, 1}},
-                       {"stride", std::vector<int64_t>{1, 1}},
-                       {"padding", std::vector<int64_t>{0, 0, 0, 0}},
-                       {"dilation", std::vector<int64_t>{1, 1}},
-                       {"groups", int64_t{1}},
-                       {"bias", true}};
+    made.settings = {{"out_channels", int64_t{4}},
+                     {"kernel_size", std::vector<int64_t>{1, 1}},
+                     {"stride", std::vector<int64_t>{1, 1}},
+                     {"padding", std::vector<int64_t>{0, 0, 0, 0}},
+                     {"dilation", std::vector<int64_t>{1, 1}},
+                     {"groups", int64_t{1}},
+                     {"bias", true}};
   }
   return made;
 }

@@ -20,11 +20,11 @@ using cnnx::Padding;
 using Numbers = std::vector<int64_t>;
 
 Numbers list_of(const Layer& layer, const std::string& setting) {
-  return std::get<Numbers>(layer.attributes.at(setting));
+  return std::get<Numbers>(layer.settings.at(setting));
 }
 
 std::string word_of(const Layer& layer, const std::string& setting) {
-  return std::get<std::string>(layer.attributes.at(setting));
+  return std::get<std::string>(layer.settings.at(setting));
 }
 
 // "conv2d_1(input) relu_1(conv2d_1)"
@@ -62,7 +62,7 @@ void what_is_said_of_every_layer() {
   CHECK_EQUAL(layer.name, "answer");
   CHECK(layer.inputs == std::vector<std::string>{"a"});
   CHECK(!layer.trainable);
-  CHECK(!std::get<bool>(layer.attributes.at("bias")));
+  CHECK(!std::get<bool>(layer.settings.at("bias")));
 }
 
 void names_connect_layers() {

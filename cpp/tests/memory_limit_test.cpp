@@ -43,10 +43,10 @@ void test_buffers() {
       cnnx::runtime::AlignedBuffer(floats + 1, cnnx::runtime::AlignedBuffer::Contents::anything));
 }
 
-cnnx::Layer layer(const std::string& kind, const cnnx::Attributes& attributes = {}) {
+cnnx::Layer layer(const std::string& kind, const cnnx::Settings& settings = {}) {
   cnnx::Layer made;
   made.kind = kind;
-  made.attributes = attributes;
+  made.settings = settings;
   return made;
 }
 

@@ -16,8 +16,8 @@ namespace cnnx::test {
 // A convolution takes memory for rows of its padded input, however small its output is.
 inline bool has_small_windows(const Layer& layer) {
   for (const char* name : {"kernel_size", "dilation", "padding", "output_padding"}) {
-    const auto found = layer.attributes.find(name);
-    if (found == layer.attributes.end()) continue;
+    const auto found = layer.settings.find(name);
+    if (found == layer.settings.end()) continue;
     const auto* sizes = std::get_if<std::vector<int64_t>>(&found->second);
     if (sizes && *std::max_element(sizes->begin(), sizes->end()) > 64) return false;
   }

@@ -141,11 +141,11 @@ void threads() {
 
 // As a graph runs them: the same bits as the function, no gradient where none is wanted.
 void layer_kind(const std::string& kind) {
-  cnnx::Attributes attributes = {{"kernel_size", std::vector<int64_t>{3, 2}},
-                                 {"stride", std::vector<int64_t>{2, 2}},
-                                 {"padding", std::string("same")}};
-  if (kind == "avg_pool2d") attributes["count_include_pad"] = true;
-  const auto op = cnnx::ops::make_op(kind, attributes);
+  cnnx::Settings settings = {{"kernel_size", std::vector<int64_t>{3, 2}},
+                             {"stride", std::vector<int64_t>{2, 2}},
+                             {"padding", std::string("same")}};
+  if (kind == "avg_pool2d") settings["count_include_pad"] = true;
+  const auto op = cnnx::ops::make_op(kind, settings);
   const Case c = {{2, 7, 9, 5}, {3, 2}, {2, 2}, same()};
   CHECK(op->output_shape(c.x) == (Shape{2, 4, 5, 5}));
   const auto bound = op->bind(c.x);
@@ -177,12 +177,12 @@ void layer_kind(const std::string& kind) {
   backward.grad_input = nullptr;
   bound->backward(backward);
 
-  attributes["stride"] = std::vector<int64_t>{0, 1};
+  settings["stride"] = std::vector<int64_t>{0, 1};
   CHECK_THROWS(std::invalid_argument, kind + ": stride is (0, 1), expected",
-               cnnx::ops::make_op(kind, attributes));
-  attributes.erase("stride");
+               cnnx::ops::make_op(kind, settings));
+  settings.erase("stride");
   CHECK_THROWS(std::invalid_argument, kind + ": stride is missing",
-               cnnx::ops::make_op(kind, attributes));
+               cnnx::ops::make_op(kind, settings));
 }
 
 void refusals() {

@@ -176,7 +176,7 @@ void test_data() {
     cnnx::Layer flatten, dense;
     flatten.kind = "flatten";
     dense.kind = "dense";
-    dense.attributes = {{"out_features", int64_t{4096}}, {"bias", true}};
+    dense.settings = {{"out_features", int64_t{4096}}, {"bias", true}};
     cnnx::Model model({flatten, dense}, {64, 64, 1});
     cnnx::Trainer(model, cnnx::Adam{}, cnnx::Loss{}).save_checkpoint(path, {});
   }

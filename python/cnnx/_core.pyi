@@ -15,7 +15,7 @@ _Targets: TypeAlias = NDArray[np.int64] | _Floats
 _Resize: TypeAlias = Literal["stretch", "fit", "crop"]
 _Pair: TypeAlias = Sequence[int]  # [height, width]
 _Padding: TypeAlias = str | Sequence[int]  # "valid", "same" or [top, bottom, left, right]
-# kind, attributes, name, inputs, trainable, branches
+# kind, settings, name, inputs, trainable, branches
 _LayerTuple: TypeAlias = tuple[
     str, Mapping[str, Any], str, Sequence[str], bool, Sequence[Sequence[_LayerTuple]]
 ]
@@ -44,7 +44,7 @@ def augment_images(
     seed: int,
     epoch: int,
 ) -> _Floats: ...
-def check_layer(kind: str, attributes: Mapping[str, Any]) -> None: ...
+def check_layer(kind: str, settings: Mapping[str, Any]) -> None: ...
 
 @final
 class Model(metaclass=_Class):

@@ -33,7 +33,7 @@ def images(count: int) -> np.ndarray:
 
 def test_a_recipe_keeps_its_settings_in_one_form() -> None:
     layer = cnnx.ConvTranspose2d(8, (3, 5), stride=3, padding=((1, 2), (3, 4)), output_padding=1)
-    assert layer.attributes == {
+    assert layer.settings == {
         "out_channels": 8,
         "kernel_size": [3, 5],
         "stride": [3, 3],
@@ -44,7 +44,7 @@ def test_a_recipe_keeps_its_settings_in_one_form() -> None:
         "bias": True,
     }
     again = eval(repr(layer), vars(cnnx))
-    assert again.attributes == layer.attributes
+    assert again.settings == layer.settings
 
 
 def test_the_weight_is_drawn_for_the_inputs_of_its_group_and_all_taps() -> None:

@@ -183,7 +183,7 @@ def gradients_one_by_one(
     grad = grad_output
     for index in reversed(range(len(layers))):
         layer, name, before = layers[index], names[index], outputs[index]
-        settings = layer.attributes
+        settings = layer.settings
         grad = grad.reshape(outputs[index + 1].shape)
         if isinstance(layer, (cnnx.Conv2d, cnnx.ConvTranspose2d)):
             weight = model.parameters[f"{name}.weight"]

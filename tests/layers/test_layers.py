@@ -15,7 +15,7 @@ def test_a_recipe_keeps_its_settings_in_one_form() -> None:
     layer = cnnx.Conv2d(8, (3, 5), stride=2, padding=((1, 2), (3, 4)), dilation=(1, 2), groups=2)
     assert layer.kind == "conv2d"
     assert layer.name is None
-    assert layer.attributes == {
+    assert layer.settings == {
         "out_channels": 8,
         "kernel_size": [3, 5],
         "stride": [2, 2],
@@ -24,20 +24,20 @@ def test_a_recipe_keeps_its_settings_in_one_form() -> None:
         "groups": 2,
         "bias": True,
     }
-    assert cnnx.Conv2d(8, 3, padding=(1, 2)).attributes["padding"] == [1, 1, 2, 2]
-    assert cnnx.Conv2d(8, [3, 3], padding="same").attributes["padding"] == "same"
+    assert cnnx.Conv2d(8, 3, padding=(1, 2)).settings["padding"] == [1, 1, 2, 2]
+    assert cnnx.Conv2d(8, [3, 3], padding="same").settings["padding"] == "same"
 
 
 @pytest.mark.parametrize("pool", [cnnx.MaxPool2d, cnnx.AvgPool2d])
 def test_a_pool_steps_by_its_window(pool: type[cnnx.Layer]) -> None:
-    assert pool((2, 3)).attributes["stride"] == [2, 3]  # type: ignore[call-arg, arg-type]
-    assert pool((2, 3), stride=1).attributes["stride"] == [1, 1]  # type: ignore[call-arg, arg-type]
+    assert pool((2, 3)).settings["stride"] == [2, 3]  # type: ignore[call-arg, arg-type]
+    assert pool((2, 3), stride=1).settings["stride"] == [1, 1]  # type: ignore[call-arg, arg-type]
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
     layer = cnnx.Conv2d(np.int64(8), np.int32(3), stride=(np.uint8(2), 1))  # type: ignore[arg-type]
-    assert layer.attributes == cnnx.Conv2d(8, 3, stride=(2, 1)).attributes
-    assert cnnx.Dense(np.int16(4)).attributes["out_features"] == 4  # type: ignore[arg-type]
+    assert layer.settings == cnnx.Conv2d(8, 3, stride=(2, 1)).settings
+    assert cnnx.Dense(np.int16(4)).settings["out_features"] == 4  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -107,4 +107,4 @@ def test_wrong_values_are_refused(make: Make, sentence: str) -> None:
 )
 def test_a_layer_prints_as_it_is_written(layer: cnnx.Layer) -> None:
     again = eval(repr(layer), vars(cnnx))
-    assert (again.attributes, again.name) == (layer.attributes, layer.name)
+    assert (again.settings, again.name) == (layer.settings, layer.name)

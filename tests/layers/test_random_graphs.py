@@ -102,7 +102,7 @@ class RandomGraph:
                 symbol = self._maybe_frozen(each)(symbol)
             self._maybe_frozen(layer)
             made = {"parallel": channels + 4, "residual": 4}.get(layer.kind, channels)
-            more = layer.attributes.get("out_channels", made)
+            more = layer.settings.get("out_channels", made)
             self.values.append((layer(symbol), more))
 
     def _maybe_frozen(self, layer: cnnx.Layer) -> cnnx.Layer:

@@ -191,12 +191,12 @@ LIES: dict[str, tuple[Edit, str]] = {
     ),
     "dangling input": (edit_node(1, inputs=["absent"]), 'its input "absent" is no layer before it'),
     "two inputs": (edit_node(1, inputs=["first.conv", "input"]), "has 2 inputs, expected one"),
-    "unknown attribute": (edit_node(0, power=3), "power"),
-    "missing attribute": (
+    "unknown setting": (edit_node(0, power=3), "power"),
+    "missing setting": (
         edit_graph(lambda graph: graph["nodes"][0].pop("stride")),
         "stride is missing",
     ),
-    "nested attribute": (edit_node(0, stride={"a": 1}), "nodes[0].stride"),
+    "nested setting": (edit_node(0, stride={"a": 1}), "nodes[0].stride"),
     "kernel is a word": (edit_node(0, kernel_size="three"), "kernel_size"),
     "kernel of three": (edit_node(0, kernel_size=[3, 2, 1]), "kernel_size"),
     "kernel of zero": (edit_node(0, kernel_size=[0, 2]), "kernel_size"),

@@ -47,9 +47,9 @@ class Node(NamedTuple):
     place: int
 
 
-def settings_of(attributes: dict[str, Any]) -> dict[str, Any]:
-    """A layer's attributes in the form that reference takes."""
-    settings = dict(attributes)
+def reference_settings(layer_settings: dict[str, Any]) -> dict[str, Any]:
+    """A layer's settings in the form that reference takes."""
+    settings = dict(layer_settings)
     for name, value in settings.items():
         if name == "padding" and isinstance(value, list):
             settings[name] = ((value[0], value[1]), (value[2], value[3]))
@@ -67,8 +67,8 @@ class ReferenceNetwork:
         self.parameters = {name: real(value) for name, value in model.parameters.items()}
         self.buffers = {name: real(value) for name, value in model.buffers.items()}
         self.nodes = [
-            Node(kind, settings_of(attributes), name, inputs, trainable, place)
-            for place, (kind, attributes, name, inputs, trainable) in enumerate(model._core.layers)
+            Node(kind, reference_settings(settings), name, inputs, trainable, place)
+            for place, (kind, settings, name, inputs, trainable) in enumerate(model._core.layers)
         ]
 
     def __call__(self, x: npt.ArrayLike, step: Step | None = None) -> Array:

@@ -13,10 +13,10 @@
 
 namespace cnnx {
 
-using Attribute = std::variant<bool, int64_t, float, std::string, std::vector<int64_t>>;
-using Attributes = std::map<std::string, Attribute>;
+using Setting = std::variant<bool, int64_t, float, std::string, std::vector<int64_t>>;
+using Settings = std::map<std::string, Setting>;
 
-// kind        attributes
+// kind        settings
 // conv2d      out_channels, kernel_size, stride, padding, dilation, groups, bias
 // conv_transpose2d  out_channels, kernel_size, stride, padding, output_padding, dilation, groups,
 //             bias
@@ -40,7 +40,7 @@ using Attributes = std::map<std::string, Attribute>;
 // parallel    merge: "concat" or "add"; branches: two or more
 //
 // kernel_size, stride, dilation and other sizes are lists {height, width}; padding is "valid",
-// "same" or a list {top, bottom, left, right}; every attribute of the kind is given, but for
+// "same" or a list {top, bottom, left, right}; every setting of the kind is given, but for
 // `initial`. An empty name becomes the kind and its ordinal in the model: "conv2d_1".
 //
 // `inputs` names what a layer reads: layers before it, or "input", the image itself; empty, it is
@@ -49,7 +49,7 @@ using Attributes = std::map<std::string, Attribute>;
 // its parameters in training, and a batch norm its statistics, with which it then normalises.
 struct Layer {
   std::string kind;
-  Attributes attributes;
+  Settings settings;
   std::string name;
   std::vector<std::string> inputs;
   bool trainable = true;

@@ -60,21 +60,21 @@ class LayerBuilder {
  protected:
   explicit LayerBuilder(const char* kind) { layer_.kind = kind; }
 
-  Kind& set(const char* setting, Attribute value) {
-    layer_.attributes[setting] = std::move(value);
+  Kind& set(const char* setting, Setting value) {
+    layer_.settings[setting] = std::move(value);
     return self();
   }
   Kind& set(const char* setting, Pair value) {
-    return set(setting, Attribute(std::vector<int64_t>{value.height, value.width}));
+    return set(setting, Setting(std::vector<int64_t>{value.height, value.width}));
   }
   Kind& set(const char* setting, const Padding& value) {
-    if (value.rule == Padding::Rule::same) return set(setting, Attribute(std::string("same")));
-    if (value.rule == Padding::Rule::valid) return set(setting, Attribute(std::string("valid")));
+    if (value.rule == Padding::Rule::same) return set(setting, Setting(std::string("same")));
+    if (value.rule == Padding::Rule::valid) return set(setting, Setting(std::string("valid")));
     return set(setting,
-               Attribute(std::vector<int64_t>{value.top, value.bottom, value.left, value.right}));
+               Setting(std::vector<int64_t>{value.top, value.bottom, value.left, value.right}));
   }
   Kind& set_real(const char* setting, double value) {
-    return set(setting, Attribute(static_cast<float>(value)));
+    return set(setting, Setting(static_cast<float>(value)));
   }
 
   Layer layer_;
@@ -92,13 +92,13 @@ class ConvolutionBuilder : public LayerBuilder<Kind> {
   Kind& stride(Pair stride) { return this->set("stride", stride); }
   Kind& padding(const Padding& padding) { return this->set("padding", padding); }
   Kind& dilation(Pair dilation) { return this->set("dilation", dilation); }
-  Kind& groups(int64_t groups) { return this->set("groups", Attribute(groups)); }
-  Kind& bias(bool bias) { return this->set("bias", Attribute(bias)); }
+  Kind& groups(int64_t groups) { return this->set("groups", Setting(groups)); }
+  Kind& bias(bool bias) { return this->set("bias", Setting(bias)); }
 
  protected:
   ConvolutionBuilder(const char* kind, int64_t out_channels, Pair kernel_size)
       : LayerBuilder<Kind>(kind) {
-    this->set("out_channels", Attribute(out_channels));
+    this->set("out_channels", Setting(out_channels));
     this->set("kernel_size", kernel_size);
     stride(1);
     padding(0);
@@ -126,10 +126,10 @@ class ConvTranspose2d : public ConvolutionBuilder<ConvTranspose2d> {
 class Dense : public LayerBuilder<Dense> {
  public:
   explicit Dense(int64_t out_features) : LayerBuilder("dense") {
-    set("out_features", Attribute(out_features));
+    set("out_features", Setting(out_features));
     bias(true);
   }
-  Dense& bias(bool bias) { return set("bias", Attribute(bias)); }
+  Dense& bias(bool bias) { return set("bias", Setting(bias)); }
 };
 
 // Pooling
@@ -159,7 +159,7 @@ class AvgPool2d : public PoolingBuilder<AvgPool2d> {
   explicit AvgPool2d(Pair kernel_size) : PoolingBuilder("avg_pool2d", kernel_size) {
     count_include_pad(true);
   }
-  AvgPool2d& count_include_pad(bool count) { return set("count_include_pad", Attribute(count)); }
+  AvgPool2d& count_include_pad(bool count) { return set("count_include_pad", Setting(count)); }
 };
 
 class AdaptiveAvgPool2d : public LayerBuilder<AdaptiveAvgPool2d> {
@@ -186,13 +186,13 @@ class BatchNorm2d : public LayerBuilder<BatchNorm2d> {
   }
   BatchNorm2d& momentum(double momentum) { return set_real("momentum", momentum); }
   BatchNorm2d& epsilon(double epsilon) { return set_real("epsilon", epsilon); }
-  BatchNorm2d& affine(bool affine) { return set("affine", Attribute(affine)); }
+  BatchNorm2d& affine(bool affine) { return set("affine", Setting(affine)); }
 };
 
 class GroupNorm : public LayerBuilder<GroupNorm> {
  public:
   explicit GroupNorm(int64_t groups) : LayerBuilder("group_norm") {
-    set("groups", Attribute(groups));
+    set("groups", Setting(groups));
     epsilon(1e-5);
   }
   GroupNorm& epsilon(double epsilon) { return set_real("epsilon", epsilon); }
@@ -287,7 +287,7 @@ class Upsample2d : public LayerBuilder<Upsample2d> {
   }
   Upsample2d& mode(UpsampleMode mode) {
     const bool nearest = mode == UpsampleMode::nearest;
-    return set("mode", Attribute(std::string(nearest ? "nearest" : "bilinear")));
+    return set("mode", Setting(std::string(nearest ? "nearest" : "bilinear")));
   }
 };
 
@@ -326,7 +326,7 @@ class ParallelBlock : public LayerBuilder<ParallelBlock> {
  public:
   ParallelBlock(std::vector<std::vector<Layer>> branches, Merge merge) : LayerBuilder("parallel") {
     layer_.branches = std::move(branches);
-    set("merge", Attribute(std::string(merge == Merge::concat ? "concat" : "add")));
+    set("merge", Setting(std::string(merge == Merge::concat ? "concat" : "add")));
   }
 };
 inline ParallelBlock Parallel(std::vector<std::vector<Layer>> branches,

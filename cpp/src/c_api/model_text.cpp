@@ -6,39 +6,39 @@
 #include <cstdint>
 #include <string>
 
-#include "c_api/settings.h"
+#include "c_api/settings_text.h"
 #include "cnnx/layers.h"
 
 namespace cnnx::c_api {
 namespace {
 
 template <typename Kind>
-Layer plain(Settings&) {
+Layer plain(SettingsText&) {
   return Kind();
 }
 
-Layer conv2d(Settings& line) {
+Layer conv2d(SettingsText& line) {
   return Conv2d(line.get<int64_t>("out_channels"), line.get<Pair>("kernel_size"));
 }
-Layer conv_transpose2d(Settings& line) {
+Layer conv_transpose2d(SettingsText& line) {
   return ConvTranspose2d(line.get<int64_t>("out_channels"), line.get<Pair>("kernel_size"));
 }
-Layer dense(Settings& line) { return Dense(line.get<int64_t>("out_features")); }
-Layer max_pool2d(Settings& line) { return MaxPool2d(line.get<Pair>("kernel_size")); }
-Layer avg_pool2d(Settings& line) { return AvgPool2d(line.get<Pair>("kernel_size")); }
-Layer adaptive_avg_pool2d(Settings& line) {
+Layer dense(SettingsText& line) { return Dense(line.get<int64_t>("out_features")); }
+Layer max_pool2d(SettingsText& line) { return MaxPool2d(line.get<Pair>("kernel_size")); }
+Layer avg_pool2d(SettingsText& line) { return AvgPool2d(line.get<Pair>("kernel_size")); }
+Layer adaptive_avg_pool2d(SettingsText& line) {
   return AdaptiveAvgPool2d(line.get<Pair>("output_size"));
 }
-Layer group_norm(Settings& line) { return GroupNorm(line.get<int64_t>("groups")); }
-Layer zero_pad2d(Settings& line) {
+Layer group_norm(SettingsText& line) { return GroupNorm(line.get<int64_t>("groups")); }
+Layer zero_pad2d(SettingsText& line) {
   line.require("padding");
   return ZeroPad2d(0);
 }
-Layer upsample2d(Settings& line) { return Upsample2d(line.get<Pair>("scale_factor")); }
+Layer upsample2d(SettingsText& line) { return Upsample2d(line.get<Pair>("scale_factor")); }
 
 struct Kind {
   const char* name;
-  Layer (*make)(Settings& line);  // with what it cannot do without, and defaults
+  Layer (*make)(SettingsText& line);  // with what it cannot do without, and defaults
 };
 
 constexpr Kind kKinds[] = {
@@ -74,13 +74,13 @@ constexpr Kind kKinds[] = {
 constexpr Word<Resize> kResizes[] = {
     {"stretch", Resize::stretch}, {"fit", Resize::fit}, {"crop", Resize::crop}};
 
-Layer layer_of(Settings& line) {
+Layer layer_of(SettingsText& line) {
   const auto* kind = std::find_if(std::begin(kKinds), std::end(kKinds),
                                   [&](const Kind& each) { return line.kind() == each.name; });
   if (line.kind().empty()) line.refuse("expected the kind of a layer first, such as conv2d");
   if (kind == std::end(kKinds)) line.refuse("there is no layer of this kind");
   Layer layer = kind->make(line);
-  line.set(layer.attributes);
+  line.set(layer.settings);
   line.set("name", layer.name);
   line.set("inputs", layer.inputs);
   line.set("trainable", layer.trainable);
@@ -92,14 +92,15 @@ Layer layer_of(Settings& line) {
 
 std::vector<Layer> layers_of(const Call& call, const char* text, const char* argument) {
   std::vector<Layer> layers;
-  for (Settings& line : settings_of_lines(call, text, argument)) layers.push_back(layer_of(line));
+  for (SettingsText& line : settings_of_lines(call, text, argument))
+    layers.push_back(layer_of(line));
   return layers;
 }
 
 ModelOptions model_options_of(const Call& call, const char* text) {
   ModelOptions options;
   if (!text) return options;
-  Settings line = settings_of_line(call, text, "options");
+  SettingsText line = settings_of_line(call, text, "options");
   if (!line.kind().empty()) line.refuse("is no setting, expected name=value");
   line.set("seed", options.seed);
   line.set("mean", options.preprocessing.mean);

@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "c_api/settings.h"
+#include "c_api/settings_text.h"
 
 namespace cnnx::c_api {
 namespace {
@@ -26,7 +26,7 @@ constexpr Word<Loss::Kind> kLosses[] = {{"cross_entropy", Loss::Kind::cross_entr
 
 // What SGD and Muon share.
 template <typename Kind>
-Kind with_momentum(Settings& line) {
+Kind with_momentum(SettingsText& line) {
   Kind optimizer;
   line.set("learning_rate", optimizer.learning_rate);
   line.set("momentum", optimizer.momentum);
@@ -37,7 +37,7 @@ Kind with_momentum(Settings& line) {
 
 // What Adam and AdamW share.
 template <typename Kind>
-Kind adam(Settings& line) {
+Kind adam(SettingsText& line) {
   Kind adam;
   line.set("learning_rate", adam.learning_rate);
   line.set("beta1", adam.beta1);
@@ -46,13 +46,13 @@ Kind adam(Settings& line) {
   return adam;
 }
 
-AdamW adamw(Settings& line) {
+AdamW adamw(SettingsText& line) {
   AdamW adamw = adam<AdamW>(line);
   line.set("weight_decay", adamw.weight_decay);
   return adamw;
 }
 
-RmsProp rmsprop(Settings& line) {
+RmsProp rmsprop(SettingsText& line) {
   RmsProp rmsprop;
   line.set("learning_rate", rmsprop.learning_rate);
   line.set("alpha", rmsprop.alpha);
@@ -62,7 +62,7 @@ RmsProp rmsprop(Settings& line) {
   return rmsprop;
 }
 
-Muon muon(Settings& line) {
+Muon muon(SettingsText& line) {
   Muon muon = with_momentum<Muon>(line);
   line.set("matrices", muon.matrices);
   line.set("iterations", muon.iterations);
@@ -70,7 +70,7 @@ Muon muon(Settings& line) {
 }
 
 // A schedule's line, if it is one.
-std::optional<Schedule> schedule_of(Settings& line) {
+std::optional<Schedule> schedule_of(SettingsText& line) {
   Schedule schedule;
   if (line.kind() == "step_decay") {
     StepDecay& shape = schedule.shape.emplace<StepDecay>();
@@ -107,7 +107,7 @@ std::optional<Schedule> schedule_of(Settings& line) {
 // Refuses a second line that would replace what the first one said.
 class OnlyOnce {
  public:
-  void see(const std::string& what, const Settings& line) {
+  void see(const std::string& what, const SettingsText& line) {
     if (!seen_.insert(what).second) line.refuse("is a second line of " + what + ", expected one");
   }
 
@@ -115,7 +115,7 @@ class OnlyOnce {
   std::set<std::string> seen_;
 };
 
-ParameterRule rule_of(Settings& line) {
+ParameterRule rule_of(SettingsText& line) {
   ParameterRule rule;
   rule.pattern = line.get<std::string>("pattern");
   line.set("learning_rate_factor", rule.learning_rate_factor);
@@ -123,14 +123,14 @@ ParameterRule rule_of(Settings& line) {
   return rule;
 }
 
-Averaging averaging_of(Settings& line) {
+Averaging averaging_of(SettingsText& line) {
   Averaging averaging;
   line.set("decay", averaging.decay);
   line.set("every", averaging.every);
   return averaging;
 }
 
-Augmentation augmentation_of(Settings& line) {
+Augmentation augmentation_of(SettingsText& line) {
   Augmentation augmentation;
   line.set_word("flip", kFlips, augmentation.flip);
   line.set("crop_padding", augmentation.crop_padding);
@@ -150,7 +150,7 @@ Augmentation augmentation_of(Settings& line) {
 
 OptimizerSettings optimizer_of(const Call& call, const char* text) {
   if (!text) return Adam();
-  Settings line = settings_of_line(call, text, "optimizer");
+  SettingsText line = settings_of_line(call, text, "optimizer");
   OptimizerSettings optimizer;
   if (line.kind() == "sgd") {
     optimizer = with_momentum<Sgd>(line);
@@ -172,7 +172,7 @@ OptimizerSettings optimizer_of(const Call& call, const char* text) {
 Loss loss_of(const Call& call, const char* text) {
   Loss loss;
   if (!text) return loss;
-  Settings line = settings_of_line(call, text, "loss");
+  SettingsText line = settings_of_line(call, text, "loss");
   const auto* kind = std::find_if(std::begin(kLosses), std::end(kLosses),
                                   [&](const auto& word) { return line.kind() == word.text; });
   if (kind == std::end(kLosses)) {
@@ -193,7 +193,7 @@ Loss loss_of(const Call& call, const char* text) {
 TrainerOptions trainer_options_of(const Call& call, const char* text) {
   TrainerOptions options;
   OnlyOnce once;
-  for (Settings& line : settings_of_lines(call, text ? text : "", "options")) {
+  for (SettingsText& line : settings_of_lines(call, text ? text : "", "options")) {
     if (line.kind().empty()) {
       once.see("settings alone", line);
       line.set("seed", options.seed);
@@ -219,7 +219,7 @@ TrainerOptions trainer_options_of(const Call& call, const char* text) {
 EpochOptions epoch_options_of(const Call& call, const char* text) {
   EpochOptions options;
   OnlyOnce once;
-  for (Settings& line : settings_of_lines(call, text ? text : "", "options")) {
+  for (SettingsText& line : settings_of_lines(call, text ? text : "", "options")) {
     once.see(line.kind().empty() ? "settings alone" : line.kind(), line);
     if (line.kind().empty()) {
       line.set("batch_size", options.batch_size);

@@ -69,9 +69,9 @@ bool is_block(const Layer& layer) { return is_residual(layer) || layer.kind == "
 // The kind of the layer that makes one array of a block's branches.
 std::string merge_of(const Layer& block) {
   if (is_residual(block)) return "add";
-  const auto found = block.attributes.find("merge");
+  const auto found = block.settings.find("merge");
   const auto* merge =
-      found == block.attributes.end() ? nullptr : std::get_if<std::string>(&found->second);
+      found == block.settings.end() ? nullptr : std::get_if<std::string>(&found->second);
   if (!merge || (*merge != "concat" && *merge != "add"))
     refuse(block, R"(parallel: merge is missing or wrong, expected "concat" or "add")");
   return *merge;

@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "graph/blocks.h"
-#include "ops/attributes.h"
 #include "ops/registry.h"
+#include "ops/settings.h"
 
 namespace cnnx {
 
-void check_layer(const Layer& layer) { ops::make_op(layer.kind, layer.attributes); }
+void check_layer(const Layer& layer) { ops::make_op(layer.kind, layer.settings); }
 
 }  // namespace cnnx
 
@@ -110,7 +110,7 @@ void Graph::add(Layer layer) {
   node.layer = std::move(layer);
   try {
     connect(node);
-    node.op = ops::make_op(node.layer.kind, node.layer.attributes);
+    node.op = ops::make_op(node.layer.kind, node.layer.settings);
     const auto* merge = dynamic_cast<const ops::MergeOp*>(node.op.get());
     check_inputs(node.layer, node.inputs.size(), merge ? merge->most_inputs() : 1);
     std::vector<Shape> inputs;
@@ -121,7 +121,7 @@ void Graph::add(Layer layer) {
     node.parameters = parameters_.add(node.layer, node.op->parameters(inputs[0]));
     node.buffers = buffers_.add(node.layer, node.op->buffers(inputs[0]));
     // No file holds what parameters began at: it holds them.
-    node.layer.attributes.erase(ops::kInitial);
+    node.layer.settings.erase(ops::kInitial);
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument("layer " + node.layer.name + ": " + error.what());
   }

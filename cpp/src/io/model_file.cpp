@@ -2,12 +2,12 @@
 //   cnnx.format         "1"
 //   cnnx.graph          {"input_shape": [28, 28, 1],
 //                        "nodes": [{"name", "kind", "inputs": [names of nodes before, or "input"],
-//                                   "trainable": only where false, attributes...}],
+//                                   "trainable": only where false, settings...}],
 //                        "output": name, "probabilities": "softmax" | "sigmoid" | "outputs"}
 //   cnnx.preprocessing  {"resize": "stretch" | "fit" | "crop"}
 //   cnnx.classes        ["X", "O"]
-// and its tensors every parameter and every buffer under its name, every real-valued attribute as
-// <layer>.<attribute>, and preprocessing.mean and preprocessing.std: real numbers are bits, never
+// and its tensors every parameter and every buffer under its name, every real-valued setting as
+// <layer>.<setting>, and preprocessing.mean and preprocessing.std: real numbers are bits, never
 // text.
 #include "io/model_file.h"
 
@@ -25,7 +25,7 @@
 #include "io/json_view.h"
 #include "io/safetensors.h"
 #include "io/text.h"
-#include "ops/attributes.h"
+#include "ops/settings.h"
 
 namespace cnnx {
 namespace io {
@@ -60,15 +60,15 @@ Value value_of(const Word<Value> (&words)[count], const JsonView& view) {
 
 // Writing.
 
-std::string tensor_of_attribute(const Layer& layer, const std::string& attribute) {
-  return layer.name + "." + attribute;
+std::string tensor_of_setting(const Layer& layer, const std::string& setting) {
+  return layer.name + "." + setting;
 }
 
-Json json_of(const Attribute& attribute) {
-  if (const bool* flag = std::get_if<bool>(&attribute)) return Json(*flag);
-  if (const int64_t* number = std::get_if<int64_t>(&attribute)) return Json(*number);
-  if (const std::string* text = std::get_if<std::string>(&attribute)) return Json(*text);
-  return Json::array(std::get<std::vector<int64_t>>(attribute));
+Json json_of(const Setting& setting) {
+  if (const bool* flag = std::get_if<bool>(&setting)) return Json(*flag);
+  if (const int64_t* number = std::get_if<int64_t>(&setting)) return Json(*number);
+  if (const std::string* text = std::get_if<std::string>(&setting)) return Json(*text);
+  return Json::array(std::get<std::vector<int64_t>>(setting));
 }
 
 Json json_of_graph(const graph::ModelState& model) {
@@ -79,8 +79,8 @@ Json json_of_graph(const graph::ModelState& model) {
     each.set("kind", node.layer.kind);
     each.set("inputs", Json::array(node.layer.inputs));
     if (!node.layer.trainable) each.set("trainable", Json(false));
-    for (const auto& [name, attribute] : node.layer.attributes) {
-      if (!std::holds_alternative<float>(attribute)) each.set(name, json_of(attribute));
+    for (const auto& [name, setting] : node.layer.settings) {
+      if (!std::holds_alternative<float>(setting)) each.set(name, json_of(setting));
     }
     nodes.append(std::move(each));
   }
@@ -105,9 +105,9 @@ FileContent content_of(const graph::ModelState& model) {
   append_arrays(model.graph.parameters(), model.parameters.data(), "", tensors);
   append_arrays(model.graph.buffers(), model.buffers.data(), "", tensors);
   for (const graph::Node& node : model.graph.nodes()) {
-    for (const auto& [name, attribute] : node.layer.attributes) {
-      if (const float* number = std::get_if<float>(&attribute)) {
-        tensors.push_back({tensor_of_attribute(node.layer, name), DType::f32, {}, number});
+    for (const auto& [name, setting] : node.layer.settings) {
+      if (const float* number = std::get_if<float>(&setting)) {
+        tensors.push_back({tensor_of_setting(node.layer, name), DType::f32, {}, number});
       }
     }
   }
@@ -222,11 +222,11 @@ class ModelReader {
         if (name == "trainable") {
           layer.trainable = member.boolean();
         } else {
-          layer.attributes[name] = read_attribute(member);
+          layer.settings[name] = read_setting(member);
         }
       });
-      read_real_attributes(layer);
-      if (layer.attributes.count(ops::kInitial) > 0)
+      read_real_settings(layer);
+      if (layer.settings.count(ops::kInitial) > 0)
         node.fail("has a setting " + in_quotes(ops::kInitial) + ", which no file holds");
       layers.push_back(std::move(layer));
     });
@@ -236,15 +236,15 @@ class ModelReader {
     return layers;
   }
 
-  static Attribute read_attribute(const JsonView& view) {
+  static Setting read_setting(const JsonView& view) {
     if (view.is_boolean()) return view.boolean();
     if (view.is_integer()) return view.integer();
     if (view.is_string()) return view.string();
     return view.integers();
   }
 
-  // Attributes that are real numbers: scalar tensors named after the layer.
-  void read_real_attributes(Layer& layer) {
+  // Settings that are real numbers: scalar tensors named after the layer.
+  void read_real_settings(Layer& layer) {
     const std::string prefix = layer.name + ".";
     for (const StoredTensor* tensor : file_.beginning_with(prefix)) {
       if (!tensor->shape.empty() || checkpoint_.count(tensor->name) > 0) continue;
@@ -253,7 +253,7 @@ class ModelReader {
       if (name.find('.') != std::string::npos) continue;
       float value;
       read_floats(tensor->name, {}, &value);
-      if (!layer.attributes.emplace(name, value).second) {
+      if (!layer.settings.emplace(name, value).second) {
         throw FormatError(file_.name() + ": tensor " + in_quotes(tensor->name) +
                           ": the graph holds this setting too");
       }

@@ -5,8 +5,8 @@
 #include "cnnx/runtime.h"
 #include "kernels/activations.h"
 #include "ops/activations.h"
-#include "ops/attributes.h"
 #include "ops/op.h"
+#include "ops/settings.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
 
@@ -89,46 +89,46 @@ class ActivationOp final : public Op {
 };
 
 std::unique_ptr<const Op> make_without_settings(const char* kind, Activation activation,
-                                                const Attributes& attributes) {
-  AttributeReader(kind, attributes).finish();
+                                                const Settings& settings) {
+  SettingsReader(kind, settings).finish();
   return std::make_unique<ActivationOp>(activation);
 }
 
 }  // namespace
 
-std::unique_ptr<const Op> make_relu(const Attributes& attributes) {
-  return make_without_settings("relu", Activation::relu, attributes);
+std::unique_ptr<const Op> make_relu(const Settings& settings) {
+  return make_without_settings("relu", Activation::relu, settings);
 }
 
-std::unique_ptr<const Op> make_leaky_relu(const Attributes& attributes) {
-  AttributeReader reader("leaky_relu", attributes);
+std::unique_ptr<const Op> make_leaky_relu(const Settings& settings) {
+  SettingsReader reader("leaky_relu", settings);
   const float negative_slope = reader.real("negative_slope");
   reader.finish();
   return std::make_unique<ActivationOp>(Activation::leaky_relu, negative_slope);
 }
 
-std::unique_ptr<const Op> make_sigmoid(const Attributes& attributes) {
-  return make_without_settings("sigmoid", Activation::sigmoid, attributes);
+std::unique_ptr<const Op> make_sigmoid(const Settings& settings) {
+  return make_without_settings("sigmoid", Activation::sigmoid, settings);
 }
 
-std::unique_ptr<const Op> make_tanh(const Attributes& attributes) {
-  return make_without_settings("tanh", Activation::tanh, attributes);
+std::unique_ptr<const Op> make_tanh(const Settings& settings) {
+  return make_without_settings("tanh", Activation::tanh, settings);
 }
 
-std::unique_ptr<const Op> make_gelu(const Attributes& attributes) {
-  return make_without_settings("gelu", Activation::gelu, attributes);
+std::unique_ptr<const Op> make_gelu(const Settings& settings) {
+  return make_without_settings("gelu", Activation::gelu, settings);
 }
 
-std::unique_ptr<const Op> make_relu6(const Attributes& attributes) {
-  return make_without_settings("relu6", Activation::relu6, attributes);
+std::unique_ptr<const Op> make_relu6(const Settings& settings) {
+  return make_without_settings("relu6", Activation::relu6, settings);
 }
 
-std::unique_ptr<const Op> make_silu(const Attributes& attributes) {
-  return make_without_settings("silu", Activation::silu, attributes);
+std::unique_ptr<const Op> make_silu(const Settings& settings) {
+  return make_without_settings("silu", Activation::silu, settings);
 }
 
-std::unique_ptr<const Op> make_hard_swish(const Attributes& attributes) {
-  return make_without_settings("hard_swish", Activation::hard_swish, attributes);
+std::unique_ptr<const Op> make_hard_swish(const Settings& settings) {
+  return make_without_settings("hard_swish", Activation::hard_swish, settings);
 }
 
 }  // namespace ops

@@ -7,11 +7,11 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/adaptive_avg_pool2d.h"
-#include "ops/attributes.h"
 #include "ops/image_shape.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
+#include "ops/settings.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -75,15 +75,15 @@ class GlobalAvgPool2dOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_adaptive_avg_pool2d(const Attributes& attributes) {
-  AttributeReader reader("adaptive_avg_pool2d", attributes);
+std::unique_ptr<const Op> make_adaptive_avg_pool2d(const Settings& settings) {
+  SettingsReader reader("adaptive_avg_pool2d", settings);
   const Pair output_size = reader.pair("output_size", 1);
   reader.finish();
   return std::make_unique<AdaptiveAvgPool2dOp>(output_size);
 }
 
-std::unique_ptr<const Op> make_global_avg_pool2d(const Attributes& attributes) {
-  AttributeReader("global_avg_pool2d", attributes).finish();
+std::unique_ptr<const Op> make_global_avg_pool2d(const Settings& settings) {
+  SettingsReader("global_avg_pool2d", settings).finish();
   return std::make_unique<GlobalAvgPool2dOp>();
 }
 

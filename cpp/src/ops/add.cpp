@@ -7,7 +7,7 @@
 
 #include "kernels/add.h"
 #include "ops/activations.h"
-#include "ops/attributes.h"
+#include "ops/settings.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
 
@@ -94,8 +94,8 @@ class AddOp final : public MergeOp {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_add(const Attributes& attributes) {
-  AttributeReader("add", attributes).finish();
+std::unique_ptr<const Op> make_add(const Settings& settings) {
+  SettingsReader("add", settings).finish();
   return std::make_unique<AddOp>();
 }
 

@@ -3,10 +3,10 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/avg_pool2d.h"
-#include "ops/attributes.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
+#include "ops/settings.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -64,8 +64,8 @@ class AvgPool2dOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_avg_pool2d(const Attributes& attributes) {
-  AttributeReader reader("avg_pool2d", attributes);
+std::unique_ptr<const Op> make_avg_pool2d(const Settings& settings) {
+  SettingsReader reader("avg_pool2d", settings);
   const Pair kernel_size = reader.pair("kernel_size", 1);
   const Pair stride = reader.pair("stride", 1);
   const Padding padding = reader.padding("padding");

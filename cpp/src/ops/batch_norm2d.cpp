@@ -8,10 +8,10 @@
 #include "cnnx/runtime.h"
 #include "kernels/batch_norm2d.h"
 #include "ops/add.h"
-#include "ops/attributes.h"
 #include "ops/epsilon.h"
 #include "ops/op.h"
 #include "ops/pixel_chunks.h"
+#include "ops/settings.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
 
@@ -298,8 +298,8 @@ class BatchNorm2dOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_batch_norm2d(const Attributes& attributes) {
-  AttributeReader reader("batch_norm2d", attributes);
+std::unique_ptr<const Op> make_batch_norm2d(const Settings& settings) {
+  SettingsReader reader("batch_norm2d", settings);
   const float momentum = reader.real("momentum");
   const float epsilon = checked_epsilon("batch_norm2d", reader.real("epsilon"));
   const bool affine = reader.boolean("affine");

@@ -3,8 +3,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "ops/attributes.h"
 #include "ops/op.h"
+#include "ops/settings.h"
 #include "runtime/parallel.h"
 
 namespace cnnx::ops {
@@ -88,8 +88,8 @@ class ConcatOp final : public MergeOp {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_concat(const Attributes& attributes) {
-  AttributeReader("concat", attributes).finish();
+std::unique_ptr<const Op> make_concat(const Settings& settings) {
+  SettingsReader("concat", settings).finish();
   return std::make_unique<ConcatOp>();
 }
 

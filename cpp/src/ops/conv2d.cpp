@@ -3,10 +3,10 @@
 
 #include <memory>
 
-#include "ops/attributes.h"
 #include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_checks.h"
 #include "ops/conv2d_execution.h"
+#include "ops/settings.h"
 
 namespace cnnx {
 namespace ops {
@@ -60,8 +60,8 @@ class Conv2dOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_conv2d(const Attributes& attributes) {
-  AttributeReader reader("conv2d", attributes);
+std::unique_ptr<const Op> make_conv2d(const Settings& settings) {
+  SettingsReader reader("conv2d", settings);
   const int64_t out_channels = reader.integer("out_channels", 1);
   const Pair kernel_size = reader.pair("kernel_size", 1);
   Conv2dOptions options;

@@ -5,12 +5,12 @@
 #include <memory>
 #include <utility>
 
-#include "ops/attributes.h"
 #include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_checks.h"
 #include "ops/conv2d_execution.h"
 #include "ops/conv2d_lane_gradient.h"
 #include "ops/conv_transpose2d_checks.h"
+#include "ops/settings.h"
 
 namespace cnnx {
 namespace ops {
@@ -138,8 +138,8 @@ class ConvTranspose2dOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_conv_transpose2d(const Attributes& attributes) {
-  AttributeReader reader("conv_transpose2d", attributes);
+std::unique_ptr<const Op> make_conv_transpose2d(const Settings& settings) {
+  SettingsReader reader("conv_transpose2d", settings);
   const int64_t out_channels = reader.integer("out_channels", 1);
   const Pair kernel_size = reader.pair("kernel_size", 1);
   ConvTranspose2dOptions options;

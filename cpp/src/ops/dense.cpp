@@ -10,10 +10,10 @@
 #include "kernels/activations.h"
 #include "kernels/dense.h"
 #include "ops/activations.h"
-#include "ops/attributes.h"
 #include "ops/call_scratch.h"
 #include "ops/gradient_kernels.h"
 #include "ops/op.h"
+#include "ops/settings.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
@@ -241,8 +241,8 @@ class DenseOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_dense(const Attributes& attributes) {
-  AttributeReader reader("dense", attributes);
+std::unique_ptr<const Op> make_dense(const Settings& settings) {
+  SettingsReader reader("dense", settings);
   const int64_t out_features = reader.integer("out_features", 1);
   const bool bias = reader.boolean("bias");
   reader.finish();

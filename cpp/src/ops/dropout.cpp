@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "ops/attributes.h"
 #include "ops/op.h"
+#include "ops/settings.h"
 #include "runtime/parallel.h"
 #include "runtime/philox.h"
 
@@ -76,8 +76,8 @@ class DropoutOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_dropout(const Attributes& attributes) {
-  AttributeReader reader("dropout", attributes);
+std::unique_ptr<const Op> make_dropout(const Settings& settings) {
+  SettingsReader reader("dropout", settings);
   const float rate = reader.real("rate");
   reader.finish();
   if (!(rate >= 0 && rate < 1)) {

@@ -1,7 +1,7 @@
 // Flatten: (batch, height, width, channels) to (batch, features) in H, W, C order: the same memory,
 // another shape.
-#include "ops/attributes.h"
 #include "ops/op.h"
+#include "ops/settings.h"
 
 namespace cnnx::ops {
 namespace {
@@ -16,8 +16,8 @@ class FlattenOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_flatten(const Attributes& attributes) {
-  AttributeReader("flatten", attributes).finish();
+std::unique_ptr<const Op> make_flatten(const Settings& settings) {
+  SettingsReader("flatten", settings).finish();
   return std::make_unique<FlattenOp>();
 }
 

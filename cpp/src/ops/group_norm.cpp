@@ -5,11 +5,11 @@
 #include <string>
 
 #include "cnnx/runtime.h"
-#include "ops/attributes.h"
 #include "ops/epsilon.h"
 #include "ops/image_shape.h"
 #include "ops/op.h"
 #include "ops/pixel_chunks.h"
+#include "ops/settings.h"
 #include "runtime/memory.h"
 
 namespace cnnx {
@@ -137,16 +137,16 @@ class LayerNormOp final : public NormOp {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_group_norm(const Attributes& attributes) {
-  AttributeReader reader(kGroupNorm, attributes);
+std::unique_ptr<const Op> make_group_norm(const Settings& settings) {
+  SettingsReader reader(kGroupNorm, settings);
   const int64_t groups = reader.integer("groups", 1);
   const float epsilon = checked_epsilon(kGroupNorm, reader.real("epsilon"));
   reader.finish();
   return std::make_unique<GroupNormOp>(groups, epsilon);
 }
 
-std::unique_ptr<const Op> make_layer_norm(const Attributes& attributes) {
-  AttributeReader reader(kLayerNorm, attributes);
+std::unique_ptr<const Op> make_layer_norm(const Settings& settings) {
+  SettingsReader reader(kLayerNorm, settings);
   const float epsilon = checked_epsilon(kLayerNorm, reader.real("epsilon"));
   reader.finish();
   return std::make_unique<LayerNormOp>(epsilon);

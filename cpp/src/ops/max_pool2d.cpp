@@ -3,9 +3,9 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/max_pool2d.h"
-#include "ops/attributes.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
+#include "ops/settings.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -83,8 +83,8 @@ class MaxPool2dOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_max_pool2d(const Attributes& attributes) {
-  AttributeReader reader("max_pool2d", attributes);
+std::unique_ptr<const Op> make_max_pool2d(const Settings& settings) {
+  SettingsReader reader("max_pool2d", settings);
   const Pair kernel_size = reader.pair("kernel_size", 1);
   const Pair stride = reader.pair("stride", 1);
   const Padding padding = reader.padding("padding");

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "kernels/multiply.h"
-#include "ops/attributes.h"
 #include "ops/op.h"
+#include "ops/settings.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
 
@@ -87,8 +87,8 @@ class MultiplyOp final : public MergeOp {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_multiply(const Attributes& attributes) {
-  AttributeReader("multiply", attributes).finish();
+std::unique_ptr<const Op> make_multiply(const Settings& settings) {
+  SettingsReader("multiply", settings).finish();
   return std::make_unique<MultiplyOp>();
 }
 

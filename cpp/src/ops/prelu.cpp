@@ -5,9 +5,9 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/prelu.h"
-#include "ops/attributes.h"
 #include "ops/op.h"
 #include "ops/pixel_chunks.h"
+#include "ops/settings.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
 
@@ -102,8 +102,8 @@ class PreluOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_prelu(const Attributes& attributes) {
-  AttributeReader reader(kName, attributes);
+std::unique_ptr<const Op> make_prelu(const Settings& settings) {
+  SettingsReader reader(kName, settings);
   const float initial = reader.initial(kInitialSlope);
   reader.finish();
   return std::make_unique<PreluOp>(initial);

@@ -5,13 +5,13 @@
 
 namespace cnnx::ops {
 
-#define CNNX_LAYER(kind) std::unique_ptr<const Op> make_##kind(const Attributes& attributes);
+#define CNNX_LAYER(kind) std::unique_ptr<const Op> make_##kind(const Settings& settings);
 #include "cnnx_layer_list.inc"
 #undef CNNX_LAYER
 
-std::unique_ptr<const Op> make_op(const std::string& kind, const Attributes& attributes) {
+std::unique_ptr<const Op> make_op(const std::string& kind, const Settings& settings) {
 #define CNNX_LAYER(name) \
-  if (kind == #name) return make_##name(attributes);
+  if (kind == #name) return make_##name(settings);
 #include "cnnx_layer_list.inc"
 #undef CNNX_LAYER
   throw std::invalid_argument("layer kind \"" + kind + "\" is unknown to this version of cnnx");

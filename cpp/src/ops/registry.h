@@ -4,12 +4,12 @@
 #include <memory>
 #include <string>
 
-#include "ops/attributes.h"
 #include "ops/op.h"
+#include "ops/settings.h"
 
 namespace cnnx::ops {
 
 // Throws std::invalid_argument for an unknown kind or a setting it cannot honour.
-std::unique_ptr<const Op> make_op(const std::string& kind, const Attributes& attributes);
+std::unique_ptr<const Op> make_op(const std::string& kind, const Settings& settings);
 
 }  // namespace cnnx::ops

@@ -6,8 +6,8 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/softmax.h"
-#include "ops/attributes.h"
 #include "ops/op.h"
+#include "ops/settings.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
 
@@ -72,8 +72,8 @@ class SoftmaxOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_softmax(const Attributes& attributes) {
-  AttributeReader("softmax", attributes).finish();
+std::unique_ptr<const Op> make_softmax(const Settings& settings) {
+  SettingsReader("softmax", settings).finish();
   return std::make_unique<SoftmaxOp>();
 }
 

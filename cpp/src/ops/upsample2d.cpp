@@ -6,11 +6,11 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/upsample2d.h"
-#include "ops/attributes.h"
 #include "ops/image_shape.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
+#include "ops/settings.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -69,8 +69,8 @@ class Upsample2dOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_upsample2d(const Attributes& attributes) {
-  AttributeReader reader(kName, attributes);
+std::unique_ptr<const Op> make_upsample2d(const Settings& settings) {
+  SettingsReader reader(kName, settings);
   const Pair scale_factor = reader.pair("scale_factor", 1);
   const bool bilinear = reader.choice("mode", {"nearest", "bilinear"}) == 1;
   reader.finish();

@@ -7,11 +7,11 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/add.h"
-#include "ops/attributes.h"
 #include "ops/image_shape.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
+#include "ops/settings.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -80,8 +80,8 @@ class ZeroPad2dOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<const Op> make_zero_pad2d(const Attributes& attributes) {
-  AttributeReader reader(kName, attributes);
+std::unique_ptr<const Op> make_zero_pad2d(const Settings& settings) {
+  SettingsReader reader(kName, settings);
   const Padding padding = reader.sides("padding");
   reader.finish();
   return std::make_unique<ZeroPad2dOp>(padding);

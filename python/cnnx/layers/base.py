@@ -28,7 +28,7 @@ class Layer:
 
     Attributes:
         kind: the word for it in files and default names, "conv2d".
-        attributes: its settings as plain values.
+        settings: the values of its settings by name.
         name: the user's name for it, or None for kind and ordinal.
         trainable: False keeps its parameters as they are in training, and a batch norm's statistics
             too; set it before the model is built, or on `Model.layers` after.
@@ -37,21 +37,21 @@ class Layer:
     kind: ClassVar[str]
     _trainable = True
 
-    def __init__(self, attributes: dict[str, Any], name: str | None) -> None:
+    def __init__(self, settings: dict[str, Any], name: str | None) -> None:
         """Checks the settings.
 
         Raises:
             ValueError: with one sentence that names the setting, what came and what was expected.
         """
-        self._describe(attributes, name)
-        _core.check_layer(self.kind, attributes)
+        self._describe(settings, name)
+        _core.check_layer(self.kind, settings)
 
-    def _describe(self, attributes: dict[str, Any], name: str | None) -> None:
+    def _describe(self, settings: dict[str, Any], name: str | None) -> None:
         if name is not None:
             text(name, type(self).__name__, "name")
         if name == "":
             raise ValueError(f"{type(self).__name__}: name is empty, expected letters")
-        self.attributes = attributes
+        self.settings = settings
         self.name = name
 
     @property
@@ -87,14 +87,13 @@ class Layer:
         return "" if self.name is None else f", name={self.name!r}"
 
     def __repr__(self) -> str:
-        attributes = dict(self.attributes)
-        if isinstance(attributes.get("padding"), list):
-            top, bottom, left, right = attributes["padding"]
-            attributes["padding"] = ((top, bottom), (left, right))  # as the constructor takes it
-        settings = [f"{key}={value!r}" for key, value in attributes.items()]
+        settings = dict(self.settings)
+        if isinstance(settings.get("padding"), list):
+            top, bottom, left, right = settings["padding"]
+            settings["padding"] = ((top, bottom), (left, right))  # as the constructor takes it
         if self.name is not None:
-            settings.append(f"name={self.name!r}")
-        return f"{type(self).__name__}({', '.join(settings)})"
+            settings["name"] = self.name
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"
 
 
 class LayerWithoutSettings(Layer):

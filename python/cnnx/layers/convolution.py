@@ -63,7 +63,7 @@ class Conv2d(Layer):
         (out_channels,).
 
     Example:
-        >>> Conv2d(32, 3, padding="same", name="edges").attributes["kernel_size"]
+        >>> Conv2d(32, 3, padding="same", name="edges").settings["kernel_size"]
         [3, 3]
     """
 
@@ -127,7 +127,7 @@ class ConvTranspose2d(Layer):
         the other way round, counts out_channels / groups instead), bias (out_channels,).
 
     Example:
-        >>> ConvTranspose2d(16, 4, stride=2, padding=1).attributes["output_padding"]
+        >>> ConvTranspose2d(16, 4, stride=2, padding=1).settings["output_padding"]
         [0, 0]
     """
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from cnnx.arguments import is_integer, shown
 from cnnx.layers.base import Layer, Symbol
 
-# kind, attributes, name, names of the inputs, trainable, branches: as the core takes a layer. Where
+# kind, settings, name, names of the inputs, trainable, branches: as the core takes a layer. Where
 # names are empty it numbers layers of a kind, and a layer reads the one before.
 LayerTuple: TypeAlias = "tuple[str, dict[str, Any], str, list[str], bool, list[list[LayerTuple]]]"
 Shape: TypeAlias = "tuple[int, int, int]"
@@ -93,7 +93,7 @@ def in_graph(image: Input, output: Symbol) -> list[LayerTuple]:
 
 def _layer_tuple(layer: Layer, name: str, inputs: list[str]) -> LayerTuple:
     branches = [in_order(branch) for branch in layer.branches_within()]
-    return layer.kind, layer.attributes, name, inputs, layer.trainable, branches
+    return layer.kind, layer.settings, name, inputs, layer.trainable, branches
 
 
 def _names(layers: Sequence[Layer]) -> list[str]:

@@ -20,7 +20,7 @@ class MaxPool2d(Layer):
         (batch, height, width, channels) to (batch, out_height, out_width, channels).
 
     Example:
-        >>> MaxPool2d(2).attributes["stride"]
+        >>> MaxPool2d(2).settings["stride"]
         [2, 2]
     """
 
@@ -62,7 +62,7 @@ class AvgPool2d(Layer):
         (batch, height, width, channels) to (batch, out_height, out_width, channels).
 
     Example:
-        >>> AvgPool2d(2, padding="same").attributes["padding"]
+        >>> AvgPool2d(2, padding="same").settings["padding"]
         'same'
     """
 

@@ -1,5 +1,5 @@
 // Checks a layer's settings one by one and says in a sentence what is wrong with one.
-#include "ops/attributes.h"
+#include "ops/settings.h"
 
 #include <algorithm>
 #include <stdexcept>
@@ -10,7 +10,7 @@ namespace {
 // Far above any real layer, far below where products of a few of them overflow.
 constexpr int64_t kMost = int64_t{1} << 24;
 
-std::string describe(const Attribute& value) {
+std::string describe(const Setting& value) {
   if (const bool* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
   if (const int64_t* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
   if (const float* number = std::get_if<float>(&value)) return std::to_string(*number);
@@ -18,35 +18,35 @@ std::string describe(const Attribute& value) {
   return to_string(std::get<std::vector<int64_t>>(value));
 }
 
-bool are_sides(const Attribute& value) {
+bool are_sides(const Setting& value) {
   const auto* sides = std::get_if<std::vector<int64_t>>(&value);
   return sides && sides->size() == 4 && std::all_of(sides->begin(), sides->end(), [](int64_t side) {
            return side >= 0 && side <= kMost;
          });
 }
 
-Padding to_padding(const Attribute& value) {
+Padding to_padding(const Setting& value) {
   const auto& sides = std::get<std::vector<int64_t>>(value);
   return {Padding::Rule::explicit_sides, sides[0], sides[1], sides[2], sides[3]};
 }
 
 }  // namespace
 
-const Attribute& AttributeReader::find(const std::string& name) {
-  const auto found = attributes_.find(name);
-  if (found == attributes_.end()) throw std::invalid_argument(kind_ + ": " + name + " is missing");
+const Setting& SettingsReader::find(const std::string& name) {
+  const auto found = settings_.find(name);
+  if (found == settings_.end()) throw std::invalid_argument(kind_ + ": " + name + " is missing");
   taken_.insert(name);
   return found->second;
 }
 
-void AttributeReader::refuse(const std::string& name, const Attribute& value,
-                             const std::string& expected) const {
+void SettingsReader::refuse(const std::string& name, const Setting& value,
+                            const std::string& expected) const {
   throw std::invalid_argument(kind_ + ": " + name + " is " + describe(value) + ", expected " +
                               expected);
 }
 
-int64_t AttributeReader::integer(const std::string& name, int64_t least) {
-  const Attribute& value = find(name);
+int64_t SettingsReader::integer(const std::string& name, int64_t least) {
+  const Setting& value = find(name);
   const int64_t* number = std::get_if<int64_t>(&value);
   if (!number || *number < least || *number > kMost) {
     refuse(name, value,
@@ -55,26 +55,26 @@ int64_t AttributeReader::integer(const std::string& name, int64_t least) {
   return *number;
 }
 
-bool AttributeReader::boolean(const std::string& name) {
-  const Attribute& value = find(name);
+bool SettingsReader::boolean(const std::string& name) {
+  const Setting& value = find(name);
   const bool* flag = std::get_if<bool>(&value);
   if (!flag) refuse(name, value, "true or false");
   return *flag;
 }
 
-float AttributeReader::real(const std::string& name) {
-  const Attribute& value = find(name);
+float SettingsReader::real(const std::string& name) {
+  const Setting& value = find(name);
   const float* number = std::get_if<float>(&value);
   if (!number || !(*number - *number == 0.0f)) refuse(name, value, "a finite number");
   return *number;
 }
 
-float AttributeReader::initial(float otherwise) {
-  return attributes_.count(kInitial) ? real(kInitial) : otherwise;
+float SettingsReader::initial(float otherwise) {
+  return settings_.count(kInitial) ? real(kInitial) : otherwise;
 }
 
-Pair AttributeReader::pair(const std::string& name, int64_t least) {
-  const Attribute& value = find(name);
+Pair SettingsReader::pair(const std::string& name, int64_t least) {
+  const Setting& value = find(name);
   const auto* list = std::get_if<std::vector<int64_t>>(&value);
   bool good = list && list->size() == 2;
   for (std::size_t i = 0; good && i < 2; ++i) good = (*list)[i] >= least && (*list)[i] <= kMost;
@@ -82,8 +82,8 @@ Pair AttributeReader::pair(const std::string& name, int64_t least) {
   return {(*list)[0], (*list)[1]};
 }
 
-Padding AttributeReader::padding(const std::string& name) {
-  const Attribute& value = find(name);
+Padding SettingsReader::padding(const std::string& name) {
+  const Setting& value = find(name);
   Padding padding;
   if (const std::string* rule = std::get_if<std::string>(&value)) {
     if (*rule == "valid") {
@@ -101,15 +101,14 @@ Padding AttributeReader::padding(const std::string& name) {
   return to_padding(value);
 }
 
-Padding AttributeReader::sides(const std::string& name) {
-  const Attribute& value = find(name);
+Padding SettingsReader::sides(const std::string& name) {
+  const Setting& value = find(name);
   if (!are_sides(value)) refuse(name, value, "four integers >= 0 (top, bottom, left, right)");
   return to_padding(value);
 }
 
-std::size_t AttributeReader::choice(const std::string& name,
-                                    const std::vector<std::string>& words) {
-  const Attribute& value = find(name);
+std::size_t SettingsReader::choice(const std::string& name, const std::vector<std::string>& words) {
+  const Setting& value = find(name);
   const std::string* word = std::get_if<std::string>(&value);
   const auto found = word ? std::find(words.begin(), words.end(), *word) : words.end();
   if (found == words.end()) {
@@ -121,8 +120,8 @@ std::size_t AttributeReader::choice(const std::string& name,
   return static_cast<std::size_t>(found - words.begin());
 }
 
-void AttributeReader::finish() const {
-  for (const auto& [name, value] : attributes_) {
+void SettingsReader::finish() const {
+  for (const auto& [name, value] : settings_) {
     if (!taken_.count(name)) throw std::invalid_argument(kind_ + ": has no setting named " + name);
   }
 }

@@ -25,9 +25,9 @@ struct Word {
 // One line of a text. Each value is asked for by name, as what it should be; finish() refuses those
 // that nobody asked for. Errors are std::invalid_argument, one sentence that begins with `where`:
 // "cnnx_model_create: layers, line 2: max_pool2d: kernel_size is \"big\", expected an integer".
-class Settings {
+class SettingsText {
  public:
-  Settings(std::string where, std::string_view line);
+  SettingsText(std::string where, std::string_view line);
 
   // The line's first word, unless that is a setting: "" then.
   const std::string& kind() const { return kind_; }
@@ -46,8 +46,8 @@ class Settings {
   void set(const std::string& name, Value& value) {
     if (has(name)) read(name, text_of(name), value);
   }
-  // The same for all settings that are among the attributes already.
-  void set(Attributes& attributes);
+  // The same for every setting of a layer.
+  void set(Settings& settings);
 
   template <typename Value, std::size_t count>
   void set_word(const std::string& name, const Word<Value> (&words)[count], Value& value) {
@@ -83,7 +83,7 @@ class Settings {
   void read(const std::string& name, const std::string& text, std::vector<Value>& values) const;
   // Of the kind that it holds. A list of four, a padding, may be "same" or "valid", and fewer
   // integers stand for more: one for every side, two for height and width.
-  void read(const std::string& name, const std::string& text, Attribute& attribute) const;
+  void read(const std::string& name, const std::string& text, Setting& setting) const;
 
   std::string where_, kind_;
   std::map<std::string, std::string> values_;
@@ -92,9 +92,10 @@ class Settings {
 
 // The lines of a text that say something, which are not those that are empty or begin with #.
 // Errors call them "layers, line 3".
-std::vector<Settings> settings_of_lines(const Call& call, const char* text, const char* argument);
+std::vector<SettingsText> settings_of_lines(const Call& call, const char* text,
+                                            const char* argument);
 
 // A text of one line.
-Settings settings_of_line(const Call& call, const char* text, const char* argument);
+SettingsText settings_of_line(const Call& call, const char* text, const char* argument);
 
 }  // namespace cnnx::c_api

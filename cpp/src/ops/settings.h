@@ -13,12 +13,12 @@ namespace cnnx::ops {
 // The one setting that may be missing: a graph forgets it as soon as the parameters are there.
 constexpr const char* kInitial = "initial";
 
-// Takes attributes out of a map by name; every error is one sentence: "conv2d: stride is (0, 1),
+// Takes settings out of a map by name; every error is one sentence: "conv2d: stride is (0, 1),
 // expected two integers >= 1". finish() refuses what nobody asked for.
-class AttributeReader {
+class SettingsReader {
  public:
-  AttributeReader(std::string kind, const Attributes& attributes)
-      : kind_(std::move(kind)), attributes_(attributes) {}
+  SettingsReader(std::string kind, const Settings& settings)
+      : kind_(std::move(kind)), settings_(settings) {}
 
   int64_t integer(const std::string& name, int64_t least);
   bool boolean(const std::string& name);
@@ -33,12 +33,12 @@ class AttributeReader {
   void finish() const;
 
  private:
-  const Attribute& find(const std::string& name);
-  [[noreturn]] void refuse(const std::string& name, const Attribute& value,
+  const Setting& find(const std::string& name);
+  [[noreturn]] void refuse(const std::string& name, const Setting& value,
                            const std::string& expected) const;
 
   std::string kind_;
-  const Attributes& attributes_;
+  const Settings& settings_;
   std::set<std::string> taken_;
 };
 

@@ -1,5 +1,5 @@
 // Takes lines apart into kinds and settings, and settings into numbers, the same in every locale.
-#include "c_api/settings.h"
+#include "c_api/settings_text.h"
 
 #include <algorithm>
 #include <charconv>
@@ -49,7 +49,7 @@ bool is_integer(std::string_view text, Integer& value) {
 
 }  // namespace
 
-Settings::Settings(std::string where, std::string_view line) : where_(std::move(where)) {
+SettingsText::SettingsText(std::string where, std::string_view line) : where_(std::move(where)) {
   while (!line.empty()) {
     const std::string_view word = take(line, kSpace);
     const std::size_t equals = word.find('=');
@@ -66,87 +66,88 @@ Settings::Settings(std::string where, std::string_view line) : where_(std::move(
   }
 }
 
-void Settings::refuse(const std::string& reason) const {
+void SettingsText::refuse(const std::string& reason) const {
   throw std::invalid_argument(where_ + ": " + reason);
 }
 
-void Settings::refuse(const std::string& name, const std::string& text,
-                      const std::string& expected) const {
+void SettingsText::refuse(const std::string& name, const std::string& text,
+                          const std::string& expected) const {
   refuse(name + " is " + io::in_quotes(text) + ", expected " + expected);
 }
 
-const std::string& Settings::text_of(const std::string& name) {
+const std::string& SettingsText::text_of(const std::string& name) {
   const auto found = values_.find(name);
   if (found == values_.end()) refuse(name + " is missing");
   taken_.insert(name);
   return found->second;
 }
 
-void Settings::finish() const {
+void SettingsText::finish() const {
   for (const auto& [name, text] : values_) {
     if (!taken_.count(name)) refuse("there is no setting named " + name);
   }
 }
 
-void Settings::set(Attributes& attributes) {
-  for (auto& [name, attribute] : attributes) set(name, attribute);
+void SettingsText::set(Settings& settings) {
+  for (auto& [name, setting] : settings) set(name, setting);
 }
 
-void Settings::read(const std::string& name, const std::string& text, int64_t& value) const {
+void SettingsText::read(const std::string& name, const std::string& text, int64_t& value) const {
   if (!is_integer(text, value)) refuse(name, text, "an integer");
 }
 
-void Settings::read(const std::string& name, const std::string& text, uint64_t& value) const {
+void SettingsText::read(const std::string& name, const std::string& text, uint64_t& value) const {
   if (!is_integer(text, value)) refuse(name, text, "an integer from 0 to 2^64 - 1");
 }
 
-void Settings::read(const std::string& name, const std::string& text, double& value) const {
+void SettingsText::read(const std::string& name, const std::string& text, double& value) const {
   std::istringstream stream(text);
   stream.imbue(std::locale::classic());
   if (!(stream >> value) || stream.peek() != std::istringstream::traits_type::eof())
     refuse(name, text, "a number");
 }
 
-void Settings::read(const std::string& name, const std::string& text, float& value) const {
+void SettingsText::read(const std::string& name, const std::string& text, float& value) const {
   double precise = 0;
   read(name, text, precise);
   value = static_cast<float>(precise);
 }
 
-void Settings::read(const std::string& name, const std::string& text, bool& value) const {
+void SettingsText::read(const std::string& name, const std::string& text, bool& value) const {
   if (text != "true" && text != "false") refuse(name, text, "true or false");
   value = text == "true";
 }
 
-void Settings::read(const std::string&, const std::string& text, std::string& value) const {
+void SettingsText::read(const std::string&, const std::string& text, std::string& value) const {
   value = text;
 }
 
 template <typename Value>
-void Settings::read(const std::string& name, const std::string& text,
-                    std::vector<Value>& values) const {
+void SettingsText::read(const std::string& name, const std::string& text,
+                        std::vector<Value>& values) const {
   values.clear();
   // One more separator, so that an empty value at the end is seen too.
   const std::string closed = text + ",";
   for (std::string_view rest = closed; !rest.empty();)
     read(name, std::string(take(rest, ",")), values.emplace_back());
 }
-template void Settings::read(const std::string&, const std::string&, std::vector<float>&) const;
-template void Settings::read(const std::string&, const std::string&, std::vector<double>&) const;
-template void Settings::read(const std::string&, const std::string&,
-                             std::vector<std::string>&) const;
+template void SettingsText::read(const std::string&, const std::string&, std::vector<float>&) const;
+template void SettingsText::read(const std::string&, const std::string&,
+                                 std::vector<double>&) const;
+template void SettingsText::read(const std::string&, const std::string&,
+                                 std::vector<std::string>&) const;
 
-void Settings::read(const std::string& name, const std::string& text, Pair& value) const {
+void SettingsText::read(const std::string& name, const std::string& text, Pair& value) const {
   std::vector<int64_t> sizes;
   read(name, text, sizes);
   if (sizes.size() > 2) refuse(name, text, "one integer, or two: height,width");
   value = {sizes.front(), sizes.back()};
 }
 
-void Settings::read(const std::string& name, const std::string& text, Attribute& attribute) const {
-  if (auto* list = std::get_if<std::vector<int64_t>>(&attribute); list && list->size() == 4) {
+void SettingsText::read(const std::string& name, const std::string& text, Setting& setting) const {
+  if (auto* list = std::get_if<std::vector<int64_t>>(&setting); list && list->size() == 4) {
     if (text == "same" || text == "valid") {
-      attribute = text;
+      setting = text;
       return;
     }
     std::vector<int64_t> sides;
@@ -162,12 +163,13 @@ void Settings::read(const std::string& name, const std::string& text, Attribute&
     read(name, text, pair);
     *list = {pair.height, pair.width};
   } else {
-    std::visit([&](auto& value) { read(name, text, value); }, attribute);
+    std::visit([&](auto& value) { read(name, text, value); }, setting);
   }
 }
 
-std::vector<Settings> settings_of_lines(const Call& call, const char* text, const char* argument) {
-  std::vector<Settings> settings;
+std::vector<SettingsText> settings_of_lines(const Call& call, const char* text,
+                                            const char* argument) {
+  std::vector<SettingsText> settings;
   for (const auto& [number, line] : lines_of(call.text(text, argument))) {
     settings.emplace_back(
         std::string(call.function()) + ": " + argument + ", line " + std::to_string(number), line);
@@ -175,14 +177,14 @@ std::vector<Settings> settings_of_lines(const Call& call, const char* text, cons
   return settings;
 }
 
-Settings settings_of_line(const Call& call, const char* text, const char* argument) {
+SettingsText settings_of_line(const Call& call, const char* text, const char* argument) {
   const std::string where = std::string(call.function()) + ": " + argument;
   const std::vector<Line> lines = lines_of(call.text(text, argument));
   if (lines.size() > 1) {
     throw std::invalid_argument(where + " has " + std::to_string(lines.size()) +
                                 " lines, expected one");
   }
-  return Settings(where, lines.empty() ? std::string_view() : lines.front().text);
+  return SettingsText(where, lines.empty() ? std::string_view() : lines.front().text);
 }
 
 }  // namespace cnnx::c_api
