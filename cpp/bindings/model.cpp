@@ -69,22 +69,31 @@ py::list tuples_of(const std::vector<ParameterInfo>& arrays) {
   return infos;
 }
 
-FloatArray get(const Model& model, const ParameterInfo& array,
-               void (Model::*getter)(const ParameterInfo&, float*) const) {
+// How Python reads and assigns a model's parameters, or its buffers, by name.
+struct NamedArrays {
+  const char *singular, *plural;
+  const std::vector<ParameterInfo>& (Model::*infos)() const;
+  void (Model::*get)(const ParameterInfo&, float*) const;
+  void (Model::*set)(const ParameterInfo&, const float*);
+};
+
+FloatArray get(const Model& model, const NamedArrays& arrays, const std::string& name) {
+  const ParameterInfo& array = find((model.*arrays.infos)(), name);
   FloatArray values = new_array(array.shape);
-  (model.*getter)(array, values.mutable_data());
+  (model.*arrays.get)(array, values.mutable_data());
   return values;
 }
 
-void set(Model& model, const ParameterInfo& array, const FloatArray& values, const char* arrays,
-         void (Model::*setter)(const ParameterInfo&, const float*)) {
+void set(Model& model, const NamedArrays& arrays, const std::string& name,
+         const FloatArray& values) {
+  const ParameterInfo& array = find((model.*arrays.infos)(), name);
   if (shape_of(values) != array.shape) {
-    throw py::value_error(std::string(arrays) + ": " + array.name + " has shape " +
+    throw py::value_error(std::string(arrays.plural) + ": " + array.name + " has shape " +
                           to_string(array.shape) + ", but the array assigned to it has shape " +
                           to_string(shape_of(values)));
   }
   const ReleaseGil release;
-  (model.*setter)(array, values.data());
+  (model.*arrays.set)(array, values.data());
 }
 
 // A result of one array of `shape` per image.
@@ -116,20 +125,10 @@ py::dict layer_outputs(const Model& model, const py::array& pixels, bool integer
   return results;
 }
 
-}  // namespace
+using ModelClass = py::classh<Model>;
 
-void bind_model(py::module_& module) {
-  module.def(
-      "check_layer",
-      [](const std::string& kind, const py::dict& settings) {
-        check_layer(layer_of(kind, settings));
-      },
-      py::arg("kind"), py::arg("settings"));
-
-  py::classh<Model>(module, "Model")
-      .def(py::init(&make_model), py::arg("layers"), py::arg("input_shape"), py::arg("classes"),
-           py::arg("resize"), py::arg("mean"), py::arg("std"), py::arg("seed"))
-      .def_static("load", &Model::load, py::arg("path"), py::call_guard<ReleaseGil>())
+void bind_files(ModelClass& type) {
+  type.def_static("load", &Model::load, py::arg("path"), py::call_guard<ReleaseGil>())
       .def_static(
           "from_bytes",
           [](const py::bytes& content) {
@@ -143,8 +142,11 @@ void bind_model(py::module_& module) {
              const std::vector<std::byte> content = model.to_bytes();
              return py::bytes(reinterpret_cast<const char*>(content.data()), content.size());
            })
-      .def("clone", &Model::clone, py::call_guard<ReleaseGil>())
-      .def(
+      .def("clone", &Model::clone, py::call_guard<ReleaseGil>());
+}
+
+void bind_runs(ModelClass& type) {
+  type.def(
           "run",
           [](const Model& model, const py::array& pixels, bool integer_values) {
             return run_into(model, pixels, integer_values, &Model::run);
@@ -156,8 +158,11 @@ void bind_model(py::module_& module) {
             return run_into(model, pixels, integer_values, &Model::probabilities);
           },
           py::arg("pixels"), py::arg("integer_values"))
-      .def("layer_outputs", &layer_outputs, py::arg("pixels"), py::arg("integer_values"))
-      .def_property_readonly("input_shape", &Model::input_shape)
+      .def("layer_outputs", &layer_outputs, py::arg("pixels"), py::arg("integer_values"));
+}
+
+void bind_description(ModelClass& type) {
+  type.def_property_readonly("input_shape", &Model::input_shape)
       .def_property_readonly("output_shape", &Model::output_shape)
       .def_property_readonly("classes", &Model::classes)
       .def_property_readonly("preprocessing",
@@ -165,19 +170,21 @@ void bind_model(py::module_& module) {
                                const Preprocessing& how = model.preprocessing();
                                return std::make_tuple(name_of(how.resize), how.mean, how.std);
                              })
-      .def_property_readonly("probability_kind",
-                             [](const Model& model) {
-                               switch (model.probability_kind()) {
-                                 case Probabilities::softmax:
-                                   return "softmax";
-                                 case Probabilities::sigmoid:
-                                   return "sigmoid";
-                                 case Probabilities::outputs:
-                                   break;
-                               }
-                               return "outputs";
-                             })
-      .def_property_readonly("layers",
+      .def_property_readonly("probability_kind", [](const Model& model) {
+        switch (model.probability_kind()) {
+          case Probabilities::softmax:
+            return "softmax";
+          case Probabilities::sigmoid:
+            return "sigmoid";
+          case Probabilities::outputs:
+            break;
+        }
+        return "outputs";
+      });
+}
+
+void bind_layers(ModelClass& type) {
+  type.def_property_readonly("layers",
                              [](const Model& model) {
                                py::list layers;
                                for (const Layer& layer : model.layers()) {
@@ -199,35 +206,46 @@ void bind_model(py::module_& module) {
             }
             return infos;
           })
-      .def_property_readonly("parameter_infos",
-                             [](const Model& model) { return tuples_of(model.parameters()); })
-      .def(
-          "get_parameter",
-          [](const Model& model, const std::string& name) {
-            return get(model, find(model.parameters(), name), &Model::get_parameter);
-          },
-          py::arg("name"))
-      .def(
-          "set_parameter",
-          [](Model& model, const std::string& name, const FloatArray& values) {
-            set(model, find(model.parameters(), name), values, "parameters", &Model::set_parameter);
-          },
-          py::arg("name"), py::arg("values").noconvert())
-      .def_property_readonly("buffer_infos",
-                             [](const Model& model) { return tuples_of(model.buffers()); })
-      .def(
-          "get_buffer",
-          [](const Model& model, const std::string& name) {
-            return get(model, find(model.buffers(), name), &Model::get_buffer);
-          },
-          py::arg("name"))
-      .def(
-          "set_buffer",
-          [](Model& model, const std::string& name, const FloatArray& values) {
-            set(model, find(model.buffers(), name), values, "buffers", &Model::set_buffer);
-          },
-          py::arg("name"), py::arg("values").noconvert())
       .def("set_trainable", &Model::set_trainable, py::arg("layer"), py::arg("trainable"));
+}
+
+void bind_arrays(ModelClass& type, const NamedArrays& arrays) {
+  const std::string name = arrays.singular;
+  type.def_property_readonly(
+          (name + "_infos").c_str(),
+          [arrays](const Model& model) { return tuples_of((model.*arrays.infos)()); })
+      .def(("get_" + name).c_str(),
+           [arrays](const Model& model, const std::string& array) {
+             return get(model, arrays, array);
+           },
+           py::arg("name"))
+      .def(("set_" + name).c_str(),
+           [arrays](Model& model, const std::string& array, const FloatArray& values) {
+             set(model, arrays, array, values);
+           },
+           py::arg("name"), py::arg("values").noconvert());
+}
+
+}  // namespace
+
+void bind_model(py::module_& module) {
+  module.def(
+      "check_layer",
+      [](const std::string& kind, const py::dict& settings) {
+        check_layer(layer_of(kind, settings));
+      },
+      py::arg("kind"), py::arg("settings"));
+
+  ModelClass type(module, "Model");
+  type.def(py::init(&make_model), py::arg("layers"), py::arg("input_shape"), py::arg("classes"),
+           py::arg("resize"), py::arg("mean"), py::arg("std"), py::arg("seed"));
+  bind_files(type);
+  bind_runs(type);
+  bind_description(type);
+  bind_layers(type);
+  bind_arrays(type, {"parameter", "parameters", &Model::parameters, &Model::get_parameter,
+                     &Model::set_parameter});
+  bind_arrays(type, {"buffer", "buffers", &Model::buffers, &Model::get_buffer, &Model::set_buffer});
 }
 
 }  // namespace cnnx::bindings

@@ -36,13 +36,7 @@ std::pair<double, double> pair_of(const Metrics& metrics) {
   return {metrics.loss, metrics.accuracy};
 }
 
-}  // namespace
-
-void bind_trainer(py::module_& module) {
-  const auto pixels = py::arg("pixels");
-  const auto integer_values = py::arg("integer_values");
-  const auto targets = py::arg("targets");
-
+void bind_schedule_factors(py::module_& module) {
   module.def(
       "schedule_factors",
       [](const py::object& recipe, int64_t epochs, int64_t steps_per_epoch) {
@@ -55,7 +49,9 @@ void bind_trainer(py::module_& module) {
         return factors;
       },
       py::arg("schedule"), py::arg("epochs"), py::arg("steps_per_epoch"));
+}
 
+void bind_epoch(py::module_& module) {
   py::classh<Epoch>(module, "Epoch")
       .def_property_readonly("steps", &Epoch::steps)
       .def_property_readonly("step", &Epoch::step)
@@ -70,24 +66,15 @@ void bind_trainer(py::module_& module) {
                              })
       .def_property_readonly("metrics",
                              [](const Epoch& epoch) { return pair_of(epoch.metrics()); });
+}
 
-  py::classh<Trainer>(module, "Trainer")
-      .def(py::init([](Model& model, const std::string& optimizer,
-                       const py::dict& optimizer_settings, const std::string& loss,
-                       const py::dict& loss_settings, const py::dict& options) {
-             return Trainer(model, optimizer_of(optimizer, optimizer_settings),
-                            loss_of(loss, loss_settings), trainer_options_of(options));
-           }),
-           py::arg("model"), py::arg("optimizer"), py::arg("optimizer_settings"), py::arg("loss"),
-           py::arg("loss_settings"), py::arg("options"))
-      .def_property("learning_rate", &Trainer::learning_rate, &Trainer::set_learning_rate)
-      .def_property_readonly("last_learning_rate", &Trainer::last_learning_rate)
-      .def("begin_schedule", &Trainer::begin_schedule, py::arg("epochs"),
-           py::arg("steps_per_epoch"))
-      .def("observe", &Trainer::observe, py::arg("measure"))
-      .def("check_finite", &Trainer::check_finite, py::call_guard<ReleaseGil>())
-      .def("averaged_model", &Trainer::averaged_model, py::call_guard<ReleaseGil>())
-      .def(
+using TrainerClass = py::classh<Trainer>;
+
+void bind_steps(TrainerClass& type) {
+  const auto pixels = py::arg("pixels");
+  const auto integer_values = py::arg("integer_values");
+  const auto targets = py::arg("targets");
+  type.def(
           "step",
           [](Trainer& trainer, const py::array& x, bool integers, const py::array& y) {
             const ImageBatch images = image_batch(x, integers);
@@ -107,25 +94,18 @@ void bind_trainer(py::module_& module) {
           },
           pixels, integer_values, targets, py::arg("divisor"))
       .def("apply_gradients", &Trainer::apply_gradients, py::call_guard<ReleaseGil>())
-      .def("start_profile", &Trainer::start_profile)
-      // (steps, seconds, [(layers, forward, backward)], loss, update)
-      .def("profile",
-           [](const Trainer& trainer) {
-             const Profile profile = trainer.profile();
-             py::list layers;
-             for (const LayerTime& time : profile.layers)
-               layers.append(py::make_tuple(time.layers, time.forward, time.backward));
-             return py::make_tuple(profile.steps, profile.seconds, layers, profile.loss,
-                                   profile.update);
-           })
       // A view that keeps the trainer alive.
-      .def_property_readonly("gradients",
-                             [](const py::object& self) {
-                               Trainer& trainer = self.cast<Trainer&>();
-                               return py::array_t<float>({trainer.gradient_count()},
-                                                         trainer.gradients(), self);
-                             })
-      .def(
+      .def_property_readonly("gradients", [](const py::object& self) {
+        Trainer& trainer = self.cast<Trainer&>();
+        return py::array_t<float>({trainer.gradient_count()}, trainer.gradients(), self);
+      });
+}
+
+void bind_epochs(TrainerClass& type) {
+  const auto pixels = py::arg("pixels");
+  const auto integer_values = py::arg("integer_values");
+  const auto targets = py::arg("targets");
+  type.def(
           "begin_epoch",
           [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
              const std::vector<int64_t>& rows, int64_t batch_size, bool shuffle, uint64_t epoch,
@@ -158,8 +138,33 @@ void bind_trainer(py::module_& module) {
             return pair_of(metrics);
           },
           pixels, integer_values, targets, py::arg("rows"), py::arg("averaged") = false)
-      .def("split_order", &Trainer::split_order, py::arg("count"))
-      .def(
+      .def("split_order", &Trainer::split_order, py::arg("count"));
+}
+
+void bind_schedule_and_average(TrainerClass& type) {
+  type.def_property("learning_rate", &Trainer::learning_rate, &Trainer::set_learning_rate)
+      .def_property_readonly("last_learning_rate", &Trainer::last_learning_rate)
+      .def("begin_schedule", &Trainer::begin_schedule, py::arg("epochs"),
+           py::arg("steps_per_epoch"))
+      .def("observe", &Trainer::observe, py::arg("measure"))
+      .def("check_finite", &Trainer::check_finite, py::call_guard<ReleaseGil>())
+      .def("averaged_model", &Trainer::averaged_model, py::call_guard<ReleaseGil>());
+}
+
+void bind_profile(TrainerClass& type) {
+  type.def("start_profile", &Trainer::start_profile)
+      // (steps, seconds, [(layers, forward, backward)], loss, update)
+      .def("profile", [](const Trainer& trainer) {
+        const Profile profile = trainer.profile();
+        py::list layers;
+        for (const LayerTime& time : profile.layers)
+          layers.append(py::make_tuple(time.layers, time.forward, time.backward));
+        return py::make_tuple(profile.steps, profile.seconds, layers, profile.loss, profile.update);
+      });
+}
+
+void bind_checkpoints(TrainerClass& type) {
+  type.def(
           "save_checkpoint",
           [](const Trainer& trainer, const std::string& path, std::string text,
              const py::dict& arrays) {
@@ -169,6 +174,27 @@ void bind_trainer(py::module_& module) {
           },
           py::arg("path"), py::arg("text"), py::arg("arrays"))
       .def("restore", &Trainer::restore, py::arg("checkpoint"));
+}
+
+}  // namespace
+
+void bind_trainer(py::module_& module) {
+  bind_schedule_factors(module);
+  bind_epoch(module);
+  TrainerClass type(module, "Trainer");
+  type.def(
+      py::init([](Model& model, const std::string& optimizer, const py::dict& optimizer_settings,
+                  const std::string& loss, const py::dict& loss_settings, const py::dict& options) {
+        return Trainer(model, optimizer_of(optimizer, optimizer_settings),
+                       loss_of(loss, loss_settings), trainer_options_of(options));
+      }),
+      py::arg("model"), py::arg("optimizer"), py::arg("optimizer_settings"), py::arg("loss"),
+      py::arg("loss_settings"), py::arg("options"));
+  bind_steps(type);
+  bind_epochs(type);
+  bind_schedule_and_average(type);
+  bind_profile(type);
+  bind_checkpoints(type);
 }
 
 }  // namespace cnnx::bindings
