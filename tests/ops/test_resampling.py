@@ -14,8 +14,8 @@ from comparison import (
     assert_exactly_equal,
     assert_form_does_not_matter,
     assert_gradient,
+    assert_linear_op_within_bound,
     assert_threads_do_not_matter,
-    assert_within_bound,
 )
 from samples import Float32Array, gaussians, small_integers
 
@@ -95,19 +95,7 @@ each = pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
 @every_case
 def test_within_bound(case: Case, rng: np.random.Generator) -> None:
     x, grad_output = gaussians(rng, *case.x), case.grad_output(rng)
-    terms = case.x[1] * case.x[2]
-    assert_within_bound(
-        case.forward(ops, x),
-        case.forward(reference, x),
-        terms=terms,
-        magnitude=case.forward(reference, abs(x)),
-    )
-    assert_within_bound(
-        case.backward(ops, grad_output, x),
-        case.backward(reference, grad_output, x),
-        terms=terms,
-        magnitude=case.backward(reference, abs(grad_output), x),
-    )
+    assert_linear_op_within_bound(case, x, grad_output, terms=case.x[1] * case.x[2])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import reference
+from cnnx import ops
 from samples import FORMS, INTEGER_FORMS
 
 FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
@@ -45,6 +47,24 @@ def assert_within_bound(
     error = np.abs(actual.astype(np.float64) - np.asarray(expected))
     bound = rounding_bound(terms, magnitude, amplification)
     _assert_all(error <= bound, f"the bound {bound:.3g}", error, actual, expected)
+
+
+def assert_linear_op_within_bound(
+    case: Any, x: npt.NDArray[Any], grad_output: npt.NDArray[Any], *, terms: int
+) -> None:
+    """Outputs and input gradients of a linear op without weights, whose sums have `terms` terms."""
+    assert_within_bound(
+        case.forward(ops, x),
+        case.forward(reference, x),
+        terms=terms,
+        magnitude=case.forward(reference, abs(x)),
+    )
+    assert_within_bound(
+        case.backward(ops, grad_output, x),
+        case.backward(reference, grad_output, x),
+        terms=terms,
+        magnitude=case.backward(reference, abs(grad_output), x),
+    )
 
 
 def assert_within_ulps(
