@@ -298,9 +298,10 @@ void test_layer() {
   cnnx::runtime::AlignedBuffer scratch(
       std::max(bound->scratch_floats(kThreads), bound->backward_scratch_floats(kThreads)));
   GuardedArray output(arrays.grad_output.size());
+  const float* inputs[] = {arrays.x.data()};
   const float* parameters[] = {arrays.weight.data(), arrays.bias.data()};
   cnnx::ops::ForwardArguments forward;
-  forward.input = arrays.x.data();
+  forward.inputs = inputs;
   forward.parameters = parameters;
   forward.output = output.data();
   forward.scratch = scratch.data();
@@ -310,12 +311,13 @@ void test_layer() {
   GuardedArray grad_input(arrays.x.size()), grad_weight(arrays.weight.size()), grad_bias(9);
   float* gradients[] = {grad_weight.data(), grad_bias.data()};
   GuardedArray grad_output(arrays.grad_output.values());
+  const cnnx::ops::InputGradient input_gradient = {grad_input.data()};
   cnnx::ops::BackwardArguments backward;
-  backward.input = arrays.x.data();
+  backward.inputs = inputs;
   backward.output = output.data();
   backward.parameters = parameters;
   backward.grad_output = grad_output.data();
-  backward.grad_input = grad_input.data();
+  backward.grad_inputs = &input_gradient;
   backward.grad_parameters = gradients;
   backward.scratch = scratch.data();
   backward.threads = kThreads;

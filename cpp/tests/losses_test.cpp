@@ -190,8 +190,9 @@ void softmax_guards_and_accumulate() {
 
     const auto bound = cnnx::ops::make_op("softmax", {})->bind({3, classes});
     Floats again(output.values().size());
+    const float* inputs[] = {x.data()};
     cnnx::ops::ForwardArguments forward;
-    forward.input = x.data();
+    forward.inputs = inputs;
     forward.output = again.data();
     forward.threads = 2;
     bound->forward(forward);

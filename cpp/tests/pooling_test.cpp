@@ -153,16 +153,18 @@ void layer_kind(const std::string& kind) {
   Floats gradient = integers(2 * 4 * 5 * 5, 6);
   Floats output(gradient.size()), grad_input(x.size()), want_output(output),
       want_gradient(x.size());
+  const float* inputs[] = {x.data()};
   cnnx::ops::ForwardArguments forward;
-  forward.input = x.data();
+  forward.inputs = inputs;
   forward.output = output.data();
   forward.threads = 2;
   bound->forward(forward);
+  cnnx::ops::InputGradient input_gradient = {grad_input.data()};
   cnnx::ops::BackwardArguments backward;
-  backward.input = x.data();
+  backward.inputs = inputs;
   backward.output = output.data();
   backward.grad_output = gradient.data();
-  backward.grad_input = grad_input.data();
+  backward.grad_inputs = &input_gradient;
   backward.threads = 2;
   bound->backward(backward);
   if (kind == "max_pool2d") {
@@ -174,7 +176,7 @@ void layer_kind(const std::string& kind) {
   }
   CHECK(same_bits(output, want_output));
   CHECK(same_bits(grad_input, want_gradient));
-  backward.grad_input = nullptr;
+  input_gradient.values = nullptr;
   bound->backward(backward);
 
   settings["stride"] = std::vector<int64_t>{0, 1};

@@ -119,10 +119,10 @@ int Chain::last_read(const Value& value, Keep keep) const {
   int last = value.readers.empty() ? end : value.readers.back();
   if (keep == Keep::nothing) return last;
   for (const int reader : value.readers) {
-    if (steps_[static_cast<std::size_t>(reader)].op->backward_reads_input())
+    if (steps_[static_cast<std::size_t>(reader)].op->traits().backward_reads_input)
       last = std::max(last, backward_time(reader));
   }
-  if (steps_[static_cast<std::size_t>(value.producer)].op->backward_reads_output())
+  if (steps_[static_cast<std::size_t>(value.producer)].op->traits().backward_reads_output)
     last = std::max(last, backward_time(value.producer));
   return last;
 }
@@ -131,12 +131,13 @@ void Chain::find_lifetimes(Keep keep) {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
     const int now = static_cast<int>(i);
+    const ops::BoundOpTraits traits = step.op->traits();
     Value& output = values_[step.output];
     const int last = last_read(output, keep);
     // Writing over an input is right when nothing reads it again; the caller's is not ours.
     const auto in_place = [&](std::size_t value) {
       for (std::size_t k = 0; k < step.inputs.size(); ++k)
-        if (step.inputs[k] == value && !step.op->runs_in_place(k)) return false;
+        if (step.inputs[k] == value && !traits.runs_in_place.contains(k)) return false;
       return true;
     };
     const auto overwritten =
@@ -201,7 +202,6 @@ const float* Chain::forward(const ChainArguments& a, float* output) const {
         last && output ? output : a.arena + offset(values_[step.output].arena_buffer);
     ops::TrainingStep training;
     ops::ForwardArguments forward;
-    forward.input = inputs[0];
     forward.inputs = inputs.data();
     forward.parameters = parameters.data();
     forward.buffers = buffers.data();
@@ -231,7 +231,6 @@ void Chain::backward(const Step& step, const ChainArguments& a, const StepGradie
   for (std::size_t i = 0; i < step.inputs.size(); ++i) inputs[i] = place(step.inputs[i], a);
   const ops::TrainingStep training = of_step(*a.training, step);
   ops::BackwardArguments backward;
-  backward.input = inputs[0];
   backward.inputs = inputs.data();
   backward.output = place(step.output, a);
   if (step.saved != kNothing) backward.saved = kept_by(step, a);
@@ -239,9 +238,6 @@ void Chain::backward(const Step& step, const ChainArguments& a, const StepGradie
   backward.buffers = buffers.data();
   backward.grad_output = g.output;
   backward.grad_output_relu_masked = g.output_relu_masked;
-  backward.grad_input = g.inputs[0].values;
-  backward.accumulate = g.inputs[0].accumulate;
-  backward.grad_input_relu_masked = g.input_relu_masked;
   backward.grad_inputs = g.inputs;
   backward.grad_parameters = gradients.data();
   backward.scratch = a.scratch;

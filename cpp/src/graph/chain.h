@@ -62,7 +62,6 @@ struct StepGradients {
   float* output;
   bool output_relu_masked;
   const ops::InputGradient* inputs;  // one per input of the step
-  bool input_relu_masked;            // of the first
   float* parameters;                 // the whole block of gradients; null: not wanted
 };
 

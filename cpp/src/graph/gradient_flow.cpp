@@ -42,6 +42,7 @@ void GradientFlow::visit(int index) {
   const Step& step = chain_->steps()[static_cast<std::size_t>(index)];
   GradientStep& gradient = steps_[static_cast<std::size_t>(index)];
   if (!gradient.runs) return;
+  const ops::BoundOpTraits traits = step.op->traits();
   const int time = chain_->backward_time(index);
   gradient.output = gradients_[step.output].arena_buffer;
   tenants_[gradient.output].last = time;
@@ -51,18 +52,18 @@ void GradientFlow::visit(int index) {
     const bool accumulate = input.begun;
     if (!input.begun) {
       const bool same_array =
-          step.op->leaves_gradient(i)
+          traits.passes_gradient.contains(i)
               ? reads_once(step, i) && may_share(step.inputs[i], gradient.output, index)
-              : step.op->gradient_runs_in_place() && !is_shared(gradient.output, index);
+              : traits.gradient_runs_in_place && !is_shared(gradient.output, index);
       input.arena_buffer = same_array ? gradient.output : new_tenant(step.inputs[i], time);
       input.begun = true;
     }
     tenants_[input.arena_buffer].last = time;
-    gradient.inputs[i] = {true, input.arena_buffer, accumulate};
+    gradient.inputs[i] = {true, input.arena_buffer, accumulate, false};
   }
   // A ReLU that the step before took in: its mask costs least where the gradient is finished.
   if (!gradient.inputs[0].wanted || !applies_relu_mask_to(index)) return;
-  gradient.input_relu_masked = true;
+  gradient.inputs[0].relu_masked = true;
   steps_[static_cast<std::size_t>(chain_->values()[step.inputs[0]].producer)].output_relu_masked =
       true;
 }
@@ -70,7 +71,7 @@ void GradientFlow::visit(int index) {
 bool GradientFlow::applies_relu_mask_to(int index) const {
   const Step& step = chain_->steps()[static_cast<std::size_t>(index)];
   const Value& input = chain_->values()[step.inputs[0]];
-  if (input.producer < 0 || input.readers.front() != index || !step.op->applies_relu_mask())
+  if (input.producer < 0 || input.readers.front() != index || !step.op->traits().applies_relu_mask)
     return false;
   if (!reads_once(step, 0)) return false;  // the gradient is not finished with its first part
   const ops::Fusion& fusion = chain_->steps()[static_cast<std::size_t>(input.producer)].fusion;
@@ -103,7 +104,7 @@ bool GradientFlow::may_share(std::size_t value, std::size_t arena_buffer, int in
                          [&](int reader) { return reader < index && reader >= limit; });
     };
     if (reads_before(first, 0) || reads_before(second, first.producer) ||
-        chain_->steps()[static_cast<std::size_t>(first.producer)].op->changes_grad_output())
+        chain_->steps()[static_cast<std::size_t>(first.producer)].op->traits().changes_grad_output)
       return false;
   }
   return true;

@@ -12,13 +12,14 @@ struct GradientInput {
   bool wanted = false;
   std::size_t arena_buffer = 0;  // of GradientFlow::arena_buffers
   bool accumulate = false;       // a later reader's gradient is there already
+  bool relu_masked = false;      // see ops::InputGradient
 };
 
 struct GradientStep {
-  bool runs = false;       // something at or below it is trained
-  bool trains = false;     // its own parameters are
-  std::size_t output = 0;  // a arena_buffer
-  bool output_relu_masked = false, input_relu_masked = false;  // see ops::BackwardArguments
+  bool runs = false;                // something at or below it is trained
+  bool trains = false;              // its own parameters are
+  std::size_t output = 0;           // a arena_buffer
+  bool output_relu_masked = false;  // see ops::BackwardArguments
   std::vector<GradientInput> inputs;
 };
 

@@ -25,7 +25,7 @@ int end_of_trunk(const Graph& graph) {
   int end = 0;
   while (end < count) {
     const auto op = graph.bind(end, 1, {});
-    if (op && !op->runs_in_slices()) break;
+    if (op && !op->traits().runs_in_slices) break;
     ++end;
   }
   // Back to where nodes from `end` on read nothing from before but node end - 1.

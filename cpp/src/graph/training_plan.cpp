@@ -61,11 +61,11 @@ void TrainingPlan::backward(const TrainingArguments& arguments, Workspace& works
     std::array<ops::InputGradient, ops::kMostInputs> inputs;
     for (std::size_t k = 0; k < flow.inputs.size(); ++k) {
       inputs[k] = {flow.inputs[k].wanted ? place(flow.inputs[k].arena_buffer) : nullptr,
-                   flow.inputs[k].accumulate};
+                   flow.inputs[k].accumulate, flow.inputs[k].relu_masked};
     }
     chain_.backward(steps[i], chain_arguments(arguments, workspace),
                     {place(flow.output), flow.output_relu_masked, inputs.data(),
-                     flow.input_relu_masked, flow.trains ? gradients : nullptr});
+                     flow.trains ? gradients : nullptr});
   }
 }
 

@@ -47,21 +47,24 @@ class BoundActivation final : public BoundOp {
  public:
   BoundActivation(Activation activation, float setting, int64_t count)
       : activation_(activation), setting_(setting), count_(count) {}
-  int64_t scratch_floats(int) const override { return 0; }
-  int64_t backward_scratch_floats(int) const override { return 0; }
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.runs_in_place = InputSet::all();
+    traits.gradient_runs_in_place = true;
+    traits.backward_reads_input = !reads_output();
+    traits.backward_reads_output = reads_output();
+    return traits;
+  }
   void forward(const ForwardArguments& a) const override {
-    apply(activation_, setting_, a.input, count_, a.threads, a.output);
+    apply(activation_, setting_, a.inputs[0], count_, a.threads, a.output);
   }
   void backward(const BackwardArguments& a) const override {
-    if (!a.grad_input) return;
-    const float* saved = reads_output() ? a.output : a.input;
-    apply_backward(activation_, setting_, a.grad_output, saved, count_, a.threads, a.accumulate,
-                   a.grad_input);
+    const InputGradient& gradient = a.grad_inputs[0];
+    if (!gradient.values) return;
+    const float* saved = reads_output() ? a.output : a.inputs[0];
+    apply_backward(activation_, setting_, a.grad_output, saved, count_, a.threads,
+                   gradient.accumulate, gradient.values);
   }
-  bool runs_in_place(std::size_t) const override { return true; }
-  bool gradient_runs_in_place() const override { return true; }
-  bool backward_reads_input() const override { return !reads_output(); }
-  bool backward_reads_output() const override { return reads_output(); }
 
  private:
   bool reads_output() const { return activation_gradient_from_output(activation_); }

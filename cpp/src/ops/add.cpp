@@ -42,14 +42,16 @@ class BoundAdd final : public BoundOp {
  public:
   BoundAdd(std::size_t inputs, int64_t count, bool relu)
       : inputs_(inputs), count_(count), relu_(relu) {}
-  int64_t scratch_floats(int) const override { return 0; }
-  int64_t backward_scratch_floats(int) const override { return 0; }
-  // With more inputs the others would be overwritten before they are read.
-  bool runs_in_place(std::size_t input) const override { return input == 0 || inputs_ == 2; }
-  bool backward_reads_input() const override { return false; }
-  bool backward_reads_output() const override { return relu_; }
-  bool changes_grad_output() const override { return relu_; }
-  bool leaves_gradient(std::size_t) const override { return true; }
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    // Of several sums the first overwrites the output, before the later inputs are read.
+    traits.runs_in_place = inputs_ == 2 ? InputSet::all() : InputSet::only(0);
+    traits.backward_reads_input = false;
+    traits.backward_reads_output = relu_;
+    traits.changes_grad_output = relu_;
+    traits.passes_gradient = InputSet::all();
+    return traits;
+  }
 
   void forward(const ForwardArguments& a) const override {
     const float* sum = a.inputs[0];

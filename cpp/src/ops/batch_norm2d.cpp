@@ -183,10 +183,14 @@ class BoundBatchNorm2d final : public BoundOp {
   int64_t saved_bytes() const override {
     return norm_.lines_floats() * static_cast<int64_t>(sizeof(float));
   }
-  bool backward_reads_output() const override { return changes_grad_output(); }
-  // The addend's gradient is the masked one; without an addend the mask is computed again.
-  bool changes_grad_output() const override { return fusion_.add && fusion_.relu; }
-  bool leaves_gradient(std::size_t input) const override { return input == 1; }
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    // The addend's gradient is the masked one. Without an addend the mask is computed again.
+    traits.changes_grad_output = fusion_.add && fusion_.relu;
+    traits.backward_reads_output = traits.changes_grad_output;
+    traits.passes_gradient = InputSet::only(1);
+    return traits;
+  }
 
   void forward(const ForwardArguments& a) const override;
   void backward(const BackwardArguments& a) const override;
@@ -220,14 +224,14 @@ void BoundBatchNorm2d::forward(const ForwardArguments& a) const {
       a.saved ? norm_.lines(reinterpret_cast<float*>(a.saved)) : norm_.lines_in_scratch(a.scratch);
   const float *mean = a.buffers[0], *variance = a.buffers[1];
   if (!uses_running(a.training)) {
-    norm_.statistics(a.input, a.threads, a.scratch, lines.mean, lines.inverse);
+    norm_.statistics(a.inputs[0], a.threads, a.scratch, lines.mean, lines.inverse);
     mean = lines.mean;
     variance = lines.inverse;
     update_running(a.buffers, mean, variance);
   }
   norm_.fill(mean, variance, affine_ ? a.parameters[0] : nullptr,
              affine_ ? a.parameters[1] : nullptr, lines);
-  BatchNormForward pass = norm_.forward_pass(lines, a.input, a.output);
+  BatchNormForward pass = norm_.forward_pass(lines, a.inputs[0], a.output);
   pass.addend = fusion_.add ? a.inputs[1] : nullptr;
   pass.relu = fusion_.relu;
   norm_.forward(pass, a.threads);
@@ -235,15 +239,15 @@ void BoundBatchNorm2d::forward(const ForwardArguments& a) const {
 
 void BoundBatchNorm2d::backward(const BackwardArguments& a) const {
   const Lines lines = norm_.lines(reinterpret_cast<float*>(const_cast<uint8_t*>(a.saved)));
-  BatchNormBackward pass = norm_.backward_pass(lines, a.grad_output, a.input);
+  BatchNormBackward pass = norm_.backward_pass(lines, a.grad_output, a.inputs[0]);
   if (fusion_.relu && !a.grad_output_relu_masked) {
     pass.relu = !fusion_.add;
     pass.output = fusion_.add ? a.output : nullptr;
   }
   const bool trains = affine_ && a.grad_parameters[0];
-  norm_.backward(pass, lines.inverse, uses_running(a.training), a.accumulate, a.threads, a.scratch,
-                 a.grad_input, trains ? a.grad_parameters[0] : nullptr,
-                 trains ? a.grad_parameters[1] : nullptr);
+  norm_.backward(pass, lines.inverse, uses_running(a.training), a.grad_inputs[0].accumulate,
+                 a.threads, a.scratch, a.grad_inputs[0].values,
+                 trains ? a.grad_parameters[0] : nullptr, trains ? a.grad_parameters[1] : nullptr);
   if (!fusion_.add) return;
   const InputGradient& addend = a.grad_inputs[1];
   pass_gradient(a.grad_output, addend, norm_.geometry().pixels * norm_.geometry().channels,

@@ -18,10 +18,12 @@ class BoundConcat final : public BoundOp {
   BoundConcat(int64_t rows, std::vector<int64_t> widths) : rows_(rows), widths_(std::move(widths)) {
     for (const int64_t width : widths_) width_ += width;
   }
-  int64_t scratch_floats(int) const override { return 0; }
-  int64_t backward_scratch_floats(int) const override { return 0; }
-  bool backward_reads_input() const override { return false; }
-  bool backward_reads_output() const override { return false; }
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.backward_reads_input = false;
+    traits.backward_reads_output = false;
+    return traits;
+  }
 
   void forward(const ForwardArguments& a) const override {
     for_rows(a.threads, [&](std::size_t input, int64_t row, int64_t column) {

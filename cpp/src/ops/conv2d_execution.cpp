@@ -27,6 +27,16 @@ class BoundConvolution final : public BoundOp {
         bias_(layer.bias),
         fusion_(fusion) {}
 
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    if (algorithm_->adds()) traits.runs_in_place = InputSet::only(1);
+    // The fused ReLU's mask is read from its output.
+    traits.changes_grad_output = fusion_.relu && !fusion_.max_pool;
+    traits.backward_reads_output = traits.changes_grad_output;
+    traits.passes_gradient = InputSet::only(1);
+    traits.applies_relu_mask = true;
+    return traits;
+  }
   int64_t packed_floats() const override { return folded_floats() + algorithm_->packed_floats(); }
   void pack_weights(const float* const* parameters, const float* const* buffers, int threads,
                     float* packed) const override {
@@ -51,12 +61,6 @@ class BoundConvolution final : public BoundOp {
                                             algorithm_->input_gradient_scratch_floats(threads),
                                         algorithm_->weight_gradient_scratch_floats(threads));
   }
-  // The ReLU's mask is read off its own output.
-  bool backward_reads_output() const override { return changes_grad_output(); }
-  bool changes_grad_output() const override { return fusion_.relu && !fusion_.max_pool; }
-  bool applies_relu_mask() const override { return true; }
-  bool leaves_gradient(std::size_t input) const override { return input == 1; }
-  bool runs_in_place(std::size_t input) const override { return input == 1 && algorithm_->adds(); }
 
   void forward(const ForwardArguments& a) const override {
     const float* weight = a.parameters[0];
@@ -77,7 +81,7 @@ class BoundConvolution final : public BoundOp {
     } else if (fusion_.add) {
       epilogue.addend = a.inputs[1];
     }
-    algorithm_->forward(a.input, weight, packed, epilogue, a.threads,
+    algorithm_->forward(a.inputs[0], weight, packed, epilogue, a.threads,
                         a.scratch + own_packed_floats(), a.output);
     if (adds_after)
       add_arrays(a.output, a.inputs[1], element_count(output_), fusion_.relu, a.threads, a.output);
@@ -93,23 +97,24 @@ class BoundConvolution final : public BoundOp {
       relu_gradient(a.grad_output, a.output, element_count(output_), a.threads);
     }
     if (a.grad_parameters[0]) {
-      algorithm_->weight_gradient(*a.kernels, a.input, gradient, /*accumulate=*/false, a.threads,
-                                  scratch, a.grad_parameters[0],
+      algorithm_->weight_gradient(*a.kernels, a.inputs[0], gradient, /*accumulate=*/false,
+                                  a.threads, scratch, a.grad_parameters[0],
                                   bias_ ? a.grad_parameters[1] : nullptr);
     }
-    if (a.grad_input) input_gradient(a, gradient, scratch);
+    if (a.grad_inputs[0].values) input_gradient(a, gradient, scratch);
     // Last: what is added may be the input itself.
     if (fusion_.add) pass_gradient(gradient, a.grad_inputs[1], element_count(output_), a.threads);
   }
 
  private:
   void input_gradient(const BackwardArguments& a, const float* gradient, float* scratch) const {
+    const InputGradient& input = a.grad_inputs[0];
     const bool whole = !algorithm_->gradient_packs_in_parts();
     if (whole) algorithm_->pack_for_gradient(a.parameters[0], a.threads, scratch);
     algorithm_->input_gradient(
         gradient, a.parameters[0], whole ? scratch : nullptr,
-        GradientEpilogue{a.accumulate, a.grad_input_relu_masked ? a.input : nullptr}, a.threads,
-        scratch + own_gradient_packed_floats(), a.grad_input);
+        GradientEpilogue{input.accumulate, input.relu_masked ? a.inputs[0] : nullptr}, a.threads,
+        scratch + own_gradient_packed_floats(), input.values);
   }
   // What forward packs when it is not given it.
   int64_t own_packed_floats() const {

@@ -146,6 +146,15 @@ class BoundDense final : public BoundOp {
   BoundDense(const DenseGeometry& geometry, bool bias, bool relu)
       : geometry_(geometry), bias_(bias), relu_(relu) {}
 
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.runs_in_slices = false;
+    traits.backward_reads_output = relu_;
+    traits.changes_grad_output = relu_;
+    traits.applies_relu_mask = true;
+    return traits;
+  }
+
   int64_t packed_floats() const override {
     return dense_panels_floats(geometry_.in_features, geometry_.out_features);
   }
@@ -166,19 +175,15 @@ class BoundDense final : public BoundOp {
   int64_t multiply_adds() const override {
     return geometry_.batch * geometry_.in_features * geometry_.out_features;
   }
-  bool runs_in_slices() const override { return false; }
   int64_t scratch_floats(int threads) const override {
     return ops::scratch_floats(geometry_, threads);
   }
   int64_t backward_scratch_floats(int threads) const override {
     return ops::scratch_floats(geometry_, threads);
   }
-  bool backward_reads_output() const override { return relu_; }
-  bool changes_grad_output() const override { return relu_; }
-  bool applies_relu_mask() const override { return true; }
 
   void forward(const ForwardArguments& a) const override {
-    DenseProduct product = forward_product(geometry_, a.input, a.parameters[0],
+    DenseProduct product = forward_product(geometry_, a.inputs[0], a.parameters[0],
                                            bias_ ? a.parameters[1] : nullptr, a.output);
     product.panels = a.packed;
     product.last_columns_first = a.weights_end_is_cached;
@@ -189,14 +194,15 @@ class BoundDense final : public BoundOp {
     if (relu_ && !a.grad_output_relu_masked)
       relu_gradient(a.grad_output, a.output, g.batch * g.out_features, a.threads);
     if (a.grad_parameters[0]) {
-      run_weight_gradient(*a.kernels->dense, g, a.grad_output, a.input, /*accumulate=*/false,
+      run_weight_gradient(*a.kernels->dense, g, a.grad_output, a.inputs[0], /*accumulate=*/false,
                           a.threads, a.scratch, a.grad_parameters[0],
                           bias_ ? a.grad_parameters[1] : nullptr);
     }
-    if (!a.grad_input) return;
-    run_input_gradient(g, a.grad_output, a.parameters[0], a.accumulate,
-                       a.grad_input_relu_masked ? a.input : nullptr, a.threads, a.scratch,
-                       a.grad_input);
+    const InputGradient& gradient = a.grad_inputs[0];
+    if (!gradient.values) return;
+    run_input_gradient(g, a.grad_output, a.parameters[0], gradient.accumulate,
+                       gradient.relu_masked ? a.inputs[0] : nullptr, a.threads, a.scratch,
+                       gradient.values);
   }
 
  private:

@@ -20,22 +20,26 @@ constexpr int64_t kMostNodes = 1 << 16;  // a train step's numbers are its layer
 class BoundDropout final : public BoundOp {
  public:
   BoundDropout(float rate, int64_t count) : rate_(rate), count_(count) {}
-  int64_t scratch_floats(int) const override { return 0; }
-  int64_t backward_scratch_floats(int) const override { return 0; }
-  bool runs_in_place(std::size_t) const override { return true; }
-  bool gradient_runs_in_place() const override { return true; }
-  bool backward_reads_input() const override { return false; }
-  bool backward_reads_output() const override { return false; }
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.runs_in_place = InputSet::all();
+    traits.gradient_runs_in_place = true;
+    traits.backward_reads_input = false;
+    traits.backward_reads_output = false;
+    return traits;
+  }
 
   void forward(const ForwardArguments& a) const override {
     if (a.training) {
-      drop(a.input, *a.training, a.threads, false, a.output);
-    } else if (a.output != a.input) {
-      std::copy_n(a.input, count_, a.output);
+      drop(a.inputs[0], *a.training, a.threads, false, a.output);
+    } else if (a.output != a.inputs[0]) {
+      std::copy_n(a.inputs[0], count_, a.output);
     }
   }
   void backward(const BackwardArguments& a) const override {
-    if (a.grad_input) drop(a.grad_output, *a.training, a.threads, a.accumulate, a.grad_input);
+    const InputGradient& gradient = a.grad_inputs[0];
+    if (!gradient.values) return;
+    drop(a.grad_output, *a.training, a.threads, gradient.accumulate, gradient.values);
   }
 
  private:

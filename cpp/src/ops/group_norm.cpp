@@ -56,11 +56,15 @@ class BoundGroupNorm final : public BoundOp {
   int64_t saved_bytes() const override {
     return statistics_floats(g_) * static_cast<int64_t>(sizeof(float));
   }
-  bool backward_reads_output() const override { return false; }
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.backward_reads_output = false;
+    return traits;
+  }
 
   void forward(const ForwardArguments& a) const override {
     GroupNormArguments to = {};
-    to.x = a.input;
+    to.x = a.inputs[0];
     to.weight = a.parameters[0];
     to.bias = a.parameters[1];
     to.statistics = a.saved ? reinterpret_cast<float*>(a.saved) : a.scratch;
@@ -72,12 +76,12 @@ class BoundGroupNorm final : public BoundOp {
   void backward(const BackwardArguments& a) const override {
     const bool trains = a.grad_parameters[0] != nullptr;
     GroupNormArguments to = {};
-    to.x = a.input;
+    to.x = a.inputs[0];
     to.weight = a.parameters[0];
     to.statistics = reinterpret_cast<float*>(const_cast<uint8_t*>(a.saved));
     to.grad_output = a.grad_output;
-    to.accumulate = a.accumulate;
-    to.grad_input = a.grad_input;
+    to.accumulate = a.grad_inputs[0].accumulate;
+    to.grad_input = a.grad_inputs[0].values;
     to.sums = trains ? a.scratch : nullptr;
     to.scratch = a.scratch + sums_floats(g_, *norm_);
     to.threads = a.threads;

@@ -14,16 +14,19 @@ template <class Geometry, auto kForward, auto kBackward>
 class BoundLinearMap final : public BoundOp {
  public:
   explicit BoundLinearMap(const Geometry& geometry) : geometry_(geometry) {}
-  int64_t scratch_floats(int) const override { return 0; }
-  int64_t backward_scratch_floats(int) const override { return 0; }
-  bool backward_reads_input() const override { return false; }
-  bool backward_reads_output() const override { return false; }
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.backward_reads_input = false;
+    traits.backward_reads_output = false;
+    return traits;
+  }
   void forward(const ForwardArguments& a) const override {
-    kForward(geometry_, a.input, a.threads, a.output);
+    kForward(geometry_, a.inputs[0], a.threads, a.output);
   }
   void backward(const BackwardArguments& a) const override {
-    if (!a.grad_input) return;
-    kBackward(geometry_, a.grad_output, a.threads, a.accumulate, a.grad_input);
+    const InputGradient& gradient = a.grad_inputs[0];
+    if (!gradient.values) return;
+    kBackward(geometry_, a.grad_output, a.threads, gradient.accumulate, gradient.values);
   }
 
  private:

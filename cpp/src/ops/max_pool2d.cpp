@@ -40,15 +40,19 @@ void run_backward(const Pool2dGeometry& g, const float* grad_output, const float
 class BoundMaxPool2d final : public BoundOp {
  public:
   explicit BoundMaxPool2d(const Pool2dGeometry& geometry) : geometry_(geometry) {}
-  int64_t scratch_floats(int) const override { return 0; }
-  int64_t backward_scratch_floats(int) const override { return 0; }
-  bool backward_reads_output() const override { return false; }
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.backward_reads_output = false;
+    return traits;
+  }
   void forward(const ForwardArguments& a) const override {
-    run(geometry_, a.input, a.threads, a.output);
+    run(geometry_, a.inputs[0], a.threads, a.output);
   }
   void backward(const BackwardArguments& a) const override {
-    if (!a.grad_input) return;
-    run_backward(geometry_, a.grad_output, a.input, a.threads, a.accumulate, a.grad_input);
+    const InputGradient& gradient = a.grad_inputs[0];
+    if (!gradient.values) return;
+    run_backward(geometry_, a.grad_output, a.inputs[0], a.threads, gradient.accumulate,
+                 gradient.values);
   }
 
  private:

@@ -21,10 +21,12 @@ class BoundMultiply final : public BoundOp {
   // Images of `pixels` pixels; with one pixel the arrays have one shape.
   BoundMultiply(int64_t images, int64_t pixels, int64_t channels)
       : images_(images), pixels_(pixels), channels_(channels) {}
-  int64_t scratch_floats(int) const override { return 0; }
-  int64_t backward_scratch_floats(int) const override { return 0; }
-  bool runs_in_place(std::size_t) const override { return true; }
-  bool backward_reads_output() const override { return false; }
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.runs_in_place = InputSet::all();
+    traits.backward_reads_output = false;
+    return traits;
+  }
 
   void forward(const ForwardArguments& a) const override {
     const auto kernel = CNNX_KERNELS(multiply_kernels).channels;

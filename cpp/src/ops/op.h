@@ -1,11 +1,12 @@
-// What a graph asks of a layer kind: its shapes, its parameters, and how to run it forward and
-// backward.
+// The interface of a layer kind to a graph: its shapes, its parameters, and how to run it forward
+// and backward.
 //
-// An Op is a recipe (Conv2d with 32 channels, 3x3). Bound to one input shape it becomes a BoundOp,
-// which is immutable, allocates nothing when it runs, and may run in several threads at once: all
-// it writes is passed in.
+// An Op is a layer with its settings (Conv2d with 32 channels, 3x3). Bound to one input shape it
+// becomes a BoundOp, which is immutable, allocates nothing when it runs, and may run in several
+// threads at once: it writes only to its arguments.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -27,21 +28,22 @@ struct ParameterSpec {
 class Op;
 struct GradientKernels;
 
-// Layers that an op takes into its own pass over memory, in this order. But for a batch norm, which
-// becomes part of the weights, the bits are those of the layers one after another.
+// Following layers that an op fuses into its own pass over memory, applied in this order. The bits
+// are those of the layers one after another, except for a batch norm, which becomes part of the
+// weights.
 struct Fusion {
   const Op* batch_norm = nullptr;  // in inference
-  bool add = false;                // the second input is what is added
+  bool add = false;                // of the second input
   bool relu = false;
-  bool max_pool = false;  // 2x2, side by side
-  bool training = false;  // nothing to take in, but a backward to come
+  bool max_pool = false;  // 2x2 windows, stride 2
+  bool training = false;  // not a layer: a backward follows
 };
 
-// What a layer is to an op before it that might take it in.
+// The role in which a layer can be fused into the op before it.
 enum class Fusable { none, batch_norm, add, relu, max_pool_2x2 };
 
-// Where a train step draws its random numbers from, and with that the sign that it is one: layers
-// that treat training and inference differently are told by it.
+// The counters from which a train step draws its random numbers. Layers that treat training and
+// inference differently tell them apart by its presence.
 struct TrainingStep {
   uint64_t seed = 0;
   uint64_t number = 0;  // of the step
@@ -49,49 +51,80 @@ struct TrainingStep {
   bool frozen = false;  // this layer is not trained, nor are its buffers
 };
 
-constexpr int kMostInputs = 64;  // of one op
+constexpr std::size_t kMostInputs = 64;  // of one op
+
+// A set of an op's inputs.
+class InputSet {
+ public:
+  static constexpr InputSet none() { return InputSet(0); }
+  static constexpr InputSet all() { return InputSet(~uint64_t{0}); }
+  static constexpr InputSet only(std::size_t input) { return InputSet(uint64_t{1} << input); }
+  constexpr bool contains(std::size_t input) const { return bits_ >> input & 1; }
+
+ private:
+  explicit constexpr InputSet(uint64_t bits) : bits_(bits) {}
+  uint64_t bits_;
+};
+
+// How a graph may place the arrays of an op and schedule it. An op changes what differs from these
+// defaults.
+struct BoundOpTraits {
+  // A few images at a time cost no more per image than a whole batch. False: the op reads many
+  // weights, each used once per image.
+  bool runs_in_slices = true;
+  // Inputs that the output may overwrite: forward reads each of their elements once, for the output
+  // element at the same place.
+  InputSet runs_in_place = InputSet::none();
+  // grad_inputs[0] may overwrite grad_output.
+  bool gradient_runs_in_place = false;
+  // Arrays of forward that backward reads. Other arrays may be overwritten before backward.
+  bool backward_reads_input = true;
+  bool backward_reads_output = true;
+  // Backward writes to grad_output, unless grad_output_relu_masked is set.
+  bool changes_grad_output = false;
+  // Inputs whose gradient is grad_output as backward leaves it, as those of a sum. Their
+  // grad_inputs may be grad_output itself.
+  InputSet passes_gradient = InputSet::none();
+  // Backward applies InputGradient::relu_masked to grad_inputs[0].
+  bool applies_relu_mask = false;
+};
 
 // Where the gradient of one input goes.
 struct InputGradient {
-  float* values = nullptr;  // null: not wanted
-  bool accumulate = false;  // adds to what is there instead of overwriting it
+  float* values = nullptr;   // null: not wanted
+  bool accumulate = false;   // adds to the values instead of overwriting them
+  bool relu_masked = false;  // the gradient before the ReLU whose output the input is
 };
 
-// Arrays of one forward execution. `scratch` holds BoundOp::scratch_floats(threads) floats of our
-// own (aligned, with slack); every other array may be a caller's: 4-byte aligned, never touched
+// Arrays of one forward execution. `scratch` holds BoundOp::scratch_floats(threads) floats, is
+// aligned and ends in slack. Every other array may be a caller's: 4-byte aligned, never touched
 // past its last element.
 struct ForwardArguments {
-  const float* input = nullptr;
-  const float* const* inputs = nullptr;      // all of them, where there are several
+  const float* const* inputs = nullptr;
   const float* const* parameters = nullptr;  // in the order of Op::parameters
   float* const* buffers = nullptr;           // of Op::buffers; written to in training only
-  const float* packed =
-      nullptr;  // as BoundOp::pack_weights left it, or null: it packs what it needs
+  const float* packed = nullptr;             // by pack_weights; null: forward packs what it needs
   float* output = nullptr;
-  uint8_t* saved = nullptr;  // BoundOp::saved_bytes, or null where no backward follows
+  uint8_t* saved = nullptr;  // BoundOp::saved_bytes; null: no backward follows
   float* scratch = nullptr;
   int threads = 1;
   const TrainingStep* training = nullptr;  // null in inference
-  // Large weights are better read from their end on: the execution before left that in a cache.
+  // The previous execution read large weights up to their end, which is still in a cache: reading
+  // them from the end on is faster.
   bool weights_end_is_cached = false;
 };
 
 // Arrays of one backward execution, with the inputs and the output of the forward before it.
 struct BackwardArguments {
-  const float* input = nullptr;
   const float* const* inputs = nullptr;
   const float* output = nullptr;
   const uint8_t* saved = nullptr;
   const float* const* parameters = nullptr;
   const float* const* buffers = nullptr;
-  float* grad_output = nullptr;          // ours to overwrite where changes_grad_output says so
-  bool grad_output_relu_masked = false;  // is already the gradient before a ReLU that was taken in
-  float* grad_input = nullptr;           // null: not wanted (the first layer)
-  bool accumulate = false;               // adds to what grad_input holds instead of overwriting it
-  bool grad_input_relu_masked =
-      false;  // is wanted as the gradient before the ReLU that made `input`
-  const InputGradient* grad_inputs = nullptr;  // all of them, where there are several
-  float* const* grad_parameters = nullptr;     // overwritten; null pointers are not wanted
+  float* grad_output = nullptr;          // written to only with BoundOpTraits::changes_grad_output
+  bool grad_output_relu_masked = false;  // the gradient before the fused ReLU
+  const InputGradient* grad_inputs = nullptr;
+  float* const* grad_parameters = nullptr;  // overwritten; null pointers are not wanted
   float* scratch = nullptr;
   int threads = 1;
   const TrainingStep* training = nullptr;
@@ -101,49 +134,22 @@ struct BackwardArguments {
 class BoundOp {
  public:
   virtual ~BoundOp() = default;
-  virtual int64_t scratch_floats(int threads) const = 0;           // enough for forward
-  virtual int64_t backward_scratch_floats(int threads) const = 0;  // enough for backward
+  virtual BoundOpTraits traits() const { return {}; }
+  virtual int64_t scratch_floats(int /*threads*/) const { return 0; }           // of forward
+  virtual int64_t backward_scratch_floats(int /*threads*/) const { return 0; }  // of backward
   virtual void forward(const ForwardArguments& arguments) const = 0;
   virtual void backward(const BackwardArguments& arguments) const = 0;
 
-  // Parameters in the form that forward reads, the same for any batch: a model at rest packs them
-  // once.
+  // Packed weights: parameters in the form that forward reads, the same for any batch, so that a
+  // model packs them once after its parameters change.
   virtual int64_t packed_floats() const { return 0; }
-  virtual void pack_weights(const float* const* parameters, const float* const* buffers,
-                            int threads, float* packed) const {
-    static_cast<void>(parameters), static_cast<void>(buffers);
-    static_cast<void>(threads), static_cast<void>(packed);
-  }
-  // What forward keeps for backward beside its inputs and output: a pooling's argmax, a batch's
-  // statistics.
+  virtual void pack_weights(const float* const* /*parameters*/, const float* const* /*buffers*/,
+                            int /*threads*/, float* /*packed*/) const {}
+  // Bytes that forward saves for backward besides its inputs and output: a pooling's argmax, a
+  // batch's statistics.
   virtual int64_t saved_bytes() const { return 0; }
-  // Multiply-adds of a forward, where they are what it costs.
+  // Multiply-adds of a forward; 0 for an op whose time is memory traffic.
   virtual int64_t multiply_adds() const { return 0; }
-  // Whether a few images at a time cost no more than many at once. No: its weights are many, each
-  // used once per image.
-  virtual bool runs_in_slices() const { return true; }
-
-  // Whether the output may overwrite input i, each of whose elements then is read once, for the
-  // output's element at its place.
-  virtual bool runs_in_place(std::size_t input) const {
-    static_cast<void>(input);
-    return false;
-  }
-  // True for an op whose grad_output may become its grad_input in place.
-  virtual bool gradient_runs_in_place() const { return false; }
-  // Which arrays of the forward backward() reads. What nobody reads any more is overwritten.
-  virtual bool backward_reads_input() const { return true; }
-  virtual bool backward_reads_output() const { return true; }
-  // Whether backward writes to grad_output, unless it came through the ReLU that was taken in.
-  virtual bool changes_grad_output() const { return false; }
-  // Whether grad_output, when backward is done, is the gradient of input i: a sum's. grad_inputs[i]
-  // then may be grad_output itself.
-  virtual bool leaves_gradient(std::size_t input) const {
-    static_cast<void>(input);
-    return false;
-  }
-  // Whether backward honours grad_input_relu_masked.
-  virtual bool applies_relu_mask() const { return false; }
 };
 
 // Shapes given to an Op include the batch axis. Checks throw std::invalid_argument with one
@@ -152,40 +158,26 @@ class Op {
  public:
   virtual ~Op() = default;
   virtual Shape output_shape(const Shape& input) const = 0;
-  virtual std::vector<ParameterSpec> parameters(const Shape& input) const {
-    static_cast<void>(input);
-    return {};
-  }
-  // What training keeps up to date besides, and inference reads: running statistics.
-  virtual std::vector<ParameterSpec> buffers(const Shape& input) const {
-    static_cast<void>(input);
-    return {};
-  }
-  // Null when the output is the input's memory under another shape (Flatten): then there is nothing
-  // to run.
+  virtual std::vector<ParameterSpec> parameters(const Shape& /*input*/) const { return {}; }
+  // Arrays that training updates besides, and inference reads: running statistics.
+  virtual std::vector<ParameterSpec> buffers(const Shape& /*input*/) const { return {}; }
+  // Null when the output is the input's memory under another shape (Flatten).
   virtual std::unique_ptr<const BoundOp> bind(const Shape& input) const = 0;
 
-  virtual Fusable fusable_as(const Shape& input) const {
-    static_cast<void>(input);
-    return Fusable::none;
-  }
-  virtual bool can_fuse(Fusable successor, const Shape& input) const {
-    static_cast<void>(successor), static_cast<void>(input);
-    return false;
-  }
-  // A batch norm in inference: y = x * scale + shift, per channel.
-  virtual void scale_and_shift(const float* const* parameters, const float* const* buffers,
-                               int64_t channels, float* scale, float* shift) const {
-    static_cast<void>(parameters), static_cast<void>(buffers), static_cast<void>(channels);
-    static_cast<void>(scale), static_cast<void>(shift);
-  }
-  // Only with a fusion that it takes in.
+  // The role in which the op before may fuse this one.
+  virtual Fusable fusable_as(const Shape& /*input*/) const { return Fusable::none; }
+  // Whether this op fuses such a following layer into its own pass.
+  virtual bool can_fuse(Fusable /*successor*/, const Shape& /*input*/) const { return false; }
+  // Of a batch norm in inference: y = x * scale + shift, per channel.
+  virtual void scale_and_shift(const float* const* /*parameters*/, const float* const* /*buffers*/,
+                               int64_t /*channels*/, float* /*scale*/, float* /*shift*/) const {}
+  // Binds with layers for which can_fuse returned true.
   virtual std::unique_ptr<const BoundOp> bind_fused(const Shape& input, const Fusion&) const {
     return bind(input);
   }
 };
 
-// An op of several inputs: two or more. Asked about one shape, it answers for two such inputs.
+// An op of two or more inputs. Given one shape, it binds to two inputs of that shape.
 class MergeOp : public Op {
  public:
   virtual std::size_t most_inputs() const { return kMostInputs; }

@@ -61,16 +61,20 @@ class Prelu {
 class BoundPrelu final : public BoundOp {
  public:
   BoundPrelu(int64_t pixels, int64_t channels) : prelu_(pixels, channels) {}
-  int64_t scratch_floats(int) const override { return 0; }
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.runs_in_place = InputSet::all();
+    traits.backward_reads_output = false;
+    return traits;
+  }
   int64_t backward_scratch_floats(int) const override { return prelu_.backward_scratch_floats(); }
-  bool runs_in_place(std::size_t) const override { return true; }
-  bool backward_reads_output() const override { return false; }
   void forward(const ForwardArguments& a) const override {
-    prelu_.forward(a.input, a.parameters[0], a.threads, a.output);
+    prelu_.forward(a.inputs[0], a.parameters[0], a.threads, a.output);
   }
   void backward(const BackwardArguments& a) const override {
-    prelu_.backward(a.grad_output, a.input, a.parameters[0], a.accumulate,
-                    /*accumulate_weight=*/false, a.threads, a.scratch, a.grad_input,
+    const InputGradient& gradient = a.grad_inputs[0];
+    prelu_.backward(a.grad_output, a.inputs[0], a.parameters[0], gradient.accumulate,
+                    /*accumulate_weight=*/false, a.threads, a.scratch, gradient.values,
                     a.grad_parameters[0]);
   }
 

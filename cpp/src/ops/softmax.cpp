@@ -40,15 +40,19 @@ void run_backward(const float* grad_output, const float* output, int64_t rows, i
 class BoundSoftmax final : public BoundOp {
  public:
   BoundSoftmax(int64_t rows, int64_t classes) : rows_(rows), classes_(classes) {}
-  int64_t scratch_floats(int) const override { return 0; }
-  int64_t backward_scratch_floats(int) const override { return 0; }
-  bool backward_reads_input() const override { return false; }
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.backward_reads_input = false;
+    return traits;
+  }
   void forward(const ForwardArguments& a) const override {
-    run(a.input, rows_, classes_, a.threads, a.output);
+    run(a.inputs[0], rows_, classes_, a.threads, a.output);
   }
   void backward(const BackwardArguments& a) const override {
-    if (!a.grad_input) return;
-    run_backward(a.grad_output, a.output, rows_, classes_, a.threads, a.accumulate, a.grad_input);
+    const InputGradient& gradient = a.grad_inputs[0];
+    if (!gradient.values) return;
+    run_backward(a.grad_output, a.output, rows_, classes_, a.threads, gradient.accumulate,
+                 gradient.values);
   }
 
  private:
