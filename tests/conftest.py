@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from c_functions import CApi
     from c_training import Training
 
-# The same few examples in every run: a test that passed once cannot fail by chance, or be slow.
+# The same few examples in every run: a test that passed once cannot fail by chance or become slow.
 hypothesis.settings.register_profile(
     "cnnx", deadline=None, derandomize=True, database=None, max_examples=25
 )
@@ -25,7 +25,7 @@ hypothesis.settings.load_profile("cnnx")
 
 @pytest.fixture(scope="session", autouse=True)
 def _forced_isa_is_active() -> None:
-    """Tests run for an instruction set must not quietly run another."""
+    """Stop tests for one instruction set from silently running another."""
     forced = os.environ.get("CNNX_ISA")
     if forced:
         import cnnx
@@ -40,7 +40,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def restore_threads() -> Iterator[None]:
-    """For tests that call set_num_threads: the next test finds the number it would have had."""
+    """For tests that call set_num_threads: restores the number for the next test."""
     import cnnx
 
     before = cnnx.get_num_threads()
@@ -68,7 +68,7 @@ def c() -> CApi:
 
 @pytest.fixture
 def training(c: CApi, tmp_path: Path) -> Iterator[Training]:
-    """Builds and trains through it, and destroys at the end what it made."""
+    """A C model and trainer for a test, destroyed at its end."""
     from c_training import Training
 
     training = Training(c, tmp_path)
@@ -78,14 +78,16 @@ def training(c: CApi, tmp_path: Path) -> Iterator[Training]:
 
 @pytest.fixture(scope="session")
 def object_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where builds of the library find the objects that others have compiled."""
+    """The folder in which builds of the library share compiled objects."""
     return tmp_path_factory.mktemp("objects")
 
 
 @pytest.fixture(scope="session")
 def cpp_build(tmp_path_factory: pytest.TempPathFactory, object_cache: Path) -> CppBuild:
-    """The C++ library and its tests, built on first use; CNNX_CPP_BUILD names a folder to keep."""
-    kept = os.environ.get("CNNX_CPP_BUILD")
-    if kept:
-        return build_cpp(Path(kept).absolute())
+    """The C++ library and its tests, built on first use; CNNX_CPP_BUILD names a permanent build
+    folder.
+    """
+    folder = os.environ.get("CNNX_CPP_BUILD")
+    if folder:
+        return build_cpp(Path(folder).absolute())
     return build_cpp(tmp_path_factory.mktemp("cpp") / "build", launcher(object_cache))

@@ -14,7 +14,7 @@ from idx_files import write_set
 
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Runs a command line in an empty folder."""
+    """Run a command line in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
     def call(*words: object) -> Outcome:
@@ -27,7 +27,7 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_
 
 @pytest.fixture(scope="session")
 def idx(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """800 drawings as IDX files, and 100 more as their test set."""
+    """800 images of X and O as IDX files, and 100 more as their test set."""
     folder = tmp_path_factory.mktemp("idx")
     for name, count, seed in (("train", 800, 1), ("t10k", 100, 2)):
         x, y = xo(count, size=16, seed=seed)
@@ -37,7 +37,7 @@ def idx(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same kind of drawings as PNG files in train/X, train/O, test/X and test/O."""
+    """The same kind of images as PNG files in train/X, train/O, test/X and test/O."""
     image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
     folder = tmp_path_factory.mktemp("classes")
     for name, count, seed in (("train", 60, 1), ("test", 20, 2)):

@@ -1,4 +1,4 @@
-"""The by-hand example: the numbers that by-hand.png shows are those one gets on paper."""
+"""The by-hand example: the numbers in by-hand.png equal a calculation on paper."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def test_x_has_two_strokes_from_corner_to_corner() -> None:
 
 
 def test_falling_filter_finds_the_falling_stroke() -> None:
-    """The filter divided by 9 first, as the articles do, or the sum afterwards: the same map."""
+    """Dividing the filter by 9 (as the articles do) or the sum gives the same map."""
     x = by_hand.x_drawing()[np.newaxis, :, :, np.newaxis]
     falling = by_hand.filters()[..., :1]
     assert_array_equal(falling[..., 0, 0], [[1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
     maps = ops.conv2d(x, falling / 9)[0, :, :, 0]
     assert maps.shape == (7, 7)
     assert_allclose(maps, by_hand.follow(by_hand.x_drawing()).maps[..., 0], atol=1e-6)
-    # Along the stroke, but for the crossing in the middle and the ends, whose corner lies outside.
+    # Along the stroke, except the crossing in the middle and the ends, whose corner lies outside.
     assert_allclose(np.diag(maps), ninths(7, 9, 9, 5, 9, 9, 7), atol=1e-6)
     assert_allclose(maps[0], ninths(7, -1, 1, 3, 5, -1, 3), atol=1e-6)
     assert {round(float(value) * 9) for value in maps.flat} == {9, 7, 5, 3, 1, -1, -3}
@@ -46,7 +46,7 @@ def test_relu_and_pooling_keep_the_stroke() -> None:
     assert [f"{value:.2f}" for value in steps.pooled[0, :, 0]] == ["1.00", "0.33", "0.56", "0.33"]
 
 
-def test_rising_filter_sees_the_mirrored_drawing() -> None:
+def test_rising_filter_responds_to_the_mirrored_image() -> None:
     steps = by_hand.follow(by_hand.x_drawing())
     assert_array_equal(steps.maps[..., 1], steps.maps[:, ::-1, 0])
 
@@ -69,7 +69,7 @@ def test_list_is_the_second_stack_row_by_row() -> None:
 
 
 @pytest.mark.parametrize(("down", "right"), MOVES)
-def test_votes_end_right_wherever_the_drawing_is(down: int, right: int) -> None:
+def test_votes_are_correct_at_every_position(down: int, right: int) -> None:
     x = by_hand.follow(by_hand.moved(by_hand.x_drawing(), down, right))
     o = by_hand.follow(by_hand.moved(by_hand.o_drawing(), down, right))
     assert x.votes[0] > 0.1 > -0.1 > x.votes[1]
@@ -77,7 +77,7 @@ def test_votes_end_right_wherever_the_drawing_is(down: int, right: int) -> None:
 
 
 @pytest.mark.parametrize(("down", "right"), MOVES)
-def test_moving_the_drawing_moves_the_map_and_keeps_its_maximum(down: int, right: int) -> None:
+def test_moving_the_image_moves_the_map_and_keeps_its_maximum(down: int, right: int) -> None:
     still = by_hand.follow(by_hand.x_drawing()).maps
     moved = by_hand.follow(by_hand.moved(by_hand.x_drawing(), down, right)).maps
     inner = slice(1, 6)
@@ -86,7 +86,7 @@ def test_moving_the_drawing_moves_the_map_and_keeps_its_maximum(down: int, right
     assert moved.max() == still.max() == 1
 
 
-def test_pixels_call_a_moved_x_less_like_an_x_than_an_o_is() -> None:
+def test_pixelwise_a_moved_x_matches_an_x_less_than_an_o_does() -> None:
     x = by_hand.x_drawing()
     wrong = by_hand.mismatches(x, by_hand.moved(x, 0, 1))
     assert wrong.sum() == 26

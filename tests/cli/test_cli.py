@@ -1,4 +1,4 @@
-"""The command line as a new user meets it: what it teaches, prints and leaves."""
+"""The command line for a new user: its help, its output and its files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra
 # --- help and usage
 
 
-def test_help_teaches(run: Run) -> None:
+def test_help_shows_an_example(run: Run) -> None:
     outcome = run("--help")
     assert outcome.status == 0
     assert "cnnx train PATH --out model.cnnx" in outcome.out
@@ -86,14 +86,14 @@ def test_train_on_idx_files(run: Run, idx: Path) -> None:
     assert model.classes is None
     test = cnnx.data.load_idx(idx).test
     assert test is not None
-    right = (model.predict(test.x) == test.y).mean()
-    assert float(accuracy[1]) == pytest.approx(100 * right, abs=0.005)
+    accuracy_of_model = (model.predict(test.x) == test.y).mean()
+    assert float(accuracy[1]) == pytest.approx(100 * accuracy_of_model, abs=0.005)
     measured = run("evaluate", "model.cnnx", idx)
-    assert f"accuracy {right:.2%}" in measured.out
+    assert f"accuracy {accuracy_of_model:.2%}" in measured.out
     assert "100 images of" in measured.out
 
 
-def test_train_on_class_folders_twice_is_the_same_model(run: Run, classes: Path) -> None:
+def test_training_twice_on_class_folders_gives_the_same_model(run: Run, classes: Path) -> None:
     for out in ("a.cnnx", "b.cnnx"):
         words = ("train", classes, "--epochs", 1, "--seed", 5, "--validation", 0, "--out", out)
         assert run(*words).status == 0
@@ -101,7 +101,7 @@ def test_train_on_class_folders_twice_is_the_same_model(run: Run, classes: Path)
     assert cnnx.load("a.cnnx").classes == ["O", "X"]
 
 
-def test_train_resizes_as_told(run: Run, classes: Path) -> None:
+def test_train_resizes_as_requested(run: Run, classes: Path) -> None:
     assert run("train", classes, "--epochs", 1, "--size", "20x24").status == 0
     assert cnnx.load("model.cnnx").input_shape == (20, 24, 1)
 
@@ -154,7 +154,7 @@ def test_predict_prints_exact_json(run: Run, model: Path, classes: Path) -> None
         }
 
 
-def test_predict_names_wrong_files_and_answers_the_others(
+def test_predict_names_wrong_files_and_predicts_the_others(
     run: Run, model: Path, classes: Path
 ) -> None:
     good = next((classes / "test" / "X").iterdir())
@@ -183,9 +183,7 @@ def test_info(run: Run, model: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="closes the streams of a POSIX shell")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_closed_streams_keep_nothing_from_being_done(
-    closed: str, classes: Path, tmp_path: Path
-) -> None:
+def test_closed_streams_do_not_stop_a_command(closed: str, classes: Path, tmp_path: Path) -> None:
     line = f'exec "$0" -m cnnx train "$1" --epochs 1 {closed}'
     done = subprocess.run(["sh", "-c", line, sys.executable, classes], cwd=tmp_path)
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""The command line's refusals and interruptions: one sentence, the right status, nothing lost."""
+"""The command line's refusals and interruptions: one sentence, the correct status, no lost work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from command_line import Run, start
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
 
 
-# --- a network of one's own
+# --- custom networks
 
 NETWORK = """
 import cnnx
@@ -38,7 +38,7 @@ def nothing(input_shape, classes):
 """
 
 
-def test_train_a_network_of_ones_own(run: Run, idx: Path, classes: Path) -> None:
+def test_train_a_custom_network(run: Run, idx: Path, classes: Path) -> None:
     Path("mine.py").write_text(NETWORK)
     assert run("train", classes, "--model", "mine.py:network", "--epochs", 1).status == 0
     assert cnnx.load("model.cnnx").classes == ["O", "X"]
@@ -87,7 +87,7 @@ def test_train_refuses_an_output_it_could_not_write(run: Run, idx: Path, tmp_pat
     run("train", idx, "--out", "gone/model.cnnx").refused("there is no folder gone; make it first")
 
 
-def test_train_refuses_what_holds_no_images(run: Run, tmp_path: Path) -> None:
+def test_train_refuses_a_source_without_images(run: Run, tmp_path: Path) -> None:
     run("train", "gone").refused("gone: no such file or directory")
     (tmp_path / "empty").mkdir()
     run("train", "empty").refused("empty: holds neither IDX files .* nor a subfolder of images")
@@ -142,7 +142,7 @@ def test_evaluate_refuses_other_classes(run: Run, model: Path, tmp_path: Path) -
     run("evaluate", model, "pets").refused("has the subfolder cat, expected only .* O, X")
 
 
-def test_a_missing_extra_is_told_with_the_line_to_type(
+def test_a_missing_extra_is_reported_with_its_install_command(
     run: Run,
     model: Path,
     classes: Path,
@@ -163,8 +163,8 @@ def test_a_model_that_cannot_be_saved_where_it_should_is_saved_elsewhere(
         train_command.save_model(model, tmp_path / "gone" / "a.cnnx", overwrite=False)
     assert cnnx.load(tmp_path / "a.cnnx").input_shape == (16, 16, 1)
     (tmp_path / "b.cnnx").write_text("came while we trained")
-    saved = train_command.save_model(model, tmp_path / "b.cnnx", overwrite=False)
-    assert saved == tmp_path / "b-2.cnnx"
+    path = train_command.save_model(model, tmp_path / "b.cnnx", overwrite=False)
+    assert path == tmp_path / "b-2.cnnx"
     assert (tmp_path / "b.cnnx").read_text() == "came while we trained"
 
 
@@ -185,18 +185,19 @@ def test_ctrl_c_keeps_the_model_trained_so_far(idx: Path, tmp_path: Path, existi
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
-    kept = "model-2.cnnx" if existing else "model.cnnx"
+    path = "model-2.cnnx" if existing else "model.cnnx"
     last = err.splitlines()[-1]
     assert re.fullmatch(
-        r"cnnx train: interrupted; the model as trained so far \([\d,]+ steps\) is in " + kept, last
+        r"cnnx train: interrupted; the model as trained so far \([\d,]+ steps\) is in " + path,
+        last,
     )
-    assert cnnx.load(tmp_path / kept).input_shape == (16, 16, 1)
+    assert cnnx.load(tmp_path / path).input_shape == (16, 16, 1)
     if existing:
         assert (tmp_path / "model.cnnx").read_text() == "precious"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX pipe")
-def test_a_reader_that_goes_away_ends_it_without_a_word(
+def test_a_closed_pipe_ends_the_command_silently(
     model: Path, classes: Path, tmp_path: Path
 ) -> None:
     files = [str(file) for file in (classes / "train").rglob("*.png")] * 60

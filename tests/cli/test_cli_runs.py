@@ -1,4 +1,4 @@
-"""Runs of `cnnx train` as people make them: recipes, checkpoints, logs; and `cnnx lr-find`."""
+"""Runs of `cnnx train`: recipes, checkpoints, logs; and `cnnx lr-find`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_every_optimizer_trains(run: Run, idx: Path, words: list[str]) -> None:
     assert float(accuracy[1]) > 60
 
 
-def test_words_stand_for_recipes() -> None:
+def test_words_select_recipes() -> None:
     assert optimizer_of("sgd", 0.3) == cnnx.SGD(0.3, momentum=0.9, nesterov=True, weight_decay=5e-4)
     assert optimizer_of("adam", None) == cnnx.Adam(2e-3)
     assert schedule_of("drop", 7) == cnnx.StepDecay(0.2, at=[5])
@@ -51,7 +51,7 @@ def test_any_network_of_the_package_is_trained_by_its_name(run: Run, tmp_path: P
             Image.fromarray(pixels).save(tmp_path / "pets" / name / f"{number}.png")
     for name, first in (("resnet20", "conv2d_1"), ("fast-cifar", "whitening")):
         words = ("--model", name, "--epochs", 1, "--batch-size", 4, "--overwrite")
-        # Nine images are trained on: the last batch is of one, and the networks have batch norm.
+        # Nine training images make a last batch of one, and the networks have batch norm.
         outcome = run("train", "pets", *words, "--augment", "flip,crop", "--schedule", "triangular")
         assert outcome.status == 0, outcome.err
         model = cnnx.load("model.cnnx")
@@ -71,8 +71,8 @@ def test_a_class_with_one_image_is_no_error(run: Run, tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="sends the signal of a POSIX terminal")
 def test_an_interrupted_run_resumes_to_the_same_model(run: Run, idx: Path, tmp_path: Path) -> None:
     words: tuple[Any, ...] = ("--epochs", 6, "--augment", "affine,light", "--schedule", "cosine")
-    kept = ("--checkpoint", "run.ckpt", "--checkpoint-every", 5)
-    process = start("train", idx, *words, *kept, "--log", "run.csv", cwd=tmp_path)
+    checkpoint = ("--checkpoint", "run.ckpt", "--checkpoint-every", 5)
+    process = start("train", idx, *words, *checkpoint, "--log", "run.csv", cwd=tmp_path)
     assert process.stderr is not None
     assert process.stderr.readline().startswith("epoch 1/6:")
     process.send_signal(signal.SIGINT)

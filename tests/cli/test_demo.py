@@ -1,4 +1,4 @@
-"""`cnnx demo`: the story it tells, the figures it measures, the images it leaves."""
+"""`cnnx demo`: its text, the figures it measures and the images it writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from command_line import Run, start
 
 
-def test_demo_tells_the_story_and_leaves_what_it_promises(tmp_path: Path) -> None:
+def test_demo_prints_its_steps_and_writes_its_files(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs matplotlib: install the extra cli")
     from PIL import Image
 
@@ -34,8 +34,10 @@ def test_demo_tells_the_story_and_leaves_what_it_promises(tmp_path: Path) -> Non
             assert image.height >= height
     line = out.strip().splitlines()[-1].strip()
     assert line.startswith(f"{sys.executable} -m cnnx predict")
-    answer = subprocess.run(line.split(), cwd=tmp_path, capture_output=True, text=True, check=True)
-    labels = [row.split("\t")[1] for row in answer.stdout.splitlines()]
+    completed = subprocess.run(
+        line.split(), cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    labels = [row.split("\t")[1] for row in completed.stdout.splitlines()]
     assert labels == ["X", "O"]
 
 

@@ -1,4 +1,4 @@
-"""`cnnx train --profile`: its table adds up, and its rows are the network's."""
+"""`cnnx train --profile`: its table adds up, and its rows are the network's layers."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def test_train_prints_the_layers(run: Run, idx: Path) -> None:
     outcome = run("train", idx, "--epochs", 3, "--profile")
     assert outcome.status == 0
     assert re.search(r"conv2d_1 \+ relu_1 \+ max_pool2d_1 +[\d,]+ +[\d,]+ +\d+\.\d%\n", outcome.out)
-    shares = [float(share) for share in re.findall(r" (\d+\.\d)%\n", outcome.out)]
-    assert 85 < sum(shares) <= 101
+    percentages = [float(value) for value in re.findall(r" (\d+\.\d)%\n", outcome.out)]
+    assert 85 < sum(percentages) <= 101
     assert "% of the time outside the train step" in outcome.out
 
 
-def test_a_profile_begins_anew() -> None:
+def test_a_profile_restarts() -> None:
     x, y = cnnx.data.xo(16, seed=1)
     trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
     assert trainer.profile() == Profile(0, 0.0, (), 0.0, 0.0)

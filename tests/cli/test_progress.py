@@ -11,7 +11,7 @@ from cnnx.cli.progress import DecodingProgress, EpochProgress, epoch_line
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""cnnx.data.Augmentation against plain NumPy with the same random numbers, and its promises."""
+"""cnnx.data.Augmentation against plain NumPy with the same random numbers, and its guarantees."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_normalisation_comes_after_the_changes_and_before_cutout() -> None:
     assert_allclose(augmentation.apply(x, seed=1, epoch=2, preprocessing=how), expected, atol=1e-5)
 
 
-def test_changes_that_may_be_nothing_keep_every_bit() -> None:
-    """Turned by next to nothing every pixel stays, sampled or not."""
+def test_identity_changes_keep_every_bit() -> None:
+    """A negligible rotation keeps every pixel, sampled or not."""
     x = images((5, 11, 6, 3))
     plain = x.astype(np.float32) / np.float32(255)
     assert_array_equal(Augmentation().apply(x), plain)
@@ -70,14 +70,14 @@ def test_flip_alternates_and_two_flips_are_none() -> None:
     epochs = [augmentation.apply(x, epoch=epoch) for epoch in range(4)]
     for before, after in pairwise(epochs):
         assert_array_equal(after[:, :, ::-1], before)
-    kept = (epochs[0] == plain).all(axis=(1, 2, 3)).mean()
-    assert 0.4 < kept < 0.6
+    unchanged = (epochs[0] == plain).all(axis=(1, 2, 3)).mean()
+    assert 0.4 < unchanged < 0.6
     random = Augmentation(flip="random")
-    shares = [(random.apply(x, epoch=e) == plain).all(axis=(1, 2, 3)).mean() for e in range(10)]
-    assert 0.4 < np.mean(shares) < 0.6
+    fractions = [(random.apply(x, epoch=e) == plain).all(axis=(1, 2, 3)).mean() for e in range(10)]
+    assert 0.4 < np.mean(fractions) < 0.6
 
 
-def test_every_place_of_a_crop_is_equally_likely() -> None:
+def test_every_crop_position_is_equally_likely() -> None:
     x = np.zeros((5000, 7, 7, 1), np.uint8)
     x[:, 3, 3] = 255
     y = Augmentation(crop_padding=2).apply(x)
@@ -87,7 +87,7 @@ def test_every_place_of_a_crop_is_equally_likely() -> None:
     assert counts.max() < 260
 
 
-def test_an_image_depends_on_seed_epoch_and_its_place_alone() -> None:
+def test_an_image_depends_only_on_seed_epoch_and_position() -> None:
     x = images((40, 9, 9, 3))
     augmentation = Augmentation(**CASES[-1])
     whole = augmentation.apply(x, seed=3, epoch=7)
@@ -133,7 +133,7 @@ def test_fit_trains_on_the_changed_images_of_each_epoch() -> None:
     for epoch in range(2):
         changed = augmentation.apply(x, seed=9, epoch=epoch, preprocessing=how)
         for first in range(0, len(x), 8):
-            # Undone so far as float32 can: the model normalises again.
+            # Inverted as far as float32 can: the model normalises again.
             levels = changed[first : first + 8] * np.float32(0.3) + np.float32(0.4)
             by_hand.step(levels, y[first : first + 8])
     for name, expected in by_hand.model.parameters.items():
@@ -211,7 +211,7 @@ def test_prefetched_batches_are_the_same(batch_size: int) -> None:
     assert found[0] == found[1]
 
 
-def test_fit_may_be_broken_off_between_two_batches() -> None:
+def test_fit_may_be_interrupted_between_two_batches() -> None:
     x, y = cnnx.data.xo(64, size=16, seed=1)
     trainer = cnnx.Trainer(build())
 
@@ -227,12 +227,12 @@ def test_fit_may_be_broken_off_between_two_batches() -> None:
 
 @pytest.mark.parametrize("alpha", [0.05, 0.2, 1.0, 4.0])
 def test_mixup_draws_from_its_distribution(alpha: float) -> None:
-    """Mean 1/2 and variance 1 / (4 (2 alpha + 1)); how far the other image is, uniform."""
+    """Mean 1/2 and variance 1 / (4 (2 alpha + 1)); the distance to the other image is uniform."""
     found = [reference.mix(alpha, 0, 1, first, 8) for first in range(800)]
-    shares, offsets = np.array(found).T
+    weights, offsets = np.array(found).T
     deviation = np.sqrt(1 / (4 * (2 * alpha + 1)))
-    assert abs(shares.mean() - 0.5) < 5 * deviation / np.sqrt(800)
-    assert shares.std() == pytest.approx(deviation, rel=0.1)
+    assert abs(weights.mean() - 0.5) < 5 * deviation / np.sqrt(800)
+    assert weights.std() == pytest.approx(deviation, rel=0.1)
     assert np.bincount(offsets.astype(int), minlength=8).min() > 60
 
 
@@ -260,10 +260,10 @@ def test_mixup_blends_images_and_targets(loss: Any, alpha: float) -> None:
         changed = augmentation.apply(x, seed=7, epoch=epoch)
         for first in range(0, 23, 8):
             batch, wanted = changed[first : first + 8], targets[first : first + 8]
-            share, offset = reference.mix(alpha, 7, epoch, first, len(batch))
+            weight, offset = reference.mix(alpha, 7, epoch, first, len(batch))
             others = np.roll(np.arange(len(batch)), -offset)
             by_hand.step(
-                *(share * each + (1 - share) * each[others] for each in (batch, wanted)),
+                *(weight * each + (1 - weight) * each[others] for each in (batch, wanted)),
             )
     for name, expected in by_hand.model.parameters.items():
         assert_allclose(trainer.model.parameters[name], expected, atol=2e-5)

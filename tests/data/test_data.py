@@ -1,4 +1,4 @@
-"""cnnx.data: the drawings, IDX files good and bad, class folders, and the sets beside them."""
+"""cnnx.data: X/O images, valid and damaged IDX files, class folders, and the sets beside them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-# --- drawings
+# --- X/O images
 
 
 def test_xo_draws_uint8_images_and_their_labels() -> None:
@@ -44,7 +44,7 @@ def test_xo_depends_on_the_seed_alone() -> None:
     assert not np.array_equal(data.xo(16, size=48, seed=6)[0], x)
 
 
-def test_xo_refuses_what_it_cannot_draw() -> None:
+def test_xo_refuses_impossible_arguments() -> None:
     with pytest.raises(ValueError, match="size"):
         data.xo(1, size=3)
     with pytest.raises(ValueError, match="count"):
@@ -105,7 +105,7 @@ def test_read_idx_refuses_damaged_files_by_name(tmp_path: Path, name: str) -> No
         data.read_idx(file)
 
 
-def test_read_idx_takes_an_array_of_nothing_as_large_as_numpy_does(tmp_path: Path) -> None:
+def test_read_idx_reads_empty_arrays_of_any_shape_of_numpy(tmp_path: Path) -> None:
     shape = (2**31 - 1, 0, 2**29)
     file = tmp_path / "nothing"
     file.write_bytes(idx_bytes(np.empty(shape)))

@@ -32,13 +32,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def cut_within(file: Path) -> None:
-    """As a download that was cut short leaves a file of the whole size."""
+    """A file of full size whose download was interrupted."""
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
 
 
 def damage(folder: Path) -> None:
-    """One file that is no image, one that is cut short after its header."""
+    """One file that is no image, one that is truncated after its header."""
     (folder / "cat" / "1.png").write_text("no image")
     cut = folder / "dog" / "3.jpg"
     cut.write_bytes(cut.read_bytes()[:-40])
@@ -68,7 +68,7 @@ def test_a_cache_decodes_once(
 
 
 @pytest.mark.parametrize("change", ["time", "size", "name", "shape", "resize", "damaged"])
-def test_what_changed_is_decoded_anew(
+def test_changed_files_are_decoded_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     how = Decoding(cache=tmp_path / "cache")
@@ -89,22 +89,22 @@ def test_what_changed_is_decoded_anew(
         data.load(folder, input_shape=shape, resize=resize, decoding=how)
 
 
-def test_a_changed_set_takes_the_place_of_the_old_one(folder: Path, tmp_path: Path) -> None:
+def test_a_changed_set_replaces_the_old_one(folder: Path, tmp_path: Path) -> None:
     how = Decoding(cache=tmp_path / "cache")
     before = data.load(folder, decoding=how)
     smaller = data.load(folder, input_shape=(8, 8, 3), decoding=how)
-    kept = before.x.copy()
+    first = before.x.copy()
     Image.new("RGB", (10, 12)).save(folder / "cat" / "2.png")
     after = data.load(folder, decoding=how)
-    assert not np.array_equal(after.x, kept)
-    assert_array_equal(before.x, kept)  # still mapped
+    assert not np.array_equal(after.x, first)
+    assert_array_equal(before.x, first)  # still mapped
     assert len(list((tmp_path / "cache").glob("*.pixels"))) == 2
     nothing = data.load(folder, input_shape=(8, 8, 3), decoding=how)
     assert nothing.x.shape == smaller.x.shape
     assert len(list((tmp_path / "cache").iterdir())) == 4
 
 
-def test_a_set_above_the_limit_is_kept_in_the_users_cache(
+def test_a_set_above_the_limit_is_stored_in_the_users_cache(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
@@ -124,9 +124,9 @@ def test_unreadable_files_are_named_or_skipped(folder: Path, tmp_path: Path, cac
     for _ in range(2):
         loaded = data.load(folder, decoding=Decoding(cache=cache, skip_unreadable=True))
         assert loaded.skipped == (str(Path("cat", "1.png")), str(Path("dog", "3.jpg")))
-        kept = [0, 2, 3, 4, 5, 6, 7, 9]
-        assert_array_equal(loaded.x, whole.x[kept])
-        assert_array_equal(loaded.y, whole.y[kept])
+        readable = [0, 2, 3, 4, 5, 6, 7, 9]
+        assert_array_equal(loaded.x, whole.x[readable])
+        assert_array_equal(loaded.y, whole.y[readable])
     (folder / "cat" / "1.png").unlink()
     with pytest.raises(cnnx.FormatError, match=r"1 file cannot be read as an image: dog.3\.jpg"):
         data.load(folder, decoding=Decoding(cache=cache))
@@ -159,7 +159,7 @@ def test_threads_that_decode_one_set_get_the_same(folder: Path, tmp_path: Path) 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
-def test_what_killed_processes_left_is_removed(folder: Path, tmp_path: Path) -> None:
+def test_files_of_killed_processes_are_removed(folder: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
     left, being_written, new = (cache / f"a.part-{number}" for number in range(3))
@@ -175,7 +175,7 @@ def test_what_killed_processes_left_is_removed(folder: Path, tmp_path: Path) -> 
     assert new.exists()
 
 
-def test_without_a_home_folder_it_is_said_what_to_set(
+def test_without_a_home_folder_the_error_names_the_variable_to_set(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_home() -> Path:
@@ -206,7 +206,7 @@ def test_progress_counts_the_files(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert seen == [(4, 10), (8, 10), (10, 10)]
 
 
-def test_what_is_interrupted_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+def test_an_interrupted_decoding_leaves_no_file(folder: Path, tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
@@ -217,7 +217,7 @@ def test_what_is_interrupted_leaves_nothing(folder: Path, tmp_path: Path) -> Non
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limits of resources")
 def test_a_full_disk_is_an_error_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
-    """A limit to the size of a file stands for the disk's."""
+    """A limit on the file size stands for a full disk."""
     program = (
         "import resource, sys, cnnx\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"

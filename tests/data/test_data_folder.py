@@ -1,4 +1,4 @@
-"""cnnx.data on image files: what Pillow decodes, class folders, and the sets beside them."""
+"""cnnx.data on image files: decoding by Pillow, class folders, and the sets beside them."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def test_read_image_takes_every_common_mode(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize(
     ("orientation", "turned"),
     [
-        (6, np.rot90(GREY, -1)),  # the camera was held upright: turn clockwise to look at it
+        (6, np.rot90(GREY, -1)),  # the camera was upright: rotate clockwise for display
         (3, np.rot90(GREY, 2)),
-        (9, GREY),  # means nothing
+        (9, GREY),  # no orientation
     ],
 )
-def test_read_image_turns_it_the_way_its_exif_says(
+def test_read_image_applies_the_exif_orientation(
     tmp_path: Path, name: str, orientation: int, turned: NDArray[np.uint8]
 ) -> None:
     folder = tmp_path / "folder" / "turned"
@@ -76,10 +76,10 @@ def test_read_image_turns_it_the_way_its_exif_says(
     image = Image.fromarray(GREY)
     exif = image.getexif()
     exif[0x0112] = orientation
-    if name.endswith("webp"):  # knows no grey
+    if name.endswith("webp"):  # has no grey mode
         image.convert("RGB").save(folder / name, exif=exif, lossless=True)
-    elif name.endswith("tiff"):  # Pillow 13 garbles those without compression, if they are turned
-        known = {"compression": "tiff_lzw"} if orientation < 9 else {}  # which LZW's writer refuses
+    elif name.endswith("tiff"):  # Pillow 13 damages rotated ones without compression
+        known = {"compression": "tiff_lzw"} if orientation < 9 else {}  # LZW refuses 9
         image.save(folder / name, exif=exif, **known)
     else:
         image.save(folder / name, exif=exif)
@@ -91,7 +91,7 @@ def test_read_image_turns_it_the_way_its_exif_says(
 
 
 @pytest.mark.parametrize("exif", [b"garbage!!", b"", b"Exif\0\0MM"])
-def test_damaged_exif_data_are_no_reason_to_refuse_pixels(tmp_path: Path, exif: bytes) -> None:
+def test_damaged_exif_data_are_ignored(tmp_path: Path, exif: bytes) -> None:
     for name in ("a.png", "a.jpg", "a.webp"):
         Image.fromarray(RGB).save(tmp_path / name, exif=exif, lossless=True)
         assert data.read_image(tmp_path / name, (4, 6, 3)).shape == (4, 6, 3)
@@ -174,7 +174,7 @@ def test_load_folder_names_every_unreadable_file(tmp_path: Path) -> None:
         data.load_folder(tmp_path)
 
 
-def test_load_folder_says_how_a_folder_must_look(tmp_path: Path) -> None:
+def test_load_folder_describes_the_expected_folder(tmp_path: Path) -> None:
     with pytest.raises(cnnx.FormatError, match="nor a subfolder of images for each class"):
         data.load_folder(tmp_path)
     Image.new("L", (4, 4)).save(tmp_path / "a.png")

@@ -64,7 +64,7 @@ def handle(c: CApi, path: Path) -> Iterator[ctypes.c_void_p]:
 
 
 def image_of(pixels: np.ndarray[Any, Any], /, **changes: Any) -> Any:
-    """A view of an image (height, width, channels) whose rows may lie apart."""
+    """A view of an image (height, width, channels) with any distance between rows."""
     height, width, channels = pixels.shape
     view = STRUCTS["cnnx_image"](
         pixels=pixels.ctypes.data,
@@ -76,14 +76,14 @@ def image_of(pixels: np.ndarray[Any, Any], /, **changes: Any) -> Any:
     )
     for name, value in changes.items():
         setattr(view, name, value)
-    view.kept = pixels
+    view.keep_alive = pixels
     return ctypes.byref(view)
 
 
 # The library and the machine.
 
 
-def test_what_the_library_says_of_itself(c: CApi) -> None:
+def test_version_isa_and_threads_are_reported(c: CApi) -> None:
     assert c.version().decode() == cnnx.__version__
     assert c.text(c.isa) == cnnx.isa()
     assert c.has_threads() == cnnx.has_threads()
@@ -110,7 +110,7 @@ def test_the_library_exports_what_the_header_declares(c: CApi) -> None:
 # Models.
 
 
-def test_what_a_model_says_of_itself(c: CApi, handle: ctypes.c_void_p) -> None:
+def test_a_model_reports_its_shape_classes_and_layers(c: CApi, handle: ctypes.c_void_p) -> None:
     sizes = [ctypes.c_int64() for _ in range(3)]
     c.ok(c.model_input_shape(handle, *map(ctypes.byref, sizes)))
     assert [size.value for size in sizes] == [12, 10, 3]
@@ -146,7 +146,7 @@ def test_saved_and_cloned_models_are_the_same(
     assert (tmp_path / "again.cnnx").read_bytes() == path.read_bytes()
 
 
-def test_a_model_within_a_program(c: CApi, path: Path, tmp_path: Path) -> None:
+def test_a_model_embedded_in_a_program(c: CApi, path: Path, tmp_path: Path) -> None:
     content = path.read_bytes()
     copy = ctypes.create_string_buffer(content, len(content))
     handle = c.made(c.model_from_bytes, copy, len(content))
@@ -217,18 +217,18 @@ def test_eight_threads_predict_with_one_model(
 ) -> None:
     pixels = rng.integers(0, 256, (8, 12, 10, 3), dtype=np.uint8)
     expected = model.predict_proba(pixels)
-    answers = np.zeros((8, 3), np.float32)
+    predictions = np.zeros((8, 3), np.float32)
 
     def predict(number: int) -> None:
         for _ in range(20):
-            c.ok(c.model_predict(handle, image_of(pixels[number]), None, answers[number], 3))
+            c.ok(c.model_predict(handle, image_of(pixels[number]), None, predictions[number], 3))
 
     threads = [threading.Thread(target=predict, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers.tobytes() == expected.tobytes()
+    assert predictions.tobytes() == expected.tobytes()
 
 
 # Parameters and buffers.
@@ -254,7 +254,7 @@ def test_arrays_by_name(c: CApi, handle: ctypes.c_void_p, model: cnnx.Model) -> 
             assert got.tobytes() == changed.tobytes()
 
 
-def test_a_changed_parameter_changes_the_answer(
+def test_a_changed_parameter_changes_the_prediction(
     c: CApi, handle: ctypes.c_void_p, rng: np.random.Generator
 ) -> None:
     pixels = rng.random((1, 12, 10, 3)).astype(np.float32)
@@ -283,7 +283,7 @@ def test_each_kind_of_error_has_its_status(c: CApi, tmp_path: Path) -> None:
     assert handle.value is None
 
 
-def test_a_message_is_its_thread_s_own(c: CApi, tmp_path: Path) -> None:
+def test_each_thread_has_its_own_message(c: CApi, tmp_path: Path) -> None:
     c.refused(c.set_num_threads(0), INVALID_ARGUMENT, "count is 0")
     said = []
 
@@ -308,7 +308,7 @@ def test_a_call_that_succeeds_leaves_the_message(c: CApi) -> None:
 
 def test_wrong_images_are_refused(c: CApi, handle: ctypes.c_void_p) -> None:
     pixels = np.zeros((12, 10, 3), np.uint8)
-    room = np.zeros(3, np.float32)
+    buffer = np.zeros(3, np.float32)
     for changes, sentence in (
         ({"pixels": None}, "pixels are a null pointer"),
         ({"height": 0}, "height is 0, expected 1 to"),
@@ -318,7 +318,7 @@ def test_wrong_images_are_refused(c: CApi, handle: ctypes.c_void_p) -> None:
         ({"row_stride": 29}, "row_stride is 29"),
     ):
         image = image_of(pixels, **changes)
-        c.refused(c.model_predict(handle, image, None, room, 3), INVALID_ARGUMENT, sentence)
+        c.refused(c.model_predict(handle, image, None, buffer, 3), INVALID_ARGUMENT, sentence)
         status = c.model_resize(handle, image, pixels.ctypes.data, pixels.size)
         c.refused(status, INVALID_ARGUMENT, sentence)
 
@@ -326,31 +326,31 @@ def test_wrong_images_are_refused(c: CApi, handle: ctypes.c_void_p) -> None:
 def test_too_little_room_is_refused(c: CApi, handle: ctypes.c_void_p) -> None:
     pixels = np.zeros((2, 12, 10, 3), np.uint8)
     where = pixels.ctypes.data
-    room = np.full(6, 7, np.float32)
-    status = c.model_predict(handle, image_of(pixels[0]), None, room, 2)
+    buffer = np.full(6, 7, np.float32)
+    status = c.model_predict(handle, image_of(pixels[0]), None, buffer, 2)
     c.refused(status, INVALID_ARGUMENT, "^cnnx_model_predict: probabilities has room for 2, .* 3$")
-    status = c.model_run(handle, where, UINT8, 2, room, 5)
+    status = c.model_run(handle, where, UINT8, 2, buffer, 5)
     c.refused(status, INVALID_ARGUMENT, "^cnnx_model_run: outputs has room for 5, .* 6$")
-    status = c.model_probabilities(handle, where, UINT8, 2, room, 5)
+    status = c.model_probabilities(handle, where, UINT8, 2, buffer, 5)
     c.refused(status, INVALID_ARGUMENT, "probabilities has room for 5, .* 6$")
     status = c.model_resize(handle, image_of(pixels[0]), where, 359)
     c.refused(status, INVALID_ARGUMENT, "pixels has room for 359, .* 360$")
-    assert (room == 7).all()
+    assert (buffer == 7).all()
 
 
 def test_wrong_counts_and_names_are_refused(c: CApi, handle: ctypes.c_void_p) -> None:
-    pixels, room = np.zeros(720, np.uint8), np.zeros(6, np.float32)
+    pixels, buffer = np.zeros(720, np.uint8), np.zeros(6, np.float32)
     where = pixels.ctypes.data
     for count, sentence in ((-1, "count is -1, expected 0 or more"), (1 << 62, "fewer images")):
-        c.refused(c.model_run(handle, where, UINT8, count, room, 6), INVALID_ARGUMENT, sentence)
-    c.refused(c.model_run(handle, where, 7, 1, room, 6), INVALID_ARGUMENT, "type is 7")
+        c.refused(c.model_run(handle, where, UINT8, count, buffer, 6), INVALID_ARGUMENT, sentence)
+    c.refused(c.model_run(handle, where, 7, 1, buffer, 6), INVALID_ARGUMENT, "type is 7")
     for name, count, sentence in (
         ("dense_2.bias", 3, 'no parameter and no buffer named "dense_2.bias"'),
         ("dense_1.bias", 2, r"count is 2, but dense_1.bias has shape \(3,\), expected 3"),
         (b"\xff", 3, "name is not UTF-8 from byte 0 on"),
     ):
         for function in (c.model_get_array, c.model_set_array):
-            c.refused(function(handle, name, room, count), INVALID_ARGUMENT, sentence)
+            c.refused(function(handle, name, buffer, count), INVALID_ARGUMENT, sentence)
 
 
 def test_nothing_is_destroyed_twice_by_null(c: CApi) -> None:
@@ -361,8 +361,8 @@ def test_nothing_is_destroyed_twice_by_null(c: CApi) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process as Linux does")
-def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a process that may not have the 4 GB that a layer's weights take."""
+def test_too_little_memory_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process without the 4 GB that a layer's weights need."""
     not_under_address_sanitizer("a process reserves terabytes")
     program = tmp_path / "program.py"
     program.write_text(

@@ -1,4 +1,4 @@
-"""Models that the C interface builds from a text: Python's to the byte, and what is refused."""
+"""Models that the C interface builds from a text: equal to Python's to the byte, and refusals."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Every function of the C interface answers every null pointer with a sentence, none with a crash.
+"""Every function of the C interface reports every null pointer with a sentence and never crashes.
 
-The header is asked which functions and pointers there are, so that none can be forgotten.
+The functions and pointers are read from the header, so the tests cover all of them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def a_small_number() -> Any:
     return ctypes.byref(ctypes.c_int32())
 
 
-# Arguments that every function accepts, and those of them that may be NULL.
+# Arguments that every function accepts, and the names of those that may be NULL.
 Arguments = Callable[[World], list[Any]]
 CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "isa": (lambda w: [a_text()], set()),
@@ -188,7 +188,7 @@ def calls() -> Iterator[Any]:
 
 
 def destroy(function: Function, arguments: list[Any]) -> None:
-    """What a call that succeeds hands over through its last argument."""
+    """The result that a successful call returns through its last argument."""
     handle = getattr(arguments[-1], "_obj", None)
     if isinstance(handle, ctypes.c_void_p):
         kind = function.parameters[-1].replace("clone", "model")
@@ -197,7 +197,7 @@ def destroy(function: Function, arguments: list[Any]) -> None:
 
 @pytest.mark.parametrize(("name", "pointer"), list(calls()))
 def test_a_null_pointer(world: World, name: str, pointer: str | None) -> None:
-    """And with none of them null, the same call succeeds."""
+    """The same call without null pointers succeeds."""
     make, may_be_null = CALLS[name]
     function, arguments = FALLIBLE[name], make(world)
     if pointer is not None:

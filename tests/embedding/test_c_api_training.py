@@ -155,24 +155,24 @@ def test_an_epoch_of_some_rows(training: Training) -> None:
 
 
 def test_a_callback_ends_a_fit(training: Training) -> None:
-    c, answers, told = training.c, [1, 0, 1], []
+    c, replies, calls = training.c, [1, 0, 1], []
 
     @CALLBACKS["cnnx_epoch_callback"]
     def listen(_context: int, epochs_done: int, _loss: float, _accuracy: float) -> int:
-        told.append(epochs_done)
-        return answers[epochs_done - 1]
+        calls.append(epochs_done)
+        return replies[epochs_done - 1]
 
     trainer = training.trainer(training.model(), None, None, None)
     c.ok(c.trainer_fit(trainer, samples(X[:8], Y[:8]), 3, None, listen, None))
-    assert told == [1, 2]
-    answers[:] = [2]
+    assert calls == [1, 2]
+    replies[:] = [2]
     status = c.trainer_fit(trainer, samples(X[:8], Y[:8]), 3, None, listen, None)
     c.refused(status, INVALID_ARGUMENT, "the answer of on_epoch is 2, expected 0 or 1$")
     silent = CALLBACKS["cnnx_epoch_callback"]()
     c.ok(c.trainer_fit(trainer, samples(X[:8], Y[:8]), 1, None, silent, None))
 
 
-def test_a_checkpoint_goes_on_with_the_same_bits(training: Training, tmp_path: Path) -> None:
+def test_a_checkpoint_resumes_with_the_same_bits(training: Training, tmp_path: Path) -> None:
     c = training.c
     texts = RECIPES["sgd"][0]
     model = training.model()
@@ -322,7 +322,7 @@ def test_a_loss_that_is_not_finite(training: Training) -> None:
     c.refused(c.trainer_check_finite(trainer), NOT_FINITE, "dense_1.bias holds NaN")
 
 
-def test_empty_lines_and_comments_are_passed_over_everywhere(training: Training) -> None:
+def test_empty_lines_and_comments_are_ignored_everywhere(training: Training) -> None:
     c = training.c
     trainer = training.trainer(
         training.model(), "# the usual one\n\nadam learning_rate=0.25\n", "cross_entropy\n", None
@@ -344,7 +344,7 @@ def test_an_epoch_counts_its_steps(training: Training) -> None:
     c.ok(c.epoch_metrics(epoch, None, None))
 
 
-def test_drawings_are_those_of_python(c: CApi) -> None:
+def test_xo_images_are_those_of_python(c: CApi) -> None:
     pixels, labels = np.zeros((6, 20, 20, 1), np.uint8), np.zeros(6, np.int64)
     c.ok(c.draw_xo(6, 20, 9, pixels, labels))
     x, y = cnnx.data.xo(6, size=20, seed=9)

@@ -1,4 +1,4 @@
-"""What training through the C interface refuses, each in a sentence."""
+"""Refusals of training through the C interface, each in a sentence."""
 
 from __future__ import annotations
 

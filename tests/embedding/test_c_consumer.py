@@ -1,4 +1,4 @@
-"""A foreign project in C alone finds the installed package, trains, and answers as Python does."""
+"""A C project outside the tree uses the installed package, trains, and predicts as Python does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_consumer(project, tmp_path_factory.mktemp("consumer_c")) / "consumer_c"
 
 
-def test_the_program_trains_and_answers_as_python_does(program: Path, tmp_path: Path) -> None:
+def test_the_program_trains_and_predicts_as_python_does(program: Path, tmp_path: Path) -> None:
     lines = run([program, "xo.cnnx"], cwd=tmp_path).splitlines()
     model = cnnx.Model(
         [cnnx.Conv2d(8, 3), cnnx.ReLU(), cnnx.MaxPool2d(2), cnnx.Flatten(), cnnx.Dense(2)],
@@ -30,8 +30,8 @@ def test_the_program_trains_and_answers_as_python_does(program: Path, tmp_path: 
     model.save(tmp_path / "python.cnnx")
     assert (tmp_path / "xo.cnnx").read_bytes() == (tmp_path / "python.cnnx").read_bytes()
 
-    drawings, _ = cnnx.data.xo(40, seed=77)
-    expected = list(zip(model.predict(drawings), model.predict_proba(drawings), strict=True))
+    images, _ = cnnx.data.xo(40, seed=77)
+    expected = list(zip(model.predict(images), model.predict_proba(images), strict=True))
     assert {label for label, _ in expected} == {"X", "O"}, "too easy to be a test"
     for line, (label, probabilities) in zip(lines[:40], expected, strict=True):
         said, probability = line.split()

@@ -1,4 +1,6 @@
-"""A foreign C++ project finds the installed package, loads a model and answers as Python does."""
+"""A C++ project outside the tree uses the installed package, loads a model and predicts as Python
+does.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program of a foreign project."""
+    """The program of the consumer project."""
     project = Path(__file__).parent / "consumer"
     return build_consumer(project, tmp_path_factory.mktemp("consumer")) / "consumer"
 
@@ -36,8 +38,8 @@ def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_program_prints_what_python_prints(consumer: Path, model_path: Path) -> None:
     lines = run([consumer, model_path, str(COUNT), str(SEED)]).splitlines()
     model = cnnx.load(model_path)
-    drawings, _ = cnnx.data.xo(COUNT, seed=SEED)
-    expected = list(zip(model.predict(drawings), model.predict_proba(drawings), strict=True))
+    images, _ = cnnx.data.xo(COUNT, seed=SEED)
+    expected = list(zip(model.predict(images), model.predict_proba(images), strict=True))
     assert {label for label, _ in expected} == {"X", "O"}, "too easy to be a test"
     assert len(lines) == COUNT
     for line, (label, probabilities) in zip(lines, expected, strict=True):
@@ -46,20 +48,20 @@ def test_the_program_prints_what_python_prints(consumer: Path, model_path: Path)
         assert float.fromhex(probability) == probabilities.max()
 
 
-def test_the_program_is_told_what_is_wrong_with_a_file(consumer: Path, tmp_path: Path) -> None:
+def test_the_program_reports_the_fault_of_a_file(consumer: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.cnnx"
     wrong.write_text("no model at all")
     for path, beginning in ((wrong, "not a model: "), (tmp_path / "none.cnnx", "cannot read ")):
-        answer = subprocess.run(
+        completed = subprocess.run(
             [consumer, path, "1", "1"], capture_output=True, text=True, check=False
         )
-        assert answer.returncode == 1
-        assert answer.stderr.startswith(beginning), answer.stderr
-        assert path.name in answer.stderr
+        assert completed.returncode == 1
+        assert completed.stderr.startswith(beginning), completed.stderr
+        assert path.name in completed.stderr
 
 
 def test_it_is_found_beside_other_packages(tmp_path: Path) -> None:
-    """By the search that CMake does in a prefix, without being told the folder itself."""
+    """CMake searches the prefix, without an explicit folder."""
     source = Path(__file__).parent / "consumer"
     prefix = installed_cmake_folder().parents[2]
     assert prefix == Path(cnnx.__file__).parent

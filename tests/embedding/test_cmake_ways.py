@@ -1,4 +1,4 @@
-"""Every way a C++ project may get cnnx gives the same programs, and brings nothing else along."""
+"""Every way to use cnnx in a C++ project gives the same programs and no other changes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLASSIFY_C = ROOT / "examples" / "embed_c" / "classify.c"
 COUNT, SEED = 12, 5
 
 
-# What a project may say about its own code. None of it may reach what cnnx computes.
+# Settings of a project for its own code; none may affect cnnx's results.
 HOSTILE = (
     "-DCMAKE_BUILD_TYPE=",
     "-DCMAKE_CXX_FLAGS=-march=native -Ofast -fassociative-math -ffp-contract=fast -Wconversion",
@@ -81,25 +81,25 @@ def both_prefix(
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What Python says and saves, which every program must."""
+class Reference:
+    """The output and file of Python, which every program must reproduce."""
 
     model: Path
-    said: str
+    output: str
     trained: bytes
 
 
 @pytest.fixture(scope="module")
-def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
-    folder = tmp_path_factory.mktemp("truth")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    folder = tmp_path_factory.mktemp("reference")
     x, y = cnnx.data.xo(2000, seed=1)
     model = cnnx.models.small((32, 32, 1), ["X", "O"])
     cnnx.Trainer(model, optimizer=cnnx.Adam(1e-3)).fit(x, y, epochs=6)
     model.save(folder / "xo.cnnx")
-    drawings, _ = cnnx.data.xo(COUNT, seed=SEED)
-    answers = zip(model.predict(drawings), model.predict_proba(drawings).max(axis=1), strict=True)
-    said = "".join(f"{label} {float(probability).hex()}\n" for label, probability in answers)
-    return Truth(folder / "xo.cnnx", said, (folder / "xo.cnnx").read_bytes())
+    images, _ = cnnx.data.xo(COUNT, seed=SEED)
+    predictions = zip(model.predict(images), model.predict_proba(images).max(axis=1), strict=True)
+    output = "".join(f"{label} {float(probability).hex()}\n" for label, probability in predictions)
+    return Reference(folder / "xo.cnnx", output, (folder / "xo.cnnx").read_bytes())
 
 
 def build(folder: Path, *definitions: str) -> Path:
@@ -109,39 +109,39 @@ def build(folder: Path, *definitions: str) -> Path:
     return folder
 
 
-def check(folder: Path, truth: Truth, linkage: str) -> None:
-    """The programs answer and train as Python does, and are linked as they were to be."""
-    lines = run([folder / "consumer", truth.model, str(COUNT), str(SEED)])
-    said = [
+def check(folder: Path, python: Reference, linkage: str) -> None:
+    """Check that the programs predict and train as Python does, with the expected linkage."""
+    lines = run([folder / "consumer", python.model, str(COUNT), str(SEED)])
+    output = [
         f"{label} {float.fromhex(value).hex()}\n"
         for label, value in map(str.split, lines.splitlines())
     ]
-    assert "".join(said) == truth.said
+    assert "".join(output) == python.output
     run([folder / "train_xo", folder / "trained.cnnx"])
-    assert (folder / "trained.cnnx").read_bytes() == truth.trained
+    assert (folder / "trained.cnnx").read_bytes() == python.trained
     assert (b"libcnnx.so" in (folder / "consumer").read_bytes()) == (linkage == "shared")
 
 
-def test_the_wheel(truth: Truth, tmp_path: Path) -> None:
-    check(build(tmp_path, f"-Dcnnx_DIR={installed_cmake_folder()}"), truth, "shared")
+def test_the_wheel(python: Reference, tmp_path: Path) -> None:
+    check(build(tmp_path, f"-Dcnnx_DIR={installed_cmake_folder()}"), python, "shared")
 
 
 @pytest.mark.parametrize("linkage", ["shared", "static"])
-def test_a_moved_prefix(both_prefix: Path, linkage: str, truth: Truth, tmp_path: Path) -> None:
+def test_a_moved_prefix(both_prefix: Path, linkage: str, python: Reference, tmp_path: Path) -> None:
     folder = build(tmp_path, f"-DCMAKE_PREFIX_PATH={both_prefix}", f"-DCNNX_COMPONENTS={linkage}")
-    check(folder, truth, linkage)
+    check(folder, python, linkage)
 
 
-def test_the_static_build_folder(cpp_build: CppBuild, truth: Truth, tmp_path: Path) -> None:
-    check(build(tmp_path, f"-Dcnnx_DIR={cpp_build.folder}"), truth, "static")
+def test_the_static_build_folder(cpp_build: CppBuild, python: Reference, tmp_path: Path) -> None:
+    check(build(tmp_path, f"-Dcnnx_DIR={cpp_build.folder}"), python, "static")
 
 
-def test_the_shared_build_folder(shared_build: Path, truth: Truth, tmp_path: Path) -> None:
-    check(build(tmp_path, f"-Dcnnx_DIR={shared_build}"), truth, "shared")
+def test_the_shared_build_folder(shared_build: Path, python: Reference, tmp_path: Path) -> None:
+    check(build(tmp_path, f"-Dcnnx_DIR={shared_build}"), python, "shared")
 
 
 @pytest.mark.parametrize("linkage", ["shared", "static"])
-def test_fetch_content(linkage: str, truth: Truth, object_cache: Path, tmp_path: Path) -> None:
+def test_fetch_content(linkage: str, python: Reference, object_cache: Path, tmp_path: Path) -> None:
     folder = build(
         tmp_path / "build",
         "-DCNNX_WAY=FetchContent",
@@ -149,11 +149,11 @@ def test_fetch_content(linkage: str, truth: Truth, object_cache: Path, tmp_path:
         f"-DBUILD_SHARED_LIBS={'ON' if linkage == 'shared' else 'OFF'}",
         launcher(object_cache),
     )
-    check(folder, truth, linkage)
+    check(folder, python, linkage)
 
 
-def test_a_part_of_a_hostile_project(truth: Truth, object_cache: Path, tmp_path: Path) -> None:
-    """Static, which is what a project gets that says nothing about it."""
+def test_a_part_of_a_hostile_project(python: Reference, object_cache: Path, tmp_path: Path) -> None:
+    """Static, the default of a project."""
     folder = build(
         tmp_path / "build",
         "-DCNNX_WAY=add_subdirectory",
@@ -161,8 +161,8 @@ def test_a_part_of_a_hostile_project(truth: Truth, object_cache: Path, tmp_path:
         *HOSTILE,
         launcher(object_cache),
     )
-    check(folder, truth, "static")
-    # Neither does it install or test more than it did.
+    check(folder, python, "static")
+    # The project installs and tests the same as before.
     run([cmake(), "--install", folder, "--prefix", tmp_path / "installed"])
     installed = [path for path in (tmp_path / "installed").rglob("*") if path.is_file()]
     assert [path.name for path in installed] == ["consumer"]
@@ -170,8 +170,8 @@ def test_a_part_of_a_hostile_project(truth: Truth, object_cache: Path, tmp_path:
     assert re.findall(r"Test +#\d+: (\S+)", tests) == ["own_test"]
 
 
-def test_a_shared_part_of_a_project(truth: Truth, object_cache: Path, tmp_path: Path) -> None:
-    """Which is installed with it, because it was asked to be; its tests are not."""
+def test_a_shared_part_of_a_project(python: Reference, object_cache: Path, tmp_path: Path) -> None:
+    """It is installed with the project because that was requested; its tests are not."""
     folder = build(
         tmp_path / "build",
         "-DCNNX_WAY=add_subdirectory",
@@ -181,7 +181,7 @@ def test_a_shared_part_of_a_project(truth: Truth, object_cache: Path, tmp_path: 
         "-DCMAKE_INSTALL_LIBDIR=lib",
         launcher(object_cache),
     )
-    check(folder, truth, "shared")
+    check(folder, python, "shared")
     run([cmake(), "--install", folder, "--prefix", tmp_path / "installed"])
     assert (tmp_path / "installed" / "lib" / "cmake" / "cnnx" / "cnnxConfig.cmake").is_file()
     tests = run([ctest(), "--test-dir", folder, "-N"])
@@ -189,7 +189,7 @@ def test_a_shared_part_of_a_project(truth: Truth, object_cache: Path, tmp_path: 
 
 
 def compile_commands(folder: Path) -> list[str]:
-    """The commands of a build folder, each of which ends in its source."""
+    """The compile commands of a build folder, each of which ends in its source."""
     text = (folder / "compile_commands.json").read_text(encoding="utf-8")
     return [entry["command"] for entry in json.loads(text)]
 
@@ -204,22 +204,22 @@ def test_a_debugged_project_gets_fast_kernels(build_type: str, tmp_path: Path) -
         f"-DCMAKE_BUILD_TYPE={build_type}",
         "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
     )
-    floors = ("kernels", "ops", "data")
-    unrolled_by_hand = "conv2d_depthwise"  # which -O3 would only make longer
+    components = ("kernels", "ops", "data")
+    unrolled_by_hand = "conv2d_depthwise"  # -O3 would only make its code longer
     seen = set()
     for command in compile_commands(tmp_path):
-        floor = re.search(r"/cpp/src/(\w+)/(\w+)\.cpp$", command)
-        if floor is None or floor[1] not in floors:
+        component = re.search(r"/cpp/src/(\w+)/(\w+)\.cpp$", command)
+        if component is None or component[1] not in components:
             continue
         levels = [word for word in command.split() if word.startswith("-O")]
-        fast = "-O2" if floor[2] == unrolled_by_hand else "-O3"
-        assert levels[-1] == fast if floor[1] == "kernels" else levels[-1] in ("-O2", "-Os")
+        fast = "-O2" if component[2] == unrolled_by_hand else "-O3"
+        assert levels[-1] == fast if component[1] == "kernels" else levels[-1] in ("-O2", "-Os")
         assert ("-g" in command.split()) == (build_type == "Debug")
-        seen.add(floor[1])
-    assert seen == set(floors)
+        seen.add(component[1])
+    assert seen == set(components)
 
 
-def test_a_consumers_compiler_is_told_nothing(static_prefix: Path, tmp_path: Path) -> None:
+def test_consumers_inherit_no_compiler_flags(static_prefix: Path, tmp_path: Path) -> None:
     configure(
         CONSUMER,
         tmp_path,
@@ -234,7 +234,7 @@ def test_a_consumers_compiler_is_told_nothing(static_prefix: Path, tmp_path: Pat
 
 
 def test_both_in_one_prefix(both_prefix: Path, static_prefix: Path, tmp_path: Path) -> None:
-    """Without a component BUILD_SHARED_LIBS decides; what is not there is said."""
+    """Without a component BUILD_SHARED_LIBS decides; a missing component is reported."""
     found = [f"-DCMAKE_PREFIX_PATH={both_prefix}"]
     for setting, linkage in (([], "shared"), (["-DBUILD_SHARED_LIBS=OFF"], "static")):
         folder = tmp_path / linkage
@@ -245,7 +245,7 @@ def test_both_in_one_prefix(both_prefix: Path, static_prefix: Path, tmp_path: Pa
         (both_prefix, "static;shared", 'its COMPONENTS are "static;shared", expected shared or'),
         (both_prefix, "cuda", 'its COMPONENTS are "cuda", expected shared or static'),
     ):
-        answer = subprocess.run(
+        completed = subprocess.run(
             [
                 cmake(),
                 "-S",
@@ -261,15 +261,15 @@ def test_both_in_one_prefix(both_prefix: Path, static_prefix: Path, tmp_path: Pa
             text=True,
             check=False,
         )
-        assert answer.returncode != 0
-        assert sentence in " ".join(answer.stderr.split()), answer.stderr
+        assert completed.returncode != 0
+        assert sentence in " ".join(completed.stderr.split()), completed.stderr
 
 
 def test_a_project_in_c_links_a_static_cnnx(static_prefix: Path, tmp_path: Path) -> None:
     configure(ROOT / "examples" / "embed_c", tmp_path, f"-DCMAKE_PREFIX_PATH={static_prefix}")
     run([cmake(), "--build", tmp_path])
-    answer = subprocess.run([tmp_path / "classify"], capture_output=True, check=False)
-    assert answer.returncode == 2
+    completed = subprocess.run([tmp_path / "classify"], capture_output=True, check=False)
+    assert completed.returncode == 2
     assert b"libcnnx.so" not in (tmp_path / "classify").read_bytes()
 
 
@@ -288,9 +288,9 @@ def test_a_static_program_is_small(cpp_build: CppBuild, tmp_path: Path) -> None:
     assert needed <= {"libc", "libm", "libstdc++", "libgcc_s", "libgomp", "libpthread"}
 
 
-def test_without_openmp(serial_build: Path, truth: Truth, tmp_path: Path) -> None:
+def test_without_openmp(serial_build: Path, python: Reference, tmp_path: Path) -> None:
     folder = build(tmp_path / "build", f"-Dcnnx_DIR={serial_build}")
-    check(folder, truth, "static")
+    check(folder, python, "static")
     assert b"libgomp" not in (folder / "consumer").read_bytes()
     assert "gomp" not in (serial_build / "cnnx.pc").read_text(encoding="utf-8")
 
@@ -298,14 +298,14 @@ def test_without_openmp(serial_build: Path, truth: Truth, tmp_path: Path) -> Non
 @pytest.mark.parametrize("language", ["C++", "C"])
 @pytest.mark.parametrize("linkage", ["shared", "static"])
 def test_pkg_config(
-    language: str, linkage: str, request: pytest.FixtureRequest, truth: Truth, tmp_path: Path
+    language: str, linkage: str, request: pytest.FixtureRequest, python: Reference, tmp_path: Path
 ) -> None:
-    """Compiled by hand, by what pkg-config says of a moved prefix."""
+    """Compiled by hand with the flags that pkg-config prints for a moved prefix."""
     if shutil.which("pkg-config") is None:
         pytest.skip("there is no pkg-config on PATH")
     prefix: Path = request.getfixturevalue(f"{'both' if linkage == 'shared' else 'static'}_prefix")
     folder = next(prefix.rglob("cnnx.pc")).parent
-    said = subprocess.run(
+    output = subprocess.run(
         [
             "pkg-config",
             "--cflags",
@@ -318,7 +318,7 @@ def test_pkg_config(
         text=True,
         check=True,
     ).stdout.split()
-    assert ("-DCNNX_STATIC" in said) == (linkage == "static")
+    assert ("-DCNNX_STATIC" in output) == (linkage == "static")
     sources = {"C++": CONSUMER / "main.cpp", "C": CLASSIFY_C}
     compilers = {"C++": ["c++", "-std=c++17"], "C": ["cc", "-std=c11"]}
     if shutil.which(compilers[language][0]) is None:
@@ -329,15 +329,15 @@ def test_pkg_config(
             sources[language],
             "-o",
             tmp_path / "program",
-            *said,
+            *output,
             f"-Wl,-rpath,{folder.parent}",
         ]
     )
     if language == "C++":
-        lines = run([tmp_path / "program", truth.model, str(COUNT), str(SEED)]).split()
+        lines = run([tmp_path / "program", python.model, str(COUNT), str(SEED)]).split()
         assert [float.fromhex(value) for value in lines[1::2]] == [
-            float.fromhex(value) for value in truth.said.split()[1::2]
+            float.fromhex(value) for value in python.output.split()[1::2]
         ]
     else:
-        answer = subprocess.run([tmp_path / "program"], capture_output=True, check=False)
-        assert answer.returncode == 2
+        completed = subprocess.run([tmp_path / "program"], capture_output=True, check=False)
+        assert completed.returncode == 2

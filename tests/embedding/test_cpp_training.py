@@ -1,5 +1,5 @@
-"""A foreign C++ program builds and trains networks as the same script does in Python: the files are
-equal, byte for byte, and so is every epoch's loss.
+"""A C++ program builds and trains networks as the same script does in Python: the files are equal,
+byte for byte, and so is every epoch's loss.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def graph() -> Model:
 
 @pytest.mark.parametrize("network", [defaults, settings, graph])
 def test_every_layer_is_the_same_in_cpp(network: object, programs: Path, tmp_path: Path) -> None:
-    """Names, defaults, settings, connections and first weights: all are in the file."""
+    """Names, defaults, settings, connections and initial weights, all of which are in the file."""
     assert callable(network)
     run([programs / "layers", network.__name__, tmp_path / "cpp.cnnx"])
     network().save(tmp_path / "python.cnnx")
@@ -139,7 +139,7 @@ def lines(history: cnnx.trainer.History) -> list[str]:
 
 
 def exact(output: str) -> list[str]:
-    """The numbers of the program's lines as Python writes them."""
+    """The numbers of the program's lines in Python's format."""
     return [
         " ".join(float.fromhex(number).hex() for number in line.split())
         for line in output.splitlines()
@@ -147,19 +147,19 @@ def exact(output: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def drawings() -> tuple[cnnx.data.dataset.Pixels, cnnx.data.dataset.Labels]:
+def samples() -> tuple[cnnx.data.dataset.Pixels, cnnx.data.dataset.Labels]:
     return cnnx.data.xo(COUNT, size=SIZE, seed=1)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_fit_trains_as_python_does(
-    threads: int, programs: Path, drawings: tuple, tmp_path: Path
+    threads: int, programs: Path, samples: tuple, tmp_path: Path
 ) -> None:
     layers = [Conv2d(8, 3), ReLU(), MaxPool2d(2), Conv2d(16, 3), ReLU(), Flatten(), Dense(2)]
     model = Model(layers, input_shape=(SIZE, SIZE, 1), classes=["X", "O"])
     trainer = cnnx.Trainer(model)
-    history = lines(trainer.fit(*drawings, epochs=EPOCHS))
-    end = trainer.evaluate(*drawings)
+    history = lines(trainer.fit(*samples, epochs=EPOCHS))
+    end = trainer.evaluate(*samples)
     history.append(f"{end['loss'].hex()} {end['accuracy'].hex()}")
     model.save(tmp_path / "python.cnnx")
     said = run([programs / "train", "fit", str(threads), tmp_path / "cpp.cnnx"])
@@ -169,10 +169,10 @@ def test_fit_trains_as_python_does(
 
 @pytest.fixture(scope="module")
 def python_loop(
-    tmp_path_factory: pytest.TempPathFactory, drawings: tuple
+    tmp_path_factory: pytest.TempPathFactory, samples: tuple
 ) -> tuple[list[str], bytes, bytes]:
     """Batch norm, dropout, a residual block, SGD with Nesterov momentum, augmentation, a schedule,
-    clipping, rules and averaged weights: the history, the model and the averaged one.
+    clipping, rules and averaged weights: compares the history, the model and the averaged model.
     """
     same = {"padding": "same"}
     layers = [
@@ -192,9 +192,7 @@ def python_loop(
         schedule=cnnx.Warmup(0.5, cnnx.CosineDecay()),
     )
     augmentation = cnnx.data.Augmentation(flip="random", crop_padding=2, rotate=10, brightness=0.1)
-    history = trainer.fit(
-        *drawings, epochs=EPOCHS, batch_size=BATCH_SIZE, augmentation=augmentation
-    )
+    history = trainer.fit(*samples, epochs=EPOCHS, batch_size=BATCH_SIZE, augmentation=augmentation)
     folder = tmp_path_factory.mktemp("python_loop")
     model.save(folder / "model.cnnx")
     trainer.averaged_model().save(folder / "averaged.cnnx")
@@ -206,7 +204,7 @@ def python_loop(
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_loop_of_its_own_trains_as_python_does(
+def test_a_custom_loop_trains_as_python_does(
     threads: int, programs: Path, python_loop: tuple[list[str], bytes, bytes], tmp_path: Path
 ) -> None:
     history, model, averaged = python_loop

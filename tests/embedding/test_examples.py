@@ -1,4 +1,4 @@
-"""The examples are built as foreign projects, on the installed package, and do what they say."""
+"""The examples build as foreign projects against the installed package and run as documented."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def classify(programs: Path) -> Path:
     return programs / "classify"
 
 
-def test_classify_says_what_the_command_line_says(classify: Path, tmp_path: Path) -> None:
+def test_classify_predicts_as_the_command_line(classify: Path, tmp_path: Path) -> None:
     x, y = cnnx.data.xo(512, seed=1)
     model = cnnx.models.small((32, 32, 1), ["X", "O"])
     cnnx.Trainer(model).fit(x, y, epochs=1)
@@ -43,7 +43,7 @@ def test_classify_says_what_the_command_line_says(classify: Path, tmp_path: Path
     assert run([classify, "xo.cnnx", *names], cwd=tmp_path) == expected
 
 
-def test_classify_says_what_is_wrong(classify: Path, tmp_path: Path) -> None:
+def test_classify_reports_errors(classify: Path, tmp_path: Path) -> None:
     cnnx.models.small((32, 32, 1), ["X", "O"]).save(tmp_path / "xo.cnnx")
     (tmp_path / "text.pgm").write_text("P5 is how it begins")
     (tmp_path / "short.pgm").write_bytes(b"P5 4 4 255\n123")
@@ -54,22 +54,22 @@ def test_classify_says_what_is_wrong(classify: Path, tmp_path: Path) -> None:
         (["xo.cnnx", "text.pgm"], "text.pgm: is no PGM or PPM file of 8 bits"),
         (["xo.cnnx", "short.pgm"], "short.pgm: ends too early"),
     ):
-        answer = subprocess.run(
+        completed = subprocess.run(
             [classify, *arguments],
             cwd=tmp_path,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert answer.returncode == 1
-        assert answer.stdout == ""
-        assert answer.stderr.startswith("classify: ")
-        assert sentence in answer.stderr
+        assert completed.returncode == 1
+        assert completed.stdout == ""
+        assert completed.stderr.startswith("classify: ")
+        assert sentence in completed.stderr
 
 
 @pytest.fixture(scope="module")
 def trained(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """The model that train_xo saved, and what it said."""
+    """The model that train_xo saved, and its output."""
     folder = tmp_path_factory.mktemp("train_xo")
     said = run([programs / "train_xo", "xo.cnnx"], cwd=folder)
     return folder / "xo.cnnx", said.splitlines()
@@ -99,5 +99,5 @@ def test_classify_reads_what_train_xo_saves(
     names = [f"{i}.pgm" for i in range(len(x))]
     for name, pixels in zip(names, x, strict=True):
         (tmp_path / name).write_bytes(b"P5 32 32 255\n" + pixels.tobytes())
-    answers = run([classify, trained[0], *names], cwd=tmp_path).splitlines()
-    assert [answer.split("\t")[1] for answer in answers] == ["XO"[label] for label in y]
+    predictions = run([classify, trained[0], *names], cwd=tmp_path).splitlines()
+    assert [prediction.split("\t")[1] for prediction in predictions] == ["XO"[label] for label in y]

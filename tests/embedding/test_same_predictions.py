@@ -16,7 +16,7 @@ from cpp_build import build_consumer, run
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
 
-# What Pillow calls an image of so many channels, all of which PNG can hold.
+# Pillow's mode per number of channels, all supported by PNG.
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 Pixels = npt.NDArray[np.uint8]
@@ -33,7 +33,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Asked:
-    """A saved model, and images that lie in a folder as PNG files and as PAM files."""
+    """A saved model, and images in a folder as PNG files and as PAM files."""
 
     model: Path
     folder: Path
@@ -72,7 +72,7 @@ class Asked:
 
 
 def as_floats(rows: list[list[float]]) -> Probabilities:
-    """As float32, which every number must be already."""
+    """As float32, which represents every number exactly already."""
     exact = np.array(rows)
     floats = exact.astype(np.float32)
     assert (floats == exact).all(), "a number was printed that is no float32"
@@ -83,13 +83,13 @@ def check_that_all_agree(asked: Asked, programs: Path) -> None:
     asked.write()
     expected = asked.python()
     assert len(np.unique(expected, axis=0)) > 1, "too easy to be a test"
-    for name, answers in (
+    for name, predictions in (
         ("the command line", asked.command_line()),
         ("C++", asked.program(programs / "predictions_cpp")),
         ("C", asked.program(programs / "predictions_c")),
     ):
-        assert answers.shape == expected.shape, name
-        assert answers.tobytes() == expected.tobytes(), name
+        assert predictions.shape == expected.shape, name
+        assert predictions.tobytes() == expected.tobytes(), name
 
 
 def test_a_thousand_digits(mnist_folder: Path, programs: Path, tmp_path: Path) -> None:
@@ -100,8 +100,8 @@ def test_a_thousand_digits(mnist_folder: Path, programs: Path, tmp_path: Path) -
     images = mnist.test.x[:1000]
     asked = Asked(tmp_path / "digits.cnnx", tmp_path, list(images.reshape(1000, 28, 28, 1)))
     check_that_all_agree(asked, programs)
-    right = (asked.python().argmax(axis=1) == mnist.test.y[:1000]).mean()
-    assert right > 0.9, "too untrained to be a test"
+    accuracy = (asked.python().argmax(axis=1) == mnist.test.y[:1000]).mean()
+    assert accuracy > 0.9, "too untrained to be a test"
 
 
 @pytest.mark.parametrize("resize", ["stretch", "fit", "crop"])
@@ -125,7 +125,7 @@ def test_images_of_any_size_and_kind(
     check_that_all_agree(Asked(tmp_path / "model.cnnx", tmp_path, images), programs)
 
 
-def test_one_output_speaks_for_two_classes(programs: Path, tmp_path: Path) -> None:
+def test_one_output_predicts_two_classes(programs: Path, tmp_path: Path) -> None:
     x, y = cnnx.data.xo(64, seed=1)
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(1)], input_shape=(32, 32, 1), classes=["X", "O"])
     cnnx.Trainer(model, loss=cnnx.BinaryCrossEntropy()).fit(x, y, epochs=2)

@@ -1,4 +1,4 @@
-"""BatchNorm2d in a model: running statistics, what inference folds, and layers that are frozen."""
+"""BatchNorm2d in a model: running statistics, folding in inference, and frozen layers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def running(model: cnnx.Model, name: str = "batch_norm2d_1") -> tuple[Any, Any]:
     )
 
 
-def test_what_a_new_layer_begins_with() -> None:
+def test_a_new_layer_has_its_initial_parameters() -> None:
     model = cnnx.Model([cnnx.BatchNorm2d()], input_shape=SHAPE)
     assert {name: array.tolist() for name, array in model.parameters.items()} == {
         "batch_norm2d_1.weight": [1.0] * 4,
@@ -50,7 +50,7 @@ def test_what_a_new_layer_begins_with() -> None:
 
 @pytest.mark.parametrize("momentum", [0.0, 0.1, 0.4, 1.0])
 def test_running_statistics(momentum: float, rng: np.random.Generator) -> None:
-    """PyTorch's: (1 - momentum) * running + momentum * batch's, whose variance is unbiased."""
+    """PyTorch's formula: (1 - momentum) * running + momentum * batch's (unbiased variance)."""
     model = model_of(cnnx.BatchNorm2d(momentum=momentum))
     trainer = trainer_of(model)
     mean, variance = running(model)
@@ -60,8 +60,8 @@ def test_running_statistics(momentum: float, rng: np.random.Generator) -> None:
         batch = x.astype(np.float64)
         mean = (1 - momentum) * mean + momentum * batch.mean((0, 1, 2))
         variance = (1 - momentum) * variance + momentum * batch.var((0, 1, 2), ddof=1)
-        for ours, truth in zip(running(model), (mean, variance), strict=True):
-            np.testing.assert_allclose(ours, truth, rtol=2e-6)
+        for ours, exact in zip(running(model), (mean, variance), strict=True):
+            np.testing.assert_allclose(ours, exact, rtol=2e-6)
     assert_same_bits(model.layer_outputs(x)["batch_norm2d_1"], normalised(model, x))
 
 
@@ -76,8 +76,8 @@ def test_one_pixel_has_no_variance_and_is_normalised_by_the_running_statistics()
     before, trainer = running(model), trainer_of(model)
     x = np.full((1, *SHAPE), 0.7, dtype=np.float32)
     loss = trainer.compute_gradients(x, [[0, 0]])
-    for ours, kept in zip(running(model), before, strict=True):
-        assert_same_bits(ours, kept)
+    for ours, earlier in zip(running(model), before, strict=True):
+        assert_same_bits(ours, earlier)
     assert loss == pytest.approx(float(np.mean(model(x).astype(np.float64) ** 2)), rel=1e-6)
     trainer.compute_gradients(np.concatenate([x, 2 * x]), np.zeros((2, 2)))
     assert not np.array_equal(running(model)[0], before[0])
@@ -89,12 +89,12 @@ def test_inference_leaves_the_statistics_alone(rng: np.random.Generator) -> None
     model(x)
     model.layer_outputs(x)
     trainer_of(model).evaluate(x, np.zeros((5, 2)))
-    for ours, kept in zip(running(model), before, strict=True):
-        assert_same_bits(ours, kept)
+    for ours, earlier in zip(running(model), before, strict=True):
+        assert_same_bits(ours, earlier)
 
 
 # Convolutions of every method: direct, one input channel, Winograd, depthwise, narrow groups, many
-# weights; with and without a bias; behind them what a convolution may take in too.
+# weights; with and without a bias; followed by layers that a convolution may fuse too.
 FOLDED: dict[str, list[cnnx.Layer]] = {
     "direct": [cnnx.Conv2d(5, 3, stride=2), cnnx.BatchNorm2d(), cnnx.ReLU()],
     "without bias": [cnnx.Conv2d(5, 1, bias=False), cnnx.BatchNorm2d(), cnnx.ReLU()],
@@ -134,14 +134,14 @@ def test_predict_and_evaluate_have_the_bits_of_one_fold(rng: np.random.Generator
     model = model_of(*FOLDED["winograd"])
     x, y = images(rng, 300), rng.standard_normal((300, 2)).astype(np.float32)
     loss = trainer_of(model).evaluate(x, y)["loss"]
-    # A difference of one bit in any output would show in the double sum of all rows.
+    # A difference of one bit in any output would change the double sum of all rows.
     rows = np.mean((model(x) - y) ** 2, axis=1, dtype=np.float64)
     assert loss == pytest.approx(rows.mean(), rel=1e-6)
     assert loss == cnnx.Trainer(model.clone(), loss=cnnx.MSE()).evaluate(x, y)["loss"]
     assert_same_bits(model(x), np.stack([model(image) for image in x]))
 
 
-def test_a_fold_follows_what_it_is_made_of(rng: np.random.Generator) -> None:
+def test_a_fold_follows_changed_parameters(rng: np.random.Generator) -> None:
     """Weights, statistics and train steps, each after a prediction that has folded."""
     model, x = model_of(*FOLDED["winograd"]), images(rng, 4)
 
@@ -161,7 +161,7 @@ def test_a_fold_follows_what_it_is_made_of(rng: np.random.Generator) -> None:
     ):
         arrays[key] = arrays[key] * np.float32(1.5)
         found.append(check())
-    trainer_of(model).compute_gradients(x, np.zeros((4, 2)))  # moves the statistics alone
+    trainer_of(model).compute_gradients(x, np.zeros((4, 2)))  # updates only the statistics
     found.append(check())
     trainer_of(model).step(x, np.zeros((4, 2)))
     found.append(check())
@@ -174,8 +174,8 @@ def test_a_frozen_layer_normalises_by_its_running_statistics(rng: np.random.Gene
     before, expected = running(model), float(np.mean(model(x).astype(np.float64) ** 2))
     loss = trainer_of(model).compute_gradients(x, np.zeros((5, 2)))
     assert loss == pytest.approx(expected, rel=1e-5)
-    for ours, kept in zip(running(model), before, strict=True):
-        assert_same_bits(ours, kept)
+    for ours, earlier in zip(running(model), before, strict=True):
+        assert_same_bits(ours, earlier)
     model.layers[0].trainable = True
     loss = trainer_of(model).compute_gradients(x, np.zeros((5, 2)))
     assert loss != pytest.approx(expected, rel=1e-2)

@@ -1,4 +1,4 @@
-"""Residual, Parallel and graphs: what they connect, the names they give, and what they refuse."""
+"""Residual, Parallel and graphs: their connections, names and refusals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def model_of(*layers: cnnx.Layer) -> cnnx.Model:
 
 
 def connections(model: cnnx.Model) -> dict[str, list[str]]:
-    """Name to names of inputs, in order."""
+    """Each name with the names of its inputs, in order."""
     return {name: inputs for _, _, name, inputs, _ in model._core.layers}
 
 
@@ -28,14 +28,14 @@ def conv(name: str | None = None) -> cnnx.Layer:
     return cnnx.Conv2d(3, 1, name=name)
 
 
-# What blocks compute, by the ops one after another.
+# Outputs of blocks, computed by the ops one after another.
 
 
 def images(rng: np.random.Generator) -> Any:
     return rng.standard_normal((4, *SHAPE)).astype(np.float32)
 
 
-def test_residual_adds_what_it_was_given(rng: np.random.Generator) -> None:
+def test_residual_adds_its_input(rng: np.random.Generator) -> None:
     model, x = model_of(cnnx.Residual([conv(), cnnx.ReLU(), conv()])), images(rng)
     p = model.parameters
     y = ops.conv2d(x, p["residual_1.conv2d_1.weight"], p["residual_1.conv2d_1.bias"])

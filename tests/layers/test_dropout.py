@@ -1,7 +1,7 @@
-"""Dropout: which numbers it drops in a train step, by how much the others grow, and when it rests.
+"""Dropout: the dropped numbers of a train step, the scale of the others, and inference.
 
-A first layer that is dropout shows its mask in the gradient of the dense layer behind it: that is
-the sum over the batch of what the dense layer reads, times the gradient of its output.
+A dropout in front of a dense layer shows its mask in the gradient of the dense layer: that is the
+sum over the batch of the dense layer's input times the gradient of its output.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def trainer_of(model: cnnx.Model, seed: int = 0) -> cnnx.Trainer:
 
 
 def what_dense_reads(trainer: cnnx.Trainer, x: Any) -> Any:
-    """One image's numbers behind the dropouts, in the step that this computes."""
+    """One image's numbers after the dropouts, in the step that this computes."""
     # The output lies above its target, so the loss's gradient is 1.
     trainer.model.parameters["dense_1.bias"] = [1e6]
     trainer.compute_gradients(x, [[0.0]])
@@ -40,13 +40,13 @@ def masks(trainer: cnnx.Trainer, steps: int) -> list[Any]:
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_the_share_that_is_dropped_and_the_scale_of_the_rest(rate: float) -> None:
+def test_the_dropped_fraction_and_the_scale_of_the_rest(rate: float) -> None:
     found = np.stack(masks(trainer_of(model_of(rate)), 10))
     kept = found[found != 0]
     np.testing.assert_allclose(kept, 1 / (1 - rate), rtol=1e-6)
     deviation = np.sqrt(rate * (1 - rate) / found.size)
     assert abs(np.mean(found == 0) - rate) < 4 * deviation
-    # No place is dropped more often than chance allows.
+    # No position is dropped more often than chance allows.
     per_place = np.mean(found == 0, axis=0)
     assert abs(per_place.var() - rate * (1 - rate) / 10) < 0.15 * rate * (1 - rate) / 10
 
@@ -64,7 +64,7 @@ def test_the_mask_is_a_function_of_seed_step_and_layer() -> None:
     assert_same_bits(np.stack(again), np.stack([first, second]))
     (other_seed,) = masks(trainer_of(model_of(0.5), seed=1), 1)
     assert 0.4 < np.mean(first == other_seed) < 0.6
-    # The second of two drops others than the first: a quarter is left, not a half.
+    # The second of two drops other positions than the first: a quarter is left, not a half.
     (both,) = masks(trainer_of(model_of(0.5, 0.5)), 1)
     assert np.mean(both != 0) == pytest.approx(0.25, abs=0.04)
     np.testing.assert_allclose(both[both != 0], 4.0)
@@ -136,7 +136,7 @@ def test_a_rate_beyond_its_range_is_refused(rate: float) -> None:
         cnnx.Dropout(rate)
 
 
-def test_a_rate_that_is_no_number_is_refused() -> None:
+def test_a_rate_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(TypeError, match="Dropout: rate is 'half', expected a number"):
         cnnx.Dropout("half")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="Dropout: rate is nan, expected a finite number"):

@@ -1,4 +1,4 @@
-"""Layers that run as one, and batches in slices, give the bits of the ops one after another."""
+"""Fused layers, and batches in slices, give the bits of the ops one after another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnnx import ops
 
 pytestmark = pytest.mark.parity
 
-# Every pair and triple that a plan may fuse, beside some that it must not.
+# Every pair and triple that a plan may fuse, and some that it must not.
 NETWORKS: dict[str, list[cnnx.Layer]] = {
     "direct": [
         cnnx.Conv2d(6, 5, padding=2),
@@ -47,7 +47,7 @@ NETWORKS: dict[str, list[cnnx.Layer]] = {
         cnnx.ReLU(),
     ],
     "winograd": [
-        # Maps so large that training and inference go forward by the same method.
+        # Maps so large that training and inference use the same forward method.
         cnnx.Conv2d(16, 3, padding=1),
         cnnx.ReLU(),
         cnnx.Conv2d(20, 3),
@@ -157,7 +157,7 @@ def test_inference_equals_the_layers_one_by_one(
 
 
 @pytest.mark.parametrize("count", [1, 37])
-def test_a_convolution_adds_over_what_it_adds_and_not_over_what_it_reads(
+def test_a_convolution_overwrites_the_array_it_adds_and_not_its_input(
     count: int, restore_threads: None
 ) -> None:
     def wide() -> cnnx.Layer:
@@ -249,7 +249,7 @@ def test_training_equals_the_ops_one_by_one(name: str, count: int, restore_threa
         ((7, 71), 3, 1, False),  # several vectors, odd sides
         ((6, 2), (4, 2), (2, 1), True),  # fewer pixels than a vector has
         ((9, 33), (1, 7), (0, 3), False),
-        ((66, 35), 3, 4, True),  # rows that see no pixel, several bands
+        ((66, 35), 3, 4, True),  # rows outside the image, several bands
     ],
 )
 @pytest.mark.parametrize("pooled", [True, False])
@@ -278,14 +278,14 @@ def test_images_with_one_channel(
         assert same_bits(model(x), expected), number
 
 
-def test_nan_takes_the_same_way(restore_threads: None) -> None:
+def test_nan_passes_fused_and_separate_layers_alike(restore_threads: None) -> None:
     model = build("direct")
     x = images(4)
     x[1, 4, 4, 0] = np.nan
     assert same_bits(np.isnan(model(x)), np.isnan(list(model.layer_outputs(x).values())[-1]))
 
 
-def test_new_parameters_are_seen(restore_threads: None) -> None:
+def test_changed_parameters_take_effect(restore_threads: None) -> None:
     model, x = build("winograd"), images(2)
     before = model(x)
     name = "conv2d_1.weight"

@@ -1,4 +1,4 @@
-"""Networks that branch and meet again: gradients, bits, and what a file keeps of them."""
+"""Networks that branch and meet again: gradients, bits, and their files."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def test_gradients(name: str, count: int) -> None:
 
 @every_network
 def test_the_reference_by_finite_differences(name: str) -> None:
-    """Of the loss, along one direction per parameter."""
+    """The gradient of the loss along one direction per parameter."""
     model = build(name)
     x, y, rng = images(3), target_of(model, 3), np.random.default_rng(2)
-    truth = ReferenceNetwork(model)
-    buffers = dict(truth.buffers)
-    gradients = truth.gradients(x, lambda out: reference.mean_squared_error_backward(out, y))
-    for parameter, value in list(truth.parameters.items()):
+    network = ReferenceNetwork(model)
+    buffers = dict(network.buffers)
+    gradients = network.gradients(x, lambda out: reference.mean_squared_error_backward(out, y))
+    for parameter, value in list(network.parameters.items()):
         direction, step = rng.standard_normal(value.shape), 1e-6
         losses = []
         for sign in (1, -1):
-            truth.buffers = dict(buffers)
-            truth.parameters[parameter] = value + sign * step * direction
-            losses.append(reference.mean_squared_error(truth(x, FIRST_STEP), y))
-        truth.parameters[parameter] = value
+            network.buffers = dict(buffers)
+            network.parameters[parameter] = value + sign * step * direction
+            losses.append(reference.mean_squared_error(network(x, FIRST_STEP), y))
+        network.parameters[parameter] = value
         expected = np.sum(gradients[parameter] * direction)
         assert (losses[0] - losses[1]) / (2 * step) == pytest.approx(expected, rel=1e-5, abs=1e-8)
 
@@ -54,14 +54,14 @@ def test_the_reference_by_finite_differences(name: str) -> None:
 @every_network
 def test_inference(name: str) -> None:
     model, x = build(name), images(5)
-    truth = ReferenceNetwork(model)
-    outputs = truth.outputs(x)
+    network = ReferenceNetwork(model)
+    outputs = network.outputs(x)
     layer_outputs = model.layer_outputs(x)
     assert [*layer_outputs] == [layer.name for layer in model.layers]
     for layer, actual in layer_outputs.items():
         np.testing.assert_allclose(actual, outputs[layer], rtol=2e-5, atol=2e-5, err_msg=layer)
     last = [*layer_outputs.values()][-1]
-    if has_batch_norm(model):  # which is folded into the weights where a convolution is before it
+    if has_batch_norm(model):  # a batch norm after a convolution is folded into its weights
         np.testing.assert_allclose(model(x), last, rtol=2e-5, atol=2e-5)
     else:
         assert_same_bits(model(x), last)
@@ -115,7 +115,7 @@ def test_a_copy_and_a_file_are_the_same_model(name: str, tmp_path: Path) -> None
 
 @every_network
 def test_frozen_layers_stay_as_they_are(name: str) -> None:
-    """Weight decay would move them, and momentum that they had before."""
+    """Weight decay would change them, and so would their earlier momentum."""
     model = build(name)
     x, y = images(6), target_of(model, 6)
     optimizer = cnnx.SGD(0.1, momentum=0.9, weight_decay=0.1)
@@ -136,7 +136,7 @@ def test_frozen_layers_stay_as_they_are(name: str) -> None:
             assert not np.array_equal(value, before[key]), key
 
 
-def test_a_layer_that_is_trained_again_forgets_the_gradients_of_before() -> None:
+def test_a_layer_that_is_trained_again_starts_with_zero_gradients() -> None:
     model = build("residual, identity")
     x, y = images(6), target_of(model, 6)
     trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0.1), loss=cnnx.MSE())

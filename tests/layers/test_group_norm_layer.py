@@ -28,7 +28,7 @@ def expected(name: str, model: cnnx.Model, x: np.ndarray) -> np.ndarray:
 
 
 @every_layer
-def test_what_a_new_layer_begins_with(name: str) -> None:
+def test_a_new_layer_has_its_initial_parameters(name: str) -> None:
     model = cnnx.Model([LAYERS[name]()], input_shape=SHAPE)
     assert {key: array.tolist() for key, array in model.parameters.items()} == {
         f"{name}.weight": [1.0] * 4,
@@ -49,7 +49,7 @@ def test_training_and_inference_are_one_formula(name: str, rng: np.random.Genera
 
 @every_layer
 @pytest.mark.parametrize("trainable", [True, False])
-def test_training_moves_weight_and_bias_unless_they_are_frozen(
+def test_training_updates_weight_and_bias_unless_they_are_frozen(
     name: str, trainable: bool, rng: np.random.Generator
 ) -> None:
     layer = LAYERS[name]()

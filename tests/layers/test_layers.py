@@ -1,4 +1,4 @@
-"""Layers as recipes: what each keeps, and what it refuses in one sentence, all without a model."""
+"""Layers as recipes: their settings, and their refusals in one sentence, without a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graphs drawn at random, of every kind of layer: gradients against the float64 network, bits."""
+"""Random graphs of every kind of layer: gradients against the float64 network, and bits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHAPE = (6, 5, 3)
 
 Draw: TypeAlias = "Callable[[np.random.Generator], cnnx.Layer | list[cnnx.Layer]]"
 
-# Of one input; each, or several in a row, keeps height and width.
+# Of one input; each, or several in a row, preserves height and width.
 LAYERS: list[Draw] = [
     lambda rng: cnnx.Conv2d(int(rng.choice([4, 8])), 3, padding="same", bias=bool(rng.integers(2))),
     lambda rng: cnnx.Conv2d(int(rng.choice([4, 8])), 1),
@@ -52,7 +52,7 @@ LAYERS: list[Draw] = [
 
 
 class RandomGraph:
-    """Adds layers that read what was made before, the youngest with preference."""
+    """Add layers that read earlier values, preferably the youngest."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
@@ -62,7 +62,7 @@ class RandomGraph:
             self.add()
 
     def model(self) -> cnnx.Model:
-        """Of everything: whatever nobody reads is put side by side."""
+        """The output of the whole graph: all unread values are concatenated."""
         read = {id(each) for symbol, _ in self.values for each in symbol.inputs}
         ends = [symbol for symbol, _ in self.values if id(symbol) not in read]
         last = cnnx.Concat()(*ends) if len(ends) > 1 else ends[0]

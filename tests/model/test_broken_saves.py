@@ -1,4 +1,4 @@
-"""A save that is killed, or that the system refuses at any of its calls, loses nothing."""
+"""A save that is killed, or whose system calls fail, loses nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from sanitizer import under_address_sanitizer
 
 KILLS = 200
-# One thread, and none of NumPy's, so that every process makes the same calls and may fork.
+# One thread and no threads of NumPy: every process makes the same calls and may fork.
 ENVIRONMENT = {
     **os.environ,
     "CNNX_NUM_THREADS": "1",

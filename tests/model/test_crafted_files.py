@@ -1,7 +1,7 @@
-"""A model file for every way to be malformed, and the sentence that refuses it.
+"""Malformed model files of every kind, and the sentence that refuses each.
 
-Each is made of bytes here, not by editing a good file as in test_malformed_model_file.py, and each
-has one fault. What fuzzing finds is added to the table.
+Each file is made of bytes, not by editing a good file as in test_malformed_model_file.py, and each
+has one fault. Findings of the fuzzer are added to the table.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ ONE, ZERO = struct.pack("<f", 1), struct.pack("<f", 0)
 
 
 def file_of(header: str | bytes, data: bytes = b"", *, length: int | None = None) -> bytes:
-    """A file with this header, which is as long as it says unless `length` lies."""
+    """A file with this header, preceded by its length or a wrong `length`."""
     text = header.encode() if isinstance(header, str) else header
     return struct.pack("<Q", len(text) if length is None else length) + text + data
 
 
 def entry(name: str, dtype: str, shape: str, offsets: str) -> str:
-    """One member of a header, as text that may be anything."""
+    """One member of a header, as any text."""
     return f'"{name}":{{"dtype":"{dtype}","shape":{shape},"data_offsets":{offsets}}}'
 
 
 def tensors(*entries: str, size: int) -> bytes:
-    """A file of these tensors, before whose meaning it is refused."""
+    """A file of these tensors, refused before their meaning is read."""
     return file_of("{" + ",".join(entries) + "}", bytes(size))
 
 
 def model(graph: str, **metadata: str) -> bytes:
-    """A model file without parameters, whose graph is this text."""
+    """A model file without parameters whose graph is this text."""
     texts = {
         "cnnx.format": "1",
         "cnnx.graph": graph,
@@ -330,7 +330,7 @@ TABLES = {
 CRAFTED = {f"{table}: {name}": row for table, rows in TABLES.items() for name, row in rows.items()}
 
 
-def test_the_files_that_have_no_fault_are_read(tmp_path: Path) -> None:
+def test_valid_files_are_read(tmp_path: Path) -> None:
     path = tmp_path / "m.cnnx"
     good: list[tuple[bytes, Callable[[cnnx.Model], bool]]] = [
         (GOOD, lambda read: read.output_shape == (4, 4, 2)),

@@ -1,7 +1,4 @@
-"""A model file that lies, is damaged or is of another kind: `FormatError` in one sentence.
-
-The bytes of the format itself are tested in C++, in safetensors_test and json_test.
-"""
+"""A contradictory or damaged model file, or one of another kind: `FormatError` in one sentence."""
 
 from __future__ import annotations
 
@@ -125,7 +122,7 @@ def rename_tensor(old: str, new: str) -> Edit:
     return edit
 
 
-# For each way to lie: the change to the header of a good file, and a part of the refusal.
+# For each contradiction: the change to the header of a good file, and a part of the refusal.
 LIES: dict[str, tuple[Edit, str]] = {
     "no metadata": (lambda header: header.pop("__metadata__"), "no cnnx model"),
     "no format": (edit_text("cnnx.format", None), "cnnx.format"),
@@ -240,7 +237,7 @@ LIES: dict[str, tuple[Edit, str]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_lie_is_refused_in_one_sentence(lie: str, saved: Path) -> None:
+def test_a_contradiction_is_refused_in_one_sentence(lie: str, saved: Path) -> None:
     edit, reason = LIES[lie]
     header, data = read_parts(saved)
     edit(header)
@@ -248,7 +245,7 @@ def test_a_lie_is_refused_in_one_sentence(lie: str, saved: Path) -> None:
     assert reason in refusal(saved)
 
 
-# The same about a graph: nodes stem, batch_norm2d_1, residual_1.conv2d_1, residual_1.add_1,
+# The same for a graph: nodes stem, batch_norm2d_1, residual_1.conv2d_1, residual_1.add_1,
 # dropout_1, flatten_1, dense_1.
 MEAN = "batch_norm2d_1.running_mean"
 GRAPH_LIES: dict[str, tuple[Edit, str]] = {
@@ -301,7 +298,7 @@ GRAPH_LIES: dict[str, tuple[Edit, str]] = {
 
 
 @pytest.mark.parametrize("lie", GRAPH_LIES)
-def test_a_lie_about_a_graph_is_refused_in_one_sentence(lie: str, tmp_path: Path) -> None:
+def test_a_contradiction_in_a_graph_is_refused_in_one_sentence(lie: str, tmp_path: Path) -> None:
     path = tmp_path / "m.cnnx"
     make_graph_model().save(path)
     edit, reason = GRAPH_LIES[lie]
@@ -341,7 +338,7 @@ def test_trainable_is_written_only_where_it_is_false(tmp_path: Path) -> None:
     assert [layer.trainable for layer in cnnx.load(path).layers] == [False] + [True] * 6
 
 
-def test_the_lies_start_from_a_file_that_is_read(saved: Path) -> None:
+def test_the_contradictions_start_from_a_valid_file(saved: Path) -> None:
     write_parts(saved, *read_parts(saved))
     cnnx.load(saved)
 
@@ -363,7 +360,7 @@ def test_an_impossible_setting_is_refused(name: str, number: float, saved: Path)
 
 
 def test_a_small_file_cannot_take_much_memory(tmp_path: Path) -> None:
-    """A graph of a terabyte in a file of a kilobyte is refused before memory is taken for it."""
+    """A file of a kilobyte with a graph of a terabyte is refused before its memory is allocated."""
     path = tmp_path / "m.cnnx"
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(1)], input_shape=(1, 1, 1))
     model.save(path)

@@ -27,7 +27,7 @@ def images(rng: np.random.Generator) -> Images:
 
 
 def test_layer_outputs_are_the_ops_one_after_the_other(rng: np.random.Generator) -> None:
-    """Bit for bit: a network is nothing but its layers, and the last output is the model's."""
+    """Bit for bit: a network equals its layers, and the last output is the model's."""
     model = make_model()
     parameters = model.parameters
     x = rng.integers(0, 256, (7, 9, 8, 2), dtype=np.uint8)
@@ -107,7 +107,7 @@ def test_probabilities_are_the_softmax_of_the_outputs(images: Images) -> None:
     np.testing.assert_allclose(model.predict_proba(images).sum(axis=1), 1, rtol=1e-6)
 
 
-def test_one_sigmoid_output_tells_two_classes_apart(images: Images) -> None:
+def test_one_sigmoid_output_predicts_two_classes(images: Images) -> None:
     for classes in (None, ["no", "yes"]):
         model = build(cnnx.Flatten(), cnnx.Dense(1), classes=classes)
         cnnx.Trainer(model, loss=cnnx.BinaryCrossEntropy())
@@ -132,7 +132,7 @@ def test_several_sigmoid_outputs_are_a_yes_or_no_each(
 
 
 @pytest.mark.parametrize("last", [cnnx.Softmax(), cnnx.Sigmoid()], ids=repr)
-def test_a_last_layer_that_makes_probabilities_is_taken_at_its_word(
+def test_probabilities_of_the_last_layer_are_returned_unchanged(
     last: cnnx.Layer, images: Images
 ) -> None:
     model = build(cnnx.Flatten(), cnnx.Dense(3), last)
@@ -212,7 +212,7 @@ every_way_to_copy = pytest.mark.parametrize(
 
 
 @every_way_to_copy
-def test_a_clone_is_a_model_of_its_own(
+def test_a_clone_is_an_independent_model(
     copied: Callable[[cnnx.Model], cnnx.Model], images: Images
 ) -> None:
     model = small(["ant", "bee", "cat"], seed=5)
@@ -234,7 +234,7 @@ def test_a_clone_is_a_model_of_its_own(
 
 
 @every_way_to_copy
-def test_a_clone_means_its_outputs_as_the_model_did(
+def test_a_clone_interprets_its_outputs_as_the_model_did(
     copied: Callable[[cnnx.Model], cnnx.Model], images: Images
 ) -> None:
     model = build(cnnx.Flatten(), cnnx.Dense(1))
@@ -246,7 +246,7 @@ def test_a_clone_means_its_outputs_as_the_model_did(
 
 
 def test_eight_threads_predict_with_one_model(rng: np.random.Generator) -> None:
-    """Each with images of its own, so that one thread's memory in another's answer shows."""
+    """Each thread has its own images, so that a mix-up of memory shows in the outputs."""
     model = cnnx.models.small((32, 32, 3), 10)
     x = rng.integers(0, 256, (8, 65, 32, 32, 3), dtype=np.uint8)
     answers = [model(own) for own in x]

@@ -1,4 +1,4 @@
-"""Building a Model: names, shapes, first weights, and what does not fit, by the layer's name."""
+"""Building a Model: names, shapes, initial weights, and refusals that name the layer."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_sizes_beyond_memory_are_refused() -> None:
         build(cnnx.Flatten(), cnnx.Dense(2**24), cnnx.Dense(2**24))
 
 
-HALF = "caf\udce9"  # a file name's byte that is no UTF-8, as Python shows it
+HALF = "caf\udce9"  # a byte of a file name that is not UTF-8, as Python represents it
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The model file: what is saved comes back bit for bit, and an interrupted save loses nothing."""
+"""The model file: a round trip preserves every bit, and an interrupted save loses nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
-# What comes back.
+# Round trips.
 
 
 def test_round_trip_keeps_every_bit(tmp_path: Path, images: Images) -> None:
@@ -58,7 +58,7 @@ def test_round_trip_keeps_every_bit(tmp_path: Path, images: Images) -> None:
     assert again.read_bytes() == path.read_bytes()
 
 
-def test_special_numbers_come_back(saved: Path) -> None:
+def test_special_numbers_survive_a_round_trip(saved: Path) -> None:
     model = cnnx.load(saved)
     # A NaN with a payload, minus zero, the smallest subnormal: bits, not text.
     numbers = np.array([0x7FC12345, 0x80000000, 0x00000001], dtype=np.uint32).view(np.float32)
@@ -68,7 +68,7 @@ def test_special_numbers_come_back(saved: Path) -> None:
 
 
 @pytest.mark.parametrize("last", [cnnx.Softmax(), cnnx.Sigmoid()], ids=["softmax", "sigmoid"])
-def test_probabilities_come_back(last: cnnx.Layer, tmp_path: Path, images: Images) -> None:
+def test_probabilities_survive_saving(last: cnnx.Layer, tmp_path: Path, images: Images) -> None:
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(2), last], input_shape=(9, 8, 2))
     model.save(tmp_path / "m.cnnx")
     loaded = cnnx.load(tmp_path / "m.cnnx")
@@ -76,7 +76,7 @@ def test_probabilities_come_back(last: cnnx.Layer, tmp_path: Path, images: Image
     assert loaded.predict_proba(images).tobytes() == model(images).tobytes()
 
 
-def test_the_loss_decides_the_probabilities_that_come_back(tmp_path: Path, images: Images) -> None:
+def test_the_loss_decides_the_saved_kind_of_probabilities(tmp_path: Path, images: Images) -> None:
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(1)], input_shape=(9, 8, 2))
     trainer = cnnx.Trainer(model, loss=cnnx.BinaryCrossEntropy())
     trainer.step(images, np.arange(7) % 2)
@@ -88,7 +88,7 @@ def test_the_loss_decides_the_probabilities_that_come_back(tmp_path: Path, image
     )
 
 
-def test_a_loaded_model_goes_on_learning_the_same_way(saved: Path, images: Images) -> None:
+def test_a_loaded_model_continues_training_with_the_same_bits(saved: Path, images: Images) -> None:
     labels = np.arange(7) % 3
     models = [make_model(), cnnx.load(saved)]
     losses = [[cnnx.Trainer(model).step(images, labels) for _ in range(3)] for model in models]

@@ -18,7 +18,7 @@ def test_lenet5_is_the_network_of_the_article_with_todays_layers() -> None:
     assert model(np.zeros((2, 28, 28, 1), np.float32)).shape == (2, 10)
 
 
-def test_small_tells_x_from_o_by_default() -> None:
+def test_small_has_two_classes_by_default() -> None:
     model = models.small()
     assert model.input_shape == (32, 32, 1)
     assert model.classes == ["X", "O"]
@@ -27,7 +27,7 @@ def test_small_tells_x_from_o_by_default() -> None:
 
 @pytest.mark.parametrize("build", [models.small, models.lenet5])
 @pytest.mark.parametrize("shape", [(16, 16, 1), (16, 24, 3), (33, 29, 3)])
-def test_they_fit_images_of_other_sizes_and_classes(
+def test_they_accept_other_image_sizes_and_class_counts(
     build: Callable[..., cnnx.Model], shape: tuple[int, int, int]
 ) -> None:
     names = ["ant", "bee", "cow"]
@@ -64,7 +64,7 @@ def test_small_learns_x_from_o() -> None:
         (models.mobilenet_v2, 3_504_872),
     ],
 )
-def test_the_articles_networks_have_their_size(
+def test_the_networks_have_the_parameter_counts_of_their_articles(
     build: Callable[..., cnnx.Model], count: int
 ) -> None:
     assert sum(array.size for array in build().parameters.values()) == count
@@ -102,7 +102,7 @@ def test_fast_cifar_begins_with_whitened_patches_and_identities() -> None:
     inside = model.layer_outputs(images)["whitening"][:, :31, :31]  # the rest is padding
     white = inside.reshape(-1, 24)[:, :12].astype(np.float64)
     covariance = white.T @ white / len(white)
-    # The smallest deviations are damped, so that noise is not blown up.
+    # The smallest deviations are damped, to not amplify noise.
     assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 1e-3
     assert np.diag(covariance)[:3] == pytest.approx(1, abs=0.01)
     weight = model.parameters["conv2d_2.weight"]

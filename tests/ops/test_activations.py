@@ -40,7 +40,7 @@ def backward(library: Any, name: str, *arrays: Any, **settings: float) -> Any:
 
 
 def wide_range() -> Float32Array:
-    """Dense where the functions bend, sparse out to where they are flat, and very near zero."""
+    """Points dense where the functions bend, sparse where they are flat, and very near zero."""
     near = np.linspace(-12, 12, 20011)
     far = np.linspace(-87, 87, 4001)
     tiny = np.geomspace(1e-38, 1.0, 2003)
@@ -132,8 +132,8 @@ def test_nan_passes_and_infinity_saturates(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GATES)
-def test_gates_keep_their_digits(name: str, rng: np.random.Generator) -> None:
-    """Where they are nearly 0, too: their error is a share of the result."""
+def test_gates_are_accurate_far_from_zero(name: str, rng: np.random.Generator) -> None:
+    """Also where they are nearly 0: the error is relative to the result."""
     x = np.concatenate([wide_range(), 3 * gaussians(rng, 1001)])
     ulps = np.where(x < 0, 8 + x**2 / 2, 4) if name == "gelu" else 4
     expected = forward(reference, name, x)
@@ -178,7 +178,7 @@ def test_relu_gradient_is_zero_at_zero_and_a_mask_elsewhere() -> None:
 
 
 @every_activation
-def test_a_number_gives_the_same_bits_wherever_it_stands(
+def test_an_element_gives_the_same_bits_at_any_position(
     name: str, rng: np.random.Generator
 ) -> None:
     x, grad_output = 3 * gaussians(rng, 70), gaussians(rng, 70)
@@ -214,7 +214,7 @@ def test_threads_do_not_matter(name: str, rng: np.random.Generator) -> None:
 
 
 @every_activation
-def test_form_does_not_matter(name: str, rng: np.random.Generator) -> None:
+def test_layout_and_dtype_do_not_matter(name: str, rng: np.random.Generator) -> None:
     x, grad_output = small_integers(rng, 3, 7, 6), small_integers(rng, 3, 7, 6)
     assert_form_does_not_matter(partial(forward, ops, name), x)
     assert_form_does_not_matter(partial(backward, ops, name), grad_output, x)

@@ -40,7 +40,7 @@ every_size = pytest.mark.parametrize("size", SIZES, ids=str)
 
 
 class Sample(NamedTuple):
-    """A batch with a mean and a deviation of its own per channel, and a gradient for it."""
+    """A batch with a different mean and deviation per channel, and a gradient for it."""
 
     x: Float32Array
     weight: Float32Array
@@ -53,7 +53,7 @@ class Sample(NamedTuple):
 
     @property
     def magnitude(self) -> Any:
-        """What the normalised numbers are before the mean is taken away, in absolute numbers."""
+        """Magnitude of the normalised numbers before the mean is subtracted."""
         return (abs(self.x) + abs(self.x).mean((0, 1, 2))) * self.inverse
 
 
@@ -84,11 +84,13 @@ def test_training(size: tuple[int, ...], rng: np.random.Generator) -> None:
     s = sample(rng, size)
     pixels = s.x.size // size[3]
     output, mean, variance = ops.batch_norm2d_training(s.x, s.weight, s.bias)
-    truth, true_mean, true_variance = reference.batch_norm2d_training(s.x, s.weight, s.bias)
+    expected, expected_mean, expected_variance = reference.batch_norm2d_training(
+        s.x, s.weight, s.bias
+    )
     magnitude = s.magnitude * abs(s.weight) + abs(s.bias)
-    assert_within_bound(output, truth, terms=pixels, magnitude=magnitude)
-    assert_within_bound(mean, true_mean, terms=pixels, magnitude=abs(s.x).mean((0, 1, 2)))
-    assert_within_bound(variance, true_variance, terms=pixels, magnitude=true_variance)
+    assert_within_bound(output, expected, terms=pixels, magnitude=magnitude)
+    assert_within_bound(mean, expected_mean, terms=pixels, magnitude=abs(s.x).mean((0, 1, 2)))
+    assert_within_bound(variance, expected_variance, terms=pixels, magnitude=expected_variance)
     # The two forward forms are one formula.
     assert_same_bits(ops.batch_norm2d(s.x, s.weight, s.bias, mean, variance), output)
 
@@ -100,14 +102,14 @@ def test_backward(size: tuple[int, ...], affine: bool, rng: np.random.Generator)
     pixels, weight = s.x.size // size[3], s.weight if affine else None
     _, mean, variance = ops.batch_norm2d_training(s.x, weight)
     grads = ops.batch_norm2d_backward(s.grad_output, s.x, weight, mean, variance)
-    truths = reference.batch_norm2d_backward(s.grad_output, s.x, weight)
+    expected_grads = reference.batch_norm2d_backward(s.grad_output, s.x, weight)
     absolute = abs(s.grad_output)
     products = absolute * s.magnitude
     scale = s.inverse * (abs(s.weight) if affine else 1.0)
     means = absolute.mean((0, 1, 2)) + s.magnitude * products.mean((0, 1, 2))
     magnitudes = (scale * (absolute + means), products.sum((0, 1, 2)), absolute.sum((0, 1, 2)))
-    for grad, truth, magnitude in zip(grads, truths, magnitudes, strict=True):
-        assert_within_bound(grad, truth, terms=pixels, magnitude=magnitude)
+    for grad, expected, magnitude in zip(grads, expected_grads, magnitudes, strict=True):
+        assert_within_bound(grad, expected, terms=pixels, magnitude=magnitude)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 16, 17])
@@ -115,13 +117,13 @@ def test_backward(size: tuple[int, ...], affine: bool, rng: np.random.Generator)
 def test_a_large_mean_with_a_small_deviation(
     channels: int, pixels: int, rng: np.random.Generator
 ) -> None:
-    """The mean square less the squared mean would leave no digit of this variance."""
+    """The mean square minus the squared mean would lose all digits of this variance."""
     x = np.asarray(3000 + gaussians(rng, 1, pixels, 1, channels) / 8, dtype=np.float32)
     output, mean, variance = ops.batch_norm2d_training(x)
-    truth, true_mean, true_variance = reference.batch_norm2d_training(x)
-    np.testing.assert_allclose(mean, true_mean, rtol=3e-7)
-    np.testing.assert_allclose(variance, true_variance, rtol=1e-3)
-    np.testing.assert_allclose(output, truth, atol=2e-3)
+    expected, expected_mean, expected_variance = reference.batch_norm2d_training(x)
+    np.testing.assert_allclose(mean, expected_mean, rtol=3e-7)
+    np.testing.assert_allclose(variance, expected_variance, rtol=1e-3)
+    np.testing.assert_allclose(output, expected, atol=2e-3)
 
 
 def test_a_channel_that_is_constant() -> None:
@@ -134,7 +136,7 @@ def test_a_channel_that_is_constant() -> None:
     np.testing.assert_allclose(gradients[0], 0, atol=1e-4)
 
 
-def test_nan_stays_in_its_channel(rng: np.random.Generator) -> None:
+def test_nan_affects_only_its_channel(rng: np.random.Generator) -> None:
     x = gaussians(rng, 2, 5, 5, 19)
     x[1, 2, 3, 7] = np.nan
     output, mean, variance = ops.batch_norm2d_training(x)
@@ -187,13 +189,13 @@ def test_the_frozen_reference_by_finite_differences(rng: np.random.Generator) ->
 def test_any_shape(size: tuple[int, ...], epsilon: float, seed: int) -> None:
     s = sample(np.random.default_rng(seed), size)
     output, mean, variance = ops.batch_norm2d_training(s.x, s.weight, s.bias, epsilon=epsilon)
-    truth = reference.batch_norm2d(s.x, s.weight, s.bias, mean, variance, epsilon=epsilon)
+    expected = reference.batch_norm2d(s.x, s.weight, s.bias, mean, variance, epsilon=epsilon)
     np.testing.assert_allclose(mean, reference.real(s.x).mean((0, 1, 2)), atol=1e-5, rtol=1e-5)
     np.testing.assert_allclose(variance, reference.real(s.x).var((0, 1, 2)), atol=1e-9, rtol=1e-4)
-    np.testing.assert_allclose(output, truth, atol=1e-4, rtol=1e-4)
+    np.testing.assert_allclose(output, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_form_does_not_matter(rng: np.random.Generator) -> None:
+def test_layout_and_dtype_do_not_matter(rng: np.random.Generator) -> None:
     x, grad_output = small_integers(rng, 2, 3, 4, 5), small_integers(rng, 2, 3, 4, 5)
     weight, bias, mean = (small_integers(rng, 5) for _ in range(3))
     variance = abs(mean) + 1

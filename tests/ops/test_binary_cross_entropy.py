@@ -62,7 +62,7 @@ def test_known_values() -> None:
     )
 
 
-def test_nan_shows_in_the_loss_and_stays_at_its_place(rng: np.random.Generator) -> None:
+def test_nan_reaches_the_loss_and_only_its_own_gradient(rng: np.random.Generator) -> None:
     logits, targets = gaussians(rng, 5, 13), zeros_and_ones(rng, 5, 13)
     logits[4, 12] = np.nan
     assert np.isnan(ops.binary_cross_entropy(logits, targets))
@@ -86,7 +86,7 @@ def test_threads_do_not_matter(rng: np.random.Generator) -> None:
     assert_threads_do_not_matter(ops.binary_cross_entropy_backward, logits, targets)
 
 
-def test_form_does_not_matter(rng: np.random.Generator) -> None:
+def test_layout_and_dtype_do_not_matter(rng: np.random.Generator) -> None:
     logits, targets = small_integers(rng, 7, 6), zeros_and_ones(rng, 7, 6)
     for function in (ops.binary_cross_entropy, ops.binary_cross_entropy_backward):
         expected = function(logits, targets)

@@ -45,8 +45,8 @@ def test_backward_is_exact_on_small_integers(case: Case, rng: np.random.Generato
     grad_output = case.grad_output(small_integers, rng)
     actual = case.backward(ops, grad_output, x, weight)
     expected = case.backward(reference, grad_output, x, weight)
-    for ours, truth in zip(actual, expected, strict=True):
-        assert_exactly_equal(ours, truth)
+    for ours, exact in zip(actual, expected, strict=True):
+        assert_exactly_equal(ours, exact)
 
 
 @every_case
@@ -68,7 +68,7 @@ def test_backward_within_bound(case: Case, rng: np.random.Generator) -> None:
     terms_of_input = weight[:, :, 0, : case.out_channels // case.groups].size
     terms_of_weight = grad_output[..., 0].size
     amplifications = winograd.BACKWARD_AMPLIFICATIONS[4] if case.is_winograd else (1.0, 1.0, 1.0)
-    for ours, truth, magnitude, terms, amplification in zip(
+    for ours, exact, magnitude, terms, amplification in zip(
         case.backward(ops, grad_output, x, weight),
         case.backward(reference, grad_output, x, weight),
         case.backward(reference, abs(grad_output), abs(x), abs(weight)),
@@ -77,7 +77,7 @@ def test_backward_within_bound(case: Case, rng: np.random.Generator) -> None:
         strict=True,
     ):
         assert_within_bound(
-            ours, truth, terms=terms, magnitude=magnitude, amplification=amplification
+            ours, exact, terms=terms, magnitude=magnitude, amplification=amplification
         )
 
 
@@ -100,7 +100,7 @@ def test_gradients_of_the_reference_by_finite_differences(
     assert_gradient(grad_bias, lambda v: case.forward(reference, x, weight, v), bias, grad_output)
 
 
-def test_same_is_the_padding_that_the_formula_gives() -> None:
+def test_same_is_the_padding_of_the_formula() -> None:
     # height: ceil(7 / 2) = 4 outputs, 3 * 2 + 4 - 7 = 3 pixels: 1 above, 2 below. width: none.
     size, kernel, stride = (7, 6), (4, 2), (2, 3)
     assert reference.padding_sides("same", size, kernel, stride) == ((1, 2), (0, 0))
@@ -110,9 +110,7 @@ def test_same_is_the_padding_that_the_formula_gives() -> None:
 
 
 @pytest.mark.parametrize("name", ["16 to 7 channels", "groups, dilation, stride", "stride 2"])
-def test_nan_and_infinity_reach_only_what_depends_on_them(
-    name: str, rng: np.random.Generator
-) -> None:
+def test_nan_and_infinity_reach_only_dependent_outputs(name: str, rng: np.random.Generator) -> None:
     case = CASES[name]
     x, weight, _ = case.arrays(small_integers, rng)
     grad_output = case.grad_output(small_integers, rng)
@@ -161,7 +159,7 @@ def test_an_image_gives_the_same_bits_alone_and_in_any_batch(rng: np.random.Gene
     np.testing.assert_array_equal(ops.conv2d(x[-1:], weight, bias, padding=1), whole[-1:])
 
 
-def test_form_does_not_matter(rng: np.random.Generator) -> None:
+def test_layout_and_dtype_do_not_matter(rng: np.random.Generator) -> None:
     case = Case((2, 5, 6, 4), 6, padding=1, groups=2)
     x, weight, bias = case.arrays(small_integers, rng)
     grad_output = case.grad_output(small_integers, rng)

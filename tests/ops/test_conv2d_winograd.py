@@ -1,4 +1,4 @@
-"""Winograd's method for 3x3 convolutions, both sizes of tiles, whatever the shapes would choose."""
+"""Winograd's method for 3x3 convolutions, both tile sizes, independent of the choice by shape."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DIRECTIONS = ("forward", "input_gradient", "weight_gradient")
 
 
 class Case(NamedTuple):
-    """A batch of images, the channels out, and the padding (top, bottom, left, right)."""
+    """A batch of images, the output channels, and the padding (top, bottom, left, right)."""
 
     x: tuple[int, int, int, int]
     out_channels: int
@@ -118,8 +118,8 @@ def test_tiles_of_2x2_are_exact_on_small_integers(case: Case, rng: np.random.Gen
     x, weight, bias, grad_output = arrays = case.arrays(small_integers, rng)
     grad_input, grad_weight, _ = reference.conv2d_backward(grad_output, x, weight, **case.settings)
     expected = (reference.conv2d(x, weight, bias, **case.settings), grad_input, grad_weight)
-    for direction, truth in zip(DIRECTIONS, expected, strict=True):
-        assert_exactly_equal(case.compute(direction, "winograd2x2", *arrays), truth)
+    for direction, exact in zip(DIRECTIONS, expected, strict=True):
+        assert_exactly_equal(case.compute(direction, "winograd2x2", *arrays), exact)
 
 
 @pytest.mark.usefixtures("restore_threads")
@@ -166,7 +166,7 @@ def test_nan_and_infinity_stay_in_their_tiles(tile: int, rng: np.random.Generato
 
 
 class Choice(NamedTuple):
-    """A shape, and the method that each direction is computed by."""
+    """A shape, and the method that each direction uses."""
 
     case: Case
     forward: str
@@ -205,7 +205,7 @@ def test_the_shapes_of_one_image_choose(choice: Choice, rng: np.random.Generator
                 assert (chosen != case.compute(direction, other, *arrays)).any()
 
 
-def test_the_public_functions_take_the_choice(rng: np.random.Generator) -> None:
+def test_the_public_functions_follow_the_choice(rng: np.random.Generator) -> None:
     case = CASES["20 to 24 channels"]
     x, weight, bias, grad_output = arrays = case.arrays(gaussians, rng)
     output = ops.conv2d(x, weight, bias, padding=1)

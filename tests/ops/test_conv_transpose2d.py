@@ -27,7 +27,7 @@ pytestmark = pytest.mark.parity
 
 
 class Case(NamedTuple):
-    """An image batch, the kernel, and where it puts its multiples."""
+    """An image batch, the kernel, and its placement in the output."""
 
     x: tuple[int, int, int, int]
     out_channels: int
@@ -132,8 +132,8 @@ def test_exact_on_small_integers(case: Case, rng: np.random.Generator) -> None:
     grad_output = case.grad_output(small_integers, rng)
     actual = case.backward(ops, grad_output, x, weight)
     expected = case.backward(reference, grad_output, x, weight)
-    for ours, truth in zip(actual, expected, strict=True):
-        assert_exactly_equal(ours, truth)
+    for ours, exact in zip(actual, expected, strict=True):
+        assert_exactly_equal(ours, exact)
 
 
 @every_case
@@ -150,7 +150,7 @@ def test_within_bound(case: Case, rng: np.random.Generator) -> None:
         amplification=backward[0],  # the input gradient of a convolution
     )
     grad_output = case.grad_output(gaussians, rng)
-    for ours, truth, magnitude, terms, amplification in zip(
+    for ours, exact, magnitude, terms, amplification in zip(
         case.backward(ops, grad_output, x, weight),
         case.backward(reference, grad_output, x, weight),
         case.backward(reference, abs(grad_output), abs(x), abs(weight)),
@@ -159,7 +159,7 @@ def test_within_bound(case: Case, rng: np.random.Generator) -> None:
         strict=True,
     ):
         assert_within_bound(
-            ours, truth, terms=terms, magnitude=magnitude, amplification=amplification
+            ours, exact, terms=terms, magnitude=magnitude, amplification=amplification
         )
 
 
@@ -187,7 +187,7 @@ def test_gradients_of_the_reference_by_finite_differences(
     ["doubles, kernel 4", "same, dilation", "depthwise, gaps", "2 groups"],
 )
 def test_it_is_the_adjoint_of_conv2d(name: str, rng: np.random.Generator) -> None:
-    """<y, T(x)> = <conv2d(y), x> with the same weight: "same" too has the same sides."""
+    """<y, T(x)> = <conv2d(y), x> with the same weight; "same" has the same sides too."""
     case = CASES[name]
     x, weight, _ = case.arrays(small_integers, rng)
     y = case.grad_output(small_integers, rng)
@@ -216,7 +216,7 @@ def test_the_output_has_the_size_that_the_formula_gives() -> None:
         assert output.shape == (1, *size, 1)
 
 
-def test_pixels_that_no_tap_reaches_are_the_bias(rng: np.random.Generator) -> None:
+def test_pixels_outside_every_tap_are_the_bias(rng: np.random.Generator) -> None:
     for groups in (1, 6):
         case = Case((2, 3, 3, 6), 6, (2, 2), 3, 0, 2, groups=groups)
         x, weight, bias = case.arrays(gaussians, rng)
@@ -257,7 +257,7 @@ def test_an_image_gives_the_same_bits_alone_and_in_any_batch(
     assert_same_bits(case.forward(ops, x[-1:], weight, bias), whole[-1:])
 
 
-def test_form_does_not_matter(rng: np.random.Generator) -> None:
+def test_layout_and_dtype_do_not_matter(rng: np.random.Generator) -> None:
     case = Case((2, 3, 4, 4), 6, (3, 3), 2, 1, 1, groups=2)
     x, weight, bias = case.arrays(small_integers, rng)
     grad_output = case.grad_output(small_integers, rng)

@@ -1,4 +1,4 @@
-"""cross_entropy on logits and its gradient against the reference; smoothing, weights, shares."""
+"""cross_entropy on logits and its gradient against the reference; weights, soft labels."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def check(logits: Float32Array, labels: npt.NDArray[np.int64], label_smoothing: 
     )
 
 
-def random_shares(rng: np.random.Generator, rows: int, classes: int) -> Float32Array:
+def random_soft_labels(rng: np.random.Generator, rows: int, classes: int) -> Float32Array:
     """Rows that add up to 1, most of them with zeros."""
-    shares = rng.random((rows, classes)) * rng.integers(0, 2, (rows, classes)) + 1e-9
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+    soft_labels = rng.random((rows, classes)) * rng.integers(0, 2, (rows, classes)) + 1e-9
+    return np.asarray(soft_labels / soft_labels.sum(axis=1, keepdims=True), np.float32)
 
 
 def check_weighted(
@@ -85,18 +85,18 @@ def check_weighted(
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_class_weights_and_shares_equal_the_reference(
+def test_class_weights_and_soft_labels_equal_the_reference(
     shape: tuple[int, int], label_smoothing: float, rng: np.random.Generator
 ) -> None:
     weights = np.asarray(rng.random(shape[1]), np.float32)
-    labels, shares = rng.integers(0, shape[1], shape[0]), random_shares(rng, *shape)
+    labels, soft_labels = rng.integers(0, shape[1], shape[0]), random_soft_labels(rng, *shape)
     for logits in (small_integers(rng, *shape), gaussians(rng, *shape)):
         check_weighted(logits, labels, weights, label_smoothing)
-        check_weighted(logits, shares, None, label_smoothing)
-        check_weighted(logits, shares, weights, label_smoothing)
+        check_weighted(logits, soft_labels, None, label_smoothing)
+        check_weighted(logits, soft_labels, weights, label_smoothing)
 
 
-def test_shares_of_one_class_are_its_label(rng: np.random.Generator) -> None:
+def test_one_hot_soft_labels_equal_labels(rng: np.random.Generator) -> None:
     logits, labels = gaussians(rng, 7, 5), rng.integers(0, 5, 7)
     for settings in ({}, {"class_weights": [1, 2, 0, 0.5, 1]}, {"label_smoothing": 0.2}):
         for function in (ops.cross_entropy, ops.cross_entropy_backward):
@@ -106,25 +106,25 @@ def test_shares_of_one_class_are_its_label(rng: np.random.Generator) -> None:
 
 
 def test_the_weighted_mean() -> None:
-    """PyTorch's: rows of losses 1 and 3 with weights 3 and 1 have the mean (3 + 3) / 4."""
+    """PyTorch's formula: rows of losses 1 and 3 with weights 3 and 1 have the mean (3 + 3) / 4."""
     logits = np.array([[0.0, np.log(np.e - 1)], [np.log(np.e**3 - 1), 0.0]], np.float32)
     assert ops.cross_entropy(logits, [0, 1]) == pytest.approx(2.0, rel=1e-6)
     weighted = ops.cross_entropy(logits, [0, 1], class_weights=[3, 1])
     assert weighted == pytest.approx(1.5, rel=1e-6)
 
 
-def test_what_weighs_nothing_has_no_loss() -> None:
+def test_rows_of_weight_zero_have_no_loss() -> None:
     logits = np.ones((2, 3), np.float32)
     assert ops.cross_entropy(logits, [1, 1], class_weights=[1, 0, 1]) == 0
     gradient = ops.cross_entropy_backward(logits, [1, 1], class_weights=[1, 0, 1])
     np.testing.assert_array_equal(gradient, np.zeros((2, 3)))
 
 
-def test_a_class_without_a_share_may_be_impossible() -> None:
+def test_a_class_of_probability_zero_may_have_an_infinite_logit() -> None:
     logits = np.array([[0.0, -np.inf, 0.0]], np.float32)
-    shares = [[0.5, 0.0, 0.5]]
-    assert ops.cross_entropy(logits, shares) == pytest.approx(np.log(2), rel=1e-6)
-    gradient = ops.cross_entropy_backward(logits, shares)
+    soft_labels = [[0.5, 0.0, 0.5]]
+    assert ops.cross_entropy(logits, soft_labels) == pytest.approx(np.log(2), rel=1e-6)
+    gradient = ops.cross_entropy_backward(logits, soft_labels)
     np.testing.assert_array_equal(gradient, np.zeros((1, 3)))
 
 
@@ -153,7 +153,7 @@ def test_the_mean_is_over_the_rows_given(rng: np.random.Generator) -> None:
     assert ops.cross_entropy(logits, labels) == pytest.approx(np.mean(rows), rel=1e-6)
 
 
-def test_nan_in_a_row_shows_in_the_loss_and_stays_in_its_row_of_the_gradient(
+def test_nan_reaches_the_loss_and_only_its_row_of_the_gradient(
     rng: np.random.Generator,
 ) -> None:
     logits, labels = gaussians(rng, 5, 13), rng.integers(0, 13, 5)
@@ -172,8 +172,8 @@ def test_gradient_of_the_reference_by_finite_differences(
     logits, labels = rng.standard_normal((4, 5)), rng.integers(0, 5, 4)
     settings = {"label_smoothing": label_smoothing}
     weighted = {**settings, "class_weights": [0.5, 0.0, 2.0, 1.0, 1.0]}
-    shares = random_shares(rng, 4, 5).astype(np.float64)
-    for target, used in ((labels, settings), (labels, weighted), (shares, weighted)):
+    soft_labels = random_soft_labels(rng, 4, 5).astype(np.float64)
+    for target, used in ((labels, settings), (labels, weighted), (soft_labels, weighted)):
         backward = partial(reference.cross_entropy_backward, **used)  # type: ignore[arg-type]
         loss = partial(reference.cross_entropy, labels=target, **used)  # type: ignore[arg-type]
         assert_gradient(backward(logits, target), loss, logits)
@@ -184,13 +184,13 @@ def test_threads_do_not_matter(rng: np.random.Generator) -> None:
     logits, labels = gaussians(rng, 5003, 13), rng.integers(0, 13, 5003)
     assert_threads_do_not_matter(lambda: ops.cross_entropy(logits, labels))
     assert_threads_do_not_matter(lambda: ops.cross_entropy_backward(logits, labels))
-    shares, weights = random_shares(rng, 5003, 13), np.asarray(rng.random(13), np.float32)
+    soft_labels, weights = random_soft_labels(rng, 5003, 13), np.asarray(rng.random(13), np.float32)
     for function in (ops.cross_entropy, ops.cross_entropy_backward):
-        for target in (labels, shares):
+        for target in (labels, soft_labels):
             assert_threads_do_not_matter(partial(function, logits, target, class_weights=weights))
 
 
-def test_form_does_not_matter(rng: np.random.Generator) -> None:
+def test_layout_and_dtype_do_not_matter(rng: np.random.Generator) -> None:
     logits, labels = small_integers(rng, 7, 6), rng.integers(0, 6, 7)
     for function in (ops.cross_entropy, partial(ops.cross_entropy_backward, label_smoothing=0.1)):
         expected = function(logits, labels)
@@ -259,7 +259,7 @@ def test_refusals(
         (["a"] * 4, "class_weights has dtype <U1, expected"),
     ],
 )
-def test_class_weights_that_are_none_are_refused(weights: npt.ArrayLike, sentence: str) -> None:
+def test_invalid_class_weights_are_refused(weights: npt.ArrayLike, sentence: str) -> None:
     for function in (ops.cross_entropy, ops.cross_entropy_backward):
         with pytest.raises(
             (ValueError, TypeError), match=rf"^cross_entropy(_backward)?: {sentence}"

@@ -30,7 +30,7 @@ SIZES = [
     (64, 84, 10),
     (65, 120, 84),
     (5, 1000, 3),
-    # Beyond what the kernels take at a time: depth, rows, columns; and rows 1 KB apart in memory.
+    # Beyond the kernels' block sizes in depth, rows and columns; and rows at a distance of 1 KB.
     (5, 20, 300),
     (300, 33, 17),
     (257, 300, 40),
@@ -53,12 +53,12 @@ def test_exact_on_small_integers(size: tuple[int, int, int], rng: np.random.Gene
     grad_output = small_integers(rng, batch, out_features)
     assert_exactly_equal(ops.dense(x, weight, bias), reference.dense(x, weight, bias))
     assert_exactly_equal(ops.dense(x, weight), reference.dense(x, weight))
-    for ours, truth in zip(
+    for ours, exact in zip(
         ops.dense_backward(grad_output, x, weight),
         reference.dense_backward(grad_output, x, weight),
         strict=True,
     ):
-        assert_exactly_equal(ours, truth)
+        assert_exactly_equal(ours, exact)
 
 
 @every_size
@@ -72,14 +72,14 @@ def test_within_bound(size: tuple[int, int, int], rng: np.random.Generator) -> N
         terms=in_features + 1,
         magnitude=reference.dense(abs(x), abs(weight), abs(bias)),
     )
-    for ours, truth, magnitude, terms in zip(
+    for ours, exact, magnitude, terms in zip(
         ops.dense_backward(grad_output, x, weight),
         reference.dense_backward(grad_output, x, weight),
         reference.dense_backward(abs(grad_output), abs(x), abs(weight)),
         (out_features, batch, batch),
         strict=True,
     ):
-        assert_within_bound(ours, truth, terms=terms, magnitude=magnitude)
+        assert_within_bound(ours, exact, terms=terms, magnitude=magnitude)
 
 
 def test_gradients_of_the_reference_by_finite_differences(rng: np.random.Generator) -> None:
@@ -125,7 +125,7 @@ def test_a_row_gives_the_same_bits_alone_and_in_any_batch(rng: np.random.Generat
         assert_exactly_equal(ops.dense(x[rows], weight, bias), whole[rows])
 
 
-def test_a_layer_reads_large_weights_to_and_fro_with_the_same_bits(
+def test_reading_large_weights_in_alternating_order_gives_the_same_bits(
     rng: np.random.Generator,
 ) -> None:
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(300)], input_shape=(1, 1, 5000), seed=3)
@@ -136,7 +136,7 @@ def test_a_layer_reads_large_weights_to_and_fro_with_the_same_bits(
         assert_exactly_equal(model(x), expected)
 
 
-def test_form_does_not_matter(rng: np.random.Generator) -> None:
+def test_layout_and_dtype_do_not_matter(rng: np.random.Generator) -> None:
     x, weight, bias = (small_integers(rng, *s) for s in ((3, 6), (6, 20), (20,)))
     assert_form_does_not_matter(ops.dense, x, weight, bias)
     grad_output = small_integers(rng, 3, 20)

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.parity
 
 
 class Case(NamedTuple):
-    """A shape and how many groups, or None: layer_norm."""
+    """A shape and the number of groups, or None for layer_norm."""
 
     size: tuple[int, ...]
     groups: int | None = None
@@ -42,7 +42,7 @@ class Case(NamedTuple):
 
     @property
     def terms(self) -> int:
-        """Numbers of which a mean is taken."""
+        """The number of elements of a mean."""
         pixels = 1 if self.groups is None else int(np.prod(self.size[1:-1], dtype=int))
         return pixels * self.size[-1] // (self.groups or 1)
 
@@ -73,7 +73,7 @@ class Case(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A batch with a mean and a deviation of its own per channel, and a gradient for it."""
+    """A batch with a different mean and deviation per channel, and a gradient for it."""
 
     x: Float32Array
     weight: Float32Array
@@ -95,7 +95,7 @@ CASES = [
     *[Case((2, 4, 3, channels), groups) for channels, groups in ((6, 2), (34, 2), (40, 5))],
     *[Case((3, channels), groups) for channels, groups in ((6, 2), (51, 3), (40, 5), (17, 1))],
     *[Case((3, channels)) for channels in (2, 15, 16, 17, 48, 1000)],
-    # Rows and pixels around the four chains of a sum, a piece's 64, and beyond many of them.
+    # Rows and pixels around the four chains of a sum, a chunk's 64 pixels, and beyond many chunks.
     *[Case((rows, 5)) for rows in (1, 2, 3, 4, 5, 63, 64, 65, 2000)],
     *[Case((1, 1, pixels, 6), 2) for pixels in (1, 2, 3, 4, 5, 7, 63, 64, 65)],
     *[Case((1, pixels, 1, 600), 4) for pixels in (63, 64, 65, 130)],
@@ -123,7 +123,7 @@ def test_forward(case: Case, rng: np.random.Generator) -> None:
 def test_backward(case: Case, rng: np.random.Generator) -> None:
     s = sample(rng, case.size)
     grads = case.backward(ops, s.grad_output, s.x, s.weight)
-    truths = case.backward(reference, s.grad_output, s.x, s.weight)
+    expected_grads = case.backward(reference, s.grad_output, s.x, s.weight)
     size = magnitude_of(case, s.x)
     inverse = inverse_of(case, s.x)
     weighted = np.abs(s.grad_output * s.weight).max()
@@ -134,8 +134,8 @@ def test_backward(case: Case, rng: np.random.Generator) -> None:
         abs(s.grad_output).sum(pixels),
     )
     terms = s.x.size // case.size[-1] + case.terms
-    for grad, truth, magnitude in zip(grads, truths, magnitudes, strict=True):
-        assert_within_bound(grad, truth, terms=terms, magnitude=magnitude)
+    for grad, exact, magnitude in zip(grads, expected_grads, magnitudes, strict=True):
+        assert_within_bound(grad, exact, terms=terms, magnitude=magnitude)
 
 
 def inverse_of(case: Case, x: npt.ArrayLike) -> Any:
@@ -145,7 +145,7 @@ def inverse_of(case: Case, x: npt.ArrayLike) -> Any:
 
 
 def magnitude_of(case: Case, x: npt.ArrayLike) -> Any:
-    """What the normalised numbers are before the mean is taken away, in absolute numbers."""
+    """Magnitude of the normalised numbers before the mean is subtracted."""
     parts, axes = reference.in_groups(rows_of(case, x), case.groups or 1)
     spread = np.sqrt(parts.var(axes, keepdims=True) + 1e-5)
     size = (abs(parts) + abs(parts).mean(axes, keepdims=True)) / spread
@@ -160,24 +160,24 @@ def rows_of(case: Case, x: npt.ArrayLike) -> Any:
     "case", [Case((1, 7, 5, 6), 2), Case((3, 40)), Case((2, 600)), Case((1, 64, 64, 2), 1)], ids=str
 )
 def test_a_large_mean_with_a_small_deviation(case: Case, rng: np.random.Generator) -> None:
-    """The mean square less the squared mean would leave no digit of this variance."""
+    """The mean square minus the squared mean would lose all digits of this variance."""
     s = sample(rng, case.size)
     x = np.asarray(10_000 + gaussians(rng, *case.size), np.float32)
     ones, zeros = np.ones(case.size[-1]), np.zeros(case.size[-1])
-    # A mean that is a float32 is up to 5e-4 off, no more.
+    # A float32 mean is off by up to 5e-4, no more.
     np.testing.assert_allclose(
         case.forward(ops, x, ones, zeros), case.normalised(x), rtol=2e-5, atol=6e-4
     )
     grads = case.backward(ops, s.grad_output, x, s.weight)
-    truths = case.backward(reference, s.grad_output, x, s.weight)
-    for grad, truth in zip(grads, truths, strict=True):
-        np.testing.assert_allclose(grad, truth, rtol=0, atol=2e-3 * np.abs(truth).max())
+    expected_grads = case.backward(reference, s.grad_output, x, s.weight)
+    for grad, exact in zip(grads, expected_grads, strict=True):
+        np.testing.assert_allclose(grad, exact, rtol=0, atol=2e-3 * np.abs(exact).max())
 
 
 @pytest.mark.parametrize(
     "case", [Case((2, 3, 3, 6), 2), Case((2, 3, 3, 1)), Case((5, 40))], ids=str
 )
-def test_what_is_constant_becomes_the_bias(case: Case) -> None:
+def test_a_constant_group_becomes_the_bias(case: Case) -> None:
     channels = case.size[-1]
     x, bias = np.full(case.size, 0.7, np.float32), np.arange(float(channels))
     output = case.forward(ops, x, np.ones(channels), bias, epsilon=1e-12)
@@ -264,16 +264,16 @@ def test_any_shape(
     for case in (Case((*leading, groups * channels), groups), Case((*leading, channels))):
         s = sample(np.random.default_rng(seed), case.size)
         output = case.forward(ops, s.x, s.weight, s.bias, epsilon=epsilon)
-        truth = case.forward(reference, s.x, s.weight, s.bias, epsilon=epsilon)
-        np.testing.assert_allclose(output, truth, atol=1e-4, rtol=1e-4)
+        exact = case.forward(reference, s.x, s.weight, s.bias, epsilon=epsilon)
+        np.testing.assert_allclose(output, exact, atol=1e-4, rtol=1e-4)
         grads = case.backward(ops, s.grad_output, s.x, s.weight, epsilon=epsilon)
-        truths = case.backward(reference, s.grad_output, s.x, s.weight, epsilon=epsilon)
-        for grad, true in zip(grads, truths, strict=True):
+        expected_grads = case.backward(reference, s.grad_output, s.x, s.weight, epsilon=epsilon)
+        for grad, true in zip(grads, expected_grads, strict=True):
             np.testing.assert_allclose(grad, true, atol=1e-3, rtol=1e-3)
 
 
 @small
-def test_form_does_not_matter(case: Case, rng: np.random.Generator) -> None:
+def test_layout_and_dtype_do_not_matter(case: Case, rng: np.random.Generator) -> None:
     x, grad_output = small_integers(rng, *case.size), small_integers(rng, *case.size)
     weight, bias = small_integers(rng, 4), small_integers(rng, 4)
     assert_form_does_not_matter(partial(case.forward, ops), x, weight, bias)

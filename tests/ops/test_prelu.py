@@ -39,29 +39,29 @@ every_size = pytest.mark.parametrize("size", SIZES, ids=str)
 @every_size
 def test_forward(size: tuple[int, ...], rng: np.random.Generator) -> None:
     x, weight = gaussians(rng, *size), gaussians(rng, size[-1])
-    truth = reference.prelu(x, weight)
-    assert_within_bound(ops.prelu(x, weight), truth, terms=1, magnitude=truth)
+    exact = reference.prelu(x, weight)
+    assert_within_bound(ops.prelu(x, weight), exact, terms=1, magnitude=exact)
 
 
 @every_size
 def test_backward(size: tuple[int, ...], rng: np.random.Generator) -> None:
     x, grad_output, weight = gaussians(rng, *size), gaussians(rng, *size), gaussians(rng, size[-1])
     grads = ops.prelu_backward(grad_output, x, weight)
-    truths = reference.prelu_backward(grad_output, x, weight)
+    expected_grads = reference.prelu_backward(grad_output, x, weight)
     products = abs(x * grad_output).reshape(-1, size[-1]).sum(axis=0)
-    assert_within_bound(grads[0], truths[0], terms=1, magnitude=truths[0])
-    assert_within_bound(grads[1], truths[1], terms=x.size // size[-1], magnitude=products)
+    assert_within_bound(grads[0], expected_grads[0], terms=1, magnitude=expected_grads[0])
+    assert_within_bound(grads[1], expected_grads[1], terms=x.size // size[-1], magnitude=products)
 
 
 @every_size
 def test_exact_on_small_integers(size: tuple[int, ...], rng: np.random.Generator) -> None:
-    """Zeros among them, whose gradient is the slope's."""
+    """Inputs with zeros, where the gradient is the slope."""
     x, grad_output = small_integers(rng, *size), small_integers(rng, *size)
     weight = small_integers(rng, size[-1])
     assert_exactly_equal(ops.prelu(x, weight), reference.prelu(x, weight))
     grads = ops.prelu_backward(grad_output, x, weight)
-    for grad, truth in zip(grads, reference.prelu_backward(grad_output, x, weight), strict=True):
-        assert_exactly_equal(grad, truth)
+    for grad, exact in zip(grads, reference.prelu_backward(grad_output, x, weight), strict=True):
+        assert_exactly_equal(grad, exact)
 
 
 def test_one_slope_everywhere_is_leaky_relu(rng: np.random.Generator) -> None:
@@ -71,7 +71,7 @@ def test_one_slope_everywhere_is_leaky_relu(rng: np.random.Generator) -> None:
     assert_same_bits(ops.prelu_backward(grad_output, x, weight)[0], expected)
 
 
-def test_nan_and_infinity_stay_where_they_are() -> None:
+def test_nan_and_infinity_affect_only_their_position() -> None:
     x = np.array([[np.nan, np.inf, -np.inf, -1.0, 2.0]] * 3, np.float32)
     weight = np.full(5, 0.5, np.float32)
     assert_exactly_equal(ops.prelu(x, weight), [[np.nan, np.inf, -np.inf, -0.5, 2.0]] * 3)
@@ -102,11 +102,11 @@ def test_any_shape(leading: list[int], channels: int, seed: int) -> None:
     weight = small_integers(rng, channels)
     assert_exactly_equal(ops.prelu(x, weight), reference.prelu(x, weight))
     grads = ops.prelu_backward(grad_output, x, weight)
-    for grad, truth in zip(grads, reference.prelu_backward(grad_output, x, weight), strict=True):
-        assert_exactly_equal(grad, truth)
+    for grad, exact in zip(grads, reference.prelu_backward(grad_output, x, weight), strict=True):
+        assert_exactly_equal(grad, exact)
 
 
-def test_form_does_not_matter(rng: np.random.Generator) -> None:
+def test_layout_and_dtype_do_not_matter(rng: np.random.Generator) -> None:
     x, grad_output, weight = (small_integers(rng, *size) for size in ((3, 4, 6), (3, 4, 6), (6,)))
     assert_form_does_not_matter(ops.prelu, x, weight)
     assert_form_does_not_matter(ops.prelu_backward, grad_output, x, weight)
@@ -152,7 +152,7 @@ def test_other_types_are_refused() -> None:
         cnnx.PReLU("small")  # type: ignore[arg-type]
 
 
-def test_what_a_new_layer_begins_with() -> None:
+def test_a_new_layer_has_its_initial_parameters() -> None:
     layers = [cnnx.PReLU(), cnnx.Flatten(), cnnx.PReLU(-0.5)]
     model = cnnx.Model(layers, input_shape=(1, 2, 3))
     assert {name: array.tolist() for name, array in model.parameters.items()} == {
@@ -161,7 +161,7 @@ def test_what_a_new_layer_begins_with() -> None:
     }
 
 
-def test_a_file_keeps_the_slopes_and_not_what_they_began_at(
+def test_a_file_holds_the_slopes_and_not_their_initial_value(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
     layers = [cnnx.Conv2d(5, 3), cnnx.PReLU(0.5), cnnx.Flatten(), cnnx.Dense(2)]
@@ -180,7 +180,7 @@ def test_a_file_keeps_the_slopes_and_not_what_they_began_at(
         assert_same_bits(each(x), model(x))
 
 
-def test_training_moves_the_slopes_unless_they_are_frozen(rng: np.random.Generator) -> None:
+def test_training_updates_the_slopes_unless_they_are_frozen(rng: np.random.Generator) -> None:
     for trainable in (True, False):
         layer = cnnx.PReLU()
         layer.trainable = trainable

@@ -1,4 +1,4 @@
-"""The losses of a difference and their gradients against the reference."""
+"""The regression losses and their gradients against the reference."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_exact_on_small_integers(
 
 
 @every_loss
-def test_nan_shows_in_the_loss_and_stays_at_its_place(
+def test_nan_reaches_the_loss_and_only_its_own_gradient(
     name: str, settings: dict[str, float], rng: np.random.Generator
 ) -> None:
     prediction, target = gaussians(rng, 5, 13), gaussians(rng, 5, 13)
@@ -124,7 +124,7 @@ def test_threads_do_not_matter(
 
 
 @every_loss
-def test_form_does_not_matter(
+def test_layout_and_dtype_do_not_matter(
     name: str, settings: dict[str, float], rng: np.random.Generator
 ) -> None:
     prediction, target = small_integers(rng, 7, 6), small_integers(rng, 7, 6)
@@ -178,7 +178,7 @@ def test_refusals(
 
 
 @pytest.mark.parametrize("delta", [0, -1, np.nan, np.inf])
-def test_a_delta_that_is_none_is_refused(delta: float) -> None:
+def test_an_invalid_delta_is_refused(delta: float) -> None:
     for function in (ops.huber, ops.huber_backward):
         with pytest.raises(ValueError, match=rf"^huber(_backward)?: delta is {delta}, expected"):
             function([1.0], [2.0], delta=delta)

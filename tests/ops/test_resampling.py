@@ -23,7 +23,7 @@ pytestmark = pytest.mark.parity
 
 
 class Case(NamedTuple):
-    """An op of images that has settings and no parameters."""
+    """An op on images with settings and no parameters."""
 
     name: str
     x: tuple[int, int, int, int]
@@ -109,7 +109,7 @@ def test_within_bound(case: Case, rng: np.random.Generator) -> None:
     ids=str,
 )
 def test_exact_on_small_integers(case: Case, rng: np.random.Generator) -> None:
-    """Where every share is a power of two."""
+    """Cases whose weights are all powers of two."""
     x = small_integers(rng, *case.x)
     grad_output = small_integers(rng, *case.grad_output(rng).shape)
     assert_exactly_equal(case.forward(ops, x), case.forward(reference, x))
@@ -118,7 +118,7 @@ def test_exact_on_small_integers(case: Case, rng: np.random.Generator) -> None:
     )
 
 
-def test_long_sums_keep_their_digits() -> None:
+def test_long_sums_are_accurate() -> None:
     x = np.full((1, 300, 300, 3), 0.1, np.float32)
     assert_exactly_equal(ops.global_avg_pool2d(x).round(6), np.full((1, 3), np.float32(0.1)))
 
@@ -143,7 +143,7 @@ def test_threads_do_not_matter(case: Case, rng: np.random.Generator) -> None:
 
 
 @each
-def test_form_does_not_matter(case: Case, rng: np.random.Generator) -> None:
+def test_layout_and_dtype_do_not_matter(case: Case, rng: np.random.Generator) -> None:
     x = small_integers(rng, *case.x)
     grad_output = small_integers(rng, *case.grad_output(rng).shape)
     assert_form_does_not_matter(partial(case.forward, ops), x)

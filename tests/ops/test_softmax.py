@@ -71,7 +71,7 @@ def test_backward_is_exact_on_small_integers(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("classes", [1, 2, 4, 8, 16, 32])
 @pytest.mark.parametrize("value", [0.0, 1e4, -1e4, 3e38])
-def test_equal_inputs_share_exactly_and_nothing_overflows(classes: int, value: float) -> None:
+def test_equal_inputs_get_equal_outputs_and_nothing_overflows(classes: int, value: float) -> None:
     x = np.full((2, classes), value, np.float32)
     assert_exactly_equal(ops.softmax(x), np.full((2, classes), 1 / classes))
 
@@ -114,7 +114,7 @@ def test_threads_do_not_matter(rng: np.random.Generator) -> None:
     assert_threads_do_not_matter(ops.softmax_backward, grad_output, x)
 
 
-def test_form_does_not_matter(rng: np.random.Generator) -> None:
+def test_layout_and_dtype_do_not_matter(rng: np.random.Generator) -> None:
     x, grad_output = small_integers(rng, 3, 6), small_integers(rng, 3, 6)
     assert_form_does_not_matter(ops.softmax, x)
     assert_form_does_not_matter(ops.softmax_backward, grad_output, x)

@@ -1,4 +1,4 @@
-"""The architecture rules: the tree keeps each, and a small tree that breaks it is caught."""
+"""The architecture rules: the tree follows each, and a small tree that breaks it is detected."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 Rule = Callable[[Path], Iterator[str]]
 
-# Per rule: a file that keeps it, then files that break it, as (path, text).
+# Per rule: a file that follows it, then files that break it, as (path, text).
 EXAMPLES: dict[Rule, tuple[tuple[str, str], list[tuple[str, str]]]] = {
     cpp_includes_only_its_own_component_or_below: (
         ("cpp/src/ops/a.cpp", '#include <map>\n#include "cnnx/a.h"\n#include "runtime/b.h"\n'),
@@ -167,18 +167,18 @@ def write(root: Path, name: str, text: str) -> None:
 
 
 @every_rule
-def test_the_tree_keeps_its_rules(rule: Rule) -> None:
+def test_the_tree_follows_the_rules(rule: Rule) -> None:
     assert list(rule(ROOT)) == []
 
 
 @every_rule
-def test_a_rule_can_be_kept_and_broken(rule: Rule, tmp_path: Path) -> None:
-    kept, broken = EXAMPLES[rule]
-    write(tmp_path / "kept", *kept)
-    assert list(rule(tmp_path / "kept")) == []
+def test_a_rule_can_pass_and_fail(rule: Rule, tmp_path: Path) -> None:
+    passing, broken = EXAMPLES[rule]
+    write(tmp_path / "passing", *passing)
+    assert list(rule(tmp_path / "passing")) == []
     for number, (name, text) in enumerate(broken):
         root = tmp_path / str(number)
-        write(root, *kept)
+        write(root, *passing)
         write(root, name, text)
         sentences = list(rule(root))
         assert len(sentences) == 1, (name, text, sentences)
@@ -186,12 +186,12 @@ def test_a_rule_can_be_kept_and_broken(rule: Rule, tmp_path: Path) -> None:
 
 
 def test_the_rules_see_the_whole_tree() -> None:
-    """A moved folder must not leave a rule with nothing to look at."""
+    """A moved folder must not leave a rule without files to check."""
     seen = [name for name, _ in sources(ROOT)]
     for component in CPP_COMPONENTS:
         assert any(name.startswith(f"cpp/src/{component}/") for name in seen), component
-    rooms = {name for component in PYTHON_COMPONENTS for name in component}
+    names = {name for component in PYTHON_COMPONENTS for name in component}
     here = {path.name.split(".")[0] for path in (ROOT / "python" / "cnnx").iterdir()}
-    assert rooms <= here
+    assert names <= here
     assert any(name.startswith("cpp/include/") for name in seen)
     assert any(name.startswith("cpp/bindings/") for name in seen)

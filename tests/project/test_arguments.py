@@ -1,4 +1,4 @@
-"""What a model and a trainer accept everywhere, and what they refuse in one sentence."""
+"""Inputs that a model and a trainer accept everywhere, and inputs they refuse in one sentence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def make_model(channels: int, classes: list[str] | None = CLASSES) -> cnnx.Model
 
 
 def labels_for(x: Any) -> Array:
-    """A label per image, as many as there are."""
+    """A label per image."""
     single = isinstance(x, float) or len(x) == HEIGHT
     return np.zeros(1 if single else len(x), dtype=np.int64)
 
@@ -38,7 +38,7 @@ def train(method: str, **settings: Any) -> Entry:
     )
 
 
-# Every way in, and the word with which its errors begin.
+# Every entry point, and the name with which its errors begin.
 ENTRIES: dict[str, tuple[str, Entry]] = {
     "model(x)": ("model", lambda model, x: model(x)),
     "predict": ("predict", lambda model, x: model.predict(x)),
@@ -132,7 +132,7 @@ def test_one_channel_needs_no_channel_axis(entry: str, pixels: npt.NDArray[np.ui
 
 
 @pytest.mark.parametrize("name", ["model(x)", "predict", "predict_proba", "layer_outputs"])
-def test_one_image_gives_one_answer(name: str, floats: npt.NDArray[np.float32]) -> None:
+def test_one_image_gives_one_prediction(name: str, floats: npt.NDArray[np.float32]) -> None:
     _, run = ENTRIES[name]
     model = make_model(3)
     one, batch = run(model, floats[2]), run(model, floats)
@@ -173,10 +173,10 @@ def test_labels_in_any_form(labels: Any, floats: npt.NDArray[np.float32]) -> Non
     expected = cnnx.Trainer(make_model(3)).step(floats, LABELS)
     assert cnnx.Trainer(make_model(3)).step(floats, labels) == expected
     for method in ("evaluate", "compute_gradients"):
-        answers = [
+        results = [
             getattr(cnnx.Trainer(make_model(3)), method)(floats, y) for y in (labels, LABELS)
         ]
-        assert answers[0] == answers[1]
+        assert results[0] == results[1]
     history = cnnx.Trainer(make_model(3)).fit(floats, labels, epochs=1, validation=(floats, labels))
     assert len(history.loss) == 1
 
@@ -235,13 +235,13 @@ def test_wrong_dtypes_are_refused(entry: str, dtype: Any) -> None:
         run(make_model(3), x)
 
 
-def test_channels_first_with_one_channel_is_told_too(floats: npt.NDArray[np.float32]) -> None:
+def test_channels_first_with_one_channel_is_detected_too(floats: npt.NDArray[np.float32]) -> None:
     x = floats[..., :1].transpose(0, 3, 1, 2)
     with pytest.raises(ValueError, match=r"channels first; .*: x.transpose\(0, 2, 3, 1\)"):
         make_model(1)(x)
 
 
-def test_the_transpose_that_is_told_helps(floats: npt.NDArray[np.float32]) -> None:
+def test_the_suggested_transpose_works(floats: npt.NDArray[np.float32]) -> None:
     model = make_model(3)
     x = np.ascontiguousarray(floats.transpose(0, 3, 1, 2))
     with pytest.raises(ValueError, match="channels first") as caught:

@@ -1,4 +1,4 @@
-"""The fuzzer's own parts: seeds that are valid, Python targets that run, findings that are kept."""
+"""The fuzzer's own parts: valid seeds, Python targets that run, findings that are saved."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_python_target_runs(target: str, tmp_path: Path) -> None:
     assert int(reached[2]) > 20
 
 
-def test_what_is_found_is_kept_and_said(
+def test_a_finding_is_saved_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def stumble(content: bytes, folder: Path) -> None:
@@ -64,8 +64,8 @@ def test_what_is_found_is_kept_and_said(
     arguments = ["readers", "idx", str(tmp_path / "input"), "--findings", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", arguments)
     assert readers.main() == 1
-    (kept,) = tmp_path.glob("finding-*")
-    assert kept.read_bytes() == b"15"
-    assert f"SUMMARY: idx: {kept}" in capsys.readouterr().out
+    (finding,) = tmp_path.glob("finding-*")
+    assert finding.read_bytes() == b"15"
+    assert f"SUMMARY: idx: {finding}" in capsys.readouterr().out
     (tmp_path / "input").write_bytes(b"14")
     assert readers.main() == 0

@@ -98,7 +98,7 @@ assert thread_count() == before, (thread_count(), before)
         ("import sys; sys.setrecursionlimit(999)", ["limits"]),
     ],
 )
-def test_such_changes_are_seen(change: str, names: list[str]) -> None:
+def test_such_changes_are_detected(change: str, names: list[str]) -> None:
     run_python("-c", f"{STATE}before = process_state()\n{change}\nassert {CHANGED} == {names}")
 
 
@@ -112,7 +112,7 @@ def test_every_public_name_resolves() -> None:
 
 
 def test_the_public_names_are_those_of_the_stub() -> None:
-    """`dir(cnnx)` is the list that type checkers read, and each name is the object it says."""
+    """`dir(cnnx)` is the list that type checkers read, and each name is the object listed."""
     tree = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
     seen = {
         str(alias.asname): f"{node.module}.{alias.name}"

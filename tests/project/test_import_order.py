@@ -1,4 +1,4 @@
-"""cnnx in one process with other libraries that bring threads, whichever is imported first."""
+"""cnnx in one process with other libraries that start threads, in every import order."""
 
 from __future__ import annotations
 

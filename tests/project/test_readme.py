@@ -1,4 +1,4 @@
-"""The README's programs run as they are printed, and no link between the documents is broken."""
+"""The README's programs run as printed, and no link between the documents is broken."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def blocks(language: str, document: str = README) -> list[str]:
 
 
 def build(source: str, cmake_lines: Sequence[str], folder: Path) -> Path:
-    """A program of somebody else's, warnings being errors."""
+    """A program of another project, with warnings as errors."""
     project = folder / "project"
     project.mkdir()
     (project / "main.cpp").write_text(source, encoding="utf-8")
@@ -48,7 +48,7 @@ def build(source: str, cmake_lines: Sequence[str], folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the Python program has run, on a small stand-in for MNIST, and left its model."""
+    """The folder in which the Python program ran on a small replacement for MNIST."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "mnist").mkdir()
     rng = np.random.default_rng(0)
@@ -68,12 +68,12 @@ def test_the_python_program_is_twelve_lines_and_leaves_a_model(folder: Path) -> 
 
 
 def cmake_lines() -> list[str]:
-    """What the README says of CMakeLists.txt."""
+    """The README's lines for CMakeLists.txt."""
     text = " ".join(README.split())
     return re.findall(r"`(find_package\([^`]*|target_link_libraries\([^`]*)`", text)
 
 
-def test_the_cpp_program_answers_as_python_does(folder: Path, tmp_path: Path) -> None:
+def test_the_cpp_program_predicts_as_python_does(folder: Path, tmp_path: Path) -> None:
     said = run([build(blocks("cpp")[0], cmake_lines(), tmp_path)], cwd=folder)
     black = np.zeros((28, 28, 1), np.uint8)
     model = cnnx.load(folder / "digits.cnnx")

@@ -1,7 +1,8 @@
-"""The wheel: what it holds, that nothing of the building machine is in it, that it stands alone.
+"""The wheel: its contents, no trace of the build machine, and independence of other packages.
 
 CNNX_WHEEL names it. `.ci/run wheel` builds one from the source distribution, has auditwheel copy
-into it what not every Linux has, and runs these tests; so does cibuildwheel for each it makes.
+libraries into it that some Linux systems lack, and runs these tests. cibuildwheel does the same for
+each of its wheels.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ needs_elf = pytest.mark.skipif(
 )
 
 MOST_BYTES = 4_000_000
-# What PEP 600 says that every Linux has, as far as cnnx asks for it; musl is one library.
+# The libraries that PEP 600 guarantees on every Linux, as far as cnnx needs them; musl is one.
 EVERYWHERE = re.compile(
     r"lib(c|m|pthread)\.so\.6|libpthread\.so\.0|libgcc_s\.so\.1|libstdc\+\+\.so\.6|"
     r"ld-linux-(x86-64|aarch64)\.so\.[12]|libc\.musl-\w+\.so\.1"
 )
-# A folder that only the building machine has: those where people and builders keep theirs.
+# Folders that exist only on the build machine, such as home folders.
 BUILD_PATH = re.compile(rb"/(home|root|tmp|Users|project|host|builds?)/[\w.+-]+[\w.+/-]*")
 
 
@@ -77,7 +78,7 @@ def rpaths(path: Path) -> list[str]:
 
 
 def exported(path: Path) -> list[str]:
-    """The names, as a C++ programmer writes them, of what an ELF file offers to others."""
+    """The demangled names of an ELF file's exported symbols."""
     lines = run(["nm", "--dynamic", "--defined-only", "--demangle", path]).splitlines()
     return [line.split(maxsplit=2)[2] for line in lines]
 
@@ -145,7 +146,7 @@ def test_its_libraries_find_each_other_and_ask_only_for_what_every_linux_has(
 
 @needs_elf
 def test_there_is_one_copy_of_the_core(unpacked: Path) -> None:
-    """The extension calls what the library defines, and defines none of it again."""
+    """The extension calls the library's functions and defines none of them again."""
     inside = libraries(unpacked)
     (core,) = [path for name, path in inside.items() if name.startswith("cnnx/_core.")]
     library = inside["cnnx/lib/libcnnx.so"]
@@ -167,7 +168,7 @@ def test_the_library_exports_its_public_interface_alone(unpacked: Path) -> None:
     ours = re.compile(r"((typeinfo|typeinfo name|vtable) for )?cnnx::.+|cnnx_\w+")
     assert "typeinfo for cnnx::FormatError" in names
     assert [name for name in names if not ours.fullmatch(name)] == []
-    # A signature may name an internal type; what is exported may not be one.
+    # A signature may name an internal type; an exported symbol may not be one.
     assert [name for name in names if hidden.search(name.split("(")[0])] == []
 
 
@@ -193,7 +194,7 @@ def test_the_cmake_files_name_no_absolute_path(unpacked: Path) -> None:
     assert absolute.search("Libs: -L/usr/lib -lcnnx")
 
 
-# In an environment of its own, with nothing to compile with.
+# In an environment of its own, without a compiler.
 
 
 class Fresh:
@@ -248,8 +249,8 @@ def test_it_trains_predicts_and_saves_without_a_compiler(fresh: Fresh) -> None:
 
 
 @needs_elf
-def test_it_brings_its_threads_along(fresh: Fresh) -> None:
-    """Loaded is the OpenMP runtime of the wheel: a bare container has none."""
+def test_it_includes_its_thread_runtime(fresh: Fresh) -> None:
+    """The OpenMP runtime in use is that of the wheel: a bare container has no other."""
     loaded = fresh.python(
         "import cnnx, pathlib\n"
         "assert cnnx.has_openmp()\n"
@@ -265,7 +266,7 @@ def test_it_brings_its_threads_along(fresh: Fresh) -> None:
 
 
 def test_a_cmake_project_builds_and_runs_with_it(fresh: Fresh, tmp_path: Path) -> None:
-    """The library keeps finding what was copied into the wheel, from a foreign program too."""
+    """A foreign program finds the libraries that were copied into the wheel, too."""
     folder = fresh("python", "-m", "cnnx", "--cmake-dir").strip()
     shutil.copytree(ROOT / "tests" / "consumer", tmp_path / "source")
     configure(tmp_path / "source", tmp_path / "build", f"-Dcnnx_DIR={folder}")
@@ -282,6 +283,6 @@ def test_a_cmake_project_builds_and_runs_with_it(fresh: Fresh, tmp_path: Path) -
 
 
 def answer(words: Sequence[str]) -> str:
-    """What a program prints that is told of no folder with libraries."""
+    """The output of a program that is given no folder of libraries."""
     environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
     return subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout

@@ -45,7 +45,7 @@ def test_training_runs_on_baseline() -> None:
     assert set(one) == set(RUNS)
 
 
-def test_a_digest_sees_a_single_bit() -> None:
+def test_a_digest_detects_a_single_bit() -> None:
     x, y = cnnx.data.xo(8)
 
     def digest(change: float) -> str:
@@ -61,7 +61,7 @@ def test_a_digest_sees_a_single_bit() -> None:
     assert digest(-9) != digest(9)
 
 
-# An image's bits, alone and in any company.
+# An image's bits, alone and in any batch.
 
 NETWORKS: dict[str, Callable[[], cnnx.Model]] = {
     "small": lambda: cnnx.models.small((32, 32, 3), 10),
@@ -93,7 +93,7 @@ def test_an_image_alone_or_in_any_batch(network: str, threads: int, restore_thre
 
 
 @every_network
-def test_layer_outputs_are_what_the_model_computes(network: str) -> None:
+def test_layer_outputs_end_with_the_outputs_of_the_model(network: str) -> None:
     model = NETWORKS[network]()
     x = images_for(model, 65)
     whole = model.layer_outputs(x)
@@ -104,9 +104,9 @@ def test_layer_outputs_are_what_the_model_computes(network: str) -> None:
 
 
 @every_network
-def test_a_large_batch_runs_in_pieces(network: str) -> None:
+def test_a_large_batch_runs_in_parts(network: str) -> None:
     model = NETWORKS[network]()
-    x = images_for(model, 600)  # more than two pieces
+    x = images_for(model, 600)  # more than two parts
     whole = model(x)
     parts = [model(x[first : first + 150]) for first in range(0, 600, 150)]
     assert_same_bits(whole, np.concatenate(parts))
@@ -122,7 +122,7 @@ def test_large_images_run_one_by_one() -> None:
 
 
 def test_gradients_do_not_depend_on_the_threads(restore_threads: None) -> None:
-    """Every batch size on its own: sums over the batch are cut by shapes alone."""
+    """Every batch size by itself: the chunks of a sum over the batch depend on shapes alone."""
     model = NETWORKS["lenet5"]()
     x, y = images_for(model, 65), np.arange(65) % 10
     trainer = cnnx.Trainer(model)

@@ -1,4 +1,4 @@
-"""The C++ tests: one pytest case for each file cpp/tests/*_test.cpp, found, never listed."""
+"""The C++ tests: one pytest case for each file cpp/tests/*_test.cpp, found automatically."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""CPUs that are not here, by qemu: 64-bit ARM, and x86-64 without AVX-512 or any AVX at all.
+"""Other CPUs under qemu: 64-bit ARM, and x86-64 without AVX-512 or any AVX at all.
 
-Emulation takes minutes, so CNNX_EMULATION=1 asks for it; `.ci/run emulation` also installs what it
-needs. The C++ tests run on each of them, and what training leaves behind is compared bit by bit.
+Emulation takes minutes, so it runs only with CNNX_EMULATION=1; `.ci/run emulation` also installs
+its prerequisites. The C++ tests run on each CPU, and the results of training are compared bit by
+bit.
 """
 
 from __future__ import annotations
@@ -34,15 +35,14 @@ EMULATORS = {
     "Haswell": (*X86, "Haswell"),
     "aarch64": ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"),
 }
-# What the library must choose by itself on each.
+# The instruction set that the library must choose on each.
 CHOSEN = {"Westmere": "baseline", "Haswell": "avx2", "aarch64": "neon"}
 DIGESTS = "training_digests_test"
-# These take most of the time, so they start first, and Haswell, whose loops DIGESTS runs, is spared
-# them.
+# The slowest tests start first. They do not run on Haswell, whose loops DIGESTS covers.
 LONG = ("conv2d_winograd_test", "elementary_test", "xo_test")
-# Thousands of files, or large ones, which no kernel reads: too long for any of them.
+# Thousands of files, or large ones, which no kernel reads: too slow under emulation.
 TOO_LONG = ("damaged_file_test", "large_graph_test", "reading_memory_test")
-# Whose arrays end where an unmapped page begins. qemu reads a masked vector of AVX whole, where a
+# These arrays end where an unmapped page begins. qemu reads a masked AVX vector whole, where a
 # CPU reads what the mask says: on Haswell these would end in a fault that no CPU raises.
 GUARDED = [
     name
@@ -53,7 +53,7 @@ GUARDED = [
 
 @dataclass(frozen=True)
 class Output:
-    """What the C++ tests printed on one CPU, by name, and the names of those that failed."""
+    """The output of the C++ tests on one CPU by name, and the names of the failed ones."""
 
     printed: dict[str, str]
     failed: list[str]
@@ -78,7 +78,7 @@ def needs(program: str, package: str) -> None:
 
 
 def run_all(builds: dict[str, Path]) -> dict[str, Output]:
-    """The C++ tests on each CPU, as many at a time as there are CPUs here."""
+    """The C++ tests on each CPU, in parallel on the CPUs of this machine."""
     jobs = [(cpu, name) for name in TEST_NAMES if name not in TOO_LONG for cpu in builds]
     jobs = [job for job in jobs if job[0] != "Haswell" or job[1] not in (*LONG, *GUARDED)]
     jobs.sort(key=lambda job: job[1] not in (*LONG, DIGESTS))
@@ -117,7 +117,7 @@ def outputs(cpp_build: CppBuild, tmp_path_factory: pytest.TempPathFactory) -> di
 
 @pytest.mark.parametrize("cpu", CHOSEN)
 def test_every_cpp_test_passes(cpu: str, outputs: dict[str, Output]) -> None:
-    """On Westmere it shows too that nothing in the library needs more than baseline has."""
+    """On Westmere this also shows that the library needs only baseline instructions."""
     assert len(outputs[cpu].printed) >= len(TEST_NAMES) / 2
     found = outputs[cpu]
     report = "\n".join(f"{name}:\n{found.printed[name][-2000:]}" for name in found.failed)
@@ -147,7 +147,7 @@ def test_arm_gives_the_bits_of_avx2_and_avx512(
 
 
 def test_a_digest_can_differ(outputs: dict[str, Output]) -> None:
-    """Baseline has no fused multiply-add: the same trainings, other bits."""
+    """Baseline has no fused multiply-add: the same trainings give other bits."""
     baseline, fused = outputs["Westmere"].digests, outputs["Haswell"].digests
     assert set(baseline) == set(fused)
     assert baseline["x_and_o"] != fused["x_and_o"]

@@ -1,4 +1,4 @@
-"""Runs the parity tests under every instruction set that this CPU has, and compares their bits.
+"""Run the parity tests under every instruction set of this CPU, and compare their bits.
 
 An instruction set is chosen once per process, so each one has processes of its own.
 """
@@ -20,7 +20,7 @@ def test_parity(isa: str) -> None:
 
 
 def test_every_op_has_parity_tests() -> None:
-    """Each file in tests/ops carries the marker that `test_parity` selects by."""
+    """Each file in tests/ops has the marker that `test_parity` selects by."""
     files = sorted((ROOT / "tests" / "ops").glob("test_*.py"))
     unmarked = [path.name for path in files if "pytest.mark.parity" not in path.read_text()]
     assert len(files) > 10
@@ -29,7 +29,7 @@ def test_every_op_has_parity_tests() -> None:
 
 @every_isa
 def test_threads_and_memory_of_every_op(isa: str) -> None:
-    """Also: no op reads past the end of its inputs, which would end the process."""
+    """Also: no op reads past the end of its inputs, which would crash the process."""
     needs(isa)
     one, two = digests(isa, 1), digests(isa, 2)
     assert one == two

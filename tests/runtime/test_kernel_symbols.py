@@ -1,7 +1,7 @@
-"""What the compiled objects hold: nothing a linker could merge across instruction sets, no libm.
+"""The compiled objects: no symbol that a linker could merge across instruction sets, no libm.
 
-A function with external linkage that is compiled under two sets of flags is merged into one, and
-old CPUs die of it; the sources cannot show that, the symbols can.
+The linker merges a function with external linkage that is compiled under two sets of flags into
+one, and old CPUs crash on it. The sources do not show this; the symbols do.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ADDED_TO_EVERY_CPU = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx2", "-mavx512bw", "-mavx512dq", "-mavx512f", "-mavx512vl", "-mfma"],
 }
-# What a compiler may call on its own, and what the checks of a distribution's compiler add to it.
+# Functions that a compiler may call on its own, and those of a distribution's compiler checks.
 ALLOWED_UNDEFINED = {
     *("memcpy", "memmove", "memset", "memcmp"),
     *("__memcpy_chk", "__memmove_chk", "__memset_chk", "__stack_chk_fail"),
@@ -31,7 +31,7 @@ ALLOWED_UNDEFINED = {
 }
 READ_ONLY_SECTIONS = (".rodata", ".data.rel.ro", ".text")
 STATIC_INITIALISERS = (".init_array", ".ctors")
-# Not sqrt and the functions that round: those are exact on every machine.
+# Without sqrt and the rounding functions, which are exact on every machine.
 LIBM = re.compile(
     r"(a?(cos|sin|tan)h?|atan2|sincos|exp|exp2|exp10|expm1|log|log2|log10|log1p|pow|cbrt|hypot|"
     r"erfc?|[lt]gamma|fmod|remainder)[fl]?(@.*)?"
@@ -57,7 +57,7 @@ def symbols(path: Path) -> Iterator[Symbol]:
 
 
 def violations(path: Path, level: str) -> Iterator[str]:
-    """Sentences about what a kernel object of this instruction set must not hold."""
+    """Sentences about forbidden symbols of a kernel object of this instruction set."""
     own = re.compile(rf"_ZNK?4cnnx{len(level)}{level}\w+")
     for symbol in symbols(path):
         where = f"{path.name}: {symbol.name}"
@@ -89,7 +89,7 @@ def test_kernel_objects(cpp_build: CppBuild) -> None:
 
 
 def test_every_kernel_object_offers_a_table(cpp_build: CppBuild) -> None:
-    """An object without an external constant would make the test above empty."""
+    """An object without an external constant would make the test above vacuous."""
     for level, paths in cpp_build.kernel_objects().items():
         for path in paths:
             external = [each for each in symbols(path) if each.kind in "BDGRST"]
@@ -131,13 +131,13 @@ def test_a_good_kernel_passes(cpp_build: CppBuild, tmp_path: Path) -> None:
     assert list(violations(target, "avx2")) == []
 
 
-def test_the_library_calls_no_libm_but_what_is_exact(cpp_build: CppBuild) -> None:
+def test_the_library_calls_only_exact_libm_functions(cpp_build: CppBuild) -> None:
     called = {each.name for each in symbols(cpp_build.library) if each.kind == "U"}
     assert called, "nm showed nothing"
     assert sorted(name for name in called if LIBM.fullmatch(name)) == []
 
 
-def test_libm_would_be_seen(cpp_build: CppBuild, tmp_path: Path) -> None:
+def test_a_libm_call_is_detected(cpp_build: CppBuild, tmp_path: Path) -> None:
     source, target = tmp_path / "bad.cpp", tmp_path / "bad.o"
     source.write_text("#include <cmath>\ndouble f(double x) { return std::pow(x, x); }\n")
     run([cpp_build.compiler, "-std=c++17", "-O2", "-c", source, "-o", target])
@@ -157,6 +157,6 @@ def test_every_object_is_compiled_with_the_flags_that_keep_the_bits(cpp_build: C
         if level is None or platform.machine() not in ("x86_64", "AMD64"):
             assert vector == [], each["file"]
             continue
-        # Down to what every such CPU has before anything is added.
+        # Restricted to the baseline before further flags are added.
         assert vector[:2] == ["-march=x86-64", "-mno-sse3"], each["file"]
         assert sorted(vector[2:]) == ADDED_TO_EVERY_CPU[level.group(1)], each["file"]

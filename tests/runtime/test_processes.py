@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from python_process import run_python
 
-# Python 3.12 and later warn of what is tested here.
+# Python 3.12 and later warn about forking with threads, which these tests do.
 WITHOUT_WARNING = ("-W", "ignore:This process:DeprecationWarning")
 
-# A script: work() predicts and trains, and says what came out, to the bit.
+# A script: work() predicts and trains, and prints the results to the bit.
 WORK = """
 import hashlib, multiprocessing, os, signal, sys
 import cnnx
@@ -36,7 +36,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 def run_script(folder: Path, code: str, *arguments: str) -> str:
-    """As a file, which spawned processes import again."""
+    """As a file, because spawned processes import it again."""
     script = folder / "script.py"
     script.write_text(WORK + code, encoding="utf-8")
     return run_python(*WITHOUT_WARNING, str(script), *arguments)
@@ -79,7 +79,7 @@ print("same")
 
 
 @needs_fork
-def test_a_forked_child_goes_on_with_its_parents_model_and_trainer(tmp_path: Path) -> None:
+def test_a_forked_child_continues_with_its_parents_model_and_trainer(tmp_path: Path) -> None:
     code = f"""{IN_A_FORKED_CHILD}
 cnnx.set_num_threads(2)
 x, y = cnnx.data.xo(256)
@@ -100,7 +100,7 @@ print("same")
 
 @needs_fork
 def test_a_fork_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
-    """The thread that gathers the next batch is lost: both sides finish the epoch, and end."""
+    """The thread that gathers the next batch is lost: both sides finish the epoch and exit."""
     code = """
 x, y = cnnx.data.xo(256)
 model = cnnx.models.small()
@@ -200,7 +200,7 @@ except ImportError as error:
 
 @pytest.mark.parametrize("first", ["main", "second"])
 def test_a_second_interpreter_is_refused(first: str, tmp_path: Path) -> None:
-    """And the first one works as before."""
+    """The first interpreter works as before."""
     code = f"""{SECOND_INTERPRETER}
 if sys.argv[1] == "main":
     exec({USE!r})
@@ -216,8 +216,8 @@ for _ in range(2):
     assert outcome == [refused, works] * 2
 
 
-def test_free_threaded_python_keeps_its_lock() -> None:
-    """That nothing here needs the GIL is not tested, so importing cnnx switches it on."""
+def test_free_threaded_python_enables_the_gil() -> None:
+    """The code is untested without the GIL, so importing cnnx switches it on."""
     if not sysconfig.get_config_var("Py_GIL_DISABLED"):
         pytest.skip(
             "this Python always has its lock; architecture_rules.py checks what the module declares"

@@ -39,7 +39,7 @@ def test_a_wrong_number_of_threads_is_refused(count: int) -> None:
         ({"CNNX_NUM_THREADS": "0", "OMP_NUM_THREADS": "5"}, 5),
     ],
 )
-def test_the_environment_says_how_many_threads(environment: dict[str, str], expected: int) -> None:
+def test_the_environment_sets_the_threads(environment: dict[str, str], expected: int) -> None:
     ask = "import cnnx; print(cnnx.get_num_threads())"
     assert run_python("-c", ask, **environment) == str(expected)
     set_too = "import cnnx; cnnx.set_num_threads(6); print(cnnx.get_num_threads())"
@@ -47,7 +47,7 @@ def test_the_environment_says_how_many_threads(environment: dict[str, str], expe
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs CPU affinity")
-def test_without_being_told_it_uses_the_cpus_it_may_run_on() -> None:
+def test_the_default_is_the_cpus_the_process_may_run_on() -> None:
     code = """
 import os
 allowed = sorted(os.sched_getaffinity(0))
@@ -72,7 +72,7 @@ known_mode = pytest.mark.skipif(
 
 
 def denormal_network() -> tuple[cnnx.Model, cnnx.Trainer]:
-    """Outputs, gradients and updates below the normal floats, from numbers that are not."""
+    """Outputs, gradients and updates below the normal floats, from inputs that are normal."""
     model = cnnx.Model(
         [cnnx.Conv2d(2, 3), cnnx.LeakyReLU(0.5), cnnx.AvgPool2d(2), cnnx.Flatten(), cnnx.Dense(2)],
         input_shape=(8, 8, 1),

@@ -1,4 +1,4 @@
-"""Many threads on one model, errors in them, and what is left of them when the program ends."""
+"""Many threads on one model, errors in them, and threads at the end of the program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ THREADS = 8
 
 
 def in_threads(work: Callable[[int], None], count: int = THREADS) -> None:
-    """Calls work(number) in `count` threads that begin together; raises what one of them raised."""
+    """Call work(number) in `count` threads that start together; re-raises one exception."""
     errors: list[BaseException] = []
     together = threading.Barrier(count)
 
@@ -48,7 +48,7 @@ def test_eight_threads_on_one_model(threads: int, restore_threads: None) -> None
     x, _ = cnnx.data.xo(130)
     model = cnnx.models.small()
     expected = model(x)
-    fresh = cnnx.models.small()  # its first prediction is made by eight at once
+    fresh = cnnx.models.small()  # its first prediction runs in eight threads at once
 
     def predict(number: int) -> None:
         for rows in (slice(number, number + 1), slice(0, 130), slice(3, 20 + number)):
@@ -59,16 +59,16 @@ def test_eight_threads_on_one_model(threads: int, restore_threads: None) -> None
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_eight_threads_beside_one_that_trains(threads: int, restore_threads: None) -> None:
-    """Each answer is that of the model after some step, whole; the training is as if alone."""
+    """Each prediction is that of the model after some whole step; the training is unaffected."""
     cnnx.set_num_threads(threads)
     x, y = cnnx.data.xo(64)
     alone = cnnx.models.small()
     trainer = cnnx.Trainer(alone)
-    answers, losses = [alone(x[:9]).tobytes()], []
+    predictions, losses = [alone(x[:9]).tobytes()], []
     for _ in range(6):
         losses.append(trainer.step(x, y))
-        answers.append(alone(x[:9]).tobytes())
-    assert len(set(answers)) == 7
+        predictions.append(alone(x[:9]).tobytes())
+    assert len(set(predictions)) == 7
 
     model = cnnx.models.small()
     trained = threading.Event()
@@ -82,8 +82,8 @@ def test_eight_threads_beside_one_that_trains(threads: int, restore_threads: Non
                 trained.set()
             return
         while not trained.is_set():
-            assert model(x[:9]).tobytes() in answers
-        assert model(x[:9]).tobytes() == answers[-1]
+            assert model(x[:9]).tobytes() in predictions
+        assert model(x[:9]).tobytes() == predictions[-1]
 
     in_threads(work, 1 + THREADS)
     assert_same_bits(model(x), alone(x))
@@ -102,8 +102,8 @@ def test_eight_threads_train_a_model_each() -> None:
     in_threads(train)
 
 
-def test_threads_that_predict_all_the_time_do_not_keep_a_trainer_waiting() -> None:
-    """A lock that prefers its readers would: there is always one of the four."""
+def test_constant_predictions_do_not_starve_a_trainer() -> None:
+    """A lock that prefers readers would block the trainer: one of the four always reads."""
     x, y = cnnx.data.xo(64)
     model = cnnx.models.small()
     trainer = cnnx.Trainer(model)
@@ -151,7 +151,7 @@ def test_each_thread_gets_its_own_errors(tmp_path: Path) -> None:
 
 
 def test_an_error_in_a_train_step_leaves_the_model_to_others() -> None:
-    """Its lock is given back."""
+    """The lock is released."""
     model = cnnx.models.small()
     x, y = cnnx.data.xo(8)
     trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(1.0))
@@ -161,7 +161,7 @@ def test_an_error_in_a_train_step_leaves_the_model_to_others() -> None:
     in_threads(lambda number: assert_same_bits(model(x), before))
 
 
-# Fewer threads than are asked for.
+# Fewer threads than requested.
 
 STARVED = """
 import resource
@@ -181,7 +181,7 @@ for _ in range(3):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's /proc")
-def test_threads_that_cannot_be_had_are_done_without() -> None:
+def test_it_works_without_threads_that_cannot_be_started() -> None:
     not_under_address_sanitizer("address space has no limit")
     assert run_python("-c", STARVED).split() == ["True"] * 3
 
@@ -219,7 +219,7 @@ for event in begun:
 @pytest.mark.parametrize("attempt", range(4))
 @pytest.mark.parametrize("end", ["pass", "sys.exit(0)"])
 def test_the_interpreter_ends_while_threads_compute(end: str, attempt: int) -> None:
-    """Daemon threads are cut off where they want the interpreter back, without a crash."""
+    """Daemon threads end without a crash when they return to the interpreter."""
     assert run_python("-c", f"{COMPUTE}\nprint('over', flush=True)\n{end}") == "over"
 
 
@@ -232,7 +232,7 @@ atexit.register(lambda: print(model(x).shape))
 
 
 def test_the_library_stays_loaded_as_long_as_its_threads() -> None:
-    """Whoever calls dlclose: they would run on in memory that is no longer there."""
+    """After dlclose they would run in unmapped memory."""
     libraries = list((Path(cnnx.__file__).parent / "lib").glob("libcnnx.so*"))
     readelf = shutil.which("readelf")
     if not libraries or readelf is None:

@@ -1,7 +1,7 @@
-"""The architecture rules, read off the sources: components, names, sizes, openings, calls.
+"""The architecture rules, checked on the sources: components, names, sizes, openings, calls.
 
-Not part of the package. A rule is a function from the root of a tree to sentences about what breaks
-it. What only a compiled object can tell is in test_kernel_symbols.py.
+Not part of the package. A rule is a function from the root of a tree to sentences about violations.
+test_kernel_symbols.py has the checks that need compiled objects.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ C_HEADERS = {
 GENERATED_HEADERS = {"cnnx_layer_list.inc"}
 
 MOST_LINES = 400
-# A longer file says so, and why, in its first lines.
+# A longer file says so and why in its first lines.
 REASON = re.compile(r"\bLong because\b")
 REASON_LINES = 10
 
@@ -41,7 +41,7 @@ LIBM = (
     "a?(cos|sin|tan)h?|atan2|sincos|exp|exp2|exp10|expm1|log|log2|log10|log1p|pow|cbrt|hypot|erfc?|"
     "[lt]gamma"
 )
-# What a rule forbids in C++ code, where it is allowed nevertheless, and why.
+# Per rule, exceptions in C++ code and the reason.
 FORBIDDEN_IN_CPP = (
     (rf"(\bstd::|(?<![\w:])::)({LIBM})[fl]?\s*\(", (), "libm differs between machines"),
     (rf"\b(__builtin_)({LIBM})[fl]?\s*\(|\b({LIBM})f\s*\(", (), "libm differs between machines"),
@@ -75,7 +75,7 @@ OPTIONAL_PACKAGES = {"PIL", "tqdm", "matplotlib", "tensorboardX"}
 
 
 def files(root: Path, folder: str, *suffixes: str) -> Iterator[tuple[str, Path]]:
-    """(path from the root, path) of the files with these suffixes, but for hidden ones."""
+    """(path from the root, path) of the files with these suffixes, except hidden ones."""
     for path in sorted((root / folder).rglob("*")):
         inside = path.relative_to(root)
         hidden = any(part.startswith((".", "__pycache__")) for part in inside.parts)
@@ -89,13 +89,13 @@ def sources(root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def code(path: Path) -> str:
-    """C++ without comments and without what stands in quotes."""
+    """C++ without comments and string literals."""
     text = re.sub(r"//[^\n]*|/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     return re.sub(r'(?<!include )"(\\.|[^"\\\n])*"', '""', text)
 
 
 def includes(path: Path) -> Iterator[tuple[str, bool]]:
-    """(what is included, whether in quotes)."""
+    """(included file, whether in quotes)."""
     pattern = r'^\s*#\s*include\s*([<"])([^>"]+)[>"]'
     for bracket, name in re.findall(pattern, code(path), flags=re.MULTILINE):
         yield name, bracket == '"'
@@ -148,7 +148,7 @@ def bindings_include_only_public_headers(root: Path) -> Iterator[str]:
 
 
 def imported_modules(tree: ast.AST, module: tuple[str, ...]) -> Iterator[tuple[str, int]]:
-    """Dotted names of everything imported anywhere in a file, with the column it is written in."""
+    """Dotted names of everything imported anywhere in a file, with the column of the import."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.col_offset) for alias in node.names)
@@ -174,7 +174,7 @@ def python_imports_only_components_below(root: Path) -> Iterator[str]:
                 continue
             target = (*imported.split("."), "")[1]
             if target == "":
-                good = component == "cli"  # `import cnnx` is the user's way in
+                good = component == "cli"  # the user's way in
             elif target not in PYTHON_LEVEL:
                 good = False
             else:

@@ -50,14 +50,14 @@ def header() -> str:
 
 
 def _declared(text: str) -> tuple[str, int, str]:
-    """(type, how many stars, name) of "const char** name"."""
+    """(type, number of stars, name) of "const char** name"."""
     words = re.findall(r"\w+", text)
     kind = next(word for word in words if word != "const")
     return kind, text.count("*"), words[-1]
 
 
 def structs() -> dict[str, type[ctypes.Structure]]:
-    """The structs with members; handles have none."""
+    """The structs with members; handles have no members."""
     found = {}
     for name, members in re.findall(r"typedef struct (\w+) \{(.*?)\}", header(), re.DOTALL):
         fields = []
@@ -116,7 +116,7 @@ def _given(argument: Any) -> Any:
 
 
 def library() -> Path:
-    """The one that the extension uses too."""
+    """The library that the extension uses too."""
     names = {"darwin": "libcnnx.dylib", "win32": "cnnx.dll"}
     folder = PACKAGE / ("bin" if sys.platform == "win32" else "lib")
     path = folder / names.get(sys.platform, "libcnnx.so")
@@ -148,13 +148,13 @@ class CApi:
         assert status == OK, self.message()
 
     def refused(self, status: int, expected: int, sentence: str) -> None:
-        """A call gave this status, and its message matches."""
+        """Check that a call gave this status and that its message matches."""
         assert status == expected, (status, self.message())
         assert re.search(sentence, self.message()), self.message()
         assert "\n" not in self.message()
 
     def made(self, function: Function, *arguments: Any) -> ctypes.c_void_p:
-        """The handle that a function hands over through its last argument."""
+        """The handle that a function returns through its last argument."""
         handle = ctypes.c_void_p()
         self.ok(function(*arguments, ctypes.byref(handle)))
         assert handle.value

@@ -1,7 +1,4 @@
-"""A network and its training through the C interface, beside the same in Python.
-
-Not part of the package.
-"""
+"""A network and its training through the C interface, beside the same in Python."""
 
 from __future__ import annotations
 
@@ -30,13 +27,13 @@ X, Y = cnnx.data.xo(300, seed=1)
 
 
 def network() -> cnnx.Model:
-    """The same in Python."""
+    """The same trainer in Python."""
     image = cnnx.Input((32, 32, 1))
     stem = cnnx.Conv2d(8, (3, 5), padding="same", name="stem")(image)
     pooled = cnnx.MaxPool2d(2)(cnnx.ReLU()(cnnx.BatchNorm2d(momentum=0.2)(stem)))
     total = cnnx.Add()(cnnx.Conv2d(8, 1, bias=False)(pooled), pooled)
-    kept = cnnx.Dropout(0.25)(cnnx.LeakyReLU(0.125)(total))
-    outputs = cnnx.Dense(2)(cnnx.Flatten()(kept))
+    dropped = cnnx.Dropout(0.25)(cnnx.LeakyReLU(0.125)(total))
+    outputs = cnnx.Dense(2)(cnnx.Flatten()(dropped))
     how = cnnx.Preprocessing("fit", mean=0.5, std=0.25)
     return cnnx.Model.from_graph(image, outputs, classes=["X", "O"], preprocessing=how, seed=3)
 
@@ -46,7 +43,7 @@ def names(*classes: str) -> Any:
 
 
 class Training:
-    """A model built in C, and what every test does with one."""
+    """A model built in C, with the steps that every test needs."""
 
     def __init__(self, c: CApi, folder: Path) -> None:
         self.c, self.folder = c, folder
@@ -70,7 +67,7 @@ class Training:
         return self.keep("epoch", made)
 
     def advance(self, epoch: ctypes.c_void_p, most: int = 1000) -> int:
-        """How many steps there were."""
+        """The number of steps."""
         advanced = ctypes.c_int32()
         for step in range(most):
             self.c.ok(self.c.epoch_advance(epoch, ctypes.byref(advanced)))
@@ -79,12 +76,12 @@ class Training:
         return most
 
     def destroy(self) -> None:
-        """The models first, which their trainers outlive, as epochs outlive trainers."""
+        """Destroy the models first: trainers outlive their models, and epochs outlive trainers."""
         for kind, handle in self.handles:
             getattr(self.c, f"{kind}_destroy")(handle)
 
     def arrays(self, model: ctypes.c_void_p) -> dict[str, bytes]:
-        """Every parameter and buffer of a model, as Python reads its file."""
+        """Every parameter and buffer of a model, read from its file by Python."""
         self.c.ok(self.c.model_save(model, self.folder / "saved.cnnx"))
         return arrays(cnnx.load(self.folder / "saved.cnnx"))
 
@@ -109,5 +106,5 @@ def samples(
         chosen = np.array(rows, np.int64)
         view.rows, view.row_count = chosen.ctypes.data, len(rows)
         view.chosen = chosen
-    view.kept = (x, y)
+    view.keep_alive = (x, y)
     return ctypes.byref(view)

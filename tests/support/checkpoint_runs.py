@@ -1,6 +1,6 @@
-"""Small runs that use everything a checkpoint must keep, and what their files hold.
+"""Small runs that use everything a checkpoint must hold, and the contents of their files.
 
-Not part of the package. As a program it is the run that is killed: it goes on with the checkpoint
+Not part of the package. As a program it is the run that a test kills: it resumes the checkpoint
 named on the command line if there is one, and prints a line for every step.
 """
 
@@ -53,7 +53,7 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def network() -> cnnx.Model:
-    """Batch norm, dropout, and a layer that is not trained."""
+    """Batch norm, dropout, and a frozen layer."""
     frozen = cnnx.Conv2d(4, 3, name="frozen")
     frozen.trainable = False
     return cnnx.Model(
@@ -78,14 +78,14 @@ def begin(run: str) -> cnnx.Trainer:
 
 
 def resume(trainer: cnnx.Trainer, run: str, **settings: Any) -> None:
-    """Finishes an unfinished run, with the data given again as it must be."""
+    """Finish an unfinished run with the same data."""
     validation = RUNS[run][1].get("validation")
-    apart = validation if isinstance(validation, tuple) else None
-    trainer.fit(x, y, validation=apart, **settings)
+    held_out = validation if isinstance(validation, tuple) else None
+    trainer.fit(x, y, validation=held_out, **settings)
 
 
 def contents(path: Path) -> dict[str, Any]:
-    """All that a checkpoint holds, but for the seconds that epochs took."""
+    """All contents of a checkpoint except the seconds of the epochs."""
     header, data = read_parts(path)
     found: dict[str, Any] = {"metadata": header.pop("__metadata__")}
     for name, entry in header.items():
@@ -96,7 +96,7 @@ def contents(path: Path) -> dict[str, Any]:
 
 
 def main(run: str, path: Path, epochs: int) -> None:
-    """Trains, or goes on."""
+    """Train or resume."""
 
     def tell(progress: Progress) -> None:
         print(progress.step, flush=True)

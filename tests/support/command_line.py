@@ -1,4 +1,4 @@
-"""Command lines in tests: what one printed and returned, and how to start one as a process."""
+"""Command lines in tests: their output and exit status, and how to start one as a process."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import TypeAlias
 
 
 class Outcome:
-    """What one command line printed and returned."""
+    """The output and exit status of one command line."""
 
     def __init__(self, status: int, out: str, err: str) -> None:
         self.status, self.out, self.err = status, out, err
 
     def refused(self, sentence: str, status: int = 1) -> None:
-        """One line on stderr, nothing that looks like a traceback, and the right exit status."""
+        """One line on stderr, no traceback, and the correct exit status."""
         assert self.status == status
         assert "Traceback" not in self.err
         lines = self.err.strip().splitlines()
@@ -32,7 +32,7 @@ Run: TypeAlias = Callable[..., Outcome]
 
 
 def start(*words: object, cwd: Path) -> subprocess.Popen[str]:
-    """The same in a process of its own, whose output comes at once."""
+    """The same in a process of its own, with unbuffered output."""
     return subprocess.Popen(
         [sys.executable, "-m", "cnnx", *map(str, words)],
         cwd=cwd,
@@ -40,7 +40,7 @@ def start(*words: object, cwd: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        # Tests that run in the background inherit from their shell that Ctrl-C is ignored.
+        # Tests that run in the background inherit an ignored Ctrl-C from their shell.
         preexec_fn=None if os.name == "nt" else _heed_interrupts,
     )
 

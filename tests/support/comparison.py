@@ -1,6 +1,6 @@
-"""How tests compare a float32 result with the truth: exactly, within a rounding bound, or in ULPs.
+"""Comparisons of a float32 result with its reference: exactly, within a rounding bound, or in ULPs.
 
-Not part of the package. Every comparison also demands the shape and float32.
+Not part of the package. Every comparison also checks the shape and the dtype float32.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
 
 
 def rounding_bound(terms: int, magnitude: npt.ArrayLike, amplification: float = 1.0) -> float:
-    """What float32 may lose over `terms` summed products.
+    """Bound of the rounding error of float32 over a sum of `terms` products.
 
-    `magnitude` is the reference run once more on absolute values: op(|x|, |w|). A chain of K
-    rounded additions walks randomly, hence the square root; the 8 is for the first few terms.
-    `amplification` is how much larger the numbers are that an algorithm adds up than the products
-    of the formula.
+    `magnitude` is the reference on absolute values: op(|x|, |w|). The error of a chain of K rounded
+    additions is a random walk, hence the square root; the 8 covers the first few terms.
+    `amplification` is the ratio of the numbers that an algorithm adds up to the products of the
+    formula.
     """
     share = FLOAT32_EPSILON * (np.sqrt(terms) + 8) * amplification
     return float(share * np.max(np.abs(magnitude)))
 
 
 def assert_exactly_equal(actual: npt.NDArray[Any], expected: npt.ArrayLike) -> None:
-    """For integers small enough that float32 rounds nothing, and for rules such as NaN's."""
+    """For integers so small that float32 rounds nothing, and for rules such as those for NaN."""
     _assert_float32_of_shape(actual, expected)
     np.testing.assert_array_equal(actual, np.asarray(expected))
 
@@ -70,12 +70,12 @@ def assert_linear_op_within_bound(
 def assert_within_ulps(
     actual: npt.NDArray[Any], expected: npt.ArrayLike, *, ulps: float = 4.0
 ) -> None:
-    """Each element lies within `ulps` steps between float32 neighbours of its true value."""
+    """Each element lies within `ulps` float32 steps of its exact value."""
     _assert_float32_of_shape(actual, expected)
-    truth = np.asarray(expected, dtype=np.float64)
+    exact = np.asarray(expected, dtype=np.float64)
     with np.errstate(over="ignore"):
-        step = np.abs(np.spacing(truth.astype(np.float32))).astype(np.float64)
-    error = np.abs(actual.astype(np.float64) - truth) / step
+        step = np.abs(np.spacing(exact.astype(np.float32))).astype(np.float64)
+    error = np.abs(actual.astype(np.float64) - exact) / step
     _assert_all(error <= ulps, f"{ulps:g} ULP", error, actual, expected)
 
 
@@ -106,14 +106,14 @@ def assert_form_does_not_matter(
 ) -> None:
     """Strided, unaligned, wider or integer arrays of the same numbers give the same bits.
 
-    The arrays hold small integers, so that every dtype can hold them.
+    The arrays hold small integers, which every dtype can represent.
     """
     copies = [array.copy() for array in arrays]
     expected = function(*arrays)
     for form in (FORMS | INTEGER_FORMS).values():
         assert_same_bits(function(*[form(array) for array in arrays]), expected)
     for array, copy in zip(arrays, copies, strict=True):
-        assert_same_bits(array, copy)  # an op never writes to what it is given
+        assert_same_bits(array, copy)  # an op never writes to its inputs
 
 
 def assert_threads_do_not_matter(
@@ -170,7 +170,7 @@ def _assert_all(
     actual: npt.NDArray[Any],
     expected: npt.ArrayLike,
 ) -> None:
-    """Written as "all are good": a NaN error is never good."""
+    """Written as "all are good": NaN errors fail."""
     if good.all():
         return
     worst = np.unravel_index(int(np.argmax(error)), error.shape)  # a NaN is the largest

@@ -1,4 +1,4 @@
-"""Convolutions that are awkward for vectors, tiles, bands and groups."""
+"""Convolution cases at the limits of vectors, tiles, bands and groups."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Sample = Callable[..., Float32Array]
 
 
 class Case(NamedTuple):
-    """An image batch, the kernel, and how the one moves over the other."""
+    """An image batch, the kernel, and its placement."""
 
     x: tuple[int, int, int, int]
     out_channels: int

@@ -1,4 +1,5 @@
-"""Builds the C++ library with its tests once, for every test that needs the compiled objects.
+"""A build of the C++ library and its tests, made once for every test that needs the compiled
+objects.
 
 Not part of the package.
 """
@@ -24,7 +25,7 @@ STRICT = "-pedantic-errors -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werro
 
 
 def run(command: Sequence[str | os.PathLike[str]], *, cwd: Path | None = None) -> str:
-    """What the command prints; when it fails, the test fails with all of it."""
+    """The output of a command; a failing command fails the test with its output."""
     finished = subprocess.run(
         command,
         cwd=cwd,
@@ -41,7 +42,7 @@ def run(command: Sequence[str | os.PathLike[str]], *, cwd: Path | None = None) -
 
 
 def tool(name: str, folder: str) -> Path:
-    """cmake, ctest or ninja: the one that the extra "test" installs, or the system's."""
+    """The path of cmake, ctest or ninja: of the extra "test" if installed, or the system's."""
     try:
         package = importlib.import_module("ninja" if name == "ninja" else "cmake")
         path = Path(getattr(package, folder)) / name
@@ -68,7 +69,7 @@ def ninja() -> Path:
 
 
 def needs_a_compiler() -> None:
-    """Skips where there is none, as on a machine that only installed the wheel."""
+    """Skip without a source tree, as on a machine with only the wheel."""
     not_under_address_sanitizer("compilers are not tested, and C++ tests have a build of their own")
     candidates = (
         [os.environ["CXX"].split()[0]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
@@ -91,13 +92,13 @@ def configure(source: Path, build: Path, *definitions: str) -> str:
 
 
 def installed_cmake_folder() -> Path:
-    """What the package says, asked from a folder where no source tree is in sight."""
+    """The output of the package in a folder without a source tree."""
     return Path(run([sys.executable, "-m", "cnnx", "--cmake-dir"], cwd=Path("/")).strip())
 
 
 def build_consumer(project: Path, folder: Path, *definitions: str) -> Path:
-    """Builds a foreign project outside the tree, with warnings as errors and nothing but the
-    installed package; returns the folder of its programs.
+    """Build a foreign project outside the tree, with warnings as errors, against the installed
+    package alone; returns the folder of its programs.
     """
     shutil.copytree(project, folder / "source")
     configure(
@@ -144,8 +145,8 @@ class CppBuild:
 
 
 def launcher(cache: Path) -> str:
-    """The setting that has the library's objects kept in the folder, for every build of a session;
-    what has to be compiled goes to the launcher that is asked for, if there is one.
+    """The CMake setting that caches the library's objects in the folder for every build of a
+    session. Objects to compile go to the compiler launcher if one is set.
     """
     name = "CMAKE_CXX_COMPILER_LAUNCHER"
     words = [sys.executable, Path(__file__).parent / "object_cache.py", cache]
@@ -155,7 +156,7 @@ def launcher(cache: Path) -> str:
 
 
 def build_cpp(folder: Path, *definitions: str) -> CppBuild:
-    """The static library, for the tests reach behind the public headers."""
+    """The static library, because the tests call functions behind the public headers."""
     configure(
         ROOT,
         folder,

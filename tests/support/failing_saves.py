@@ -1,8 +1,8 @@
-"""Saves while the system refuses one call after another: for test_broken_saves, under strace.
+"""Saves in which one system call after another fails: for test_broken_saves, under strace.
 
 Not part of the package. strace lets the WHEN-th write, fsync and rename of every process fail. Each
-attempt is a process of its own, which first wastes so many of those calls that it is a certain call
-of the save that fails. Prints what came of each: the call, its number, and what was left.
+attempt is a process of its own, which first makes enough of those calls that the failing one is a
+certain call of the save. Prints for each attempt the call, its number, and the remaining files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from killed_saves import KINDS, Save
 
-WHEN = 1000  # more than this process itself makes of any call
+WHEN = 1000  # more than this process makes of any call
 
 
 def waste_write(nothing: int) -> None:
@@ -25,13 +25,13 @@ def waste_write(nothing: int) -> None:
 
 
 def waste_fsync(nothing: int) -> None:
-    """Of what cannot be synced."""
+    """An fsync that fails."""
     with suppress(OSError):
         os.fsync(nothing)
 
 
 def waste_rename(nothing: int) -> None:
-    """Of what is not there."""
+    """A rename of a missing file."""
     with suppress(FileNotFoundError):
         Path("/absent/from").rename("/absent/to")
 
@@ -44,7 +44,7 @@ WASTE: dict[str, Callable[[int], None]] = {
 
 
 def attempt(call: str, number: int, save: Save, path: Path) -> int:
-    """The errno of a save whose call of that number fails; 0 when it has not so many."""
+    """The errno of a save whose call of that number fails; 0 if the save makes fewer calls."""
     child = os.fork()
     if child == 0:
         code = 255
@@ -79,7 +79,7 @@ def outcomes(saves: list[Save], path: Path) -> Iterator[str]:
 
 
 def main(kind: str, folder: Path) -> None:
-    """Tries every call of a save."""
+    """Fail every call of a save in turn."""
     saves = KINDS[kind][0](folder)
     path = folder / "file"
     saves[0](path)

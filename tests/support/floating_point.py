@@ -1,6 +1,7 @@
-"""Reads and sets the CPU's floating-point mode, which Python itself has no word for.
+"""Read and set the CPU's floating-point mode, for which Python has no function.
 
-Not part of the package. On Linux on x86-64 through the C library; elsewhere the mode is unknown.
+Not part of the package. Works on Linux on x86-64 through the C library; elsewhere the mode is
+unknown.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 
 FLUSH_TO_ZERO = 0x8000
 DENORMALS_ARE_ZERO = 0x0040
-# The low bits only say which exceptions have happened.
+# The low bits only record past exceptions.
 MODE_BITS = 0xFFC0
 KNOWN = sys.platform == "linux" and platform.machine() == "x86_64"
 
@@ -40,7 +41,7 @@ def get_mode() -> int | None:
 
 @contextmanager
 def denormals_flushed() -> Iterator[int]:
-    """What -ffast-math in somebody's library does to a process; yields the mode."""
+    """Set the mode that a library built with -ffast-math sets in a process; yields the mode."""
     before, changed = _Environment(), _Environment()
     _call("fegetenv", before)
     _call("fegetenv", changed)

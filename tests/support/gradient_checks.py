@@ -44,13 +44,13 @@ def frozen_layers(model: cnnx.Model) -> set[str]:
 def check_gradients(model: cnnx.Model, x: Any, tolerance: float, seed: int = 0) -> None:
     """Loss, gradients and running statistics of one step, against the float64 network.
 
-    What is left of a gradient that cancels is rounding: a bias before a batch norm changes nothing.
+    A gradient that cancels is rounding noise: a bias before a batch norm changes nothing.
     """
     y = target_of(model, len(x))
-    truth, trainer = ReferenceNetwork(model), trainer_of(model, seed)
+    network, trainer = ReferenceNetwork(model), trainer_of(model, seed)
     trainer.gradients[...] = UNTOUCHED
     loss = trainer.compute_gradients(x, y)
-    expected = truth.gradients(
+    expected = network.gradients(
         x, lambda outputs: reference.mean_squared_error_backward(outputs, y), Step(seed)
     )
     frozen = frozen_layers(model)
@@ -62,8 +62,8 @@ def check_gradients(model: cnnx.Model, x: Any, tolerance: float, seed: int = 0) 
         bound = tolerance * max(np.abs(expected[name]).max(), largest / 100)
         np.testing.assert_allclose(actual, expected[name], rtol=0, atol=bound, err_msg=name)
     for name, value in model.buffers.items():
-        np.testing.assert_allclose(value, truth.buffers[name], rtol=1e-5, atol=1e-6, err_msg=name)
-    truth = ReferenceNetwork(model)
+        np.testing.assert_allclose(value, network.buffers[name], rtol=1e-5, atol=1e-6, err_msg=name)
+    network = ReferenceNetwork(model)
     assert loss == pytest.approx(
-        reference.mean_squared_error(truth(x, Step(seed)), y), rel=1e-5, abs=1e-6
+        reference.mean_squared_error(network(x, Step(seed)), y), rel=1e-5, abs=1e-6
     )

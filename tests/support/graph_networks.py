@@ -1,7 +1,4 @@
-"""Small networks in which every shape that a graph may have occurs, on images of SHAPE.
-
-Not part of the package.
-"""
+"""Small networks that together contain every shape of graph, on images of SHAPE."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ def in_order(*layers: cnnx.Layer | Sequence[cnnx.Layer]) -> cnnx.Model:
 
 
 def graph(make: Callable[[Symbol], Symbol], *, ends: bool = False) -> cnnx.Model:
-    """What `make` makes of the image, then three outputs, unless it `ends` there."""
+    """The layers that `make` builds on the image, then three outputs, unless it `ends` there."""
     image = cnnx.Input(SHAPE)
     output = make(image)
     if not ends:
@@ -88,7 +85,7 @@ def norm_and_its_input_reversed(image: Symbol) -> Symbol:
 
 
 def two_sums_of_one(image: Symbol) -> Symbol:
-    """Gradients that would like to lie in one array and must not."""
+    """Gradients that could share an array and must not."""
     a = cnnx.ReLU()(conv(8)(image))
     b = cnnx.ReLU()(conv(8)(a))
     first = cnnx.ReLU()(cnnx.Add()(b, a))
@@ -113,7 +110,7 @@ def mean_of(x: Symbol) -> Symbol:
 
 
 def flatten_beside(image: Symbol) -> Symbol:
-    """A Flatten whose input is read elsewhere too."""
+    """A Flatten whose input has a second reader."""
     x = cnnx.ReLU()(conv(4)(image))
     other = cnnx.Flatten()(conv(2)(x))
     return cnnx.Concat()(cnnx.Tanh()(cnnx.Flatten()(x)), other, cnnx.Flatten()(x))
@@ -138,7 +135,7 @@ def image_read_late(image: Symbol) -> Symbol:
 
 
 def ends_in_softmax(image: Symbol) -> Symbol:
-    """Whose backward reads the network's own output."""
+    """A network whose backward reads its own output."""
     return cnnx.Softmax()(cnnx.Conv2d(7, 1)(image))
 
 
@@ -163,7 +160,7 @@ NETWORKS: dict[str, Callable[[], cnnx.Model]] = {
         cnnx.ReLU(),
         cnnx.AvgPool2d(4),
     ),
-    # Channels enough for Winograd's convolution, which adds on its way out.
+    # Enough channels for Winograd's convolution, which adds on its way out.
     "residual, wide": lambda: in_order(
         conv(16),
         cnnx.ReLU(),
@@ -282,7 +279,7 @@ NETWORKS: dict[str, Callable[[], cnnx.Model]] = {
 
 
 def build(name: str) -> cnnx.Model:
-    """The network with parameters and statistics that are nowhere the 0 or 1 they begin with."""
+    """The network with parameters and statistics that differ from their initial 0 or 1."""
     return with_random_values(NETWORKS[name]())
 
 

@@ -1,4 +1,4 @@
-"""IDX files for tests, written without cnnx: true ones, and ones whose header lies."""
+"""IDX files for tests, written without cnnx: valid ones, and ones with a wrong header."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 
 
 def idx_bytes(array: np.ndarray, shape: Sequence[int] | None = None) -> bytes:
-    """The file of an array; `shape` is what the header says, true or not."""
+    """The file of an array; `shape` is written to the header, correct or not."""
     shape = array.shape if shape is None else shape
     header = bytes([0, 0, CODES[array.dtype.str[1:]], len(shape)])
     return (

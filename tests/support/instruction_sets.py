@@ -1,4 +1,4 @@
-"""Runs Python under a chosen instruction set, in a process of its own.
+"""Run Python under a chosen instruction set, in a process of its own.
 
 Not part of the package.
 """
@@ -15,7 +15,7 @@ import pytest
 
 SUPPORT = Path(__file__).parent
 ROOT = SUPPORT.parents[1]
-# What /proc/cpuinfo calls the instructions that a level needs; its word against the library's.
+# The names in /proc/cpuinfo of the instructions that a level needs, independent of the library.
 CPU_FLAGS = {
     "baseline": set(),
     "avx2": {"avx2", "fma"},
@@ -38,7 +38,7 @@ def run_python(isa: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def needs(isa: str) -> None:
-    """Skips when the CPU lacks it, and only then."""
+    """Skip if and only if the CPU lacks the instruction set."""
     asked = run_python(isa, "-c", "import cnnx; print(cnnx.isa())")
     if asked.returncode == 0:
         assert asked.stdout.strip() == isa

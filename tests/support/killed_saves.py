@@ -1,7 +1,7 @@
-"""Kills processes that save again and again, and looks at what each leaves: for test_broken_saves.
+"""Kill processes that save repeatedly, and check the files they leave: for test_broken_saves.
 
-Not part of the package. A program of its own, because it forks, which a process that has threads
-should not. Prints how many were killed, and how many of them in the middle of a save.
+Not part of the package. A program of its own, because it forks, which a process with threads should
+not do. Prints the number of killed processes, and of those killed in the middle of a save.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def model_saves(folder: Path) -> list[Save]:
 
 
 def checkpoint_saves(folder: Path) -> list[Save]:
-    """One trainer before its training and one after, the same file each time."""
+    """One trainer before its training and one after, saved to the same file in turn."""
     x, y = cnnx.data.xo(8, seed=0)
     saves: list[Save] = []
     for epochs in range(2):
@@ -57,7 +57,7 @@ KINDS: dict[str, tuple[Callable[[Path], list[Save]], Callable[[Path], object]]] 
 
 
 def save_forever(saves: list[Save], path: Path, begun: int) -> None:
-    """Says when the first are done, which take longest after a fork, and never ends."""
+    """Save for ever; report the end of the first saves, which are the slowest after a fork."""
     for save in saves:
         save(path)
     os.write(begun, b".")
@@ -67,7 +67,7 @@ def save_forever(saves: list[Save], path: Path, begun: int) -> None:
 
 
 def main(kind: str, folder: Path, kills: int) -> None:
-    """Kills that many, each at a moment of its own."""
+    """Kill that many processes, each at a random moment."""
     make, load = KINDS[kind]
     saves = make(folder)
     path = folder / "file"

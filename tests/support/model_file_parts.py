@@ -1,7 +1,4 @@
-"""A small model that uses every kind of setting, and the parts of the file it is saved in.
-
-Not part of the package.
-"""
+"""A small model that uses every kind of setting, and the parts of its file."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import cnnx
 
 
 def make_model(seed: int = 0) -> cnnx.Model:
-    """Small, but with every kind of setting that a file must carry."""
+    """A small model with every kind of setting that a file must hold."""
     return cnnx.Model(
         [
             cnnx.Conv2d(4, (3, 2), stride=(2, 1), padding=((1, 0), (2, 1)), name="first.conv"),
@@ -35,7 +32,7 @@ def make_model(seed: int = 0) -> cnnx.Model:
 
 
 def make_graph_model() -> cnnx.Model:
-    """What chains have not: two inputs, buffers, a layer that is not trained."""
+    """A model with features beyond chains: two inputs, buffers, a frozen layer."""
     stem = cnnx.Conv2d(4, 3, padding="same", name="stem")
     stem.trainable = False
     return cnnx.Model(

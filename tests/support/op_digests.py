@@ -1,10 +1,10 @@
-"""Prints, as JSON, one hash per op of its results on fixed inputs; run by test_every_isa.py.
+"""Print, as JSON, one hash per op of its results on fixed inputs; run by test_every_isa.py.
 
-Not part of the package. Two instruction sets that promise the same bits must print the same. Every
-input ends where an unmapped page begins (on Linux), so that a kernel that reads past its last
-element ends the process.
+Not part of the package. Two instruction sets that promise the same bits must print the same hashes.
+Every input ends where an unmapped page begins (on Linux), so a kernel that reads past its last
+element crashes.
 
-    python tests/op_digests.py THREADS
+    python tests/support/op_digests.py THREADS
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Call: TypeAlias = "Callable[[], object]"
 
 
 def before_an_unmapped_page(array: AnyArray) -> AnyArray:
-    """A copy whose last byte is the last one that may be read."""
+    """A copy whose last byte is the last readable one."""
     if sys.platform != "linux" or array.size == 0:
         return array
     page = mmap.PAGESIZE
@@ -187,11 +187,11 @@ def loss_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         logits = inputs(rows, outputs)
         labels = before_an_unmapped_page(inputs.rng.integers(0, outputs, rows))
         targets = before_an_unmapped_page(inputs.rng.random((rows, outputs), dtype=np.float32))
-        shares = before_an_unmapped_page(targets / targets.sum(axis=1, keepdims=True))
+        soft_labels = before_an_unmapped_page(targets / targets.sum(axis=1, keepdims=True))
         weights = before_an_unmapped_page(inputs.rng.random(outputs, dtype=np.float32))
         losses: list[tuple[str, AnyArray, dict[str, Any]]] = [
-            ("cross_entropy", shares, {}),
-            ("cross_entropy", shares, {"class_weights": weights, "label_smoothing": 0.1}),
+            ("cross_entropy", soft_labels, {}),
+            ("cross_entropy", soft_labels, {"class_weights": weights, "label_smoothing": 0.1}),
             ("cross_entropy", labels, {"class_weights": weights}),
             ("cross_entropy", labels, {"label_smoothing": 0.1}),
             ("binary_cross_entropy", targets, {}),

@@ -1,7 +1,4 @@
-"""What a process shares among everything in it, and a library must leave as it is.
-
-Not part of the package.
-"""
+"""The state of a process that all its code shares, and that a library must not change."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ LC_ALL = 6  # in glibc and musl
 
 
 def _environment() -> dict[bytes, bytes]:
-    """As C sees it: os.environ is a copy."""
+    """The environment as C sees it; os.environ is a copy."""
     entries = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
     found = {}
     number = 0
@@ -43,13 +40,13 @@ def _locale() -> bytes | None:
 def _open_files() -> dict[str, str]:
     found = {}
     for file in list(Path("/proc/self/fd").iterdir()):
-        with contextlib.suppress(FileNotFoundError):  # the listing's own
+        with contextlib.suppress(FileNotFoundError):  # the file descriptor of the listing itself
             found[file.name] = str(file.readlink())
     return found
 
 
 def _linux() -> dict[str, object]:
-    """What the system says: signals blocked, ignored and caught, the umask, files, CPUs."""
+    """The state that the system reports: signals, umask, files, CPUs."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     state: dict[str, object] = {
         name: status[name] for name in ("SigBlk", "SigIgn", "SigCgt", "Umask", "Cpus_allowed")
@@ -61,12 +58,12 @@ def _linux() -> dict[str, object]:
 
 
 def thread_count() -> int:
-    """The process's threads, those of C and C++ included; Linux."""
+    """The process's threads, including those of C and C++; Linux."""
     return len(list(Path("/proc/self/task").iterdir()))
 
 
 def process_state() -> dict[str, object]:
-    """Everything by name; equal before and after what changes nothing."""
+    """The whole state by name; equal before and after code without side effects."""
     state: dict[str, object] = {
         "floating-point mode": get_mode(),
         "signal handlers": {str(n): str(signal.getsignal(n)) for n in signal.valid_signals()},

@@ -1,4 +1,4 @@
-"""Runs Python in a process of its own, for tests of what cnnx does to a process.
+"""Run Python in a process of its own, for tests of cnnx's effects on a process.
 
 Not part of the package.
 """
@@ -11,9 +11,9 @@ import sys
 
 
 def run_python(*arguments: str, timeout: float = 120, **environment: str) -> str:
-    """What `python ARGUMENTS` prints; the test fails unless it ends well and warns of nothing.
+    """The output of `python ARGUMENTS`; the test fails if it fails or warns.
 
-    The process finds the same packages, and the number of threads only where it is told.
+    The process finds the same packages. It has a number of threads only if the caller sets it.
     """
     inherited = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
     finished = subprocess.run(

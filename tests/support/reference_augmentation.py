@@ -1,4 +1,4 @@
-"""The truth about augmentation: the draws of an image and each change, in plain NumPy.
+"""Reference augmentation: the random draws of an image and each change, in plain NumPy.
 
 Not part of the package. Images are float64, levels in [0, 1]; written from the documentation.
 """
@@ -36,9 +36,9 @@ def pad(image: Float64Array, size: int, border: str) -> Float64Array:
 def affine(
     image: Float64Array, angle: float, scale: float, shift: tuple[float, float], border: str
 ) -> Float64Array:
-    """Counter-clockwise by `angle` radians as one looks at it, enlarged, then moved down, right."""
+    """Rotate counter-clockwise by `angle` radians as seen, enlarge, then move down and right."""
     height, width, _ = image.shape
-    room = 6 * max(height, width) + 30  # beyond what any test reaches
+    room = 6 * max(height, width) + 30  # beyond the reach of any test
     framed = pad(image, room, border)
     middle = np.array([(height - 1) / 2, (width - 1) / 2])
     output = np.empty_like(image)
@@ -87,7 +87,7 @@ def change(image: Float64Array, a: Augmentation, seed: int, epoch: int, row: int
 
 
 def cut(image: Float64Array, side: int, seed: int, epoch: int, row: int) -> Float64Array:
-    """Zeros in a square whose middle is anywhere in the image."""
+    """Zeros in a square whose centre is anywhere in the image."""
     number = draws(seed, epoch, row)
     height, width, _ = image.shape
     top = int(height * number["cut_row"]) - side // 2
@@ -105,7 +105,7 @@ def augment(
     mean: npt.ArrayLike = 0.0,
     std: npt.ArrayLike = 1.0,
 ) -> Float64Array:
-    """What `Augmentation.apply` promises."""
+    """The result of `Augmentation.apply`."""
     found = []
     for row, image in enumerate(x / 255.0):
         changed = (change(image, a, seed, epoch, row) - mean) / std
@@ -114,7 +114,7 @@ def augment(
 
 
 def mix(alpha: float, seed: int, epoch: int, first: int, count: int) -> tuple[float, int]:
-    """Mixup's share and the distance to the other image, for the batch at place `first`."""
+    """Mixup's weight and the distance to the other image, for the batch at position `first`."""
     for attempt in range(4096):
         word = 4 * (first * 4096 + attempt)
         u, v, place = (uniform(seed, MIXUP_STREAM, epoch, word + i) for i in range(3))

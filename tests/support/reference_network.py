@@ -1,7 +1,7 @@
-"""The truth of a whole network: layers that read any layers before them, forward and backward, in
-float64.
+"""Reference of a whole network, forward and backward in float64: each layer may read any earlier
+one.
 
-Not part of the package; each layer is an op of reference.
+Not part of the package; each layer is an op of `reference`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from reference_random import uniform
 Arrays: TypeAlias = "dict[str, Array]"
 
 DROPOUT_STREAM = 4
-MOST_LAYERS = 2**16  # a step's numbers are its layers' side by side
+MOST_LAYERS = 2**16  # the random numbers of a step are its layers' side by side
 HAVE_A_WEIGHT = ("conv2d", "conv_transpose2d", "dense")
 NORMS = ("group_norm", "layer_norm")
-READ_THEIR_OUTPUT = ("relu6", "sigmoid", "tanh", "softmax")  # when they go backward
+READ_THEIR_OUTPUT = ("relu6", "sigmoid", "tanh", "softmax")  # in backward
 
 
 class Step(NamedTuple):
-    """A train step: the trainer's seed, and how many there were before."""
+    """A train step: the trainer's seed, and the number of earlier steps."""
 
     seed: int = 0
     number: int = 0
@@ -37,7 +37,7 @@ FIRST_STEP = Step()
 
 
 class Node(NamedTuple):
-    """A layer of a model, its place among them and the names of what it reads."""
+    """A layer of a model, its index and the names of its inputs."""
 
     kind: str
     settings: dict[str, Any]
@@ -47,9 +47,9 @@ class Node(NamedTuple):
     place: int
 
 
-def reference_settings(layer_settings: dict[str, Any]) -> dict[str, Any]:
-    """A layer's settings in the form that reference takes."""
-    settings = dict(layer_settings)
+def settings_of(attributes: dict[str, Any]) -> dict[str, Any]:
+    """A layer's settings in the form of `reference`."""
+    settings = dict(attributes)
     for name, value in settings.items():
         if name == "padding" and isinstance(value, list):
             settings[name] = ((value[0], value[1]), (value[2], value[3]))
@@ -72,13 +72,11 @@ class ReferenceNetwork:
         ]
 
     def __call__(self, x: npt.ArrayLike, step: Step | None = None) -> Array:
-        """The last layer's output: in inference, or in a train step."""
+        """The last layer's output, in inference or in a train step."""
         return self.outputs(x, step)[self.nodes[-1].name]
 
     def outputs(self, x: npt.ArrayLike, step: Step | None = None) -> Arrays:
-        """Every layer's output by name, and the image as "input"; a train step brings the
-        buffers up to date.
-        """
+        """Every layer's output by name, the image as "input"; a train step updates the buffers."""
         found = {"input": real(x)}
         for node in self.nodes:
             found[node.name] = self._forward(node, [found[name] for name in node.inputs], step)
@@ -87,8 +85,8 @@ class ReferenceNetwork:
     def gradients(
         self, x: npt.ArrayLike, grad_output: Callable[[Array], Array], step: Step = FIRST_STEP
     ) -> Arrays:
-        """Of every parameter, frozen ones too, given the loss's gradient with respect to the
-        network's output.
+        """Gradients of every parameter, frozen ones too, given the loss's gradient with respect to
+        the network's output.
         """
         outputs = self.outputs(x, step)
         grads = {name: np.zeros_like(output) for name, output in outputs.items()}
@@ -106,7 +104,7 @@ class ReferenceNetwork:
         return {name: found[name] for name in self.parameters}
 
     def _own(self, node: Node, *names: str) -> list[Array | None]:
-        """The layer's parameters; None for one that it has not."""
+        """The layer's parameters; None for a missing one."""
         return [self.parameters.get(f"{node.name}.{name}") for name in names]
 
     def _forward(self, node: Node, inputs: list[Array], step: Step | None) -> Array:
@@ -150,7 +148,7 @@ class ReferenceNetwork:
     def _backward(
         self, node: Node, grad: Array, inputs: list[Array], output: Array, step: Step
     ) -> tuple[list[Array], Arrays]:
-        """The gradients of the inputs, and of the parameters."""
+        """The gradients of the inputs and of the parameters."""
         x, kind, settings = inputs[0], node.kind, dict(node.settings)
         if kind == "flatten":
             return [grad.reshape(x.shape)], {}
@@ -207,14 +205,14 @@ class ReferenceNetwork:
 
 
 def uses_its_own_statistics(node: Node, x: Array, step: Step | None) -> bool:
-    """Whether a batch norm normalises by the batch's: in training, unless it is frozen or there is
-    but one pixel, which has no variance.
+    """Whether a batch norm uses the batch's statistics: in training, unless it is frozen or there
+    is only one pixel, which has no variance.
     """
     return step is not None and node.trainable and x.size > x.shape[-1]
 
 
 def dropout_factors(node: Node, x: Array, step: Step) -> Array:
-    """0 where a number is dropped, else what makes up for those."""
+    """0 for a dropped number, else the scale of the others."""
     rate = node.settings["rate"]
     numbers = dropout_numbers(step, node.place, x.size)
     return np.where(real(numbers) < rate, 0.0, 1 / (1 - rate)).reshape(x.shape)
@@ -227,5 +225,5 @@ def dropout_numbers(step: Step, place: int, count: int) -> list[float]:
 
 
 def per_image(factors: Array, x: Array) -> Array:
-    """Factors of the shape of x, or one per image and channel, in a shape that multiplies x."""
+    """Factors of the shape of x, or one per image and channel in a shape that broadcasts to x."""
     return factors if factors.shape == x.shape else factors.reshape(len(x), 1, 1, -1)

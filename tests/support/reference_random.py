@@ -1,7 +1,7 @@
-"""The truth about random numbers: Philox4x32-10 in plain Python, written from the paper.
+"""Reference random numbers: Philox4x32-10 in plain Python, written from the paper.
 
-Not part of the package. J. Salmon, M. Moraes, R. Dror, D. Shaw: Parallel Random Numbers: As Easy
-as 1, 2, 3, 2011.
+Not part of the package. J. Salmon, M. Moraes, R. Dror, D. Shaw: Parallel Random Numbers: As Easy as
+1, 2, 3, 2011.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def philox4x32(counter: list[int], key: list[int]) -> list[int]:
 
 
 def uniform(seed: int, stream: int, step: int, index: int) -> float:
-    """The number in [0, 1) of a purpose (`stream`), a step of it and a place."""
+    """The number in [0, 1) of a purpose (`stream`), a step and an index."""
     block, word = divmod(index, 4)
     counter = [
         block & 0xFFFFFFFF,

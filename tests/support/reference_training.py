@@ -1,6 +1,6 @@
-"""The truth of training: optimizers by PyTorch's formulas and one whole training loop, in float64.
+"""Reference training: optimizers by PyTorch's formulas and one whole training loop, in float64.
 
-Not part of the package; the ops it is made of are in reference.
+Not part of the package; its ops are those of `reference`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from reference import (
     relu_backward,
 )
 
-# An update returns the new parameter and keeps its slots in the state, which is {} at first.
+# An update returns the new parameter and saves its slots in the state, which is {} at first.
 State: TypeAlias = "dict[str, Array]"
 Update: TypeAlias = "Callable[[Array, Array, State], Array]"
 
@@ -103,7 +103,7 @@ def rmsprop(
 
 
 def orthogonal(matrix: Array, iterations: int) -> Array:
-    """Newton and Schulz's iteration with Jordan's coefficients."""
+    """Newton-Schulz iteration with Jordan's coefficients."""
     found = matrix / np.linalg.norm(matrix)
     for _ in range(iterations):
         gram = found.T @ found
@@ -119,7 +119,7 @@ def muon(
     weight_decay: float = 0.0,
     iterations: int = 5,
 ) -> Update:
-    """Of an array of two or more axes as a matrix, the last axis its columns."""
+    """The direction of an array of two or more axes as a matrix whose columns are the last axis."""
 
     def update(parameter: Array, gradient: Array, state: State) -> Array:
         velocity = momentum * state.get("velocity", np.zeros_like(parameter)) + gradient
@@ -141,10 +141,11 @@ def train_conv_pool_dense(
     *,
     padding: Padding = "same",
 ) -> list[float]:
-    """Trains Conv2d, ReLU, MaxPool2d(2), Flatten, Dense under CrossEntropy; every step's loss.
+    """Train Conv2d, ReLU, MaxPool2d(2), Flatten, Dense under CrossEntropy; returns every step's
+    loss.
 
-    `parameters` are the initial conv2d_1.weight, conv2d_1.bias, dense_1.weight and dense_1.bias;
-    a batch is (images as the network sees them, labels); a loss is the one before its update.
+    `parameters` are the initial conv2d_1.weight, conv2d_1.bias, dense_1.weight and dense_1.bias. A
+    batch is (images after preprocessing, labels). A loss is the one before its update.
     """
     values = {name: real(value) for name, value in parameters.items()}
     states: dict[str, State] = {name: {} for name in values}

@@ -1,4 +1,4 @@
-"""What parity tests feed to an op: numbers, and the forms in which a user may hold them.
+"""Inputs of parity tests: numbers, and the memory layouts and dtypes in which a user may pass them.
 
 Not part of the package.
 """
@@ -16,7 +16,9 @@ AnyArray: TypeAlias = "npt.NDArray[Any]"
 
 
 def small_integers(rng: np.random.Generator, *shape: int) -> Float32Array:
-    """Sums of products of these are exact in float32: a direct op must equal NumPy exactly."""
+    """Small integers: sums of their products are exact in float32, so a direct op must equal NumPy
+    exactly.
+    """
     return np.asarray(rng.integers(-4, 5, shape), dtype=np.float32)
 
 
@@ -25,7 +27,7 @@ def gaussians(rng: np.random.Generator, *shape: int) -> Float32Array:
 
 
 def on_a_float_boundary(array: AnyArray) -> AnyArray:
-    """Contiguous, but aligned to 4 bytes only: what a caller's memory may be."""
+    """Contiguous, but aligned to 4 bytes only, the least that a caller's memory may be."""
     buffer = np.empty(array.size + 1, dtype=array.dtype)
     view: AnyArray = buffer[1:].reshape(array.shape)
     view[...] = array
@@ -46,7 +48,7 @@ def read_only(array: AnyArray) -> AnyArray:
     return copy
 
 
-# Every one holds the same numbers, so an op must give the same bits for it.
+# All hold the same numbers, so an op must give the same bits for each.
 FORMS: dict[str, Callable[[AnyArray], Any]] = {
     "aligned to 4 bytes": on_a_float_boundary,
     "every second element": every_second,

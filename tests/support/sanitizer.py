@@ -1,7 +1,4 @@
-"""Whether the tests run under AddressSanitizer (.ci/sanitizers), and what cannot be tested then.
-
-Not part of the package.
-"""
+"""Detection of AddressSanitizer (.ci/sanitizers), and skips for tests that cannot run under it."""
 
 from __future__ import annotations
 
@@ -16,6 +13,6 @@ def under_address_sanitizer() -> bool:
 
 
 def not_under_address_sanitizer(reason: str) -> None:
-    """Skips the test, or the module that calls it, under it."""
+    """Skip the calling test or module under the sanitizer."""
     if under_address_sanitizer():
         pytest.skip(f"under AddressSanitizer {reason}", allow_module_level=True)

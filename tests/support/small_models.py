@@ -1,4 +1,4 @@
-"""The small network on odd images that the tests of Model build, run and break."""
+"""The small network on odd image sizes that the tests of Model build, run and break."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def random_images(rng: np.random.Generator) -> Images:
 
 
 def build(*layers: cnnx.Layer, **settings: Any) -> cnnx.Model:
-    """A model of these layers, on images of SHAPE unless told otherwise."""
+    """A model of these layers, on images of SHAPE by default."""
     settings.setdefault("input_shape", SHAPE)
     return cnnx.Model(list(layers), **settings)
 

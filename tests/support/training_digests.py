@@ -1,9 +1,9 @@
-"""Trains small networks of every kind and prints a hash of each run; run by test_bit_identity.py.
+"""Train small networks of every kind and print a hash of each run; run by test_bit_identity.py.
 
-Not part of the package. A hash covers every parameter, the last gradients, every loss and what the
-trained network answers; two set-ups that promise the same bits must print the same.
+Not part of the package. A hash covers every parameter, the last gradients, every loss and the
+trained network's outputs. Two set-ups that promise the same bits must print the same hashes.
 
-    python tests/training_digests.py THREADS
+    python tests/support/training_digests.py THREADS
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def wide() -> str:
 
 
 def every_layer() -> str:
-    """Strides, borders, dilation, groups, channel counts that no vector divides; on floats."""
+    """Strides, borders, dilation, groups, channel counts that no vector length divides; floats."""
     layers = [
         cnnx.Conv2d(5, (3, 2), stride=(2, 1), padding=((1, 0), (2, 1))),
         cnnx.LeakyReLU(0.1),
@@ -113,7 +113,7 @@ def every_layer() -> str:
 
 
 def residual_network() -> str:
-    """Batch norm, shortcuts, branches, gates and dropout; a layer that is frozen half way."""
+    """Batch norm, shortcuts, branches, gates and dropout; a layer is frozen half way."""
     conv, norm, relu = cnnx.Conv2d, cnnx.BatchNorm2d, cnnx.ReLU
     image = cnnx.Input((17, 15, 3))
     x = relu()(norm()(conv(16, 3, padding=1, bias=False)(image)))
@@ -138,7 +138,7 @@ def residual_network() -> str:
 
 
 def other_updates() -> str:
-    """Rules, clipping, averaging and the optimizers that the other runs leave out."""
+    """Rules, clipping, averaging and the optimizers that the other runs do not use."""
     found = ""
     x, y = digits(70)
     for optimizer in (

@@ -1,9 +1,4 @@
-"""Winograd's transforms as matrices, and what they do to rounding errors. Not part of the package.
-
-With the transforms B, G and A, a line of outputs is A ((B d) * (G g)) for inputs d and weights g,
-and the gradient of the weights G^T ((B d) * (A^T y)) for a line of gradients y. In two dimensions
-each is applied along both axes.
-"""
+"""Winograd's transforms as matrices, and their rounding errors. Not part of the package."""
 
 from __future__ import annotations
 
@@ -31,12 +26,12 @@ def interpolation(points: tuple[float, ...]) -> tuple[Matrix, Matrix, Matrix]:
 
 
 def amplification(first: Matrix, second: Matrix, back: Matrix, terms: int) -> float:
-    """How much larger the numbers added up are than the products of the formula.
+    """The ratio of the numbers that the algorithm adds up to the products of the formula.
 
-    Root mean square, on random data: the numbers at a point are as large as its rows of `first` and
-    `second` make them, and their rounding errors come back through `back`. Along one axis the mean
-    square grows by the factor returned, along two by its square, and the root of that is the factor
-    again. Scaling a point changes nothing.
+    Root mean square, on random data: the rows of `first` and `second` scale the numbers at a point,
+    and `back` scales their rounding errors in the result. Along one axis the mean square grows by
+    the factor returned, along two axes by its square, whose root is the factor again. Scaling a
+    point changes nothing.
     """
     sizes = (first**2).sum(axis=1) * (second**2).sum(axis=1)
     return float(((back**2) @ sizes).max() / terms)
@@ -48,7 +43,7 @@ TRANSFORMS = {
     4: interpolation((0.0, 1 / ROOT_2, -1 / ROOT_2, ROOT_2, -ROOT_2)),
 }
 FORWARD_AMPLIFICATION = {m: amplification(b, g, a, 3) for m, (b, g, a) in TRANSFORMS.items()}
-# Of the gradients of input, weight and bias; that of the input is a forward pass.
+# Of the gradients of input, weight and bias; the input gradient is a forward pass.
 BACKWARD_AMPLIFICATIONS = {
     m: (FORWARD_AMPLIFICATION[m], amplification(b, a.T, g.T, m), 1.0)
     for m, (b, g, a) in TRANSFORMS.items()

@@ -1,4 +1,4 @@
-"""Callbacks: when they are told what, what the ready-made ones do, and that resuming keeps them."""
+"""Callbacks: the order of events, the ready-made callbacks, and their state in resumed runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def state(model: cnnx.Model) -> list[bytes]:
 
 
 class Recorder(Callback):
-    """Writes down what it is told."""
+    """Records its events."""
 
     def __init__(self, act: Callable[[Any, Progress], object] = lambda trainer, progress: None):
         self.events: list[Any] = []
@@ -66,7 +66,7 @@ def rows(trainer: cnnx.Trainer) -> list[tuple[float, ...]]:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_the_end_is_told_however_it_comes(error: type[BaseException]) -> None:
+def test_the_end_event_follows_every_kind_of_end(error: type[BaseException]) -> None:
     def fail(trainer: Any, progress: Progress) -> None:
         raise error
 
@@ -85,12 +85,12 @@ def test_stop_ends_a_fit_after_its_step(tmp_path: Path) -> None:
     assert recorder.events == ["begin", (1, 1), "end"]
     assert len(history) == 0
     resumed = cnnx.Trainer.resume(tmp_path / "run.ckpt")
-    assert len(resumed.fit(x, y)) == 0  # it is over
+    assert len(resumed.fit(x, y)) == 0  # the run is finished
     assert state(resumed.model) == state(trainer.model)
 
 
 class Script(Callback):
-    """Gives the model weights by which its validation loss is known: a first one of 9 is bad."""
+    """Sets weights with a known validation loss; a first loss of 9 is bad."""
 
     def __init__(self, losses: list[float]) -> None:
         self.losses = losses
@@ -156,7 +156,7 @@ def test_early_stopping_restores_a_run_that_ctrl_c_finds_at_its_end() -> None:
     assert trainer.model.parameters["dense_1.bias"][0] == 1.0
 
 
-def test_least_is_how_much_better_counts() -> None:
+def test_least_is_the_smallest_improvement() -> None:
     trainer = trainer_of(optimizer=cnnx.SGD(0.0))
     stopping = EarlyStopping(patience=1, least=1.5)
     ones = np.ones(len(x), np.int64)
@@ -309,7 +309,7 @@ def test_the_event_log_holds_an_epoch_each(tmp_path: Path, monkeypatch: pytest.M
     assert any(file.stat().st_size > 100 for file in tmp_path.glob("events.out.tfevents.*"))
 
 
-def test_logs_begun_within_a_second_are_all_kept(tmp_path: Path) -> None:
+def test_logs_started_within_a_second_are_separate(tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX", reason="needs tensorboardX: install the extra tensorboard")
     trainer, log = trainer_of(), TensorBoardLog(tmp_path)
     for _ in range(3):
@@ -346,7 +346,7 @@ def test_callbacks_are_a_list_of_callbacks() -> None:
         trainer_of().fit(x, y, epochs=1, callbacks=wrong)
 
 
-def test_what_will_not_be_measured_is_not_watched() -> None:
+def test_only_measured_figures_can_be_watched() -> None:
     with pytest.raises(ValueError, match=r"^fit: EarlyStopping watches validation_loss, "):
         trainer_of().fit(x, y, epochs=1, callbacks=[EarlyStopping()])
     with pytest.raises(ValueError, match=r"^fit: EarlyStopping watches accuracy, which MSE"):

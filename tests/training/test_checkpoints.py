@@ -1,4 +1,4 @@
-"""Checkpoints: a run stopped anywhere and resumed ends with the bits of one that never was."""
+"""Checkpoints: a run stopped anywhere and resumed ends with the bits of an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EPOCHS = 3
 
 
 def stopping_after(steps: int) -> Callable[[Progress], None]:
-    """What presses Ctrl-C after so many steps, or before one of an epoch's ends."""
+    """Press Ctrl-C after so many steps, or before the end of one of the epochs."""
     calls = iter(range(steps))
 
     def press(progress: Progress) -> None:
@@ -35,7 +35,7 @@ def stopping_after(steps: int) -> Callable[[Progress], None]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What every run ends with when nothing stops it."""
+    """The end of every uninterrupted run."""
     ends = {}
     for run in RUNS:
         path = tmp_path_factory.mktemp("whole") / "run.ckpt"
@@ -88,7 +88,7 @@ def test_a_run_killed_at_ten_random_moments_ends_with_the_same_bits(
     assert contents(path) == contents(unkilled)
 
 
-def test_a_run_stopped_in_this_process_goes_on_too(whole: dict[str, dict[str, Any]]) -> None:
+def test_a_run_stopped_in_this_process_continues_too(whole: dict[str, dict[str, Any]]) -> None:
     trainer = begin("adam")
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(x, y, epochs=EPOCHS, progress=stopping_after(4), **RUNS["adam"][1])
@@ -111,7 +111,7 @@ def test_a_checkpoint_is_a_model_too(tmp_path: Path) -> None:
         cnnx.Trainer.resume(tmp_path / "model.cnnx")
 
 
-def test_batches_as_they_come_resume_where_they_were(tmp_path: Path) -> None:
+def test_an_iterable_of_batches_resumes_at_its_position(tmp_path: Path) -> None:
     batches = [(x[:9], y[:9]), (x[9:12], y[9:12]), (x[12:], y[12:])]
     unstopped, stopped = tmp_path / "unstopped.ckpt", tmp_path / "stopped.ckpt"
     begin("adam").fit(batches, epochs=2, checkpoint=unstopped)
@@ -121,7 +121,7 @@ def test_batches_as_they_come_resume_where_they_were(tmp_path: Path) -> None:
     assert contents(stopped) == contents(unstopped)
 
 
-def test_checkpoints_come_as_often_where_nobody_knows_how_many_batches_there_are(
+def test_checkpoints_are_as_frequent_without_a_known_number_of_batches(
     tmp_path: Path,
 ) -> None:
     class Batches:
@@ -129,7 +129,7 @@ def test_checkpoints_come_as_often_where_nobody_knows_how_many_batches_there_are
             return iter([(x[:9], y[:9]), (x[9:], y[9:])])
 
     def watched(batches: Any) -> list[bool]:
-        """Whether the checkpoint is another than it was, after every step but the last."""
+        """Whether the checkpoint has changed, after every step except the last."""
         path, changed, before = tmp_path / "run.ckpt", [], b""
 
         def look(progress: Progress) -> None:
@@ -141,7 +141,8 @@ def test_checkpoints_come_as_often_where_nobody_knows_how_many_batches_there_are
         begin("adam").fit(batches, epochs=4, checkpoint=path, checkpoint_every=3, progress=look)
         return changed
 
-    # Told of a step before it is saved, `look` finds the file of the third step after the fourth.
+    # `look` is called before the step is saved: it finds the file of the third step after the
+    # fourth.
     expected = [True, False, False, True, False, False, True, False]
     assert watched(Batches()) == watched([*Batches()]) == expected
 
@@ -155,7 +156,7 @@ def test_a_fit_of_no_epochs_leaves_a_checkpoint_of_the_beginning(tmp_path: Path)
     assert len(resumed.fit(x, y)) == 0
 
 
-def test_a_fraction_held_apart_stays_so_of_a_set_that_has_a_validation_set(tmp_path: Path) -> None:
+def test_a_held_out_fraction_is_resumed_for_a_set_with_a_validation_set(tmp_path: Path) -> None:
     own = cnnx.data.Dataset(x[:6], y[:6], ("X", "O"))
     dataset = cnnx.data.Dataset(x, y, ("X", "O"), validation=own)
     settings: dict[str, Any] = {"epochs": 2, "validation": 0.3}
@@ -296,7 +297,7 @@ def test_a_damaged_checkpoint_is_refused(
     assert "\n" not in str(caught.value)
 
 
-def test_a_full_disk_leaves_the_last_checkpoint_and_what_was_learned(stopped: Path) -> None:
+def test_a_full_disk_leaves_the_last_checkpoint_and_the_trained_model(stopped: Path) -> None:
     before = stopped.read_bytes()
     trainer = cnnx.Trainer.resume(stopped)
     weights = [array.tobytes() for array in trainer.model.parameters.values()]
@@ -309,10 +310,10 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_what_was_learned(stopped: Pa
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert stopped.read_bytes() == before
     assert [array.tobytes() for array in trainer.model.parameters.values()] == weights
-    trainer.fit(x, y)  # there is room again
+    trainer.fit(x, y)  # there is space again
 
 
-def test_where_no_checkpoint_can_be_written_nothing_is_trained(tmp_path: Path) -> None:
+def test_an_unwritable_checkpoint_is_refused_before_training(tmp_path: Path) -> None:
     trainer = begin("adam")
     before = [array.tobytes() for array in trainer.model.parameters.values()]
     with pytest.raises(OSError, match="nowhere"):

@@ -1,4 +1,4 @@
-"""Class weights and shares of the classes in a trainer: means, gradients, metrics, refusals."""
+"""Class weights and soft labels in a trainer: means, gradients, metrics, refusals."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ def make_trainer(**settings: Any) -> cnnx.Trainer:
     return cnnx.Trainer(model, optimizer=cnnx.SGD(0.0), loss=loss)
 
 
-def batch(rng: np.random.Generator, count: int, shares: bool) -> tuple[Array, Array]:
+def batch(rng: np.random.Generator, count: int, soft_labels: bool) -> tuple[Array, Array]:
     x = rng.random((count, 3, 3, 1), dtype=np.float32)
-    if not shares:
+    if not soft_labels:
         return x, rng.integers(0, 3, count)
     y = rng.random((count, 3), dtype=np.float32)
     return x, y / y.sum(axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("shares", [False, True], ids=["labels", "shares"])
+@pytest.mark.parametrize("soft_labels", [False, True], ids=["labels", "soft_labels"])
 @pytest.mark.parametrize(
     "settings",
     [{}, {"class_weights": WEIGHTS}, {"class_weights": WEIGHTS, "label_smoothing": 0.1}],
     ids=["plain", "weights", "weights and smoothing"],
 )
 def test_every_mean_is_the_weighted_one(
-    shares: bool, settings: dict[str, Any], rng: np.random.Generator
+    soft_labels: bool, settings: dict[str, Any], rng: np.random.Generator
 ) -> None:
-    """Of a batch, of an evaluation in pieces, and of an epoch of ragged batches."""
+    """The weighted mean of a batch, an evaluation in parts, and an epoch of ragged batches."""
     trainer = make_trainer(**settings)
-    x, y = batch(rng, 23, shares)
+    x, y = batch(rng, 23, soft_labels)
     outputs = trainer.model(x)
     expected = ops.cross_entropy(outputs, y, **settings)
     assert trainer.compute_gradients(x, y) == pytest.approx(expected, rel=1e-12)
@@ -51,15 +51,15 @@ def test_every_mean_is_the_weighted_one(
     batches = [(x[:7], y[:7]), (x[7:], y[7:])]
     history = make_trainer(**settings).fit(batches, epochs=1)
     assert history.loss[0] == pytest.approx(expected, rel=1e-12)
-    answers = y.argmax(axis=1) if shares else y
-    right = (outputs.argmax(axis=1) == answers).mean()
-    assert history.accuracy[0] == pytest.approx(right)
-    assert trainer.evaluate(x, y)["accuracy"] == pytest.approx(right)
+    labels = y.argmax(axis=1) if soft_labels else y
+    accuracy = (outputs.argmax(axis=1) == labels).mean()
+    assert history.accuracy[0] == pytest.approx(accuracy)
+    assert trainer.evaluate(x, y)["accuracy"] == pytest.approx(accuracy)
 
 
 def test_parts_with_the_whole_batchs_total_add_up(rng: np.random.Generator) -> None:
     trainer = make_trainer(class_weights=WEIGHTS)
-    x, y = batch(rng, 8, shares=False)
+    x, y = batch(rng, 8, soft_labels=False)
     total = float(np.array(WEIGHTS)[y].sum())
     loss = trainer.compute_gradients(x, y)
     gradients = trainer.gradients.copy()
@@ -71,7 +71,7 @@ def test_parts_with_the_whole_batchs_total_add_up(rng: np.random.Generator) -> N
     np.testing.assert_allclose(gradients, 0, atol=1e-6)
 
 
-def test_a_batch_that_weighs_nothing_moves_nothing() -> None:
+def test_a_batch_of_weight_zero_updates_nothing() -> None:
     trainer = make_trainer(class_weights=[0, 1, 1])
     x = np.ones((4, 3, 3, 1))
     assert trainer.compute_gradients(x, [0, 0, 0, 0]) == 0
@@ -79,7 +79,7 @@ def test_a_batch_that_weighs_nothing_moves_nothing() -> None:
     assert trainer.fit(x, [0, 0, 0, 1], epochs=1, batch_size=3).loss[0] > 0
 
 
-def test_one_image_with_shares() -> None:
+def test_one_image_with_soft_labels() -> None:
     trainer = make_trainer()
     x = np.ones((3, 3, 1))
     one = trainer.step(x, [0.25, 0.5, 0.25])
@@ -102,7 +102,7 @@ def test_one_image_with_shares() -> None:
         ([[0.5, 0.5]] * 2, r"y has shape \(2, 2\), expected one label per image, \(2,\)"),
     ],
 )
-def test_wrong_shares_are_refused(y: Any, sentence: str) -> None:
+def test_wrong_soft_labels_are_refused(y: Any, sentence: str) -> None:
     trainer = make_trainer()
     for method in ("step", "compute_gradients", "evaluate"):
         with pytest.raises(ValueError, match=f"^{method}: {sentence}"):

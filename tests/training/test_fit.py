@@ -1,4 +1,4 @@
-"""fit, evaluate, History and progress: what an epoch does, in what order, and how it may end."""
+"""fit, evaluate, History and progress: the steps of an epoch, their order, and interruptions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def build(classes: list[str] | None = None) -> cnnx.Model:
 
 
 def still(seed: int = 0) -> cnnx.Trainer:
-    """A trainer that learns nothing, so that a loss says which images it was measured on."""
+    """A trainer that learns nothing, so that a loss identifies the measured images."""
     return cnnx.Trainer(build(), optimizer=cnnx.SGD(0.0), seed=seed)
 
 
@@ -34,7 +34,7 @@ def bits(model: cnnx.Model) -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def drawings() -> tuple[Pixels, Labels]:
+def samples() -> tuple[Pixels, Labels]:
     return cnnx.data.xo(23, size=SIZE, seed=1)
 
 
@@ -46,8 +46,8 @@ def finished(events: list[Progress]) -> list[Progress]:
 
 
 @pytest.mark.parametrize("batch_size", [1, 8, 23, 64])
-def test_an_epoch_is_its_steps_in_order(batch_size: int, drawings: tuple[Pixels, Labels]) -> None:
-    x, y = drawings
+def test_an_epoch_is_its_steps_in_order(batch_size: int, samples: tuple[Pixels, Labels]) -> None:
+    x, y = samples
     model, by_hand = build(), build()
     trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0.05, momentum=0.9))
     stepping = cnnx.Trainer(by_hand, optimizer=cnnx.SGD(0.05, momentum=0.9))
@@ -64,10 +64,10 @@ def test_an_epoch_is_its_steps_in_order(batch_size: int, drawings: tuple[Pixels,
     assert bits(model) == bits(by_hand)
 
 
-def test_history_has_lists_of_one_length(drawings: tuple[Pixels, Labels]) -> None:
+def test_history_has_lists_of_one_length(samples: tuple[Pixels, Labels]) -> None:
     trainer = cnnx.Trainer(build())
     assert trainer.history == History()
-    history = trainer.fit(*drawings, epochs=3)
+    history = trainer.fit(*samples, epochs=3)
     assert history is trainer.history
     assert set(vars(history)) == {
         *("loss", "accuracy", "validation_loss", "validation_accuracy", "seconds"),
@@ -81,15 +81,15 @@ def test_history_has_lists_of_one_length(drawings: tuple[Pixels, Labels]) -> Non
     assert history.last() == {
         **{name: pytest.approx(values[-1], nan_ok=True) for name, values in vars(history).items()}
     }
-    assert trainer.fit(*drawings, epochs=0) is history
+    assert trainer.fit(*samples, epochs=0) is history
     assert len(history) == 3
 
 
-def test_fit_continues_when_called_again(drawings: tuple[Pixels, Labels]) -> None:
+def test_fit_continues_when_called_again(samples: tuple[Pixels, Labels]) -> None:
     whole, parts = cnnx.Trainer(build()), cnnx.Trainer(build())
-    expected = whole.fit(*drawings, epochs=5, batch_size=8)
-    parts.fit(*drawings, epochs=2, batch_size=8)
-    history = parts.fit(*drawings, epochs=3, batch_size=8)
+    expected = whole.fit(*samples, epochs=5, batch_size=8)
+    parts.fit(*samples, epochs=2, batch_size=8)
+    history = parts.fit(*samples, epochs=3, batch_size=8)
     assert bits(parts.model) == bits(whole.model)
     assert history.loss == expected.loss
     assert history.accuracy == expected.accuracy
@@ -99,7 +99,7 @@ def test_fit_continues_when_called_again(drawings: tuple[Pixels, Labels]) -> Non
     "loss", [cnnx.CrossEntropy(), cnnx.BinaryCrossEntropy(), cnnx.MSE()], ids=repr
 )
 def test_it_learns(loss: Any, rng: np.random.Generator) -> None:
-    """Which half is brighter."""
+    """Labels that say which half is brighter."""
     y = rng.integers(0, 2, 200)
     x = rng.random((200, SIZE, SIZE), dtype=np.float32)
     x[y == 1, :, : SIZE // 2] += 0.3
@@ -116,9 +116,9 @@ def test_it_learns(loss: Any, rng: np.random.Generator) -> None:
         assert measured["accuracy"] > 0.95
 
 
-def test_a_short_last_batch_is_trained(drawings: tuple[Pixels, Labels]) -> None:
-    """23 = 11 + 11 + 1: the last image changes the weights, too."""
-    x, y = drawings
+def test_a_short_last_batch_is_trained(samples: tuple[Pixels, Labels]) -> None:
+    """23 = 11 + 11 + 1: the last image updates the weights too."""
+    x, y = samples
     trainer = cnnx.Trainer(build())
     before_last: list[list[bytes]] = []
     trainer.fit(
@@ -132,7 +132,7 @@ def test_a_short_last_batch_is_trained(drawings: tuple[Pixels, Labels]) -> None:
 
 
 def order_of(trainer: cnnx.Trainer, x: Pixels, y: Labels, **settings: Any) -> list[list[int]]:
-    """Per epoch the rows in the order of their training, told by their losses."""
+    """Per epoch the rows in the order of their training, identified by their losses."""
     own = [trainer.evaluate(x[i : i + 1], y[i : i + 1])["loss"] for i in range(len(x))]
     assert len(set(own)) == len(own)
     epochs: list[list[int]] = []
@@ -150,34 +150,34 @@ def order_of(trainer: cnnx.Trainer, x: Pixels, y: Labels, **settings: Any) -> li
     return epochs
 
 
-def test_without_shuffling_images_come_in_order(drawings: tuple[Pixels, Labels]) -> None:
-    assert order_of(still(), *drawings, epochs=2, shuffle=False) == [list(range(23))] * 2
+def test_without_shuffling_images_come_in_order(samples: tuple[Pixels, Labels]) -> None:
+    assert order_of(still(), *samples, epochs=2, shuffle=False) == [list(range(23))] * 2
 
 
-def test_every_epoch_has_an_order_of_its_own(drawings: tuple[Pixels, Labels]) -> None:
-    orders = order_of(still(), *drawings, epochs=3)
+def test_every_epoch_has_an_order_of_its_own(samples: tuple[Pixels, Labels]) -> None:
+    orders = order_of(still(), *samples, epochs=3)
     assert [sorted(order) for order in orders] == [list(range(23))] * 3
     assert len({tuple(order) for order in [*orders, list(range(23))]}) == 4
-    assert order_of(still(), *drawings, epochs=3) == orders
+    assert order_of(still(), *samples, epochs=3) == orders
     again = still()
-    assert order_of(again, *drawings, epochs=1) + order_of(again, *drawings, epochs=2) == orders
-    assert order_of(still(seed=1), *drawings, epochs=1)[0] not in orders
+    assert order_of(again, *samples, epochs=1) + order_of(again, *samples, epochs=2) == orders
+    assert order_of(still(seed=1), *samples, epochs=1)[0] not in orders
 
 
 def test_the_order_depends_on_neither_batch_size_nor_threads(
-    drawings: tuple[Pixels, Labels], restore_threads: None
+    samples: tuple[Pixels, Labels], restore_threads: None
 ) -> None:
     cnnx.set_num_threads(1)
-    one = cnnx.Trainer(build()).fit(*drawings, epochs=2, batch_size=5)
+    one = cnnx.Trainer(build()).fit(*samples, epochs=2, batch_size=5)
     cnnx.set_num_threads(3)
-    assert cnnx.Trainer(build()).fit(*drawings, epochs=2, batch_size=5).loss == one.loss
+    assert cnnx.Trainer(build()).fit(*samples, epochs=2, batch_size=5).loss == one.loss
 
 
 # Validation.
 
 
-def test_a_validation_set_is_measured_after_every_epoch(drawings: tuple[Pixels, Labels]) -> None:
-    x, y = drawings
+def test_a_validation_set_is_measured_after_every_epoch(samples: tuple[Pixels, Labels]) -> None:
+    x, y = samples
     trainer, plain = cnnx.Trainer(build()), cnnx.Trainer(build())
     measured: list[dict[str, float]] = []
 
@@ -195,18 +195,16 @@ def test_a_validation_set_is_measured_after_every_epoch(drawings: tuple[Pixels, 
 
 
 @pytest.mark.parametrize(("fraction", "held"), [(0.1, 2), (0.3, 7), (0.5, 12), (0.01, 1)])
-def test_a_fraction_is_held_apart(
-    fraction: float, held: int, drawings: tuple[Pixels, Labels]
-) -> None:
-    x, y = drawings
+def test_a_fraction_is_held_out(fraction: float, held: int, samples: tuple[Pixels, Labels]) -> None:
+    x, y = samples
     trainer = still()
     orders = order_of(trainer, x, y, epochs=3, validation=fraction)
-    apart = sorted(set(range(23)) - set(orders[0]))
-    assert len(apart) == held
+    held_out = sorted(set(range(23)) - set(orders[0]))
+    assert len(held_out) == held
     for order in orders:
         assert len(order) == 23 - held
-        assert not set(order) & set(apart)
-    expected = trainer.evaluate(x[apart], y[apart])
+        assert not set(order) & set(held_out)
+    expected = trainer.evaluate(x[held_out], y[held_out])
     for name, value in expected.items():
         for measured in getattr(trainer.history, f"validation_{name}"):
             assert measured == pytest.approx(value, rel=1e-12)
@@ -235,12 +233,12 @@ def test_a_fraction_is_held_apart(
     ],
 )
 def test_a_wrong_validation_is_refused(
-    error: type[Exception], validation: Any, sentence: str, drawings: tuple[Pixels, Labels]
+    error: type[Exception], validation: Any, sentence: str, samples: tuple[Pixels, Labels]
 ) -> None:
     trainer = cnnx.Trainer(build())
     before = bits(trainer.model)
     with pytest.raises(error, match=f"fit: {sentence}") as caught:
-        trainer.fit(*drawings, epochs=1, validation=validation)
+        trainer.fit(*samples, epochs=1, validation=validation)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
     assert bits(trainer.model) == before
@@ -257,10 +255,10 @@ def test_a_wrong_validation_is_refused(
     ],
 )
 def test_wrong_settings_are_refused(
-    settings: dict[str, Any], sentence: str, drawings: tuple[Pixels, Labels]
+    settings: dict[str, Any], sentence: str, samples: tuple[Pixels, Labels]
 ) -> None:
     with pytest.raises(ValueError, match=f"fit: {sentence}"):
-        cnnx.Trainer(build()).fit(*drawings, **settings)
+        cnnx.Trainer(build()).fit(*samples, **settings)
 
 
 def test_no_images_are_refused() -> None:
@@ -273,10 +271,10 @@ def test_no_images_are_refused() -> None:
             call()
 
 
-def test_evaluate_measures_and_changes_nothing(drawings: tuple[Pixels, Labels]) -> None:
+def test_evaluate_measures_and_changes_nothing(samples: tuple[Pixels, Labels]) -> None:
     x, y = cnnx.data.xo(700, size=SIZE, seed=3)  # more than runs at once
     trainer = cnnx.Trainer(build(["X", "O"]))
-    trainer.fit(*drawings, epochs=2)
+    trainer.fit(*samples, epochs=2)
     before, gradients = bits(trainer.model), trainer.gradients.copy()
     measured = trainer.evaluate(x, y)
     names = np.array(["X", "O"])[y]
@@ -291,12 +289,10 @@ def test_evaluate_measures_and_changes_nothing(drawings: tuple[Pixels, Labels]) 
 # Progress, and the end.
 
 
-def test_progress_is_told_after_every_step_and_epoch(drawings: tuple[Pixels, Labels]) -> None:
+def test_progress_is_called_after_every_step_and_epoch(samples: tuple[Pixels, Labels]) -> None:
     trainer = cnnx.Trainer(build())
     events: list[Progress] = []
-    history = trainer.fit(
-        *drawings, epochs=2, batch_size=10, progress=events.append, validation=0.2
-    )
+    history = trainer.fit(*samples, epochs=2, batch_size=10, progress=events.append, validation=0.2)
     steps = [(event.epoch, event.step, event.finished_epoch is not None) for event in events]
     one_epoch = [(1, False), (2, False), (2, True)]  # 18 images: 10 and 8
     assert steps == [(epoch, *each) for epoch in (1, 2) for each in one_epoch]
@@ -307,9 +303,9 @@ def test_progress_is_told_after_every_step_and_epoch(drawings: tuple[Pixels, Lab
 
 
 def test_ctrl_c_from_progress_keeps_the_model_and_the_history(
-    drawings: tuple[Pixels, Labels],
+    samples: tuple[Pixels, Labels],
 ) -> None:
-    x, y = drawings
+    x, y = samples
     trainer, reference = cnnx.Trainer(build()), cnnx.Trainer(build())
     at_step: dict[tuple[int, int], list[bytes]] = {}
     reference.fit(
@@ -382,19 +378,19 @@ def test_a_real_ctrl_c_keeps_the_model(tmp_path: Path) -> None:
     cnnx.load(path)
 
 
-def test_progress_that_is_no_function_is_refused_before_a_step(
-    drawings: tuple[Pixels, Labels],
+def test_progress_must_be_callable(
+    samples: tuple[Pixels, Labels],
 ) -> None:
     trainer = cnnx.Trainer(build())
     before = bits(trainer.model)
     with pytest.raises(TypeError, match="fit: progress is 3, expected a function"):
-        trainer.fit(*drawings, epochs=1, progress=3)  # type: ignore[arg-type]
+        trainer.fit(*samples, epochs=1, progress=3)  # type: ignore[arg-type]
     assert bits(trainer.model) == before
 
 
-def test_a_numpy_fraction_splits_as_a_python_one(drawings: tuple[Pixels, Labels]) -> None:
+def test_a_numpy_fraction_splits_as_a_python_one(samples: tuple[Pixels, Labels]) -> None:
     losses = [
-        still().fit(*drawings, epochs=1, validation=fraction).validation_loss
+        still().fit(*samples, epochs=1, validation=fraction).validation_loss
         for fraction in (0.25, np.float32(0.25))
     ]
     assert losses[0] == losses[1]

@@ -1,4 +1,4 @@
-"""fit on a Dataset and on batches as they come; the class-balanced split."""
+"""fit on a Dataset and on an iterable of batches; the stratified split."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def bits(model: cnnx.Model) -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def drawings() -> tuple[Any, Any]:
+def samples() -> tuple[Any, Any]:
     return cnnx.data.xo(23, size=SIZE, seed=1)
 
 
 class Batches:
-    """Gives the same batches whenever one begins anew; does not know how many."""
+    """An iterable of the same batches each time, without a length."""
 
     def __init__(self, x: Any, y: Any, size: int = 8) -> None:
         self.parts = [(x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)]
@@ -43,26 +43,26 @@ class Batches:
 
 @pytest.mark.parametrize("augmentation", [None, Augmentation(crop_padding=2, rotate=20)])
 @pytest.mark.parametrize("loss", [cnnx.CrossEntropy(), cnnx.MSE()], ids=repr)
-def test_batches_are_an_array_in_pieces(
-    loss: Any, augmentation: Augmentation | None, drawings: tuple[Any, Any]
+def test_batches_are_parts_of_an_array(
+    loss: Any, augmentation: Augmentation | None, samples: tuple[Any, Any]
 ) -> None:
-    x, y = drawings
+    x, y = samples
     if isinstance(loss, cnnx.MSE):
         y = np.eye(2)[y]
     held = (x[:5], y[:5])
-    whole, pieces = (cnnx.Trainer(build(), loss=loss, seed=4) for _ in range(2))
+    whole, parts = (cnnx.Trainer(build(), loss=loss, seed=4) for _ in range(2))
     expected = whole.fit(
         *(x, y), epochs=3, batch_size=8, shuffle=False, augmentation=augmentation, validation=held
     )
-    found = pieces.fit(Batches(x, y), epochs=3, augmentation=augmentation, validation=held)
-    assert bits(pieces.model) == bits(whole.model)
+    found = parts.fit(Batches(x, y), epochs=3, augmentation=augmentation, validation=held)
+    assert bits(parts.model) == bits(whole.model)
     np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-12)
     np.testing.assert_allclose(found.accuracy, expected.accuracy, rtol=1e-12)
     assert found.validation_loss == expected.validation_loss
 
 
-def test_a_generator_is_good_for_one_epoch(drawings: tuple[Any, Any]) -> None:
-    x, y = drawings
+def test_a_generator_lasts_one_epoch(samples: tuple[Any, Any]) -> None:
+    x, y = samples
     trainer, other = cnnx.Trainer(build()), cnnx.Trainer(build())
     trainer.fit(((x[i : i + 8], y[i : i + 8]) for i in range(0, 23, 8)), epochs=1)
     other.fit(Batches(x, y).parts, epochs=1)
@@ -71,24 +71,24 @@ def test_a_generator_is_good_for_one_epoch(drawings: tuple[Any, Any]) -> None:
         trainer.fit(iter(Batches(x, y)), epochs=2)
 
 
-def test_progress_knows_the_steps_where_there_is_a_length(drawings: tuple[Any, Any]) -> None:
+def test_progress_knows_the_steps_where_there_is_a_length(samples: tuple[Any, Any]) -> None:
     steps: list[tuple[int, int]] = []
     trainer = cnnx.Trainer(build())
-    for batches in (Batches(*drawings), Batches(*drawings).parts):
+    for batches in (Batches(*samples), Batches(*samples).parts):
         trainer.fit(batches, epochs=1, progress=lambda p: steps.append((p.step, p.steps)))
     assert steps == [(1, 0), (2, 0), (3, 0), (3, 0), (1, 3), (2, 3), (3, 3), (3, 3)]
 
 
-def test_a_schedule_needs_a_length(drawings: tuple[Any, Any]) -> None:
-    whole, pieces = (
+def test_a_schedule_needs_a_length(samples: tuple[Any, Any]) -> None:
+    whole, parts = (
         cnnx.Trainer(build(), optimizer=cnnx.SGD(0.1), schedule=cnnx.CosineDecay())
         for _ in range(2)
     )
-    whole.fit(*drawings, epochs=2, batch_size=8, shuffle=False)
+    whole.fit(*samples, epochs=2, batch_size=8, shuffle=False)
     with pytest.raises(ValueError, match=r"fit: x is .* without len\(\), which the schedule needs"):
-        pieces.fit(Batches(*drawings), epochs=2)
-    pieces.fit(Batches(*drawings).parts, epochs=2)
-    assert bits(pieces.model) == bits(whole.model)
+        parts.fit(Batches(*samples), epochs=2)
+    parts.fit(Batches(*samples).parts, epochs=2)
+    assert bits(parts.model) == bits(whole.model)
 
 
 @pytest.mark.parametrize(
@@ -113,16 +113,16 @@ def test_refusals(arguments: dict[str, Any], error: type[Exception], message: st
 # Data sets.
 
 
-def test_a_data_set_brings_its_validation_set(drawings: tuple[Any, Any]) -> None:
-    x, y = drawings
+def test_a_data_set_includes_its_validation_set(samples: tuple[Any, Any]) -> None:
+    x, y = samples
     dataset = Dataset(x[5:], y[5:], ("X", "O"), validation=Dataset(x[:5], y[:5], ("X", "O")))
     whole, given = (cnnx.Trainer(build(["X", "O"])) for _ in range(2))
     expected = whole.fit(x[5:], y[5:], epochs=2, validation=(x[:5], y[:5]))
     found = given.fit(dataset, epochs=2)
     assert bits(given.model) == bits(whole.model)
     assert found.validation_loss == expected.validation_loss
-    apart = given.fit(dataset, epochs=1, validation=(x, y))
-    assert apart.validation_loss[-1] == given.evaluate(x, y)["loss"]
+    held_out = given.fit(dataset, epochs=1, validation=(x, y))
+    assert held_out.validation_loss[-1] == given.evaluate(x, y)["loss"]
     with pytest.raises(ValueError, match="fit: the data set has the classes X, O, expected the mo"):
         cnnx.Trainer(build(["O", "X"])).fit(dataset, epochs=1)
     listed: Any = Dataset(x, y, ["X", "O"])  # type: ignore[arg-type]
@@ -135,34 +135,34 @@ def test_a_data_set_brings_its_validation_set(drawings: tuple[Any, Any]) -> None
 
 @pytest.mark.parametrize("fraction", [0.01, 0.1, 1 / 3, 0.5, 0.9])
 @pytest.mark.parametrize("classes", [1, 2, 7])
-def test_every_class_gives_its_share(fraction: float, classes: int) -> None:
+def test_the_split_is_stratified(fraction: float, classes: int) -> None:
     rng = np.random.default_rng(0)
     labels = rng.choice(classes, 1000, p=rng.dirichlet(np.full(classes, 3)))
     order = rng.permutation(1000).tolist()
-    apart, rest = split(order, fraction, labels)
-    assert len(apart) == round(1000 * fraction)
-    assert sorted(apart + rest) == list(range(1000))
+    held_out, rest = split(order, fraction, labels)
+    assert len(held_out) == round(1000 * fraction)
+    assert sorted(held_out + rest) == list(range(1000))
     places = {row: place for place, row in enumerate(order)}
-    for rows in (apart, rest):
+    for rows in (held_out, rest):
         assert rows == sorted(rows, key=places.__getitem__)
     sizes = np.bincount(labels, minlength=classes)
-    shares = np.bincount(labels[apart], minlength=classes)
-    assert (abs(shares - fraction * sizes) < 1).all()
-    assert (shares < sizes).all()
+    counts = np.bincount(labels[held_out], minlength=classes)
+    assert (abs(counts - fraction * sizes) < 1).all()
+    assert (counts < sizes).all()
 
 
 def test_a_class_keeps_its_only_image() -> None:
     labels = np.array([0, 1, 1, 1, 1, 3])
     for order in (list(range(6)), [5, 4, 3, 2, 1, 0]):
-        apart, _ = split(order, 0.5, labels)
-        assert labels[apart].tolist() == [1, 1, 1]
+        held_out, _ = split(order, 0.5, labels)
+        assert labels[held_out].tolist() == [1, 1, 1]
 
 
-def test_fit_splits_by_class_with_labels_and_as_drawn_without(drawings: tuple[Any, Any]) -> None:
-    x, y = drawings
+def test_fit_splits_by_class_with_labels_and_at_random_without(samples: tuple[Any, Any]) -> None:
+    x, y = samples
     loss = cnnx.Trainer(build(), optimizer=cnnx.SGD(0.0)).fit(x, y, epochs=1, validation=0.5)
     trainer = cnnx.Trainer(build(), optimizer=cnnx.SGD(0.0))
-    apart, rest = split(trainer._core.split_order(len(x)), 0.5, y)
-    assert loss.validation_loss[0] == trainer.evaluate(x[apart], y[apart])["loss"]
+    held_out, rest = split(trainer._core.split_order(len(x)), 0.5, y)
+    assert loss.validation_loss[0] == trainer.evaluate(x[held_out], y[held_out])["loss"]
     assert loss.loss[0] == pytest.approx(trainer.evaluate(x[rest], y[rest])["loss"], rel=1e-6)
     assert split([4, 2, 0, 1, 3], 0.4) == ([4, 2], [0, 1, 3])

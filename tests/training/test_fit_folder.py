@@ -1,4 +1,4 @@
-"""Trainer.fit on a path: folders of images of any size, made to fit as the model says."""
+"""Trainer.fit on a path: folders of images of any size, resized to the model's input."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_fit_measures_on_the_validation_folder_beside_train(tmp_path: Path) -> N
     assert len(history.validation_accuracy) == 1
 
 
-def test_fit_says_what_a_path_lacks(tmp_path: Path) -> None:
+def test_fit_reports_missing_parts_of_a_folder(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "images", ("dark", "green"))
     with pytest.raises(ValueError, match="green"):
         cnnx.Trainer(build()).fit(folder, epochs=1)

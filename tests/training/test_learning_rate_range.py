@@ -1,4 +1,4 @@
-"""lr_find: what it tries, what it suggests, what it leaves alone and what it refuses."""
+"""lr_find: the rates it tries, its suggestion, its lack of side effects and its refusals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def make_trainer(**settings: Any) -> cnnx.Trainer:
 
 
 def line(rate: float = 0.1, **settings: Any) -> cnnx.Trainer:
-    """One weight w that shall be 1 and starts at 0: a step multiplies 1 - w by 1 - 2 * rate."""
+    """One weight w with target 1 that starts at 0: a step multiplies 1 - w by 1 - 2 * rate."""
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(1, bias=False)], input_shape=(1, 1, 1))
     model.parameters["dense_1.weight"] = [[0.0]]
     return cnnx.Trainer(model, optimizer=cnnx.SGD(rate), loss=cnnx.MSE(), **settings)

@@ -1,4 +1,4 @@
-"""Metrics against plain loops, and what they refuse."""
+"""Metrics against plain loops, and their refusals."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def test_top_k_accuracy_counts_rows_whose_label_is_among_the_first(
     outputs = rng.integers(0, 4, (29, classes)).astype(np.float32)  # with many equal ones
     labels = rng.integers(0, classes, 29)
     for k in range(1, classes + 1):
-        right = 0
+        correct = 0
         for row, label in zip(outputs, labels, strict=True):
             order = sorted(range(classes), key=lambda j: (-row[j], j))
-            right += label in order[:k]
-        assert top_k_accuracy(outputs, labels, k=k) == right / 29
+            correct += label in order[:k]
+        assert top_k_accuracy(outputs, labels, k=k) == correct / 29
     assert top_k_accuracy(outputs, labels, k=1) == (outputs.argmax(axis=1) == labels).mean()
 
 

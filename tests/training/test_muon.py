@@ -1,6 +1,4 @@
-"""Muon: its steps against float64 by NumPy, what orthogonalising means, and which arrays it does so
-to.
-"""
+"""Muon: its steps against float64 by NumPy, its orthogonalisation, and the arrays it applies to."""
 
 from __future__ import annotations
 
@@ -95,7 +93,7 @@ def test_singular_values_become_about_one(shape: tuple[int, int], rng: np.random
 
 
 def test_the_reference_is_orthogonal_in_the_limit(rng: np.random.Generator) -> None:
-    """That of the tests: singular values as above, and those of the exact factor nearby."""
+    """The reference's direction: singular values as above, and near the exact orthogonal factor."""
     matrix = rng.standard_normal((20, 12))
     left, _, right = np.linalg.svd(matrix, full_matrices=False)
     values = np.linalg.svd(orthogonal(matrix, 5), compute_uv=False)
@@ -123,7 +121,7 @@ def test_bits_do_not_depend_on_threads(restore_threads: None) -> None:
 
 
 def test_the_length_of_a_gradient_does_not_matter_to_a_matrix(rng: np.random.Generator) -> None:
-    """A power of two, which rounds nothing, changes no bit of a matrix, but all else."""
+    """A power of two, which rounds nothing, changes no bit of a matrix, only other parameters."""
     gradient = rng.standard_normal(make_trainer(cnnx.Muon()).gradients.size).astype(np.float32)
     ends = []
     for scale in (1, 2**-20):
@@ -136,7 +134,7 @@ def test_the_length_of_a_gradient_does_not_matter_to_a_matrix(rng: np.random.Gen
         assert same == name.endswith("weight"), name
 
 
-def test_no_gradient_moves_nothing_but_decays() -> None:
+def test_a_zero_gradient_only_decays() -> None:
     for decay in (0.0, 0.5):
         trainer = make_trainer(cnnx.Muon(0.5, weight_decay=decay))
         before = parameters(trainer)
@@ -147,7 +145,7 @@ def test_no_gradient_moves_nothing_but_decays() -> None:
             assert array.tobytes() == expected.tobytes(), name
 
 
-def test_what_the_pattern_leaves_out_moves_as_with_sgd(rng: np.random.Generator) -> None:
+def test_unmatched_parameters_are_updated_by_sgd(rng: np.random.Generator) -> None:
     trainer = make_trainer(cnnx.Muon(0.1, matrices="conv2d_*"))
     gradient = rng.standard_normal(trainer.gradients.size)
     before = parameters(trainer)

@@ -1,4 +1,4 @@
-"""A loss that is NaN or infinite ends a fit at its step, names the layer, and spoils nothing."""
+"""A loss that is NaN or infinite ends a fit at its step, names the layer, and damages nothing."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_images_that_are_not_finite_are_named(augmentation: Any) -> None:
         trainer.fit(images, y, epochs=1, batch_size=8, shuffle=False, augmentation=augmentation)
 
 
-def test_an_infinite_loss_of_finite_outputs_is_said_to_be_one() -> None:
+def test_an_infinite_loss_of_finite_outputs_is_reported() -> None:
     layers = [cnnx.Flatten(), cnnx.Dense(1)]
     trainer = cnnx.Trainer(cnnx.Model(layers, input_shape=(SIZE, SIZE, 1)), loss=cnnx.MSE())
     with pytest.raises(
@@ -93,20 +93,20 @@ def test_an_infinite_loss_of_finite_outputs_is_said_to_be_one() -> None:
         trainer.fit(x, np.full(len(x), 3e38, np.float32), epochs=1)
 
 
-def test_the_step_of_batches_as_they_come_is_counted() -> None:
+def test_steps_of_an_iterable_of_batches_are_counted() -> None:
     bad = np.full((2, SIZE, SIZE, 1), np.inf, np.float32)
     trainer = cnnx.Trainer(network())
     with pytest.raises(FloatingPointError, match=r"^fit: in step 2 of epoch 1 the loss is"):
         trainer.fit([(x, y), (bad, [0, 1])], epochs=1)
 
 
-def test_a_step_of_ones_own_returns_what_came(tmp_path: Path) -> None:
+def test_a_custom_step_returns_its_loss(tmp_path: Path) -> None:
     trainer = cnnx.Trainer(network())
     bad = np.full((2, SIZE, SIZE, 1), np.nan, np.float32)
     assert np.isnan(trainer.compute_gradients(bad, [0, 1]))
 
 
-def test_the_checkpoint_before_stays_and_goes_on(tmp_path: Path) -> None:
+def test_the_previous_checkpoint_stays_and_resumes(tmp_path: Path) -> None:
     path = tmp_path / "run.ckpt"
     trainer = cnnx.Trainer(network())
 
@@ -135,7 +135,7 @@ def test_weights_that_the_last_step_broke_are_named() -> None:
 
 def test_a_buffer_that_is_not_finite_is_named() -> None:
     trainer = cnnx.Trainer(network())
-    trainer.model.layers[1].trainable = False  # it divides by what the buffer says, and stays 0
+    trainer.model.layers[1].trainable = False  # it divides by the buffer's value, and stays 0
     trainer.model.buffers["batch_norm2d_1.running_variance"] = np.full(4, np.inf, np.float32)
     with pytest.raises(FloatingPointError, match=r"after epoch 1 batch_norm2d_1\.running_variance"):
         trainer.fit(x, y, epochs=1)
@@ -143,7 +143,7 @@ def test_a_buffer_that_is_not_finite_is_named() -> None:
 
 def test_a_validation_loss_that_is_not_finite_ends_the_fit() -> None:
     trainer = cnnx.Trainer(network())
-    bad = np.full((2, SIZE, SIZE, 1), 3e38, np.float32)  # finite, but no sum of them is
+    bad = np.full((2, SIZE, SIZE, 1), 3e38, np.float32)  # finite, with infinite sums
     with pytest.raises(
         FloatingPointError, match=r"^fit: after epoch 1 the validation loss is NaN,"
     ):

@@ -1,4 +1,4 @@
-"""The optimizers: updates against PyTorch's formulas in float64, and what is refused."""
+"""The optimizers: updates against PyTorch's formulas in float64, and refusals."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_updates(case: str, rng: np.random.Generator) -> None:
     assert not np.allclose(all_parameters(trainer), all_parameters(make_trainer(optimizer)))
 
 
-def test_no_gradient_moves_nothing_but_decays() -> None:
+def test_a_zero_gradient_only_decays() -> None:
     for optimizer in (cnnx.SGD(0.1, momentum=0.9), cnnx.Adam(0.1)):
         trainer = make_trainer(optimizer)
         before = all_parameters(trainer)
@@ -90,7 +90,7 @@ def test_no_gradient_moves_nothing_but_decays() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("outputs", [1, 7, 16, 8191])
-def test_an_element_does_not_depend_on_its_place(
+def test_an_element_does_not_depend_on_its_position(
     case: str, outputs: int, restore_threads: None
 ) -> None:
     """Vector tails and thread borders: equal parameters and gradients stay equal."""

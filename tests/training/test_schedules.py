@@ -1,4 +1,4 @@
-"""Schedules: their formulas in float64, their part in a fit, and what is refused."""
+"""Schedules: their formulas in float64, their use in a fit, and refusals."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ X, Y = np.zeros((13, 2, 2, 1)), np.ones((13, 2))
 
 
 def rates(trainer: cnnx.Trainer, **settings: Any) -> list[float]:
-    """The learning rate of every step of a fit on images of nothing."""
+    """The learning rate of every step of a fit on empty images."""
     found: list[Progress] = []
     trainer.fit(X, Y, progress=found.append, batch_size=5, **settings)
     return [each.learning_rate for each in found if each.finished_epoch is None]
@@ -117,7 +117,7 @@ def test_held_out_images_take_no_steps() -> None:
     assert rates(trainer, epochs=2, validation=0.25) == [0.0, 0.125, 0.25, 0.375]
 
 
-def test_a_loop_of_ones_own() -> None:
+def test_a_custom_loop() -> None:
     trainer = plain(cnnx.CosineDecay())
     with pytest.raises(ValueError, match=r"the schedule does not know how long training is"):
         trainer.step(X, Y)
@@ -169,7 +169,7 @@ def test_a_plateau_reduces_after_patience(
 
 @pytest.mark.parametrize("watch", ["loss", "validation_loss"])
 def test_a_fit_observes_what_is_watched(watch: Any) -> None:
-    """From the second epoch on nothing improves any more."""
+    """From the second epoch on nothing improves."""
     trainer = plain(cnnx.Warmup(0, cnnx.Plateau(0.5, patience=0, threshold=0.999, watch=watch)))
     found = rates(trainer, epochs=3, validation=(X, Y))
     assert found == [0.5] * 3 + [0.5] * 3 + [0.25] * 3
@@ -181,7 +181,7 @@ def test_a_validation_that_is_watched_must_be_given() -> None:
         plain(cnnx.Plateau()).fit(X, Y, epochs=1)
 
 
-# What is refused.
+# Refusals.
 
 REFUSED: list[tuple[type[Exception], Callable[[], Any], str]] = [
     (ValueError, lambda: cnnx.StepDecay(), "StepDecay: neither every nor at is given"),

@@ -1,4 +1,4 @@
-"""Trainer: its losses and gradients, the seam between them and the update, and what it refuses."""
+"""Trainer: its losses and gradients, gradients and update as separate calls, and refusals."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def layers(outputs: int = 3) -> list[cnnx.Layer]:
 
 
 def build(outputs: int = 3, seed: int = 0) -> cnnx.Model:
-    """Its biases are not zero: a zero would lie on the kink of a LeakyReLU, where padding leads."""
+    """Nonzero biases: a zero would lie on the kink of a LeakyReLU in padded regions."""
     model = cnnx.Model(layers(outputs), input_shape=SHAPE, seed=seed)
     rng = np.random.default_rng(seed)
     for name, array in model.parameters.items():
@@ -105,18 +105,18 @@ def reference_loss(loss: object, outputs: Array, y: Array) -> tuple[float, Array
 def test_gradients_of_the_whole_network(loss: Any, rng: np.random.Generator) -> None:
     """Against the float64 network.
 
-    An op may lose eps * (sqrt(K) + 8) of its largest value: 3e-6 for the K <= 300 terms here. Such
-    losses of one op after another are independent, so 13 of them are sqrt(13) as many.
+    An op may lose eps * (sqrt(K) + 8) of its largest value: 3e-6 for the K <= 300 terms here. The
+    errors of consecutive ops are independent, so those of 13 ops are sqrt(13) times as large.
     """
     model = build()
     x, y = batch(rng, 6, loss)
-    truth = ReferenceNetwork(model)
+    network = ReferenceNetwork(model)
     trainer = cnnx.Trainer(model, loss=loss)
     value = trainer.compute_gradients(x, y)
-    expected_value, _ = reference_loss(loss, truth(x), y)
+    expected_value, _ = reference_loss(loss, network(x), y)
     assert value == pytest.approx(expected_value, rel=2e-6)
 
-    expected = truth.gradients(x, lambda outputs: reference_loss(loss, outputs, y)[1])
+    expected = network.gradients(x, lambda outputs: reference_loss(loss, outputs, y)[1])
     start = 0
     for name, gradient in expected.items():
         actual = trainer.gradients[start : start + gradient.size].reshape(gradient.shape)
@@ -133,17 +133,17 @@ def test_the_reference_by_finite_differences_of_its_loss(
 ) -> None:
     model = build()
     x, y = batch(rng, 2, loss)
-    truth = ReferenceNetwork(model)
-    gradients = truth.gradients(x, lambda outputs: reference_loss(loss, outputs, y)[1])
+    network = ReferenceNetwork(model)
+    gradients = network.gradients(x, lambda outputs: reference_loss(loss, outputs, y)[1])
     for name in ("conv2d_1.bias", "conv2d_2.weight", "dense_1.bias", "dense_2.weight"):
-        original = truth.parameters[name]
+        original = network.parameters[name]
 
         def loss_with(value: Array, name: str = name) -> float:
-            truth.parameters[name] = value
-            return reference_loss(loss, truth(x), y)[0]
+            network.parameters[name] = value
+            return reference_loss(loss, network(x), y)[0]
 
         expected = numerical_gradient(loss_with, original)
-        truth.parameters[name] = original
+        network.parameters[name] = original
         np.testing.assert_allclose(gradients[name], expected, rtol=1e-5, atol=1e-9)
 
 
@@ -174,8 +174,8 @@ def test_a_step_is_gradients_and_update(
 def test_a_split_batch_adds_up_to_the_whole(loss: Any, rng: np.random.Generator) -> None:
     """5 + 3 against 8: sums of the same terms in another order.
 
-    Each side lies within the rounding bound of the exact sum, whose magnitude is the sum of what
-    single images add; a term per image and output position of the largest layer.
+    Each side lies within the rounding bound of the exact sum, whose magnitude is the sum over the
+    single images: a term per image and output position of the largest layer.
     """
     trainer = cnnx.Trainer(build(), loss=loss)
     x, y = batch(rng, 8, loss)
@@ -285,7 +285,7 @@ def test_the_model_outlives_its_trainer_and_the_trainer_its_model(
     assert not np.array_equal(core(x), expected)
 
 
-# What it refuses.
+# Refusals.
 
 
 @pytest.mark.parametrize("loss", LOSSES[:2], ids=repr)

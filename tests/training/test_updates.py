@@ -1,4 +1,4 @@
-"""What a trainer puts around its optimizer: rules, clipping, averaging, another learning rate."""
+"""A trainer's additions to its optimizer: rules, clipping, averaging, changed learning rates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def all_parameters(model: cnnx.Model) -> Any:
 
 
 def steps(trainer: cnnx.Trainer, count: int, scale: float = 1.0) -> list[Any]:
-    """Takes steps along random gradients; the parameters after each."""
+    """Take steps along random gradients; returns the parameters after each."""
     rng = np.random.default_rng(7)
     found = []
     for _ in range(count):
@@ -106,7 +106,7 @@ def test_a_layer_that_is_not_trainable_is_left_out_until_it_is() -> None:
 
 
 @pytest.mark.parametrize("outputs", [1, 13, 8191])
-def test_gradients_are_made_no_longer_than_the_norm(outputs: int) -> None:
+def test_gradients_are_clipped_to_the_norm(outputs: int) -> None:
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(outputs)], input_shape=(3, 2, 1))
     trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(1.0), loss=cnnx.MSE(), clip_norm=2.0)
     rng = np.random.default_rng(outputs)
@@ -122,7 +122,7 @@ def test_gradients_are_made_no_longer_than_the_norm(outputs: int) -> None:
         assert trainer.gradients.tobytes() == gradient.tobytes(), "the gradients are the user's"
 
 
-def test_short_gradients_are_taken_as_they_are() -> None:
+def test_gradients_below_the_norm_are_unchanged() -> None:
     plain, clipped = make_trainer(cnnx.Adam()), make_trainer(cnnx.Adam(), clip_norm=1e6)
     for one, other in zip(steps(plain, 3), steps(clipped, 3), strict=True):
         assert one.tobytes() == other.tobytes()
@@ -139,7 +139,7 @@ def test_clipping_does_not_depend_on_threads() -> None:
     assert len(found) == 1
 
 
-def test_nan_is_not_clipped_away() -> None:
+def test_clipping_keeps_nan() -> None:
     trainer = make_trainer(clip_norm=1.0)
     trainer.gradients[...] = 1.0
     trainer.gradients[3] = np.nan
@@ -167,7 +167,7 @@ def test_the_average_is_that_of_the_formula(decay: float, every: int) -> None:
     np.testing.assert_allclose(all_parameters(averaged), expected, rtol=1e-6, atol=1e-6)
 
 
-def test_before_the_first_average_the_weights_are_those_that_there_are() -> None:
+def test_before_the_first_average_the_weights_are_the_current_ones() -> None:
     trainer = make_trainer(averaging=cnnx.WeightAverage(every=2))
     trainer.model.parameters["dense_1.bias"] = np.arange(5)
     x, y = np.ones((2, 4, 4, 2)), np.ones((2, 5))
@@ -181,7 +181,7 @@ def test_before_the_first_average_the_weights_are_those_that_there_are() -> None
 
 
 @pytest.mark.parametrize("steps_before", [0, 1])
-def test_an_averaged_model_has_the_layers_frozen_that_the_model_has(steps_before: int) -> None:
+def test_an_averaged_model_has_the_frozen_layers_of_the_model(steps_before: int) -> None:
     trainer = make_trainer(averaging=cnnx.WeightAverage())
     steps(trainer, steps_before)
     trainer.model.layers[0].trainable = False
@@ -190,7 +190,7 @@ def test_an_averaged_model_has_the_layers_frozen_that_the_model_has(steps_before
     assert not found[0]
 
 
-def test_an_averaged_model_answers_as_its_parameters_say() -> None:
+def test_an_averaged_model_predicts_with_its_averaged_parameters() -> None:
     trainer = make_trainer(averaging=cnnx.WeightAverage(0.5))
     steps(trainer, 1)
     x = np.ones((3, 4, 4, 2), np.float32)
@@ -225,7 +225,7 @@ def test_the_statistics_of_batch_norm_are_averaged_too(rng: np.random.Generator)
     assert not np.allclose(averaged, seen[-1], rtol=1e-4)
 
 
-def test_an_averaged_model_reads_its_outputs_as_the_loss_means_them() -> None:
+def test_an_averaged_model_interprets_its_outputs_by_the_loss() -> None:
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(2)], input_shape=(2, 2, 1))
     loss = cnnx.BinaryCrossEntropy()
     trainer = cnnx.Trainer(model, loss=loss, averaging=cnnx.WeightAverage())
@@ -235,7 +235,7 @@ def test_an_averaged_model_reads_its_outputs_as_the_loss_means_them() -> None:
 # The learning rate.
 
 
-def test_another_learning_rate_holds_from_the_next_step_on() -> None:
+def test_a_new_learning_rate_applies_from_the_next_step() -> None:
     trainer = make_trainer(cnnx.SGD(0.5))
     assert trainer.learning_rate == 0.5
     before = all_parameters(trainer.model)

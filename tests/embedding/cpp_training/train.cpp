@@ -20,11 +20,11 @@ using namespace cnnx::layers;
 
 constexpr std::int64_t kCount = 200, kSize = 24, kEpochs = 3;
 
-struct Drawings {
+struct Samples {
   std::vector<std::uint8_t> pixels = std::vector<std::uint8_t>(kCount * kSize * kSize);
   std::vector<std::int64_t> labels = std::vector<std::int64_t>(kCount);
 
-  Drawings() { cnnx::draw_xo(kCount, kSize, 1, pixels.data(), labels.data()); }
+  Samples() { cnnx::draw_xo(kCount, kSize, 1, pixels.data(), labels.data()); }
   cnnx::ImageBatch images() const { return {pixels.data(), kCount}; }
   cnnx::Targets targets() const { return {labels.data()}; }
 };
@@ -36,10 +36,10 @@ void fit(const char* path) {
       {Conv2d(8, 3), ReLU(), MaxPool2d(2), Conv2d(16, 3), ReLU(), Flatten(), Dense(2)},
       {kSize, kSize, 1}, {{"X", "O"}, {}, 0});
   cnnx::Trainer trainer(model);
-  const Drawings drawings;
-  for (const cnnx::Metrics& metrics : trainer.fit(drawings.images(), drawings.targets(), kEpochs))
+  const Samples samples;
+  for (const cnnx::Metrics& metrics : trainer.fit(samples.images(), samples.targets(), kEpochs))
     print(metrics);
-  print(trainer.evaluate(drawings.images(), drawings.targets()));
+  print(trainer.evaluate(samples.images(), samples.targets()));
   model.save(path);
 }
 
@@ -76,9 +76,9 @@ void train(cnnx::Trainer& trainer, cnnx::EpochOptions options, std::int64_t step
   options.augmentation.crop_padding = 2;
   options.augmentation.rotate = 10;
   options.augmentation.brightness = 0.1f;
-  const Drawings drawings;
+  const Samples samples;
   for (; options.number < kEpochs; ++options.number) {
-    cnnx::Epoch epoch = trainer.begin_epoch(drawings.images(), drawings.targets(), options);
+    cnnx::Epoch epoch = trainer.begin_epoch(samples.images(), samples.targets(), options);
     if (options.number == 0 && epoch.step() == 0) trainer.begin_schedule(kEpochs, epoch.steps());
     while (steps > 0 && epoch.advance()) --steps;
     if (steps == 0) {

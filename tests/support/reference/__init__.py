@@ -1,7 +1,7 @@
-"""The truth of every test: one plain NumPy float64 function per op, slow and obviously right.
+"""The reference of every test: one plain NumPy float64 function per op, slow and obviously correct.
 
 Not part of the package. Arrays are NHWC, convolution weights HWIO, dense weights (in, out). Every
-function takes any real array and computes in float64; a backward returns what its op returns.
+function takes any real array and computes in float64; a backward returns the same as its op's.
 """
 
 from reference.activations import *

@@ -1,4 +1,4 @@
-"""The truth of activations and of softmax, as functions of whole arrays."""
+"""Reference activations and softmax, as functions of whole arrays."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def tanh_backward(grad_output: npt.ArrayLike, output: npt.ArrayLike) -> Array:
 
 
 def normal_distribution(x: Array) -> Array:
-    """Of the standard normal distribution, what lies below x."""
+    """The standard normal distribution function at x."""
     return real(np.vectorize(math.erfc, otypes=[float])(-x / math.sqrt(2.0)) / 2.0)
 
 

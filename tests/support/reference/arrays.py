@@ -61,7 +61,7 @@ def crop(padded: Array, sides: Sides) -> Array:
 def taps(
     padded_size: tuple[int, int], kernel: Pair, stride: Pair, dilation: Pair = 1
 ) -> Iterator[tuple[int, int, tuple[slice, slice, slice]]]:
-    """Per kernel position in row-major order, the padded pixels that it meets, one per output."""
+    """Per kernel position in row-major order, the padded pixels under it, one per output."""
     steps: list[list[slice]] = []
     for axis in range(2):
         kernel_size, step, gap = pair(kernel)[axis], pair(stride)[axis], pair(dilation)[axis]

@@ -1,4 +1,4 @@
-"""The truth of convolutions and dense layers, tap by tap."""
+"""Reference convolutions and dense layers, tap by tap."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def conv_transpose2d(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> Array:
-    """Every pixel scatters its multiple of the kernel over a canvas, which is then cut out."""
+    """Every pixel adds its multiple of the kernel to a canvas, from which the output is cut."""
     x, weight = real(x), real(weight)
     canvas = Canvas(x.shape, weight.shape, stride, padding, output_padding, dilation)
     out_channels = weight.shape[2] * groups
@@ -136,7 +136,7 @@ def conv_transpose2d_backward(
 
 
 class Canvas:
-    """All pixels that a transposed convolution reaches, and which of them are its output."""
+    """All pixels that a transposed convolution writes, and the output region among them."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ class Canvas:
         return np.zeros((self.x[0], *self.size, channels))
 
     def taps(self) -> Iterator[tuple[int, int, tuple[slice, slice, slice]]]:
-        """Per kernel position the pixels that it reaches, one per pixel of x."""
+        """Per kernel position the pixels that it writes, one per pixel of x."""
         for row, column in np.ndindex(*self.kernel):
             top, left = row * self.dilation[0], column * self.dilation[1]
             bottom = top + (self.x[1] - 1) * self.stride[0] + 1

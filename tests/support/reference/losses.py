@@ -1,4 +1,4 @@
-"""The truth of losses: the mean over rows, as a float."""
+"""Reference losses: the mean over rows, as a float."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def smoothed_targets(labels: npt.ArrayLike, classes: int, label_smoothing: float
 
 
 def class_shares(labels: npt.ArrayLike, classes: int) -> Array:
-    """Labels as shares of the classes; shares stay."""
+    """Labels as one-hot soft labels; soft labels unchanged."""
     return real(labels) if np.ndim(labels) == 2 else smoothed_targets(labels, classes, 0.0)
 
 
 def weighted_targets(
     labels: npt.ArrayLike, classes: int, label_smoothing: float, weights: npt.ArrayLike | None
 ) -> tuple[Array, float]:
-    """The factors of -log softmax, and what the mean divides by."""
+    """The factors of -log softmax, and the divisor of the mean."""
     shares = class_shares(labels, classes)
     each = np.ones(classes) if weights is None else real(weights)
     smoothed = (1.0 - label_smoothing) * shares + label_smoothing / classes

@@ -1,4 +1,4 @@
-"""The truth of normalisation."""
+"""Reference normalisations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from reference.arrays import Array, real
 
-PIXELS = (0, 1, 2)  # the axes that a channel's statistics are taken over
+PIXELS = (0, 1, 2)  # the axes over which a channel's statistics are taken
 
 
 def batch_norm2d(
@@ -42,7 +42,7 @@ def batch_norm2d_backward(
     *,
     epsilon: float = 1e-5,
 ) -> tuple[Array, Array, Array]:
-    """Of batch_norm2d_training: mean and variance are functions of x."""
+    """The gradient of batch_norm2d_training: mean and variance are functions of x."""
     grad, mean, variance = real(grad_output), real(x).mean(PIXELS), real(x).var(PIXELS)
     normalised = batch_norm2d(x, None, None, mean, variance, epsilon=epsilon)
     grad_weight, grad_bias = (grad * normalised).sum(PIXELS), grad.sum(PIXELS)
@@ -64,7 +64,7 @@ def batch_norm2d_frozen_backward(
     *,
     epsilon: float = 1e-5,
 ) -> tuple[Array, Array, Array]:
-    """Of batch_norm2d: mean and variance are constants."""
+    """The gradient of batch_norm2d: mean and variance are constants."""
     grad = real(grad_output)
     normalised = batch_norm2d(x, None, None, mean, variance, epsilon=epsilon)
     scale = 1.0 if weight is None else real(weight)
@@ -73,13 +73,13 @@ def batch_norm2d_frozen_backward(
 
 
 def in_groups(x: npt.ArrayLike, groups: int) -> tuple[Array, tuple[int, ...]]:
-    """(batch, pixels, groups, channels of a group), and the axes that a group's mean is over."""
+    """(batch, pixels, groups, channels of a group), and the axes of a group's mean."""
     shape = np.shape(x)
     return real(x).reshape(shape[0], -1, groups, shape[-1] // groups), (1, 3)
 
 
 def normalised_groups(x: npt.ArrayLike, groups: int, epsilon: float) -> tuple[Array, Array]:
-    """Normalised, and the standard deviations that divided."""
+    """The normalised numbers, and the standard deviations by which they were divided."""
     parts, axes = in_groups(x, groups)
     deviation = np.sqrt(parts.var(axes, keepdims=True) + epsilon)
     return real((parts - parts.mean(axes, keepdims=True)) / deviation), real(deviation)
@@ -128,7 +128,7 @@ def layer_norm(
 def layer_norm_backward(
     grad_output: npt.ArrayLike, x: npt.ArrayLike, weight: npt.ArrayLike, *, epsilon: float = 1e-5
 ) -> tuple[Array, Array, Array]:
-    """A row is an image of one pixel and one group."""
+    """A row treated as an image of one pixel and one group."""
     rows = real(x).reshape(-1, np.shape(x)[-1])
     grad = real(grad_output).reshape(rows.shape)
     grad_input, *own = group_norm_backward(grad, rows, weight, 1, epsilon=epsilon)

@@ -1,4 +1,4 @@
-"""The truth of poolings, window by window over padded images."""
+"""Reference poolings, window by window over padded images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from reference.arrays import (
 
 
 def first_maximum(x: Array, kernel: Pair, stride: Pair, padding: Padding) -> tuple[Array, Array]:
-    """Per window its maximum, and the row-major position where it first occurs, among real pixels.
+    """Per window its maximum, and the row-major position of its first occurrence, among real
+    pixels.
 
     NaN counts as larger than every number, so that it passes.
     """
@@ -61,7 +62,7 @@ def max_pool2d_backward(
 def average_divisors(
     x: Array, kernel: Pair, stride: Pair, padding: Padding, count_include_pad: bool
 ) -> Array:
-    """Per window the number its sum is divided by; "same" always means the real pixels."""
+    """Per window the divisor of its sum; "same" always counts the real pixels."""
     sides = padding_sides(padding, x.shape[1:3], kernel, stride)
     padding_counts = count_include_pad and padding != "same"
     counted = pad(np.ones_like(x), sides, 1.0 if padding_counts else 0.0)

@@ -1,4 +1,4 @@
-"""The truth of padding, enlarging and adaptive pooling: a matrix along each axis."""
+"""Reference padding, enlarging and adaptive pooling: a matrix along each axis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def along_both(x: npt.ArrayLike, rows: Array, columns: Array) -> Array:
 
 
 def bins(size: int, output: int) -> Array:
-    """Every input's share in every output, the mean of those it covers."""
+    """The weight of every input in every output, the mean of the inputs it covers."""
     matrix = np.zeros((output, size))
     for i in range(output):
         begin, end = i * size // output, -(-(i + 1) * size // output)
@@ -56,7 +56,7 @@ def zero_pad2d_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike, padding: P
 
 
 def enlargement(size: int, scale: int, mode: str) -> Array:
-    """Every input's share in every output."""
+    """The weight of every input in every output."""
     if mode == "nearest":
         return np.repeat(np.eye(size), scale, axis=0)
     matrix = np.zeros((size * scale, size))
