@@ -1,4 +1,4 @@
-"""Reference normalisations."""
+"""Reference batch, group and layer normalisation, forward and backward."""
 
 from __future__ import annotations
 
