@@ -47,9 +47,9 @@ class Node(NamedTuple):
     place: int
 
 
-def settings_of(attributes: dict[str, Any]) -> dict[str, Any]:
+def reference_settings(layer_settings: dict[str, Any]) -> dict[str, Any]:
     """A layer's settings in the form of `reference`."""
-    settings = dict(attributes)
+    settings = dict(layer_settings)
     for name, value in settings.items():
         if name == "padding" and isinstance(value, list):
             settings[name] = ((value[0], value[1]), (value[2], value[3]))
