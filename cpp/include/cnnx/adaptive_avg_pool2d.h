@@ -1,12 +1,13 @@
-// Average-pooling to a size that is given, whatever the image's: forward and backward.
+// Average pooling to a given output size, forward and backward.
 //
-//   output[n, i, j, c] = mean of x[n, p, q, c] over p in [floor(i * in_height / out_height),
-//   ceil((i + 1) * in_height / out_height)) and q likewise
+//   output[n, i, j, c] = mean of x[n, p, q, c] over the rows
+//   p in [floor(i * in_height / out_height), ceil((i + 1) * in_height / out_height))
+//   and the columns q likewise
 //
-// These are PyTorch's windows, which may overlap. With one window it is global average-pooling (Lin
-// et al.: Network in Network, 2013). A window's sum is the sum of its rows' sums, each in order;
-// the gradient of an input is the sum over the windows that hold it, in row-major order, of
-// grad_output / pixels of the window.
+// The windows are those of PyTorch and may overlap. One window is global average pooling (Lin et
+// al.: Network in Network, 2013). The sum of a window is the sum of its row sums, each in order.
+// The gradient of an input is the sum of grad_output / pixels of the window over the windows that
+// contain it, in row-major order.
 //
 // Memory: arrays are the caller's, 4-byte aligned, contiguous (batch, height, width, channels), and
 // do not overlap. Threads: as cnnx::get_num_threads().

@@ -1,5 +1,4 @@
-// Random changes of the images that a network is trained on, so that it sees each one differently
-// in every epoch.
+// Random augmentation of training images, different for each image and epoch.
 #pragma once
 
 #include <cstdint>
@@ -11,30 +10,28 @@
 
 namespace cnnx {
 
-// What may happen to an image, in this order; the defaults leave it as it is. "Uniform" is what is
-// drawn for each image and epoch anew.
+// The changes to an image, in this order. The defaults change nothing. "Uniform" values are drawn
+// for each image and epoch.
 //
-// 1. affine: turned about its middle by an angle uniform in [-rotate, rotate] degrees, enlarged by
-// a
-//    factor uniform in [scale_low, scale_high], moved by two distances uniform in [-shift, shift]
-//    pixels; sampled bilinearly.
+// 1. affine: rotation about the centre by an angle uniform in [-rotate, rotate] degrees,
+//    enlargement by a factor uniform in [scale_low, scale_high], and a shift of each axis uniform
+//    in [-shift, shift] pixels, sampled bilinearly.
 // 2. flip: left and right exchanged.
-// 3. crop: framed by crop_padding pixels on each side, then a part of the old size cut out, its
-//    place uniform; with 2 it is moved by up to two whole pixels.
-// 4. contrast and brightness, on values in [0, 1]: v = brightness * (m + contrast * (v - m)), kept
-//    within [0, 1]; the factors are uniform in [1 - x, 1 + x] of the setting x, m is the mean of
-//    all of the image's values before any change.
-// 5. normalisation, as Preprocessing says.
-// 6. cutout: a square of that side, its middle uniform over the image, becomes 0, the mean that
-//    normalisation leaves (DeVries, Taylor, "Improved Regularization of Convolutional Neural
-//    Networks with Cutout", 2017).
+// 3. crop: crop_padding pixels are added on each side, and a window of the original size is cut out
+//    at a uniform position. crop_padding = 2 moves the image by up to two whole pixels.
+// 4. contrast and brightness, on values in [0, 1]: v = brightness * (m + contrast * (v - m)),
+//    clamped to [0, 1]. The factors are uniform in [1 - x, 1 + x] for the setting x. m is the mean
+//    of all values of the image before any change.
+// 5. normalisation, as in Preprocessing.
+// 6. cutout: a square of that side, its centre uniform over the image, becomes 0, the mean of
+//    normalised values (DeVries, Taylor, "Improved Regularization of Convolutional Neural Networks
+//    with Cutout", 2017).
 //
-// And then, in training alone:
+// In training only:
 //
-// 7. mixup: the images of a batch, and their targets, become blends of two: share * itself +
-//    (1 - share) * another one, the share ~ Beta(mixup, mixup) for each batch; classes become
-//    shares of them (Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization",
-//    2018).
+// 7. mixup: each image of a batch and its target are blended with another image and its target:
+//    w * own + (1 - w) * other, w ~ Beta(mixup, mixup) for each batch. Labels become soft labels
+//    (Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", 2018).
 struct Augmentation {
   enum class Flip {
     never,
@@ -42,10 +39,10 @@ struct Augmentation {
     alternating,  // random in epoch 0, then the other way in every epoch (Jordan, "94% on CIFAR-10
                   // in 3.29 Seconds on a Single GPU", 2024)
   };
-  // What lies beyond an image's edge.
+  // The values beyond the edges of an image.
   enum class Border {
     zero,     // black
-    reflect,  // the image mirrored at the middle of its outermost pixels
+    reflect,  // mirrored at the centres of the outermost pixels
   };
   Flip flip = Flip::never;
   int64_t crop_padding = 0;
@@ -63,14 +60,14 @@ struct Augmentation {
 // brightness in [0, 1], mixup in [0, 4].
 CNNX_API void validate(const Augmentation& augmentation);
 
-// True when it leaves every image as it is.
+// True when the augmentation changes no image.
 CNNX_API bool is_identity(const Augmentation& augmentation);
 
-// out = the images of `shape` (height, width, channels), changed and normalised, without mixup.
-// What happens to image i depends on (seed, epoch, i) and the settings alone; epoch < 2^48. The
-// same bits on every machine and any number of threads; threads: as get_num_threads(). Throws
-// std::invalid_argument for settings that validate() refuses and for a crop_padding that is not
-// below height and width.
+// Writes the augmented and normalised images of `shape` (height, width, channels) to `out`, without
+// mixup. The result for image i depends on (seed, epoch, i) and the settings alone; epoch < 2^48.
+// The bits are the same on every machine and any number of threads. Threads: as get_num_threads().
+// Throws std::invalid_argument for settings that validate() refuses, and unless crop_padding is
+// less than height and width.
 CNNX_API void augment_images(const ImageBatch& images, const Shape& shape,
                              const Preprocessing& preprocessing, const Augmentation& augmentation,
                              uint64_t seed, uint64_t epoch, float* out);

@@ -1,12 +1,12 @@
-// Average-pooling over windows of an image, forward and backward.
+// Average pooling over windows of an image, forward and backward.
 //
-//   output[n, i, j, c] = sum over (u, v) of x[n, i * stride.height + u - top, j * stride.width + v
-//   - left, c] / divisor
+//   output[n, i, j, c] = sum over (u, v) of
+//       x[n, i * stride.height + u - top, j * stride.width + v - left, c] / divisor
 //
-// where padding is 0 and the divisor is the size of the window, or with count_include_pad = false
-// the number of its pixels that exist; Rule::same always means the latter. The gradient of a window
-// is grad_output / divisor for each of its pixels; where windows overlap, an input's gradients add
-// up in row-major order of the windows.
+// Padding counts as 0. The divisor is the window size, or with count_include_pad = false the number
+// of the window's pixels inside the image. Rule::same always uses the latter. The gradient of a
+// window is grad_output / divisor for each of its pixels. Where windows overlap, an input's
+// gradients add up in row-major order of the windows.
 //
 // Memory: arrays are the caller's, 4-byte aligned, contiguous (batch, height, width, channels), and
 // do not overlap. Threads: as cnnx::get_num_threads().
@@ -22,7 +22,7 @@ struct AvgPool2dGeometry : Pool2dGeometry {
   bool divide_by_real_pixels = false;
 };
 
-// Sizes and errors as max_pool2d_geometry.
+// Sizes and errors as for max_pool2d_geometry.
 CNNX_API AvgPool2dGeometry avg_pool2d_geometry(const Shape& x, Pair kernel_size, Pair stride,
                                                const Padding& padding,
                                                bool count_include_pad = true);

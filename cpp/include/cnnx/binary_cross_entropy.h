@@ -2,8 +2,8 @@
 //
 //   loss = mean over rows and outputs of max(z, 0) - z * t + log(1 + exp(-|z|))
 //
-// for logit z and target t in [0, 1], which is -t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z))
-// without overflow.
+// for logit z and target t in [0, 1]. This is -t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)),
+// computed without overflow.
 //
 // Memory: arrays are the caller's, 4-byte aligned, contiguous (rows, outputs). Threads: as
 // cnnx::get_num_threads(). Errors: std::invalid_argument if rows or outputs is below 1, a target is
@@ -19,7 +19,7 @@ namespace cnnx {
 CNNX_API double binary_cross_entropy(const float* logits, const float* targets, int64_t rows,
                                      int64_t outputs);
 
-// Gradient of the rows' summed loss over `divisor` (`rows` for the mean): (sigmoid(z) - t) /
+// Gradient of the summed loss of the rows over `divisor` (`rows` for the mean): (sigmoid(z) - t) /
 // (divisor * outputs). Overwrites grad_logits, or adds to it when `accumulate` is true.
 CNNX_API void binary_cross_entropy_backward(const float* logits, const float* targets, int64_t rows,
                                             int64_t outputs, double divisor, float* grad_logits,

@@ -1,6 +1,6 @@
 // The C interface: load, build, train and run models, from C11, C++ and every language that can
-// call C. It says what the functions are in C; what they compute is told in the C++ headers that it
-// names.
+// call C. This header documents the C functions; the C++ headers that it names document the
+// computations.
 //
 //   cnnx_model* model = NULL;
 //   if (cnnx_model_load("digits.cnnx", &model) != CNNX_OK) return complain(cnnx_error_message());
@@ -10,33 +10,32 @@
 //   if (cnnx_model_predict(model, &image, &index, probabilities, 10) != CNNX_OK) ...
 //   cnnx_model_destroy(model);
 //
-// Errors. A function that can fail returns a cnnx_status. When that is not CNNX_OK, no handle has
-// been created, what should have been written must not be read, and cnnx_error_message() is one
-// sentence about it. A null pointer is such an error, where the function does not say that it may
-// be NULL. Nothing is thrown, printed or ended.
+// Errors. A function that can fail returns a cnnx_status. If the status is not CNNX_OK, no handle
+// has been created, output arrays must not be read, and cnnx_error_message() describes the error in
+// one sentence. A null pointer is an error unless the function's documentation allows NULL. No
+// function throws, prints or ends the program.
 //
-// Ownership. What a function creates, it hands over through its last argument, a pointer to a
-// handle, and the caller ends it with the destroy function of the same kind, once; destroying NULL
-// does nothing. Everything else belongs to whom it came from: arrays to the caller, who may free
-// them when the call has returned, and the texts that functions give to the handle they were asked
-// of, as long as it lives.
+// Ownership. A function returns a handle that it creates through its last argument, a pointer to a
+// handle. The caller destroys it once with the destroy function of its kind. Destroying NULL does
+// nothing. Arrays belong to the caller, who may free them after the call. A text that a function
+// returns belongs to the handle passed to that function and is valid as long as the handle.
 //
-// Settings. What is built, trained and asked for is written as text, so that every language can
-// write it and more settings can come: a line is a kind, then settings by name, "adam
-// learning_rate=0.001 beta2=0.99". There are no spaces within a value; lists are 1,2,3; true and
-// false are these words; a size of height and width may be one number. Empty lines and those that
-// begin with # are passed over. A setting that is unknown or given twice is an error. Names and
-// defaults are those of the C++ structs.
+// Settings. Layers, optimizers and options are passed as text, so that every language can write
+// them and later versions can add settings. A line is a kind followed by named settings, "adam
+// learning_rate=0.001 beta2=0.99". A value contains no spaces. Lists are 1,2,3. Booleans are true
+// and false. A pair of height and width may be one number. Empty lines and lines that begin with #
+// are ignored. An unknown setting and a setting given twice are errors. Names and defaults are
+// those of the C++ structs.
 //
-// Texts are UTF-8 and end in a zero byte; paths are UTF-8 on Windows, the file system's own bytes
-// elsewhere.
+// Texts are UTF-8 and end in a zero byte. Paths are UTF-8 on Windows and the file system's own
+// bytes elsewhere.
 //
-// Threads. Functions that take a const cnnx_model may be called from several threads at once, also
-// while another one trains that model or sets its parameters. Everything else about one handle is
-// for one thread at a time.
+// Threads. Functions with a const cnnx_model argument may be called from several threads at once,
+// also while another thread trains that model or sets its parameters. Every other use of one handle
+// must be by one thread at a time.
 //
-// The structs and numbers here keep their layout and meaning: what is added later is added as new
-// functions and new values.
+// The structs and constants keep their layout and meaning. Later versions only add functions and
+// constants.
 #pragma once
 
 #include <stddef.h>
@@ -48,35 +47,35 @@
 extern "C" {
 #endif
 
-// What became of a call.
+// The result of a call.
 typedef int32_t cnnx_status;
 enum {
   CNNX_OK = 0,
-  CNNX_INVALID_ARGUMENT = 1,  // an argument is not what the function expects
-  CNNX_FORMAT_ERROR = 2,      // a file is not what it claims to be
+  CNNX_INVALID_ARGUMENT = 1,  // an argument is not valid
+  CNNX_FORMAT_ERROR = 2,      // a file is malformed
   CNNX_SYSTEM_ERROR = 3,      // the operating system refused: no such file, no space left
   CNNX_OUT_OF_MEMORY = 4,
-  CNNX_NOT_FINITE = 5,     // training came to a loss that is NaN or infinite
-  CNNX_INTERNAL_ERROR = 6  // a mistake in cnnx
+  CNNX_NOT_FINITE = 5,     // the training loss became NaN or infinite
+  CNNX_INTERNAL_ERROR = 6  // a bug in cnnx
 };
 
-// What the last call in this thread that failed had to say; "" before the first. Valid until this
-// thread's next call that fails.
+// The message of the last failed call of this thread; "" before the first. Valid until this
+// thread's next failed call.
 CNNX_API const char* cnnx_error_message(void);
-// Of the same call: errno, or what GetLastError() says on Windows, for a CNNX_SYSTEM_ERROR; 0 for
-// others.
+// For a CNNX_SYSTEM_ERROR of the same call: errno, or GetLastError() on Windows. 0 for other
+// errors.
 CNNX_API int32_t cnnx_error_number(void);
 
 // The library and the machine; see cnnx/runtime.h. ------------------------------------------------
 
-// "0.1.0", that of the library, which may be newer than this header.
+// The version of the library, such as "0.1.0", which may be newer than this header.
 CNNX_API const char* cnnx_version(void);
-// "baseline", "avx2", "avx512" or "neon"; fails when CNNX_ISA names one that cannot be used. The
-// text is valid for ever.
+// "baseline", "avx2", "avx512" or "neon". Fails when CNNX_ISA names an instruction set that cannot
+// be used. The text is valid for ever.
 CNNX_API cnnx_status cnnx_isa(const char** name);
-// 1, or 0 when the library was built serial.
+// 1 if the library can use several threads, 0 if it was built serial.
 CNNX_API int32_t cnnx_has_threads(void);
-// 1 when the threads are OpenMP's, or 0.
+// 1 if the threads are OpenMP's, else 0.
 CNNX_API int32_t cnnx_has_openmp(void);
 CNNX_API cnnx_status cnnx_get_num_threads(int32_t* count);
 CNNX_API cnnx_status cnnx_set_num_threads(int32_t count);  // 1 to 1024
@@ -89,8 +88,8 @@ enum {
   CNNX_FLOAT32 = 1  // 0 to 1
 };
 
-// One image of any size, as its owner holds it: pixel by pixel, row by row from the top. What is
-// left out of an initialiser, and so is 0, means uint8 pixels and rows without gaps.
+// One image of any size in the caller's memory: pixel by pixel, row by row from the top. Members
+// that an initialiser omits are 0, which means uint8 pixels and rows without gaps.
 typedef struct cnnx_image {
   const void* pixels;
   int64_t height;
@@ -104,35 +103,38 @@ typedef struct cnnx_image {
 
 typedef struct cnnx_model cnnx_model;
 
-// A model of new weights from its layers, as a text; see "Settings" above. A line holds one layer:
-// its kind and the settings that cnnx/layer.h lists, of which all have a default but those that
-// cnnx/layers.h asks for, and name=, inputs=first,second and trainable=false. For example
+// Creates a model with new weights from a text of layers; see "Settings" above. Each line is a
+// layer: its kind, the settings that cnnx/layer.h lists, and name=, inputs=first,second and
+// trainable=false. Only the constructor arguments of cnnx/layers.h are required. For example
+//
 //   "conv2d out_channels=16 kernel_size=3 padding=same\n relu\n max_pool2d kernel_size=2\n"
 //   "flatten\n dense out_features=10"
-// `classes` are the labels, NULL when class_count is 0. `options` is NULL or a line of seed=0
-// resize=stretch|fit|crop mean=0 std=1 (one number, or one per channel), here with its defaults.
+//
+// `classes` are the labels, NULL when class_count is 0. `options` is NULL or a line of settings,
+// here with the defaults: seed=0 resize=stretch|fit|crop mean=0 std=1 (one number, or one per
+// channel).
 CNNX_API cnnx_status cnnx_model_create(const char* layers, int64_t height, int64_t width,
                                        int64_t channels, const char* const* classes,
                                        int64_t class_count, const char* options,
                                        cnnx_model** model);
 CNNX_API cnnx_status cnnx_model_load(const char* path, cnnx_model** model);
-// The same from the `size` bytes of a file, which a program may carry within itself.
+// Loads a model from the `size` bytes of a model file in memory.
 CNNX_API cnnx_status cnnx_model_from_bytes(const void* bytes, int64_t size, cnnx_model** model);
-// Replaces the file as a whole or leaves the old one.
+// Replaces the file atomically: after an error the old file is unchanged.
 CNNX_API cnnx_status cnnx_model_save(const cnnx_model* model, const char* path);
 CNNX_API cnnx_status cnnx_model_clone(const cnnx_model* model, cnnx_model** clone);
 CNNX_API void cnnx_model_destroy(cnnx_model* model);
 
 CNNX_API cnnx_status cnnx_model_input_shape(const cnnx_model* model, int64_t* height,
                                             int64_t* width, int64_t* channels);
-// How many numbers the model gives for one image, all axes of its output together.
+// The number of outputs for one image, over all axes of the output.
 CNNX_API cnnx_status cnnx_model_output_count(const cnnx_model* model, int64_t* count);
-// The shape of one image's output: `axes` becomes how many sizes there are, `shape` those sizes,
-// if there is room for them. With room 0, shape may be NULL, and only axes is written.
+// The shape of one image's output. Writes the number of sizes to `axes`, and the sizes to `shape`
+// if `room` is large enough. With room 0, shape may be NULL, and only axes is written.
 CNNX_API cnnx_status cnnx_model_output_shape(const cnnx_model* model, int64_t* shape, int64_t room,
                                              int64_t* axes);
-// Between how many classes cnnx_model_predict chooses: one per output, and two for a single output,
-// whose sigmoid is the second one's probability.
+// The number of classes of cnnx_model_predict: one per output, or two for a single output, whose
+// sigmoid is the probability of the second class.
 CNNX_API cnnx_status cnnx_model_class_count(const cnnx_model* model, int64_t* count);
 // The label of a class, 0 <= index < class_count; "" when the model has no class names.
 CNNX_API cnnx_status cnnx_model_class_name(const cnnx_model* model, int64_t index,
@@ -140,21 +142,20 @@ CNNX_API cnnx_status cnnx_model_class_name(const cnnx_model* model, int64_t inde
 
 // Predicting. -------------------------------------------------------------------------------------
 
-// Resizes, converts grey/RGB and normalises one image as the model's preprocessing says, and runs
-// the model. `index` is the most probable class, `probabilities` all of them: room for class_count
-// floats or more. Each of the two may be NULL, and is then not written.
+// Predicts one image. Resizes it, converts grey/RGB and normalises it by the model's preprocessing,
+// and runs the model. Writes the most probable class to `index` and the class_count probabilities
+// to `probabilities`. Either may be NULL and is then not written.
 CNNX_API cnnx_status cnnx_model_predict(const cnnx_model* model, const cnnx_image* image,
                                         int64_t* index, float* probabilities, int64_t room);
 
-// Resizes and converts one image to the model's input, without normalising it: pixels of the same
-// type, room for as many of them as input_shape says, with which a batch can be put together.
+// Resizes and converts one image to the model's input size without normalising it. Writes pixels of
+// the same type, as many as input_shape gives, from which the caller can assemble a batch.
 CNNX_API cnnx_status cnnx_model_resize(const cnnx_model* model, const cnnx_image* image,
                                        void* pixels, int64_t room);
 
-// Batches: `count` images of the model's size one after another, (count, height, width,
-// channels). Writes count * output_count floats, for which there must be room: the model's raw
-// outputs, or its probabilities (of a single output that of the second class alone). With count 0
-// nothing is read or written.
+// Batches: `count` images of the model's size one after another, (count, height, width, channels).
+// Write count * output_count floats: the model's raw outputs, or its probabilities (for a single
+// output the probability of the second class alone). With count 0 nothing is read or written.
 CNNX_API cnnx_status cnnx_model_run(const cnnx_model* model, const void* pixels,
                                     cnnx_pixel_type type, int64_t count, float* outputs,
                                     int64_t room);
@@ -164,19 +165,20 @@ CNNX_API cnnx_status cnnx_model_probabilities(const cnnx_model* model, const voi
 
 // Parameters and buffers. -------------------------------------------------------------------------
 
-// Buffers are what training keeps up to date besides: the running statistics of batch norms.
+// Buffers are the arrays that training updates besides the parameters: the running statistics of
+// batch norms.
 
 CNNX_API cnnx_status cnnx_model_parameter_count(const cnnx_model* model, int64_t* count);
 CNNX_API cnnx_status cnnx_model_buffer_count(const cnnx_model* model, int64_t* count);
-// "conv2d_1.weight", 0 <= index < parameter_count.
+// A name such as "conv2d_1.weight", 0 <= index < parameter_count.
 CNNX_API cnnx_status cnnx_model_parameter_name(const cnnx_model* model, int64_t index,
                                                const char** name);
 CNNX_API cnnx_status cnnx_model_buffer_name(const cnnx_model* model, int64_t index,
                                             const char** name);
-// The shape of a parameter or buffer, as cnnx_model_output_shape gives one.
+// The shape of a parameter or buffer, as in cnnx_model_output_shape.
 CNNX_API cnnx_status cnnx_model_array_shape(const cnnx_model* model, const char* name,
                                             int64_t* shape, int64_t room, int64_t* axes);
-// A parameter's or buffer's numbers; `count` is how many there are.
+// Copies a parameter or buffer; `count` is the number of its elements.
 CNNX_API cnnx_status cnnx_model_get_array(const cnnx_model* model, const char* name, float* values,
                                           int64_t count);
 CNNX_API cnnx_status cnnx_model_set_array(cnnx_model* model, const char* name, const float* values,
@@ -184,14 +186,14 @@ CNNX_API cnnx_status cnnx_model_set_array(cnnx_model* model, const char* name, c
 
 // Training; see cnnx/trainer.h. -------------------------------------------------------------------
 
-// Whether training changes a layer, by its name.
+// Whether training changes the layer of this name.
 CNNX_API cnnx_status cnnx_model_set_trainable(cnnx_model* model, const char* layer,
                                               int32_t trainable);
 
-// Images of the model's size, (count, height, width, channels), and what the model should say of
-// them: either labels, one per image, or values, one per output of each image. Of `rows`, which
-// cnnx_trainer_evaluate and cnnx_trainer_begin_epoch heed and others refuse, only these images
-// take part; NULL: all.
+// Images of the model's size, (count, height, width, channels), and their targets: either labels,
+// one per image, or values, one per output of each image. If `rows` is not NULL,
+// cnnx_trainer_evaluate and cnnx_trainer_begin_epoch use only these images; other functions refuse
+// `rows`.
 typedef struct cnnx_samples {
   const void* pixels;
   int64_t count;
@@ -202,13 +204,17 @@ typedef struct cnnx_samples {
   int64_t row_count;
 } cnnx_samples;
 
-// Shares the model, whose handle may be destroyed before it. Not for several threads at once.
+// The trainer shares the model, whose handle may be destroyed before it. A trainer must be used by
+// one thread at a time.
 typedef struct cnnx_trainer cnnx_trainer;
 
 // optimizer: a line, sgd, adam, adamw, rmsprop or muon (cnnx/optimizers.h); NULL: adam.
+//
 // loss: a line, cross_entropy label_smoothing=0 class_weights=1,2,1, binary_cross_entropy,
 // mean_squared_error, mean_absolute_error or huber delta=1; NULL: cross_entropy.
+//
 // options: NULL or some of these lines:
+//
 //   seed=0 clip_norm=0
 //   rule pattern=*.bias learning_rate_factor=1 weight_decay_factor=1       (as many as needed)
 //   averaging decay=0.999 every=1
@@ -218,11 +224,12 @@ CNNX_API cnnx_status cnnx_trainer_create(cnnx_model* model, const char* optimize
                                          const char* options, cnnx_trainer** trainer);
 CNNX_API void cnnx_trainer_destroy(cnnx_trainer* trainer);
 
-// One step on all images of a batch. `loss`, the mean before the update, may be NULL.
+// One train step on a batch. `loss`, the mean before the update, may be NULL.
 CNNX_API cnnx_status cnnx_trainer_step(cnnx_trainer* trainer, const cnnx_samples* samples,
                                        double* loss);
-// The two halves of a step, for those who add up gradients of their own: of the sum of the losses
-// over `divisor` (0: the mean's), in a block that belongs to the trainer.
+// The two halves of a step, for gradients that are accumulated over several batches. The gradients
+// are those of the summed loss over `divisor` (0: of the mean loss), in an array owned by the
+// trainer.
 CNNX_API cnnx_status cnnx_trainer_compute_gradients(cnnx_trainer* trainer,
                                                     const cnnx_samples* samples, double divisor,
                                                     double* loss);
@@ -230,19 +237,19 @@ CNNX_API cnnx_status cnnx_trainer_gradients(cnnx_trainer* trainer, float** gradi
                                             int64_t* count);
 CNNX_API cnnx_status cnnx_trainer_apply_gradients(cnnx_trainer* trainer);
 
-// Means over the images, by the model or, with `averaged` 1, by its averaged weights. Each of
-// loss and accuracy may be NULL; accuracy is NaN for other losses than the cross-entropies.
+// Mean loss and accuracy over the images, with the model's weights or, if `averaged` is 1, with the
+// averaged weights. Either may be NULL. The accuracy is NaN unless the loss is a cross-entropy.
 CNNX_API cnnx_status cnnx_trainer_evaluate(const cnnx_trainer* trainer, const cnnx_samples* samples,
                                            int32_t averaged, double* loss, double* accuracy);
-// A model of its own with the averaged weights.
+// Creates an independent model with the averaged weights.
 CNNX_API cnnx_status cnnx_trainer_averaged_model(const cnnx_trainer* trainer, cnnx_model** model);
-// CNNX_NOT_FINITE when a parameter or buffer holds NaN or an infinite number.
+// Returns CNNX_NOT_FINITE when a parameter or buffer holds NaN or infinity.
 CNNX_API cnnx_status cnnx_trainer_check_finite(const cnnx_trainer* trainer);
 
 CNNX_API cnnx_status cnnx_trainer_get_learning_rate(const cnnx_trainer* trainer, double* value);
 CNNX_API cnnx_status cnnx_trainer_set_learning_rate(cnnx_trainer* trainer, double value);
-// A schedule needs to know how long training is, before its first step, from cnnx_trainer_fit or
-// from here; a plateau, besides, what its measure was after each epoch.
+// A schedule needs the length of training before its first step, from cnnx_trainer_fit or from this
+// function. A plateau also needs its measure after each epoch, from cnnx_trainer_observe.
 CNNX_API cnnx_status cnnx_trainer_begin_schedule(cnnx_trainer* trainer, int64_t epochs,
                                                  int64_t steps_per_epoch);
 CNNX_API cnnx_status cnnx_trainer_observe(cnnx_trainer* trainer, double measure);
@@ -251,50 +258,52 @@ CNNX_API cnnx_status cnnx_trainer_observe(cnnx_trainer* trainer, double measure)
 CNNX_API cnnx_status cnnx_trainer_split_order(const cnnx_trainer* trainer, int64_t count,
                                               int64_t* rows, int64_t room);
 
-// Called after each epoch of cnnx_trainer_fit, in the thread that called it, with the `context`
-// given there and the epoch's means; may save, evaluate and observe. Answers 1 to go on, 0 to end
-// the fit.
+// Called after each epoch of cnnx_trainer_fit, in the calling thread, with the caller's `context`
+// and the epoch's mean loss and accuracy. The callback may save, evaluate and observe. Returns 1 to
+// continue, 0 to end the fit.
 typedef int32_t (*cnnx_epoch_callback)(void* context, int64_t epochs_done, double loss,
                                        double accuracy);
 
-// Begins the schedule and trains `epochs` whole epochs, numbered from the option number= on;
-// options are those of cnnx_trainer_begin_epoch. on_epoch, and context with it, may be NULL.
+// Begins the schedule and trains `epochs` whole epochs, numbered from the option number=. The
+// options are those of cnnx_trainer_begin_epoch. on_epoch and context may be NULL.
 CNNX_API cnnx_status cnnx_trainer_fit(cnnx_trainer* trainer, const cnnx_samples* samples,
                                       int64_t epochs, const char* options,
                                       cnnx_epoch_callback on_epoch, void* context);
 
 typedef struct cnnx_checkpoint cnnx_checkpoint;
 
-// One pass over a data set, for a loop of your own, whose images and targets must outlive it; the
+// One pass over a data set, for a custom training loop. The images and targets must outlive it; the
 // trainer's handle need not.
 typedef struct cnnx_epoch cnnx_epoch;
 
 // options: NULL or some of these lines:
+//
 //   batch_size=64 shuffle=true number=0 first_image=0 prefetch=true
 //   augmentation flip=never|random|alternating crop_padding=0 ...      (cnnx/augmentation.h)
-// `number` is the epoch's; with the trainer's seed it decides the order of the images.
+//
+// `number` is the number of the epoch. With the trainer's seed it decides the order of the images.
 CNNX_API cnnx_status cnnx_trainer_begin_epoch(cnnx_trainer* trainer, const cnnx_samples* samples,
                                               const char* options, cnnx_epoch** epoch);
-// Goes on where the epoch was that a checkpoint noted, with the same bits when samples and options
-// are the same. The number is the noted one.
+// Continues the epoch whose position a checkpoint holds, under its number. The bits are the same
+// when samples and options are the same.
 CNNX_API cnnx_status cnnx_trainer_continue_epoch(cnnx_trainer* trainer, const cnnx_samples* samples,
                                                  const char* options,
                                                  const cnnx_checkpoint* checkpoint,
                                                  cnnx_epoch** epoch);
 CNNX_API void cnnx_epoch_destroy(cnnx_epoch* epoch);
-// Trains on the next batch; `advanced` becomes 0 when the epoch was over and nothing happened.
+// Trains on the next batch. Sets `advanced` to 0, and does nothing, when the epoch is over.
 CNNX_API cnnx_status cnnx_epoch_advance(cnnx_epoch* epoch, int32_t* advanced);
 CNNX_API cnnx_status cnnx_epoch_number(const cnnx_epoch* epoch, uint64_t* number);
-// How many steps are done, and how many there are in all; each may be NULL.
+// The number of steps done and the total number of steps. Either may be NULL.
 CNNX_API cnnx_status cnnx_epoch_step_count(const cnnx_epoch* epoch, int64_t* done, int64_t* all);
-// Means over the images trained so far; each may be NULL.
+// Mean loss and accuracy over the images trained so far. Either may be NULL.
 CNNX_API cnnx_status cnnx_epoch_metrics(const cnnx_epoch* epoch, double* loss, double* accuracy);
 
-// Checkpoints; see cnnx/checkpoint.h. A training goes on with the same bits when its model comes
-// from the checkpoint, its trainer is made with the same settings and then restored.
+// Checkpoints; see cnnx/checkpoint.h. Training resumes with the same bits when the model comes from
+// the checkpoint and its trainer is created with the same settings and then restored.
 
-// `epoch` is the one that is under way, to be noted for cnnx_trainer_continue_epoch, or NULL;
-// `metadata` any text that whoever trains wants to find again, or NULL.
+// `epoch` is the current epoch, whose position is saved for cnnx_trainer_continue_epoch, or NULL.
+// `metadata` is any text of the caller's to save, or NULL.
 CNNX_API cnnx_status cnnx_trainer_save_checkpoint(const cnnx_trainer* trainer,
                                                   const cnnx_epoch* epoch, const char* path,
                                                   const char* metadata);
@@ -305,8 +314,8 @@ CNNX_API cnnx_status cnnx_checkpoint_metadata(const cnnx_checkpoint* checkpoint,
                                               const char** metadata);
 CNNX_API cnnx_status cnnx_trainer_restore(cnnx_trainer* trainer, const cnnx_checkpoint* checkpoint);
 
-// A data set without a download, grey drawings of X (label 0) and O (label 1); see cnnx/xo.h. Room
-// for count * size * size pixels and for count labels.
+// A data set without a download: grey images of X (label 0) and O (label 1); see cnnx/xo.h. Writes
+// count * size * size pixels and count labels.
 CNNX_API cnnx_status cnnx_draw_xo(int64_t count, int64_t size, uint64_t seed, uint8_t* pixels,
                                   int64_t* labels);
 

@@ -1,8 +1,8 @@
-// Checkpoints: a training in one file, from which another process goes on with the same bits.
+// Checkpoints: a training run in one file, from which another process resumes with the same bits.
 //
-// The file is a model file, which Model::load opens too, and holds besides the optimizer's slots,
-// averaged weights, where the trainer is in its schedule and its random numbers, and what its
-// driver metadata: which data, which settings, where in an epoch.
+// The file is a model file, which Model::load reads too. It also holds the optimizer's slots, the
+// averaged weights, the position in the schedule, the random state, and metadata of the calling
+// program: its data, its settings and its position in an epoch.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,8 @@ struct MetadataArray {
   std::variant<std::vector<float>, std::vector<double>> values;
 };
 
-// What whoever drives a trainer wants to find again. Real numbers belong into arrays, which keep
-// their bits.
+// Metadata that the calling program saves with a checkpoint. Real numbers belong in arrays, which
+// preserve their bits.
 struct CheckpointMetadata {
   std::string text;
   std::vector<MetadataArray> arrays;  // of different names
@@ -33,17 +33,17 @@ namespace io {
 class CheckpointReader;
 }
 
-// A checkpoint in memory, of which everything but the metadata's meaning has been checked.
+// A checkpoint in memory, completely checked except for the meaning of its metadata.
 class CNNX_API Checkpoint {
  public:
-  // Throws FormatError for a file that is damaged or a model alone, std::system_error when it
+  // Throws FormatError for a file that is damaged or holds only a model, std::system_error when it
   // cannot be read.
   static Checkpoint load(const std::string& path);
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;
   ~Checkpoint();
 
-  // The one that was trained, each time the same: what one handle changes, all see.
+  // The trained model. All handles share it: a change through one is visible through all.
   Model model() const;
   const CheckpointMetadata& metadata() const;
 

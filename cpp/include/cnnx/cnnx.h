@@ -1,4 +1,4 @@
-// Everything: load a model and predict, build and train one, or call single ops.
+// All public C++ headers: load a model and predict, build and train one, or call single ops.
 #pragma once
 
 #include "cnnx/activations.h"

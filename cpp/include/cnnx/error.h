@@ -1,7 +1,7 @@
-// The exception types of cnnx's own: a file is not what it claims to be, training has diverged.
+// The exception types of cnnx: a malformed file, and training that has diverged.
 //
-// Everything else that leaves cnnx is std::invalid_argument (a wrong argument), std::system_error
-// (the operating system refused: no such file, no space left) or std::bad_alloc.
+// All other exceptions of cnnx are std::invalid_argument (a wrong argument), std::system_error (the
+// operating system refused: no such file, no space left) and std::bad_alloc.
 #pragma once
 
 #include <stdexcept>
@@ -11,16 +11,16 @@
 namespace cnnx {
 
 // The bytes of a file are malformed, truncated, of another kind, or of a newer format than this
-// version reads. what() is one sentence, UTF-8, that names the file, the place in it and the
-// reason:
+// version reads. what() is one sentence in UTF-8 that names the file, the position and the reason:
+//
 //   digits.cnnx: tensor "conv2d_1.weight": ends at byte 4096 of the data, which has only 4000
 class CNNX_API FormatError : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;
 };
 
-// Training came to a loss that is NaN or infinite. what() names the step and the layer whose output
-// was the first that is not finite.
+// The training loss became NaN or infinite. what() names the step and the first layer whose output
+// is not finite.
 class CNNX_API NotFiniteError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -1,4 +1,4 @@
-// CNNX_API marks what the shared library exports; everything else is built with hidden visibility.
+// CNNX_API marks the symbols that the shared library exports; all others have hidden visibility.
 #pragma once
 
 #if defined(CNNX_STATIC)

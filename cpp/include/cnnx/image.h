@@ -1,5 +1,4 @@
-// An image, or many of one size, as their owner holds them: a pointer, sizes and the meaning of
-// the pixels. Not a container, not a decoder.
+// Views of one image or of a batch of images: a pointer, sizes and the meaning of the pixels.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +10,8 @@ enum class PixelType {
   float32,  // 0 to 1
 };
 
-// Pixels lie channel by channel within a pixel, pixel by pixel within a row, rows from the top.
-// Nothing is copied or owned; the pixels must outlive the call they are passed to.
+// Pixels are stored channel by channel within a pixel, pixel by pixel within a row, rows from the
+// top. Nothing is copied or owned; the pixels must outlive the call.
 struct ImageView {
   const void* pixels = nullptr;
   int64_t height = 0;
@@ -31,7 +30,7 @@ struct ImageView {
         channels(channels_),
         type(type_),
         row_stride(row_stride_) {}
-  // The pointer says what the pixels are.
+  // The pointer type gives the pixel type.
   ImageView(const uint8_t* pixels_, int64_t height_, int64_t width_, int64_t channels_,
             int64_t row_stride_ = 0)
       : ImageView(pixels_, height_, width_, channels_, PixelType::uint8, row_stride_) {}
@@ -40,15 +39,15 @@ struct ImageView {
       : ImageView(pixels_, height_, width_, channels_, PixelType::float32, row_stride_) {}
 };
 
-// Images of one size, that of the model they are for, one after the other: (count, height, width,
-// channels). uint8 pixels, and float pixels with `integer_values`, are divided by 255; then the
-// model's mean and std apply.
+// Images of a model's input size, one after the other: (count, height, width, channels). uint8
+// pixels, and float pixels with `integer_values`, are divided by 255. Then the model's mean and std
+// apply.
 struct ImageBatch {
   const void* pixels = nullptr;
   PixelType type = PixelType::float32;
   bool integer_values = false;
   int64_t count = 0;
-  bool mapped = false;  // lie in a mapped file, perhaps not in memory; changes no result
+  bool mapped = false;  // the pixels lie in a mapped file, perhaps not in memory; changes no result
 
   ImageBatch() = default;
   ImageBatch(const void* pixels_, PixelType type_, bool integer_values_, int64_t count_,
@@ -58,7 +57,7 @@ struct ImageBatch {
         integer_values(integer_values_),
         count(count_),
         mapped(mapped_) {}
-  // The pointer says what the pixels are.
+  // The pointer type gives the pixel type.
   ImageBatch(const uint8_t* pixels_, int64_t count_)
       : ImageBatch(pixels_, PixelType::uint8, true, count_) {}
   ImageBatch(const float* pixels_, int64_t count_)

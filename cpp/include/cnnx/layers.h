@@ -1,18 +1,18 @@
-// Layers as a C++ program writes them down, with the names and defaults that Python has:
+// Builders of layers for C++ programs, with the names and defaults of the Python classes:
 //
 //   using namespace cnnx::layers;
 //   const cnnx::Model model({Conv2d(16, 3).padding(cnnx::Padding::same), ReLU(), MaxPool2d(2),
 //                            Flatten(), Dense(10)}, {28, 28, 1});
 //
-// What a layer cannot do without is its constructor's argument; the rest has a default and is set
-// by name. Each becomes a Layer (cnnx/layer.h) wherever one is expected. Where layers do not follow
-// one another, names connect them:
+// Required settings are constructor arguments; the others have defaults and are set by name. A
+// builder converts to a Layer (cnnx/layer.h). Layers that do not follow one another are connected
+// by names:
 //
 //   Conv2d(16, 3).name("stem"), ReLU(), Conv2d(16, 1), Add().inputs({"conv2d_2", "stem"})
 //
-// or a block does: Residual, Parallel. Settings are checked when a model is built of the layers,
-// which throws std::invalid_argument: "layer stem: conv2d: stride is (0, 0), expected two integers
-// >= 1 (height, width)". The formulas stand in each op's header, cnnx/conv2d.h and so on.
+// or by a block: Residual, Parallel. The model's constructor checks the settings and throws
+// std::invalid_argument: "layer stem: conv2d: stride is (0, 0), expected two integers >= 1 (height,
+// width)". The formulas are in the header of each op, cnnx/conv2d.h and so on.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@
 
 namespace cnnx {
 
-// How branches become one array.
+// How the outputs of branches are combined.
 enum class Merge {
   concat,  // side by side along the channels
   add,
@@ -34,22 +34,22 @@ enum class Merge {
 
 inline namespace layers {
 
-// What can be said of every layer, and of every block.
+// Settings of every layer and block.
 template <class Kind>
 class LayerBuilder {
  public:
-  // In files and errors; otherwise the kind and its ordinal, "conv2d_1".
+  // The name in files and errors; by default the kind and its ordinal, "conv2d_1".
   Kind& name(std::string name) {
     layer_.name = std::move(name);
     return self();
   }
-  // The names of what it reads: layers or blocks before it, or "input", the image itself;
-  // otherwise what stands before it.
+  // The names of its inputs: earlier layers or blocks, or "input", the image; by default the layer
+  // or block before it.
   Kind& inputs(std::vector<std::string> names) {
     layer_.inputs = std::move(names);
     return self();
   }
-  // Whether training changes it, and all that is within it; otherwise it does.
+  // Whether training changes the layer, or the layers of the block; by default true.
   Kind& trainable(bool trainable) {
     layer_.trainable = trainable;
     return self();
@@ -83,8 +83,7 @@ class LayerBuilder {
   Kind& self() { return static_cast<Kind&>(*this); }
 };
 
-// Convolutions
-// --------------------------------------------------------------------------------------
+// Convolutions.
 
 template <class Kind>
 class ConvolutionBuilder : public LayerBuilder<Kind> {
@@ -132,13 +131,12 @@ class Dense : public LayerBuilder<Dense> {
   Dense& bias(bool bias) { return set("bias", Setting(bias)); }
 };
 
-// Pooling
-// -------------------------------------------------------------------------------------------
+// Pooling.
 
 template <class Kind>
 class PoolingBuilder : public LayerBuilder<Kind> {
  public:
-  Kind& stride(Pair stride) { return this->set("stride", stride); }  // otherwise the window
+  Kind& stride(Pair stride) { return this->set("stride", stride); }  // default: the window
   Kind& padding(const Padding& padding) { return this->set("padding", padding); }
 
  protected:
@@ -174,8 +172,7 @@ class GlobalAvgPool2d : public LayerBuilder<GlobalAvgPool2d> {
   GlobalAvgPool2d() : LayerBuilder("global_avg_pool2d") {}
 };
 
-// Norms and dropout
-// ---------------------------------------------------------------------------------
+// Norms and dropout.
 
 class BatchNorm2d : public LayerBuilder<BatchNorm2d> {
  public:
@@ -209,8 +206,7 @@ class Dropout : public LayerBuilder<Dropout> {
   explicit Dropout(double rate = 0.5) : LayerBuilder("dropout") { set_real("rate", rate); }
 };
 
-// Activations
-// ---------------------------------------------------------------------------------------
+// Activations.
 
 class ReLU : public LayerBuilder<ReLU> {
  public:
@@ -264,8 +260,7 @@ class Softmax : public LayerBuilder<Softmax> {
   Softmax() : LayerBuilder("softmax") {}
 };
 
-// Shapes
-// --------------------------------------------------------------------------------------------
+// Shapes.
 
 class Flatten : public LayerBuilder<Flatten> {
  public:
@@ -291,8 +286,7 @@ class Upsample2d : public LayerBuilder<Upsample2d> {
   }
 };
 
-// Several arrays made one
-// ---------------------------------------------------------------------------
+// Merging several arrays.
 
 class Add : public LayerBuilder<Add> {
  public:
@@ -316,12 +310,12 @@ class ResidualBlock : public LayerBuilder<ResidualBlock> {
     layer_.branches = {std::move(body), std::move(shortcut)};
   }
 };
-// A function, for the constructor of a class would take Residual({Residual({...})}) for a copy.
+// A function, because a constructor would take Residual({Residual({...})}) for a copy.
 inline ResidualBlock Residual(std::vector<Layer> body, std::vector<Layer> shortcut = {}) {
   return ResidualBlock(std::move(body), std::move(shortcut));
 }
 
-// Branches that read the same input; an empty one is that input itself.
+// Branches that read the same input; an empty branch is the input itself.
 class ParallelBlock : public LayerBuilder<ParallelBlock> {
  public:
   ParallelBlock(std::vector<std::vector<Layer>> branches, Merge merge) : LayerBuilder("parallel") {

@@ -19,16 +19,16 @@ namespace graph {
 class ModelState;
 }
 
-// What the outputs become in predict and probabilities.
+// How predict and probabilities turn outputs into probabilities.
 enum class Probabilities {
   softmax,  // one of several classes
-  sigmoid,  // each output a yes or no (trained with BinaryCrossEntropy)
-  outputs,  // the last layer already made them: Softmax or Sigmoid
+  sigmoid,  // each output on its own (trained with BinaryCrossEntropy)
+  outputs,  // the last layer is Softmax or Sigmoid already
 };
 
 struct Prediction {
   std::string label;  // empty when the model has no class names
-  int64_t index = 0;  // of the most probable class; with one sigmoid output, 1 if it is above 1/2
+  int64_t index = 0;  // the most probable class; with one sigmoid output, 1 if it is above 1/2
   float probability = 0;
   std::vector<float> probabilities;  // one per class
 };
@@ -36,7 +36,7 @@ struct Prediction {
 struct ParameterInfo {
   std::string name;  // "conv2d_1.weight"
   Shape shape;
-  int64_t offset = 0;  // in the one block that holds all parameters, in floats
+  int64_t offset = 0;  // in the one block of all parameters, in floats
 };
 
 struct LayerInfo {
@@ -48,15 +48,16 @@ struct LayerInfo {
 struct ModelOptions {
   std::vector<std::string> classes;  // empty: predictions are indices
   Preprocessing preprocessing;
-  uint64_t seed = 0;  // draws the weights: He uniform, bias 0
+  uint64_t seed = 0;  // of the initial weights: He uniform, bias 0
 };
 
-// A movable handle; clone() copies. Every const member may be called from several threads at once.
-// Functions throw std::invalid_argument for a wrong argument, in one sentence, and for a model that
-// was moved from; FormatError for a bad file, std::system_error when the operating system refuses.
+// A movable handle to a model; clone() copies the model. Every const member may be called from
+// several threads at once. Functions throw std::invalid_argument, in one sentence, for a wrong
+// argument and for a moved-from model, FormatError for a malformed file, and std::system_error when
+// the operating system refuses.
 class CNNX_API Model {
  public:
-  // The layers of cnnx/layers.h, or Layers; input_shape is (height, width, channels).
+  // `layers` are builders of cnnx/layers.h or Layers; input_shape is (height, width, channels).
   Model(const std::vector<Layer>& layers, const Shape& input_shape,
         const ModelOptions& options = {});
   Model(Model&&) noexcept;
@@ -65,17 +66,17 @@ class CNNX_API Model {
 
   // `path` is UTF-8 on Windows, the file system's own bytes elsewhere.
   static Model load(const std::string& path);
-  // The same from a file's bytes, which a program may carry within itself; errors call them `name`.
+  // Loads a model from the bytes of a model file in memory. Errors refer to them as `name`.
   static Model from_bytes(const void* bytes, std::size_t size, const std::string& name = "model");
-  // Replaces the file as a whole or leaves the old one.
+  // Replaces the file atomically: after an error the old file is unchanged.
   void save(const std::string& path) const;
-  // What save would write.
+  // The bytes that save would write.
   std::vector<std::byte> to_bytes() const;
   Model clone() const;
 
-  // Resizes, converts grey/RGB and normalises as the model's preprocessing says, then runs.
+  // Resizes the image, converts grey/RGB and normalises it by the model's preprocessing, then runs.
   Prediction predict(const ImageView& image) const;
-  // Of images that have the model's size already, one after the other.
+  // For images of the model's input size, one after the other.
   std::vector<Prediction> predict(const ImageBatch& images) const;
 
   // outputs: count * element_count(output_shape()) floats.
@@ -83,8 +84,8 @@ class CNNX_API Model {
   void probabilities(const ImageBatch& images, float* outputs) const;
   std::vector<float> run(const ImageBatch& images) const;
   std::vector<float> probabilities(const ImageBatch& images) const;
-  // One array per layer, in order, each count * element_count(its output_shape). The bits are those
-  // of run, unless a batch norm there became part of a convolution.
+  // Writes one array per layer, in order, each count * element_count(its output_shape) floats. The
+  // bits are those of run, except where run folds a batch norm into a convolution.
   void layer_outputs(const ImageBatch& images, float* const* outputs) const;
 
   const Shape& input_shape() const;   // (height, width, channels)
@@ -92,15 +93,15 @@ class CNNX_API Model {
   const std::vector<std::string>& classes() const;
   const Preprocessing& preprocessing() const;
   Probabilities probability_kind() const;
-  std::vector<Layer> layers() const;  // as given, every name filled in
+  std::vector<Layer> layers() const;  // as given, with all names filled in
   std::vector<LayerInfo> layer_infos() const;
 
-  // Each is called with an entry of the list before it.
+  // Each takes an entry of the list above.
   const std::vector<ParameterInfo>& parameters() const;
   void get_parameter(const ParameterInfo& parameter, float* values) const;
   void set_parameter(const ParameterInfo& parameter, const float* values);
 
-  // What training keeps up to date besides: the running statistics of batch norms.
+  // The arrays that training updates besides the parameters: the running statistics of batch norms.
   const std::vector<ParameterInfo>& buffers() const;
   void get_buffer(const ParameterInfo& buffer, float* values) const;
   void set_buffer(const ParameterInfo& buffer, const float* values);

@@ -1,4 +1,4 @@
-// The optimizers and their settings, by PyTorch's formulas. p is a parameter, g its gradient; every
+// The optimizers and their settings, by PyTorch's formulas. p is a parameter, g its gradient. Every
 // slot starts at zero.
 #pragma once
 
@@ -10,9 +10,10 @@
 
 namespace cnnx {
 
-//   g += weight_decay * p;  v = momentum * v + g;  p -= learning_rate * (nesterov ? g + momentum *
-//   v : v)
-// One slot, v; none when momentum is 0.
+//   g += weight_decay * p;  v = momentum * v + g
+//   p -= learning_rate * (nesterov ? g + momentum * v : v)
+//
+// One slot, v; no slot when momentum is 0.
 struct Sgd {
   double learning_rate = 0.01;
   double momentum = 0;  // in [0, 1)
@@ -21,9 +22,9 @@ struct Sgd {
 };
 
 //   m = beta1 * m + (1 - beta1) * g;  s = beta2 * s + (1 - beta2) * g^2
-//   p -= learning_rate * (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + epsilon)      at step t =
-//   1, 2, ...
-// Two slots, m and s (Kingma and Ba 2015).
+//   p -= learning_rate * (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + epsilon)
+//
+// at step t = 1, 2, ... Two slots, m and s (Kingma and Ba 2015).
 struct Adam {
   double learning_rate = 1e-3;
   double beta1 = 0.9, beta2 = 0.999;  // in [0, 1)
@@ -40,6 +41,7 @@ struct AdamW {
 
 //   g += weight_decay * p;  s = alpha * s + (1 - alpha) * g^2;  d = g / (sqrt(s) + epsilon)
 //   v = momentum * v + d;  p -= learning_rate * v
+//
 // Two slots, s and v; one when momentum is 0 (Tieleman and Hinton 2012).
 struct RmsProp {
   double learning_rate = 0.01;
@@ -52,29 +54,29 @@ struct RmsProp {
 //   v = momentum * v + g;  d = nesterov ? g + momentum * v : v
 //   a matrix's d becomes an orthogonal matrix near it, times sqrt(max(1, columns / rows))
 //   p *= 1 - learning_rate * weight_decay;  p -= learning_rate * d
-// Matrices are the arrays of two or more axes whose names match: a layer's inputs are their rows,
-// its outputs their columns; everything else moves along d as with Sgd. One slot, v; none when
-// momentum is 0 (Jordan et al. 2024).
+//
+// The matrices are the arrays of two or more axes whose names match. Their rows are a layer's
+// inputs, their columns its outputs. All other parameters are updated with d as in Sgd. One slot,
+// v; no slot when momentum is 0 (Jordan et al. 2024).
 struct Muon {
   double learning_rate = 0.02;
   double momentum = 0.95;  // in [0, 1)
   bool nesterov = true;
   double weight_decay = 0;
-  std::string matrices = "*.weight";  // * stands for any characters, ? for one
+  std::string matrices = "*.weight";  // * matches any characters, ? any one character
   int64_t iterations = 5;             // of Newton and Schulz, 1 to 20
 };
 
 using OptimizerSettings = std::variant<Sgd, Adam, AdamW, RmsProp, Muon>;
 
-// What is different for the parameters whose names match. The factors of all rules that match a
-// name are multiplied.
+// Factors for the parameters whose names match. The factors of all matching rules are multiplied.
 struct ParameterRule {
-  std::string pattern;              // "*.bias": * stands for any characters, ? for one
-  double learning_rate_factor = 1;  // 0 leaves parameters and their slots as they are
+  std::string pattern;              // "*.bias": * matches any characters, ? any one character
+  double learning_rate_factor = 1;  // 0 changes neither parameters nor slots
   double weight_decay_factor = 1;
 };
 
-// Throws std::invalid_argument, naming the setting, what came and what was expected.
+// Throws std::invalid_argument, naming the setting, its value and the expected value.
 CNNX_API void check_optimizer(const OptimizerSettings& settings);
 
 }  // namespace cnnx

@@ -1,5 +1,5 @@
-// The fastest that one thread can calculate, for benchmarks to divide by. No part of training or
-// running a network.
+// The peak arithmetic speed of one thread, as a reference for benchmarks; unused in training and
+// inference.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@
 
 namespace cnnx {
 
-// Runs rounds of independent fused multiply-adds on registers, with the instruction set of the
-// kernels and on the calling thread, and returns how many floating-point operations they were, two
-// each. ("baseline" multiplies and adds.)
+// Runs rounds of independent fused multiply-adds on registers in the calling thread, with the
+// instruction set of the kernels, and returns the number of floating-point operations, two per
+// multiply-add. ("baseline" multiplies and adds separately.)
 CNNX_API int64_t run_fma_peak(int64_t rounds);
 
 }  // namespace cnnx

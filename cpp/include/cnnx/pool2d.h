@@ -1,5 +1,5 @@
-// Where a pooling's windows lie on its input: checked once, shared by max_pool2d, avg_pool2d and
-// their gradients.
+// The placement of pooling windows on an input, shared by max_pool2d, avg_pool2d and their
+// gradients.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@
 
 namespace cnnx {
 
-// Made by max_pool2d_geometry or avg_pool2d_geometry. Window (i, j) begins at row i * stride.height
-// - top and column j * stride.width - left of the input, is kernel_size large, and holds at least
-// one pixel of the image.
+// The result of max_pool2d_geometry or avg_pool2d_geometry. Window (i, j) begins at row i *
+// stride.height - top and column j * stride.width - left of the input, has kernel_size, and holds
+// at least one pixel of the image.
 struct Pool2dGeometry {
   int64_t batch = 0, in_height = 0, in_width = 0, channels = 0;
   int64_t out_height = 0, out_width = 0;

@@ -1,5 +1,6 @@
-// What is done to an image before a network sees it: resizing, grey or RGB, normalisation. It
-// travels in the model file, so C++, Python and the command line feed the network the same bits.
+// Preprocessing of an image for a network: resizing, grey or RGB, normalisation. Its settings are
+// part of the model file, so C++, Python and the command line compute the same network input to the
+// bit.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +14,13 @@ namespace cnnx {
 // How an image of another size or shape becomes one of the model's size.
 enum class Resize {
   stretch,  // each axis on its own
-  fit,      // as large as it fits, in the middle, the rest black (0 before normalisation)
-  crop,     // as small as it covers, the middle kept
+  fit,      // scaled to fit inside, centred, with black borders (0 before normalisation)
+  crop,     // scaled to cover, then the centre cut out
 };
 
 // Pixels become (p / 255 - mean) / std when they are integers, (p - mean) / std when they are
-// floats: exactly these operations in float32, so the same bits everywhere. mean and std hold one
-// value, or one per channel.
+// floats, with exactly these operations in float32. mean and std hold one value, or one per
+// channel.
 struct Preprocessing {
   Resize resize = Resize::stretch;
   std::vector<float> mean = {0.0f};
@@ -27,25 +28,25 @@ struct Preprocessing {
 };
 
 // Throws std::invalid_argument, naming the value, unless mean and std hold 1 or `channels` values,
-// all finite, those of std above 0, and resize is one of its three.
+// all finite, those of std above 0, and resize is one of its three values.
 CNNX_API void validate(const Preprocessing& preprocessing, int64_t channels);
 
-// True when mean 0 and std 1 leave every float as it is.
+// True for mean 0 and std 1, which leave every float unchanged.
 CNNX_API bool is_identity(const Preprocessing& preprocessing);
 
 // Resizes `image` to (height, width, channels) and writes it to `output`, rows without gaps;
 // channels is 1 or 3.
 //
 // Filter: a triangle as wide as the larger of a source and a target pixel (bilinear when enlarging,
-// antialiased when reducing), its weights normalised at the border; across, then down, in float32.
-// This is what Pillow calls BILINEAR. An image of the right size passes unchanged. Alpha is first
-// composited on white. Grey becomes RGB by repetition; RGB becomes grey as 0.299 R + 0.587 G +
-// 0.114 B (Recommendation ITU-R BT.601, luma of the encoded values).
+// antialiased when reducing). Its weights are normalised at the border. Rows are filtered first,
+// then columns, in float32. This is Pillow's BILINEAR. An image of the requested size is copied
+// unchanged. Alpha is first composited on white. Grey becomes RGB by repetition. RGB becomes grey
+// as 0.299 R + 0.587 G + 0.114 B (Recommendation ITU-R BT.601, luma of the encoded values).
 //
-// uint8 pixels give uint8, rounded once, at the end, to the nearest (halves up); float32 give
-// float32. Threads: as get_num_threads(). Throws std::invalid_argument for sizes outside 1 to
-// 1048576, channels that are not those above, a null pointer, a row_stride too small, or a pixel
-// type that is not the output's.
+// uint8 pixels give uint8, rounded once, at the end, to the nearest (halves up). float32 pixels
+// give float32. Threads: as get_num_threads(). Throws std::invalid_argument for sizes outside 1 to
+// 1048576, other channels than those above, a null pointer, a row_stride too small, or a pixel type
+// that is not the output's.
 CNNX_API void resize_image(const ImageView& image, int64_t height, int64_t width, int64_t channels,
                            Resize resize, uint8_t* output);
 CNNX_API void resize_image(const ImageView& image, int64_t height, int64_t width, int64_t channels,

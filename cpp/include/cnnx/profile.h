@@ -1,4 +1,4 @@
-// Where the time of train steps goes.
+// The time of train steps by layer and phase.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace cnnx {
 
-// Layers that ran as one, by name, and their seconds in all steps.
+// Layers that ran fused, by name, and their seconds in all steps.
 struct LayerTime {
   std::vector<std::string> layers;
   double forward = 0, backward = 0;
@@ -15,7 +15,7 @@ struct LayerTime {
 
 struct Profile {
   int64_t steps = 0;
-  double seconds = 0;  // of all steps; what the parts below leave over is between them
+  double seconds = 0;  // of all steps; includes time outside the parts below
   std::vector<LayerTime> layers;
   double loss = 0;    // and its gradient
   double update = 0;  // of the parameters

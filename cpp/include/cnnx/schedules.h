@@ -1,8 +1,8 @@
-// Schedules of the learning rate: what it is multiplied by, as a function of where a fit is.
+// Schedules of the learning rate: its factor as a function of the position in a fit.
 //
-// t is how many epochs of the fit are done, t = step / steps_per_epoch, and u the share of it, u =
-// t / epochs. All are 1 at their highest. Cosines are cnnx's own, so all machines agree. Errors:
-// std::invalid_argument.
+// t is the number of epochs done, t = step / steps_per_epoch, and u the fraction done, u = t /
+// epochs. The highest factor of each schedule is 1. Cosines are cnnx's own, so all machines agree.
+// Errors: std::invalid_argument.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace cnnx {
 
 struct ConstantRate {};
 
-// factor^n after n drops: one every `every` epochs (0: none), and one at each of `at`.
+// factor^n after n drops: one every `every` epochs (0: never), and one at each of `at`.
 struct StepDecay {
   double factor = 0.1;
   double every = 0;        // epochs
@@ -34,15 +34,15 @@ struct OneCycle {
   double start = 0.04, final = 4e-6;
 };
 
-// The same in straight lines: linear warm-up, linear decay.
+// OneCycle in straight lines: linear warm-up, linear decay.
 struct Triangular {
   double peak_at = 0.2;
   double start = 0, final = 0;
 };
 
-// Multiplied by `factor` when the measure that is observed after every epoch has not improved for
-// more than `patience` epochs, until `minimum` is reached. A measure improves by more than
-// `threshold` of the best one. PyTorch's ReduceLROnPlateau.
+// Multiplied by `factor` when the observed measure has not improved for more than `patience`
+// epochs, until `minimum` is reached. An improvement is more than `threshold` times the best
+// measure. PyTorch's ReduceLROnPlateau.
 struct Plateau {
   double factor = 0.1;
   int64_t patience = 10;
@@ -53,32 +53,30 @@ struct Plateau {
 
 struct Schedule {
   std::variant<ConstantRate, StepDecay, CosineDecay, OneCycle, Triangular, Plateau> shape;
-  // In the first `warmup_epochs` also multiplied by a ramp from warmup_start to 1: its step i of n
-  // has warmup_start + (1 - warmup_start) * (i + 1) / n (Goyal et al. 2017).
+  // The first `warmup_epochs` are also multiplied by a ramp from warmup_start to 1: its step i of n
+  // has the factor warmup_start + (1 - warmup_start) * (i + 1) / n (Goyal et al. 2017).
   double warmup_epochs = 0;
   double warmup_start = 0;
 };
 
-// Where a fit is: all that a schedule knows, plain numbers that may be stored.
+// The state of a schedule: plain numbers that may be saved.
 struct ScheduleState {
   int64_t step = 0, steps_per_epoch = 0, epochs = 0;
-  // Of a Plateau: how many epochs were measured, the best measure, how many were not better since,
-  // and the product of its reductions.
+  // Of a Plateau: the number of measured epochs, the best measure, the number of epochs without
+  // improvement since, and the product of its reductions.
   int64_t measured = 0;
   double best = 0;
   int64_t waited = 0;
   double reduction = 1;
 };
 
-// Throws std::invalid_argument, naming the setting, what came and what was expected.
+// Throws std::invalid_argument, naming the setting, its value and the expected value.
 CNNX_API void check_schedule(const Schedule& schedule);
 
-// What the learning rate of step `state.step` is multiplied by; after the fit's end, that of the
-// end.
+// The factor of the learning rate at step `state.step`; after the fit's end, the last factor.
 CNNX_API double schedule_factor(const Schedule& schedule, const ScheduleState& state);
 
-// Tells a Plateau what the watched measure was after an epoch; NaN is no improvement. Other shapes
-// watch nothing.
+// Passes a Plateau its measure after an epoch; NaN is no improvement. Other schedules ignore it.
 CNNX_API void observe(const Schedule& schedule, double measure, ScheduleState& state);
 
 }  // namespace cnnx

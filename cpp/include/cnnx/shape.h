@@ -1,4 +1,4 @@
-// Shapes, pairs and paddings: the small value types that every op's contract is written in.
+// Shapes, pairs and paddings: the small value types in the interfaces of the ops.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace cnnx {
 // Sizes of an array, outermost first: (batch, height, width, channels) or (batch, features).
 using Shape = std::vector<int64_t>;
 
-// Always (height, width); one number is both.
+// (height, width); one number sets both.
 struct Pair {
   int64_t height = 1;
   int64_t width = 1;
@@ -22,7 +22,7 @@ struct Pair {
   constexpr Pair(int64_t height_, int64_t width_) : height(height_), width(width_) {}
 };
 
-// What a window sees around the image, per side, or a rule that says so once the input is known.
+// Padding of an image per side, or a rule that gives it once the input is known.
 struct Padding {
   enum class Rule {
     explicit_sides,

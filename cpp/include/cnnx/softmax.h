@@ -5,7 +5,7 @@
 // within 4 ULP. A NaN makes its whole row NaN.
 //
 // Memory: arrays are the caller's, 4-byte aligned, contiguous (rows, classes); the result may not
-// overlap the rest. Threads: as cnnx::get_num_threads().
+// overlap the others. Threads: as cnnx::get_num_threads().
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace cnnx {
 
 CNNX_API void softmax(const float* x, int64_t rows, int64_t classes, float* output);
 
-// From the output y: y * (grad_output - sum over k of grad_output[r, k] * y[r, k]). Overwrites
-// grad_input, or adds to it when `accumulate` is true.
+// The input gradient from the output y: y * (grad_output - sum over k of grad_output[r, k] * y[r,
+// k]). Overwrites grad_input, or adds to it when `accumulate` is true.
 CNNX_API void softmax_backward(const float* grad_output, const float* output, int64_t rows,
                                int64_t classes, float* grad_input, bool accumulate = false);
 

@@ -1,5 +1,5 @@
-// Training: one call per step, epochs shuffled and batched here, gradients open for those who add
-// them up themselves.
+// Training: one call per step, epochs that shuffle and batch a data set, and access to the
+// gradients for accumulation over batches.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,10 @@
 
 namespace cnnx {
 
-// Each is the mean over the rows of a batch; all but cross-entropy are also a mean over outputs.
-// With class weights the mean is weighted by those of the rows' classes, as cnnx/cross_entropy.h
-// says. Both cross-entropies take logits, so a model that ends in Softmax or Sigmoid is refused.
+// Each loss is the mean over the rows of a batch. All except cross-entropy are also a mean over
+// outputs. With class weights the mean is weighted by the class of each row; see
+// cnnx/cross_entropy.h. Both cross-entropies take logits, so a model that ends in Softmax or
+// Sigmoid is refused.
 struct Loss {
   enum class Kind {
     cross_entropy,
@@ -36,8 +37,8 @@ struct Loss {
   float delta = 1.0f;                // of huber, > 0
 };
 
-// One of the two: labels, one per row, for cross_entropy alone; values, one per output of every
-// row, which for cross_entropy are shares of the classes that add up to 1.
+// Exactly one of the two: labels, one per row, for cross_entropy alone; values, one per output of
+// every row, which for cross_entropy are soft labels that add up to 1.
 struct Targets {
   const int64_t* labels = nullptr;
   const float* values = nullptr;
@@ -45,29 +46,27 @@ struct Targets {
 
 struct Metrics {
   double loss = 0;
-  double accuracy = 0;  // share of right answers; NaN unless it is a cross-entropy
+  double accuracy = 0;  // NaN unless the loss is a cross-entropy
 };
 
 // An exponential moving average of the weights and buffers: average = decay * average + (1 - decay)
-// * weights. The decay after n averages is at most n / (n + 9), so the first is a copy (Polyak and
-// Juditsky 1992; the warm-up as in TensorFlow).
+// * weights. The decay after n averages is at most n / (n + 9), so the first average is a copy
+// (Polyak and Juditsky 1992; the warm-up as in TensorFlow).
 struct Averaging {
   double decay = 0.999;  // in [0, 1)
   int64_t every = 1;     // steps from one average to the next
 };
 
 struct TrainerOptions {
-  uint64_t seed = 0;  // everything random but the weights
+  uint64_t seed = 0;  // of all randomness except the initial weights
   std::vector<ParameterRule> rules;
-  // The gradients of a step, as one vector, are made no longer than this; 0: they are taken as they
-  // are.
+  // Maximum global L2 norm of the gradients; 0: no clipping.
   double clip_norm = 0;
   std::optional<Averaging> averaging;
   Schedule schedule;
 };
 
-// Where in an epoch training is: what is done, and the sums over the rows it was done with, from
-// which metrics come.
+// The position in an epoch: the steps done, and the sums over their rows that give the metrics.
 struct EpochPosition {
   int64_t step = 0;
   double loss = 0, weight = 0;
@@ -75,17 +74,18 @@ struct EpochPosition {
 };
 
 struct EpochOptions {
-  std::vector<int64_t> rows;  // which rows take part; empty: all
+  std::vector<int64_t> rows;  // the rows to train on; empty: all
   int64_t batch_size = 64;    // the last batch may be shorter
   bool shuffle = true;
-  // Of the epoch: with the trainer's seed it decides the order and the changes of each image.
+  // The number of the epoch. With the trainer's seed it decides the order and augmentation of
+  // images.
   uint64_t number = 0;
-  Augmentation augmentation = {};  // what changes the images; as they are by default
-  int64_t first_image = 0;  // the number of the first one, where these are part of a data set
-  // Whether the next batch is gathered in a thread of its own, which changes no bit; empty: where
-  // images are changed or mapped.
+  Augmentation augmentation = {};  // default: no changes
+  int64_t first_image = 0;         // the number of the first image, if these are part of a data set
+  // Whether a separate thread gathers the next batch, which changes no bit. Empty: only for images
+  // that are augmented or mapped.
   std::optional<bool> prefetch = {};
-  EpochPosition position = {};  // where to go on
+  EpochPosition position = {};  // where to resume
 };
 
 namespace training {
@@ -93,29 +93,29 @@ struct TrainerState;
 struct EpochState;
 }  // namespace training
 
-// Takes number and position from the place of an Epoch that `metadata` hold. Throws FormatError if
-// they hold none.
+// Sets number and position to those of the epoch in `metadata`. Throws FormatError if the metadata
+// hold no epoch.
 CNNX_API void resume(EpochOptions& options, const CheckpointMetadata& metadata);
 
-// One pass over a data set, a step at a time. The images and targets must outlive it, and so must
-// the trainer.
+// One pass over a data set, a step at a time. The images, the targets and the trainer must outlive
+// it.
 class CNNX_API Epoch {
  public:
   Epoch(Epoch&&) noexcept;
   Epoch& operator=(Epoch&&) noexcept;
   ~Epoch();
   uint64_t number() const;
-  int64_t steps() const;  // how many there will be
-  int64_t step() const;   // how many are done
+  int64_t steps() const;  // total number of steps
+  int64_t step() const;   // number of steps done
   EpochPosition position() const;
-  // Its number and position for a checkpoint's metadata, from which resume knows them again.
+  // The number and position for a checkpoint's metadata, which resume reads again.
   MetadataArray place() const;
-  // Trains on the next batch; false, and nothing happens, when the epoch is over. Throws
-  // NotFiniteError for a loss that is NaN or infinite, with the model as it was before.
+  // Trains on the next batch. Returns false, without training, when the epoch is over. Throws
+  // NotFiniteError for a loss that is NaN or infinite, and leaves the model unchanged.
   bool advance();
-  // Means over the rows trained so far, each measured before the update that its batch caused.
+  // Means over the rows trained so far, each measured before the update of its batch.
   Metrics metrics() const;
-  // What metrics().loss is a mean of: rows, or the weights of their classes.
+  // The divisor of metrics().loss: the number of rows, or the sum of their class weights.
   double weight() const;
 
  private:
@@ -125,9 +125,9 @@ class CNNX_API Epoch {
   std::unique_ptr<training::EpochState> state_;
 };
 
-// Shares the model and owns gradients and optimizer slots. Not for several threads at once; the
-// model may predict in others meanwhile. Throws std::invalid_argument when model, loss and data do
-// not fit together, and when it, or the model it is made for, was moved from.
+// Shares the model and owns gradients and optimizer slots. A trainer must be used by one thread at
+// a time; other threads may predict with the model meanwhile. Throws std::invalid_argument when
+// model, loss and data do not fit together, and when the trainer or its model was moved from.
 class CNNX_API Trainer {
  public:
   explicit Trainer(Model& model, const OptimizerSettings& optimizer = Adam{}, const Loss& loss = {},
@@ -136,66 +136,68 @@ class CNNX_API Trainer {
   Trainer& operator=(Trainer&&) noexcept;
   ~Trainer();
 
-  // compute_gradients, then apply_gradients; returns the mean loss before the update.
+  // compute_gradients, then apply_gradients. Returns the mean loss before the update.
   double step(const ImageBatch& images, const Targets& targets);
 
-  // Overwrites gradients() with those of the sum of the rows' losses over `divisor` (0: what makes
-  // it the mean, the number of rows or their classes' weights); returns that loss. With one
-  // divisor, batches add up: losses and gradients of 5 rows and of 3 sum to those of 8.
+  // Overwrites gradients() with those of the summed loss of the rows over `divisor`, and returns
+  // that loss. Divisor 0 means that of the mean: the number of rows or the sum of their class
+  // weights. With one divisor, batches add up: losses and gradients of 5 rows and of 3 rows sum to
+  // those of 8.
   double compute_gradients(const ImageBatch& images, const Targets& targets, double divisor = 0);
   void apply_gradients();
-  // gradient_count() floats, laid out as Model::parameters says. compute_gradients leaves those of
-  // a layer that is not trainable as they are, zeros since it is not.
+  // gradient_count() floats, in the layout of Model::parameters. compute_gradients does not write
+  // those of a layer that is not trainable, which are zero.
   float* gradients();
   int64_t gradient_count() const;
 
-  // The optimizer's, which the schedule and the rules' factors multiply.
+  // The optimizer's learning rate, which the schedule and the factors of the rules multiply.
   double learning_rate() const;
   void set_learning_rate(double value);
-  // What the schedule made of it in the last step; 0 before the first.
+  // The learning rate of the last step, after the schedule; 0 before the first.
   double last_learning_rate() const;
 
-  // A schedule must know how long training is: it starts here, and steps without it are refused.
+  // Starts the schedule, which must know the length of training. Steps before this call are
+  // refused.
   void begin_schedule(int64_t epochs, int64_t steps_per_epoch);
-  // Tells a Plateau what its measure was after an epoch.
+  // Passes a Plateau its measure after an epoch.
   void observe(double measure);
-  // Throws NotFiniteError, which names the first parameter or buffer of the model that holds NaN or
-  // an infinite number, if one does: a loss shows it only in the step after.
+  // Throws NotFiniteError if a parameter or buffer of the model holds NaN or infinity, and names
+  // the first. A loss shows this only one step later.
   void check_finite() const;
 
-  // A model of its own with the averaged weights; before the first average, with those that there
-  // are. Throws std::invalid_argument without averaging.
+  // An independent model with the averaged weights; before the first average, with the current
+  // ones. Throws std::invalid_argument without averaging.
   Model averaged_model() const;
 
-  // From now on steps are measured, anew from zero; profile() is empty before.
+  // Measures steps from now on, starting from zero. profile() is empty before.
   void start_profile();
   Profile profile() const;
 
-  // Starts the schedule, then trains `epochs` whole epochs: the first is number options.number, the
-  // next one more. The weights are checked after each (check_finite); then `on_epoch` hears how
-  // many are done and the epoch's metrics, tells a Plateau what it watches (observe), saves what it
-  // wants saved, and answers whether to go on. Returns the metrics of every epoch.
+  // Starts the schedule, then trains `epochs` whole epochs, numbered from options.number. The
+  // weights are checked after each epoch (check_finite). Then `on_epoch` is called with the number
+  // of epochs done and the epoch's metrics. It may observe for a Plateau and save, and returns
+  // whether to continue. Returns the metrics of every epoch.
   std::vector<Metrics> fit(
       const ImageBatch& images, const Targets& targets, int64_t epochs,
       const EpochOptions& options = {},
       const std::function<bool(int64_t epochs_done, const Metrics& metrics)>& on_epoch = {});
-  // One epoch for a loop of your own, from options.position on.
+  // One epoch for a custom loop, from options.position on.
   Epoch begin_epoch(const ImageBatch& images, const Targets& targets,
                     const EpochOptions& options = {});
-  // Of the given rows, or of all when `rows` is empty, by the model or by its averaged weights.
-  // Changes nothing.
+  // Metrics of the given rows, or of all when `rows` is empty, with the model's weights or its
+  // averaged ones. Changes nothing.
   Metrics evaluate(const ImageBatch& images, const Targets& targets,
                    const std::vector<int64_t>& rows = {}, bool averaged = false) const;
-  // A fixed order of `count` rows that depends on the seed alone, for splitting off a validation
-  // set.
+  // An order of `count` rows that depends on the seed alone, for splitting off a validation set.
   std::vector<int64_t> split_order(int64_t count) const;
 
-  // Replaces the file as a whole or leaves the old one.
+  // Replaces the file atomically: after an error the old file is unchanged.
   void save_checkpoint(const std::string& path, const CheckpointMetadata& metadata = {}) const;
-  // Goes on where the checkpoint's trainer was. This one must have been made of the checkpoint's
-  // model, whose weights stay as they are, with the settings of then, which the file does not hold.
-  // Throws, with everything as it was, FormatError when its optimizer keeps another number of
-  // arrays or it averages where that did not, std::invalid_argument when it trains another model.
+  // Resumes the state of the checkpoint's trainer. This trainer must have been created with the
+  // checkpoint's model, whose weights stay unchanged, and with the same settings, which the file
+  // does not hold. Throws, without any change, FormatError when the optimizer has another number of
+  // slots or when this trainer averages and the checkpoint's did not, and std::invalid_argument
+  // when it trains another model.
   void restore(const Checkpoint& checkpoint);
 
  private:

@@ -1,10 +1,9 @@
-// Enlarging images by a whole factor, forward and backward, as PyTorch does with
-// align_corners=False.
+// Enlarging images by an integer factor, forward and backward, as PyTorch with align_corners=False.
 //
 //   nearest:  output[n, i, j, c] = x[n, i / scale.height, j / scale.width, c]
-//   bilinear: output pixel i lies at max(0, (i + 1/2) / scale - 1/2) of the input; the two nearest
-//             rows share it by their distances, and so do columns; beyond the last one it is that
-//             one's value
+//   bilinear: output pixel i lies at s = max(0, (i + 1/2) / scale - 1/2) of the input and is
+//             interpolated linearly between rows floor(s) and floor(s) + 1, likewise for columns;
+//             beyond the last row or column the last value repeats
 //
 // An input's gradient is the sum over the outputs that read it, in row-major order.
 //

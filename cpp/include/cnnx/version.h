@@ -1,4 +1,4 @@
-// The one place that says which version of cnnx this is; CMake and the Python package read it from
+// The version of cnnx, the only place that states it; CMake and the Python package read it from
 // here.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Zeros around images, forward and backward.
+// Zero padding of images, forward and backward.
 //
 // Memory: arrays are the caller's, 4-byte aligned, contiguous (batch, height, width, channels), and
 // do not overlap. Threads: as cnnx::get_num_threads().
@@ -27,8 +27,8 @@ CNNX_API ZeroPad2dGeometry zero_pad2d_geometry(const Shape& x, const Padding& pa
 
 CNNX_API void zero_pad2d(const ZeroPad2dGeometry& geometry, const float* x, float* output);
 
-// The part of grad_output that lies over the image. Overwrites grad_input, or adds to it when
-// `accumulate` is true.
+// Copies the part of grad_output that lies over the image. Overwrites grad_input, or adds to it
+// when `accumulate` is true.
 CNNX_API void zero_pad2d_backward(const ZeroPad2dGeometry& geometry, const float* grad_output,
                                   float* grad_input, bool accumulate = false);
 
