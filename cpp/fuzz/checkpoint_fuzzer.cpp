@@ -1,4 +1,4 @@
-// Fuzzes the reader of checkpoints: FormatError, or slots and metadata of the sizes they say.
+// Fuzzes the reader of checkpoints: FormatError, or slots and metadata of the declared sizes.
 #include <cstddef>
 #include <cstdint>
 #include <variant>

@@ -30,7 +30,7 @@ constexpr int64_t kHostile[] = {-1,
                                 std::numeric_limits<int64_t>::max(),
                                 std::numeric_limits<int64_t>::min()};
 
-// Of each kind the settings that it has, by what they hold.
+// The settings of each kind, by type.
 struct Kind {
   const char* name;
   std::vector<const char*> pairs, counts, flags, reals;
@@ -88,7 +88,7 @@ class Maker {
  public:
   explicit Maker(FuzzedDataProvider& random) : random_(random) {}
 
-  // Mostly in the range, rarely one that no layer has.
+  // Mostly in the range, rarely outside.
   int64_t size(int64_t least = 1, int64_t most = 4) {
     if (random_.ConsumeIntegralInRange<int>(0, 63) == 0) return random_.PickValueInArray(kHostile);
     return random_.ConsumeIntegralInRange<int64_t>(least, most);
@@ -110,7 +110,7 @@ class Maker {
       settings["mode"] = std::string(random_.ConsumeBool() ? "nearest" : "bilinear");
     const std::size_t inputs =
         kind.inputs == Kind::Inputs::one ? 1 : random_.ConsumeIntegralInRange<std::size_t>(1, 4);
-    // The last few make networks that hold together likelier than any.
+    // Mostly the last few layers, because more of those networks are valid.
     for (std::size_t i = 0; i < inputs; ++i) {
       const std::size_t back = random_.ConsumeIntegralInRange<std::size_t>(1, i == 0 ? 1 : 3);
       layer.inputs.push_back(back > number ? "input" : "l" + std::to_string(number - back));
@@ -134,7 +134,7 @@ class Maker {
   FuzzedDataProvider& random_;
 };
 
-// Floats of all parameters and buffers that are worth drawing.
+// The limit on floats of all parameters and buffers of a model worth building.
 constexpr int64_t kMostParameters = int64_t{1} << 16;
 
 }  // namespace
@@ -154,7 +154,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
     model.draw_parameters(0);
     if (!cnnx::test::runs_and_round_trips(model)) __builtin_trap();
   } catch (const cnnx::FormatError&) {
-    __builtin_trap();  // what was saved is read again
+    __builtin_trap();  // the saved file must be readable
   } catch (const std::invalid_argument&) {
   }
   return 0;

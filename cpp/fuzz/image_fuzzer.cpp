@@ -1,4 +1,4 @@
-// Fuzzes the resizer: any image, given in exactly the bytes it needs, becomes any other size.
+// Fuzzes the resizer: any image, in a buffer of exactly its size, becomes any other size.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <algorithm>
@@ -24,7 +24,7 @@ constexpr int64_t kHostile[] = {-1,
                                 std::numeric_limits<int64_t>::min()};
 constexpr int64_t kMostPixels = int64_t{1} << 14;
 
-// Mostly small, sometimes long, rarely one that no image has.
+// Mostly small, sometimes long, rarely invalid.
 int64_t side(FuzzedDataProvider& random) {
   const auto kind = random.ConsumeIntegralInRange<int>(0, 31);
   if (kind == 0) return random.PickValueInArray(kHostile);
@@ -53,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
   const auto resize = static_cast<cnnx::Resize>(random.ConsumeIntegralInRange<int>(0, 2));
   const int64_t element = image.type == cnnx::PixelType::uint8 ? 1 : 4;
   const bool has_pixels = is_small(image.height, image.width);
-  // What is allowed but large is no error, and takes the time and memory it takes.
+  // Valid but large images are no error and only slow.
   if (!has_pixels && is_allowed(image.height) && is_allowed(image.width)) return 0;
   if (!is_small(height, width) && is_allowed(height) && is_allowed(width)) return 0;
 

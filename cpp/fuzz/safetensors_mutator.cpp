@@ -1,5 +1,5 @@
-// Mutates a safetensors file where it matters: its header, a JSON text in its metadata, or its
-// data, with the lengths made right again, which a blind change would break every time.
+// Mutates the parts of a safetensors file: its header, a JSON text in its metadata, or its data.
+// The lengths are corrected afterwards, because blind mutations would almost always break them.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -38,8 +38,8 @@ std::string mutated(const std::string& text, std::size_t max_size) {
   return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)};
 }
 
-// The header with one of its metadata's texts mutated; as it was where it has none.
-std::string with_mutated_metadata(const std::string& header, unsigned which, std::size_t room) {
+// The header with one text of its metadata mutated; unchanged without metadata.
+std::string with_mutated_metadata(const std::string& header, unsigned which, std::size_t space) {
   const Json json = Json::parse(header, "header");
   const Json* metadata = json.find("__metadata__");
   const auto* texts = metadata ? std::get_if<Json::Object>(&metadata->value()) : nullptr;
@@ -51,7 +51,7 @@ std::string with_mutated_metadata(const std::string& header, unsigned which, std
       changed.set((*texts)[i].name, (*texts)[i].value);
       continue;
     }
-    std::string other = mutated(*text, text->size() + room);
+    std::string other = mutated(*text, text->size() + space);
     other.resize(cnnx::io::valid_utf8_prefix(other));
     changed.set((*texts)[i].name, Json(other));
   }
@@ -66,17 +66,17 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(uint8_t* bytes, std::size_t size,
                                                std::size_t max_size, unsigned seed) {
   File file;
   if (seed % 8 == 0 || !split(bytes, size, file)) return LLVMFuzzerMutate(bytes, size, max_size);
-  const std::size_t room = max_size > size ? max_size - size : 0;
+  const std::size_t space = max_size > size ? max_size - size : 0;
   try {
     if (seed % 8 == 1) {
-      file.data = mutated(file.data, file.data.size() + room);
+      file.data = mutated(file.data, file.data.size() + space);
     } else if (seed % 8 < 4) {
-      file.header = mutated(file.header, file.header.size() + room);
+      file.header = mutated(file.header, file.header.size() + space);
     } else {
-      file.header = with_mutated_metadata(file.header, seed / 8, room);
+      file.header = with_mutated_metadata(file.header, seed / 8, space);
     }
   } catch (const std::invalid_argument&) {
-    return LLVMFuzzerMutate(bytes, size, max_size);  // the header is no JSON
+    return LLVMFuzzerMutate(bytes, size, max_size);  // the header is not JSON
   }
   std::string whole;
   for (int shift = 0; shift < 64; shift += 8)

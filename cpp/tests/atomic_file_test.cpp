@@ -1,4 +1,5 @@
-// replace_file: the old file or the new one, whole, whatever fails and whenever the process dies.
+// replace_file: the old file or the new one, complete, whatever fails and whenever the process
+// dies.
 //
 // On Linux this executable defines write, fsync, rename and close itself, so that each can be made
 // to fail.
@@ -88,7 +89,7 @@ void test_refused_paths() {
   CHECK_EQUAL(files_in(folder), 0u);
 }
 
-// Readers see one of the texts, whole, while two threads take turns in replacing the file.
+// Readers see one of the texts, complete, while two threads replace the file in turn.
 void test_threads() {
   const TemporaryFolder folder("atomic-file");
   const fs::path path = folder / "m.cnnx";
@@ -165,7 +166,7 @@ void test_refused_targets() {
   CHECK_THROWS(std::system_error, "which is not a regular file", save(pipe, "a"));
   CHECK_THROWS(std::system_error, "/dev/null, which is not a regular file", save("/dev/null", "a"));
 
-  // Root may write everywhere, so a test run by root becomes nobody for a while.
+  // Root may write everywhere, so a test run by root switches to the user "nobody" for a while.
   const fs::path path = folder / "m.cnnx";
   save(path, "old");
   const bool is_root = ::geteuid() == 0;
@@ -199,7 +200,7 @@ void test_full_disk() {
   CHECK_EQUAL(files_in(folder), 1u);
 }
 
-// A program that does not catch the error ends, and leaves no temporary either.
+// A program that does not catch the error ends without leaving a temporary file.
 void test_uncaught() {
   const TemporaryFolder folder("atomic-file");
   const fs::path path = folder / "m.cnnx";
@@ -211,7 +212,7 @@ void test_uncaught() {
     ::signal(SIGABRT, SIG_DFL);
     ::setrlimit(RLIMIT_FSIZE, &limit);
     const int nowhere = ::open("/dev/null", O_WRONLY);
-    ::dup2(nowhere, 2);  // what std::terminate prints is no news
+    ::dup2(nowhere, 2);  // hides the output of std::terminate
     save(path, std::string(9000, 'x'));
     ::_exit(0);
   }
@@ -226,11 +227,11 @@ void test_uncaught() {
 
 #if defined(__linux__)
 
-// How the system calls below behave; all succeed while the codes are 0.
+// Behaviour of the system calls below; all succeed while the codes are 0.
 struct Faults {
   int write_code = 0;
-  int write_limit = 0;      // most bytes one write takes, when not 0
-  bool interrupts = false;  // every other write and fsync answers EINTR
+  int write_limit = 0;      // the largest write, if not 0
+  bool interrupts = false;  // every other write and fsync returns EINTR
   int file_sync_code = 0;
   int folder_sync_code = 0;
   int close_code = 0;
@@ -238,7 +239,7 @@ struct Faults {
   unsigned kill_at = 0;  // dies instead of making this call, counted from 1
 };
 Faults faults;
-std::atomic<unsigned> calls{0};  // of every thread
+std::atomic<unsigned> calls{0};  // of all threads
 
 bool fails(int code) {
   if (++calls == faults.kill_at) ::raise(SIGKILL);
@@ -280,7 +281,7 @@ extern "C" int rename(const char* from, const char* to) noexcept {
 
 namespace {
 
-// A process killed before any of a save's calls leaves the old file, or the new one, whole.
+// A process killed before any of a save's calls leaves the old file or the new one, complete.
 void test_killed() {
   const TemporaryFolder folder("atomic-file");
   const fs::path path = folder / "m.cnnx";
@@ -299,7 +300,7 @@ void test_killed() {
     int status = 0;
     ::waitpid(child, &status, 0);
     killed = WIFSIGNALED(status);
-    // Two writes of 100 pieces, fsync, close, rename; fsync and close of the folder.
+    // Two writes of 100 parts, fsync, close, rename; fsync and close of the folder.
     CHECK_EQUAL(killed, kill_at <= 205);
     CHECK(content(path) == texts[kill_at > 203]);
   }

@@ -1,4 +1,4 @@
-// A container's CPU quota, read from trees of files that look like those of Linux.
+// A container's CPU quota, read from folders of files that imitate those of Linux.
 #include "runtime/cgroup.h"
 
 #include <fstream>
@@ -13,7 +13,7 @@ namespace {
 using cnnx::runtime::cgroup_cpus;
 using cnnx::test::TemporaryFolder;
 
-// What stands before /proc and /sys.
+// The folder in place of the root of /proc and /sys.
 class Tree {
  public:
   Tree() : folder_("cgroup") {}
@@ -83,7 +83,7 @@ void no_quota() {
   }
 }
 
-// As a program that formats numbers for people may set it.
+// A program that formats numbers for people may set this locale.
 class Grouped : public std::numpunct<char> {
   char do_thousands_sep() const override { return '0'; }
   std::string do_grouping() const override { return "\1"; }

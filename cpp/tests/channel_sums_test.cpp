@@ -1,5 +1,5 @@
-// group_norm and prelu, whose weights have a sum over pixels for a gradient, beside what Python's
-// parity tests show: accumulate, gradients that are not wanted, in place, memory past the end.
+// group_norm and prelu, whose weight gradients are sums over pixels, in addition to Python's parity
+// tests: accumulation, omitted gradients, in-place outputs, reads past the end.
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -25,7 +25,7 @@ Floats numbers(int64_t count, int64_t seed) {
   return values;
 }
 
-// What began at 5 is 5 more than what was overwritten, but for a rounding.
+// Accumulation onto 5 gives the overwritten result plus 5, up to rounding.
 bool is_five_more(const GuardedArray& added, const GuardedArray& overwritten) {
   bool all = true;
   for (int64_t i = 0; i < added.size(); ++i) {
@@ -35,7 +35,7 @@ bool is_five_more(const GuardedArray& added, const GuardedArray& overwritten) {
   return all;
 }
 
-// The gradients of an op of one weight per channel; every array ends at an unmapped page.
+// The gradients of an op with one weight per channel; every array ends at an unmapped page.
 struct Gradients {
   Gradients(int64_t count, int64_t channels, float value)
       : input(count, value), weight(channels, value), bias(channels, value) {}

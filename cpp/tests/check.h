@@ -1,4 +1,4 @@
-// Assertions for the C++ tests: they print and count what failed, in release builds too, and go on.
+// Assertions for the C++ tests: they print and count failures, in release builds too, and continue.
 // A test is an executable whose main() ends with `return cnnx::test::finish("json_test");`.
 #pragma once
 

@@ -1,5 +1,5 @@
-// The depthwise convolution reads an image by one way or another, as the CPU fetches it: results
-// are the same bits by both.
+// The depthwise convolution has two orders of reading an image, chosen by CPU: both give the same
+// bits.
 #include "kernels/conv2d_depthwise.h"
 
 #include <cmath>
@@ -19,7 +19,7 @@ std::vector<float> waves(int64_t count, float speed) {
   return values;
 }
 
-// 3x3 windows that move by one pixel, padded so that the map keeps its size.
+// 3x3 windows with stride 1, padded to preserve the map size.
 std::vector<float> convolve(int64_t height, int64_t width, int64_t channels, bool foreseen) {
   const std::vector<float> source = waves(height * width * channels, 0.7f);
   const std::vector<float> weight = waves(9 * channels, 1.3f), bias = waves(channels, 0.1f);

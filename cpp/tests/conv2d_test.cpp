@@ -1,6 +1,6 @@
-// conv2d against its own formula in double precision, by the methods whose arithmetic is exact on
-// small integers, on arrays that end at unmapped pages: shapes
-// that are awkward for vectors and tiles, gradients that add to what is there, and the layer kind.
+// conv2d against its formula in double precision, by the methods that are exact on small integers,
+// on arrays that end at unmapped pages: shapes at the limits of vectors and tiles, accumulated
+// gradients, and the layer kind.
 #include "cnnx/conv2d.h"
 
 #include <algorithm>
@@ -56,8 +56,8 @@ const std::vector<Case> kCases = {
     {{2, 6, 15, 24}, {3, 3, 8, 24}, options(1, 1, 1, 3)},
     {{5, 4, 4, 64}, {3, 3, 64, 70}, options(1, 1)},
     {{1, 3, 2, 700}, {3, 3, 700, 18}, options(1, 1)},
-    // As many columns of outputs, two apart, as would fit into two rows of input: yet the rows do
-    // not join.
+    // As many columns of outputs, two apart, as would fit into two rows of input; the rows must not
+    // be joined.
     {{2, 5, 3, 2},
      {1, 1, 2, 5},
      {{2, 2}, {cnnx::Padding::Rule::explicit_sides, 0, 0, 1, 1}, {1, 1}, 1}},
@@ -65,7 +65,7 @@ const std::vector<Case> kCases = {
     {{2, 1, 40, 1}, {1, 3, 1, 1}, {{1, 1}, {cnnx::Padding::Rule::same, 0, 0, 0, 0}, {1, 1}, 1}},
 };
 
-// Small integers, so that every sum is exact in whatever order it is made.
+// Small integers: every sum is exact in any order.
 std::vector<float> integers(int64_t count, int64_t seed) {
   std::vector<float> values(static_cast<std::size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
@@ -122,7 +122,7 @@ struct Gradients {
   std::vector<float> input, weight, bias;
 };
 
-// Begun at `start` everywhere.
+// Initialised to `start`.
 Gradients expected_gradients(const Conv2dGeometry& g, const Arrays& arrays, float start) {
   std::vector<double> input(static_cast<std::size_t>(arrays.x.size()), start);
   std::vector<double> weight(static_cast<std::size_t>(arrays.weight.size()), start);
@@ -138,7 +138,7 @@ Gradients expected_gradients(const Conv2dGeometry& g, const Arrays& arrays, floa
   return {{input.begin(), input.end()}, {weight.begin(), weight.end()}, {bias.begin(), bias.end()}};
 }
 
-// Winograd's 2x2 tiles halve and quarter weights, which is exact; their 4x4 tiles do more.
+// Winograd's 2x2 tiles halve and quarter weights, which is exact; the 4x4 tiles round.
 std::vector<Conv2dMethod> exact_methods(const Conv2dGeometry& g) {
   const auto equals = [](cnnx::Pair pair, int64_t size) {
     return pair.height == size && pair.width == size;
@@ -221,7 +221,7 @@ void test_empty_batch() {
   }
 }
 
-// Values whose sums are rounded: any other order of the additions would show.
+// Values whose sums are rounded, so that any other order of the additions changes bits.
 std::vector<float> fractions(int64_t count, int64_t seed) {
   std::vector<float> values = integers(count, seed);
   for (std::size_t i = 0; i < values.size(); ++i)
@@ -275,7 +275,7 @@ void test_refusals() {
                cnnx::conv2d_geometry({int64_t{1} << 40, 1 << 10, 1 << 10, 1}, {1, 1, 1, 1}));
 }
 
-// The layer kind runs the same algorithm in the scratch that it asks for.
+// The layer kind runs the same algorithm in its own scratch.
 void test_layer() {
   const cnnx::Settings settings = {{"out_channels", int64_t{9}},
                                    {"kernel_size", std::vector<int64_t>{3, 3}},

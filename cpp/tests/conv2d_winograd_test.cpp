@@ -1,5 +1,5 @@
-// Winograd's 4x4 tiles, whose arithmetic rounds, against the direct method on arrays that end at
-// unmapped pages; and the epilogues of every algorithm against the layers one after another.
+// Winograd's 4x4 tiles, which round, against the direct method on arrays that end at unmapped
+// pages; and the epilogues of every algorithm against the separate layers.
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -24,8 +24,8 @@ struct Case {
   int64_t groups = 1;
 };
 
-// Vector tails of every length class, maps of less than a tile, each side's padding on its own;
-// last two with weights and sums that are made a few columns at a time.
+// Vector tails of every length class, maps smaller than a tile, padding on each side separately;
+// the last two have weights and sums that are made a few columns at a time.
 const std::vector<Case> kCases = {
     {1, 3, 3, 1, 1, 0, 0, 0, 0},       {2, 8, 8, 16, 16, 1, 1, 1, 1},
     {3, 7, 9, 20, 24, 1, 1, 1, 1},     {1, 5, 5, 17, 33, 0, 0, 0, 0},
@@ -45,7 +45,7 @@ Conv2dGeometry geometry(const Case& c) {
        c.groups});
 }
 
-// Between -1 and 1, with zeros and repetitions among them.
+// Between -1 and 1, including zeros and repeated values.
 std::vector<float> fractions(int64_t count, int64_t seed) {
   std::vector<float> values(static_cast<std::size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
@@ -80,8 +80,8 @@ struct Results {
   GuardedArray output, grad_input, grad_weight, grad_bias;
 };
 
-// A wrong index moves a result by a product, about 1; rounding by some 1e-6 of the largest sum, of
-// up to three thousand of them.
+// A wrong index changes a result by a product, about 1; rounding by about 1e-6 of the largest sum,
+// of up to three thousand products.
 bool near(const std::vector<float>& left, const std::vector<float>& right) {
   float largest = 100.0f;
   for (const float value : right) largest = std::max(largest, std::fabs(value));

@@ -1,5 +1,5 @@
-// conv_transpose2d against its own formula in double precision, on small integers and on arrays
-// that end at unmapped pages: gradients that add to what is there, or are left out.
+// conv_transpose2d against its formula in double precision, on small integers and on arrays that
+// end at unmapped pages: accumulated and omitted gradients.
 #include "cnnx/conv_transpose2d.h"
 
 #include <stdexcept>
@@ -31,7 +31,7 @@ ConvTranspose2dOptions options(int64_t stride, int64_t padding, int64_t output_p
           groups};
 }
 
-// One or more for each way that a convolution may be computed.
+// One or more for each algorithm of a convolution.
 const std::vector<Case> kCases = {
     {{1, 1, 1, 1}, {1, 1, 1, 1}, options(1, 0)},
     {{2, 5, 7, 6}, {3, 3, 5, 6}, options(2, 1, 1)},
@@ -112,7 +112,7 @@ struct Gradients {
   std::vector<float> input, weight, bias;
 };
 
-// Begun at `start` everywhere.
+// Initialised to `start`.
 Gradients expected_gradients(const ConvTranspose2dGeometry& g, const Arrays& arrays, float start) {
   const auto begun = [&](const GuardedArray& like) {
     return std::vector<float>(static_cast<std::size_t>(like.size()), start);
@@ -179,7 +179,7 @@ void test_refusals() {
   CHECK_THROWS(
       std::invalid_argument, "too many elements",
       cnnx::conv_transpose2d_geometry({1, 1 << 20, 1 << 20, 1}, {1, 1, 1, 1}, options(1 << 10, 0)));
-  // Though little of the output is left.
+  // Although little of the output is left.
   CHECK_THROWS(std::invalid_argument, "too many elements",
                cnnx::conv_transpose2d_geometry(
                    {1, 3, 1 << 20, 1}, {1, 1, 1, 1},

@@ -81,7 +81,7 @@ void read_checkpoint(const std::string& bytes) {
   CHECK(checkpoint.model() != nullptr);
 }
 
-// Whether it was read. Anything but a FormatError of one line fails.
+// Whether the file was read. Anything except a FormatError of one line fails.
 bool is_read(const std::string& bytes, void (*read)(const std::string&)) {
   try {
     read(bytes);
@@ -111,8 +111,8 @@ void test_damage(const char* what, const std::string& file, void (*read)(const s
   }
   std::printf("%s: %zu prefixes refused; %zu flipped bits, of which %zu leave a valid file\n", what,
               file.size(), 8 * header_end, still_read);
-  // Those in names that nothing depends on, in settings that fit as well, in spaces; in a
-  // checkpoint read as a model, all that is the trainer's.
+  // Flips in names without references, in settings that remain valid, in spaces; in a checkpoint
+  // read as a model, everything that belongs to the trainer.
   CHECK(still_read > 10 && still_read < 2 * header_end);
 }
 

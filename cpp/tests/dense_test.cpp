@@ -1,6 +1,5 @@
-// dense against its own formula in double precision, on arrays that end at unmapped pages: sizes
-// that are awkward for vectors, tiles and cuts of the depth, gradients that add to what is there,
-// and the layer kind.
+// dense against its formula in double precision, on arrays that end at unmapped pages: sizes at the
+// limits of vectors, tiles and depth blocks, accumulated gradients, and the layer kind.
 #include "cnnx/dense.h"
 
 #include <algorithm>
@@ -22,7 +21,7 @@ using cnnx::DenseGeometry;
 using cnnx::test::GuardedArray;
 
 // (batch, in_features, out_features); 256 and 1024 features put rows into few cache sets, 300 rows
-// are cut in two.
+// are split in two.
 const std::vector<std::array<int64_t, 3>> kCases = {
     {1, 1, 1},  {1, 400, 120}, {3, 17, 33},   {4, 84, 10},   {7, 33, 17},   {13, 256, 31},
     {64, 1, 3}, {65, 120, 84}, {5, 1000, 70}, {14, 1024, 5}, {300, 513, 9}, {2, 9, 300},
@@ -32,7 +31,7 @@ DenseGeometry geometry(const std::array<int64_t, 3>& sizes) {
   return cnnx::dense_geometry({sizes[0], sizes[1]}, {sizes[1], sizes[2]});
 }
 
-// Small integers, so that every sum is exact in whatever order it is made.
+// Small integers: every sum is exact in any order.
 std::vector<float> integers(int64_t count, int64_t seed) {
   std::vector<float> values(static_cast<std::size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
@@ -68,7 +67,7 @@ struct Gradients {
   std::vector<float> input, weight, bias;
 };
 
-// Begun at `start` everywhere.
+// Initialised to `start`.
 Gradients expected_gradients(const DenseGeometry& g, const Arrays& arrays, float start) {
   std::vector<double> input(static_cast<std::size_t>(arrays.x.size()), start);
   std::vector<double> weight(static_cast<std::size_t>(arrays.weight.size()), start);
@@ -147,7 +146,7 @@ void test_empty_batch() {
   }
 }
 
-// Values whose sums are rounded: any other order of the additions would show.
+// Values whose sums are rounded, so that any other order of the additions changes bits.
 std::vector<float> fractions(int64_t count, int64_t seed) {
   std::vector<float> values = integers(count, seed);
   for (std::size_t i = 0; i < values.size(); ++i)
@@ -189,7 +188,7 @@ void test_refusals() {
   CHECK_THROWS(std::invalid_argument, "dense: ", cnnx::dense_geometry({1, 3}, {3, 0}));
 }
 
-// The layer kind runs the same code in the scratch that it asks for.
+// The layer kind runs the same code in its own scratch.
 void test_layer() {
   const auto op = cnnx::ops::make_op("dense", {{"out_features", int64_t{84}}, {"bias", true}});
   const cnnx::Shape input = {9, 120};

@@ -18,7 +18,7 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kLargest = std::numeric_limits<float>::max();
 constexpr float kSmallestDenormal = std::numeric_limits<float>::denorm_min();
 
-// Distance in units of the last place that a float of `exact`'s size has.
+// One unit in the last place of a float of `exact`'s size.
 double ulp_error(float value, double exact) {
   if (std::isnan(exact)) return std::isnan(value) ? 0 : kInfinity;
   if (std::isnan(value)) return kInfinity;
@@ -33,7 +33,7 @@ bool same_bits(float a, float b) { return float_bits(a) == float_bits(b); }
 
 void sweep(const char* name, float (*function)(float), double (*exact)(double)) {
   constexpr uint32_t kStride =
-      1009;  // a prime: all exponents, all low bits; about 4 million values
+      1009;  // a prime: covers all exponents and all low bits with about 4 million values
   double worst = 0;
   float worst_at = 0;
   for (uint64_t bits = 0; bits < (uint64_t{1} << 32); bits += kStride) {
@@ -83,7 +83,7 @@ void special_values() {
     CHECK(std::isnan(sin(x)));
     CHECK(std::isnan(cos(x)));
   }
-  // The float nearest to a multiple of pi/2: the remainder needs 30 bits more than the angle has.
+  // The float nearest to a multiple of pi/2: the remainder needs 30 more bits than the angle has.
   constexpr float kNearMultiple = 16367173.0f * 0x1p72f;
   CHECK(ulp_error(cos(kNearMultiple), std::cos(static_cast<double>(kNearMultiple))) <= 4);
 
@@ -94,7 +94,7 @@ void special_values() {
   CHECK(std::isnan(sigmoid_f32(kNan)));
 }
 
-// Softmax and its friends rely on it: a larger argument never gives a smaller result by more than
+// Softmax and similar functions rely on it: a larger argument gives a smaller result only by
 // rounding.
 void exp_does_not_step_back() {
   bool ordered = true;

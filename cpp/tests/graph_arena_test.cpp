@@ -1,4 +1,4 @@
-// Where arrays lie in an arena: none needed at the same time overlap, and chains need little.
+// Offsets of arrays in an arena: arrays needed at the same time do not overlap, chains need little.
 #include "graph/arena.h"
 
 #include <algorithm>
@@ -31,12 +31,12 @@ bool overlap(const ArenaBuffer& a, const ArenaBuffer& b) {
   return a.offset < b.offset + b.floats && b.offset < a.offset + a.floats;
 }
 
-// What any arena needs: at some time these all are there.
-int64_t least(const std::vector<ArenaBuffer>& arena_buffers) {
+// The least size of any arena: the most floats needed at one time.
+int64_t least(const std::vector<ArenaBuffer>& buffers) {
   int64_t most = 0;
-  for (const ArenaBuffer& now : arena_buffers) {
+  for (const ArenaBuffer& now : buffers) {
     int64_t sum = 0;
-    for (const ArenaBuffer& other : arena_buffers) {
+    for (const ArenaBuffer& other : buffers) {
       if (other.first <= now.first && now.first <= other.last) sum += other.floats;
     }
     most = std::max(most, sum);
@@ -44,36 +44,35 @@ int64_t least(const std::vector<ArenaBuffer>& arena_buffers) {
   return most;
 }
 
-void check_settled(const std::vector<ArenaBuffer>& arena_buffers, int64_t floats) {
+void check_offsets(const std::vector<ArenaBuffer>& buffers, int64_t floats) {
   int64_t end = 0, sum = 0;
-  for (std::size_t i = 0; i < arena_buffers.size(); ++i) {
-    CHECK(arena_buffers[i].offset >= 0);
-    CHECK_EQUAL(arena_buffers[i].offset % kLine, 0);
-    end = std::max(end, arena_buffers[i].offset + arena_buffers[i].floats);
-    sum += arena_buffers[i].floats;
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    CHECK(buffers[i].offset >= 0);
+    CHECK_EQUAL(buffers[i].offset % kLine, 0);
+    end = std::max(end, buffers[i].offset + buffers[i].floats);
+    sum += buffers[i].floats;
     for (std::size_t j = 0; j < i; ++j) {
-      const bool both = arena_buffers[i].floats > 0 && arena_buffers[j].floats > 0;
-      CHECK(!both || !meet(arena_buffers[i], arena_buffers[j]) ||
-            !overlap(arena_buffers[i], arena_buffers[j]));
+      const bool both = buffers[i].floats > 0 && buffers[j].floats > 0;
+      CHECK(!both || !meet(buffers[i], buffers[j]) || !overlap(buffers[i], buffers[j]));
     }
   }
   CHECK_EQUAL(floats, end);
-  CHECK(floats >= least(arena_buffers) && floats <= sum);
+  CHECK(floats >= least(buffers) && floats <= sum);
 }
 
-void random_tenants_never_overlap() {
+void random_buffers_never_overlap() {
   for (uint64_t trial = 0; trial < 300; ++trial) {
     const cnnx::runtime::Philox random(trial, cnnx::runtime::Stream::drawing, 0);
     uint64_t drawn = 0;
     const auto below = [&](int64_t limit) {
       return static_cast<int64_t>(random.block(drawn++)[0] % static_cast<uint64_t>(limit));
     };
-    std::vector<ArenaBuffer> arena_buffers;
+    std::vector<ArenaBuffer> buffers;
     for (int64_t count = below(40); count > 0; --count) {
       const int first = static_cast<int>(below(30));
-      arena_buffers.push_back({below(20) * kLine, first, first + static_cast<int>(below(12))});
+      buffers.push_back({below(20) * kLine, first, first + static_cast<int>(below(12))});
     }
-    check_settled(arena_buffers, assign_offsets(arena_buffers));
+    check_offsets(buffers, assign_offsets(buffers));
   }
 }
 
@@ -82,12 +81,12 @@ void nothing_needs_nothing() {
   CHECK_EQUAL(assign_offsets(none), 0);
 }
 
-// Each of a chain's arrays is read by the next step alone: two places take turns, side by side, so
-// that the arena is as large as the two largest neighbours.
+// Each of a chain's arrays is read only by the next step: two places alternate, side by side, so
+// the arena is as large as the two largest neighbours.
 void a_chain_takes_turns() {
   std::vector<ArenaBuffer> chain;
   for (int i = 0; i < 9; ++i) chain.push_back({(1 + i % 3) * kLine, i, i + 1});
-  check_settled(chain, assign_offsets(chain));
+  check_offsets(chain, assign_offsets(chain));
   std::vector<ArenaBuffer> equal;
   for (int i = 0; i < 9; ++i) equal.push_back({4 * kLine, i, i + 1});
   CHECK_EQUAL(assign_offsets(equal), 8 * kLine);
@@ -95,25 +94,24 @@ void a_chain_takes_turns() {
     CHECK_EQUAL(equal[i].offset, i % 2 == 0 ? int64_t{0} : 4 * kLine);
 }
 
-// One's last time is the other's first: the step reads the one while it writes the other.
+// The last time of one is the first of the other: the step reads one while it writes the other.
 void a_last_reader_still_reads() {
-  std::vector<ArenaBuffer> arena_buffers = {
-      {kLine, 0, 3}, {kLine, 3, 5}, {kLine, 4, 6}, {kLine, 6, 6}};
-  const int64_t floats = assign_offsets(arena_buffers);
-  CHECK(arena_buffers[0].offset != arena_buffers[1].offset);
-  CHECK(arena_buffers[1].offset != arena_buffers[2].offset);
-  CHECK(arena_buffers[2].offset != arena_buffers[3].offset);
+  std::vector<ArenaBuffer> buffers = {{kLine, 0, 3}, {kLine, 3, 5}, {kLine, 4, 6}, {kLine, 6, 6}};
+  const int64_t floats = assign_offsets(buffers);
+  CHECK(buffers[0].offset != buffers[1].offset);
+  CHECK(buffers[1].offset != buffers[2].offset);
+  CHECK(buffers[2].offset != buffers[3].offset);
   CHECK_EQUAL(floats, 2 * kLine);
 }
 
 void a_gap_is_filled_where_it_fits() {
-  // While the second is away, there is room between the first and the third.
-  std::vector<ArenaBuffer> arena_buffers = {
+  // The second is free, which leaves space between the first and the third.
+  std::vector<ArenaBuffer> buffers = {
       {8 * kLine, 0, 9}, {4 * kLine, 0, 3}, {3 * kLine, 0, 9}, {2 * kLine, 5, 6}};
-  const int64_t floats = assign_offsets(arena_buffers);
-  check_settled(arena_buffers, floats);
-  CHECK_EQUAL(arena_buffers[2].offset, 12 * kLine);
-  CHECK_EQUAL(arena_buffers[3].offset, 8 * kLine);
+  const int64_t floats = assign_offsets(buffers);
+  check_offsets(buffers, floats);
+  CHECK_EQUAL(buffers[2].offset, 12 * kLine);
+  CHECK_EQUAL(buffers[3].offset, 8 * kLine);
 }
 
 Layer layer(const char* kind, const char* name, std::vector<std::string> inputs = {}) {
@@ -147,7 +145,7 @@ int64_t training_floats(const std::vector<Layer>& layers) {
   const int count = static_cast<int>(graph.nodes().size());
   Chain chain(graph, 0, count, 1, Chain::Keep::for_backward);
   const GradientFlow flow(chain);
-  chain.assign_offsets(flow.arena_buffers());
+  chain.assign_offsets(flow.buffers());
   return chain.arena_floats();
 }
 
@@ -155,19 +153,19 @@ void inference_of_a_chain_needs_two_arrays() {
   std::vector<Layer> layers;
   for (const char* name : {"a", "b", "c", "d", "e", "f"}) layers.push_back(layer("conv2d", name));
   CHECK_EQUAL(inference_floats(layers), 2 * kArray);
-  // A sum overwrites an input that nobody else reads.
+  // A sum overwrites an input without other readers.
   const std::vector<Layer> residual = {layer("conv2d", "a"), layer("conv2d", "b"),
                                        layer("conv2d", "c"), layer("add", "d", {"c", "a"}),
                                        layer("conv2d", "e")};
   CHECK_EQUAL(inference_floats(residual), 3 * kArray);
 }
 
-// Training keeps what a backward reads, and two gradients take turns.
+// Training saves the arrays that a backward reads, and two gradients alternate.
 void training_of_a_chain_keeps_its_outputs() {
   std::vector<Layer> layers;
   for (const char* name : {"a", "b", "c", "d"}) layers.push_back(layer("conv2d", name));
-  // Three outputs that the next convolution's backward reads. The fourth, nobody does but the loss:
-  // a later gradient lies there.
+  // Three outputs that the next convolution's backward reads. Only the loss reads the fourth, so a
+  // later gradient reuses its memory.
   CHECK_EQUAL(training_floats(layers), 5 * kArray);
   // Elementwise layers overwrite, forward and backward.
   const std::vector<Layer> elementwise = {layer("conv2d", "a"), layer("tanh", "b"),
@@ -178,7 +176,7 @@ void training_of_a_chain_keeps_its_outputs() {
 }  // namespace
 
 int main() {
-  random_tenants_never_overlap();
+  random_buffers_never_overlap();
   nothing_needs_nothing();
   a_chain_takes_turns();
   a_last_reader_still_reads();

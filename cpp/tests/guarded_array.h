@@ -1,5 +1,5 @@
-// A float array that ends where readable memory ends: touching one element past it stops the test
-// with a segmentation fault. Its first element is aligned to 4 bytes only, as a caller's may be.
+// A float array at the end of readable memory: touching one element past it stops the test with a
+// segmentation fault. Its first element is aligned to 4 bytes only, like a caller's array.
 #pragma once
 
 #include <cstdint>
@@ -65,7 +65,7 @@ class GuardedArray {
 #endif
 };
 
-// Equal in every bit: unlike ==, it tells -0 from 0 and finds NaN equal to itself.
+// Equal in every bit: unlike ==, it distinguishes -0 from 0 and treats equal NaNs as equal.
 inline bool same_bits(const std::vector<float>& left, const std::vector<float>& right) {
   return left.size() == right.size() &&
          (left.empty() || std::memcmp(left.data(), right.data(), left.size() * sizeof(float)) == 0);

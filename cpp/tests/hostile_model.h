@@ -1,5 +1,4 @@
-// Model files that ask a reader for as much as their format allows, as bytes in memory.
-#pragma once
+// Model files that demand as much of a reader as their format allows, as bytes in memory.
 
 #include <cstddef>
 #include <string>
@@ -11,7 +10,7 @@
 
 namespace cnnx::test {
 
-// A file whose graph is this JSON text. It need not be one that is read.
+// A file whose graph is this JSON text, valid or not.
 inline std::vector<std::byte> model_of(const std::string& graph,
                                        std::vector<io::Tensor> tensors = {},
                                        const std::string& classes = "[]") {
@@ -36,13 +35,13 @@ inline std::string graph_of(const std::string& nodes, const std::string& output)
          R"(","probabilities":"outputs"})";
 }
 
-// A name of `length` characters that no other number has.
+// A name of `length` characters, unique for each number.
 inline std::string long_name(int number, std::size_t length) {
   const std::string digits = std::to_string(number);
   return std::string(length - digits.size(), 'n') + digits;
 }
 
-// `count` layers, each named with `length` characters, each of which reads the one before.
+// `count` layers, each with a name of `length` characters, each reading the layer before.
 inline std::string long_chain(int count, std::size_t length) {
   std::string nodes, input = "input";
   for (int number = 0; number < count; ++number) {

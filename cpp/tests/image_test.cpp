@@ -1,4 +1,4 @@
-// resize_image against values worked out by hand and, at one awkward size, against Pillow.
+// resize_image against values worked out by hand and, at one odd size, against Pillow.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -40,19 +40,19 @@ Bytes texture(size_t count) {
   return pixels;
 }
 
-void the_right_size_passes_unchanged() {
+void the_requested_size_passes_unchanged() {
   const Bytes grey = texture(5 * 7), colour = texture(5 * 7 * 3);
   for (const Resize how : {Resize::stretch, Resize::fit, Resize::crop}) {
     CHECK(resized(view(grey, 5, 7, 1), 5, 7, 1, how) == grey);
     CHECK(resized(view(colour, 5, 7, 3), 5, 7, 3, how) == colour);
   }
-  // Neighbours have weight 0 and are not even multiplied by it.
+  // Neighbours have weight 0 and are not multiplied.
   const Floats wild = {0.1f, INFINITY, -2.5f, 1e-40f};
   CHECK(resized<Floats>(view(wild, 2, 2, 1), 2, 2, 1) == wild);
 }
 
 void weights_are_a_triangle() {
-  // 4 -> 2: middles at 1 and 3, half-width 2: weights 3/4, 3/4, 1/4 of the pixels in reach, over
+  // 4 -> 2: centres at 1 and 3, half-width 2: weights 3/4, 3/4, 1/4 of the pixels in reach, over
   // their sum.
   const Floats row = {7, 14, 28, 56};
   const Floats half = resized<Floats>(view(row, 1, 4, 1), 1, 2, 1);
@@ -74,7 +74,7 @@ void one_awkward_size_as_pillow_does_it() {
   for (size_t i = 0; i < pillow.size(); ++i) CHECK(std::abs(pillow[i] - ours[i]) <= 1);
 }
 
-// Too much in between to be kept: 9000 rows of 2000 pixels, of which a half would be kept.
+// An intermediate image too large for memory: 9000 rows of 2000 pixels, of which half are needed.
 void a_large_image_is_resized_as_its_parts_are() {
   constexpr int64_t rows = 9000, columns = 2000, half = columns / 2;
   const Bytes whole = texture(static_cast<size_t>(rows * columns));
@@ -86,7 +86,7 @@ void a_large_image_is_resized_as_its_parts_are() {
     CHECK(std::equal(resized_left.begin() + row * half, resized_left.begin() + (row + 1) * half,
                      resized_whole.begin() + row * columns));
   }
-  // Ten thousand pixels in, as many out, and 25 million in between.
+  // Ten thousand pixels in, ten thousand out, and 25 million in between.
   const Bytes thin(5000 * 2, 77);
   CHECK(resized(view(thin, 5000, 2, 1), 2, 5000, 1) == thin);
 }
@@ -113,7 +113,7 @@ void fit_pads_with_black() {
          Bytes{0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 0}));
   CHECK((resized(view(tall, 4, 2, 1), 4, 4, 1, Resize::fit) ==
          Bytes{0, 9, 9, 0, 0, 9, 9, 0, 0, 9, 9, 0, 0, 9, 9, 0}));
-  // An odd rest leaves the smaller half first, and a line stays at least a pixel wide.
+  // An odd remainder puts the smaller half first, and a line is at least one pixel wide.
   CHECK((resized(view(Bytes(100, 9), 1, 100, 1), 4, 2, 1, Resize::fit) ==
          Bytes{0, 0, 9, 9, 0, 0, 0, 0}));
 }
@@ -128,7 +128,7 @@ void channels() {
   const Bytes primaries = {255, 0, 0, 0, 255, 0, 0, 0, 255, 77, 77, 77};
   CHECK((resized(view(primaries, 1, 4, 3), 1, 4, 1) == Bytes{76, 150, 29, 77}));
   CHECK((resized(view(Bytes{5, 200}, 1, 2, 1), 1, 2, 3) == Bytes{5, 5, 5, 200, 200, 200}));
-  // Alpha on white: opaque, invisible, and 51/255 = one fifth.
+  // Alpha on white: opaque, transparent, and 51/255 = one fifth.
   CHECK((resized(view(Bytes{10, 255, 10, 0, 100, 51}, 1, 3, 2), 1, 3, 1) == Bytes{10, 255, 224}));
   CHECK((resized(view(Bytes{10, 20, 30, 255, 10, 20, 30, 0, 0, 100, 200, 51}, 1, 3, 4), 1, 3, 3) ==
          Bytes{10, 20, 30, 255, 255, 255, 204, 224, 244}));
@@ -136,7 +136,7 @@ void channels() {
          Floats{0.25f, 1.0f}));
 }
 
-void rows_may_lie_apart() {
+void rows_may_have_gaps() {
   const Bytes padded = {1, 2, 99, 3, 4, 99};
   ImageView image = view(padded, 2, 2, 1);
   image.row_stride = 3;
@@ -200,7 +200,7 @@ void errors() {
 }  // namespace
 
 int main() {
-  the_right_size_passes_unchanged();
+  the_requested_size_passes_unchanged();
   weights_are_a_triangle();
   one_awkward_size_as_pillow_does_it();
   a_large_image_is_resized_as_its_parts_are();
@@ -208,7 +208,7 @@ int main() {
   fit_pads_with_black();
   crop_keeps_the_middle();
   channels();
-  rows_may_lie_apart();
+  rows_may_have_gaps();
   threads_do_not_matter();
   prepared_images_are_the_resized_ones();
   errors();

@@ -1,4 +1,4 @@
-// The JSON of model files: what is read, what is refused and in which words, and the text written.
+// The JSON of model files: valid and invalid texts, error messages, and the text written.
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
@@ -19,7 +19,7 @@ namespace {
 
 Json parse(std::string_view text) { return Json::parse(text, "text"); }
 
-// What a text means, written the shortest way.
+// A text's value, written in the shortest form.
 std::string normal(std::string_view text) { return parse(text).dump(); }
 
 std::string string_of(std::string_view text) {
@@ -44,7 +44,8 @@ void test_values() {
   CHECK_EQUAL(normal("[ ]"), "[]");
   CHECK_EQUAL(normal("{ }"), "{}");
   CHECK_EQUAL(normal(" [ 1 , [ 2 , \"a\" ] , { } ] "), "[1,[2,\"a\"],{}]");
-  CHECK_EQUAL(normal("{ \"z\" : 1 , \"a\" : null }"), "{\"z\":1,\"a\":null}");  // the order is kept
+  CHECK_EQUAL(normal("{ \"z\" : 1 , \"a\" : null }"),
+              "{\"z\":1,\"a\":null}");  // in order
 }
 
 void test_strings() {
@@ -273,14 +274,14 @@ void test_printing() {
 #endif
 }
 
-// Every prefix and every flipped bit of a small document is read or refused, never anything else.
+// Every prefix and every flipped bit of a small document is read or refused.
 void test_damage() {
   const std::string text = R"({"a\u00e9":[1,-20,true,null,{"b":"\ud83d\ude00 )"
                            "\xC3\xA9"
                            R"("}],"c":""})";
   parse(text);
   for (std::size_t length = 0; length < text.size(); ++length) {
-    // A copy of exactly this size, so that a sanitizer sees a read beyond it.
+    // A copy of exactly this size, so that a sanitizer detects reads beyond it.
     const std::vector<char> prefix(text.begin(),
                                    text.begin() + static_cast<std::ptrdiff_t>(length));
     CHECK_THROWS(FormatError, "text: byte ", parse(std::string_view(prefix.data(), length)));

@@ -1,4 +1,5 @@
-// Reading a graph takes time in proportion to its size, whatever its layers are called and read.
+// Reading a graph takes time in proportion to its size, for any names and connections of its
+// layers.
 #include <algorithm>
 #include <cstdint>
 #include <ctime>
@@ -12,7 +13,7 @@ namespace {
 
 using cnnx::test::model_of;
 
-// Seconds of this process's own to read the file, the least of a few times.
+// CPU seconds of this process to read the file, the least of a few runs.
 double seconds_to_read(const std::vector<std::byte>& bytes) {
   double least = 1e9;
   for (int time = 0; time < 3; ++time) {
@@ -23,7 +24,8 @@ double seconds_to_read(const std::vector<std::byte>& bytes) {
   return least;
 }
 
-// `make` gives the file of so many layers. Four times as many take four times as long, not sixteen.
+// `make` returns the file of so many layers. Four times the layers take four times as long, not
+// sixteen.
 template <class Make>
 void check_proportional(const char* what, const Make& make) {
   const double small = seconds_to_read(make(5000)), large = seconds_to_read(make(20000));
@@ -31,7 +33,7 @@ void check_proportional(const char* what, const Make& make) {
   CHECK(large < 10 * small);
 }
 
-// Every layer reads the first one, besides the one before.
+// Every layer reads the first one and the one before it.
 std::vector<std::byte> sums(int count) {
   std::string nodes = cnnx::test::node("l0", "input"), last = "l0";
   for (int number = 1; number < count; ++number) {

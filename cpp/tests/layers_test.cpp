@@ -1,5 +1,5 @@
-// The builders of cnnx/layers.h: what they write down, how blocks are written out, what is refused.
-// That they say what Python's layers say is tested from there, file against file.
+// The builders of cnnx/layers.h: the layers they describe, the expansion of blocks, and refusals.
+// The Python tests compare them with the Python layers, file by file.
 #include "cnnx/layers.h"
 
 #include <cstdint>
@@ -57,9 +57,9 @@ void settings_have_one_number_or_two() {
 }
 
 void what_is_said_of_every_layer() {
-  const Layer layer = Dense(3).bias(false).name("answer").inputs({"a"}).trainable(false);
+  const Layer layer = Dense(3).bias(false).name("scores").inputs({"a"}).trainable(false);
   CHECK_EQUAL(layer.kind, "dense");
-  CHECK_EQUAL(layer.name, "answer");
+  CHECK_EQUAL(layer.name, "scores");
   CHECK(layer.inputs == std::vector<std::string>{"a"});
   CHECK(!layer.trainable);
   CHECK(!std::get<bool>(layer.settings.at("bias")));
@@ -164,7 +164,7 @@ void wrong_blocks_are_refused() {
   CHECK_THROWS(std::invalid_argument, "model: layer name \"b c\" must be 1 to 100 letters",
                one_layer(Residual({ReLU().name("b c")}).name("a")));
   const std::string sixty(60, 'a');
-  CHECK_THROWS(std::invalid_argument, "a.aaa",  // each name alone would do
+  CHECK_THROWS(std::invalid_argument, "a.aaa",  // each name alone is long enough
                one_layer(Residual({ReLU().name(sixty)}).name(sixty)));
   CHECK_THROWS(std::invalid_argument, "layer relu_1: its input \"b\" is no layer before it",
                Model({ReLU().inputs({"b"}), ReLU().name("b")}, {8, 8, 4}));

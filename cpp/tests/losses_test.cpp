@@ -1,5 +1,5 @@
-// The losses and softmax beside what Python's parity tests show: one pass, sums over rows,
-// accumulate, threads, memory past the end, right answers, and labels checked in C++ too.
+// The losses and softmax in addition to Python's parity tests: one pass, sums over rows,
+// accumulation, threads, reads past the end, correct predictions, and checks of labels in C++.
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -48,10 +48,18 @@ Labels labels_of(int64_t rows, int64_t classes) {
   return labels;
 }
 
-// One loss on `rows` rows that begin at row `first` of the data, by any of them.
-enum class Kind { cross_entropy, weighted, shares, binary_cross_entropy, squared, absolute, huber };
+// One loss, of any kind, on `rows` rows that begin at row `first` of the data.
+enum class Kind {
+  cross_entropy,
+  weighted,
+  soft_labels,
+  binary_cross_entropy,
+  squared,
+  absolute,
+  huber
+};
 constexpr Kind kKinds[] = {
-    Kind::cross_entropy, Kind::weighted, Kind::shares, Kind::binary_cross_entropy,
+    Kind::cross_entropy, Kind::weighted, Kind::soft_labels, Kind::binary_cross_entropy,
     Kind::squared,       Kind::absolute, Kind::huber};
 
 struct Data {
@@ -77,7 +85,7 @@ struct Data {
       case Kind::weighted:
         return cnnx::ops::cross_entropy_rows(logits, {labels.data() + first}, count, outputs,
                                              {0.1f, weights.data()}, gradient, row_losses, threads);
-      case Kind::shares:
+      case Kind::soft_labels:
         return cnnx::ops::cross_entropy_rows(logits, {nullptr, target}, count, outputs, {0.1f},
                                              gradient, row_losses, threads);
       case Kind::binary_cross_entropy:
@@ -146,7 +154,7 @@ void threads_do_not_matter() {
   }
 }
 
-void right_answers() {
+void correct_predictions() {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const auto correct = [](const Floats& logits, int64_t label) {
     float loss = 0;
@@ -156,7 +164,7 @@ void right_answers() {
   };
   CHECK_EQUAL(correct({1, 3, 2}, 1), 1);
   CHECK_EQUAL(correct({1, 3, 2}, 2), 0);
-  CHECK_EQUAL(correct({3, 3, 2}, 0), 1);  // the first maximum is the answer
+  CHECK_EQUAL(correct({3, 3, 2}, 0), 1);  // the first maximum is the prediction
   CHECK_EQUAL(correct({3, 3, 2}, 1), 0);
   CHECK_EQUAL(correct({1, nan, 2}, 2), 0);
   const Floats logits = {-1, 2, 0.5f, 0}, targets = {0, 1, 0.5f, 1};
@@ -237,7 +245,7 @@ void refusals() {
 int main() {
   one_pass_adds_up();
   threads_do_not_matter();
-  right_answers();
+  correct_predictions();
   means_over_rows();
   softmax_guards_and_accumulate();
   refusals();

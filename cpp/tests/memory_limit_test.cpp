@@ -1,5 +1,5 @@
-// What asks for more memory than there is gets std::bad_alloc at once, and the process lives on,
-// even where the system would promise the memory.
+// A request for more memory than available gets std::bad_alloc at once, and the process continues,
+// even where the system overcommits memory.
 #include <cstdint>
 #include <new>
 #include <string>
@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kMiB = int64_t{1} << 20;
 
-// The most this process has held so far.
+// The peak memory of this process so far.
 int64_t peak_bytes() {
 #if defined(_WIN32)
   return 0;
@@ -35,7 +35,7 @@ int64_t peak_bytes() {
 void test_buffers() {
   const std::uint64_t limit = cnnx::runtime::memory_limit();
   CHECK(limit > std::uint64_t{64} << 20);
-  if (limit > std::uint64_t{1} << 60) return;  // this system does not tell
+  if (limit > std::uint64_t{1} << 60) return;  // this system reports no limit
   const auto floats = static_cast<int64_t>(limit / sizeof(float));
   CHECK_THROWS(std::bad_alloc, "", cnnx::runtime::AlignedBuffer(floats + 1));
   CHECK_THROWS(
@@ -50,7 +50,7 @@ cnnx::Layer layer(const std::string& kind, const cnnx::Settings& settings = {}) 
   return made;
 }
 
-// Networks without a weight, whose files have a few hundred bytes.
+// Networks without weights, whose files have a few hundred bytes.
 void test_models() {
   const std::vector<uint8_t> pixels(16);
   const cnnx::ImageView image{pixels.data(), 4, 4, 1};

@@ -1,4 +1,4 @@
-// What must hold of every model that was read or built: it runs, and saved it is read as the same.
+// Checks for every model that was read or built: it runs, and saving and reading preserves it.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 
 namespace cnnx::test {
 
-// A convolution takes memory for rows of its padded input, however small its output is.
+// A convolution allocates rows of its padded input, however small its output is.
 inline bool has_small_windows(const Layer& layer) {
   for (const char* name : {"kernel_size", "dilation", "padding", "output_padding"}) {
     const auto found = layer.settings.find(name);
@@ -24,15 +24,15 @@ inline bool has_small_windows(const Layer& layer) {
   return true;
 }
 
-// Whether it runs in a blink: a valid file may well ask for hours.
+// Whether the model runs quickly: a valid file may need hours.
 inline bool is_small(const graph::Graph& graph) {
-  constexpr int64_t most_floats = int64_t{1} << 13;    // of one array
-  constexpr int64_t most_products = int64_t{1} << 24;  // of one layer
+  constexpr int64_t most_floats = int64_t{1} << 13;         // of one array
+  constexpr int64_t most_multiply_adds = int64_t{1} << 24;  // of one layer
   if (graph.nodes().size() > 64 || element_count(graph.input_shape()) > most_floats) return false;
   return std::all_of(graph.nodes().begin(), graph.nodes().end(), [&](const graph::Node& node) {
     const int64_t floats = element_count(node.output_shape);
     return floats <= most_floats && has_small_windows(node.layer) &&
-           floats * graph.parameters().floats_of(node.parameters) <= most_products;
+           floats * graph.parameters().floats_of(node.parameters) <= most_multiply_adds;
   });
 }
 
@@ -50,8 +50,8 @@ inline std::vector<std::byte> saved(const graph::ModelState& model) {
   return io::safetensors_bytes(content.tensors, content.metadata, "saved");
 }
 
-// Runs it once, if it is small, and saves it; whether what is read of that is saved as the same
-// bytes. Throws what reading throws.
+// Runs the model once, if it is small, and saves it. Returns whether reading and saving again gives
+// the same bytes. Throws the exceptions of the reader.
 inline bool runs_and_round_trips(const graph::ModelState& model) {
   if (is_small(model.graph)) run(model);
   const std::vector<std::byte> first = saved(model);

@@ -1,5 +1,5 @@
-// A model as a C++ program holds it: many threads predict with one, wrong arguments are refused
-// with the documented exceptions, and a moved-from handle says so.
+// A model in a C++ program: many threads predict with one model, wrong arguments are refused with
+// the documented exceptions, and a moved-from handle throws.
 #include "cnnx/model.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@
 #include "cnnx/runtime.h"
 #include "cnnx/trainer.h"
 #include "cnnx/xo.h"
-#include "drawings.h"
+#include "xo_samples.h"
 
 namespace {
 
@@ -28,7 +28,7 @@ using cnnx::Model;
 
 constexpr int64_t kSize = 16, kCount = 24;
 
-using Drawings = cnnx::test::Drawings<kCount>;
+using Samples = cnnx::test::Samples<kCount>;
 
 Model small_model() {
   return Model({Conv2d(16, 3), BatchNorm2d(), ReLU(), MaxPool2d(2), Flatten(), Dense(2)},
@@ -40,53 +40,53 @@ bool same(const cnnx::Prediction& a, const cnnx::Prediction& b) {
          a.probabilities == b.probabilities;
 }
 
-void an_image_and_a_batch_get_the_same_answers() {
+void an_image_and_a_batch_get_the_same_predictions() {
   const Model model = small_model();
-  const Drawings drawings;
-  const std::vector<cnnx::Prediction> all = model.predict(drawings.first(kCount));
-  const std::vector<float> probabilities = model.probabilities(drawings.first(kCount));
+  const Samples samples;
+  const std::vector<cnnx::Prediction> all = model.predict(samples.first(kCount));
+  const std::vector<float> probabilities = model.probabilities(samples.first(kCount));
   CHECK_EQUAL(all.size(), std::size_t{kCount});
   CHECK_EQUAL(probabilities.size(), std::size_t{2 * kCount});
   bool equal = true;
   for (int64_t i = 0; i < kCount; ++i) {
     const cnnx::Prediction& one = all[static_cast<std::size_t>(i)];
-    equal = equal && same(one, model.predict(drawings.image(i)));
+    equal = equal && same(one, model.predict(samples.image(i)));
     equal = equal && one.probabilities == std::vector<float>(probabilities.begin() + 2 * i,
                                                              probabilities.begin() + 2 * i + 2);
     equal = equal && one.label == (one.index == 0 ? "X" : "O");
     equal = equal && one.probability == one.probabilities[static_cast<std::size_t>(one.index)];
   }
   CHECK(equal);
-  CHECK(model.predict(drawings.first(0)).empty());
+  CHECK(model.predict(samples.first(0)).empty());
   CHECK(model.run(ImageBatch()).empty());
 }
 
 void float_pixels_are_told_by_their_pointer() {
   const Model model = small_model();
-  const Drawings drawings;
+  const Samples samples;
   std::vector<float> floats;
-  for (const uint8_t pixel : drawings.pixels) floats.push_back(static_cast<float>(pixel) / 255.0f);
-  const cnnx::Prediction bytes = model.predict(drawings.image(3));
+  for (const uint8_t pixel : samples.pixels) floats.push_back(static_cast<float>(pixel) / 255.0f);
+  const cnnx::Prediction bytes = model.predict(samples.image(3));
   const cnnx::Prediction same_as_floats =
       model.predict(ImageView{floats.data() + 3 * kSize * kSize, kSize, kSize, 1});
   CHECK(same(bytes, same_as_floats));
   const std::vector<float> all = model.run({floats.data(), kCount});
-  CHECK(all == model.run(drawings.first(kCount)));
+  CHECK(all == model.run(samples.first(kCount)));
 }
 
-// Batches of different sizes have plans of their own, which all threads want at once; the weights
-// are packed by whoever comes first, here long enough for the others to come too.
+// Batches of different sizes have their own plans, which all threads request at once. The first
+// thread packs the weights, which here takes long enough for the others to arrive.
 void threads_share_one_model() {
-  const Drawings drawings;
+  const Samples samples;
   const Model original(
       {Conv2d(64, 3), ReLU(), Conv2d(64, 3), ReLU(), MaxPool2d(2), Flatten(), Dense(64), Dense(2)},
       {kSize, kSize, 1}, {{"X", "O"}, {}, 5});
-  const std::vector<float> expected = original.run(drawings.first(kCount));
-  const cnnx::Prediction answer = original.predict(drawings.image(2));
+  const std::vector<float> expected = original.run(samples.first(kCount));
+  const cnnx::Prediction prediction = original.predict(samples.image(2));
   constexpr int kThreads = 8;
   for (int round = 0; round < 20; ++round) {
     const Model model = original.clone();
-    std::vector<char> right(kThreads, 0);  // not bits, which would share bytes
+    std::vector<char> correct(kThreads, 0);  // not bits, which would share bytes
     std::vector<std::thread> threads;
     std::atomic<int> waiting = 0;
     for (int t = 0; t < kThreads; ++t) {
@@ -95,81 +95,81 @@ void threads_share_one_model() {
         while (waiting < kThreads) std::this_thread::yield();
         bool equal = true;
         for (const int64_t count : {int64_t{1} + t, int64_t{3 * kThreads} - 3 * t}) {
-          const std::vector<float> outputs = model.run(drawings.first(count));
+          const std::vector<float> outputs = model.run(samples.first(count));
           equal = equal && std::equal(outputs.begin(), outputs.end(), expected.begin());
-          equal = equal && same(model.predict(drawings.image(2)), answer);
+          equal = equal && same(model.predict(samples.image(2)), prediction);
         }
-        right[static_cast<std::size_t>(t)] = equal;
+        correct[static_cast<std::size_t>(t)] = equal;
       });
     }
     for (std::thread& thread : threads) thread.join();
-    CHECK(right == std::vector<char>(kThreads, 1));
+    CHECK(correct == std::vector<char>(kThreads, 1));
   }
 }
 
-// An answer is always that of the weights between two steps, never of half of one.
+// A prediction always uses the weights between two steps, never half of an update.
 void threads_predict_while_one_trains() {
-  const Drawings drawings;
-  const auto answers = [&](const Model& model) { return model.run(drawings.first(1)); };
+  const Samples samples;
+  const auto outputs_of = [&](const Model& model) { return model.run(samples.first(1)); };
   Model model = small_model();
-  std::vector<std::vector<float>> expected = {answers(model)};
+  std::vector<std::vector<float>> expected = {outputs_of(model)};
   {
     Model copy = model.clone();
     cnnx::Trainer trainer(copy);
     for (int step = 0; step < 20; ++step) {
-      trainer.compute_gradients(drawings.first(8), {drawings.labels.data()});
-      expected.push_back(answers(copy));  // the running statistics have moved
+      trainer.compute_gradients(samples.first(8), {samples.labels.data()});
+      expected.push_back(outputs_of(copy));  // the running statistics have changed
       trainer.apply_gradients();
-      expected.push_back(answers(copy));
+      expected.push_back(outputs_of(copy));
     }
   }
-  std::vector<char> right(3, 0);
+  std::vector<char> correct(3, 0);
   std::vector<std::thread> threads;
-  for (std::size_t t = 0; t < right.size(); ++t) {
+  for (std::size_t t = 0; t < correct.size(); ++t) {
     threads.emplace_back([&, t] {
       std::size_t at = 0;
-      // Until the last step's answer, going forward only.
+      // Until the prediction after the last step, in order.
       while (at + 1 < expected.size()) {
-        const std::vector<float> answer = answers(model);
-        while (at < expected.size() && expected[at] != answer) ++at;
+        const std::vector<float> outputs = outputs_of(model);
+        while (at < expected.size() && expected[at] != outputs) ++at;
       }
-      right[t] = at + 1 == expected.size();
+      correct[t] = at + 1 == expected.size();
     });
   }
   cnnx::Trainer trainer(model);
-  for (int step = 0; step < 20; ++step) trainer.step(drawings.first(8), {drawings.labels.data()});
+  for (int step = 0; step < 20; ++step) trainer.step(samples.first(8), {samples.labels.data()});
   for (std::thread& thread : threads) thread.join();
-  CHECK(right == std::vector<char>(3, 1));
+  CHECK(correct == std::vector<char>(3, 1));
 }
 
 void wrong_images_are_refused() {
   const Model model = small_model();
-  const Drawings drawings;
+  const Samples samples;
   const uint8_t* const none = nullptr;
   float outputs[2];
   CHECK_THROWS(std::invalid_argument, "run: there are -1 images, expected 0 to",
-               model.run(drawings.first(-1)));
+               model.run(samples.first(-1)));
   CHECK_THROWS(std::invalid_argument, "run: the images' pixels are a null pointer",
                model.run({none, 1}));
   CHECK_THROWS(std::invalid_argument, "run: outputs is a null pointer",
-               model.run(drawings.first(1), nullptr));
+               model.run(samples.first(1), nullptr));
   CHECK_THROWS(std::invalid_argument, "layer_outputs: outputs is a null pointer",
-               model.layer_outputs(drawings.first(1), nullptr));
+               model.layer_outputs(samples.first(1), nullptr));
   CHECK_THROWS(std::invalid_argument, "there are -3 images",
-               model.probabilities(drawings.first(-3), outputs));
-  CHECK_THROWS(std::invalid_argument, "there are -3 images", model.predict(drawings.first(-3)));
+               model.probabilities(samples.first(-3), outputs));
+  CHECK_THROWS(std::invalid_argument, "there are -3 images", model.predict(samples.first(-3)));
   CHECK_THROWS(std::invalid_argument, "run: there are 9223372036854775807 images",
-               model.run(drawings.first(std::numeric_limits<int64_t>::max())));
+               model.run(samples.first(std::numeric_limits<int64_t>::max())));
   CHECK_THROWS(std::invalid_argument, "the image's pixels are a null pointer",
                model.predict(ImageView{none, 4, 4, 1}));
   CHECK_THROWS(std::invalid_argument, "the image's height is -4, expected 1 to",
-               model.predict(ImageView{drawings.pixels.data(), -4, 4, 1}));
+               model.predict(ImageView{samples.pixels.data(), -4, 4, 1}));
   CHECK_THROWS(std::invalid_argument, "the image's width is 0, expected 1 to",
-               model.predict(ImageView{drawings.pixels.data(), 4, 0, 1}));
+               model.predict(ImageView{samples.pixels.data(), 4, 0, 1}));
   CHECK_THROWS(std::invalid_argument, "the image has 7 channels, expected 1",
-               model.predict(ImageView{drawings.pixels.data(), 4, 4, 7}));
+               model.predict(ImageView{samples.pixels.data(), 4, 4, 7}));
   CHECK_THROWS(std::invalid_argument, "row_stride is 3, expected 0 or a multiple of 1 from 4",
-               model.predict(ImageView{drawings.pixels.data(), 4, 4, 1, 3}));
+               model.predict(ImageView{samples.pixels.data(), 4, 4, 1, 3}));
 }
 
 void arrays_are_the_models_own() {
@@ -196,10 +196,10 @@ void arrays_are_the_models_own() {
 void a_moved_from_model_says_so() {
   Model from = small_model();
   Model model = std::move(from);
-  const Drawings drawings;
+  const Samples samples;
   const std::string sentence = "model: it was moved from, expected one that holds a network";
-  CHECK_THROWS(std::invalid_argument, sentence, from.predict(drawings.image(0)));
-  CHECK_THROWS(std::invalid_argument, sentence, from.run(drawings.first(1)));
+  CHECK_THROWS(std::invalid_argument, sentence, from.predict(samples.image(0)));
+  CHECK_THROWS(std::invalid_argument, sentence, from.run(samples.first(1)));
   CHECK_THROWS(std::invalid_argument, sentence, from.input_shape());
   CHECK_THROWS(std::invalid_argument, sentence, from.classes());
   CHECK_THROWS(std::invalid_argument, sentence, from.parameters());
@@ -208,13 +208,13 @@ void a_moved_from_model_says_so() {
   CHECK_THROWS(std::invalid_argument, sentence, from.save("never-written.cnnx"));
   CHECK_THROWS(std::invalid_argument, sentence, cnnx::Trainer(from));
   from = std::move(model);
-  CHECK_EQUAL(from.predict(drawings.first(2)).size(), std::size_t{2});
+  CHECK_EQUAL(from.predict(samples.first(2)).size(), std::size_t{2});
 }
 
 }  // namespace
 
 int main() {
-  an_image_and_a_batch_get_the_same_answers();
+  an_image_and_a_batch_get_the_same_predictions();
   float_pixels_are_told_by_their_pointer();
   for (const int threads : {1, 2}) {
     cnnx::set_num_threads(threads);

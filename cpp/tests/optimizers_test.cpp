@@ -1,5 +1,5 @@
-// SGD, Adam, AdamW and RMSprop against PyTorch's formulas in double; cuts, threads, resumed steps,
-// memory past the end; the last of these and threads for Muon too.
+// SGD, Adam, AdamW and RMSprop against PyTorch's formulas in double; split arrays, threads, resumed
+// steps, reads past the end; the last of these and threads for Muon too.
 #include "training/optimizer.h"
 
 #include <algorithm>
@@ -64,7 +64,7 @@ const std::vector<OptimizerSettings> kSettings = {
     RmsProp{0.01, 0.9, 1e-3, 0.9, 0.1},
 };
 
-// The formulas of cnnx/optimizers.h, one element at a time.
+// The formulas of cnnx/optimizers.h, element by element.
 void step_in_double(const OptimizerSettings& settings, int64_t number, Doubles& p, Doubles& slot0,
                     Doubles& slot1) {
   const Floats gradient = numbers(static_cast<int64_t>(p.size()), number);
@@ -129,7 +129,7 @@ void slots() {
   CHECK_EQUAL(Optimizer(RmsProp{0.01, 0.9, 1e-8, 0.9, 0}).slot_count(), 2);
 }
 
-// A thread's share may begin and end anywhere; every length ends at an unmapped page.
+// A thread's range may begin and end anywhere; every length ends at an unmapped page.
 void cuts_do_not_matter() {
   for (const OptimizerSettings& settings : kSettings) {
     Run whole(settings, 70);
@@ -158,8 +158,8 @@ void threads_do_not_matter() {
   }
 }
 
-// State, slots and parameters are all there is: continued elsewhere, the bits are those of never
-// having stopped.
+// State, slots and parameters are complete: resuming from them gives the bits of an uninterrupted
+// run.
 void resumed_run_is_the_same_run() {
   for (const OptimizerSettings& settings : kSettings) {
     Run whole(settings, 33), resumed(settings, 33);
@@ -174,7 +174,7 @@ void resumed_run_is_the_same_run() {
   }
 }
 
-// One tall and one wide matrix and a bias, at the end of what may be read.
+// One tall and one wide matrix and a bias, at the end of readable memory.
 void muon_of_any_threads() {
   const std::vector<cnnx::ParameterInfo> infos = {
       {"a.weight", {3, 3, 5, 33}, 0}, {"a.bias", {33}, 1485}, {"b.weight", {7, 65}, 1518}};

@@ -1,4 +1,5 @@
-// parallel_for: every item once, slots of one loop apart, whoever else is running.
+// parallel_for: every item runs once, slots of one loop are exclusive, with and without other
+// loops.
 #include "runtime/parallel.h"
 
 #include <atomic>
@@ -16,7 +17,7 @@ void spend_some_time() {
   for (int i = 0; i < 200; ++i) sink.fetch_add(i, std::memory_order_relaxed);
 }
 
-// Whether each of `count` items came once, and no slot was in two places at the same time.
+// Whether each of `count` items ran once, and no slot was used by two threads at the same time.
 bool covers_once(int threads, int64_t count, int64_t grain) {
   std::vector<std::atomic<int>> items(static_cast<std::size_t>(count));
   std::vector<std::atomic<int>> busy(static_cast<std::size_t>(threads));
@@ -45,7 +46,7 @@ void test_every_item_once() {
   }
 }
 
-// One of them has the team at a time; the others do their loops alone.
+// One caller has the team at a time; the others run their loops alone.
 void test_loops_of_several_threads() {
   std::atomic<int> good{0};
   std::vector<std::thread> callers;
@@ -66,7 +67,7 @@ void test_loop_in_a_loop() {
   CHECK_EQUAL(inner.load(), 6);
 }
 
-// Long enough for the others to fall asleep in between.
+// Long enough for the other threads to sleep in between.
 void test_threads_wake_up_again() {
   for (int loop = 0; loop < 20; ++loop) {
     CHECK(covers_once(2, 50, 1));

@@ -1,4 +1,4 @@
-// Rules matched with names, and what an update does with the segments that come of them.
+// Rules matched with names, and updates of the resulting segments.
 #include "training/parameter_segments.h"
 
 #include <cmath>
@@ -71,7 +71,7 @@ void segments() {
   CHECK_EQUAL(frozen[1].count, 16);
 }
 
-// What is not trained keeps parameters and slots, and adds nothing to the norm.
+// Frozen parameters and their slots do not change and do not count in the norm.
 void untrained_segments() {
   const std::vector<ParameterSegment> cut = {{0, 5}, {5, 6, 0, 1}, {11, 5}};
   std::vector<float> parameters(16, 1.0f), gradients(16, 3.0f), mean(16), square(16);

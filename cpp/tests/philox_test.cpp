@@ -1,4 +1,4 @@
-// Philox against the published known answers, and the promises of its counter layout.
+// Philox against the published test vectors, and the guarantees of its counter layout.
 #include "runtime/philox.h"
 
 #include <array>
@@ -13,7 +13,7 @@ using cnnx::runtime::Philox;
 using cnnx::runtime::Stream;
 
 // The three philox4x32-10 rows of Random123's tests/kat_vectors.
-void known_answers() {
+void known_vectors() {
   using Words = std::array<uint32_t, 4>;
   CHECK((cnnx::runtime::philox4x32({0, 0, 0, 0}, {0, 0}) ==
          Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
@@ -25,8 +25,8 @@ void known_answers() {
          Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
-// Every part of (seed, stream, step, index) changes the numbers, its high bits included.
-void no_two_places_share_a_block() {
+// Every part of (seed, stream, step, index) changes the numbers, including its high bits.
+void no_two_indices_share_a_block() {
   std::set<std::array<uint32_t, 4>> seen;
   int count = 0;
   for (uint64_t seed : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 63}) {
@@ -68,8 +68,8 @@ void uniform_is_uniform() {
 }  // namespace
 
 int main() {
-  known_answers();
-  no_two_places_share_a_block();
+  known_vectors();
+  no_two_indices_share_a_block();
   uniform_is_uniform();
   return cnnx::test::finish("philox_test");
 }

@@ -1,5 +1,5 @@
-// Normalisation: exactly (p / 255 - mean) / std in float32, however many channels and threads; and
-// its settings' check.
+// Normalisation: exactly (p / 255 - mean) / std in float32, for any channels and threads; and the
+// checks of its settings.
 #include "data/pixels.h"
 
 #include <cmath>

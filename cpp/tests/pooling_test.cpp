@@ -1,5 +1,5 @@
-// Both poolings beside what Python's parity tests show: accumulate, threads, memory past the end,
-// and the layer kinds.
+// Max and average pooling in addition to Python's parity tests: accumulation, threads, reads past
+// the end, and the layer kinds.
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -21,7 +21,7 @@ using cnnx::test::GuardedArray;
 using cnnx::test::same_bits;
 using Floats = std::vector<float>;
 
-// Small integers, so that sums are exact in any order; many ties.
+// Small integers: sums are exact in any order; many ties.
 Floats integers(int64_t count, int64_t seed) {
   Floats values(static_cast<std::size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
@@ -56,7 +56,7 @@ std::vector<Case> windows_of(const Shape& x) {
   };
 }
 
-// max_pool2d and avg_pool2d with one face.
+// max_pool2d and avg_pool2d behind one interface.
 struct MaxPooling {
   explicit MaxPooling(const Case& c)
       : geometry(cnnx::max_pool2d_geometry(c.x, c.kernel_size, c.stride, c.padding)) {}
@@ -77,14 +77,14 @@ struct AvgPooling {
   cnnx::AvgPool2dGeometry geometry;
 };
 
-// Every array ends at an unmapped page; grad_input begins as garbage that must not survive.
+// Every array ends at an unmapped page; grad_input begins as garbage that must be overwritten.
 template <class Pooling>
 void check_backward_overwrites_or_adds(const Case& c, float grad_scale) {
   const Pooling pooling(c);
   const GuardedArray x(integers(element_count(c.x), 1));
   GuardedArray output(element_count(pooling.geometry.output_shape()), 99.0f);
   pooling.forward(x.data(), output.data());
-  // Scaled so that an average's quotients are integers too.
+  // Scaled so that the quotients of an average are integers too.
   Floats gradient = integers(output.size(), 2);
   for (float& value : gradient) value *= grad_scale;
   const GuardedArray grad_output(gradient);
@@ -99,7 +99,7 @@ void check_backward_overwrites_or_adds(const Case& c, float grad_scale) {
 template <class Pooling>
 void check_threads_do_not_matter(const Case& c) {
   const Pooling pooling(c);
-  // Not integers: here the order of additions shows.
+  // Not integers: the order of additions changes bits.
   Floats x = integers(element_count(c.x), 3), gradient;
   for (float& value : x) value /= 7.0f;
   gradient = integers(element_count(pooling.geometry.output_shape()), 4);
@@ -139,7 +139,7 @@ void threads() {
   }
 }
 
-// As a graph runs them: the same bits as the function, no gradient where none is wanted.
+// As a graph runs them: the same bits as the function, and no gradient where none is requested.
 void layer_kind(const std::string& kind) {
   cnnx::Settings settings = {{"kernel_size", std::vector<int64_t>{3, 2}},
                              {"stride", std::vector<int64_t>{2, 2}},

@@ -1,4 +1,4 @@
-// Prefetching: every batch once and in order, wherever one begins; what the thread throws; a fork.
+// Prefetching: every batch once and in order, from any start; exceptions of the thread; a fork.
 #include "training/prefetch.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // Memory while reading a file, as a model or as a checkpoint, stays below the size of the file + 64
-// MiB, whatever it holds. Measured by this executable's own operator new, which is why the test
-// stands alone.
+// MiB, for any content. This executable replaces operator new to measure it, so the test is
+// separate from the others.
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -26,7 +26,7 @@ namespace {
 std::atomic<std::size_t> live_bytes{0};
 std::atomic<std::size_t> peak_bytes{0};
 
-// A block begins with its size, in as many bytes as it is aligned to.
+// A block begins with its size, in as many bytes as its alignment.
 void* take(std::size_t size, std::size_t alignment) noexcept {
   const std::size_t bytes = (size + 2 * alignment - 1) / alignment * alignment;
   void* block = std::aligned_alloc(alignment, bytes);
@@ -69,7 +69,7 @@ void operator delete(void* pointer, std::align_val_t alignment) noexcept {
 
 namespace {
 
-// Repeats `item`, with every "#" replaced by a number of six digits of its own, up to 16 MiB.
+// Repeats `item`, with every "#" replaced by a different number of six digits, up to 16 MiB.
 std::string fill(const std::string& begin, const std::string& item, const std::string& end,
                  std::size_t most = SIZE_MAX) {
   constexpr std::size_t limit = std::size_t{16} << 20;
@@ -88,7 +88,7 @@ std::string fill(const std::string& begin, const std::string& item, const std::s
   return text + end;
 }
 
-// Reads a file of so many bytes and checks what that takes at the most.
+// Reads a file of so many bytes and checks the peak memory.
 template <class Read>
 void check_bounded(std::size_t file_bytes, const Read& read) {
   const std::size_t before = live_bytes;
@@ -142,7 +142,7 @@ void test_headers() {
                     "}", 9000));
 }
 
-// Graphs near all that a header of 16 MiB can say.
+// Graphs near the limit of a header of 16 MiB.
 void test_graphs() {
   using cnnx::test::graph_of;
   using cnnx::test::model_of;
@@ -168,7 +168,7 @@ void test_graphs() {
   check_model(model_of(graph_of(cnnx::test::node("a", "input"), "a"), settings));
 }
 
-// What takes memory in an honest file is its data.
+// In a valid file, the data needs the memory.
 void test_data() {
   const cnnx::test::TemporaryFolder folder("reading-memory");
   const std::string path = (folder / "m.cnnx").string();
@@ -186,7 +186,7 @@ void test_data() {
   check_bounded(size / 3, [&] { cnnx::Model::load(path); });
 }
 
-// Numbers of one byte that would be four in memory are refused before they are.
+// Numbers of one byte in the text and four bytes in memory are refused before they are allocated.
 void test_dtypes() {
   const std::vector<std::uint8_t> values(std::size_t{48} << 20);
   const auto count = static_cast<std::int64_t>(values.size());

@@ -1,4 +1,4 @@
-// Safetensors files: round trips, the exact bytes written, and every way we know for a file to lie.
+// Safetensors files: round trips, the exact bytes written, and every known kind of contradiction.
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -39,9 +39,9 @@ std::string file_of(const std::string& header, std::size_t data_size) {
   return little_endian(header.size()) + header + std::string(data_size, 'd');
 }
 
-// What a test wants of a file whose bytes it does not keep: the header, and nothing of the data.
+// The tensors of a file whose bytes are freed: the header without the data.
 SafetensorsFile parse(const std::string& file) {
-  // A copy of exactly this size, so that a sanitizer sees a read beyond it.
+  // A copy of exactly this size, so that a sanitizer detects reads beyond it.
   const std::vector<char> bytes(file.begin(), file.end());
   return SafetensorsFile::from_bytes(bytes.data(), bytes.size(), "m.cnnx");
 }
@@ -142,7 +142,7 @@ void test_lookup() {
                                                  entry("a", "F32", "[1]", "[0,4]") + "," +
                                                  entry("c", "U8", "[]", "[12,13]") + "}",
                                              13));
-  CHECK_EQUAL(file.tensors()[0].name, "a");  // by place, not by the header's order
+  CHECK_EQUAL(file.tensors()[0].name, "a");  // by position, not by the header's order
   CHECK_EQUAL(file.tensors()[1].name, "b");
   CHECK(file.find("d") == nullptr && file.find("") == nullptr);
   CHECK_EQUAL(file.at("b", DType::f32, {2, 1}).name, "b");
@@ -180,7 +180,7 @@ void test_refused_lengths() {
               "header of 18446744073709551615 bytes, at most 16777216 are read");
   refuse_file(little_endian(std::numeric_limits<std::uint64_t>::max() - 7) + "{}", "announces");
   refuse_file(little_endian(16 << 20) + "{}", "it is truncated");
-  // The longest header that is read.
+  // The longest readable header.
   const std::string longest = "{}" + std::string((16 << 20) - 2, ' ');
   CHECK_EQUAL(names_in(little_endian(16 << 20) + longest), "");
 }
@@ -240,7 +240,7 @@ void test_refused_entries() {
   refuse_entry(entry("a", "U8", "[1]", "[0,18446744073709551615]"), 1, "does not fit in 64 bits");
 }
 
-void test_refused_products() {
+void test_refused_sizes() {
   // 2^62 floats are 2^64 bytes, which would wrap to 0; 2^32 * 2^32 elements wrap the same way.
   refuse_entry(entry("a", "F32", "[4611686018427387904]", "[0,0]"), 0, "impossible shape");
   refuse_entry(entry("a", "U8", "[4294967296,4294967296]", "[0,0]"), 0, "impossible shape");
@@ -342,7 +342,7 @@ void test_files() {
   const Example example;
   cnnx::io::write_safetensors(path, example.tensors(), {});
   const SafetensorsFile open = SafetensorsFile::open(path);
-  // Its data are read when they are wanted, and may be gone by then.
+  // Its data are read on demand, and may be gone by then.
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
   std::int32_t classes[3];
   CHECK_THROWS(FormatError, path.string() + ": the file ended while it was being read",
@@ -390,7 +390,7 @@ int main() {
   test_refused_lengths();
   test_refused_headers();
   test_refused_entries();
-  test_refused_products();
+  test_refused_sizes();
   test_refused_places();
   test_other_kinds();
   test_refused_writing();

@@ -1,4 +1,4 @@
-// The epoch's order: a permutation, every one equally likely, a function of (seed, epoch) alone.
+// The order of an epoch: a uniformly random permutation, a function of (seed, epoch) alone.
 #include "data/shuffle.h"
 
 #include <algorithm>
@@ -35,7 +35,8 @@ void depends_on_seed_and_epoch() {
   CHECK(order != shuffled(100, 1, uint64_t{1} << 47));
 }
 
-// Chi-squared over the 24 orders of four: 23 degrees of freedom, 60 is beyond 1 in 10 000.
+// Chi-squared over the 24 orders of four: 23 degrees of freedom; 60 has a probability below 1 in 10
+// 000.
 void every_order_equally_likely() {
   constexpr int kTrials = 24000;
   std::map<std::vector<int64_t>, int> seen;
@@ -48,7 +49,7 @@ void every_order_equally_likely() {
   CHECK(chi_squared < 60);
 }
 
-// Where each of 50 numbers lands, over many epochs: 49 * 49 degrees of freedom, 2401 +- 5 * 69.
+// The positions of 50 numbers over many epochs: 49 * 49 degrees of freedom, 2401 +- 5 * 69.
 void every_place_equally_likely() {
   constexpr int kCount = 50, kTrials = 20000;
   std::array<std::array<int, kCount>, kCount> landed = {};
@@ -65,8 +66,8 @@ void every_place_equally_likely() {
   CHECK(chi_squared > 2401 - 350 && chi_squared < 2401 + 350);
 }
 
-// The same order in every version and on every machine; the numbers come from a second
-// implementation, in Python.
+// The same order in every version and on every machine; the expected numbers come from a second
+// implementation in Python.
 void orders_are_pinned() {
   CHECK((shuffled(10, 0, 0) == std::vector<int64_t>{4, 7, 8, 1, 2, 5, 3, 0, 6, 9}));
   CHECK((shuffled(10, (uint64_t{1} << 40) + 5, 3) ==

@@ -1,4 +1,4 @@
-// A folder for one test's files: unique, below the system's temporary folder, removed at the end.
+// A folder for one test's files: unique, in the system's temporary folder, removed at the end.
 #pragma once
 
 #include <chrono>

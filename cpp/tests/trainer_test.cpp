@@ -1,5 +1,5 @@
-// A trainer as a C++ program holds it: fit is a loop of epochs, and what does not fit is refused.
-// That training gives Python's bits is tested from there, file against file.
+// A trainer in a C++ program: fit is a loop of epochs, and mismatched arguments are refused. The
+// Python tests compare the bits of training, file by file.
 #include "cnnx/trainer.h"
 
 #include <cmath>
@@ -15,8 +15,8 @@
 #include "cnnx/error.h"
 #include "cnnx/layers.h"
 #include "cnnx/xo.h"
-#include "drawings.h"
 #include "temporary_folder.h"
+#include "xo_samples.h"
 
 namespace {
 
@@ -31,7 +31,7 @@ using cnnx::Trainer;
 
 constexpr int64_t kSize = 16, kCount = 40;
 
-using Drawings = cnnx::test::Drawings<kCount>;
+using Samples = cnnx::test::Samples<kCount>;
 
 Model small_model() {
   return Model({Conv2d(4, 3), ReLU(), Flatten(), Dense(2)}, {kSize, kSize, 1});
@@ -54,7 +54,7 @@ std::vector<float> weights(const Model& model) {
 }
 
 void fit_is_a_loop_of_epochs() {
-  const Drawings drawings;
+  const Samples samples;
   cnnx::TrainerOptions options;
   options.schedule.shape = cnnx::CosineDecay{};
   Model fitted = small_model(), looped = small_model();
@@ -62,7 +62,7 @@ void fit_is_a_loop_of_epochs() {
   std::vector<int64_t> heard;
   EpochOptions which = batches_of_16();
   which.number = 5;
-  const std::vector<Metrics> history = fitting.fit(drawings.images(), drawings.targets(), 3, which,
+  const std::vector<Metrics> history = fitting.fit(samples.images(), samples.targets(), 3, which,
                                                    [&](int64_t done, const Metrics& metrics) {
                                                      heard.push_back(done);
                                                      CHECK(metrics.loss > 0);
@@ -72,7 +72,7 @@ void fit_is_a_loop_of_epochs() {
   CHECK_EQUAL(history.size(), std::size_t{3});
   looping.begin_schedule(3, 3);
   for (const Metrics& metrics : history) {
-    Epoch epoch = looping.begin_epoch(drawings.images(), drawings.targets(), which);
+    Epoch epoch = looping.begin_epoch(samples.images(), samples.targets(), which);
     while (epoch.advance()) {
     }
     CHECK_EQUAL(epoch.metrics().loss, metrics.loss);
@@ -83,51 +83,51 @@ void fit_is_a_loop_of_epochs() {
 }
 
 void fit_ends_when_it_is_told_to() {
-  const Drawings drawings;
+  const Samples samples;
   Model model = small_model();
   Trainer trainer(model);
-  const auto history = trainer.fit(drawings.images(), drawings.targets(), 9, batches_of_16(),
+  const auto history = trainer.fit(samples.images(), samples.targets(), 9, batches_of_16(),
                                    [](int64_t done, const Metrics&) { return done < 2; });
   CHECK_EQUAL(history.size(), std::size_t{2});
 }
 
 void what_does_not_fit_is_refused() {
-  const Drawings drawings;
+  const Samples samples;
   Model model = small_model();
   Trainer trainer(model);
   const ImageBatch null_images(static_cast<const uint8_t*>(nullptr), kCount);
-  const ImageBatch negative(drawings.pixels.data(), -1), none(drawings.pixels.data(), 0);
+  const ImageBatch negative(samples.pixels.data(), -1), none(samples.pixels.data(), 0);
   const auto fit = [&](const ImageBatch& images, const Targets& targets, int64_t epochs,
                        const EpochOptions& options = {}) {
     trainer.fit(images, targets, epochs, options);
   };
   CHECK_THROWS(std::invalid_argument, "fit: epochs is 0, expected at least 1",
-               fit(drawings.images(), drawings.targets(), 0));
+               fit(samples.images(), samples.targets(), 0));
   CHECK_THROWS(std::invalid_argument, "fit: the images' pixels are a null pointer",
-               fit(null_images, drawings.targets(), 1));
+               fit(null_images, samples.targets(), 1));
   CHECK_THROWS(std::invalid_argument, "fit: there are -1 images, expected 0 to",
-               fit(negative, drawings.targets(), 1));
+               fit(negative, samples.targets(), 1));
   CHECK_THROWS(std::invalid_argument, "fit: there are no images, expected at least one",
-               fit(none, drawings.targets(), 1));
+               fit(none, samples.targets(), 1));
   CHECK_THROWS(std::invalid_argument, "trainer: cross_entropy takes labels, one per image",
-               fit(drawings.images(), {}, 1));
+               fit(samples.images(), {}, 1));
   EpochOptions options;
   options.position.step = 1;
   CHECK_THROWS(std::invalid_argument,
                "fit: position is after step 1, expected the beginning of an epoch",
-               fit(drawings.images(), drawings.targets(), 1, options));
+               fit(samples.images(), samples.targets(), 1, options));
   options.position.step = 0;
   options.batch_size = 0;
   CHECK_THROWS(std::invalid_argument, "fit: batch_size is 0, expected at least 1",
-               fit(drawings.images(), drawings.targets(), 1, options));
+               fit(samples.images(), samples.targets(), 1, options));
   CHECK_THROWS(std::invalid_argument, "trainer: the images' pixels are a null pointer",
-               trainer.step(null_images, drawings.targets()));
+               trainer.step(null_images, samples.targets()));
   CHECK_THROWS(std::invalid_argument, "trainer: there are -1 images",
-               trainer.step(negative, drawings.targets()));
+               trainer.step(negative, samples.targets()));
   CHECK_THROWS(std::invalid_argument, "trainer: the batch is empty, expected at least one row",
-               trainer.step(none, drawings.targets()));
+               trainer.step(none, samples.targets()));
   CHECK_THROWS(std::invalid_argument, "evaluate: the images' pixels are a null pointer",
-               trainer.evaluate(null_images, drawings.targets()));
+               trainer.evaluate(null_images, samples.targets()));
   CHECK_THROWS(std::invalid_argument, "split_order: count is -1, expected 0 to",
                trainer.split_order(-1));
   CHECK(weights(model) == weights(small_model()));
@@ -149,13 +149,13 @@ void metadata_have_the_values_of_their_shape() {
 void an_epoch_goes_on_where_its_place_says() {
   const cnnx::test::TemporaryFolder folder("trainer_test");
   const std::string path = (folder / "run.ckpt").string();
-  const Drawings drawings;
+  const Samples samples;
   Model model = small_model();
   EpochOptions options = batches_of_16();
   options.number = 7;
   {
     Trainer trainer(model);
-    Epoch epoch = trainer.begin_epoch(drawings.images(), drawings.targets(), options);
+    Epoch epoch = trainer.begin_epoch(samples.images(), samples.targets(), options);
     epoch.advance();
     trainer.save_checkpoint(path, {"my own", {epoch.place()}});
     while (epoch.advance()) {
@@ -167,7 +167,7 @@ void an_epoch_goes_on_where_its_place_says() {
   trainer.restore(checkpoint);
   EpochOptions rest = batches_of_16();
   cnnx::resume(rest, checkpoint.metadata());
-  Epoch epoch = trainer.begin_epoch(drawings.images(), drawings.targets(), rest);
+  Epoch epoch = trainer.begin_epoch(samples.images(), samples.targets(), rest);
   CHECK_EQUAL(epoch.number(), uint64_t{7});
   CHECK_EQUAL(epoch.step(), int64_t{1});
   while (epoch.advance()) {
@@ -197,18 +197,18 @@ void metadata_without_a_place_are_refused() {
 void what_was_moved_from_says_so() {
   const cnnx::test::TemporaryFolder folder("trainer_test");
   const std::string path = (folder / "run.ckpt").string();
-  const Drawings drawings;
+  const Samples samples;
   Model model = small_model();
   Trainer first(model);
   Trainer second = std::move(first);
   const std::string trainer = "trainer: it was moved from, expected one that trains a model";
-  CHECK_THROWS(std::invalid_argument, trainer, first.step(drawings.images(), drawings.targets()));
+  CHECK_THROWS(std::invalid_argument, trainer, first.step(samples.images(), samples.targets()));
   CHECK_THROWS(std::invalid_argument, trainer,
-               first.begin_epoch(drawings.images(), drawings.targets()));
+               first.begin_epoch(samples.images(), samples.targets()));
   CHECK_THROWS(std::invalid_argument, trainer, first.learning_rate());
   CHECK_THROWS(std::invalid_argument, trainer, first.gradients());
   CHECK_THROWS(std::invalid_argument, trainer, first.save_checkpoint(path));
-  Epoch begun = second.begin_epoch(drawings.images(), drawings.targets());
+  Epoch begun = second.begin_epoch(samples.images(), samples.targets());
   Epoch epoch = std::move(begun);
   CHECK_THROWS(std::invalid_argument, "epoch: it was moved from", begun.advance());
   second.save_checkpoint(path);
@@ -223,20 +223,20 @@ void what_was_moved_from_says_so() {
 }
 
 void a_refused_step_changes_nothing() {
-  const Drawings drawings;
+  const Samples samples;
   cnnx::TrainerOptions options;
   options.schedule.shape = cnnx::CosineDecay{};
   Model model({Conv2d(4, 3), BatchNorm2d(), ReLU(), Flatten(), Dense(2)}, {kSize, kSize, 1});
   Model twin = model.clone();
   Trainer trainer(model, cnnx::Adam{}, {}, options), other(twin, cnnx::Adam{}, {}, options);
-  Epoch epoch = trainer.begin_epoch(drawings.images(), drawings.targets(), batches_of_16());
+  Epoch epoch = trainer.begin_epoch(samples.images(), samples.targets(), batches_of_16());
   for (int i = 0; i < 2; ++i)
     CHECK_THROWS(std::invalid_argument, "begin_schedule before the first step", epoch.advance());
   CHECK_THROWS(std::invalid_argument, "begin_schedule before the first step",
-               trainer.step(drawings.images(), drawings.targets()));
+               trainer.step(samples.images(), samples.targets()));
   CHECK_EQUAL(epoch.step(), 0);
   CHECK(epoch.weight() == 0);
-  Epoch expected = other.begin_epoch(drawings.images(), drawings.targets(), batches_of_16());
+  Epoch expected = other.begin_epoch(samples.images(), samples.targets(), batches_of_16());
   trainer.begin_schedule(1, 3);
   other.begin_schedule(1, 3);
   while (epoch.advance() && expected.advance()) {
@@ -246,16 +246,16 @@ void a_refused_step_changes_nothing() {
 }
 
 void a_batch_may_be_larger_than_there_are_images() {
-  const Drawings drawings;
+  const Samples samples;
   Model model = small_model();
   Trainer trainer(model);
   EpochOptions options;
   options.batch_size = std::numeric_limits<int64_t>::max();
-  CHECK_EQUAL(trainer.begin_epoch(drawings.images(), drawings.targets(), options).steps(), 1);
-  CHECK_EQUAL(trainer.fit(drawings.images(), drawings.targets(), 1, options).size(), 1u);
+  CHECK_EQUAL(trainer.begin_epoch(samples.images(), samples.targets(), options).steps(), 1);
+  CHECK_EQUAL(trainer.fit(samples.images(), samples.targets(), 1, options).size(), 1u);
 }
 
-// As a program with a global trainer does.
+// A program with a global trainer does this.
 const bool saved_before_main = [] {
   Model model = small_model();
   const cnnx::test::TemporaryFolder folder("before_main");

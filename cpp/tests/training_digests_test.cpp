@@ -1,5 +1,5 @@
 // Short training runs through every kind of layer: the same bits on one thread and on three. Prints
-// a digest of each, so that machines which never meet, an emulated one among them, can be compared.
+// a digest of each, by which different machines, including emulated ones, are compared.
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
@@ -38,7 +38,7 @@ class Digest {
   uint64_t state_ = 0xcbf29ce484222325u;
 };
 
-// Data: images in [-1, 1) and whatever target a loss asks for.
+// Data: images in [-1, 1) and the targets that a loss needs.
 
 struct Data {
   cnnx::Shape shape;  // of one image
@@ -92,7 +92,7 @@ void add_model(const cnnx::Model& model, Digest& digest) {
   add(model.buffers(), &cnnx::Model::get_buffer);
 }
 
-// What training leaves behind: weights, running statistics, gradients, losses and answers.
+// The results of training: weights, running statistics, gradients, losses and predictions.
 uint64_t train(const std::vector<cnnx::Layer>& layers, const Data& data, Settings settings = {}) {
   cnnx::ModelOptions options;
   options.seed = kSeed;
@@ -141,7 +141,7 @@ std::vector<cnnx::Layer> small_network() {
           Dense(2)};
 }
 
-Data drawings(int64_t count) {
+Data samples(int64_t count) {
   constexpr int64_t kSize = 32;
   Data data = make_data({kSize, kSize, 1}, count, 2);
   std::vector<uint8_t> pixels(data.pixels.size());
@@ -154,7 +154,7 @@ uint64_t x_and_o() {
   Settings settings;
   settings.optimizer = cnnx::Adam{2e-3};
   settings.epoch.batch_size = 32;
-  return train(small_network(), drawings(130), settings);
+  return train(small_network(), samples(130), settings);
 }
 
 uint64_t x_and_o_augmented() {
@@ -169,10 +169,11 @@ uint64_t x_and_o_augmented() {
   change.shift = 1.5f, change.contrast = 0.3f, change.brightness = 0.3f;
   change.cutout = 5;
   change.mixup = 0.3f;
-  return train(small_network(), drawings(40), settings);
+  return train(small_network(), samples(40), settings);
 }
 
-// One after the other: every method of a convolution, and channels that no vector divides.
+// A chain of layers: every method of a convolution, and channel counts that no vector length
+// divides.
 uint64_t convolutions() {
   return train({Conv2d(5, 5).padding(2),
                 LeakyReLU(),
@@ -206,7 +207,7 @@ uint64_t every_other_layer() {
                make_data({13, 11, 3}, 7, 7));
 }
 
-// Shortcuts, branches, gates; what a batch norm takes in; dropout.
+// Shortcuts, branches, gates; the layers that a batch norm fuses; dropout.
 uint64_t graph() {
   Settings settings;
   settings.loss.kind = cnnx::Loss::Kind::mean_squared_error;
@@ -251,7 +252,7 @@ uint64_t losses_and_updates() {
   return digest.value();
 }
 
-// Images of another size, with alpha, as a model's preprocessing brings them to its own.
+// Images of another size, with alpha, which the model's preprocessing converts.
 uint64_t images() {
   constexpr int64_t kHeight = 37, kWidth = 53, kChannels = 4;
   std::vector<uint8_t> pixels;
@@ -265,9 +266,9 @@ uint64_t images() {
       options.preprocessing = {resize, {0.4f}, {0.3f}};
       options.seed = kSeed;
       const cnnx::Model model(small_network(), {16, 20, channels}, options);
-      const cnnx::Prediction answer =
+      const cnnx::Prediction prediction =
           model.predict({pixels.data(), kHeight, kWidth, kChannels, cnnx::PixelType::uint8, 0});
-      digest.add(answer.probabilities);
+      digest.add(prediction.probabilities);
     }
   }
   return digest.value();

@@ -1,4 +1,4 @@
-// Another program's use of cnnx: draws X and O, asks a saved model what they are, prints the
+// A C++ program outside the project: draws X/O images, predicts them with a saved model, prints the
 // labels.
 //
 //   consumer MODEL COUNT SEED

@@ -1,5 +1,5 @@
-// Another program's use of cnnx from C: trains X and O, saves the model, asks it what new drawings
-// are, prints the answers and what cnnx says of mistakes.
+// A C program outside the project: trains on X/O images, saves the model, predicts new images,
+// prints the predictions and the messages of cnnx's errors.
 //
 //   consumer_c MODEL
 #include <cnnx/c_api.h>

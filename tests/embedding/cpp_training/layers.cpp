@@ -1,4 +1,4 @@
-// The networks that test_cpp_training.py builds in Python too, saved untrained.
+// The networks that test_cpp_training.py also builds in Python, saved untrained.
 //
 //   layers defaults|settings|graph FILE
 #include <cnnx/cnnx.h>
@@ -13,7 +13,7 @@ using namespace cnnx::layers;
 using cnnx::Model;
 using cnnx::Padding;
 
-// Every layer as it is unless told otherwise.
+// Every layer with default settings.
 Model defaults() {
   return Model({Conv2d(8, 3),
                 BatchNorm2d(),
@@ -43,7 +43,7 @@ Model defaults() {
                {16, 16, 4});
 }
 
-// Every setting told otherwise.
+// Every setting with another value than its default.
 Model settings() {
   cnnx::ModelOptions options;
   options.classes = {"cat", "dog"};
@@ -76,7 +76,7 @@ Model settings() {
       {24, 24, 4}, options);
 }
 
-// What a layer reads, named.
+// The layer with named inputs.
 Model graph() {
   return Model(
       {Conv2d(8, 3).padding(Padding::same).name("stem"), GlobalAvgPool2d(), Dense(8), Sigmoid(),

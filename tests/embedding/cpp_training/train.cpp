@@ -1,9 +1,10 @@
-// The trainings that test_cpp_training.py does in Python too; prints every epoch's loss, exactly.
+// The training runs that test_cpp_training.py also does in Python; prints every epoch's loss
+// exactly.
 //
-//   train fit THREADS MODEL                       whole epochs, Adam
-//   train loop THREADS MODEL                      a loop of its own, with all that a recipe may
-//   have train begin THREADS CHECKPOINT STEPS          the same, stopped after so many steps train
-//   resume THREADS CHECKPOINT MODEL         and gone on with
+//   train fit THREADS MODEL                 whole epochs, Adam
+//   train loop THREADS MODEL                a custom loop with every option of a recipe
+//   train begin THREADS CHECKPOINT STEPS    the same, stopped after so many steps
+//   train resume THREADS CHECKPOINT MODEL   and resumed
 #include <cnnx/cnnx.h>
 
 #include <cstdint>
@@ -67,8 +68,8 @@ cnnx::Trainer loop_trainer(cnnx::Model& model) {
   return cnnx::Trainer(model, sgd, loss, options);
 }
 
-// Trains from `options` on until `steps` more are done or the last epoch is. With a checkpoint's
-// path it notes there how far it is.
+// Trains from `options` on for `steps` more steps or to the end of the last epoch. If there is a
+// checkpoint path, saves the position there.
 void train(cnnx::Trainer& trainer, cnnx::EpochOptions options, std::int64_t steps,
            const char* checkpoint) {
   options.batch_size = 48;

@@ -1,6 +1,6 @@
-// Prints, for every image, the probabilities that a model gives its classes, to the last bit.
+// Prints, for every image, the probabilities of a model's classes, to the last bit.
 //
-//   answers_c MODEL IMAGE...
+//   predictions_c MODEL IMAGE...
 //
 // Images are PAM files (P7, 8 bits), of any size and of 1 to 4 channels, at most 1 MB large.
 #include <cnnx/c_api.h>

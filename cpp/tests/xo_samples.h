@@ -1,4 +1,4 @@
-// X-and-O drawings of 16 x 16 pixels, to train on and to ask about.
+// X/O images of 16 x 16 pixels, for training and prediction in tests.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,12 @@
 namespace cnnx::test {
 
 template <int64_t kCount>
-struct Drawings {
+struct Samples {
   static constexpr int64_t kSize = 16;
   std::vector<uint8_t> pixels = std::vector<uint8_t>(kCount * kSize * kSize);
   std::vector<int64_t> labels = std::vector<int64_t>(kCount);
 
-  Drawings() { draw_xo(kCount, kSize, 1, pixels.data(), labels.data()); }
+  Samples() { draw_xo(kCount, kSize, 1, pixels.data(), labels.data()); }
   ImageBatch first(int64_t count) const { return {pixels.data(), count}; }
   ImageBatch images() const { return first(kCount); }
   Targets targets() const { return {labels.data()}; }
