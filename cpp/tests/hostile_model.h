@@ -1,4 +1,5 @@
 // Model files that demand as much of a reader as their format allows, as bytes in memory.
+#pragma once
 
 #include <cstddef>
 #include <string>

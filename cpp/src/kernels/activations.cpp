@@ -32,8 +32,9 @@ struct Tanh {
   static CNNX_INLINE float gradient(float grad, float y, float) { return grad * (1.0f - y * y); }
 };
 
-// x Phi(x), Phi the standard normal distribution. By its tail, Phi(-m) for m = |x|, which keeps its
-// digits where Phi(x) is nearly 0 or 1: x Phi(x) = max(x, 0) - m Phi(-m), also at infinity.
+// x Phi(x), where Phi is the standard normal distribution function. Computed from its tail Phi(-m)
+// for m = |x|, which stays accurate where Phi(x) is nearly 0 or 1: x Phi(x) = max(x, 0) - m
+// Phi(-m), also at infinity.
 struct Gelu {
   static CNNX_INLINE float magnitude(float x) {
     constexpr float kTailIsZero = 16.0f;
@@ -55,7 +56,7 @@ struct Gelu {
   }
 };
 
-// x sigmoid(x), which beyond the bound is 0 or x.
+// x sigmoid(x), which is 0 or x beyond the bound.
 struct Silu {
   static constexpr float kBound = 104.0f;
   static CNNX_INLINE float value(float x, float) {

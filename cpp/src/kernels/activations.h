@@ -1,4 +1,4 @@
-// Inner loops of the elementwise activations: one row per activation, all rows alike.
+// Inner loops of the elementwise activations: one row of functions per activation.
 #pragma once
 
 #include <stdint.h>
@@ -11,18 +11,18 @@ enum class Activation { relu, leaky_relu, sigmoid, tanh, gelu, silu, hard_swish,
 constexpr int kActivationCount = 8;
 
 struct ActivationKernels {
-  // `setting` is the activation's one number (LeakyReLU's negative slope), 0 for those that have
-  // none.
+  // `setting` is the activation's parameter (LeakyReLU's negative slope), 0 for activations without
+  // one.
   using Forward = void (*)(const float* x, int64_t count, float setting, float* output);
-  // `saved` is the output where activation_gradient_from_output says so, the input otherwise.
+  // `saved` is the output if activation_gradient_from_output is true, else the input.
   using Backward = void (*)(const float* grad_output, const float* saved, int64_t count,
                             float setting, bool accumulate, float* grad_input);
   Forward forward[kActivationCount];
   Backward backward[kActivationCount];
 };
 
-// Whether backward works from the output alone. ReLU's may be given either: its output is <= 0
-// where its input is.
+// Whether backward needs only the output. ReLU's accepts either: its output is <= 0 where its input
+// is.
 constexpr bool activation_gradient_from_output(Activation activation) {
   return activation == Activation::relu || activation == Activation::sigmoid ||
          activation == Activation::tanh || activation == Activation::relu6;

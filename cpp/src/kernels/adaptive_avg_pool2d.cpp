@@ -1,4 +1,4 @@
-// Adaptive average-pooling: one vector of channels at a time.
+// Adaptive average pooling: one vector of channels at a time.
 #include "kernels/adaptive_avg_pool2d.h"
 
 #include "kernels/channel_lanes.h"
@@ -14,8 +14,8 @@ struct Span {
   CNNX_INLINE int64_t size() const { return end - begin; }
 };
 
-// The window `index` of `windows` on an axis of `size`. Asked the other way round, which windows
-// hold a pixel, the answer is the same formula.
+// The window `index` of `windows` on an axis of `size`. The inverse, the range of windows that
+// contain a pixel, is the same formula.
 CNNX_INLINE Span window(int64_t index, int64_t windows, int64_t size) {
   return {index * size / windows, ((index + 1) * size + windows - 1) / windows};
 }

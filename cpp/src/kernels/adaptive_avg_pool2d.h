@@ -1,4 +1,4 @@
-// Inner loops of adaptive average-pooling on one image.
+// Inner loops of adaptive average pooling on one image.
 #pragma once
 
 #include <stdint.h>

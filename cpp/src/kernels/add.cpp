@@ -1,4 +1,4 @@
-// Sums of arrays as a plain loop, which the compiler vectorises for each instruction set.
+// Sums of arrays as plain loops, which the compiler vectorises for each instruction set.
 #include "kernels/add.h"
 
 #include "kernels/simd.h"

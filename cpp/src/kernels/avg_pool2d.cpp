@@ -1,5 +1,5 @@
-// Average-pooling: one vector of channels at a time, a window's sum in row-major order, then one
-// division.
+// Average pooling: one vector of channels at a time, the sum of a window in row-major order, then
+// one division.
 #include "kernels/avg_pool2d.h"
 
 #include "kernels/pool2d_loops.h"
@@ -13,7 +13,7 @@ CNNX_INLINE float divisor_of(const PoolWindows& w, bool real_pixels, Span rows, 
                                         : w.kernel_height * w.kernel_width);
 }
 
-// One window of `rows` x `columns` pixels, some channels of it: x is its first pixel.
+// One window of `rows` x `columns` pixels and some of its channels: x is its first pixel.
 template <class Lanes>
 CNNX_INLINE Vector sum(const float* x, int64_t rows, int64_t columns, int64_t row_floats,
                        int64_t channels, Lanes lanes) {

@@ -1,4 +1,4 @@
-// Inner loops of average-pooling on one image.
+// Inner loops of average pooling on one image.
 #pragma once
 
 #include <stdint.h>
@@ -9,8 +9,8 @@
 namespace cnnx {
 
 struct AvgPool2dKernels {
-  // Output rows [row_begin, row_end) of the image x; divides by the window's real pixels, or by
-  // its whole size.
+  // Output rows [row_begin, row_end) of the image x. Divides by the number of the window's pixels
+  // inside the image, or by its size.
   void (*forward)(const PoolWindows& windows, bool divide_by_real_pixels, const float* x,
                   int64_t row_begin, int64_t row_end, float* output);
   // Input rows [row_begin, row_end) of the image's gradient.

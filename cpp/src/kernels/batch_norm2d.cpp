@@ -1,4 +1,4 @@
-// Batch normalisation's loops over pixels, whose lanes are channels.
+// Loops of batch normalisation over pixels; the lanes are channels.
 #include "kernels/batch_norm2d.h"
 
 #include "kernels/channel_lanes.h"
@@ -23,14 +23,14 @@ void moments(const float* x, int64_t pixels, int64_t channels, float* mean, floa
       rest.chain[i] += distance;
       square_sum.chain[i] = fused_multiply_add(distance, distance, square_sum.chain[i]);
     });
-    // What the first sum lost to rounding, which is much where the mean is far from zero.
+    // The rounding error of the first sum, which is large where the mean is far from zero.
     const Vector error = rest.sum() / count;
     lanes.store(mean + channel, middle + error);
     lanes.store(squares + channel, positive_part(square_sum.sum() - error * rest.sum()));
   });
 }
 
-// What a pass needs to know about a vector of channels.
+// The coefficients of a pass for a vector of channels.
 template <class Lanes>
 struct Line {
   CNNX_INLINE Line(const BatchNormLine& line, int64_t channel, Lanes lanes)
@@ -41,8 +41,8 @@ struct Line {
   Vector mean, scale, shift;
 };
 
-// body(offset of the channels in a pixel's row, lanes, line) for every pixel and vector. Few
-// channels keep their line in registers.
+// Calls body(offset of the channels in a pixel's row, lanes, line) for every pixel and vector. With
+// few channels, the line stays in registers.
 template <class Body>
 CNNX_INLINE void for_pixels(int64_t pixels, int64_t channels, const BatchNormLine& of,
                             const Body& body) {
@@ -76,10 +76,10 @@ void forward(const BatchNormForward& p) {
   return p.relu ? forward_pass<false, true>(p) : forward_pass<false, false>(p);
 }
 
-// Where a mask comes from.
+// The source of a ReLU mask.
 enum class Mask { none, output, recomputed };
 
-// grad_output at `offset`, zero where the ReLU's output was not > 0.
+// grad_output at `offset`, zero unless the ReLU's output is > 0.
 template <Mask kMask, class Lanes, class AnyLine>
 CNNX_INLINE Vector masked(const BatchNormBackward& p, int64_t offset, Lanes lanes,
                           const AnyLine& line, Vector x) {

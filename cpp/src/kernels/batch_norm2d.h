@@ -15,10 +15,10 @@ struct BatchNormLine {
   const float* shift;
 };
 
-// Pixels lie one after the other, `channels` floats each.
+// Pixels are consecutive, `channels` floats each.
 struct BatchNormForward {
   const float* x;
-  const float* addend;  // or null: is added
+  const float* addend;  // added to the result, or null
   int64_t pixels, channels;
   BatchNormLine line;
   bool relu;
@@ -26,12 +26,12 @@ struct BatchNormForward {
 };
 
 struct BatchNormBackward {
-  float* grad_output;  // written to where `output` is given
+  float* grad_output;  // written where `output` is given
   const float* x;
-  const float* output;  // or null: grad_output becomes zero where this is not > 0
+  const float* output;  // or null: grad_output becomes zero unless this is > 0
   int64_t pixels, channels;
   BatchNormLine line;
-  bool relu;  // zero where y is not > 0 count as zero gradients, and y is computed again
+  bool relu;  // gradients are zero unless y is > 0; y is computed again
 };
 
 // grad_input = slope * grad_output + offset + bend * (x - mean), per channel.
@@ -44,7 +44,7 @@ struct BatchNormGradient {
 };
 
 struct BatchNorm2dKernels {
-  // The mean of x and the sum of (x - mean)^2: two sweeps, so that nothing cancels.
+  // The mean of x and the sum of (x - mean)^2, in two sweeps to avoid cancellation.
   void (*moments)(const float* x, int64_t pixels, int64_t channels, float* mean, float* squares);
   void (*forward)(const BatchNormForward& pass);
   // The sums of grad_output and of grad_output * (x - mean).

@@ -1,4 +1,4 @@
-// Binary cross-entropy, a row at a time.
+// Binary cross-entropy, row by row.
 #include "kernels/binary_cross_entropy.h"
 
 #include "kernels/elementary.h"
@@ -9,7 +9,7 @@ namespace CNNX_ISA {
 namespace {
 
 // log(1 + u) for 0 <= u <= 1, with the relative precision that log_f32(1 + u) loses for small u:
-// what rounding takes from 1 + u it also takes from its logarithm, in proportion (Kahan).
+// the result is scaled by u / ((1 + u) - 1), the relative rounding error of 1 + u (Kahan).
 CNNX_INLINE float log_one_plus(float u) {
   const float w = 1.0f + u;
   const float step = w - 1.0f;

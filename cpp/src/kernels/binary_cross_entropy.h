@@ -1,5 +1,5 @@
-// Binary cross-entropy of rows of logits with their targets: loss, gradient and right answers in
-// one pass.
+// Binary cross-entropy of rows of logits with their targets: loss, gradient and correct predictions
+// in one pass.
 #pragma once
 
 #include <stdint.h>
@@ -9,8 +9,8 @@
 namespace cnnx {
 
 struct BinaryCrossEntropyKernels {
-  // Writes a loss per row, its outputs' mean, and (sigmoid - target) / divisor unless grad_logits
-  // is null. Returns how many outputs lie on their target's side of 1/2.
+  // Writes a loss per row, the mean over its outputs, and (sigmoid - target) / divisor unless
+  // grad_logits is null. Returns the number of outputs on the same side of 1/2 as their target.
   int64_t (*rows)(const float* logits, const float* targets, int64_t rows, int64_t outputs,
                   float divisor, bool accumulate, float* grad_logits, float* row_losses);
 };

@@ -1,16 +1,16 @@
-// Vectors of a pixel's channels, the last of which may be short. For kernel files only.
+// Vectors of a pixel's channels, the last of which may be partial. For kernel files only.
 #pragma once
 
 #include <stdint.h>
 
 #include "kernels/simd.h"
 
-// On a lambda: it becomes part of the loop that calls it, where its arguments are constants.
+// On a lambda: inlines it into the calling loop, where its arguments are constants.
 #define CNNX_INLINED __attribute__((always_inline))
 
 namespace {
 
-// A whole vector of channels, the first `count` of one, or a single one.
+// A whole vector of channels, the first `count` channels of one, or a single channel.
 struct AllLanes {
   CNNX_INLINE Vector load(const float* source) const { return ::load(source); }
   CNNX_INLINE void store(float* target, Vector value) const { ::store(target, value); }
@@ -25,7 +25,7 @@ struct OneLane {
   CNNX_INLINE void store(float* target, Vector value) const { *target = value[0]; }
 };
 
-// body(first channel, lanes) for every vector of channels.
+// Calls body(first channel, lanes) for every vector of channels.
 template <class Body>
 CNNX_INLINE void for_channel_vectors(int64_t channels, const Body& body) {
   int64_t channel = 0;
@@ -33,7 +33,7 @@ CNNX_INLINE void for_channel_vectors(int64_t channels, const Body& body) {
 #if defined(__AVX2__)
   if (channel < channels) body(channel, FirstLanes{channels - channel});
 #else
-  // Without masked loads, at most three single channels are faster.
+  // Without masked loads, up to three single channels are faster.
   for (; channel < channels; ++channel) body(channel, OneLane{});
 #endif
 }

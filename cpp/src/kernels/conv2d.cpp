@@ -1,5 +1,5 @@
-// The direct convolution, forward and input gradient: walks a band a few rows at a time and hands
-// lines of pixels to the tiles, with what they read kept in the first-level cache.
+// The direct convolution, forward and input gradient: iterates over a band a few rows at a time and
+// passes lines of pixels to the tiles, so that their inputs stay in the first-level cache.
 #include "kernels/conv2d.h"
 
 #include "kernels/conv2d_one_input.h"
@@ -10,22 +10,22 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// A cut of a panel that all lines of a strip pass over before the next cut: 36 KB with vectors of
-// eight floats, twice that with sixteen, whose tiles read it slowly enough to have it from the
-// second level. Cut smaller, sums travel to memory and back more often.
+// A block of a panel's depth that all lines of a strip use before the next block: 36 KB with
+// vectors of eight floats, twice that with sixteen, whose tiles read it slowly enough for the
+// second-level cache. With smaller blocks, sums would travel to memory and back more often.
 constexpr int64_t kCutFloats = 576 * kBlockColumns;
 static_assert(kCutFloats / kLanes <= kMostZeroRun, "a cut's runs may be zeros");
-// Depth of a cut from which fetching the next line hides behind a tile's arithmetic. One long line
-// has nothing else to wait for than memory, and gains from any depth.
+// The least depth of a block at which prefetching the next line hides behind a tile's arithmetic.
+// One long line waits for memory alone, and gains at any depth.
 constexpr int64_t kLeastFetchDepth = 192, kLeastFetchDepthOfLongLine = 8;
-// Images larger than a second-level cache are written to memory that no cache holds: there,
-// waiting for it takes longer than fetching it, whatever the depth.
+// Images larger than a second-level cache are written to uncached memory. There, waiting takes
+// longer than prefetching at any depth.
 constexpr int64_t kCachedFloats = 256 * 1024, kLeastFetchDepthOfLargeImage = 16;
-// Of a long line the pixels so far ahead are fetched: those of the next tile.
+// In a long line, the pixels of the next tile are prefetched.
 constexpr int64_t kFetchPixels = 14;
 
-// Rows of weights as they lie in memory are read a few at a time through all blocks: block by
-// block, each row would be met again and again, a line or two of it at a time.
+// Unpacked rows of weights are read a few at a time for all blocks. Block by block, each row would
+// be read repeatedly, a cache line or two at a time.
 constexpr int64_t kPackedRows = 16;
 
 void pack_tap(const WeightTap& w, int64_t first_block, int64_t last_block, float* panel) {
@@ -41,13 +41,13 @@ void pack_tap(const WeightTap& w, int64_t first_block, int64_t last_block, float
   }
 }
 
-// Part of a pass's depth: rows of taps, of these one column of taps or all, of this a part of its
-// run or all.
+// Part of a pass's depth: rows of taps, in each one column of taps or all, and in each a part of
+// its run or all.
 struct Cut {
   Range tap_rows, tap_columns, run;
 };
 
-// What is the same for all cuts of all blocks of channels in a strip.
+// The values shared by all depth blocks of all blocks of channels in a strip.
 struct Strip {
   const Convolution& c;
   const ConvolutionBand& band;
@@ -55,7 +55,7 @@ struct Strip {
   Rows source;
   Range rows;
   bool joined;       // one long line
-  bool reads_first;  // of the blocks of channels that read this input, the first one
+  bool reads_first;  // this block of channels is the first that reads the input
 };
 
 int64_t least_fetch_depth(const Strip& strip) {
@@ -66,7 +66,7 @@ int64_t least_fetch_depth(const Strip& strip) {
   return large ? kLeastFetchDepthOfLargeImage : kLeastFetchDepth;
 }
 
-// All lines of the strip pass over one cut of a panel; `product` knows the block of channels.
+// All lines of the strip use one depth block of a panel; `product` holds the block of channels.
 void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const float* panel,
                   float* target, Product product) {
   const Convolution& c = strip.c;
@@ -87,8 +87,8 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
     const int64_t first = inside.first > cut.tap_rows.first ? inside.first : cut.tap_rows.first;
     const int64_t last = inside.last < cut.tap_rows.last ? inside.last : cut.tap_rows.last;
     const bool nothing = inside.first == inside.last;
-    // The first cut that a line meets starts its chains; a line that meets no tap still gets its
-    // start.
+    // The first depth block of a line starts its chains. A line without taps still gets its start
+    // value.
     const bool starts = cut.tap_columns.first == 0 && cut.run.first == 0 &&
                         (nothing ? cut.tap_rows.first == 0 : first == inside.first);
     if (first >= last && !(nothing && starts)) continue;
@@ -110,7 +110,7 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
       product.next_output = product.output + kFetchPixels * product.output_step;
     } else if (fetches && starts && r + 1 < strip.pass.rows) {
       product.next_output = product.output + target_step;
-      // One row below what the next line's windows read.
+      // The row below the inputs of the next line's windows.
       const int64_t below = last_place(v, r + 2) + 1;
       if (strip.reads_first && group_input == 0 && !copied && below > 0 &&
           below < c.source.height) {
@@ -143,8 +143,8 @@ void convolve_block(const Strip& strip, int64_t group_input, const float* panel,
   }
 }
 
-// Whether lines follow one another without a gap, as those of a 1x1 kernel do: then they are one
-// long line. Lines with a pixel outside the image do not: the next line's is in their place.
+// Whether lines follow one another without a gap, as in a 1x1 kernel: then they form one long line.
+// Lines with a pixel outside the image do not: the next line's pixel is in its place.
 bool lines_join(const Strip& strip) {
   const Convolution& c = strip.c;
   const WindowAxis &v = strip.pass.vertical, &h = strip.pass.horizontal;
@@ -157,7 +157,7 @@ bool lines_join(const Strip& strip) {
          c.row_step * c.target_width == columns * c.column_step;
 }
 
-// The line that all windows of a strip are, a little apart: see pixels_alias.
+// The line formed by all windows of a strip, with gaps: see pixels_alias.
 void copy_pixels(Strip& strip, Product& product) {
   const Convolution& c = strip.c;
   const WindowAxis &v = strip.pass.vertical, &h = strip.pass.horizontal;

@@ -1,5 +1,5 @@
 // Inner loops of the direct convolution: windows over bands of image rows, and the sums of its
-// weight gradient. Knows neither layers nor threads; the op cuts the work into bands.
+// weight gradient. The op divides the work into bands.
 #pragma once
 
 #include <stdint.h>
@@ -9,32 +9,32 @@
 
 namespace cnnx {
 
-// Where windows lie on an image along one axis: tap t of window i is at
-// origin + i * stride + t * dilation.
+// The placement of windows on an image along one axis: tap t of window i is at origin + i * stride
+// + t * dilation.
 struct WindowAxis {
   int64_t origin, stride, taps, dilation;
 };
 
-// An image as windows read it, (height, width, channels) in memory without gaps. Taps in rows
-// outside are skipped. Taps in columns outside meet zeros: where columns [first_column,
-// last_column) go beyond the width, a copy with zeros stands in for the image.
+// The image that windows read, (height, width, channels) in memory without gaps. Taps in rows
+// outside are skipped. Taps in columns outside read zeros: where columns [first_column,
+// last_column) exceed the width, a copy with zeros replaces the image.
 struct WindowedImage {
   int64_t height, width, channels;
   int64_t first_column, last_column;
 };
 
-// Outputs that see the same taps: rows x columns of them, from (first_row, first_column) of the
-// target on.
+// Outputs with the same taps: rows x columns of them, from (first_row, first_column) of the target
+// on.
 struct ConvolutionPass {
   WindowAxis vertical, horizontal;
   int64_t rows, columns;
   int64_t first_row, first_column;
-  // Where its panels begin: per group panel_floats(taps * group_inputs, group_outputs).
+  // The start of its panels: per group panel_floats(taps * group_inputs, group_outputs).
   int64_t panels_offset;
 };
 
-// All passes of a convolution. Output (i, j) of a pass is target pixel
-// (first_row + i * row_step, first_column + j * column_step).
+// All passes of a convolution. Output (i, j) of a pass is target pixel (first_row + i * row_step,
+// first_column + j * column_step).
 struct Convolution {
   WindowedImage source;
   int64_t target_width, target_channels;
@@ -45,38 +45,38 @@ struct Convolution {
 };
 
 // Rows [first, last) of every pass, of one image, and blocks of output channels [first_block,
-// last_block), counted through the groups.
+// last_block), counted over all groups.
 struct ConvolutionBand {
   const float* source;
   const float* panels;
-  const float* bias;  // null: chains start at zero, or at what the target holds if `accumulate`
+  const float* bias;  // null: chains start at zero, or at the target's values if `accumulate`
   bool accumulate;
   bool relu;  // results below zero are stored as zero
   int64_t first, last;
   int64_t first_block, last_block;
-  float* scratch;  // copy of the source rows of the band, if one is needed
+  float* scratch;  // copy of the band's source rows, if one is needed
   float* target;
-  int64_t target_row;  // of the image, where `target` begins
+  int64_t target_row;  // the image row at which `target` begins
 };
 
-// The weight gradient's share of a band: for every tap and input channel, sums of input times
-// gradient over `rows` rows of outputs of each of `images` images; more than one only if the
-// rows are all there are.
+// A band's part of the weight gradient: for every tap and input channel, sums of input times
+// gradient over `rows` rows of outputs of each of `images` images; several images only if the rows
+// are all rows.
 struct WeightGradientBand {
   WindowedImage source;
   WindowAxis vertical, horizontal;  // vertical.origin belongs to the band's first output row
   int64_t groups, group_inputs, group_outputs;
   const float* input;     // of the first image
   const float* gradient;  // of the first row of the band
-  // Ends of the whole batch: what follows the band in memory is the next one's, and is fetched
-  // ahead.
+  // Ends of the whole batch: the data after the band are those of the next band, and are
+  // prefetched.
   const float *input_end, *gradient_end;
   int64_t gradient_image_floats;
   int64_t images, rows, columns;
-  int64_t first_block, last_block;  // column blocks of this share, counted through the groups
+  int64_t first_block, last_block;  // column blocks of this part, counted over all groups
   float* input_copy;                // of the source rows, if one is needed
   float* gradient_panel;            // scratch: images * rows * columns * kPanelBlockFloats
-  float* sums;                      // laid out as the panels of a forward pass
+  float* sums;                      // in the layout of the panels of a forward pass
   bool first;                       // sums begin at zero
 };
 
@@ -84,26 +84,26 @@ struct WeightGradientBand {
 // `outputs` columns. One of the two steps is 1.
 struct WeightTap {
   const float* source;
-  int64_t tap, taps;  // which one, of how many in the group's panel
+  int64_t tap, taps;  // index of the tap, number of taps in the group's panel
   int64_t inputs, k_step;
   int64_t outputs, column_step;
 };
 
 struct Conv2dKernels {
-  // Blocks of columns [first_block, last_block) of a tap to their places in the group's panel.
+  // Packs blocks of columns [first_block, last_block) of a tap into the group's panel.
   void (*pack_tap)(const WeightTap& tap, int64_t first_block, int64_t last_block, float* panel);
   void (*convolve)(const Convolution& convolution, const ConvolutionBand& band);
-  // Of one that runs along pixels, with ReLU and 2x2 max-pooling as ForwardEpilogue says: the band
-  // has an even number of rows, its target is where the pooled map of its rows begins.
+  // For passes with vectors along the pixels, with ReLU and 2x2 max pooling as in ForwardEpilogue:
+  // the band has an even number of rows, and its target is the first pooled row.
   void (*convolve_pooled)(const Convolution& convolution, const ConvolutionBand& band,
                           uint8_t* argmax);
-  // Blocks of columns in one group, the unit in which weights and their gradient are shared out.
+  // Blocks of columns in one group, the unit by which weights and their gradient are divided.
   int64_t (*blocks)(int64_t group_outputs);
 };
 
 struct Conv2dGradientKernels {
   void (*add_weight_gradient)(const WeightGradientBand& band);
-  // target[k][column] (+)= sums of all chunks, in their order, for k in [begin, end) of one group's
+  // target[k][column] (+)= sums of all chunks, in order, for k in [begin, end) of one group's
   // panels; chunks are chunk_floats apart, rows of the target target_step.
   void (*reduce)(const float* panel, int64_t chunks, int64_t chunk_floats, int64_t depth,
                  int64_t begin, int64_t end, int64_t outputs, bool accumulate, float* target,
@@ -123,7 +123,7 @@ constexpr int64_t panel_floats(int64_t depth, int64_t columns) {
   return depth * ((columns + 15) / 16 * 16);
 }
 
-// Floats of the copy of `rows` rows of an image, 0 when windows read the image itself.
+// Floats of the copy of `rows` rows of an image, 0 if windows read the image itself.
 constexpr int64_t copied_floats(const WindowedImage& image, int64_t rows) {
   return image.first_column >= 0 && image.last_column <= image.width
              ? 0
@@ -131,27 +131,27 @@ constexpr int64_t copied_floats(const WindowedImage& image, int64_t rows) {
                    (image.last_column - image.first_column) * image.channels;
 }
 
-// Pixels of a strip: enough passes over a cut of the panel to pay for fetching it, few enough for
-// source and target to stay close.
+// Pixels of a strip: enough passes over a depth block of the panel to pay for loading it, few
+// enough for source and target to stay in the cache.
 constexpr int64_t kStripPixels = 128;
 
-// Pixels that are whole multiples of 4 KB apart all fall into one set of a first-level cache, which
-// holds fewer of them than a tile reads. A kernel of one tap, for whose tiles they are neighbours,
-// reads a copy with a line between them.
+// Pixels at multiples of 4 KB fall into one set of a first-level cache, which holds fewer of them
+// than a tile reads. A 1x1 kernel, whose tiles read such pixels, reads a copy with a cache line
+// between them.
 constexpr int64_t kAliasedFloats = 1024, kLineFloats = 16;
 constexpr bool pixels_alias(const Convolution& c) {
   if (c.pass_count != 1 || c.groups != 1) return false;
   const WindowAxis &v = c.passes[0].vertical, &h = c.passes[0].horizontal;
   return v.taps == 1 && h.taps == 1 && h.stride * c.source.channels % kAliasedFloats == 0;
 }
-// Floats of the copy, of one strip.
+// Floats of the copy of one strip.
 constexpr int64_t pixel_copy_floats(const Convolution& c) {
   if (!pixels_alias(c)) return 0;
   const int64_t columns = c.passes[0].columns;
   return (columns < kStripPixels ? kStripPixels : columns) * (c.source.channels + kLineFloats);
 }
 
-// Places that `windows` windows span.
+// Input positions spanned by `windows` windows.
 constexpr int64_t spanned(const WindowAxis& axis, int64_t windows) {
   return (windows - 1) * axis.stride + (axis.taps - 1) * axis.dilation + 1;
 }
@@ -160,16 +160,16 @@ constexpr int64_t last_place(const WindowAxis& axis, int64_t windows) {
   return axis.origin + spanned(axis, windows) - 1;
 }
 
-// Whether of all taps at most the first of the first window and the last of the last one lie
-// outside: a forward pass then reads the image itself, and zeros for those two.
+// Whether at most the first tap of the first window and the last tap of the last window lie outside
+// the image: a forward pass then reads the image itself, and zeros for those two.
 constexpr bool outside_by_one_tap(const WindowAxis& axis, int64_t windows, int64_t size) {
   const int64_t last = last_place(axis, windows);
   return (windows == 1 || (axis.origin + axis.stride >= 0 && last - axis.stride < size)) &&
          (axis.taps == 1 || (axis.origin + axis.dilation >= 0 && last - axis.dilation < size));
 }
 
-// Whether vectors run along the pixels: of a copied image with one channel, windows side by side,
-// for so few outputs that vectors along them would be half empty.
+// Whether vectors run along the pixels: for a copied image with one channel, windows side by side,
+// and so few outputs that vectors along them would be half empty.
 constexpr int64_t kMostOutputsAlongPixels = 8;
 constexpr bool runs_along_pixels(const Convolution& c) {
   return c.source.channels == 1 && c.group_outputs <= kMostOutputsAlongPixels &&

@@ -1,5 +1,5 @@
 // The depthwise convolution: a vector of channels of some pixels at a time, the taps in order,
-// straight from the image.
+// directly from the image.
 #include "kernels/conv2d_depthwise.h"
 
 #include "kernels/channel_lanes.h"
@@ -10,8 +10,8 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Columns of a tile: what is left of a line goes to tiles of nearly the same size. Every size is a
-// function of its own; for the baseline, which CPUs of before 2013 run, half the sizes will do.
+// Columns of a tile. The rest of a line is divided into tiles of nearly equal size. Every size is a
+// function of its own. The baseline, for CPUs before 2013, has half the sizes.
 template <int... kCount>
 struct Columns;
 #if defined(CNNX_HAS_FMA)
@@ -27,11 +27,11 @@ constexpr float kZeros[kLanes] = {};
 // Some outputs side by side in one or more rows.
 struct Outputs {
   int64_t row, q;     // the first
-  Range source_rows;  // that their taps see, counted from the first row's first tap
+  Range source_rows;  // read by their taps, counted from the first row's first tap
   Range tap_columns;
 };
 
-// What all channels of a tile share.
+// The values shared by all channels of a tile.
 struct Places {
   const float *source, *weight;  // of tap (0, 0) of the first output, channel 0
   float* target;
@@ -86,8 +86,8 @@ CNNX_INLINE void finish(const DepthwisePass& p, const Places& places, int64_t ch
       lanes.store(target + r * places.row + i * places.column, sum[r][i]);
 }
 
-// Fetches the lines that the tile writes a little later, be it the next tile's: as far ahead as
-// memory is away.
+// Prefetches the lines that the tile will write, or those of the next tile, by a distance that
+// covers the memory latency.
 template <int kRows, int kCount>
 CNNX_INLINE void fetch_target(const Places& places, int64_t channel) {
   constexpr int64_t kAhead = 32, kLine = 16;
@@ -99,7 +99,7 @@ CNNX_INLINE void fetch_target(const Places& places, int64_t channel) {
       __builtin_prefetch(target + r * places.row + i * places.column, 1, 3);
 }
 
-// Any windows: every tap of every output is loaded.
+// Any windows: loads every tap of every output.
 template <int kCount>
 void convolve_any(const DepthwisePass& p, const Outputs& outputs) {
   const Places places(p, outputs);
@@ -124,13 +124,13 @@ void convolve_any(const DepthwisePass& p, const Outputs& outputs) {
   });
 }
 
-// Whether the CPU sees where the rows lead, or other phases read them too.
+// Whether the CPU prefetches the rows by itself, or other phases read them too.
 CNNX_INLINE bool source_is_foreseen(const DepthwisePass& p) {
   return p.foreseen || p.channels >= kLongPixel || p.column_step > p.channels;
 }
 
-// Fetches pixels of some rows, a vector of channels. Not inlined: compilers would make two loops of
-// the one that follows.
+// Prefetches pixels of some rows, a vector of channels. Not inlined: compilers would split the
+// following loop in two.
 __attribute__((noinline)) void fetch_pixels(const float* first, int64_t rows, int64_t row_floats,
                                             int64_t pixels, int64_t channels) {
   for (; rows > 0; --rows, first += row_floats) {
@@ -140,7 +140,7 @@ __attribute__((noinline)) void fetch_pixels(const float* first, int64_t rows, in
 }
 
 // Windows of kTaps taps side by side, kStride apart: a pixel is loaded once for all windows of the
-// tile that see it. Taps beside the image meet zeros.
+// tile that contain it. Taps beside the image read zeros.
 template <int kTaps, int kStride, int kRows, int kCount>
 void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
   constexpr int kSpan = (kCount - 1) * kStride + kTaps;
@@ -148,7 +148,7 @@ void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
   const int64_t left = p.horizontal.origin + outputs.q * kStride;
   const int64_t inside_first = -left, inside_last = p.width - left;
   const bool foreseen = source_is_foreseen(p);
-  // What the tile below reads for the first time.
+  // The pixels that the tile below reads first.
   const float* const below = places.source + outputs.source_rows.last * places.source_row;
   for_channel_vectors(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[kRows][kCount];
@@ -174,7 +174,7 @@ void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
         return value;
       };
       Vector weight[kTaps];
-      if (kRows == 1) {  // one pixel at a time, which needs few registers
+      if (kRows == 1) {  // one pixel at a time, which uses few registers
         CNNX_UNROLL for (int v = 0; v < kTaps; ++v) weight[v] =
             lanes.load(weights + v * places.tap_column);
         CNNX_UNROLL for (int j = 0; j < kSpan; ++j) {
@@ -205,7 +205,7 @@ void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
   });
 }
 
-// By their columns, less one.
+// Indexed by the number of columns minus one.
 using Tile = void (*)(const DepthwisePass&, const Outputs&);
 struct Tiles {
   int64_t taps, stride;
@@ -221,9 +221,8 @@ struct Columns {
   static constexpr Tiles any() { return {0, 0, 1, {convolve_any<kCount>...}}; }
 };
 
-// Those of 2 taps are a phase of the input gradient of 3x3 kernels with stride 2; a single tap has
-// nothing to slide. Where windows move by one pixel, tiles of two rows load each pixel once for
-// both.
+// Windows of 2 taps are a phase of the input gradient of 3x3 kernels with stride 2. A single tap
+// has nothing to share. With stride 1, tiles of two rows load each pixel once for both.
 constexpr Tiles kSliding[] = {
     TileColumns::sliding<2, 1, 1>(), TileColumns::sliding<3, 1, 1>(),
     TileColumns::sliding<3, 2, 1>(), TileColumns::sliding<5, 1, 1>(),
@@ -234,7 +233,7 @@ constexpr Tiles kSliding[] = {
 };
 constexpr Tiles kAny = TileColumns::any();
 
-// Tiles of so many rows; null if there are none that fit.
+// Tiles of so many rows; null if no tile fits.
 const Tiles* sliding_tiles(const DepthwisePass& p, int rows) {
   const WindowAxis& h = p.horizontal;
   if (!slides(h, p.columns, p.width)) return nullptr;
@@ -255,11 +254,11 @@ void convolve_columns(const DepthwisePass& p, const Tiles& tiles, Outputs output
 }
 
 #if defined(CNNX_32_REGISTERS)
-// Long pixels are so far apart that they share few sets of a first-level cache: row after row it
-// would hold neither them nor the weights. Where the CPU does not foresee the rows either, a vector
-// of channels of a few columns goes down the map instead, with the weights and the sums of three
-// rows in registers, so that every pixel is loaded once. Those of the vectors to come are fetched
-// meanwhile. Rows that do not exist are summed too, and not stored.
+// Pixels of many channels are so far apart that they share few sets of a first-level cache. Row by
+// row, it would hold neither them nor the weights. If the CPU does not prefetch the rows either, a
+// vector of channels of a few columns is computed down the map instead, with the weights and the
+// sums of three rows in registers, so that every pixel is loaded once. The pixels of the next
+// vectors are prefetched meanwhile. Rows outside the output are summed too, and not stored.
 template <int kCount>
 void convolve_down(const DepthwisePass& p, int64_t q, int64_t first, int64_t last) {
   constexpr int64_t kAhead = 4 * kLanes;
@@ -271,7 +270,7 @@ void convolve_down(const DepthwisePass& p, int64_t q, int64_t first, int64_t las
         lanes.load(p.weight + k / 3 * p.tap_row_step + k % 3 * p.tap_column_step + channel);
     const float* source =
         p.source + (p.vertical.origin + first) * row_floats + left * channels + channel;
-    int64_t row = first;  // whose first row of taps sees the source row
+    int64_t row = first;  // whose first row of taps reads the source row
     const auto step = [&](Vector(&newest)[1][kCount], Vector(&middle)[1][kCount],
                           Vector(&oldest)[1][kCount]) CNNX_INLINED {
       if (row < last) {
@@ -306,7 +305,7 @@ void convolve_down(const DepthwisePass& p, int64_t q, int64_t first, int64_t las
   });
 }
 
-// Three rows of sums and nine weights fill 32 registers; fewer columns gain nothing.
+// Three rows of sums and nine weights fill 32 registers; fewer columns would gain nothing.
 constexpr int64_t kLeastColumnsDown = 4, kMostColumnsDown = 7;
 constexpr void (*kDown[])(const DepthwisePass&, int64_t, int64_t, int64_t) = {
     convolve_down<4>, convolve_down<5>, convolve_down<6>, convolve_down<7>};
@@ -354,7 +353,8 @@ void convolve_depthwise(const DepthwisePass& p, int64_t first, int64_t last) {
   }
 }
 
-// Four lanes at a time; what is too much is overwritten by the next group, pixel, or nobody.
+// Four lanes at a time. The next group or pixel overwrites the surplus; the last one goes to the
+// padding.
 void spread(const float* source, int64_t pixels, int64_t groups, int64_t inputs, int64_t outputs,
             float* target) {
   for (int64_t p = 0; p < pixels; ++p, source += groups * inputs) {

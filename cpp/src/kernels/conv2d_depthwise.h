@@ -1,5 +1,5 @@
-// Inner loops of the depthwise convolution, where every channel sees itself alone, and of narrow
-// groups: vectors run along the channels.
+// Inner loops of the depthwise convolution, one group per channel, and of narrow groups: vectors
+// run along the channels.
 #pragma once
 
 #include <stdint.h>
@@ -14,14 +14,14 @@ struct DepthwisePass {
   WindowAxis vertical, horizontal;
   int64_t columns;
   int64_t height, width, channels;  // of the source
-  bool foreseen;  // the CPU fetches rows of the source by itself (see runtime::foresees_rows)
+  bool foreseen;  // the CPU prefetches rows of the source by itself (see runtime::foresees_rows)
   const float* source;
   const float* weight;  // of tap (0, 0); the pass's taps are so many floats apart
   int64_t tap_row_step, tap_column_step;
-  const float* bias;  // null: chains start at zero, or at what the target holds if `accumulate`
+  const float* bias;  // null: chains start at zero, or at the target's values if `accumulate`
   bool accumulate;
   bool relu;  // results below zero are stored as zero
-  // Or null: laid out like the target, which then becomes zero where this is not > 0.
+  // Or null: an array in the target's layout; the target becomes zero unless this is > 0.
   const float* relu_output;
   float* target;  // of output (0, 0)
   int64_t row_step, column_step;
@@ -37,11 +37,11 @@ struct DepthwiseGradient {
   float* sums;  // (taps_high, taps_wide, channels)
 };
 
-// Channels of a pixel so long that the CPU sees where a row leads, and that a first-level cache
-// holds few rows of.
+// The least channels of a pixel at which the CPU prefetches along a row, and at which a first-level
+// cache holds few rows.
 constexpr int64_t kLongPixel = 256;
 
-// Floats past its end that `spread` may write to.
+// Floats past its end that `spread` may write.
 constexpr int64_t kSpreadSlackFloats = 4;
 
 struct DepthwiseKernels {
@@ -53,7 +53,7 @@ struct DepthwiseKernels {
 
 struct DepthwiseGradientKernels {
   void (*add)(const DepthwiseGradient& gradient);
-  // target[i] (+)= sums of all chunks, in their order, `chunk_floats` apart.
+  // target[i] (+)= sums of all chunks, in order, `chunk_floats` apart.
   void (*reduce)(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t count,
                  bool accumulate, float* target);
 };

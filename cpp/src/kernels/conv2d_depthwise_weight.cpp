@@ -8,7 +8,7 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Columns of the largest tile. What is left of a line goes to tiles of nearly the same size.
+// Columns of the largest tile. The rest of a line is divided into tiles of nearly equal size.
 constexpr int kMostColumns = 8;
 
 constexpr float kZeros[kLanes] = {};
@@ -20,17 +20,17 @@ struct Outputs {
   int64_t row, q, tap_row;
 };
 
-// A place that moves on by some floats. Compilers would keep every pixel's place in memory, from
-// one vector of channels to the next, instead of computing it.
+// A pointer that advances by some floats. Compilers would store every pixel's address in memory
+// between vectors of channels instead of computing it.
 template <class Float>
 CNNX_INLINE void move(Float*& place, int64_t floats) {
   place += floats;
   asm("" : "+r"(place));
 }
 
-// A pixel is loaded once for all outputs of the tile that see it; beside the image are zeros.
-// All channels of a tile follow each other, as they do in memory. What the tile below reads for the
-// first time is fetched meanwhile: pixels are used too few times to wait for.
+// A pixel is loaded once for all outputs of the tile that read it. Pixels beside the image are
+// zeros. All channels of a tile follow each other, as in memory. The pixels that the tile below
+// reads first are prefetched meanwhile: each pixel is used too few times to wait for memory.
 template <int kStride, int kHigh, int kCount>
 void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
   constexpr int kWide = 3, kSpan = (kCount - 1) * kStride + kWide;
@@ -87,13 +87,13 @@ void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
   });
 }
 
-// By their columns, less one.
+// Indexed by the number of columns minus one.
 using Tile = void (*)(const DepthwiseGradient&, const Outputs&);
 #define CNNX_TILES(stride, high)                                                    \
   {add_tile<stride, high, 1>, add_tile<stride, high, 2>, add_tile<stride, high, 3>, \
    add_tile<stride, high, 4>, add_tile<stride, high, 5>, add_tile<stride, high, 6>, \
    add_tile<stride, high, 7>, add_tile<stride, high, 8>}
-// Of strides 1 and 2, of three rows of taps and of one.
+// For strides 1 and 2, and for three rows of taps and one.
 constexpr Tile kTiles[2][2][kMostColumns] = {{CNNX_TILES(1, 3), CNNX_TILES(1, 1)},
                                              {CNNX_TILES(2, 3), CNNX_TILES(2, 1)}};
 
@@ -124,8 +124,8 @@ constexpr int kMostMapColumns = 7;  // three rows of gradients and nine sums fil
 constexpr int kMostMapColumns = 0;
 #endif
 
-// A source row beside the gradients of the three output rows that see it, from the one whose first
-// row of taps does; null for those that do not exist.
+// A source row and the gradients of the three output rows that read it, from the one whose first
+// row of taps does; null for rows outside.
 template <int kCount, class Lanes>
 CNNX_INLINE void add_source_row(const float* pixel, int64_t channels, int64_t inside_first,
                                 int64_t inside_last, const Vector* const (&grads)[3], Lanes lanes,
@@ -144,10 +144,10 @@ CNNX_INLINE void add_source_row(const float* pixel, int64_t channels, int64_t in
   }
 }
 
-// All columns at once, a vector of channels at a time down the map, so that every pixel and every
-// gradient is loaded once. Those of the vectors to come are fetched meanwhile: pixels with many
+// All columns at once, one vector of channels at a time down the map, so that every pixel and every
+// gradient is loaded once. The data of the next vectors are prefetched meanwhile: pixels with many
 // channels are so far apart that they share few sets of a first-level cache, and the CPU does not
-// see where they lead.
+// prefetch them.
 template <int kCount>
 void add_map(const DepthwiseGradient& g) {
   constexpr int64_t kAhead = 4 * kLanes;
@@ -159,7 +159,7 @@ void add_map(const DepthwiseGradient& g) {
     const float* gradient = g.gradient + g.first * gradient_step + channel;
     const float* source =
         g.source + (g.vertical.origin + g.first) * row_step + left * channels + channel;
-    int64_t row = g.first;  // the output row whose first row of taps sees the source row
+    int64_t row = g.first;  // the output row whose first row of taps reads the source row
     const auto step = [&](Vector(&newest)[kCount], const Vector(&middle)[kCount],
                           const Vector(&oldest)[kCount]) CNNX_INLINED {
       const bool newest_exists = row < g.last;
@@ -217,7 +217,7 @@ void add_small_map(const DepthwiseGradient&) {}
 
 // Any kernel --------------------------------------------------------------------------------------
 
-// Taps (u, v) to (u + kHigh, v + kWide) of one vector of channels, for output rows that see all of
+// Taps (u, v) to (u + kHigh, v + kWide) of one vector of channels, for output rows that read all of
 // their rows: each sum is one chain over the outputs in row-major order.
 template <int kHigh, int kWide, class Lanes>
 CNNX_INLINE void add_taps(const DepthwiseGradient& g, Range rows, int64_t u, int64_t v,
@@ -259,8 +259,8 @@ CNNX_INLINE void add_taps(const DepthwiseGradient& g, Range rows, int64_t u, int
       lanes.store(sums + i * sums_row + t * g.channels, sum[i][t]);
 }
 
-// kHigh rows of taps share the output rows that all of them see; before and after, each takes its
-// own, so that every chain keeps its order.
+// kHigh rows of taps share the output rows that all of them read. Before and after, each row of
+// taps processes its own, so that every chain keeps its order.
 template <int kHigh, int kWide, class Lanes>
 CNNX_INLINE void add_tap_rows(const DepthwiseGradient& g, Range rows, int64_t u, int64_t v,
                               int64_t channel, Lanes lanes) {
@@ -295,8 +295,8 @@ CNNX_INLINE void add_tap_columns(const DepthwiseGradient& g, Range rows, int64_t
 // source x gradient -> sums (taps_high, taps_wide, channels)
 void add(const DepthwiseGradient& g) {
   if (fits_tiles(g)) return is_small_map(g) ? add_small_map(g) : add_tiles(g);
-  // Rows of a band: what a vector of channels reads of it fits into a first-level cache, so that
-  // every group of taps but the first finds it there.
+  // Rows of a band: the part that a vector of channels reads fits into a first-level cache, where
+  // every group of taps after the first finds it.
   constexpr int64_t kBandVectors = 256;
   const int64_t band = kBandVectors / (g.width * g.vertical.stride + g.columns) + 1;
   for (int64_t row = g.first; row < g.last; row += band) {

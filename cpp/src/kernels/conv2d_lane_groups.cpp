@@ -1,5 +1,6 @@
-// The convolution of groups that fill lanes: some pixels of one vector of channels at a time, and
-// every input channel, once spread over its group's lanes, meets all windows that see it.
+// The convolution of groups that fill lanes: some pixels of one vector of channels at a time. Every
+// input channel is spread over the lanes of its group once and multiplied with all windows that
+// read it.
 #include "kernels/conv2d_lane_groups.h"
 
 #include "kernels/conv2d_lane_groups_spread.h"
@@ -15,7 +16,8 @@ constexpr int kPixels = 14;
 constexpr int kPixels = 8;
 #endif
 
-// Panels: per vector of channels (taps_high, inputs, taps_wide, kLanes), the order of the chains.
+// Panels: per vector of channels (taps_high, inputs, taps_wide, kLanes), in the order of the
+// chains.
 void pack_tap(const LaneGroupsTap& t, float* panels) {
   const int64_t vector_step = t.rows * t.group.inputs * t.columns * kLanes;
   float* const place = panels + (t.row * t.group.inputs * t.columns + t.column) * kLanes;
@@ -32,7 +34,7 @@ void pack_tap(const LaneGroupsTap& t, float* panels) {
 
 // Forward and input gradient ----------------------------------------------------------------------
 
-// Some outputs of a row side by side, the first from column q on, and the taps they see.
+// Some outputs of a row side by side, the first in column q, and their taps.
 struct Outputs {
   int64_t row, q;
   Range tap_rows, tap_columns;
@@ -58,8 +60,8 @@ CNNX_INLINE void finish(const LaneGroupsPass& p, Vector (&sum)[kCount], Lanes la
   CNNX_UNROLL for (int i = 0; i < kCount; ++i) lanes.store(target + i * p.column_step, sum[i]);
 }
 
-// add(first source pixel and its step, panel of the first row of taps, vector's lanes, sums) for
-// every vector of channels of kCount outputs.
+// Calls add(first source pixel and its step, panel of the first row of taps, vector's lanes, sums)
+// for every vector of channels of kCount outputs.
 template <bool kSeveralGroups, int kCount, class Add>
 CNNX_INLINE void for_sums(const LaneGroupsPass& p, const Outputs& outputs, const Add& add) {
   const int64_t channels = p.groups * p.group.outputs, pixel_step = p.groups * p.group.inputs;
@@ -79,7 +81,7 @@ CNNX_INLINE void for_sums(const LaneGroupsPass& p, const Outputs& outputs, const
   });
 }
 
-// Any windows: every tap of every output is loaded.
+// Any windows: loads every tap of every output.
 template <bool kSeveralGroups, int kCount>
 void convolve_any(const LaneGroupsPass& p, const Outputs& outputs) {
   const int64_t tap_rows = outputs.tap_rows.last - outputs.tap_rows.first;
@@ -107,7 +109,7 @@ void convolve_any(const LaneGroupsPass& p, const Outputs& outputs) {
 }
 
 // Windows of kTaps taps side by side, kStride apart: a pixel's input is spread once for all windows
-// of the tile that see it. Taps beside the image meet zeros.
+// of the tile that contain it. Taps beside the image read zeros.
 template <bool kSeveralGroups, int kTaps, int kStride, int kCount>
 void convolve_sliding(const LaneGroupsPass& p, const Outputs& outputs) {
   constexpr int kSpan = (kCount - 1) * kStride + kTaps;
@@ -126,7 +128,7 @@ void convolve_sliding(const LaneGroupsPass& p, const Outputs& outputs) {
                 panel += kTaps * kLanes;
                 const float* pixel = source;
                 CNNX_UNROLL for (int j = 0; j < kSpan; ++j, pixel += pixel_step) {
-                  // One pointer that moves, not one for every pixel: there are not so many
+                  // One pointer that advances, not one per pixel, for which there are too few
                   // registers.
                   asm("" : "+r"(pixel));
                   const bool outside = (j < kTaps - 1 && j < inside_first) ||
@@ -162,8 +164,8 @@ constexpr Tiles sliding_tiles() {
            convolve_sliding<kSeveralGroups, kTaps, kStride, kSizes[3]>}};
 }
 
-// Those of 2 taps are a phase of the input gradient of 3x3 kernels with stride 2; a single tap has
-// nothing to slide.
+// Windows of 2 taps are a phase of the input gradient of 3x3 kernels with stride 2. A single tap
+// has nothing to share.
 template <bool kSeveralGroups>
 constexpr Tiles kSliding[] = {sliding_tiles<kSeveralGroups, 2, 1>(),
                               sliding_tiles<kSeveralGroups, 3, 1>(),

@@ -9,7 +9,7 @@
 
 namespace cnnx {
 
-// Channels of a group in the source and in the target: 2, 4 or 8, and as many of either.
+// Channels of a group in the source and in the target: 2, 4 or 8, the same number in both.
 struct GroupChannels {
   int64_t inputs, outputs;
 };
@@ -22,21 +22,21 @@ struct LaneGroupsPass {
   int64_t height, width;  // of the source
   const float* source;
   const float* panels;
-  const float* bias;  // null: chains start at zero, or at what the target holds if `accumulate`
+  const float* bias;  // null: chains start at zero, or at the target's values if `accumulate`
   bool accumulate;
   bool relu;      // results below zero are stored as zero
   float* target;  // of output (0, 0)
   int64_t row_step, column_step;
 };
 
-// Where a pass's weights lie: those of one tap, for input i and output j of group g, at
+// The layout of a pass's weights: those of one tap, for input i and output j of group g, are at
 // weight[g * group_step + i * input_step + j * output_step].
 struct LaneGroupsTap {
   GroupChannels group;
   int64_t groups;
   const float* weight;
   int64_t group_step, input_step, output_step;
-  int64_t row, column, rows, columns;  // the tap's place among the pass's
+  int64_t row, column, rows, columns;  // the tap's position among the pass's taps
 };
 
 // Rows [first, last) of the output of one image.

@@ -16,7 +16,7 @@ alignas(64) constexpr int32_t kLaneNumbers[16] = {0, 1, 2,  3,  4,  5,  6,  7,
                                                   8, 9, 10, 11, 12, 13, 14, 15};
 constexpr float kZeros[kLanes] = {};
 
-// Input `input` of every group spread over the group's lanes, from its pixel's inputs of the
+// Input `input` of every group spread over the group's lanes, loaded from the pixel's inputs of the
 // vector's groups. A vector holds several groups, or a group fills vectors.
 template <bool kSeveralGroups>
 class Spread {
@@ -47,7 +47,7 @@ class Spread {
     return reinterpret_cast<Vector>(
         _mm256_permutevar_ps(reinterpret_cast<__m256>(value), reinterpret_cast<__m256i>(from_)));
 #else
-    // Of four lanes, and so two groups of two.
+    // Of four lanes, and therefore two groups of two.
     return Vector{value[input_], value[input_], value[2 + input_], value[2 + input_]};
 #endif
   }
@@ -59,7 +59,7 @@ class Spread {
 #endif
 };
 
-// body(first channel, lanes) for every vector of channels.
+// Calls body(first channel, lanes) for every vector of channels.
 template <class Body>
 CNNX_INLINE void for_vectors(int64_t channels, const Body& body) {
   int64_t channel = 0;
@@ -67,7 +67,7 @@ CNNX_INLINE void for_vectors(int64_t channels, const Body& body) {
   if (channel < channels) body(channel, FirstLanes{channels - channel});
 }
 
-// Where the inputs of a vector's groups begin.
+// The start of the inputs of a vector's groups.
 template <bool kSeveralGroups>
 CNNX_INLINE int64_t first_input(const cnnx::GroupChannels& group, int64_t channel) {
   return kSeveralGroups ? channel : channel / group.outputs * group.inputs;

@@ -1,5 +1,5 @@
-// The weight gradient of groups that fill lanes: an input channel, once spread over its group's
-// lanes, meets the gradients of all windows of a row that see it.
+// The weight gradient of groups that fill lanes: an input channel is spread over its group's lanes
+// once and multiplied with the gradients of all windows of a row that read it.
 #include "kernels/conv2d_lane_groups_spread.h"
 
 namespace cnnx {
@@ -13,10 +13,10 @@ struct Taps {
 };
 
 // Taps (u, v) to (u, v + kTaps) and kInputs inputs: each sum is one chain over the outputs in
-// row-major order. Windows are kStride apart; any stride for a single tap.
+// row-major order. Windows are kStride apart, or any stride for a single tap.
 template <bool kSeveralGroups, int kTaps, int kStride, int kInputs, class Lanes>
 CNNX_INLINE void add_taps(const LaneGroupsGradient& g, Range rows, const Taps& taps, Lanes lanes) {
-  // The gradients that one source pixel meets begin with that of window q and end so many before.
+  // The gradients for one source pixel begin with that of window q and end so many before.
   constexpr int kBefore = (kTaps - 1) / kStride;
   const WindowAxis& v = g.vertical;
   const WindowAxis h = {g.horizontal.origin + taps.v * g.horizontal.dilation, g.horizontal.stride,
@@ -32,14 +32,13 @@ CNNX_INLINE void add_taps(const LaneGroupsGradient& g, Range rows, const Taps& t
   const float* source = g.source + first_input<kSeveralGroups>(g.group, taps.channel) +
                         (v.origin + rows.first * v.stride + taps.u * v.dilation) * row_floats;
   const float* gradient = g.gradient + rows.first * g.columns * channels + taps.channel;
-  // Window q's first kStride pixels, of which those outside and windows that are none are left out
-  // at edges.
+  // The first kStride pixels of window q. At edges, pixels outside and missing windows are omitted.
   const auto add_pixels = [&](int64_t q, bool edge) CNNX_INLINED {
     CNNX_UNROLL for (int e = 0; e < kStride && e < kTaps; ++e) {
       const int64_t column = h.origin + q * h.stride + e;
       if (edge && (column < 0 || column >= g.width)) continue;
       const float* pixel = source + column * pixel_step;
-      // Gradients first, and then one input at a time: so 16 registers are enough.
+      // Gradients first, then one input at a time, which needs only 16 registers.
       Vector grad[kTaps] = {};
       bool meets[kTaps];
       CNNX_UNROLL for (int t = e; t < kTaps; t += kStride) {
@@ -89,8 +88,8 @@ CNNX_INLINE void add_tap_row(const LaneGroupsGradient& g, Range rows, Taps taps,
 // A group's inputs are a multiple of kInputs.
 template <bool kSeveralGroups, int kInputs>
 void add_rows(const LaneGroupsGradient& g) {
-  // Rows of a band: what a vector of channels reads of it fits into a first-level cache, so that
-  // every group of taps but the first finds it there.
+  // Rows of a band: the part that a vector of channels reads fits into a first-level cache, where
+  // every group of taps after the first finds it.
   constexpr int64_t kBandVectors = 256;
   const int64_t band = kBandVectors / (g.width * g.vertical.stride + g.columns) + 1;
   for (int64_t row = g.first; row < g.last; row += band) {

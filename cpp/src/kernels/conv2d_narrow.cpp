@@ -1,5 +1,5 @@
-// The input gradient of a convolution with few input channels: a product per line of grad_output,
-// with all columns of taps as its columns, and the sum of what overlaps.
+// The input gradient of a convolution with few input channels: a matrix product per line of
+// grad_output, with all columns of taps as its columns, and a sum of the overlapping results.
 #include "kernels/conv2d_narrow.h"
 
 #include "kernels/conv2d_rows.h"
@@ -9,7 +9,8 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// What the pixels of each line of grad_output add to row `row` of grad_input: rows of scratch.
+// The contributions of the pixels of each line of grad_output to row `row` of grad_input, as rows
+// of scratch.
 void multiply_line(const NarrowGradient& g, const NarrowGradientBand& band, int64_t row,
                    Range taps) {
   constexpr float kStart[kBlockColumns] = {};
@@ -36,7 +37,7 @@ void multiply_line(const NarrowGradient& g, const NarrowGradientBand& band, int6
   }
 }
 
-// target[q] (+)= what the pixels of the line that reach it have made, from left to right.
+// target[q] (+)= the contributions of the pixels of the line that reach it, from left to right.
 void add_overlaps(const NarrowGradient& g, const NarrowGradientBand& band, float* target) {
   const int64_t step = narrow_step(g), row_floats = g.target_width * g.target_channels;
   for (int64_t q = 0; q < g.target_width; ++q) {
@@ -46,8 +47,7 @@ void add_overlaps(const NarrowGradient& g, const NarrowGradientBand& band, float
     for (int64_t c = 0; c < g.target_channels; c += kLanes) {
       float* const place = target + q * g.target_channels + c;
       const int64_t rest = g.target_channels - c < kLanes ? g.target_channels - c : kLanes;
-      // Past the pixel a vector overwrites what its right neighbours will write, never the row
-      // below.
+      // A vector may overwrite pixels to the right, which are written later, never the row below.
       const bool whole =
           rest == kLanes || (!band.accumulate && q * g.target_channels + c + kLanes <= row_floats);
       Vector sum = {};

@@ -1,5 +1,6 @@
 // Inner loops of the input gradient of a convolution with few input channels: a pixel of
-// grad_output makes all that a row of taps adds to the pixels under it, which lie side by side.
+// grad_output computes all contributions of a row of taps to the pixels under it, which are
+// adjacent.
 #pragma once
 
 #include <stdint.h>
@@ -27,12 +28,12 @@ struct NarrowGradientBand {
   float* target;
 };
 
-// Floats of what one pixel makes, in whole vectors of the widest instruction set.
+// Floats of the contributions of one pixel, in whole vectors of the widest instruction set.
 constexpr int64_t narrow_step(const NarrowGradient& gradient) {
   return (gradient.taps_wide * gradient.target_channels + 15) / 16 * 16;
 }
 
-// Of one line, and what a vector may read past it.
+// Of one line, and the floats that a vector may read past it.
 constexpr int64_t narrow_scratch_floats(const NarrowGradient& gradient) {
   return gradient.source_width * narrow_step(gradient) + 16;
 }

@@ -1,5 +1,5 @@
 // The direct convolution of images with one channel and few outputs: a vector of pixels is
-// multiplied with one weight of each output, and the outputs are woven together at the end.
+// multiplied with one weight of each output, and the outputs are interleaved at the end.
 #include "kernels/conv2d_one_input.h"
 
 #include "kernels/conv2d_rows.h"
@@ -11,11 +11,11 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Vectors of pixels at once: each weight is loaded once for so many.
+// Vectors of pixels at once, for which each weight is loaded once.
 constexpr int kPixelVectors = kLanes == 16 ? 2 : 1;
 constexpr int kPixels = kPixelVectors * kLanes;
 
-// One row of outputs and the taps it sees.
+// One row of outputs and its taps.
 struct Line {
   int64_t outputs;
   const float* source;  // of the first tap and output
@@ -64,8 +64,8 @@ void convolve_pixels(const Line& line, int64_t first, float* sums, int64_t sums_
   kOf[line.outputs - 1](line, first, sums, sums_step);
 }
 
-// target[p][o] = lines[o][p] for `count` pixels p. The last four outputs overlap the first ones
-// where they are no multiple.
+// target[p][o] = lines[o][p] for `count` pixels p. The last four outputs overlap the first ones if
+// the number is not a multiple of four.
 void weave(const float* lines, int64_t step, int64_t outputs, int64_t count, float* target) {
   int64_t p = 0;
   for (; outputs >= 4 && p + 4 <= count; p += 4) {

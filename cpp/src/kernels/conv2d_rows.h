@@ -1,4 +1,4 @@
-// Image rows as windows read them: which taps meet the image, and copies with zeros beside it.
+// The image rows that windows read: the taps inside the image, and copies with zeros beside them.
 // For kernel files only, shared by the forward pass and the weight gradient.
 #pragma once
 
@@ -17,7 +17,8 @@ struct Range {
 
 CNNX_INLINE int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
-// Places i in [0, count) where begin + i * step lies in [0, size); none lie within [0, count] too.
+// Indices i in [0, count) for which begin + i * step lies in [0, size); an empty range also lies
+// within [0, count].
 CNNX_INLINE Range places_inside(int64_t begin, int64_t step, int64_t count, int64_t size) {
   const int64_t reached = begin >= 0 ? 0 : divide_up(-begin, step);
   const int64_t first = reached < count ? reached : count;
@@ -26,7 +27,7 @@ CNNX_INLINE Range places_inside(int64_t begin, int64_t step, int64_t count, int6
   return {first, first < last ? last : first};
 }
 
-// Taps of a window that meet the image, and windows whose tap does.
+// Taps of a window that lie inside the image, and windows whose tap lies inside.
 CNNX_INLINE Range taps_inside(const cnnx::WindowAxis& axis, int64_t window, int64_t size) {
   return places_inside(axis.origin + window * axis.stride, axis.dilation, axis.taps, size);
 }
@@ -35,7 +36,7 @@ CNNX_INLINE Range windows_inside(const cnnx::WindowAxis& axis, int64_t tap, int6
   return places_inside(axis.origin + tap * axis.dilation, axis.stride, windows, size);
 }
 
-// Windows whose first and last tap lie inside; empty if there are none.
+// Windows whose first and last tap lie inside; may be empty.
 CNNX_INLINE Range windows_wholly_inside(const cnnx::WindowAxis& axis, int64_t windows,
                                         int64_t size) {
   const Range first_tap = windows_inside(axis, 0, windows, size);
@@ -44,8 +45,8 @@ CNNX_INLINE Range windows_wholly_inside(const cnnx::WindowAxis& axis, int64_t wi
   return {first, last_tap.last > first ? last_tap.last : first};
 }
 
-// Whether all taps of a window are side by side, and every window has at least one inside: it may
-// then slide over the pixels of a row, with zeros for those beside it.
+// Whether all taps of a window are adjacent, and every window has at least one tap inside: it may
+// then slide over the pixels of a row, with zeros beside the image.
 CNNX_INLINE bool slides(const cnnx::WindowAxis& axis, int64_t windows, int64_t size) {
   return (axis.dilation == 1 || axis.taps == 1) && axis.origin > -axis.taps &&
          cnnx::last_place(axis, windows) < size + axis.taps - 1;
@@ -62,13 +63,13 @@ struct Rows {
   const float* data;
   int64_t first_row, first_column, row_floats;
 
-  // Where column `column` of row `row` is; valid for rows that exist.
+  // The address of column `column` of row `row`; valid for rows that exist.
   CNNX_INLINE const float* at(int64_t row, int64_t column, int64_t channels) const {
     return data + (row - first_row) * row_floats + (column - first_column) * channels;
   }
 };
 
-// Rows [first, last) of the image with zeros beside them, to `copy`.
+// Copies rows [first, last) of the image with zeros beside them to `copy`.
 CNNX_INLINE void copy_rows(const cnnx::WindowedImage& image, const float* source, Range rows,
                            float* copy) {
   const int64_t channels = image.channels, columns = image.last_column - image.first_column;

@@ -8,9 +8,9 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// What follows a band in memory, fetched a little with every tile. A band is read for the first
-// time by one pass of a tile, much faster than memory delivers; for the rest of its work nothing
-// new is read.
+// Prefetching of the data after a band, a little with every tile. The first pass of a tile reads a
+// band from memory much faster than memory delivers it. The rest of the work on a band reads
+// nothing new.
 struct FetchAhead {
   const float* next;
   const float* end;
@@ -22,13 +22,13 @@ struct FetchAhead {
   }
 };
 
-// Of `floats` floats from `next` on those before `end`, in `steps` steps.
+// `floats` floats from `next` on, those before `end`, in `steps` steps.
 FetchAhead fetch_ahead(const float* next, const float* end, int64_t floats, int64_t steps) {
   if (next > end) next = end;
   return {next, end - next < floats ? end : next + floats, floats / steps + 16};
 }
 
-// A band whose input and gradient are where the tiles will read them.
+// A band whose input and gradient are where the tiles read them.
 struct Band {
   const WeightGradientBand& shape;
   Rows input;
@@ -38,7 +38,7 @@ struct Band {
   FetchAhead next_input, next_gradient;
 };
 
-// The input rows where they lie, or copies with zeros beside them.
+// The input rows themselves, or copies with zeros beside them.
 void place_input(const WeightGradientBand& shape, Band& band) {
   const WindowedImage& source = shape.source;
   const int64_t source_floats = source.width * source.channels;
@@ -58,9 +58,9 @@ void place_input(const WeightGradientBand& shape, Band& band) {
   band.input_image_step = copy_floats;
 }
 
-// Whether a block's gradient is better copied to a panel: it must be if its last vector is not
-// whole, and pays if pixels are so far apart that they meet in a few cache sets, or if vectors
-// cross cache lines and many tiles load them.
+// Whether to copy a block's gradient to a panel. Required if its last vector is partial. Faster if
+// pixels are so far apart that they share a few cache sets, or if vectors cross cache lines and
+// many tiles load them.
 bool wants_panel(const WeightGradientBand& shape, const float* gradient, int64_t step,
                  const ColumnBlock& block) {
   constexpr int64_t kMostStep = 128, kManyProducts = 128;
@@ -71,7 +71,7 @@ bool wants_panel(const WeightGradientBand& shape, const float* gradient, int64_t
          shape.vertical.taps * shape.horizontal.taps * shape.group_inputs >= kManyProducts;
 }
 
-// The gradient of one block of channels, as it lies or as a panel.
+// The gradient of one block of channels, in place or as a panel.
 void place_gradient(const WeightGradientBand& shape, int64_t channel, const ColumnBlock& block,
                     Band& band) {
   const int64_t step = shape.groups * shape.group_outputs;
@@ -91,7 +91,7 @@ void place_gradient(const WeightGradientBand& shape, int64_t channel, const Colu
   band.gradient_image_step = image_floats;
 }
 
-// The rows of the next band, which has as many.
+// The rows of the next band, which has the same number.
 void set_fetch_ahead(const WeightGradientBand& shape, int64_t steps, Band& band) {
   const int64_t row_floats = shape.source.width * shape.source.channels;
   const int64_t last_row = last_place(shape.vertical, shape.rows);
@@ -111,7 +111,7 @@ struct Windows {
   int64_t first_image, images;
 };
 
-// Adds windows to `taps` rows of taps from (tap, tap_column) on; `sum` knows the run and the sums.
+// Adds windows to `taps` rows of taps from (tap, tap_column) on; `sum` holds the run and the sums.
 void add_windows(Band& band, const Windows& windows, int64_t tap, int64_t taps, int64_t tap_column,
                  int64_t group_input, OuterSum sum) {
   if (windows.rows.first >= windows.rows.last || windows.columns.first >= windows.columns.last)
@@ -137,8 +137,8 @@ void add_windows(Band& band, const Windows& windows, int64_t tap, int64_t taps, 
   band.next_gradient.step();
 }
 
-// Several rows of taps at once share the windows that all of them meet; at the image's edges each
-// takes its own, before and after, so that every chain keeps its order.
+// Several rows of taps at once share the windows that all of them read. At the image's edges each
+// row processes its own windows, before and after, so that every chain keeps its order.
 void add_tap_rows(Band& band, Range columns, int64_t tap, int64_t taps, int64_t tap_column,
                   int64_t group_input, const OuterSum& sum) {
   const WeightGradientBand& shape = band.shape;
@@ -187,16 +187,16 @@ CNNX_INLINE void reduce_row(const float* sums, int64_t chunks, int64_t chunk_flo
   }
 }
 
-// input x gradient -> sums, laid out as the panels of the forward pass
+// input x gradient -> sums, in the layout of the panels of the forward pass
 void add_weight_gradient(const WeightGradientBand& shape) {
   const WindowAxis &v = shape.vertical, &h = shape.horizontal;
   const int64_t row_depth = h.taps * shape.group_inputs, depth = v.taps * row_depth;
   const int64_t group_blocks = block_count(shape.group_outputs);
   Band band = {shape, {}, 0, nullptr, 0, 0, 0, {}, {}};
   place_input(shape, band);
-  // A row of taps is one run of floats when neither dilation nor groups leave gaps in it, so that
-  // few input channels cost nothing; but taps that leave the image must be taken one by one, each
-  // with its own windows.
+  // A row of taps is one run of floats if neither dilation nor groups leave gaps in it, which makes
+  // few input channels efficient. Taps that leave the image are processed one by one, each with its
+  // own windows.
   const bool inside = band.input.first_column <= h.origin &&
                       last_place(h, shape.columns) < shape.source.last_column;
   const bool joined = inside && h.dilation * shape.source.channels == shape.group_inputs;

@@ -1,5 +1,5 @@
-// Winograd's convolution: tiles out of an image, their products with the weights, and tiles into
-// the target.
+// Winograd's convolution: transforms tiles of an image, multiplies them with the weights, and
+// transforms the results back to the target.
 #include "kernels/conv2d_winograd.h"
 
 #include "kernels/conv2d_winograd_tiles.h"
@@ -14,14 +14,14 @@ constexpr float kZeroSums[kBlockColumns] = {};
 
 constexpr int64_t kLine = 16;  // floats between panels: see winograd_weight_floats
 
-// Where a block of columns begins in transformed weights.
+// The start of a block of columns in transformed weights.
 template <class Lines>
 int64_t panels_offset(int64_t inputs, int64_t column) {
   constexpr int64_t kPoints = Lines::kPoints * Lines::kPoints;
   return column / kBlockColumns * kPoints * (inputs * kBlockColumns + kLine);
 }
 
-// A vector of weights. Not inlined for transform_vector's reason.
+// Transforms a vector of weights. Not inlined for the same reason as transform_vector.
 template <class Lines>
 __attribute__((noinline)) void transform_taps(const float* taps, int64_t tap_floats, float* points,
                                               int64_t panel_floats) {
@@ -115,7 +115,7 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, int64_t inputs
   }
 }
 
-// How much of a tile lies in the target image.
+// The part of a tile inside the target image.
 template <int kOutputs>
 struct WholeTile {
   CNNX_INLINE int64_t rows() const { return kOutputs; }
@@ -127,8 +127,8 @@ struct PartOfTile {
   CNNX_INLINE int64_t columns() const { return column_count; }
 };
 
-// Epilogues: what becomes of rows i and i + 1 of a tile, at one vector of channels. offset() is
-// where the tile's first pixel lies in the target.
+// Epilogues: they store rows i and i + 1 of a tile, for one vector of channels. offset() is the
+// position of the tile's first pixel in the target.
 
 struct ForwardRows {
   const float* bias;    // or null
@@ -228,7 +228,7 @@ struct GradientRows {
   }
 };
 
-// One vector of channels of one tile. Not inlined for transform_vector's reason.
+// One vector of channels of one tile. Not inlined for the same reason as transform_vector.
 template <class Lines, class Epilogue, class Extent, class Lanes>
 __attribute__((noinline)) void transform_back(const float* points, int64_t plane_floats,
                                               const Epilogue& epilogue, Extent extent,
@@ -268,7 +268,7 @@ void transform_output(const WinogradShape& s, const WinogradPlanes& products, Wi
         transform_back<Lines>(tile + channel, products.plane_floats, epilogue, extent, first,
                               columns.first + channel, lanes);
       };
-      // A function less: whole tiles of a vector that is not are rare.
+      // Saves a template instance: whole tiles of a partial vector are rare.
       if constexpr (__is_same(decltype(lanes), AllLanes)) {
         if (whole) return transform(WholeTile<kOutputs>{});
       }

@@ -1,7 +1,7 @@
-// Inner loops of Winograd's convolution, for 3x3 kernels with stride 1. Tiles of the target
-// image, 4x4 or 2x2 pixels, are computed from 6x6 or 4x4 points: the tile's source pixels are
-// transformed, multiplied point by point with transformed weights, which is one matrix product over
-// the channels for every point, and transformed back. Knows neither layers nor threads.
+// Inner loops of Winograd's convolution, for 3x3 kernels with stride 1. Tiles of the target image,
+// 4x4 or 2x2 pixels, are computed from 6x6 or 4x4 points. The tile's source pixels are transformed,
+// multiplied point by point with transformed weights, which is one matrix product over the channels
+// for every point, and transformed back.
 #pragma once
 
 #include <stdint.h>
@@ -11,15 +11,15 @@
 
 namespace cnnx {
 
-// Images that windows read, and those that they make: x and output going forward, grad_output and
+// The source and target images of windows: x and output in the forward pass, grad_output and
 // grad_input for the input gradient. The window of target pixel (0, 0) begins at source pixel
 // (first_row, first_column), which may lie outside.
 struct WinogradShape {
   int64_t source_height, source_width, source_channels;
   int64_t first_row, first_column;
   int64_t target_height, target_width, target_channels;
-  int64_t groups;  // if several, each has whole vectors of any instruction set
-  bool fetches;    // images come from beyond a second-level cache: fetched before they are read
+  int64_t groups;  // if several, each is a multiple of the vectors of every instruction set
+  bool fetches;    // images are not in a second-level cache and are prefetched
 
   constexpr int64_t group_inputs() const { return source_channels / groups; }
   constexpr int64_t group_outputs() const { return target_channels / groups; }
@@ -28,14 +28,14 @@ struct WinogradShape {
 // m x m outputs of F(m x m, 3 x 3) are computed from (m + 2) x (m + 2) points.
 constexpr int64_t winograd_points(int64_t outputs) { return (outputs + 2) * (outputs + 2); }
 
-// Tiles [first, first + count), counted through the images of a batch, in row-major order.
+// Tiles [first, first + count), counted over the images of a batch, in row-major order.
 struct WinogradTiles {
   int64_t first, count;
 };
 
-// Where a group's weights lie: those of input k and output column are at k * k_step + column *
-// column_step of their tap, one of the two being 1. `flipped` reads the taps backwards, as the
-// input gradient does.
+// The layout of a group's weights: those of input k and output column are at k * k_step + column *
+// column_step of their tap; one of the two steps is 1. `flipped` reverses the taps, as the input
+// gradient needs.
 struct WinogradWeight {
   int64_t inputs, outputs;
   int64_t k_step, column_step;
@@ -43,7 +43,7 @@ struct WinogradWeight {
   bool flipped;
 };
 
-// Columns of target channels [first, last) are computed together; `first` is a multiple of
+// Target channels [first, last) that are computed together. `first` is a multiple of
 // kWinogradColumns, and `last` too unless it is the end. With several groups they are all columns.
 struct WinogradColumns {
   int64_t first, last;
@@ -51,8 +51,8 @@ struct WinogradColumns {
 };
 constexpr int64_t kWinogradColumns = 32;
 
-// Values of all points: for every point a matrix, whose rows are those of tiles or of inputs. A
-// line more between matrices, lest the same element of all falls into the same set of a cache.
+// Values of all points: for every point a matrix, whose rows are tiles or inputs. An additional
+// cache line between matrices keeps the same element of all matrices out of one cache set.
 struct WinogradPlanes {
   float* data;
   int64_t row_floats, plane_floats;
@@ -70,24 +70,24 @@ constexpr int64_t winograd_planes_floats(int64_t points, int64_t rows, int64_t c
   return points * winograd_planes(nullptr, rows, columns).plane_floats;
 }
 
-// Transformed weights of a group: per block of columns and per point a panel (see tile.h) and a
-// line more.
+// Transformed weights of a group: per block of columns and per point a panel (see tile.h) and an
+// additional cache line.
 constexpr int64_t winograd_weight_floats(int64_t points, int64_t inputs, int64_t outputs) {
   return points * (inputs * winograd_row_floats(outputs) + (outputs + 7) / 8 * 16);
 }
 
 struct WinogradKernels {
-  // Where the panels of `column`, a multiple of kWinogradColumns, begin after those of column 0.
+  // The start of the panels of `column`, a multiple of kWinogradColumns, after those of column 0.
   int64_t (*panels_offset)(int64_t inputs, int64_t column);
-  // panels <- some of a group's weights: those from inputs [first, last) to outputs of `columns`,
-  // whose first one's panels begin there.
+  // panels <- part of a group's weights: from inputs [first, last) to outputs `columns`; `panels`
+  // is the start for the first of these columns.
   void (*transform_weight)(const WinogradWeight& shape, const float* weight, int64_t first,
                            int64_t last, WinogradColumns columns, float* panels);
   // planes <- the tiles' source pixels, all channels.
   void (*transform_input)(const WinogradShape& shape, const float* source, WinogradTiles tiles,
                           const WinogradPlanes& planes);
-  // A group's products <- its planes (tiles, inputs) times panels (inputs, columns), or what they
-  // are more if not `fresh`.
+  // A group's products <- its planes (tiles, inputs) times panels (inputs, columns); added unless
+  // `fresh`.
   void (*multiply)(const WinogradPlanes& planes, int64_t tiles, int64_t inputs, const float* panels,
                    int64_t columns, bool fresh, const WinogradPlanes& products);
   // The tiles' `columns` in target <- products.

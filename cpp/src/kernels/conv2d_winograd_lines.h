@@ -1,10 +1,10 @@
 // The one-dimensional transforms of Winograd's convolution F(m, 3): a line of m + 2 inputs and 3
-// weights to m outputs with m + 2 products. For kernel files only.
+// weights to m outputs with m + 2 multiplications. For kernel files only.
 //
-// The m + 2 values that a transform yields are those of polynomials at as many points. In two
-// dimensions a transform is applied to the columns of a tile and then to its rows. Every addition
-// takes in at most one product, by fused_multiply_add, so that each value is the same on every
-// instruction set that has one.
+// The m + 2 values of a transform are those of polynomials at as many points. In two dimensions a
+// transform is applied to the columns of a tile and then to its rows. Every addition includes at
+// most one multiplication, by fused_multiply_add, so each value is the same on every instruction
+// set that has it.
 #pragma once
 
 #include "kernels/simd.h"
@@ -54,7 +54,7 @@ struct Lines2 {
 };
 
 // Points 0, +-sqrt(1/2), +-sqrt(2), infinity: reciprocal pairs near 1, whose powers stay small. The
-// usual 0, +-1, +-2, infinity cost as much and lose four to five times as many digits.
+// usual points 0, +-1, +-2, infinity cost the same and have four to five times the error.
 struct Lines4 {
   static constexpr int kOutputs = 4, kPoints = 6;
 
@@ -70,7 +70,8 @@ struct Lines4 {
     u[4] = fused_multiply_add(-kRoot2, far_odd, far_even);
     u[5] = fused_multiply_add(-2.5f, d[3], d[1] + d[5]);
   }
-  // Points 1 and 2 are scaled by sqrt(1/2), points 3 and 4 by 2: `output` then multiplies less.
+  // Points 1 and 2 are scaled by sqrt(1/2), points 3 and 4 by 2, which saves multiplications in
+  // `output`.
   static CNNX_INLINE void weight(const Vector* g, Vector* v) {
     const Vector even = (g[0] + g[2] * 0.5f) * (-kRoot2 / 3), odd = g[1] * (-1.0f / 3);
     const Vector far_even = fused_multiply_add(2.0f, g[2], g[0]) * (1.0f / 3);

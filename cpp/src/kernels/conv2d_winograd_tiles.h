@@ -1,4 +1,4 @@
-// Where Winograd's tiles lie, and their transforms out of an image. For kernel files only.
+// The positions of Winograd's tiles, and their transforms from an image. For kernel files only.
 #pragma once
 
 #include <stdint.h>
@@ -10,7 +10,7 @@
 
 namespace {
 
-// A tile's number as a place: its image, and its row and column among the image's tiles.
+// A tile's number as a position: its image, and its row and column among the image's tiles.
 struct TilePlace {
   int64_t rows, columns;  // of tiles
   int64_t image, row, column;
@@ -38,9 +38,9 @@ struct WinogradImage {
 
 constexpr int kToRead = 0, kToWrite = 1;
 
-// Brings kSide x kSide pixels from (row, column) on into the cache: those that the tile below will
-// want and this one does not. Below an image's last tiles lies the next image. The rows of a
-// tile are too far apart for the CPU to see where they lead.
+// Prefetches kSide x kSide pixels from (row, column) on: those that the tile below needs and this
+// one does not. After an image's last tiles comes the next image. The rows of a tile are too far
+// apart for the CPU to prefetch.
 template <int kSide, int kPurpose = kToRead>
 CNNX_INLINE void fetch_ahead(const WinogradImage& image, const float* source, int64_t row,
                              int64_t column) {
@@ -67,10 +67,10 @@ struct InsidePixels {
   }
 };
 
-// Some of which lie outside, and are zero.
+// A block of pixels some of which lie outside, and are zero.
 template <int kPixels>
 struct BorderPixels {
-  const float* row[kPixels];  // where column 0 would be, or null
+  const float* row[kPixels];  // the address of column 0, inside the image or not; null outside
   int64_t first_column, last_column;
   int64_t channels;
 
@@ -86,7 +86,7 @@ struct BorderPixels {
   }
 };
 
-// The two ways out of an image: how many pixels, and what happens to a line of them.
+// The two transforms from an image: the number of pixels, and the transform of a line.
 template <class Lines>
 struct InputTransform {
   static constexpr int kPixels = Lines::kPoints, kPoints = Lines::kPoints;
@@ -103,7 +103,7 @@ struct GradientTransform {
 };
 
 // One vector of channels of one tile; returns the sum of its pixels, in a fixed order. Not inlined:
-// compilers would keep the places of all points in memory from tile to tile, instead of computing
+// compilers would store the addresses of all points in memory between tiles, instead of computing
 // them.
 template <class Transform, class Pixels, class Lanes>
 __attribute__((noinline)) Vector transform_vector(const Pixels& pixels, int64_t channel,
@@ -130,7 +130,7 @@ __attribute__((noinline)) Vector transform_vector(const Pixels& pixels, int64_t 
 }
 
 // `channels` channels from `source` on, an image's pixel (0, 0), of the tile whose first pixel is
-// (row, column); after_vector(channel, sum of the tile's pixels, lanes).
+// (row, column). Calls after_vector(channel, sum of the tile's pixels, lanes).
 template <class Transform, class AfterVector>
 CNNX_INLINE void transform_tile(const WinogradImage& image, const float* source, int64_t row,
                                 int64_t column, int64_t channels, float* points,

@@ -1,5 +1,5 @@
-// Winograd's weight gradient: tiles out of the output's gradient, their products with those of the
-// input, and the transform of the sums back to taps.
+// Winograd's weight gradient: transforms tiles of the output's gradient, multiplies them with those
+// of the input, and transforms the sums back to taps.
 #include "kernels/conv2d_winograd_weight.h"
 
 #include "kernels/bias_gradient.h"

@@ -10,19 +10,18 @@
 namespace cnnx {
 
 struct WinogradWeightKernels {
-  // planes <- the gradient at `columns` of the target, and added to bias_sums (or null; see
-  // bias_gradient.h) what it sums to.
+  // planes <- the gradient at `columns` of the target. Its sum is added to bias_sums (or null; see
+  // bias_gradient.h).
   void (*transform_gradient)(const WinogradShape& shape, const float* gradient, WinogradTiles tiles,
                              WinogradColumns columns, const WinogradPlanes& planes,
                              float* bias_sums);
   // A group's sums (inputs, columns) += its input_planes (tiles, inputs) transposed times
-  // gradient_planes (tiles, columns); `fresh` begins them at zero.
+  // gradient_planes (tiles, columns); `fresh` starts from zero.
   void (*add_products)(int64_t tiles, int64_t inputs, int64_t columns,
                        const WinogradPlanes& input_planes, const WinogradPlanes& gradient_planes,
                        bool fresh, const WinogradPlanes& sums);
-  // target[tap][k][column] (+)= the sums of all chunks, in their order and then transformed back,
-  // for a group's k in [first, last) and `columns`, whose sums these are; chunks are chunk_floats
-  // apart.
+  // target[tap][k][column] (+)= the sums of all chunks, added in order and then transformed back,
+  // for k in [first, last) of a group and `columns`; chunks are chunk_floats apart.
   void (*reduce)(const WinogradShape& shape, const WinogradPlanes& sums, int64_t chunks,
                  int64_t chunk_floats, int64_t first, int64_t last, WinogradColumns columns,
                  bool accumulate, float* target);

@@ -1,4 +1,4 @@
-// Cross-entropy, a row at a time.
+// Cross-entropy, row by row.
 #include "kernels/cross_entropy.h"
 
 #include "kernels/softmax_row.h"
@@ -18,7 +18,7 @@ float sum_of_differences(const float* x, int64_t count, float maximum) {
   return sums.total();
 }
 
-// False when a NaN is in the row.
+// False if the row contains a NaN.
 bool is_first_maximum(const float* x, int64_t count, int64_t label) {
   const float value = x[label];
   int32_t beaten = 0;
@@ -27,7 +27,7 @@ bool is_first_maximum(const float* x, int64_t count, int64_t label) {
   return !beaten;
 }
 
-// `grad` holds the row's exponentials, or when accumulating the gradient so far.
+// `grad` holds the exponentials of the row or, when accumulating, the gradient so far.
 void row_gradient(const float* x, int64_t classes, int64_t label, float maximum, float sum,
                   float label_smoothing, float divisor, bool accumulate, float* __restrict grad) {
   const float elsewhere = label_smoothing / static_cast<float>(classes);
@@ -67,7 +67,7 @@ int64_t rows(const float* logits, const int64_t* labels, int64_t row_count, int6
   return correct;
 }
 
-// A row's target before smoothing: all of one class,
+// A row's target before smoothing: a label,
 struct LabelTarget {
   int64_t label;
   CNNX_INLINE float operator[](int64_t j) const { return j == label ? 1.0f : 0.0f; }
@@ -77,7 +77,7 @@ struct LabelTarget {
   int64_t answer(int64_t) const { return label; }
 };
 
-// or a share of each. The answer is the first of the largest.
+// or a soft label, whose label is the first of the largest.
 struct SharesTarget {
   const float* shares;
   CNNX_INLINE float operator[](int64_t j) const { return shares[j]; }
@@ -91,7 +91,7 @@ struct SharesTarget {
   }
 };
 
-// Null weighs every class alike.
+// Null gives every class the weight 1.
 struct ClassWeights {
   const float* values;
   CNNX_INLINE float operator[](int64_t j) const { return values ? values[j] : 1.0f; }
@@ -104,7 +104,7 @@ struct ClassWeights {
   }
 };
 
-// What a class's -log softmax counts: weight * ((1 - label_smoothing) * target + spread).
+// The factor of a class's -log softmax: weight * ((1 - label_smoothing) * target + spread).
 struct Smoothing {
   float kept, spread;
   CNNX_INLINE float operator()(float target, float weight) const {
@@ -112,8 +112,9 @@ struct Smoothing {
   }
 };
 
-// -log softmax(x)[j] = log(sum) - (x[j] - maximum). Returns the counts' sum, and their products'
-// with the differences in `weighted`, where what counts nothing adds nothing, however far it is.
+// -log softmax(x)[j] = log(sum) - (x[j] - maximum). Returns the sum of the factors, and writes the
+// sum of their products with the differences to `weighted`. A class of factor zero adds nothing,
+// even at an infinite difference.
 template <class Target>
 float row_counts(const float* x, const Target& target, const ClassWeights& class_weights,
                  int64_t classes, float maximum, const Smoothing& smoothing, float* weighted) {

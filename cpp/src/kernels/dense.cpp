@@ -1,5 +1,5 @@
-// The dense layer on the register tiles: cuts the depth, packs a panel at a time, keeps rows out of
-// each other's sets.
+// The dense layer on the register tiles: divides the depth into blocks, packs a panel at a time,
+// and keeps rows out of each other's cache sets.
 #include "kernels/dense.h"
 
 #include "kernels/tile.h"
@@ -10,10 +10,10 @@ namespace {
 
 int64_t blocks(int64_t columns) { return block_count(columns); }
 
-// Rows a multiple of 1 KB apart share a few cache sets, too few for the rows of a tile.
+// Rows at multiples of 1 KB share a few cache sets, too few for the rows of a tile.
 CNNX_INLINE bool rows_collide(int64_t step) { return step % 256 == 0; }
 
-// The k of one cut of all rows, side by side.
+// The k of one depth block of all rows, side by side.
 const float* compact_rows(const float* input, int64_t rows, int64_t step, int64_t count,
                           float* copy) {
   for (int64_t r = 0; r < rows; ++r) {
@@ -22,7 +22,7 @@ const float* compact_rows(const float* input, int64_t rows, int64_t step, int64_
   return copy;
 }
 
-// Too few rows to pay for packing, or to be anything but one pass over the weights.
+// With so few rows, packing does not pay: the weights are read once.
 constexpr int64_t kFewRows = 3;
 
 // Some vectors of columns of one row.
@@ -76,12 +76,12 @@ constexpr RowProduct kRowProducts[kMostRowVectors] = {
     row_product<1>, row_product<2>, row_product<3>, row_product<4>,
     row_product<5>, row_product<6>, row_product<7>, row_product<8>};
 
-// Weights of a strip, at most, if it is wider than a block: a part of a second-level cache, so that
-// whole strips are still there when the same weights are read again from the other end.
+// The most weights of a strip wider than a block: a part of a second-level cache, so that whole
+// strips are still cached when the same weights are read again from the other end.
 constexpr int64_t kStripFloats = 128 * 1024;
 
-// In strips as wide as can be: their vectors are the chains that hide the latency of an addition.
-// All rows pass over a strip before the next.
+// Strips are as wide as possible: their vectors are the chains that hide the latency of an
+// addition. All rows use a strip before the next.
 void multiply_few_rows(const DenseProduct& p) {
   const int64_t first = p.first_block * kBlockColumns;
   const int64_t last =
@@ -102,8 +102,7 @@ void multiply_few_rows(const DenseProduct& p) {
   }
 }
 
-// One cut of the depth for one block of rows: `input` and `output` belong to its first row and
-// first k.
+// One depth block for one block of rows: `input` and `output` point to its first row and first k.
 void multiply_cut(const DenseProduct& p, const float* input, int64_t rows, int64_t k, int64_t count,
                   float* output) {
   float* const panel = p.scratch;

@@ -1,5 +1,5 @@
-// Inner loops of the dense layer: matrix products of a few rows with a large weight matrix, and its
-// gradient.
+// Inner loops of the dense layer: matrix products of a few rows with a large weight matrix, and the
+// weight gradient.
 #pragma once
 
 #include <stdint.h>
@@ -11,20 +11,20 @@ namespace cnnx {
 
 // output[row][column] = start + sum over k of input[row][k] * weight[k * k_step + column *
 // column_step], for the blocks of columns [first_block, last_block). The layer itself has
-// column_step 1; its input gradient k_step 1, which reads the same weights the other way round.
+// column_step 1. Its input gradient has k_step 1, which transposes the same weights.
 struct DenseProduct {
   const float* input;
   int64_t rows, input_step, depth;
   const float* weight;
   int64_t k_step, column_step;
   int64_t columns, first_block, last_block;
-  const float* panels;  // the weights as `pack` leaves them, or null
-  const float* bias;    // null: chains start at zero, or at what output holds if `accumulate`
+  const float* panels;  // the weights as packed by `pack`, or null
+  const float* bias;    // null: chains start at zero, or at the output's values if `accumulate`
   bool accumulate;
   float* output;
   int64_t output_step;
-  // Few rows take their columns from the last to the first: large weights that were just read from
-  // the first on have left their end in a cache.
+  // With few rows, columns are processed from the last to the first: a preceding pass over large
+  // weights has left their end in a cache.
   bool last_columns_first;
   float* scratch;  // kDenseScratchFloats
 };
@@ -43,9 +43,9 @@ struct DenseWeightGradient {
 
 struct DenseKernels {
   int64_t (*blocks)(int64_t columns);
-  // Columns of a block, the last one perhaps shorter.
+  // Columns of a block; the last one may be shorter.
   int64_t block_columns;
-  // Blocks [first_block, last_block) of the weights, packed where DenseProduct::panels has them.
+  // Packs blocks [first_block, last_block) of the weights for DenseProduct::panels.
   void (*pack)(const DenseProduct& product, float* panels);
   void (*multiply)(const DenseProduct& product);
 };
@@ -59,13 +59,13 @@ struct DenseGradientKernels {
                                int64_t channels, bool accumulate, float* target);
 };
 
-// Depth is cut so that a panel of it, two vectors wide, fills a first-level cache and not more.
+// The depth is divided so that a panel of a block, two vectors wide, just fills a first-level
+// cache.
 constexpr int64_t kDenseDepth = 256;
-// Rows of a compact copy lie this far apart: sixteen floats more, so that they do not meet in one
-// cache set.
+// The row distance of a compact copy: sixteen floats more, so that rows do not share one cache set.
 constexpr int64_t kDenseCopyStep = kDenseDepth + 16;
 constexpr int64_t kDensePanelFloats = kDenseDepth * 32;
-// Rows are taken this many at a time, which bounds the copy.
+// Rows are processed this many at a time, which bounds the copy.
 constexpr int64_t kDenseRows = 256;
 constexpr int64_t kDenseScratchFloats = kDensePanelFloats + kDenseRows * kDenseCopyStep;
 

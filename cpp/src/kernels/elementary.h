@@ -1,12 +1,12 @@
-// exp, log, sin, cos, tanh and sigmoid in float32, for kernels: never libm, so the same bits on
-// every machine whose fused_multiply_add fuses. Each is branch-free, so that a plain loop over it
-// is vectorised by the compiler without -ffast-math. At most 4 ULP from the exact value (measured
-// over all floats: exp 1.1, log 0.9, tanh 1.3, sigmoid 2.3, sin and cos 1.6), denormal results
-// included; NaN gives NaN. The normal distribution's tail says itself how exact it is.
+// exp, log, sin, cos, tanh and sigmoid in float32, for kernels: without libm, so the bits are the
+// same on every machine whose fused_multiply_add fuses. The functions are branch-free, so the
+// compiler vectorises plain loops over them without -ffast-math. The error is at most 4 ULP
+// (measured over all floats: exp 1.1, log 0.9, tanh 1.3, sigmoid 2.3, sin and cos 1.6), denormal
+// results included. NaN gives NaN. The tail of the normal distribution documents its own error.
 //
-// The polynomials are this project's own: Chebyshev-node fits, weighted for relative error of the
-// whole function, coefficients rounded to float32 one after the other. Their own error stays below
-// 0.1 ULP.
+// The polynomials are this project's own: Chebyshev-node fits, weighted for the relative error of
+// the whole function, with coefficients rounded to float32 one after the other. Their own error is
+// below 0.1 ULP.
 #pragma once
 
 #include <stdint.h>
@@ -28,8 +28,7 @@ CNNX_INLINE float float_from_bits(int32_t bits) {
   return value;
 }
 
-// condition ? yes : no, by masks: written as ?: the compiler makes jumps of it, and a loop with
-// jumps stays scalar.
+// condition ? yes : no, by masks. Compilers turn ?: into jumps, and a loop with jumps stays scalar.
 CNNX_INLINE int32_t select_bits(bool condition, int32_t yes, int32_t no) {
   const int32_t mask = -static_cast<int32_t>(condition);
   return (yes & mask) | (no & ~mask);
@@ -40,8 +39,7 @@ CNNX_INLINE float select(bool condition, float yes, float no) {
 }
 
 constexpr int32_t kSignBit = INT32_MIN;
-// ln 2 in two parts; the first has 10 significant bits, so that its product with an exponent is
-// exact.
+// ln 2 in two parts. The first has 10 significant bits, so its product with an exponent is exact.
 constexpr float kLn2High = 0.693359375f;
 constexpr float kLn2Low = -2.12194440e-4f;
 
@@ -52,8 +50,8 @@ CNNX_INLINE float power_of_two(int32_t exponent) {
 
 // e^x; 0 below -103.97, infinity above 88.72.
 CNNX_INLINE float exp_f32(float x) {
-  // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits. Clamped so that
-  // the two scales below stay normal; comparisons with NaN are false and let it through.
+  // Adding 1.5 * 2^23 rounds to the nearest integer, in the low bits. Clamped so that the two
+  // scales below stay normal. Comparisons with NaN are false, so it passes.
   constexpr float kRound = 12582912.0f;
   constexpr float kLog2E = 1.44269504f;
   float clamped = select(x > 89.0f, 89.0f, x);
@@ -70,7 +68,7 @@ CNNX_INLINE float exp_f32(float x) {
   q = fused_multiply_add(q, r, 0.166665211f);
   q = fused_multiply_add(q, r, 0.49999994f);
   const float fraction = fused_multiply_add(r * r, q, r) + 1.0f;
-  // In two halves: 2^128 is no float, and a denormal result must be rounded once only.
+  // In two halves: 2^128 is not a float, and a denormal result must be rounded only once.
   const int32_t half = exponent >> 1;
   return fraction * power_of_two(half) * power_of_two(exponent - half);
 }
@@ -107,7 +105,7 @@ CNNX_INLINE float log_f32(float x) {
   return select(x > 0.0f, positive, at_zero);
 }
 
-// tanh x; keeps the sign of zero.
+// tanh x; preserves the sign of zero.
 CNNX_INLINE float tanh_f32(float x) {
   const int32_t sign = float_bits(x) & kSignBit;
   const float magnitude = float_from_bits(float_bits(x) & ~kSignBit);
@@ -123,8 +121,8 @@ CNNX_INLINE float tanh_f32(float x) {
   return float_from_bits(float_bits(select(magnitude < 0.625f, small, large)) | sign);
 }
 
-// 1 / (1 + e^-x), from e^-|x| so that neither tail overflows: far below zero it is e^x to the last
-// denormal.
+// 1 / (1 + e^-x), from e^-|x| so that neither tail overflows. Far below zero it is e^x down to the
+// last denormal.
 CNNX_INLINE float sigmoid_f32(float x) {
   const float decay = exp_f32(float_from_bits(float_bits(x) | kSignBit));
   const float numerator = select(x >= 0.0f, 1.0f, decay);
@@ -132,7 +130,7 @@ CNNX_INLINE float sigmoid_f32(float x) {
 }
 
 // The tail of the standard normal distribution, Phi(-x) = (1 - erf(x / sqrt(2))) / 2 for x >= 0, as
-// decay * ratio with decay = e^(-x^2 / 2): x^2 is rounded, which costs x^2 / 2 ULP, the rest 6.
+// decay * ratio with decay = e^(-x^2 / 2). Rounding x^2 costs x^2 / 2 ULP, the rest 6.
 struct NormalTail {
   float decay, ratio;
 };
@@ -155,17 +153,17 @@ CNNX_INLINE NormalTail normal_tail_f32(float x) {
 // An angle as quadrant * pi/2 + remainder, |remainder| <= pi/4.
 struct ReducedAngle {
   float remainder;
-  int32_t quadrant;  // only its low two bits count
+  int32_t quadrant;  // only its low two bits are used
 };
 
 // The bits of 2/pi after one word of zeros.
 constexpr uint32_t kTwoOverPi[8] = {0x00000000, 0xA2F9836E, 0x4E441529, 0xFC2757D1,
                                     0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB};
 
-// Exact for every finite magnitude >= 0 (Payne and Hanek): with magnitude = mantissa * 2^e, only
-// those bits of 2/pi matter that reach neither a multiple of 4 quadrants nor far below the last bit
-// of the remainder. They are a window of 96 bits at place e, and the product with the mantissa is
-// integer arithmetic modulo 2^64, read as 2 bits of quadrant and 62 of fraction.
+// Exact for every finite magnitude >= 0 (Payne and Hanek). With magnitude = mantissa * 2^e, the
+// bits of 2/pi that contribute multiples of 4 quadrants, or less than the last bit of the
+// remainder, are irrelevant. The others are a window of 96 bits at position e. The product with the
+// mantissa is integer arithmetic modulo 2^64, read as 2 bits of quadrant and 62 of fraction.
 CNNX_INLINE ReducedAngle reduce_angle(float magnitude) {
   constexpr float kQuarterPi = 0.785398163f;
   constexpr double kHalfPiTimes2To62 = 1.5707963267948966 / 4611686018427387904.0;
@@ -211,7 +209,7 @@ CNNX_INLINE float sine_of(ReducedAngle angle) {
   return float_from_bits(float_bits(value) ^ static_cast<int32_t>(sign));
 }
 
-// sin x, x in radians and of any size; NaN at the infinities; keeps the sign of zero.
+// sin x, x in radians and of any size; NaN at the infinities; preserves the sign of zero.
 CNNX_INLINE float sin_f32(float x) {
   const int32_t sign = float_bits(x) & kSignBit;
   const float magnitude = float_from_bits(float_bits(x) & ~kSignBit);

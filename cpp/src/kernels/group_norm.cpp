@@ -32,7 +32,7 @@ void statistics(const NormRows& r, float epsilon) {
       rest.add(lanes);
       squares.add_products(lanes, lanes);
     }
-    // What the first sum lost to rounding, which is much where the mean is far from zero.
+    // The rounding error of the first sum, which is large where the mean is far from zero.
     const float error = rest.total() / count;
     const float variance = squares.total() / count - error * error;
     const int64_t place = row * r.statistics_step;
@@ -55,8 +55,8 @@ void forward(const NormRows& r, const float* bias, float* output) {
   }
 }
 
-// grad_input = inverse * weight * grad_output + offset + bend * (x - mean): what a batch norm's
-// gradient is per channel, this is per row.
+// grad_input = inverse * weight * grad_output + offset + bend * (x - mean): the gradient of a batch
+// norm, with coefficients per row instead of per channel.
 void backward(const NormRows& r, const float* grad_output, bool accumulate, float* grad_input) {
   for (int64_t row = 0; row < r.rows; ++row) {
     const float mean = r.mean[row * r.statistics_step];

@@ -7,21 +7,20 @@
 
 namespace cnnx {
 
-// One group's channels in some rows, each row with a mean and an inverse standard deviation of its
-// own.
+// One group's channels in some rows; each row has its own mean and inverse standard deviation.
 struct NormRows {
   const float* x;
   int64_t rows, channels;  // the group's
   int64_t step;            // floats from row to row
   const float* weight;     // one per channel
-  float* mean;             // and so on, `statistics_step` floats from row to row
+  float* mean;             // one per row, `statistics_step` floats apart
   float* inverse;
   int64_t statistics_step;
 };
 
-// Other arrays lie like x.
+// Other arrays have the layout of x.
 struct GroupNormKernels {
-  // Writes mean and inverse: two sweeps, so that nothing cancels.
+  // Writes mean and inverse, in two sweeps to avoid cancellation.
   void (*statistics)(const NormRows& rows, float epsilon);
   void (*forward)(const NormRows& rows, const float* bias, float* output);
   void (*backward)(const NormRows& rows, const float* grad_output, bool accumulate,

@@ -1,4 +1,4 @@
-// Max-pooling: one vector of channels at a time, the window's pixels in row-major order.
+// Max pooling: one vector of channels at a time, the window's pixels in row-major order.
 #include "kernels/max_pool2d.h"
 
 #include "kernels/pool2d_loops.h"
@@ -7,7 +7,7 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// One window of `rows` x `columns` pixels, some channels of it: x is its first pixel.
+// One window of `rows` x `columns` pixels and some of its channels: x is its first pixel.
 template <class Lanes>
 CNNX_INLINE Vector maximum(const float* x, int64_t rows, int64_t columns, int64_t row_floats,
                            int64_t channels, Lanes lanes) {
@@ -22,7 +22,7 @@ CNNX_INLINE Vector maximum(const float* x, int64_t rows, int64_t columns, int64_
   return best;
 }
 
-// The place of that maximum in the window, counted in row-major order.
+// The position of that maximum in the window, counted in row-major order.
 template <class Lanes>
 CNNX_INLINE IntVector place_of_maximum(const float* x, int64_t rows, int64_t columns,
                                        int64_t row_floats, int64_t channels, Lanes lanes) {

@@ -1,4 +1,4 @@
-// Inner loops of max-pooling on one image.
+// Inner loops of max pooling on one image.
 #pragma once
 
 #include <stdint.h>

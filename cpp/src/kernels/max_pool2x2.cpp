@@ -1,4 +1,4 @@
-// The fused 2x2 max-pooling: four vectors of channels at a time.
+// The fused 2x2 max pooling: four vectors of channels at a time.
 #include "kernels/max_pool2x2.h"
 
 #include "kernels/max_pool2x2_window.h"

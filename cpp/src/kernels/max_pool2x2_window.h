@@ -13,7 +13,7 @@ namespace {
 typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
 typedef uint8_t UnalignedBytes __attribute__((vector_size(kLanes), aligned(1), may_alias));
 
-// Whole vectors: argmax_step leaves room for them.
+// Whole vectors: argmax_step leaves space for them.
 template <class Lanes>
 CNNX_INLINE void store_argmax(uint8_t* target, IntVector argmax_index, Lanes) {
   *reinterpret_cast<UnalignedBytes*>(target) = __builtin_convertvector(argmax_index, Bytes);
@@ -22,7 +22,7 @@ CNNX_INLINE void store_argmax(uint8_t* target, IntVector argmax_index, OneLane) 
   *target = static_cast<uint8_t>(argmax_index[0]);
 }
 
-// Four pixels in row-major order, as ForwardEpilogue says; see relu_floor.
+// Four pixels in row-major order, as in ForwardEpilogue; see relu_floor.
 template <bool kArgmax, class Lanes>
 CNNX_INLINE void pool_window(const Vector* pixels, Vector floor, Lanes lanes, float* output,
                              uint8_t* argmax) {

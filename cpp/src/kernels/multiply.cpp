@@ -1,4 +1,4 @@
-// Products of arrays, whose lanes are elements or channels.
+// Elementwise products of arrays; the lanes are elements or channels.
 #include "kernels/multiply.h"
 
 #include "kernels/channel_lanes.h"

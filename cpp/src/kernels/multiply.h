@@ -13,7 +13,7 @@ struct MultiplyKernels {
   // The same with one b per channel; target may be a.
   void (*channels)(const float* a, const float* b, int64_t pixels, int64_t channels,
                    bool accumulate, float* target);
-  // target[c] = the sum over pixels of a * b: one chain in their order.
+  // target[c] = the sum over pixels of a * b: one chain in the order of the pixels.
   void (*sums)(const float* a, const float* b, int64_t pixels, int64_t channels, bool accumulate,
                float* target);
 };

@@ -1,4 +1,5 @@
-// The optimizers' updates of a range of parameters: elementwise, so a range may be cut anywhere.
+// The optimizers' updates of a range of parameters. They are elementwise, so ranges may begin
+// anywhere.
 #pragma once
 
 #include <stdint.h>
@@ -20,10 +21,10 @@ struct RmsPropCoefficients {
   float alpha, one_minus_alpha, epsilon;
 };
 
-// Of one step: the bias corrections are in step_size and root_scale.
+// For one step: step_size and root_scale contain the bias corrections.
 struct AdamCoefficients {
   float gradient_scale;
-  float decay;  // what a parameter is multiplied by first; exactly 1 for Adam
+  float decay;  // the first factor of a parameter; exactly 1 for Adam
   float beta1, one_minus_beta1, beta2, one_minus_beta2;
   float step_size;   // learning_rate / (1 - beta1^t)
   float root_scale;  // 1 / sqrt(1 - beta2^t)

@@ -7,12 +7,12 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// A fused multiply-add takes 4 cycles and two start per cycle: 8 chains would do, 12 leave room and
-// still fit, with both factors, into 16 registers.
+// A fused multiply-add takes 4 cycles and two start per cycle, so 8 chains would be enough. 12
+// leave a margin and still fit, with both factors, into 16 registers.
 constexpr int kChains = 12;
 
 int64_t run(int64_t rounds, float* result) {
-  // Every chain runs towards 1 and stays there: no infinity, no denormal.
+  // Every chain converges to 1: no infinity, no denormal.
   const Vector factor = broadcast(0.5f), addend = broadcast(0.5f);
   Vector chain[kChains];
   CNNX_UNROLL for (int i = 0; i < kChains; ++i) chain[i] = broadcast(static_cast<float>(i));

@@ -1,4 +1,4 @@
-// Fused multiply-adds and nothing else: what the other kernels are measured against.
+// Fused multiply-adds and nothing else: the reference for the speed of the other kernels.
 #pragma once
 
 #include <stdint.h>
@@ -8,8 +8,8 @@
 namespace cnnx {
 
 struct PeakKernels {
-  // Returns the floating-point operations of all rounds; `result`, one float, keeps the compiler
-  // from leaving them out.
+  // Returns the floating-point operations of all rounds. Writes one float to `result`, so that the
+  // compiler does not remove the loop.
   int64_t (*run)(int64_t rounds, float* result);
 };
 

@@ -1,4 +1,4 @@
-// A channel's sum over pixels as a few chains, whose lanes are channels. For kernel files only.
+// A channel's sum over pixels as a few chains; the lanes are channels. For kernel files only.
 #pragma once
 
 #include <stdint.h>
@@ -8,7 +8,7 @@
 
 namespace {
 
-// A channel's sum over pixels is this many chains, pixel i being part of chain i % kChains.
+// A channel's sum over pixels is this many chains; pixel i belongs to chain i % kChains.
 constexpr int kChains = 4;
 
 struct Chains {
@@ -16,7 +16,7 @@ struct Chains {
   Vector chain[kChains] = {};
 };
 
-// add(pixel, its chain) for every pixel.
+// Calls add(pixel, its chain) for every pixel.
 template <class Add>
 CNNX_INLINE void for_chains(int64_t pixels, const Add& add) {
   int64_t pixel = 0;

@@ -1,4 +1,4 @@
-// What the kernels of both poolings share: their windows on one image. The loops are in
+// The windows of a pooling on one image, shared by the pooling kernels. The loops are in
 // pool2d_loops.h.
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace cnnx {
 
-// Of one image (height, width, channels), contiguous. A window is cut to the pixels that exist.
+// Of one contiguous image (height, width, channels). A window is clipped to the pixels inside it.
 struct PoolWindows {
   int64_t in_height, in_width, channels;
   int64_t out_height, out_width;

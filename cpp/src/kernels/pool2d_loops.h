@@ -1,5 +1,5 @@
-// The loops of pooling over rows, columns and channel vectors; what happens in a window is the
-// includer's.
+// The loops of pooling over rows, columns and channel vectors; the including file defines the
+// operation on a window.
 #pragma once
 
 #include "kernels/channel_lanes.h"
@@ -19,15 +19,15 @@ struct Span {
 CNNX_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 CNNX_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
-// The real pixels that output position `output` sees on one axis.
+// The pixels inside the image that output position `output` covers on one axis.
 CNNX_INLINE Span window_span(int64_t output, int64_t stride, int64_t before, int64_t kernel,
                              int64_t size) {
   const int64_t begin = output * stride - before;
   return {larger(begin, 0), smaller(begin + kernel, size)};
 }
 
-// body(output row, rows, output column, columns) for every window of output rows [row_begin,
-// row_end), in row-major order; rows and columns are the pixels it sees.
+// Calls body(output row, rows, output column, columns) for every window of output rows [row_begin,
+// row_end), in row-major order; rows and columns are the pixels it covers.
 template <class Body>
 CNNX_INLINE void for_windows(const PoolWindows& w, int64_t row_begin, int64_t row_end,
                              const Body& body) {
@@ -40,7 +40,7 @@ CNNX_INLINE void for_windows(const PoolWindows& w, int64_t row_begin, int64_t ro
 }
 
 // Calls body with the number of rows and columns of a window as constants for the two common sizes,
-// so that the loops over them unroll.
+// so that loops over them unroll.
 template <class Body>
 CNNX_INLINE void with_constant_size(int64_t rows, int64_t columns, const Body& body) {
   if (rows == 2 && columns == 2) {
@@ -52,7 +52,7 @@ CNNX_INLINE void with_constant_size(int64_t rows, int64_t columns, const Body& b
   }
 }
 
-// Of a maximum: lanes in which `value` replaces `best`: a larger number, or the first NaN.
+// For maxima: lanes in which `value` replaces `best`: a larger number, or the first NaN.
 CNNX_INLINE IntVector takes_over(Vector value, Vector best) {
   return ~(value <= best) & (best == best);
 }
@@ -61,16 +61,16 @@ CNNX_INLINE void fill_zero(float* target, int64_t count) {
   if (count > 0) memset(target, 0, static_cast<size_t>(count) * sizeof(float));
 }
 
-// The gradients of input rows [row_begin, row_end), and of no others, from every window that
-// touches them: calls spread(output row, rows, output column, columns, written rows, add), which
-// spreads one window's gradient over its pixels in the written rows, adding to what is there or
-// overwriting it. Windows come in row-major order wherever the rows begin, so that a pixel's sum
-// does not depend on how rows are shared between threads.
+// The gradients of input rows [row_begin, row_end) alone, from every window that touches them.
+// Calls spread(output row, rows, output column, columns, written rows, add), which spreads one
+// window's gradient over its pixels in the written rows, by adding or by overwriting. Windows come
+// in row-major order for any row_begin, so a pixel's sum does not depend on the division of rows
+// among threads.
 template <class Spread>
 CNNX_INLINE void spread_rows(const PoolWindows& w, int64_t row_begin, int64_t row_end,
                              bool accumulate, float* grad_input, const Spread& spread) {
   const int64_t row_floats = w.in_width * w.channels;
-  // Windows side by side write every pixel once, up to what is left over at the far edges.
+  // Windows side by side write every pixel once, except the rest at the far edges.
   const bool tiled = w.stride_height == w.kernel_height && w.stride_width == w.kernel_width;
   const bool add = accumulate || !tiled;
   const int64_t tiled_columns = smaller(w.in_width, w.out_width * w.kernel_width - w.left);

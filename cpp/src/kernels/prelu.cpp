@@ -1,4 +1,4 @@
-// PReLU's loops over pixels, whose lanes are channels.
+// Loops of PReLU over pixels; the lanes are channels.
 #include "kernels/prelu.h"
 
 #include "kernels/channel_lanes.h"
@@ -9,7 +9,7 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// body(offset, channel, lanes) for every pixel's vectors.
+// Calls body(offset, channel, lanes) for every pixel's vectors.
 template <class Body>
 CNNX_INLINE void for_pixels(int64_t pixels, int64_t channels, const Body& body) {
   for (int64_t pixel = 0; pixel < pixels; ++pixel) {
@@ -43,7 +43,7 @@ void sums(const float* grad_output, const float* x, int64_t pixels, int64_t chan
     for_chains(pixels, [&](int64_t pixel, int i) CNNX_INLINED {
       const int64_t offset = pixel * channels + channel;
       const Vector value = lanes.load(x + offset), grad = lanes.load(grad_output + offset);
-      // Both are masked: an infinity times zero is no zero.
+      // Both are masked: infinity times zero is NaN.
       const auto negative = value < Vector{};
       chains.chain[i] = fused_multiply_add(negative ? value : Vector{}, negative ? grad : Vector{},
                                            chains.chain[i]);

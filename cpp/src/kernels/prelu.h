@@ -7,7 +7,7 @@
 
 namespace cnnx {
 
-// Pixels lie one after the other, `channels` floats each, and `slope` has `channels`.
+// Pixels are consecutive, `channels` floats each; `slope` has `channels` floats.
 struct PreluKernels {
   // `output` may be x.
   void (*forward)(const float* x, const float* slope, int64_t pixels, int64_t channels,

@@ -1,4 +1,4 @@
-// Squared, absolute and Huber's error, a row at a time.
+// Squared, absolute and Huber's error, row by row.
 #include "kernels/regression_losses.h"
 
 #include "kernels/elementary.h"
@@ -8,17 +8,17 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Each loss of a difference d is a product, left(d) * right(d), which the sums take fused. NaN
-// passes all comparisons.
+// Each loss of a difference d is a product, left(d) * right(d), which the sums add with fused
+// multiply-adds. NaN passes all comparisons.
 struct SquaredError {
-  float delta;  // not used
+  float delta;  // unused
   CNNX_INLINE float left(float d) const { return d; }
   CNNX_INLINE float right(float d) const { return d; }
   CNNX_INLINE float derivative(float d) const { return 2.0f * d; }
 };
 
 struct AbsoluteError {
-  float delta;  // not used
+  float delta;  // unused
   CNNX_INLINE float left(float d) const {
     return select(d > 0.0f, 1.0f, select(d < 0.0f, -1.0f, d));
   }

@@ -1,4 +1,4 @@
-// The losses of a difference, prediction - target: a loss per row and the gradient in one pass.
+// The regression losses of prediction - target: a loss per row and the gradient in one pass.
 #pragma once
 
 #include <stdint.h>
@@ -8,8 +8,8 @@
 namespace cnnx {
 
 struct RegressionLossKernels {
-  // Writes a loss per row, its outputs' mean, and their loss's derivative / divisor unless
-  // grad_prediction is null. `delta` is Huber's.
+  // Writes a loss per row, the mean over its outputs, and the derivative of the loss / divisor
+  // unless grad_prediction is null. `delta` is Huber's.
   using Rows = void (*)(const float* prediction, const float* target, int64_t rows, int64_t outputs,
                         float delta, float divisor, bool accumulate, float* grad_prediction,
                         float* row_losses);

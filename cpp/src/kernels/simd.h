@@ -1,7 +1,7 @@
-// One vector type per instruction set and the few operations that kernels are written in. Included
-// by kernel files only; everything lives in an unnamed namespace so that no function compiled with
-// one set of flags can be merged by the linker with its twin compiled with another (an old CPU
-// would die of it).
+// One vector type per instruction set and the few operations used by kernels. Included by kernel
+// files only. Everything is in an unnamed namespace, so that the linker cannot merge a function
+// compiled with one set of flags with the same function compiled with another (an old CPU would
+// crash).
 #pragma once
 
 #include <stdint.h>
@@ -15,7 +15,7 @@
 
 #define CNNX_INLINE inline __attribute__((always_inline))
 #define CNNX_UNROLL _Pragma("GCC unroll 32")
-// On a lambda: it becomes part of the loop that calls it, where its arguments are constants.
+// On a lambda: inlines it into the calling loop, where its arguments are constants.
 #define CNNX_INLINED __attribute__((always_inline))
 
 // Vector registers: these sets have 32, the others 16.
@@ -25,7 +25,7 @@
 
 namespace {
 
-// Lanes of the native vector. Results never depend on it: a lane is always one output's own chain.
+// Lanes of the native vector. Results never depend on it: a lane is always the chain of one output.
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
 #elif defined(__AVX2__)
@@ -44,8 +44,8 @@ CNNX_INLINE Vector load(const float* source) {
 CNNX_INLINE void store(float* target, Vector value) {
   *reinterpret_cast<UnalignedVector*>(target) = value;
 }
-// A value that was loaded and now stays in a register: GCC would load it again in every instruction
-// that takes an operand from memory.
+// A value that was loaded and now stays in a register. GCC would load it again in every instruction
+// with a memory operand.
 CNNX_INLINE Vector held(Vector value) {
 #if defined(__AVX512F__)
   __asm__("" : "+v"(value));
@@ -56,7 +56,8 @@ CNNX_INLINE Vector held(Vector value) {
 }
 CNNX_INLINE Vector broadcast(float value) { return value - Vector{}; }
 
-// The only way to fuse: one rounding on every ISA but baseline, which has no FMA and rounds twice.
+// The only way to fuse: one rounding on every instruction set except baseline, which has no FMA and
+// rounds twice.
 CNNX_INLINE float fused_multiply_add(float a, float b, float c) {
 #if defined(CNNX_HAS_FMA)
   return __builtin_fmaf(a, b, c);
@@ -80,8 +81,9 @@ CNNX_INLINE Vector fused_multiply_add(Vector a, Vector b, Vector c) {
 #endif
 }
 
-// x < floor ? floor : x, so that NaN passes, and -0 a floor of 0. So does a maximum whose second
-// operand is x, where the instruction returns that one for two zeros or a NaN.
+// x < floor ? floor : x, so that NaN passes, and so does -0 with a floor of 0. A maximum
+// instruction with x as its second operand does the same: it returns that operand for two zeros or
+// a NaN.
 CNNX_INLINE Vector at_least(Vector floor, Vector x) {
 #if defined(__AVX512F__)
   return reinterpret_cast<Vector>(
@@ -94,12 +96,12 @@ CNNX_INLINE Vector at_least(Vector floor, Vector x) {
 #endif
 }
 
-// ReLU. A floor of minus infinity is none.
+// ReLU as a floor. A floor of minus infinity has no effect.
 CNNX_INLINE Vector positive_part(Vector x) { return at_least(Vector{}, x); }
 CNNX_INLINE Vector relu_floor(bool relu) { return broadcast(relu ? 0.0f : -__builtin_inff()); }
 
-// The first `count` lanes, 0 < count < kLanes; never touches memory past them. The other lanes load
-// as 0.
+// The first `count` lanes, 0 < count < kLanes; never accesses memory past them. The other lanes
+// load as 0.
 #if defined(__AVX512F__)
 CNNX_INLINE Vector load_partial(const float* source, int64_t count) {
   return reinterpret_cast<Vector>(

@@ -1,4 +1,4 @@
-// Sums over a row in sixteen partial sums and a fixed tree: one order for every vector width.
+// Sums over a row in sixteen partial sums and a fixed tree: the same order for every vector width.
 #pragma once
 
 #include "kernels/simd.h"
@@ -7,8 +7,8 @@ namespace {
 
 constexpr int64_t kSums = 16;
 
-// The next sixteen elements of a row that has `count` > 0 left, `beyond` where there are fewer. By
-// whole vectors, so that the lanes can be loaded again without waiting for stores of another size.
+// The next sixteen elements of a row that has `count` > 0 left, padded with `beyond`. Stored as
+// whole vectors, so that later loads of the lanes need not wait for stores of another size.
 CNNX_INLINE void read_sixteen(const float* x, int64_t count, float beyond, float* lanes) {
   IntVector index = {};
   for (int lane = 0; lane < kLanes; ++lane) index[lane] = lane;
@@ -25,7 +25,7 @@ CNNX_INLINE void read_sixteen(const float* x, int64_t count, float beyond, float
   }
 }
 
-// Writes those of sixteen lanes that a row with `count` > 0 elements left has room for.
+// Writes the first of sixteen lanes to a row with `count` > 0 elements left.
 CNNX_INLINE void write_sixteen(float* output, int64_t count, const float* lanes) {
   CNNX_UNROLL
   for (int64_t first = 0; first < kSums; first += kLanes) {
@@ -38,7 +38,7 @@ CNNX_INLINE void write_sixteen(float* output, int64_t count, const float* lanes)
   }
 }
 
-// The tree: adds the upper half of 2 * width lanes to the lower one, and so on down to lane 0.
+// The tree: adds the upper half of 2 * width lanes to the lower half, and so on down to lane 0.
 template <int64_t width, class Number>
 CNNX_INLINE void fold_sums(Number* lane) {
   for (int64_t j = 0; j < width; ++j) lane[j] += lane[j + width];

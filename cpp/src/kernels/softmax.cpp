@@ -1,4 +1,4 @@
-// Softmax, a row at a time.
+// Softmax, row by row.
 #include "kernels/softmax.h"
 
 #include "kernels/softmax_row.h"

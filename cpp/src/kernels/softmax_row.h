@@ -14,7 +14,7 @@ CNNX_INLINE void fold_maximum(float* lane) {
   if constexpr (width > 1) fold_maximum<width / 2>(lane);
 }
 
-// Of the numbers; NaN is ignored here and comes back in the exponentials.
+// Of the numbers; a NaN is ignored here and appears in the exponentials.
 CNNX_INLINE float row_maximum(const float* x, int64_t count) {
   float lane[kSums];
   read_sixteen(x, count, -__builtin_inff(), lane);
@@ -27,8 +27,8 @@ CNNX_INLINE float row_maximum(const float* x, int64_t count) {
   return lane[0];
 }
 
-// SixteenSums that lose nothing to rounding until the end: what an addition rounds away (Knuth's
-// two-sum) is summed beside it. A plain sum of a thousand exponentials is ten ULP off.
+// SixteenSums without rounding errors until the end: the rounding error of each addition (Knuth's
+// two-sum) is summed separately. A plain sum of a thousand exponentials is ten ULP off.
 class CarefulSums {
  public:
   CNNX_INLINE void add(const float* lanes) {
@@ -62,14 +62,14 @@ class CarefulSums {
   Vector sum_[kParts] = {}, error_[kParts] = {};
 };
 
-// exp(x - maximum). Far from the maximum the rounding of the difference alone would cost many ULPs,
-// so its error is found exactly (Knuth's two-sum) and given back: exp(d + e) = exp(d) (1 + e).
+// exp(x - maximum). Far from the maximum the rounding error of the difference would cost many ULPs.
+// So it is computed exactly (Knuth's two-sum) and applied: exp(d + e) = exp(d) (1 + e).
 CNNX_INLINE float exp_below(float x, float maximum) {
   const float difference = x - maximum;
   const float moved = difference - x;
   const float error = (x - (difference - moved)) - (maximum + moved);
   const float value = exp_f32(difference);
-  // Infinities make the error NaN, where there is none to correct.
+  // For infinities the error is NaN, and there is nothing to correct.
   return fused_multiply_add(value, select(error == error, error, 0.0f), value);
 }
 

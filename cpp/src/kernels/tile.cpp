@@ -1,5 +1,5 @@
-// The register tiles: everything a convolution or dense layer multiplies goes through one of these
-// two loops.
+// The register tiles: all multiplications of convolutions and dense layers run in one of these two
+// loops.
 #include "kernels/tile.h"
 
 #include "kernels/quad.h"
@@ -9,19 +9,19 @@ namespace CNNX_ISA {
 namespace {
 
 // Accumulator vectors in flight. A fused multiply-add takes 4 cycles and two start per cycle, so 8
-// independent chains keep the units busy; more of them let each panel load serve more products. 32
-// registers hold 28 accumulators, two panel vectors and a broadcast; 16 hold 12 or, beside one
-// panel vector, 14.
+// independent chains keep the units busy. More chains share each panel load among more
+// multiplications. 32 registers hold 28 accumulators, two panel vectors and a broadcast. 16 hold 12
+// accumulators or, with one panel vector, 14.
 #if defined(CNNX_32_REGISTERS)
 constexpr int kRegisters = 32;
 #else
 constexpr int kRegisters = 16;
 #endif
-constexpr int kRowsOfPairs = kRegisters == 32 ? 14 : 6;  // tile rows when a row is two vectors
-constexpr int kRowsOfOne = kRegisters == 32 ? 14 : 12;   // when it is one
+constexpr int kRowsOfPairs = kRegisters == 32 ? 14 : 6;  // tile rows if a row is two vectors
+constexpr int kRowsOfOne = kRegisters == 32 ? 14 : 12;   // if it is one vector
 
-// Equal tiles, never a small rest: count items in the fewest tiles of at most `most`, the first
-// ones one larger.
+// Nearly equal tiles: `count` items in the fewest tiles of at most `most`, the first ones one
+// larger.
 struct Split {
   int64_t tiles, size, larger;
 };
@@ -32,7 +32,7 @@ CNNX_INLINE Split split(int64_t count, int64_t most) {
 
 // Product -----------------------------------------------------------------------------------------
 
-// How one tile walks along a row of taps.
+// The path of one tile along a row of taps.
 struct Walk {
   int64_t taps_wide, run;
   bool zero_first, zero_last;
@@ -40,14 +40,14 @@ struct Walk {
 
 constexpr float kZeros[kMostZeroRun] = {};
 
-// What added to `from` gives the zeros.
+// The offset from `from` to the zeros.
 CNNX_INLINE int64_t to_zeros(const float* from) {
   return (reinterpret_cast<intptr_t>(kZeros) - reinterpret_cast<intptr_t>(from)) /
          static_cast<int64_t>(sizeof(float));
 }
 
-// What a later tile will read and write first, brought into the cache a line at a time while this
-// one multiplies: as much at once as a tile needs would keep everything else waiting.
+// Prefetching for a later tile, a cache line at a time during the multiplications of this one.
+// Prefetching everything at once would block all other loads.
 struct Ahead {
   const float *input, *input_end;
   const float *output, *output_end;
@@ -69,7 +69,7 @@ struct Ahead {
   static constexpr int64_t kCacheLineFloats = 16;
 };
 
-// Products with kSteps values of k: kSteps rows of the panel, and as many floats of every row.
+// Multiply-adds for kSteps values of k: kSteps rows of the panel, and as many floats of every row.
 template <int kSteps, int kRows, int kVectors>
 CNNX_INLINE void add_products(const float* x, int64_t first, int64_t step, int64_t last,
                               const float* panel, Vector (&sum)[kRows][kVectors]) {
@@ -79,8 +79,8 @@ CNNX_INLINE void add_products(const float* x, int64_t first, int64_t step, int64
   CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
     const float* row = x + (r == 0 ? first : r == kRows - 1 ? last : r * step);
 #if defined(__AVX512F__)
-    // One register holds the address. As a sum of two it would split each multiply-add that reads
-    // memory in two, and the CPU would be busy decoding.
+    // One register holds the address. An address of two registers would split each multiply-add
+    // with a memory operand in two, which limits decoding.
     if (kSteps > 1) asm("" : "+r"(row));
 #endif
     CNNX_UNROLL for (int k = 0; k < kSteps; ++k) {
@@ -92,7 +92,7 @@ CNNX_INLINE void add_products(const float* x, int64_t first, int64_t step, int64
   }
 }
 
-// Values of k that a tile of one vector takes at once.
+// Values of k that a tile of one vector processes at once.
 constexpr int kStepsOfOne = kRegisters == 32 ? 4 : 1;
 
 template <bool kFetches, int kRows, int kVectors>
@@ -150,8 +150,8 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
     }
     return;
   }
-  // Rows without a gap between them: a whole vector may spill into the next row, which is stored
-  // after it. Masked stores take many cycles on AVX2 CPUs of AMD.
+  // Rows without a gap between them: a whole vector may overwrite the next row, which is stored
+  // afterwards. Masked stores take many cycles on AMD's AVX2 CPUs.
   const bool spills = kVectors == 1 && output_step == p.columns && 2 * p.columns >= kLanes;
   if (spills) {
     CNNX_UNROLL for (int r = 0; r < kRows - 1; ++r) store(output + r * output_step, sum[r][0]);
@@ -178,7 +178,7 @@ using ProductTile = void (*)(const Product&, const Walk&, const Ahead&, const fl
   CNNX_PRODUCT_12(fetches, vectors), product_tile<fetches, 13, vectors>, \
       product_tile<fetches, 14, vectors>
 
-// By whether they fetch.
+// Indexed by whether they prefetch.
 #if defined(CNNX_32_REGISTERS)
 constexpr ProductTile kProductOfPairs[2][kRowsOfPairs] = {{CNNX_PRODUCT_14(false, 2)},
                                                           {CNNX_PRODUCT_14(true, 2)}};
@@ -250,7 +250,7 @@ using OuterTile = void (*)(const OuterSum&, const float*, float*);
 #define CNNX_OUTER_14(taps, vectors) \
   CNNX_OUTER_12(taps, vectors), outer_tile<taps, 13, vectors>, outer_tile<taps, 14, vectors>
 
-// tiles[taps - 1][run - 1], null where that many accumulators do not fit.
+// tiles[taps - 1][run - 1], null if that many accumulators do not fit.
 struct OuterTiles {
   int64_t longest[3];  // run, by taps
   const OuterTile* tiles[3];
@@ -288,7 +288,7 @@ void pack_rows(const float* source, int64_t depth, int64_t k_step, int64_t colum
   }
 }
 
-// k side by side: a transpose, a stretch of k at a time, whose panel stays in the first-level cache
+// k side by side: a transpose of a range of k at a time, whose panel stays in the first-level cache
 // while the columns are written into it.
 void pack_columns(const float* source, int64_t depth, int64_t columns, int64_t column_step,
                   int64_t width, float* panel) {
@@ -320,7 +320,7 @@ void multiply(const Product& p) {
   const Split rows = split(p.rows, p.width > kLanes ? kRowsOfPairs : kRowsOfOne);
   const bool fetches = p.next_input || p.next_output;
   const ProductTile* tiles = p.width > kLanes ? kProductOfPairs[fetches] : kProductOfOne[fetches];
-  // Tap columns that follow one another in memory are one run.
+  // Adjacent columns of taps form one run.
   const bool contiguous = p.tap_column_step == p.run;
   const Walk joined = {contiguous ? 1 : p.taps_wide, contiguous ? p.taps_wide * p.run : p.run,
                        false, false};

@@ -1,10 +1,9 @@
 // The two register tiles that convolution and dense layers are made of, and the panels they read.
-// For kernel files only: each instruction set has its own tile sizes, and no result depends on
-// them.
+// For kernel files only: each instruction set has its own tile sizes, on which no result depends.
 //
-// A panel is a matrix cut into blocks of kBlockColumns columns, each stored [k][width] and
-// zero-filled up to whole vectors, so that the tiles load whole aligned vectors whatever the number
-// of channels is.
+// A panel is a matrix divided into blocks of kBlockColumns columns, each stored as [k][width] and
+// zero-filled to whole vectors, so that the tiles load whole aligned vectors for any number of
+// channels.
 #pragma once
 
 #include <stdint.h>
@@ -18,15 +17,15 @@ constexpr int kBlockColumns = kBlockVectors * kLanes;
 
 struct ColumnBlock {
   int64_t begin;    // first column
-  int64_t columns;  // real ones
-  int64_t width;    // with the zeros that complete the last vector
+  int64_t columns;  // number of columns without padding
+  int64_t width;    // with zero padding to whole vectors
 };
 
 CNNX_INLINE int64_t block_count(int64_t columns) {
   return (columns + kBlockColumns - 1) / kBlockColumns;
 }
 
-// Every block but the last is full, so a block of a panel with `depth` rows begins at depth *
+// Every block except the last is full, so a block of a panel with `depth` rows begins at depth *
 // begin.
 CNNX_INLINE ColumnBlock column_block(int64_t columns, int64_t index) {
   const int64_t begin = index * kBlockColumns;
@@ -41,25 +40,24 @@ namespace cnnx {
 namespace CNNX_ISA {
 
 // One block of columns of a product: output[row][column] = start + sum over k of input[row][k] *
-// panel[k][column], one FMA chain per output, k walking taps_high x taps_wide runs of `run`
-// contiguous floats. Each row sees the same walk, row_step floats further on.
+// panel[k][column], one FMA chain per output. k runs over taps_high x taps_wide runs of `run`
+// contiguous floats. The next row reads the same runs row_step floats further.
 struct Product {
   const float* input;
   int64_t rows, row_step;
   int64_t taps_high, tap_row_step;
   int64_t taps_wide, tap_column_step;
   int64_t run;
-  // A zero stands for the first tap column of the first row, or the last of the last row: a window
-  // that reaches one pixel beyond an image needs no copy of it. `run` is then at most
-  // kMostZeroRun.
+  // A zero replaces the first tap column of the first row, or the last of the last row: a window
+  // that reaches one pixel beyond an image needs no copy of it. `run` is then at most kMostZeroRun.
   bool zero_first, zero_last;
   const float* panel;  // [taps_high * taps_wide * run][width]
-  const float* start;  // `width` floats; null continues the chains that `output` holds
+  const float* start;  // `width` floats; null continues the chains in `output`
   float* output;
   int64_t output_step;
   int64_t columns, width;
   bool relu;  // sums below zero are stored as zero
-  // What will soon be read and written for the first time, or null: fetched while the tiles run.
+  // The data that will be read and written next, or null: prefetched while the tiles run.
   const float* next_input;
   const float* next_output;
 };
@@ -78,19 +76,19 @@ struct OuterSum {
   int64_t run;
   const float* gradient;  // [images][rows][pixels][width], with these steps
   int64_t gradient_image_step, gradient_row_step, gradient_pixel_step;
-  bool fresh;   // sums begin at zero instead of at what they hold
+  bool fresh;   // sums begin at zero instead of at their old values
   float* sums;  // [taps][run][columns], taps sums_tap_step apart and k sums_step
   int64_t sums_tap_step, sums_step;
   int64_t columns, width;
 };
 void add_outer_products(const OuterSum& sum);
 
-// Runs too short to fill the units (one input channel: a 5x5 kernel has runs of 5) want 2 or 3 taps
+// Runs too short to fill the units (one input channel: a 5x5 kernel has runs of 5) need 2 or 3 taps
 // at once.
 int64_t taps_at_once(int64_t taps, int64_t run, int64_t width);
 
-// panel[k][column] = source[k * k_step + column * column_step] for one block, zeros up to `width`.
-// One of the two steps is 1.
+// panel[k][column] = source[k * k_step + column * column_step] for one block, zero-padded to
+// `width`. One of the two steps is 1.
 void pack_block(const float* source, int64_t depth, int64_t k_step, int64_t columns,
                 int64_t column_step, int64_t width, float* panel);
 

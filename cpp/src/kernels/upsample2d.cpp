@@ -1,4 +1,4 @@
-// Enlarging images: what output pixels read along one axis, and loops over both.
+// Enlarging images: the input pixels of an output along one axis, and loops over both axes.
 #include "kernels/upsample2d.h"
 
 #include "kernels/channel_lanes.h"
@@ -19,8 +19,8 @@ struct Nearest {
 
 struct Bilinear {
   CNNX_INLINE Bilinear(int64_t size_, int64_t scale_) : size(size_), scale(scale_) {}
-  // Where an output lies, between the middles of the first and the last input, which are 2 * scale
-  // apart from those beside them.
+  // The position of an output relative to the centres of the first and the last input. Neighbouring
+  // centres are 2 * scale apart.
   CNNX_INLINE int64_t place(int64_t output) const {
     const int64_t halves = 2 * output + 1 - scale, last = 2 * scale * (size - 1);
     return halves < 0 ? 0 : halves > last ? last : halves;
@@ -38,7 +38,7 @@ struct Bilinear {
     const int64_t distance = place(output) - 2 * scale * input;
     return share(2 * scale - (distance < 0 ? -distance : distance));
   }
-  // Those at less than one input pixel's distance.
+  // The outputs at less than one input pixel's distance.
   CNNX_INLINE int64_t first_reader(int64_t input) const {
     return input == 0 ? 0 : (2 * scale * (input - 1) + scale + 1) / 2;
   }
