@@ -145,7 +145,7 @@ int64_t training_floats(const std::vector<Layer>& layers) {
   const int count = static_cast<int>(graph.nodes().size());
   Chain chain(graph, 0, count, 1, Chain::Keep::for_backward);
   const GradientFlow flow(chain);
-  chain.assign_offsets(flow.buffers());
+  chain.assign_offsets(flow.arena_buffers());
   return chain.arena_floats();
 }
 
