@@ -53,7 +53,7 @@ def test_threads_do_not_matter(case: PoolingCase, rng: np.random.Generator) -> N
 
 
 @both_ops
-def test_form_does_not_matter(op: str, rng: np.random.Generator) -> None:
+def test_layout_and_dtype_do_not_matter(op: str, rng: np.random.Generator) -> None:
     case = PoolingCase(op, (2, 7, 8, 6), 3, 2, 1)
     x, grad_output = small_integers(rng, *case.x), small_integers(rng, 2, 4, 4, 6)
     assert_form_does_not_matter(partial(case.forward, ops), x)
