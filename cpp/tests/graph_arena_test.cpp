@@ -62,7 +62,7 @@ void check_offsets(const std::vector<ArenaBuffer>& buffers, int64_t floats) {
 
 void random_buffers_never_overlap() {
   for (uint64_t trial = 0; trial < 300; ++trial) {
-    const cnnx::runtime::Philox random(trial, cnnx::runtime::Stream::drawing, 0);
+    const cnnx::runtime::Philox random(trial, cnnx::runtime::Stream::xo, 0);
     uint64_t drawn = 0;
     const auto below = [&](int64_t limit) {
       return static_cast<int64_t>(random.block(drawn++)[0] % static_cast<uint64_t>(limit));

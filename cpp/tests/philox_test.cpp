@@ -30,7 +30,7 @@ void no_two_indices_share_a_block() {
   std::set<std::array<uint32_t, 4>> seen;
   int count = 0;
   for (uint64_t seed : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 63}) {
-    for (Stream stream : {Stream::initialise, Stream::shuffle, Stream::drawing}) {
+    for (Stream stream : {Stream::initialise, Stream::shuffle, Stream::xo}) {
       for (uint64_t step : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 32, uint64_t{1} << 47}) {
         for (uint64_t index : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 32, uint64_t{1} << 47}) {
           seen.insert(Philox(seed, stream, step).block(index));

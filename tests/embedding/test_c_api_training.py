@@ -167,7 +167,7 @@ def test_a_callback_ends_a_fit(training: Training) -> None:
     assert calls == [1, 2]
     replies[:] = [2]
     status = c.trainer_fit(trainer, samples(X[:8], Y[:8]), 3, None, listen, None)
-    c.refused(status, INVALID_ARGUMENT, "the answer of on_epoch is 2, expected 0 or 1$")
+    c.refused(status, INVALID_ARGUMENT, "the return value of on_epoch is 2, expected 0 or 1$")
     silent = CALLBACKS["cnnx_epoch_callback"]()
     c.ok(c.trainer_fit(trainer, samples(X[:8], Y[:8]), 1, None, silent, None))
 

@@ -1,4 +1,4 @@
-// Checks what came from C, and says in a sentence what is wrong with it.
+// Checks the arguments of a C call and describes errors in a sentence.
 #include "c_api/call.h"
 
 #include <algorithm>

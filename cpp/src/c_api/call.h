@@ -29,7 +29,7 @@ class Call {
     return *pointer;
   }
   const char* path(const char* pointer) const { return &not_null(pointer, "path"); }
-  // Refuses what is not UTF-8.
+  // Refuses text that is not UTF-8.
   std::string_view text(const char* pointer, const char* argument) const;
   const Model& model(const cnnx_model* handle) const { return not_null(handle, "model").model; }
   Model& model(cnnx_model* handle) const { return not_null(handle, "model").model; }
@@ -42,14 +42,14 @@ class Call {
   std::size_t index(int64_t index, std::size_t count) const;
   int64_t not_negative(int64_t value, const char* argument) const;
   bool flag(int32_t value, const char* argument) const;  // 0 or 1
-  // An array that `room` elements fit into, `count` of which will be written.
+  // An array of capacity `room`, of which `count` elements will be written.
   template <typename Value>
   Value* array(Value* pointer, const char* argument, int64_t room, int64_t count) const {
     check_room(argument, room, count);
     return count > 0 ? &not_null(pointer, argument) : pointer;
   }
 
-  // `shape` and `axes` as cnnx_model_output_shape says.
+  // `shape` and `axes` as in cnnx_model_output_shape.
   void write_shape(const Shape& from, int64_t* shape, int64_t room, int64_t* axes) const;
 
   PixelType pixel_type(cnnx_pixel_type type) const;

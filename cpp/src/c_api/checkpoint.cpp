@@ -1,4 +1,4 @@
-// Checkpoints in C: a training in one file, and how to go on with it.
+// Checkpoints in C: saving a training run to a file, and resuming it.
 #include "cnnx/checkpoint.h"
 
 #include "c_api/status.h"

@@ -1,4 +1,4 @@
-// Epochs in C: several in one call, or one pass over a data set a step at a time.
+// Epochs in C: several in one call, or one pass over a data set step by step.
 #include <memory>
 #include <string>
 #include <utility>
@@ -33,9 +33,9 @@ cnnx_status cnnx_trainer_fit(cnnx_trainer* trainer, const cnnx_samples* samples,
     given.fit(set.images, set.targets, epochs, how,
               [&](int64_t epochs_done, const cnnx::Metrics& metrics) {
                 if (!on_epoch) return true;
-                const int32_t answer =
+                const int32_t result =
                     on_epoch(context, epochs_done, metrics.loss, metrics.accuracy);
-                return call.flag(answer, "the answer of on_epoch");
+                return call.flag(result, "the return value of on_epoch");
               });
   });
 }

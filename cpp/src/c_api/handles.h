@@ -1,4 +1,4 @@
-// What the opaque handles of the C interface are.
+// The definitions of the opaque handles of the C interface.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ struct cnnx_trainer {
 };
 
 struct cnnx_epoch {
-  std::shared_ptr<cnnx::Trainer> trainer;  // which an epoch needs, though its handle may be gone
+  std::shared_ptr<cnnx::Trainer> trainer;  // an epoch needs it, even after its handle is destroyed
   cnnx::Epoch epoch;
 };
 

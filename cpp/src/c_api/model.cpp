@@ -1,4 +1,4 @@
-// Models in C: make, load, save, what they are like, predict.
+// Models in C: create, load, save, query, predict.
 #include "cnnx/model.h"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ int64_t class_count(const Model& model) {
   return outputs == 1 ? 2 : outputs;
 }
 
-// Where the outputs of a batch go.
+// The output array of a batch.
 float* batch_outputs(const Call& call, const Model& model, int64_t images, float* outputs,
                      const char* argument, int64_t room) {
   const int64_t each = output_count(model);

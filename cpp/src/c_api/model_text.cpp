@@ -1,4 +1,4 @@
-// Which layers can be written as a line, and what such a line must say; the defaults are those of
+// Layers as lines of text: the kinds and settings that a line may have; the defaults are those of
 // cnnx/layers.h.
 #include "c_api/model_text.h"
 
@@ -38,7 +38,7 @@ Layer upsample2d(SettingsText& line) { return Upsample2d(line.get<Pair>("scale_f
 
 struct Kind {
   const char* name;
-  Layer (*make)(SettingsText& line);  // with what it cannot do without, and defaults
+  Layer (*make)(SettingsText& line);  // with required settings, and defaults for the others
 };
 
 constexpr Kind kKinds[] = {

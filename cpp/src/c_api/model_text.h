@@ -9,7 +9,7 @@
 
 namespace cnnx::c_api {
 
-// As cnnx/c_api.h says of cnnx_model_create; no options, a null pointer, are the default ones.
+// As documented for cnnx_model_create in cnnx/c_api.h; a null pointer means default options.
 std::vector<Layer> layers_of(const Call& call, const char* text, const char* argument);
 ModelOptions model_options_of(const Call& call, const char* text);
 

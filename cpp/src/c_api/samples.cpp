@@ -1,4 +1,4 @@
-// Checks what can be checked of a cnnx_samples without knowing the loss.
+// Checks the parts of a cnnx_samples that are independent of the loss.
 #include "c_api/samples.h"
 
 #include <string>

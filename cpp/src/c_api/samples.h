@@ -1,4 +1,4 @@
-// Images with their targets, as C gives them.
+// Images with their targets, as passed from C.
 #pragma once
 
 #include <cstdint>

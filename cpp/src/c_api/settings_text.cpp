@@ -1,4 +1,4 @@
-// Takes lines apart into kinds and settings, and settings into numbers, the same in every locale.
+// Splits lines into kinds and settings, and parses settings as numbers, independent of the locale.
 #include "c_api/settings_text.h"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\r";
 
-// The text up to a separator; what follows that remains.
+// Returns the text up to a separator, and removes both from `rest`.
 std::string_view take(std::string_view& rest, std::string_view separators) {
   const std::size_t end = std::min(rest.find_first_of(separators), rest.size());
   const std::string_view taken = rest.substr(0, end);
@@ -27,7 +27,7 @@ struct Line {
   std::string_view text;
 };
 
-// But for empty lines and those that begin with #.
+// Except empty lines and lines that begin with #.
 std::vector<Line> lines_of(std::string_view text) {
   std::vector<Line> lines;
   int number = 0;
@@ -126,7 +126,7 @@ template <typename Value>
 void SettingsText::read(const std::string& name, const std::string& text,
                         std::vector<Value>& values) const {
   values.clear();
-  // One more separator, so that an empty value at the end is seen too.
+  // One more separator, so that an empty value at the end is detected too.
   const std::string closed = text + ",";
   for (std::string_view rest = closed; !rest.empty();)
     read(name, std::string(take(rest, ",")), values.emplace_back());

@@ -1,5 +1,5 @@
-// Settings as text, "conv2d out_channels=16 kernel_size=3", which C and every other language can
-// write: a kind, and values by name.
+// Settings as text, "conv2d out_channels=16 kernel_size=3", for C and other languages: a kind, and
+// values by name.
 #pragma once
 
 #include <cstdint>
@@ -15,25 +15,25 @@
 
 namespace cnnx::c_api {
 
-// A word that a setting may be, and what it stands for.
+// A word allowed as the value of a setting, and the value it stands for.
 template <typename Value>
 struct Word {
   const char* text;
   Value value;
 };
 
-// One line of a text. Each value is asked for by name, as what it should be; finish() refuses those
-// that nobody asked for. Errors are std::invalid_argument, one sentence that begins with `where`:
-// "cnnx_model_create: layers, line 2: max_pool2d: kernel_size is \"big\", expected an integer".
+// One line of a text. Each value is read by name and type; finish() refuses unread settings. Errors
+// are std::invalid_argument, one sentence that begins with `where`: "cnnx_model_create: layers,
+// line 2: max_pool2d: kernel_size is \"big\", expected an integer".
 class SettingsText {
  public:
   SettingsText(std::string where, std::string_view line);
 
-  // The line's first word, unless that is a setting: "" then.
+  // The line's first word, or "" if that is a setting.
   const std::string& kind() const { return kind_; }
   bool has(const std::string& name) const { return values_.count(name) > 0; }
 
-  // Refuses the line unless the setting is there.
+  // Refuses the line unless it has the setting.
   void require(const std::string& name) { text_of(name); }
   template <typename Value>
   Value get(const std::string& name) {
@@ -41,7 +41,7 @@ class SettingsText {
     read(name, text_of(name), value);
     return value;
   }
-  // Replaces `value` when the setting is there.
+  // Replaces `value` if the line has the setting.
   template <typename Value>
   void set(const std::string& name, Value& value) {
     if (has(name)) read(name, text_of(name), value);
@@ -81,8 +81,8 @@ class SettingsText {
   void read(const std::string& name, const std::string& text, Pair& value) const;  // "3" or "3,5"
   template <typename Value>                                                        // "0.5,0.5,0.25"
   void read(const std::string& name, const std::string& text, std::vector<Value>& values) const;
-  // Of the kind that it holds. A list of four, a padding, may be "same" or "valid", and fewer
-  // integers stand for more: one for every side, two for height and width.
+  // Of the type that it holds. A list of four, a padding, may be "same" or "valid", or fewer
+  // integers: one for every side, two for height and width.
   void read(const std::string& name, const std::string& text, Setting& setting) const;
 
   std::string where_, kind_;
@@ -90,8 +90,8 @@ class SettingsText {
   std::set<std::string> taken_;
 };
 
-// The lines of a text that say something, which are not those that are empty or begin with #.
-// Errors call them "layers, line 3".
+// The lines of a text except empty lines and lines that begin with #. Errors call them "layers,
+// line 3".
 std::vector<SettingsText> settings_of_lines(const Call& call, const char* text,
                                             const char* argument);
 

@@ -1,4 +1,4 @@
-// Sorts exceptions into kinds and keeps each thread's last sentence.
+// Maps exceptions to statuses and stores each thread's last error message.
 #include "c_api/status.h"
 
 #include <exception>
@@ -14,7 +14,7 @@ namespace {
 
 struct LastError {
   std::string text;
-  const char* message = "";  // of `text`, or a constant where there was no memory for it
+  const char* message = "";  // points to `text`, or to a constant if there was no memory for it
   int32_t number = 0;
 };
 

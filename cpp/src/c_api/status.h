@@ -1,4 +1,4 @@
-// The wall that no exception crosses: what was thrown becomes a status and a sentence to ask for.
+// The boundary that no exception crosses: an exception becomes a status and an error message.
 #pragma once
 
 #include "c_api/call.h"
@@ -6,7 +6,7 @@
 
 namespace cnnx::c_api {
 
-// Called while an exception is handled: its kind, having noted its sentence for this thread.
+// Called while an exception is handled: stores its message for this thread and returns its status.
 cnnx_status note_exception() noexcept;
 
 // Runs the body of the C function of that name.

@@ -1,5 +1,5 @@
-// Which optimizers, losses, schedules and options can be written as a line, and what such a line
-// may say; the defaults are those of the C++ structs.
+// Optimizers, losses, schedules and options as lines of text: the kinds and settings that a line
+// may have; the defaults are those of the C++ structs.
 #include "c_api/training_settings.h"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ constexpr Word<Loss::Kind> kLosses[] = {{"cross_entropy", Loss::Kind::cross_entr
                                         {"mean_absolute_error", Loss::Kind::mean_absolute_error},
                                         {"huber", Loss::Kind::huber}};
 
-// What SGD and Muon share.
+// Settings shared by SGD and Muon.
 template <typename Kind>
 Kind with_momentum(SettingsText& line) {
   Kind optimizer;
@@ -35,7 +35,7 @@ Kind with_momentum(SettingsText& line) {
   return optimizer;
 }
 
-// What Adam and AdamW share.
+// Settings shared by Adam and AdamW.
 template <typename Kind>
 Kind adam(SettingsText& line) {
   Kind adam;
@@ -69,7 +69,7 @@ Muon muon(SettingsText& line) {
   return muon;
 }
 
-// A schedule's line, if it is one.
+// The schedule of a line, if it is one.
 std::optional<Schedule> schedule_of(SettingsText& line) {
   Schedule schedule;
   if (line.kind() == "step_decay") {
@@ -104,7 +104,7 @@ std::optional<Schedule> schedule_of(SettingsText& line) {
   return schedule;
 }
 
-// Refuses a second line that would replace what the first one said.
+// Refuses a second line that would replace the values of an earlier one.
 class OnlyOnce {
  public:
   void see(const std::string& what, const SettingsText& line) {

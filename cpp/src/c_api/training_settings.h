@@ -1,4 +1,4 @@
-// Optimizers, losses, schedules and the rest of a training as text.
+// Optimizers, losses, schedules and other training settings as text.
 #pragma once
 
 #include "c_api/call.h"
@@ -6,12 +6,12 @@
 
 namespace cnnx::c_api {
 
-// As cnnx/c_api.h says of cnnx_trainer_create; a null pointer stands for the default.
+// As documented for cnnx_trainer_create in cnnx/c_api.h; a null pointer means the default.
 OptimizerSettings optimizer_of(const Call& call, const char* text);
 Loss loss_of(const Call& call, const char* text);
 TrainerOptions trainer_options_of(const Call& call, const char* text);
 
-// As cnnx/c_api.h says of cnnx_trainer_begin_epoch.
+// As documented for cnnx_trainer_begin_epoch in cnnx/c_api.h.
 EpochOptions epoch_options_of(const Call& call, const char* text);
 
 }  // namespace cnnx::c_api

@@ -1,4 +1,4 @@
-// The X-and-O drawings in C.
+// The X/O data set in C.
 #include "cnnx/xo.h"
 
 #include "c_api/status.h"

@@ -1,5 +1,5 @@
-// Makes the changed images, a row at a time: where its pixels come from, their levels, the
-// formula of normalisation.
+// Computes augmented images row by row: the source positions of its pixels, their levels, the
+// normalisation.
 #include "data/augment.h"
 
 #include <algorithm>
@@ -16,10 +16,10 @@ namespace cnnx {
 namespace data {
 namespace {
 
-// Values worth waking a thread for.
+// The least number of values for another thread.
 constexpr int64_t kGrain = 8 * 1024;
 
-// The place inside [0, count) that stands for `place`, or -1 for what is black.
+// The index inside [0, count) for `place`, or -1 for black.
 int64_t inside(int64_t place, int64_t count, Augmentation::Border border) {
   if (place >= 0 && place < count) return place;
   if (border == Augmentation::Border::zero) return -1;
@@ -53,7 +53,7 @@ class Image {
     }
   }
 
-  // out[x] = pixel (row, columns[x]) of the affinely changed image.
+  // out[x] = pixel (row, columns[x]) of the affinely transformed image.
   void sample_row(const AffineMap& map, int64_t row, const int32_t* columns, float* out) const {
     const float y = static_cast<float>(row);
     const float first_column = map.column_of_row * y + map.column_offset;
@@ -69,7 +69,7 @@ class Image {
     }
   }
 
-  // Of all values, as they lie in memory.
+  // The mean of all values, in memory order.
   double mean() const {
     using Sum = std::conditional_t<std::is_integral_v<Pixel>, int64_t, double>;
     const int64_t count = height_ * width_ * channels();
@@ -132,7 +132,7 @@ class Augmenter {
         divide_(divide_by_255),
         row_values_(shape[1] * shape[2]),
         columns_(static_cast<size_t>(slots * shape[1])) {
-    // One value per value of a row, so that loops over it need not know channels.
+    // One entry per value of a row, so that loops over it are independent of the channels.
     for (int64_t i = 0; i < row_values_; ++i) {
       const auto of = [&](const std::vector<float>& values) {
         return values[values.size() == 1 ? 0 : static_cast<size_t>(i % shape[2])];
@@ -181,7 +181,7 @@ class Augmenter {
   void colour(const ImageChange& change, float mean, float* out) const {
     for (int64_t i = 0; i < row_values_; ++i) {
       const float value = change.brightness * (mean + change.contrast * (out[i] - mean));
-      // Written so that NaN comes through and is noticed.
+      // Written so that NaN passes.
       out[i] = value <= 0.0f ? 0.0f : value > 1.0f ? 1.0f : value;
     }
   }
@@ -199,7 +199,7 @@ void gather(const Pixel* source, const int64_t* rows, int64_t count, const Shape
             const Preprocessing& preprocessing, const EpochChanges& changes, bool divide_by_255,
             int threads, float* out) {
   const int64_t size = element_count(shape), grain = kGrain / size + 1;
-  const int slots = runtime::share_count(threads, count, grain);
+  const int slots = runtime::slot_count(threads, count, grain);
   Augmenter augmenter(shape, preprocessing, changes, divide_by_255, slots);
   runtime::parallel_for(slots, count, grain, [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {

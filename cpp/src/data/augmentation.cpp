@@ -1,4 +1,4 @@
-// Checks the settings of an augmentation and draws what happens to an image.
+// Checks the settings of an augmentation and draws the changes of an image.
 #include "data/augmentation.h"
 
 #include <algorithm>
@@ -17,8 +17,8 @@ namespace {
 
 constexpr float kRadians = 0.0174532925f;
 
-// Each has a place of its own among an image's numbers, so that one setting does not change what
-// another draws.
+// Each has its own index among an image's random numbers, so that one setting does not change the
+// numbers of another.
 enum Draw : uint64_t {
   kFlip,
   kCropRow,
@@ -109,7 +109,7 @@ ImageChange draw_change(const Augmentation& augmentation, const Shape& shape, ui
 
 void validate(const Augmentation& augmentation) {
   const Augmentation& a = augmentation;
-  // Within these, where a pixel comes from fits 32 bits.
+  // Within these limits, source positions fit 32 bits.
   constexpr float kMostShift = 1 << 20, kLeastScale = 0.01f, kMostScale = 100;
   if (a.crop_padding < 0) data::refuse("crop_padding", a.crop_padding, "0 or more pixels");
   data::check_between("rotate", a.rotate, 180, "0 to 180 degrees");

@@ -1,4 +1,4 @@
-// What an augmentation does to one image: the settings with all chance drawn.
+// The changes of one image: an augmentation's settings with all random numbers drawn.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace cnnx::data {
 
-// Validates, and refuses a crop that leaves an image of `shape` altogether.
+// Validates the settings, and refuses a crop whose padding is not less than the image's sides.
 void check_augmentation(const Augmentation& augmentation, const Shape& shape);
 
-// Where pixel (row, column) of the new image comes from in the old one, in pixels.
+// The source position of pixel (row, column) of the new image, in pixels.
 struct AffineMap {
   float column_of_column, column_of_row, column_offset;
   float row_of_column, row_of_row, row_offset;
@@ -21,12 +21,12 @@ struct AffineMap {
 struct ImageChange {
   AffineMap map;
   bool flip;
-  int64_t down, right;  // from a pixel of the crop to the same one of the whole image
+  int64_t down, right;  // from a pixel of the crop to the same pixel of the whole image
   float contrast, brightness;
-  int64_t cut_row, cut_column;  // the first of the cut square, perhaps outside
+  int64_t cut_row, cut_column;  // first row and column of the cutout, perhaps outside
 };
 
-// Of image `row` of the data set.
+// For image `row` of the data set.
 ImageChange draw_change(const Augmentation& augmentation, const Shape& shape, uint64_t seed,
                         uint64_t epoch, int64_t row);
 

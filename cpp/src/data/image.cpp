@@ -1,5 +1,5 @@
-// Resizes images: where source and target lie on each other, the filter's weights, one pass
-// across and one down.
+// Resizes images: placement of source and target, the filter's weights, one pass over rows and one
+// over columns.
 #include "data/image.h"
 
 #include <algorithm>
@@ -19,10 +19,10 @@ namespace {
 
 constexpr int64_t kMostSide = int64_t{1} << 20;
 
-// Floats of rows that have been filtered across and not down (64 MB).
-constexpr int64_t kMostKept = int64_t{1} << 24;
+// The most floats of rows that are filtered horizontally and buffered (64 MB).
+constexpr int64_t kMostBufferedFloats = int64_t{1} << 24;
 
-// Multiply-adds worth waking a thread for.
+// The least number of multiply-adds for another thread.
 constexpr int64_t kGrain = 32 * 1024;
 
 void check_size(const char* what, int64_t value) {
@@ -65,7 +65,7 @@ void check(const ImageView& image, int64_t height, int64_t width, int64_t channe
   }
 }
 
-// A stretch of one axis of the source, in pixels and parts of them, and the target pixels it fills.
+// A range of one axis of the source, in fractional pixels, and the target pixels it fills.
 struct Span {
   double from, length;
   int64_t first, count;
@@ -79,7 +79,7 @@ Placement place(int64_t from_height, int64_t from_width, int64_t height, int64_t
                 Resize resize) {
   Placement placement{{0, static_cast<double>(from_height), 0, height},
                       {0, static_cast<double>(from_width), 0, width}};
-  // Which axis is scaled less, compared without rounding: height / from_height <= width /
+  // The axis with the smaller scale, compared without rounding: height / from_height <= width /
   // from_width.
   const bool rows_scale_less = height * from_width <= width * from_height;
   if (resize == Resize::fit) {
@@ -108,8 +108,7 @@ Placement place(int64_t from_height, int64_t from_width, int64_t height, int64_t
   return placement;
 }
 
-// For each target pixel of one axis the source pixels it is made of, `first` onwards, and their
-// weights.
+// For each target pixel of one axis its source pixels, from `first` on, and their weights.
 struct Filter {
   struct Window {
     int64_t first, count, weights;
@@ -126,8 +125,8 @@ Filter triangle_filter(const Span& span, int64_t size) {
   std::vector<double> raw;
   for (int64_t i = 0; i < span.count; ++i) {
     const double center = span.from + (static_cast<double>(i) + 0.5) * scale;
-    // Of the pixels whose middle lies within the support; at its very edge the weight is 0 and the
-    // pixel is left out.
+    // Over the pixels whose centre lies within the support. At its very edge the weight is 0 and
+    // the pixel is omitted.
     int64_t first = std::max<int64_t>(0, static_cast<int64_t>(std::floor(center - support + 0.5)));
     const int64_t end =
         std::min<int64_t>(size, static_cast<int64_t>(std::floor(center + support + 0.5)));
@@ -199,7 +198,7 @@ void resize(const ImageView& image, int64_t height, int64_t width, Resize how, P
   const Placement placement = place(image.height, image.width, height, width, how);
   const Filter across = triangle_filter(placement.columns, image.width);
   const Filter down = triangle_filter(placement.rows, image.height);
-  // Only these source rows are seen.
+  // Only these source rows are read.
   const int64_t top = down.windows.front().first;
   const int64_t bottom = down.windows.back().first + down.windows.back().count;
   const int64_t stride = image.row_stride != 0
@@ -211,27 +210,29 @@ void resize(const ImageView& image, int64_t height, int64_t width, Resize how, P
                                  image.channels, converted);
     filter_row<channels>(converted, across, filtered);
   };
-  // A long thin image for a model of wide flat ones has far more in between than at either end:
-  // then every target row filters the rows that it needs for itself, to the same numbers.
-  const bool keeps_rows = bottom - top <= kMostKept / row_floats;
-  const int64_t kept_rows = keeps_rows ? bottom - top : 0;
-  std::vector<float> middle(static_cast<size_t>(kept_rows * row_floats));
+  // A long thin image for a model with wide flat input has a far larger intermediate image than
+  // source and target. Then every target row filters the rows that it needs itself, with the same
+  // result.
+  const bool buffers_rows = bottom - top <= kMostBufferedFloats / row_floats;
+  const int64_t buffered_rows = buffers_rows ? bottom - top : 0;
+  std::vector<float> middle(static_cast<size_t>(buffered_rows * row_floats));
 
   const int threads = get_num_threads();
   const int64_t source_grain = kGrain / (image.width * channels) + 1;
-  const int slots = runtime::share_count(threads, kept_rows, source_grain);
+  const int slots = runtime::slot_count(threads, buffered_rows, source_grain);
   std::vector<float> scratch(static_cast<size_t>(slots * image.width * channels));
-  runtime::parallel_for(slots, kept_rows, source_grain, [&](int64_t begin, int64_t end, int slot) {
-    float* row = scratch.data() + slot * image.width * channels;
-    for (int64_t y = begin; y < end; ++y)
-      filter_across(top + y, row, middle.data() + y * row_floats);
-  });
+  runtime::parallel_for(slots, buffered_rows, source_grain,
+                        [&](int64_t begin, int64_t end, int slot) {
+                          float* row = scratch.data() + slot * image.width * channels;
+                          for (int64_t y = begin; y < end; ++y)
+                            filter_across(top + y, row, middle.data() + y * row_floats);
+                        });
 
   std::fill_n(output, height * width * channels, Pixel{0});
   const int64_t taps = static_cast<int64_t>(down.weights.size()) / placement.rows.count + 1;
   const int64_t target_grain = kGrain / (row_floats * taps) + 1;
-  const int target_slots = runtime::share_count(threads, placement.rows.count, target_grain);
-  const int64_t slot_floats = keeps_rows ? row_floats : 2 * row_floats + image.width * channels;
+  const int target_slots = runtime::slot_count(threads, placement.rows.count, target_grain);
+  const int64_t slot_floats = buffers_rows ? row_floats : 2 * row_floats + image.width * channels;
   std::vector<float> sums(static_cast<size_t>(target_slots * slot_floats));
   runtime::parallel_for(
       target_slots, placement.rows.count, target_grain, [&](int64_t begin, int64_t end, int slot) {
@@ -243,7 +244,7 @@ void resize(const ImageView& image, int64_t height, int64_t width, Resize how, P
           for (int64_t k = 0; k < window.count; ++k) {
             const float weight = down.weights[static_cast<size_t>(window.weights + k)];
             const float* row = filtered;
-            if (keeps_rows) {
+            if (buffers_rows) {
               row = middle.data() + (window.first + k - top) * row_floats;
             } else {
               filter_across(window.first + k, filtered + row_floats, filtered);

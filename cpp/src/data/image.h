@@ -1,5 +1,5 @@
-// One image of any size made into what a model expects, short of normalisation; and what is asked
-// of images that have the size already.
+// Converts one image of any size to a model's input before normalisation; checks images that have
+// the input size already.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +9,15 @@
 
 namespace cnnx::data {
 
-// resize_image() into floats: whole numbers 0 to 255 when the image is uint8, else as they
-// come.
+// resize_image() to floats: integers 0 to 255 if the image is uint8, else its own values.
 std::vector<float> prepare_image(const ImageView& image, int64_t height, int64_t width,
                                  int64_t channels, Resize resize);
 
 // More than any memory holds.
 constexpr int64_t kMostImages = int64_t{1} << 40;
 
-// Throws std::invalid_argument, in a sentence that `caller` begins, for a count that is negative
-// or absurd, or pixels that are a null pointer.
+// Throws std::invalid_argument, in a sentence that begins with `caller`, for a count that is
+// negative or too large, or null pixels.
 void check_images(const ImageBatch& images, const char* caller);
 
 }  // namespace cnnx::data

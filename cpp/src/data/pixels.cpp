@@ -14,7 +14,7 @@ namespace cnnx {
 namespace data {
 namespace {
 
-// Values worth waking a thread for.
+// The least number of values for another thread.
 constexpr int64_t kGrain = 32 * 1024;
 
 class Normaliser {
@@ -24,11 +24,11 @@ class Normaliser {
       : preprocessing_(preprocessing),
         divide_(divide_by_255),
         copies_(!divide_by_255 && is_identity(preprocessing)),
-        // With one mean and one std every value is treated alike, as if it were a pixel of its own.
+        // With one mean and one std every value is treated alike, as a pixel of its own.
         kinds_(preprocessing.mean.size() == 1 && preprocessing.std.size() == 1 ? 1 : channels) {
     if (type == PixelType::uint8 && kinds_ <= kMostTables) {
-      // Through the seam, as the pixels themselves: the caller's floating-point mode must not reach
-      // the table.
+      // In parallel_for, like the pixels themselves: the caller's floating-point mode must not
+      // affect the table.
       runtime::parallel_for(1, 1, 1, [&](int64_t, int64_t, int) {
         for (int64_t kind = 0; kind < kinds_; ++kind) {
           for (int level = 0; level < 256; ++level) {

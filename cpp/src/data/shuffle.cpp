@@ -1,4 +1,4 @@
-// Fisher and Yates's shuffle with unbiased draws from Philox.
+// Fisher-Yates shuffle with unbiased random numbers from Philox.
 #include "data/shuffle.h"
 
 #include <utility>
@@ -21,9 +21,10 @@ WideProduct multiply(uint64_t a, uint64_t b) {
   return {a_high * b_high + (middle >> 32) + (cross >> 32), a * b};
 }
 
-// Uniform in [0, bound), bound >= 1, for place `index` < 2^40 of a shuffle: Lemire, "Fast Random
-// Integer Generation in an Interval", ACM TOMACS 29(1), 2019. A rejected draw (fewer than one in
-// 2^24) takes the block of the next attempt, which has the index's upper bits to itself.
+// Uniform in [0, bound), bound >= 1, for index `index` < 2^40 of a shuffle: Lemire, "Fast Random
+// Integer Generation in an Interval", ACM TOMACS 29(1), 2019. A rejected number (fewer than one in
+// 2^24) is replaced from the block of the next attempt, which is numbered in the index's upper
+// bits.
 int64_t draw_below(int64_t bound, const runtime::Philox& random, int64_t index) {
   const uint64_t range = static_cast<uint64_t>(bound);
   for (uint64_t attempt = 0;; ++attempt) {

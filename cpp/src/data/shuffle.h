@@ -1,5 +1,4 @@
-// The order in which an epoch sees its examples: a random permutation that depends on (seed, epoch)
-// alone.
+// The order of the examples in an epoch: a random permutation that depends on (seed, epoch) alone.
 #pragma once
 
 #include <cstdint>

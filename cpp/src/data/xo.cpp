@@ -1,5 +1,5 @@
-// Draws an X or an O as one or two pen strokes: points on curves, then the distance of each pixel
-// to the nearest of them, then grey levels. All chance comes from Philox at (seed, drawing), in the
+// Draws an X or an O as one or two pen strokes: points on curves, the distance of each pixel to the
+// nearest stroke, then grey levels. All random numbers come from Philox at (seed, image), in the
 // order of the code.
 #include "cnnx/xo.h"
 
@@ -21,13 +21,13 @@ namespace {
 
 constexpr float kPi = 3.14159265f;
 constexpr uint64_t kFirstNoiseBlock =
-    64;  // the numbers that shape a drawing lie in the blocks before
+    64;  // the numbers of the figure's shape are in the earlier blocks
 
 struct Point {
   float x, y;
 };
 
-// A curve through its points. An X is two, an O is one.
+// A curve through its points. An X is two curves, an O is one.
 struct Stroke {
   static constexpr int kMostPoints = 65;
   std::array<Point, kMostPoints> points;
@@ -40,7 +40,7 @@ struct Glyph {
   int count = 0;
 };
 
-// The numbers of one drawing, one after the other.
+// The random numbers of one image, one after the other.
 class Dice {
  public:
   explicit Dice(const runtime::Philox& philox) : philox_(philox) {}
@@ -51,8 +51,8 @@ class Dice {
   uint64_t next_ = 0;
 };
 
-// From corner to corner of the box [-1, 1]^2, each end moved a little and the stroke slightly
-// bowed. The ends stay within 0.18 of their corners, so the strokes cross near the middle of both.
+// From corner to corner of the box [-1, 1]^2, each end moved a little and the stroke slightly bent.
+// The ends stay within 0.18 of their corners, so the strokes cross near the middle of both.
 Stroke diagonal(Dice& dice, float direction) {
   constexpr float kJitter = 0.18f, kBow = 0.12f;
   constexpr int kPieces = 8;
@@ -71,8 +71,8 @@ Stroke diagonal(Dice& dice, float direction) {
   return stroke;
 }
 
-// Once around and a little further, drifting inwards or outwards by no more than `drift` of the
-// radius: where the pen comes back it runs beside its start.
+// Once around and a little further, drifting inwards or outwards by at most `drift` of the radius:
+// the end of the stroke runs beside its start.
 Stroke ring(Dice& dice, float drift) {
   constexpr int kPieces = Stroke::kMostPoints - 1;
   constexpr float kDent = 0.05f;
@@ -93,8 +93,9 @@ Stroke ring(Dice& dice, float drift) {
   return stroke;
 }
 
-// Stretches by (width, height), turns by `angle`, scales so that the longer side of the box around
-// all points is `extent`, and places it anywhere in a square frame with `margin` around the points.
+// Stretches by (width, height), rotates by `angle`, scales so that the longer side of the box
+// around all points is `extent`, and places it anywhere in a square frame with `margin` around the
+// points.
 void place(Glyph& glyph, Dice& dice, float width, float height, float angle, float extent,
            float margin, float frame) {
   const float cosine = runtime::cos(angle), sine = runtime::sin(angle);
@@ -119,8 +120,8 @@ void place(Glyph& glyph, Dice& dice, float width, float height, float angle, flo
   });
 }
 
-// squared_distance[pixel] = min(itself, squared distance from the pixel's middle to the segment),
-// for the pixels nearer than `reach`.
+// squared_distance[pixel] = min(itself, squared distance from the pixel's centre to the segment),
+// for pixels nearer than `reach`.
 void approach(Point from, Point to, float reach, int64_t size, float* squared_distance) {
   const auto first = [](float edge) {
     return static_cast<int64_t>(std::max(0.0f, std::floor(edge)));
@@ -148,8 +149,7 @@ void approach(Point from, Point to, float reach, int64_t size, float* squared_di
   }
 }
 
-// Grey levels from distances: a pixel is covered by the part of it that the stroke's edge leaves
-// inside.
+// Grey levels from distances: the coverage of a pixel is the part of it inside the stroke's edge.
 void ink(const float* squared_distance, int64_t size, float thickness, Dice& dice,
          const runtime::Philox& philox, uint8_t* pixels) {
   const float contrast = dice.between(0.45f, 1.0f);
@@ -157,12 +157,11 @@ void ink(const float* squared_distance, int64_t size, float thickness, Dice& dic
   const bool light_on_dark = dice.between(0.0f, 1.0f) < 0.5f;
   const float paper = light_on_dark ? darker : darker + contrast;
   const float step = light_on_dark ? contrast : -contrast;
-  // The sum of a word's four bytes is near enough to a Gaussian: mean 510, standard deviation
-  // 147.8.
+  // The sum of a word's four bytes is close to a Gaussian: mean 510, standard deviation 147.8.
   const float noise = dice.between(0.01f, 0.06f) / 147.8f;
   const float reach = 0.5f * thickness + 0.5f;
   for (int64_t begin = 0; begin < size * size;
-       begin += 4) {  // size * size pixels: a ragged end is possible
+       begin += 4) {  // size * size pixels: the last block may be partial
     const auto words = philox.block(kFirstNoiseBlock + static_cast<uint64_t>(begin / 4));
     for (int64_t i = begin; i < std::min(begin + 4, size * size); ++i) {
       const uint32_t word = words[static_cast<size_t>(i - begin)];
@@ -176,13 +175,13 @@ void ink(const float* squared_distance, int64_t size, float thickness, Dice& dic
 
 void draw(int64_t index, int64_t size, uint64_t seed, int64_t label, float* squared_distance,
           uint8_t* pixels) {
-  const runtime::Philox philox(seed, runtime::Stream::drawing, static_cast<uint64_t>(index));
+  const runtime::Philox philox(seed, runtime::Stream::xo, static_cast<uint64_t>(index));
   Dice dice(philox);
   const float frame = static_cast<float>(size);
-  const float extent = dice.between(0.35f, 0.80f) * frame;  // the longer side, ink included
+  const float extent = dice.between(0.35f, 0.80f) * frame;  // the longer side, stroke included
   const float ratio = runtime::exp(dice.between(-1.0f, 1.0f) * 0.287682072f);  // ln(4/3)
   const float angle = dice.between(-25.0f, 25.0f) * (kPi / 180.0f);
-  // A quarter of the shorter side at most: the hole of an O is then at least half of it.
+  // At most a quarter of the shorter side: the hole of an O is then at least half of it.
   const float shorter = extent * std::min(ratio, 1.0f / ratio);
   const float pixel = frame / 32.0f;
   const float thickness = dice.between(pixel, std::min(3.0f * pixel, 0.25f * shorter));
@@ -208,10 +207,10 @@ void draw(int64_t index, int64_t size, uint64_t seed, int64_t label, float* squa
   ink(squared_distance, size, thickness, dice, philox, pixels);
 }
 
-// One X and one O in each pair: the pair's own coin says which comes first.
+// One X and one O in each pair: a random bit of the pair decides their order.
 int64_t label_of(int64_t index, uint64_t seed) {
-  const runtime::Philox coin(seed, runtime::Stream::drawing, static_cast<uint64_t>(index / 2));
-  constexpr uint64_t kCoinBlock = uint64_t{1} << 40;  // beyond any noise
+  const runtime::Philox coin(seed, runtime::Stream::xo, static_cast<uint64_t>(index / 2));
+  constexpr uint64_t kCoinBlock = uint64_t{1} << 40;  // beyond the blocks of the noise
   return static_cast<int64_t>(coin.block(kCoinBlock)[0] & 1) ^ (index & 1);
 }
 
@@ -229,9 +228,9 @@ void draw_xo(int64_t count, int64_t size, uint64_t seed, uint8_t* pixels, int64_
   if (count > 0 && (!pixels || !labels))
     throw std::invalid_argument("xo: pixels or labels is a null pointer");
   const int64_t area = size * size;
-  // About 20 microseconds draw 32 x 32 pixels.
+  // Drawing 32 x 32 pixels takes about 20 microseconds.
   const int64_t grain = std::max<int64_t>(1, 1024 / area);
-  const int slots = runtime::share_count(get_num_threads(), count, grain);
+  const int slots = runtime::slot_count(get_num_threads(), count, grain);
   std::vector<float> scratch(static_cast<size_t>(slots * area));
   runtime::parallel_for(slots, count, grain, [&](int64_t begin, int64_t end, int slot) {
     for (int64_t index = begin; index < end; ++index) {

@@ -1,4 +1,4 @@
-// Fits arrays into one block, first fit by decreasing size.
+// Assigns offsets to arrays in one block, first fit by decreasing size.
 #include "graph/arena.h"
 
 #include <algorithm>
@@ -12,12 +12,12 @@ int64_t assign_offsets(std::vector<ArenaBuffer>& arena_buffers) {
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return arena_buffers[a].floats > arena_buffers[b].floats;
   });
-  std::vector<const ArenaBuffer*> settled;  // by offset
+  std::vector<const ArenaBuffer*> placed;  // by offset
   int64_t floats = 0;
   for (const std::size_t index : order) {
     ArenaBuffer& arena_buffer = arena_buffers[index];
     arena_buffer.offset = 0;
-    for (const ArenaBuffer* other : settled) {
+    for (const ArenaBuffer* other : placed) {
       if (other->last < arena_buffer.first || arena_buffer.last < other->first) continue;
       if (arena_buffer.offset + arena_buffer.floats <= other->offset) break;
       arena_buffer.offset = std::max(arena_buffer.offset, other->offset + other->floats);
@@ -25,8 +25,8 @@ int64_t assign_offsets(std::vector<ArenaBuffer>& arena_buffers) {
     const auto above = [](const ArenaBuffer* a, const ArenaBuffer* b) {
       return a->offset < b->offset;
     };
-    settled.insert(std::upper_bound(settled.begin(), settled.end(), &arena_buffer, above),
-                   &arena_buffer);
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), &arena_buffer, above),
+                  &arena_buffer);
     floats = std::max(floats, arena_buffer.offset + arena_buffer.floats);
   }
   return floats;

@@ -1,4 +1,4 @@
-// Where arrays lie in one block of memory: two that are needed at the same time never overlap.
+// Offsets of arrays in one block of memory: two that are needed at the same time never overlap.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ struct ArenaBuffer {
   int64_t offset = 0;
 };
 
-// Gives every arena_buffer its offset, the largest first, each as low as those before it allow;
-// returns how many floats the arena needs.
+// Assigns an offset to every buffer, the largest first, each as low as the earlier ones allow;
+// returns the floats that the arena needs.
 int64_t assign_offsets(std::vector<ArenaBuffer>& arena_buffers);
 
 }  // namespace cnnx::graph

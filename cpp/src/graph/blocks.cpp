@@ -1,5 +1,5 @@
-// Names layers and writes blocks out: within a block each layer reads the one before, the first of
-// a branch what the block reads, and one more layer merges the branches.
+// Names layers and expands blocks: in a branch each layer reads the one before, its first layer
+// reads the block's input, and one more layer merges the branches.
 #include "graph/blocks.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 
 using Branches = std::vector<std::vector<Layer>>;
 
-constexpr std::string_view kReserved = "cnnx.";  // begins names of a file that are no layer's
+constexpr std::string_view kReserved = "cnnx.";  // prefix of names in a file that are no layer's
 
 [[noreturn]] void refuse(const Layer& layer, const std::string& what) {
   throw std::invalid_argument("layer " + layer.name + ": " + what);
@@ -47,8 +47,8 @@ void take_name(const std::string& name, std::set<std::string>& taken) {
     throw std::invalid_argument("model: two layers are named \"" + name + "\"");
 }
 
-// Fills in the names of layers side by side: the user's own, or kind and ordinal, stepping over
-// names already taken.
+// Fills in the names of adjacent layers: the user's own, or kind and ordinal, skipping names
+// already taken.
 void fill_in_names(std::vector<Layer>& layers) {
   std::set<std::string> taken;
   for (const Layer& layer : layers) {
@@ -66,7 +66,7 @@ void fill_in_names(std::vector<Layer>& layers) {
 bool is_residual(const Layer& layer) { return layer.kind == "residual"; }
 bool is_block(const Layer& layer) { return is_residual(layer) || layer.kind == "parallel"; }
 
-// The kind of the layer that makes one array of a block's branches.
+// The kind of the layer that merges a block's branches.
 std::string merge_of(const Layer& block) {
   if (is_residual(block)) return "add";
   const auto found = block.settings.find("merge");
@@ -97,7 +97,7 @@ void check_block(const Layer& block) {
 
 class Writer {
  public:
-  // A layer with its name and inputs; a block becomes the layers within it.
+  // A layer with its name and inputs; a block is replaced by its layers.
   void write(Layer layer) {
     for (std::string& input : layer.inputs) {
       if (const auto block = results_.find(input); block != results_.end()) input = block->second;
@@ -118,7 +118,7 @@ class Writer {
   void write_block(const Layer& block) {
     check_block(block);
     Branches branches = block.branches;
-    // A shortcut goes first, so that the body's last layer can add it on its way out.
+    // The shortcut runs first, so that the body's last layer can add it on its way out.
     if (is_residual(block)) {
       branches.resize(2);
       std::swap(branches[0], branches[1]);
@@ -156,7 +156,7 @@ class Writer {
 
   std::vector<Layer> layers_;
   std::set<std::string> taken_;
-  std::map<std::string, std::string> results_;  // the layer that a block's name stands for
+  std::map<std::string, std::string> results_;  // by block, the layer with its output
 };
 
 }  // namespace

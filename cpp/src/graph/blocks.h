@@ -1,5 +1,5 @@
-// The layers a user wrote down as those that a graph is made of: blocks written out, every name and
-// every input filled in.
+// Conversion of a user's layers to those of a graph: blocks expanded, every name and every input
+// filled in.
 #pragma once
 
 #include <vector>
@@ -8,10 +8,10 @@
 
 namespace cnnx::graph {
 
-constexpr const char* kInputName = "input";  // what a layer calls the image itself
+constexpr const char* kInputName = "input";  // a layer's name for the image
 
-// Throws std::invalid_argument, naming the layer, for a name that is taken or has letters that no
-// file takes, and for a block that is none.
+// Throws std::invalid_argument, naming the layer, for a name that is taken or has characters that
+// no file allows, and for an invalid block.
 std::vector<Layer> written_out(std::vector<Layer> layers);
 
 }  // namespace cnnx::graph

@@ -1,4 +1,4 @@
-// Binds nodes to steps, gives their arrays places, runs them.
+// Binds nodes to steps, assigns offsets to their arrays, runs them.
 #include "graph/chain.h"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace cnnx::graph {
 namespace {
 
-constexpr int kMostParameters = 8;  // arrays of one step: far above any step's
+constexpr int kMostParameters = 8;  // of one step: far above any step's
 
 template <class Float>
 using Pointers = std::array<Float*, kMostParameters>;
@@ -30,12 +30,12 @@ ops::TrainingStep of_step(const ops::TrainingStep& training, const Step& step) {
   return own;
 }
 
-// Takes in one successor after the other, in the order of ops::Fusion.
+// Fuses one successor after the other, in the order of ops::Fusion.
 class Fuser {
  public:
   Fuser(const Graph& graph, int last, int64_t batch) : graph_(graph), last_(last), batch_(batch) {}
 
-  // The last node that runs with node `id`; adds what an Add among them reads besides to `inputs`.
+  // The last node that runs with node `id`; appends the other input of a fused Add to `inputs`.
   int fuse(int id, bool folds, ops::Fusion& fusion, std::vector<int>& inputs) const {
     const Node& node = graph_.node(id);
     const Shape shape = with_batch(batch_, node.input_shapes[0]);
@@ -114,7 +114,7 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep ke
 
 int Chain::last_read(const Value& value, Keep keep) const {
   const int end = static_cast<int>(steps_.size());
-  // Nobody reads the result but the caller.
+  // Only the caller reads the result.
   if (keep == Keep::everything) return end;
   int last = value.readers.empty() ? end : value.readers.back();
   if (keep == Keep::nothing) return last;
@@ -134,7 +134,8 @@ void Chain::find_lifetimes(Keep keep) {
     const ops::BoundOpTraits traits = step.op->traits();
     Value& output = values_[step.output];
     const int last = last_read(output, keep);
-    // Writing over an input is right when nothing reads it again; the caller's is not ours.
+    // Overwriting an input is allowed if nothing reads it again; the caller's input is never
+    // overwritten.
     const auto in_place = [&](std::size_t value) {
       for (std::size_t k = 0; k < step.inputs.size(); ++k)
         if (step.inputs[k] == value && !traits.runs_in_place.contains(k)) return false;
@@ -147,25 +148,25 @@ void Chain::find_lifetimes(Keep keep) {
         });
     if (overwritten != step.inputs.end()) {
       output.arena_buffer = values_[*overwritten].arena_buffer;
-      tenants_[output.arena_buffer].last = last;
+      arena_buffers_[output.arena_buffer].last = last;
     } else {
-      output.arena_buffer = tenants_.size();
-      tenants_.push_back({runtime::round_up_to_line(output.floats), now, last});
+      output.arena_buffer = arena_buffers_.size();
+      arena_buffers_.push_back({runtime::round_up_to_line(output.floats), now, last});
     }
-    step.saved = tenants_.size();
+    step.saved = arena_buffers_.size();
     if (keep == Keep::for_backward && step.op->saved_bytes() > 0) {
-      tenants_.push_back(
+      arena_buffers_.push_back(
           {runtime::round_up_to_line((step.op->saved_bytes() + 3) / 4), now, backward_time(now)});
     } else {
       step.saved = kNothing;
     }
   }
-  own_tenants_ = tenants_.size();
+  own_buffer_count_ = arena_buffers_.size();
 }
 
 void Chain::assign_offsets(std::vector<ArenaBuffer> others) {
-  tenants_.insert(tenants_.end(), others.begin(), others.end());
-  arena_floats_ = graph::assign_offsets(tenants_);
+  arena_buffers_.insert(arena_buffers_.end(), others.begin(), others.end());
+  arena_floats_ = graph::assign_offsets(arena_buffers_);
 }
 
 int64_t Chain::scratch_floats(int threads) const {
@@ -207,7 +208,7 @@ const float* Chain::forward(const ChainArguments& a, float* output) const {
     forward.buffers = buffers.data();
     if (a.packed && step.op->packed_floats() > 0) forward.packed = a.packed + step.packed;
     forward.output = target;
-    if (step.saved != kNothing) forward.saved = kept_by(step, a);
+    if (step.saved != kNothing) forward.saved = saved_by(step, a);
     forward.scratch = a.scratch;
     forward.threads = a.threads;
     forward.weights_end_is_cached = a.weights_end_is_cached;
@@ -233,7 +234,7 @@ void Chain::backward(const Step& step, const ChainArguments& a, const StepGradie
   ops::BackwardArguments backward;
   backward.inputs = inputs.data();
   backward.output = place(step.output, a);
-  if (step.saved != kNothing) backward.saved = kept_by(step, a);
+  if (step.saved != kNothing) backward.saved = saved_by(step, a);
   backward.parameters = parameters.data();
   backward.buffers = buffers.data();
   backward.grad_output = g.output;

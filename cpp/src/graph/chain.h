@@ -1,5 +1,5 @@
-// A run of a graph's nodes bound to one batch size: layers fused where an op takes its successors
-// in, every array with its place in one arena. Immutable once it has settled.
+// A range of a graph's nodes bound to one batch size: layers are fused where an op allows it, and
+// every array has an offset in one arena. Immutable once offsets are assigned.
 #pragma once
 
 #include <cstddef>
@@ -14,16 +14,16 @@ namespace cnnx::graph {
 
 constexpr std::size_t kNothing = static_cast<std::size_t>(-1);
 
-// One op with the layers it took in.
+// One op with the layers fused into it.
 struct Step {
   int first_node, last_node;
   std::unique_ptr<const ops::BoundOp> op;
   ops::Fusion fusion;
-  std::vector<int64_t> parameters;  // offsets in the block of parameters, those taken in last
+  std::vector<int64_t> parameters;  // offsets in their block, those of fused layers last
   std::vector<int64_t> buffers;     // offsets in the block of buffers
   std::vector<std::size_t> inputs;  // values
   std::size_t output;               // a value
-  std::size_t saved;                // a arena_buffer, or kNothing
+  std::size_t saved;                // an arena buffer, or kNothing
   int64_t packed;                   // offset among the packed weights
   bool frozen;                      // its parameters are not trained
 };
@@ -31,24 +31,24 @@ struct Step {
 // An array between steps.
 struct Value {
   int64_t floats = 0;
-  int producer = -1;             // the step that makes it; -1: the caller's input
+  int producer = -1;             // the step that writes it; -1: the caller's input
   std::vector<int> readers;      // steps
-  std::size_t arena_buffer = 0;  // several values may have one
+  std::size_t arena_buffer = 0;  // several values may share one
 };
 
-constexpr std::size_t kCallersInput = 0;  // the value that a chain is given
+constexpr std::size_t kCallersInput = 0;  // the input value of a chain
 
 // Seconds of each step of a chain, added up over executions.
 struct StepTimes {
   std::vector<double> forward, backward;
 };
 
-// What a chain runs on and writes.
+// The arrays of an execution.
 struct ChainArguments {
   const float* input;
   const float* parameters;
-  float* buffers;       // written to in training only
-  const float* packed;  // or null: every op packs what it needs
+  float* buffers;       // written in training only
+  const float* packed;  // or null: every op packs its own weights
   float* arena;
   float* scratch;
   int threads;
@@ -61,7 +61,7 @@ struct ChainArguments {
 struct StepGradients {
   float* output;
   bool output_relu_masked;
-  const ops::InputGradient* inputs;  // one per input of the step
+  const ops::InputGradient* inputs;  // the whole block of gradients, or null
   float* parameters;                 // the whole block of gradients; null: not wanted
 };
 
@@ -69,22 +69,22 @@ class Chain {
  public:
   enum class Keep {
     nothing,       // an output lives until its last reader has run
-    for_backward,  // and what a backward reads until that has run
+    for_backward,  // arrays that a backward reads live until it has run
     everything,    // every layer's output to the end; nothing is fused
   };
 
-  // Nodes [first, last), which read nothing from outside but the node before `first`. `packed` is
-  // where this chain's packed weights begin.
+  // Nodes [first, last), whose only input from outside is the node before `first`. `packed` is the
+  // offset of this chain's packed weights.
   Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t packed = 0);
 
-  // Keep::for_backward: gives every array its place, together with what backward writes besides;
-  // must be called once. Forward of step i runs at time i, the loss at time steps().size(),
+  // For Keep::for_backward: assigns offsets to its arrays and to `others`, which backward writes.
+  // Must be called once. Forward of step i runs at time i, the loss at time steps().size(),
   // backward of step i at backward_time(i).
   void assign_offsets(std::vector<ArenaBuffer> others);
   int backward_time(int step) const { return 2 * static_cast<int>(steps_.size()) - step; }
-  // Where arena_buffer `index` lies; those of assign_offsets's argument follow after own_tenants().
-  int64_t offset(std::size_t index) const { return tenants_[index].offset; }
-  std::size_t own_tenants() const { return own_tenants_; }
+  // The offset of arena buffer `index`; those of assign_offsets's argument follow the own ones.
+  int64_t offset(std::size_t index) const { return arena_buffers_[index].offset; }
+  std::size_t own_buffer_count() const { return own_buffer_count_; }
 
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<Value>& values() const { return values_; }
@@ -99,11 +99,11 @@ class Chain {
   // Runs every step. The result lies in the arena, or at `output` if that is not null; without a
   // step it is the input.
   const float* forward(const ChainArguments& arguments, float* output = nullptr) const;
-  // Keep::for_backward, after forward: one step's gradients.
+  // For Keep::for_backward, after forward: one step's gradients.
   void backward(const Step& step, const ChainArguments& arguments,
                 const StepGradients& gradients) const;
 
-  // Keep::everything: where node `id` left its output.
+  // For Keep::everything: the output of node `id`.
   const float* output_of(int id, const ChainArguments& arguments) const {
     return place(node_values_[static_cast<std::size_t>(id)], arguments);
   }
@@ -119,15 +119,15 @@ class Chain {
     return value == kCallersInput ? a.input : a.arena + offset(values_[value].arena_buffer);
   }
 
-  uint8_t* kept_by(const Step& step, const ChainArguments& a) const {
+  uint8_t* saved_by(const Step& step, const ChainArguments& a) const {
     return reinterpret_cast<uint8_t*>(a.arena + offset(step.saved));
   }
 
-  std::vector<Step> steps_;    // views (Flatten) have none
+  std::vector<Step> steps_;    // without views (Flatten)
   std::vector<Value> values_;  // the caller's input first
   std::vector<std::size_t> node_values_;
-  std::vector<ArenaBuffer> tenants_;
-  std::size_t own_tenants_ = 0;
+  std::vector<ArenaBuffer> arena_buffers_;
+  std::size_t own_buffer_count_ = 0;
   int64_t arena_floats_ = 0, output_floats_ = 0, packed_end_;
 };
 

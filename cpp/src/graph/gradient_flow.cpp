@@ -1,4 +1,4 @@
-// Walks a chain backwards and gives every gradient its array.
+// Iterates over a chain backwards and assigns every gradient an array.
 #include "graph/gradient_flow.h"
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 namespace cnnx::graph {
 namespace {
 
-// Whether no other input of the step is the same value, as of a sum with what a convolution reads.
+// Whether the value is only one input of the step, unlike in a sum with the input of a convolution.
 bool reads_once(const Step& step, std::size_t input) {
   return std::count(step.inputs.begin(), step.inputs.end(), step.inputs[input]) == 1;
 }
@@ -26,16 +26,16 @@ GradientFlow::GradientFlow(const Chain& chain)
     gradients_[step.output].wanted = steps_[i].runs = below || steps_[i].trains;
   }
   const std::size_t result = steps_.empty() ? kCallersInput : chain.steps().back().output;
-  output_ = new_tenant(result, static_cast<int>(steps_.size()));
+  output_ = new_arena_buffer(result, static_cast<int>(steps_.size()));
   gradients_[result] = {gradients_[result].wanted, true, output_};
   for (int i = static_cast<int>(steps_.size()); i-- > 0;) visit(i);
 }
 
-std::size_t GradientFlow::new_tenant(std::size_t value, int time) {
+std::size_t GradientFlow::new_arena_buffer(std::size_t value, int time) {
   const int64_t floats =
       value == kCallersInput ? chain_->output_floats() : chain_->values()[value].floats;
-  tenants_.push_back({runtime::round_up_to_line(floats), time, time});
-  return tenants_.size() - 1;
+  arena_buffers_.push_back({runtime::round_up_to_line(floats), time, time});
+  return arena_buffers_.size() - 1;
 }
 
 void GradientFlow::visit(int index) {
@@ -45,7 +45,7 @@ void GradientFlow::visit(int index) {
   const ops::BoundOpTraits traits = step.op->traits();
   const int time = chain_->backward_time(index);
   gradient.output = gradients_[step.output].arena_buffer;
-  tenants_[gradient.output].last = time;
+  arena_buffers_[gradient.output].last = time;
   for (std::size_t i = 0; i < step.inputs.size(); ++i) {
     Gradient& input = gradients_[step.inputs[i]];
     if (!input.wanted) continue;
@@ -55,13 +55,13 @@ void GradientFlow::visit(int index) {
           traits.passes_gradient.contains(i)
               ? reads_once(step, i) && may_share(step.inputs[i], gradient.output, index)
               : traits.gradient_runs_in_place && !is_shared(gradient.output, index);
-      input.arena_buffer = same_array ? gradient.output : new_tenant(step.inputs[i], time);
+      input.arena_buffer = same_array ? gradient.output : new_arena_buffer(step.inputs[i], time);
       input.begun = true;
     }
-    tenants_[input.arena_buffer].last = time;
+    arena_buffers_[input.arena_buffer].last = time;
     gradient.inputs[i] = {true, input.arena_buffer, accumulate, false};
   }
-  // A ReLU that the step before took in: its mask costs least where the gradient is finished.
+  // A ReLU that the step before has fused: its mask costs least where the gradient is finished.
   if (!gradient.inputs[0].wanted || !applies_relu_mask_to(index)) return;
   gradient.inputs[0].relu_masked = true;
   steps_[static_cast<std::size_t>(chain_->values()[step.inputs[0]].producer)].output_relu_masked =
@@ -73,12 +73,12 @@ bool GradientFlow::applies_relu_mask_to(int index) const {
   const Value& input = chain_->values()[step.inputs[0]];
   if (input.producer < 0 || input.readers.front() != index || !step.op->traits().applies_relu_mask)
     return false;
-  if (!reads_once(step, 0)) return false;  // the gradient is not finished with its first part
+  if (!reads_once(step, 0)) return false;  // the gradient is not finished after its first part
   const ops::Fusion& fusion = chain_->steps()[static_cast<std::size_t>(input.producer)].fusion;
   return fusion.relu && !fusion.max_pool;
 }
 
-// Whether another value's gradient lies there that its producer has yet to read after step `index`.
+// Whether the array holds another value's gradient that its producer reads after step `index`.
 bool GradientFlow::is_shared(std::size_t arena_buffer, int index) const {
   for (std::size_t i = 0; i < gradients_.size(); ++i) {
     if (gradients_[i].begun && gradients_[i].arena_buffer == arena_buffer &&
@@ -88,7 +88,7 @@ bool GradientFlow::is_shared(std::size_t arena_buffer, int index) const {
   return false;
 }
 
-// Of two values that share an array, the one made later is done with it first: until then nothing
+// Of two values that share an array, the later one is finished with it first. Until then nothing
 // may be added to it or written over it.
 bool GradientFlow::may_share(std::size_t value, std::size_t arena_buffer, int index) const {
   const auto& values = chain_->values();

@@ -1,4 +1,4 @@
-// Which gradients a chain's backward makes, in which order they add up and where they lie.
+// The gradients of a chain's backward: the order in which they add up, and their arrays.
 #pragma once
 
 #include <vector>
@@ -7,32 +7,32 @@
 
 namespace cnnx::graph {
 
-// Where a step's backward puts the gradient of one of its inputs.
+// The destination of the gradient of one of a step's inputs.
 struct GradientInput {
   bool wanted = false;
-  std::size_t arena_buffer = 0;  // of GradientFlow::arena_buffers
-  bool accumulate = false;       // a later reader's gradient is there already
+  std::size_t arena_buffer = 0;  // index into GradientFlow::arena_buffers
+  bool accumulate = false;       // adds to the gradient of a later reader
   bool relu_masked = false;      // see ops::InputGradient
 };
 
 struct GradientStep {
   bool runs = false;                // something at or below it is trained
-  bool trains = false;              // its own parameters are
-  std::size_t output = 0;           // a arena_buffer
+  bool trains = false;              // its own parameters are trained
+  std::size_t output = 0;           // an arena buffer
   bool output_relu_masked = false;  // see ops::BackwardArguments
   std::vector<GradientInput> inputs;
 };
 
 // An array that several steps read has the sum of their gradients, added up in the order of
-// backward. A sum's gradient is that of both its inputs: they share one array where neither's own
-// story would spoil it for the other.
+// backward. A sum's gradient is that of both its inputs. They share one array unless later changes
+// to one would affect the other.
 class GradientFlow {
  public:
   explicit GradientFlow(const Chain& chain);
 
   const std::vector<GradientStep>& steps() const { return steps_; }
-  const std::vector<ArenaBuffer>& arena_buffers() const { return tenants_; }
-  std::size_t output() const { return output_; }  // the arena_buffer that the loss writes
+  const std::vector<ArenaBuffer>& arena_buffers() const { return arena_buffers_; }
+  std::size_t output() const { return output_; }  // the arena buffer that the loss writes
 
  private:
   struct Gradient {
@@ -40,7 +40,7 @@ class GradientFlow {
     std::size_t arena_buffer = 0;
   };
 
-  std::size_t new_tenant(std::size_t value, int time);
+  std::size_t new_arena_buffer(std::size_t value, int time);
   void visit(int index);
   bool may_share(std::size_t value, std::size_t arena_buffer, int index) const;
   bool is_shared(std::size_t arena_buffer, int index) const;
@@ -49,7 +49,7 @@ class GradientFlow {
   const Chain* chain_;
   std::vector<Gradient> gradients_;  // one per value
   std::vector<GradientStep> steps_;
-  std::vector<ArenaBuffer> tenants_;
+  std::vector<ArenaBuffer> arena_buffers_;
   std::size_t output_ = 0;
 };
 

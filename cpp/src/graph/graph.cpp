@@ -42,7 +42,7 @@ int64_t ArrayBlock::floats_of(const ArrayRange& range) const {
 
 namespace {
 
-// Far above any memory, far below where sums over a file's layers overflow.
+// Far above any memory, far below an overflow of sums over a file's layers.
 constexpr int64_t kMostElements = int64_t{1} << 40;
 
 void check_size(const char* what, const Shape& shape) {
@@ -120,7 +120,7 @@ void Graph::add(Layer layer) {
     check_size("its output", node.output_shape);
     node.parameters = parameters_.add(node.layer, node.op->parameters(inputs[0]));
     node.buffers = buffers_.add(node.layer, node.op->buffers(inputs[0]));
-    // No file holds what parameters began at: it holds them.
+    // A file holds the parameters, not their initial values.
     node.layer.settings.erase(ops::kInitial);
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument("layer " + node.layer.name + ": " + error.what());

@@ -1,4 +1,4 @@
-// What the user said: layers in order, each with the ids of its inputs, checked and sized for one
+// The user's network: layers in order, each with the ids of its inputs, checked and sized for one
 // image.
 #pragma once
 
@@ -15,12 +15,12 @@ namespace cnnx::graph {
 
 constexpr int kGraphInput = -1;
 
-// Which of a block's arrays are a node's.
+// The arrays of a block that belong to a node.
 struct ArrayRange {
   std::size_t first = 0, count = 0;
 };
 
-// Arrays of all layers one after the other in one block: the parameters, or the buffers.
+// Arrays of all layers in one block, one after the other: the parameters, or the buffers.
 class ArrayBlock {
  public:
   // Throws std::invalid_argument if there are too many.
@@ -39,13 +39,13 @@ class ArrayBlock {
 };
 
 struct Node {
-  Layer layer;  // no block, with its name and inputs filled in
+  Layer layer;  // not a block, with its name and inputs filled in
   std::unique_ptr<const ops::Op> op;
   std::vector<int> inputs;          // ids of the nodes it reads
   std::vector<Shape> input_shapes;  // without the batch axis
   Shape output_shape;
   ArrayRange parameters, buffers;
-  int readers = 0;  // how many inputs of other nodes its output is
+  int readers = 0;  // number of inputs of other nodes that read its output
 };
 
 class Graph {
@@ -62,7 +62,7 @@ class Graph {
 
   std::unique_ptr<const ops::BoundOp> bind(int id, int64_t batch, const ops::Fusion& fusion) const;
 
-  // The caller sees to it that no plan for training stays in use.
+  // The caller ensures that no training plan stays in use.
   void set_trainable(int id, bool trainable) {
     nodes_[static_cast<std::size_t>(id)].layer.trainable = trainable;
   }

@@ -1,4 +1,5 @@
-// Cuts a batch into slices, shares them out over threads, and runs what follows on all of it.
+// Divides a batch into slices, runs them in threads, and runs the remaining layers on the whole
+// batch.
 #include "graph/inference_plan.h"
 
 #include <algorithm>
@@ -10,16 +11,15 @@
 namespace cnnx::graph {
 namespace {
 
-// More bring nothing: a slice's call costs nothing beside eight images. Fewer slices would leave
-// less to share fairly, when one CPU is slower than another for a while.
+// Larger slices gain nothing: the overhead of a call is negligible for eight images. Fewer slices
+// would be harder to balance when one CPU is temporarily slower than another.
 constexpr int64_t kMostImages = 8;
 
-// What several threads gain in a smaller trunk they lose again in fetching each other's rows from
-// one layer to the next.
+// In smaller trunks, several threads lose their gain by fetching each other's rows between layers.
 constexpr int64_t kLeastSharedProducts = int64_t{32} << 20;
 
-// Nodes before the first whose op does not run in slices, where one array connects them with the
-// rest.
+// The number of nodes before the first whose op does not run in slices, at a point where one array
+// connects them with the rest.
 int end_of_trunk(const Graph& graph) {
   const int count = static_cast<int>(graph.nodes().size());
   int end = 0;
@@ -28,7 +28,7 @@ int end_of_trunk(const Graph& graph) {
     if (op && !op->traits().runs_in_slices) break;
     ++end;
   }
-  // Back to where nodes from `end` on read nothing from before but node end - 1.
+  // Back to a point where nodes from `end` on read nothing earlier except node end - 1.
   int earliest = count;
   for (int id = count; id > 0; --id) {
     if (id <= end && earliest >= id - 1) return id;

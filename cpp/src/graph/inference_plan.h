@@ -1,6 +1,6 @@
-// How a batch of images runs when nobody asks for gradients: the layers up to the first dense one
-// a few images at a time, one slice per thread through all of them while it is in that thread's
-// cache; the rest on the whole batch, whose weights are then read once. Immutable.
+// The execution of a batch in inference: the layers before the first dense one run a few images at
+// a time, each slice in one thread, whose cache holds its arrays. The remaining layers run on the
+// whole batch, so that their weights are read once. Immutable.
 #pragma once
 
 #include <memory>
@@ -18,22 +18,22 @@ class InferencePlan {
   int64_t batch() const { return batch_; }
   int threads() const { return threads_; }
 
-  // Weights in the form that forward reads, the same for plans of any batch.
+  // Packs the weights for forward; the layout is the same for plans of any batch.
   int64_t packed_floats() const { return head_.packed_end(); }
   void pack_weights(const float* parameters, float* buffers, float* packed) const;
 
-  // A workspace to run in, returned to the plan's pool when the lease ends. Only the first lease
-  // allocates.
+  // A workspace for one execution, returned to the plan's pool at the end of the lease. Only the
+  // first lease allocates.
   WorkspaceLease lease() const;
 
   // Runs every layer on `input` (batch images, float). The result lies in the workspace until the
-  // lease ends.
+  // end of the lease.
   const float* forward(const float* input, const float* parameters, float* buffers,
                        const float* packed, Workspace& workspace) const;
 
  private:
   int64_t slices() const { return (batch_ + slice_ - 1) / slice_; }
-  // Whether each slice is one thread's; otherwise the threads share every layer.
+  // Whether each slice runs in one thread; otherwise the threads share every layer.
   bool thread_per_slice() const { return slices() > 1 && slices() >= threads_; }
   // Threads of a slice's layers.
   int trunk_threads() const;
@@ -43,7 +43,7 @@ class InferencePlan {
   int64_t batch_, input_floats_;
   int threads_, trunk_end_;
   int64_t slice_;
-  Chain trunk_, trunk_rest_;  // for a slice, and for what is left over
+  Chain trunk_, trunk_rest_;  // for a slice, and for the last, smaller one
   Chain head_;
   mutable WorkspacePool pool_;
 };

@@ -1,4 +1,4 @@
-// The public Model: a handle on a ModelState, running batches piece by piece.
+// The public Model: a handle to a ModelState that runs batches in parts.
 #include "cnnx/model.h"
 
 #include <algorithm>
@@ -21,7 +21,8 @@ using graph::ModelState;
 
 namespace {
 
-// What a loop over a batch takes on trust; `outputs` is a pointer to floats, or to arrays of them.
+// Checks that a loop over a batch relies on; `outputs` is a pointer to floats, or to arrays of
+// them.
 void check_batch(const ImageBatch& images, const void* outputs, const char* function) {
   data::check_images(images, function);
   if (images.count > 0 && !outputs)
@@ -37,7 +38,7 @@ std::vector<float> new_outputs(const ImageBatch& images, const Shape& shape, con
   return outputs;
 }
 
-// The most probable of the classes; one output speaks for the second of two.
+// The most probable class; a single output is the probability of the second of two classes.
 Prediction prediction_of(const float* probabilities, int64_t outputs,
                          const std::vector<std::string>& classes) {
   Prediction prediction;

@@ -1,5 +1,5 @@
-// The lock of a model's parameters: many may hold it shared, and who wants it alone is not kept
-// waiting by those who keep coming.
+// The lock of a model's parameters: many threads may hold it shared, and new ones do not delay a
+// thread that waits for exclusive access.
 #pragma once
 
 #include <mutex>
@@ -7,10 +7,10 @@
 
 namespace cnnx::graph {
 
-// For std::shared_lock and std::unique_lock. std::shared_mutex alone may prefer its readers
-// (glibc's does): threads that predict all the time would never let a train step begin. Here
-// everyone passes a turnstile first, and who waits to have the model alone holds it shut until
-// those inside have left.
+// For std::shared_lock and std::unique_lock. std::shared_mutex alone may prefer readers (glibc's
+// does): threads that predict constantly would never let a train step begin. Here every thread
+// passes a turnstile first, and a thread that waits for exclusive access blocks it until the
+// threads inside have left.
 class ModelMutex {
  public:
   void lock() {

@@ -1,4 +1,4 @@
-// Creates and copies models, keeps their plans, turns pixels into their input.
+// Creates and copies models, caches their plans, converts pixels to their input.
 #include "graph/model_state.h"
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 namespace cnnx::graph {
 namespace {
 
-// Activations of one inference piece, in floats (32 MB): large enough to feed every thread, small
-// enough to ship anywhere.
+// Activations of one part of a batch in inference, in floats (32 MB): large enough to occupy every
+// thread, small enough for any machine.
 constexpr int64_t kPieceFloats = int64_t{8} << 20;
 constexpr int64_t kMostImages = 256;
 
@@ -29,7 +29,7 @@ void check_classes(const std::vector<std::string>& classes, const Shape& output)
                                 " names of which only " + std::to_string(distinct.size()) +
                                 " differ");
   }
-  // One output can tell two classes apart: its sigmoid is the second one's probability.
+  // One output can distinguish two classes: its sigmoid is the probability of the second.
   const bool fits = output.size() == 1 && (output[0] == static_cast<int64_t>(classes.size()) ||
                                            (output[0] == 1 && classes.size() == 2));
   if (!fits) {

@@ -1,5 +1,5 @@
-// What a model is made of, shared by its handle and its trainer: graph, parameters, plans and what
-// travels with them.
+// The state of a model, shared by its handle and its trainer: graph, parameters, plans,
+// preprocessing and classes.
 #pragma once
 
 #include <atomic>
@@ -20,13 +20,13 @@ namespace cnnx::graph {
 
 class ModelState {
  public:
-  // Draws no weights: all parameters are zero, and buffers as they start.
+  // Draws no weights: all parameters are zero, and buffers have their initial values.
   ModelState(Graph graph, std::vector<std::string> classes, Preprocessing preprocessing);
 
   void draw_parameters(uint64_t seed);
   std::shared_ptr<ModelState> clone() const;
 
-  // The plan for this many images, made on first use; the last few are kept.
+  // The plan for this many images, made on first use; the last few are cached.
   std::shared_ptr<const InferencePlan> inference_plan(int64_t batch, int threads) const {
     return inference_plans_.get(graph, batch, threads);
   }
@@ -34,25 +34,26 @@ class ModelState {
     return training_plans_.get(graph, batch, threads);
   }
 
-  // The parameters as inference plans read them, packed anew after parameters_changed. The caller
-  // holds `mutex`, shared at least, for as long as it uses them.
+  // The packed weights of inference plans, packed again after parameters_changed. The caller holds
+  // `mutex`, at least shared, as long as it uses them.
   const float* packed(const InferencePlan& plan) const;
-  // The caller holds `mutex` alone.
+  // The caller holds `mutex` exclusively.
   void parameters_changed() { packed_is_current_ = false; }
 
-  // How many images run at once: a large batch runs in pieces, so that its activations stay
-  // small. An image's bits do not depend on it.
+  // The number of images that run at once: a large batch runs in parts, so that its activations
+  // stay small. An image's bits do not depend on it.
   int64_t piece() const;
   int64_t piece_with_all_outputs() const;
 
-  // The first images of a batch as normalised floats: the caller's own array when there is
-  // nothing to convert.
+  // The first images of a batch as normalised floats, or the caller's own array if no conversion is
+  // needed.
   const float* normalised(const ImageBatch& images, int64_t first, int64_t count,
                           runtime::AlignedBuffer& storage) const;
 
   std::vector<Layer> layers() const;
 
-  // The caller holds `mutex` alone. Throws std::invalid_argument for a name that no layer has.
+  // The caller holds `mutex` exclusively. Throws std::invalid_argument for a name that no layer
+  // has.
   void set_trainable(const std::string& layer, bool trainable);
 
   Graph graph;  // only set_trainable changes it
@@ -61,7 +62,7 @@ class ModelState {
   // Set by a trainer's constructor, perhaps while another thread predicts.
   std::atomic<Probabilities> probabilities = Probabilities::softmax;
 
-  // Inference holds the lock shared; a train step or an assignment holds it alone.
+  // Inference holds the lock shared; a train step or an assignment holds it exclusively.
   mutable ModelMutex mutex;
   runtime::AlignedBuffer parameters;
   mutable runtime::AlignedBuffer buffers;  // inference does not write to them

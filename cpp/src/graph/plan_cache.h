@@ -1,4 +1,4 @@
-// The plans that a model made last, so that the next batch of the same size finds its own.
+// The plans that a model used last, for the next batch of the same size.
 #pragma once
 
 #include <algorithm>
@@ -39,7 +39,7 @@ class PlanCache {
   static constexpr std::size_t kMost = 4;
 
   std::mutex mutex_;
-  std::vector<std::shared_ptr<const Plan>> plans_;  // the most recent last
+  std::vector<std::shared_ptr<const Plan>> plans_;  // the most recently used last
 };
 
 }  // namespace cnnx::graph

@@ -46,14 +46,14 @@ const float* TrainingPlan::forward(const TrainingArguments& arguments, Workspace
 }
 
 float* TrainingPlan::grad_output(Workspace& workspace) const {
-  return workspace.arena.data() + chain_.offset(chain_.own_tenants() + flow_.output());
+  return workspace.arena.data() + chain_.offset(chain_.own_buffer_count() + flow_.output());
 }
 
 void TrainingPlan::backward(const TrainingArguments& arguments, Workspace& workspace,
                             float* gradients) const {
   const std::vector<Step>& steps = chain_.steps();
   const auto place = [&](std::size_t arena_buffer) {
-    return workspace.arena.data() + chain_.offset(chain_.own_tenants() + arena_buffer);
+    return workspace.arena.data() + chain_.offset(chain_.own_buffer_count() + arena_buffer);
   };
   for (std::size_t i = steps.size(); i-- > 0;) {
     const GradientStep& flow = flow_.steps()[i];

@@ -1,5 +1,5 @@
-// How a batch is trained on: forward with every output kept that a backward reads, then backward,
-// with each gradient in memory until whoever made the array has read it. Immutable.
+// The execution of a train step: forward saves the arrays that backward reads, then backward, whose
+// gradients stay in memory until their last use. Immutable.
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace cnnx::graph {
 
-// The arrays of a train step that outlive it, and where its time goes.
+// The arrays of a train step that outlive it, and its timers.
 struct TrainingArguments {
   const float* input;  // the batch's images
   const float* parameters;
@@ -25,15 +25,15 @@ class TrainingPlan {
   int64_t batch() const { return batch_; }
   int threads() const { return threads_; }
 
-  // A workspace to run in, returned to the plan's pool when the lease ends. Only the first lease
-  // allocates.
+  // A workspace for one execution, returned to the plan's pool at the end of the lease. Only the
+  // first lease allocates.
   WorkspaceLease lease() const;
 
   // Runs every layer. The result lies in the workspace until backward.
   const float* forward(const TrainingArguments& arguments, Workspace& workspace) const;
 
-  // After forward: where to write the loss's gradient, then the gradients of all parameters that
-  // are trained; the others' are left as they are.
+  // After forward: the array for the loss's gradient; then the gradients of all trained parameters.
+  // Those of other parameters are not written.
   float* grad_output(Workspace& workspace) const;
   void backward(const TrainingArguments& arguments, Workspace& workspace, float* gradients) const;
   const std::vector<Step>& steps() const { return chain_.steps(); }

@@ -1,4 +1,4 @@
-// Lends workspaces out and takes them back.
+// Lends workspaces and takes them back.
 #include "graph/workspace.h"
 
 namespace cnnx::graph {

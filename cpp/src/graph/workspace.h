@@ -1,5 +1,5 @@
-// What an execution writes: the input, activations and gradients, scratch; and a pool of
-// them, so that several threads may run one plan and a warm execution allocates nothing.
+// The memory of an execution: input, activations, gradients and scratch; and a pool of them, so
+// that several threads may run one plan and a repeated execution allocates nothing.
 #pragma once
 
 #include <memory>
@@ -14,14 +14,14 @@ struct Workspace {
   runtime::AlignedBuffer input;  // images that had to be normalised
   runtime::AlignedBuffer arena;
   runtime::AlignedBuffer scratch;
-  // Whether the last execution here read large weights to their end; it changes with each, so that
-  // they are read to and fro, and what does not fit into a cache is missed but once.
+  // Whether the last execution here read large weights to their end. It alternates, so that weights
+  // are read back and forth, and their cached end is used again.
   bool weights_end_is_cached = false;
 };
 
 class WorkspacePool;
 
-// Holds a workspace for as long as it lives, then gives it back.
+// Owns a workspace during its lifetime, then returns it to the pool.
 class WorkspaceLease {
  public:
   WorkspaceLease(WorkspacePool& pool, std::unique_ptr<Workspace> workspace)

@@ -1,4 +1,4 @@
-// replace_file: one order of steps, and the system calls for them on POSIX and on Windows.
+// replace_file: its sequence of steps, and their system calls on POSIX and on Windows.
 #include "io/atomic_file.h"
 
 #include <algorithm>
@@ -27,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// One system call moves at most this much: 32-bit counts and macOS' 2 GiB limit stay far away.
+// The most bytes of one system call, far below 32-bit counts and macOS' limit of 2 GiB.
 constexpr std::size_t largest_write = std::size_t{1} << 30;
 
 #if defined(_WIN32)
@@ -41,7 +41,7 @@ unsigned long process_id() { return static_cast<unsigned long>(::getpid()); }
   throw std::system_error(code, std::system_category(), sentence);
 }
 
-// Where the chain of symbolic links that begins at `path` ends, whether or not a file is there.
+// The end of the chain of symbolic links that begins at `path`, whether or not it exists.
 fs::path follow_links(const fs::path& path) {
   fs::path target = path;
   for (int step = 0; step < 40; ++step) {
@@ -49,13 +49,13 @@ fs::path follow_links(const fs::path& path) {
     if (fs::symlink_status(target, code).type() != fs::file_type::symlink) return target;
     const fs::path link = fs::read_symlink(target, code);
     if (code) throw std::system_error(code, "cannot write " + printable(path));
-    target = target.parent_path() / link;  // which is `link` itself when that is absolute
+    target = target.parent_path() / link;  // equals `link` if that is absolute
   }
   throw std::system_error(std::make_error_code(std::errc::too_many_symbolic_link_levels),
                           "cannot write " + printable(path));
 }
 
-// A name nobody else is likely to use; creating the file is what makes sure.
+// A name that is unlikely to exist; creating the file makes sure.
 std::string temporary_name() {
   static std::atomic<unsigned> counter{0};
   const auto ticks = std::chrono::system_clock::now().time_since_epoch().count();
@@ -63,10 +63,10 @@ std::string temporary_name() {
          std::to_string(counter++) + ".tmp";
 }
 
-// The file that will become the target, removed on destruction unless it has.
+// The temporary file that will become the target; removed on destruction unless it has.
 class Temporary {
  public:
-  // Created beside `target`, empty, with its permissions if it exists.
+  // Creates it empty beside `target`, with the target's permissions if it exists.
   Temporary(const fs::path& target, const std::string& name);
   ~Temporary();
   Temporary(const Temporary&) = delete;
@@ -80,7 +80,7 @@ class Temporary {
  private:
   fs::path target_;
   std::string name_;  // of the target, for error sentences
-  fs::path path_;     // empty once there is nothing to remove
+  fs::path path_;     // empty when there is nothing to remove
 #if defined(_WIN32)
   HANDLE handle_ = INVALID_HANDLE_VALUE;
 #else
@@ -150,13 +150,13 @@ void Temporary::rename_to_target() {
   path_.clear();
 }
 
-// MOVEFILE_WRITE_THROUGH has waited for the folder already.
+// MOVEFILE_WRITE_THROUGH has synced the folder already.
 void sync_folder(const fs::path&, const std::string&) {}
 
 #else
 
 // Gives the new file the permissions of the old one, as far as this process and the file system
-// can: a failure leaves it readable by fewer, never by more, and must not keep anyone from saving.
+// can. A failure only restricts access further, and must not prevent saving.
 void copy_permissions(int descriptor, const struct stat& old) {
   mode_t mode = old.st_mode & 0777;
   struct stat now;
@@ -169,11 +169,11 @@ void copy_permissions(int descriptor, const struct stat& old) {
   static_cast<void>(::fchmod(descriptor, mode));
 }
 
-// 0, or the error: some network file systems do not know fsync, which is no failure.
+// 0, or the error. Some network file systems do not support fsync, which is not a failure.
 int sync_descriptor(int descriptor) {
 #if defined(F_FULLFSYNC)
   if (::fcntl(descriptor, F_FULLFSYNC) == 0)
-    return 0;  // macOS: its fsync stops at the drive's cache
+    return 0;  // macOS: its fsync does not flush the drive's cache
 #endif
   while (::fsync(descriptor) != 0) {
     if (errno == EINTR) continue;
@@ -191,8 +191,7 @@ Temporary::Temporary(const fs::path& target, const std::string& name)
   if (exists && !S_ISREG(old.st_mode)) {
     fail(EINVAL, "cannot write " + name_ + ", which is not a regular file");
   }
-  // Renaming over it would not ask whether it is write-protected, but whoever protected it meant
-  // it.
+  // Renaming over the file would ignore its write protection, which is deliberate.
   if (exists && ::faccessat(AT_FDCWD, target.c_str(), W_OK, AT_EACCESS) != 0) {
     fail(errno, "cannot write " + name_);
   }
@@ -235,7 +234,7 @@ void Temporary::sync() {
 
 void Temporary::close() {
   const int descriptor = descriptor_;
-  descriptor_ = -1;  // whatever close() answers, the descriptor is gone
+  descriptor_ = -1;  // close() releases the descriptor even if it fails
   if (::close(descriptor) != 0 && errno != EINTR) fail(errno, "cannot write " + name_);
 }
 
@@ -274,7 +273,7 @@ void replace_file(const std::filesystem::path& path, const std::vector<Bytes>& p
     temporary.rename_to_target();
     sync_folder(target, name);
   } catch (...) {
-    throw;  // without a handler the temporary would stay when nobody else has one either
+    throw;  // without a handler anywhere, the temporary file would stay
   }
 }
 

@@ -1,5 +1,5 @@
-// Replacing a file so that whoever looks, whenever the machine stops, finds the old or the new one,
-// whole.
+// Atomic replacement of a file: at any time, even after a crash, the path holds the complete old
+// file or the complete new one.
 #pragma once
 
 #include <cstddef>
@@ -8,24 +8,24 @@
 
 namespace cnnx::io {
 
-// Bytes that belong to somebody else.
+// Bytes owned by the caller.
 struct Bytes {
   const void* data;
   std::size_t size;
 };
 
-// Writes the pieces, one after the other, to the file at `path`, which need not exist.
+// Writes the parts, one after the other, to the file at `path`, which need not exist.
 //
-// They go to a temporary file beside it, `.cnnx-<unique>.tmp`, which is synced to the disk and
-// renamed over the target; then the folder is synced. When anything fails the temporary is removed
-// and std::system_error names the path and the step: until the rename the old file is untouched;
-// only when syncing the folder fails is the new file already in place, and the error says so. A
-// process that is killed may leave a temporary behind, never half a target.
+// They go to a temporary file in the same folder, `.cnnx-<unique>.tmp`, which is synced to the disk
+// and renamed over the target; then the folder is synced. On failure the temporary file is removed,
+// and std::system_error names the path and the step. Until the rename the old file is unchanged. If
+// syncing the folder fails, the new file is already in place, and the error says so. A process that
+// is killed may leave a temporary file, never a partial target.
 //
-// A symbolic link stays and what it points to is replaced. The new file has the old one's
-// permissions (and owner, where this process may give it), or 0666 & ~umask. A target that may not
-// be written, that is a folder or that is no regular file (a device) is refused. Hard links to the
-// old file keep it.
+// A symbolic link stays, and its target is replaced. The new file has the old one's permissions
+// (and owner, where this process may set it), or 0666 & ~umask. A target that is write-protected, a
+// folder or not a regular file (a device) is refused. Hard links to the old file keep the old
+// content.
 void replace_file(const std::filesystem::path& path, const std::vector<Bytes>& pieces);
 
 }  // namespace cnnx::io

@@ -1,11 +1,13 @@
-// The checkpoint file: a model's file (model_file.cpp) with, besides, as metadata
+// The checkpoint file: a model file (model_file.cpp) with additional metadata
+//
 //   cnnx.trainer  {"optimizer_step": 7, "gradients_computed": 7, "slots": 2, "averages": false,
 //                  "schedule": {"step": 7, "steps_per_epoch": 5, "epochs": 3, "measured": 0,
 //                               "waited": 0}}
-//   cnnx.notes    the driver's text
-// and as tensors cnnx.trainer.slot_<1, 2...>.<parameter>, cnnx.trainer.average.<parameter or
-// buffer>, cnnx.trainer.notes.<name>, and the state's real numbers, cnnx.trainer.<name>, which are
-// float64.
+//   cnnx.notes    the text of the checkpoint's metadata
+//
+// and additional tensors: cnnx.trainer.slot_<1, 2...>.<parameter>, cnnx.trainer.average.<parameter
+// or buffer>, cnnx.trainer.notes.<name> for the metadata's arrays, and cnnx.trainer.<name> for the
+// state's real numbers, which are float64.
 #include "io/checkpoint_file.h"
 
 #include <algorithm>
@@ -25,7 +27,8 @@ namespace cnnx {
 namespace io {
 namespace {
 
-// Functions, for there may be no constants yet: a program may save and load before its main.
+// Functions instead of constants, which may not be initialised yet: a program may save and load
+// before its main.
 std::string prefix() { return std::string(kCheckpointPrefix) + "."; }
 std::string metadata_prefix() { return prefix() + "notes."; }
 std::string average_prefix() { return prefix() + "average."; }
@@ -175,7 +178,7 @@ void CheckpointReader::read_position(const SafetensorsFile& file) {
     throw FormatError(name + ": learning_rate is not a finite number >= 0");
 }
 
-// Every array that there must be, and no other, before memory is taken for them.
+// Checks that exactly the required arrays exist, before memory is allocated for them.
 void CheckpointReader::check_arrays(const SafetensorsFile& file) const {
   std::size_t known =
       real_numbers(position_).size() + file.beginning_with(metadata_prefix()).size();

@@ -1,4 +1,4 @@
-// What a checkpoint holds, read and checked: all that a trainer copies.
+// The content of a checkpoint, read and checked, for a trainer to copy.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace cnnx::io {
 
-// What a trainer is, beside its arrays.
+// The state of a trainer, besides its arrays.
 struct Position {
   training::OptimizerState optimizer;
   ScheduleState schedule;
@@ -24,13 +24,13 @@ struct Position {
 
 class CheckpointReader {
  public:
-  // Needs the file no longer. Throws FormatError as Checkpoint::load.
+  // Does not need the file afterwards. Throws FormatError as Checkpoint::load does.
   explicit CheckpointReader(const SafetensorsFile& file);
 
   const std::shared_ptr<graph::ModelState>& model() const { return model_; }
   const CheckpointMetadata& metadata() const { return metadata_; }
 
-  // The caller holds the model's lock alone. Throws FormatError, with everything as it was, unless
+  // The caller holds the model's lock exclusively. Throws FormatError, without any change, unless
   // the trainer's settings are the checkpoint's.
   void restore(training::TrainerState& trainer) const;
 

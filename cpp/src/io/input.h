@@ -1,5 +1,5 @@
-// Bytes of a known size that are read a piece at a time, straight to where they belong: a file, or
-// memory.
+// Bytes of a known size, from a file or memory, that are read in parts directly to their
+// destination.
 #pragma once
 
 #include <cstddef>
@@ -15,12 +15,12 @@ class Input {
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
 
-  // What error sentences call it.
+  // The name in error sentences.
   const std::string& name() const { return name_; }
   std::uint64_t size() const { return size_; }
 
-  // The `size` bytes from `offset` on, which the caller knows to lie inside. Throws
-  // std::system_error, or FormatError if there are fewer than there were.
+  // Reads the `size` bytes from `offset` on; the caller ensures that they lie inside. Throws
+  // std::system_error, or FormatError if the input has become shorter.
   virtual void read(std::uint64_t offset, void* destination, std::size_t size) const = 0;
 
  protected:
@@ -30,7 +30,7 @@ class Input {
   std::uint64_t size_;
 };
 
-// Somebody's bytes, which must outlive it.
+// Bytes owned by the caller, which must outlive it.
 class InputBytes final : public Input {
  public:
   InputBytes(const void* bytes, std::size_t size, std::string name)

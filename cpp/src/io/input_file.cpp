@@ -1,5 +1,5 @@
-// InputFile on POSIX and on Windows: plain reads, because a mapped file that shrinks kills its
-// reader; and InputBytes.
+// InputFile on POSIX and on Windows, and InputBytes. Uses plain reads, because a mapped file that
+// shrinks kills its reader.
 #include "io/input_file.h"
 
 #include <algorithm>
@@ -24,14 +24,14 @@
 namespace cnnx::io {
 namespace {
 
-// One system call moves at most this much: 32-bit counts and macOS' 2 GiB limit stay far away.
+// The most bytes of one system call, far below 32-bit counts and macOS' limit of 2 GiB.
 constexpr std::size_t largest_read = std::size_t{1} << 30;
 
 [[noreturn]] void fail(int code, const std::string& name) {
   throw std::system_error(code, std::system_category(), "cannot read " + name);
 }
 
-// The system would silently stop reading the path at a NUL and open another file.
+// The system would silently end the path at a NUL and open another file.
 void refuse_nul(const std::filesystem::path& path, const std::string& name) {
   using Path = std::filesystem::path;
   if (path.native().find(Path::value_type{}) == Path::string_type::npos) return;
@@ -94,7 +94,7 @@ void InputFile::read(std::uint64_t offset, void* destination, std::size_t size) 
 
 InputFile::InputFile(const std::filesystem::path& path) : Input(printable(path)) {
   refuse_nul(path, name_);
-  // O_NONBLOCK: opening a pipe that nobody writes to would wait forever.
+  // O_NONBLOCK: opening a pipe without a writer would block for ever.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) fail(errno, name_);
   struct stat status;

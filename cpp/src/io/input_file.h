@@ -1,4 +1,4 @@
-// A file opened for reading, whose size is known before memory is taken for what it holds.
+// A file opened for reading, whose size is known before memory is allocated for its content.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@ namespace cnnx::io {
 
 class InputFile final : public Input {
  public:
-  // Throws std::system_error when it cannot be opened, also for a folder; FormatError when it is
-  // neither (a pipe or a device has no size to trust).
+  // Throws std::system_error when it cannot be opened, also for a folder, and FormatError when it
+  // is not a regular file (a pipe or a device has no reliable size).
   explicit InputFile(const std::filesystem::path& path);
   ~InputFile() override;
   void read(std::uint64_t offset, void* destination, std::size_t size) const override;

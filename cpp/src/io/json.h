@@ -1,10 +1,9 @@
-// The JSON that model files are written in: null, booleans, 64-bit integers, strings, arrays,
-// objects.
+// The JSON of model files: null, booleans, 64-bit integers, strings, arrays, objects.
 //
-// Stricter and smaller than JSON at large: real numbers are refused (cnnx stores them as tensors,
-// as bits), containers nest at most 32 deep, a text holds at most 131,072 values, strings are
-// well-formed UTF-8, and no object has two members of one name. Members keep their order. To read a
-// parsed value with errors that say where they are, see json_view.h.
+// Stricter than general JSON: real numbers are refused (cnnx stores them as tensors, as bits),
+// containers nest at most 32 deep, a text holds at most 131,072 values, strings are well-formed
+// UTF-8, and no object has two members of one name. Members keep their order. json_view.h reads a
+// parsed value with errors that name the position.
 #pragma once
 
 #include <cstddef>
@@ -25,12 +24,12 @@ class Json {
   using Value = std::variant<std::nullptr_t, bool, std::int64_t, std::string, Array, Object>;
 
   static constexpr int max_depth = 32;
-  // A value costs at most 100 bytes or so where the text spends two: without a limit a hostile
-  // header of 16 MiB would take half a gigabyte.
+  // A value takes up to about 100 bytes for two bytes of text. Without a limit a hostile header of
+  // 16 MiB would take half a gigabyte.
   static constexpr std::size_t max_values = 131072;
 
-  // Throws FormatError, one sentence that begins with `what`, the name of the text:
-  // `digits.cnnx: graph: byte 17: expected ':' after a member's name, found '}'`.
+  // Throws FormatError, one sentence that begins with `what`, the name of the text: `digits.cnnx:
+  // graph: byte 17: expected ':' after a member's name, found '}'`.
   static Json parse(std::string_view text, const std::string& what);
 
   Json() : value_(nullptr) {}
@@ -54,12 +53,12 @@ class Json {
   void set(std::string name, Json value);
 
   const Value& value() const { return value_; }
-  // The member of this name, or null: also when this is no object.
+  // The member of this name, or null, also if this is not an object.
   const Json* find(std::string_view name) const;
 
-  // The shortest text, the same for the same value: no white space, members in their order.
-  // Throws std::invalid_argument where parse() would refuse the text: a string that is not UTF-8,
-  // nesting beyond max_depth, more than max_values values.
+  // The shortest text, the same for the same value: no white space, members in their order. Throws
+  // std::invalid_argument where parse() would refuse the text: a string that is not UTF-8, nesting
+  // beyond max_depth, more than max_values values.
   std::string dump() const;
 
  private:

@@ -1,5 +1,5 @@
-// Json::parse: a recursive descent over text that has been checked to be UTF-8, at most 32 calls
-// deep.
+// Json::parse: a recursive descent parser for text that has been checked to be UTF-8, at most 32
+// calls deep.
 #include <algorithm>
 #include <charconv>
 #include <system_error>
@@ -228,7 +228,7 @@ class JsonParser {
 
   static bool is_digit(char character) { return character >= '0' && character <= '9'; }
 
-  // The next character, or a NUL (which begins nothing) at the end.
+  // The next character, or a NUL (which begins no token) at the end.
   char peek() const { return position_ < text_.size() ? text_[position_] : '\0'; }
 
   bool take(char character) {
@@ -237,7 +237,7 @@ class JsonParser {
     return true;
   }
 
-  // What stands at the position, for an error sentence.
+  // The text at the position, for an error sentence.
   std::string here() const {
     if (position_ >= text_.size()) return "the end";
     std::size_t length = 1;  // a whole character: its continuation bytes are 10xxxxxx

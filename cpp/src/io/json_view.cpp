@@ -1,4 +1,4 @@
-// The accessors of JsonView, and the sentences they complain with.
+// The accessors of JsonView, and their error sentences.
 #include "io/json_view.h"
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 namespace cnnx::io {
 namespace {
 
-// "a string", "an array of 3", "the integer 7": what stands in the place of what was expected.
+// "a string", "an array of 3", "the integer 7": the value found instead of the expected one.
 struct Describe {
   std::string operator()(std::nullptr_t) const { return "null"; }
   std::string operator()(bool held) const { return held ? "true" : "false"; }

@@ -1,11 +1,12 @@
-// Reading a parsed Json value with errors that say where in it they stand.
+// Access to a parsed Json value with errors that name the position in it.
 //
 //   const Json json = Json::parse(text, "digits.cnnx: graph");
 //   const JsonView graph(json, "digits.cnnx: graph");
 //   for (const JsonView& node : graph.at("nodes").elements()) {
 //     const std::vector<int64_t> kernel_size = node.at("kernel_size").integers(2);
 //
-// throws, for a node that is wrong, FormatError with the sentence
+// throws, for a wrong node, FormatError with the sentence
+//
 //   digits.cnnx: graph.nodes[2].kernel_size: expected an array of 2 integers, found a string
 #pragma once
 
@@ -40,10 +41,10 @@ class JsonView {
   bool is_array() const { return holds<Json::Array>(); }
   bool is_object() const { return holds<Json::Object>(); }
 
-  // Of an object: the member of this name; find() gives nothing when it is missing.
+  // Of an object: the member of this name; find() returns nothing if it is missing.
   JsonView at(std::string_view name) const;
   std::optional<JsonView> find(std::string_view name) const;
-  // Of an object: calls visit(const std::string& name, const JsonView& member) for all, in their
+  // Of an object: calls visit(const std::string& name, const JsonView& member) for all members, in
   // order.
   template <typename Visit>
   void for_each_member(Visit&& visit) const {
@@ -51,13 +52,13 @@ class JsonView {
       visit(member.name, JsonView(member.value, member_path(member.name)));
     }
   }
-  // Refuses a value that is no object or has a member whose name is not in the list.
+  // Refuses a value that is not an object or has a member whose name is not in the list.
   void allow_only(std::initializer_list<std::string_view> names) const;
 
-  // Of an array; `count` is how many elements it must have, when that is known.
+  // Of an array; `count` is the required number of elements, if given.
   std::vector<JsonView> elements(std::optional<std::size_t> count = std::nullopt) const;
-  // Calls visit(const JsonView& element) for all, in their order: of long arrays, whose elements'
-  // paths would take memory all at once.
+  // Calls visit(const JsonView& element) for all elements, in order; for long arrays, whose element
+  // paths would take much memory at once.
   template <typename Visit>
   void for_each_element(Visit&& visit) const {
     const std::size_t size = array(std::nullopt, "").size();

@@ -1,4 +1,5 @@
 // The model file, version 1: one safetensors file. Its metadata holds, as JSON texts,
+//
 //   cnnx.format         "1"
 //   cnnx.graph          {"input_shape": [28, 28, 1],
 //                        "nodes": [{"name", "kind", "inputs": [names of nodes before, or "input"],
@@ -6,7 +7,8 @@
 //                        "output": name, "probabilities": "softmax" | "sigmoid" | "outputs"}
 //   cnnx.preprocessing  {"resize": "stretch" | "fit" | "crop"}
 //   cnnx.classes        ["X", "O"]
-// and its tensors every parameter and every buffer under its name, every real-valued setting as
+//
+// Its tensors are every parameter and every buffer under its name, every real-valued setting as
 // <layer>.<setting>, and preprocessing.mean and preprocessing.std: real numbers are bits, never
 // text.
 #include "io/model_file.h"
@@ -128,7 +130,7 @@ FileContent content_of(const graph::ModelState& model) {
 
 namespace {
 
-// Reading: each function takes what it understands and notes the tensors it used.
+// Reading: each function reads its part and records the tensors it used.
 
 class ModelReader {
  public:
@@ -160,7 +162,7 @@ class ModelReader {
   }
 
  private:
-  // What cnnx.graph says, the real numbers included.
+  // The content of cnnx.graph, the real numbers included.
   struct Described {
     std::vector<Layer> layers;
     Shape input_shape;
@@ -188,13 +190,13 @@ class ModelReader {
     }
   }
 
-  // The tensor of this name and shape, to as many floats at `values`.
+  // Copies the tensor of this name and shape to `values`.
   void read_floats(const std::string& name, const Shape& shape, float* values) {
     file_.read(file_.at(name, DType::f32, shape), values);
     used_.insert(name);
   }
 
-  // Apart, so that its JSON is freed before the graph takes memory.
+  // Separate, so that its JSON is freed before the graph allocates memory.
   Described read_description() {
     const Json json = parse("cnnx.graph");
     const JsonView graph(json, name_of("cnnx.graph"));
@@ -283,7 +285,7 @@ class ModelReader {
     return values;
   }
 
-  // Before the model takes memory for its parameters: a small file cannot declare a large model.
+  // Before the model allocates its parameters: a small file cannot declare a large model.
   void check_parameters(const cnnx::graph::Graph& graph) const {
     for (const cnnx::graph::ArrayBlock* arrays : {&graph.parameters(), &graph.buffers()}) {
       for (const ParameterInfo& array : arrays->infos())
@@ -307,8 +309,8 @@ class ModelReader {
   }
 
   const SafetensorsFile& file_;
-  std::set<std::string> used_;        // names of the tensors that mean something to this version
-  std::set<std::string> checkpoint_;  // of those that are no business of the model's
+  std::set<std::string> used_;        // names of the tensors that this version knows
+  std::set<std::string> checkpoint_;  // names of the checkpoint's tensors, which the model ignores
 };
 
 }  // namespace

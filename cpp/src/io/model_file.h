@@ -1,4 +1,4 @@
-// What a model is in a safetensors file, alone or together with what is kept beside it.
+// The content of a model in a safetensors file, alone or with a trainer's state.
 #pragma once
 
 #include <memory>
@@ -10,8 +10,8 @@
 
 namespace cnnx::io {
 
-// The metadata that makes a model's file a checkpoint (checkpoint_file.h); its tensors' names begin
-// with this and a dot, with which no layer's name begins.
+// The metadata that makes a model file a checkpoint (checkpoint_file.h). The names of its tensors
+// begin with this and a dot, which no layer's name does.
 constexpr const char* kCheckpointPrefix = "cnnx.trainer";
 
 struct FileContent {
@@ -19,15 +19,15 @@ struct FileContent {
   Metadata metadata;
 };
 
-// The caller holds the model's lock, shared at least, for as long as it uses the tensors, which
-// refer to the model's memory.
+// The caller holds the model's lock, at least shared, as long as it uses the tensors, which refer
+// to the model's memory.
 FileContent content_of(const graph::ModelState& model);
 
 // Tensors of the arrays of a block, named `prefix` and the array's name.
 void append_arrays(const graph::ArrayBlock& arrays, const float* block, const std::string& prefix,
                    std::vector<Tensor>& tensors);
 
-// Throws FormatError as Model::load.
+// Throws FormatError as Model::load does.
 std::shared_ptr<graph::ModelState> read_model(const SafetensorsFile& file);
 
 }  // namespace cnnx::io

@@ -1,5 +1,4 @@
-// Reading and writing whole safetensors files; what their headers say is checked in
-// safetensors_header.cpp.
+// Reading and writing of whole safetensors files; safetensors_header.cpp checks their headers.
 #include "io/safetensors.h"
 
 #include <algorithm>
@@ -19,7 +18,7 @@
 namespace cnnx::io {
 namespace {
 
-// Apart, so that the text is freed before anything else takes memory.
+// Separate, so that the text is freed before further memory is allocated.
 SafetensorsHeader read_header(const Input& input, std::uint64_t& data_begin) {
   if (input.size() < 8) {
     throw FormatError(input.name() + ": not a safetensors file, it has only " +

@@ -1,10 +1,13 @@
-// Safetensors files, read without trusting them and written the same every time.
+// Safetensors files: reads them with full checks and writes equal content as equal bytes.
 //
 // The format (https://github.com/huggingface/safetensors): 8 bytes N, little-endian; N bytes of
 // JSON,
-// {"__metadata__": {text: text}, name: {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}};
-// then the tensors' data, little-endian, row-major, without a hole. What the metadata and the names
-// mean is the business of the caller (model_file.h), as is copying data into aligned storage.
+//
+//   {"__metadata__": {text: text}, name: {"dtype": "F32", "shape": [2, 3], "data_offsets": [0,
+//   24]}}
+//
+// then the tensors' data, little-endian, row-major, without gaps. The caller interprets the
+// metadata and the names (model_file.h) and copies data into aligned storage.
 #pragma once
 
 #include <cstddef>
@@ -36,48 +39,48 @@ struct Tensor {
   std::int64_t byte_count() const;
 };
 
-// A named array in a file, and where it lies in the file's data.
+// A named array in a file, and its position in the file's data.
 struct StoredTensor {
   std::string name;
   DType dtype = DType::f32;
   Shape shape;
-  std::uint64_t begin = 0, end = 0;  // end - begin is what dtype and shape make
+  std::uint64_t begin = 0, end = 0;  // end - begin is the size of dtype and shape
 };
 
 using Metadata = std::map<std::string, std::string>;
 
-// A file whose header has been read and checked; the data stay where they are until they are
-// wanted. Movable, not copyable.
+// A file whose header has been read and checked. The data are read on demand. Movable, not
+// copyable.
 class SafetensorsFile {
  public:
   static constexpr std::uint64_t max_header_bytes = std::uint64_t{16} << 20;
   static constexpr std::size_t max_axes = 8;
 
-  // Throws FormatError (one sentence that names the file, the tensor and the reason) unless every
-  // byte of the file is accounted for, and std::system_error when it cannot be read.
+  // Throws FormatError (one sentence that names the file, the tensor and the reason) unless the
+  // header accounts for every byte of the file, and std::system_error when it cannot be read.
   static SafetensorsFile open(const std::filesystem::path& path);
-  // The same for bytes in memory, which must outlive it; `name` stands for the file in errors.
+  // The same for bytes in memory, which must outlive it; errors call them `name`.
   static SafetensorsFile from_bytes(const void* bytes, std::size_t size, const std::string& name);
 
-  // What errors call the file; begin your own with it.
+  // The name of the file in errors; begin further error sentences with it.
   const std::string& name() const { return input_->name(); }
   const Metadata& metadata() const& { return metadata_; }
   // In the order of their data.
   const std::vector<StoredTensor>& tensors() const& { return tensors_; }
-  // Null when there is none of this name.
+  // Null if there is no tensor of this name.
   const StoredTensor* find(std::string_view tensor_name) const&;
-  // Throws FormatError unless there is one of this name with this dtype and shape.
+  // Throws FormatError unless there is a tensor of this name, dtype and shape.
   const StoredTensor& at(std::string_view tensor_name, DType dtype, const Shape& shape) const&;
-  // Those whose names begin like this, by name.
+  // The tensors whose names begin with `prefix`, sorted by name.
   std::vector<const StoredTensor*> beginning_with(std::string_view prefix) const&;
-  // What they give belongs to the file, which must have a name to live long enough.
+  // Deleted for temporaries, because the results belong to the file.
   void metadata() const&& = delete;
   void tensors() const&& = delete;
   void find(std::string_view tensor_name) const&& = delete;
   void at(std::string_view tensor_name, DType dtype, const Shape& shape) const&& = delete;
   void beginning_with(std::string_view prefix) const&& = delete;
 
-  // All bytes of one of its tensors. Throws std::system_error, or FormatError when the file has
+  // Reads all bytes of one of its tensors. Throws std::system_error, or FormatError if the file has
   // become shorter.
   void read(const StoredTensor& tensor, void* destination) const;
 
@@ -89,17 +92,17 @@ class SafetensorsFile {
   std::uint64_t data_begin_ = 0;
   Metadata metadata_;
   std::vector<StoredTensor> tensors_;
-  std::vector<std::size_t> by_name_;  // indices into tensors_, their names ascending
+  std::vector<std::size_t> by_name_;  // indices into tensors_, sorted by name
 };
 
-// Replaces the file at `path` (atomic_file.h: all or nothing) by these tensors, in this order.
-// Equal content gives equal bytes. Throws FormatError for what read() would refuse (two tensors of
-// one name, a name that is not UTF-8, a header beyond 16 MiB ...) before anything is written, and
-// std::system_error when it cannot be written.
+// Replaces the file at `path` atomically (atomic_file.h) by these tensors, in this order. Equal
+// content gives equal bytes. Throws FormatError for content that read() would refuse (two tensors
+// of one name, a name that is not UTF-8, a header beyond 16 MiB ...) before anything is written,
+// and std::system_error when it cannot be written.
 void write_safetensors(const std::filesystem::path& path, const std::vector<Tensor>& tensors,
                        const Metadata& metadata);
 
-// The bytes write_safetensors would put into a file; `name` stands for the file in errors.
+// The bytes of the file that write_safetensors would write; errors call them `name`.
 std::vector<std::byte> safetensors_bytes(const std::vector<Tensor>& tensors,
                                          const Metadata& metadata, const std::string& name);
 

@@ -33,9 +33,8 @@ const DTypeRow& row_of(DType dtype) {
                        [&](const DTypeRow& row) { return row.dtype == dtype; });
 }
 
-// Nothing when a size is negative, or when the sizes that are not 0 multiply beyond 64 bits: (0,
-// huge, huge) is refused like (huge, huge, 0), so that no later product depends on the order of the
-// axes.
+// Nothing if a size is negative, or if the nonzero sizes multiply beyond 64 bits: (0, huge, huge)
+// is refused like (huge, huge, 0), so that no later product depends on the order of the axes.
 std::optional<std::int64_t> checked_byte_count(DType dtype, const Shape& shape) {
   std::int64_t product = row_of(dtype).bytes;
   bool is_empty = false;
@@ -86,7 +85,7 @@ StoredTensor parse_entry(const std::string& name, const JsonView& entry, std::ui
   return out;
 }
 
-// Sorts the tensors by their place and refuses two that overlap and bytes that belong to none.
+// Sorts the tensors by position, and refuses overlaps and gaps.
 void check_coverage(std::vector<StoredTensor>& tensors, std::uint64_t data_size,
                     const std::string& file_name) {
   std::stable_sort(tensors.begin(), tensors.end(), [](const auto& left, const auto& right) {
@@ -111,7 +110,7 @@ void check_coverage(std::vector<StoredTensor>& tensors, std::uint64_t data_size,
   }
 }
 
-// What a file that is no safetensors file seems to be, or nothing.
+// The likely type of a file that is not a safetensors file, or nothing.
 std::string other_kind(const unsigned char first_bytes[8]) {
   const std::string_view first(reinterpret_cast<const char*>(first_bytes), 8);
   if (first.substr(0, 4) == "PK\x03\x04") return "a zip archive, as PyTorch and Keras write them";

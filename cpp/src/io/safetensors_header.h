@@ -1,5 +1,4 @@
-// The header of a safetensors file, the part of the format that can lie: parsed and checked, or
-// written.
+// The header of a safetensors file, parsed with full checks, or written.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +11,16 @@
 namespace cnnx::io {
 
 struct SafetensorsHeader {
-  std::vector<StoredTensor> tensors;  // by place; together they cover the data exactly
+  std::vector<StoredTensor> tensors;  // by position; together they cover the data exactly
   Metadata metadata;
 
-  // Checks everything the JSON text says against the `data_size` bytes that follow it; FormatError.
+  // Checks the JSON text against the `data_size` bytes that follow it; throws FormatError.
   static SafetensorsHeader parse(std::string_view text, std::uint64_t data_size,
                                  const std::string& file_name);
 };
 
-// Checks N, the first 8 bytes, against the size of the file (at least 8), and says in its
-// FormatError what else the file seems to be.
+// Checks N, the first 8 bytes, against the size of the file (at least 8). Its FormatError names the
+// likely type of another file.
 std::uint64_t checked_header_size(const unsigned char first_bytes[8], std::uint64_t file_size,
                                   const std::string& file_name);
 

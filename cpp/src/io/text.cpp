@@ -6,8 +6,7 @@
 namespace cnnx::io {
 namespace {
 
-// Bytes of the well-formed sequence that `text` (not empty) begins with, or 0 if it begins with
-// none.
+// The length of the well-formed sequence at the start of `text` (not empty), or 0 if there is none.
 std::size_t sequence_length(std::string_view text) {
   const auto byte = [&](std::size_t index) { return static_cast<std::uint8_t>(text[index]); };
   const auto continues = [&](std::size_t index, std::uint8_t low = 0x80, std::uint8_t high = 0xBF) {
@@ -35,7 +34,7 @@ void append_hexadecimal(std::string& out, const char* prefix, unsigned value, in
   }
 }
 
-// Appends at most `limit` bytes of `text`, escaped; true if that was all of it.
+// Appends at most `limit` bytes of `text`, escaped; returns whether that was all of it.
 bool append_escaped(std::string& out, std::string_view text, std::size_t limit) {
   std::size_t position = 0;
   while (position < text.size()) {

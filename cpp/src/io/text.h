@@ -1,5 +1,4 @@
-// Text on its way out of a file: strict UTF-8, and how names and paths are shown in error
-// sentences.
+// Text from a file: strict UTF-8, and names and paths in error sentences.
 #pragma once
 
 #include <cstddef>
@@ -9,19 +8,19 @@
 
 namespace cnnx::io {
 
-// Length of the longest prefix that is well-formed UTF-8 (no overlong forms, no surrogates, nothing
-// above U+10FFFF): text.size() when all of it is.
+// The length of the longest prefix that is well-formed UTF-8 (no overlong forms, no surrogates,
+// nothing above U+10FFFF): text.size() if all of it is.
 std::size_t valid_utf8_prefix(std::string_view text);
 
 // A name in double quotes, safe to print: control characters and malformed bytes are escaped, and
 // after 80 bytes the rest is replaced by "...".
 std::string in_quotes(std::string_view text);
 
-// A sentence that may hold a file's own words, safe to print: escaped likewise, shortened to 400
-// bytes.
+// A sentence that may quote a file, safe to print: escaped in the same way, shortened to 400 bytes.
 std::string in_one_line(std::string_view sentence);
 
-// A path without quotes, whole, safe to print (always UTF-8, whatever bytes the file system holds).
+// A path without quotes, complete, safe to print (always UTF-8, whatever bytes the file system
+// has).
 std::string printable(const std::filesystem::path& path);
 
 }  // namespace cnnx::io

@@ -1,11 +1,11 @@
-// Measures a block of code.
+// A timer for a block of code.
 #pragma once
 
 #include <chrono>
 
 namespace cnnx::runtime {
 
-// Adds the seconds from its construction to its end to `sum`; with a null one it does nothing.
+// Adds the seconds of its lifetime to `sum`; does nothing if `sum` is null.
 class AddTime {
  public:
   explicit AddTime(double* sum) : sum_(sum) {

@@ -1,4 +1,4 @@
-// Reads /proc/self/cgroup, whose lines are "id:controllers:path"; version 2 has one, without
+// Reads /proc/self/cgroup, whose lines are "id:controllers:path"; version 2 has one line, without
 // controllers.
 #include "runtime/cgroup.h"
 
@@ -39,14 +39,14 @@ void for_each_cgroup(const std::string& controller,
 
 namespace {
 
-// Numbers are read alike in every locale that the program may have set.
+// Numbers are parsed independently of the program's locale.
 std::ifstream open_numbers(const std::string& path) {
   std::ifstream file(path);
   file.imbue(std::locale::classic());
   return file;
 }
 
-// Quota and period in microseconds; "max" and -1 mean that there is no limit.
+// Quota and period in microseconds; "max" and -1 mean no limit.
 double cpus_of(const std::string& folder, bool is_version2) {
   double quota = 0, period = 0;
   if (is_version2) {

@@ -1,10 +1,13 @@
-// How a room's kernels, compiled once per instruction set, are declared and chosen.
+// Declaration and choice of kernels, which are compiled once per instruction set.
 //
 // A kernel header describes its functions as a struct of pointers and names one constant of it:
+//
 //   struct ReluKernels { void (*forward)(const float* x, int64_t count, float* output); };
 //   CNNX_DECLARE_KERNELS(ReluKernels, relu_kernels)
-// its kernel source, compiled for each ISA, defines that constant in namespace cnnx::CNNX_ISA, and
-// an op calls
+//
+// Its kernel source, compiled for each instruction set, defines that constant in namespace
+// cnnx::CNNX_ISA, and an op calls
+//
 //   CNNX_KERNELS(relu_kernels).forward(...).
 #pragma once
 

@@ -1,6 +1,6 @@
-// Elementary functions for code above the kernels: initialisation, schedules, augmentation,
-// drawings. Built with baseline flags everywhere, so that their bits are the same on every
-// instruction set; the only ones allowed there.
+// Elementary functions for code above the kernels: initialisation, schedules, augmentation, X/O
+// images. Built with baseline flags everywhere, so that their bits are the same on every
+// instruction set. Code above the kernels uses no others.
 #pragma once
 
 namespace cnnx::runtime {

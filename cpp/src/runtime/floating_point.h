@@ -1,4 +1,4 @@
-// The floating-point mode that kernels compute in.
+// The floating-point mode of the kernels.
 #pragma once
 
 #include <cstdint>

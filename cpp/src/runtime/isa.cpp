@@ -27,7 +27,7 @@ constexpr Level kLevels[] = {
     {Isa::avx512, "avx512"}, {Isa::avx2, "avx2"}, {Isa::neon, "neon"}, {Isa::baseline, "baseline"}};
 
 #if defined(CNNX_X86)
-// Register state that the operating system saves: a CPU flag alone does not make an instruction
+// Register state that the operating system must save: a CPU flag alone does not make an instruction
 // usable.
 uint64_t saved_register_state() {
   uint32_t low = 0, high = 0;

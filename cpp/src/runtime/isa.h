@@ -1,12 +1,11 @@
-// Which instruction set this process uses: what the CPU has, unless CNNX_ISA forces one.
+// The instruction set of this process: the best that the CPU has, unless CNNX_ISA sets one.
 #pragma once
 
 namespace cnnx::runtime {
 
 enum class Isa { baseline, avx2, avx512, neon };
 
-// Decided on the first call; throws std::invalid_argument (each time) if CNNX_ISA cannot be
-// honoured.
+// Decided on the first call; throws std::invalid_argument (each time) if CNNX_ISA cannot be used.
 Isa active_isa();
 
 }  // namespace cnnx::runtime

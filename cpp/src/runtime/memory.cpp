@@ -1,4 +1,4 @@
-// Allocates and frees AlignedBuffer's storage, and knows how much there is.
+// Allocates and frees AlignedBuffer's storage, and finds the size of the memory.
 #include "runtime/memory.h"
 
 #if defined(__unix__) || defined(__APPLE__)
@@ -25,15 +25,15 @@
 namespace cnnx::runtime {
 namespace {
 constexpr std::size_t kAlignment = 64, kSlack = 64;
-// A large buffer begins on a huge page and asks for such: with small ones, which lie anywhere in
-// memory, a train step's time depends on where they happen to be.
+// A large buffer begins on a huge page and requests huge pages. With small pages, scattered in
+// memory, a train step's time would depend on their addresses.
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 std::size_t bytes_of(int64_t floats) {
   return static_cast<std::size_t>(floats) * sizeof(float) + kSlack;
 }
 
-// 2^64 - 1 where the system does not tell.
+// 2^64 - 1 if the system does not report it.
 std::uint64_t memory_of_the_machine() {
 #if defined(__linux__)
   struct sysinfo info;
@@ -54,7 +54,7 @@ std::uint64_t memory_of_the_cgroups() {
   std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
   for_each_cgroup("memory", [&](const std::string& folder, bool is_version2) {
     std::ifstream file(folder + (is_version2 ? "/memory.max" : "/memory.limit_in_bytes"));
-    std::uint64_t bytes = 0;  // "max" is no number
+    std::uint64_t bytes = 0;  // "max" is not a number
     if (file >> bytes && bytes > 0) least = std::min(least, bytes);
   });
   return least;
@@ -72,7 +72,7 @@ AlignedBuffer::AlignedBuffer(int64_t floats, Contents contents) : size_(floats) 
   const std::size_t alignment = alignment_of(bytes);
   data_ = static_cast<float*>(::operator new(bytes, std::align_val_t{alignment}));
 #if defined(__linux__)
-  // Only a request: what it answers changes nothing.
+  // Only a request; a failure changes no result.
   if (alignment == kHugePage) static_cast<void>(madvise(data_, bytes, MADV_HUGEPAGE));
 #endif
   if (contents == Contents::zeros) std::memset(data_, 0, bytes);
@@ -92,7 +92,7 @@ void read_ahead(const void* data, int64_t bytes) noexcept {
   static const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const uintptr_t begin = reinterpret_cast<uintptr_t>(data) / page * page;
   const uintptr_t end = reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(bytes);
-  // Only a hint: what it answers changes nothing.
+  // Only a hint; a failure changes no result.
   static_cast<void>(
       posix_madvise(reinterpret_cast<void*>(begin), end - begin, POSIX_MADV_WILLNEED));
 #else

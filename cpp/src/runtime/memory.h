@@ -1,4 +1,4 @@
-// Float storage that kernels may read in whole vectors: 64-byte aligned, with 64 bytes of slack
+// Float storage that kernels may read in whole vectors: 64-byte aligned, with 64 bytes of padding
 // past the end.
 #pragma once
 
@@ -34,16 +34,16 @@ class AlignedBuffer {
   int64_t size_ = 0;
 };
 
-// A count of floats rounded up so that what follows it in a shared block starts on a cache line.
+// A count of floats rounded up so that the next array in a shared block starts on a cache line.
 constexpr int64_t round_up_to_line(int64_t floats) { return (floats + 15) / 16 * 16; }
 
-// Bytes of memory that this machine, swap included, or this process's control group has; found out
-// once. What asks for more at once cannot have it, and gets std::bad_alloc: otherwise a system that
-// promises more memory than it has ends the process when it is used.
+// Bytes of memory that this machine, swap included, or this process's control group has; determined
+// once. A larger request gets std::bad_alloc. Otherwise a system that overcommits memory would end
+// the process when it uses the memory.
 std::uint64_t memory_limit();
 
-// Has the system begin to read what of this memory lies in a mapped file, all of it at once instead
-// of a page at a time when it is looked at.
+// Requests the system to read the parts of this memory that lie in a mapped file, all at once
+// instead of page by page on access.
 void read_ahead(const void* data, int64_t bytes) noexcept;
 
 }  // namespace cnnx::runtime

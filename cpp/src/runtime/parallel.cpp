@@ -1,5 +1,5 @@
-// What parallel_for calls: the team, or the calling thread alone; and what keeps a forked child
-// alive.
+// The implementation of parallel_for: the team, or the calling thread alone; and the handling of
+// forks.
 #include "runtime/parallel.h"
 
 #include <atomic>
@@ -19,7 +19,7 @@ namespace {
 std::atomic<bool> started_threads{false};
 std::atomic<bool> forked_after_start{false};
 
-// Threads do not survive a fork: the child would wait forever for what they were doing.
+// Threads do not survive a fork: the child would wait for ever for their work.
 void in_forked_child() {
   if (started_threads.load(std::memory_order_relaxed)) forked_after_start.store(true);
 }

@@ -1,4 +1,5 @@
-// The one seam to threads: splits a loop over threads in an order that results cannot depend on.
+// The only interface to threads: divides a loop among threads in a way that results cannot depend
+// on.
 #pragma once
 
 #include <algorithm>
@@ -6,29 +7,29 @@
 
 namespace cnnx::runtime {
 
-// Calls body for pieces of [0, count), none but the last ones smaller than `grain`, in at most
-// `slots` threads.
+// Calls body for pieces of [0, count), all of at least `grain` items except the last ones, in at
+// most `slots` threads.
 void run_loop(int slots, int64_t count, int64_t grain,
               void (*body)(const void* context, int64_t begin, int64_t end, int slot),
               const void* context);
 
-// How many threads parallel_for uses: never more than `threads`, never so many that one would have
-// less than `grain` items.
-inline int share_count(int threads, int64_t count, int64_t grain) {
+// The number of threads that parallel_for uses: at most `threads`, each with at least `grain`
+// items.
+inline int slot_count(int threads, int64_t count, int64_t grain) {
   const int64_t most = count / std::max<int64_t>(1, grain);
   return static_cast<int>(std::clamp<int64_t>(most, 1, threads));
 }
 
-// body(begin, end, slot), noexcept in effect, for pieces that cover [0, count) once: it may not
-// throw and allocates nothing; what scratch it needs is obtained before, one piece per slot in [0,
-// threads), a slot being a thread of this loop. `grain` is how many items are worth waking a thread
-// for (about 20 microseconds of work). Small work, a forked child and a serial build run
-// inline. Each thread computes in the default floating-point mode; the caller's is restored.
+// Calls body(begin, end, slot) for pieces that cover [0, count) once. The body must not throw or
+// allocate; its scratch is allocated before, one part per slot in [0, threads), where a slot is a
+// thread of this loop. `grain` is the least number of items for another thread (about 20
+// microseconds of work). Small loops, forked children and serial builds run inline. Each thread
+// computes in the default floating-point mode; the caller's is restored.
 template <class Body>
 void parallel_for(int threads, int64_t count, int64_t grain, const Body& body) {
   if (count <= 0) return;
   run_loop(
-      share_count(threads, count, grain), count, std::max<int64_t>(1, (grain + 1) / 2),
+      slot_count(threads, count, grain), count, std::max<int64_t>(1, (grain + 1) / 2),
       [](const void* context, int64_t begin, int64_t end, int slot) {
         (*static_cast<const Body*>(context))(begin, end, slot);
       },

@@ -7,11 +7,11 @@
 namespace cnnx {
 
 int64_t run_fma_peak(int64_t rounds) {
-  volatile float kept;
+  volatile float sink;
   float result = 0.0f;
   const int64_t operations = CNNX_KERNELS(peak_kernels).run(rounds, &result);
-  kept = result;
-  static_cast<void>(kept);
+  sink = result;
+  static_cast<void>(sink);
   return operations;
 }
 

@@ -1,6 +1,5 @@
-// Random numbers that are a function of where they are used, not of what was drawn before:
-// Philox4x32-10. It is stateless, so any thread may ask for any number in any order and get the
-// same bits.
+// Random numbers as a function of a counter, not of earlier numbers: Philox4x32-10. It is
+// stateless, so any thread may compute any number in any order and get the same bits.
 #pragma once
 
 #include <array>
@@ -8,14 +7,14 @@
 
 namespace cnnx::runtime {
 
-// What the numbers are for; two purposes never share a number, whatever the seed.
+// The purpose of the numbers; two purposes never share a number, for any seed.
 enum class Stream : uint32_t {
   initialise = 1,    // weights of a new model
   shuffle = 2,       // order of the examples, one step per epoch
-  drawing = 3,       // the X-and-O drawings, one step per drawing
+  xo = 3,            // the X/O images, one step per image
   dropout = 4,       // one step per train step and layer
-  augmentation = 5,  // changes of images while training, one step per epoch
-  mixup = 6,         // how batches are blended, one step per epoch
+  augmentation = 5,  // augmentation of training images, one step per epoch
+  mixup = 6,         // blending of batches, one step per epoch
 };
 
 // The bijection itself: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3",
@@ -24,8 +23,8 @@ std::array<uint32_t, 4> philox4x32(const std::array<uint32_t, 4>& counter,
                                    const std::array<uint32_t, 2>& key) noexcept;
 
 // The numbers of one (seed, stream, step). The key is the seed; the counter holds stream, step and
-// index side by side, so different triples below the limits give different counters: step < 2^48,
-// index < 2^48 (higher bits of either are not used).
+// index side by side, so different triples below the limits have different counters: step < 2^48,
+// index < 2^48 (higher bits are ignored).
 class Philox {
  public:
   Philox(uint64_t seed, uint32_t stream, uint64_t step) noexcept;

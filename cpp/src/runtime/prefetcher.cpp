@@ -1,4 +1,4 @@
-// Tells CPUs apart by their maker.
+// Identifies CPUs by their vendor.
 #include "runtime/prefetcher.h"
 
 #include <cstring>
@@ -10,8 +10,8 @@
 namespace cnnx::runtime {
 namespace {
 
-// Measured on Intel's Emerald Rapids, whose second level follows 32 pages, and, with the other
-// answer, on AMD's Zen 4.
+// Measured on Intel's Emerald Rapids, whose second-level cache tracks 32 pages, and on AMD's Zen 4,
+// which does not.
 bool is_intel() {
 #if defined(__x86_64__) || defined(_M_X64)
   unsigned most = 0, name[3] = {};

@@ -1,4 +1,4 @@
-// Words and products of shapes.
+// Text and products of shapes.
 #include "cnnx/shape.h"
 
 #include <stdexcept>

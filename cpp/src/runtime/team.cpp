@@ -1,4 +1,5 @@
-// Opens and closes the gate to a loop, shares its range out, spins a little and then sleeps.
+// Starts and ends loops, divides their ranges, and lets waiting threads spin a little and then
+// sleep.
 #include "runtime/team.h"
 
 #include <algorithm>
@@ -28,11 +29,11 @@ void relax() {
 #endif
 }
 
-// Longer than the gap between two loops of a train step, shorter than what waking a sleeping thread
-// costs; on a busy machine the processor is then somebody else's.
+// Longer than the gap between two loops of a train step, shorter than waking a sleeping thread; on
+// a busy machine other processes then get the processor.
 constexpr std::chrono::microseconds kSpin{50};
 
-// Whether `ready` came true in that time.
+// Whether `ready` became true in that time.
 template <class Ready>
 bool spin_until(const Ready& ready) {
   const auto begun = std::chrono::steady_clock::now();
@@ -46,9 +47,9 @@ bool spin_until(const Ready& ready) {
 }
 
 #if defined(_OPENMP)
-// Of so many threads those that can be started. OpenMP ends the process when one cannot, so many
-// are tried before, some more than are wanted: what has ended takes the system a moment to clear
-// away. A few are taken for granted, because trying costs as much as starting.
+// The number of threads, up to `threads`, that can be started. OpenMP ends the process when it
+// cannot start one, so they are tried before, with a margin, because the system needs a moment to
+// release ended threads. A few are not tried, because a trial costs as much as a start.
 int to_be_had(int wanted) {
   constexpr int kGranted = 8, kSpare = 8;
   if (wanted <= kGranted) return wanted;
@@ -68,7 +69,7 @@ int to_be_had(int wanted) {
 }
 #endif
 
-// Whoever sets it leads.
+// The thread that sets it leads.
 std::atomic_flag led = ATOMIC_FLAG_INIT;
 
 }  // namespace
@@ -85,7 +86,7 @@ bool Team::run(int slots, int64_t count, int64_t grain, LoopBody body, const voi
   return team != nullptr;
 }
 
-// Threads that cannot be had are missing, and what would have been theirs is done by the others.
+// If threads cannot be started, the others do their part.
 void Team::grow(int threads) {
   const int first = threads_;
   if (threads <= first) return;
@@ -106,8 +107,8 @@ void Team::grow(int threads) {
   }
 }
 
-// Sleepers count themselves before they look at the gate for the last time, and the leader moves
-// the gate before it looks at their number: one of the two sees the other.
+// Sleepers count themselves before they check the gate for the last time, and the leader moves the
+// gate before it reads their number: one of the two sees the other.
 void Team::open_gate(uint32_t loop) {
   gate_.store(uint64_t{loop} << 32);
   if (sleepers_.load() == 0) return;
@@ -167,7 +168,7 @@ void Team::stand_by(int slot) {
   }
 }
 
-// Half of what is left of a range at a time: few pieces, and the last ones small.
+// Half of the rest of a range at a time: few pieces, and the last ones small.
 void Team::take_part(int slot) {
   const DefaultFloatingPoint mode;
   for (int i = 0; i < range_count_; ++i) {

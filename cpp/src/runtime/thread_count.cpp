@@ -1,5 +1,5 @@
-// How many threads a call may use: what the program, the environment, the CPUs and the container
-// say.
+// The default number of threads of a call, from the program, the environment, the CPUs and the
+// container.
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -22,7 +22,7 @@ namespace {
 constexpr int kMostThreads = 1024;
 
 // A positive number from the environment, or 0. OpenMP allows a list per nesting level: the first
-// one counts.
+// number is used.
 int threads_from(const char* variable) {
   const char* text = std::getenv(variable);
   if (!text) return 0;

@@ -1,4 +1,4 @@
-// Checks which rows take part and copies them, changed and normalised, into a batch.
+// Checks the selected rows and copies them, augmented and normalised, into a batch.
 #include "training/batch_source.h"
 
 #include <algorithm>

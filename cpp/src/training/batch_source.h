@@ -1,4 +1,4 @@
-// Rows of a data set, checked once, gathered batch by batch as the train step wants them.
+// Rows of a data set, checked once and gathered batch by batch for train steps.
 #pragma once
 
 #include <vector>
@@ -11,23 +11,23 @@ namespace cnnx::training {
 
 // One gathered batch: rows in a chosen order, normalised and contiguous.
 struct Batch {
-  runtime::AlignedBuffer storage, mixed;  // the latter where images are blended
+  runtime::AlignedBuffer storage, mixed;  // the latter for mixup
   std::vector<int64_t> labels;
   std::vector<float> values;
   const float* input = nullptr;
   Targets targets;
 };
 
-// A data set and which of its rows take part; checks once, then gathers batches.
+// A data set and its selected rows; checks once, then gathers batches.
 class BatchSource {
  public:
-  // `caller` begins the sentence of an error. No rows: all of them, in order.
+  // Error sentences begin with `caller`. No rows: all of them, in order.
   BatchSource(const TrainerState& trainer, const ImageBatch& images, const Targets& targets,
               std::vector<int64_t> rows, const char* caller);
 
   int64_t count() const { return static_cast<int64_t>(rows_.size()); }
   std::vector<int64_t>& rows() { return rows_; }
-  // From now on the images are changed as in this epoch.
+  // From now on the images are augmented as in this epoch.
   void augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_image);
   void gather(int64_t first, int64_t count, int threads, Batch& batch) const;
 

@@ -60,7 +60,7 @@ bool Epoch::advance() {
   const int64_t count = std::min(s.batch_size, s.source.count() - s.done);
   if (count == 0) return false;
   if (!s.prefetch) s.source.gather(s.done, count, get_num_threads(), s.batch);
-  s.trainer->scheduled_factor();  // refuses what apply_gradients would, with nothing changed yet
+  s.trainer->scheduled_factor();  // refuses the same as apply_gradients, before any change
   const training::Batch& batch = s.prefetch ? s.prefetch->batch(s.done) : s.batch;
   const double divisor = s.trainer->loss.divisor(batch.targets, count);
   const training::LossSum sum =

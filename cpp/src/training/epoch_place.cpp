@@ -1,5 +1,5 @@
-// Where in which epoch training is, as numbers that a checkpoint's metadata keep: the epoch's
-// number, its steps that are done, and the sums over their rows.
+// The position in a training run as numbers in a checkpoint's metadata: the epoch's number, its
+// steps done, and the sums over their rows.
 #include <algorithm>
 #include <variant>
 #include <vector>

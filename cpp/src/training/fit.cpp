@@ -1,4 +1,4 @@
-// Whole epochs, one after the other: what most programs that train do.
+// Whole epochs, one after the other, for most training programs.
 #include <stdexcept>
 #include <string>
 

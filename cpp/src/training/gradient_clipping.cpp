@@ -1,4 +1,4 @@
-// One norm over all trained segments, and the factor that it asks for.
+// The norm over all trained segments, and the resulting factor.
 #include "training/gradient_clipping.h"
 
 #include <cmath>
@@ -26,7 +26,7 @@ double GradientClipping::scale(const float* gradients,
     if (segment.is_trained())
       sum = add_squares(sum, gradients + segment.offset, segment.count, threads);
   }
-  // Written so that NaN comes through and stops the training where it is looked for.
+  // Written so that NaN passes and stops the training at the check for finite values.
   const double scale = norm_ / (std::sqrt(sum) + 1e-6);
   return scale > 1 ? 1 : scale;
 }

@@ -1,4 +1,4 @@
-// Chooses the loss that the trainer was given and turns its sums into means.
+// Chooses the trainer's loss and converts its sums to means.
 #include "training/loss.h"
 
 #include <limits>
@@ -52,7 +52,7 @@ void LossFunction::check(const Targets& targets, int64_t rows) const {
   if (!targets.values && !(classes && targets.labels)) {
     throw std::invalid_argument("trainer: " + name() + " takes " +
                                 (classes ? "labels, one per image" : "target values") +
-                                (classes ? ", or shares, one per class" : ", one per output"));
+                                (classes ? ", or soft labels, one per class" : ", one per output"));
   }
   if (classes) ops::check_class_targets({targets.labels, targets.values}, rows, outputs_);
   if (loss_.kind == Loss::Kind::binary_cross_entropy)
@@ -100,10 +100,10 @@ Metrics LossFunction::metrics(const LossSum& total, int64_t rows) const {
   const double count = static_cast<double>(rows);
   const double mean = total.weight > 0 ? total.sum / total.weight : 0;
   if (!takes_logits()) return {mean, std::numeric_limits<double>::quiet_NaN()};
-  // Binary cross-entropy counts answers output by output.
+  // Binary cross-entropy counts predictions output by output.
   const bool by_output = loss_.kind == Loss::Kind::binary_cross_entropy;
-  const double answers = by_output ? count * static_cast<double>(outputs_) : count;
-  return {mean, static_cast<double>(total.correct) / answers};
+  const double predictions = by_output ? count * static_cast<double>(outputs_) : count;
+  return {mean, static_cast<double>(total.correct) / predictions};
 }
 
 }  // namespace cnnx::training

@@ -1,4 +1,4 @@
-// The losses behind one interface: sums over rows, so that batches and machines add up.
+// The losses behind one interface: sums over rows, which add up over batches and machines.
 #pragma once
 
 #include <cstdint>
@@ -16,19 +16,19 @@ using LossSum = ops::LossResult;
 
 class LossFunction {
  public:
-  // Throws std::invalid_argument if a model with this output (without the batch axis) cannot have
-  // this loss.
+  // Throws std::invalid_argument if a model with this output shape (without the batch axis) cannot
+  // have this loss.
   LossFunction(const Loss& loss, const Shape& output_shape);
 
   std::string name() const;
-  // Whether it applies softmax or sigmoid itself, and so can count right answers.
+  // Whether it applies softmax or sigmoid itself, and so can count correct predictions.
   bool takes_logits() const;
-  // Throws std::invalid_argument unless the targets are what this loss takes, in range.
+  // Throws std::invalid_argument unless the targets have the type and range of this loss.
   void check(const Targets& targets, int64_t rows) const;
-  // What makes the rows' sum their mean: their number, or the weights of their classes; 1 where
-  // these are 0. Targets have passed check().
+  // The divisor of the rows' sum that gives the mean: their number, or the weights of their
+  // classes; 1 where these are 0. Targets must have passed check().
   double divisor(const Targets& targets, int64_t rows) const;
-  // The gradient is that of sum / divisor; null when it is not wanted.
+  // The gradient is that of sum / divisor; null if it is not needed.
   LossSum sum(const float* outputs, const Targets& targets, int64_t rows, double divisor,
               int threads, float* grad_outputs);
   Metrics metrics(const LossSum& total, int64_t rows) const;
@@ -38,7 +38,7 @@ class LossFunction {
 
   Loss loss_;
   int64_t outputs_;
-  // Row losses on their way to the sum, kept so that a warm step allocates nothing.
+  // Row losses before their sum, stored so that a repeated step allocates nothing.
   runtime::AlignedBuffer row_losses_;
 };
 

@@ -1,5 +1,5 @@
-// Draws a batch's share by Johnk's method, in logarithms so that small alphas do not underflow, and
-// blends the batch.
+// Draws a batch's weight by Johnk's method, in logarithms so that small alphas do not underflow,
+// and blends the batch.
 #include "training/mixup.h"
 
 #include <algorithm>
@@ -11,24 +11,24 @@
 namespace cnnx::training {
 namespace {
 
-// Values worth waking a thread for.
+// The least number of values for another thread.
 constexpr int64_t kGrain = 32 * 1024;
 
 // One attempt in two is accepted at alpha = 1, one in seventy at 4.
 constexpr uint64_t kMostAttempts = 4096;
 
-// Uniform in (0, 1): never a logarithm's pole.
+// Uniform in (0, 1): the logarithm is finite.
 float open_uniform(uint32_t word) { return runtime::unit_float(word) + 0x1p-25f; }
 
 void blend(const Mix& mix, const float* from, int64_t count, int64_t size, int threads,
            float* out) {
-  const float rest = 1.0f - mix.share;
+  const float rest = 1.0f - mix.weight;
   runtime::parallel_for(threads, count, kGrain / size + 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       const float* first = from + i * size;
       const float* second = from + (i + mix.offset) % count * size;
       for (int64_t k = 0; k < size; ++k)
-        out[i * size + k] = mix.share * first[k] + rest * second[k];
+        out[i * size + k] = mix.weight * first[k] + rest * second[k];
     }
   });
 }
@@ -38,7 +38,7 @@ void blend(const Mix& mix, const float* from, int64_t count, int64_t size, int t
 Mix draw_mix(float alpha, uint64_t seed, uint64_t epoch, int64_t first, int64_t count) {
   const runtime::Philox random(seed, runtime::Stream::mixup, epoch);
   Mix mix{0.5f, 0};
-  // Through the seam for the floating-point mode.
+  // In parallel_for, for its floating-point mode.
   runtime::parallel_for(1, 1, 1, [&](int64_t, int64_t, int) {
     for (uint64_t attempt = 0; attempt < kMostAttempts; ++attempt) {
       const auto words = random.block(static_cast<uint64_t>(first) * kMostAttempts + attempt);
@@ -48,7 +48,7 @@ Mix draw_mix(float alpha, uint64_t seed, uint64_t epoch, int64_t first, int64_t 
       const float y = runtime::log(open_uniform(words[1])) / alpha;
       if (runtime::exp(x) + runtime::exp(y) > 1.0f) continue;
       // e^x / (e^x + e^y)
-      mix.share = 1.0f / (1.0f + runtime::exp(y - x));
+      mix.weight = 1.0f / (1.0f + runtime::exp(y - x));
       return;
     }
   });
@@ -64,9 +64,9 @@ void mix_batch(const Mix& mix, int64_t count, int64_t floats, int64_t outputs, i
     batch.values.assign(static_cast<std::size_t>(count * outputs), 0.0f);
     for (int64_t i = 0; i < count; ++i) {
       const int64_t* labels = batch.targets.labels;
-      float* shares = batch.values.data() + i * outputs;
-      shares[labels[i]] += mix.share;
-      shares[labels[(i + mix.offset) % count]] += 1.0f - mix.share;
+      float* soft_labels = batch.values.data() + i * outputs;
+      soft_labels[labels[i]] += mix.weight;
+      soft_labels[labels[(i + mix.offset) % count]] += 1.0f - mix.weight;
     }
     batch.targets = {};
   } else {

@@ -1,4 +1,4 @@
-// Mixup: every image of a batch is blended with another one, and so are their targets.
+// Mixup: blends every image of a batch, and its target, with another one.
 #pragma once
 
 #include <cstdint>
@@ -7,19 +7,19 @@
 
 namespace cnnx::training {
 
-// How a batch is mixed: image i keeps this share of itself, and the rest comes from image
-// i + offset, counted around.
+// The blend of a batch: image i is weight * image i + (1 - weight) * image i + offset, counted
+// cyclically.
 struct Mix {
-  float share;
+  float weight;
   int64_t offset;
 };
 
-// share ~ Beta(alpha, alpha), 0 < alpha <= 4, offset uniform, for the batch of `count` images
-// that begins at place `first` < 2^36 of an epoch.
+// weight ~ Beta(alpha, alpha), 0 < alpha <= 4, offset uniform, for the batch of `count` images that
+// begins at row `first` < 2^36 of an epoch.
 Mix draw_mix(float alpha, uint64_t seed, uint64_t epoch, int64_t first, int64_t count);
 
-// Blends a gathered batch of `count` images of `floats` values. Labels of `outputs` classes
-// become shares of them; target values are blended like images.
+// Blends a gathered batch of `count` images of `floats` values. Labels of `outputs` classes become
+// soft labels; target values are blended like images.
 void mix_batch(const Mix& mix, int64_t count, int64_t floats, int64_t outputs, int threads,
                Batch& batch);
 

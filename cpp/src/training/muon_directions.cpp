@@ -1,5 +1,5 @@
-// Which arrays are matrices: all axes but the last are the rows, the layer's inputs; the last one,
-// its outputs, are the columns.
+// The arrays that are matrices: all axes except the last are the rows, the layer's inputs; the last
+// axis is the columns, its outputs.
 #include "training/muon_directions.h"
 
 #include <algorithm>

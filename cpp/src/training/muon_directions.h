@@ -1,4 +1,4 @@
-// The directions in which Muon moves the parameters: of those it sees as matrices, orthogonalised.
+// Muon's update directions, orthogonalised for matrices.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,11 @@ class MuonDirections {
   // Throws std::invalid_argument if no array of two or more axes matches muon.matrices.
   MuonDirections(const Muon& muon, const std::vector<ParameterInfo>& parameters);
 
-  // One float for each parameter, for the caller to write the directions of a step to.
+  // One float for each parameter, to which the caller writes the directions of a step.
   float* data() { return directions_.data(); }
-  // Replaces those of every trained matrix by an orthogonal matrix near it, a wide one multiplied
-  // by sqrt(columns / rows): so steps change the outputs of either alike.
+  // Replaces the direction of every trained matrix by an orthogonal matrix near it, multiplied by
+  // sqrt(columns / rows) if it is wide, so that steps change the outputs of wide and tall matrices
+  // equally.
   void orthogonalise(const std::vector<ParameterSegment>& segments);
 
  private:

@@ -1,4 +1,4 @@
-// A mismatch after a * goes back to it and lets it take one character more.
+// Wildcard matching with backtracking: after a mismatch, the last * matches one more character.
 #include "training/name_pattern.h"
 
 namespace cnnx::training {

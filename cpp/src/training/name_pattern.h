@@ -1,11 +1,11 @@
-// Names of parameters as users write them: "*.bias".
+// Patterns for the names of parameters: "*.bias".
 #pragma once
 
 #include <string>
 
 namespace cnnx::training {
 
-// * stands for any characters, ? for one.
+// * matches any characters, ? any one character.
 bool matches(const std::string& pattern, const std::string& name);
 
 }  // namespace cnnx::training

@@ -1,5 +1,5 @@
-// Runs a train step's forward once more, with every layer's output kept, and looks at them; looks
-// at a model's own arrays.
+// Runs a train step's forward again with all layer outputs stored and checks them; checks a model's
+// own arrays.
 #include "training/not_finite.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ bool all_finite(const float* values, int64_t count) {
   return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
 }
 
-// `values` is laid out as `block` says.
+// `values` has the layout of `block`.
 std::string first_not_finite_of(const graph::ArrayBlock& block, const float* values) {
   for (const ParameterInfo& info : block.infos())
     if (!all_finite(values + info.offset, element_count(info.shape))) return info.name;
@@ -32,7 +32,7 @@ std::string first_not_finite(const graph::ModelState& model, const float* input,
   const graph::Chain chain(model.graph, 0, static_cast<int>(nodes.size()), rows,
                            graph::Chain::Keep::everything);
   runtime::AlignedBuffer arena(chain.arena_floats()), scratch(chain.scratch_floats(threads));
-  runtime::AlignedBuffer buffers(model.graph.buffers().floats());  // a forward writes to them
+  runtime::AlignedBuffer buffers(model.graph.buffers().floats());  // forward writes to them
   std::copy_n(model.buffers.data(), buffers.size(), buffers.data());
   graph::ChainArguments arguments{};
   arguments.input = input;

@@ -1,4 +1,4 @@
-// Finds where a train step's numbers, or what it left in a model, stopped being finite.
+// Finds the first values that are not finite in a train step or a model.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@
 
 namespace cnnx::training {
 
-// What is the first that is not finite for this batch in this train step: "the images", "the
-// output of conv2d_1"; empty when all are. Writes to no model. The caller holds the model's lock.
+// The first part of this train step that is not finite for this batch: "the images", "the output of
+// conv2d_1"; empty if all are finite. Writes to no model. The caller holds the model's lock.
 std::string first_not_finite(const graph::ModelState& model, const float* input, int64_t rows,
                              const ops::TrainingStep& step);
 
-// The name of the first parameter or buffer that is not finite; empty when all are. The caller
+// The name of the first parameter or buffer that is not finite; empty if all are finite. The caller
 // holds the model's lock.
 std::string first_not_finite(const graph::ModelState& model);
 

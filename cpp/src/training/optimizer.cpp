@@ -1,5 +1,5 @@
-// Checks an optimizer's settings and turns them into one step's coefficients: double until the
-// last, then float.
+// Checks an optimizer's settings and computes one step's coefficients, in double, rounded to float
+// at the end.
 #include "training/optimizer.h"
 
 #include <algorithm>
@@ -17,11 +17,11 @@ namespace cnnx {
 namespace training {
 namespace {
 
-// Memory-bound: below this a second thread costs more than it brings.
+// Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kGrain = 32 * 1024;
 // A square root and a division each.
 constexpr int64_t kAdamGrain = 8 * 1024;
-// Far more than it takes; every one costs as much as a forward of the layer.
+// Far more than needed; each iteration costs as much as a forward of the layer.
 constexpr int64_t kMostIterations = 20;
 
 [[noreturn]] void refuse(const char* kind, const char* setting, double value,
@@ -82,7 +82,7 @@ void check(const AdamW& adamw) {
   check_not_negative("adamw", "weight_decay", adamw.weight_decay);
 }
 
-// The learning rate of one segment, in one step.
+// The learning rate of one segment in one step.
 double rate_of(const ParameterSegment& segment, const OptimizerState& state,
                const StepScales& scales) {
   return state.learning_rate * scales.learning_rate * segment.learning_rate_factor;
@@ -166,7 +166,7 @@ void update_muon(const Muon& muon, MuonDirections& directions, OptimizerState& s
   float* const direction = directions.data();
   float* const velocity = muon.momentum > 0 ? block.slots[0] : nullptr;
   const auto sgd = CNNX_KERNELS(optimizer_kernels).sgd;
-  // SGD's step from zero, backwards and of length 1, is its direction.
+  // SGD's step from zero, negated and of length 1, is its direction.
   for_each_trained(block.segments, kGrain, threads,
                    [&](const ParameterSegment&, int64_t begin, int64_t end) {
                      std::fill(direction + begin, direction + end, 0.0f);

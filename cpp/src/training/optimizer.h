@@ -1,5 +1,4 @@
-// An optimizer at work: its settings and where it is in its sequence of steps. The slots are the
-// trainer's.
+// An optimizer: its settings and its step count. The trainer owns the slots.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +12,15 @@
 
 namespace cnnx::training {
 
-// What a checkpoint keeps beside the slots. The products are beta^step, multiplied up step by step.
+// The optimizer's part of a checkpoint, besides the slots. The powers are beta^step, multiplied
+// step by step.
 struct OptimizerState {
   int64_t step = 0;
   double beta1_product = 1, beta2_product = 1;
-  double learning_rate = 0;  // as the settings had it, or as it was set since
+  double learning_rate = 0;  // the initial or the last assigned one
 };
 
-// Arrays of one length and layout, cut into segments.
+// Arrays of one length and layout, divided into segments.
 struct UpdatedBlock {
   float* parameters;
   const float* gradients;
@@ -28,8 +28,8 @@ struct UpdatedBlock {
   const std::vector<ParameterSegment>& segments;
 };
 
-// What one step multiplies with: the learning rate by its schedule, the gradients by their
-// clipping.
+// The factors of one step: the schedule's factor of the learning rate, and the clipping factor of
+// the gradients.
 struct StepScales {
   double learning_rate = 1, gradients = 1;
 };
@@ -40,10 +40,10 @@ class Optimizer {
   explicit Optimizer(const OptimizerSettings& settings,
                      const std::vector<ParameterInfo>& parameters = {});
 
-  // How many arrays update() keeps in `slots`; they start at zero.
+  // The number of arrays that update() stores in `slots`; they start at zero.
   int slot_count() const;
 
-  // One step of all parameters that are trained: call once per step.
+  // Updates all trained parameters: call once per step.
   void update(const UpdatedBlock& block, const StepScales& scales, int threads);
 
   const OptimizerState& state() const { return state_; }

@@ -16,10 +16,10 @@ namespace cnnx::training {
 namespace {
 
 constexpr float kFirst = 3.4445f, kThird = -4.7750f, kFifth = 2.0315f;
-// Memory-bound: below this a second thread costs more than it brings.
+// Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kGrain = 32 * 1024;
 
-// Singular values are at most the Frobenius norm: divided by it they are at most 1.
+// Singular values are at most the Frobenius norm, so dividing by it makes them at most 1.
 void normalise(float* matrix, int64_t count) {
   const double sum = add_squares(0, matrix, count, get_num_threads());
   const double factor = sum > 0 ? 1 / std::sqrt(sum) : 0;

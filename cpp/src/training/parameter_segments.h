@@ -1,4 +1,4 @@
-// The one block of parameters cut where an update changes its settings.
+// The one block of parameters divided into segments of equal update settings.
 #pragma once
 
 #include <algorithm>
@@ -16,19 +16,19 @@ struct ParameterSegment {
   double learning_rate_factor = 1, weight_decay_factor = 1;
 
   int64_t end() const { return offset + count; }
-  // An update leaves out what is not trained.
+  // An update skips frozen parameters.
   bool is_trained() const { return learning_rate_factor > 0; }
 };
 
-// The segments cover the block in order; neighbours with the same factors are one. `trained` says
-// of each array whether it takes part. Throws std::invalid_argument for a factor below 0 and for a
-// pattern that matches no parameter.
+// The segments cover the block in order; neighbours with the same factors are merged. `trained`
+// says for each array whether it takes part. Throws std::invalid_argument for a factor below 0 and
+// for a pattern that matches no parameter.
 std::vector<ParameterSegment> parameter_segments(const std::vector<ParameterInfo>& parameters,
                                                  const std::vector<bool>& trained,
                                                  const std::vector<ParameterRule>& rules);
 
-// body(segment, begin, end) for pieces that cover every trained segment once, shared out over
-// threads as by parallel_for.
+// Calls body(segment, begin, end) for pieces that cover every trained segment once, in threads as
+// by parallel_for.
 template <class Body>
 void for_each_trained(const std::vector<ParameterSegment>& segments, int64_t grain, int threads,
                       const Body& body) {

@@ -1,4 +1,4 @@
-// Hands batches over between the thread that gathers and the one that trains.
+// Passes batches from the thread that gathers to the thread that trains.
 #include "training/prefetch.h"
 
 #include <algorithm>
@@ -39,8 +39,8 @@ Prefetch::Prefetch(Gather gather, int64_t rows, int64_t batch_size)
 Prefetch::~Prefetch() {
   if (!exchange_->thread.joinable()) return;
   if (!has_thread()) {
-    // The fork caught the thread at anything: its batch may be half written, and the condition
-    // variable's destructor would wait for it. A child leaves them where they are.
+    // The fork may have interrupted the thread anywhere: its batch may be half written, and the
+    // condition variable's destructor would wait for it. So a child does not destroy them.
     static_cast<void>(exchange_.release());
     return;
   }

@@ -13,20 +13,20 @@
 
 namespace cnnx::training {
 
-// Two batches take turns: one is trained, the other filled. Where no thread can be had, and in a
-// forked child, which has lost it, batches are gathered when they are asked for, with the same
-// bits. What the thread throws, batch() throws. Not for several threads at once.
+// Two batches alternate: one is trained while the other is filled. If no thread can be started, and
+// in a forked child, which has lost it, batches are gathered on request, with the same bits. An
+// exception of the thread is rethrown by batch(). Must be used by one thread at a time.
 class Prefetch {
  public:
-  // Fills a batch with `count` rows from `first` on, by at most so many threads.
+  // Fills a batch with `count` rows from `first` on, in at most so many threads.
   using Gather = std::function<void(int64_t first, int64_t count, int threads, Batch& batch)>;
   Prefetch(Gather gather, int64_t rows, int64_t batch_size);
   ~Prefetch();
   Prefetch(const Prefetch&) = delete;
   Prefetch& operator=(const Prefetch&) = delete;
 
-  // The batch that begins with row `first`; begins to gather the one after it. Stays valid until
-  // the next call.
+  // The batch that begins with row `first`; starts to gather the next one. Valid until the next
+  // call.
   const Batch& batch(int64_t first);
 
  private:
@@ -36,11 +36,11 @@ class Prefetch {
   bool has_thread() const;
   void work();
 
-  // What the two threads share, and the thread itself.
+  // The state shared by the two threads, and the thread itself.
   struct Exchange {
     Batch batches[2];
     int current = 0;         // the caller's; the other is the thread's
-    int64_t wanted = kNone;  // the first row of what the thread gathers or has gathered
+    int64_t wanted = kNone;  // the first row of the thread's batch, finished or not
     bool ready = false;
     std::exception_ptr error;
     std::mutex mutex;
@@ -50,7 +50,7 @@ class Prefetch {
 
   const Gather gather_;
   const int64_t rows_, batch_size_;
-  const int64_t process_;  // the thread lives in this one
+  const int64_t process_;  // the thread exists in this process only
   std::unique_ptr<Exchange> exchange_;
 };
 

@@ -1,4 +1,4 @@
-// Names what the plan's steps measured.
+// Names the measured steps of the plan.
 #include "training/profiler.h"
 
 namespace cnnx::training {

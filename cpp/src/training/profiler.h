@@ -1,4 +1,4 @@
-// Adds up where the time of train steps goes.
+// Adds up the time of train steps by layer and phase.
 #pragma once
 
 #include "cnnx/profile.h"

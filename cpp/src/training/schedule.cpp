@@ -1,4 +1,4 @@
-// The schedules' formulas, in double but for the cosine.
+// The schedules' formulas, in double except for the cosine.
 #include "cnnx/schedules.h"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ void check_not_negative(const char* kind, const char* setting, double value) {
   if (!(value >= 0 && value <= FLT_MAX)) refuse(kind, setting, value, "a finite number >= 0");
 }
 
-void check_share(const char* kind, const char* setting, double value) {
+void check_fraction(const char* kind, const char* setting, double value) {
   if (!(value >= 0 && value <= 1)) refuse(kind, setting, value, "a number from 0 to 1");
 }
 
@@ -38,13 +38,13 @@ void check(const StepDecay& decay) {
   for (const double epochs : decay.at) check_not_negative("step_decay", "at", epochs);
 }
 
-void check(const CosineDecay& decay) { check_share("cosine_decay", "final", decay.final); }
+void check(const CosineDecay& decay) { check_fraction("cosine_decay", "final", decay.final); }
 
 template <class Peaked>
 void check_peaked(const char* kind, const Peaked& schedule) {
-  check_share(kind, "peak_at", schedule.peak_at);
-  check_share(kind, "start", schedule.start);
-  check_share(kind, "final", schedule.final);
+  check_fraction(kind, "peak_at", schedule.peak_at);
+  check_fraction(kind, "start", schedule.start);
+  check_fraction(kind, "final", schedule.final);
 }
 
 void check(const OneCycle& cycle) { check_peaked("one_cycle", cycle); }
@@ -55,23 +55,23 @@ void check(const Plateau& plateau) {
     refuse("plateau", "factor", plateau.factor, "a number >= 0 and < 1");
   check_not_negative("plateau", "patience", static_cast<double>(plateau.patience));
   check_not_negative("plateau", "threshold", plateau.threshold);
-  check_share("plateau", "minimum", plateau.minimum);
+  check_fraction("plateau", "minimum", plateau.minimum);
 }
 
-double straight(double from, double to, double share) { return from + (to - from) * share; }
+double straight(double from, double to, double fraction) { return from + (to - from) * fraction; }
 
 // Half a cosine from one value to the other.
-double curved(double from, double to, double share) {
-  const double angle = 3.14159265358979323846 * share;
+double curved(double from, double to, double fraction) {
+  const double angle = 3.14159265358979323846 * fraction;
   const double cosine = static_cast<double>(runtime::cos(static_cast<float>(angle)));
   return from + (to - from) * (1 - cosine) / 2;
 }
 
 template <class Peaked>
-double peaked(const Peaked& schedule, double share, double (*between)(double, double, double)) {
-  if (share < schedule.peak_at) return between(schedule.start, 1, share / schedule.peak_at);
+double peaked(const Peaked& schedule, double fraction, double (*between)(double, double, double)) {
+  if (fraction < schedule.peak_at) return between(schedule.start, 1, fraction / schedule.peak_at);
   if (schedule.peak_at == 1) return 1;
-  return between(1, schedule.final, (share - schedule.peak_at) / (1 - schedule.peak_at));
+  return between(1, schedule.final, (fraction - schedule.peak_at) / (1 - schedule.peak_at));
 }
 
 double power(double base, int64_t exponent) {
@@ -83,27 +83,27 @@ double power(double base, int64_t exponent) {
   return result;
 }
 
-// `epochs` of the fit are done, `share` of it.
+// `epochs` is the number of epochs done, `fraction` the fraction of the fit.
 double factor(const ConstantRate&, double, double, const ScheduleState&) { return 1; }
 
 double factor(const StepDecay& decay, double epochs, double, const ScheduleState&) {
-  constexpr double kMostDrops = 1e9;  // of an `every` that makes no sense
+  constexpr double kMostDrops = 1e9;  // for an `every` that is far too small
   const double regular = decay.every > 0 ? std::floor(epochs / decay.every) : 0;
   int64_t drops = static_cast<int64_t>(std::min(regular, kMostDrops));
   for (const double at : decay.at) drops += at <= epochs;
   return power(decay.factor, drops);
 }
 
-double factor(const CosineDecay& decay, double, double share, const ScheduleState&) {
-  return curved(1, decay.final, share);
+double factor(const CosineDecay& decay, double, double fraction, const ScheduleState&) {
+  return curved(1, decay.final, fraction);
 }
 
-double factor(const OneCycle& cycle, double, double share, const ScheduleState&) {
-  return peaked(cycle, share, curved);
+double factor(const OneCycle& cycle, double, double fraction, const ScheduleState&) {
+  return peaked(cycle, fraction, curved);
 }
 
-double factor(const Triangular& triangle, double, double share, const ScheduleState&) {
-  return peaked(triangle, share, straight);
+double factor(const Triangular& triangle, double, double fraction, const ScheduleState&) {
+  return peaked(triangle, fraction, straight);
 }
 
 double factor(const Plateau&, double, double, const ScheduleState& state) {
@@ -115,7 +115,7 @@ double factor(const Plateau&, double, double, const ScheduleState& state) {
 void check_schedule(const Schedule& schedule) {
   std::visit([](const auto& shape) { check(shape); }, schedule.shape);
   check_not_negative("warmup", "epochs", schedule.warmup_epochs);
-  check_share("warmup", "start", schedule.warmup_start);
+  check_fraction("warmup", "start", schedule.warmup_start);
 }
 
 double schedule_factor(const Schedule& schedule, const ScheduleState& state) {

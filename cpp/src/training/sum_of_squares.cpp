@@ -1,4 +1,4 @@
-// Chunks are shared out over threads, and their sums added in order.
+// Sums chunks in threads, and adds their sums in order.
 #include "training/sum_of_squares.h"
 
 #include <algorithm>

@@ -29,7 +29,7 @@ namespace training {
 
 namespace {
 
-// Whether the layer of each array of parameters is trained, which may change between steps.
+// Whether the layer of each parameter array is trained, which may change between steps.
 std::vector<bool> trained_arrays(const graph::Graph& graph) {
   std::vector<bool> trained(graph.parameters().infos().size());
   for (const graph::Node& node : graph.nodes()) {
@@ -153,7 +153,7 @@ void TrainerState::apply_gradients() {
 
 namespace {
 
-// The model with the averaged weights; before the first average that is the one that is trained.
+// The model with the averaged weights; before the first average, the trained model itself.
 const graph::ModelState& averaged_state(const TrainerState& state, const char* function) {
   if (!state.average) {
     throw std::invalid_argument(
@@ -169,7 +169,7 @@ const graph::ModelState& averaged_state(const TrainerState& state, const char* f
 Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss,
                  const TrainerOptions& options)
     : state_(std::make_shared<TrainerState>(model.state(), optimizer, loss, options)) {
-  // predict and probabilities read the outputs as this loss means them.
+  // predict and probabilities interpret the outputs as this loss does.
   const std::unique_lock<graph::ModelMutex> lock(model.state_->mutex);
   if (loss.kind == Loss::Kind::binary_cross_entropy)
     model.state_->probabilities = Probabilities::sigmoid;
@@ -204,7 +204,7 @@ double Trainer::compute_gradients(const ImageBatch& images, const Targets& targe
 void Trainer::apply_gradients() { state()->apply_gradients(); }
 
 double Trainer::step(const ImageBatch& images, const Targets& targets) {
-  state()->scheduled_factor();  // refuses what apply_gradients would, with nothing changed yet
+  state()->scheduled_factor();  // refuses the same as apply_gradients, before any change
   const double loss = compute_gradients(images, targets);
   apply_gradients();
   return loss;

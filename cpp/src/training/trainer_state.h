@@ -1,4 +1,4 @@
-// What a trainer owns: the model it shares, its gradients and its optimizer's slots.
+// The state of a trainer: the shared model, the gradients and the optimizer's slots.
 #pragma once
 
 #include <memory>
@@ -26,11 +26,11 @@ struct TrainerState {
   LossSum compute_gradients(const float* input, const Targets& targets, int64_t rows,
                             double divisor);
   void apply_gradients();
-  // After compute_gradients of a loss that is not finite: the model becomes what it was before.
-  // Returns why, and what was expected, as the end of a sentence.
+  // After compute_gradients of a loss that is not finite: restores the model. Returns the reason
+  // and the expectation, as the end of a sentence.
   std::string undo_gradients(const float* images, int64_t rows);
-  // Notices layers that have become trainable, or are no longer: then their gradients are zeros,
-  // lest those of an earlier step train them when they are again.
+  // Updates the segments after layers have become trainable or frozen. Sets their gradients to
+  // zero, so that gradients of earlier steps are not used when the layers are trained again.
   void follow_trainable();
   // Of the next step; throws std::invalid_argument before begin_schedule.
   double scheduled_factor() const;
@@ -39,9 +39,9 @@ struct TrainerState {
   LossFunction loss;
   Optimizer optimizer;
   uint64_t seed;
-  uint64_t gradients_computed = 0;  // numbers a train step's random draws
+  uint64_t gradients_computed = 0;  // numbers the random numbers of a train step
   std::vector<ParameterRule> rules;
-  std::vector<bool> trained;  // of each array of parameters, when `segments` were made
+  std::vector<bool> trained;  // of each parameter array, when `segments` were made
   std::vector<ParameterSegment> segments;
   GradientClipping clipping;
   std::optional<WeightAverage> average;
@@ -52,8 +52,8 @@ struct TrainerState {
   std::vector<runtime::AlignedBuffer> slots;
   std::vector<float*> slot_pointers;   // into slots, as the optimizer takes them
   runtime::AlignedBuffer input;        // a step's images, normalised
-  std::vector<float> buffers_before;   // the model's, before the last forward
-  std::unique_ptr<Profiler> profiler;  // while a profile is wanted
+  std::vector<float> buffers_before;   // the model's buffers before the last forward
+  std::unique_ptr<Profiler> profiler;  // while profiling
 };
 
 }  // namespace cnnx::training

@@ -1,4 +1,4 @@
-// Averages the blocks of parameters and buffers, a step at a time.
+// Averages the blocks of parameters and buffers, step by step.
 #include "training/weight_average.h"
 
 #include <algorithm>
@@ -14,11 +14,11 @@
 namespace cnnx::training {
 namespace {
 
-// Memory-bound: below this a second thread costs more than it brings.
+// Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kGrain = 32 * 1024;
-// The decay after n averages is at most n / (n + kSlowness), so that an average does not carry the
-// first weights along until 1 / (1 - decay) steps have passed; the first one is a copy.
-// TensorFlow's ExponentialMovingAverage does so.
+// The decay after n averages is at most n / (n + kSlowness), so that the initial weights do not
+// dominate the average until 1 / (1 - decay) steps have passed; the first average is a copy.
+// TensorFlow's ExponentialMovingAverage does the same.
 constexpr double kSlowness = 9;
 
 void average(float decay, const runtime::AlignedBuffer& values, runtime::AlignedBuffer& averages,

@@ -1,4 +1,4 @@
-// An exponential moving average of a model's weights, kept in a model of its own.
+// An exponential moving average of a model's weights, stored in a model of its own.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,8 @@ class WeightAverage {
   // Throws std::invalid_argument for settings out of range.
   WeightAverage(const Averaging& settings, const graph::ModelState& model);
 
-  // After every step of the optimizer, which counts them from 1: all there is to know beside the
-  // weights. The caller holds the model's lock.
+  // Called after every step of the optimizer, numbered from 1. The number and the weights are the
+  // whole state. The caller holds the model's lock.
   void update(const graph::ModelState& model, int64_t step, int threads);
 
   // Whether there is an average after this many steps.
