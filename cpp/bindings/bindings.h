@@ -36,6 +36,7 @@ void bind_conv_transpose2d(py::module_& module);
 void bind_dense(py::module_& module);
 void bind_data(py::module_& module);
 void bind_group_norm(py::module_& module);
+void bind_layer_kinds(py::module_& module);
 void bind_model(py::module_& module);
 void bind_prelu(py::module_& module);
 void bind_runtime(py::module_& module);

@@ -4,7 +4,7 @@ Not for users, who have cnnx: nothing here converts or explains. Made by cpp/bin
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NoReturn, TypeAlias, final, overload
+from typing import Any, Literal, NoReturn, TypeAlias, TypedDict, final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,28 @@ _Padding: TypeAlias = str | Sequence[int]  # "valid", "same" or [top, bottom, le
 _LayerTuple: TypeAlias = tuple[
     str, Mapping[str, Any], str, Sequence[str], bool, Sequence[Sequence[_LayerTuple]]
 ]
+
+class _SettingInfo(TypedDict):
+    name: str
+    words: str
+    form: Literal["integer", "real", "boolean", "pair", "padding", "sides", "choice"]
+    required: bool
+    default: Any  # None where required, or where it is the value of `default_setting`
+    default_setting: str | None
+    saved: bool
+    least: float
+    most: float
+    least_excluded: bool
+    most_excluded: bool
+    choices: tuple[str, ...]
+
+class _LayerKind(TypedDict):
+    name: str
+    words: str
+    settings: list[_SettingInfo]
+    parameters: list[tuple[str, str | None]]  # name, the boolean setting that it depends on
+    buffers: list[tuple[str, str | None]]
+    inputs: tuple[int, int]  # least, most
 
 __version__: str
 
@@ -44,6 +66,7 @@ def augment_images(
     seed: int,
     epoch: int,
 ) -> _Floats: ...
+def layer_kinds() -> list[_LayerKind]: ...
 def check_layer(kind: str, settings: Mapping[str, Any]) -> None: ...
 
 @final

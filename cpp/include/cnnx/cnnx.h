@@ -16,6 +16,7 @@
 #include "cnnx/group_norm.h"
 #include "cnnx/image.h"
 #include "cnnx/layer.h"
+#include "cnnx/layer_kinds.h"
 #include "cnnx/layers.h"
 #include "cnnx/max_pool2d.h"
 #include "cnnx/model.h"

@@ -16,34 +16,14 @@ namespace cnnx {
 using Setting = std::variant<bool, int64_t, float, std::string, std::vector<int64_t>>;
 using Settings = std::map<std::string, Setting>;
 
-// The kinds of layers and their settings:
+// cnnx/layer_kinds.h lists the kinds and their settings. A layer has every setting of its kind
+// except those that only say how a parameter starts (prelu's `initial`): these are optional, and a
+// model does not save them. Blocks are not kinds. A model replaces them by the layers in them:
 //
-//   conv2d               out_channels, kernel_size, stride, padding, dilation, groups, bias
-//   conv_transpose2d     out_channels, kernel_size, stride, padding, output_padding, dilation,
-//                        groups, bias
-//   dense                out_features, bias
-//   max_pool2d           kernel_size, stride, padding
-//   avg_pool2d           kernel_size, stride, padding, count_include_pad
-//   adaptive_avg_pool2d  output_size
-//   zero_pad2d           padding
-//   upsample2d           scale_factor, mode: "nearest" or "bilinear"
-//   leaky_relu           negative_slope
-//   prelu                initial: the initial slope, 0.25 if missing; a model does not save it
-//   batch_norm2d         momentum, epsilon, affine
-//   group_norm           groups, epsilon
-//   layer_norm           epsilon
-//   dropout              rate
-//   flatten, relu, relu6, sigmoid, tanh, gelu, silu, hard_swish, softmax, global_avg_pool2d, add,
-//   multiply, concat     none
-//
-// Blocks, which a model replaces by the layers in them:
-//
-//   residual             none; branches: the body and the shortcut, which may be empty
+//   residual             no settings; branches: the body and the shortcut, which may be empty
 //   parallel             merge: "concat" or "add"; branches: two or more
 //
-// kernel_size, stride, dilation and other sizes are lists {height, width}. padding is "valid",
-// "same" or a list {top, bottom, left, right}. Every setting of the kind is required except
-// `initial`. An empty name becomes the kind and its ordinal in the model: "conv2d_1".
+// An empty name becomes the kind and its ordinal in the model: "conv2d_1".
 //
 // `inputs` names the layers that a layer reads: earlier layers, or "input", the image. If empty,
 // the layer reads the one before it. A block's name is the name of its output and the prefix of the

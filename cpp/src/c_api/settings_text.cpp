@@ -88,10 +88,6 @@ void SettingsText::finish() const {
   }
 }
 
-void SettingsText::set(Settings& settings) {
-  for (auto& [name, setting] : settings) set(name, setting);
-}
-
 void SettingsText::read(const std::string& name, const std::string& text, int64_t& value) const {
   if (!is_integer(text, value)) refuse(name, text, "an integer");
 }

@@ -46,8 +46,6 @@ class SettingsText {
   void set(const std::string& name, Value& value) {
     if (has(name)) read(name, text_of(name), value);
   }
-  // The same for every setting of a layer.
-  void set(Settings& settings);
 
   template <typename Value, std::size_t count>
   void set_word(const std::string& name, const Word<Value> (&words)[count], Value& value) {

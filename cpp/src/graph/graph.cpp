@@ -7,7 +7,6 @@
 
 #include "graph/blocks.h"
 #include "ops/registry.h"
-#include "ops/settings.h"
 
 namespace cnnx {
 
@@ -55,13 +54,13 @@ void check_size(const char* what, const Shape& shape) {
                               ", expected at most 2^40 numbers");
 }
 
-// A layer takes one input, or from two to `most`.
-void check_inputs(const Layer& layer, std::size_t count, std::size_t most) {
-  const std::size_t least = most == 1 ? 1 : 2;
+void check_inputs(const LayerKind& kind, std::size_t count) {
+  const auto least = static_cast<std::size_t>(kind.least_inputs);
+  const auto most = static_cast<std::size_t>(kind.most_inputs);
   if (count >= least && count <= most) return;
-  std::string expected = most == 1 ? "one" : "2";
-  if (most > 2) expected += " to " + std::to_string(most);
-  throw std::invalid_argument(layer.kind + ": has " + std::to_string(count) +
+  std::string expected = most == 1 ? "one" : std::to_string(least);
+  if (most > least) expected += " to " + std::to_string(most);
+  throw std::invalid_argument(std::string(kind.name) + ": has " + std::to_string(count) +
                               (count == 1 ? " input" : " inputs") + ", expected " + expected);
 }
 
@@ -111,8 +110,9 @@ void Graph::add(Layer layer) {
   try {
     connect(node);
     node.op = ops::make_op(node.layer.kind, node.layer.settings);
+    const LayerKind& kind = *ops::find_layer_kind(node.layer.kind);
+    check_inputs(kind, node.inputs.size());
     const auto* merge = dynamic_cast<const ops::MergeOp*>(node.op.get());
-    check_inputs(node.layer, node.inputs.size(), merge ? merge->most_inputs() : 1);
     std::vector<Shape> inputs;
     for (const Shape& shape : node.input_shapes) inputs.push_back(with_batch(1, shape));
     const Shape output = merge ? merge->merged_shape(inputs) : node.op->output_shape(inputs[0]);
@@ -121,7 +121,9 @@ void Graph::add(Layer layer) {
     node.parameters = parameters_.add(node.layer, node.op->parameters(inputs[0]));
     node.buffers = buffers_.add(node.layer, node.op->buffers(inputs[0]));
     // A file holds the parameters, not their initial values.
-    node.layer.settings.erase(ops::kInitial);
+    for (const SettingInfo& setting : kind.settings) {
+      if (!setting.saved) node.layer.settings.erase(setting.name);
+    }
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument("layer " + node.layer.name + ": " + error.what());
   }

@@ -27,7 +27,7 @@
 #include "io/json_view.h"
 #include "io/safetensors.h"
 #include "io/text.h"
-#include "ops/settings.h"
+#include "ops/registry.h"
 
 namespace cnnx {
 namespace io {
@@ -228,14 +228,26 @@ class ModelReader {
         }
       });
       read_real_settings(layer);
-      if (layer.settings.count(ops::kInitial) > 0)
-        node.fail("has a setting " + in_quotes(ops::kInitial) + ", which no file holds");
+      for (const auto& [name, value] : layer.settings) {
+        if (!is_saved(layer.kind, name))
+          node.fail("has a setting " + in_quotes(name) + ", which no file holds");
+      }
       layers.push_back(std::move(layer));
     });
     const std::string last = layers.empty() ? "" : layers.back().name;
     if (graph.at("output").string() != last)
       graph.at("output").fail("expected " + in_quotes(last) + ", the last node");
     return layers;
+  }
+
+  // What the kind does not know, the graph refuses.
+  static bool is_saved(const std::string& kind, const std::string& name) {
+    const LayerKind* known = ops::find_layer_kind(kind);
+    if (!known) return true;
+    const auto& settings = known->settings;
+    return std::none_of(settings.begin(), settings.end(), [&](const SettingInfo& setting) {
+      return name == setting.name && !setting.saved;
+    });
   }
 
   static Setting read_setting(const JsonView& view) {

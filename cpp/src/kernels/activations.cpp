@@ -109,14 +109,28 @@ void backward(const float* grad_output, const float* saved, int64_t count, float
   }
 }
 
+template <class Row>
+constexpr ActivationKernels row(const char* name, bool gradient_from_output) {
+  return {name, forward<Row>, backward<Row>, gradient_from_output};
+}
+
+constexpr bool kFromInput = false, kFromOutput = true;
+
+constexpr ActivationKernels kRows[] = {
+    row<Relu>("relu", kFromOutput),
+    row<LeakyRelu>("leaky_relu", kFromInput),
+    row<Sigmoid>("sigmoid", kFromOutput),
+    row<Tanh>("tanh", kFromOutput),
+    row<Gelu>("gelu", kFromInput),
+    row<Silu>("silu", kFromInput),
+    row<HardSwish>("hard_swish", kFromInput),
+    row<Relu6>("relu6", kFromOutput),
+    {},
+};
+
 }  // namespace
 
-const ActivationKernels activation_kernels = {
-    {forward<Relu>, forward<LeakyRelu>, forward<Sigmoid>, forward<Tanh>, forward<Gelu>,
-     forward<Silu>, forward<HardSwish>, forward<Relu6>},
-    {backward<Relu>, backward<LeakyRelu>, backward<Sigmoid>, backward<Tanh>, backward<Gelu>,
-     backward<Silu>, backward<HardSwish>, backward<Relu6>},
-};
+const ActivationTable activation_kernels = {kRows, &kRows[0]};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -7,27 +7,23 @@
 
 namespace cnnx {
 
-enum class Activation { relu, leaky_relu, sigmoid, tanh, gelu, silu, hard_swish, relu6 };
-constexpr int kActivationCount = 8;
-
 struct ActivationKernels {
+  const char* name;  // of the layer kind
   // `setting` is the activation's parameter (LeakyReLU's negative slope), 0 for activations without
   // one.
-  using Forward = void (*)(const float* x, int64_t count, float setting, float* output);
-  // `saved` is the output if activation_gradient_from_output is true, else the input.
-  using Backward = void (*)(const float* grad_output, const float* saved, int64_t count,
-                            float setting, bool accumulate, float* grad_input);
-  Forward forward[kActivationCount];
-  Backward backward[kActivationCount];
+  void (*forward)(const float* x, int64_t count, float setting, float* output);
+  // `saved` is the output if gradient_from_output, else the input. ReLU's accepts either: its
+  // output is <= 0 where its input is.
+  void (*backward)(const float* grad_output, const float* saved, int64_t count, float setting,
+                   bool accumulate, float* grad_input);
+  bool gradient_from_output;
 };
 
-// Whether backward needs only the output. ReLU's accepts either: its output is <= 0 where its input
-// is.
-constexpr bool activation_gradient_from_output(Activation activation) {
-  return activation == Activation::relu || activation == Activation::sigmoid ||
-         activation == Activation::tanh || activation == Activation::relu6;
-}
+struct ActivationTable {
+  const ActivationKernels* rows;  // the last row has no name
+  const ActivationKernels* relu;  // fused into convolutions and dense layers
+};
 
-CNNX_DECLARE_KERNELS(ActivationKernels, activation_kernels)
+CNNX_DECLARE_KERNELS(ActivationTable, activation_kernels)
 
 }  // namespace cnnx

@@ -8,10 +8,10 @@
 #include "cnnx/runtime.h"
 #include "kernels/adaptive_avg_pool2d.h"
 #include "ops/image_shape.h"
+#include "ops/layer_description.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
-#include "ops/settings.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -73,19 +73,25 @@ class GlobalAvgPool2dOp final : public Op {
   }
 };
 
-}  // namespace
-
-std::unique_ptr<const Op> make_adaptive_avg_pool2d(const Settings& settings) {
-  SettingsReader reader("adaptive_avg_pool2d", settings);
-  const Pair output_size = reader.pair("output_size", 1);
-  reader.finish();
-  return std::make_unique<AdaptiveAvgPool2dOp>(output_size);
+std::unique_ptr<const Op> make_adaptive_avg_pool2d(const CheckedSettings& settings) {
+  return std::make_unique<AdaptiveAvgPool2dOp>(settings.pair("output_size"));
 }
 
-std::unique_ptr<const Op> make_global_avg_pool2d(const Settings& settings) {
-  SettingsReader("global_avg_pool2d", settings).finish();
+std::unique_ptr<const Op> make_global_avg_pool2d(const CheckedSettings&) {
   return std::make_unique<GlobalAvgPool2dOp>();
 }
+
+constexpr SettingInfo kSettings[] = {pair("output_size", 1, "number of windows")};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("adaptive_avg_pool2d", "means of a given number of windows",
+                     make_adaptive_avg_pool2d)
+        .with_settings(kSettings),
+    LayerDescription("global_avg_pool2d", "mean of each channel", make_global_avg_pool2d),
+};
+
+}  // namespace
+
+ConstantArray<LayerDescription> adaptive_avg_pool2d_layers() { return kLayers; }
 
 }  // namespace ops
 

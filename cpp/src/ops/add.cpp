@@ -7,7 +7,7 @@
 
 #include "kernels/add.h"
 #include "ops/activations.h"
-#include "ops/settings.h"
+#include "ops/layer_description.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
 
@@ -94,11 +94,14 @@ class AddOp final : public MergeOp {
   }
 };
 
+std::unique_ptr<const Op> make_add(const CheckedSettings&) { return std::make_unique<AddOp>(); }
+
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("add", "sum of its inputs", make_add).with_inputs(2, kMostInputs),
+};
+
 }  // namespace
 
-std::unique_ptr<const Op> make_add(const Settings& settings) {
-  SettingsReader("add", settings).finish();
-  return std::make_unique<AddOp>();
-}
+ConstantArray<LayerDescription> add_layers() { return kLayers; }
 
 }  // namespace cnnx::ops

@@ -3,10 +3,10 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/avg_pool2d.h"
+#include "ops/layer_description.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
-#include "ops/settings.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -62,17 +62,25 @@ class AvgPool2dOp final : public Op {
   bool count_include_pad_;
 };
 
+std::unique_ptr<const Op> make_avg_pool2d(const CheckedSettings& settings) {
+  return std::make_unique<AvgPool2dOp>(settings.pair("kernel_size"), settings.pair("stride"),
+                                       settings.padding("padding"),
+                                       settings.boolean("count_include_pad"));
+}
+
+constexpr SettingInfo kSettings[] = {
+    pair("kernel_size", 1, "size of the window"),
+    pair("stride", 1, "step of the window").same_as("kernel_size"),
+    padding("padding", "zeros around the image").otherwise(0),
+    boolean("count_include_pad", "whether the divisor counts the padding").otherwise(true),
+};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("avg_pool2d", "mean of each window", make_avg_pool2d).with_settings(kSettings),
+};
+
 }  // namespace
 
-std::unique_ptr<const Op> make_avg_pool2d(const Settings& settings) {
-  SettingsReader reader("avg_pool2d", settings);
-  const Pair kernel_size = reader.pair("kernel_size", 1);
-  const Pair stride = reader.pair("stride", 1);
-  const Padding padding = reader.padding("padding");
-  const bool count_include_pad = reader.boolean("count_include_pad");
-  reader.finish();
-  return std::make_unique<AvgPool2dOp>(kernel_size, stride, padding, count_include_pad);
-}
+ConstantArray<LayerDescription> avg_pool2d_layers() { return kLayers; }
 
 }  // namespace ops
 

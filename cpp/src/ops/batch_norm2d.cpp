@@ -8,10 +8,9 @@
 #include "cnnx/runtime.h"
 #include "kernels/batch_norm2d.h"
 #include "ops/add.h"
-#include "ops/epsilon.h"
+#include "ops/layer_description.h"
 #include "ops/op.h"
 #include "ops/pixel_chunks.h"
-#include "ops/settings.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
 
@@ -300,20 +299,28 @@ class BatchNorm2dOp final : public Op {
   bool affine_;
 };
 
+std::unique_ptr<const Op> make_batch_norm2d(const CheckedSettings& settings) {
+  return std::make_unique<BatchNorm2dOp>(settings.real("momentum"), settings.real("epsilon"),
+                                         settings.boolean("affine"));
+}
+
+constexpr SettingInfo kSettings[] = {
+    real("momentum", "weight of a batch in the running statistics").otherwise(0.1).from(0).to(1),
+    real("epsilon", "added to the variance").otherwise(1e-5).above(0),
+    boolean("affine", "whether weight and bias are trained").otherwise(true),
+};
+constexpr ArrayInfo kParameters[] = {{"weight", "affine"}, {"bias", "affine"}};
+constexpr ArrayInfo kBuffers[] = {{"running_mean"}, {"running_variance"}};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("batch_norm2d", "normalises each channel over the batch", make_batch_norm2d)
+        .with_settings(kSettings)
+        .with_parameters(kParameters)
+        .with_buffers(kBuffers),
+};
+
 }  // namespace
 
-std::unique_ptr<const Op> make_batch_norm2d(const Settings& settings) {
-  SettingsReader reader("batch_norm2d", settings);
-  const float momentum = reader.real("momentum");
-  const float epsilon = checked_epsilon("batch_norm2d", reader.real("epsilon"));
-  const bool affine = reader.boolean("affine");
-  reader.finish();
-  if (!(momentum >= 0 && momentum <= 1)) {
-    throw std::invalid_argument("batch_norm2d: momentum is " + std::to_string(momentum) +
-                                ", expected a number from 0 to 1");
-  }
-  return std::make_unique<BatchNorm2dOp>(momentum, epsilon, affine);
-}
+ConstantArray<LayerDescription> batch_norm2d_layers() { return kLayers; }
 
 }  // namespace ops
 

@@ -3,8 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "ops/layer_description.h"
 #include "ops/op.h"
-#include "ops/settings.h"
 #include "runtime/parallel.h"
 
 namespace cnnx::ops {
@@ -88,11 +88,17 @@ class ConcatOp final : public MergeOp {
   }
 };
 
-}  // namespace
-
-std::unique_ptr<const Op> make_concat(const Settings& settings) {
-  SettingsReader("concat", settings).finish();
+std::unique_ptr<const Op> make_concat(const CheckedSettings&) {
   return std::make_unique<ConcatOp>();
 }
+
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("concat", "its inputs side by side along the last axis", make_concat)
+        .with_inputs(2, kMostInputs),
+};
+
+}  // namespace
+
+ConstantArray<LayerDescription> concat_layers() { return kLayers; }
 
 }  // namespace cnnx::ops

@@ -6,7 +6,7 @@
 #include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_checks.h"
 #include "ops/conv2d_execution.h"
-#include "ops/settings.h"
+#include "ops/layer_description.h"
 
 namespace cnnx {
 namespace ops {
@@ -58,21 +58,35 @@ class Conv2dOp final : public Op {
   bool bias_;
 };
 
+std::unique_ptr<const Op> make_conv2d(const CheckedSettings& settings) {
+  Conv2dOptions options;
+  options.stride = settings.pair("stride");
+  options.padding = settings.padding("padding");
+  options.dilation = settings.pair("dilation");
+  options.groups = settings.integer("groups");
+  return std::make_unique<Conv2dOp>(settings.integer("out_channels"), settings.pair("kernel_size"),
+                                    options, settings.boolean("bias"));
+}
+
+constexpr SettingInfo kSettings[] = {
+    integer("out_channels", 1, "number of filters"),
+    pair("kernel_size", 1, "size of the filters"),
+    pair("stride", 1, "step of the window").otherwise(1),
+    padding("padding", "zeros around the image").otherwise(0),
+    pair("dilation", 1, "distance between the taps of a filter").otherwise(1),
+    integer("groups", 1, "groups of channels, each convolved by itself").otherwise(1),
+    boolean("bias", "whether a number is added per filter").otherwise(true),
+};
+constexpr ArrayInfo kParameters[] = {{"weight"}, {"bias", "bias"}};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("conv2d", "2-D convolution (cross-correlation)", make_conv2d)
+        .with_settings(kSettings)
+        .with_parameters(kParameters),
+};
+
 }  // namespace
 
-std::unique_ptr<const Op> make_conv2d(const Settings& settings) {
-  SettingsReader reader("conv2d", settings);
-  const int64_t out_channels = reader.integer("out_channels", 1);
-  const Pair kernel_size = reader.pair("kernel_size", 1);
-  Conv2dOptions options;
-  options.stride = reader.pair("stride", 1);
-  options.padding = reader.padding("padding");
-  options.dilation = reader.pair("dilation", 1);
-  options.groups = reader.integer("groups", 1);
-  const bool bias = reader.boolean("bias");
-  reader.finish();
-  return std::make_unique<Conv2dOp>(out_channels, kernel_size, options, bias);
-}
+ConstantArray<LayerDescription> conv2d_layers() { return kLayers; }
 
 }  // namespace ops
 

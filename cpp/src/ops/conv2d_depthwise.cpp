@@ -101,7 +101,7 @@ class Depthwise final : public Conv2dAlgorithm {
   void input_gradient(const float* grad_output, const float* weight, const float* packed,
                       const Epilogue& epilogue, int threads, float* scratch,
                       float* grad_input) const override {
-    const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
+    const auto mask = CNNX_KERNELS(activation_kernels).relu->backward;
     const bool gaps = covered(vertical_) < g_.in_height || covered(horizontal_) < g_.in_width;
     const int64_t row_floats = g_.in_width * g_.in_channels;
     const int64_t units = divide_up(g_.in_height, g_.stride.height);

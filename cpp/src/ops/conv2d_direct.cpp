@@ -253,7 +253,7 @@ void DirectConvolution::run(const float* source, const float* panels, const Epil
                             int threads, float* scratch, float* target) const {
   if (epilogue.pool) return run_pooled(source, panels, epilogue, threads, scratch, target);
   const auto convolve = kernels().convolve;
-  const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
+  const auto mask = CNNX_KERNELS(activation_kernels).relu->backward;
   const Convolution shape = convolution();
   const int64_t source_floats = source_.height * source_.width * source_.channels;
   const int64_t row_floats = target_width_ * target_channels_;

@@ -132,7 +132,7 @@ void LaneGroups::pack(const std::vector<Phase>& vertical, const std::vector<Phas
 
 void LaneGroups::run(const Way& way, const float* source, const float* panels,
                      const Epilogue& epilogue, int threads, float* target) const {
-  const auto mask = CNNX_KERNELS(activation_kernels).backward[static_cast<int>(Activation::relu)];
+  const auto mask = CNNX_KERNELS(activation_kernels).relu->backward;
   LaneGroupsPass pass = {};
   pass.panels = panels;
   pass.bias = epilogue.bias;

@@ -58,9 +58,9 @@ void NarrowInputGradient::run(const float* grad_output, const float* panel,
                               const Epilogue& epilogue, int threads, float* scratch,
                               float* grad_input) const {
   const auto add = CNNX_KERNELS(narrow_gradient_kernels).add;
-  const ActivationKernels& activations = CNNX_KERNELS(activation_kernels);
-  const auto relu = activations.forward[static_cast<int>(Activation::relu)];
-  const auto mask = activations.backward[static_cast<int>(Activation::relu)];
+  const ActivationKernels& relu_kernels = *CNNX_KERNELS(activation_kernels).relu;
+  const auto relu = relu_kernels.forward;
+  const auto mask = relu_kernels.backward;
   const Conv2dGeometry& g = geometry_;
   const int64_t columns = shape_.taps_wide * shape_.target_channels, taps = shape_.vertical.taps;
   const int64_t source_floats = g.out_height * g.out_width * g.out_channels;

@@ -10,7 +10,7 @@
 #include "ops/conv2d_execution.h"
 #include "ops/conv2d_lane_gradient.h"
 #include "ops/conv_transpose2d_checks.h"
-#include "ops/settings.h"
+#include "ops/layer_description.h"
 
 namespace cnnx {
 namespace ops {
@@ -136,23 +136,40 @@ class ConvTranspose2dOp final : public Op {
   bool bias_;
 };
 
+std::unique_ptr<const Op> make_conv_transpose2d(const CheckedSettings& settings) {
+  ConvTranspose2dOptions options;
+  options.stride = settings.pair("stride");
+  options.padding = settings.padding("padding");
+  options.output_padding = settings.pair("output_padding");
+  options.dilation = settings.pair("dilation");
+  options.groups = settings.integer("groups");
+  check_output_padding("conv_transpose2d", options);
+  return std::make_unique<ConvTranspose2dOp>(settings.integer("out_channels"),
+                                             settings.pair("kernel_size"), options,
+                                             settings.boolean("bias"));
+}
+
+constexpr SettingInfo kSettings[] = {
+    integer("out_channels", 1, "channels of the output"),
+    pair("kernel_size", 1, "size of the filters"),
+    pair("stride", 1, "step from filter to filter in the output").otherwise(1),
+    padding("padding", "rows and columns cut off the output").otherwise(0),
+    pair("output_padding", 0, "rows added at the bottom, columns at the right").otherwise(0),
+    pair("dilation", 1, "distance between the taps of a filter").otherwise(1),
+    integer("groups", 1, "groups of channels, each convolved by itself").otherwise(1),
+    boolean("bias", "whether a number is added per output channel").otherwise(true),
+};
+constexpr ArrayInfo kParameters[] = {{"weight"}, {"bias", "bias"}};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("conv_transpose2d", "transpose of conv2d, which enlarges an image",
+                     make_conv_transpose2d)
+        .with_settings(kSettings)
+        .with_parameters(kParameters),
+};
+
 }  // namespace
 
-std::unique_ptr<const Op> make_conv_transpose2d(const Settings& settings) {
-  SettingsReader reader("conv_transpose2d", settings);
-  const int64_t out_channels = reader.integer("out_channels", 1);
-  const Pair kernel_size = reader.pair("kernel_size", 1);
-  ConvTranspose2dOptions options;
-  options.stride = reader.pair("stride", 1);
-  options.padding = reader.padding("padding");
-  options.output_padding = reader.pair("output_padding", 0);
-  options.dilation = reader.pair("dilation", 1);
-  options.groups = reader.integer("groups", 1);
-  const bool bias = reader.boolean("bias");
-  reader.finish();
-  check_output_padding("conv_transpose2d", options);
-  return std::make_unique<ConvTranspose2dOp>(out_channels, kernel_size, options, bias);
-}
+ConstantArray<LayerDescription> conv_transpose2d_layers() { return kLayers; }
 
 }  // namespace ops
 

@@ -12,8 +12,8 @@
 #include "ops/activations.h"
 #include "ops/call_scratch.h"
 #include "ops/gradient_kernels.h"
+#include "ops/layer_description.h"
 #include "ops/op.h"
-#include "ops/settings.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
@@ -44,15 +44,14 @@ struct Finish {
 void finish(const Finish& how, const DenseProduct& share, const float* relu_output, int64_t first,
             int64_t last) {
   if (!how.relu && !how.relu_output) return;
-  constexpr int kRelu = static_cast<int>(Activation::relu);
-  const ActivationKernels& kernels = CNNX_KERNELS(activation_kernels);
+  const ActivationKernels& relu = *CNNX_KERNELS(activation_kernels).relu;
   for (int64_t row = 0; row < share.rows; ++row) {
     const int64_t offset = row * share.output_step + first;
     float* const values = share.output + offset;
     if (how.relu) {
-      kernels.forward[kRelu](values, last - first, 0.0f, values);
+      relu.forward(values, last - first, 0.0f, values);
     } else {
-      kernels.backward[kRelu](values, relu_output + offset, last - first, 0.0f, false, values);
+      relu.backward(values, relu_output + offset, last - first, 0.0f, false, values);
     }
   }
 }
@@ -245,15 +244,24 @@ class DenseOp final : public Op {
                               ", expected " + expected);
 }
 
+std::unique_ptr<const Op> make_dense(const CheckedSettings& settings) {
+  return std::make_unique<DenseOp>(settings.integer("out_features"), settings.boolean("bias"));
+}
+
+constexpr SettingInfo kSettings[] = {
+    integer("out_features", 1, "number of outputs"),
+    boolean("bias", "whether a number is added per output").otherwise(true),
+};
+constexpr ArrayInfo kParameters[] = {{"weight"}, {"bias", "bias"}};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("dense", "fully connected layer: x * weight + bias", make_dense)
+        .with_settings(kSettings)
+        .with_parameters(kParameters),
+};
+
 }  // namespace
 
-std::unique_ptr<const Op> make_dense(const Settings& settings) {
-  SettingsReader reader("dense", settings);
-  const int64_t out_features = reader.integer("out_features", 1);
-  const bool bias = reader.boolean("bias");
-  reader.finish();
-  return std::make_unique<DenseOp>(out_features, bias);
-}
+ConstantArray<LayerDescription> dense_layers() { return kLayers; }
 
 }  // namespace ops
 

@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "ops/layer_description.h"
 #include "ops/op.h"
-#include "ops/settings.h"
 #include "runtime/parallel.h"
 #include "runtime/philox.h"
 
@@ -78,17 +78,19 @@ class DropoutOp final : public Op {
   float rate_;
 };
 
+std::unique_ptr<const Op> make_dropout(const CheckedSettings& settings) {
+  return std::make_unique<DropoutOp>(settings.real("rate"));
+}
+
+constexpr SettingInfo kSettings[] = {
+    real("rate", "probability that an element becomes 0").otherwise(0.5).from(0).below(1)};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("dropout", "drops elements at random in training", make_dropout)
+        .with_settings(kSettings),
+};
+
 }  // namespace
 
-std::unique_ptr<const Op> make_dropout(const Settings& settings) {
-  SettingsReader reader("dropout", settings);
-  const float rate = reader.real("rate");
-  reader.finish();
-  if (!(rate >= 0 && rate < 1)) {
-    throw std::invalid_argument("dropout: rate is " + std::to_string(rate) +
-                                ", expected a number from 0 to below 1");
-  }
-  return std::make_unique<DropoutOp>(rate);
-}
+ConstantArray<LayerDescription> dropout_layers() { return kLayers; }
 
 }  // namespace cnnx::ops

@@ -1,7 +1,7 @@
 // Flatten: (batch, height, width, channels) to (batch, features) in H, W, C order: the same memory,
 // another shape.
+#include "ops/layer_description.h"
 #include "ops/op.h"
-#include "ops/settings.h"
 
 namespace cnnx::ops {
 namespace {
@@ -14,11 +14,16 @@ class FlattenOp final : public Op {
   std::unique_ptr<const BoundOp> bind(const Shape&) const override { return nullptr; }
 };
 
-}  // namespace
-
-std::unique_ptr<const Op> make_flatten(const Settings& settings) {
-  SettingsReader("flatten", settings).finish();
+std::unique_ptr<const Op> make_flatten(const CheckedSettings&) {
   return std::make_unique<FlattenOp>();
 }
+
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("flatten", "an image as one list of numbers", make_flatten),
+};
+
+}  // namespace
+
+ConstantArray<LayerDescription> flatten_layers() { return kLayers; }
 
 }  // namespace cnnx::ops

@@ -1,15 +1,15 @@
 // group_norm and layer_norm: checks, the public functions and the layer kinds.
 #include "ops/group_norm.h"
 
+#include <cmath>
 #include <stdexcept>
 #include <string>
 
 #include "cnnx/runtime.h"
-#include "ops/epsilon.h"
 #include "ops/image_shape.h"
+#include "ops/layer_description.h"
 #include "ops/op.h"
 #include "ops/pixel_chunks.h"
-#include "ops/settings.h"
 #include "runtime/memory.h"
 
 namespace cnnx {
@@ -134,27 +134,43 @@ class LayerNormOp final : public NormOp {
   float epsilon_;
 };
 
+// `epsilon`, which keeps a norm's quotient finite, or std::invalid_argument.
+float checked_epsilon(const char* function, float epsilon) {
+  if (epsilon > 0 && !std::isinf(epsilon)) return epsilon;
+  throw std::invalid_argument(std::string(function) + ": epsilon is " + std::to_string(epsilon) +
+                              ", expected a finite number > 0");
+}
+
 [[noreturn]] void refuse(const char* function, const Shape& x, const char* expected) {
   throw std::invalid_argument(std::string(function) + ": x has shape " + to_string(x) +
                               ", expected " + expected);
 }
 
+std::unique_ptr<const Op> make_group_norm(const CheckedSettings& settings) {
+  return std::make_unique<GroupNormOp>(settings.integer("groups"), settings.real("epsilon"));
+}
+
+std::unique_ptr<const Op> make_layer_norm(const CheckedSettings& settings) {
+  return std::make_unique<LayerNormOp>(settings.real("epsilon"));
+}
+
+constexpr SettingInfo kEpsilon = real("epsilon", "added to the variance").otherwise(1e-5).above(0);
+constexpr SettingInfo kGroupNormSettings[] = {
+    integer("groups", 1, "groups of neighbouring channels"), kEpsilon};
+constexpr SettingInfo kLayerNormSettings[] = {kEpsilon};
+constexpr ArrayInfo kParameters[] = {{"weight"}, {"bias"}};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription(kGroupNorm, "normalises each group of channels of an image", make_group_norm)
+        .with_settings(kGroupNormSettings)
+        .with_parameters(kParameters),
+    LayerDescription(kLayerNorm, "normalises the channels of each pixel", make_layer_norm)
+        .with_settings(kLayerNormSettings)
+        .with_parameters(kParameters),
+};
+
 }  // namespace
 
-std::unique_ptr<const Op> make_group_norm(const Settings& settings) {
-  SettingsReader reader(kGroupNorm, settings);
-  const int64_t groups = reader.integer("groups", 1);
-  const float epsilon = checked_epsilon(kGroupNorm, reader.real("epsilon"));
-  reader.finish();
-  return std::make_unique<GroupNormOp>(groups, epsilon);
-}
-
-std::unique_ptr<const Op> make_layer_norm(const Settings& settings) {
-  SettingsReader reader(kLayerNorm, settings);
-  const float epsilon = checked_epsilon(kLayerNorm, reader.real("epsilon"));
-  reader.finish();
-  return std::make_unique<LayerNormOp>(epsilon);
-}
+ConstantArray<LayerDescription> group_norm_layers() { return kLayers; }
 
 }  // namespace ops
 

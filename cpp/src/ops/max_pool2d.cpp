@@ -3,9 +3,9 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/max_pool2d.h"
+#include "ops/layer_description.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
-#include "ops/settings.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -85,16 +85,24 @@ class MaxPool2dOp final : public Op {
   Padding padding_;
 };
 
+std::unique_ptr<const Op> make_max_pool2d(const CheckedSettings& settings) {
+  return std::make_unique<MaxPool2dOp>(settings.pair("kernel_size"), settings.pair("stride"),
+                                       settings.padding("padding"));
+}
+
+constexpr SettingInfo kSettings[] = {
+    pair("kernel_size", 1, "size of the window"),
+    pair("stride", 1, "step of the window").same_as("kernel_size"),
+    padding("padding", "minus infinity around the image").otherwise(0),
+};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("max_pool2d", "maximum of each window", make_max_pool2d)
+        .with_settings(kSettings),
+};
+
 }  // namespace
 
-std::unique_ptr<const Op> make_max_pool2d(const Settings& settings) {
-  SettingsReader reader("max_pool2d", settings);
-  const Pair kernel_size = reader.pair("kernel_size", 1);
-  const Pair stride = reader.pair("stride", 1);
-  const Padding padding = reader.padding("padding");
-  reader.finish();
-  return std::make_unique<MaxPool2dOp>(kernel_size, stride, padding);
-}
+ConstantArray<LayerDescription> max_pool2d_layers() { return kLayers; }
 
 }  // namespace ops
 

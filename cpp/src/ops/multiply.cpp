@@ -5,8 +5,8 @@
 #include <string>
 
 #include "kernels/multiply.h"
+#include "ops/layer_description.h"
 #include "ops/op.h"
-#include "ops/settings.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
 
@@ -66,7 +66,6 @@ class BoundMultiply final : public BoundOp {
 
 class MultiplyOp final : public MergeOp {
  public:
-  std::size_t most_inputs() const override { return 2; }
   Shape merged_shape(const std::vector<Shape>& inputs) const override {
     const Shape &map = inputs[0], &factors = inputs[1];
     const bool per_channel = map.size() == 4 && (factors == Shape{map[0], 1, 1, map[3]} ||
@@ -87,11 +86,19 @@ class MultiplyOp final : public MergeOp {
   }
 };
 
-}  // namespace
-
-std::unique_ptr<const Op> make_multiply(const Settings& settings) {
-  SettingsReader("multiply", settings).finish();
+std::unique_ptr<const Op> make_multiply(const CheckedSettings&) {
   return std::make_unique<MultiplyOp>();
 }
+
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("multiply",
+                     "product of its inputs, the second may hold one number per channel",
+                     make_multiply)
+        .with_inputs(2, 2),
+};
+
+}  // namespace
+
+ConstantArray<LayerDescription> multiply_layers() { return kLayers; }
 
 }  // namespace cnnx::ops

@@ -180,7 +180,6 @@ class Op {
 // An op of two or more inputs. Given one shape, it binds to two inputs of that shape.
 class MergeOp : public Op {
  public:
-  virtual std::size_t most_inputs() const { return kMostInputs; }
   virtual Shape merged_shape(const std::vector<Shape>& inputs) const = 0;
   virtual std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
                                                      const Fusion& fusion) const = 0;

@@ -5,18 +5,15 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/prelu.h"
+#include "ops/layer_description.h"
 #include "ops/op.h"
 #include "ops/pixel_chunks.h"
-#include "ops/settings.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
 
 namespace cnnx {
 namespace ops {
 namespace {
-
-constexpr const char* kName = "prelu";
-constexpr float kInitialSlope = 0.25f;  // He et al.'s
 
 class Prelu {
  public:
@@ -104,14 +101,23 @@ class PreluOp final : public Op {
   float initial_;
 };
 
+std::unique_ptr<const Op> make_prelu(const CheckedSettings& settings) {
+  return std::make_unique<PreluOp>(settings.real("initial"));
+}
+
+constexpr SettingInfo kSettings[] = {
+    real("initial", "what the slopes begin at").otherwise(0.25).not_saved()};
+constexpr ArrayInfo kParameters[] = {{"weight"}};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("prelu", "x < 0 ? weight * x : x, with a trained weight per channel",
+                     make_prelu)
+        .with_settings(kSettings)
+        .with_parameters(kParameters),
+};
+
 }  // namespace
 
-std::unique_ptr<const Op> make_prelu(const Settings& settings) {
-  SettingsReader reader(kName, settings);
-  const float initial = reader.initial(kInitialSlope);
-  reader.finish();
-  return std::make_unique<PreluOp>(initial);
-}
+ConstantArray<LayerDescription> prelu_layers() { return kLayers; }
 
 }  // namespace ops
 

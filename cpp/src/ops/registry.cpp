@@ -1,20 +1,58 @@
-// Looks a layer kind up by name in the list that cpp/CMakeLists.txt wrote into the build folder.
+// Collects the descriptions of layers from the ops that cpp/CMakeLists.txt lists.
 #include "ops/registry.h"
 
 #include <stdexcept>
 
-namespace cnnx::ops {
+#include "ops/layer_description.h"
 
-#define CNNX_LAYER(kind) std::unique_ptr<const Op> make_##kind(const Settings& settings);
-#include "cnnx_layer_list.inc"
-#undef CNNX_LAYER
+namespace cnnx {
+namespace ops {
 
-std::unique_ptr<const Op> make_op(const std::string& kind, const Settings& settings) {
-#define CNNX_LAYER(name) \
-  if (kind == #name) return make_##name(settings);
+#define CNNX_OP_WITH_LAYERS(op) ConstantArray<LayerDescription> op##_layers();
 #include "cnnx_layer_list.inc"
-#undef CNNX_LAYER
-  throw std::invalid_argument("layer kind \"" + kind + "\" is unknown to this version of cnnx");
+#undef CNNX_OP_WITH_LAYERS
+
+namespace {
+
+constexpr ConstantArray<LayerDescription> (*kDescriptions[])() = {
+#define CNNX_OP_WITH_LAYERS(op) op##_layers,
+#include "cnnx_layer_list.inc"
+#undef CNNX_OP_WITH_LAYERS
+};
+
+const LayerDescription* find_description(const std::string& kind) {
+  for (const auto descriptions : kDescriptions) {
+    for (const LayerDescription& each : descriptions()) {
+      if (kind == each.name) return &each;
+    }
+  }
+  return nullptr;
 }
 
-}  // namespace cnnx::ops
+std::vector<LayerKind> all_kinds() {
+  std::vector<LayerKind> kinds;
+  for (const auto descriptions : kDescriptions) {
+    for (const LayerDescription& each : descriptions()) kinds.push_back(each);
+  }
+  return kinds;
+}
+
+}  // namespace
+
+const LayerKind* find_layer_kind(const std::string& name) { return find_description(name); }
+
+std::unique_ptr<const Op> make_op(const std::string& kind, const Settings& settings) {
+  const LayerDescription* description = find_description(kind);
+  if (!description)
+    throw std::invalid_argument("layer kind \"" + kind + "\" is unknown to this version of cnnx");
+  return description->make(CheckedSettings(*description, settings));
+}
+
+}  // namespace ops
+
+const std::vector<LayerKind>& layer_kinds() {
+  static const std::vector<LayerKind> kinds = ops::all_kinds();
+  return kinds;
+}
+
+}  // namespace cnnx

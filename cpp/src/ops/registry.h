@@ -1,13 +1,16 @@
-// The layer kinds by name; the list itself is cpp/CMakeLists.txt.
+// Finds a kind of layer by name, and makes its op.
 #pragma once
 
 #include <memory>
 #include <string>
 
+#include "cnnx/layer_kinds.h"
 #include "ops/op.h"
-#include "ops/settings.h"
 
 namespace cnnx::ops {
+
+// Null for an unknown kind.
+const LayerKind* find_layer_kind(const std::string& name);
 
 // Throws std::invalid_argument for an unknown kind or a setting it cannot honour.
 std::unique_ptr<const Op> make_op(const std::string& kind, const Settings& settings);

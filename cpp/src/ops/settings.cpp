@@ -2,128 +2,159 @@
 #include "ops/settings.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
+#include <vector>
 
-namespace cnnx::ops {
+namespace cnnx {
+namespace ops {
 namespace {
 
-// Far above any real layer, far below where products of a few of them overflow.
-constexpr int64_t kMost = int64_t{1} << 24;
+using Sizes = std::vector<int64_t>;
 
-std::string describe(const Setting& value) {
+std::string to_text(const Setting& value) {
   if (const bool* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
   if (const int64_t* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
   if (const float* number = std::get_if<float>(&value)) return std::to_string(*number);
   if (const std::string* text = std::get_if<std::string>(&value)) return "\"" + *text + "\"";
-  return to_string(std::get<std::vector<int64_t>>(value));
+  return to_string(std::get<Sizes>(value));
 }
 
-bool are_sides(const Setting& value) {
-  const auto* sides = std::get_if<std::vector<int64_t>>(&value);
-  return sides && sides->size() == 4 && std::all_of(sides->begin(), sides->end(), [](int64_t side) {
-           return side >= 0 && side <= kMost;
-         });
+std::string to_text(float whole) { return std::to_string(static_cast<int64_t>(whole)); }
+
+bool are_sizes(const SettingInfo& setting, const Setting& value, std::size_t count) {
+  const Sizes* sizes = std::get_if<Sizes>(&value);
+  const auto least = static_cast<int64_t>(setting.least), most = static_cast<int64_t>(setting.most);
+  return sizes && sizes->size() == count &&
+         std::all_of(sizes->begin(), sizes->end(),
+                     [&](int64_t size) { return size >= least && size <= most; });
 }
 
-Padding to_padding(const Setting& value) {
-  const auto& sides = std::get<std::vector<int64_t>>(value);
-  return {Padding::Rule::explicit_sides, sides[0], sides[1], sides[2], sides[3]};
+// What is expected instead of the value, or nothing where it is as it should be.
+std::string expected_real(const SettingInfo& setting, const Setting& value) {
+  const float* number = std::get_if<float>(&value);
+  if (!number || !std::isfinite(*number)) return "a finite number";
+  const bool above = setting.least_excluded ? *number > setting.least : *number >= setting.least;
+  const bool below = setting.most_excluded ? *number < setting.most : *number <= setting.most;
+  if (above && below) return "";
+  if (std::isinf(setting.most)) {
+    return "a finite number >" + std::string(setting.least_excluded ? " " : "= ") +
+           to_text(setting.least);
+  }
+  return "a number from " + to_text(setting.least) + " to " +
+         (setting.most_excluded ? "below " : "") + to_text(setting.most);
+}
+
+std::string expected_padding(const SettingInfo& setting, const Setting& value) {
+  if (const std::string* rule = std::get_if<std::string>(&value))
+    return *rule == "valid" || *rule == "same" ? "" : "\"valid\", \"same\" or integers";
+  if (are_sizes(setting, value, 4)) return "";
+  return "four integers >= 0 (top, bottom, left, right), \"valid\" or \"same\"";
+}
+
+std::string expected_choice(const SettingInfo& setting, const Setting& value) {
+  std::string expected;
+  for (const char* choice : setting.choices) {
+    if (value == Setting(std::string(choice))) return "";
+    expected += (expected.empty() ? "\"" : " or \"") + std::string(choice) + "\"";
+  }
+  return expected;
+}
+
+std::string expected_instead(const SettingInfo& setting, const Setting& value) {
+  switch (setting.form) {
+    case SettingForm::integer: {
+      const int64_t* number = std::get_if<int64_t>(&value);
+      if (number && are_sizes(setting, Sizes{*number}, 1)) return "";
+      return "an integer from " + to_text(setting.least) + " to " + to_text(setting.most);
+    }
+    case SettingForm::real:
+      return expected_real(setting, value);
+    case SettingForm::boolean:
+      return std::holds_alternative<bool>(value) ? "" : "true or false";
+    case SettingForm::pair:
+      if (are_sizes(setting, value, 2)) return "";
+      return "two integers >= " + to_text(setting.least) + " (height, width)";
+    case SettingForm::padding:
+      return expected_padding(setting, value);
+    case SettingForm::sides:
+      if (are_sizes(setting, value, 4)) return "";
+      return "four integers >= 0 (top, bottom, left, right)";
+    case SettingForm::choice:
+      return expected_choice(setting, value);
+  }
+  return "";
+}
+
+const SettingInfo* find(const LayerKind& kind, const std::string& name) {
+  for (const SettingInfo& setting : kind.settings) {
+    if (name == setting.name) return &setting;
+  }
+  return nullptr;
+}
+
+[[noreturn]] void refuse(const LayerKind& kind, const std::string& what) {
+  throw std::invalid_argument(std::string(kind.name) + ": " + what);
 }
 
 }  // namespace
 
-const Setting& SettingsReader::find(const std::string& name) {
-  const auto found = settings_.find(name);
-  if (found == settings_.end()) throw std::invalid_argument(kind_ + ": " + name + " is missing");
-  taken_.insert(name);
-  return found->second;
-}
-
-void SettingsReader::refuse(const std::string& name, const Setting& value,
-                            const std::string& expected) const {
-  throw std::invalid_argument(kind_ + ": " + name + " is " + describe(value) + ", expected " +
-                              expected);
-}
-
-int64_t SettingsReader::integer(const std::string& name, int64_t least) {
-  const Setting& value = find(name);
-  const int64_t* number = std::get_if<int64_t>(&value);
-  if (!number || *number < least || *number > kMost) {
-    refuse(name, value,
-           "an integer from " + std::to_string(least) + " to " + std::to_string(kMost));
-  }
-  return *number;
-}
-
-bool SettingsReader::boolean(const std::string& name) {
-  const Setting& value = find(name);
-  const bool* flag = std::get_if<bool>(&value);
-  if (!flag) refuse(name, value, "true or false");
-  return *flag;
-}
-
-float SettingsReader::real(const std::string& name) {
-  const Setting& value = find(name);
-  const float* number = std::get_if<float>(&value);
-  if (!number || !(*number - *number == 0.0f)) refuse(name, value, "a finite number");
-  return *number;
-}
-
-float SettingsReader::initial(float otherwise) {
-  return settings_.count(kInitial) ? real(kInitial) : otherwise;
-}
-
-Pair SettingsReader::pair(const std::string& name, int64_t least) {
-  const Setting& value = find(name);
-  const auto* list = std::get_if<std::vector<int64_t>>(&value);
-  bool good = list && list->size() == 2;
-  for (std::size_t i = 0; good && i < 2; ++i) good = (*list)[i] >= least && (*list)[i] <= kMost;
-  if (!good) refuse(name, value, "two integers >= " + std::to_string(least) + " (height, width)");
-  return {(*list)[0], (*list)[1]};
-}
-
-Padding SettingsReader::padding(const std::string& name) {
-  const Setting& value = find(name);
-  Padding padding;
-  if (const std::string* rule = std::get_if<std::string>(&value)) {
-    if (*rule == "valid") {
-      padding.rule = Padding::Rule::valid;
-    } else if (*rule == "same") {
-      padding.rule = Padding::Rule::same;
-    } else {
-      refuse(name, value, "\"valid\", \"same\" or integers");
+CheckedSettings::CheckedSettings(const LayerKind& kind, const Settings& settings)
+    : kind_(kind), settings_(settings) {
+  for (const SettingInfo& setting : kind.settings) {
+    const std::string name = setting.name;
+    const auto found = settings.find(name);
+    if (found == settings.end()) {
+      if (setting.saved) refuse(kind, name + " is missing");
+      continue;
     }
-    return padding;
+    const std::string expected = expected_instead(setting, found->second);
+    if (!expected.empty())
+      refuse(kind, name + " is " + to_text(found->second) + ", expected " + expected);
   }
-  if (!are_sides(value)) {
-    refuse(name, value, "four integers >= 0 (top, bottom, left, right), \"valid\" or \"same\"");
-  }
-  return to_padding(value);
-}
-
-Padding SettingsReader::sides(const std::string& name) {
-  const Setting& value = find(name);
-  if (!are_sides(value)) refuse(name, value, "four integers >= 0 (top, bottom, left, right)");
-  return to_padding(value);
-}
-
-std::size_t SettingsReader::choice(const std::string& name, const std::vector<std::string>& words) {
-  const Setting& value = find(name);
-  const std::string* word = std::get_if<std::string>(&value);
-  const auto found = word ? std::find(words.begin(), words.end(), *word) : words.end();
-  if (found == words.end()) {
-    std::string expected;
-    for (const std::string& each : words)
-      expected += (expected.empty() ? "\"" : " or \"") + each + "\"";
-    refuse(name, value, expected);
-  }
-  return static_cast<std::size_t>(found - words.begin());
-}
-
-void SettingsReader::finish() const {
-  for (const auto& [name, value] : settings_) {
-    if (!taken_.count(name)) throw std::invalid_argument(kind_ + ": has no setting named " + name);
+  for (const auto& [name, value] : settings) {
+    if (!find(kind, name)) refuse(kind, "has no setting named " + name);
   }
 }
 
-}  // namespace cnnx::ops
+Setting CheckedSettings::value(const char* name) const {
+  const auto found = settings_.find(name);
+  return found == settings_.end() ? default_value(*find(kind_, name)) : found->second;
+}
+
+Pair CheckedSettings::pair(const char* name) const {
+  const Sizes sizes = std::get<Sizes>(value(name));
+  return {sizes[0], sizes[1]};
+}
+
+Padding CheckedSettings::padding(const char* name) const {
+  const Setting padding = value(name);
+  if (const std::string* rule = std::get_if<std::string>(&padding))
+    return *rule == "same" ? Padding::same : Padding::valid;
+  const Sizes& sides = std::get<Sizes>(padding);
+  return {sides[0], sides[1], sides[2], sides[3]};
+}
+
+}  // namespace ops
+
+Setting default_value(const SettingInfo& setting) {
+  const auto whole = static_cast<int64_t>(setting.default_number);
+  switch (setting.form) {
+    case SettingForm::integer:
+      return whole;
+    case SettingForm::real:
+      return static_cast<float>(setting.default_number);
+    case SettingForm::boolean:
+      return whole != 0;
+    case SettingForm::pair:
+      return std::vector<int64_t>(2, whole);
+    case SettingForm::padding:
+    case SettingForm::sides:
+      return std::vector<int64_t>(4, whole);
+    case SettingForm::choice:
+      return std::string(setting.choices[static_cast<std::size_t>(whole)]);
+  }
+  return {};
+}
+
+}  // namespace cnnx

@@ -1,45 +1,34 @@
-// Reads a layer's settings one by one and refuses what is missing, wrong or unknown.
+// A layer's settings, checked against what its kind says of them.
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <string>
-#include <vector>
 
-#include "cnnx/layer.h"
+#include "cnnx/layer_kinds.h"
 
 namespace cnnx::ops {
 
-// The one setting that may be missing: a graph forgets it as soon as the parameters are there.
-constexpr const char* kInitial = "initial";
-
-// Takes settings out of a map by name; every error is one sentence: "conv2d: stride is (0, 1),
-// expected two integers >= 1". finish() refuses what nobody asked for.
-class SettingsReader {
+// The constructor refuses what is missing, wrong or unknown, in one sentence: "conv2d: stride is
+// (0, 1), expected two integers >= 1 (height, width)". Then each is there in the form that the kind
+// says; one that may be missing has its default.
+class CheckedSettings {
  public:
-  SettingsReader(std::string kind, const Settings& settings)
-      : kind_(std::move(kind)), settings_(settings) {}
+  // Both must outlive it.
+  CheckedSettings(const LayerKind& kind, const Settings& settings);
 
-  int64_t integer(const std::string& name, int64_t least);
-  bool boolean(const std::string& name);
-  float real(const std::string& name);
-  // What a parameter begins at: kInitial, or `otherwise` where it is missing.
-  float initial(float otherwise);
-  Pair pair(const std::string& name, int64_t least);  // a list of two: (height, width)
-  Padding padding(const std::string& name);  // "valid", "same" or a list (top, bottom, left, right)
-  Padding sides(const std::string& name);    // the list only
-  // Which of the words it is.
-  std::size_t choice(const std::string& name, const std::vector<std::string>& words);
-  void finish() const;
+  const LayerKind& kind() const { return kind_; }
+  int64_t integer(const char* name) const { return std::get<int64_t>(value(name)); }
+  float real(const char* name) const { return std::get<float>(value(name)); }
+  bool boolean(const char* name) const { return std::get<bool>(value(name)); }
+  Pair pair(const char* name) const;
+  Padding padding(const char* name) const;  // also of sides
+  std::string choice(const char* name) const { return std::get<std::string>(value(name)); }
 
  private:
-  const Setting& find(const std::string& name);
-  [[noreturn]] void refuse(const std::string& name, const Setting& value,
-                           const std::string& expected) const;
+  Setting value(const char* name) const;
 
-  std::string kind_;
+  const LayerKind& kind_;
   const Settings& settings_;
-  std::set<std::string> taken_;
 };
 
 }  // namespace cnnx::ops

@@ -6,8 +6,8 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/softmax.h"
+#include "ops/layer_description.h"
 #include "ops/op.h"
-#include "ops/settings.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
 
@@ -74,12 +74,17 @@ class SoftmaxOp final : public Op {
   }
 };
 
-}  // namespace
-
-std::unique_ptr<const Op> make_softmax(const Settings& settings) {
-  SettingsReader("softmax", settings).finish();
+std::unique_ptr<const Op> make_softmax(const CheckedSettings&) {
   return std::make_unique<SoftmaxOp>();
 }
+
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("softmax", "probabilities over the last axis", make_softmax),
+};
+
+}  // namespace
+
+ConstantArray<LayerDescription> softmax_layers() { return kLayers; }
 
 }  // namespace ops
 

@@ -7,10 +7,10 @@
 #include "cnnx/runtime.h"
 #include "kernels/upsample2d.h"
 #include "ops/image_shape.h"
+#include "ops/layer_description.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
-#include "ops/settings.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -67,16 +67,26 @@ class Upsample2dOp final : public Op {
   UpsampleMode mode_;
 };
 
+constexpr const char* kModes[] = {"nearest", "bilinear"};
+
+std::unique_ptr<const Op> make_upsample2d(const CheckedSettings& settings) {
+  const bool nearest = settings.choice("mode") == kModes[0];
+  return std::make_unique<Upsample2dOp>(settings.pair("scale_factor"),
+                                        nearest ? UpsampleMode::nearest : UpsampleMode::bilinear);
+}
+
+constexpr SettingInfo kSettings[] = {
+    pair("scale_factor", 1, "how many times as high and wide"),
+    choice("mode", kModes, "repeats pixels, or mixes the four around a place").otherwise(0),
+};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription(kName, "an image enlarged by whole factors", make_upsample2d)
+        .with_settings(kSettings),
+};
+
 }  // namespace
 
-std::unique_ptr<const Op> make_upsample2d(const Settings& settings) {
-  SettingsReader reader(kName, settings);
-  const Pair scale_factor = reader.pair("scale_factor", 1);
-  const bool bilinear = reader.choice("mode", {"nearest", "bilinear"}) == 1;
-  reader.finish();
-  return std::make_unique<Upsample2dOp>(scale_factor,
-                                        bilinear ? UpsampleMode::bilinear : UpsampleMode::nearest);
-}
+ConstantArray<LayerDescription> upsample2d_layers() { return kLayers; }
 
 }  // namespace ops
 

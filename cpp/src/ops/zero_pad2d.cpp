@@ -8,10 +8,10 @@
 #include "cnnx/runtime.h"
 #include "kernels/add.h"
 #include "ops/image_shape.h"
+#include "ops/layer_description.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
-#include "ops/settings.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -78,14 +78,18 @@ class ZeroPad2dOp final : public Op {
   Padding padding_;
 };
 
+std::unique_ptr<const Op> make_zero_pad2d(const CheckedSettings& settings) {
+  return std::make_unique<ZeroPad2dOp>(settings.padding("padding"));
+}
+
+constexpr SettingInfo kSettings[] = {sides("padding", "zeros around the image")};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription(kName, "zeros around the image", make_zero_pad2d).with_settings(kSettings),
+};
+
 }  // namespace
 
-std::unique_ptr<const Op> make_zero_pad2d(const Settings& settings) {
-  SettingsReader reader(kName, settings);
-  const Padding padding = reader.sides("padding");
-  reader.finish();
-  return std::make_unique<ZeroPad2dOp>(padding);
-}
+ConstantArray<LayerDescription> zero_pad2d_layers() { return kLayers; }
 
 }  // namespace ops
 
