@@ -6,6 +6,7 @@ import functools
 import gzip
 import json
 import struct
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,64 +15,45 @@ from typing import Any
 import cnnx
 import numpy as np
 
-# What a model file's texts are made of, for libFuzzer's dictionary.
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
+import layer_kinds
+
+# What a model file's texts are made of besides its layers, for libFuzzer's dictionary.
 WORDS = (
-    "adaptive_avg_pool2d add affine avg_pool2d averages batch_norm2d beta1_product bias classes "
-    "cnnx.classes cnnx.format cnnx.graph cnnx.notes cnnx.preprocessing cnnx.trainer concat conv2d "
-    "conv_transpose2d count_include_pad crop data_offsets dense dilation dropout dtype epochs "
-    "epsilon fit flatten gelu global_avg_pool2d gradients_computed group_norm groups hard_swish "
-    "input input_shape inputs kernel_size kind layer_norm leaky_relu max_pool2d mean momentum "
-    "multiply name negative_slope nodes optimizer_step out_channels out_features output "
-    "output_padding outputs padding preprocessing prelu probabilities rate relu relu6 resize "
-    "running_mean running_variance same scale_factor schedule shape sigmoid silu slots softmax std "
-    "step stretch stride tanh trainable true upsample2d valid weight zero_pad2d F32 F64 I64 U8 "
-    "1048576 16777216 1099511627776 4611686018427387904 9223372036854775807 -1"
+    "averages beta1_product classes cnnx.classes cnnx.format cnnx.graph cnnx.notes "
+    "cnnx.preprocessing cnnx.trainer crop data_offsets dtype epochs fit gradients_computed input "
+    "input_shape inputs kind mean name nodes optimizer_step output outputs preprocessing "
+    "probabilities resize same schedule shape slots std step stretch trainable true valid F32 F64 "
+    "I64 U8 1048576 16777216 1099511627776 4611686018427387904 9223372036854775807 -1"
 )
 
 
+def layer_words() -> set[str]:
+    """The names of all kinds of layers, and of their settings and arrays."""
+    words = set()
+    for kind in layer_kinds.KINDS.values():
+        arrays = [name for name, _ in (*kind["parameters"], *kind["buffers"])]
+        settings = [(setting["name"], *setting["choices"]) for setting in kind["settings"]]
+        words.update([kind["name"], *arrays, *(word for each in settings for word in each)])
+    return words
+
+
 def models() -> dict[str, cnnx.Model]:
-    """Small models that between them have every kind of layer and of setting."""
-    image = cnnx.Input((6, 5, 3))
-    maps = cnnx.Conv2d(4, 3, padding="same", groups=1)(image)
-    gates = cnnx.Sigmoid()(cnnx.Conv2d(4, 1)(cnnx.AvgPool2d((6, 5))(maps)))
-    chains: dict[str, list[cnnx.Layer]] = {
-        "convolutions": [
-            cnnx.Conv2d(4, (3, 2), stride=(2, 1), padding=((1, 0), (2, 1)), name="first.conv"),
-            cnnx.LeakyReLU(0.1),
-            cnnx.MaxPool2d(2, padding="same"),
-            cnnx.Conv2d(6, 3, padding="same", dilation=2, groups=2, bias=False),
-            cnnx.Tanh(),
-            cnnx.AvgPool2d(2, stride=1, count_include_pad=False, padding=1),
-            cnnx.Flatten(),
-            cnnx.Dense(3),
-        ],
-        "norms": [
-            cnnx.Conv2d(4, 3),
-            cnnx.BatchNorm2d(),
-            cnnx.ReLU(),
-            cnnx.GroupNorm(2),
-            cnnx.GELU(),
-            cnnx.LayerNorm(),
-            cnnx.SiLU(),
-            cnnx.PReLU(),
-            cnnx.Dropout(0.25),
-            cnnx.GlobalAvgPool2d(),
-            cnnx.Dense(2),
-            cnnx.Softmax(),
-        ],
-        "maps": [
-            cnnx.ZeroPad2d(1),
-            cnnx.ConvTranspose2d(2, 2, stride=2),
-            cnnx.HardSwish(),
-            cnnx.Upsample2d(2, mode="bilinear"),
-            cnnx.ReLU6(),
-            cnnx.AdaptiveAvgPool2d((2, 3)),
-            cnnx.Residual(cnnx.Conv2d(2, 1)),
-            cnnx.Parallel([cnnx.Conv2d(1, 1), cnnx.Upsample2d(1)]),
-        ],
+    """Small models: two of each kind of layer, with its defaults and with other settings, a few
+    layers of a file's usual order, and one with classes.
+    """
+    before = cnnx.Conv2d(4, (3, 2), padding=((1, 0), (0, 1)), name="first.conv")
+    made = {
+        f"{kind}{'_changed' if changed else ''}": layer_kinds.model(kind, before, changed=changed)
+        for kind in layer_kinds.KINDS
+        for changed in (False, True)
     }
-    made = {name: cnnx.Model(layers, input_shape=(6, 5, 2)) for name, layers in chains.items()}
-    made["gates"] = cnnx.Model.from_graph(image, cnnx.Multiply()(maps, gates))
+    image = cnnx.Input((6, 5, 3))
+    maps = cnnx.ReLU()(cnnx.BatchNorm2d()(cnnx.Conv2d(4, 3, padding="same")(image)))
+    gates = cnnx.Sigmoid()(cnnx.Conv2d(4, 1)(cnnx.AvgPool2d((6, 5))(maps)))
+    branches = cnnx.Parallel([cnnx.Conv2d(4, 1), cnnx.Upsample2d(1)])
+    sums = cnnx.Residual(cnnx.Conv2d(8, 1))(branches(cnnx.Multiply()(maps, gates)))
+    made["graph"] = cnnx.Model.from_graph(image, cnnx.Dense(3)(cnnx.Flatten()(sums)))
     made["classes"] = cnnx.Model(
         [cnnx.Flatten(), cnnx.Dense(3)],
         input_shape=(2, 2, 1),
@@ -199,4 +181,5 @@ def write_seeds(target: str, folder: Path) -> None:
 
 def write_dictionary(path: Path) -> None:
     """The words in libFuzzer's form."""
-    path.write_text("".join(f'"{word}"\n' for word in WORDS.split()), encoding="ascii")
+    words = sorted({*WORDS.split(), *layer_words()})
+    path.write_text("".join(f'"{word}"\n' for word in words), encoding="ascii")

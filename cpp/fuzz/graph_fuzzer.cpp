@@ -12,12 +12,14 @@
 
 #include "cnnx/error.h"
 #include "cnnx/layer.h"
+#include "cnnx/layer_kinds.h"
 #include "graph/model_state.h"
 #include "model_round_trip.h"
 
 namespace {
 
 using cnnx::Setting;
+using cnnx::SettingForm;
 
 constexpr int64_t kHostile[] = {-1,
                                 0,
@@ -30,60 +32,6 @@ constexpr int64_t kHostile[] = {-1,
                                 std::numeric_limits<int64_t>::max(),
                                 std::numeric_limits<int64_t>::min()};
 
-// The settings of each kind, by type.
-struct Kind {
-  const char* name;
-  std::vector<const char*> pairs, counts, flags, reals;
-  enum class Padding { none, any, sides } padding;
-  enum class Inputs { one, several } inputs;
-};
-
-const std::vector<Kind>& kinds() {
-  using Padding = Kind::Padding;
-  constexpr auto one = Kind::Inputs::one, several = Kind::Inputs::several;
-  static const std::vector<Kind> all = {
-      {"conv2d",
-       {"kernel_size", "stride", "dilation"},
-       {"out_channels", "groups"},
-       {"bias"},
-       {},
-       Padding::any,
-       one},
-      {"conv_transpose2d",
-       {"kernel_size", "stride", "dilation", "output_padding"},
-       {"out_channels", "groups"},
-       {"bias"},
-       {},
-       Padding::any,
-       one},
-      {"dense", {}, {"out_features"}, {"bias"}, {}, Padding::none, one},
-      {"max_pool2d", {"kernel_size", "stride"}, {}, {}, {}, Padding::any, one},
-      {"avg_pool2d", {"kernel_size", "stride"}, {}, {"count_include_pad"}, {}, Padding::any, one},
-      {"adaptive_avg_pool2d", {"output_size"}, {}, {}, {}, Padding::none, one},
-      {"zero_pad2d", {}, {}, {}, {}, Padding::sides, one},
-      {"leaky_relu", {}, {}, {}, {"negative_slope"}, Padding::none, one},
-      {"prelu", {}, {}, {}, {}, Padding::none, one},
-      {"batch_norm2d", {}, {}, {"affine"}, {"momentum", "epsilon"}, Padding::none, one},
-      {"group_norm", {}, {"groups"}, {}, {"epsilon"}, Padding::none, one},
-      {"layer_norm", {}, {}, {}, {"epsilon"}, Padding::none, one},
-      {"dropout", {}, {}, {}, {"rate"}, Padding::none, one},
-      {"flatten", {}, {}, {}, {}, Padding::none, one},
-      {"relu", {}, {}, {}, {}, Padding::none, one},
-      {"relu6", {}, {}, {}, {}, Padding::none, one},
-      {"sigmoid", {}, {}, {}, {}, Padding::none, one},
-      {"tanh", {}, {}, {}, {}, Padding::none, one},
-      {"gelu", {}, {}, {}, {}, Padding::none, one},
-      {"silu", {}, {}, {}, {}, Padding::none, one},
-      {"hard_swish", {}, {}, {}, {}, Padding::none, one},
-      {"softmax", {}, {}, {}, {}, Padding::none, one},
-      {"global_avg_pool2d", {}, {}, {}, {}, Padding::none, one},
-      {"upsample2d", {"scale_factor"}, {}, {}, {}, Padding::none, one},
-      {"add", {}, {}, {}, {}, Padding::none, several},
-      {"multiply", {}, {}, {}, {}, Padding::none, several},
-      {"concat", {}, {}, {}, {}, Padding::none, several}};
-  return all;
-}
-
 class Maker {
  public:
   explicit Maker(FuzzedDataProvider& random) : random_(random) {}
@@ -95,21 +43,16 @@ class Maker {
   }
 
   cnnx::Layer layer(std::size_t number) {
-    const Kind& kind = kinds()[random_.ConsumeIntegralInRange<std::size_t>(0, kinds().size() - 1)];
+    const std::vector<cnnx::LayerKind>& kinds = cnnx::layer_kinds();
+    const cnnx::LayerKind& kind =
+        kinds[random_.ConsumeIntegralInRange<std::size_t>(0, kinds.size() - 1)];
     cnnx::Layer layer;
     layer.kind = kind.name;
     layer.name = "l" + std::to_string(number);
     layer.trainable = random_.ConsumeBool();
-    auto& settings = layer.settings;
-    for (const char* name : kind.pairs) settings[name] = std::vector<int64_t>{size(), size()};
-    for (const char* name : kind.counts) settings[name] = size();
-    for (const char* name : kind.flags) settings[name] = random_.ConsumeBool();
-    for (const char* name : kind.reals) settings[name] = real();
-    if (kind.padding != Kind::Padding::none) settings["padding"] = padding(kind.padding);
-    if (layer.kind == "upsample2d")
-      settings["mode"] = std::string(random_.ConsumeBool() ? "nearest" : "bilinear");
+    for (const cnnx::SettingInfo& each : kind.settings) layer.settings[each.name] = setting(each);
     const std::size_t inputs =
-        kind.inputs == Kind::Inputs::one ? 1 : random_.ConsumeIntegralInRange<std::size_t>(1, 4);
+        kind.most_inputs == 1 ? 1 : random_.ConsumeIntegralInRange<std::size_t>(1, 4);
     // Mostly the last few layers, because more of those networks are valid.
     for (std::size_t i = 0; i < inputs; ++i) {
       const std::size_t back = random_.ConsumeIntegralInRange<std::size_t>(1, i == 0 ? 1 : 3);
@@ -119,10 +62,30 @@ class Maker {
   }
 
  private:
-  Setting padding(Kind::Padding how) {
+  Setting setting(const cnnx::SettingInfo& info) {
+    switch (info.form) {
+      case SettingForm::integer:
+        return size();
+      case SettingForm::real:
+        return real();
+      case SettingForm::boolean:
+        return random_.ConsumeBool();
+      case SettingForm::pair:
+        return std::vector<int64_t>{size(), size()};
+      case SettingForm::padding:
+      case SettingForm::sides:
+        return padding(info.form == SettingForm::padding);
+      case SettingForm::choice:
+        return std::string(
+            info.choices[random_.ConsumeIntegralInRange<std::size_t>(0, info.choices.size() - 1)]);
+    }
+    return false;
+  }
+
+  Setting padding(bool has_rules) {
     const int rule = random_.ConsumeIntegralInRange<int>(0, 3);
-    if (how == Kind::Padding::any && rule == 0) return std::string("same");
-    if (how == Kind::Padding::any && rule == 1) return std::string("valid");
+    if (has_rules && rule == 0) return std::string("same");
+    if (has_rules && rule == 1) return std::string("valid");
     return std::vector<int64_t>{size(0), size(0), size(0), size(0)};
   }
 

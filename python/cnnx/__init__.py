@@ -16,30 +16,43 @@ import importlib as _importlib
 import re as _re
 from pathlib import Path as _Path
 
+_STUB = _Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")
 # Public name -> (module, name in that module). A module's own entry reads `from cnnx import data`.
 _SOURCES = {
     public: (module, name)
     for module, name, public in _re.findall(
-        r"^from (\S+) import (\w+) as (\w+)\b",
-        _Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"),
-        flags=_re.MULTILINE,
+        r"^from (\S+) import (\w+) as (\w+)\b", _STUB, flags=_re.MULTILINE
     )
 }
-
-__all__ = list(_SOURCES)
+# Modules whose `__all__` is public as a whole.
+_STARRED = _re.findall(r"^from (\S+) import \*", _STUB, flags=_re.MULTILINE)
 
 
 def __getattr__(name: str) -> object:
-    if name not in _SOURCES:
-        raise AttributeError(f"module 'cnnx' has no attribute {name!r}")
-    module, own_name = _SOURCES[name]
-    if module == "cnnx":
-        value = _importlib.import_module(f"cnnx.{own_name}")
+    value: object
+    if name == "__all__":
+        starred = [_importlib.import_module(module).__all__ for module in _STARRED]
+        value = [*_SOURCES, *(each for names in starred for each in names)]
+    elif name in _SOURCES:
+        module, own_name = _SOURCES[name]
+        if module == "cnnx":
+            value = _importlib.import_module(f"cnnx.{own_name}")
+        else:
+            value = getattr(_importlib.import_module(module), own_name)
+    elif home := _starred_home(name):
+        value = getattr(_importlib.import_module(home), name)
     else:
-        value = getattr(_importlib.import_module(module), own_name)
+        raise AttributeError(f"module 'cnnx' has no attribute {name!r}")
     globals()[name] = value
     return value
 
 
+def _starred_home(name: str) -> str | None:
+    """The starred module that has the public name."""
+    if name.startswith("_"):
+        return None
+    return next((m for m in _STARRED if name in _importlib.import_module(m).__all__), None)
+
+
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(__getattr__("__all__"))

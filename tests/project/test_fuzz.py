@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import cnnx
+import layer_kinds
 import pytest
 from cpp_build import ROOT
 
@@ -25,10 +26,17 @@ def test_the_seeds_of_the_model_reader_hold_every_kind_of_layer(tmp_path: Path) 
     seeds.write_seeds("model_file", tmp_path)
     models = [cnnx.load(path) for path in sorted(tmp_path.iterdir())]
     kinds = {layer.kind for model in models for layer in model.layers}
-    listed = (ROOT / "cpp" / "CMakeLists.txt").read_text(encoding="utf-8")
-    lists = re.findall(r"cnnx_add_op\(.*LAYER ([^)]*)\)", listed)
-    assert kinds == {kind for each in lists for kind in each.split()}
+    assert kinds == set(layer_kinds.KINDS)
     assert max(path.stat().st_size for path in tmp_path.iterdir()) <= readers.MOST_BYTES
+
+
+def test_the_dictionary_holds_every_kind_and_setting(tmp_path: Path) -> None:
+    seeds.write_dictionary(tmp_path / "words")
+    words = (tmp_path / "words").read_text(encoding="ascii").splitlines()
+    assert len(words) == len(set(words))
+    for kind in layer_kinds.KINDS.values():
+        for name in (kind["name"], *(setting["name"] for setting in kind["settings"])):
+            assert f'"{name}"' in words
 
 
 @pytest.mark.parametrize("target", readers.TARGETS)

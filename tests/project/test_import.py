@@ -114,12 +114,14 @@ def test_every_public_name_resolves() -> None:
 def test_the_public_names_are_those_of_the_stub() -> None:
     """`dir(cnnx)` is the list that type checkers read, and each name is the object listed."""
     tree = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
-    seen = {
-        str(alias.asname): f"{node.module}.{alias.name}"
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
+    seen = {}
+    for node in tree.body:
+        for alias in node.names if isinstance(node, ast.ImportFrom) else []:
+            if alias.name == "*":
+                names = importlib.import_module(str(node.module)).__all__
+                seen.update({name: f"{node.module}.{name}" for name in names})
+            else:
+                seen[str(alias.asname)] = f"{node.module}.{alias.name}"
     assert sorted(seen) == dir(cnnx)
     for name, home in seen.items():
         module, _, attribute = home.rpartition(".")

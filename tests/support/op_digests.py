@@ -20,11 +20,11 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import cnnx
+import layer_kinds
 import numpy as np
+from activation_names import ACTIVATIONS, reads_output
 from cnnx import ops
 from samples import AnyArray, Float32Array, gaussians
-
-ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "silu", "hard_swish", "relu6")
 
 Call: TypeAlias = "Callable[[], object]"
 
@@ -177,9 +177,24 @@ def elementwise_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         for name in (*ACTIVATIONS, "softmax"):
             forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
             yield name, partial(forward, before_an_unmapped_page(8 * x))
-            reads_output = name in ("sigmoid", "tanh", "relu6", "softmax")
-            saved = before_an_unmapped_page(forward(x)) if reads_output else x
+            saved = before_an_unmapped_page(forward(x)) if reads_output(name) else x
             yield f"{name}_backward", partial(backward, grad_output, saved)
+
+
+def layer_calls() -> Iterator[tuple[str, Call]]:
+    """Every kind of layer behind a convolution: its output, and all gradients of a step."""
+    for kind in layer_kinds.KINDS:
+        for changed in (False, True):
+            yield f"{kind} layer", partial(outputs_and_gradients, kind, changed)
+
+
+def outputs_and_gradients(kind: str, changed: bool) -> tuple[Float32Array, ...]:
+    model, inputs = layer_kinds.model(kind, cnnx.Conv2d(4, 1), changed=changed), Inputs()
+    x, y = inputs(3, *model.input_shape), inputs(3, *model.output_shape)
+    trainer = cnnx.Trainer(model, loss=cnnx.MSE())
+    outputs = model(x)
+    trainer.compute_gradients(x, y)
+    return outputs, trainer.gradients
 
 
 def loss_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
@@ -220,6 +235,7 @@ def both(
 
 def digests() -> dict[str, str]:
     hashes = {name: hashlib.sha256() for name, op in vars(ops).items() if inspect.isfunction(op)}
+    hashes.update({f"{kind} layer": hashlib.sha256() for kind in layer_kinds.KINDS})
     inputs = Inputs()
     for calls in (
         conv2d_calls,
@@ -232,6 +248,7 @@ def digests() -> dict[str, str]:
         dense_calls,
         elementwise_calls,
         loss_calls,
+        lambda _: layer_calls(),
     ):
         for name, call in calls(inputs):
             result = call()

@@ -6,6 +6,7 @@ Not part of the package; each layer is an op of `reference`.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
@@ -23,7 +24,6 @@ DROPOUT_STREAM = 4
 MOST_LAYERS = 2**16  # the random numbers of a step are its layers' side by side
 HAVE_A_WEIGHT = ("conv2d", "conv_transpose2d", "dense")
 NORMS = ("group_norm", "layer_norm")
-READ_THEIR_OUTPUT = ("relu6", "sigmoid", "tanh", "softmax")  # in backward
 
 
 class Step(NamedTuple):
@@ -182,7 +182,7 @@ class ReferenceNetwork:
             (weight,) = self._own(node, "weight")
             grad_input, grad_weight, grad_bias = backward(grad, x, weight, **settings)
             return [grad_input], {"weight": grad_weight, "bias": grad_bias}
-        saved = output if kind in READ_THEIR_OUTPUT else x
+        saved = output if "output" in inspect.signature(backward).parameters else x
         return [backward(grad, saved, **settings)], {}
 
     def _batch_norm_backward(

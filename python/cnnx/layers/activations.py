@@ -5,6 +5,19 @@ from __future__ import annotations
 from cnnx.arguments import real_number
 from cnnx.layers.base import Layer, LayerWithoutSettings
 
+__all__ = [
+    "GELU",
+    "HardSwish",
+    "LeakyReLU",
+    "PReLU",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+]
+
 
 class ReLU(LayerWithoutSettings):
     """Removes the negatives: ``x < 0 ? 0 : x``; NaN passes through.

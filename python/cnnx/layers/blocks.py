@@ -8,6 +8,8 @@ from typing import TypeAlias
 from cnnx.arguments import shown
 from cnnx.layers.base import Layer
 
+__all__ = ["Parallel", "Residual"]
+
 Layers: TypeAlias = "Layer | Sequence[Layer]"
 
 

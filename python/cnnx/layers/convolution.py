@@ -7,6 +7,8 @@ from typing import Any
 from cnnx.arguments import PaddingLike, PairLike, integer, padding_sides, pair
 from cnnx.layers.base import Layer, boolean, refuse_positional
 
+__all__ = ["Conv2d", "ConvTranspose2d"]
+
 
 def _settings(
     layer: str,

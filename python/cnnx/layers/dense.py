@@ -5,6 +5,8 @@ from __future__ import annotations
 from cnnx.arguments import integer
 from cnnx.layers.base import Layer, boolean, refuse_positional
 
+__all__ = ["Dense"]
+
 
 class Dense(Layer):
     """Fully connected layer: every output is a weighted vote of every input, ``x @ weight + bias``.

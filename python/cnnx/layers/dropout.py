@@ -5,6 +5,8 @@ from __future__ import annotations
 from cnnx.arguments import real_number
 from cnnx.layers.base import Layer
 
+__all__ = ["Dropout"]
+
 
 class Dropout(Layer):
     """In training every number is zero with probability `rate`, and the others grow by

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from cnnx.layers.base import LayerWithoutSettings
 
+__all__ = ["Add", "Concat", "Multiply"]
+
 
 class Add(LayerWithoutSettings):
     """The sum of two arrays or more, all of one shape.

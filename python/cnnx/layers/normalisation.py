@@ -5,6 +5,8 @@ from __future__ import annotations
 from cnnx.arguments import integer, real_number
 from cnnx.layers.base import Layer, boolean, refuse_positional
 
+__all__ = ["BatchNorm2d", "GroupNorm", "LayerNorm"]
+
 
 class BatchNorm2d(Layer):
     """Normalises every channel by its mean and variance, then scales and shifts it.

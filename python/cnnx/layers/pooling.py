@@ -5,6 +5,8 @@ from __future__ import annotations
 from cnnx.arguments import PaddingLike, PairLike, padding_sides, pair
 from cnnx.layers.base import Layer, LayerWithoutSettings, boolean, refuse_positional
 
+__all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "GlobalAvgPool2d", "MaxPool2d"]
+
 
 class MaxPool2d(Layer):
     """The largest value in each window.

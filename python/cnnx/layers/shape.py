@@ -5,6 +5,8 @@ from __future__ import annotations
 from cnnx.arguments import PaddingLike, PairLike, explicit_sides, one_of, pair
 from cnnx.layers.base import Layer, LayerWithoutSettings
 
+__all__ = ["Flatten", "Upsample2d", "ZeroPad2d"]
+
 
 class Flatten(LayerWithoutSettings):
     """The image as one list of numbers, in height, width, channels order.

@@ -1,11 +1,13 @@
 // The networks that test_cpp_training.py also builds in Python, saved untrained.
 //
-//   layers defaults|settings|graph FILE
+//   layers kinds FOLDER
+//   layers blocks|settings|graph FILE
 #include <cnnx/cnnx.h>
 
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -13,34 +15,24 @@ using namespace cnnx::layers;
 using cnnx::Model;
 using cnnx::Padding;
 
-// Every layer with default settings.
-Model defaults() {
-  return Model({Conv2d(8, 3),
-                BatchNorm2d(),
-                ReLU(),
-                ConvTranspose2d(8, 3),
-                GroupNorm(4),
-                LeakyReLU(),
-                MaxPool2d(2),
-                LayerNorm(),
-                PReLU(),
-                Upsample2d(2),
-                ReLU6(),
-                Sigmoid(),
-                Tanh(),
-                GELU(),
-                SiLU(),
-                HardSwish(),
-                AvgPool2d(2),
-                ZeroPad2d(1),
-                AdaptiveAvgPool2d(4),
-                Residual({Conv2d(8, 1)}),
-                Parallel({{Conv2d(4, 1)}, {Conv2d(4, 1)}}),
-                Dropout(),
-                Flatten(),
-                Dense(3),
-                Softmax()},
-               {16, 16, 4});
+// A network around a layer of each kind, written by test_cpp_training.py.
+struct Network {
+  const char* kind;
+  std::vector<cnnx::Layer> layers;
+};
+const Network kEveryKind[] = {
+#include "every_kind.inc"
+};
+
+void save_kinds(const std::string& folder) {
+  for (const Network& network : kEveryKind)
+    Model(network.layers, {12, 13, 4}).save(folder + "/" + network.kind + ".cnnx");
+}
+
+Model blocks() {
+  return Model(
+      {Residual({Conv2d(4, 1)}), Parallel({{Conv2d(4, 1)}, {Conv2d(4, 1)}}), Flatten(), Dense(3)},
+      {16, 16, 4});
 }
 
 // Every setting with another value than its default.
@@ -91,10 +83,11 @@ int main(int argument_count, char** arguments) {
   if (argument_count != 3) return 2;
   try {
     const std::string which = arguments[1];
-    (which == "defaults"   ? defaults()
-     : which == "settings" ? settings()
-                           : graph())
-        .save(arguments[2]);
+    if (which == "kinds") {
+      save_kinds(arguments[2]);
+      return 0;
+    }
+    (which == "blocks" ? blocks() : which == "settings" ? settings() : graph()).save(arguments[2]);
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -1,0 +1,67 @@
+"""Layers of every kind that the core describes, made from the description alone.
+
+Not part of the package.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import cnnx
+from cnnx import _core
+from cnnx.layers.base import Symbol
+
+KINDS = {kind["name"]: kind for kind in _core.layer_kinds()}
+BLOCKS = ("residual", "parallel")  # written out as the layers within them
+CLASSES: dict[str, type[cnnx.Layer]] = {
+    each.kind: each
+    for each in (getattr(cnnx.layers, name) for name in cnnx.layers.__all__)
+    if inspect.isclass(each) and issubclass(each, cnnx.Layer) and hasattr(each, "kind")
+}
+IMAGE = (12, 13, 4)
+
+
+def another_value(setting: Any) -> Any:
+    """A value that is allowed and not the default, as a constructor takes it."""
+    if setting["form"] == "boolean":
+        return not setting["default"]
+    if setting["form"] == "integer":
+        return 2
+    if setting["form"] == "real":
+        return 0.25 if setting["default"] != 0.25 else 0.125
+    if setting["form"] == "pair":
+        return int(setting["least"]) + 1, int(setting["least"]) + 2
+    if setting["form"] == "choice":
+        return setting["choices"][-1]
+    return (1, 0), (1, 2)
+
+
+def arguments(kind: str, *, changed: bool = False) -> dict[str, Any]:
+    """Of the constructor: those that are required, or with `changed` every one."""
+    return {
+        setting["name"]: another_value(setting)
+        for setting in KINDS[kind]["settings"]
+        if setting["required"] or changed
+    }
+
+
+def layer(kind: str, *, changed: bool = False) -> cnnx.Layer:
+    """With its defaults, or with `changed` with other settings wherever there are any."""
+    make: Any = CLASSES[kind]
+    return make(**arguments(kind, changed=changed))  # type: ignore[no-any-return]
+
+
+def model(kind: str, *before: cnnx.Layer, changed: bool = False, seed: int = 4) -> cnnx.Model:
+    """The layer behind those `before` it, and behind a Flatten if it takes no images. Of several
+    inputs each is the same.
+    """
+    image = cnnx.Input(IMAGE)
+    read: Symbol = image
+    for each in before:
+        read = each(read)
+    made, count = layer(kind, changed=changed), KINDS[kind]["inputs"][0]
+    try:
+        return cnnx.Model.from_graph(image, made(*[read] * count), seed=seed)
+    except ValueError:
+        return cnnx.Model.from_graph(image, made(cnnx.Flatten()(read)), seed=seed)
