@@ -50,9 +50,9 @@ py::dict dictionary_of(const SettingInfo& setting) {
   return info;
 }
 
-py::list tuples_of(const ConstantArray<ArrayInfo>& arrays) {
+py::list tuples_of(const ConstantArray<LayerArray>& arrays) {
   py::list infos;
-  for (const ArrayInfo& array : arrays) infos.append(py::make_tuple(array.name, array.only_if));
+  for (const LayerArray& array : arrays) infos.append(py::make_tuple(array.name, array.only_if));
   return infos;
 }
 

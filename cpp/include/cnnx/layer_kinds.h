@@ -61,7 +61,7 @@ struct SettingInfo {
 };
 
 // A parameter or buffer of a kind.
-struct ArrayInfo {
+struct LayerArray {
   const char* name;
   const char* only_if = nullptr;  // a boolean setting; null: always there
 };
@@ -70,7 +70,7 @@ struct LayerKind {
   const char* name;
   const char* words;  // what it computes, in one line
   ConstantArray<SettingInfo> settings;
-  ConstantArray<ArrayInfo> parameters, buffers;
+  ConstantArray<LayerArray> parameters, buffers;
   int least_inputs = 1, most_inputs = 1;
 };
 

@@ -309,8 +309,8 @@ constexpr SettingInfo kSettings[] = {
     real("epsilon", "added to the variance").otherwise(1e-5).above(0),
     boolean("affine", "whether weight and bias are trained").otherwise(true),
 };
-constexpr ArrayInfo kParameters[] = {{"weight", "affine"}, {"bias", "affine"}};
-constexpr ArrayInfo kBuffers[] = {{"running_mean"}, {"running_variance"}};
+constexpr LayerArray kParameters[] = {{"weight", "affine"}, {"bias", "affine"}};
+constexpr LayerArray kBuffers[] = {{"running_mean"}, {"running_variance"}};
 constexpr LayerDescription kLayers[] = {
     LayerDescription("batch_norm2d", "normalises each channel over the batch", make_batch_norm2d)
         .with_settings(kSettings)

@@ -77,7 +77,7 @@ constexpr SettingInfo kSettings[] = {
     integer("groups", 1, "groups of channels, each convolved by itself").otherwise(1),
     boolean("bias", "whether a number is added per filter").otherwise(true),
 };
-constexpr ArrayInfo kParameters[] = {{"weight"}, {"bias", "bias"}};
+constexpr LayerArray kParameters[] = {{"weight"}, {"bias", "bias"}};
 constexpr LayerDescription kLayers[] = {
     LayerDescription("conv2d", "2-D convolution (cross-correlation)", make_conv2d)
         .with_settings(kSettings)

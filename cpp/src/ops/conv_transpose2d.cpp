@@ -159,7 +159,7 @@ constexpr SettingInfo kSettings[] = {
     integer("groups", 1, "groups of channels, each convolved by itself").otherwise(1),
     boolean("bias", "whether a number is added per output channel").otherwise(true),
 };
-constexpr ArrayInfo kParameters[] = {{"weight"}, {"bias", "bias"}};
+constexpr LayerArray kParameters[] = {{"weight"}, {"bias", "bias"}};
 constexpr LayerDescription kLayers[] = {
     LayerDescription("conv_transpose2d", "transpose of conv2d, which enlarges an image",
                      make_conv_transpose2d)

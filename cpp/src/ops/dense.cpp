@@ -252,7 +252,7 @@ constexpr SettingInfo kSettings[] = {
     integer("out_features", 1, "number of outputs"),
     boolean("bias", "whether a number is added per output").otherwise(true),
 };
-constexpr ArrayInfo kParameters[] = {{"weight"}, {"bias", "bias"}};
+constexpr LayerArray kParameters[] = {{"weight"}, {"bias", "bias"}};
 constexpr LayerDescription kLayers[] = {
     LayerDescription("dense", "fully connected layer: x * weight + bias", make_dense)
         .with_settings(kSettings)

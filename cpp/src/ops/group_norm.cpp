@@ -158,7 +158,7 @@ constexpr SettingInfo kEpsilon = real("epsilon", "added to the variance").otherw
 constexpr SettingInfo kGroupNormSettings[] = {
     integer("groups", 1, "groups of neighbouring channels"), kEpsilon};
 constexpr SettingInfo kLayerNormSettings[] = {kEpsilon};
-constexpr ArrayInfo kParameters[] = {{"weight"}, {"bias"}};
+constexpr LayerArray kParameters[] = {{"weight"}, {"bias"}};
 constexpr LayerDescription kLayers[] = {
     LayerDescription(kGroupNorm, "normalises each group of channels of an image", make_group_norm)
         .with_settings(kGroupNormSettings)

@@ -105,11 +105,11 @@ class LayerDescription : public LayerKind {
     settings = described;
     return *this;
   }
-  constexpr LayerDescription& with_parameters(ConstantArray<ArrayInfo> described) {
+  constexpr LayerDescription& with_parameters(ConstantArray<LayerArray> described) {
     parameters = described;
     return *this;
   }
-  constexpr LayerDescription& with_buffers(ConstantArray<ArrayInfo> described) {
+  constexpr LayerDescription& with_buffers(ConstantArray<LayerArray> described) {
     buffers = described;
     return *this;
   }

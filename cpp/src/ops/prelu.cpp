@@ -107,7 +107,7 @@ std::unique_ptr<const Op> make_prelu(const CheckedSettings& settings) {
 
 constexpr SettingInfo kSettings[] = {
     real("initial", "what the slopes begin at").otherwise(0.25).not_saved()};
-constexpr ArrayInfo kParameters[] = {{"weight"}};
+constexpr LayerArray kParameters[] = {{"weight"}};
 constexpr LayerDescription kLayers[] = {
     LayerDescription("prelu", "x < 0 ? weight * x : x, with a trained weight per channel",
                      make_prelu)
