@@ -9,7 +9,7 @@
 #include "cnnx/conv2d.h"
 #include "cnnx/runtime.h"
 #include "guarded_array.h"
-#include "ops/conv2d_algorithm.h"
+#include "ops/conv2d_plan.h"
 #include "runtime/memory.h"
 
 namespace {
@@ -122,21 +122,21 @@ void test_threads_do_not_matter() {
 
 constexpr int kThreads = 2;
 
-void forward_to(const cnnx::ops::Conv2dAlgorithm& algorithm, const Arrays& arrays,
-                const cnnx::ForwardEpilogue& epilogue, float* output) {
-  cnnx::runtime::AlignedBuffer packed(algorithm.packed_floats());
-  cnnx::runtime::AlignedBuffer scratch(algorithm.forward_scratch_floats(kThreads));
-  algorithm.pack_weights(arrays.weight.data(), kThreads, packed.data());
-  algorithm.forward(arrays.x.data(), arrays.weight.data(), packed.data(), epilogue, kThreads,
-                    scratch.data(), output);
+void run(const cnnx::ops::Conv2dPass& pass, const GuardedArray& source, const Arrays& arrays,
+         const cnnx::ops::Epilogue& epilogue, float* target) {
+  cnnx::runtime::AlignedBuffer packed(pass.packed_floats());
+  cnnx::runtime::AlignedBuffer scratch(pass.scratch_floats(kThreads));
+  pass.pack_weights(arrays.weight.data(), kThreads, packed.data());
+  pass.run(source.data(), arrays.weight.data(), packed.data(), epilogue, kThreads, scratch.data(),
+           target);
 }
 
-std::vector<float> forward(const Conv2dGeometry& g, const cnnx::ops::Conv2dAlgorithm& algorithm,
+std::vector<float> forward(const Conv2dGeometry& g, const cnnx::ops::Conv2dPlan& plan,
                            const Arrays& arrays, const cnnx::ForwardEpilogue& epilogue) {
   const int64_t pixels = epilogue.pool ? g.batch * (g.out_height / 2) * (g.out_width / 2)
                                        : g.batch * g.out_height * g.out_width;
   GuardedArray output(pixels * g.out_channels, 99.0f);
-  forward_to(algorithm, arrays, epilogue, output.data());
+  run(*plan.forward, arrays.x, arrays, epilogue, output.data());
   return output.values();
 }
 
@@ -182,21 +182,20 @@ void test_forward_epilogues() {
     arrays.x[arrays.x.size() / 2] = NAN;
     arrays.bias[0] = -0.0f;
     for (const Conv2dMethod method : every_method()) {
-      const auto algorithm = cnnx::ops::choose_conv2d_algorithm(g, method);
+      const auto plan = cnnx::ops::choose_conv2d_plan(g, method);
       for (const float* bias :
            {static_cast<const float*>(arrays.bias.data()), static_cast<const float*>(nullptr)}) {
         for (const bool with_relu : {false, true}) {
-          auto expected = forward(g, *algorithm, arrays, {bias, false, false, nullptr});
+          auto expected = forward(g, plan, arrays, {bias, false, false, nullptr});
           if (with_relu) expected = relu(expected);
-          CHECK(same_bits(forward(g, *algorithm, arrays, {bias, with_relu, false, nullptr}),
-                          expected));
+          CHECK(same_bits(forward(g, plan, arrays, {bias, with_relu, false, nullptr}), expected));
           const Pooled pooled = pool(g, expected, with_relu);
-          CHECK(same_bits(forward(g, *algorithm, arrays, {bias, with_relu, true, nullptr}),
-                          pooled.maxima));
+          CHECK(
+              same_bits(forward(g, plan, arrays, {bias, with_relu, true, nullptr}), pooled.maxima));
           const auto step = static_cast<std::size_t>(cnnx::argmax_step(g.out_channels));
           const auto channels = static_cast<std::size_t>(g.out_channels);
           std::vector<uint8_t> argmax(pooled.argmax.size() / channels * step);
-          CHECK(same_bits(forward(g, *algorithm, arrays, {bias, with_relu, true, argmax.data()}),
+          CHECK(same_bits(forward(g, plan, arrays, {bias, with_relu, true, argmax.data()}),
                           pooled.maxima));
           bool same = true;
           for (std::size_t i = 0; i < pooled.argmax.size(); ++i) {
@@ -215,35 +214,31 @@ void test_addends() {
     const Arrays arrays(g);
     const std::vector<float> addend = arrays.grad_output.values();
     for (const Conv2dMethod method : every_method()) {
-      const auto algorithm = cnnx::ops::choose_conv2d_algorithm(g, method);
-      CHECK(algorithm->adds() == (method != Conv2dMethod::direct));
-      if (!algorithm->adds()) continue;
+      const auto plan = cnnx::ops::choose_conv2d_plan(g, method);
+      CHECK(plan.forward->adds() == (method != Conv2dMethod::direct));
+      if (!plan.forward->adds()) continue;
       for (const bool with_relu : {false, true}) {
         std::vector<float> expected =
-            forward(g, *algorithm, arrays, {arrays.bias.data(), false, false, nullptr});
+            forward(g, plan, arrays, {arrays.bias.data(), false, false, nullptr});
         for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += addend[i];
         if (with_relu) expected = relu(expected);
         const cnnx::ForwardEpilogue beside = {arrays.bias.data(), with_relu, false, nullptr,
                                               arrays.grad_output.data()};
-        CHECK(same_bits(forward(g, *algorithm, arrays, beside), expected));
+        CHECK(same_bits(forward(g, plan, arrays, beside), expected));
         GuardedArray in_place(addend);
         cnnx::ForwardEpilogue over = beside;
         over.addend = in_place.data();
-        forward_to(*algorithm, arrays, over, in_place.data());
+        run(*plan.forward, arrays.x, arrays, over, in_place.data());
         CHECK(same_bits(in_place.values(), expected));
       }
     }
   }
 }
 
-std::vector<float> input_gradient(const cnnx::ops::Conv2dAlgorithm& algorithm, const Arrays& arrays,
+std::vector<float> input_gradient(const cnnx::ops::Conv2dPlan& plan, const Arrays& arrays,
                                   const cnnx::GradientEpilogue& epilogue) {
-  cnnx::runtime::AlignedBuffer packed(algorithm.gradient_packed_floats());
-  cnnx::runtime::AlignedBuffer scratch(algorithm.input_gradient_scratch_floats(kThreads));
   GuardedArray grad_input(arrays.x.size(), 0.25f);
-  algorithm.pack_for_gradient(arrays.weight.data(), kThreads, packed.data());
-  algorithm.input_gradient(arrays.grad_output.data(), arrays.weight.data(), packed.data(), epilogue,
-                           kThreads, scratch.data(), grad_input.data());
+  run(*plan.input_gradient, arrays.grad_output, arrays, epilogue, grad_input.data());
   return grad_input.values();
 }
 
@@ -254,14 +249,13 @@ void test_gradient_epilogue() {
     GuardedArray relu_output(relu(arrays.x.values()));
     relu_output[0] = NAN;
     for (const Conv2dMethod method : every_method()) {
-      const auto algorithm = cnnx::ops::choose_conv2d_algorithm(g, method);
+      const auto plan = cnnx::ops::choose_conv2d_plan(g, method);
       for (const bool accumulate : {false, true}) {
-        auto expected = input_gradient(*algorithm, arrays, {accumulate, nullptr});
+        auto expected = input_gradient(plan, arrays, {accumulate, nullptr});
         for (std::size_t i = 0; i < expected.size(); ++i) {
           if (relu_output[static_cast<int64_t>(i)] <= 0.0f) expected[i] = 0.0f;
         }
-        CHECK(same_bits(input_gradient(*algorithm, arrays, {accumulate, relu_output.data()}),
-                        expected));
+        CHECK(same_bits(input_gradient(plan, arrays, {accumulate, relu_output.data()}), expected));
       }
     }
   }

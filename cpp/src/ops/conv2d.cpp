@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_checks.h"
 #include "ops/conv2d_execution.h"
+#include "ops/conv2d_plan.h"
 #include "ops/layer_description.h"
 
 namespace cnnx {
@@ -30,14 +30,13 @@ class Conv2dOp final : public Op {
     return successor == Fusable::relu || successor == Fusable::batch_norm ||
            successor == Fusable::add ||
            (successor == Fusable::max_pool_2x2 &&
-            choose_conv2d_algorithm(geometry(input))->pools());
+            choose_conv2d_plan(geometry(input)).forward->pools());
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     const Conv2dGeometry g = geometry(input);
     return bind_convolution({g, false, bias_},
-                            choose_conv2d_algorithm(g, Conv2dMethod::chosen, fusion.training),
-                            fusion);
+                            choose_conv2d_plan(g, Conv2dMethod::chosen, fusion.training), fusion);
   }
 
  private:
@@ -92,14 +91,14 @@ ConstantArray<LayerDescription> conv2d_layers() { return kLayers; }
 
 void conv2d(const Conv2dGeometry& geometry, const float* x, const float* weight, const float* bias,
             float* output, Conv2dMethod method) {
-  ops::run_convolution(*ops::choose_conv2d_algorithm(geometry, method), x, weight, bias, output);
+  ops::run_convolution(ops::choose_conv2d_plan(geometry, method), x, weight, bias, output);
 }
 
 void conv2d_backward(const Conv2dGeometry& geometry, const float* grad_output, const float* x,
                      const float* weight, float* grad_input, float* grad_weight, float* grad_bias,
                      bool accumulate, Conv2dMethod method) {
-  ops::run_convolution_backward(*ops::choose_conv2d_algorithm(geometry, method), grad_output, x,
-                                weight, grad_input, grad_weight, grad_bias, accumulate);
+  ops::run_convolution_backward(ops::choose_conv2d_plan(geometry, method), x, weight,
+                                {grad_output, grad_input, grad_weight, grad_bias, accumulate});
 }
 
 }  // namespace cnnx

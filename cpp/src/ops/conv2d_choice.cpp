@@ -3,13 +3,26 @@
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
-#include <utility>
 
-#include "ops/conv2d_algorithm.h"
+#include "ops/conv2d_algorithms.h"
 #include "ops/shares.h"
 
 namespace cnnx::ops {
 namespace {
+
+enum class Algorithm { direct, narrow, depthwise, lane_groups, winograd2x2, winograd4x4 };
+
+// Inference has a forward of its own, because there a single image counts too.
+enum class Direction { inference, forward, input_gradient, weight_gradient };
+
+// Whether few input channels would leave the vectors of an input gradient empty, several columns of
+// taps fill them, and sums are long enough to pay for adding up what overlaps.
+bool fits_narrow(const Conv2dGeometry& g) {
+  constexpr int64_t kMostChannels = 8, kLeastTaps = 3, kLeastDepth = 28;
+  return g.groups == 1 && g.stride.height == 1 && g.stride.width == 1 && g.dilation.width == 1 &&
+         g.in_channels <= kMostChannels && g.kernel_size.width >= kLeastTaps &&
+         g.kernel_size.height * g.out_channels >= kLeastDepth;
+}
 
 // Whether vectors run along the channels of all groups, in a direction that reads `inputs` channels
 // of a group and makes `outputs`: where one group's outputs do not fill a vector, and few inputs
@@ -26,6 +39,16 @@ bool fills_lanes(const Conv2dGeometry& g) {
   return g.groups > 1 && inputs == outputs && (inputs == 2 || inputs == 4 || inputs == 8);
 }
 
+// Without Winograd.
+Algorithm choose_direct(const Conv2dGeometry& g, Direction direction) {
+  if (fills_lanes(g)) return Algorithm::lane_groups;
+  const bool to_input = direction == Direction::input_gradient;
+  const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
+  if (to_input ? wants_lanes(g, outputs, inputs) : wants_lanes(g, inputs, outputs))
+    return Algorithm::depthwise;
+  return to_input && fits_narrow(g) ? Algorithm::narrow : Algorithm::direct;
+}
+
 // Several groups only where none shares a vector of the widest instruction set with another.
 bool fits_winograd(const Conv2dGeometry& g) {
   const auto equals = [](Pair pair, int64_t side) {
@@ -36,9 +59,6 @@ bool fits_winograd(const Conv2dGeometry& g) {
   return equals(g.kernel_size, 3) && equals(g.stride, 1) && equals(g.dilation, 1) &&
          (g.groups == 1 || (inputs % kWholeVectors == 0 && outputs % kWholeVectors == 0));
 }
-
-// Inference has a forward of its own, because there a single image counts too.
-enum class Direction { inference, forward, input_gradient, weight_gradient };
 
 // (output, tap) pairs of one axis that meet the image.
 int64_t pairs_inside(int64_t in, int64_t out, int64_t before) {
@@ -97,124 +117,86 @@ int64_t winograd_products(const Conv2dGeometry& g, Direction direction, Winograd
          fetch_products(g, direction, points);
 }
 
-Conv2dMethod choose(const Conv2dGeometry& g, Direction direction) {
+Algorithm choose(const Conv2dGeometry& g, Direction direction) {
   // Below, half of each vector and most of the products are lost.
   constexpr int64_t kLeastChannels = 8, kLeastProducts = 8 * 16;
   if (!fits_winograd(g) || std::min(g.in_channels, g.out_channels) < kLeastChannels ||
       g.in_channels * g.out_channels < kLeastProducts) {
-    return Conv2dMethod::direct;
+    return choose_direct(g, direction);
   }
   // Chains of eight products end before they pay for their transforms, unless they are many.
   constexpr int64_t kLeastSource = 12, kLeastTarget = 32;
   const bool to_input = direction == Direction::input_gradient;
   const int64_t source = to_input ? g.out_channels : g.in_channels;
   const int64_t target = to_input ? g.in_channels : g.out_channels;
-  if (source < kLeastSource && target < kLeastTarget) return Conv2dMethod::direct;
+  if (source < kLeastSource && target < kLeastTarget) return choose_direct(g, direction);
   const int64_t direct = direct_products(g, direction);
   const int64_t two = winograd_products(g, direction, WinogradTile::two);
   const int64_t four = winograd_products(g, direction, WinogradTile::four);
-  if (direct <= std::min(two, four)) return Conv2dMethod::direct;
-  return two <= four ? Conv2dMethod::winograd2x2 : Conv2dMethod::winograd4x4;
+  if (direct <= std::min(two, four)) return choose_direct(g, direction);
+  return two <= four ? Algorithm::winograd2x2 : Algorithm::winograd4x4;
 }
 
-// Each direction by an algorithm of its own.
-class ComposedAlgorithm final : public Conv2dAlgorithm {
- public:
-  using Part = std::shared_ptr<const Conv2dAlgorithm>;
-  ComposedAlgorithm(Part forward, Part input_gradient, Part weight_gradient)
-      : forward_(std::move(forward)),
-        input_gradient_(std::move(input_gradient)),
-        weight_gradient_(std::move(weight_gradient)) {}
-
-  int64_t packed_floats() const override { return forward_->packed_floats(); }
-  void pack_weights(const float* weight, int threads, float* packed) const override {
-    forward_->pack_weights(weight, threads, packed);
-  }
-  bool packs_in_parts() const override { return forward_->packs_in_parts(); }
-  int64_t forward_scratch_floats(int threads) const override {
-    return forward_->forward_scratch_floats(threads);
-  }
-  void forward(const float* x, const float* weight, const float* packed, const Epilogue& epilogue,
-               int threads, float* scratch, float* output) const override {
-    forward_->forward(x, weight, packed, epilogue, threads, scratch, output);
-  }
-  bool pools() const override { return forward_->pools(); }
-  bool adds() const override { return forward_->adds(); }
-  int64_t gradient_packed_floats() const override {
-    return input_gradient_->gradient_packed_floats();
-  }
-  void pack_for_gradient(const float* weight, int threads, float* packed) const override {
-    input_gradient_->pack_for_gradient(weight, threads, packed);
-  }
-  bool gradient_packs_in_parts() const override {
-    return input_gradient_->gradient_packs_in_parts();
-  }
-  int64_t input_gradient_scratch_floats(int threads) const override {
-    return input_gradient_->input_gradient_scratch_floats(threads);
-  }
-  void input_gradient(const float* grad_output, const float* weight, const float* packed,
-                      const Epilogue& epilogue, int threads, float* scratch,
-                      float* grad_input) const override {
-    input_gradient_->input_gradient(grad_output, weight, packed, epilogue, threads, scratch,
-                                    grad_input);
-  }
-  int64_t weight_gradient_scratch_floats(int threads) const override {
-    return weight_gradient_->weight_gradient_scratch_floats(threads);
-  }
-  void weight_gradient(const GradientKernels& kernels, const float* x, const float* grad_output,
-                       bool accumulate, int threads, float* scratch, float* grad_weight,
-                       float* grad_bias) const override {
-    weight_gradient_->weight_gradient(kernels, x, grad_output, accumulate, threads, scratch,
-                                      grad_weight, grad_bias);
-  }
-
- private:
-  Part forward_, input_gradient_, weight_gradient_;
-};
-
-// Without Winograd.
-std::shared_ptr<const Conv2dAlgorithm> make_direct(const Conv2dGeometry& g) {
-  const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
-  if (fills_lanes(g)) return make_conv2d_lane_groups(g);
-  const bool forward = wants_lanes(g, inputs, outputs), backward = wants_lanes(g, outputs, inputs);
-  if (!forward && !backward) return make_conv2d_direct(g);
-  const ComposedAlgorithm::Part lanes = make_conv2d_depthwise(g);
-  if (forward && backward) return lanes;
-  const ComposedAlgorithm::Part direct = make_conv2d_direct(g);
-  return std::make_shared<ComposedAlgorithm>(forward ? lanes : direct, backward ? lanes : direct,
-                                             forward ? lanes : direct);
-}
-
-std::shared_ptr<const Conv2dAlgorithm> make(const Conv2dGeometry& g, Conv2dMethod method) {
+Algorithm choose(const Conv2dGeometry& g, Direction direction, Conv2dMethod method) {
   switch (method) {
+    case Conv2dMethod::direct:
+      return choose_direct(g, direction);
     case Conv2dMethod::winograd2x2:
-      return make_conv2d_winograd(g, WinogradTile::two);
+      return Algorithm::winograd2x2;
     case Conv2dMethod::winograd4x4:
-      return make_conv2d_winograd(g, WinogradTile::four);
+      return Algorithm::winograd4x4;
     default:
-      return make_direct(g);
+      return choose(g, direction);
+  }
+}
+
+std::unique_ptr<const Conv2dPass> make_pass(const Conv2dGeometry& g, Algorithm algorithm,
+                                            PassDirection direction) {
+  switch (algorithm) {
+    case Algorithm::narrow:
+      return make_narrow_input_gradient(g);
+    case Algorithm::depthwise:
+      return make_depthwise_pass(g, direction);
+    case Algorithm::lane_groups:
+      return make_lane_groups_pass(g, direction);
+    case Algorithm::winograd2x2:
+      return make_winograd_pass(g, WinogradTile::two, direction);
+    case Algorithm::winograd4x4:
+      return make_winograd_pass(g, WinogradTile::four, direction);
+    default:
+      return make_direct_pass(g, direction);
+  }
+}
+
+std::unique_ptr<const Conv2dWeightGradient> make_weight_gradient(const Conv2dGeometry& g,
+                                                                 Algorithm algorithm) {
+  switch (algorithm) {
+    case Algorithm::depthwise:
+      return make_depthwise_weight_gradient(g);
+    case Algorithm::lane_groups:
+      return make_lane_groups_weight_gradient(g);
+    case Algorithm::winograd2x2:
+      return make_winograd_weight_gradient(g, WinogradTile::two);
+    case Algorithm::winograd4x4:
+      return make_winograd_weight_gradient(g, WinogradTile::four);
+    default:
+      return make_direct_weight_gradient(g);
   }
 }
 
 }  // namespace
 
-std::shared_ptr<const Conv2dAlgorithm> choose_conv2d_algorithm(const Conv2dGeometry& g,
-                                                               Conv2dMethod method, bool training) {
-  if (method != Conv2dMethod::chosen) {
-    if (method != Conv2dMethod::direct && !fits_winograd(g)) {
-      throw std::invalid_argument(
-          "conv2d: method is Winograd's, expected kernel size 3, stride 1, dilation 1 and one "
-          "group or groups of whole sixteens of channels with it");
-    }
-    return make(g, method);
+Conv2dPlan choose_conv2d_plan(const Conv2dGeometry& g, Conv2dMethod method, bool training) {
+  const bool winograd = method == Conv2dMethod::winograd2x2 || method == Conv2dMethod::winograd4x4;
+  if (winograd && !fits_winograd(g)) {
+    throw std::invalid_argument(
+        "conv2d: method is Winograd's, expected kernel size 3, stride 1, dilation 1 and one "
+        "group or groups of whole sixteens of channels with it");
   }
-  const Conv2dMethod forward = choose(g, training ? Direction::forward : Direction::inference);
-  const Conv2dMethod input_gradient = choose(g, Direction::input_gradient);
-  const Conv2dMethod weight_gradient = choose(g, Direction::weight_gradient);
-  const auto whole = make(g, forward);
-  if (input_gradient == forward && weight_gradient == forward) return whole;
-  return std::make_shared<ComposedAlgorithm>(whole, make(g, input_gradient),
-                                             make(g, weight_gradient));
+  const Direction forward = training ? Direction::forward : Direction::inference;
+  return {make_pass(g, choose(g, forward, method), PassDirection::forward),
+          make_pass(g, choose(g, Direction::input_gradient, method), PassDirection::input_gradient),
+          make_weight_gradient(g, choose(g, Direction::weight_gradient, method))};
 }
 
 }  // namespace cnnx::ops

@@ -7,9 +7,8 @@
 
 #include "kernels/activations.h"
 #include "kernels/conv2d_depthwise.h"
-#include "ops/conv2d_algorithm.h"
+#include "ops/conv2d_algorithms.h"
 #include "ops/conv2d_lane_gradient.h"
-#include "ops/conv2d_phases.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -23,172 +22,131 @@ namespace {
 // more than it brings.
 constexpr int64_t kGrainLaneProducts = 256 * 1024;
 
-// An image as vectors along the target's channels read it. Where a group has several channels each
-// of them is spread over the lanes that need it: a pixel becomes `inputs` pixels side by side, as
-// wide as the target, and a window of so many times the taps moves so many times as far.
-struct LaneSource {
-  int64_t height, width, groups;
-  int64_t inputs, outputs;  // channels of a group, in the source and in the target
+// The source image of a pass as vectors along the target's channels read it. Where a group has
+// several channels each of them is spread over the lanes that need it: a pixel becomes `inputs`
+// pixels side by side, as wide as the target, and a window of so many times the taps moves so many
+// times as far. A band is a few rows of the target, or of each of its phases, that a thread makes
+// at a time.
+class LaneSource {
+ public:
+  explicit LaneSource(const PassGeometry& geometry)
+      : g_(geometry), spreads_(g_.group_inputs > 1 || g_.group_outputs > 1) {
+    band_rows_ = find_band_rows();
+    if (spreads_) band_floats_ = find_band_floats();
+  }
 
-  bool spreads() const { return inputs > 1 || outputs > 1; }
-  int64_t channels() const { return groups * outputs; }
-  int64_t row_floats() const { return width * inputs * channels(); }
-  int64_t image_floats() const { return height * width * groups * inputs; }
+  const PassGeometry& geometry() const { return g_; }
+  bool spreads() const { return spreads_; }
+  int64_t width() const { return g_.source_width * g_.group_inputs; }
   WindowAxis horizontal(const WindowAxis& window) const {
+    const int64_t inputs = g_.group_inputs;
     return {window.origin * inputs, window.stride * inputs, window.taps * inputs, window.dilation};
   }
-};
+  int64_t band_rows() const { return band_rows_; }
+  int64_t band_floats() const { return band_floats_; }  // of a thread's scratch
 
-class Depthwise final : public Conv2dAlgorithm {
- public:
-  explicit Depthwise(const Conv2dGeometry& g)
-      : g_(g),
-        forward_source_{g.in_height, g.in_width, g.groups, g.in_channels / g.groups,
-                        g.out_channels / g.groups},
-        gradient_source_{g.out_height, g.out_width, g.groups, g.out_channels / g.groups,
-                         g.in_channels / g.groups},
-        forward_vertical_({forward_phase(g.out_height, g.top, g.stride.height, g.kernel_size.height,
-                                         g.dilation.height)}),
-        forward_horizontal_(forward_phase(g.out_width, g.left, g.stride.width, g.kernel_size.width,
-                                          g.dilation.width)),
-        vertical_(gradient_phases(g.in_height, g.top, g.stride.height, g.kernel_size.height,
-                                  g.dilation.height)),
-        horizontal_(gradient_phases(g.in_width, g.left, g.stride.width, g.kernel_size.width,
-                                    g.dilation.width)),
-        gradient_(g) {}
-
-  // The kernel reads the weights as they are.
-  int64_t packed_floats() const override { return 0; }
-  void pack_weights(const float*, int, float*) const override {}
-  bool pools() const override { return false; }
-  int64_t forward_scratch_floats(int threads) const override {
-    return threads * band_floats(forward_source_, forward_vertical_);
-  }
-  int64_t gradient_packed_floats() const override {
-    return gradient_source_.spreads() ? runtime::round_up_to_line(gradient_.weight_floats()) : 0;
-  }
-  void pack_for_gradient(const float* weight, int, float* packed) const override {
-    if (gradient_source_.spreads()) transpose_weight(weight, packed);
-  }
-  int64_t input_gradient_scratch_floats(int threads) const override {
-    return threads * band_floats(gradient_source_, vertical_);
-  }
-  int64_t weight_gradient_scratch_floats(int threads) const override {
-    return gradient_.scratch_floats() + forward_scratch_floats(threads);
-  }
-
-  void forward(const float* x, const float* weight, const float*, const Epilogue& epilogue,
-               int threads, float* scratch, float* output) const override {
-    DepthwisePass any = between(forward_source_, forward_vertical_.front(), forward_horizontal_,
-                                {1, 1}, g_.out_width);
-    any.weight = weight;
-    any.bias = epilogue.bias;
-    any.accumulate = epilogue.accumulate;
-    any.relu = epilogue.relu;
-    const int64_t image_floats = g_.out_height * g_.out_width * g_.out_channels;
-    for_each_band(forward_source_, forward_vertical_, g_.out_height, x, threads, scratch,
-                  [&](const float* source, int64_t image, int64_t first, int64_t last) {
-                    DepthwisePass pass = any;
-                    pass.source = source;
-                    pass.target = output + image * image_floats;
-                    if (epilogue.relu_output) {
-                      pass.relu_output = epilogue.relu_output + image * image_floats;
-                    }
-                    convolve(pass, first, last);
-                  });
-  }
-
-  void input_gradient(const float* grad_output, const float* weight, const float* packed,
-                      const Epilogue& epilogue, int threads, float* scratch,
-                      float* grad_input) const override {
-    const auto mask = CNNX_KERNELS(activation_kernels).relu->backward;
-    const bool gaps = covered(vertical_) < g_.in_height || covered(horizontal_) < g_.in_width;
-    const int64_t row_floats = g_.in_width * g_.in_channels;
-    const int64_t units = divide_up(g_.in_height, g_.stride.height);
-    for_each_band(
-        gradient_source_, vertical_, units, grad_output, threads, scratch,
-        [&](const float* source, int64_t image, int64_t first, int64_t last) {
-          float* target = grad_input + image * g_.in_height * row_floats;
-          const int64_t begin = first * g_.stride.height * row_floats;
-          const int64_t end = std::min(last * g_.stride.height, g_.in_height) * row_floats;
-          if (gaps && !epilogue.accumulate) {
-            fill_unseen(target + begin, target + end, epilogue.bias, epilogue.relu, g_.in_channels);
-          }
-          const float* relu_output =
-              epilogue.relu_output ? epilogue.relu_output + (target - grad_input) : nullptr;
-          const float* phase_weight = packed;
-          for (const Phase& v : vertical_) {
-            for (const Phase& h : horizontal_) {
-              DepthwisePass pass = between(gradient_source_, v, h, g_.stride, g_.in_width);
-              if (gradient_source_.spreads()) {
-                pass.weight = phase_weight;
-                phase_weight += v.window.taps * pass.tap_row_step;
-              } else {
-                const int64_t tap_row = g_.kernel_size.width * pass.channels;
-                pass.weight = weight + v.kernel_first * tap_row + h.kernel_first * pass.channels;
-                pass.tap_row_step = v.kernel_step * tap_row;
-                pass.tap_column_step = h.kernel_step * pass.channels;
-              }
-              pass.bias = epilogue.bias;
-              pass.accumulate = epilogue.accumulate;
-              pass.relu = epilogue.relu;
-              pass.source = source;
-              const int64_t place = v.first * row_floats + h.first * g_.in_channels;
-              pass.target = target + place;
-              if (!gaps && relu_output) pass.relu_output = relu_output + place;
-              convolve(pass, first, std::min(last, v.count));
-            }
-          }
-          // Pixels that no tap sees are masked too.
-          if (gaps && relu_output) {
-            mask(target + begin, relu_output + begin, end - begin, 0.0f, false, target + begin);
-          }
-        });
-  }
-
-  void weight_gradient(const GradientKernels& kernels, const float* x, const float* grad_output,
-                       bool accumulate, int threads, float* scratch, float* grad_weight,
-                       float* grad_bias) const override;
+  // Row 0 of an image, of which target rows [first, last) of any phase read only rows that are
+  // there: the image itself, or its rows spread out in `scratch`.
+  const float* lanes(const float* image, int64_t first, int64_t last, float* scratch) const;
 
  private:
-  // The kernel's taps in the order of the input gradient's, of all its phases.
-  void transpose_weight(const float* weight, float* transposed) const;
-  static int64_t band_rows(const LaneSource& source, const std::vector<Phase>& vertical);
-  static int64_t band_floats(const LaneSource& source, const std::vector<Phase>& vertical);
-  static std::pair<int64_t, int64_t> rows_read(const LaneSource& source,
-                                               const std::vector<Phase>& vertical, int64_t first,
-                                               int64_t last);
-  static const float* lanes_of(const LaneSource& source, const std::vector<Phase>& vertical,
-                               const float* image, int64_t first, int64_t last, float* scratch);
-  static DepthwisePass between(const LaneSource& source, const Phase& v, const Phase& h, Pair step,
-                               int64_t target_width);
-  static void convolve(const DepthwisePass& pass, int64_t first, int64_t last);
-  template <class Body>
-  void for_each_band(const LaneSource& source, const std::vector<Phase>& vertical, int64_t rows,
-                     const float* images, int threads, float* scratch, const Body& body) const;
+  int64_t row_floats() const { return width() * g_.target_channels; }
+  int64_t find_band_rows() const;
+  int64_t find_band_floats() const;
+  std::pair<int64_t, int64_t> rows_read(int64_t first, int64_t last) const;
 
-  Conv2dGeometry g_;
-  LaneSource forward_source_, gradient_source_;
-  std::vector<Phase> forward_vertical_;  // one
-  Phase forward_horizontal_;
-  std::vector<Phase> vertical_, horizontal_;  // of the input gradient
-  LaneGradient gradient_;
+  PassGeometry g_;
+  bool spreads_;
+  int64_t band_rows_, band_floats_ = 0;
 };
 
-// Taps (v, h) of each phase, of each of those the outputs of a group, of each of those all inputs.
-void Depthwise::transpose_weight(const float* weight, float* transposed) const {
-  const int64_t inputs = gradient_source_.outputs, outputs = gradient_source_.inputs;
-  for (const Phase& v : vertical_) {
-    for (const Phase& h : horizontal_) {
+// Few rows, so that what is done to rows that were just written finds them in a first-level cache,
+// and phases write beside each other; where the source is spread out, or rows are too long for
+// that, more, so that rows which two bands read are few.
+int64_t LaneSource::find_band_rows() const {
+  constexpr int64_t kRowsAtOnce = 4, kMostRows = 16, kMostFloats = 64 * 1024;
+  const int64_t phases = static_cast<int64_t>(g_.vertical.size());
+  if (!spreads_ || phases == 0) {
+    const bool few = g_.target_channels < kLongPixel || runtime::foresees_rows();
+    return few ? divide_up(kRowsAtOnce, std::max<int64_t>(1, phases)) : kMostRows;
+  }
+  const int64_t stride = g_.vertical.front().window.stride;
+  return std::clamp<int64_t>(kMostFloats / (row_floats() * stride), 1, kMostRows);
+}
+
+int64_t LaneSource::find_band_floats() const {
+  int64_t rows = 0;
+  for (const Phase& v : g_.vertical) {
+    for (const Phase& w : g_.vertical) {
+      rows = std::max(rows, v.window.origin - w.window.origin + spanned(v.window, band_rows_));
+    }
+  }
+  return runtime::round_up_to_line(std::min(rows, g_.source_height) * row_floats() +
+                                   kSpreadSlackFloats);
+}
+
+// Source rows that target rows [first, last) of any phase read.
+std::pair<int64_t, int64_t> LaneSource::rows_read(int64_t first, int64_t last) const {
+  int64_t begin = g_.source_height, end = 0;
+  for (const Phase& v : g_.vertical) {
+    const int64_t origin = v.window.origin + first * v.window.stride;
+    begin = std::min(begin, origin);
+    end = std::max(end, origin + spanned(v.window, last - first));
+  }
+  return {std::max<int64_t>(begin, 0), std::min(end, g_.source_height)};
+}
+
+const float* LaneSource::lanes(const float* image, int64_t first, int64_t last,
+                               float* scratch) const {
+  if (!spreads_) return image;
+  const auto [begin, end] = rows_read(first, last);
+  if (begin >= end) return scratch;
+  CNNX_KERNELS(depthwise_kernels)
+      .spread(image + begin * g_.source_width * g_.source_channels, (end - begin) * g_.source_width,
+              g_.groups, g_.group_inputs, g_.group_outputs, scratch);
+  return scratch - begin * row_floats();
+}
+
+class DepthwiseConvolution final : public Conv2dPass {
+ public:
+  DepthwiseConvolution(const Conv2dGeometry& geometry, PassDirection direction)
+      : source_(pass_geometry(geometry, direction)) {}
+
+  // Otherwise the kernel reads the weights as they are.
+  int64_t packed_floats() const override {
+    return transposes() ? runtime::round_up_to_line(geometry().weight_floats()) : 0;
+  }
+  void pack_weights(const float* weight, int threads, float* packed) const override;
+  int64_t scratch_floats(int threads) const override { return threads * source_.band_floats(); }
+  void run(const float* source, const float* weight, const float* packed, const Epilogue& epilogue,
+           int threads, float* scratch, float* target) const override;
+
+ private:
+  const PassGeometry& geometry() const { return source_.geometry(); }
+  bool transposes() const { return geometry().flipped && source_.spreads(); }
+  DepthwisePass pass_between(const Phase& v, const Phase& h) const;
+  template <class Body>
+  void for_each_band(const float* source, int threads, float* scratch, const Body& body) const;
+
+  LaneSource source_;
+};
+
+// The kernel's taps in the order of the pass's, of all pairs of phases: taps (v, h), of each of
+// those the inputs of a group, of each of those all outputs.
+void DepthwiseConvolution::pack_weights(const float* weight, int, float* packed) const {
+  if (!transposes()) return;
+  const PassGeometry& g = geometry();
+  const int64_t inputs = g.group_inputs, outputs = g.group_outputs;
+  for (const Phase& v : g.vertical) {
+    for (const Phase& h : g.horizontal) {
       for (int64_t tap = 0; tap < v.window.taps * h.window.taps; ++tap) {
         const int64_t row = v.kernel_first + tap / h.window.taps * v.kernel_step;
         const int64_t column = h.kernel_first + tap % h.window.taps * h.kernel_step;
-        const float* from =
-            weight + (row * g_.kernel_size.width + column) * inputs * g_.out_channels;
-        for (int64_t output = 0; output < outputs; ++output) {
-          for (int64_t channel = 0; channel < g_.in_channels; ++channel) {
-            *transposed++ =
-                from[channel % inputs * g_.out_channels + channel / inputs * outputs + output];
+        const float* from = weight + (row * g.kernel_size.width + column) * g.tap_floats();
+        for (int64_t input = 0; input < inputs; ++input) {
+          for (int64_t channel = 0; channel < g.target_channels; ++channel) {
+            *packed++ =
+                from[channel % outputs * g.source_channels + channel / outputs * inputs + input];
           }
         }
       }
@@ -196,130 +154,133 @@ void Depthwise::transpose_weight(const float* weight, float* transposed) const {
   }
 }
 
-// Rows of the target, or of each of its phases, in a band: few, so that what is done to rows that
-// were just written finds them in a first-level cache, and phases write beside each other; where
-// the source is spread out, or rows are too long for that, more, so that rows which two bands read
-// are few.
-int64_t Depthwise::band_rows(const LaneSource& source, const std::vector<Phase>& vertical) {
-  constexpr int64_t kRowsAtOnce = 4, kMostRows = 16, kMostFloats = 64 * 1024;
-  const int64_t phases = static_cast<int64_t>(vertical.size());
-  if (!source.spreads() || phases == 0) {
-    const bool few = source.channels() < kLongPixel || runtime::foresees_rows();
-    return few ? divide_up(kRowsAtOnce, std::max<int64_t>(1, phases)) : kMostRows;
-  }
-  const int64_t stride = vertical.front().window.stride;
-  return std::clamp<int64_t>(kMostFloats / (source.row_floats() * stride), 1, kMostRows);
-}
-
-// Source rows that rows [first, last) of any phase read.
-std::pair<int64_t, int64_t> Depthwise::rows_read(const LaneSource& source,
-                                                 const std::vector<Phase>& vertical, int64_t first,
-                                                 int64_t last) {
-  int64_t begin = source.height, end = 0;
-  for (const Phase& v : vertical) {
-    const int64_t origin = v.window.origin + first * v.window.stride;
-    begin = std::min(begin, origin);
-    end = std::max(end, origin + spanned(v.window, last - first));
-  }
-  return {std::max<int64_t>(begin, 0), std::min(end, source.height)};
-}
-
-int64_t Depthwise::band_floats(const LaneSource& source, const std::vector<Phase>& vertical) {
-  if (!source.spreads()) return 0;
-  int64_t rows = 0;
-  for (const Phase& v : vertical) {
-    for (const Phase& w : vertical) {
-      rows = std::max(
-          rows, v.window.origin - w.window.origin + spanned(v.window, band_rows(source, vertical)));
-    }
-  }
-  return runtime::round_up_to_line(std::min(rows, source.height) * source.row_floats() +
-                                   kSpreadSlackFloats);
-}
-
 // The pass of two phases, its arrays still to be given.
-DepthwisePass Depthwise::between(const LaneSource& source, const Phase& v, const Phase& h,
-                                 Pair step, int64_t target_width) {
-  const int64_t channels = source.channels();
+DepthwisePass DepthwiseConvolution::pass_between(const Phase& v, const Phase& h) const {
+  const PassGeometry& g = geometry();
   DepthwisePass pass = {};
   pass.vertical = v.window;
-  pass.horizontal = source.horizontal(h.window);
+  pass.horizontal = source_.horizontal(h.window);
   pass.columns = h.count;
-  pass.height = source.height;
-  pass.width = source.width * source.inputs;
-  pass.channels = channels;
+  pass.height = g.source_height;
+  pass.width = source_.width();
+  pass.channels = g.target_channels;
   pass.foreseen = runtime::foresees_rows();
-  pass.tap_row_step = pass.horizontal.taps * channels;
-  pass.tap_column_step = channels;
-  pass.row_step = step.height * target_width * channels;
-  pass.column_step = step.width * channels;
+  pass.tap_row_step = pass.horizontal.taps * pass.channels;
+  pass.tap_column_step = pass.channels;
+  pass.row_step = g.step.height * g.target_row_floats();
+  pass.column_step = g.step.width * pass.channels;
   return pass;
 }
 
-// Rows [first, last) of one image.
-void Depthwise::convolve(const DepthwisePass& pass, int64_t first, int64_t last) {
-  if (first < last) CNNX_KERNELS(depthwise_kernels).convolve(pass, first, last);
-}
-
-// Row 0 of an image, of which rows [first, last) of any phase read only what is there: the image
-// itself, or its rows spread out in `scratch`.
-const float* Depthwise::lanes_of(const LaneSource& source, const std::vector<Phase>& vertical,
-                                 const float* image, int64_t first, int64_t last, float* scratch) {
-  if (!source.spreads()) return image;
-  const auto [begin, end] = rows_read(source, vertical, first, last);
-  if (begin >= end) return scratch;
-  CNNX_KERNELS(depthwise_kernels)
-      .spread(image + begin * source.width * source.groups * source.inputs,
-              (end - begin) * source.width, source.groups, source.inputs, source.outputs, scratch);
-  return scratch - begin * source.row_floats();
-}
-
-// body(row 0 of the source, image, first, last) covers `rows` rows of each image once, a band
-// at a time.
+// body(row 0 of the source, image, first, last) covers the rows of each image, or of its phases,
+// once, a band at a time.
 template <class Body>
-void Depthwise::for_each_band(const LaneSource& source, const std::vector<Phase>& vertical,
-                              int64_t rows, const float* images, int threads, float* scratch,
-                              const Body& body) const {
-  const int64_t most = band_rows(source, vertical), floats = band_floats(source, vertical);
-  const int64_t products = g_.out_height * g_.out_width * gradient_.weight_floats() / rows;
-  const int64_t grain = kGrainLaneProducts / (products + 1) + 1;
-  runtime::parallel_for(threads, g_.batch * rows, grain, [&](int64_t begin, int64_t end, int slot) {
+void DepthwiseConvolution::for_each_band(const float* source, int threads, float* scratch,
+                                         const Body& body) const {
+  const PassGeometry& g = geometry();
+  const int64_t rows = divide_up(g.target_height, g.step.height);
+  const int64_t grain = kGrainLaneProducts / (g.image_products() / rows + 1) + 1;
+  runtime::parallel_for(threads, g.batch * rows, grain, [&](int64_t begin, int64_t end, int slot) {
     while (begin < end) {
       const int64_t image = begin / rows, first = begin % rows;
-      const int64_t last = std::min({rows, first + most, first + end - begin});
-      body(lanes_of(source, vertical, images + image * source.image_floats(), first, last,
-                    scratch + slot * floats),
+      const int64_t last = std::min({rows, first + source_.band_rows(), first + end - begin});
+      body(source_.lanes(source + image * g.source_floats(), first, last,
+                         scratch + slot * source_.band_floats()),
            image, first, last);
       begin += last - first;
     }
   });
 }
 
-void Depthwise::weight_gradient(const GradientKernels& kernels, const float* x,
-                                const float* grad_output, bool accumulate, int threads,
-                                float* scratch, float* grad_weight, float* grad_bias) const {
-  const auto add = kernels.depthwise->add;
-  const LaneSource& source = forward_source_;
-  const int64_t most = source.spreads() ? band_rows(source, forward_vertical_) : g_.out_height;
-  float* const bands = scratch + gradient_.scratch_floats();
-  gradient_.run(
-      kernels, grad_output, accumulate, most, kGrainLaneProducts, threads, scratch, grad_weight,
-      grad_bias,
-      [&](int64_t image, const float* gradient, int64_t first, int64_t last, int slot,
-          float* sums) {
-        const float* lanes =
-            lanes_of(source, forward_vertical_, x + image * source.image_floats(), first, last,
-                     bands + slot * band_floats(source, forward_vertical_));
-        add({forward_vertical_.front().window, source.horizontal(forward_horizontal_.window),
-             source.height, source.width * source.inputs, g_.out_channels, g_.out_width, lanes,
-             gradient, first, last, sums});
+void DepthwiseConvolution::run(const float* source, const float* weight, const float* packed,
+                               const Epilogue& epilogue, int threads, float* scratch,
+                               float* target) const {
+  const auto convolve = CNNX_KERNELS(depthwise_kernels).convolve;
+  const auto mask = CNNX_KERNELS(activation_kernels).relu->backward;
+  const PassGeometry& g = geometry();
+  const bool gaps = g.has_gaps(), reversed = g.flipped && !source_.spreads();
+  const int64_t row_floats = g.target_row_floats();
+  for_each_band(
+      source, threads, scratch,
+      [&](const float* lanes, int64_t image, int64_t first, int64_t last) {
+        float* const rows = target + image * g.target_floats();
+        const int64_t begin = first * g.step.height * row_floats;
+        const int64_t end = std::min(last * g.step.height, g.target_height) * row_floats;
+        if (gaps && !epilogue.accumulate) {
+          fill_unseen(rows + begin, rows + end, epilogue.bias, epilogue.relu, g.target_channels);
+        }
+        const float* relu_output =
+            epilogue.relu_output ? epilogue.relu_output + (rows - target) : nullptr;
+        const float* phase_weight = transposes() ? packed : weight;
+        for (const Phase& v : g.vertical) {
+          for (const Phase& h : g.horizontal) {
+            DepthwisePass pass = pass_between(v, h);
+            if (reversed) {
+              const int64_t tap_row = g.kernel_size.width * pass.channels;
+              pass.weight = weight + v.kernel_first * tap_row + h.kernel_first * pass.channels;
+              pass.tap_row_step = v.kernel_step * tap_row;
+              pass.tap_column_step = h.kernel_step * pass.channels;
+            } else {
+              pass.weight = phase_weight;
+              phase_weight += v.window.taps * pass.tap_row_step;
+            }
+            pass.bias = epilogue.bias;
+            pass.accumulate = epilogue.accumulate;
+            pass.relu = epilogue.relu;
+            pass.source = lanes;
+            const int64_t place = v.first * row_floats + h.first * g.target_channels;
+            pass.target = rows + place;
+            if (!gaps && relu_output) pass.relu_output = relu_output + place;
+            const int64_t last_row = std::min(last, v.count);
+            if (first < last_row) convolve(pass, first, last_row);
+          }
+        }
+        // Pixels that no tap sees are masked too.
+        if (gaps && relu_output) {
+          mask(rows + begin, relu_output + begin, end - begin, 0.0f, false, rows + begin);
+        }
       });
 }
 
+class DepthwiseWeightGradient final : public Conv2dWeightGradient {
+ public:
+  explicit DepthwiseWeightGradient(const Conv2dGeometry& geometry)
+      : source_(pass_geometry(geometry, PassDirection::forward)), gradient_(geometry) {}
+
+  int64_t scratch_floats(int threads) const override {
+    return gradient_.scratch_floats() + threads * source_.band_floats();
+  }
+  void run(const WeightGradientArguments& a) const override {
+    const auto add = a.kernels->depthwise->add;
+    const PassGeometry& g = source_.geometry();
+    const int64_t most = source_.spreads() ? source_.band_rows() : g.target_height;
+    float* const bands = a.scratch + gradient_.scratch_floats();
+    gradient_.run(a, most, kGrainLaneProducts,
+                  [&](int64_t image, const float* gradient, int64_t first, int64_t last, int slot,
+                      float* sums) {
+                    const float* lanes = source_.lanes(a.x + image * g.source_floats(), first, last,
+                                                       bands + slot * source_.band_floats());
+                    add({g.vertical.front().window, source_.horizontal(g.horizontal.front().window),
+                         g.source_height, source_.width(), g.target_channels, g.target_width, lanes,
+                         gradient, first, last, sums});
+                  });
+  }
+
+ private:
+  LaneSource source_;
+  LaneGradient gradient_;
+};
+
 }  // namespace
 
-std::unique_ptr<const Conv2dAlgorithm> make_conv2d_depthwise(const Conv2dGeometry& geometry) {
-  return std::make_unique<Depthwise>(geometry);
+std::unique_ptr<const Conv2dPass> make_depthwise_pass(const Conv2dGeometry& geometry,
+                                                      PassDirection direction) {
+  return std::make_unique<DepthwiseConvolution>(geometry, direction);
+}
+
+std::unique_ptr<const Conv2dWeightGradient> make_depthwise_weight_gradient(
+    const Conv2dGeometry& geometry) {
+  return std::make_unique<DepthwiseWeightGradient>(geometry);
 }
 
 }  // namespace cnnx::ops

@@ -1,7 +1,10 @@
 // Direct convolution's weight and bias gradients: sums over chunks of the batch, and the sum of the
 // chunks.
 #include <algorithm>
+#include <memory>
 
+#include "ops/conv2d_algorithms.h"
+#include "ops/conv2d_chunks.h"
 #include "ops/conv2d_direct.h"
 #include "ops/shares.h"
 #include "runtime/memory.h"
@@ -24,7 +27,38 @@ constexpr int64_t kSharesPerThread = 4;
 // Sums of chunks that take about 20 microseconds.
 constexpr int64_t kGrainSums = 32 * 1024;
 
-}  // namespace
+class DirectWeightGradient final : public Conv2dWeightGradient {
+ public:
+  explicit DirectWeightGradient(const Conv2dGeometry& geometry);
+
+  int64_t scratch_floats(int threads) const override;
+  void run(const WeightGradientArguments& arguments) const override;
+
+ private:
+  // Column blocks [first_block, last_block) of one chunk's sums.
+  struct Share {
+    int64_t chunk, first_block, last_block;
+    bool with_bias;
+    float* slot;
+  };
+
+  int64_t weight_sums_floats() const;
+  int64_t chunk_floats() const;
+  int64_t copy_floats() const;
+  int64_t slot_floats() const;
+  const Conv2dGradientKernels& kernels(const GradientKernels& all) const {
+    return fits_half_a_vector(group_outputs_) ? *all.conv2d_half_vectors : *all.conv2d;
+  }
+  void run_share(const WeightGradientArguments& a, const Share& share) const;
+  void reduce(const WeightGradientArguments& a) const;
+
+  Conv2dGeometry geometry_;
+  WindowedImage source_;
+  WindowAxis vertical_, horizontal_;
+  int64_t group_inputs_, group_outputs_, depth_;
+  GradientChunks chunks_;
+  int64_t band_images_ = 1, band_rows_ = 1;
+};
 
 DirectWeightGradient::DirectWeightGradient(const Conv2dGeometry& g)
     : geometry_(g),
@@ -79,14 +113,12 @@ int64_t DirectWeightGradient::scratch_floats(int threads) const {
   return chunks_.count() * chunk_floats() + threads * slot_floats();
 }
 
-// One chunk's sums for some of the column blocks.
-void DirectWeightGradient::run_share(const Conv2dGradientKernels& kernels, const float* x,
-                                     const float* grad_output, int64_t chunk, int64_t first_block,
-                                     int64_t last_block, bool with_weight, bool with_bias,
-                                     float* scratch, float* sums) const {
+void DirectWeightGradient::run_share(const WeightGradientArguments& a, const Share& share) const {
   const Conv2dGeometry& g = geometry_;
+  const Conv2dGradientKernels& kernel = kernels(*a.kernels);
+  float* const sums = a.scratch + share.chunk * chunk_floats();
   float* const bias_sums = sums + weight_sums_floats();
-  if (with_bias) std::fill_n(bias_sums, bias_sums_floats(g.out_channels), 0.0f);
+  if (share.with_bias) std::fill_n(bias_sums, bias_sums_floats(g.out_channels), 0.0f);
   const int64_t row_floats = g.out_width * g.out_channels;
   WeightGradientBand band = {};
   band.source = source_;
@@ -96,82 +128,91 @@ void DirectWeightGradient::run_share(const Conv2dGradientKernels& kernels, const
   band.group_outputs = group_outputs_;
   band.gradient_image_floats = g.out_height * row_floats;
   band.columns = g.out_width;
-  band.input_end = x + g.batch * g.in_height * g.in_width * g.in_channels;
-  band.gradient_end = grad_output + g.batch * g.out_height * row_floats;
-  band.first_block = first_block;
-  band.last_block = last_block;
-  band.input_copy = scratch;
-  band.gradient_panel = scratch + copy_floats();
+  band.input_end = a.x + g.batch * g.in_height * g.in_width * g.in_channels;
+  band.gradient_end = a.grad_output + g.batch * g.out_height * row_floats;
+  band.first_block = share.first_block;
+  band.last_block = share.last_block;
+  band.input_copy = share.slot;
+  band.gradient_panel = share.slot + copy_floats();
   band.sums = sums;
   band.first = true;
-  const int64_t end = chunks_.first_row(chunk + 1);
-  for (int64_t row = chunks_.first_row(chunk); row < end; row += band.images * band.rows) {
+  const int64_t end = chunks_.first_row(share.chunk + 1);
+  for (int64_t row = chunks_.first_row(share.chunk); row < end; row += band.images * band.rows) {
     const int64_t image = row / g.out_height, top = row % g.out_height, left = end - row;
     band.rows = std::min({band_rows_, g.out_height - top, left});
     band.images = band.rows == g.out_height ? std::min(band_images_, left / g.out_height) : 1;
     band.vertical = vertical_;
     band.vertical.origin += top * vertical_.stride;
-    band.input = x + image * g.in_height * g.in_width * g.in_channels;
-    band.gradient = grad_output + row * row_floats;
-    if (with_weight) kernels.add_weight_gradient(band);
+    band.input = a.x + image * g.in_height * g.in_width * g.in_channels;
+    band.gradient = a.grad_output + row * row_floats;
+    if (a.grad_weight) kernel.add_weight_gradient(band);
     band.first = false;
-    if (with_bias) {
-      kernels.add_bias_gradient(band.gradient, band.images * band.rows, g.out_width, g.out_channels,
-                                bias_sums);
+    if (share.with_bias) {
+      kernel.add_bias_gradient(band.gradient, band.images * band.rows, g.out_width, g.out_channels,
+                               bias_sums);
     }
   }
 }
 
-void DirectWeightGradient::run(const GradientKernels& all_kernels, const float* x,
-                               const float* grad_output, bool accumulate, int threads,
-                               float* scratch, float* grad_weight, float* grad_bias) const {
+void DirectWeightGradient::run(const WeightGradientArguments& a) const {
   const Conv2dGeometry& g = geometry_;
   if (g.batch == 0) {
-    if (grad_weight && !accumulate) std::fill_n(grad_weight, depth_ * g.out_channels, 0.0f);
-    if (grad_bias && !accumulate) std::fill_n(grad_bias, g.out_channels, 0.0f);
+    if (a.grad_weight && !a.accumulate) std::fill_n(a.grad_weight, depth_ * g.out_channels, 0.0f);
+    if (a.grad_bias && !a.accumulate) std::fill_n(a.grad_bias, g.out_channels, 0.0f);
     return;
   }
-  const Conv2dGradientKernels& kernels =
-      fits_half_a_vector(group_outputs_) ? *all_kernels.conv2d_half_vectors : *all_kernels.conv2d;
-  float* const slots = scratch + chunks_.count() * chunk_floats();
+  float* const slots = a.scratch + chunks_.count() * chunk_floats();
   const int64_t blocks = g.groups * direct_kernels(group_outputs_).blocks(group_outputs_);
   // More threads than chunks divide each chunk's column blocks among them; so do threads that
   // otherwise had shares of unequal number.
-  const int64_t chunks = chunks_.count(), least_parts = divide_up(threads, chunks);
-  const bool even = chunks * least_parts % threads == 0;
+  const int64_t chunks = chunks_.count(), least_parts = divide_up(a.threads, chunks);
+  const bool even = chunks * least_parts % a.threads == 0;
   const int64_t parts = std::clamp<int64_t>(
-      even ? least_parts : divide_up(kSharesPerThread * threads, chunks), 1, blocks);
+      even ? least_parts : divide_up(kSharesPerThread * a.threads, chunks), 1, blocks);
   const int64_t products =
       g.batch * g.out_height / chunks_.count() * g.out_width * depth_ * g.out_channels / parts;
   const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
-  runtime::parallel_for(
-      threads, chunks_.count() * parts, grain, [&](int64_t begin, int64_t end, int slot) {
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t chunk = i / parts, part = i % parts;
-          run_share(kernels, x, grad_output, chunk, blocks * part / parts,
-                    blocks * (part + 1) / parts, grad_weight != nullptr, grad_bias && part == 0,
-                    slots + slot * slot_floats(), scratch + chunk * chunk_floats());
-        }
-      });
-  if (grad_weight) {
+  runtime::parallel_for(a.threads, chunks_.count() * parts, grain,
+                        [&](int64_t begin, int64_t end, int slot) {
+                          for (int64_t i = begin; i < end; ++i) {
+                            const int64_t chunk = i / parts, part = i % parts;
+                            run_share(a, {chunk, blocks * part / parts, blocks * (part + 1) / parts,
+                                          a.grad_bias && part == 0, slots + slot * slot_floats()});
+                          }
+                        });
+  reduce(a);
+}
+
+// Adds up the sums of all chunks.
+void DirectWeightGradient::reduce(const WeightGradientArguments& a) const {
+  const Conv2dGeometry& g = geometry_;
+  const Conv2dGradientKernels& kernel = kernels(*a.kernels);
+  if (a.grad_weight) {
     const int64_t group_floats = panel_floats(depth_, group_outputs_);
     const int64_t reduce_grain = kGrainSums / (chunks_.count() * group_outputs_) + 1;
     runtime::parallel_for(
-        threads, g.groups * depth_, reduce_grain, [&](int64_t begin, int64_t end, int) {
+        a.threads, g.groups * depth_, reduce_grain, [&](int64_t begin, int64_t end, int) {
           while (begin < end) {
             const int64_t group = begin / depth_, first = begin % depth_;
             const int64_t last = std::min(depth_, first + end - begin);
-            kernels.reduce(scratch + group * group_floats, chunks_.count(), chunk_floats(), depth_,
-                           first, last, group_outputs_, accumulate,
-                           grad_weight + group * group_outputs_, g.out_channels);
+            kernel.reduce(a.scratch + group * group_floats, chunks_.count(), chunk_floats(), depth_,
+                          first, last, group_outputs_, a.accumulate,
+                          a.grad_weight + group * group_outputs_, g.out_channels);
             begin += last - first;
           }
         });
   }
-  if (grad_bias) {
-    kernels.reduce_bias_gradient(scratch + weight_sums_floats(), chunks_.count(), chunk_floats(),
-                                 g.out_channels, accumulate, grad_bias);
+  if (a.grad_bias) {
+    kernel.reduce_bias_gradient(a.scratch + weight_sums_floats(), chunks_.count(), chunk_floats(),
+                                g.out_channels, a.accumulate, a.grad_bias);
   }
+}
+
+}  // namespace
+
+std::unique_ptr<const Conv2dWeightGradient> make_direct_weight_gradient(
+    const Conv2dGeometry& geometry) {
+  return std::make_unique<DirectWeightGradient>(geometry);
 }
 
 }  // namespace cnnx::ops

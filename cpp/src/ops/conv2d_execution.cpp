@@ -16,20 +16,37 @@
 namespace cnnx::ops {
 namespace {
 
+// Floats of the weights that a pass packs for one run.
+int64_t own_packed_floats(const Conv2dPass& pass) {
+  return pass.packs_in_parts() ? 0 : runtime::round_up_to_line(pass.packed_floats());
+}
+
+int64_t pack_and_run_floats(const Conv2dPass& pass, int threads) {
+  return own_packed_floats(pass) + pass.scratch_floats(threads);
+}
+
+// Runs a pass whose weights are not packed yet. `scratch` holds pack_and_run_floats.
+void pack_and_run(const Conv2dPass& pass, const float* source, const float* weight,
+                  const Epilogue& epilogue, int threads, float* scratch, float* target) {
+  const bool whole = !pass.packs_in_parts();
+  if (whole) pass.pack_weights(weight, threads, scratch);
+  pass.run(source, weight, whole ? scratch : nullptr, epilogue, threads,
+           scratch + own_packed_floats(pass), target);
+}
+
 class BoundConvolution final : public BoundOp {
  public:
-  BoundConvolution(const ConvolutionLayer& layer, std::shared_ptr<const Conv2dAlgorithm> algorithm,
-                   const Fusion& fusion)
+  BoundConvolution(const ConvolutionLayer& layer, Conv2dPlan plan, const Fusion& fusion)
       : geometry_(layer.geometry),
         output_(layer.transposed ? geometry_.input_shape() : geometry_.output_shape()),
-        algorithm_(std::move(algorithm)),
+        plan_(std::move(plan)),
         transposed_(layer.transposed),
         bias_(layer.bias),
         fusion_(fusion) {}
 
   BoundOpTraits traits() const override {
     BoundOpTraits traits;
-    if (algorithm_->adds()) traits.runs_in_place = InputSet::only(1);
+    if (plan_.forward->adds()) traits.runs_in_place = InputSet::only(1);
     // The fused ReLU's mask is read from its output.
     traits.changes_grad_output = fusion_.relu && !fusion_.max_pool;
     traits.backward_reads_output = traits.changes_grad_output;
@@ -37,13 +54,15 @@ class BoundConvolution final : public BoundOp {
     traits.applies_relu_mask = true;
     return traits;
   }
-  int64_t packed_floats() const override { return folded_floats() + algorithm_->packed_floats(); }
+  int64_t packed_floats() const override {
+    return folded_floats() + plan_.forward->packed_floats();
+  }
   void pack_weights(const float* const* parameters, const float* const* buffers, int threads,
                     float* packed) const override {
     if (fusion_.batch_norm) {
       fold(parameters, buffers, threads, packed);
     } else {
-      algorithm_->pack_weights(parameters[0], threads, packed);
+      plan_.forward->pack_weights(parameters[0], threads, packed);
     }
   }
   int64_t multiply_adds() const override {
@@ -54,35 +73,33 @@ class BoundConvolution final : public BoundOp {
     return fusion_.max_pool ? pooled_pixels() * argmax_step(output_[3]) : 0;
   }
   int64_t scratch_floats(int threads) const override {
-    return own_packed_floats() + algorithm_->forward_scratch_floats(threads);
+    return fusion_.batch_norm ? plan_.forward->scratch_floats(threads)
+                              : pack_and_run_floats(*plan_.forward, threads);
   }
   int64_t backward_scratch_floats(int threads) const override {
-    return unpooled_floats() + std::max(own_gradient_packed_floats() +
-                                            algorithm_->input_gradient_scratch_floats(threads),
-                                        algorithm_->weight_gradient_scratch_floats(threads));
+    return unpooled_floats() + std::max(pack_and_run_floats(*plan_.input_gradient, threads),
+                                        plan_.weight_gradient->scratch_floats(threads));
   }
 
   void forward(const ForwardArguments& a) const override {
-    const float* weight = a.parameters[0];
-    const float* bias = bias_ ? a.parameters[1] : nullptr;
-    const float* packed = a.packed;
-    if (fusion_.batch_norm) {
-      bias = packed;
-      weight = packed + bias_floats();
-      packed += folded_floats();
-    } else if (!packed && !algorithm_->packs_in_parts()) {
-      algorithm_->pack_weights(weight, a.threads, a.scratch);
-      packed = a.scratch;
-    }
-    ForwardEpilogue epilogue{bias, fusion_.relu, fusion_.max_pool, a.saved};
-    const bool adds_after = fusion_.add && !algorithm_->adds();
+    const Conv2dPass& pass = *plan_.forward;
+    ForwardEpilogue epilogue{bias_ ? a.parameters[1] : nullptr, fusion_.relu, fusion_.max_pool,
+                             a.saved};
+    const bool adds_after = fusion_.add && !pass.adds();
     if (adds_after) {
       epilogue.relu = false;
     } else if (fusion_.add) {
       epilogue.addend = a.inputs[1];
     }
-    algorithm_->forward(a.inputs[0], weight, packed, epilogue, a.threads,
-                        a.scratch + own_packed_floats(), a.output);
+    if (fusion_.batch_norm) {
+      epilogue.bias = a.packed;
+      pass.run(a.inputs[0], a.packed + bias_floats(), a.packed + folded_floats(), epilogue,
+               a.threads, a.scratch, a.output);
+    } else if (a.packed) {
+      pass.run(a.inputs[0], a.parameters[0], a.packed, epilogue, a.threads, a.scratch, a.output);
+    } else {
+      pack_and_run(pass, a.inputs[0], a.parameters[0], epilogue, a.threads, a.scratch, a.output);
+    }
     if (adds_after)
       add_arrays(a.output, a.inputs[1], element_count(output_), fusion_.relu, a.threads, a.output);
   }
@@ -97,44 +114,33 @@ class BoundConvolution final : public BoundOp {
       relu_gradient(a.grad_output, a.output, element_count(output_), a.threads);
     }
     if (a.grad_parameters[0]) {
-      algorithm_->weight_gradient(*a.kernels, a.inputs[0], gradient, /*accumulate=*/false,
-                                  a.threads, scratch, a.grad_parameters[0],
-                                  bias_ ? a.grad_parameters[1] : nullptr);
+      plan_.weight_gradient->run({a.kernels, a.inputs[0], gradient, /*accumulate=*/false, a.threads,
+                                  scratch, a.grad_parameters[0],
+                                  bias_ ? a.grad_parameters[1] : nullptr});
     }
-    if (a.grad_inputs[0].values) input_gradient(a, gradient, scratch);
-    // Last: what is added may be the input itself.
+    const InputGradient& input = a.grad_inputs[0];
+    if (input.values) {
+      const GradientEpilogue epilogue{input.accumulate, input.relu_masked ? a.inputs[0] : nullptr};
+      pack_and_run(*plan_.input_gradient, gradient, a.parameters[0], epilogue, a.threads, scratch,
+                   input.values);
+    }
+    // Last, because the addend may be the input itself.
     if (fusion_.add) pass_gradient(gradient, a.grad_inputs[1], element_count(output_), a.threads);
   }
 
  private:
-  void input_gradient(const BackwardArguments& a, const float* gradient, float* scratch) const {
-    const InputGradient& input = a.grad_inputs[0];
-    const bool whole = !algorithm_->gradient_packs_in_parts();
-    if (whole) algorithm_->pack_for_gradient(a.parameters[0], a.threads, scratch);
-    algorithm_->input_gradient(
-        gradient, a.parameters[0], whole ? scratch : nullptr,
-        GradientEpilogue{input.accumulate, input.relu_masked ? a.inputs[0] : nullptr}, a.threads,
-        scratch + own_gradient_packed_floats(), input.values);
-  }
-  // What forward packs when it is not given it.
-  int64_t own_packed_floats() const {
-    return algorithm_->packs_in_parts() || fusion_.batch_norm ? 0 : algorithm_->packed_floats();
-  }
-  int64_t own_gradient_packed_floats() const {
-    return algorithm_->gradient_packs_in_parts() ? 0 : algorithm_->gradient_packed_floats();
-  }
-  // A batch norm that was taken in: a bias, and the weights where the algorithm reads them as they
-  // are; a part of the packed weights.
+  // A fused batch norm: a bias, and the weights where the pass reads them as they are. Both are
+  // part of the packed weights.
   int64_t bias_floats() const { return runtime::round_up_to_line(output_[3]); }
   int64_t folded_floats() const {
     if (!fusion_.batch_norm) return 0;
     const int64_t weight = element_count(geometry_.weight_shape());
     return bias_floats() +
-           (algorithm_->packed_floats() > 0 ? 0 : runtime::round_up_to_line(weight));
+           (plan_.forward->packed_floats() > 0 ? 0 : runtime::round_up_to_line(weight));
   }
   void fold(const float* const* parameters, const float* const* buffers, int threads,
             float* packed) const;
-  // Whose weights they are, along the last two axes.
+  // The output channel of a weight, by its indices along the last two axes.
   int64_t out_channel(int64_t row, int64_t column) const {
     if (!transposed_) return column;
     const int64_t group = column / (geometry_.out_channels / geometry_.groups);
@@ -149,7 +155,7 @@ class BoundConvolution final : public BoundOp {
 
   Conv2dGeometry geometry_;
   Shape output_;
-  std::shared_ptr<const Conv2dAlgorithm> algorithm_;
+  Conv2dPlan plan_;
   bool transposed_, bias_;
   Fusion fusion_;
 };
@@ -171,8 +177,8 @@ void BoundConvolution::fold(const float* const* parameters, const float* const* 
         *to++ = *from++ * scale.data()[out_channel(row, column)];
     }
   }
-  if (algorithm_->packed_floats() > 0) {
-    algorithm_->pack_weights(weight.data(), threads, packed + folded_floats());
+  if (plan_.forward->packed_floats() > 0) {
+    plan_.forward->pack_weights(weight.data(), threads, packed + folded_floats());
   } else {
     std::copy_n(weight.data(), element_count(shape), packed + bias_floats());
   }
@@ -196,42 +202,31 @@ void BoundConvolution::unpool(const float* grad_output, const uint8_t* argmax, i
 
 }  // namespace
 
-std::unique_ptr<const BoundOp> bind_convolution(const ConvolutionLayer& layer,
-                                                std::shared_ptr<const Conv2dAlgorithm> algorithm,
+std::unique_ptr<const BoundOp> bind_convolution(const ConvolutionLayer& layer, Conv2dPlan plan,
                                                 const Fusion& fusion) {
-  return std::make_unique<BoundConvolution>(layer, std::move(algorithm), fusion);
+  return std::make_unique<BoundConvolution>(layer, std::move(plan), fusion);
 }
 
-void run_convolution(const Conv2dAlgorithm& algorithm, const float* x, const float* weight,
-                     const float* bias, float* output) {
+void run_convolution(const Conv2dPlan& plan, const float* x, const float* weight, const float* bias,
+                     float* output) {
   const int threads = get_num_threads();
-  const bool whole = !algorithm.packs_in_parts();
-  const int64_t packed_floats = whole ? runtime::round_up_to_line(algorithm.packed_floats()) : 0;
-  const CallScratch scratch(packed_floats + algorithm.forward_scratch_floats(threads));
-  if (whole) algorithm.pack_weights(weight, threads, scratch.data());
-  algorithm.forward(x, weight, whole ? scratch.data() : nullptr,
-                    ForwardEpilogue{bias, false, false, nullptr}, threads,
-                    scratch.data() + packed_floats, output);
+  const CallScratch scratch(pack_and_run_floats(*plan.forward, threads));
+  pack_and_run(*plan.forward, x, weight, ForwardEpilogue{bias, false, false, nullptr}, threads,
+               scratch.data(), output);
 }
 
-void run_convolution_backward(const Conv2dAlgorithm& algorithm, const float* grad_output,
-                              const float* x, const float* weight, float* grad_input,
-                              float* grad_weight, float* grad_bias, bool accumulate) {
+void run_convolution_backward(const Conv2dPlan& plan, const float* x, const float* weight,
+                              const ConvolutionGradients& g) {
   const int threads = get_num_threads();
-  if (grad_weight || grad_bias) {
-    const CallScratch scratch(algorithm.weight_gradient_scratch_floats(threads));
-    algorithm.weight_gradient(gradient_kernels(), x, grad_output, accumulate, threads,
-                              scratch.data(), grad_weight, grad_bias);
+  if (g.grad_weight || g.grad_bias) {
+    const CallScratch scratch(plan.weight_gradient->scratch_floats(threads));
+    plan.weight_gradient->run({&gradient_kernels(), x, g.grad_output, g.accumulate, threads,
+                               scratch.data(), g.grad_weight, g.grad_bias});
   }
-  if (!grad_input) return;
-  const bool whole = !algorithm.gradient_packs_in_parts();
-  const int64_t packed_floats =
-      whole ? runtime::round_up_to_line(algorithm.gradient_packed_floats()) : 0;
-  const CallScratch scratch(packed_floats + algorithm.input_gradient_scratch_floats(threads));
-  if (whole) algorithm.pack_for_gradient(weight, threads, scratch.data());
-  algorithm.input_gradient(grad_output, weight, whole ? scratch.data() : nullptr,
-                           GradientEpilogue{accumulate, nullptr}, threads,
-                           scratch.data() + packed_floats, grad_input);
+  if (!g.grad_input) return;
+  const CallScratch scratch(pack_and_run_floats(*plan.input_gradient, threads));
+  pack_and_run(*plan.input_gradient, g.grad_output, weight, GradientEpilogue{g.accumulate, nullptr},
+               threads, scratch.data(), g.grad_input);
 }
 
 }  // namespace cnnx::ops

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "ops/conv2d_chunks.h"
-#include "ops/gradient_kernels.h"
+#include "ops/conv2d_plan.h"
 #include "ops/shares.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
@@ -25,12 +25,10 @@ class LaneGradient {
   int64_t scratch_floats() const { return chunks_.count() * chunk_floats(); }
 
   // add(image, its gradient, first, last, slot, sums) adds output rows [first, last), at most
-  // `most_rows`, to the weight's sums. A thread has at least `grain_products` to do. Either
-  // gradient may be null.
+  // `most_rows`, to the weight's sums. A thread has at least `grain_products` to do.
   template <class Add>
-  void run(const GradientKernels& kernels, const float* grad_output, bool accumulate,
-           int64_t most_rows, int64_t grain_products, int threads, float* scratch,
-           float* grad_weight, float* grad_bias, const Add& add) const;
+  void run(const WeightGradientArguments& arguments, int64_t most_rows, int64_t grain_products,
+           const Add& add) const;
 
  private:
   // A sum is one channel's: few, and cheap.
@@ -45,40 +43,41 @@ class LaneGradient {
 };
 
 template <class Add>
-void LaneGradient::run(const GradientKernels& kernels, const float* grad_output, bool accumulate,
-                       int64_t most_rows, int64_t grain_products, int threads, float* scratch,
-                       float* grad_weight, float* grad_bias, const Add& add) const {
-  const Conv2dGradientKernels& sums_of = *kernels.conv2d;
+void LaneGradient::run(const WeightGradientArguments& a, int64_t most_rows, int64_t grain_products,
+                       const Add& add) const {
+  const Conv2dGradientKernels& sums_of = *a.kernels->conv2d;
   const int64_t row_floats = g_.out_width * g_.out_channels;
   const int64_t bias_place = runtime::round_up_to_line(weight_floats());
-  std::fill_n(scratch, scratch_floats(), 0.0f);
+  std::fill_n(a.scratch, scratch_floats(), 0.0f);
   const int64_t products =
       g_.batch * g_.out_height * g_.out_width * weight_floats() / chunks_.count();
   const int64_t grain = grain_products / (products + 1) + 1;
-  runtime::parallel_for(threads, chunks_.count(), grain, [&](int64_t begin, int64_t end, int slot) {
-    for (int64_t chunk = begin; chunk < end; ++chunk) {
-      float* const sums = scratch + chunk * chunk_floats();
-      const int64_t last_row = chunks_.first_row(chunk + 1);
-      for (int64_t row = chunks_.first_row(chunk); row < last_row;) {
-        const int64_t image = row / g_.out_height, first = row % g_.out_height;
-        const int64_t last = std::min({g_.out_height, first + most_rows, first + last_row - row});
-        const float* gradient = grad_output + image * g_.out_height * row_floats;
-        if (grad_weight) add(image, gradient, first, last, slot, sums);
-        if (grad_bias) {
-          sums_of.add_bias_gradient(gradient + first * row_floats, last - first, g_.out_width,
-                                    g_.out_channels, sums + bias_place);
+  runtime::parallel_for(
+      a.threads, chunks_.count(), grain, [&](int64_t begin, int64_t end, int slot) {
+        for (int64_t chunk = begin; chunk < end; ++chunk) {
+          float* const sums = a.scratch + chunk * chunk_floats();
+          const int64_t last_row = chunks_.first_row(chunk + 1);
+          for (int64_t row = chunks_.first_row(chunk); row < last_row;) {
+            const int64_t image = row / g_.out_height, first = row % g_.out_height;
+            const int64_t last =
+                std::min({g_.out_height, first + most_rows, first + last_row - row});
+            const float* gradient = a.grad_output + image * g_.out_height * row_floats;
+            if (a.grad_weight) add(image, gradient, first, last, slot, sums);
+            if (a.grad_bias) {
+              sums_of.add_bias_gradient(gradient + first * row_floats, last - first, g_.out_width,
+                                        g_.out_channels, sums + bias_place);
+            }
+            row += last - first;
+          }
         }
-        row += last - first;
-      }
-    }
-  });
-  if (grad_weight) {
-    kernels.depthwise->reduce(scratch, chunks_.count(), chunk_floats(), weight_floats(), accumulate,
-                              grad_weight);
+      });
+  if (a.grad_weight) {
+    a.kernels->depthwise->reduce(a.scratch, chunks_.count(), chunk_floats(), weight_floats(),
+                                 a.accumulate, a.grad_weight);
   }
-  if (grad_bias) {
-    sums_of.reduce_bias_gradient(scratch + bias_place, chunks_.count(), chunk_floats(),
-                                 g_.out_channels, accumulate, grad_bias);
+  if (a.grad_bias) {
+    sums_of.reduce_bias_gradient(a.scratch + bias_place, chunks_.count(), chunk_floats(),
+                                 g_.out_channels, a.accumulate, a.grad_bias);
   }
 }
 

@@ -1,16 +1,38 @@
-// The input gradient for few input channels: packs the weights, shares out rows.
-#include "ops/conv2d_narrow.h"
-
+// The input gradient for few input channels, which would leave vectors empty: packs the weights,
+// shares out rows.
 #include <algorithm>
+#include <memory>
 
 #include "kernels/activations.h"
-#include "ops/conv2d_phases.h"
+#include "kernels/conv2d_narrow.h"
+#include "ops/conv2d_algorithms.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
 
 namespace cnnx::ops {
+namespace {
+
+class NarrowInputGradient final : public Conv2dPass {
+ public:
+  explicit NarrowInputGradient(const Conv2dGeometry& geometry);
+
+  int64_t packed_floats() const override {
+    return runtime::round_up_to_line(panel_floats(shape_.vertical.taps * shape_.channels,
+                                                  shape_.taps_wide * shape_.target_channels));
+  }
+  void pack_weights(const float* weight, int threads, float* packed) const override;
+  int64_t scratch_floats(int threads) const override { return threads * slot_floats(); }
+  void run(const float* source, const float* weight, const float* packed, const Epilogue& epilogue,
+           int threads, float* scratch, float* target) const override;
+
+ private:
+  int64_t slot_floats() const { return runtime::round_up_to_line(narrow_scratch_floats(shape_)); }
+
+  Conv2dGeometry geometry_;
+  NarrowGradient shape_;
+};
 
 NarrowInputGradient::NarrowInputGradient(const Conv2dGeometry& g)
     : geometry_(g),
@@ -24,25 +46,7 @@ NarrowInputGradient::NarrowInputGradient(const Conv2dGeometry& g)
              g.in_width,
              g.in_channels} {}
 
-bool NarrowInputGradient::suits(const Conv2dGeometry& g) {
-  constexpr int64_t kMostChannels = 8, kLeastTaps = 3, kLeastDepth = 28;
-  return g.groups == 1 && g.stride.height == 1 && g.stride.width == 1 && g.dilation.width == 1 &&
-         g.in_channels <= kMostChannels && g.kernel_size.width >= kLeastTaps &&
-         g.kernel_size.height * g.out_channels >= kLeastDepth;
-}
-
-int64_t NarrowInputGradient::panel_size() const {
-  return runtime::round_up_to_line(panel_floats(shape_.vertical.taps * shape_.channels,
-                                                shape_.taps_wide * shape_.target_channels));
-}
-
-int64_t NarrowInputGradient::slot_floats() const {
-  return runtime::round_up_to_line(narrow_scratch_floats(shape_));
-}
-
-int64_t NarrowInputGradient::scratch_floats(int threads) const { return threads * slot_floats(); }
-
-void NarrowInputGradient::pack(const float* weight, float* panel) const {
+void NarrowInputGradient::pack_weights(const float* weight, int, float* packed) const {
   const Conv2dKernels& kernels = CNNX_KERNELS(conv2d_kernels);
   const Conv2dGeometry& g = geometry_;
   const int64_t columns = shape_.taps_wide * shape_.target_channels, taps = shape_.vertical.taps;
@@ -50,13 +54,13 @@ void NarrowInputGradient::pack(const float* weight, float* panel) const {
   for (int64_t tap = 0; tap < taps; ++tap) {
     kernels.pack_tap({weight + (taps - 1 - tap) * columns * g.out_channels, tap, taps,
                       g.out_channels, 1, columns, g.out_channels},
-                     0, kernels.blocks(columns), panel);
+                     0, kernels.blocks(columns), packed);
   }
 }
 
-void NarrowInputGradient::run(const float* grad_output, const float* panel,
+void NarrowInputGradient::run(const float* source, const float*, const float* packed,
                               const Epilogue& epilogue, int threads, float* scratch,
-                              float* grad_input) const {
+                              float* target) const {
   const auto add = CNNX_KERNELS(narrow_gradient_kernels).add;
   const ActivationKernels& relu_kernels = *CNNX_KERNELS(activation_kernels).relu;
   const auto relu = relu_kernels.forward;
@@ -72,23 +76,28 @@ void NarrowInputGradient::run(const float* grad_output, const float* panel,
         while (begin < end) {
           const int64_t image = begin / g.in_height, first = begin % g.in_height;
           const int64_t last = std::min(g.in_height, first + end - begin);
-          float* target = grad_input + image * g.in_height * row_floats;
+          float* const rows = target + image * g.in_height * row_floats;
           const int64_t from = first * row_floats, to = last * row_floats;
           // Sums that begin at a bias are added to it.
           if (epilogue.bias) {
-            fill_unseen(target + from, target + to, epilogue.bias, false, g.in_channels);
+            fill_unseen(rows + from, rows + to, epilogue.bias, false, g.in_channels);
           }
-          add(shape_,
-              {grad_output + image * source_floats, panel, epilogue.accumulate || epilogue.bias,
-               first, last, scratch + slot * slot_floats(), target});
-          if (epilogue.relu) relu(target + from, to - from, 0.0f, target + from);
+          add(shape_, {source + image * source_floats, packed, epilogue.accumulate || epilogue.bias,
+                       first, last, scratch + slot * slot_floats(), rows});
+          if (epilogue.relu) relu(rows + from, to - from, 0.0f, rows + from);
           if (epilogue.relu_output) {
-            mask(target + from, epilogue.relu_output + (target - grad_input) + from, to - from,
-                 0.0f, false, target + from);
+            mask(rows + from, epilogue.relu_output + (rows - target) + from, to - from, 0.0f, false,
+                 rows + from);
           }
           begin += last - first;
         }
       });
+}
+
+}  // namespace
+
+std::unique_ptr<const Conv2dPass> make_narrow_input_gradient(const Conv2dGeometry& geometry) {
+  return std::make_unique<NarrowInputGradient>(geometry);
 }
 
 }  // namespace cnnx::ops

@@ -1,41 +1,93 @@
-// Finds the phases of an input gradient.
+// Finds the windows of a convolution's passes.
 #include "ops/conv2d_phases.h"
 
 #include <algorithm>
 #include <numeric>
 
 namespace cnnx::ops {
+namespace {
 
-Phase forward_phase(int64_t output, int64_t before, int64_t stride, int64_t kernel,
-                    int64_t dilation) {
-  return {0, output, {-before, stride, kernel, dilation}, 0, 1};
+// One axis of a convolution; `before` is the padding before the input.
+struct Axis {
+  int64_t input, output, before, stride, kernel, dilation;
+};
+
+std::vector<Phase> forward_phases(const Axis& a) {
+  return {{0, a.output, {-a.before, a.stride, a.kernel, a.dilation}, 0, 1}};
 }
 
 // Input pixel p meets kernel tap k where p + before - k * dilation is a multiple of the stride.
 // With g = gcd(stride, dilation), the taps stride / g apart share their pixels; the largest one
 // meets the first grad_output.
-std::vector<Phase> gradient_phases(int64_t input, int64_t before, int64_t stride, int64_t kernel,
-                                   int64_t dilation) {
-  const int64_t common = std::gcd(stride, dilation), period = stride / common;
+std::vector<Phase> gradient_phases(const Axis& a) {
+  const int64_t common = std::gcd(a.stride, a.dilation), period = a.stride / common;
   std::vector<Phase> phases;
-  for (int64_t smallest = 0; smallest < std::min(kernel, period); ++smallest) {
-    const int64_t first = ((smallest * dilation - before) % stride + stride) % stride;
-    if (first >= input) continue;
-    const int64_t taps = (kernel - 1 - smallest) / period + 1;
+  for (int64_t smallest = 0; smallest < std::min(a.kernel, period); ++smallest) {
+    const int64_t first = ((smallest * a.dilation - a.before) % a.stride + a.stride) % a.stride;
+    if (first >= a.input) continue;
+    const int64_t taps = (a.kernel - 1 - smallest) / period + 1;
     const int64_t largest = smallest + (taps - 1) * period;
-    phases.push_back({first,
-                      (input - 1 - first) / stride + 1,
-                      {(first + before - largest * dilation) / stride, 1, taps, dilation / common},
-                      largest,
-                      -period});
+    phases.push_back(
+        {first,
+         (a.input - 1 - first) / a.stride + 1,
+         {(first + a.before - largest * a.dilation) / a.stride, 1, taps, a.dilation / common},
+         largest,
+         -period});
   }
   return phases;
 }
 
+// Pixels of all phases.
 int64_t covered(const std::vector<Phase>& phases) {
   int64_t count = 0;
   for (const Phase& phase : phases) count += phase.count;
   return count;
+}
+
+}  // namespace
+
+bool PassGeometry::has_gaps() const {
+  return covered(vertical) < target_height || covered(horizontal) < target_width;
+}
+
+PassGeometry pass_geometry(const Conv2dGeometry& g, PassDirection direction) {
+  const Axis vertical = {g.in_height,     g.out_height,         g.top,
+                         g.stride.height, g.kernel_size.height, g.dilation.height};
+  const Axis horizontal = {g.in_width,     g.out_width,         g.left,
+                           g.stride.width, g.kernel_size.width, g.dilation.width};
+  const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
+  if (direction == PassDirection::forward) {
+    return {g.batch,
+            g.groups,
+            g.in_height,
+            g.in_width,
+            g.in_channels,
+            g.out_height,
+            g.out_width,
+            g.out_channels,
+            inputs,
+            outputs,
+            g.kernel_size,
+            Pair{},
+            forward_phases(vertical),
+            forward_phases(horizontal),
+            false};
+  }
+  return {g.batch,
+          g.groups,
+          g.out_height,
+          g.out_width,
+          g.out_channels,
+          g.in_height,
+          g.in_width,
+          g.in_channels,
+          outputs,
+          inputs,
+          g.kernel_size,
+          g.stride,
+          gradient_phases(vertical),
+          gradient_phases(horizontal),
+          true};
 }
 
 void fill_unseen(float* begin, float* end, const float* bias, bool relu, int64_t channels) {

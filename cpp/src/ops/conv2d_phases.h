@@ -1,37 +1,54 @@
-// Which outputs of a convolution see the same taps of its kernel: what forward and input gradient
-// have in common.
+// The windows of a convolution's two passes: which target pixels see the same taps of the kernel.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "cnnx/conv2d.h"
 #include "kernels/conv2d.h"
 
 namespace cnnx::ops {
 
-// Outputs along one axis that see the same taps: all of them going forward; for an input gradient
-// of stride s those s apart, because each tap of the kernel meets every s-th pixel only.
+// Target pixels along one axis that see the same taps: all of them going forward. An input gradient
+// of stride s has phases of pixels s apart, because each tap of the kernel meets every s-th pixel
+// only.
 struct Phase {
-  int64_t first, count;  // output pixels first + i * step
+  int64_t first, count;  // target pixels first + i * step
   WindowAxis window;     // on the source
   int64_t kernel_first,
       kernel_step;  // tap t is kernel row (or column) kernel_first + t * kernel_step
 };
 
-// `before` is the padding before the input.
-Phase forward_phase(int64_t output, int64_t before, int64_t stride, int64_t kernel,
-                    int64_t dilation);
+enum class PassDirection { forward, input_gradient };
 
-// The input gradient's phases: windows over grad_output, with the kernel flipped. Their step is the
-// stride.
-std::vector<Phase> gradient_phases(int64_t input, int64_t before, int64_t stride, int64_t kernel,
-                                   int64_t dilation);
+// The images and windows of one pass.
+struct PassGeometry {
+  int64_t batch, groups;
+  int64_t source_height, source_width, source_channels;
+  int64_t target_height, target_width, target_channels;
+  int64_t group_inputs, group_outputs;  // of the source and of the target
+  Pair kernel_size;
+  Pair step;  // between the pixels of a phase
+  std::vector<Phase> vertical, horizontal;
+  bool flipped;  // an input gradient: the weights' outputs are the source's channels
 
-// Outputs of all phases; fewer than there are pixels if some see no tap.
-int64_t covered(const std::vector<Phase>& phases);
+  int64_t source_floats() const { return source_height * source_width * source_channels; }
+  int64_t target_floats() const { return target_height * target_width * target_channels; }
+  int64_t target_row_floats() const { return target_width * target_channels; }
+  int64_t tap_floats() const { return group_inputs * target_channels; }  // weights of one tap
+  int64_t weight_floats() const { return kernel_size.height * kernel_size.width * tap_floats(); }
+  // Multiply-adds of one image, including those with padding.
+  int64_t image_products() const {
+    const int64_t windows = flipped ? source_height * source_width : target_height * target_width;
+    return windows * weight_floats();
+  }
+  // Whether some target pixels see no tap.
+  bool has_gaps() const;
+};
 
-// Whole pixels in [begin, end) <- what one that sees no tap is: its bias (null: zero), or with
-// `relu` zero instead where that is below.
+PassGeometry pass_geometry(const Conv2dGeometry& geometry, PassDirection direction);
+
+// Pixels in [begin, end) that see no tap <- the bias (null: zero), after ReLU with `relu`.
 void fill_unseen(float* begin, float* end, const float* bias, bool relu, int64_t channels);
 
 }  // namespace cnnx::ops

@@ -3,7 +3,9 @@
 #include "ops/conv2d_winograd.h"
 
 #include <algorithm>
+#include <memory>
 
+#include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
 
@@ -54,12 +56,67 @@ void transform_tiles(WinogradTile tile, const WinogradShape& shape, const float*
   });
 }
 
+namespace {
+
+// Packed weights are the transformed ones. Those that fit into a second-level cache are
+// transformed once and read for a block of tiles at a time. Larger ones are read a few columns at a
+// time for as many tiles as possible: a thread transforms those columns, or fetches them, and has
+// them in its cache.
+class WinogradConvolution final : public Conv2dPass {
+ public:
+  WinogradConvolution(const Conv2dGeometry& geometry, WinogradTile tile, PassDirection direction);
+
+  int64_t packed_floats() const override { return shape_.groups * group_floats(); }
+  void pack_weights(const float* weight, int threads, float* transformed) const override;
+  // Large weights, if all tiles use them at once.
+  bool packs_in_parts() const override {
+    return large_weights_ && tiles_ <= most_tiles_by_columns_;
+  }
+  int64_t scratch_floats(int threads) const override;
+  void run(const float* source, const float* weight, const float* transformed,
+           const Epilogue& epilogue, int threads, float* scratch, float* target) const override;
+  bool pools() const override { return true; }
+  bool adds() const override { return true; }
+
+ private:
+  int64_t points() const { return winograd_points(static_cast<int64_t>(tile_)); }
+  int64_t group_floats() const;
+  int64_t column_blocks() const { return divide_up(weight_.outputs, kWinogradColumns); }
+  int64_t tile_products() const;
+  int64_t tile_blocks(int threads) const;
+  bool by_columns(int threads) const;
+  int64_t planes_floats(int64_t tiles) const;
+  int64_t products_floats(int64_t tiles, int64_t columns) const;
+  int64_t panels_floats() const;
+  template <class Finish>
+  void run_tiles(const float* source, const float* weight, const float* transformed, int threads,
+                 float* scratch, const Finish& finish) const;
+  template <class Finish>
+  void run_blocks(const float* source, const float* transformed, int threads, float* scratch,
+                  const Finish& finish) const;
+  template <class Finish>
+  void run_columns(const float* source, const float* weight, const float* transformed, int threads,
+                   WinogradTiles tiles, float* scratch, const Finish& finish) const;
+  void multiply_columns(const WinogradPlanes& planes, int64_t tiles, const float* weight,
+                        const float* transformed, WinogradColumns columns, float* panels,
+                        const WinogradPlanes& products) const;
+
+  WinogradTile tile_;
+  WinogradShape shape_;
+  WinogradWeight weight_;  // of a group
+  int64_t group_step_;     // to the weights of the next one
+  int64_t tiles_;          // of the whole batch
+  int64_t most_tiles_;     // in a block
+  bool large_weights_;
+  int64_t most_tiles_by_columns_;
+};
+
 WinogradConvolution::WinogradConvolution(const Conv2dGeometry& g, WinogradTile tile,
-                                         bool transposed)
+                                         PassDirection direction)
     : tile_(tile) {
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
   const int64_t tap_step = inputs * g.out_channels;
-  if (transposed) {
+  if (direction == PassDirection::input_gradient) {
     shape_ = {g.out_height, g.out_width, g.out_channels, g.top - 2, g.left - 2,
               g.in_height,  g.in_width,  g.in_channels,  g.groups,  leaves_cache(g)};
     weight_ = {outputs, inputs, 1, g.out_channels, tap_step, true};
@@ -72,27 +129,16 @@ WinogradConvolution::WinogradConvolution(const Conv2dGeometry& g, WinogradTile t
   const int64_t side = static_cast<int64_t>(tile);
   tiles_ = g.batch * divide_up(shape_.target_height, side) * divide_up(shape_.target_width, side);
   most_tiles_ = tiles_at_once(g.groups, weight_);
-  large_weights_ = g.groups == 1 && weights_floats() > kLargeWeights;
+  large_weights_ = g.groups == 1 && packed_floats() > kLargeWeights;
   most_tiles_by_columns_ =
       std::max(kPlanesFloats / (points() * shape_.source_channels), most_tiles_);
-}
-
-WinogradConvolution WinogradConvolution::forward(const Conv2dGeometry& g, WinogradTile tile) {
-  return WinogradConvolution(g, tile, false);
-}
-
-WinogradConvolution WinogradConvolution::input_gradient(const Conv2dGeometry& g,
-                                                        WinogradTile tile) {
-  return WinogradConvolution(g, tile, true);
 }
 
 int64_t WinogradConvolution::group_floats() const {
   return winograd_weight_floats(points(), weight_.inputs, weight_.outputs);
 }
 
-int64_t WinogradConvolution::weights_floats() const { return shape_.groups * group_floats(); }
-
-void WinogradConvolution::transform(const float* weight, int threads, float* transformed) const {
+void WinogradConvolution::pack_weights(const float* weight, int threads, float* transformed) const {
   const WinogradKernels& kernels = winograd_kernels(tile_);
   // Shares are whole groups of columns of a few inputs.
   constexpr int64_t kInputs = 16;
@@ -269,61 +315,11 @@ void WinogradConvolution::run(const float* source, const float* weight, const fl
             });
 }
 
-namespace {
-
-class WinogradAlgorithm final : public Conv2dAlgorithm {
- public:
-  WinogradAlgorithm(const Conv2dGeometry& geometry, WinogradTile tile)
-      : forward_(WinogradConvolution::forward(geometry, tile)),
-        input_gradient_(WinogradConvolution::input_gradient(geometry, tile)),
-        weight_gradient_(geometry, tile) {}
-  int64_t packed_floats() const override { return forward_.weights_floats(); }
-  void pack_weights(const float* weight, int threads, float* packed) const override {
-    forward_.transform(weight, threads, packed);
-  }
-  int64_t forward_scratch_floats(int threads) const override {
-    return forward_.scratch_floats(threads);
-  }
-  bool packs_in_parts() const override { return forward_.transforms_in_parts(); }
-  void forward(const float* x, const float* weight, const float* packed, const Epilogue& epilogue,
-               int threads, float* scratch, float* output) const override {
-    forward_.run(x, weight, packed, epilogue, threads, scratch, output);
-  }
-  bool pools() const override { return true; }
-  bool adds() const override { return true; }
-  int64_t gradient_packed_floats() const override { return input_gradient_.weights_floats(); }
-  void pack_for_gradient(const float* weight, int threads, float* packed) const override {
-    input_gradient_.transform(weight, threads, packed);
-  }
-  bool gradient_packs_in_parts() const override { return input_gradient_.transforms_in_parts(); }
-  int64_t input_gradient_scratch_floats(int threads) const override {
-    return input_gradient_.scratch_floats(threads);
-  }
-  void input_gradient(const float* grad_output, const float* weight, const float* packed,
-                      const Epilogue& epilogue, int threads, float* scratch,
-                      float* grad_input) const override {
-    input_gradient_.run(grad_output, weight, packed, epilogue, threads, scratch, grad_input);
-  }
-  int64_t weight_gradient_scratch_floats(int threads) const override {
-    return weight_gradient_.scratch_floats(threads);
-  }
-  void weight_gradient(const GradientKernels& kernels, const float* x, const float* grad_output,
-                       bool accumulate, int threads, float* scratch, float* grad_weight,
-                       float* grad_bias) const override {
-    weight_gradient_.run(kernels, x, grad_output, accumulate, threads, scratch, grad_weight,
-                         grad_bias);
-  }
-
- private:
-  WinogradConvolution forward_, input_gradient_;
-  WinogradWeightGradient weight_gradient_;
-};
-
 }  // namespace
 
-std::unique_ptr<const Conv2dAlgorithm> make_conv2d_winograd(const Conv2dGeometry& geometry,
-                                                            WinogradTile tile) {
-  return std::make_unique<WinogradAlgorithm>(geometry, tile);
+std::unique_ptr<const Conv2dPass> make_winograd_pass(const Conv2dGeometry& geometry,
+                                                     WinogradTile tile, PassDirection direction) {
+  return std::make_unique<WinogradConvolution>(geometry, tile, direction);
 }
 
 }  // namespace cnnx::ops

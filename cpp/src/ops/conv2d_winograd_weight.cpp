@@ -1,6 +1,7 @@
 // Winograd's weight and bias gradients: sums over chunks of the batch's tiles, and the sum of the
 // chunks.
 #include <algorithm>
+#include <memory>
 
 #include "kernels/bias_gradient.h"
 #include "kernels/conv2d_winograd_weight.h"
@@ -40,7 +41,47 @@ constexpr int64_t kGrainSums = 32 * 1024;
 // third-level one.
 constexpr int64_t kLargeSums = 4 * 1024 * 1024, kPlanesFloats = 1024 * 1024;
 
-}  // namespace
+// Weight and bias gradients, as sums over chunks of the batch's tiles that are added up at the end.
+// Sums larger than a cache, of few tiles, are made a few columns at a time and never stored.
+class WinogradWeightGradient final : public Conv2dWeightGradient {
+ public:
+  WinogradWeightGradient(const Conv2dGeometry& geometry, WinogradTile tile);
+
+  int64_t scratch_floats(int threads) const override;
+  void run(const WeightGradientArguments& arguments) const override;
+
+ private:
+  // Some of the columns of one chunk's sums.
+  struct Share {
+    int64_t chunk;
+    WinogradColumns columns;
+    float* slot;
+  };
+
+  int64_t points() const { return winograd_points(static_cast<int64_t>(tile_)); }
+  // Parts that threads may have of the columns: the groups of channels stay together.
+  int64_t column_blocks() const {
+    return shape_.groups > 1 ? 1 : divide_up(shape_.target_channels, kWinogradColumns);
+  }
+  int64_t sums_floats() const;
+  int64_t chunk_floats() const;
+  int64_t input_floats() const;
+  int64_t slot_floats() const;
+  int64_t column_sums_floats() const;
+  const WinogradWeightKernels& kernels(const GradientKernels& all) const {
+    return tile_ == WinogradTile::four ? *all.winograd4 : *all.winograd2;
+  }
+  void run_columns(const WeightGradientArguments& a) const;
+  void run_chunks(const WeightGradientArguments& a) const;
+  void run_share(const WeightGradientArguments& a, const Share& share) const;
+
+  WinogradTile tile_;
+  WinogradShape shape_;
+  int64_t tiles_;  // of the whole batch
+  int64_t chunks_;
+  int64_t most_tiles_;  // in a block
+  bool by_columns_;
+};
 
 WinogradWeightGradient::WinogradWeightGradient(const Conv2dGeometry& g, WinogradTile tile)
     : tile_(tile), shape_{g.in_height,  g.in_width,  g.in_channels,  -g.top,   -g.left,
@@ -85,119 +126,126 @@ int64_t WinogradWeightGradient::scratch_floats(int threads) const {
   return chunks_ * chunk_floats() + threads * slot_floats();
 }
 
-// One chunk's sums for some of the columns.
-void WinogradWeightGradient::run_share(const WinogradWeightKernels& kernels, const float* x,
-                                       const float* grad_output, int64_t chunk,
-                                       WinogradColumns columns, bool with_weight, bool with_bias,
-                                       float* scratch, float* sums) const {
+void WinogradWeightGradient::run_share(const WeightGradientArguments& a, const Share& share) const {
+  const WinogradWeightKernels& kernel = kernels(*a.kernels);
   const auto transform_input = winograd_kernels(tile_).transform_input;
+  const WinogradColumns columns = share.columns;
   const int64_t inputs = shape_.group_inputs();
+  float* const sums = a.scratch + share.chunk * chunk_floats();
   const WinogradPlanes all_sums = winograd_planes(sums, inputs, shape_.target_channels);
-  const int64_t begin = tiles_ * chunk / chunks_, count = tiles_ * (chunk + 1) / chunks_ - begin;
+  const int64_t begin = tiles_ * share.chunk / chunks_;
+  const int64_t count = tiles_ * (share.chunk + 1) / chunks_ - begin;
   const int64_t blocks = divide_up(count, most_tiles_);
   for (int64_t i = 0; i < blocks; ++i) {
     const int64_t first = begin + count * i / blocks, last = begin + count * (i + 1) / blocks;
     const WinogradTiles tiles = {first, last - first};
     const WinogradPlanes input_planes =
-        winograd_planes(scratch, tiles.count, shape_.source_channels);
+        winograd_planes(share.slot, tiles.count, shape_.source_channels);
     const WinogradPlanes gradient_planes =
-        winograd_planes(scratch + input_floats(), tiles.count, columns.count());
-    kernels.transform_gradient(shape_, grad_output, tiles, columns, gradient_planes,
-                               with_bias ? sums + sums_floats() : nullptr);
-    if (!with_weight) continue;
-    transform_input(shape_, x, tiles, input_planes);
+        winograd_planes(share.slot + input_floats(), tiles.count, columns.count());
+    kernel.transform_gradient(shape_, a.grad_output, tiles, columns, gradient_planes,
+                              a.grad_bias ? sums + sums_floats() : nullptr);
+    if (!a.grad_weight) continue;
+    transform_input(shape_, a.x, tiles, input_planes);
     const int64_t group_columns = columns.count() / shape_.groups;
     for (int64_t group = 0; group < shape_.groups; ++group) {
-      kernels.add_products(tiles.count, inputs, group_columns, input_planes.at(0, group * inputs),
-                           gradient_planes.at(0, group * group_columns), i == 0,
-                           all_sums.at(0, columns.first + group * group_columns));
+      kernel.add_products(tiles.count, inputs, group_columns, input_planes.at(0, group * inputs),
+                          gradient_planes.at(0, group * group_columns), i == 0,
+                          all_sums.at(0, columns.first + group * group_columns));
     }
   }
 }
 
-// Threads share the groups of columns; `scratch` begins with the sums of the bias.
-void WinogradWeightGradient::run_columns(const WinogradWeightKernels& kernels, const float* x,
-                                         const float* grad_output, bool accumulate, int threads,
-                                         float* scratch, float* grad_weight, bool with_bias) const {
+// Threads share the groups of columns. Scratch begins with the sums of the bias.
+void WinogradWeightGradient::run_columns(const WeightGradientArguments& a) const {
+  const WinogradWeightKernels& kernel = kernels(*a.kernels);
   const int64_t inputs = shape_.source_channels, outputs = shape_.target_channels;
+  if (a.grad_bias) std::fill_n(a.scratch, bias_sums_floats(outputs), 0.0f);
   const WinogradPlanes planes =
-      winograd_planes(scratch + bias_sums_floats(outputs), tiles_, inputs);
-  if (grad_weight) transform_tiles(tile_, shape_, x, {0, tiles_}, threads, planes);
+      winograd_planes(a.scratch + bias_sums_floats(outputs), tiles_, inputs);
+  if (a.grad_weight) transform_tiles(tile_, shape_, a.x, {0, tiles_}, a.threads, planes);
   float* const slots = planes.data + winograd_planes_floats(points(), tiles_, inputs);
   const int64_t sums_inputs = inputs_at_once(points()), pieces = divide_up(inputs, sums_inputs);
-  runtime::parallel_for(threads, column_blocks(), 1, [&](int64_t begin, int64_t end, int slot) {
+  runtime::parallel_for(a.threads, column_blocks(), 1, [&](int64_t begin, int64_t end, int slot) {
     float* const slot_scratch = slots + slot * column_sums_floats();
     for (int64_t group = begin; group < end; ++group) {
       const int64_t column = group * kWinogradColumns;
       const WinogradColumns columns = {column, std::min(outputs, column + kWinogradColumns)};
       const WinogradPlanes gradient = winograd_planes(slot_scratch, tiles_, columns.count());
-      kernels.transform_gradient(shape_, grad_output, {0, tiles_}, columns, gradient,
-                                 with_bias ? scratch : nullptr);
-      if (!grad_weight) continue;
+      kernel.transform_gradient(shape_, a.grad_output, {0, tiles_}, columns, gradient,
+                                a.grad_bias ? a.scratch : nullptr);
+      if (!a.grad_weight) continue;
       float* const sums = slot_scratch + winograd_planes_floats(points(), tiles_, kWinogradColumns);
       for (int64_t i = 0; i < pieces; ++i) {
         const int64_t first = inputs * i / pieces, last = inputs * (i + 1) / pieces;
         const WinogradPlanes piece = winograd_planes(sums, last - first, columns.count());
-        kernels.add_products(tiles_, last - first, columns.count(), planes.at(0, first), gradient,
-                             true, piece);
-        kernels.reduce(shape_, piece, 1, 0, first, last, columns, accumulate, grad_weight);
+        kernel.add_products(tiles_, last - first, columns.count(), planes.at(0, first), gradient,
+                            true, piece);
+        kernel.reduce(shape_, piece, 1, 0, first, last, columns, a.accumulate, a.grad_weight);
       }
     }
   });
+  if (a.grad_bias) {
+    kernel.reduce_bias_gradient(a.scratch, 1, 0, outputs, a.accumulate, a.grad_bias);
+  }
 }
 
-void WinogradWeightGradient::run(const GradientKernels& all_kernels, const float* x,
-                                 const float* grad_output, bool accumulate, int threads,
-                                 float* scratch, float* grad_weight, float* grad_bias) const {
+// More threads than chunks divide each chunk's columns among them.
+void WinogradWeightGradient::run_chunks(const WeightGradientArguments& a) const {
+  const WinogradWeightKernels& kernel = kernels(*a.kernels);
   const int64_t inputs = shape_.group_inputs(), outputs = shape_.target_channels;
-  if (tiles_ == 0) {
-    constexpr int64_t kTaps = 9;
-    if (grad_weight && !accumulate) std::fill_n(grad_weight, kTaps * inputs * outputs, 0.0f);
-    if (grad_bias && !accumulate) std::fill_n(grad_bias, outputs, 0.0f);
-    return;
-  }
-  const WinogradWeightKernels& kernels =
-      tile_ == WinogradTile::four ? *all_kernels.winograd4 : *all_kernels.winograd2;
-  float* const slots = scratch + chunks_ * chunk_floats();
-  if (by_columns_) {
-    if (grad_bias) std::fill_n(scratch, bias_sums_floats(outputs), 0.0f);
-    run_columns(kernels, x, grad_output, accumulate, threads, scratch, grad_weight,
-                grad_bias != nullptr);
-    if (grad_bias) kernels.reduce_bias_gradient(scratch, 1, 0, outputs, accumulate, grad_bias);
-    return;
-  }
-  // More threads than chunks divide each chunk's columns among them.
-  const int64_t parts = std::clamp<int64_t>(divide_up(threads, chunks_), 1, column_blocks());
-  if (grad_bias) {
+  if (a.grad_bias) {
     for (int64_t chunk = 0; chunk < chunks_; ++chunk) {
-      std::fill_n(scratch + chunk * chunk_floats() + sums_floats(), bias_sums_floats(outputs),
+      std::fill_n(a.scratch + chunk * chunk_floats() + sums_floats(), bias_sums_floats(outputs),
                   0.0f);
     }
   }
+  float* const slots = a.scratch + chunks_ * chunk_floats();
+  const int64_t parts = std::clamp<int64_t>(divide_up(a.threads, chunks_), 1, column_blocks());
   const int64_t products = tiles_ / chunks_ * points() * inputs * outputs / parts;
   const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
-  runtime::parallel_for(threads, chunks_ * parts, grain, [&](int64_t begin, int64_t end, int slot) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t chunk = i / parts, part = i % parts;
-      const WinogradColumns columns = {
-          column_blocks() * part / parts * kWinogradColumns,
-          part + 1 == parts ? outputs : column_blocks() * (part + 1) / parts * kWinogradColumns};
-      float* const sums = scratch + chunk * chunk_floats();
-      run_share(kernels, x, grad_output, chunk, columns, grad_weight != nullptr,
-                grad_bias != nullptr, slots + slot * slot_floats(), sums);
-    }
-  });
-  if (grad_weight) {
+  runtime::parallel_for(
+      a.threads, chunks_ * parts, grain, [&](int64_t begin, int64_t end, int slot) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t part = i % parts, first = column_blocks() * part / parts;
+          const int64_t last = column_blocks() * (part + 1) / parts;
+          run_share(
+              a, {i / parts,
+                  {first * kWinogradColumns, part + 1 == parts ? outputs : last * kWinogradColumns},
+                  slots + slot * slot_floats()});
+        }
+      });
+  if (a.grad_weight) {
     const int64_t grain_inputs = kGrainSums / (chunks_ * points() * outputs) + 1;
-    runtime::parallel_for(threads, inputs, grain_inputs, [&](int64_t begin, int64_t end, int) {
-      kernels.reduce(shape_, winograd_planes(scratch, inputs, outputs).at(begin, 0), chunks_,
-                     chunk_floats(), begin, end, {0, outputs}, accumulate, grad_weight);
+    runtime::parallel_for(a.threads, inputs, grain_inputs, [&](int64_t begin, int64_t end, int) {
+      kernel.reduce(shape_, winograd_planes(a.scratch, inputs, outputs).at(begin, 0), chunks_,
+                    chunk_floats(), begin, end, {0, outputs}, a.accumulate, a.grad_weight);
     });
   }
-  if (grad_bias) {
-    kernels.reduce_bias_gradient(scratch + sums_floats(), chunks_, chunk_floats(), outputs,
-                                 accumulate, grad_bias);
+  if (a.grad_bias) {
+    kernel.reduce_bias_gradient(a.scratch + sums_floats(), chunks_, chunk_floats(), outputs,
+                                a.accumulate, a.grad_bias);
   }
+}
+
+void WinogradWeightGradient::run(const WeightGradientArguments& a) const {
+  if (tiles_ == 0) {
+    constexpr int64_t kTaps = 9;
+    const int64_t inputs = shape_.group_inputs(), outputs = shape_.target_channels;
+    if (a.grad_weight && !a.accumulate) std::fill_n(a.grad_weight, kTaps * inputs * outputs, 0.0f);
+    if (a.grad_bias && !a.accumulate) std::fill_n(a.grad_bias, outputs, 0.0f);
+  } else if (by_columns_) {
+    run_columns(a);
+  } else {
+    run_chunks(a);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<const Conv2dWeightGradient> make_winograd_weight_gradient(
+    const Conv2dGeometry& geometry, WinogradTile tile) {
+  return std::make_unique<WinogradWeightGradient>(geometry, tile);
 }
 
 }  // namespace cnnx::ops

@@ -1,14 +1,14 @@
-// conv_transpose2d: the public functions and the layer kind, which turn a convolution round.
+// conv_transpose2d: the public functions and the layer kind, which run a convolution backwards.
 #include "cnnx/conv_transpose2d.h"
 
 #include <algorithm>
 #include <memory>
 #include <utility>
 
-#include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_checks.h"
 #include "ops/conv2d_execution.h"
 #include "ops/conv2d_lane_gradient.h"
+#include "ops/conv2d_plan.h"
 #include "ops/conv_transpose2d_checks.h"
 #include "ops/layer_description.h"
 
@@ -26,69 +26,47 @@ Conv2dGeometry pointwise(const Conv2dGeometry& convolution) {
   return pixels;
 }
 
-// A convolution's algorithm in the other direction: forward is its input gradient and the reverse,
-// and in its weight gradient the two images change places. The bias is the other image's.
-class Transposed final : public Conv2dAlgorithm {
+// A convolution's weight gradient with its two images swapped. The bias is the other image's.
+class TransposedWeightGradient final : public Conv2dWeightGradient {
  public:
-  // A train step's forward of a convolution, which does not weigh what a single image takes, is
-  // what is wanted: it makes gradients here.
-  explicit Transposed(const Conv2dGeometry& convolution)
-      : convolution_(choose_conv2d_algorithm(convolution, Conv2dMethod::chosen, /*training=*/true)),
+  TransposedWeightGradient(const Conv2dGeometry& convolution,
+                           std::unique_ptr<const Conv2dWeightGradient> weight_gradient)
+      : weight_gradient_(std::move(weight_gradient)),
         rows_(convolution.in_height),
         bias_gradient_(pointwise(convolution)) {}
 
-  int64_t packed_floats() const override { return convolution_->gradient_packed_floats(); }
-  void pack_weights(const float* weight, int threads, float* packed) const override {
-    convolution_->pack_for_gradient(weight, threads, packed);
+  int64_t scratch_floats(int threads) const override {
+    return std::max(weight_gradient_->scratch_floats(threads), bias_gradient_.scratch_floats());
   }
-  bool packs_in_parts() const override { return convolution_->gradient_packs_in_parts(); }
-  int64_t forward_scratch_floats(int threads) const override {
-    return convolution_->input_gradient_scratch_floats(threads);
-  }
-  void forward(const float* x, const float* weight, const float* packed, const Epilogue& epilogue,
-               int threads, float* scratch, float* output) const override {
-    convolution_->input_gradient(x, weight, packed, epilogue, threads, scratch, output);
-  }
-  bool pools() const override { return false; }
-
-  int64_t gradient_packed_floats() const override { return convolution_->packed_floats(); }
-  void pack_for_gradient(const float* weight, int threads, float* packed) const override {
-    convolution_->pack_weights(weight, threads, packed);
-  }
-  bool gradient_packs_in_parts() const override { return convolution_->packs_in_parts(); }
-  int64_t input_gradient_scratch_floats(int threads) const override {
-    return convolution_->forward_scratch_floats(threads);
-  }
-  void input_gradient(const float* grad_output, const float* weight, const float* packed,
-                      const Epilogue& epilogue, int threads, float* scratch,
-                      float* grad_input) const override {
-    convolution_->forward(grad_output, weight, packed, epilogue, threads, scratch, grad_input);
-  }
-
-  int64_t weight_gradient_scratch_floats(int threads) const override {
-    return std::max(convolution_->weight_gradient_scratch_floats(threads),
-                    bias_gradient_.scratch_floats());
-  }
-  void weight_gradient(const GradientKernels& kernels, const float* x, const float* grad_output,
-                       bool accumulate, int threads, float* scratch, float* grad_weight,
-                       float* grad_bias) const override {
-    if (grad_weight) {
-      convolution_->weight_gradient(kernels, grad_output, x, accumulate, threads, scratch,
-                                    grad_weight, nullptr);
+  void run(const WeightGradientArguments& a) const override {
+    if (a.grad_weight) {
+      WeightGradientArguments swapped = a;
+      std::swap(swapped.x, swapped.grad_output);
+      swapped.grad_bias = nullptr;
+      weight_gradient_->run(swapped);
     }
-    if (!grad_bias) return;
+    if (!a.grad_bias) return;
     // Additions that take about 20 microseconds, most of it memory's.
     constexpr int64_t kGrainSums = 128 * 1024;
-    bias_gradient_.run(kernels, grad_output, accumulate, rows_, kGrainSums, threads, scratch,
-                       nullptr, grad_bias,
+    WeightGradientArguments bias_alone = a;
+    bias_alone.grad_weight = nullptr;
+    bias_gradient_.run(bias_alone, rows_, kGrainSums,
                        [](int64_t, const float*, int64_t, int64_t, int, float*) {});
   }
 
  private:
-  std::shared_ptr<const Conv2dAlgorithm> convolution_;
+  std::unique_ptr<const Conv2dWeightGradient> weight_gradient_;
   int64_t rows_;  // of the output
   LaneGradient bias_gradient_;
 };
+
+// A convolution's plan with forward and input gradient swapped. The forward that training chooses
+// is the right one for the gradient that it makes here.
+Conv2dPlan transposed_plan(const Conv2dGeometry& convolution) {
+  Conv2dPlan plan = choose_conv2d_plan(convolution, Conv2dMethod::chosen, /*training=*/true);
+  return {std::move(plan.input_gradient), std::move(plan.forward),
+          std::make_unique<TransposedWeightGradient>(convolution, std::move(plan.weight_gradient))};
+}
 
 class ConvTranspose2dOp final : public Op {
  public:
@@ -114,8 +92,7 @@ class ConvTranspose2dOp final : public Op {
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     const Conv2dGeometry convolution = geometry(input).convolution;
-    return bind_convolution({convolution, true, bias_}, std::make_shared<Transposed>(convolution),
-                            fusion);
+    return bind_convolution({convolution, true, bias_}, transposed_plan(convolution), fusion);
   }
 
  private:
@@ -175,14 +152,14 @@ ConstantArray<LayerDescription> conv_transpose2d_layers() { return kLayers; }
 
 void conv_transpose2d(const ConvTranspose2dGeometry& geometry, const float* x, const float* weight,
                       const float* bias, float* output) {
-  ops::run_convolution(ops::Transposed(geometry.convolution), x, weight, bias, output);
+  ops::run_convolution(ops::transposed_plan(geometry.convolution), x, weight, bias, output);
 }
 
 void conv_transpose2d_backward(const ConvTranspose2dGeometry& geometry, const float* grad_output,
                                const float* x, const float* weight, float* grad_input,
                                float* grad_weight, float* grad_bias, bool accumulate) {
-  ops::run_convolution_backward(ops::Transposed(geometry.convolution), grad_output, x, weight,
-                                grad_input, grad_weight, grad_bias, accumulate);
+  ops::run_convolution_backward(ops::transposed_plan(geometry.convolution), x, weight,
+                                {grad_output, grad_input, grad_weight, grad_bias, accumulate});
 }
 
 }  // namespace cnnx

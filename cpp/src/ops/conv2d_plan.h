@@ -1,0 +1,90 @@
+// How a convolution is computed: an algorithm for each of its three directions. All algorithms of
+// one direction have the same arguments and the same contract; each has its own bits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "cnnx/conv2d.h"
+#include "kernels/conv2d_epilogue.h"
+#include "ops/gradient_kernels.h"
+
+namespace cnnx::ops {
+
+// What a pass applies to its sums. Either pass may make an output or a gradient, because a
+// transposed convolution makes its output by a convolution's input gradient.
+struct Epilogue {
+  Epilogue(const ForwardEpilogue& output)
+      : bias(output.bias),
+        relu(output.relu),
+        pool(output.pool),
+        argmax(output.argmax),
+        addend(output.addend) {}
+  Epilogue(const GradientEpilogue& gradient)
+      : accumulate(gradient.accumulate), relu_output(gradient.relu_output) {}
+
+  ForwardEpilogue of_output() const { return {bias, relu, pool, argmax, addend}; }
+  GradientEpilogue of_gradient() const { return {accumulate, relu_output}; }
+  bool makes_gradient() const { return accumulate || relu_output; }
+
+  const float* bias = nullptr;
+  bool relu = false, pool = false;
+  uint8_t* argmax = nullptr;
+  const float* addend = nullptr;
+  bool accumulate = false;
+  const float* relu_output = nullptr;
+};
+
+// Windows over a source image make a target image: forward makes the output from x, and the input
+// gradient makes grad_input from grad_output with flipped windows. Bound to one geometry;
+// immutable, allocates nothing when it runs, may run in several threads at once. `scratch` holds
+// scratch_floats(threads), is aligned to a cache line and overwritten.
+class Conv2dPass {
+ public:
+  virtual ~Conv2dPass() = default;
+  // Weights in the form that run reads, packed or transformed: the same for any batch, so that a
+  // model packs them once after its parameters change.
+  virtual int64_t packed_floats() const { return 0; }
+  virtual void pack_weights(const float* /*weight*/, int /*threads*/, float* /*packed*/) const {}
+  // Whether run accepts a null `packed` and packs weights where it multiplies with them: those that
+  // would leave a cache before they are read.
+  virtual bool packs_in_parts() const { return false; }
+
+  virtual int64_t scratch_floats(int /*threads*/) const { return 0; }
+  virtual void run(const float* source, const float* weight, const float* packed,
+                   const Epilogue& epilogue, int threads, float* scratch, float* target) const = 0;
+  // Whether the epilogue may pool, and whether it may add.
+  virtual bool pools() const { return false; }
+  virtual bool adds() const { return false; }
+};
+
+// Either gradient may be null.
+struct WeightGradientArguments {
+  const GradientKernels* kernels;
+  const float *x, *grad_output;
+  bool accumulate;
+  int threads;
+  float* scratch;
+  float *grad_weight, *grad_bias;
+};
+
+// Weight and bias gradients, with the properties of a Conv2dPass.
+class Conv2dWeightGradient {
+ public:
+  virtual ~Conv2dWeightGradient() = default;
+  virtual int64_t scratch_floats(int threads) const = 0;
+  virtual void run(const WeightGradientArguments& arguments) const = 0;
+};
+
+struct Conv2dPlan {
+  std::unique_ptr<const Conv2dPass> forward, input_gradient;
+  std::unique_ptr<const Conv2dWeightGradient> weight_gradient;
+};
+
+// The choice: a function of the shapes and settings of one image, never of the batch, the thread
+// count or the instruction set, because each algorithm has its own bits. With `training` the time
+// of a batch counts, without it also that of a single image.
+Conv2dPlan choose_conv2d_plan(const Conv2dGeometry& geometry,
+                              Conv2dMethod method = Conv2dMethod::chosen, bool training = false);
+
+}  // namespace cnnx::ops
