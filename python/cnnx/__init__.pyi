@@ -12,7 +12,17 @@ from cnnx._core import has_openmp as has_openmp
 from cnnx._core import has_threads as has_threads
 from cnnx._core import isa as isa
 from cnnx._core import set_num_threads as set_num_threads
-from cnnx.layers import *
+from cnnx.layers.activations import *
+from cnnx.layers.base import Layer as Layer
+from cnnx.layers.blocks import *
+from cnnx.layers.convolution import *
+from cnnx.layers.dense import *
+from cnnx.layers.dropout import *
+from cnnx.layers.graph import Input as Input
+from cnnx.layers.merge import *
+from cnnx.layers.normalisation import *
+from cnnx.layers.pooling import *
+from cnnx.layers.shape import *
 from cnnx.model.model import Model as Model
 from cnnx.model.model import load as load
 from cnnx.model.preprocessing import Preprocessing as Preprocessing

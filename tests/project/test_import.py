@@ -111,6 +111,18 @@ def test_every_public_name_resolves() -> None:
         cnnx.Transformer  # noqa: B018
 
 
+def literal_all(module: str) -> list[str]:
+    """A module's `__all__`, one plain list: type checkers do not follow sums of others."""
+    source = PACKAGE.parent / f"{module.replace('.', '/')}.py"
+    (value,) = [
+        node.value
+        for node in ast.parse(source.read_text(encoding="utf-8")).body
+        if isinstance(node, (ast.Assign, ast.AugAssign)) and "__all__" in ast.unparse(node)
+    ]
+    names: list[str] = ast.literal_eval(value)
+    return names
+
+
 def test_the_public_names_are_those_of_the_stub() -> None:
     """`dir(cnnx)` is the list that type checkers read, and each name is the object listed."""
     tree = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
@@ -118,7 +130,7 @@ def test_the_public_names_are_those_of_the_stub() -> None:
     for node in tree.body:
         for alias in node.names if isinstance(node, ast.ImportFrom) else []:
             if alias.name == "*":
-                names = importlib.import_module(str(node.module)).__all__
+                names = literal_all(str(node.module))
                 seen.update({name: f"{node.module}.{name}" for name in names})
             else:
                 seen[str(alias.asname)] = f"{node.module}.{alias.name}"
