@@ -19,7 +19,7 @@ COLOURS = 64  # of the palette; the figures then take a third of the bytes
 
 
 def main(arguments: list[str]) -> int:
-    """Trains the demo's network, draws, says how large each figure is; 1 if one is too large."""
+    """Train the demo's network, draws, says how large each figure is; 1 if one is too large."""
     folder = Path(arguments[0]) if arguments else Path(__file__).parent / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     x, y = cnnx.data.xo(demo.TRAINING_DRAWINGS, seed=demo.SEED)

@@ -69,7 +69,7 @@ def tool(name: str) -> str:
 
 
 def build(folder: Path, targets: Sequence[str]) -> None:
-    """Compiles the targets that are written in C++."""
+    """Compile the targets that are written in C++."""
     tool("clang++")
     ninja = tool("ninja")
     configure = [tool("cmake"), "--preset", "fuzz", "-B", str(folder)]
@@ -97,7 +97,7 @@ def command(target: str, folder: Path, seconds: int) -> list[str]:
 
 
 def run(target: str, folder: Path, seconds: int) -> Result:
-    """Runs one target to its end."""
+    """Run one target to its end."""
     environment = {
         **os.environ,
         "ASAN_OPTIONS": "allocator_may_return_null=0",
@@ -117,7 +117,7 @@ def run(target: str, folder: Path, seconds: int) -> Result:
 
 
 def main() -> int:
-    """Runs the command line; 1 when something was found."""
+    """Run the command line; 1 when something was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("targets", nargs="*", choices=[[], *WRITERS], metavar="TARGET")
     parser.add_argument("--seconds", type=int, default=60)

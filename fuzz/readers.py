@@ -197,7 +197,7 @@ def limit_memory() -> None:
 
 
 def main() -> int:
-    """Runs one target; 1 after a finding."""
+    """Run one target; 1 after a finding."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("corpus", nargs="+", type=Path)

@@ -154,7 +154,7 @@ def write_idx(folder: Path) -> None:
 
 
 def write_cifar10(folder: Path) -> None:
-    """Records behind the length of the class names and the names, as the target splits them."""
+    """Record behind the length of the class names and the names, as the target splits them."""
     record = bytes([3]) + bytes(3072)
     names = b"airplane automobile bird cat deer dog frog horse ship truck\n"
     for number, (text, records) in enumerate(((names, record), (b"", 2 * record), (b"a b", b""))):
@@ -174,7 +174,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 
 def write_seeds(target: str, folder: Path) -> None:
-    """Fills `folder`, which is made, with a target's seeds."""
+    """Fill `folder`, which is made, with a target's seeds."""
     folder.mkdir(parents=True, exist_ok=True)
     WRITERS[target](folder)
 

@@ -1,4 +1,4 @@
-"""The public names of cnnx: this list is read by type checkers, and by `__init__.py` as it runs."""
+"""Public names of cnnx, read by type checkers and, at run time, by `__init__.py`."""
 
 from cnnx import callbacks as callbacks
 from cnnx import data as data

@@ -1,4 +1,4 @@
-"""``python -m cnnx``: the command line, and where CMake finds the C++ library in this package."""
+"""``python -m cnnx``: the command line and the CMake folder of this package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Prints the CMake folder for ``--cmake-dir``, importing nothing; else the ``cnnx`` command."""
+    """Run the ``cnnx`` command, or print the CMake folder for ``--cmake-dir`` without imports."""
     if sys.argv[1:] == ["--cmake-dir"]:
         print(Path(__file__).parent / "lib" / "cmake" / "cnnx")
         return 0

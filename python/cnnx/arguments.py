@@ -1,4 +1,4 @@
-"""Turns what people write (a list, an int for a pair) into what the core takes, or refuses it."""
+"""Validation and conversion of arguments (a list, an int for a pair) to the core's types."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def integer(value: object, function: str, argument: str) -> int:
     """`value` as an int.
 
     Raises:
-        TypeError: if it is no integer.
+        TypeError: if it is not an integer.
     """
     if not is_integer(value):
         raise TypeError(f"{function}: {argument} is {value!r}, expected an integer")
@@ -35,7 +35,7 @@ def integer(value: object, function: str, argument: str) -> int:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether UTF-8 can write it: not the half characters of file names that are no UTF-8."""
+    """Whether UTF-8 can encode the text; lone surrogates of undecodable file names cannot be."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -44,21 +44,23 @@ def is_utf8(text: str) -> bool:
 
 
 def text(value: object, function: str, argument: str) -> str:
-    """`value` as a string that UTF-8 can write.
+    """`value` as a string that UTF-8 can encode.
 
     Raises:
-        TypeError: if it is no string.
-        ValueError: if it holds half characters.
+        TypeError: if it is not a string.
+        ValueError: if it contains lone surrogates.
     """
     if not isinstance(value, str):
         raise TypeError(f"{function}: {argument} is {value!r}, expected text")
     if not is_utf8(value):
-        raise ValueError(f"{function}: {argument} is {value!r}, expected text that UTF-8 can write")
+        raise ValueError(
+            f"{function}: {argument} is {value!r}, expected text that UTF-8 can encode"
+        )
     return value
 
 
 def shown(value: object) -> str:
-    """`value` as an error shows it: on one line, and short; an array by its shape."""
+    """`value` as one short line for an error message; arrays by their shape."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
     text = " ".join(repr(value).split())
@@ -66,10 +68,10 @@ def shown(value: object) -> str:
 
 
 def real_number(value: object, function: str, argument: str) -> float:
-    """`value` as a float; not finite or no number is refused.
+    """`value` as a finite float.
 
     Raises:
-        TypeError: if it is no real number.
+        TypeError: if it is not a real number.
         ValueError: if it is NaN or infinite.
     """
     given = number(value, function, argument)
@@ -82,7 +84,7 @@ def number(value: object, function: str, argument: str) -> float:
     """`value` as a float, which may be NaN or infinite.
 
     Raises:
-        TypeError: if it is no real number.
+        TypeError: if it is not a real number.
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{function}: {argument} is {value!r}, expected a number")
@@ -121,7 +123,7 @@ def real_array(value: ArrayLike, function: str, argument: str) -> NDArray[Any]:
 def float32_array(
     value: ArrayLike, function: str, argument: str, *, ndim: int | None = None
 ) -> FloatArray:
-    """`value` as a contiguous float32 array; converted once, and only if it must be.
+    """`value` as a contiguous float32 array, copied only if it is not one already.
 
     Raises:
         TypeError: if the dtype is not real.
@@ -139,7 +141,11 @@ def float32_array(
 def same_shapes(
     function: str, first: str, first_value: ArrayLike, second: str, second_value: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
-    """Two float32 arrays of one shape, or a sentence that names both."""
+    """Two float32 arrays of the same shape.
+
+    Raises:
+        ValueError: if their shapes differ.
+    """
     a = float32_array(first_value, function, first)
     b = float32_array(second_value, function, second)
     if a.shape != b.shape:
@@ -164,14 +170,14 @@ def pair(value: PairLike, function: str, argument: str) -> list[int]:
 
 
 def group_count(value: int, function: str) -> int:
-    """The number of groups of channels, an integer."""
+    """Number of groups of channels, an integer."""
     if not is_integer(value):
         raise TypeError(f"{function}: groups is {value!r}, expected an integer")
     return int(value)
 
 
 def padding_sides(value: PaddingLike, function: str) -> str | list[int]:
-    """Padding as "valid", "same", or [top, bottom, left, right] from any form that numbers take."""
+    """Padding as "valid", "same" or [top, bottom, left, right]."""
     if isinstance(value, str):
         if value in ("valid", "same"):
             return value
@@ -189,7 +195,7 @@ def padding_sides(value: PaddingLike, function: str) -> str | list[int]:
 
 
 def explicit_sides(value: PaddingLike, function: str) -> list[int]:
-    """Padding as [top, bottom, left, right], from any form but "valid" and "same"."""
+    """Numeric padding as [top, bottom, left, right]; "valid" and "same" are refused."""
     sides = value if isinstance(value, str) else padding_sides(value, function)
     if isinstance(sides, str):
         raise TypeError(
@@ -200,7 +206,7 @@ def explicit_sides(value: PaddingLike, function: str) -> list[int]:
 
 
 def one_of(value: object, words: Sequence[str], function: str, argument: str) -> str:
-    """`value`, which is one of the words."""
+    """`value`, checked to be one of `words`."""
     if not isinstance(value, str) or value not in words:
         expected = " or ".join(map(repr, words))
         raise ValueError(f"{function}: {argument} is {value!r}, expected {expected}")
@@ -208,19 +214,18 @@ def one_of(value: object, words: Sequence[str], function: str, argument: str) ->
 
 
 def image_shape(x: ArrayLike, function: str) -> list[int]:
-    """The shape of `x`, whose numbers do not count."""
+    """Shape of `x`, whose values are not used."""
     return list(real_array(x, function, "x").shape)
 
 
 def images(
     value: ArrayLike, input_shape: tuple[int, int, int], function: str
 ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
-    """Images as a contiguous uint8 or float32 array (batch, height, width, channels) of the
-    model's size.
+    """Images as a contiguous uint8 or float32 array of the model's input size.
 
     Returns:
-        The array, whether its values are integers to be divided by 255, and whether the batch axis
-        was added here.
+        The array, (batch, height, width, channels); whether its values are integers to be divided
+        by 255; whether the batch axis was added here.
 
     Raises:
         TypeError: if the dtype is not real.
@@ -261,13 +266,19 @@ def _with_batch_axis(
 def class_labels(
     value: ArrayLike, count: int, classes: Sequence[str], outputs: int, function: str
 ) -> NDArray[np.int64]:
-    """Labels, integers of any width or class names, as int64 indices of `outputs` classes, one per
-    image.
+    """Labels as int64 class indices, (count,).
+
+    Args:
+        value: integers of any width, or class names.
+        count: number of images.
+        classes: names of the classes.
+        outputs: number of classes.
+        function: named in errors.
 
     Raises:
         TypeError: if the dtype is neither integer nor text.
-        ValueError: if a label is fractional, NaN, unknown or out of range, or their number is not
-            `count`.
+        ValueError: if a label is fractional, NaN, unknown or out of range, or if the number of
+            labels is not `count`.
     """
     array = np.asarray(value)
     if array.dtype == object and all(isinstance(each, str) for each in array.flat):
@@ -320,8 +331,7 @@ def _indices_of_names(
 def target_values(
     value: ArrayLike, shape: tuple[int, ...], function: str, *, limits: tuple[float, float] | None
 ) -> FloatArray:
-    """Targets of a loss on numbers, in the shape of the model's outputs; (batch,) will do for
-    (batch, 1).
+    """Regression targets in the shape of the model's outputs; (batch,) is accepted for (batch, 1).
 
     Raises:
         TypeError: if the dtype is not real.

@@ -1,4 +1,4 @@
-"""Callbacks for `Trainer.fit`: early stopping, the best model in a file, logs."""
+"""Callbacks for `Trainer.fit`: early stopping, saving of the best model, logs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from cnnx.training.trainer import Trainer
 
 __all__ = ["BestModel", "CSVLog", "Callback", "EarlyStopping", "TensorBoardLog"]
 
-_FIGURES = ("loss", "accuracy", "validation_loss", "validation_accuracy")
+_METRICS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
 
 
 class _Best(Callback):
-    """Remembers the best value of a figure; an accuracy improves upwards, a loss downwards."""
+    """Tracker of the best value of a metric: the highest accuracy or the lowest loss."""
 
     def __init__(self, watch: str, least: float) -> None:
-        if watch not in _FIGURES:
-            expected = ", ".join(map(repr, _FIGURES))
+        if watch not in _METRICS:
+            expected = ", ".join(map(repr, _METRICS))
             name = type(self).__name__
             raise ValueError(f"{name}: watch is {watch!r}, expected one of {expected}")
         self.watch = watch
@@ -36,39 +36,39 @@ class _Best(Callback):
         self._least = least
 
     def _improved(self, progress: Progress) -> bool:
-        """Whether the epoch's figure is better than all before; NaN never is."""
-        figure = (progress.finished_epoch or {})[str(self.watch)]
-        gain = figure - self.best if str(self.watch).endswith("accuracy") else self.best - figure
-        if math.isnan(figure) or not (math.isnan(self.best) or gain > self._least):
+        """Whether the epoch's metric is better than all before; False for NaN."""
+        value = (progress.finished_epoch or {})[str(self.watch)]
+        gain = value - self.best if str(self.watch).endswith("accuracy") else self.best - value
+        if math.isnan(value) or not (math.isnan(self.best) or gain > self._least):
             return False
-        self.best = figure
+        self.best = value
         return True
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Forgets an earlier fit."""
+        """Reset the best value."""
         self.best = math.nan
 
     def state(self) -> dict[str, Any]:
-        """The best value so far."""
+        """State for a checkpoint: the best value so far."""
         return {"best": self.best}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """The best value again."""
+        """Restore the best value from a checkpoint."""
         self.best = float(state["best"])
 
 
 class EarlyStopping(_Best):
-    """Ends a fit when a figure has not improved for some epochs, with the weights of the best one.
+    """Early stopping: ends a fit when a metric has not improved for `patience` epochs.
 
     Args:
         watch: "validation_loss", "validation_accuracy", "loss" or "accuracy".
-        patience: epochs without improvement that are borne.
-        least: by how much a figure must be better to count.
-        restore_best: whether the model gets the best epoch's weights and buffers when the run is
-            over, whatever ended it; else it keeps the last.
+        patience: number of epochs without improvement to tolerate.
+        least: minimum change that counts as an improvement.
+        restore_best: whether the model receives the weights and buffers of the best epoch at the
+            end of the run, for any reason of ending; otherwise it keeps the last ones.
 
     Attributes:
-        best: the best value so far; NaN before the first epoch.
+        best: best value so far; NaN before the first epoch.
 
     Raises:
         ValueError: if a setting is out of range.
@@ -100,12 +100,12 @@ class EarlyStopping(_Best):
         self._weights: dict[str, Any] = {}
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Forgets an earlier fit."""
+        """Reset the best value, the weights and the wait."""
         super().on_fit_begin(trainer)
         self._waited, self._weights = 0, {}
 
     def on_epoch_end(self, trainer: Trainer, progress: Progress) -> None:
-        """Keeps better weights; ends the fit when patience does."""
+        """Save the weights if the metric improved; stop the fit when patience runs out."""
         improved = self._improved(progress)
         self._waited = 0 if improved else self._waited + 1
         if improved and self.restore_best:
@@ -114,7 +114,7 @@ class EarlyStopping(_Best):
             trainer.stop()
 
     def on_run_end(self, trainer: Trainer) -> None:
-        """Gives the model the kept weights."""
+        """Restore the weights of the best epoch."""
         if not self._weights:
             return
         for arrays in (trainer.model.parameters, trainer.model.buffers):
@@ -122,11 +122,11 @@ class EarlyStopping(_Best):
                 arrays[name] = self._weights[name]
 
     def state(self) -> dict[str, Any]:
-        """The best value and weights so far, and how long it has waited."""
+        """State for a checkpoint: the best value and weights, and the epochs waited."""
         return {**super().state(), "waited": self._waited, "weights": self._weights}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """All of it again."""
+        """Restore the state from a checkpoint."""
         super().restore(state)
         self._waited, self._weights = int(state["waited"]), dict(state["weights"])
 
@@ -136,17 +136,18 @@ def _arrays(trainer: Trainer) -> Mapping[str, Any]:
 
 
 class BestModel(_Best):
-    """Saves the model after every epoch that is better than all before.
+    """Saving of the model after every epoch with a new best metric.
 
     Args:
-        path: the model's file, replaced as a whole each time.
+        path: model file, replaced as a whole each time.
         watch: "validation_loss", "validation_accuracy", "loss" or "accuracy".
 
     Attributes:
-        best: the best value so far; NaN before the first epoch.
+        best: best value so far; NaN before the first epoch.
 
     Raises:
-        ValueError: if `watch` is no figure. OSError of a file that cannot be written ends the fit.
+        ValueError: if `watch` is not a metric. A file that cannot be written ends the fit with
+            OSError.
 
     Example:
         >>> import cnnx
@@ -158,19 +159,19 @@ class BestModel(_Best):
         self.path = path
 
     def on_epoch_end(self, trainer: Trainer, progress: Progress) -> None:
-        """Saves the model if it is the best."""
+        """Save the model if the metric improved."""
         if self._improved(progress):
             trainer.model.save(self.path)
 
 
 class CSVLog(Callback):
-    """Writes the history to a file of comma-separated values, a line per epoch as it ends.
+    """Log of the history as a CSV file with one line per epoch.
 
-    The columns are epoch, loss, accuracy, validation_loss, validation_accuracy and seconds. A run
-    that goes on writes the file anew from the history, so that no epoch stands in it twice.
+    The columns are epoch, loss, accuracy, validation_loss, validation_accuracy and seconds. A
+    resumed run rewrites the file from the history, so that every epoch appears once.
 
     Args:
-        path: the file.
+        path: CSV file to write.
 
     Example:
         >>> import cnnx
@@ -181,13 +182,13 @@ class CSVLog(Callback):
         self.path = path
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Writes the epochs there are."""
+        """Write the header and the epochs of the history so far."""
         self._write("w", ["epoch", *vars(History())])
         for epoch in range(1, len(trainer.history) + 1):
             self._write_epoch(trainer.history, epoch)
 
     def on_epoch_end(self, trainer: Trainer, progress: Progress) -> None:
-        """Writes the epoch."""
+        """Append the epoch."""
         self._write_epoch(trainer.history, len(trainer.history))
 
     def _write_epoch(self, history: History, epoch: int) -> None:
@@ -199,16 +200,17 @@ class CSVLog(Callback):
 
 
 class TensorBoardLog(Callback):
-    """Writes an event log that TensorBoard shows, through the package tensorboardX.
+    """TensorBoard event log, written with the package tensorboardX.
 
-    After every epoch its figures under their names in `History` and the learning rate, at the
-    epoch's number. A run that goes on marks what it does again as gone.
+    After every epoch it logs the metrics, under their names in `History`, and the learning rate.
+    The step is the number of the epoch. A resumed run purges the epochs that it repeats.
 
     Args:
-        folder: where the log goes; one per run, so that TensorBoard can tell them apart.
+        folder: log folder; use one per run, so that TensorBoard shows them as separate runs.
 
     Raises:
-        ImportError: if tensorboardX is not installed; `pip install 'cnnx[tensorboard]'` does it.
+        ImportError: if tensorboardX is not installed; `pip install 'cnnx[tensorboard]'` installs
+            it.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -223,22 +225,22 @@ class TensorBoardLog(Callback):
         self._writer: Any = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Opens the log after the epochs there are."""
+        """Open the log after the epochs of the history so far."""
         self._writer = self._package.SummaryWriter(
             os.fspath(self.folder),
             purge_step=len(trainer.history) + 1,
-            # Logs begun within a second would have one name.
+            # Logs that start within the same second would share a name.
             filename_suffix=f".{secrets.token_hex(4)}",
         )
 
     def on_epoch_end(self, trainer: Trainer, progress: Progress) -> None:
-        """Writes the epoch."""
-        figures = {**(progress.finished_epoch or {}), "learning_rate": progress.learning_rate}
-        for name, figure in figures.items():
-            if not math.isnan(figure):
-                self._writer.add_scalar(name, figure, len(trainer.history))
+        """Write the metrics of the epoch."""
+        metrics = {**(progress.finished_epoch or {}), "learning_rate": progress.learning_rate}
+        for name, value in metrics.items():
+            if not math.isnan(value):
+                self._writer.add_scalar(name, value, len(trainer.history))
         self._writer.flush()
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        """Closes the log."""
+        """Close the log."""
         self._writer.close()

@@ -1,4 +1,4 @@
-"""Measures of what a model answers: how often it is right, and what it takes for what."""
+"""Classification metrics: top-k accuracy and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["confusion_matrix", "top_k_accuracy"]
 
 
 def top_k_accuracy(outputs: ArrayLike, labels: ArrayLike, *, k: int = 5) -> float:
-    """The share of rows whose label is among the k largest outputs; of equal ones the first wins.
+    """Fraction of rows whose label is among the k largest outputs; ties go to the lower index.
 
     Args:
-        outputs: what a model gives: logits or probabilities.
-        labels: the true classes, integers.
-        k: how many answers count; 1 is plain accuracy.
+        outputs: logits or probabilities.
+        labels: true classes, integers.
+        k: number of top classes; 1 is plain accuracy.
 
     Shape:
         outputs (rows, classes), labels (rows,).
 
     Raises:
-        TypeError: if outputs or labels are no numbers.
-        ValueError: if a shape, a label or k does not fit, or an output is NaN.
+        TypeError: if outputs or labels are not numbers.
+        ValueError: if a shape, a label or k is out of range, or an output is NaN.
 
     Example:
         >>> top_k_accuracy([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], [2, 1], k=2)
@@ -49,19 +49,19 @@ def top_k_accuracy(outputs: ArrayLike, labels: ArrayLike, *, k: int = 5) -> floa
 def confusion_matrix(
     labels: ArrayLike, predicted: ArrayLike, *, classes: int | Sequence[str]
 ) -> NDArray[np.int64]:
-    """Counts: the row says what the images are, the column what the model said.
+    """Confusion matrix: counts with true classes as rows and predicted classes as columns.
 
     Args:
-        labels: the true classes, integers or names.
-        predicted: the model's answers, as `Model.predict` gives them.
-        classes: how many there are, or their names in order.
+        labels: true classes, integers or names.
+        predicted: predicted classes, as returned by `Model.predict`.
+        classes: number of classes, or their names in order.
 
     Shape:
         labels and predicted (rows,); result (classes, classes).
 
     Raises:
         TypeError: if classes is neither a number nor names.
-        ValueError: if the two are of different lengths, or hold something that is no class.
+        ValueError: if the two differ in length, or contain a value that is not a class.
 
     Example:
         >>> confusion_matrix(["X", "O", "X"], ["X", "X", "X"], classes=["X", "O"])
@@ -80,7 +80,7 @@ def confusion_matrix(
     if count < 1:
         raise ValueError(f"confusion_matrix: classes is {shown(classes)}, expected at least one")
     rows = np.size(np.asarray(labels))
-    true = class_labels(labels, rows, names, count, "confusion_matrix: labels")
-    said = class_labels(predicted, rows, names, count, "confusion_matrix: predicted")
-    counts = np.bincount(true * count + said, minlength=count * count)
+    expected = class_labels(labels, rows, names, count, "confusion_matrix: labels")
+    actual = class_labels(predicted, rows, names, count, "confusion_matrix: predicted")
+    counts = np.bincount(expected * count + actual, minlength=count * count)
     return counts.astype(np.int64).reshape(count, count)

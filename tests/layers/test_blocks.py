@@ -193,8 +193,8 @@ def test_blocks_print_as_they_are_written() -> None:
         assert repr(eval(repr(block), vars(cnnx))) == repr(block)
     image = cnnx.Input(SHAPE)
     assert repr(image) == "Input((8, 6, 3))"
-    assert repr(cnnx.Add()(image, image)) == "<what Add() makes of 2 inputs>"
-    assert repr(cnnx.ReLU()(image)) == "<what ReLU() makes of 1 input>"
+    assert repr(cnnx.Add()(image, image)) == "<output of Add() with 2 inputs>"
+    assert repr(cnnx.ReLU()(image)) == "<output of ReLU() with 1 input>"
 
 
 # Refusals.
@@ -235,7 +235,7 @@ def set_trainable(owner: Any, value: object) -> None:
             r"from_graph: inputs is \[Input\(\(8, 6, 3\)\), Input.*, expected one cnnx.Input",
         ),
         (lambda: from_graph(SHAPE, MADE), r"from_graph: inputs is \(8, 6, 3\), expected one cnnx"),
-        (lambda: from_graph(MADE, MADE), "from_graph: inputs is <what Conv2d.*, expected one cnnx"),
+        (lambda: from_graph(MADE, MADE), "from_graph: inputs is <output of Conv2d.*, expected one cnnx"),
         (lambda: anything.Input((8, 6)), r"Input: shape is \(8, 6\), expected \(height, width,"),
         (lambda: anything.Input(8), r"Input: shape is 8, expected \(height, width, channels\)"),
         (

@@ -43,10 +43,10 @@ def test_numbers_of_numpy_are_numbers() -> None:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: cnnx.Conv2d(3, 32, 3), "in_channels is never given, the model knows it"),
+        (lambda: cnnx.Conv2d(3, 32, 3), "the model infers in_channels"),
         (lambda: cnnx.Conv2d(3, 32, 3, 1, 1), "got 3, 1, 1 after out_channels and kernel_size"),
         (lambda: cnnx.Conv2d(3, 32, (3, 3)), "stride and the rest go by name"),
-        (lambda: cnnx.Dense(784, 10), "in_features is never given, the model knows it"),
+        (lambda: cnnx.Dense(784, 10), "the model infers in_features"),
         (lambda: cnnx.MaxPool2d(2, 2), "stride"),
         (lambda: cnnx.AvgPool2d(2, 2), "stride"),
         (lambda: cnnx.Conv2d(3.0, 3), "Conv2d: out_channels is 3.0, expected an integer"),  # type: ignore[arg-type]

@@ -165,7 +165,7 @@ HALF = "caf\udce9"  # a byte of a file name that is not UTF-8, as Python represe
     ("make", "sentence"),
     [
         (lambda: small(["X", "O", HALF]), "Model: classes holds .*, expected names that UTF-8"),
-        (lambda: cnnx.ReLU(name=HALF), "ReLU: name is .*, expected text that UTF-8 can write"),
+        (lambda: cnnx.ReLU(name=HALF), "ReLU: name is .*, expected text that UTF-8 can encode"),
         (lambda: cnnx.ParameterRule(HALF), "ParameterRule: pattern is .*, expected text that"),
         (lambda: cnnx.Muon(matrices=HALF), "Muon: matrices is .*, expected text that UTF-8"),
     ],

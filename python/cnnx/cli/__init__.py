@@ -30,7 +30,7 @@ each command explains itself: cnnx train --help
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command line and returns its exit status; raises nothing a user can cause."""
+    """Run one command line and returns its exit status; raises nothing a user can cause."""
     _have_streams()
     _print_any_name()
     parser = build_parser()

@@ -69,7 +69,7 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
 
 
 def see_images(choice: str, model: Model, x: Pixels) -> None:
-    """Gives the one built-in network whose first layer is made from images what it needs."""
+    """Give the one built-in network whose first layer is made from images what it needs."""
     from cnnx.models.fast_cifar import whiten
 
     if choice.replace("-", "_") == "fast_cifar":

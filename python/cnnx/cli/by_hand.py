@@ -118,7 +118,7 @@ def vote_weights() -> Array:
 
 
 def follow(drawing: Array) -> Steps:
-    """Takes one drawing through the whole hand-made network."""
+    """Take one drawing through the whole hand-made network."""
     maps = ops.conv2d(drawing[np.newaxis, :, :, np.newaxis], filters()) / FILTER_CELLS
     rectified = ops.relu(maps)
     pooled = ops.max_pool2d(rectified, 2, padding="same")

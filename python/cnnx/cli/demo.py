@@ -39,7 +39,7 @@ the trained one sees. No download; a few seconds.
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declares the command."""
+    """Declare the command."""
     parser = commands.add_parser(
         "demo",
         help="watch a network learn X from O, in seconds",
@@ -51,7 +51,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draws, compares pixels, trains, measures, saves, and says what to try next."""
+    """Draw, compares pixels, trains, measures, saves, and says what to try next."""
     started = perf_counter()
     if FOLDER.exists() and not FOLDER.is_dir():
         raise UserError(f"{FOLDER} is a file, expected a folder to write to; move the file away")
@@ -133,7 +133,7 @@ def learn(x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED) -> tu
 
 
 def save_images(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> list[Path]:
-    """Writes every image of the demo; returns the drawings' files, X first.
+    """Write every image of the demo; returns the drawings' files, X first.
 
     Raises:
         ImportError: Pillow or matplotlib is not installed; nothing has been written then.
@@ -189,5 +189,5 @@ def size_of(path: Path) -> str:
 
 
 def say(text: Any) -> None:
-    """Prints at once: the story and the progress bar on stderr must not overtake each other."""
+    """Print at once: the story and the progress bar on stderr must not overtake each other."""
     print(text, flush=True)

@@ -23,7 +23,7 @@ _CONFUSIONS_SHOWN = 10
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declares the command and its options."""
+    """Declare the command and its options."""
     parser = commands.add_parser(
         "evaluate",
         help="measure a model: accuracy and confusion matrix",
@@ -37,7 +37,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the accuracy and the confusion matrix."""
+    """Print the accuracy and the confusion matrix."""
     from cnnx.cli.classifier import Classifier
     from cnnx.data.source import open_source
     from cnnx.metrics import confusion_matrix

@@ -43,7 +43,7 @@ class Page:
         self._axes.set_axis_off()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the page as PNG."""
+        """Write the page as PNG."""
         from matplotlib import rc_context
 
         # Hinting fits small bold letters to the pixels so hard that they grow serifs.

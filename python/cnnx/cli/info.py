@@ -13,7 +13,7 @@ examples:
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declares the command and its options."""
+    """Declare the command and its options."""
     parser = commands.add_parser(
         "info",
         help="describe a model, or this installation",
@@ -28,7 +28,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints one fact per line."""
+    """Print one fact per line."""
     lines = installation() if arguments.model is None else contents(arguments.model)
     print("\n".join(lines))
     return 0

@@ -19,7 +19,7 @@ _ROWS = 15
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declares the command and its options."""
+    """Declare the command and its options."""
     parser = commands.add_parser(
         "lr-find",
         help="find a learning rate to train with",
@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints losses over rates, and the suggestion."""
+    """Print losses over rates, and the suggestion."""
     import cnnx
     from cnnx.cli.train import prepare
 

@@ -27,7 +27,7 @@ _IMAGES_AT_ONCE = 256
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declares the command and its options."""
+    """Declare the command and its options."""
     parser = commands.add_parser(
         "predict",
         help="say what is on an image",
@@ -42,7 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints label and probability of every image; 1 if any could not be read."""
+    """Print label and probability of every image; 1 if any could not be read."""
     import numpy as np
 
     from cnnx.cli.classifier import Classifier

@@ -35,7 +35,7 @@ class EpochProgress:
         self._close_bar()
 
     def __call__(self, progress: Progress) -> None:
-        """Moves the bar by one step; ends it with a line when the epoch is finished."""
+        """Move the bar by one step; ends it with a line when the epoch is finished."""
         if progress.finished_epoch is not None:
             self._close_bar()
             line = epoch_line(progress.epoch, progress.epochs, progress.finished_epoch)
@@ -75,7 +75,7 @@ class DecodingProgress:
         self._bar: Any = None
 
     def __call__(self, done: int, total: int) -> None:
-        """Moves the bar; ends it with the last image of each set."""
+        """Move the bar; ends it with the last image of each set."""
         if self._make_bar is None:
             return
         if self._bar is None:

@@ -55,7 +55,7 @@ network.py is yours and gets (height, width, channels) and the class names:
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declares the command and its options."""
+    """Declare the command and its options."""
     parser = commands.add_parser(
         "train",
         help="learn from a folder of images, IDX or CIFAR-10 files, or an .npz",
@@ -70,7 +70,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Trains, saves, and measures the test set if there is one."""
+    """Train, saves, and measures the test set if there is one."""
     train_options.settle(arguments)
     check_output("--out", arguments.out, "model.cnnx", arguments.overwrite)
     if arguments.checkpoint is not None:
@@ -165,7 +165,7 @@ def _fit(
 
 
 def check_output(option: str, file: Path, example: str, overwrite: bool) -> None:
-    """Refuses, before any work is done, a file that could not be written or is not to be lost."""
+    """Refuse, before any work is done, a file that could not be written or is not to be lost."""
     if file.is_dir():
         raise UserError(f"{option} {file} is a folder, expected a file such as {file / example}")
     if file.exists() and not overwrite:
@@ -174,7 +174,7 @@ def check_output(option: str, file: Path, example: str, overwrite: bool) -> None
 
 
 def check_folder(option: str, file: Path) -> None:
-    """Refuses, before any work is done, a file whose folder is not there to write to."""
+    """Refuse, before any work is done, a file whose folder is not there to write to."""
     if not file.parent.is_dir():
         raise UserError(f"{option} {file}: there is no folder {file.parent}; make it first")
     if not os.access(file.parent, os.W_OK):
@@ -182,7 +182,7 @@ def check_folder(option: str, file: Path) -> None:
 
 
 def _check_checkpoint(arguments: argparse.Namespace) -> None:
-    """Refuses to begin a new run over one that could be gone on with."""
+    """Refuse to begin a new run over one that could be gone on with."""
     file = arguments.checkpoint
     if file is not None and file.exists() and not arguments.overwrite:
         raise UserError(
@@ -191,7 +191,7 @@ def _check_checkpoint(arguments: argparse.Namespace) -> None:
 
 
 def save_model(model: Model, out: Path, overwrite: bool) -> Path:
-    """Saves the model and returns where: elsewhere if `out` cannot be had, so that it is not lost.
+    """Save the model and returns where: elsewhere if `out` cannot be had, so that it is not lost.
 
     `check_output` has looked before training, but hours may have passed since.
     """
@@ -219,7 +219,7 @@ def _free_name(path: Path) -> Path:
 
 
 def _keep(trainer: Trainer, images: Dataset, steps: int, arguments: argparse.Namespace) -> str:
-    """Saves what a training that has ended early has learned, if its answers are numbers; never
+    """Save what a training that has ended early has learned, if its answers are numbers; never
     over an older model.
 
     Returns:

@@ -153,7 +153,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def settle(arguments: argparse.Namespace) -> None:
-    """Fills in the defaults of a new run.
+    """Fill in the defaults of a new run.
 
     Raises:
         UserError: A setting is given beside --resume, or --checkpoint-every without a checkpoint.
@@ -172,7 +172,7 @@ def settle(arguments: argparse.Namespace) -> None:
 
 
 def fill_in(arguments: argparse.Namespace) -> None:
-    """Gives every option that is there but was not given its default."""
+    """Give every option that is there but was not given its default."""
     for name, value in _DEFAULTS.items():
         if name in arguments and getattr(arguments, name) is None:
             setattr(arguments, name, value)

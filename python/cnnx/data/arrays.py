@@ -18,7 +18,7 @@ class ArraySet:
     """
 
     def __init__(self, name: str, x: Pixels, y: Labels, classes: Classes | None = None) -> None:
-        """Checks that the two belong together.
+        """Check that the two belong together.
 
         Args:
             name: Where the images are, for messages.

@@ -112,7 +112,7 @@ class Augmentation:
         seed: int = 0,
         preprocessing: Preprocessing = Preprocessing(),
     ) -> FloatArray:
-        """Shows what a network would get, but for mixup: an epoch's images, changed, normalised.
+        """Show what a network would get, but for mixup: an epoch's images, changed, normalised.
 
         Args:
             x: images (batch, height, width, channels); their places in x are those in the data

@@ -137,7 +137,7 @@ def each_file(
 
 
 def refuse_unreadable(files: Sequence[Path], root: Path, decoding: Decoding) -> None:
-    """Names the files that cannot be read, unless they are to be skipped."""
+    """Name the files that cannot be read, unless they are to be skipped."""
     if not files or decoding.skip_unreadable:
         return
     names = ", ".join(str(file.relative_to(root)) for file in files[:_NAMES_SHOWN])

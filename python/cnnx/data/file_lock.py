@@ -20,7 +20,7 @@ def _fcntl() -> Any:
 
 
 def hold(file: IO[bytes]) -> None:
-    """Holds a file until it is closed, be it by the end of the process."""
+    """Hold a file until it is closed, be it by the end of the process."""
     locks = _fcntl()
     if locks is not None:
         with suppress(OSError):  # a file system without locks

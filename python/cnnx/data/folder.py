@@ -29,7 +29,7 @@ class FolderSet:
         classes: tuple[str, ...] | None = None,
         decoding: Decoding = Decoding(),
     ) -> None:
-        """Looks through the folder and reads every image's header.
+        """Look through the folder and reads every image's header.
 
         Args:
             path: A folder with one subfolder per class. Files that are no images by their
@@ -102,7 +102,7 @@ class FolderSet:
         return len(self.files)
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
-        """Decodes every image, several at a time, and resizes it to `input_shape`.
+        """Decode every image, several at a time, and resizes it to `input_shape`.
 
         Raises:
             FormatError: Some files cannot be decoded; all of them are counted, the first are named.
@@ -127,7 +127,7 @@ def load_folder(
     resize: str = "stretch",
     decoding: Decoding = Decoding(),
 ) -> Dataset:
-    """Reads a folder of images with one subfolder per class.
+    """Read a folder of images with one subfolder per class.
 
     Args:
         path: The folder; the sorted names of its subfolders are the classes.

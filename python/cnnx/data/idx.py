@@ -29,7 +29,7 @@ _SPELLINGS = ("{set}-{kind}-idx{rank}-ubyte", "{set}-{kind}.idx{rank}-ubyte")
 
 
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
-    """Reads one IDX file, compressed with gzip or not, as an array of its own type and shape.
+    """Read one IDX file, compressed with gzip or not, as an array of its own type and shape.
 
     Args:
         path: The file; whether it is compressed is seen from its first bytes, not from its name.
@@ -91,7 +91,7 @@ def _read(stream: BinaryIO | gzip.GzipFile, path: Path, most_bytes: int) -> NDAr
 
 
 def _fill(stream: BinaryIO | gzip.GzipFile, target: memoryview) -> int:
-    """Reads until `target` is full or the stream ends; returns how many bytes came."""
+    """Read until `target` is full or the stream ends; returns how many bytes came."""
     filled = 0
     while filled < len(target):
         chunk = stream.read(min(len(target) - filled, 1 << 20))
@@ -108,7 +108,7 @@ class IdxSet(ArraySet):
     def __init__(
         self, folder: str | os.PathLike[str], set_name: str, classes: Classes | None = None
     ) -> None:
-        """Reads both files and checks that they belong together.
+        """Read both files and checks that they belong together.
 
         Args:
             folder: Holds the files.
@@ -142,7 +142,7 @@ def idx_sets(folder: str | os.PathLike[str], classes: Classes | None = None) -> 
 
 
 def load_idx(folder: str | os.PathLike[str]) -> Dataset:
-    """Reads a folder of IDX files, such as MNIST's or Fashion-MNIST's four.
+    """Read a folder of IDX files, such as MNIST's or Fashion-MNIST's four.
 
     Args:
         folder: Holds `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, and perhaps the same

@@ -50,7 +50,7 @@ def image_shape(path: str | os.PathLike[str]) -> InputShape:
 def read_image(
     path: str | os.PathLike[str], input_shape: InputShape, *, resize: str = "stretch"
 ) -> Pixels:
-    """Reads one image file as uint8 pixels of shape `input_shape`.
+    """Read one image file as uint8 pixels of shape `input_shape`.
 
     Args:
         path: A file in any format Pillow reads; of a moving image, the first frame.

@@ -43,7 +43,7 @@ class PixelFile:
     def __init__(
         self, folder: Path, files: Sequence[Path], root: Path, shape: InputShape, resize: str
     ) -> None:
-        """Looks at every file's size and time, not into it."""
+        """Look at every file's size and time, not into it."""
         place = hashlib.sha256(repr((str(root.resolve()), shape, resize)).encode())
         digest = hashlib.sha256(str(_FORMAT).encode())
         for file in files:
@@ -86,7 +86,7 @@ class PixelFile:
             self._part.unlink(missing_ok=True)
 
     def finish(self, unreadable: list[int]) -> None:
-        """Gives what was written its name; `unreadable` are the positions that are left out."""
+        """Give what was written its name; `unreadable` are the positions that are left out."""
         self._file.flush()
         self._part.replace(self._pixels)
         note = self._part.with_name(f"{self._part.name}.note")

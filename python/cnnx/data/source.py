@@ -35,7 +35,7 @@ class Source:
     test: ImageSet | None = None
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
-        """Loads every set, all in the shape of the training images or in `input_shape`."""
+        """Load every set, all in the shape of the training images or in `input_shape`."""
         shape = self.train.input_shape if input_shape is None else input_shape
         return replace(
             self.train.load(shape, resize),
@@ -49,7 +49,7 @@ def open_source(
     classes: Classes | None = None,
     decoding: Decoding = Decoding(),
 ) -> Source:
-    """Finds out what a path holds, without loading it.
+    """Find out what a path holds, without loading it.
 
     Args:
         path: A folder of IDX files, of which `t10k` is the test set; or of CIFAR-10's binary files;
@@ -99,7 +99,7 @@ def load(
     resize: str = "stretch",
     decoding: Decoding = Decoding(),
 ) -> Dataset:
-    """Loads what a path holds: IDX or CIFAR-10 files, an .npz or class folders, all their sets.
+    """Load what a path holds: IDX or CIFAR-10 files, an .npz or class folders, all their sets.
 
     Args:
         path: As for `open_source`.

@@ -7,7 +7,7 @@ from cnnx.data.dataset import Labels, Pixels
 
 
 def xo(count: int, *, size: int = 32, seed: int = 0) -> tuple[Pixels, Labels]:
-    """Draws `count` grey images, each of one X or one O, and says which is which.
+    """Draw `count` grey images, each of one X or one O, and says which is which.
 
     Every drawing lies anywhere in the frame, fills 35 to 80 % of it, is stretched up to 3:4 or 4:3
     and tilted by up to 25 degrees, with strokes 1 to 3 pixels wide (at size 32), jittered ends and

@@ -1,4 +1,4 @@
-"""Layers as recipes, without weights: each learns its input when the model is built."""
+"""Layers: kind, settings and name, without weights; a model infers their input shapes."""
 
 from cnnx.layers import (
     activations,

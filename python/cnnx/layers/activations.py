@@ -1,4 +1,4 @@
-"""Layers that bend every number by itself, and Softmax."""
+"""Elementwise activations, and Softmax."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 
 
 class ReLU(LayerWithoutSettings):
-    """Removes the negatives: ``x < 0 ? 0 : x``; NaN passes through.
+    """Rectified linear unit: ``x < 0 ? 0 : x``; NaN propagates.
 
     Example:
         >>> ReLU(name="positives")
@@ -31,7 +31,7 @@ class ReLU(LayerWithoutSettings):
 
 
 class LeakyReLU(Layer):
-    """Shrinks the negatives: ``x < 0 ? negative_slope * x : x``.
+    """Leaky rectified linear unit: ``x < 0 ? negative_slope * x : x``.
 
     Example:
         >>> LeakyReLU(0.1).kind
@@ -46,11 +46,10 @@ class LeakyReLU(Layer):
 
 
 class PReLU(Layer):
-    """Shrinks the negatives of every channel by a slope that is trained: ``x < 0 ? weight * x :
-    x``.
+    """Parametric ReLU with one trained slope per channel: ``x < 0 ? weight * x : x``.
 
     Args:
-        initial: what the slopes begin at. No file keeps it, only the slopes.
+        initial: initial value of the slopes. Files save the slopes only.
         name: name in files and in `Model.layer_outputs`; "prelu_1" and so on when None.
 
     Shape:
@@ -86,8 +85,9 @@ class ReLU6(LayerWithoutSettings):
 
 
 class Sigmoid(LayerWithoutSettings):
-    """``1 / (1 + exp(-x))``; leave it out of a model trained with `BinaryCrossEntropy`, which
-    applies it itself.
+    """Logistic sigmoid: ``1 / (1 + exp(-x))``.
+
+    `BinaryCrossEntropy` applies the sigmoid itself; omit this layer from a model trained with it.
 
     Example:
         >>> Sigmoid().kind
@@ -98,7 +98,7 @@ class Sigmoid(LayerWithoutSettings):
 
 
 class Tanh(LayerWithoutSettings):
-    """The hyperbolic tangent.
+    """Hyperbolic tangent.
 
     Example:
         >>> Tanh().kind
@@ -109,8 +109,12 @@ class Tanh(LayerWithoutSettings):
 
 
 class GELU(LayerWithoutSettings):
-    """``x * Phi(x)``, Phi the standard normal distribution, in the exact form that PyTorch has by
-    default (Hendrycks, Gimpel 2016).
+    """Gaussian error linear unit: ``x * Phi(x)``, Phi the standard normal distribution.
+
+    This is the exact form, PyTorch's default.
+
+    References:
+        D. Hendrycks, K. Gimpel: Gaussian Error Linear Units (GELUs), 2016.
 
     Example:
         >>> GELU().kind
@@ -121,7 +125,11 @@ class GELU(LayerWithoutSettings):
 
 
 class SiLU(LayerWithoutSettings):
-    """``x * sigmoid(x)``, also called swish (Elfwing et al. 2017).
+    """Sigmoid linear unit, also called swish: ``x * sigmoid(x)``.
+
+    References:
+        S. Elfwing, E. Uchibe, K. Doya: Sigmoid-Weighted Linear Units for Neural Network Function
+        Approximation in Reinforcement Learning, 2017.
 
     Example:
         >>> SiLU().kind
@@ -132,7 +140,10 @@ class SiLU(LayerWithoutSettings):
 
 
 class HardSwish(LayerWithoutSettings):
-    """``x * clip(x + 3, 0, 6) / 6``, SiLU without an exponential (Howard et al. 2019).
+    """Hard swish, SiLU without an exponential: ``x * clip(x + 3, 0, 6) / 6``.
+
+    References:
+        A. Howard and others: Searching for MobileNetV3, 2019.
 
     Example:
         >>> HardSwish().kind
@@ -143,8 +154,9 @@ class HardSwish(LayerWithoutSettings):
 
 
 class Softmax(LayerWithoutSettings):
-    """Probabilities over the last axis; leave it out of a model trained with `CrossEntropy`, which
-    applies it itself.
+    """Softmax over the last axis.
+
+    `CrossEntropy` applies the softmax itself; omit this layer from a model trained with it.
 
     Example:
         >>> Softmax().kind

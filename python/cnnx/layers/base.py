@@ -1,4 +1,4 @@
-"""What every layer is: a recipe of a kind, settings and a name; and how settings are checked."""
+"""Base class of the layers, with its checks, and the symbols that connect layers in a graph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnnx.arguments import shown, text
 
 
 class Symbol:
-    """What a layer makes of its inputs: a place in a graph, without numbers in it."""
+    """Symbolic output of a layer in a graph."""
 
     def __init__(self, layer: Layer | None, inputs: tuple[Symbol, ...]) -> None:
         self.layer = layer
@@ -17,31 +17,31 @@ class Symbol:
 
     def __repr__(self) -> str:
         count = len(self.inputs)
-        return f"<what {self.layer!r} makes of {count} input{'' if count == 1 else 's'}>"
+        return f"<output of {self.layer!r} with {count} input{'' if count == 1 else 's'}>"
 
 
 class Layer:
-    """A layer's kind, settings and name; the base of every layer.
+    """Base class of the layers: kind, settings and name.
 
-    Called with what other layers made, or with an `Input`, it says what it reads in a graph that
-    `Model.from_graph` builds; every call makes a layer with weights of its own.
+    A call with an `Input` or the outputs of other layers adds the layer to a graph for
+    `Model.from_graph`. Every call adds a layer with its own weights.
 
     Attributes:
-        kind: the word for it in files and default names, "conv2d".
-        settings: the values of its settings by name.
-        name: the user's name for it, or None for kind and ordinal.
-        trainable: False keeps its parameters as they are in training, and a batch norm's statistics
-            too; set it before the model is built, or on `Model.layers` after.
+        kind: kind of layer in files and default names, such as "conv2d".
+        settings: values of the settings by name.
+        name: name of the layer, or None for kind and ordinal.
+        trainable: False freezes its parameters in training, and the running statistics of a batch
+            norm. Set it before the model is built, or later on `Model.layers`.
     """
 
     kind: ClassVar[str]
     _trainable = True
 
     def __init__(self, settings: dict[str, Any], name: str | None) -> None:
-        """Checks the settings.
+        """Check the settings.
 
         Raises:
-            ValueError: with one sentence that names the setting, what came and what was expected.
+            ValueError: if a setting is out of range; the message names the setting.
         """
         self._describe(settings, name)
         _core.check_layer(self.kind, settings)
@@ -56,7 +56,7 @@ class Layer:
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the layer, and every layer within it."""
+        """Whether training updates the layer and every layer inside it."""
         return self._trainable
 
     @trainable.setter
@@ -64,23 +64,26 @@ class Layer:
         self._trainable = boolean(value, type(self).__name__, "trainable")
 
     def __call__(self, *inputs: Symbol) -> Symbol:
-        """What this layer makes of `inputs`, in a graph.
+        """Connect the layer to `inputs` in a graph.
+
+        Returns:
+            The symbolic output of the layer.
 
         Raises:
-            TypeError: if they are not an `Input` or what other layers made.
+            TypeError: if an input is neither an `Input` nor the output of another layer.
         """
         for each in inputs:
             if not isinstance(each, Symbol):
                 raise TypeError(
                     f"{type(self).__name__}: its input is {shown(each)}, expected a cnnx.Input or "
-                    "what another layer made of one"
+                    "the output of another layer"
                 )
         if not inputs:
             raise TypeError(f"{type(self).__name__}: has no input, expected at least one")
         return Symbol(self, inputs)
 
     def branches_within(self) -> list[list[Layer]]:
-        """The layers of a block, branch by branch; none of any other layer."""
+        """Layers of a block by branch; empty for every other layer."""
         return []
 
     def _shown_name(self) -> str:
@@ -97,14 +100,14 @@ class Layer:
 
 
 class LayerWithoutSettings(Layer):
-    """A layer that is its kind and nothing else."""
+    """Base class of the layers without settings."""
 
     def __init__(self, *, name: str | None = None) -> None:
         super().__init__({}, name)
 
 
 def refuse_positional(unexpected: tuple[object, ...], layer: str, expected: str, why: str) -> None:
-    """Answers what PyTorch's habit writes, Conv2d(3, 32, 3) or MaxPool2d(2, 2)."""
+    """Refuse PyTorch's positional arguments, such as Conv2d(3, 32, 3) or MaxPool2d(2, 2)."""
     if unexpected:
         more = ", ".join(shown(value) for value in unexpected)
         raise TypeError(f"{layer}: got {more} after {expected}, expected nothing there; {why}")

@@ -1,4 +1,4 @@
-"""Layers made of layers: a body with a way around it, and branches side by side."""
+"""Blocks of layers: a body with a shortcut, and parallel branches."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Layers: TypeAlias = "Layer | Sequence[Layer]"
 
 
 class Residual(Layer):
-    """``body(x) + shortcut(x)``: what a body changes about its input.
+    """Residual block: ``body(x) + shortcut(x)``.
 
-    A ReLU after the sum is a layer of its own, after this one.
+    A ReLU after the sum is a separate layer after this one.
 
     Args:
-        body: layers one after another, or one.
-        shortcut: likewise; None adds x itself, which then has the shape of the body's output.
-        name: begins the names of the layers within; "residual_1" and so on when None.
+        body: a layer, or a sequence of layers.
+        shortcut: the same; None is the identity, for which the body's output has the shape of x.
+        name: prefix of the names of the layers inside; "residual_1" and so on when None.
 
     References:
         K. He, X. Zhang, S. Ren, J. Sun: Deep Residual Learning for Image Recognition, 2016.
@@ -45,7 +45,7 @@ class Residual(Layer):
         self._describe({}, name)
 
     def branches_within(self) -> list[list[Layer]]:
-        """The body, then the way around it."""
+        """The body and the shortcut."""
         return [self.body, self.shortcut]
 
     def __repr__(self) -> str:
@@ -54,12 +54,13 @@ class Residual(Layer):
 
 
 class Parallel(Layer):
-    """Branches that read the same input, their results put side by side or added.
+    """Parallel branches of the same input, concatenated or added.
 
     Args:
-        branches: two or more, each a layer, or layers one after another; an empty list is x itself.
+        branches: two or more branches, each a layer or a sequence of layers; an empty list is the
+            identity.
         merge: "concat" along the channels, or "add".
-        name: begins the names of the layers within; "parallel_1" and so on when None.
+        name: prefix of the names of the layers inside; "parallel_1" and so on when None.
 
     References:
         C. Szegedy and others: Going Deeper with Convolutions, 2015.

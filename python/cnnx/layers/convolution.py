@@ -1,4 +1,4 @@
-"""Layers that line filters up with every window of an image, and their transposes."""
+"""2-D convolution and transposed convolution."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def _settings(
     groups: int,
     bias: bool,
 ) -> dict[str, Any]:
-    """What both layers are made of, each setting in the one form that the core takes."""
+    """Settings of both layers in the core's form."""
     refuse_positional(
         unexpected,
         layer,
         "out_channels and kernel_size",
-        "in_channels is never given, the model knows it, and stride and the rest go by name",
+        "the model infers in_channels, and stride and the rest go by name",
     )
     return {
         "out_channels": integer(out_channels, layer, "out_channels"),
@@ -41,8 +41,7 @@ def _settings(
 
 
 class Conv2d(Layer):
-    """2-D convolution (cross-correlation): every filter lined up with every window, multiplied and
-    added, plus a bias.
+    """2-D convolution (cross-correlation) over NHWC images.
 
     ``output[n, i, j, o] = bias[o] + sum over h, w, c of
     x[n, i * stride + h * dilation - top, j * stride + w * dilation - left, c] * weight[h, w, c,
@@ -52,11 +51,11 @@ class Conv2d(Layer):
         out_channels: number of filters.
         kernel_size: an integer or (height, width).
         stride: step of the window, an integer or (height, width).
-        padding: zeros around the image: an integer, (height, width), ((top, bottom), (left,
-            right)), "valid" (none) or "same" (output = ceil(input / stride)).
+        padding: zero padding: an integer, (height, width), ((top, bottom), (left, right)), "valid"
+            (none) or "same" (output = ceil(input / stride)).
         dilation: distance between the filter's taps, an integer or (height, width).
-        groups: splits channels into groups that do not see each other; divides both channel counts.
-        bias: whether a number is added per filter.
+        groups: number of independent groups of channels; divides both channel counts.
+        bias: whether to add a bias per filter.
         name: name in files and in `Model.layer_outputs`; "conv2d_1" and so on when None.
 
     Shape:
@@ -100,33 +99,33 @@ class Conv2d(Layer):
 
 
 class ConvTranspose2d(Layer):
-    """The transpose of `Conv2d`, which turns a small image into a large one: every pixel adds a
-    multiple of each filter to the output, `stride` pixels from the one beside it.
+    """2-D transposed convolution over NHWC images.
 
     ``output[n, i * stride + h * dilation - top, j * stride + w * dilation - left, o] +=
-    x[n, i, j, c] * weight[h, w, o, c]``, beginning at ``bias[o]``
+    x[n, i, j, c] * weight[h, w, o, c]``, starting from ``bias[o]``
 
-    ``kernel_size=4, stride=2, padding=1`` and ``kernel_size=2, stride=2`` double an image exactly.
+    ``kernel_size=4, stride=2, padding=1`` and ``kernel_size=2, stride=2`` exactly double the size
+    of an image.
 
     Args:
         out_channels: number of channels of the output.
         kernel_size: an integer or (height, width).
-        stride: step from filter to filter in the output, an integer or (height, width).
-        padding: what is cut off the output: an integer, (height, width), ((top, bottom), (left,
-            right)), "valid" (nothing) or "same" (output = input * stride).
-        output_padding: rows more at the bottom and columns at the right, an integer or (height,
+        stride: step in the output per input pixel, an integer or (height, width).
+        padding: pixels cropped from the output: an integer, (height, width), ((top, bottom),
+            (left, right)), "valid" (none) or "same" (output = input * stride).
+        output_padding: extra rows at the bottom and columns at the right, an integer or (height,
             width), each less than the larger of stride and dilation; 0 with "same".
         dilation: distance between the filter's taps, an integer or (height, width).
-        groups: splits channels into groups that do not see each other; divides both channel counts.
-        bias: whether a number is added per output channel.
+        groups: number of independent groups of channels; divides both channel counts.
+        bias: whether to add a bias per output channel.
         name: name in files and in `Model.layer_outputs`; "conv_transpose2d_1" and so on when None.
 
     Shape:
         (batch, height, width, in_channels) to (batch, out_height, out_width, out_channels), where
         out = (in - 1) * stride - padding + (kernel_size - 1) * dilation + output_padding + 1;
-        weight (kernel_height, kernel_width, out_channels / groups, in_channels), drawn He-uniform
-        for in_channels / groups * kernel_height * kernel_width inputs (PyTorch, whose weight lies
-        the other way round, counts out_channels / groups instead), bias (out_channels,).
+        weight (kernel_height, kernel_width, out_channels / groups, in_channels), bias
+        (out_channels,). The initial weight is He uniform with fan-in in_channels / groups *
+        kernel_height * kernel_width; PyTorch uses out_channels / groups instead.
 
     Example:
         >>> ConvTranspose2d(16, 4, stride=2, padding=1).settings["output_padding"]

@@ -9,11 +9,11 @@ __all__ = ["Dense"]
 
 
 class Dense(Layer):
-    """Fully connected layer: every output is a weighted vote of every input, ``x @ weight + bias``.
+    """Fully connected layer: ``x @ weight + bias``.
 
     Args:
         out_features: number of outputs.
-        bias: whether a number is added per output.
+        bias: whether to add a bias per output.
         name: name in files; "dense_1" and so on when None.
 
     Shape:
@@ -34,7 +34,7 @@ class Dense(Layer):
             unexpected,
             "Dense",
             "out_features",
-            "in_features is never given, the model knows it",
+            "the model infers in_features",
         )
         super().__init__(
             {

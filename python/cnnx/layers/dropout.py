@@ -1,4 +1,4 @@
-"""The layer that drops numbers while training."""
+"""Dropout."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["Dropout"]
 
 
 class Dropout(Layer):
-    """In training every number is zero with probability `rate`, and the others grow by
-    1 / (1 - rate); in inference the layer does nothing.
+    """Dropout: zeroes values with probability `rate` in training.
 
-    Which numbers are dropped is a function of the trainer's seed, the step, the layer and the
-    number's place: the same on any machine with any number of threads.
+    The other values are scaled by 1 / (1 - rate). In inference the layer is the identity. The mask
+    is a function of the trainer's seed, the step, the layer and the position, so that it is the
+    same on every machine and any number of threads.
 
     Args:
-        rate: probability of being dropped, from 0 to below 1.
+        rate: probability of zeroing a value, in [0, 1).
         name: name in `Model.layer_outputs`; "dropout_1" and so on when None.
 
     References:

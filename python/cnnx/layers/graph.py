@@ -1,4 +1,4 @@
-"""Layers connected to a graph: what reads what, and the names that they get."""
+"""Graphs of layers: the inputs and the names of their nodes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Shape: TypeAlias = "tuple[int, int, int]"
 
 
 class Input(Symbol):
-    """The image that a graph begins with.
+    """Input image of a graph.
 
     Args:
         shape: (height, width, channels) of one image.
 
     Raises:
-        TypeError: if shape is not made of three integers.
+        TypeError: if shape is not three integers.
 
     Example:
         >>> from cnnx import Add, Conv2d, Dense, Flatten, Input, Model, ReLU
@@ -43,7 +43,11 @@ class Input(Symbol):
 
 
 def input_shape_of(shape: object, function: str, argument: str) -> Shape:
-    """`shape` as (height, width, channels), or a TypeError that names `argument`."""
+    """`shape` as (height, width, channels).
+
+    Raises:
+        TypeError: if it is not three integers.
+    """
     if not (
         isinstance(shape, Sequence) and len(shape) == 3 and all(is_integer(size) for size in shape)
     ):
@@ -55,15 +59,15 @@ def input_shape_of(shape: object, function: str, argument: str) -> Shape:
 
 
 def in_order(layers: Sequence[Layer]) -> list[LayerTuple]:
-    """The layers one after another, each reading the one before."""
+    """Layer tuples of a sequence, each layer reading the one before."""
     return [_layer_tuple(layer, layer.name or "", []) for layer in layers]
 
 
 def in_graph(image: Input, output: Symbol) -> list[LayerTuple]:
-    """The layers that `output` needs, every layer after those that it reads.
+    """Layer tuples of the layers that `output` depends on, in topological order.
 
     Raises:
-        ValueError: if it reads another input, or none.
+        ValueError: if `output` reads another input, or is the input itself.
     """
     made = {id(image)}
     order: list[tuple[Layer, Symbol]] = []
@@ -97,8 +101,9 @@ def _layer_tuple(layer: Layer, name: str, inputs: list[str]) -> LayerTuple:
 
 
 def _names(layers: Sequence[Layer]) -> list[str]:
-    """The user's names, or kind and ordinal, "conv2d_1", stepping over the user's own: as the core
-    numbers them too, but what a layer reads must have a name before.
+    """Names of the layers: the user's, or kind and the next free ordinal, such as "conv2d_1".
+
+    The core numbers layers the same way. The names are needed here for the inputs of the nodes.
     """
     taken = {layer.name for layer in layers}
     ordinals: Counter[str] = Counter()

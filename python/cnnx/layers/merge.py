@@ -1,4 +1,4 @@
-"""Layers that make one array of several: sum, product, side by side."""
+"""Layers that merge several arrays: sum, product, concatenation."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ __all__ = ["Add", "Concat", "Multiply"]
 
 
 class Add(LayerWithoutSettings):
-    """The sum of two arrays or more, all of one shape.
+    """Elementwise sum of two or more arrays of the same shape.
 
     Example:
         >>> from cnnx import Conv2d, Input
         >>> image = Input((8, 8, 3))
         >>> Add()(Conv2d(3, 1)(image), image)
-        <what Add() makes of 2 inputs>
+        <output of Add() with 2 inputs>
     """
 
     kind = "add"
 
 
 class Multiply(LayerWithoutSettings):
-    """The product of two arrays: of one shape, or images (batch, height, width, channels) with
-    one factor per image and channel, (batch, channels) or (batch, 1, 1, channels).
+    """Elementwise product of two arrays, or of images with one factor per image and channel.
+
+    Shape:
+        Two arrays of the same shape; or (batch, height, width, channels) and (batch, channels) or
+        (batch, 1, 1, channels).
 
     References:
         J. Hu, L. Shen, G. Sun: Squeeze-and-Excitation Networks, 2018.
@@ -36,7 +39,7 @@ class Multiply(LayerWithoutSettings):
 
 
 class Concat(LayerWithoutSettings):
-    """Arrays side by side along the last axis, the channels; their other axes are equal.
+    """Concatenation along the channels; all other axes must be equal.
 
     Example:
         >>> Concat().kind

@@ -1,4 +1,4 @@
-"""Layers that keep a channel's or an image's numbers in a middle range."""
+"""Normalisation layers: batch norm, group norm, layer norm."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ __all__ = ["BatchNorm2d", "GroupNorm", "LayerNorm"]
 
 
 class BatchNorm2d(Layer):
-    """Normalises every channel by its mean and variance, then scales and shifts it.
+    """Batch normalisation of every channel, followed by a scale and a shift.
 
-    ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``. In training mean and
-    variance are those of the batch, over all its pixels; in inference they are running averages of
-    them, and the layer becomes part of a convolution before it.
+    ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``. In training, mean and
+    variance are those of the batch over all its pixels. In inference they are the running
+    averages, and the layer is fused into the convolution before it.
 
     Args:
-        momentum: share of a batch in the running averages, from 0 to 1.
-        epsilon: keeps the quotient finite.
-        affine: whether weight and bias are trained; without, they are 1 and 0.
+        momentum: weight of the batch in the running averages, from 0 to 1.
+        epsilon: added to the variance for numerical stability.
+        affine: whether weight and bias are trained; otherwise they are 1 and 0.
         name: name in files and in `Model.layer_outputs`; "batch_norm2d_1" and so on when None.
 
     Shape:
         (batch, height, width, channels) to the same; weight, bias and the buffers running_mean and
-        running_variance are (channels,). The running variance is the unbiased one. A batch that
-        has a single pixel has no variance: it is normalised by the running averages.
+        running_variance are (channels,). The running variance is unbiased. A batch of a single
+        pixel is normalised by the running averages.
 
     References:
         S. Ioffe, C. Szegedy: Batch Normalization: Accelerating Deep Network Training by Reducing
@@ -56,16 +56,15 @@ class BatchNorm2d(Layer):
 
 
 class GroupNorm(Layer):
-    """Normalises every group of channels by its mean and variance in each image, then scales and
-    shifts every channel.
+    """Group normalisation of each image, followed by a scale and a shift of every channel.
 
-    ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``, the same in training and in
-    inference: no image knows of the others in its batch.
+    ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``, in training and inference
+    alike. The output of an image is independent of the other images in the batch.
 
     Args:
-        groups: how many groups of neighbouring channels there are; a divisor of the channels. 1 is
-            the whole image, as many as there are channels is instance norm.
-        epsilon: keeps the quotient finite.
+        groups: number of groups of neighbouring channels, a divisor of the channels. 1 normalises
+            the whole image; one group per channel is instance normalisation.
+        epsilon: added to the variance for numerical stability.
         name: name in files and in `Model.layer_outputs`; "group_norm_1" and so on when None.
 
     Shape:
@@ -96,15 +95,14 @@ class GroupNorm(Layer):
 
 
 class LayerNorm(Layer):
-    """Normalises the channels of every pixel by their mean and variance, then scales and shifts
-    every channel.
+    """Layer normalisation of the channels of every pixel, followed by a scale and a shift.
 
-    ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``, the same in training and in
-    inference. Only the last axis is normalised, as in ConvNeXt; `GroupNorm` of one group normalises
+    ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``, in training and inference
+    alike. Only the last axis is normalised, as in ConvNeXt. `GroupNorm` with one group normalises
     whole images.
 
     Args:
-        epsilon: keeps the quotient finite.
+        epsilon: added to the variance for numerical stability.
         name: name in files and in `Model.layer_outputs`; "layer_norm_1" and so on when None.
 
     Shape:

@@ -1,4 +1,4 @@
-"""Layers that shrink an image to the maxima or means of windows."""
+"""Pooling layers: maxima or means of windows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "GlobalAvgPool2d", "MaxPool2d"]
 
 
 class MaxPool2d(Layer):
-    """The largest value in each window.
+    """2-D max pooling.
 
     Args:
-        kernel_size: the window, an integer or (height, width).
-        stride: step of the window; the window itself when None.
-        padding: minus infinity around the image, in every form `Conv2d` takes; each side smaller
-            than the window.
+        kernel_size: window size, an integer or (height, width).
+        stride: step of the window; `kernel_size` when None.
+        padding: padding with minus infinity, in the forms of `Conv2d`; each side smaller than the
+            window.
         name: name in `Model.layer_outputs`; "max_pool2d_1" and so on when None.
 
     Shape:
@@ -49,15 +49,14 @@ class MaxPool2d(Layer):
 
 
 class AvgPool2d(Layer):
-    """The mean of each window.
+    """2-D average pooling.
 
     Args:
-        kernel_size: the window, an integer or (height, width).
-        stride: step of the window; the window itself when None.
-        padding: zeros around the image, in every form `Conv2d` takes; each side smaller than the
-            window.
-        count_include_pad: True divides by the whole window, False by the real pixels in it, which
-            is what padding "same" always does.
+        kernel_size: window size, an integer or (height, width).
+        stride: step of the window; `kernel_size` when None.
+        padding: zero padding, in the forms of `Conv2d`; each side smaller than the window.
+        count_include_pad: whether the divisor includes the padding; padding "same" never includes
+            it.
         name: name in `Model.layer_outputs`; "avg_pool2d_1" and so on when None.
 
     Shape:
@@ -93,11 +92,11 @@ class AvgPool2d(Layer):
 
 
 class AdaptiveAvgPool2d(Layer):
-    """The means of as many windows as are wanted, whatever the size of the image.
+    """2-D average pooling to a fixed output size.
 
     Args:
         output_size: an integer or (height, width). Window i of n covers rows ``floor(i * height /
-            n)`` to ``ceil((i + 1) * height / n) - 1``, as PyTorch's do.
+            n)`` to ``ceil((i + 1) * height / n) - 1``, as in PyTorch.
         name: name in `Model.layer_outputs`; "adaptive_avg_pool2d_1" and so on when None.
 
     Shape:
@@ -116,10 +115,10 @@ class AdaptiveAvgPool2d(Layer):
 
 
 class GlobalAvgPool2d(LayerWithoutSettings):
-    """The mean of every channel over the whole image.
+    """Global average pooling: the mean of every channel over the image.
 
     Shape:
-        (batch, height, width, channels) to (batch, channels): no Flatten is needed after it.
+        (batch, height, width, channels) to (batch, channels), so that no Flatten has to follow.
 
     References:
         M. Lin, Q. Chen, S. Yan: Network In Network, 2014.

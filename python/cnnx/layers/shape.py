@@ -1,4 +1,4 @@
-"""Layers that change the size or the shape of an image: padding, enlarging, flattening."""
+"""Layers that change the shape of an image: padding, upsampling, flattening."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ __all__ = ["Flatten", "Upsample2d", "ZeroPad2d"]
 
 
 class Flatten(LayerWithoutSettings):
-    """The image as one list of numbers, in height, width, channels order.
+    """Flattening of an image in the order height, width, channels.
+
+    Shape:
+        (batch, height, width, channels) to (batch, height * width * channels).
 
     Example:
         >>> Flatten()
@@ -20,7 +23,7 @@ class Flatten(LayerWithoutSettings):
 
 
 class ZeroPad2d(Layer):
-    """Zeros around the image.
+    """Zero padding around the image.
 
     Args:
         padding: an integer, (height, width) or ((top, bottom), (left, right)).
@@ -42,12 +45,11 @@ class ZeroPad2d(Layer):
 
 
 class Upsample2d(Layer):
-    """An image `scale_factor` times as high and wide.
+    """Upsampling by an integer factor.
 
     Args:
         scale_factor: an integer or (height, width).
-        mode: "nearest" repeats every pixel; "bilinear" mixes the four around a place, as PyTorch
-            does with align_corners=False.
+        mode: "nearest" or "bilinear"; the latter as in PyTorch with align_corners=False.
         name: name in `Model.layer_outputs`; "upsample2d_1" and so on when None.
 
     Shape:

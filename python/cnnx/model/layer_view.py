@@ -1,4 +1,4 @@
-"""A layer of a built model: what it is called, what it makes, whether it is trained."""
+"""Read access to the layers of a built model, and their `trainable` flag."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from cnnx import _core
 
 
 class ModelLayer:
-    """One layer of a model.
+    """Layer of a built model.
 
     Attributes:
-        name: its name in files and in `Model.layer_outputs`.
-        kind: "conv2d" and so on.
-        output_shape: of one image.
-        parameter_count: how many numbers it trains.
+        name: name in files and in `Model.layer_outputs`.
+        kind: kind of layer, such as "conv2d".
+        output_shape: shape of the output for one image.
+        parameter_count: number of trainable values.
 
     Example:
         >>> from cnnx import Conv2d, Dense, Flatten, Model
@@ -39,8 +39,10 @@ class ModelLayer:
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes it; False freezes its parameters, and a batch norm's statistics
-        too, with which it then normalises.
+        """Whether training updates the layer.
+
+        False freezes its parameters. A frozen batch norm also keeps its running statistics and
+        normalises with them.
         """
         return next(layer[4] for layer in self._core.layers if layer[2] == self.name)
 

@@ -1,4 +1,4 @@
-"""Model: layers with weights, run on images, saved as one safe file."""
+"""Model: a network with its parameters, for inference, saving and loading."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ __all__ = ["Model", "Parameters", "load"]
 
 
 class Model:
-    """A convolutional network.
+    """Convolutional network.
 
-    Images given to it have its own size: (batch, height, width, channels) of any real dtype, any
-    strides; without the channel axis when there is one channel; one image without the batch axis
-    gives one answer without it. Integers are divided by 255, floats taken as they are, then the
-    preprocessing's mean and std apply. Several threads may predict with one model. It can be
-    pickled, and copied by `clone` or the module copy.
+    Input images have shape (batch, height, width, channels), any real dtype and any strides. The
+    channel axis may be omitted when there is one channel. A single image without the batch axis
+    gives a single output without it. Integers are divided by 255; floats are used unchanged. Then
+    the preprocessing's mean and std apply. Several threads may predict with one model. A model
+    supports pickle and the module copy.
 
     Args:
-        layers: the layers in order; each learns its input from the one before.
+        layers: layers in order; each infers its input shape from the layer before.
         input_shape: (height, width, channels) of one image.
         classes: names of the outputs, in order; None makes predictions indices.
-        preprocessing: how pixels become inputs; saved with the model.
-        seed: draws the weights (He uniform; biases are zero).
+        preprocessing: conversion of pixels to inputs; saved with the model.
+        seed: seed of the initial weights (He uniform; biases are zero).
 
     Raises:
-        ValueError: in one sentence that names the layer, if the layers do not fit the images or
-            each other.
+        ValueError: if a layer does not fit the images or the layer before; the message names the
+            layer.
 
     Example:
         >>> from cnnx import Conv2d, Dense, Flatten, MaxPool2d, Model, ReLU
@@ -81,19 +81,19 @@ class Model:
         preprocessing: Preprocessing = Preprocessing(),
         seed: int = 0,
     ) -> Model:
-        """A model whose layers read any layers before them.
+        """Build a model from a graph of layers.
 
         Args:
-            inputs: the image, one `Input`, alone or in a list.
-            outputs: what a layer made of it, one, alone or in a list. Only layers that it needs
-                are part of the model.
+            inputs: the `Input`, alone or in a list.
+            outputs: the output of one layer, alone or in a list. Only the layers that it depends
+                on are part of the model.
             classes: as for `Model`.
             preprocessing: as for `Model`.
             seed: as for `Model`.
 
         Raises:
-            TypeError: if inputs is not one `Input` or outputs not what one layer made.
-            ValueError: as `Model`, or if outputs does not come from inputs.
+            TypeError: if inputs is not one `Input`, or outputs is not the output of one layer.
+            ValueError: as `Model`, or if outputs does not depend on inputs.
 
         Example:
             >>> from cnnx import AvgPool2d, Conv2d, Input, Model, Multiply, Sigmoid
@@ -109,7 +109,7 @@ class Model:
             raise TypeError(f"Model.from_graph: inputs is {shown(inputs)}, expected one cnnx.Input")
         if not isinstance(output, Symbol):
             raise TypeError(
-                f"Model.from_graph: outputs is {shown(outputs)}, expected what one layer made"
+                f"Model.from_graph: outputs is {shown(outputs)}, expected the output of one layer"
             )
         layers = in_graph(image, output)
         return cls._of(_built(layers, image.shape, classes, preprocessing, seed))
@@ -125,7 +125,7 @@ class Model:
         return cls._of(_core.Model.from_bytes(content))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled, or copied by the module copy, it is what `save` writes."""
+        """Support pickle and the module copy with the bytes that `save` writes."""
         return type(self)._of_bytes, (self._core.to_bytes(),)
 
     @property
@@ -141,12 +141,12 @@ class Model:
 
     @property
     def classes(self) -> list[str] | None:
-        """Names of the outputs, or None."""
+        """Name of the outputs, or None."""
         return self._core.classes or None
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How pixels become inputs."""
+        """Conversion of pixels to inputs."""
         resize, mean, std = self._core.preprocessing
         return Preprocessing(
             resize,
@@ -156,7 +156,7 @@ class Model:
 
     @property
     def layers(self) -> list[ModelLayer]:
-        """The layers in order: `ModelLayer`, whose `trainable` may be set."""
+        """Layers in order, as `ModelLayer` whose `trainable` can be assigned."""
         return [
             ModelLayer(self._core, name, kind, tuple(shape), count)
             for name, kind, shape, count in self._core.layer_infos
@@ -164,82 +164,83 @@ class Model:
 
     @property
     def buffers(self) -> Parameters:
-        """What training keeps up to date beside the parameters, by name: the running statistics of
-        batch norms.
-        """
+        """Running statistics of batch norms by name."""
         core = self._core
         return Parameters(core.buffer_infos, core.get_buffer, core.set_buffer, "buffers")
 
     @property
     def parameters(self) -> Parameters:
-        """The trained arrays by name: `Parameters`."""
+        """Trainable arrays by name."""
         core, kind = self._core, "parameters"
         return Parameters(core.parameter_infos, core.get_parameter, core.set_parameter, kind)
 
     def __call__(self, x: ArrayLike) -> FloatArray:
-        """Raw outputs (logits), (batch, outputs)."""
+        """Compute the raw outputs (logits), (batch, outputs)."""
         pixels, integers, single = images(x, self.input_shape, "model")
         outputs = self._core.run(pixels, integers)
         return outputs[0] if single else outputs
 
     def predict_proba(self, x: ArrayLike) -> FloatArray:
-        """Probabilities, (batch, outputs): softmax of the outputs, or sigmoid after training with
-        BinaryCrossEntropy.
+        """Compute probabilities, (batch, outputs).
 
-        A model that ends in Softmax or Sigmoid gives its outputs as they are.
+        They are the softmax of the outputs, or the sigmoid after training with
+        BinaryCrossEntropy. The outputs of a model that ends in Softmax or Sigmoid are returned
+        unchanged.
 
         Raises:
-            ValueError: if `x` does not fit, or the model has no outputs to choose from.
+            ValueError: if `x` does not fit the model, or the model is not a classifier.
         """
         pixels, integers, single = images(x, self.input_shape, "predict_proba")
         probabilities = self._core.probabilities(pixels, integers)
         return probabilities[0] if single else probabilities
 
     def predict(self, x: ArrayLike) -> Any:
-        """The most probable class of each image: an array of names, or of integer indices when
-        there are none.
+        """Predict the class of each image.
 
-        With one sigmoid output, class 1 is its being above 1/2; with several, each a yes or no of
-        its own, the answer is an array of booleans (batch, outputs).
+        Returns:
+            The most probable classes, (batch,): names, or integer indices for a model without
+            class names. One sigmoid output gives class 1 above 1/2 and class 0 otherwise. Several
+            independent sigmoid outputs give booleans, (batch, outputs).
 
         Raises:
-            ValueError: if `x` does not fit, or the model has no outputs to choose from.
+            ValueError: if `x` does not fit the model, or the model is not a classifier.
         """
         pixels, integers, single = images(x, self.input_shape, "predict")
         probabilities = self._core.probabilities(pixels, integers)
-        answers: NDArray[Any]
+        predictions: NDArray[Any]
         if probabilities.ndim == 2 and probabilities.shape[1] == 1:
-            answers = (probabilities[:, 0] > 0.5).astype(np.int64)
+            predictions = (probabilities[:, 0] > 0.5).astype(np.int64)
         elif self._outputs_are_independent():
-            answers = probabilities > 0.5
+            predictions = probabilities > 0.5
         else:
-            answers = probabilities.argmax(axis=-1)
-        if self.classes and answers.dtype != np.bool_:
-            answers = np.array(self.classes)[answers]
-        return answers[0] if single else answers
+            predictions = probabilities.argmax(axis=-1)
+        if self.classes and predictions.dtype != np.bool_:
+            predictions = np.array(self.classes)[predictions]
+        return predictions[0] if single else predictions
 
     def _outputs_are_independent(self) -> bool:
         kind = self._core.probability_kind
         return kind == "sigmoid" or (kind == "outputs" and self._core.layers[-1][0] == "sigmoid")
 
     def layer_outputs(self, x: ArrayLike) -> dict[str, FloatArray]:
-        """What every layer made of `x`, by name; the last is the model's answer.
+        """Compute the output of every layer by name; the last one is the model's output.
 
-        It is bit for bit what calling the model gives, unless a batch norm follows a convolution:
-        then it may differ by a rounding, for there the call makes one layer of the two.
+        The values equal those of a call of the model bit for bit, except where a batch norm
+        follows a convolution. There they may differ by rounding, because a call fuses the two
+        layers.
         """
         pixels, integers, single = images(x, self.input_shape, "layer_outputs")
         outputs = self._core.layer_outputs(pixels, integers)
         return {name: array[0] if single else array for name, array in outputs.items()}
 
     def clone(self) -> Model:
-        """A model of its own with the same weights."""
+        """Copy the model with its weights."""
         return Model._of(self._core.clone())
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the model to one safetensors file: weights, graph, preprocessing and class names.
+        """Save weights, graph, preprocessing and class names to one safetensors file.
 
-        The file is replaced as a whole: an interrupted save leaves the old one.
+        The file is replaced as a whole. An interrupted save leaves the old file in place.
 
         Raises:
             OSError: if the file cannot be written.
@@ -247,7 +248,7 @@ class Model:
         self._core.save(os.fsencode(path))
 
     def summary(self) -> str:
-        """A table of the layers, what they make of one image, and how many parameters."""
+        """Table of the layers, their output shapes and their numbers of parameters."""
         rows = [("input", "", str(self.input_shape), "")]
         total = 0
         for name, kind, shape, count in self._core.layer_infos:
@@ -291,7 +292,7 @@ def _built(
         raise TypeError(f"Model: classes is {shown(classes)}, expected a list of names")
     for name in names:
         if not is_utf8(name):
-            raise ValueError(f"Model: classes holds {name!r}, expected names that UTF-8 can write")
+            raise ValueError(f"Model: classes holds {name!r}, expected names that UTF-8 can encode")
     if not isinstance(preprocessing, Preprocessing):
         raise TypeError(
             f"Model: preprocessing is {shown(preprocessing)}, expected a cnnx.Preprocessing"
@@ -308,11 +309,11 @@ def _built(
 
 
 def load(path: str | os.PathLike[str]) -> Model:
-    """Reads a model that `Model.save` wrote.
+    """Load a model that `Model.save` wrote.
 
     Raises:
-        cnnx.FormatError: if the file is damaged, of a newer format, or no cnnx model; it is a
-        ValueError.
+        cnnx.FormatError: a ValueError, if the file is damaged, of a newer format or not a cnnx
+            model.
         OSError: if the file cannot be read.
     """
     return Model._of(_core.Model.load(os.fsencode(path)))

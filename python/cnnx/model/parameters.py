@@ -1,4 +1,4 @@
-"""A model's arrays by name, read as copies and assigned as a whole."""
+"""Mapping of a model's arrays by name, read as copies and assigned as a whole."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from cnnx.arguments import FloatArray, float32_array
 
 
 class Parameters(Mapping[str, FloatArray]):
-    """A model's arrays by name. Reading gives a copy; assigning checks the shape and changes the
-    model.
+    """Mapping of a model's arrays by name.
+
+    Reading returns a copy. Assigning checks the shape and updates the model.
 
     Example:
         >>> from cnnx import Dense, Flatten, Model

@@ -1,4 +1,4 @@
-"""How pixels become a model's input; it travels in the model's file."""
+"""Preprocessing of images, saved with the model."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What happens to an image before the first layer.
+    """Conversion of an image to the model's input: ``(pixel - mean) / std``.
 
-    Integer pixels are divided by 255, floats are taken as they are, in [0, 1]; then ``(pixel -
-    mean) / std``. An image file of another size is resized first; arrays given to a model must
-    have its size already.
+    Integer pixels are divided by 255 first. Floats are used unchanged, in [0, 1]. Image files of
+    another size are resized first. Arrays passed to a model must have its size.
 
     Args:
         resize: "stretch" to the model's size, "fit" inside it with black bars, or "crop" the
             centre; antialiased.
-        mean: subtracted, in units of [0, 1]: one number, or one per channel.
-        std: divided by, likewise; above 0.
+        mean: value to subtract, in units of [0, 1]: one number, or one per channel.
+        std: divisor, in the same units: one number, or one per channel; above 0.
 
     Raises:
-        ValueError: when the model is built, if a value is not finite, std is not above 0, or their
-            number is neither 1 nor the number of channels.
+        ValueError: when the model is built, if a value is not finite, std is not above 0, or the
+            number of values is neither 1 nor the number of channels.
 
     Example:
         >>> Preprocessing(mean=0.5, std=0.5)

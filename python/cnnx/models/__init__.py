@@ -1,4 +1,4 @@
-"""Ready-made networks, as plain functions over the public layers: read one and write your own."""
+"""Ready-made networks as functions that build a `Model` from the public layers."""
 
 from cnnx.models.fast_cifar import fast_cifar, fast_cifar_recipe
 from cnnx.models.mobilenet import mobilenet_v2

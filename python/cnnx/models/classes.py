@@ -1,4 +1,4 @@
-"""The classes of a ready-made network, given as their number or their names."""
+"""Class arguments of the ready-made networks: their number or their names."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 
 def count_of(classes: int | Sequence[str]) -> int:
-    """How many there are."""
+    """Number of classes."""
     return classes if isinstance(classes, int) else len(classes)
 
 
 def names_of(classes: int | Sequence[str]) -> list[str] | None:
-    """Their names, None if only their number is known."""
+    """Names of the classes, or None if only their number is given."""
     return None if isinstance(classes, int) else list(classes)

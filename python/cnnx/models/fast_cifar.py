@@ -1,4 +1,4 @@
-"""A network that learns CIFAR-10 in a few epochs, and the whitening of its first layer."""
+"""A fast network for CIFAR-10, its training settings and the whitening of its first layer."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from cnnx.training.weight_average import WeightAverage
 
 _MEAN, _STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 _WHITENING = 2  # side of the patches that are whitened
-_BIAS_RATE = 4.0  # 1.5 / (1 - 0.85) * (1 - 0.6): as far as the published steps, all in all
-_LOGIT_SCALE = 9.0  # the last layer's weights are divided by it, so that first steps are small
+_BIAS_RATE = 4.0  # 1.5 / (1 - 0.85) * (1 - 0.6): the same total step as published
+_LOGIT_SCALE = 9.0  # divisor of the last layer's weights, which keeps the first steps small
 
 
 def fast_cifar(
@@ -45,28 +45,28 @@ def fast_cifar(
     images: NDArray[np.uint8] | None = None,
     seed: int = 0,
 ) -> Model:
-    """A small residual network with gated channels that learns in some ten to twenty passes over
-    the images, 3.2 million parameters.
+    """Small residual network for CIFAR-10 with 3.2 million parameters.
 
-    2x2 whitening, then three groups of 64, 256 and 256 channels: a 3x3 convolution, pooling, and a
-    shortcut around two more convolutions, whose channels a squeeze-and-excitation gate weights;
-    batch norm and GELU after each. That is the network of airbench94 with airbench96's third
-    convolution and shortcut, and the gates.
+    It trains in ten to twenty epochs. A 2x2 whitening convolution is followed by three groups of
+    64, 256 and 256 channels. Each group is a 3x3 convolution, max pooling, and a residual block of
+    two more convolutions with squeeze-and-excitation gates. Batch norm and GELU follow every
+    convolution. This is the network of airbench94 with the third convolution and the shortcut of
+    airbench96, and the gates.
 
-    The first layer is padded, and the last pooling takes whatever map there is: with maps of 32,
-    16, 8 and 4 pixels Winograd's tiles of 4 are all full, so that they cost what the original's 31,
-    15, 7 and 3 do.
+    The first layer is padded and the last pooling covers the whole map. Maps of 32, 16, 8 and 4
+    pixels fill Winograd's tiles of 4 completely, so they cost the same as the original's 31, 15, 7
+    and 3.
 
-    `fast_cifar_recipe` is how it is trained, on images flipped and shifted; the whole of it is
-    `benchmarks/cifar10.py`. Convolutions begin as the identity, as far as they have channels for
-    it.
+    `fast_cifar_recipe` has the training settings. `benchmarks/cifar10.py` is the full training
+    script with flips and shifts. Convolutions are initialised to the identity on their first
+    channels.
 
     Args:
         input_shape: (height, width, channels), each side 8 or more.
-        classes: how many, or their names.
-        images: (n, height, width, channels) of uint8; their patches of 2x2 pixels become
-            uncorrelated by the first layer's filters. None draws these filters at random.
-        seed: draws the first weights.
+        classes: number of classes, or their names.
+        images: (n, height, width, channels) of uint8. The filters of the first layer whiten their
+            2x2 patches. None initialises these filters at random.
+        seed: seed of the initial weights.
 
     References:
         K. Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024. Hu, Shen, Sun:
@@ -95,7 +95,7 @@ def fast_cifar(
     )
     for name in model.parameters:
         if name.startswith(("conv2d", "dense")):
-            # From He's variance to that of uniform numbers within 1 / sqrt(fan-in).
+            # Rescale He uniform to a uniform distribution within 1 / sqrt(fan-in).
             model.parameters[name] = model.parameters[name] / np.float32(math.sqrt(6))
         if name.startswith("conv2d") and "gate" not in name:
             model.parameters[name] = _with_identity(model.parameters[name])
@@ -115,7 +115,7 @@ def _norm() -> BatchNorm2d:
 
 
 def _gates(maps: Symbol, channels: int, size: tuple[int, int], group: int) -> Symbol:
-    """A factor for every channel, from the means of all of them."""
+    """Squeeze-and-excitation: a factor per channel, computed from the means of all channels."""
     squeezed = Conv2d(max(16, channels // 8), 1, name=f"conv2d_gate_{group}a")(
         AvgPool2d(size)(maps)
     )
@@ -123,23 +123,23 @@ def _gates(maps: Symbol, channels: int, size: tuple[int, int], group: int) -> Sy
 
 
 def fast_cifar_recipe() -> dict[str, Any]:
-    """The arguments of a `Trainer` for `fast_cifar` and batches of 1024.
+    """Arguments of a `Trainer` for `fast_cifar` and batches of 1024.
 
-    The convolutions take the orthogonalised steps of `Muon`, at a rate that falls to 0. The
-    whitening filters stay, and so do the weights of the norms; the norms' biases move 64 times as
-    fast as others; the last layer as if its outputs were divided by 9. Labels are smoothed by 0.2
-    and weights averaged. `benchmarks/cifar10.py` adds how the images are changed.
+    `Muon` updates the convolutions with a learning rate that decays to 0. The whitening filters
+    and the weights of the norms are frozen. The biases of the norms have 64 times the learning
+    rate of other biases. The last layer is trained as if its outputs were divided by 9. Label
+    smoothing is 0.2, and weights are averaged. `benchmarks/cifar10.py` adds the augmentation.
 
     Example:
         >>> import cnnx
         >>> trainer = cnnx.Trainer(fast_cifar(), **fast_cifar_recipe(), seed=1)
 
     References:
-        K. Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024, whose rates of SGD with
-        momentum 0.85 these are, at momentum 0.6.
+        K. Jordan: 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024; its learning rates for
+        SGD with momentum 0.85, converted to momentum 0.6.
     """
     optimizer = Muon(0.1, momentum=0.6, weight_decay=0.1, iterations=3, matrices="conv2d_*.weight")
-    # All but the convolutions: rates of their own, and nothing that shrinks them.
+    # All other parameters: separate learning rates and no weight decay.
     rates = {
         "whitening.weight": 0.0,
         "whitening.bias": _BIAS_RATE,
@@ -164,13 +164,14 @@ def fast_cifar_recipe() -> dict[str, Any]:
 
 
 def whiten(model: Model, images: NDArray[np.uint8]) -> None:
-    """Gives the first layer of a `fast_cifar` filters that make patches of 2x2 pixels uncorrelated
-    and of one variance: the principal axes of the patches, each scaled by its deviation, and their
+    """Set the first layer of a `fast_cifar` to whitening filters.
+
+    The filters are the principal axes of the 2x2 patches, each scaled to unit variance, and their
     negatives.
 
     Args:
         model: a `fast_cifar`.
-        images: (n, height, width, channels) of uint8, some thousands are enough.
+        images: (n, height, width, channels) of uint8; a few thousand are enough.
 
     Raises:
         ValueError: if the images are not of the model's shape, or not uint8.
@@ -189,7 +190,7 @@ def whiten(model: Model, images: NDArray[np.uint8]) -> None:
 
 
 def _with_identity(weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The first filters pass their input channel on."""
+    """`weight` with its first filters set to the identity."""
     inputs = min(weight.shape[2:])
     middle = weight.shape[0] // 2
     weight[:, :, :, :inputs] = 0
@@ -198,9 +199,7 @@ def _with_identity(weight: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _covariance(images: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.float64]:
-    """Mean products of a patch's normalised pixels. The sums are of integers, which are exact
-    whatever their order.
-    """
+    """Mean products of a patch's normalised pixels, from exact integer sums."""
     height, width = (size - _WHITENING + 1 for size in images.shape[1:3])
     views = [
         images[:, y : y + height, x : x + width, channel]
@@ -226,8 +225,9 @@ def _covariance(images: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.flo
 
 
 def _principal_axes(matrix: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Eigenvalues from the largest on, and their vectors as columns, by Jacobi's rotations: a few
-    sums, products and roots in a fixed order, so that every machine gives the same bits.
+    """Eigenvalues in descending order and eigenvectors as columns, by Jacobi rotations.
+
+    The operations have a fixed order, so that every machine gives the same bits.
     """
     size = len(matrix)
     rotated = matrix.copy()
@@ -238,7 +238,7 @@ def _principal_axes(matrix: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[
                 if rotated[p, q] == 0:
                     continue
                 slope = (rotated[q, q] - rotated[p, p]) / (2 * rotated[p, q])
-                # Beyond, its square would be infinite; such an angle is 0 to all digits.
+                # Its square would overflow; the angle is 0 to all digits.
                 if abs(slope) > 1e100:
                     continue
                 tangent = math.copysign(1, slope) / (abs(slope) + math.sqrt(slope * slope + 1))

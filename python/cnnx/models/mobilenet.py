@@ -1,4 +1,4 @@
-"""MobileNet: depthwise and 1x1 convolutions in turn."""
+"""MobileNetV2: alternating depthwise and 1x1 convolutions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnnx.layers import (
 from cnnx.model.model import Model
 from cnnx.models.classes import count_of, names_of
 
-# expansion, channels, blocks, stride of the first: the article's table 2
+# Expansion, channels, blocks and stride of the first block: table 2 of the paper.
 _STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -40,8 +40,8 @@ def mobilenet_v2(
 
     Args:
         input_shape: (height, width, channels), each side 32 or more.
-        classes: how many, or their names.
-        seed: draws the first weights, with He's variance.
+        classes: number of classes, or their names.
+        seed: seed of the initial weights, with He's variance.
 
     References:
         M. Sandler, A. Howard, M. Zhu, A. Zhmoginov, L. Chen: MobileNetV2: Inverted Residuals and

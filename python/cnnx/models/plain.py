@@ -1,4 +1,4 @@
-"""Small networks of a few convolutions and dense layers, one after the other."""
+"""Small sequential networks of convolutions and dense layers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ def lenet5(
     *,
     seed: int = 0,
 ) -> Model:
-    """LeNet-5 with today's ReLU and max pooling: two convolutions, three dense layers.
+    """LeNet-5 with ReLU and max pooling: two convolutions and three dense layers.
 
     Args:
         input_shape: (height, width, channels), each side 12 or more.
-        classes: How many classes, or their names.
-        seed: Draws the first weights.
+        classes: number of classes, or their names.
+        seed: seed of the initial weights.
 
     References:
         Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document
         recognition, Proceedings of the IEEE 86 (1998).
+
+    Example:
+        >>> lenet5().output_shape
+        (10,)
     """
     return Model(
         [
@@ -53,12 +57,16 @@ def small(
     *,
     seed: int = 0,
 ) -> Model:
-    """A small network that learns quickly: convolution and pooling twice, then two dense layers.
+    """Small network of two convolutions with pooling and two dense layers.
 
     Args:
         input_shape: (height, width, channels), each side 16 or more.
-        classes: How many classes, or their names.
-        seed: Draws the first weights.
+        classes: number of classes, or their names.
+        seed: seed of the initial weights.
+
+    Example:
+        >>> small((32, 32, 1), ["X", "O"]).output_shape
+        (2,)
     """
     return Model(
         [

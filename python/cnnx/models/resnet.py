@@ -1,7 +1,7 @@
-"""Residual networks: the small ones for images of 32 x 32, and ResNet-18.
+"""Residual networks: the CIFAR variants for images of 32 x 32, and ResNet-18.
 
-K. He, X. Zhang, S. Ren, J. Sun: Deep Residual Learning for Image Recognition, 2016. Weights begin
-with He's variance, 2 / fan-in, which is this library's default.
+Reference: K. He, X. Zhang, S. Ren, J. Sun: Deep Residual Learning for Image Recognition, 2016.
+Weights are initialised with He's variance, 2 / fan-in, the default of this library.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def resnet20(
 ) -> Model:
     """ResNet-20 for CIFAR: 19 convolutions of 16, 32 and 64 channels, 0.27 million parameters.
 
-    Where a block halves the image, its shortcut is a 1x1 convolution.
+    The shortcut of a block that halves the image is a 1x1 convolution.
 
     Args:
         input_shape: (height, width, channels).
-        classes: how many, or their names.
-        seed: draws the first weights.
+        classes: number of classes, or their names.
+        seed: seed of the initial weights.
 
     Example:
         >>> resnet20().output_shape
@@ -50,12 +50,12 @@ def resnet32(
     *,
     seed: int = 0,
 ) -> Model:
-    """ResNet-32 for CIFAR: as `resnet20` with five blocks for three, 0.46 million parameters.
+    """ResNet-32 for CIFAR: `resnet20` with five blocks per stage, 0.46 million parameters.
 
     Args:
         input_shape: (height, width, channels).
-        classes: how many, or their names.
-        seed: draws the first weights.
+        classes: number of classes, or their names.
+        seed: seed of the initial weights.
     """
     return _for_cifar(5, input_shape, classes, seed)
 
@@ -66,12 +66,12 @@ def resnet56(
     *,
     seed: int = 0,
 ) -> Model:
-    """ResNet-56 for CIFAR: as `resnet20` with nine blocks for three, 0.85 million parameters.
+    """ResNet-56 for CIFAR: `resnet20` with nine blocks per stage, 0.85 million parameters.
 
     Args:
         input_shape: (height, width, channels).
-        classes: how many, or their names.
-        seed: draws the first weights.
+        classes: number of classes, or their names.
+        seed: seed of the initial weights.
     """
     return _for_cifar(9, input_shape, classes, seed)
 
@@ -86,8 +86,8 @@ def resnet18(
 
     Args:
         input_shape: (height, width, channels), each side 32 or more.
-        classes: how many, or their names.
-        seed: draws the first weights.
+        classes: number of classes, or their names.
+        seed: seed of the initial weights.
     """
     layers = [*_convolution(64, 7, 2), ReLU(), MaxPool2d(3, stride=2, padding=1)]
     for stage, channels in enumerate((64, 128, 256, 512)):

@@ -1,4 +1,4 @@
-"""VGG: 3x3 convolutions and pooling, then dense layers."""
+"""VGG: 3x3 convolutions and pooling, followed by dense layers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ def vgg11(
     *,
     seed: int = 0,
 ) -> Model:
-    """VGG's network A: eight convolutions of 64 to 512 channels, three dense layers, 133 million
-    parameters for images of 224 x 224 and 1000 classes.
+    """VGG-11 (configuration A): eight convolutions of 64 to 512 channels and three dense layers.
+
+    It has 133 million parameters for images of 224 x 224 and 1000 classes.
 
     Args:
         input_shape: (height, width, channels), each side 32 or more.
-        classes: how many, or their names.
-        seed: draws the first weights, with He's variance; the article's own did not train at this
-            depth without a shallower network's weights.
+        classes: number of classes, or their names.
+        seed: seed of the initial weights, with He's variance. The initialisation of the paper
+            needs pretraining at this depth.
 
     References:
         K. Simonyan, A. Zisserman: Very Deep Convolutional Networks for Large-Scale Image

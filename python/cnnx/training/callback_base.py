@@ -57,7 +57,7 @@ class Callback:
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes what `state` gave, lists for tuples, after `on_fit_begin` of a run that goes on."""
+        """Take what `state` gave, lists for tuples, after `on_fit_begin` of a run that goes on."""
 
 
 def check_callbacks(callbacks: object) -> None:

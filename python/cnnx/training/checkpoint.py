@@ -46,7 +46,7 @@ class Kept(NamedTuple):
 def save_checkpoint(
     path: bytes, core: _core.Trainer, recipe: TrainingRecipe, history: History, run: Run
 ) -> None:
-    """Replaces the file as a whole.
+    """Replace the file as a whole.
 
     Raises:
         OSError: if it cannot be written; the one before is untouched.
@@ -56,7 +56,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Kept:
-    """Reads the file without trusting it.
+    """Read the file without trusting it.
 
     Raises:
         cnnx.FormatError: if it is damaged, of a newer format, or no checkpoint.
@@ -73,7 +73,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Kept:
 
 @contextmanager
 def refusing_metadata(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Names the file whose notes do not say what they should, or not what fits its model.
+    """Name the file whose notes do not say what they should, or not what fits its model.
 
     Raises:
         cnnx.FormatError: for what reading them, or making a trainer of them, stumbles over.

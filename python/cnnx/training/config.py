@@ -69,7 +69,7 @@ class TrainingRecipe:
         self.check_measured("Trainer: schedule", watched_measure(self.schedule), validates=True)
 
     def check_measured(self, who: str, watched: str | None, validates: bool) -> None:
-        """Refuses to watch a figure that the loss, or a fit without validation, has not.
+        """Refuse to watch a figure that the loss, or a fit without validation, has not.
 
         Raises:
             ValueError: that begins with `who`.

@@ -67,7 +67,7 @@ def fit_data(
     held: Any,
     settings: dict[str, Any],
 ) -> FitData:
-    """Checks what `Trainer.fit` was given.
+    """Check what `Trainer.fit` was given.
 
     Args:
         core: what trains on it.

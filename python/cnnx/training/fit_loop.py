@@ -21,7 +21,7 @@ _NOTHING = (float("nan"), float("nan"))  # a validation's figures without one
 
 @contextmanager
 def _placed(place: str) -> Iterator[None]:
-    """Begins what is said of numbers that are not finite with `place`."""
+    """Begin what is said of numbers that are not finite with `place`."""
     try:
         yield
     except FloatingPointError as error:
@@ -57,7 +57,7 @@ class Fitting:
     save: Callable[[], None]
 
     def train(self) -> None:
-        """Goes on from where the run is to its end.
+        """Go on from where the run is to its end.
 
         Raises:
             KeyboardInterrupt: on Ctrl-C, when the step is done and the run is saved.

@@ -31,7 +31,7 @@ class History:
     def add(
         self, trained: tuple[float, float], validated: tuple[float, float], seconds: float
     ) -> None:
-        """Appends an epoch's (loss, accuracy), trained and validated."""
+        """Append an epoch's (loss, accuracy), trained and validated."""
         for values, value in (
             (self.loss, trained[0]),
             (self.accuracy, trained[1]),

@@ -40,7 +40,7 @@ class BatchRun:
         changes: Changes,
         position: Position,
     ) -> None:
-        """Begins to iterate over what gives (x, y), and passes over what is already trained on."""
+        """Begin to iterate over what gives (x, y), and passes over what is already trained on."""
         self.step, sums = position
         self.steps = _number_of(batches)
         self._iterator = iter(batches)
@@ -63,7 +63,7 @@ class BatchRun:
         return self._loss / (self._weight or 1.0), self._accuracy / self._images
 
     def advance(self) -> bool:
-        """Trains on the next batch; False, and nothing happens, when there is none."""
+        """Train on the next batch; False, and nothing happens, when there is none."""
         for batch in self._iterator:
             if not isinstance(batch, (tuple, list)) or len(batch) != 2:
                 raise TypeError(f"fit: a batch is {shown(batch)}, expected (x, y)")

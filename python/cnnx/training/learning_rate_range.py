@@ -45,7 +45,7 @@ def lr_find(
     batch_size: int = 64,
     smoothing: float = 0.9,
 ) -> LearningRateRange:
-    """Tries learning rates from small to large, one step each, to find one to train with.
+    """Try learning rates from small to large, one step each, to find one to train with.
 
     A copy of the model is trained, with the trainer's optimizer, loss, rules and clipping but
     without its schedule; the trainer and its model stay as they are. The test ends early when the

@@ -57,12 +57,12 @@ class Run:
         return self.number + (self.position[0] > 0)
 
     def end_epoch(self, steps: int) -> None:
-        """Goes on to the next epoch after one of so many steps."""
+        """Go on to the next epoch after one of so many steps."""
         self.steps += steps
         self.epoch, self.number, self.position = self.epoch + 1, self.number + 1, START
 
     def check_data(self, data: list[dict[str, Any] | None]) -> None:
-        """Refuses another data set than the run was begun with.
+        """Refuse another data set than the run was begun with.
 
         Raises:
             ValueError: that says in which way it differs.

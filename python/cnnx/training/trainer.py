@@ -108,7 +108,7 @@ class Trainer:
         )
 
     def _copy(self) -> Trainer:
-        """Trains a copy of the model the same way, but at a constant learning rate."""
+        """Train a copy of the model the same way, but at a constant learning rate."""
         settings = {**vars(self._recipe), "schedule": None, "averaging": None}
         return Trainer(self.model.clone(), **settings)
 
@@ -122,7 +122,7 @@ class Trainer:
         self._core.learning_rate = not_negative(value, "Trainer", "learning_rate")
 
     def begin_schedule(self, *, epochs: int, steps_per_epoch: int) -> None:
-        """Starts the schedule anew, for a loop of your own around `step`; `fit` does so itself.
+        """Start the schedule anew, for a loop of your own around `step`; `fit` does so itself.
 
         Raises:
             ValueError: if a length is below 1.
@@ -133,7 +133,7 @@ class Trainer:
         self._core.begin_schedule(int(epochs), int(steps_per_epoch))
 
     def observe(self, measure: float) -> None:
-        """Tells a `Plateau` what it watches, after an epoch of your own; `fit` does so itself."""
+        """Tell a `Plateau` what it watches, after an epoch of your own; `fit` does so itself."""
         self._core.observe(number(measure, "observe", "measure"))
 
     def averaged_model(self) -> Model:
@@ -162,14 +162,14 @@ class Trainer:
         return self._core.gradients
 
     def step(self, x: ArrayLike, y: ArrayLike) -> float:
-        """Trains on one batch of any size; returns its mean loss before the update."""
+        """Train on one batch of any size; returns its mean loss before the update."""
         pixels, integers, targets = self._batch(x, y, "step")
         return self._core.step(pixels, integers, targets)
 
     def compute_gradients(
         self, x: ArrayLike, y: ArrayLike, *, divisor: float | None = None
     ) -> float:
-        """Overwrites `gradients` with those of this batch and returns its loss, without an update
+        """Overwrite `gradients` with those of this batch and returns its loss, without an update
         of the parameters. Batch norms count the batch into their running statistics.
 
         Args:
@@ -190,11 +190,11 @@ class Trainer:
         return self._core.compute_gradients(pixels, integers, targets, divisor or 0.0)
 
     def apply_gradients(self) -> None:
-        """Updates the parameters from `gradients`; with `compute_gradients` the same as `step`."""
+        """Update the parameters from `gradients`; with `compute_gradients` the same as `step`."""
         self._core.apply_gradients()
 
     def start_profile(self) -> None:
-        """Measures every step from now on, anew from zero; costs a few microseconds per step."""
+        """Measure every step from now on, anew from zero; costs a few microseconds per step."""
         self._core.start_profile()
 
     def profile(self) -> Profile:
@@ -262,7 +262,7 @@ class Trainer:
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
     ) -> History:
-        """Trains for some epochs; called again, it continues.
+        """Train for some epochs; called again, it continues.
 
         Ctrl-C finishes the step, keeps the model and `history`, writes the checkpoint, and raises
         KeyboardInterrupt. Without `epochs` it goes on with the run that was interrupted, here or,
@@ -368,7 +368,7 @@ class Trainer:
         return self.history
 
     def stop(self) -> None:
-        """Ends the `fit` that runs, after its current step or epoch: for callbacks."""
+        """End the `fit` that runs, after its current step or epoch: for callbacks."""
         if self._run is not None:
             self._run.stopped = True
 
