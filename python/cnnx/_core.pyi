@@ -1,6 +1,6 @@
-"""The compiled core as the package's Python modules see it: plain values and exact arrays.
+"""Type stubs of the compiled core, made by cpp/bindings: plain values and exact arrays.
 
-Not for users, who have cnnx: nothing here converts or explains. Made by cpp/bindings.
+This module is internal. The modules of `cnnx` convert and check arguments before they call it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -227,15 +227,27 @@ def set_trainable(owner: Any, value: object) -> None:
         (lambda: anything.ReLU()(conv()), "ReLU: its input is Conv2d.*, expected a cnnx.Input or"),
         (lambda: anything.Add()([IMAGE, MADE]), "Add: its input is .*, expected a cnnx.Input"),
         (lambda: anything.ReLU()(), "ReLU: has no input, expected at least one"),
-        (lambda: from_graph(IMAGE, [MADE, MADE]), "from_graph: outputs is .*, expected what one"),
-        (lambda: from_graph(IMAGE, []), r"from_graph: outputs is \[\], expected what one layer"),
-        (lambda: from_graph(IMAGE, conv()), "from_graph: outputs is Conv2d.*, expected what one"),
+        (
+            lambda: from_graph(IMAGE, [MADE, MADE]),
+            "from_graph: outputs is .*, expected the output of one",
+        ),
+        (
+            lambda: from_graph(IMAGE, []),
+            r"from_graph: outputs is \[\], expected the output of one layer",
+        ),
+        (
+            lambda: from_graph(IMAGE, conv()),
+            "from_graph: outputs is Conv2d.*, expected the output of one",
+        ),
         (
             lambda: from_graph([IMAGE, OTHER], MADE),
             r"from_graph: inputs is \[Input\(\(8, 6, 3\)\), Input.*, expected one cnnx.Input",
         ),
         (lambda: from_graph(SHAPE, MADE), r"from_graph: inputs is \(8, 6, 3\), expected one cnnx"),
-        (lambda: from_graph(MADE, MADE), "from_graph: inputs is <output of Conv2d.*, expected one cnnx"),
+        (
+            lambda: from_graph(MADE, MADE),
+            "from_graph: inputs is <output of Conv2d.*, expected one cnnx",
+        ),
         (lambda: anything.Input((8, 6)), r"Input: shape is \(8, 6\), expected \(height, width,"),
         (lambda: anything.Input(8), r"Input: shape is 8, expected \(height, width, channels\)"),
         (

@@ -1,5 +1,4 @@
-"""The layers' arithmetic as plain functions on arrays, forward and backward: for parity tests and
-experiments.
+"""Layers and losses as functions on arrays, forward and backward.
 
 Images are (batch, height, width, channels), convolution weights (kernel_height, kernel_width,
 in_channels / groups, out_channels), dense weights (in_features, out_features). Arrays of any real

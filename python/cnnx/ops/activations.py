@@ -9,7 +9,7 @@ from cnnx.arguments import FloatArray, float32_array, real_number, same_shapes
 
 
 def relu(x: ArrayLike) -> FloatArray:
-    """Rectified linear unit, ``x < 0 ? 0 : x``, elementwise; NaN passes through.
+    """Rectified linear unit, ``x < 0 ? 0 : x``, elementwise; NaN propagates.
 
     Args:
         x: array of any shape.
@@ -30,6 +30,17 @@ def relu(x: ArrayLike) -> FloatArray:
 def relu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     """Gradient of `relu` with respect to its input; 0 where ``x <= 0``.
 
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `relu`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `relu`.
+        ValueError: if the shapes differ.
+
     Example:
         >>> relu_backward([1.0, 1.0, 1.0], [-1.0, 0.0, 2.0])
         array([0., 0., 1.], dtype=float32)
@@ -39,7 +50,7 @@ def relu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
 
 
 def relu6(x: ArrayLike) -> FloatArray:
-    """Rectified linear unit that stops at 6, ``clip(x, 0, 6)``, elementwise; NaN passes through.
+    """Rectified linear unit capped at 6, ``clip(x, 0, 6)``, elementwise; NaN propagates.
 
     Args:
         x: array of any shape.
@@ -63,6 +74,17 @@ def relu6(x: ArrayLike) -> FloatArray:
 def relu6_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     """Gradient of `relu6` from its output y: `grad_output` where ``0 < y < 6``, 0 elsewhere.
 
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        output: result of `relu6`.
+
+    Returns:
+        Gradient of the shape of `output`.
+
+    Raises:
+        TypeError: as `relu6`.
+        ValueError: if the shapes differ.
+
     Example:
         >>> relu6_backward([1.0, 1.0, 1.0], [0.0, 2.0, 6.0])
         array([0., 1., 0.], dtype=float32)
@@ -76,13 +98,13 @@ def leaky_relu(x: ArrayLike, *, negative_slope: float = 0.01) -> FloatArray:
 
     Args:
         x: array of any shape.
-        negative_slope: what negative inputs are multiplied by.
+        negative_slope: factor of negative inputs.
 
     Returns:
         Array of the same shape.
 
     Raises:
-        TypeError: if `x` is not of a real dtype, or the slope no number.
+        TypeError: if `x` is not of a real dtype, or the slope is not a number.
         ValueError: if the slope is not finite.
 
     Example:
@@ -100,6 +122,18 @@ def leaky_relu_backward(
     grad_output: ArrayLike, x: ArrayLike, *, negative_slope: float = 0.01
 ) -> FloatArray:
     """Gradient of `leaky_relu` with respect to its input; `negative_slope` at 0.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `leaky_relu`.
+        negative_slope: as in `leaky_relu`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `leaky_relu`.
+        ValueError: if the shapes differ.
 
     Example:
         >>> leaky_relu_backward([1.0, 1.0], [-1.0, 2.0], negative_slope=0.5)
@@ -132,6 +166,17 @@ def sigmoid(x: ArrayLike) -> FloatArray:
 def sigmoid_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     """Gradient of `sigmoid` from its output y: ``grad_output * y * (1 - y)``.
 
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        output: result of `sigmoid`.
+
+    Returns:
+        Gradient of the shape of `output`.
+
+    Raises:
+        TypeError: as `sigmoid`.
+        ValueError: if the shapes differ.
+
     Example:
         >>> sigmoid_backward([1.0], [0.5])
         array([0.25], dtype=float32)
@@ -162,6 +207,17 @@ def tanh(x: ArrayLike) -> FloatArray:
 def tanh_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     """Gradient of `tanh` from its output y: ``grad_output * (1 - y * y)``.
 
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        output: result of `tanh`.
+
+    Returns:
+        Gradient of the shape of `output`.
+
+    Raises:
+        TypeError: as `tanh`.
+        ValueError: if the shapes differ.
+
     Example:
         >>> tanh_backward([1.0], [0.5])
         array([0.75], dtype=float32)
@@ -171,10 +227,10 @@ def tanh_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
 
 
 def gelu(x: ArrayLike) -> FloatArray:
-    """Gaussian error linear unit, elementwise: ``x * Phi(x)``, Phi the standard normal
+    """Gaussian error linear unit, ``x * Phi(x)``, elementwise; Phi is the standard normal
     distribution.
 
-    The exact form, PyTorch's default, not the one with tanh.
+    This is the exact form, PyTorch's default, not the tanh approximation.
 
     Args:
         x: array of any shape.
@@ -197,6 +253,17 @@ def gelu(x: ArrayLike) -> FloatArray:
 
 def gelu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     """Gradient of `gelu` from its input: ``grad_output * (Phi(x) + x * phi(x))``, phi the density.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `gelu`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `gelu`.
+        ValueError: if the shapes differ.
 
     Example:
         >>> gelu_backward([2.0], [0.0])
@@ -233,6 +300,17 @@ def silu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     """Gradient of `silu` from its input, with ``s = sigmoid(x)``: ``grad_output * (s + x * s *
     (1 - s))``.
 
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `silu`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `silu`.
+        ValueError: if the shapes differ.
+
     Example:
         >>> silu_backward([2.0], [0.0])
         array([1.], dtype=float32)
@@ -242,7 +320,7 @@ def silu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
 
 
 def hard_swish(x: ArrayLike) -> FloatArray:
-    """`silu` of straight lines and a parabola, ``x * clip(x + 3, 0, 6) / 6``, elementwise.
+    """Hard swish, ``x * clip(x + 3, 0, 6) / 6``, elementwise: a piecewise approximation of `silu`.
 
     Args:
         x: array of any shape.
@@ -266,6 +344,17 @@ def hard_swish(x: ArrayLike) -> FloatArray:
 def hard_swish_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     """Gradient of `hard_swish` from its input: 0 where ``x <= -3``, `grad_output` where ``x >= 3``,
     ``grad_output * (x / 3 + 1 / 2)`` between.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `hard_swish`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `hard_swish`.
+        ValueError: if the shapes differ.
 
     Example:
         >>> hard_swish_backward([1.0, 1.0, 1.0], [-3.0, 0.0, 3.0])

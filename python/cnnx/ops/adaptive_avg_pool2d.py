@@ -1,4 +1,4 @@
-"""Average-pooling to a given size, and to a single number, forward and backward."""
+"""Adaptive and global average pooling, forward and backward."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from cnnx.arguments import FloatArray, PairLike, float32_array, image_shape, pai
 
 
 def adaptive_avg_pool2d(x: ArrayLike, output_size: PairLike) -> FloatArray:
-    """Means of windows that are as large as it takes to give `output_size` of them.
+    """2-D average pooling to a fixed output size.
 
     Window i of n covers rows ``floor(i * height / n)`` to ``ceil((i + 1) * height / n) - 1``, as
-    PyTorch's do; columns likewise.
+    in PyTorch. Columns follow the same rule.
 
     Args:
         x: images.
@@ -22,8 +22,8 @@ def adaptive_avg_pool2d(x: ArrayLike, output_size: PairLike) -> FloatArray:
         x (batch, height, width, channels); result (batch, *output_size, channels).
 
     Raises:
-        TypeError: if `x` is not of a real dtype, or the size is not made of integers.
-        ValueError: if `x` has not four axes, or the size is not positive.
+        TypeError: if `x` is not of a real dtype, or the size is not an integer or a pair.
+        ValueError: if `x` does not have four axes, or the size is not positive.
 
     Example:
         >>> adaptive_avg_pool2d([[[[1.0], [2.0], [6.0]]]], (1, 2))[0, 0, :, 0]
@@ -42,7 +42,7 @@ def adaptive_avg_pool2d_backward(
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the images that were pooled; only their shape counts.
+        x: as in `adaptive_avg_pool2d`; only its shape is used.
         output_size: as in `adaptive_avg_pool2d`.
 
     Shape:
@@ -50,7 +50,7 @@ def adaptive_avg_pool2d_backward(
 
     Raises:
         TypeError: as `adaptive_avg_pool2d`.
-        ValueError: as `adaptive_avg_pool2d`, and if `grad_output` has not the result's shape.
+        ValueError: as `adaptive_avg_pool2d`, and if the shape of `grad_output` is not the result's.
 
     Example:
         >>> x = [[[[1.0], [2.0], [6.0]]]]
@@ -66,7 +66,7 @@ def adaptive_avg_pool2d_backward(
 
 
 def global_avg_pool2d(x: ArrayLike) -> FloatArray:
-    """Mean of every channel over the whole image.
+    """Global average pooling: the mean of every channel over the image.
 
     Args:
         x: images.
@@ -76,7 +76,7 @@ def global_avg_pool2d(x: ArrayLike) -> FloatArray:
 
     Raises:
         TypeError: if `x` is not of a real dtype.
-        ValueError: if `x` has not four axes.
+        ValueError: if `x` does not have four axes.
 
     Example:
         >>> global_avg_pool2d([[[[1.0], [5.0]], [[3.0], [3.0]]]])
@@ -90,7 +90,14 @@ def global_avg_pool2d(x: ArrayLike) -> FloatArray:
 
 
 def global_avg_pool2d_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
-    """Gradient of `global_avg_pool2d` with respect to its input, of which only the shape counts.
+    """Gradient of `global_avg_pool2d` with respect to its input.
+
+    Args:
+        grad_output: gradient of the result, (batch, channels).
+        x: as in `global_avg_pool2d`; only its shape is used.
+
+    Shape:
+        Result of the shape of x.
 
     Raises:
         TypeError: if `grad_output` is not of a real dtype.

@@ -1,4 +1,4 @@
-"""Average-pooling, forward and backward."""
+"""2-D average pooling, forward and backward."""
 
 from __future__ import annotations
 
@@ -24,24 +24,23 @@ def avg_pool2d(
     padding: PaddingLike = 0,
     count_include_pad: bool = True,
 ) -> FloatArray:
-    """Mean of every window.
+    """2-D average pooling over NHWC images.
 
     Args:
         x: images.
-        kernel_size: size of the window, an integer or (height, width).
-        stride: step of the window; the window's own size when None.
-        padding: zeros around the image: an integer, (height, width),
-            ((top, bottom), (left, right)), "valid" or "same"; each side smaller than the window.
-        count_include_pad: True divides by the size of the window, False by the number of its pixels
-            that exist. "same" always does the latter.
+        kernel_size: window size, an integer or (height, width).
+        stride: step of the window; `kernel_size` when None.
+        padding: zero padding: an integer, (height, width), ((top, bottom), (left, right)), "valid"
+            or "same"; each side smaller than the window.
+        count_include_pad: whether the divisor includes the padding; "same" never includes it.
 
     Shape:
         x (batch, height, width, channels); result (batch, out_height, out_width, channels), where
         out = floor((in + padding - kernel) / stride) + 1, and ceil(in / stride) for "same".
 
     Raises:
-        TypeError: if `x` is not of a real dtype, or a setting is not made of integers.
-        ValueError: if `x` has not four axes, or the window does not fit.
+        TypeError: if `x` is not of a real dtype, or a setting is not an integer or a pair.
+        ValueError: if `x` does not have four axes, or the window does not fit.
 
     Example:
         >>> avg_pool2d([[[[1.0], [5.0]], [[3.0], [3.0]]]], 2)
@@ -66,11 +65,11 @@ def avg_pool2d_backward(
     padding: PaddingLike = 0,
     count_include_pad: bool = True,
 ) -> FloatArray:
-    """Gradient of `avg_pool2d` with respect to its input: shared out evenly to a window's pixels.
+    """Gradient of `avg_pool2d` with respect to its input, spread evenly over a window's pixels.
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the images that were pooled; only their shape counts.
+        x: as in `avg_pool2d`; only its shape is used.
         kernel_size: as in `avg_pool2d`.
         stride: as in `avg_pool2d`.
         padding: as in `avg_pool2d`.
@@ -81,7 +80,7 @@ def avg_pool2d_backward(
 
     Raises:
         TypeError: as `avg_pool2d`.
-        ValueError: as `avg_pool2d`, and if `grad_output` has not the result's shape.
+        ValueError: as `avg_pool2d`, and if the shape of `grad_output` is not the result's.
 
     Example:
         >>> x = [[[[1.0], [5.0]], [[3.0], [3.0]]]]

@@ -17,7 +17,7 @@ def batch_norm2d(
     *,
     epsilon: float = 1e-5,
 ) -> FloatArray:
-    """Every channel normalised by a given mean and variance, as in inference.
+    """Batch normalisation with a given mean and variance, as in inference.
 
     ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``
 
@@ -26,15 +26,15 @@ def batch_norm2d(
         weight: one factor per channel, or None for ones.
         bias: one number per channel, or None for zeros.
         mean: one number per channel.
-        variance: one number per channel, the mean of the squared distances from the mean.
-        epsilon: keeps the quotient finite, above 0.
+        variance: one number per channel, the biased variance.
+        epsilon: added to the variance for numerical stability, above 0.
 
     Shape:
         x and result (batch, height, width, channels); the others (channels,).
 
     Raises:
-        TypeError: if an array is not of a real dtype, or `epsilon` is no number.
-        ValueError: if the shapes do not fit each other, or `epsilon` is not above 0.
+        TypeError: if an array is not of a real dtype, or `epsilon` is not a number.
+        ValueError: if the shapes do not match, or `epsilon` is not above 0.
 
     References:
         S. Ioffe, C. Szegedy: Batch Normalization: Accelerating Deep Network Training by Reducing
@@ -63,7 +63,7 @@ def batch_norm2d_training(
     *,
     epsilon: float = 1e-5,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Every channel normalised by its own mean and variance over all pixels of the batch.
+    """Batch normalisation with the mean and variance of the batch, as in training.
 
     Args:
         x: images, at least one pixel.
@@ -72,14 +72,14 @@ def batch_norm2d_training(
         epsilon: as in `batch_norm2d`.
 
     Returns:
-        (output, mean, variance). The variance is the biased one, the mean of the squared distances.
+        (output, mean, variance). The variance is biased: the mean of the squared deviations.
 
     Shape:
         x and output (batch, height, width, channels); the others (channels,).
 
     Raises:
         TypeError: as `batch_norm2d`.
-        ValueError: as `batch_norm2d`, and if there is no pixel.
+        ValueError: as `batch_norm2d`, and if the batch is empty.
 
     Example:
         >>> output, mean, variance = batch_norm2d_training([[[[1.0], [5.0]]]])
@@ -106,15 +106,16 @@ def batch_norm2d_backward(
     *,
     epsilon: float = 1e-5,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Gradients of `batch_norm2d_training` with respect to its input, weight and bias; mean and
-    variance count as functions of the input.
+    """Gradients of `batch_norm2d_training` with respect to its input, weight and bias.
+
+    The input gradient includes the derivatives of mean and variance.
 
     Args:
-        grad_output: gradient of the output, of its shape.
-        x: the images that were normalised.
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `batch_norm2d_training`.
         weight: as in `batch_norm2d`.
-        mean: as `batch_norm2d_training` returned it.
-        variance: as `batch_norm2d_training` returned it.
+        mean: mean returned by `batch_norm2d_training`.
+        variance: variance returned by `batch_norm2d_training`.
         epsilon: as in `batch_norm2d`.
 
     Returns:
@@ -122,7 +123,8 @@ def batch_norm2d_backward(
 
     Raises:
         TypeError: as `batch_norm2d`.
-        ValueError: as `batch_norm2d_training`, and if `grad_output` has not the shape of `x`.
+        ValueError: as `batch_norm2d_training`, and if the shape of `grad_output` is not that of
+            `x`.
 
     Example:
         >>> x = [[[[1.0], [5.0], [3.0]]]]

@@ -1,4 +1,4 @@
-"""Binary cross-entropy of every output on its own, on logits, and its gradient."""
+"""Elementwise binary cross-entropy of logits, and its gradient."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from cnnx.arguments import FloatArray, same_shapes
 
 
 def binary_cross_entropy(logits: ArrayLike, targets: ArrayLike) -> float:
-    """Mean over all elements of ``max(z, 0) - z * target + log(1 + exp(-abs(z)))`` for logit z.
+    """Binary cross-entropy of logits, averaged over all elements.
 
-    That is ``-target * log(sigmoid(z)) - (1 - target) * log(1 - sigmoid(z))`` without overflow.
+    For a logit z it is ``-target * log(sigmoid(z)) - (1 - target) * log(1 - sigmoid(z))``, computed
+    without overflow as ``max(z, 0) - z * target + log(1 + exp(-abs(z)))``.
 
     Args:
-        logits: raw outputs, of any shape.
-        targets: of the same shape, in [0, 1].
+        logits: raw outputs, array of any shape.
+        targets: array of the same shape, values in [0, 1].
 
     Raises:
         TypeError: if an argument is not of a real dtype.
-        ValueError: if the shapes differ, there is no element, or a target is not in [0, 1].
+        ValueError: if the shapes differ, the arrays are empty, or a target is not in [0, 1].
 
     Example:
         >>> round(binary_cross_entropy([0.0, 0.0], [0, 1]), 4)
@@ -30,7 +31,9 @@ def binary_cross_entropy(logits: ArrayLike, targets: ArrayLike) -> float:
 
 
 def binary_cross_entropy_backward(logits: ArrayLike, targets: ArrayLike) -> FloatArray:
-    """Gradient of `binary_cross_entropy` by the logits z: ``(sigmoid(z) - target) / size``.
+    """Gradient of `binary_cross_entropy` with respect to the logits.
+
+    ``(sigmoid(logits) - targets) / size``
 
     Args:
         logits: as in `binary_cross_entropy`.

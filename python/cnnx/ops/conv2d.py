@@ -1,4 +1,4 @@
-"""Two-dimensional convolution, forward and backward."""
+"""2-D convolution, forward and backward."""
 
 from __future__ import annotations
 
@@ -26,24 +26,25 @@ def conv2d(
     dilation: PairLike = 1,
     groups: int = 1,
 ) -> FloatArray:
-    """Convolution as networks use the word (cross-correlation: the kernel is not flipped).
+    """2-D convolution (cross-correlation) over NHWC images.
 
     ``output[n, i, j, o] = bias[o] + sum over u, v, c of weight[u, v, c, o] *
     x[n, i * stride + u * dilation - top, j * stride + v * dilation - left, c]``, where pixels
     outside the image are zero. The bits are the same on any number of threads and in any batch.
-    Every output is one chain of fused multiply-adds in the order u, v, c; but of a 3x3 kernel with
-    stride 1 and 8 or more channels each way it comes from Winograd's tiles of 2x2 or 4x4 outputs,
-    whose rounding errors are some millionths of the largest, and in which NaN and infinity spread.
+    Every output is one chain of fused multiply-adds in the order u, v, c. Exception: 3x3 kernels
+    with stride 1 and 8 or more channels each way use Winograd's tiles of 2x2 or 4x4 outputs. Their
+    rounding errors are a few millionths of the largest output, and NaN and infinity spread to the
+    whole tile.
 
     Args:
         x: images.
-        weight: the kernels.
+        weight: convolution kernels.
         bias: one number per output channel, or None.
-        stride: step from window to window, an integer or (height, width).
+        stride: step of the window, an integer or (height, width).
         padding: an integer, (height, width), ((top, bottom), (left, right)), "valid" or "same".
-        dilation: step from tap to tap inside the window, an integer or (height, width).
-        groups: parts into which both channel axes are divided; outputs of a part see only its
-            inputs. With groups = in_channels the convolution is depthwise.
+        dilation: distance between the kernel's taps, an integer or (height, width).
+        groups: number of independent groups of channels; divides both channel counts. With groups
+            = in_channels the convolution is depthwise.
 
     Shape:
         x (batch, height, width, in_channels);
@@ -53,8 +54,8 @@ def conv2d(
         ceil(in / stride) for "same".
 
     Raises:
-        TypeError: if an array is not of a real dtype, or a setting is not made of integers.
-        ValueError: if the shapes and settings do not fit each other.
+        TypeError: if an array is not of a real dtype, or a setting is not an integer or a pair.
+        ValueError: if the shapes and settings do not match.
 
     Example:
         >>> x = [[[[1.0], [2.0]], [[3.0], [4.0]]]]
@@ -92,8 +93,8 @@ def conv2d_backward(
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the images that were convolved.
-        weight: the kernels.
+        x: as in `conv2d`.
+        weight: as in `conv2d`.
         stride: as in `conv2d`.
         padding: as in `conv2d`.
         dilation: as in `conv2d`.
@@ -104,7 +105,7 @@ def conv2d_backward(
 
     Raises:
         TypeError: as `conv2d`.
-        ValueError: as `conv2d`, and if `grad_output` has not the result's shape.
+        ValueError: as `conv2d`, and if the shape of `grad_output` is not the result's.
 
     Example:
         >>> x, weight = [[[[1.0], [2.0]]]], [[[[3.0]], [[4.0]]]]

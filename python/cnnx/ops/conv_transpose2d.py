@@ -1,4 +1,4 @@
-"""Transposed two-dimensional convolution, forward and backward."""
+"""2-D transposed convolution, forward and backward."""
 
 from __future__ import annotations
 
@@ -27,27 +27,26 @@ def conv_transpose2d(
     dilation: PairLike = 1,
     groups: int = 1,
 ) -> FloatArray:
-    """The transpose of `conv2d`: every pixel adds a multiple of the kernel to the output, `stride`
-    pixels from the one beside it, so that a stride enlarges the image.
+    """2-D transposed convolution over NHWC images.
 
     ``output[n, i * stride + u * dilation - top, j * stride + v * dilation - left, o] +=
-    weight[u, v, o, c] * x[n, i, j, c]``, beginning at ``bias[o]``. It is the input gradient of the
-    `conv2d` with the same weight and settings, and gives the same bits on any number of threads and
-    in any batch.
+    weight[u, v, o, c] * x[n, i, j, c]``, starting from ``bias[o]``. It is the input gradient of
+    the `conv2d` with the same weight and settings. The bits are the same on any number of threads
+    and in any batch.
 
     Args:
         x: images.
-        weight: the kernels.
+        weight: convolution kernels.
         bias: one number per output channel, or None.
-        stride: step from kernel to kernel in the output, an integer or (height, width).
-        padding: what is cut off the output: an integer, (height, width), ((top, bottom), (left,
-            right)), "valid" (nothing) or "same".
-        output_padding: rows more at the bottom and columns at the right, an integer or (height,
-            width), each less than the larger of stride and dilation. With a stride several output
-            sizes convolve to the same one; this says which is meant.
-        dilation: step from tap to tap inside the kernel, an integer or (height, width).
-        groups: parts into which both channel axes are divided; inputs of a part reach only its
-            outputs. With groups = in_channels it is depthwise.
+        stride: step in the output per input pixel, an integer or (height, width).
+        padding: pixels cropped from the output: an integer, (height, width), ((top, bottom),
+            (left, right)), "valid" (none) or "same".
+        output_padding: extra rows at the bottom and columns at the right, an integer or (height,
+            width), each less than the larger of stride and dilation. It selects one of the output
+            sizes that a strided convolution maps to the same input size.
+        dilation: distance between the kernel's taps, an integer or (height, width).
+        groups: number of independent groups of channels; divides both channel counts. With groups
+            = in_channels the convolution is depthwise.
 
     Shape:
         x (batch, height, width, in_channels);
@@ -57,8 +56,8 @@ def conv_transpose2d(
         in * stride for "same".
 
     Raises:
-        TypeError: if an array is not of a real dtype, or a setting is not made of integers.
-        ValueError: if the shapes and settings do not fit each other.
+        TypeError: if an array is not of a real dtype, or a setting is not an integer or a pair.
+        ValueError: if the shapes and settings do not match.
 
     Example:
         >>> x = [[[[1.0], [10.0]]]]
@@ -98,8 +97,8 @@ def conv_transpose2d_backward(
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the images that were convolved.
-        weight: the kernels.
+        x: as in `conv_transpose2d`.
+        weight: as in `conv_transpose2d`.
         stride: as in `conv_transpose2d`.
         padding: as in `conv_transpose2d`.
         output_padding: as in `conv_transpose2d`.
@@ -111,7 +110,7 @@ def conv_transpose2d_backward(
 
     Raises:
         TypeError: as `conv_transpose2d`.
-        ValueError: as `conv_transpose2d`, and if `grad_output` has not the result's shape.
+        ValueError: as `conv_transpose2d`, and if the shape of `grad_output` is not the result's.
 
     Example:
         >>> x, weight = [[[[3.0]]]], [[[[1.0]], [[2.0]]]]

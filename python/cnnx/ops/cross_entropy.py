@@ -1,4 +1,4 @@
-"""Cross-entropy of one label or shares of the classes per row, on logits, and its gradient."""
+"""Cross-entropy of logits against labels or soft labels, and its gradient."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnnx.training.losses import check_label_smoothing
 
 
 def label_array(value: ArrayLike, function: str) -> NDArray[np.int64]:
-    """Labels as contiguous int64, from integers of any width or floats that are whole numbers.
+    """Labels as contiguous int64, from integers of any width or whole-number floats.
 
     Raises:
         TypeError: if the dtype is not real.
@@ -28,13 +28,13 @@ def label_array(value: ArrayLike, function: str) -> NDArray[np.int64]:
                 "expected class indices"
             )
     if array.dtype.kind == "f" or array.dtype == np.uint64:
-        # What int64 cannot hold stays out of every range.
+        # Values beyond int64 become values outside every class range.
         array = np.clip(array, -(2**62), 2**62)
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
 def _targets(value: ArrayLike, function: str) -> NDArray[np.int64] | FloatArray:
-    """Labels, or with two axes shares of the classes."""
+    """Labels, or soft labels if the array has two axes."""
     array = real_array(value, function, "labels")
     return (
         float32_array(array, function, "labels")
@@ -54,28 +54,29 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     class_weights: ArrayLike | None = None,
 ) -> float:
-    """Mean over rows of ``-sum over j of target[j] * log(softmax(logits)[j])``.
+    """Cross-entropy: the mean over rows of ``-sum over j of target[j] * log(softmax(logits)[j])``.
 
-    The target is ``(1 - label_smoothing) * onehot(label) + label_smoothing / classes``; shares of
-    the classes take the place of ``onehot(label)``. With class weights the j-th summand is
-    multiplied by ``class_weights[j]``, and the rows' sum is not divided by their number but by the
-    sum of ``class_weights[label]``, or of ``shares @ class_weights``; the loss is 0 when that is.
+    The target is ``(1 - label_smoothing) * onehot(label) + label_smoothing / classes``. Soft labels
+    replace ``onehot(label)``. With class weights the j-th term is multiplied by
+    ``class_weights[j]``, and the divisor is the sum of ``class_weights[label]``, or of
+    ``soft_labels @ class_weights``, instead of the number of rows. The loss is 0 if the divisor is
+    0.
 
     Args:
         logits: raw outputs.
-        labels: class indices, integers of any width; or shares of the classes, numbers >= 0 of
-            which every row adds up to 1 within 0.001.
-        label_smoothing: share of the target that is spread evenly over all classes, in [0, 1].
-        class_weights: numbers >= 0.
+        labels: class indices, integers of any width; or soft labels, numbers >= 0 whose rows each
+            add up to 1 within 0.001.
+        label_smoothing: fraction of the target spread evenly over all classes, in [0, 1].
+        class_weights: one number >= 0 per class, or None.
 
     Shape:
         logits (rows, classes), labels (rows,) or (rows, classes), class_weights (classes,).
 
     Raises:
         TypeError: if an argument is not of a real dtype.
-        ValueError: if the shapes do not fit, there is no row, a label is out of range or not whole,
-            shares are negative or do not add up to 1, a weight is negative, or label_smoothing is
-            not in [0, 1].
+        ValueError: if the shapes do not match, there are no rows, a label is out of range or not
+            whole, soft labels are negative or do not add up to 1, a weight is negative, or
+            label_smoothing is not in [0, 1].
 
     Example:
         >>> round(cross_entropy([[0.0, 0.0], [0.0, 0.0]], [0, 1]), 4)
@@ -99,8 +100,9 @@ def cross_entropy_backward(
     label_smoothing: float = 0.0,
     class_weights: ArrayLike | None = None,
 ) -> FloatArray:
-    """Gradient of `cross_entropy` by the logits: ``(softmax(logits) - target) / rows`` without
-    class weights.
+    """Gradient of `cross_entropy` with respect to the logits.
+
+    Without class weights it is ``(softmax(logits) - target) / rows``.
 
     Args:
         logits: as in `cross_entropy`.

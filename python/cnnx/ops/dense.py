@@ -9,14 +9,14 @@ from cnnx.arguments import FloatArray, float32_array
 
 
 def dense(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> FloatArray:
-    """Matrix product with an offset, ``x @ weight + bias``.
+    """Fully connected layer, ``x @ weight + bias``.
 
-    Every output is one chain of fused multiply-adds in the order of the features, begun at the
-    bias: the same bits on any number of threads and in any batch.
+    Every output is one chain of fused multiply-adds in the order of the features, starting from
+    the bias. The bits are the same on any number of threads and in any batch.
 
     Args:
         x: rows of features.
-        weight: the matrix.
+        weight: weight matrix.
         bias: one number per output feature, or None.
 
     Shape:
@@ -46,8 +46,8 @@ def dense_backward(
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the rows that were multiplied.
-        weight: the matrix.
+        x: as in `dense`.
+        weight: as in `dense`.
 
     Returns:
         (grad_input, grad_weight, grad_bias): ``grad_output @ weight.T``, ``x.T @ grad_output`` and
@@ -55,7 +55,7 @@ def dense_backward(
 
     Raises:
         TypeError: as `dense`.
-        ValueError: as `dense`, and if `grad_output` has not the result's shape.
+        ValueError: as `dense`, and if the shape of `grad_output` is not the result's.
 
     Example:
         >>> x, weight = [[1.0, 2.0]], [[3.0], [4.0]]

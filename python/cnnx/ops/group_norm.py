@@ -1,6 +1,4 @@
-"""Normalisation of every image by itself, in groups of channels or pixel by pixel, forward and
-backward.
-"""
+"""Group and layer normalisation, forward and backward."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from cnnx.arguments import FloatArray, float32_array, integer, real_number
 def group_norm(
     x: ArrayLike, weight: ArrayLike, bias: ArrayLike, groups: int, *, epsilon: float = 1e-5
 ) -> FloatArray:
-    """Every group of channels normalised by its mean and variance over all pixels of an image.
+    """Group normalisation: each group of channels by its mean and variance over an image.
 
     ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``
 
@@ -21,17 +19,18 @@ def group_norm(
         x: images, or rows of features.
         weight: one factor per channel.
         bias: one number per channel.
-        groups: how many groups of neighbouring channels there are; a divisor of the channels.
-        epsilon: keeps the quotient finite, above 0.
+        groups: number of groups of neighbouring channels, a divisor of the channels.
+        epsilon: added to the variance for numerical stability, above 0.
 
     Shape:
         x and result (batch, height, width, channels) or (batch, channels); weight and bias
         (channels,).
 
     Raises:
-        TypeError: if an array is not of a real dtype, `groups` no integer, or `epsilon` no number.
-        ValueError: if the shapes do not fit each other, `groups` does not divide the channels, or
-            `epsilon` is not above 0.
+        TypeError: if an array is not of a real dtype, `groups` is not an integer, or `epsilon` is
+            not a number.
+        ValueError: if the shapes do not match, `groups` does not divide the channels, or `epsilon`
+            is not above 0.
 
     References:
         Y. Wu, K. He: Group Normalization, 2018.
@@ -62,7 +61,7 @@ def group_norm_backward(
     """Gradients of `group_norm` with respect to its input, weight and bias.
 
     Args:
-        grad_output: gradient of the output, of its shape.
+        grad_output: gradient of the output, of the output's shape.
         x: as in `group_norm`.
         weight: as in `group_norm`.
         groups: as in `group_norm`.
@@ -73,7 +72,7 @@ def group_norm_backward(
 
     Raises:
         TypeError: as `group_norm`.
-        ValueError: as `group_norm`, and if `grad_output` has not the shape of `x`.
+        ValueError: as `group_norm`, and if the shape of `grad_output` is not that of `x`.
 
     Example:
         >>> gradients = group_norm_backward([[1.0, 0.0]], [[1.0, 5.0]], [2.0, 2.0], 1)
@@ -93,23 +92,22 @@ def group_norm_backward(
 def layer_norm(
     x: ArrayLike, weight: ArrayLike, bias: ArrayLike, *, epsilon: float = 1e-5
 ) -> FloatArray:
-    """Every row of channels normalised by its mean and variance.
+    """Layer normalisation over the last axis, the channels.
 
-    ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``, mean and variance over the
-    last axis.
+    ``output = (x - mean) / sqrt(variance + epsilon) * weight + bias``
 
     Args:
-        x: array of at least two axes, the last of which is the channels.
+        x: array of at least two axes; the last one is the channels.
         weight: one factor per channel.
         bias: one number per channel.
-        epsilon: keeps the quotient finite, above 0.
+        epsilon: added to the variance for numerical stability, above 0.
 
     Shape:
         x and result (batch, ..., channels); weight and bias (channels,).
 
     Raises:
-        TypeError: if an array is not of a real dtype, or `epsilon` is no number.
-        ValueError: if the shapes do not fit each other, or `epsilon` is not above 0.
+        TypeError: if an array is not of a real dtype, or `epsilon` is not a number.
+        ValueError: if the shapes do not match, or `epsilon` is not above 0.
 
     References:
         J. L. Ba, J. R. Kiros, G. E. Hinton: Layer Normalization, 2016.
@@ -134,7 +132,7 @@ def layer_norm_backward(
     """Gradients of `layer_norm` with respect to its input, weight and bias.
 
     Args:
-        grad_output: gradient of the output, of its shape.
+        grad_output: gradient of the output, of the output's shape.
         x: as in `layer_norm`.
         weight: as in `layer_norm`.
         epsilon: as in `layer_norm`.
@@ -144,7 +142,7 @@ def layer_norm_backward(
 
     Raises:
         TypeError: as `layer_norm`.
-        ValueError: as `layer_norm`, and if `grad_output` has not the shape of `x`.
+        ValueError: as `layer_norm`, and if the shape of `grad_output` is not that of `x`.
 
     Example:
         >>> gradients = layer_norm_backward([[1.0, 0.0]], [[1.0, 5.0]], [2.0, 2.0])

@@ -1,4 +1,4 @@
-"""Max-pooling, forward and backward."""
+"""2-D max pooling, forward and backward."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def max_pool2d(
     stride: PairLike | None = None,
     padding: PaddingLike = 0,
 ) -> FloatArray:
-    """Largest value of every window; a NaN in a window is its maximum.
+    """2-D max pooling over NHWC images; a NaN in a window is its maximum.
 
-    Padding counts as minus infinity, so it never wins.
+    Padding counts as minus infinity.
 
     Args:
         x: images.
-        kernel_size: size of the window, an integer or (height, width).
-        stride: step of the window; the window's own size when None.
+        kernel_size: window size, an integer or (height, width).
+        stride: step of the window; `kernel_size` when None.
         padding: an integer, (height, width), ((top, bottom), (left, right)), "valid" or "same";
             each side smaller than the window.
 
@@ -31,8 +31,8 @@ def max_pool2d(
         out = floor((in + padding - kernel) / stride) + 1, and ceil(in / stride) for "same".
 
     Raises:
-        TypeError: if `x` is not of a real dtype, or a setting is not made of integers.
-        ValueError: if `x` has not four axes, or the window does not fit.
+        TypeError: if `x` is not of a real dtype, or a setting is not an integer or a pair.
+        ValueError: if `x` does not have four axes, or the window does not fit.
 
     Example:
         >>> max_pool2d([[[[1.0], [5.0]], [[3.0], [2.0]]]], 2)
@@ -57,11 +57,11 @@ def max_pool2d_backward(
 ) -> FloatArray:
     """Gradient of `max_pool2d` with respect to its input.
 
-    The first maximum of a window in row-major order, or its first NaN, takes its whole gradient.
+    The first maximum of a window in row-major order, or its first NaN, receives the gradient.
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the images that were pooled.
+        x: as in `max_pool2d`.
         kernel_size: as in `max_pool2d`.
         stride: as in `max_pool2d`.
         padding: as in `max_pool2d`.
@@ -71,7 +71,7 @@ def max_pool2d_backward(
 
     Raises:
         TypeError: as `max_pool2d`.
-        ValueError: as `max_pool2d`, and if `grad_output` has not the result's shape.
+        ValueError: as `max_pool2d`, and if the shape of `grad_output` is not the result's.
 
     Example:
         >>> max_pool2d_backward([[[[7.0]]]], [[[[1.0], [5.0]], [[3.0], [2.0]]]], 2)[0, :, :, 0]

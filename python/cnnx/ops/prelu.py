@@ -1,4 +1,4 @@
-"""ReLU with a trained slope per channel, forward and backward."""
+"""Parametric ReLU, forward and backward."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from cnnx.arguments import FloatArray, float32_array
 
 
 def prelu(x: ArrayLike, weight: ArrayLike) -> FloatArray:
-    """Rectified linear unit that multiplies what is negative by its channel's slope,
-    ``x < 0 ? weight * x : x``; NaN passes through.
+    """Parametric rectified linear unit, ``x < 0 ? weight * x : x``; NaN propagates.
 
     Args:
         x: array of any shape whose last axis is the channels.
@@ -21,7 +20,7 @@ def prelu(x: ArrayLike, weight: ArrayLike) -> FloatArray:
 
     Raises:
         TypeError: if an array is not of a real dtype.
-        ValueError: if `x` has no channel, or `weight` not one number for each.
+        ValueError: if `x` has no channel, or `weight` is not one number per channel.
 
     Example:
         >>> prelu([[-1.0, -1.0], [2.0, 3.0]], [0.5, 0.25])
@@ -41,7 +40,7 @@ def prelu_backward(
     """Gradients of `prelu` with respect to its input and to the slopes.
 
     Args:
-        grad_output: gradient of the output, of its shape.
+        grad_output: gradient of the output, of the output's shape.
         x: as in `prelu`.
         weight: as in `prelu`.
 
@@ -51,7 +50,7 @@ def prelu_backward(
 
     Raises:
         TypeError: as `prelu`.
-        ValueError: as `prelu`, and if `grad_output` has not the shape of `x`.
+        ValueError: as `prelu`, and if the shape of `grad_output` is not that of `x`.
 
     Example:
         >>> prelu_backward([[1.0], [1.0], [4.0]], [[-1.0], [2.0], [-3.0]], [0.5])

@@ -1,4 +1,4 @@
-"""The losses of a difference, squared, absolute and Huber's, and their gradients."""
+"""Regression losses: mean squared error, mean absolute error, Huber, and their gradients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cnnx.training.losses import check_delta
 
 
 def mean_squared_error(prediction: ArrayLike, target: ArrayLike) -> float:
-    """Mean over all elements of ``(prediction - target)**2``.
+    """Mean squared error: the mean of ``(prediction - target)**2`` over all elements.
 
     Args:
         prediction: array of any shape.
@@ -18,14 +18,14 @@ def mean_squared_error(prediction: ArrayLike, target: ArrayLike) -> float:
 
     Raises:
         TypeError: if an argument is not of a real dtype.
-        ValueError: if the shapes differ, or there is no element.
+        ValueError: if the shapes differ, or the arrays are empty.
 
     Example:
         >>> mean_squared_error([1.0, 2.0], [1.0, 4.0])
         2.0
     """
-    output, wanted = same_shapes("mean_squared_error", "prediction", prediction, "target", target)
-    return _core.mean_squared_error(output, wanted)
+    output, expected = same_shapes("mean_squared_error", "prediction", prediction, "target", target)
+    return _core.mean_squared_error(output, expected)
 
 
 def mean_squared_error_backward(prediction: ArrayLike, target: ArrayLike) -> FloatArray:
@@ -49,12 +49,12 @@ def mean_squared_error_backward(prediction: ArrayLike, target: ArrayLike) -> Flo
         array([ 0., -2.], dtype=float32)
     """
     name = "mean_squared_error_backward"
-    output, wanted = same_shapes(name, "prediction", prediction, "target", target)
-    return _core.mean_squared_error_backward(output, wanted)
+    output, expected = same_shapes(name, "prediction", prediction, "target", target)
+    return _core.mean_squared_error_backward(output, expected)
 
 
 def mean_absolute_error(prediction: ArrayLike, target: ArrayLike) -> float:
-    """Mean over all elements of ``abs(prediction - target)``.
+    """Mean absolute error: the mean of ``abs(prediction - target)`` over all elements.
 
     Args:
         prediction: array of any shape.
@@ -62,14 +62,16 @@ def mean_absolute_error(prediction: ArrayLike, target: ArrayLike) -> float:
 
     Raises:
         TypeError: if an argument is not of a real dtype.
-        ValueError: if the shapes differ, or there is no element.
+        ValueError: if the shapes differ, or the arrays are empty.
 
     Example:
         >>> mean_absolute_error([1.0, 2.0], [1.0, 4.0])
         1.0
     """
-    output, wanted = same_shapes("mean_absolute_error", "prediction", prediction, "target", target)
-    return _core.mean_absolute_error(output, wanted)
+    output, expected = same_shapes(
+        "mean_absolute_error", "prediction", prediction, "target", target
+    )
+    return _core.mean_absolute_error(output, expected)
 
 
 def mean_absolute_error_backward(prediction: ArrayLike, target: ArrayLike) -> FloatArray:
@@ -93,23 +95,23 @@ def mean_absolute_error_backward(prediction: ArrayLike, target: ArrayLike) -> Fl
         array([ 0. , -0.5], dtype=float32)
     """
     name = "mean_absolute_error_backward"
-    output, wanted = same_shapes(name, "prediction", prediction, "target", target)
-    return _core.mean_absolute_error_backward(output, wanted)
+    output, expected = same_shapes(name, "prediction", prediction, "target", target)
+    return _core.mean_absolute_error_backward(output, expected)
 
 
 def huber(prediction: ArrayLike, target: ArrayLike, *, delta: float = 1.0) -> float:
-    """Mean over all elements of Huber's loss of ``d = prediction - target``.
+    """Huber loss: the mean over all elements of a function of ``d = prediction - target``.
 
-    ``d**2 / 2`` where ``abs(d) <= delta``, else ``delta * (abs(d) - delta / 2)``.
+    It is ``d**2 / 2`` where ``abs(d) <= delta``, and ``delta * (abs(d) - delta / 2)`` elsewhere.
 
     Args:
         prediction: array of any shape.
         target: array of the same shape.
-        delta: where the parabola becomes a straight line.
+        delta: threshold between the quadratic and the linear part, above 0.
 
     Raises:
         TypeError: if an argument is not of a real dtype.
-        ValueError: if the shapes differ, there is no element, or delta is not above 0.
+        ValueError: if the shapes differ, the arrays are empty, or delta is not above 0.
 
     Example:
         >>> huber([1.0, 2.0], [1.5, 4.0])
@@ -118,8 +120,8 @@ def huber(prediction: ArrayLike, target: ArrayLike, *, delta: float = 1.0) -> fl
     References:
         Huber: Robust estimation of a location parameter, 1964.
     """
-    output, wanted = same_shapes("huber", "prediction", prediction, "target", target)
-    return _core.huber(output, wanted, check_delta(delta, "huber"))
+    output, expected = same_shapes("huber", "prediction", prediction, "target", target)
+    return _core.huber(output, expected, check_delta(delta, "huber"))
 
 
 def huber_backward(prediction: ArrayLike, target: ArrayLike, *, delta: float = 1.0) -> FloatArray:
@@ -143,5 +145,5 @@ def huber_backward(prediction: ArrayLike, target: ArrayLike, *, delta: float = 1
         >>> huber_backward([1.0, 2.0], [1.5, 4.0])
         array([-0.25, -0.5 ], dtype=float32)
     """
-    output, wanted = same_shapes("huber_backward", "prediction", prediction, "target", target)
-    return _core.huber_backward(output, wanted, check_delta(delta, "huber_backward"))
+    output, expected = same_shapes("huber_backward", "prediction", prediction, "target", target)
+    return _core.huber_backward(output, expected, check_delta(delta, "huber_backward"))

@@ -9,19 +9,19 @@ from cnnx.arguments import FloatArray, float32_array, same_shapes
 
 
 def softmax(x: ArrayLike) -> FloatArray:
-    """Exponentials as shares of their sum over the last axis, ``exp(x - max) / sum(exp(x - max))``.
+    """Softmax over the last axis, ``exp(x - max) / sum(exp(x - max))``.
 
-    Within 4 ULP; a NaN makes its whole row NaN.
+    The error is at most 4 ULP. A NaN makes its whole row NaN.
 
     Args:
-        x: array of at least one axis, the last one being the classes.
+        x: array of at least one axis; the last one is the classes.
 
     Returns:
         Array of the same shape; every row adds up to 1.
 
     Raises:
         TypeError: if `x` is not of a real dtype.
-        ValueError: if there is no last axis, or nothing in it.
+        ValueError: if `x` has no axis, or the last axis is empty.
 
     Example:
         >>> softmax([1.0, 1.0])
@@ -35,7 +35,7 @@ def softmax_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        output: what `softmax` returned.
+        output: result of `softmax`.
 
     Returns:
         Array of the same shape.

@@ -1,4 +1,4 @@
-"""Enlarging images by a whole factor, forward and backward."""
+"""2-D upsampling by an integer factor, forward and backward."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ MODES = ("nearest", "bilinear")
 
 
 def upsample2d(x: ArrayLike, scale_factor: PairLike, *, mode: str = "nearest") -> FloatArray:
-    """Images `scale_factor` times as high and wide.
+    """2-D upsampling of NHWC images by an integer factor.
 
     Args:
         x: images.
         scale_factor: an integer or (height, width).
-        mode: "nearest" repeats every pixel; "bilinear" mixes the four around a place, where output
-            pixel i lies at ``(i + 1/2) / scale - 1/2`` of the input (PyTorch's
-            align_corners=False), or at the border beyond it.
+        mode: "nearest" or "bilinear". In bilinear mode output pixel i samples the input at
+            ``(i + 1/2) / scale - 1/2``, clamped to the border (PyTorch's align_corners=False).
 
     Shape:
         x (batch, height, width, channels); result (batch, height * scale, width * scale, channels).
 
     Raises:
-        TypeError: if `x` is not of a real dtype, or the factor is not made of integers.
-        ValueError: if `x` has not four axes, a factor is not positive, or `mode` is unknown.
+        TypeError: if `x` is not of a real dtype, or the factor is not an integer or a pair.
+        ValueError: if `x` does not have four axes, a factor is not positive, or `mode` is unknown.
 
     Example:
         >>> x = [[[[0.0], [4.0]]]]
@@ -49,13 +48,16 @@ def upsample2d_backward(
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the images that were enlarged; only their shape counts.
+        x: as in `upsample2d`; only its shape is used.
         scale_factor: as in `upsample2d`.
         mode: as in `upsample2d`.
 
+    Shape:
+        Result of the shape of x.
+
     Raises:
         TypeError: as `upsample2d`.
-        ValueError: as `upsample2d`, and if `grad_output` has not the result's shape.
+        ValueError: as `upsample2d`, and if the shape of `grad_output` is not the result's.
 
     Example:
         >>> grad_output = [[[[1.0], [2.0], [3.0], [4.0]]]]

@@ -1,4 +1,4 @@
-"""Zeros around images, forward and backward."""
+"""2-D zero padding, forward and backward."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnnx.arguments import FloatArray, PaddingLike, explicit_sides, float32_arra
 
 
 def zero_pad2d(x: ArrayLike, padding: PaddingLike) -> FloatArray:
-    """Images with zeros around them.
+    """2-D zero padding of NHWC images.
 
     Args:
         x: images.
@@ -20,8 +20,8 @@ def zero_pad2d(x: ArrayLike, padding: PaddingLike) -> FloatArray:
         right, channels).
 
     Raises:
-        TypeError: if `x` is not of a real dtype, or `padding` is not made of integers.
-        ValueError: if `x` has not four axes, or a side is negative.
+        TypeError: if `x` is not of a real dtype, or `padding` is not of integers.
+        ValueError: if `x` does not have four axes, or a side is negative.
 
     Example:
         >>> zero_pad2d([[[[1.0], [2.0]]]], ((0, 1), (1, 0)))[0, :, :, 0]
@@ -33,16 +33,19 @@ def zero_pad2d(x: ArrayLike, padding: PaddingLike) -> FloatArray:
 
 
 def zero_pad2d_backward(grad_output: ArrayLike, x: ArrayLike, padding: PaddingLike) -> FloatArray:
-    """Gradient of `zero_pad2d` with respect to its input: the part over the image.
+    """Gradient of `zero_pad2d` with respect to its input: `grad_output` without the padding.
 
     Args:
         grad_output: gradient of the result, of the result's shape.
-        x: the images that were padded; only their shape counts.
+        x: as in `zero_pad2d`; only its shape is used.
         padding: as in `zero_pad2d`.
+
+    Shape:
+        Result of the shape of x.
 
     Raises:
         TypeError: as `zero_pad2d`.
-        ValueError: as `zero_pad2d`, and if `grad_output` has not the result's shape.
+        ValueError: as `zero_pad2d`, and if the shape of `grad_output` is not the result's.
 
     Example:
         >>> zero_pad2d_backward([[[[1.0], [2.0], [3.0]]]], [[[[0.0]]]], (0, 1))[0, 0, 0]
