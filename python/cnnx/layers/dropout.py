@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Dropout, a layer that is active in training only."""
 
 from __future__ import annotations
 

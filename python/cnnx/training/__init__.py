@@ -1,1 +1,1 @@
-"""Training: the trainer, its loop, optimizers, losses and schedules, checkpoints."""
+"""Training: trainer, training loop, optimizers, losses, schedules and checkpoints."""

@@ -1,4 +1,4 @@
-"""Callback: what may happen at the events of a fit."""
+"""Base class of the callbacks of `Trainer.fit`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Callback"]
 
 
 class Callback:
-    """Told about the events of a `Trainer.fit`; override what you need.
+    """Base class of callbacks for `Trainer.fit`; override the methods you need.
 
-    `trainer.stop()` ends the fit. What a callback changes in the trainer or its model is part of
-    the run; so that a resumed run is the same run, `state` gives what it must not forget.
+    `trainer.stop()` ends the fit. Changes to the trainer or its model are part of the run. `state`
+    returns the state of the callback that a checkpoint saves, so that a resumed run is identical.
 
     Attributes:
-        watch: the figure of an epoch that it needs, as in `History`; `fit` refuses one that will
-            not be measured. None for none.
+        watch: metric that the callback needs, as in `History`, or None. `fit` refuses a metric
+            that it does not measure.
 
     Example:
         >>> import cnnx
@@ -36,35 +36,36 @@ class Callback:
     watch: str | None = None
 
     def on_fit_begin(self, trainer: Any) -> None:
-        """Before the first step, also of a run that goes on; `trainer.history` holds what was."""
+        """Handle the start of a fit, new or resumed; `trainer.history` has the earlier epochs."""
 
     def on_step_end(self, trainer: Any, progress: Progress) -> None:
-        """After a step."""
+        """Handle the end of a step."""
 
     def on_epoch_end(self, trainer: Any, progress: Progress) -> None:
-        """After an epoch's validation, with its figures in `progress.finished_epoch`."""
+        """Handle the end of an epoch; its metrics are in `progress.finished_epoch`."""
 
     def on_run_end(self, trainer: Any) -> None:
-        """When a run is over, before its last checkpoint: all epochs are done, or `stop` ended it.
-        One that is interrupted is not over.
+        """Handle the end of a run, before its last checkpoint is written.
+
+        A run ends after its last epoch or by `stop`. An interrupted run has not ended.
         """
 
     def on_fit_end(self, trainer: Any) -> None:
-        """When the fit ends, however it does."""
+        """Handle the end of a fit, for any reason of ending."""
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must keep: plain values and float32 or float64 arrays, by name."""
+        """State for a checkpoint: plain values and float32 or float64 arrays by name."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take what `state` gave, lists for tuples, after `on_fit_begin` of a run that goes on."""
+        """Restore the result of `state`, with lists for tuples, after `on_fit_begin`."""
 
 
 def check_callbacks(callbacks: object) -> None:
-    """What `fit` was given.
+    """Check the `callbacks` argument of `fit`.
 
     Raises:
-        TypeError: if it is no list of callbacks.
+        TypeError: if it is not a list of callbacks.
     """
     if not isinstance(callbacks, Sequence):
         raise TypeError(f"fit: callbacks is {shown(callbacks)}, expected a list of callbacks")

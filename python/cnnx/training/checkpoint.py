@@ -1,4 +1,4 @@
-"""What a trainer keeps in a checkpoint beside the core's part, and how it is read back."""
+"""Checkpoints of the trainer: settings, history and run, in addition to the core's state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cnnx.training.history import History
 from cnnx.training.run_state import Run
 from cnnx.training.weight_average import WeightAverage
 
-_MOST_WORDS = 400  # characters of a refusal, which may repeat what a file says
+_LONGEST_REASON = 400  # characters of an error message, which may quote the file
 
 _RECIPES: dict[str, type] = {
     each.__name__: each
@@ -34,8 +34,8 @@ _RECIPES: dict[str, type] = {
 }
 
 
-class Kept(NamedTuple):
-    """What a checkpoint holds, checked."""
+class LoadedCheckpoint(NamedTuple):
+    """Checked content of a checkpoint."""
 
     core: _core.Checkpoint
     recipe: TrainingRecipe
@@ -46,37 +46,38 @@ class Kept(NamedTuple):
 def save_checkpoint(
     path: bytes, core: _core.Trainer, recipe: TrainingRecipe, history: History, run: Run
 ) -> None:
-    """Replace the file as a whole.
+    """Write a checkpoint, replacing the file as a whole.
 
     Raises:
-        OSError: if it cannot be written; the one before is untouched.
+        OSError: if it cannot be written; the previous file is untouched.
     """
-    kept = {"recipe": recipe, "history": vars(history), "run": run.plain()}
-    core.save_checkpoint(path, *pack(kept))
+    metadata = {"recipe": recipe, "history": vars(history), "run": run.plain()}
+    core.save_checkpoint(path, *pack(metadata))
 
 
-def load_checkpoint(path: str | os.PathLike[str]) -> Kept:
-    """Read the file without trusting it.
+def load_checkpoint(path: str | os.PathLike[str]) -> LoadedCheckpoint:
+    """Read and check an untrusted checkpoint.
 
     Raises:
-        cnnx.FormatError: if it is damaged, of a newer format, or no checkpoint.
+        cnnx.FormatError: if it is damaged, of a newer format, or not a checkpoint.
         OSError: if it cannot be read.
     """
     core = _core.Checkpoint.load(os.fsencode(path))
     with refusing_metadata(path):
-        kept = unpack(core.text, core.arrays, _RECIPES)
-        recipe = kept["recipe"]
+        metadata = unpack(core.text, core.arrays, _RECIPES)
+        recipe = metadata["recipe"]
         if not isinstance(recipe, TrainingRecipe):
-            raise TypeError("its recipe is none of a trainer")
-        return Kept(core, recipe, _history(kept["history"]), Run.from_plain(kept["run"]))
+            raise TypeError("its recipe is not that of a trainer")
+        history, run = _history(metadata["history"]), Run.from_plain(metadata["run"])
+        return LoadedCheckpoint(core, recipe, history, run)
 
 
 @contextmanager
 def refusing_metadata(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Name the file whose notes do not say what they should, or not what fits its model.
+    """Turn errors in the metadata of a checkpoint into a FormatError that names the file.
 
     Raises:
-        cnnx.FormatError: for what reading them, or making a trainer of them, stumbles over.
+        cnnx.FormatError: if the metadata cannot be read or does not fit the model.
     """
     try:
         yield
@@ -90,18 +91,18 @@ def refusing_metadata(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _refusal(path: str | os.PathLike[str], reason: str) -> _core.FormatError:
-    words = " ".join(reason.split())  # one line, whatever a file or a binding put into it
-    shown = words if len(words) <= _MOST_WORDS else f"{words[:_MOST_WORDS]}..."
+    line = " ".join(reason.split())  # a file or a binding may put line breaks into it
+    shown = line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."
     return _core.FormatError(f"{os.fsdecode(path)}: cnnx.notes: {shown}")
 
 
 def _history(columns: dict[str, Any]) -> History:
     history = History(**columns)
-    figures = list(vars(history).values())
-    if not all(isinstance(column, list) for column in figures):
+    metrics = list(vars(history).values())
+    if not all(isinstance(column, list) for column in metrics):
         raise TypeError("its history is not one of lists")
-    if not all(isinstance(figure, float) for column in figures for figure in column):
+    if not all(isinstance(value, float) for column in metrics for value in column):
         raise TypeError("its history is not one of real numbers")
-    if len({len(column) for column in figures}) != 1:
+    if len({len(column) for column in metrics}) != 1:
         raise ValueError("its history has columns of different lengths")
     return history

@@ -1,7 +1,7 @@
-"""Plain values and recipes as a checkpoint keeps them: a JSON text, and real numbers as arrays.
+"""Serialisation of plain values and settings classes for a checkpoint's metadata.
 
-Real numbers keep their bits that way, which text does not promise: in the text stands the name of
-an array for each of them.
+The result is a JSON text and a set of arrays. Real numbers are arrays, which preserves their bits;
+the text has the names of the arrays in their place.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 Arrays: TypeAlias = "dict[str, NDArray[Any]]"
 
-# How the text refers to an array: a single number, a list of numbers, an array of float32 or 64.
+# References from the text to an array: a single number, a list of numbers, a float32 or 64 array.
 _REAL, _REALS, _ARRAY = "@real", "@reals", "@array"
 _RECIPE = "@recipe"
 
 
 def pack(value: object) -> tuple[str, Arrays]:
-    """`value`, of None, bool, int, str, float, dict, list, tuple, arrays and frozen recipes.
+    """Serialise a value of None, bool, int, str, float, dict, list, tuple, arrays and dataclasses.
 
     Example:
         >>> pack({"epochs": 3, "rate": 0.1})
@@ -37,7 +37,7 @@ def _packed(value: object, path: str, arrays: Arrays) -> object:
     def inside(name: object) -> str:
         return f"{path}.{name}" if path else str(name)
 
-    def kept(array: NDArray[Any]) -> str:
+    def saved(array: NDArray[Any]) -> str:
         name = path
         while name in arrays:  # a name with a dot may look like a path
             name += "'"
@@ -45,16 +45,16 @@ def _packed(value: object, path: str, arrays: Arrays) -> object:
         return name
 
     if isinstance(value, np.ndarray):
-        return {_ARRAY: kept(np.array(value, order="C"))}
+        return {_ARRAY: saved(np.array(value, order="C"))}
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Real):
-        return {_REAL: kept(np.array(float(value)))}
+        return {_REAL: saved(np.array(float(value)))}
     if isinstance(value, (list, tuple)):
         if value and all(isinstance(each, float) for each in value):
-            return {_REALS: kept(np.array(value))}
+            return {_REALS: saved(np.array(value))}
         return [_packed(each, inside(place), arrays) for place, each in enumerate(value)]
     if isinstance(value, Mapping):
         return {name: _packed(each, inside(name), arrays) for name, each in value.items()}
@@ -67,11 +67,17 @@ def _packed(value: object, path: str, arrays: Arrays) -> object:
 
 
 def unpack(text: str, arrays: Mapping[str, NDArray[Any]], recipes: Mapping[str, type]) -> Any:
-    """What `pack` was given, lists for tuples; only `recipes`, by their names, are made anew.
+    """Deserialise the result of `pack`, with lists for tuples.
+
+    Args:
+        text: JSON text.
+        arrays: arrays by name.
+        recipes: settings classes that may be constructed, by name.
 
     Raises:
-        ValueError: if the text is not of this kind, or a recipe refuses its settings; KeyError and
-        TypeError likewise.
+        ValueError: if the text is malformed, or a class refuses its settings.
+        KeyError: if a name is missing.
+        TypeError: if a value has another type.
     """
     return _unpacked(json.loads(text), arrays, recipes)
 

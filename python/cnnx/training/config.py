@@ -1,4 +1,4 @@
-"""How a trainer trains: optimizer, loss and all that goes with them, checked, in one value."""
+"""Checked settings of a trainer: optimizer, loss, rules, clipping, averaging and schedule."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cnnx.training.weight_average import WeightAverage
 
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """What `Trainer` is told beside the model; its arguments say what each is.
+    """Settings of a `Trainer`, which documents them.
 
     Raises:
-        TypeError: if one is not of its type.
-        ValueError: if one is out of range.
+        TypeError: if a setting is not of its type.
+        ValueError: if a setting is out of range.
     """
 
     optimizer: Optimizer
@@ -69,22 +69,22 @@ class TrainingRecipe:
         self.check_measured("Trainer: schedule", watched_measure(self.schedule), validates=True)
 
     def check_measured(self, who: str, watched: str | None, validates: bool) -> None:
-        """Refuse to watch a figure that the loss, or a fit without validation, has not.
+        """Refuse to watch a metric that the loss or a fit without validation does not measure.
 
         Raises:
-            ValueError: that begins with `who`.
+            ValueError: if it is not measured; the message begins with `who`.
         """
         if watched is not None and watched.startswith("validation") and not validates:
             raise ValueError(f"{who} watches {watched}, expected validation=")
         has_accuracy = isinstance(self.loss, (CrossEntropy, BinaryCrossEntropy))
         if watched is not None and watched.endswith("accuracy") and not has_accuracy:
             raise ValueError(
-                f"{who} watches {watched}, which {type(self.loss).__name__} has not, "
+                f"{who} watches {watched}, which {type(self.loss).__name__} does not measure, "
                 f"expected watch={watched.replace('accuracy', 'loss')!r}"
             )
 
     def core(self, model: Model) -> _core.Trainer:
-        """A trainer of the compiled core."""
+        """Create a trainer of the compiled core."""
         averaging, schedule = self.averaging, self.schedule
         options = {
             "seed": int(self.seed),

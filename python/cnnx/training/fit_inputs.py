@@ -1,4 +1,4 @@
-"""What a fit trains on, arrays or batches as they come, and what of it is held apart."""
+"""Inputs of a fit: arrays or an iterable of batches, and the held-out validation set."""
 
 from __future__ import annotations
 
@@ -16,39 +16,41 @@ from cnnx.data.dataset import Dataset, dataset_arrays
 from cnnx.data.source import open_source
 from cnnx.data.split import split
 from cnnx.model.model import Model
-from cnnx.training.iterable_epoch import Changes, EpochRun, batch_epochs
+from cnnx.training.iterable_epoch import AugmentationSettings, Epoch, batch_epochs
 from cnnx.training.run_state import Position, fingerprint
 from cnnx.training.targets import Targets
 
 # Images, whether their values are integers to be divided by 255, and targets.
 Arrays: TypeAlias = "tuple[NDArray[np.uint8] | FloatArray, bool, Targets]"
-# Checks images and targets for the model and the loss; the name begins an error's sentence.
+# Checks images and targets for the model and the loss; the name begins an error message.
 Check: TypeAlias = Callable[[ArrayLike, ArrayLike, str], Arrays]
 
 
 @dataclass(frozen=True)
 class FitData:
-    """Checked data.
+    """Checked data of a fit.
 
     Attributes:
-        begin: begins the epoch of a number at a position.
-        steps: of an epoch; 0 where nobody knows.
-        validate: measures loss and accuracy after an epoch; None for nothing held apart.
-        fingerprints: what all of it is known by, and what is given apart for validation.
+        begin: begins an epoch, given its number and a position.
+        steps: steps of an epoch; 0 if unknown.
+        validate: measures loss and accuracy after an epoch; None without a validation set.
+        fingerprints: fingerprints of the training data and of a separate validation set.
     """
 
-    begin: Callable[[int, Position], EpochRun]
+    begin: Callable[[int, Position], Epoch]
     steps: int
     validate: Callable[[], tuple[float, float]] | None
     fingerprints: list[dict[str, Any] | None]
 
 
 def own_arrays(x: Any, model: Model) -> tuple[Any, ArrayLike | None, Any]:
-    """Images and labels of a path or a Dataset in the model's size, and what it has of its own
-    for validation; anything else as it is.
+    """Load images, labels and the validation set of a path or a Dataset in the model's size.
+
+    Anything else is returned unchanged.
 
     Raises:
-        ValueError: the model's classes are others; OSError if a path cannot be read.
+        ValueError: if the model's classes differ.
+        OSError: if a path cannot be read.
     """
     if isinstance(x, (str, os.PathLike)):
         names = model.classes
@@ -64,34 +66,34 @@ def fit_data(
     check: Check,
     x: Any,
     y: ArrayLike | None,
-    held: Any,
+    validation: Any,
     settings: dict[str, Any],
 ) -> FitData:
-    """Check what `Trainer.fit` was given.
+    """Check the data that `Trainer.fit` received.
 
     Args:
-        core: what trains on it.
-        check: the trainer's.
+        core: core of the trainer.
+        check: check of the trainer.
         x: images, or batches when y is None.
         y: labels or targets.
-        held: (x, y) for validation, or None.
-        settings: the run's.
+        validation: (x, y) of the validation set, or None.
+        settings: settings of the run.
 
     Raises:
-        ValueError: if something does not fit; TypeError likewise.
+        ValueError: if the data do not fit the model, the loss or the settings.
+        TypeError: if an argument has another type.
     """
-    apart = None if held is None else _held_apart(check, held)
-    known = None if apart is None else fingerprint(apart[0], apart[2])
-    fraction = settings["validation"] if apart is None else None
-    augmentation = settings["augmentation"]
-    changes = None if augmentation is None else augmentation.settings
-    validate = None if apart is None else (lambda: core.evaluate(*apart, []))
+    held_out = None if validation is None else _held_out(check, validation)
+    known = None if held_out is None else fingerprint(held_out[0], held_out[2])
+    fraction = settings["validation"] if held_out is None else None
+    augmentation = None if settings["augmentation"] is None else settings["augmentation"].settings
+    validate = None if held_out is None else (lambda: core.evaluate(*held_out, []))
     if y is None:
         if fraction is not None:
             raise ValueError(
-                f"fit: validation is {fraction!r}, expected (x, y) with batches as they come"
+                f"fit: validation is {fraction!r}, expected (x, y) with an iterable of batches"
             )
-        begin, steps = _batches(core, check, x, changes, settings)
+        begin, steps = _batches(core, check, x, augmentation, settings)
         return FitData(begin, steps, validate, [None, known])
     arrays = check(x, y, "fit")
     if len(arrays[0]) == 0:
@@ -103,39 +105,45 @@ def fit_data(
     size = settings["batch_size"] or 64
     shuffle = settings["shuffle"] is not False
 
-    def begin_epoch(number: int, position: Position) -> EpochRun:
-        return core.begin_epoch(*arrays, rows, size, shuffle, number, changes, position=position)
+    def begin_epoch(number: int, position: Position) -> Epoch:
+        return core.begin_epoch(
+            *arrays, rows, size, shuffle, number, augmentation, position=position
+        )
 
     steps = -(-len(rows or arrays[0]) // size)
     return FitData(begin_epoch, steps, validate, [fingerprint(arrays[0], arrays[2]), known])
 
 
 def _batches(
-    core: _core.Trainer, check: Check, batches: Any, changes: Changes, settings: dict[str, Any]
-) -> tuple[Callable[[int, Position], EpochRun], int]:
+    core: _core.Trainer,
+    check: Check,
+    batches: Any,
+    augmentation: AugmentationSettings,
+    settings: dict[str, Any],
+) -> tuple[Callable[[int, Position], Epoch], int]:
     def begin_batch(
-        x: Any, y: Any, epoch: int, first: int, changes: Changes
+        x: Any, y: Any, epoch: int, first: int, augmentation: AugmentationSettings
     ) -> tuple[_core.Epoch, int]:
         arrays = check(x, y, "fit")
         count = len(arrays[0])
         size = max(1, count)
-        run = core.begin_epoch(*arrays, [], size, False, epoch, changes, first, False)
+        run = core.begin_epoch(*arrays, [], size, False, epoch, augmentation, first, False)
         return run, count
 
     return batch_epochs(
         batches,
         settings["epochs"],
         begin_batch,
-        changes,
+        augmentation,
         batch_size=settings["batch_size"],
         shuffle=settings["shuffle"],
     )
 
 
-def _held_apart(check: Check, held: Any) -> Arrays:
-    if len(held) != 2:
-        raise TypeError(f"fit: validation is {shown(held)}, expected (x, y) or a fraction")
-    arrays = check(held[0], held[1], "fit: validation")
+def _held_out(check: Check, validation: Any) -> Arrays:
+    if len(validation) != 2:
+        raise TypeError(f"fit: validation is {shown(validation)}, expected (x, y) or a fraction")
+    arrays = check(validation[0], validation[1], "fit: validation")
     if len(arrays[0]) == 0:
         raise ValueError("fit: validation holds no images, expected at least one")
     if arrays[0].dtype == np.float32 and not np.isfinite(arrays[0]).all():
@@ -144,7 +152,7 @@ def _held_apart(check: Check, held: Any) -> Arrays:
 
 
 def _split(core: _core.Trainer, arrays: Arrays, fraction: float) -> tuple[list[int], list[int]]:
-    """The rows that are measured, and those that are trained on."""
+    """Rows of the validation set, and rows of the training set."""
     count = len(arrays[0])
     measured: list[int] = []
     rest: list[int] = []

@@ -1,4 +1,4 @@
-"""A fit at work: epochs of steps, what is measured after each, and when the run is saved."""
+"""Training loop: epochs, validation, callbacks and checkpoints."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cnnx import _core
 from cnnx.training.callback_base import Callback
 from cnnx.training.history import History, Progress
 from cnnx.training.interrupts import interrupts_wait
-from cnnx.training.iterable_epoch import EpochRun
+from cnnx.training.iterable_epoch import Epoch
 from cnnx.training.run_state import Position, Run
 
-_NOTHING = (float("nan"), float("nan"))  # a validation's figures without one
+_NOT_MEASURED = (float("nan"), float("nan"))  # validation metrics without a validation set
 
 
 @contextmanager
-def _placed(place: str) -> Iterator[None]:
-    """Begin what is said of numbers that are not finite with `place`."""
+def _located(place: str) -> Iterator[None]:
+    """Prefix a FloatingPointError with its place in the run."""
     try:
         yield
     except FloatingPointError as error:
@@ -29,26 +29,26 @@ def _placed(place: str) -> Iterator[None]:
 
 
 @dataclass
-class Fitting:
-    """Trains until a run is over.
+class FitLoop:
+    """Training loop of a run.
 
     Attributes:
-        core: the trainer's core.
-        history: receives every epoch's figures.
-        run: what is asked for; always says how far it is when control leaves this object.
-        begin: begins the epoch of a number at a position.
-        validate: measures an epoch; None where nothing is held apart for it.
-        watched: the figure that the schedule observes after every epoch.
+        core: core of the trainer.
+        history: receives the metrics of every epoch.
+        run: settings and position of the run; up to date whenever control leaves this object.
+        begin: begins an epoch, given its number and a position.
+        validate: measures the validation metrics; None without a validation set.
+        watched: metric that the schedule observes after every epoch.
         progress: called after every step and epoch.
-        callbacks: likewise, and part of the run.
-        trainer: whose fit it is, for the callbacks.
-        save: writes a checkpoint, if there is to be one.
+        callbacks: called after every step and epoch; their states are part of the run.
+        trainer: trainer to pass to the callbacks.
+        save: writes a checkpoint, if the run has one.
     """
 
     core: _core.Trainer
     history: History
     run: Run
-    begin: Callable[[int, Position], EpochRun]
+    begin: Callable[[int, Position], Epoch]
     validate: Callable[[], tuple[float, float]] | None
     watched: str | None
     progress: Callable[[Progress], object] | None
@@ -57,11 +57,11 @@ class Fitting:
     save: Callable[[], None]
 
     def train(self) -> None:
-        """Go on from where the run is to its end.
+        """Train from the position of the run to its end.
 
         Raises:
-            KeyboardInterrupt: on Ctrl-C, when the step is done and the run is saved.
-            FloatingPointError: the loss or a weight is NaN or infinite.
+            KeyboardInterrupt: on Ctrl-C, after the step is finished and the run is saved.
+            FloatingPointError: if the loss or a weight is NaN or infinite.
         """
         begun: list[Callback] = []
         try:
@@ -76,23 +76,23 @@ class Fitting:
                 callback.on_fit_end(self.trainer)
 
     def _restore_callbacks(self) -> None:
-        kept = self.run.callbacks
-        if not kept:
+        saved = self.run.callbacks
+        if not saved:
             return
-        keeping = self._keeping()
-        given = [type(callback).__name__ for callback in keeping]
-        expected = [name for name, _ in kept]
+        stateful = self._stateful()
+        given = [type(callback).__name__ for callback in stateful]
+        expected = [name for name, _ in saved]
         if given != expected:
             raise ValueError(
                 f"fit: callbacks with a state are {', '.join(given) or 'none'}, expected those "
-                f"that the run was begun with, {', '.join(expected)}"
+                f"that the run was started with, {', '.join(expected)}"
             )
-        for callback, (_, state) in zip(keeping, kept, strict=True):
+        for callback, (_, state) in zip(stateful, saved, strict=True):
             callback.restore(state)
 
     def _train(self) -> None:
         try:
-            self._save()  # that it can be written is better known before the work than after
+            self._save()  # an unwritable checkpoint fails before the first step
             while not self.run.is_over:
                 self._train_epoch()
         except KeyboardInterrupt:
@@ -110,13 +110,13 @@ class Fitting:
                     callback.on_run_end(self.trainer)
         self._save()
 
-    def _keeping(self) -> list[Callback]:
-        """Those that have a state, be it empty for now."""
+    def _stateful(self) -> list[Callback]:
+        """Callbacks that define a state, which may be empty."""
         plain = Callback.state
         return [callback for callback in self.callbacks if type(callback).state is not plain]
 
     def _states(self) -> list[list[Any]]:
-        return [[type(callback).__name__, callback.state()] for callback in self._keeping()]
+        return [[type(callback).__name__, callback.state()] for callback in self._stateful()]
 
     def _save(self) -> None:
         self.run.callbacks = self._states()
@@ -140,10 +140,10 @@ class Fitting:
             run.position = epoch.position
         with interrupts_wait():
             self.history.add(epoch.metrics, validated, time.perf_counter() - begun)
-            figures = self.history.last()
+            metrics = self.history.last()
             if self.watched is not None:
-                self.core.observe(figures[self.watched])
-            finished = self._progress(epoch, figures)
+                self.core.observe(metrics[self.watched])
+            finished = self._progress(epoch, metrics)
             run.end_epoch(epoch.step)
             for callback in self.callbacks:
                 callback.on_epoch_end(self.trainer, finished)
@@ -153,12 +153,12 @@ class Fitting:
             self._save()
 
     def _validated(self) -> tuple[float, float]:
-        """What is measured after an epoch, of a model that is fit to be measured."""
+        """Check that the weights are finite, and measure the validation loss and accuracy."""
         after = f"fit: after epoch {self.run.epoch} "
-        with _placed(after):
+        with _located(after):
             self.core.check_finite()
         if self.validate is None:
-            return _NOTHING
+            return _NOT_MEASURED
         loss, accuracy = self.validate()
         if not math.isfinite(loss):
             raise FloatingPointError(
@@ -167,18 +167,18 @@ class Fitting:
             )
         return loss, accuracy
 
-    def _advance(self, epoch: EpochRun) -> bool:
-        with _placed(f"fit: in step {epoch.step + 1} of epoch {self.run.epoch} "):
+    def _advance(self, epoch: Epoch) -> bool:
+        with _located(f"fit: in step {epoch.step + 1} of epoch {self.run.epoch} "):
             return epoch.advance()
 
-    def _report(self, epoch: EpochRun) -> None:
+    def _report(self, epoch: Epoch) -> None:
         progress = self._progress(epoch)
         for callback in self.callbacks:
             callback.on_step_end(self.trainer, progress)
         if self.progress is not None:
             self.progress(progress)
 
-    def _progress(self, epoch: EpochRun, finished: dict[str, float] | None = None) -> Progress:
+    def _progress(self, epoch: Epoch, finished: dict[str, float] | None = None) -> Progress:
         return Progress(
             self.run.epoch,
             int(self.run.settings["epochs"]),

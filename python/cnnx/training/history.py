@@ -1,4 +1,4 @@
-"""What a fit reports: the figures of every finished epoch, and where it is after a step."""
+"""Reports of a fit: the metrics of every finished epoch, and the progress after a step."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ __all__ = ["History", "Progress"]
 
 @dataclass
 class History:
-    """What every finished epoch measured: lists of one length.
+    """Metrics of every finished epoch, as lists of equal length.
 
     Attributes:
-        loss: mean over the epoch's images, each measured before the update its batch caused.
-        accuracy: share of right answers, likewise; NaN unless the loss is a cross-entropy.
-        validation_loss: after the epoch, on images that were not trained on; NaN without any.
-        validation_accuracy: likewise.
-        seconds: how long the epoch took, validation included.
+        loss: mean loss over the epoch's images, each measured before the update of its batch.
+        accuracy: training accuracy in [0, 1], measured as the loss is; NaN unless the loss is a
+            cross-entropy.
+        validation_loss: loss on the validation set after the epoch; NaN without one.
+        validation_accuracy: accuracy on the validation set after the epoch; NaN without one.
+        seconds: duration of the epoch including validation.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -31,7 +32,7 @@ class History:
     def add(
         self, trained: tuple[float, float], validated: tuple[float, float], seconds: float
     ) -> None:
-        """Append an epoch's (loss, accuracy), trained and validated."""
+        """Append the (loss, accuracy) of an epoch, in training and in validation."""
         for values, value in (
             (self.loss, trained[0]),
             (self.accuracy, trained[1]),
@@ -42,23 +43,23 @@ class History:
             values.append(value)
 
     def last(self) -> dict[str, float]:
-        """The latest epoch's figures by name."""
+        """Metrics of the latest epoch by name."""
         return {name: values[-1] for name, values in vars(self).items()}
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a fit is, after a step.
+    """Progress of a fit after a step.
 
     Attributes:
-        epoch: the current epoch of this fit, from 1 to `epochs`.
-        epochs: how many epochs this fit does.
-        step: steps of this epoch done.
-        steps: steps of an epoch; 0 where batches come from an iterable without a length.
-        loss: mean over this epoch so far.
-        learning_rate: of the step.
-        finished_epoch: the epoch's figures, as in `History`, in the one call that follows its
-            validation; else None.
+        epoch: current epoch of this fit, from 1 to `epochs`.
+        epochs: number of epochs of this fit.
+        step: finished steps of this epoch.
+        steps: steps of an epoch; 0 if batches come from an iterable without a length.
+        loss: mean loss over this epoch so far.
+        learning_rate: learning rate of the step.
+        finished_epoch: metrics of the epoch, as in `History`, in the call after its validation;
+            otherwise None.
     """
 
     epoch: int

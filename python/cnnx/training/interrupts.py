@@ -1,4 +1,4 @@
-"""Ctrl-C, kept waiting while something is done that must be done whole."""
+"""Deferral of Ctrl-C during operations that must not be interrupted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from types import FrameType
 
 @contextmanager
 def interrupts_wait() -> Iterator[None]:
-    """An interrupt that arrives in the block takes effect at its end.
+    """Defer an interrupt that arrives in the block to its end.
 
-    In threads other than the main one, where none arrives, nothing changes.
+    Threads other than the main one receive no interrupts; there the block runs unchanged.
     """
     handler = signal.getsignal(signal.SIGINT)
     if not callable(handler) or threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""Epochs of batches as they come from an iterable: what `Trainer.fit` does with generators."""
+"""Epochs over an iterable of batches, for `Trainer.fit`."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from cnnx import _core
 from cnnx.arguments import shown
 from cnnx.training.run_state import Position
 
-Changes: TypeAlias = "dict[str, Any] | None"
+AugmentationSettings: TypeAlias = "dict[str, Any] | None"
 
 
 class BeginBatch(Protocol):
-    """Begins the epoch of one batch."""
+    """Function that begins an epoch of one batch."""
 
     def __call__(
-        self, x: Any, y: Any, epoch: int, first: int, changes: Changes
+        self, x: Any, y: Any, epoch: int, first: int, augmentation: AugmentationSettings
     ) -> tuple[_core.Epoch, int]:
-        """The epoch of images `first`, `first` + 1, ..., and how many they are."""
+        """Begin an epoch of the images `first`, `first` + 1, ...; return it and their number."""
 
 
-class BatchRun:
-    """Trains on one batch after the other, as `_core.Epoch` does on an array's.
+class IterableEpoch:
+    """Epoch over an iterable of batches, with the interface of `_core.Epoch`.
 
     Attributes:
-        step: batches trained.
-        steps: how many there will be; 0 where the iterable has no length.
+        step: number of finished batches.
+        steps: number of batches; 0 if the iterable has no length.
     """
 
     def __init__(
@@ -37,16 +37,16 @@ class BatchRun:
         batches: Iterable[Any],
         begin: BeginBatch,
         epoch: int,
-        changes: Changes,
+        augmentation: AugmentationSettings,
         position: Position,
     ) -> None:
-        """Begin to iterate over what gives (x, y), and passes over what is already trained on."""
+        """Start iterating over batches (x, y), skipping those before `position`."""
         self.step, sums = position
         self.steps = _number_of(batches)
         self._iterator = iter(batches)
         self._begin = begin
         self._epoch = epoch
-        self._changes = changes
+        self._augmentation = augmentation
         self._loss, self._weight, self._accuracy, images = sums or (0.0, 0.0, 0.0, 0.0)
         self._images = int(images)
         for _ in islice(self._iterator, self.step):
@@ -54,21 +54,21 @@ class BatchRun:
 
     @property
     def position(self) -> Position:
-        """Where a run that is begun anew goes on."""
+        """Position at which a resumed run continues."""
         return self.step, (self._loss, self._weight, self._accuracy, float(self._images))
 
     @property
     def metrics(self) -> tuple[float, float]:
-        """Mean loss and accuracy over the images so far, the loss weighted as its kind says."""
+        """Mean loss, weighted by its kind, and accuracy over the images so far."""
         return self._loss / (self._weight or 1.0), self._accuracy / self._images
 
     def advance(self) -> bool:
-        """Train on the next batch; False, and nothing happens, when there is none."""
+        """Train on the next batch; return False after the last one."""
         for batch in self._iterator:
             if not isinstance(batch, (tuple, list)) or len(batch) != 2:
                 raise TypeError(f"fit: a batch is {shown(batch)}, expected (x, y)")
             x, y = batch
-            run, count = self._begin(x, y, self._epoch, self._images, self._changes)
+            run, count = self._begin(x, y, self._epoch, self._images, self._augmentation)
             run.advance()
             loss, accuracy = run.metrics
             self._loss += loss * run.weight
@@ -82,20 +82,28 @@ class BatchRun:
         return False
 
 
-EpochRun: TypeAlias = _core.Epoch | BatchRun
+Epoch: TypeAlias = _core.Epoch | IterableEpoch
 
 
 def batch_epochs(
-    batches: Any, epochs: int, begin: BeginBatch, changes: Changes, **for_arrays: object
-) -> tuple[Callable[[int, Position], EpochRun], int]:
-    """What begins an epoch of batches, and how many steps it has (0: nobody knows).
+    batches: Any,
+    epochs: int,
+    begin: BeginBatch,
+    augmentation: AugmentationSettings,
+    **for_arrays: object,
+) -> tuple[Callable[[int, Position], Epoch], int]:
+    """Function that begins an epoch over `batches`, and its number of steps (0 if unknown).
 
     Args:
-        batches: what `fit` got without labels.
-        epochs: how often they are needed.
-        begin: the trainer's part.
-        changes: an augmentation's settings.
-        for_arrays: settings of `fit` that batches as they come leave no room for.
+        batches: the `x` of `fit` without `y`.
+        epochs: number of epochs.
+        begin: function that begins an epoch of one batch.
+        augmentation: settings of an augmentation, or None.
+        for_arrays: settings of `fit` that apply only to arrays.
+
+    Raises:
+        TypeError: if `batches` is not an iterable of batches.
+        ValueError: if a setting for arrays is given, or an iterator has to be used twice.
     """
     if not isinstance(batches, Iterable) or isinstance(batches, (np.ndarray, str)):
         raise TypeError(
@@ -104,15 +112,15 @@ def batch_epochs(
         )
     for name, value in for_arrays.items():
         if value is not None:
-            raise ValueError(f"fit: {name} is {value!r}, expected none with batches as they come")
+            raise ValueError(f"fit: {name} is {value!r}, expected none with an iterable of batches")
     if epochs > 1 and isinstance(batches, Iterator):
         raise ValueError(
-            f"fit: x gives its batches once, but epochs is {epochs}: pass an iterable that begins "
-            "anew, such as a list or a DataLoader"
+            f"fit: x is an iterator, which can be used once, but epochs is {epochs}: pass an "
+            "iterable such as a list or a DataLoader"
         )
 
-    def begin_epoch(epoch: int, position: Position) -> EpochRun:
-        return BatchRun(batches, begin, epoch, changes, position)
+    def begin_epoch(epoch: int, position: Position) -> Epoch:
+        return IterableEpoch(batches, begin, epoch, augmentation, position)
 
     return begin_epoch, _number_of(batches)
 

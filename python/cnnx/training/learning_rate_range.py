@@ -1,4 +1,4 @@
-"""The learning rate range test: train a copy with ever larger steps, and see where it learns."""
+"""Learning rate range test: training of a copy with increasing learning rates."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from cnnx.training.trainer import Trainer
 
 __all__ = ["LearningRateRange", "lr_find"]
 
-# A loss of so many times the best one will not come back.
+# The test ends when the loss exceeds the best one by this factor.
 _DIVERGED = 4.0
-# Where the loss is lowest the steps already are as large as they can be.
+# The suggestion relative to the rate with the lowest loss, where steps are at their largest.
 _BELOW_BEST = 0.1
 
 
 @dataclass(frozen=True)
 class LearningRateRange:
-    """What `lr_find` measured.
+    """Result of `lr_find`.
 
     Attributes:
-        rates: the learning rates tried, rising.
-        losses: the running mean of the batches' losses, each before the update at its rate.
-        suggestion: a tenth of the rate at which the losses are lowest.
+        rates: learning rates of the test, in ascending order.
+        losses: running mean of the batch losses, each measured before the update at its rate.
+        suggestion: a tenth of the rate with the lowest loss.
     """
 
     rates: tuple[float, ...]
@@ -45,23 +45,27 @@ def lr_find(
     batch_size: int = 64,
     smoothing: float = 0.9,
 ) -> LearningRateRange:
-    """Try learning rates from small to large, one step each, to find one to train with.
+    """Learning rate range test: one training step per learning rate, from small to large.
 
-    A copy of the model is trained, with the trainer's optimizer, loss, rules and clipping but
-    without its schedule; the trainer and its model stay as they are. The test ends early when the
-    loss explodes. A plot of the losses over the rates, on a logarithmic axis, shows more than the
-    suggestion: a good rate lies where they fall, well below where they begin to rise.
+    The test trains a copy of the model with the trainer's optimizer, loss, rules and clipping but
+    without its schedule. The trainer and its model are unchanged. The test ends early when the
+    loss diverges. A plot of the losses over the rates on a logarithmic axis is more informative
+    than the suggestion. A good rate is on the falling part, well below the point where the losses
+    begin to rise.
 
     Args:
-        trainer: whose learning rate is wanted.
+        trainer: trainer to find a learning rate for.
         x: images, as for `Trainer.fit`.
         y: labels or targets, one per image.
-        lowest: the first rate.
-        highest: the last rate; between them each is a constant factor larger than the one before.
-        steps: how many rates.
-        batch_size: images per step; they are taken in an order that depends on the trainer's
-            seed, again and again.
-        smoothing: how much of the running mean of the losses stays from step to step, in [0, 1).
+        lowest: first learning rate.
+        highest: last learning rate; the rates between form a geometric sequence.
+        steps: number of learning rates.
+        batch_size: images per step, taken cyclically in an order that depends on the trainer's
+            seed.
+        smoothing: decay of the running mean of the losses, in [0, 1).
+
+    Returns:
+        The rates, the losses and a suggested rate.
 
     Raises:
         TypeError: if an argument is not of its type.
@@ -107,13 +111,13 @@ def lr_find(
     losses: list[float] = []
     mean, remembered = 0.0, 1.0
     for step in range(int(steps)):
-        # Four digits, so that a power's last bit, which differs between machines, does not matter.
+        # Round to four digits, because the last bit of a power differs between machines.
         rate = float(f"{lowest * (highest / lowest) ** (step / (steps - 1)):.4g}")
         start = step * batch_size
         batch = order[np.arange(start, start + min(batch_size, len(order))) % len(order)]
         copy.learning_rate = rate
         loss = copy.step(images[batch], targets[batch])
-        # A running mean that begins at zero is too small by what it has not seen yet.
+        # Correct the bias of a running mean that starts at zero.
         mean = keep * mean + (1 - keep) * loss
         remembered *= keep
         smooth = mean / (1 - remembered)

@@ -1,4 +1,4 @@
-"""The losses a trainer can minimise, as small frozen recipes; the compiled core computes them."""
+"""Settings of the losses; the compiled core computes them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ __all__ = ["L1", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber"]
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """One of several classes: cross-entropy between the softmax of the outputs and the label.
+    """Cross-entropy between the softmax of the outputs and the labels, for one class per image.
 
     ``mean over rows of -sum over j of target[j] * log(softmax(logits)[j])``, where target is
-    ``(1 - label_smoothing) * onehot(label) + label_smoothing / classes``. The model gives logits,
-    so it does not end in Softmax. Targets are labels, or shares of the classes, (N, classes) of
-    numbers >= 0 whose rows add up to 1, which take the place of ``onehot(label)``.
+    ``(1 - label_smoothing) * onehot(label) + label_smoothing / classes``. The outputs are logits,
+    so the model must not end in Softmax. Targets are labels (N,), or soft labels (N, classes) >= 0
+    whose rows add up to 1. Soft labels replace ``onehot(label)``.
 
-    With class weights every j of the sum is multiplied by its class's, and the mean is weighted:
-    the rows' sum is divided by the sum of the weights of their labels, as PyTorch does, or of
-    ``shares @ class_weights``. A batch that weighs nothing has loss 0.
+    With class weights the j-th term is multiplied by the weight of class j. The divisor of the mean
+    is then the sum of the weights of the labels, as in PyTorch, or of ``soft_labels @
+    class_weights``. The loss of a batch is 0 if the divisor is 0.
 
     Args:
-        label_smoothing: share of the target that is spread evenly over all classes, in [0, 1].
-        class_weights: one number >= 0 per class; None for all alike.
+        label_smoothing: fraction of the target spread evenly over all classes, in [0, 1].
+        class_weights: one number >= 0 per class; None for equal weights.
 
     Raises:
-        TypeError: if a setting is not of numbers.
-        ValueError: if a setting is out of range. A `Trainer` also refuses them if the model has
+        TypeError: if a setting is not a number.
+        ValueError: if a setting is out of range. `Trainer` refuses class weights if the model has
             another number of classes.
 
     Example:
@@ -67,7 +67,7 @@ class CrossEntropy:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return {
             "label_smoothing": self.label_smoothing,
             "class_weights": list(self.class_weights or ()),
@@ -76,11 +76,11 @@ class CrossEntropy:
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy:
-    """One yes or no per output: cross-entropy between the sigmoid of each output and its target.
+    """Binary cross-entropy between the sigmoid of each output and its target.
 
-    ``mean over rows and outputs of max(z, 0) - z * target + log(1 + exp(-abs(z)))``, z being the
-    output. The model gives logits, so it does not end in Sigmoid. Targets are (N,) of 0 and 1 when
-    there is one output, else (N, outputs) in [0, 1].
+    ``mean over rows and outputs of max(z, 0) - z * target + log(1 + exp(-abs(z)))`` for an output
+    z. The outputs are logits, so the model must not end in Sigmoid. Targets are (N,) of 0 and 1 for
+    one output, otherwise (N, outputs) in [0, 1].
 
     Example:
         >>> BinaryCrossEntropy()
@@ -91,7 +91,7 @@ class BinaryCrossEntropy:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values: there are none."""
+        """Settings by name; empty."""
         return {}
 
 
@@ -110,7 +110,7 @@ class MSE:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values: there are none."""
+        """Settings by name; empty."""
         return {}
 
 
@@ -118,7 +118,7 @@ class MSE:
 class L1:
     """Mean absolute error, ``mean over rows and outputs of abs(output - target)``.
 
-    Targets have the shape of the outputs. The gradient where they are met is 0.
+    Targets have the shape of the outputs. The gradient is 0 where output and target are equal.
 
     Example:
         >>> L1().kind
@@ -129,24 +129,24 @@ class L1:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values: there are none."""
+        """Settings by name; empty."""
         return {}
 
 
 @dataclass(frozen=True)
 class Huber:
-    """Squared error of small differences, absolute error of large ones.
+    """Huber loss: squared error for small differences, absolute error for large ones.
 
-    The mean over rows and outputs of ``d**2 / 2`` where ``abs(d) <= delta``, else of
-    ``delta * (abs(d) - delta / 2)``, d being output - target. Targets have the shape of the
-    outputs.
+    For ``d = output - target`` it is the mean over rows and outputs of ``d**2 / 2`` where
+    ``abs(d) <= delta``, and of ``delta * (abs(d) - delta / 2)`` elsewhere. Targets have the shape
+    of the outputs.
 
     Args:
-        delta: where the parabola becomes a straight line.
+        delta: threshold between the quadratic and the linear part, above 0.
 
     Raises:
         TypeError: if delta is not a number.
-        ValueError: if it is not above 0.
+        ValueError: if delta is not above 0.
 
     Example:
         >>> Huber(0.5)
@@ -165,12 +165,12 @@ class Huber:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return {"delta": self.delta}
 
 
 def check_delta(value: object, caller: str) -> float:
-    """`value` as a finite float > 0, or a sentence that begins with `caller`."""
+    """`value` as a finite float > 0; an error begins with `caller`."""
     delta = not_negative(value, caller, "delta")
     if delta == 0:
         raise ValueError(f"{caller}: delta is {value!r}, expected a finite number > 0")
@@ -178,7 +178,7 @@ def check_delta(value: object, caller: str) -> float:
 
 
 def check_label_smoothing(value: object, caller: str) -> float:
-    """`value` as a float in [0, 1], or a sentence that begins with `caller`."""
+    """`value` as a float in [0, 1]; an error begins with `caller`."""
     smoothing = number(value, caller, "label_smoothing")
     if not 0 <= smoothing <= 1:
         raise ValueError(f"{caller}: label_smoothing is {value!r}, expected a number from 0 to 1")

@@ -1,4 +1,4 @@
-"""The optimizers as small frozen recipes; the compiled core keeps the slots and updates."""
+"""Settings of the optimizers; the compiled core has their state and computes the updates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _two_betas(value: object, optimizer: str) -> tuple[float, float]:
 
 
 def _check_momentum(optimizer: SGD | Muon) -> None:
-    """The settings that these two share."""
+    """Check the settings that `SGD` and `Muon` have in common."""
     kind = type(optimizer).__name__
     for name, check in (
         ("learning_rate", not_negative),
@@ -34,7 +34,7 @@ def _check_momentum(optimizer: SGD | Muon) -> None:
 
 @dataclass(frozen=True)
 class SGD:
-    """Stochastic gradient descent, with momentum and weight decay by PyTorch's formulas.
+    """Stochastic gradient descent with momentum and weight decay, by PyTorch's formulas.
 
     For a parameter p with gradient g, and a velocity v that starts at zero::
 
@@ -43,10 +43,10 @@ class SGD:
         p = p - learning_rate * (g + momentum * v if nesterov else v)
 
     Args:
-        learning_rate: length of a step.
-        momentum: how much of the velocity stays from step to step, in [0, 1).
-        nesterov: looks ahead along the new velocity; needs momentum.
-        weight_decay: pulls every parameter towards zero.
+        learning_rate: learning rate.
+        momentum: decay of the velocity, in [0, 1).
+        nesterov: whether to use Nesterov momentum; needs momentum > 0.
+        weight_decay: L2 penalty.
 
     Raises:
         TypeError: if a setting is not a number.
@@ -74,7 +74,7 @@ class SGD:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return {
             "learning_rate": self.learning_rate,
             "momentum": self.momentum,
@@ -85,7 +85,7 @@ class SGD:
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam: steps scaled by running means of the gradient and of its square.
+    """Adam: updates from running means of the gradient and of its square.
 
     For a parameter p with gradient g at step t = 1, 2, ..., with m and s that start at zero::
 
@@ -94,9 +94,9 @@ class Adam:
         p = p - learning_rate * (m / (1 - betas[0]**t)) / (sqrt(s / (1 - betas[1]**t)) + epsilon)
 
     Args:
-        learning_rate: about the length of a step.
-        betas: how much of the two running means stays from step to step, each in [0, 1).
-        epsilon: keeps the division finite.
+        learning_rate: learning rate.
+        betas: decay of the two running means, each in [0, 1).
+        epsilon: added to the denominator for numerical stability.
 
     Raises:
         TypeError: if a setting is not a number.
@@ -124,7 +124,7 @@ class Adam:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return {
             "learning_rate": self.learning_rate,
             "betas": self.betas,
@@ -134,17 +134,17 @@ class Adam:
 
 @dataclass(frozen=True)
 class AdamW:
-    """`Adam` with weight decay of its own, not mixed into the gradient.
+    """`Adam` with decoupled weight decay.
 
     Every step begins with::
 
         p = p * (1 - learning_rate * weight_decay)
 
     Args:
-        learning_rate: about the length of a step.
-        betas: how much of the two running means stays from step to step, each in [0, 1).
-        epsilon: keeps the division finite.
-        weight_decay: pulls every parameter towards zero.
+        learning_rate: learning rate.
+        betas: decay of the two running means, each in [0, 1).
+        epsilon: added to the denominator for numerical stability.
+        weight_decay: decoupled weight decay.
 
     Raises:
         TypeError: if a setting is not a number.
@@ -173,7 +173,7 @@ class AdamW:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return {
             "learning_rate": self.learning_rate,
             "betas": self.betas,
@@ -184,7 +184,7 @@ class AdamW:
 
 @dataclass(frozen=True)
 class RMSprop:
-    """RMSprop: steps scaled by a running mean of the gradient's square, by PyTorch's formulas.
+    """RMSprop: updates scaled by a running mean of the squared gradient, by PyTorch's formulas.
 
     For a parameter p with gradient g, with s and v that start at zero::
 
@@ -194,11 +194,11 @@ class RMSprop:
         p = p - learning_rate * v
 
     Args:
-        learning_rate: about the length of a step.
-        alpha: how much of the running mean stays from step to step, in [0, 1).
-        epsilon: keeps the division finite.
-        momentum: how much of the velocity stays from step to step, in [0, 1).
-        weight_decay: pulls every parameter towards zero.
+        learning_rate: learning rate.
+        alpha: decay of the running mean, in [0, 1).
+        epsilon: added to the denominator for numerical stability.
+        momentum: decay of the velocity, in [0, 1).
+        weight_decay: L2 penalty.
 
     Raises:
         TypeError: if a setting is not a number.
@@ -230,7 +230,7 @@ class RMSprop:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return {
             "learning_rate": self.learning_rate,
             "alpha": self.alpha,
@@ -242,31 +242,32 @@ class RMSprop:
 
 @dataclass(frozen=True)
 class Muon:
-    """Momentum whose steps are orthogonalised: along every direction of a weight matrix that its
-    gradients point to, the weights move about as far, so that no few of them dominate.
+    """Muon: momentum with orthogonalised updates of weight matrices.
 
-    For a parameter p with gradient g, and a velocity v that starts at zero::
+    The update of a matrix has about the same length in every singular direction, so that no few
+    directions dominate. For a parameter p with gradient g, and a velocity v that starts at zero::
 
         v = momentum * v + g
         d = g + momentum * v if nesterov else v
-        d = orthogonal(d) * sqrt(max(1, columns / rows))    # of matrices alone
+        d = orthogonal(d) * sqrt(max(1, columns / rows))    # matrices only
         p = p * (1 - learning_rate * weight_decay) - learning_rate * d
 
-    A matrix is an array of two or more axes whose name matches `matrices`: a layer's inputs are its
-    rows, its outputs its columns. ``orthogonal(d)`` keeps the singular vectors of d and brings its
-    singular values near 1 (0.7 to 1.2, where they are not tiny), by a few products of matrices:
-    worth it for batches of hundreds, where they are little beside the step. All other parameters
-    take the steps of `SGD`, for which a `ParameterRule` may set another rate.
+    A matrix is an array of two or more axes whose name matches `matrices`. Its rows are the inputs
+    of a layer and its columns the outputs. ``orthogonal(d)`` has the singular vectors of d and
+    singular values near 1 (0.7 to 1.2, unless they are tiny). It takes a few matrix products, whose
+    cost is small for batches of hundreds of images. All other parameters are updated as by `SGD`; a
+    `ParameterRule` can set another learning rate for them.
 
     Args:
-        learning_rate: about how much a step changes the singular values of a matrix.
-        momentum: how much of the velocity stays from step to step, in [0, 1).
-        nesterov: looks ahead along the new velocity; needs momentum.
-        weight_decay: shrinks every parameter, apart from the gradient as in `AdamW`.
-        matrices: a pattern such as ``"conv2d_*.weight"``: ``*`` stands for any characters, ``?``
-            for one. The last layer often does better without; a grouped convolution's filters,
-            which share no inputs, are none.
-        iterations: of Newton and Schulz's method, 1 to 20; 5 are usual, 3 enough for much momentum.
+        learning_rate: approximate change of a matrix's singular values per step.
+        momentum: decay of the velocity, in [0, 1).
+        nesterov: whether to use Nesterov momentum; needs momentum > 0.
+        weight_decay: decoupled weight decay, as in `AdamW`.
+        matrices: pattern such as ``"conv2d_*.weight"``: ``*`` matches any characters, ``?`` matches
+            one. Excluding the last layer often improves the result. Filters of grouped convolutions
+            have separate inputs and are never treated as a matrix.
+        iterations: iterations of the Newton-Schulz method, 1 to 20; 5 are usual, 3 suffice with
+            high momentum.
 
     Raises:
         TypeError: if a setting is of another type.
@@ -302,24 +303,24 @@ class Muon:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class ParameterRule:
-    """What is different for the parameters whose names match a pattern.
+    """Learning rate and weight decay factors for parameters whose names match a pattern.
 
     The factors of all rules that match a name are multiplied.
 
     Args:
-        pattern: such as ``"*.bias"``; ``*`` stands for any characters, ``?`` for one.
-        learning_rate_factor: multiplies the optimizer's learning rate; 0 leaves the parameters and
-            the optimizer's memory of them as they are.
-        weight_decay_factor: multiplies the optimizer's weight decay.
+        pattern: pattern such as ``"*.bias"``: ``*`` matches any characters, ``?`` matches one.
+        learning_rate_factor: factor of the optimizer's learning rate; 0 freezes the parameters and
+            their optimizer state.
+        weight_decay_factor: factor of the optimizer's weight decay.
 
     Raises:
-        TypeError: if the pattern is no text, or a factor no number.
+        TypeError: if the pattern is not text, or a factor is not a number.
         ValueError: if a factor is negative or not finite. A `Trainer` also refuses a pattern that
             matches no parameter.
 

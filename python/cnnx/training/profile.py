@@ -1,4 +1,4 @@
-"""Where the time of train steps goes, layer by layer."""
+"""Profile of train steps by layer."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ __all__ = ["LayerTime", "Profile"]
 
 @dataclass(frozen=True)
 class LayerTime:
-    """The time of one layer, or of several that run as one.
+    """Time of one layer, or of several fused layers.
 
     Attributes:
-        layers: their names, in order.
-        forward: seconds, in all steps together.
-        backward: likewise; 0 where nothing needs its gradient.
+        layers: names of the layers, in order.
+        forward: total seconds of the forward pass over all steps.
+        backward: total seconds of the backward pass; 0 if no gradient is needed.
     """
 
     layers: tuple[str, ...]
@@ -24,14 +24,14 @@ class LayerTime:
 
 @dataclass(frozen=True)
 class Profile:
-    """What `Trainer.profile` measured since `Trainer.start_profile`.
+    """Profile of the train steps since `Trainer.start_profile`.
 
     Attributes:
-        steps: how many train steps.
-        seconds: of all steps together; what the parts below leave over lies between them.
-        layers: the network in order.
-        loss: seconds for the loss and its gradient.
-        update: seconds for the parameters' update.
+        steps: number of train steps.
+        seconds: total seconds of all steps, including the time between the parts below.
+        layers: times of the layers, in order.
+        loss: total seconds of the loss and its gradient.
+        update: total seconds of the parameter update.
     """
 
     steps: int

@@ -1,4 +1,4 @@
-"""A run: one `Trainer.fit` with all that was asked for, and how far it is."""
+"""Run: the settings and the position of one `Trainer.fit`."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ from numpy.typing import NDArray
 from cnnx.arguments import is_integer, shown
 from cnnx.data.augmentation import Augmentation
 
-# Steps done in an epoch, and the sums that its metrics come from: none at its start.
+# Finished steps of an epoch, and the sums of its metrics; empty at the start.
 Position: TypeAlias = "tuple[int, Sequence[float]]"
 START: Position = (0, ())
 
-_SAMPLED = 64  # images whose bytes a fingerprint looks at
+_SAMPLED = 64  # images whose bytes enter a fingerprint
 
 
 @dataclass
 class Run:
-    """What a checkpoint knows of a fit beside the trainer.
+    """State of a fit in a checkpoint.
 
     Attributes:
-        settings: what was asked for, as `run_settings` gives it.
-        data: the fingerprints of what it trains on and of what it is validated on, None for what
-            has none.
-        epoch: the current epoch of this fit, from 1; above settings["epochs"] when all are done.
-        number: the current epoch's number over all fits of the trainer, from 0.
-        position: how far the current epoch is.
-        steps: trained in the epochs of this fit before the current one.
-        stopped: whether it ended before its epochs were done.
-        callbacks: the name and the state of each callback that has one, when it was last saved.
+        settings: requested settings, as returned by `run_settings`.
+        data: fingerprints of the training data and the validation data; None for a missing one.
+        epoch: current epoch of this fit, from 1; above settings["epochs"] after the last one.
+        number: number of the current epoch over all fits of the trainer, from 0.
+        position: position in the current epoch.
+        steps: steps in the epochs of this fit before the current one.
+        stopped: whether the run was stopped before its last epoch.
+        callbacks: name and state of each stateful callback at the last save.
     """
 
     settings: dict[str, Any]
@@ -48,38 +47,39 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether the run has ended."""
         return self.stopped or self.epoch > int(self.settings["epochs"])
 
     @property
     def next_number(self) -> int:
-        """The number of the next run's first epoch."""
+        """Number of the first epoch of the next run."""
         return self.number + (self.position[0] > 0)
 
     def end_epoch(self, steps: int) -> None:
-        """Go on to the next epoch after one of so many steps."""
+        """Advance to the next epoch after one of `steps` steps."""
         self.steps += steps
         self.epoch, self.number, self.position = self.epoch + 1, self.number + 1, START
 
     def check_data(self, data: list[dict[str, Any] | None]) -> None:
-        """Refuse another data set than the run was begun with.
+        """Refuse a data set other than the one that the run was started with.
 
         Raises:
-            ValueError: that says in which way it differs.
+            ValueError: if a fingerprint differs; the message names the difference.
         """
         for what, given, own in zip(("x", "validation"), data, self.data, strict=True):
             _check_same(what, given, own)
 
     def plain(self) -> dict[str, Any]:
-        """All of it by name."""
+        """Fields by name, for a checkpoint."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Run:
-        """What `plain` gave, out of a file that is not trusted.
+        """Restore a run from the result of `plain` in an untrusted file.
 
         Raises:
-            TypeError: if something is missing or of another type; ValueError likewise.
+            TypeError: if a field is missing or has another type.
+            ValueError: if a value is out of range.
         """
         run = cls(**plain)
         run.settings = run_settings(**run.settings)
@@ -93,7 +93,7 @@ class Run:
         run.data = [_with_count(each) for each in run.data]
         for _, state in run.callbacks:
             if not isinstance(state, dict):
-                raise TypeError("a callback's state is none by name")
+                raise TypeError("a callback's state is not a mapping")
         return run
 
 
@@ -106,14 +106,17 @@ def run_settings(
     validation: object,
     checkpoint_every: int | None,
 ) -> dict[str, Any]:
-    """The settings of a new run by name, checked.
+    """Check the settings of a new run.
+
+    Returns:
+        The settings by name.
 
     Raises:
-        TypeError: if one is not of its type.
-        ValueError: if one is out of range, or epochs is missing.
+        TypeError: if a setting is not of its type.
+        ValueError: if a setting is out of range, or epochs is missing.
     """
     if epochs is None:
-        raise ValueError("fit: epochs is missing, and there is no unfinished run to go on with")
+        raise ValueError("fit: epochs is missing, and there is no unfinished run to resume")
     if not is_integer(epochs) or epochs < 0:
         raise ValueError(f"fit: epochs is {epochs!r}, expected an integer >= 0")
     for name, value in (("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
@@ -140,16 +143,16 @@ def run_settings(
 
 
 def continued(run: Run, given: dict[str, Any]) -> Run:
-    """The same run, its settings as they were but for how often it is saved.
+    """The same run, optionally with another `checkpoint_every`.
 
     Raises:
-        ValueError: if another setting is given.
+        ValueError: if any other setting is given.
     """
     for name, value in given.items():
         if value is not None and name not in ("epochs", "checkpoint_every"):
             raise ValueError(
-                f"fit: {name} is {shown(value)}, expected none without epochs: a run goes on with "
-                "the settings it was begun with"
+                f"fit: {name} is {shown(value)}, expected none without epochs: a resumed run keeps "
+                "the settings it was started with"
             )
     every = given["checkpoint_every"]
     if every is not None:
@@ -158,7 +161,7 @@ def continued(run: Run, given: dict[str, Any]) -> Run:
 
 
 def fingerprint(pixels: NDArray[Any], targets: NDArray[Any]) -> dict[str, Any]:
-    """What a set is known by: shapes, dtype, its labels, and some images with their targets."""
+    """Fingerprint of a data set: shapes, dtype, and a checksum of labels and sampled images."""
     checksum = zlib.crc32(targets.tobytes()) if targets.ndim == 1 else 0
     for row in np.linspace(0, len(pixels) - 1, min(_SAMPLED, len(pixels))).astype(np.int64):
         for array in (pixels, targets):
@@ -173,7 +176,7 @@ def fingerprint(pixels: NDArray[Any], targets: NDArray[Any]) -> dict[str, Any]:
 
 
 def _with_count(fingerprint: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The fingerprint as it is written now: its first entry, the count, had another name before."""
+    """`fingerprint` with its first entry named "count"; older checkpoints use another name."""
     if not fingerprint:
         return fingerprint
     (_, count), *others = fingerprint.items()
@@ -186,15 +189,15 @@ def _check_same(what: str, given: dict[str, Any] | None, own: dict[str, Any] | N
     if given is None or own is None:
         raise ValueError(
             f"fit: {what} {'holds no arrays' if given is None else 'holds arrays'}, "
-            f"expected {'none' if own is None else 'those'} that the run was begun with"
+            f"expected {'none' if own is None else 'those'} that the run was started with"
         )
     for name in given:
         if name != "checksum" and given[name] != own.get(name):
             raise ValueError(
-                f"fit: {what} is another data set than the run was begun with: its {name} is "
+                f"fit: {what} is another data set than the run was started with: its {name} is "
                 f"{given[name]}, expected {own.get(name)}"
             )
     raise ValueError(
-        f"fit: {what} is another data set than the run was begun with: of the same shape, but with "
-        "other values"
+        f"fit: {what} is another data set than the run was started with: of the same shape, but "
+        "with other values"
     )

@@ -1,7 +1,7 @@
-"""Schedules of the learning rate as small frozen recipes; the compiled core computes them.
+"""Settings of the learning rate schedules; the compiled core computes them.
 
-A schedule multiplies the optimizer's learning rate by a factor that depends on where a fit is.
-Every call of `Trainer.fit` runs its schedule once, from beginning to end.
+A schedule multiplies the optimizer's learning rate by a factor that depends on the position in a
+fit. Every call of `Trainer.fit` runs its schedule once, from beginning to end.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from cnnx.arguments import below_one, is_integer, not_negative, number, shown
 __all__ = ["CosineDecay", "OneCycle", "Plateau", "StepDecay", "Triangular", "Warmup", "factors"]
 
 
-def _share(value: object, schedule: str, setting: str) -> float:
+def _fraction(value: object, schedule: str, setting: str) -> float:
     given = number(value, schedule, setting)
     if not 0 <= given <= 1:
         raise ValueError(f"{schedule}: {setting} is {value!r}, expected a number from 0 to 1")
     return given
 
 
-def _shares(schedule: object, *names: str) -> None:
+def _check_fractions(schedule: object, *names: str) -> None:
     for name in names:
-        value = _share(getattr(schedule, name), type(schedule).__name__, name)
+        value = _fraction(getattr(schedule, name), type(schedule).__name__, name)
         object.__setattr__(schedule, name, value)
 
 
 @dataclass(frozen=True)
 class StepDecay:
-    """Drops the learning rate, each time by the same factor.
+    """Step decay: drops of the learning rate by a constant factor.
 
     Args:
-        factor: what a drop multiplies by.
-        every: epochs from one drop to the next.
-        at: epochs after which there is a drop; with `every`, both count.
+        factor: factor of each drop.
+        every: epochs between drops.
+        at: epochs after which the rate drops, in addition to `every`.
 
     Raises:
         TypeError: if a setting is not a number.
-        ValueError: if a setting is out of range, or there would be no drop.
+        ValueError: if a setting is out of range, or neither `every` nor `at` is given.
 
     Example:
         >>> factors(StepDecay(0.5, every=2), epochs=6, steps_per_epoch=1)
@@ -75,22 +75,22 @@ class StepDecay:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return {"factor": self.factor, "every": self.every or 0.0, "at": list(self.at)}
 
 
 @dataclass(frozen=True)
 class CosineDecay:
-    """Half a cosine from the full learning rate down to a share of it at the end of the fit.
+    """Cosine decay from the full learning rate to a fraction of it at the end of the fit.
 
-    ``final + (1 - final) * (1 + cos(pi * u)) / 2``, u being the share of the fit that is done.
+    ``final + (1 - final) * (1 + cos(pi * u)) / 2`` after a fraction u of the fit.
 
     Args:
-        final: the factor at the end, from 0 to 1.
+        final: factor at the end, in [0, 1].
 
     Raises:
         TypeError: if final is not a number.
-        ValueError: if it is out of range.
+        ValueError: if final is out of range.
 
     Example:
         >>> factors(CosineDecay(), epochs=4, steps_per_epoch=1).round(3)
@@ -105,22 +105,22 @@ class CosineDecay:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        _shares(self, "final")
+        _check_fractions(self, "final")
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return {"final": self.final}
 
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Up to the full learning rate and down to almost nothing, by half cosines.
+    """One-cycle schedule: cosine warm-up to the full learning rate and cosine decay to near zero.
 
     Args:
-        peak_at: share of the fit after which the factor is 1.
-        start: the factor at the beginning.
-        final: the factor at the end.
+        peak_at: fraction of the fit after which the factor is 1.
+        start: factor at the beginning.
+        final: factor at the end.
 
     Raises:
         TypeError: if a setting is not a number.
@@ -132,8 +132,8 @@ class OneCycle:
 
     References:
         Smith, Topin: Super-convergence: very fast training of neural networks using large learning
-        rates, 2018. The defaults are those of PyTorch, which gives `final` to the last step, not to
-        the one that would follow; momentum stays as it is.
+        rates, 2018. The defaults are PyTorch's. PyTorch reaches `final` at the last step, this
+        schedule one step later. Momentum is constant.
     """
 
     kind: ClassVar[str] = "one_cycle"
@@ -144,22 +144,22 @@ class OneCycle:
     final: float = 4e-6
 
     def __post_init__(self) -> None:
-        _shares(self, "peak_at", "start", "final")
+        _check_fractions(self, "peak_at", "start", "final")
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return {"peak_at": self.peak_at, "start": self.start, "final": self.final}
 
 
 @dataclass(frozen=True)
 class Triangular:
-    """Straight up to the full learning rate, and straight down: linear warm-up and linear decay.
+    """Triangular schedule: linear warm-up to the full learning rate and linear decay.
 
     Args:
-        peak_at: share of the fit after which the factor is 1.
-        start: the factor at the beginning.
-        final: the factor at the end.
+        peak_at: fraction of the fit after which the factor is 1.
+        start: factor at the beginning.
+        final: factor at the end.
 
     Raises:
         TypeError: if a setting is not a number.
@@ -178,11 +178,11 @@ class Triangular:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        _shares(self, "peak_at", "start", "final")
+        _check_fractions(self, "peak_at", "start", "final")
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return {"peak_at": self.peak_at, "start": self.start, "final": self.final}
 
 
@@ -191,23 +191,23 @@ Measure: TypeAlias = Literal["validation_loss", "validation_accuracy", "loss", "
 
 @dataclass(frozen=True)
 class Plateau:
-    """Reduces the learning rate when a measure has not improved for some epochs.
+    """Reduction of the learning rate when a metric has stopped improving.
 
-    PyTorch's ReduceLROnPlateau: when `watch` has not improved for more than `patience` epochs, the
-    factor is multiplied by `factor`, and waiting begins anew.
+    As PyTorch's ReduceLROnPlateau: when `watch` has not improved for more than `patience` epochs,
+    the factor is multiplied by `factor`, and the count of epochs restarts.
 
     Args:
-        factor: what a reduction multiplies by, in [0, 1).
-        patience: epochs without improvement that are borne.
-        threshold: by which share of the best value a better one must differ.
-        minimum: below this the factor does not go.
-        watch: which of an epoch's figures, as in `History`. An accuracy improves upwards, a loss
-            downwards.
+        factor: factor of each reduction, in [0, 1).
+        patience: number of epochs without improvement to tolerate.
+        threshold: minimum relative change that counts as an improvement.
+        minimum: lower bound of the factor.
+        watch: metric to watch, as in `History`: the higher the better for an accuracy, the lower
+            the better for a loss.
 
     Raises:
-        TypeError: if a setting is not of the type said.
-        ValueError: if a setting is out of range. `Trainer.fit` also refuses to watch a validation
-            that it is not given.
+        TypeError: if a setting is of another type.
+        ValueError: if a setting is out of range. `Trainer.fit` refuses to watch a validation metric
+            without a validation set.
 
     Example:
         >>> Plateau(0.5, patience=2).watch
@@ -229,14 +229,14 @@ class Plateau:
             raise ValueError(f"Plateau: patience is {self.patience!r}, expected an integer >= 0")
         object.__setattr__(self, "patience", int(self.patience))
         object.__setattr__(self, "threshold", not_negative(self.threshold, "Plateau", "threshold"))
-        _shares(self, "minimum")
+        _check_fractions(self, "minimum")
         if self.watch not in get_args(Measure):
             names = ", ".join(map(repr, get_args(Measure)))
             raise ValueError(f"Plateau: watch is {self.watch!r}, expected one of {names}")
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return {
             "factor": self.factor,
             "patience": self.patience,
@@ -251,18 +251,18 @@ Shape: TypeAlias = StepDecay | CosineDecay | OneCycle | Triangular | Plateau
 
 @dataclass(frozen=True)
 class Warmup:
-    """Small steps first: another schedule, or none, times a ramp in the first epochs.
+    """Linear warm-up in the first epochs, multiplied with another schedule.
 
-    Step i = 0, 1, ... of the n that `epochs` have is multiplied by
+    The factor of step i = 0, 1, ... of the n steps in `epochs` is
     ``start + (1 - start) * (i + 1) / n``. The other schedule runs from the beginning of the fit.
 
     Args:
-        epochs: length of the ramp; may be a fraction.
-        then: the schedule that is multiplied; None for a constant rate.
-        start: where the ramp begins, from 0 to 1.
+        epochs: length of the warm-up in epochs; may be fractional.
+        then: schedule to multiply with; None for a constant rate.
+        start: factor at the beginning of the warm-up, in [0, 1].
 
     Raises:
-        TypeError: if a setting is not of the type said.
+        TypeError: if a setting is of another type.
         ValueError: if a setting is out of range.
 
     Example:
@@ -286,11 +286,11 @@ class Warmup:
             raise TypeError(
                 f"Warmup: then is {shown(self.then)}, expected another schedule such as CosineDecay"
             )
-        _shares(self, "start")
+        _check_fractions(self, "start")
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values; `then` is a kind and its settings."""
+        """Settings by name, as plain values; `then` is a kind and its settings."""
         then = self.then and (self.then.kind, self.then.settings)
         return {"epochs": self.epochs, "then": then, "start": self.start}
 
@@ -299,24 +299,24 @@ Schedule: TypeAlias = Shape | Warmup
 
 
 def watched_measure(schedule: Schedule | None) -> Measure | None:
-    """What a `Plateau` in the schedule watches; None without one."""
+    """Metric that a `Plateau` in the schedule watches, or None."""
     shape = schedule.then if isinstance(schedule, Warmup) else schedule
     return shape.watch if isinstance(shape, Plateau) else None
 
 
 def factors(schedule: Schedule, *, epochs: int, steps_per_epoch: int) -> NDArray[np.float64]:
-    """What the learning rate of every step of a fit is multiplied by.
+    """Factors of the learning rate for every step of a fit.
 
     Args:
-        schedule: any schedule; a `Plateau` never reduces, for lack of something to watch.
-        epochs: length of the fit.
-        steps_per_epoch: steps of an epoch.
+        schedule: schedule; a `Plateau` never reduces, because it observes no metric here.
+        epochs: number of epochs of the fit.
+        steps_per_epoch: number of steps of an epoch.
 
     Shape:
         (epochs * steps_per_epoch,)
 
     Raises:
-        TypeError: if `schedule` is none.
+        TypeError: if `schedule` is not a schedule.
         ValueError: if a length is below 1.
 
     Example:

@@ -1,4 +1,4 @@
-"""Turns what a loss is given beside the images into what the core takes, or refuses it."""
+"""Validation and conversion of the targets of a loss."""
 
 from __future__ import annotations
 
@@ -22,15 +22,23 @@ def loss_targets(
     classes: Sequence[str] | None,
     function: str,
 ) -> Targets:
-    """Labels as int64, or values as float32, of `count` images whose outputs have `shape`.
+    """Targets of `count` images as int64 labels or float32 values.
+
+    Args:
+        loss: loss to train with.
+        y: labels or targets.
+        count: number of images.
+        shape: shape of the outputs of one image.
+        classes: names of the classes, or None.
+        function: named in errors.
 
     Raises:
-        TypeError: if the dtype is none for this loss.
+        TypeError: if the dtype does not fit the loss.
         ValueError: if the shape or a value does not fit.
     """
     if isinstance(loss, CrossEntropy):
         if shape[0] > 1 and np.shape(y) == (count, *shape):
-            return _class_shares(y, (count, *shape), function)
+            return _soft_labels(y, (count, *shape), function)
         return class_labels(y, count, classes or [], shape[0], function)
     if isinstance(loss, BinaryCrossEntropy):
         if np.asarray(y).dtype.kind == "U":
@@ -39,13 +47,13 @@ def loss_targets(
     return target_values(y, (count, *shape), function, limits=None)
 
 
-def _class_shares(y: ArrayLike, shape: tuple[int, ...], function: str) -> FloatArray:
-    shares = target_values(y, shape, function, limits=(0.0, 1.0))
-    sums = shares.sum(axis=1, dtype=np.float64)
+def _soft_labels(y: ArrayLike, shape: tuple[int, ...], function: str) -> FloatArray:
+    soft_labels = target_values(y, shape, function, limits=(0.0, 1.0))
+    sums = soft_labels.sum(axis=1, dtype=np.float64)
     wrong = np.flatnonzero(np.abs(sums - 1) > 1e-3)
     if wrong.size:
         raise ValueError(
-            f"{function}: y has shares that add up to {sums[wrong[0]]:g} at position {wrong[0]}, "
-            "expected shares of the classes, which add up to 1"
+            f"{function}: y has soft labels that add up to {sums[wrong[0]]:g} at position "
+            f"{wrong[0]}, expected 1"
         )
-    return shares
+    return soft_labels

@@ -1,4 +1,4 @@
-"""Trainer: fits a model to images and labels, one call of the compiled core per step."""
+"""Trainer: training and evaluation of a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnnx.training.callback_base import Callback, check_callbacks
 from cnnx.training.checkpoint import load_checkpoint, refusing_metadata, save_checkpoint
 from cnnx.training.config import TrainingRecipe
 from cnnx.training.fit_inputs import Arrays, fit_data, own_arrays
-from cnnx.training.fit_loop import Fitting
+from cnnx.training.fit_loop import FitLoop
 from cnnx.training.history import History, Progress
 from cnnx.training.losses import CrossEntropy, Loss
 from cnnx.training.optimizers import Adam, Optimizer, ParameterRule
@@ -31,29 +31,26 @@ __all__ = ["Trainer"]
 
 
 class Trainer:
-    """Trains a model, which it shares: what it learns, the model knows at once.
+    """Trainer of a model. It updates the model in place.
 
     Args:
-        model: what to train.
+        model: model to train.
         optimizer: `SGD`, `Adam`, `AdamW`, `RMSprop` or `Muon`.
         loss: `CrossEntropy`, `BinaryCrossEntropy`, `MSE`, `L1` or `Huber`.
-        seed: everything random but the weights: the order of the images, the validation split.
-        rules: what is different for some parameters, such as no weight decay on biases:
+        seed: seed of the order of the images, the validation split, dropout and augmentation.
+        rules: factors for some parameters, such as no weight decay on biases:
             ``[ParameterRule("*.bias", weight_decay_factor=0)]``.
-        clip_norm: the gradients of what a step moves, as one vector, are made no longer than this;
-            None takes them as they are.
-        averaging: a `WeightAverage` to keep, for `averaged_model`.
-        schedule: what multiplies the learning rate in the course of each `fit`, such as
-            `CosineDecay`; None leaves it constant.
+        clip_norm: maximum global L2 norm of the gradients; None disables clipping.
+        averaging: `WeightAverage` for `averaged_model`, or None.
+        schedule: learning rate schedule of each `fit`, such as `CosineDecay`; None is constant.
 
     Attributes:
         model: the model.
-        history: what every finished epoch measured, over all calls of `fit`.
+        history: metrics of every finished epoch, over all calls of `fit`.
 
     Raises:
-        ValueError: if the loss does not fit the model's outputs; a model that ends in Softmax or
-            Sigmoid is refused for the losses that apply it themselves; so is a rule that matches no
-            parameter.
+        ValueError: if the loss does not fit the model's outputs, if the model ends in the Softmax
+            or Sigmoid that the loss applies itself, or if a rule matches no parameter.
 
     Example:
         >>> import cnnx
@@ -63,7 +60,7 @@ class Trainer:
         >>> len(history.loss), len(history.validation_accuracy)
         (1, 1)
 
-        With all that a recipe of today asks for:
+        With the settings of a modern training recipe:
 
         >>> trainer = cnnx.Trainer(
         ...     cnnx.models.small((32, 32, 1), ["X", "O"]),
@@ -98,23 +95,23 @@ class Trainer:
         self._watched = watched_measure(schedule)
         self._scheduled = schedule is not None
         self._run: Run | None = None
-        self._checkpoint: bytes | None = None  # where fit, continuing the run, goes on saving it
+        self._checkpoint: bytes | None = None  # file of the run, used when fit resumes it
         self._core = self._recipe.core(model)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "Trainer: it can be neither copied nor pickled, expected its model, or a checkpoint: "
+            "Trainer: it can be neither copied nor pickled; copy its model, or use a checkpoint: "
             "fit(..., checkpoint=path) and Trainer.resume(path)"
         )
 
     def _copy(self) -> Trainer:
-        """Train a copy of the model the same way, but at a constant learning rate."""
+        """Trainer of a copy of the model, with the same settings but a constant learning rate."""
         settings = {**vars(self._recipe), "schedule": None, "averaging": None}
         return Trainer(self.model.clone(), **settings)
 
     @property
     def learning_rate(self) -> float:
-        """The optimizer's learning rate; assign a number to go on with another one."""
+        """Learning rate of the optimizer; it can be assigned."""
         return self._core.learning_rate
 
     @learning_rate.setter
@@ -122,10 +119,10 @@ class Trainer:
         self._core.learning_rate = not_negative(value, "Trainer", "learning_rate")
 
     def begin_schedule(self, *, epochs: int, steps_per_epoch: int) -> None:
-        """Start the schedule anew, for a loop of your own around `step`; `fit` does so itself.
+        """Restart the schedule, for a custom loop around `step`; `fit` does so itself.
 
         Raises:
-            ValueError: if a length is below 1.
+            ValueError: if a number is below 1.
         """
         for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
             if not is_integer(value) or value < 1:
@@ -133,14 +130,14 @@ class Trainer:
         self._core.begin_schedule(int(epochs), int(steps_per_epoch))
 
     def observe(self, measure: float) -> None:
-        """Tell a `Plateau` what it watches, after an epoch of your own; `fit` does so itself."""
+        """Pass the metric of an epoch to a `Plateau`, in a custom loop; `fit` does so itself."""
         self._core.observe(number(measure, "observe", "measure"))
 
     def averaged_model(self) -> Model:
-        """A model of its own with the averaged weights, to evaluate, predict or save.
+        """Create a model with the averaged weights.
 
         Raises:
-            ValueError: if the trainer was made without `averaging`.
+            ValueError: if the trainer has no `averaging`.
 
         Example:
             >>> import cnnx
@@ -154,31 +151,35 @@ class Trainer:
 
     @property
     def gradients(self) -> FloatArray:
-        """The gradients of all parameters, one contiguous array in the order of `Model.parameters`.
+        """Gradients of all parameters, one contiguous array in the order of `Model.parameters`.
 
-        It is the trainer's own memory: what you write there, `apply_gradients` uses. Those of a
-        layer that is not trainable are zeros.
+        The array is the trainer's memory; `apply_gradients` uses values that you write to it. The
+        gradients of frozen layers are zeros.
         """
         return self._core.gradients
 
     def step(self, x: ArrayLike, y: ArrayLike) -> float:
-        """Train on one batch of any size; returns its mean loss before the update."""
+        """Train on one batch of any size and return its mean loss before the update."""
         pixels, integers, targets = self._batch(x, y, "step")
         return self._core.step(pixels, integers, targets)
 
     def compute_gradients(
         self, x: ArrayLike, y: ArrayLike, *, divisor: float | None = None
     ) -> float:
-        """Overwrite `gradients` with those of this batch and returns its loss, without an update
-        of the parameters. Batch norms count the batch into their running statistics.
+        """Compute `gradients` of a batch without an update of the parameters.
+
+        Batch norms update their running statistics.
 
         Args:
             x: images.
             y: labels or targets.
-            divisor: what the sum over the batch's images is divided by; when None what makes it
-                their mean, their number, or with class weights the sum of those of their labels.
-                Parts of a batch given the whole batch's add up to it: `gradients` of 5 images and
-                of 3, both with divisor 8, sum to those of all 8, and so do the losses.
+            divisor: divisor of the sum over the images. None is their number, or with class
+                weights the sum of the weights of their labels. Parts of a batch with the divisor
+                of the whole batch add up to it: the gradients and losses of 5 images and of 3
+                images, both with divisor 8, sum to those of all 8.
+
+        Returns:
+            The loss of the batch.
         """
         if divisor is not None and not isinstance(divisor, Real):
             raise TypeError(f"compute_gradients: divisor is {shown(divisor)}, expected a number")
@@ -190,15 +191,15 @@ class Trainer:
         return self._core.compute_gradients(pixels, integers, targets, divisor or 0.0)
 
     def apply_gradients(self) -> None:
-        """Update the parameters from `gradients`; with `compute_gradients` the same as `step`."""
+        """Update the parameters from `gradients`; `step` is `compute_gradients` and this."""
         self._core.apply_gradients()
 
     def start_profile(self) -> None:
-        """Measure every step from now on, anew from zero; costs a few microseconds per step."""
+        """Start or restart the profile of every step; costs a few microseconds per step."""
         self._core.start_profile()
 
     def profile(self) -> Profile:
-        """Where the time of the steps since `start_profile` went.
+        """Profile of the steps since `start_profile`, by layer.
 
         Example:
             >>> import cnnx
@@ -216,14 +217,14 @@ class Trainer:
 
     @classmethod
     def resume(cls, path: str | os.PathLike[str]) -> Trainer:
-        """The trainer that `fit` saved as a checkpoint, at the step it was saved at.
+        """Load a trainer from a checkpoint that `fit` wrote.
 
-        Its `fit`, given the same data and no `epochs`, goes on with the run as if it had never been
-        interrupted: with the same settings, to the same bits, and saving itself to the same file.
+        Its `fit`, called with the same data and without `epochs`, resumes the run: with the same
+        settings, the same bits, and checkpoints to the same file.
 
         Raises:
-            cnnx.FormatError: if the file is damaged, of a newer format, or no checkpoint; it is a
-                ValueError.
+            cnnx.FormatError: a ValueError, if the file is damaged, of a newer format or not a
+                checkpoint.
             OSError: if the file cannot be read.
 
         Example:
@@ -236,15 +237,12 @@ class Trainer:
             >>> resumed.fit(x, y).loss == trainer.history.loss
             True
         """
-        kept = load_checkpoint(path)
+        checkpoint = load_checkpoint(path)
         with refusing_metadata(path):
-            trainer = cls(Model._of(kept.core.model), **vars(kept.recipe))
-            trainer._core.restore(kept.core)
-        trainer.history, trainer._run, trainer._checkpoint = (
-            kept.history,
-            kept.run,
-            os.fsencode(path),
-        )
+            trainer = cls(Model._of(checkpoint.core.model), **vars(checkpoint.recipe))
+            trainer._core.restore(checkpoint.core)
+        trainer.history, trainer._run = checkpoint.history, checkpoint.run
+        trainer._checkpoint = os.fsencode(path)
         return trainer
 
     def fit(
@@ -262,77 +260,76 @@ class Trainer:
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
     ) -> History:
-        """Train for some epochs; called again, it continues.
+        """Train for a number of epochs, or resume an interrupted run.
 
-        Ctrl-C finishes the step, keeps the model and `history`, writes the checkpoint, and raises
-        KeyboardInterrupt. Without `epochs` it goes on with the run that was interrupted, here or,
-        after `resume`, in another process: with the same data and the settings it was begun with.
+        Further calls continue the training. Ctrl-C finishes the step, writes the checkpoint and
+        raises KeyboardInterrupt; the model and `history` stay valid. Without `epochs` the call
+        resumes the interrupted run, in this process or, after `resume`, in another one. A resumed
+        run needs the same data and keeps the settings it was started with.
 
         Args:
-            x: images, all of them; uint8 stays uint8 until its batch is trained. Without y a
-                `Dataset`; or a path that `data.load` knows, such as a folder with one folder of
-                images per class, which become of the model's size by its
-                ``preprocessing.resize``; or an iterable that gives batches (x, y) anew for every
-                epoch, such as a list or a DataLoader.
+            x: all images; uint8 images are converted batch by batch. Without y: a `Dataset`; or a
+                path that `data.load` accepts, such as a folder with one subfolder of images per
+                class, resized by the model's ``preprocessing.resize``; or an iterable of batches
+                (x, y) that can be iterated once per epoch, such as a list or a DataLoader.
             y: labels or targets, one per image.
-            epochs: passes over the images; None goes on with an unfinished run.
+            epochs: number of passes over the images; None resumes an unfinished run.
             batch_size: images per step, 64 when None; the last batch of an epoch may be shorter.
-                Batches as they come have sizes of their own.
-            shuffle: whether every epoch has a new order, True when None; it depends on the
-                trainer's seed and the epoch alone. Batches as they come have their own.
-            augmentation: random changes of the images, new in every epoch; they depend on the
-                trainer's seed, the epoch and the image's place in x alone.
-            validation: (x, y) measured after every epoch, or the fraction of the images to keep
-                apart for it, of each class alike; the split depends on the trainer's seed and the
-                labels alone. A Dataset's or path's own when None.
-            progress: called with a `Progress` after every step, and once more after an epoch's
-                validation.
-            callbacks: such as `callbacks.EarlyStopping`, told in this order. Those that keep a
-                state are part of the run: one that goes on must be given them again.
-            checkpoint: a file for `resume`, written at the beginning, after every epoch and at the
-                end; for a run that goes on after `resume` that file when None. Each time it is
-                replaced as a whole.
-            checkpoint_every: write it after every so many steps instead of after every epoch.
+                Not for an iterable of batches.
+            shuffle: whether to shuffle every epoch, True when None; the order depends only on the
+                trainer's seed and the epoch. Not for an iterable of batches.
+            augmentation: random augmentation, which depends only on the trainer's seed, the epoch
+                and the image's index in x.
+            validation: (x, y) of a validation set, or the fraction of the images to hold out,
+                stratified by class; the split depends only on the trainer's seed and the labels.
+                None uses the validation set of a Dataset or path.
+            progress: called with a `Progress` after every step, and again after the validation of
+                an epoch.
+            callbacks: callbacks such as `callbacks.EarlyStopping`, called in this order. Callbacks
+                with a state are part of the run; pass them again when resuming.
+            checkpoint: file for `resume`, written at the beginning, after every epoch and at the
+                end, and replaced as a whole. After `resume`, None is the resumed file.
+            checkpoint_every: number of steps between checkpoints; None writes one after every
+                epoch.
 
         Returns:
-            `history`, which holds the epochs of earlier calls too.
+            `history`, including the epochs of earlier calls.
 
         Raises:
-            ValueError: if the data or a setting does not fit the model, or is not the unfinished
-                run's.
-            FloatingPointError: if a loss is NaN or infinite; the model is as before that step; or
-                if a weight is, after an epoch or before a checkpoint.
-            OSError: if the checkpoint cannot be written; the one before is untouched; or a path not
-                be read.
+            ValueError: if the data or a setting does not fit the model or the unfinished run.
+            FloatingPointError: if a loss is NaN or infinite, in which case the model is as before
+                that step; or if a weight is, after an epoch or before a checkpoint.
+            OSError: if the checkpoint cannot be written, in which case the previous one is
+                untouched; or if a path cannot be read.
         """
         if progress is not None and not callable(progress):
             raise TypeError(f"fit: progress is {shown(progress)}, expected a function")
         check_callbacks(callbacks)
-        going_on = self._run if epochs is None else None
+        unfinished = self._run if epochs is None else None
         if y is None:
             x, y, own = own_arrays(x, self.model)
-            fraction = going_on and going_on.settings["validation"]
+            fraction = unfinished and unfinished.settings["validation"]
             if validation is None and fraction is None:
                 validation = own
-        held = validation if isinstance(validation, (tuple, list)) else None
+        held_out = validation if isinstance(validation, (tuple, list)) else None
         given: dict[str, Any] = {
             "epochs": epochs,
             "batch_size": batch_size,
             "shuffle": shuffle,
             "augmentation": augmentation,
-            "validation": validation if held is None else None,
+            "validation": validation if held_out is None else None,
             "checkpoint_every": checkpoint_every,
         }
         path = None if checkpoint is None else os.fsencode(checkpoint)
-        if going_on is not None:
-            run, is_new = continued(going_on, given), False
+        if unfinished is not None:
+            run, is_new = continued(unfinished, given), False
             path = path or self._checkpoint
         else:
             number = 0 if self._run is None else self._run.next_number
             run, is_new = Run(run_settings(**given), [], 1, number), True
         if path is None and checkpoint_every is not None:
             raise ValueError(f"fit: checkpoint_every is {checkpoint_every}, expected a checkpoint=")
-        data = fit_data(self._core, self._batch, x, y, held, run.settings)
+        data = fit_data(self._core, self._batch, x, y, held_out, run.settings)
         if data.steps == 0 and self._scheduled:
             raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
         watching = [(type(callback).__name__, callback.watch) for callback in callbacks]
@@ -348,12 +345,12 @@ class Trainer:
 
         def save() -> None:
             if path is not None:
-                self._core.check_finite()  # what a checkpoint keeps, it must be able to go on with
+                self._core.check_finite()  # a checkpoint must be able to resume
                 save_checkpoint(path, self._core, self._recipe, self.history, run)
 
-        if is_new and run.is_over:  # of no epochs: the checkpoint holds the beginning
+        if is_new and run.is_over:  # epochs=0: the checkpoint has the initial state
             save()
-        Fitting(
+        FitLoop(
             self._core,
             self.history,
             run,
@@ -368,14 +365,20 @@ class Trainer:
         return self.history
 
     def stop(self) -> None:
-        """End the `fit` that runs, after its current step or epoch: for callbacks."""
+        """Stop the running `fit` after its current step or epoch; for use in callbacks."""
         if self._run is not None:
             self._run.stopped = True
 
     def evaluate(self, x: ArrayLike, y: ArrayLike, *, averaged: bool = False) -> dict[str, float]:
-        """Mean loss and accuracy over images, {"loss": ..., "accuracy": ...}; changes nothing.
+        """Evaluate the model on images without training.
 
-        With `averaged` they are those of the averaged weights, for a trainer made with `averaging`.
+        Args:
+            x: images.
+            y: labels or targets.
+            averaged: whether to use the averaged weights of a trainer with `averaging`.
+
+        Returns:
+            The mean loss and the accuracy, {"loss": ..., "accuracy": ...}.
         """
         pixels, integers, targets = self._batch(x, y, "evaluate")
         if len(pixels) == 0:

@@ -1,4 +1,4 @@
-"""Averaging of weights over the steps of training, as a small frozen recipe."""
+"""Settings of weight averaging."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ __all__ = ["WeightAverage"]
 
 @dataclass(frozen=True)
 class WeightAverage:
-    """An exponential moving average of the weights, which often answers better than the last ones.
+    """Exponential moving average of the weights, often more accurate than the last weights.
 
     Every `every` steps::
 
         average = decay * average + (1 - decay) * weights
 
-    where the decay after n averages is at most ``n / (n + 9)``: the first one is a copy, and the
-    weights that training began with are soon forgotten. `Trainer.averaged_model` gives a model that
-    has them, and ``Trainer.evaluate(x, y, averaged=True)`` measures them; the validation of `fit`,
-    and callbacks that go by it, see the weights that are trained.
+    The decay after n updates is at most ``n / (n + 9)``. The first average is therefore a copy, and
+    the influence of the initial weights fades quickly. `Trainer.averaged_model` returns a model
+    with the averaged weights, and ``Trainer.evaluate(x, y, averaged=True)`` measures them. The
+    validation of `fit` and callbacks that watch it use the trained weights.
 
     Args:
-        decay: how much of the average stays, in [0, 1).
-        every: steps from one average to the next.
+        decay: decay of the average, in [0, 1).
+        every: steps between updates of the average.
 
     Raises:
         TypeError: if decay is not a number.
