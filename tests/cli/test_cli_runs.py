@@ -108,7 +108,7 @@ def test_a_validation_folder_is_given_again(run: Run, classes: Path, tmp_path: P
     assert outcome.status == 0, outcome.err
     assert Path("model.cnnx").read_bytes() == Path("again.cnnx").read_bytes()
     outcome = run("train", classes, "--resume", "run.ckpt", "--out", "third.cnnx")
-    outcome.refused("validation holds no arrays, expected those that the run was begun with")
+    outcome.refused("validation holds no arrays, expected those that the run was started with")
 
 
 def test_refusals_of_runs(run: Run, idx: Path, classes: Path) -> None:
@@ -136,7 +136,7 @@ def test_refusals_of_runs(run: Run, idx: Path, classes: Path) -> None:
     outcome = run("train", idx, "--resume", "model.cnnx", "--overwrite")
     outcome.refused("model.cnnx: is no checkpoint")
     run("train", classes, "--resume", "run.ckpt", "--out", "b.cnnx").refused(
-        "another data set than the run was begun with|classes"
+        "another data set than the run was started with|classes"
     )
 
 

@@ -81,8 +81,8 @@ def damaged_files() -> dict[str, tuple[bytes, str]]:
         "header cut short": (good[:7], "cut short inside its header"),
         "data cut short": (good[:-1], "declares 7840 bytes of data"),
         "sizes that overflow 64 bits": (huge, "more than the whole file can hold"),
-        "nothing of sizes that overflow 64 bits": (nothing, "beyond what any array can have"),
-        "more than declared": (good + b"\0", "goes on after the 7840 bytes"),
+        "nothing of sizes that overflow 64 bits": (nothing, "which is too large for an array"),
+        "more than declared": (good + b"\0", "continues after the 7840 bytes"),
         "gzip of a lie": (gzip.compress(huge), "more than the whole file can hold"),
         "gzip data cut short": (
             gzip.compress(good[:-1]),
@@ -92,7 +92,7 @@ def damaged_files() -> dict[str, tuple[bytes, str]]:
         "gzip damaged": (packed[:40] + b"\xff" * 40 + packed[80:], "compressed data is damaged"),
         "gzip checksum wrong": (packed[:-8] + b"\0" * 8, "compressed data is damaged"),
         "gzip magic only": (b"\x1f\x8b", "compressed data is damaged"),
-        "gzip of more": (gzip.compress(good + b"\0" * 10_000_000), "goes on after"),
+        "gzip of more": (gzip.compress(good + b"\0" * 10_000_000), "continues after"),
     }
 
 

@@ -57,7 +57,7 @@ def test_cifar10_refusals(tmp_path: Path, images: tuple[Any, Any]) -> None:
     with pytest.raises(cnnx.FormatError, match=r"meta\.txt: holds 2 class names, expected 10"):
         data.load(tmp_path)
     (tmp_path / "batches.meta.txt").write_bytes(b"\xff cat")
-    with pytest.raises(cnnx.FormatError, match=r"meta\.txt: is no UTF-8 text, expected 10 class"):
+    with pytest.raises(cnnx.FormatError, match=r"meta\.txt: is not UTF-8, expected 10 class"):
         data.load(tmp_path)
     (tmp_path / "batches.meta.txt").unlink()
     file.write_bytes(file.read_bytes()[:-1])

@@ -178,7 +178,7 @@ def test_load_folder_describes_the_expected_folder(tmp_path: Path) -> None:
     with pytest.raises(cnnx.FormatError, match="nor a subfolder of images for each class"):
         data.load_folder(tmp_path)
     Image.new("L", (4, 4)).save(tmp_path / "a.png")
-    with pytest.raises(cnnx.FormatError, match="give each class a subfolder of its own"):
+    with pytest.raises(cnnx.FormatError, match="put each class into its own subfolder"):
         data.load_folder(tmp_path)
     write_class(tmp_path / "cat", 1)
     (tmp_path / "dog").mkdir()

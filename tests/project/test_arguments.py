@@ -259,7 +259,11 @@ LABEL_REFUSALS: list[tuple[type[Exception], Any, str]] = [
     (ValueError, [0, 1, np.inf, 1, 1], "y has inf at position 2, expected whole numbers"),
     (ValueError, [0, 1, 2], r"y has shape \(3,\), expected one label per image, \(5,\)"),
     (ValueError, 1, r"y has shape \(\), expected one label per image, \(5,\)"),
-    (ValueError, 0.5 * np.eye(3)[LABELS], r"y has shares .* add up to 0.5 at position 0, expected"),
+    (
+        ValueError,
+        0.5 * np.eye(3)[LABELS],
+        r"y has soft labels .* add up to 0.5 at position 0, expected",
+    ),
     (ValueError, 2 * np.eye(3)[LABELS], r"y holds values from 0.0 to 2.0, expected 0 to 1"),
     (
         ValueError,

@@ -188,7 +188,7 @@ def stopped(tmp_path: Path) -> Path:
         ((x.astype(np.float32), y), "its dtype is float32, expected uint8"),
         ((x, 1 - y), "of the same shape, but with other values"),
         ((x[::-1], y), "of the same shape, but with other values"),
-        (([(x, y)],), r"validation is 0\.3, expected \(x, y\) with batches as they come"),
+        (([(x, y)],), r"validation is 0\.3, expected \(x, y\) with an iterable of batches"),
     ],
 )
 def test_another_data_set_is_refused(other: tuple[Any, ...], sentence: str, stopped: Path) -> None:
@@ -241,7 +241,7 @@ DAMAGES: list[tuple[Callable[..., Any], str]] = [
     (_edit_json(NOTES, lambda metadata: metadata.pop("run")), "cnnx.notes: has no 'run'"),
     (
         _edit_json(NOTES, lambda metadata: metadata.update(recipe=3)),
-        "its recipe is none of a trainer",
+        "its recipe is not that of a trainer",
     ),
     (
         _edit_json(NOTES, lambda metadata: metadata["run"].update(epoch=-1)),

@@ -91,11 +91,11 @@ def test_one_image_with_soft_labels() -> None:
     [
         (
             [[0.5, 0.5, 0.5]] * 2,
-            "y has shares that add up to 1.5 at position 0, expected shares",
+            "y has soft labels that add up to 1.5 at position 0, expected 1",
         ),
         (
             [[1, 0, 0], [0.5, 0, 0]],
-            "y has shares that add up to 0.5 at position 1, expected",
+            "y has soft labels that add up to 0.5 at position 1, expected",
         ),
         ([[1.5, -0.5, 0.0]] * 2, "y holds values from -0.5 to 1.5, expected 0 to 1"),
         ([[np.nan, 0.5, 0.5]] * 2, "y holds NaN or infinity, expected finite numbers"),

@@ -1,4 +1,4 @@
-"""Labelled images: drawn, read from IDX files and class folders, changed; it trains nothing."""
+"""Data sets of labelled images: readers, the X/O data set and augmentation."""
 
 from cnnx.data.arrays import ArraySet
 from cnnx.data.augmentation import Augmentation

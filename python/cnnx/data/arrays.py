@@ -1,4 +1,4 @@
-"""A set whose images are arrays already: what every reader of one big file gives."""
+"""Image set of arrays, returned by readers of files that hold many images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cnnx.data.dataset import Classes, Dataset, InputShape, Labels, Pixels, coun
 
 
 class ArraySet:
-    """Labelled images in memory or in a mapped file.
+    """Set of labelled images in memory or in a memory-mapped file.
 
     Attributes:
         x: uint8 pixels of shape (count, height, width, channels).
@@ -18,16 +18,16 @@ class ArraySet:
     """
 
     def __init__(self, name: str, x: Pixels, y: Labels, classes: Classes | None = None) -> None:
-        """Check that the two belong together.
+        """Check that images and labels match.
 
         Args:
-            name: Where the images are, for messages.
-            x: The images.
-            y: The labels, from 0.
-            classes: Their names or number; None counts up to the largest label.
+            name: path of the images, for messages.
+            x: images.
+            y: labels from 0.
+            classes: class names, or the number of classes; None infers it from the largest label.
 
         Raises:
-            FormatError: There is not one label per image, or a label is no class.
+            FormatError: if there is not one label per image, or a label is out of range.
         """
         if len(x) != len(y):
             raise FormatError(f"{name}: holds {len(x)} images, but {len(y)} labels")
@@ -44,26 +44,26 @@ class ArraySet:
 
     @property
     def name(self) -> str:
-        """Where the images are, for messages."""
+        """Path of the images, for messages."""
         return self._name
 
     @property
     def classes(self) -> Classes:
-        """The class names, in the order of the labels; their number where they have no names."""
+        """Class names in the order of the labels, or the number of classes."""
         return self._classes
 
     @property
     def input_shape(self) -> InputShape:
-        """The (height, width, channels) of the images."""
+        """(height, width, channels) of the images."""
         height, width, channels = self.x.shape[1:]
         return height, width, channels
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """Number of images."""
         return len(self.x)
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
-        """The images, each resized when `input_shape` is not the one they have."""
+        """Load the images, resized if `input_shape` differs from theirs."""
         if input_shape is None or input_shape == self.input_shape:
             return Dataset(self.x, self.y, self.classes)
         height, width, channels = input_shape

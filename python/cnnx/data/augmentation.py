@@ -1,4 +1,4 @@
-"""Random changes of the images that a network is trained on: a frozen recipe; the core draws."""
+"""Settings of random image augmentation; the compiled core applies it."""
 
 from __future__ import annotations
 
@@ -19,29 +19,28 @@ _CHOICES = {"flip": ("never", "random", "alternating"), "border": ("zero", "refl
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may happen to an image before it is trained on, so that no epoch shows the same ones.
+    """Random augmentation of training images, different in every epoch.
 
-    The defaults change nothing. What is set happens in this order: affine (rotate, scale, shift),
-    flip, crop, contrast and brightness, normalisation, cutout. Every number drawn depends on a
-    seed, the epoch and the image's place in the data set alone.
+    The defaults change nothing. The order is: affine (rotate, scale, shift), flip, crop, contrast
+    and brightness, normalisation, cutout. Random numbers depend only on a seed, the epoch and the
+    image's index in the data set.
 
     Args:
-        flip: "random" exchanges left and right in half of the cases; "alternating" does so in the
-            first epoch, and from then on shows every image the other way than the epoch before.
-        crop_padding: frames an image with so many pixels and cuts out a part of its old size; 2
-            moves it by up to two whole pixels, 4 is usual for CIFAR-10.
-        rotate: turns it about its middle by up to so many degrees, either way.
-        scale: enlarges it by a factor between these two.
-        shift: moves it by up to so many pixels on both axes, whole or not.
-        border: what lies beyond its edge: "zero", black, or "reflect", its mirror image.
-        contrast: scales the distance of each value from the image's mean by 1 - contrast to
-            1 + contrast.
-        brightness: scales each value likewise; both keep values within black and white.
-        cutout: side of a square, in pixels, that becomes 0 after normalisation; its middle is
-            anywhere in the image.
-        mixup: blends every image of a batch, and its target, with one of the same batch; the
-            share that it keeps is drawn from Beta(mixup, mixup) for each batch. 0.2 is usual; 0 is
-            off. In `Trainer.fit` alone: `apply` knows no batches and no targets.
+        flip: horizontal flip: "random" with probability 1/2; "alternating" at random in the first
+            epoch, and afterwards always the opposite of the epoch before.
+        crop_padding: padding, in pixels, of a random crop of the original size. 2 shifts an image
+            by up to two whole pixels; 4 is usual for CIFAR-10.
+        rotate: maximum rotation about the centre, in degrees, either way.
+        scale: range of the scale factor.
+        shift: maximum shift along both axes, in pixels, also fractional.
+        border: pixels beyond the edge: "zero" (black) or "reflect".
+        contrast: maximum relative change of the distance of each value from the image's mean.
+        brightness: maximum relative change of each value. Contrast and brightness clip values to
+            the range from black to white.
+        cutout: side of a square, in pixels, set to 0 after normalisation, at a random position.
+        mixup: parameter of mixup: every image of a batch and its target are blended with another of
+            the same batch, with a weight drawn from Beta(mixup, mixup) for each batch. 0.2 is
+            usual; 0 disables it. It applies in `Trainer.fit` only, not in `apply`.
 
     Raises:
         TypeError: if a setting is of another type.
@@ -101,7 +100,7 @@ class Augmentation:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, as plain values."""
+        """Settings by name, as plain values."""
         return asdict(self)
 
     def apply(
@@ -112,14 +111,16 @@ class Augmentation:
         seed: int = 0,
         preprocessing: Preprocessing = Preprocessing(),
     ) -> FloatArray:
-        """Show what a network would get, but for mixup: an epoch's images, changed, normalised.
+        """Augment and normalise the images of an epoch, without mixup.
 
         Args:
-            x: images (batch, height, width, channels); their places in x are those in the data
-                set.
-            epoch: counted from 0 over all calls of `Trainer.fit`.
-            seed: the trainer's.
-            preprocessing: the model's; without one the values are in [0, 1].
+            x: images (batch, height, width, channels); their indices are those in the data set.
+            epoch: number of the epoch, from 0 over all calls of `Trainer.fit`.
+            seed: seed of the trainer.
+            preprocessing: preprocessing of the model; the default gives values in [0, 1].
+
+        Returns:
+            The network's inputs, float32 of the shape of x.
 
         Raises:
             ValueError: if x has another shape, or crop_padding is not below its sides.

@@ -1,4 +1,4 @@
-"""CIFAR-10's binary files: records of a label and three planes of 32 x 32 pixels."""
+"""Reader of CIFAR-10's binary files: records of a label and three planes of 32 x 32 pixels."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from cnnx.data.dataset import Classes
 _SIDE, _CHANNELS, _CLASSES = 32, 3, 10
 _RECORD = 1 + _CHANNELS * _SIDE * _SIDE
 _NAMES = "batches.meta.txt"
-_SUBFOLDER = "cifar-10-batches-bin"  # in which the archive unpacks
+_SUBFOLDER = "cifar-10-batches-bin"  # top folder of the archive
 
 
 def cifar10_sets(folder: str | os.PathLike[str], classes: Classes | None = None) -> list[ArraySet]:
-    """The sets a folder has, the training set first; an empty list when it has no such files.
+    """CIFAR-10 sets in a folder, the training set first; empty if it has no such files.
 
     Args:
-        folder: Holds `data_batch_1.bin` to `data_batch_5.bin` and perhaps `test_batch.bin` and the
-            class names, `batches.meta.txt`; or is the folder in which the archive was unpacked.
-        classes: The classes in the order of the labels, where a model has fixed them.
+        folder: folder of `data_batch_1.bin` to `data_batch_5.bin` and optionally `test_batch.bin`
+            and `batches.meta.txt` (class names); or the folder of the unpacked archive.
+        classes: class names in the order of the labels, or their number, if a model fixes them.
 
     Raises:
-        FormatError: A file is no whole number of records, or holds a label above 9.
+        FormatError: if the size of a file is not a multiple of a record, or a label is above 9.
     """
     folder = Path(folder)
     if (folder / _SUBFOLDER).is_dir():
@@ -43,7 +43,7 @@ def _class_names(folder: Path) -> Classes:
     try:
         names = tuple(file.read_text(encoding="utf-8").split()) if file.is_file() else ()
     except UnicodeDecodeError as error:
-        raise FormatError(f"{file}: is no UTF-8 text, expected {_CLASSES} class names") from error
+        raise FormatError(f"{file}: is not UTF-8, expected {_CLASSES} class names") from error
     if names and len(names) != _CLASSES:
         raise FormatError(f"{file}: holds {len(names)} class names, expected {_CLASSES}")
     return names or _CLASSES

@@ -1,4 +1,4 @@
-"""What every reader returns: images with labels in memory, or a set that can be loaded later."""
+"""Data sets: images with labels in memory, and sets that are loaded later."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Classes = tuple[str, ...] | int
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images with their labels, and the sets that were found beside them.
+    """Images with labels, and the validation and test sets found with them.
 
     Attributes:
         x: uint8 pixels of shape (count, height, width, channels).
         y: int64 labels of shape (count,).
-        classes: The class names, in the order of the labels; their number where they have no names.
-        validation: Images to measure after every epoch, or None.
-        test: Images to measure once, at the end, or None.
-        skipped: Names of the files that were left out because they cannot be read.
+        classes: class names in the order of the labels, or the number of classes.
+        validation: validation set, or None.
+        test: test set, or None.
+        skipped: names of the files that were skipped because they cannot be read.
     """
 
     x: Pixels
@@ -39,10 +39,10 @@ class Dataset:
 def dataset_arrays(
     dataset: Dataset, classes: Sequence[str] | None
 ) -> tuple[Pixels, Labels, tuple[Pixels, Labels] | None]:
-    """What a fit takes of a data set: images, labels, and its own validation set.
+    """Images, labels and validation set of a data set, for a fit.
 
     Raises:
-        ValueError: the model's classes are others, or in another order.
+        ValueError: if the model has other classes, or another order of classes.
     """
     own = dataset.classes
     if classes and not isinstance(own, int) and tuple(classes) != tuple(own):
@@ -50,32 +50,32 @@ def dataset_arrays(
             f"fit: the data set has the classes {', '.join(own)}, expected the "
             f"model's, {', '.join(classes)}"
         )
-    apart = dataset.validation
-    return dataset.x, dataset.y, None if apart is None else (apart.x, apart.y)
+    held_out = dataset.validation
+    return dataset.x, dataset.y, None if held_out is None else (held_out.x, held_out.y)
 
 
 class ImageSet(Protocol):
-    """Labelled images whose size and classes are known before any of them is loaded."""
+    """Set of labelled images whose size and classes are known before it is loaded."""
 
     @property
     def name(self) -> str:
-        """Where the images are, for messages."""
+        """Path of the images, for messages."""
 
     @property
     def classes(self) -> Classes:
-        """The class names, in the order of the labels; their number where they have no names."""
+        """Class names in the order of the labels, or the number of classes."""
 
     @property
     def input_shape(self) -> InputShape:
-        """The (height, width, channels) the images have, or fit best."""
+        """Common or default (height, width, channels) of the images."""
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """Number of images."""
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
-        """All images as one array of `input_shape`, or of the set's own shape."""
+        """Load all images as one array of `input_shape`, or of the set's own shape."""
 
 
 def count_classes(classes: Classes) -> int:
-    """How many classes there are, named or not."""
+    """Number of classes."""
     return classes if isinstance(classes, int) else len(classes)

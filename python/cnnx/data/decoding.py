@@ -1,4 +1,4 @@
-"""Decoding many image files: several at a time, in order, each failure named; kept on request."""
+"""Parallel decoding of image files, with an optional cache on disk."""
 
 from __future__ import annotations
 
@@ -20,29 +20,27 @@ from cnnx.data.pixel_file import PixelFile, default_folder
 
 Result = TypeVar("Result")
 
-# Decoded but not yet stored, and what Ctrl-C waits for.
+# Number of files decoded before their pixels are stored; Ctrl-C takes effect between groups.
 _AT_ONCE = 256
 _NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """How the image files of a folder become one array of pixels.
+    """Settings of decoding a folder of image files.
 
     Args:
-        skip_unreadable: leaves out files that cannot be read as images, which otherwise are an
-            error; their names are in `Dataset.skipped`.
-        cache: a folder in which the decoded pixels are kept, in a file that is mapped into memory:
-            the next time nothing is decoded, and the set need not fit in memory. A changed, added
-            or removed image means a new file in the place of the old one; another size or way
-            to resize another one. None keeps pixels in memory up to `memory_limit`, and only
-            above it does the same in a folder of the user's, `$XDG_CACHE_HOME/cnnx` or
-            `~/.cache/cnnx`.
-        memory_limit: bytes; a quarter of the memory that the process may use when None.
-        progress: called with the number of files done and of all files, now and then.
+        skip_unreadable: whether to skip files that cannot be read as images, instead of raising an
+            error; `Dataset.skipped` has their names.
+        cache: folder of a memory-mapped cache file with the decoded pixels. Further loads decode
+            nothing, and the set may exceed the memory. A changed, added or removed image replaces
+            the cache file. Every size and way of resizing has its own file. None uses memory up to
+            `memory_limit`, and above it a cache in `$XDG_CACHE_HOME/cnnx` or `~/.cache/cnnx`.
+        memory_limit: limit in bytes; None is a quarter of the memory that the process may use.
+        progress: called from time to time with the number of finished files and of all files.
 
     Raises:
-        TypeError: if progress is no function or memory_limit no integer.
+        TypeError: if progress is not a function, or memory_limit is not an integer.
 
     Example:
         >>> Decoding(skip_unreadable=True).cache is None
@@ -64,7 +62,7 @@ class Decoding:
             )
 
     def folder(self, size: int) -> Path | None:
-        """Where so many bytes of pixels are kept; None for in memory."""
+        """Cache folder for `size` bytes of pixels, or None to use memory."""
         if self.cache is not None:
             return Path(self.cache)
         limit = usable_memory() // 4 if self.memory_limit is None else self.memory_limit
@@ -74,14 +72,14 @@ class Decoding:
 def decode_files(
     files: Sequence[Path], root: Path, shape: InputShape, resize: str, decoding: Decoding
 ) -> tuple[Pixels, list[int]]:
-    """The images as one array of `shape` each, in memory or in a mapped file.
+    """Decode image files to one array, in memory or in a memory-mapped file.
 
     Returns:
-        The pixels of the files that could be read, and the positions of the others.
+        The pixels of the readable files, (count, *shape), and the positions of the others.
 
     Raises:
-        FormatError: files cannot be read as images, and are not to be skipped.
-        OSError: the cache cannot be written.
+        FormatError: if a file cannot be read as an image and `skip_unreadable` is False.
+        OSError: if the cache cannot be written.
     """
     size = len(files) * int(np.prod(shape))
     folder = decoding.folder(size)
@@ -95,18 +93,18 @@ def decode_files(
                 x[index - len(unreadable)] = pixels
         refuse_unreadable([files[index] for index in unreadable], root, decoding)
         return x[: len(files) - len(unreadable)], unreadable
-    kept = PixelFile(folder, files, root, shape, resize)
-    if not kept.exists():
+    cached = PixelFile(folder, files, root, shape, resize)
+    if not cached.exists():
         unreadable = []
-        with kept.writing() as write:
+        with cached.writing() as write:
             for index, pixels in _decoded(files, shape, resize, decoding):
                 if pixels is None:
                     unreadable.append(index)
                 else:
                     write(pixels)
             refuse_unreadable([files[index] for index in unreadable], root, decoding)
-            kept.finish(unreadable)
-    x, unreadable = kept.read()
+            cached.finish(unreadable)
+    x, unreadable = cached.read()
     refuse_unreadable([files[index] for index in unreadable], root, decoding)
     return x, unreadable
 
@@ -116,10 +114,10 @@ def each_file(
     files: Sequence[Path],
     progress: Callable[[int, int], object] | None = None,
 ) -> Iterator[Result | None]:
-    """work(file) for every file, in order, by threads (Pillow decodes without the GIL).
+    """Apply `work` to every file in threads, and yield the results in order.
 
-    None stands for a file that cannot be read. A wrong file must not hide the next one: people mend
-    a folder in one go.
+    Pillow decodes without the GIL. The result of an unreadable file is None, so that an error can
+    name all unreadable files at once.
     """
 
     def attempt(file: Path) -> Result | None:
@@ -137,7 +135,11 @@ def each_file(
 
 
 def refuse_unreadable(files: Sequence[Path], root: Path, decoding: Decoding) -> None:
-    """Name the files that cannot be read, unless they are to be skipped."""
+    """Raise an error that names the unreadable files, unless they are to be skipped.
+
+    Raises:
+        FormatError: if there are unreadable files and `skip_unreadable` is False.
+    """
     if not files or decoding.skip_unreadable:
         return
     names = ", ".join(str(file.relative_to(root)) for file in files[:_NAMES_SHOWN])

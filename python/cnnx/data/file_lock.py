@@ -1,4 +1,4 @@
-"""Which files somebody is writing: those that are held, or were written to a moment ago."""
+"""Locks of files that are being written, and detection of abandoned ones."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-_MOMENT = 60.0  # seconds: beyond what lies between a file's making and its being held
+_GRACE_PERIOD = 60.0  # seconds, longer than the time between a file's creation and its lock
 
 
 def _fcntl() -> Any:
-    """POSIX's locks; None where an open file cannot be removed anyway."""
+    """Module of POSIX locks, or None on systems where an open file cannot be removed."""
     try:
         return import_module("fcntl")
     except ImportError:
@@ -20,7 +20,7 @@ def _fcntl() -> Any:
 
 
 def hold(file: IO[bytes]) -> None:
-    """Hold a file until it is closed, be it by the end of the process."""
+    """Lock a file until it is closed or the process ends."""
     locks = _fcntl()
     if locks is not None:
         with suppress(OSError):  # a file system without locks
@@ -28,12 +28,12 @@ def hold(file: IO[bytes]) -> None:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Whether nobody writes the file any more.
+    """Whether the file is old and not locked.
 
     Raises:
-        OSError: if that cannot be found out.
+        OSError: if the file is locked, or its state cannot be determined.
     """
-    if time.time() - path.stat().st_mtime < _MOMENT:
+    if time.time() - path.stat().st_mtime < _GRACE_PERIOD:
         return False
     locks = _fcntl()
     if locks is not None:

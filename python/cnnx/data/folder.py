@@ -1,4 +1,4 @@
-"""A folder of images with one subfolder per class: looked through first, decoded when asked."""
+"""Reader of a folder of images with one subfolder per class."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cnnx.data.image import image_shape, pillow
 EXTENSIONS = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
-# Images of one size are taken as they are up to this side; others become DEFAULT_SIDE squares.
-_LARGEST_SIDE_KEPT = 128
+# Images of a common size up to this side keep it; others become squares of DEFAULT_SIDE.
+_LARGEST_COMMON_SIDE = 128
 DEFAULT_SIDE = 64
 
 
 class FolderSet:
-    """The images of one class folder: names, labels and sizes, but no pixels until `load`."""
+    """Image set of a folder with class subfolders; `load` decodes the pixels."""
 
     def __init__(
         self,
@@ -29,18 +29,18 @@ class FolderSet:
         classes: tuple[str, ...] | None = None,
         decoding: Decoding = Decoding(),
     ) -> None:
-        """Look through the folder and reads every image's header.
+        """Scan the folder and read the header of every image.
 
         Args:
-            path: A folder with one subfolder per class. Files that are no images by their
-                extension, and hidden files, are left alone.
-            classes: The class names in the order of the labels, where a model has fixed them; the
-                folder may then lack some. None takes the sorted names of the subfolders.
-            decoding: How the files are decoded, and what happens to those that cannot be.
+            path: folder with one subfolder per class. Hidden files and files without an image
+                extension are ignored.
+            classes: class names in the order of the labels, if a model fixes them; the folder may
+                then lack some. None uses the sorted names of the subfolders.
+            decoding: settings of decoding the files.
 
         Raises:
-            FormatError: There are no classes, a class without images, or unreadable images.
-            ImportError: Pillow is not installed.
+            FormatError: if there are no classes, a class without images, or unreadable images.
+            ImportError: if Pillow is not installed.
         """
         self.path = Path(path)
         names = class_names(self.path)
@@ -79,34 +79,34 @@ class FolderSet:
 
     @property
     def name(self) -> str:
-        """Where the images are, for messages."""
+        """Path of the images, for messages."""
         return str(self.path)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The class names, in the order of the labels."""
+        """Class names in the order of the labels."""
         return self._classes
 
     @property
     def input_shape(self) -> InputShape:
-        """The images' own size if all have one that is small, else 64 x 64; RGB if any is."""
+        """Common size of the images if it is small, else 64 x 64; RGB if any image is."""
         channels = max(shape[2] for shape in self.shapes)
         sizes = {shape[:2] for shape in self.shapes}
         height, width = next(iter(sizes))
-        if len(sizes) > 1 or max(height, width) > _LARGEST_SIDE_KEPT:
+        if len(sizes) > 1 or max(height, width) > _LARGEST_COMMON_SIDE:
             height = width = DEFAULT_SIDE
         return height, width, channels
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """Number of images."""
         return len(self.files)
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
-        """Decode every image, several at a time, and resizes it to `input_shape`.
+        """Decode all images in parallel and resize them to `input_shape`.
 
         Raises:
-            FormatError: Some files cannot be decoded; all of them are counted, the first are named.
-            OSError: The file that keeps the pixels cannot be written.
+            FormatError: if files cannot be decoded; the message counts them and names the first.
+            OSError: if the cache file cannot be written.
         """
         shape = self.input_shape if input_shape is None else input_shape
         x, unreadable = decode_files(self.files, self.path, shape, resize, self._decoding)
@@ -130,32 +130,32 @@ def load_folder(
     """Read a folder of images with one subfolder per class.
 
     Args:
-        path: The folder; the sorted names of its subfolders are the classes.
+        path: folder; the sorted names of its subfolders are the classes.
         input_shape: (height, width, channels) of the result, channels 1 (grey) or 3 (RGB). None
-            keeps the images' size when they all have the same, at most 128 x 128, and otherwise
-            makes them 64 x 64.
-        resize: How an image of another shape is made to fit: "stretch", "fit" or "crop".
-        decoding: How the files are decoded, kept, and skipped if they cannot be read.
+            keeps the common size of the images, if it is at most 128 x 128, and otherwise resizes
+            them to 64 x 64.
+        resize: how to resize images of another shape: "stretch", "fit" or "crop".
+        decoding: settings of decoding the files.
 
     Returns:
-        The images and labels. `cnnx.data.load` also finds the test set beside them.
+        The images and labels. `cnnx.data.load` also finds validation and test sets.
 
     Raises:
-        FormatError: There are no classes, a class without images, or unreadable images.
-        ImportError: Pillow is not installed.
+        FormatError: if there are no classes, a class without images, or unreadable images.
+        ImportError: if Pillow is not installed.
     """
     return FolderSet(path, decoding=decoding).load(input_shape, resize)
 
 
 def class_names(path: Path) -> list[str]:
-    """The sorted names of the subfolders that are not hidden."""
+    """Sorted names of the subfolders that are not hidden."""
     return sorted(
         entry.name for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")
     )
 
 
 def image_files(path: Path) -> list[Path]:
-    """The sorted files of one folder that are images by their extension, and links to none."""
+    """Sorted files of one folder with an image extension, including broken links."""
     return sorted(
         entry
         for entry in path.iterdir()
@@ -168,7 +168,7 @@ def image_files(path: Path) -> list[Path]:
 def _without_classes(path: Path) -> str:
     if image_files(path):
         return (
-            f"{path}: holds images but no subfolders; give each class a subfolder of its own, "
+            f"{path}: holds images but no subfolders; put each class into its own subfolder, "
             f"such as {path / 'cat'} and {path / 'dog'}"
         )
     return (

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST: reads one file or a folder of them, and trusts no length."""
+"""Reader of IDX files, the format of MNIST."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from cnnx.data.dataset import Classes, Dataset, Labels, Pixels
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MOST_DIMENSIONS = 8
 _GZIP_MAGIC = b"\x1f\x8b"
-# Deflate cannot shrink more than this, so a declared size beyond it is false before it is tried.
+# Maximum compression ratio of Deflate; a file that declares more data is damaged.
 _MOST_GZIP_RATIO = 1032
-# Both spellings in use, the training set first.
+# Names of the sets, and both spellings of the file names in use.
 _SET_NAMES = ("train", "t10k")
 _SPELLINGS = ("{set}-{kind}-idx{rank}-ubyte", "{set}-{kind}.idx{rank}-ubyte")
 
 
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
-    """Read one IDX file, compressed with gzip or not, as an array of its own type and shape.
+    """Read one IDX file, plain or compressed with gzip, as an array of its type and shape.
 
     Args:
-        path: The file; whether it is compressed is seen from its first bytes, not from its name.
+        path: IDX file; its first bytes tell whether it is compressed.
 
     Raises:
-        FormatError: It is no IDX file, or holds fewer or more bytes than its header declares.
-        OSError: It cannot be opened.
+        FormatError: if it is not an IDX file, or has fewer or more bytes than its header declares.
+        OSError: if it cannot be opened.
     """
     path = Path(path)
     with path.open("rb") as file:
@@ -75,9 +75,9 @@ def _read(stream: BinaryIO | gzip.GzipFile, path: Path, most_bytes: int) -> NDAr
             f"{path}: declares {declared} bytes of data, more than the whole file can hold; "
             "it is cut short or damaged, fetch it again"
         )
-    # No array has such lengths, even one of nothing.
+    # Shapes that NumPy refuses, even for an empty array.
     if dtype.itemsize * math.prod(filter(None, shape)) > sys.maxsize:
-        raise FormatError(f"{path}: declares the shape {shape}, beyond what any array can have")
+        raise FormatError(f"{path}: declares the shape {shape}, which is too large for an array")
     data = np.empty(declared, dtype=np.uint8)
     present = _fill(stream, data.data)
     if present < declared:
@@ -85,13 +85,13 @@ def _read(stream: BinaryIO | gzip.GzipFile, path: Path, most_bytes: int) -> NDAr
             f"{path}: declares {declared} bytes of data but holds {present}; "
             "it is cut short, fetch it again"
         )
-    if stream.read(1):  # never more than this of a file that goes on and on
-        raise FormatError(f"{path}: goes on after the {declared} bytes of data it declares")
+    if stream.read(1):  # one byte is enough to detect trailing data of any length
+        raise FormatError(f"{path}: continues after the {declared} bytes of data it declares")
     return data.view(dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
 def _fill(stream: BinaryIO | gzip.GzipFile, target: memoryview) -> int:
-    """Read until `target` is full or the stream ends; returns how many bytes came."""
+    """Read until `target` is full or the stream ends; return the number of bytes read."""
     filled = 0
     while filled < len(target):
         chunk = stream.read(min(len(target) - filled, 1 << 20))
@@ -103,20 +103,20 @@ def _fill(stream: BinaryIO | gzip.GzipFile, target: memoryview) -> int:
 
 
 class IdxSet(ArraySet):
-    """The images and labels of one set, "train" or "t10k", of a folder of IDX files."""
+    """Images and labels of one set, "train" or "t10k", of a folder of IDX files."""
 
     def __init__(
         self, folder: str | os.PathLike[str], set_name: str, classes: Classes | None = None
     ) -> None:
-        """Read both files and checks that they belong together.
+        """Read both files and check that they match.
 
         Args:
-            folder: Holds the files.
+            folder: folder of the files.
             set_name: "train" or "t10k".
-            classes: Their names or number; None counts up to the largest label.
+            classes: class names, or the number of classes; None infers it from the largest label.
 
         Raises:
-            FormatError: A file is missing or damaged, or the two do not fit each other.
+            FormatError: if a file is missing or damaged, or images and labels do not match.
         """
         folder = Path(folder)
         images = _find(folder, set_name, "images")
@@ -132,7 +132,7 @@ class IdxSet(ArraySet):
 
 
 def idx_sets(folder: str | os.PathLike[str], classes: Classes | None = None) -> list[IdxSet]:
-    """The sets a folder has, the training set first; an empty list when it has no IDX files."""
+    """IDX sets in a folder, the training set first; empty if it has no IDX files."""
     sets: list[IdxSet] = []
     for set_name in _SET_NAMES:
         kinds = ("images", "labels")
@@ -142,18 +142,18 @@ def idx_sets(folder: str | os.PathLike[str], classes: Classes | None = None) -> 
 
 
 def load_idx(folder: str | os.PathLike[str]) -> Dataset:
-    """Read a folder of IDX files, such as MNIST's or Fashion-MNIST's four.
+    """Read a folder of IDX files, such as MNIST or Fashion-MNIST.
 
     Args:
-        folder: Holds `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, and perhaps the same
-            of `t10k`, which become the test set; compressed (`.gz`) or not, and also spelled
-            `train-images.idx3-ubyte`.
+        folder: folder of `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, and optionally
+            the same files of `t10k` for the test set; plain or compressed (`.gz`). The spelling
+            `train-images.idx3-ubyte` is also accepted.
 
     Returns:
         uint8 images of shape (count, height, width, channels) and int64 labels.
 
     Raises:
-        FormatError: There are no such files, or one is damaged or does not fit the others.
+        FormatError: if there are no such files, or one is damaged or does not match the others.
     """
     sets = idx_sets(folder)
     if not sets:
@@ -166,7 +166,7 @@ def load_idx(folder: str | os.PathLike[str]) -> Dataset:
 
 
 def _find(folder: Path, set_name: str, kind: str) -> Path | None:
-    """The file of one set and kind, in whichever spelling it has."""
+    """File of one set and kind in any spelling, or None."""
     rank = 3 if kind == "images" else 1
     for spelling in _SPELLINGS:
         for ending in ("", ".gz"):

@@ -1,4 +1,4 @@
-"""Decoding one image file. Pillow decodes; resizing and grey/RGB are the core's, as in C++."""
+"""Decoding of one image file by Pillow; the core resizes and converts to grey or RGB."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ from cnnx.data.dataset import InputShape, Pixels
 if TYPE_CHECKING:
     from PIL import Image
 
-# What Pillow calls an image with one brightness per pixel, with or without opacity.
+# Pillow's modes of grey images, with or without alpha.
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F"})
 _ORIENTATION = 0x0112  # the EXIF tag
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
-_LARGEST_SIDE = 1 << 20  # of what the core resizes
+_LARGEST_SIDE = 1 << 20  # largest side that the core resizes
 
 
 def pillow() -> Any:
-    """The module PIL.Image, imported at the first image so that only images need Pillow."""
+    """Module PIL.Image, imported on first use, so that only image files need Pillow.
+
+    Raises:
+        ImportError: if Pillow is not installed.
+    """
     try:
         import PIL.Image
     except ImportError as error:
@@ -36,10 +40,15 @@ def pillow() -> Any:
 
 
 def image_shape(path: str | os.PathLike[str]) -> InputShape:
-    """(height, width, channels) from the file's header alone, channels being 1 (grey) or 3."""
+    """(height, width, channels) from the header of a file, with 1 (grey) or 3 channels.
+
+    Raises:
+        FormatError: if the file is not an image, or is damaged.
+        OSError: if the file cannot be opened.
+    """
     with _opened(path) as image:
         height, width = image.height, image.width
-        if image.format == "TIFF":  # of which some versions of Pillow give the turned size
+        if image.format == "TIFF":  # some versions of Pillow return the rotated size
             tags: Any = image
             height, width = tags.tag_v2[_TIFF_HEIGHT], tags.tag_v2[_TIFF_WIDTH]
         if _orientation(image) >= 5:
@@ -53,14 +62,14 @@ def read_image(
     """Read one image file as uint8 pixels of shape `input_shape`.
 
     Args:
-        path: A file in any format Pillow reads; of a moving image, the first frame.
+        path: file in any format Pillow reads; the first frame of an animation is used.
         input_shape: (height, width, channels), usually a model's `input_shape`.
         resize: "stretch", "fit" or "crop", usually a model's `preprocessing.resize`.
 
     Raises:
-        FormatError: The file is no image, or a damaged one.
-        OSError: The file cannot be opened.
-        ImportError: Pillow is not installed.
+        FormatError: if the file is not an image, or is damaged.
+        OSError: if the file cannot be opened.
+        ImportError: if Pillow is not installed.
     """
     with _opened(path) as image:
         try:
@@ -81,10 +90,10 @@ def _opened(path: str | os.PathLike[str]) -> Image.Image:
     try:
         image: Image.Image = module.open(path)
     except OSError as error:
-        if error.errno is not None:  # missing, a folder, not permitted: the system says it best
+        if error.errno is not None:  # an error of the system, such as a missing file
             raise
         raise _unreadable(path) from error
-    except Exception as error:  # a header that declares more pixels than Pillow dares to decode
+    except Exception as error:  # such as Pillow's limit on the number of pixels
         raise _unreadable(path) from error
     return image
 
@@ -94,11 +103,12 @@ def _unreadable(path: str | os.PathLike[str]) -> FormatError:
 
 
 def _orientation(image: Image.Image) -> int:
-    """How the EXIF data found so far say it is to be turned: 1, as it is, to 8; from 5 on height
-    and width are exchanged. Damaged data say nothing.
+    """EXIF orientation of an image, 1 to 8; from 5 on height and width are exchanged.
+
+    Damaged EXIF data count as 1, no rotation.
     """
     try:
-        # The base class's method: that of PNG files decodes the image.
+        # The method of the base class, because that of PNG files decodes the image.
         value = pillow().Image.getexif(image).get(_ORIENTATION)
     except Exception:
         return 1
@@ -106,7 +116,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _pixels(image: Image.Image) -> Pixels:
-    """Any Pillow mode as uint8 (height, width, 1 | 3 | 4), turned the way its EXIF tag says."""
+    """Pixels of an image in any mode as uint8 (height, width, 1 | 3 | 4), rotated by EXIF."""
     from PIL import ImageOps
 
     image.load()
@@ -127,7 +137,7 @@ def _pixels(image: Image.Image) -> Pixels:
 
 
 def _narrow(wide: np.ndarray[Any, Any]) -> Pixels:
-    """16-bit brightness as 8 bits, rounded: 65535 becomes 255. (Pillow's own conversion clips.)"""
+    """16-bit brightness as 8 bits, rounded: 65535 becomes 255. Pillow's own conversion clips."""
     values = wide.astype(np.int64)
     if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
         raise FormatError("holds brightness outside 0 to 65535; save it with 8 bits per channel")

@@ -1,4 +1,4 @@
-"""How much memory the process may use: the machine's, its cgroup's or its own limit."""
+"""Memory limit of the process: the machine's, its cgroup's or its own."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-_UNKNOWN = 4 * 10**9  # where the system does not tell
+_UNKNOWN = 4 * 10**9  # default if the system does not report its memory
 
 
 def usable_memory(root: Path = Path("/")) -> int:
-    """Bytes; the least of all limits, so that a container is not taken for its machine.
+    """Memory that the process may use, in bytes: the smallest of all limits.
 
     Args:
-        root: where the system's files are looked for.
+        root: root of the system's files.
 
     Example:
         >>> usable_memory() > 0
@@ -42,7 +42,7 @@ def _limits_of_the_process() -> Iterator[int]:
 
 
 def _limits_of_cgroups(root: Path) -> Iterator[int]:
-    """Version 2: of the process's group and all above it; version 1: of its memory group."""
+    """Limits of the process's cgroup and its parents (version 2), or of its memory group (1)."""
     try:
         groups = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""NumPy's archives (.npz) of images and labels."""
+"""Reader of NumPy archives (.npz) of images and labels."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _TEST = (("x_test", "y_test"),)
 
 
 def npz_sets(path: str | os.PathLike[str], classes: Classes | None = None) -> list[ArraySet]:
-    """The sets of an archive, the training set first.
+    """Image sets of an archive, the training set first.
 
     Args:
-        path: Holds `x`, uint8 images (count, height, width) or (count, height, width, channels),
-            and `y`, one integer label each; or `x_train`, `y_train` and perhaps `x_test`, `y_test`;
-            and perhaps `classes`, their names.
-        classes: The classes in the order of the labels, where a model has fixed them.
+        path: archive of `x`, uint8 images (count, height, width) or (count, height, width,
+            channels), and `y`, one integer label each; or of `x_train`, `y_train` and optionally
+            `x_test`, `y_test`; optionally with `classes`, the class names.
+        classes: class names in the order of the labels, or their number, if a model fixes them.
 
     Raises:
-        FormatError: It is damaged, lacks arrays, or holds others than these.
-        OSError: It cannot be opened.
+        FormatError: if the archive is damaged, or its arrays are missing or of another kind.
+        OSError: if the archive cannot be opened.
     """
     path = Path(path)
-    with path.open("rb") as file:  # opened here, as NumPy leaves a damaged one open
+    with path.open("rb") as file:  # opened here, because NumPy leaves a damaged file open
         arrays = _arrays(file, path)
     known = _class_names(arrays, path) if classes is None else classes
     train, test = (_pair(arrays, spellings) for spellings in (_TRAIN, _TEST))
@@ -61,7 +61,7 @@ def _arrays(file: IO[bytes], path: Path) -> dict[str, NDArray[Any]]:
             members = {name: archive[name] for name in archive.files}
     except MemoryError:
         raise
-    except Exception as error:  # its readers raise nearly anything on damaged bytes
+    except Exception as error:  # NumPy raises many kinds of errors on damaged bytes
         raise FormatError(f"{path}: cannot be read as an archive of arrays ({error})") from error
     return {name: each for name, each in members.items() if isinstance(each, np.ndarray)}
 

@@ -1,4 +1,4 @@
-"""Decoded pixels kept in a file: raw bytes that are mapped into memory, and a note beside them."""
+"""Cache file of decoded pixels: raw memory-mapped bytes, with a JSON file of metadata."""
 
 from __future__ import annotations
 
@@ -19,31 +19,32 @@ _FORMAT = 1
 
 
 def default_folder() -> Path:
-    """Where the user's caches are.
+    """Default cache folder of the user.
 
     Raises:
-        OSError: if there is no such place.
+        OSError: if the user has no home folder.
     """
     base = os.environ.get("XDG_CACHE_HOME")
     try:
         return (Path(base) if base else Path.home() / ".cache") / "cnnx"
     except RuntimeError:
         raise OSError(
-            "there is no home folder to keep the decoded pixels in, expected $XDG_CACHE_HOME or "
+            "there is no home folder to cache the decoded pixels in, expected $XDG_CACHE_HOME or "
             "Decoding(cache=...)"
         ) from None
 
 
 class PixelFile:
-    """The pixels of some image files at one size, under a name that changes when they do.
+    """Cache of the pixels of image files at one size.
 
-    NAME.pixels is complete when NAME.json is there, which is written last.
+    The name of the file depends on the names, sizes and times of the images. NAME.json is written
+    last; NAME.pixels is complete if it exists.
     """
 
     def __init__(
         self, folder: Path, files: Sequence[Path], root: Path, shape: InputShape, resize: str
     ) -> None:
-        """Look at every file's size and time, not into it."""
+        """Derive the name from the size and time of every file, without reading the files."""
         place = hashlib.sha256(repr((str(root.resolve()), shape, resize)).encode())
         digest = hashlib.sha256(str(_FORMAT).encode())
         for file in files:
@@ -54,13 +55,13 @@ class PixelFile:
         self._shape = shape
         self._set_name = place.hexdigest()[:16]
         self._pixels = folder / f"{self._set_name}-{digest.hexdigest()[:32]}.pixels"
-        self._note = self._pixels.with_suffix(".json")
+        self._metadata = self._pixels.with_suffix(".json")
         self._count = len(files)
-        # Others may write the same at the same time, in other containers even.
+        # Other processes, also in other containers, may write the same file at the same time.
         self._part = self._pixels.with_suffix(f".part-{secrets.token_hex(8)}")
 
     def exists(self) -> bool:
-        """Whether it is there, complete."""
+        """Whether the file exists and is complete."""
         try:
             unreadable = self._unreadable()
             return self._pixels.stat().st_size == self._size(unreadable)
@@ -69,8 +70,9 @@ class PixelFile:
 
     @contextmanager
     def writing(self) -> Iterator[Callable[[Pixels], object]]:
-        """What writes one image after the other; what is not finished leaves nothing behind, and
-        what killed processes did not finish is removed.
+        """Write images one after the other, with the function that the context returns.
+
+        An unfinished file is removed, and so are those that killed processes left.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._remove_abandoned()
@@ -79,23 +81,23 @@ class PixelFile:
                 self._file = file
                 hold(file)
                 yield lambda pixels: file.write(pixels.data)
-        except OSError as error:  # such as of a full disk, which does not say where
+        except OSError as error:  # the error of a full disk has no file name
             error.filename = error.filename or str(self._part)
             raise
         finally:
             self._part.unlink(missing_ok=True)
 
     def finish(self, unreadable: list[int]) -> None:
-        """Give what was written its name; `unreadable` are the positions that are left out."""
+        """Complete the file; `unreadable` are the positions of the skipped files."""
         self._file.flush()
         self._part.replace(self._pixels)
-        note = self._part.with_name(f"{self._part.name}.note")
-        note.write_text(json.dumps({"unreadable": unreadable}))
-        note.replace(self._note)
+        metadata = self._part.with_name(f"{self._part.name}.json")
+        metadata.write_text(json.dumps({"unreadable": unreadable}))
+        metadata.replace(self._metadata)
         self._remove_older()
 
     def read(self) -> tuple[Pixels, list[int]]:
-        """The pixels, mapped, and the positions of the files that could not be read."""
+        """Memory-map the pixels; return them and the positions of the unreadable files."""
         unreadable = self._unreadable()
         count = self._count - len(unreadable)
         if count == 0:
@@ -103,7 +105,7 @@ class PixelFile:
         return np.memmap(self._pixels, np.uint8, "r", shape=(count, *self._shape)), unreadable
 
     def _remove_older(self) -> None:
-        """What the same set was before an image changed; who has it mapped keeps it."""
+        """Remove earlier versions of the same set; existing mappings stay valid."""
         for file in self._folder.glob(f"{self._set_name}-*"):
             if file.stem != self._pixels.stem and file.suffix in (".pixels", ".json"):
                 with suppress(OSError):
@@ -116,7 +118,7 @@ class PixelFile:
                     part.unlink()
 
     def _unreadable(self) -> list[int]:
-        return [int(each) for each in json.loads(self._note.read_text())["unreadable"]]
+        return [int(each) for each in json.loads(self._metadata.read_text())["unreadable"]]
 
     def _size(self, unreadable: list[int]) -> int:
         return (self._count - len(unreadable)) * int(np.prod(self._shape))

@@ -1,4 +1,4 @@
-"""What a path holds, files of arrays or class folders, and the sets found beside it."""
+"""Detection of the kind of data at a path, and of its training, validation and test sets."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _TEST = ("test",)
 
 @dataclass(frozen=True)
 class Source:
-    """The sets found at a path, known by size and classes but not yet loaded.
+    """Image sets found at a path, not yet loaded.
 
     Attributes:
-        train: The images to learn from, or the only ones there are.
-        validation: Images to measure after every epoch, or None.
-        test: Images to measure once, at the end, or None.
+        train: training set, or the only set.
+        validation: validation set, or None.
+        test: test set, or None.
     """
 
     train: ImageSet
@@ -49,20 +49,20 @@ def open_source(
     classes: Classes | None = None,
     decoding: Decoding = Decoding(),
 ) -> Source:
-    """Find out what a path holds, without loading it.
+    """Find the image sets at a path without loading them.
 
     Args:
-        path: A folder of IDX files, of which `t10k` is the test set; or of CIFAR-10's binary files;
-            or an .npz with the arrays `x` and `y`; or a folder with one subfolder of images per
-            class; or a folder that holds such folders named `train`, `validation` and `test`; or
-            that `train` folder itself.
-        classes: The classes in the order of the labels, where a model has fixed them.
-        decoding: How image files are decoded, kept, and skipped if they cannot be read.
+        path: folder of IDX files, with `t10k` as the test set; folder of CIFAR-10's binary files;
+            .npz file with the arrays `x` and `y`; folder with one subfolder of images per class;
+            folder with such folders named `train`, `validation` and `test`; or that `train` folder
+            itself.
+        classes: class names in the order of the labels, or their number, if a model fixes them.
+        decoding: settings of decoding image files.
 
     Raises:
-        FormatError: It holds nothing of the kind, or something damaged; the message says what.
-        OSError: It cannot be opened.
-        ImportError: It holds images, and Pillow is not installed.
+        FormatError: if there is no such data, or it is damaged.
+        OSError: if it cannot be opened.
+        ImportError: if it has image files and Pillow is not installed.
     """
     path = Path(path)
     if path.is_file():
@@ -71,14 +71,14 @@ def open_source(
                 f"{path}: is a file, expected the folder that holds the data, or an .npz"
             )
         return _of_sets(npz_sets(path, classes))
-    # IDX files know no names.
+    # IDX files have no class names.
     count = None if classes is None else count_classes(classes)
     for sets in (idx_sets(path, count), cifar10_sets(path, classes)):
         if sets:
             return _of_sets(sets)
     names: tuple[str, ...] | None = None
     if classes is not None:
-        # A model without class names knows them by number.
+        # Subfolders of a model without class names are named by number.
         names = tuple(map(str, range(classes))) if isinstance(classes, int) else classes
     root = _root_of_sets(path)
     if root is None:
@@ -99,17 +99,19 @@ def load(
     resize: str = "stretch",
     decoding: Decoding = Decoding(),
 ) -> Dataset:
-    """Load what a path holds: IDX or CIFAR-10 files, an .npz or class folders, all their sets.
+    """Load the data set at a path: IDX or CIFAR-10 files, an .npz file or class folders.
 
     Args:
-        path: As for `open_source`.
-        input_shape: (height, width, channels) of the result; None keeps the images' size when
-            they all have the same, at most 128 x 128, and otherwise makes them 64 x 64.
-        resize: How an image of another shape is made to fit: "stretch", "fit" or "crop".
-        decoding: As for `open_source`.
+        path: as for `open_source`.
+        input_shape: (height, width, channels) of the result. None keeps the common size of the
+            images, if it is at most 128 x 128, and otherwise resizes them to 64 x 64.
+        resize: how to resize images of another shape: "stretch", "fit" or "crop".
+        decoding: as for `open_source`.
 
     Raises:
-        FormatError, OSError, ImportError: As for `open_source`.
+        FormatError: as `open_source`.
+        OSError: as `open_source`.
+        ImportError: as `open_source`.
 
     Example:
         mnist = cnnx.data.load("mnist")
@@ -124,14 +126,14 @@ def _of_sets(sets: Sequence[ImageSet]) -> Source:
 
 
 def _root_of_sets(path: Path) -> Path | None:
-    """The folder of `train` and its siblings, when `path` is that folder or its `train`."""
+    """Folder of `train` and its siblings if `path` is that folder or its `train`, or None."""
     root = path.parent if path.name == _TRAIN else path
     has_sets = _beside(root, (_TRAIN,)) and _beside(root, (*_VALIDATION, *_TEST))
     return root if has_sets else None
 
 
 def _beside(root: Path, set_names: tuple[str, ...]) -> Path | None:
-    """The first folder of these names that has class subfolders: a class may be named `train`."""
+    """First folder of these names with class subfolders; a class itself may be named `train`."""
     for set_name in set_names:
         folder = root / set_name
         if folder.is_dir() and class_names(folder):

@@ -1,4 +1,4 @@
-"""Keeping images apart for validation: a fixed share, of every class alike."""
+"""Stratified split into a validation set and a training set."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from cnnx.data.dataset import Labels
 def split(
     order: Sequence[int], fraction: float, labels: Labels | None = None
 ) -> tuple[list[int], list[int]]:
-    """Parts rows in two, taking the first ones of an order that somebody drew.
+    """Split rows into a validation set, taken from the front of `order`, and a training set.
 
-    With labels every class gives its share, rounded so that the whole is right, and keeps at least
-    one image; unless everything is to be kept apart.
+    With labels the split is stratified by class. The numbers per class are rounded so that their
+    sum is exact, and every class keeps at least one training image, unless the validation set is
+    everything.
 
     Args:
-        order: every row once.
-        fraction: how much to keep apart, above 0 and below 1.
-        labels: the class of each row, or None to take rows as they come.
+        order: permutation of the rows.
+        fraction: fraction of the rows to hold out, above 0 and below 1.
+        labels: class of each row, or None for a split without classes.
 
     Returns:
-        The rows kept apart and the others, both in the given order.
+        The held-out rows and the other rows, both in the given order.
 
     Example:
         >>> import numpy as np
@@ -36,23 +37,23 @@ def split(
     if labels is None or count >= len(rows):
         return rows[:count].tolist(), rows[count:].tolist()
     classes = labels[rows]
-    shares = _shares(np.bincount(classes), count)
-    # The how-manieth of its class each row of the order is.
+    held_out_counts = _held_out_counts(np.bincount(classes), count)
+    # Rank of each row of the order within its class.
     by_class = np.argsort(classes, kind="stable")
     before = np.concatenate([[0], np.cumsum(np.bincount(classes))])[classes[by_class]]
-    place = np.empty(len(rows), dtype=np.int64)
-    place[by_class] = np.arange(len(rows)) - before
-    apart = place < shares[classes]
-    return rows[apart].tolist(), rows[~apart].tolist()
+    rank = np.empty(len(rows), dtype=np.int64)
+    rank[by_class] = np.arange(len(rows)) - before
+    held_out = rank < held_out_counts[classes]
+    return rows[held_out].tolist(), rows[~held_out].tolist()
 
 
-def _shares(sizes: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """How many of `count` each class gives: in proportion, the largest remainders rounded up."""
+def _held_out_counts(sizes: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Number of held-out rows per class, proportional by the largest remainder method."""
     total = int(sizes.sum())
-    shares = sizes * count // total
+    counts = sizes * count // total
     remainders = sizes * count % total
     most = np.maximum(sizes - 1, 0)
     for group in np.argsort(-remainders, kind="stable"):
-        if shares.sum() < count and shares[group] < most[group]:
-            shares[group] += 1
-    return np.minimum(shares, most)
+        if counts.sum() < count and counts[group] < most[group]:
+            counts[group] += 1
+    return np.minimum(counts, most)
