@@ -101,12 +101,18 @@ struct Conv2dKernels {
   int64_t (*blocks)(int64_t group_outputs);
 };
 
+// One group's panels of sums, which every chunk has.
+struct WeightSums {
+  const float* panel;  // of the first chunk
+  int64_t chunks, chunk_floats;
+  int64_t depth, outputs;
+};
+
 struct Conv2dGradientKernels {
   void (*add_weight_gradient)(const WeightGradientBand& band);
-  // target[k][column] (+)= sums of all chunks, in order, for k in [begin, end) of one group's
-  // panels; chunks are chunk_floats apart, rows of the target target_step.
-  void (*reduce)(const float* panel, int64_t chunks, int64_t chunk_floats, int64_t depth,
-                 int64_t begin, int64_t end, int64_t outputs, bool accumulate, float* target,
+  // target[k][column] (+)= sums of all chunks, in order, for k in [begin, end); rows of the
+  // target are target_step apart.
+  void (*reduce)(const WeightSums& sums, int64_t begin, int64_t end, bool accumulate, float* target,
                  int64_t target_step);
   // See kernels/bias_gradient.h.
   void (*add_bias_gradient)(const float* gradient, int64_t rows, int64_t columns, int64_t channels,

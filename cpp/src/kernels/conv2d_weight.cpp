@@ -228,14 +228,14 @@ void add_weight_gradient(const WeightGradientBand& shape) {
   }
 }
 
-void reduce_weight_gradient(const float* panel, int64_t chunks, int64_t chunk_floats, int64_t depth,
-                            int64_t begin, int64_t end, int64_t outputs, bool accumulate,
+void reduce_weight_gradient(const WeightSums& sums, int64_t begin, int64_t end, bool accumulate,
                             float* target, int64_t target_step) {
-  for (int64_t b = 0; b < block_count(outputs); ++b) {
-    const ColumnBlock block = column_block(outputs, b);
+  for (int64_t b = 0; b < block_count(sums.outputs); ++b) {
+    const ColumnBlock block = column_block(sums.outputs, b);
     for (int64_t k = begin; k < end; ++k) {
-      reduce_row(panel + depth * block.begin + k * block.width, chunks, chunk_floats, block.columns,
-                 accumulate, target + k * target_step + block.begin);
+      reduce_row(sums.panel + sums.depth * block.begin + k * block.width, sums.chunks,
+                 sums.chunk_floats, block.columns, accumulate,
+                 target + k * target_step + block.begin);
     }
   }
 }

@@ -59,9 +59,8 @@ void add_products(int64_t tiles, int64_t inputs, int64_t columns,
 }
 
 template <class Lines>
-void reduce(const WinogradShape& s, const WinogradPlanes& sums, int64_t chunks,
-            int64_t chunk_floats, int64_t first, int64_t last, WinogradColumns columns,
-            bool accumulate, float* target) {
+void reduce(const WinogradShape& s, const WinogradSums& sums, int64_t first, int64_t last,
+            WinogradColumns columns, bool accumulate, float* target) {
   constexpr int kTaps = 3, kPoints = Lines::kPoints;
   const int64_t inputs = s.group_inputs(), outputs = s.target_channels;
   for (int64_t k = first; k < last; ++k) {
@@ -71,9 +70,9 @@ void reduce(const WinogradShape& s, const WinogradPlanes& sums, int64_t chunks,
         Vector line[kPoints], values[kTaps];
         CNNX_UNROLL for (int i = 0; i < kPoints; ++i) {
           const float* sum =
-              sums.at(k - first, column).data + (i * kPoints + j) * sums.plane_floats;
+              sums.planes.at(k - first, column).data + (i * kPoints + j) * sums.planes.plane_floats;
           line[i] = load(sum);
-          for (int64_t c = 1; c < chunks; ++c) line[i] += load(sum + c * chunk_floats);
+          for (int64_t c = 1; c < sums.chunks; ++c) line[i] += load(sum + c * sums.chunk_floats);
         }
         Lines::weight_gradient(line, values);
         CNNX_UNROLL for (int i = 0; i < kTaps; ++i) half[i][j] = values[i];

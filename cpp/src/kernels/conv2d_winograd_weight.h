@@ -9,6 +9,12 @@
 
 namespace cnnx {
 
+// One group's sums, which every chunk of tiles has.
+struct WinogradSums {
+  WinogradPlanes planes;  // of the first chunk
+  int64_t chunks, chunk_floats;
+};
+
 struct WinogradWeightKernels {
   // planes <- the gradient at `columns` of the target. Its sum is added to bias_sums (or null; see
   // bias_gradient.h).
@@ -20,11 +26,10 @@ struct WinogradWeightKernels {
   void (*add_products)(int64_t tiles, int64_t inputs, int64_t columns,
                        const WinogradPlanes& input_planes, const WinogradPlanes& gradient_planes,
                        bool fresh, const WinogradPlanes& sums);
-  // target[tap][k][column] (+)= the sums of all chunks, added in order and then transformed back,
-  // for k in [first, last) of a group and `columns`; chunks are chunk_floats apart.
-  void (*reduce)(const WinogradShape& shape, const WinogradPlanes& sums, int64_t chunks,
-                 int64_t chunk_floats, int64_t first, int64_t last, WinogradColumns columns,
-                 bool accumulate, float* target);
+  // target[tap][k][column] (+)= the sums of all chunks, in order and then transformed back,
+  // for a group's k in [first, last) and `columns`, whose sums these are.
+  void (*reduce)(const WinogradShape& shape, const WinogradSums& sums, int64_t first, int64_t last,
+                 WinogradColumns columns, bool accumulate, float* target);
   // See bias_gradient.h.
   void (*reduce_bias_gradient)(const float* sums, int64_t chunks, int64_t chunk_floats,
                                int64_t channels, bool accumulate, float* target);

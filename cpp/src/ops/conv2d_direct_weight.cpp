@@ -195,9 +195,10 @@ void DirectWeightGradient::reduce(const WeightGradientArguments& a) const {
           while (begin < end) {
             const int64_t group = begin / depth_, first = begin % depth_;
             const int64_t last = std::min(depth_, first + end - begin);
-            kernel.reduce(a.scratch + group * group_floats, chunks_.count(), chunk_floats(), depth_,
-                          first, last, group_outputs_, a.accumulate,
-                          a.grad_weight + group * group_outputs_, g.out_channels);
+            const WeightSums sums{a.scratch + group * group_floats, chunks_.count(), chunk_floats(),
+                                  depth_, group_outputs_};
+            kernel.reduce(sums, first, last, a.accumulate, a.grad_weight + group * group_outputs_,
+                          g.out_channels);
             begin += last - first;
           }
         });

@@ -181,7 +181,7 @@ void WinogradWeightGradient::run_columns(const WeightGradientArguments& a) const
         const WinogradPlanes piece = winograd_planes(sums, last - first, columns.count());
         kernel.add_products(tiles_, last - first, columns.count(), planes.at(0, first), gradient,
                             true, piece);
-        kernel.reduce(shape_, piece, 1, 0, first, last, columns, a.accumulate, a.grad_weight);
+        kernel.reduce(shape_, {piece, 1, 0}, first, last, columns, a.accumulate, a.grad_weight);
       }
     }
   });
@@ -218,8 +218,9 @@ void WinogradWeightGradient::run_chunks(const WeightGradientArguments& a) const 
   if (a.grad_weight) {
     const int64_t grain_inputs = kGrainSums / (chunks_ * points() * outputs) + 1;
     runtime::parallel_for(a.threads, inputs, grain_inputs, [&](int64_t begin, int64_t end, int) {
-      kernel.reduce(shape_, winograd_planes(a.scratch, inputs, outputs).at(begin, 0), chunks_,
-                    chunk_floats(), begin, end, {0, outputs}, a.accumulate, a.grad_weight);
+      const WinogradPlanes sums = winograd_planes(a.scratch, inputs, outputs).at(begin, 0);
+      kernel.reduce(shape_, {sums, chunks_, chunk_floats()}, begin, end, {0, outputs}, a.accumulate,
+                    a.grad_weight);
     });
   }
   if (a.grad_bias) {

@@ -1,4 +1,7 @@
-"""A page to draw on in pixels, y downwards, with matplotlib's Figure: no display, no pyplot."""
+"""A page to draw on in pixels, y downwards, with matplotlib's Figure: no display, no pyplot.
+
+Many parameters because what a drawing function can vary is a keyword argument.
+"""
 
 from __future__ import annotations
 

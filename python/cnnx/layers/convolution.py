@@ -1,4 +1,7 @@
-"""2-D convolution and transposed convolution."""
+"""2-D convolution and transposed convolution.
+
+Many parameters because a layer's settings are keyword arguments.
+"""
 
 from __future__ import annotations
 

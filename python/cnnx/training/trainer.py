@@ -1,4 +1,7 @@
-"""Trainer: training and evaluation of a model."""
+"""Trainer: training and evaluation of a model.
+
+Many parameters because the settings of a run are keyword arguments.
+"""
 
 from __future__ import annotations
 
