@@ -1,7 +1,4 @@
-"""Trainer: training and evaluation of a model.
-
-Many parameters because the settings of a run are keyword arguments.
-"""
+"""Trainer of a model. Many parameters because the settings of a run are keyword arguments."""
 
 from __future__ import annotations
 
