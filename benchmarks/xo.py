@@ -53,8 +53,8 @@ def main() -> int:
     print("seed  first pair  best pair  dense layer      CNN  seconds")
     missed = False
     for seed in SEEDS:
-        x, y = cnnx.data.xo(demo.TRAINING_DRAWINGS, seed=seed)
-        unseen = cnnx.data.xo(UNSEEN, seed=demo.UNSEEN_SEED + seed)
+        x, y = cnnx.data.xo(demo.TRAINING_IMAGES, seed=seed)
+        unseen = cnnx.data.xo(UNSEEN, seed=demo.TEST_SEED + seed)
         first, best = best_by_pixels(x, y, *unseen)
         dense = by_dense_layer(x, y, *unseen, seed)
         model, seconds = demo.learn(x, y, seed=seed)

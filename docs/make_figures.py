@@ -1,6 +1,6 @@
-"""Makes the figures of the README and of docs/, with the functions that `cnnx demo` draws with.
+"""Draw the figures of the README and of docs/, with the functions of `cnnx demo`.
 
-python docs/make_figures.py [FOLDER]      default: docs/figures beside this file
+python docs/make_figures.py [FOLDER]      default: docs/figures
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from cnnx.cli.by_hand_figure import draw_by_hand
 from cnnx.cli.learned_figure import draw_learned
 from PIL import Image
 
-LARGEST = 150_000  # bytes of one figure: they are in git
-COLOURS = 64  # of the palette; the figures then take a third of the bytes
+LARGEST = 150_000  # maximum bytes of a figure, because git stores them
+COLOURS = 64  # size of the palette, which shrinks the files to a third
 
 
 def main(arguments: list[str]) -> int:
-    """Train the demo's network, draws, says how large each figure is; 1 if one is too large."""
+    """Train the network of the demo and draw the figures; return 1 if a file is too large."""
     folder = Path(arguments[0]) if arguments else Path(__file__).parent / "figures"
     folder.mkdir(parents=True, exist_ok=True)
-    x, y = cnnx.data.xo(demo.TRAINING_DRAWINGS, seed=demo.SEED)
-    unseen_x, unseen_y = cnnx.data.xo(demo.UNSEEN_DRAWINGS, seed=demo.UNSEEN_SEED)
+    x, y = cnnx.data.xo(demo.TRAINING_IMAGES, seed=demo.SEED)
+    test_x, test_y = cnnx.data.xo(demo.TEST_IMAGES, seed=demo.TEST_SEED)
     model, _ = demo.learn(x, y)
-    one_of_each = unseen_x[[(unseen_y == 0).argmax(), (unseen_y == 1).argmax()]]
+    one_of_each = test_x[[(test_y == 0).argmax(), (test_y == 1).argmax()]]
     pages = {"by-hand.png": draw_by_hand(), "learned.png": draw_learned(model, one_of_each)}
     largest = 0
     for name, page in pages.items():

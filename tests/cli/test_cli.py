@@ -111,7 +111,7 @@ def test_evaluate_prints_the_confusion_matrix(run: Run, model: Path, classes: Pa
     assert outcome.status == 0
     lines = outcome.out.splitlines()
     assert lines[0] == f"20 images of {classes / 'test'}"
-    assert lines[3].split() == ["is", "\\", "said", "O", "X"]
+    assert lines[3].split() == ["true", "\\", "predicted", "O", "X"]
     counts = np.array([line.split()[1:] for line in lines[4:]], dtype=int)
     assert counts.sum(axis=1).tolist() == [10, 10]
     assert f"accuracy {counts.trace() / 20:.2%}" in lines[1]

@@ -80,7 +80,7 @@ def test_an_interrupted_run_resumes_to_the_same_model(run: Run, idx: Path, tmp_p
     assert process.returncode == 130
     assert re.fullmatch(
         r"cnnx train: interrupted; the model as trained so far \([\d,]+ steps\) is in "
-        r"model\.cnnx; go on by --resume run\.ckpt",
+        r"model\.cnnx; resume with --resume run\.ckpt",
         err.splitlines()[-1],
     )
     outcome = run("train", idx, "--resume", "run.ckpt", "--log", "run.csv", "--overwrite")
@@ -131,7 +131,7 @@ def test_refusals_of_runs(run: Run, idx: Path, classes: Path) -> None:
     Path("model.cnnx").unlink()
     assert run(*words, "--checkpoint", "run.ckpt").status == 0
     run(*words, "--checkpoint", "run.ckpt", "--out", "b.cnnx").refused(
-        "run.ckpt exists; go on with it by --resume run.ckpt, or add --overwrite to begin anew"
+        "run.ckpt exists; resume it with --resume run.ckpt, or add --overwrite to replace it"
     )
     outcome = run("train", idx, "--resume", "model.cnnx", "--overwrite")
     outcome.refused("model.cnnx: is no checkpoint")
@@ -144,7 +144,7 @@ def test_a_learning_rate_that_explodes_saves_no_broken_model(run: Run, idx: Path
     words = ("--optimizer", "sgd", "--learning-rate", "1e30", "--checkpoint", "run.ckpt")
     run("train", idx, *words).refused(
         r"in step \d+ of epoch 1 the loss is .*, because .*try a smaller learning rate; "
-        r"no model was saved, for its answers would be no numbers; an earlier state is in run\.ckpt"
+        r"no model was saved, because its outputs are not finite; an earlier state is in run\.ckpt"
     )
     assert not Path("model.cnnx").exists()
     assert cnnx.load("run.ckpt").input_shape == (16, 16, 1)

@@ -20,8 +20,8 @@ def test_demo_prints_its_steps_and_writes_its_files(tmp_path: Path) -> None:
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert "Traceback" not in err
-    by_pixels = re.search(r"drawings this gets (\d+\.\d)% right", out)
-    learned = re.search(r"it gets (\d+\.\d\d)% of the same", out)
+    by_pixels = re.search(r"test images: (\d+\.\d)%; chance", out)
+    learned = re.search(r"on the same [\d,]+ test images: (\d+\.\d\d)%", out)
     assert by_pixels is not None
     assert float(by_pixels[1]) <= 70
     assert learned is not None
@@ -49,8 +49,8 @@ def test_demo_without_the_extra_reports_in_plain_text(
 
     for name in ("matplotlib", "PIL", "tqdm"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setattr(demo, "TRAINING_DRAWINGS", 200)
-    monkeypatch.setattr(demo, "UNSEEN_DRAWINGS", 100)
+    monkeypatch.setattr(demo, "TRAINING_IMAGES", 200)
+    monkeypatch.setattr(demo, "TEST_IMAGES", 100)
     monkeypatch.setattr(demo, "EPOCHS", 1)
     outcome = run("demo")
     assert outcome.status == 0

@@ -24,7 +24,7 @@ def test_the_table_adds_up() -> None:
 
 
 def test_no_step_no_table() -> None:
-    assert profile_table(Profile(0, 0.0, (), 0.0, 0.0), 1.0) == "profile: no step was done"
+    assert profile_table(Profile(0, 0.0, (), 0.0, 0.0), 1.0) == "profile: there were no steps"
 
 
 def test_train_prints_the_layers(run: Run, idx: Path) -> None:

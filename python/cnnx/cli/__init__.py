@@ -1,4 +1,4 @@
-"""The command `cnnx`: reads the command line, runs one command, turns mistakes into sentences."""
+"""The command `cnnx`: command line parsing, dispatch and error reporting."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from cnnx.cli import demo, evaluate, info, lr_find, predict, train
 from cnnx.cli.errors import UserError, complain, sentence
 
 SUCCESS, MISTAKE, USAGE, INTERRUPTED = 0, 1, 2, 130
-UNREAD = 141  # as a shell calls a program that SIGPIPE has ended
+CLOSED_PIPE = 141  # a shell's status for a program ended by SIGPIPE
 
 _EPILOG = """\
 start here:
-  cnnx demo                                   watch a network learn X from O, in seconds
-  cnnx train PATH --out model.cnnx            learn from a folder of images or IDX files
-  cnnx lr-find PATH                           which learning rate to learn it with?
-  cnnx evaluate model.cnnx PATH               how often is it right, and what does it mix up?
-  cnnx predict model.cnnx image.png         what is this?
-  cnnx info model.cnnx                        what is inside a model?
+  cnnx demo                           train a network to classify X and O, in seconds
+  cnnx train PATH --out model.cnnx    train on a folder of images or IDX files
+  cnnx lr-find PATH                   find a learning rate
+  cnnx evaluate model.cnnx PATH       measure accuracy and confusion matrix
+  cnnx predict model.cnnx image.png   classify image files
+  cnnx info model.cnnx                describe a model
 
-exit status: 0 done, 1 something to mend (one sentence says what), 2 wrong usage, 130 interrupted,
-  141 nobody reads the output any more
-each command explains itself: cnnx train --help
+exit status: 0 success, 1 error (a message names it), 2 wrong usage, 130 interrupted,
+  141 the output pipe was closed
+help for a command: cnnx train --help
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line and returns its exit status; raises nothing a user can cause."""
+    """Run one command line and return its exit status; user errors become messages."""
     _have_streams()
     _print_any_name()
     parser = build_parser()
@@ -48,9 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         complain(command, str(stop) or "interrupted")
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone: no one to tell
+    except BrokenPipeError:  # the reader of the output, such as `head`, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return UNREAD
+        return CLOSED_PIPE
     except (UserError, ValueError, OSError, ImportError, MemoryError) as error:
         complain(command, sentence(error))
         return MISTAKE
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The whole command line, one subparser per command."""
+    """Build the argument parser with one subparser per command."""
     parser = argparse.ArgumentParser(
         prog="cnnx",
         description="Train and run convolutional networks on the CPU.",
@@ -72,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _have_streams() -> None:
-    """Where stdout or stderr is closed, as under some daemons, what is printed goes nowhere."""
+    """Replace a closed stdout or stderr, as under some daemons, by the null device."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -80,7 +80,7 @@ def _have_streams() -> None:
 
 
 def _print_any_name() -> None:
-    """Class and file names may hold characters the terminal has not: show those escaped."""
+    """Escape characters of class and file names that the terminal cannot encode."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

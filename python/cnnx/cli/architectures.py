@@ -1,4 +1,4 @@
-"""What --model names: a network of cnnx.models, or a function in the user's own Python file."""
+"""Networks for --model: those of cnnx.models, or a function in a Python file of the user."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from cnnx.model.model import Model
 
 _SHORT = {"lenet": "lenet5"}
-# Images that a network looks at before it is trained: some thousands are enough.
-_SEEN = 5000
+# Number of images for the whitening of the first layer.
+_WHITENING_IMAGES = 5000
 
 
 def built_in_networks() -> dict[str, Callable[..., Model]]:
-    """The functions of cnnx.models that make a network for an input shape, by name."""
+    """Functions of cnnx.models that build a network for an input shape, by name."""
     from cnnx import models
 
     return {
@@ -34,11 +34,11 @@ def built_in_networks() -> dict[str, Callable[..., Model]]:
 
 
 def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: int) -> Model:
-    """The untrained model for these images.
+    """Build the untrained model for the images.
 
     Raises:
-        UserError: There is no such network or function, or the function fails or returns
-            something else than a model for these classes.
+        UserError: if there is no such network or function, or if the function fails or does not
+            return a model for these classes.
     """
     networks = built_in_networks()
     name = _SHORT.get(choice, choice.replace("-", "_"))
@@ -68,16 +68,16 @@ def build_model(choice: str, input_shape: InputShape, classes: Classes, seed: in
     return model
 
 
-def see_images(choice: str, model: Model, x: Pixels) -> None:
-    """Give the one built-in network whose first layer is made from images what it needs."""
+def initialise_from_images(choice: str, model: Model, x: Pixels) -> None:
+    """Initialise the first layer of fast_cifar from images; other networks are unchanged."""
     from cnnx.models.fast_cifar import whiten
 
     if choice.replace("-", "_") == "fast_cifar":
-        whiten(model, x[:_SEEN])
+        whiten(model, x[:_WHITENING_IMAGES])
 
 
 def _call(file: Path, name: str, input_shape: InputShape, names: tuple[str, ...]) -> Model:
-    """The user's function, called; whatever their code raises is told with its line."""
+    """Call the user's function; an exception becomes an error with the line of their file."""
     from cnnx.model.model import Model
 
     try:
@@ -117,7 +117,7 @@ def _load_module(file: Path) -> ModuleType:
     if specification is None or specification.loader is None:
         raise UserError(f"{file}: is not a Python file (.py)")
     module = importlib.util.module_from_spec(specification)
-    sys.path.insert(0, str(file.parent))  # so that it can import its neighbours
+    sys.path.insert(0, str(file.parent))  # lets the file import modules in its folder
     try:
         specification.loader.exec_module(module)
     finally:

@@ -1,8 +1,8 @@
-"""The numbers of the by-hand example: 9 x 9 drawings and hand-made filters through cnnx.ops.
+"""By-hand example: 9 x 9 images and hand-made filters, computed with cnnx.ops.
 
-Two filters look for falling and rising strokes; two filters of a second stack look for a cup (a
-falling stroke left of a rising one) and a roof (the other way round). An X is a cup above a roof,
-an O a roof above a cup: that is all the votes have to know.
+Two filters detect falling and rising strokes. Two filters of a second convolution detect a cup (a
+falling stroke left of a rising one) and a roof (a rising stroke left of a falling one). An X is a
+cup above a roof, and an O is a roof above a cup. The weights of the votes follow from that.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ _O = """
 ...###...
 .........
 """
-# How many cells of a filter can match: what its sum is divided by, so that 1.00 is a perfect match.
+# Number of cells of a filter that can match, the divisor of its sum; 1.00 is a perfect match.
 FILTER_CELLS = 9
 PAIR_CELLS = 2
-# Votes for X, in the order of the list: each corner's cup, then its roof, row by row. An O gets the
-# same votes with the other sign.
+# Weights of the votes for X: cup and roof of each corner, row by row. Those for O have the opposite
+# sign.
 _CUP_ABOVE_ROOF = (1, -1, 1, -1, -1, 1, -1, 1)
-VOTERS = 4  # a vote is the mean of what four numbers say for it, less what the other four say
+VOTERS = 4  # a vote is the mean of four numbers minus the mean of the other four
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Every intermediate result for one drawing, without the batch axis.
+    """Every intermediate result for one image, without the batch axis.
 
     Attributes:
-        drawing: (9, 9), the pixels, +1 or -1.
-        maps: (7, 7, 2), how well each filter matches at each place, 1 for a perfect match.
-        rectified: (7, 7, 2), the maps without what is below 0.
-        pooled: (4, 4, 2), the largest of each 2 x 2 square.
-        second_maps: (4, 4, 2), how well cup and roof match.
-        second_rectified: (4, 4, 2).
-        second_pooled: (2, 2, 2).
-        votes_list: (8,), the same in one row.
-        votes: (2,), for X and for O.
+        drawing: (9, 9), pixels, +1 or -1.
+        maps: (7, 7, 2), match of each filter at each position, 1 for a perfect match.
+        rectified: (7, 7, 2), the maps after ReLU.
+        pooled: (4, 4, 2), the maps after 2 x 2 max pooling.
+        second_maps: (4, 4, 2), match of cup and roof.
+        second_rectified: (4, 4, 2), the second maps after ReLU.
+        second_pooled: (2, 2, 2), the second maps after 2 x 2 max pooling.
+        votes_list: (8,), the flattened maps.
+        votes: (2,), votes for X and for O.
     """
 
     drawing: Array
@@ -75,17 +75,17 @@ class Steps:
 
 
 def x_drawing() -> Array:
-    """An X of +1 on -1, its strokes from (1, 1) to (7, 7) and from (1, 7) to (7, 1)."""
+    """Image of an X, +1 on -1, with strokes from (1, 1) to (7, 7) and from (1, 7) to (7, 1)."""
     return _drawing(_X)
 
 
 def o_drawing() -> Array:
-    """An O of +1 on -1."""
+    """Image of an O, +1 on -1."""
     return _drawing(_O)
 
 
 def moved(drawing: Array, down: int, right: int) -> Array:
-    """The drawing moved by whole cells; what comes in from outside is background."""
+    """Image shifted by whole cells and padded with background."""
     height, width = drawing.shape
     result = np.full_like(drawing, -1)
     rows, columns = np.nonzero(drawing > 0)
@@ -96,13 +96,13 @@ def moved(drawing: Array, down: int, right: int) -> Array:
 
 
 def filters() -> Array:
-    """(3, 3, 1, 2): the falling and the rising stroke, +1 on the stroke and -1 beside it."""
+    """Filters (3, 3, 1, 2) of the falling and the rising stroke, +1 on the stroke, -1 beside it."""
     falling = 2 * np.eye(3, dtype=np.float32) - 1
     return np.stack([falling, falling[:, ::-1]], axis=-1)[:, :, np.newaxis, :]
 
 
 def second_filters() -> Array:
-    """(3, 3, 2, 2): the cup, falling left of rising, and the roof, rising left of falling."""
+    """Filters (3, 3, 2, 2) of the cup (falling left of rising) and the roof (the opposite)."""
     weight = np.zeros((3, 3, 2, 2), dtype=np.float32)
     falling, rising, cup, roof = 0, 1, 0, 1
     middle, left, right = 1, 0, 2
@@ -112,13 +112,13 @@ def second_filters() -> Array:
 
 
 def vote_weights() -> Array:
-    """(8, 2): how each number of the list votes for X and for O."""
+    """Weights (8, 2) of the votes for X and for O."""
     for_x = np.array(_CUP_ABOVE_ROOF, dtype=np.float32)
     return np.stack([for_x, -for_x], axis=-1)
 
 
 def follow(drawing: Array) -> Steps:
-    """Take one drawing through the whole hand-made network."""
+    """Run the hand-made network on one image."""
     maps = ops.conv2d(drawing[np.newaxis, :, :, np.newaxis], filters()) / FILTER_CELLS
     rectified = ops.relu(maps)
     pooled = ops.max_pool2d(rectified, 2, padding="same")
@@ -141,7 +141,7 @@ def follow(drawing: Array) -> Steps:
 
 
 def mismatches(first: Array, second: Array) -> NDArray[np.bool_]:
-    """Where two drawings disagree: there +1 and -1 add up to 0."""
+    """Mask of the cells in which two images differ, where +1 and -1 add up to 0."""
     return np.asarray(first + second == 0)
 
 

@@ -1,4 +1,4 @@
-"""by-hand.png: the hand-made network of by_hand.py, step by step, every number to be checked."""
+"""by-hand.png: the hand-made network of by_hand.py, step by step."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from cnnx.cli.figure import FAINT, MARK, Page
 
 _WIDTH, _HEIGHT = 1300, 2700
 _LEFT = 70
-_PIXEL = 27  # side of a cell of a drawing
-_CELL = 41  # side of a cell that holds two decimals
+_PIXEL = 27  # side of a cell of an image
+_CELL = 41  # side of a cell with two decimals
 _WEIGHT = 32  # side of a cell of a filter
 _TIMES = "\N{MULTIPLICATION SIGN}"
-_TITLE = 100  # from a step's heading down to its first figure
+_TITLE = 100  # distance from the heading of a step to its first table
 
 
 def draw_by_hand() -> Page:
-    """The whole page."""
+    """Draw the page."""
     page = Page(_WIDTH, _HEIGHT)
     x = by_hand.follow(by_hand.x_drawing())
     page.text(40, 28, "How a convolutional network tells an X from an O", size=34, bold=True)
@@ -242,12 +242,12 @@ def _vote(page: Page, y: float) -> None:
 
 
 def _values(page: Page, x: float, y: float, values: NDArray[np.float32], title: str) -> None:
-    """A map with two decimals, perfect matches framed."""
+    """Draw a map with two decimals, and frame perfect matches."""
     page.grid(x, y, values, cell=_CELL, form=_hundredths, title=title, marked=values == 1)
 
 
 def _filter(page: Page, x: float, middle: float, values: NDArray[np.float32], title: str) -> None:
-    """Three by three whole numbers, centred on a height."""
+    """Draw 3 x 3 whole numbers, vertically centred on `middle`."""
     top = middle - 1.5 * _WEIGHT
     page.grid(x, top, values, cell=_WEIGHT, form=_whole, size=14, title=title)
 

@@ -1,4 +1,4 @@
-"""What a saved model says about images: one class each, and how sure it is."""
+"""Classification of images with a saved model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Classifier:
-    """A loaded model that answers with class indices; its class names are on hand as text."""
+    """Loaded classification model with its class names."""
 
     def __init__(self, path: Path) -> None:
         import cnnx
@@ -24,21 +24,21 @@ class Classifier:
         self.model: Model = cnnx.load(path)
         classes = self.model.classes
         outputs = self.model.output_shape[-1]
-        # One output tells two classes apart.
+        # A single output stands for two classes.
         self.names = list(classes) if classes else [str(k) for k in range(max(outputs, 2))]
 
-    def answers(self, x: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """For every image its class index, and the probability of each class.
+    def predict(self, x: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Class index (batch,) and class probabilities (batch, classes) of every image.
 
         Raises:
-            UserError: The model answers with something else than one class per image.
+            UserError: if the model does not predict one class per image.
         """
         import numpy as np
 
         predicted = np.asarray(self.model.predict(x))
         if predicted.ndim != 1 or predicted.dtype == np.bool_:
             raise UserError(
-                f"{self.path}: gives several answers per image, expected one class; "
+                f"{self.path}: predicts several classes per image, expected one; "
                 "use cnnx.load(...).predict_proba from Python"
             )
         if self.model.classes:

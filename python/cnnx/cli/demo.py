@@ -1,4 +1,4 @@
-"""`cnnx demo`: the story of a network that learns X from O, told on the screen in seconds."""
+"""`cnnx demo`: trains a network to classify X and O and explains each step."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 FOLDER = Path("cnnx-demo")
 CLASSES = ("X", "O")
-TRAINING_DRAWINGS = 8000
-UNSEEN_DRAWINGS = 4000
+TRAINING_IMAGES = 8000
+TEST_IMAGES = 4000
 EPOCHS = 4
 BATCH_SIZE = 32
 LEARNING_RATE = 3e-3
 SEED = 0
-UNSEEN_SEED = 1_000_003  # another stream of drawings than any training seed in use
+TEST_SEED = 1_000_003  # different from every training seed in use
 _IMAGES_OF_EACH = 4
 _DARK = 64
 _SHADES = " .:+#"
 
 _EPILOG = f"""\
-Draws {TRAINING_DRAWINGS:,} X and O, trains a small network on them and measures it on
-{UNSEEN_DRAWINGS:,} others. Saves in {FOLDER}/ the model, a few drawings, and two images:
-by-hand.png goes through a convolutional network with numbers one can check, learned.png shows what
-the trained one sees. No download; a few seconds.
+Generates {TRAINING_IMAGES:,} images of X and O, trains a small network on them and evaluates it on
+{TEST_IMAGES:,} test images. Saves the model, a few images and two figures in {FOLDER}/:
+by-hand.png explains a convolutional network with numbers to check by hand, learned.png shows the
+feature maps of the trained network. Takes a few seconds and downloads nothing.
 """
 
 
@@ -42,8 +42,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Declare the command."""
     parser = commands.add_parser(
         "demo",
-        help="watch a network learn X from O, in seconds",
-        description="Tells in seconds, and in images, how a network learns X from O.",
+        help="train a network to classify X and O, in seconds",
+        description="Trains a network to classify X and O and shows each step.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -51,7 +51,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draw, compares pixels, trains, measures, saves, and says what to try next."""
+    """Generate images, compare pixels, train, evaluate and save."""
     started = perf_counter()
     if FOLDER.exists() and not FOLDER.is_dir():
         raise UserError(f"{FOLDER} is a file, expected a folder to write to; move the file away")
@@ -62,48 +62,45 @@ def run(arguments: argparse.Namespace) -> int:
     from cnnx.data import xo
 
     say(f"cnnx {cnnx.__version__} on {cnnx.get_num_threads()} threads, {cnnx.isa()}\n")
-    x, y = xo(TRAINING_DRAWINGS, seed=SEED)
-    unseen_x, unseen_y = xo(UNSEEN_DRAWINGS, seed=UNSEEN_SEED)
+    x, y = xo(TRAINING_IMAGES, seed=SEED)
+    test_x, test_y = xo(TEST_IMAGES, seed=TEST_SEED)
     say(
-        f"1. Here are an X and an O out of {len(x):,} drawings: anywhere in the frame, large or\n"
-        "   small, wide or narrow, tilted, thick or thin, light on dark or dark on light.\n"
+        f"1. An X and an O of {len(x):,} training images. Letters vary in position, size, aspect\n"
+        "   ratio, rotation and stroke width, light on dark or dark on light.\n"
     )
     examples = first_of_each(x, y)
     say(side_by_side(*(in_characters(example[..., 0]) for example in examples)))
-    by_pixels = float((nearest_reference(unseen_x, examples) == unseen_y).mean())
+    by_pixels = float((nearest_reference(test_x, examples) == test_y).mean())
     say(
-        "\n2. Without learning: take these two as references, and call a new drawing by the one\n"
-        "   it differs from least, adding up the differences of all pixels.\n"
-        f"   Of {len(unseen_x):,} new drawings this gets {by_pixels:.1%} right; a coin, 50%.\n"
+        "\n2. Baseline without training: assign each test image to the one of these two images\n"
+        "   with the smaller sum of absolute pixel differences.\n"
+        f"   Accuracy on {len(test_x):,} test images: {by_pixels:.1%}; chance is 50%.\n"
     )
-    say(
-        "3. With learning: a small convolutional network looks at the drawings, "
-        f"{EPOCHS} times each.\n"
-    )
+    say(f"3. Training: a small convolutional network, {EPOCHS} epochs.\n")
     model, seconds = learn(x, y)
-    accuracy = cnnx.Trainer(model).evaluate(unseen_x, unseen_y)["accuracy"]
+    accuracy = cnnx.Trainer(model).evaluate(test_x, test_y)["accuracy"]
     say(
-        f"\n   After {seconds:.1f} s it gets {accuracy:.2%} of the same {len(unseen_x):,} new "
-        "drawings right;\n   it has learned from none of them.\n"
+        f"\n   Accuracy after {seconds:.1f} s on the same {len(test_x):,} test images: "
+        f"{accuracy:.2%}\n"
     )
     model.save(FOLDER / "xo.cnnx")
     say(f"4. Saved in {FOLDER}/\n   xo.cnnx        the model, {size_of(FOLDER / 'xo.cnnx')}")
     try:
-        drawings = save_images(model, unseen_x, unseen_y)
+        images = save_images(model, test_x, test_y)
     except ImportError as missing:
         say(
-            f"\nNo images, for {missing.name} is not installed. To get them:\n"
+            f"\nNo figures, because {missing.name} is not installed. To get them:\n"
             f"   {shlex.quote(sys.executable)} -m pip install matplotlib pillow tqdm\n"
             f"\n{perf_counter() - started:.1f} s in all. Now try:\n"
             f"   {command()} info {FOLDER / 'xo.cnnx'}"
         )
         return 0
     say(
-        f"   {drawings[0].name} ...    {len(drawings)} of the new drawings\n"
+        f"   {images[0].name} ...    {len(images)} of the test images\n"
         "   by-hand.png    a convolutional network with numbers to check by hand\n"
-        "   learned.png    what the trained network sees in an X and in an O"
+        "   learned.png    feature maps of the trained network for an X and an O"
     )
-    files = " ".join(str(file) for file in (drawings[0], drawings[-1]))
+    files = " ".join(str(file) for file in (images[0], images[-1]))
     say(
         f"\n{perf_counter() - started:.1f} s in all. Now try:\n"
         f"   {command()} predict {FOLDER / 'xo.cnnx'} {files}"
@@ -112,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def learn(x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED) -> tuple[Model, float]:
-    """The small network trained on drawings of X and O, and the seconds it took."""
+    """Train the small network on the X/O data set; return it and the seconds of training."""
     import cnnx
     from cnnx.cli.progress import EpochProgress
     from cnnx.cli.recipes import optimizer_of, schedule_of
@@ -133,12 +130,12 @@ def learn(x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED) -> tu
 
 
 def save_images(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> list[Path]:
-    """Write every image of the demo; returns the drawings' files, X first.
+    """Write some test images and the figures; return the files of the images, X first.
 
     Raises:
-        ImportError: Pillow or matplotlib is not installed; nothing has been written then.
+        ImportError: if Pillow or matplotlib is not installed, before anything is written.
     """
-    import matplotlib  # noqa: F401  (asked for first, so that nothing is written without it)
+    import matplotlib  # noqa: F401  (imported first, so that nothing is written without it)
     from PIL import Image
 
     from cnnx.cli.by_hand_figure import draw_by_hand
@@ -156,7 +153,7 @@ def save_images(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> lis
 
 
 def light_on_dark(x: NDArray[np.uint8], y: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The first X and the first O on a dark ground, whose maps are empty but for the strokes."""
+    """First X and first O on a dark background, whose maps are zero outside the strokes."""
     import numpy as np
 
     dark = np.median(x, axis=(1, 2, 3)) < _DARK
@@ -164,19 +161,19 @@ def light_on_dark(x: NDArray[np.uint8], y: NDArray[np.int64]) -> NDArray[np.uint
 
 
 def in_characters(pixels: NDArray[np.uint8]) -> list[str]:
-    """A grey image as lines of characters, two rows of pixels to a line, bright ones dense."""
+    """Grey image as lines of characters, one line per two rows, denser where brighter."""
     height, width = pixels.shape
     lines = pixels[: height // 2 * 2].reshape(height // 2, 2, width).mean(axis=1)
     return ["".join(_SHADES[int(value * len(_SHADES) / 256)] for value in line) for line in lines]
 
 
 def side_by_side(left: list[str], right: list[str]) -> str:
-    """Two images of characters next to each other."""
+    """Two character images side by side."""
     return "\n".join(f"   {a}     {b}" for a, b in zip(left, right, strict=True))
 
 
 def command() -> str:
-    """How this program was called, so that the lines to try work as they are printed."""
+    """Command that started this program, so that the printed commands work as shown."""
     called = Path(sys.argv[0])
     if called.stem == "cnnx":
         return shlex.quote(sys.argv[0])
@@ -184,10 +181,10 @@ def command() -> str:
 
 
 def size_of(path: Path) -> str:
-    """A file's size for people."""
+    """Size of a file in MB as text."""
     return f"{path.stat().st_size / 1e6:.1f} MB"
 
 
 def say(text: Any) -> None:
-    """Print at once: the story and the progress bar on stderr must not overtake each other."""
+    """Print and flush, to keep the order with the progress bar on stderr."""
     print(text, flush=True)

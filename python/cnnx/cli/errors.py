@@ -1,4 +1,4 @@
-"""A user's mistake as one sentence; what is no mistake of the user's keeps its traceback."""
+"""Error messages of the command line; unexpected errors keep their traceback."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 
 
 class UserError(Exception):
-    """Something the user can mend; its text is the sentence that says how."""
+    """Error that the user can fix; its text says how."""
 
 
 def sentence(error: BaseException) -> str:
-    """What to print for an error: one line, no class name, no errno."""
+    """One-line message of an error, without class name and errno."""
     if isinstance(error, MemoryError):
         return "not enough memory for this; try a smaller --batch-size or fewer images"
     if isinstance(error, OSError) and error.strerror:
@@ -20,5 +20,5 @@ def sentence(error: BaseException) -> str:
 
 
 def complain(command: str, message: str) -> None:
-    """One line on stderr that names the command it comes from."""
+    """Print one line on stderr that begins with the command."""
     print(f"cnnx {command}: {message}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`cnnx evaluate`: how often a saved model is right, and what it takes for what."""
+"""`cnnx evaluate`: accuracy and confusion matrix of a saved model."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EPILOG = """\
-PATH is what `cnnx train` takes: a folder of class subfolders, IDX or CIFAR-10 files, or an .npz.
-Where there is a test set (t10k-*, or test/ beside train/), it is the one measured.
+PATH is as for `cnnx train`: a folder of class subfolders, IDX or CIFAR-10 files, or an .npz.
+If it has a test set (t10k-*, or test/ beside train/), only the test set is evaluated.
 
-In the confusion matrix a row is what the images are, a column is what the model said.
+The rows of the confusion matrix are true classes, the columns are predicted classes.
 
 example:
   cnnx evaluate pets.cnnx pets
@@ -47,20 +47,20 @@ def run(arguments: argparse.Namespace) -> int:
     source = open_source(arguments.path, tuple(names) if model.classes else len(names))
     chosen = source.train if source.test is None else source.test
     images = chosen.load(model.input_shape, model.preprocessing.resize)
-    indices, _ = classifier.answers(images.x)
+    indices, _ = classifier.predict(images.x)
     matrix = confusion_matrix(images.y, indices, classes=len(names))
-    right, total = int(matrix.trace()), int(matrix.sum())
+    correct, total = int(matrix.trace()), int(matrix.sum())
     print(f"{total:,} images of {chosen.name}")
-    print(f"accuracy {right / total:.2%} ({right:,} right, {total - right:,} wrong)\n")
+    print(f"accuracy {correct / total:.2%} ({correct:,} correct, {total - correct:,} incorrect)\n")
     print(matrix_text(matrix, names))
     return 0
 
 
 def matrix_text(matrix: NDArray[Any], names: list[str]) -> str:
-    """The whole matrix, or of many classes only the commonest mistakes."""
+    """Confusion matrix as text, or the most frequent confusions if there are many classes."""
     if len(names) > _WIDEST_MATRIX:
-        return _commonest_mistakes(matrix, names)
-    corner = "is \\ said"
+        return _most_frequent_confusions(matrix, names)
+    corner = "true \\ predicted"
     first = max(len(corner), *(len(name) for name in names))
     widths = [max(len(name), len(str(matrix[:, k].max()))) for k, name in enumerate(names)]
 
@@ -72,17 +72,17 @@ def matrix_text(matrix: NDArray[Any], names: list[str]) -> str:
     return "\n".join([line(corner, names), *rows])
 
 
-def _commonest_mistakes(matrix: NDArray[Any], names: list[str]) -> str:
-    mistakes = sorted(
+def _most_frequent_confusions(matrix: NDArray[Any], names: list[str]) -> str:
+    confusions = sorted(
         (
-            (int(matrix[true, said]), names[true], names[said])
+            (int(matrix[true, predicted]), names[true], names[predicted])
             for true in range(len(names))
-            for said in range(len(names))
-            if true != said and matrix[true, said]
+            for predicted in range(len(names))
+            if true != predicted and matrix[true, predicted]
         ),
-        key=lambda mistake: (-mistake[0], mistake[1:]),
+        key=lambda confusion: (-confusion[0], confusion[1:]),
     )
-    if not mistakes:
-        return "no mistakes"
-    lines = [f"{count:6}  {true} taken for {said}" for count, true, said in mistakes]
-    return "\n".join(["commonest mistakes:", *lines[:_CONFUSIONS_SHOWN]])
+    if not confusions:
+        return "no confusions"
+    lines = [f"{count:6}  {true} predicted as {other}" for count, true, other in confusions]
+    return "\n".join(["most frequent confusions:", *lines[:_CONFUSIONS_SHOWN]])

@@ -1,6 +1,6 @@
-"""A page to draw on in pixels, y downwards, with matplotlib's Figure: no display, no pyplot.
+"""Page for figures in pixel coordinates, y downwards, drawn by matplotlib without a display.
 
-Many parameters because what a drawing function can vary is a keyword argument.
+Many parameters because the variants of a drawing function are keyword arguments.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Orange for what speaks for, blue for what speaks against, white between: told apart by every kind
-# of colour blindness, and in print by their lightness. Purple marks what to look at.
+# Orange is positive, blue is negative and white is zero. The colours are distinguishable with every
+# kind of colour blindness, and in print by their lightness. Purple highlights.
 POSITIVE = "#e69f00"
 NEGATIVE = "#74b3de"
 MARK = "#a3297a"
@@ -28,7 +28,7 @@ _POINTS_PER_PIXEL = 72 / _PIXELS_PER_INCH
 
 
 class Page:
-    """One figure of a fixed size; every length is in pixels from its upper left corner."""
+    """Figure of a fixed size; lengths are in pixels from the upper left corner."""
 
     def __init__(self, width: int, height: int) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -49,7 +49,7 @@ class Page:
         """Write the page as PNG."""
         from matplotlib import rc_context
 
-        # Hinting fits small bold letters to the pixels so hard that they grow serifs.
+        # Hinting distorts small bold letters.
         with rc_context({"text.hinting": "no_hinting"}):
             self._figure.savefig(path, format="png", dpi=_PIXELS_PER_INCH)
 
@@ -65,7 +65,7 @@ class Page:
         align: str = "left",
         middle: bool = False,
     ) -> None:
-        """Text whose first line begins at y, or that is centred on y; `size` in pixels."""
+        """Draw text with its first line at y, or centred on y; `size` is in pixels."""
         self._axes.text(
             x,
             y,
@@ -93,7 +93,20 @@ class Page:
         title: str | None = None,
         colours: bool = True,
     ) -> None:
-        """A table of coloured cells, square or (width, height); with numbers if `form` is given."""
+        """Draw a table of coloured cells, with numbers if `form` is given.
+
+        Args:
+            x: left edge.
+            y: upper edge.
+            values: values of the cells, (rows, columns).
+            cell: size of a cell, or (width, height).
+            form: formats a value; None draws no numbers.
+            size: text size.
+            strongest: value with the full colour.
+            marked: mask of the cells to highlight.
+            title: title above the table.
+            colours: whether to use colours instead of grey levels.
+        """
         from matplotlib.patches import Rectangle
 
         rows, columns = values.shape
@@ -126,7 +139,7 @@ class Page:
             self.text(x, y - 22, title, size=14, colour=FAINT)
 
     def frame(self, x: float, y: float, width: float, height: float) -> None:
-        """A purple frame around what to look at."""
+        """Draw a purple frame as a highlight."""
         from matplotlib.patches import Rectangle
 
         self._axes.add_patch(
@@ -136,7 +149,7 @@ class Page:
         )
 
     def band(self, y: float, height: float, width: float) -> None:
-        """A pale stripe behind a step."""
+        """Draw a pale background stripe."""
         from matplotlib.patches import Rectangle
 
         self._axes.add_patch(
@@ -144,7 +157,7 @@ class Page:
         )
 
     def arrow(self, x: float, y: float, to_x: float, to_y: float) -> None:
-        """From one thing to the next."""
+        """Draw an arrow."""
         self._axes.annotate(
             "",
             xy=(to_x, to_y),
@@ -163,7 +176,17 @@ class Page:
         form: Callable[[float], str] = "{:+.2f}".format,
         step: float = 26,
     ) -> None:
-        """Bars on both sides of a zero line at x, `scale` pixels long for 1; the best is bold."""
+        """Draw bars on both sides of a zero line at x; the largest value is bold.
+
+        Args:
+            x: position of the zero line.
+            y: upper edge of the first bar.
+            values: values of the bars.
+            names: names of the bars.
+            scale: length of a bar of value 1.
+            form: formats a value.
+            step: distance between bars.
+        """
         from matplotlib.patches import Rectangle
 
         for index, (value, name) in enumerate(zip(values, names, strict=True)):
@@ -204,7 +227,7 @@ def tint(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def grey(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """uint8 pixels as they are."""
+    """uint8 pixels as grey RGB colours."""
     return np.repeat(np.asarray(values, dtype=np.uint8)[..., np.newaxis], 3, axis=-1)
 
 

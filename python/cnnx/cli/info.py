@@ -1,4 +1,4 @@
-"""`cnnx info`: what this installation is, or what a saved model holds."""
+"""`cnnx info`: description of this installation or of a saved model."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def installation() -> list[str]:
-    """What runs here: version, instruction set, threads."""
+    """Lines on this installation: version, instruction set, threads."""
     import platform
 
     import numpy as np
@@ -54,7 +54,7 @@ def installation() -> list[str]:
 
 
 def contents(path: Path) -> list[str]:
-    """What a model file holds: layers, classes, preprocessing."""
+    """Lines on a model file: layers, classes, preprocessing."""
     import cnnx
 
     model = cnnx.load(path)

@@ -1,4 +1,4 @@
-"""learned.png: what a trained network sees in two drawings, layer by layer."""
+"""learned.png: feature maps of a trained network for an X and an O, layer by layer."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ _MAPS_ACROSS = 8
 _MAP = 56  # side of one map, whatever its number of cells
 _SMALL_MAP = 34
 _GAP = 6
-# Where the figures of one drawing begin: the drawing, both stacks, the list, the probabilities.
+# Left edges of the columns: the image, the maps of two layers, the probabilities.
 _STOPS = (40, 260, 806, 1160)
 
 
 def draw_learned(model: Model, drawings: NDArray[np.uint8]) -> Page:
-    """The page for one X and one O, of shape (2, height, width, 1), and a `cnnx.models.small`."""
+    """Draw the page for one X and one O, (2, height, width, 1), and a `cnnx.models.small`."""
     page = Page(_WIDTH, _HEIGHT)
-    page.text(_LEFT, 26, "What the trained network sees in an X and in an O", size=30, bold=True)
+    title = "Feature maps of the trained network for an X and an O"
+    page.text(_LEFT, 26, title, size=30, bold=True)
     page.text(
         _LEFT,
         72,
-        "Nobody told it what to look for: it found these filters itself. Each small map shows "
-        "where one filter matches (orange);\nthe same filter is at the same place for X and O.",
+        "The network learned these filters in training. Each small map shows where one filter "
+        "matches (orange).\nThe same filter is at the same position for X and O.",
         size=16,
         colour=FAINT,
     )
@@ -47,7 +48,7 @@ def draw_learned(model: Model, drawings: NDArray[np.uint8]) -> Page:
         for name, left, side in shown:
             page.arrow(left - 46, middle, left - 10, middle)
             maps = outputs[name]
-            # One scale per filter, the same for both drawings, so that they can be compared.
+            # One scale per filter, the same for both images, so that they can be compared.
             strongest = np.maximum(maps.max(axis=(0, 1, 2)), np.finfo(np.float32).tiny)
             _maps(page, left, middle, maps[index] / strongest, side)
         page.arrow(_STOPS[3] - 36, middle, _STOPS[3] - 4, middle)
@@ -59,14 +60,19 @@ def draw_learned(model: Model, drawings: NDArray[np.uint8]) -> Page:
             scale=50,
             form="{:.3f}".format,
         )
-        titles = ("drawing", "first filters, after ReLU", "second filters, after pooling", "says")
+        titles = (
+            "image",
+            "first filters, after ReLU",
+            "second filters, after pooling",
+            "probability",
+        )
         for left, title in zip(_STOPS, titles, strict=True):
             page.text(left, top - 24, title, size=14, colour=FAINT)
     return page
 
 
 def _filters(page: Page, y: float, weight: NDArray[np.float32]) -> None:
-    """The first convolution's weights, one little table per filter."""
+    """Draw the weights of the first convolution, one small table per filter."""
     page.text(_LEFT, y, "first filters", size=14, colour=FAINT)
     strongest = float(np.abs(weight).max())
     for index in range(weight.shape[-1]):
@@ -75,7 +81,7 @@ def _filters(page: Page, y: float, weight: NDArray[np.float32]) -> None:
 
 
 def _maps(page: Page, left: float, middle: float, maps: NDArray[Any], side: float) -> None:
-    """All channels of one layer, from 0 to 1, as little maps in rows of eight around `middle`."""
+    """Draw all channels of one layer, from 0 to 1, as small maps in rows of eight."""
     height, _, channels = maps.shape
     rows = -(-channels // _MAPS_ACROSS)
     top = middle - (rows * (side + _GAP) - _GAP) / 2

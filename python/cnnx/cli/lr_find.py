@@ -1,4 +1,4 @@
-"""`cnnx lr-find`: which learning rate to train with."""
+"""`cnnx lr-find`: learning rate range test."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from cnnx.cli import train_options
 from cnnx.cli.recipes import optimizer_of
 
 _EPILOG = """\
-Tries step sizes from tiny to far too large, one step of training each, on a model that is thrown
-away. The table shows the loss at some of them; a good one lies where the loss falls fastest, well
-below where it is lowest. PATH is what `cnnx train` takes.
+Trains a temporary model for one step per learning rate, from very small to very large. The table
+shows the loss at some of the rates. A good rate is where the loss falls fastest, well below the
+rate with the lowest loss. PATH is as for `cnnx train`.
 
 example:
   cnnx lr-find pets --model resnet20 --optimizer sgd

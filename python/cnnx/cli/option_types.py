@@ -1,4 +1,4 @@
-"""Types of command-line values: each checks one and says what was expected."""
+"""Types of command-line options, which parse and check a value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LARGEST_SEED = 2**63 - 1
 
 
 def positive_integer(text: str) -> int:
-    """An integer of at least 1."""
+    """Parse an integer of at least 1."""
     value = _integer(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is below 1")
@@ -17,7 +17,7 @@ def positive_integer(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    """A seed of a model and a trainer."""
+    """Parse a seed of a model and a trainer."""
     value = _integer(text)
     if not 0 <= value <= _LARGEST_SEED:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_LARGEST_SEED}")
@@ -25,7 +25,7 @@ def seed(text: str) -> int:
 
 
 def positive_number(text: str) -> float:
-    """A finite number above 0."""
+    """Parse a finite number above 0."""
     value = _number(text)
     if not value > 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
@@ -33,7 +33,7 @@ def positive_number(text: str) -> float:
 
 
 def fraction(text: str) -> float:
-    """A number from 0 up to, but without, 1."""
+    """Parse a number in [0, 1)."""
     value = _number(text)
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a fraction from 0 to below 1")
@@ -41,7 +41,7 @@ def fraction(text: str) -> float:
 
 
 def size(text: str) -> tuple[int, int]:
-    """An image's size: `64`, or `48x64` for height and width."""
+    """Parse an image size: `64`, or `48x64` for height and width."""
     sides = [positive_integer(side) for side in text.lower().split("x")]
     if len(sides) > 2:
         raise argparse.ArgumentTypeError(f"{text} is neither SIDE nor HEIGHTxWIDTH")

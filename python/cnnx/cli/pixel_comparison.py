@@ -1,4 +1,4 @@
-"""Naming drawings without learning: which of two references differs least, pixel by pixel?"""
+"""Baseline classifier without training: nearest reference image by pixel differences."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Pixels = NDArray[np.uint8]
 
 
 def first_of_each(x: Pixels, y: NDArray[Any]) -> Pixels:
-    """The first X and the first O of some drawings, of shape (2, height, width, channels)."""
+    """First X and first O of a data set, (2, height, width, channels)."""
     return np.stack([x[np.argmax(y == label)] for label in (0, 1)])
 
 
 def nearest_reference(x: Pixels, references: Pixels) -> NDArray[np.int64]:
-    """For every drawing the reference whose absolute differences, over all pixels, sum to least."""
-    # int16 holds a difference of two pixels, where uint8 would wrap around.
+    """Index of the reference with the smallest L1 distance, for every image."""
+    # int16, because a difference of two uint8 pixels would wrap around.
     sums = [
         np.abs(x.astype(np.int16) - reference).reshape(len(x), -1).sum(axis=1, dtype=np.int64)
         for reference in references

@@ -1,4 +1,4 @@
-"""`cnnx predict`: what a saved model says about image files."""
+"""`cnnx predict`: classification of image files with a saved model."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EPILOG = """\
-Prints one line per image: file, label and probability, separated by tabs. A file that is no
-image is named on stderr; the others are still answered.
+Prints one line per image: file, label and probability, separated by tabs. Files that cannot be
+read as images are named on stderr, and the other files are classified.
 
-For programs, --json prints one object per image and line: file, label, probability, and
-probabilities, that of every label in the order of the classes. Its numbers are exact.
+--json prints one object per line and image: file, label, probability, and probabilities, which
+has the probability of every class in the order of the classes. The numbers are exact.
 
 examples:
   cnnx predict pets.cnnx photo.jpg
@@ -30,19 +30,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Declare the command and its options."""
     parser = commands.add_parser(
         "predict",
-        help="say what is on an image",
-        description="Says what a saved model sees on image files.",
+        help="classify image files",
+        description="Classifies image files with a saved model.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", type=Path, help="a file that cnnx saved")
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
-    parser.add_argument("--json", action="store_true", help="print JSON, every probability exactly")
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON with the exact probability of every class"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print label and probability of every image; 1 if any could not be read."""
+    """Print label and probability of every image; return 1 if an image cannot be read."""
     import numpy as np
 
     from cnnx.cli.classifier import Classifier
@@ -65,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
                 failed = True
         if not images:
             continue
-        indices, probabilities = classifier.answers(np.stack(images))
+        indices, probabilities = classifier.predict(np.stack(images))
         for name, index, row in zip(names, indices, probabilities, strict=True):
             label = classifier.names[index]
             if arguments.json:
@@ -76,11 +78,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _json(name: str, label: str, probabilities: dict[str, float]) -> str:
-    """One line; a double holds every float32 exactly, and is written with all its digits."""
-    answer = {
+    """Prediction as one line of JSON; a double represents every float32 exactly."""
+    prediction = {
         "file": name,
         "label": label,
         "probability": probabilities[label],
         "probabilities": probabilities,
     }
-    return json.dumps(answer)
+    return json.dumps(prediction)

@@ -1,4 +1,4 @@
-"""What `cnnx train --profile` prints: a table of where the time of training went."""
+"""Table of the training time by layer, for `cnnx train --profile`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 def profile_table(profile: Profile, seconds: float) -> str:
-    """A row per layer, or layers that run as one, and what lies outside the train steps.
+    """Table with a row per layer or fused layers, and the time outside the train steps.
 
     Args:
-        profile: of the whole training.
-        seconds: from the first step to the last, validation included.
+        profile: profile of the training.
+        seconds: total duration of the training, including validation.
     """
     steps, inside = profile.steps, profile.seconds
     if not steps:
-        return "profile: no step was done"
+        return "profile: there were no steps"
     rows = [(" + ".join(time.layers), time.forward, time.backward) for time in profile.layers]
     width = max(len(name) for name, _, _ in [*rows, ("loss and its gradient", 0, 0)])
     lines = [f"{'':{width}}  {'forward':>9}  {'backward':>9}  {'share':>6}"]

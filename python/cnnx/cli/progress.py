@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, and of training everywhere one line per epoch."""
+"""Progress on stderr: a bar on terminals, and one line per epoch of training."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class EpochProgress:
-    """Called by `Trainer.fit` after every step; use it in a `with` so that no bar is left open.
+    """Progress of `Trainer.fit`, a context manager that closes its bar.
 
     Args:
-        stream: Where to write; stderr if None.
+        stream: stream to write to; stderr if None.
 
     Attributes:
-        steps_done: how many it has seen.
+        steps_done: number of finished steps.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -35,7 +35,7 @@ class EpochProgress:
         self._close_bar()
 
     def __call__(self, progress: Progress) -> None:
-        """Move the bar by one step; ends it with a line when the epoch is finished."""
+        """Advance the bar by one step, or print the line of a finished epoch."""
         if progress.finished_epoch is not None:
             self._close_bar()
             line = epoch_line(progress.epoch, progress.epochs, progress.finished_epoch)
@@ -63,10 +63,10 @@ class EpochProgress:
 
 
 class DecodingProgress:
-    """Called by `cnnx.data.load` as it decodes: a bar on a terminal, elsewhere nothing.
+    """Progress of decoding in `cnnx.data.load`: a bar on terminals, otherwise no output.
 
     Args:
-        stream: Where to write; stderr if None.
+        stream: stream to write to; stderr if None.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -75,7 +75,7 @@ class DecodingProgress:
         self._bar: Any = None
 
     def __call__(self, done: int, total: int) -> None:
-        """Move the bar; ends it with the last image of each set."""
+        """Advance the bar, and close it after the last image of each set."""
         if self._make_bar is None:
             return
         if self._bar is None:
@@ -88,19 +88,19 @@ class DecodingProgress:
             self._bar = None
 
 
-def epoch_line(epoch: int, epochs: int, figures: Mapping[str, float]) -> str:
-    """One epoch in one line; figures that were not measured are left out."""
+def epoch_line(epoch: int, epochs: int, metrics: Mapping[str, float]) -> str:
+    """Metrics of one epoch in one line, without those that were not measured."""
     parts = []
     for key in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
-        value = figures.get(key, math.nan)
+        value = metrics.get(key, math.nan)
         if not math.isnan(value):
             shown = f"{value:.2%}" if key.endswith("accuracy") else f"{value:.4f}"
             parts.append(f"{key.replace('_', ' ')} {shown}")
-    return f"epoch {epoch}/{epochs}: {', '.join(parts)} ({figures['seconds']:.1f} s)"
+    return f"epoch {epoch}/{epochs}: {', '.join(parts)} ({metrics['seconds']:.1f} s)"
 
 
 def _bar_maker(stream: TextIO) -> Any:
-    """tqdm, when there is a terminal to draw on and it is installed."""
+    """Tqdm if the stream is a terminal and tqdm is installed, otherwise None."""
     if not stream.isatty():
         return None
     try:

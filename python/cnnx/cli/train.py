@@ -1,4 +1,4 @@
-"""`cnnx train`: from a folder of images to a saved and tested model."""
+"""`cnnx train`: trains, saves and tests a model."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 _EPILOG = """\
 PATH is one of
   a folder of IDX files, such as MNIST: train-images-idx3-ubyte and train-labels-idx1-ubyte, with
-      or without .gz; t10k-* beside them is the test set
+      or without .gz; t10k-* is the test set
   a folder of CIFAR-10's binary files: data_batch_1.bin and so on; test_batch.bin is the test set
   an .npz file with the arrays x and y, or x_train, y_train, x_test and y_test
   a folder with one subfolder of images per class: pets/cat/*.jpg pets/dog/*.jpg
-  a folder that holds such folders named train/ and test/, and perhaps validation/
+  a folder with such folders named train/ and test/, and optionally validation/
 
-The validation images are measured after every epoch, the test set once, at the end. Ctrl-C stops
-after the step and saves the model as trained so far. With --checkpoint a run that was stopped, even
-killed, goes on where it was: give PATH and --resume, and it ends with the same bits.
+The validation set is evaluated after every epoch, the test set once at the end. Ctrl-C stops after
+the step and saves the model. A run with --checkpoint can be resumed after an interruption or a
+kill: give PATH and --resume, and it ends with the same bits.
 
 examples:
   cnnx train pets --out pets.cnnx
@@ -44,7 +44,7 @@ examples:
   cnnx train photos --resume run.ckpt --log run.csv
   cnnx train pets --model network.py:network --learning-rate 0.001
 
-network.py is yours and gets (height, width, channels) and the class names:
+network.py is your file; its function receives (height, width, channels) and the class names:
   import cnnx
   from cnnx.layers import Conv2d, Dense, Flatten, MaxPool2d, ReLU
 
@@ -58,8 +58,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Declare the command and its options."""
     parser = commands.add_parser(
         "train",
-        help="learn from a folder of images, IDX or CIFAR-10 files, or an .npz",
-        description="Learns from labelled images, saves the model and measures it.",
+        help="train on a folder of images, IDX or CIFAR-10 files, or an .npz",
+        description="Trains a model on labelled images, saves it and tests it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -70,14 +70,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, saves, and measures the test set if there is one."""
-    train_options.settle(arguments)
+    """Train and save a model, and evaluate the test set if there is one."""
+    train_options.complete(arguments)
     check_output("--out", arguments.out, "model.cnnx", arguments.overwrite)
     if arguments.checkpoint is not None:
         check_folder("--checkpoint", arguments.checkpoint)
     if arguments.log is not None:
-        going_on = arguments.resume is not None  # with the log that there is
-        check_output("--log", arguments.log, "log.csv", arguments.overwrite or going_on)
+        resumes = arguments.resume is not None  # and rewrites the existing log
+        check_output("--log", arguments.log, "log.csv", arguments.overwrite or resumes)
     _check_checkpoint(arguments)
 
     import cnnx
@@ -100,24 +100,24 @@ def run(arguments: argparse.Namespace) -> int:
             print(profile_table(trainer.profile(), time.perf_counter() - begun), flush=True)
         saved = save_model(trainer.model, arguments.out, arguments.overwrite)
     except KeyboardInterrupt:
-        kept = _keep(trainer, images, progress.steps_done, arguments)
-        raise KeyboardInterrupt(f"interrupted{kept}") from None
+        outcome = _save_unfinished(trainer, images, progress.steps_done, arguments)
+        raise KeyboardInterrupt(f"interrupted{outcome}") from None
     except (FloatingPointError, OSError) as error:
-        kept = _keep(trainer, images, progress.steps_done, arguments)
-        raise UserError(f"{sentence(error)}{kept}") from error
+        outcome = _save_unfinished(trainer, images, progress.steps_done, arguments)
+        raise UserError(f"{sentence(error)}{outcome}") from error
     print(f"saved {saved}", flush=True)
     if images.test is None:
         return 0
     try:
-        figures = trainer.evaluate(images.test.x, images.test.y)
+        metrics = trainer.evaluate(images.test.x, images.test.y)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; the trained model is in {saved}") from None
-    print(f"test accuracy {figures['accuracy']:.2%} of {len(images.test.y):,} images")
+    print(f"test accuracy {metrics['accuracy']:.2%} of {len(images.test.y):,} images")
     return 0
 
 
 def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
-    """A trainer at the beginning of its run or where its checkpoint was, and the images."""
+    """Create a trainer, new or from a checkpoint, and load the images."""
     import cnnx
 
     if arguments.resume is not None:
@@ -138,7 +138,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
 def _fit(
     trainer: Trainer, images: Dataset, arguments: argparse.Namespace, progress: EpochProgress
 ) -> None:
-    """The whole run, or what is left of it."""
+    """Run the training, from the beginning or from the checkpoint."""
     from cnnx.callbacks import CSVLog
 
     validation: Any = None
@@ -165,7 +165,7 @@ def _fit(
 
 
 def check_output(option: str, file: Path, example: str, overwrite: bool) -> None:
-    """Refuse, before any work is done, a file that could not be written or is not to be lost."""
+    """Refuse an output file that cannot be written or must not be overwritten."""
     if file.is_dir():
         raise UserError(f"{option} {file} is a folder, expected a file such as {file / example}")
     if file.exists() and not overwrite:
@@ -174,42 +174,46 @@ def check_output(option: str, file: Path, example: str, overwrite: bool) -> None
 
 
 def check_folder(option: str, file: Path) -> None:
-    """Refuse, before any work is done, a file whose folder is not there to write to."""
+    """Refuse an output file whose folder does not exist or is not writable."""
     if not file.parent.is_dir():
         raise UserError(f"{option} {file}: there is no folder {file.parent}; make it first")
     if not os.access(file.parent, os.W_OK):
-        raise UserError(f"{option} {file}: the folder {file.parent} is not yours to write to")
+        raise UserError(f"{option} {file}: the folder {file.parent} is not writable")
 
 
 def _check_checkpoint(arguments: argparse.Namespace) -> None:
-    """Refuse to begin a new run over one that could be gone on with."""
+    """Refuse to overwrite the checkpoint of another run."""
     file = arguments.checkpoint
     if file is not None and file.exists() and not arguments.overwrite:
         raise UserError(
-            f"{file} exists; go on with it by --resume {file}, or add --overwrite to begin anew"
+            f"{file} exists; resume it with --resume {file}, or add --overwrite to replace it"
         )
 
 
 def save_model(model: Model, out: Path, overwrite: bool) -> Path:
-    """Save the model and returns where: elsewhere if `out` cannot be had, so that it is not lost.
+    """Save the model and return its path.
 
-    `check_output` has looked before training, but hours may have passed since.
+    `check_output` checks `out` before training, but it may have become unusable since. The model
+    is then saved to another path, so that it is not lost.
+
+    Raises:
+        UserError: if `out` cannot be written; the message names the other path.
     """
     if out.exists() and not overwrite:
         out = _free_name(out)
     try:
         model.save(out)
     except OSError as error:
-        refuge = _free_name(Path(tempfile.gettempdir()) / out.name)
-        model.save(refuge)
+        fallback = _free_name(Path(tempfile.gettempdir()) / out.name)
+        model.save(fallback)
         raise UserError(
-            f"{out} could not be written ({sentence(error)}); the model is in {refuge} instead"
+            f"{out} could not be written ({sentence(error)}); the model is in {fallback} instead"
         ) from error
     return out
 
 
 def _free_name(path: Path) -> Path:
-    """The path itself, or with the first number that is not taken: model-2.cnnx."""
+    """`path`, or the first unused path with a number, such as model-2.cnnx."""
     number = 2
     free = path
     while free.exists():
@@ -218,31 +222,32 @@ def _free_name(path: Path) -> Path:
     return free
 
 
-def _keep(trainer: Trainer, images: Dataset, steps: int, arguments: argparse.Namespace) -> str:
-    """Save what a training that has ended early has learned, if its answers are numbers; never
-    over an older model.
+def _save_unfinished(
+    trainer: Trainer, images: Dataset, steps: int, arguments: argparse.Namespace
+) -> str:
+    """Save the model of an interrupted run if its outputs are finite; never replace a file.
 
     Returns:
-        The end of the sentence that says where.
+        The end of the message, which names the file.
     """
     if steps == 0:
-        return "; nothing was saved, for no step was done"
+        return "; nothing was saved, because no step was finished"
     checkpoint = arguments.resume or arguments.checkpoint
     if not math.isfinite(trainer.evaluate(images.x[:64], images.y[:64])["loss"]):
-        kept = "; no model was saved, for its answers would be no numbers"
-        return kept if checkpoint is None else f"{kept}; an earlier state is in {checkpoint}"
+        outcome = "; no model was saved, because its outputs are not finite"
+        return outcome if checkpoint is None else f"{outcome}; an earlier state is in {checkpoint}"
     saved = save_model(trainer.model, arguments.out, overwrite=False)
-    kept = f"; the model as trained so far ({steps:,} steps) is in {saved}"
-    return kept if checkpoint is None else f"{kept}; go on by --resume {checkpoint}"
+    outcome = f"; the model as trained so far ({steps:,} steps) is in {saved}"
+    return outcome if checkpoint is None else f"{outcome}; resume with --resume {checkpoint}"
 
 
 def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
-    """The untrained model and the images in its size, described on the screen.
+    """Build the untrained model, load the images in its size, and print both.
 
     Raises:
-        UserError: The images are of one class, or the network does not fit them.
+        UserError: if the images have a single class, or the network does not fit them.
     """
-    from cnnx.cli.architectures import build_model, see_images
+    from cnnx.cli.architectures import build_model, initialise_from_images
     from cnnx.data.dataset import count_classes
 
     source = _open(arguments)
@@ -251,10 +256,10 @@ def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     if arguments.size is not None:
         shape = (*arguments.size, shape[2])
     if count_classes(train.classes) < 2:
-        raise UserError(f"{train.name}: has a single class, expected at least two to tell apart")
+        raise UserError(f"{train.name}: has a single class, expected at least two")
     model = build_model(arguments.model, shape, train.classes, arguments.seed)
     images = _load(source, model, arguments, arguments.model)
-    see_images(arguments.model, model, images.x)
+    initialise_from_images(arguments.model, model, images.x)
     return model, images
 
 
@@ -268,7 +273,7 @@ def _open(arguments: argparse.Namespace, classes: Classes | None = None) -> Sour
 
 
 def _load(source: Source, model: Model, arguments: argparse.Namespace, network: str) -> Dataset:
-    """The images in the model's size; both are described on the screen."""
+    """Load the images in the model's size, and print a description of both."""
     from cnnx.data.dataset import count_classes
 
     train = source.train
