@@ -23,6 +23,25 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("cnnx")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--tier",
+        choices=("fast", "full"),
+        default=os.environ.get("CNNX_TEST_TIER", "fast"),
+        help="full: run the tests marked slow, too (default: CNNX_TEST_TIER, else fast)",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests marked slow unless the full tier is requested."""
+    if config.getoption("--tier") == "full":
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _forced_isa_is_active() -> None:
     """Stop tests for one instruction set from silently running another."""

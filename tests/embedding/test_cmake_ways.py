@@ -126,9 +126,19 @@ def test_the_wheel(python: Reference, tmp_path: Path) -> None:
     check(build(tmp_path, f"-Dcnnx_DIR={installed_cmake_folder()}"), python, "shared")
 
 
-@pytest.mark.parametrize("linkage", ["shared", "static"])
-def test_a_moved_prefix(both_prefix: Path, linkage: str, python: Reference, tmp_path: Path) -> None:
-    folder = build(tmp_path, f"-DCMAKE_PREFIX_PATH={both_prefix}", f"-DCNNX_COMPONENTS={linkage}")
+@pytest.mark.parametrize(
+    ("prefix", "linkage"),
+    [
+        ("static_prefix", "static"),
+        pytest.param("both_prefix", "static", marks=pytest.mark.slow),
+        pytest.param("both_prefix", "shared", marks=pytest.mark.slow),
+    ],
+)
+def test_a_moved_prefix(
+    prefix: str, linkage: str, request: pytest.FixtureRequest, python: Reference, tmp_path: Path
+) -> None:
+    installed: Path = request.getfixturevalue(prefix)
+    folder = build(tmp_path, f"-DCMAKE_PREFIX_PATH={installed}", f"-DCNNX_COMPONENTS={linkage}")
     check(folder, python, linkage)
 
 
@@ -136,10 +146,12 @@ def test_the_static_build_folder(cpp_build: CppBuild, python: Reference, tmp_pat
     check(build(tmp_path, f"-Dcnnx_DIR={cpp_build.folder}"), python, "static")
 
 
+@pytest.mark.slow
 def test_the_shared_build_folder(shared_build: Path, python: Reference, tmp_path: Path) -> None:
     check(build(tmp_path, f"-Dcnnx_DIR={shared_build}"), python, "shared")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linkage", ["shared", "static"])
 def test_fetch_content(linkage: str, python: Reference, object_cache: Path, tmp_path: Path) -> None:
     folder = build(
@@ -152,6 +164,7 @@ def test_fetch_content(linkage: str, python: Reference, object_cache: Path, tmp_
     check(folder, python, linkage)
 
 
+@pytest.mark.slow
 def test_a_part_of_a_hostile_project(python: Reference, object_cache: Path, tmp_path: Path) -> None:
     """Static, the default of a project."""
     folder = build(
@@ -170,6 +183,7 @@ def test_a_part_of_a_hostile_project(python: Reference, object_cache: Path, tmp_
     assert re.findall(r"Test +#\d+: (\S+)", tests) == ["own_test"]
 
 
+@pytest.mark.slow
 def test_a_shared_part_of_a_project(python: Reference, object_cache: Path, tmp_path: Path) -> None:
     """It is installed with the project because that was requested; its tests are not."""
     folder = build(
@@ -233,6 +247,7 @@ def test_consumers_inherit_no_compiler_flags(static_prefix: Path, tmp_path: Path
     assert set(flags) - own == {"-DCNNX_STATIC", "-isystem"}, command
 
 
+@pytest.mark.slow
 def test_both_in_one_prefix(both_prefix: Path, static_prefix: Path, tmp_path: Path) -> None:
     """Without a component BUILD_SHARED_LIBS decides; a missing component is reported."""
     found = [f"-DCMAKE_PREFIX_PATH={both_prefix}"]
@@ -288,6 +303,7 @@ def test_a_static_program_is_small(cpp_build: CppBuild, tmp_path: Path) -> None:
     assert needed <= {"libc", "libm", "libstdc++", "libgcc_s", "libgomp", "libpthread"}
 
 
+@pytest.mark.slow
 def test_without_openmp(serial_build: Path, python: Reference, tmp_path: Path) -> None:
     folder = build(tmp_path / "build", f"-Dcnnx_DIR={serial_build}")
     check(folder, python, "static")
@@ -296,7 +312,7 @@ def test_without_openmp(serial_build: Path, python: Reference, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("language", ["C++", "C"])
-@pytest.mark.parametrize("linkage", ["shared", "static"])
+@pytest.mark.parametrize("linkage", ["static", pytest.param("shared", marks=pytest.mark.slow)])
 def test_pkg_config(
     language: str, linkage: str, request: pytest.FixtureRequest, python: Reference, tmp_path: Path
 ) -> None:

@@ -14,7 +14,6 @@ import killed_saves
 import pytest
 from sanitizer import under_address_sanitizer
 
-KILLS = 200
 # One thread and no threads of NumPy: every process makes the same calls and may fork.
 ENVIRONMENT = {
     **os.environ,
@@ -32,13 +31,16 @@ def output_of(*command: str) -> str:
     return finished.stdout
 
 
+@pytest.mark.parametrize("kills", [40, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", killed_saves.KINDS)
-def test_processes_killed_while_they_save_leave_a_whole_file(kind: str, tmp_path: Path) -> None:
-    program = [sys.executable, killed_saves.__file__, kind, str(tmp_path), str(KILLS)]
-    kills, inside = map(int, output_of(*program).split())
-    assert kills == KILLS
+def test_processes_killed_while_they_save_leave_a_whole_file(
+    kind: str, kills: int, tmp_path: Path
+) -> None:
+    program = [sys.executable, killed_saves.__file__, kind, str(tmp_path), str(kills)]
+    killed, inside = map(int, output_of(*program).split())
+    assert killed == kills
     # Under the sanitizer a save spends most of its time on the bytes, before there is a file.
-    least = 1 if under_address_sanitizer() else KILLS // 10 + 1
+    least = 1 if under_address_sanitizer() else kills // 10 + 1
     assert inside >= least, "hardly any was killed in the middle of a save"
 
 

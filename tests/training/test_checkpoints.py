@@ -67,14 +67,15 @@ def test_a_run_stopped_after_any_step_ends_with_the_same_bits(
     assert contents(path) == whole[run]
 
 
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("run", ["sgd", "adam"])
-def test_a_run_killed_at_ten_random_moments_ends_with_the_same_bits(
-    run: str, whole: dict[str, dict[str, Any]], tmp_path: Path, rng: np.random.Generator
+def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
+    run: str, kills: int, tmp_path: Path, rng: np.random.Generator
 ) -> None:
     path = tmp_path / "run.ckpt"
     epochs = 20
     command = [sys.executable, checkpoint_runs.__file__, run, str(path), str(epochs)]
-    for _ in range(10):
+    for _ in range(kills):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
             for _ in range(rng.integers(1, 10)):
