@@ -8,19 +8,10 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// log(1 + u) for 0 <= u <= 1, with the relative precision that log_f32(1 + u) loses for small u:
-// the result is scaled by u / ((1 + u) - 1), the relative rounding error of 1 + u (Kahan).
-CNNX_INLINE float log_one_plus(float u) {
-  const float w = 1.0f + u;
-  const float step = w - 1.0f;
-  const float corrected = log_f32(w) * (u / select(step == 0.0f, 1.0f, step));
-  return select(step == 0.0f, u, corrected);
-}
-
 CNNX_INLINE float element_loss(float z, float target) {
   const float positive = select(z < 0.0f, 0.0f, z);
   const float decay = exp_f32(float_from_bits(float_bits(z) | kSignBit));
-  return (positive - z * target) + log_one_plus(decay);
+  return (positive - z * target) + log1p_f32(decay);
 }
 
 float row_loss(const float* logits, const float* targets, int64_t count) {

@@ -105,6 +105,15 @@ CNNX_INLINE float log_f32(float x) {
   return select(x > 0.0f, positive, at_zero);
 }
 
+// log(1 + u) for 0 <= u <= 1, with the relative precision that log_f32(1 + u) loses for small u:
+// the result is scaled by u / ((1 + u) - 1), the relative rounding error of 1 + u (Kahan).
+CNNX_INLINE float log1p_f32(float u) {
+  const float w = 1.0f + u;
+  const float step = w - 1.0f;
+  const float corrected = log_f32(w) * (u / select(step == 0.0f, 1.0f, step));
+  return select(step == 0.0f, u, corrected);
+}
+
 // tanh x; preserves the sign of zero.
 CNNX_INLINE float tanh_f32(float x) {
   const int32_t sign = float_bits(x) & kSignBit;

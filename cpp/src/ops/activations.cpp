@@ -3,6 +3,8 @@
 #include "cnnx/activations.h"
 
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
 #include "cnnx/runtime.h"
 #include "kernels/activations.h"
@@ -19,11 +21,13 @@ namespace {
 // Memory-bound: below this a second thread costs more than it brings.
 constexpr int64_t kGrain = 32 * 1024;
 
-// Must be there.
-const ActivationKernels& kernels_of(const char* name) {
+const ActivationKernels& kernels_of(const char* kind) {
   const ActivationKernels* row = CNNX_KERNELS(activation_kernels).rows;
-  while (std::strcmp(row->name, name) != 0) ++row;
-  return *row;
+  for (; row->name; ++row) {
+    if (std::strcmp(row->name, kind) == 0) return *row;
+  }
+  throw std::invalid_argument(std::string("activation: kind is \"") + kind +
+                              "\", expected that of an elementwise activation");
 }
 
 void apply(const ActivationKernels& kernels, float setting, const float* x, int64_t count,
@@ -199,6 +203,16 @@ void relu6(const float* x, int64_t count, float* output) {
 void relu6_backward(const float* grad_output, const float* output, int64_t count, float* grad_input,
                     bool accumulate) {
   ops::apply_backward(ops::kernels_of("relu6"), 0.0f, grad_output, output, count, get_num_threads(),
+                      accumulate, grad_input);
+}
+
+void activation(const char* kind, const float* x, int64_t count, float setting, float* output) {
+  ops::apply(ops::kernels_of(kind), setting, x, count, get_num_threads(), output);
+}
+
+void activation_backward(const char* kind, const float* grad_output, const float* saved,
+                         int64_t count, float setting, float* grad_input, bool accumulate) {
+  ops::apply_backward(ops::kernels_of(kind), setting, grad_output, saved, count, get_num_threads(),
                       accumulate, grad_input);
 }
 

@@ -5,22 +5,7 @@ in_channels / groups, out_channels), dense weights (in_features, out_features). 
 dtype are converted to float32 once; results are float32.
 """
 
-from cnnx.ops.activations import gelu as gelu
-from cnnx.ops.activations import gelu_backward as gelu_backward
-from cnnx.ops.activations import hard_swish as hard_swish
-from cnnx.ops.activations import hard_swish_backward as hard_swish_backward
-from cnnx.ops.activations import leaky_relu as leaky_relu
-from cnnx.ops.activations import leaky_relu_backward as leaky_relu_backward
-from cnnx.ops.activations import relu as relu
-from cnnx.ops.activations import relu6 as relu6
-from cnnx.ops.activations import relu6_backward as relu6_backward
-from cnnx.ops.activations import relu_backward as relu_backward
-from cnnx.ops.activations import sigmoid as sigmoid
-from cnnx.ops.activations import sigmoid_backward as sigmoid_backward
-from cnnx.ops.activations import silu as silu
-from cnnx.ops.activations import silu_backward as silu_backward
-from cnnx.ops.activations import tanh as tanh
-from cnnx.ops.activations import tanh_backward as tanh_backward
+from cnnx.ops.activations import *
 from cnnx.ops.adaptive_avg_pool2d import adaptive_avg_pool2d as adaptive_avg_pool2d
 from cnnx.ops.adaptive_avg_pool2d import (
     adaptive_avg_pool2d_backward as adaptive_avg_pool2d_backward,

@@ -1,4 +1,7 @@
-"""Elementwise activations, forward and backward, on arrays of any shape."""
+"""Elementwise activations, forward and backward, on arrays of any shape.
+
+Long because each of the functions documents its arguments, results and errors.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,25 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, float32_array, real_number, same_shapes
+
+__all__ = [
+    "gelu",
+    "gelu_backward",
+    "hard_swish",
+    "hard_swish_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "relu",
+    "relu6",
+    "relu6_backward",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "silu",
+    "silu_backward",
+    "tanh",
+    "tanh_backward",
+]
 
 
 def relu(x: ArrayLike) -> FloatArray:
@@ -24,7 +46,7 @@ def relu(x: ArrayLike) -> FloatArray:
         >>> relu([-1.0, 0.0, 2.0])
         array([0., 0., 2.], dtype=float32)
     """
-    return _core.relu(float32_array(x, "relu", "x"))
+    return _apply("relu", x)
 
 
 def relu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
@@ -45,8 +67,7 @@ def relu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
         >>> relu_backward([1.0, 1.0, 1.0], [-1.0, 0.0, 2.0])
         array([0., 0., 1.], dtype=float32)
     """
-    grad, saved = same_shapes("relu_backward", "grad_output", grad_output, "x", x)
-    return _core.relu_backward(grad, saved)
+    return _from_input("relu", grad_output, x)
 
 
 def relu6(x: ArrayLike) -> FloatArray:
@@ -68,7 +89,7 @@ def relu6(x: ArrayLike) -> FloatArray:
     References:
         Howard et al.: MobileNets, 2017.
     """
-    return _core.relu6(float32_array(x, "relu6", "x"))
+    return _apply("relu6", x)
 
 
 def relu6_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
@@ -89,8 +110,7 @@ def relu6_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
         >>> relu6_backward([1.0, 1.0, 1.0], [0.0, 2.0, 6.0])
         array([0., 1., 0.], dtype=float32)
     """
-    grad, saved = same_shapes("relu6_backward", "grad_output", grad_output, "output", output)
-    return _core.relu6_backward(grad, saved)
+    return _from_output("relu6", grad_output, output)
 
 
 def leaky_relu(x: ArrayLike, *, negative_slope: float = 0.01) -> FloatArray:
@@ -115,7 +135,7 @@ def leaky_relu(x: ArrayLike, *, negative_slope: float = 0.01) -> FloatArray:
         Maas, Hannun, Ng: Rectifier nonlinearities improve neural network acoustic models, 2013.
     """
     slope = real_number(negative_slope, "leaky_relu", "negative_slope")
-    return _core.leaky_relu(float32_array(x, "leaky_relu", "x"), slope)
+    return _apply("leaky_relu", x, slope)
 
 
 def leaky_relu_backward(
@@ -139,9 +159,8 @@ def leaky_relu_backward(
         >>> leaky_relu_backward([1.0, 1.0], [-1.0, 2.0], negative_slope=0.5)
         array([0.5, 1. ], dtype=float32)
     """
-    grad, saved = same_shapes("leaky_relu_backward", "grad_output", grad_output, "x", x)
     slope = real_number(negative_slope, "leaky_relu_backward", "negative_slope")
-    return _core.leaky_relu_backward(grad, saved, slope)
+    return _from_input("leaky_relu", grad_output, x, slope)
 
 
 def sigmoid(x: ArrayLike) -> FloatArray:
@@ -160,7 +179,7 @@ def sigmoid(x: ArrayLike) -> FloatArray:
         >>> sigmoid([0.0])
         array([0.5], dtype=float32)
     """
-    return _core.sigmoid(float32_array(x, "sigmoid", "x"))
+    return _apply("sigmoid", x)
 
 
 def sigmoid_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
@@ -181,8 +200,7 @@ def sigmoid_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
         >>> sigmoid_backward([1.0], [0.5])
         array([0.25], dtype=float32)
     """
-    grad, saved = same_shapes("sigmoid_backward", "grad_output", grad_output, "output", output)
-    return _core.sigmoid_backward(grad, saved)
+    return _from_output("sigmoid", grad_output, output)
 
 
 def tanh(x: ArrayLike) -> FloatArray:
@@ -201,7 +219,7 @@ def tanh(x: ArrayLike) -> FloatArray:
         >>> tanh([0.0])
         array([0.], dtype=float32)
     """
-    return _core.tanh(float32_array(x, "tanh", "x"))
+    return _apply("tanh", x)
 
 
 def tanh_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
@@ -222,8 +240,7 @@ def tanh_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
         >>> tanh_backward([1.0], [0.5])
         array([0.75], dtype=float32)
     """
-    grad, saved = same_shapes("tanh_backward", "grad_output", grad_output, "output", output)
-    return _core.tanh_backward(grad, saved)
+    return _from_output("tanh", grad_output, output)
 
 
 def gelu(x: ArrayLike) -> FloatArray:
@@ -248,7 +265,7 @@ def gelu(x: ArrayLike) -> FloatArray:
     References:
         Hendrycks, Gimpel: Gaussian error linear units, 2016.
     """
-    return _core.gelu(float32_array(x, "gelu", "x"))
+    return _apply("gelu", x)
 
 
 def gelu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
@@ -269,8 +286,7 @@ def gelu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
         >>> gelu_backward([2.0], [0.0])
         array([1.], dtype=float32)
     """
-    grad, saved = same_shapes("gelu_backward", "grad_output", grad_output, "x", x)
-    return _core.gelu_backward(grad, saved)
+    return _from_input("gelu", grad_output, x)
 
 
 def silu(x: ArrayLike) -> FloatArray:
@@ -293,7 +309,7 @@ def silu(x: ArrayLike) -> FloatArray:
         Elfwing, Uchibe, Doya: Sigmoid-weighted linear units for neural network function
         approximation in reinforcement learning, 2017.
     """
-    return _core.silu(float32_array(x, "silu", "x"))
+    return _apply("silu", x)
 
 
 def silu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
@@ -315,8 +331,7 @@ def silu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
         >>> silu_backward([2.0], [0.0])
         array([1.], dtype=float32)
     """
-    grad, saved = same_shapes("silu_backward", "grad_output", grad_output, "x", x)
-    return _core.silu_backward(grad, saved)
+    return _from_input("silu", grad_output, x)
 
 
 def hard_swish(x: ArrayLike) -> FloatArray:
@@ -338,7 +353,7 @@ def hard_swish(x: ArrayLike) -> FloatArray:
     References:
         Howard et al.: Searching for MobileNetV3, 2019.
     """
-    return _core.hard_swish(float32_array(x, "hard_swish", "x"))
+    return _apply("hard_swish", x)
 
 
 def hard_swish_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
@@ -360,5 +375,22 @@ def hard_swish_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
         >>> hard_swish_backward([1.0, 1.0, 1.0], [-3.0, 0.0, 3.0])
         array([0. , 0.5, 1. ], dtype=float32)
     """
-    grad, saved = same_shapes("hard_swish_backward", "grad_output", grad_output, "x", x)
-    return _core.hard_swish_backward(grad, saved)
+    return _from_input("hard_swish", grad_output, x)
+
+
+def _apply(kind: str, x: ArrayLike, setting: float = 0.0) -> FloatArray:
+    return _core.activation(kind, float32_array(x, kind, "x"), setting)
+
+
+def _from_input(
+    kind: str, grad_output: ArrayLike, x: ArrayLike, setting: float = 0.0
+) -> FloatArray:
+    """The gradient of an activation whose backward reads its input."""
+    grad, saved = same_shapes(f"{kind}_backward", "grad_output", grad_output, "x", x)
+    return _core.activation_backward(kind, grad, saved, setting)
+
+
+def _from_output(kind: str, grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
+    """The gradient of an activation whose backward reads its output."""
+    grad, saved = same_shapes(f"{kind}_backward", "grad_output", grad_output, "output", output)
+    return _core.activation_backward(kind, grad, saved)
