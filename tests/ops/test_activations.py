@@ -184,6 +184,12 @@ def test_hard_swish_is_exact_at_its_corners() -> None:
     assert_exactly_equal(ops.hard_swish_backward(np.ones(5), x), [0, 0, 0.5, 1, 1])
 
 
+def test_hard_sigmoid_is_exact_at_its_corners() -> None:
+    x = np.array([-4.0, -3.0, 0.0, 3.0, 4.0], np.float32)
+    assert_exactly_equal(ops.hard_sigmoid(x), [0, 0, 0.5, 1, 1])
+    assert_exactly_equal(ops.hard_sigmoid_backward(np.full(5, 6.0), x), [0, 0, 1, 0, 0])
+
+
 def test_relu_gradient_is_zero_at_zero_and_a_mask_elsewhere() -> None:
     x = np.array([0.0, -0.0, -1.0, 1.0, 1e-45, -1e-45], np.float32)
     ones, infinities = np.ones(6, np.float32), np.full(6, np.inf, np.float32)

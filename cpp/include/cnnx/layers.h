@@ -255,6 +255,11 @@ class HardSwish : public LayerBuilder<HardSwish> {
   HardSwish() : LayerBuilder("hard_swish") {}
 };
 
+class HardSigmoid : public LayerBuilder<HardSigmoid> {
+ public:
+  HardSigmoid() : LayerBuilder("hard_sigmoid") {}
+};
+
 class Softmax : public LayerBuilder<Softmax> {
  public:
   Softmax() : LayerBuilder("softmax") {}

@@ -82,6 +82,17 @@ struct HardSwish {
   }
 };
 
+// clamp(x + 3, 0, 6) / 6.
+struct HardSigmoid {
+  static constexpr float kSixth = 0.166666667f;
+  static CNNX_INLINE float value(float x, float) {
+    return select(x <= -3.0f, 0.0f, select(x >= 3.0f, 1.0f, (x + 3.0f) * kSixth));
+  }
+  static CNNX_INLINE float gradient(float grad, float x, float) {
+    return select(x > -3.0f, select(x < 3.0f, grad * kSixth, 0.0f), 0.0f);
+  }
+};
+
 struct Relu6 {
   static CNNX_INLINE float value(float x, float) {
     const float positive = x < 0.0f ? 0.0f : x;
@@ -125,6 +136,7 @@ constexpr ActivationKernels kRows[] = {
     row<Silu>("silu", kFromInput),
     row<HardSwish>("hard_swish", kFromInput),
     row<Relu6>("relu6", kFromOutput),
+    row<HardSigmoid>("hard_sigmoid", kFromInput),
     {},
 };
 

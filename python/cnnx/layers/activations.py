@@ -7,6 +7,7 @@ from cnnx.layers.base import Layer, LayerWithoutSettings
 
 __all__ = [
     "GELU",
+    "HardSigmoid",
     "HardSwish",
     "LeakyReLU",
     "PReLU",
@@ -151,6 +152,20 @@ class HardSwish(LayerWithoutSettings):
     """
 
     kind = "hard_swish"
+
+
+class HardSigmoid(LayerWithoutSettings):
+    """Hard sigmoid, piecewise linear: ``clip(x + 3, 0, 6) / 6``.
+
+    References:
+        A. Howard and others: Searching for MobileNetV3, 2019.
+
+    Example:
+        >>> HardSigmoid().kind
+        'hard_sigmoid'
+    """
+
+    kind = "hard_sigmoid"
 
 
 class Softmax(LayerWithoutSettings):

@@ -13,6 +13,8 @@ from cnnx.arguments import FloatArray, float32_array, real_number, same_shapes
 __all__ = [
     "gelu",
     "gelu_backward",
+    "hard_sigmoid",
+    "hard_sigmoid_backward",
     "hard_swish",
     "hard_swish_backward",
     "leaky_relu",
@@ -376,6 +378,50 @@ def hard_swish_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
         array([0. , 0.5, 1. ], dtype=float32)
     """
     return _from_input("hard_swish", grad_output, x)
+
+
+def hard_sigmoid(x: ArrayLike) -> FloatArray:
+    """Hard sigmoid, ``clip(x + 3, 0, 6) / 6``, elementwise: a piecewise linear `sigmoid`.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array of the same shape, in [0, 1].
+
+    Raises:
+        TypeError: if `x` is not of a real dtype.
+
+    Example:
+        >>> hard_sigmoid([-4.0, 0.0, 1.5, 4.0])
+        array([0.  , 0.5 , 0.75, 1.  ], dtype=float32)
+
+    References:
+        Howard et al.: Searching for MobileNetV3, 2019.
+    """
+    return _apply("hard_sigmoid", x)
+
+
+def hard_sigmoid_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
+    """Gradient of `hard_sigmoid` from its input: ``grad_output / 6`` where ``-3 < x < 3``, 0
+    elsewhere.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `hard_sigmoid`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `hard_sigmoid`.
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> hard_sigmoid_backward([6.0, 6.0, 6.0], [-3.0, 0.0, 3.0])
+        array([0., 1., 0.], dtype=float32)
+    """
+    return _from_input("hard_sigmoid", grad_output, x)
 
 
 def _apply(kind: str, x: ArrayLike, setting: float = 0.0) -> FloatArray:

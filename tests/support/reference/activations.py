@@ -101,6 +101,15 @@ def hard_swish_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
     return real(grad_output) * np.where(x > -3.0, slope, 0.0)
 
 
+def hard_sigmoid(x: npt.ArrayLike) -> Array:
+    return np.clip(real(x) + 3.0, 0.0, 6.0) / 6.0
+
+
+def hard_sigmoid_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
+    x = real(x)
+    return np.where((x > -3.0) & (x < 3.0), real(grad_output) / 6.0, 0.0)
+
+
 def softmax(x: npt.ArrayLike) -> Array:
     x = real(x)
     exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
