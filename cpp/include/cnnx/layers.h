@@ -260,6 +260,11 @@ class HardSigmoid : public LayerBuilder<HardSigmoid> {
   HardSigmoid() : LayerBuilder("hard_sigmoid") {}
 };
 
+class Softplus : public LayerBuilder<Softplus> {
+ public:
+  Softplus() : LayerBuilder("softplus") {}
+};
+
 class Softmax : public LayerBuilder<Softmax> {
  public:
   Softmax() : LayerBuilder("softmax") {}

@@ -93,6 +93,15 @@ struct HardSigmoid {
   }
 };
 
+// log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|)), which does not overflow.
+struct Softplus {
+  static CNNX_INLINE float value(float x, float) {
+    const float decay = exp_f32(float_from_bits(float_bits(x) | kSignBit));
+    return select(x < 0.0f, 0.0f, x) + log1p_f32(decay);
+  }
+  static CNNX_INLINE float gradient(float grad, float x, float) { return grad * sigmoid_f32(x); }
+};
+
 struct Relu6 {
   static CNNX_INLINE float value(float x, float) {
     const float positive = x < 0.0f ? 0.0f : x;
@@ -136,6 +145,7 @@ constexpr ActivationKernels kRows[] = {
     row<Silu>("silu", kFromInput),
     row<HardSwish>("hard_swish", kFromInput),
     row<Relu6>("relu6", kFromOutput),
+    row<Softplus>("softplus", kFromInput),
     row<HardSigmoid>("hard_sigmoid", kFromInput),
     {},
 };

@@ -118,6 +118,7 @@ constexpr LayerDescription kLayers[] = {
     LayerDescription("silu", "x * sigmoid(x)", make_activation),
     LayerDescription("hard_swish", "x * min(max(x + 3, 0), 6) / 6", make_activation),
     LayerDescription("relu6", "min(max(x, 0), 6)", make_activation),
+    LayerDescription("softplus", "log(1 + exp(x))", make_activation),
     LayerDescription("hard_sigmoid", "min(max(x + 3, 0), 6) / 6", make_activation),
 };
 

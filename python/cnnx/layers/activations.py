@@ -16,6 +16,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
     "Tanh",
 ]
 
@@ -166,6 +167,21 @@ class HardSigmoid(LayerWithoutSettings):
     """
 
     kind = "hard_sigmoid"
+
+
+class Softplus(LayerWithoutSettings):
+    """Softplus, a smooth ReLU: ``log(1 + exp(x))``.
+
+    References:
+        C. Dugas and others: Incorporating Second-Order Functional Knowledge for Better Option
+        Pricing, 2001.
+
+    Example:
+        >>> Softplus().kind
+        'softplus'
+    """
+
+    kind = "softplus"
 
 
 class Softmax(LayerWithoutSettings):

@@ -27,6 +27,8 @@ __all__ = [
     "sigmoid_backward",
     "silu",
     "silu_backward",
+    "softplus",
+    "softplus_backward",
     "tanh",
     "tanh_backward",
 ]
@@ -422,6 +424,50 @@ def hard_sigmoid_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
         array([0., 1., 0.], dtype=float32)
     """
     return _from_input("hard_sigmoid", grad_output, x)
+
+
+def softplus(x: ArrayLike) -> FloatArray:
+    """Softplus, ``log(1 + exp(x))``, elementwise: a smooth `relu`, without overflow.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array of the same shape, at least 0.
+
+    Raises:
+        TypeError: if `x` is not of a real dtype.
+
+    Example:
+        >>> softplus([0.0, 100.0])
+        array([  0.6931472, 100.       ], dtype=float32)
+
+    References:
+        Dugas et al.: Incorporating Second-Order Functional Knowledge for Better Option Pricing,
+        2001.
+    """
+    return _apply("softplus", x)
+
+
+def softplus_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
+    """Gradient of `softplus` from its input: ``grad_output * sigmoid(x)``.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `softplus`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `softplus`.
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> softplus_backward([2.0, 2.0], [0.0, 100.0])
+        array([1., 2.], dtype=float32)
+    """
+    return _from_input("softplus", grad_output, x)
 
 
 def _apply(kind: str, x: ArrayLike, setting: float = 0.0) -> FloatArray:

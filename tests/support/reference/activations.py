@@ -110,6 +110,14 @@ def hard_sigmoid_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array
     return np.where((x > -3.0) & (x < 3.0), real(grad_output) / 6.0, 0.0)
 
 
+def softplus(x: npt.ArrayLike) -> Array:
+    return np.logaddexp(0.0, real(x))
+
+
+def softplus_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
+    return real(grad_output) * sigmoid(x)
+
+
 def softmax(x: npt.ArrayLike) -> Array:
     x = real(x)
     exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
