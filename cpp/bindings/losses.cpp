@@ -70,7 +70,7 @@ void bind_cross_entropy(py::module_& module) {
         const float* values = x.data();
         const auto* target = y.data();
         const ReleaseGil release;
-        return cross_entropy(values, target, x.shape(0), x.shape(1), label_smoothing, weight);
+        return cross_entropy(values, target, x.shape(0), x.shape(1), {label_smoothing, weight});
       },
       logits, targets, py::arg("label_smoothing"), weights);
   module.def(
@@ -85,8 +85,8 @@ void bind_cross_entropy(py::module_& module) {
         float* grad = result.mutable_data();
         const ReleaseGil release;
         const double total = cross_entropy_total(target, x.shape(0), x.shape(1), weight);
-        cross_entropy_backward(values, target, x.shape(0), x.shape(1), label_smoothing,
-                               total > 0 ? total : 1, grad, false, weight);
+        cross_entropy_backward(values, target, x.shape(0), x.shape(1), total > 0 ? total : 1, grad,
+                               false, {label_smoothing, weight});
         return result;
       },
       logits, targets, py::arg("label_smoothing"), weights);

@@ -74,23 +74,19 @@ struct Data {
   LossResult run(Kind kind, int64_t first, int64_t count, const LossGradient& gradient,
                  float* row_losses, int threads) const {
     const float *logits = x.data() + first * outputs, *target = targets.data() + first * outputs;
+    const cnnx::ops::LossBatch batch = {logits, count, outputs, gradient, row_losses, threads};
     const auto regression = [&](RegressionLoss loss) {
-      return cnnx::ops::regression_rows(loss, logits, target, count, outputs, 2.0f, gradient,
-                                        row_losses, threads);
+      return cnnx::ops::regression_rows(batch, loss, target, 2.0f);
     };
+    const float* weighted = kind == Kind::weighted ? weights.data() : nullptr;
     switch (kind) {
       case Kind::cross_entropy:
-        return cnnx::ops::cross_entropy_rows(logits, {labels.data() + first}, count, outputs,
-                                             {0.1f}, gradient, row_losses, threads);
       case Kind::weighted:
-        return cnnx::ops::cross_entropy_rows(logits, {labels.data() + first}, count, outputs,
-                                             {0.1f, weights.data()}, gradient, row_losses, threads);
+        return cnnx::ops::cross_entropy_rows(batch, {labels.data() + first}, {0.1f, weighted});
       case Kind::soft_labels:
-        return cnnx::ops::cross_entropy_rows(logits, {nullptr, target}, count, outputs, {0.1f},
-                                             gradient, row_losses, threads);
+        return cnnx::ops::cross_entropy_rows(batch, {nullptr, target}, {0.1f});
       case Kind::binary_cross_entropy:
-        return cnnx::ops::binary_cross_entropy_rows(logits, target, count, outputs, gradient,
-                                                    row_losses, threads);
+        return cnnx::ops::binary_cross_entropy_rows(batch, target);
       case Kind::squared:
         return regression(RegressionLoss::mean_squared_error);
       case Kind::absolute:
@@ -158,8 +154,8 @@ void correct_predictions() {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const auto correct = [](const Floats& logits, int64_t label) {
     float loss = 0;
-    return cnnx::ops::cross_entropy_rows(logits.data(), {&label}, 1,
-                                         static_cast<int64_t>(logits.size()), {}, {}, &loss, 1)
+    const auto classes = static_cast<int64_t>(logits.size());
+    return cnnx::ops::cross_entropy_rows({logits.data(), 1, classes, {}, &loss}, {&label}, {})
         .correct;
   };
   CHECK_EQUAL(correct({1, 3, 2}, 1), 1);
@@ -170,7 +166,7 @@ void correct_predictions() {
   const Floats logits = {-1, 2, 0.5f, 0}, targets = {0, 1, 0.5f, 1};
   float loss = 0;
   const LossResult binary =
-      cnnx::ops::binary_cross_entropy_rows(logits.data(), targets.data(), 1, 4, {}, &loss, 1);
+      cnnx::ops::binary_cross_entropy_rows({logits.data(), 1, 4, {}, &loss}, targets.data());
   CHECK_EQUAL(binary.correct, 2);
 }
 
@@ -217,17 +213,15 @@ void refusals() {
   CHECK_THROWS(Error, "cross_entropy: label 10 at row 3 is out of range, expected 0 to 2",
                cnnx::cross_entropy(x.data(), labels.data(), 4, 3));
   labels[3] = -1;
-  CHECK_THROWS(
-      Error, "cross_entropy: label -1 at row 3 is out of range, expected 0 to 2",
-      cnnx::cross_entropy_backward(x.data(), labels.data(), 4, 3, 0.0f, 4.0, gradient.data()));
+  CHECK_THROWS(Error, "cross_entropy: label -1 at row 3 is out of range, expected 0 to 2",
+               cnnx::cross_entropy_backward(x.data(), labels.data(), 4, 3, 4.0, gradient.data()));
   labels[3] = 0;
   CHECK_THROWS(Error, "cross_entropy: label_smoothing is 1.5, expected a number from 0 to 1",
-               cnnx::cross_entropy(x.data(), labels.data(), 4, 3, 1.5f));
+               cnnx::cross_entropy(x.data(), labels.data(), 4, 3, {1.5f}));
   CHECK_THROWS(Error, "cross_entropy: logits has shape (0, 3), expected at least one row",
                cnnx::cross_entropy(x.data(), labels.data(), 0, 3));
-  CHECK_THROWS(
-      Error, "cross_entropy: divisor is 0, expected a finite number > 0",
-      cnnx::cross_entropy_backward(x.data(), labels.data(), 4, 3, 0.0f, 0.0, gradient.data()));
+  CHECK_THROWS(Error, "cross_entropy: divisor is 0, expected a finite number > 0",
+               cnnx::cross_entropy_backward(x.data(), labels.data(), 4, 3, 0.0, gradient.data()));
   targets[7] = -0.5f;
   CHECK_THROWS(Error, "binary_cross_entropy: target -0.5 at row 2 is out of range, expected 0 to 1",
                cnnx::binary_cross_entropy(x.data(), targets.data(), 4, 3));

@@ -28,17 +28,18 @@ float row_loss(const float* logits, const float* targets, int64_t count) {
   return sums.total() / static_cast<float>(count);
 }
 
-int64_t rows(const float* logits, const float* targets, int64_t row_count, int64_t outputs,
-             float divisor, bool accumulate, float* grad_logits, float* row_losses) {
+int64_t rows(const LossRows& all, const float* targets) {
+  const int64_t outputs = all.columns;
+  const float divisor = all.divisor;
   int64_t correct = 0;
-  for (int64_t row = 0; row < row_count; ++row) {
+  for (int64_t row = 0; row < all.rows; ++row) {
     const int64_t offset = row * outputs;
-    const float* __restrict z = logits + offset, * __restrict target = targets + offset;
-    row_losses[row] = row_loss(z, target, outputs);
+    const float* __restrict z = all.outputs + offset, * __restrict target = targets + offset;
+    all.row_losses[row] = row_loss(z, target, outputs);
     for (int64_t j = 0; j < outputs; ++j) correct += (z[j] > 0.0f) == (target[j] > 0.5f);
-    if (!grad_logits) continue;
-    float* __restrict grad = grad_logits + offset;
-    if (accumulate) {
+    if (!all.gradient) continue;
+    float* __restrict grad = all.gradient + offset;
+    if (all.accumulate) {
       for (int64_t j = 0; j < outputs; ++j) grad[j] += (sigmoid_f32(z[j]) - target[j]) / divisor;
     } else {
       for (int64_t j = 0; j < outputs; ++j) grad[j] = (sigmoid_f32(z[j]) - target[j]) / divisor;

@@ -42,13 +42,14 @@ void row_gradient(const float* x, int64_t classes, int64_t label, float maximum,
   grad[label] = before + (exp_below(x[label], maximum) / sum - here) / divisor;
 }
 
-int64_t rows(const float* logits, const int64_t* labels, int64_t row_count, int64_t classes,
-             float label_smoothing, float divisor, bool accumulate, float* grad_logits,
-             float* row_losses) {
+int64_t rows(const LossRows& all, const int64_t* labels, float label_smoothing) {
+  const int64_t classes = all.columns;
+  const float divisor = all.divisor;
+  const bool accumulate = all.accumulate;
   int64_t correct = 0;
-  for (int64_t row = 0; row < row_count; ++row) {
-    const float* x = logits + row * classes;
-    float* grad = grad_logits ? grad_logits + row * classes : nullptr;
+  for (int64_t row = 0; row < all.rows; ++row) {
+    const float* x = all.outputs + row * classes;
+    float* grad = all.gradient ? all.gradient + row * classes : nullptr;
     const int64_t label = labels[row];
     const float maximum = row_maximum(x, classes);
     const float sum = row_exponentials(x, classes, maximum, accumulate ? nullptr : grad);
@@ -58,7 +59,7 @@ int64_t rows(const float* logits, const int64_t* labels, int64_t row_count, int6
       const float weight = label_smoothing / static_cast<float>(classes);
       loss -= weight * sum_of_differences(x, classes, maximum);
     }
-    row_losses[row] = loss;
+    all.row_losses[row] = loss;
     correct += is_first_maximum(x, classes, label);
     if (grad) {
       row_gradient(x, classes, label, maximum, sum, label_smoothing, divisor, accumulate, grad);
@@ -136,14 +137,18 @@ float row_counts(const float* x, const Target& target, const ClassWeights& class
 }
 
 template <class Target>
-bool weighted_row(const float* x, const Target& target, const ClassWeights& class_weights,
-                  int64_t classes, const Smoothing& smoothing, float divisor, bool accumulate,
-                  float* __restrict grad, float* row_loss) {
+bool weighted_row(const LossRows& all, int64_t row, const Target& target,
+                  const ClassWeights& class_weights, const Smoothing& smoothing) {
+  const int64_t classes = all.columns;
+  const float divisor = all.divisor;
+  const bool accumulate = all.accumulate;
+  const float* x = all.outputs + row * classes;
+  float* __restrict grad = all.gradient ? all.gradient + row * classes : nullptr;
   const float maximum = row_maximum(x, classes);
   const float sum = row_exponentials(x, classes, maximum, accumulate ? nullptr : grad);
   float weighted;
   const float counts = row_counts(x, target, class_weights, classes, maximum, smoothing, &weighted);
-  *row_loss = counts * log_f32(sum) - weighted;
+  all.row_losses[row] = counts * log_f32(sum) - weighted;
   if (grad && accumulate) {
     for (int64_t j = 0; j < classes; ++j) {
       grad[j] +=
@@ -158,23 +163,18 @@ bool weighted_row(const float* x, const Target& target, const ClassWeights& clas
   return is_first_maximum(x, classes, target.answer(classes));
 }
 
-int64_t weighted_rows(const float* logits, const int64_t* labels, const float* shares,
-                      const float* class_weights, int64_t row_count, int64_t classes,
-                      float label_smoothing, float divisor, bool accumulate, float* grad_logits,
-                      float* row_losses) {
+int64_t weighted_rows(const LossRows& all, const WeightedTargets& targets, float label_smoothing) {
+  const int64_t classes = all.columns;
   const Smoothing smoothing = {1.0f - label_smoothing,
                                label_smoothing / static_cast<float>(classes)};
-  const ClassWeights weights = {class_weights};
+  const ClassWeights weights = {targets.class_weights};
   int64_t correct = 0;
-  for (int64_t row = 0; row < row_count; ++row) {
-    const float* x = logits + row * classes;
-    float* grad = grad_logits ? grad_logits + row * classes : nullptr;
-    if (labels) {
-      correct += weighted_row(x, LabelTarget{labels[row]}, weights, classes, smoothing, divisor,
-                              accumulate, grad, row_losses + row);
+  for (int64_t row = 0; row < all.rows; ++row) {
+    if (targets.labels) {
+      correct += weighted_row(all, row, LabelTarget{targets.labels[row]}, weights, smoothing);
     } else {
-      correct += weighted_row(x, SharesTarget{shares + row * classes}, weights, classes, smoothing,
-                              divisor, accumulate, grad, row_losses + row);
+      const SharesTarget target{targets.shares + row * classes};
+      correct += weighted_row(all, row, target, weights, smoothing);
     }
   }
   return correct;

@@ -5,21 +5,25 @@
 #include <stdint.h>
 
 #include "kernels/declare.h"
+#include "kernels/loss_rows.h"
 
 namespace cnnx {
 
+// Targets of which one is null, labels or soft labels (rows, classes), and a weight per class
+// (null: all 1).
+struct WeightedTargets {
+  const int64_t* labels;
+  const float* shares;
+  const float* class_weights;
+};
+
 struct CrossEntropyKernels {
-  // Writes a loss per row, and (softmax - target) / divisor unless grad_logits is null. Returns the
-  // number of labels that are the first maximum of their row. Labels must be in range.
-  int64_t (*rows)(const float* logits, const int64_t* labels, int64_t rows, int64_t classes,
-                  float label_smoothing, float divisor, bool accumulate, float* grad_logits,
-                  float* row_losses);
-  // The same for labels or soft labels (rows, classes), one of which is null. Every class's part of
-  // the sum is multiplied by its weight, or by 1 if the weights are null.
-  int64_t (*weighted_rows)(const float* logits, const int64_t* labels, const float* shares,
-                           const float* class_weights, int64_t rows, int64_t classes,
-                           float label_smoothing, float divisor, bool accumulate,
-                           float* grad_logits, float* row_losses);
+  // Writes a loss per row and the gradient, (softmax - target) / divisor. Returns the number of
+  // rows whose label is the first maximum. Labels are in range.
+  int64_t (*rows)(const LossRows& rows, const int64_t* labels, float label_smoothing);
+  // The same for weighted targets: the weight of each class multiplies its term of the sum.
+  int64_t (*weighted_rows)(const LossRows& rows, const WeightedTargets& targets,
+                           float label_smoothing);
 };
 
 CNNX_DECLARE_KERNELS(CrossEntropyKernels, cross_entropy_kernels)

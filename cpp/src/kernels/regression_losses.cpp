@@ -54,17 +54,18 @@ float row_loss(const Error& error, const float* prediction, const float* target,
 }
 
 template <class Error>
-void rows(const float* prediction, const float* target, int64_t row_count, int64_t outputs,
-          float delta, float divisor, bool accumulate, float* grad_prediction, float* row_losses) {
+void rows(const LossRows& all, const float* targets, float delta) {
   const Error error{delta};
-  for (int64_t row = 0; row < row_count; ++row) {
-    row_losses[row] = row_loss(error, prediction + row * outputs, target + row * outputs, outputs);
+  for (int64_t row = 0; row < all.rows; ++row) {
+    const int64_t offset = row * all.columns;
+    all.row_losses[row] = row_loss(error, all.outputs + offset, targets + offset, all.columns);
   }
-  if (!grad_prediction) return;
-  const float* __restrict p = prediction, * __restrict t = target;
-  float* __restrict grad = grad_prediction;
-  const int64_t count = row_count * outputs;
-  if (accumulate) {
+  if (!all.gradient) return;
+  const float* __restrict p = all.outputs, * __restrict t = targets;
+  float* __restrict grad = all.gradient;
+  const float divisor = all.divisor;
+  const int64_t count = all.rows * all.columns;
+  if (all.accumulate) {
     for (int64_t i = 0; i < count; ++i) grad[i] += error.derivative(p[i] - t[i]) / divisor;
   } else {
     for (int64_t i = 0; i < count; ++i) grad[i] = error.derivative(p[i] - t[i]) / divisor;

@@ -4,15 +4,14 @@
 #include <stdint.h>
 
 #include "kernels/declare.h"
+#include "kernels/loss_rows.h"
 
 namespace cnnx {
 
 struct RegressionLossKernels {
-  // Writes a loss per row, the mean over its outputs, and the derivative of the loss / divisor
-  // unless grad_prediction is null. `delta` is Huber's.
-  using Rows = void (*)(const float* prediction, const float* target, int64_t rows, int64_t outputs,
-                        float delta, float divisor, bool accumulate, float* grad_prediction,
-                        float* row_losses);
+  // Writes a loss per row, the mean over its outputs, and the gradient, the derivative of each
+  // output's loss / divisor. `delta` is Huber's.
+  using Rows = void (*)(const LossRows& rows, const float* targets, float delta);
   Rows mean_squared_error, mean_absolute_error, huber;
 };
 

@@ -10,15 +10,11 @@
 namespace cnnx {
 namespace ops {
 
-LossResult binary_cross_entropy_rows(const float* logits, const float* targets, int64_t rows,
-                                     int64_t outputs, const LossGradient& gradient,
-                                     float* row_losses, int threads) {
+LossResult binary_cross_entropy_rows(const LossBatch& batch, const float* targets) {
   const auto kernel = CNNX_KERNELS(binary_cross_entropy_kernels).rows;
-  const float divisor = static_cast<float>(gradient.divisor * static_cast<double>(outputs));
-  return sum_rows(rows, outputs, row_losses, threads, [&](int64_t first, int64_t count) {
-    float* grad = gradient.values ? gradient.values + first * outputs : nullptr;
-    return kernel(logits + first * outputs, targets + first * outputs, count, outputs, divisor,
-                  gradient.accumulate, grad, row_losses + first);
+  const double divisor = batch.gradient.divisor * static_cast<double>(batch.columns);
+  return sum_rows(batch, divisor, [&](const LossRows& rows, int64_t first) {
+    return kernel(rows, targets + first * rows.columns);
   });
 }
 
@@ -30,8 +26,8 @@ LossResult checked_rows(const float* logits, const float* targets, int64_t rows,
   check_binary_targets(targets, rows, outputs);
   check_divisor("binary_cross_entropy", gradient.divisor);
   runtime::AlignedBuffer row_losses(rows);
-  return binary_cross_entropy_rows(logits, targets, rows, outputs, gradient, row_losses.data(),
-                                   get_num_threads());
+  return binary_cross_entropy_rows(
+      {logits, rows, outputs, gradient, row_losses.data(), get_num_threads()}, targets);
 }
 
 }  // namespace

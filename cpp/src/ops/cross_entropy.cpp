@@ -10,27 +10,19 @@
 namespace cnnx {
 namespace ops {
 
-LossResult cross_entropy_rows(const float* logits, const ClassTargets& targets, int64_t rows,
-                              int64_t classes, const CrossEntropySettings& settings,
-                              const LossGradient& gradient, float* row_losses, int threads) {
+LossResult cross_entropy_rows(const LossBatch& batch, const ClassTargets& targets,
+                              const CrossEntropyOptions& options) {
   const CrossEntropyKernels& kernels = CNNX_KERNELS(cross_entropy_kernels);
-  const float divisor = static_cast<float>(gradient.divisor);
-  const bool plain = targets.labels && !settings.class_weights;
+  const bool plain = targets.labels && !options.class_weights;
   LossResult result =
-      sum_rows(rows, classes, row_losses, threads, [&](int64_t first, int64_t count) {
-        const float* x = logits + first * classes;
+      sum_rows(batch, batch.gradient.divisor, [&](const LossRows& rows, int64_t first) {
         const int64_t* labels = targets.labels ? targets.labels + first : nullptr;
-        float* grad = gradient.values ? gradient.values + first * classes : nullptr;
-        if (plain) {
-          return kernels.rows(x, labels, count, classes, settings.label_smoothing, divisor,
-                              gradient.accumulate, grad, row_losses + first);
-        }
-        const float* shares = targets.shares ? targets.shares + first * classes : nullptr;
-        return kernels.weighted_rows(x, labels, shares, settings.class_weights, count, classes,
-                                     settings.label_smoothing, divisor, gradient.accumulate, grad,
-                                     row_losses + first);
+        if (plain) return kernels.rows(rows, labels, options.label_smoothing);
+        const float* shares = targets.shares ? targets.shares + first * rows.columns : nullptr;
+        return kernels.weighted_rows(rows, {labels, shares, options.class_weights},
+                                     options.label_smoothing);
       });
-  result.weight = cross_entropy_weight(targets, rows, classes, settings.class_weights);
+  result.weight = cross_entropy_weight(targets, batch.rows, batch.columns, options.class_weights);
   return result;
 }
 
@@ -53,21 +45,21 @@ double cross_entropy_weight(const ClassTargets& targets, int64_t rows, int64_t c
 namespace {
 
 LossResult checked_rows(const float* logits, const ClassTargets& targets, int64_t rows,
-                        int64_t classes, const CrossEntropySettings& settings,
+                        int64_t classes, const CrossEntropyOptions& options,
                         const LossGradient& gradient) {
   check_loss_shape("cross_entropy", "logits", rows, classes);
-  check_label_smoothing(settings.label_smoothing);
-  check_class_weights(settings.class_weights, classes);
+  check_label_smoothing(options.label_smoothing);
+  check_class_weights(options.class_weights, classes);
   check_class_targets(targets, rows, classes);
   check_divisor("cross_entropy", gradient.divisor);
   runtime::AlignedBuffer row_losses(rows);
-  return cross_entropy_rows(logits, targets, rows, classes, settings, gradient, row_losses.data(),
-                            get_num_threads());
+  return cross_entropy_rows({logits, rows, classes, gradient, row_losses.data(), get_num_threads()},
+                            targets, options);
 }
 
 double mean(const float* logits, const ClassTargets& targets, int64_t rows, int64_t classes,
-            const CrossEntropySettings& settings) {
-  const LossResult result = checked_rows(logits, targets, rows, classes, settings, {});
+            const CrossEntropyOptions& options) {
+  const LossResult result = checked_rows(logits, targets, rows, classes, options, {});
   return result.weight > 0 ? result.sum / result.weight : 0;
 }
 
@@ -83,13 +75,13 @@ double checked_weight(const ClassTargets& targets, int64_t rows, int64_t classes
 }  // namespace ops
 
 double cross_entropy(const float* logits, const int64_t* labels, int64_t rows, int64_t classes,
-                     float label_smoothing, const float* class_weights) {
-  return ops::mean(logits, {labels, nullptr}, rows, classes, {label_smoothing, class_weights});
+                     const CrossEntropyOptions& options) {
+  return ops::mean(logits, {labels, nullptr}, rows, classes, options);
 }
 
 double cross_entropy(const float* logits, const float* shares, int64_t rows, int64_t classes,
-                     float label_smoothing, const float* class_weights) {
-  return ops::mean(logits, {nullptr, shares}, rows, classes, {label_smoothing, class_weights});
+                     const CrossEntropyOptions& options) {
+  return ops::mean(logits, {nullptr, shares}, rows, classes, options);
 }
 
 double cross_entropy_total(const int64_t* labels, int64_t rows, int64_t classes,
@@ -103,16 +95,16 @@ double cross_entropy_total(const float* shares, int64_t rows, int64_t classes,
 }
 
 void cross_entropy_backward(const float* logits, const int64_t* labels, int64_t rows,
-                            int64_t classes, float label_smoothing, double divisor,
-                            float* grad_logits, bool accumulate, const float* class_weights) {
-  ops::checked_rows(logits, {labels, nullptr}, rows, classes, {label_smoothing, class_weights},
+                            int64_t classes, double divisor, float* grad_logits, bool accumulate,
+                            const CrossEntropyOptions& options) {
+  ops::checked_rows(logits, {labels, nullptr}, rows, classes, options,
                     {grad_logits, divisor, accumulate});
 }
 
 void cross_entropy_backward(const float* logits, const float* shares, int64_t rows, int64_t classes,
-                            float label_smoothing, double divisor, float* grad_logits,
-                            bool accumulate, const float* class_weights) {
-  ops::checked_rows(logits, {nullptr, shares}, rows, classes, {label_smoothing, class_weights},
+                            double divisor, float* grad_logits, bool accumulate,
+                            const CrossEntropyOptions& options) {
+  ops::checked_rows(logits, {nullptr, shares}, rows, classes, options,
                     {grad_logits, divisor, accumulate});
 }
 

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "cnnx/cross_entropy.h"
+#include "kernels/loss_rows.h"
 #include "runtime/parallel.h"
 
 namespace cnnx::ops {
@@ -32,39 +34,37 @@ struct LossGradient {
   bool accumulate = false;
 };
 
-// Labels and targets must have passed their check. `row_losses` is scratch of `rows` floats.
+// One pass of a loss over a batch. Labels and targets must have passed their check.
+struct LossBatch {
+  const float* outputs;  // (rows, columns): logits or predictions
+  int64_t rows, columns;
+  LossGradient gradient;
+  float* row_losses;  // scratch of `rows` floats
+  int threads = 1;
+};
 
-// One of the two: a label per row, or (rows, classes) shares of the classes, which add up to 1.
+// One of the two: a label per row, or soft labels (rows, classes), which add up to 1 in each row.
 struct ClassTargets {
   const int64_t* labels = nullptr;
   const float* shares = nullptr;
 };
 
-struct CrossEntropySettings {
-  float label_smoothing = 0;
-  const float* class_weights = nullptr;  // one per class; null: all 1
-};
-
 // correct: rows whose label, or first largest share, is the first maximum.
-LossResult cross_entropy_rows(const float* logits, const ClassTargets& targets, int64_t rows,
-                              int64_t classes, const CrossEntropySettings& settings,
-                              const LossGradient& gradient, float* row_losses, int threads);
+LossResult cross_entropy_rows(const LossBatch& batch, const ClassTargets& targets,
+                              const CrossEntropyOptions& options);
 
-// What the mean divides by: the rows' classes' weights, which without weights is their number.
+// The divisor of the mean: the weights of the rows' classes; without weights the number of rows.
 double cross_entropy_weight(const ClassTargets& targets, int64_t rows, int64_t classes,
                             const float* class_weights);
 
 // correct: outputs on their target's side of 1/2, counted one by one.
-LossResult binary_cross_entropy_rows(const float* logits, const float* targets, int64_t rows,
-                                     int64_t outputs, const LossGradient& gradient,
-                                     float* row_losses, int threads);
+LossResult binary_cross_entropy_rows(const LossBatch& batch, const float* targets);
 
 enum class RegressionLoss { mean_squared_error, mean_absolute_error, huber };
 
 // correct: always 0. `delta` is Huber's.
-LossResult regression_rows(RegressionLoss loss, const float* prediction, const float* target,
-                           int64_t rows, int64_t outputs, float delta, const LossGradient& gradient,
-                           float* row_losses, int threads);
+LossResult regression_rows(const LossBatch& batch, RegressionLoss loss, const float* targets,
+                           float delta);
 
 // Each throws std::invalid_argument with a sentence that begins with the loss's name.
 void check_class_targets(const ClassTargets& targets, int64_t rows, int64_t classes);
@@ -77,21 +77,30 @@ void check_binary_targets(const float* targets, int64_t rows, int64_t outputs);
 void check_loss_shape(const char* function, const char* array, int64_t rows, int64_t outputs);
 void check_divisor(const char* function, double divisor);
 
-// kernel(first row, row count) returns the right answers of rows that threads share out, and writes
-// row_losses. The sum is taken in row order, so it does not depend on how they were shared.
+// kernel(rows, first) returns the correct predictions of `rows`, the batch's from `first` on, and
+// writes their losses. Threads share the rows. The sum is taken in row order, so it does not depend
+// on how they are shared.
 template <class Kernel>
-LossResult sum_rows(int64_t rows, int64_t outputs, const float* row_losses, int threads,
-                    const Kernel& kernel) {
+LossResult sum_rows(const LossBatch& batch, double divisor, const Kernel& kernel) {
   // About 20 microseconds of exponentials.
   constexpr int64_t kGrainFloats = 8 * 1024;
+  const int64_t columns = batch.columns;
   std::atomic<int64_t> correct{0};
-  const int64_t grain = kGrainFloats / std::max<int64_t>(1, outputs) + 1;
-  runtime::parallel_for(threads, rows, grain, [&](int64_t begin, int64_t end, int) {
-    correct.fetch_add(kernel(begin, end - begin), std::memory_order_relaxed);
+  const int64_t grain = kGrainFloats / std::max<int64_t>(1, columns) + 1;
+  runtime::parallel_for(batch.threads, batch.rows, grain, [&](int64_t begin, int64_t end, int) {
+    float* const gradient = batch.gradient.values;
+    const LossRows rows = {batch.outputs + begin * columns,
+                           end - begin,
+                           columns,
+                           static_cast<float>(divisor),
+                           batch.gradient.accumulate,
+                           gradient ? gradient + begin * columns : nullptr,
+                           batch.row_losses + begin};
+    correct.fetch_add(kernel(rows, begin), std::memory_order_relaxed);
   });
   LossResult result;
-  for (int64_t row = 0; row < rows; ++row) result.sum += row_losses[row];
-  result.weight = static_cast<double>(rows);
+  for (int64_t row = 0; row < batch.rows; ++row) result.sum += batch.row_losses[row];
+  result.weight = static_cast<double>(batch.rows);
   result.correct = correct.load();
   return result;
 }

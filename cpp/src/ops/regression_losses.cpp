@@ -37,8 +37,9 @@ LossResult checked_rows(RegressionLoss loss, const float* prediction, const floa
   check_divisor(name, gradient.divisor);
   check_delta(delta);
   runtime::AlignedBuffer row_losses(rows);
-  return regression_rows(loss, prediction, target, rows, outputs, delta, gradient,
-                         row_losses.data(), get_num_threads());
+  return regression_rows(
+      {prediction, rows, outputs, gradient, row_losses.data(), get_num_threads()}, loss, target,
+      delta);
 }
 
 double mean(RegressionLoss loss, const float* prediction, const float* target, int64_t rows,
@@ -49,15 +50,12 @@ double mean(RegressionLoss loss, const float* prediction, const float* target, i
 
 }  // namespace
 
-LossResult regression_rows(RegressionLoss loss, const float* prediction, const float* target,
-                           int64_t rows, int64_t outputs, float delta, const LossGradient& gradient,
-                           float* row_losses, int threads) {
+LossResult regression_rows(const LossBatch& batch, RegressionLoss loss, const float* targets,
+                           float delta) {
   const RegressionLossKernels::Rows kernel = row_of(loss).kernel;
-  const float divisor = static_cast<float>(gradient.divisor * static_cast<double>(outputs));
-  return sum_rows(rows, outputs, row_losses, threads, [&](int64_t first, int64_t count) -> int64_t {
-    float* grad = gradient.values ? gradient.values + first * outputs : nullptr;
-    kernel(prediction + first * outputs, target + first * outputs, count, outputs, delta, divisor,
-           gradient.accumulate, grad, row_losses + first);
+  const double divisor = batch.gradient.divisor * static_cast<double>(batch.columns);
+  return sum_rows(batch, divisor, [&](const LossRows& rows, int64_t first) -> int64_t {
+    kernel(rows, targets + first * rows.columns, delta);
     return 0;
   });
 }

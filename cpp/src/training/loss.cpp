@@ -73,19 +73,18 @@ double LossFunction::divisor(const Targets& targets, int64_t rows) const {
 LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t rows,
                           double divisor, int threads, float* grad_outputs) {
   if (row_losses_.size() < rows) row_losses_ = runtime::AlignedBuffer(rows);
-  const ops::LossGradient gradient{grad_outputs, divisor, /*accumulate=*/false};
+  const ops::LossBatch batch{
+      outputs, rows, outputs_, {grad_outputs, divisor, /*accumulate=*/false}, row_losses_.data(),
+      threads};
   const auto regression = [&](ops::RegressionLoss loss) {
-    return ops::regression_rows(loss, outputs, targets.values, rows, outputs_, loss_.delta,
-                                gradient, row_losses_.data(), threads);
+    return ops::regression_rows(batch, loss, targets.values, loss_.delta);
   };
   switch (loss_.kind) {
     case Loss::Kind::cross_entropy:
-      return ops::cross_entropy_rows(outputs, {targets.labels, targets.values}, rows, outputs_,
-                                     {loss_.label_smoothing, class_weights()}, gradient,
-                                     row_losses_.data(), threads);
+      return ops::cross_entropy_rows(batch, {targets.labels, targets.values},
+                                     {loss_.label_smoothing, class_weights()});
     case Loss::Kind::binary_cross_entropy:
-      return ops::binary_cross_entropy_rows(outputs, targets.values, rows, outputs_, gradient,
-                                            row_losses_.data(), threads);
+      return ops::binary_cross_entropy_rows(batch, targets.values);
     case Loss::Kind::mean_squared_error:
       return regression(ops::RegressionLoss::mean_squared_error);
     case Loss::Kind::mean_absolute_error:
