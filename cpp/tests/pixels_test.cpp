@@ -107,9 +107,12 @@ void gathering_is_normalising_chosen_images() {
   const std::vector<int64_t> rows = {4, 0, 4, 5};
   const auto gathered = [&](const void* source, PixelType type, bool integer_values) {
     Floats out(rows.size() * static_cast<size_t>(kSize));
-    cnnx::data::gather_images(source, type, integer_values, rows.data(),
-                              static_cast<int64_t>(rows.size()), kPixels, kChannels, how,
-                              cnnx::get_num_threads(), out.data());
+    cnnx::ImageBatch images = {};
+    images.pixels = source;
+    images.type = type;
+    images.integer_values = integer_values;
+    cnnx::data::gather_images(images, rows.data(), static_cast<int64_t>(rows.size()),
+                              {kPixels, 1, kChannels}, how, cnnx::get_num_threads(), out.data());
     return out;
   };
   const auto chosen = [&](const Floats& images) {

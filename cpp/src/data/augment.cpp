@@ -10,6 +10,7 @@
 #include "cnnx/runtime.h"
 #include "data/augmentation.h"
 #include "data/image.h"
+#include "data/pixels.h"
 #include "runtime/parallel.h"
 
 namespace cnnx {
@@ -195,12 +196,13 @@ class Augmenter {
 };
 
 template <class Pixel>
-void gather(const Pixel* source, const int64_t* rows, int64_t count, const Shape& shape,
-            const Preprocessing& preprocessing, const EpochChanges& changes, bool divide_by_255,
-            int threads, float* out) {
+void gather(const ImageBatch& images, const int64_t* rows, int64_t count, const Shape& shape,
+            const Preprocessing& preprocessing, const EpochChanges& changes, int threads,
+            float* out) {
+  const auto* const source = static_cast<const Pixel*>(images.pixels);
   const int64_t size = element_count(shape), grain = kGrain / size + 1;
   const int slots = runtime::slot_count(threads, count, grain);
-  Augmenter augmenter(shape, preprocessing, changes, divide_by_255, slots);
+  Augmenter augmenter(shape, preprocessing, changes, divides_by_255(images), slots);
   runtime::parallel_for(slots, count, grain, [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {
       const Pixel* pixels = source + rows[i] * size;
@@ -222,11 +224,9 @@ void gather_augmented(const ImageBatch& images, const int64_t* rows, int64_t cou
                       const Shape& shape, const Preprocessing& preprocessing,
                       const EpochChanges& changes, int threads, float* out) {
   if (images.type == PixelType::uint8) {
-    gather(static_cast<const uint8_t*>(images.pixels), rows, count, shape, preprocessing, changes,
-           true, threads, out);
+    gather<uint8_t>(images, rows, count, shape, preprocessing, changes, threads, out);
   } else {
-    gather(static_cast<const float*>(images.pixels), rows, count, shape, preprocessing, changes,
-           images.integer_values, threads, out);
+    gather<float>(images, rows, count, shape, preprocessing, changes, threads, out);
   }
 }
 

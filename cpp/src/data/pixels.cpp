@@ -125,18 +125,17 @@ void normalise_pixels(const float* source, int64_t pixels, int64_t channels,
   normalise(source, pixels, channels, preprocessing, divide_by_255, PixelType::float32, out);
 }
 
-void gather_images(const void* source, PixelType type, bool integer_values, const int64_t* rows,
-                   int64_t count, int64_t pixels, int64_t channels,
+void gather_images(const ImageBatch& images, const int64_t* rows, int64_t count, const Shape& shape,
                    const Preprocessing& preprocessing, int threads, float* out) {
-  const int64_t size = pixels * channels;
-  const Normaliser normaliser(preprocessing, channels, type == PixelType::uint8 || integer_values,
-                              type);
+  const int64_t size = element_count(shape);
+  const Normaliser normaliser(preprocessing, shape[2], divides_by_255(images), images.type);
   runtime::parallel_for(threads, count, kGrain / size + 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
-      if (type == PixelType::uint8) {
-        normaliser.run(static_cast<const uint8_t*>(source) + rows[i] * size, size, out + i * size);
+      const int64_t offset = rows[i] * size;
+      if (images.type == PixelType::uint8) {
+        normaliser.run(static_cast<const uint8_t*>(images.pixels) + offset, size, out + i * size);
       } else {
-        normaliser.run(static_cast<const float*>(source) + rows[i] * size, size, out + i * size);
+        normaliser.run(static_cast<const float*>(images.pixels) + offset, size, out + i * size);
       }
     }
   });

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 
+#include "cnnx/image.h"
 #include "cnnx/preprocessing.h"
+#include "cnnx/shape.h"
 
 namespace cnnx::data {
 
@@ -15,11 +17,14 @@ void normalise_pixels(const uint8_t* source, int64_t pixels, int64_t channels,
 void normalise_pixels(const float* source, int64_t pixels, int64_t channels,
                       const Preprocessing& preprocessing, bool divide_by_255, float* out);
 
-// Gathers and normalises the images rows[0], rows[1], ... of a contiguous array of images. uint8
-// pixels are divided by 255, and so are float pixels with integer_values. Threads: at most
-// `threads`.
-void gather_images(const void* source, PixelType type, bool integer_values, const int64_t* rows,
-                   int64_t count, int64_t pixels, int64_t channels,
+// Whether the pixels are divided by 255: those of uint8, and of float with integer_values.
+inline bool divides_by_255(const ImageBatch& images) {
+  return images.type == PixelType::uint8 || images.integer_values;
+}
+
+// Gathers and normalises the images rows[0], rows[1], ... of `images`, which have this shape.
+// Threads: at most `threads`.
+void gather_images(const ImageBatch& images, const int64_t* rows, int64_t count, const Shape& shape,
                    const Preprocessing& preprocessing, int threads, float* out);
 
 }  // namespace cnnx::data

@@ -28,8 +28,13 @@ bool is_first_maximum(const float* x, int64_t count, int64_t label) {
 }
 
 // `grad` holds the exponentials of the row or, when accumulating, the gradient so far.
-void row_gradient(const float* x, int64_t classes, int64_t label, float maximum, float sum,
-                  float label_smoothing, float divisor, bool accumulate, float* __restrict grad) {
+void row_gradient(const LossRows& all, int64_t row, int64_t label, float maximum, float sum,
+                  float label_smoothing) {
+  const int64_t classes = all.columns;
+  const float divisor = all.divisor;
+  const bool accumulate = all.accumulate;
+  const float* x = all.outputs + row * classes;
+  float* __restrict grad = all.gradient + row * classes;
   const float elsewhere = label_smoothing / static_cast<float>(classes);
   const float here = (1.0f - label_smoothing) + elsewhere;
   const float before = accumulate ? grad[label] : 0.0f;
@@ -44,15 +49,13 @@ void row_gradient(const float* x, int64_t classes, int64_t label, float maximum,
 
 int64_t rows(const LossRows& all, const int64_t* labels, float label_smoothing) {
   const int64_t classes = all.columns;
-  const float divisor = all.divisor;
-  const bool accumulate = all.accumulate;
   int64_t correct = 0;
   for (int64_t row = 0; row < all.rows; ++row) {
     const float* x = all.outputs + row * classes;
     float* grad = all.gradient ? all.gradient + row * classes : nullptr;
     const int64_t label = labels[row];
     const float maximum = row_maximum(x, classes);
-    const float sum = row_exponentials(x, classes, maximum, accumulate ? nullptr : grad);
+    const float sum = row_exponentials(x, classes, maximum, all.accumulate ? nullptr : grad);
     // -log softmax(x)[j] = log(sum) - (x[j] - maximum), weighted by a target that adds up to 1.
     float loss = log_f32(sum) - (1.0f - label_smoothing) * (x[label] - maximum);
     if (label_smoothing > 0.0f) {
@@ -61,9 +64,7 @@ int64_t rows(const LossRows& all, const int64_t* labels, float label_smoothing) 
     }
     all.row_losses[row] = loss;
     correct += is_first_maximum(x, classes, label);
-    if (grad) {
-      row_gradient(x, classes, label, maximum, sum, label_smoothing, divisor, accumulate, grad);
-    }
+    if (grad) row_gradient(all, row, label, maximum, sum, label_smoothing);
   }
   return correct;
 }

@@ -1,4 +1,5 @@
 // batch_norm2d: the public functions and the layer kind.
+// Many parameters because batch_norm2d_backward has those of every op's backward, and statistics.
 #include "cnnx/batch_norm2d.h"
 
 #include <cmath>
@@ -21,6 +22,12 @@ namespace {
 // Four numbers per channel, in memory of the caller's: what forward works with and backward reads.
 struct Lines {
   float *mean, *inverse, *scale, *shift;  // inverse: of the standard deviation
+};
+
+// Null pointers are not wanted.
+struct BatchNormGradients {
+  float *values, *weight, *bias;
+  bool accumulate;  // of the values
 };
 
 class BatchNorm {
@@ -50,10 +57,8 @@ class BatchNorm {
   void forward(const BatchNormForward& pass, int threads) const;
 
   BatchNormBackward backward_pass(const Lines& lines, float* grad_output, const float* x) const;
-  // `grad_input`, `grad_weight` and `grad_bias` may be null.
   void backward(const BatchNormBackward& pass, const float* inverse, bool statistics_are_constant,
-                bool accumulate, int threads, float* scratch, float* grad_input, float* grad_weight,
-                float* grad_bias) const;
+                const BatchNormGradients& gradients, int threads, float* scratch) const;
 
  private:
   BatchNorm2dGeometry g_;
@@ -138,8 +143,8 @@ BatchNormBackward chunk_of(const BatchNormBackward& pass, int64_t first, int64_t
 }
 
 void BatchNorm::backward(const BatchNormBackward& pass, const float* inverse,
-                         bool statistics_are_constant, bool accumulate, int threads, float* scratch,
-                         float* grad_input, float* grad_weight, float* grad_bias) const {
+                         bool statistics_are_constant, const BatchNormGradients& gradients,
+                         int threads, float* scratch) const {
   const BatchNorm2dKernels& kernels = CNNX_KERNELS(batch_norm2d_kernels);
   chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
     float* const sums = scratch + 2 * chunk * channels_;
@@ -154,20 +159,20 @@ void BatchNorm::backward(const BatchNormBackward& pass, const float* inverse,
       sum += scratch[2 * i * channels_ + c];
       products += scratch[(2 * i + 1) * channels_ + c];
     }
-    if (grad_bias) grad_bias[c] = static_cast<float>(sum);
-    if (grad_weight) grad_weight[c] = static_cast<float>(products * inverse[c]);
+    if (gradients.bias) gradients.bias[c] = static_cast<float>(sum);
+    if (gradients.weight) gradients.weight[c] = static_cast<float>(products * inverse[c]);
     slope[c] = pass.line.scale[c];
     const double share = statistics_are_constant ? 0.0 : slope[c] / total;
     offset[c] = static_cast<float>(-share * sum);
     bend[c] = static_cast<float>(-share * products * inverse[c] * inverse[c]);
   }
-  if (!grad_input) return;
+  if (!gradients.values) return;
   BatchNormBackward again = pass;
   // With an output to read the mask from, the sums' pass has applied it to grad_output.
   if (again.output) again.output = nullptr, again.relu = false;
   chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t) {
-    kernels.backward(chunk_of(again, first, pixels),
-                     {slope, offset, bend, accumulate, grad_input + first * g_.channels});
+    kernels.backward(chunk_of(again, first, pixels), {slope, offset, bend, gradients.accumulate,
+                                                      gradients.values + first * g_.channels});
   });
 }
 
@@ -244,9 +249,10 @@ void BoundBatchNorm2d::backward(const BackwardArguments& a) const {
     pass.output = fusion_.add ? a.output : nullptr;
   }
   const bool trains = affine_ && a.grad_parameters[0];
-  norm_.backward(pass, lines.inverse, uses_running(a.training), a.grad_inputs[0].accumulate,
-                 a.threads, a.scratch, a.grad_inputs[0].values,
-                 trains ? a.grad_parameters[0] : nullptr, trains ? a.grad_parameters[1] : nullptr);
+  const BatchNormGradients gradients = {
+      a.grad_inputs[0].values, trains ? a.grad_parameters[0] : nullptr,
+      trains ? a.grad_parameters[1] : nullptr, a.grad_inputs[0].accumulate};
+  norm_.backward(pass, lines.inverse, uses_running(a.training), gradients, a.threads, a.scratch);
   if (!fusion_.add) return;
   const InputGradient& addend = a.grad_inputs[1];
   pass_gradient(a.grad_output, addend, norm_.geometry().pixels * norm_.geometry().channels,
@@ -363,8 +369,8 @@ void batch_norm2d_backward(const BatchNorm2dGeometry& geometry, const float* gra
   // Without a ReLU nothing is written to it.
   float* const gradient = const_cast<float*>(grad_output);
   call.norm.backward(call.norm.backward_pass(call.lines, gradient, x), call.lines.inverse, false,
-                     false, get_num_threads(), call.scratch.data(), grad_input, grad_weight,
-                     grad_bias);
+                     {grad_input, grad_weight, grad_bias, false}, get_num_threads(),
+                     call.scratch.data());
 }
 
 }  // namespace cnnx

@@ -1,4 +1,5 @@
 // conv2d: the public functions and the layer kind.
+// Many parameters because conv2d_backward has those of every op's backward, and the method.
 #include "cnnx/conv2d.h"
 
 #include <memory>

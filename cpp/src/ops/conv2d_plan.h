@@ -58,16 +58,6 @@ class Conv2dPass {
   virtual bool adds() const { return false; }
 };
 
-// Either gradient may be null.
-struct WeightGradientArguments {
-  const GradientKernels* kernels;
-  const float *x, *grad_output;
-  bool accumulate;
-  int threads;
-  float* scratch;
-  float *grad_weight, *grad_bias;
-};
-
 // Weight and bias gradients, with the properties of a Conv2dPass.
 class Conv2dWeightGradient {
  public:

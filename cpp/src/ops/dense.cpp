@@ -119,24 +119,25 @@ void run_input_gradient(const DenseGeometry& g, const float* grad_output, const 
   multiply(product, {false, relu_output}, threads, scratch);
 }
 
-void run_weight_gradient(const DenseGradientKernels& kernels, const DenseGeometry& g,
-                         const float* grad_output, const float* x, bool accumulate, int threads,
-                         float* scratch, float* grad_weight, float* grad_bias) {
-  if (grad_weight && g.batch == 0 && !accumulate) {
-    std::fill_n(grad_weight, g.in_features * g.out_features, 0.0f);
+void run_weight_gradient(const DenseGeometry& g, const WeightGradientArguments& a) {
+  const DenseGradientKernels& kernels = *a.kernels->dense;
+  if (a.grad_weight && g.batch == 0 && !a.accumulate) {
+    std::fill_n(a.grad_weight, g.in_features * g.out_features, 0.0f);
   }
-  if (grad_weight && g.batch > 0) {
+  if (a.grad_weight && g.batch > 0) {
     const int64_t grain = kGrainProducts / (g.batch * g.out_features) + 1;
-    runtime::parallel_for(threads, g.in_features, grain, [&](int64_t begin, int64_t end, int slot) {
-      kernels.weight_gradient({x, g.batch, g.in_features, begin, end, grad_output, g.out_features,
-                               accumulate, grad_weight, scratch + slot * kDenseScratchFloats});
-    });
+    const auto run_inputs = [&](int64_t begin, int64_t end, int slot) {
+      kernels.weight_gradient({a.x, g.batch, g.in_features, begin, end, a.grad_output,
+                               g.out_features, a.accumulate, a.grad_weight,
+                               a.scratch + slot * kDenseScratchFloats});
+    };
+    runtime::parallel_for(a.threads, g.in_features, grain, run_inputs);
   }
-  if (grad_bias) {
-    float* sums = scratch + threads * kDenseScratchFloats;
+  if (a.grad_bias) {
+    float* sums = a.scratch + a.threads * kDenseScratchFloats;
     std::fill_n(sums, bias_sums_floats(g.out_features), 0.0f);
-    kernels.add_bias_gradient(grad_output, 1, g.batch, g.out_features, sums);
-    kernels.reduce_bias_gradient(sums, 1, 0, g.out_features, accumulate, grad_bias);
+    kernels.add_bias_gradient(a.grad_output, 1, g.batch, g.out_features, sums);
+    kernels.reduce_bias_gradient(sums, 1, 0, g.out_features, a.accumulate, a.grad_bias);
   }
 }
 
@@ -193,9 +194,9 @@ class BoundDense final : public BoundOp {
     if (relu_ && !a.grad_output_relu_masked)
       relu_gradient(a.grad_output, a.output, g.batch * g.out_features, a.threads);
     if (a.grad_parameters[0]) {
-      run_weight_gradient(*a.kernels->dense, g, a.grad_output, a.inputs[0], /*accumulate=*/false,
-                          a.threads, a.scratch, a.grad_parameters[0],
-                          bias_ ? a.grad_parameters[1] : nullptr);
+      run_weight_gradient(
+          g, {a.kernels, a.inputs[0], a.grad_output, /*accumulate=*/false, a.threads, a.scratch,
+              a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr});
     }
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
@@ -294,8 +295,8 @@ void dense_backward(const DenseGeometry& geometry, const float* grad_output, con
                     bool accumulate) {
   const int threads = get_num_threads();
   const ops::CallScratch scratch(ops::scratch_floats(geometry, threads));
-  ops::run_weight_gradient(*ops::gradient_kernels().dense, geometry, grad_output, x, accumulate,
-                           threads, scratch.data(), grad_weight, grad_bias);
+  ops::run_weight_gradient(geometry, {&ops::gradient_kernels(), x, grad_output, accumulate, threads,
+                                      scratch.data(), grad_weight, grad_bias});
   if (grad_input)
     ops::run_input_gradient(geometry, grad_output, weight, accumulate, nullptr, threads,
                             scratch.data(), grad_input);

@@ -24,4 +24,14 @@ struct GradientKernels {
 // Those of the active instruction set. Nothing that a forward reaches may call this.
 const GradientKernels& gradient_kernels();
 
+// The arrays of a weight and a bias gradient, either of which may be null.
+struct WeightGradientArguments {
+  const GradientKernels* kernels;
+  const float *x, *grad_output;
+  bool accumulate;
+  int threads;
+  float* scratch;
+  float *grad_weight, *grad_bias;
+};
+
 }  // namespace cnnx::ops

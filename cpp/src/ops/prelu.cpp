@@ -15,6 +15,12 @@ namespace cnnx {
 namespace ops {
 namespace {
 
+// `values` and `weight` may be null.
+struct PreluGradients {
+  float *values, *weight;
+  bool accumulate, accumulate_weight;
+};
+
 class Prelu {
  public:
   Prelu(int64_t pixels, int64_t channels)
@@ -32,21 +38,22 @@ class Prelu {
     });
   }
 
-  // `grad_input` and `grad_weight` may be null.
-  void backward(const float* grad_output, const float* x, const float* weight, bool accumulate,
-                bool accumulate_weight, int threads, float* scratch, float* grad_input,
-                float* grad_weight) const {
+  void backward(const float* grad_output, const float* x, const float* weight,
+                const PreluGradients& gradients, int threads, float* scratch) const {
     const PreluKernels& kernels = CNNX_KERNELS(prelu_kernels);
     chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
       const int64_t offset = first * channels_;
       const float *const grad = grad_output + offset, *const saved = x + offset;
       // First, because it walks along memory; the sums then find everything in a cache.
-      if (grad_input)
-        kernels.backward(grad, saved, weight, pixels, channels_, accumulate, grad_input + offset);
-      if (grad_weight) kernels.sums(grad, saved, pixels, channels_, scratch + chunk * sum_floats_);
+      if (gradients.values)
+        kernels.backward(grad, saved, weight, pixels, channels_, gradients.accumulate,
+                         gradients.values + offset);
+      if (gradients.weight)
+        kernels.sums(grad, saved, pixels, channels_, scratch + chunk * sum_floats_);
     });
-    if (!grad_weight) return;
-    add_up_chunks(scratch, chunks_.count(), sum_floats_, channels_, accumulate_weight, grad_weight);
+    if (!gradients.weight) return;
+    add_up_chunks(scratch, chunks_.count(), sum_floats_, channels_, gradients.accumulate_weight,
+                  gradients.weight);
   }
 
  private:
@@ -70,9 +77,10 @@ class BoundPrelu final : public BoundOp {
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
-    prelu_.backward(a.grad_output, a.inputs[0], a.parameters[0], gradient.accumulate,
-                    /*accumulate_weight=*/false, a.threads, a.scratch, gradient.values,
-                    a.grad_parameters[0]);
+    prelu_.backward(a.grad_output, a.inputs[0], a.parameters[0],
+                    {gradient.values, a.grad_parameters[0], gradient.accumulate,
+                     /*accumulate_weight=*/false},
+                    a.threads, a.scratch);
   }
 
  private:
@@ -129,8 +137,8 @@ void prelu_backward(const float* grad_output, const float* x, const float* weigh
                     int64_t channels, float* grad_input, float* grad_weight, bool accumulate) {
   const ops::Prelu prelu(pixels, channels);
   runtime::AlignedBuffer scratch(prelu.backward_scratch_floats());
-  prelu.backward(grad_output, x, weight, accumulate, accumulate, get_num_threads(), scratch.data(),
-                 grad_input, grad_weight);
+  prelu.backward(grad_output, x, weight, {grad_input, grad_weight, accumulate, accumulate},
+                 get_num_threads(), scratch.data());
 }
 
 }  // namespace cnnx

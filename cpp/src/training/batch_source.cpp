@@ -56,8 +56,7 @@ void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch
       runtime::read_ahead(static_cast<const char*>(images_.pixels) + rows[i] * bytes, bytes);
   }
   if (is_identity(augmentation_)) {
-    data::gather_images(images_.pixels, images_.type, images_.integer_values, rows, count,
-                        shape[0] * shape[1], shape[2], model.preprocessing, threads,
+    data::gather_images(images_, rows, count, shape, model.preprocessing, threads,
                         batch.storage.data());
   } else {
     data::gather_augmented(images_, rows, count, shape, model.preprocessing,
