@@ -1,9 +1,9 @@
-// Says what a saved model sees on images: prints file, label and probability, separated by tabs.
+// Classifies images with a saved model and prints file, label and probability, separated by tabs.
 //
 //   classify MODEL IMAGE...
 //
-// Images are PGM or PPM files (P5 or P6, 8 bits), of any size: the model file says how they are
-// resized. cnnx decodes no image formats; use the library you have for the others.
+// Images are PGM or PPM files (P5 or P6, 8 bits) of any size, resized as the model file specifies.
+// cnnx decodes no image formats; use another library for other formats.
 #include <cnnx/c_api.h>
 #include <ctype.h>
 #include <stdint.h>
@@ -12,12 +12,12 @@
 
 enum { MOST_SIDE = 16384 };
 
-static int complain(const char* sentence) {
-  fprintf(stderr, "classify: %s\n", sentence);
+static int report_error(const char* message) {
+  fprintf(stderr, "classify: %s\n", message);
   return 1;
 }
 
-// One number of the header, after spaces and comments; -1 if there is none.
+// Reads one number of the header, after spaces and comments; returns -1 on failure.
 static int read_number(FILE* file) {
   int next = getc(file);
   while (isspace(next) || next == '#') {
@@ -32,12 +32,12 @@ static int read_number(FILE* file) {
   return fscanf(file, "%5d", &number) == 1 ? number : -1;
 }
 
-// The pixels, which the caller frees, or NULL and a sentence in `problem`.
+// Reads the pixels, which the caller frees. On failure returns NULL and a message in `problem`.
 static uint8_t* read_pixels(FILE* file, cnnx_image* image, const char** problem) {
   const int magic = getc(file), kind = getc(file);
   const int width = read_number(file), height = read_number(file), largest = read_number(file);
   getc(file);  // the one character between the header and the pixels
-  *problem = "is no PGM or PPM file of 8 bits";
+  *problem = "is not a PGM or PPM file of 8 bits";
   if (magic != 'P' || (kind != '5' && kind != '6') || largest != 255) return NULL;
   if (width < 1 || height < 1 || width > MOST_SIDE || height > MOST_SIDE) return NULL;
   image->height = height;
@@ -45,7 +45,7 @@ static uint8_t* read_pixels(FILE* file, cnnx_image* image, const char** problem)
   image->channels = kind == '5' ? 1 : 3;
   const size_t size = (size_t)(image->height * image->width * image->channels);
   uint8_t* pixels = malloc(size);
-  *problem = "is too large for the memory there is";
+  *problem = "is too large for the available memory";
   if (pixels == NULL) return NULL;
   *problem = "ends too early";
   if (fread(pixels, 1, size, file) == size) return pixels;
@@ -53,7 +53,7 @@ static uint8_t* read_pixels(FILE* file, cnnx_image* image, const char** problem)
   return NULL;
 }
 
-// Prints one line; 0, or 1 after a complaint.
+// Prints one line. Returns 0, or 1 after an error message.
 static int classify(const cnnx_model* model, const char* path, float* probabilities,
                     int64_t classes) {
   FILE* file = fopen(path, "rb");
@@ -75,7 +75,7 @@ static int classify(const cnnx_model* model, const char* path, float* probabilit
   free(pixels);
   const char* label = "";
   if (status != CNNX_OK || cnnx_model_class_name(model, index, &label) != CNNX_OK)
-    return complain(cnnx_error_message());
+    return report_error(cnnx_error_message());
   if (label[0] != '\0') {
     printf("%s\t%s\t%.4f\n", path, label, probabilities[index]);
   } else {  // a model without class names
@@ -93,9 +93,9 @@ int main(int argument_count, char** arguments) {
   int64_t classes = 0;
   if (cnnx_model_load(arguments[1], &model) != CNNX_OK ||
       cnnx_model_class_count(model, &classes) != CNNX_OK)
-    return complain(cnnx_error_message());
+    return report_error(cnnx_error_message());
   float* probabilities = malloc((size_t)classes * sizeof(float));
-  int failed = probabilities == NULL ? complain("there is not enough memory") : 0;
+  int failed = probabilities == NULL ? report_error("there is not enough memory") : 0;
   for (int i = 2; i < argument_count && !failed; ++i)
     failed = classify(model, arguments[i], probabilities, classes);
   free(probabilities);

@@ -1,15 +1,14 @@
-// Trains a small network to tell a drawn X from an O, says how well it does on drawings that it has
-// never seen, and saves it.
+// Trains a small network on the X/O data set, prints its accuracy on a test set, and saves it.
 //
 //   train_xo MODEL
 #include <cnnx/c_api.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum { SIZE = 32, SEEN = 2000, UNSEEN = 1000 };
+enum { SIZE = 32, TRAINING = 2000, TEST = 1000 };
 
-static uint8_t pixels[SEEN * SIZE * SIZE];
-static int64_t labels[SEEN];
+static uint8_t pixels[TRAINING * SIZE * SIZE];
+static int64_t labels[TRAINING];
 
 static const char* const classes[] = {"X", "O"};
 static const char layers[] =
@@ -27,25 +26,25 @@ static const char layers[] =
 static int32_t report(void* context, int64_t epochs_done, double loss, double accuracy) {
   (void)context;
   printf("epoch %d: loss %.4f, accuracy %.1f %%\n", (int)epochs_done, loss, 100 * accuracy);
-  return 1;  // go on
+  return 1;  // continue
 }
 
-// The status of the first call that fails; the handles are the caller's to destroy.
+// Returns the status of the first call that fails. The caller destroys the handles.
 static cnnx_status train(cnnx_model** model, cnnx_trainer** trainer, const char* path) {
-  cnnx_samples drawings = {.pixels = pixels, .labels = labels};
+  cnnx_samples samples = {.pixels = pixels, .labels = labels};
   double accuracy = 0;
   cnnx_status status = cnnx_model_create(layers, SIZE, SIZE, 1, classes, 2, NULL, model);
   if (!status)
     status = cnnx_trainer_create(*model, "adam learning_rate=0.001", NULL, NULL, trainer);
 
-  drawings.count = SEEN;
-  if (!status) status = cnnx_draw_xo(SEEN, SIZE, 1, pixels, labels);
-  if (!status) status = cnnx_trainer_fit(*trainer, &drawings, 6, NULL, report, NULL);
+  samples.count = TRAINING;
+  if (!status) status = cnnx_draw_xo(TRAINING, SIZE, 1, pixels, labels);
+  if (!status) status = cnnx_trainer_fit(*trainer, &samples, 6, NULL, report, NULL);
 
-  drawings.count = UNSEEN;
-  if (!status) status = cnnx_draw_xo(UNSEEN, SIZE, 2, pixels, labels);
-  if (!status) status = cnnx_trainer_evaluate(*trainer, &drawings, 0, NULL, &accuracy);
-  if (!status) printf("on drawings it has never seen: accuracy %.1f %%\n", 100 * accuracy);
+  samples.count = TEST;
+  if (!status) status = cnnx_draw_xo(TEST, SIZE, 2, pixels, labels);
+  if (!status) status = cnnx_trainer_evaluate(*trainer, &samples, 0, NULL, &accuracy);
+  if (!status) printf("test accuracy %.1f %%\n", 100 * accuracy);
   if (!status) status = cnnx_model_save(*model, path);
   return status;
 }

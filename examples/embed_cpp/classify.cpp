@@ -1,9 +1,9 @@
-// Says what a saved model sees on images: prints file, label and probability, separated by tabs.
+// Classifies images with a saved model and prints file, label and probability, separated by tabs.
 //
 //   classify MODEL IMAGE...
 //
-// Images are PGM or PPM files (P5 or P6, 8 bits), of any size: the model file says how they are
-// resized. cnnx decodes no image formats; use the library you have for the others.
+// Images are PGM or PPM files (P5 or P6, 8 bits) of any size, resized as the model file specifies.
+// cnnx decodes no image formats; use another library for other formats.
 #include <cnnx/cnnx.h>
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct Image {
   std::vector<std::uint8_t> pixels;
 };
 
-// One number of the header, after spaces and comments.
+// Reads one number of the header, after spaces and comments.
 int read_number(std::ifstream& file) {
   while ((file >> std::ws).peek() == '#')
     file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
@@ -44,7 +44,7 @@ Image read_image(const std::string& path) {
   constexpr int kMostSide = 16384;  // keeps the product below within an int
   if (!file || image.channels == 0 || largest != 255 || image.width < 1 || image.height < 1 ||
       image.width > kMostSide || image.height > kMostSide)
-    throw std::runtime_error(path + ": is no PGM or PPM file of 8 bits");
+    throw std::runtime_error(path + ": is not a PGM or PPM file of 8 bits");
   file.get();  // the one character between the header and the pixels
   image.pixels.resize(static_cast<std::size_t>(image.height * image.width * image.channels));
   if (!file.read(reinterpret_cast<char*>(image.pixels.data()),
@@ -64,10 +64,10 @@ int main(int argument_count, char** arguments) {
     const cnnx::Model model = cnnx::Model::load(arguments[1]);
     for (int i = 2; i < argument_count; ++i) {
       const Image image = read_image(arguments[i]);
-      const cnnx::Prediction answer = model.predict(
+      const cnnx::Prediction result = model.predict(
           cnnx::ImageView{image.pixels.data(), image.height, image.width, image.channels});
-      const std::string label = answer.label.empty() ? std::to_string(answer.index) : answer.label;
-      std::printf("%s\t%s\t%.4f\n", arguments[i], label.c_str(), answer.probability);
+      const std::string label = result.label.empty() ? std::to_string(result.index) : result.label;
+      std::printf("%s\t%s\t%.4f\n", arguments[i], label.c_str(), result.probability);
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "classify: %s\n", error.what());

@@ -1,5 +1,4 @@
-// Trains a small network to tell a drawn X from an O, says how well it does on drawings that it has
-// never seen, and saves it.
+// Trains a small network on the X/O data set, prints its accuracy on a test set, and saves it.
 //
 //   train_xo MODEL
 #include <cnnx/cnnx.h>
@@ -13,11 +12,11 @@ namespace {
 
 constexpr std::int64_t kSize = 32;
 
-struct Drawings {
+struct Samples {
   std::vector<std::uint8_t> pixels;
   std::vector<std::int64_t> labels;
 
-  Drawings(std::int64_t count, std::uint64_t seed)
+  Samples(std::int64_t count, std::uint64_t seed)
       : pixels(static_cast<std::size_t>(count * kSize * kSize)),
         labels(static_cast<std::size_t>(count)) {
     cnnx::draw_xo(count, kSize, seed, pixels.data(), labels.data());
@@ -41,7 +40,7 @@ cnnx::Model new_model() {
 bool report(std::int64_t epochs_done, const cnnx::Metrics& metrics) {
   std::printf("epoch %d: loss %.4f, accuracy %.1f %%\n", static_cast<int>(epochs_done),
               metrics.loss, 100 * metrics.accuracy);
-  return true;  // go on
+  return true;  // continue
 }
 
 }  // namespace
@@ -52,12 +51,12 @@ int main(int argument_count, char** arguments) {
     return 2;
   }
   try {
-    const Drawings seen(2000, 1), unseen(1000, 2);
+    const Samples training(2000, 1), test(1000, 2);
     cnnx::Model model = new_model();
     cnnx::Trainer trainer(model, cnnx::Adam{1e-3});
-    trainer.fit(seen.images(), seen.targets(), 6, {}, report);
-    const cnnx::Metrics test = trainer.evaluate(unseen.images(), unseen.targets());
-    std::printf("on drawings it has never seen: accuracy %.1f %%\n", 100 * test.accuracy);
+    trainer.fit(training.images(), training.targets(), 6, {}, report);
+    const cnnx::Metrics metrics = trainer.evaluate(test.images(), test.targets());
+    std::printf("test accuracy %.1f %%\n", 100 * metrics.accuracy);
     model.save(arguments[1]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "train_xo: %s\n", error.what());

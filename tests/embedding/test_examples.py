@@ -51,7 +51,7 @@ def test_classify_reports_errors(classify: Path, tmp_path: Path) -> None:
         (["none.cnnx", "text.pgm"], "none.cnnx"),
         (["text.pgm", "text.pgm"], "text.pgm: "),
         (["xo.cnnx", "none.pgm"], "none.pgm: cannot be opened"),
-        (["xo.cnnx", "text.pgm"], "text.pgm: is no PGM or PPM file of 8 bits"),
+        (["xo.cnnx", "text.pgm"], "text.pgm: is not a PGM or PPM file of 8 bits"),
         (["xo.cnnx", "short.pgm"], "short.pgm: ends too early"),
     ):
         completed = subprocess.run(
@@ -86,7 +86,7 @@ def test_train_xo_trains_as_the_same_script_in_python(
         f"epoch {i + 1}: loss {loss:.4f}, accuracy {100 * accuracy:.1f} %"
         for i, (loss, accuracy) in enumerate(zip(history.loss, history.accuracy, strict=True))
     ]
-    assert said[-1].startswith("on drawings it has never seen: accuracy ")
+    assert said[-1].startswith("test accuracy ")
     assert float(said[-1].split()[-2]) >= 95
     model.save(tmp_path / "python.cnnx")
     assert path.read_bytes() == (tmp_path / "python.cnnx").read_bytes()

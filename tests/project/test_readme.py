@@ -99,7 +99,7 @@ def test_the_page_on_cpp_is_one_program(tmp_path: Path) -> None:
     said = run([program], cwd=tmp_path).splitlines()
     assert said[0].startswith("epoch 1: loss ")
     assert re.fullmatch(r"[XO], number [01]: \d\.\d{3}", said[3]), said
-    assert said[-2] == "256 answers, 512 numbers"
+    assert said[-2] == "256 predictions, 512 outputs"
     comment = re.search(r"// (layer edges: .*)", CPP_PAGE)
     assert comment is not None
     assert said[-1] == comment[1]
