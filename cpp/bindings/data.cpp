@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <tuple>
 
-#include "augmentation.h"
 #include "bindings.h"
 #include "cnnx/preprocessing.h"
 #include "cnnx/xo.h"
 #include "image_batch.h"
+#include "training_settings.h"
 
 namespace cnnx::bindings {
 

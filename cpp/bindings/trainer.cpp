@@ -1,7 +1,6 @@
 // Trainer and Epoch: one call per step, the GIL released while it computes.
 #include "cnnx/trainer.h"
 
-#include "augmentation.h"
 #include "bindings.h"
 #include "checkpoint.h"
 #include "image_batch.h"
@@ -108,22 +107,20 @@ void bind_epochs(TrainerClass& type) {
   type.def(
           "begin_epoch",
           [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
-             const std::vector<int64_t>& rows, int64_t batch_size, bool shuffle, uint64_t epoch,
-             const std::optional<py::dict>& augmentation, int64_t first_image,
-             std::optional<bool> prefetch, const PositionPair& position) {
+             std::vector<int64_t> rows, const py::dict& settings,
+             const std::optional<py::dict>& augmentation, const PositionPair& position) {
             const ImageBatch images = image_batch(x, integers);
             const Targets wanted = targets_of(y);
-            const Augmentation changes =
-                augmentation ? augmentation_of(*augmentation) : Augmentation{};
-            const EpochOptions options{rows,    batch_size,  shuffle,  epoch,
-                                       changes, first_image, prefetch, position_of(position)};
+            EpochOptions options = epoch_options_of(settings);
+            options.rows = std::move(rows);
+            if (augmentation) options.augmentation = augmentation_of(*augmentation);
+            options.position = position_of(position);
             const ReleaseGil release;
             return trainer.begin_epoch(images, wanted, options);
           },
-          pixels, integer_values, targets, py::arg("rows"), py::arg("batch_size"),
-          py::arg("shuffle"), py::arg("number"), py::arg("augmentation"),
-          py::arg("first_image") = 0, py::arg("prefetch") = py::none(),
-          py::arg("position") = PositionPair(), py::keep_alive<0, 2>(), py::keep_alive<0, 4>())
+          pixels, integer_values, targets, py::arg("rows"), py::arg("settings"),
+          py::arg("augmentation"), py::arg("position") = PositionPair(), py::keep_alive<0, 2>(),
+          py::keep_alive<0, 4>())
       .def(
           "evaluate",
           [](const Trainer& trainer, const py::array& x, bool integers, const py::array& y,
@@ -179,6 +176,7 @@ void bind_checkpoints(TrainerClass& type) {
 }  // namespace
 
 void bind_trainer(py::module_& module) {
+  module.def("training_settings", &training_settings);
   bind_schedule_factors(module);
   bind_epoch(module);
   TrainerClass type(module, "Trainer");

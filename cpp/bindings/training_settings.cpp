@@ -1,103 +1,157 @@
-// Turns kinds and dictionaries, which the Python side has checked, into settings.
+// Turns kinds and dictionaries into settings, and settings into a list, by their own description
+// (cnnx/training_settings.h).
 #include "training_settings.h"
+
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+#include "cnnx/training_settings.h"
 
 namespace cnnx::bindings {
 namespace {
 
-double number(const py::dict& settings, const char* name) { return settings[name].cast<double>(); }
+// Takes settings out of dictionaries and refuses those that no struct has.
+class Taking {
+ public:
+  explicit Taking(const py::dict& settings) : rest_(settings.attr("copy")()) {}
+
+  // None when it is missing.
+  py::object value(const char* name) { return rest_.attr("pop")(name, py::none()); }
+
+  template <class Value, class... Allowed>
+  void operator()(const char* name, Value& value, const Allowed&...) {
+    if (const py::object given = this->value(name); !given.is_none()) value = given.cast<Value>();
+  }
+  template <class Value, std::size_t count>
+  void operator()(const char* name, Value& value, const NamedValue<Value> (&words)[count]) {
+    const py::object given = this->value(name);
+    if (given.is_none() || find_value(words, given.cast<std::string>(), value)) return;
+    throw py::value_error(std::string(name) + " is " + py::repr(given).cast<std::string>());
+  }
+
+  template <class Any>
+  Taking& into(Any& settings) {
+    Any::for_each_setting(settings, *this);
+    return *this;
+  }
+
+  void finish() const {
+    for (const auto& [name, value] : rest_)
+      throw py::value_error("there is no setting named " + py::str(name).cast<std::string>());
+  }
+
+ private:
+  py::dict rest_;
+};
+
+template <class Any>
+Any settings_of(const py::dict& given) {
+  Any settings;
+  Taking(given).into(settings).finish();
+  return settings;
+}
+
+// Lists settings with their defaults.
+struct Listing {
+  py::list& list;
+
+  template <class Value, class... Allowed>
+  void operator()(const char* name, const Value& value, const Allowed&...) const {
+    list.append(py::make_tuple(name, value));
+  }
+  template <class Value>
+  void operator()(const char* name, const Value&, const Required&) const {
+    list.append(py::make_tuple(name, py::none()));
+  }
+  template <class Value, std::size_t count>
+  void operator()(const char* name, const Value& value,
+                  const NamedValue<Value> (&words)[count]) const {
+    for (const auto& word : words) {
+      if (word.value == value) list.append(py::make_tuple(name, word.name));
+    }
+  }
+};
+
+template <class Any>
+py::list listed(const Any& settings) {
+  py::list list;
+  Any::for_each_setting(settings, Listing{list});
+  return list;
+}
+
+template <class... Each>
+void list_kinds(const std::variant<Each...>&, py::dict& lists) {
+  ((lists[Each::kKind] = listed(Each())), ...);
+}
 
 }  // namespace
 
 OptimizerSettings optimizer_of(const std::string& kind, const py::dict& settings) {
-  if (kind == "sgd") {
-    return Sgd{number(settings, "learning_rate"), number(settings, "momentum"),
-               settings["nesterov"].cast<bool>(), number(settings, "weight_decay")};
-  }
-  if (kind == "rmsprop") {
-    return RmsProp{number(settings, "learning_rate"), number(settings, "alpha"),
-                   number(settings, "epsilon"), number(settings, "momentum"),
-                   number(settings, "weight_decay")};
-  }
-  if (kind == "muon") {
-    return Muon{number(settings, "learning_rate"),        number(settings, "momentum"),
-                settings["nesterov"].cast<bool>(),        number(settings, "weight_decay"),
-                settings["matrices"].cast<std::string>(), settings["iterations"].cast<int64_t>()};
-  }
-  const auto betas = settings["betas"].cast<std::pair<double, double>>();
-  if (kind == "adam") {
-    return Adam{number(settings, "learning_rate"), betas.first, betas.second,
-                number(settings, "epsilon")};
-  }
-  if (kind == "adamw") {
-    return AdamW{number(settings, "learning_rate"), betas.first, betas.second,
-                 number(settings, "epsilon"), number(settings, "weight_decay")};
-  }
-  throw py::value_error("trainer: optimizer kind \"" + kind + "\" is unknown");
+  OptimizerSettings optimizer;
+  if (!emplace_kind(optimizer, kind))
+    throw py::value_error("trainer: optimizer kind \"" + kind + "\" is unknown");
+  std::visit([&](auto& each) { Taking(settings).into(each).finish(); }, optimizer);
+  return optimizer;
 }
 
 Loss loss_of(const std::string& kind, const py::dict& settings) {
   Loss loss;
-  if (kind == "cross_entropy") {
-    loss.kind = Loss::Kind::cross_entropy;
-    loss.label_smoothing = settings["label_smoothing"].cast<float>();
-    loss.class_weights = settings["class_weights"].cast<std::vector<float>>();
-    return loss;
-  }
-  if (kind == "huber") {
-    loss.kind = Loss::Kind::huber;
-    loss.delta = settings["delta"].cast<float>();
-    return loss;
-  }
-  if (kind == "binary_cross_entropy") return {Loss::Kind::binary_cross_entropy};
-  if (kind == "mean_squared_error") return {Loss::Kind::mean_squared_error};
-  if (kind == "mean_absolute_error") return {Loss::Kind::mean_absolute_error};
-  throw py::value_error("trainer: loss kind \"" + kind + "\" is unknown");
+  if (!find_value(Loss::kKinds, kind, loss.kind))
+    throw py::value_error("trainer: loss kind \"" + kind + "\" is unknown");
+  Taking(settings).into(loss).finish();
+  return loss;
 }
 
 Schedule schedule_of(const py::object& recipe) {
   Schedule schedule;
   if (recipe.is_none()) return schedule;
   const auto [kind, settings] = recipe.cast<std::pair<std::string, py::dict>>();
-  if (kind == "warmup") {
-    schedule = schedule_of(settings["then"]);
-    schedule.warmup_epochs = number(settings, "epochs");
-    schedule.warmup_start = number(settings, "start");
-  } else if (kind == "step_decay") {
-    schedule.shape = StepDecay{number(settings, "factor"), number(settings, "every"),
-                               settings["at"].cast<std::vector<double>>()};
-  } else if (kind == "cosine_decay") {
-    schedule.shape = CosineDecay{number(settings, "final")};
-  } else if (kind == "one_cycle") {
-    schedule.shape =
-        OneCycle{number(settings, "peak_at"), number(settings, "start"), number(settings, "final")};
-  } else if (kind == "triangular") {
-    schedule.shape = Triangular{number(settings, "peak_at"), number(settings, "start"),
-                                number(settings, "final")};
-  } else if (kind == "plateau") {
-    schedule.shape = Plateau{number(settings, "factor"), settings["patience"].cast<int64_t>(),
-                             number(settings, "threshold"), number(settings, "minimum"),
-                             settings["higher_is_better"].cast<bool>()};
-  } else {
+  if (!emplace_kind(schedule.shape, kind))
     throw py::value_error("trainer: schedule kind \"" + kind + "\" is unknown");
-  }
+  Taking taking(settings);
+  std::visit([&](auto& shape) { taking.into(shape); }, schedule.shape);
+  taking.into(schedule).finish();
   return schedule;
+}
+
+Augmentation augmentation_of(const py::dict& settings) {
+  return settings_of<Augmentation>(settings);
 }
 
 TrainerOptions trainer_options_of(const py::dict& options) {
   TrainerOptions result;
-  result.seed = options["seed"].cast<uint64_t>();
-  for (const py::handle rule : options["rules"]) {
-    const auto [pattern, learning_rate_factor, weight_decay_factor] =
-        rule.cast<std::tuple<std::string, double, double>>();
-    result.rules.push_back({pattern, learning_rate_factor, weight_decay_factor});
-  }
-  result.clip_norm = number(options, "clip_norm");
-  if (!options["averaging"].is_none()) {
-    const auto [decay, every] = options["averaging"].cast<std::pair<double, int64_t>>();
-    result.averaging = Averaging{decay, every};
-  }
-  result.schedule = schedule_of(options["schedule"]);
+  Taking taking(options);
+  taking.into(result);
+  for (const py::handle rule : taking.value("rules"))
+    result.rules.push_back(settings_of<ParameterRule>(rule.cast<py::dict>()));
+  if (const py::object averaging = taking.value("averaging"); !averaging.is_none())
+    result.averaging = settings_of<Averaging>(averaging);
+  result.schedule = schedule_of(taking.value("schedule"));
+  taking.finish();
   return result;
+}
+
+EpochOptions epoch_options_of(const py::dict& options) {
+  return settings_of<EpochOptions>(options);
+}
+
+py::dict training_settings() {
+  py::dict lists;
+  list_kinds(OptimizerSettings(), lists);
+  list_kinds(Schedule().shape, lists);
+  lists["warmup"] = listed(Schedule());
+  for (const auto& [name, kind] : Loss::kKinds) {
+    Loss loss;
+    loss.kind = kind;
+    lists[name] = listed(loss);
+  }
+  lists[ParameterRule::kKind] = listed(ParameterRule());
+  lists[Averaging::kKind] = listed(Averaging());
+  lists[Augmentation::kKind] = listed(Augmentation());
+  lists["trainer"] = listed(TrainerOptions());
+  lists["epoch"] = listed(EpochOptions());
+  return lists;
 }
 
 }  // namespace cnnx::bindings

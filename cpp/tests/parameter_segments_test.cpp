@@ -96,7 +96,6 @@ void refusals() {
                parameter_segments(kParameters, kAllTrained, {{"*.biass", 1, 1}}));
   CHECK_THROWS(Error, "trainer: weight_decay_factor of the rule \"*\" is -1, expected",
                parameter_segments(kParameters, kAllTrained, {{"*", 1, -1}}));
-  CHECK_THROWS(Error, "trainer: clip_norm is -1, expected", GradientClipping(-1));
 }
 
 }  // namespace

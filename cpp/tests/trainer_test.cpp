@@ -131,6 +131,10 @@ void what_does_not_fit_is_refused() {
   CHECK_THROWS(std::invalid_argument, "split_order: count is -1, expected 0 to",
                trainer.split_order(-1));
   CHECK(weights(model) == weights(small_model()));
+  cnnx::TrainerOptions clipped;
+  clipped.clip_norm = -1;
+  CHECK_THROWS(std::invalid_argument, "trainer: clip_norm is -1, expected a finite number >= 0",
+               Trainer(model, cnnx::Adam{}, {}, clipped));
 }
 
 void metadata_have_the_values_of_their_shape() {

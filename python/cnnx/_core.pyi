@@ -180,12 +180,8 @@ class Trainer(metaclass=_Class):
         integer_values: bool,
         targets: _Targets,
         rows: Sequence[int],
-        batch_size: int,
-        shuffle: bool,
-        number: int,
+        settings: Mapping[str, Any],
         augmentation: Mapping[str, Any] | None,
-        first_image: int = 0,
-        prefetch: bool | None = None,
         position: tuple[int, Sequence[float]] = ...,
     ) -> Epoch: ...
     def evaluate(
@@ -202,8 +198,9 @@ class Trainer(metaclass=_Class):
     ) -> None: ...
     def restore(self, checkpoint: Checkpoint) -> None: ...
 
+def training_settings() -> dict[str, list[tuple[str, Any]]]: ...
 def schedule_factors(
-    schedule: tuple[str, Mapping[str, Any]], epochs: int, steps_per_epoch: int
+    schedule: tuple[str, Mapping[str, Any]] | None, epochs: int, steps_per_epoch: int
 ) -> list[float]: ...
 def activation(kind: str, x: _Floats, setting: float = 0.0) -> _Floats: ...
 def activation_backward(

@@ -201,10 +201,9 @@ def test_prefetched_batches_are_the_same(batch_size: int) -> None:
     for prefetch in (False, True):
         trainer = cnnx.Trainer(build(), seed=3)
         for epoch in range(3):
-            settings = Augmentation(**CASES[-1]).settings
-            run = trainer._core.begin_epoch(
-                x, True, y, [], batch_size, True, epoch, settings, 0, prefetch
-            )
+            options = {"batch_size": batch_size, "number": epoch, "prefetch": prefetch}
+            changes = Augmentation(**CASES[-1]).core_settings
+            run = trainer._core.begin_epoch(x, True, y, [], options, changes)
             while run.advance():
                 pass
         found.append([array.tobytes() for array in trainer.model.parameters.values()])
@@ -276,8 +275,9 @@ def test_mixup_is_the_same_for_any_threads_prefetched_or_not() -> None:
         for threads, prefetch in ((1, False), (2, False), (2, True)):
             cnnx.set_num_threads(threads)
             trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), 2))
-            settings = Augmentation(mixup=0.4).settings
-            run = trainer._core.begin_epoch(x, True, y, [], 48, True, 0, settings, 0, prefetch)
+            options = {"batch_size": 48, "prefetch": prefetch}
+            changes = Augmentation(mixup=0.4).core_settings
+            run = trainer._core.begin_epoch(x, True, y, [], options, changes)
             while run.advance():
                 pass
             found.add(b"".join(a.tobytes() for a in trainer.model.parameters.values()))

@@ -7,6 +7,7 @@
 #include "cnnx/image.h"
 #include "cnnx/preprocessing.h"
 #include "cnnx/shape.h"
+#include "cnnx/training_settings.h"
 
 namespace cnnx {
 
@@ -53,6 +54,30 @@ struct Augmentation {
   float contrast = 0, brightness = 0;
   int64_t cutout = 0;
   float mixup = 0;
+
+  static constexpr NamedValue<Flip> kFlips[] = {
+      {"never", Flip::never}, {"random", Flip::random}, {"alternating", Flip::alternating}};
+  static constexpr NamedValue<Border> kBorders[] = {{"zero", Border::zero},
+                                                    {"reflect", Border::reflect}};
+  static constexpr const char* kKind = "augmentation";
+  template <class Self, class Visitor>
+  static void for_each_setting(Self& self, Visitor&& visit) {
+    visit("flip", self.flip, kFlips);
+    constexpr Limits pixels = {0, DBL_MAX, true, "0 or more pixels"},
+                     share = {0, 1, true, "0 to 1"};
+    visit("crop_padding", self.crop_padding, pixels);
+    visit("rotate", self.rotate, Limits{0, 180, true, "0 to 180 degrees"});
+    // Within these and those of the shift, where a pixel comes from fits 32 bits.
+    constexpr Limits scale = {0.01f, 100, true, "factors from 0.01 to 100", "scale"};
+    visit("scale_low", self.scale_low, scale);
+    visit("scale_high", self.scale_high, scale);
+    visit("shift", self.shift, Limits{0, 1 << 20, true, "0 to 1048576 pixels"});
+    visit("border", self.border, kBorders);
+    visit("contrast", self.contrast, share);
+    visit("brightness", self.brightness, share);
+    visit("cutout", self.cutout, pixels);
+    visit("mixup", self.mixup, Limits{0, 4, true, "0 to 4"});
+  }
 };
 
 // Throws std::invalid_argument, naming the value, unless crop_padding and cutout are 0 or more,

@@ -31,6 +31,7 @@
 #include "cnnx/shape.h"
 #include "cnnx/softmax.h"
 #include "cnnx/trainer.h"
+#include "cnnx/training_settings.h"
 #include "cnnx/upsample2d.h"
 #include "cnnx/version.h"
 #include "cnnx/xo.h"

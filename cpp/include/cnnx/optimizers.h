@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "cnnx/export.h"
+#include "cnnx/training_settings.h"
 
 namespace cnnx {
 
@@ -16,9 +17,18 @@ namespace cnnx {
 // One slot, v; no slot when momentum is 0.
 struct Sgd {
   double learning_rate = 0.01;
-  double momentum = 0;  // in [0, 1)
+  double momentum = 0;
   bool nesterov = false;
   double weight_decay = 0;
+
+  static constexpr const char* kKind = "sgd";
+  template <class Self, class Visitor>
+  static void for_each_setting(Self& self, Visitor&& visit) {
+    visit("learning_rate", self.learning_rate, kNotNegative);
+    visit("momentum", self.momentum, kBelowOne);
+    visit("nesterov", self.nesterov);
+    visit("weight_decay", self.weight_decay, kNotNegative);
+  }
 };
 
 //   m = beta1 * m + (1 - beta1) * g;  s = beta2 * s + (1 - beta2) * g^2
@@ -27,8 +37,17 @@ struct Sgd {
 // at step t = 1, 2, ... Two slots, m and s (Kingma and Ba 2015).
 struct Adam {
   double learning_rate = 1e-3;
-  double beta1 = 0.9, beta2 = 0.999;  // in [0, 1)
+  double beta1 = 0.9, beta2 = 0.999;
   double epsilon = 1e-8;
+
+  static constexpr const char* kKind = "adam";
+  template <class Self, class Visitor>
+  static void for_each_setting(Self& self, Visitor&& visit) {
+    visit("learning_rate", self.learning_rate, kNotNegative);
+    visit("beta1", self.beta1, kBelowOne);
+    visit("beta2", self.beta2, kBelowOne);
+    visit("epsilon", self.epsilon, kNotNegative);
+  }
 };
 
 // Adam after p *= 1 - learning_rate * weight_decay (Loshchilov and Hutter 2019).
@@ -37,6 +56,16 @@ struct AdamW {
   double beta1 = 0.9, beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0.01;
+
+  static constexpr const char* kKind = "adamw";
+  template <class Self, class Visitor>
+  static void for_each_setting(Self& self, Visitor&& visit) {
+    visit("learning_rate", self.learning_rate, kNotNegative);
+    visit("beta1", self.beta1, kBelowOne);
+    visit("beta2", self.beta2, kBelowOne);
+    visit("epsilon", self.epsilon, kNotNegative);
+    visit("weight_decay", self.weight_decay, kNotNegative);
+  }
 };
 
 //   g += weight_decay * p;  s = alpha * s + (1 - alpha) * g^2;  d = g / (sqrt(s) + epsilon)
@@ -45,10 +74,20 @@ struct AdamW {
 // Two slots, s and v; one when momentum is 0 (Tieleman and Hinton 2012).
 struct RmsProp {
   double learning_rate = 0.01;
-  double alpha = 0.99;  // in [0, 1)
+  double alpha = 0.99;
   double epsilon = 1e-8;
-  double momentum = 0;  // in [0, 1)
+  double momentum = 0;
   double weight_decay = 0;
+
+  static constexpr const char* kKind = "rmsprop";
+  template <class Self, class Visitor>
+  static void for_each_setting(Self& self, Visitor&& visit) {
+    visit("learning_rate", self.learning_rate, kNotNegative);
+    visit("alpha", self.alpha, kBelowOne);
+    visit("epsilon", self.epsilon, kNotNegative);
+    visit("momentum", self.momentum, kBelowOne);
+    visit("weight_decay", self.weight_decay, kNotNegative);
+  }
 };
 
 //   v = momentum * v + g;  d = nesterov ? g + momentum * v : v
@@ -60,11 +99,22 @@ struct RmsProp {
 // v; no slot when momentum is 0 (Jordan et al. 2024).
 struct Muon {
   double learning_rate = 0.02;
-  double momentum = 0.95;  // in [0, 1)
+  double momentum = 0.95;
   bool nesterov = true;
   double weight_decay = 0;
   std::string matrices = "*.weight";  // * matches any characters, ? any one character
-  int64_t iterations = 5;             // of Newton and Schulz, 1 to 20
+  int64_t iterations = 5;             // of Newton and Schulz
+
+  static constexpr const char* kKind = "muon";
+  template <class Self, class Visitor>
+  static void for_each_setting(Self& self, Visitor&& visit) {
+    visit("learning_rate", self.learning_rate, kNotNegative);
+    visit("momentum", self.momentum, kBelowOne);
+    visit("nesterov", self.nesterov);
+    visit("weight_decay", self.weight_decay, kNotNegative);
+    visit("matrices", self.matrices);
+    visit("iterations", self.iterations, Limits{1, 20, true, "an integer from 1 to 20"});
+  }
 };
 
 using OptimizerSettings = std::variant<Sgd, Adam, AdamW, RmsProp, Muon>;
@@ -74,6 +124,14 @@ struct ParameterRule {
   std::string pattern;              // "*.bias": * matches any characters, ? any one character
   double learning_rate_factor = 1;  // 0 changes neither parameters nor slots
   double weight_decay_factor = 1;
+
+  static constexpr const char* kKind = "rule";
+  template <class Self, class Visitor>
+  static void for_each_setting(Self& self, Visitor&& visit) {
+    visit("pattern", self.pattern, kRequired);
+    visit("learning_rate_factor", self.learning_rate_factor, kNotNegative);
+    visit("weight_decay_factor", self.weight_decay_factor, kNotNegative);
+  }
 };
 
 // Throws std::invalid_argument, naming the setting, its value and the expected value.

@@ -16,6 +16,7 @@
 #include "cnnx/optimizers.h"
 #include "cnnx/profile.h"
 #include "cnnx/schedules.h"
+#include "cnnx/training_settings.h"
 
 namespace cnnx {
 
@@ -35,6 +36,22 @@ struct Loss {
   float label_smoothing = 0.0f;      // of cross_entropy, in [0, 1]
   std::vector<float> class_weights;  // of cross_entropy, one per class, >= 0; empty: all 1
   float delta = 1.0f;                // of huber, > 0
+
+  static constexpr NamedValue<Kind> kKinds[] = {
+      {"cross_entropy", Kind::cross_entropy},
+      {"binary_cross_entropy", Kind::binary_cross_entropy},
+      {"mean_squared_error", Kind::mean_squared_error},
+      {"mean_absolute_error", Kind::mean_absolute_error},
+      {"huber", Kind::huber}};
+  // Those of its kind alone.
+  template <class Self, class Visitor>
+  static void for_each_setting(Self& self, Visitor&& visit) {
+    if (self.kind == Kind::cross_entropy) {
+      visit("label_smoothing", self.label_smoothing);
+      visit("class_weights", self.class_weights);
+    }
+    if (self.kind == Kind::huber) visit("delta", self.delta);
+  }
 };
 
 // Exactly one of the two: labels, one per row, for cross_entropy alone; values, one per output of
@@ -53,8 +70,15 @@ struct Metrics {
 // * weights. The decay after n averages is at most n / (n + 9), so the first average is a copy
 // (Polyak and Juditsky 1992; the warm-up as in TensorFlow).
 struct Averaging {
-  double decay = 0.999;  // in [0, 1)
-  int64_t every = 1;     // steps from one average to the next
+  double decay = 0.999;
+  int64_t every = 1;  // steps from one average to the next
+
+  static constexpr const char* kKind = "averaging";
+  template <class Self, class Visitor>
+  static void for_each_setting(Self& self, Visitor&& visit) {
+    visit("decay", self.decay, kBelowOne);
+    visit("every", self.every, Limits{1, DBL_MAX, true, "at least 1 step"});
+  }
 };
 
 struct TrainerOptions {
@@ -64,6 +88,13 @@ struct TrainerOptions {
   double clip_norm = 0;
   std::optional<Averaging> averaging;
   Schedule schedule;
+
+  // The numbers; the others describe themselves.
+  template <class Self, class Visitor>
+  static void for_each_setting(Self& self, Visitor&& visit) {
+    visit("seed", self.seed);
+    visit("clip_norm", self.clip_norm, Limits{0, DBL_MAX, true, "a finite number >= 0"});
+  }
 };
 
 // The position in an epoch: the steps done, and the sums over their rows that give the metrics.
@@ -86,6 +117,16 @@ struct EpochOptions {
   // that are augmented or mapped.
   std::optional<bool> prefetch = {};
   EpochPosition position = {};  // where to resume
+
+  // The plain values; the augmentation describes itself.
+  template <class Self, class Visitor>
+  static void for_each_setting(Self& self, Visitor&& visit) {
+    visit("batch_size", self.batch_size, Limits{1, DBL_MAX, true, "at least 1"});
+    visit("shuffle", self.shuffle);
+    visit("number", self.number);
+    visit("first_image", self.first_image);
+    visit("prefetch", self.prefetch);
+  }
 };
 
 namespace training {

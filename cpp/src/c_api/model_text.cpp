@@ -10,7 +10,7 @@
 namespace cnnx::c_api {
 namespace {
 
-constexpr Word<Resize> kResizes[] = {
+constexpr NamedValue<Resize> kResizes[] = {
     {"stretch", Resize::stretch}, {"fit", Resize::fit}, {"crop", Resize::crop}};
 
 const LayerKind& kind_of(const SettingsText& line) {

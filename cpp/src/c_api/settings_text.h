@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -12,15 +13,9 @@
 #include "c_api/call.h"
 #include "cnnx/layer.h"
 #include "cnnx/shape.h"
+#include "cnnx/training_settings.h"
 
 namespace cnnx::c_api {
-
-// A word allowed as the value of a setting, and the value it stands for.
-template <typename Value>
-struct Word {
-  const char* text;
-  Value value;
-};
 
 // One line of a text. Each value is read by name and type; finish() refuses unread settings. Errors
 // are std::invalid_argument, one sentence that begins with `where`: "cnnx_model_create: layers,
@@ -46,18 +41,17 @@ class SettingsText {
   void set(const std::string& name, Value& value) {
     if (has(name)) read(name, text_of(name), value);
   }
+  template <typename Value>
+  void set(const std::string& name, std::optional<Value>& value) {
+    if (has(name)) value = get<Value>(name);
+  }
 
   template <typename Value, std::size_t count>
-  void set_word(const std::string& name, const Word<Value> (&words)[count], Value& value) {
-    if (!has(name)) return;
+  void set_word(const std::string& name, const NamedValue<Value> (&words)[count], Value& value) {
+    if (!has(name) || find_value(words, text_of(name), value)) return;
     std::string expected;
-    for (const Word<Value>& word : words) {
-      if (text_of(name) == word.text) {
-        value = word.value;
-        return;
-      }
-      expected += (expected.empty() ? "" : " or ") + std::string(word.text);
-    }
+    for (const NamedValue<Value>& word : words)
+      expected += (expected.empty() ? "" : " or ") + std::string(word.name);
     refuse(name, text_of(name), expected);
   }
 

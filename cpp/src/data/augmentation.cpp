@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 
 #include "cnnx/shape.h"
+#include "runtime/check_settings.h"
 #include "runtime/elementary.h"
 #include "runtime/philox.h"
 
@@ -38,18 +38,6 @@ float uniform(const runtime::Philox& random, int64_t row, Draw draw) {
   return random.uniform(static_cast<uint64_t>(row) * kMostDraws + draw);
 }
 
-template <class Number>
-[[noreturn]] void refuse(const char* setting, Number value, const std::string& expected) {
-  std::ostringstream text;
-  text << "augmentation: " << setting << " is " << value << ", expected " << expected;
-  throw std::invalid_argument(text.str());
-}
-
-// Written so that NaN is refused.
-void check_between(const char* setting, float value, float most, const char* expected) {
-  if (!(value >= 0 && value <= most)) refuse(setting, value, expected);
-}
-
 }  // namespace
 
 void check_augmentation(const Augmentation& augmentation, const Shape& shape) {
@@ -60,9 +48,10 @@ void check_augmentation(const Augmentation& augmentation, const Shape& shape) {
   }
   const int64_t side = std::min(shape[0], shape[1]);
   if (augmentation.crop_padding >= side) {
-    refuse("crop_padding", augmentation.crop_padding,
-           "less than the sides of the images, " + std::to_string(shape[0]) + " x " +
-               std::to_string(shape[1]));
+    runtime::refuse_setting("augmentation: ", "crop_padding",
+                            runtime::in_words(augmentation.crop_padding),
+                            "less than the sides of the images, " + std::to_string(shape[0]) +
+                                " x " + std::to_string(shape[1]));
   }
 }
 
@@ -108,21 +97,11 @@ ImageChange draw_change(const Augmentation& augmentation, const Shape& shape, ui
 }  // namespace data
 
 void validate(const Augmentation& augmentation) {
-  const Augmentation& a = augmentation;
-  // Within these limits, source positions fit 32 bits.
-  constexpr float kMostShift = 1 << 20, kLeastScale = 0.01f, kMostScale = 100;
-  if (a.crop_padding < 0) data::refuse("crop_padding", a.crop_padding, "0 or more pixels");
-  data::check_between("rotate", a.rotate, 180, "0 to 180 degrees");
-  for (const float scale : {a.scale_low, a.scale_high}) {
-    if (!(scale >= kLeastScale && scale <= kMostScale))
-      data::refuse("scale", scale, "factors from 0.01 to 100");
+  runtime::check_settings("augmentation: ", augmentation);
+  if (augmentation.scale_low > augmentation.scale_high) {
+    runtime::refuse_setting("augmentation: ", "scale's first",
+                            runtime::in_words(augmentation.scale_low), "the smaller factor");
   }
-  if (a.scale_low > a.scale_high) data::refuse("scale's first", a.scale_low, "the smaller factor");
-  data::check_between("shift", a.shift, kMostShift, "0 to 1048576 pixels");
-  data::check_between("contrast", a.contrast, 1, "0 to 1");
-  data::check_between("brightness", a.brightness, 1, "0 to 1");
-  data::check_between("mixup", a.mixup, 4, "0 to 4");
-  if (a.cutout < 0) data::refuse("cutout", a.cutout, "0 or more pixels");
 }
 
 bool is_identity(const Augmentation& augmentation) {

@@ -2,21 +2,13 @@
 #include "ops/losses.h"
 
 #include <cmath>
-#include <cstdio>
 #include <stdexcept>
 
 #include "cnnx/shape.h"
+#include "runtime/check_settings.h"
 
 namespace cnnx::ops {
-namespace {
-
-std::string in_words(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  return text;
-}
-
-}  // namespace
+using runtime::in_words;
 
 void check_loss_shape(const char* function, const char* array, int64_t rows, int64_t outputs) {
   if (rows >= 1 && outputs >= 1) return;

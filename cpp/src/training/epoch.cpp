@@ -10,6 +10,7 @@
 #include "cnnx/trainer.h"
 #include "data/image.h"
 #include "data/shuffle.h"
+#include "runtime/check_settings.h"
 #include "training/batch_source.h"
 #include "training/prefetch.h"
 
@@ -79,10 +80,7 @@ bool Epoch::advance() {
 
 Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
                            const EpochOptions& options) {
-  if (options.batch_size < 1) {
-    throw std::invalid_argument("fit: batch_size is " + std::to_string(options.batch_size) +
-                                ", expected at least 1");
-  }
+  runtime::check_settings("fit: ", options);
   training::BatchSource source(*this->state(), images, targets, options.rows, "fit");
   const int64_t all = source.count();
   const int64_t batch_size = std::min(options.batch_size, std::max<int64_t>(all, 1));

@@ -2,21 +2,10 @@
 #include "training/gradient_clipping.h"
 
 #include <cmath>
-#include <cstdio>
-#include <stdexcept>
-#include <string>
 
 #include "training/sum_of_squares.h"
 
 namespace cnnx::training {
-
-GradientClipping::GradientClipping(double norm) : norm_(norm) {
-  if (norm >= 0 && std::isfinite(norm)) return;
-  char number[32];
-  std::snprintf(number, sizeof number, "%g", norm);
-  throw std::invalid_argument("trainer: clip_norm is " + std::string(number) +
-                              ", expected a finite number >= 0");
-}
 
 double GradientClipping::scale(const float* gradients,
                                const std::vector<ParameterSegment>& segments, int threads) const {

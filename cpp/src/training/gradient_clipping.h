@@ -9,8 +9,8 @@ namespace cnnx::training {
 
 class GradientClipping {
  public:
-  // `norm` 0 disables clipping. Throws std::invalid_argument unless it is finite and >= 0.
-  explicit GradientClipping(double norm);
+  // `norm` is finite and >= 0; 0 disables clipping.
+  explicit GradientClipping(double norm) : norm_(norm) {}
 
   // The factor of the gradients of the trained segments: min(1, norm / (their norm + 1e-6)), as
   // PyTorch.

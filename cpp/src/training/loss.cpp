@@ -28,19 +28,10 @@ LossFunction::LossFunction(const Loss& loss, const Shape& output_shape)
 }
 
 std::string LossFunction::name() const {
-  switch (loss_.kind) {
-    case Loss::Kind::cross_entropy:
-      return "cross_entropy";
-    case Loss::Kind::binary_cross_entropy:
-      return "binary_cross_entropy";
-    case Loss::Kind::mean_squared_error:
-      return "mean_squared_error";
-    case Loss::Kind::mean_absolute_error:
-      return "mean_absolute_error";
-    case Loss::Kind::huber:
-      break;
+  for (const auto& [name, kind] : Loss::kKinds) {
+    if (kind == loss_.kind) return name;
   }
-  return "huber";
+  return "";
 }
 
 bool LossFunction::takes_logits() const {

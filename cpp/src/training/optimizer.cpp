@@ -3,14 +3,12 @@
 #include "training/optimizer.h"
 
 #include <algorithm>
-#include <cfloat>
 #include <cmath>
-#include <cstdio>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 
 #include "kernels/optimizers.h"
+#include "runtime/check_settings.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -21,65 +19,12 @@ namespace {
 constexpr int64_t kGrain = 32 * 1024;
 // A square root and a division each.
 constexpr int64_t kAdamGrain = 8 * 1024;
-// Far more than needed; each iteration costs as much as a forward of the layer.
-constexpr int64_t kMostIterations = 20;
-
-[[noreturn]] void refuse(const char* kind, const char* setting, double value,
-                         const char* expected) {
-  char number[32];
-  std::snprintf(number, sizeof number, "%g", value);
-  throw std::invalid_argument(std::string(kind) + ": " + setting + " is " + number + ", expected " +
-                              expected);
-}
-
-// Written so that NaN is refused; larger numbers would not fit the kernels' float32.
-void check_not_negative(const char* kind, const char* setting, double value) {
-  if (!(value >= 0 && value <= FLT_MAX)) refuse(kind, setting, value, "a finite number >= 0");
-}
-
-void check_below_one(const char* kind, const char* setting, double value) {
-  if (!(value >= 0 && value < 1)) refuse(kind, setting, value, "a number >= 0 and < 1");
-}
-
-template <class AnyAdam>
-void check_adam(const char* kind, const AnyAdam& adam) {
-  check_not_negative(kind, "learning_rate", adam.learning_rate);
-  check_below_one(kind, "beta1", adam.beta1);
-  check_below_one(kind, "beta2", adam.beta2);
-  check_not_negative(kind, "epsilon", adam.epsilon);
-}
-
+// Nesterov's step of SGD and Muon looks ahead along the velocity.
 template <class WithMomentum>
-void check_momentum(const char* kind, const WithMomentum& settings) {
-  check_not_negative(kind, "learning_rate", settings.learning_rate);
-  check_below_one(kind, "momentum", settings.momentum);
-  check_not_negative(kind, "weight_decay", settings.weight_decay);
-  if (settings.nesterov && settings.momentum == 0)
-    refuse(kind, "momentum", settings.momentum, "a number > 0 with nesterov");
-}
-
-void check(const Sgd& sgd) { check_momentum("sgd", sgd); }
-
-void check(const Muon& muon) {
-  check_momentum("muon", muon);
-  if (muon.iterations < 1 || muon.iterations > kMostIterations) {
-    refuse("muon", "iterations", static_cast<double>(muon.iterations), "an integer from 1 to 20");
-  }
-}
-
-void check(const Adam& adam) { check_adam("adam", adam); }
-
-void check(const RmsProp& rmsprop) {
-  check_not_negative("rmsprop", "learning_rate", rmsprop.learning_rate);
-  check_below_one("rmsprop", "alpha", rmsprop.alpha);
-  check_not_negative("rmsprop", "epsilon", rmsprop.epsilon);
-  check_below_one("rmsprop", "momentum", rmsprop.momentum);
-  check_not_negative("rmsprop", "weight_decay", rmsprop.weight_decay);
-}
-
-void check(const AdamW& adamw) {
-  check_adam("adamw", adamw);
-  check_not_negative("adamw", "weight_decay", adamw.weight_decay);
+void check_nesterov(const WithMomentum& optimizer) {
+  if (!optimizer.nesterov || optimizer.momentum != 0) return;
+  runtime::refuse_setting(std::string(WithMomentum::kKind) + ": ", "momentum",
+                          runtime::in_words(optimizer.momentum), "a number > 0 with nesterov");
 }
 
 // The learning rate of one segment in one step.
@@ -218,7 +163,11 @@ void Optimizer::update(const UpdatedBlock& block, const StepScales& scales, int 
 }  // namespace training
 
 void check_optimizer(const OptimizerSettings& settings) {
-  std::visit([](const auto& each) { training::check(each); }, settings);
+  std::visit(
+      [](const auto& each) { runtime::check_settings(std::string(each.kKind) + ": ", each); },
+      settings);
+  if (const Sgd* sgd = std::get_if<Sgd>(&settings)) training::check_nesterov(*sgd);
+  if (const Muon* muon = std::get_if<Muon>(&settings)) training::check_nesterov(*muon);
 }
 
 }  // namespace cnnx

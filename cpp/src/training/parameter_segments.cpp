@@ -1,33 +1,20 @@
 // Matches rules with the names of parameters.
 #include "training/parameter_segments.h"
 
-#include <cfloat>
-#include <cstdio>
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
 #include "cnnx/shape.h"
+#include "runtime/check_settings.h"
 #include "training/name_pattern.h"
 
 namespace cnnx::training {
-namespace {
-
-void check_factor(const ParameterRule& rule, const char* setting, double value) {
-  if (value >= 0 && value <= FLT_MAX) return;
-  char number[32];
-  std::snprintf(number, sizeof number, "%g", value);
-  throw std::invalid_argument("trainer: " + std::string(setting) + " of the rule \"" +
-                              rule.pattern + "\" is " + number + ", expected a finite number >= 0");
-}
-
-}  // namespace
-
 std::vector<ParameterSegment> parameter_segments(const std::vector<ParameterInfo>& parameters,
                                                  const std::vector<bool>& trained,
                                                  const std::vector<ParameterRule>& rules) {
   for (const ParameterRule& rule : rules) {
-    check_factor(rule, "learning_rate_factor", rule.learning_rate_factor);
-    check_factor(rule, "weight_decay_factor", rule.weight_decay_factor);
+    runtime::check_settings("trainer: ", rule, " of the rule \"" + rule.pattern + "\"");
     const bool used = std::any_of(
         parameters.begin(), parameters.end(),
         [&](const ParameterInfo& parameter) { return matches(rule.pattern, parameter.name); });

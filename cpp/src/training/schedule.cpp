@@ -2,61 +2,14 @@
 #include "cnnx/schedules.h"
 
 #include <algorithm>
-#include <cfloat>
 #include <cmath>
-#include <cstdio>
-#include <stdexcept>
 #include <string>
 
+#include "runtime/check_settings.h"
 #include "runtime/elementary.h"
 
 namespace cnnx {
 namespace {
-
-[[noreturn]] void refuse(const char* kind, const char* setting, double value,
-                         const char* expected) {
-  char number[32];
-  std::snprintf(number, sizeof number, "%g", value);
-  throw std::invalid_argument(std::string(kind) + ": " + setting + " is " + number + ", expected " +
-                              expected);
-}
-
-// Written so that NaN is refused.
-void check_not_negative(const char* kind, const char* setting, double value) {
-  if (!(value >= 0 && value <= FLT_MAX)) refuse(kind, setting, value, "a finite number >= 0");
-}
-
-void check_fraction(const char* kind, const char* setting, double value) {
-  if (!(value >= 0 && value <= 1)) refuse(kind, setting, value, "a number from 0 to 1");
-}
-
-void check(const ConstantRate&) {}
-
-void check(const StepDecay& decay) {
-  check_not_negative("step_decay", "factor", decay.factor);
-  check_not_negative("step_decay", "every", decay.every);
-  for (const double epochs : decay.at) check_not_negative("step_decay", "at", epochs);
-}
-
-void check(const CosineDecay& decay) { check_fraction("cosine_decay", "final", decay.final); }
-
-template <class Peaked>
-void check_peaked(const char* kind, const Peaked& schedule) {
-  check_fraction(kind, "peak_at", schedule.peak_at);
-  check_fraction(kind, "start", schedule.start);
-  check_fraction(kind, "final", schedule.final);
-}
-
-void check(const OneCycle& cycle) { check_peaked("one_cycle", cycle); }
-void check(const Triangular& triangle) { check_peaked("triangular", triangle); }
-
-void check(const Plateau& plateau) {
-  if (!(plateau.factor >= 0 && plateau.factor < 1))
-    refuse("plateau", "factor", plateau.factor, "a number >= 0 and < 1");
-  check_not_negative("plateau", "patience", static_cast<double>(plateau.patience));
-  check_not_negative("plateau", "threshold", plateau.threshold);
-  check_fraction("plateau", "minimum", plateau.minimum);
-}
 
 double straight(double from, double to, double fraction) { return from + (to - from) * fraction; }
 
@@ -113,9 +66,10 @@ double factor(const Plateau&, double, double, const ScheduleState& state) {
 }  // namespace
 
 void check_schedule(const Schedule& schedule) {
-  std::visit([](const auto& shape) { check(shape); }, schedule.shape);
-  check_not_negative("warmup", "epochs", schedule.warmup_epochs);
-  check_fraction("warmup", "start", schedule.warmup_start);
+  std::visit(
+      [](const auto& shape) { runtime::check_settings(std::string(shape.kKind) + ": ", shape); },
+      schedule.shape);
+  runtime::check_settings("warmup: ", schedule);
 }
 
 double schedule_factor(const Schedule& schedule, const ScheduleState& state) {

@@ -17,6 +17,7 @@
 #include "data/image.h"
 #include "graph/model_state.h"
 #include "runtime/add_time.h"
+#include "runtime/check_settings.h"
 #include "training/batch_source.h"
 #include "training/not_finite.h"
 #include "training/trainer_state.h"
@@ -57,6 +58,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
   if (model->graph.parameters().floats() == 0) {
     throw std::invalid_argument("trainer: the model has no parameters to train");
   }
+  runtime::check_settings("trainer: ", options);
   check_schedule(schedule);
   const std::string& last = model->graph.nodes().back().layer.kind;
   if (loss.takes_logits() && (last == "softmax" || last == "sigmoid")) {

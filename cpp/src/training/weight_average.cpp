@@ -2,12 +2,10 @@
 #include "training/weight_average.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <mutex>
-#include <stdexcept>
-#include <string>
 
 #include "kernels/optimizers.h"
+#include "runtime/check_settings.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
 
@@ -33,16 +31,7 @@ void average(float decay, const runtime::AlignedBuffer& values, runtime::Aligned
 
 WeightAverage::WeightAverage(const Averaging& settings, const graph::ModelState& model)
     : settings_(settings) {
-  if (!(settings.decay >= 0 && settings.decay < 1)) {
-    char number[32];
-    std::snprintf(number, sizeof number, "%g", settings.decay);
-    throw std::invalid_argument("trainer: the averaging's decay is " + std::string(number) +
-                                ", expected a number >= 0 and < 1");
-  }
-  if (settings.every < 1) {
-    throw std::invalid_argument("trainer: the averaging's every is " +
-                                std::to_string(settings.every) + ", expected at least 1 step");
-  }
+  runtime::check_settings("trainer: the averaging's ", settings);
   model_ = model.clone();
 }
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, dataclass
 from numbers import Real
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike
 from cnnx import _core
 from cnnx.arguments import FloatArray, images, is_integer, real_array
 from cnnx.model.preprocessing import Preprocessing, per_channel
+from cnnx.recipe import Recipe
 
 _CHOICES = {"flip": ("never", "random", "alternating"), "border": ("zero", "reflect")}
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Recipe):
     """Random augmentation of training images, different in every epoch.
 
     The defaults change nothing. The order is: affine (rotate, scale, shift), flip, crop, contrast
@@ -63,6 +64,9 @@ class Augmentation:
         single GPU, 2024 (alternating flip).
     """
 
+    kind: ClassVar[str] = "augmentation"
+    _pairs: ClassVar[dict[str, tuple[str, str]]] = {"scale": ("scale_low", "scale_high")}
+
     _: KW_ONLY
     flip: Literal["never", "random", "alternating"] = "never"
     crop_padding: int = 0
@@ -96,12 +100,8 @@ class Augmentation:
             raise TypeError(f"Augmentation: scale is {self.scale!r}, expected two factors")
         low, high = (_number(each, "scale") for each in self.scale)
         object.__setattr__(self, "scale", (low, high))
-        _core.check_augmentation(self.settings)
+        _core.check_augmentation(self.core_settings)
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return asdict(self)
 
     def apply(
         self,
@@ -139,7 +139,7 @@ class Augmentation:
             integers,
             per_channel(preprocessing.mean, "mean"),
             per_channel(preprocessing.std, "std"),
-            self.settings,
+            self.core_settings,
             int(seed),
             int(epoch),
         )

@@ -10,7 +10,7 @@ from cnnx.arguments import is_integer, not_negative, shown
 from cnnx.model.model import Model
 from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from cnnx.training.optimizers import Optimizer, ParameterRule
-from cnnx.training.schedules import Schedule, watched_measure
+from cnnx.training.schedules import Schedule, core_schedule, watched_measure
 from cnnx.training.weight_average import WeightAverage
 
 
@@ -85,19 +85,18 @@ class TrainingRecipe:
 
     def core(self, model: Model) -> _core.Trainer:
         """Create a trainer of the compiled core."""
-        averaging, schedule = self.averaging, self.schedule
         options = {
             "seed": int(self.seed),
-            "rules": [tuple(vars(rule).values()) for rule in self.rules],
-            "clip_norm": float(self.clip_norm or 0.0),
-            "averaging": averaging and (averaging.decay, averaging.every),
-            "schedule": schedule and (schedule.kind, schedule.settings),
+            "rules": [rule.core_settings for rule in self.rules],
+            "clip_norm": self.clip_norm,
+            "averaging": self.averaging and self.averaging.core_settings,
+            "schedule": core_schedule(self.schedule),
         }
         return _core.Trainer(
             model._core,
             self.optimizer.kind,
-            self.optimizer.settings,
+            self.optimizer.core_settings,
             self.loss.kind,
-            self.loss.settings,
+            self.loss.core_settings,
             options,
         )

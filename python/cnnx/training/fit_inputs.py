@@ -86,7 +86,7 @@ def fit_data(
     held_out = None if validation is None else _held_out(check, validation)
     known = None if held_out is None else fingerprint(held_out[0], held_out[2])
     fraction = settings["validation"] if held_out is None else None
-    augmentation = None if settings["augmentation"] is None else settings["augmentation"].settings
+    augmentation = settings["augmentation"] and settings["augmentation"].core_settings
     validate = None if held_out is None else (lambda: core.evaluate(*held_out, []))
     if y is None:
         if fraction is not None:
@@ -106,9 +106,8 @@ def fit_data(
     shuffle = settings["shuffle"] is not False
 
     def begin_epoch(number: int, position: Position) -> Epoch:
-        return core.begin_epoch(
-            *arrays, rows, size, shuffle, number, augmentation, position=position
-        )
+        options = {"batch_size": size, "shuffle": shuffle, "number": number}
+        return core.begin_epoch(*arrays, rows, options, augmentation, position)
 
     steps = -(-len(rows or arrays[0]) // size)
     return FitData(begin_epoch, steps, validate, [fingerprint(arrays[0], arrays[2]), known])
@@ -126,9 +125,14 @@ def _batches(
     ) -> tuple[_core.Epoch, int]:
         arrays = check(x, y, "fit")
         count = len(arrays[0])
-        size = max(1, count)
-        run = core.begin_epoch(*arrays, [], size, False, epoch, augmentation, first, False)
-        return run, count
+        options = {
+            "batch_size": max(1, count),
+            "shuffle": False,
+            "number": epoch,
+            "first_image": first,
+            "prefetch": False,
+        }
+        return core.begin_epoch(*arrays, [], options, augmentation), count
 
     return batch_epochs(
         batches,

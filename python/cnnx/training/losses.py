@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 from cnnx.arguments import not_negative, number
+from cnnx.recipe import Recipe
 
 __all__ = ["L1", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber"]
 
 
 @dataclass(frozen=True)
-class CrossEntropy:
+class CrossEntropy(Recipe):
     """Cross-entropy between the softmax of the outputs and the labels, for one class per image.
 
     ``mean over rows of -sum over j of target[j] * log(softmax(logits)[j])``, where target is
@@ -65,17 +66,10 @@ class CrossEntropy:
             raise ValueError("CrossEntropy: class_weights is empty, expected one number per class")
         object.__setattr__(self, "class_weights", weights)
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return {
-            "label_smoothing": self.label_smoothing,
-            "class_weights": list(self.class_weights or ()),
-        }
 
 
 @dataclass(frozen=True)
-class BinaryCrossEntropy:
+class BinaryCrossEntropy(Recipe):
     """Binary cross-entropy between the sigmoid of each output and its target.
 
     ``mean over rows and outputs of max(z, 0) - z * target + log(1 + exp(-abs(z)))`` for an output
@@ -89,14 +83,10 @@ class BinaryCrossEntropy:
 
     kind: ClassVar[str] = "binary_cross_entropy"
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name; empty."""
-        return {}
 
 
 @dataclass(frozen=True)
-class MSE:
+class MSE(Recipe):
     """Mean squared error, ``mean over rows and outputs of (output - target)**2``.
 
     Targets have the shape of the outputs.
@@ -108,14 +98,10 @@ class MSE:
 
     kind: ClassVar[str] = "mean_squared_error"
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name; empty."""
-        return {}
 
 
 @dataclass(frozen=True)
-class L1:
+class L1(Recipe):
     """Mean absolute error, ``mean over rows and outputs of abs(output - target)``.
 
     Targets have the shape of the outputs. The gradient is 0 where output and target are equal.
@@ -127,14 +113,10 @@ class L1:
 
     kind: ClassVar[str] = "mean_absolute_error"
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name; empty."""
-        return {}
 
 
 @dataclass(frozen=True)
-class Huber:
+class Huber(Recipe):
     """Huber loss: squared error for small differences, absolute error for large ones.
 
     For ``d = output - target`` it is the mean over rows and outputs of ``d**2 / 2`` where
@@ -163,10 +145,6 @@ class Huber:
     def __post_init__(self) -> None:
         object.__setattr__(self, "delta", check_delta(self.delta, "Huber"))
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return {"delta": self.delta}
 
 
 def check_delta(value: object, caller: str) -> float:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass
-from typing import Any, ClassVar, TypeAlias
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar, TypeAlias
 
 from cnnx.arguments import below_one, is_integer, not_negative, text
+from cnnx.recipe import Recipe
 
 __all__ = ["SGD", "Adam", "AdamW", "Muon", "ParameterRule", "RMSprop"]
+
+_BETAS = {"betas": ("beta1", "beta2")}
 
 
 def _two_betas(value: object, optimizer: str) -> tuple[float, float]:
@@ -33,7 +36,7 @@ def _check_momentum(optimizer: SGD | Muon) -> None:
 
 
 @dataclass(frozen=True)
-class SGD:
+class SGD(Recipe):
     """Stochastic gradient descent with momentum and weight decay, by PyTorch's formulas.
 
     For a parameter p with gradient g, and a velocity v that starts at zero::
@@ -72,19 +75,10 @@ class SGD:
     def __post_init__(self) -> None:
         _check_momentum(self)
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return {
-            "learning_rate": self.learning_rate,
-            "momentum": self.momentum,
-            "nesterov": self.nesterov,
-            "weight_decay": self.weight_decay,
-        }
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Recipe):
     """Adam: updates from running means of the gradient and of its square.
 
     For a parameter p with gradient g at step t = 1, 2, ..., with m and s that start at zero::
@@ -111,6 +105,7 @@ class Adam:
     """
 
     kind: ClassVar[str] = "adam"
+    _pairs = _BETAS
 
     learning_rate: float = 1e-3
     _: KW_ONLY
@@ -122,18 +117,10 @@ class Adam:
             object.__setattr__(self, name, not_negative(getattr(self, name), "Adam", name))
         object.__setattr__(self, "betas", _two_betas(self.betas, "Adam"))
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return {
-            "learning_rate": self.learning_rate,
-            "betas": self.betas,
-            "epsilon": self.epsilon,
-        }
 
 
 @dataclass(frozen=True)
-class AdamW:
+class AdamW(Recipe):
     """`Adam` with decoupled weight decay.
 
     Every step begins with::
@@ -159,6 +146,7 @@ class AdamW:
     """
 
     kind: ClassVar[str] = "adamw"
+    _pairs = _BETAS
 
     learning_rate: float = 1e-3
     _: KW_ONLY
@@ -171,19 +159,10 @@ class AdamW:
             object.__setattr__(self, name, not_negative(getattr(self, name), "AdamW", name))
         object.__setattr__(self, "betas", _two_betas(self.betas, "AdamW"))
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return {
-            "learning_rate": self.learning_rate,
-            "betas": self.betas,
-            "epsilon": self.epsilon,
-            "weight_decay": self.weight_decay,
-        }
 
 
 @dataclass(frozen=True)
-class RMSprop:
+class RMSprop(Recipe):
     """RMSprop: updates scaled by a running mean of the squared gradient, by PyTorch's formulas.
 
     For a parameter p with gradient g, with s and v that start at zero::
@@ -228,20 +207,10 @@ class RMSprop:
         for name in ("alpha", "momentum"):
             object.__setattr__(self, name, below_one(getattr(self, name), "RMSprop", name))
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return {
-            "learning_rate": self.learning_rate,
-            "alpha": self.alpha,
-            "epsilon": self.epsilon,
-            "momentum": self.momentum,
-            "weight_decay": self.weight_decay,
-        }
 
 
 @dataclass(frozen=True)
-class Muon:
+class Muon(Recipe):
     """Muon: momentum with orthogonalised updates of weight matrices.
 
     The update of a matrix has about the same length in every singular direction, so that no few
@@ -301,14 +270,10 @@ class Muon:
             )
         object.__setattr__(self, "iterations", int(self.iterations))
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
-class ParameterRule:
+class ParameterRule(Recipe):
     """Learning rate and weight decay factors for parameters whose names match a pattern.
 
     The factors of all rules that match a name are multiplied.
@@ -328,6 +293,8 @@ class ParameterRule:
         >>> ParameterRule("*.bias", weight_decay_factor=0)
         ParameterRule(pattern='*.bias', learning_rate_factor=1.0, weight_decay_factor=0.0)
     """
+
+    kind: ClassVar[str] = "rule"
 
     pattern: str
     _: KW_ONLY

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.arguments import below_one, is_integer, not_negative, number, shown
+from cnnx.recipe import Recipe
 
 __all__ = ["CosineDecay", "OneCycle", "Plateau", "StepDecay", "Triangular", "Warmup", "factors"]
 
@@ -33,7 +34,7 @@ def _check_fractions(schedule: object, *names: str) -> None:
 
 
 @dataclass(frozen=True)
-class StepDecay:
+class StepDecay(Recipe):
     """Step decay: drops of the learning rate by a constant factor.
 
     Args:
@@ -73,14 +74,10 @@ class StepDecay:
         if self.every is None and not at:
             raise ValueError("StepDecay: neither every nor at is given, expected one of them")
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return {"factor": self.factor, "every": self.every or 0.0, "at": list(self.at)}
 
 
 @dataclass(frozen=True)
-class CosineDecay:
+class CosineDecay(Recipe):
     """Cosine decay from the full learning rate to a fraction of it at the end of the fit.
 
     ``final + (1 - final) * (1 + cos(pi * u)) / 2`` after a fraction u of the fit.
@@ -107,14 +104,10 @@ class CosineDecay:
     def __post_init__(self) -> None:
         _check_fractions(self, "final")
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return {"final": self.final}
 
 
 @dataclass(frozen=True)
-class OneCycle:
+class OneCycle(Recipe):
     """One-cycle schedule: cosine warm-up to the full learning rate and cosine decay to near zero.
 
     Args:
@@ -146,14 +139,10 @@ class OneCycle:
     def __post_init__(self) -> None:
         _check_fractions(self, "peak_at", "start", "final")
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return {"peak_at": self.peak_at, "start": self.start, "final": self.final}
 
 
 @dataclass(frozen=True)
-class Triangular:
+class Triangular(Recipe):
     """Triangular schedule: linear warm-up to the full learning rate and linear decay.
 
     Args:
@@ -180,17 +169,13 @@ class Triangular:
     def __post_init__(self) -> None:
         _check_fractions(self, "peak_at", "start", "final")
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return {"peak_at": self.peak_at, "start": self.start, "final": self.final}
 
 
 Measure: TypeAlias = Literal["validation_loss", "validation_accuracy", "loss", "accuracy"]
 
 
 @dataclass(frozen=True)
-class Plateau:
+class Plateau(Recipe):
     """Reduction of the learning rate when a metric has stopped improving.
 
     As PyTorch's ReduceLROnPlateau: when `watch` has not improved for more than `patience` epochs,
@@ -235,22 +220,19 @@ class Plateau:
             raise ValueError(f"Plateau: watch is {self.watch!r}, expected one of {names}")
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values."""
-        return {
-            "factor": self.factor,
-            "patience": self.patience,
-            "threshold": self.threshold,
-            "minimum": self.minimum,
-            "higher_is_better": self.watch.endswith("accuracy"),
-        }
+    def core_settings(self) -> dict[str, Any]:
+        """Settings by the names of the core, which knows a measure by its direction alone."""
+        settings = self.settings
+        settings["higher_is_better"] = settings.pop("watch").endswith("accuracy")
+        return settings
+
 
 
 Shape: TypeAlias = StepDecay | CosineDecay | OneCycle | Triangular | Plateau
 
 
 @dataclass(frozen=True)
-class Warmup:
+class Warmup(Recipe):
     """Linear warm-up in the first epochs, multiplied with another schedule.
 
     The factor of step i = 0, 1, ... of the n steps in `epochs` is
@@ -288,11 +270,6 @@ class Warmup:
             )
         _check_fractions(self, "start")
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Settings by name, as plain values; `then` is a kind and its settings."""
-        then = self.then and (self.then.kind, self.then.settings)
-        return {"epochs": self.epochs, "then": then, "start": self.start}
 
 
 Schedule: TypeAlias = Shape | Warmup
@@ -302,6 +279,16 @@ def watched_measure(schedule: Schedule | None) -> Measure | None:
     """Metric that a `Plateau` in the schedule watches, or None."""
     shape = schedule.then if isinstance(schedule, Warmup) else schedule
     return shape.watch if isinstance(shape, Plateau) else None
+
+
+def core_schedule(schedule: Schedule | None) -> tuple[str, dict[str, Any]] | None:
+    """Kind and settings for the compiled core, where a warm-up is part of every schedule."""
+    if schedule is None:
+        return None
+    if not isinstance(schedule, Warmup):
+        return schedule.kind, schedule.core_settings
+    kind, settings = core_schedule(schedule.then) or ("constant_rate", {})
+    return kind, {**settings, "warmup_epochs": schedule.epochs, "warmup_start": schedule.start}
 
 
 def factors(schedule: Schedule, *, epochs: int, steps_per_epoch: int) -> NDArray[np.float64]:
@@ -328,5 +315,5 @@ def factors(schedule: Schedule, *, epochs: int, steps_per_epoch: int) -> NDArray
     for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
         if not is_integer(value) or value < 1:
             raise ValueError(f"factors: {name} is {value!r}, expected an integer >= 1")
-    found = _core.schedule_factors((schedule.kind, schedule.settings), epochs, steps_per_epoch)
+    found = _core.schedule_factors(core_schedule(schedule), epochs, steps_per_epoch)
     return np.array(found)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 from cnnx.arguments import below_one, is_integer
+from cnnx.recipe import Recipe
 
 __all__ = ["WeightAverage"]
 
 
 @dataclass(frozen=True)
-class WeightAverage:
+class WeightAverage(Recipe):
     """Exponential moving average of the weights, often more accurate than the last weights.
 
     Every `every` steps::
@@ -37,6 +39,8 @@ class WeightAverage:
     References:
         Polyak, Juditsky: Acceleration of stochastic approximation by averaging, 1992.
     """
+
+    kind: ClassVar[str] = "averaging"
 
     decay: float = 0.999
     _: KW_ONLY

@@ -1,0 +1,22 @@
+// The sentence that refuses a setting.
+#include "runtime/check_settings.h"
+
+#include <cstdio>
+#include <stdexcept>
+
+namespace cnnx::runtime {
+
+void refuse_setting(const std::string& prefix, const std::string& setting, const std::string& value,
+                    const std::string& expected) {
+  throw std::invalid_argument(prefix + setting + " is " + value + ", expected " + expected);
+}
+
+std::string in_words(int64_t value) { return std::to_string(value); }
+
+std::string in_words(double value) {
+  char number[32];
+  std::snprintf(number, sizeof number, "%g", value);
+  return number;
+}
+
+}  // namespace cnnx::runtime

@@ -1,0 +1,56 @@
+// Refuses settings outside the limits that their struct names.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "cnnx/training_settings.h"
+
+namespace cnnx::runtime {
+
+// Throws std::invalid_argument: "<prefix><setting> is <value>, expected <expected>".
+[[noreturn]] void refuse_setting(const std::string& prefix, const std::string& setting,
+                                 const std::string& value, const std::string& expected);
+
+// A number as an error shows it.
+std::string in_words(int64_t value);
+std::string in_words(double value);
+
+template <class Number>
+void check_number(const std::string& prefix, const std::string& setting, Number value,
+                  const Limits& limits) {
+  if (limits.allow(static_cast<double>(value))) return;
+  using Shown = std::conditional_t<std::is_integral_v<Number>, int64_t, double>;
+  refuse_setting(prefix, setting, in_words(static_cast<Shown>(value)), limits.expected);
+}
+
+// The visitor that checks: settings without limits pass.
+struct CheckNumber {
+  const std::string& prefix;  // of the error
+  const std::string& suffix;  // of the setting's name in it
+
+  template <class Value>
+  void operator()(const char*, const Value&) const {}
+  template <class Value, class Allowed>
+  void operator()(const char*, const Value&, const Allowed&) const {}
+  template <class Number>
+  void operator()(const char* name, const Number& value, const Limits& limits) const {
+    check_number(prefix, (limits.name_in_error ? limits.name_in_error : name) + suffix, value,
+                 limits);
+  }
+  template <class Number>
+  void operator()(const char* name, const std::vector<Number>& values, const Limits& limits) const {
+    for (const Number value : values) (*this)(name, value, limits);
+  }
+};
+
+// Throws std::invalid_argument as refuse_setting.
+template <class Each>
+void check_settings(const std::string& prefix, const Each& settings,
+                    const std::string& suffix = "") {
+  Each::for_each_setting(settings, CheckNumber{prefix, suffix});
+}
+
+}  // namespace cnnx::runtime
