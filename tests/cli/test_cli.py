@@ -154,6 +154,22 @@ def test_predict_prints_exact_json(run: Run, model: Path, classes: Path) -> None
         }
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_predict_prints_null_for_numbers_that_are_not_finite(
+    run: Run, model: Path, classes: Path, tmp_path: Path, value: float
+) -> None:
+    loaded = cnnx.load(model)
+    loaded.parameters[list(loaded.parameters)[-1]] = [value, value]
+    loaded.save(tmp_path / "broken.cnnx")
+    file = next((classes / "test" / "X").iterdir())
+    outcome = run("predict", tmp_path / "broken.cnnx", file, "--json")
+    assert outcome.status == 1
+    assert outcome.err == f"cnnx predict: {file}: the model's outputs are not finite\n"
+    prediction = json.loads(outcome.out, parse_constant=pytest.fail)
+    assert prediction["label"] is prediction["probability"] is None
+    assert set(prediction["probabilities"].values()) == {None}
+
+
 def test_predict_names_wrong_files_and_predicts_the_others(
     run: Run, model: Path, classes: Path
 ) -> None:

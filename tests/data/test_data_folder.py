@@ -78,9 +78,6 @@ def test_read_image_applies_the_exif_orientation(
     exif[0x0112] = orientation
     if name.endswith("webp"):  # has no grey mode
         image.convert("RGB").save(folder / name, exif=exif, lossless=True)
-    elif name.endswith("tiff"):  # Pillow 13 damages rotated ones without compression
-        known = {"compression": "tiff_lzw"} if orientation < 9 else {}  # LZW refuses 9
-        image.save(folder / name, exif=exif, **known)
     else:
         image.save(folder / name, exif=exif)
     pixels = data.read_image(folder / name, (*turned.shape, 1))

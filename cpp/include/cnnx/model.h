@@ -27,7 +27,7 @@ enum class Probabilities {
 };
 
 struct Prediction {
-  std::string label;  // empty when the model has no class names
+  std::string label;  // the name of the class; its index when the model has no class names
   int64_t index = 0;  // the most probable class; with one sigmoid output, 1 if it is above 1/2
   float probability = 0;
   std::vector<float> probabilities;  // one per class

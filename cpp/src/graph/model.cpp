@@ -48,7 +48,8 @@ Prediction prediction_of(const float* probabilities, int64_t outputs,
   const auto largest = std::max_element(all.begin(), all.end());
   prediction.index = largest - all.begin();
   prediction.probability = *largest;
-  if (!classes.empty()) prediction.label = classes[static_cast<std::size_t>(prediction.index)];
+  prediction.label = classes.empty() ? std::to_string(prediction.index)
+                                     : classes[static_cast<std::size_t>(prediction.index)];
   return prediction;
 }
 

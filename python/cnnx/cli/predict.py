@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 Prints one line per image: file, label and probability, separated by tabs. Files that cannot be
-read as images are named on stderr, and the other files are classified.
+read as images, and images for which the model's outputs are not finite, are named on stderr. The
+other files are classified, and the exit status is 1.
 
 --json prints one object per line and image: file, label, probability, and probabilities, which
 has the probability of every class in the order of the classes. The numbers are exact.
+Numbers that are not finite are null, and so is the label of their image.
 
 examples:
   cnnx predict pets.cnnx photo.jpg
@@ -44,7 +47,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print label and probability of every image; return 1 if an image cannot be read."""
+    """Print label and probability of every image; return 1 if an image cannot be read or classified."""
     import numpy as np
 
     from cnnx.cli.classifier import Classifier
@@ -70,6 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
         indices, probabilities = classifier.predict(np.stack(images))
         for name, index, row in zip(names, indices, probabilities, strict=True):
             label = classifier.names[index]
+            if not np.isfinite(row).all():
+                complain("predict", f"{name}: the model's outputs are not finite")
+                failed = True
             if arguments.json:
                 print(_json(name, label, dict(zip(classifier.names, row.tolist(), strict=True))))
             else:
@@ -78,11 +84,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _json(name: str, label: str, probabilities: dict[str, float]) -> str:
-    """Prediction as one line of JSON; a double represents every float32 exactly."""
+    """Prediction as one line of JSON; a double represents every float32 exactly.
+
+    JSON has neither NaN nor infinity: null replaces them, and the label they would decide.
+    """
+    numbers = {each: p if math.isfinite(p) else None for each, p in probabilities.items()}
     prediction = {
         "file": name,
-        "label": label,
-        "probability": probabilities[label],
-        "probabilities": probabilities,
+        "label": None if None in numbers.values() else label,
+        "probability": numbers[label],
+        "probabilities": numbers,
     }
-    return json.dumps(prediction)
+    return json.dumps(prediction, allow_nan=False)

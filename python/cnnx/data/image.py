@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +22,16 @@ if TYPE_CHECKING:
 # Pillow's modes of grey images, with or without alpha.
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F"})
 _ORIENTATION = 0x0112  # the EXIF tag
+# The transpositions that turn an image of each orientation upright.
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 _LARGEST_SIDE = 1 << 20  # largest side that the core resizes
 
@@ -85,17 +98,25 @@ def read_image(
     return _core.resize_image(pixels, height, width, channels, resize)
 
 
-def _opened(path: str | os.PathLike[str]) -> Image.Image:
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+    """The image in a file, not yet decoded.
+
+    Pillow gets an open file instead of the path. Given a path it maps uncompressed TIFF files into
+    memory, and mixes up the rows of rotated ones.
+    """
     module = pillow()
-    try:
-        image: Image.Image = module.open(path)
-    except OSError as error:
-        if error.errno is not None:  # an error of the system, such as a missing file
-            raise
-        raise _unreadable(path) from error
-    except Exception as error:  # such as Pillow's limit on the number of pixels
-        raise _unreadable(path) from error
-    return image
+    with Path(path).open("rb") as file:
+        try:
+            image: Image.Image = module.open(file)
+        except OSError as error:
+            if error.errno is not None:  # an error of the system, such as a failing disk
+                raise
+            raise _unreadable(path) from error
+        except Exception as error:  # such as Pillow's limit on the number of pixels
+            raise _unreadable(path) from error
+        with image:
+            yield image
 
 
 def _unreadable(path: str | os.PathLike[str]) -> FormatError:
@@ -103,7 +124,7 @@ def _unreadable(path: str | os.PathLike[str]) -> FormatError:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation of an image, 1 to 8; from 5 on height and width are exchanged.
+    """Orientation by the EXIF data read so far, 1 to 8; from 5 on height and width are exchanged.
 
     Damaged EXIF data count as 1, no rotation.
     """
@@ -116,12 +137,21 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _pixels(image: Image.Image) -> Pixels:
-    """Pixels of an image in any mode as uint8 (height, width, 1 | 3 | 4), rotated by EXIF."""
-    from PIL import ImageOps
+    """Pixels of an image in any mode as uint8 (height, width, 1 | 3 | 4), rotated by EXIF.
 
+    EXIF data after the pixels, which PNG allows, are ignored, as `image_shape` ignores them.
+    """
+    undecoded: Any = image
+    raw_mode = undecoded.tile[0][3] if undecoded.tile else None
+    orientation = _orientation(image)
     image.load()
-    if _orientation(image) != 1:
-        image = ImageOps.exif_transpose(image)
+    if image.format == "TIFF":  # some versions of Pillow have rotated it
+        orientation = _orientation(image)
+    if orientation != 1:
+        image = image.transpose(getattr(pillow().Transpose, _TURNS[orientation]))
+    level = image.info.get("transparency")
+    if image.mode in _GREY_MODES and isinstance(level, int):
+        return _with_transparent_level(image, level, raw_mode)
     if image.mode.startswith("I"):
         return _narrow(np.asarray(image))
     if image.mode == "F":
@@ -134,6 +164,25 @@ def _pixels(image: Image.Image) -> Pixels:
         image = image.convert("RGB")
     pixels = np.array(image, dtype=np.uint8)
     return pixels.reshape(image.height, image.width, -1)
+
+
+def _with_transparent_level(image: Image.Image, level: int, raw_mode: object) -> Pixels:
+    """Pixels of a grey image with one transparent level, as uint8 (height, width, 4).
+
+    Args:
+        image: decoded image.
+        level: transparent level, in the bits of the file's pixels.
+        raw_mode: Pillow's mode of the file's pixels.
+    """
+    values = np.asarray(image)
+    if image.mode.startswith("I"):
+        grey = _narrow(values)
+    else:
+        bits = {"1": 1, "L;2": 2, "L;4": 4}.get(str(raw_mode), 8)
+        values = grey = np.array(image.convert("L"))[..., np.newaxis]
+        level = level * 255 // (2**bits - 1)
+    alpha = np.where(values.reshape(grey.shape) == level, 0, 255).astype(np.uint8)
+    return np.concatenate([grey, grey, grey, alpha], axis=2)
 
 
 def _narrow(wide: np.ndarray[Any, Any]) -> Pixels:
