@@ -61,6 +61,12 @@ void an_image_and_a_batch_get_the_same_predictions() {
   CHECK(model.run(ImageBatch()).empty());
 }
 
+void a_class_without_a_name_has_its_index_as_label() {
+  const Model model({Flatten(), Dense(3)}, {kSize, kSize, 1});
+  const cnnx::Prediction prediction = model.predict(Samples().image(0));
+  CHECK_EQUAL(prediction.label, std::to_string(prediction.index));
+}
+
 void float_pixels_are_told_by_their_pointer() {
   const Model model = small_model();
   const Samples samples;
@@ -215,6 +221,7 @@ void a_moved_from_model_says_so() {
 
 int main() {
   an_image_and_a_batch_get_the_same_predictions();
+  a_class_without_a_name_has_its_index_as_label();
   float_pixels_are_told_by_their_pointer();
   for (const int threads : {1, 2}) {
     cnnx::set_num_threads(threads);

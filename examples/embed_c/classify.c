@@ -76,11 +76,7 @@ static int classify(const cnnx_model* model, const char* path, float* probabilit
   const char* label = "";
   if (status != CNNX_OK || cnnx_model_class_name(model, index, &label) != CNNX_OK)
     return report_error(cnnx_error_message());
-  if (label[0] != '\0') {
-    printf("%s\t%s\t%.4f\n", path, label, probabilities[index]);
-  } else {  // a model without class names
-    printf("%s\t%lld\t%.4f\n", path, (long long)index, probabilities[index]);
-  }
+  printf("%s\t%s\t%.4f\n", path, label, probabilities[index]);
   return 0;
 }
 

@@ -66,8 +66,7 @@ int main(int argument_count, char** arguments) {
       const Image image = read_image(arguments[i]);
       const cnnx::Prediction result = model.predict(
           cnnx::ImageView{image.pixels.data(), image.height, image.width, image.channels});
-      const std::string label = result.label.empty() ? std::to_string(result.index) : result.label;
-      std::printf("%s\t%s\t%.4f\n", arguments[i], label.c_str(), result.probability);
+      std::printf("%s\t%s\t%.4f\n", arguments[i], result.label.c_str(), result.probability);
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "classify: %s\n", error.what());

@@ -136,7 +136,7 @@ CNNX_API cnnx_status cnnx_model_output_shape(const cnnx_model* model, int64_t* s
 // The number of classes of cnnx_model_predict: one per output, or two for a single output, whose
 // sigmoid is the probability of the second class.
 CNNX_API cnnx_status cnnx_model_class_count(const cnnx_model* model, int64_t* count);
-// The label of a class, 0 <= index < class_count; "" when the model has no class names.
+// The label of a class, 0 <= index < class_count; its index when the model has no class names.
 CNNX_API cnnx_status cnnx_model_class_name(const cnnx_model* model, int64_t index,
                                            const char** name);
 

@@ -1,7 +1,11 @@
 // The definitions of the opaque handles of the C interface.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <string>
 
 #include "cnnx/c_api.h"
 #include "cnnx/checkpoint.h"
@@ -10,6 +14,10 @@
 
 struct cnnx_model {
   cnnx::Model model;
+  // The indices of classes as text, for a model without class names. Threads that share the model
+  // may ask for them at once.
+  mutable std::map<int64_t, std::string> class_indices = {};
+  mutable std::mutex mutex = {};
 };
 
 struct cnnx_trainer {

@@ -102,7 +102,6 @@ class Augmentation(Recipe):
         object.__setattr__(self, "scale", (low, high))
         _core.check_augmentation(self.core_settings)
 
-
     def apply(
         self,
         x: ArrayLike,

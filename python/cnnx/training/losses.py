@@ -67,7 +67,6 @@ class CrossEntropy(Recipe):
         object.__setattr__(self, "class_weights", weights)
 
 
-
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Recipe):
     """Binary cross-entropy between the sigmoid of each output and its target.
@@ -84,7 +83,6 @@ class BinaryCrossEntropy(Recipe):
     kind: ClassVar[str] = "binary_cross_entropy"
 
 
-
 @dataclass(frozen=True)
 class MSE(Recipe):
     """Mean squared error, ``mean over rows and outputs of (output - target)**2``.
@@ -99,7 +97,6 @@ class MSE(Recipe):
     kind: ClassVar[str] = "mean_squared_error"
 
 
-
 @dataclass(frozen=True)
 class L1(Recipe):
     """Mean absolute error, ``mean over rows and outputs of abs(output - target)``.
@@ -112,7 +109,6 @@ class L1(Recipe):
     """
 
     kind: ClassVar[str] = "mean_absolute_error"
-
 
 
 @dataclass(frozen=True)
@@ -144,7 +140,6 @@ class Huber(Recipe):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "delta", check_delta(self.delta, "Huber"))
-
 
 
 def check_delta(value: object, caller: str) -> float:

@@ -76,7 +76,6 @@ class SGD(Recipe):
         _check_momentum(self)
 
 
-
 @dataclass(frozen=True)
 class Adam(Recipe):
     """Adam: updates from running means of the gradient and of its square.
@@ -118,7 +117,6 @@ class Adam(Recipe):
         object.__setattr__(self, "betas", _two_betas(self.betas, "Adam"))
 
 
-
 @dataclass(frozen=True)
 class AdamW(Recipe):
     """`Adam` with decoupled weight decay.
@@ -158,7 +156,6 @@ class AdamW(Recipe):
         for name in ("learning_rate", "epsilon", "weight_decay"):
             object.__setattr__(self, name, not_negative(getattr(self, name), "AdamW", name))
         object.__setattr__(self, "betas", _two_betas(self.betas, "AdamW"))
-
 
 
 @dataclass(frozen=True)
@@ -206,7 +203,6 @@ class RMSprop(Recipe):
             object.__setattr__(self, name, not_negative(getattr(self, name), "RMSprop", name))
         for name in ("alpha", "momentum"):
             object.__setattr__(self, name, below_one(getattr(self, name), "RMSprop", name))
-
 
 
 @dataclass(frozen=True)
@@ -269,7 +265,6 @@ class Muon(Recipe):
                 f"Muon: iterations is {self.iterations!r}, expected an integer from 1 to 20"
             )
         object.__setattr__(self, "iterations", int(self.iterations))
-
 
 
 @dataclass(frozen=True)

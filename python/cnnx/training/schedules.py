@@ -75,7 +75,6 @@ class StepDecay(Recipe):
             raise ValueError("StepDecay: neither every nor at is given, expected one of them")
 
 
-
 @dataclass(frozen=True)
 class CosineDecay(Recipe):
     """Cosine decay from the full learning rate to a fraction of it at the end of the fit.
@@ -103,7 +102,6 @@ class CosineDecay(Recipe):
 
     def __post_init__(self) -> None:
         _check_fractions(self, "final")
-
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,6 @@ class OneCycle(Recipe):
         _check_fractions(self, "peak_at", "start", "final")
 
 
-
 @dataclass(frozen=True)
 class Triangular(Recipe):
     """Triangular schedule: linear warm-up to the full learning rate and linear decay.
@@ -168,7 +165,6 @@ class Triangular(Recipe):
 
     def __post_init__(self) -> None:
         _check_fractions(self, "peak_at", "start", "final")
-
 
 
 Measure: TypeAlias = Literal["validation_loss", "validation_accuracy", "loss", "accuracy"]
@@ -227,7 +223,6 @@ class Plateau(Recipe):
         return settings
 
 
-
 Shape: TypeAlias = StepDecay | CosineDecay | OneCycle | Triangular | Plateau
 
 
@@ -269,7 +264,6 @@ class Warmup(Recipe):
                 f"Warmup: then is {shown(self.then)}, expected another schedule such as CosineDecay"
             )
         _check_fractions(self, "start")
-
 
 
 Schedule: TypeAlias = Shape | Warmup
