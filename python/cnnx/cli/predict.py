@@ -47,7 +47,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print label and probability of every image; return 1 if an image cannot be read or classified."""
+    """Print label and probability of every image; return 1 if one cannot be read or classified."""
     import numpy as np
 
     from cnnx.cli.classifier import Classifier
