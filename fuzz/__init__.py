@@ -1,1 +1,1 @@
-"""Fuzzing: what reads files that nobody vouches for, under inputs that nobody would write."""
+"""Fuzzing of the readers of untrusted files."""

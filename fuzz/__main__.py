@@ -1,4 +1,4 @@
-"""Builds every fuzz target with Clang and both sanitizers, and runs each for some seconds.
+"""Build every fuzz target with Clang and both sanitizers, and run each for some seconds.
 
     python -m fuzz [TARGET...] [--seconds 60] [--jobs 2] [--folder build/fuzz]
 
@@ -27,14 +27,14 @@ from fuzz.readers import TARGETS as READERS
 from fuzz.seeds import WRITERS, write_dictionary, write_seeds
 
 ROOT = Path(__file__).parents[1]
-# Every input is answered within seconds, and with less memory than a file and 64 MiB: the sanitizer
-# itself keeps what is freed for a while.
+# Limits of time and memory per input. The memory limit is above the reader's own, because the
+# sanitizer delays the release of memory.
 LIMITS = ["-timeout=25", "-malloc_limit_mb=80", "-rss_limit_mb=1024"]
 
 
 @dataclass
 class Result:
-    """What became of a target."""
+    """Result of a target."""
 
     target: str
     code: int
@@ -42,24 +42,24 @@ class Result:
 
     @property
     def executions(self) -> int:
-        """How many inputs it ran."""
+        """Number of executed inputs."""
         return int((re.findall(r"stat::number_of_executed_units: (\d+)", self.log) or ["0"])[-1])
 
     @property
     def coverage(self) -> str:
-        """What its inputs reached."""
+        """Coverage of its inputs."""
         reached = (re.findall(r"cov: (\d+)", self.log) or ["0"])[-1]
         edges = re.search(r"\((\d+) inline 8-bit counters\)", self.log)
         return f"{reached} of {edges[1]} edges" if edges else f"{reached} steps between lines"
 
     @property
     def corpus(self) -> str:
-        """How many inputs reach all of that."""
+        """Number of inputs in the corpus."""
         return str((re.findall(r"corp: (\d+)", self.log) or ["0"])[-1])
 
 
 def tool(name: str) -> str:
-    """The program that this Python's environment has, or the system's."""
+    """Path of a program in this Python's environment, or in the system."""
     folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     found = shutil.which(name, path=folders)
     if found is None:
@@ -69,7 +69,7 @@ def tool(name: str) -> str:
 
 
 def build(folder: Path, targets: Sequence[str]) -> None:
-    """Compile the targets that are written in C++."""
+    """Compile the C++ targets."""
     tool("clang++")
     ninja = tool("ninja")
     configure = [tool("cmake"), "--preset", "fuzz", "-B", str(folder)]
@@ -79,7 +79,7 @@ def build(folder: Path, targets: Sequence[str]) -> None:
 
 
 def command(target: str, folder: Path, seconds: int) -> list[str]:
-    """How a target is run, with its folders made."""
+    """Command of a target; creates its folders."""
     corpus, seeds, findings = (folder / name for name in ("corpus", "seeds", "findings"))
     for each in (corpus / target, findings):
         each.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def command(target: str, folder: Path, seconds: int) -> list[str]:
 
 
 def run(target: str, folder: Path, seconds: int) -> Result:
-    """Run one target to its end."""
+    """Run one target until it ends."""
     environment = {
         **os.environ,
         "ASAN_OPTIONS": "allocator_may_return_null=0",
@@ -117,7 +117,7 @@ def run(target: str, folder: Path, seconds: int) -> Result:
 
 
 def main() -> int:
-    """Run the command line; 1 when something was found."""
+    """Run the command line; return 1 after a finding."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("targets", nargs="*", choices=[[], *WRITERS], metavar="TARGET")
     parser.add_argument("--seconds", type=int, default=60)

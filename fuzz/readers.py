@@ -1,4 +1,4 @@
-"""Fuzzes the readers that are written in Python, guided by the lines that an input reaches.
+"""Fuzz the readers written in Python, guided by line coverage.
 
     python -m fuzz.readers TARGET CORPUS... [--seconds 60] [--findings FOLDER] [--seed N]
 
@@ -35,12 +35,12 @@ from fuzz.seeds import checkpoint as checkpoint_file
 from fuzz.seeds import with_metadata
 
 MOST_BYTES = 16384
-MOST_MEMORY = 1 << 30  # beyond what the process has when it begins
+MOST_MEMORY = 1 << 30  # in addition to the memory of the process at the start
 READERS = (arrays, cifar10, idx, checkpoint, checkpoint_metadata, run_state, config)
 FILES = {module.__file__ for module in READERS}
-# What lengths and counts are when they are wrong.
+# Wrong lengths and counts.
 NUMBERS = (0, 1, 2, 255, 256, 3073, 65535, 1 << 24, 1 << 31, (1 << 32) - 1)
-# What stands in metadata where something else should.
+# Wrong values in metadata.
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2**31, 2**63, -(2**63), 10**400, 0.5, 1e308, float("inf")),
     *(float("nan"), "", "x", "validation_loss", [], [1], [[1]], ["x"], {}, {"x": 1}),
@@ -54,7 +54,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def read_idx(content: bytes, folder: Path) -> None:
-    """As one file of any kind, as the images of a set, and as its labels."""
+    """Read the input as one file of any kind, as images of a set, and as labels."""
     images, labels = folder / "train-images-idx3-ubyte", folder / "train-labels-idx1-ubyte"
     for path, other, good in (
         (images, labels, struct.pack(">HBBI", 0, 8, 1, 2) + b"\0\1"),
@@ -77,7 +77,7 @@ def read_idx(content: bytes, folder: Path) -> None:
 
 
 def read_cifar10(content: bytes, folder: Path) -> None:
-    """As the class names, as long as the first two bytes say, and records behind them."""
+    """Read the input as class names, whose length is in its first two bytes, and records."""
     (length,) = struct.unpack("<H", content[:2].ljust(2, b"\0"))
     (folder / "batches.meta.txt").write_bytes(content[2 : 2 + length])
     (folder / "data_batch_1.bin").write_bytes(content[2 + length :])
@@ -90,7 +90,7 @@ def read_cifar10(content: bytes, folder: Path) -> None:
 
 
 def read_metadata(content: bytes, folder: Path) -> None:
-    """As the metadata of a checkpoint that is good otherwise."""
+    """Read the input as the metadata of an otherwise valid checkpoint."""
     path = folder / "run.ckpt"
     path.write_bytes(with_metadata(checkpoint_file("sgd"), content.decode("utf-8", "replace")))
     try:
@@ -109,14 +109,14 @@ TARGETS: dict[str, Callable[[bytes, Path], None]] = {
 
 
 class Tracer:
-    """Collects the steps from line to line in the readers, each a pair of lines of one file."""
+    """Coverage of the readers: transitions between two lines of one file."""
 
     def __init__(self) -> None:
         self.seen: set[tuple[CodeType, int, int]] = set()
         self._last: dict[FrameType, int] = {}
 
     def run(self, target: Callable[[bytes, Path], None], content: bytes, folder: Path) -> bool:
-        """Whether the input took a step that none before it took."""
+        """Whether the input reached a new transition."""
         before = len(self.seen)
         sys.settrace(self._enter)
         try:
@@ -136,7 +136,7 @@ class Tracer:
 
 
 def changed_value(value: Any, numbers: random.Random) -> Any:
-    """The JSON value with one value in it replaced, left out or given another name."""
+    """JSON value with one of its values replaced, removed or renamed."""
     if not isinstance(value, (dict, list)) or not value or numbers.random() < 0.1:
         return numbers.choice(VALUES)
     if isinstance(value, list):
@@ -152,12 +152,12 @@ def changed_value(value: Any, numbers: random.Random) -> Any:
 
 
 def mutated(content: bytes, others: list[bytes], numbers: random.Random) -> bytes:
-    """The input with one to four changes."""
+    """Input with one to four mutations."""
     if content[:1] == b"{" and numbers.random() < 0.9:
         try:
             return json.dumps(changed_value(json.loads(content), numbers)).encode()
         except ValueError:
-            pass  # no JSON any more
+            pass  # no longer JSON
     changed = bytearray(content)
     for _ in range(numbers.randint(1, 4)):
         place, end = sorted(numbers.randrange(len(changed) + 1) for _ in range(2))
@@ -166,7 +166,7 @@ def mutated(content: bytes, others: list[bytes], numbers: random.Random) -> byte
             changed[place % len(changed)] ^= 1 << numbers.randrange(8)
         elif kind == 1:
             form = numbers.choice((">I", "<I", ">H", "<H"))
-            if numbers.random() < 0.5:  # where headers have their lengths
+            if numbers.random() < 0.5:  # headers have lengths at the front
                 place = 4 * numbers.randrange(min(9, len(changed) // 4 + 1))
             number = numbers.choice(NUMBERS) % (1 << 8 * struct.calcsize(form))
             changed[place : place + struct.calcsize(form)] = struct.pack(form, number)
@@ -190,14 +190,14 @@ def mutated(content: bytes, others: list[bytes], numbers: random.Random) -> byte
 
 
 def limit_memory() -> None:
-    """What would take more raises MemoryError, which is a finding."""
+    """Limit the memory, so that a larger allocation raises MemoryError, a finding."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MOST_MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def main() -> int:
-    """Run one target; 1 after a finding."""
+    """Run one target; return 1 after a finding."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("corpus", nargs="+", type=Path)

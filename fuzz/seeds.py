@@ -1,4 +1,4 @@
-"""Makes what the fuzzers begin with: small valid files of every kind, and the words in them."""
+"""Seeds of the fuzzers: small valid files of every kind, and a dictionary of their words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 import layer_kinds
 
-# What a model file's texts are made of besides its layers, for libFuzzer's dictionary.
+# Words of a model file's texts except those of its layers, for libFuzzer's dictionary.
 WORDS = (
     "averages beta1_product classes cnnx.classes cnnx.format cnnx.graph cnnx.notes "
     "cnnx.preprocessing cnnx.trainer crop data_offsets dtype epochs fit gradients_computed input "
@@ -29,7 +29,7 @@ WORDS = (
 
 
 def layer_words() -> set[str]:
-    """The names of all kinds of layers, and of their settings and arrays."""
+    """Names of all kinds of layers, and of their settings and arrays."""
     words = set()
     for kind in layer_kinds.KINDS.values():
         arrays = [name for name, _ in (*kind["parameters"], *kind["buffers"])]
@@ -64,12 +64,12 @@ def models() -> dict[str, cnnx.Model]:
 
 
 def write_models(folder: Path) -> None:
-    """Every model as its file."""
+    """File of every model."""
     for name, model in models().items():
         model.save(folder / name)
 
 
-# Settings of a trainer: two slots, and one slot with all that a trainer can be told.
+# Settings of a trainer: two slots, and one slot with every option of a trainer.
 TRAINERS: dict[str, dict[str, Any]] = {
     "adam": {"optimizer": cnnx.Adam(0.01)},
     "sgd": {
@@ -85,7 +85,7 @@ TRAINERS: dict[str, dict[str, Any]] = {
 
 @functools.cache
 def checkpoint(trainer: str) -> bytes:
-    """The file of a trainer that has trained for an epoch."""
+    """Checkpoint of a trainer after one epoch."""
     x, y = cnnx.data.xo(8, size=16, seed=0)
     layers = [cnnx.Conv2d(2, 3), cnnx.BatchNorm2d(), cnnx.GlobalAvgPool2d(), cnnx.Dense(2)]
     model = cnnx.Model(layers, input_shape=(16, 16, 1))
@@ -99,13 +99,13 @@ def checkpoint(trainer: str) -> bytes:
 
 
 def write_checkpoints(folder: Path) -> None:
-    """Of every trainer."""
+    """Checkpoints of every trainer."""
     for name in TRAINERS:
         (folder / name).write_bytes(checkpoint(name))
 
 
 def with_metadata(file: bytes, text: str) -> bytes:
-    """A checkpoint with another text as its metadata."""
+    """Checkpoint with another text as its metadata."""
     (length,) = struct.unpack("<Q", file[:8])
     header = json.loads(file[8 : 8 + length])
     header["__metadata__"]["cnnx.notes"] = text
@@ -114,7 +114,7 @@ def with_metadata(file: bytes, text: str) -> bytes:
 
 
 def write_metadata(folder: Path) -> None:
-    """Those of a checkpoint that has much to note."""
+    """Metadata of a checkpoint with many settings."""
     file = checkpoint("sgd")
     (length,) = struct.unpack("<Q", file[:8])
     text = json.loads(file[8 : 8 + length])["__metadata__"]["cnnx.notes"]
@@ -122,7 +122,7 @@ def write_metadata(folder: Path) -> None:
 
 
 def write_texts(folder: Path) -> None:
-    """JSON of every kind of value."""
+    """JSON texts with every kind of value."""
     texts = {
         "values": r'{"a":[1,-2,true,false,null,"\u00e9\ud83d\ude00\n\"\\"],"b":{"c":[]},"":{}}',
         "numbers": "[0,-0,9223372036854775807,-9223372036854775808,12]",
@@ -134,7 +134,7 @@ def write_texts(folder: Path) -> None:
 
 
 def write_noise(folder: Path) -> None:
-    """Bytes without a form, for targets that draw their numbers from them."""
+    """Unstructured bytes, for targets that derive numbers from them."""
     random = np.random.default_rng(0)
     for number in range(8):
         (folder / str(number)).write_bytes(random.bytes(64 << number % 4))
@@ -154,7 +154,7 @@ def write_idx(folder: Path) -> None:
 
 
 def write_cifar10(folder: Path) -> None:
-    """Record behind the length of the class names and the names, as the target splits them."""
+    """Record after the length of the class names and the names, as the target splits them."""
     record = bytes([3]) + bytes(3072)
     names = b"airplane automobile bird cat deer dog frog horse ship truck\n"
     for number, (text, records) in enumerate(((names, record), (b"", 2 * record), (b"a b", b""))):
@@ -174,12 +174,12 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 
 def write_seeds(target: str, folder: Path) -> None:
-    """Fill `folder`, which is made, with a target's seeds."""
+    """Create `folder` and write the seeds of a target to it."""
     folder.mkdir(parents=True, exist_ok=True)
     WRITERS[target](folder)
 
 
 def write_dictionary(path: Path) -> None:
-    """The words in libFuzzer's form."""
+    """Dictionary in libFuzzer's form."""
     words = sorted({*WORDS.split(), *layer_words()})
     path.write_text("".join(f'"{word}"\n' for word in words), encoding="ascii")

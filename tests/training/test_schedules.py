@@ -202,7 +202,7 @@ REFUSED: list[tuple[type[Exception], Callable[[], Any], str]] = [
     (
         ValueError,
         lambda: plain(cnnx.Warmup(1, cnnx.Plateau(watch="validation_accuracy"))),
-        "Trainer: schedule watches validation_accuracy, which MSE does not measure, expec",
+        "Trainer: schedule watches validation_accuracy, which MSE does not measure, expected",
     ),
     (TypeError, lambda: plain(cnnx.CosineDecay), "Trainer: schedule is <class .*, expected one"),  # type: ignore[arg-type]
     (

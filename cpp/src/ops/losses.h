@@ -1,4 +1,4 @@
-// What the train step asks of a loss: its value, its gradient and the right answers in one pass
+// What the train step asks of a loss: its value, its gradient and the number correct in one pass
 // over the rows.
 #pragma once
 

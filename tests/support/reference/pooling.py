@@ -27,13 +27,13 @@ def first_maximum(x: Array, kernel: Pair, stride: Pair, padding: Padding) -> tup
     padded, is_real = pad(x, sides, -np.inf), pad(np.ones_like(x), sides, 0.0) == 1.0
     windows = [where for _, _, where in taps(padded.shape[1:3], kernel, stride)]
     best = np.full_like(padded[windows[0]], -np.inf)
-    winner = np.full_like(best, -1.0)
+    argmax = np.full_like(best, -1.0)
     for position, where in enumerate(windows):
         values = padded[where]
-        larger = (values > best) | (np.isnan(values) & ~np.isnan(best)) | (winner < 0)
-        wins = is_real[where] & larger
-        best, winner = np.where(wins, values, best), np.where(wins, float(position), winner)
-    return best, winner
+        larger = (values > best) | (np.isnan(values) & ~np.isnan(best)) | (argmax < 0)
+        replaces = is_real[where] & larger
+        best, argmax = np.where(replaces, values, best), np.where(replaces, float(position), argmax)
+    return best, argmax
 
 
 def max_pool2d(
@@ -51,11 +51,11 @@ def max_pool2d_backward(
     padding: Padding = 0,
 ) -> Array:
     grad_output, x, stride = real(grad_output), real(x), stride or kernel_size
-    _, winner = first_maximum(x, kernel_size, stride, padding)
+    _, argmax = first_maximum(x, kernel_size, stride, padding)
     sides = padding_sides(padding, x.shape[1:3], kernel_size, stride)
     grad_padded = pad(np.zeros_like(x), sides, 0.0)
     for position, (_, _, where) in enumerate(taps(grad_padded.shape[1:3], kernel_size, stride)):
-        grad_padded[where] += np.where(winner == position, grad_output, 0.0)
+        grad_padded[where] += np.where(argmax == position, grad_output, 0.0)
     return crop(grad_padded, sides)
 
 
