@@ -1,9 +1,9 @@
-# What the compiler must be, said in the line to type when it is not there, and how it is told its options.
+# The requirements on the compiler, an error message with install commands, and the form of its options.
 set(CNNX_COMPILER_HELP "On Debian or Ubuntu: sudo apt-get install -y g++ python3-dev python3-venv\n"
     "On Fedora: sudo dnf install -y gcc-c++ python3-devel\nOn macOS: xcode-select --install\n"
     "On Windows: install the Visual Studio Build Tools with clang-cl")
 
-# Before project(): CMake's own message about a missing compiler does not say what to type.
+# Before project(): CMake's own message about a missing compiler has no install command.
 if(NOT CMAKE_CXX_COMPILER AND NOT CMAKE_TOOLCHAIN_FILE AND NOT WIN32)
   if(DEFINED ENV{CXX} AND NOT "$ENV{CXX}" STREQUAL "")
     set(cnnx_candidates "$ENV{CXX}")
@@ -18,7 +18,7 @@ if(NOT CMAKE_CXX_COMPILER AND NOT CMAKE_TOOLCHAIN_FILE AND NOT WIN32)
   endif()
 endif()
 
-# GCC's vector extensions, which Clang shares, are what the kernels are written in.
+# The kernels use GCC's vector extensions, which Clang has too.
 function(cnnx_check_compiler)
   if(MSVC AND NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     message(FATAL_ERROR "cnnx needs GCC or Clang (on Windows clang-cl: cmake -T ClangCL), found MSVC.")
@@ -30,9 +30,9 @@ function(cnnx_check_compiler)
   endif()
 endfunction()
 
-# cnnx_compile_options(target options...): options as GCC and Clang spell them. clang-cl ignores most of these, the one that
-# keeps the bits among them, unless they come as /clang:. In one piece, because CMake drops an option that it has seen
-# before, though what came between may have undone it.
+# cnnx_compile_options(target options...): options in the spelling of GCC and Clang. clang-cl ignores most of them, including
+# -ffp-contract=off, without the prefix /clang:. They are passed as one string, because CMake drops repeated options, although
+# an option between them may have undone the first.
 function(cnnx_compile_options target)
   set(options ${ARGN})
   if(MSVC)

@@ -1,21 +1,21 @@
-# cnnx_set_flags(target [KERNELS]): what a target of cnnx is compiled with, whatever the project around it says about its
-# own code: these options come last on the command line.
+# cnnx_set_flags(target [KERNELS]): the compile options of a target of cnnx. They come last on the command line, so they
+# override those of a project around cnnx.
 function(cnnx_set_flags target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "KERNELS" "" "")
 
-  # Bits must not depend on the compiler's taste for fusing, nor on -ffast-math or -flto from outside. What -ffast-math
-  # stands for can also be switched on by its parts, so each part is switched off.
+  # Bits must not depend on the compiler's default for fusing, nor on -ffast-math or -flto from outside. Each part of
+  # -ffast-math can also be set on its own, so each part is switched off.
   set(flags -ffp-contract=off -fno-fast-math -fno-unsafe-math-optimizations -fno-associative-math -fno-reciprocal-math
             -fno-finite-math-only -fno-rounding-math -fsigned-zeros -fno-math-errno -fno-lto)
-  # A program that links the static library leaves out what it does not call.
+  # The linker can remove functions that a program with the static library does not call.
   list(APPEND flags -ffunction-sections -fdata-sections)
   if(arg_KERNELS)
-    # Nothing is thrown through them: no tables for that. Vectors are passed only between inlined functions, so their calling
-    # convention does not matter: -Wno-psabi.
-    # To optimise loops full of a sanitizer's checks takes four times as long as to compile them.
+    # No exception passes through kernels, so they need no unwind tables. Vectors are passed only between inlined functions,
+    # so their calling convention does not matter: -Wno-psabi.
+    # Optimising loops with a sanitizer's checks takes four times as long as compiling them.
     list(APPEND flags $<IF:$<CONFIG:Sanitized>,-O1,-O3> -fno-exceptions -fno-asynchronous-unwind-tables -fno-rtti -Wno-psabi)
     if(CNNX_BUILD_FUZZERS)
-      # Their networks are tiny, and Clang takes half a minute for a kernel full of both sanitizers' checks.
+      # The fuzzers' networks are tiny, and Clang takes half a minute for a kernel with the checks of both sanitizers.
       list(APPEND flags -O0 -fno-sanitize=undefined)
     endif()
   else()
@@ -23,12 +23,12 @@ function(cnnx_set_flags target)
     if(NOT CNNX_USES_OPENMP)
       list(APPEND flags -fno-openmp)
     endif()
-    # Somebody who debugs a program of his own wants cnnx to be as fast as ever.
+    # A debug build of another project still gets fast kernels.
     if(NOT CNNX_IS_TOP_LEVEL AND NOT MSVC)
       target_compile_options(${target} PRIVATE $<$<OR:$<CONFIG:Debug>,$<STREQUAL:$<CONFIG>,>>:-O2>)
     endif()
   endif()
-  # Warnings are for those who work on cnnx.
+  # Warnings are for developers of cnnx.
   if(CNNX_IS_TOP_LEVEL)
     list(APPEND flags -Wall -Wextra -Wshadow)
   else()

@@ -1,11 +1,11 @@
-# One set of install rules: for a prefix of its own, and for the wheel, whose prefix is the package's folder. A static and a
-# shared cnnx may share a prefix; the build folder is found as an installed one is.
+# The install rules, for an installation prefix and for the wheel, whose prefix is the package's folder. A static and a shared
+# cnnx can be in one prefix. find_package finds a build folder like an installation.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 if(kind STREQUAL "SHARED_LIBRARY")
   set(linkage shared)
-  # Versions before 1.0 promise no more than that. A wheel holds no links: there the library has its plain name.
+  # Versions before 1.0 are compatible only within a minor version. A wheel has no symbolic links: its library has no version.
   if(NOT CNNX_BUILD_PYTHON)
     set_target_properties(cnnx PROPERTIES VERSION ${PROJECT_VERSION}
                           SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
@@ -24,7 +24,7 @@ install(EXPORT cnnx-${linkage}-targets NAMESPACE cnnx:: DESTINATION ${config_fol
 export(EXPORT cnnx-${linkage}-targets NAMESPACE cnnx::
        FILE ${PROJECT_BINARY_DIR}/cnnx-${linkage}-targets.cmake)
 
-# What links a static cnnx without a C++ compiler's help.
+# The libraries for linking a static cnnx without a C++ compiler.
 set(CNNX_CXX_RUNTIME ${CMAKE_CXX_IMPLICIT_LINK_LIBRARIES})
 list(FILTER CNNX_CXX_RUNTIME INCLUDE REGEX "^(stdc\\+\\+|c\\+\\+|c\\+\\+abi|m)$")
 list(REMOVE_DUPLICATES CNNX_CXX_RUNTIME)
@@ -34,7 +34,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/cnnxConfigVersion.cmake C
 install(FILES ${PROJECT_BINARY_DIR}/cnnxConfig.cmake ${PROJECT_BINARY_DIR}/cnnxConfigVersion.cmake
         DESTINATION ${config_folder})
 
-# For pkg-config, with paths from the file's own place, so that a prefix can be moved.
+# For pkg-config, with paths relative to the file, so that a prefix can be moved.
 foreach(name LIBDIR INCLUDEDIR)
   if(IS_ABSOLUTE "${CMAKE_INSTALL_${name}}")
     set(CNNX_PC_${name} "${CMAKE_INSTALL_${name}}")

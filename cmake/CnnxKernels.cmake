@@ -1,10 +1,10 @@
 # cnnx_compile_kernels(target sources...): compiles each kernel source once per instruction set and links all
-# versions into target. What an instruction set may use is written here and nowhere else.
+# versions into target. Only this file defines the compiler flags of an instruction set.
 function(cnnx_compile_kernels target)
   set(levels baseline)
   set(flags_baseline "")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
-    # Down to what every such CPU has, so that no -march=native or -mavx from outside gets into a level's meaning; then up.
+    # First reset to the baseline, so that no -march=native or -mavx from outside changes a level; then add the level's flags.
     set(every_cpu -march=x86-64 -mno-sse3)
     list(APPEND levels avx2 avx512)
     set(flags_baseline ${every_cpu})
