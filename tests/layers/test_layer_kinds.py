@@ -19,10 +19,13 @@ import cnnx
 import op_digests
 import pytest
 import random_graphs
+import reference
 from cnnx import _core
 from layer_kinds import CLASSES, IMAGE, KINDS, arguments, layer, model
 
 ROOT = Path(__file__).parents[2]
+
+WITHOUT_FUNCTIONS = ("flatten", "dropout", "add", "multiply", "concat")
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_setting = pytest.mark.parametrize(
@@ -71,6 +74,14 @@ def test_the_class_has_the_settings_and_defaults(kind: str) -> None:
 def test_every_class_is_of_a_kind() -> None:
     assert set(CLASSES) == {*KINDS, "residual", "parallel"}
     assert all(each.__name__ in cnnx.__all__ for each in CLASSES.values())
+
+
+@every_kind
+def test_it_has_functions_and_a_reference(kind: str) -> None:
+    """Except layers that are an op of a model alone: views, merges, random numbers."""
+    for library in (cnnx.ops, reference) if kind not in WITHOUT_FUNCTIONS else ():
+        assert callable(getattr(library, kind))
+        assert callable(getattr(library, f"{kind}_backward"))
 
 
 # What the core refuses.

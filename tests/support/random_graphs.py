@@ -65,8 +65,9 @@ def is_plain(kind: str) -> bool:
     """Whether the layer can be drawn as it is: all other kinds have an entry in LAYERS, or are
     drawn by RandomGraph itself.
     """
-    described = layer_kinds.KINDS[kind]
-    if kind in LAYERS or described["inputs"] != (1, 1) or layer_kinds.arguments(kind):
+    if kind in LAYERS or kind not in layer_kinds.CLASSES:
+        return False
+    if layer_kinds.KINDS[kind]["inputs"] != (1, 1) or layer_kinds.arguments(kind):
         return False
     return layer_kinds.model(kind).output_shape == layer_kinds.IMAGE
 
