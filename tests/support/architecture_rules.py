@@ -46,8 +46,8 @@ FORBIDDEN_IN_CPP = (
     (rf"(\bstd::|(?<![\w:])::)({LIBM})[fl]?\s*\(", (), "libm differs between machines"),
     (rf"\b(__builtin_)({LIBM})[fl]?\s*\(|\b({LIBM})f\s*\(", (), "libm differs between machines"),
     (
-        r"\b(std::)?fmaf?\s*\(|__builtin_fma|_mm\d*_f(n?m)(add|sub)|\bvfm[as]q?_",
-        ("src/kernels/simd.h",),
+        r"\b(std::)?fmaf?\s*\(|__builtin_fma|_mm\d*_f(n?m)(add|sub)|_vfn?m(add|sub)|\bvfm[as]q?_",
+        ("src/kernels/simd.h", "src/kernels/x86.h"),
         "fuse through fused_multiply_add",
     ),
     (r"#\s*include\s*<random>|\bs?rand\s*\(", (), "random numbers come from Philox"),

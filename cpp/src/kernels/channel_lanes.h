@@ -5,9 +5,6 @@
 
 #include "kernels/simd.h"
 
-// On a lambda: inlines it into the calling loop, where its arguments are constants.
-#define CNNX_INLINED __attribute__((always_inline))
-
 namespace {
 
 // A whole vector of channels, the first `count` channels of one, or a single channel.
@@ -25,17 +22,52 @@ struct OneLane {
   CNNX_INLINE void store(float* target, Vector value) const { *target = value[0]; }
 };
 
-// Calls body(first channel, lanes) for every vector of channels.
+// Each calls body(first channel, lanes): for every whole vector of channels, for the channels that
+// remain, or for both.
+struct WholeVectors {
+  template <class Body>
+  CNNX_INLINE static void for_each(int64_t channels, const Body& body) {
+    for (int64_t channel = 0; channel + kLanes <= channels; channel += kLanes) {
+      body(channel, AllLanes{});
+    }
+  }
+};
+struct RestOfChannels {
+  template <class Body>
+  CNNX_INLINE static void for_each(int64_t channels, const Body& body) {
+    int64_t channel = channels / kLanes * kLanes;
+#if defined(__AVX2__)
+    if (channel < channels) body(channel, FirstLanes{channels - channel});
+#else
+    // Without masked loads, up to three single channels are faster.
+    for (; channel < channels; ++channel) body(channel, OneLane{});
+#endif
+  }
+};
+struct EveryVector {
+  template <class Body>
+  CNNX_INLINE static void for_each(int64_t channels, const Body& body) {
+    WholeVectors::for_each(channels, body);
+    RestOfChannels::for_each(channels, body);
+  }
+};
 template <class Body>
 CNNX_INLINE void for_channel_vectors(int64_t channels, const Body& body) {
-  int64_t channel = 0;
-  for (; channel + kLanes <= channels; channel += kLanes) body(channel, AllLanes{});
-#if defined(__AVX2__)
-  if (channel < channels) body(channel, FirstLanes{channels - channel});
+  EveryVector::for_each(channels, body);
+}
+
+// The vectors of channels that a tile of several columns processes. Remaining channels are common
+// with sixteen lanes. With fewer lanes, tiles of one column process them, which halves the compile
+// time.
+#if defined(__AVX512F__)
+using TileVectors = EveryVector;
+constexpr bool kTilesLeaveRest = false;
 #else
-  // Without masked loads, up to three single channels are faster.
-  for (; channel < channels; ++channel) body(channel, OneLane{});
+using TileVectors = WholeVectors;
+constexpr bool kTilesLeaveRest = true;
 #endif
+CNNX_INLINE bool tiles_leave_rest(int64_t channels) {
+  return kTilesLeaveRest && channels % kLanes != 0;
 }
 
 }  // namespace

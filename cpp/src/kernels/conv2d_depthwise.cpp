@@ -100,12 +100,12 @@ CNNX_INLINE void fetch_target(const Places& places, int64_t channel) {
 }
 
 // Any windows: loads every tap of every output.
-template <int kCount>
+template <int kCount, class Vectors = TileVectors>
 void convolve_any(const DepthwisePass& p, const Outputs& outputs) {
   const Places places(p, outputs);
   const int64_t step = p.horizontal.stride * places.channels;
   const int64_t tap_step = p.horizontal.dilation * places.channels;
-  for_channel_vectors(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+  Vectors::for_each(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[1][kCount];
     fetch_target<1, kCount>(places, channel);
     start(p, places, channel, lanes, sum);
@@ -141,7 +141,7 @@ __attribute__((noinline)) void fetch_pixels(const float* first, int64_t rows, in
 
 // Windows of kTaps taps side by side, kStride apart: a pixel is loaded once for all windows of the
 // tile that contain it. Taps beside the image read zeros.
-template <int kTaps, int kStride, int kRows, int kCount>
+template <int kTaps, int kStride, int kRows, int kCount, class Vectors = TileVectors>
 void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
   constexpr int kSpan = (kCount - 1) * kStride + kTaps;
   const Places places(p, outputs);
@@ -150,7 +150,7 @@ void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
   const bool foreseen = source_is_foreseen(p);
   // The pixels that the tile below reads first.
   const float* const below = places.source + outputs.source_rows.last * places.source_row;
-  for_channel_vectors(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+  Vectors::for_each(places.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[kRows][kCount];
     fetch_target<kRows, kCount>(places, channel);
     if (!foreseen) {
@@ -205,20 +205,34 @@ void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
   });
 }
 
-// Indexed by the number of columns minus one.
+// `of` is indexed by the number of columns minus one. `rest` processes the remaining channels of
+// one column.
 using Tile = void (*)(const DepthwisePass&, const Outputs&);
 struct Tiles {
   int64_t taps, stride;
   int rows;
   Tile of[kMostColumns];
+  Tile rest;
+
+  CNNX_INLINE void convolve(const DepthwisePass& p, Outputs outputs, int64_t columns) const {
+    of[columns - 1](p, outputs);
+    if (!tiles_leave_rest(p.channels)) return;
+    for (; columns > 0; --columns, ++outputs.q) rest(p, outputs);
+  }
 };
 template <int... kCount>
 struct Columns {
   template <int kTaps, int kStride, int kRows>
   static constexpr Tiles sliding() {
-    return {kTaps, kStride, kRows, {convolve_sliding<kTaps, kStride, kRows, kCount>...}};
+    return {kTaps,
+            kStride,
+            kRows,
+            {convolve_sliding<kTaps, kStride, kRows, kCount>...},
+            convolve_sliding<kTaps, kStride, kRows, 1, RestOfChannels>};
   }
-  static constexpr Tiles any() { return {0, 0, 1, {convolve_any<kCount>...}}; }
+  static constexpr Tiles any() {
+    return {0, 0, 1, {convolve_any<kCount>...}, convolve_any<1, RestOfChannels>};
+  }
 };
 
 // Windows of 2 taps are a phase of the input gradient of 3x3 kernels with stride 2. A single tap
@@ -248,7 +262,7 @@ const Tiles* sliding_tiles(const DepthwisePass& p, int rows) {
 void convolve_columns(const DepthwisePass& p, const Tiles& tiles, Outputs outputs, int64_t last) {
   for (int64_t left = divide_up(last - outputs.q, kMostColumns); left > 0; --left) {
     const int64_t columns = divide_up(last - outputs.q, left);
-    tiles.of[columns - 1](p, outputs);
+    tiles.convolve(p, outputs, columns);
     outputs.q += columns;
   }
 }
@@ -345,7 +359,7 @@ void convolve_depthwise(const DepthwisePass& p, int64_t first, int64_t last) {
       continue;
     }
     const auto at_edge = [&](int64_t q) {
-      convolve_any<1>(p, {row, q, source_rows, taps_inside(p.horizontal, q, p.width)});
+      kAny.convolve(p, {row, q, source_rows, taps_inside(p.horizontal, q, p.width)}, 1);
     };
     for (int64_t q = 0; q < inside.first; ++q) at_edge(q);
     convolve_columns(p, kAny, {row, inside.first, source_rows, all}, inside.last);

@@ -8,8 +8,13 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Columns of the largest tile. The rest of a line is divided into tiles of nearly equal size.
+// Columns of the largest tile. The rest of a line is divided into tiles of nearly equal size. The
+// baseline, for CPUs from before 2013, uses half the sizes.
+#if defined(CNNX_HAS_FMA)
 constexpr int kMostColumns = 8;
+#else
+constexpr int kMostColumns = 4;
+#endif
 
 constexpr float kZeros[kLanes] = {};
 
@@ -31,7 +36,7 @@ CNNX_INLINE void move(Float*& place, int64_t floats) {
 // A pixel is loaded once for all outputs of the tile that read it. Pixels beside the image are
 // zeros. All channels of a tile follow each other, as in memory. The pixels that the tile below
 // reads first are prefetched meanwhile: each pixel is used too few times to wait for memory.
-template <int kStride, int kHigh, int kCount>
+template <int kStride, int kHigh, int kCount, class Vectors = TileVectors>
 void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
   constexpr int kWide = 3, kSpan = (kCount - 1) * kStride + kWide;
   const int64_t channels = g.channels, row_step = g.vertical.dilation * g.width * channels;
@@ -45,7 +50,7 @@ void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
   const int64_t pixels_below = g.vertical.stride * g.width * channels;
   const int64_t gradient_below = g.columns * channels;
   const int64_t first_fetched = kHigh > g.vertical.stride ? kHigh - g.vertical.stride : 0;
-  for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+  Vectors::for_each(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector sum[kHigh * kWide], grad[kCount];
     float* tap = sums;
     move(tap, channel);
@@ -87,15 +92,32 @@ void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
   });
 }
 
-// Indexed by the number of columns minus one.
+// `of` is indexed by the number of columns minus one. `rest` processes the remaining channels of
+// one column.
 using Tile = void (*)(const DepthwiseGradient&, const Outputs&);
-#define CNNX_TILES(stride, high)                                                    \
-  {add_tile<stride, high, 1>, add_tile<stride, high, 2>, add_tile<stride, high, 3>, \
-   add_tile<stride, high, 4>, add_tile<stride, high, 5>, add_tile<stride, high, 6>, \
-   add_tile<stride, high, 7>, add_tile<stride, high, 8>}
+struct Tiles {
+  Tile of[kMostColumns];
+  Tile rest;
+
+  CNNX_INLINE void add(const DepthwiseGradient& g, Outputs outputs, int64_t columns) const {
+    of[columns - 1](g, outputs);
+    if (!tiles_leave_rest(g.channels)) return;
+    for (; columns > 0; --columns, ++outputs.q) rest(g, outputs);
+  }
+};
+template <int kStride, int kHigh>
+constexpr Tiles tiles() {
+  return {{add_tile<kStride, kHigh, 1>, add_tile<kStride, kHigh, 2>, add_tile<kStride, kHigh, 3>,
+           add_tile<kStride, kHigh, 4>,
+#if defined(CNNX_HAS_FMA)
+           add_tile<kStride, kHigh, 5>, add_tile<kStride, kHigh, 6>, add_tile<kStride, kHigh, 7>,
+           add_tile<kStride, kHigh, 8>
+#endif
+          },
+          add_tile<kStride, kHigh, 1, RestOfChannels>};
+}
 // For strides 1 and 2, and for three rows of taps and one.
-constexpr Tile kTiles[2][2][kMostColumns] = {{CNNX_TILES(1, 3), CNNX_TILES(1, 1)},
-                                             {CNNX_TILES(2, 3), CNNX_TILES(2, 1)}};
+constexpr Tiles kTiles[2][2] = {{tiles<1, 3>(), tiles<1, 1>()}, {tiles<2, 3>(), tiles<2, 1>()}};
 
 bool fits_tiles(const DepthwiseGradient& g) {
   const WindowAxis& h = g.horizontal;
@@ -103,15 +125,15 @@ bool fits_tiles(const DepthwiseGradient& g) {
 }
 
 void add_tiles(const DepthwiseGradient& g) {
-  const Tile(&tiles)[2][kMostColumns] = kTiles[g.horizontal.stride - 1];
+  const Tiles(&tiles)[2] = kTiles[g.horizontal.stride - 1];
   for (int64_t row = g.first; row < g.last; ++row) {
     const Range taps = taps_inside(g.vertical, row, g.height);
     int64_t columns;
     for (int64_t q = 0; q < g.columns; q += columns) {
       columns = divide_up(g.columns - q, divide_up(g.columns - q, kMostColumns));
       int64_t u = taps.first;
-      for (; u + 3 <= taps.last; u += 3) tiles[0][columns - 1](g, {row, q, u});
-      for (; u < taps.last; ++u) tiles[1][columns - 1](g, {row, q, u});
+      for (; u + 3 <= taps.last; u += 3) tiles[0].add(g, {row, q, u}, columns);
+      for (; u < taps.last; ++u) tiles[1].add(g, {row, q, u}, columns);
     }
   }
 }
@@ -218,10 +240,11 @@ void add_small_map(const DepthwiseGradient&) {}
 // Any kernel --------------------------------------------------------------------------------------
 
 // Taps (u, v) to (u + kHigh, v + kWide) of one vector of channels, for output rows that read all of
-// their rows: each sum is one chain over the outputs in row-major order.
+// their rows: each sum is one chain over the outputs in row-major order. Not inlined, because it
+// has many callers.
 template <int kHigh, int kWide, class Lanes>
-CNNX_INLINE void add_taps(const DepthwiseGradient& g, Range rows, int64_t u, int64_t v,
-                          int64_t channel, Lanes lanes) {
+__attribute__((noinline)) void add_taps(const DepthwiseGradient& g, Range rows, int64_t u,
+                                        int64_t v, int64_t channel, Lanes lanes) {
   if (rows.first >= rows.last) return;
   const WindowAxis h = {g.horizontal.origin + v * g.horizontal.dilation, g.horizontal.stride, kWide,
                         g.horizontal.dilation};
@@ -246,14 +269,17 @@ CNNX_INLINE void add_taps(const DepthwiseGradient& g, Range rows, int64_t u, int
             lanes.load(source + i * row_step + q * step + t * tap_step), grad, sum[i][t]);
       }
     };
-    for (int64_t q = 0; q < inside.first; ++q) add_edge(q);
-    for (int64_t q = inside.first; q < inside.last; ++q) {
-      const Vector grad = lanes.load(gradient + q * g.channels);
-      CNNX_UNROLL for (int i = 0; i < kHigh; ++i) CNNX_UNROLL for (int t = 0; t < kWide; ++t)
-          sum[i][t] = fused_multiply_add(
-              lanes.load(source + i * row_step + q * step + t * tap_step), grad, sum[i][t]);
+    int64_t q = 0;
+    for (int64_t edge_end = inside.first;; edge_end = g.columns) {
+      for (; q < edge_end; ++q) add_edge(q);
+      if (q >= g.columns) break;
+      for (; q < inside.last; ++q) {
+        const Vector grad = lanes.load(gradient + q * g.channels);
+        CNNX_UNROLL for (int i = 0; i < kHigh; ++i) CNNX_UNROLL for (int t = 0; t < kWide; ++t)
+            sum[i][t] = fused_multiply_add(
+                lanes.load(source + i * row_step + q * step + t * tap_step), grad, sum[i][t]);
+      }
     }
-    for (int64_t q = inside.last; q < g.columns; ++q) add_edge(q);
   }
   CNNX_UNROLL for (int i = 0; i < kHigh; ++i) CNNX_UNROLL for (int t = 0; t < kWide; ++t)
       lanes.store(sums + i * sums_row + t * g.channels, sum[i][t]);

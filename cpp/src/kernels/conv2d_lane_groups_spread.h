@@ -40,12 +40,8 @@ class Spread {
   }
 
   CNNX_INLINE Vector permute(Vector value) const {
-#if defined(__AVX512F__)
-    return reinterpret_cast<Vector>(
-        _mm512_permutexvar_ps(reinterpret_cast<__m512i>(from_), reinterpret_cast<__m512>(value)));
-#elif defined(__AVX2__)
-    return reinterpret_cast<Vector>(
-        _mm256_permutevar_ps(reinterpret_cast<__m256>(value), reinterpret_cast<__m256i>(from_)));
+#if defined(__AVX2__)
+    return x86_permute(value, from_);
 #else
     // Of four lanes, and therefore two groups of two.
     return Vector{value[input_], value[input_], value[2 + input_], value[2 + input_]};

@@ -60,9 +60,12 @@ CNNX_INLINE void add_taps(const LaneGroupsGradient& g, Range rows, const Taps& t
   const int64_t first = inside.first > kBefore ? inside.first : kBefore;
   const int64_t last = inside.last > first ? inside.last : first;
   for (int64_t row = rows.first; row < rows.last; ++row) {
-    for (int64_t q = 0; q < first && q < end; ++q) add_pixels(q, true);
-    for (int64_t q = first; q < last; ++q) add_pixels(q, false);
-    for (int64_t q = last; q < end; ++q) add_pixels(q, true);
+    int64_t q = 0;
+    for (int64_t edge_end = first < end ? first : end;; edge_end = end) {
+      for (; q < edge_end; ++q) add_pixels(q, true);
+      if (q >= end) break;
+      for (; q < last; ++q) add_pixels(q, false);
+    }
     source += v.stride * row_floats;
     gradient += g.columns * channels;
   }

@@ -7,9 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__AVX2__) || defined(__AVX512F__)
-#include <immintrin.h>
-#elif defined(CNNX_HAS_FMA) && defined(__ARM_NEON)
+#if defined(CNNX_HAS_FMA) && defined(__ARM_NEON)
 #include <arm_neon.h>
 #endif
 
@@ -37,6 +35,14 @@ constexpr int kLanes = 4;
 typedef float Vector __attribute__((vector_size(kLanes * 4)));
 typedef float UnalignedVector __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 typedef int32_t IntVector __attribute__((vector_size(kLanes * 4)));
+
+}  // namespace
+
+#if defined(__AVX2__)
+#include "kernels/x86.h"
+#endif
+
+namespace {
 
 CNNX_INLINE Vector load(const float* source) {
   return *reinterpret_cast<const UnalignedVector*>(source);
@@ -66,12 +72,8 @@ CNNX_INLINE float fused_multiply_add(float a, float b, float c) {
 #endif
 }
 CNNX_INLINE Vector fused_multiply_add(Vector a, Vector b, Vector c) {
-#if defined(__AVX512F__)
-  return reinterpret_cast<Vector>(_mm512_fmadd_ps(
-      reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), reinterpret_cast<__m512>(c)));
-#elif defined(__AVX2__)
-  return reinterpret_cast<Vector>(_mm256_fmadd_ps(
-      reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b), reinterpret_cast<__m256>(c)));
+#if defined(__AVX2__)
+  return x86_multiply_add(a, b, c);
 #elif defined(CNNX_HAS_FMA) && defined(__ARM_NEON)
   return reinterpret_cast<Vector>(vfmaq_f32(reinterpret_cast<float32x4_t>(c),
                                             reinterpret_cast<float32x4_t>(a),
@@ -85,12 +87,8 @@ CNNX_INLINE Vector fused_multiply_add(Vector a, Vector b, Vector c) {
 // instruction with x as its second operand does the same: it returns that operand for two zeros or
 // a NaN.
 CNNX_INLINE Vector at_least(Vector floor, Vector x) {
-#if defined(__AVX512F__)
-  return reinterpret_cast<Vector>(
-      _mm512_max_ps(reinterpret_cast<__m512>(floor), reinterpret_cast<__m512>(x)));
-#elif defined(__AVX2__)
-  return reinterpret_cast<Vector>(
-      _mm256_max_ps(reinterpret_cast<__m256>(floor), reinterpret_cast<__m256>(x)));
+#if defined(__AVX2__)
+  return x86_maximum(floor, x);
 #else
   return x < floor ? floor : x;
 #endif
@@ -102,25 +100,12 @@ CNNX_INLINE Vector relu_floor(bool relu) { return broadcast(relu ? 0.0f : -__bui
 
 // The first `count` lanes, 0 < count < kLanes; never accesses memory past them. The other lanes
 // load as 0.
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 CNNX_INLINE Vector load_partial(const float* source, int64_t count) {
-  return reinterpret_cast<Vector>(
-      _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1u), source));
+  return x86_load(source, first_lanes(count));
 }
 CNNX_INLINE void store_partial(float* target, Vector value, int64_t count) {
-  _mm512_mask_storeu_ps(target, static_cast<__mmask16>((1u << count) - 1u),
-                        reinterpret_cast<__m512>(value));
-}
-#elif defined(__AVX2__)
-CNNX_INLINE __m256i partial_mask(int64_t count) {
-  const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), index);
-}
-CNNX_INLINE Vector load_partial(const float* source, int64_t count) {
-  return reinterpret_cast<Vector>(_mm256_maskload_ps(source, partial_mask(count)));
-}
-CNNX_INLINE void store_partial(float* target, Vector value, int64_t count) {
-  _mm256_maskstore_ps(target, partial_mask(count), reinterpret_cast<__m256>(value));
+  x86_store(target, first_lanes(count), value);
 }
 #else
 CNNX_INLINE Vector load_partial(const float* source, int64_t count) {

@@ -1,0 +1,92 @@
+// The x86 instructions that kernels use by name. Included by simd.h only, which defines the
+// vectors. GCC's builtins spare its <immintrin.h>: to read it for every kernel of two instruction
+// sets takes a tenth of the build.
+#pragma once
+
+#if defined(__clang__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+#if defined(__AVX512F__)
+
+typedef unsigned short LaneMask;
+CNNX_INLINE LaneMask first_lanes(int64_t count) {
+  return static_cast<LaneMask>((1u << count) - 1u);
+}
+
+#if defined(__clang__)
+CNNX_INLINE Vector x86_multiply_add(Vector a, Vector b, Vector c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+CNNX_INLINE Vector x86_maximum(Vector a, Vector b) { return _mm512_max_ps(a, b); }
+CNNX_INLINE Vector x86_load(const float* source, LaneMask mask) {
+  return _mm512_maskz_loadu_ps(mask, source);
+}
+CNNX_INLINE void x86_store(float* target, LaneMask mask, Vector value) {
+  _mm512_mask_storeu_ps(target, mask, value);
+}
+CNNX_INLINE Vector x86_permute(Vector value, IntVector from) {
+  return _mm512_permutexvar_ps(reinterpret_cast<__m512i>(from), value);
+}
+#else
+constexpr LaneMask kEveryLane = 0xffff;
+constexpr int kCurrentRounding = 4;
+CNNX_INLINE Vector x86_multiply_add(Vector a, Vector b, Vector c) {
+  return __builtin_ia32_vfmaddps512_mask(a, b, c, kEveryLane, kCurrentRounding);
+}
+CNNX_INLINE Vector x86_maximum(Vector a, Vector b) {
+  return __builtin_ia32_maxps512_mask(a, b, a, kEveryLane, kCurrentRounding);
+}
+CNNX_INLINE Vector x86_load(const float* source, LaneMask mask) {
+  return __builtin_ia32_loadups512_mask(source, Vector{}, mask);
+}
+CNNX_INLINE void x86_store(float* target, LaneMask mask, Vector value) {
+  __builtin_ia32_storeups512_mask(target, value, mask);
+}
+CNNX_INLINE Vector x86_permute(Vector value, IntVector from) {
+  return __builtin_ia32_permvarsf512_mask(value, from, value, kEveryLane);
+}
+#endif
+
+#else
+
+typedef IntVector LaneMask;
+CNNX_INLINE LaneMask first_lanes(int64_t count) {
+  return IntVector{0, 1, 2, 3, 4, 5, 6, 7} < static_cast<int32_t>(count);
+}
+
+#if defined(__clang__)
+CNNX_INLINE Vector x86_multiply_add(Vector a, Vector b, Vector c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+CNNX_INLINE Vector x86_maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
+CNNX_INLINE Vector x86_load(const float* source, LaneMask mask) {
+  return _mm256_maskload_ps(source, reinterpret_cast<__m256i>(mask));
+}
+CNNX_INLINE void x86_store(float* target, LaneMask mask, Vector value) {
+  _mm256_maskstore_ps(target, reinterpret_cast<__m256i>(mask), value);
+}
+CNNX_INLINE Vector x86_permute(Vector value, IntVector from) {
+  return _mm256_permutevar_ps(value, reinterpret_cast<__m256i>(from));
+}
+#else
+CNNX_INLINE Vector x86_multiply_add(Vector a, Vector b, Vector c) {
+  return __builtin_ia32_vfmaddps256(a, b, c);
+}
+CNNX_INLINE Vector x86_maximum(Vector a, Vector b) { return __builtin_ia32_maxps256(a, b); }
+CNNX_INLINE Vector x86_load(const float* source, LaneMask mask) {
+  return __builtin_ia32_maskloadps256(reinterpret_cast<const Vector*>(source), mask);
+}
+CNNX_INLINE void x86_store(float* target, LaneMask mask, Vector value) {
+  __builtin_ia32_maskstoreps256(reinterpret_cast<Vector*>(target), mask, value);
+}
+CNNX_INLINE Vector x86_permute(Vector value, IntVector from) {
+  return __builtin_ia32_vpermilvarps256(value, from);
+}
+#endif
+
+#endif
+
+}  // namespace
