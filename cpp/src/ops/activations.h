@@ -1,4 +1,4 @@
-// What ops that took a ReLU in need of it.
+// The gradient of a fused ReLU.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What ops that add an array to another have in common.
+// The sum of two arrays and its gradient, shared by ops that add.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,7 @@ namespace cnnx::ops {
 void add_arrays(const float* a, const float* b, int64_t count, bool relu, int threads,
                 float* output);
 
-// A sum's gradient is its inputs': copies or adds it where the input wants it, unless it lies there
-// already.
+// Passes the gradient of a sum to one of its inputs: copies or adds it, unless it is there already.
 void pass_gradient(const float* grad_output, const InputGradient& input, int64_t count,
                    int threads);
 

@@ -42,8 +42,8 @@ class Conv2dOp final : public Op {
 
  private:
   Conv2dGeometry geometry(const Shape& input) const {
-    // What the input lacks is said by conv2d_geometry; the weight needs a number of channels before
-    // that.
+    // conv2d_geometry refuses inputs of other ranks. The weight's shape needs a number of channels
+    // before that.
     const int64_t in_channels = input.size() == 4 ? input[3] : options_.groups;
     check_layer_groups("conv2d", options_.groups, in_channels, out_channels_);
     return conv2d_geometry(

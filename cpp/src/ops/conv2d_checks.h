@@ -24,10 +24,10 @@ void check_elements(const char* function, const char* what, const Shape& shape);
 void check_arrays(const char* function, const Shape& x, const Shape& weight, const char* axes,
                   int64_t groups);
 
-// What no shape is needed for, of a kernel of this size.
+// Checks the settings that need no shape, for a kernel of this size.
 void check_settings(const char* function, Pair kernel_size, const Conv2dOptions& options);
 
-// What a window covers, dilation included.
+// The size of a window, dilation included.
 Pair window_extent(Pair kernel_size, Pair dilation);
 
 // For layers, whose channels are not yet those of arrays: groups divide both.

@@ -12,11 +12,11 @@ namespace {
 
 enum class Algorithm { direct, narrow, depthwise, lane_groups, winograd2x2, winograd4x4 };
 
-// Inference has a forward of its own, because there a single image counts too.
+// Inference has its own forward, because the time of a single image counts too.
 enum class Direction { inference, forward, input_gradient, weight_gradient };
 
-// Whether few input channels would leave the vectors of an input gradient empty, several columns of
-// taps fill them, and sums are long enough to pay for adding up what overlaps.
+// Whether an input gradient has too few input channels to fill vectors, several columns of taps
+// that fill them, and sums long enough to pay for adding their overlaps.
 bool fits_narrow(const Conv2dGeometry& g) {
   constexpr int64_t kMostChannels = 8, kLeastTaps = 3, kLeastDepth = 28;
   return g.groups == 1 && g.stride.height == 1 && g.stride.width == 1 && g.dilation.width == 1 &&
@@ -25,8 +25,8 @@ bool fits_narrow(const Conv2dGeometry& g) {
 }
 
 // Whether vectors run along the channels of all groups, in a direction that reads `inputs` channels
-// of a group and makes `outputs`: where one group's outputs do not fill a vector, and few inputs
-// have to be spread over it.
+// of a group and makes `outputs`: the outputs of one group do not fill a vector, and few inputs are
+// spread over it.
 bool wants_lanes(const Conv2dGeometry& g, int64_t inputs, int64_t outputs) {
   constexpr int64_t kLeastOutputs = 8, kMostInputs = 8;
   if (g.groups == 1 || (inputs > 1 && g.dilation.width > 1)) return false;
@@ -77,9 +77,10 @@ bool has_many_weights(const Conv2dGeometry& g) {
   return g.in_channels / g.groups * g.out_channels >= kManyWeights;
 }
 
-// What fetching many weights takes as long as. A single image reads each for itself alone: from a
-// third-level cache, in the time of some ten multiplications. In a batch it costs nothing. Between
-// the two, with six, 8x8 maps of 64 channels take tiles of 4x4, which are the faster for both.
+// Multiplications that take as long as fetching many weights. A single image reads each weight for
+// itself alone, from a third-level cache, in the time of about ten multiplications. In a batch that
+// costs nothing. The factor of six lies between the two: with it 8x8 maps of 64 channels get tiles
+// of 4x4, which are faster for both.
 int64_t fetch_products(const Conv2dGeometry& g, Direction direction, int64_t points) {
   constexpr int64_t kProductsPerWeight = 6;
   if (direction != Direction::inference || !has_many_weights(g)) return 0;
@@ -99,19 +100,19 @@ int64_t direct_products(const Conv2dGeometry& g, Direction direction) {
          fetch_products(g, direction, kTaps);
 }
 
-// As many multiplications as take as long as Winograd's method, or INT64_MAX where it is not
-// wanted. benchmarks/winograd_choice.py says what this costs against always taking the fastest.
+// Multiplications that take as long as Winograd's method, or INT64_MAX where it is excluded.
+// benchmarks/winograd_choice.py compares this choice with the fastest method.
 int64_t winograd_products(const Conv2dGeometry& g, Direction direction, WinogradTile tile) {
   const bool to_input = direction == Direction::input_gradient;
   const int64_t side = static_cast<int64_t>(tile), points = (side + 2) * (side + 2);
   const int64_t tiles = divide_up(to_input ? g.in_height : g.out_height, side) *
                         divide_up(to_input ? g.in_width : g.out_width, side);
-  // Of few weights too, a single image reads each for its tiles alone.
+  // A single image also reads few weights for its tiles alone.
   constexpr int64_t kLeastTilesForward = 4;
   if (direction == Direction::inference && !has_many_weights(g) && tiles < kLeastTilesForward)
     return INT64_MAX;
   const int64_t point_products = points * g.in_channels / g.groups * g.out_channels;
-  // What the transforms of one channel, in or out, of one tile take as long as.
+  // Multiplications that take as long as the transforms of one channel, in or out, of one tile.
   const int64_t transform = tile == WinogradTile::four ? 256 : 88;
   return tiles * (point_products + transform * (g.in_channels + g.out_channels)) +
          fetch_products(g, direction, points);

@@ -1,5 +1,5 @@
-// How a weight gradient's long sums are cut into chunks, which threads share and whose results are
-// added up at the end.
+// The chunks of a weight gradient's long sums. Threads share them, and their results are added at
+// the end.
 #pragma once
 
 #include <algorithm>
@@ -24,8 +24,8 @@ class GradientChunks {
   }
 
   int64_t count() const { return count_; }
-  // Where a chunk begins, in output rows counted through the batch: with an image if there are
-  // enough of them.
+  // The first output row of a chunk, counted through the batch. Chunks begin with an image if there
+  // are enough images.
   int64_t first_row(int64_t chunk) const {
     return batch_ >= count_ ? batch_ * chunk / count_ * rows_ : batch_ * rows_ * chunk / count_;
   }

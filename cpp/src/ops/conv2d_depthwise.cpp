@@ -18,8 +18,8 @@
 namespace cnnx::ops {
 namespace {
 
-// Products that take about 20 microseconds, most of it memory's: below this a second thread costs
-// more than it brings.
+// Products that take about 20 microseconds, mostly for memory: with fewer a second thread costs
+// more than it saves.
 constexpr int64_t kGrainLaneProducts = 256 * 1024;
 
 // The source image of a pass as vectors along the target's channels read it. Where a group has
@@ -60,9 +60,9 @@ class LaneSource {
   int64_t band_rows_, band_floats_ = 0;
 };
 
-// Few rows, so that what is done to rows that were just written finds them in a first-level cache,
-// and phases write beside each other; where the source is spread out, or rows are too long for
-// that, more, so that rows which two bands read are few.
+// Few rows, so that the epilogue finds the rows that were just written in a first-level cache and
+// phases write beside each other. More rows where the source is spread out or rows are too long for
+// that cache, so that few rows are read by two bands.
 int64_t LaneSource::find_band_rows() const {
   constexpr int64_t kRowsAtOnce = 4, kMostRows = 16, kMostFloats = 64 * 1024;
   const int64_t phases = static_cast<int64_t>(g_.vertical.size());
@@ -154,7 +154,7 @@ void DepthwiseConvolution::pack_weights(const float* weight, int, float* packed)
   }
 }
 
-// The pass of two phases, its arrays still to be given.
+// The pass of two phases without its arrays.
 DepthwisePass DepthwiseConvolution::pass_between(const Phase& v, const Phase& h) const {
   const PassGeometry& g = geometry();
   DepthwisePass pass = {};

@@ -17,8 +17,8 @@
 namespace cnnx::ops {
 namespace {
 
-// Source and target rows of a band, and what of the weights is in use, stay in the second-level
-// cache (1 MB on Zen 4), unless that were too few pixels to pay for the weights' way into it.
+// Source and target rows of a band, and the weights in use, stay in the second-level cache (1 MB on
+// Zen 4). A band has at least so many pixels that fetching the weights into the cache pays off.
 constexpr int64_t kBandFloats = 48 * 1024, kLeastBandPixels = 128;
 
 // A megabyte of panels: half a second-level cache or all of it.
@@ -118,8 +118,8 @@ const Conv2dKernels& DirectConvolution::kernels() const {
                                           : direct_kernels(g_.group_outputs);
 }
 
-// Bands of each image, in rows of passes: every phase has its rows in the same band, so that one
-// copy serves all.
+// Bands of each image, in rows of passes. Every phase has its rows in the same band, so that one
+// copy of the source serves all phases.
 int64_t DirectConvolution::band_count(int threads) const {
   const int64_t rows = divide_up(g_.target_height, g_.step.height);
   const int64_t stride = g_.vertical.empty() ? 1 : g_.vertical.front().window.stride;
@@ -138,7 +138,7 @@ int64_t DirectConvolution::packed_floats() const {
                                    panel_floats(taps * g_.group_inputs, g_.group_outputs));
 }
 
-// Rows of a band, one more than it has where pairs of rows are shared out.
+// An upper bound of the rows of a band; pairs of rows may add one.
 int64_t DirectConvolution::most_band_rows() const {
   return divide_up(divide_up(g_.target_height, g_.step.height), band_count(1)) + 1;
 }
@@ -150,7 +150,7 @@ int64_t DirectConvolution::copy_floats() const {
     first = std::min(first, v.window.origin);
     last = std::max(last, v.window.origin + spanned(v.window, rows));
   }
-  // Vectors along the pixels come in twos, and read past the last one.
+  // Vectors along the pixels come in pairs and read past the last pixel.
   constexpr int64_t kSlack = 32;
   return g_.vertical.empty()
              ? 0
@@ -159,7 +159,7 @@ int64_t DirectConvolution::copy_floats() const {
                    kSlack;
 }
 
-// A copy of source rows and, for the rows that are pooled, the band itself.
+// A copy of source rows and, for pooling, the rows of the band.
 int64_t DirectConvolution::slot_floats() const {
   const int64_t pooled = g_.flipped ? 0 : most_band_rows() * g_.target_row_floats();
   return copy_floats() + runtime::round_up_to_line(pooled);
@@ -215,8 +215,9 @@ void DirectConvolution::for_each_band(int threads, int64_t units, int64_t parts,
   runtime::parallel_for(threads, parts * all_bands, grain, convolve_shares);
 }
 
-// Threads share out the blocks of output channels where the panels are so many that each had better
-// keep to its own, which it also packed; `whole` says that more is done with a band's pixels.
+// With many panels threads share the blocks of output channels, so that each thread reads the
+// panels that it packed. `whole`: a band's pixels must stay in one thread, which applies more to
+// them.
 int64_t DirectConvolution::part_count(int threads, bool whole) const {
   if (whole || packed_floats() < kSharedPanelsFloats) return 1;
   return std::min<int64_t>(threads, g_.groups * kernels().blocks(g_.group_outputs));

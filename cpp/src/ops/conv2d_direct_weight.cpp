@@ -13,10 +13,9 @@
 namespace cnnx::ops {
 namespace {
 
-// Pixels are summed in bands before the sums go back to memory: small ones, and that costs more;
-// large ones, and their gradient (a panel of two vectors) and their input do not fit together into
-// a first-level cache. 8 K floats of both are the best of what was measured, and never fewer than
-// 128 pixels.
+// Pixels are summed in bands before the sums go back to memory. Small bands store the sums more
+// often. The gradient (a panel of two vectors) and the input of large bands do not fit into a
+// first-level cache together. 8 K floats of both, and at least 128 pixels, measured best.
 constexpr int64_t kBandFloats = 8 * 1024;
 constexpr int64_t kLeastBandPixels = 128;
 // Floats of input, at most: a quarter of the second-level cache of today's CPUs.
@@ -76,7 +75,7 @@ DirectWeightGradient::DirectWeightGradient(const Conv2dGeometry& g)
     source_.first_column = 0;
     source_.last_column = g.in_width;
   }
-  // What windows read for another row of outputs: a stride beyond the kernel leaves out the rest.
+  // Floats that windows read for another row of outputs. A stride beyond the kernel skips some.
   const int64_t input_floats =
       std::min({g.stride.height, g.kernel_size.height, g.in_height}) *
       std::min(g.out_width * std::min(g.stride.width, g.kernel_size.width), g.in_width) *
@@ -163,8 +162,8 @@ void DirectWeightGradient::run(const WeightGradientArguments& a) const {
   }
   float* const slots = a.scratch + chunks_.count() * chunk_floats();
   const int64_t blocks = g.groups * direct_kernels(group_outputs_).blocks(group_outputs_);
-  // More threads than chunks divide each chunk's column blocks among them; so do threads that
-  // otherwise had shares of unequal number.
+  // Threads divide the column blocks of each chunk if there are more threads than chunks, or if
+  // the chunks alone could not be shared evenly.
   const int64_t chunks = chunks_.count(), least_parts = divide_up(a.threads, chunks);
   const bool even = chunks * least_parts % a.threads == 0;
   const int64_t parts = std::clamp<int64_t>(

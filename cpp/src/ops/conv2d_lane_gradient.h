@@ -1,5 +1,5 @@
-// What the weight gradients of depthwise convolutions and of narrow groups have in common: sums
-// that lie as the weights do, over chunks of output rows, and the sum of the chunks.
+// The weight gradients of depthwise convolutions and of narrow groups: sums in the layout of the
+// weights, over chunks of output rows, and the sum of the chunks.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,7 @@ class LaneGradient {
            const Add& add) const;
 
  private:
-  // A sum is one channel's: few, and cheap.
+  // Each sum belongs to one channel, so sums are few and cheap.
   static constexpr int64_t kLeastChunkPixels = 64;
 
   int64_t chunk_floats() const {

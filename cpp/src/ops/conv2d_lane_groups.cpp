@@ -15,8 +15,8 @@
 namespace cnnx::ops {
 namespace {
 
-// Rows of the target, or of its phases, in a band: few, so that what is done to rows that were just
-// written finds them in a first-level cache.
+// Rows of the target, or of its phases, in a band: few, so that the epilogue finds the rows that
+// were just written in a first-level cache.
 constexpr int64_t kRowsAtOnce = 4;
 
 class LaneGroupsConvolution final : public Conv2dPass {

@@ -159,7 +159,7 @@ void WinogradConvolution::pack_weights(const float* weight, int threads, float* 
       });
 }
 
-// Multiplications that a tile takes as long as.
+// Multiplications that take as long as a tile.
 int64_t WinogradConvolution::tile_products() const {
   return points() * weight_.inputs * shape_.target_channels +
          kTransformProducts * (shape_.source_channels + shape_.target_channels);
@@ -170,7 +170,7 @@ int64_t WinogradConvolution::tile_blocks(int threads) const {
   return std::max(divide_up(tiles_, most_tiles_), for_threads);
 }
 
-// Where weights are large; or else where tiles are too few for the threads, and columns are more.
+// With large weights, or with fewer tiles than threads and more columns than tiles.
 bool WinogradConvolution::by_columns(int threads) const {
   if (shape_.groups > 1) return false;
   return large_weights_ || tile_blocks(threads) < std::min<int64_t>(threads, column_blocks());
@@ -242,8 +242,8 @@ void WinogradConvolution::run_blocks(const float* source, const float* transform
   });
 }
 
-// Threads share the tiles' transforms first, then groups of columns and, with fewer of these than
-// can be shared fairly, parts of the tiles.
+// Threads share the transforms of the tiles first, then groups of columns. With too few groups for
+// an even division they share parts of the tiles too.
 template <class Finish>
 void WinogradConvolution::run_columns(const float* source, const float* weight,
                                       const float* transformed, int threads, WinogradTiles tiles,
@@ -276,7 +276,7 @@ void WinogradConvolution::run_columns(const float* source, const float* weight,
       });
 }
 
-// Without transformed weights those of some inputs at a time are transformed into `panels`.
+// Without transformed weights, transforms those of some inputs at a time into `panels`.
 void WinogradConvolution::multiply_columns(const WinogradPlanes& planes, int64_t tiles,
                                            const float* weight, const float* transformed,
                                            WinogradColumns columns, float* panels,

@@ -1,5 +1,5 @@
-// Winograd's algorithm of conv2d, for 3x3 kernels with stride 1: fewer products, for transforms of
-// tiles of the images and of the weights. What its passes and its weight gradient share.
+// The parts that Winograd's passes and weight gradient share. The algorithm, for 3x3 kernels with
+// stride 1, has fewer products, but transforms tiles of the images and the weights.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace cnnx::ops {
 
 const WinogradKernels& winograd_kernels(WinogradTile tile);
 
-// Multiplications that transforms of one channel of one tile take as long as.
+// Multiplications that take as long as the transforms of one channel of one tile.
 constexpr int64_t kTransformProducts = 256;
 
 // Inputs whose values, of all points and one block of columns, take half of a second-level cache.
@@ -24,7 +24,7 @@ constexpr int64_t inputs_at_once(int64_t points) {
 // Whether a batch's input and output do not stay in a second-level cache from layer to layer.
 bool leaves_cache(const Conv2dGeometry& geometry);
 
-// Threads share the transforms of tiles out of a source image.
+// Transforms tiles of a source image; threads share them.
 void transform_tiles(WinogradTile tile, const WinogradShape& shape, const float* source,
                      WinogradTiles tiles, int threads, const WinogradPlanes& planes);
 

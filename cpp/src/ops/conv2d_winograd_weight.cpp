@@ -13,9 +13,9 @@
 namespace cnnx::ops {
 namespace {
 
-// Chains begin where chunks do, so their number depends on shapes alone: a power of two, that any
-// number of threads may share them fairly, at most eight; with at least 128 tiles each, which is
-// when a chunk's sums cost a tenth of its products; and with all sums together at most 64 MB.
+// Chains begin where chunks do, so the number of chunks depends on shapes alone. It is a power of
+// two, which many numbers of threads divide evenly, and at most eight. A chunk has at least 128
+// tiles, where its sums cost a tenth of its products, and all sums together take at most 64 MB.
 int64_t chunk_count(int64_t tiles, int64_t chunk_floats) {
   constexpr int64_t kMostChunks = 8, kLeastTiles = 128, kMostFloats = 16 * 1024 * 1024;
   int64_t count = 1;
@@ -26,8 +26,8 @@ int64_t chunk_count(int64_t tiles, int64_t chunk_floats) {
   return count;
 }
 
-// Tiles whose products are added to the sums at once: the more, the more seldom the sums go through
-// memory, which costs most where they are many. The best of 14 to 256, within some percent.
+// Tiles whose products are added to the sums at once. With more tiles the sums go through memory
+// less often, which matters most where sums are many. The best of 14 to 256, within some percent.
 int64_t tiles_at_once(const WinogradShape& shape) {
   constexpr int64_t kManyChannels = 256;  // in and out
   const bool many = shape.source_channels + shape.target_channels >= kManyChannels;

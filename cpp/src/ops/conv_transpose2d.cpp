@@ -16,7 +16,7 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-// One pixel as wide as the output, which is all that a sum over pixels needs to know of it.
+// The output as a convolution of one tap: the geometry of a sum over its pixels.
 Conv2dGeometry pointwise(const Conv2dGeometry& convolution) {
   Conv2dGeometry pixels;
   pixels.batch = convolution.batch;
@@ -46,7 +46,7 @@ class TransposedWeightGradient final : public Conv2dWeightGradient {
       weight_gradient_->run(swapped);
     }
     if (!a.grad_bias) return;
-    // Additions that take about 20 microseconds, most of it memory's.
+    // Additions that take about 20 microseconds, mostly for memory.
     constexpr int64_t kGrainSums = 128 * 1024;
     WeightGradientArguments bias_alone = a;
     bias_alone.grad_weight = nullptr;
@@ -76,8 +76,8 @@ class ConvTranspose2dOp final : public Op {
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::vector<ParameterSpec> parameters(const Shape& input) const override {
     const Shape weight = geometry(input).weight_shape();
-    // As a convolution's: the inputs of a group times the kernel's taps, though with a stride fewer
-    // of them meet in one output.
+    // As for a convolution: the inputs of a group times the taps of the kernel, although with a
+    // stride fewer of them meet in one output.
     const int64_t fan_in = weight[0] * weight[1] * (weight[3] / options_.groups);
     std::vector<ParameterSpec> specs = {{"weight", weight, fan_in}};
     if (bias_) specs.push_back({"bias", {out_channels_}, 0});
@@ -97,7 +97,7 @@ class ConvTranspose2dOp final : public Op {
 
  private:
   ConvTranspose2dGeometry geometry(const Shape& input) const {
-    // What the input lacks is said by conv_transpose2d_geometry; the weight needs a number of
+    // conv_transpose2d_geometry refuses inputs of other ranks. The weight's shape needs a number of
     // channels before that.
     const int64_t in_channels = input.size() == 4 ? input[3] : options_.groups;
     check_layer_groups("conv_transpose2d", options_.groups, in_channels, out_channels_);
