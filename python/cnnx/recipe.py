@@ -1,4 +1,4 @@
-"""The base of settings that the compiled core takes: optimizers, losses, schedules and the like."""
+"""Base class of optimizers, losses, schedules and other settings of the compiled core."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any, ClassVar
 
 
 class Recipe:
-    """Settings in a frozen dataclass.
+    """Settings of training in a frozen dataclass.
 
     Attributes:
-        kind: the name of all of them together.
+        kind: name of the settings in the compiled core.
     """
 
     kind: ClassVar[str]
 
-    # Settings of two numbers, each of which the core knows by a name of its own.
+    # Settings of two numbers, which have one name each in the core.
     _pairs: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name."""
+        """Settings by name."""
         return dict(vars(self))
 
     @property
     def core_settings(self) -> dict[str, Any]:
-        """The same by the names that the compiled core knows them by."""
+        """Settings by their names in the compiled core."""
         settings = self.settings
         for pair, names in self._pairs.items():
             settings.update(zip(names, settings.pop(pair), strict=True))

@@ -217,7 +217,7 @@ class Plateau(Recipe):
 
     @property
     def core_settings(self) -> dict[str, Any]:
-        """Settings by the names of the core, which knows a measure by its direction alone."""
+        """Settings by their names in the compiled core, which takes the direction of a measure."""
         settings = self.settings
         settings["higher_is_better"] = settings.pop("watch").endswith("accuracy")
         return settings
