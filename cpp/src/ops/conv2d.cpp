@@ -4,28 +4,22 @@
 
 #include <memory>
 
-#include "ops/conv2d_checks.h"
 #include "ops/conv2d_execution.h"
 #include "ops/conv2d_plan.h"
+#include "ops/convolution_op.h"
 #include "ops/layer_description.h"
 
 namespace cnnx {
 namespace ops {
 namespace {
 
-class Conv2dOp final : public Op {
+class Conv2dOp final : public ConvolutionOp<Conv2dOptions> {
  public:
-  Conv2dOp(int64_t out_channels, Pair kernel_size, const Conv2dOptions& options, bool bias)
-      : out_channels_(out_channels), kernel_size_(kernel_size), options_(options), bias_(bias) {}
+  explicit Conv2dOp(const CheckedSettings& settings) : ConvolutionOp(settings) {}
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::vector<ParameterSpec> parameters(const Shape& input) const override {
     const Shape weight = geometry(input).weight_shape();
-    std::vector<ParameterSpec> specs = {{"weight", weight, weight[0] * weight[1] * weight[2]}};
-    if (bias_) specs.push_back({"bias", {out_channels_}, 0});
-    return specs;
-  }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
+    return with_bias({"weight", weight, weight[0] * weight[1] * weight[2]});
   }
   bool can_fuse(Fusable successor, const Shape& input) const override {
     return successor == Fusable::relu || successor == Fusable::batch_norm ||
@@ -42,30 +36,14 @@ class Conv2dOp final : public Op {
 
  private:
   Conv2dGeometry geometry(const Shape& input) const {
-    // conv2d_geometry refuses inputs of other ranks. The weight's shape needs a number of channels
-    // before that.
-    const int64_t in_channels = input.size() == 4 ? input[3] : options_.groups;
-    check_layer_groups("conv2d", options_.groups, in_channels, out_channels_);
-    return conv2d_geometry(
-        input,
-        {kernel_size_.height, kernel_size_.width, in_channels / options_.groups, out_channels_},
-        options_);
+    const Shape weight = {kernel_size_.height, kernel_size_.width,
+                          in_channels(input) / options_.groups, out_channels_};
+    return conv2d_geometry(input, weight, options_);
   }
-
-  int64_t out_channels_;
-  Pair kernel_size_;
-  Conv2dOptions options_;
-  bool bias_;
 };
 
 std::unique_ptr<const Op> make_conv2d(const CheckedSettings& settings) {
-  Conv2dOptions options;
-  options.stride = settings.pair("stride");
-  options.padding = settings.padding("padding");
-  options.dilation = settings.pair("dilation");
-  options.groups = settings.integer("groups");
-  return std::make_unique<Conv2dOp>(settings.integer("out_channels"), settings.pair("kernel_size"),
-                                    options, settings.boolean("bias"));
+  return std::make_unique<Conv2dOp>(settings);
 }
 
 constexpr SettingInfo kSettings[] = {

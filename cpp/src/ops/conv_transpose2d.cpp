@@ -5,11 +5,11 @@
 #include <memory>
 #include <utility>
 
-#include "ops/conv2d_checks.h"
 #include "ops/conv2d_execution.h"
 #include "ops/conv2d_lane_gradient.h"
 #include "ops/conv2d_plan.h"
 #include "ops/conv_transpose2d_checks.h"
+#include "ops/convolution_op.h"
 #include "ops/layer_description.h"
 
 namespace cnnx {
@@ -68,23 +68,19 @@ Conv2dPlan transposed_plan(const Conv2dGeometry& convolution) {
           std::make_unique<TransposedWeightGradient>(convolution, std::move(plan.weight_gradient))};
 }
 
-class ConvTranspose2dOp final : public Op {
+class ConvTranspose2dOp final : public ConvolutionOp<ConvTranspose2dOptions> {
  public:
-  ConvTranspose2dOp(int64_t out_channels, Pair kernel_size, const ConvTranspose2dOptions& options,
-                    bool bias)
-      : out_channels_(out_channels), kernel_size_(kernel_size), options_(options), bias_(bias) {}
+  explicit ConvTranspose2dOp(const CheckedSettings& settings) : ConvolutionOp(settings) {
+    options_.output_padding = settings.pair("output_padding");
+    check_output_padding(kind_, options_);
+  }
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::vector<ParameterSpec> parameters(const Shape& input) const override {
     const Shape weight = geometry(input).weight_shape();
     // As for a convolution: the inputs of a group times the taps of the kernel, although with a
     // stride fewer of them meet in one output.
     const int64_t fan_in = weight[0] * weight[1] * (weight[3] / options_.groups);
-    std::vector<ParameterSpec> specs = {{"weight", weight, fan_in}};
-    if (bias_) specs.push_back({"bias", {out_channels_}, 0});
-    return specs;
-  }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return bind_fused(input, {});
+    return with_bias({"weight", weight, fan_in});
   }
   bool can_fuse(Fusable successor, const Shape&) const override {
     return successor == Fusable::relu || successor == Fusable::batch_norm;
@@ -97,33 +93,14 @@ class ConvTranspose2dOp final : public Op {
 
  private:
   ConvTranspose2dGeometry geometry(const Shape& input) const {
-    // conv_transpose2d_geometry refuses inputs of other ranks. The weight's shape needs a number of
-    // channels before that.
-    const int64_t in_channels = input.size() == 4 ? input[3] : options_.groups;
-    check_layer_groups("conv_transpose2d", options_.groups, in_channels, out_channels_);
-    return conv_transpose2d_geometry(
-        input,
-        {kernel_size_.height, kernel_size_.width, out_channels_ / options_.groups, in_channels},
-        options_);
+    const Shape weight = {kernel_size_.height, kernel_size_.width, out_channels_ / options_.groups,
+                          in_channels(input)};
+    return conv_transpose2d_geometry(input, weight, options_);
   }
-
-  int64_t out_channels_;
-  Pair kernel_size_;
-  ConvTranspose2dOptions options_;
-  bool bias_;
 };
 
 std::unique_ptr<const Op> make_conv_transpose2d(const CheckedSettings& settings) {
-  ConvTranspose2dOptions options;
-  options.stride = settings.pair("stride");
-  options.padding = settings.padding("padding");
-  options.output_padding = settings.pair("output_padding");
-  options.dilation = settings.pair("dilation");
-  options.groups = settings.integer("groups");
-  check_output_padding("conv_transpose2d", options);
-  return std::make_unique<ConvTranspose2dOp>(settings.integer("out_channels"),
-                                             settings.pair("kernel_size"), options,
-                                             settings.boolean("bias"));
+  return std::make_unique<ConvTranspose2dOp>(settings);
 }
 
 constexpr SettingInfo kSettings[] = {
