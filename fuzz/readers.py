@@ -209,13 +209,13 @@ def main() -> int:
     files = [
         path for each in given.corpus for path in (each.iterdir() if each.is_dir() else [each])
     ]
-    begun, runs, corpus, queue = time.monotonic(), 0, list[bytes](), []
+    started, runs, corpus, queue = time.monotonic(), 0, list[bytes](), []
     queue = [path.read_bytes()[:MOST_BYTES] for path in sorted(files)]
     if not queue:
         raise SystemExit(f"fuzz: {given.corpus[0]} is empty, expected inputs to begin with")
     limit_memory()
     with tempfile.TemporaryDirectory() as folder:
-        while queue or (time.monotonic() - begun < given.seconds and given.corpus[0].is_dir()):
+        while queue or (time.monotonic() - started < given.seconds and given.corpus[0].is_dir()):
             is_seed = bool(queue)
             content = queue.pop() if is_seed else mutated(numbers.choice(corpus), corpus, numbers)
             runs += 1

@@ -19,7 +19,8 @@ Targets targets_of(const py::array& array) {
   throw py::type_error("expected int64 labels or float32 targets");
 }
 
-// Steps done, and [sum of the losses, their weight, number correct], or nothing at an epoch's start.
+// Steps done, and [sum of the losses, their weight, number correct], which is empty at the start of
+// an epoch.
 using PositionPair = std::pair<int64_t, std::vector<double>>;
 
 EpochPosition position_of(const PositionPair& pair) {

@@ -52,7 +52,7 @@ class Steps:
     """Every intermediate result for one image, without the batch axis.
 
     Attributes:
-        drawing: (9, 9), pixels, +1 or -1.
+        image: (9, 9), pixels, +1 or -1.
         maps: (7, 7, 2), match of each filter at each position, 1 for a perfect match.
         rectified: (7, 7, 2), the maps after ReLU.
         pooled: (4, 4, 2), the maps after 2 x 2 max pooling.
@@ -63,7 +63,7 @@ class Steps:
         votes: (2,), votes for X and for O.
     """
 
-    drawing: Array
+    image: Array
     maps: Array
     rectified: Array
     pooled: Array
@@ -74,21 +74,21 @@ class Steps:
     votes: Array
 
 
-def x_drawing() -> Array:
+def x_image() -> Array:
     """Image of an X, +1 on -1, with strokes from (1, 1) to (7, 7) and from (1, 7) to (7, 1)."""
-    return _drawing(_X)
+    return _image(_X)
 
 
-def o_drawing() -> Array:
+def o_image() -> Array:
     """Image of an O, +1 on -1."""
-    return _drawing(_O)
+    return _image(_O)
 
 
-def moved(drawing: Array, down: int, right: int) -> Array:
+def moved(image: Array, down: int, right: int) -> Array:
     """Image shifted by whole cells and padded with background."""
-    height, width = drawing.shape
-    result = np.full_like(drawing, -1)
-    rows, columns = np.nonzero(drawing > 0)
+    height, width = image.shape
+    result = np.full_like(image, -1)
+    rows, columns = np.nonzero(image > 0)
     rows, columns = rows + down, columns + right
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     result[rows[inside], columns[inside]] = 1
@@ -117,9 +117,9 @@ def vote_weights() -> Array:
     return np.stack([for_x, -for_x], axis=-1)
 
 
-def follow(drawing: Array) -> Steps:
+def follow(image: Array) -> Steps:
     """Run the hand-made network on one image."""
-    maps = ops.conv2d(drawing[np.newaxis, :, :, np.newaxis], filters()) / FILTER_CELLS
+    maps = ops.conv2d(image[np.newaxis, :, :, np.newaxis], filters()) / FILTER_CELLS
     rectified = ops.relu(maps)
     pooled = ops.max_pool2d(rectified, 2, padding="same")
     second_maps = ops.conv2d(pooled, second_filters(), padding="same") / PAIR_CELLS
@@ -128,7 +128,7 @@ def follow(drawing: Array) -> Steps:
     votes_list = second_pooled.reshape(1, -1)
     votes = ops.dense(votes_list, vote_weights()) / VOTERS
     return Steps(
-        drawing,
+        image,
         maps[0],
         rectified[0],
         pooled[0],
@@ -145,6 +145,6 @@ def mismatches(first: Array, second: Array) -> NDArray[np.bool_]:
     return np.asarray(first + second == 0)
 
 
-def _drawing(rows: str) -> Array:
+def _image(rows: str) -> Array:
     cells = [list(row) for row in rows.split()]
     return np.where(np.array(cells) == "#", 1, -1).astype(np.float32)

@@ -20,7 +20,7 @@ _TITLE = 100  # distance from the heading of a step to its first table
 def draw_by_hand() -> Page:
     """Draw the page."""
     page = Page(_WIDTH, _HEIGHT)
-    x = by_hand.follow(by_hand.x_drawing())
+    x = by_hand.follow(by_hand.x_image())
     page.text(40, 28, "How a convolutional network tells an X from an O", size=34, bold=True)
     page.text(
         40,
@@ -46,16 +46,16 @@ def _heading(page: Page, y: float, height: float, title: str, text: str) -> None
 
 
 def _compare_pixels(page: Page, y: float) -> None:
-    first = by_hand.x_drawing()
+    first = by_hand.x_image()
     second = by_hand.moved(first, 0, 1)
     wrong = by_hand.mismatches(first, second)
-    with_o = int(by_hand.mismatches(first, by_hand.o_drawing()).sum())
+    with_o = int(by_hand.mismatches(first, by_hand.o_image()).sum())
     _heading(
         page,
         y,
         390,
         "1  Comparing pixel by pixel fails",
-        "Add two drawings cell by cell: where they agree the sum is 2 or -2, where they do not it "
+        "Add two images cell by cell: where they agree the sum is 2 or -2, where they do not it "
         "is 0.",
     )
     top = y + _TITLE
@@ -97,11 +97,11 @@ def _apply_filter(page: Page, y: float, x: by_hand.Steps) -> None:
         y,
         390,
         "2  A filter looks for one small thing",
-        "Align the filter with a piece of the drawing, multiply each cell with the one it lies on, "
+        "Align the filter with a piece of the image, multiply each cell with the one it lies on, "
         "add the nine products, divide by 9.",
     )
     top = y + _TITLE
-    page.grid(_LEFT, top, x.drawing, cell=_PIXEL, form=_whole, title="the drawing")
+    page.grid(_LEFT, top, x.image, cell=_PIXEL, form=_whole, title="the image")
     falling = by_hand.filters()[:, :, 0, 0]
     side = 3 * _WEIGHT
     left = _LEFT + 9 * _PIXEL + 90
@@ -110,7 +110,7 @@ def _apply_filter(page: Page, y: float, x: by_hand.Steps) -> None:
         (3, "where the strokes cross, it matches less"),
     )
     for index, (at, remark) in enumerate(examples):
-        piece = x.drawing[at : at + 3, at : at + 3]
+        piece = x.image[at : at + 3, at : at + 3]
         page.frame(_LEFT + at * _PIXEL, top + at * _PIXEL, 3 * _PIXEL, 3 * _PIXEL)
         row = top + index * (side + 51)
         middle = row + side / 2
@@ -134,7 +134,7 @@ def _first_stack(page: Page, y: float, x: by_hand.Steps) -> None:
         y,
         774,
         "3  First stack: filter, ReLU, pooling",
-        "Slide the filter over the whole drawing: the map says how well it matches at each place. "
+        "Slide the filter over the whole image: the map says how well it matches at each place. "
         "ReLU drops what is below zero.\nPooling keeps the largest of each two by two cells.",
     )
     filters = by_hand.filters()
@@ -219,16 +219,16 @@ def _vote(page: Page, y: float) -> None:
         page.text(left - 16, row + down / 2, name, size=15, align="right", middle=True)
         votes = weights[np.newaxis, :, column]
         page.grid(left, row, votes, cell=(across, down), form=_signed, size=14)
-    x_drawing, o_drawing = by_hand.x_drawing(), by_hand.o_drawing()
+    x_image, o_image = by_hand.x_image(), by_hand.o_image()
     cases = (
-        ("the X", x_drawing),
-        ("the X\none cell right", by_hand.moved(x_drawing, 0, 1)),
-        ("the O", o_drawing),
+        ("the X", x_image),
+        ("the X\none cell right", by_hand.moved(x_image, 0, 1)),
+        ("the O", o_image),
     )
-    for index, (name, drawing) in enumerate(cases):
-        steps = by_hand.follow(drawing)
+    for index, (name, image) in enumerate(cases):
+        steps = by_hand.follow(image)
         row = top + 2 * down + 26 + index * 66
-        page.grid(_LEFT, row - 10, drawing, cell=6)
+        page.grid(_LEFT, row - 10, image, cell=6)
         page.text(left - 16, row + down / 2, name, size=15, align="right", middle=True)
         numbers = steps.votes_list[np.newaxis]
         page.grid(left, row, numbers, cell=(across, down), form=_hundredths, size=14)

@@ -22,7 +22,7 @@ _GAP = 6
 _STOPS = (40, 260, 806, 1160)
 
 
-def draw_learned(model: Model, drawings: NDArray[np.uint8]) -> Page:
+def draw_learned(model: Model, images: NDArray[np.uint8]) -> Page:
     """Draw the page for one X and one O, (2, height, width, 1), and a `cnnx.models.small`."""
     page = Page(_WIDTH, _HEIGHT)
     title = "Feature maps of the trained network for an X and an O"
@@ -36,10 +36,10 @@ def draw_learned(model: Model, drawings: NDArray[np.uint8]) -> Page:
         colour=FAINT,
     )
     _filters(page, 140, model.parameters["conv2d_1.weight"])
-    outputs = model.layer_outputs(drawings)
-    probabilities = model.predict_proba(drawings)
+    outputs = model.layer_outputs(images)
+    probabilities = model.predict_proba(images)
     names = model.classes or []
-    for index, pixels in enumerate(drawings):
+    for index, pixels in enumerate(images):
         top = 258 + index * 275
         page.band(top - 34, 250, _WIDTH)
         middle = top + 98

@@ -92,12 +92,12 @@ def run(arguments: argparse.Namespace) -> int:
     progress = EpochProgress()
     if arguments.profile:
         trainer.start_profile()
-    begun = time.perf_counter()
+    started = time.perf_counter()
     try:
         with progress:
             _fit(trainer, images, arguments, progress)
         if arguments.profile:
-            print(profile_table(trainer.profile(), time.perf_counter() - begun), flush=True)
+            print(profile_table(trainer.profile(), time.perf_counter() - started), flush=True)
         saved = save_model(trainer.model, arguments.out, arguments.overwrite)
     except KeyboardInterrupt:
         outcome = _save_unfinished(trainer, images, progress.steps_done, arguments)

@@ -63,16 +63,16 @@ class FitLoop:
             KeyboardInterrupt: on Ctrl-C, after the step is finished and the run is saved.
             FloatingPointError: if the loss or a weight is NaN or infinite.
         """
-        begun: list[Callback] = []
+        started: list[Callback] = []
         try:
             for callback in self.callbacks:
                 callback.on_fit_begin(self.trainer)
-                begun.append(callback)
+                started.append(callback)
             if not self.run.is_over:
                 self._restore_callbacks()
                 self._train()
         finally:
-            for callback in begun:
+            for callback in started:
                 callback.on_fit_end(self.trainer)
 
     def _restore_callbacks(self) -> None:
@@ -124,7 +124,7 @@ class FitLoop:
 
     def _train_epoch(self) -> None:
         run = self.run
-        begun = time.perf_counter()
+        started = time.perf_counter()
         epoch = self.begin(run.number, run.position)
         try:
             while self._advance(epoch):
@@ -139,7 +139,7 @@ class FitLoop:
         finally:
             run.position = epoch.position
         with interrupts_wait():
-            self.history.add(epoch.metrics, validated, time.perf_counter() - begun)
+            self.history.add(epoch.metrics, validated, time.perf_counter() - started)
             metrics = self.history.last()
             if self.watched is not None:
                 self.core.observe(metrics[self.watched])
