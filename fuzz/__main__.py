@@ -2,11 +2,11 @@
 
     python -m fuzz [TARGET...] [--seconds 60] [--jobs 2] [--folder build/fuzz]
 
-Prints what each executed and reached, and exits with 1 when one found something: the input lies in
-the folder's findings/, and is run again by `build/fuzz/cpp/fuzz/TARGET_fuzzer INPUT`, or by
-`python -m fuzz.readers TARGET INPUT` for a reader that is written in Python. Inputs that reached
-something new stay in corpus/, from which the next run goes on; the first ones are made by
-fuzz/seeds.py.
+Prints the number of executions and the coverage of each target, and exits with 1 after a finding.
+The input of a finding is in the folder's findings/. To run it again, use
+`build/fuzz/cpp/fuzz/TARGET_fuzzer INPUT`, or `python -m fuzz.readers TARGET INPUT` for a reader in
+Python. Inputs with new coverage are saved in corpus/, from which the next run starts. The first
+inputs are those of fuzz/seeds.py.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m fuzz.readers TARGET CORPUS... [--seconds 60] [--findings FOLDER] [--seed N]
 
-New inputs are kept in the first folder; a file in place of a folder is run alone. It ends as a
-libFuzzer target does, with the lines that `python -m fuzz` reads, and with code 1 after a finding:
-anything but data or FormatError, and memory beyond a gibibyte.
+New inputs are saved in the first folder; a file instead of a folder is run alone. The output at the
+end is that of a libFuzzer target, which `python -m fuzz` reads. The exit code is 1 after a finding:
+an exception other than FormatError, or more than a gibibyte of memory.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ def layer_words() -> set[str]:
 
 
 def models() -> dict[str, cnnx.Model]:
-    """Small models: two of each kind of layer, with its defaults and with other settings, a few
-    layers of a file's usual order, and one with classes.
+    """Small models: each kind of layer with its defaults and with other settings, a few typical
+    networks, and a model with classes.
     """
     before = cnnx.Conv2d(4, (3, 2), padding=((1, 0), (0, 1)), name="first.conv")
     made = {
