@@ -1,4 +1,4 @@
-// The X-and-O drawings, the resizing of images and their random changes.
+// The X/O data set, the resizing of images and their augmentation.
 #include <algorithm>
 #include <tuple>
 

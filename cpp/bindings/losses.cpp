@@ -36,12 +36,13 @@ void check_targets_shape(const char* function, const FloatArray& logits, const L
                               to_string({logits.shape(0)}));
 }
 
-void check_targets_shape(const char* function, const FloatArray& logits, const FloatArray& shares) {
+void check_targets_shape(const char* function, const FloatArray& logits,
+                         const FloatArray& soft_labels) {
   check_logits_shape(function, logits);
-  if (shape_of(shares) == shape_of(logits)) return;
+  if (shape_of(soft_labels) == shape_of(logits)) return;
   throw std::invalid_argument(std::string(function) + ": labels has shape " +
-                              to_string(shape_of(shares)) + ", expected one label per row, " +
-                              to_string({logits.shape(0)}) + ", or shares of the classes, " +
+                              to_string(shape_of(soft_labels)) + ", expected one label per row, " +
+                              to_string({logits.shape(0)}) + ", or soft labels, " +
                               to_string(shape_of(logits)));
 }
 
@@ -55,7 +56,7 @@ const float* class_weights_of(const char* function, const std::optional<FloatArr
                               to_string({logits.shape(1)}));
 }
 
-// Cross-entropy with labels, int64, or with shares of the classes, float32.
+// Cross-entropy with labels, int64, or with soft labels, float32.
 template <class TargetArray>
 void bind_cross_entropy(py::module_& module) {
   const auto logits = py::arg("logits").noconvert();

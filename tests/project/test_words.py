@@ -23,6 +23,8 @@ WORDS = (
     (r"truth", "reference, expected", "NumPy's truth"),
     (r"contest", "comparison", "a contest of libraries"),
     (r"derived weights|kept_bytes", "packed weights, saved_bytes", "kept_bytes(layer)"),
+    (r"drawings", "images, samples", "drawings of X and O"),
+    (r"shares of the class(?:es)?", "soft labels", "or shares of the classes"),
     (r"right answers?", "correct predictions, accuracy", "its right answers"),
     (r"(?:at|six|one) looks?", "views, test-time augmentation", "at six looks"),
 )

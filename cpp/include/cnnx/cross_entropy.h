@@ -30,13 +30,13 @@ struct CrossEntropyOptions {
 
 CNNX_API double cross_entropy(const float* logits, const int64_t* labels, int64_t rows,
                               int64_t classes, const CrossEntropyOptions& options = {});
-CNNX_API double cross_entropy(const float* logits, const float* shares, int64_t rows,
+CNNX_API double cross_entropy(const float* logits, const float* soft_labels, int64_t rows,
                               int64_t classes, const CrossEntropyOptions& options = {});
 
 // The divisor of the mean.
 CNNX_API double cross_entropy_total(const int64_t* labels, int64_t rows, int64_t classes,
                                     const float* class_weights = nullptr);
-CNNX_API double cross_entropy_total(const float* shares, int64_t rows, int64_t classes,
+CNNX_API double cross_entropy_total(const float* soft_labels, int64_t rows, int64_t classes,
                                     const float* class_weights = nullptr);
 
 // Gradient of the summed loss of the rows over `divisor` (`total` for the mean). Without weights it
@@ -46,7 +46,7 @@ CNNX_API void cross_entropy_backward(const float* logits, const int64_t* labels,
                                      int64_t classes, double divisor, float* grad_logits,
                                      bool accumulate = false,
                                      const CrossEntropyOptions& options = {});
-CNNX_API void cross_entropy_backward(const float* logits, const float* shares, int64_t rows,
+CNNX_API void cross_entropy_backward(const float* logits, const float* soft_labels, int64_t rows,
                                      int64_t classes, double divisor, float* grad_logits,
                                      bool accumulate = false,
                                      const CrossEntropyOptions& options = {});

@@ -80,15 +80,15 @@ struct LabelTarget {
 };
 
 // or a soft label, whose label is the first of the largest.
-struct SharesTarget {
-  const float* shares;
-  CNNX_INLINE float operator[](int64_t j) const { return shares[j]; }
+struct SoftTarget {
+  const float* soft_labels;
+  CNNX_INLINE float operator[](int64_t j) const { return soft_labels[j]; }
   CNNX_INLINE void read(int64_t first, int64_t count, float* lanes) const {
-    read_sixteen(shares + first, count, 0.0f, lanes);
+    read_sixteen(soft_labels + first, count, 0.0f, lanes);
   }
   int64_t answer(int64_t classes) const {
     int64_t best = 0;
-    for (int64_t j = 1; j < classes; ++j) best = shares[j] > shares[best] ? j : best;
+    for (int64_t j = 1; j < classes; ++j) best = soft_labels[j] > soft_labels[best] ? j : best;
     return best;
   }
 };
@@ -174,7 +174,7 @@ int64_t weighted_rows(const LossRows& all, const WeightedTargets& targets, float
     if (targets.labels) {
       correct += weighted_row(all, row, LabelTarget{targets.labels[row]}, weights, smoothing);
     } else {
-      const SharesTarget target{targets.shares + row * classes};
+      const SoftTarget target{targets.soft_labels + row * classes};
       correct += weighted_row(all, row, target, weights, smoothing);
     }
   }

@@ -13,7 +13,7 @@ namespace cnnx {
 // (null: all 1).
 struct WeightedTargets {
   const int64_t* labels;
-  const float* shares;
+  const float* soft_labels;
   const float* class_weights;
 };
 

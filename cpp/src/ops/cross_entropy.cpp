@@ -18,8 +18,9 @@ LossResult cross_entropy_rows(const LossBatch& batch, const ClassTargets& target
       sum_rows(batch, batch.gradient.divisor, [&](const LossRows& rows, int64_t first) {
         const int64_t* labels = targets.labels ? targets.labels + first : nullptr;
         if (plain) return kernels.rows(rows, labels, options.label_smoothing);
-        const float* shares = targets.shares ? targets.shares + first * rows.columns : nullptr;
-        return kernels.weighted_rows(rows, {labels, shares, options.class_weights},
+        const float* soft_labels =
+            targets.soft_labels ? targets.soft_labels + first * rows.columns : nullptr;
+        return kernels.weighted_rows(rows, {labels, soft_labels, options.class_weights},
                                      options.label_smoothing);
       });
   result.weight = cross_entropy_weight(targets, batch.rows, batch.columns, options.class_weights);
@@ -35,9 +36,9 @@ double cross_entropy_weight(const ClassTargets& targets, int64_t rows, int64_t c
       weight += static_cast<double>(class_weights[targets.labels[row]]);
       continue;
     }
-    const float* shares = targets.shares + row * classes;
+    const float* soft_labels = targets.soft_labels + row * classes;
     for (int64_t j = 0; j < classes; ++j)
-      weight += static_cast<double>(shares[j]) * static_cast<double>(class_weights[j]);
+      weight += static_cast<double>(soft_labels[j]) * static_cast<double>(class_weights[j]);
   }
   return weight;
 }
@@ -79,9 +80,9 @@ double cross_entropy(const float* logits, const int64_t* labels, int64_t rows, i
   return ops::mean(logits, {labels, nullptr}, rows, classes, options);
 }
 
-double cross_entropy(const float* logits, const float* shares, int64_t rows, int64_t classes,
+double cross_entropy(const float* logits, const float* soft_labels, int64_t rows, int64_t classes,
                      const CrossEntropyOptions& options) {
-  return ops::mean(logits, {nullptr, shares}, rows, classes, options);
+  return ops::mean(logits, {nullptr, soft_labels}, rows, classes, options);
 }
 
 double cross_entropy_total(const int64_t* labels, int64_t rows, int64_t classes,
@@ -89,9 +90,9 @@ double cross_entropy_total(const int64_t* labels, int64_t rows, int64_t classes,
   return ops::checked_weight({labels, nullptr}, rows, classes, class_weights);
 }
 
-double cross_entropy_total(const float* shares, int64_t rows, int64_t classes,
+double cross_entropy_total(const float* soft_labels, int64_t rows, int64_t classes,
                            const float* class_weights) {
-  return ops::checked_weight({nullptr, shares}, rows, classes, class_weights);
+  return ops::checked_weight({nullptr, soft_labels}, rows, classes, class_weights);
 }
 
 void cross_entropy_backward(const float* logits, const int64_t* labels, int64_t rows,
@@ -101,10 +102,10 @@ void cross_entropy_backward(const float* logits, const int64_t* labels, int64_t 
                     {grad_logits, divisor, accumulate});
 }
 
-void cross_entropy_backward(const float* logits, const float* shares, int64_t rows, int64_t classes,
-                            double divisor, float* grad_logits, bool accumulate,
+void cross_entropy_backward(const float* logits, const float* soft_labels, int64_t rows,
+                            int64_t classes, double divisor, float* grad_logits, bool accumulate,
                             const CrossEntropyOptions& options) {
-  ops::checked_rows(logits, {nullptr, shares}, rows, classes, options,
+  ops::checked_rows(logits, {nullptr, soft_labels}, rows, classes, options,
                     {grad_logits, divisor, accumulate});
 }
 

@@ -34,22 +34,22 @@ void check_labels(const int64_t* labels, int64_t rows, int64_t classes) {
   }
 }
 
-void check_shares(const float* shares, int64_t rows, int64_t classes) {
-  constexpr double kTolerance = 1e-3;  // of shares that were rounded to half precision
+void check_soft_labels(const float* soft_labels, int64_t rows, int64_t classes) {
+  constexpr double kTolerance = 1e-3;  // of soft labels rounded to half precision
   for (int64_t row = 0; row < rows; ++row) {
     double sum = 0;
     for (int64_t j = 0; j < classes; ++j) {
-      const float share = shares[row * classes + j];
-      sum += static_cast<double>(share);
-      if (share >= 0.0f) continue;
-      throw std::invalid_argument("cross_entropy: target " + in_words(share) + " at row " +
+      const float value = soft_labels[row * classes + j];
+      sum += static_cast<double>(value);
+      if (value >= 0.0f) continue;
+      throw std::invalid_argument("cross_entropy: target " + in_words(value) + " at row " +
                                   std::to_string(row) + ", class " + std::to_string(j) +
-                                  ", expected shares of the classes, >= 0");
+                                  ", expected soft labels >= 0");
     }
     if (std::abs(sum - 1) <= kTolerance) continue;
     throw std::invalid_argument("cross_entropy: the targets of row " + std::to_string(row) +
                                 " add up to " + in_words(sum) +
-                                ", expected shares of the classes, which add up to 1");
+                                ", expected soft labels, which add up to 1");
   }
 }
 
@@ -59,7 +59,7 @@ void check_class_targets(const ClassTargets& targets, int64_t rows, int64_t clas
   if (targets.labels) {
     check_labels(targets.labels, rows, classes);
   } else {
-    check_shares(targets.shares, rows, classes);
+    check_soft_labels(targets.soft_labels, rows, classes);
   }
 }
 

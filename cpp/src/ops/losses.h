@@ -46,10 +46,10 @@ struct LossBatch {
 // One of the two: a label per row, or soft labels (rows, classes), which add up to 1 in each row.
 struct ClassTargets {
   const int64_t* labels = nullptr;
-  const float* shares = nullptr;
+  const float* soft_labels = nullptr;
 };
 
-// correct: rows whose label, or first largest share, is the first maximum.
+// correct: rows whose label, or first largest soft label, is the first maximum.
 LossResult cross_entropy_rows(const LossBatch& batch, const ClassTargets& targets,
                               const CrossEntropyOptions& options);
 
