@@ -1,4 +1,6 @@
 // Batch normalisation of (batch, height, width, channels) arrays.
+// Not calls of an Operator: the statistics are arguments and results here, which the op keeps in
+// buffers, and weight and bias may each be missing.
 #include "cnnx/batch_norm2d.h"
 
 #include <optional>

@@ -23,26 +23,15 @@ inline Shape shape_of(const py::array& array) {
 inline FloatArray new_array(const Shape& shape) { return FloatArray(shape); }
 
 // One block per room.
-void bind_activations(py::module_& module);
-void bind_adaptive_avg_pool2d(py::module_& module);
-void bind_avg_pool2d(py::module_& module);
 void bind_batch_norm2d(py::module_& module);
 void bind_losses(py::module_& module);
-void bind_max_pool2d(py::module_& module);
 void bind_benchmark(py::module_& module);
 void bind_checkpoint(py::module_& module);
-void bind_conv2d(py::module_& module);
-void bind_conv_transpose2d(py::module_& module);
-void bind_dense(py::module_& module);
 void bind_data(py::module_& module);
-void bind_group_norm(py::module_& module);
 void bind_layer_kinds(py::module_& module);
 void bind_model(py::module_& module);
-void bind_prelu(py::module_& module);
+void bind_operator(py::module_& module);
 void bind_runtime(py::module_& module);
-void bind_softmax(py::module_& module);
 void bind_trainer(py::module_& module);
-void bind_upsample2d(py::module_& module);
-void bind_zero_pad2d(py::module_& module);
 
 }  // namespace cnnx::bindings

@@ -1,4 +1,5 @@
-// The losses and their gradients; a mean is over every row.
+// The losses and their gradients; a mean is over every row. Not calls of an Operator: a loss is no
+// layer.
 #include <optional>
 
 #include "bindings.h"

@@ -50,20 +50,9 @@ PYBIND11_MODULE(_core_of_main_interpreter, module) {
   bind_model(module);
   bind_checkpoint(module);
   bind_trainer(module);
-  bind_activations(module);
-  bind_prelu(module);
+  bind_operator(module);
   bind_benchmark(module);
-  bind_conv2d(module);
-  bind_conv_transpose2d(module);
-  bind_dense(module);
-  bind_max_pool2d(module);
-  bind_avg_pool2d(module);
   bind_batch_norm2d(module);
-  bind_group_norm(module);
-  bind_adaptive_avg_pool2d(module);
-  bind_zero_pad2d(module);
-  bind_upsample2d(module);
-  bind_softmax(module);
   bind_losses(module);
 }
 

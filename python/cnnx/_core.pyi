@@ -202,58 +202,17 @@ def training_settings() -> dict[str, list[tuple[str, Any]]]: ...
 def schedule_factors(
     schedule: tuple[str, Mapping[str, Any]] | None, epochs: int, steps_per_epoch: int
 ) -> list[float]: ...
-def activation(kind: str, x: _Floats, setting: float = 0.0) -> _Floats: ...
-def activation_backward(
-    kind: str, grad_output: _Floats, saved: _Floats, setting: float = 0.0
+def run_op(
+    kind: str, settings: Mapping[str, Any], x: _Floats, parameters: Sequence[_Floats] = ()
 ) -> _Floats: ...
-def prelu(x: _Floats, weight: _Floats) -> _Floats: ...
-def prelu_backward(
-    grad_output: _Floats, x: _Floats, weight: _Floats
-) -> tuple[_Floats, _Floats]: ...
-def softmax(x: _Floats) -> _Floats: ...
-def softmax_backward(grad_output: _Floats, output: _Floats) -> _Floats: ...
-def conv2d(
-    x: _Floats,
-    weight: _Floats,
-    bias: _Floats | None,
-    stride: _Pair,
-    padding: _Padding,
-    dilation: _Pair,
-    groups: int,
-) -> _Floats: ...
-def conv2d_backward(
+def run_op_backward(
+    kind: str,
+    settings: Mapping[str, Any],
     grad_output: _Floats,
-    x: _Floats,
-    weight: _Floats,
-    stride: _Pair,
-    padding: _Padding,
-    dilation: _Pair,
-    groups: int,
-) -> tuple[_Floats, _Floats, _Floats]: ...
-def conv_transpose2d(
-    x: _Floats,
-    weight: _Floats,
-    bias: _Floats | None,
-    stride: _Pair,
-    padding: _Padding,
-    output_padding: _Pair,
-    dilation: _Pair,
-    groups: int,
-) -> _Floats: ...
-def conv_transpose2d_backward(
-    grad_output: _Floats,
-    x: _Floats,
-    weight: _Floats,
-    stride: _Pair,
-    padding: _Padding,
-    output_padding: _Pair,
-    dilation: _Pair,
-    groups: int,
-) -> tuple[_Floats, _Floats, _Floats]: ...
-def dense(x: _Floats, weight: _Floats, bias: _Floats | None) -> _Floats: ...
-def dense_backward(
-    grad_output: _Floats, x: _Floats, weight: _Floats
-) -> tuple[_Floats, _Floats, _Floats]: ...
+    x: _Floats | Sequence[int],
+    parameters: Sequence[_Floats] = (),
+    output: _Floats | None = None,
+) -> tuple[_Floats, ...]: ...
 def run_fma_peak(rounds: int) -> int: ...
 def repeat_conv2d(
     direction: str,
@@ -268,33 +227,6 @@ def repeat_conv2d(
     method: str,
     repetitions: int,
 ) -> None: ...
-def max_pool2d(x: _Floats, kernel_size: _Pair, stride: _Pair, padding: _Padding) -> _Floats: ...
-def max_pool2d_backward(
-    grad_output: _Floats, x: _Floats, kernel_size: _Pair, stride: _Pair, padding: _Padding
-) -> _Floats: ...
-def avg_pool2d(
-    x: _Floats, kernel_size: _Pair, stride: _Pair, padding: _Padding, count_include_pad: bool
-) -> _Floats: ...
-def avg_pool2d_backward(
-    grad_output: _Floats,
-    kernel_size: _Pair,
-    stride: _Pair,
-    padding: _Padding,
-    count_include_pad: bool,
-    x_shape: Sequence[int],
-) -> _Floats: ...
-def adaptive_avg_pool2d(x: _Floats, output_size: _Pair) -> _Floats: ...
-def adaptive_avg_pool2d_backward(
-    grad_output: _Floats, output_size: _Pair, x_shape: Sequence[int]
-) -> _Floats: ...
-def zero_pad2d(x: _Floats, padding: _Padding) -> _Floats: ...
-def zero_pad2d_backward(
-    grad_output: _Floats, padding: _Padding, x_shape: Sequence[int]
-) -> _Floats: ...
-def upsample2d(x: _Floats, scale_factor: _Pair, bilinear: bool) -> _Floats: ...
-def upsample2d_backward(
-    grad_output: _Floats, scale_factor: _Pair, bilinear: bool, x_shape: Sequence[int]
-) -> _Floats: ...
 def batch_norm2d(
     x: _Floats,
     weight: _Floats | None,
@@ -313,16 +245,6 @@ def batch_norm2d_backward(
     mean: _Floats,
     variance: _Floats,
     epsilon: float,
-) -> tuple[_Floats, _Floats, _Floats]: ...
-def group_norm(
-    x: _Floats, weight: _Floats, bias: _Floats, groups: int, epsilon: float
-) -> _Floats: ...
-def group_norm_backward(
-    grad_output: _Floats, x: _Floats, weight: _Floats, groups: int, epsilon: float
-) -> tuple[_Floats, _Floats, _Floats]: ...
-def layer_norm(x: _Floats, weight: _Floats, bias: _Floats, epsilon: float) -> _Floats: ...
-def layer_norm_backward(
-    grad_output: _Floats, x: _Floats, weight: _Floats, epsilon: float
 ) -> tuple[_Floats, _Floats, _Floats]: ...
 @overload
 def cross_entropy(

@@ -55,13 +55,4 @@ CNNX_API void relu6(const float* x, int64_t count, float* output);
 CNNX_API void relu6_backward(const float* grad_output, const float* output, int64_t count,
                              float* grad_input, bool accumulate = false);
 
-// Any activation by its layer kind ("relu"); std::invalid_argument if there is no such activation.
-// `setting` is LeakyReLU's negative_slope, 0 for the others. `saved` is the output for the kinds
-// whose backward above takes it, else x.
-CNNX_API void activation(const char* kind, const float* x, int64_t count, float setting,
-                         float* output);
-CNNX_API void activation_backward(const char* kind, const float* grad_output, const float* saved,
-                                  int64_t count, float setting, float* grad_input,
-                                  bool accumulate = false);
-
 }  // namespace cnnx

@@ -20,6 +20,7 @@
 #include "cnnx/layers.h"
 #include "cnnx/max_pool2d.h"
 #include "cnnx/model.h"
+#include "cnnx/operator.h"
 #include "cnnx/optimizers.h"
 #include "cnnx/peak.h"
 #include "cnnx/prelu.h"

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "graph/blocks.h"
+#include "ops/op_inputs.h"
 #include "ops/registry.h"
 
 namespace cnnx {
@@ -52,16 +53,6 @@ void check_size(const char* what, const Shape& shape) {
   if (fits) return;
   throw std::invalid_argument(std::string(what) + " is " + to_string(shape) +
                               ", expected at most 2^40 numbers");
-}
-
-void check_inputs(const LayerKind& kind, std::size_t count) {
-  const auto least = static_cast<std::size_t>(kind.least_inputs);
-  const auto most = static_cast<std::size_t>(kind.most_inputs);
-  if (count >= least && count <= most) return;
-  std::string expected = most == 1 ? "one" : std::to_string(least);
-  if (most > least) expected += " to " + std::to_string(most);
-  throw std::invalid_argument(std::string(kind.name) + ": has " + std::to_string(count) +
-                              (count == 1 ? " input" : " inputs") + ", expected " + expected);
 }
 
 }  // namespace
@@ -111,11 +102,10 @@ void Graph::add(Layer layer) {
     connect(node);
     node.op = ops::make_op(node.layer.kind, node.layer.settings);
     const LayerKind& kind = *ops::find_layer_kind(node.layer.kind);
-    check_inputs(kind, node.inputs.size());
-    const auto* merge = dynamic_cast<const ops::MergeOp*>(node.op.get());
+    ops::check_input_count(kind, node.inputs.size());
     std::vector<Shape> inputs;
     for (const Shape& shape : node.input_shapes) inputs.push_back(with_batch(1, shape));
-    const Shape output = merge ? merge->merged_shape(inputs) : node.op->output_shape(inputs[0]);
+    const Shape output = ops::output_shape(*node.op, inputs);
     node.output_shape = Shape(output.begin() + 1, output.end());
     check_size("its output", node.output_shape);
     node.parameters = parameters_.add(node.layer, node.op->parameters(inputs[0]));
@@ -139,9 +129,7 @@ std::unique_ptr<const ops::BoundOp> Graph::bind(int id, int64_t batch,
   const Node& bound = node(id);
   std::vector<Shape> inputs;
   for (const Shape& shape : bound.input_shapes) inputs.push_back(with_batch(batch, shape));
-  if (const auto* merge = dynamic_cast<const ops::MergeOp*>(bound.op.get()))
-    return merge->bind_merged(inputs, fusion);
-  return bound.op->bind_fused(inputs[0], fusion);
+  return ops::bind(*bound.op, inputs, fusion);
 }
 
 }  // namespace cnnx::graph

@@ -208,14 +208,4 @@ void relu6_backward(const float* grad_output, const float* output, int64_t count
                       accumulate, grad_input);
 }
 
-void activation(const char* kind, const float* x, int64_t count, float setting, float* output) {
-  ops::apply(ops::kernels_of(kind), setting, x, count, get_num_threads(), output);
-}
-
-void activation_backward(const char* kind, const float* grad_output, const float* saved,
-                         int64_t count, float setting, float* grad_input, bool accumulate) {
-  ops::apply_backward(ops::kernels_of(kind), setting, grad_output, saved, count, get_num_threads(),
-                      accumulate, grad_input);
-}
-
 }  // namespace cnnx

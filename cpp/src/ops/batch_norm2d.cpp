@@ -27,7 +27,7 @@ struct Lines {
 // Null pointers are not wanted.
 struct BatchNormGradients {
   float *values, *weight, *bias;
-  bool accumulate;  // of the values
+  bool accumulate, accumulate_parameters;  // of the values, of the others
 };
 
 class BatchNorm {
@@ -159,8 +159,13 @@ void BatchNorm::backward(const BatchNormBackward& pass, const float* inverse,
       sum += scratch[2 * i * channels_ + c];
       products += scratch[(2 * i + 1) * channels_ + c];
     }
-    if (gradients.bias) gradients.bias[c] = static_cast<float>(sum);
-    if (gradients.weight) gradients.weight[c] = static_cast<float>(products * inverse[c]);
+    const auto write = [&](float* gradient, double value) {
+      if (!gradient) return;
+      gradient[c] =
+          static_cast<float>(gradients.accumulate_parameters ? gradient[c] + value : value);
+    };
+    write(gradients.bias, sum);
+    write(gradients.weight, products * inverse[c]);
     slope[c] = pass.line.scale[c];
     const double share = statistics_are_constant ? 0.0 : slope[c] / total;
     offset[c] = static_cast<float>(-share * sum);
@@ -197,6 +202,7 @@ class BoundBatchNorm2d final : public BoundOp {
   }
 
   void forward(const ForwardArguments& a) const override;
+  void save(const ForwardArguments& a) const override;
   void backward(const BackwardArguments& a) const override;
 
  private:
@@ -205,6 +211,11 @@ class BoundBatchNorm2d final : public BoundOp {
     return !training || training->frozen || norm_.geometry().pixels < 2;
   }
   void update_running(float* const* buffers, const float* mean, const float* variance) const;
+  void fill(const ForwardArguments& a, const float* mean, const float* variance,
+            const Lines& lines) const {
+    norm_.fill(mean, variance, affine_ ? a.parameters[0] : nullptr,
+               affine_ ? a.parameters[1] : nullptr, lines);
+  }
 
   BatchNorm norm_;
   float momentum_;
@@ -233,12 +244,15 @@ void BoundBatchNorm2d::forward(const ForwardArguments& a) const {
     variance = lines.inverse;
     update_running(a.buffers, mean, variance);
   }
-  norm_.fill(mean, variance, affine_ ? a.parameters[0] : nullptr,
-             affine_ ? a.parameters[1] : nullptr, lines);
+  fill(a, mean, variance, lines);
   BatchNormForward pass = norm_.forward_pass(lines, a.inputs[0], a.output);
   pass.addend = fusion_.add ? a.inputs[1] : nullptr;
   pass.relu = fusion_.relu;
   norm_.forward(pass, a.threads);
+}
+
+void BoundBatchNorm2d::save(const ForwardArguments& a) const {
+  fill(a, a.buffers[0], a.buffers[1], norm_.lines(reinterpret_cast<float*>(a.saved)));
 }
 
 void BoundBatchNorm2d::backward(const BackwardArguments& a) const {
@@ -248,10 +262,10 @@ void BoundBatchNorm2d::backward(const BackwardArguments& a) const {
     pass.relu = !fusion_.add;
     pass.output = fusion_.add ? a.output : nullptr;
   }
-  const bool trains = affine_ && a.grad_parameters[0];
-  const BatchNormGradients gradients = {
-      a.grad_inputs[0].values, trains ? a.grad_parameters[0] : nullptr,
-      trains ? a.grad_parameters[1] : nullptr, a.grad_inputs[0].accumulate};
+  const BatchNormGradients gradients = {a.grad_inputs[0].values,
+                                        affine_ ? a.grad_parameters[0] : nullptr,
+                                        affine_ ? a.grad_parameters[1] : nullptr,
+                                        a.grad_inputs[0].accumulate, a.accumulate_parameters};
   norm_.backward(pass, lines.inverse, uses_running(a.training), gradients, a.threads, a.scratch);
   if (!fusion_.add) return;
   const InputGradient& addend = a.grad_inputs[1];
@@ -369,7 +383,7 @@ void batch_norm2d_backward(const BatchNorm2dGeometry& geometry, const float* gra
   // Without a ReLU nothing is written to it.
   float* const gradient = const_cast<float*>(grad_output);
   call.norm.backward(call.norm.backward_pass(call.lines, gradient, x), call.lines.inverse, false,
-                     {grad_input, grad_weight, grad_bias, false}, get_num_threads(),
+                     {grad_input, grad_weight, grad_bias, false, false}, get_num_threads(),
                      call.scratch.data());
 }
 

@@ -66,7 +66,7 @@ class ConcatOp final : public MergeOp {
  public:
   Shape merged_shape(const std::vector<Shape>& inputs) const override {
     Shape merged = inputs[0];
-    merged.back() = 0;
+    if (!merged.empty()) merged.back() = 0;
     for (const Shape& input : inputs) {
       const bool fits = input.size() == merged.size() && input.size() >= 2 &&
                         std::equal(merged.begin(), merged.end() - 1, input.begin());

@@ -8,6 +8,7 @@
 #include "ops/conv2d_plan.h"
 #include "ops/convolution_op.h"
 #include "ops/layer_description.h"
+#include "ops/single_call.h"
 
 namespace cnnx {
 namespace ops {
@@ -32,6 +33,9 @@ class Conv2dOp final : public ConvolutionOp<Conv2dOptions> {
     const Conv2dGeometry g = geometry(input);
     return bind_convolution({g, false, bias_},
                             choose_conv2d_plan(g, Conv2dMethod::chosen, fusion.training), fusion);
+  }
+  void check_weight(const Shape& input, const Shape& weight) const override {
+    conv2d_geometry(input, weight, options_);
   }
 
  private:
@@ -70,14 +74,18 @@ ConstantArray<LayerDescription> conv2d_layers() { return kLayers; }
 
 void conv2d(const Conv2dGeometry& geometry, const float* x, const float* weight, const float* bias,
             float* output, Conv2dMethod method) {
-  ops::run_convolution(ops::choose_conv2d_plan(geometry, method), x, weight, bias, output);
+  const auto bound = ops::bind_convolution({geometry, /*transposed=*/false, bias != nullptr},
+                                           ops::choose_conv2d_plan(geometry, method), {});
+  ops::call_forward(*bound, {x, weight, bias, output});
 }
 
 void conv2d_backward(const Conv2dGeometry& geometry, const float* grad_output, const float* x,
                      const float* weight, float* grad_input, float* grad_weight, float* grad_bias,
                      bool accumulate, Conv2dMethod method) {
-  ops::run_convolution_backward(ops::choose_conv2d_plan(geometry, method), x, weight,
-                                {grad_output, grad_input, grad_weight, grad_bias, accumulate});
+  const auto bound = ops::bind_convolution({geometry, /*transposed=*/false, /*bias=*/true},
+                                           ops::choose_conv2d_plan(geometry, method), {});
+  ops::call_backward(*bound,
+                     {grad_output, x, weight, grad_input, grad_weight, grad_bias, accumulate});
 }
 
 }  // namespace cnnx

@@ -87,7 +87,7 @@ Pair window_extent(Pair kernel_size, Pair dilation) {
 
 void check_layer_groups(const char* function, int64_t groups, int64_t in_channels,
                         int64_t out_channels) {
-  if (in_channels % groups == 0 && out_channels % groups == 0) return;
+  if (groups >= 1 && in_channels % groups == 0 && out_channels % groups == 0) return;
   refuse(function, "groups is " + std::to_string(groups) +
                        ", expected a divisor of in_channels = " + std::to_string(in_channels) +
                        " and of out_channels = " + std::to_string(out_channels));

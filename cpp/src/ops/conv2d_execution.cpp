@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "cnnx/runtime.h"
 #include "kernels/max_pool2x2.h"
 #include "ops/activations.h"
 #include "ops/add.h"
-#include "ops/call_scratch.h"
 #include "ops/pool2d.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -113,10 +111,10 @@ class BoundConvolution final : public BoundOp {
     } else if (fusion_.relu && !a.grad_output_relu_masked) {
       relu_gradient(a.grad_output, a.output, element_count(output_), a.threads);
     }
-    if (a.grad_parameters[0]) {
-      plan_.weight_gradient->run({a.kernels, a.inputs[0], gradient, /*accumulate=*/false, a.threads,
-                                  scratch, a.grad_parameters[0],
-                                  bias_ ? a.grad_parameters[1] : nullptr});
+    float* const grad_bias = bias_ ? a.grad_parameters[1] : nullptr;
+    if (a.grad_parameters[0] || grad_bias) {
+      plan_.weight_gradient->run({a.kernels, a.inputs[0], gradient, a.accumulate_parameters,
+                                  a.threads, scratch, a.grad_parameters[0], grad_bias});
     }
     const InputGradient& input = a.grad_inputs[0];
     if (input.values) {
@@ -205,28 +203,6 @@ void BoundConvolution::unpool(const float* grad_output, const uint8_t* argmax, i
 std::unique_ptr<const BoundOp> bind_convolution(const ConvolutionLayer& layer, Conv2dPlan plan,
                                                 const Fusion& fusion) {
   return std::make_unique<BoundConvolution>(layer, std::move(plan), fusion);
-}
-
-void run_convolution(const Conv2dPlan& plan, const float* x, const float* weight, const float* bias,
-                     float* output) {
-  const int threads = get_num_threads();
-  const CallScratch scratch(pack_and_run_floats(*plan.forward, threads));
-  pack_and_run(*plan.forward, x, weight, ForwardEpilogue{bias, false, false, nullptr}, threads,
-               scratch.data(), output);
-}
-
-void run_convolution_backward(const Conv2dPlan& plan, const float* x, const float* weight,
-                              const ConvolutionGradients& g) {
-  const int threads = get_num_threads();
-  if (g.grad_weight || g.grad_bias) {
-    const CallScratch scratch(plan.weight_gradient->scratch_floats(threads));
-    plan.weight_gradient->run({&gradient_kernels(), x, g.grad_output, g.accumulate, threads,
-                               scratch.data(), g.grad_weight, g.grad_bias});
-  }
-  if (!g.grad_input) return;
-  const CallScratch scratch(pack_and_run_floats(*plan.input_gradient, threads));
-  pack_and_run(*plan.input_gradient, g.grad_output, weight, GradientEpilogue{g.accumulate, nullptr},
-               threads, scratch.data(), g.grad_input);
 }
 
 }  // namespace cnnx::ops

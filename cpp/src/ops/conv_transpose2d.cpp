@@ -11,6 +11,7 @@
 #include "ops/conv_transpose2d_checks.h"
 #include "ops/convolution_op.h"
 #include "ops/layer_description.h"
+#include "ops/single_call.h"
 
 namespace cnnx {
 namespace ops {
@@ -68,6 +69,12 @@ Conv2dPlan transposed_plan(const Conv2dGeometry& convolution) {
           std::make_unique<TransposedWeightGradient>(convolution, std::move(plan.weight_gradient))};
 }
 
+std::unique_ptr<const BoundOp> bind_transposed(const ConvTranspose2dGeometry& geometry, bool bias,
+                                               const Fusion& fusion) {
+  return bind_convolution({geometry.convolution, /*transposed=*/true, bias},
+                          transposed_plan(geometry.convolution), fusion);
+}
+
 class ConvTranspose2dOp final : public ConvolutionOp<ConvTranspose2dOptions> {
  public:
   explicit ConvTranspose2dOp(const CheckedSettings& settings) : ConvolutionOp(settings) {
@@ -87,8 +94,10 @@ class ConvTranspose2dOp final : public ConvolutionOp<ConvTranspose2dOptions> {
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
-    const Conv2dGeometry convolution = geometry(input).convolution;
-    return bind_convolution({convolution, true, bias_}, transposed_plan(convolution), fusion);
+    return bind_transposed(geometry(input), bias_, fusion);
+  }
+  void check_weight(const Shape& input, const Shape& weight) const override {
+    conv_transpose2d_geometry(input, weight, options_);
   }
 
  private:
@@ -129,14 +138,15 @@ ConstantArray<LayerDescription> conv_transpose2d_layers() { return kLayers; }
 
 void conv_transpose2d(const ConvTranspose2dGeometry& geometry, const float* x, const float* weight,
                       const float* bias, float* output) {
-  ops::run_convolution(ops::transposed_plan(geometry.convolution), x, weight, bias, output);
+  ops::call_forward(*ops::bind_transposed(geometry, bias != nullptr, {}),
+                    {x, weight, bias, output});
 }
 
 void conv_transpose2d_backward(const ConvTranspose2dGeometry& geometry, const float* grad_output,
                                const float* x, const float* weight, float* grad_input,
                                float* grad_weight, float* grad_bias, bool accumulate) {
-  ops::run_convolution_backward(ops::transposed_plan(geometry.convolution), x, weight,
-                                {grad_output, grad_input, grad_weight, grad_bias, accumulate});
+  ops::call_backward(*ops::bind_transposed(geometry, /*bias=*/true, {}),
+                     {grad_output, x, weight, grad_input, grad_weight, grad_bias, accumulate});
 }
 
 }  // namespace cnnx

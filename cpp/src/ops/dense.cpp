@@ -6,15 +6,14 @@
 #include <stdexcept>
 #include <string>
 
-#include "cnnx/runtime.h"
 #include "kernels/activations.h"
 #include "kernels/dense.h"
 #include "ops/activations.h"
-#include "ops/call_scratch.h"
 #include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "ops/shares.h"
+#include "ops/single_call.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
 
@@ -193,11 +192,9 @@ class BoundDense final : public BoundOp {
     const DenseGeometry& g = geometry_;
     if (relu_ && !a.grad_output_relu_masked)
       relu_gradient(a.grad_output, a.output, g.batch * g.out_features, a.threads);
-    if (a.grad_parameters[0]) {
-      run_weight_gradient(
-          g, {a.kernels, a.inputs[0], a.grad_output, /*accumulate=*/false, a.threads, a.scratch,
-              a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr});
-    }
+    run_weight_gradient(
+        g, {a.kernels, a.inputs[0], a.grad_output, a.accumulate_parameters, a.threads, a.scratch,
+            a.grad_parameters[0], bias_ ? a.grad_parameters[1] : nullptr});
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
     run_input_gradient(g, a.grad_output, a.parameters[0], gradient.accumulate,
@@ -229,6 +226,9 @@ class DenseOp final : public Op {
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     return std::make_unique<BoundDense>(geometry(input), bias_, fusion.relu);
+  }
+  void check_weight(const Shape& input, const Shape& weight) const override {
+    dense_geometry(input, weight);
   }
 
  private:
@@ -284,22 +284,15 @@ DenseGeometry dense_geometry(const Shape& x, const Shape& weight) {
 
 void dense(const DenseGeometry& geometry, const float* x, const float* weight, const float* bias,
            float* output) {
-  const int threads = get_num_threads();
-  const ops::CallScratch scratch(ops::scratch_floats(geometry, threads));
-  ops::multiply(ops::forward_product(geometry, x, weight, bias, output), {}, threads,
-                scratch.data());
+  ops::call_forward(ops::BoundDense(geometry, bias != nullptr, /*relu=*/false),
+                    {x, weight, bias, output});
 }
 
 void dense_backward(const DenseGeometry& geometry, const float* grad_output, const float* x,
                     const float* weight, float* grad_input, float* grad_weight, float* grad_bias,
                     bool accumulate) {
-  const int threads = get_num_threads();
-  const ops::CallScratch scratch(ops::scratch_floats(geometry, threads));
-  ops::run_weight_gradient(geometry, {&ops::gradient_kernels(), x, grad_output, accumulate, threads,
-                                      scratch.data(), grad_weight, grad_bias});
-  if (grad_input)
-    ops::run_input_gradient(geometry, grad_output, weight, accumulate, nullptr, threads,
-                            scratch.data(), grad_input);
+  ops::call_backward(ops::BoundDense(geometry, /*bias=*/true, /*relu=*/false),
+                     {grad_output, x, weight, grad_input, grad_weight, grad_bias, accumulate});
 }
 
 }  // namespace cnnx

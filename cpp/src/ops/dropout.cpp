@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "ops/add.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "runtime/parallel.h"
@@ -38,8 +39,11 @@ class BoundDropout final : public BoundOp {
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
-    if (!gradient.values) return;
-    drop(a.grad_output, *a.training, a.threads, gradient.accumulate, gradient.values);
+    if (!a.training) {
+      pass_gradient(a.grad_output, gradient, count_, a.threads);
+    } else if (gradient.values) {
+      drop(a.grad_output, *a.training, a.threads, gradient.accumulate, gradient.values);
+    }
   }
 
  private:

@@ -1,5 +1,7 @@
 // Flatten: (batch, height, width, channels) to (batch, features) in H, W, C order: the same memory,
 // another shape.
+#include <stdexcept>
+
 #include "ops/layer_description.h"
 #include "ops/op.h"
 
@@ -9,7 +11,11 @@ namespace {
 class FlattenOp final : public Op {
  public:
   Shape output_shape(const Shape& input) const override {
-    return {input.at(0), element_count(Shape(input.begin() + 1, input.end()))};
+    if (input.empty()) {
+      throw std::invalid_argument("flatten: x has shape " + to_string(input) +
+                                  ", expected a batch axis");
+    }
+    return {input[0], element_count(Shape(input.begin() + 1, input.end()))};
   }
   std::unique_ptr<const BoundOp> bind(const Shape&) const override { return nullptr; }
 };

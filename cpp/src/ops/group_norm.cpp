@@ -5,11 +5,11 @@
 #include <stdexcept>
 #include <string>
 
-#include "cnnx/runtime.h"
 #include "ops/image_shape.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "ops/pixel_chunks.h"
+#include "ops/single_call.h"
 #include "runtime/memory.h"
 
 namespace cnnx {
@@ -73,8 +73,16 @@ class BoundGroupNorm final : public BoundOp {
     to.threads = a.threads;
     norm_->forward(to);
   }
+  void save(const ForwardArguments& a) const override {
+    GroupNormArguments to = {};
+    to.x = a.inputs[0];
+    to.statistics = reinterpret_cast<float*>(a.saved);
+    to.scratch = a.scratch + statistics_floats(g_);
+    to.threads = a.threads;
+    norm_->measure(to);
+  }
   void backward(const BackwardArguments& a) const override {
-    const bool trains = a.grad_parameters[0] != nullptr;
+    const bool trains = a.grad_parameters[0] || a.grad_parameters[1];
     GroupNormArguments to = {};
     to.x = a.inputs[0];
     to.weight = a.parameters[0];
@@ -87,7 +95,8 @@ class BoundGroupNorm final : public BoundOp {
     to.threads = a.threads;
     norm_->backward(to);
     if (!trains) return;
-    add_up(g_, *norm_, a.scratch, /*accumulate=*/false, a.grad_parameters[0], a.grad_parameters[1]);
+    add_up(g_, *norm_, a.scratch, a.accumulate_parameters, a.grad_parameters[0],
+           a.grad_parameters[1]);
   }
 
  private:
@@ -204,42 +213,14 @@ GroupNormGeometry layer_norm_geometry(const Shape& x, float epsilon) {
 
 void group_norm(const GroupNormGeometry& geometry, const float* x, const float* weight,
                 const float* bias, float* output) {
-  const auto norm = ops::norm_of(geometry);
-  const int threads = get_num_threads();
-  runtime::AlignedBuffer statistics(ops::statistics_floats(geometry));
-  runtime::AlignedBuffer scratch(norm->scratch_floats(threads));
-  ops::GroupNormArguments a = {};
-  a.x = x;
-  a.weight = weight;
-  a.bias = bias;
-  a.statistics = statistics.data();
-  a.output = output;
-  a.scratch = scratch.data();
-  a.threads = threads;
-  norm->forward(a);
+  ops::call_forward(ops::BoundGroupNorm(geometry), {x, weight, bias, output});
 }
 
 void group_norm_backward(const GroupNormGeometry& geometry, const float* grad_output,
                          const float* x, const float* weight, float* grad_input, float* grad_weight,
                          float* grad_bias, bool accumulate) {
-  const auto norm = ops::norm_of(geometry);
-  const int threads = get_num_threads();
-  runtime::AlignedBuffer statistics(ops::statistics_floats(geometry));
-  runtime::AlignedBuffer sums(ops::sums_floats(geometry, *norm));
-  runtime::AlignedBuffer scratch(norm->scratch_floats(threads));
-  ops::GroupNormArguments a = {};
-  a.x = x;
-  a.weight = weight;
-  a.statistics = statistics.data();
-  a.grad_output = grad_output;
-  a.accumulate = accumulate;
-  a.grad_input = grad_input;
-  a.sums = sums.data();
-  a.scratch = scratch.data();
-  a.threads = threads;
-  norm->measure(a);
-  norm->backward(a);
-  ops::add_up(geometry, *norm, sums.data(), accumulate, grad_weight, grad_bias);
+  ops::call_backward(ops::BoundGroupNorm(geometry),
+                     {grad_output, x, weight, grad_input, grad_weight, grad_bias, accumulate});
 }
 
 }  // namespace cnnx

@@ -124,7 +124,8 @@ struct BackwardArguments {
   float* grad_output = nullptr;          // written to only with BoundOpTraits::changes_grad_output
   bool grad_output_relu_masked = false;  // the gradient before the fused ReLU
   const InputGradient* grad_inputs = nullptr;
-  float* const* grad_parameters = nullptr;  // overwritten; null pointers are not wanted
+  float* const* grad_parameters = nullptr;  // null pointers are not wanted
+  bool accumulate_parameters = false;       // adds to grad_parameters instead of overwriting them
   float* scratch = nullptr;
   int threads = 1;
   const TrainingStep* training = nullptr;
@@ -148,6 +149,9 @@ class BoundOp {
   // Bytes that forward saves for backward besides its inputs and output: a pooling's argmax, a
   // batch's statistics.
   virtual int64_t saved_bytes() const { return 0; }
+  // Writes `saved` from the inputs, parameters and buffers alone, for a backward without a forward
+  // before it. Of ops with saved bytes when nothing is fused.
+  virtual void save(const ForwardArguments& /*arguments*/) const {}
   // Multiply-adds of a forward; 0 for an op whose time is memory traffic.
   virtual int64_t multiply_adds() const { return 0; }
 };
@@ -161,6 +165,9 @@ class Op {
   virtual std::vector<ParameterSpec> parameters(const Shape& /*input*/) const { return {}; }
   // Arrays that training updates besides, and inference reads: running statistics.
   virtual std::vector<ParameterSpec> buffers(const Shape& /*input*/) const { return {}; }
+  // Refuses a weight that does not fit the input. Asked first of an op whose settings
+  // (out_channels) were read from the weight's shape.
+  virtual void check_weight(const Shape& /*input*/, const Shape& /*weight*/) const {}
   // Null when the output is the input's memory under another shape (Flatten).
   virtual std::unique_ptr<const BoundOp> bind(const Shape& input) const = 0;
 

@@ -3,11 +3,11 @@
 
 #include <stdexcept>
 
-#include "cnnx/runtime.h"
 #include "kernels/prelu.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "ops/pixel_chunks.h"
+#include "ops/single_call.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
 
@@ -77,10 +77,10 @@ class BoundPrelu final : public BoundOp {
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
-    prelu_.backward(a.grad_output, a.inputs[0], a.parameters[0],
-                    {gradient.values, a.grad_parameters[0], gradient.accumulate,
-                     /*accumulate_weight=*/false},
-                    a.threads, a.scratch);
+    prelu_.backward(
+        a.grad_output, a.inputs[0], a.parameters[0],
+        {gradient.values, a.grad_parameters[0], gradient.accumulate, a.accumulate_parameters},
+        a.threads, a.scratch);
   }
 
  private:
@@ -91,9 +91,9 @@ class PreluOp final : public Op {
  public:
   explicit PreluOp(float initial) : initial_(initial) {}
   Shape output_shape(const Shape& input) const override {
-    if (input.size() < 2 || input.back() < 1) {
+    if (input.empty() || input.back() < 1) {
       throw std::invalid_argument("prelu: x has shape " + to_string(input) +
-                                  ", expected a batch axis and at least one channel");
+                                  ", expected at least one channel in the last axis");
     }
     return input;
   }
@@ -130,15 +130,13 @@ ConstantArray<LayerDescription> prelu_layers() { return kLayers; }
 }  // namespace ops
 
 void prelu(const float* x, const float* weight, int64_t pixels, int64_t channels, float* output) {
-  ops::Prelu(pixels, channels).forward(x, weight, get_num_threads(), output);
+  ops::call_forward(ops::BoundPrelu(pixels, channels), {x, weight, nullptr, output});
 }
 
 void prelu_backward(const float* grad_output, const float* x, const float* weight, int64_t pixels,
                     int64_t channels, float* grad_input, float* grad_weight, bool accumulate) {
-  const ops::Prelu prelu(pixels, channels);
-  runtime::AlignedBuffer scratch(prelu.backward_scratch_floats());
-  prelu.backward(grad_output, x, weight, {grad_input, grad_weight, accumulate, accumulate},
-                 get_num_threads(), scratch.data());
+  ops::call_backward(ops::BoundPrelu(pixels, channels),
+                     {grad_output, x, weight, grad_input, grad_weight, nullptr, accumulate});
 }
 
 }  // namespace cnnx

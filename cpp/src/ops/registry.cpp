@@ -41,11 +41,12 @@ std::vector<LayerKind> all_kinds() {
 
 const LayerKind* find_layer_kind(const std::string& name) { return find_description(name); }
 
-std::unique_ptr<const Op> make_op(const std::string& kind, const Settings& settings) {
+std::unique_ptr<const Op> make_op(const std::string& kind, const Settings& settings,
+                                  Limits limits) {
   const LayerDescription* description = find_description(kind);
   if (!description)
     throw std::invalid_argument("layer kind \"" + kind + "\" is unknown to this version of cnnx");
-  return description->make(CheckedSettings(*description, settings));
+  return description->make(CheckedSettings(*description, settings, limits));
 }
 
 }  // namespace ops

@@ -6,6 +6,7 @@
 
 #include "cnnx/layer_kinds.h"
 #include "ops/op.h"
+#include "ops/settings.h"
 
 namespace cnnx::ops {
 
@@ -13,6 +14,7 @@ namespace cnnx::ops {
 const LayerKind* find_layer_kind(const std::string& name);
 
 // Throws std::invalid_argument for an unknown kind or a setting it cannot honour.
-std::unique_ptr<const Op> make_op(const std::string& kind, const Settings& settings);
+std::unique_ptr<const Op> make_op(const std::string& kind, const Settings& settings,
+                                  Limits limits = Limits::checked);
 
 }  // namespace cnnx::ops

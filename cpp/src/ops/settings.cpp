@@ -22,8 +22,9 @@ std::string to_text(const Setting& value) {
 
 std::string to_text(float whole) { return std::to_string(static_cast<int64_t>(whole)); }
 
-bool are_sizes(const SettingInfo& setting, const Setting& value, std::size_t count) {
+bool are_sizes(const SettingInfo& setting, const Setting& value, std::size_t count, Limits limits) {
   const Sizes* sizes = std::get_if<Sizes>(&value);
+  if (limits == Limits::unchecked) return sizes && sizes->size() == count;
   const auto least = static_cast<int64_t>(setting.least), most = static_cast<int64_t>(setting.most);
   return sizes && sizes->size() == count &&
          std::all_of(sizes->begin(), sizes->end(),
@@ -45,10 +46,10 @@ std::string expected_real(const SettingInfo& setting, const Setting& value) {
          (setting.most_excluded ? "below " : "") + to_text(setting.most);
 }
 
-std::string expected_padding(const SettingInfo& setting, const Setting& value) {
+std::string expected_padding(const SettingInfo& setting, const Setting& value, Limits limits) {
   if (const std::string* rule = std::get_if<std::string>(&value))
     return *rule == "valid" || *rule == "same" ? "" : "\"valid\", \"same\" or integers";
-  if (are_sizes(setting, value, 4)) return "";
+  if (are_sizes(setting, value, 4, limits)) return "";
   return "four integers >= 0 (top, bottom, left, right), \"valid\" or \"same\"";
 }
 
@@ -61,11 +62,11 @@ std::string expected_choice(const SettingInfo& setting, const Setting& value) {
   return expected;
 }
 
-std::string expected_instead(const SettingInfo& setting, const Setting& value) {
+std::string expected_instead(const SettingInfo& setting, const Setting& value, Limits limits) {
   switch (setting.form) {
     case SettingForm::integer: {
       const int64_t* number = std::get_if<int64_t>(&value);
-      if (number && are_sizes(setting, Sizes{*number}, 1)) return "";
+      if (number && are_sizes(setting, Sizes{*number}, 1, limits)) return "";
       return "an integer from " + to_text(setting.least) + " to " + to_text(setting.most);
     }
     case SettingForm::real:
@@ -73,12 +74,12 @@ std::string expected_instead(const SettingInfo& setting, const Setting& value) {
     case SettingForm::boolean:
       return std::holds_alternative<bool>(value) ? "" : "true or false";
     case SettingForm::pair:
-      if (are_sizes(setting, value, 2)) return "";
+      if (are_sizes(setting, value, 2, limits)) return "";
       return "two integers >= " + to_text(setting.least) + " (height, width)";
     case SettingForm::padding:
-      return expected_padding(setting, value);
+      return expected_padding(setting, value, limits);
     case SettingForm::sides:
-      if (are_sizes(setting, value, 4)) return "";
+      if (are_sizes(setting, value, 4, limits)) return "";
       return "four integers >= 0 (top, bottom, left, right)";
     case SettingForm::choice:
       return expected_choice(setting, value);
@@ -99,7 +100,7 @@ const SettingInfo* find(const LayerKind& kind, const std::string& name) {
 
 }  // namespace
 
-CheckedSettings::CheckedSettings(const LayerKind& kind, const Settings& settings)
+CheckedSettings::CheckedSettings(const LayerKind& kind, const Settings& settings, Limits limits)
     : kind_(kind), settings_(settings) {
   for (const SettingInfo& setting : kind.settings) {
     const std::string name = setting.name;
@@ -108,7 +109,7 @@ CheckedSettings::CheckedSettings(const LayerKind& kind, const Settings& settings
       if (setting.saved) refuse(kind, name + " is missing");
       continue;
     }
-    const std::string expected = expected_instead(setting, found->second);
+    const std::string expected = expected_instead(setting, found->second, limits);
     if (!expected.empty())
       refuse(kind, name + " is " + to_text(found->second) + ", expected " + expected);
   }

@@ -8,13 +8,17 @@
 
 namespace cnnx::ops {
 
+// Whether sizes must lie within the limits of their settings. Those of a call with arrays are left
+// to the op, which checks them together with the arrays' shapes.
+enum class Limits { checked, unchecked };
+
 // The constructor refuses what is missing, wrong or unknown, in one sentence: "conv2d: stride is
 // (0, 1), expected two integers >= 1 (height, width)". Then each is there in the form that the kind
 // says; one that may be missing has its default.
 class CheckedSettings {
  public:
-  // Both must outlive it.
-  CheckedSettings(const LayerKind& kind, const Settings& settings);
+  // Kind and settings must outlive it.
+  CheckedSettings(const LayerKind& kind, const Settings& settings, Limits limits);
 
   const LayerKind& kind() const { return kind_; }
   int64_t integer(const char* name) const { return std::get<int64_t>(value(name)); }

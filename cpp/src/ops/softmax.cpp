@@ -62,9 +62,9 @@ class BoundSoftmax final : public BoundOp {
 class SoftmaxOp final : public Op {
  public:
   Shape output_shape(const Shape& input) const override {
-    if (input.size() < 2 || input.back() < 1) {
-      throw std::invalid_argument("softmax: input has shape " + to_string(input) +
-                                  ", expected a batch axis and at least one class");
+    if (input.empty() || input.back() < 1) {
+      throw std::invalid_argument("softmax: x has shape " + to_string(input) +
+                                  ", expected at least one class in the last axis");
     }
     return input;
   }

@@ -71,7 +71,9 @@ def relu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
         >>> relu_backward([1.0, 1.0, 1.0], [-1.0, 0.0, 2.0])
         array([0., 0., 1.], dtype=float32)
     """
-    return _from_input("relu", grad_output, x)
+    grad, saved = same_shapes("relu_backward", "grad_output", grad_output, "x", x)
+    # The core reads the output, which is <= 0 where the input is.
+    return _core.run_op_backward("relu", {}, grad, saved.shape, output=saved)[0]
 
 
 def relu6(x: ArrayLike) -> FloatArray:
@@ -139,7 +141,7 @@ def leaky_relu(x: ArrayLike, *, negative_slope: float = 0.01) -> FloatArray:
         Maas, Hannun, Ng: Rectifier nonlinearities improve neural network acoustic models, 2013.
     """
     slope = real_number(negative_slope, "leaky_relu", "negative_slope")
-    return _apply("leaky_relu", x, slope)
+    return _apply("leaky_relu", x, negative_slope=slope)
 
 
 def leaky_relu_backward(
@@ -164,7 +166,7 @@ def leaky_relu_backward(
         array([0.5, 1. ], dtype=float32)
     """
     slope = real_number(negative_slope, "leaky_relu_backward", "negative_slope")
-    return _from_input("leaky_relu", grad_output, x, slope)
+    return _from_input("leaky_relu", grad_output, x, negative_slope=slope)
 
 
 def sigmoid(x: ArrayLike) -> FloatArray:
@@ -470,19 +472,17 @@ def softplus_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     return _from_input("softplus", grad_output, x)
 
 
-def _apply(kind: str, x: ArrayLike, setting: float = 0.0) -> FloatArray:
-    return _core.activation(kind, float32_array(x, kind, "x"), setting)
+def _apply(kind: str, x: ArrayLike, **settings: float) -> FloatArray:
+    return _core.run_op(kind, settings, float32_array(x, kind, "x"))
 
 
-def _from_input(
-    kind: str, grad_output: ArrayLike, x: ArrayLike, setting: float = 0.0
-) -> FloatArray:
+def _from_input(kind: str, grad_output: ArrayLike, x: ArrayLike, **settings: float) -> FloatArray:
     """The gradient of an activation whose backward reads its input."""
     grad, saved = same_shapes(f"{kind}_backward", "grad_output", grad_output, "x", x)
-    return _core.activation_backward(kind, grad, saved, setting)
+    return _core.run_op_backward(kind, settings, grad, saved)[0]
 
 
 def _from_output(kind: str, grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     """The gradient of an activation whose backward reads its output."""
     grad, saved = same_shapes(f"{kind}_backward", "grad_output", grad_output, "output", output)
-    return _core.activation_backward(kind, grad, saved)
+    return _core.run_op_backward(kind, {}, grad, saved.shape, output=saved)[0]

@@ -30,9 +30,8 @@ def adaptive_avg_pool2d(x: ArrayLike, output_size: PairLike) -> FloatArray:
         array([1.5, 4. ], dtype=float32)
     """
     name = "adaptive_avg_pool2d"
-    return _core.adaptive_avg_pool2d(
-        float32_array(x, name, "x", ndim=4), pair(output_size, name, "output_size")
-    )
+    x = float32_array(x, name, "x", ndim=4)
+    return _core.run_op(name, {"output_size": pair(output_size, name, "output_size")}, x)
 
 
 def adaptive_avg_pool2d_backward(
@@ -58,11 +57,9 @@ def adaptive_avg_pool2d_backward(
         array([1., 3., 2.], dtype=float32)
     """
     name = "adaptive_avg_pool2d_backward"
-    return _core.adaptive_avg_pool2d_backward(
-        float32_array(grad_output, name, "grad_output", ndim=4),
-        pair(output_size, name, "output_size"),
-        image_shape(x, name),
-    )
+    grad = float32_array(grad_output, name, "grad_output", ndim=4)
+    settings = {"output_size": pair(output_size, name, "output_size")}
+    return _core.run_op_backward("adaptive_avg_pool2d", settings, grad, image_shape(x, name))[0]
 
 
 def global_avg_pool2d(x: ArrayLike) -> FloatArray:
@@ -85,8 +82,8 @@ def global_avg_pool2d(x: ArrayLike) -> FloatArray:
     References:
         Lin, Chen, Yan: Network in network, 2013.
     """
-    pooled = _core.adaptive_avg_pool2d(float32_array(x, "global_avg_pool2d", "x", ndim=4), [1, 1])
-    return pooled.reshape(pooled.shape[0], pooled.shape[3])
+    name = "global_avg_pool2d"
+    return _core.run_op(name, {}, float32_array(x, name, "x", ndim=4))
 
 
 def global_avg_pool2d_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
@@ -110,8 +107,4 @@ def global_avg_pool2d_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArr
     """
     name = "global_avg_pool2d_backward"
     grad = float32_array(grad_output, name, "grad_output", ndim=2)
-    shape = image_shape(x, name)
-    expected = (shape[0], shape[3])
-    if grad.shape != expected:
-        raise ValueError(f"{name}: grad_output has shape {grad.shape}, expected {expected}")
-    return _core.adaptive_avg_pool2d_backward(grad.reshape(shape[0], 1, 1, shape[3]), [1, 1], shape)
+    return _core.run_op_backward("global_avg_pool2d", {}, grad, image_shape(x, name))[0]

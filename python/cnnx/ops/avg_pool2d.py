@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numpy.typing import ArrayLike
 
 from cnnx import _core
@@ -10,9 +12,9 @@ from cnnx.arguments import (
     PaddingLike,
     PairLike,
     float32_array,
+    image_shape,
     padding_sides,
     pair,
-    real_array,
 )
 
 
@@ -47,13 +49,9 @@ def avg_pool2d(
         array([[[[3.]]]], dtype=float32)
     """
     name = "avg_pool2d"
-    return _core.avg_pool2d(
-        float32_array(x, name, "x", ndim=4),
-        pair(kernel_size, name, "kernel_size"),
-        pair(kernel_size if stride is None else stride, name, "stride"),
-        padding_sides(padding, name),
-        bool(count_include_pad),
-    )
+    x = float32_array(x, name, "x", ndim=4)
+    settings = _settings(name, kernel_size, stride, padding, count_include_pad)
+    return _core.run_op(name, settings, x)
 
 
 def avg_pool2d_backward(
@@ -89,11 +87,21 @@ def avg_pool2d_backward(
                [2., 2.]], dtype=float32)
     """
     name = "avg_pool2d_backward"
-    return _core.avg_pool2d_backward(
-        float32_array(grad_output, name, "grad_output", ndim=4),
-        pair(kernel_size, name, "kernel_size"),
-        pair(kernel_size if stride is None else stride, name, "stride"),
-        padding_sides(padding, name),
-        bool(count_include_pad),
-        list(real_array(x, name, "x").shape),
-    )
+    grad = float32_array(grad_output, name, "grad_output", ndim=4)
+    settings = _settings(name, kernel_size, stride, padding, count_include_pad)
+    return _core.run_op_backward("avg_pool2d", settings, grad, image_shape(x, name))[0]
+
+
+def _settings(
+    function: str,
+    kernel_size: PairLike,
+    stride: PairLike | None,
+    padding: PaddingLike,
+    count_include_pad: bool,
+) -> dict[str, Any]:
+    return {
+        "kernel_size": pair(kernel_size, function, "kernel_size"),
+        "stride": pair(kernel_size if stride is None else stride, function, "stride"),
+        "padding": padding_sides(padding, function),
+        "count_include_pad": bool(count_include_pad),
+    }

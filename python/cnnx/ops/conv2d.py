@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numpy.typing import ArrayLike
 
 from cnnx import _core
@@ -68,15 +70,13 @@ def conv2d(
         1998.
     """
     name = "conv2d"
-    return _core.conv2d(
-        float32_array(x, name, "x", ndim=4),
-        float32_array(weight, name, "weight", ndim=4),
-        None if bias is None else float32_array(bias, name, "bias", ndim=1),
-        pair(stride, name, "stride"),
-        padding_sides(padding, name),
-        pair(dilation, name, "dilation"),
-        group_count(groups, name),
-    )
+    x = float32_array(x, name, "x", ndim=4)
+    weight = float32_array(weight, name, "weight", ndim=4)
+    parameters = [weight]
+    if bias is not None:
+        parameters.append(float32_array(bias, name, "bias", ndim=1))
+    settings = _settings(name, weight, bias is not None, stride, padding, dilation, groups)
+    return _core.run_op(name, settings, x, parameters)
 
 
 def conv2d_backward(
@@ -118,12 +118,32 @@ def conv2d_backward(
         array([10.], dtype=float32)
     """
     name = "conv2d_backward"
-    return _core.conv2d_backward(
-        float32_array(grad_output, name, "grad_output", ndim=4),
-        float32_array(x, name, "x", ndim=4),
-        float32_array(weight, name, "weight", ndim=4),
-        pair(stride, name, "stride"),
-        padding_sides(padding, name),
-        pair(dilation, name, "dilation"),
-        group_count(groups, name),
+    grad = float32_array(grad_output, name, "grad_output", ndim=4)
+    x = float32_array(x, name, "x", ndim=4)
+    weight = float32_array(weight, name, "weight", ndim=4)
+    settings = _settings(name, weight, True, stride, padding, dilation, groups)
+    grad_input, grad_weight, grad_bias = _core.run_op_backward(
+        "conv2d", settings, grad, x, [weight]
     )
+    return grad_input, grad_weight, grad_bias
+
+
+def _settings(
+    function: str,
+    weight: FloatArray,
+    bias: bool,
+    stride: PairLike,
+    padding: PaddingLike,
+    dilation: PairLike,
+    groups: int,
+) -> dict[str, Any]:
+    """The settings of the layer whose weight has this shape."""
+    return {
+        "out_channels": weight.shape[3],
+        "kernel_size": list(weight.shape[:2]),
+        "stride": pair(stride, function, "stride"),
+        "padding": padding_sides(padding, function),
+        "dilation": pair(dilation, function, "dilation"),
+        "groups": group_count(groups, function),
+        "bias": bias,
+    }

@@ -32,11 +32,12 @@ def dense(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Flo
         array([[11.5]], dtype=float32)
     """
     name = "dense"
-    return _core.dense(
-        float32_array(x, name, "x", ndim=2),
-        float32_array(weight, name, "weight", ndim=2),
-        None if bias is None else float32_array(bias, name, "bias", ndim=1),
-    )
+    x = float32_array(x, name, "x", ndim=2)
+    parameters = [float32_array(weight, name, "weight", ndim=2)]
+    if bias is not None:
+        parameters.append(float32_array(bias, name, "bias", ndim=1))
+    settings = {"out_features": parameters[0].shape[1], "bias": bias is not None}
+    return _core.run_op(name, settings, x, parameters)
 
 
 def dense_backward(
@@ -69,8 +70,9 @@ def dense_backward(
         array([10.], dtype=float32)
     """
     name = "dense_backward"
-    return _core.dense_backward(
-        float32_array(grad_output, name, "grad_output", ndim=2),
-        float32_array(x, name, "x", ndim=2),
-        float32_array(weight, name, "weight", ndim=2),
-    )
+    grad = float32_array(grad_output, name, "grad_output", ndim=2)
+    x = float32_array(x, name, "x", ndim=2)
+    weight = float32_array(weight, name, "weight", ndim=2)
+    settings = {"out_features": weight.shape[1], "bias": True}
+    grad_input, grad_weight, grad_bias = _core.run_op_backward("dense", settings, grad, x, [weight])
+    return grad_input, grad_weight, grad_bias

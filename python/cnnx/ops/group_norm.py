@@ -41,13 +41,11 @@ def group_norm(
         array([-1.,  1., -2.,  5.], dtype=float32)
     """
     name = "group_norm"
-    return _core.group_norm(
-        float32_array(x, name, "x"),
-        float32_array(weight, name, "weight"),
-        float32_array(bias, name, "bias"),
-        integer(groups, name, "groups"),
-        real_number(epsilon, name, "epsilon"),
-    )
+    settings = {
+        "groups": integer(groups, name, "groups"),
+        "epsilon": real_number(epsilon, name, "epsilon"),
+    }
+    return _forward(name, settings, x, weight, bias)
 
 
 def group_norm_backward(
@@ -80,13 +78,11 @@ def group_norm_backward(
         [[-1.0, 0.0], [1.0, 0.0]]
     """
     name = "group_norm_backward"
-    return _core.group_norm_backward(
-        float32_array(grad_output, name, "grad_output"),
-        float32_array(x, name, "x"),
-        float32_array(weight, name, "weight"),
-        integer(groups, name, "groups"),
-        real_number(epsilon, name, "epsilon"),
-    )
+    settings = {
+        "groups": integer(groups, name, "groups"),
+        "epsilon": real_number(epsilon, name, "epsilon"),
+    }
+    return _backward("group_norm", settings, grad_output, x, weight)
 
 
 def layer_norm(
@@ -118,12 +114,8 @@ def layer_norm(
                [-1.,  5.]], dtype=float32)
     """
     name = "layer_norm"
-    return _core.layer_norm(
-        float32_array(x, name, "x"),
-        float32_array(weight, name, "weight"),
-        float32_array(bias, name, "bias"),
-        real_number(epsilon, name, "epsilon"),
-    )
+    settings = {"epsilon": real_number(epsilon, name, "epsilon")}
+    return _forward(name, settings, x, weight, bias)
 
 
 def layer_norm_backward(
@@ -150,9 +142,30 @@ def layer_norm_backward(
         [[-1.0, 0.0], [1.0, 0.0]]
     """
     name = "layer_norm_backward"
-    return _core.layer_norm_backward(
-        float32_array(grad_output, name, "grad_output"),
-        float32_array(x, name, "x"),
-        float32_array(weight, name, "weight"),
-        real_number(epsilon, name, "epsilon"),
+    settings = {"epsilon": real_number(epsilon, name, "epsilon")}
+    return _backward("layer_norm", settings, grad_output, x, weight)
+
+
+def _forward(
+    kind: str, settings: dict[str, float], x: ArrayLike, weight: ArrayLike, bias: ArrayLike
+) -> FloatArray:
+    parameters = [float32_array(weight, kind, "weight"), float32_array(bias, kind, "bias")]
+    return _core.run_op(kind, settings, float32_array(x, kind, "x"), parameters)
+
+
+def _backward(
+    kind: str,
+    settings: dict[str, float],
+    grad_output: ArrayLike,
+    x: ArrayLike,
+    weight: ArrayLike,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    function = f"{kind}_backward"
+    grad_input, grad_weight, grad_bias = _core.run_op_backward(
+        kind,
+        settings,
+        float32_array(grad_output, function, "grad_output"),
+        float32_array(x, function, "x"),
+        [float32_array(weight, function, "weight")],
     )
+    return grad_input, grad_weight, grad_bias

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numpy.typing import ArrayLike
 
 from cnnx import _core
@@ -39,12 +41,8 @@ def max_pool2d(
         array([[[[5.]]]], dtype=float32)
     """
     name = "max_pool2d"
-    return _core.max_pool2d(
-        float32_array(x, name, "x", ndim=4),
-        pair(kernel_size, name, "kernel_size"),
-        pair(kernel_size if stride is None else stride, name, "stride"),
-        padding_sides(padding, name),
-    )
+    x = float32_array(x, name, "x", ndim=4)
+    return _core.run_op(name, _settings(name, kernel_size, stride, padding), x)
 
 
 def max_pool2d_backward(
@@ -79,10 +77,17 @@ def max_pool2d_backward(
                [0., 0.]], dtype=float32)
     """
     name = "max_pool2d_backward"
-    return _core.max_pool2d_backward(
-        float32_array(grad_output, name, "grad_output", ndim=4),
-        float32_array(x, name, "x", ndim=4),
-        pair(kernel_size, name, "kernel_size"),
-        pair(kernel_size if stride is None else stride, name, "stride"),
-        padding_sides(padding, name),
-    )
+    grad = float32_array(grad_output, name, "grad_output", ndim=4)
+    x = float32_array(x, name, "x", ndim=4)
+    settings = _settings(name, kernel_size, stride, padding)
+    return _core.run_op_backward("max_pool2d", settings, grad, x)[0]
+
+
+def _settings(
+    function: str, kernel_size: PairLike, stride: PairLike | None, padding: PaddingLike
+) -> dict[str, Any]:
+    return {
+        "kernel_size": pair(kernel_size, function, "kernel_size"),
+        "stride": pair(kernel_size if stride is None else stride, function, "stride"),
+        "padding": padding_sides(padding, function),
+    }

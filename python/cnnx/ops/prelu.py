@@ -31,7 +31,9 @@ def prelu(x: ArrayLike, weight: ArrayLike) -> FloatArray:
         K. He, X. Zhang, S. Ren, J. Sun: Delving Deep into Rectifiers: Surpassing Human-Level
         Performance on ImageNet Classification, 2015.
     """
-    return _core.prelu(float32_array(x, "prelu", "x"), float32_array(weight, "prelu", "weight"))
+    name = "prelu"
+    slopes = float32_array(weight, name, "weight")
+    return _core.run_op(name, {}, float32_array(x, name, "x"), [slopes])
 
 
 def prelu_backward(
@@ -59,8 +61,11 @@ def prelu_backward(
                [2. ]], dtype=float32), array([-13.], dtype=float32))
     """
     name = "prelu_backward"
-    return _core.prelu_backward(
+    grad_input, grad_weight = _core.run_op_backward(
+        "prelu",
+        {},
         float32_array(grad_output, name, "grad_output"),
         float32_array(x, name, "x"),
-        float32_array(weight, name, "weight"),
+        [float32_array(weight, name, "weight")],
     )
+    return grad_input, grad_weight

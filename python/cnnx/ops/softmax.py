@@ -27,7 +27,7 @@ def softmax(x: ArrayLike) -> FloatArray:
         >>> softmax([1.0, 1.0])
         array([0.5, 0.5], dtype=float32)
     """
-    return _core.softmax(float32_array(x, "softmax", "x"))
+    return _core.run_op("softmax", {}, float32_array(x, "softmax", "x"))
 
 
 def softmax_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
@@ -49,4 +49,4 @@ def softmax_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
         array([ 0.25, -0.25], dtype=float32)
     """
     grad, saved = same_shapes("softmax_backward", "grad_output", grad_output, "output", output)
-    return _core.softmax_backward(grad, saved)
+    return _core.run_op_backward("softmax", {}, grad, saved.shape, output=saved)[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numpy.typing import ArrayLike
 
 from cnnx import _core
@@ -34,11 +36,8 @@ def upsample2d(x: ArrayLike, scale_factor: PairLike, *, mode: str = "nearest") -
         array([0., 1., 3., 4.], dtype=float32)
     """
     name = "upsample2d"
-    return _core.upsample2d(
-        float32_array(x, name, "x", ndim=4),
-        pair(scale_factor, name, "scale_factor"),
-        one_of(mode, MODES, name, "mode") == "bilinear",
-    )
+    x = float32_array(x, name, "x", ndim=4)
+    return _core.run_op(name, _settings(name, scale_factor, mode), x)
 
 
 def upsample2d_backward(
@@ -65,9 +64,13 @@ def upsample2d_backward(
         array([3., 7.], dtype=float32)
     """
     name = "upsample2d_backward"
-    return _core.upsample2d_backward(
-        float32_array(grad_output, name, "grad_output", ndim=4),
-        pair(scale_factor, name, "scale_factor"),
-        one_of(mode, MODES, name, "mode") == "bilinear",
-        image_shape(x, name),
-    )
+    grad = float32_array(grad_output, name, "grad_output", ndim=4)
+    settings = _settings(name, scale_factor, mode)
+    return _core.run_op_backward("upsample2d", settings, grad, image_shape(x, name))[0]
+
+
+def _settings(function: str, scale_factor: PairLike, mode: str) -> dict[str, Any]:
+    return {
+        "scale_factor": pair(scale_factor, function, "scale_factor"),
+        "mode": one_of(mode, MODES, function, "mode"),
+    }

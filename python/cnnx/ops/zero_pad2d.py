@@ -29,7 +29,8 @@ def zero_pad2d(x: ArrayLike, padding: PaddingLike) -> FloatArray:
                [0., 0., 0.]], dtype=float32)
     """
     name = "zero_pad2d"
-    return _core.zero_pad2d(float32_array(x, name, "x", ndim=4), explicit_sides(padding, name))
+    x = float32_array(x, name, "x", ndim=4)
+    return _core.run_op(name, {"padding": explicit_sides(padding, name)}, x)
 
 
 def zero_pad2d_backward(grad_output: ArrayLike, x: ArrayLike, padding: PaddingLike) -> FloatArray:
@@ -52,8 +53,6 @@ def zero_pad2d_backward(grad_output: ArrayLike, x: ArrayLike, padding: PaddingLi
         array([2.], dtype=float32)
     """
     name = "zero_pad2d_backward"
-    return _core.zero_pad2d_backward(
-        float32_array(grad_output, name, "grad_output", ndim=4),
-        explicit_sides(padding, name),
-        image_shape(x, name),
-    )
+    grad = float32_array(grad_output, name, "grad_output", ndim=4)
+    settings = {"padding": explicit_sides(padding, name)}
+    return _core.run_op_backward("zero_pad2d", settings, grad, image_shape(x, name))[0]
