@@ -3,7 +3,6 @@
 // gradients, and the layer kind.
 #include "cnnx/conv2d.h"
 
-#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -12,9 +11,8 @@
 #include "check.h"
 #include "cnnx/runtime.h"
 #include "guarded_array.h"
-#include "ops/gradient_kernels.h"
 #include "ops/registry.h"
-#include "runtime/memory.h"
+#include "weighted_layer.h"
 
 namespace {
 
@@ -22,7 +20,11 @@ using cnnx::Conv2dGeometry;
 using cnnx::Conv2dMethod;
 using cnnx::Conv2dOptions;
 using cnnx::Shape;
+using cnnx::test::check_threads_do_not_matter;
+using cnnx::test::fractions;
 using cnnx::test::GuardedArray;
+using cnnx::test::integers;
+using cnnx::test::run_layer;
 
 struct Case {
   Shape x, weight;
@@ -64,15 +66,6 @@ const std::vector<Case> kCases = {
     {{1, 4, 6, 3}, {1, 1, 3, 5}, options(1, 0)},
     {{2, 1, 40, 1}, {1, 3, 1, 1}, {{1, 1}, {cnnx::Padding::Rule::same, 0, 0, 0, 0}, {1, 1}, 1}},
 };
-
-// Small integers: every sum is exact in any order.
-std::vector<float> integers(int64_t count, int64_t seed) {
-  std::vector<float> values(static_cast<std::size_t>(count));
-  for (int64_t i = 0; i < count; ++i) {
-    values[static_cast<std::size_t>(i)] = static_cast<float>((i * 7 + seed * 5 + i / 11) % 9 - 4);
-  }
-  return values;
-}
 
 // Calls visit(output index, input index, weight index) for every product of the formula.
 template <class Visit>
@@ -221,34 +214,20 @@ void test_empty_batch() {
   }
 }
 
-// Values whose sums are rounded, so that any other order of the additions changes bits.
-std::vector<float> fractions(int64_t count, int64_t seed) {
-  std::vector<float> values = integers(count, seed);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = values[i] / 7.0f + static_cast<float>(i % 13) / 31.0f;
-  return values;
-}
-
 void test_threads_do_not_matter() {
   for (const Case& each : kCases) {
     const Conv2dGeometry g = cnnx::conv2d_geometry(each.x, each.weight, each.options);
     const std::vector<float> x = fractions(cnnx::element_count(g.input_shape()), 1);
     const std::vector<float> weight = fractions(cnnx::element_count(g.weight_shape()), 2);
     const std::vector<float> grad = fractions(cnnx::element_count(g.output_shape()), 3);
-    std::vector<std::vector<float>> first;
-    for (const int threads : {1, 2, 3, 8}) {
-      cnnx::set_num_threads(threads);
-      std::vector<std::vector<float>> results = {grad, x, weight,
-                                                 std::vector<float>(weight.size())};
-      cnnx::conv2d(g, x.data(), weight.data(), nullptr, results[0].data());
-      cnnx::conv2d_backward(g, grad.data(), x.data(), weight.data(), results[1].data(),
-                            results[2].data(), results[3].data());
-      if (first.empty()) first = results;
-      for (std::size_t i = 0; i < results.size(); ++i)
-        CHECK(cnnx::test::same_bits(results[i], first[i]));
-    }
+    check_threads_do_not_matter(
+        {grad, x, weight, std::vector<float>(weight.size())},
+        [&](std::vector<std::vector<float>>& results) {
+          cnnx::conv2d(g, x.data(), weight.data(), nullptr, results[0].data());
+          cnnx::conv2d_backward(g, grad.data(), x.data(), weight.data(), results[1].data(),
+                                results[2].data(), results[3].data());
+        });
   }
-  cnnx::set_num_threads(2);
 }
 
 void test_refusals() {
@@ -293,40 +272,12 @@ void test_layer() {
                             {{2, 1}, {cnnx::Padding::Rule::explicit_sides, 1, 0, 2, 1}, {1, 1}, 1});
   CHECK(op->output_shape(input) == g.output_shape());
   const Arrays arrays(g);
-  const auto bound = op->bind(input);
-  constexpr int kThreads = 3;
-  cnnx::runtime::AlignedBuffer scratch(
-      std::max(bound->scratch_floats(kThreads), bound->backward_scratch_floats(kThreads)));
-  GuardedArray output(arrays.grad_output.size());
-  const float* inputs[] = {arrays.x.data()};
-  const float* parameters[] = {arrays.weight.data(), arrays.bias.data()};
-  cnnx::ops::ForwardArguments forward;
-  forward.inputs = inputs;
-  forward.parameters = parameters;
-  forward.output = output.data();
-  forward.scratch = scratch.data();
-  forward.threads = kThreads;
-  bound->forward(forward);
-  CHECK(output.values() == expected_output(g, arrays, true));
-  GuardedArray grad_input(arrays.x.size()), grad_weight(arrays.weight.size()), grad_bias(9);
-  float* gradients[] = {grad_weight.data(), grad_bias.data()};
-  GuardedArray grad_output(arrays.grad_output.values());
-  const cnnx::ops::InputGradient input_gradient = {grad_input.data()};
-  cnnx::ops::BackwardArguments backward;
-  backward.inputs = inputs;
-  backward.output = output.data();
-  backward.parameters = parameters;
-  backward.grad_output = grad_output.data();
-  backward.grad_inputs = &input_gradient;
-  backward.grad_parameters = gradients;
-  backward.scratch = scratch.data();
-  backward.threads = kThreads;
-  backward.kernels = &cnnx::ops::gradient_kernels();
-  bound->backward(backward);
+  const cnnx::test::LayerResults results = run_layer(*op->bind(input), arrays, true);
+  CHECK(results.output == expected_output(g, arrays, true));
   const Gradients expected = expected_gradients(g, arrays, 0.0f);
-  CHECK(grad_input.values() == expected.input);
-  CHECK(grad_weight.values() == expected.weight);
-  CHECK(grad_bias.values() == expected.bias);
+  CHECK(results.grad_input == expected.input);
+  CHECK(results.grad_weight == expected.weight);
+  CHECK(results.grad_bias == expected.bias);
 }
 
 }  // namespace

@@ -11,14 +11,17 @@
 #include "check.h"
 #include "cnnx/runtime.h"
 #include "guarded_array.h"
-#include "ops/gradient_kernels.h"
 #include "ops/registry.h"
-#include "runtime/memory.h"
+#include "weighted_layer.h"
 
 namespace {
 
 using cnnx::DenseGeometry;
+using cnnx::test::check_threads_do_not_matter;
+using cnnx::test::fractions;
 using cnnx::test::GuardedArray;
+using cnnx::test::integers;
+using cnnx::test::run_layer;
 
 // (batch, in_features, out_features); 256 and 1024 features put rows into few cache sets, 300 rows
 // are split in two.
@@ -29,15 +32,6 @@ const std::vector<std::array<int64_t, 3>> kCases = {
 
 DenseGeometry geometry(const std::array<int64_t, 3>& sizes) {
   return cnnx::dense_geometry({sizes[0], sizes[1]}, {sizes[1], sizes[2]});
-}
-
-// Small integers: every sum is exact in any order.
-std::vector<float> integers(int64_t count, int64_t seed) {
-  std::vector<float> values(static_cast<std::size_t>(count));
-  for (int64_t i = 0; i < count; ++i) {
-    values[static_cast<std::size_t>(i)] = static_cast<float>((i * 7 + seed * 5 + i / 11) % 9 - 4);
-  }
-  return values;
 }
 
 struct Arrays {
@@ -146,37 +140,23 @@ void test_empty_batch() {
   }
 }
 
-// Values whose sums are rounded, so that any other order of the additions changes bits.
-std::vector<float> fractions(int64_t count, int64_t seed) {
-  std::vector<float> values = integers(count, seed);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = values[i] / 7.0f + static_cast<float>(i % 13) / 31.0f;
-  return values;
-}
-
 void test_neither_threads_nor_the_batch_matter() {
   for (const auto& sizes : kCases) {
     const DenseGeometry g = geometry(sizes), one = geometry({1, sizes[1], sizes[2]});
     const std::vector<float> x = fractions(g.batch * g.in_features, 1);
     const std::vector<float> weight = fractions(g.in_features * g.out_features, 2);
     const std::vector<float> grad = fractions(g.batch * g.out_features, 3);
-    std::vector<std::vector<float>> first;
-    for (const int threads : {1, 2, 3, 8}) {
-      cnnx::set_num_threads(threads);
-      std::vector<std::vector<float>> results = {grad, x, weight,
-                                                 std::vector<float>(weight.size())};
-      cnnx::dense(g, x.data(), weight.data(), nullptr, results[0].data());
-      cnnx::dense_backward(g, grad.data(), x.data(), weight.data(), results[1].data(),
-                           results[2].data(), results[3].data());
-      if (first.empty()) first = results;
-      for (std::size_t i = 0; i < results.size(); ++i)
-        CHECK(cnnx::test::same_bits(results[i], first[i]));
-    }
+    const std::vector<std::vector<float>> first = check_threads_do_not_matter(
+        {grad, x, weight, std::vector<float>(weight.size())},
+        [&](std::vector<std::vector<float>>& results) {
+          cnnx::dense(g, x.data(), weight.data(), nullptr, results[0].data());
+          cnnx::dense_backward(g, grad.data(), x.data(), weight.data(), results[1].data(),
+                               results[2].data(), results[3].data());
+        });
     std::vector<float> row(static_cast<std::size_t>(g.out_features));
     cnnx::dense(one, x.data() + (g.batch - 1) * g.in_features, weight.data(), nullptr, row.data());
     CHECK(cnnx::test::same_bits(row, {first[0].end() - g.out_features, first[0].end()}));
   }
-  cnnx::set_num_threads(2);
 }
 
 void test_refusals() {
@@ -197,39 +177,11 @@ void test_layer() {
   const DenseGeometry g = cnnx::dense_geometry(input, op->parameters(input)[0].shape);
   CHECK(op->output_shape(input) == g.output_shape());
   const Arrays arrays(g);
-  const auto bound = op->bind(input);
-  constexpr int kThreads = 3;
-  cnnx::runtime::AlignedBuffer scratch(
-      std::max(bound->scratch_floats(kThreads), bound->backward_scratch_floats(kThreads)));
-  GuardedArray output(arrays.grad_output.size());
-  const float* inputs[] = {arrays.x.data()};
-  const float* parameters[] = {arrays.weight.data(), arrays.bias.data()};
-  cnnx::ops::ForwardArguments forward;
-  forward.inputs = inputs;
-  forward.parameters = parameters;
-  forward.output = output.data();
-  forward.scratch = scratch.data();
-  forward.threads = kThreads;
-  bound->forward(forward);
-  CHECK(output.values() == expected_output(g, arrays, true));
-  GuardedArray grad_weight(arrays.weight.size()), grad_bias(84);
-  float* gradients[] = {grad_weight.data(), grad_bias.data()};
-  GuardedArray grad_output(arrays.grad_output.values());
-  const cnnx::ops::InputGradient not_wanted;
-  cnnx::ops::BackwardArguments backward;
-  backward.inputs = inputs;
-  backward.output = output.data();
-  backward.parameters = parameters;
-  backward.grad_output = grad_output.data();
-  backward.grad_inputs = &not_wanted;
-  backward.grad_parameters = gradients;
-  backward.scratch = scratch.data();
-  backward.threads = kThreads;
-  backward.kernels = &cnnx::ops::gradient_kernels();
-  bound->backward(backward);
+  const cnnx::test::LayerResults results = run_layer(*op->bind(input), arrays, false);
+  CHECK(results.output == expected_output(g, arrays, true));
   const Gradients expected = expected_gradients(g, arrays, 0.0f);
-  CHECK(grad_weight.values() == expected.weight);
-  CHECK(grad_bias.values() == expected.bias);
+  CHECK(results.grad_weight == expected.weight);
+  CHECK(results.grad_bias == expected.bias);
 }
 
 }  // namespace

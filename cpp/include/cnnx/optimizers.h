@@ -60,10 +60,7 @@ struct AdamW {
   static constexpr const char* kKind = "adamw";
   template <class Self, class Visitor>
   static void for_each_setting(Self& self, Visitor&& visit) {
-    visit("learning_rate", self.learning_rate, kNotNegative);
-    visit("beta1", self.beta1, kBelowOne);
-    visit("beta2", self.beta2, kBelowOne);
-    visit("epsilon", self.epsilon, kNotNegative);
+    Adam::for_each_setting(self, visit);
     visit("weight_decay", self.weight_decay, kNotNegative);
   }
 };
