@@ -1,7 +1,7 @@
-"""Every kind of layer is described once, beside its op; whatever else lists it agrees with that.
+"""The description of every kind of layer against everything else that lists kinds or settings.
 
-C's text form is compared in `test_c_api_building.py`, the C++ builders in `test_cpp_training.py`,
-the fuzzers' seeds in `test_fuzz.py`: these loop over the same descriptions.
+`test_c_api_building.py` compares the texts of the C interface, `test_cpp_training.py` the C++
+builders and `test_fuzz.py` the fuzzers' seeds; they loop over the same descriptions.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ typedef struct cnnx_image {
 typedef struct cnnx_model cnnx_model;
 
 // Creates a model with new weights from a text of layers; see "Settings" above. Each line is a
-// layer: its kind, the settings that cnnx/layer.h lists, and name=, inputs=first,second and
+// layer: its kind, the settings that cnnx/layer_kinds.h lists, and name=, inputs=first,second and
 // trainable=false. Only the constructor arguments of cnnx/layers.h are required. For example
 //
 //   "conv2d out_channels=16 kernel_size=3 padding=same\n relu\n max_pool2d kernel_size=2\n"

@@ -1,5 +1,6 @@
-// Every kind of layer with its settings, inputs and arrays. Each is described once, beside its op
-// in cpp/src/ops/, and this list is what checks, files, texts, other languages and tests go by.
+// The kinds of layers: their settings, inputs, parameters and buffers. Each kind is described once,
+// beside its op in cpp/src/ops/. The checks of settings, the texts of the C interface, the fuzzers
+// and the tests use this list.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +14,7 @@
 
 namespace cnnx {
 
-// Constants that live as long as the program.
+// A view of constants that live as long as the program.
 template <class Element>
 struct ConstantArray {
   const Element* first = nullptr;
@@ -29,7 +30,7 @@ struct ConstantArray {
   constexpr const Element& operator[](std::size_t i) const { return first[i]; }
 };
 
-// What a setting holds.
+// The form of a setting's value.
 enum class SettingForm : uint8_t {
   integer,  // int64_t
   real,     // float
@@ -43,18 +44,18 @@ enum class SettingForm : uint8_t {
 // One setting of a kind.
 struct SettingInfo {
   const char* name;
-  const char* words;  // what it is, in one line
+  const char* words;  // its meaning, in one line
   SettingForm form;
-  // Whether it must be given where a layer is written down; otherwise it has a default.
+  // Builders and texts must give a required setting; the others have a default.
   bool required = true;
-  // False for what parameters begin at: a layer may lack it, and no file holds it.
+  // False if it only says how a parameter starts: it is optional in a Layer, and not saved.
   bool saved = true;
-  // The limits of a number, and of each number of a pair or of sides: whole, or infinite.
+  // The limits of a number, and of each number of a pair or of sides: whole numbers or infinite.
   bool least_excluded = false, most_excluded = false;
   float least = -std::numeric_limits<float>::infinity();
   float most = std::numeric_limits<float>::infinity();
-  // The default: a number, which is both of a pair, every side, 0 or 1 of a boolean, the place of
-  // a choice, or the value of another setting.
+  // The default is the value of another setting, or a number: both numbers of a pair, every side,
+  // 0 or 1 for a boolean, the index of a choice.
   double default_number = 0;
   const char* default_setting = nullptr;
   ConstantArray<const char*> choices = {};
@@ -63,12 +64,12 @@ struct SettingInfo {
 // A parameter or buffer of a kind.
 struct LayerArray {
   const char* name;
-  const char* only_if = nullptr;  // a boolean setting; null: always there
+  const char* only_if = nullptr;  // the boolean setting that it depends on, or null
 };
 
 struct LayerKind {
   const char* name;
-  const char* words;  // what it computes, in one line
+  const char* words;  // its result, in one line
   ConstantArray<SettingInfo> settings;
   ConstantArray<LayerArray> parameters, buffers;
   int least_inputs = 1, most_inputs = 1;
@@ -76,7 +77,8 @@ struct LayerKind {
 
 CNNX_API const std::vector<LayerKind>& layer_kinds();
 
-// The value of a setting that is not given: of the form that it holds, zeros if it is required.
+// The default in the form of the setting; zeros if the setting is required or its default is the
+// value of another setting.
 CNNX_API Setting default_value(const SettingInfo& setting);
 
 }  // namespace cnnx
