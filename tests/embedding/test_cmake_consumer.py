@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cnnx
 import pytest
+from cnnx import _core
 from cpp_build import build_consumer, configure, installed_cmake_folder, needs_a_compiler, run
 
 COUNT, SEED = 40, 77
@@ -64,7 +65,7 @@ def test_it_is_found_beside_other_packages(tmp_path: Path) -> None:
     """CMake searches the prefix, without an explicit folder."""
     source = Path(__file__).parent / "consumer"
     prefix = installed_cmake_folder().parents[2]
-    assert prefix == Path(cnnx.__file__).parent
+    assert prefix == Path(_core.__file__).parent
     output = configure(source, tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     assert "-- Configuring done" in output
 
@@ -86,7 +87,7 @@ def test_asking_for_the_folder_imports_neither_numpy_nor_the_extension() -> None
 
 def test_every_public_header_compiles_on_its_own(tmp_path: Path) -> None:
     needs_a_compiler()
-    include = Path(cnnx.__file__).parent / "include"
+    include = Path(_core.__file__).parent / "include"
     headers = sorted(path.relative_to(include).as_posix() for path in include.rglob("*.h"))
     assert "cnnx/model.h" in headers
     compiler = os.environ.get("CXX", "").split()[:1] or [shutil.which("c++") or "g++"]

@@ -13,6 +13,7 @@ from pathlib import Path
 import cnnx
 import numpy as np
 import pytest
+from cnnx import _core
 from comparison import assert_same_bits
 from python_process import run_python
 from sanitizer import not_under_address_sanitizer
@@ -233,7 +234,7 @@ atexit.register(lambda: print(model(x).shape))
 
 def test_the_library_stays_loaded_as_long_as_its_threads() -> None:
     """After dlclose they would run in unmapped memory."""
-    libraries = list((Path(cnnx.__file__).parent / "lib").glob("libcnnx.so*"))
+    libraries = list((Path(_core.__file__).parent / "lib").glob("libcnnx.so*"))
     readelf = shutil.which("readelf")
     if not libraries or readelf is None:
         pytest.skip("there is no libcnnx.so beside the package, or no readelf to look at it with")

@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import cnnx
+import cnnx._core
 import numpy as np
 import pytest
 
-PACKAGE = Path(cnnx.__file__).parent
+# Of the compiled files, which an editable install keeps in its build folder.
+PACKAGE = Path(cnnx._core.__file__).parent
 
 OK, INVALID_ARGUMENT, FORMAT_ERROR, SYSTEM_ERROR, OUT_OF_MEMORY, NOT_FINITE = range(6)
 UINT8, FLOAT32 = range(2)
