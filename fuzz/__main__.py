@@ -50,7 +50,7 @@ class Result:
         """Coverage of its inputs."""
         reached = (re.findall(r"cov: (\d+)", self.log) or ["0"])[-1]
         edges = re.search(r"\((\d+) inline 8-bit counters\)", self.log)
-        return f"{reached} of {edges[1]} edges" if edges else f"{reached} steps between lines"
+        return f"{reached} of {edges[1]} edges" if edges else f"{reached} transitions between lines"
 
     @property
     def corpus(self) -> str:
@@ -131,12 +131,12 @@ def main() -> int:
         build(folder, in_cpp)
     with ThreadPoolExecutor(given.jobs) as pool:
         results = list(pool.map(lambda target: run(target, folder, given.seconds), targets))
-    print(f"{'target':<12}{'executions':>12}{'inputs kept':>13}   reached")
+    print(f"{'target':<12}{'executions':>12}{'corpus':>13}   coverage")
     for result in results:
         print(f"{result.target:<12}{result.executions:>12}{result.corpus:>13}   {result.coverage}")
     found = [result for result in results if result.code != 0]
     for result in found:
-        print(f"\n{result.target} found something:\n{result.log[-6000:]}")
+        print(f"\n{result.target} has a finding:\n{result.log[-6000:]}")
     print(f"{len(targets)} targets, {given.seconds} s each: ", end="")
     print(f"{len(found)} with findings" if found else "no finding")
     return 1 if found else 0

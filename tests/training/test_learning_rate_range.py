@@ -99,7 +99,7 @@ def test_names_and_a_set_smaller_than_a_batch() -> None:
         (ValueError, {"steps": 9}, "steps is 9, expected an integer >= 10"),
         (ValueError, {"batch_size": 0}, "batch_size is 0, expected an integer >= 1"),
         (ValueError, {"smoothing": 1}, "smoothing is 1, expected a number >= 0 and < 1"),
-        (ValueError, {"x": X[:3]}, "there are 3 images and 96 targets, expected as many"),
+        (ValueError, {"x": X[:3]}, "there are 3 images and 96 targets, expected equal"),
         (ValueError, {"x": X[:0], "y": Y[:0]}, "there are 0 images and 0 targets, expected"),
         (
             ValueError,

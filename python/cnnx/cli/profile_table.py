@@ -20,7 +20,7 @@ def profile_table(profile: Profile, seconds: float) -> str:
         return "profile: there were no steps"
     rows = [(" + ".join(time.layers), time.forward, time.backward) for time in profile.layers]
     width = max(len(name) for name, _, _ in [*rows, ("loss and its gradient", 0, 0)])
-    lines = [f"{'':{width}}  {'forward':>9}  {'backward':>9}  {'share':>6}"]
+    lines = [f"{'':{width}}  {'forward':>9}  {'backward':>9}  {'time':>6}"]
 
     def add(name: str, forward: float | None, backward: float | None, total: float) -> None:
         cells = (

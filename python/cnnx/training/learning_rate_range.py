@@ -104,7 +104,7 @@ def lr_find(
     if len(images) == 0 or len(images) != len(targets):
         raise ValueError(
             f"lr_find: there are {len(images)} images and {len(targets)} targets, "
-            "expected as many of both, at least one"
+            "expected equal numbers, at least one"
         )
     order = np.array(copy._core.split_order(len(images)))
     rates: list[float] = []
