@@ -1,4 +1,4 @@
-// Settings as they cross from Python, where cnnx.arguments has given them one form each.
+// Settings from Python, which cnnx.arguments has converted to one form each.
 #pragma once
 
 #include <pybind11/stl.h>

@@ -13,7 +13,7 @@ namespace {
 
 using Optional = std::optional<FloatArray>;
 
-// x has four axes: the Python side has seen to it.
+// x has four axes, as the Python side has checked.
 BatchNorm2dGeometry geometry_of(const FloatArray& x, float epsilon) {
   return {x.shape(0) * x.shape(1) * x.shape(2), x.shape(3), epsilon};
 }
@@ -26,7 +26,7 @@ void check_channels(const char* function, const char* argument, const Optional& 
   if (array) check_shape(function, argument, *array, {geometry.channels});
 }
 
-// Statistics of nothing do not exist.
+// An empty batch has no statistics.
 void check_pixels(const char* function, const FloatArray& x, const BatchNorm2dGeometry& geometry) {
   if (geometry.pixels > 0) return;
   throw std::invalid_argument(std::string(function) + ": x has shape " + to_string(shape_of(x)) +

@@ -21,7 +21,7 @@ Conv2dMethod method_named(const std::string& name) {
                               "\", expected chosen, direct, winograd2x2 or winograd4x4");
 }
 
-// `direction` is forward, input_gradient or weight_gradient; `result` takes what it computes.
+// `direction` is forward, input_gradient or weight_gradient; `result` receives its output.
 void repeat_conv2d(const std::string& direction, const FloatArray& x, const FloatArray& weight,
                    const FloatArray& bias, const FloatArray& grad_output, FloatArray& result,
                    const PairArgument& stride, const PaddingArgument& padding, int64_t groups,

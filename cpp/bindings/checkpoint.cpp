@@ -1,4 +1,4 @@
-// Checkpoint: the file read and checked, its metadata as Python values.
+// Checkpoint: the file, read and checked, and its metadata as Python values.
 #include "checkpoint.h"
 
 namespace cnnx::bindings {

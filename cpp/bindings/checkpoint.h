@@ -1,4 +1,4 @@
-// CheckpointMetadata as they cross between Python and C++: a text, and arrays of float32 or float64
+// Conversion of CheckpointMetadata between Python and C++: a text, and arrays of float32 or float64
 // by name.
 #pragma once
 

@@ -15,7 +15,7 @@ void bind_data(py::module_& module) {
       "draw_xo",
       [](int64_t count, int64_t size, uint64_t seed) {
         draw_xo(std::min<int64_t>(count, 0), size, seed, nullptr,
-                nullptr);  // checks before the arrays are made
+                nullptr);  // checks before the arrays are allocated
         py::array_t<uint8_t> pixels(Shape{count, size, size, 1});
         py::array_t<int64_t> labels(Shape{count});
         uint8_t* pixel_data = pixels.mutable_data();

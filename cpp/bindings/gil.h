@@ -1,4 +1,4 @@
-// Lets other Python threads run while C++ computes, at the interpreter's end, too.
+// Lets other Python threads run while C++ computes, also at the end of the interpreter.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -8,11 +8,10 @@
 
 namespace cnnx::bindings {
 
-// pybind11::gil_scoped_release, but for a daemon thread whose interpreter ends meanwhile. Python
-// < 3.14 then ends the thread where it asks for the GIL, by unwinding its stack as an exception
-// does: out of a destructor that ends the program, and elsewhere it would destroy Python objects
-// without the GIL. Here the thread waits for the process to end instead, which is what Python 3.14
-// has it do.
+// Like pybind11::gil_scoped_release, except for a daemon thread whose interpreter ends meanwhile.
+// Python < 3.14 then ends the thread when it requests the GIL, by unwinding its stack like an
+// exception. In a destructor that ends the program, and elsewhere it would destroy Python objects
+// without the GIL. Here the thread waits for the process to end instead, as in Python 3.14.
 class ReleaseGil {
  public:
   ReleaseGil() : state_(PyEval_SaveThread()) {}

@@ -1,5 +1,4 @@
-// Images as they cross from Python: a contiguous uint8 or float32 array whose shape the Python
-// side has checked.
+// Images from Python: a contiguous uint8 or float32 array whose shape the Python side has checked.
 #pragma once
 
 #include <cstring>
@@ -10,7 +9,7 @@
 
 namespace cnnx::bindings {
 
-// Whether the array is numpy.memmap's, or a view of one.
+// Whether the array is a numpy.memmap, or a view of one.
 inline bool is_mapped(const py::array& array) {
   for (py::object base = array; py::isinstance<py::array>(base); base = base.attr("base")) {
     if (std::strcmp(Py_TYPE(base.ptr())->tp_name, "memmap") == 0) return true;

@@ -10,14 +10,14 @@
 namespace cnnx::bindings {
 namespace {
 
-// Contiguous int64, exactly, as FloatArray.
+// Contiguous int64, exactly, like FloatArray.
 using LabelArray = py::array_t<int64_t, py::array::c_style>;
 
 struct Rows {
   int64_t rows, outputs;
 };
 
-// The first axis against the rest; a scalar is one row.
+// (first axis, all other axes); a scalar is one row.
 Rows rows_of(const FloatArray& array) {
   const int64_t rows = array.ndim() > 0 ? array.shape(0) : 1;
   return {rows, rows > 0 ? array.size() / rows : 0};
@@ -97,7 +97,7 @@ void bind_cross_entropy(py::module_& module) {
 using Value = double (*)(const float*, const float*, int64_t, int64_t);
 using Gradient = void (*)(const float*, const float*, int64_t, int64_t, double, float*, bool);
 
-// The losses whose targets have the shape of the outputs, which the Python side has checked.
+// The losses whose targets have the shape of the outputs, as the Python side has checked.
 template <Value value>
 double value_of(const FloatArray& outputs, const FloatArray& targets) {
   const Rows shape = rows_of(outputs);

@@ -1,5 +1,5 @@
-// The compiled module cnnx._core: a list of its blocks, and which Python exception each C++ one
-// becomes.
+// The compiled module cnnx._core: a list of its blocks, and the mapping of C++ exceptions to
+// Python's.
 #include <system_error>
 
 #include "bindings.h"
@@ -7,8 +7,8 @@
 
 namespace {
 
-// pybind11 knows std::invalid_argument (ValueError) and std::bad_alloc (MemoryError); these are
-// ours.
+// pybind11 maps std::invalid_argument (ValueError) and std::bad_alloc (MemoryError); the exceptions
+// below are cnnx's.
 void register_exceptions(pybind11::module_& module) {
   auto& format_error =
       pybind11::register_exception<cnnx::FormatError>(module, "FormatError", PyExc_ValueError);
@@ -28,7 +28,7 @@ void register_exceptions(pybind11::module_& module) {
   });
 }
 
-// What pybind11 makes is for one interpreter. Otherwise the reason is set as Python's error.
+// pybind11's objects are for one interpreter. In another one, sets a Python error with the reason.
 bool in_main_interpreter() {
   if (PyInterpreterState_Get() == PyInterpreterState_Main()) return true;
   PyErr_SetString(PyExc_ImportError,
@@ -56,8 +56,8 @@ PYBIND11_MODULE(_core_of_main_interpreter, module) {
   bind_losses(module);
 }
 
-// What Python calls. Asked before pybind11 is, which in a second interpreter of Python < 3.12 waits
-// for ever for the GIL that its own thread holds.
+// The entry point for Python. Called before pybind11's, which in a second interpreter of Python <
+// 3.12 waits for ever for the GIL that its own thread holds.
 extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
   return in_main_interpreter() ? PyInit__core_of_main_interpreter() : nullptr;
 }

@@ -1,4 +1,4 @@
-// Trainer and Epoch: one call per step, the GIL released while it computes.
+// Trainer and Epoch: one call per step, with the GIL released while it computes.
 #include "cnnx/trainer.h"
 
 #include "bindings.h"
@@ -11,7 +11,7 @@ namespace {
 
 using LabelArray = py::array_t<int64_t, py::array::c_style>;
 
-// int64 labels or float32 values, as the Python side has made them for this loss.
+// int64 labels or float32 values, in the form that the Python side makes for this loss.
 Targets targets_of(const py::array& array) {
   if (py::isinstance<LabelArray>(array))
     return {static_cast<const int64_t*>(array.data()), nullptr};
@@ -26,7 +26,7 @@ using PositionPair = std::pair<int64_t, std::vector<double>>;
 EpochPosition position_of(const PositionPair& pair) {
   const auto& [step, sums] = pair;
   if (sums.empty()) return {step};
-  constexpr double kMostCounted = 9007199254740992.0;  // 2^53: what a double counts exactly
+  constexpr double kMostCounted = 9007199254740992.0;  // 2^53: the largest exact count in a double
   if (sums.size() != 3 || !(sums[2] >= 0 && sums[2] <= kMostCounted))
     throw py::value_error("fit: an epoch's position is not one of an epoch of arrays");
   return {step, sums[0], sums[1], static_cast<int64_t>(sums[2])};

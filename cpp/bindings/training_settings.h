@@ -1,4 +1,4 @@
-// The settings of training as they cross from Python: a kind and a dictionary of plain values each.
+// The settings of training from Python: a kind and a dictionary of plain values each.
 #pragma once
 
 #include <string>

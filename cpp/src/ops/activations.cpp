@@ -1,4 +1,4 @@
-// The elementwise activations: public functions and layer kinds, both one parallel loop over a
+// The elementwise activations: public functions and layer kinds, each one parallel loop over a
 // kernel row.
 #include "cnnx/activations.h"
 
@@ -18,7 +18,7 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-// Memory-bound: below this a second thread costs more than it brings.
+// Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kGrain = 32 * 1024;
 
 const ActivationKernels& kernels_of(const char* kind) {

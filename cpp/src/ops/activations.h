@@ -5,7 +5,7 @@
 
 namespace cnnx::ops {
 
-// gradient becomes zero where relu_output is not > 0.
+// Sets gradient to zero unless relu_output is > 0.
 void relu_gradient(float* gradient, const float* relu_output, int64_t count, int threads);
 
 }  // namespace cnnx::ops

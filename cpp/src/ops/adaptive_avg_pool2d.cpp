@@ -1,4 +1,4 @@
-// Adaptive and global average-pooling: the public functions and both layer kinds, parallel over
+// Adaptive and global average pooling: the public functions and both layer kinds, parallel over
 // rows of images.
 #include "cnnx/adaptive_avg_pool2d.h"
 

@@ -13,7 +13,7 @@
 
 namespace cnnx::ops {
 
-// Memory-bound: below this a second thread costs more than it brings.
+// Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kGrain = 32 * 1024;
 
 void add_arrays(const float* a, const float* b, int64_t count, bool relu, int threads,
@@ -44,7 +44,8 @@ class BoundAdd final : public BoundOp {
       : inputs_(inputs), count_(count), relu_(relu) {}
   BoundOpTraits traits() const override {
     BoundOpTraits traits;
-    // Of several sums the first overwrites the output, before the later inputs are read.
+    // With more than two inputs, the first sum overwrites the output before the later inputs are
+    // read.
     traits.runs_in_place = inputs_ == 2 ? InputSet::all() : InputSet::only(0);
     traits.backward_reads_input = false;
     traits.backward_reads_output = relu_;

@@ -7,7 +7,7 @@
 
 namespace cnnx::ops {
 
-// output = a + b, and the positive part of that with `relu`; output may be a or b.
+// output = a + b, or with `relu` max(a + b, 0); output may be a or b.
 void add_arrays(const float* a, const float* b, int64_t count, bool relu, int threads,
                 float* output);
 

@@ -1,4 +1,4 @@
-// Average-pooling: the public functions and the layer kind, both parallel over rows of images.
+// Average pooling: the public functions and the layer kind, both parallel over rows of images.
 #include "cnnx/avg_pool2d.h"
 
 #include "cnnx/runtime.h"

@@ -19,7 +19,7 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-// Four numbers per channel, in memory of the caller's: what forward works with and backward reads.
+// Four numbers per channel, in the caller's memory, which forward uses and backward reads.
 struct Lines {
   float *mean, *inverse, *scale, *shift;  // inverse: of the standard deviation
 };
@@ -173,7 +173,7 @@ void BatchNorm::backward(const BatchNormBackward& pass, const float* inverse,
   }
   if (!gradients.values) return;
   BatchNormBackward again = pass;
-  // With an output to read the mask from, the sums' pass has applied it to grad_output.
+  // With an output to read the mask from, the pass of the sums has applied it to grad_output.
   if (again.output) again.output = nullptr, again.relu = false;
   chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t) {
     kernels.backward(chunk_of(again, first, pixels), {slope, offset, bend, gradients.accumulate,
@@ -206,7 +206,7 @@ class BoundBatchNorm2d final : public BoundOp {
   void backward(const BackwardArguments& a) const override;
 
  private:
-  // One value has no variance: then, as in a frozen layer, the running statistics serve.
+  // One value has no variance: then, as in a frozen layer, the running statistics are used.
   bool uses_running(const TrainingStep* training) const {
     return !training || training->frozen || norm_.geometry().pixels < 2;
   }
@@ -380,7 +380,7 @@ void batch_norm2d_backward(const BatchNorm2dGeometry& geometry, const float* gra
                            float* grad_bias) {
   Call call(geometry);
   call.norm.fill(mean, variance, weight, nullptr, call.lines);
-  // Without a ReLU nothing is written to it.
+  // Without a ReLU, grad_output is not written.
   float* const gradient = const_cast<float*>(grad_output);
   call.norm.backward(call.norm.backward_pass(call.lines, gradient, x), call.lines.inverse, false,
                      {grad_input, grad_weight, grad_bias, false, false}, get_num_threads(),

@@ -1,4 +1,4 @@
-// Scratch of a call of an op, outside a model's workspaces.
+// Scratch of a call of an op outside a model's workspaces.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,9 @@
 
 namespace cnnx::ops {
 
-// Holds anything, as long as it lives; of a thread one at a time. Each thread keeps what it had for
-// its next call, unless that was much: fresh memory costs a page fault every few KB, as much as a
-// small convolution.
+// Holds scratch during its lifetime; one at a time per thread. Each thread reuses the memory of its
+// last call, unless it was large: new memory costs a page fault every few KB, as much as a small
+// convolution.
 class CallScratch {
  public:
   explicit CallScratch(int64_t floats) {

@@ -10,7 +10,7 @@
 namespace cnnx::ops {
 namespace {
 
-// Memory-bound: below this a second thread costs more than it brings.
+// Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kGrain = 32 * 1024;
 
 class BoundConcat final : public BoundOp {
@@ -44,7 +44,7 @@ class BoundConcat final : public BoundOp {
   }
 
  private:
-  // body(input, row, its column in the output)
+  // Calls body(input, row, its column in the output).
   template <class Body>
   void for_rows(int threads, const Body& body) const {
     runtime::parallel_for(threads, rows_, kGrain / (width_ + 1) + 1,

@@ -1,4 +1,4 @@
-// Says in a sentence what of a convolution's shapes and settings does not fit.
+// Checks a convolution's shapes and settings and describes errors in a sentence.
 #include "ops/conv2d_checks.h"
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 namespace cnnx::ops {
 namespace {
 
-// Far above any memory, far below where sizes of scratch overflow.
+// Far above any memory, far below an overflow of scratch sizes.
 constexpr int64_t kMostElements = int64_t{1} << 48;
 
 void check_setting(const char* function, const char* name, Pair pair) {
@@ -40,7 +40,7 @@ std::string describe(const Padding& padding) {
 }
 
 void check_elements(const char* function, const char* what, const Shape& shape) {
-  // By division, for products may overflow.
+  // By division, because products may overflow.
   int64_t left = kMostElements;
   for (const int64_t size : shape) {
     if (size > left) {

@@ -19,7 +19,7 @@ std::string describe(const Padding& padding);
 // Refuses more elements than any memory holds.
 void check_elements(const char* function, const char* what, const Shape& shape);
 
-// Images, a weight of four axes, which `axes` names, and groups that divide the images'
+// Checks images, a weight of four axes, which `axes` names, and groups that divide the images'
 // channels.
 void check_arrays(const char* function, const Shape& x, const Shape& weight, const char* axes,
                   int64_t groups);
@@ -30,7 +30,7 @@ void check_settings(const char* function, Pair kernel_size, const Conv2dOptions&
 // The size of a window, dilation included.
 Pair window_extent(Pair kernel_size, Pair dilation);
 
-// For layers, whose channels are not yet those of arrays: groups divide both.
+// For layers, whose channels are not yet those of arrays: groups must divide both.
 void check_layer_groups(const char* function, int64_t groups, int64_t in_channels,
                         int64_t out_channels);
 

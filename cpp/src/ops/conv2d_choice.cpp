@@ -33,7 +33,7 @@ bool wants_lanes(const Conv2dGeometry& g, int64_t inputs, int64_t outputs) {
   return outputs < kLeastOutputs && inputs <= kMostInputs;
 }
 
-// Whether a vector holds several whole groups, each of which reads as many channels as it makes.
+// Whether a vector holds several whole groups, each with the same number of inputs and outputs.
 bool fills_lanes(const Conv2dGeometry& g) {
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
   return g.groups > 1 && inputs == outputs && (inputs == 2 || inputs == 4 || inputs == 8);
@@ -71,7 +71,7 @@ int64_t pairs_inside(int64_t in, int64_t out, int64_t before) {
   return pairs;
 }
 
-// Whether the transformed weights, with those of other layers, do not stay in a second-level cache.
+// Whether the transformed weights, with those of other layers, exceed a second-level cache.
 bool has_many_weights(const Conv2dGeometry& g) {
   constexpr int64_t kManyWeights = 64 * 64;  // per tap
   return g.in_channels / g.groups * g.out_channels >= kManyWeights;
@@ -87,8 +87,8 @@ int64_t fetch_products(const Conv2dGeometry& g, Direction direction, int64_t poi
   return kProductsPerWeight * points * g.in_channels / g.groups * g.out_channels;
 }
 
-// Multiplications of one image by the direct method. Rows of a window beyond the image are
-// skipped; the weight gradient skips columns too.
+// Multiply-adds of one image by the direct method. Rows of a window beyond the image are skipped;
+// the weight gradient skips columns too.
 int64_t direct_products(const Conv2dGeometry& g, Direction direction) {
   const int64_t rows = pairs_inside(g.in_height, g.out_height, g.top);
   const int64_t columns =
@@ -125,7 +125,7 @@ Algorithm choose(const Conv2dGeometry& g, Direction direction) {
       g.in_channels * g.out_channels < kLeastProducts) {
     return choose_direct(g, direction);
   }
-  // Chains of eight products end before they pay for their transforms, unless they are many.
+  // Chains of eight multiply-adds are too short to pay for their transforms, unless they are many.
   constexpr int64_t kLeastSource = 12, kLeastTarget = 32;
   const bool to_input = direction == Direction::input_gradient;
   const int64_t source = to_input ? g.out_channels : g.in_channels;

@@ -1,5 +1,6 @@
-// The algorithm of conv2d for narrow groups, vectors along the channels of all of them: depthwise
-// without packing or copies, where a group has several channels with the source spread over lanes.
+// The algorithm of conv2d for narrow groups, with vectors along the channels of all groups:
+// depthwise without packing or copies, and for groups of several channels with the source spread
+// over lanes.
 #include <algorithm>
 #include <memory>
 #include <utility>

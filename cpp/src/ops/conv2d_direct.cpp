@@ -21,7 +21,7 @@ namespace {
 // Zen 4). A band has at least so many pixels that fetching the weights into the cache pays off.
 constexpr int64_t kBandFloats = 48 * 1024, kLeastBandPixels = 128;
 
-// A megabyte of panels: half a second-level cache or all of it.
+// A megabyte of panels: half of a second-level cache or all of it.
 constexpr int64_t kSharedPanelsFloats = 256 * 1024;
 
 // Columns of the source that any window reads from memory.
@@ -195,8 +195,8 @@ void DirectConvolution::pack_weights(const float* weight, int threads, float* pa
   }
 }
 
-// convolve(share) for every band of `units` units per image and every one of `parts` parts of the
-// blocks of output channels.
+// Calls convolve(share) for every band of `units` units per image and every one of `parts` parts of
+// the blocks of output channels.
 template <class Convolve>
 void DirectConvolution::for_each_band(int threads, int64_t units, int64_t parts, float* scratch,
                                       const Convolve& convolve) const {

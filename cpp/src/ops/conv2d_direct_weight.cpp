@@ -18,9 +18,9 @@ namespace {
 // first-level cache together. 8 K floats of both, and at least 128 pixels, measured best.
 constexpr int64_t kBandFloats = 8 * 1024;
 constexpr int64_t kLeastBandPixels = 128;
-// Floats of input, at most: a quarter of the second-level cache of today's CPUs.
+// The most floats of input: a quarter of the second-level cache of current CPUs.
 constexpr int64_t kMostInputFloats = 64 * 1024;
-// A sum that goes to memory and back costs as much as fifty products.
+// The cost of a sum's way to memory and back, in multiply-adds.
 constexpr int64_t kLeastChunkPixels = 512;
 constexpr int64_t kSharesPerThread = 4;
 // Sums of chunks that take about 20 microseconds.

@@ -1,4 +1,4 @@
-// The bound layer and the calls that conv2d and conv_transpose2d share.
+// The bound layer, and the calls of the public functions, of conv2d and conv_transpose2d.
 #include "ops/conv2d_execution.h"
 
 #include <algorithm>
@@ -145,7 +145,7 @@ class BoundConvolution final : public BoundOp {
     return group * (geometry_.in_channels / geometry_.groups) + row;
   }
   int64_t pooled_pixels() const { return output_[0] * (output_[1] / 2) * (output_[2] / 2); }
-  // The gradient of the map before it was pooled.
+  // The gradient of the map before pooling.
   int64_t unpooled_floats() const {
     return fusion_.max_pool ? runtime::round_up_to_line(element_count(output_)) : 0;
   }

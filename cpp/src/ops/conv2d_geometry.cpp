@@ -1,4 +1,4 @@
-// Checks shapes and settings of a convolution and says in a sentence what does not fit.
+// Checks shapes and settings of a convolution and describes errors in a sentence.
 #include <string>
 
 #include "cnnx/conv2d.h"

@@ -1,5 +1,5 @@
 // The algorithm of conv2d for groups that fill lanes: several groups in a vector, or whole vectors
-// of a group, straight from the image.
+// of a group, directly from the image.
 #include <algorithm>
 #include <memory>
 
@@ -127,7 +127,7 @@ void LaneGroupsConvolution::convolve(LaneGroupsPass pass, const float* source, f
   }
 }
 
-// body(image, first, last) covers `rows` rows of each image once, a band at a time.
+// Calls body(image, first, last) to cover `rows` rows of each image once, a band at a time.
 template <class Body>
 void LaneGroupsConvolution::for_each_band(int64_t rows, int threads, const Body& body) const {
   const int64_t grain = kGrainProducts / (g_.image_products() / rows + 1) + 1;

@@ -50,7 +50,7 @@ void NarrowInputGradient::pack_weights(const float* weight, int, float* packed) 
   const Conv2dKernels& kernels = CNNX_KERNELS(conv2d_kernels);
   const Conv2dGeometry& g = geometry_;
   const int64_t columns = shape_.taps_wide * shape_.target_channels, taps = shape_.vertical.taps;
-  // A row of taps is packed as if it were one tap with so many outputs.
+  // A row of taps is packed like one tap with so many outputs.
   for (int64_t tap = 0; tap < taps; ++tap) {
     kernels.pack_tap({weight + (taps - 1 - tap) * columns * g.out_channels, tap, taps,
                       g.out_channels, 1, columns, g.out_channels},

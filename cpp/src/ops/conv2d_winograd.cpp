@@ -1,5 +1,5 @@
-// Winograd's convolution, forward and input gradient: cuts the tiles of a batch into blocks that
-// fit into a cache, shares them out.
+// Winograd's convolution, forward and input gradient: divides the tiles of a batch into blocks that
+// fit into a cache, distributes them to threads.
 #include "ops/conv2d_winograd.h"
 
 #include <algorithm>
@@ -20,23 +20,23 @@ namespace {
 
 // Weights transformed in about 20 microseconds.
 constexpr int64_t kGrainWeights = 4 * 1024;
-// Fewer rows leave the register tiles of the products half empty.
+// Fewer rows leave the register tiles of the matrix products half empty.
 constexpr int64_t kLeastTiles = 12;
 
 // Tiles in a block, a multiple of all instruction sets' register tiles or near one. The block's
-// values before and after the products stay in a second-level cache, more tiles of few channels;
-// where the weights do not fit into one, they are read for twice as many tiles. The best of 14 to
-// 256, within some percent. A group's weights are few, and its channels a small part of the
-// block's.
+// values before and after the matrix products stay in a second-level cache; few channels allow more
+// tiles. If the weights exceed a second-level cache, a block has twice as many tiles. The fastest
+// of 14 to 256, within some percent. With groups, weights are few, and a group's channels are a
+// small part of the block's.
 int64_t tiles_at_once(int64_t groups, const WinogradWeight& weight) {
   constexpr int64_t kFewChannels = 32, kManyChannels = 256;  // in and out
   const int64_t channels = weight.inputs + weight.outputs;
   if (groups > 1) return 14;
   return channels <= kFewChannels ? 70 : channels >= kManyChannels ? 56 : 28;
 }
-// Weights that take longer to fetch for every block of tiles than to transform where they are used.
+// Weights that take longer to fetch for every block of tiles than to transform on use.
 constexpr int64_t kLargeWeights = 1024 * 1024;
-// The values of tiles that all columns are multiplied with stay in a third-level cache.
+// The values of tiles that are multiplied with all columns stay in a third-level cache.
 constexpr int64_t kPlanesFloats = 768 * 1024;
 
 }  // namespace
@@ -200,7 +200,7 @@ int64_t WinogradConvolution::scratch_floats(int threads) const {
                                              products_floats(tiles, shape_.target_channels)));
 }
 
-// finish(products, tiles, columns) for all tiles and columns.
+// Calls finish(products, tiles, columns) for all tiles and columns.
 template <class Finish>
 void WinogradConvolution::run_tiles(const float* source, const float* weight,
                                     const float* transformed, int threads, float* scratch,

@@ -21,7 +21,7 @@ constexpr int64_t inputs_at_once(int64_t points) {
   return kFloats / (points * kWinogradColumns);
 }
 
-// Whether a batch's input and output do not stay in a second-level cache from layer to layer.
+// Whether a batch's input and output exceed a second-level cache between layers.
 bool leaves_cache(const Conv2dGeometry& geometry);
 
 // Transforms tiles of a source image; threads share them.

@@ -37,8 +37,8 @@ int64_t tiles_at_once(const WinogradShape& shape) {
 // Sums of chunks that take about 20 microseconds.
 constexpr int64_t kGrainSums = 32 * 1024;
 
-// Sums that do not fit into a second-level cache, and values of all tiles that fit into a
-// third-level one.
+// Sums that exceed a second-level cache, with values of all tiles that fit into a third-level
+// cache.
 constexpr int64_t kLargeSums = 4 * 1024 * 1024, kPlanesFloats = 1024 * 1024;
 
 // Weight and bias gradients, as sums over chunks of the batch's tiles that are added up at the end.

@@ -1,11 +1,11 @@
-// The check of settings that arrays and layers of transposed convolutions share.
+// The check of settings shared by functions and layers of transposed convolutions.
 #pragma once
 
 #include "cnnx/conv_transpose2d.h"
 
 namespace cnnx::ops {
 
-// Refuses what makes no output size that a convolution turns back into the input's.
+// Refuses settings whose output size a convolution would not map back to the input's.
 void check_output_padding(const char* function, const ConvTranspose2dOptions& options);
 
 }  // namespace cnnx::ops

@@ -35,7 +35,7 @@ void check_output_padding(const char* function, const ConvTranspose2dOptions& op
 
 namespace {
 
-// Along one axis. The output may have no pixel left.
+// Along one axis. The output may be empty.
 struct Placement {
   int64_t output, before;
 };

@@ -1,5 +1,4 @@
-// dense: checks, the public functions and the layer kind; column blocks and rows are shared out
-// over threads.
+// dense: checks, the public functions and the layer kind; threads divide column blocks and rows.
 #include "cnnx/dense.h"
 
 #include <algorithm>
@@ -21,18 +20,18 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-// Rows of one share when there are more threads than blocks of columns.
+// Rows of one share if there are more threads than blocks of columns.
 constexpr int64_t kLeastRows = 16;
-// Rows that are multiplied in the time that fetching a weight takes.
+// Rows that are multiplied in the time of fetching a weight.
 constexpr int64_t kRowsPerWeight = 7;
-// Far above any memory, far below where sizes of scratch overflow.
+// Far above any memory, far below an overflow of scratch sizes.
 constexpr int64_t kMostElements = int64_t{1} << 48;
 
 int64_t scratch_floats(const DenseGeometry& g, int threads) {
   return threads * kDenseScratchFloats + bias_sums_floats(g.out_features);
 }
 
-// What becomes of a product's sums.
+// The epilogue of a product's sums.
 struct Finish {
   bool relu = false;
   const float* relu_output =
@@ -55,7 +54,7 @@ void finish(const Finish& how, const DenseProduct& share, const float* relu_outp
   }
 }
 
-// Shares out the blocks of columns of a product, and its rows too where blocks are few.
+// Divides the blocks of columns of a product among threads, and its rows too if blocks are few.
 void multiply(DenseProduct product, const Finish& how, int threads, float* scratch) {
   if (product.rows == 0) return;
   const DenseKernels& kernels = CNNX_KERNELS(dense_kernels);
@@ -63,7 +62,7 @@ void multiply(DenseProduct product, const Finish& how, int threads, float* scrat
   const int64_t rows = product.rows;
   const int64_t parts =
       std::clamp<int64_t>(std::min(divide_up(threads, blocks), rows / kLeastRows), 1, rows);
-  // With few rows the weights' way through memory is what costs.
+  // With few rows, fetching the weights dominates.
   const int64_t products = std::max(divide_up(rows, parts), kRowsPerWeight) * product.depth *
                            divide_up(product.columns, blocks);
   const auto multiply_share = [&](int64_t begin, int64_t end, int index) {
@@ -87,7 +86,7 @@ void multiply(DenseProduct product, const Finish& how, int threads, float* scrat
   runtime::parallel_for(threads, parts * blocks, kGrainProducts / products + 1, multiply_share);
 }
 
-// x (batch, in_features) times the weights; the rest is the caller's.
+// x (batch, in_features) times the weights; the caller fills in the rest.
 DenseProduct forward_product(const DenseGeometry& g, const float* x, const float* weight,
                              const float* bias, float* output) {
   DenseProduct product = {};

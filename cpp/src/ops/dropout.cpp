@@ -1,6 +1,6 @@
 // dropout: the layer kind. In training every element is zero with probability `rate` and otherwise
-// divided by 1 - rate (Srivastava et al. 2014); in inference the layer is its input. Which ones are
-// dropped is a function of the trainer's seed, the step, the layer and the element's index.
+// divided by 1 - rate (Srivastava et al. 2014); in inference the layer is the identity. The dropped
+// elements are a function of the trainer's seed, the step, the layer and the element's index.
 #include <algorithm>
 #include <stdexcept>
 #include <string>
@@ -16,7 +16,8 @@ namespace {
 
 // About 20 microseconds of random numbers.
 constexpr int64_t kGrain = 4 * 1024;
-constexpr int64_t kMostNodes = 1 << 16;  // a train step's numbers are its layers' side by side
+constexpr int64_t kMostNodes =
+    1 << 16;  // the random numbers of a step are its layers' side by side
 
 class BoundDropout final : public BoundOp {
  public:

@@ -1,4 +1,4 @@
-// Picks the kernels of weight gradients for the active instruction set.
+// Chooses the kernels of weight gradients for the active instruction set.
 #include "ops/gradient_kernels.h"
 
 #include "runtime/dispatch.h"

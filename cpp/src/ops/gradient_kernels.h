@@ -1,5 +1,5 @@
-// The kernels of weight gradients, the largest that only training calls. Whoever runs a backward
-// brings them along, so that a static program that only predicts is linked without them.
+// The kernels of weight gradients, the largest that only training calls. The caller of a backward
+// passes them, so that a static program that only predicts is linked without them.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct GradientKernels {
   const DenseGradientKernels* dense;
 };
 
-// Those of the active instruction set. Nothing that a forward reaches may call this.
+// Those of the active instruction set. No function reachable from a forward may call this.
 const GradientKernels& gradient_kernels();
 
 // The arrays of a weight and a bias gradient, either of which may be null.

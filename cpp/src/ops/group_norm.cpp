@@ -31,7 +31,7 @@ int64_t sums_floats(const GroupNormGeometry& g, const GroupNorm& norm) {
   return 2 * norm.pieces() * runtime::round_up_to_line(g.channels);
 }
 
-// Adds up what the pieces' sums are, in their order; either gradient may be null.
+// Adds up the sums of the chunks, in order; either gradient may be null.
 void add_up(const GroupNormGeometry& g, const GroupNorm& norm, const float* sums, bool accumulate,
             float* grad_weight, float* grad_bias) {
   const int64_t line = runtime::round_up_to_line(g.channels);

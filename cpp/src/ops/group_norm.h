@@ -1,5 +1,5 @@
-// The two ways to normalise images by themselves: along the rows that images of one pixel are,
-// and along the channels of larger ones.
+// The two methods of normalising within images: along rows, for images of one pixel, and along the
+// channels of larger images.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Normalisation of images, each a batch norm's passes with numbers of its own per channel.
+// Normalisation of images with the passes of a batch norm, with different coefficients per image.
 #include <cmath>
 
 #include "kernels/batch_norm2d.h"
@@ -52,8 +52,8 @@ class GroupNormOfImages final : public GroupNorm {
     return mean(a, image) + g_.groups;
   }
 
-  // body(image, threads, scratch): each thread takes images, or all of them share each one
-  // where there are too few.
+  // Calls body(image, threads, scratch): each thread processes whole images, or all threads share
+  // each image if there are too few.
   template <class Body>
   void for_images(const GroupNormArguments& a, const Body& body) const {
     if (g_.images < a.threads) {
@@ -147,7 +147,7 @@ void GroupNormOfImages::backward(const GroupNormArguments& a, int64_t image, int
   const auto chunk_of = [&](int64_t first, int64_t pixels) {
     BatchNormBackward chunk = pass;
     const int64_t place = offset(image) + first * g_.channels;
-    // Without a ReLU nothing is written to it.
+    // Without a ReLU, grad_output is not written.
     chunk.grad_output = const_cast<float*>(a.grad_output) + place;
     chunk.x = a.x + place;
     chunk.pixels = pixels;

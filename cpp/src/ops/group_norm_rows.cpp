@@ -33,7 +33,7 @@ class GroupNormOfRows final : public GroupNorm {
     const int64_t line = runtime::round_up_to_line(g_.channels);
     for_groups(a, [&](const NormRows& rows, int64_t offset, int64_t channel, int64_t chunk) {
       const float* const grad = a.grad_output + offset;
-      // First, because it walks along memory; the sums then find everything in a cache.
+      // First, because it reads memory in order; the sums then find everything in a cache.
       if (a.grad_input) kernels.backward(rows, grad, a.accumulate, a.grad_input + offset);
       if (a.sums) {
         float* const sum = a.sums + 2 * chunk * line + channel;
@@ -43,7 +43,7 @@ class GroupNormOfRows final : public GroupNorm {
   }
 
  private:
-  // body(rows, offset in x, first channel, chunk) for every group of every chunk.
+  // Calls body(rows, offset in x, first channel, chunk) for every group of every chunk.
   template <class Body>
   void for_groups(const GroupNormArguments& a, const Body& body) const {
     const int64_t channels = g_.channels / g_.groups;

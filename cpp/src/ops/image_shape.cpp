@@ -1,4 +1,4 @@
-// Checks that a shape is one of images.
+// Checks that a shape is that of a batch of images.
 #include "ops/image_shape.h"
 
 #include <stdexcept>
@@ -7,7 +7,7 @@
 namespace cnnx::ops {
 namespace {
 
-// Far above any memory, far below where sizes of scratch overflow.
+// Far above any memory, far below an overflow of scratch sizes.
 constexpr int64_t kMostElements = int64_t{1} << 48;
 
 [[noreturn]] void refuse(const char* function, const Shape& x, const char* expected) {

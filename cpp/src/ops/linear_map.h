@@ -1,5 +1,5 @@
-// Ops without parameters whose output is a linear function of the input, the same for any values,
-// so that backward sees neither: averages, padding, upsampling.
+// Ops without parameters whose output is a linear function of the input, independent of its values,
+// so that backward reads neither input nor output: averages, padding, upsampling.
 #pragma once
 
 #include <cstdint>

@@ -13,11 +13,11 @@
 
 namespace cnnx::ops {
 
-// Sums over rows, so that batches add up. A row's loss is the mean over its outputs where the loss
-// says so.
+// Sums over rows, so that batches add up. A row's loss is the mean over its outputs if the loss is
+// defined so.
 struct LossResult {
   double sum = 0;
-  double weight = 0;  // what the mean divides by: the number of rows unless they have weights
+  double weight = 0;  // the divisor of the mean: the number of rows unless they have weights
   int64_t correct = 0;
   LossResult& operator+=(const LossResult& other) {
     sum += other.sum;
@@ -27,7 +27,8 @@ struct LossResult {
   }
 };
 
-// Where the gradient of (sum of the rows' losses) / divisor goes; null `values` are not wanted.
+// The destination of the gradient of (sum of the rows' losses) / divisor; null `values`: not
+// needed.
 struct LossGradient {
   float* values = nullptr;
   double divisor = 1;
@@ -73,7 +74,7 @@ void check_label_smoothing(float label_smoothing);
 void check_delta(float delta);
 void check_binary_targets(const float* targets, int64_t rows, int64_t outputs);
 
-// `function` begins the sentences.
+// Error sentences begin with `function`.
 void check_loss_shape(const char* function, const char* array, int64_t rows, int64_t outputs);
 void check_divisor(const char* function, double divisor);
 

@@ -1,4 +1,4 @@
-// Max-pooling: the public functions and the layer kind, both parallel over rows of images.
+// Max pooling: the public functions and the layer kind, both parallel over rows of images.
 #include "cnnx/max_pool2d.h"
 
 #include "cnnx/runtime.h"

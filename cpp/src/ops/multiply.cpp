@@ -13,7 +13,7 @@
 namespace cnnx::ops {
 namespace {
 
-// Memory-bound: below this a second thread costs more than it brings.
+// Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kGrain = 32 * 1024;
 
 class BoundMultiply final : public BoundOp {
@@ -51,7 +51,7 @@ class BoundMultiply final : public BoundOp {
   }
 
  private:
-  // body(offset of an image's map, offset of its factors)
+  // Calls body(offset of an image's map, offset of its factors).
   template <class Body>
   void for_images(int threads, const Body& body) const {
     const int64_t floats = pixels_ * channels_;

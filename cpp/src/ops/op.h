@@ -66,8 +66,8 @@ class InputSet {
   uint64_t bits_;
 };
 
-// How a graph may place the arrays of an op and schedule it. An op changes what differs from these
-// defaults.
+// How a graph may place the arrays of an op and schedule it. An op overrides the values that differ
+// from these defaults.
 struct BoundOpTraits {
   // A few images at a time cost no more per image than a whole batch. False: the op reads many
   // weights, each used once per image.
@@ -82,14 +82,14 @@ struct BoundOpTraits {
   bool backward_reads_output = true;
   // Backward writes to grad_output, unless grad_output_relu_masked is set.
   bool changes_grad_output = false;
-  // Inputs whose gradient is grad_output as backward leaves it, as those of a sum. Their
-  // grad_inputs may be grad_output itself.
+  // Inputs whose gradient is grad_output as backward leaves it, as for a sum. Their grad_inputs may
+  // be grad_output itself.
   InputSet passes_gradient = InputSet::none();
   // Backward applies InputGradient::relu_masked to grad_inputs[0].
   bool applies_relu_mask = false;
 };
 
-// Where the gradient of one input goes.
+// The destination of the gradient of one input.
 struct InputGradient {
   float* values = nullptr;   // null: not wanted
   bool accumulate = false;   // adds to the values instead of overwriting them

@@ -1,5 +1,5 @@
-// How per-channel sums over pixels are cut into chunks, which threads share and whose results are
-// added up at the end.
+// The division of per-channel sums over pixels into chunks, which threads process and whose results
+// are added up at the end.
 #pragma once
 
 #include <algorithm>
@@ -10,11 +10,10 @@
 
 namespace cnnx::ops {
 
-// A chunk is summed up while it is in a first-level cache. Where chunks begin depends on pixels and
-// channels alone.
+// A chunk fits into a first-level cache. Chunks depend on the numbers of pixels and channels alone.
 class PixelChunks {
  public:
-  // Memory-bound: with less to do a second thread costs more than it brings.
+  // Memory-bound: with less work a second thread costs more than it gains.
   static constexpr int64_t kGrainFloats = 32 * 1024;
 
   PixelChunks(int64_t pixels, int64_t channels, int64_t least_pixels = 16)
@@ -26,7 +25,7 @@ class PixelChunks {
   int64_t pixels_of(int64_t chunk) const {
     return std::min(chunk_pixels_, pixels_ - chunk * chunk_pixels_);
   }
-  // body(first pixel, pixels, chunk) for all chunks.
+  // Calls body(first pixel, pixels, chunk) for all chunks.
   template <class Body>
   void for_each(int threads, const Body& body) const {
     const int64_t grain = kGrainFloats / (chunk_pixels_ * channels_ + 1) + 1;
@@ -42,7 +41,7 @@ class PixelChunks {
   int64_t pixels_, channels_, chunk_pixels_;
 };
 
-// target[channel] (+)= the sums of all chunks, `step` floats apart, in their order and in double
+// target[channel] (+)= the sums of all chunks, `step` floats apart, in order and in double
 // precision.
 inline void add_up_chunks(const float* sums, int64_t chunks, int64_t step, int64_t channels,
                           bool accumulate, float* target) {

@@ -1,4 +1,4 @@
-// Checks where a pooling's windows lie.
+// Checks the placement of a pooling's windows.
 #include "ops/pool2d.h"
 
 #include <limits>
@@ -11,7 +11,7 @@
 namespace cnnx::ops {
 namespace {
 
-// Far above any real window, far below where sums and products of two overflow.
+// Far above any real window, far below an overflow of sums and products of two.
 constexpr int64_t kMost = int64_t{1} << 24;
 
 [[noreturn]] void refuse(const char* function, const std::string& reason) {
@@ -74,7 +74,7 @@ Pool2dGeometry pool2d_geometry(const char* function, const Shape& x, Pair kernel
   geometry.stride = stride;
   geometry.top = vertical.before;
   geometry.left = horizontal.before;
-  // Windows of stride 1 may be more than there are pixels.
+  // Windows of stride 1 may outnumber the pixels.
   element_count(geometry.output_shape());
   return geometry;
 }

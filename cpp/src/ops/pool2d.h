@@ -1,4 +1,4 @@
-// What both poolings check and share above their kernels; not an op of its own.
+// Checks and loops shared by both poolings above their kernels; not an op of its own.
 #pragma once
 
 #include <algorithm>
@@ -16,12 +16,12 @@ Pool2dGeometry pool2d_geometry(const char* function, const Shape& x, Pair kernel
 
 PoolWindows windows_of_one_image(const Pool2dGeometry& geometry);
 
-// Moved about 20 microseconds at a time, memory-bound: below this a second thread costs more than
-// it brings.
+// Floats moved in about 20 microseconds, memory-bound: below this a second thread costs more than
+// it gains.
 constexpr int64_t kPoolGrainFloats = 64 * 1024;
 
-// body(image, first row, end row) covers `rows` rows of each image once, in pieces that threads
-// share out. `row_floats` is how many floats a row moves.
+// Calls body(image, first row, end row) to cover `rows` rows of each image once, in pieces for
+// threads. `row_floats` is the number of floats that a row moves.
 template <class Body>
 void parallel_for_rows(int threads, int64_t images, int64_t rows, int64_t row_floats,
                        const Body& body) {

@@ -1,5 +1,4 @@
-// The losses of a difference: the public functions and the train step's one pass, parallel over
-// rows.
+// The regression losses: the public functions and the train step's one pass, parallel over rows.
 #include "cnnx/regression_losses.h"
 
 #include "cnnx/runtime.h"

@@ -1,4 +1,4 @@
-// Checks a layer's settings one by one and says in a sentence what is wrong with one.
+// Checks a layer's settings one by one and describes errors in a sentence.
 #include "ops/settings.h"
 
 #include <algorithm>

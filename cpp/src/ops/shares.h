@@ -1,12 +1,12 @@
-// How the products of convolution and dense layers are cut into shares for threads, and what of a
-// batch a cache can hold.
+// The division of convolution and dense layers into shares for threads, and their cache sizes.
 #pragma once
 
 #include <cstdint>
 
 namespace cnnx::ops {
 
-// Products that take about 20 microseconds: below this a second thread costs more than it brings.
+// Multiply-adds that take about 20 microseconds: below this a second thread costs more than it
+// gains.
 constexpr int64_t kGrainProducts = int64_t{1} << 20;
 // Weights packed in about 20 microseconds.
 constexpr int64_t kGrainPacked = 32 * 1024;

@@ -1,4 +1,4 @@
-// Counts windows and resolves the rules "same" and "valid" to pixels.
+// Counts windows and converts the rules "same" and "valid" to pixels.
 #include "ops/window_placement.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Where windows lie along one axis of an image: one rule for convolution and pooling.
+// The placement of windows along one axis of an image, shared by convolution and pooling.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ struct WindowPlacement {
   int64_t before, after;  // pixels of padding
 };
 
-// `extent` is what a window covers, dilation included; `before` and `after` count for explicit
-// sides alone. Sizes are small enough for their sums and products not to overflow.
+// `extent` is the extent of a window, dilation included; `before` and `after` are used for explicit
+// sides only. Sizes are small enough for sums and products of two not to overflow.
 WindowPlacement place_windows(int64_t size, int64_t extent, int64_t stride, Padding::Rule rule,
                               int64_t before, int64_t after);
 
