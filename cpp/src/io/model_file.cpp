@@ -240,7 +240,7 @@ class ModelReader {
     return layers;
   }
 
-  // What the kind does not know, the graph refuses.
+  // The graph refuses settings that the kind does not have.
   static bool is_saved(const std::string& kind, const std::string& name) {
     const LayerKind* known = ops::find_layer_kind(kind);
     if (!known) return true;

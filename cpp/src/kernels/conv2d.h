@@ -101,7 +101,7 @@ struct Conv2dKernels {
   int64_t (*blocks)(int64_t group_outputs);
 };
 
-// One group's panels of sums, which every chunk has.
+// One group's panels of sums, of every chunk.
 struct WeightSums {
   const float* panel;  // of the first chunk
   int64_t chunks, chunk_floats;

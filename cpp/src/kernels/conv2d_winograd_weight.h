@@ -9,7 +9,7 @@
 
 namespace cnnx {
 
-// One group's sums, which every chunk of tiles has.
+// One group's sums, of every chunk of tiles.
 struct WinogradSums {
   WinogradPlanes planes;  // of the first chunk
   int64_t chunks, chunk_floats;

@@ -23,11 +23,10 @@ namespace {
 // more than it saves.
 constexpr int64_t kGrainLaneProducts = 256 * 1024;
 
-// The source image of a pass as vectors along the target's channels read it. Where a group has
-// several channels each of them is spread over the lanes that need it: a pixel becomes `inputs`
-// pixels side by side, as wide as the target, and a window of so many times the taps moves so many
-// times as far. A band is a few rows of the target, or of each of its phases, that a thread makes
-// at a time.
+// The source image of a pass in the form for vectors along the target's channels. In a group of
+// several channels, each channel is spread over the lanes that need it: a pixel becomes `inputs`
+// adjacent pixels of the target's width, and windows have so many times the taps and the stride. A
+// band is a few rows of the target, or of each of its phases, that a thread computes at a time.
 class LaneSource {
  public:
   explicit LaneSource(const PassGeometry& geometry)
@@ -46,8 +45,8 @@ class LaneSource {
   int64_t band_rows() const { return band_rows_; }
   int64_t band_floats() const { return band_floats_; }  // of a thread's scratch
 
-  // Row 0 of an image, of which target rows [first, last) of any phase read only rows that are
-  // there: the image itself, or its rows spread out in `scratch`.
+  // Row 0 of an image, from which target rows [first, last) of any phase read only existing rows:
+  // the image itself, or its rows spread into `scratch`.
   const float* lanes(const float* image, int64_t first, int64_t last, float* scratch) const;
 
  private:
@@ -113,7 +112,7 @@ class DepthwiseConvolution final : public Conv2dPass {
   DepthwiseConvolution(const Conv2dGeometry& geometry, PassDirection direction)
       : source_(pass_geometry(geometry, direction)) {}
 
-  // Otherwise the kernel reads the weights as they are.
+  // Otherwise the kernel reads the weights unpacked.
   int64_t packed_floats() const override {
     return transposes() ? runtime::round_up_to_line(geometry().weight_floats()) : 0;
   }
@@ -132,8 +131,8 @@ class DepthwiseConvolution final : public Conv2dPass {
   LaneSource source_;
 };
 
-// The kernel's taps in the order of the pass's, of all pairs of phases: taps (v, h), of each of
-// those the inputs of a group, of each of those all outputs.
+// The kernel's taps in the order of the pass's, of all pairs of phases: taps (v, h), in each the
+// inputs of a group, in each all outputs.
 void DepthwiseConvolution::pack_weights(const float* weight, int, float* packed) const {
   if (!transposes()) return;
   const PassGeometry& g = geometry();
@@ -173,8 +172,8 @@ DepthwisePass DepthwiseConvolution::pass_between(const Phase& v, const Phase& h)
   return pass;
 }
 
-// body(row 0 of the source, image, first, last) covers the rows of each image, or of its phases,
-// once, a band at a time.
+// Calls body(row 0 of the source, image, first, last) to cover the rows of each image, or of its
+// phases, once, a band at a time.
 template <class Body>
 void DepthwiseConvolution::for_each_band(const float* source, int threads, float* scratch,
                                          const Body& body) const {
@@ -236,7 +235,7 @@ void DepthwiseConvolution::run(const float* source, const float* weight, const f
             if (first < last_row) convolve(pass, first, last_row);
           }
         }
-        // Pixels that no tap sees are masked too.
+        // Pixels outside every tap are masked too.
         if (gaps && relu_output) {
           mask(rows + begin, relu_output + begin, end - begin, 0.0f, false, rows + begin);
         }

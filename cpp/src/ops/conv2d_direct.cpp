@@ -1,5 +1,5 @@
-// The direct algorithm of conv2d, where every product is computed as the formula says: packs the
-// weights, cuts images into bands of rows, shares them out.
+// The direct algorithm of conv2d, which computes every product of the formula: packs the weights,
+// divides images into bands of rows, distributes them to threads.
 #include "ops/conv2d_direct.h"
 
 #include <algorithm>

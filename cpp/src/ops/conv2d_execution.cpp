@@ -127,8 +127,8 @@ class BoundConvolution final : public BoundOp {
   }
 
  private:
-  // A fused batch norm: a bias, and the weights where the pass reads them as they are. Both are
-  // part of the packed weights.
+  // A fused batch norm: a bias, and scaled weights if the pass reads them unpacked. Both are part
+  // of the packed weights.
   int64_t bias_floats() const { return runtime::round_up_to_line(output_[3]); }
   int64_t folded_floats() const {
     if (!fusion_.batch_norm) return 0;

@@ -102,8 +102,8 @@ void LaneGroupsConvolution::run(const float* source, const float*, const float* 
   });
 }
 
-// Rows [first, last) of every pair of phases over one image; `pass` lacks what differs between
-// them.
+// Rows [first, last) of every pair of phases over one image; `pass` lacks the fields that differ
+// between them.
 void LaneGroupsConvolution::convolve(LaneGroupsPass pass, const float* source, float* target,
                                      int64_t first, int64_t last) const {
   const auto kernel = CNNX_KERNELS(lane_groups_kernels).convolve;

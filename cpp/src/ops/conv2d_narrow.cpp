@@ -1,5 +1,5 @@
 // The input gradient for few input channels, which would leave vectors empty: packs the weights,
-// shares out rows.
+// distributes rows to threads.
 #include <algorithm>
 #include <memory>
 

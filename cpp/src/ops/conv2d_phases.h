@@ -1,4 +1,4 @@
-// The windows of a convolution's two passes: which target pixels see the same taps of the kernel.
+// The windows of a convolution's two passes: target pixels grouped by their taps.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@
 
 namespace cnnx::ops {
 
-// Target pixels along one axis that see the same taps: all of them going forward. An input gradient
-// of stride s has phases of pixels s apart, because each tap of the kernel meets every s-th pixel
-// only.
+// Target pixels along one axis with the same taps: all of them in forward. An input gradient of
+// stride s has phases of pixels s apart, because each tap of the kernel meets only every s-th
+// pixel.
 struct Phase {
   int64_t first, count;  // target pixels first + i * step
   WindowAxis window;     // on the source
@@ -42,13 +42,13 @@ struct PassGeometry {
     const int64_t windows = flipped ? source_height * source_width : target_height * target_width;
     return windows * weight_floats();
   }
-  // Whether some target pixels see no tap.
+  // Whether some target pixels are outside every tap.
   bool has_gaps() const;
 };
 
 PassGeometry pass_geometry(const Conv2dGeometry& geometry, PassDirection direction);
 
-// Pixels in [begin, end) that see no tap <- the bias (null: zero), after ReLU with `relu`.
+// Pixels in [begin, end) outside every tap <- the bias (null: zero), after ReLU with `relu`.
 void fill_unseen(float* begin, float* end, const float* bias, bool relu, int64_t channels);
 
 }  // namespace cnnx::ops

@@ -1,5 +1,5 @@
-// How a convolution is computed: an algorithm for each of its three directions. All algorithms of
-// one direction have the same arguments and the same contract; each has its own bits.
+// The plan of a convolution: an algorithm for each of its three directions. All algorithms of one
+// direction have the same arguments and the same contract; each has its own bits.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace cnnx::ops {
 
-// What a pass applies to its sums. Either pass may make an output or a gradient, because a
-// transposed convolution makes its output by a convolution's input gradient.
+// The epilogue of a pass's sums. Either pass may compute an output or a gradient, because a
+// transposed convolution computes its output by a convolution's input gradient.
 struct Epilogue {
   Epilogue(const ForwardEpilogue& output)
       : bias(output.bias),
@@ -35,19 +35,19 @@ struct Epilogue {
   const float* relu_output = nullptr;
 };
 
-// Windows over a source image make a target image: forward makes the output from x, and the input
-// gradient makes grad_input from grad_output with flipped windows. Bound to one geometry;
-// immutable, allocates nothing when it runs, may run in several threads at once. `scratch` holds
-// scratch_floats(threads), is aligned to a cache line and overwritten.
+// Windows over a source image that compute a target image: forward computes the output from x, and
+// the input gradient computes grad_input from grad_output with flipped windows. Bound to one
+// geometry; immutable, allocates nothing when it runs, may run in several threads at once.
+// `scratch` holds scratch_floats(threads), is aligned to a cache line and overwritten.
 class Conv2dPass {
  public:
   virtual ~Conv2dPass() = default;
-  // Weights in the form that run reads, packed or transformed: the same for any batch, so that a
-  // model packs them once after its parameters change.
+  // Packed or transformed weights for run, the same for any batch, so that a model packs them once
+  // after its parameters change.
   virtual int64_t packed_floats() const { return 0; }
   virtual void pack_weights(const float* /*weight*/, int /*threads*/, float* /*packed*/) const {}
-  // Whether run accepts a null `packed` and packs weights where it multiplies with them: those that
-  // would leave a cache before they are read.
+  // Whether run accepts a null `packed` and packs weights as it needs them: those that would leave
+  // a cache before they are read.
   virtual bool packs_in_parts() const { return false; }
 
   virtual int64_t scratch_floats(int /*threads*/) const { return 0; }
@@ -72,8 +72,8 @@ struct Conv2dPlan {
 };
 
 // The choice: a function of the shapes and settings of one image, never of the batch, the thread
-// count or the instruction set, because each algorithm has its own bits. With `training` the time
-// of a batch counts, without it also that of a single image.
+// count or the instruction set, because each algorithm has its own bits. With `training` only the
+// time of a batch matters, without it also that of a single image.
 Conv2dPlan choose_conv2d_plan(const Conv2dGeometry& geometry,
                               Conv2dMethod method = Conv2dMethod::chosen, bool training = false);
 

@@ -58,10 +58,9 @@ void transform_tiles(WinogradTile tile, const WinogradShape& shape, const float*
 
 namespace {
 
-// Packed weights are the transformed ones. Those that fit into a second-level cache are
-// transformed once and read for a block of tiles at a time. Larger ones are read a few columns at a
-// time for as many tiles as possible: a thread transforms those columns, or fetches them, and has
-// them in its cache.
+// Packed weights are the transformed ones. Those that fit into a second-level cache are transformed
+// once and read for a block of tiles at a time. Larger ones are read a few columns at a time for as
+// many tiles as possible: a thread transforms or fetches those columns and keeps them in its cache.
 class WinogradConvolution final : public Conv2dPass {
  public:
   WinogradConvolution(const Conv2dGeometry& geometry, WinogradTile tile, PassDirection direction);

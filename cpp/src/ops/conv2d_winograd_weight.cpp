@@ -42,7 +42,7 @@ constexpr int64_t kGrainSums = 32 * 1024;
 constexpr int64_t kLargeSums = 4 * 1024 * 1024, kPlanesFloats = 1024 * 1024;
 
 // Weight and bias gradients, as sums over chunks of the batch's tiles that are added up at the end.
-// Sums larger than a cache, of few tiles, are made a few columns at a time and never stored.
+// Sums larger than a cache, of few tiles, are computed a few columns at a time and never stored.
 class WinogradWeightGradient final : public Conv2dWeightGradient {
  public:
   WinogradWeightGradient(const Conv2dGeometry& geometry, WinogradTile tile);
@@ -59,7 +59,7 @@ class WinogradWeightGradient final : public Conv2dWeightGradient {
   };
 
   int64_t points() const { return winograd_points(static_cast<int64_t>(tile_)); }
-  // Parts that threads may have of the columns: the groups of channels stay together.
+  // The most parts of the columns for threads: groups of channels stay together.
   int64_t column_blocks() const {
     return shape_.groups > 1 ? 1 : divide_up(shape_.target_channels, kWinogradColumns);
   }
@@ -156,7 +156,7 @@ void WinogradWeightGradient::run_share(const WeightGradientArguments& a, const S
   }
 }
 
-// Threads share the groups of columns. Scratch begins with the sums of the bias.
+// Threads divide the groups of columns. Scratch begins with the sums of the bias.
 void WinogradWeightGradient::run_columns(const WeightGradientArguments& a) const {
   const WinogradWeightKernels& kernel = kernels(*a.kernels);
   const int64_t inputs = shape_.source_channels, outputs = shape_.target_channels;

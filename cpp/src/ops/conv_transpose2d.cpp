@@ -1,4 +1,5 @@
-// conv_transpose2d: the public functions and the layer kind, which run a convolution backwards.
+// conv_transpose2d: the public functions and the layer kind, a convolution with its directions
+// swapped.
 #include "cnnx/conv_transpose2d.h"
 
 #include <algorithm>
@@ -61,8 +62,8 @@ class TransposedWeightGradient final : public Conv2dWeightGradient {
   LaneGradient bias_gradient_;
 };
 
-// A convolution's plan with forward and input gradient swapped. The forward that training chooses
-// is the right one for the gradient that it makes here.
+// A convolution's plan with forward and input gradient swapped. Uses the forward chosen for
+// training, because it computes gradients here.
 Conv2dPlan transposed_plan(const Conv2dGeometry& convolution) {
   Conv2dPlan plan = choose_conv2d_plan(convolution, Conv2dMethod::chosen, /*training=*/true);
   return {std::move(plan.input_gradient), std::move(plan.forward),

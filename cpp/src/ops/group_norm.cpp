@@ -143,7 +143,7 @@ class LayerNormOp final : public NormOp {
   float epsilon_;
 };
 
-// `epsilon`, which keeps a norm's quotient finite, or std::invalid_argument.
+// Returns `epsilon`, which keeps a norm's quotient finite, or throws std::invalid_argument.
 float checked_epsilon(const char* function, float epsilon) {
   if (epsilon > 0 && !std::isinf(epsilon)) return epsilon;
   throw std::invalid_argument(std::string(function) + ": epsilon is " + std::to_string(epsilon) +

@@ -1,4 +1,4 @@
-// The words in which an op's source describes the kinds of layers that it offers:
+// The vocabulary in which an op's source describes the kinds of layers that it provides:
 //
 //   constexpr SettingInfo kSettings[] = {
 //       pair("kernel_size", 1, "size of the window"),

@@ -31,7 +31,7 @@ bool are_sizes(const SettingInfo& setting, const Setting& value, std::size_t cou
                      [&](int64_t size) { return size >= least && size <= most; });
 }
 
-// What is expected instead of the value, or nothing where it is as it should be.
+// The expected value, for an error sentence, or nothing if the value is valid.
 std::string expected_real(const SettingInfo& setting, const Setting& value) {
   const float* number = std::get_if<float>(&value);
   if (!number || !std::isfinite(*number)) return "a finite number";
