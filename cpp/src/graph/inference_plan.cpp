@@ -116,7 +116,7 @@ const float* InferencePlan::forward(const float* input, const float* parameters,
     }
   };
   if (thread_per_slice()) {
-    const int64_t grain = ops::kGrainProducts / (trunk_.multiply_adds() + 1) + 1;
+    const int64_t grain = ops::kGrainMultiplyAdds / (trunk_.multiply_adds() + 1) + 1;
     runtime::parallel_for(threads_, slices(), grain, run_slices);
   } else {
     run_slices(0, slices(), 0);
