@@ -123,7 +123,7 @@ void run_weight_gradient(const DenseGeometry& g, const WeightGradientArguments& 
     std::fill_n(a.grad_weight, g.in_features * g.out_features, 0.0f);
   }
   if (a.grad_weight && g.batch > 0) {
-    const int64_t grain = kGrainProducts / (g.batch * g.out_features) + 1;
+    const int64_t grain = kGrainMultiplyAdds / (g.batch * g.out_features) + 1;
     const auto run_inputs = [&](int64_t begin, int64_t end, int slot) {
       kernels.weight_gradient({a.x, g.batch, g.in_features, begin, end, a.grad_output,
                                g.out_features, a.accumulate, a.grad_weight,

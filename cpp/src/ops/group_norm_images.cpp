@@ -52,8 +52,8 @@ class GroupNormOfImages final : public GroupNorm {
     return mean(a, image) + g_.groups;
   }
 
-  // Calls body(image, threads, scratch): each thread processes whole images, or all threads share
-  // each image if there are too few.
+  // Calls body(image, threads, scratch): each thread processes whole images, or all threads
+  // share each image if there are too few.
   template <class Body>
   void for_images(const GroupNormArguments& a, const Body& body) const {
     if (g_.images < a.threads) {
