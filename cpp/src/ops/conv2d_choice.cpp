@@ -81,8 +81,8 @@ bool has_many_weights(const Conv2dGeometry& g) {
 // itself alone, from a third-level cache, in the time of about ten multiplications. In a batch that
 // costs nothing. The factor of six lies between the two: with it 8x8 maps of 64 channels get tiles
 // of 4x4, which are faster for both.
-int64_t fetch_products(const Conv2dGeometry& g, Direction direction, int64_t points) {
-  constexpr int64_t kProductsPerWeight = 6;
+int64_t fetch_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_t points) {
+  constexpr int64_t kMultiplyAddsPerWeight = 6;
   if (direction != Direction::inference || !has_many_weights(g)) return 0;
   return kProductsPerWeight * points * g.in_channels / g.groups * g.out_channels;
 }
@@ -102,7 +102,7 @@ int64_t direct_products(const Conv2dGeometry& g, Direction direction) {
 
 // Multiplications that take as long as Winograd's method, or INT64_MAX where it is excluded.
 // benchmarks/winograd_choice.py compares this choice with the fastest method.
-int64_t winograd_products(const Conv2dGeometry& g, Direction direction, WinogradTile tile) {
+int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, WinogradTile tile) {
   const bool to_input = direction == Direction::input_gradient;
   const int64_t side = static_cast<int64_t>(tile), points = (side + 2) * (side + 2);
   const int64_t tiles = divide_up(to_input ? g.in_height : g.out_height, side) *
@@ -111,7 +111,7 @@ int64_t winograd_products(const Conv2dGeometry& g, Direction direction, Winograd
   constexpr int64_t kLeastTilesForward = 4;
   if (direction == Direction::inference && !has_many_weights(g) && tiles < kLeastTilesForward)
     return INT64_MAX;
-  const int64_t point_products = points * g.in_channels / g.groups * g.out_channels;
+  const int64_t point_multiply_adds = points * g.in_channels / g.groups * g.out_channels;
   // Multiplications that take as long as the transforms of one channel, in or out, of one tile.
   const int64_t transform = tile == WinogradTile::four ? 256 : 88;
   return tiles * (point_products + transform * (g.in_channels + g.out_channels)) +

@@ -21,7 +21,7 @@ namespace {
 
 // Products that take about 20 microseconds, mostly for memory: with fewer a second thread costs
 // more than it saves.
-constexpr int64_t kGrainLaneProducts = 256 * 1024;
+constexpr int64_t kGrainLaneMultiplyAdds = 256 * 1024;
 
 // The source image of a pass in the form for vectors along the target's channels. In a group of
 // several channels, each channel is spread over the lanes that need it: a pixel becomes `inputs`

@@ -159,7 +159,7 @@ void WinogradConvolution::pack_weights(const float* weight, int threads, float* 
 }
 
 // Multiplications that take as long as a tile.
-int64_t WinogradConvolution::tile_products() const {
+int64_t WinogradConvolution::tile_multiply_adds() const {
   return points() * weight_.inputs * shape_.target_channels +
          kTransformProducts * (shape_.source_channels + shape_.target_channels);
 }

@@ -13,7 +13,7 @@ namespace cnnx::ops {
 const WinogradKernels& winograd_kernels(WinogradTile tile);
 
 // Multiplications that take as long as the transforms of one channel of one tile.
-constexpr int64_t kTransformProducts = 256;
+constexpr int64_t kTransformMultiplyAdds = 256;
 
 // Inputs whose values, of all points and one block of columns, take half of a second-level cache.
 constexpr int64_t inputs_at_once(int64_t points) {

@@ -79,8 +79,8 @@ void check_loss_shape(const char* function, const char* array, int64_t rows, int
 void check_divisor(const char* function, double divisor);
 
 // kernel(rows, first) returns the correct predictions of `rows`, the batch's from `first` on, and
-// writes their losses. Threads divide the rows. The sum is taken in row order, so it does not depend
-// on the division.
+// writes their losses. Threads divide the rows. The sum is taken in row order, so it does not
+// depend on the division.
 template <class Kernel>
 LossResult sum_rows(const LossBatch& batch, double divisor, const Kernel& kernel) {
   // About 20 microseconds of exponentials.
