@@ -55,11 +55,11 @@ void backward(const PoolWindows& w, bool divide_by_real_pixels, const float* gra
     float* target = grad_input + written.begin * row_floats + columns.begin * channels;
     const auto spread_all = [&](int64_t height, int64_t width) CNNX_INLINED {
       for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
-        const Vector share = lanes.load(grad + channel) / divisor;
+        const Vector value = lanes.load(grad + channel) / divisor;
         for (int64_t u = 0; u < height; ++u) {
           for (int64_t v = 0; v < width; ++v) {
             float* pixel = target + u * row_floats + v * channels + channel;
-            lanes.store(pixel, add ? lanes.load(pixel) + share : share);
+            lanes.store(pixel, add ? lanes.load(pixel) + value : value);
           }
         }
       });

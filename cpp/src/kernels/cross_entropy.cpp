@@ -76,7 +76,7 @@ struct LabelTarget {
   CNNX_INLINE void read(int64_t first, int64_t, float* lanes) const {
     for (int64_t j = 0; j < kSums; ++j) lanes[j] = (*this)[first + j];
   }
-  int64_t answer(int64_t) const { return label; }
+  int64_t label_of(int64_t) const { return label; }
 };
 
 // or a soft label, whose label is the first of the largest.
@@ -86,7 +86,7 @@ struct SoftTarget {
   CNNX_INLINE void read(int64_t first, int64_t count, float* lanes) const {
     read_sixteen(soft_labels + first, count, 0.0f, lanes);
   }
-  int64_t answer(int64_t classes) const {
+  int64_t label_of(int64_t classes) const {
     int64_t best = 0;
     for (int64_t j = 1; j < classes; ++j) best = soft_labels[j] > soft_labels[best] ? j : best;
     return best;
@@ -108,9 +108,9 @@ struct ClassWeights {
 
 // The factor of a class's -log softmax: weight * ((1 - label_smoothing) * target + spread).
 struct Smoothing {
-  float kept, spread;
+  float scale, spread;
   CNNX_INLINE float operator()(float target, float weight) const {
-    return weight * fused_multiply_add(kept, target, spread);
+    return weight * fused_multiply_add(scale, target, spread);
   }
 };
 
@@ -161,7 +161,7 @@ bool weighted_row(const LossRows& all, int64_t row, const Target& target,
       grad[j] = (counts * (grad[j] / sum) - smoothing(target[j], class_weights[j])) / divisor;
     }
   }
-  return is_first_maximum(x, classes, target.answer(classes));
+  return is_first_maximum(x, classes, target.label_of(classes));
 }
 
 int64_t weighted_rows(const LossRows& all, const WeightedTargets& targets, float label_smoothing) {

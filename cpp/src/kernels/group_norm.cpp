@@ -74,9 +74,9 @@ void backward(const NormRows& r, const float* grad_output, bool accumulate, floa
       sum.add(gradient);
       products.add_products(gradient, distance);
     }
-    const float share = inverse / static_cast<float>(r.channels);
-    const Vector offset = broadcast(-share * sum.total());
-    const Vector bend = broadcast(-share * products.total() * inverse * inverse);
+    const float fraction = inverse / static_cast<float>(r.channels);
+    const Vector offset = broadcast(-fraction * sum.total());
+    const Vector bend = broadcast(-fraction * products.total() * inverse * inverse);
     const Vector middle = broadcast(mean), factor = broadcast(inverse);
     for_channel_vectors(r.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
       const Vector slope = factor * lanes.load(r.weight + channel);

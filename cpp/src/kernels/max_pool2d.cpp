@@ -71,13 +71,13 @@ void backward(const PoolWindows& w, const float* grad_output, const float* x, in
       for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         const IntVector argmax_index =
             place_of_maximum(window + channel, height, width, row_floats, channels, lanes);
-        const Vector share = lanes.load(grad + channel);
+        const Vector gradient = lanes.load(grad + channel);
         for (int64_t u = 0; u < height; ++u) {
           if (u < first || u >= end) continue;
           for (int64_t v = 0; v < width; ++v) {
             float* pixel = target + u * row_floats + v * channels + channel;
             const IntVector mine = argmax_index == static_cast<int32_t>(u * width + v);
-            const Vector value = mine ? share : Vector{};
+            const Vector value = mine ? gradient : Vector{};
             lanes.store(pixel, add ? lanes.load(pixel) + value : value);
           }
         }

@@ -87,9 +87,9 @@ void adam(const AdamCoefficients& coefficients, float* __restrict parameters,
 
 void average(float decay, const float* __restrict parameters, float* __restrict mean,
              int64_t count) {
-  const float share = 1.0f - decay;
+  const float fraction = 1.0f - decay;
   for (int64_t i = 0; i < count; ++i) {
-    mean[i] = fused_multiply_add(decay, mean[i], share * parameters[i]);
+    mean[i] = fused_multiply_add(decay, mean[i], fraction * parameters[i]);
   }
 }
 

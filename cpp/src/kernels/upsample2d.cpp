@@ -25,7 +25,7 @@ struct Bilinear {
     const int64_t halves = 2 * output + 1 - scale, last = 2 * scale * (size - 1);
     return halves < 0 ? 0 : halves > last ? last : halves;
   }
-  CNNX_INLINE float share(int64_t part) const {
+  CNNX_INLINE float fraction(int64_t part) const {
     return static_cast<float>(part) / static_cast<float>(2 * scale);
   }
   CNNX_INLINE int64_t lower(int64_t output) const { return place(output) / (2 * scale); }
@@ -33,10 +33,12 @@ struct Bilinear {
     const int64_t next = lower(output) + 1;
     return next < size ? next : size - 1;
   }
-  CNNX_INLINE float upper_share(int64_t output) const { return share(place(output) % (2 * scale)); }
+  CNNX_INLINE float upper_weight(int64_t output) const {
+    return fraction(place(output) % (2 * scale));
+  }
   CNNX_INLINE float weight(int64_t input, int64_t output) const {
     const int64_t distance = place(output) - 2 * scale * input;
-    return share(2 * scale - (distance < 0 ? -distance : distance));
+    return fraction(2 * scale - (distance < 0 ? -distance : distance));
   }
   // The outputs at less than one input pixel's distance.
   CNNX_INLINE int64_t first_reader(int64_t input) const {
@@ -63,8 +65,8 @@ void nearest(const Upsampling& s, const float* x, int64_t row_begin, int64_t row
   }
 }
 
-CNNX_INLINE Vector mix(Vector first, float first_share, Vector second, float second_share) {
-  return fused_multiply_add(second, broadcast(second_share), first * broadcast(first_share));
+CNNX_INLINE Vector mix(Vector first, float first_weight, Vector second, float second_weight) {
+  return fused_multiply_add(second, broadcast(second_weight), first * broadcast(first_weight));
 }
 
 void bilinear(const Upsampling& s, const float* x, int64_t row_begin, int64_t row_end,
@@ -72,12 +74,12 @@ void bilinear(const Upsampling& s, const float* x, int64_t row_begin, int64_t ro
   const Bilinear vertical(s.in_height, s.scale_height), horizontal(s.in_width, s.scale_width);
   const int64_t out_width = s.in_width * s.scale_width;
   for (int64_t i = row_begin; i < row_end; ++i) {
-    const float down = vertical.upper_share(i), up = 1.0f - down;
+    const float down = vertical.upper_weight(i), up = 1.0f - down;
     const float* const above = x + vertical.lower(i) * s.in_width * s.channels;
     const float* const below = x + vertical.upper(i) * s.in_width * s.channels;
     float* target = output + i * out_width * s.channels;
     for (int64_t j = 0; j < out_width; ++j, target += s.channels) {
-      const float right = horizontal.upper_share(j), left = 1.0f - right;
+      const float right = horizontal.upper_weight(j), left = 1.0f - right;
       const int64_t one = horizontal.lower(j) * s.channels, two = horizontal.upper(j) * s.channels;
       for_channel_vectors(s.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         const auto load_at = [&](const float* row, int64_t column)

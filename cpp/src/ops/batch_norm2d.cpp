@@ -167,9 +167,9 @@ void BatchNorm::backward(const BatchNormBackward& pass, const float* inverse,
     write(gradients.bias, sum);
     write(gradients.weight, products * inverse[c]);
     slope[c] = pass.line.scale[c];
-    const double share = statistics_are_constant ? 0.0 : slope[c] / total;
-    offset[c] = static_cast<float>(-share * sum);
-    bend[c] = static_cast<float>(-share * products * inverse[c] * inverse[c]);
+    const double mean_factor = statistics_are_constant ? 0.0 : slope[c] / total;
+    offset[c] = static_cast<float>(-mean_factor * sum);
+    bend[c] = static_cast<float>(-mean_factor * products * inverse[c] * inverse[c]);
   }
   if (!gradients.values) return;
   BatchNormBackward again = pass;

@@ -13,21 +13,21 @@ namespace cnnx::ops {
 class CallScratch {
  public:
   explicit CallScratch(int64_t floats) {
-    if (saved().size() < floats)
-      saved() = runtime::AlignedBuffer(floats, runtime::AlignedBuffer::Contents::anything);
+    if (cached().size() < floats)
+      cached() = runtime::AlignedBuffer(floats, runtime::AlignedBuffer::Contents::anything);
   }
   ~CallScratch() {
-    if (saved().size() > kMostKept) saved() = runtime::AlignedBuffer();
+    if (cached().size() > kMostCachedFloats) cached() = runtime::AlignedBuffer();
   }
   CallScratch(const CallScratch&) = delete;
   CallScratch& operator=(const CallScratch&) = delete;
 
-  float* data() const { return saved().data(); }
+  float* data() const { return cached().data(); }
 
  private:
-  static constexpr int64_t kMostKept = 4 * 1024 * 1024;
+  static constexpr int64_t kMostCachedFloats = 4 * 1024 * 1024;
 
-  static runtime::AlignedBuffer& saved() {
+  static runtime::AlignedBuffer& cached() {
     thread_local runtime::AlignedBuffer buffer;
     return buffer;
   }

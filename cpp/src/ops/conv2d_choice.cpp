@@ -84,12 +84,12 @@ bool has_many_weights(const Conv2dGeometry& g) {
 int64_t fetch_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_t points) {
   constexpr int64_t kMultiplyAddsPerWeight = 6;
   if (direction != Direction::inference || !has_many_weights(g)) return 0;
-  return kProductsPerWeight * points * g.in_channels / g.groups * g.out_channels;
+  return kMultiplyAddsPerWeight * points * g.in_channels / g.groups * g.out_channels;
 }
 
 // Multiply-adds of one image by the direct method. Rows of a window beyond the image are skipped;
 // the weight gradient skips columns too.
-int64_t direct_products(const Conv2dGeometry& g, Direction direction) {
+int64_t direct_multiply_adds(const Conv2dGeometry& g, Direction direction) {
   const int64_t rows = pairs_inside(g.in_height, g.out_height, g.top);
   const int64_t columns =
       direction == Direction::inference || direction == Direction::forward ? 3 * g.out_width
@@ -97,7 +97,7 @@ int64_t direct_products(const Conv2dGeometry& g, Direction direction) {
                                                : pairs_inside(g.in_width, g.out_width, g.left);
   constexpr int64_t kTaps = 9;
   return rows * columns * g.in_channels / g.groups * g.out_channels +
-         fetch_products(g, direction, kTaps);
+         fetch_multiply_adds(g, direction, kTaps);
 }
 
 // Multiplications that take as long as Winograd's method, or INT64_MAX where it is excluded.
@@ -114,15 +114,15 @@ int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, Win
   const int64_t point_multiply_adds = points * g.in_channels / g.groups * g.out_channels;
   // Multiplications that take as long as the transforms of one channel, in or out, of one tile.
   const int64_t transform = tile == WinogradTile::four ? 256 : 88;
-  return tiles * (point_products + transform * (g.in_channels + g.out_channels)) +
-         fetch_products(g, direction, points);
+  return tiles * (point_multiply_adds + transform * (g.in_channels + g.out_channels)) +
+         fetch_multiply_adds(g, direction, points);
 }
 
 Algorithm choose(const Conv2dGeometry& g, Direction direction) {
   // Below, half of each vector and most of the products are lost.
-  constexpr int64_t kLeastChannels = 8, kLeastProducts = 8 * 16;
+  constexpr int64_t kLeastChannels = 8, kLeastMultiplyAdds = 8 * 16;
   if (!fits_winograd(g) || std::min(g.in_channels, g.out_channels) < kLeastChannels ||
-      g.in_channels * g.out_channels < kLeastProducts) {
+      g.in_channels * g.out_channels < kLeastMultiplyAdds) {
     return choose_direct(g, direction);
   }
   // Chains of eight multiply-adds are too short to pay for their transforms, unless they are many.
@@ -131,9 +131,9 @@ Algorithm choose(const Conv2dGeometry& g, Direction direction) {
   const int64_t source = to_input ? g.out_channels : g.in_channels;
   const int64_t target = to_input ? g.in_channels : g.out_channels;
   if (source < kLeastSource && target < kLeastTarget) return choose_direct(g, direction);
-  const int64_t direct = direct_products(g, direction);
-  const int64_t two = winograd_products(g, direction, WinogradTile::two);
-  const int64_t four = winograd_products(g, direction, WinogradTile::four);
+  const int64_t direct = direct_multiply_adds(g, direction);
+  const int64_t two = winograd_multiply_adds(g, direction, WinogradTile::two);
+  const int64_t four = winograd_multiply_adds(g, direction, WinogradTile::four);
   if (direct <= std::min(two, four)) return choose_direct(g, direction);
   return two <= four ? Algorithm::winograd2x2 : Algorithm::winograd4x4;
 }

@@ -179,7 +179,7 @@ void DepthwiseConvolution::for_each_band(const float* source, int threads, float
                                          const Body& body) const {
   const PassGeometry& g = geometry();
   const int64_t rows = divide_up(g.target_height, g.step.height);
-  const int64_t grain = kGrainLaneProducts / (g.image_products() / rows + 1) + 1;
+  const int64_t grain = kGrainLaneMultiplyAdds / (g.image_multiply_adds() / rows + 1) + 1;
   runtime::parallel_for(threads, g.batch * rows, grain, [&](int64_t begin, int64_t end, int slot) {
     while (begin < end) {
       const int64_t image = begin / rows, first = begin % rows;
@@ -255,7 +255,7 @@ class DepthwiseWeightGradient final : public Conv2dWeightGradient {
     const PassGeometry& g = source_.geometry();
     const int64_t most = source_.spreads() ? source_.band_rows() : g.target_height;
     float* const bands = a.scratch + gradient_.scratch_floats();
-    gradient_.run(a, most, kGrainLaneProducts,
+    gradient_.run(a, most, kGrainLaneMultiplyAdds,
                   [&](int64_t image, const float* gradient, int64_t first, int64_t last, int slot,
                       float* sums) {
                     const float* lanes = source_.lanes(a.x + image * g.source_floats(), first, last,

@@ -203,8 +203,8 @@ void DirectConvolution::for_each_band(int threads, int64_t units, int64_t parts,
   const int64_t bands = std::min(units, band_count(threads)), all_bands = g_.batch * bands;
   if (all_bands == 0) return;
   const int64_t blocks = g_.groups * kernels().blocks(g_.group_outputs);
-  const int64_t products = g_.image_products() / (bands * parts);
-  const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
+  const int64_t multiply_adds = g_.image_multiply_adds() / (bands * parts);
+  const int64_t grain = kGrainMultiplyAdds / std::max<int64_t>(1, multiply_adds) + 1;
   const auto convolve_shares = [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t part = i / all_bands, image = i % all_bands / bands, band = i % bands;

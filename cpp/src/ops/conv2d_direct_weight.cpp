@@ -168,9 +168,9 @@ void DirectWeightGradient::run(const WeightGradientArguments& a) const {
   const bool even = chunks * least_parts % a.threads == 0;
   const int64_t parts = std::clamp<int64_t>(
       even ? least_parts : divide_up(kSharesPerThread * a.threads, chunks), 1, blocks);
-  const int64_t products =
+  const int64_t multiply_adds =
       g.batch * g.out_height / chunks_.count() * g.out_width * depth_ * g.out_channels / parts;
-  const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
+  const int64_t grain = kGrainMultiplyAdds / std::max<int64_t>(1, multiply_adds) + 1;
   runtime::parallel_for(a.threads, chunks_.count() * parts, grain,
                         [&](int64_t begin, int64_t end, int slot) {
                           for (int64_t i = begin; i < end; ++i) {

@@ -25,9 +25,9 @@ class LaneGradient {
   int64_t scratch_floats() const { return chunks_.count() * chunk_floats(); }
 
   // add(image, its gradient, first, last, slot, sums) adds output rows [first, last), at most
-  // `most_rows`, to the weight's sums. A thread has at least `grain_products` to do.
+  // `most_rows`, to the weight's sums. A thread has at least `grain_multiply_adds`.
   template <class Add>
-  void run(const WeightGradientArguments& arguments, int64_t most_rows, int64_t grain_products,
+  void run(const WeightGradientArguments& arguments, int64_t most_rows, int64_t grain_multiply_adds,
            const Add& add) const;
 
  private:
@@ -43,15 +43,15 @@ class LaneGradient {
 };
 
 template <class Add>
-void LaneGradient::run(const WeightGradientArguments& a, int64_t most_rows, int64_t grain_products,
-                       const Add& add) const {
+void LaneGradient::run(const WeightGradientArguments& a, int64_t most_rows,
+                       int64_t grain_multiply_adds, const Add& add) const {
   const Conv2dGradientKernels& sums_of = *a.kernels->conv2d;
   const int64_t row_floats = g_.out_width * g_.out_channels;
   const int64_t bias_place = runtime::round_up_to_line(weight_floats());
   std::fill_n(a.scratch, scratch_floats(), 0.0f);
-  const int64_t products =
+  const int64_t multiply_adds =
       g_.batch * g_.out_height * g_.out_width * weight_floats() / chunks_.count();
-  const int64_t grain = grain_products / (products + 1) + 1;
+  const int64_t grain = grain_multiply_adds / (multiply_adds + 1) + 1;
   runtime::parallel_for(
       a.threads, chunks_.count(), grain, [&](int64_t begin, int64_t end, int slot) {
         for (int64_t chunk = begin; chunk < end; ++chunk) {

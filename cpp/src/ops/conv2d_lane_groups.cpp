@@ -130,7 +130,7 @@ void LaneGroupsConvolution::convolve(LaneGroupsPass pass, const float* source, f
 // Calls body(image, first, last) to cover `rows` rows of each image once, a band at a time.
 template <class Body>
 void LaneGroupsConvolution::for_each_band(int64_t rows, int threads, const Body& body) const {
-  const int64_t grain = kGrainProducts / (g_.image_products() / rows + 1) + 1;
+  const int64_t grain = kGrainMultiplyAdds / (g_.image_multiply_adds() / rows + 1) + 1;
   runtime::parallel_for(threads, g_.batch * rows, grain, [&](int64_t begin, int64_t end, int) {
     while (begin < end) {
       const int64_t image = begin / rows, first = begin % rows;
@@ -150,7 +150,7 @@ class LaneGroupsWeightGradient final : public Conv2dWeightGradient {
   void run(const WeightGradientArguments& a) const override {
     const auto add = a.kernels->lane_groups->add;
     gradient_.run(
-        a, g_.target_height, kGrainProducts,
+        a, g_.target_height, kGrainMultiplyAdds,
         [&](int64_t image, const float* gradient, int64_t first, int64_t last, int, float* sums) {
           add({g_.vertical.front().window,
                g_.horizontal.front().window,

@@ -69,9 +69,9 @@ void NarrowInputGradient::run(const float* source, const float*, const float* pa
   const int64_t columns = shape_.taps_wide * shape_.target_channels, taps = shape_.vertical.taps;
   const int64_t source_floats = g.out_height * g.out_width * g.out_channels;
   const int64_t row_floats = g.in_width * g.in_channels;
-  const int64_t products = taps * g.out_channels * g.out_width * columns;
+  const int64_t multiply_adds = taps * g.out_channels * g.out_width * columns;
   runtime::parallel_for(
-      threads, g.batch * g.in_height, kGrainProducts / products + 1,
+      threads, g.batch * g.in_height, kGrainMultiplyAdds / multiply_adds + 1,
       [&](int64_t begin, int64_t end, int slot) {
         while (begin < end) {
           const int64_t image = begin / g.in_height, first = begin % g.in_height;

@@ -38,7 +38,7 @@ struct PassGeometry {
   int64_t tap_floats() const { return group_inputs * target_channels; }  // weights of one tap
   int64_t weight_floats() const { return kernel_size.height * kernel_size.width * tap_floats(); }
   // Multiply-adds of one image, including those with padding.
-  int64_t image_products() const {
+  int64_t image_multiply_adds() const {
     const int64_t windows = flipped ? source_height * source_width : target_height * target_width;
     return windows * weight_floats();
   }

@@ -50,7 +50,7 @@ bool leaves_cache(const Conv2dGeometry& g) {
 void transform_tiles(WinogradTile tile, const WinogradShape& shape, const float* source,
                      WinogradTiles tiles, int threads, const WinogradPlanes& planes) {
   const auto transform_input = winograd_kernels(tile).transform_input;
-  const int64_t grain = kGrainProducts / (kTransformProducts * shape.source_channels) + 1;
+  const int64_t grain = kGrainMultiplyAdds / (kTransformMultiplyAdds * shape.source_channels) + 1;
   runtime::parallel_for(threads, tiles.count, grain, [&](int64_t begin, int64_t end, int) {
     transform_input(shape, source, {tiles.first + begin, end - begin}, planes.at(begin, 0));
   });
@@ -81,7 +81,7 @@ class WinogradConvolution final : public Conv2dPass {
   int64_t points() const { return winograd_points(static_cast<int64_t>(tile_)); }
   int64_t group_floats() const;
   int64_t column_blocks() const { return divide_up(weight_.outputs, kWinogradColumns); }
-  int64_t tile_products() const;
+  int64_t tile_multiply_adds() const;
   int64_t tile_blocks(int threads) const;
   bool by_columns(int threads) const;
   int64_t planes_floats(int64_t tiles) const;
@@ -161,7 +161,7 @@ void WinogradConvolution::pack_weights(const float* weight, int threads, float* 
 // Multiplications that take as long as a tile.
 int64_t WinogradConvolution::tile_multiply_adds() const {
   return points() * weight_.inputs * shape_.target_channels +
-         kTransformProducts * (shape_.source_channels + shape_.target_channels);
+         kTransformMultiplyAdds * (shape_.source_channels + shape_.target_channels);
 }
 
 int64_t WinogradConvolution::tile_blocks(int threads) const {
@@ -221,8 +221,8 @@ void WinogradConvolution::run_blocks(const float* source, const float* transform
   const int64_t blocks = tile_blocks(threads), most = std::min(tiles_, most_tiles_);
   const int64_t inputs = shape_.source_channels, outputs = shape_.target_channels;
   const int64_t slot_floats = planes_floats(most) + products_floats(most, outputs);
-  const int64_t block_products = divide_up(tiles_, blocks) * tile_products();
-  const int64_t grain = kGrainProducts / std::max<int64_t>(1, block_products) + 1;
+  const int64_t block_multiply_adds = divide_up(tiles_, blocks) * tile_multiply_adds();
+  const int64_t grain = kGrainMultiplyAdds / std::max<int64_t>(1, block_multiply_adds) + 1;
   runtime::parallel_for(threads, blocks, grain, [&](int64_t begin, int64_t end, int slot) {
     float* const slot_scratch = scratch + slot * slot_floats;
     for (int64_t i = begin; i < end; ++i) {
@@ -255,8 +255,8 @@ void WinogradConvolution::run_columns(const float* source, const float* weight,
   const int64_t most = divide_up(tiles.count, parts);
   const int64_t slot_floats = products_floats(most, kWinogradColumns) + panels_floats();
   float* const slots = scratch + planes_floats(tiles.count);
-  const int64_t share_products = most * tile_products() / column_blocks();
-  const int64_t grain = kGrainProducts / std::max<int64_t>(1, share_products) + 1;
+  const int64_t share_multiply_adds = most * tile_multiply_adds() / column_blocks();
+  const int64_t grain = kGrainMultiplyAdds / std::max<int64_t>(1, share_multiply_adds) + 1;
   runtime::parallel_for(
       threads, column_blocks() * parts, grain, [&](int64_t begin, int64_t end, int slot) {
         float* const panels = slots + slot * slot_floats;
@@ -287,12 +287,12 @@ void WinogradConvolution::multiply_columns(const WinogradPlanes& planes, int64_t
     kernels.multiply(planes, tiles, inputs, transformed + offset, columns.count(), true, products);
     return;
   }
-  const int64_t pieces = divide_up(inputs, inputs_at_once(points()));
-  for (int64_t i = 0; i < pieces; ++i) {
-    const int64_t first = inputs * i / pieces, count = inputs * (i + 1) / pieces - first;
-    WinogradWeight piece = weight_;
-    piece.inputs = count;
-    kernels.transform_weight(piece, weight + first * weight_.k_step, 0, count, columns, panels);
+  const int64_t parts = divide_up(inputs, inputs_at_once(points()));
+  for (int64_t i = 0; i < parts; ++i) {
+    const int64_t first = inputs * i / parts, count = inputs * (i + 1) / parts - first;
+    WinogradWeight part = weight_;
+    part.inputs = count;
+    kernels.transform_weight(part, weight + first * weight_.k_step, 0, count, columns, panels);
     kernels.multiply(planes.at(0, first), tiles, count, panels, columns.count(), i == 0, products);
   }
 }

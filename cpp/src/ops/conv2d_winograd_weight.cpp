@@ -165,7 +165,7 @@ void WinogradWeightGradient::run_columns(const WeightGradientArguments& a) const
       winograd_planes(a.scratch + bias_sums_floats(outputs), tiles_, inputs);
   if (a.grad_weight) transform_tiles(tile_, shape_, a.x, {0, tiles_}, a.threads, planes);
   float* const slots = planes.data + winograd_planes_floats(points(), tiles_, inputs);
-  const int64_t sums_inputs = inputs_at_once(points()), pieces = divide_up(inputs, sums_inputs);
+  const int64_t sums_inputs = inputs_at_once(points()), parts = divide_up(inputs, sums_inputs);
   runtime::parallel_for(a.threads, column_blocks(), 1, [&](int64_t begin, int64_t end, int slot) {
     float* const slot_scratch = slots + slot * column_sums_floats();
     for (int64_t group = begin; group < end; ++group) {
@@ -176,12 +176,12 @@ void WinogradWeightGradient::run_columns(const WeightGradientArguments& a) const
                                 a.grad_bias ? a.scratch : nullptr);
       if (!a.grad_weight) continue;
       float* const sums = slot_scratch + winograd_planes_floats(points(), tiles_, kWinogradColumns);
-      for (int64_t i = 0; i < pieces; ++i) {
-        const int64_t first = inputs * i / pieces, last = inputs * (i + 1) / pieces;
-        const WinogradPlanes piece = winograd_planes(sums, last - first, columns.count());
+      for (int64_t i = 0; i < parts; ++i) {
+        const int64_t first = inputs * i / parts, last = inputs * (i + 1) / parts;
+        const WinogradPlanes part = winograd_planes(sums, last - first, columns.count());
         kernel.add_products(tiles_, last - first, columns.count(), planes.at(0, first), gradient,
-                            true, piece);
-        kernel.reduce(shape_, {piece, 1, 0}, first, last, columns, a.accumulate, a.grad_weight);
+                            true, part);
+        kernel.reduce(shape_, {part, 1, 0}, first, last, columns, a.accumulate, a.grad_weight);
       }
     }
   });
@@ -202,8 +202,8 @@ void WinogradWeightGradient::run_chunks(const WeightGradientArguments& a) const 
   }
   float* const slots = a.scratch + chunks_ * chunk_floats();
   const int64_t parts = std::clamp<int64_t>(divide_up(a.threads, chunks_), 1, column_blocks());
-  const int64_t products = tiles_ / chunks_ * points() * inputs * outputs / parts;
-  const int64_t grain = kGrainProducts / std::max<int64_t>(1, products) + 1;
+  const int64_t multiply_adds = tiles_ / chunks_ * points() * inputs * outputs / parts;
+  const int64_t grain = kGrainMultiplyAdds / std::max<int64_t>(1, multiply_adds) + 1;
   runtime::parallel_for(
       a.threads, chunks_ * parts, grain, [&](int64_t begin, int64_t end, int slot) {
         for (int64_t i = begin; i < end; ++i) {

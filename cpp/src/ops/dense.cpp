@@ -63,8 +63,8 @@ void multiply(DenseProduct product, const Finish& how, int threads, float* scrat
   const int64_t parts =
       std::clamp<int64_t>(std::min(divide_up(threads, blocks), rows / kLeastRows), 1, rows);
   // With few rows, fetching the weights dominates.
-  const int64_t products = std::max(divide_up(rows, parts), kRowsPerWeight) * product.depth *
-                           divide_up(product.columns, blocks);
+  const int64_t multiply_adds = std::max(divide_up(rows, parts), kRowsPerWeight) * product.depth *
+                                divide_up(product.columns, blocks);
   const auto multiply_share = [&](int64_t begin, int64_t end, int index) {
     DenseProduct share = product;
     share.scratch = scratch + index * kDenseScratchFloats;
@@ -83,7 +83,8 @@ void multiply(DenseProduct product, const Finish& how, int threads, float* scrat
       begin += share.last_block - share.first_block;
     }
   };
-  runtime::parallel_for(threads, parts * blocks, kGrainProducts / products + 1, multiply_share);
+  runtime::parallel_for(threads, parts * blocks, kGrainMultiplyAdds / multiply_adds + 1,
+                        multiply_share);
 }
 
 // x (batch, in_features) times the weights; the caller fills in the rest.

@@ -28,7 +28,7 @@ int64_t statistics_floats(const GroupNormGeometry& g) {
 }
 
 int64_t sums_floats(const GroupNormGeometry& g, const GroupNorm& norm) {
-  return 2 * norm.pieces() * runtime::round_up_to_line(g.channels);
+  return 2 * norm.parts() * runtime::round_up_to_line(g.channels);
 }
 
 // Adds up the sums of the chunks, in order; either gradient may be null.
@@ -36,7 +36,7 @@ void add_up(const GroupNormGeometry& g, const GroupNorm& norm, const float* sums
             float* grad_weight, float* grad_bias) {
   const int64_t line = runtime::round_up_to_line(g.channels);
   const auto into = [&](float* gradient, const float* first) {
-    if (gradient) add_up_chunks(first, norm.pieces(), 2 * line, g.channels, accumulate, gradient);
+    if (gradient) add_up_chunks(first, norm.parts(), 2 * line, g.channels, accumulate, gradient);
   };
   into(grad_bias, sums);
   into(grad_weight, sums + line);

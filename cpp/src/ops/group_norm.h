@@ -9,9 +9,9 @@
 
 namespace cnnx::ops {
 
-// Images are normalised, and the sums of a weight's gradient taken, a piece at a time: some rows,
-// or one image. A piece that is smaller costs more sums per number, to be added up at the end.
-constexpr int64_t kLeastPiecePixels = 64;
+// Images are normalised, and the sums of a weight gradient taken, part by part: some rows,
+// or one image. Smaller parts have more sums to add up at the end.
+constexpr int64_t kLeastPartPixels = 64;
 
 struct GroupNormArguments {
   const float* x;
@@ -23,8 +23,8 @@ struct GroupNormArguments {
   const float* grad_output;
   bool accumulate;    // to grad_input
   float* grad_input;  // or null
-  float*
-      sums;  // or null: [piece][of grad_output, of its products with what is normalised][channel]
+  // Or null: [part][of grad_output, of its products with the normalised input][channel].
+  float* sums;
 
   float* scratch;
   int threads;
@@ -34,7 +34,7 @@ struct GroupNormArguments {
 class GroupNorm {
  public:
   virtual ~GroupNorm() = default;
-  virtual int64_t pieces() const = 0;
+  virtual int64_t parts() const = 0;
   virtual int64_t scratch_floats(int threads) const = 0;
   virtual void measure(const GroupNormArguments& a) const = 0;  // writes the statistics
   virtual void forward(const GroupNormArguments& a) const = 0;  // and the output

@@ -14,11 +14,11 @@ class GroupNormOfImages final : public GroupNorm {
  public:
   explicit GroupNormOfImages(const GroupNormGeometry& geometry)
       : g_(geometry),
-        chunks_(g_.pixels, g_.channels, kLeastPiecePixels),
+        chunks_(g_.pixels, g_.channels, kLeastPartPixels),
         group_channels_(g_.channels / g_.groups),
         line_(runtime::round_up_to_line(g_.channels)) {}
 
-  int64_t pieces() const override { return g_.images; }
+  int64_t parts() const override { return g_.images; }
   int64_t scratch_floats(int threads) const override { return threads * image_floats(); }
 
   void measure(const GroupNormArguments& a) const override {
@@ -158,7 +158,7 @@ void GroupNormOfImages::backward(const GroupNormArguments& a, int64_t image, int
     kernels.sums(chunk_of(first, pixels), sums, sums + line_);
   });
   float *const offsets = line(scratch, 2), *const bends = line(scratch, 3);
-  float* const piece_sums = a.sums ? a.sums + 2 * image * line_ : nullptr;
+  float* const part_sums = a.sums ? a.sums + 2 * image * line_ : nullptr;
   for (int64_t group = 0; group < g_.groups; ++group) {
     const int64_t begin = group * group_channels_, end = begin + group_channels_;
     const double factor = inverse(a, image)[group];
@@ -169,17 +169,17 @@ void GroupNormOfImages::backward(const GroupNormArguments& a, int64_t image, int
         sum += scratch[2 * i * line_ + c];
         products += scratch[(2 * i + 1) * line_ + c];
       }
-      if (piece_sums) {
-        piece_sums[c] = static_cast<float>(sum);
-        piece_sums[line_ + c] = static_cast<float>(products * factor);
+      if (part_sums) {
+        part_sums[c] = static_cast<float>(sum);
+        part_sums[line_ + c] = static_cast<float>(products * factor);
       }
       weighted_sum += sum * a.weight[c];
       weighted_products += products * a.weight[c];
     }
-    const double share = factor / static_cast<double>(g_.pixels * group_channels_);
+    const double mean_factor = factor / static_cast<double>(g_.pixels * group_channels_);
     for (int64_t c = begin; c < end; ++c) {
-      offsets[c] = static_cast<float>(-share * weighted_sum);
-      bends[c] = static_cast<float>(-share * weighted_products * factor * factor);
+      offsets[c] = static_cast<float>(-mean_factor * weighted_sum);
+      bends[c] = static_cast<float>(-mean_factor * weighted_products * factor * factor);
     }
   }
   if (!a.grad_input) return;

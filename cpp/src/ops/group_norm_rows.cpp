@@ -11,9 +11,9 @@ namespace {
 class GroupNormOfRows final : public GroupNorm {
  public:
   explicit GroupNormOfRows(const GroupNormGeometry& geometry)
-      : g_(geometry), chunks_(g_.images, g_.channels, kLeastPiecePixels) {}
+      : g_(geometry), chunks_(g_.images, g_.channels, kLeastPartPixels) {}
 
-  int64_t pieces() const override { return chunks_.count(); }
+  int64_t parts() const override { return chunks_.count(); }
   int64_t scratch_floats(int) const override { return 0; }
 
   void measure(const GroupNormArguments& a) const override {

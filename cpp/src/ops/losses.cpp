@@ -1,4 +1,4 @@
-// The checks that the losses share.
+// The checks shared by the losses.
 #include "ops/losses.h"
 
 #include <cmath>

@@ -7,7 +7,7 @@ namespace cnnx::ops {
 
 // Multiply-adds that take about 20 microseconds: below this a second thread costs more than it
 // gains.
-constexpr int64_t kGrainProducts = int64_t{1} << 20;
+constexpr int64_t kGrainMultiplyAdds = int64_t{1} << 20;
 // Weights packed in about 20 microseconds.
 constexpr int64_t kGrainPacked = 32 * 1024;
 

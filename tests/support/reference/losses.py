@@ -14,7 +14,7 @@ def smoothed_targets(labels: npt.ArrayLike, classes: int, label_smoothing: float
     return (1.0 - label_smoothing) * one_hot + label_smoothing / classes
 
 
-def class_shares(labels: npt.ArrayLike, classes: int) -> Array:
+def soft_labels_of(labels: npt.ArrayLike, classes: int) -> Array:
     """Labels as one-hot soft labels; soft labels unchanged."""
     return real(labels) if np.ndim(labels) == 2 else smoothed_targets(labels, classes, 0.0)
 
@@ -23,10 +23,10 @@ def weighted_targets(
     labels: npt.ArrayLike, classes: int, label_smoothing: float, weights: npt.ArrayLike | None
 ) -> tuple[Array, float]:
     """The factors of -log softmax, and the divisor of the mean."""
-    shares = class_shares(labels, classes)
+    soft_labels = soft_labels_of(labels, classes)
     each = np.ones(classes) if weights is None else real(weights)
-    smoothed = (1.0 - label_smoothing) * shares + label_smoothing / classes
-    total = float((each * shares).sum()) if weights is not None else float(len(shares))
+    smoothed = (1.0 - label_smoothing) * soft_labels + label_smoothing / classes
+    total = float((each * soft_labels).sum()) if weights is not None else float(len(soft_labels))
     return each * smoothed, total or 1.0
 
 
