@@ -1,6 +1,6 @@
 // For the benchmarks alone: the calculating peak, and one direction of an op many times over on the
 // same arrays, so that neither Python nor the first touch of fresh memory is measured with it.
-// Many parameters, because Python passes the arrays and settings of a convolution by name.
+// Many parameters because Python passes the arrays and settings of a convolution by name.
 #include <stdexcept>
 #include <string>
 

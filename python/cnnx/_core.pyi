@@ -1,6 +1,7 @@
 """Type stubs of the compiled core, made by cpp/bindings: plain values and exact arrays.
 
 This module is internal. The modules of `cnnx` convert and check arguments before they call it.
+Many parameters because the benchmarks give the arrays and settings of a convolution by name.
 """
 
 from collections.abc import Mapping, Sequence

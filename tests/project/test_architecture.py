@@ -23,10 +23,39 @@ from architecture_rules import (
     python_imports_only_components_below,
     sources,
 )
+from code_shape import (
+    LEAST_REPEATED_LINES,
+    MOST_FUNCTION_LINES,
+    MOST_PARAMETERS,
+    functions_are_short,
+    functions_take_few_parameters,
+    no_passage_stands_twice,
+)
 
 ROOT = Path(__file__).parents[2]
 
 Rule = Callable[[Path], Iterator[str]]
+
+
+def cpp_function(*, lines: int = 3, parameters: int = 1) -> str:
+    """A definition in a namespace, as clang-format lays it out."""
+    names = ", ".join(f"const std::map<int, int>& a{k}" for k in range(parameters))
+    body = "  f(1, 2, 3);\n" * (lines - 2)
+    return f"namespace cnnx {{\nvoid f({names}) {{\n{body}}}\n}}  // namespace cnnx\n"
+
+
+def python_function(*, lines: int = 2, parameters: int = 1) -> str:
+    names = ", ".join(f"a{k}" for k in range(parameters))
+    body = "        g(1, 2)\n" * (lines - 1)
+    return f'"""A class."""\nclass A:\n    def f(self, {names}):\n{body}'
+
+
+def passage(name: str, lines: int) -> str:
+    """Lines of different shapes, whatever the name in them."""
+    return "".join(f"{name} = {'-' * (k % 7)}{name}({', '.join('x' * k)})\n" for k in range(lines))
+
+
+HEAD = '"""A table."""\n'
 
 # Per rule: a file that follows it, then files that break it, as (path, text).
 EXAMPLES: dict[Rule, tuple[tuple[str, str], list[tuple[str, str]]]] = {
@@ -96,6 +125,36 @@ EXAMPLES: dict[Rule, tuple[tuple[str, str], list[tuple[str, str]]]] = {
             ("tests/b.py", '"""A table."""\n' + "x = 0\n" * MOST_LINES),
             ("cpp/src/io/b.h", "// A table.\n" * (MOST_LINES + 1)),
             ("python/cnnx/_core.pyi", "x: int\n" * (MOST_LINES + 1)),
+        ],
+    ),
+    functions_are_short: (
+        (
+            "cpp/src/ops/a.cpp",
+            "// A table of work.\n// Long function because it is one.\n"
+            + cpp_function(lines=MOST_FUNCTION_LINES + 1),
+        ),
+        [
+            ("cpp/src/ops/b.cpp", cpp_function(lines=MOST_FUNCTION_LINES + 1)),
+            ("python/cnnx/data/b.py", python_function(lines=MOST_FUNCTION_LINES + 1)),
+        ],
+    ),
+    functions_take_few_parameters: (
+        ("python/cnnx/data/a.py", python_function(parameters=MOST_PARAMETERS)),
+        [
+            ("cpp/src/ops/b.cpp", cpp_function(parameters=MOST_PARAMETERS + 1)),
+            ("python/cnnx/data/b.py", python_function(parameters=MOST_PARAMETERS + 1)),
+        ],
+    ),
+    no_passage_stands_twice: (
+        (
+            "tests/a.py",
+            HEAD + passage("a", LEAST_REPEATED_LINES - 1) + "x\n" + passage("a", 3),
+        ),
+        [
+            (
+                "tests/b.py",
+                HEAD + passage("a", LEAST_REPEATED_LINES) + passage("b", LEAST_REPEATED_LINES),
+            ),
         ],
     ),
     file_names_say_something: (

@@ -163,7 +163,7 @@ def code_lines(path: Path) -> list[tuple[int, str]]:
     if path.suffix in (".py", ".pyi"):
         text = re.sub(r'""".*?"""', lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL)
         text = re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
-        imports = r"^ *(import|from) .*(\((.|\n)*?\))?$"
+        imports = r"^ *(import|from) [^\n(]*(\([^)]*\))?"
         text = re.sub(imports, lambda m: "\n" * m[0].count("\n"), text, flags=re.MULTILINE)
         skipped = r"$"
     else:

@@ -40,9 +40,8 @@ class Conv2dOp final : public ConvolutionOp<Conv2dOptions> {
 
  private:
   Conv2dGeometry geometry(const Shape& input) const {
-    const Shape weight = {kernel_size_.height, kernel_size_.width,
-                          in_channels(input) / options_.groups, out_channels_};
-    return conv2d_geometry(input, weight, options_);
+    const int64_t group_inputs = in_channels(input) / options_.groups;
+    return conv2d_geometry(input, weight_shape(group_inputs, out_channels_), options_);
   }
 };
 

@@ -1,5 +1,5 @@
 // The algorithm of conv2d for groups that fill lanes: several groups in a vector, or whole vectors
-// of a group, directly from the image.
+// of a group, directly from the image. Repeated because every algorithm ends in its two factories.
 #include <algorithm>
 #include <memory>
 

@@ -1,5 +1,5 @@
 // conv_transpose2d: the public functions and the layer kind, a convolution with its directions
-// swapped.
+// swapped. Repeated because its list of settings is a convolution's, in other words.
 #include "cnnx/conv_transpose2d.h"
 
 #include <algorithm>
@@ -103,9 +103,8 @@ class ConvTranspose2dOp final : public ConvolutionOp<ConvTranspose2dOptions> {
 
  private:
   ConvTranspose2dGeometry geometry(const Shape& input) const {
-    const Shape weight = {kernel_size_.height, kernel_size_.width, out_channels_ / options_.groups,
-                          in_channels(input)};
-    return conv_transpose2d_geometry(input, weight, options_);
+    return conv_transpose2d_geometry(
+        input, weight_shape(out_channels_ / options_.groups, in_channels(input)), options_);
   }
 };
 

@@ -37,6 +37,9 @@ class ConvolutionOp : public Op {
     check_layer_groups(kind_, options_.groups, channels, out_channels_);
     return channels;
   }
+  Shape weight_shape(int64_t rows, int64_t columns) const {
+    return {kernel_size_.height, kernel_size_.width, rows, columns};
+  }
   std::vector<ParameterSpec> with_bias(const ParameterSpec& weight) const {
     std::vector<ParameterSpec> specs = {weight};
     if (bias_) specs.push_back({"bias", {out_channels_}, 0});
