@@ -1,4 +1,4 @@
-// What the blocks of the extension share: the list of blocks, and arrays as they cross from Python.
+// Declarations shared by the blocks of the extension: the list of blocks, and arrays from Python.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -12,8 +12,8 @@ namespace cnnx::bindings {
 
 namespace py = pybind11;
 
-// Contiguous float32, exactly: the Python side has converted (cnnx.arguments), so nothing is copied
-// silently here.
+// Contiguous float32, exactly: the Python side has converted (cnnx.arguments), so no array is
+// copied silently here.
 using FloatArray = py::array_t<float, py::array::c_style>;
 
 inline Shape shape_of(const py::array& array) {
@@ -22,7 +22,7 @@ inline Shape shape_of(const py::array& array) {
 
 inline FloatArray new_array(const Shape& shape) { return FloatArray(shape); }
 
-// One block per room.
+// One block per component.
 void bind_batch_norm2d(py::module_& module);
 void bind_losses(py::module_& module);
 void bind_benchmark(py::module_& module);

@@ -1,4 +1,4 @@
-// Layers as they cross from Python.
+// Layers from Python.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// One call of an op, forward or backward, on arrays: what cnnx.ops is made of.
+// One call of an op, forward or backward, on arrays: the implementation of cnnx.ops.
 #include "cnnx/operator.h"
 
 #include <optional>
@@ -13,7 +13,7 @@
 namespace cnnx::bindings {
 namespace {
 
-// An op's input, or its shape where backward does not read it.
+// An op's input, or only its shape if backward does not read it.
 using InputArgument = std::variant<FloatArray, Shape>;
 
 // `suffix` is that of the function that errors name.

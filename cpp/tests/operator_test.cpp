@@ -25,7 +25,7 @@ using cnnx::test::GuardedArray;
 using cnnx::test::same_bits;
 using Floats = std::vector<float>;
 
-// Numbers that no sum of a few keeps exactly.
+// Numbers whose sums are rounded.
 Floats values(const Shape& shape, int64_t seed) {
   Floats result(static_cast<std::size_t>(element_count(shape)));
   for (std::size_t i = 0; i < result.size(); ++i) {
@@ -39,7 +39,7 @@ struct Gradients {
   Floats x, weight, bias;
 };
 
-// The gradients of an op with a weight and a bias, from zeros on or added to what is there.
+// The gradients of an op with a weight and a bias, from zero or accumulated.
 Gradients gradients_of(const Operator& op, const GuardedArray& grad_output, const GuardedArray& x,
                        const GuardedArray& weight, float begin, bool accumulate) {
   GuardedArray grad_x(x.size(), begin), grad_weight(weight.size(), begin);
@@ -114,8 +114,8 @@ void test_buffers() {
                      variance.data(), expected.data());
   CHECK(same_bits(output.values(), expected.values()));
 
-  // With constant statistics the gradient of the bias is a sum, and what each input gets is linear
-  // in the weight.
+  // With constant statistics the gradient of the bias is a sum, and the gradient of each input is
+  // linear in the weight.
   const GuardedArray grad_output(x.size(), 1.0f);
   GuardedArray grad_x(x.size()), grad_weight(5, 2.0f), grad_bias(5, 2.0f);
   Operator::BackwardArrays arrays;
@@ -229,7 +229,7 @@ void test_refusals_of_arrays_at_hand() {
                Operator(conv2d, {images}, {{3, 3, 3, 8}, {8}, {8}}));
   CHECK_THROWS(std::invalid_argument, "stride is (0, 0), expected 1 to",
                Operator(cnnx::Conv2d(8, 3).stride(0), {images}, {{3, 3, 3, 8}}));
-  // Settings alone, which no weight confirms.
+  // Settings alone, without a weight to check them against.
   CHECK_THROWS(std::invalid_argument, "groups is 0, expected",
                Operator(cnnx::Conv2d(8, 3).groups(0), {images}, {}));
 }

@@ -41,7 +41,7 @@ class CNNX_API Operator {
     const float* output = nullptr;     // of forward; null where backward_reads_output() is false
     std::vector<const float*> parameters,
         buffers;  // a bias, which backward does not read, may be null
-    // Null pointers, or an empty list, are not wanted.
+    // A null pointer or an empty list is not computed.
     std::vector<float*> grad_inputs, grad_parameters;
     bool accumulate = false;  // adds to the gradients instead of overwriting them
   };

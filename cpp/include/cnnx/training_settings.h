@@ -1,4 +1,4 @@
-// How the settings of training describe themselves: by name, with the values that are allowed.
+// The self-description of training settings: each by name, with its allowed values.
 //
 // Each struct of settings (optimizers.h, schedules.h, augmentation.h, trainer.h) has a name, kKind,
 // where a text names it, and calls visit(name, value) or visit(name, value, allowed) for each of

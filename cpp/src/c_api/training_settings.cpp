@@ -23,7 +23,7 @@ std::string listed(const std::vector<std::string>& words, const std::string& las
   return text;
 }
 
-// Takes what a line says about each setting.
+// Reads each setting of a line.
 struct Take {
   SettingsText& line;
 

@@ -62,7 +62,7 @@ struct StepGradients {
   float* output;
   bool output_relu_masked;
   const ops::InputGradient* inputs;  // the whole block of gradients, or null
-  float* parameters;                 // the whole block of gradients; null: not wanted
+  float* parameters;                 // the whole block of gradients; null: not computed
 };
 
 class Chain {

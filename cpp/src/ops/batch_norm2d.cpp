@@ -24,7 +24,7 @@ struct Lines {
   float *mean, *inverse, *scale, *shift;  // inverse: of the standard deviation
 };
 
-// Null pointers are not wanted.
+// Null pointers are not computed.
 struct BatchNormGradients {
   float *values, *weight, *bias;
   bool accumulate, accumulate_parameters;  // of the values, of the others

@@ -9,8 +9,8 @@
 
 namespace cnnx::ops {
 
-// A layer of one input shape. `geometry` is the convolution's; a transposed convolution goes the
-// other way, from the convolution's output to its input.
+// A layer of one input shape. `geometry` is the convolution's; a transposed convolution maps the
+// convolution's output to its input.
 struct ConvolutionLayer {
   Conv2dGeometry geometry;
   bool transposed;

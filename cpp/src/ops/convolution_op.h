@@ -1,4 +1,4 @@
-// The settings and parameters that the layer kinds conv2d and conv_transpose2d share.
+// The settings and parameters shared by the layer kinds conv2d and conv_transpose2d.
 #pragma once
 
 #include <cstdint>

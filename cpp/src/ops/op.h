@@ -91,7 +91,7 @@ struct BoundOpTraits {
 
 // The destination of the gradient of one input.
 struct InputGradient {
-  float* values = nullptr;   // null: not wanted
+  float* values = nullptr;   // null: not computed
   bool accumulate = false;   // adds to the values instead of overwriting them
   bool relu_masked = false;  // the gradient before the ReLU whose output the input is
 };
@@ -124,7 +124,7 @@ struct BackwardArguments {
   float* grad_output = nullptr;          // written to only with BoundOpTraits::changes_grad_output
   bool grad_output_relu_masked = false;  // the gradient before the fused ReLU
   const InputGradient* grad_inputs = nullptr;
-  float* const* grad_parameters = nullptr;  // null pointers are not wanted
+  float* const* grad_parameters = nullptr;  // null pointers are not computed
   bool accumulate_parameters = false;       // adds to grad_parameters instead of overwriting them
   float* scratch = nullptr;
   int threads = 1;

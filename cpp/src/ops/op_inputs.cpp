@@ -1,4 +1,4 @@
-// Tells an op of one input from one of several.
+// Distinguishes ops of one input from ops of several.
 #include "ops/op_inputs.h"
 
 #include <stdexcept>

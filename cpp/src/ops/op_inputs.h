@@ -10,7 +10,7 @@
 
 namespace cnnx::ops {
 
-// Refuses a number of inputs that the kind does not take: "add: has 1 input, expected 2 to 64".
+// Refuses a wrong number of inputs for the kind: "add: has 1 input, expected 2 to 64".
 void check_input_count(const LayerKind& kind, std::size_t count);
 
 Shape output_shape(const Op& op, const std::vector<Shape>& inputs);

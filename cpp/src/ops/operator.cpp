@@ -1,4 +1,4 @@
-// Operator: a bound op, and the checks of the arrays that it is called with.
+// Operator: a bound op, and the checks of the arrays of a call.
 #include "cnnx/operator.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// A layer's settings, checked against what its kind says of them.
+// A layer's settings, checked against the description of its kind.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,9 @@ namespace cnnx::ops {
 // to the op, which checks them together with the arrays' shapes.
 enum class Limits { checked, unchecked };
 
-// The constructor refuses what is missing, wrong or unknown, in one sentence: "conv2d: stride is
-// (0, 1), expected two integers >= 1 (height, width)". Then each is there in the form that the kind
-// says; one that may be missing has its default.
+// The constructor refuses missing, wrong and unknown settings, in one sentence: "conv2d: stride is
+// (0, 1), expected two integers >= 1 (height, width)". Afterwards every setting is present in its
+// type; a missing optional one has its default.
 class CheckedSettings {
  public:
   // Kind and settings must outlive it.

@@ -1,4 +1,4 @@
-// Gives a bound op its scratch and the bytes that its forward would have saved, and runs it.
+// Allocates scratch and saved bytes for a bound op, and runs it.
 #include "ops/single_call.h"
 
 #include <algorithm>

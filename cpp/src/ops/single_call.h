@@ -1,5 +1,5 @@
-// One call of a bound op outside a graph, in the form of inference. Scratch is that of the calling
-// thread (ops/call_scratch.h), and there are as many threads as cnnx::get_num_threads() says.
+// One call of a bound op outside a graph, in the form of inference. It uses the scratch of the
+// calling thread (ops/call_scratch.h) and cnnx::get_num_threads() threads.
 #pragma once
 
 #include "ops/op.h"
@@ -9,7 +9,7 @@ namespace cnnx::ops {
 // `a` lacks scratch and threads.
 void call_forward(const BoundOp& op, ForwardArguments a);
 
-// `a` lacks scratch, threads, kernels and what forward saved, which is computed again.
+// `a` lacks scratch, threads, kernels and the saved bytes of forward, which are computed again.
 void call_backward(const BoundOp& op, BackwardArguments a);
 
 // The arrays of an op with one input and at most a weight and a bias, as the functions of the

@@ -1,4 +1,4 @@
-// The sentence that refuses a setting.
+// The error sentence for an invalid setting.
 #include "runtime/check_settings.h"
 
 #include <cstdio>

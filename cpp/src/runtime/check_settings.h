@@ -1,4 +1,4 @@
-// Refuses settings outside the limits that their struct names.
+// Refuses settings outside the limits that their struct declares.
 #pragma once
 
 #include <cstdint>
