@@ -1,4 +1,4 @@
-// Layers from Python.
+// Conversion of layers from the values that Python passes.
 #pragma once
 
 #include <string>
