@@ -5,16 +5,26 @@ An instruction set is chosen once per process, so each one has processes of its 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from subprocess import CompletedProcess
+
 import pytest
-from instruction_sets import ROOT, digests, every_isa, needs, run_python
+from instruction_sets import CPU_FLAGS, ROOT, digests, every_isa, needs, run_python
+
+
+@pytest.fixture(scope="module")
+def parity_runs() -> Iterator[dict[str, Future[CompletedProcess[str]]]]:
+    """The parity tests on each instruction set, two at a time."""
+    command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "parity", str(ROOT / "tests"))
+    with ThreadPoolExecutor(2) as pool:
+        yield {isa: pool.submit(run_python, isa, *command) for isa in CPU_FLAGS}
 
 
 @every_isa
-def test_parity(isa: str) -> None:
+def test_parity(isa: str, parity_runs: dict[str, Future[CompletedProcess[str]]]) -> None:
     needs(isa)
-    finished = run_python(
-        isa, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "parity", str(ROOT / "tests")
-    )
+    finished = parity_runs[isa].result()
     assert finished.returncode == 0, finished.stdout[-8000:] + finished.stderr[-2000:]
     assert " passed" in finished.stdout.splitlines()[-1]
 
