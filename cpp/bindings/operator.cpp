@@ -65,7 +65,7 @@ py::tuple run_op_backward(const std::string& kind, const py::dict& settings,
     gradients[position] = gradient;
     return gradient.mutable_data();
   };
-  arrays.grad_inputs = {add_gradient(0, input_shape)};
+  arrays.grad_inputs.push_back(add_gradient(0, input_shape));
   for (const ArrayInfo& parameter : op.parameters())
     arrays.grad_parameters.push_back(
         add_gradient(1 + arrays.grad_parameters.size(), parameter.shape));

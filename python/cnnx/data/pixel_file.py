@@ -91,7 +91,7 @@ class PixelFile:
         """Complete the file; `unreadable` are the positions of the skipped files."""
         self._file.flush()
         self._part.replace(self._pixels)
-        metadata = self._part.with_name(f"{self._part.name}.json")
+        metadata = self._part.with_name(f"{self._part.name}.metadata")
         metadata.write_text(json.dumps({"unreadable": unreadable}))
         metadata.replace(self._metadata)
         self._remove_older()
