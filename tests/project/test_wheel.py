@@ -268,7 +268,7 @@ def test_it_includes_its_thread_runtime(fresh: Fresh) -> None:
 def test_a_cmake_project_builds_and_runs_with_it(fresh: Fresh, tmp_path: Path) -> None:
     """A foreign program finds the libraries that were copied into the wheel, too."""
     folder = fresh("python", "-m", "cnnx", "--cmake-dir").strip()
-    shutil.copytree(ROOT / "tests" / "consumer", tmp_path / "source")
+    shutil.copytree(ROOT / "tests" / "embedding" / "consumer", tmp_path / "source")
     configure(tmp_path / "source", tmp_path / "build", f"-Dcnnx_DIR={folder}")
     run([cmake(), "--build", tmp_path / "build"])
     program = tmp_path / "build" / "consumer"
