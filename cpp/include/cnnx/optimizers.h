@@ -105,10 +105,7 @@ struct Muon {
   static constexpr const char* kKind = "muon";
   template <class Self, class Visitor>
   static void for_each_setting(Self& self, Visitor&& visit) {
-    visit("learning_rate", self.learning_rate, kNotNegative);
-    visit("momentum", self.momentum, kBelowOne);
-    visit("nesterov", self.nesterov);
-    visit("weight_decay", self.weight_decay, kNotNegative);
+    Sgd::for_each_setting(self, visit);
     visit("matrices", self.matrices);
     visit("iterations", self.iterations, Limits{1, 20, true, "an integer from 1 to 20"});
   }
