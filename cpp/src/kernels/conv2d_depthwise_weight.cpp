@@ -93,7 +93,7 @@ void add_tile(const DepthwiseGradient& g, const Outputs& outputs) {
 }
 
 // `of` is indexed by the number of columns minus one. `rest` processes the remaining channels of
-// one column.
+// one column; null where tiles leave none.
 using Tile = void (*)(const DepthwiseGradient&, const Outputs&);
 struct Tiles {
   Tile of[kMostColumns];
@@ -106,6 +106,11 @@ struct Tiles {
   }
 };
 template <int kStride, int kHigh>
+constexpr Tile rest_tile() {
+  if constexpr (kTilesLeaveRest) return add_tile<kStride, kHigh, 1, RestOfChannels>;
+  return nullptr;
+}
+template <int kStride, int kHigh>
 constexpr Tiles tiles() {
   return {{add_tile<kStride, kHigh, 1>, add_tile<kStride, kHigh, 2>, add_tile<kStride, kHigh, 3>,
            add_tile<kStride, kHigh, 4>,
@@ -114,7 +119,7 @@ constexpr Tiles tiles() {
            add_tile<kStride, kHigh, 8>
 #endif
           },
-          add_tile<kStride, kHigh, 1, RestOfChannels>};
+          rest_tile<kStride, kHigh>()};
 }
 // For strides 1 and 2, and for three rows of taps and one.
 constexpr Tiles kTiles[2][2] = {{tiles<1, 3>(), tiles<1, 1>()}, {tiles<2, 3>(), tiles<2, 1>()}};
