@@ -12,6 +12,7 @@ from cnnx._core import has_openmp as has_openmp
 from cnnx._core import has_threads as has_threads
 from cnnx._core import isa as isa
 from cnnx._core import set_num_threads as set_num_threads
+from cnnx.advice import Warning as Warning
 from cnnx.layers.activations import *
 from cnnx.layers.base import Layer as Layer
 from cnnx.layers.blocks import *

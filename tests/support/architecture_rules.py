@@ -14,7 +14,7 @@ from pathlib import Path
 CPP_COMPONENTS = ("kernels", "runtime", "data", "ops", "graph", "training", "io", "c_api")
 PYTHON_COMPONENTS = (
     ("_core",),
-    ("arguments", "recipe"),
+    ("advice", "arguments", "recipe"),
     ("layers",),
     ("model",),
     ("data",),
