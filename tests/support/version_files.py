@@ -50,6 +50,8 @@ def digest_of_model(model: cnnx.Model) -> str:
 def digest_of_resumed(path: Path, run: str) -> str:
     """A hash of the weights, outputs and history at the end of a resumed run."""
     trainer = cnnx.Trainer.resume(path)
+    assert trainer._run is not None
+    trainer._run.stopped = False  # `write` stops it by Trainer.stop, which ends a run
     validation = RUNS[run][1].get("validation")
     history = trainer.fit(x, y, validation=validation if isinstance(validation, tuple) else None)
     found = hashlib.sha256(digest_of_model(trainer.model).encode())
