@@ -85,7 +85,8 @@ def test_stop_ends_a_fit_after_its_step(tmp_path: Path) -> None:
     assert recorder.events == ["begin", (1, 1), "end"]
     assert len(history) == 0
     resumed = cnnx.Trainer.resume(tmp_path / "run.ckpt")
-    assert len(resumed.fit(x, y)) == 0  # the run is finished
+    with pytest.warns(cnnx.Warning, match="was stopped after 0 of 3 epochs, so nothing is trained"):
+        assert len(resumed.fit(x, y)) == 0
     assert state(resumed.model) == state(trainer.model)
 
 
@@ -271,7 +272,8 @@ def test_a_finished_run_is_logged_too(tmp_path: Path) -> None:
     trainer_of().fit(x, y, callbacks=[CSVLog(log), EarlyStopping()], **settings)
     resumed = cnnx.Trainer.resume(path)
     path.unlink()
-    resumed.fit(x, y, callbacks=[CSVLog(again)])
+    with pytest.warns(cnnx.Warning, match="has finished after 2 epochs, so nothing is trained"):
+        resumed.fit(x, y, callbacks=[CSVLog(again)])
     assert again.read_bytes() == log.read_bytes()
     assert not path.exists()  # there was nothing to save
 

@@ -97,7 +97,10 @@ def test_a_run_stopped_in_this_process_continues_too(whole: dict[str, dict[str, 
     parameters = trainer.model.parameters
     for name in parameters:
         assert parameters[name].tobytes() == whole["adam"][name][2]
-    assert trainer.fit(x, y) is trainer.history
+    with pytest.warns(
+        cnnx.Warning, match="fit: the run has finished after 3 epochs, so nothing is"
+    ):
+        assert trainer.fit(x, y) is trainer.history
     assert len(trainer.history) == EPOCHS
 
 
@@ -154,7 +157,8 @@ def test_a_fit_of_no_epochs_leaves_a_checkpoint_of_the_beginning(tmp_path: Path)
     resumed = cnnx.Trainer.resume(tmp_path / "run.ckpt")
     for name, array in trainer.model.parameters.items():
         assert resumed.model.parameters[name].tobytes() == array.tobytes()
-    assert len(resumed.fit(x, y)) == 0
+    with pytest.warns(cnnx.Warning, match="has finished after 0 epochs, so nothing is trained"):
+        assert len(resumed.fit(x, y)) == 0
 
 
 def test_a_held_out_fraction_is_resumed_for_a_set_with_a_validation_set(tmp_path: Path) -> None:

@@ -96,7 +96,11 @@ def test_a_schedule_needs_a_length(samples: tuple[Any, Any]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"x": 3}, TypeError, "x is 3 without y, expected labels too, a Dataset, or an iterable"),
+        (
+            {"x": 3},
+            TypeError,
+            "x is 3 without y, expected labels too, a Dataset, a path or an iterable",
+        ),
         ({"x": np.zeros((2, SIZE, SIZE, 1))}, TypeError, "x is an array of shape .* without y"),
         ({"x": []}, ValueError, r"x gave no batches, expected at least one \(x, y\)"),
         ({"x": [3]}, TypeError, r"a batch is 3, expected \(x, y\)"),

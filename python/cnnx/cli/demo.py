@@ -124,8 +124,11 @@ def learn(x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED) -> tu
         schedule=schedule_of("drop", EPOCHS),
         seed=seed,
     )
-    with EpochProgress() as progress:
-        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH_SIZE, progress=progress)
+    try:
+        with EpochProgress() as progress:
+            trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH_SIZE, progress=progress)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted; nothing was saved") from None
     return model, perf_counter() - started
 
 

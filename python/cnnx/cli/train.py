@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +140,7 @@ def _fit(
     trainer: Trainer, images: Dataset, arguments: argparse.Namespace, progress: EpochProgress
 ) -> None:
     """Run the training, from the beginning or from the checkpoint."""
+    import cnnx
     from cnnx.callbacks import CSVLog
 
     validation: Any = None
@@ -153,15 +155,18 @@ def _fit(
             "augmentation": augmentation_of(arguments.augment, trainer.model.input_shape),
             "checkpoint": arguments.checkpoint,
         }
-    trainer.fit(
-        images.x,
-        images.y,
-        validation=validation,
-        checkpoint_every=arguments.checkpoint_every,
-        callbacks=[] if arguments.log is None else [CSVLog(arguments.log)],
-        progress=progress,
-        **settings,
-    )
+    with warnings.catch_warnings():
+        # The sentence about a finished run names a line of Python.
+        warnings.filterwarnings("ignore", "fit: the run ", cnnx.Warning)
+        trainer.fit(
+            images.x,
+            images.y,
+            validation=validation,
+            checkpoint_every=arguments.checkpoint_every,
+            callbacks=[] if arguments.log is None else [CSVLog(arguments.log)],
+            progress=progress,
+            **settings,
+        )
 
 
 def check_output(option: str, file: Path, example: str, overwrite: bool) -> None:

@@ -2,7 +2,7 @@
 
 from cnnx.data.arrays import ArraySet
 from cnnx.data.augmentation import Augmentation
-from cnnx.data.dataset import Dataset, ImageSet
+from cnnx.data.dataset import Batches, Dataset, ImageSet, LabelledImages
 from cnnx.data.decoding import Decoding
 from cnnx.data.folder import FolderSet, load_folder
 from cnnx.data.idx import IdxSet, load_idx, read_idx
@@ -13,11 +13,13 @@ from cnnx.data.xo_dataset import xo
 __all__ = [
     "ArraySet",
     "Augmentation",
+    "Batches",
     "Dataset",
     "Decoding",
     "FolderSet",
     "IdxSet",
     "ImageSet",
+    "LabelledImages",
     "Source",
     "load",
     "load_folder",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -36,10 +37,13 @@ class Dataset:
     skipped: tuple[str, ...] = ()
 
 
-def dataset_arrays(
-    dataset: Dataset, classes: Sequence[str] | None
-) -> tuple[Pixels, Labels, tuple[Pixels, Labels] | None]:
-    """Images, labels and validation set of a data set, for a fit.
+def check_classes(dataset: Dataset, classes: Sequence[str] | None, function: str) -> None:
+    """Refuse a data set whose class names differ from those of a model.
+
+    Args:
+        dataset: data set.
+        classes: class names of the model, or None.
+        function: named in errors.
 
     Raises:
         ValueError: if the model has other classes, or another order of classes.
@@ -47,11 +51,9 @@ def dataset_arrays(
     own = dataset.classes
     if classes and not isinstance(own, int) and tuple(classes) != tuple(own):
         raise ValueError(
-            f"fit: the data set has the classes {', '.join(own)}, expected the "
+            f"{function}: the data set has the classes {', '.join(own)}, expected the "
             f"model's, {', '.join(classes)}"
         )
-    held_out = dataset.validation
-    return dataset.x, dataset.y, None if held_out is None else (held_out.x, held_out.y)
 
 
 class ImageSet(Protocol):
@@ -79,3 +81,9 @@ class ImageSet(Protocol):
 def count_classes(classes: Classes) -> int:
     """Number of classes."""
     return classes if isinstance(classes, int) else len(classes)
+
+
+# An iterable of batches (x, y), such as a list or a DataLoader.
+Batches: TypeAlias = Iterable[tuple[ArrayLike, ArrayLike]]
+# Images with labels: (x, y), a Dataset, a path that `load` accepts, or batches.
+LabelledImages: TypeAlias = tuple[ArrayLike, ArrayLike] | Dataset | str | os.PathLike[str] | Batches

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, shown
-from cnnx.data.dataset import Dataset, dataset_arrays
-from cnnx.data.source import open_source
 from cnnx.data.split import split
-from cnnx.model.model import Model
 from cnnx.training.iterable_epoch import AugmentationSettings, Epoch, batch_epochs
+from cnnx.training.labelled_images import LabelledSet, refuse_iterator
+from cnnx.training.metric_sums import Measure, measure_batches
 from cnnx.training.run_state import Position, fingerprint
-from cnnx.training.targets import Targets
+from cnnx.training.targets import Arrays
 
-# Images, whether their values are integers to be divided by 255, and targets.
-Arrays: TypeAlias = "tuple[NDArray[np.uint8] | FloatArray, bool, Targets]"
 # Checks images and targets for the model and the loss; the name begins an error message.
 Check: TypeAlias = Callable[[ArrayLike, ArrayLike, str], Arrays]
+
+# In place of the fingerprint of a validation set in batches.
+_IN_BATCHES = {"count": "that of batches"}
 
 
 @dataclass(frozen=True)
@@ -43,30 +41,12 @@ class FitData:
     fingerprints: list[dict[str, Any] | None]
 
 
-def own_arrays(x: Any, model: Model) -> tuple[Any, ArrayLike | None, Any]:
-    """Load images, labels and the validation set of a path or a Dataset in the model's size.
-
-    Anything else is returned unchanged.
-
-    Raises:
-        ValueError: if the model's classes differ.
-        OSError: if a path cannot be read.
-    """
-    if isinstance(x, (str, os.PathLike)):
-        names = model.classes
-        source = open_source(x, None if names is None else tuple(names))
-        x = source.load(model.input_shape, model.preprocessing.resize)
-    if isinstance(x, Dataset):
-        return dataset_arrays(x, model.classes)
-    return x, None, None
-
-
 def fit_data(
     core: _core.Trainer,
     check: Check,
-    x: Any,
-    y: ArrayLike | None,
-    validation: Any,
+    measure: Measure,
+    images: LabelledSet,
+    held_out: LabelledSet | None,
     settings: dict[str, Any],
 ) -> FitData:
     """Check the data that `Trainer.fit` received.
@@ -74,28 +54,28 @@ def fit_data(
     Args:
         core: core of the trainer.
         check: check of the trainer.
-        x: images, or batches when y is None.
-        y: labels or targets.
-        validation: (x, y) of the validation set, or None.
+        measure: measures a batch with the trainer's model and loss.
+        images: images to train on.
+        held_out: separate validation set, or None.
         settings: settings of the run.
 
     Raises:
         ValueError: if the data do not fit the model, the loss or the settings.
         TypeError: if an argument has another type.
     """
-    held_out = None if validation is None else _held_out(check, validation)
-    known = None if held_out is None else fingerprint(held_out[0], held_out[2])
+    validate, known = None, None
+    if held_out is not None:
+        validate, known = _validation(core, check, measure, held_out, settings["epochs"])
     fraction = settings["validation"] if held_out is None else None
     augmentation = settings["augmentation"] and settings["augmentation"].core_settings
-    validate = None if held_out is None else (lambda: core.evaluate(*held_out, []))
-    if y is None:
+    if images.y is None:
         if fraction is not None:
             raise ValueError(
                 f"fit: validation is {fraction!r}, expected (x, y) with an iterable of batches"
             )
-        begin, steps = _batches(core, check, x, augmentation, settings)
+        begin, steps = _batches(core, check, images.x, augmentation, settings)
         return FitData(begin, steps, validate, [None, known])
-    arrays = check(x, y, "fit")
+    arrays = check(images.x, images.y, "fit")
     if len(arrays[0]) == 0:
         raise ValueError("fit: x holds no images, expected at least one")
     rows: list[int] = []
@@ -144,15 +124,20 @@ def _batches(
     )
 
 
-def _held_out(check: Check, validation: Any) -> Arrays:
-    if len(validation) != 2:
-        raise TypeError(f"fit: validation is {shown(validation)}, expected (x, y) or a fraction")
-    arrays = check(validation[0], validation[1], "fit: validation")
+def _validation(
+    core: _core.Trainer, check: Check, measure: Measure, held_out: LabelledSet, epochs: int
+) -> tuple[Callable[[], tuple[float, float]], dict[str, Any]]:
+    """Function that measures a validation set, and the set's fingerprint."""
+    argument = "fit: validation"
+    if held_out.y is None:
+        refuse_iterator(held_out.x, epochs, "validation")
+        return lambda: measure_batches(held_out.x, measure, argument), _IN_BATCHES
+    arrays = check(held_out.x, held_out.y, argument)
     if len(arrays[0]) == 0:
         raise ValueError("fit: validation holds no images, expected at least one")
     if arrays[0].dtype == np.float32 and not np.isfinite(arrays[0]).all():
         raise ValueError("fit: validation holds NaN or infinity, expected finite images")
-    return arrays
+    return lambda: core.evaluate(*arrays, []), fingerprint(arrays[0], arrays[2])
 
 
 def _split(core: _core.Trainer, arrays: Arrays, fraction: float) -> tuple[list[int], list[int]]:

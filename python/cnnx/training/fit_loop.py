@@ -14,6 +14,7 @@ from cnnx.training.callback_base import Callback
 from cnnx.training.history import History, Progress
 from cnnx.training.interrupts import interrupts_wait
 from cnnx.training.iterable_epoch import Epoch
+from cnnx.training.run_length import interrupted_sentence
 from cnnx.training.run_state import Position, Run
 
 _NOT_MEASURED = (float("nan"), float("nan"))  # validation metrics without a validation set
@@ -43,6 +44,7 @@ class FitLoop:
         callbacks: called after every step and epoch; their states are part of the run.
         trainer: trainer to pass to the callbacks.
         save: writes a checkpoint, if the run has one.
+        checkpoint: path of the checkpoint, or None.
     """
 
     core: _core.Trainer
@@ -55,6 +57,7 @@ class FitLoop:
     callbacks: Sequence[Callback]
     trainer: Any
     save: Callable[[], None]
+    checkpoint: str | None
 
     def train(self) -> None:
         """Train from the position of the run to its end.
@@ -95,8 +98,9 @@ class FitLoop:
             self._save()  # an unwritable checkpoint fails before the first step
             while not self.run.is_over:
                 self._train_epoch()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             self._end()
+            interrupt.args = interrupt.args or (interrupted_sentence(self.run, self.checkpoint),)
             raise
         else:
             self._end()

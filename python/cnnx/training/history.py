@@ -43,7 +43,13 @@ class History:
             values.append(value)
 
     def last(self) -> dict[str, float]:
-        """Metrics of the latest epoch by name."""
+        """Metrics of the latest epoch by name.
+
+        Raises:
+            ValueError: if no epoch is finished.
+        """
+        if not self.loss:
+            raise ValueError("History.last: no epoch is finished, expected at least one")
         return {name: values[-1] for name, values in vars(self).items()}
 
 

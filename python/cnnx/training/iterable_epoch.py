@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Sized
 from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
-import numpy as np
-
 from cnnx import _core
-from cnnx.arguments import shown
+from cnnx.training.labelled_images import refuse_iterator
+from cnnx.training.metric_sums import BatchMetrics, MetricSums, arrays_of
 from cnnx.training.run_state import Position
 
 AugmentationSettings: TypeAlias = "dict[str, Any] | None"
@@ -47,34 +46,29 @@ class IterableEpoch:
         self._begin = begin
         self._epoch = epoch
         self._augmentation = augmentation
-        self._loss, self._weight, self._accuracy, images = sums or (0.0, 0.0, 0.0, 0.0)
-        self._images = int(images)
+        loss, weight, accuracy, images = sums or (0.0, 0.0, 0.0, 0.0)
+        self._sums = MetricSums(loss, weight, accuracy, int(images))
         for _ in islice(self._iterator, self.step):
             pass
 
     @property
     def position(self) -> Position:
         """Position at which a resumed run continues."""
-        return self.step, (self._loss, self._weight, self._accuracy, float(self._images))
+        sums = self._sums
+        return self.step, (sums.loss, sums.weight, sums.accuracy, float(sums.images))
 
     @property
     def metrics(self) -> tuple[float, float]:
         """Mean loss, weighted by its kind, and accuracy over the images so far."""
-        return self._loss / (self._weight or 1.0), self._accuracy / self._images
+        return self._sums.means
 
     def advance(self) -> bool:
         """Train on the next batch; return False after the last one."""
         for batch in self._iterator:
-            if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-                raise TypeError(f"fit: a batch is {shown(batch)}, expected (x, y)")
-            x, y = batch
-            run, count = self._begin(x, y, self._epoch, self._images, self._augmentation)
+            x, y = arrays_of(batch, "fit")
+            run, count = self._begin(x, y, self._epoch, self._sums.images, self._augmentation)
             run.advance()
-            loss, accuracy = run.metrics
-            self._loss += loss * run.weight
-            self._weight += run.weight
-            self._accuracy += accuracy * count
-            self._images += count
+            self._sums.add(BatchMetrics(*run.metrics, run.weight, count))
             self.step += 1
             return True
         if self.step == 0:
@@ -86,7 +80,7 @@ Epoch: TypeAlias = _core.Epoch | IterableEpoch
 
 
 def batch_epochs(
-    batches: Any,
+    batches: Iterable[Any],
     epochs: int,
     begin: BeginBatch,
     augmentation: AugmentationSettings,
@@ -102,22 +96,12 @@ def batch_epochs(
         for_arrays: settings of `fit` that apply only to arrays.
 
     Raises:
-        TypeError: if `batches` is not an iterable of batches.
         ValueError: if a setting for arrays is given, or an iterator has to be used twice.
     """
-    if not isinstance(batches, Iterable) or isinstance(batches, (np.ndarray, str)):
-        raise TypeError(
-            f"fit: x is {shown(batches)} without y, expected labels too, a Dataset, or an iterable "
-            "of batches (x, y)"
-        )
     for name, value in for_arrays.items():
         if value is not None:
             raise ValueError(f"fit: {name} is {value!r}, expected none with an iterable of batches")
-    if epochs > 1 and isinstance(batches, Iterator):
-        raise ValueError(
-            f"fit: x is an iterator, which can be used once, but epochs is {epochs}: pass an "
-            "iterable such as a list or a DataLoader"
-        )
+    refuse_iterator(batches, epochs, "x")
 
     def begin_epoch(epoch: int, position: Position) -> Epoch:
         return IterableEpoch(batches, begin, epoch, augmentation, position)

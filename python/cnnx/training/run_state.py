@@ -51,6 +51,11 @@ class Run:
         return self.stopped or self.epoch > int(self.settings["epochs"])
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a step of the run has been trained."""
+        return self.epoch > 1 or self.position[0] > 0
+
+    @property
     def next_number(self) -> int:
         """Number of the first epoch of the next run."""
         return self.number + (self.position[0] > 0)

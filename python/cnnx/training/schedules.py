@@ -275,6 +275,12 @@ def watched_measure(schedule: Schedule | None) -> Measure | None:
     return shape.watch if isinstance(shape, Plateau) else None
 
 
+def spanning_shape(schedule: Schedule | None) -> Shape | None:
+    """Part of the schedule whose factors depend on the number of epochs of the fit, or None."""
+    shape = schedule.then if isinstance(schedule, Warmup) else schedule
+    return shape if isinstance(shape, (StepDecay, CosineDecay, OneCycle, Triangular)) else None
+
+
 def core_schedule(schedule: Schedule | None) -> tuple[str, dict[str, Any]] | None:
     """Kind and settings for the compiled core, where a warm-up is part of every schedule."""
     if schedule is None:

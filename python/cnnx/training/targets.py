@@ -12,6 +12,8 @@ from cnnx.arguments import FloatArray, class_labels, target_values
 from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy, Loss
 
 Targets: TypeAlias = "NDArray[np.int64] | FloatArray"
+# Images, whether their values are integers to be divided by 255, and targets.
+Arrays: TypeAlias = "tuple[NDArray[np.uint8] | FloatArray, bool, Targets]"
 
 
 def loss_targets(
@@ -57,3 +59,13 @@ def _soft_labels(y: ArrayLike, shape: tuple[int, ...], function: str) -> FloatAr
             f"{wrong[0]}, expected 1"
         )
     return soft_labels
+
+
+def targets_weight(loss: Loss, targets: Targets) -> float:
+    """Divisor of the mean loss: the number of images, or the sum of their class weights."""
+    weights = loss.class_weights if isinstance(loss, CrossEntropy) else None
+    if weights is None:
+        return float(len(targets))
+    by_class = np.asarray(weights, np.float32).astype(np.float64)  # the core rounds them so
+    own = by_class[targets] if targets.dtype == np.int64 else targets @ by_class
+    return float(own.sum())

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from numbers import Real
 from typing import Any, NoReturn
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnx.arguments import FloatArray, images, is_integer, not_negative, number, shown
+from cnnx.advice import warn
+from cnnx.arguments import shown
 from cnnx.data.augmentation import Augmentation
+from cnnx.data.dataset import LabelledImages
 from cnnx.model.model import Model
 from cnnx.training.callback_base import Callback, check_callbacks
 from cnnx.training.checkpoint import load_checkpoint, refusing_metadata, save_checkpoint
 from cnnx.training.config import TrainingRecipe
-from cnnx.training.fit_inputs import Arrays, fit_data, own_arrays
+from cnnx.training.fit_inputs import fit_data
 from cnnx.training.fit_loop import FitLoop
 from cnnx.training.history import History, Progress
+from cnnx.training.labelled_images import measured_images, training_images, validation_images
 from cnnx.training.losses import CrossEntropy, Loss
+from cnnx.training.metric_sums import BatchMetrics, measure_batches
 from cnnx.training.optimizers import Adam, Optimizer, ParameterRule
-from cnnx.training.profile import LayerTime, Profile
+from cnnx.training.run_length import (
+    abandoned_sentence,
+    change_length,
+    finished_sentence,
+)
 from cnnx.training.run_state import Run, continued, run_settings
 from cnnx.training.schedules import Schedule, watched_measure
-from cnnx.training.targets import loss_targets
+from cnnx.training.single_steps import SingleSteps
 from cnnx.training.weight_average import WeightAverage
 
 __all__ = ["Trainer"]
 
 
-class Trainer:
+class Trainer(SingleSteps):
     """Trainer of a model. It updates the model in place.
 
     Args:
@@ -87,16 +93,13 @@ class Trainer:
         averaging: WeightAverage | None = None,
         schedule: Schedule | None = None,
     ) -> None:
-        if not isinstance(model, Model):
-            raise TypeError(f"Trainer: model is {shown(model)}, expected a cnnx.Model")
-        self.model = model
+        recipe = TrainingRecipe(optimizer, loss, seed, rules, clip_norm, averaging, schedule)
+        super().__init__(model, recipe)
         self.history = History()
-        self._recipe = TrainingRecipe(optimizer, loss, seed, rules, clip_norm, averaging, schedule)
         self._watched = watched_measure(schedule)
         self._scheduled = schedule is not None
         self._run: Run | None = None
-        self._checkpoint: bytes | None = None  # file of the run, used when fit resumes it
-        self._core = self._recipe.core(model)
+        self._checkpoint: str | None = None  # file of the run, used when fit resumes it
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -109,122 +112,24 @@ class Trainer:
         settings = {**vars(self._recipe), "schedule": None, "averaging": None}
         return Trainer(self.model.clone(), **settings)
 
-    @property
-    def learning_rate(self) -> float:
-        """Learning rate of the optimizer; it can be assigned."""
-        return self._core.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        self._core.learning_rate = not_negative(value, "Trainer", "learning_rate")
-
-    def begin_schedule(self, *, epochs: int, steps_per_epoch: int) -> None:
-        """Restart the schedule, for a custom loop around `step`; `fit` does so itself.
-
-        Raises:
-            ValueError: if a number is below 1.
-        """
-        for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
-            if not is_integer(value) or value < 1:
-                raise ValueError(f"begin_schedule: {name} is {value!r}, expected an integer >= 1")
-        self._core.begin_schedule(int(epochs), int(steps_per_epoch))
-
-    def observe(self, measure: float) -> None:
-        """Pass the metric of an epoch to a `Plateau`, in a custom loop; `fit` does so itself."""
-        self._core.observe(number(measure, "observe", "measure"))
-
-    def averaged_model(self) -> Model:
-        """Create a model with the averaged weights.
-
-        Raises:
-            ValueError: if the trainer has no `averaging`.
-
-        Example:
-            >>> import cnnx
-            >>> x, y = cnnx.data.xo(64, seed=1)
-            >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
-            >>> trainer = cnnx.Trainer(model, averaging=cnnx.WeightAverage(0.99))
-            >>> loss = trainer.step(x, y)
-            >>> averaged = trainer.averaged_model()
-        """
-        return Model._of(self._core.averaged_model())
-
-    @property
-    def gradients(self) -> FloatArray:
-        """Gradients of all parameters, one contiguous array in the order of `Model.parameters`.
-
-        The array is the trainer's memory; `apply_gradients` uses values that you write to it. The
-        gradients of frozen layers are zeros.
-        """
-        return self._core.gradients
-
-    def step(self, x: ArrayLike, y: ArrayLike) -> float:
-        """Train on one batch of any size and return its mean loss before the update."""
-        pixels, integers, targets = self._batch(x, y, "step")
-        return self._core.step(pixels, integers, targets)
-
-    def compute_gradients(
-        self, x: ArrayLike, y: ArrayLike, *, divisor: float | None = None
-    ) -> float:
-        """Compute `gradients` of a batch without an update of the parameters.
-
-        Batch norms update their running statistics.
-
-        Args:
-            x: images.
-            y: labels or targets.
-            divisor: divisor of the sum over the images. None is their number, or with class
-                weights the sum of the weights of their labels. Parts of a batch with the divisor
-                of the whole batch add up to it: the gradients and losses of 5 images and of 3
-                images, both with divisor 8, sum to those of all 8.
-
-        Returns:
-            The loss of the batch.
-        """
-        if divisor is not None and not isinstance(divisor, Real):
-            raise TypeError(f"compute_gradients: divisor is {shown(divisor)}, expected a number")
-        if divisor is not None and not 0 < divisor < float("inf"):
-            raise ValueError(
-                f"compute_gradients: divisor is {divisor!r}, expected a finite number above 0"
-            )
-        pixels, integers, targets = self._batch(x, y, "compute_gradients")
-        return self._core.compute_gradients(pixels, integers, targets, divisor or 0.0)
-
-    def apply_gradients(self) -> None:
-        """Update the parameters from `gradients`; `step` is `compute_gradients` and this."""
-        self._core.apply_gradients()
-
-    def start_profile(self) -> None:
-        """Start or restart the profile of every step; costs a few microseconds per step."""
-        self._core.start_profile()
-
-    def profile(self) -> Profile:
-        """Profile of the steps since `start_profile`, by layer.
-
-        Example:
-            >>> import cnnx
-            >>> x, y = cnnx.data.xo(64, seed=1)
-            >>> trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
-            >>> trainer.start_profile()
-            >>> loss = trainer.step(x, y)
-            >>> profile = trainer.profile()
-            >>> profile.steps, profile.layers[0].layers
-            (1, ('conv2d_1', 'relu_1', 'max_pool2d_1'))
-        """
-        steps, seconds, layers, loss, update = self._core.profile()
-        times = tuple(LayerTime(tuple(names), *both) for names, *both in layers)
-        return Profile(steps, seconds, times, loss, update)
-
     @classmethod
-    def resume(cls, path: str | os.PathLike[str]) -> Trainer:
+    def resume(cls, path: str | os.PathLike[str], *, epochs: int | None = None) -> Trainer:
         """Load a trainer from a checkpoint that `fit` wrote.
 
         Its `fit`, called with the same data and without `epochs`, resumes the run: with the same
         settings, the same bits, and checkpoints to the same file.
 
+        Args:
+            path: checkpoint.
+            epochs: new total number of epochs of the run, including the finished ones; None keeps
+                it. The bits are those of a run that had this number from its beginning, unless a
+                callback changes the weights at the end of a run, as `EarlyStopping` does.
+
         Raises:
             cnnx.FormatError: a ValueError, if the file is damaged, of a newer format or not a
                 checkpoint.
+            ValueError: if the run has begun more than `epochs`, or if its schedule stretches over
+                its epochs, as `CosineDecay` does, and a step of it is done.
             OSError: if the file cannot be read.
 
         Example:
@@ -233,28 +138,30 @@ class Trainer:
             >>> trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     history = trainer.fit(x, y, epochs=1, checkpoint=folder + "/run.ckpt")
-            ...     resumed = cnnx.Trainer.resume(folder + "/run.ckpt")
-            >>> resumed.fit(x, y).loss == trainer.history.loss
-            True
+            ...     longer = cnnx.Trainer.resume(folder + "/run.ckpt", epochs=2)
+            ...     len(longer.fit(x, y))
+            2
         """
         checkpoint = load_checkpoint(path)
         with refusing_metadata(path):
             trainer = cls(Model._of(checkpoint.core.model), **vars(checkpoint.recipe))
             trainer._core.restore(checkpoint.core)
+        if epochs is not None:
+            change_length(checkpoint.run, epochs, trainer._recipe.schedule, os.fsdecode(path))
         trainer.history, trainer._run = checkpoint.history, checkpoint.run
-        trainer._checkpoint = os.fsencode(path)
+        trainer._checkpoint = os.fsdecode(path)
         return trainer
 
     def fit(
         self,
-        x: Any,
+        x: ArrayLike | LabelledImages,
         y: ArrayLike | None = None,
         *,
         epochs: int | None = None,
         batch_size: int | None = None,
         shuffle: bool | None = None,
         augmentation: Augmentation | None = None,
-        validation: tuple[ArrayLike, ArrayLike] | float | None = None,
+        validation: LabelledImages | float | None = None,
         progress: Callable[[Progress], object] | None = None,
         callbacks: Sequence[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
@@ -268,21 +175,24 @@ class Trainer:
         run needs the same data and keeps the settings it was started with.
 
         Args:
-            x: all images; uint8 images are converted batch by batch. Without y: a `Dataset`; or a
-                path that `data.load` accepts, such as a folder with one subfolder of images per
-                class, resized by the model's ``preprocessing.resize``; or an iterable of batches
-                (x, y) that can be iterated once per epoch, such as a list or a DataLoader.
+            x: all images; uint8 images are converted batch by batch. Without y: (x, y); or a
+                `data.Dataset`; or a path that `data.load` accepts, such as a folder with one
+                subfolder of images per class, resized by the model's ``preprocessing.resize``; or
+                an iterable of batches (x, y) that can be iterated once per epoch, such as a list or
+                a DataLoader.
             y: labels or targets, one per image.
-            epochs: number of passes over the images; None resumes an unfinished run.
+            epochs: number of passes over the images, of a new run; None resumes the unfinished run.
+                `resume` gives a run another number of epochs.
             batch_size: images per step, 64 when None; the last batch of an epoch may be shorter.
                 Not for an iterable of batches.
             shuffle: whether to shuffle every epoch, True when None; the order depends only on the
                 trainer's seed and the epoch. Not for an iterable of batches.
             augmentation: random augmentation, which depends only on the trainer's seed, the epoch
                 and the image's index in x.
-            validation: (x, y) of a validation set, or the fraction of the images to hold out,
+            validation: validation set in any form of x, or the fraction of the images to hold out,
                 stratified by class; the split depends only on the trainer's seed and the labels.
-                None uses the validation set of a Dataset or path.
+                Of a Dataset or path its validation set is measured, without one its images. None
+                uses the validation set of a Dataset or path in x.
             progress: called with a `Progress` after every step, and again after the validation of
                 an epoch.
             callbacks: callbacks such as `callbacks.EarlyStopping`, called in this order. Callbacks
@@ -306,30 +216,29 @@ class Trainer:
             raise TypeError(f"fit: progress is {shown(progress)}, expected a function")
         check_callbacks(callbacks)
         unfinished = self._run if epochs is None else None
-        if y is None:
-            x, y, own = own_arrays(x, self.model)
-            fraction = unfinished and unfinished.settings["validation"]
-            if validation is None and fraction is None:
-                validation = own
-        held_out = validation if isinstance(validation, (tuple, list)) else None
+        fraction = unfinished and unfinished.settings["validation"]
+        held_out = validation_images(validation, self.model)
+        images, own = training_images(
+            x, y, self.model, validates=validation is None and fraction is None
+        )
+        held_out = held_out or own
         given: dict[str, Any] = {
             "epochs": epochs,
             "batch_size": batch_size,
             "shuffle": shuffle,
             "augmentation": augmentation,
-            "validation": validation if held_out is None else None,
+            "validation": None if held_out else validation,
             "checkpoint_every": checkpoint_every,
         }
-        path = None if checkpoint is None else os.fsencode(checkpoint)
-        if unfinished is not None:
-            run, is_new = continued(unfinished, given), False
-            path = path or self._checkpoint
+        path = None if checkpoint is None else os.fsdecode(checkpoint)
+        if unfinished is None:
+            run = self._new_run(given)
         else:
-            number = 0 if self._run is None else self._run.next_number
-            run, is_new = Run(run_settings(**given), [], 1, number), True
+            run, path = self._continued_run(unfinished, given), path or self._checkpoint
+        is_new = run is not self._run
         if path is None and checkpoint_every is not None:
             raise ValueError(f"fit: checkpoint_every is {checkpoint_every}, expected a checkpoint=")
-        data = fit_data(self._core, self._batch, x, y, held_out, run.settings)
+        data = fit_data(self._core, self._batch, self._measure, images, held_out, run.settings)
         if data.steps == 0 and self._scheduled:
             raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
         watching = [(type(callback).__name__, callback.watch) for callback in callbacks]
@@ -337,16 +246,16 @@ class Trainer:
             self._recipe.check_measured(f"fit: {who}", watched, data.validate is not None)
         if is_new:
             run.data = data.fingerprints
-            if not run.is_over:
-                self._core.begin_schedule(run.settings["epochs"], max(1, data.steps))
         else:
             run.check_data(data.fingerprints)
+        if not (run.has_begun or run.is_over):
+            self._core.begin_schedule(run.settings["epochs"], max(1, data.steps))
         self._run, self._checkpoint = run, path
 
         def save() -> None:
             if path is not None:
                 self._core.check_finite()  # a checkpoint must be able to resume
-                save_checkpoint(path, self._core, self._recipe, self.history, run)
+                save_checkpoint(os.fsencode(path), self._core, self._recipe, self.history, run)
 
         if is_new and run.is_over:  # epochs=0: the checkpoint has the initial state
             save()
@@ -361,38 +270,65 @@ class Trainer:
             callbacks,
             self,
             save,
+            path,
         ).train()
         return self.history
+
+    def _new_run(self, settings: dict[str, Any]) -> Run:
+        last = self._run
+        run = Run(run_settings(**settings), [], 1, 0 if last is None else last.next_number)
+        if last is not None and last.has_begun and not last.is_over and self._checkpoint:
+            warn(abandoned_sentence(last, run, self._checkpoint))
+        return run
+
+    def _continued_run(self, run: Run, settings: dict[str, Any]) -> Run:
+        if run.is_over:
+            warn(finished_sentence(run, self._recipe.schedule, self._checkpoint))
+        return continued(run, settings)
 
     def stop(self) -> None:
         """Stop the running `fit` after its current step or epoch; for use in callbacks."""
         if self._run is not None:
             self._run.stopped = True
 
-    def evaluate(self, x: ArrayLike, y: ArrayLike, *, averaged: bool = False) -> dict[str, float]:
+    def evaluate(
+        self,
+        x: ArrayLike | LabelledImages,
+        y: ArrayLike | None = None,
+        *,
+        averaged: bool = False,
+    ) -> dict[str, float]:
         """Evaluate the model on images without training.
 
         Args:
-            x: images.
+            x: images, or images with labels in any form that `fit` accepts. Of a `Dataset` or path
+                the test set is measured, without one the validation set, without both the images.
             y: labels or targets.
             averaged: whether to use the averaged weights of a trainer with `averaging`.
 
         Returns:
-            The mean loss and the accuracy, {"loss": ..., "accuracy": ...}.
-        """
-        pixels, integers, targets = self._batch(x, y, "evaluate")
-        if len(pixels) == 0:
-            raise ValueError("evaluate: x holds no images, expected at least one")
-        loss, accuracy = self._core.evaluate(pixels, integers, targets, [], bool(averaged))
-        return {"loss": loss, "accuracy": accuracy}
+            The mean loss and the accuracy over all images, {"loss": ..., "accuracy": ...}.
 
-    def _batch(self, x: ArrayLike, y: ArrayLike, function: str) -> Arrays:
-        pixels, integers, single = images(x, self.model.input_shape, function)
-        shape = self.model.output_shape
-        if single and np.ndim(y) == len(shape):
-            y = np.asarray(y)[np.newaxis]
-        return (
-            pixels,
-            integers,
-            loss_targets(self._recipe.loss, y, len(pixels), shape, self.model.classes, function),
-        )
+        Raises:
+            TypeError: if the images are in none of the forms.
+            ValueError: if the images or labels do not fit the model.
+            OSError: if a path cannot be read.
+
+        Example:
+            >>> import cnnx
+            >>> x, y = cnnx.data.xo(64, seed=1)
+            >>> trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
+            >>> batches = [(x[:40], y[:40]), (x[40:], y[40:])]
+            >>> sorted(trainer.evaluate(batches))
+            ['accuracy', 'loss']
+        """
+        images = measured_images(x, y, self.model)
+
+        def measure(x: ArrayLike, y: ArrayLike, function: str) -> BatchMetrics:
+            return self._measure(x, y, function, averaged=bool(averaged))
+
+        if images.y is None:
+            loss, accuracy = measure_batches(images.x, measure, "evaluate")
+        else:
+            loss, accuracy, *_ = measure(images.x, images.y, "evaluate")
+        return {"loss": loss, "accuracy": accuracy}

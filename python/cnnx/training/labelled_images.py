@@ -1,0 +1,170 @@
+"""Labelled images in every form that `Trainer.fit` and `Trainer.evaluate` accept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnnx.arguments import shown
+from cnnx.data.dataset import Dataset, ImageSet, check_classes
+from cnnx.data.source import Source, open_source
+from cnnx.model.model import Model
+
+_FORMS = "a Dataset, a path or an iterable of batches (x, y)"
+
+
+class LabelledSet(NamedTuple):
+    """Images with labels in memory, or an iterable of batches.
+
+    Attributes:
+        x: images; batches (x, y) if y is None.
+        y: labels or targets.
+    """
+
+    x: Any
+    y: ArrayLike | None
+
+
+def training_images(
+    x: Any, y: ArrayLike | None, model: Model, *, validates: bool
+) -> tuple[LabelledSet, LabelledSet | None]:
+    """Images of a fit, and the validation set that a Dataset or path has besides.
+
+    Args:
+        x: images, or images with labels in one of the accepted forms.
+        y: labels or targets, or None.
+        model: model to train.
+        validates: whether to load the validation set.
+
+    Raises:
+        TypeError: if x and y are in none of the accepted forms.
+        ValueError: if a Dataset or path has other classes than the model, or y is given with it.
+        OSError: if a path cannot be read.
+    """
+    found = _opened(x, y, model, "fit")
+    if found is None:
+        return _plain(x, y, "fit"), None
+    own = found.validation if validates else None
+    return (
+        _loaded(_images_of(found), model, "fit"),
+        None if own is None else _loaded(own, model, "fit: validation"),
+    )
+
+
+def validation_images(given: Any, model: Model) -> LabelledSet | None:
+    """Images of the `validation` of a fit; None for a fraction or None.
+
+    Raises:
+        TypeError: if it is in none of the accepted forms.
+        ValueError: if a Dataset or path has other classes than the model, or has a test set but no
+            validation set.
+        OSError: if a path cannot be read.
+    """
+    if given is None or (isinstance(given, Real) and not isinstance(given, bool)):
+        return None
+    found = _opened(given, None, model, "fit: validation")
+    if found is None:
+        if not _is_pair(given) and not _has_batches(given):
+            raise TypeError(
+                f"fit: validation is {shown(given)}, expected (x, y), a fraction of the images, "
+                f"{_FORMS}"
+            )
+        return _plain(given, None, "fit: validation")
+    if found.validation is None and found.test is not None:
+        test = "data.test" if given is found else f"cnnx.data.load({os.fspath(given)!r}).test"
+        raise ValueError(
+            "fit: validation has a test set but no validation set, expected the set to measure, "
+            f"such as validation={test}, or a fraction, such as validation=0.1"
+        )
+    return _loaded(_first(found.validation, _images_of(found)), model, "fit: validation")
+
+
+def measured_images(x: Any, y: ArrayLike | None, model: Model) -> LabelledSet:
+    """Images of `evaluate`; of a Dataset or path the test set, else validation set, else images.
+
+    Raises:
+        TypeError: if they are in none of the accepted forms.
+        ValueError: if a Dataset or path has other classes than the model, or y is given with it.
+        OSError: if a path cannot be read.
+    """
+    found = _opened(x, y, model, "evaluate")
+    if found is None:
+        return _plain(x, y, "evaluate")
+    return _loaded(_first(found.test, found.validation, _images_of(found)), model, "evaluate")
+
+
+def refuse_iterator(batches: object, epochs: int, argument: str) -> None:
+    """Refuse an iterator, which can be used once, for several epochs.
+
+    Raises:
+        ValueError: if `batches` is one, and there are several epochs.
+    """
+    if epochs > 1 and isinstance(batches, Iterator):
+        raise ValueError(
+            f"fit: {argument} is an iterator, which can be used once, but epochs is {epochs}: pass "
+            "an iterable such as a list or a DataLoader"
+        )
+
+
+def _opened(given: Any, y: ArrayLike | None, model: Model, caller: str) -> Source | Dataset | None:
+    """Sets of a path or a Dataset; None for images in another form."""
+    if not isinstance(given, (str, os.PathLike, Dataset)):
+        return None
+    if y is not None:
+        what = "a Dataset" if isinstance(given, Dataset) else repr(os.fspath(given))
+        raise ValueError(f"{caller}: y is {shown(y)}, expected none with {what}, which has labels")
+    if isinstance(given, Dataset):
+        return given
+    names = model.classes
+    return open_source(given, None if names is None else tuple(names))
+
+
+def _images_of(found: Source | Dataset) -> ImageSet | Dataset:
+    return found.train if isinstance(found, Source) else found
+
+
+def _first(*sets: ImageSet | Dataset | None) -> ImageSet | Dataset:
+    return next(each for each in sets if each is not None)
+
+
+def _loaded(images: ImageSet | Dataset, model: Model, caller: str) -> LabelledSet:
+    if not isinstance(images, Dataset):
+        images = images.load(model.input_shape, model.preprocessing.resize)
+    check_classes(images, model.classes, caller)
+    return LabelledSet(images.x, images.y)
+
+
+def _plain(x: Any, y: ArrayLike | None, caller: str) -> LabelledSet:
+    if y is not None:
+        return LabelledSet(x, y)
+    if _is_pair(x):
+        return LabelledSet(*x)
+    if not _has_batches(x):
+        raise TypeError(f"{caller}: x is {shown(x)} without y, expected labels too, {_FORMS}")
+    return LabelledSet(x, None)
+
+
+def _is_pair(given: Any) -> bool:
+    """Whether it is (x, y), and not two batches."""
+    return _is_two(given) and not all(_is_batch(each) for each in given)
+
+
+def _has_batches(given: Any) -> bool:
+    """Whether it may be an iterable of batches."""
+    if isinstance(given, tuple):
+        return all(_is_batch(each) for each in given)
+    return isinstance(given, Iterable) and not isinstance(given, (np.ndarray, bytes))
+
+
+def _is_batch(given: Any) -> bool:
+    """Whether it is (x, y) of arrays; of a list of labels, the first has less than two axes."""
+    return _is_two(given) and getattr(given[0], "ndim", 0) >= 2
+
+
+def _is_two(given: Any) -> bool:
+    return isinstance(given, (tuple, list)) and len(given) == 2

@@ -1,0 +1,157 @@
+"""Single steps of a trainer: gradients, updates and profiles of one batch at a time."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnnx.arguments import FloatArray, images, is_integer, not_negative, number, shown
+from cnnx.model.model import Model
+from cnnx.training.config import TrainingRecipe
+from cnnx.training.metric_sums import BatchMetrics
+from cnnx.training.profile import LayerTime, Profile
+from cnnx.training.targets import Arrays, loss_targets, targets_weight
+
+
+class SingleSteps:
+    """Steps of a `Trainer` for training loops of one's own; `Trainer.fit` is the usual loop.
+
+    Attributes:
+        model: the model.
+    """
+
+    def __init__(self, model: Model, recipe: TrainingRecipe) -> None:
+        if not isinstance(model, Model):
+            raise TypeError(f"Trainer: model is {shown(model)}, expected a cnnx.Model")
+        self.model = model
+        self._recipe = recipe
+        self._core = recipe.core(model)
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the optimizer; it can be assigned."""
+        return self._core.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._core.learning_rate = not_negative(value, "Trainer", "learning_rate")
+
+    def begin_schedule(self, *, epochs: int, steps_per_epoch: int) -> None:
+        """Restart the schedule, for a custom loop around `step`; `fit` does so itself.
+
+        Raises:
+            ValueError: if a number is below 1.
+        """
+        for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
+            if not is_integer(value) or value < 1:
+                raise ValueError(f"begin_schedule: {name} is {value!r}, expected an integer >= 1")
+        self._core.begin_schedule(int(epochs), int(steps_per_epoch))
+
+    def observe(self, measure: float) -> None:
+        """Pass the metric of an epoch to a `Plateau`, in a custom loop; `fit` does so itself."""
+        self._core.observe(number(measure, "observe", "measure"))
+
+    def averaged_model(self) -> Model:
+        """Create a model with the averaged weights.
+
+        Raises:
+            ValueError: if the trainer has no `averaging`.
+
+        Example:
+            >>> import cnnx
+            >>> x, y = cnnx.data.xo(64, seed=1)
+            >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
+            >>> trainer = cnnx.Trainer(model, averaging=cnnx.WeightAverage(0.99))
+            >>> loss = trainer.step(x, y)
+            >>> averaged = trainer.averaged_model()
+        """
+        return Model._of(self._core.averaged_model())
+
+    @property
+    def gradients(self) -> FloatArray:
+        """Gradients of all parameters, one contiguous array in the order of `Model.parameters`.
+
+        The array is the trainer's memory; `apply_gradients` uses values that you write to it. The
+        gradients of frozen layers are zeros.
+        """
+        return self._core.gradients
+
+    def step(self, x: ArrayLike, y: ArrayLike) -> float:
+        """Train on one batch of any size and return its mean loss before the update."""
+        pixels, integers, targets = self._batch(x, y, "step")
+        return self._core.step(pixels, integers, targets)
+
+    def compute_gradients(
+        self, x: ArrayLike, y: ArrayLike, *, divisor: float | None = None
+    ) -> float:
+        """Compute `gradients` of a batch without an update of the parameters.
+
+        Batch norms update their running statistics.
+
+        Args:
+            x: images.
+            y: labels or targets.
+            divisor: divisor of the sum over the images. None is their number, or with class
+                weights the sum of the weights of their labels. Parts of a batch with the divisor
+                of the whole batch add up to it: the gradients and losses of 5 images and of 3
+                images, both with divisor 8, sum to those of all 8.
+
+        Returns:
+            The loss of the batch.
+        """
+        if divisor is not None and not isinstance(divisor, Real):
+            raise TypeError(f"compute_gradients: divisor is {shown(divisor)}, expected a number")
+        if divisor is not None and not 0 < divisor < float("inf"):
+            raise ValueError(
+                f"compute_gradients: divisor is {divisor!r}, expected a finite number above 0"
+            )
+        pixels, integers, targets = self._batch(x, y, "compute_gradients")
+        return self._core.compute_gradients(pixels, integers, targets, divisor or 0.0)
+
+    def apply_gradients(self) -> None:
+        """Update the parameters from `gradients`; `step` is `compute_gradients` and this."""
+        self._core.apply_gradients()
+
+    def start_profile(self) -> None:
+        """Start or restart the profile of every step; costs a few microseconds per step."""
+        self._core.start_profile()
+
+    def profile(self) -> Profile:
+        """Profile of the steps since `start_profile`, by layer.
+
+        Example:
+            >>> import cnnx
+            >>> x, y = cnnx.data.xo(64, seed=1)
+            >>> trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
+            >>> trainer.start_profile()
+            >>> loss = trainer.step(x, y)
+            >>> profile = trainer.profile()
+            >>> profile.steps, profile.layers[0].layers
+            (1, ('conv2d_1', 'relu_1', 'max_pool2d_1'))
+        """
+        steps, seconds, layers, loss, update = self._core.profile()
+        times = tuple(LayerTime(tuple(names), *both) for names, *both in layers)
+        return Profile(steps, seconds, times, loss, update)
+
+    def _batch(self, x: ArrayLike, y: ArrayLike, function: str) -> Arrays:
+        pixels, integers, single = images(x, self.model.input_shape, function)
+        shape = self.model.output_shape
+        if single and np.ndim(y) == len(shape):
+            y = np.asarray(y)[np.newaxis]
+        return (
+            pixels,
+            integers,
+            loss_targets(self._recipe.loss, y, len(pixels), shape, self.model.classes, function),
+        )
+
+    def _measure(
+        self, x: ArrayLike, y: ArrayLike, function: str, *, averaged: bool = False
+    ) -> BatchMetrics:
+        pixels, integers, targets = self._batch(x, y, function)
+        if len(pixels) == 0:
+            raise ValueError(f"{function}: x holds no images, expected at least one")
+        loss, accuracy = self._core.evaluate(pixels, integers, targets, [], averaged)
+        weight = targets_weight(self._recipe.loss, targets)
+        return BatchMetrics(loss, accuracy, weight, len(pixels))
