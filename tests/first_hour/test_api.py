@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -66,28 +67,47 @@ def run(epochs: int = 2, **settings: Any) -> str:
     return "run.ckpt"
 
 
-def interrupted(**settings: Any) -> cnnx.Trainer:
-    """The trainer of a run that was interrupted in its second epoch."""
+def interrupted(**settings: Any) -> tuple[cnnx.Trainer, str]:
+    """The trainer of a run that was interrupted in its second epoch, and the message."""
 
     def press(progress: Any) -> None:
         if progress.epoch == 2:
             raise KeyboardInterrupt
 
     own = trainer()
-    try:
+    with pytest.raises(KeyboardInterrupt) as pressed:
         own.fit(X, Y, epochs=3, batch_size=16, progress=press, **settings)
-    except KeyboardInterrupt as pressed:
-        own.message = str(pressed)  # type: ignore[attr-defined]
-    return own
+    return own, str(pressed.value)
 
 
 def say_interrupted(**settings: Any) -> None:
-    raise RuntimeError(interrupted(**settings).message)  # type: ignore[attr-defined]
+    raise RuntimeError(interrupted(**settings)[1])
 
 
 def longer(epochs: int, first: int = 2, **settings: Any) -> None:
     resumed = cnnx.Trainer.resume(run(first, **settings), epochs=epochs)
     assert len(resumed.fit(X, Y)) == epochs
+
+
+def resnet() -> cnnx.Model:
+    return cnnx.models.resnet20((SIZE, SIZE, 1), 2)
+
+
+def replaced_last(old: cnnx.Model, outputs: int) -> None:
+    new = cnnx.Model([*old.layers[:-1], cnnx.Dense(outputs)], input_shape=old.input_shape)
+    assert new.output_shape == (outputs,)
+    name = "conv2d_1.weight"
+    assert np.array_equal(new.parameters[name], old.parameters[name])
+
+
+def says(text: str, part: str) -> None:
+    assert part in text
+
+
+def frozen_summary() -> None:
+    own = model()
+    own.layers[0].trainable = False
+    says(own.summary(), "1,610 parameters (40 frozen), 6,440 bytes")
 
 
 FORMS = "a Dataset, a path or an iterable of batches (x, y)"
@@ -196,7 +216,7 @@ LENGTHS = [
     ),
     Case(
         "epochs for an unfinished run",
-        lambda: interrupted(checkpoint="run.ckpt").fit(X, Y, epochs=1),
+        lambda: interrupted(checkpoint="run.ckpt")[0].fit(X, Y, epochs=1),
         cnnx.Warning,
         "fit: epochs is 1, which begins a new run and leaves that of 'run.ckpt' unfinished in "
         "epoch 2 of 3; to resume it: fit(x, y)",
@@ -223,6 +243,29 @@ LENGTHS = [
 ]
 
 
-@every(DATA, LENGTHS)
+MODELS = [
+    Case("a new last layer", lambda: replaced_last(model(), 3), None),
+    Case("a new last layer of a residual network", lambda: replaced_last(resnet(), 3), None),
+    Case(
+        "layers of a residual network without its skips",
+        lambda: cnnx.Model(resnet().layers[3:], input_shape=(SIZE, SIZE, 16)),
+        ValueError,
+        re.compile(
+            r"Model: layers holds \S+, which reads \S+ and \S+, expected \S+ of the same .*"
+        ),
+    ),
+    Case(
+        "a reused layer after other channels",
+        lambda: cnnx.Model([cnnx.Conv2d(2, 1), *model().layers], input_shape=(SIZE, SIZE, 1)),
+        ValueError,
+        "Model: conv2d_1.weight has shape (3, 3, 1, 4) in its model, but (3, 3, 2, 4) here, "
+        "expected conv2d_1 to read an input of the same shape",
+    ),
+    Case("print(model) shows its layers", lambda: says(str(model()), "conv2d_1   conv2d "), None),
+    Case("a summary counts the frozen parameters", frozen_summary, None),
+]
+
+
+@every(DATA, LENGTHS, MODELS)
 def test_answer(case: Case) -> None:
     check(case)

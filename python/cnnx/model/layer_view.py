@@ -6,7 +6,7 @@ from cnnx import _core
 
 
 class ModelLayer:
-    """Layer of a built model.
+    """Layer of a built model. `Model` accepts it, with its weights, among the layers of a new one.
 
     Attributes:
         name: name in files and in `Model.layer_outputs`.

@@ -13,10 +13,12 @@ from cnnx import _core
 from cnnx.arguments import FloatArray, images, is_integer, is_utf8, shown
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
-from cnnx.layers.graph import Input, LayerTuple, in_graph, in_order, input_shape_of
+from cnnx.layers.graph import Input, LayerTuple, in_graph, input_shape_of
+from cnnx.model.layer_reuse import copy_arrays, layer_tuples
 from cnnx.model.layer_view import ModelLayer
 from cnnx.model.parameters import Parameters
 from cnnx.model.preprocessing import Preprocessing, per_channel
+from cnnx.model.summary import summary_of
 
 __all__ = ["Model", "Parameters", "load"]
 
@@ -31,7 +33,8 @@ class Model:
     supports pickle and the module copy.
 
     Args:
-        layers: layers in order; each infers its input shape from the layer before.
+        layers: layers in order; each infers its input shape from the layer before. Layers of a
+            built model (`Model.layers`) bring their names, weights and `trainable`.
         input_shape: (height, width, channels) of one image.
         classes: names of the outputs, in order; None makes predictions indices.
         preprocessing: conversion of pixels to inputs; saved with the model.
@@ -50,11 +53,17 @@ class Model:
         ... )
         >>> model([[0.0] * 32] * 32)
         array([0., 0.], dtype=float32)
+
+        The same network with a new last layer for three classes and the other weights:
+
+        >>> layers = [*model.layers[:-1], Dense(3)]
+        >>> Model(layers, input_shape=model.input_shape, classes=["X", "O", "+"])
+        Model(5 layers, 5,483 parameters, (32, 32, 1) to (3,))
     """
 
     def __init__(
         self,
-        layers: Sequence[Layer],
+        layers: Sequence[Layer | ModelLayer],
         *,
         input_shape: tuple[int, int, int],
         classes: Sequence[str] | None = None,
@@ -64,12 +73,13 @@ class Model:
         if isinstance(layers, Layer) or not isinstance(layers, Sequence):
             raise TypeError(f"Model: layers is {shown(layers)}, expected a list of layers")
         for layer in layers:
-            if not isinstance(layer, Layer):
+            if not isinstance(layer, (Layer, ModelLayer)):
                 raise TypeError(
                     f"Model: layers holds {shown(layer)}, expected layers such as Conv2d(32, 3)"
                 )
         shape = input_shape_of(input_shape, "Model", "input_shape")
-        self._core = _built(in_order(layers), shape, classes, preprocessing, seed)
+        self._core = _built(layer_tuples(layers), shape, classes, preprocessing, seed)
+        copy_arrays(layers, self._core)
 
     @classmethod
     def from_graph(
@@ -248,21 +258,14 @@ class Model:
         self._core.save(os.fsencode(path))
 
     def summary(self) -> str:
-        """Table of the layers, their output shapes and their numbers of parameters."""
-        rows = [("input", "", str(self.input_shape), "")]
-        total = 0
-        for name, kind, shape, count in self._core.layer_infos:
-            rows.append((name, kind, str(tuple(shape)), f"{count:,}" if count else ""))
-            total += count
-        header = ("layer", "kind", "output", "parameters")
-        widths = [max(len(row[i]) for row in [header, *rows]) for i in range(4)]
-        lines = [
-            "  ".join(
-                [*(row[i].ljust(widths[i]) for i in range(3)), row[3].rjust(widths[3])]
-            ).rstrip()
-            for row in [header, *rows]
-        ]
-        return "\n".join([*lines, f"{total:,} parameters, {total * 4:,} bytes"])
+        """Table of the layers, their output shapes and their numbers of parameters.
+
+        Frozen parameters are marked, and counted in the last line. `print(model)` prints the table.
+        """
+        return summary_of(self._core)
+
+    def __str__(self) -> str:
+        return self.summary()
 
     def __repr__(self) -> str:
         count = sum(info[3] for info in self._core.layer_infos)
