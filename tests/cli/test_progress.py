@@ -7,7 +7,8 @@ import math
 
 import cnnx
 import pytest
-from cnnx.cli.progress import DecodingProgress, EpochProgress, epoch_line
+from cnnx.cli.progress import EpochProgress, epoch_line
+from cnnx.data.progress import DecodingProgress
 
 
 class Terminal(io.StringIO):
@@ -52,8 +53,9 @@ def test_an_epochs_line_leaves_out_what_was_not_measured() -> None:
     assert "validation loss 0.5000, validation accuracy 75.00% (" in epoch_line(1, 3, validated)
 
 
-def test_decoding_has_a_bar_on_a_terminal_alone() -> None:
+def test_decoding_has_a_bar_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tqdm", reason="needs tqdm: install the extra cli")
+    monkeypatch.setattr("cnnx.data.progress._DELAY", 0)
     stream, elsewhere = Terminal(), io.StringIO()
     for each in (stream, elsewhere):
         progress = DecodingProgress(each)

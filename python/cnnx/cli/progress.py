@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TextIO
+
+from cnnx.data.progress import bar_maker
 
 if TYPE_CHECKING:
     from cnnx.training.history import Progress
@@ -25,7 +26,7 @@ class EpochProgress:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._bar: Any = None
-        self._make_bar = _bar_maker(self._stream)
+        self._make_bar = bar_maker(self._stream)
         self.steps_done = 0
 
     def __enter__(self) -> EpochProgress:
@@ -62,32 +63,6 @@ class EpochProgress:
             self._bar = None
 
 
-class DecodingProgress:
-    """Progress of decoding in `cnnx.data.load`: a bar on terminals, otherwise no output.
-
-    Args:
-        stream: stream to write to; stderr if None.
-    """
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = sys.stderr if stream is None else stream
-        self._make_bar = _bar_maker(self._stream)
-        self._bar: Any = None
-
-    def __call__(self, done: int, total: int) -> None:
-        """Advance the bar, and close it after the last image of each set."""
-        if self._make_bar is None:
-            return
-        if self._bar is None:
-            self._bar = self._make_bar(
-                total=total, desc="decoding", unit="image", leave=False, file=self._stream
-            )
-        self._bar.update(done - self._bar.n)
-        if done == total:
-            self._bar.close()
-            self._bar = None
-
-
 def epoch_line(epoch: int, epochs: int, metrics: Mapping[str, float]) -> str:
     """Metrics of one epoch in one line, without those that were not measured."""
     parts = []
@@ -97,13 +72,3 @@ def epoch_line(epoch: int, epochs: int, metrics: Mapping[str, float]) -> str:
             shown = f"{value:.2%}" if key.endswith("accuracy") else f"{value:.4f}"
             parts.append(f"{key.replace('_', ' ')} {shown}")
     return f"epoch {epoch}/{epochs}: {', '.join(parts)} ({metrics['seconds']:.1f} s)"
-
-
-def _bar_maker(stream: TextIO) -> Any:
-    """Tqdm if the stream is a terminal and tqdm is installed, otherwise None."""
-    if not stream.isatty():
-        return None
-    try:
-        return import_module("tqdm").tqdm
-    except ImportError:
-        return None

@@ -269,11 +269,10 @@ def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
 
 
 def _open(arguments: argparse.Namespace, classes: Classes | None = None) -> Source:
-    from cnnx.cli.progress import DecodingProgress
     from cnnx.data.decoding import Decoding
     from cnnx.data.source import open_source
 
-    decoding = Decoding(skip_unreadable=arguments.skip_unreadable, progress=DecodingProgress())
+    decoding = Decoding(skip_unreadable=arguments.skip_unreadable)
     return open_source(arguments.path, classes, decoding)
 
 

@@ -6,7 +6,15 @@ import numpy as np
 
 from cnnx import _core
 from cnnx._core import FormatError
-from cnnx.data.dataset import Classes, Dataset, InputShape, Labels, Pixels, count_classes
+from cnnx.data.dataset import (
+    Classes,
+    Dataset,
+    InputShape,
+    Labels,
+    Pixels,
+    checked_shape,
+    count_classes,
+)
 
 
 class ArraySet:
@@ -64,10 +72,11 @@ class ArraySet:
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
         """Load the images, resized if `input_shape` differs from theirs."""
-        if input_shape is None or input_shape == self.input_shape:
+        shape = checked_shape(self.input_shape if input_shape is None else input_shape, resize)
+        if shape == self.input_shape:
             return Dataset(self.x, self.y, self.classes)
-        height, width, channels = input_shape
-        x = np.empty((len(self), *input_shape), dtype=np.uint8)
+        height, width, channels = shape
+        x = np.empty((len(self), *shape), dtype=np.uint8)
         for index, pixels in enumerate(self.x):
             x[index] = _core.resize_image(pixels, height, width, channels, resize)
         return Dataset(x, self.y, self.classes)

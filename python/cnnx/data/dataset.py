@@ -10,6 +10,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cnnx.arguments import is_integer, shown
+
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 InputShape = tuple[int, int, int]
@@ -87,3 +89,27 @@ def count_classes(classes: Classes) -> int:
 Batches: TypeAlias = Iterable[tuple[ArrayLike, ArrayLike]]
 # Images with labels: (x, y), a Dataset, a path that `load` accepts, or batches.
 LabelledImages: TypeAlias = tuple[ArrayLike, ArrayLike] | Dataset | str | os.PathLike[str] | Batches
+
+
+def checked_shape(input_shape: InputShape, resize: str, function: str = "load") -> InputShape:
+    """Shape of images as a tuple, refused before any image is read.
+
+    Raises:
+        TypeError: if it is not three integers, or resize is not text.
+        ValueError: if a size or the way of resizing is unknown.
+    """
+    sizes = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
+    if len(sizes) != 3 or not all(map(is_integer, sizes)):
+        raise TypeError(
+            f"{function}: input_shape is {shown(input_shape)}, expected (height, width, channels)"
+        )
+    if resize not in ("stretch", "fit", "crop"):
+        raise ValueError(
+            f'{function}: resize is {shown(resize)}, expected "stretch", "fit" or "crop"'
+        )
+    height, width, channels = map(int, sizes)
+    if min(height, width, channels) < 1:
+        raise ValueError(
+            f"{function}: input_shape is {shown(input_shape)}, expected sizes of at least 1"
+        )
+    return height, width, channels

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from cnnx._core import FormatError
+from cnnx._core import FormatError, get_num_threads
 from cnnx.arguments import is_integer, shown
 from cnnx.data.dataset import InputShape, Pixels
-from cnnx.data.image import read_image
-from cnnx.data.memory import usable_memory
+from cnnx.data.image import UNREADABLE, ImageReader, image_shape
+from cnnx.data.image_files import ImageFiles
+from cnnx.data.memory import DecodingMemory, memory_limit
 from cnnx.data.pixel_file import PixelFile, default_folder
+from cnnx.data.progress import DecodingProgress
 
 Result = TypeVar("Result")
+Progress = Callable[[int, int], object]
 
-# Number of files decoded before their pixels are stored; Ctrl-C takes effect between groups.
-_AT_ONCE = 256
+# Number of files, and bytes of their pixels, that a thread decodes at a time.
+_FILES_AT_ONCE = 64
+_BYTES_AT_ONCE = 4 << 20
+_MOST_THREADS = 8
+# Bytes of a file, of which some are looked at, below which Python takes longer than the decoder.
+_SMALL_FILE = 4096
+_FILES_SAMPLED = 16
 _NAMES_SHOWN = 20
 
 
@@ -34,13 +44,17 @@ class Decoding:
             error; `Dataset.skipped` has their names.
         cache: folder of a memory-mapped cache file with the decoded pixels. Further loads decode
             nothing, and the set may exceed the memory. A changed, added or removed image replaces
-            the cache file. Every size and way of resizing has its own file. None uses memory up to
-            `memory_limit`, and above it a cache in `$XDG_CACHE_HOME/cnnx` or `~/.cache/cnnx`.
-        memory_limit: limit in bytes; None is a quarter of the memory that the process may use.
-        progress: called from time to time with the number of finished files and of all files.
+            the cache file, and so does damage to it. Every size and way of resizing has its own
+            file. None uses memory up to `memory_limit`, and above it a cache in
+            `$XDG_CACHE_HOME/cnnx` or `~/.cache/cnnx`.
+        memory_limit: limit in bytes of the pixels in memory, and of decoding a single image or
+            compressed array; None is a quarter of the memory that the process may use.
+        progress: called from time to time with the number of finished files and of all files; None
+            shows a bar if stderr is a terminal and tqdm is installed.
 
     Raises:
-        TypeError: if progress is not a function, or memory_limit is not an integer.
+        TypeError: if an argument has another type.
+        ValueError: if memory_limit is negative.
 
     Example:
         >>> Decoding(skip_unreadable=True).cache is None
@@ -51,109 +65,266 @@ class Decoding:
     skip_unreadable: bool = False
     cache: str | os.PathLike[str] | None = None
     memory_limit: int | None = None
-    progress: Callable[[int, int], object] | None = None
+    progress: Progress | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.skip_unreadable, bool):
+            raise TypeError(
+                f"Decoding: skip_unreadable is {shown(self.skip_unreadable)}, "
+                "expected True or False"
+            )
+        if self.cache is not None and not isinstance(self.cache, (str, os.PathLike)):
+            raise TypeError(
+                f"Decoding: cache is {shown(self.cache)}, expected the path of a folder"
+            )
         if self.progress is not None and not callable(self.progress):
             raise TypeError(f"Decoding: progress is {shown(self.progress)}, expected a function")
-        if self.memory_limit is not None and not is_integer(self.memory_limit):
+        if self.memory_limit is None:
+            return
+        if not is_integer(self.memory_limit):
             raise TypeError(
                 f"Decoding: memory_limit is {shown(self.memory_limit)}, expected a number of bytes"
+            )
+        if self.memory_limit < 0:
+            raise ValueError(
+                f"Decoding: memory_limit is {self.memory_limit}, expected a number of bytes >= 0"
             )
 
     def folder(self, size: int) -> Path | None:
         """Cache folder for `size` bytes of pixels, or None to use memory."""
         if self.cache is not None:
             return Path(self.cache)
-        limit = usable_memory() // 4 if self.memory_limit is None else self.memory_limit
-        return default_folder() if size > limit else None
+        return default_folder() if size > memory_limit(self.memory_limit) else None
 
 
-def decode_files(
-    files: Sequence[Path], root: Path, shape: InputShape, resize: str, decoding: Decoding
-) -> tuple[Pixels, list[int]]:
+@dataclass(frozen=True)
+class Decoded:
+    """Result of decoding image files.
+
+    Attributes:
+        x: pixels of the readable files, (count, height, width, channels).
+        unreadable: reasons by the positions of the other files.
+    """
+
+    x: Pixels
+    unreadable: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Shapes of image files, and their pixels if they were decoded.
+
+    Attributes:
+        shapes: shapes of the readable files.
+        unreadable: reasons by the positions of the other files.
+        x: pixels of the readable files, or None.
+    """
+
+    shapes: frozenset[InputShape]
+    unreadable: dict[int, str]
+    x: Pixels | None
+
+
+def decode_files(files: ImageFiles, shape: InputShape, resize: str, decoding: Decoding) -> Decoded:
     """Decode image files to one array, in memory or in a memory-mapped file.
-
-    Returns:
-        The pixels of the readable files, (count, *shape), and the positions of the others.
 
     Raises:
         FormatError: if a file cannot be read as an image and `skip_unreadable` is False.
         OSError: if the cache cannot be written.
     """
-    size = len(files) * int(np.prod(shape))
-    folder = decoding.folder(size)
+    folder = decoding.folder(len(files) * int(np.prod(shape)))
     if folder is None:
         x = np.empty((len(files), *shape), dtype=np.uint8)
-        unreadable: list[int] = []
-        for index, pixels in _decoded(files, shape, resize, decoding):
-            if pixels is None:
-                unreadable.append(index)
-            else:
-                x[index - len(unreadable)] = pixels
-        refuse_unreadable([files[index] for index in unreadable], root, decoding)
-        return x[: len(files) - len(unreadable)], unreadable
-    cached = PixelFile(folder, files, root, shape, resize)
-    if not cached.exists():
-        unreadable = []
+        count = 0
+        unreadable: dict[int, str] = {}
+        for images, reasons in _decoded(files, shape, resize, decoding):
+            unreadable |= reasons
+            for image in images:
+                x[count] = image
+                count += 1
+        _refuse_unreadable(files, unreadable, decoding)
+        return Decoded(x[:count], unreadable)
+    cached = PixelFile(folder, files, shape, resize)
+    decoded = cached.read()
+    if decoded is None:
         with cached.writing() as write:
-            for index, pixels in _decoded(files, shape, resize, decoding):
-                if pixels is None:
-                    unreadable.append(index)
-                else:
-                    write(pixels)
-            refuse_unreadable([files[index] for index in unreadable], root, decoding)
-            cached.finish(unreadable)
-    x, unreadable = cached.read()
-    refuse_unreadable([files[index] for index in unreadable], root, decoding)
-    return x, unreadable
+            unreadable = {}
+            for images, reasons in _decoded(files, shape, resize, decoding):
+                unreadable |= reasons
+                for image in images:
+                    write(image)
+            _refuse_unreadable(files, unreadable, decoding)
+            decoded = cached.finish(unreadable)
+    _refuse_unreadable(files, decoded[1], decoding)
+    return Decoded(*decoded)
 
 
-def each_file(
-    work: Callable[[Path], Result],
-    files: Sequence[Path],
-    progress: Callable[[int, int], object] | None = None,
-) -> Iterator[Result | None]:
-    """Apply `work` to every file in threads, and yield the results in order.
+def survey_files(files: ImageFiles, largest_side: int, decoding: Decoding) -> Survey:
+    """Read the shapes of image files; decode them at the same time if they are small and alike.
 
-    Pillow decodes without the GIL. The result of an unreadable file is None, so that an error can
-    name all unreadable files at once.
+    Args:
+        files: the files, at least one.
+        largest_side: longest side of a small image.
+        decoding: settings; images that belong in a cache file are not decoded.
+
+    Raises:
+        FormatError: if a file cannot be read as an image and `skip_unreadable` is False.
     """
+    shapes: set[InputShape] = set()
+    x, reader = _first_reader(files, largest_side, decoding)
 
-    def attempt(file: Path) -> Result | None:
+    def read(path: str) -> tuple[InputShape, Pixels | None]:
+        if reader is None or len(shapes) > 1:
+            return image_shape(path), None
+        return reader.read_unless_resized(path)
+
+    count = 0
+    unreadable: dict[int, str] = {}
+    with _shown(decoding) as progress:
+
+        def advance(done: int, total: int) -> None:
+            if reader is not None and len(shapes) == 1:  # else only headers are read
+                progress(done, total)
+
+        for found, reasons in read_files(read, files, advance):
+            unreadable |= reasons
+            for shape, image in found:
+                shapes.add(shape)
+                if image is not None and len(shapes) == 1:
+                    x[count] = image
+                    count += 1
+    _refuse_unreadable(files, unreadable, decoding)
+    is_decoded = reader is not None and len(shapes) == 1
+    return Survey(frozenset(shapes), unreadable, x[:count] if is_decoded else None)
+
+
+def _first_reader(
+    files: ImageFiles, largest_side: int, decoding: Decoding
+) -> tuple[Pixels, ImageReader | None]:
+    """Array and reader of all images if they have the first one's shape and belong in memory."""
+    nothing = np.empty((0, 0, 0, 0), np.uint8)
+    try:
+        shape = image_shape(files.path(0))
+    except (FormatError, OSError):
+        return nothing, None
+    if max(shape) > largest_side or decoding.folder(len(files) * int(np.prod(shape))) is not None:
+        return nothing, None
+    reader = ImageReader(shape, "stretch", DecodingMemory(decoding.memory_limit))
+    return np.empty((len(files), *shape), np.uint8), reader
+
+
+def _decoded(
+    files: ImageFiles, shape: InputShape, resize: str, decoding: Decoding
+) -> Iterator[tuple[list[Pixels], dict[int, str]]]:
+    reader = ImageReader(shape, resize, DecodingMemory(decoding.memory_limit))
+    at_once = _BYTES_AT_ONCE // int(np.prod(shape))
+    with _shown(decoding) as progress:
+        yield from read_files(reader.read, files, progress, at_once)
+
+
+@contextmanager
+def _shown(decoding: Decoding) -> Iterator[Progress]:
+    """Progress of the settings, or a bar that ends with the context."""
+    if decoding.progress is not None:
+        yield decoding.progress
+        return
+    bar = DecodingProgress()
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+def read_files(
+    read: Callable[[str], Result],
+    files: ImageFiles,
+    progress: Progress,
+    most_at_once: int = _FILES_AT_ONCE,
+) -> Iterator[tuple[list[Result], dict[int, str]]]:
+    """Read image files in threads, and yield the results of some files at a time, in order.
+
+    Pillow decodes without the GIL.
+
+    Args:
+        read: reads the file of a path.
+        files: the files.
+        progress: called with the number of finished files and of all files.
+        most_at_once: number of files whose results fit in memory several times.
+
+    Returns:
+        Results of the readable files, and reasons by the positions of the others.
+    """
+    at_once = min(_FILES_AT_ONCE, max(1, most_at_once))
+    parts = [range(each, min(each + at_once, len(files))) for each in range(0, len(files), at_once)]
+
+    def read_part(part: range) -> tuple[list[Result], dict[int, str]]:
+        results: list[Result] = []
+        reasons: dict[int, str] = {}
+        for index in part:
+            path = files.path(index)
+            try:
+                results.append(read(path))
+            except (FormatError, OSError) as error:
+                reasons[index] = _reason(error, path)
+        return results, reasons
+
+    for part, result in zip(parts, _in_threads(read_part, parts, _threads(files)), strict=True):
+        yield result
+        progress(part.stop, len(files))
+
+
+def _threads(files: ImageFiles) -> int:
+    """Number of threads for decoding: one for small files, where they would wait for the GIL."""
+    sample = range(0, len(files), max(1, len(files) // _FILES_SAMPLED))
+    sizes = [about.st_size for index in sample if (about := files.status(index)) is not None]
+    if sum(sizes) < len(sizes) * _SMALL_FILE:
+        return 1
+    return min(_MOST_THREADS, get_num_threads())
+
+
+def _in_threads(
+    work: Callable[[range], Result], parts: Sequence[range], threads: int
+) -> Iterator[Result]:
+    """Results of all parts in order; a few more parts than threads are in progress."""
+    if min(threads, len(parts)) <= 1:
+        yield from map(work, parts)
+        return
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
         try:
-            return work(file)
-        except (FormatError, OSError):
-            return None
+            for part in parts:
+                pending.append(pool.submit(work, part))
+                if len(pending) > threads + 1:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for each in pending:
+                each.cancel()
 
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        for first in range(0, len(files), _AT_ONCE):
-            part = files[first : first + _AT_ONCE]
-            yield from pool.map(attempt, part)
-            if progress is not None:
-                progress(first + len(part), len(files))
+
+def _reason(error: Exception, path: str) -> str:
+    """Reason for an error message that names the file otherwise; empty for plain damage."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    reason = str(error).removeprefix(f"{path}: ")
+    return "" if reason == UNREADABLE else reason
 
 
-def refuse_unreadable(files: Sequence[Path], root: Path, decoding: Decoding) -> None:
+def _refuse_unreadable(files: ImageFiles, unreadable: dict[int, str], decoding: Decoding) -> None:
     """Raise an error that names the unreadable files, unless they are to be skipped.
 
     Raises:
         FormatError: if there are unreadable files and `skip_unreadable` is False.
     """
-    if not files or decoding.skip_unreadable:
+    if not unreadable or decoding.skip_unreadable:
         return
-    names = ", ".join(str(file.relative_to(root)) for file in files[:_NAMES_SHOWN])
-    more = f" and {len(files) - _NAMES_SHOWN} more" if len(files) > _NAMES_SHOWN else ""
-    count = "1 file" if len(files) == 1 else f"{len(files)} files"
-    raise FormatError(
-        f"{root}: {count} cannot be read as an image: {names}{more}; replace or remove"
+    names = ", ".join(
+        f"{files.names[index]} ({reason})" if reason else files.names[index]
+        for index, reason in list(unreadable.items())[:_NAMES_SHOWN]
     )
-
-
-def _decoded(
-    files: Sequence[Path], shape: InputShape, resize: str, decoding: Decoding
-) -> Iterator[tuple[int, Pixels | None]]:
-    def read(file: Path) -> Pixels:
-        return read_image(file, shape, resize=resize)
-
-    return enumerate(each_file(read, files, decoding.progress))
+    more = f" and {len(unreadable) - _NAMES_SHOWN} more" if len(unreadable) > _NAMES_SHOWN else ""
+    count = "1 file" if len(unreadable) == 1 else f"{len(unreadable)} files"
+    raise FormatError(
+        f"{files.root}: {count} cannot be read as an image: {names}{more}; replace or remove"
+    )

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from cnnx._core import FormatError
-from cnnx.data.dataset import Dataset, InputShape
-from cnnx.data.decoding import Decoding, decode_files, each_file, refuse_unreadable
-from cnnx.data.image import image_shape, pillow
-
-EXTENSIONS = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+from cnnx.data.dataset import Dataset, InputShape, Pixels, checked_shape
+from cnnx.data.decoding import Decoding, Survey, decode_files, survey_files
+from cnnx.data.image_files import (
+    EXTENSIONS,
+    ImageFiles,
+    image_names,
+    nested_image_names,
+    subfolders,
 )
+from cnnx.data.pillow import pillow
+
 # Images of a common size up to this side keep it; others become squares of DEFAULT_SIDE.
 _LARGEST_COMMON_SIDE = 128
 DEFAULT_SIDE = 64
+_NAMES_SHOWN = 5
 
 
 class FolderSet:
@@ -29,58 +35,51 @@ class FolderSet:
         classes: tuple[str, ...] | None = None,
         decoding: Decoding = Decoding(),
     ) -> None:
-        """Scan the folder and read the header of every image.
+        """Find the image files without opening them.
 
         Args:
-            path: folder with one subfolder per class. Hidden files and files without an image
-                extension are ignored.
+            path: folder with one subfolder per class, whose images may lie in further subfolders.
+                Hidden files and files without an image extension are ignored.
             classes: class names in the order of the labels, if a model fixes them; the folder may
                 then lack some. None uses the sorted names of the subfolders.
             decoding: settings of decoding the files.
 
         Raises:
-            FormatError: if there are no classes, a class without images, or unreadable images.
+            FormatError: if there are no classes, or a class without images.
             ImportError: if Pillow is not installed.
         """
         self.path = Path(path)
-        names = class_names(self.path)
-        if not names:
+        found = subfolders(self.path)
+        if not found:
             raise FormatError(_without_classes(self.path))
-        self._classes = tuple(names) if classes is None else classes
-        unknown = sorted(set(names) - set(self._classes))
+        self._classes = tuple(found) if classes is None else classes
+        unknown = sorted(set(found) - set(self._classes))
         if unknown:
             raise FormatError(
                 f"{self.path}: has the subfolder {unknown[0]}, "
                 f"expected only classes known already: {', '.join(self._classes)}"
             )
         pillow()
-        files: list[Path] = []
+        names: list[str] = []
         labels: list[int] = []
-        for name in names:
-            images = image_files(self.path / name)
-            if not images:
-                raise FormatError(
-                    f"{self.path / name}: holds no images ({_extensions()}); "
-                    "put some there or remove the folder"
-                )
-            files += images
-            labels += [self._classes.index(name)] * len(images)
+        for class_name in found:
+            images = _images_of_class(self.path, class_name, is_only=len(found) == 1)
+            names += [f"{class_name}{os.sep}{image}" for image in images]
+            labels += [self._classes.index(class_name)] * len(images)
+        self._files = ImageFiles(self.path, names)
+        self.labels = np.array(labels, dtype=np.int64)
         self._decoding = decoding
-        shapes = list(each_file(image_shape, files))
-        unreadable = [file for file, shape in zip(files, shapes, strict=True) if shape is None]
-        refuse_unreadable(unreadable, self.path, decoding)
-        readable = [index for index, shape in enumerate(shapes) if shape is not None]
-        if not readable:
-            raise FormatError(f"{self.path}: none of its {len(files)} images can be read")
-        self.files = tuple(files[index] for index in readable)
-        self.labels = np.array(labels, dtype=np.int64)[readable]
-        self.shapes = [shape for shape in shapes if shape is not None]
-        self._skipped = self._names(unreadable)
+        self._survey: Survey | None = None
 
     @property
     def name(self) -> str:
         """Path of the images, for messages."""
         return str(self.path)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Image files in the order of the labels."""
+        return tuple(self.path / name for name in self._files.names)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -89,17 +88,24 @@ class FolderSet:
 
     @property
     def input_shape(self) -> InputShape:
-        """Common size of the images if it is small, else 64 x 64; RGB if any image is."""
-        channels = max(shape[2] for shape in self.shapes)
-        sizes = {shape[:2] for shape in self.shapes}
+        """Common size of the images if it is small, else 64 x 64; RGB if any image is.
+
+        The first use reads every image's header, and decodes small images of a common size.
+
+        Raises:
+            FormatError: if there are unreadable images.
+        """
+        shapes = self._surveyed().shapes
+        channels = max(shape[2] for shape in shapes)
+        sizes = {shape[:2] for shape in shapes}
         height, width = next(iter(sizes))
         if len(sizes) > 1 or max(height, width) > _LARGEST_COMMON_SIDE:
             height = width = DEFAULT_SIDE
         return height, width, channels
 
     def __len__(self) -> int:
-        """Number of images."""
-        return len(self.files)
+        """Number of image files."""
+        return len(self._files)
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
         """Decode all images in parallel and resize them to `input_shape`.
@@ -108,16 +114,33 @@ class FolderSet:
             FormatError: if files cannot be decoded; the message counts them and names the first.
             OSError: if the cache file cannot be written.
         """
-        shape = self.input_shape if input_shape is None else input_shape
-        x, unreadable = decode_files(self.files, self.path, shape, resize, self._decoding)
+        shape = checked_shape(self.input_shape if input_shape is None else input_shape, resize)
+        x, unreadable = self._decoded(shape, resize)
         if len(x) == 0:
-            raise FormatError(f"{self.path}: none of its {len(self)} images can be read")
-        skipped = self._names([self.files[index] for index in unreadable])
+            raise self._without_images()
         y = np.delete(self.labels, unreadable)
-        return Dataset(x, y, self.classes, skipped=self._skipped + skipped)
+        skipped = tuple(self._files.names[index] for index in unreadable)
+        return Dataset(x, y, self.classes, skipped=skipped)
 
-    def _names(self, files: list[Path]) -> tuple[str, ...]:
-        return tuple(str(file.relative_to(self.path)) for file in files)
+    def _surveyed(self) -> Survey:
+        if self._survey is None:
+            survey = survey_files(self._files, _LARGEST_COMMON_SIDE, self._decoding)
+            if not survey.shapes:
+                raise self._without_images()
+            self._survey = survey
+        return self._survey
+
+    def _decoded(self, shape: InputShape, resize: str) -> tuple[Pixels, list[int]]:
+        """Pixels of the readable files, and the positions of the others."""
+        survey = self._survey
+        if survey is not None and survey.x is not None and survey.x.shape[1:] == shape:
+            self._survey = replace(survey, x=None)  # the caller's from now on
+            return survey.x, list(survey.unreadable)
+        decoded = decode_files(self._files, shape, resize, self._decoding)
+        return decoded.x, list(decoded.unreadable)
+
+    def _without_images(self) -> FormatError:
+        return FormatError(f"{self.path}: none of its {len(self)} images can be read")
 
 
 def load_folder(
@@ -130,7 +153,8 @@ def load_folder(
     """Read a folder of images with one subfolder per class.
 
     Args:
-        path: folder; the sorted names of its subfolders are the classes.
+        path: folder; the sorted names of its subfolders are the classes. Images in subfolders of
+            these belong to the class, too.
         input_shape: (height, width, channels) of the result, channels 1 (grey) or 3 (RGB). None
             keeps the common size of the images, if it is at most 128 x 128, and otherwise resizes
             them to 64 x 64.
@@ -147,26 +171,36 @@ def load_folder(
     return FolderSet(path, decoding=decoding).load(input_shape, resize)
 
 
-def class_names(path: Path) -> list[str]:
-    """Sorted names of the subfolders that are not hidden."""
-    return sorted(
-        entry.name for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")
-    )
+def _images_of_class(path: Path, class_name: str, is_only: bool) -> list[str]:
+    """Names of a class's images, relative to its folder.
+
+    Raises:
+        FormatError: if there are none, or the only class looks like a folder of classes.
+    """
+    folder = path / class_name
+    names = nested_image_names(folder)
+    if not names:
+        raise FormatError(
+            f"{folder}: holds no images ({' '.join(sorted(EXTENSIONS))}); "
+            "put some there or remove the folder"
+        )
+    inner = sorted({name.partition(os.sep)[0] for name in names})
+    if is_only and all(os.sep in name for name in names):
+        raise FormatError(
+            f"{path}: has the single subfolder {class_name}, whose images lie in its subfolders "
+            f"{_listed(inner)}; if these are the classes, pass {folder}"
+        )
+    return names
 
 
-def image_files(path: Path) -> list[Path]:
-    """Sorted files of one folder with an image extension, including broken links."""
-    return sorted(
-        entry
-        for entry in path.iterdir()
-        if entry.suffix.lower() in EXTENSIONS
-        and not entry.name.startswith(".")
-        and (entry.is_file() or not entry.exists())
-    )
+def _listed(names: list[str]) -> str:
+    """The first names."""
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(names[:_NAMES_SHOWN]) + more
 
 
 def _without_classes(path: Path) -> str:
-    if image_files(path):
+    if image_names(path):
         return (
             f"{path}: holds images but no subfolders; put each class into its own subfolder, "
             f"such as {path / 'cat'} and {path / 'dog'}"
@@ -175,7 +209,3 @@ def _without_classes(path: Path) -> str:
         f"{path}: holds neither IDX files (train-images-idx3-ubyte and its labels) "
         "nor a subfolder of images for each class"
     )
-
-
-def _extensions() -> str:
-    return " ".join(sorted(EXTENSIONS))

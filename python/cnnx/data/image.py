@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnnx import _core
 from cnnx._core import FormatError
-from cnnx.data.dataset import InputShape, Pixels
+from cnnx.data.dataset import InputShape, Pixels, checked_shape
+from cnnx.data.memory import DecodingMemory
+from cnnx.data.pillow import pillow
+from cnnx.data.regular_file import open_descriptor
+from cnnx.data.small_jpeg import MOST_BYTES, decode_jpeg, jpeg_shape
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,23 +35,130 @@ _TURNS = {
     8: "ROTATE_90",
 }
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+UNREADABLE = "cannot be read as an image"
 _LARGEST_SIDE = 1 << 20  # largest side that the core resizes
+_PIXELS_AT_ONCE = 1 << 20  # pixels that are converted at a time
 
 
-def pillow() -> Any:
-    """Module PIL.Image, imported on first use, so that only image files need Pillow.
+def read_image(
+    path: str | os.PathLike[str],
+    input_shape: InputShape,
+    *,
+    resize: str = "stretch",
+    memory_limit: int | None = None,
+) -> Pixels:
+    """Read one image file as uint8 pixels of shape `input_shape`.
+
+    JPEG files of at least four times the size are decoded at a half, a quarter or an eighth of
+    their size, but at least twice the size of the result, and then resized.
+
+    Args:
+        path: file in any format Pillow reads; the first frame of an animation is used.
+        input_shape: (height, width, channels), usually a model's `input_shape`.
+        resize: "stretch", "fit" or "crop", usually a model's `preprocessing.resize`.
+        memory_limit: limit in bytes of the memory for the decoded image; None is a quarter of the
+            memory that the process may use.
 
     Raises:
+        FormatError: if the file is not an image, is damaged, or exceeds the limit.
+        TypeError: if input_shape is not three integers.
+        ValueError: if a size or the way of resizing is unknown.
+        OSError: if the file cannot be opened.
         ImportError: if Pillow is not installed.
     """
-    try:
-        import PIL.Image
-    except ImportError as error:
-        raise ImportError(
-            "reading image files needs Pillow: "
-            f"run {shlex.quote(sys.executable)} -m pip install pillow"
-        ) from error
-    return PIL.Image
+    shape = checked_shape(input_shape, resize, "read_image")
+    return ImageReader(shape, resize, DecodingMemory(memory_limit)).read(path)
+
+
+class ImageReader:
+    """Reader of image files as uint8 pixels of one shape; threads may share it."""
+
+    def __init__(self, input_shape: InputShape, resize: str, memory: DecodingMemory) -> None:
+        """Import Pillow.
+
+        Args:
+            input_shape: (height, width, channels) of the result.
+            resize: "stretch", "fit" or "crop".
+            memory: memory of the images that are being decoded.
+
+        Raises:
+            ImportError: if Pillow is not installed.
+        """
+        self._shape = input_shape
+        self._resize = resize
+        self._memory = memory
+        pillow()
+
+    def read(self, path: str | os.PathLike[str]) -> Pixels:
+        """Pixels of a file, resized.
+
+        Raises:
+            FormatError: if the file is not an image, is damaged, or exceeds the limit.
+            OSError: if the file cannot be opened.
+        """
+        pixels = self._read(path, resizes=True)[1]
+        assert pixels is not None
+        return pixels
+
+    def read_unless_resized(self, path: str | os.PathLike[str]) -> tuple[InputShape, Pixels | None]:
+        """Shape of an image, and its pixels if it has the shape of the result.
+
+        Raises:
+            FormatError: as `read`.
+            OSError: as `read`.
+        """
+        return self._read(path, resizes=False)
+
+    def _read(
+        self, path: str | os.PathLike[str], resizes: bool
+    ) -> tuple[InputShape, Pixels | None]:
+        descriptor, size = open_descriptor(path)
+        try:
+            data = os.read(descriptor, MOST_BYTES) if size <= MOST_BYTES else b""
+            shape = jpeg_shape(data)
+            if shape is not None:
+                if shape != self._shape and not resizes:
+                    return shape, None
+                pixels = decode_jpeg(data, shape, self._scale(shape))
+                if pixels is not None:
+                    return shape, self._resized(pixels)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return self._read_any_format(file, path, resizes)
+        finally:
+            os.close(descriptor)
+
+    def _read_any_format(
+        self, file: IO[bytes], path: str | os.PathLike[str], resizes: bool
+    ) -> tuple[InputShape, Pixels | None]:
+        name = os.fspath(path)
+        with _opened(file, path) as image:
+            shape = _shape(image)
+            if shape != self._shape and not resizes:
+                return shape, None
+            height, width, _ = shape
+            scale = self._scale(shape)
+            if image.format == "JPEG" and image.mode in ("L", "RGB") and scale > 1:
+                image.draft(image.mode, (image.width // scale, image.height // scale))
+            with self._memory.admit(_bytes(image), f"{name}: an image of {height} x {width}"):
+                try:
+                    pixels = _pixels(image)
+                except FormatError as error:
+                    raise FormatError(f"{name}: {error}") from None
+                except Exception as error:  # decoders raise nearly anything on damaged bytes
+                    raise _unreadable(path) from error
+                image.close()
+                return shape, self._resized(pixels)
+
+    def _scale(self, shape: InputShape) -> int:
+        """Largest reduction of a JPEG file to at least twice the size of the result."""
+        most = min(shape[0] // (2 * self._shape[0]), shape[1] // (2 * self._shape[1]))
+        return 8 if most >= 8 else 4 if most >= 4 else 2 if most >= 2 else 1
+
+    def _resized(self, pixels: Pixels) -> Pixels:
+        if pixels.shape == self._shape:
+            return pixels
+        height, width, channels = self._shape
+        return _core.resize_image(pixels, height, width, channels, self._resize)
 
 
 def image_shape(path: str | os.PathLike[str]) -> InputShape:
@@ -59,68 +168,73 @@ def image_shape(path: str | os.PathLike[str]) -> InputShape:
         FormatError: if the file is not an image, or is damaged.
         OSError: if the file cannot be opened.
     """
-    with _opened(path) as image:
-        height, width = image.height, image.width
-        if image.format == "TIFF":  # some versions of Pillow return the rotated size
-            tags: Any = image
-            height, width = tags.tag_v2[_TIFF_HEIGHT], tags.tag_v2[_TIFF_WIDTH]
-        if _orientation(image) >= 5:
-            height, width = width, height
-        return height, width, 1 if image.mode in _GREY_MODES else 3
+    descriptor, size = open_descriptor(path)
+    try:
+        shape = jpeg_shape(os.read(descriptor, MOST_BYTES) if size <= MOST_BYTES else b"")
+        if shape is not None:
+            return shape
+        with os.fdopen(descriptor, "rb", closefd=False) as file, _opened(file, path) as image:
+            return _shape(image)
+    finally:
+        os.close(descriptor)
 
 
-def read_image(
-    path: str | os.PathLike[str], input_shape: InputShape, *, resize: str = "stretch"
-) -> Pixels:
-    """Read one image file as uint8 pixels of shape `input_shape`.
+def _shape(image: Image.Image) -> InputShape:
+    height, width = image.height, image.width
+    if image.format == "TIFF":  # some versions of Pillow return the rotated size
+        tags: Any = image
+        height, width = tags.tag_v2[_TIFF_HEIGHT], tags.tag_v2[_TIFF_WIDTH]
+    if _orientation(image) >= 5:
+        height, width = width, height
+    return height, width, 1 if image.mode in _GREY_MODES else 3
 
-    Args:
-        path: file in any format Pillow reads; the first frame of an animation is used.
-        input_shape: (height, width, channels), usually a model's `input_shape`.
-        resize: "stretch", "fit" or "crop", usually a model's `preprocessing.resize`.
 
-    Raises:
-        FormatError: if the file is not an image, or is damaged.
-        OSError: if the file cannot be opened.
-        ImportError: if Pillow is not installed.
-    """
-    with _opened(path) as image:
-        try:
-            pixels = _pixels(image)
-        except FormatError as error:
-            raise FormatError(f"{os.fspath(path)}: {error}") from None
-        except Exception as error:  # decoders raise nearly anything on damaged bytes
-            raise _unreadable(path) from error
-    if max(pixels.shape) > _LARGEST_SIDE:
-        size = f"{image.height} x {image.width}"
-        raise FormatError(f"{os.fspath(path)}: is {size}, expected sides up to {_LARGEST_SIDE}")
-    height, width, channels = input_shape
-    return _core.resize_image(pixels, height, width, channels, resize)
+def _bytes(image: Image.Image) -> int:
+    """Memory for decoding an image: Pillow's pixels, a rotated copy, and the array."""
+    stored = 1 if image.mode in ("1", "L", "P") else 2 if image.mode.startswith("I;16") else 4
+    copies = 1 if _orientation(image) == 1 else 2
+    is_grey = image.mode in _GREY_MODES and "transparency" not in image.info
+    return image.height * image.width * (copies * stored + (1 if is_grey else 4))
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
-    """The image in a file, not yet decoded.
+def _opened(file: IO[bytes], path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+    """The image in an open file, not yet decoded.
 
     Pillow gets an open file instead of the path. Given a path it maps uncompressed TIFF files into
     memory, and mixes up the rows of rotated ones.
     """
     module = pillow()
-    with Path(path).open("rb") as file:
-        try:
-            image: Image.Image = module.open(file)
-        except OSError as error:
-            if error.errno is not None:  # an error of the system, such as a failing disk
-                raise
-            raise _unreadable(path) from error
-        except Exception as error:  # such as Pillow's limit on the number of pixels
-            raise _unreadable(path) from error
-        with image:
-            yield image
+    try:
+        image: Image.Image = module.open(file)
+    except module.DecompressionBombError as error:
+        raise _too_large(path, str(error)) from error
+    except OSError as error:
+        if error.errno is not None:  # an error of the system, such as a failing disk
+            raise
+        raise _unreadable(path) from error
+    except Exception as error:
+        raise _unreadable(path) from error
+    with image:
+        if max(image.size) > _LARGEST_SIDE:
+            size = f"{image.height} x {image.width}"
+            raise FormatError(f"{os.fspath(path)}: is {size}, expected sides up to {_LARGEST_SIDE}")
+        yield image
+
+
+def _too_large(path: str | os.PathLike[str], message: str) -> FormatError:
+    """Error of an image above Pillow's limit, half of which is its setting."""
+    found = re.search(r"(\d+) pixels\)", message)
+    pixels = int(found[1]) if found else 0
+    most = 2 * (pillow().MAX_IMAGE_PIXELS or 0)
+    return FormatError(
+        f"{os.fspath(path)}: has {pixels} pixels, expected at most {most}; "
+        f"shrink it, or set PIL.Image.MAX_IMAGE_PIXELS = {-(-pixels // 2)}"
+    )
 
 
 def _unreadable(path: str | os.PathLike[str]) -> FormatError:
-    return FormatError(f"{os.fspath(path)}: cannot be read as an image")
+    return FormatError(f"{os.fspath(path)}: {UNREADABLE}")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -139,7 +253,8 @@ def _orientation(image: Image.Image) -> int:
 def _pixels(image: Image.Image) -> Pixels:
     """Pixels of an image in any mode as uint8 (height, width, 1 | 3 | 4), rotated by EXIF.
 
-    EXIF data after the pixels, which PNG allows, are ignored, as `image_shape` ignores them.
+    EXIF data after the pixels, which PNG allows, are ignored, as `image_shape` ignores them. Rows
+    are converted a few at a time, because copies of a large image would take as much memory as it.
     """
     undecoded: Any = image
     raw_mode = undecoded.tile[0][3] if undecoded.tile else None
@@ -149,6 +264,28 @@ def _pixels(image: Image.Image) -> Pixels:
         orientation = _orientation(image)
     if orientation != 1:
         image = image.transpose(getattr(pillow().Transpose, _TURNS[orientation]))
+    rows = max(1, _PIXELS_AT_ONCE // image.width)
+    if rows >= image.height:
+        return _converted(image, raw_mode)
+    parts = (
+        _converted(image.crop((0, row, image.width, min(row + rows, image.height))), raw_mode)
+        for row in range(0, image.height, rows)
+    )
+    first = next(parts)
+    pixels = np.empty((image.height, *first.shape[1:]), np.uint8)
+    pixels[:rows] = first
+    for row, part in zip(range(rows, image.height, rows), parts, strict=True):
+        pixels[row : row + rows] = part
+    return pixels
+
+
+def _converted(image: Image.Image, raw_mode: object) -> Pixels:
+    """Pixels of a decoded image in any mode as uint8 (height, width, 1 | 3 | 4).
+
+    Args:
+        image: decoded image.
+        raw_mode: Pillow's mode of the file's pixels.
+    """
     level = image.info.get("transparency")
     if image.mode in _GREY_MODES and isinstance(level, int):
         return _with_transparent_level(image, level, raw_mode)

@@ -11,8 +11,9 @@ from cnnx._core import FormatError
 from cnnx.data.cifar10 import cifar10_sets
 from cnnx.data.dataset import Classes, Dataset, ImageSet, InputShape, count_classes
 from cnnx.data.decoding import Decoding
-from cnnx.data.folder import FolderSet, class_names
+from cnnx.data.folder import FolderSet
 from cnnx.data.idx import idx_sets
+from cnnx.data.image_files import subfolders
 from cnnx.data.npz import npz_sets
 
 _TRAIN = "train"
@@ -136,6 +137,6 @@ def _beside(root: Path, set_names: tuple[str, ...]) -> Path | None:
     """First folder of these names with class subfolders; a class itself may be named `train`."""
     for set_name in set_names:
         folder = root / set_name
-        if folder.is_dir() and class_names(folder):
+        if folder.is_dir() and subfolders(folder):
             return folder
     return None

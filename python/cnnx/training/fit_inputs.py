@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnx import _core
+from cnnx.data.mapping import check_mapping
 from cnnx.data.split import split
 from cnnx.training.iterable_epoch import AugmentationSettings, Epoch, batch_epochs
 from cnnx.training.labelled_images import LabelledSet, refuse_iterator
@@ -86,6 +87,7 @@ def fit_data(
     shuffle = settings["shuffle"] is not False
 
     def begin_epoch(number: int, position: Position) -> Epoch:
+        check_mapping(arrays[0], "fit: x")
         options = {"batch_size": size, "shuffle": shuffle, "number": number}
         return core.begin_epoch(*arrays, rows, options, augmentation, position)
 
@@ -137,7 +139,12 @@ def _validation(
         raise ValueError("fit: validation holds no images, expected at least one")
     if arrays[0].dtype == np.float32 and not np.isfinite(arrays[0]).all():
         raise ValueError("fit: validation holds NaN or infinity, expected finite images")
-    return lambda: core.evaluate(*arrays, []), fingerprint(arrays[0], arrays[2])
+
+    def validate() -> tuple[float, float]:
+        check_mapping(arrays[0], f"{argument}: x")
+        return core.evaluate(*arrays, [])
+
+    return validate, fingerprint(arrays[0], arrays[2])
 
 
 def _split(core: _core.Trainer, arrays: Arrays, fraction: float) -> tuple[list[int], list[int]]:

@@ -1,0 +1,101 @@
+"""Image files below a folder, found by listing every folder once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+EXTENSIONS = frozenset(
+    {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+# Folders that archives of macOS contain beside the data.
+_IGNORED = frozenset({"__MACOSX"})
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Image files of a folder.
+
+    Attributes:
+        root: the folder.
+        names: paths of the files, relative to the folder.
+    """
+
+    root: Path
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        """Number of files."""
+        return len(self.names)
+
+    def path(self, index: int) -> str:
+        """Path of a file; a string, because paths of many files take long to make."""
+        return f"{self.root}{os.sep}{self.names[index]}"
+
+    def status(self, index: int) -> os.stat_result | None:
+        """Size, time and permissions of a file, or None for a link to nothing."""
+        try:
+            return Path(self.path(index)).stat()
+        except OSError:
+            return None
+
+
+def subfolders(path: Path) -> list[str]:
+    """Sorted names of the subfolders that are not hidden."""
+    with os.scandir(path) as entries:
+        return sorted(entry.name for entry in entries if _is_folder(entry))
+
+
+def image_names(path: Path) -> list[str]:
+    """Sorted names of the files with an image extension in one folder, including broken links."""
+    with os.scandir(path) as entries:
+        return sorted(entry.name for entry in entries if _is_image(entry))
+
+
+def nested_image_names(path: Path) -> list[str]:
+    """Names of the images of a folder, and then of its subfolders, relative to the folder.
+
+    Links that lead back to a folder around them are ignored.
+
+    Raises:
+        OSError: if a folder cannot be read.
+    """
+    return list(_walk(os.fspath(path), "", ()))
+
+
+def _walk(path: str, prefix: str, above: tuple[str, ...]) -> Iterator[str]:
+    """Names below `path`, each with a prefix; `above` are the real paths of its parents."""
+    folders, images = [], []
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if _is_image(entry):
+                images.append(prefix + entry.name)
+            elif _is_folder(entry):
+                folders.append(entry)
+    yield from sorted(images)
+    if not folders:
+        return
+    parents = (*above, f"{os.path.realpath(path)}{os.sep}")
+    for entry in sorted(folders, key=lambda each: each.name):
+        if not entry.is_symlink() or not _contains_any(entry.path, parents):
+            yield from _walk(entry.path, f"{prefix}{entry.name}{os.sep}", parents)
+
+
+def _contains_any(link: str, folders: tuple[str, ...]) -> bool:
+    """Whether a link leads to one of the folders or to a folder around it: a loop."""
+    target = f"{os.path.realpath(link)}{os.sep}"
+    return any(folder.startswith(target) for folder in folders)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return not entry.name.startswith(".") and entry.name not in _IGNORED and entry.is_dir()
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    """Whether a file has an image extension; links to nothing count, so that errors name them."""
+    _, dot, ending = entry.name.rpartition(".")
+    if dot + ending.lower() not in EXTENSIONS or entry.name.startswith("."):
+        return False
+    return entry.is_file() or not Path(entry.path).exists()
