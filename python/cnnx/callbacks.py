@@ -8,12 +8,13 @@ import math
 import os
 import secrets
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cnnx.arguments import is_integer, not_negative
+from cnnx.arguments import is_integer, not_negative, shown
 from cnnx.training.callback_base import Callback
 from cnnx.training.history import History, Progress
 from cnnx.training.trainer import Trainer
@@ -53,8 +54,22 @@ class _Best(Callback):
         return {"best": self.best}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore the best value from a checkpoint."""
-        self.best = float(state["best"])
+        """Restore the best value from a checkpoint.
+
+        Raises:
+            ValueError: if the state is not one of this callback.
+        """
+        best = self._saved(state, "best")
+        if not isinstance(best, Real) or isinstance(best, bool):
+            raise ValueError(
+                f"{type(self).__name__}: best of the state is {shown(best)}, expected a number"
+            )
+        self.best = float(best)
+
+    def _saved(self, state: Mapping[str, Any], name: str) -> Any:
+        if name not in state:
+            raise ValueError(f"{type(self).__name__}: the state has no {name}")
+        return state[name]
 
 
 class EarlyStopping(_Best):
@@ -98,11 +113,13 @@ class EarlyStopping(_Best):
         self.restore_best = bool(restore_best)
         self._waited = 0
         self._weights: dict[str, Any] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}  # of the arrays of the trained model
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Reset the best value, the weights and the wait."""
         super().on_fit_begin(trainer)
         self._waited, self._weights = 0, {}
+        self._shapes = {name: array.shape for name, array in _arrays(trainer).items()}
 
     def on_epoch_end(self, trainer: Trainer, progress: Progress) -> None:
         """Save the weights if the metric improved; stop the fit when patience runs out."""
@@ -126,9 +143,31 @@ class EarlyStopping(_Best):
         return {**super().state(), "waited": self._waited, "weights": self._weights}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore the state from a checkpoint."""
+        """Restore the state from a checkpoint.
+
+        Raises:
+            ValueError: if the state is not one of this callback and of the trained model.
+        """
         super().restore(state)
-        self._waited, self._weights = int(state["waited"]), dict(state["weights"])
+        waited, weights = self._saved(state, "waited"), self._saved(state, "weights")
+        if not is_integer(waited) or waited < 0:
+            raise ValueError(
+                f"EarlyStopping: waited of the state is {shown(waited)}, expected an integer >= 0"
+            )
+        shapes = {} if math.isnan(self.best) or not self.restore_best else self._shapes
+        if not isinstance(weights, dict) or (shapes and set(weights) != set(shapes)):
+            raise ValueError(
+                f"EarlyStopping: weights of the state are {shown(weights)}, expected the arrays of "
+                "the model at its best epoch"
+            )
+        for name, shape in shapes.items():
+            array = weights[name]
+            if not isinstance(array, np.ndarray) or array.shape != shape:
+                raise ValueError(
+                    f"EarlyStopping: {name} of the state is {shown(array)}, expected an array of "
+                    f"shape {shape}"
+                )
+        self._waited, self._weights = int(waited), {name: weights[name] for name in shapes}
 
 
 def _arrays(trainer: Trainer) -> Mapping[str, Any]:

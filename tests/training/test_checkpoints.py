@@ -243,20 +243,20 @@ DAMAGES: list[tuple[Callable[..., Any], str]] = [
     (_edit_json(STATE, lambda state: state.update(more=1)), "more"),
     (_rename("cnnx.trainer.beta1_product", "cnnx.trainer.beta"), "beta1_product.* is missing"),
     (_rename("cnnx.trainer.slot_1.dense_1.bias", "cnnx.trainer.x"), "dense_1.bias.* is missing"),
-    (_edit_json(NOTES, lambda metadata: metadata.pop("run")), "cnnx.notes: has no 'run'"),
+    (_edit_json(NOTES, lambda metadata: metadata.pop("run")), "cnnx.notes: metadata has no run"),
     (
         _edit_json(NOTES, lambda metadata: metadata.update(recipe=3)),
-        "its recipe is not that of a trainer",
+        "recipe is 3, expected the settings of a trainer",
     ),
     (
         _edit_json(NOTES, lambda metadata: metadata["run"].update(epoch=-1)),
-        "cnnx.notes: .*position",
+        "cnnx.notes: run.epoch is -1",
     ),
     (_edit_json(NOTES, lambda metadata: metadata["run"].update(data=3)), "cnnx.notes: .*data"),
     (_edit_json(NOTES, lambda metadata: metadata["history"].update(loss=[1])), "cnnx.notes"),
     (
         _edit_json(NOTES, lambda metadata: metadata["recipe"].update({"@recipe": "os.system"})),
-        "cnnx.notes: has no 'os.system'",
+        "cnnx.notes: recipe is of the class 'os.system'",
     ),
     (
         _edit_json(NOTES, lambda metadata: metadata["recipe"]["settings"].update(seed=-1)),
@@ -277,11 +277,11 @@ DAMAGES: list[tuple[Callable[..., Any], str]] = [
     ),
     (
         _edit_json(NOTES, lambda metadata: metadata["history"].update(loss="", accuracy="")),
-        "cnnx.notes: its history is not one of lists",
+        "cnnx.notes: history.loss is '', expected a list of real numbers",
     ),
     (
         _edit_json(NOTES, lambda metadata: metadata["run"].update(epoch=[])),
-        "cnnx.notes: its position is not one of counts",
+        r"cnnx.notes: run.epoch is \[\], expected an integer",
     ),
     (
         lambda header: header["__metadata__"].update({NOTES: "[" * 10**5}),

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cnnx import _core
+from cnnx.arguments import shown
 from cnnx.data.augmentation import Augmentation
 from cnnx.training import losses, optimizers, schedules
 from cnnx.training.checkpoint_metadata import pack, unpack
 from cnnx.training.config import TrainingRecipe
 from cnnx.training.history import History
+from cnnx.training.metadata_checks import items, members
 from cnnx.training.run_state import Run
 from cnnx.training.weight_average import WeightAverage
 
+_REALS = "a list of real numbers"
 _LONGEST_REASON = 400  # characters of an error message, which may quote the file
 
 _RECIPES: dict[str, type] = {
@@ -64,10 +67,11 @@ def load_checkpoint(path: str | os.PathLike[str]) -> LoadedCheckpoint:
     """
     core = _core.Checkpoint.load(os.fsencode(path))
     with refusing_metadata(path):
-        metadata = unpack(core.text, core.arrays, _RECIPES)
+        unpacked = unpack(core.text, core.arrays, _RECIPES)
+        metadata = members(unpacked, "metadata", ("recipe", "history", "run"))
         recipe = metadata["recipe"]
         if not isinstance(recipe, TrainingRecipe):
-            raise TypeError("its recipe is not that of a trainer")
+            raise ValueError(f"recipe is {shown(recipe)}, expected the settings of a trainer")
         history, run = _history(metadata["history"]), Run.from_plain(metadata["run"])
         return LoadedCheckpoint(core, recipe, history, run)
 
@@ -84,8 +88,7 @@ def refusing_metadata(path: str | os.PathLike[str]) -> Iterator[None]:
     except _core.FormatError:
         raise
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
-        raise _refusal(path, reason) from error
+        raise _refusal(path, str(error)) from error
     except RecursionError as error:
         raise _refusal(path, "nests too deeply") from error
 
@@ -96,13 +99,11 @@ def _refusal(path: str | os.PathLike[str], reason: str) -> _core.FormatError:
     return _core.FormatError(f"{os.fsdecode(path)}: cnnx.notes: {shown}")
 
 
-def _history(columns: dict[str, Any]) -> History:
-    history = History(**columns)
-    metrics = list(vars(history).values())
-    if not all(isinstance(column, list) for column in metrics):
-        raise TypeError("its history is not one of lists")
-    if not all(isinstance(value, float) for column in metrics for value in column):
-        raise TypeError("its history is not one of real numbers")
-    if len({len(column) for column in metrics}) != 1:
-        raise ValueError("its history has columns of different lengths")
-    return history
+def _history(plain: object) -> History:
+    columns = members(plain, "history", tuple(vars(History())))
+    for name, column in columns.items():
+        if not all(isinstance(value, float) for value in items(column, f"history.{name}", _REALS)):
+            raise ValueError(f"history.{name} is {shown(column)}, expected {_REALS}")
+    if len({len(column) for column in columns.values()}) != 1:
+        raise ValueError("history has lists of different lengths, expected one value per epoch")
+    return History(**columns)

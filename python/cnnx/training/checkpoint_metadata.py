@@ -15,10 +15,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnx.arguments import shown
+from cnnx.training.metadata_checks import members
+
 Arrays: TypeAlias = "dict[str, NDArray[Any]]"
 
 # References from the text to an array: a single number, a list of numbers, a float32 or 64 array.
 _REAL, _REALS, _ARRAY = "@real", "@reals", "@array"
+_AXES = {_REAL: 0, _REALS: 1, _ARRAY: None}  # of the array; None for any number
 _RECIPE = "@recipe"
 
 
@@ -75,29 +79,55 @@ def unpack(text: str, arrays: Mapping[str, NDArray[Any]], recipes: Mapping[str, 
         recipes: settings classes that may be constructed, by name.
 
     Raises:
-        ValueError: if the text is malformed, or a class refuses its settings.
-        KeyError: if a name is missing.
-        TypeError: if a value has another type.
+        ValueError: if the text is malformed, a name is unknown, or a class refuses its settings.
+        TypeError: if a setting has another type.
     """
-    return _unpacked(json.loads(text), arrays, recipes)
+    return _unpacked(json.loads(text), "", arrays, recipes)
 
 
 def _unpacked(
-    value: object, arrays: Mapping[str, NDArray[Any]], recipes: Mapping[str, type]
+    value: object, path: str, arrays: Mapping[str, NDArray[Any]], recipes: Mapping[str, type]
 ) -> Any:
+    def inside(name: object, each: object) -> Any:
+        return _unpacked(each, f"{path}.{name}" if path else str(name), arrays, recipes)
+
     if isinstance(value, list):
-        return [_unpacked(each, arrays, recipes) for each in value]
+        return [inside(place, each) for place, each in enumerate(value)]
     if not isinstance(value, dict):
         return value
     if _RECIPE in value:
-        settings = _unpacked(value["settings"], arrays, recipes)
-        return recipes[value[_RECIPE]](**settings)
+        members(value, path, (_RECIPE, "settings"))
+        return _recipe(value[_RECIPE], inside("settings", value["settings"]), path, recipes)
     if len(value) == 1:
         ((kind, name),) = value.items()
-        if kind == _REAL:
-            return float(arrays[name])
-        if kind == _REALS:
-            return arrays[name].tolist()
-        if kind == _ARRAY:
-            return arrays[name]
-    return {name: _unpacked(each, arrays, recipes) for name, each in value.items()}
+        if kind in _AXES:
+            return _array(kind, name, path, arrays)
+    return {name: inside(name, each) for name, each in value.items()}
+
+
+def _recipe(name: object, settings: object, path: str, recipes: Mapping[str, type]) -> Any:
+    """A settings class with these settings; missing ones have their defaults."""
+    if not isinstance(name, str) or name not in recipes:
+        raise ValueError(f"{path} is of the class {shown(name)}, expected one such as SGD")
+    known = [each for each in dataclasses.fields(recipes[name]) if each.init]
+    names = [each.name for each in known]
+    if not isinstance(settings, dict) or not set(settings) <= set(names):
+        raise ValueError(
+            f"{path}.settings is {shown(settings)}, expected settings of {name}: {', '.join(names)}"
+        )
+    for each in known:
+        required = each.default is each.default_factory is dataclasses.MISSING
+        if required and each.name not in settings:
+            raise ValueError(f"{path}.settings has no {each.name}")
+    return recipes[name](**settings)
+
+
+def _array(kind: str, name: object, path: str, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    if not isinstance(name, str) or name not in arrays:
+        raise ValueError(f"{path} is the array {shown(name)}, which the file does not have")
+    array = arrays[name]
+    axes = _AXES[kind]
+    if axes is not None and array.ndim != axes:
+        expected = "a number" if axes == 0 else "a list of numbers"
+        raise ValueError(f"{path} is an array of shape {array.shape}, expected {expected}")
+    return array if axes is None else array.tolist()

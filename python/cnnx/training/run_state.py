@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from math import inf, isfinite
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -13,11 +14,14 @@ from numpy.typing import NDArray
 
 from cnnx.arguments import is_integer, shown
 from cnnx.data.augmentation import Augmentation
+from cnnx.training.metadata_checks import MOST, boolean, count, items, members, text
 
 # Finished steps of an epoch, and the sums of its metrics; empty at the start.
 Position: TypeAlias = "tuple[int, Sequence[float]]"
 START: Position = (0, ())
 
+# Of `run_settings`.
+_SETTINGS = ("epochs", "batch_size", "shuffle", "augmentation", "validation", "checkpoint_every")
 _SAMPLED = 64  # images whose bytes enter a fingerprint
 
 
@@ -79,27 +83,62 @@ class Run:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> Run:
+    def from_plain(cls, plain: object) -> Run:
         """Restore a run from the result of `plain` in an untrusted file.
 
         Raises:
-            TypeError: if a field is missing or has another type.
-            ValueError: if a value is out of range.
+            TypeError: if a setting has another type.
+            ValueError: if a field is missing, or a value has another type or is out of range.
         """
-        run = cls(**plain)
-        run.settings = run_settings(**run.settings)
-        step, sums = run.position
-        if not all(is_integer(n) and n >= 0 for n in (run.epoch, run.number, run.steps, step)):
-            raise ValueError("its position is not one of counts")
-        run.position = (step, tuple(float(each) for each in sums))
-        known = isinstance(run.data, list) and len(run.data) == 2
-        if not known or not all(each is None or isinstance(each, dict) for each in run.data):
-            raise ValueError("its data is not two fingerprints")
-        run.data = [_with_count(each) for each in run.data]
-        for _, state in run.callbacks:
-            if not isinstance(state, dict):
-                raise TypeError("a callback's state is not a mapping")
+        run = cls(**members(plain, "run", [each.name for each in fields(cls)]))
+        given = members(run.settings, "run.settings", _SETTINGS)
+        if given["shuffle"] is not None:
+            boolean(given["shuffle"], "run.settings.shuffle")
+        run.settings = run_settings(**given)
+        run.epoch = count(run.epoch, "run.epoch", 1, run.settings["epochs"] + 1)
+        run.number = count(run.number, "run.number", run.epoch - 1)
+        run.steps = count(run.steps, "run.steps")
+        run.stopped = boolean(run.stopped, "run.stopped")
+        data = items(run.data, "run.data", "two fingerprints")
+        if len(data) != 2:
+            raise ValueError(f"run.data is {shown(data)}, expected two fingerprints")
+        run.data = [_checked(each, f"run.data.{place}") for place, each in enumerate(data)]
+        run.position = _position(run.position, of_batches=run.data[0] is None)
+        run.callbacks = [
+            _callback(each, f"run.callbacks.{place}")
+            for place, each in enumerate(items(run.callbacks, "run.callbacks", "a list of states"))
+        ]
         return run
+
+
+def _position(value: object, of_batches: bool) -> Position:
+    """A position in an epoch of arrays, or of an iterable of batches."""
+    name = "run.position"
+    sums = 4 if of_batches else 3  # losses, their weight, accuracies, and a count, in this order
+    expected = f"the steps of an epoch and {sums} sums of its metrics"
+    both = items(value, name, expected)
+    if len(both) != 2:
+        raise ValueError(f"{name} is {shown(value)}, expected {expected}")
+    step, found = count(both[0], f"{name}.0"), items(both[1], f"{name}.1", expected)
+    if step == 0 and not found:
+        return START
+    least = int(of_batches and step > 0)  # images; of arrays the count is that of correct ones
+    if (
+        len(found) != sums
+        or not all(isinstance(each, float) for each in found)
+        or not (isfinite(found[0]) and 0 <= found[1] < inf)
+        or not (least <= found[-1] <= MOST and found[-1].is_integer())
+    ):
+        raise ValueError(f"{name}.1 is {shown(found)}, expected {expected}")
+    return step, tuple(found)
+
+
+def _callback(value: object, name: str) -> list[Any]:
+    """Name and state of a callback."""
+    both = items(value, name, "a name and a state")
+    if len(both) != 2 or not isinstance(both[1], dict):
+        raise ValueError(f"{name} is {shown(value)}, expected a name and a state")
+    return [text(both[0], f"{name}.0"), both[1]]
 
 
 def run_settings(
@@ -180,12 +219,21 @@ def fingerprint(pixels: NDArray[Any], targets: NDArray[Any]) -> dict[str, Any]:
     }
 
 
-def _with_count(fingerprint: dict[str, Any] | None) -> dict[str, Any] | None:
-    """`fingerprint` with its first entry named "count"; older checkpoints use another name."""
-    if not fingerprint:
-        return fingerprint
-    (_, count), *others = fingerprint.items()
-    return {"count": count, **dict(others)}
+def _checked(value: object, name: str) -> dict[str, Any] | None:
+    """A fingerprint in an untrusted file; older checkpoints have another name for the count."""
+    if value is None:
+        return None
+    if isinstance(value, dict) and value:
+        (_, first), *others = value.items()
+        value = {"count": first, **dict(others)}
+    found = dict(members(value, name, ("count", "shape", "dtype", "targets", "checksum")))
+    count(found["count"], f"{name}.count")
+    text(found["dtype"], f"{name}.dtype")
+    count(found["checksum"], f"{name}.checksum", 0, 2**32 - 1)
+    for shape in ("shape", "targets"):
+        for size in items(found[shape], f"{name}.{shape}", "a shape"):
+            count(size, f"{name}.{shape}")
+    return found
 
 
 def _check_same(what: str, given: dict[str, Any] | None, own: dict[str, Any] | None) -> None:
