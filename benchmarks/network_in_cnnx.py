@@ -45,7 +45,7 @@ def _layer(layer: Layer) -> cnnx.Layer:
             bias=layer.bias,
         )
     if isinstance(layer, Residual):
-        return cnnx.Residual(_layers(layer.body), _layers(layer.shortcut) or None)
+        return cnnx.Residual(_layers(layer.body), shortcut=_layers(layer.shortcut) or None)
     if isinstance(layer, BatchNorm):
         return cnnx.BatchNorm2d()
     if isinstance(layer, Gelu):

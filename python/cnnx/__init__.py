@@ -42,7 +42,7 @@ def __getattr__(name: str) -> object:
     elif home := _starred_home(name):
         value = getattr(_importlib.import_module(home), name)
     else:
-        raise AttributeError(f"module 'cnnx' has no attribute {name!r}")
+        raise AttributeError(_why_missing(name))
     globals()[name] = value
     return value
 
@@ -52,6 +52,16 @@ def _starred_home(name: str) -> str | None:
     if name.startswith("_"):
         return None
     return next((m for m in _STARRED if name in _importlib.import_module(m).__all__), None)
+
+
+def _why_missing(name: str) -> str:
+    if name.startswith("_"):
+        return f"module 'cnnx' has no attribute {name!r}"
+    names = {"cnnx": __dir__()}
+    for module in ("models", "data", "callbacks", "metrics"):
+        names[f"cnnx.{module}"] = _importlib.import_module(f"cnnx.{module}").__all__
+    sentence: str = _importlib.import_module("cnnx.spelling").no_module_attribute(name, names)
+    return sentence
 
 
 def __dir__() -> list[str]:

@@ -11,10 +11,10 @@ from cnnx._core import get_num_threads as get_num_threads
 from cnnx._core import has_openmp as has_openmp
 from cnnx._core import has_threads as has_threads
 from cnnx._core import isa as isa
-from cnnx._core import set_num_threads as set_num_threads
-from cnnx.advice import Warning as Warning
+from cnnx.advice import Warning as Warning  # noqa: A004
 from cnnx.layers.activations import *
 from cnnx.layers.base import Layer as Layer
+from cnnx.layers.base import Symbol as Symbol
 from cnnx.layers.blocks import *
 from cnnx.layers.convolution import *
 from cnnx.layers.dense import *
@@ -24,25 +24,35 @@ from cnnx.layers.merge import *
 from cnnx.layers.normalisation import *
 from cnnx.layers.pooling import *
 from cnnx.layers.shape import *
+from cnnx.model.layer_view import ModelLayer as ModelLayer
 from cnnx.model.model import Model as Model
 from cnnx.model.model import load as load
+from cnnx.model.parameters import Parameters as Parameters
 from cnnx.model.preprocessing import Preprocessing as Preprocessing
+from cnnx.runtime import set_num_threads as set_num_threads
 from cnnx.training.history import History as History
+from cnnx.training.history import Progress as Progress
+from cnnx.training.learning_rate_range import LearningRateRange as LearningRateRange
 from cnnx.training.learning_rate_range import lr_find as lr_find
 from cnnx.training.losses import L1 as L1
 from cnnx.training.losses import MSE as MSE
 from cnnx.training.losses import BinaryCrossEntropy as BinaryCrossEntropy
 from cnnx.training.losses import CrossEntropy as CrossEntropy
 from cnnx.training.losses import Huber as Huber
+from cnnx.training.losses import Loss as Loss
 from cnnx.training.optimizers import SGD as SGD
 from cnnx.training.optimizers import Adam as Adam
 from cnnx.training.optimizers import AdamW as AdamW
 from cnnx.training.optimizers import Muon as Muon
+from cnnx.training.optimizers import Optimizer as Optimizer
 from cnnx.training.optimizers import ParameterRule as ParameterRule
 from cnnx.training.optimizers import RMSprop as RMSprop
+from cnnx.training.profile import LayerTime as LayerTime
+from cnnx.training.profile import Profile as Profile
 from cnnx.training.schedules import CosineDecay as CosineDecay
 from cnnx.training.schedules import OneCycle as OneCycle
 from cnnx.training.schedules import Plateau as Plateau
+from cnnx.training.schedules import Schedule as Schedule
 from cnnx.training.schedules import StepDecay as StepDecay
 from cnnx.training.schedules import Triangular as Triangular
 from cnnx.training.schedules import Warmup as Warmup

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnx.arguments import is_integer, not_negative, shown
+from cnnx.arguments import at_least, is_integer, not_negative, shown
 from cnnx.training.callback_base import Callback
 from cnnx.training.history import History, Progress
 from cnnx.training.trainer import Trainer
@@ -31,7 +31,7 @@ class _Best(Callback):
         if watch not in _METRICS:
             expected = ", ".join(map(repr, _METRICS))
             name = type(self).__name__
-            raise ValueError(f"{name}: watch is {watch!r}, expected one of {expected}")
+            raise ValueError(f"{name}: watch is {shown(watch)}, expected one of {expected}")
         self.watch = watch
         self.best = math.nan
         self._least = least
@@ -107,9 +107,7 @@ class EarlyStopping(_Best):
         restore_best: bool = True,
     ) -> None:
         super().__init__(watch, not_negative(least, "EarlyStopping", "least"))
-        if not is_integer(patience) or patience < 0:
-            raise ValueError(f"EarlyStopping: patience is {patience!r}, expected an integer >= 0")
-        self.patience = int(patience)
+        self.patience = at_least(0, patience, "EarlyStopping", "patience")
         self.restore_best = bool(restore_best)
         self._waited = 0
         self._weights: dict[str, Any] = {}

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import class_labels, float32_array, is_integer, shown
+from cnnx.arguments import float32_array, is_integer, shown
+from cnnx.batch_arguments import class_labels
 
 __all__ = ["confusion_matrix", "top_k_accuracy"]
 
@@ -38,7 +39,9 @@ def top_k_accuracy(outputs: ArrayLike, labels: ArrayLike, *, k: int = 5) -> floa
     if np.isnan(scores).any():
         raise ValueError("top_k_accuracy: outputs holds NaN, expected numbers")
     if not is_integer(k) or not 1 <= k <= classes:
-        raise ValueError(f"top_k_accuracy: k is {k!r}, expected an integer from 1 to {classes}")
+        raise ValueError(
+            f"top_k_accuracy: k is {shown(k)}, expected an integer from 1 to {classes}"
+        )
     indices = class_labels(labels, rows, [], classes, "top_k_accuracy")
     own = np.take_along_axis(scores, indices[:, np.newaxis], axis=1)
     before = np.arange(classes) < indices[:, np.newaxis]

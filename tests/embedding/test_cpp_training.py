@@ -107,7 +107,7 @@ def settings() -> Model:
     larger = ConvTranspose2d(8, 3, stride=2, padding="same", bias=False)
     block = Residual(
         [Conv2d(6, 3, padding="same"), BatchNorm2d()],
-        [Conv2d(6, 1, padding="valid", bias=False)],
+        shortcut=[Conv2d(6, 1, padding="valid", bias=False)],
         name="block",
     )
     larger.trainable = block.trainable = False

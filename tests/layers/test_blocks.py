@@ -45,7 +45,9 @@ def test_residual_adds_its_input(rng: np.random.Generator) -> None:
 
 
 def test_residual_adds_its_shortcut(rng: np.random.Generator) -> None:
-    model = model_of(cnnx.Residual(cnnx.Conv2d(5, 2, name="body"), [cnnx.Conv2d(5, 2, name="by")]))
+    model = model_of(
+        cnnx.Residual(cnnx.Conv2d(5, 2, name="body"), shortcut=[cnnx.Conv2d(5, 2, name="by")])
+    )
     p, x = model.parameters, images(rng)
     body = ops.conv2d(x, p["residual_1.body.weight"], p["residual_1.body.bias"])
     shortcut = ops.conv2d(x, p["residual_1.by.weight"], p["residual_1.by.bias"])
@@ -97,7 +99,7 @@ def test_names_within_blocks() -> None:
         cnnx.Residual([conv(), inner, conv()]),
         conv(),
         cnnx.Residual(conv(), name="residual_2"),
-        cnnx.Residual(conv("own"), [conv()]),
+        cnnx.Residual(conv("own"), shortcut=[conv()]),
         cnnx.Parallel([conv(), [], conv()], name="stage.2"),
     )
     assert connections(model) == {
@@ -187,7 +189,7 @@ def test_a_block_that_is_frozen_freezes_what_it_holds() -> None:
 
 def test_blocks_print_as_they_are_written() -> None:
     for block in (
-        cnnx.Residual([conv(), cnnx.ReLU()], conv(), name="block"),
+        cnnx.Residual([conv(), cnnx.ReLU()], shortcut=conv(), name="block"),
         cnnx.Parallel([[], conv(), [cnnx.ReLU(), conv()]], merge="add"),
     ):
         assert repr(eval(repr(block), vars(cnnx))) == repr(block)
@@ -216,8 +218,11 @@ def set_trainable(owner: Any, value: object) -> None:
         (lambda: anything.Residual("relu"), "Residual: body is 'relu', expected layers"),
         (lambda: anything.Residual([cnnx.ReLU]), "Residual: body holds <class .*>, expected"),
         (lambda: anything.Residual([[conv()]]), "Residual: body holds .*Conv2d.*, expected layers"),
-        (lambda: anything.Residual(conv(), 7), "Residual: shortcut is 7, expected layers"),
-        (lambda: anything.Residual(conv(), [None]), "Residual: shortcut holds None, expected"),
+        (lambda: anything.Residual(conv(), shortcut=7), "Residual: shortcut is 7, expected layers"),
+        (
+            lambda: anything.Residual(conv(), shortcut=[None]),
+            "Residual: shortcut holds None, expected",
+        ),
         (lambda: anything.Residual(conv(), name=3), "Residual: name is 3, expected text"),
         (lambda: anything.Parallel(conv()), "Parallel: branches is Conv2d.*, expected a list of"),
         (lambda: anything.Parallel(5), "Parallel: branches is 5, expected a list of branches"),

@@ -148,10 +148,15 @@ def test_a_model_without_classes_to_choose_from_does_not_predict(images: Images)
 # Its parameters and copies.
 
 
-def test_reading_a_parameter_gives_a_copy(images: Images) -> None:
+def test_reading_a_parameter_gives_a_copy_that_cannot_be_written(images: Images) -> None:
     model = small()
     before = model(images)
-    model.parameters["dense_1.weight"][...] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        model.parameters["dense_1.weight"][...] = 0
+    read = model.parameters["dense_1.weight"]
+    model.parameters["dense_1.weight"] = 2 * read
+    assert not np.shares_memory(read, model.parameters["dense_1.weight"])
+    model.parameters["dense_1.weight"] = read
     assert_same_bits(model(images), before)
 
 

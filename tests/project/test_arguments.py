@@ -9,7 +9,7 @@ import cnnx
 import numpy as np
 import numpy.typing as npt
 import pytest
-from cnnx.arguments import images
+from cnnx.batch_arguments import images
 from samples import on_a_float_boundary, read_only
 
 HEIGHT, WIDTH, COUNT = 8, 6, 5

@@ -14,7 +14,8 @@ from pathlib import Path
 CPP_COMPONENTS = ("kernels", "runtime", "data", "ops", "graph", "training", "io", "c_api")
 PYTHON_COMPONENTS = (
     ("_core",),
-    ("advice", "arguments", "recipe"),
+    ("advice", "arguments", "foreign_names", "recipe"),
+    ("batch_arguments", "runtime", "spelling"),
     ("layers",),
     ("model",),
     ("data",),

@@ -141,7 +141,7 @@ def ends_in_softmax(image: Symbol) -> Symbol:
 
 def residual(*body: cnnx.Layer | list[cnnx.Layer], shortcut: list[cnnx.Layer]) -> cnnx.Residual:
     flat = [each for part in body for each in (part if isinstance(part, list) else [part])]
-    return cnnx.Residual(flat, shortcut)
+    return cnnx.Residual(flat, shortcut=shortcut)
 
 
 NETWORKS: dict[str, Callable[[], cnnx.Model]] = {
@@ -259,7 +259,8 @@ NETWORKS: dict[str, Callable[[], cnnx.Model]] = {
         frozen(cnnx.BatchNorm2d(affine=False)),
     ),
     "frozen branch": lambda: in_order(
-        cnnx.Residual([frozen(conv(3)), cnnx.ReLU(), frozen(conv(3))], [conv(3)]), cnnx.ReLU()
+        cnnx.Residual([frozen(conv(3)), cnnx.ReLU(), frozen(conv(3))], shortcut=[conv(3)]),
+        cnnx.ReLU(),
     ),
     "three readers": lambda: graph(three_readers),
     "three readers of a norm": lambda: graph(three_readers_of_a_norm),

@@ -45,7 +45,7 @@ LAYERS: dict[str, list[Draw]] = {
     ],
     "avg_pool2d": [lambda rng: cnnx.AvgPool2d(2, stride=1, padding="same")],
     "residual": [
-        lambda rng: cnnx.Residual([cnnx.Conv2d(4, 1), cnnx.ReLU()], [cnnx.Conv2d(4, 1)]),
+        lambda rng: cnnx.Residual([cnnx.Conv2d(4, 1), cnnx.ReLU()], shortcut=[cnnx.Conv2d(4, 1)]),
         lambda rng: [cnnx.Conv2d(4, 1), cnnx.ReLU(), cnnx.Residual([cnnx.Conv2d(4, 1)])],
     ],
     "parallel": [lambda rng: cnnx.Parallel([[], cnnx.Conv2d(4, 1)])],

@@ -122,7 +122,7 @@ def residual_network() -> str:
     gates = cnnx.Sigmoid()(conv(16, 1)(relu()(conv(4, 1)(cnnx.AvgPool2d((17, 15))(x)))))
     x = cnnx.Multiply()(x, gates)
     down = [conv(21, 3, stride=2, padding=1), norm(momentum=0.3), relu(), cnnx.Dropout(0.2)]
-    x = cnnx.Residual(down, conv(21, 1, stride=2))(x)
+    x = cnnx.Residual(down, shortcut=conv(21, 1, stride=2))(x)
     x = cnnx.Parallel([[], [norm(affine=False), relu(), conv(5, 1)]], merge="concat")(x)
     x = cnnx.Dropout(0.5)(cnnx.Flatten()(cnnx.MaxPool2d(2)(relu()(x))))
     model = cnnx.Model.from_graph(image, cnnx.Dense(7)(x), seed=SEED)

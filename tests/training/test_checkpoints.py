@@ -190,7 +190,7 @@ def stopped(tmp_path: Path) -> Path:
     ("other", "sentence"),
     [
         ((x[:-1], y[:-1]), "x is another data set .* its count is 21, expected 22"),
-        ((x.astype(np.float32), y), "its dtype is float32, expected uint8"),
+        ((x / np.float32(255), y), "its dtype is float32, expected uint8"),
         ((x, 1 - y), "of the same shape, but with other values"),
         ((x[::-1], y), "of the same shape, but with other values"),
         (([(x, y)],), r"validation is 0\.3, expected \(x, y\) with an iterable of batches"),

@@ -143,7 +143,7 @@ def test_a_buffer_that_is_not_finite_is_named() -> None:
 
 def test_a_validation_loss_that_is_not_finite_ends_the_fit() -> None:
     trainer = cnnx.Trainer(network())
-    bad = np.full((2, SIZE, SIZE, 1), 3e38, np.float32)  # finite, with infinite sums
+    bad = np.full((2, SIZE, SIZE, 1), -3e38, np.float32)  # finite, with infinite sums
     with pytest.raises(
         FloatingPointError, match=r"^fit: after epoch 1 the validation loss is NaN,"
     ):

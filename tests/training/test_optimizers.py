@@ -128,7 +128,7 @@ REFUSED: list[tuple[type[Exception], Callable[[], Any], str]] = [
     (ValueError, lambda: cnnx.RMSprop(momentum=2), "RMSprop: momentum is 2, expected .* < 1"),
     (TypeError, lambda: cnnx.RMSprop(epsilon="a"), "RMSprop: epsilon is 'a', expected"),  # type: ignore[arg-type]
     (TypeError, lambda: cnnx.SGD(), "learning_rate"),  # type: ignore[call-arg]
-    (TypeError, lambda: cnnx.SGD(0.1, 0.9), "positional"),  # type: ignore[call-arg]
+    (TypeError, lambda: cnnx.SGD(0.1, 0.9), "SGD: got 0.9 after learning_rate, expected"),  # type: ignore[call-arg]
     (ValueError, lambda: cnnx.CrossEntropy(label_smoothing=1.5), "label_smoothing is 1.5"),
     (ValueError, lambda: cnnx.CrossEntropy(label_smoothing=-0.1), "label_smoothing is -0.1"),
     (TypeError, lambda: cnnx.CrossEntropy(label_smoothing="a"), "label_smoothing is 'a'"),  # type: ignore[arg-type]

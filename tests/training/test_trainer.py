@@ -207,7 +207,7 @@ def test_a_divisor_divides(rng: np.random.Generator) -> None:
     with pytest.raises(TypeError, match="compute_gradients: divisor is 'a', expected a number"):
         trainer.compute_gradients(x, y, divisor="a")  # type: ignore[arg-type]
     for divisor in (0, -1, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match=r"divisor is .*, expected a finite number above 0"):
+        with pytest.raises(ValueError, match=r"divisor is .*, expected a finite number > 0"):
             trainer.compute_gradients(x, y, divisor=divisor)
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from numbers import Real
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, images, is_integer, real_array
+from cnnx.arguments import FloatArray, at_least, is_integer, number, real_array, shown
+from cnnx.batch_arguments import images
 from cnnx.model.preprocessing import Preprocessing, per_channel
 from cnnx.recipe import Recipe
+from cnnx.spelling import checked_call
 
 _CHOICES = {"flip": ("never", "random", "alternating"), "border": ("zero", "reflect")}
 
 
+@checked_call
 @dataclass(frozen=True)
 class Augmentation(Recipe):
     """Random augmentation of training images, different in every epoch.
@@ -84,21 +86,23 @@ class Augmentation(Recipe):
             value = getattr(self, name)
             if value not in known:
                 expected = ", ".join(f'"{each}"' for each in known)
-                raise ValueError(f"Augmentation: {name} is {value!r}, expected one of {expected}")
+                raise ValueError(
+                    f"Augmentation: {name} is {shown(value)}, expected one of {expected}"
+                )
         for name in ("crop_padding", "cutout"):
             value = getattr(self, name)
             if not is_integer(value):
-                raise TypeError(f"Augmentation: {name} is {value!r}, expected whole pixels")
+                raise TypeError(f"Augmentation: {name} is {shown(value)}, expected whole pixels")
             object.__setattr__(self, name, int(value))
         for name in ("rotate", "shift", "contrast", "brightness", "mixup"):
-            object.__setattr__(self, name, _number(getattr(self, name), name))
+            object.__setattr__(self, name, number(getattr(self, name), "Augmentation", name))
         if (
             not isinstance(self.scale, Sequence)
             or isinstance(self.scale, str)
             or len(self.scale) != 2
         ):
-            raise TypeError(f"Augmentation: scale is {self.scale!r}, expected two factors")
-        low, high = (_number(each, "scale") for each in self.scale)
+            raise TypeError(f"Augmentation: scale is {shown(self.scale)}, expected two factors")
+        low, high = (number(each, "Augmentation", "scale") for each in self.scale)
         object.__setattr__(self, "scale", (low, high))
         _core.check_augmentation(self.core_settings)
 
@@ -125,8 +129,7 @@ class Augmentation(Recipe):
             ValueError: if x has another shape, or crop_padding is not below its sides.
         """
         for name, value in (("epoch", epoch), ("seed", seed)):
-            if not is_integer(value) or value < 0:
-                raise ValueError(f"apply: {name} is {value!r}, expected an integer >= 0")
+            at_least(0, value, "apply", name)
         shape = np.shape(real_array(x, "apply", "x"))
         if len(shape) != 4:
             raise ValueError(
@@ -142,9 +145,3 @@ class Augmentation(Recipe):
             int(seed),
             int(epoch),
         )
-
-
-def _number(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"Augmentation: {name} is {value!r}, expected a number")
-    return float(value)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from cnnx import _core
+from cnnx.arguments import at_least, integer
 from cnnx.data.dataset import Labels, Pixels
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def xo(count: int, *, size: int = 32, seed: int = 0) -> tuple[Pixels, Labels]:
     """Generate the X/O data set: grey images, each of one X or one O, with labels.
 
@@ -28,5 +31,7 @@ def xo(count: int, *, size: int = 32, seed: int = 0) -> tuple[Pixels, Labels]:
         >>> x.shape, x.dtype.name, y.shape, y.dtype.name
         ((4, 32, 32, 1), 'uint8', (4,), 'int64')
     """
-    x, y = _core.draw_xo(count, size, seed)
+    x, y = _core.draw_xo(
+        integer(count, "xo", "count"), integer(size, "xo", "size"), at_least(0, seed, "xo", "seed")
+    )
     return x, y

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from cnnx import _core
 from cnnx.arguments import shown, text
+from cnnx.spelling import NamedAttributes, checked_call
 
 
 class Symbol:
@@ -20,8 +21,11 @@ class Symbol:
         return f"<output of {self.layer!r} with {count} input{'' if count == 1 else 's'}>"
 
 
-class Layer:
+class Layer(NamedAttributes):
     """Base class of the layers: kind, settings and name.
+
+    The compiled core computes the layers, so that a class of your own cannot add one. A block of
+    your own is a function that returns a list of layers.
 
     A call with an `Input` or the outputs of other layers adds the layer to a graph for
     `Model.from_graph`. Every call adds a layer with its own weights.
@@ -35,14 +39,32 @@ class Layer:
     """
 
     kind: ClassVar[str]
+    settings: dict[str, Any]
+    name: str | None
     _trainable = True
+    _depth = 0  # of the blocks within it
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if not hasattr(cls, "kind") and cls.__module__ != __name__:
+            raise TypeError(
+                f"{cls.__name__}: derives from Layer, whose kinds the compiled core has, expected "
+                "a function that returns layers: def block(): return [Conv2d(16, 3), ReLU()]"
+            )
+        if "__init__" in vars(cls):
+            checked_call(cls)
+
+    @checked_call
     def __init__(self, settings: dict[str, Any], name: str | None) -> None:
         """Check the settings.
 
         Raises:
             ValueError: if a setting is out of range; the message names the setting.
         """
+        if not hasattr(type(self), "kind"):
+            raise TypeError(
+                "Layer: is the base class of the layers, expected one of them: Conv2d(32, 3)"
+            )
         self._describe(settings, name)
         _core.check_layer(self.kind, settings)
 
@@ -106,14 +128,7 @@ class LayerWithoutSettings(Layer):
         super().__init__({}, name)
 
 
-def refuse_positional(unexpected: tuple[object, ...], layer: str, expected: str, why: str) -> None:
-    """Refuse PyTorch's positional arguments, such as Conv2d(3, 32, 3) or MaxPool2d(2, 2)."""
-    if unexpected:
-        more = ", ".join(shown(value) for value in unexpected)
-        raise TypeError(f"{layer}: got {more} after {expected}, expected nothing there; {why}")
-
-
 def boolean(value: object, layer: str, argument: str) -> bool:
     if not isinstance(value, bool):
-        raise TypeError(f"{layer}: {argument} is {value!r}, expected True or False")
+        raise TypeError(f"{layer}: {argument} is {shown(value)}, expected True or False")
     return value

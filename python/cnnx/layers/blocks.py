@@ -12,6 +12,8 @@ __all__ = ["Parallel", "Residual"]
 
 Layers: TypeAlias = "Layer | Sequence[Layer]"
 
+_MOST_NESTED = 40  # blocks within blocks; Python and the core walk them recursively
+
 
 class Residual(Layer):
     """Residual block: ``body(x) + shortcut(x)``.
@@ -34,14 +36,17 @@ class Residual(Layer):
     """
 
     kind = "residual"
+    body: list[Layer]
+    shortcut: list[Layer]
 
     def __init__(
-        self, body: Layers, shortcut: Layers | None = None, *, name: str | None = None
+        self, body: Layers, *, shortcut: Layers | None = None, name: str | None = None
     ) -> None:
         self.body = _layers(body, "Residual", "body")
         if not self.body:
             raise ValueError("Residual: body is empty, expected at least one layer")
         self.shortcut = [] if shortcut is None else _layers(shortcut, "Residual", "shortcut")
+        self._depth = _depth("Residual", self.branches_within())
         self._describe({}, name)
 
     def branches_within(self) -> list[list[Layer]]:
@@ -72,6 +77,8 @@ class Parallel(Layer):
     """
 
     kind = "parallel"
+    branches: list[list[Layer]]
+    merge: str
 
     def __init__(
         self, branches: Sequence[Layers], *, merge: str = "concat", name: str | None = None
@@ -84,8 +91,9 @@ class Parallel(Layer):
                 f"Parallel: branches has {len(self.branches)} of them, expected at least 2"
             )
         if merge not in ("concat", "add"):
-            raise ValueError(f"Parallel: merge is {merge!r}, expected 'concat' or 'add'")
+            raise ValueError(f"Parallel: merge is {shown(merge)}, expected 'concat' or 'add'")
         self.merge = merge
+        self._depth = _depth("Parallel", self.branches)
         self._describe({"merge": merge}, name)
 
     def branches_within(self) -> list[list[Layer]]:
@@ -94,6 +102,17 @@ class Parallel(Layer):
 
     def __repr__(self) -> str:
         return f"Parallel({self.branches!r}, merge={self.merge!r}{self._shown_name()})"
+
+
+def _depth(block: str, branches: list[list[Layer]]) -> int:
+    """Number of blocks within each other, down to the innermost layer of the branches."""
+    within = (layer._depth for branch in branches for layer in branch)
+    depth = 1 + max(within, default=0)
+    if depth > _MOST_NESTED:
+        raise ValueError(
+            f"{block}: holds blocks nested {depth} deep, expected at most {_MOST_NESTED}"
+        )
+    return depth
 
 
 def _layers(given: Layers, block: str, argument: str) -> list[Layer]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from cnnx.arguments import PaddingLike, PairLike, integer, padding_sides, pair
-from cnnx.layers.base import Layer, boolean, refuse_positional
+from cnnx.layers.base import Layer, boolean
 
 __all__ = ["Conv2d", "ConvTranspose2d"]
 
 
 def _settings(
     layer: str,
-    unexpected: tuple[object, ...],
     *,
     out_channels: int,
     kernel_size: PairLike,
@@ -26,12 +25,6 @@ def _settings(
     bias: bool,
 ) -> dict[str, Any]:
     """Settings of both layers in the core's form."""
-    refuse_positional(
-        unexpected,
-        layer,
-        "out_channels and kernel_size",
-        "the model infers in_channels, and stride and the rest go by name",
-    )
     return {
         "out_channels": integer(out_channels, layer, "out_channels"),
         "kernel_size": pair(kernel_size, layer, "kernel_size"),
@@ -77,7 +70,7 @@ class Conv2d(Layer):
         self,
         out_channels: int,
         kernel_size: PairLike,
-        *unexpected: object,
+        *,
         stride: PairLike = 1,
         padding: PaddingLike = 0,
         dilation: PairLike = 1,
@@ -88,7 +81,6 @@ class Conv2d(Layer):
         super().__init__(
             _settings(
                 "Conv2d",
-                unexpected,
                 out_channels=out_channels,
                 kernel_size=kernel_size,
                 stride=stride,
@@ -141,7 +133,7 @@ class ConvTranspose2d(Layer):
         self,
         out_channels: int,
         kernel_size: PairLike,
-        *unexpected: object,
+        *,
         stride: PairLike = 1,
         padding: PaddingLike = 0,
         output_padding: PairLike = 0,
@@ -152,7 +144,6 @@ class ConvTranspose2d(Layer):
     ) -> None:
         settings = _settings(
             "ConvTranspose2d",
-            unexpected,
             out_channels=out_channels,
             kernel_size=kernel_size,
             stride=stride,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnnx.arguments import integer
-from cnnx.layers.base import Layer, boolean, refuse_positional
+from cnnx.layers.base import Layer, boolean
 
 __all__ = ["Dense"]
 
@@ -27,15 +27,7 @@ class Dense(Layer):
 
     kind = "dense"
 
-    def __init__(
-        self, out_features: int, *unexpected: object, bias: bool = True, name: str | None = None
-    ) -> None:
-        refuse_positional(
-            unexpected,
-            "Dense",
-            "out_features",
-            "the model infers in_features",
-        )
+    def __init__(self, out_features: int, *, bias: bool = True, name: str | None = None) -> None:
         super().__init__(
             {
                 "out_features": integer(out_features, "Dense", "out_features"),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from cnnx.advice import warn
 from cnnx.arguments import is_integer, shown
 from cnnx.layers.base import Layer, Symbol
 
@@ -43,7 +44,7 @@ class Input(Symbol):
 
 
 def input_shape_of(shape: object, function: str, argument: str) -> Shape:
-    """`shape` as (height, width, channels).
+    """`shape` as (height, width, channels); warns if it looks like (channels, height, width).
 
     Raises:
         TypeError: if it is not three integers.
@@ -55,6 +56,13 @@ def input_shape_of(shape: object, function: str, argument: str) -> Shape:
             f"{function}: {argument} is {shown(shape)}, expected (height, width, channels)"
         )
     height, width, channels = (int(size) for size in shape)
+    # Signals of height 1 have any width and number of channels.
+    planes = height in (3, 4) or (height == 1 and width == channels)
+    if planes and min(width, channels) >= 8:
+        warn(
+            f"{function}: {argument} is {shown(shape)}, expected (height, width, channels), not "
+            f"channels first: {argument}={(width, channels, height)}"
+        )
     return height, width, channels
 
 

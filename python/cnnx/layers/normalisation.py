@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnnx.arguments import integer, real_number
-from cnnx.layers.base import Layer, boolean, refuse_positional
+from cnnx.layers.base import Layer, boolean
 
 __all__ = ["BatchNorm2d", "GroupNorm", "LayerNorm"]
 
@@ -81,10 +81,7 @@ class GroupNorm(Layer):
 
     kind = "group_norm"
 
-    def __init__(
-        self, groups: int, *unexpected: object, epsilon: float = 1e-5, name: str | None = None
-    ) -> None:
-        refuse_positional(unexpected, "GroupNorm", "groups", "the channels are learned from x")
+    def __init__(self, groups: int, *, epsilon: float = 1e-5, name: str | None = None) -> None:
         super().__init__(
             {
                 "groups": integer(groups, "GroupNorm", "groups"),

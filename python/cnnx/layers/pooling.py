@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnnx.arguments import PaddingLike, PairLike, padding_sides, pair
-from cnnx.layers.base import Layer, LayerWithoutSettings, boolean, refuse_positional
+from cnnx.layers.base import Layer, LayerWithoutSettings, boolean
 
 __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "GlobalAvgPool2d", "MaxPool2d"]
 
@@ -31,12 +31,11 @@ class MaxPool2d(Layer):
     def __init__(
         self,
         kernel_size: PairLike,
-        *unexpected: object,
+        *,
         stride: PairLike | None = None,
         padding: PaddingLike = 0,
         name: str | None = None,
     ) -> None:
-        refuse_positional(unexpected, "MaxPool2d", "kernel_size", "stride and the rest go by name")
         window = pair(kernel_size, "MaxPool2d", "kernel_size")
         super().__init__(
             {
@@ -72,13 +71,12 @@ class AvgPool2d(Layer):
     def __init__(
         self,
         kernel_size: PairLike,
-        *unexpected: object,
+        *,
         stride: PairLike | None = None,
         padding: PaddingLike = 0,
         count_include_pad: bool = True,
         name: str | None = None,
     ) -> None:
-        refuse_positional(unexpected, "AvgPool2d", "kernel_size", "stride and the rest go by name")
         window = pair(kernel_size, "AvgPool2d", "kernel_size")
         super().__init__(
             {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from cnnx import _core
+from cnnx.arguments import shown
+from cnnx.spelling import NamedAttributes
 
 
-class ModelLayer:
+class ModelLayer(NamedAttributes):
     """Layer of a built model. `Model` accepts it, with its weights, among the layers of a new one.
 
     Attributes:
@@ -22,6 +24,11 @@ class ModelLayer:
         >>> [layer.name for layer in model.layers if layer.trainable]
         ['dense_1']
     """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameter_count: int
 
     def __init__(
         self,
@@ -49,7 +56,7 @@ class ModelLayer:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         if not isinstance(value, bool):
-            raise TypeError(f"trainable: is {value!r}, expected True or False")
+            raise TypeError(f"trainable: is {shown(value)}, expected True or False")
         self._core.set_trainable(self.name, value)
 
     def __repr__(self) -> str:

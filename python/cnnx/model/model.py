@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, images, is_integer, is_utf8, shown
+from cnnx.arguments import FloatArray, is_integer, is_utf8, shown
+from cnnx.batch_arguments import all_finite, check_float_range, exceeds_two, images
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Input, LayerTuple, in_graph, input_shape_of
@@ -19,11 +20,13 @@ from cnnx.model.layer_view import ModelLayer
 from cnnx.model.parameters import Parameters
 from cnnx.model.preprocessing import Preprocessing, per_channel
 from cnnx.model.summary import summary_of
+from cnnx.spelling import NamedAttributes, checked_call
 
 __all__ = ["Model", "Parameters", "load"]
 
 
-class Model:
+@checked_call
+class Model(NamedAttributes):
     """Convolutional network.
 
     Input images have shape (batch, height, width, channels), any real dtype and any strides. The
@@ -184,9 +187,23 @@ class Model:
         core, kind = self._core, "parameters"
         return Parameters(core.parameter_infos, core.get_parameter, core.set_parameter, kind)
 
+    def _images(
+        self, x: ArrayLike, function: str
+    ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
+        """`x` as `images` returns it, with floats in the range that the model expects."""
+        pixels, integers, single = images(x, self.input_shape, function)
+        if not integers and exceeds_two(pixels) and not self._takes_any_range():
+            check_float_range(pixels, function)
+        return pixels, integers, single
+
+    def _takes_any_range(self) -> bool:
+        """Whether the preprocessing or the first layer rescales floats of another range."""
+        first = self._core.layers[0][0]
+        return self.preprocessing.declares_range or first in ("batch_norm2d", "layer_norm")
+
     def __call__(self, x: ArrayLike) -> FloatArray:
         """Compute the raw outputs (logits), (batch, outputs)."""
-        pixels, integers, single = images(x, self.input_shape, "model")
+        pixels, integers, single = self._images(x, "model")
         outputs = self._core.run(pixels, integers)
         return outputs[0] if single else outputs
 
@@ -200,7 +217,7 @@ class Model:
         Raises:
             ValueError: if `x` does not fit the model, or the model is not a classifier.
         """
-        pixels, integers, single = images(x, self.input_shape, "predict_proba")
+        pixels, integers, single = self._images(x, "predict_proba")
         probabilities = self._core.probabilities(pixels, integers)
         return probabilities[0] if single else probabilities
 
@@ -213,10 +230,19 @@ class Model:
             independent sigmoid outputs give booleans, (batch, outputs).
 
         Raises:
-            ValueError: if `x` does not fit the model, or the model is not a classifier.
+            ValueError: if `x` does not fit the model or is not finite, or the model is not a
+                classifier.
+            FloatingPointError: if the outputs for finite images are NaN.
         """
-        pixels, integers, single = images(x, self.input_shape, "predict")
+        pixels, integers, single = self._images(x, "predict")
         probabilities = self._core.probabilities(pixels, integers)
+        if np.isnan(probabilities).any():
+            if all_finite(pixels):
+                raise FloatingPointError(
+                    "predict: the model's outputs are NaN for finite images, expected numbers: "
+                    "its training has diverged, or its weights are damaged"
+                )
+            raise ValueError("predict: x holds NaN or infinity, expected finite images")
         predictions: NDArray[Any]
         if probabilities.ndim == 2 and probabilities.shape[1] == 1:
             predictions = (probabilities[:, 0] > 0.5).astype(np.int64)
@@ -239,7 +265,7 @@ class Model:
         follows a convolution. There they may differ by rounding, because a call fuses the two
         layers.
         """
-        pixels, integers, single = images(x, self.input_shape, "layer_outputs")
+        pixels, integers, single = self._images(x, "layer_outputs")
         outputs = self._core.layer_outputs(pixels, integers)
         return {name: array[0] if single else array for name, array in outputs.items()}
 
@@ -288,7 +314,7 @@ def _built(
     seed: int,
 ) -> _core.Model:
     if not is_integer(seed) or seed < 0:
-        raise ValueError(f"Model: seed is {seed!r}, expected an integer from 0 to 2**63 - 1")
+        raise ValueError(f"Model: seed is {shown(seed)}, expected an integer from 0 to 2**63 - 1")
     names = [] if classes is None else classes
     is_list = isinstance(names, (Sequence, np.ndarray)) and not isinstance(names, str)
     if not is_list or not all(isinstance(name, str) for name in names):
@@ -300,15 +326,21 @@ def _built(
         raise TypeError(
             f"Model: preprocessing is {shown(preprocessing)}, expected a cnnx.Preprocessing"
         )
-    return _core.Model(
-        layers,
-        list(input_shape),
-        list(names),
-        preprocessing.resize,
-        per_channel(preprocessing.mean, "mean"),
-        per_channel(preprocessing.std, "std"),
-        int(seed),
-    )
+    try:
+        return _core.Model(
+            layers,
+            list(input_shape),
+            list(names),
+            preprocessing.resize,
+            per_channel(preprocessing.mean, "mean"),
+            per_channel(preprocessing.std, "std"),
+            int(seed),
+        )
+    except MemoryError:
+        raise MemoryError(
+            "Model: its parameters do not fit into memory, expected smaller layers or images; a "
+            "Dense after Flatten is often the largest: pool before it"
+        ) from None
 
 
 def load(path: str | os.PathLike[str]) -> Model:

@@ -1,4 +1,4 @@
-"""Mapping of a model's arrays by name, read as copies and assigned as a whole."""
+"""Mapping of a model's arrays by name, read as read-only copies and assigned as a whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from cnnx.arguments import FloatArray, float32_array
 class Parameters(Mapping[str, FloatArray]):
     """Mapping of a model's arrays by name.
 
-    Reading returns a copy. Assigning checks the shape and updates the model.
+    Reading returns a copy that NumPy does not let you write to, because the model would not see it.
+    Assigning checks the shape and updates the model: ``parameters[name] = 2 * parameters[name]``.
 
     Example:
         >>> from cnnx import Dense, Flatten, Model
@@ -35,7 +36,9 @@ class Parameters(Mapping[str, FloatArray]):
         self._kind = kind
 
     def __getitem__(self, name: str) -> FloatArray:
-        return self._read(self._known(name))
+        array = self._read(self._known(name))
+        array.flags.writeable = False
+        return array
 
     def __setitem__(self, name: str, value: ArrayLike) -> None:
         self._write(self._known(name), float32_array(value, self._kind, name))

@@ -8,7 +8,10 @@ from typing import Literal
 
 import numpy as np
 
+from cnnx.spelling import checked_call
 
+
+@checked_call
 @dataclass(frozen=True)
 class Preprocessing:
     """Conversion of an image to the model's input: ``(pixel - mean) / std``.
@@ -40,6 +43,11 @@ class Preprocessing:
             raise ValueError(
                 f'Preprocessing: resize is {self.resize!r}, expected "stretch", "fit" or "crop"'
             )
+
+    @property
+    def declares_range(self) -> bool:
+        """Whether mean or std say that floats are not in [0, 1]."""
+        return bool(np.max(np.abs(self.mean)) > 1 or np.max(self.std) > 1)
 
 
 def per_channel(value: float | Sequence[float], name: str) -> list[float]:

@@ -27,6 +27,7 @@ from cnnx.layers.base import Symbol
 from cnnx.model.model import Model
 from cnnx.model.preprocessing import Preprocessing
 from cnnx.models.classes import count_of, names_of
+from cnnx.spelling import checked_call
 from cnnx.training.losses import CrossEntropy
 from cnnx.training.optimizers import Muon, ParameterRule
 from cnnx.training.schedules import Triangular
@@ -38,6 +39,7 @@ _BIAS_RATE = 4.0  # 1.5 / (1 - 0.85) * (1 - 0.6): the same total step as publish
 _LOGIT_SCALE = 9.0  # divisor of the last layer's weights, which keeps the first steps small
 
 
+@checked_call
 def fast_cifar(
     input_shape: tuple[int, int, int] = (32, 32, 3),
     classes: int | Sequence[str] = 10,
@@ -193,9 +195,10 @@ def _with_identity(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """`weight` with its first filters set to the identity."""
     inputs = min(weight.shape[2:])
     middle = weight.shape[0] // 2
-    weight[:, :, :, :inputs] = 0
-    weight[middle, middle, range(inputs), range(inputs)] = 1
-    return weight
+    changed = weight.copy()
+    changed[:, :, :, :inputs] = 0
+    changed[middle, middle, range(inputs), range(inputs)] = 1
+    return changed
 
 
 def _covariance(images: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.float64]:

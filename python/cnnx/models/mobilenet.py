@@ -16,6 +16,7 @@ from cnnx.layers import (
 )
 from cnnx.model.model import Model
 from cnnx.models.classes import count_of, names_of
+from cnnx.spelling import checked_call
 
 # Expansion, channels, blocks and stride of the first block: table 2 of the paper.
 _STAGES = (
@@ -29,6 +30,7 @@ _STAGES = (
 )
 
 
+@checked_call
 def mobilenet_v2(
     input_shape: tuple[int, int, int] = (224, 224, 3),
     classes: int | Sequence[str] = 1000,

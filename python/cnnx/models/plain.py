@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from cnnx.layers import Conv2d, Dense, Flatten, MaxPool2d, ReLU
 from cnnx.model.model import Model
 from cnnx.models.classes import count_of, names_of
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def lenet5(
     input_shape: tuple[int, int, int] = (28, 28, 1),
     classes: int | Sequence[str] = 10,
@@ -51,6 +53,7 @@ def lenet5(
     )
 
 
+@checked_call
 def small(
     input_shape: tuple[int, int, int] = (32, 32, 1),
     classes: int | Sequence[str] = ("X", "O"),

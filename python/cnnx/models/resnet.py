@@ -20,8 +20,10 @@ from cnnx.layers import (
 )
 from cnnx.model.model import Model
 from cnnx.models.classes import count_of, names_of
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def resnet20(
     input_shape: tuple[int, int, int] = (32, 32, 3),
     classes: int | Sequence[str] = 10,
@@ -44,6 +46,7 @@ def resnet20(
     return _for_cifar(3, input_shape, classes, seed)
 
 
+@checked_call
 def resnet32(
     input_shape: tuple[int, int, int] = (32, 32, 3),
     classes: int | Sequence[str] = 10,
@@ -60,6 +63,7 @@ def resnet32(
     return _for_cifar(5, input_shape, classes, seed)
 
 
+@checked_call
 def resnet56(
     input_shape: tuple[int, int, int] = (32, 32, 3),
     classes: int | Sequence[str] = 10,
@@ -76,6 +80,7 @@ def resnet56(
     return _for_cifar(9, input_shape, classes, seed)
 
 
+@checked_call
 def resnet18(
     input_shape: tuple[int, int, int] = (224, 224, 3),
     classes: int | Sequence[str] = 1000,
@@ -120,7 +125,7 @@ def _convolution(channels: int, kernel_size: int, stride: int) -> list[Layer]:
 def _block(channels: int, stride: int, projects: bool) -> list[Layer]:
     body = [*_convolution(channels, 3, stride), ReLU(), *_convolution(channels, 3, 1)]
     shortcut = _convolution(channels, 1, stride) if projects else None
-    return [Residual(body, shortcut), ReLU()]
+    return [Residual(body, shortcut=shortcut), ReLU()]
 
 
 def _classifier(

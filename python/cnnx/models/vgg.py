@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from cnnx.layers import Conv2d, Dense, Dropout, Flatten, Layer, MaxPool2d, ReLU
 from cnnx.model.model import Model
 from cnnx.models.classes import count_of, names_of
+from cnnx.spelling import checked_call
 
 
+@checked_call
 def vgg11(
     input_shape: tuple[int, int, int] = (224, 224, 3),
     classes: int | Sequence[str] = 1000,

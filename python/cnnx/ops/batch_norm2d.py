@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, float32_array, real_number
+from cnnx.arguments import FloatArray, float32_array, real_number, shown
 
 
 def batch_norm2d(
@@ -151,5 +151,5 @@ def _channels(value: ArrayLike | None, function: str, argument: str) -> FloatArr
 def _epsilon(value: object, function: str) -> float:
     epsilon = real_number(value, function, "epsilon")
     if epsilon <= 0:
-        raise ValueError(f"{function}: epsilon is {value!r}, expected a number > 0")
+        raise ValueError(f"{function}: epsilon is {shown(value)}, expected a number > 0")
     return epsilon

@@ -5,8 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, same_shapes
-from cnnx.training.losses import check_delta
+from cnnx.arguments import FloatArray, above_zero, same_shapes
 
 
 def mean_squared_error(prediction: ArrayLike, target: ArrayLike) -> float:
@@ -121,7 +120,7 @@ def huber(prediction: ArrayLike, target: ArrayLike, *, delta: float = 1.0) -> fl
         Huber: Robust estimation of a location parameter, 1964.
     """
     output, expected = same_shapes("huber", "prediction", prediction, "target", target)
-    return _core.huber(output, expected, check_delta(delta, "huber"))
+    return _core.huber(output, expected, above_zero(delta, "huber", "delta"))
 
 
 def huber_backward(prediction: ArrayLike, target: ArrayLike, *, delta: float = 1.0) -> FloatArray:
@@ -146,4 +145,4 @@ def huber_backward(prediction: ArrayLike, target: ArrayLike, *, delta: float = 1
         array([-0.25, -0.5 ], dtype=float32)
     """
     output, expected = same_shapes("huber_backward", "prediction", prediction, "target", target)
-    return _core.huber_backward(output, expected, check_delta(delta, "huber_backward"))
+    return _core.huber_backward(output, expected, above_zero(delta, "huber_backward", "delta"))

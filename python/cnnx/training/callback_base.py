@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnnx.arguments import shown
+from cnnx.spelling import checked_call
 from cnnx.training.history import Progress
 
 __all__ = ["Callback"]
@@ -34,6 +35,11 @@ class Callback:
     """
 
     watch: str | None = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__init__" in vars(cls):
+            checked_call(cls)
 
     def on_fit_begin(self, trainer: Any) -> None:
         """Handle the start of a fit, new or resumed; `trainer.history` has the earlier epochs."""

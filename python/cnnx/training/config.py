@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cnnx import _core
 from cnnx.arguments import is_integer, not_negative, shown
 from cnnx.model.model import Model
+from cnnx.spelling import instance_for
 from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from cnnx.training.optimizers import Optimizer, ParameterRule
 from cnnx.training.schedules import Schedule, core_schedule, watched_measure
@@ -34,17 +35,17 @@ class TrainingRecipe:
     def __post_init__(self) -> None:
         if not isinstance(self.optimizer, Optimizer):
             raise TypeError(
-                f"Trainer: optimizer is {shown(self.optimizer)}, "
-                "expected SGD, Adam, AdamW, RMSprop or Muon"
+                f"Trainer: optimizer is {shown(self.optimizer)}, expected SGD, Adam, AdamW, "
+                f"RMSprop or Muon{instance_for(self.optimizer, 'optimizer')}"
             )
         if not isinstance(self.loss, Loss):
             raise TypeError(
-                f"Trainer: loss is {shown(self.loss)}, "
-                "expected CrossEntropy, BinaryCrossEntropy, MSE, L1 or Huber"
+                f"Trainer: loss is {shown(self.loss)}, expected CrossEntropy, BinaryCrossEntropy, "
+                f"MSE, L1 or Huber{instance_for(self.loss, 'loss')}"
             )
         if not is_integer(self.seed) or not 0 <= self.seed < 2**63:
             raise ValueError(
-                f"Trainer: seed is {self.seed!r}, expected an integer from 0 to 2**63 - 1"
+                f"Trainer: seed is {shown(self.seed)}, expected an integer from 0 to 2**63 - 1"
             )
         if not isinstance(self.rules, Sequence) or not all(
             isinstance(rule, ParameterRule) for rule in self.rules
@@ -54,7 +55,7 @@ class TrainingRecipe:
             )
         if self.clip_norm is not None and not_negative(self.clip_norm, "Trainer", "clip_norm") == 0:
             raise ValueError(
-                f"Trainer: clip_norm is {self.clip_norm!r}, expected None or a number > 0"
+                f"Trainer: clip_norm is {shown(self.clip_norm)}, expected None or a number > 0"
             )
         if self.averaging is not None and not isinstance(self.averaging, WeightAverage):
             raise TypeError(
@@ -62,8 +63,8 @@ class TrainingRecipe:
             )
         if self.schedule is not None and not isinstance(self.schedule, Schedule):
             raise TypeError(
-                f"Trainer: schedule is {shown(self.schedule)}, "
-                "expected one such as CosineDecay, or None"
+                f"Trainer: schedule is {shown(self.schedule)}, expected one such as CosineDecay, "
+                f"or None{instance_for(self.schedule, 'schedule')}"
             )
 
         self.check_measured("Trainer: schedule", watched_measure(self.schedule), validates=True)
@@ -82,6 +83,12 @@ class TrainingRecipe:
                 f"{who} watches {watched}, which {type(self.loss).__name__} does not measure, "
                 f"expected watch={watched.replace('accuracy', 'loss')!r}"
             )
+
+    def for_classes(self, classes: Sequence[str] | None) -> TrainingRecipe:
+        """The settings with class weights in the order of a model's classes."""
+        if not isinstance(self.loss, CrossEntropy):
+            return self
+        return replace(self, loss=self.loss.for_classes(classes))
 
     def core(self, model: Model) -> _core.Trainer:
         """Create a trainer of the compiled core."""

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnx import _core
+from cnnx.arguments import shown
+from cnnx.batch_arguments import all_finite
 from cnnx.data.mapping import check_mapping
 from cnnx.data.split import split
 from cnnx.training.iterable_epoch import AugmentationSettings, Epoch, batch_epochs
@@ -72,7 +74,7 @@ def fit_data(
     if images.y is None:
         if fraction is not None:
             raise ValueError(
-                f"fit: validation is {fraction!r}, expected (x, y) with an iterable of batches"
+                f"fit: validation is {shown(fraction)}, expected (x, y) with an iterable of batches"
             )
         begin, steps = _batches(core, check, images.x, augmentation, settings)
         return FitData(begin, steps, validate, [None, known])
@@ -106,7 +108,12 @@ def _batches(
         x: Any, y: Any, epoch: int, first: int, augmentation: AugmentationSettings
     ) -> tuple[_core.Epoch, int]:
         arrays = check(x, y, "fit")
-        count = len(arrays[0])
+        count, shape = len(arrays[0]), arrays[0].shape[1:]
+        if np.shape(x) in (shape, shape[:2]):
+            raise ValueError(
+                f"fit: a batch is one image of shape {np.shape(x)} with its label, expected "
+                "batches of images, or all images in one array: fit(x, y, epochs=10)"
+            )
         options = {
             "batch_size": max(1, count),
             "shuffle": False,
@@ -137,7 +144,7 @@ def _validation(
     arrays = check(held_out.x, held_out.y, argument)
     if len(arrays[0]) == 0:
         raise ValueError("fit: validation holds no images, expected at least one")
-    if arrays[0].dtype == np.float32 and not np.isfinite(arrays[0]).all():
+    if not all_finite(arrays[0]):
         raise ValueError("fit: validation holds NaN or infinity, expected finite images")
 
     def validate() -> tuple[float, float]:
@@ -157,7 +164,7 @@ def _split(core: _core.Trainer, arrays: Arrays, fraction: float) -> tuple[list[i
         measured, rest = split(core.split_order(count), fraction, labels)
     if not measured or not rest:
         raise ValueError(
-            f"fit: validation is {fraction!r} of {count} images, expected a fraction "
+            f"fit: validation is {shown(fraction)} of {count} images, expected a fraction "
             "between 0 and 1 that leaves images on both sides"
         )
     return measured, rest

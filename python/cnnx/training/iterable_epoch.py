@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
 from cnnx import _core
+from cnnx.arguments import shown
 from cnnx.training.labelled_images import refuse_iterator
 from cnnx.training.metric_sums import BatchMetrics, MetricSums, arrays_of
 from cnnx.training.run_state import Position
@@ -100,7 +101,9 @@ def batch_epochs(
     """
     for name, value in for_arrays.items():
         if value is not None:
-            raise ValueError(f"fit: {name} is {value!r}, expected none with an iterable of batches")
+            raise ValueError(
+                f"fit: {name} is {shown(value)}, expected none with an iterable of batches"
+            )
     refuse_iterator(batches, epochs, "x")
 
     def begin_epoch(epoch: int, position: Position) -> Epoch:

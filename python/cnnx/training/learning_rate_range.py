@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnx.arguments import below_one, is_integer, not_negative, shown
+from cnnx.arguments import at_least, below_one, not_negative, shown
+from cnnx.spelling import checked_call
 from cnnx.training.trainer import Trainer
 
 __all__ = ["LearningRateRange", "lr_find"]
@@ -34,6 +35,7 @@ class LearningRateRange:
     suggestion: float
 
 
+@checked_call
 def lr_find(
     trainer: Trainer,
     x: ArrayLike,
@@ -87,13 +89,13 @@ def lr_find(
         raise TypeError(f"lr_find: trainer is {shown(trainer)}, expected a cnnx.Trainer")
     for name, value in (("lowest", lowest), ("highest", highest)):
         if not_negative(value, "lr_find", name) == 0:
-            raise ValueError(f"lr_find: {name} is {value!r}, expected a number > 0")
+            raise ValueError(f"lr_find: {name} is {shown(value)}, expected a number > 0")
     if not lowest < highest:
-        raise ValueError(f"lr_find: lowest is {lowest!r}, expected less than highest, {highest!r}")
-    if not is_integer(steps) or steps < 10:
-        raise ValueError(f"lr_find: steps is {steps!r}, expected an integer >= 10")
-    if not is_integer(batch_size) or batch_size < 1:
-        raise ValueError(f"lr_find: batch_size is {batch_size!r}, expected an integer >= 1")
+        raise ValueError(
+            f"lr_find: lowest is {shown(lowest)}, expected less than highest, {highest!r}"
+        )
+    at_least(10, steps, "lr_find", "steps")
+    at_least(1, batch_size, "lr_find", "batch_size")
     keep = below_one(smoothing, "lr_find", "smoothing")
 
     copy = trainer._copy()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, ClassVar, TypeAlias
 
-from cnnx.arguments import not_negative, number
+from cnnx.arguments import above_zero, is_integer, not_negative, number, shown
 from cnnx.recipe import Recipe
+from cnnx.spelling import checked_call
 
 __all__ = ["L1", "MSE", "BinaryCrossEntropy", "CrossEntropy", "Huber"]
 
 
+@checked_call
 @dataclass(frozen=True)
 class CrossEntropy(Recipe):
     """Cross-entropy between the softmax of the outputs and the labels, for one class per image.
@@ -27,17 +29,20 @@ class CrossEntropy(Recipe):
 
     Args:
         label_smoothing: fraction of the target spread evenly over all classes, in [0, 1].
-        class_weights: one number >= 0 per class; None for equal weights.
+        class_weights: one number >= 0 per class, in order, or by index or name in a mapping of all
+            classes; None for equal weights.
 
     Raises:
         TypeError: if a setting is not a number.
         ValueError: if a setting is out of range. `Trainer` refuses class weights if the model has
-            another number of classes.
+            another number of classes or other names.
 
     Example:
         >>> CrossEntropy(label_smoothing=0.1)
         CrossEntropy(label_smoothing=0.1, class_weights=None)
         >>> CrossEntropy(class_weights=[1, 0.5]).class_weights
+        (1.0, 0.5)
+        >>> CrossEntropy(class_weights={1: 0.5, 0: 1}).class_weights
         (1.0, 0.5)
 
     References:
@@ -48,25 +53,36 @@ class CrossEntropy(Recipe):
 
     _: KW_ONLY
     label_smoothing: float = 0.0
-    class_weights: Sequence[float] | None = None
+    class_weights: Sequence[float] | Mapping[int, float] | Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         smoothing = check_label_smoothing(self.label_smoothing, "CrossEntropy")
         object.__setattr__(self, "label_smoothing", smoothing)
-        if self.class_weights is None:
-            return
-        if isinstance(self.class_weights, str) or not isinstance(self.class_weights, Iterable):
-            raise TypeError(
-                f"CrossEntropy: class_weights is {self.class_weights!r}, expected a list of numbers"
+        if self.class_weights is not None:
+            object.__setattr__(self, "class_weights", _class_weights(self.class_weights))
+
+    def for_classes(self, classes: Sequence[str] | None) -> CrossEntropy:
+        """The loss with the class weights in the order of a model's classes.
+
+        Raises:
+            ValueError: if the weights are by name and the names are not those of the classes.
+        """
+        weights = self.class_weights
+        if not isinstance(weights, Mapping):
+            return self
+        if classes is None or set(weights) != set(classes):
+            expected = "integers, since the model has no class names"
+            if classes is not None:
+                expected = f"the model's classes {', '.join(classes)}"
+            raise ValueError(
+                f"Trainer: class_weights has the keys {', '.join(map(str, weights))}, "
+                f"expected {expected}"
             )
-        weights = tuple(
-            not_negative(each, "CrossEntropy", "class_weights") for each in self.class_weights
-        )
-        if not weights:
-            raise ValueError("CrossEntropy: class_weights is empty, expected one number per class")
-        object.__setattr__(self, "class_weights", weights)
+        by_name: Mapping[Any, float] = weights
+        return replace(self, class_weights=[by_name[name] for name in classes])
 
 
+@checked_call
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Recipe):
     """Binary cross-entropy between the sigmoid of each output and its target.
@@ -83,6 +99,7 @@ class BinaryCrossEntropy(Recipe):
     kind: ClassVar[str] = "binary_cross_entropy"
 
 
+@checked_call
 @dataclass(frozen=True)
 class MSE(Recipe):
     """Mean squared error, ``mean over rows and outputs of (output - target)**2``.
@@ -97,6 +114,7 @@ class MSE(Recipe):
     kind: ClassVar[str] = "mean_squared_error"
 
 
+@checked_call
 @dataclass(frozen=True)
 class L1(Recipe):
     """Mean absolute error, ``mean over rows and outputs of abs(output - target)``.
@@ -111,6 +129,7 @@ class L1(Recipe):
     kind: ClassVar[str] = "mean_absolute_error"
 
 
+@checked_call
 @dataclass(frozen=True)
 class Huber(Recipe):
     """Huber loss: squared error for small differences, absolute error for large ones.
@@ -139,22 +158,37 @@ class Huber(Recipe):
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "delta", check_delta(self.delta, "Huber"))
+        object.__setattr__(self, "delta", above_zero(self.delta, "Huber", "delta"))
 
 
-def check_delta(value: object, caller: str) -> float:
-    """`value` as a finite float > 0; an error begins with `caller`."""
-    delta = not_negative(value, caller, "delta")
-    if delta == 0:
-        raise ValueError(f"{caller}: delta is {value!r}, expected a finite number > 0")
-    return delta
+def _class_weights(given: object) -> tuple[float, ...] | dict[str, float]:
+    """Weights in the order of the classes, or by name until the classes are known."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(
+            f"CrossEntropy: class_weights is {shown(given)}, expected a list of numbers"
+        )
+    if isinstance(given, Mapping) and not all(isinstance(key, str) for key in given):
+        expected = set(range(len(given)))
+        if not all(is_integer(key) for key in given) or set(given) != expected:
+            raise ValueError(
+                f"CrossEntropy: class_weights has the keys {', '.join(map(repr, given))}, expected "
+                f"0 to {len(given) - 1}, one per class, or the names of all classes"
+            )
+        given = [given[index] for index in range(len(given))]
+    values = given.values() if isinstance(given, Mapping) else given
+    weights = tuple(not_negative(each, "CrossEntropy", "class_weights") for each in values)
+    if not weights:
+        raise ValueError("CrossEntropy: class_weights is empty, expected one number per class")
+    return dict(zip(given, weights, strict=True)) if isinstance(given, Mapping) else weights
 
 
 def check_label_smoothing(value: object, caller: str) -> float:
     """`value` as a float in [0, 1]; an error begins with `caller`."""
     smoothing = number(value, caller, "label_smoothing")
     if not 0 <= smoothing <= 1:
-        raise ValueError(f"{caller}: label_smoothing is {value!r}, expected a number from 0 to 1")
+        raise ValueError(
+            f"{caller}: label_smoothing is {shown(value)}, expected a number from 0 to 1"
+        )
     return smoothing
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, TypeAlias
 
-from cnnx.arguments import below_one, is_integer, not_negative, text
+from cnnx.arguments import below_one, is_integer, not_negative, shown, text
 from cnnx.recipe import Recipe
+from cnnx.spelling import checked_call
 
 __all__ = ["SGD", "Adam", "AdamW", "Muon", "ParameterRule", "RMSprop"]
 
@@ -16,7 +17,7 @@ _BETAS = {"betas": ("beta1", "beta2")}
 
 def _two_betas(value: object, optimizer: str) -> tuple[float, float]:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
-        raise TypeError(f"{optimizer}: betas is {value!r}, expected two numbers")
+        raise TypeError(f"{optimizer}: betas is {shown(value)}, expected two numbers")
     return below_one(value[0], optimizer, "betas[0]"), below_one(value[1], optimizer, "betas[1]")
 
 
@@ -30,11 +31,12 @@ def _check_momentum(optimizer: SGD | Muon) -> None:
     ):
         object.__setattr__(optimizer, name, check(getattr(optimizer, name), kind, name))
     if not isinstance(optimizer.nesterov, bool):
-        raise TypeError(f"{kind}: nesterov is {optimizer.nesterov!r}, expected True or False")
+        raise TypeError(f"{kind}: nesterov is {shown(optimizer.nesterov)}, expected True or False")
     if optimizer.nesterov and optimizer.momentum == 0:
         raise ValueError(f"{kind}: momentum is 0, expected a number > 0 with nesterov=True")
 
 
+@checked_call
 @dataclass(frozen=True)
 class SGD(Recipe):
     """Stochastic gradient descent with momentum and weight decay, by PyTorch's formulas.
@@ -76,6 +78,7 @@ class SGD(Recipe):
         _check_momentum(self)
 
 
+@checked_call
 @dataclass(frozen=True)
 class Adam(Recipe):
     """Adam: updates from running means of the gradient and of its square.
@@ -117,6 +120,7 @@ class Adam(Recipe):
         object.__setattr__(self, "betas", _two_betas(self.betas, "Adam"))
 
 
+@checked_call
 @dataclass(frozen=True)
 class AdamW(Recipe):
     """`Adam` with decoupled weight decay.
@@ -158,6 +162,7 @@ class AdamW(Recipe):
         object.__setattr__(self, "betas", _two_betas(self.betas, "AdamW"))
 
 
+@checked_call
 @dataclass(frozen=True)
 class RMSprop(Recipe):
     """RMSprop: updates scaled by a running mean of the squared gradient, by PyTorch's formulas.
@@ -205,6 +210,7 @@ class RMSprop(Recipe):
             object.__setattr__(self, name, below_one(getattr(self, name), "RMSprop", name))
 
 
+@checked_call
 @dataclass(frozen=True)
 class Muon(Recipe):
     """Muon: momentum with orthogonalised updates of weight matrices.
@@ -262,11 +268,12 @@ class Muon(Recipe):
         text(self.matrices, "Muon", "matrices")
         if not is_integer(self.iterations) or not 1 <= self.iterations <= 20:
             raise ValueError(
-                f"Muon: iterations is {self.iterations!r}, expected an integer from 1 to 20"
+                f"Muon: iterations is {shown(self.iterations)}, expected an integer from 1 to 20"
             )
         object.__setattr__(self, "iterations", int(self.iterations))
 
 
+@checked_call
 @dataclass(frozen=True)
 class ParameterRule(Recipe):
     """Learning rate and weight decay factors for parameters whose names match a pattern.

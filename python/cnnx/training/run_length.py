@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnx.arguments import is_integer
+from cnnx.arguments import at_least
 from cnnx.training.run_state import Run
 from cnnx.training.schedules import Schedule, spanning_shape
 
@@ -21,8 +21,7 @@ def change_length(run: Run, epochs: int, schedule: Schedule | None, path: str) -
             on its length.
     """
     total, begun = _total(run), run.epoch - (run.position[0] == 0)
-    if not is_integer(epochs) or epochs < 0:
-        raise ValueError(f"Trainer.resume: epochs is {epochs!r}, expected an integer >= 0")
+    at_least(0, epochs, "Trainer.resume", "epochs")
     if epochs == total:
         return
     if epochs < begun:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnx.arguments import is_integer, shown
+from cnnx.arguments import at_least, shown
 from cnnx.data.augmentation import Augmentation
 from cnnx.training.metadata_checks import MOST, boolean, count, items, members, text
 
@@ -161,11 +161,10 @@ def run_settings(
     """
     if epochs is None:
         raise ValueError("fit: epochs is missing, and there is no unfinished run to resume")
-    if not is_integer(epochs) or epochs < 0:
-        raise ValueError(f"fit: epochs is {epochs!r}, expected an integer >= 0")
+    at_least(0, epochs, "fit", "epochs")
     for name, value in (("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
-        if value is not None and (not is_integer(value) or value < 1):
-            raise ValueError(f"fit: {name} is {value!r}, expected an integer >= 1")
+        if value is not None:
+            at_least(1, value, "fit", name)
     if augmentation is not None and not isinstance(augmentation, Augmentation):
         raise TypeError(
             f"fit: augmentation is {shown(augmentation)}, expected a cnnx.data.Augmentation"

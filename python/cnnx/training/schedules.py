@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx import _core
-from cnnx.arguments import below_one, is_integer, not_negative, number, shown
+from cnnx.arguments import at_least, below_one, not_negative, number, shown
 from cnnx.recipe import Recipe
+from cnnx.spelling import checked_call
 
 __all__ = ["CosineDecay", "OneCycle", "Plateau", "StepDecay", "Triangular", "Warmup", "factors"]
 
@@ -23,7 +24,7 @@ __all__ = ["CosineDecay", "OneCycle", "Plateau", "StepDecay", "Triangular", "War
 def _fraction(value: object, schedule: str, setting: str) -> float:
     given = number(value, schedule, setting)
     if not 0 <= given <= 1:
-        raise ValueError(f"{schedule}: {setting} is {value!r}, expected a number from 0 to 1")
+        raise ValueError(f"{schedule}: {setting} is {shown(value)}, expected a number from 0 to 1")
     return given
 
 
@@ -33,6 +34,7 @@ def _check_fractions(schedule: object, *names: str) -> None:
         object.__setattr__(schedule, name, value)
 
 
+@checked_call
 @dataclass(frozen=True)
 class StepDecay(Recipe):
     """Step decay: drops of the learning rate by a constant factor.
@@ -65,16 +67,17 @@ class StepDecay(Recipe):
         if self.every is not None:
             every = not_negative(self.every, "StepDecay", "every")
             if every == 0:
-                raise ValueError(f"StepDecay: every is {self.every!r}, expected a number > 0")
+                raise ValueError(f"StepDecay: every is {shown(self.every)}, expected a number > 0")
             object.__setattr__(self, "every", every)
         if isinstance(self.at, str) or not isinstance(self.at, Sequence):
-            raise TypeError(f"StepDecay: at is {self.at!r}, expected a list of epochs")
+            raise TypeError(f"StepDecay: at is {shown(self.at)}, expected a list of epochs")
         at = tuple(not_negative(epochs, "StepDecay", "at") for epochs in self.at)
         object.__setattr__(self, "at", at)
         if self.every is None and not at:
             raise ValueError("StepDecay: neither every nor at is given, expected one of them")
 
 
+@checked_call
 @dataclass(frozen=True)
 class CosineDecay(Recipe):
     """Cosine decay from the full learning rate to a fraction of it at the end of the fit.
@@ -104,6 +107,7 @@ class CosineDecay(Recipe):
         _check_fractions(self, "final")
 
 
+@checked_call
 @dataclass(frozen=True)
 class OneCycle(Recipe):
     """One-cycle schedule: cosine warm-up to the full learning rate and cosine decay to near zero.
@@ -138,6 +142,7 @@ class OneCycle(Recipe):
         _check_fractions(self, "peak_at", "start", "final")
 
 
+@checked_call
 @dataclass(frozen=True)
 class Triangular(Recipe):
     """Triangular schedule: linear warm-up to the full learning rate and linear decay.
@@ -170,6 +175,7 @@ class Triangular(Recipe):
 Measure: TypeAlias = Literal["validation_loss", "validation_accuracy", "loss", "accuracy"]
 
 
+@checked_call
 @dataclass(frozen=True)
 class Plateau(Recipe):
     """Reduction of the learning rate when a metric has stopped improving.
@@ -206,14 +212,13 @@ class Plateau(Recipe):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor", below_one(self.factor, "Plateau", "factor"))
-        if not is_integer(self.patience) or self.patience < 0:
-            raise ValueError(f"Plateau: patience is {self.patience!r}, expected an integer >= 0")
-        object.__setattr__(self, "patience", int(self.patience))
+        patience = at_least(0, self.patience, "Plateau", "patience")
+        object.__setattr__(self, "patience", patience)
         object.__setattr__(self, "threshold", not_negative(self.threshold, "Plateau", "threshold"))
         _check_fractions(self, "minimum")
         if self.watch not in get_args(Measure):
             names = ", ".join(map(repr, get_args(Measure)))
-            raise ValueError(f"Plateau: watch is {self.watch!r}, expected one of {names}")
+            raise ValueError(f"Plateau: watch is {shown(self.watch)}, expected one of {names}")
 
     @property
     def core_settings(self) -> dict[str, Any]:
@@ -226,6 +231,7 @@ class Plateau(Recipe):
 Shape: TypeAlias = StepDecay | CosineDecay | OneCycle | Triangular | Plateau
 
 
+@checked_call
 @dataclass(frozen=True)
 class Warmup(Recipe):
     """Linear warm-up in the first epochs, multiplied with another schedule.
@@ -313,7 +319,6 @@ def factors(schedule: Schedule, *, epochs: int, steps_per_epoch: int) -> NDArray
     if not isinstance(schedule, Schedule):
         raise TypeError(f"factors: schedule is {shown(schedule)}, expected one such as CosineDecay")
     for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
-        if not is_integer(value) or value < 1:
-            raise ValueError(f"factors: {name} is {value!r}, expected an integer >= 1")
+        at_least(1, value, "factors", name)
     found = _core.schedule_factors(core_schedule(schedule), epochs, steps_per_epoch)
     return np.array(found)

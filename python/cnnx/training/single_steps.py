@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnx.arguments import FloatArray, images, is_integer, not_negative, number, shown
+from cnnx.arguments import FloatArray, above_zero, at_least, not_negative, number, shown
 from cnnx.model.model import Model
+from cnnx.spelling import NamedAttributes
 from cnnx.training.config import TrainingRecipe
 from cnnx.training.metric_sums import BatchMetrics
 from cnnx.training.profile import LayerTime, Profile
 from cnnx.training.targets import Arrays, loss_targets, targets_weight
 
 
-class SingleSteps:
+class SingleSteps(NamedAttributes):
     """Steps of a `Trainer` for training loops of one's own; `Trainer.fit` is the usual loop.
 
     Attributes:
         model: the model.
     """
 
+    model: Model
+
     def __init__(self, model: Model, recipe: TrainingRecipe) -> None:
         if not isinstance(model, Model):
             raise TypeError(f"Trainer: model is {shown(model)}, expected a cnnx.Model")
         self.model = model
-        self._recipe = recipe
-        self._core = recipe.core(model)
+        self._recipe = recipe.for_classes(model.classes)
+        self._core = self._recipe.core(model)
 
     @property
     def learning_rate(self) -> float:
@@ -45,8 +46,7 @@ class SingleSteps:
             ValueError: if a number is below 1.
         """
         for name, value in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
-            if not is_integer(value) or value < 1:
-                raise ValueError(f"begin_schedule: {name} is {value!r}, expected an integer >= 1")
+            at_least(1, value, "begin_schedule", name)
         self._core.begin_schedule(int(epochs), int(steps_per_epoch))
 
     def observe(self, measure: float) -> None:
@@ -101,12 +101,8 @@ class SingleSteps:
         Returns:
             The loss of the batch.
         """
-        if divisor is not None and not isinstance(divisor, Real):
-            raise TypeError(f"compute_gradients: divisor is {shown(divisor)}, expected a number")
-        if divisor is not None and not 0 < divisor < float("inf"):
-            raise ValueError(
-                f"compute_gradients: divisor is {divisor!r}, expected a finite number above 0"
-            )
+        if divisor is not None:
+            above_zero(divisor, "compute_gradients", "divisor")
         pixels, integers, targets = self._batch(x, y, "compute_gradients")
         return self._core.compute_gradients(pixels, integers, targets, divisor or 0.0)
 
@@ -136,7 +132,7 @@ class SingleSteps:
         return Profile(steps, seconds, times, loss, update)
 
     def _batch(self, x: ArrayLike, y: ArrayLike, function: str) -> Arrays:
-        pixels, integers, single = images(x, self.model.input_shape, function)
+        pixels, integers, single = self.model._images(x, function)
         shape = self.model.output_shape
         if single and np.ndim(y) == len(shape):
             y = np.asarray(y)[np.newaxis]

@@ -8,7 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import FloatArray, class_labels, target_values
+from cnnx.arguments import FloatArray
+from cnnx.batch_arguments import class_labels, target_values
 from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy, Loss
 
 Targets: TypeAlias = "NDArray[np.int64] | FloatArray"

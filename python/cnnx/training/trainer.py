@@ -13,6 +13,7 @@ from cnnx.arguments import shown
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import LabelledImages
 from cnnx.model.model import Model
+from cnnx.spelling import checked_call
 from cnnx.training.callback_base import Callback, check_callbacks
 from cnnx.training.checkpoint import load_checkpoint, refusing_metadata, save_checkpoint
 from cnnx.training.config import TrainingRecipe
@@ -36,6 +37,7 @@ from cnnx.training.weight_average import WeightAverage
 __all__ = ["Trainer"]
 
 
+@checked_call
 class Trainer(SingleSteps):
     """Trainer of a model. It updates the model in place.
 
@@ -81,6 +83,8 @@ class Trainer(SingleSteps):
         >>> model = trainer.averaged_model()
     """
 
+    history: History
+
     def __init__(
         self,
         model: Model,
@@ -97,7 +101,6 @@ class Trainer(SingleSteps):
         super().__init__(model, recipe)
         self.history = History()
         self._watched = watched_measure(schedule)
-        self._scheduled = schedule is not None
         self._run: Run | None = None
         self._checkpoint: str | None = None  # file of the run, used when fit resumes it
 
@@ -152,6 +155,7 @@ class Trainer(SingleSteps):
         trainer._checkpoint = os.fsdecode(path)
         return trainer
 
+    @checked_call
     def fit(
         self,
         x: ArrayLike | LabelledImages,
@@ -239,7 +243,7 @@ class Trainer(SingleSteps):
         if path is None and checkpoint_every is not None:
             raise ValueError(f"fit: checkpoint_every is {checkpoint_every}, expected a checkpoint=")
         data = fit_data(self._core, self._batch, self._measure, images, held_out, run.settings)
-        if data.steps == 0 and self._scheduled:
+        if data.steps == 0 and self._recipe.schedule:
             raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
         watching = [(type(callback).__name__, callback.watch) for callback in callbacks]
         for who, watched in [("the schedule", self._watched), *watching]:

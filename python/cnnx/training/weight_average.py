@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from cnnx.arguments import below_one, is_integer
+from cnnx.arguments import at_least, below_one
 from cnnx.recipe import Recipe
+from cnnx.spelling import checked_call
 
 __all__ = ["WeightAverage"]
 
 
+@checked_call
 @dataclass(frozen=True)
 class WeightAverage(Recipe):
     """Exponential moving average of the weights, often more accurate than the last weights.
@@ -48,6 +50,4 @@ class WeightAverage(Recipe):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decay", below_one(self.decay, "WeightAverage", "decay"))
-        if not is_integer(self.every) or self.every < 1:
-            raise ValueError(f"WeightAverage: every is {self.every!r}, expected an integer >= 1")
-        object.__setattr__(self, "every", int(self.every))
+        object.__setattr__(self, "every", at_least(1, self.every, "WeightAverage", "every"))

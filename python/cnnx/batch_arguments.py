@@ -1,0 +1,193 @@
+"""Validation and conversion of a batch: images, labels and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnx.advice import warn
+from cnnx.arguments import FloatArray, float32_array, real_array
+
+_EXAMINED = 256  # images whose values are examined; more would cost a pass over a large data set
+
+
+def images(
+    value: ArrayLike, input_shape: tuple[int, int, int], function: str
+) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
+    """Images as a contiguous uint8 or float32 array of the model's input size.
+
+    Returns:
+        The array, (batch, height, width, channels); whether its values are integers to be divided
+        by 255; whether the batch axis was added here.
+
+    Raises:
+        TypeError: if the dtype is not real.
+        ValueError: if the rank, the size or the channels differ from the model's, or if wide
+            integers are not pixels from 0 to 255.
+    """
+    array = real_array(value, function, "x")
+    array, single = _with_batch_axis(array, input_shape, function)
+    kind = array.dtype.kind
+    if kind == "u" and array.dtype.itemsize == 1:
+        return np.ascontiguousarray(array), True, single
+    integers = kind in "iu"
+    if integers and array.size:
+        least, most = array.min(), array.max()
+        if least < 0 or most > 255:
+            raise ValueError(
+                f"{function}: x holds integers from {least} to {most}, expected pixels from 0 to "
+                f"255, or floats from 0 to 1: x / {_white(array.dtype, most)}"
+            )
+    return np.ascontiguousarray(array, dtype=np.float32), integers, single
+
+
+def _white(dtype: np.dtype[Any], most: object) -> object:
+    """Value of a white pixel: the largest one of the 16-bit images of cameras and scanners."""
+    return np.iinfo(np.uint16).max if dtype == np.uint16 else most
+
+
+def all_finite(pixels: NDArray[np.uint8] | FloatArray) -> bool:
+    """Whether no value is NaN or infinite; without a temporary array."""
+    if pixels.dtype == np.uint8 or pixels.size == 0:
+        return True
+    return bool(np.isfinite(pixels.min()) and np.isfinite(pixels.max()))
+
+
+def exceeds_two(pixels: NDArray[Any]) -> bool:
+    """Whether the largest value of the first 256 images is finite and above 2."""
+    return bool(2 < np.maximum.reduce(pixels[:_EXAMINED], axis=None, initial=0) < np.inf)
+
+
+def check_float_range(pixels: NDArray[Any], function: str) -> None:
+    """Refuse float pixels from 0 to 255, and warn of other floats that are far from 0 to 1.
+
+    Raises:
+        ValueError: if the values are whole numbers from 0 to 255.
+    """
+    some = pixels[:_EXAMINED]
+    least, most = some.min(), some.max()
+    shown = f"{function}: x holds floats from {least:g} to {most:g}"
+    if least >= 0 and most <= 255 and (some == np.floor(some)).all():
+        raise ValueError(f"{shown}, expected 0 to 1: x / 255, or uint8 pixels")
+    if least >= 0 or most > 20:  # standardised images have values of both signs near 0
+        warn(
+            f"{shown}, expected about 0 to 1: x / {max(255, most):g}, or a model with "
+            "preprocessing=cnnx.Preprocessing(mean=..., std=...)"
+        )
+
+
+def _with_batch_axis(
+    array: NDArray[Any], input_shape: tuple[int, int, int], function: str
+) -> tuple[NDArray[Any], bool]:
+    height, width, channels = input_shape
+    if array.ndim == 4 and array.shape[1:] == input_shape:
+        return array, False
+    if array.shape == input_shape:
+        return array[np.newaxis], True
+    if channels == 1 and array.shape[-2:] == (height, width) and array.ndim in (2, 3):
+        return array.reshape(-1, height, width, 1), array.ndim == 2
+    expected = f"({height}, {width}, {channels})"
+    if array.shape[-3:] == (channels, height, width) and array.ndim in (3, 4):
+        axes = "0, 2, 3, 1" if array.ndim == 4 else "1, 2, 0"
+        raise ValueError(
+            f"{function}: x has shape {array.shape}, channels first; expected images of shape "
+            f"{expected}: x.transpose({axes})"
+        )
+    raise ValueError(
+        f"{function}: x has shape {array.shape}, expected images of shape {expected}, "
+        "one or a batch of them"
+    )
+
+
+def class_labels(
+    value: ArrayLike, count: int, classes: Sequence[str], outputs: int, function: str
+) -> NDArray[np.int64]:
+    """Labels as int64 class indices, (count,).
+
+    Args:
+        value: integers of any width, or class names.
+        count: number of images.
+        classes: names of the classes.
+        outputs: number of classes.
+        function: named in errors.
+
+    Raises:
+        TypeError: if the dtype is neither integer nor text.
+        ValueError: if a label is fractional, NaN, unknown or out of range, or if the number of
+            labels is not `count`.
+    """
+    array = np.asarray(value)
+    if array.dtype == object and all(isinstance(each, str) for each in array.flat):
+        array = array.astype(str)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape != (count,) and not (array.ndim == 0 and count == 1):
+        raise ValueError(
+            f"{function}: y has shape {array.shape}, expected one label per image, ({count},)"
+        )
+    array = array.reshape(count)
+    if array.dtype.kind == "U":
+        return _indices_of_names(array, classes, function)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{function}: y has dtype {array.dtype}, expected integers or class names")
+    if array.dtype.kind == "f":
+        wrong = np.flatnonzero(~(np.isfinite(array) & (array == np.floor(array))))
+        if wrong.size:
+            raise ValueError(
+                f"{function}: y has {array[wrong[0]]} at position {wrong[0]}, "
+                "expected whole numbers"
+            )
+    wrong = np.flatnonzero((array < 0) | (array >= outputs))
+    if wrong.size:
+        raise ValueError(
+            f"{function}: y has label {array[wrong[0]]} at position {wrong[0]}, "
+            f"expected 0 to {outputs - 1}"
+        )
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def _indices_of_names(
+    names: NDArray[Any], classes: Sequence[str], function: str
+) -> NDArray[np.int64]:
+    if not classes:
+        raise ValueError(
+            f"{function}: y holds names, but the model has no classes; "
+            "expected integer labels, or Model(classes=...)"
+        )
+    index = {name: position for position, name in enumerate(classes)}
+    unknown = sorted({str(name) for name in names} - set(index))
+    if unknown:
+        raise ValueError(
+            f"{function}: y has the name {unknown[0]!r}, "
+            f"expected one of {', '.join(map(repr, classes))}"
+        )
+    return np.array([index[str(name)] for name in names], dtype=np.int64)
+
+
+def target_values(
+    value: ArrayLike, shape: tuple[int, ...], function: str, *, limits: tuple[float, float] | None
+) -> FloatArray:
+    """Regression targets in the shape of the model's outputs; (batch,) is accepted for (batch, 1).
+
+    Raises:
+        TypeError: if the dtype is not real.
+        ValueError: if the shape differs, a value is not finite, or it lies outside `limits`.
+    """
+    array = float32_array(value, function, "y")
+    if [n for n in array.shape if n != 1] == [n for n in shape if n != 1]:
+        array = array.reshape(shape)
+    if array.shape != shape:
+        raise ValueError(
+            f"{function}: y has shape {array.shape}, expected the outputs' shape, {shape}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{function}: y holds NaN or infinity, expected finite numbers")
+    if limits is not None and array.size and (array.min() < limits[0] or array.max() > limits[1]):
+        raise ValueError(
+            f"{function}: y holds values from {array.min()} to {array.max()}, "
+            f"expected {limits[0]:g} to {limits[1]:g}"
+        )
+    return array

@@ -1,0 +1,192 @@
+"""Names that other libraries use, and the names that cnnx has for them."""
+
+from __future__ import annotations
+
+# Keyword -> keywords of cnnx; the first one that the function has is suggested.
+KEYWORDS: dict[str, tuple[str, ...]] = {
+    "alpha": ("negative_slope", "mixup"),
+    "batch": ("batch_size",),
+    "class_weight": ("class_weights",),
+    "decay": ("weight_decay",),
+    "dilation_rate": ("dilation",),
+    "eps": ("epsilon",),
+    "filters": ("out_channels",),
+    "gamma": ("factor",),
+    "gradient_clip_val": ("clip_norm",),
+    "lr": ("learning_rate",),
+    "max_epochs": ("epochs",),
+    "max_norm": ("clip_norm",),
+    "milestones": ("at",),
+    "min_delta": ("least", "threshold"),
+    "min_lr": ("minimum",),
+    "monitor": ("watch",),
+    "nb_epoch": ("epochs",),
+    "num_channels": ("out_channels",),
+    "num_classes": ("classes",),
+    "num_epochs": ("epochs",),
+    "num_groups": ("groups",),
+    "p": ("rate",),
+    "pool_size": ("kernel_size",),
+    "random_state": ("seed",),
+    "restore_best_weights": ("restore_best",),
+    "rho": ("alpha",),
+    "size": ("scale_factor",),
+    "step_size": ("every",),
+    "strides": ("stride",),
+    "units": ("out_features",),
+    "use_bias": ("bias",),
+    "validation_data": ("validation",),
+    "validation_split": ("validation",),
+    "weight": ("class_weights",),
+}
+
+# Keyword without a counterpart -> what to write instead.
+REMEDIES: dict[str, str] = {
+    "activation": "a layer of its own after it, such as ReLU()",
+    "class_weight": "Trainer(model, loss=cnnx.CrossEntropy(class_weights=...))",
+    "clipnorm": "Trainer(model, clip_norm=...)",
+    "device": "nothing: cnnx runs on the CPU",
+    "from_logits": "nothing: the outputs are logits",
+    "in_channels": "nothing: the model infers in_channels",
+    "in_features": "nothing: the model infers in_features",
+    "inplace": "nothing: activations run in place by themselves",
+    "initial_epoch": "nothing: fit(x, y) resumes an interrupted run",
+    "input_dim": "Model([...], input_shape=(height, width, channels))",
+    "input_shape": "Model([...], input_shape=(height, width, channels))",
+    "learning_rate": "an optimizer, such as optimizer=cnnx.Adam(0.001)",
+    "loss": "Trainer(model, loss=cnnx.CrossEntropy())",
+    "metrics": "nothing: the history has loss and accuracy",
+    "momentum": "an optimizer, such as optimizer=cnnx.SGD(0.1, momentum=0.9)",
+    "num_features": "nothing: the model infers the channels",
+    "num_workers": "nothing: all threads prepare batches: cnnx.set_num_threads(n)",
+    "optimizer": "Trainer(model, optimizer=cnnx.Adam())",
+    "steps_per_epoch": "batch_size=",
+    "verbose": "progress=print, or nothing for silence",
+    "workers": "nothing: all threads prepare batches: cnnx.set_num_threads(n)",
+}
+
+# What a function says to surplus positional arguments, after "expected nothing there; ", with all
+# arguments in place of {layers}.
+POSITIONAL: dict[str, str] = {
+    "Conv2d": "the model infers in_channels, and stride and the rest go by name",
+    "ConvTranspose2d": "the model infers in_channels, and stride and the rest go by name",
+    "Dense": "the model infers in_features",
+    "GroupNorm": "the channels are learned from x",
+    "Model": "the layers go in one list: Model([{layers}], input_shape=...)",
+    "Parallel": "the branches go in one list: Parallel([{layers}])",
+    "Residual": "the layers of the body go in one list: Residual([{layers}])",
+    "fit": "validation data go by name: fit(x, y, epochs=10, validation=(x2, y2))",
+}
+
+# Calls that a function suggests when an argument is missing.
+EXAMPLES: dict[str, str] = {
+    "Conv2d": "Conv2d(32, 3)",
+    "Dense": "Dense(10)",
+    "Layer": "a layer such as Conv2d(32, 3)",
+    "Model": "Model([...], input_shape=(height, width, channels))",
+    "SGD": "SGD(0.01)",
+    "Trainer": "Trainer(model)",
+    "fit": "fit(x, y, epochs=10)",
+}
+
+# Attribute of the module -> expression.
+MODULE: dict[str, str] = {
+    "Activation": "cnnx.ReLU or another activation",
+    "AveragePooling2D": "cnnx.AvgPool2d",
+    "BCELoss": "cnnx.BinaryCrossEntropy",
+    "BCEWithLogitsLoss": "cnnx.BinaryCrossEntropy",
+    "BatchNormalization": "cnnx.BatchNorm2d",
+    "BinaryCrossentropy": "cnnx.BinaryCrossEntropy",
+    "CSVLogger": "cnnx.callbacks.CSVLog",
+    "CategoricalCrossentropy": "cnnx.CrossEntropy",
+    "Concatenate": "cnnx.Concat",
+    "Conv2DTranspose": "cnnx.ConvTranspose2d",
+    "CosineAnnealingLR": "cnnx.CosineDecay",
+    "CrossEntropyLoss": "cnnx.CrossEntropy",
+    "DataLoader": "cnnx.data.load, or arrays",
+    "DepthwiseConv2D": "cnnx.Conv2d(channels, 3, groups=channels)",
+    "GlobalAveragePooling2D": "cnnx.GlobalAvgPool2d",
+    "HuberLoss": "cnnx.Huber",
+    "L1Loss": "cnnx.L1",
+    "Linear": "cnnx.Dense",
+    "MSELoss": "cnnx.MSE",
+    "MaxPooling2D": "cnnx.MaxPool2d",
+    "MeanAbsoluteError": "cnnx.L1",
+    "MeanSquaredError": "cnnx.MSE",
+    "ModelCheckpoint": "cnnx.callbacks.BestModel",
+    "Module": "cnnx.Model([...], input_shape=...)",
+    "OneCycleLR": "cnnx.OneCycle",
+    "ReduceLROnPlateau": "cnnx.Plateau",
+    "Sequential": "cnnx.Model([...], input_shape=...)",
+    "SmoothL1Loss": "cnnx.Huber",
+    "SparseCategoricalCrossentropy": "cnnx.CrossEntropy",
+    "StepLR": "cnnx.StepDecay",
+    "Swish": "cnnx.SiLU",
+    "TensorBoard": "cnnx.callbacks.TensorBoardLog",
+    "UpSampling2D": "cnnx.Upsample2d",
+    "ZeroPadding2D": "cnnx.ZeroPad2d",
+    "add": "cnnx.Add",
+    "load_model": "cnnx.load",
+    "nn": "cnnx itself, such as cnnx.Conv2d",
+    "optim": "cnnx itself, such as cnnx.Adam",
+    "read_csv": "cnnx.data.load",
+}
+
+# Class -> attribute -> expression.
+ATTRIBUTES: dict[str, dict[str, str]] = {
+    "Model": {
+        "add": "cnnx.Model([...], input_shape=...)",
+        "compile": "cnnx.Trainer(model, optimizer=cnnx.Adam(), loss=cnnx.CrossEntropy())",
+        "eval": "nothing: predict and evaluate run in inference form",
+        "evaluate": "cnnx.Trainer(model).evaluate(x, y)",
+        "fit": "cnnx.Trainer(model).fit(x, y, epochs=10)",
+        "forward": "model(x)",
+        "get_weights": "model.parameters",
+        "load_state_dict": "cnnx.load(path), or model.parameters[name] = array",
+        "load_weights": "cnnx.load(path)",
+        "save_weights": "model.save(path)",
+        "set_weights": "model.parameters[name] = array",
+        "state_dict": "model.parameters",
+        "to": "nothing: cnnx runs on the CPU",
+        "train": "cnnx.Trainer(model).fit(x, y, epochs=10)",
+        "trainable": "layer.trainable = False for each layer in model.layers",
+        "weights": "model.parameters",
+    },
+    "Trainer": {
+        "lr": "learning_rate",
+        "predict": "trainer.model.predict(x)",
+        "save": "trainer.model.save(path), or fit(..., checkpoint=path)",
+        "train": "fit",
+    },
+}
+
+# Text for a setting -> the object that is meant, by argument.
+OBJECTS: dict[str, dict[str, str]] = {
+    "optimizer": {
+        "adam": "cnnx.Adam()",
+        "adamw": "cnnx.AdamW()",
+        "muon": "cnnx.Muon()",
+        "rmsprop": "cnnx.RMSprop()",
+        "sgd": "cnnx.SGD(0.01)",
+    },
+    "loss": {
+        "bce": "cnnx.BinaryCrossEntropy()",
+        "binary_crossentropy": "cnnx.BinaryCrossEntropy()",
+        "categorical_crossentropy": "cnnx.CrossEntropy()",
+        "cross_entropy": "cnnx.CrossEntropy()",
+        "crossentropy": "cnnx.CrossEntropy()",
+        "huber": "cnnx.Huber()",
+        "l1": "cnnx.L1()",
+        "mae": "cnnx.L1()",
+        "mean_absolute_error": "cnnx.L1()",
+        "mean_squared_error": "cnnx.MSE()",
+        "mse": "cnnx.MSE()",
+        "sparse_categorical_crossentropy": "cnnx.CrossEntropy()",
+    },
+    "schedule": {
+        "cosine": "cnnx.CosineDecay()",
+        "onecycle": "cnnx.OneCycle()",
+        "plateau": "cnnx.Plateau()",
+        "step": "cnnx.StepDecay(every=30)",
+    },
+}

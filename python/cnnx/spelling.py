@@ -1,0 +1,159 @@
+"""Answers to misspelt names, to the names of other libraries and to surplus arguments."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from cnnx.arguments import shown
+from cnnx.foreign_names import (
+    ATTRIBUTES,
+    EXAMPLES,
+    KEYWORDS,
+    MODULE,
+    OBJECTS,
+    POSITIONAL,
+    REMEDIES,
+)
+
+_Target = TypeVar("_Target", bound=Callable[..., Any])
+
+
+def checked_call(target: _Target) -> _Target:
+    """Decorate a function or class: a call whose arguments do not fit ends in one sentence.
+
+    The sentence has the nearest name or the counterpart of another library's keyword. The signature
+    stays the same. A call that fits costs one more frame.
+    """
+    if isinstance(target, type):
+        target.__init__ = checked_call(target.__init__)  # type: ignore[misc]
+        return target
+
+    @functools.wraps(target)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return target(*args, **kwargs)
+        except TypeError:
+            sentence = _misfit(target, args, kwargs)
+            if sentence is None:
+                raise
+        raise TypeError(sentence)
+
+    return call  # type: ignore[return-value]
+
+
+def _misfit(
+    target: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> str | None:
+    """Why the arguments do not fit the signature; None if they do."""
+    function = target.__name__
+    parameters = dict(inspect.signature(target).parameters)
+    if "self" in parameters:
+        del parameters["self"]
+        function = type(args[0]).__name__ if function == "__init__" else function
+        args = args[1:]
+    for name, value in kwargs.items():
+        if name not in parameters:
+            return (
+                f"{function}: has no argument {name}, expected {_keyword(name, value, parameters)}"
+            )
+    by_position = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    if len(args) > len(by_position):
+        more = ", ".join(map(shown, args[len(by_position) :]))
+        after = f" after {' and '.join(by_position)}" if by_position else ""
+        by_name = ", ".join(f"{each}=" for each in parameters if each not in by_position)
+        layers = ", ".join(f"{type(each).__name__}(...)" for each in args)
+        why = POSITIONAL.get(function, f"the rest go by name: {by_name}").format(layers=layers)
+        return f"{function}: got {more}{after}, expected nothing there; {why}"
+    given = {*by_position[: len(args)], *kwargs}
+    for p in parameters.values():
+        if p.name not in given and p.default is p.empty:
+            example = EXAMPLES.get(function, f"{function}({p.name}=...)")
+            return f"{function}: {p.name} is missing, expected {example}"
+    return None
+
+
+def _keyword(name: str, value: object, known: Iterable[str]) -> str:
+    """The argument to write in place of an unknown one."""
+    own = [each for each in KEYWORDS.get(name, ()) if each in known]
+    own = own or ([] if name in REMEDIES else _nearest(name, known))
+    if own:
+        plain = isinstance(value, (bool, int, float, str))
+        return f"{own[0]}={value!r}" if plain else f"{own[0]}=..."
+    return REMEDIES.get(name) or f"one of {', '.join(known)}"
+
+
+def _nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The known name that is most like `name`, if one is."""
+    by_letters = {each.lower().replace("_", ""): each for each in known}
+    letters = name.lower().replace("_", "")
+    return [by_letters[each] for each in difflib.get_close_matches(letters, by_letters, 1, 0.7)]
+
+
+def instance_for(value: object, argument: str) -> str:
+    """What to write in place of text or a class where an object belongs, after a colon."""
+    objects = OBJECTS[argument]
+    if isinstance(value, type):
+        found = [each for each in objects.values() if f".{value.__name__}(" in each]
+    else:
+        text = value if isinstance(value, str) else ""
+        found = [objects[each] for each in _nearest(text, objects)]
+    return f": {argument}={found[0]}" if found else ""
+
+
+class NamedAttributes:
+    """Base class whose instances refuse unknown attributes and name the nearest known one.
+
+    Known are the attributes that the class defines or annotates. Names with an underscore, and the
+    attributes of classes outside this package, are not checked when they are assigned.
+    """
+
+    if not TYPE_CHECKING:  # type checkers report unknown attributes by themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(_no_attribute(type(self), name))
+
+        def __setattr__(self, name: str, value: object) -> None:
+            own = type(self).__module__.startswith("cnnx.")
+            if own and not name.startswith("_") and name not in _attributes(type(self)):
+                raise AttributeError(_no_attribute(type(self), name))
+            super().__setattr__(name, value)
+
+
+@functools.cache
+def _attributes(owner: type) -> list[str]:
+    annotated = {name for base in owner.__mro__ for name in inspect.get_annotations(base)}
+    return sorted(name for name in {*annotated, *dir(owner)} if not name.startswith("_"))
+
+
+def _no_attribute(owner: type, name: str) -> str:
+    sentence = f"{owner.__name__}: has no attribute {name}"
+    if name.startswith("_"):
+        return sentence
+    known = _attributes(owner)
+    foreign = [ATTRIBUTES.get(base.__name__, {}).get(name) for base in owner.__mro__]
+    found = [*filter(None, foreign), *_nearest(name, known)]
+    return f"{sentence}, expected {found[0] if found else 'one of ' + ', '.join(known)}"
+
+
+def no_module_attribute(name: str, modules: dict[str, Iterable[str]]) -> str:
+    """Why the package has no attribute of this name.
+
+    Args:
+        name: the attribute.
+        modules: public names by module, the package first.
+    """
+    sentence = f"module 'cnnx' has no attribute {name!r}"
+    homes = [(public, module) for module, names in modules.items() for public in names]
+    own = [f"{module}.{public}" for public, module in homes if public == name]
+    near = [
+        f"{module}.{public}"
+        for like in _nearest(name, [public for public, _ in homes])
+        for public, module in homes
+        if public == like
+    ]
+    found = [*own, *filter(None, [MODULE.get(name)]), *near]
+    return f"{sentence}, expected {found[0]}" if found else sentence

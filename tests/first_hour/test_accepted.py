@@ -1,0 +1,96 @@
+"""Near the refusals and warnings of the first hour: what stays accepted, and what they look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cnnx
+import numpy as np
+import pytest
+from cnnx.batch_arguments import check_float_range, exceeds_two
+
+X, Y = cnnx.data.xo(8, size=16, seed=1)
+FLOATS = X.astype(np.float32)  # 0 to 255
+MODEL = cnnx.models.small((16, 16, 1))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"mean": 127.5, "std": 127.5}, {"mean": (120.0,)}, {"std": 255.0}],
+    ids=repr,
+)
+def test_a_model_whose_preprocessing_declares_it_takes_floats_up_to_255(settings: Any) -> None:
+    how = cnnx.Preprocessing(**settings)
+    model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(2)], input_shape=(16, 16, 1), preprocessing=how)
+    model.predict(FLOATS)  # a warning would be an error
+
+
+@pytest.mark.parametrize("norm", [cnnx.BatchNorm2d, cnnx.LayerNorm])
+def test_a_model_that_begins_with_a_norm_takes_floats_of_any_range(norm: Any) -> None:
+    layers = [norm(), cnnx.Flatten(), cnnx.Dense(2)]
+    model = cnnx.Model(layers, input_shape=(16, 16, 1))
+    model.predict(FLOATS)  # a warning would be an error
+
+
+def test_standardised_and_wide_images_are_accepted(rng: np.random.Generator) -> None:
+    standard = rng.standard_normal((64, 16, 16, 1), dtype=np.float32) * 2
+    assert standard.max() > 5
+    for images in (standard, FLOATS / 255, X.astype(np.int64), X.tolist(), X > 100, FLOATS[:0]):
+        MODEL.predict(images)
+
+
+def test_signals_of_height_one_are_no_images_with_channels_first() -> None:
+    for shape in ((1, 100, 8), (1, 16, 64), (3, 3, 64), (32, 32, 3)):
+        cnnx.Model([cnnx.Flatten()], input_shape=shape)
+
+
+def test_the_first_images_of_many_are_examined() -> None:
+    many = np.zeros((1000, 4, 4, 1), np.float32)
+    many[255] = 200
+    assert exceeds_two(many)
+    many[255], many[256] = 0, 200
+    assert not exceeds_two(many)
+
+
+def test_the_warning_points_at_the_callers_line() -> None:
+    with pytest.warns(cnnx.Warning) as caught:
+        cnnx.Trainer(MODEL.clone()).fit(FLOATS / 2, Y, epochs=1)
+    assert caught[0].filename == __file__
+
+
+def test_class_weights_by_name_and_by_index_are_those_in_order() -> None:
+    given_weights: list[Any] = [[1.0, 3.0], {1: 3.0, 0: 1.0}, {"O": 3.0, "X": 1.0}]
+    losses = [
+        cnnx.Trainer(MODEL.clone(), loss=cnnx.CrossEntropy(class_weights=given)).step(X, Y)
+        for given in given_weights
+    ]
+    assert losses[0] == losses[1] == losses[2] != cnnx.Trainer(MODEL.clone()).step(X, Y)
+
+
+def test_names_of_class_weights_need_a_model_with_classes() -> None:
+    model = cnnx.models.small((16, 16, 1), 2)
+    loss = cnnx.CrossEntropy(class_weights={"X": 1.0, "O": 2.0})
+    with pytest.raises(
+        ValueError, match="keys X, O, expected integers, since the model has no class names"
+    ):
+        cnnx.Trainer(model, loss=loss)
+
+
+def test_a_damaged_model_is_no_reason_to_name_a_class() -> None:
+    model = MODEL.clone()
+    model.parameters["dense_2.bias"] = [np.nan, 0.0]
+    with pytest.raises(FloatingPointError, match="predict: the model's outputs are NaN for finite"):
+        model.predict(X)
+
+
+def test_blocks_may_nest_forty_deep() -> None:
+    layer: cnnx.Layer = cnnx.ReLU()
+    for _ in range(40):
+        layer = cnnx.Residual(layer, name="a")
+    model = cnnx.Model([layer], input_shape=(4, 4, 1))
+    assert model.output_shape == (4, 4, 1)
+
+
+def test_the_range_of_floats_is_in_the_sentence() -> None:
+    with pytest.raises(ValueError, match=r"^f: x holds floats from 0 to 3, expected 0 to 1"):
+        check_float_range(np.array([[0.0, 3.0]], np.float32), "f")
