@@ -137,8 +137,9 @@ class EarlyStopping(_Best):
                 arrays[name] = self._weights[name]
 
     def state(self) -> dict[str, Any]:
-        """State for a checkpoint: the best value and weights, and the epochs waited."""
-        return {**super().state(), "waited": self._waited, "weights": self._weights}
+        """State for a checkpoint: patience, the best value and weights, and the epochs waited."""
+        own = {"patience": self.patience, "waited": self._waited, "weights": self._weights}
+        return {**super().state(), **own}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restore the state from a checkpoint.

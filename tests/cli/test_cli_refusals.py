@@ -10,7 +10,8 @@ from pathlib import Path
 
 import cnnx
 import pytest
-from cnnx.cli import train as train_command
+from cnnx.cli.errors import UserError
+from cnnx.cli.outputs import save_model
 from command_line import Run, start
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
@@ -160,10 +161,11 @@ def test_a_model_that_cannot_be_saved_where_it_should_is_saved_elsewhere(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     model = cnnx.models.small((16, 16, 1), 2)
     with pytest.raises(Exception, match=r"could not be written .*; the model is in .*a\.cnnx"):
-        train_command.save_model(model, tmp_path / "gone" / "a.cnnx", overwrite=False)
-    assert cnnx.load(tmp_path / "a.cnnx").input_shape == (16, 16, 1)
+        save_model(model, tmp_path / "gone" / "a.cnnx", overwrite=False)
+    (saved,) = tmp_path.glob("cnnx-*/a.cnnx")
+    assert cnnx.load(saved).input_shape == (16, 16, 1)
     (tmp_path / "b.cnnx").write_text("came while we trained")
-    path = train_command.save_model(model, tmp_path / "b.cnnx", overwrite=False)
+    path = save_model(model, tmp_path / "b.cnnx", overwrite=False)
     assert path == tmp_path / "b-2.cnnx"
     assert (tmp_path / "b.cnnx").read_text() == "came while we trained"
 
@@ -172,8 +174,13 @@ def test_a_model_that_cannot_be_saved_where_it_should_is_saved_elsewhere(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends the signal of a POSIX terminal")
-@pytest.mark.parametrize("existing", [False, True])
-def test_ctrl_c_keeps_the_model_trained_so_far(idx: Path, tmp_path: Path, existing: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "status", "existing"),
+    [("SIGINT", 130, False), ("SIGINT", 130, True), ("SIGTERM", 143, False), ("SIGHUP", 129, True)],
+)
+def test_a_signal_keeps_the_model_trained_so_far(
+    idx: Path, tmp_path: Path, name: str, status: int, existing: bool
+) -> None:
     if existing:
         (tmp_path / "model.cnnx").write_text("precious")
     overwrite = ["--overwrite"] if existing else []
@@ -181,9 +188,9 @@ def test_ctrl_c_keeps_the_model_trained_so_far(idx: Path, tmp_path: Path, existi
     assert process.stderr is not None
     first = process.stderr.readline()
     assert first.startswith("epoch 1/100000:"), first
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, name))
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert "Traceback" not in err
     path = "model-2.cnnx" if existing else "model.cnnx"
     last = err.splitlines()[-1]
@@ -194,6 +201,48 @@ def test_ctrl_c_keeps_the_model_trained_so_far(idx: Path, tmp_path: Path, existi
     assert cnnx.load(tmp_path / path).input_shape == (16, 16, 1)
     if existing:
         assert (tmp_path / "model.cnnx").read_text() == "precious"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX signal")
+def test_an_ignored_hangup_stays_ignored(idx: Path, tmp_path: Path) -> None:
+    """As under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = start("train", idx, "--epochs", 4, cwd=tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+
+
+def test_a_model_saved_elsewhere_follows_no_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in ("model.cnnx", "model-2.cnnx"):
+        (tmp_path / name).symlink_to(tmp_path / "planted")
+    with pytest.raises(UserError, match=r"the model is in (.*) instead") as caught:
+        save_model(
+            cnnx.models.small((16, 16, 1), 2), tmp_path / "gone" / "model.cnnx", overwrite=False
+        )
+    assert not (tmp_path / "planted").exists()
+    saved = Path(str(caught.value).removesuffix(" instead").split("the model is in ")[1])
+    assert saved.is_file()
+    assert saved.parent.parent == tmp_path
+    assert saved.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_link_at_out_stays_and_its_target_is_replaced(run: Run, idx: Path) -> None:
+    Path("target.cnnx").write_text("old")
+    Path("link.cnnx").symlink_to("target.cnnx")
+    words = ("train", idx, "--epochs", 1, "--out", "link.cnnx")
+    run(*words).refused("link.cnnx exists; add --overwrite to replace it or choose another --out")
+    assert run(*words, "--overwrite").status == 0
+    assert Path("link.cnnx").is_symlink()
+    assert cnnx.load("target.cnnx").input_shape == (16, 16, 1)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX pipe")

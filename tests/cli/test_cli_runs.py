@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shlex
 import signal
 from pathlib import Path
 from typing import Any
@@ -78,12 +79,14 @@ def test_an_interrupted_run_resumes_to_the_same_model(run: Run, idx: Path, tmp_p
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.fullmatch(
+    line = re.fullmatch(
         r"cnnx train: interrupted; the model as trained so far \([\d,]+ steps\) is in "
-        r"model\.cnnx; resume with --resume run\.ckpt",
+        r"model\.cnnx; resume with \S+ -m cnnx (train \S+ --resume run\.ckpt --checkpoint-every 5 "
+        r"--log run\.csv --out model\.cnnx)",
         err.splitlines()[-1],
     )
-    outcome = run("train", idx, "--resume", "run.ckpt", "--log", "run.csv", "--overwrite")
+    assert line is not None
+    outcome = run(*shlex.split(line[1]))
     assert outcome.status == 0, outcome.err
     assert outcome.err.splitlines()[-1].startswith("epoch 6/6:")
     assert "test accuracy" in outcome.out
@@ -134,7 +137,9 @@ def test_refusals_of_runs(run: Run, idx: Path, classes: Path) -> None:
         "run.ckpt exists; resume it with --resume run.ckpt, or add --overwrite to replace it"
     )
     outcome = run("train", idx, "--resume", "model.cnnx", "--overwrite")
-    outcome.refused("model.cnnx: is no checkpoint")
+    outcome.refused(
+        "model.cnnx: is no checkpoint but a model; to start from its weights type .* --init"
+    )
     run("train", classes, "--resume", "run.ckpt", "--out", "b.cnnx").refused(
         "another data set than the run was started with|classes"
     )

@@ -72,7 +72,7 @@ FORBIDDEN_FLAGS = re.compile(
     r"-march=native|-mtune=native|-mcpu=native|-flto\b|INTERPROCEDURAL_OPTIMIZATION\s+(ON|TRUE)"
 )
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "utilities", "helpers", "helper", "misc", "common"}
-OPTIONAL_PACKAGES = {"PIL", "tqdm", "matplotlib", "tensorboardX"}
+OPTIONAL_PACKAGES = {"PIL", "tqdm", "matplotlib", "shtab", "tensorboardX"}
 
 
 def files(root: Path, folder: str, *suffixes: str) -> Iterator[tuple[str, Path]]:

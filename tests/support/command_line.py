@@ -25,7 +25,7 @@ class Outcome:
         lines = self.err.strip().splitlines()
         assert len(lines) == 1, self.err
         assert re.search(sentence, lines[0]), lines[0]
-        assert re.match(r"cnnx [a-z]+: ", lines[0])
+        assert re.match(r"cnnx( [a-z-]+)?: ", lines[0])
 
 
 Run: TypeAlias = Callable[..., Outcome]

@@ -8,10 +8,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cnnx.cli import demo, evaluate, info, lr_find, predict, train
+from cnnx.cli import completion, demo, evaluate, info, lr_find, predict, train
 from cnnx.cli.errors import UserError, complain, sentence
+from cnnx.cli.parser import USAGE, Parser
+from cnnx.cli.signals import Interruptions
 
-SUCCESS, MISTAKE, USAGE, INTERRUPTED = 0, 1, 2, 130
+SUCCESS, MISTAKE = 0, 1
 CLOSED_PIPE = 141  # a shell's status for a program ended by SIGPIPE
 
 _EPILOG = """\
@@ -23,8 +25,13 @@ start here:
   cnnx predict model.cnnx image.png   classify image files
   cnnx info model.cnnx                describe a model
 
-exit status: 0 success, 1 error (a message names it), 2 wrong usage, 130 interrupted,
-  141 the output pipe was closed
+environment variables:
+  CNNX_NUM_THREADS  number of threads; otherwise OMP_NUM_THREADS, otherwise all CPUs
+  CNNX_ISA          instruction set: baseline, avx2, avx512 or neon (default: the best)
+  XDG_CACHE_HOME    folder of the cache of large image folders (default: ~/.cache)
+
+exit status: 0 success, 1 error (a message names it), 2 wrong usage, 130 interrupted by Ctrl-C,
+  143 by SIGTERM, 129 by SIGHUP, 141 the output pipe was closed
 help for a command: cnnx train --help
 """
 
@@ -35,19 +42,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print_any_name()
     parser = build_parser()
     try:
-        arguments = parser.parse_args(argv)
-    except SystemExit as stop:  # argparse has printed the help or the usage
+        arguments = parser.parse_words(sys.argv[1:] if argv is None else argv)
+    except SystemExit as stop:  # the help or the message of a wrong command line is printed
         return stop.code if isinstance(stop.code, int) else USAGE
     command: str | None = arguments.command
     if command is None:
         parser.print_help(sys.stderr)
         return USAGE
+    interruptions = Interruptions()
     try:
-        status: int = arguments.run(arguments)
-        sys.stdout.flush()
+        with interruptions:
+            status: int = arguments.run(arguments)
+            sys.stdout.flush()
     except KeyboardInterrupt as stop:
         complain(command, str(stop) or "interrupted")
-        return INTERRUPTED
+        return interruptions.status
     except BrokenPipeError:  # the reader of the output, such as `head`, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
@@ -57,18 +66,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Build the argument parser with one subparser per command."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="cnnx",
         description="Train and run convolutional networks on the CPU.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    completion.add_option(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for module in (demo, train, lr_find, evaluate, predict, info):
         module.add_parser(commands)
+    parser.commands = commands.choices
     return parser
+
+
+class _Version(argparse.Action):
+    """Option that prints the version, for which the compiled core is loaded only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
+        import cnnx
+
+        print(f"cnnx {cnnx.__version__}")
+        parser.exit()
 
 
 def _have_streams() -> None:

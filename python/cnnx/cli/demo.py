@@ -9,7 +9,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from cnnx.cli.command_lines import program
 from cnnx.cli.errors import UserError
+from cnnx.cli.parser import Commands
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +40,7 @@ feature maps of the trained network. Takes a few seconds and downloads nothing.
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: Commands) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "demo",
@@ -92,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"\nNo figures, because {missing.name} is not installed. To get them:\n"
             f"   {shlex.quote(sys.executable)} -m pip install matplotlib pillow tqdm\n"
             f"\n{perf_counter() - started:.1f} s in all. Now try:\n"
-            f"   {command()} info {FOLDER / 'xo.cnnx'}"
+            f"   {program()} info {FOLDER / 'xo.cnnx'}"
         )
         return 0
     say(
@@ -103,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     files = " ".join(str(file) for file in (images[0], images[-1]))
     say(
         f"\n{perf_counter() - started:.1f} s in all. Now try:\n"
-        f"   {command()} predict {FOLDER / 'xo.cnnx'} {files}"
+        f"   {program()} predict {FOLDER / 'xo.cnnx'} {files}"
     )
     return 0
 
@@ -173,14 +175,6 @@ def in_characters(pixels: NDArray[np.uint8]) -> list[str]:
 def side_by_side(left: list[str], right: list[str]) -> str:
     """Two character images side by side."""
     return "\n".join(f"   {a}     {b}" for a, b in zip(left, right, strict=True))
-
-
-def command() -> str:
-    """Command that started this program, so that the printed commands work as shown."""
-    called = Path(sys.argv[0])
-    if called.stem == "cnnx":
-        return shlex.quote(sys.argv[0])
-    return f"{shlex.quote(sys.executable)} -m cnnx"
 
 
 def size_of(path: Path) -> str:

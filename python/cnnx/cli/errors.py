@@ -1,7 +1,8 @@
-"""Error messages of the command line; unexpected errors keep their traceback."""
+"""Error messages and warnings of the command line; unexpected errors keep their traceback."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 
@@ -20,5 +21,17 @@ def sentence(error: BaseException) -> str:
 
 
 def complain(command: str, message: str) -> None:
-    """Print one line on stderr that begins with the command."""
-    print(f"cnnx {command}: {message}", file=sys.stderr, flush=True)
+    """Print one line on stderr that begins with the command, unless the terminal is gone."""
+    with contextlib.suppress(OSError):
+        print(f"cnnx {command}: {message}", file=sys.stderr, flush=True)
+
+
+def caution(command: str, message: str) -> None:
+    """Print a warning on stderr."""
+    complain(command, f"warning: {message}")
+
+
+def counted(count: int, noun: str) -> str:
+    """Number with its noun: `1 step`, `1,200 steps`, `2 classes`."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"

@@ -6,6 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnx.cli.errors import counted
+from cnnx.cli.parser import Commands
+from cnnx.cli.shared_options import add_skip_unreadable, add_threads, use_threads
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -22,7 +26,7 @@ _WIDEST_MATRIX = 20
 _CONFUSIONS_SHOWN = 10
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: Commands) -> None:
     """Declare the command and its options."""
     parser = commands.add_parser(
         "evaluate",
@@ -34,23 +38,27 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", type=Path, help="a file that cnnx saved")
     parser.add_argument("path", metavar="PATH", help="the images, see below")
+    add_skip_unreadable(parser)
+    add_threads(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the accuracy and the confusion matrix."""
     from cnnx.cli.classifier import Classifier
-    from cnnx.data.source import open_source
+    from cnnx.cli.training_images import open_images, report_skipped
     from cnnx.metrics import confusion_matrix
 
+    use_threads(arguments)
     classifier = Classifier(arguments.model)
     model, names = classifier.model, classifier.names
-    source = open_source(arguments.path, tuple(names) if model.classes else len(names))
+    source = open_images(arguments, tuple(names) if model.classes else len(names))
     chosen = source.train if source.test is None else source.test
     images = chosen.load(model.input_shape, model.preprocessing.resize)
+    report_skipped(images)
     indices, _ = classifier.predict(images.x)
     matrix = confusion_matrix(images.y, indices, classes=len(names))
     correct, total = int(matrix.trace()), int(matrix.sum())
-    print(f"{total:,} images of {chosen.name}")
+    print(f"{counted(total, 'image')} of {chosen.name}")
     print(f"accuracy {correct / total:.2%} ({correct:,} correct, {total - correct:,} incorrect)\n")
     print(matrix_text(matrix, names))
     return 0

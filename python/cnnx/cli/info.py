@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cnnx.cli.parser import Commands
+
 _EPILOG = """\
 examples:
   cnnx info                 the version, instruction set and threads that cnnx uses here
@@ -12,7 +14,7 @@ examples:
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: Commands) -> None:
     """Declare the command and its options."""
     parser = commands.add_parser(
         "info",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 
 from cnnx.cli import train_options
+from cnnx.cli.parser import Commands
 from cnnx.cli.recipes import optimizer_of
+from cnnx.cli.shared_options import use_threads
 
 _EPILOG = """\
 Trains a temporary model for one step per learning rate, from very small to very large. The table
@@ -18,7 +20,7 @@ example:
 _ROWS = 15
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: Commands) -> None:
     """Declare the command and its options."""
     parser = commands.add_parser(
         "lr-find",
@@ -35,11 +37,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print losses over rates, and the suggestion."""
     import cnnx
-    from cnnx.cli.train import prepare
+    from cnnx.cli.training_images import prepare
 
     train_options.fill_in(arguments)
-    if arguments.threads is not None:
-        cnnx.set_num_threads(arguments.threads)
+    use_threads(arguments)
     model, images = prepare(arguments)
     trainer = cnnx.Trainer(
         model, optimizer=optimizer_of(arguments.optimizer, None), seed=arguments.seed

@@ -1,65 +1,113 @@
-"""Types of command-line options, which parse and check a value."""
+"""Types of command-line options, which parse and check a value.
+
+An error is the end of a sentence that begins with the option: `--epochs` `is 0, expected ...`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 _LARGEST_SEED = 2**63 - 1
+AUTO = "auto"
+BALANCED = "balanced"
 
 
 def positive_integer(text: str) -> int:
     """Parse an integer of at least 1."""
-    value = _integer(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return value
+    return _parsed(text, int, lambda value: value >= 1, "an integer >= 1")
 
 
 def seed(text: str) -> int:
     """Parse a seed of a model and a trainer."""
-    value = _integer(text)
-    if not 0 <= value <= _LARGEST_SEED:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_LARGEST_SEED}")
-    return value
+    return _parsed(
+        text, int, lambda value: 0 <= value <= _LARGEST_SEED, "an integer from 0 to 2**63 - 1"
+    )
 
 
 def positive_number(text: str) -> float:
     """Parse a finite number above 0."""
-    value = _number(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
+    return _parsed(
+        text, float, lambda value: 0 < value < math.inf, "a finite number above 0, such as 0.001"
+    )
 
 
 def fraction(text: str) -> float:
     """Parse a number in [0, 1)."""
-    value = _number(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a fraction from 0 to below 1")
-    return value
+    return _parsed(
+        text, float, lambda value: 0 <= value < 1, "a fraction from 0 to below 1, such as 0.1"
+    )
 
 
 def size(text: str) -> tuple[int, int]:
     """Parse an image size: `64`, or `48x64` for height and width."""
-    sides = [positive_integer(side) for side in text.lower().split("x")]
-    if len(sides) > 2:
-        raise argparse.ArgumentTypeError(f"{text} is neither SIDE nor HEIGHTxWIDTH")
-    return sides[0], sides[-1]
+
+    def sides(text: str) -> tuple[int, int]:
+        height, x, width = text.lower().partition("x")
+        return int(height), int(width if x else height)
+
+    return _parsed(
+        text, sides, lambda value: min(value) >= 1, "SIDE or HEIGHTxWIDTH, such as 64 or 48x64"
+    )
 
 
-def _integer(text: str) -> int:
+def means(text: str) -> list[float] | str:
+    """Parse `auto`, one finite number or one per channel."""
+    return _numbers_or(
+        AUTO, text, lambda _: True, "auto, a number or one per channel, such as 0.5 or 0.5,0.4,0.4"
+    )
+
+
+def deviations(text: str) -> list[float] | str:
+    """Parse `auto`, one finite number above 0 or one per channel."""
+    return _numbers_or(
+        AUTO,
+        text,
+        lambda value: value > 0,
+        "auto, a number above 0 or one per channel, such as 0.5 or 0.2,0.2,0.3",
+    )
+
+
+def class_weights(text: str) -> list[float] | str:
+    """Parse `balanced`, or one finite number >= 0 per class."""
+    return _numbers_or(
+        BALANCED,
+        text,
+        lambda value: value >= 0,
+        "balanced, or one number >= 0 per class, such as 1,2.5",
+    )
+
+
+def _numbers_or(
+    word: str, text: str, is_valid: Callable[[float], bool], expected: str
+) -> list[float] | str:
+    """Parse a word as itself, and anything else as numbers separated by commas."""
+    if text == word:
+        return word
+
+    def numbers(text: str) -> list[float]:
+        return [float(each) for each in text.split(",")]
+
+    return _parsed(
+        text,
+        numbers,
+        lambda values: all(math.isfinite(each) and is_valid(each) for each in values),
+        expected,
+    )
+
+
+def _parsed(
+    text: str, parse: Callable[[str], Value], is_valid: Callable[[Value], bool], expected: str
+) -> Value:
     try:
-        return int(text)
+        value = parse(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer") from None
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text} is not finite")
-    return value
+        pass
+    else:
+        if is_valid(value):
+            return value
+    raise argparse.ArgumentTypeError(f"is {text or repr(text)}, expected {expected}")

@@ -5,31 +5,41 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from cnnx.cli.errors import complain, sentence
+from cnnx.cli.option_types import positive_integer
+from cnnx.cli.parser import Commands
+from cnnx.cli.shared_options import add_threads, use_threads
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 _EPILOG = """\
-Prints one line per image: file, label and probability, separated by tabs. Files that cannot be
-read as images, and images for which the model's outputs are not finite, are named on stderr. The
-other files are classified, and the exit status is 1.
+Prints one line per image: file, label and probability, separated by tabs. --top N adds the other
+labels and probabilities. Of a folder, all image files in it and its subfolders are classified.
+Files that cannot be read as images, folders without images, and images for which the model's
+outputs are not finite, are named on stderr. The other files are classified, and the exit status
+is 1.
 
 --json prints one object per line and image: file, label, probability, and probabilities, which
-has the probability of every class in the order of the classes. The numbers are exact.
-Numbers that are not finite are null, and so is the label of their image.
+has the probability of every class in the order of the classes, or with --top of the N most
+probable ones in their order. The numbers are exact. Numbers that are not finite are null, and so
+is the label of their image.
 
 examples:
   cnnx predict pets.cnnx photo.jpg
+  cnnx predict pets.cnnx new --top 3
   cnnx predict pets.cnnx new/*.jpg | sort -k 2
   cnnx predict pets.cnnx new/*.jpg --json | jq .probabilities.cat
 """
 _IMAGES_AT_ONCE = 256
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: Commands) -> None:
     """Declare the command and its options."""
     parser = commands.add_parser(
         "predict",
@@ -40,10 +50,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", type=Path, help="a file that cnnx saved")
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="image files or folders of them")
+    parser.add_argument(
+        "--top",
+        type=positive_integer,
+        metavar="N",
+        help="print the N most probable labels, at most all (default: 1)",
+    )
     parser.add_argument(
         "--json", action="store_true", help="print JSON with the exact probability of every class"
     )
+    add_threads(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,17 +68,17 @@ def run(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from cnnx.cli.classifier import Classifier
-    from cnnx.cli.errors import complain, sentence
     from cnnx.data.image import read_image
 
+    use_threads(arguments)
     classifier = Classifier(arguments.model)
     shape = classifier.model.input_shape
     resize = classifier.model.preprocessing.resize
-    failed = False
-    for start in range(0, len(arguments.images), _IMAGES_AT_ONCE):
+    files, failed = _files(arguments.images)
+    for start in range(0, len(files), _IMAGES_AT_ONCE):
         images: list[NDArray[np.uint8]] = []
         names: list[str] = []
-        for name in arguments.images[start : start + _IMAGES_AT_ONCE]:
+        for name in files[start : start + _IMAGES_AT_ONCE]:
             try:
                 images.append(read_image(name, shape, resize=resize))
                 names.append(name)
@@ -70,20 +87,49 @@ def run(arguments: argparse.Namespace) -> int:
                 failed = True
         if not images:
             continue
-        indices, probabilities = classifier.predict(np.stack(images))
-        for name, index, row in zip(names, indices, probabilities, strict=True):
-            label = classifier.names[index]
+        _, probabilities = classifier.predict(np.stack(images))
+        for name, row in zip(names, probabilities, strict=True):
             if not np.isfinite(row).all():
                 complain("predict", f"{name}: the model's outputs are not finite")
                 failed = True
-            if arguments.json:
-                print(_json(name, label, dict(zip(classifier.names, row.tolist(), strict=True))))
-            else:
-                print(f"{name}\t{label}\t{row[index]:.4f}")
+            every = dict(zip(classifier.names, row.tolist(), strict=True))
+            print(_line(name, every, arguments.top, as_json=arguments.json))
     return 1 if failed else 0
 
 
-def _json(name: str, label: str, probabilities: dict[str, float]) -> str:
+def _files(paths: list[str]) -> tuple[list[str], bool]:
+    """Files to classify, with those of folders, and whether a folder has none."""
+    files: list[str] = []
+    failed = False
+    for path in paths:
+        found = list(_images_in(Path(path))) if Path(path).is_dir() else [path]
+        if not found:
+            complain("predict", f"{path}: holds no images")
+            failed = True
+        files += found
+    return files, failed
+
+
+def _images_in(folder: Path) -> Iterator[str]:
+    """Image files in a folder, sorted, then those in its subfolders that are not hidden."""
+    from cnnx.data.folder import class_names, image_files
+
+    yield from map(str, image_files(folder))
+    for name in class_names(folder):
+        yield from _images_in(folder / name)
+
+
+def _line(name: str, probabilities: dict[str, float], top: int | None, *, as_json: bool) -> str:
+    """Prediction for one image as a line of the output."""
+    order = sorted(probabilities, key=lambda each: -probabilities[each])  # stable, ties by class
+    if as_json:
+        chosen = list(probabilities) if top is None else order[:top]
+        return _json(name, order[0], probabilities, chosen)
+    cells = [f"{each}\t{probabilities[each]:.4f}" for each in order[: top or 1]]
+    return "\t".join([name, *cells])
+
+
+def _json(name: str, label: str, probabilities: dict[str, float], chosen: list[str]) -> str:
     """Prediction as one line of JSON; a double represents every float32 exactly.
 
     JSON has neither NaN nor infinity: null replaces them, and the label they would decide.
@@ -93,6 +139,6 @@ def _json(name: str, label: str, probabilities: dict[str, float]) -> str:
         "file": name,
         "label": None if None in numbers.values() else label,
         "probability": numbers[label],
-        "probabilities": numbers,
+        "probabilities": {each: numbers[each] for each in chosen},
     }
     return json.dumps(prediction, allow_nan=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -27,6 +28,7 @@ class EpochProgress:
         self._stream = sys.stderr if stream is None else stream
         self._bar: Any = None
         self._make_bar = bar_maker(self._stream)
+        self._started = time.perf_counter()
         self.steps_done = 0
 
     def __enter__(self) -> EpochProgress:
@@ -39,7 +41,8 @@ class EpochProgress:
         """Advance the bar by one step, or print the line of a finished epoch."""
         if progress.finished_epoch is not None:
             self._close_bar()
-            line = epoch_line(progress.epoch, progress.epochs, progress.finished_epoch)
+            left = self._seconds_left(progress)
+            line = epoch_line(progress.epoch, progress.epochs, progress.finished_epoch, left)
             print(line, file=self._stream, flush=True)
             return
         self.steps_done += 1
@@ -54,8 +57,17 @@ class EpochProgress:
                 dynamic_ncols=True,
             )
         if self._bar is not None:
-            self._bar.set_postfix_str(f"loss {progress.loss:.4f}", refresh=False)
+            left = self._seconds_left(progress)
+            whole = f", {duration(left)} left in all" if left else ""
+            self._bar.set_postfix_str(f"loss {progress.loss:.4f}{whole}", refresh=False)
             self._bar.update(1)
+
+    def _seconds_left(self, progress: Progress) -> float:
+        """Seconds to the end of the run at the speed so far; 0 if they are unknown."""
+        left = (progress.epochs - progress.epoch + 1) * progress.steps - progress.step
+        if not self.steps_done or not progress.steps:
+            return 0
+        return (time.perf_counter() - self._started) / self.steps_done * left
 
     def _close_bar(self) -> None:
         if self._bar is not None:
@@ -63,7 +75,9 @@ class EpochProgress:
             self._bar = None
 
 
-def epoch_line(epoch: int, epochs: int, metrics: Mapping[str, float]) -> str:
+def epoch_line(
+    epoch: int, epochs: int, metrics: Mapping[str, float], seconds_left: float = 0
+) -> str:
     """Metrics of one epoch in one line, without those that were not measured."""
     parts = []
     for key in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
@@ -71,4 +85,20 @@ def epoch_line(epoch: int, epochs: int, metrics: Mapping[str, float]) -> str:
         if not math.isnan(value):
             shown = f"{value:.2%}" if key.endswith("accuracy") else f"{value:.4f}"
             parts.append(f"{key.replace('_', ' ')} {shown}")
-    return f"epoch {epoch}/{epochs}: {', '.join(parts)} ({metrics['seconds']:.1f} s)"
+    left = f", {duration(seconds_left)} left" if seconds_left else ""
+    return f"epoch {epoch}/{epochs}: {', '.join(parts)} ({metrics['seconds']:.1f} s{left})"
+
+
+def duration(seconds: float) -> str:
+    """Duration in seconds, minutes and seconds, or hours and minutes.
+
+    Example:
+        >>> duration(7.6), duration(200), duration(7500)
+        ('8 s', '3:20 min', '2:05 h')
+    """
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02} h"

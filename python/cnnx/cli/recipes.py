@@ -53,11 +53,13 @@ def schedule_of(name: str, epochs: int) -> Schedule | None:
     return schedules[name]
 
 
-def augmentation_of(words: list[str], input_shape: tuple[int, int, int]) -> Augmentation | None:
+def augmentation_of(
+    words: list[str], input_shape: tuple[int, int, int], mixup: float = 0.0
+) -> Augmentation | None:
     """Augmentation of these words, scaled to the size of the images, or None."""
     import cnnx
 
-    if not words:
+    if not words and mixup == 0:
         return None
     side = min(input_shape[:2])
     affine = "affine" in words
@@ -71,6 +73,7 @@ def augmentation_of(words: list[str], input_shape: tuple[int, int, int]) -> Augm
         contrast=light,
         brightness=light,
         cutout=max(1, side // 4) if "cutout" in words else 0,
+        mixup=mixup,
     )
 
 
@@ -80,6 +83,6 @@ def augmentations(text: str) -> list[str]:
     for word in words:
         if word not in AUGMENTATIONS:
             raise argparse.ArgumentTypeError(
-                f"{word!r} is unknown, expected some of {','.join(AUGMENTATIONS)}"
+                f"has the word {word!r}, expected some of {','.join(AUGMENTATIONS)}"
             )
     return words

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-import sys
-import tempfile
+import shlex
 import time
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnx.cli import train_options
-from cnnx.cli.errors import UserError, sentence
+from cnnx.cli.command_lines import program, resume_line
+from cnnx.cli.errors import UserError, caution, counted, sentence
+from cnnx.cli.outputs import check_outputs, check_resumed, free_name, save_model
+from cnnx.cli.parser import Commands
 from cnnx.cli.profile_table import profile_table
 from cnnx.cli.recipes import augmentation_of, optimizer_of, schedule_of
+from cnnx.cli.shared_options import use_threads
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cnnx.callbacks import Callback
     from cnnx.cli.progress import EpochProgress
-    from cnnx.data.dataset import Classes, Dataset
-    from cnnx.data.source import Source
-    from cnnx.model.model import Model
+    from cnnx.data.dataset import Dataset
     from cnnx.training.trainer import Trainer
 
 _EPILOG = """\
@@ -33,9 +35,9 @@ PATH is one of
   a folder with one subfolder of images per class: pets/cat/*.jpg pets/dog/*.jpg
   a folder with such folders named train/ and test/, and optionally validation/
 
-The validation set is evaluated after every epoch, the test set once at the end. Ctrl-C stops after
-the step and saves the model. A run with --checkpoint can be resumed after an interruption or a
-kill: give PATH and --resume, and it ends with the same bits.
+The validation set is evaluated after every epoch, the test set once at the end. Ctrl-C, SIGTERM and
+SIGHUP stop after the step and save the model. A run with --checkpoint can be resumed after an
+interruption or a kill: give PATH and --resume, and it ends with the same bits.
 
 examples:
   cnnx train pets --out pets.cnnx
@@ -43,6 +45,8 @@ examples:
   cnnx train photos --model resnet20 --optimizer sgd --schedule cosine --augment flip,crop \\
       --epochs 60 --checkpoint run.ckpt --log run.csv
   cnnx train photos --resume run.ckpt --log run.csv
+  cnnx train pets --init pets.cnnx --learning-rate 0.0002 --out better.cnnx
+  cnnx train pets --epochs 100 --patience 5 --class-weights balanced
   cnnx train pets --model network.py:network --learning-rate 0.001
 
 network.py is your file; its function receives (height, width, channels) and the class names:
@@ -55,7 +59,12 @@ network.py is your file; its function receives (height, width, channels) and the
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+_NEVER = 10**9  # epochs of patience of a run that keeps its best epoch and never stops early
+_DEFAULT_PATIENCE = 5  # of a checkpoint without it
+_STEPS_TO_LEARN = 10  # after fewer steps, a model may well have learned nothing yet
+
+
+def add_parser(commands: Commands) -> None:
     """Declare the command and its options."""
     parser = commands.add_parser(
         "train",
@@ -73,19 +82,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Train and save a model, and evaluate the test set if there is one."""
     train_options.complete(arguments)
-    check_output("--out", arguments.out, "model.cnnx", arguments.overwrite)
-    if arguments.checkpoint is not None:
-        check_folder("--checkpoint", arguments.checkpoint)
-    if arguments.log is not None:
-        resumes = arguments.resume is not None  # and rewrites the existing log
-        check_output("--log", arguments.log, "log.csv", arguments.overwrite or resumes)
-    _check_checkpoint(arguments)
+    check_outputs(arguments)
 
-    import cnnx
     from cnnx.cli.progress import EpochProgress
 
-    if arguments.threads is not None:
-        cnnx.set_num_threads(arguments.threads)
+    use_threads(arguments)
     try:
         trainer, images = _begin(arguments)
     except KeyboardInterrupt:
@@ -94,12 +95,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.profile:
         trainer.start_profile()
     started = time.perf_counter()
+    replaces = arguments.overwrite or arguments.resume is not None  # see check_resumed
     try:
         with progress:
             _fit(trainer, images, arguments, progress)
         if arguments.profile:
             print(profile_table(trainer.profile(), time.perf_counter() - started), flush=True)
-        saved = save_model(trainer.model, arguments.out, arguments.overwrite)
+        saved = save_model(trainer.model, arguments.out, replaces)
     except KeyboardInterrupt:
         outcome = _save_unfinished(trainer, images, progress.steps_done, arguments)
         raise KeyboardInterrupt(f"interrupted{outcome}") from None
@@ -107,33 +109,84 @@ def run(arguments: argparse.Namespace) -> int:
         outcome = _save_unfinished(trainer, images, progress.steps_done, arguments)
         raise UserError(f"{sentence(error)}{outcome}") from error
     print(f"saved {saved}", flush=True)
+    if arguments.resume is not None and progress.steps_done == 0:
+        _warn_of_finished_run(trainer, saved, arguments)
+    if progress.steps_done >= _STEPS_TO_LEARN:
+        _warn_at_chance(trainer, images, arguments)
     if images.test is None:
         return 0
     try:
         metrics = trainer.evaluate(images.test.x, images.test.y)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; the trained model is in {saved}") from None
-    print(f"test accuracy {metrics['accuracy']:.2%} of {len(images.test.y):,} images")
+    count = counted(len(images.test.y), "image")
+    print(f"test accuracy {metrics['accuracy']:.2%} of {count}")
     return 0
 
 
 def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
     """Create a trainer, new or from a checkpoint, and load the images."""
     import cnnx
+    from cnnx.cli.class_weights import class_weights_of
+    from cnnx.cli.training_images import (
+        class_names,
+        prepare,
+        warn_of_small_classes,
+    )
 
     if arguments.resume is not None:
-        trainer = cnnx.Trainer.resume(arguments.resume)
-        model = trainer.model
-        classes = tuple(model.classes) if model.classes else model.output_shape[0]
-        return trainer, _load(_open(arguments, classes), model, arguments, str(arguments.resume))
+        return _resume(arguments)
     model, images = prepare(arguments)
+    if images.validation is None and arguments.validation:
+        warn_of_small_classes(images, arguments.path)
+    weights = class_weights_of(arguments.class_weights, images.y, class_names(images))
     trainer = cnnx.Trainer(
         model,
         optimizer=optimizer_of(arguments.optimizer, arguments.learning_rate),
+        loss=cnnx.CrossEntropy(class_weights=weights),
         schedule=schedule_of(arguments.schedule, arguments.epochs),
         seed=arguments.seed,
     )
     return trainer, images
+
+
+def _resume(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
+    """Load the trainer of a checkpoint, and the images of its model."""
+    import cnnx
+    from cnnx.cli.training_images import load_for
+    from cnnx.training.checkpoint import load_checkpoint
+
+    file = arguments.resume
+    try:
+        callbacks = load_checkpoint(file).run.callbacks
+    except cnnx.FormatError:
+        _refuse_model(arguments)
+        raise
+    for name, state in callbacks:
+        if name == "EarlyStopping":
+            arguments.patience = state.get("patience", _DEFAULT_PATIENCE)
+    trainer = cnnx.Trainer.resume(file)
+    check_resumed(arguments, trainer.model)
+    return trainer, load_for(trainer.model, arguments, str(file))
+
+
+def _refuse_model(arguments: argparse.Namespace) -> None:
+    """Refuse a model file that is given as a checkpoint; leave other files to their reader.
+
+    Raises:
+        UserError: if --resume is a model.
+    """
+    import cnnx
+
+    try:
+        cnnx.load(arguments.resume)
+    except ValueError:
+        return
+    words = ["train", arguments.path, "--init", str(arguments.resume)]
+    raise UserError(
+        f"{arguments.resume}: is no checkpoint but a model; to start from its weights type "
+        f"{program()} {shlex.join(words)}"
+    )
 
 
 def _fit(
@@ -141,7 +194,6 @@ def _fit(
 ) -> None:
     """Run the training, from the beginning or from the checkpoint."""
     import cnnx
-    from cnnx.callbacks import CSVLog
 
     validation: Any = None
     if images.validation is not None:
@@ -149,10 +201,14 @@ def _fit(
     settings: dict[str, Any] = {}
     if arguments.resume is None:
         validation = validation or arguments.validation or None
+        if validation is None and (arguments.patience is not None or arguments.keep_best):
+            option = "--keep-best" if arguments.patience is None else "--patience"
+            raise UserError(f"{option} needs a validation set; leave --validation 0 out")
+        shape = trainer.model.input_shape
         settings = {
             "epochs": arguments.epochs,
             "batch_size": arguments.batch_size,
-            "augmentation": augmentation_of(arguments.augment, trainer.model.input_shape),
+            "augmentation": augmentation_of(arguments.augment, shape, arguments.mixup),
             "checkpoint": arguments.checkpoint,
         }
     with warnings.catch_warnings():
@@ -163,68 +219,51 @@ def _fit(
             images.y,
             validation=validation,
             checkpoint_every=arguments.checkpoint_every,
-            callbacks=[] if arguments.log is None else [CSVLog(arguments.log)],
+            callbacks=_callbacks(arguments),
             progress=progress,
             **settings,
         )
 
 
-def check_output(option: str, file: Path, example: str, overwrite: bool) -> None:
-    """Refuse an output file that cannot be written or must not be overwritten."""
-    if file.is_dir():
-        raise UserError(f"{option} {file} is a folder, expected a file such as {file / example}")
-    if file.exists() and not overwrite:
-        raise UserError(f"{file} exists; add --overwrite to replace it or choose another {option}")
-    check_folder(option, file)
+def _callbacks(arguments: argparse.Namespace) -> list[Callback]:
+    """Early stopping, which also restores the best epoch's weights, and the log."""
+    from cnnx.callbacks import CSVLog, EarlyStopping
+
+    callbacks: list[Callback] = []
+    if arguments.patience is not None or arguments.keep_best:
+        patience = _NEVER if arguments.patience is None else arguments.patience
+        callbacks.append(EarlyStopping("validation_loss", patience=patience))
+    if arguments.log is not None:
+        callbacks.append(CSVLog(arguments.log))
+    return callbacks
 
 
-def check_folder(option: str, file: Path) -> None:
-    """Refuse an output file whose folder does not exist or is not writable."""
-    if not file.parent.is_dir():
-        raise UserError(f"{option} {file}: there is no folder {file.parent}; make it first")
-    if not os.access(file.parent, os.W_OK):
-        raise UserError(f"{option} {file}: the folder {file.parent} is not writable")
+def _warn_of_finished_run(trainer: Trainer, saved: Path, arguments: argparse.Namespace) -> None:
+    """Warn that a resumed run had ended, with the line that trains its model further."""
+    words = ["train", arguments.path, "--init", str(saved), "--out", str(free_name(saved))]
+    caution(
+        "train",
+        f"{arguments.resume}: the run has ended after {counted(len(trainer.history), 'epoch')}, "
+        f"so nothing was trained; to train its model further type {program()} {shlex.join(words)}",
+    )
 
 
-def _check_checkpoint(arguments: argparse.Namespace) -> None:
-    """Refuse to overwrite the checkpoint of another run."""
-    file = arguments.checkpoint
-    if file is not None and file.exists() and not arguments.overwrite:
-        raise UserError(
-            f"{file} exists; resume it with --resume {file}, or add --overwrite to replace it"
+def _warn_at_chance(trainer: Trainer, images: Dataset, arguments: argparse.Namespace) -> None:
+    """Warn of a model that has learned nothing."""
+    from cnnx.cli.chance import chance_accuracy
+    from cnnx.cli.class_weights import class_weights_of
+    from cnnx.cli.training_images import class_names
+
+    weights = class_weights_of(arguments.class_weights, images.y, class_names(images))
+    chance = chance_accuracy(trainer.history, images.y, weights)
+    if chance is not None:
+        caution(
+            "train",
+            f"the training accuracy {trainer.history.accuracy[-1]:.2%} is no better than always "
+            f"predicting the most frequent class, {chance:.2%}: the model has learned nothing; "
+            f"find a learning rate with {program()} lr-find {shlex.quote(arguments.path)}, or "
+            "train for more --epochs",
         )
-
-
-def save_model(model: Model, out: Path, overwrite: bool) -> Path:
-    """Save the model and return its path.
-
-    `check_output` checks `out` before training, but it may have become unusable since. The model
-    is then saved to another path, so that it is not lost.
-
-    Raises:
-        UserError: if `out` cannot be written; the message names the other path.
-    """
-    if out.exists() and not overwrite:
-        out = _free_name(out)
-    try:
-        model.save(out)
-    except OSError as error:
-        fallback = _free_name(Path(tempfile.gettempdir()) / out.name)
-        model.save(fallback)
-        raise UserError(
-            f"{out} could not be written ({sentence(error)}); the model is in {fallback} instead"
-        ) from error
-    return out
-
-
-def _free_name(path: Path) -> Path:
-    """`path`, or the first unused path with a number, such as model-2.cnnx."""
-    number = 2
-    free = path
-    while free.exists():
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
-    return free
 
 
 def _save_unfinished(
@@ -241,61 +280,8 @@ def _save_unfinished(
     if not math.isfinite(trainer.evaluate(images.x[:64], images.y[:64])["loss"]):
         outcome = "; no model was saved, because its outputs are not finite"
         return outcome if checkpoint is None else f"{outcome}; an earlier state is in {checkpoint}"
-    saved = save_model(trainer.model, arguments.out, overwrite=False)
-    outcome = f"; the model as trained so far ({steps:,} steps) is in {saved}"
-    return outcome if checkpoint is None else f"{outcome}; resume with --resume {checkpoint}"
-
-
-def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
-    """Build the untrained model, load the images in its size, and print both.
-
-    Raises:
-        UserError: if the images have a single class, or the network does not fit them.
-    """
-    from cnnx.cli.architectures import build_model, initialise_from_images
-    from cnnx.data.dataset import count_classes
-
-    source = _open(arguments)
-    train = source.train
-    shape = train.input_shape
-    if arguments.size is not None:
-        shape = (*arguments.size, shape[2])
-    if count_classes(train.classes) < 2:
-        raise UserError(f"{train.name}: has a single class, expected at least two")
-    model = build_model(arguments.model, shape, train.classes, arguments.seed)
-    images = _load(source, model, arguments, arguments.model)
-    initialise_from_images(arguments.model, model, images.x)
-    return model, images
-
-
-def _open(arguments: argparse.Namespace, classes: Classes | None = None) -> Source:
-    from cnnx.data.decoding import Decoding
-    from cnnx.data.source import open_source
-
-    decoding = Decoding(skip_unreadable=arguments.skip_unreadable)
-    return open_source(arguments.path, classes, decoding)
-
-
-def _load(source: Source, model: Model, arguments: argparse.Namespace, network: str) -> Dataset:
-    """Load the images in the model's size, and print a description of both."""
-    from cnnx.data.dataset import count_classes
-
-    train = source.train
-    sets = [f"{len(train):,} images"]
-    if source.validation is not None:
-        sets.append(f"{len(source.validation):,} for validation")
-    if source.test is not None:
-        sets.append(f"{len(source.test):,} for the test")
-    height, width, channels = model.input_shape
-    colour = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
-    count = sum(array.size for array in model.parameters.values())
-    print(
-        f"{arguments.path}: {', '.join(sets)}; {count_classes(train.classes)} classes\n"
-        f"{network}: {count:,} parameters, input {height} x {width} {colour}",
-        flush=True,
-    )
-    images = source.load(model.input_shape, model.preprocessing.resize)
-    for loaded in (images, images.validation, images.test):
-        if loaded is not None and loaded.skipped:
-            print(f"skipped as unreadable: {', '.join(loaded.skipped)}", file=sys.stderr)
-    return images
+    saved = save_model(trainer.model, arguments.out, overwrite=arguments.resume is not None)
+    outcome = f"; the model as trained so far ({counted(steps, 'step')}) is in {saved}"
+    if checkpoint is None:
+        return outcome
+    return f"{outcome}; resume with {resume_line(arguments, checkpoint)}"

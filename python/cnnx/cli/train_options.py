@@ -9,18 +9,34 @@ from typing import Any
 from cnnx.cli import option_types as types
 from cnnx.cli.errors import UserError
 from cnnx.cli.recipes import AUGMENTATIONS, RATES, SCHEDULES, augmentations
+from cnnx.cli.shared_options import add_skip_unreadable, add_threads
+
+# Settings of a new network, which a model file has already.
+_OF_THE_NETWORK = {
+    "model": "network",
+    "size": "image size",
+    "mean": "preprocessing",
+    "std": "preprocessing",
+}
 
 # Defaults of a new run; a resumed run keeps its settings.
 _DEFAULTS: dict[str, Any] = {
     "model": "small",
+    "init": None,
     "size": None,
+    "mean": None,
+    "std": None,
     "epochs": 5,
     "batch_size": 64,
     "optimizer": "adam",
     "learning_rate": None,
     "schedule": "drop",
     "augment": [],
+    "mixup": 0.0,
+    "class_weights": None,
     "validation": 0.1,
+    "patience": None,
+    "keep_best": False,
     "seed": 0,
 }
 
@@ -36,16 +52,21 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "128, otherwise 64)",
     )
     parser.add_argument(
-        "--skip-unreadable",
-        action="store_true",
-        help="skip files that cannot be read as images, and name them, instead of failing",
+        "--mean",
+        type=types.means,
+        metavar="VALUES",
+        help="subtract from pixels in [0, 1] one number, one per channel as in 0.5,0.4,0.4, or "
+        "auto, the mean of the training images (default: 0)",
     )
     parser.add_argument(
-        "--threads",
-        type=types.positive_integer,
-        metavar="N",
-        help="number of threads; results do not depend on it (default: all CPUs)",
+        "--std",
+        type=types.deviations,
+        metavar="VALUES",
+        help="then divide by one number, one per channel, or auto, the standard deviation of the "
+        "training images (default: 1)",
     )
+    add_skip_unreadable(parser)
+    add_threads(parser)
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +76,13 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the network: small, lenet, any other of cnnx.models such as resnet20, or "
         "FILE.py:function (default: small)",
+    )
+    parser.add_argument(
+        "--init",
+        type=Path,
+        metavar="FILE",
+        help="start from the network and the weights of a saved model of the same classes "
+        "(fine-tuning); usually with a lower --learning-rate",
     )
     parser.add_argument(
         "--optimizer",
@@ -105,11 +133,37 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "scale and shift; contrast and brightness; blank square (default: none)",
     )
     parser.add_argument(
+        "--mixup",
+        type=types.positive_number,
+        metavar="ALPHA",
+        help="blend random pairs of images and their labels, with weights from Beta(ALPHA, ALPHA); "
+        "0.2 is usual (default: none)",
+    )
+    parser.add_argument(
+        "--class-weights",
+        type=types.class_weights,
+        metavar="WEIGHTS",
+        help="weights of the classes in the loss: balanced, so that all classes count the same, or "
+        "one number per class in their order, as in 1,2.5 (default: equal)",
+    )
+    parser.add_argument(
         "--validation",
         type=types.fraction,
         metavar="FRACTION",
         help="fraction of the images to hold out for validation, if there is no validation folder "
         "(default: 0.1)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=types.positive_integer,
+        metavar="N",
+        help="stop after more than N epochs without a lower validation loss; implies --keep-best",
+    )
+    parser.add_argument(
+        "--keep-best",
+        action="store_true",
+        default=None,
+        help="save the weights of the epoch with the lowest validation loss, not the last ones",
     )
     parser.add_argument(
         "--checkpoint",
@@ -142,7 +196,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("model.cnnx"),
         metavar="FILE",
-        help="file of the saved model (default: model.cnnx)",
+        help="file of the saved model (default: model.cnnx); where FILE is a symbolic link, the "
+        "link stays and the file it points to is replaced",
     )
     parser.add_argument(
         "--overwrite",
@@ -155,14 +210,14 @@ def complete(arguments: argparse.Namespace) -> None:
     """Check the options and fill in the defaults of a new run.
 
     Raises:
-        UserError: if a setting is given with --resume, or --checkpoint-every without a checkpoint.
+        UserError: if an option does not fit another one.
     """
     if arguments.resume is not None:
         for name in (*_DEFAULTS, "checkpoint"):
             if getattr(arguments, name) is not None:
                 raise UserError(
-                    f"--{name.replace('_', '-')} cannot be given with --resume: a resumed run "
-                    "keeps its settings"
+                    f"{_option(name)} cannot be given with --resume: a resumed run keeps its "
+                    "settings"
                 )
         return
     if arguments.checkpoint_every is not None and arguments.checkpoint is None:
@@ -171,7 +226,22 @@ def complete(arguments: argparse.Namespace) -> None:
 
 
 def fill_in(arguments: argparse.Namespace) -> None:
-    """Fill in the default of every option that was not given."""
+    """Fill in the default of every option that was not given.
+
+    Raises:
+        UserError: if --init is given with a setting of a new network.
+    """
+    if arguments.init is not None:
+        for name, meaning in _OF_THE_NETWORK.items():
+            if getattr(arguments, name) is not None:
+                raise UserError(
+                    f"{_option(name)} cannot be given with --init: {arguments.init} has its own "
+                    f"{meaning}"
+                )
     for name, value in _DEFAULTS.items():
         if name in arguments and getattr(arguments, name) is None:
             setattr(arguments, name, value)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -273,6 +273,27 @@ class Model(NamedAttributes):
         """Copy the model with its weights."""
         return Model._of(self._core.clone())
 
+    def with_preprocessing(self, preprocessing: Preprocessing) -> Model:
+        """Copy the model with its weights and another preprocessing.
+
+        Raises:
+            TypeError: if preprocessing is not a `Preprocessing`.
+            ValueError: as `Preprocessing`.
+
+        Example:
+            >>> import cnnx
+            >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
+            >>> model.with_preprocessing(cnnx.Preprocessing(mean=0.5, std=0.25)).preprocessing
+            Preprocessing(resize='stretch', mean=0.5, std=0.25)
+        """
+        layers: list[LayerTuple] = [(*layer, []) for layer in self._core.layers]
+        core = _built(layers, self.input_shape, self.classes, preprocessing, 0)
+        copy = Model._of(core)
+        for own, its in ((self.parameters, copy.parameters), (self.buffers, copy.buffers)):
+            for name, values in own.items():
+                its[name] = values
+        return copy
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save weights, graph, preprocessing and class names to one safetensors file.
 

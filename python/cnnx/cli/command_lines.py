@@ -1,0 +1,32 @@
+"""Command lines to print: how this program was called, and the line that resumes a run."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+# Options of `cnnx train` that a resumed run takes again, in the order of its help.
+_REPEATED = ("threads", "skip_unreadable", "checkpoint_every", "log", "profile", "out", "overwrite")
+
+
+def program() -> str:
+    """Command that started this program, so that the printed commands work as shown."""
+    called = Path(sys.argv[0])
+    if called.stem == "cnnx":
+        return shlex.quote(sys.argv[0])
+    return f"{shlex.quote(sys.executable)} -m cnnx"
+
+
+def resume_line(arguments: argparse.Namespace, checkpoint: Path) -> str:
+    """Command line that resumes a run of `cnnx train`, quoted for a shell."""
+    words = ["train", arguments.path, "--resume", str(checkpoint)]
+    for name in _REPEATED:
+        value = getattr(arguments, name)
+        if value is None or value is False:
+            continue
+        words.append(f"--{name.replace('_', '-')}")
+        if value is not True:
+            words.append(str(value))
+    return f"{program()} {shlex.join(words)}"

@@ -1,0 +1,76 @@
+"""Options of other training programs, and what they are called here."""
+
+from __future__ import annotations
+
+_BY_OPTION = {
+    "--augment": ("--augmentation", "--augmentations", "--transform", "--transforms"),
+    "--batch-size": ("--batchsize", "--bs", "--train-batch-size", "-b"),
+    "--checkpoint": ("--ckpt", "--save-checkpoint"),
+    "--class-weights": ("--balance", "--balanced", "--weighted"),
+    "--epochs": ("--max-epochs", "--n-epochs", "--nb-epochs", "--num-epochs", "-e"),
+    "--init": (
+        *("--finetune", "--fine-tune", "--initial-weights", "--load", "--load-model"),
+        *("--pretrained", "--warm-start", "--weights"),
+    ),
+    "--json": ("--format", "--output-format"),
+    "--keep-best": ("--best", "--restore-best", "--restore-best-weights", "--save-best"),
+    "--learning-rate": ("--alpha", "--base-lr", "--eta", "--initial-lr", "--lr", "--lr0"),
+    "--log": ("--csv", "--history", "--log-file", "--logfile"),
+    "--mean": ("--normalise", "--normalize"),
+    "--model": ("--arch", "--architecture", "--backbone", "--net", "--network", "-m"),
+    "--optimizer": ("--optim", "--optimiser", "--solver"),
+    "--out": (
+        *("--export", "--output", "--output-dir", "--out-dir", "--outdir", "--save"),
+        *("--save-dir", "--save-model", "--save-path", "-o"),
+    ),
+    "--overwrite": ("--exist-ok", "--force", "--yes", "-f", "-y"),
+    "--patience": ("--early-stop", "--early-stopping", "--early-stopping-patience"),
+    "--resume": ("--continue", "--load-checkpoint", "--restore"),
+    "--schedule": ("--lr-policy", "--lr-schedule", "--lr-scheduler", "--sched", "--scheduler"),
+    "--seed": ("--manual-seed", "--random-seed", "--random-state", "--rng"),
+    "--size": (
+        *("--crop-size", "--image-size", "--img-size", "--imgsz", "--input-shape"),
+        *("--input-size", "--resize", "--resolution"),
+    ),
+    "--skip-unreadable": ("--ignore-errors", "--skip-errors"),
+    "--std": ("--stddev", "--deviation"),
+    "--threads": (
+        *("--cpus", "--jobs", "--n-jobs", "--n-threads", "--nproc", "--nthreads"),
+        *("--num-threads", "--num-workers", "--workers", "-j"),
+    ),
+    "--top": ("--top-k", "--topk", "-k"),
+    "--validation": (
+        *("--holdout", "--val-fraction", "--val-split", "--valid", "--validation-fraction"),
+        *("--validation-split",),
+    ),
+}
+# Option here, by the spelling of another program.
+SPELLINGS = {foreign: option for option, others in _BY_OPTION.items() for foreign in others}
+
+# Spellings whose value means something else here, such as a folder instead of a file.
+WITHOUT_VALUE = frozenset(
+    {
+        *("--balance", "--balanced", "--best", "--early-stop", "--early-stopping", "--format"),
+        *("--normalise", "--normalize", "--out-dir", "--outdir", "--output-dir", "--pretrained"),
+        *("--input-shape", "--save-dir"),
+    }
+)
+
+_CPU_ONLY = "cnnx computes on the CPU, so leave it out"
+_DATA = "the images follow the command without an option, as in cnnx train PATH"
+
+# Options without an equal here, and the reason.
+EXPLANATIONS = {
+    **dict.fromkeys(("--accelerator", "--cuda", "--device", "--gpu", "--gpus"), _CPU_ONLY),
+    **dict.fromkeys(("--data", "--data-dir", "--data-path", "--dataset", "--input"), _DATA),
+    **dict.fromkeys(("--images", "--train", "--train-dir", "-i"), _DATA),
+    "--classes": "the names of the subfolders are the classes",
+    "--num-classes": "the number of classes is that of the images",
+    "--dropout": "write a network with cnnx.Dropout and give it as --model FILE.py:function",
+    "--label-smoothing": "from Python: cnnx.Trainer(model, loss=cnnx.CrossEntropy(label_smoothing="
+    "0.1))",
+    "--momentum": "from Python: cnnx.Trainer(model, optimizer=cnnx.SGD(0.05, momentum=0.8))",
+    "--weight-decay": "from Python: cnnx.Trainer(model, optimizer=cnnx.AdamW(0.001, "
+    "weight_decay=0.01))",
+    "--wd": "from Python: cnnx.Trainer(model, optimizer=cnnx.AdamW(0.001, weight_decay=0.01))",
+}

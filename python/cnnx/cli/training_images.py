@@ -1,0 +1,184 @@
+"""Images and network of `cnnx train` and `cnnx lr-find`: opened, matched, described, loaded."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnx.cli.errors import UserError, caution, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnnx.data.dataset import Classes, Dataset, Labels
+    from cnnx.data.source import Source
+    from cnnx.model.model import Model
+
+_MOST_CLASSES = 20  # more than these are not listed one by one
+
+
+def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
+    """Build the untrained model or load that of --init, load the images, and print both.
+
+    Raises:
+        UserError: if the images have a single class, or the network does not fit them.
+    """
+    if arguments.init is not None:
+        return _prepare_saved(arguments)
+    from cnnx.cli.architectures import build_model, initialise_from_images
+    from cnnx.data.dataset import count_classes
+
+    source = open_images(arguments)
+    train = source.train
+    shape = train.input_shape
+    if arguments.size is not None:
+        shape = (*arguments.size, shape[2])
+    if count_classes(train.classes) < 2:
+        raise UserError(f"{train.name}: has a single class, expected at least two")
+    model = build_model(arguments.model, shape, train.classes, arguments.seed)
+    images = load_described(source, model, arguments, arguments.model)
+    model = _normalised(model, images, arguments)
+    initialise_from_images(arguments.model, model, images.x)
+    return model, images
+
+
+def load_for(model: Model, arguments: argparse.Namespace, network: str) -> Dataset:
+    """Load the images of a model's classes in its size, and print a description of both."""
+    return load_described(open_images(arguments, _classes_of(model)), model, arguments, network)
+
+
+def load_described(
+    source: Source, model: Model, arguments: argparse.Namespace, network: str
+) -> Dataset:
+    """Load the images in the model's size, and print a description of both."""
+    from cnnx.data.dataset import count_classes
+
+    train = source.train
+    sets = [counted(len(train), "image")]
+    if source.validation is not None:
+        sets.append(f"{len(source.validation):,} for validation")
+    if source.test is not None:
+        sets.append(f"{len(source.test):,} for the test")
+    height, width, channels = model.input_shape
+    colour = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
+    count = sum(array.size for array in model.parameters.values())
+    print(
+        f"{arguments.path}: {', '.join(sets)}; "
+        f"{counted(count_classes(train.classes), 'class')}\n"
+        f"{network}: {count:,} parameters, input {height} x {width} {colour}",
+        flush=True,
+    )
+    images = source.load(model.input_shape, model.preprocessing.resize)
+    for loaded in (images, images.validation, images.test):
+        if loaded is not None:
+            report_skipped(loaded)
+    print(f"images per class: {_counts_text(images.y, class_names(images))}", flush=True)
+    return images
+
+
+def open_images(arguments: argparse.Namespace, classes: Classes | None = None) -> Source:
+    """Find the images of PATH, of these classes if a model fixes them."""
+    from cnnx.data.decoding import Decoding
+    from cnnx.data.source import open_source
+
+    decoding = Decoding(skip_unreadable=arguments.skip_unreadable)
+    return open_source(arguments.path, classes, decoding)
+
+
+def report_skipped(images: Dataset) -> None:
+    """Print the names of files that were skipped as unreadable."""
+    if images.skipped:
+        print(f"skipped as unreadable: {', '.join(images.skipped)}", file=sys.stderr)
+
+
+def class_names(images: Dataset) -> list[str]:
+    """Names of the classes, which are numbers if they have none."""
+    classes = images.classes
+    return list(map(str, range(classes))) if isinstance(classes, int) else list(classes)
+
+
+def warn_of_small_classes(images: Dataset, path: str) -> None:
+    """Warn of classes with one image, none of which a validation split holds out."""
+    names = class_names(images)
+    counts = np.bincount(images.y, minlength=len(names))
+    single = [name for name, count in zip(names, counts, strict=True) if count == 1]
+    if not single:
+        return
+    listed = ", ".join(single[:_MOST_CLASSES])
+    more = f" and {len(single) - _MOST_CLASSES} more" if len(single) > _MOST_CLASSES else ""
+    verb = "class {} has a single image" if len(single) == 1 else "classes {} have a single image"
+    caution(
+        "train",
+        f"{path}: {verb.format(listed + more)}, so the validation set has none; add images, or "
+        "type --validation 0",
+    )
+
+
+def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
+    """Load the model of --init and the images of its classes.
+
+    Raises:
+        UserError: if the model is no classifier, or the images have other classes.
+    """
+    import cnnx
+
+    model = cnnx.load(arguments.init)
+    if len(model.output_shape) != 1 or model.output_shape[0] < 2:
+        raise UserError(
+            f"--init {arguments.init}: has outputs of shape {model.output_shape}, expected one "
+            "per class"
+        )
+    images = load_for(model, arguments, str(arguments.init))
+    missing = np.bincount(images.y, minlength=model.output_shape[0]) == 0
+    if missing.any():
+        name = class_names(images)[int(missing.argmax())]
+        raise UserError(
+            f"{arguments.path}: has no images of class {name}, expected some of every class of "
+            f"--init {arguments.init}"
+        )
+    return model, images
+
+
+def _normalised(model: Model, images: Dataset, arguments: argparse.Namespace) -> Model:
+    """The model with the preprocessing of --mean and --std.
+
+    Raises:
+        UserError: if there are neither one number nor one per channel.
+    """
+    from cnnx.cli.normalisation import pixel_deviation, pixel_mean
+    from cnnx.cli.option_types import AUTO
+
+    settings: dict[str, Any] = {}
+    for name, measure in (("mean", pixel_mean), ("std", pixel_deviation)):
+        value = getattr(arguments, name)
+        if value is None:
+            continue
+        settings[name] = measure(images.x) if value == AUTO else value
+        channels = model.input_shape[2]
+        if len(settings[name]) not in (1, channels):
+            raise UserError(
+                f"--{name} has {counted(len(settings[name]), 'number')}, expected one per channel "
+                f"of the images, {channels}, or a single one"
+            )
+        shown = ", ".join(f"{each:.4f}" for each in settings[name])
+        print(f"{name}: {shown}", flush=True)
+    if not settings:
+        return model
+    return model.with_preprocessing(replace(model.preprocessing, **settings))
+
+
+def _classes_of(model: Model) -> Classes:
+    return tuple(model.classes) if model.classes else model.output_shape[0]
+
+
+def _counts_text(labels: Labels, names: Sequence[str]) -> str:
+    """Number of images of every class, or of the smallest and the largest of many."""
+    counts = np.bincount(labels, minlength=len(names))
+    if len(names) <= _MOST_CLASSES:
+        return ", ".join(f"{name} {n:,}" for name, n in zip(names, counts, strict=True))
+    least, most = int(counts.argmin()), int(counts.argmax())
+    return f"from {counts[least]:,} ({names[least]}) to {counts[most]:,} ({names[most]})"
