@@ -117,7 +117,9 @@ def test_a_validation_folder_is_given_again(run: Run, classes: Path, tmp_path: P
 def test_refusals_of_runs(run: Run, idx: Path, classes: Path) -> None:
     words = ("train", idx, "--epochs", 1)
     run(*words, "--checkpoint-every", 3).refused("--checkpoint-every needs --checkpoint FILE or")
-    run(*words, "--resume", "run.ckpt").refused("--epochs cannot be given with --resume")
+    run("train", idx, "--seed", 3, "--resume", "run.ckpt").refused(
+        "--seed cannot be given with --resume"
+    )
     run("train", idx, "--resume", "run.ckpt").refused("run.ckpt: No such file")
     run(*words, "--checkpoint", "gone/run.ckpt").refused(
         "--checkpoint gone/run.ckpt: there is no f"

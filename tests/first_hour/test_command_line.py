@@ -226,7 +226,7 @@ TRAINING = [
         "cnnx train pets --resume model.cnnx --out new.cnnx",
         re.compile(
             r"cnnx train: model\.cnnx: is no checkpoint but a model; to start from its weights "
-            r"type \S+ -m cnnx train pets --init model\.cnnx"
+            r"type \S+ -m cnnx train pets --init model\.cnnx --out new\.cnnx"
         ),
     ),
     refused(
@@ -259,11 +259,33 @@ TRAINING = [
     warned(
         "cnnx train pets --resume run.ckpt",
         re.compile(
-            r"cnnx train: warning: run\.ckpt: the run has ended after 2 epochs, so nothing was "
-            r"trained; to train its model further type \S+ -m cnnx train pets --init model\.cnnx "
-            r"--out model-2\.cnnx"
+            r"cnnx train: warning: run\.ckpt: the run had ended after 2 epochs, so nothing was "
+            r"trained; to train longer type \S+ -m cnnx train pets --resume run\.ckpt --out "
+            r"model\.cnnx --epochs 4"
         ),
     ),
+    warned(
+        "cnnx train pets --resume cosine.ckpt --out new.cnnx",
+        re.compile(
+            r"cnnx train: warning: cosine\.ckpt: the run had ended after 2 epochs, so nothing was "
+            r"trained; to train longer type \S+ -m cnnx train pets --init cosine\.ckpt --out "
+            r"new-2\.cnnx"
+        ),
+    ),
+    refused(
+        "cnnx train pets --resume cosine.ckpt --epochs 4",
+        re.compile(
+            r"cnnx train: --epochs is 4, expected the 2 of cosine\.ckpt, over which CosineDecay "
+            r"changes the learning rate; to train its model further type \S+ -m cnnx train pets "
+            r"--init cosine\.ckpt --out model-2\.cnnx"
+        ),
+    ),
+    refused(
+        "cnnx train pets --resume run.ckpt --epochs 1",
+        "cnnx train: --epochs is 1, expected at least the 2 epochs that run.ckpt has begun",
+    ),
+    accepted("cnnx train pets --resume run.ckpt --epochs 3"),
+    accepted("cnnx train pets --epochs 1 --init run.ckpt --out new.cnnx"),
     accepted("cnnx --version"),
     accepted("cnnx train pets --epochs 1 --init model.cnnx --out new.cnnx"),
     accepted("cnnx lr-find pets --init model.cnnx"),
@@ -301,9 +323,10 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_image(folder / root / target, x[0, ..., 0])
     (folder / "damaged" / "cat" / "1.png").write_bytes(b"no image")
     (folder / "empty").mkdir()
-    model, checkpoint = str(folder / "model.cnnx"), str(folder / "run.ckpt")
-    words = ("--epochs", "2", "--out", model, "--checkpoint", checkpoint)
-    assert cli.main(["train", str(folder / "pets"), *words]) == 0
+    for name, schedule in (("cosine", "cosine"), ("run", "drop")):
+        words = ("--epochs", "2", "--schedule", schedule, "--checkpoint", f"{folder}/{name}.ckpt")
+        out = ("--out", f"{folder}/model.cnnx", "--overwrite")
+        assert cli.main(["train", str(folder / "pets"), *words, *out]) == 0
     np.savez(folder / "xo.npz", x=x, y=y)
     (folder / "photo.jpg").write_bytes(b"a photo")
     (folder / "link.csv").symlink_to("run")

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 from cnnx.cli import train_options
 from cnnx.cli.command_lines import program, resume_line
 from cnnx.cli.errors import UserError, caution, counted, sentence
-from cnnx.cli.outputs import check_outputs, check_resumed, free_name, save_model
+from cnnx.cli.outputs import check_outputs, save_model
 from cnnx.cli.parser import Commands
 from cnnx.cli.profile_table import profile_table
 from cnnx.cli.recipes import augmentation_of, optimizer_of, schedule_of
+from cnnx.cli.resumed_run import resume, warn_of_finished_run
 from cnnx.cli.shared_options import use_threads
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cnnx.callbacks import Callback
     from cnnx.cli.progress import EpochProgress
     from cnnx.data.dataset import Dataset
@@ -45,6 +44,7 @@ examples:
   cnnx train photos --model resnet20 --optimizer sgd --schedule cosine --augment flip,crop \\
       --epochs 60 --checkpoint run.ckpt --log run.csv
   cnnx train photos --resume run.ckpt --log run.csv
+  cnnx train pets --resume pets.ckpt --epochs 20
   cnnx train pets --init pets.cnnx --learning-rate 0.0002 --out better.cnnx
   cnnx train pets --epochs 100 --patience 5 --class-weights balanced
   cnnx train pets --model network.py:network --learning-rate 0.001
@@ -60,7 +60,6 @@ network.py is your file; its function receives (height, width, channels) and the
 
 
 _NEVER = 10**9  # epochs of patience of a run that keeps its best epoch and never stops early
-_DEFAULT_PATIENCE = 5  # of a checkpoint without it
 _STEPS_TO_LEARN = 10  # after fewer steps, a model may well have learned nothing yet
 
 
@@ -77,6 +76,7 @@ def add_parser(commands: Commands) -> None:
     train_options.add_data_options(parser)
     train_options.add_network_options(parser)
     train_options.add_run_options(parser)
+    train_options.add_file_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.profile:
         trainer.start_profile()
     started = time.perf_counter()
-    replaces = arguments.overwrite or arguments.resume is not None  # see check_resumed
+    replaces = arguments.overwrite or arguments.resume is not None  # checked by resume
     try:
         with progress:
             _fit(trainer, images, arguments, progress)
@@ -110,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"{sentence(error)}{outcome}") from error
     print(f"saved {saved}", flush=True)
     if arguments.resume is not None and progress.steps_done == 0:
-        _warn_of_finished_run(trainer, saved, arguments)
+        warn_of_finished_run(arguments)
     if progress.steps_done >= _STEPS_TO_LEARN:
         _warn_at_chance(trainer, images, arguments)
     if images.test is None:
@@ -135,7 +135,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
     )
 
     if arguments.resume is not None:
-        return _resume(arguments)
+        return resume(arguments)
     model, images = prepare(arguments)
     if images.validation is None and arguments.validation:
         warn_of_small_classes(images, arguments.path)
@@ -148,45 +148,6 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
         seed=arguments.seed,
     )
     return trainer, images
-
-
-def _resume(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
-    """Load the trainer of a checkpoint, and the images of its model."""
-    import cnnx
-    from cnnx.cli.training_images import load_for
-    from cnnx.training.checkpoint import load_checkpoint
-
-    file = arguments.resume
-    try:
-        callbacks = load_checkpoint(file).run.callbacks
-    except cnnx.FormatError:
-        _refuse_model(arguments)
-        raise
-    for name, state in callbacks:
-        if name == "EarlyStopping":
-            arguments.patience = state.get("patience", _DEFAULT_PATIENCE)
-    trainer = cnnx.Trainer.resume(file)
-    check_resumed(arguments, trainer.model)
-    return trainer, load_for(trainer.model, arguments, str(file))
-
-
-def _refuse_model(arguments: argparse.Namespace) -> None:
-    """Refuse a model file that is given as a checkpoint; leave other files to their reader.
-
-    Raises:
-        UserError: if --resume is a model.
-    """
-    import cnnx
-
-    try:
-        cnnx.load(arguments.resume)
-    except ValueError:
-        return
-    words = ["train", arguments.path, "--init", str(arguments.resume)]
-    raise UserError(
-        f"{arguments.resume}: is no checkpoint but a model; to start from its weights type "
-        f"{program()} {shlex.join(words)}"
-    )
 
 
 def _fit(
@@ -236,16 +197,6 @@ def _callbacks(arguments: argparse.Namespace) -> list[Callback]:
     if arguments.log is not None:
         callbacks.append(CSVLog(arguments.log))
     return callbacks
-
-
-def _warn_of_finished_run(trainer: Trainer, saved: Path, arguments: argparse.Namespace) -> None:
-    """Warn that a resumed run had ended, with the line that trains its model further."""
-    words = ["train", arguments.path, "--init", str(saved), "--out", str(free_name(saved))]
-    caution(
-        "train",
-        f"{arguments.resume}: the run has ended after {counted(len(trainer.history), 'epoch')}, "
-        f"so nothing was trained; to train its model further type {program()} {shlex.join(words)}",
-    )
 
 
 def _warn_at_chance(trainer: Trainer, images: Dataset, arguments: argparse.Namespace) -> None:

@@ -104,13 +104,14 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the run and its output files."""
+    """Add the options of the training."""
     rates = ", ".join(f"{rate:g} for {name}" for name, rate in RATES.items())
     parser.add_argument(
         "--epochs",
         type=types.positive_integer,
         metavar="N",
-        help="number of passes over all images (default: 5)",
+        help="number of passes over all images (default: 5); with --resume, another total number "
+        "for the run, whose further epochs have its last learning rate",
     )
     parser.add_argument(
         "--learning-rate",
@@ -165,6 +166,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="save the weights of the epoch with the lowest validation loss, not the last ones",
     )
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the files that a run writes and resumes from."""
     parser.add_argument(
         "--checkpoint",
         type=Path,
@@ -214,7 +219,7 @@ def complete(arguments: argparse.Namespace) -> None:
     """
     if arguments.resume is not None:
         for name in (*_DEFAULTS, "checkpoint"):
-            if getattr(arguments, name) is not None:
+            if name != "epochs" and getattr(arguments, name) is not None:
                 raise UserError(
                     f"{_option(name)} cannot be given with --resume: a resumed run keeps its "
                     "settings"

@@ -281,9 +281,14 @@ def watched_measure(schedule: Schedule | None) -> Measure | None:
     return shape.watch if isinstance(shape, Plateau) else None
 
 
-def spanning_shape(schedule: Schedule | None) -> Shape | None:
-    """Part of the schedule whose factors depend on the number of epochs of the fit, or None."""
+def spanning_shape(schedule: Schedule | None, epochs: int) -> Shape | None:
+    """Part of the schedule whose factors depend on the length of the fit, or None.
+
+    A `StepDecay` whose last drop is in the first `epochs` does not depend on more of them.
+    """
     shape = schedule.then if isinstance(schedule, Warmup) else schedule
+    if isinstance(shape, StepDecay) and shape.every is None and max(shape.at) <= epochs:
+        return None
     return shape if isinstance(shape, (StepDecay, CosineDecay, OneCycle, Triangular)) else None
 
 

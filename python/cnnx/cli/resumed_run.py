@@ -1,0 +1,117 @@
+"""Run that `cnnx train --resume` continues: its checks, its trainer and its images."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnx.cli.command_lines import program, resume_line
+from cnnx.cli.errors import UserError, caution, counted
+from cnnx.cli.outputs import check_resumed, free_name
+
+if TYPE_CHECKING:
+    from cnnx.data.dataset import Dataset
+    from cnnx.training.checkpoint import LoadedCheckpoint
+    from cnnx.training.trainer import Trainer
+
+_DEFAULT_PATIENCE = 5  # of a checkpoint that does not have it
+
+
+def resume(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
+    """Load the trainer of --resume and the images of its model, and set --patience as it was.
+
+    Raises:
+        UserError: if the file is a model, the run cannot have --epochs, or --out is another file.
+    """
+    import cnnx
+    from cnnx.cli.training_images import load_for
+
+    checkpoint = _checkpoint(arguments)
+    for name, state in checkpoint.run.callbacks:
+        if name == "EarlyStopping":
+            arguments.patience = state.get("patience", _DEFAULT_PATIENCE)
+    if arguments.epochs is not None:
+        _check_length(checkpoint, arguments)
+    trainer = cnnx.Trainer.resume(arguments.resume, epochs=arguments.epochs)
+    check_resumed(arguments, trainer.model)
+    return trainer, load_for(trainer.model, arguments, str(arguments.resume))
+
+
+def warn_of_finished_run(arguments: argparse.Namespace) -> None:
+    """Warn that a resumed run had ended, with the line that trains longer."""
+    from cnnx.training.schedules import spanning_shape
+
+    checkpoint = _checkpoint(arguments)
+    epochs = int(checkpoint.run.settings["epochs"])
+    line = _init_line(arguments)
+    if spanning_shape(checkpoint.recipe.schedule, epochs) is None:
+        line = f"{resume_line(arguments, arguments.resume)} --epochs {max(1, 2 * epochs)}"
+    done = counted(checkpoint.run.epoch - 1, "epoch")
+    caution(
+        "train",
+        f"{arguments.resume}: the run had ended after {done}, so nothing was trained; to train "
+        f"longer type {line}",
+    )
+
+
+def _checkpoint(arguments: argparse.Namespace) -> LoadedCheckpoint:
+    """Checkpoint of --resume.
+
+    Raises:
+        UserError: if it is a model.
+    """
+    import cnnx
+    from cnnx.training.checkpoint import load_checkpoint
+
+    try:
+        return load_checkpoint(arguments.resume)
+    except cnnx.FormatError:
+        if not _is_model(arguments.resume):
+            raise
+    raise UserError(
+        f"{arguments.resume}: is no checkpoint but a model; to start from its weights type "
+        f"{_init_line(arguments)}"
+    )
+
+
+def _is_model(file: Path) -> bool:
+    import cnnx
+
+    try:
+        cnnx.load(file)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_length(checkpoint: LoadedCheckpoint, arguments: argparse.Namespace) -> None:
+    """Refuse --epochs that the run has passed or that its schedule does not allow.
+
+    Raises:
+        UserError: if so.
+    """
+    from cnnx.training.schedules import spanning_shape
+
+    run, epochs, file = checkpoint.run, arguments.epochs, arguments.resume
+    begun = run.epoch - (run.position[0] == 0)
+    if epochs < begun:
+        raise UserError(
+            f"--epochs is {epochs}, expected at least the {counted(begun, 'epoch')} that {file} "
+            "has begun"
+        )
+    total = int(run.settings["epochs"])
+    shape = spanning_shape(checkpoint.recipe.schedule, total)
+    if epochs != total and shape is not None and run.has_begun:
+        raise UserError(
+            f"--epochs is {epochs}, expected the {total} of {file}, over which "
+            f"{type(shape).__name__} changes the learning rate; to train its model further type "
+            f"{_init_line(arguments)}"
+        )
+
+
+def _init_line(arguments: argparse.Namespace) -> str:
+    """Command line that starts a new run from the weights of --resume."""
+    words = ["train", arguments.path, "--init", str(arguments.resume)]
+    return f"{program()} {shlex.join([*words, '--out', str(free_name(arguments.out))])}"
