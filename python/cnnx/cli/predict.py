@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,24 +98,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _files(paths: list[str]) -> tuple[list[str], bool]:
     """Files to classify, with those of folders, and whether a folder has none."""
+    from cnnx.data.image_files import nested_image_names
+
     files: list[str] = []
     failed = False
     for path in paths:
-        found = list(_images_in(Path(path))) if Path(path).is_dir() else [path]
+        found = [path]
+        if Path(path).is_dir():
+            found = [str(Path(path, name)) for name in nested_image_names(Path(path))]
         if not found:
             complain("predict", f"{path}: holds no images")
             failed = True
         files += found
     return files, failed
-
-
-def _images_in(folder: Path) -> Iterator[str]:
-    """Image files in a folder, sorted, then those in its subfolders that are not hidden."""
-    from cnnx.data.folder import class_names, image_files
-
-    yield from map(str, image_files(folder))
-    for name in class_names(folder):
-        yield from _images_in(folder / name)
 
 
 def _line(name: str, probabilities: dict[str, float], top: int | None, *, as_json: bool) -> str:
