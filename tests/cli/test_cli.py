@@ -167,6 +167,7 @@ def test_predict_prints_null_for_numbers_that_are_not_finite(
     outcome = run("predict", tmp_path / "broken.cnnx", file, "--json")
     assert outcome.status == 1
     assert outcome.err == f"cnnx predict: {file}: the model's outputs are not finite\n"
+    run("evaluate", tmp_path / "broken.cnnx", classes).refused("its outputs are not finite")
     prediction = json.loads(outcome.out, parse_constant=pytest.fail)
     assert prediction["label"] is prediction["probability"] is None
     assert set(prediction["probabilities"].values()) == {None}

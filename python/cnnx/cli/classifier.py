@@ -27,25 +27,20 @@ class Classifier:
         # A single output stands for two classes.
         self.names = list(classes) if classes else [str(k) for k in range(max(outputs, 2))]
 
-    def predict(self, x: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Class index (batch,) and class probabilities (batch, classes) of every image.
+    def probabilities(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        """Class probabilities (batch, classes) of every image.
 
         Raises:
             UserError: if the model does not predict one class per image.
         """
         import numpy as np
 
-        predicted = np.asarray(self.model.predict(x))
-        if predicted.ndim != 1 or predicted.dtype == np.bool_:
+        found = np.asarray(self.model.predict_proba(x))
+        if found.ndim == 2 and found.shape[1] == 1:
+            return np.concatenate([1 - found, found], axis=1)
+        if found.ndim != 2 or self.model._outputs_are_independent():
             raise UserError(
                 f"{self.path}: predicts several classes per image, expected one; "
                 "use cnnx.load(...).predict_proba from Python"
             )
-        if self.model.classes:
-            positions = {name: index for index, name in enumerate(self.names)}
-            predicted = np.array([positions[str(name)] for name in predicted])
-        indices = predicted.astype(np.int64)
-        probabilities = self.model.predict_proba(x)
-        if probabilities.shape[1] == 1:
-            probabilities = np.concatenate([1 - probabilities, probabilities], axis=1)
-        return indices, probabilities
+        return found

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnx.cli.errors import counted
+from cnnx.cli.errors import UserError, counted
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import add_skip_unreadable, add_threads, use_threads
 
@@ -44,6 +44,8 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the accuracy and the confusion matrix."""
+    import numpy as np
+
     from cnnx.cli.classifier import Classifier
     from cnnx.cli.training_images import open_images, report_skipped
     from cnnx.metrics import confusion_matrix
@@ -55,8 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = source.train if source.test is None else source.test
     images = chosen.load(model.input_shape, model.preprocessing.resize)
     report_skipped(images)
-    indices, _ = classifier.predict(images.x)
-    matrix = confusion_matrix(images.y, indices, classes=len(names))
+    probabilities = classifier.probabilities(images.x)
+    if not np.isfinite(probabilities).all():
+        raise UserError(
+            f"{arguments.model}: its outputs are not finite, expected numbers: its training has "
+            "diverged, or its weights are damaged"
+        )
+    matrix = confusion_matrix(images.y, probabilities.argmax(axis=1), classes=len(names))
     correct, total = int(matrix.trace()), int(matrix.sum())
     print(f"{counted(total, 'image')} of {chosen.name}")
     print(f"accuracy {correct / total:.2%} ({correct:,} correct, {total - correct:,} incorrect)\n")

@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
                 failed = True
         if not images:
             continue
-        _, probabilities = classifier.predict(np.stack(images))
+        probabilities = classifier.probabilities(np.stack(images))
         for name, row in zip(names, probabilities, strict=True):
             if not np.isfinite(row).all():
                 complain("predict", f"{name}: the model's outputs are not finite")
