@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,13 +34,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests marked slow unless the full tier is requested."""
-    if config.getoption("--tier") == "full":
-        return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    if slow:
+    """Deselect the tests marked slow unless the full tier is requested, and put those of compiled
+    objects last: `started_cpp_build` compiles beside all others.
+    """
+    if config.getoption("--tier") == "fast":
+        slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
+    items.sort(key=lambda item: "object_cache" in fixtures_of(item))
+
+
+def fixtures_of(item: pytest.Item) -> Sequence[str]:
+    """Names of the fixtures that a test uses, also through other fixtures."""
+    return item.fixturenames if isinstance(item, pytest.Function) else ()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -101,12 +108,28 @@ def object_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("objects")
 
 
-@pytest.fixture(scope="session")
-def cpp_build(tmp_path_factory: pytest.TempPathFactory, object_cache: Path) -> CppBuild:
-    """The C++ library and its tests, built on first use; CNNX_CPP_BUILD names a permanent build
-    folder.
+@pytest.fixture(scope="session", autouse=True)
+def started_cpp_build(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Future[CppBuild] | None]:
+    """The build of the C++ library and its tests, begun before the first test if one needs it;
+    CNNX_CPP_BUILD names a permanent build folder.
     """
-    folder = os.environ.get("CNNX_CPP_BUILD")
-    if folder:
-        return build_cpp(Path(folder).absolute())
-    return build_cpp(tmp_path_factory.mktemp("cpp") / "build", launcher(object_cache))
+    if not any("cpp_build" in fixtures_of(item) for item in request.session.items):
+        yield None
+        return
+    permanent = os.environ.get("CNNX_CPP_BUILD")
+    with ThreadPoolExecutor(1) as pool:
+        if permanent:
+            yield pool.submit(build_cpp, Path(permanent).absolute())
+        else:
+            # Requested by name: as a parameter, every test would use it.
+            cache = request.getfixturevalue("object_cache")
+            folder = tmp_path_factory.mktemp("cpp") / "build"
+            yield pool.submit(build_cpp, folder, launcher(cache))
+
+
+@pytest.fixture(scope="session")
+def cpp_build(object_cache: Path, started_cpp_build: Future[CppBuild]) -> CppBuild:
+    """The C++ library and its tests, in whose folder of objects other builds find theirs."""
+    return started_cpp_build.result()

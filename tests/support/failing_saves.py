@@ -16,7 +16,7 @@ from pathlib import Path
 
 from killed_saves import KINDS, Save
 
-WHEN = 1000  # more than this process makes of any call
+WHEN = 300  # more than this process makes of any call
 
 
 def waste_write(nothing: int) -> None:
