@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import numpy as np
 import pytest
-from cpp_build import CppBuild, build_cpp, launcher
+from cpp_build import ROOT, CppBuild, build_cpp, launcher
 
 if TYPE_CHECKING:
     from c_functions import CApi
@@ -104,29 +104,37 @@ def training(c: CApi, tmp_path: Path) -> Iterator[Training]:
 
 @pytest.fixture(scope="session")
 def object_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which builds of the library share compiled objects."""
-    return tmp_path_factory.mktemp("objects")
+    """The folder in which builds of the library share compiled objects: in that of CNNX_CPP_BUILD
+    until a source changes, else until the end of the session.
+    """
+    permanent = permanent_cpp_build()
+    if permanent is None:
+        return tmp_path_factory.mktemp("objects")
+    sources = (ROOT / "cpp").rglob("*.*")
+    folder = permanent / "objects" / str(max(path.stat().st_mtime_ns for path in sources))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def permanent_cpp_build() -> Path | None:
+    """The folder that CNNX_CPP_BUILD names, for the builds of several sessions."""
+    folder = os.environ.get("CNNX_CPP_BUILD")
+    return Path(folder).absolute() if folder else None
 
 
 @pytest.fixture(scope="session", autouse=True)
 def started_cpp_build(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Future[CppBuild] | None]:
-    """The build of the C++ library and its tests, begun before the first test if one needs it;
-    CNNX_CPP_BUILD names a permanent build folder.
-    """
+    """The build of the C++ library and its tests, begun before the first test if one needs it."""
     if not any("cpp_build" in fixtures_of(item) for item in request.session.items):
         yield None
         return
-    permanent = os.environ.get("CNNX_CPP_BUILD")
+    # Requested by name: as a parameter, every test would use it.
+    cache = request.getfixturevalue("object_cache")
+    folder = (permanent_cpp_build() or tmp_path_factory.mktemp("cpp")) / "build"
     with ThreadPoolExecutor(1) as pool:
-        if permanent:
-            yield pool.submit(build_cpp, Path(permanent).absolute())
-        else:
-            # Requested by name: as a parameter, every test would use it.
-            cache = request.getfixturevalue("object_cache")
-            folder = tmp_path_factory.mktemp("cpp") / "build"
-            yield pool.submit(build_cpp, folder, launcher(cache))
+        yield pool.submit(build_cpp, folder, launcher(cache))
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
-"""A compiler launcher that compiles each source of the library once per set of flags and session.
+"""A compiler launcher that compiles each source of the library once per set of flags.
 
     python object_cache.py FOLDER COMPILER ARGUMENTS...
 
-Its keys are names and flags, not file contents, so FOLDER must not outlive the session. It is not a
-ccache.
+Its keys are names and flags, not file contents, so FOLDER must not outlive a change of a source. It
+is not a ccache.
 """
 
 from __future__ import annotations
