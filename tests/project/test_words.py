@@ -30,8 +30,8 @@ WORDS = (
     (r"(?:at|six|one) looks?", "views, test-time augmentation", "at six looks"),
 )
 FOLDERS = (
-    *("cpp", "python", "tests", "benchmarks", "docs", "examples", "fuzz", "cmake"),
-    *(".ci", ".github"),
+    *("cpp", "python", "tests", "benchmarks", "docs", "examples", "fuzz"),
+    *("attack", "cmake", ".ci", ".github"),
 )
 SUFFIXES = {
     *(".c", ".cpp", ".h", ".py", ".pyi", ".md", ".txt", ".cmake", ".in", ".toml", ".yml", ".json"),

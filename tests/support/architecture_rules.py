@@ -71,6 +71,7 @@ FORBIDDEN_FLAGS = re.compile(
     r"-ffast-math|-Ofast|-funsafe-math-optimizations|-fassociative-math|-freciprocal-math|"
     r"-march=native|-mtune=native|-mcpu=native|-flto\b|INTERPROCEDURAL_OPTIMIZATION\s+(ON|TRUE)"
 )
+SOURCE_FOLDERS = ("cpp", "python", "tests", "attack", "fuzz", "benchmarks", "examples")
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "utilities", "helpers", "helper", "misc", "common"}
 OPTIONAL_PACKAGES = {"PIL", "tqdm", "matplotlib", "shtab", "tensorboardX"}
 
@@ -85,7 +86,7 @@ def files(root: Path, folder: str, *suffixes: str) -> Iterator[tuple[str, Path]]
 
 
 def sources(root: Path) -> Iterator[tuple[str, Path]]:
-    for folder in ("cpp", "python", "tests", "fuzz", "benchmarks", "examples"):
+    for folder in SOURCE_FOLDERS:
         yield from files(root, folder, ".cpp", ".c", ".h", ".py", ".pyi")
 
 
@@ -201,7 +202,7 @@ def long_files_say_why(root: Path) -> Iterator[str]:
 
 
 def file_names_say_something(root: Path) -> Iterator[str]:
-    for folder in ("cpp", "python", "tests", "fuzz", "benchmarks", "examples", "cmake"):
+    for folder in (*SOURCE_FOLDERS, "cmake"):
         for name, path in files(root, folder):
             if NAMES_THAT_SAY_NOTHING & {*path.relative_to(root).parts, path.stem}:
                 yield f"{name} has a name that says nothing"

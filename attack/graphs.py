@@ -1,0 +1,135 @@
+"""Cases that compare a drawn network, forward and backward, with PyTorch or with the reference."""
+
+from __future__ import annotations
+
+import cnnx
+from graph_networks import with_random_values
+
+from attack import SUPPORT, network_snippets, snippets
+from attack.case import HEADER, Case, Draw, lines, paste
+from attack.networks import drawn_model, in_cnnx, torch_lines
+from attack.op_case import IMPORT_TORCH
+
+TORCH_NOISE = '''
+NOISE = 0.0
+
+
+def noisy(x):
+    return x * (1 + NOISE * (2 * torch.rand_like(x) - 1))
+
+
+class Rounded(torch.autograd.Function):
+    """A relative error in each element, in forward and backward."""
+
+    @staticmethod
+    def forward(context, x):
+        return noisy(x)
+
+    @staticmethod
+    def backward(context, grad):
+        return noisy(grad)
+
+
+rounded = Rounded.apply
+'''
+TORCH_RESULTS = '''
+def compute(index, noise, seed):
+    """The results of an input, with relative errors in every layer."""
+    global NOISE
+    NOISE = noise
+    torch.manual_seed(seed)
+    tensors = {name: torch.tensor(array.astype(np.float64)) for name, array in arrays.items()}
+    # PyTorch's batch norm crashes if only its weight needs a gradient.
+    x, y = tensors.pop("x")[index].requires_grad_(), tensors.pop("y")[index]
+    dropped = {name: tensors.pop(name)[index] for name in list(tensors) if "factors" in name}
+    parameters = {name: tensors[name].requires_grad_() for name in PARAMETERS}
+    p = {**tensors, **dropped, **{name: rounded(each) for name, each in parameters.items()}}
+    with torch.no_grad():
+        found = {"output": inference({"input": x}, p)}
+    loss = F.mse_loss(training({"input": x}, p), y)
+    loss.backward()
+    found["loss"] = loss.detach()
+    for name, each in parameters.items():
+        found[f"gradient of {name}"] = torch.zeros_like(each) if each.grad is None else each.grad
+    found.update({name: each for name, each in tensors.items() if name not in parameters})
+    return {name: each.numpy() for name, each in found.items()}
+'''
+
+
+def graphs(draw: Draw) -> Case:
+    """A random graph of layers of every kind."""
+    model = drawn_model(draw)
+    if not any(layer.trainable and layer.parameter_count for layer in model.layers):
+        return graphs(draw)
+    images, inputs = draw.integer(2, 5), network_snippets.INPUTS
+    frozen = {layer.name for layer in model.layers if not layer.trainable}
+    skipped = [
+        f"gradient of {name}" for name in model.parameters if name.rsplit(".", 1)[0] in frozen
+    ]
+    dropouts = [layer.name for layer in model.layers if layer.kind == "dropout"]
+    setup = [
+        '"""A network in float64 and in cnnx, on three batches."""',
+        HEADER,
+        snippets.draw,
+        with_random_values,
+        lines(in_cnnx(model, draw.integer(0, 99))),
+        "model = with_random_values(model)",
+        f"rng = np.random.default_rng({draw.seed})",
+        f"x = draw(rng, {(inputs, images, *model.input_shape)})",
+        f"y = draw(rng, {(inputs, images, *model.output_shape)})",
+        'arrays = {"x": x, "y": y, **model.parameters, **model.buffers}',
+    ]
+    if draw.in_torch and dropouts:
+        setup.append(dropout_factors(draw, dropouts))
+    expected = in_torch(model, images) if draw.in_torch else in_numpy(draw)
+    ending = f"expected, bounds = with_bounds(compute, {inputs}, {skipped})"
+    check = paste(
+        snippets.compare,
+        network_snippets.results_of,
+        network_snippets.compare_most,
+        f"def actual(index):\n    return results_of(model, x[index], y[index], {draw.seed})",
+        "compare_most(compare, actual, expected, bounds)",
+    )
+    return Case(paste(*setup), paste(*expected, network_snippets.with_bounds, ending), check)
+
+
+def dropout_factors(draw: Draw, dropouts: list[str]) -> str:
+    """Lines that add the factors of each dropout to the arrays."""
+    return lines(
+        (
+            f"sys.path.insert(0, {str(SUPPORT)!r})",
+            "from reference_network import ReferenceNetwork, Step, dropout_factors",
+            "",
+            "network = ReferenceNetwork(model)",
+            "outputs = model.layer_outputs(x[0])",
+            "for node in network.nodes:",
+            f"    if node.name in {dropouts}:",
+            f"        factors = dropout_factors(node, outputs[node.name], Step({draw.seed}))",
+            "        arrays[node.name + '.factors'] = np.stack([factors] * len(x))",
+        )
+    )
+
+
+def in_torch(model: cnnx.Model, images: int) -> list[str]:
+    """Source of `compute` in PyTorch."""
+    last = f"return v[{model.layers[-1].name!r}]"
+    functions = [
+        f"def {name}(v, p):\n"
+        + lines([*torch_lines(model, images, training=name == "training"), last], "    ")
+        for name in ("inference", "training")
+    ]
+    parameters = f"PARAMETERS = {list(model.parameters)}"
+    return [IMPORT_TORCH, TORCH_NOISE, *functions, parameters, TORCH_RESULTS]
+
+
+def in_numpy(draw: Draw) -> list[object]:
+    """Source of `compute` with the reference."""
+    return [
+        f"sys.path.insert(0, {str(SUPPORT)!r})\n"
+        "import reference\nfrom reference_network import ReferenceNetwork, Step",
+        network_snippets.RoundedNetwork,
+        network_snippets.by_reference,
+        "def compute(index, noise, seed):\n"
+        "    rng = np.random.default_rng(seed)\n"
+        f"    return by_reference(model, x[index], y[index], {draw.seed}, noise, rng)",
+    ]

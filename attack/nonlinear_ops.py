@@ -1,0 +1,245 @@
+"""Cases of the ops that are not linear: activations, norms, losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from activation_names import ACTIVATIONS, reads_output
+
+from attack import in_torch
+from attack.case import Case, Draw
+from attack.op_case import OpCase
+
+# Backwards that read the output, on outputs in the range of the op, in PyTorch.
+FROM_OUTPUT = {
+    "relu6": ("6 * rng.random({shape})", "torch.ops.aten.hardtanh_backward(grad, output, 0, 6)"),
+    "sigmoid": ("rng.random({shape})", "torch.ops.aten.sigmoid_backward(grad, output)"),
+    "tanh": ("2 * rng.random({shape}) - 1", "torch.ops.aten.tanh_backward(grad, output)"),
+    "softmax": (
+        "rng.dirichlet(np.ones({classes}), {rows})",
+        "torch.ops.aten._softmax_backward_data(grad, output, -1, torch.float64)",
+    ),
+}
+REGRESSION_LOSSES = {
+    "mean_squared_error": "F.mse_loss({arguments})",
+    "mean_absolute_error": "F.l1_loss({arguments})",
+    "huber": "F.huber_loss({arguments}, delta={delta})",
+}
+
+
+def activations(draw: Draw) -> Case:
+    """An activation; a PReLU and a softmax, too."""
+    op = draw.one_of(*ACTIVATIONS, "prelu", "softmax")
+    if op == "prelu":
+        return prelu(draw)
+    if draw.chance(0.5) and reads_output(op):
+        return from_output(draw, op)
+    made = OpCase(draw, op)
+    shape = (draw.integer(1, 4), *draw.pair(1, 12), draw.integer(1, 40))
+    made.array("x", shape, draw.one_of(0.01, 1.0, 4.0, 30.0))
+    slope = draw.one_of(0.01, 0.2, 0.9)
+    given = f", negative_slope={slope}" if op == "leaky_relu" else ""
+    made.calls = [f"output = ops.{op}(x{given})"]
+    made.terms = {"output": shape[3] if op == "softmax" else 1}
+    if not reads_output(op):
+        made.array("grad", shape)
+        made.calls.append(f"grad_x = ops.{op}_backward(grad, x{given})")
+        made.terms["grad_x"] = 1
+        made.forward = in_torch.expression(op, "x", {"negative_slope": slope})
+    else:
+        made.all_results_in_torch('{"output": ' + in_torch.expression(op, "x", {}) + "}")
+    made.rule = "smooth(expect, arrays, {terms})"
+    return made.case()
+
+
+def from_output(draw: Draw, op: str) -> Case:
+    """The backward of an activation from its output."""
+    rows, classes = draw.integer(1, 40), draw.integer(1, 60)
+    values, forward = FROM_OUTPUT[op]
+    made = OpCase(draw, f"{op}_backward")
+    made.array("grad", (rows, classes))
+    drawn = values.format(shape=(rows, classes), rows=rows, classes=classes)
+    made.expression("output", f"np.float32({drawn})")
+    made.calls = [f"grad_x = ops.{op}_backward(grad, output)"]
+    made.terms = {"grad_x": classes if op == "softmax" else 1}
+    made.all_results_in_torch('{"grad_x": ' + forward + "}")
+    made.rule = f"smooth(expect, arrays, {{terms}}, {op == 'softmax'})"
+    return made.case()
+
+
+def prelu(draw: Draw) -> Case:
+    """A PReLU of images or of rows."""
+    images = (draw.integer(1, 4), *draw.pair(1, 12), draw.integer(1, 40))
+    shape = draw.one_of(images, images[2:])
+    made = OpCase(draw, "prelu")
+    made.array("x", shape)
+    made.array("weight", shape[-1:], 0.3)
+    made.array("grad", shape)
+    made.calls = (
+        "output = ops.prelu(x, weight)",
+        "grad_x, grad_weight = ops.prelu_backward(grad, x, weight)",
+    )
+    made.forward = in_torch.prelu("x", "weight", len(shape))
+    terms = images[0] * images[1] * images[2]
+    made.terms = {"output": 1, "grad_x": 1, "grad_weight": terms}
+    made.rule = "smooth(expect, arrays, {terms}, True)"
+    return made.case()
+
+
+def norms(draw: Draw) -> Case:
+    """A batch norm in training or in inference, a group norm or a layer norm."""
+    make: Callable[[Draw], Case] = draw.one_of(
+        batch_norm_training, batch_norm_inference, group_norm, layer_norm
+    )
+    return make(draw)
+
+
+def norm_case(draw: Draw, op: str, shape: tuple[int, ...]) -> OpCase:
+    """The arrays that every norm has."""
+    made = OpCase(draw, op)
+    scale = draw.one_of(0.01, 1.0, 30.0)
+    made.array("x", shape, scale, scale * draw.one_of(0.0, 1.0, 20.0))
+    made.array("weight", shape[-1:], 0.3, 1.0)
+    made.array("bias", shape[-1:])
+    pixels = 1
+    for size in shape[:-1]:
+        pixels *= size
+    made.terms = {"output": pixels, "grad_x": pixels, "grad_weight": pixels, "grad_bias": pixels}
+    made.rule = "smooth(expect, arrays, {terms}, True)"
+    return made
+
+
+def batch_norm_training(draw: Draw) -> Case:
+    """A batch norm with the statistics of the batch."""
+    shape, epsilon = image_shape(draw), draw.exponent(-5, -1)
+    made = norm_case(draw, "batch_norm2d", shape)
+    made.array("grad", shape)
+    made.calls = (
+        f"output, mean, variance = ops.batch_norm2d_training(x, weight, bias, epsilon={epsilon})",
+        "grad_x, grad_weight, grad_bias = ops.batch_norm2d_backward(",
+        f"    grad, x, weight, mean, variance, epsilon={epsilon}",
+        ")",
+    )
+    made.reference_calls = (
+        made.calls[0],
+        "grad_x, grad_weight, grad_bias = ops.batch_norm2d_backward(",
+        f"    grad, x, weight, epsilon={epsilon}",
+        ")",
+    )
+    made.forward = in_torch.nhwc(
+        f"F.batch_norm({in_torch.nchw('x')}, None, None, weight, bias, True, 0.0, {epsilon})"
+    )
+    return made.case()
+
+
+def batch_norm_inference(draw: Draw) -> Case:
+    """A batch norm with given statistics."""
+    shape, epsilon = image_shape(draw), draw.exponent(-5, -1)
+    made = norm_case(draw, "batch_norm2d", shape)
+    made.array("mean", shape[-1:])
+    made.expression("variance", f"np.float32(rng.uniform(0.1, 3, {shape[-1:]}))")
+    made.calls = [f"output = ops.batch_norm2d(x, weight, bias, mean, variance, epsilon={epsilon})"]
+    images = in_torch.nchw("x")
+    normed = f"F.batch_norm({images}, mean, variance, weight, bias, False, 0.0, {epsilon})"
+    made.all_results_in_torch(f'{{"output": {in_torch.nhwc(normed)}}}')
+    made.terms = {"output": 1}
+    return made.case()
+
+
+def group_norm(draw: Draw) -> Case:
+    """A group norm of images or of rows."""
+    groups = draw.integer(1, 5)
+    channels = groups * draw.integer(3, 16)
+    shape = (*image_shape(draw)[:3], channels) if draw.chance(0.7) else (9, channels)
+    settings = {"groups": groups, "epsilon": draw.exponent(-5, -1)}
+    made = norm_case(draw, "group_norm", shape)
+    made.array("grad", shape)
+    given = f"{groups}, epsilon={settings['epsilon']}"
+    made.calls = (
+        f"output = ops.group_norm(x, weight, bias, {given})",
+        f"grad_x, grad_weight, grad_bias = ops.group_norm_backward(grad, x, weight, {given})",
+    )
+    made.forward = in_torch.group_norm("x", "weight", "bias", settings, axes=len(shape))
+    return made.case()
+
+
+def layer_norm(draw: Draw) -> Case:
+    """A layer norm of images or of rows."""
+    shape = (*image_shape(draw)[:3], draw.integer(3, 60))
+    shape = shape if draw.chance(0.5) else shape[2:]
+    epsilon = draw.exponent(-5, -1)
+    made = norm_case(draw, "layer_norm", shape)
+    made.array("grad", shape)
+    made.calls = (
+        f"output = ops.layer_norm(x, weight, bias, epsilon={epsilon})",
+        "grad_x, grad_weight, grad_bias = ops.layer_norm_backward(",
+        f"    grad, x, weight, epsilon={epsilon}",
+        ")",
+    )
+    made.forward = in_torch.layer_norm("x", "weight", "bias", {"epsilon": epsilon})
+    return made.case()
+
+
+def image_shape(draw: Draw) -> tuple[int, int, int, int]:
+    """Shape of three images or more.
+
+    Of two numbers the normalised ones are -1 and 1, whose condition does not show the rounding of
+    the mean.
+    """
+    height, width = draw.pair(1, 14)
+    return draw.integer(3, 6), height, width, draw.integer(1, 60)
+
+
+def losses(draw: Draw) -> Case:
+    """A loss."""
+    op = draw.one_of("cross_entropy", "binary_cross_entropy", *REGRESSION_LOSSES)
+    if op == "cross_entropy":
+        return cross_entropy(draw)
+    rows, outputs = shape = (draw.integer(1, 40), draw.integer(1, 60))
+    first, second = "prediction", "target"
+    settings, delta = "", draw.exponent(-1, 1)
+    if op == "binary_cross_entropy":
+        first, second = "logits", "targets"
+        forward = f"F.binary_cross_entropy_with_logits({first}, {second})"
+    else:
+        arguments = f"{first}, {second}"
+        forward = REGRESSION_LOSSES[op].format(arguments=arguments, delta=delta)
+        settings = f", delta={delta}" if op == "huber" else ""
+    made = OpCase(draw, op)
+    made.array(first, shape, draw.one_of(1.0, 10.0))
+    made.expression(second, f"rng.random({shape}, dtype=np.float32)")
+    made.calls = (
+        f"output = ops.{op}({first}, {second}{settings})",
+        f"grad_{first} = ops.{op}_backward({first}, {second}{settings})",
+    )
+    made.forward = forward
+    made.terms = {"output": rows * outputs, f"grad_{first}": 1}
+    made.rule = f"smooth(expect, arrays, {{terms}}, least={1 / (rows * outputs):.3g})"
+    return made.case()
+
+
+def cross_entropy(draw: Draw) -> Case:
+    """A cross-entropy of labels or of soft labels."""
+    rows, classes = draw.integer(1, 40), draw.integer(2, 60)
+    made = OpCase(draw, "cross_entropy")
+    made.array("logits", (rows, classes), draw.one_of(1.0, 10.0))
+    if draw.chance(0.5):
+        made.arrays["labels"] = f"rng.integers(0, {classes}, {rows})"
+    else:
+        made.expression("labels", f"np.float32(rng.dirichlet(np.ones({classes}), {rows}))")
+    settings = {"label_smoothing": draw.one_of(0.0, 0.0, 0.1, 0.9)}
+    given = f"label_smoothing={settings['label_smoothing']}"
+    weighted = draw.chance(0.4) and "integers" in made.arrays["labels"]
+    if weighted:
+        made.expression("weights", f"np.float32(rng.uniform(0.1, 2, {classes}))")
+    ours = given + (", class_weights=weights" if weighted else "")
+    made.calls = (
+        f"output = ops.cross_entropy(logits, labels, {ours})",
+        f"grad_logits = ops.cross_entropy_backward(logits, labels, {ours})",
+    )
+    made.forward = "F.cross_entropy(logits, labels, " + given
+    made.forward += ", weight=weights.detach())" if weighted else ")"
+    made.terms = {"output": rows * classes, "grad_logits": classes}
+    least = (20 if weighted else 1) / rows  # the largest weight may be twenty times the smallest
+    made.rule = f"smooth(expect, arrays, {{terms}}, least={least:.3g})"
+    return made.case()
