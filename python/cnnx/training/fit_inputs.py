@@ -17,14 +17,11 @@ from cnnx.data.split import split
 from cnnx.training.iterable_epoch import AugmentationSettings, Epoch, batch_epochs
 from cnnx.training.labelled_images import LabelledSet, refuse_iterator
 from cnnx.training.metric_sums import Measure, measure_batches
-from cnnx.training.run_state import Position, fingerprint
+from cnnx.training.run_state import IN_BATCHES, Position, fingerprint
 from cnnx.training.targets import Arrays
 
 # Checks images and targets for the model and the loss; the name begins an error message.
 Check: TypeAlias = Callable[[ArrayLike, ArrayLike, str], Arrays]
-
-# In place of the fingerprint of a validation set in batches.
-_IN_BATCHES = {"count": "that of batches"}
 
 
 @dataclass(frozen=True)
@@ -140,7 +137,7 @@ def _validation(
     argument = "fit: validation"
     if held_out.y is None:
         refuse_iterator(held_out.x, epochs, "validation")
-        return lambda: measure_batches(held_out.x, measure, argument), _IN_BATCHES
+        return lambda: measure_batches(held_out.x, measure, argument), IN_BATCHES
     arrays = check(held_out.x, held_out.y, argument)
     if len(arrays[0]) == 0:
         raise ValueError("fit: validation holds no images, expected at least one")

@@ -23,6 +23,8 @@ START: Position = (0, ())
 # Of `run_settings`.
 _SETTINGS = ("epochs", "batch_size", "shuffle", "augmentation", "validation", "checkpoint_every")
 _SAMPLED = 64  # images whose bytes enter a fingerprint
+# In place of the fingerprint of a validation set in batches.
+IN_BATCHES = {"count": 0, "shape": [], "dtype": "batches", "targets": [], "checksum": 0}
 
 
 @dataclass
@@ -235,13 +237,20 @@ def _checked(value: object, name: str) -> dict[str, Any] | None:
     return found
 
 
+def _form(fingerprint: dict[str, Any] | None) -> str:
+    if fingerprint is None:
+        return "no arrays"
+    return "batches" if fingerprint == IN_BATCHES else "arrays"
+
+
 def _check_same(what: str, given: dict[str, Any] | None, own: dict[str, Any] | None) -> None:
     if given == own:
         return
-    if given is None or own is None:
+    form, own_form = _form(given), _form(own)
+    if given is None or own is None or form != own_form:
+        expected = "those" if given is None else own_form.replace("no arrays", "none")
         raise ValueError(
-            f"fit: {what} {'holds no arrays' if given is None else 'holds arrays'}, "
-            f"expected {'none' if own is None else 'those'} that the run was started with"
+            f"fit: {what} holds {form}, expected {expected} that the run was started with"
         )
     for name in given:
         if name != "checksum" and given[name] != own.get(name):
