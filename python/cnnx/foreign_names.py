@@ -6,6 +6,8 @@ from __future__ import annotations
 KEYWORDS: dict[str, tuple[str, ...]] = {
     "alpha": ("negative_slope", "mixup"),
     "batch": ("batch_size",),
+    "beta_1": ("betas",),
+    "beta_2": ("betas",),
     "class_weight": ("class_weights",),
     "decay": ("weight_decay",),
     "dilation_rate": ("dilation",),
@@ -75,7 +77,7 @@ POSITIONAL: dict[str, str] = {
     "Model": "the layers go in one list: Model([{layers}], input_shape=...)",
     "Parallel": "the branches go in one list: Parallel([{layers}])",
     "Residual": "the layers of the body go in one list: Residual([{layers}])",
-    "fit": "validation data go by name: fit(x, y, epochs=10, validation=(x2, y2))",
+    "fit": "the rest go by name: fit(x, y, epochs=10, batch_size=64)",
 }
 
 # Calls that a function suggests when an argument is missing.

@@ -81,8 +81,9 @@ def _keyword(name: str, value: object, known: Iterable[str]) -> str:
     own = [each for each in KEYWORDS.get(name, ()) if each in known]
     own = own or ([] if name in REMEDIES else _nearest(name, known))
     if own:
-        plain = isinstance(value, (bool, int, float, str))
-        return f"{own[0]}={value!r}" if plain else f"{own[0]}=..."
+        if isinstance(value, (bool, int, float, str)):
+            return f"{own[0]}={value!r}"
+        return f"{own[0]}={'(x, y)' if name == 'validation_data' else '...'}"
     return REMEDIES.get(name) or f"one of {', '.join(known)}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -144,6 +146,10 @@ class Model(NamedAttributes):
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of one image."""
+        return self._input_shape
+
+    @functools.cached_property
+    def _input_shape(self) -> tuple[int, int, int]:
         height, width, channels = self._core.input_shape
         return height, width, channels
 
@@ -191,7 +197,7 @@ class Model(NamedAttributes):
         self, x: ArrayLike, function: str
     ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
         """`x` as `images` returns it, with floats in the range that the model expects."""
-        pixels, integers, single = images(x, self.input_shape, function)
+        pixels, integers, single = images(x, self._input_shape, function)
         if not integers and exceeds_two(pixels) and not self._takes_any_range():
             check_float_range(pixels, function)
         return pixels, integers, single
@@ -207,6 +213,7 @@ class Model(NamedAttributes):
         outputs = self._core.run(pixels, integers)
         return outputs[0] if single else outputs
 
+    @checked_call
     def predict_proba(self, x: ArrayLike) -> FloatArray:
         """Compute probabilities, (batch, outputs).
 
@@ -221,6 +228,7 @@ class Model(NamedAttributes):
         probabilities = self._core.probabilities(pixels, integers)
         return probabilities[0] if single else probabilities
 
+    @checked_call
     def predict(self, x: ArrayLike) -> Any:
         """Predict the class of each image.
 
@@ -236,7 +244,7 @@ class Model(NamedAttributes):
         """
         pixels, integers, single = self._images(x, "predict")
         probabilities = self._core.probabilities(pixels, integers)
-        if np.isnan(probabilities).any():
+        if math.isnan(np.maximum.reduce(probabilities, axis=None, initial=0)):
             if all_finite(pixels):
                 raise FloatingPointError(
                     "predict: the model's outputs are NaN for finite images, expected numbers: "
@@ -294,6 +302,7 @@ class Model(NamedAttributes):
                 its[name] = values
         return copy
 
+    @checked_call
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save weights, graph, preprocessing and class names to one safetensors file.
 

@@ -295,6 +295,7 @@ class Trainer(SingleSteps):
         if self._run is not None:
             self._run.stopped = True
 
+    @checked_call
     def evaluate(
         self,
         x: ArrayLike | LabelledImages,

@@ -1,0 +1,286 @@
+"""Names that a newcomer brings from other libraries or misspells: the answer has the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cnnx
+import pytest
+from first_hour import Case, check, every
+
+anything: Any = cnnx  # calls that type checkers would refuse
+
+X, Y = cnnx.data.xo(8, size=16, seed=1)
+MODEL: Any = cnnx.models.small((16, 16, 1))
+TRAINER: Any = cnnx.Trainer(MODEL)
+
+
+def keyword(run: Callable[[], object], sentence: str) -> Case:
+    return Case(sentence.split(",")[0], run, TypeError, sentence)
+
+
+KEYWORDS = [
+    keyword(lambda: anything.Adam(lr=0.1), "Adam: has no argument lr, expected learning_rate=0.1"),
+    keyword(
+        lambda: anything.SGD(0.1, decay=1e-4),
+        "SGD: has no argument decay, expected weight_decay=0.0001",
+    ),
+    keyword(lambda: anything.RMSprop(rho=0.9), "RMSprop: has no argument rho, expected alpha=0.9"),
+    keyword(lambda: anything.AdamW(eps=1e-6), "AdamW: has no argument eps, expected epsilon=1e-06"),
+    keyword(
+        lambda: anything.Conv2d(8, 3, strides=2),
+        "Conv2d: has no argument strides, expected stride=2",
+    ),
+    keyword(
+        lambda: anything.Conv2d(filters=8, kernel_size=3),
+        "Conv2d: has no argument filters, expected out_channels=8",
+    ),
+    keyword(
+        lambda: anything.Conv2d(8, 3, activation="relu"),
+        "Conv2d: has no argument activation, expected a layer of its own after it, such as ReLU()",
+    ),
+    keyword(
+        lambda: anything.Conv2d(8, 3, use_bias=False),
+        "Conv2d: has no argument use_bias, expected bias=False",
+    ),
+    keyword(
+        lambda: anything.Conv2d(8, 3, in_channels=3),
+        "Conv2d: has no argument in_channels, expected nothing: the model infers in_channels",
+    ),
+    keyword(
+        lambda: anything.Dense(units=10), "Dense: has no argument units, expected out_features=10"
+    ),
+    keyword(lambda: anything.Dropout(p=0.5), "Dropout: has no argument p, expected rate=0.5"),
+    keyword(
+        lambda: anything.MaxPool2d(pool_size=2),
+        "MaxPool2d: has no argument pool_size, expected kernel_size=2",
+    ),
+    keyword(
+        lambda: anything.LeakyReLU(alpha=0.1),
+        "LeakyReLU: has no argument alpha, expected negative_slope=0.1",
+    ),
+    keyword(
+        lambda: anything.ReLU(inplace=True),
+        "ReLU: has no argument inplace, expected nothing: activations run in place by themselves",
+    ),
+    keyword(
+        lambda: anything.GroupNorm(num_groups=4),
+        "GroupNorm: has no argument num_groups, expected groups=4",
+    ),
+    keyword(
+        lambda: TRAINER.fit(X, Y, validation_split=0.1),
+        "fit: has no argument validation_split, expected validation=0.1",
+    ),
+    keyword(
+        lambda: TRAINER.fit(X, Y, validation_data=(X, Y)),
+        "fit: has no argument validation_data, expected validation=(x, y)",
+    ),
+    keyword(
+        lambda: TRAINER.fit(X, Y, verbose=1),
+        "fit: has no argument verbose, expected progress=print, or nothing for silence",
+    ),
+    keyword(
+        lambda: TRAINER.fit(X, Y, num_workers=2),
+        "fit: has no argument num_workers, expected nothing: all threads prepare batches: "
+        "cnnx.set_num_threads(n)",
+    ),
+    keyword(
+        lambda: TRAINER.fit(X, Y, class_weight={0: 1.0, 1: 2.0}),
+        "fit: has no argument class_weight, expected Trainer(model, "
+        "loss=cnnx.CrossEntropy(class_weights=...))",
+    ),
+    keyword(lambda: TRAINER.fit(X, Y, epoch=3), "fit: has no argument epoch, expected epochs=3"),
+    keyword(
+        lambda: TRAINER.evaluate(X, Y, verbose=0),
+        "evaluate: has no argument verbose, expected progress=print, or nothing for silence",
+    ),
+    keyword(
+        lambda: MODEL.predict(X, batch_size=32),
+        "predict: has no argument batch_size, expected one of x",
+    ),
+    keyword(
+        lambda: anything.Model([cnnx.Flatten()], input_shap=(4, 4, 1)),
+        "Model: has no argument input_shap, expected input_shape=...",
+    ),
+    keyword(
+        lambda: anything.Trainer(MODEL, optimzer=cnnx.Adam()),
+        "Trainer: has no argument optimzer, expected optimizer=...",
+    ),
+    keyword(
+        lambda: anything.callbacks.EarlyStopping(monitor="loss"),
+        "EarlyStopping: has no argument monitor, expected watch='loss'",
+    ),
+    keyword(
+        lambda: anything.callbacks.EarlyStopping(min_delta=0.01),
+        "EarlyStopping: has no argument min_delta, expected least=0.01",
+    ),
+    keyword(
+        lambda: anything.StepDecay(gamma=0.5),
+        "StepDecay: has no argument gamma, expected factor=0.5",
+    ),
+    keyword(
+        lambda: anything.models.resnet20(num_classes=7),
+        "resnet20: has no argument num_classes, expected classes=7",
+    ),
+    keyword(
+        lambda: anything.data.Augmentation(rotation=10),
+        "Augmentation: has no argument rotation, expected rotate=10",
+    ),
+    keyword(
+        lambda: anything.data.xo(8, random_state=1),
+        "xo: has no argument random_state, expected seed=1",
+    ),
+]
+
+ARGUMENTS = [
+    Case(
+        "Dense()",
+        lambda: anything.Dense(),
+        TypeError,
+        "Dense: out_features is missing, expected Dense(10)",
+    ),
+    Case(
+        "Trainer()",
+        lambda: anything.Trainer(),
+        TypeError,
+        "Trainer: model is missing, expected Trainer(model)",
+    ),
+    Case(
+        "Layer()",
+        lambda: anything.Layer(),
+        TypeError,
+        "Layer: settings is missing, expected a layer such as Conv2d(32, 3)",
+    ),
+    Case(
+        "Adam positional",
+        lambda: anything.Adam(0.1, 0.9),
+        TypeError,
+        "Adam: got 0.9 after learning_rate, expected nothing there; the rest go by name: betas=, "
+        "epsilon=",
+    ),
+    Case(
+        "fit positional",
+        lambda: TRAINER.fit(X, Y, 10),
+        TypeError,
+        "fit: got 10 after x and y, expected nothing there; the rest go by name: fit(x, y, "
+        "epochs=10, batch_size=64)",
+    ),
+    Case(
+        "optimizer text",
+        lambda: anything.Trainer(MODEL, optimizer="adam"),
+        TypeError,
+        "Trainer: optimizer is 'adam', expected SGD, Adam, AdamW, RMSprop or Muon: "
+        "optimizer=cnnx.Adam()",
+    ),
+    Case(
+        "optimizer class",
+        lambda: anything.Trainer(MODEL, optimizer=cnnx.AdamW),
+        TypeError,
+        "Trainer: optimizer is <class 'cnnx.training.optimizers.AdamW'>, expected SGD, Adam, "
+        "AdamW, RMSprop or Muon: optimizer=cnnx.AdamW()",
+    ),
+    Case(
+        "loss text",
+        lambda: anything.Trainer(MODEL, loss="sparse_categorical_crossentropy"),
+        TypeError,
+        "Trainer: loss is 'sparse_categorical_crossentropy', expected CrossEntropy, "
+        "BinaryCrossEntropy, MSE, L1 or Huber: loss=cnnx.CrossEntropy()",
+    ),
+    Case(
+        "schedule text",
+        lambda: anything.Trainer(MODEL, schedule="cosine"),
+        TypeError,
+        "Trainer: schedule is 'cosine', expected one such as CosineDecay, or None: "
+        "schedule=cnnx.CosineDecay()",
+    ),
+]
+
+
+def attribute(owner: Any, name: str, sentence: str) -> Case:
+    return Case(name, lambda: getattr(owner, name), AttributeError, sentence)
+
+
+def missing(name: str, expected: str) -> Case:
+    sentence = f"module 'cnnx' has no attribute {name!r}, expected {expected}"
+    return attribute(cnnx, name, sentence)
+
+
+ATTRIBUTES = [
+    missing("Conv2D", "cnnx.Conv2d"),
+    missing("Linear", "cnnx.Dense"),
+    missing("Sequential", "cnnx.Model([...], input_shape=...)"),
+    missing("MaxPooling2D", "cnnx.MaxPool2d"),
+    missing("BatchNormalization", "cnnx.BatchNorm2d"),
+    missing("CrossEntropyLoss", "cnnx.CrossEntropy"),
+    missing("EarlyStopping", "cnnx.callbacks.EarlyStopping"),
+    missing("Augmentation", "cnnx.data.Augmentation"),
+    missing("resnet18", "cnnx.models.resnet18"),
+    missing("load_model", "cnnx.load"),
+    missing("Relu", "cnnx.ReLU"),
+    missing("Traner", "cnnx.Trainer"),
+    attribute(
+        MODEL,
+        "fit",
+        "Model: has no attribute fit, expected cnnx.Trainer(model).fit(x, y, epochs=10)",
+    ),
+    attribute(
+        MODEL,
+        "compile",
+        "Model: has no attribute compile, expected cnnx.Trainer(model, optimizer=cnnx.Adam(), "
+        "loss=cnnx.CrossEntropy())",
+    ),
+    attribute(
+        MODEL,
+        "evaluate",
+        "Model: has no attribute evaluate, expected cnnx.Trainer(model).evaluate(x, y)",
+    ),
+    attribute(MODEL, "state_dict", "Model: has no attribute state_dict, expected model.parameters"),
+    attribute(MODEL, "sumary", "Model: has no attribute sumary, expected summary"),
+    attribute(
+        TRAINER, "predict", "Trainer: has no attribute predict, expected trainer.model.predict(x)"
+    ),
+    Case(
+        "trainer.lr",
+        lambda: setattr(TRAINER, "lr", 0.1),
+        AttributeError,
+        "Trainer: has no attribute lr, expected learning_rate",
+    ),
+    Case(
+        "model.class_names",
+        lambda: setattr(MODEL, "clases", ["X", "O"]),
+        AttributeError,
+        "Model: has no attribute clases, expected classes",
+    ),
+]
+
+
+@every(KEYWORDS, ARGUMENTS, ATTRIBUTES)
+def test_the_answer_has_the_right_name(case: Case) -> None:
+    check(case)
+
+
+# A newcomer's script, line by line: each line is answered with the spelling that works.
+SCRIPT = (
+    ("model = cnnx.Sequential([])", "cnnx.Model([...], input_shape=...)"),
+    ("cnnx.Conv2D(32, 3)", "cnnx.Conv2d"),
+    ("cnnx.Conv2d(filters=32, kernel_size=3)", "out_channels=32"),
+    ("cnnx.Conv2d(32, 3, strides=2)", "stride=2"),
+    ("cnnx.Conv2d(32, 3, activation='relu')", "ReLU()"),
+    ("cnnx.MaxPooling2D(2)", "cnnx.MaxPool2d"),
+    ("cnnx.Dense(units=10)", "out_features=10"),
+    ("model.compile(optimizer='adam', loss='mse')", "cnnx.Trainer(model, optimizer=cnnx.Adam()"),
+    ("cnnx.Trainer(model, optimizer='adam')", "optimizer=cnnx.Adam()"),
+    ("cnnx.Trainer(model, loss='categorical_crossentropy')", "loss=cnnx.CrossEntropy()"),
+    ("model.fit(x, y, epochs=3)", "cnnx.Trainer(model).fit(x, y, epochs=10)"),
+    ("cnnx.Trainer(model).fit(x, y, epochs=3, validation_split=0.1)", "validation=0.1"),
+)
+
+
+@pytest.mark.parametrize(("line", "spelling"), SCRIPT, ids=[line for line, _ in SCRIPT])
+def test_a_script_of_another_library_is_answered_line_by_line(line: str, spelling: str) -> None:
+    names = {"cnnx": cnnx, "model": MODEL, "x": X, "y": Y}
+    with pytest.raises((AttributeError, TypeError)) as caught:
+        exec(line, names)
+    assert spelling in str(caught.value)
+    assert "\n" not in str(caught.value)
