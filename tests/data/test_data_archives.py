@@ -142,7 +142,8 @@ def test_npz_damaged(tmp_path: Path, images: tuple[Any, Any]) -> None:
     for header in (b"{'descr': '|u1', 'fortran_order': False, 'shape': (%d,)}" % 10**30, b"{'"):
         with zipfile.ZipFile(file, "w") as archive:
             padded = header.ljust(117) + b"\n"
-            archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + padded)
+            for name in ("x.npy", "y.npy"):
+                archive.writestr(name, b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + padded)
         with pytest.raises(cnnx.FormatError, match=r"x\.npz: cannot be read as an archive"):
             data.load(file)
     for place, byte in ((whole.index(b"PK\x01\x02") + 8, 1), (whole.index(b"PK\x01\x02") + 10, 99)):
@@ -154,3 +155,19 @@ def test_npz_damaged(tmp_path: Path, images: tuple[Any, Any]) -> None:
     np.savez(file, x=np.array([{}], object), y=[0])
     with pytest.raises(cnnx.FormatError, match=r"x\.npz: cannot be read as an archive"):
         data.load(file)
+
+
+def test_npz_reads_the_arrays_of_the_sets_alone(tmp_path: Path, images: tuple[Any, Any]) -> None:
+    x, y = images
+    file = tmp_path / "x.npz"
+    np.savez(file, x=x, y=y, notes=np.array([{}], object))  # which only pickle could read
+    assert_array_equal(data.load(file).x, x)
+
+
+def test_npz_above_the_memory_limit(tmp_path: Path, images: tuple[Any, Any]) -> None:
+    file = tmp_path / "x.npz"
+    np.savez_compressed(file, x=np.zeros((7, 32, 32, 3), np.uint8), y=images[1])
+    size = 7 * 32 * 32 * 3 + 128
+    assert data.load(file, decoding=data.Decoding(memory_limit=size)).x.nbytes == size - 128
+    with pytest.raises(cnnx.FormatError, match=rf"x takes {size} bytes of memory, expected at mo"):
+        data.load(file, decoding=data.Decoding(memory_limit=size - 1))

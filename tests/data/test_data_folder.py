@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 from pathlib import Path
@@ -18,7 +17,6 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
-ImageOps = pytest.importorskip("PIL.ImageOps")
 
 GREY = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
 RGB = np.stack([GREY, GREY[::-1], 255 - GREY], axis=-1)
@@ -235,104 +233,7 @@ def test_open_source_of_a_file_or_of_nothing(tmp_path: Path) -> None:
         data.open_source(tmp_path / "missing")
 
 
-# --- small JPEG files, memory, folders in folders
-
-
-def jpeg_variants() -> dict[str, bytes]:
-    """JPEG files of one noisy image by what is special about them."""
-    pixels = np.random.default_rng(0).integers(0, 256, (37, 51, 3), dtype=np.uint8)
-    colour, grey = Image.fromarray(pixels), Image.fromarray(pixels[..., 0])
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    settings: dict[str, tuple[Any, dict[str, Any]]] = {
-        "plain": (colour, {}),
-        "grey": (grey, {}),
-        "progressive": (colour, {"progressive": True}),
-        "4:4:4": (colour, {"subsampling": 0}),
-        "4:2:2": (colour, {"subsampling": 1}),
-        "optimised": (colour, {"optimize": True, "quality": 30}),
-        "restart markers": (colour, {"restart_marker_blocks": 1}),
-        "comment": (colour, {"comment": b"\xff\xda" * 9}),
-        "profile": (colour, {"icc_profile": b"profile" * 9}),
-        "turned": (colour, {"exif": exif}),
-        "cmyk": (colour.convert("CMYK"), {}),
-        "rgb in the file": (colour, {"keep_rgb": True}),
-    }
-    files = {}
-    for name, (image, options) in settings.items():
-        file = io.BytesIO()
-        image.save(file, "JPEG", **options)
-        files[name] = file.getvalue()
-    files["text at the end"] = files["plain"] + b"text"
-    files["padding"] = b"\xff\xd8\xff" + files["plain"][2:]
-    return files
-
-
-@pytest.mark.parametrize("name", jpeg_variants())
-def test_a_small_jpeg_file_has_pillows_shape_and_pixels(tmp_path: Path, name: str) -> None:
-    content = jpeg_variants()[name]
-    file = tmp_path / "image.jpg"
-    file.write_bytes(content)
-    with Image.open(file) as image:
-        upright = ImageOps.exif_transpose(image)
-        pixels = np.asarray(upright if upright.mode == "L" else upright.convert("RGB"))
-    pixels = pixels.reshape(*pixels.shape[:2], -1)
-    assert image_shape(file) == pixels.shape
-    read = data.read_image(file, pixels.shape)
-    assert_array_equal(read, pixels)
-    assert read.flags.writeable
-    expected = cnnx._core.resize_image(pixels, 20, 30, 3, "crop")
-    assert_array_equal(data.read_image(file, (20, 30, 3), resize="crop"), expected)
-
-
-def test_a_cut_jpeg_file_is_refused_anywhere(tmp_path: Path) -> None:
-    whole = jpeg_variants()["plain"]
-    file = tmp_path / "image.jpg"
-    for length in (*range(1, 40), *range(40, len(whole) - 1, 29)):
-        file.write_bytes(whole[:length])
-        with pytest.raises(cnnx.FormatError, match=r"image\.jpg: cannot be read as an image"):
-            data.read_image(file, (37, 51, 3))
-
-
-@pytest.mark.parametrize("limit", ["small", "large"])
-@pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_a_jpeg_file_is_decoded_at_twice_the_size_of_the_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, limit: str
-) -> None:
-    if limit == "large":  # leave all files to PIL.Image.open
-        monkeypatch.setattr("cnnx.data.image.MOST_BYTES", 0)
-    file = tmp_path / "image.jpg"
-    rows, columns = np.mgrid[0:333, 0:444]
-    waves = (127 + 60 * np.sin(rows / 40) + 60 * np.cos(columns / 30)).astype(np.uint8)
-    Image.fromarray(waves).convert(mode).save(file)
-    channels = 1 if mode == "L" else 3
-    with Image.open(file) as image:
-        pixels = np.asarray(image).reshape(333, 444, channels)
-    for size, scale in (((84, 111), 1), ((83, 111), 2), ((42, 55), 2), ((41, 55), 4), ((8, 8), 8)):
-        with Image.open(file) as image:
-            image.draft(mode, (image.width // scale, image.height // scale))
-            drafted = np.asarray(image).reshape(-(-333 // scale), -(-444 // scale), channels)
-        read = data.read_image(file, (*size, channels))
-        expected = cnnx._core.resize_image(drafted, *size, channels, "stretch")
-        assert_array_equal(read, expected)
-        exact = cnnx._core.resize_image(pixels, *size, channels, "stretch")
-        difference = np.abs(read.astype(int) - exact)
-        assert difference.max() <= 8
-        assert difference.mean() <= 3
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16", "I"])
-def test_a_large_image_is_converted_in_parts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
-) -> None:
-    pixels = np.random.default_rng(0).integers(0, 200, (23, 9, 4), dtype=np.uint8)
-    image = Image.fromarray(pixels[..., 0]) if mode.startswith("I") else Image.fromarray(pixels)
-    file = tmp_path / ("image.png" if mode == "P" else "image.tif")
-    image.convert(mode).save(file, **({"transparency": 7} if mode == "P" else {}))
-    whole = data.read_image(file, (23, 9, 3))
-    monkeypatch.setattr("cnnx.data.image._PIXELS_AT_ONCE", 60)
-    assert_array_equal(data.read_image(file, (23, 9, 3)), whole)
-    assert len(np.unique(whole)) > 1
+# --- folders in folders
 
 
 def test_images_in_subfolders_belong_to_their_class(tmp_path: Path) -> None:
@@ -348,6 +249,39 @@ def test_images_in_subfolders_belong_to_their_class(tmp_path: Path) -> None:
     loaded = source.load()
     assert loaded.y.tolist() == [0, 0, 0, 1, 1, 1]
     assert loaded.x[:, 0, 0, 0].tolist() == [0, 0, 40, 0, 40, 80]
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("Train", "TEST"), (False, True)),
+        (("training", "testing", "valid"), (True, True)),
+        (("train", "Val"), (True, False)),
+        (("train",), (False, False)),
+        (("train", "test", "documents"), (False, True)),
+    ],
+    ids=str,
+)
+def test_the_sets_may_have_other_names(
+    tmp_path: Path, names: tuple[str, ...], found: tuple[bool, bool]
+) -> None:
+    for name in names:
+        write_class(tmp_path / name / "cat", 1)
+    for path in (tmp_path, tmp_path / names[0]):
+        loaded = data.load(path)
+        assert loaded.classes == ("cat",)
+        assert (loaded.validation is not None, loaded.test is not None) == found
+
+
+def test_class_counts(tmp_path: Path) -> None:
+    write_class(tmp_path / "cat", 2)
+    write_class(tmp_path / "dog", 3)
+    source = data.open_source(tmp_path, ("dog", "cow", "cat"))
+    assert source.load().class_counts == {"dog": 3, "cow": 0, "cat": 2}
+    assert data.Dataset(np.zeros((2, 1, 1, 1), np.uint8), np.array([1, 1]), 2).class_counts == {
+        "0": 0,
+        "1": 2,
+    }
 
 
 def test_each_small_file_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

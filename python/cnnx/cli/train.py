@@ -32,7 +32,8 @@ PATH is one of
   a folder of CIFAR-10's binary files: data_batch_1.bin and so on; test_batch.bin is the test set
   an .npz file with the arrays x and y, or x_train, y_train, x_test and y_test
   a folder with one subfolder of images per class: pets/cat/*.jpg pets/dog/*.jpg
-  a folder with such folders named train/ and test/, and optionally validation/
+      (its images may lie in further subfolders)
+  a folder with such folders named train/ and test/, and optionally validation/ (or valid/, val/)
 
 The validation set is evaluated after every epoch, the test set once at the end. Ctrl-C, SIGTERM and
 SIGHUP stop after the step and save the model. A run with --checkpoint can be resumed after an
@@ -57,7 +58,6 @@ network.py is your file; its function receives (height, width, channels) and the
       layers = [Conv2d(32, 3), ReLU(), MaxPool2d(2), Flatten(), Dense(len(classes))]
       return cnnx.Model(layers, input_shape=input_shape, classes=classes)
 """
-
 
 _NEVER = 10**9  # epochs of patience of a run that keeps its best epoch and never stops early
 _STEPS_TO_LEARN = 10  # after fewer steps, a model may well have learned nothing yet
@@ -173,8 +173,8 @@ def _fit(
             "checkpoint": arguments.checkpoint,
         }
     with warnings.catch_warnings():
-        # The sentence about a finished run names a line of Python.
-        warnings.filterwarnings("ignore", "fit: the run ", cnnx.Warning)
+        # These sentences name a line of Python; the command has its own.
+        warnings.filterwarnings("ignore", "fit: the run |fit: .* has a single", cnnx.Warning)
         trainer.fit(
             images.x,
             images.y,

@@ -7,14 +7,10 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cnnx.cli.errors import UserError, caution, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cnnx.data.dataset import Classes, Dataset, Labels
+    from cnnx.data.dataset import Classes, Dataset
     from cnnx.data.source import Source
     from cnnx.model.model import Model
 
@@ -76,7 +72,7 @@ def load_described(
     for loaded in (images, images.validation, images.test):
         if loaded is not None:
             report_skipped(loaded)
-    print(f"images per class: {_counts_text(images.y, class_names(images))}", flush=True)
+    print(f"images per class: {_counts_text(images.class_counts)}", flush=True)
     return images
 
 
@@ -97,15 +93,12 @@ def report_skipped(images: Dataset) -> None:
 
 def class_names(images: Dataset) -> list[str]:
     """Names of the classes, which are numbers if they have none."""
-    classes = images.classes
-    return list(map(str, range(classes))) if isinstance(classes, int) else list(classes)
+    return list(images.class_counts)
 
 
 def warn_of_small_classes(images: Dataset, path: str) -> None:
     """Warn of classes with one image, none of which a validation split holds out."""
-    names = class_names(images)
-    counts = np.bincount(images.y, minlength=len(names))
-    single = [name for name, count in zip(names, counts, strict=True) if count == 1]
+    single = [name for name, count in images.class_counts.items() if count == 1]
     if not single:
         return
     listed = ", ".join(single[:_MOST_CLASSES])
@@ -133,12 +126,11 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
             "per class"
         )
     images = load_for(model, arguments, str(arguments.init))
-    missing = np.bincount(images.y, minlength=model.output_shape[0]) == 0
-    if missing.any():
-        name = class_names(images)[int(missing.argmax())]
+    missing = [name for name, count in images.class_counts.items() if count == 0]
+    if missing:
         raise UserError(
-            f"{arguments.path}: has no images of class {name}, expected some of every class of "
-            f"--init {arguments.init}"
+            f"{arguments.path}: has no images of class {missing[0]}, expected some of every class "
+            f"of --init {arguments.init}"
         )
     return model, images
 
@@ -175,10 +167,9 @@ def _classes_of(model: Model) -> Classes:
     return tuple(model.classes) if model.classes else model.output_shape[0]
 
 
-def _counts_text(labels: Labels, names: Sequence[str]) -> str:
+def _counts_text(counts: dict[str, int]) -> str:
     """Number of images of every class, or of the smallest and the largest of many."""
-    counts = np.bincount(labels, minlength=len(names))
-    if len(names) <= _MOST_CLASSES:
-        return ", ".join(f"{name} {n:,}" for name, n in zip(names, counts, strict=True))
-    least, most = int(counts.argmin()), int(counts.argmax())
-    return f"from {counts[least]:,} ({names[least]}) to {counts[most]:,} ({names[most]})"
+    if len(counts) <= _MOST_CLASSES:
+        return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+    return f"from {counts[least]:,} ({least}) to {counts[most]:,} ({most})"

@@ -38,6 +38,19 @@ class Dataset:
     test: Dataset | None = None
     skipped: tuple[str, ...] = ()
 
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Number of images of each class by its name, or by its label if classes have no names.
+
+        Example:
+            >>> x, y = np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 1])
+            >>> Dataset(x, y, ("cat", "dog")).class_counts
+            {'cat': 1, 'dog': 2}
+        """
+        counts = np.bincount(self.y, minlength=count_classes(self.classes)).tolist()
+        names = range(len(counts)) if isinstance(self.classes, int) else self.classes
+        return {str(name): count for name, count in zip(names, counts, strict=True)}
+
 
 def check_classes(dataset: Dataset, classes: Sequence[str] | None, function: str) -> None:
     """Refuse a data set whose class names differ from those of a model.

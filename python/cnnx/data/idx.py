@@ -9,7 +9,7 @@ import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from cnnx._core import FormatError
 from cnnx.data.arrays import ArraySet
 from cnnx.data.dataset import Classes, Dataset, Labels, Pixels
+from cnnx.data.memory import check_size
+from cnnx.data.regular_file import open_regular
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MOST_DIMENSIONS = 8
@@ -28,33 +30,38 @@ _SET_NAMES = ("train", "t10k")
 _SPELLINGS = ("{set}-{kind}-idx{rank}-ubyte", "{set}-{kind}.idx{rank}-ubyte")
 
 
-def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
+def read_idx(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> NDArray[Any]:
     """Read one IDX file, plain or compressed with gzip, as an array of its type and shape.
 
     Args:
         path: IDX file; its first bytes tell whether it is compressed.
+        memory_limit: limit in bytes of the array in a compressed file; None is a quarter of the
+            memory that the process may use.
 
     Raises:
-        FormatError: if it is not an IDX file, or has fewer or more bytes than its header declares.
+        FormatError: if it is not an IDX file, has fewer or more bytes than its header declares, or
+            declares more than the limit.
         OSError: if it cannot be opened.
     """
     path = Path(path)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
         file.seek(0)
         if not compressed:
-            return _read(file, path, most_bytes=size)
+            return _read(file, path, most_bytes=size, memory_limit=size)
         try:
             with gzip.GzipFile(fileobj=file) as stream:
-                return _read(stream, path, most_bytes=size * _MOST_GZIP_RATIO)
+                return _read(stream, path, size * _MOST_GZIP_RATIO, memory_limit)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FormatError(
                 f"{path}: the compressed data is damaged or cut short; fetch the file again"
             ) from error
 
 
-def _read(stream: BinaryIO | gzip.GzipFile, path: Path, most_bytes: int) -> NDArray[Any]:
+def _read(
+    stream: IO[bytes] | gzip.GzipFile, path: Path, most_bytes: int, memory_limit: int | None
+) -> NDArray[Any]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES:
         raise FormatError(
@@ -75,6 +82,7 @@ def _read(stream: BinaryIO | gzip.GzipFile, path: Path, most_bytes: int) -> NDAr
             f"{path}: declares {declared} bytes of data, more than the whole file can hold; "
             "it is cut short or damaged, fetch it again"
         )
+    check_size(f"{path}: its array", declared, memory_limit)
     # Shapes that NumPy refuses, even for an empty array.
     if dtype.itemsize * math.prod(filter(None, shape)) > sys.maxsize:
         raise FormatError(f"{path}: declares the shape {shape}, which is too large for an array")
@@ -90,7 +98,7 @@ def _read(stream: BinaryIO | gzip.GzipFile, path: Path, most_bytes: int) -> NDAr
     return data.view(dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def _fill(stream: BinaryIO | gzip.GzipFile, target: memoryview) -> int:
+def _fill(stream: IO[bytes] | gzip.GzipFile, target: memoryview) -> int:
     """Read until `target` is full or the stream ends; return the number of bytes read."""
     filled = 0
     while filled < len(target):
@@ -106,7 +114,11 @@ class IdxSet(ArraySet):
     """Images and labels of one set, "train" or "t10k", of a folder of IDX files."""
 
     def __init__(
-        self, folder: str | os.PathLike[str], set_name: str, classes: Classes | None = None
+        self,
+        folder: str | os.PathLike[str],
+        set_name: str,
+        classes: Classes | None = None,
+        memory_limit: int | None = None,
     ) -> None:
         """Read both files and check that they match.
 
@@ -114,6 +126,7 @@ class IdxSet(ArraySet):
             folder: folder of the files.
             set_name: "train" or "t10k".
             classes: class names, or the number of classes; None infers it from the largest label.
+            memory_limit: as for `read_idx`.
 
         Raises:
             FormatError: if a file is missing or damaged, or images and labels do not match.
@@ -128,26 +141,33 @@ class IdxSet(ArraySet):
                 f"{folder}: lacks {set_name}-{missing}-idx{rank}-ubyte (or .gz), "
                 f"which belongs to {(images or labels or folder).name}"
             )
-        super().__init__(str(folder / f"{set_name}-*"), _images(images), _labels(labels), classes)
+        x, y = _images(images, memory_limit), _labels(labels, memory_limit)
+        super().__init__(str(folder / f"{set_name}-*"), x, y, classes)
 
 
-def idx_sets(folder: str | os.PathLike[str], classes: Classes | None = None) -> list[IdxSet]:
+def idx_sets(
+    folder: str | os.PathLike[str],
+    classes: Classes | None = None,
+    memory_limit: int | None = None,
+) -> list[IdxSet]:
     """IDX sets in a folder, the training set first; empty if it has no IDX files."""
     sets: list[IdxSet] = []
     for set_name in _SET_NAMES:
         kinds = ("images", "labels")
         if any(_find(Path(folder), set_name, kind) is not None for kind in kinds):
-            sets.append(IdxSet(folder, set_name, sets[0].classes if sets else classes))
+            known = sets[0].classes if sets else classes
+            sets.append(IdxSet(folder, set_name, known, memory_limit))
     return sets
 
 
-def load_idx(folder: str | os.PathLike[str]) -> Dataset:
+def load_idx(folder: str | os.PathLike[str], *, memory_limit: int | None = None) -> Dataset:
     """Read a folder of IDX files, such as MNIST or Fashion-MNIST.
 
     Args:
         folder: folder of `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, and optionally
             the same files of `t10k` for the test set; plain or compressed (`.gz`). The spelling
             `train-images.idx3-ubyte` is also accepted.
+        memory_limit: as for `read_idx`.
 
     Returns:
         uint8 images of shape (count, height, width, channels) and int64 labels.
@@ -155,7 +175,7 @@ def load_idx(folder: str | os.PathLike[str]) -> Dataset:
     Raises:
         FormatError: if there are no such files, or one is damaged or does not match the others.
     """
-    sets = idx_sets(folder)
+    sets = idx_sets(folder, memory_limit=memory_limit)
     if not sets:
         raise FormatError(
             f"{os.fspath(folder)}: holds no IDX files (train-images-idx3-ubyte and its labels)"
@@ -176,8 +196,8 @@ def _find(folder: Path, set_name: str, kind: str) -> Path | None:
     return None
 
 
-def _images(path: Path) -> Pixels:
-    pixels = read_idx(path)
+def _images(path: Path, memory_limit: int | None) -> Pixels:
+    pixels = read_idx(path, memory_limit=memory_limit)
     if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4) or 0 in pixels.shape:
         raise FormatError(
             f"{path}: holds {pixels.dtype} of shape {pixels.shape}, "
@@ -186,8 +206,8 @@ def _images(path: Path) -> Pixels:
     return pixels if pixels.ndim == 4 else pixels[..., np.newaxis]
 
 
-def _labels(path: Path) -> Labels:
-    labels = read_idx(path)
+def _labels(path: Path, memory_limit: int | None) -> Labels:
+    labels = read_idx(path, memory_limit=memory_limit)
     if labels.dtype.kind not in "iu" or labels.ndim != 1 or labels.size == 0 or labels.min() < 0:
         raise FormatError(
             f"{path}: holds {labels.dtype} of shape {labels.shape}, "

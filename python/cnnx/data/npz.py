@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,35 +14,52 @@ from numpy.typing import NDArray
 from cnnx._core import FormatError
 from cnnx.data.arrays import ArraySet
 from cnnx.data.dataset import Classes, Labels, Pixels
+from cnnx.data.memory import check_size
+from cnnx.data.regular_file import open_regular
 
 # Spellings of the training and the test set's arrays; the second pair is Keras's.
 _TRAIN = (("x", "y"), ("x_train", "y_train"))
 _TEST = (("x_test", "y_test"),)
+_ENDING = ".npy"  # of an array in an archive
 
 
-def npz_sets(path: str | os.PathLike[str], classes: Classes | None = None) -> list[ArraySet]:
-    """Image sets of an archive, the training set first.
+def npz_sets(
+    path: str | os.PathLike[str],
+    classes: Classes | None = None,
+    memory_limit: int | None = None,
+) -> list[ArraySet]:
+    """Image sets of an archive, the training set first. Other arrays of the archive are not read.
 
     Args:
         path: archive of `x`, uint8 images (count, height, width) or (count, height, width,
             channels), and `y`, one integer label each; or of `x_train`, `y_train` and optionally
             `x_test`, `y_test`; optionally with `classes`, the class names.
         classes: class names in the order of the labels, or their number, if a model fixes them.
+        memory_limit: limit of every array in bytes; None is a quarter of the usable memory.
 
     Raises:
-        FormatError: if the archive is damaged, or its arrays are missing or of another kind.
+        FormatError: if the archive is damaged, or its arrays are missing, of another kind or above
+            the limit.
         OSError: if the archive cannot be opened.
     """
     path = Path(path)
-    with path.open("rb") as file:  # opened here, because NumPy leaves a damaged file open
-        arrays = _arrays(file, path)
-    known = _class_names(arrays, path) if classes is None else classes
-    train, test = (_pair(arrays, spellings) for spellings in (_TRAIN, _TEST))
-    if train is None:
-        found = ", ".join(sorted(arrays)) or "nothing"
-        raise FormatError(f"{path}: holds {found}, expected the arrays x and y")
+    with open_regular(path) as file, _opened(file, path) as archive:
+        names = _array_names(archive)
+        pairs = [_pair(names, spellings) for spellings in (_TRAIN, _TEST)]
+        if pairs[0] is None:
+            found = ", ".join(sorted(names)) or "nothing"
+            raise FormatError(f"{path}: holds {found}, expected the arrays x and y")
+        arrays = {
+            name: _array(archive, name, path, memory_limit)
+            for pair in pairs
+            if pair is not None
+            for name in pair
+        }
+        known = classes
+        if known is None and "classes" in names:
+            known = _class_names(_array(archive, "classes", path, memory_limit), path)
     sets: list[ArraySet] = []
-    for pair in (train, test):
+    for pair in pairs:
         if pair is not None:
             x, y = (
                 _images(arrays[pair[0]], path, pair[0]),
@@ -52,24 +70,53 @@ def npz_sets(path: str | os.PathLike[str], classes: Classes | None = None) -> li
     return sets
 
 
-def _arrays(file: IO[bytes], path: Path) -> dict[str, NDArray[Any]]:
-    try:
+@contextmanager
+def _opened(file: IO[bytes], path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    """The archive in an open file; NumPy would leave a damaged file open."""
+    with _damage_is_named(path):
         archive = np.load(file, allow_pickle=False)
         if isinstance(archive, np.ndarray):
             raise FormatError("it is a single one")
-        with archive:
-            members = {name: archive[name] for name in archive.files}
+    with archive:
+        yield archive
+
+
+def _array_names(archive: np.lib.npyio.NpzFile) -> set[str]:
+    """Names of the arrays; other files of the archive are ignored."""
+    assert archive.zip is not None  # it is until it is closed
+    members = archive.zip.namelist()
+    return {name.removesuffix(_ENDING) for name in members if name.endswith(_ENDING)}
+
+
+def _array(
+    archive: np.lib.npyio.NpzFile, name: str, path: Path, memory_limit: int | None
+) -> NDArray[Any]:
+    assert archive.zip is not None  # it is until it is closed
+    with _damage_is_named(path):
+        size = archive.zip.getinfo(name + _ENDING).file_size
+    check_size(f"{path}: {name}", size, memory_limit)
+    with _damage_is_named(path):
+        array: NDArray[Any] = archive[name]
+        return array
+
+
+@contextmanager
+def _damage_is_named(path: Path) -> Iterator[None]:
+    """Turns the many kinds of errors that NumPy raises on damaged bytes into one.
+
+    Raises:
+        FormatError: if the archive is damaged.
+    """
+    try:
+        yield
     except MemoryError:
         raise
-    except Exception as error:  # NumPy raises many kinds of errors on damaged bytes
+    except Exception as error:
         raise FormatError(f"{path}: cannot be read as an archive of arrays ({error})") from error
-    return {name: each for name, each in members.items() if isinstance(each, np.ndarray)}
 
 
-def _pair(
-    arrays: Mapping[str, NDArray[Any]], spellings: tuple[tuple[str, str], ...]
-) -> tuple[str, str] | None:
-    return next((pair for pair in spellings if set(pair) <= set(arrays)), None)
+def _pair(names: Set[str], spellings: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
+    return next((pair for pair in spellings if set(pair) <= names), None)
 
 
 def _images(array: NDArray[Any], path: Path, name: str) -> Pixels:
@@ -96,10 +143,7 @@ def _labels(array: NDArray[Any], path: Path, name: str) -> Labels:
     return labels.astype(np.int64)
 
 
-def _class_names(arrays: Mapping[str, NDArray[Any]], path: Path) -> Classes | None:
-    if "classes" not in arrays:
-        return None
-    names = arrays["classes"]
+def _class_names(names: NDArray[Any], path: Path) -> Classes:
     if names.dtype.kind != "U" or names.ndim != 1:
         raise FormatError(f"{path}: classes is {names.dtype}, expected a list of names")
     return tuple(map(str, names))

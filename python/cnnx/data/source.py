@@ -13,12 +13,17 @@ from cnnx.data.dataset import Classes, Dataset, ImageSet, InputShape, count_clas
 from cnnx.data.decoding import Decoding
 from cnnx.data.folder import FolderSet
 from cnnx.data.idx import idx_sets
-from cnnx.data.image_files import subfolders
+from cnnx.data.image_files import image_names, subfolders
 from cnnx.data.npz import npz_sets
+from cnnx.data.regular_file import kind_of
 
-_TRAIN = "train"
-_VALIDATION = ("validation", "val")
-_TEST = ("test",)
+# Names of the folders of a set, in any case.
+_SET_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val"),
+    "test": ("test", "testing"),
+}
+_NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ def open_source(
     Args:
         path: folder of IDX files, with `t10k` as the test set; folder of CIFAR-10's binary files;
             .npz file with the arrays `x` and `y`; folder with one subfolder of images per class;
-            folder with such folders named `train`, `validation` and `test`; or that `train` folder
-            itself.
+            folder with such folders named `train` (or `training`), `validation` (`valid`, `val`)
+            and `test` (`testing`), in any case; or that `train` folder itself.
         classes: class names in the order of the labels, or their number, if a model fixes them.
         decoding: settings of decoding image files.
 
@@ -71,25 +76,23 @@ def open_source(
             raise FormatError(
                 f"{path}: is a file, expected the folder that holds the data, or an .npz"
             )
-        return _of_sets(npz_sets(path, classes))
+        return _of_sets(npz_sets(path, classes, decoding.memory_limit))
+    if not path.is_dir() and path.exists():
+        kind = kind_of(path.stat())
+        raise FormatError(f"{path}: is {kind}, expected the folder that holds the data, or an .npz")
     # IDX files have no class names.
     count = None if classes is None else count_classes(classes)
-    for sets in (idx_sets(path, count), cifar10_sets(path, classes)):
+    for sets in (idx_sets(path, count, decoding.memory_limit), cifar10_sets(path, classes)):
         if sets:
             return _of_sets(sets)
     names: tuple[str, ...] | None = None
     if classes is not None:
         # Subfolders of a model without class names are named by number.
         names = tuple(map(str, range(classes))) if isinstance(classes, int) else classes
-    root = _root_of_sets(path)
-    if root is None:
-        return Source(FolderSet(path, names, decoding))
-    train = FolderSet(root / _TRAIN, names, decoding)
-    validation, test = (_beside(root, group) for group in (_VALIDATION, _TEST))
+    folders = _set_folders(path)
+    train = FolderSet(folders.pop("train", path), names, decoding)
     return Source(
-        train,
-        validation=None if validation is None else FolderSet(validation, train.classes, decoding),
-        test=None if test is None else FolderSet(test, train.classes, decoding),
+        train, **{name: FolderSet(each, train.classes, decoding) for name, each in folders.items()}
     )
 
 
@@ -126,17 +129,55 @@ def _of_sets(sets: Sequence[ImageSet]) -> Source:
     return Source(sets[0], test=sets[1] if len(sets) > 1 else None)
 
 
-def _root_of_sets(path: Path) -> Path | None:
-    """Folder of `train` and its siblings if `path` is that folder or its `train`, or None."""
-    root = path.parent if path.name == _TRAIN else path
-    has_sets = _beside(root, (_TRAIN,)) and _beside(root, (*_VALIDATION, *_TEST))
-    return root if has_sets else None
+def _set_folders(path: Path) -> dict[str, Path]:
+    """Folders of the sets in `path` or, if that is a training set, beside it; empty without sets.
+
+    Raises:
+        FormatError: if sets have two folders, lack the training set, or stand beside other folders.
+    """
+    if path.name.lower() in _SET_NAMES["train"]:
+        beside = _folders_by_set(path.parent)
+        if beside.get("train") == path and len(beside) > 1:
+            return beside
+    folders = _folders_by_set(path)
+    # A class may be named `train`, too: its folder holds images.
+    if not folders or ("train" in folders and len(folders) > 1):
+        return folders
+    (folder,) = [*folders.values()][:1]
+    if image_names(folder):
+        return {}
+    others = [name for name in subfolders(path) if path / name not in folders.values()]
+    if "train" not in folders:
+        raise FormatError(
+            f"{path}: has the subfolder {folder.name} but none named train; "
+            f"pass {folder} to read only that"
+        )
+    if others:
+        raise FormatError(
+            f"{path}: has the subfolder {folder.name} beside {', '.join(others[:_NAMES_SHOWN])}, "
+            "expected validation (or valid, val) or test beside it"
+        )
+    return folders
 
 
-def _beside(root: Path, set_names: tuple[str, ...]) -> Path | None:
-    """First folder of these names with class subfolders; a class itself may be named `train`."""
-    for set_name in set_names:
-        folder = root / set_name
-        if folder.is_dir() and subfolders(folder):
-            return folder
-    return None
+def _folders_by_set(root: Path) -> dict[str, Path]:
+    """Folders that are named like a set and have subfolders, by the set.
+
+    Raises:
+        FormatError: if a set has two folders.
+    """
+    found: dict[str, Path] = {}
+    for set_name, folder_names in _SET_NAMES.items():
+        candidates = [
+            name
+            for name in subfolders(root)
+            if name.lower() in folder_names and subfolders(root / name)
+        ]
+        if len(candidates) > 1:
+            raise FormatError(
+                f"{root}: has the subfolders {' and '.join(candidates)}, "
+                f"expected one {set_name} set; rename or remove the others"
+            )
+        if candidates:
+            found[set_name] = root / candidates[0]
+    return found

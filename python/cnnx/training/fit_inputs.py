@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnx import _core
+from cnnx.advice import warn
 from cnnx.arguments import shown
 from cnnx.batch_arguments import all_finite
+from cnnx.data.dataset import Labels
 from cnnx.data.mapping import check_mapping
 from cnnx.data.split import split
 from cnnx.training.iterable_epoch import AugmentationSettings, Epoch, batch_epochs
@@ -22,6 +24,8 @@ from cnnx.training.targets import Arrays
 
 # Checks images and targets for the model and the loss; the name begins an error message.
 Check: TypeAlias = Callable[[ArrayLike, ArrayLike, str], Arrays]
+
+_CLASSES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ def fit_data(
     images: LabelledSet,
     held_out: LabelledSet | None,
     settings: dict[str, Any],
+    classes: Sequence[str] | None,
 ) -> FitData:
     """Check the data that `Trainer.fit` received.
 
@@ -58,6 +63,7 @@ def fit_data(
         images: images to train on.
         held_out: separate validation set, or None.
         settings: settings of the run.
+        classes: class names of the model, or None.
 
     Raises:
         ValueError: if the data do not fit the model, the loss or the settings.
@@ -80,7 +86,7 @@ def fit_data(
         raise ValueError("fit: x holds no images, expected at least one")
     rows: list[int] = []
     if fraction is not None:
-        measured, rows = _split(core, arrays, fraction)
+        measured, rows = _split(core, arrays, fraction, classes)
         validate = lambda: core.evaluate(*arrays, measured)  # noqa: E731
     size = settings["batch_size"] or 64
     shuffle = settings["shuffle"] is not False
@@ -151,13 +157,17 @@ def _validation(
     return validate, fingerprint(arrays[0], arrays[2])
 
 
-def _split(core: _core.Trainer, arrays: Arrays, fraction: float) -> tuple[list[int], list[int]]:
+def _split(
+    core: _core.Trainer, arrays: Arrays, fraction: float, classes: Sequence[str] | None
+) -> tuple[list[int], list[int]]:
     """Rows of the validation set, and rows of the training set."""
     count = len(arrays[0])
     measured: list[int] = []
     rest: list[int] = []
     if 0 < fraction < 1:
         labels = np.asarray(arrays[2], np.int64) if arrays[2].dtype == np.int64 else None
+        if labels is not None:
+            _warn_of_single_images(labels, classes)
         measured, rest = split(core.split_order(count), fraction, labels)
     if not measured or not rest:
         raise ValueError(
@@ -165,3 +175,19 @@ def _split(core: _core.Trainer, arrays: Arrays, fraction: float) -> tuple[list[i
             "between 0 and 1 that leaves images on both sides"
         )
     return measured, rest
+
+
+def _warn_of_single_images(labels: Labels, classes: Sequence[str] | None) -> None:
+    """Warn about classes of a single image: a split leaves it in the training set."""
+    single = np.flatnonzero(np.bincount(labels) == 1)
+    if len(single) == 0:
+        return
+    names = [classes[index] if classes else str(index) for index in single[:_CLASSES_SHOWN]]
+    more = f" and {len(single) - _CLASSES_SHOWN} more" if len(single) > _CLASSES_SHOWN else ""
+    which = (
+        f"class {names[0]} has" if len(single) == 1 else f"classes {', '.join(names)}{more} have"
+    )
+    warn(
+        f"fit: {which} a single image, which is trained on but not validated; "
+        "add images, or pass validation=(x, y)"
+    )

@@ -242,7 +242,8 @@ class Trainer(SingleSteps):
         is_new = run is not self._run
         if path is None and checkpoint_every is not None:
             raise ValueError(f"fit: checkpoint_every is {checkpoint_every}, expected a checkpoint=")
-        data = fit_data(self._core, self._batch, self._measure, images, held_out, run.settings)
+        core, names = self._core, self.model.classes
+        data = fit_data(core, self._batch, self._measure, images, held_out, run.settings, names)
         if data.steps == 0 and self._recipe.schedule:
             raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
         watching = [(type(callback).__name__, callback.watch) for callback in callbacks]
