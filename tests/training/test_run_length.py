@@ -20,12 +20,19 @@ EPOCHS = 4
 FREE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "constant": RUNS["adam"],
     "plateau": RUNS["plateau"],
+    "early drop": ({"schedule": cnnx.StepDecay(0.5, at=[1])}, {"batch_size": 5}),
     "warm-up": (
         {"schedule": cnnx.Warmup(3), "averaging": cnnx.WeightAverage(0.9)},
         {"batch_size": 5, "augmentation": cnnx.data.Augmentation(flip="random")},
     ),
 }
-SPANNING = [cnnx.CosineDecay(), cnnx.Warmup(1, cnnx.OneCycle()), cnnx.Triangular()]
+SPANNING = [
+    cnnx.CosineDecay(),
+    cnnx.Warmup(1, cnnx.OneCycle()),
+    cnnx.Triangular(),
+    cnnx.StepDecay(0.5, every=1),
+    cnnx.StepDecay(0.5, at=[1, 9]),
+]
 every_free_run = pytest.mark.parametrize("run", FREE)
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from cnnx.cli import completion, demo, evaluate, info, lr_find, predict, train
-from cnnx.cli.errors import UserError, complain, sentence
+from cnnx.cli.errors import UserError, complain, sentence, warnings_as_cautions
 from cnnx.cli.parser import USAGE, Parser
 from cnnx.cli.signals import Interruptions
 
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE
     interruptions = Interruptions()
     try:
-        with interruptions:
+        with interruptions, warnings_as_cautions(command):
             status: int = arguments.run(arguments)
             sys.stdout.flush()
     except KeyboardInterrupt as stop:

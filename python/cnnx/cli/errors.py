@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from cnnx import advice
 
 
 class UserError(Exception):
@@ -29,6 +34,23 @@ def complain(command: str, message: str) -> None:
 def caution(command: str, message: str) -> None:
     """Print a warning on stderr."""
     complain(command, f"warning: {message}")
+
+
+@contextlib.contextmanager
+def warnings_as_cautions(command: str) -> Iterator[None]:
+    """Print every warning of cnnx in the block as one line, without a place in its source."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, advice.Warning):
+            caution(command, str(message))
+        else:
+            show_others(message, category, *place, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", advice.Warning)
+        show_others = warnings.showwarning
+        warnings.showwarning = show
+        yield
 
 
 def counted(count: int, noun: str) -> str:

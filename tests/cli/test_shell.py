@@ -1,0 +1,73 @@
+"""The command line in a shell: completion, version, environment, and what it reports of others."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import cnnx
+import pytest
+from cnnx import advice, cli
+from cnnx.cli import info
+from command_line import Run
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_version(run: Run) -> None:
+    outcome = run("--version")
+    assert (outcome.status, outcome.out) == (0, f"cnnx {cnnx.__version__}\n")
+
+
+def test_the_help_lists_every_environment_variable(run: Run) -> None:
+    read = set()
+    for folder, suffix, pattern in (
+        ("cpp/src", "cpp", r'"((?:CNNX|OMP)_[A-Z_]+)"'),
+        ("python/cnnx", "py", r'environ(?:\.get\(|\[)"([A-Z_]+)"'),
+    ):
+        for file in (ROOT / folder).rglob(f"*.{suffix}"):
+            read.update(re.findall(pattern, file.read_text(encoding="utf-8")))
+    assert {"CNNX_NUM_THREADS", "CNNX_ISA", "OMP_NUM_THREADS"} <= read
+    text = run("--help").out
+    assert [name for name in sorted(read) if name not in text] == []
+
+
+def test_bash_completes_commands_and_options(run: Run) -> None:
+    pytest.importorskip("shtab", reason="needs shtab: install the extra cli")
+    outcome = run("--print-completion", "bash")
+    assert outcome.status == 0
+    script = """
+        eval "$1"
+        COMP_WORDS=(cnnx train pets --learn) COMP_CWORD=3
+        $(complete -p cnnx | sed 's/.*-F \\([^ ]*\\) .*/\\1/')
+        echo "${COMPREPLY[@]}"
+    """
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", outcome.out], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["--learning-rate"]
+
+
+def test_completion_without_shtab_says_how_to_install_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    run("--print-completion", "zsh").refused("needs shtab: run .* -m pip install shtab$")
+
+
+def test_warnings_of_the_library_are_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(info, "installation", lambda: advice.warn("info: is late") or [])
+    before = warnings.showwarning
+    outcome = run("info")
+    assert outcome.status == 0
+    assert outcome.err == "cnnx info: warning: info: is late\n"
+    assert warnings.showwarning is before
+
+
+def test_other_warnings_are_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(info, "installation", lambda: warnings.warn("old", stacklevel=1) or [])
+    with pytest.warns(UserWarning, match="old"):
+        assert cli.main(["info"]) == 0
