@@ -79,6 +79,14 @@ def check_float_range(pixels: NDArray[Any], function: str) -> None:
         )
 
 
+def warn_of_division(function: str) -> None:
+    """Warn of integers for a model whose mean or std are in units of 0 to 255."""
+    warn(
+        f"{function}: x holds integers, which are divided by 255 before mean and std apply, "
+        "expected both in units of 0 to 1: cnnx.Preprocessing(mean=mean / 255, std=std / 255)"
+    )
+
+
 def _with_batch_axis(
     array: NDArray[Any], input_shape: tuple[int, int, int], function: str
 ) -> tuple[NDArray[Any], bool]:

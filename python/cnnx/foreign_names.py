@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-# Keyword -> keywords of cnnx; the first one that the function has is suggested.
+# Keyword -> keywords of cnnx; the first one that the function has is suggested, with the value of
+# the call unless it has one of its own.
 KEYWORDS: dict[str, tuple[str, ...]] = {
     "alpha": ("negative_slope", "mixup"),
     "batch": ("batch_size",),
@@ -37,8 +38,9 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "strides": ("stride",),
     "units": ("out_features",),
     "use_bias": ("bias",),
-    "validation_data": ("validation",),
+    "validation_data": ("validation=(x, y)",),
     "validation_split": ("validation",),
+    "verbose": ("progress=print, or nothing for silence",),
     "weight": ("class_weights",),
 }
 
@@ -46,6 +48,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
 REMEDIES: dict[str, str] = {
     "activation": "a layer of its own after it, such as ReLU()",
     "class_weight": "Trainer(model, loss=cnnx.CrossEntropy(class_weights=...))",
+    "batch_size": "nothing: cnnx splits large batches",
     "clipnorm": "Trainer(model, clip_norm=...)",
     "device": "nothing: cnnx runs on the CPU",
     "from_logits": "nothing: the outputs are logits",
@@ -63,7 +66,7 @@ REMEDIES: dict[str, str] = {
     "num_workers": "nothing: all threads prepare batches: cnnx.set_num_threads(n)",
     "optimizer": "Trainer(model, optimizer=cnnx.Adam())",
     "steps_per_epoch": "batch_size=",
-    "verbose": "progress=print, or nothing for silence",
+    "verbose": "nothing: only fit reports progress",
     "workers": "nothing: all threads prepare batches: cnnx.set_num_threads(n)",
 }
 

@@ -78,13 +78,12 @@ def _misfit(
 
 def _keyword(name: str, value: object, known: Iterable[str]) -> str:
     """The argument to write in place of an unknown one."""
-    own = [each for each in KEYWORDS.get(name, ()) if each in known]
+    own = [each for each in KEYWORDS.get(name, ()) if each.partition("=")[0] in known]
     own = own or ([] if name in REMEDIES else _nearest(name, known))
-    if own:
-        if isinstance(value, (bool, int, float, str)):
-            return f"{own[0]}={value!r}"
-        return f"{own[0]}={'(x, y)' if name == 'validation_data' else '...'}"
-    return REMEDIES.get(name) or f"one of {', '.join(known)}"
+    if own and "=" not in own[0]:
+        plain = isinstance(value, (bool, int, float, str))
+        return f"{own[0]}={repr(value) if plain else '...'}"
+    return own[0] if own else REMEDIES.get(name) or f"one of {', '.join(known)}"
 
 
 def _nearest(name: str, known: Iterable[str]) -> list[str]:

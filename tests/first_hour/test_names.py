@@ -93,11 +93,11 @@ KEYWORDS = [
     keyword(lambda: TRAINER.fit(X, Y, epoch=3), "fit: has no argument epoch, expected epochs=3"),
     keyword(
         lambda: TRAINER.evaluate(X, Y, verbose=0),
-        "evaluate: has no argument verbose, expected progress=print, or nothing for silence",
+        "evaluate: has no argument verbose, expected nothing: only fit reports progress",
     ),
     keyword(
         lambda: MODEL.predict(X, batch_size=32),
-        "predict: has no argument batch_size, expected one of x",
+        "predict: has no argument batch_size, expected nothing: cnnx splits large batches",
     ),
     keyword(
         lambda: anything.Model([cnnx.Flatten()], input_shap=(4, 4, 1)),

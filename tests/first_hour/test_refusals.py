@@ -24,6 +24,12 @@ def trainer(**settings: Any) -> Any:
     return cnnx.Trainer(MODEL.clone(), **settings)
 
 
+def normalised(**settings: Any) -> cnnx.Model:
+    how = cnnx.Preprocessing(**settings)
+    layers = [cnnx.Flatten(), cnnx.Dense(2)]
+    return cnnx.Model(layers, input_shape=(16, 16, 1), preprocessing=how)
+
+
 def nested(count: int) -> cnnx.Layer:
     """Blocks within blocks."""
     layer: cnnx.Layer = cnnx.ReLU()
@@ -111,6 +117,19 @@ IMAGES = [
         lambda: MODEL.predict(HOLED),
         ValueError,
         "predict: x holds NaN or infinity, expected finite images",
+    ),
+    Case(
+        "mean-of-bytes",
+        lambda: normalised(mean=127.5, std=64.0).predict(X),
+        cnnx.Warning,
+        "predict: x holds integers, which are divided by 255 before mean and std apply, expected "
+        "both in units of 0 to 1: cnnx.Preprocessing(mean=mean / 255, std=std / 255)",
+    ),
+    Case(
+        "no-epochs",
+        lambda: trainer().fit(X, Y),
+        ValueError,
+        "fit: epochs is missing, and there is no unfinished run to resume: fit(x, y, epochs=10)",
     ),
     Case(
         "single-samples",

@@ -13,7 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, is_integer, is_utf8, shown
-from cnnx.batch_arguments import all_finite, check_float_range, exceeds_two, images
+from cnnx.batch_arguments import (
+    all_finite,
+    check_float_range,
+    exceeds_two,
+    images,
+    warn_of_division,
+)
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Input, LayerTuple, in_graph, input_shape_of
@@ -198,14 +204,19 @@ class Model(NamedAttributes):
     ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
         """`x` as `images` returns it, with floats in the range that the model expects."""
         pixels, integers, single = images(x, self._input_shape, function)
-        if not integers and exceeds_two(pixels) and not self._takes_any_range():
+        if integers and self._declares_range:
+            warn_of_division(function)
+        elif not integers and exceeds_two(pixels) and not self._takes_any_floats():
             check_float_range(pixels, function)
         return pixels, integers, single
 
-    def _takes_any_range(self) -> bool:
+    @functools.cached_property
+    def _declares_range(self) -> bool:
+        return self.preprocessing.declares_range
+
+    def _takes_any_floats(self) -> bool:
         """Whether the preprocessing or the first layer rescales floats of another range."""
-        first = self._core.layers[0][0]
-        return self.preprocessing.declares_range or first in ("batch_norm2d", "layer_norm")
+        return self._declares_range or self._core.layers[0][0] in ("batch_norm2d", "layer_norm")
 
     def __call__(self, x: ArrayLike) -> FloatArray:
         """Compute the raw outputs (logits), (batch, outputs)."""

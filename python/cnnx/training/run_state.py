@@ -162,7 +162,9 @@ def run_settings(
         ValueError: if a setting is out of range, or epochs is missing.
     """
     if epochs is None:
-        raise ValueError("fit: epochs is missing, and there is no unfinished run to resume")
+        raise ValueError(
+            "fit: epochs is missing, and there is no unfinished run to resume: fit(x, y, epochs=10)"
+        )
     at_least(0, epochs, "fit", "epochs")
     for name, value in (("batch_size", batch_size), ("checkpoint_every", checkpoint_every)):
         if value is not None:
