@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from cnnx.advice import warn
 from cnnx.arguments import FloatArray, float32_array, real_array
 
-_EXAMINED = 256  # images whose values are examined; more would cost a pass over a large data set
+_EXAMINED = 256  # images; to examine all would read a memory-mapped data set once more
 
 
 def images(
@@ -57,7 +57,10 @@ def all_finite(pixels: NDArray[np.uint8] | FloatArray) -> bool:
 
 
 def exceeds_two(pixels: NDArray[Any]) -> bool:
-    """Whether the largest value of the first 256 images is finite and above 2."""
+    """Whether the largest value of the first 256 images is finite and above 2.
+
+    It costs 2 microseconds for an MNIST image and 0.1 ms for 256 CIFAR images.
+    """
     return bool(2 < np.maximum.reduce(pixels[:_EXAMINED], axis=None, initial=0) < np.inf)
 
 

@@ -73,10 +73,12 @@ REMEDIES: dict[str, str] = {
 # What a function says to surplus positional arguments, after "expected nothing there; ", with all
 # arguments in place of {layers}.
 POSITIONAL: dict[str, str] = {
+    "BatchNorm2d": "the model infers the channels",
     "Conv2d": "the model infers in_channels, and stride and the rest go by name",
     "ConvTranspose2d": "the model infers in_channels, and stride and the rest go by name",
     "Dense": "the model infers in_features",
     "GroupNorm": "the channels are learned from x",
+    "LayerNorm": "the model infers the channels",
     "Model": "the layers go in one list: Model([{layers}], input_shape=...)",
     "Parallel": "the branches go in one list: Parallel([{layers}])",
     "Residual": "the layers of the body go in one list: Residual([{layers}])",

@@ -160,6 +160,12 @@ ARGUMENTS = [
         "epsilon=",
     ),
     Case(
+        "BatchNorm2d positional",
+        lambda: anything.BatchNorm2d(64),
+        TypeError,
+        "BatchNorm2d: got 64, expected nothing there; the model infers the channels",
+    ),
+    Case(
         "fit positional",
         lambda: TRAINER.fit(X, Y, 10),
         TypeError,

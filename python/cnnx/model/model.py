@@ -39,9 +39,10 @@ class Model(NamedAttributes):
 
     Input images have shape (batch, height, width, channels), any real dtype and any strides. The
     channel axis may be omitted when there is one channel. A single image without the batch axis
-    gives a single output without it. Integers are divided by 255; floats are used unchanged. Then
-    the preprocessing's mean and std apply. Several threads may predict with one model. A model
-    supports pickle and the module copy.
+    gives a single output without it. Integers, from 0 to 255, are divided by 255; floats are used
+    unchanged, and values above 2 are refused or draw a `cnnx.Warning` unless mean or std exceed 1
+    or the first layer is a norm. Then the preprocessing's mean and std apply. Several threads may
+    predict with one model. A model supports pickle and the module copy.
 
     Args:
         layers: layers in order; each infers its input shape from the layer before. Layers of a
