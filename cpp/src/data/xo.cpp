@@ -168,7 +168,8 @@ void ink(const float* squared_distance, int64_t size, float thickness, Dice& dic
       const uint32_t sum = (word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24);
       const float covered = std::min(1.0f, std::max(0.0f, reach - std::sqrt(squared_distance[i])));
       const float level = paper + step * covered + noise * (static_cast<float>(sum) - 510.0f);
-      pixels[i] = static_cast<uint8_t>(std::min(1.0f, std::max(0.0f, level)) * 255.0f + 0.5f);
+      const float shade = std::min(1.0f, std::max(0.0f, level)) * 255.0f;
+      pixels[i] = static_cast<uint8_t>(shade + 0.5f);  // NOLINT(bugprone-incorrect-roundings): >= 0
     }
   }
 }

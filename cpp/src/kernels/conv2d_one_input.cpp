@@ -93,13 +93,13 @@ void convolve_line(const Line& line, Vector floor) {
 
 // Every second of two vectors' values.
 #if defined(__AVX512F__)
-#define CNNX_EVERY_SECOND(i)                                                                     \
-  i, i + 2, i + 4, i + 6, i + 8, i + 10, i + 12, i + 14, i + 16, i + 18, i + 20, i + 22, i + 24, \
-      i + 26, i + 28, i + 30
+#define CNNX_EVERY_SECOND(i)                                                                 \
+  (i), (i) + 2, (i) + 4, (i) + 6, (i) + 8, (i) + 10, (i) + 12, (i) + 14, (i) + 16, (i) + 18, \
+      (i) + 20, (i) + 22, (i) + 24, (i) + 26, (i) + 28, (i) + 30
 #elif defined(__AVX2__)
-#define CNNX_EVERY_SECOND(i) i, i + 2, i + 4, i + 6, i + 8, i + 10, i + 12, i + 14
+#define CNNX_EVERY_SECOND(i) (i), (i) + 2, (i) + 4, (i) + 6, (i) + 8, (i) + 10, (i) + 12, (i) + 14
 #else
-#define CNNX_EVERY_SECOND(i) i, i + 2, i + 4, i + 6
+#define CNNX_EVERY_SECOND(i) (i), (i) + 2, (i) + 4, (i) + 6
 #endif
 template <int kFirst>
 CNNX_INLINE Vector every_second(const float* from) {

@@ -82,6 +82,7 @@ class ConcatOp final : public MergeOp {
   std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
                                              const Fusion&) const override {
     std::vector<int64_t> widths;
+    widths.reserve(inputs.size());
     for (const Shape& input : inputs) widths.push_back(input.back());
     const int64_t rows = element_count(Shape(inputs[0].begin(), inputs[0].end() - 1));
     return std::make_unique<BoundConcat>(rows, std::move(widths));

@@ -41,6 +41,7 @@ namespace {
 
 std::vector<ArrayInfo> infos_of(const std::vector<ops::ParameterSpec>& specs) {
   std::vector<ArrayInfo> infos;
+  infos.reserve(specs.size());
   for (const ops::ParameterSpec& spec : specs) infos.push_back({spec.name, spec.shape});
   return infos;
 }

@@ -90,11 +90,11 @@ std::uint64_t memory_limit() {
 void read_ahead(const void* data, int64_t bytes) noexcept {
 #if defined(__unix__) || defined(__APPLE__)
   static const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(data) / page * page;
-  const uintptr_t end = reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(bytes);
+  const uintptr_t behind = reinterpret_cast<uintptr_t>(data) % page;  // the start of its page
+  char* const begin = static_cast<char*>(const_cast<void*>(data)) - behind;
   // Only a hint; a failure changes no result.
   static_cast<void>(
-      posix_madvise(reinterpret_cast<void*>(begin), end - begin, POSIX_MADV_WILLNEED));
+      posix_madvise(begin, behind + static_cast<std::size_t>(bytes), POSIX_MADV_WILLNEED));
 #else
   static_cast<void>(data), static_cast<void>(bytes);
 #endif

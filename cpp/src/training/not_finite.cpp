@@ -52,7 +52,7 @@ std::string first_not_finite(const graph::ModelState& model, const float* input,
 }
 
 std::string first_not_finite(const graph::ModelState& model) {
-  const std::string name = first_not_finite_of(model.graph.parameters(), model.parameters.data());
+  std::string name = first_not_finite_of(model.graph.parameters(), model.parameters.data());
   if (!name.empty()) return name;
   return first_not_finite_of(model.graph.buffers(), model.buffers.data());
 }

@@ -37,7 +37,8 @@ WeightAverage::WeightAverage(const Averaging& settings, const graph::ModelState&
 
 void WeightAverage::update(const graph::ModelState& model, int64_t step, int threads) {
   if (step % settings_.every != 0) return;
-  const double averaged = static_cast<double>(step / settings_.every - 1);
+  const int64_t averages = step / settings_.every;
+  const double averaged = static_cast<double>(averages - 1);
   const float decay =
       static_cast<float>(std::min(settings_.decay, averaged / (averaged + kSlowness)));
   const std::unique_lock<graph::ModelMutex> lock(model_->mutex);
