@@ -1,5 +1,6 @@
 // The compiled module cnnx._core: a list of its blocks, and the mapping of C++ exceptions to
 // Python's.
+#include <new>
 #include <system_error>
 
 #include "bindings.h"
@@ -7,8 +8,8 @@
 
 namespace {
 
-// pybind11 maps std::invalid_argument (ValueError) and std::bad_alloc (MemoryError); the exceptions
-// below are cnnx's.
+// pybind11 maps std::invalid_argument to ValueError. The exceptions below are cnnx's, and
+// std::bad_alloc, whose text is its name.
 void register_exceptions(pybind11::module_& module) {
   auto& format_error =
       pybind11::register_exception<cnnx::FormatError>(module, "FormatError", PyExc_ValueError);
@@ -24,6 +25,9 @@ void register_exceptions(pybind11::module_& module) {
       PyErr_SetObject(PyExc_OSError, arguments.ptr());
     } catch (const cnnx::NotFiniteError& error) {
       PyErr_SetString(PyExc_FloatingPointError, error.what());
+    } catch (const std::bad_alloc&) {
+      PyErr_SetString(PyExc_MemoryError,
+                      "cnnx: the memory is exhausted, expected a smaller model, batch or image");
     }
   });
 }

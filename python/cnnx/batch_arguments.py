@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx.advice import warn
-from cnnx.arguments import FloatArray, float32_array, real_array
+from cnnx.arguments import FloatArray, float32_array, real_array, shown
 
 _EXAMINED = 256  # images; to examine all would read a memory-mapped data set once more
 
@@ -24,10 +25,15 @@ def images(
         by 255; whether the batch axis was added here.
 
     Raises:
-        TypeError: if the dtype is not real.
+        TypeError: if it is a path, or the dtype is not real.
         ValueError: if the rank, the size or the channels differ from the model's, or if wide
             integers are not pixels from 0 to 255.
     """
+    if isinstance(value, (str, os.PathLike)):
+        raise TypeError(
+            f"{function}: x is {shown(value)}, expected an array: "
+            f"cnnx.data.read_image({shown(value)}, {input_shape})"
+        )
     array = real_array(value, function, "x")
     array, single = _with_batch_axis(array, input_shape, function)
     kind = array.dtype.kind
@@ -72,12 +78,12 @@ def check_float_range(pixels: NDArray[Any], function: str) -> None:
     """
     some = pixels[:_EXAMINED]
     least, most = some.min(), some.max()
-    shown = f"{function}: x holds floats from {least:g} to {most:g}"
+    begin = f"{function}: x holds floats from {least:g} to {most:g}"
     if least >= 0 and most <= 255 and (some == np.floor(some)).all():
-        raise ValueError(f"{shown}, expected 0 to 1: x / 255, or uint8 pixels")
+        raise ValueError(f"{begin}, expected 0 to 1: x / 255, or uint8 pixels")
     if least >= 0 or most > 20:  # standardised images have values of both signs near 0
         warn(
-            f"{shown}, expected about 0 to 1: x / {max(255, most):g}, or a model with "
+            f"{begin}, expected about 0 to 1: x / {max(255, most):g}, or a model with "
             "preprocessing=cnnx.Preprocessing(mean=..., std=...)"
         )
 

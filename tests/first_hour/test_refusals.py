@@ -119,6 +119,18 @@ IMAGES = [
         "predict: x holds NaN or infinity, expected finite images",
     ),
     Case(
+        "path-of-an-image",
+        lambda: MODEL.predict("cat.jpg"),
+        TypeError,
+        "predict: x is 'cat.jpg', expected an array: cnnx.data.read_image('cat.jpg', (16, 16, 1))",
+    ),
+    Case(
+        "progress-bar",
+        lambda: trainer().fit(X, Y, epochs=1, progress=True),
+        TypeError,
+        "fit: progress is True, expected a function: progress=print",
+    ),
+    Case(
         "mean-of-bytes",
         lambda: normalised(mean=127.5, std=64.0).predict(X),
         cnnx.Warning,
@@ -209,6 +221,12 @@ MODELS = [
         ValueError,
         "cnnx.models: classes is 0, expected at least one",
     ),
+    Case(
+        "size-of-one-number",
+        lambda: anything.models.fast_cifar(32),
+        TypeError,
+        "Input: shape is 32, expected (height, width, channels)",
+    ),
     Case("numpy-classes", lambda: anything.models.small(classes=np.int64(3)), None),
     Case(
         "nested-blocks",
@@ -218,9 +236,7 @@ MODELS = [
     ),
     Case(
         "too-large",
-        lambda: cnnx.Model(
-            [cnnx.Flatten(), *[cnnx.Dense(2**22) for _ in range(3)]], input_shape=(1024, 1024, 3)
-        ),
+        lambda: cnnx.Model([cnnx.Flatten(), cnnx.Dense(2**24)], input_shape=(4096, 4096, 1)),
         MemoryError,
         "Model: its parameters do not fit into memory, expected smaller layers or images; a Dense "
         "after Flatten is often the largest: pool before it",

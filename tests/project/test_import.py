@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import inspect
 import json
 import pkgutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import cnnx
 import cnnx.ops
@@ -163,12 +165,20 @@ def test_everything_public_is_documented() -> None:
     assert undocumented == []
 
 
+class Finder(doctest.DocTestFinder):
+    """Finder of examples, those of decorated functions included."""
+
+    def _from_module(self, module: Any, value: Any) -> bool:
+        found: bool = super()._from_module(module, inspect.unwrap(value))  # type: ignore[misc]
+        return found
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_the_documentation(name: str) -> None:
     module = importlib.import_module(name)
     report: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    for test in doctest.DocTestFinder().find(module):
+    for test in Finder().find(module):
         runner.run(test, out=report.append)
     assert runner.failures == 0, "".join(report)
 
@@ -181,6 +191,7 @@ def test_there_are_examples() -> None:
         "cnnx.model.model",
         "cnnx.training.trainer",
         "cnnx.ops.activations",
+        "cnnx.models.plain",  # decorated functions
     ):
         module = importlib.import_module(name)
-        assert any(test.examples for test in doctest.DocTestFinder().find(module)), name
+        assert any(test.examples for test in Finder().find(module)), name

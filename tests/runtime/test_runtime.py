@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import cnnx
 import floating_point
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from floating_point import denormals_flushed, get_mode
 from python_process import run_python
+from sanitizer import not_under_address_sanitizer
 
 # The number of threads.
 
@@ -50,6 +52,7 @@ def test_the_environment_sets_the_threads(environment: dict[str, str], expected:
 def test_the_default_is_the_cpus_the_process_may_run_on() -> None:
     code = """
 import os
+import sys
 allowed = sorted(os.sched_getaffinity(0))
 os.sched_setaffinity(0, allowed[:1])
 import cnnx
@@ -103,6 +106,26 @@ def test_the_network_of_these_tests_is_denormal() -> None:
     trainer.step(x, [[1.0, 1.0]])
     assert 0 < np.abs(trainer.gradients[:18]).max() < tiny  # conv2d_1.weight
     assert 0 < np.abs(model.parameters["conv2d_1.bias"]).max() < tiny
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a process's memory as Linux does")
+def test_exhausted_memory_is_an_error_of_one_sentence() -> None:
+    not_under_address_sanitizer("memory is not limited")
+    code = """
+import resource
+import cnnx
+trainer = cnnx.Trainer(cnnx.models.small((8, 8, 1)))
+model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(4096)], input_shape=(64, 64, 1))
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**25, resource.RLIM_INFINITY))
+try:
+    cnnx.Trainer(model)
+except MemoryError as error:
+    print(error)
+"""
+    sentence = "cnnx: the memory is exhausted, expected a smaller model, batch or image"
+    assert run_python("-c", code) == sentence
 
 
 @known_mode

@@ -78,8 +78,8 @@ def fast_cifar(
         >>> fast_cifar().output_shape
         (10,)
     """
-    height, width, colours = input_shape
     image = Input(input_shape)
+    height, width, colours = image.shape
     filters = 2 * _WHITENING * _WHITENING * colours
     maps = GELU()(Conv2d(filters, _WHITENING, padding="same", name="whitening")(image))
     for group, channels in enumerate((64, 256, 256), 1):

@@ -217,7 +217,9 @@ class Trainer(SingleSteps):
                 untouched; or if a path cannot be read.
         """
         if progress is not None and not callable(progress):
-            raise TypeError(f"fit: progress is {shown(progress)}, expected a function")
+            raise TypeError(
+                f"fit: progress is {shown(progress)}, expected a function: progress=print"
+            )
         check_callbacks(callbacks)
         unfinished = self._run if epochs is None else None
         fraction = unfinished and unfinished.settings["validation"]
