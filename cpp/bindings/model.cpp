@@ -146,9 +146,11 @@ void bind_description(ModelClass& type) {
           case Probabilities::sigmoid:
             return "sigmoid";
           case Probabilities::outputs:
+            return "outputs";
+          case Probabilities::none:
             break;
         }
-        return "outputs";
+        return "none";
       });
 }
 

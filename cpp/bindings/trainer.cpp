@@ -144,6 +144,7 @@ void bind_schedule_and_average(TrainerClass& type) {
       .def_property_readonly("last_learning_rate", &Trainer::last_learning_rate)
       .def("begin_schedule", &Trainer::begin_schedule, py::arg("epochs"),
            py::arg("steps_per_epoch"))
+      .def("extend_schedule", &Trainer::extend_schedule, py::arg("epochs"))
       .def("observe", &Trainer::observe, py::arg("measure"))
       .def("check_finite", &Trainer::check_finite, py::call_guard<ReleaseGil>())
       .def("averaged_model", &Trainer::averaged_model, py::call_guard<ReleaseGil>());

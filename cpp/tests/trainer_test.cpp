@@ -3,6 +3,7 @@
 #include "cnnx/trainer.h"
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
@@ -259,6 +260,42 @@ void a_batch_may_be_larger_than_there_are_images() {
   CHECK_EQUAL(trainer.fit(samples.images(), samples.targets(), 1, options).size(), 1u);
 }
 
+void a_regression_model_gives_values() {
+  const Samples samples;
+  Model model = small_model();
+  cnnx::Loss squared;
+  squared.kind = cnnx::Loss::Kind::mean_squared_error;
+  const std::vector<float> targets(2 * kCount, 0.5f);
+  Trainer trainer(model, cnnx::Adam{}, squared);
+  trainer.step(samples.images(), Targets{nullptr, targets.data()});
+  const std::vector<std::byte> bytes = model.to_bytes();
+  const Model loaded = Model::from_bytes(bytes.data(), bytes.size());
+  CHECK(loaded.probability_kind() == cnnx::Probabilities::none);
+  CHECK_THROWS(std::invalid_argument, "trained with a regression loss",
+               loaded.predict(samples.images()));
+  CHECK(loaded.run(samples.images()) == model.run(samples.images()));
+  const Trainer classifying(model);
+  CHECK_EQUAL(static_cast<int64_t>(model.predict(samples.images()).size()), kCount);
+}
+
+void a_schedule_can_be_extended() {
+  const Samples samples;
+  cnnx::TrainerOptions options;
+  options.schedule.shape = cnnx::StepDecay{0.5, 1, {}};
+  Model model = small_model(), twin = small_model();
+  Trainer extended(model, cnnx::Adam{}, {}, options), whole(twin, cnnx::Adam{}, {}, options);
+  extended.begin_schedule(1, 1);
+  whole.begin_schedule(4, 1);
+  for (int step = 0; step < 4; ++step) {
+    if (step == 1) extended.extend_schedule(4);
+    extended.step(samples.images(), samples.targets());
+    whole.step(samples.images(), samples.targets());
+    CHECK(extended.last_learning_rate() == whole.last_learning_rate());
+  }
+  CHECK(model.to_bytes() == twin.to_bytes());
+  CHECK_THROWS(std::invalid_argument, "epochs is 0", extended.extend_schedule(0));
+}
+
 // A program with a global trainer does this.
 const bool saved_before_main = [] {
   Model model = small_model();
@@ -274,6 +311,8 @@ int main() {
   CHECK(saved_before_main);
   a_refused_step_changes_nothing();
   a_batch_may_be_larger_than_there_are_images();
+  a_regression_model_gives_values();
+  a_schedule_can_be_extended();
   fit_is_a_loop_of_epochs();
   fit_ends_when_it_is_told_to();
   what_does_not_fit_is_refused();

@@ -100,6 +100,19 @@ def replaced_last(old: cnnx.Model, outputs: int) -> None:
     assert np.array_equal(new.parameters[name], old.parameters[name])
 
 
+def trained(loss: Any) -> cnnx.Model:
+    """A model of one output, after a step."""
+    layers = [cnnx.Flatten(), cnnx.Dense(1)]
+    own = cnnx.Model(layers, input_shape=(SIZE, SIZE, 1))
+    cnnx.Trainer(own, loss=loss).step(X, np.arange(len(X)))
+    return own
+
+
+def regression(loss: Any) -> None:
+    own = trained(loss)
+    assert np.array_equal(own.predict(X), own(X)[:, 0])
+
+
 def says(text: str, part: str) -> None:
     assert part in text
 
@@ -186,6 +199,11 @@ LENGTHS = [
     Case("a finished run trains longer", lambda: longer(5), None),
     Case("a run of no epochs begins", lambda: longer(2, first=0), None),
     Case(
+        "a run with a step decay trains longer",
+        lambda: longer(5, schedule=cnnx.StepDecay(every=2)),
+        None,
+    ),
+    Case(
         "a schedule over the whole run",
         lambda: longer(5, schedule=cnnx.CosineDecay()),
         ValueError,
@@ -260,6 +278,15 @@ MODELS = [
         ValueError,
         "Model: conv2d_1.weight has shape (3, 3, 1, 4) in its model, but (3, 3, 2, 4) here, "
         "expected conv2d_1 to read an input of the same shape",
+    ),
+    Case("predict after MSE", lambda: regression(cnnx.MSE()), None),
+    Case("predict after Huber", lambda: regression(cnnx.Huber()), None),
+    Case(
+        "probabilities after MSE",
+        lambda: trained(cnnx.MSE()).predict_proba(X),
+        ValueError,
+        "predict_proba: the model was trained with a regression loss, so it has no probabilities, "
+        "expected a classifier; its values are model.predict(x)",
     ),
     Case("print(model) shows its layers", lambda: says(str(model()), "conv2d_1   conv2d "), None),
     Case("a summary counts the frozen parameters", frozen_summary, None),

@@ -24,6 +24,7 @@ enum class Probabilities {
   softmax,  // one of several classes
   sigmoid,  // each output on its own (trained with BinaryCrossEntropy)
   outputs,  // the last layer is Softmax or Sigmoid already
+  none,     // the outputs are values (trained with a regression loss, without class names)
 };
 
 struct Prediction {

@@ -95,15 +95,20 @@ void Model::run(const ImageBatch& images, float* outputs) const {
 
 void Model::probabilities(const ImageBatch& images, float* outputs) const {
   const Shape& shape = output_shape();
-  if (probability_kind() == Probabilities::softmax && (shape.size() != 1 || shape[0] < 2)) {
+  const Probabilities kind = probability_kind();
+  if (kind == Probabilities::none) {
+    throw std::invalid_argument(
+        "predict: the model was trained with a regression loss, so its outputs are no "
+        "probabilities, expected run, which gives them");
+  }
+  if (kind == Probabilities::softmax && (shape.size() != 1 || shape[0] < 2)) {
     throw std::invalid_argument("predict: the model's output has shape " + to_string(shape) +
                                 ", expected at least two outputs, one per class");
   }
   run(images, outputs);
   const int64_t count = images.count * element_count(shape);
-  if (probability_kind() == Probabilities::softmax)
-    softmax(outputs, images.count, shape[0], outputs);
-  if (probability_kind() == Probabilities::sigmoid) sigmoid(outputs, count, outputs);
+  if (kind == Probabilities::softmax) softmax(outputs, images.count, shape[0], outputs);
+  if (kind == Probabilities::sigmoid) sigmoid(outputs, count, outputs);
 }
 
 void Model::layer_outputs(const ImageBatch& images, float* const* outputs) const {

@@ -4,7 +4,8 @@
 //   cnnx.graph          {"input_shape": [28, 28, 1],
 //                        "nodes": [{"name", "kind", "inputs": [names of nodes before, or "input"],
 //                                   "trainable": only where false, settings...}],
-//                        "output": name, "probabilities": "softmax" | "sigmoid" | "outputs"}
+//                        "output": name,
+//                        "probabilities": "softmax" | "sigmoid" | "outputs" | "none"}
 //   cnnx.preprocessing  {"resize": "stretch" | "fit" | "crop"}
 //   cnnx.classes        ["X", "O"]
 //
@@ -44,7 +45,8 @@ constexpr Word<Resize> kResizes[] = {
     {Resize::stretch, "stretch"}, {Resize::fit, "fit"}, {Resize::crop, "crop"}};
 constexpr Word<Probabilities> kProbabilities[] = {{Probabilities::softmax, "softmax"},
                                                   {Probabilities::sigmoid, "sigmoid"},
-                                                  {Probabilities::outputs, "outputs"}};
+                                                  {Probabilities::outputs, "outputs"},
+                                                  {Probabilities::none, "none"}};
 
 template <class Value, std::size_t count>
 const char* text_of(const Word<Value> (&words)[count], Value value) {

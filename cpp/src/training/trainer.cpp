@@ -166,16 +166,30 @@ const graph::ModelState& averaged_state(const TrainerState& state, const char* f
   return begun ? *state.average->model() : *state.model;
 }
 
+// How predict and probabilities interpret the outputs of a model that is trained with this loss.
+Probabilities probabilities_for(const Loss& loss, const graph::ModelState& model) {
+  const Probabilities now = model.probabilities;
+  switch (loss.kind) {
+    case Loss::Kind::cross_entropy:
+      return Probabilities::softmax;
+    case Loss::Kind::binary_cross_entropy:
+      return Probabilities::sigmoid;
+    case Loss::Kind::mean_squared_error:
+    case Loss::Kind::mean_absolute_error:
+    case Loss::Kind::huber:
+      break;
+  }
+  // A model with class names, or with a last layer of probabilities, remains a classifier.
+  return model.classes.empty() && now != Probabilities::outputs ? Probabilities::none : now;
+}
+
 }  // namespace
 
 Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss,
                  const TrainerOptions& options)
     : state_(std::make_shared<TrainerState>(model.state(), optimizer, loss, options)) {
-  // predict and probabilities interpret the outputs as this loss does.
   const std::unique_lock<graph::ModelMutex> lock(model.state_->mutex);
-  if (loss.kind == Loss::Kind::binary_cross_entropy)
-    model.state_->probabilities = Probabilities::sigmoid;
-  if (loss.kind == Loss::Kind::cross_entropy) model.state_->probabilities = Probabilities::softmax;
+  model.state_->probabilities = probabilities_for(loss, *model.state_);
 }
 
 Trainer::Trainer(Trainer&&) noexcept = default;
@@ -235,6 +249,14 @@ void Trainer::begin_schedule(int64_t epochs, int64_t steps_per_epoch) {
   state()->schedule_state = {};
   state()->schedule_state.epochs = epochs;
   state()->schedule_state.steps_per_epoch = steps_per_epoch;
+}
+
+void Trainer::extend_schedule(int64_t epochs) {
+  if (epochs < 1) {
+    throw std::invalid_argument("extend_schedule: epochs is " + std::to_string(epochs) +
+                                ", expected at least 1");
+  }
+  state()->schedule_state.epochs = epochs;
 }
 
 void Trainer::check_finite() const {

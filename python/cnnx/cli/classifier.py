@@ -35,10 +35,17 @@ class Classifier:
         """
         import numpy as np
 
+        from cnnx.model.predictions import outputs_are_independent, outputs_are_values
+
+        if outputs_are_values(self.model._core):
+            raise UserError(
+                f"{self.path}: predicts values, expected a classifier; "
+                "use cnnx.load(...).predict from Python"
+            )
         found = np.asarray(self.model.predict_proba(x))
         if found.ndim == 2 and found.shape[1] == 1:
             return np.concatenate([1 - found, found], axis=1)
-        if found.ndim != 2 or self.model._outputs_are_independent():
+        if found.ndim != 2 or outputs_are_independent(self.model._core):
             raise UserError(
                 f"{self.path}: predicts several classes per image, expected one; "
                 "use cnnx.load(...).predict_proba from Python"

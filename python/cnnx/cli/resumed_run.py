@@ -46,7 +46,7 @@ def warn_of_finished_run(arguments: argparse.Namespace) -> None:
     checkpoint = _checkpoint(arguments)
     epochs = int(checkpoint.run.settings["epochs"])
     line = _init_line(arguments)
-    if spanning_shape(checkpoint.recipe.schedule, epochs) is None:
+    if spanning_shape(checkpoint.recipe.schedule) is None:
         line = f"{resume_line(arguments, arguments.resume)} --epochs {max(1, 2 * epochs)}"
     done = counted(checkpoint.run.epoch - 1, "epoch")
     caution(
@@ -102,7 +102,7 @@ def _check_length(checkpoint: LoadedCheckpoint, arguments: argparse.Namespace) -
             "has begun"
         )
     total = int(run.settings["epochs"])
-    shape = spanning_shape(checkpoint.recipe.schedule, total)
+    shape = spanning_shape(checkpoint.recipe.schedule)
     if epochs != total and shape is not None and run.has_begun:
         raise UserError(
             f"--epochs is {epochs}, expected the {total} of {file}, over which "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -13,19 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, is_integer, is_utf8, shown
-from cnnx.batch_arguments import (
-    all_finite,
-    check_float_range,
-    exceeds_two,
-    images,
-    warn_of_division,
-)
+from cnnx.batch_arguments import check_float_range, exceeds_two, images, warn_of_division
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Input, LayerTuple, in_graph, input_shape_of
 from cnnx.model.layer_reuse import copy_arrays, layer_tuples
 from cnnx.model.layer_view import ModelLayer
 from cnnx.model.parameters import Parameters
+from cnnx.model.predictions import outputs_are_values, predictions_of
 from cnnx.model.preprocessing import Preprocessing, per_channel
 from cnnx.model.summary import summary_of
 from cnnx.spelling import NamedAttributes, checked_call
@@ -236,47 +230,44 @@ class Model(NamedAttributes):
         Raises:
             ValueError: if `x` does not fit the model, or the model is not a classifier.
         """
+        if outputs_are_values(self._core):
+            raise ValueError(
+                "predict_proba: the model was trained with a regression loss, so it has no "
+                "probabilities, expected a classifier; its values are model.predict(x)"
+            )
         pixels, integers, single = self._images(x, "predict_proba")
         probabilities = self._core.probabilities(pixels, integers)
         return probabilities[0] if single else probabilities
 
     @checked_call
     def predict(self, x: ArrayLike) -> Any:
-        """Predict the class of each image.
+        """Predict the class of each image, or its values after training with a regression loss.
 
         Returns:
             The most probable classes, (batch,): names, or integer indices for a model without
             class names. One sigmoid output gives class 1 above 1/2 and class 0 otherwise. Several
-            independent sigmoid outputs give booleans, (batch, outputs).
+            independent sigmoid outputs give booleans, (batch, outputs). A model without class
+            names that was trained with `MSE`, `L1` or `Huber` gives its outputs, float32, in their
+            shape, or (batch,) for one output.
 
         Raises:
-            ValueError: if `x` does not fit the model or is not finite, or the model is not a
-                classifier.
+            ValueError: if `x` does not fit the model or is not finite, or if a model that was not
+                trained with a regression loss is not a classifier.
             FloatingPointError: if the outputs for finite images are NaN.
+
+        Example:
+            >>> import cnnx
+            >>> x, _ = cnnx.data.xo(64, seed=1)
+            >>> layers = [cnnx.AvgPool2d(8), cnnx.Flatten(), cnnx.Dense(1)]
+            >>> model = cnnx.Model(layers, input_shape=(32, 32, 1))
+            >>> brightness = x.mean(axis=(1, 2, 3)) / 255
+            >>> history = cnnx.Trainer(model, loss=cnnx.MSE()).fit(x, brightness, epochs=1)
+            >>> model.predict(x).shape
+            (64,)
         """
         pixels, integers, single = self._images(x, "predict")
-        probabilities = self._core.probabilities(pixels, integers)
-        if math.isnan(np.maximum.reduce(probabilities, axis=None, initial=0)):
-            if all_finite(pixels):
-                raise FloatingPointError(
-                    "predict: the model's outputs are NaN for finite images, expected numbers: "
-                    "its training has diverged, or its weights are damaged"
-                )
-            raise ValueError("predict: x holds NaN or infinity, expected finite images")
-        predictions: NDArray[Any]
-        if probabilities.ndim == 2 and probabilities.shape[1] == 1:
-            predictions = (probabilities[:, 0] > 0.5).astype(np.int64)
-        elif self._outputs_are_independent():
-            predictions = probabilities > 0.5
-        else:
-            predictions = probabilities.argmax(axis=-1)
-        if self.classes and predictions.dtype != np.bool_:
-            predictions = np.array(self.classes)[predictions]
+        predictions = predictions_of(self._core, pixels, integers)
         return predictions[0] if single else predictions
-
-    def _outputs_are_independent(self) -> bool:
-        kind = self._core.probability_kind
-        return kind == "sigmoid" or (kind == "outputs" and self._core.layers[-1][0] == "sigmoid")
 
     def layer_outputs(self, x: ArrayLike) -> dict[str, FloatArray]:
         """Compute the output of every layer by name; the last one is the model's output.

@@ -29,7 +29,7 @@ def change_length(run: Run, epochs: int, schedule: Schedule | None, path: str) -
             f"Trainer.resume: epochs is {epochs}, expected at least {begun}, the number of epochs "
             "that the run has begun"
         )
-    shape = spanning_shape(schedule, total)
+    shape = spanning_shape(schedule)
     if shape is not None and run.has_begun:
         advice = f"to finish it: cnnx.Trainer.resume({path!r}).fit(x, y)"
         if run.is_over:
@@ -54,7 +54,7 @@ def finished_sentence(run: Run, schedule: Schedule | None, path: str | None) -> 
     place, line = "", f"fit(x, y, epochs={max(1, done)})"
     if path is not None:
         place = f" in {path!r}"
-        if spanning_shape(schedule, _total(run)) is None:
+        if spanning_shape(schedule) is None:
             line = f"cnnx.Trainer.resume({path!r}, epochs={max(1, 2 * _total(run))}).fit(x, y)"
     return f"fit: the run{place} {outcome}, so nothing is trained; to train longer: {line}"
 

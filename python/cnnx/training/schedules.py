@@ -281,15 +281,10 @@ def watched_measure(schedule: Schedule | None) -> Measure | None:
     return shape.watch if isinstance(shape, Plateau) else None
 
 
-def spanning_shape(schedule: Schedule | None, epochs: int) -> Shape | None:
-    """Part of the schedule whose factors depend on the length of the fit, or None.
-
-    A `StepDecay` whose last drop is in the first `epochs` does not depend on more of them.
-    """
+def spanning_shape(schedule: Schedule | None) -> Shape | None:
+    """Part of the schedule whose factors depend on the number of epochs of the fit, or None."""
     shape = schedule.then if isinstance(schedule, Warmup) else schedule
-    if isinstance(shape, StepDecay) and shape.every is None and max(shape.at) <= epochs:
-        return None
-    return shape if isinstance(shape, (StepDecay, CosineDecay, OneCycle, Triangular)) else None
+    return shape if isinstance(shape, (CosineDecay, OneCycle, Triangular)) else None
 
 
 def core_schedule(schedule: Schedule | None) -> tuple[str, dict[str, Any]] | None:

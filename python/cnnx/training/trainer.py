@@ -151,6 +151,8 @@ class Trainer(SingleSteps):
             trainer._core.restore(checkpoint.core)
         if epochs is not None:
             change_length(checkpoint.run, epochs, trainer._recipe.schedule, os.fsdecode(path))
+            if checkpoint.run.has_begun:
+                trainer._core.extend_schedule(epochs)
         trainer.history, trainer._run = checkpoint.history, checkpoint.run
         trainer._checkpoint = os.fsdecode(path)
         return trainer

@@ -1,0 +1,54 @@
+"""Predictions from the outputs of a model: classes, or values after a regression loss."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx import _core
+from cnnx.arguments import FloatArray
+from cnnx.batch_arguments import all_finite
+
+
+def outputs_are_values(core: _core.Model) -> bool:
+    """Whether the model was trained with a regression loss and has no probabilities."""
+    return core.probability_kind == "none"
+
+
+def outputs_are_independent(core: _core.Model) -> bool:
+    """Whether each output is a probability of its own, and not one of several classes."""
+    kind = core.probability_kind
+    return kind == "sigmoid" or (kind == "outputs" and core.layers[-1][0] == "sigmoid")
+
+
+def predictions_of(
+    core: _core.Model, pixels: NDArray[np.uint8] | FloatArray, integers: bool
+) -> NDArray[Any]:
+    """Predictions of a batch, as `Model.predict` documents them.
+
+    Raises:
+        ValueError: if the images are not finite.
+        FloatingPointError: if the outputs for finite images are NaN.
+    """
+    compute = core.run if outputs_are_values(core) else core.probabilities
+    outputs = compute(pixels, integers)
+    if math.isnan(np.maximum.reduce(outputs, axis=None, initial=0)):
+        if all_finite(pixels):
+            raise FloatingPointError(
+                "predict: the model's outputs are NaN for finite images, expected numbers: "
+                "its training has diverged, or its weights are damaged"
+            )
+        raise ValueError("predict: x holds NaN or infinity, expected finite images")
+    is_one = outputs.ndim == 2 and outputs.shape[1] == 1
+    if outputs_are_values(core):
+        return outputs[:, 0] if is_one else outputs
+    if is_one:
+        indices = (outputs[:, 0] > 0.5).astype(np.int64)
+    elif outputs_are_independent(core):
+        return outputs > 0.5
+    else:
+        indices = outputs.argmax(axis=-1)
+    return np.array(core.classes)[indices] if core.classes else indices
