@@ -108,6 +108,17 @@ def test_train_resizes_as_requested(run: Run, classes: Path) -> None:
     assert cnnx.load("model.cnnx").input_shape == (20, 24, 1)
 
 
+def test_evaluate_prefers_held_out_images(
+    run: Run, model: Path, classes: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sets").mkdir()
+    for name, source in (("train", "train"), ("validation", "test")):
+        (tmp_path / "sets" / name).symlink_to(classes / source)
+    outcome = run("evaluate", model, "sets")
+    assert outcome.status == 0, outcome.err
+    assert outcome.out.splitlines()[0].endswith("images of sets/validation")
+
+
 def test_evaluate_prints_the_confusion_matrix(run: Run, model: Path, classes: Path) -> None:
     outcome = run("evaluate", model, classes)
     assert outcome.status == 0

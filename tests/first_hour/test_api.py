@@ -31,6 +31,10 @@ def trainer(**settings: Any) -> cnnx.Trainer:
     return cnnx.Trainer(model(), **settings)
 
 
+def small() -> cnnx.Trainer:
+    return cnnx.Trainer(cnnx.models.small((SIZE, SIZE, 1), ["X", "O"]))
+
+
 def dataset(first: int = 0, **sets: Dataset) -> Dataset:
     return Dataset(X[first:], Y[first:], ("X", "O"), **sets)
 
@@ -195,6 +199,18 @@ DATA = [
         "evaluate: a batch is an array of shape (30, 16, 16, 1), expected (x, y)",
     ),
 ]
+RATES = [
+    Case("a range test of a Dataset", lambda: cnnx.lr_find(small(), dataset()), None),
+    Case("a range test of a path", lambda: cnnx.lr_find(small(), npz()), None),
+    Case("a range test of a loader", lambda: cnnx.lr_find(small(), BATCHES), None),
+    Case(
+        "a range test of a generator",
+        lambda: cnnx.lr_find(small(), iter(BATCHES)),
+        ValueError,
+        "lr_find: x has run out of batches (x, y), expected an iterable that starts again, such as "
+        "a list or a DataLoader",
+    ),
+]
 LENGTHS = [
     Case("a finished run trains longer", lambda: longer(5), None),
     Case("a run of no epochs begins", lambda: longer(2, first=0), None),
@@ -293,6 +309,6 @@ MODELS = [
 ]
 
 
-@every(DATA, LENGTHS, MODELS)
+@every(DATA, RATES, LENGTHS, MODELS)
 def test_answer(case: Case) -> None:
     check(case)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cnnx
@@ -86,12 +87,32 @@ def test_names_and_a_set_smaller_than_a_batch() -> None:
     assert len(found.rates) == 10
 
 
+def test_other_forms_of_data_give_the_same_rates(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"lowest": 1e-3, "highest": 1.0, "steps": 20}
+    expected = cnnx.lr_find(make_trainer(), X, Y, **settings)
+    np.savez(tmp_path / "xo.npz", x=X, y=Y)
+    own = cnnx.data.Dataset(X, Y, ("X", "O"))
+    for data in ((X, Y), own, tmp_path / "xo.npz"):
+        assert cnnx.lr_find(make_trainer(), data, **settings) == expected
+
+
+def test_batches_are_taken_again_and_again() -> None:
+    settings: dict[str, Any] = {"lowest": 1e-4, "highest": 1.0, "steps": 10, "smoothing": 0}
+    batches = [(ONES, np.ones(4)), (ONES, np.zeros(4)), (ONES, np.full(4, 0.5))]
+    found = cnnx.lr_find(line(), batches, **settings)
+    weight = 0.0
+    for step, rate in enumerate(found.rates):
+        target = (1, 0, 0.5)[step % 3]
+        assert found.losses[step] == pytest.approx((weight - target) ** 2, rel=1e-5, abs=1e-12)
+        weight -= 2 * rate * (weight - target)
+
+
 @pytest.mark.parametrize(
     ("error", "settings", "sentence"),
     [
         (TypeError, {"trainer": 3}, "trainer is 3, expected a cnnx.Trainer"),
         (TypeError, {"x": X[0], "y": Y[0]}, "y is .*, expected an array"),
-        (TypeError, {"x": None, "y": None}, "x is None, expected an array"),
+        (TypeError, {"x": None, "y": None}, "x is None without y, expected labels too, a Dataset"),
         (ValueError, {"lowest": 0}, "lowest is 0, expected a number > 0"),
         (TypeError, {"lowest": "a"}, "lowest is 'a', expected a number"),
         (ValueError, {"lowest": 1, "highest": 1}, "lowest is 1, expected less than highest, 1"),
@@ -99,6 +120,18 @@ def test_names_and_a_set_smaller_than_a_batch() -> None:
         (ValueError, {"steps": 9}, "steps is 9, expected an integer >= 10"),
         (ValueError, {"batch_size": 0}, "batch_size is 0, expected an integer >= 1"),
         (ValueError, {"smoothing": 1}, "smoothing is 1, expected a number >= 0 and < 1"),
+        (
+            ValueError,
+            {"x": [], "y": None},
+            r"x has run out of batches \(x, y\), expected an iterab",
+        ),
+        (ValueError, {"x": iter([(X, Y)]), "y": None}, r"x has run out of batches \(x, y\)"),
+        (TypeError, {"x": [X, X, X], "y": None}, r"a batch is an array .*, expected \(x, y\)"),
+        (
+            ValueError,
+            {"x": [(X, Y)], "y": None, "batch_size": 8},
+            "batch_size is 8, expected none with an iterable of batches",
+        ),
         (ValueError, {"x": X[:3]}, "there are 3 images and 96 targets, expected equal"),
         (ValueError, {"x": X[:0], "y": Y[:0]}, "there are 0 images and 0 targets, expected"),
         (

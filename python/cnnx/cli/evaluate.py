@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 PATH is as for `cnnx train`: a folder of class subfolders, IDX or CIFAR-10 files, or an .npz.
-If it has a test set (t10k-*, or test/ beside train/), only the test set is evaluated.
+If it has a test set (t10k-*, or test/ beside train/), only the test set is evaluated; without one,
+only the validation set.
 
 The rows of the confusion matrix are true classes, the columns are predicted classes.
 
@@ -54,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     classifier = Classifier(arguments.model)
     model, names = classifier.model, classifier.names
     source = open_images(arguments, tuple(names) if model.classes else len(names))
-    chosen = source.train if source.test is None else source.test
+    sets = (source.test, source.validation, source.train)
+    chosen = next(each for each in sets if each is not None)
     images = chosen.load(model.input_shape, model.preprocessing.resize)
     report_skipped(images)
     probabilities = classifier.probabilities(images.x)

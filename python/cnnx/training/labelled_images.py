@@ -32,7 +32,7 @@ class LabelledSet(NamedTuple):
 
 
 def training_images(
-    x: Any, y: ArrayLike | None, model: Model, *, validates: bool
+    x: Any, y: ArrayLike | None, model: Model, *, validates: bool = False, caller: str = "fit"
 ) -> tuple[LabelledSet, LabelledSet | None]:
     """Images of a fit, and the validation set that a Dataset or path has besides.
 
@@ -41,18 +41,19 @@ def training_images(
         y: labels or targets, or None.
         model: model to train.
         validates: whether to load the validation set.
+        caller: named in errors.
 
     Raises:
         TypeError: if x and y are in none of the accepted forms.
         ValueError: if a Dataset or path has other classes than the model, or y is given with it.
         OSError: if a path cannot be read.
     """
-    found = _opened(x, y, model, "fit")
+    found = _opened(x, y, model, caller)
     if found is None:
-        return _plain(x, y, "fit"), None
+        return _plain(x, y, caller), None
     own = found.validation if validates else None
     return (
-        _loaded(_images_of(found), model, "fit"),
+        _loaded(_images_of(found), model, caller),
         None if own is None else _loaded(own, model, "fit: validation"),
     )
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cnnx.arguments import at_least, below_one, not_negative, shown
+from cnnx.data.dataset import LabelledImages
 from cnnx.spelling import checked_call
+from cnnx.training.labelled_images import LabelledSet, training_images
+from cnnx.training.metric_sums import arrays_of
 from cnnx.training.trainer import Trainer
 
 __all__ = ["LearningRateRange", "lr_find"]
@@ -38,13 +44,13 @@ class LearningRateRange:
 @checked_call
 def lr_find(
     trainer: Trainer,
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | LabelledImages,
+    y: ArrayLike | None = None,
     *,
     lowest: float = 1e-6,
     highest: float = 10.0,
     steps: int = 100,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     smoothing: float = 0.9,
 ) -> LearningRateRange:
     """Learning rate range test: one training step per learning rate, from small to large.
@@ -57,13 +63,13 @@ def lr_find(
 
     Args:
         trainer: trainer to find a learning rate for.
-        x: images, as for `Trainer.fit`.
+        x: images, or images with labels in any form that `Trainer.fit` accepts.
         y: labels or targets, one per image.
         lowest: first learning rate.
         highest: last learning rate; the rates between form a geometric sequence.
         steps: number of learning rates.
-        batch_size: images per step, taken cyclically in an order that depends on the trainer's
-            seed.
+        batch_size: images per step, 64 when None, taken cyclically in an order that depends on the
+            trainer's seed. Not for an iterable of batches, which are taken cyclically themselves.
         smoothing: decay of the running mean of the losses, in [0, 1).
 
     Returns:
@@ -73,6 +79,7 @@ def lr_find(
         TypeError: if an argument is not of its type.
         ValueError: if a setting is out of range, images and targets do not fit, or the loss
             never falls.
+        OSError: if a path cannot be read.
 
     Example:
         >>> import cnnx
@@ -95,30 +102,19 @@ def lr_find(
             f"lr_find: lowest is {shown(lowest)}, expected less than highest, {highest!r}"
         )
     at_least(10, steps, "lr_find", "steps")
-    at_least(1, batch_size, "lr_find", "batch_size")
     keep = below_one(smoothing, "lr_find", "smoothing")
 
     copy = trainer._copy()
-    images, targets = np.asarray(x), np.asarray(y)
-    for argument, given in (("x", x), ("y", y)):
-        if np.ndim(given) == 0:
-            raise TypeError(f"lr_find: {argument} is {shown(given)}, expected an array")
-    if len(images) == 0 or len(images) != len(targets):
-        raise ValueError(
-            f"lr_find: there are {len(images)} images and {len(targets)} targets, "
-            "expected equal numbers, at least one"
-        )
-    order = np.array(copy._core.split_order(len(images)))
+    data, _ = training_images(x, y, trainer.model, caller="lr_find")
+    batches = _batches(data, copy, batch_size)
     rates: list[float] = []
     losses: list[float] = []
     mean, remembered = 0.0, 1.0
     for step in range(int(steps)):
         # Round to four digits, because the last bit of a power differs between machines.
         rate = float(f"{lowest * (highest / lowest) ** (step / (steps - 1)):.4g}")
-        start = step * batch_size
-        batch = order[np.arange(start, start + min(batch_size, len(order))) % len(order)]
         copy.learning_rate = rate
-        loss = copy.step(images[batch], targets[batch])
+        loss = copy.step(*next(batches))
         # Correct the bias of a running mean that starts at zero.
         mean = keep * mean + (1 - keep) * loss
         remembered *= keep
@@ -134,3 +130,47 @@ def lr_find(
             f"{rates[-1] if rates else lowest:g}, expected a lower lowest or a higher highest"
         )
     return LearningRateRange(tuple(rates), tuple(losses), _BELOW_BEST * rates[best])
+
+
+def _batches(data: LabelledSet, copy: Trainer, size: int | None) -> Iterator[tuple[Any, Any]]:
+    """Batches of the images, again and again."""
+    if size is not None:
+        at_least(1, size, "lr_find", "batch_size")
+    if data.y is None:
+        if size is not None:
+            raise ValueError(
+                f"lr_find: batch_size is {size}, expected none with an iterable of batches"
+            )
+        return _repeated(data.x)
+    for argument, given in (("x", data.x), ("y", data.y)):
+        if np.ndim(given) == 0:
+            raise TypeError(f"lr_find: {argument} is {shown(given)}, expected an array")
+    images, targets = np.asarray(data.x), np.asarray(data.y)
+    if len(images) == 0 or len(images) != len(targets):
+        raise ValueError(
+            f"lr_find: there are {len(images)} images and {len(targets)} targets, "
+            "expected equal numbers, at least one"
+        )
+    order = np.array(copy._core.split_order(len(images)))
+    return _cut(images, targets, order, size or 64)
+
+
+def _cut(
+    images: NDArray[Any], targets: NDArray[Any], order: NDArray[Any], size: int
+) -> Iterator[tuple[Any, Any]]:
+    for start in count(0, size):
+        rows = order[np.arange(start, start + min(size, len(order))) % len(order)]
+        yield images[rows], targets[rows]
+
+
+def _repeated(batches: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    while True:
+        is_empty = True
+        for batch in batches:
+            is_empty = False
+            yield arrays_of(batch, "lr_find")
+        if is_empty:
+            raise ValueError(
+                "lr_find: x has run out of batches (x, y), expected an iterable that starts again, "
+                "such as a list or a DataLoader"
+            )
