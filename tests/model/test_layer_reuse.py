@@ -44,12 +44,7 @@ every_network = pytest.mark.parametrize("network", NETWORKS)
 @every_network
 def test_all_layers_are_the_same_model(network: str) -> None:
     model = trained(NETWORKS[network]())
-    again = cnnx.Model(
-        model.layers,
-        input_shape=model.input_shape,
-        classes=model.classes,
-        preprocessing=model.preprocessing,
-    )
+    again = cnnx.Model(model.layers, input_shape=model.input_shape, classes=model.classes)
     assert arrays(again) == arrays(model)
     assert again._core.to_bytes() == model._core.to_bytes()
 
@@ -67,6 +62,18 @@ def test_a_new_last_layer(network: str) -> None:
     assert len(found) == len(shared) + 2
     trained(changed)
     assert arrays(model) == before  # the new model has its own memory
+
+
+def test_the_preprocessing_comes_with_the_first_layer() -> None:
+    model, other = make_model(), cnnx.Preprocessing("crop", 0.5, 0.5)
+    changed = cnnx.Model([*model.layers[:-1], cnnx.Dense(2)], input_shape=model.input_shape)
+    assert changed.preprocessing == model.preprocessing != cnnx.Preprocessing()
+    given = cnnx.Model(model.layers, input_shape=model.input_shape, preprocessing=other)
+    assert given.preprocessing == other
+    inner = cnnx.Model([*model.layers[4:-1], cnnx.Dense(2)], input_shape=(4, 9, 6))
+    assert inner.preprocessing == cnnx.Preprocessing()
+    before = cnnx.Model([cnnx.ReLU(), *model.layers], input_shape=model.input_shape)
+    assert before.preprocessing == cnnx.Preprocessing()
 
 
 def test_layers_read_the_one_before_them() -> None:

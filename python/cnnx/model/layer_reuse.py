@@ -8,6 +8,7 @@ from cnnx import _core
 from cnnx.layers.base import Layer
 from cnnx.layers.graph import LayerTuple, in_order
 from cnnx.model.layer_view import ModelLayer
+from cnnx.model.preprocessing import Preprocessing, preprocessing_of
 
 
 def layer_tuples(layers: Sequence[Layer | ModelLayer]) -> list[LayerTuple]:
@@ -43,6 +44,14 @@ def _reused(layer: ModelLayer, before: dict[str, _core.Model]) -> LayerTuple:
                 "of the same model before it"
             )
     return kind, settings, name, inputs, trainable, []
+
+
+def preprocessing_for(layers: Sequence[Layer | ModelLayer]) -> Preprocessing:
+    """Preprocessing of the built model whose first layer is the first one, or the default."""
+    first = layers[0] if layers else None
+    if isinstance(first, ModelLayer) and first._core.layers[0][2] == first.name:
+        return preprocessing_of(first._core)
+    return Preprocessing()
 
 
 def copy_arrays(layers: Sequence[Layer | ModelLayer], target: _core.Model) -> None:

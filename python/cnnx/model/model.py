@@ -16,11 +16,11 @@ from cnnx.batch_arguments import check_float_range, exceeds_two, images, warn_of
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Input, LayerTuple, in_graph, input_shape_of
-from cnnx.model.layer_reuse import copy_arrays, layer_tuples
+from cnnx.model.layer_reuse import copy_arrays, layer_tuples, preprocessing_for
 from cnnx.model.layer_view import ModelLayer
 from cnnx.model.parameters import Parameters
 from cnnx.model.predictions import outputs_are_values, predictions_of
-from cnnx.model.preprocessing import Preprocessing, per_channel
+from cnnx.model.preprocessing import Preprocessing, per_channel, preprocessing_of
 from cnnx.model.summary import summary_of
 from cnnx.spelling import NamedAttributes, checked_call
 
@@ -43,7 +43,8 @@ class Model(NamedAttributes):
             built model (`Model.layers`) bring their names, weights and `trainable`.
         input_shape: (height, width, channels) of one image.
         classes: names of the outputs, in order; None makes predictions indices.
-        preprocessing: conversion of pixels to inputs; saved with the model.
+        preprocessing: conversion of pixels to inputs; saved with the model. None is
+            `Preprocessing()`, or with the first layer of a built model that model's.
         seed: seed of the initial weights (He uniform; biases are zero).
 
     Raises:
@@ -73,7 +74,7 @@ class Model(NamedAttributes):
         *,
         input_shape: tuple[int, int, int],
         classes: Sequence[str] | None = None,
-        preprocessing: Preprocessing = Preprocessing(),
+        preprocessing: Preprocessing | None = None,
         seed: int = 0,
     ) -> None:
         if isinstance(layers, Layer) or not isinstance(layers, Sequence):
@@ -84,6 +85,8 @@ class Model(NamedAttributes):
                     f"Model: layers holds {shown(layer)}, expected layers such as Conv2d(32, 3)"
                 )
         shape = input_shape_of(input_shape, "Model", "input_shape")
+        if preprocessing is None:
+            preprocessing = preprocessing_for(layers)
         self._core = _built(layer_tuples(layers), shape, classes, preprocessing, seed)
         copy_arrays(layers, self._core)
 
@@ -167,12 +170,7 @@ class Model(NamedAttributes):
     @property
     def preprocessing(self) -> Preprocessing:
         """Conversion of pixels to inputs."""
-        resize, mean, std = self._core.preprocessing
-        return Preprocessing(
-            resize,
-            mean[0] if len(mean) == 1 else tuple(mean),
-            std[0] if len(std) == 1 else tuple(std),
-        )
+        return preprocessing_of(self._core)
 
     @property
     def layers(self) -> list[ModelLayer]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from cnnx import _core
 from cnnx.spelling import checked_call
 
 
@@ -48,6 +49,16 @@ class Preprocessing:
     def declares_range(self) -> bool:
         """Whether mean or std say that floats are not in [0, 1]."""
         return bool(np.max(np.abs(self.mean)) > 1 or np.max(self.std) > 1)
+
+
+def preprocessing_of(core: _core.Model) -> Preprocessing:
+    """Preprocessing of a built model."""
+    resize, mean, std = core.preprocessing
+    return Preprocessing(
+        resize,
+        mean[0] if len(mean) == 1 else tuple(mean),
+        std[0] if len(std) == 1 else tuple(std),
+    )
 
 
 def per_channel(value: float | Sequence[float], name: str) -> list[float]:
