@@ -8,7 +8,7 @@ from pathlib import Path
 import cnnx
 import numpy as np
 import pytest
-from c_functions import CALLBACKS, INVALID_ARGUMENT, NOT_FINITE, CApi
+from c_functions import CALLBACKS, INVALID_ARGUMENT, NOT_FINITE, UINT8, CApi
 from c_training import NETWORK, Training, X, Y, arrays, network, samples
 
 RECIPES = {
@@ -238,6 +238,23 @@ def test_values_instead_of_labels(training: Training) -> None:
         expected = network()
         cnnx.Trainer(expected, optimizer=cnnx.SGD(0.01), loss=ours).step(X[:8], values[:8])
         assert training.arrays(model) == arrays(expected)
+
+
+def test_a_regression_model_without_class_names_has_no_probabilities(training: Training) -> None:
+    c = training.c
+    options = "resize=fit mean=0.5 std=0.25 seed=3"
+    plain = training.keep("model", c.made(c.model_create, NETWORK, 32, 32, 1, None, 0, options))
+    named = training.model(NETWORK, options)
+    outputs = np.zeros((8, 2), np.float32)
+    batch = (X[:8].ctypes.data, UINT8, 8, outputs, outputs.size)
+    for model in (plain, named):
+        c.ok(c.model_probabilities(model, *batch))
+        training.trainer(model, "sgd", "mean_squared_error", None)
+    c.ok(c.model_probabilities(named, *batch))
+    status = c.model_probabilities(plain, *batch)
+    c.refused(status, INVALID_ARGUMENT, "trained with a regression loss, so its outputs are no pro")
+    c.ok(c.model_run(plain, *batch))
+    assert outputs.tobytes() == network()(X[:8]).tobytes()
 
 
 def test_evaluation_and_the_split_are_those_of_python(training: Training) -> None:
