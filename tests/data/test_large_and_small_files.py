@@ -1,4 +1,4 @@
-"""Small JPEG files, read from their markers, and large images, decoded in less memory."""
+"""Small JPEG and PNG files, read from their headers, and large images, decoded in less memory."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cnnx.data.image import image_shape
 from numpy.testing import assert_array_equal
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
+PngImagePlugin = pytest.importorskip("PIL.PngImagePlugin")
 ImageOps = pytest.importorskip("PIL.ImageOps")
 
 
@@ -62,6 +63,74 @@ def test_a_small_jpeg_file_has_pillows_shape_and_pixels(tmp_path: Path, name: st
     assert read.flags.writeable
     expected = cnnx._core.resize_image(pixels, 20, 30, 3, "crop")
     assert_array_equal(data.read_image(file, (20, 30, 3), resize="crop"), expected)
+
+
+def png_variants() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Images that PNG stores in different ways, and settings of the file."""
+    pixels = np.random.default_rng(0).integers(0, 256, (37, 51, 4), dtype=np.uint8)
+    colour, grey = Image.fromarray(pixels[..., :3].copy()), Image.fromarray(pixels[..., 0].copy())
+    text, turned = PngImagePlugin.PngInfo(), PngImagePlugin.PngInfo()
+    text.add_text("Comment", "a text")
+    turned.add_itxt("XML:com.adobe.xmp", '<x tiff:Orientation="6"/>')
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return {
+        "colour": (colour, {}),
+        "grey": (grey, {}),
+        "alpha": (Image.fromarray(pixels), {}),
+        "grey and alpha": (Image.fromarray(pixels).convert("LA"), {}),
+        "palette": (colour.quantize(16), {}),
+        "transparent colour": (colour, {"transparency": (1, 2, 3)}),
+        "transparent level": (grey, {"transparency": int(pixels[3, 3, 0])}),
+        "1 bit": (grey.convert("1"), {}),
+        "16 bits": (Image.fromarray(pixels[..., 0].astype(np.uint16) * 250), {}),
+        "profile": (colour, {"icc_profile": b"profile" * 9, "dpi": (72, 72)}),
+        "text": (colour, {"pnginfo": text}),
+        "turned by XMP": (colour, {"pnginfo": turned}),
+        "turned": (colour, {"exif": exif}),
+    }
+
+
+@pytest.mark.parametrize("name", png_variants())
+def test_a_small_png_file_has_the_pixels_of_a_large_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    image, settings = png_variants()[name]
+    file = tmp_path / "image.png"
+    image.save(file, **settings)
+    shape = image_shape(file)
+    reads = [((*shape[:2], 3), "stretch"), ((*shape[:2], 1), "stretch"), ((20, 30, 3), "crop")]
+    small = [data.read_image(file, size, resize=resize) for size, resize in reads]
+    monkeypatch.setattr("cnnx.data.image.MOST_BYTES", 0)
+    assert shape == image_shape(file)
+    for found, (size, resize) in zip(small, reads, strict=True):
+        assert found.flags.writeable
+        assert_array_equal(found, data.read_image(file, size, resize=resize))
+
+
+@pytest.mark.parametrize("name", ["colour", "grey", "alpha", "profile"])
+def test_a_usual_png_file_takes_the_fast_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    image, settings = png_variants()[name]
+    image.save(tmp_path / "image.png", **settings)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("opened by Pillow")
+
+    monkeypatch.setattr("PIL.Image.open", refuse)
+    assert data.read_image(tmp_path / "image.png", (37, 51, 3)).shape == (37, 51, 3)
+
+
+def test_a_cut_png_file_is_refused_within_its_pixels(tmp_path: Path) -> None:
+    image, _ = png_variants()["colour"]
+    file = tmp_path / "image.png"
+    image.save(file)
+    whole = file.read_bytes()
+    for length in (*range(1, 50), *range(50, len(whole) - 40, 97)):
+        file.write_bytes(whole[:length])
+        with pytest.raises(cnnx.FormatError, match=r"image\.png: cannot be read as an image"):
+            data.read_image(file, (37, 51, 3))
 
 
 def test_a_cut_jpeg_file_is_refused_anywhere(tmp_path: Path) -> None:
@@ -118,13 +187,13 @@ def test_an_image_above_pillows_limit_is_refused_with_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    Image.new("L", (23, 9)).save(tmp_path / "a.png")
-    expected = r"a\.png: has 207 pixels, expected at most 200; shrink it, or set PIL\.Image\.MAX_IM"
+    Image.new("L", (23, 9)).save(tmp_path / "a.bmp")
+    expected = r"a\.bmp: has 207 pixels, expected at most 200; shrink it, or set PIL\.Image\.MAX_IM"
     with pytest.raises(cnnx.FormatError, match=expected + r"AGE_PIXELS = 104$"):
-        data.read_image(tmp_path / "a.png", (9, 23, 1))
+        data.read_image(tmp_path / "a.bmp", (9, 23, 1))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 104)
     with pytest.warns(Image.DecompressionBombWarning):
-        assert data.read_image(tmp_path / "a.png", (9, 23, 1)).shape == (9, 23, 1)
+        assert data.read_image(tmp_path / "a.bmp", (9, 23, 1)).shape == (9, 23, 1)
 
 
 def test_an_image_above_the_memory_limit_is_refused_with_the_limit(tmp_path: Path) -> None:

@@ -71,10 +71,10 @@ def image_of(size: tuple[int, int], **settings: Any) -> object:
 
 
 def above_pillows_limit() -> object:
-    write("a.png", size=(20, 15))
+    write("a.bmp", size=(20, 15))
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, 100
     try:
-        return data.read_image("a.png", (4, 6, 1))
+        return data.read_image("a.bmp", (4, 6, 1))
     finally:
         Image.MAX_IMAGE_PIXELS = before
 
@@ -230,7 +230,7 @@ FILES = [
         "image-above-pillows-limit",
         above_pillows_limit,
         cnnx.FormatError,
-        "a.png: has 300 pixels, expected at most 200; shrink it, or set "
+        "a.bmp: has 300 pixels, expected at most 200; shrink it, or set "
         "PIL.Image.MAX_IMAGE_PIXELS = 150",
     ),
 ]

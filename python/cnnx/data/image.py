@@ -16,7 +16,7 @@ from cnnx.data.dataset import InputShape, Pixels, checked_shape
 from cnnx.data.memory import DecodingMemory
 from cnnx.data.pillow import pillow
 from cnnx.data.regular_file import open_descriptor
-from cnnx.data.small_jpeg import MOST_BYTES, decode_jpeg, jpeg_shape
+from cnnx.data.small_image import MOST_BYTES, SmallImage, small_image
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -114,14 +114,13 @@ class ImageReader:
     ) -> tuple[InputShape, Pixels | None]:
         descriptor, size = open_descriptor(path)
         try:
-            data = os.read(descriptor, MOST_BYTES) if size <= MOST_BYTES else b""
-            shape = jpeg_shape(data)
-            if shape is not None:
-                if shape != self._shape and not resizes:
-                    return shape, None
-                pixels = decode_jpeg(data, shape, self._scale(shape))
+            small = _small_image(descriptor, size)
+            if small is not None:
+                if small.shape != self._shape and not resizes:
+                    return small.shape, None
+                pixels = small.pixels(self._scale(small.shape))
                 if pixels is not None:
-                    return shape, self._resized(pixels)
+                    return small.shape, self._resized(pixels)
             with os.fdopen(descriptor, "rb", closefd=False) as file:
                 return self._read_any_format(file, path, resizes)
         finally:
@@ -170,13 +169,17 @@ def image_shape(path: str | os.PathLike[str]) -> InputShape:
     """
     descriptor, size = open_descriptor(path)
     try:
-        shape = jpeg_shape(os.read(descriptor, MOST_BYTES) if size <= MOST_BYTES else b"")
-        if shape is not None:
-            return shape
+        small = _small_image(descriptor, size)
+        if small is not None:
+            return small.shape
         with os.fdopen(descriptor, "rb", closefd=False) as file, _opened(file, path) as image:
             return _shape(image)
     finally:
         os.close(descriptor)
+
+
+def _small_image(descriptor: int, size: int) -> SmallImage | None:
+    return small_image(os.read(descriptor, MOST_BYTES)) if size <= MOST_BYTES else None
 
 
 def _shape(image: Image.Image) -> InputShape:
