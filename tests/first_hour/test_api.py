@@ -159,6 +159,12 @@ DATA = [
         "such as a list or a DataLoader",
     ),
     Case(
+        "epochs are missing, before a path is read",
+        lambda: trainer().fit("nowhere"),
+        ValueError,
+        "fit: epochs is missing, and there is no unfinished run to resume: fit(x, y, epochs=10)",
+    ),
+    Case(
         "labels beside a Dataset",
         lambda: fit(dataset(), Y),
         ValueError,

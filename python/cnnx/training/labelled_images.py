@@ -58,6 +58,12 @@ def training_images(
     )
 
 
+def fraction_of(validation: Any) -> Any:
+    """The `validation` of a fit if it is a fraction, else None."""
+    is_fraction = isinstance(validation, Real) and not isinstance(validation, bool)
+    return validation if is_fraction else None
+
+
 def validation_images(given: Any, model: Model) -> LabelledSet | None:
     """Images of the `validation` of a fit; None for a fraction or None.
 
@@ -67,7 +73,7 @@ def validation_images(given: Any, model: Model) -> LabelledSet | None:
             validation set.
         OSError: if a path cannot be read.
     """
-    if given is None or (isinstance(given, Real) and not isinstance(given, bool)):
+    if given is None or fraction_of(given) is not None:
         return None
     found = _opened(given, None, model, "fit: validation")
     if found is None:

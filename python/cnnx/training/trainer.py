@@ -20,7 +20,12 @@ from cnnx.training.config import TrainingRecipe
 from cnnx.training.fit_inputs import fit_data
 from cnnx.training.fit_loop import FitLoop
 from cnnx.training.history import History, Progress
-from cnnx.training.labelled_images import measured_images, training_images, validation_images
+from cnnx.training.labelled_images import (
+    fraction_of,
+    measured_images,
+    training_images,
+    validation_images,
+)
 from cnnx.training.losses import CrossEntropy, Loss
 from cnnx.training.metric_sums import BatchMetrics, measure_batches
 from cnnx.training.optimizers import Adam, Optimizer, ParameterRule
@@ -224,18 +229,12 @@ class Trainer(SingleSteps):
             )
         check_callbacks(callbacks)
         unfinished = self._run if epochs is None else None
-        fraction = unfinished and unfinished.settings["validation"]
-        held_out = validation_images(validation, self.model)
-        images, own = training_images(
-            x, y, self.model, validates=validation is None and fraction is None
-        )
-        held_out = held_out or own
         given: dict[str, Any] = {
             "epochs": epochs,
             "batch_size": batch_size,
             "shuffle": shuffle,
             "augmentation": augmentation,
-            "validation": None if held_out else validation,
+            "validation": fraction_of(validation),
             "checkpoint_every": checkpoint_every,
         }
         path = None if checkpoint is None else os.fsdecode(checkpoint)
@@ -246,6 +245,11 @@ class Trainer(SingleSteps):
         is_new = run is not self._run
         if path is None and checkpoint_every is not None:
             raise ValueError(f"fit: checkpoint_every is {checkpoint_every}, expected a checkpoint=")
+        held_out = validation_images(validation, self.model)
+        images, own = training_images(
+            x, y, self.model, validates=held_out is None and run.settings["validation"] is None
+        )
+        held_out = held_out or own
         core, names = self._core, self.model.classes
         data = fit_data(core, self._batch, self._measure, images, held_out, run.settings, names)
         if data.steps == 0 and self._recipe.schedule:
