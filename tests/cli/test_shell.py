@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import subprocess
 import sys
 import warnings
@@ -12,6 +14,7 @@ import cnnx
 import pytest
 from cnnx import advice, cli
 from cnnx.cli import info
+from cnnx.cli.command_lines import resume_line
 from command_line import Run
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +36,43 @@ def test_the_help_lists_every_environment_variable(run: Run) -> None:
     assert {"CNNX_NUM_THREADS", "CNNX_ISA", "OMP_NUM_THREADS"} <= read
     text = run("--help").out
     assert [name for name in sorted(read) if name not in text] == []
+
+
+def test_the_line_that_resumes_a_run_is_quoted() -> None:
+    parser = cli.build_parser()
+    words = ["--out", "my model.cnnx", "--threads", "2", "--overwrite"]
+    arguments = parser.parse_words(["train", "my pets", *words])
+    line = resume_line(arguments, Path("run 1.ckpt")).split(" -m cnnx ")[1]
+    assert line == (
+        "train 'my pets' --resume 'run 1.ckpt' --threads 2 --out 'my model.cnnx' --overwrite"
+    )
+    again = parser.parse_words(shlex.split(line))
+    assert (again.path, again.resume) == ("my pets", Path("run 1.ckpt"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX terminal")
+def test_a_terminal_that_is_closed_costs_no_work(idx: Path, tmp_path: Path) -> None:
+    import fcntl
+    import pty
+    import termios
+
+    terminal, inside = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cnnx", "train", idx, "--epochs", "100000"],
+        cwd=tmp_path,
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
+    )
+    os.close(inside)
+    printed = b""
+    while b"epoch 1/100000:" not in printed:
+        printed += os.read(terminal, 4096)
+    os.close(terminal)
+    assert process.wait(timeout=60) == 129
+    assert cnnx.load(tmp_path / "model.cnnx").input_shape == (16, 16, 1)
 
 
 def test_bash_completes_commands_and_options(run: Run) -> None:

@@ -131,6 +131,10 @@ MISUSED = [
         "cnnx lr-find pets --epochs 3",
         "cnnx lr-find: --epochs is an option of cnnx train, not of cnnx lr-find",
     ),
+    misused(
+        "cnnx lr-find pets --lr 0.1",
+        "cnnx lr-find: --learning-rate is an option of cnnx train, not of cnnx lr-find",
+    ),
     misused("cnnx predict m i --topk 3", "cnnx predict: --topk is unknown; type --top 3"),
     misused(
         "cnnx train pets --l 3",
@@ -242,6 +246,10 @@ TRAINING = [
         "cnnx train: --mean has 2 numbers, expected one per channel of the images, 1, or a single "
         "one",
     ),
+    refused(
+        "cnnx train pets --init sigmoid.cnnx --out new.cnnx",
+        "cnnx train: --init sigmoid.cnnx: has outputs of shape (1,), expected one per class",
+    ),
     refused("cnnx predict model.cnnx empty", "cnnx predict: empty: holds no images"),
     warned(
         "cnnx train single --epochs 1 --out new.cnnx",
@@ -328,6 +336,8 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         out = ("--out", f"{folder}/model.cnnx", "--overwrite")
         assert cli.main(["train", str(folder / "pets"), *words, *out]) == 0
     np.savez(folder / "xo.npz", x=x, y=y)
+    layers = [cnnx.Flatten(), cnnx.Dense(1)]
+    cnnx.Model(layers, input_shape=(16, 16, 1)).save(folder / "sigmoid.cnnx")
     (folder / "photo.jpg").write_bytes(b"a photo")
     (folder / "link.csv").symlink_to("run")
     return folder

@@ -97,17 +97,17 @@ class Parser(argparse.ArgumentParser):
     def _about_unknown(self, name: str, value: str, commands: Mapping[str, Parser]) -> str:
         known = self._options()
         plain = name.lower().replace("_", "-")
-        option = plain if plain in known else SPELLINGS.get(plain, "")
+        option = SPELLINGS.get(plain, plain)
         if option not in known:
-            option = next(iter(get_close_matches(plain, known, 1, 0.75)), "")
-        if option:
+            option = next(iter(get_close_matches(plain, known, 1, 0.75)), option)
+        if option in known:
             value = "" if plain in WITHOUT_VALUE else value
             return f"{name} is unknown; type {_with_value(option, known[option], value)}"
         if plain in EXPLANATIONS:
             return f"{name} is unknown: {EXPLANATIONS[plain]}"
-        owner = next((each for each in commands.values() if plain in each._options()), None)
+        owner = next((each for each in commands.values() if option in each._options()), None)
         if owner is not None:
-            return f"{name} is an option of {owner.prog}, not of {self.prog}"
+            return f"{option} is an option of {owner.prog}, not of {self.prog}"
         return f"{name} is unknown; {self.prog} --help lists the options"
 
     def declared(self) -> list[argparse.Action]:
