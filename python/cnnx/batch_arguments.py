@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnx.advice import warn
 from cnnx.arguments import FloatArray, float32_array, real_array, shown
+from cnnx.mapping import check_mapping
 
 _EXAMINED = 256  # images; to examine all would read a memory-mapped data set once more
 
@@ -28,6 +29,7 @@ def images(
         TypeError: if it is a path, or the dtype is not real.
         ValueError: if the rank, the size or the channels differ from the model's, or if wide
             integers are not pixels from 0 to 255.
+        cnnx.FormatError: a ValueError, if it is mapped from a file that was cut short since.
     """
     if isinstance(value, (str, os.PathLike)):
         raise TypeError(
@@ -35,6 +37,7 @@ def images(
             f"cnnx.data.read_image({shown(value)}, {input_shape})"
         )
     array = real_array(value, function, "x")
+    check_mapping(array, f"{function}: x")
     array, single = _with_batch_axis(array, input_shape, function)
     kind = array.dtype.kind
     if kind == "u" and array.dtype.itemsize == 1:

@@ -109,6 +109,8 @@ def test_a_mapped_file_cut_short_is_an_error(folder: Path, tmp_path: Path) -> No
         trainer.fit(np.zeros((2, 12, 10, 3)), [0, 1], validation=(loaded.x, loaded.y), epochs=1)
     with pytest.raises(cnnx.FormatError, match=f"evaluate: {expected}"):
         trainer.evaluate(loaded.x, loaded.y)
+    with pytest.raises(cnnx.FormatError, match=f"predict: {expected}"):
+        trainer.model.predict(loaded.x)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a mapped file cannot be cut short there")

@@ -14,8 +14,8 @@ from cnnx.advice import warn
 from cnnx.arguments import shown
 from cnnx.batch_arguments import all_finite
 from cnnx.data.dataset import Labels
-from cnnx.data.mapping import check_mapping
 from cnnx.data.split import split
+from cnnx.mapping import check_mapping
 from cnnx.training.iterable_epoch import AugmentationSettings, Epoch, batch_epochs
 from cnnx.training.labelled_images import LabelledSet, refuse_iterator
 from cnnx.training.metric_sums import Measure, measure_batches

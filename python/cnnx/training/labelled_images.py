@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 
 from cnnx.arguments import shown
 from cnnx.data.dataset import Dataset, ImageSet, check_classes
-from cnnx.data.mapping import check_mapping
 from cnnx.data.source import Source, open_source
 from cnnx.model.model import Model
 
@@ -144,16 +143,14 @@ def _loaded(images: ImageSet | Dataset, model: Model, caller: str) -> LabelledSe
     if not isinstance(images, Dataset):
         images = images.load(model.input_shape, model.preprocessing.resize)
     check_classes(images, model.classes, caller)
-    check_mapping(images.x, f"{caller}: x")
     return LabelledSet(images.x, images.y)
 
 
 def _plain(x: Any, y: ArrayLike | None, caller: str) -> LabelledSet:
-    if y is None and _is_pair(x):
-        x, y = x
-    check_mapping(x, f"{caller}: x")
     if y is not None:
         return LabelledSet(x, y)
+    if _is_pair(x):
+        return LabelledSet(*x)
     if not _has_batches(x):
         raise TypeError(f"{caller}: x is {shown(x)} without y, expected labels too, {_FORMS}")
     return LabelledSet(x, None)
