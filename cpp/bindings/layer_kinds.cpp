@@ -42,6 +42,7 @@ py::dict dictionary_of(const SettingInfo& setting) {
   info["default"] = default_of(setting);
   info["default_setting"] = setting.default_setting;
   info["saved"] = setting.saved;
+  info["omitted_if_default"] = setting.omitted_if_default;
   info["least"] = setting.least;
   info["most"] = setting.most;
   info["least_excluded"] = setting.least_excluded;

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray: TypeAlias = NDArray[np.float32]
 PairLike: TypeAlias = "int | Sequence[int]"
+ConvolutionAlgorithm: TypeAlias = Literal["auto", "direct"]
+CONVOLUTION_ALGORITHMS = get_args(ConvolutionAlgorithm)
 PaddingLike: TypeAlias = "int | str | Sequence[int] | Sequence[Sequence[int]]"
 
 

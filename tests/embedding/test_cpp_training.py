@@ -102,6 +102,7 @@ def settings() -> Model:
         dilation=(2, 1),
         groups=2,
         bias=False,
+        algorithm="direct",
         name="edges",
     )
     larger = ConvTranspose2d(8, 3, stride=2, padding="same", bias=False)

@@ -100,7 +100,7 @@ def test_a_setting_that_it_has_not_is_refused(kind: str) -> None:
 def test_a_missing_setting_is_refused(kind: str, setting: dict[str, Any]) -> None:
     values = dict(layer(kind).settings)
     del values[setting["name"]]
-    if setting["saved"]:
+    if setting["saved"] and not setting["omitted_if_default"]:
         refused(kind, values, f"{setting['name']} is missing")
     else:
         _core.check_layer(kind, values)
@@ -208,7 +208,11 @@ def test_a_file_holds_the_settings(kind: str, changed: bool, tmp_path: Path) -> 
     content = (tmp_path / "model.cnnx").read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     node = json.loads(header["__metadata__"]["cnnx.graph"])["nodes"][-1]
-    saved = [setting for setting in KINDS[kind]["settings"] if setting["saved"]]
+    saved = [
+        setting
+        for setting in KINDS[kind]["settings"]
+        if setting["saved"] and (changed or not setting["omitted_if_default"])
+    ]
     reals = {setting["name"] for setting in saved if setting["form"] == "real"}
     others = {setting["name"] for setting in saved} - reals
     assert set(node) == {"name", "kind", "inputs", *others}
@@ -222,9 +226,10 @@ def test_a_file_holds_the_settings(kind: str, changed: bool, tmp_path: Path) -> 
 
 def as_documented(setting: dict[str, Any]) -> str:
     """A setting as the table of docs/file-format.md writes it."""
-    text = f"`{setting['name']}` "
+    text, may_be_absent = f"`{setting['name']}` ", setting["omitted_if_default"]
     if setting["form"] == "choice":
-        return text + " or ".join(f'`"{choice}"`' for choice in setting["choices"])
+        text += " or ".join(f'`"{choice}"`' for choice in setting["choices"])
+        return text + (f', absent for `"{setting["default"]}"`' if may_be_absent else "")
     text += {"sides": "list of four"}.get(setting["form"], setting["form"])
     if setting["form"] == "real" and math.isfinite(setting["least"]):
         if math.isinf(setting["most"]):

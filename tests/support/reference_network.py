@@ -55,8 +55,8 @@ def reference_settings(layer_settings: dict[str, Any]) -> dict[str, Any]:
             settings[name] = ((value[0], value[1]), (value[2], value[3]))
         elif isinstance(value, list):
             settings[name] = tuple(value)
-    for size in ("out_channels", "out_features"):
-        settings.pop(size, None)
+    for unused in ("out_channels", "out_features", "algorithm"):
+        settings.pop(unused, None)
     return settings
 
 

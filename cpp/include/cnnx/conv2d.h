@@ -11,9 +11,9 @@
 // image are zero. Their product with an infinite or NaN weight may or may not be NaN. Channels and
 // groups are in the order of PyTorch's Conv2d.
 //
-// The shapes choose between two methods. The bits of either depend neither on the batch around an
-// image, nor on the number of threads, nor on the instruction set ("baseline" has no fused
-// multiply-add and rounds twice).
+// The shapes choose between two methods, unless the layer's setting `algorithm` is direct. The bits
+// of either depend neither on the batch around an image, nor on the number of threads, nor on the
+// instruction set ("baseline" has no fused multiply-add and rounds twice).
 //
 // - Direct: every output is one chain of fused multiply-adds in the order (u, v, c), and every
 // input
@@ -23,8 +23,13 @@
 // - Winograd's minimal filtering (A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural
 //   Networks, 2015), for 3x3 kernels with stride 1 and at least 8 channels each way, or groups of
 //   multiples of 16 channels: tiles of 4x4 or 2x2 outputs take a quarter or half of the
-//   multiplications. Rounding errors are larger than those of the direct method, a few millionths
-//   of the largest output. A NaN or infinity reaches its whole tile.
+//   multiplications. A tile reads 6x6 or 4x4 pixels together, so rounding errors are relative to
+//   the largest of them, also in outputs that do not read it: at most about
+//
+//     2^-21 * in_channels / groups * max |x| over the tile * sum over (u, v, c) of |weight|
+//
+//   and usually a tenth of that. The direct method's are a sixteenth of it, relative to the pixels
+//   of the output's own window. A NaN or infinity reaches its whole tile.
 //
 // Memory: all arrays are the caller's, 4-byte aligned, contiguous, and do not overlap. Scratch is
 // allocated per call (std::bad_alloc): the packed weights (Winograd: four times the weights), about
@@ -73,6 +78,10 @@ CNNX_API Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& weight,
 // std::invalid_argument where the method does not apply (Winograd's needs kernel size 3, stride 1,
 // dilation 1, and one group or groups of multiples of 16 channels).
 enum class Conv2dMethod { chosen, direct, winograd2x2, winograd4x4 };
+
+// The setting `algorithm` of a layer, "auto" or "direct": the method that the shapes choose, or the
+// direct one.
+enum class ConvolutionAlgorithm { automatic, direct };
 
 // `bias` holds out_channels floats or is null.
 CNNX_API void conv2d(const Conv2dGeometry& geometry, const float* x, const float* weight,

@@ -50,6 +50,9 @@ struct SettingInfo {
   bool required = true;
   // False if it only says how a parameter starts: it is optional in a Layer, and not saved.
   bool saved = true;
+  // True if a Layer or a file may lack it, and then means the default. A file omits the default,
+  // so that files of earlier versions, which do not know the setting, stay the same.
+  bool omitted_if_default = false;
   // The limits of a number, and of each number of a pair or of sides: whole numbers or infinite.
   bool least_excluded = false, most_excluded = false;
   float least = -std::numeric_limits<float>::infinity();

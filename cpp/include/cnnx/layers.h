@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "cnnx/conv2d.h"
 #include "cnnx/layer.h"
 #include "cnnx/shape.h"
 #include "cnnx/upsample2d.h"
@@ -93,6 +94,10 @@ class ConvolutionBuilder : public LayerBuilder<Kind> {
   Kind& dilation(Pair dilation) { return this->set("dilation", dilation); }
   Kind& groups(int64_t groups) { return this->set("groups", Setting(groups)); }
   Kind& bias(bool bias) { return this->set("bias", Setting(bias)); }
+  Kind& algorithm(ConvolutionAlgorithm algorithm) {
+    const bool direct = algorithm == ConvolutionAlgorithm::direct;
+    return this->set("algorithm", Setting(std::string(direct ? "direct" : "auto")));
+  }
 
  protected:
   ConvolutionBuilder(const char* kind, int64_t out_channels, Pair kernel_size)

@@ -55,6 +55,16 @@ void check_size(const char* what, const Shape& shape) {
                               ", expected at most 2^40 numbers");
 }
 
+// A file holds the parameters, not their initial values.
+void erase_unsaved(const LayerKind& kind, Settings& settings) {
+  for (const SettingInfo& setting : kind.settings) {
+    const auto found = settings.find(setting.name);
+    if (found == settings.end()) continue;
+    const bool is_default = setting.omitted_if_default && found->second == default_value(setting);
+    if (!setting.saved || is_default) settings.erase(found);
+  }
+}
+
 }  // namespace
 
 Shape with_batch(int64_t batch, const Shape& shape) {
@@ -110,10 +120,7 @@ void Graph::add(Layer layer) {
     check_size("its output", node.output_shape);
     node.parameters = parameters_.add(node.layer, node.op->parameters(inputs[0]));
     node.buffers = buffers_.add(node.layer, node.op->buffers(inputs[0]));
-    // A file holds the parameters, not their initial values.
-    for (const SettingInfo& setting : kind.settings) {
-      if (!setting.saved) node.layer.settings.erase(setting.name);
-    }
+    erase_unsaved(kind, node.layer.settings);
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument("layer " + node.layer.name + ": " + error.what());
   }

@@ -26,13 +26,13 @@ class Conv2dOp final : public ConvolutionOp<Conv2dOptions> {
     return successor == Fusable::relu || successor == Fusable::batch_norm ||
            successor == Fusable::add ||
            (successor == Fusable::max_pool_2x2 &&
-            choose_conv2d_plan(geometry(input)).forward->pools());
+            choose_conv2d_plan(geometry(input), method_).forward->pools());
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     const Conv2dGeometry g = geometry(input);
-    return bind_convolution({g, false, bias_},
-                            choose_conv2d_plan(g, Conv2dMethod::chosen, fusion.training), fusion);
+    return bind_convolution({g, false, bias_}, choose_conv2d_plan(g, method_, fusion.training),
+                            fusion);
   }
   void check_weight(const Shape& input, const Shape& weight) const override {
     conv2d_geometry(input, weight, options_);
@@ -57,6 +57,7 @@ constexpr SettingInfo kSettings[] = {
     pair("dilation", 1, "distance between the taps of a filter").otherwise(1),
     integer("groups", 1, "groups of channels, each convolved by itself").otherwise(1),
     boolean("bias", "whether a number is added per filter").otherwise(true),
+    kConvolutionAlgorithm,
 };
 constexpr LayerArray kParameters[] = {{"weight"}, {"bias", "bias"}};
 constexpr LayerDescription kLayers[] = {

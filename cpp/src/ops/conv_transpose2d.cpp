@@ -64,16 +64,17 @@ class TransposedWeightGradient final : public Conv2dWeightGradient {
 
 // A convolution's plan with forward and input gradient swapped. Uses the forward chosen for
 // training, because it computes gradients here.
-Conv2dPlan transposed_plan(const Conv2dGeometry& convolution) {
-  Conv2dPlan plan = choose_conv2d_plan(convolution, Conv2dMethod::chosen, /*training=*/true);
+Conv2dPlan transposed_plan(const Conv2dGeometry& convolution, Conv2dMethod method) {
+  Conv2dPlan plan = choose_conv2d_plan(convolution, method, /*training=*/true);
   return {std::move(plan.input_gradient), std::move(plan.forward),
           std::make_unique<TransposedWeightGradient>(convolution, std::move(plan.weight_gradient))};
 }
 
 std::unique_ptr<const BoundOp> bind_transposed(const ConvTranspose2dGeometry& geometry, bool bias,
-                                               const Fusion& fusion) {
+                                               Conv2dMethod method = Conv2dMethod::chosen,
+                                               const Fusion& fusion = {}) {
   return bind_convolution({geometry.convolution, /*transposed=*/true, bias},
-                          transposed_plan(geometry.convolution), fusion);
+                          transposed_plan(geometry.convolution, method), fusion);
 }
 
 class ConvTranspose2dOp final : public ConvolutionOp<ConvTranspose2dOptions> {
@@ -95,7 +96,7 @@ class ConvTranspose2dOp final : public ConvolutionOp<ConvTranspose2dOptions> {
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
-    return bind_transposed(geometry(input), bias_, fusion);
+    return bind_transposed(geometry(input), bias_, method_, fusion);
   }
   void check_weight(const Shape& input, const Shape& weight) const override {
     conv_transpose2d_geometry(input, weight, options_);
@@ -121,6 +122,7 @@ constexpr SettingInfo kSettings[] = {
     pair("dilation", 1, "distance between the taps of a filter").otherwise(1),
     integer("groups", 1, "groups of channels, each convolved by itself").otherwise(1),
     boolean("bias", "whether a number is added per output channel").otherwise(true),
+    kConvolutionAlgorithm,
 };
 constexpr LayerArray kParameters[] = {{"weight"}, {"bias", "bias"}};
 constexpr LayerDescription kLayers[] = {
@@ -138,14 +140,13 @@ ConstantArray<LayerDescription> conv_transpose2d_layers() { return kLayers; }
 
 void conv_transpose2d(const ConvTranspose2dGeometry& geometry, const float* x, const float* weight,
                       const float* bias, float* output) {
-  ops::call_forward(*ops::bind_transposed(geometry, bias != nullptr, {}),
-                    {x, weight, bias, output});
+  ops::call_forward(*ops::bind_transposed(geometry, bias != nullptr), {x, weight, bias, output});
 }
 
 void conv_transpose2d_backward(const ConvTranspose2dGeometry& geometry, const float* grad_output,
                                const float* x, const float* weight, float* grad_input,
                                float* grad_weight, float* grad_bias, bool accumulate) {
-  ops::call_backward(*ops::bind_transposed(geometry, /*bias=*/true, {}),
+  ops::call_backward(*ops::bind_transposed(geometry, /*bias=*/true),
                      {grad_output, x, weight, grad_input, grad_weight, grad_bias, accumulate});
 }
 

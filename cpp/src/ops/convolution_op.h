@@ -19,7 +19,9 @@ class ConvolutionOp : public Op {
       : kind_(settings.kind().name),
         out_channels_(settings.integer("out_channels")),
         kernel_size_(settings.pair("kernel_size")),
-        bias_(settings.boolean("bias")) {
+        bias_(settings.boolean("bias")),
+        method_(settings.choice("algorithm") == "direct" ? Conv2dMethod::direct
+                                                         : Conv2dMethod::chosen) {
     options_.stride = settings.pair("stride");
     options_.padding = settings.padding("padding");
     options_.dilation = settings.pair("dilation");
@@ -51,6 +53,15 @@ class ConvolutionOp : public Op {
   Pair kernel_size_;
   Options options_;
   bool bias_;
+  Conv2dMethod method_;
 };
+
+// The last setting of both kinds.
+constexpr const char* kConvolutionAlgorithms[] = {"auto", "direct"};
+constexpr SettingInfo kConvolutionAlgorithm =
+    choice("algorithm", kConvolutionAlgorithms,
+           "method of computation, chosen by the shapes or direct")
+        .otherwise(0)
+        .omit_default();
 
 }  // namespace cnnx::ops

@@ -39,6 +39,10 @@ class SettingDescription : public SettingInfo {
     saved = false;
     return *this;
   }
+  constexpr SettingDescription& omit_default() {
+    omitted_if_default = true;
+    return *this;
+  }
   constexpr SettingDescription& from(float limit) {
     least = limit;
     return *this;

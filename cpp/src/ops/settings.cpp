@@ -106,7 +106,7 @@ CheckedSettings::CheckedSettings(const LayerKind& kind, const Settings& settings
     const std::string name = setting.name;
     const auto found = settings.find(name);
     if (found == settings.end()) {
-      if (setting.saved) refuse(kind, name + " is missing");
+      if (setting.saved && !setting.omitted_if_default) refuse(kind, name + " is missing");
       continue;
     }
     const std::string expected = expected_instead(setting, found->second, limits);

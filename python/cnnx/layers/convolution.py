@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnx.arguments import PaddingLike, PairLike, integer, padding_sides, pair
+from cnnx.arguments import (
+    CONVOLUTION_ALGORITHMS,
+    ConvolutionAlgorithm,
+    PaddingLike,
+    PairLike,
+    integer,
+    one_of,
+    padding_sides,
+    pair,
+)
 from cnnx.layers.base import Layer, boolean
 
 __all__ = ["Conv2d", "ConvTranspose2d"]
@@ -23,6 +32,7 @@ def _settings(
     dilation: PairLike,
     groups: int,
     bias: bool,
+    algorithm: ConvolutionAlgorithm,
 ) -> dict[str, Any]:
     """Settings of both layers in the core's form."""
     return {
@@ -33,6 +43,7 @@ def _settings(
         "dilation": pair(dilation, layer, "dilation"),
         "groups": integer(groups, layer, "groups"),
         "bias": boolean(bias, layer, "bias"),
+        "algorithm": one_of(algorithm, CONVOLUTION_ALGORITHMS, layer, "algorithm"),
     }
 
 
@@ -43,6 +54,13 @@ class Conv2d(Layer):
     x[n, i * stride + h * dilation - top, j * stride + w * dilation - left, c] * weight[h, w, c,
     o]``
 
+    With ``algorithm="auto"`` the shapes choose between the direct method and, for 3x3 kernels with
+    stride 1, Winograd's. Winograd's method rounds the numbers of 6x6 pixels together: its error is
+    at most about ``2**-21 * in_channels * max(abs(x)) * sum(abs(weight))`` over these pixels and
+    the weights of the output, and usually a tenth of that, also in outputs that do not read the
+    largest pixel. The direct method reads only the window of the output. Choose it for images with
+    a few very large values.
+
     Args:
         out_channels: number of filters.
         kernel_size: an integer or (height, width).
@@ -52,6 +70,7 @@ class Conv2d(Layer):
         dilation: distance between the filter's taps, an integer or (height, width).
         groups: number of independent groups of channels; divides both channel counts.
         bias: whether to add a bias per filter.
+        algorithm: "auto" or "direct", the method of computation.
         name: name in files and in `Model.layer_outputs`; "conv2d_1" and so on when None.
 
     Shape:
@@ -76,6 +95,7 @@ class Conv2d(Layer):
         dilation: PairLike = 1,
         groups: int = 1,
         bias: bool = True,
+        algorithm: ConvolutionAlgorithm = "auto",
         name: str | None = None,
     ) -> None:
         super().__init__(
@@ -88,6 +108,7 @@ class Conv2d(Layer):
                 dilation=dilation,
                 groups=groups,
                 bias=bias,
+                algorithm=algorithm,
             ),
             name,
         )
@@ -113,6 +134,7 @@ class ConvTranspose2d(Layer):
         dilation: distance between the filter's taps, an integer or (height, width).
         groups: number of independent groups of channels; divides both channel counts.
         bias: whether to add a bias per output channel.
+        algorithm: "auto" or "direct", the method of computation, as for `Conv2d`.
         name: name in files and in `Model.layer_outputs`; "conv_transpose2d_1" and so on when None.
 
     Shape:
@@ -140,6 +162,7 @@ class ConvTranspose2d(Layer):
         dilation: PairLike = 1,
         groups: int = 1,
         bias: bool = True,
+        algorithm: ConvolutionAlgorithm = "auto",
         name: str | None = None,
     ) -> None:
         settings = _settings(
@@ -151,6 +174,7 @@ class ConvTranspose2d(Layer):
             dilation=dilation,
             groups=groups,
             bias=bias,
+            algorithm=algorithm,
         )
         settings["output_padding"] = pair(output_padding, "ConvTranspose2d", "output_padding")
         super().__init__(settings, name)

@@ -8,11 +8,14 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import (
+    CONVOLUTION_ALGORITHMS,
+    ConvolutionAlgorithm,
     FloatArray,
     PaddingLike,
     PairLike,
     float32_array,
     group_count,
+    one_of,
     padding_sides,
     pair,
 )
@@ -27,16 +30,18 @@ def conv2d(
     padding: PaddingLike = 0,
     dilation: PairLike = 1,
     groups: int = 1,
+    algorithm: ConvolutionAlgorithm = "auto",
 ) -> FloatArray:
     """2-D convolution (cross-correlation) over NHWC images.
 
     ``output[n, i, j, o] = bias[o] + sum over u, v, c of weight[u, v, c, o] *
     x[n, i * stride + u * dilation - top, j * stride + v * dilation - left, c]``, where pixels
     outside the image are zero. The bits are the same on any number of threads and in any batch.
-    Every output is one chain of fused multiply-adds in the order u, v, c. Exception: 3x3 kernels
-    with stride 1 and 8 or more channels each way use Winograd's tiles of 2x2 or 4x4 outputs. Their
-    rounding errors are a few millionths of the largest output, and NaN and infinity spread to the
-    whole tile.
+    Every output is one chain of fused multiply-adds in the order u, v, c. Exception: with
+    ``algorithm="auto"`` 3x3 kernels with stride 1 and 8 or more channels each way may use
+    Winograd's tiles of up to 4x4 outputs, which read 6x6 pixels together. Their error is at most
+    about ``2**-21 * in_channels * max(abs(x)) * sum(abs(weight[..., o]))`` over these pixels, and
+    usually a tenth of that. NaN and infinity spread to the whole tile.
 
     Args:
         x: images.
@@ -47,6 +52,7 @@ def conv2d(
         dilation: distance between the kernel's taps, an integer or (height, width).
         groups: number of independent groups of channels; divides both channel counts. With groups
             = in_channels the convolution is depthwise.
+        algorithm: "auto", the method that the shapes choose, or "direct".
 
     Shape:
         x (batch, height, width, in_channels);
@@ -76,6 +82,7 @@ def conv2d(
     if bias is not None:
         parameters.append(float32_array(bias, name, "bias", ndim=1))
     settings = _settings(name, weight, bias is not None, stride, padding, dilation, groups)
+    settings["algorithm"] = one_of(algorithm, CONVOLUTION_ALGORITHMS, name, "algorithm")
     return _core.run_op(name, settings, x, parameters)
 
 
@@ -88,6 +95,7 @@ def conv2d_backward(
     padding: PaddingLike = 0,
     dilation: PairLike = 1,
     groups: int = 1,
+    algorithm: ConvolutionAlgorithm = "auto",
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Gradients of `conv2d` with respect to its input, weight and bias.
 
@@ -99,6 +107,7 @@ def conv2d_backward(
         padding: as in `conv2d`.
         dilation: as in `conv2d`.
         groups: as in `conv2d`.
+        algorithm: as in `conv2d`.
 
     Returns:
         (grad_input, grad_weight, grad_bias), of the shapes of x, weight and (out_channels,).
@@ -122,6 +131,7 @@ def conv2d_backward(
     x = float32_array(x, name, "x", ndim=4)
     weight = float32_array(weight, name, "weight", ndim=4)
     settings = _settings(name, weight, True, stride, padding, dilation, groups)
+    settings["algorithm"] = one_of(algorithm, CONVOLUTION_ALGORITHMS, name, "algorithm")
     grad_input, grad_weight, grad_bias = _core.run_op_backward(
         "conv2d", settings, grad, x, [weight]
     )

@@ -1,4 +1,8 @@
-"""2-D transposed convolution, forward and backward."""
+"""2-D transposed convolution, forward and backward.
+
+Many parameters because a layer's settings are keyword arguments. Repeated because they are those of
+a convolution.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,14 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import (
+    CONVOLUTION_ALGORITHMS,
+    ConvolutionAlgorithm,
     FloatArray,
     PaddingLike,
     PairLike,
     float32_array,
     group_count,
+    one_of,
     padding_sides,
     pair,
 )
@@ -28,6 +35,7 @@ def conv_transpose2d(
     output_padding: PairLike = 0,
     dilation: PairLike = 1,
     groups: int = 1,
+    algorithm: ConvolutionAlgorithm = "auto",
 ) -> FloatArray:
     """2-D transposed convolution over NHWC images.
 
@@ -49,6 +57,7 @@ def conv_transpose2d(
         dilation: distance between the kernel's taps, an integer or (height, width).
         groups: number of independent groups of channels; divides both channel counts. With groups
             = in_channels the convolution is depthwise.
+        algorithm: "auto", the method that the shapes choose, or "direct", as for `conv2d`.
 
     Shape:
         x (batch, height, width, in_channels);
@@ -80,6 +89,7 @@ def conv_transpose2d(
     settings = _settings(
         name, weight, bias is not None, stride, padding, output_padding, dilation, groups
     )
+    settings["algorithm"] = one_of(algorithm, CONVOLUTION_ALGORITHMS, name, "algorithm")
     return _core.run_op(name, settings, x, parameters)
 
 
@@ -93,6 +103,7 @@ def conv_transpose2d_backward(
     output_padding: PairLike = 0,
     dilation: PairLike = 1,
     groups: int = 1,
+    algorithm: ConvolutionAlgorithm = "auto",
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Gradients of `conv_transpose2d` with respect to its input, weight and bias.
 
@@ -105,6 +116,7 @@ def conv_transpose2d_backward(
         output_padding: as in `conv_transpose2d`.
         dilation: as in `conv_transpose2d`.
         groups: as in `conv_transpose2d`.
+        algorithm: as in `conv_transpose2d`.
 
     Returns:
         (grad_input, grad_weight, grad_bias), of the shapes of x, weight and (out_channels,).
@@ -130,6 +142,7 @@ def conv_transpose2d_backward(
     x = float32_array(x, name, "x", ndim=4)
     weight = float32_array(weight, name, "weight", ndim=4)
     settings = _settings(name, weight, True, stride, padding, output_padding, dilation, groups)
+    settings["algorithm"] = one_of(algorithm, CONVOLUTION_ALGORITHMS, name, "algorithm")
     grad_input, grad_weight, grad_bias = _core.run_op_backward(
         "conv_transpose2d", settings, grad, x, [weight]
     )

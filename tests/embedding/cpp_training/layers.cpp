@@ -50,6 +50,7 @@ Model settings() {
            .dilation({2, 1})
            .groups(2)
            .bias(false)
+           .algorithm(cnnx::ConvolutionAlgorithm::direct)
            .name("edges"),
        BatchNorm2d().momentum(0.4).epsilon(1e-3).affine(false), LeakyReLU(0.1), PReLU(0.1),
        ConvTranspose2d(8, 3).stride(2).padding(Padding::same).bias(false).trainable(false),
