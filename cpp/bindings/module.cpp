@@ -1,5 +1,6 @@
 // The compiled module cnnx._core: a list of its blocks, and the mapping of C++ exceptions to
 // Python's.
+#include <cstring>
 #include <new>
 #include <system_error>
 
@@ -25,9 +26,12 @@ void register_exceptions(pybind11::module_& module) {
       PyErr_SetObject(PyExc_OSError, arguments.ptr());
     } catch (const cnnx::NotFiniteError& error) {
       PyErr_SetString(PyExc_FloatingPointError, error.what());
-    } catch (const std::bad_alloc&) {
-      PyErr_SetString(PyExc_MemoryError,
-                      "cnnx: the memory is exhausted, expected a smaller model, batch or image");
+    } catch (const std::bad_alloc& error) {
+      // The what() of cnnx's own is a sentence, that of the standard library a name.
+      const bool is_sentence = std::strchr(error.what(), ' ') != nullptr;
+      PyErr_SetString(PyExc_MemoryError, is_sentence ? error.what()
+                                                     : "cnnx: the memory is exhausted, expected a "
+                                                       "smaller model, batch or image");
     }
   });
 }

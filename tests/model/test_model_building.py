@@ -154,7 +154,7 @@ def test_sizes_beyond_memory_are_refused() -> None:
         ValueError, match=r"layer conv2d_1: conv2d: weight of shape .*too many elements"
     ):
         build(cnnx.Conv2d(2**24, 32, padding=16), input_shape=(8, 8, 2**30))
-    with pytest.raises(MemoryError):
+    with pytest.raises(MemoryError, match=r"^model: its parameters take .* dense_2\.weight alone"):
         build(cnnx.Flatten(), cnnx.Dense(2**24), cnnx.Dense(2**24))
 
 

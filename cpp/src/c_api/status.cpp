@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "cnnx/error.h"
+#include "runtime/memory.h"
 
 namespace cnnx::c_api {
 namespace {
@@ -44,6 +45,8 @@ cnnx_status note_exception() noexcept {
     return note(CNNX_INVALID_ARGUMENT, error.what());
   } catch (const std::system_error& error) {
     return note(CNNX_SYSTEM_ERROR, error.what(), error.code().value());
+  } catch (const runtime::OutOfMemory& error) {
+    return note(CNNX_OUT_OF_MEMORY, error.what());
   } catch (const std::bad_alloc&) {
     return note(CNNX_OUT_OF_MEMORY, "cnnx: there is not enough memory");
   } catch (const std::exception& error) {

@@ -287,7 +287,8 @@ std::vector<float> prepare_image(const ImageView& image, int64_t height, int64_t
                                  int64_t channels, Resize resize) {
   check(image, height, width, channels, image.type);
   const auto size = static_cast<size_t>(height * width * channels);
-  if (size > runtime::memory_limit() / sizeof(float)) throw std::bad_alloc();
+  if (size > runtime::memory_limit() / sizeof(float))
+    throw runtime::OutOfMemory(size * sizeof(float));
   std::vector<float> prepared(size);
   if (image.type == PixelType::float32) {
     resize_image(image, height, width, channels, resize, prepared.data());

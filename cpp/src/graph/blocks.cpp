@@ -17,20 +17,26 @@ using Branches = std::vector<std::vector<Layer>>;
 
 constexpr std::string_view kReserved = "cnnx.";  // prefix of names in a file that are no layer's
 
+constexpr std::size_t kLongestName = 100;
+
+std::string shortened(const std::string& name) {
+  return name.size() > kLongestName ? name.substr(0, kLongestName) + "..." : name;
+}
+
 [[noreturn]] void refuse(const Layer& layer, const std::string& what) {
-  throw std::invalid_argument("layer " + layer.name + ": " + what);
+  throw std::invalid_argument("layer " + shortened(layer.name) + ": " + what);
 }
 
 // Names become keys of a file and of a dictionary, and words of an error.
 void check_name(const std::string& name) {
-  const bool good = !name.empty() && name.size() <= 100 &&
+  const bool good = !name.empty() && name.size() <= kLongestName &&
                     std::all_of(name.begin(), name.end(), [](unsigned char c) {
                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                              (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
                     });
   if (!good) {
     throw std::invalid_argument(
-        "model: layer name \"" + name +
+        "model: layer name \"" + shortened(name) +
         "\" must be 1 to 100 letters, digits, underscores, hyphens or dots");
   }
   if (name == kInputName)
@@ -78,6 +84,12 @@ std::string merge_of(const Layer& block) {
 }
 
 void check_block(const Layer& block) {
+  if (block.name.size() > kLongestName) {
+    refuse(block, "its name with those of the blocks around it has " +
+                      std::to_string(block.name.size()) +
+                      " characters, expected at most 100: nest fewer blocks or give them short "
+                      "names");
+  }
   if (block.inputs.size() != 1) {
     refuse(block,
            block.kind + ": has " + std::to_string(block.inputs.size()) + " inputs, expected one");

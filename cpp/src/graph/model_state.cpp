@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 #include <set>
 #include <stdexcept>
 
@@ -39,14 +40,36 @@ void check_classes(const std::vector<std::string>& classes, const Shape& output)
   }
 }
 
+// The memory of a model's arrays. Its std::bad_alloc names the layer with the most of them.
+runtime::AlignedBuffer allocate(const char* kind, const ArrayBlock& arrays) {
+  try {
+    return runtime::AlignedBuffer(arrays.floats());
+  } catch (const std::bad_alloc&) {
+    const auto& infos = arrays.infos();
+    const auto largest =
+        std::max_element(infos.begin(), infos.end(), [](const auto& left, const auto& right) {
+          return element_count(left.shape) < element_count(right.shape);
+        });
+    const auto bytes_of = [](int64_t floats) {
+      return static_cast<uint64_t>(floats) * sizeof(float);
+    };
+    const uint64_t bytes = bytes_of(arrays.floats()), limit = runtime::memory_limit();
+    throw runtime::OutOfMemory(
+        std::string("model: its ") + kind + " take " + std::to_string(bytes) + " bytes, " +
+        largest->name + " alone " + std::to_string(bytes_of(element_count(largest->shape))) +
+        (bytes > limit ? ", expected at most the memory, " + std::to_string(limit) + " bytes"
+                       : ", more than the system has left"));
+  }
+}
+
 }  // namespace
 
 ModelState::ModelState(Graph own, std::vector<std::string> class_names, Preprocessing how)
     : graph(std::move(own)),
       classes(std::move(class_names)),
       preprocessing(std::move(how)),
-      parameters(graph.parameters().floats()),
-      buffers(graph.buffers().floats()) {
+      parameters(allocate("parameters", graph.parameters())),
+      buffers(allocate("buffers", graph.buffers())) {
   check_classes(classes, graph.output_shape());
   validate(preprocessing, graph.input_shape()[2]);
   const std::string& last = graph.nodes().back().layer.kind;

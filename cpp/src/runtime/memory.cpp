@@ -17,7 +17,6 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
-#include <new>
 #include <string>
 
 #include "runtime/cgroup.h"
@@ -65,10 +64,16 @@ std::size_t alignment_of(std::size_t bytes) {
 }
 }  // namespace
 
+OutOfMemory::OutOfMemory(std::uint64_t bytes)
+    : sentence_("cnnx: " + std::to_string(bytes) +
+                " bytes are needed at once, expected at most the memory, " +
+                std::to_string(memory_limit()) + " bytes") {}
+
 AlignedBuffer::AlignedBuffer(int64_t floats, Contents contents) : size_(floats) {
-  if (floats < 0 || floats > (int64_t{1} << 60)) throw std::bad_alloc();
+  if (floats < 0 || floats > (int64_t{1} << 60))
+    throw OutOfMemory("cnnx: an array of more than 2^60 numbers is needed");
   const std::size_t bytes = bytes_of(floats);
-  if (bytes > 2 * kHugePage && bytes > memory_limit()) throw std::bad_alloc();
+  if (bytes > 2 * kHugePage && bytes > memory_limit()) throw OutOfMemory(bytes);
   const std::size_t alignment = alignment_of(bytes);
   data_ = static_cast<float*>(::operator new(bytes, std::align_val_t{alignment}));
 #if defined(__linux__)

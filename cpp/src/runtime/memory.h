@@ -4,15 +4,30 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace cnnx::runtime {
+
+// A std::bad_alloc whose what() is a sentence.
+class OutOfMemory : public std::bad_alloc {
+ public:
+  // Of a request for so many bytes at once.
+  explicit OutOfMemory(std::uint64_t bytes);
+  explicit OutOfMemory(const std::string& sentence) : sentence_(sentence) {}
+  const char* what() const noexcept override { return sentence_.what(); }
+
+ private:
+  std::runtime_error sentence_;  // copies without an allocation
+};
 
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
   enum class Contents { zeros, anything };
-  // Throws std::bad_alloc, also for more than memory_limit().
+  // Throws std::bad_alloc, OutOfMemory for more than memory_limit().
   explicit AlignedBuffer(int64_t floats, Contents contents = Contents::zeros);
   ~AlignedBuffer();
   AlignedBuffer(AlignedBuffer&& other) noexcept
@@ -38,7 +53,7 @@ class AlignedBuffer {
 constexpr int64_t round_up_to_line(int64_t floats) { return (floats + 15) / 16 * 16; }
 
 // Bytes of memory that this machine, swap included, or this process's control group has; determined
-// once. A larger request gets std::bad_alloc. Otherwise a system that overcommits memory would end
+// once. A larger request gets OutOfMemory. Otherwise a system that overcommits memory would end
 // the process when it uses the memory.
 std::uint64_t memory_limit();
 

@@ -307,7 +307,9 @@ class Model(NamedAttributes):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save weights, graph, preprocessing and class names to one safetensors file.
 
-        The file is replaced as a whole. An interrupted save leaves the old file in place.
+        The file is replaced as a whole. An interrupted save leaves the old file in place. A
+        symbolic link stays, and the file that it points to is replaced, in that file's folder. The
+        temporary file of a killed save is removed by the next save to the same path.
 
         Raises:
             OSError: if the file cannot be written.
@@ -367,10 +369,9 @@ def _built(
             per_channel(preprocessing.std, "std"),
             int(seed),
         )
-    except MemoryError:
+    except MemoryError as error:
         raise MemoryError(
-            "Model: its parameters do not fit into memory, expected smaller layers or images; a "
-            "Dense after Flatten is often the largest: pool before it"
+            f"{error}; a Dense after Flatten is often the largest: pool before it"
         ) from None
 
 
