@@ -1,5 +1,6 @@
 // Mutates the parts of a safetensors file: its header, a JSON text in its metadata, or its data.
-// The lengths are corrected afterwards, because blind mutations would almost always break them.
+// The lengths and most checksums are corrected afterwards, because blind mutations would almost
+// always break them.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +9,9 @@
 #include <variant>
 #include <vector>
 
+#include "io/checksums.h"
 #include "io/json.h"
+#include "io/safetensors_header.h"
 #include "io/text.h"
 
 extern "C" std::size_t LLVMFuzzerMutate(uint8_t* data, std::size_t size, std::size_t max_size);
@@ -60,6 +63,26 @@ std::string with_mutated_metadata(const std::string& header, unsigned which, std
   return whole.dump();
 }
 
+// The header with the checksums of its file; unchanged if it is refused or has none.
+std::string with_checksums(const std::string& header, const std::string& data) {
+  try {
+    using namespace cnnx::io;
+    const auto parsed = SafetensorsHeader::parse(header, data.size(), "header");
+    const auto found = parsed.metadata.find(kChecksumsKey);
+    if (found == parsed.metadata.end()) return header;
+    std::vector<Tensor> tensors;
+    for (const StoredTensor& tensor : parsed.tensors)
+      tensors.push_back({tensor.name, tensor.dtype, tensor.shape, data.data() + tensor.begin});
+    const std::string old = Json(found->second).dump();
+    const std::size_t place = header.find(old);
+    if (place == std::string::npos) return header;
+    return header.substr(0, place) + Json(checksums_text(tensors, parsed.metadata)).dump() +
+           header.substr(place + old.size());
+  } catch (const std::invalid_argument&) {
+    return header;
+  }
+}
+
 }  // namespace
 
 extern "C" std::size_t LLVMFuzzerCustomMutator(uint8_t* bytes, std::size_t size,
@@ -78,6 +101,7 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(uint8_t* bytes, std::size_t size,
   } catch (const std::invalid_argument&) {
     return LLVMFuzzerMutate(bytes, size, max_size);  // the header is not JSON
   }
+  if (seed / 64 % 8 > 0) file.header = with_checksums(file.header, file.data);
   std::string whole;
   for (int shift = 0; shift < 64; shift += 8)
     whole += static_cast<char>(static_cast<std::uint64_t>(file.header.size()) >> shift & 0xFF);

@@ -1,5 +1,5 @@
 // replace_file: the old file or the new one, complete, whatever fails and whenever the process
-// dies.
+// dies. Long because the system calls that this executable replaces serve most of its tests.
 //
 // On Linux this executable defines write, fsync, rename and close itself, so that each can be made
 // to fail.
@@ -20,6 +20,7 @@
 #if !defined(_WIN32)
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -83,8 +84,10 @@ void test_refused_paths() {
                save(absent, "a"));
   CHECK_THROWS(std::system_error, "cannot write " + folder.path().string(),
                save(folder.path(), "a"));
-  CHECK_THROWS(std::system_error, "a path is neither empty nor holds a NUL", save("", "a"));
-  CHECK_THROWS(std::system_error, "a path is neither empty nor holds a NUL",
+  CHECK_THROWS(std::system_error, "cannot write \"\", the path is empty", save("", "a"));
+  CHECK_THROWS(std::system_error, "the path has 100000 bytes, expected the path of a file and not",
+               save(std::string(100000, 'a'), "a"));
+  CHECK_THROWS(std::system_error, "the path holds a NUL, expected the path of a file and not",
                save(folder.path() / std::string("a\0b", 3), "a"));
   CHECK_EQUAL(files_in(folder), 0u);
 }
@@ -289,6 +292,7 @@ void test_killed() {
   bool killed = true;
   for (unsigned kill_at = 1; killed; ++kill_at) {
     save(path, texts[0]);
+    CHECK_EQUAL(files_in(folder), 1u);
     const pid_t child = ::fork();
     if (child == 0) {
       calls = 0;
@@ -300,10 +304,38 @@ void test_killed() {
     int status = 0;
     ::waitpid(child, &status, 0);
     killed = WIFSIGNALED(status);
-    // Two writes of 100 parts, fsync, close, rename; fsync and close of the folder.
-    CHECK_EQUAL(killed, kill_at <= 205);
+    // Two writes of 100 parts, fsync, close, rename; fsync and close of the folder; the lock's
+    // close.
+    CHECK_EQUAL(killed, kill_at <= 206);
     CHECK(content(path) == texts[kill_at > 203]);
   }
+}
+
+// The temporary file of a killed save stays while it is locked, as that of a living writer is, and
+// while another file is saved.
+void test_locked() {
+  const TemporaryFolder folder("atomic-file");
+  const fs::path path = folder / "m.cnnx";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    calls = 0;
+    faults.kill_at = 1;
+    save(path, "killed");
+    ::_exit(0);
+  }
+  ::waitpid(child, nullptr, 0);
+  CHECK_EQUAL(files_in(folder), 1u);
+  const fs::path left = fs::directory_iterator(folder.path())->path();
+  const int descriptor = ::open(left.c_str(), O_RDONLY);
+  CHECK_EQUAL(::flock(descriptor, LOCK_EX), 0);
+  save(path, "new");
+  CHECK_EQUAL(files_in(folder), 2u);
+  ::close(descriptor);
+  save(folder / "other", "new");
+  CHECK_EQUAL(files_in(folder), 3u);
+  save(path, "newer");
+  CHECK_EQUAL(files_in(folder), 2u);
+  CHECK(!fs::exists(left));
 }
 
 void test_faults() {
@@ -383,6 +415,7 @@ int main() {
 #endif
 #if defined(__linux__)
   test_killed();
+  test_locked();
   test_faults();
 #endif
   test_threads();

@@ -283,15 +283,12 @@ void test_other_kinds() {
   const auto refuse_file = [](const std::string& file, const char* part) {
     CHECK_THROWS(FormatError, part, parse(file));
   };
-  refuse_file("PK\x03\x04\x14\x01\x08\x08rest", "m.cnnx: not a safetensors file but a zip archive");
-  refuse_file("\x80\x04\x95\x10\x20\x01\x01\x01rest", "but a Python pickle, which can run code");
-  refuse_file("\x89HDF\r\n\x1a\nrest", "but an HDF5 file");
-  refuse_file("\x1f\x8b\x08\x08\x01\x01\x01\x01rest", "but gzip-compressed");
-  refuse_file("# Hello, this is a note\n", "but a text file");
-  refuse_file(
-      "\x7F"
-      "ELF\x02\x01\x01\x01rest",
-      "it announces a header of ");
+  refuse_file("PK\x03\x04\x14\x01\x08\x08rest", "m.cnnx: this is a zip archive, expected a model");
+  refuse_file("\x80\x04\x95\x10\x20\x01\x01\x01rest", "is a Python pickle, which can run code");
+  refuse_file("\x89HDF\r\n\x1a\nrest", "is an HDF5 file");
+  refuse_file("\x1f\x8b\x08\x08\x01\x01\x01\x01rest", "is gzip-compressed");
+  refuse_file("# Hello, this is a note\n", "is a text file");
+  refuse_file("\177ELF\x02\x01\x01\x01rest", "it announces a header of ");
 }
 
 void test_refused_writing() {
@@ -334,7 +331,8 @@ void test_files() {
   CHECK_THROWS(std::system_error, "cannot read " + folder.path().string(),
                SafetensorsFile::open(folder.path()));
   const std::string with_nul = path.string() + std::string("\0.txt", 5);
-  CHECK_THROWS(std::system_error, "its path holds a NUL", SafetensorsFile::open(with_nul));
+  CHECK_THROWS(std::system_error, "the path holds a NUL, expected the path of a file",
+               SafetensorsFile::open(with_nul));
   std::ofstream(path, std::ios::binary) << "short";
   CHECK_THROWS(FormatError, path.string() + ": not a safetensors file",
                SafetensorsFile::open(path));

@@ -45,10 +45,10 @@ def test_format_error_is_a_value_error() -> None:
     [
         (b"", "not a safetensors file"),
         (b"X or O", "not a safetensors file"),
-        (b"A note that was renamed.\n", "not a safetensors file but a text file"),
+        (b"A note that was renamed.\n", "this is a text file, expected a model or a checkpoint"),
         (pickle.dumps({"weight": [1.0] * 100}), "a Python pickle, which can run code"),
         (b"PK\x03\x04\x00\x00\x08\x08" + bytes(64), "a zip archive"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(64), "not a safetensors file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(64), "this is a PNG image"),
         (bytes(1000), "header: does not begin with '{'"),
         (struct.pack("<Q", 2**63) + b"{}", "not a safetensors file"),
     ],

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cnnx
 import numpy as np
@@ -163,6 +163,29 @@ def test_a_folder(tmp_path: Path) -> None:
         make_model().save(tmp_path)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("read", [cnnx.load, cnnx.Trainer.resume])
+def test_pipes_and_devices_are_refused_without_waiting(read: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero", "/dev/null"):
+        with pytest.raises(cnnx.FormatError, match=f"^{path}: this is not a regular file$"):
+            read(path)
+
+
+def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    make_model(seed=1).save(folder / "m.cnnx")
+    (tmp_path / "latest.cnnx").symlink_to("runs/m.cnnx")
+    make_model(seed=2).save(tmp_path / "latest.cnnx")
+    assert (tmp_path / "latest.cnnx").is_symlink()
+    assert [path.name for path in folder.iterdir()] == ["m.cnnx"]
+    images = np.ones((1, 9, 8, 2), np.float32)
+    expected = make_model(seed=2)(images).tobytes()
+    assert cnnx.load(folder / "m.cnnx")(images).tobytes() == expected
+    assert cnnx.load(tmp_path / "latest.cnnx")(images).tobytes() == expected
+
+
 def test_saving_into_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="its folder does not exist"):
         make_model().save(tmp_path / "absent" / "m.cnnx")
@@ -215,3 +238,5 @@ while True:
             assert process.stdout.readline() == b"ready\n"
             process.kill()
         assert list(cnnx.load(saved).parameters["dense_1.bias"]) in ([0, 0, 0], [1, 2, 3])
+    make_model().save(saved)
+    assert list(saved.parent.iterdir()) == [saved], "temporary files of the killed processes stay"

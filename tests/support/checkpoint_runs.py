@@ -85,9 +85,10 @@ def resume(trainer: cnnx.Trainer, run: str, **settings: Any) -> None:
 
 
 def contents(path: Path) -> dict[str, Any]:
-    """All contents of a checkpoint except the seconds of the epochs."""
+    """All contents of a checkpoint except the seconds of the epochs, and checksums."""
     header, data = read_parts(path)
     found: dict[str, Any] = {"metadata": header.pop("__metadata__")}
+    found["metadata"].pop("cnnx.checksums", None)
     for name, entry in header.items():
         first, last = entry["data_offsets"]
         found[name] = (entry["dtype"], tuple(entry["shape"]), data[first:last])

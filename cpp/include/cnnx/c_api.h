@@ -120,7 +120,8 @@ CNNX_API cnnx_status cnnx_model_create(const char* layers, int64_t height, int64
 CNNX_API cnnx_status cnnx_model_load(const char* path, cnnx_model** model);
 // Loads a model from the `size` bytes of a model file in memory.
 CNNX_API cnnx_status cnnx_model_from_bytes(const void* bytes, int64_t size, cnnx_model** model);
-// Replaces the file atomically: after an error the old file is unchanged.
+// Replaces the file atomically: after an error the old file is unchanged. A symbolic link stays,
+// and the file that it points to is replaced, in that file's folder.
 CNNX_API cnnx_status cnnx_model_save(const cnnx_model* model, const char* path);
 CNNX_API cnnx_status cnnx_model_clone(const cnnx_model* model, cnnx_model** clone);
 CNNX_API void cnnx_model_destroy(cnnx_model* model);

@@ -69,7 +69,8 @@ class CNNX_API Model {
   static Model load(const std::string& path);
   // Loads a model from the bytes of a model file in memory. Errors refer to them as `name`.
   static Model from_bytes(const void* bytes, std::size_t size, const std::string& name = "model");
-  // Replaces the file atomically: after an error the old file is unchanged.
+  // Replaces the file atomically: after an error the old file is unchanged. A symbolic link stays,
+  // and the file that it points to is replaced, in that file's folder.
   void save(const std::string& path) const;
   // The bytes that save would write.
   std::vector<std::byte> to_bytes() const;

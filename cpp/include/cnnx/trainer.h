@@ -235,7 +235,7 @@ class CNNX_API Trainer {
   // An order of `count` rows that depends on the seed alone, for splitting off a validation set.
   std::vector<int64_t> split_order(int64_t count) const;
 
-  // Replaces the file atomically: after an error the old file is unchanged.
+  // Replaces the file as Model::save does.
   void save_checkpoint(const std::string& path, const CheckpointMetadata& metadata = {}) const;
   // Resumes the state of the checkpoint's trainer. This trainer must have been created with the
   // checkpoint's model, whose weights stay unchanged, and with the same settings, which the file

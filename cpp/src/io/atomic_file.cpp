@@ -1,4 +1,7 @@
 // replace_file: its sequence of steps, and their system calls on POSIX and on Windows.
+//
+// On POSIX a writer holds a lock (flock) on its temporary file until that is renamed or removed.
+// The system releases the lock of a process that dies, so the file of a killed one is recognised.
 #include "io/atomic_file.h"
 
 #include <algorithm>
@@ -6,8 +9,10 @@
 #include <chrono>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "io/text.h"
+#include "io/xxh64.h"
 
 #if defined(_WIN32)
 #define WIN32_LEAN_AND_MEAN
@@ -15,6 +20,7 @@
 #include <windows.h>
 #else
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,12 +61,19 @@ fs::path follow_links(const fs::path& path) {
                           "cannot write " + printable(path));
 }
 
+// The beginning of the names of a target's temporary files. A checksum stands for its name, which
+// may be as long as a name can be.
+std::string temporary_prefix(const fs::path& target) {
+  const std::string name = target.filename().u8string();
+  return ".cnnx-" + hexadecimal(xxh64(name.data(), name.size())) + "-";
+}
+
 // A name that is unlikely to exist; creating the file makes sure.
-std::string temporary_name() {
+std::string temporary_name(const fs::path& target) {
   static std::atomic<unsigned> counter{0};
   const auto ticks = std::chrono::system_clock::now().time_since_epoch().count();
-  return ".cnnx-" + std::to_string(process_id()) + "-" + std::to_string(ticks) + "-" +
-         std::to_string(counter++) + ".tmp";
+  return temporary_prefix(target) + std::to_string(process_id()) + "-" + std::to_string(ticks) +
+         "-" + std::to_string(counter++) + ".tmp";
 }
 
 // The temporary file that will become the target; removed on destruction unless it has.
@@ -85,6 +98,7 @@ class Temporary {
   HANDLE handle_ = INVALID_HANDLE_VALUE;
 #else
   int descriptor_ = -1;
+  int lock_ = -1;  // a second descriptor, which keeps the lock when the first is closed, if any
 #endif
 };
 
@@ -98,7 +112,7 @@ Temporary::Temporary(const fs::path& target, const std::string& name)
     fail(ERROR_ACCESS_DENIED, "cannot write " + name_ + ", which is not a regular file");
   }
   for (int attempt = 0; handle_ == INVALID_HANDLE_VALUE; ++attempt) {
-    path_ = target.parent_path() / temporary_name();
+    path_ = target.parent_path() / temporary_name(target);
     handle_ = ::CreateFileW(path_.c_str(), GENERIC_WRITE, 0, nullptr, CREATE_NEW,
                             FILE_ATTRIBUTE_NORMAL, nullptr);
     if (handle_ != INVALID_HANDLE_VALUE) break;
@@ -153,6 +167,9 @@ void Temporary::rename_to_target() {
 // MOVEFILE_WRITE_THROUGH has synced the folder already.
 void sync_folder(const fs::path&, const std::string&) {}
 
+// The file of a killed process stays.
+void remove_abandoned(const fs::path&) {}
+
 #else
 
 // Gives the new file the permissions of the old one, as far as this process and the file system
@@ -182,6 +199,14 @@ int sync_descriptor(int descriptor) {
   return 0;
 }
 
+// Locks a new file. Returns whether it still exists: another save may have locked it first, taken
+// it for abandoned and removed it. File systems without locks refuse; then nobody removes the file.
+bool lock_new_file(int descriptor) {
+  while (::flock(descriptor, LOCK_EX) != 0 && errno == EINTR) continue;
+  struct stat status;
+  return ::fstat(descriptor, &status) != 0 || status.st_nlink > 0;
+}
+
 Temporary::Temporary(const fs::path& target, const std::string& name)
     : target_(target), name_(name) {
   struct stat old;
@@ -196,23 +221,27 @@ Temporary::Temporary(const fs::path& target, const std::string& name)
     fail(errno, "cannot write " + name_);
   }
   for (int attempt = 0; descriptor_ < 0; ++attempt) {
-    fs::path path = target.parent_path() / temporary_name();
+    fs::path path = target.parent_path() / temporary_name(target);
     descriptor_ =
         ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, exists ? 0600 : 0666);
-    if (descriptor_ >= 0) {
+    if (descriptor_ >= 0 && lock_new_file(descriptor_)) {
       path_ = std::move(path);
+    } else if (descriptor_ >= 0) {
+      ::close(std::exchange(descriptor_, -1));
     } else if (errno == ENOENT) {
       fail(errno, "cannot write " + name_ + ", its folder does not exist");
     } else if (errno != EINTR && (errno != EEXIST || attempt == 100)) {
       fail(errno, "cannot create a file beside " + name_);
     }
   }
+  lock_ = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
   if (exists) copy_permissions(descriptor_, old);
 }
 
 Temporary::~Temporary() {
   if (descriptor_ >= 0) ::close(descriptor_);
   if (!path_.empty()) ::unlink(path_.c_str());
+  if (lock_ >= 0) ::close(lock_);
 }
 
 void Temporary::write(Bytes piece) {
@@ -243,8 +272,12 @@ void Temporary::rename_to_target() {
   path_.clear();
 }
 
+fs::path folder_of(const fs::path& target) {
+  return target.has_parent_path() ? target.parent_path() : fs::path(".");
+}
+
 void sync_folder(const fs::path& target, const std::string& name) {
-  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+  const fs::path folder = folder_of(target);
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0 && errno == EACCES)
     return;  // may be written but not read: nothing to sync with
@@ -253,18 +286,30 @@ void sync_folder(const fs::path& target, const std::string& name) {
   if (code != 0) fail(code, name + " is written, but its folder cannot be synced to the disk");
 }
 
+// Removes the temporary files of killed saves of `target`, as far as this process may. Nobody holds
+// their locks.
+void remove_abandoned(const fs::path& target) {
+  const std::string prefix = temporary_prefix(target);
+  std::error_code code;
+  fs::directory_iterator entry(folder_of(target), code);
+  for (; !code && entry != fs::directory_iterator(); entry.increment(code)) {
+    const fs::path& path = entry->path();
+    if (path.filename().native().compare(0, prefix.size(), prefix) != 0) continue;
+    const int descriptor = ::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0) continue;
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+    ::close(descriptor);
+  }
+}
+
 #endif
 
 }  // namespace
 
 void replace_file(const std::filesystem::path& path, const std::vector<Bytes>& pieces) {
-  const std::string name = printable(path);
-  if (path.empty() || path.native().find(fs::path::value_type{}) != fs::path::string_type::npos) {
-    throw std::system_error(
-        std::make_error_code(std::errc::invalid_argument),
-        "cannot write \"" + name + "\", a path is neither empty nor holds a NUL");
-  }
+  const std::string name = checked_name(path, "cannot write");
   const fs::path target = follow_links(path);
+  remove_abandoned(target);
   try {
     Temporary temporary(target, name);
     for (const Bytes& piece : pieces) temporary.write(piece);

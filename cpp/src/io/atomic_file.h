@@ -16,11 +16,13 @@ struct Bytes {
 
 // Writes the parts, one after the other, to the file at `path`, which need not exist.
 //
-// They go to a temporary file in the same folder, `.cnnx-<unique>.tmp`, which is synced to the disk
-// and renamed over the target; then the folder is synced. On failure the temporary file is removed,
-// and std::system_error names the path and the step. Until the rename the old file is unchanged. If
-// syncing the folder fails, the new file is already in place, and the error says so. A process that
-// is killed may leave a temporary file, never a partial target.
+// They go to a temporary file in the same folder, `.cnnx-<of the name>-<unique>.tmp`, which is
+// synced to the disk and renamed over the target; then the folder is synced. On failure the
+// temporary file is removed, and std::system_error names the path and the step. Until the rename
+// the old file is unchanged. If syncing the folder fails, the new file is already in place, and the
+// error says so. A process that is killed may leave a temporary file, never a partial target. The
+// next save to the same path removes it, except on Windows and on file systems without locks, and
+// never that of a living writer.
 //
 // A symbolic link stays, and its target is replaced. The new file has the old one's permissions
 // (and owner, where this process may set it), or 0666 & ~umask. A target that is write-protected, a

@@ -34,7 +34,8 @@ std::string metadata_prefix() { return prefix() + "notes."; }
 std::string average_prefix() { return prefix() + "average."; }
 
 constexpr const char* kMetadataKey = "cnnx.notes";
-constexpr int64_t kMostSlots = 2;  // of any optimizer
+constexpr int64_t kMostSlots = 2;                 // of any optimizer
+constexpr int64_t kMostCount = int64_t{1} << 53;  // far from an overflow of further steps
 
 std::string slot_prefix(std::size_t slot) {
   return prefix() + "slot_" + std::to_string(slot + 1) + ".";
@@ -112,7 +113,7 @@ void copy(const runtime::AlignedBuffer& from, float* to) {
 
 }  // namespace
 
-CheckpointReader::CheckpointReader(const SafetensorsFile& file) : name_(file.name()) {
+CheckpointReader::CheckpointReader(SafetensorsFile file) : name_(file.name()) {
   for (const char* key : {kCheckpointPrefix, kMetadataKey}) {
     if (file.metadata().count(key) > 0) continue;
     throw FormatError(name_ + ": is no checkpoint: its metadata has no " + key);
@@ -161,21 +162,32 @@ void CheckpointReader::read_position(const SafetensorsFile& file) {
   const Json json = Json::parse(file.metadata().at(kCheckpointPrefix), name);
   const JsonView view(json, name);
   view.allow_only({"optimizer_step", "gradients_computed", "slots", "averages", "schedule"});
-  position_.optimizer.step = view.at("optimizer_step").integer(0);
-  position_.gradients_computed = static_cast<uint64_t>(view.at("gradients_computed").integer(0));
+  const auto count = [](const JsonView& object, const char* member) {
+    return object.at(member).integer(0, kMostCount);
+  };
+  position_.optimizer.step = count(view, "optimizer_step");
+  position_.gradients_computed = static_cast<uint64_t>(count(view, "gradients_computed"));
   slots_.resize(static_cast<std::size_t>(view.at("slots").integer(0, kMostSlots)));
   averages_ = view.at("averages").boolean();
   const JsonView schedule = view.at("schedule");
   schedule.allow_only({"step", "steps_per_epoch", "epochs", "measured", "waited"});
-  position_.schedule.step = schedule.at("step").integer(0);
-  position_.schedule.steps_per_epoch = schedule.at("steps_per_epoch").integer(0);
-  position_.schedule.epochs = schedule.at("epochs").integer(0);
-  position_.schedule.measured = schedule.at("measured").integer(0);
-  position_.schedule.waited = schedule.at("waited").integer(0);
+  position_.schedule.step = count(schedule, "step");
+  position_.schedule.steps_per_epoch = count(schedule, "steps_per_epoch");
+  position_.schedule.epochs = count(schedule, "epochs");
+  position_.schedule.measured = count(schedule, "measured");
+  position_.schedule.waited = count(schedule, "waited");
   for (const auto& real : real_numbers(position_))
     file.read(file.at(prefix() + real.name, DType::f64, {}), real.value);
-  if (!(position_.optimizer.learning_rate >= 0 && position_.optimizer.learning_rate <= FLT_MAX))
-    throw FormatError(name + ": learning_rate is not a finite number >= 0");
+  const auto check = [&](const char* what, double value, double most) {
+    if (value >= 0 && value <= most) return;  // not NaN
+    throw FormatError(name + ": " + what + " is " + std::to_string(value) + ", expected a number " +
+                      (most == 1 ? "from 0 to 1" : ">= 0 that is finite"));
+  };
+  check("learning_rate", position_.optimizer.learning_rate, FLT_MAX);
+  check("last_learning_rate", position_.last_learning_rate, DBL_MAX);
+  check("beta1_product", position_.optimizer.beta1_product, 1);
+  check("beta2_product", position_.optimizer.beta2_product, 1);
+  check("plateau_reduction", position_.schedule.reduction, 1);
 }
 
 // Checks that exactly the required arrays exist, before memory is allocated for them.
@@ -255,6 +267,7 @@ void Trainer::save_checkpoint(const std::string& path, const CheckpointMetadata&
   content.metadata[io::kCheckpointPrefix] =
       io::json_of(position, trainer.slots.size(), trainer.average.has_value()).dump();
   content.metadata[io::kMetadataKey] = metadata.text;
+  io::add_checksums(content);
   io::write_safetensors(std::filesystem::u8path(path), tensors, content.metadata);
 }
 

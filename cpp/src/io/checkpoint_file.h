@@ -24,8 +24,8 @@ struct Position {
 
 class CheckpointReader {
  public:
-  // Does not need the file afterwards. Throws FormatError as Checkpoint::load does.
-  explicit CheckpointReader(const SafetensorsFile& file);
+  // Throws FormatError as Checkpoint::load does.
+  explicit CheckpointReader(SafetensorsFile file);
 
   const std::shared_ptr<graph::ModelState>& model() const { return model_; }
   const CheckpointMetadata& metadata() const { return metadata_; }

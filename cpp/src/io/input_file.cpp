@@ -31,14 +31,6 @@ constexpr std::size_t largest_read = std::size_t{1} << 30;
   throw std::system_error(code, std::system_category(), "cannot read " + name);
 }
 
-// The system would silently end the path at a NUL and open another file.
-void refuse_nul(const std::filesystem::path& path, const std::string& name) {
-  using Path = std::filesystem::path;
-  if (path.native().find(Path::value_type{}) == Path::string_type::npos) return;
-  throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                          "cannot read " + name + ", its path holds a NUL");
-}
-
 [[noreturn]] void refuse_kind(const std::string& name) {
   throw FormatError(name + ": this is not a regular file");
 }
@@ -55,8 +47,7 @@ void InputBytes::read(std::uint64_t offset, void* destination, std::size_t size)
 
 #if defined(_WIN32)
 
-InputFile::InputFile(const std::filesystem::path& path) : Input(printable(path)) {
-  refuse_nul(path, name_);
+InputFile::InputFile(const std::filesystem::path& path) : Input(checked_name(path, "cannot read")) {
   if (std::filesystem::is_directory(path)) fail(ERROR_DIRECTORY_NOT_SUPPORTED, name_);
   handle_ = ::CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr,
                           OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
@@ -92,8 +83,7 @@ void InputFile::read(std::uint64_t offset, void* destination, std::size_t size) 
 
 #else
 
-InputFile::InputFile(const std::filesystem::path& path) : Input(printable(path)) {
-  refuse_nul(path, name_);
+InputFile::InputFile(const std::filesystem::path& path) : Input(checked_name(path, "cannot read")) {
   // O_NONBLOCK: opening a pipe without a writer would block for ever.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) fail(errno, name_);

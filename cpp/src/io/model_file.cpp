@@ -8,6 +8,7 @@
 //                        "probabilities": "softmax" | "sigmoid" | "outputs" | "none"}
 //   cnnx.preprocessing  {"resize": "stretch" | "fit" | "crop"}
 //   cnnx.classes        ["X", "O"]
+//   cnnx.checksums      those of checksums.h; a file of an earlier version has none
 //
 // Its tensors are every parameter and every buffer under its name, every real-valued setting as
 // <layer>.<setting>, and preprocessing.mean and preprocessing.std: real numbers are bits, never
@@ -24,6 +25,7 @@
 #include "cnnx/error.h"
 #include "cnnx/model.h"
 #include "graph/model_state.h"
+#include "io/checksums.h"
 #include "io/json.h"
 #include "io/json_view.h"
 #include "io/safetensors.h"
@@ -130,13 +132,17 @@ FileContent content_of(const graph::ModelState& model) {
            {"cnnx.classes", Json::array(model.classes).dump()}}};
 }
 
+void add_checksums(FileContent& content) {
+  content.metadata[kChecksumsKey] = checksums_text(content.tensors, content.metadata);
+}
+
 namespace {
 
 // Reading: each function reads its part and records the tensors it used.
 
 class ModelReader {
  public:
-  explicit ModelReader(const SafetensorsFile& file) : file_(file) {
+  explicit ModelReader(SafetensorsFile& file) : file_(file) {
     if (file.metadata().count(kCheckpointPrefix) == 0) return;
     for (const StoredTensor* tensor : file.beginning_with(std::string(kCheckpointPrefix) + "."))
       checkpoint_.insert(tensor->name);
@@ -144,6 +150,7 @@ class ModelReader {
 
   std::shared_ptr<graph::ModelState> read() {
     check_format();
+    file_.expect_checksums();
     Described described = read_description();
     std::vector<std::string> classes = read_classes();
     Preprocessing preprocessing = read_preprocessing();
@@ -322,14 +329,14 @@ class ModelReader {
     }
   }
 
-  const SafetensorsFile& file_;
+  SafetensorsFile& file_;
   std::set<std::string> used_;        // names of the tensors that this version knows
   std::set<std::string> checkpoint_;  // names of the checkpoint's tensors, which the model ignores
 };
 
 }  // namespace
 
-std::shared_ptr<graph::ModelState> read_model(const SafetensorsFile& file) {
+std::shared_ptr<graph::ModelState> read_model(SafetensorsFile& file) {
   return ModelReader(file).read();
 }
 
@@ -337,13 +344,15 @@ std::shared_ptr<graph::ModelState> read_model(const SafetensorsFile& file) {
 
 void Model::save(const std::string& path) const {
   const std::shared_lock<graph::ModelMutex> lock(state()->mutex);
-  const io::FileContent content = io::content_of(*state());
+  io::FileContent content = io::content_of(*state());
+  io::add_checksums(content);
   io::write_safetensors(std::filesystem::u8path(path), content.tensors, content.metadata);
 }
 
 std::vector<std::byte> Model::to_bytes() const {
   const std::shared_lock<graph::ModelMutex> lock(state()->mutex);
-  const io::FileContent content = io::content_of(*state());
+  io::FileContent content = io::content_of(*state());
+  io::add_checksums(content);
   return io::safetensors_bytes(content.tensors, content.metadata, "model");
 }
 

@@ -27,7 +27,13 @@ FileContent content_of(const graph::ModelState& model);
 void append_arrays(const graph::ArrayBlock& arrays, const float* block, const std::string& prefix,
                    std::vector<Tensor>& tensors);
 
-// Throws FormatError as Model::load does.
-std::shared_ptr<graph::ModelState> read_model(const SafetensorsFile& file);
+// Adds the checksums of a content that is complete otherwise.
+void add_checksums(FileContent& content);
+
+// Throws FormatError as Model::load does. From then on `file` verifies checksums.
+std::shared_ptr<graph::ModelState> read_model(SafetensorsFile& file);
+inline std::shared_ptr<graph::ModelState> read_model(SafetensorsFile&& file) {
+  return read_model(file);
+}
 
 }  // namespace cnnx::io

@@ -7,9 +7,14 @@
 
 #include "cnnx/error.h"
 #include "io/atomic_file.h"
+#include "io/checksums.h"
+#include "io/file_kind.h"
 #include "io/input_file.h"
+#include "io/json.h"
+#include "io/json_view.h"
 #include "io/safetensors_header.h"
 #include "io/text.h"
+#include "io/xxh64.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "cnnx keeps numbers in files as they lie in memory, which must be little-endian"
@@ -24,9 +29,10 @@ SafetensorsHeader read_header(const Input& input, std::uint64_t& data_begin) {
     throw FormatError(input.name() + ": not a safetensors file, it has only " +
                       std::to_string(input.size()) + " bytes");
   }
-  unsigned char first_bytes[8];
-  input.read(0, first_bytes, 8);
-  const std::uint64_t size = checked_header_size(first_bytes, input.size(), input.name());
+  std::string beginning(static_cast<std::size_t>(std::min<std::uint64_t>(input.size(), kKindBytes)),
+                        '\0');
+  input.read(0, beginning.data(), beginning.size());
+  const std::uint64_t size = checked_header_size(beginning, input.size(), input.name());
   data_begin = 8 + size;
   std::string text(static_cast<std::size_t>(size), '\0');
   input.read(8, text.data(), text.size());
@@ -95,9 +101,44 @@ std::vector<const StoredTensor*> SafetensorsFile::beginning_with(std::string_vie
   return found;
 }
 
+void SafetensorsFile::expect_checksums() {
+  const auto text = metadata_.find(kChecksumsKey);
+  if (text == metadata_.end()) return;
+  const std::string what = name() + ": " + kChecksumsKey;
+  const Json json = Json::parse(text->second, what);
+  const JsonView view(json, what);
+  const auto checksum_of = [](const JsonView& member) {
+    std::uint64_t checksum = 0;
+    if (!parse_checksum(member.string(), checksum))
+      member.fail("is " + in_quotes(member.string()) + ", expected 16 hexadecimal digits");
+    return checksum;
+  };
+  if (checksum_of(view.at(kMetadataMember)) != metadata_checksum(metadata_))
+    refuse_damage("its metadata");
+  view.for_each_member([&](const std::string& tensor, const JsonView& member) {
+    if (tensor == kMetadataMember) return;
+    const auto place = lower_bound(tensor);
+    if (place == by_name_.end() || tensors_[*place].name != tensor)
+      member.fail("is the checksum of a tensor that is missing");
+    tensors_[*place].checksum = checksum_of(member);
+  });
+  for (const StoredTensor& tensor : tensors_) {
+    if (!tensor.checksum) view.fail("has no checksum of tensor " + in_quotes(tensor.name));
+  }
+}
+
+void SafetensorsFile::refuse_damage(const std::string& what) const {
+  throw FormatError(name() + ": " + what +
+                    " does not match its checksum: the file is damaged, or a program changed it "
+                    "and left " +
+                    kChecksumsKey + " as it was");
+}
+
 void SafetensorsFile::read(const StoredTensor& tensor, void* destination) const {
-  input_->read(data_begin_ + tensor.begin, destination,
-               static_cast<std::size_t>(tensor.end - tensor.begin));
+  const auto size = static_cast<std::size_t>(tensor.end - tensor.begin);
+  input_->read(data_begin_ + tensor.begin, destination, size);
+  if (tensor.checksum && *tensor.checksum != xxh64(destination, size))
+    refuse_damage("tensor " + in_quotes(tensor.name));
 }
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<Tensor>& tensors,

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,8 +45,12 @@ struct StoredTensor {
   std::string name;
   DType dtype = DType::f32;
   Shape shape;
-  std::uint64_t begin = 0, end = 0;  // end - begin is the size of dtype and shape
+  std::uint64_t begin = 0, end = 0;       // end - begin is the size of dtype and shape
+  std::optional<std::uint64_t> checksum;  // of its data; nothing before expect_checksums
 };
+
+// The member of a header that is no tensor.
+constexpr const char* kMetadataMember = "__metadata__";
 
 using Metadata = std::map<std::string, std::string>;
 
@@ -80,13 +85,19 @@ class SafetensorsFile {
   void at(std::string_view tensor_name, DType dtype, const Shape& shape) const&& = delete;
   void beginning_with(std::string_view prefix) const&& = delete;
 
+  // Verifies the metadata, and from now on every tensor that is read, if the file has checksums
+  // (checksums.h). Throws FormatError for metadata that do not match, and unless the checksums are
+  // those of exactly its tensors.
+  void expect_checksums();
+
   // Reads all bytes of one of its tensors. Throws std::system_error, or FormatError if the file has
-  // become shorter.
+  // become shorter or the bytes do not match their checksum.
   void read(const StoredTensor& tensor, void* destination) const;
 
  private:
   explicit SafetensorsFile(std::unique_ptr<const Input> input);
   std::vector<std::size_t>::const_iterator lower_bound(std::string_view tensor_name) const;
+  [[noreturn]] void refuse_damage(const std::string& what) const;
 
   std::unique_ptr<const Input> input_;
   std::uint64_t data_begin_ = 0;

@@ -8,14 +8,13 @@
 #include <utility>
 
 #include "cnnx/error.h"
+#include "io/file_kind.h"
 #include "io/json.h"
 #include "io/json_view.h"
 #include "io/text.h"
 
 namespace cnnx::io {
 namespace {
-
-constexpr std::string_view metadata_name = "__metadata__";
 
 struct DTypeRow {
   DType dtype;
@@ -110,22 +109,6 @@ void check_coverage(std::vector<StoredTensor>& tensors, std::uint64_t data_size,
   }
 }
 
-// The likely type of a file that is not a safetensors file, or nothing.
-std::string other_kind(const unsigned char first_bytes[8]) {
-  const std::string_view first(reinterpret_cast<const char*>(first_bytes), 8);
-  if (first.substr(0, 4) == "PK\x03\x04") return "a zip archive, as PyTorch and Keras write them";
-  if (first.substr(0, 4) == "\x89HDF") return "an HDF5 file";
-  if (first.substr(0, 2) == "\x1f\x8b") return "gzip-compressed";
-  if (first[0] == '\x80' && first[1] >= 2 && first[1] <= 5) {
-    return "a Python pickle, which can run code and is never read";
-  }
-  const bool is_text = std::all_of(first.begin(), first.end(), [](char character) {
-    return (character >= 0x20 && character < 0x7F) || character == '\n' || character == '\r' ||
-           character == '\t';
-  });
-  return is_text ? "a text file" : "";
-}
-
 }  // namespace
 
 std::string_view name_of(DType dtype) { return row_of(dtype).name; }
@@ -139,13 +122,17 @@ std::int64_t Tensor::byte_count() const {
   return *bytes;
 }
 
-std::uint64_t checked_header_size(const unsigned char first_bytes[8], std::uint64_t file_size,
+std::uint64_t checked_header_size(std::string_view beginning, std::uint64_t file_size,
                                   const std::string& file_name) {
   std::uint64_t size = 0;
-  for (int index = 7; index >= 0; --index) size = size << 8 | first_bytes[index];
+  for (std::size_t index = 8; index > 0; --index)
+    size = size << 8 | static_cast<unsigned char>(beginning[index - 1]);
   if (size > SafetensorsFile::max_header_bytes) {
-    const std::string kind = other_kind(first_bytes);
-    if (!kind.empty()) throw FormatError(file_name + ": not a safetensors file but " + kind);
+    const std::string kind = kind_of_file(beginning);
+    if (!kind.empty()) {
+      throw FormatError(file_name + ": this is " + kind +
+                        ", expected a model or a checkpoint that cnnx saved");
+    }
     throw FormatError(file_name +
                       ": not a safetensors file, or a damaged one: it announces a header of " +
                       std::to_string(size) + " bytes, at most " +
@@ -166,7 +153,7 @@ SafetensorsHeader SafetensorsHeader::parse(std::string_view text, std::uint64_t 
   const Json json = Json::parse(text, what);
   SafetensorsHeader header;
   JsonView(json, what).for_each_member([&](const std::string& name, const JsonView& member) {
-    if (name == metadata_name) {
+    if (name == kMetadataMember) {
       member.for_each_member([&](const std::string& key, const JsonView& value) {
         header.metadata[key] = value.string();
       });
@@ -187,15 +174,15 @@ std::string safetensors_prefix(const std::vector<Tensor>& tensors, const Metadat
     text += Json(name).dump() + ':';
   };
   if (!metadata.empty()) {
-    begin_member(metadata_name);
+    begin_member(kMetadataMember);
     Json object = Json::object();
     for (const auto& [key, value] : metadata) object.set(key, value);
     text += object.dump();
   }
   std::int64_t offset = 0;
   for (const Tensor& tensor : tensors) {
-    if (tensor.name == metadata_name) {
-      throw FormatError(file_name + ": a tensor cannot be named " + in_quotes(metadata_name));
+    if (tensor.name == kMetadataMember) {
+      throw FormatError(file_name + ": a tensor cannot be named " + in_quotes(kMetadataMember));
     }
     const std::int64_t bytes = tensor.byte_count();
     if (bytes > std::numeric_limits<std::int64_t>::max() - offset) {

@@ -20,8 +20,8 @@ struct SafetensorsHeader {
 };
 
 // Checks N, the first 8 bytes, against the size of the file (at least 8). Its FormatError names the
-// likely type of another file.
-std::uint64_t checked_header_size(const unsigned char first_bytes[8], std::uint64_t file_size,
+// kind of another file, which is known from its first kKindBytes (file_kind.h).
+std::uint64_t checked_header_size(std::string_view beginning, std::uint64_t file_size,
                                   const std::string& file_name);
 
 // The first 8 bytes and the JSON text, padded with spaces to a multiple of 8; checked by parse().

@@ -1,7 +1,8 @@
 // Well-formed UTF-8 by the table of the Unicode standard (3-7), and escaping for error sentences.
 #include "io/text.h"
 
-#include <cstdint>
+#include <algorithm>
+#include <system_error>
 
 namespace cnnx::io {
 namespace {
@@ -61,6 +62,14 @@ bool append_escaped(std::string& out, std::string_view text, std::size_t limit) 
   return true;
 }
 
+std::string text_of(const std::filesystem::path& path) {
+#if defined(_WIN32)
+  return path.u8string();
+#else
+  return path.native();
+#endif
+}
+
 }  // namespace
 
 std::size_t valid_utf8_prefix(std::string_view text) {
@@ -80,6 +89,13 @@ std::string in_quotes(std::string_view text) {
   return out + '"';
 }
 
+std::string hexadecimal(std::uint64_t number) {
+  std::string digits(16, '0');
+  for (auto digit = digits.rbegin(); number > 0; number >>= 4)
+    *digit++ = "0123456789abcdef"[number & 15];
+  return digits;
+}
+
 std::string in_one_line(std::string_view sentence) {
   constexpr std::size_t limit = 400;
   std::string out;
@@ -87,12 +103,29 @@ std::string in_one_line(std::string_view sentence) {
   return out;
 }
 
+std::string checked_name(const std::filesystem::path& path, const std::string& action) {
+  // Of Linux. macOS refuses shorter paths.
+  constexpr std::size_t longest = 4096;
+  const std::string text = text_of(path);
+  const std::size_t end = std::min(text.find('\0'), text.size());
+  const auto refuse = [&](std::errc code, const std::string& reason) {
+    const std::string shown = text.substr(0, end) + (end < text.size() ? "..." : "");
+    throw std::system_error(std::make_error_code(code),
+                            action + " " + in_quotes(shown) + ", " + reason);
+  };
+  constexpr const char* expected = ", expected the path of a file and not its content";
+  if (text.empty()) refuse(std::errc::no_such_file_or_directory, "the path is empty");
+  if (end < text.size())
+    refuse(std::errc::invalid_argument, std::string("the path holds a NUL") + expected);
+  if (text.size() > longest) {
+    refuse(std::errc::filename_too_long,
+           "the path has " + std::to_string(text.size()) + " bytes" + expected);
+  }
+  return printable(path);
+}
+
 std::string printable(const std::filesystem::path& path) {
-#if defined(_WIN32)
-  const std::string text = path.u8string();
-#else
-  const std::string& text = path.native();
-#endif
+  const std::string text = text_of(path);
   std::string out;
   append_escaped(out, text, text.size());
   return out;
