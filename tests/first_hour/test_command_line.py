@@ -1,7 +1,4 @@
-"""Command lines that a newcomer types, and the sentence that each prints.
-
-Long because it is one table.
-"""
+"""Command lines that a newcomer types, and the sentence that each prints."""
 
 from __future__ import annotations
 
@@ -36,15 +33,15 @@ class CautionError(Exception):
     """Command line that did its work with a warning."""
 
 
-def typed(line: str) -> Callable[[], str]:
+def typed(line: str) -> Callable[..., str]:
     """A call that runs a command line of words without spaces, and returns its output."""
 
-    def run() -> str:
+    def run(*more: str) -> str:
         with (
             contextlib.redirect_stderr(io.StringIO()) as errors,
             contextlib.redirect_stdout(io.StringIO()) as output,
         ):
-            status = cli.main(line.split()[1:])
+            status = cli.main([*line.split()[1:], *more])
         lines = errors.getvalue().splitlines()
         if status != 0:
             raise (UsageError if status == USAGE else RefusedError)(lines[-1])
@@ -75,6 +72,13 @@ def accepted(line: str) -> Case:
 MISUSED = [
     misused("cnnx tran pets", "cnnx: tran is no command; type cnnx train"),
     misused("cnnx fit pets", "cnnx: fit is no command; cnnx --help lists them"),
+    misused("cnnx help", "cnnx: help is no command; type cnnx --help"),
+    Case(
+        "cnnx predict model.cnnx ''",
+        lambda: typed("cnnx predict model.cnnx")(""),
+        UsageError,
+        "cnnx predict: an argument is empty; set the shell variable that it is from",
+    ),
     misused("cnnx --lr 1 train", "cnnx: --lr is unknown; cnnx --help lists the options"),
     misused("cnnx train", "cnnx train: PATH is missing; type cnnx train PATH"),
     misused(
@@ -91,6 +95,7 @@ MISUSED = [
             ("--lr 0.1", "--lr", "--learning-rate 0.1"),
             ("--lr=0.1", "--lr", "--learning-rate 0.1"),
             ("--lr", "--lr", "--learning-rate RATE"),
+            ("-lr 0.1", "-lr", "--learning-rate 0.1"),
             ("--batch_size 8", "--batch_size", "--batch-size 8"),
             ("--bs 8", "--bs", "--batch-size 8"),
             ("--num-epochs 3", "--num-epochs", "--epochs 3"),
@@ -158,6 +163,11 @@ MISUSED = [
             ("--validation", "20", "expected a fraction from 0 to below 1, such as 0.1"),
             ("--learning-rate", "nan", "expected a finite number above 0, such as 0.001"),
             ("--optimizer", "best", "expected adam, adamw, muon, rmsprop or sgd"),
+            (
+                "--class-weights",
+                "0,0",
+                "expected balanced, or one number >= 0 per class, such as 1,2.5",
+            ),
         )
     ),
 ]

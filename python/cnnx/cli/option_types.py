@@ -58,7 +58,10 @@ def size(text: str) -> tuple[int, int]:
 def means(text: str) -> list[float] | str:
     """Parse `auto`, one finite number or one per channel."""
     return _numbers_or(
-        AUTO, text, lambda _: True, "auto, a number or one per channel, such as 0.5 or 0.5,0.4,0.4"
+        AUTO,
+        text,
+        lambda values: True,
+        "auto, a number or one per channel, such as 0.5 or 0.5,0.4,0.4",
     )
 
 
@@ -67,23 +70,23 @@ def deviations(text: str) -> list[float] | str:
     return _numbers_or(
         AUTO,
         text,
-        lambda value: value > 0,
+        lambda values: min(values) > 0,
         "auto, a number above 0 or one per channel, such as 0.5 or 0.2,0.2,0.3",
     )
 
 
 def class_weights(text: str) -> list[float] | str:
-    """Parse `balanced`, or one finite number >= 0 per class."""
+    """Parse `balanced`, or one finite number >= 0 per class, not all 0."""
     return _numbers_or(
         BALANCED,
         text,
-        lambda value: value >= 0,
+        lambda values: min(values) >= 0 and max(values) > 0,
         "balanced, or one number >= 0 per class, such as 1,2.5",
     )
 
 
 def _numbers_or(
-    word: str, text: str, is_valid: Callable[[float], bool], expected: str
+    word: str, text: str, is_valid: Callable[[list[float]], bool], expected: str
 ) -> list[float] | str:
     """Parse a word as itself, and anything else as numbers separated by commas."""
     if text == word:
@@ -95,7 +98,7 @@ def _numbers_or(
     return _parsed(
         text,
         numbers,
-        lambda values: all(math.isfinite(each) and is_valid(each) for each in values),
+        lambda values: all(map(math.isfinite, values)) and is_valid(values),
         expected,
     )
 

@@ -46,11 +46,11 @@ def check_outputs(arguments: argparse.Namespace) -> None:
     given = {option: file for option, file in given.items() if file is not None}
     for option, file in given.items():
         _check_name(option, file)
-    _check_distinct(given, {"PATH": Path(arguments.path)})
-    for option, file in given.items():
         if file.is_dir():
             example = file / _EXAMPLES[option]
             raise UserError(f"{option} {file} is a folder, expected a file such as {example}")
+    _check_distinct(given, {"PATH": Path(arguments.path)})
+    for option, file in given.items():
         if file.exists() and not arguments.overwrite and not _may_be_own(option, file, arguments):
             _refuse_existing(option, file)
         _check_folder(option, file)

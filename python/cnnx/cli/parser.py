@@ -32,6 +32,10 @@ class Parser(argparse.ArgumentParser):
         """
         place = next((k for k, word in enumerate(words) if not word.startswith("-")), len(words))
         command = self.commands.get(words[place]) if place < len(words) else None
+        if "" in words:
+            (command or self)._refuse(
+                "an argument is empty; set the shell variable that it is from"
+            )
         self._refuse_unknown_options(words[:place])
         if command is not None:
             command._refuse_unknown_options(words[place + 1 :], self.commands)
@@ -74,6 +78,8 @@ class Parser(argparse.ArgumentParser):
             return
         if isinstance(action, argparse._SubParsersAction):
             near = get_close_matches(value, action.choices, 1)
+            if f"--{value}" in self._options():
+                near = [f"--{value}"]
             line = f"type {self.prog} {near[0]}" if near else f"{self.prog} --help lists them"
             self._refuse(f"{value} is no command; {line}")
         raise argparse.ArgumentError(action, f"is {value}, expected {_either(action.choices)}")
@@ -97,6 +103,8 @@ class Parser(argparse.ArgumentParser):
     def _about_unknown(self, name: str, value: str, commands: Mapping[str, Parser]) -> str:
         known = self._options()
         plain = name.lower().replace("_", "-")
+        if re.fullmatch(r"-\w[\w-]+", plain):
+            plain = f"-{plain}"  # such as -lr
         option = SPELLINGS.get(plain, plain)
         if option not in known:
             option = next(iter(get_close_matches(plain, known, 1, 0.75)), option)
