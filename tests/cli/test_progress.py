@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import math
+import re
 
 import cnnx
 import pytest
-from cnnx.cli.progress import EpochProgress, epoch_line
+from cnnx.cli.progress import EpochProgress, duration, epoch_line
 from cnnx.data.progress import DecodingProgress
 
 
@@ -43,6 +44,35 @@ def test_on_a_terminal_a_bar_moves_and_leaves_the_same_lines() -> None:
     assert "epoch 2/2:   0%|" in text
     left = [line.split("\r")[-1] for line in text.split("\n")]
     assert [line.split(":")[0] for line in left if line] == ["epoch 1/2", "epoch 2/2"]
+
+
+def test_the_bar_shows_the_time_left_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+
+    class Bar:
+        def __init__(self, **settings: object) -> None:
+            pass
+
+        def set_postfix_str(self, text: str, refresh: bool) -> None:
+            shown.append(text)
+
+        def update(self, steps: int) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("cnnx.cli.progress.bar_maker", lambda stream: Bar)
+    train(Terminal())
+    assert len(shown) == 16
+    assert all(re.fullmatch(r"loss \d\.\d{4}, \d+ s left in all", text) for text in shown[:-1])
+    assert re.fullmatch(r"loss \d\.\d{4}", shown[-1])
+
+
+def test_durations() -> None:
+    seconds = (0.2, 59, 59.1, 61, 3599, 3600, 7500)
+    expected = ["1 s", "59 s", "1:00 min", "1:01 min", "59:59 min", "1:00 h", "2:05 h"]
+    assert [duration(each) for each in seconds] == expected
 
 
 def test_an_epochs_line_leaves_out_what_was_not_measured() -> None:

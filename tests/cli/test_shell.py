@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import warnings
@@ -75,6 +76,7 @@ def test_a_terminal_that_is_closed_costs_no_work(idx: Path, tmp_path: Path) -> N
     assert cnnx.load(tmp_path / "model.cnnx").input_shape == (16, 16, 1)
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_bash_completes_commands_and_options(run: Run) -> None:
     pytest.importorskip("shtab", reason="needs shtab: install the extra cli")
     outcome = run("--print-completion", "bash")

@@ -125,8 +125,17 @@ MISUSED = [
     ),
     misused(
         "cnnx train --data pets",
-        "cnnx train: --data is unknown: the images follow the command without an option, as in "
-        "cnnx train PATH",
+        "cnnx train: --data is unknown; PATH needs no option: type cnnx train pets",
+    ),
+    misused(
+        "cnnx predict --model model.cnnx pets",
+        "cnnx predict: --model is unknown; MODEL needs no option: type cnnx predict model.cnnx "
+        "IMAGE",
+    ),
+    misused(
+        "cnnx evaluate --weights model.cnnx",
+        "cnnx evaluate: --weights is unknown; MODEL needs no option: type cnnx evaluate model.cnnx "
+        "PATH",
     ),
     misused(
         "cnnx train pets --nonsense",

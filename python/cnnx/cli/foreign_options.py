@@ -56,14 +56,19 @@ WITHOUT_VALUE = frozenset(
     }
 )
 
+# Spellings of arguments that need no option here.
+PLACES = {
+    **dict.fromkeys(("--data", "--data-dir", "--data-path", "--dataset", "--path"), "PATH"),
+    **dict.fromkeys(("--input", "--train", "--train-dir", "-i"), "PATH"),
+    **dict.fromkeys(("--file", "--image", "--images", "--img", "--source"), "IMAGE"),
+    **dict.fromkeys(("--load", "--load-model", "--model", "--weights", "-m"), "MODEL"),
+}
+
 _CPU_ONLY = "cnnx computes on the CPU, so leave it out"
-_DATA = "the images follow the command without an option, as in cnnx train PATH"
 
 # Options without an equal here, and the reason.
 EXPLANATIONS = {
     **dict.fromkeys(("--accelerator", "--cuda", "--device", "--gpu", "--gpus"), _CPU_ONLY),
-    **dict.fromkeys(("--data", "--data-dir", "--data-path", "--dataset", "--input"), _DATA),
-    **dict.fromkeys(("--images", "--train", "--train-dir", "-i"), _DATA),
     "--classes": "the names of the subfolders are the classes",
     "--num-classes": "the number of classes is that of the images",
     "--dropout": "write a network with cnnx.Dropout and give it as --model FILE.py:function",

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from itertools import zip_longest
 from typing import Any, NoReturn, TypeAlias
 
-from cnnx.cli.foreign_options import EXPLANATIONS, SPELLINGS, WITHOUT_VALUE
+from cnnx.cli.foreign_options import EXPLANATIONS, PLACES, SPELLINGS, WITHOUT_VALUE
 
 USAGE = 2  # exit status of a wrong command line
 
@@ -111,6 +111,10 @@ class Parser(argparse.ArgumentParser):
         if option in known:
             value = "" if plain in WITHOUT_VALUE else value
             return f"{name} is unknown; type {_with_value(option, known[option], value)}"
+        place = PLACES.get(plain)
+        if place in self._places():
+            line = self._line().replace(str(place), value or str(place))
+            return f"{name} is unknown; {place} needs no option: type {line}"
         if plain in EXPLANATIONS:
             return f"{name} is unknown: {EXPLANATIONS[plain]}"
         owner = next((each for each in commands.values() if option in each._options()), None)
@@ -127,12 +131,15 @@ class Parser(argparse.ArgumentParser):
 
     def _line(self, *, optional: bool = False) -> str:
         """Command line of this parser with its required, or also its optional arguments."""
-        places = [
+        return " ".join([self.prog, *self._places(optional=optional)])
+
+    def _places(self, *, optional: bool = False) -> list[str]:
+        """Names of the arguments that are no options."""
+        return [
             str(action.metavar)
             for action in self._actions
             if not action.option_strings and (optional or action.nargs != "?")
         ]
-        return " ".join([self.prog, *places])
 
     def _refuse(self, sentence: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {sentence}\n")
