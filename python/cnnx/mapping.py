@@ -25,7 +25,10 @@ def check_mapping(x: Any, name: str) -> None:
         owner = owner.base if isinstance(owner, np.ndarray) else owner.obj
     if not isinstance(owner, mmap.mmap):
         return
-    size = owner.size()
+    try:
+        size = owner.size()
+    except OSError:  # of anonymous memory, which has no file
+        return
     if size < len(owner):
         raise FormatError(
             f"{name} is mapped from a file of {len(owner)} bytes that was cut short to {size}; "

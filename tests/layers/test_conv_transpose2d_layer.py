@@ -42,6 +42,7 @@ def test_a_recipe_keeps_its_settings_in_one_form() -> None:
         "dilation": [1, 1],
         "groups": 1,
         "bias": True,
+        "algorithm": "auto",
     }
     again = eval(repr(layer), vars(cnnx))
     assert again.settings == layer.settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import mmap
 import pickle
 import threading
 from collections.abc import Callable
@@ -297,3 +298,10 @@ def test_a_prediction_sees_one_version_of_a_parameter(rng: np.random.Generator) 
         finally:
             stop.set()
         assigning.result(timeout=120)
+
+
+def test_images_in_anonymous_memory_are_read() -> None:
+    """A mapping without a file, such as shared memory, has no size that could be cut short."""
+    memory = mmap.mmap(-1, 32 * 32)
+    images = np.frombuffer(memory, np.uint8).reshape(1, 32, 32, 1)
+    assert cnnx.models.small((32, 32, 1))(images).shape == (1, 2)

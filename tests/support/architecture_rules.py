@@ -14,7 +14,7 @@ from pathlib import Path
 CPP_COMPONENTS = ("kernels", "runtime", "data", "ops", "graph", "training", "io", "c_api")
 PYTHON_COMPONENTS = (
     ("_core",),
-    ("advice", "arguments", "foreign_names", "recipe"),
+    ("advice", "arguments", "foreign_names", "mapping", "recipe"),
     ("batch_arguments", "runtime", "spelling"),
     ("layers",),
     ("model",),
