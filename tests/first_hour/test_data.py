@@ -255,6 +255,18 @@ DECODING = [
         "Decoding: memory_limit is -1, expected a number of bytes >= 0",
     ),
     Case(
+        "limit-as-text",
+        lambda: anything.read_image("a.png", (4, 6, 1), memory_limit="1G"),
+        TypeError,
+        "read_image: memory_limit is '1G', expected a number of bytes",
+    ),
+    Case(
+        "negative-limit-of-a-file",
+        lambda: data.read_idx("x.gz", memory_limit=-1),
+        ValueError,
+        "read_idx: memory_limit is -1, expected a number of bytes >= 0",
+    ),
+    Case(
         "shape-without-channels",
         lambda: load("cat/a.png", input_shape=(8, 8)),
         TypeError,

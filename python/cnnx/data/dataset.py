@@ -111,7 +111,7 @@ def checked_shape(input_shape: InputShape, resize: str, function: str = "load") 
         TypeError: if it is not three integers, or resize is not text.
         ValueError: if a size or the way of resizing is unknown.
     """
-    sizes = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
+    sizes = tuple(input_shape) if isinstance(input_shape, Iterable) else ()
     if len(sizes) != 3 or not all(map(is_integer, sizes)):
         raise TypeError(
             f"{function}: input_shape is {shown(input_shape)}, expected (height, width, channels)"

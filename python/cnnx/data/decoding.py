@@ -14,11 +14,11 @@ from typing import TypeVar
 import numpy as np
 
 from cnnx._core import FormatError, get_num_threads
-from cnnx.arguments import is_integer, shown
+from cnnx.arguments import shown
 from cnnx.data.dataset import InputShape, Pixels
 from cnnx.data.image import UNREADABLE, ImageReader, image_shape
 from cnnx.data.image_files import ImageFiles
-from cnnx.data.memory import DecodingMemory, memory_limit
+from cnnx.data.memory import DecodingMemory, checked_limit, memory_limit
 from cnnx.data.pixel_file import PixelFile, default_folder
 from cnnx.data.progress import DecodingProgress
 
@@ -50,7 +50,8 @@ class Decoding:
         memory_limit: limit in bytes of the pixels in memory, and of decoding a single image or
             compressed array; None is a quarter of the memory that the process may use.
         progress: called from time to time with the number of finished files and of all files; None
-            shows a bar if stderr is a terminal and tqdm is installed.
+            shows a bar if stderr is a terminal and tqdm is installed, and
+            `lambda done, total: None` shows nothing.
 
     Raises:
         TypeError: if an argument has another type.
@@ -79,16 +80,7 @@ class Decoding:
             )
         if self.progress is not None and not callable(self.progress):
             raise TypeError(f"Decoding: progress is {shown(self.progress)}, expected a function")
-        if self.memory_limit is None:
-            return
-        if not is_integer(self.memory_limit):
-            raise TypeError(
-                f"Decoding: memory_limit is {shown(self.memory_limit)}, expected a number of bytes"
-            )
-        if self.memory_limit < 0:
-            raise ValueError(
-                f"Decoding: memory_limit is {self.memory_limit}, expected a number of bytes >= 0"
-            )
+        checked_limit(self.memory_limit, "Decoding")
 
     def folder(self, size: int) -> Path | None:
         """Cache folder for `size` bytes of pixels, or None to use memory."""

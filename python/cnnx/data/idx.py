@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cnnx._core import FormatError
 from cnnx.data.arrays import ArraySet
 from cnnx.data.dataset import Classes, Dataset, Labels, Pixels
-from cnnx.data.memory import check_size
+from cnnx.data.memory import check_size, checked_limit
 from cnnx.data.regular_file import open_regular
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -41,9 +41,12 @@ def read_idx(path: str | os.PathLike[str], *, memory_limit: int | None = None) -
     Raises:
         FormatError: if it is not an IDX file, has fewer or more bytes than its header declares, or
             declares more than the limit.
+        TypeError: if the limit is not an integer.
+        ValueError: if the limit is negative.
         OSError: if it cannot be opened.
     """
     path = Path(path)
+    limit = checked_limit(memory_limit, "read_idx")
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
@@ -52,7 +55,7 @@ def read_idx(path: str | os.PathLike[str], *, memory_limit: int | None = None) -
             return _read(file, path, most_bytes=size, memory_limit=size)
         try:
             with gzip.GzipFile(fileobj=file) as stream:
-                return _read(stream, path, size * _MOST_GZIP_RATIO, memory_limit)
+                return _read(stream, path, size * _MOST_GZIP_RATIO, limit)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FormatError(
                 f"{path}: the compressed data is damaged or cut short; fetch the file again"

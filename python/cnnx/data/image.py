@@ -13,7 +13,7 @@ import numpy as np
 from cnnx import _core
 from cnnx._core import FormatError
 from cnnx.data.dataset import InputShape, Pixels, checked_shape
-from cnnx.data.memory import DecodingMemory
+from cnnx.data.memory import DecodingMemory, checked_limit
 from cnnx.data.pillow import pillow
 from cnnx.data.regular_file import open_descriptor
 from cnnx.data.small_image import MOST_BYTES, SmallImage, small_image
@@ -61,13 +61,14 @@ def read_image(
 
     Raises:
         FormatError: if the file is not an image, is damaged, or exceeds the limit.
-        TypeError: if input_shape is not three integers.
-        ValueError: if a size or the way of resizing is unknown.
+        TypeError: if an argument has another type.
+        ValueError: if a size, the way of resizing or the limit is impossible.
         OSError: if the file cannot be opened.
         ImportError: if Pillow is not installed.
     """
     shape = checked_shape(input_shape, resize, "read_image")
-    return ImageReader(shape, resize, DecodingMemory(memory_limit)).read(path)
+    limit = checked_limit(memory_limit, "read_image")
+    return ImageReader(shape, resize, DecodingMemory(limit)).read(path)
 
 
 class ImageReader:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnnx._core import FormatError
+from cnnx.arguments import is_integer, shown
 
 _UNKNOWN = 4 * 10**9  # default if the system does not report its memory
 # Images that threads decode at the same time take no more than this, unless one alone does.
@@ -21,6 +22,22 @@ _SMALL = 1 << 20
 def memory_limit(chosen: int | None) -> int:
     """Limit of the memory for pixels, in bytes: `chosen`, or a quarter of the usable memory."""
     return usable_memory() // 4 if chosen is None else chosen
+
+
+def checked_limit(limit: int | None, function: str) -> int | None:
+    """A memory limit as given, in bytes.
+
+    Raises:
+        TypeError: if it is neither an integer nor None.
+        ValueError: if it is negative.
+    """
+    if limit is None:
+        return None
+    if not is_integer(limit):
+        raise TypeError(f"{function}: memory_limit is {shown(limit)}, expected a number of bytes")
+    if limit < 0:
+        raise ValueError(f"{function}: memory_limit is {limit}, expected a number of bytes >= 0")
+    return limit
 
 
 def check_size(name: str, size: int, limit: int | None) -> None:
