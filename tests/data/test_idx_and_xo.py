@@ -1,4 +1,4 @@
-"""cnnx.data: X/O images, valid and damaged IDX files, class folders, and the sets beside them."""
+"""cnnx.data without image files: the X/O images, valid and damaged IDX files."""
 
 from __future__ import annotations
 
