@@ -49,6 +49,17 @@ def at_least(least: int, value: object, function: str, argument: str) -> int:
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
+def boolean(value: object, function: str, argument: str) -> bool:
+    """`value` as a bool.
+
+    Raises:
+        TypeError: if it is anything else, such as 0 or a word.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{function}: {argument} is {shown(value)}, expected True or False")
+    return bool(value)
+
+
 def is_utf8(text: str) -> bool:
     """Whether UTF-8 can encode the text; lone surrogates of undecodable file names cannot be."""
     try:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnx.arguments import at_least, is_integer, not_negative, shown
+from cnnx.arguments import at_least, boolean, is_integer, not_negative, shown
 from cnnx.training.callback_base import Callback
 from cnnx.training.history import History, Progress
 from cnnx.training.trainer import Trainer
@@ -108,7 +108,7 @@ class EarlyStopping(_Best):
     ) -> None:
         super().__init__(watch, not_negative(least, "EarlyStopping", "least"))
         self.patience = at_least(0, patience, "EarlyStopping", "patience")
-        self.restore_best = bool(restore_best)
+        self.restore_best = boolean(restore_best, "EarlyStopping", "restore_best")
         self._waited = 0
         self._weights: dict[str, Any] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}  # of the arrays of the trained model

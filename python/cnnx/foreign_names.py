@@ -167,6 +167,22 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
     },
 }
 
+# Class -> attribute that cannot be assigned -> what to write instead.
+READ_ONLY: dict[str, dict[str, str]] = {
+    "Model": {
+        "buffers": "model.buffers[name] = array",
+        "classes": "cnnx.Model(model.layers, input_shape=model.input_shape, classes=[...])",
+        "layers": "cnnx.Model([*model.layers[:-1], ...], input_shape=model.input_shape)",
+        "parameters": "model.parameters[name] = array",
+        "preprocessing": "model.with_preprocessing(...)",
+    },
+    "ModelLayer": {"name": "the name of a layer in cnnx.Model([...])"},
+    "Trainer": {
+        "gradients": "trainer.gradients[:] = array",
+        "model": "a trainer of its own: cnnx.Trainer(model)",
+    },
+}
+
 # Text for a setting -> the object that is meant, by argument.
 OBJECTS: dict[str, dict[str, str]] = {
     "optimizer": {

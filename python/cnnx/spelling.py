@@ -16,6 +16,7 @@ from cnnx.foreign_names import (
     MODULE,
     OBJECTS,
     POSITIONAL,
+    READ_ONLY,
     REMEDIES,
 )
 
@@ -79,14 +80,14 @@ def _misfit(
 def _keyword(name: str, value: object, known: Iterable[str]) -> str:
     """The argument to write in place of an unknown one."""
     own = [each for each in KEYWORDS.get(name, ()) if each.partition("=")[0] in known]
-    own = own or ([] if name in REMEDIES else _nearest(name, known))
+    own = own or ([] if name in REMEDIES else nearest(name, known))
     if own and "=" not in own[0]:
         plain = isinstance(value, (bool, int, float, str))
         return f"{own[0]}={repr(value) if plain else '...'}"
     return own[0] if own else REMEDIES.get(name) or f"one of {', '.join(known)}"
 
 
-def _nearest(name: str, known: Iterable[str]) -> list[str]:
+def nearest(name: str, known: Iterable[str]) -> list[str]:
     """The known name that is most like `name`, if one is."""
     by_letters = {each.lower().replace("_", ""): each for each in known}
     letters = name.lower().replace("_", "")
@@ -100,15 +101,16 @@ def instance_for(value: object, argument: str) -> str:
         found = [each for each in objects.values() if f".{value.__name__}(" in each]
     else:
         text = value if isinstance(value, str) else ""
-        found = [objects[each] for each in _nearest(text, objects)]
+        found = [objects[each] for each in nearest(text, objects)]
     return f": {argument}={found[0]}" if found else ""
 
 
 class NamedAttributes:
     """Base class whose instances refuse unknown attributes and name the nearest known one.
 
-    Known are the attributes that the class defines or annotates. Names with an underscore, and the
-    attributes of classes outside this package, are not checked when they are assigned.
+    Known are the attributes that the class defines or annotates. A property without a setter cannot
+    be assigned, nor an attribute that is annotated as Final and has its value. Names with an
+    underscore, and classes outside this package, are not checked in assignments.
     """
 
     if not TYPE_CHECKING:  # type checkers report unknown attributes by themselves
@@ -117,9 +119,12 @@ class NamedAttributes:
             raise AttributeError(_no_attribute(type(self), name))
 
         def __setattr__(self, name: str, value: object) -> None:
-            own = type(self).__module__.startswith("cnnx.")
-            if own and not name.startswith("_") and name not in _attributes(type(self)):
-                raise AttributeError(_no_attribute(type(self), name))
+            owner = type(self)
+            if owner.__module__.startswith("cnnx.") and not name.startswith("_"):
+                if name not in _attributes(owner):
+                    raise AttributeError(_no_attribute(owner, name))
+                if _is_read_only(owner, name) or (name in vars(self) and _is_final(owner, name)):
+                    raise AttributeError(_read_only(owner, name))
             super().__setattr__(name, value)
 
 
@@ -129,13 +134,29 @@ def _attributes(owner: type) -> list[str]:
     return sorted(name for name in {*annotated, *dir(owner)} if not name.startswith("_"))
 
 
+def _is_read_only(owner: type, name: str) -> bool:
+    attribute = getattr(owner, name, None)
+    return isinstance(attribute, property) and attribute.fset is None
+
+
+def _is_final(owner: type, name: str) -> bool:
+    annotations = (inspect.get_annotations(base).get(name, "") for base in owner.__mro__)
+    return any(str(each).startswith("Final") for each in annotations)
+
+
+def _read_only(owner: type, name: str) -> str:
+    remedies = [READ_ONLY.get(base.__name__, {}).get(name) for base in owner.__mro__]
+    expected = "".join(f", expected {each}" for each in filter(None, remedies))
+    return f"{owner.__name__}: {name} cannot be assigned{expected}"
+
+
 def _no_attribute(owner: type, name: str) -> str:
     sentence = f"{owner.__name__}: has no attribute {name}"
     if name.startswith("_"):
         return sentence
     known = _attributes(owner)
     foreign = [ATTRIBUTES.get(base.__name__, {}).get(name) for base in owner.__mro__]
-    found = [*filter(None, foreign), *_nearest(name, known)]
+    found = [*filter(None, foreign), *nearest(name, known)]
     return f"{sentence}, expected {found[0] if found else 'one of ' + ', '.join(known)}"
 
 
@@ -151,7 +172,7 @@ def no_module_attribute(name: str, modules: dict[str, Iterable[str]]) -> str:
     own = [f"{module}.{public}" for public, module in homes if public == name]
     near = [
         f"{module}.{public}"
-        for like in _nearest(name, [public for public, _ in homes])
+        for like in nearest(name, [public for public, _ in homes])
         for public, module in homes
         if public == like
     ]

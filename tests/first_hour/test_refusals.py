@@ -30,22 +30,6 @@ def normalised(**settings: Any) -> cnnx.Model:
     return cnnx.Model(layers, input_shape=(16, 16, 1), preprocessing=how)
 
 
-def nested(count: int) -> cnnx.Layer:
-    """Blocks within blocks."""
-    layer: cnnx.Layer = cnnx.ReLU()
-    for _ in range(count):
-        layer = cnnx.Residual(layer, name="a")
-    return layer
-
-
-def freeze_misspelt(layer: Any) -> None:
-    layer.trainble = False
-
-
-def write(array: Any) -> None:
-    array[0] = 1
-
-
 def refused_floats(function: str, run: Callable[[], object]) -> Case:
     sentence = "x holds floats from 0 to 255, expected 0 to 1: x / 255, or uint8 pixels"
     return Case(f"floats-{function}", run, ValueError, f"{function}: {sentence}")
@@ -159,130 +143,6 @@ IMAGES = [
     ),
 ]
 
-MODELS = [
-    Case(
-        "channels-first",
-        lambda: cnnx.Model([cnnx.Flatten(), cnnx.Dense(2)], input_shape=(3, 32, 32)),
-        cnnx.Warning,
-        "Model: input_shape is (3, 32, 32), expected (height, width, channels), not channels "
-        "first: input_shape=(32, 32, 3)",
-    ),
-    Case(
-        "channels-first-grey",
-        lambda: cnnx.Model([cnnx.Flatten(), cnnx.Dense(2)], input_shape=(1, 28, 28)),
-        cnnx.Warning,
-        "Model: input_shape is (1, 28, 28), expected (height, width, channels), not channels "
-        "first: input_shape=(28, 28, 1)",
-    ),
-    Case(
-        "channels-first-input",
-        lambda: cnnx.Input((3, 480, 640)),
-        cnnx.Warning,
-        "Input: shape is (3, 480, 640), expected (height, width, channels), not channels first: "
-        "shape=(480, 640, 3)",
-    ),
-    Case(
-        "residual-arguments",
-        lambda: anything.Residual(cnnx.Conv2d(8, 3), cnnx.BatchNorm2d()),
-        TypeError,
-        "Residual: got BatchNorm2d(momentum=0.1, epsilon=1e-05, affine=True) after body, expected "
-        "nothing there; the layers of the body go in one list: Residual([Conv2d(...), "
-        "BatchNorm2d(...)])",
-    ),
-    Case(
-        "model-arguments",
-        lambda: anything.Model(cnnx.Flatten(), cnnx.Dense(2)),
-        TypeError,
-        "Model: got Dense(out_features=2, bias=True) after layers, expected nothing there; the "
-        "layers go in one list: Model([Flatten(...), Dense(...)], input_shape=...)",
-    ),
-    Case(
-        "parallel-arguments",
-        lambda: anything.Parallel(cnnx.ReLU(), cnnx.Tanh()),
-        TypeError,
-        "Parallel: got Tanh() after branches, expected nothing there; the branches go in one list: "
-        "Parallel([ReLU(...), Tanh(...)])",
-    ),
-    Case(
-        "classes-as-text",
-        lambda: anything.models.small(classes="ab"),
-        TypeError,
-        "cnnx.models: classes is 'ab', expected a number or a list of names: classes=['a', 'b']",
-    ),
-    Case(
-        "classes-as-boolean",
-        lambda: anything.models.resnet20(classes=True),
-        TypeError,
-        "cnnx.models: classes is True, expected a number or a list of names",
-    ),
-    Case(
-        "no-classes",
-        lambda: anything.models.lenet5(classes=0),
-        ValueError,
-        "cnnx.models: classes is 0, expected at least one",
-    ),
-    Case(
-        "size-of-one-number",
-        lambda: anything.models.fast_cifar(32),
-        TypeError,
-        "Input: shape is 32, expected (height, width, channels)",
-    ),
-    Case("numpy-classes", lambda: anything.models.small(classes=np.int64(3)), None),
-    Case(
-        "nested-blocks",
-        lambda: nested(900),
-        ValueError,
-        "Residual: holds blocks nested 41 deep, expected at most 40",
-    ),
-    Case(
-        "too-large",
-        lambda: cnnx.Model([cnnx.Flatten(), cnnx.Dense(2**24)], input_shape=(4096, 4096, 1)),
-        MemoryError,
-        re.compile(
-            r"model: its parameters take 1125899973951488 bytes, dense_1\.weight alone "
-            r"1125899906842624, expected at most the memory, \d+ bytes; a Dense after "
-            r"Flatten is often the largest: pool before it"
-        ),
-    ),
-    Case(
-        "layer-itself",
-        lambda: anything.Layer({}, None),
-        TypeError,
-        "Layer: is the base class of the layers, expected one of them: Conv2d(32, 3)",
-    ),
-    Case(
-        "layer-of-ones-own",
-        lambda: type("Swish", (cnnx.Layer,), {}),
-        TypeError,
-        "Swish: derives from Layer, whose kinds the compiled core has, expected a function that "
-        "returns layers: def block(): return [Conv2d(16, 3), ReLU()]",
-    ),
-    Case(
-        "trainble-layer",
-        lambda: freeze_misspelt(cnnx.Dense(2)),
-        AttributeError,
-        "Dense: has no attribute trainble, expected trainable",
-    ),
-    Case(
-        "trainble-model-layer",
-        lambda: freeze_misspelt(MODEL.layers[0]),
-        AttributeError,
-        "ModelLayer: has no attribute trainble, expected trainable",
-    ),
-    Case(
-        "write-to-a-copy",
-        lambda: write(MODEL.parameters["conv2d_1.bias"]),
-        ValueError,
-        "assignment destination is read-only",
-    ),
-    Case(
-        "write-to-a-copied-buffer",
-        lambda: write(cnnx.models.resnet20().buffers["batch_norm2d_1.running_mean"]),
-        ValueError,
-        "assignment destination is read-only",
-    ),
-]
-
 
 def weights(given: Any) -> Callable[[], object]:
     return lambda: trainer(loss=cnnx.CrossEntropy(class_weights=given))
@@ -352,6 +212,24 @@ SETTINGS = [
         "Conv2d: out_channels is an array of shape (2, 30), expected an integer",
     ),
     Case(
+        "shuffle",
+        lambda: trainer().fit(X, Y, epochs=1, shuffle=0),
+        TypeError,
+        "fit: shuffle is 0, expected True or False",
+    ),
+    Case(
+        "restore-best",
+        lambda: anything.callbacks.EarlyStopping(restore_best="no"),
+        TypeError,
+        "EarlyStopping: restore_best is 'no', expected True or False",
+    ),
+    Case(
+        "mean-of-none",
+        lambda: anything.Preprocessing(mean=None),
+        TypeError,
+        "Preprocessing: mean is None, expected a number or one number per channel",
+    ),
+    Case(
         "patience",
         lambda: anything.callbacks.EarlyStopping(patience=np.zeros((40, 2))),
         ValueError,
@@ -360,6 +238,6 @@ SETTINGS = [
 ]
 
 
-@every(IMAGES, MODELS, SETTINGS)
+@every(IMAGES, SETTINGS)
 def test_the_answer_is_one_sentence(case: Case) -> None:
     check(case)

@@ -265,7 +265,7 @@ def set_trainable(owner: Any, value: object) -> None:
         ),
         (
             lambda: set_trainable(model_of(conv()).layers[0], None),
-            "trainable: is None, expected True or False",
+            "ModelLayer: trainable is None, expected True or False",
         ),
     ],
 )

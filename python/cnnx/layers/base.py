@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from cnnx import _core
-from cnnx.arguments import shown, text
+from cnnx.arguments import boolean, shown, text
 from cnnx.spelling import NamedAttributes, checked_call
 
 
@@ -126,9 +126,3 @@ class LayerWithoutSettings(Layer):
 
     def __init__(self, *, name: str | None = None) -> None:
         super().__init__({}, name)
-
-
-def boolean(value: object, layer: str, argument: str) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{layer}: {argument} is {shown(value)}, expected True or False")
-    return value

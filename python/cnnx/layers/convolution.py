@@ -12,12 +12,13 @@ from cnnx.arguments import (
     ConvolutionAlgorithm,
     PaddingLike,
     PairLike,
+    boolean,
     integer,
     one_of,
     padding_sides,
     pair,
 )
-from cnnx.layers.base import Layer, boolean
+from cnnx.layers.base import Layer
 
 __all__ = ["Conv2d", "ConvTranspose2d"]
 

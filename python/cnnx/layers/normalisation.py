@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cnnx.arguments import integer, real_number
-from cnnx.layers.base import Layer, boolean
+from cnnx.arguments import boolean, integer, real_number
+from cnnx.layers.base import Layer
 
 __all__ = ["BatchNorm2d", "GroupNorm", "LayerNorm"]
 

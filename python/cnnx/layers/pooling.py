@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cnnx.arguments import PaddingLike, PairLike, padding_sides, pair
-from cnnx.layers.base import Layer, LayerWithoutSettings, boolean
+from cnnx.arguments import PaddingLike, PairLike, boolean, padding_sides, pair
+from cnnx.layers.base import Layer, LayerWithoutSettings
 
 __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "GlobalAvgPool2d", "MaxPool2d"]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cnnx import _core
-from cnnx.arguments import shown
+from cnnx.arguments import boolean
 from cnnx.spelling import NamedAttributes
 
 
@@ -25,10 +27,10 @@ class ModelLayer(NamedAttributes):
         ['dense_1']
     """
 
-    name: str
-    kind: str
-    output_shape: tuple[int, ...]
-    parameter_count: int
+    name: Final[str]
+    kind: Final[str]
+    output_shape: Final[tuple[int, ...]]
+    parameter_count: Final[int]
 
     def __init__(
         self,
@@ -55,9 +57,7 @@ class ModelLayer(NamedAttributes):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        if not isinstance(value, bool):
-            raise TypeError(f"trainable: is {shown(value)}, expected True or False")
-        self._core.set_trainable(self.name, value)
+        self._core.set_trainable(self.name, boolean(value, "ModelLayer", "trainable"))
 
     def __repr__(self) -> str:
         frozen = "" if self.trainable else ", trainable=False"

@@ -173,12 +173,12 @@ class Model(NamedAttributes):
         return preprocessing_of(self._core)
 
     @property
-    def layers(self) -> list[ModelLayer]:
+    def layers(self) -> tuple[ModelLayer, ...]:
         """Layers in order, as `ModelLayer` whose `trainable` can be assigned."""
-        return [
+        return tuple(
             ModelLayer(self._core, name, kind, tuple(shape), count)
             for name, kind, shape, count in self._core.layer_infos
-        ]
+        )
 
     @property
     def buffers(self) -> Parameters:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from numpy.typing import ArrayLike
 
 from cnnx.arguments import FloatArray, float32_array
+from cnnx.spelling import nearest
 
 
 class Parameters(Mapping[str, FloatArray]):
@@ -45,8 +46,12 @@ class Parameters(Mapping[str, FloatArray]):
 
     def _known(self, name: str) -> str:
         if name not in self._shapes:
-            raise KeyError(name)
+            known = [*nearest(name, self._shapes), f"one of {', '.join(self._shapes)}"]
+            raise KeyError(f"{self._kind}: has no array {name}, expected {known[0]}")
         return name
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._shapes
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._shapes)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from cnnx import _core
+from cnnx.arguments import shown
 from cnnx.spelling import checked_call
 
 
@@ -44,6 +45,8 @@ class Preprocessing:
             raise ValueError(
                 f'Preprocessing: resize is {self.resize!r}, expected "stretch", "fit" or "crop"'
             )
+        per_channel(self.mean, "mean")
+        per_channel(self.std, "std")
 
     @property
     def declares_range(self) -> bool:
@@ -67,5 +70,5 @@ def per_channel(value: float | Sequence[float], name: str) -> list[float]:
         return [float(each) for each in np.atleast_1d(np.asarray(value))]
     except (TypeError, ValueError):
         raise TypeError(
-            f"Preprocessing: {name} is {value!r}, expected a number or one number per channel"
+            f"Preprocessing: {name} is {shown(value)}, expected a number or one number per channel"
         ) from None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cnnx import _core
+from cnnx.advice import warn
 from cnnx.arguments import is_integer, not_negative, shown
 from cnnx.model.model import Model
 from cnnx.spelling import instance_for
@@ -13,6 +14,15 @@ from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from cnnx.training.optimizers import Optimizer, ParameterRule
 from cnnx.training.schedules import Schedule, core_schedule, watched_measure
 from cnnx.training.weight_average import WeightAverage
+
+# Kinds whose outputs are in a range of their own, so that they are no logits.
+_NO_LOGITS = ("relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "softplus", "dropout")
+
+
+def is_frozen(model: Model) -> bool:
+    """Whether training would update no parameter."""
+    counts = {name: count for name, _, _, count in model._core.layer_infos}
+    return not any(counts[name] for _, _, name, _, trainable in model._core.layers if trainable)
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ class TrainingRecipe:
             "averaging": self.averaging and self.averaging.core_settings,
             "schedule": core_schedule(self.schedule),
         }
-        return _core.Trainer(
+        core = _core.Trainer(
             model._core,
             self.optimizer.kind,
             self.optimizer.core_settings,
@@ -107,3 +117,10 @@ class TrainingRecipe:
             self.loss.core_settings,
             options,
         )
+        last = model._core.layers[-1][0]
+        if isinstance(self.loss, (CrossEntropy, BinaryCrossEntropy)) and last in _NO_LOGITS:
+            warn(
+                f"Trainer: the model ends in {last}, but {type(self.loss).__name__} expects raw "
+                "outputs: leave the last layer out"
+            )
+        return core

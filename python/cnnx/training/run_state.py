@@ -182,7 +182,7 @@ def run_settings(
     return {
         "epochs": int(epochs),
         "batch_size": None if batch_size is None else int(batch_size),
-        "shuffle": None if shuffle is None else bool(shuffle),
+        "shuffle": shuffle,
         "augmentation": augmentation,
         "validation": validation,
         "checkpoint_every": None if checkpoint_every is None else int(checkpoint_every),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -21,7 +23,7 @@ class SingleSteps(NamedAttributes):
         model: the model.
     """
 
-    model: Model
+    model: Final[Model]
 
     def __init__(self, model: Model, recipe: TrainingRecipe) -> None:
         if not isinstance(model, Model):

@@ -9,14 +9,14 @@ from typing import Any, NoReturn
 from numpy.typing import ArrayLike
 
 from cnnx.advice import warn
-from cnnx.arguments import shown
+from cnnx.arguments import boolean, shown
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import LabelledImages
 from cnnx.model.model import Model
 from cnnx.spelling import checked_call
 from cnnx.training.callback_base import Callback, check_callbacks
 from cnnx.training.checkpoint import load_checkpoint, refusing_metadata, save_checkpoint
-from cnnx.training.config import TrainingRecipe
+from cnnx.training.config import TrainingRecipe, is_frozen
 from cnnx.training.fit_inputs import fit_data
 from cnnx.training.fit_loop import FitLoop
 from cnnx.training.history import History, Progress
@@ -232,7 +232,7 @@ class Trainer(SingleSteps):
         given: dict[str, Any] = {
             "epochs": epochs,
             "batch_size": batch_size,
-            "shuffle": shuffle,
+            "shuffle": None if shuffle is None else boolean(shuffle, "fit", "shuffle"),
             "augmentation": augmentation,
             "validation": fraction_of(validation),
             "checkpoint_every": checkpoint_every,
@@ -292,6 +292,8 @@ class Trainer(SingleSteps):
         run = Run(run_settings(**settings), [], 1, 0 if last is None else last.next_number)
         if last is not None and last.has_begun and not last.is_over and self._checkpoint:
             warn(abandoned_sentence(last, run, self._checkpoint))
+        if is_frozen(self.model):
+            warn("fit: no layer is trainable, expected one: model.layers[-1].trainable = True")
         return run
 
     def _continued_run(self, run: Run, settings: dict[str, Any]) -> Run:
@@ -339,7 +341,7 @@ class Trainer(SingleSteps):
         images = measured_images(x, y, self.model)
 
         def measure(x: ArrayLike, y: ArrayLike, function: str) -> BatchMetrics:
-            return self._measure(x, y, function, averaged=bool(averaged))
+            return self._measure(x, y, function, averaged=boolean(averaged, "evaluate", "averaged"))
 
         if images.y is None:
             loss, accuracy = measure_batches(images.x, measure, "evaluate")
