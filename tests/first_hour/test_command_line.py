@@ -170,6 +170,7 @@ MISUSED = [
             ("--epochs", "many", "expected an integer >= 1"),
             ("--size", "64x", "expected SIDE or HEIGHTxWIDTH, such as 64 or 48x64"),
             ("--validation", "20", "expected a fraction from 0 to below 1, such as 0.1"),
+            ("--mixup", "5", "expected a number above 0 and at most 4, such as 0.2"),
             ("--learning-rate", "nan", "expected a finite number above 0, such as 0.001"),
             ("--optimizer", "best", "expected adam, adamw, muon, rmsprop or sgd"),
             (

@@ -43,6 +43,13 @@ def fraction(text: str) -> float:
     )
 
 
+def mixup(text: str) -> float:
+    """Parse the parameter of mixup."""
+    return _parsed(
+        text, float, lambda value: 0 < value <= 4, "a number above 0 and at most 4, such as 0.2"
+    )
+
+
 def size(text: str) -> tuple[int, int]:
     """Parse an image size: `64`, or `48x64` for height and width."""
 

@@ -56,7 +56,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         type=types.means,
         metavar="VALUES",
         help="subtract from pixels in [0, 1] one number, one per channel as in 0.5,0.4,0.4, or "
-        "auto, the mean of the training images (default: 0)",
+        "auto, the mean of the training images, held-out ones included (default: 0)",
     )
     parser.add_argument(
         "--std",
@@ -135,7 +135,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--mixup",
-        type=types.positive_number,
+        type=types.mixup,
         metavar="ALPHA",
         help="blend random pairs of images and their labels, with weights from Beta(ALPHA, ALPHA); "
         "0.2 is usual (default: none)",
@@ -207,7 +207,8 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace existing files of --out, --checkpoint and --log",
+        help="replace existing files of --out, --checkpoint and --log; a resumed run replaces its "
+        "own model and log without it",
     )
 
 
