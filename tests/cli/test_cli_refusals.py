@@ -194,10 +194,13 @@ def test_a_signal_keeps_the_model_trained_so_far(
     assert "Traceback" not in err
     path = "model-2.cnnx" if existing else "model.cnnx"
     last = err.splitlines()[-1]
-    assert re.fullmatch(
-        r"cnnx train: interrupted; the model as trained so far \([\d,]+ steps\) is in " + path,
+    second = "model-3.cnnx" if existing else "model-2.cnnx"
+    line = re.fullmatch(
+        rf"cnnx train: interrupted; the model as trained so far \([\d,]+ steps?\) is in {path}; "
+        rf"train it further with \S+ -m cnnx (train \S+ --init {path} --out {second})",
         last,
     )
+    assert line is not None
     assert cnnx.load(tmp_path / path).input_shape == (16, 16, 1)
     if existing:
         assert (tmp_path / "model.cnnx").read_text() == "precious"

@@ -7,6 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from cnnx.cli.outputs import free_name
+
 # Options of `cnnx train` that a resumed run takes again, in the order of its help.
 _REPEATED = ("threads", "skip_unreadable", "checkpoint_every", "log", "profile", "out", "overwrite")
 
@@ -29,4 +31,10 @@ def resume_line(arguments: argparse.Namespace, checkpoint: Path) -> str:
         words.append(f"--{name.replace('_', '-')}")
         if value is not True:
             words.append(str(value))
+    return f"{program()} {shlex.join(words)}"
+
+
+def init_line(arguments: argparse.Namespace, file: Path) -> str:
+    """Command line that starts a new run of `cnnx train` from the weights in `file`."""
+    words = ["train", arguments.path, "--init", str(file), "--out", str(free_name(arguments.out))]
     return f"{program()} {shlex.join(words)}"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnx.cli.command_lines import program, resume_line
+from cnnx.cli.command_lines import init_line, resume_line
 from cnnx.cli.errors import UserError, caution, counted
-from cnnx.cli.outputs import check_resumed, free_name
+from cnnx.cli.outputs import check_resumed
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Dataset
@@ -45,7 +44,7 @@ def warn_of_finished_run(arguments: argparse.Namespace) -> None:
 
     checkpoint = _checkpoint(arguments)
     epochs = int(checkpoint.run.settings["epochs"])
-    line = _init_line(arguments)
+    line = init_line(arguments, arguments.resume)
     if spanning_shape(checkpoint.recipe.schedule) is None:
         line = f"{resume_line(arguments, arguments.resume)} --epochs {max(1, 2 * epochs)}"
     done = counted(checkpoint.run.epoch - 1, "epoch")
@@ -72,7 +71,7 @@ def _checkpoint(arguments: argparse.Namespace) -> LoadedCheckpoint:
             raise
     raise UserError(
         f"{arguments.resume}: is no checkpoint but a model; to start from its weights type "
-        f"{_init_line(arguments)}"
+        f"{init_line(arguments, arguments.resume)}"
     )
 
 
@@ -107,11 +106,5 @@ def _check_length(checkpoint: LoadedCheckpoint, arguments: argparse.Namespace) -
         raise UserError(
             f"--epochs is {epochs}, expected the {total} of {file}, over which "
             f"{type(shape).__name__} changes the learning rate; to train its model further type "
-            f"{_init_line(arguments)}"
+            f"{init_line(arguments, arguments.resume)}"
         )
-
-
-def _init_line(arguments: argparse.Namespace) -> str:
-    """Command line that starts a new run from the weights of --resume."""
-    words = ["train", arguments.path, "--init", str(arguments.resume)]
-    return f"{program()} {shlex.join([*words, '--out', str(free_name(arguments.out))])}"

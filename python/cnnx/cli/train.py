@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from cnnx.cli import train_options
-from cnnx.cli.command_lines import program, resume_line
+from cnnx.cli.command_lines import init_line, program, resume_line
 from cnnx.cli.errors import UserError, caution, counted, sentence
 from cnnx.cli.outputs import check_outputs, save_model
 from cnnx.cli.parser import Commands
@@ -234,5 +234,5 @@ def _save_unfinished(
     saved = save_model(trainer.model, arguments.out, overwrite=arguments.resume is not None)
     outcome = f"; the model as trained so far ({counted(steps, 'step')}) is in {saved}"
     if checkpoint is None:
-        return outcome
+        return f"{outcome}; train it further with {init_line(arguments, saved)}"
     return f"{outcome}; resume with {resume_line(arguments, checkpoint)}"
