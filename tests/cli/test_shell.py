@@ -113,3 +113,11 @@ def test_other_warnings_are_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(info, "installation", lambda: warnings.warn("old", stacklevel=1) or [])
     with pytest.warns(UserWarning, match="old"):
         assert cli.main(["info"]) == 0
+
+
+def test_the_help_imports_neither_numpy_nor_the_core() -> None:
+    script = (
+        "import sys, cnnx.cli; cnnx.cli.main(['--help']); "
+        "sys.exit(any(name in sys.modules for name in ('numpy', 'cnnx._core')))"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)

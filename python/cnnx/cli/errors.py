@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from cnnx import advice
+from cnnx.advice import Warning as Advice
 
 
 class UserError(Exception):
@@ -41,13 +41,13 @@ def warnings_as_cautions(command: str) -> Iterator[None]:
     """Print every warning of cnnx in the block as one line, without a place in its source."""
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        if issubclass(category, advice.Warning):
+        if issubclass(category, Advice):
             caution(command, str(message))
         else:
             show_others(message, category, *place, **more)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("default", advice.Warning)
+        warnings.simplefilter("default", Advice)
         show_others = warnings.showwarning
         warnings.showwarning = show
         yield
