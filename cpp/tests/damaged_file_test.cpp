@@ -1,5 +1,5 @@
-// Every prefix and every flipped bit of a small model file, and of a checkpoint, is refused. A few
-// flipped bits of the header are read, as a model that runs and is saved.
+// Every prefix and every flipped bit of a small model file, and of a checkpoint a bit of every
+// byte, is refused. A few flipped bits of the header are read, as a model that runs and is saved.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -108,33 +108,37 @@ void test_flipped_data(const std::string& file, void (*read)(const std::string&)
   }
 }
 
-void test_damage(const char* what, const std::string& file, void (*read)(const std::string&)) {
+void test_damage(const char* what, const std::string& file, void (*read)(const std::string&),
+                 std::size_t bits_apart) {
   CHECK(is_read(file, read));
   for (std::size_t length = 0; length < file.size(); ++length)
     CHECK(!is_read(file.substr(0, length), read));
   CHECK(!is_read(file + "x", read));
 
   const std::size_t header_end = end_of_header(file);
-  std::size_t still_read = 0;
-  for (std::size_t bit = 0; bit < 8 * header_end; ++bit) {
+  std::size_t flipped = 0, still_read = 0;
+  for (std::size_t bit = 0; bit < 8 * header_end; bit += bits_apart) {
     std::string damaged = file;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
     still_read += is_read(damaged, read);
+    ++flipped;
   }
   std::printf("%s: %zu prefixes refused; %zu flipped bits, of which %zu leave a valid file\n", what,
-              file.size(), 8 * header_end, still_read);
+              file.size(), flipped, still_read);
   // Flips in the key of the checksums, which make them metadata of another program; in a checkpoint
   // read as a model, in checksums of tensors that are not read.
-  CHECK(still_read > 10 && still_read < header_end / 4);
+  CHECK(still_read > 10 / bits_apart && still_read < header_end / 4);
 }
 
 }  // namespace
 
 int main() {
   const Files files = save();
-  test_damage("a model", files.model, read_model);
-  test_damage("a checkpoint as a model", files.checkpoint, read_model);
-  test_damage("a checkpoint", files.checkpoint, read_checkpoint);
+  // With sanitizers a flip takes milliseconds. Nine is prime to the eight bits of a byte.
+  constexpr std::size_t every = 1, rotating = 9;
+  test_damage("a model", files.model, read_model, every);
+  test_damage("a checkpoint as a model", files.checkpoint, read_model, rotating);
+  test_damage("a checkpoint", files.checkpoint, read_checkpoint, rotating);
   test_flipped_data(files.model, read_model);
   test_flipped_data(files.checkpoint, read_checkpoint);
   return cnnx::test::finish("damaged_file_test");

@@ -2,6 +2,7 @@
 #include "io/text.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <system_error>
 
 namespace cnnx::io {
@@ -28,6 +29,15 @@ std::size_t sequence_length(std::string_view text) {
   return continues(1, low, high) && continues(2) && continues(3) ? 4 : 0;
 }
 
+// The length of the printable ASCII at the start of `text`: most of every text, and fast to find.
+std::size_t plain_length(std::string_view text) {
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const char* at = begin;
+  while (at != end && *at >= ' ' && *at < '\x7F') ++at;
+  return static_cast<std::size_t>(at - begin);
+}
+
 void append_hexadecimal(std::string& out, const char* prefix, unsigned value, int digits) {
   out += prefix;
   for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) {
@@ -40,6 +50,12 @@ bool append_escaped(std::string& out, std::string_view text, std::size_t limit) 
   std::size_t position = 0;
   while (position < text.size()) {
     const std::string_view rest = text.substr(position);
+    const std::size_t plain = std::min(plain_length(rest), limit - position);
+    if (plain > 0) {
+      out += rest.substr(0, plain);
+      position += plain;
+      continue;
+    }
     const std::size_t length = sequence_length(rest);
     if (position + (length ? length : 1) > limit) return false;
     const auto first = static_cast<std::uint8_t>(rest[0]);
@@ -74,7 +90,9 @@ std::string text_of(const std::filesystem::path& path) {
 
 std::size_t valid_utf8_prefix(std::string_view text) {
   std::size_t position = 0;
-  while (position < text.size()) {
+  for (;;) {
+    position += plain_length(text.substr(position));
+    if (position == text.size()) break;
     const std::size_t length = sequence_length(text.substr(position));
     if (length == 0) break;
     position += length;
