@@ -251,6 +251,29 @@ def test_a_clone_interprets_its_outputs_as_the_model_did(
 # Many threads.
 
 
+def test_with_preprocessing_copies_everything_else(rng: np.random.Generator) -> None:
+    model = cnnx.models.resnet20((8, 8, 3), ["a", "b"], seed=3)
+    x = rng.random((4, 8, 8, 3), dtype=np.float32)
+    cnnx.Trainer(model).step(x, ["a", "b", "a", "b"])
+    model.layers[0].trainable = False
+    how = cnnx.Preprocessing("crop", mean=(0.5, 0.25, 0), std=2)
+    copied = model.with_preprocessing(how)
+    assert copied.preprocessing == how
+    assert model.preprocessing == cnnx.Preprocessing()
+    assert copied.classes == model.classes
+    assert_same_bits(copied(x), model((x - np.float32([0.5, 0.25, 0])) / 2))
+    assert [each.trainable for each in copied.layers] == [each.trainable for each in model.layers]
+    copied.parameters["conv2d_1.weight"] = 0 * copied.parameters["conv2d_1.weight"]
+    assert np.any(model.parameters["conv2d_1.weight"] != 0)
+
+
+def test_with_preprocessing_refuses_a_model_whose_outputs_are_no_softmax() -> None:
+    model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(1)], input_shape=(2, 2, 1))
+    cnnx.Trainer(model, loss=cnnx.BinaryCrossEntropy())
+    with pytest.raises(ValueError, match="with_preprocessing: the model was trained with a loss"):
+        model.with_preprocessing(cnnx.Preprocessing(mean=0.5))
+
+
 def test_eight_threads_predict_with_one_model(rng: np.random.Generator) -> None:
     """Each thread has its own images, so that a mix-up of memory shows in the outputs."""
     model = cnnx.models.small((32, 32, 3), 10)

@@ -283,11 +283,12 @@ class Model(NamedAttributes):
         return Model._of(self._core.clone())
 
     def with_preprocessing(self, preprocessing: Preprocessing) -> Model:
-        """Copy the model with its weights and another preprocessing.
+        """Copy the model with its weights and another preprocessing, to be trained with it.
 
         Raises:
             TypeError: if preprocessing is not a `Preprocessing`.
-            ValueError: as `Preprocessing`.
+            ValueError: as `Preprocessing`, or if the model was trained with a loss other than
+                CrossEntropy.
 
         Example:
             >>> import cnnx
@@ -296,8 +297,12 @@ class Model(NamedAttributes):
             Preprocessing(resize='stretch', mean=0.5, std=0.25)
         """
         layers: list[LayerTuple] = [(*layer, []) for layer in self._core.layers]
-        core = _built(layers, self.input_shape, self.classes, preprocessing, 0)
-        copy = Model._of(core)
+        copy = Model._of(_built(layers, self.input_shape, self.classes, preprocessing, 0))
+        if copy._core.probability_kind != self._core.probability_kind:
+            raise ValueError(
+                "with_preprocessing: the model was trained with a loss other than CrossEntropy, "
+                "expected a new model: cnnx.Model(..., preprocessing=...)"
+            )
         for own, its in ((self.parameters, copy.parameters), (self.buffers, copy.buffers)):
             for name, values in own.items():
                 its[name] = values
