@@ -236,6 +236,9 @@ def test_a_model_saved_elsewhere_follows_no_link(
     assert saved.is_file()
     assert saved.parent.parent == tmp_path
     assert saved.parent.stat().st_mode & 0o077 == 0
+    path = save_model(cnnx.models.small((16, 16, 1), 2), tmp_path / "model.cnnx", overwrite=False)
+    assert path == tmp_path / "model-3.cnnx"
+    assert not (tmp_path / "planted").exists()
 
 
 def test_a_link_at_out_stays_and_its_target_is_replaced(run: Run, idx: Path) -> None:

@@ -56,9 +56,9 @@ def test_predict_prints_the_most_probable_labels(
 def test_threads(run: Run, model: Path, classes: Path, command: str) -> None:
     words = (command, model, classes / "test")
     expected = run(*words).out
-    outcome = run(*words, "--threads", 1)
+    outcome = run(*words, "--threads", 3)
     assert outcome.out == expected
-    assert cnnx.get_num_threads() == 1
+    assert cnnx.get_num_threads() == 3
 
 
 def test_evaluate_skips_unreadable_files(run: Run, model: Path, classes: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 from typing import Any
@@ -129,9 +130,11 @@ def test_more_epochs_give_the_bits_of_a_longer_run(run: Run, idx: Path) -> None:
 def test_a_resumed_run_keeps_its_patience(run: Run, idx: Path) -> None:
     words = ("--epochs", 2, "--patience", 1, "--checkpoint", "run.ckpt")
     train(run, idx, *words)
-    outcome = run("train", idx, "--resume", "run.ckpt", "--epochs", 60)
+    outcome = run("train", idx, "--resume", "run.ckpt", "--epochs", 60, "--log", "run.csv")
     assert outcome.status == 0, outcome.err
-    assert 2 < len(outcome.err.splitlines()) < 58
+    with Path("run.csv").open(newline="") as file:
+        losses = [float(row["validation_loss"]) for row in csv.DictReader(file)]
+    assert len(losses) - 1 - int(np.argmin(losses)) == 2  # one epoch more than the patience
 
 
 def test_a_resumed_run_replaces_only_its_own_files(run: Run, idx: Path) -> None:
