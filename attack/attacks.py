@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from attack.calls import calls
 from attack.case import Case, Draw
 from attack.files import files
 from attack.graphs import graphs
@@ -18,5 +19,5 @@ from attack.set_ups import bits
 Attack: TypeAlias = "Callable[[Draw], Case]"
 
 OPS: tuple[Attack, ...] = (conv, pools, resampling, dense, activations, norms, losses)
-OTHERS: tuple[Attack, ...] = (graphs, optimizers, bits, kills, files, threads)
+OTHERS: tuple[Attack, ...] = (graphs, optimizers, bits, kills, files, calls, threads)
 ATTACKS: dict[str, Attack] = {attack.__name__: attack for attack in (*OPS, *OTHERS)}

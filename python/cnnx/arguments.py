@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, get_args
@@ -85,6 +86,26 @@ def text(value: object, function: str, argument: str) -> str:
     return value
 
 
+def path_of(value: object, function: str, argument: str = "path") -> str:
+    """`value` as the text of a path.
+
+    Raises:
+        TypeError: if it is neither text, bytes nor an `os.PathLike`.
+        ValueError: if the file system cannot encode it.
+    """
+    if not isinstance(value, (str, bytes, os.PathLike)):
+        raise TypeError(f"{function}: {argument} is {shown(value)}, expected a path")
+    path = os.fsdecode(value)
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{function}: {argument} is {shown(path)}, expected a path that the file system can "
+            "encode"
+        ) from None
+    return path
+
+
 def shown(value: object) -> str:
     """`value` as one short line for an error message; arrays by their shape."""
     if isinstance(value, np.ndarray):
@@ -143,12 +164,17 @@ def below_one(value: object, function: str, argument: str) -> float:
     return given
 
 
-def real_array(value: ArrayLike, function: str, argument: str) -> NDArray[Any]:
-    """`value` as an array of a real dtype; complex, object and text arrays are refused."""
+def rectangular_array(value: ArrayLike, function: str, argument: str) -> NDArray[Any]:
+    """`value` as an array of any dtype; lists of different lengths are refused."""
     try:
-        array = np.asarray(value)
+        return np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{function}: {argument} is not a rectangular array ({error})") from None
+
+
+def real_array(value: ArrayLike, function: str, argument: str) -> NDArray[Any]:
+    """`value` as an array of a real dtype; complex, object and text arrays are refused."""
+    array = rectangular_array(value, function, argument)
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{function}: {argument} has dtype {array.dtype}, expected real numbers such as float32"

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnx.arguments import at_least, boolean, is_integer, not_negative, shown
+from cnnx.arguments import at_least, boolean, is_integer, not_negative, path_of, shown
 from cnnx.training.callback_base import Callback
 from cnnx.training.history import History, Progress
 from cnnx.training.trainer import Trainer
@@ -28,7 +28,7 @@ class _Best(Callback):
     """Tracker of the best value of a metric: the highest accuracy or the lowest loss."""
 
     def __init__(self, watch: str, least: float) -> None:
-        if watch not in _METRICS:
+        if not isinstance(watch, str) or watch not in _METRICS:
             expected = ", ".join(map(repr, _METRICS))
             name = type(self).__name__
             raise ValueError(f"{name}: watch is {shown(watch)}, expected one of {expected}")
@@ -194,7 +194,7 @@ class BestModel(_Best):
 
     def __init__(self, path: str | os.PathLike[str], watch: str = "validation_loss") -> None:
         super().__init__(watch, 0.0)
-        self.path = path
+        self.path = path_of(path, "BestModel")
 
     def on_epoch_end(self, trainer: Trainer, progress: Progress) -> None:
         """Save the model if the metric improved."""
@@ -217,7 +217,7 @@ class CSVLog(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = path
+        self.path = path_of(path, "CSVLog")
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Write the header and the epochs of the history so far."""
@@ -259,13 +259,13 @@ class TensorBoardLog(Callback):
                 "TensorBoardLog: needs the package tensorboardX, which is not installed: "
                 "pip install 'cnnx[tensorboard]'"
             ) from None
-        self.folder = folder
+        self.folder = path_of(folder, "TensorBoardLog", "folder")
         self._writer: Any = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Open the log after the epochs of the history so far."""
         self._writer = self._package.SummaryWriter(
-            os.fspath(self.folder),
+            self.folder,
             purge_step=len(trainer.history) + 1,
             # Logs that start within the same second would share a name.
             filename_suffix=f".{secrets.token_hex(4)}",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import float32_array, is_integer, shown
+from cnnx.arguments import float32_array, is_integer, rectangular_array, shown
 from cnnx.batch_arguments import class_labels
 
 __all__ = ["confusion_matrix", "top_k_accuracy"]
@@ -82,7 +82,9 @@ def confusion_matrix(
         )
     if count < 1:
         raise ValueError(f"confusion_matrix: classes is {shown(classes)}, expected at least one")
-    rows = np.size(np.asarray(labels))
+    labels = rectangular_array(labels, "confusion_matrix", "labels")
+    predicted = rectangular_array(predicted, "confusion_matrix", "predicted")
+    rows = labels.size
     expected = class_labels(labels, rows, names, count, "confusion_matrix: labels")
     actual = class_labels(predicted, rows, names, count, "confusion_matrix: predicted")
     counts = np.bincount(expected * count + actual, minlength=count * count)

@@ -104,7 +104,7 @@ MODELS = [
         "size-of-one-number",
         lambda: anything.models.fast_cifar(32),
         TypeError,
-        "Input: shape is 32, expected (height, width, channels)",
+        "fast_cifar: input_shape is 32, expected (height, width, channels)",
     ),
     Case("numpy-classes", lambda: anything.models.small(classes=np.int64(3)), None),
     Case(

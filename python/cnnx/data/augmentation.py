@@ -84,7 +84,7 @@ class Augmentation(Recipe):
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
             value = getattr(self, name)
-            if value not in known:
+            if not isinstance(value, str) or value not in known:
                 expected = ", ".join(f'"{each}"' for each in known)
                 raise ValueError(
                     f"Augmentation: {name} is {shown(value)}, expected one of {expected}"
@@ -126,10 +126,15 @@ class Augmentation(Recipe):
             The network's inputs, float32 of the shape of x.
 
         Raises:
+            TypeError: if preprocessing is no `Preprocessing`.
             ValueError: if x has another shape, or crop_padding is not below its sides.
         """
         for name, value in (("epoch", epoch), ("seed", seed)):
             at_least(0, value, "apply", name)
+        if not isinstance(preprocessing, Preprocessing):
+            raise TypeError(
+                f"apply: preprocessing is {shown(preprocessing)}, expected a cnnx.Preprocessing"
+            )
         shape = np.shape(real_array(x, "apply", "x"))
         if len(shape) != 4:
             raise ValueError(

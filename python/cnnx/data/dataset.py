@@ -116,7 +116,7 @@ def checked_shape(input_shape: InputShape, resize: str, function: str = "load") 
         raise TypeError(
             f"{function}: input_shape is {shown(input_shape)}, expected (height, width, channels)"
         )
-    if resize not in ("stretch", "fit", "crop"):
+    if not isinstance(resize, str) or resize not in ("stretch", "fit", "crop"):
         raise ValueError(
             f'{function}: resize is {shown(resize)}, expected "stretch", "fit" or "crop"'
         )

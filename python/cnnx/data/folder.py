@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnx._core import FormatError
+from cnnx.arguments import path_of
 from cnnx.data.dataset import Dataset, InputShape, Pixels, checked_shape
 from cnnx.data.decoding import Decoding, Survey, decode_files, survey_files
 from cnnx.data.image_files import (
@@ -48,7 +49,7 @@ class FolderSet:
             FormatError: if there are no classes, or a class without images.
             ImportError: if Pillow is not installed.
         """
-        self.path = Path(path)
+        self.path = Path(path_of(path, "FolderSet"))
         found = subfolders(self.path)
         if not found:
             raise FormatError(_without_classes(self.path))
@@ -168,7 +169,7 @@ def load_folder(
         FormatError: if there are no classes, a class without images, or unreadable images.
         ImportError: if Pillow is not installed.
     """
-    return FolderSet(path, decoding=decoding).load(input_shape, resize)
+    return FolderSet(path_of(path, "load_folder"), decoding=decoding).load(input_shape, resize)
 
 
 def _images_of_class(path: Path, class_name: str, is_only: bool) -> list[str]:

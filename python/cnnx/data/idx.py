@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx._core import FormatError
+from cnnx.arguments import one_of, path_of
 from cnnx.data.arrays import ArraySet
 from cnnx.data.dataset import Classes, Dataset, Labels, Pixels
 from cnnx.data.memory import check_size, checked_limit
@@ -45,7 +46,7 @@ def read_idx(path: str | os.PathLike[str], *, memory_limit: int | None = None) -
         ValueError: if the limit is negative.
         OSError: if it cannot be opened.
     """
-    path = Path(path)
+    path = Path(path_of(path, "read_idx"))
     limit = checked_limit(memory_limit, "read_idx")
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -134,7 +135,8 @@ class IdxSet(ArraySet):
         Raises:
             FormatError: if a file is missing or damaged, or images and labels do not match.
         """
-        folder = Path(folder)
+        folder = Path(path_of(folder, "IdxSet", "folder"))
+        one_of(set_name, _SET_NAMES, "IdxSet", "set_name")
         images = _find(folder, set_name, "images")
         labels = _find(folder, set_name, "labels")
         if images is None or labels is None:
@@ -178,7 +180,7 @@ def load_idx(folder: str | os.PathLike[str], *, memory_limit: int | None = None)
     Raises:
         FormatError: if there are no such files, or one is damaged or does not match the others.
     """
-    sets = idx_sets(folder, memory_limit=memory_limit)
+    sets = idx_sets(path_of(folder, "load_idx", "folder"), memory_limit=memory_limit)
     if not sets:
         raise FormatError(
             f"{os.fspath(folder)}: holds no IDX files (train-images-idx3-ubyte and its labels)"

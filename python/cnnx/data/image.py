@@ -12,6 +12,7 @@ import numpy as np
 
 from cnnx import _core
 from cnnx._core import FormatError
+from cnnx.arguments import path_of
 from cnnx.data.dataset import InputShape, Pixels, checked_shape
 from cnnx.data.memory import DecodingMemory, checked_limit
 from cnnx.data.pillow import pillow
@@ -68,7 +69,7 @@ def read_image(
     """
     shape = checked_shape(input_shape, resize, "read_image")
     limit = checked_limit(memory_limit, "read_image")
-    return ImageReader(shape, resize, DecodingMemory(limit)).read(path)
+    return ImageReader(shape, resize, DecodingMemory(limit)).read(path_of(path, "read_image"))
 
 
 class ImageReader:

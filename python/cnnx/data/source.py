@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnx._core import FormatError
+from cnnx.arguments import is_integer, path_of, shown
 from cnnx.data.cifar10 import cifar10_sets
 from cnnx.data.dataset import Classes, Dataset, ImageSet, InputShape, count_classes
 from cnnx.data.decoding import Decoding
@@ -66,11 +67,18 @@ def open_source(
         decoding: settings of decoding image files.
 
     Raises:
+        TypeError: if path is no path, or classes are neither names nor a number.
         FormatError: if there is no such data, or it is damaged.
         OSError: if it cannot be opened.
         ImportError: if it has image files and Pillow is not installed.
     """
-    path = Path(path)
+    path = Path(path_of(path, "open_source"))
+    if not isinstance(decoding, Decoding):
+        raise TypeError(
+            f"open_source: decoding is {shown(decoding)}, expected a cnnx.data.Decoding"
+        )
+    if classes is not None and not is_integer(classes) and not isinstance(classes, (list, tuple)):
+        raise TypeError(f"open_source: classes is {shown(classes)}, expected names or their number")
     if path.is_file():
         if path.suffix != ".npz":
             raise FormatError(
@@ -122,7 +130,7 @@ def load(
         trainer.fit(mnist.x, mnist.y, epochs=3)
         trainer.evaluate(mnist.test.x, mnist.test.y)
     """
-    return open_source(path, decoding=decoding).load(input_shape, resize)
+    return open_source(path_of(path, "load"), decoding=decoding).load(input_shape, resize)
 
 
 def _of_sets(sets: Sequence[ImageSet]) -> Source:

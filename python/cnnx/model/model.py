@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, is_integer, is_utf8, shown
+from cnnx.arguments import FloatArray, is_integer, is_utf8, path_of, shown
 from cnnx.batch_arguments import check_float_range, exceeds_two, images, warn_of_division
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
@@ -319,7 +319,7 @@ class Model(NamedAttributes):
         Raises:
             OSError: if the file cannot be written.
         """
-        self._core.save(os.fsencode(path))
+        self._core.save(os.fsencode(path_of(path, "save")))
 
     def summary(self) -> str:
         """Table of the layers, their output shapes and their numbers of parameters.
@@ -354,7 +354,8 @@ def _built(
     if not is_integer(seed) or seed < 0:
         raise ValueError(f"Model: seed is {shown(seed)}, expected an integer from 0 to 2**63 - 1")
     names = [] if classes is None else classes
-    is_list = isinstance(names, (Sequence, np.ndarray)) and not isinstance(names, str)
+    is_array = isinstance(names, np.ndarray) and names.ndim == 1
+    is_list = is_array or (isinstance(names, Sequence) and not isinstance(names, str))
     if not is_list or not all(isinstance(name, str) for name in names):
         raise TypeError(f"Model: classes is {shown(classes)}, expected a list of names")
     for name in names:
@@ -388,4 +389,4 @@ def load(path: str | os.PathLike[str]) -> Model:
             model.
         OSError: if the file cannot be read.
     """
-    return Model._of(_core.Model.load(os.fsencode(path)))
+    return Model._of(_core.Model.load(os.fsencode(path_of(path, "load"))))

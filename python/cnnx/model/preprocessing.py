@@ -41,9 +41,10 @@ class Preprocessing:
     std: float | Sequence[float] = 1.0
 
     def __post_init__(self) -> None:
-        if self.resize not in ("stretch", "fit", "crop"):
+        if not isinstance(self.resize, str) or self.resize not in ("stretch", "fit", "crop"):
             raise ValueError(
-                f'Preprocessing: resize is {self.resize!r}, expected "stretch", "fit" or "crop"'
+                f"Preprocessing: resize is {shown(self.resize)}, "
+                'expected "stretch", "fit" or "crop"'
             )
         per_channel(self.mean, "mean")
         per_channel(self.std, "std")

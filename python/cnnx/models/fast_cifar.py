@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnx.arguments import shown
 from cnnx.layers import (
     GELU,
     Add,
@@ -24,6 +25,7 @@ from cnnx.layers import (
     Sigmoid,
 )
 from cnnx.layers.base import Symbol
+from cnnx.layers.graph import input_shape_of
 from cnnx.model.model import Model
 from cnnx.model.preprocessing import Preprocessing
 from cnnx.models.classes import count_of, names_of
@@ -78,8 +80,8 @@ def fast_cifar(
         >>> fast_cifar().output_shape
         (10,)
     """
+    height, width, colours = input_shape_of(input_shape, "fast_cifar", "input_shape")
     image = Input(input_shape)
-    height, width, colours = image.shape
     filters = 2 * _WHITENING * _WHITENING * colours
     maps = GELU()(Conv2d(filters, _WHITENING, padding="same", name="whitening")(image))
     for group, channels in enumerate((64, 256, 256), 1):
@@ -176,8 +178,11 @@ def whiten(model: Model, images: NDArray[np.uint8]) -> None:
         images: (n, height, width, channels) of uint8; a few thousand are enough.
 
     Raises:
+        TypeError: if the images are no array.
         ValueError: if the images are not of the model's shape, or not uint8.
     """
+    if not isinstance(images, np.ndarray):
+        raise TypeError(f"whiten: images is {shown(images)}, expected an array of uint8")
     if images.dtype != np.uint8 or images.shape[1:] != model.input_shape:
         raise ValueError(
             f"whiten: images has dtype {images.dtype} and shape {images.shape}, "

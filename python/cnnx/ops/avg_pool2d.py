@@ -11,6 +11,7 @@ from cnnx.arguments import (
     FloatArray,
     PaddingLike,
     PairLike,
+    boolean,
     float32_array,
     image_shape,
     padding_sides,
@@ -103,5 +104,5 @@ def _settings(
         "kernel_size": pair(kernel_size, function, "kernel_size"),
         "stride": pair(kernel_size if stride is None else stride, function, "stride"),
         "padding": padding_sides(padding, function),
-        "count_include_pad": bool(count_include_pad),
+        "count_include_pad": boolean(count_include_pad, function, "count_include_pad"),
     }

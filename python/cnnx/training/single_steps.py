@@ -7,7 +7,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnx.arguments import FloatArray, above_zero, at_least, not_negative, number, shown
+from cnnx.arguments import (
+    FloatArray,
+    above_zero,
+    at_least,
+    not_negative,
+    number,
+    rectangular_array,
+    shown,
+)
 from cnnx.model.model import Model
 from cnnx.spelling import NamedAttributes
 from cnnx.training.config import TrainingRecipe
@@ -136,8 +144,9 @@ class SingleSteps(NamedAttributes):
     def _batch(self, x: ArrayLike, y: ArrayLike, function: str) -> Arrays:
         pixels, integers, single = self.model._images(x, function)
         shape = self.model.output_shape
-        if single and np.ndim(y) == len(shape):
-            y = np.asarray(y)[np.newaxis]
+        y = rectangular_array(y, function, "y")
+        if single and y.ndim == len(shape):
+            y = y[np.newaxis]
         return (
             pixels,
             integers,

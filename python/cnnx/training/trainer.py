@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from numpy.typing import ArrayLike
 
 from cnnx.advice import warn
-from cnnx.arguments import boolean, shown
+from cnnx.arguments import boolean, path_of, shown
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import LabelledImages
 from cnnx.model.model import Model
@@ -150,16 +150,17 @@ class Trainer(SingleSteps):
             ...     len(longer.fit(x, y))
             2
         """
+        path = path_of(path, "resume")
         checkpoint = load_checkpoint(path)
         with refusing_metadata(path):
             trainer = cls(Model._of(checkpoint.core.model), **vars(checkpoint.recipe))
             trainer._core.restore(checkpoint.core)
         if epochs is not None:
-            change_length(checkpoint.run, epochs, trainer._recipe.schedule, os.fsdecode(path))
+            change_length(checkpoint.run, epochs, trainer._recipe.schedule, path)
             if checkpoint.run.has_begun:
                 trainer._core.extend_schedule(epochs)
         trainer.history, trainer._run = checkpoint.history, checkpoint.run
-        trainer._checkpoint = os.fsdecode(path)
+        trainer._checkpoint = path
         return trainer
 
     @checked_call
@@ -237,7 +238,7 @@ class Trainer(SingleSteps):
             "validation": fraction_of(validation),
             "checkpoint_every": checkpoint_every,
         }
-        path = None if checkpoint is None else os.fsdecode(checkpoint)
+        path = None if checkpoint is None else path_of(checkpoint, "fit", "checkpoint")
         if unfinished is None:
             run = self._new_run(given)
         else:

@@ -1,0 +1,157 @@
+"""Arguments of wrong types that `python -m attack --only calls` found: errors name the argument."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import cnnx
+import numpy as np
+from first_hour import Case, check, every
+
+anything: Any = cnnx  # calls that type checkers would refuse
+
+X, Y = cnnx.data.xo(8, size=16, seed=1)
+MODEL: Any = cnnx.models.small((16, 16, 1))
+TRAINER: Any = cnnx.Trainer(MODEL)
+ARRAY = np.ones((2, 3))
+RAGGED: Any = [[1], [1, 2]]
+
+
+def path(name: str, run: Callable[[Any], object], argument: str = "path") -> list[Case]:
+    """A function of a path, called with numbers and with text that is no path."""
+    return [
+        Case(f"{name} {kind.__name__}", partial(run, value), kind, f"{name}: {argument} is {rest}")
+        for kind, value, rest in (
+            (TypeError, 3, "3, expected a path"),
+            (
+                ValueError,
+                "\ud800",
+                r"'\ud800', expected a path that the file system can encode",
+            ),
+        )
+    ]
+
+
+PATHS = [
+    *path("load", cnnx.load),
+    *path("save", MODEL.save),
+    *path("resume", cnnx.Trainer.resume),
+    *path("fit", lambda value: TRAINER.fit(X, Y, epochs=1, checkpoint=value), "checkpoint"),
+    *path("open_source", cnnx.data.open_source),
+    *path("load_folder", cnnx.data.load_folder),
+    *path("load_idx", cnnx.data.load_idx, "folder"),
+    *path("read_idx", cnnx.data.read_idx),
+    *path("read_image", lambda value: cnnx.data.read_image(value, (8, 8, 3))),
+    *path("BestModel", cnnx.callbacks.BestModel),
+    *path("CSVLog", cnnx.callbacks.CSVLog),
+]
+SHOWN = "an array of shape (2, 3)"
+OTHERS = [
+    Case(
+        "augmentation",
+        lambda: anything.data.Augmentation(border=ARRAY),
+        ValueError,
+        f'Augmentation: border is {SHOWN}, expected one of "zero", "reflect"',
+    ),
+    Case(
+        "apply",
+        lambda: anything.data.Augmentation().apply(X, preprocessing=0.5),
+        TypeError,
+        "apply: preprocessing is 0.5, expected a cnnx.Preprocessing",
+    ),
+    Case(
+        "preprocessing",
+        lambda: anything.Preprocessing(resize=ARRAY),
+        ValueError,
+        f'Preprocessing: resize is {SHOWN}, expected "stretch", "fit" or "crop"',
+    ),
+    Case(
+        "read_image resize",
+        lambda: anything.data.read_image("missing", (8, 8, 3), resize=ARRAY),
+        ValueError,
+        f'read_image: resize is {SHOWN}, expected "stretch", "fit" or "crop"',
+    ),
+    Case(
+        "decoding",
+        lambda: anything.data.load("missing", decoding=3),
+        TypeError,
+        "open_source: decoding is 3, expected a cnnx.data.Decoding",
+    ),
+    Case(
+        "classes of a source",
+        lambda: anything.data.open_source("missing", classes=1.5),
+        TypeError,
+        "open_source: classes is 1.5, expected names or their number",
+    ),
+    Case(
+        "classes of a model",
+        lambda: anything.Model([cnnx.Flatten()], input_shape=(2, 2, 1), classes=np.array(3)),
+        TypeError,
+        "Model: classes is an array of shape (), expected a list of names",
+    ),
+    Case(
+        "set of IDX files",
+        lambda: anything.data.IdxSet("missing", 3),
+        ValueError,
+        "IdxSet: set_name is 3, expected 'train' or 't10k'",
+    ),
+    Case(
+        "fast_cifar",
+        lambda: anything.models.fast_cifar(3),
+        TypeError,
+        "fast_cifar: input_shape is 3, expected (height, width, channels)",
+    ),
+    Case(
+        "whiten",
+        lambda: anything.models.fast_cifar((8, 8, 3), images=3),
+        TypeError,
+        "whiten: images is 3, expected an array of uint8",
+    ),
+    Case(
+        "watch",
+        lambda: anything.callbacks.EarlyStopping(watch=ARRAY),
+        ValueError,
+        re.compile(rf"EarlyStopping: watch is {re.escape(SHOWN)}, expected one of 'loss', .*"),
+    ),
+    Case(
+        "restore_best",
+        lambda: anything.callbacks.EarlyStopping(restore_best=ARRAY),
+        TypeError,
+        f"EarlyStopping: restore_best is {SHOWN}, expected True or False",
+    ),
+    Case(
+        "averaged",
+        lambda: TRAINER.evaluate(X, Y, averaged="no"),
+        TypeError,
+        "evaluate: averaged is 'no', expected True or False",
+    ),
+    Case(
+        "count_include_pad",
+        lambda: anything.ops.avg_pool2d(np.ones((1, 2, 2, 1)), 2, count_include_pad="no"),
+        TypeError,
+        "avg_pool2d: count_include_pad is 'no', expected True or False",
+    ),
+    *(
+        Case(
+            f"lists of different lengths, {name}",
+            run,
+            ValueError,
+            re.compile(rf"{name} is not a rectangular array \(.*\)"),
+        )
+        for name, run in (
+            ("step: y", lambda: TRAINER.step(X[:2], RAGGED)),
+            (
+                "confusion_matrix: labels",
+                lambda: cnnx.metrics.confusion_matrix(RAGGED, [0, 1], classes=2),
+            ),
+        )
+    ),
+]
+
+
+@every(PATHS, OTHERS)
+def test_the_error_names_the_argument(case: Case) -> None:
+    check(case)
