@@ -35,7 +35,7 @@ def predictions_of(
     """
     compute = core.run if outputs_are_values(core) else core.probabilities
     outputs = compute(pixels, integers)
-    if math.isnan(np.maximum.reduce(outputs, axis=None, initial=0)):
+    if outputs.size and math.isnan(outputs.item(outputs.argmax())):  # argmax finds NaN first
         if all_finite(pixels):
             raise FloatingPointError(
                 "predict: the model's outputs are NaN for finite images, expected numbers: "
