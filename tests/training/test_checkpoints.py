@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -240,6 +241,10 @@ DAMAGES: list[tuple[Callable[..., Any], str]] = [
     (_edit_json(STATE, lambda state: state.update(slots=1)), "tensors of a checkpoint"),
     (_edit_json(STATE, lambda state: state.update(averages=True)), "average.* is missing"),
     (_edit_json(STATE, lambda state: state.update(optimizer_step=-1)), "optimizer_step"),
+    (
+        _edit_json(STATE, lambda state: state.update(gradients_computed=2**63 - 1)),
+        "gradients_computed: expected an integer from 0 to 9007199254740992",
+    ),
     (_edit_json(STATE, lambda state: state.update(more=1)), "more"),
     (_rename("cnnx.trainer.beta1_product", "cnnx.trainer.beta"), "beta1_product.* is missing"),
     (_rename("cnnx.trainer.slot_1.dense_1.bias", "cnnx.trainer.x"), "dense_1.bias.* is missing"),
@@ -300,6 +305,27 @@ def test_a_damaged_checkpoint_is_refused(
     with pytest.raises(cnnx.FormatError, match=rf"run\.ckpt: .*{sentence}") as caught:
         cnnx.Trainer.resume(stopped)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [-1.0, float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("learning_rate", "finite number >= 0"),
+        ("last_learning_rate", "finite number >= 0"),
+        ("beta1_product", "number from 0 to 1"),
+        ("beta2_product", "number from 0 to 1"),
+        ("plateau_reduction", "number from 0 to 1"),
+    ],
+)
+def test_an_impossible_number_of_the_optimizer_is_refused(
+    name: str, expected: str, number: float, stopped: Path
+) -> None:
+    header, data = read_parts(stopped)
+    start, end = header[f"{STATE}.{name}"]["data_offsets"]
+    write_parts(stopped, header, data[:start] + struct.pack("<d", number) + data[end:])
+    with pytest.raises(cnnx.FormatError, match=f": {STATE}: {name} is not a {expected}$"):
+        cnnx.Trainer.resume(stopped)
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_and_the_trained_model(stopped: Path) -> None:

@@ -180,8 +180,8 @@ void CheckpointReader::read_position(const SafetensorsFile& file) {
     file.read(file.at(prefix() + real.name, DType::f64, {}), real.value);
   const auto check = [&](const char* what, double value, double most) {
     if (value >= 0 && value <= most) return;  // not NaN
-    throw FormatError(name + ": " + what + " is " + std::to_string(value) + ", expected a number " +
-                      (most == 1 ? "from 0 to 1" : ">= 0 that is finite"));
+    throw FormatError(name + ": " + what + " is not a " +
+                      (most == 1 ? "number from 0 to 1" : "finite number >= 0"));
   };
   check("learning_rate", position_.optimizer.learning_rate, FLT_MAX);
   check("last_learning_rate", position_.last_learning_rate, DBL_MAX);
