@@ -141,6 +141,17 @@ MODULE: dict[str, str] = {
 
 # Class -> attribute -> expression.
 ATTRIBUTES: dict[str, dict[str, str]] = {
+    "History": {
+        "epoch": "len(history)",
+        "history": "history.loss, history.accuracy and so on",
+        "val_accuracy": "validation_accuracy",
+        "val_loss": "validation_loss",
+    },
+    "Layer": {
+        "bias": "model.parameters, once a model is built",
+        "weight": "model.parameters, once a model is built",
+        "weights": "model.parameters, once a model is built",
+    },
     "Model": {
         "add": "cnnx.Model([...], input_shape=...)",
         "compile": "cnnx.Trainer(model, optimizer=cnnx.Adam(), loss=cnnx.CrossEntropy())",
@@ -159,8 +170,16 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "trainable": "layer.trainable = False for each layer in model.layers",
         "weights": "model.parameters",
     },
+    "ModelLayer": {
+        "bias": 'model.parameters[layer.name + ".bias"]',
+        "weight": 'model.parameters[layer.name + ".weight"]',
+        "weights": 'model.parameters[layer.name + ".weight"]',
+    },
+    "Recipe": {
+        "step": "trainer.step(x, y)",
+        "zero_grad": "nothing: every step computes its gradients anew",
+    },
     "Trainer": {
-        "lr": "learning_rate",
         "predict": "trainer.model.predict(x)",
         "save": "trainer.model.save(path), or fit(..., checkpoint=path)",
         "train": "fit",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from cnnx.spelling import NamedAttributes
 
-class Recipe:
+
+class Recipe(NamedAttributes):
     """Settings of training in a frozen dataclass.
 
     Attributes:

@@ -156,7 +156,8 @@ def _no_attribute(owner: type, name: str) -> str:
         return sentence
     known = _attributes(owner)
     foreign = [ATTRIBUTES.get(base.__name__, {}).get(name) for base in owner.__mro__]
-    found = [*filter(None, foreign), *nearest(name, known)]
+    own = [each for each in KEYWORDS.get(name, ()) if each in known]
+    found = [*filter(None, foreign), *own, *nearest(name, known)]
     return f"{sentence}, expected {found[0] if found else 'one of ' + ', '.join(known)}"
 
 

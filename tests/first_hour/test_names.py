@@ -246,6 +246,26 @@ ATTRIBUTES = [
     attribute(
         TRAINER, "predict", "Trainer: has no attribute predict, expected trainer.model.predict(x)"
     ),
+    attribute(
+        cnnx.History(),
+        "history",
+        "History: has no attribute history, expected history.loss, history.accuracy and so on",
+    ),
+    attribute(
+        cnnx.History(), "val_loss", "History: has no attribute val_loss, expected validation_loss"
+    ),
+    attribute(cnnx.Adam(), "lr", "Adam: has no attribute lr, expected learning_rate"),
+    attribute(cnnx.SGD(0.1), "step", "SGD: has no attribute step, expected trainer.step(x, y)"),
+    attribute(
+        cnnx.Conv2d(8, 3),
+        "weight",
+        "Conv2d: has no attribute weight, expected model.parameters, once a model is built",
+    ),
+    attribute(
+        MODEL.layers[0],
+        "weight",
+        'ModelLayer: has no attribute weight, expected model.parameters[layer.name + ".weight"]',
+    ),
     Case(
         "trainer.lr",
         lambda: setattr(TRAINER, "lr", 0.1),

@@ -47,6 +47,7 @@ IMAGES = [
     refused_floats(
         "fit: validation", lambda: trainer().fit(X, Y, epochs=1, validation=(FLOATS, Y))
     ),
+    refused_floats("apply", lambda: cnnx.data.Augmentation().apply(FLOATS)),
     Case(
         "float64",
         lambda: MODEL.predict(X.astype(np.float64)),

@@ -14,8 +14,9 @@ from pathlib import Path
 CPP_COMPONENTS = ("kernels", "runtime", "data", "ops", "graph", "training", "io", "c_api")
 PYTHON_COMPONENTS = (
     ("_core",),
-    ("advice", "arguments", "foreign_names", "mapping", "recipe"),
+    ("advice", "arguments", "foreign_names", "mapping"),
     ("batch_arguments", "runtime", "spelling"),
+    ("recipe",),
     ("layers",),
     ("model",),
     ("data",),

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, at_least, is_integer, number, real_array, shown
-from cnnx.batch_arguments import images
+from cnnx.batch_arguments import check_float_range, exceeds_two, images
 from cnnx.model.preprocessing import Preprocessing, per_channel
 from cnnx.recipe import Recipe
 from cnnx.spelling import checked_call
@@ -141,6 +141,8 @@ class Augmentation(Recipe):
                 f"apply: x has shape {shape}, expected (batch, height, width, channels)"
             )
         pixels, integers, _ = images(x, shape[1:], "apply")
+        if not integers and exceeds_two(pixels) and not preprocessing.declares_range:
+            check_float_range(pixels, "apply")
         return _core.augment_images(
             pixels,
             integers,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cnnx.spelling import NamedAttributes
+
 __all__ = ["History", "Progress"]
 
 
 @dataclass
-class History:
+class History(NamedAttributes):
     """Metrics of every finished epoch, as lists of equal length.
 
     Attributes:
