@@ -120,7 +120,7 @@ def test_refusals_of_runs(run: Run, idx: Path, classes: Path) -> None:
     run("train", idx, "--seed", 3, "--resume", "run.ckpt").refused(
         "--seed cannot be given with --resume"
     )
-    run("train", idx, "--resume", "run.ckpt").refused("run.ckpt: No such file")
+    run("train", idx, "--resume", "run.ckpt").refused("run.ckpt: no such file or directory")
     run(*words, "--checkpoint", "gone/run.ckpt").refused(
         "--checkpoint gone/run.ckpt: there is no f"
     )

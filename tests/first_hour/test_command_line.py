@@ -226,6 +226,27 @@ FILES = [
 
 TRAINING = [
     refused(
+        "cnnx train pet --out new.cnnx",
+        "cnnx train: pet: no such file or directory; did you mean pets?",
+    ),
+    refused(
+        "cnnx evaluate modle.cnnx pets",
+        "cnnx evaluate: modle.cnnx: no such file or directory; did you mean model.cnnx?",
+    ),
+    refused(
+        "cnnx predict model.cnnx pets/cat/0001.png",
+        "cnnx predict: pets/cat/0001.png: no such file or directory; did you mean "
+        "pets/cat/001.png?",
+    ),
+    refused(
+        "cnnx evaluate pets model.cnnx",
+        re.compile(
+            r"cnnx evaluate: pets is a folder, expected a model first; type \S+ -m cnnx evaluate "
+            r"model\.cnnx pets"
+        ),
+    ),
+    refused("cnnx info pets", "cnnx info: pets is a folder, expected a file that cnnx saved"),
+    refused(
         "cnnx train other --init model.cnnx --out new.cnnx",
         "cnnx train: other: has the subfolder bird, expected only classes known already: cat, dog",
     ),

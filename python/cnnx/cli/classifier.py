@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnx.cli.errors import UserError
+from cnnx.cli.errors import UserError, require_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,7 @@ class Classifier:
     def __init__(self, path: Path) -> None:
         import cnnx
 
+        require_file(path)
         self.path = path
         self.model: Model = cnnx.load(path)
         classes = self.model.classes

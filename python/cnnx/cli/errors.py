@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sys
 import warnings
 from collections.abc import Iterator
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from cnnx.advice import Warning as Advice
+
+_MOST_NAMES = 1000  # of a folder that are compared with a missing file
 
 
 class UserError(Exception):
@@ -21,8 +28,34 @@ def sentence(error: BaseException) -> str:
         return "not enough memory for this; try a smaller --batch-size or fewer images"
     if isinstance(error, OSError) and error.strerror:
         reason = error.strerror[0].lower() + error.strerror[1:]
+        if isinstance(error, FileNotFoundError) and error.filename:
+            reason += _similar(os.fsdecode(error.filename))
         return f"{error.filename}: {reason}" if error.filename else reason
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def require_file(path: Path) -> None:
+    """Refuse a path that is a folder or does not exist.
+
+    Raises:
+        UserError: if it is a folder.
+        FileNotFoundError: if it does not exist.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, expected a file that cnnx saved")
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
+def _similar(path: str) -> str:
+    """End of a sentence that names the file most similar to a missing one, if there is any."""
+    folder, name = Path(path).parent, Path(path).name
+    try:
+        names = [each.name for each in islice(folder.iterdir(), _MOST_NAMES)]
+    except OSError:
+        return ""
+    near = get_close_matches(name, names, 1, 0.75)
+    return f"; did you mean {folder / near[0]}?" if near else ""
 
 
 def complain(command: str, message: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnx.cli.command_lines import program
 from cnnx.cli.errors import UserError, counted
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import add_skip_unreadable, add_threads, use_threads
@@ -52,6 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
     from cnnx.metrics import confusion_matrix
 
     use_threads(arguments)
+    if arguments.model.is_dir() and Path(arguments.path).is_file():
+        words = shlex.join(["evaluate", arguments.path, str(arguments.model)])
+        raise UserError(
+            f"{arguments.model} is a folder, expected a model first; type {program()} {words}"
+        )
     classifier = Classifier(arguments.model)
     model, names = classifier.model, classifier.names
     source = open_images(arguments, tuple(names) if model.classes else len(names))

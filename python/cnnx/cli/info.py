@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cnnx.cli.errors import require_file
 from cnnx.cli.parser import Commands
 
 _EPILOG = """\
@@ -59,6 +60,7 @@ def contents(path: Path) -> list[str]:
     """Lines on a model file: layers, classes, preprocessing."""
     import cnnx
 
+    require_file(path)
     model = cnnx.load(path)
     height, width, channels = model.input_shape
     preprocessing = model.preprocessing

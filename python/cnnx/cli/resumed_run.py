@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnx.cli.command_lines import init_line, resume_line
-from cnnx.cli.errors import UserError, caution, counted
+from cnnx.cli.errors import UserError, caution, counted, require_file
 from cnnx.cli.outputs import check_resumed
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _checkpoint(arguments: argparse.Namespace) -> LoadedCheckpoint:
     import cnnx
     from cnnx.training.checkpoint import load_checkpoint
 
+    require_file(arguments.resume)
     try:
         return load_checkpoint(arguments.resume)
     except cnnx.FormatError:

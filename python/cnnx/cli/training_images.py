@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cnnx.cli.errors import UserError, caution, counted
+from cnnx.cli.errors import UserError, caution, counted, require_file
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Classes, Dataset
@@ -119,6 +119,7 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     """
     import cnnx
 
+    require_file(arguments.init)
     model = cnnx.load(arguments.init)
     if len(model.output_shape) != 1 or model.output_shape[0] < 2:
         raise UserError(
