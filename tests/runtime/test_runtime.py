@@ -37,8 +37,7 @@ def test_a_wrong_number_of_threads_is_refused(count: int) -> None:
         ({"CNNX_NUM_THREADS": "3", "OMP_NUM_THREADS": "5"}, 3),
         ({"OMP_NUM_THREADS": "5"}, 5),
         ({"OMP_NUM_THREADS": "4,2"}, 4),
-        ({"CNNX_NUM_THREADS": "many", "OMP_NUM_THREADS": "5"}, 5),
-        ({"CNNX_NUM_THREADS": "0", "OMP_NUM_THREADS": "5"}, 5),
+        ({"CNNX_NUM_THREADS": "", "OMP_NUM_THREADS": "5"}, 5),
     ],
 )
 def test_the_environment_sets_the_threads(environment: dict[str, str], expected: int) -> None:
@@ -46,6 +45,51 @@ def test_the_environment_sets_the_threads(environment: dict[str, str], expected:
     assert run_python("-c", ask, **environment) == str(expected)
     set_too = "import cnnx; cnnx.set_num_threads(6); print(cnnx.get_num_threads())"
     assert run_python("-c", set_too, **environment) == "6"
+
+
+def test_a_wrong_variable_is_refused_until_the_number_is_set() -> None:
+    code = """
+import cnnx
+for _ in range(2):
+    try:
+        cnnx.get_num_threads()
+    except ValueError as error:
+        print(error)
+cnnx.set_num_threads(2)
+print(cnnx.get_num_threads() == (2 if cnnx.has_threads() else 1))
+"""
+    outcome = run_python("-c", code, CNNX_NUM_THREADS="many").splitlines()
+    sentence = 'CNNX_NUM_THREADS is "many", expected a number from 1 to 1024'
+    assert outcome == ([sentence] * 2 if cnnx.has_threads() else []) + ["True"]
+
+
+@pytest.mark.skipif(not cnnx.has_openmp(), reason="built without OpenMP")
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs CPU affinity")
+@pytest.mark.parametrize("policy", ["false", "close", "spread", "master"])
+def test_openmp_places_the_threads(policy: str) -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        pytest.skip("needs two CPUs")
+    code = """
+import os, time
+import cnnx, numpy as np
+cnnx.set_num_threads(4)
+before = set(os.listdir("/proc/self/task"))
+cnnx.ops.relu(np.ones(1 << 22))
+time.sleep(0.3)  # the threads move when they start
+for thread in sorted(set(os.listdir("/proc/self/task")) - before, key=int):
+    print(*sorted(os.sched_getaffinity(int(thread))))
+"""
+    first, second = cpus[:2]
+    places = f"{{{first}}},{{{second}}}"
+    outcome = run_python("-c", code, OMP_PROC_BIND=policy, OMP_PLACES=places).splitlines()
+    by_policy = {
+        "false": [" ".join(map(str, cpus))] * 3,
+        "close": [str(first), str(second), str(second)],
+        "spread": [str(first), str(second), str(second)],
+        "master": [str(first)] * 3,
+    }
+    assert outcome == by_policy[policy]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs CPU affinity")

@@ -60,7 +60,11 @@ FORBIDDEN_IN_CPP = (
     ),
     (r"\b(abort|_?exit|quick_exit|terminate)\s*\(", (), "the library never ends the program"),
     (r"\b(assert)\s*\(|#\s*include\s*<cassert>", (), "errors are exceptions"),
-    (r"#\s*pragma\s+omp\b|\bomp_\w+\s*\(", ("src/runtime/team.cpp",), "threads have one seam"),
+    (
+        r"#\s*pragma\s+omp\b|\bomp_\w+\s*\(",
+        ("src/runtime/thread_place.cpp",),
+        "threads have one seam",
+    ),
     (
         r"\bgil_scoped_release\b",
         (),

@@ -9,7 +9,12 @@ namespace cnnx {
 
 // The number of threads that one call may use. The default is the first that exists of
 // CNNX_NUM_THREADS, OMP_NUM_THREADS, min(CPUs this process may run on, its cgroup's CPU quota
-// rounded up). Results never depend on it. Always 1 when has_threads() is false.
+// rounded up). A call uses fewer if the system refuses to start as many. Results never depend on
+// it. Always 1 when has_threads() is false.
+//
+// Throws std::invalid_argument, like every call that may use several threads, if CNNX_NUM_THREADS
+// is not a number from 1 to 1024 and set_num_threads was not called. An OMP_NUM_THREADS that is not
+// a number is ignored.
 CNNX_API int get_num_threads();
 
 // Throws std::invalid_argument unless 1 <= count <= 1024.
@@ -24,7 +29,8 @@ CNNX_API std::string isa();
 // calling thread.
 CNNX_API bool has_threads();
 
-// Whether the threads are OpenMP's. A library that was built without OpenMP uses std::thread.
+// Whether the library was built with OpenMP, whose variables OMP_PROC_BIND and OMP_PLACES then say
+// where threads run. std::thread starts them in any build.
 CNNX_API bool has_openmp();
 
 }  // namespace cnnx

@@ -6,35 +6,23 @@
 
 #include "cnnx/runtime.h"
 #include "runtime/floating_point.h"
+#include "runtime/fork.h"
 #include "runtime/team.h"
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <pthread.h>
-#endif
 
 namespace cnnx::runtime {
 namespace {
 
-#if defined(__unix__) || defined(__APPLE__)
-std::atomic<bool> started_threads{false};
-std::atomic<bool> forked_after_start{false};
+constexpr int64_t kNever = -1;
+// The fork generation of the process that started the threads.
+std::atomic<int64_t> started_in{kNever};
 
 // Threads do not survive a fork: the child would wait for ever for their work.
-void in_forked_child() {
-  if (started_threads.load(std::memory_order_relaxed)) forked_after_start.store(true);
-}
-
 bool may_start_threads() {
-  if (!started_threads.load(std::memory_order_relaxed)) {
-    static const int registered = pthread_atfork(nullptr, nullptr, in_forked_child);
-    started_threads.store(registered == 0);
-    return registered == 0;
-  }
-  return !forked_after_start.load(std::memory_order_relaxed);
+  const auto now = static_cast<int64_t>(fork_generation());
+  int64_t first = started_in.load(std::memory_order_relaxed);
+  if (first == kNever && started_in.compare_exchange_strong(first, now)) return true;
+  return first == now;
 }
-#else
-bool may_start_threads() { return true; }
-#endif
 
 }  // namespace
 

@@ -10,10 +10,8 @@
 #include <vector>
 
 #include "runtime/floating_point.h"
+#include "runtime/thread_place.h"
 
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 #if defined(__SSE2__) || defined(_M_X64)
 #include <xmmintrin.h>
 #endif
@@ -46,29 +44,6 @@ bool spin_until(const Ready& ready) {
   return ready();
 }
 
-#if defined(_OPENMP)
-// The number of threads, up to `threads`, that can be started. OpenMP ends the process when it
-// cannot start one, so they are tried before, with a margin, because the system needs a moment to
-// release ended threads. A few are not tried, because a trial costs as much as a start.
-int to_be_had(int wanted) {
-  constexpr int kGranted = 8, kSpare = 8;
-  if (wanted <= kGranted) return wanted;
-  std::mutex closed;
-  std::vector<std::thread> tried;
-  {
-    const std::lock_guard<std::mutex> lock(closed);
-    try {
-      for (int i = 0; i < wanted + kSpare; ++i)
-        tried.emplace_back([&closed] { const std::lock_guard<std::mutex> wait(closed); });
-    } catch (const std::exception&) {  // no thread, or no memory for one
-    }
-  }
-  for (std::thread& thread : tried) thread.join();
-  const int had = static_cast<int>(tried.size());
-  return had == wanted + kSpare ? wanted : had / 2;
-}
-#endif
-
 // The thread that sets it leads.
 std::atomic_flag led = ATOMIC_FLAG_INIT;
 
@@ -86,25 +61,36 @@ bool Team::run(int slots, int64_t count, int64_t grain, LoopBody body, const voi
   return team != nullptr;
 }
 
-// If threads cannot be started, the others do their part.
+// If the system refuses a thread, half of the new ones end again: they hold all the address space
+// or all the threads that the process may have. The system is not asked again.
 void Team::grow(int threads) {
   const int first = threads_;
   if (threads <= first) return;
   threads_ = threads;
+  std::vector<std::thread> started;
   try {
-#if defined(_OPENMP)
-    const int more = to_be_had(threads - first);
-    if (more == 0) return;
-    std::thread([this, first, more] {
-#pragma omp parallel num_threads(more)
-      stand_by(first + omp_get_thread_num());
-    }).detach();
-#else
-    for (int slot = first; slot < threads; ++slot)
-      std::thread([this, slot] { stand_by(slot); }).detach();
-#endif
+    started.reserve(static_cast<std::size_t>(threads - first));
+    for (int slot = first; slot < threads; ++slot) {
+      started.emplace_back([this, slot, threads] {
+        place_thread(slot, threads);
+        stand_by(slot);
+      });
+    }
   } catch (const std::exception&) {  // no thread, or no memory for one
+    threads_ = kUnlimited;
+    dismiss(first + static_cast<int>(started.size() / 2));
   }
+  int slot = first;
+  for (std::thread& thread : started) slot++ < members_ ? thread.detach() : thread.join();
+}
+
+// Threads from this slot on end.
+void Team::dismiss(int first) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    members_.store(first);
+  }
+  loop_begins_.notify_all();
 }
 
 // Sleepers count themselves before they check the gate for the last time, and the leader moves the
@@ -142,15 +128,15 @@ void Team::lead(int slots, int64_t count, int64_t grain, LoopBody body, const vo
 
 void Team::stand_by(int slot) {
   uint32_t seen = 0;
-  for (;;) {
-    const auto begins = [&] {
+  while (slot < members_.load()) {
+    const auto is_wanted = [&] {
       const uint32_t loop = loop_of(gate_.load());
-      return loop != 0 && loop != seen;
+      return (loop != 0 && loop != seen) || slot >= members_.load();
     };
-    if (!spin_until(begins)) {
+    if (!spin_until(is_wanted)) {
       std::unique_lock<std::mutex> lock(mutex_);
       ++sleepers_;
-      loop_begins_.wait(lock, begins);
+      loop_begins_.wait(lock, is_wanted);
       --sleepers_;
     }
     uint64_t gate = gate_.load();

@@ -1,16 +1,17 @@
-// The threads that take part in loops, for the lifetime of the process: OpenMP's, in a region that
-// a thread of its own keeps open, or without OpenMP the standard library's.
+// The threads that take part in loops, for the lifetime of the process. The standard library starts
+// them, because it reports a refusal of the system, at which OpenMP's runtimes end the process.
 //
-// A region per loop would end in a barrier that waits for all its threads, even for one that the
-// operating system has not scheduled: on a busy machine that takes milliseconds, hundreds of times
-// a second. Here such a thread gets no piece and delays nothing. A loop is a range per thread; each
-// thread takes pieces of its own range, then of the others', and the caller finishes alone if it
-// must. No result depends on which thread runs a piece, because pieces are independent.
+// An OpenMP region per loop would end in a barrier that waits for all its threads, even for one
+// that the operating system has not scheduled: on a busy machine that takes milliseconds, hundreds
+// of times a second. Here such a thread gets no piece and delays nothing. A loop is a range per
+// thread; each thread takes pieces of its own range, then of the others', and the caller finishes
+// alone if it must. No result depends on which thread runs a piece, because pieces are independent.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <limits>
 #include <mutex>
 
 namespace cnnx::runtime {
@@ -33,6 +34,7 @@ class Team {
   static constexpr int kMostRanges = 64;
 
   void grow(int threads);
+  void dismiss(int first);
   void stand_by(int slot);
   void lead(int slots, int64_t count, int64_t grain, LoopBody body, const void* context);
   void take_part(int slot);
@@ -48,9 +50,12 @@ class Team {
   const void* context_ = nullptr;
   int64_t grain_ = 1;
   int slots_ = 1, range_count_ = 1;
-  int threads_ = 1;  // including the caller's
+  int threads_ = 1;  // requested so far, including the caller's
   uint32_t loops_ = 0;
   Range ranges_[kMostRanges];
+
+  static constexpr int kUnlimited = std::numeric_limits<int>::max();
+  std::atomic<int> members_{kUnlimited};  // slots below are in the team
 
   // For threads that stopped spinning.
   std::atomic<int> sleepers_{0};

@@ -2,37 +2,23 @@
 #include "training/prefetch.h"
 
 #include <algorithm>
-#include <system_error>
+#include <exception>
 #include <utility>
 
 #include "cnnx/runtime.h"
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <unistd.h>
-#endif
+#include "runtime/fork.h"
 
 namespace cnnx::training {
-namespace {
-
-int64_t this_process() {
-#if defined(__unix__) || defined(__APPLE__)
-  return getpid();
-#else
-  return 0;
-#endif
-}
-
-}  // namespace
 
 Prefetch::Prefetch(Gather gather, int64_t rows, int64_t batch_size)
     : gather_(std::move(gather)),
       rows_(rows),
       batch_size_(batch_size),
-      process_(this_process()),
+      generation_(runtime::fork_generation()),
       exchange_(std::make_unique<Exchange>()) {
   try {
     exchange_->thread = std::thread([this] { work(); });
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // no thread, or no memory for one
   }
 }
 
@@ -55,7 +41,7 @@ Prefetch::~Prefetch() {
 int64_t Prefetch::count_from(int64_t first) const { return std::min(batch_size_, rows_ - first); }
 
 bool Prefetch::has_thread() const {
-  return exchange_->thread.joinable() && process_ == this_process();
+  return exchange_->thread.joinable() && generation_ == runtime::fork_generation();
 }
 
 const Batch& Prefetch::batch(int64_t first) {

@@ -50,7 +50,7 @@ class Prefetch {
 
   const Gather gather_;
   const int64_t rows_, batch_size_;
-  const int64_t process_;  // the thread exists in this process only
+  const uint64_t generation_;  // the thread exists in this process only
   std::unique_ptr<Exchange> exchange_;
 };
 
