@@ -49,7 +49,9 @@ struct NamedArrays {
 FloatArray get(const Model& model, const NamedArrays& arrays, const std::string& name) {
   const ParameterInfo& array = find((model.*arrays.infos)(), name);
   FloatArray values = new_array(array.shape);
-  (model.*arrays.get)(array, values.mutable_data());
+  float* const data = values.mutable_data();
+  const ReleaseGil release;
+  (model.*arrays.get)(array, data);
   return values;
 }
 
@@ -108,10 +110,15 @@ void bind_files(ModelClass& type) {
       .def("save", &Model::save, py::arg("path"), py::call_guard<ReleaseGil>())
       .def("to_bytes",
            [](const Model& model) {
-             const std::vector<std::byte> content = model.to_bytes();
+             std::vector<std::byte> content;
+             {
+               const ReleaseGil release;
+               content = model.to_bytes();
+             }
              return py::bytes(reinterpret_cast<const char*>(content.data()), content.size());
            })
-      .def("clone", &Model::clone, py::call_guard<ReleaseGil>());
+      .def("clone", &Model::clone, py::call_guard<ReleaseGil>())
+      .def("release", &Model::release, py::call_guard<ReleaseGil>());
 }
 
 void bind_runs(ModelClass& type) {
@@ -157,8 +164,13 @@ void bind_description(ModelClass& type) {
 void bind_layers(ModelClass& type) {
   type.def_property_readonly("layers",
                              [](const Model& model) {
+                               std::vector<Layer> described;
+                               {
+                                 const ReleaseGil release;
+                                 described = model.layers();
+                               }
                                py::list layers;
-                               for (const Layer& layer : model.layers()) {
+                               for (const Layer& layer : described) {
                                  py::dict settings;
                                  for (const auto& [key, value] : layer.settings)
                                    settings[py::str(key)] = python_of(value);
@@ -177,7 +189,8 @@ void bind_layers(ModelClass& type) {
             }
             return infos;
           })
-      .def("set_trainable", &Model::set_trainable, py::arg("layer"), py::arg("trainable"));
+      .def("set_trainable", &Model::set_trainable, py::arg("layer"), py::arg("trainable"),
+           py::call_guard<ReleaseGil>());
 }
 
 void bind_arrays(ModelClass& type, const NamedArrays& arrays) {

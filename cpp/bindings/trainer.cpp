@@ -51,21 +51,26 @@ void bind_schedule_factors(py::module_& module) {
       py::arg("schedule"), py::arg("epochs"), py::arg("steps_per_epoch"));
 }
 
+// A function that waits for other threads' calls of the trainer, without the GIL.
+template <class Function>
+py::cpp_function waiting(const Function& function) {
+  return py::cpp_function(function, py::call_guard<ReleaseGil>());
+}
+
 void bind_epoch(py::module_& module) {
   py::classh<Epoch>(module, "Epoch")
       .def_property_readonly("steps", &Epoch::steps)
-      .def_property_readonly("step", &Epoch::step)
-      .def_property_readonly("weight", &Epoch::weight)
+      .def_property_readonly("step", waiting(&Epoch::step))
+      .def_property_readonly("weight", waiting(&Epoch::weight))
       .def("advance", &Epoch::advance, py::call_guard<ReleaseGil>())
-      .def_property_readonly("position",
-                             [](const Epoch& epoch) {
+      .def_property_readonly("position", waiting([](const Epoch& epoch) {
                                const EpochPosition position = epoch.position();
                                return PositionPair(position.step,
                                                    {position.loss, position.weight,
                                                     static_cast<double>(position.correct)});
-                             })
+                             }))
       .def_property_readonly("metrics",
-                             [](const Epoch& epoch) { return pair_of(epoch.metrics()); });
+                             waiting([](const Epoch& epoch) { return pair_of(epoch.metrics()); }));
 }
 
 using TrainerClass = py::classh<Trainer>;
@@ -140,21 +145,27 @@ void bind_epochs(TrainerClass& type) {
 }
 
 void bind_schedule_and_average(TrainerClass& type) {
-  type.def_property("learning_rate", &Trainer::learning_rate, &Trainer::set_learning_rate)
-      .def_property_readonly("last_learning_rate", &Trainer::last_learning_rate)
+  type.def_property("learning_rate", waiting(&Trainer::learning_rate),
+                    waiting(&Trainer::set_learning_rate))
+      .def_property_readonly("last_learning_rate", waiting(&Trainer::last_learning_rate))
       .def("begin_schedule", &Trainer::begin_schedule, py::arg("epochs"),
-           py::arg("steps_per_epoch"))
-      .def("extend_schedule", &Trainer::extend_schedule, py::arg("epochs"))
-      .def("observe", &Trainer::observe, py::arg("measure"))
+           py::arg("steps_per_epoch"), py::call_guard<ReleaseGil>())
+      .def("extend_schedule", &Trainer::extend_schedule, py::arg("epochs"),
+           py::call_guard<ReleaseGil>())
+      .def("observe", &Trainer::observe, py::arg("measure"), py::call_guard<ReleaseGil>())
       .def("check_finite", &Trainer::check_finite, py::call_guard<ReleaseGil>())
       .def("averaged_model", &Trainer::averaged_model, py::call_guard<ReleaseGil>());
 }
 
 void bind_profile(TrainerClass& type) {
-  type.def("start_profile", &Trainer::start_profile)
+  type.def("start_profile", &Trainer::start_profile, py::call_guard<ReleaseGil>())
       // (steps, seconds, [(layers, forward, backward)], loss, update)
       .def("profile", [](const Trainer& trainer) {
-        const Profile profile = trainer.profile();
+        Profile profile;
+        {
+          const ReleaseGil release;
+          profile = trainer.profile();
+        }
         py::list layers;
         for (const LayerTime& time : profile.layers)
           layers.append(py::make_tuple(time.layers, time.forward, time.backward));
@@ -172,7 +183,8 @@ void bind_checkpoints(TrainerClass& type) {
             trainer.save_checkpoint(path, metadata);
           },
           py::arg("path"), py::arg("text"), py::arg("arrays"))
-      .def("restore", &Trainer::restore, py::arg("checkpoint"));
+      .def("restore", &Trainer::restore, py::arg("checkpoint"), py::call_guard<ReleaseGil>())
+      .def("release", &Trainer::release, py::call_guard<ReleaseGil>());
 }
 
 }  // namespace
@@ -185,8 +197,11 @@ void bind_trainer(py::module_& module) {
   type.def(
       py::init([](Model& model, const std::string& optimizer, const py::dict& optimizer_settings,
                   const std::string& loss, const py::dict& loss_settings, const py::dict& options) {
-        return Trainer(model, optimizer_of(optimizer, optimizer_settings),
-                       loss_of(loss, loss_settings), trainer_options_of(options));
+        const OptimizerSettings update = optimizer_of(optimizer, optimizer_settings);
+        const Loss minimised = loss_of(loss, loss_settings);
+        const TrainerOptions rest = trainer_options_of(options);
+        const ReleaseGil release;
+        return Trainer(model, update, minimised, rest);
       }),
       py::arg("model"), py::arg("optimizer"), py::arg("optimizer_settings"), py::arg("loss"),
       py::arg("loss_settings"), py::arg("options"));

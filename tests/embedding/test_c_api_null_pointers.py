@@ -76,6 +76,7 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "model_from_bytes": (lambda w: [ctypes.c_char_p(w.content), len(w.content), a_handle()], set()),
     "model_save": (lambda w: [w.model, w.folder / "again.cnnx"], set()),
     "model_clone": (lambda w: [w.model, a_handle()], set()),
+    "model_release": (lambda w: [w.model], set()),
     "model_input_shape": (lambda w: [w.model, a_number(), a_number(), a_number()], set()),
     "model_output_count": (lambda w: [w.model, a_number()], set()),
     "model_output_shape": (lambda w: [w.model, INTEGERS, 8, a_number()], set()),
@@ -106,6 +107,7 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
         lambda w: [w.model, "sgd", "cross_entropy", "seed=1", a_handle()],
         {"optimizer", "loss", "options"},
     ),
+    "trainer_release": (lambda w: [w.trainer], set()),
     "trainer_step": (lambda w: [w.trainer, ctypes.byref(SAMPLES), a_double()], {"loss"}),
     "trainer_compute_gradients": (
         lambda w: [w.trainer, ctypes.byref(SAMPLES), 0, a_double()],

@@ -224,6 +224,35 @@ def test_steps_and_gradients_are_those_of_python(training: Training) -> None:
     assert training.arrays(model) == arrays(ours)
 
 
+def test_a_step_without_a_finite_loss_changes_nothing(training: Training) -> None:
+    c = training.c
+    model = training.model()
+    trainer = training.trainer(model, None, None, None)
+    before = training.arrays(model)
+    nan = np.full(X[:4].shape, np.nan, np.float32)
+    loss = ctypes.c_double(7.0)
+    status = c.trainer_step(trainer, samples(nan, Y[:4]), ctypes.byref(loss))
+    c.refused(status, NOT_FINITE, "^step: the loss is NaN, because the images are not finite; ")
+    assert training.arrays(model) == before
+    assert loss.value == 7.0
+
+
+def test_released_memory_is_allocated_again(training: Training) -> None:
+    c = training.c
+    losses = []
+    for release in (True, False):
+        model = training.model()
+        trainer = training.trainer(model, None, None, None)
+        for _ in range(3):
+            loss = ctypes.c_double()
+            c.ok(c.trainer_step(trainer, samples(X[:9], Y[:9]), ctypes.byref(loss)))
+            losses.append(loss.value)
+            if release:
+                c.ok(c.trainer_release(trainer))
+                c.ok(c.model_release(model))
+    assert losses[:3] == losses[3:]
+
+
 def test_values_instead_of_labels(training: Training) -> None:
     values = np.eye(2, dtype=np.float32)[Y]
     for loss, ours in (

@@ -8,7 +8,7 @@ from typing import Any
 
 import cnnx
 import numpy as np
-from c_functions import STRUCTS, UINT8, CApi
+from c_functions import FLOAT32, STRUCTS, UINT8, CApi
 
 NETWORK = """
 # A comment, and empty lines, are passed over.
@@ -97,7 +97,8 @@ def arrays(model: cnnx.Model) -> dict[str, bytes]:
 def samples(
     x: np.ndarray[Any, Any] = X, y: np.ndarray[Any, Any] = Y, rows: list[int] | None = None
 ) -> Any:
-    view = STRUCTS["cnnx_samples"](pixels=x.ctypes.data, count=len(x), type=UINT8)
+    pixel_type = FLOAT32 if x.dtype == np.float32 else UINT8
+    view = STRUCTS["cnnx_samples"](pixels=x.ctypes.data, count=len(x), type=pixel_type)
     if y.dtype == np.int64:
         view.labels = y.ctypes.data
     else:

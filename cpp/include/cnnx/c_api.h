@@ -30,9 +30,9 @@
 // Texts are UTF-8 and end in a zero byte. Paths are UTF-8 on Windows and the file system's own
 // bytes elsewhere.
 //
-// Threads. Functions with a const cnnx_model argument may be called from several threads at once,
-// also while another thread trains that model or sets its parameters. Every other use of one handle
-// must be by one thread at a time.
+// Threads. Models, trainers and epochs may be used by several threads at once. The calls of one
+// trainer and its epochs run one after the other; predictions and saved files are of the model's
+// state between two train steps. A handle must not be destroyed while another thread uses it.
 //
 // The structs and constants keep their layout and meaning. Later versions only add functions and
 // constants.
@@ -75,7 +75,7 @@ CNNX_API const char* cnnx_version(void);
 CNNX_API cnnx_status cnnx_isa(const char** name);
 // 1 if the library can use several threads, 0 if it was built serial.
 CNNX_API int32_t cnnx_has_threads(void);
-// 1 if the threads are OpenMP's, else 0.
+// 1 if the library was built with OpenMP, whose variables then say where threads run, else 0.
 CNNX_API int32_t cnnx_has_openmp(void);
 CNNX_API cnnx_status cnnx_get_num_threads(int32_t* count);
 CNNX_API cnnx_status cnnx_set_num_threads(int32_t count);  // 1 to 1024
@@ -125,6 +125,8 @@ CNNX_API cnnx_status cnnx_model_from_bytes(const void* bytes, int64_t size, cnnx
 CNNX_API cnnx_status cnnx_model_save(const cnnx_model* model, const char* path);
 CNNX_API cnnx_status cnnx_model_clone(const cnnx_model* model, cnnx_model** clone);
 CNNX_API void cnnx_model_destroy(cnnx_model* model);
+// Frees the memory that a model keeps between calls; the next call allocates it again.
+CNNX_API cnnx_status cnnx_model_release(cnnx_model* model);
 
 CNNX_API cnnx_status cnnx_model_input_shape(const cnnx_model* model, int64_t* height,
                                             int64_t* width, int64_t* channels);
@@ -207,8 +209,7 @@ typedef struct cnnx_samples {
   int64_t row_count;
 } cnnx_samples;
 
-// The trainer shares the model, whose handle may be destroyed before it. A trainer must be used by
-// one thread at a time.
+// The trainer shares the model, whose handle may be destroyed before it.
 typedef struct cnnx_trainer cnnx_trainer;
 
 // optimizer: a line, sgd, adam, adamw, rmsprop or muon (cnnx/optimizers.h); NULL: adam.
@@ -226,13 +227,16 @@ typedef struct cnnx_trainer cnnx_trainer;
 CNNX_API cnnx_status cnnx_trainer_create(cnnx_model* model, const char* optimizer, const char* loss,
                                          const char* options, cnnx_trainer** trainer);
 CNNX_API void cnnx_trainer_destroy(cnnx_trainer* trainer);
+// Frees the memory of the last batches, the model's included; the next step allocates it again.
+CNNX_API cnnx_status cnnx_trainer_release(cnnx_trainer* trainer);
 
-// One train step on a batch. `loss`, the mean before the update, may be NULL.
+// One train step on a batch. `loss`, the mean before the update, may be NULL. Returns
+// CNNX_NOT_FINITE, and leaves the model unchanged, for a loss that is NaN or infinite.
 CNNX_API cnnx_status cnnx_trainer_step(cnnx_trainer* trainer, const cnnx_samples* samples,
                                        double* loss);
 // The two halves of a step, for gradients that are accumulated over several batches. The gradients
 // are those of the summed loss over `divisor` (0: of the mean loss), in an array owned by the
-// trainer.
+// trainer. Between the two other threads see new statistics of batch norms with old weights.
 CNNX_API cnnx_status cnnx_trainer_compute_gradients(cnnx_trainer* trainer,
                                                     const cnnx_samples* samples, double divisor,
                                                     double* loss);

@@ -52,10 +52,10 @@ struct ModelOptions {
   uint64_t seed = 0;  // of the initial weights: He uniform, bias 0
 };
 
-// A movable handle to a model; clone() copies the model. Every const member may be called from
-// several threads at once. Functions throw std::invalid_argument, in one sentence, for a wrong
-// argument and for a moved-from model, FormatError for a malformed file, and std::system_error when
-// the operating system refuses.
+// A movable handle to a model; clone() copies the model. Threads may share it: every member except
+// a move may be called by several at once. Functions throw std::invalid_argument, in one sentence,
+// for a wrong argument and for a moved-from model, FormatError for a malformed file, and
+// std::system_error when the operating system refuses.
 class CNNX_API Model {
  public:
   // `layers` are builders of cnnx/layers.h or Layers; input_shape is (height, width, channels).
@@ -110,6 +110,11 @@ class CNNX_API Model {
 
   // See Layer::trainable.
   void set_trainable(const std::string& layer, bool trainable);
+
+  // Frees the memory between calls. A model keeps the activations of its largest batch, one set for
+  // each thread that ran it at the same time, one set for training, and its packed weights. The
+  // next call allocates what it needs again; results do not change.
+  void release();
 
  private:
   friend class Trainer;

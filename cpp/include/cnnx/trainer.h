@@ -139,7 +139,7 @@ struct EpochState;
 CNNX_API void resume(EpochOptions& options, const CheckpointMetadata& metadata);
 
 // One pass over a data set, a step at a time. The images, the targets and the trainer must outlive
-// it.
+// it. Threads may share it as they may share its trainer.
 class CNNX_API Epoch {
  public:
   Epoch(Epoch&&) noexcept;
@@ -166,9 +166,13 @@ class CNNX_API Epoch {
   std::unique_ptr<training::EpochState> state_;
 };
 
-// Shares the model and owns gradients and optimizer slots. A trainer must be used by one thread at
-// a time; other threads may predict with the model meanwhile. Throws std::invalid_argument when
-// model, loss and data do not fit together, and when the trainer or its model was moved from.
+// Shares the model and owns gradients and optimizer slots. Throws std::invalid_argument when model,
+// loss and data do not fit together, and when the trainer or its model was moved from.
+//
+// Threads may share a trainer, whose calls run one after the other, and may use the model
+// meanwhile. Predictions, saved files and copies of the model are of its state between two steps,
+// never inside one. In a child forked while another thread was inside a call, the trainer, and if
+// that call was changing the model the model too, throw std::invalid_argument.
 class CNNX_API Trainer {
  public:
   explicit Trainer(Model& model, const OptimizerSettings& optimizer = Adam{}, const Loss& loss = {},
@@ -177,17 +181,21 @@ class CNNX_API Trainer {
   Trainer& operator=(Trainer&&) noexcept;
   ~Trainer();
 
-  // compute_gradients, then apply_gradients. Returns the mean loss before the update.
+  // compute_gradients, then apply_gradients, as one change of the model. Returns the mean loss
+  // before the update. Throws NotFiniteError for a loss that is NaN or infinite, and leaves the
+  // model unchanged.
   double step(const ImageBatch& images, const Targets& targets);
 
   // Overwrites gradients() with those of the summed loss of the rows over `divisor`, and returns
   // that loss. Divisor 0 means that of the mean: the number of rows or the sum of their class
   // weights. With one divisor, batches add up: losses and gradients of 5 rows and of 3 rows sum to
-  // those of 8.
+  // those of 8. Updates the running statistics of batch norms, so between this and apply_gradients
+  // other threads see new statistics with old weights. A loss that is not finite is returned.
   double compute_gradients(const ImageBatch& images, const Targets& targets, double divisor = 0);
   void apply_gradients();
   // gradient_count() floats, in the layout of Model::parameters. compute_gradients does not write
-  // those of a layer that is not trainable, which are zero.
+  // those of a layer that is not trainable, which are zero. Not locked: a step of another thread
+  // overwrites them.
   float* gradients();
   int64_t gradient_count() const;
 
@@ -243,6 +251,10 @@ class CNNX_API Trainer {
   // slots or when this trainer averages and the checkpoint's did not, and std::invalid_argument
   // when it trains another model.
   void restore(const Checkpoint& checkpoint);
+
+  // Frees the memory of the last batches, the model's included (Model::release). The next step
+  // allocates it again.
+  void release();
 
  private:
   const std::shared_ptr<training::TrainerState>& state() const;

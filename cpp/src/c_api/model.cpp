@@ -78,6 +78,10 @@ cnnx_status cnnx_model_clone(const cnnx_model* model, cnnx_model** clone) {
 
 void cnnx_model_destroy(cnnx_model* model) { delete model; }
 
+cnnx_status cnnx_model_release(cnnx_model* model) {
+  return guarded(__func__, [&](const Call& call) { call.model(model).release(); });
+}
+
 cnnx_status cnnx_model_input_shape(const cnnx_model* model, int64_t* height, int64_t* width,
                                    int64_t* channels) {
   return guarded(__func__, [&](const Call& call) {

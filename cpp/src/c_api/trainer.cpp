@@ -30,6 +30,10 @@ cnnx_status cnnx_trainer_create(cnnx_model* model, const char* optimizer, const 
 
 void cnnx_trainer_destroy(cnnx_trainer* trainer) { delete trainer; }
 
+cnnx_status cnnx_trainer_release(cnnx_trainer* trainer) {
+  return guarded(__func__, [&](const Call& call) { call.trainer(trainer).release(); });
+}
+
 cnnx_status cnnx_trainer_step(cnnx_trainer* trainer, const cnnx_samples* samples, double* loss) {
   return guarded(__func__, [&](const Call& call) {
     Trainer& given = call.trainer(trainer);

@@ -81,18 +81,11 @@ void InferencePlan::pack_weights(const float* parameters, float* buffers, float*
   head_.pack_weights(parameters, buffers, threads_, packed);
 }
 
-WorkspaceLease InferencePlan::lease() const {
-  std::unique_ptr<Workspace> workspace = pool_.take();
-  if (!workspace) {
-    const int slots = thread_per_slice() ? threads_ : 1;
-    workspace = std::make_unique<Workspace>();
-    workspace->arena =
-        runtime::AlignedBuffer(runtime::round_up_to_line(slices() * trunk_.output_floats()) +
-                               std::max(slots * slot_floats(), head_.arena_floats()));
-    workspace->scratch =
-        runtime::AlignedBuffer(std::max(slots * slot_scratch(), head_.scratch_floats(threads_)));
-  }
-  return WorkspaceLease(pool_, std::move(workspace));
+WorkspaceLease InferencePlan::lease(WorkspacePool& pool) const {
+  const int slots = thread_per_slice() ? threads_ : 1;
+  return pool.lease(runtime::round_up_to_line(slices() * trunk_.output_floats()) +
+                        std::max(slots * slot_floats(), head_.arena_floats()),
+                    std::max(slots * slot_scratch(), head_.scratch_floats(threads_)));
 }
 
 const float* InferencePlan::forward(const float* input, const float* parameters, float* buffers,

@@ -22,9 +22,9 @@ class InferencePlan {
   int64_t packed_floats() const { return head_.packed_end(); }
   void pack_weights(const float* parameters, float* buffers, float* packed) const;
 
-  // A workspace for one execution, returned to the plan's pool at the end of the lease. Only the
-  // first lease allocates.
-  WorkspaceLease lease() const;
+  // A workspace for one execution, returned to the pool at the end of the lease. Only the first
+  // lease allocates.
+  WorkspaceLease lease(WorkspacePool& pool) const;
 
   // Runs every layer on `input` (batch images, float). The result lies in the workspace until the
   // end of the lease.
@@ -45,7 +45,6 @@ class InferencePlan {
   int64_t slice_;
   Chain trunk_, trunk_rest_;  // for a slice, and for the last, smaller one
   Chain head_;
-  mutable WorkspacePool pool_;
 };
 
 }  // namespace cnnx::graph

@@ -85,7 +85,7 @@ void Model::run(const ImageBatch& images, float* outputs) const {
   for (int64_t first = 0; first < images.count; first += piece) {
     const int64_t count = std::min(piece, images.count - first);
     const auto plan = state.inference_plan(count, threads);
-    const graph::WorkspaceLease workspace = plan->lease();
+    const graph::WorkspaceLease workspace = state.lease(*plan);
     const float* input = state.normalised(images, first, count, workspace->input);
     const float* output = plan->forward(input, state.parameters.data(), state.buffers.data(),
                                         state.packed(*plan), *workspace);
@@ -182,7 +182,10 @@ const std::vector<ParameterInfo>& Model::parameters() const {
 const std::vector<ParameterInfo>& Model::buffers() const {
   return state()->graph.buffers().infos();
 }
-std::vector<Layer> Model::layers() const { return state()->layers(); }
+std::vector<Layer> Model::layers() const {
+  const std::shared_lock<graph::ModelMutex> lock(state()->mutex);
+  return state()->layers();
+}
 
 std::vector<LayerInfo> Model::layer_infos() const {
   std::vector<LayerInfo> infos;
@@ -244,6 +247,11 @@ void Model::set_buffer(const ParameterInfo& buffer, const float* values) {
 void Model::set_trainable(const std::string& layer, bool trainable) {
   const std::unique_lock<graph::ModelMutex> lock(state()->mutex);
   state()->set_trainable(layer, trainable);
+}
+
+void Model::release() {
+  const std::unique_lock<graph::ModelMutex> lock(state()->mutex);
+  state()->release();
 }
 
 }  // namespace cnnx

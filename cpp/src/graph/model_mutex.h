@@ -2,31 +2,60 @@
 // thread that waits for exclusive access.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <shared_mutex>
+
+#include "runtime/fork.h"
 
 namespace cnnx::graph {
 
 // For std::shared_lock and std::unique_lock. std::shared_mutex alone may prefer readers (glibc's
 // does): threads that predict constantly would never let a train step begin. Here every thread
 // passes a turnstile first, and a thread that waits for exclusive access blocks it until the
-// threads inside have left.
+// threads inside have left. Between two train steps a thread that waits at the turnstile or behind
+// it gets in, so constant training does not starve predictions either.
+//
+// A child forked while a thread held it exclusively cannot know the parameters: there both locks
+// throw std::invalid_argument.
 class ModelMutex {
  public:
   void lock() {
-    const std::lock_guard<std::mutex> turnstile(turnstile_);
-    mutex_.lock();
+    check_process();
+    const std::lock_guard<std::mutex> turnstile(locks_->turnstile);
+    locks_->mutex.lock();
+    const runtime::ForkPause pause;
+    record_.set_changing(true);
   }
-  void unlock() { mutex_.unlock(); }
+  void unlock() {
+    {
+      const runtime::ForkPause pause;
+      record_.set_changing(false);
+    }
+    locks_->mutex.unlock();
+  }
   void lock_shared() {
-    const std::lock_guard<std::mutex> turnstile(turnstile_);
-    mutex_.lock_shared();
+    check_process();
+    const std::lock_guard<std::mutex> turnstile(locks_->turnstile);
+    locks_->mutex.lock_shared();
   }
-  void unlock_shared() { mutex_.unlock_shared(); }
+  void unlock_shared() { locks_->mutex.unlock_shared(); }
 
  private:
-  std::mutex turnstile_;
-  std::shared_mutex mutex_;
+  struct Locks {
+    std::mutex turnstile;
+    std::shared_mutex mutex;
+  };
+
+  void check_process() {
+    record_.check([this] {
+      static_cast<void>(locks_.release());
+      locks_ = std::make_unique<Locks>();
+    });
+  }
+
+  runtime::ForkRecord record_{"model"};
+  std::unique_ptr<Locks> locks_ = std::make_unique<Locks>();
 };
 
 }  // namespace cnnx::graph

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <new>
 #include <set>
+#include <shared_mutex>
 #include <stdexcept>
 
 #include "data/pixels.h"
@@ -102,9 +104,9 @@ void ModelState::draw_parameters(uint64_t seed) {
 }
 
 std::shared_ptr<ModelState> ModelState::clone() const {
+  const std::shared_lock<ModelMutex> lock(mutex);
   auto copy =
       std::make_shared<ModelState>(Graph(layers(), graph.input_shape()), classes, preprocessing);
-  const std::shared_lock<ModelMutex> lock(mutex);
   copy->probabilities = probabilities.load();
   std::copy_n(parameters.data(), graph.parameters().floats(), copy->parameters.data());
   std::copy_n(buffers.data(), graph.buffers().floats(), copy->buffers.data());
@@ -123,15 +125,25 @@ void ModelState::set_trainable(const std::string& layer, bool trainable) {
 
 const float* ModelState::packed(const InferencePlan& plan) const {
   if (!packed_is_current_) {
-    const std::lock_guard<std::mutex> lock(packed_mutex_);
+    const std::lock_guard<runtime::ForkSafeMutex> lock(packed_mutex_);
     if (!packed_is_current_) {
       if (packed_.size() < plan.packed_floats())
         packed_ = runtime::AlignedBuffer(plan.packed_floats());
       plan.pack_weights(parameters.data(), buffers.data(), packed_.data());
+      const runtime::ForkPause pause;  // a child sees all packed weights, or that they are not
       packed_is_current_ = true;
     }
   }
   return packed_.data();
+}
+
+void ModelState::release() {
+  inference_plans_.clear();
+  training_plans_.clear();
+  inference_memory_.clear();
+  training_memory_.clear();
+  packed_is_current_ = false;
+  packed_ = runtime::AlignedBuffer();
 }
 
 int64_t ModelState::piece() const {

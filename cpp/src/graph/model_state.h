@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "graph/model_mutex.h"
 #include "graph/plan_cache.h"
 #include "graph/training_plan.h"
+#include "runtime/fork.h"
 #include "runtime/memory.h"
 
 namespace cnnx::graph {
@@ -26,19 +26,25 @@ class ModelState {
   void draw_parameters(uint64_t seed);
   std::shared_ptr<ModelState> clone() const;
 
-  // The plan for this many images, made on first use; the last few are cached.
+  // The plan for this many images, made on first use; the last few are cached. The caller holds
+  // `mutex`, at least shared, for this and for the workspace of an execution.
   std::shared_ptr<const InferencePlan> inference_plan(int64_t batch, int threads) const {
     return inference_plans_.get(graph, batch, threads);
   }
   std::shared_ptr<const TrainingPlan> training_plan(int64_t batch, int threads) const {
     return training_plans_.get(graph, batch, threads);
   }
+  WorkspaceLease lease(const InferencePlan& plan) const { return plan.lease(inference_memory_); }
+  WorkspaceLease lease(const TrainingPlan& plan) const { return plan.lease(training_memory_); }
 
   // The packed weights of inference plans, packed again after parameters_changed. The caller holds
   // `mutex`, at least shared, as long as it uses them.
   const float* packed(const InferencePlan& plan) const;
   // The caller holds `mutex` exclusively.
   void parameters_changed() { packed_is_current_ = false; }
+  // Frees plans, workspaces and packed weights, which the next execution makes again. The caller
+  // holds `mutex` exclusively.
+  void release();
 
   // The number of images that run at once: a large batch runs in parts, so that its activations
   // stay small. An image's bits do not depend on it.
@@ -50,10 +56,10 @@ class ModelState {
   const float* normalised(const ImageBatch& images, int64_t first, int64_t count,
                           runtime::AlignedBuffer& storage) const;
 
+  // The caller holds `mutex`, at least shared.
   std::vector<Layer> layers() const;
 
-  // The caller holds `mutex` exclusively. Throws std::invalid_argument for a name that no layer
-  // has.
+  // The caller holds `mutex` exclusively. Throws std::invalid_argument for an unknown name.
   void set_trainable(const std::string& layer, bool trainable);
 
   Graph graph;  // only set_trainable changes it
@@ -70,7 +76,9 @@ class ModelState {
  private:
   mutable PlanCache<InferencePlan> inference_plans_;
   mutable PlanCache<TrainingPlan> training_plans_;
-  mutable std::mutex packed_mutex_;
+  // A train step needs much more memory than a prediction, so each has its own.
+  mutable WorkspacePool inference_memory_, training_memory_;
+  mutable runtime::ForkSafeMutex packed_mutex_{"model"};
   mutable runtime::AlignedBuffer packed_;
   mutable std::atomic<bool> packed_is_current_ = false;
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "runtime/fork.h"
 
 namespace cnnx::graph {
 
@@ -15,7 +16,7 @@ template <class Plan>
 class PlanCache {
  public:
   std::shared_ptr<const Plan> get(const Graph& graph, int64_t batch, int threads) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<runtime::ForkSafeMutex> lock(mutex_);
     const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const auto& plan) {
       return plan->batch() == batch && plan->threads() == threads;
     });
@@ -30,7 +31,7 @@ class PlanCache {
   }
 
   void clear() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<runtime::ForkSafeMutex> lock(mutex_);
     plans_.clear();
   }
 
@@ -38,7 +39,7 @@ class PlanCache {
   // Enough for a batch, a short last one, and the same of a second user; few enough to stay small.
   static constexpr std::size_t kMost = 4;
 
-  std::mutex mutex_;
+  runtime::ForkSafeMutex mutex_{"model"};
   std::vector<std::shared_ptr<const Plan>> plans_;  // the most recently used last
 };
 

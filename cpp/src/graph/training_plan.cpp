@@ -12,19 +12,13 @@ TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads)
       chain_(graph, 0, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::for_backward),
       flow_(chain_) {
   chain_.assign_offsets(flow_.arena_buffers());
+  scratch_floats_ = chain_.scratch_floats(threads_);
+  for (const Step& step : chain_.steps())
+    scratch_floats_ = std::max(scratch_floats_, step.op->backward_scratch_floats(threads_));
 }
 
-WorkspaceLease TrainingPlan::lease() const {
-  std::unique_ptr<Workspace> workspace = pool_.take();
-  if (!workspace) {
-    int64_t scratch = chain_.scratch_floats(threads_);
-    for (const Step& step : chain_.steps())
-      scratch = std::max(scratch, step.op->backward_scratch_floats(threads_));
-    workspace = std::make_unique<Workspace>();
-    workspace->arena = runtime::AlignedBuffer(chain_.arena_floats());
-    workspace->scratch = runtime::AlignedBuffer(scratch);
-  }
-  return WorkspaceLease(pool_, std::move(workspace));
+WorkspaceLease TrainingPlan::lease(WorkspacePool& pool) const {
+  return pool.lease(chain_.arena_floats(), scratch_floats_);
 }
 
 ChainArguments TrainingPlan::chain_arguments(const TrainingArguments& a,

@@ -25,9 +25,9 @@ class TrainingPlan {
   int64_t batch() const { return batch_; }
   int threads() const { return threads_; }
 
-  // A workspace for one execution, returned to the plan's pool at the end of the lease. Only the
-  // first lease allocates.
-  WorkspaceLease lease() const;
+  // A workspace for one execution, returned to the pool at the end of the lease. Only the first
+  // lease allocates.
+  WorkspaceLease lease(WorkspacePool& pool) const;
 
   // Runs every layer. The result lies in the workspace until backward.
   const float* forward(const TrainingArguments& arguments, Workspace& workspace) const;
@@ -45,7 +45,7 @@ class TrainingPlan {
   int threads_;
   Chain chain_;
   GradientFlow flow_;
-  mutable WorkspacePool pool_;
+  int64_t scratch_floats_ = 0;
 };
 
 }  // namespace cnnx::graph

@@ -1,27 +1,61 @@
-// Lends workspaces and takes them back.
+// Lends workspaces, enlarges them, and takes them back.
 #include "graph/workspace.h"
 
+#include <algorithm>
+#include <mutex>
+
 namespace cnnx::graph {
+namespace {
+
+void enlarge(runtime::AlignedBuffer& buffer, int64_t floats) {
+  if (buffer.size() >= floats) return;
+  buffer = runtime::AlignedBuffer();  // the old memory is freed first
+  buffer = runtime::AlignedBuffer(floats);
+}
+
+}  // namespace
 
 WorkspaceLease::~WorkspaceLease() {
   if (workspace_) pool_->give_back(std::move(workspace_));
 }
 
-std::unique_ptr<Workspace> WorkspacePool::take() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+WorkspaceLease WorkspacePool::lease(int64_t arena_floats, int64_t scratch_floats) {
+  std::unique_ptr<Workspace> workspace = take(arena_floats, scratch_floats);
+  if (!workspace) workspace = std::make_unique<Workspace>();
+  enlarge(workspace->arena, arena_floats);
+  enlarge(workspace->scratch, scratch_floats);
+  return WorkspaceLease(*this, std::move(workspace));
+}
+
+// The smallest free workspace that is large enough, or else the first one; null if none is free.
+std::unique_ptr<Workspace> WorkspacePool::take(int64_t arena_floats, int64_t scratch_floats) {
+  const std::lock_guard<runtime::ForkSafeMutex> lock(mutex_);
   if (free_.empty()) return nullptr;
+  const auto fits = [&](const auto& each) {
+    return each->arena.size() >= arena_floats && each->scratch.size() >= scratch_floats;
+  };
+  const auto chosen =
+      std::min_element(free_.begin(), free_.end(), [&](const auto& a, const auto& b) {
+        return fits(a) && (!fits(b) || a->arena.size() < b->arena.size());
+      });
+  std::swap(*chosen, free_.back());
   std::unique_ptr<Workspace> workspace = std::move(free_.back());
   free_.pop_back();
   return workspace;
 }
 
 void WorkspacePool::give_back(std::unique_ptr<Workspace> workspace) noexcept {
-  const std::lock_guard<std::mutex> lock(mutex_);
   try {
+    const std::lock_guard<runtime::ForkSafeMutex> lock(mutex_);
     free_.push_back(std::move(workspace));
   } catch (...) {
     // Without memory for the list the workspace is simply freed.
   }
+}
+
+void WorkspacePool::clear() {
+  const std::lock_guard<runtime::ForkSafeMutex> lock(mutex_);
+  free_.clear();
 }
 
 }  // namespace cnnx::graph

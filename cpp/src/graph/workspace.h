@@ -1,11 +1,12 @@
 // The memory of an execution: input, activations, gradients and scratch; and a pool of them, so
-// that several threads may run one plan and a repeated execution allocates nothing.
+// that several threads may run one model and a repeated execution allocates nothing.
 #pragma once
 
 #include <memory>
-#include <mutex>
+#include <utility>
 #include <vector>
 
+#include "runtime/fork.h"
 #include "runtime/memory.h"
 
 namespace cnnx::graph {
@@ -36,14 +37,21 @@ class WorkspaceLease {
   std::unique_ptr<Workspace> workspace_;
 };
 
+// Plans of all batch sizes share the workspaces of one pool. A workspace that is too small for an
+// execution is replaced by a larger one, so the pool holds as many as executions ran at once, each
+// no larger than the largest batch needed.
 class WorkspacePool {
  public:
-  // A free workspace, or null.
-  std::unique_ptr<Workspace> take();
+  // At least this large; the contents are those of an earlier execution.
+  WorkspaceLease lease(int64_t arena_floats, int64_t scratch_floats);
   void give_back(std::unique_ptr<Workspace> workspace) noexcept;
+  // Frees the workspaces that are not leased.
+  void clear();
 
  private:
-  std::mutex mutex_;
+  std::unique_ptr<Workspace> take(int64_t arena_floats, int64_t scratch_floats);
+
+  runtime::ForkSafeMutex mutex_{"model"};
   std::vector<std::unique_ptr<Workspace>> free_;
 };
 

@@ -246,6 +246,7 @@ const CheckpointMetadata& Checkpoint::metadata() const { return reader().metadat
 
 void Trainer::save_checkpoint(const std::string& path, const CheckpointMetadata& metadata) const {
   const training::TrainerState& trainer = *state();
+  const training::TrainerLock trainer_lock(trainer.mutex);
   const graph::Graph& graph = trainer.model->graph;
   const io::Position position{trainer.optimizer.state(), trainer.schedule_state,
                               trainer.last_learning_rate, trainer.gradients_computed};
@@ -276,6 +277,7 @@ void Trainer::restore(const Checkpoint& checkpoint) {
     throw std::invalid_argument(
         "restore: the trainer trains another model, expected the checkpoint's own");
   }
+  const training::TrainerLock trainer_lock(state()->mutex);
   const std::unique_lock<graph::ModelMutex> lock(state()->model->mutex);
   checkpoint.reader().restore(*state());
 }

@@ -30,8 +30,8 @@ class CheckpointReader {
   const std::shared_ptr<graph::ModelState>& model() const { return model_; }
   const CheckpointMetadata& metadata() const { return metadata_; }
 
-  // The caller holds the model's lock exclusively. Throws FormatError, without any change, unless
-  // the trainer's settings are the checkpoint's.
+  // The caller holds the trainer's lock and, exclusively, the model's. Throws FormatError, without
+  // any change, unless the trainer's settings are the checkpoint's.
   void restore(training::TrainerState& trainer) const;
 
  private:

@@ -1,11 +1,9 @@
 // The epoch loop: an order for the rows, one gathered batch and one train step at a time.
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <stdexcept>
 #include <string>
 
-#include "cnnx/error.h"
 #include "cnnx/runtime.h"
 #include "cnnx/trainer.h"
 #include "data/image.h"
@@ -45,34 +43,29 @@ uint64_t Epoch::number() const { return state().number; }
 int64_t Epoch::steps() const {
   return (state().source.count() + state().batch_size - 1) / state().batch_size;
 }
-int64_t Epoch::step() const { return state().step; }
+int64_t Epoch::step() const { return position().step; }
 EpochPosition Epoch::position() const {
-  const training::LossSum& total = state().total;
-  return {state_->step, total.sum, total.weight, total.correct};
+  const training::EpochState& s = state();
+  const training::TrainerLock lock(s.trainer->mutex);
+  return {s.step, s.total.sum, s.total.weight, s.total.correct};
 }
 Metrics Epoch::metrics() const {
-  return state().trainer->loss.metrics(state().total, state().done);
+  const training::EpochState& s = state();
+  const training::TrainerLock lock(s.trainer->mutex);
+  return s.trainer->loss.metrics(s.total, s.done);
 }
 
-double Epoch::weight() const { return state().total.weight; }
+double Epoch::weight() const { return position().weight; }
 
 bool Epoch::advance() {
   training::EpochState& s = this->state();
+  const training::TrainerLock lock(s.trainer->mutex);
   const int64_t count = std::min(s.batch_size, s.source.count() - s.done);
   if (count == 0) return false;
   if (!s.prefetch) s.source.gather(s.done, count, get_num_threads(), s.batch);
-  s.trainer->scheduled_factor();  // refuses the same as apply_gradients, before any change
   const training::Batch& batch = s.prefetch ? s.prefetch->batch(s.done) : s.batch;
   const double divisor = s.trainer->loss.divisor(batch.targets, count);
-  const training::LossSum sum =
-      s.trainer->compute_gradients(batch.input, batch.targets, count, divisor);
-  if (!std::isfinite(sum.sum)) {
-    const char* value = std::isnan(sum.sum) ? "NaN" : "infinite";
-    throw NotFiniteError("fit: the loss is " + std::string(value) + ", " +
-                         s.trainer->undo_gradients(batch.input, count));
-  }
-  s.total += sum;
-  s.trainer->apply_gradients();
+  s.total += s.trainer->step(batch.input, batch.targets, count, divisor, "fit");
   s.done += count;
   ++s.step;
   return true;

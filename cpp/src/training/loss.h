@@ -32,6 +32,8 @@ class LossFunction {
   LossSum sum(const float* outputs, const Targets& targets, int64_t rows, double divisor,
               int threads, float* grad_outputs);
   Metrics metrics(const LossSum& total, int64_t rows) const;
+  // Frees memory that the next sum allocates again.
+  void release() { row_losses_ = runtime::AlignedBuffer(); }
 
  private:
   const float* class_weights() const;  // null: all 1

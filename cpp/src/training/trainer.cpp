@@ -24,6 +24,7 @@
 
 namespace cnnx {
 
+using training::TrainerLock;
 using training::TrainerState;
 
 namespace training {
@@ -40,6 +41,11 @@ std::vector<bool> trained_arrays(const graph::Graph& graph) {
   return trained;
 }
 
+std::vector<bool> trained_arrays(const graph::ModelState& model) {
+  const std::shared_lock<graph::ModelMutex> lock(model.mutex);
+  return trained_arrays(model.graph);
+}
+
 }  // namespace
 
 TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
@@ -50,7 +56,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
       optimizer(settings, model->graph.parameters().infos()),
       seed(options.seed),
       rules(options.rules),
-      trained(trained_arrays(model->graph)),
+      trained(trained_arrays(*model)),
       segments(parameter_segments(model->graph.parameters().infos(), trained, rules)),
       clipping(options.clip_norm),
       schedule(options.schedule),
@@ -73,12 +79,25 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
   if (options.averaging) average.emplace(*options.averaging, *model);
 }
 
+LossSum TrainerState::step(const float* images, const Targets& targets, int64_t rows,
+                           double divisor, const char* caller) {
+  const double factor = scheduled_factor();  // refuses before any change
+  const std::unique_lock<graph::ModelMutex> lock(model->mutex);
+  const LossSum sum = compute_gradients(images, targets, rows, divisor);
+  if (!std::isfinite(sum.sum)) {
+    const char* value = std::isnan(sum.sum) ? "NaN" : "infinite";
+    throw NotFiniteError(std::string(caller) + ": the loss is " + value + ", " +
+                         undo_gradients(images, rows));
+  }
+  apply_gradients(factor);
+  return sum;
+}
+
 LossSum TrainerState::compute_gradients(const float* images, const Targets& targets, int64_t rows,
                                         double divisor) {
   const int threads = get_num_threads();
   const auto plan = model->training_plan(rows, threads);
-  const graph::WorkspaceLease workspace = plan->lease();
-  const std::unique_lock<graph::ModelMutex> lock(model->mutex);
+  const graph::WorkspaceLease workspace = model->lease(*plan);
   const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
   follow_trainable();
   buffers_before.assign(model->buffers.data(),
@@ -98,7 +117,6 @@ LossSum TrainerState::compute_gradients(const float* images, const Targets& targ
 }
 
 std::string TrainerState::undo_gradients(const float* images, int64_t rows) {
-  const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   std::copy(buffers_before.begin(), buffers_before.end(), model->buffers.data());
   model->parameters_changed();
   const std::string first = first_not_finite(*model, images, rows, {seed, --gradients_computed});
@@ -134,21 +152,26 @@ double TrainerState::scheduled_factor() const {
   return schedule_factor(schedule, schedule_state);
 }
 
-void TrainerState::apply_gradients() {
-  const double factor = scheduled_factor();
-  const std::unique_lock<graph::ModelMutex> lock(model->mutex);
+void TrainerState::apply_gradients(double rate_factor) {
   const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
   const runtime::AddTime time(profiler ? &profiler->update : nullptr);
   if (profiler) ++profiler->steps;
   follow_trainable();
   const int threads = get_num_threads();
-  const StepScales scales = {factor, clipping.scale(gradients.data(), segments, threads)};
+  const StepScales scales = {rate_factor, clipping.scale(gradients.data(), segments, threads)};
   optimizer.update({model->parameters.data(), gradients.data(), slot_pointers.data(), segments},
                    scales, threads);
   model->parameters_changed();
-  last_learning_rate = optimizer.state().learning_rate * factor;
+  last_learning_rate = optimizer.state().learning_rate * rate_factor;
   ++schedule_state.step;
   if (average) average->update(*model, optimizer.state().step, threads);
+}
+
+void TrainerState::release() {
+  input = runtime::AlignedBuffer();
+  loss.release();
+  const std::unique_lock<graph::ModelMutex> lock(model->mutex);
+  model->release();
 }
 
 }  // namespace training
@@ -202,43 +225,69 @@ const std::shared_ptr<TrainerState>& Trainer::state() const {
   return state_;
 }
 
-double Trainer::compute_gradients(const ImageBatch& images, const Targets& targets,
-                                  double divisor) {
+namespace {
+
+void check_batch(const TrainerState& state, const ImageBatch& images, const Targets& targets) {
   data::check_images(images, "trainer");
   if (images.count == 0)
     throw std::invalid_argument("trainer: the batch is empty, expected at least one row");
+  state.loss.check(targets, images.count);
+}
+
+}  // namespace
+
+double Trainer::compute_gradients(const ImageBatch& images, const Targets& targets,
+                                  double divisor) {
+  TrainerState& s = *state();
+  check_batch(s, images, targets);
   if (!(divisor >= 0) || std::isinf(divisor)) {
     throw std::invalid_argument("trainer: divisor is " + std::to_string(divisor) +
                                 ", expected a number > 0");
   }
-  state()->loss.check(targets, images.count);
-  const double rows = divisor > 0 ? divisor : state()->loss.divisor(targets, images.count);
-  const float* input = state()->model->normalised(images, 0, images.count, state()->input);
-  return state()->compute_gradients(input, targets, images.count, rows).sum / rows;
+  const double rows = divisor > 0 ? divisor : s.loss.divisor(targets, images.count);
+  const TrainerLock lock(s.mutex);
+  const float* input = s.model->normalised(images, 0, images.count, s.input);
+  const std::unique_lock<graph::ModelMutex> model_lock(s.model->mutex);
+  return s.compute_gradients(input, targets, images.count, rows).sum / rows;
 }
 
-void Trainer::apply_gradients() { state()->apply_gradients(); }
+void Trainer::apply_gradients() {
+  TrainerState& s = *state();
+  const TrainerLock lock(s.mutex);
+  const double factor = s.scheduled_factor();
+  const std::unique_lock<graph::ModelMutex> model_lock(s.model->mutex);
+  s.apply_gradients(factor);
+}
 
 double Trainer::step(const ImageBatch& images, const Targets& targets) {
-  state()->scheduled_factor();  // refuses the same as apply_gradients, before any change
-  const double loss = compute_gradients(images, targets);
-  apply_gradients();
-  return loss;
+  TrainerState& s = *state();
+  check_batch(s, images, targets);
+  const double divisor = s.loss.divisor(targets, images.count);
+  const TrainerLock lock(s.mutex);
+  const float* input = s.model->normalised(images, 0, images.count, s.input);
+  return s.step(input, targets, images.count, divisor, "step").sum / divisor;
 }
 
-double Trainer::learning_rate() const { return state()->optimizer.state().learning_rate; }
+double Trainer::learning_rate() const {
+  const TrainerLock lock(state()->mutex);
+  return state()->optimizer.state().learning_rate;
+}
 
 void Trainer::set_learning_rate(double value) {
   if (!(value >= 0 && value <= FLT_MAX)) {
     throw std::invalid_argument("trainer: learning_rate is " + std::to_string(value) +
                                 ", expected a finite number >= 0");
   }
+  const TrainerLock lock(state()->mutex);
   training::OptimizerState changed = state()->optimizer.state();
   changed.learning_rate = value;
   state()->optimizer.set_state(changed);
 }
 
-double Trainer::last_learning_rate() const { return state()->last_learning_rate; }
+double Trainer::last_learning_rate() const {
+  const TrainerLock lock(state()->mutex);
+  return state()->last_learning_rate;
+}
 
 void Trainer::begin_schedule(int64_t epochs, int64_t steps_per_epoch) {
   if (epochs < 1 || steps_per_epoch < 1) {
@@ -246,6 +295,7 @@ void Trainer::begin_schedule(int64_t epochs, int64_t steps_per_epoch) {
                                 " epochs of " + std::to_string(steps_per_epoch) +
                                 " steps, expected at least 1 each");
   }
+  const TrainerLock lock(state()->mutex);
   state()->schedule_state = {};
   state()->schedule_state.epochs = epochs;
   state()->schedule_state.steps_per_epoch = steps_per_epoch;
@@ -256,6 +306,7 @@ void Trainer::extend_schedule(int64_t epochs) {
     throw std::invalid_argument("extend_schedule: epochs is " + std::to_string(epochs) +
                                 ", expected at least 1");
   }
+  const TrainerLock lock(state()->mutex);
   state()->schedule_state.epochs = epochs;
 }
 
@@ -269,10 +320,12 @@ void Trainer::check_finite() const {
 }
 
 void Trainer::observe(double measure) {
+  const TrainerLock lock(state()->mutex);
   cnnx::observe(state()->schedule, measure, state()->schedule_state);
 }
 
 Model Trainer::averaged_model() const {
+  const TrainerLock trainer_lock(state()->mutex);
   auto copy = averaged_state(*state(), "averaged_model").clone();
   copy->probabilities = state()->model->probabilities.load();
   const std::shared_lock<graph::ModelMutex> lock(state()->model->mutex);
@@ -282,18 +335,28 @@ Model Trainer::averaged_model() const {
   return Model(std::move(copy));
 }
 
-void Trainer::start_profile() { state()->profiler = std::make_unique<training::Profiler>(); }
+void Trainer::start_profile() {
+  const TrainerLock lock(state()->mutex);
+  state()->profiler = std::make_unique<training::Profiler>();
+}
 
 Profile Trainer::profile() const {
+  const TrainerLock lock(state()->mutex);
   return state()->profiler ? state()->profiler->profile(state()->model->graph) : Profile{};
 }
 
 float* Trainer::gradients() { return state()->gradients.data(); }
 int64_t Trainer::gradient_count() const { return state()->gradients.size(); }
 
+void Trainer::release() {
+  const TrainerLock lock(state()->mutex);
+  state()->release();
+}
+
 Metrics Trainer::evaluate(const ImageBatch& images, const Targets& targets,
                           const std::vector<int64_t>& rows, bool averaged) const {
   const training::BatchSource source(*state(), images, targets, rows, "evaluate");
+  const TrainerLock trainer_lock(state()->mutex);
   const graph::ModelState& model =
       averaged ? averaged_state(*state(), "evaluate") : *state()->model;
   const int threads = get_num_threads();
@@ -305,7 +368,7 @@ Metrics Trainer::evaluate(const ImageBatch& images, const Targets& targets,
     const int64_t count = std::min(piece, source.count() - first);
     source.gather(first, count, threads, batch);
     const auto plan = model.inference_plan(count, threads);
-    const graph::WorkspaceLease workspace = plan->lease();
+    const graph::WorkspaceLease workspace = model.lease(*plan);
     const float* output = plan->forward(batch.input, model.parameters.data(), model.buffers.data(),
                                         model.packed(*plan), *workspace);
     total += state()->loss.sum(output, batch.targets, count, 1.0, threads, nullptr);

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cnnx/trainer.h"
 #include "graph/model_state.h"
+#include "runtime/fork.h"
 #include "runtime/memory.h"
 #include "training/gradient_clipping.h"
 #include "training/loss.h"
@@ -18,14 +20,23 @@
 
 namespace cnnx::training {
 
+// One call at a time uses it: every function of Trainer and Epoch that reads or writes more than
+// constants holds `mutex`, and takes the model's lock after it.
 struct TrainerState {
   TrainerState(std::shared_ptr<graph::ModelState> model, const OptimizerSettings& optimizer,
                const Loss& loss, const TrainerOptions& options);
 
-  // `input` is normalised; overwrites gradients.
-  LossSum compute_gradients(const float* input, const Targets& targets, int64_t rows,
+  // A whole step under one lock of the model, so that other threads see the model between steps
+  // only. `images` are normalised. Throws NotFiniteError, whose sentence begins with `caller`, for
+  // a loss that is not finite, and leaves the model as it was.
+  LossSum step(const float* images, const Targets& targets, int64_t rows, double divisor,
+               const char* caller);
+
+  // The two halves of a step; the caller holds the model's lock exclusively. The first overwrites
+  // gradients.
+  LossSum compute_gradients(const float* images, const Targets& targets, int64_t rows,
                             double divisor);
-  void apply_gradients();
+  void apply_gradients(double rate_factor);
   // After compute_gradients of a loss that is not finite: restores the model. Returns the reason
   // and the expectation, as the end of a sentence.
   std::string undo_gradients(const float* images, int64_t rows);
@@ -35,6 +46,10 @@ struct TrainerState {
   // Of the next step; throws std::invalid_argument before begin_schedule.
   double scheduled_factor() const;
 
+  // The memory that the next step allocates again.
+  void release();
+
+  mutable runtime::ForkSafeMutex mutex{"trainer"};
   std::shared_ptr<graph::ModelState> model;
   LossFunction loss;
   Optimizer optimizer;
@@ -55,5 +70,7 @@ struct TrainerState {
   std::vector<float> buffers_before;   // the model's buffers before the last forward
   std::unique_ptr<Profiler> profiler;  // while profiling
 };
+
+using TrainerLock = std::unique_lock<runtime::ForkSafeMutex>;
 
 }  // namespace cnnx::training

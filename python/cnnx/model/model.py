@@ -36,7 +36,7 @@ class Model(NamedAttributes):
     gives a single output without it. Integers, from 0 to 255, are divided by 255; floats are used
     unchanged, and values above 2 are refused or draw a `cnnx.Warning` unless mean or std exceed 1
     or the first layer is a norm. Then the preprocessing's mean and std apply. Several threads may
-    predict with one model. A model supports pickle and the module copy.
+    use one model. A model supports pickle and the module copy.
 
     Args:
         layers: layers in order; each infers its input shape from the layer before. Layers of a
@@ -307,6 +307,15 @@ class Model(NamedAttributes):
             for name, values in own.items():
                 its[name] = values
         return copy
+
+    def release(self) -> None:
+        """Free the memory that the model keeps between calls.
+
+        It keeps the activations of its largest batch, once for each thread that predicted at the
+        same time and once for training, and packed copies of its weights. The next call allocates
+        what it needs again. Results do not change.
+        """
+        self._core.release()
 
     @checked_call
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -114,12 +113,15 @@ def lr_find(
         # Round to four digits, because the last bit of a power differs between machines.
         rate = float(f"{lowest * (highest / lowest) ** (step / (steps - 1)):.4g}")
         copy.learning_rate = rate
-        loss = copy.step(*next(batches))
+        try:
+            loss = copy.step(*next(batches))
+        except FloatingPointError:
+            break
         # Correct the bias of a running mean that starts at zero.
         mean = keep * mean + (1 - keep) * loss
         remembered *= keep
         smooth = mean / (1 - remembered)
-        if not math.isfinite(smooth) or smooth > _DIVERGED * min([smooth, *losses]):
+        if smooth > _DIVERGED * min([smooth, *losses]):
             break
         rates.append(rate)
         losses.append(smooth)

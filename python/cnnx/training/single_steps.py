@@ -89,7 +89,11 @@ class SingleSteps(NamedAttributes):
         return self._core.gradients
 
     def step(self, x: ArrayLike, y: ArrayLike) -> float:
-        """Train on one batch of any size and return its mean loss before the update."""
+        """Train on one batch of any size and return its mean loss before the update.
+
+        Raises:
+            FloatingPointError: if the loss is NaN or infinite; the model is as before the step.
+        """
         pixels, integers, targets = self._batch(x, y, "step")
         return self._core.step(pixels, integers, targets)
 
@@ -98,7 +102,8 @@ class SingleSteps(NamedAttributes):
     ) -> float:
         """Compute `gradients` of a batch without an update of the parameters.
 
-        Batch norms update their running statistics.
+        Batch norms update their running statistics, so until `apply_gradients` predictions use
+        new statistics with old weights. A loss that is not finite is returned.
 
         Args:
             x: images.
@@ -117,8 +122,25 @@ class SingleSteps(NamedAttributes):
         return self._core.compute_gradients(pixels, integers, targets, divisor or 0.0)
 
     def apply_gradients(self) -> None:
-        """Update the parameters from `gradients`; `step` is `compute_gradients` and this."""
+        """Update the parameters from `gradients`.
+
+        `step` is `compute_gradients` and this, as one change of the model.
+        """
         self._core.apply_gradients()
+
+    def release(self) -> None:
+        """Free the memory of the last batches, the model's included.
+
+        The next step allocates it again. Results do not change.
+
+        Example:
+            >>> import cnnx
+            >>> x, y = cnnx.data.xo(64, seed=1)
+            >>> trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
+            >>> loss = trainer.step(x, y)
+            >>> trainer.release()
+        """
+        self._core.release()
 
     def start_profile(self) -> None:
         """Start or restart the profile of every step; costs a few microseconds per step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -28,6 +29,7 @@ from cnnx.training.labelled_images import (
 )
 from cnnx.training.losses import CrossEntropy, Loss
 from cnnx.training.metric_sums import BatchMetrics, measure_batches
+from cnnx.training.one_fit import one_at_a_time
 from cnnx.training.optimizers import Adam, Optimizer, ParameterRule
 from cnnx.training.run_length import (
     abandoned_sentence,
@@ -45,6 +47,9 @@ __all__ = ["Trainer"]
 @checked_call
 class Trainer(SingleSteps):
     """Trainer of a model. It updates the model in place.
+
+    Threads may share a trainer. Its calls run one after the other; a second `fit` during a `fit`
+    is refused. Predictions and files of other threads are of the model between two steps.
 
     Args:
         model: model to train.
@@ -108,6 +113,7 @@ class Trainer(SingleSteps):
         self._watched = watched_measure(schedule)
         self._run: Run | None = None
         self._checkpoint: str | None = None  # file of the run, used when fit resumes it
+        self._fit_is_running = threading.Lock()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -164,6 +170,7 @@ class Trainer(SingleSteps):
         return trainer
 
     @checked_call
+    @one_at_a_time
     def fit(
         self,
         x: ArrayLike | LabelledImages,
@@ -218,7 +225,8 @@ class Trainer(SingleSteps):
             `history`, including the epochs of earlier calls.
 
         Raises:
-            ValueError: if the data or a setting does not fit the model or the unfinished run.
+            ValueError: if the data or a setting does not fit the model or the unfinished run, or
+                during another fit of this trainer.
             FloatingPointError: if a loss is NaN or infinite, in which case the model is as before
                 that step; or if a weight is, after an epoch or before a checkpoint.
             OSError: if the checkpoint cannot be written, in which case the previous one is
