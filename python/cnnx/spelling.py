@@ -20,6 +20,8 @@ from cnnx.foreign_names import (
     REMEDIES,
 )
 
+_CATCH_ALL = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+
 _Target = TypeVar("_Target", bound=Callable[..., Any])
 
 
@@ -49,9 +51,11 @@ def checked_call(target: _Target) -> _Target:
 def _misfit(
     target: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> str | None:
-    """Why the arguments do not fit the signature; None if they do."""
+    """Why the arguments do not fit the signature; None if they do, or if it has * or **."""
     function = target.__name__
     parameters = dict(inspect.signature(target).parameters)
+    if {p.kind for p in parameters.values()} & _CATCH_ALL:
+        return None
     if "self" in parameters:
         del parameters["self"]
         function = type(args[0]).__name__ if function == "__init__" else function
@@ -144,9 +148,14 @@ def _is_final(owner: type, name: str) -> bool:
     return any(str(each).startswith("Final") for each in annotations)
 
 
+def _remedies(table: dict[str, dict[str, str]], owner: type, name: str) -> list[str]:
+    """What a table by class and attribute says of an attribute, the class itself first."""
+    found = (table.get(base.__name__, {}).get(name) for base in owner.__mro__)
+    return [each for each in found if each is not None]
+
+
 def _read_only(owner: type, name: str) -> str:
-    remedies = [READ_ONLY.get(base.__name__, {}).get(name) for base in owner.__mro__]
-    expected = "".join(f", expected {each}" for each in filter(None, remedies))
+    expected = "".join(f", expected {each}" for each in _remedies(READ_ONLY, owner, name)[:1])
     return f"{owner.__name__}: {name} cannot be assigned{expected}"
 
 
@@ -155,9 +164,8 @@ def _no_attribute(owner: type, name: str) -> str:
     if name.startswith("_"):
         return sentence
     known = _attributes(owner)
-    foreign = [ATTRIBUTES.get(base.__name__, {}).get(name) for base in owner.__mro__]
     own = [each for each in KEYWORDS.get(name, ()) if each in known]
-    found = [*filter(None, foreign), *own, *nearest(name, known)]
+    found = [*_remedies(ATTRIBUTES, owner, name), *own, *nearest(name, known)]
     return f"{sentence}, expected {found[0] if found else 'one of ' + ', '.join(known)}"
 
 

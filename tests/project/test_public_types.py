@@ -44,6 +44,13 @@ def test_subclasses_may_have_attributes_and_arguments_of_their_own() -> None:
 
     layer: Any = Same(8, "first")
     assert (layer.note, layer.kind) == ("first", "conv2d")
+
+    class Loud(cnnx.callbacks.Callback):
+        def __init__(self, *words: str, **settings: object) -> None:
+            raise TypeError(f"{len(words)} words and {len(settings)} settings")
+
+    with pytest.raises(TypeError, match=r"^1 words and 1 settings$"):
+        Loud("epoch", volume=11)
     with pytest.raises(TypeError, match=r"^Same: has no argument notes, expected note='b'$"):
         Same(8, notes="b")  # type: ignore[call-arg]
 
