@@ -309,11 +309,9 @@ class Model(NamedAttributes):
         return copy
 
     def release(self) -> None:
-        """Free the memory that the model keeps between calls.
+        """Free the memory of the largest batch, kept for the next call, which allocates it again.
 
-        It keeps the activations of its largest batch, once for each thread that predicted at the
-        same time and once for training, and packed copies of its weights. The next call allocates
-        what it needs again. Results do not change.
+        It is kept for each thread that predicted at the same time, and for training.
         """
         self._core.release()
 
