@@ -127,6 +127,38 @@ if children:
     assert digests[0] == digests[1]
 
 
+@needs_fork
+def test_children_forked_beside_threads_that_predict(tmp_path: Path) -> None:
+    """They predict and train with the model, whatever the threads were doing."""
+    code = f"""{IN_A_FORKED_CHILD}
+import threading
+cnnx.set_num_threads(2)
+x, y = cnnx.data.xo(40)
+model = cnnx.models.small()
+trainer = cnnx.Trainer(model)
+expected = hashlib.sha256(model(x)).hexdigest()
+begun = [threading.Event() for _ in range(4)]
+
+def predict(number):
+    while True:
+        model(x[: 10 * number + 1])
+        begun[number].set()
+
+def use():
+    digest = hashlib.sha256(model(x)).hexdigest()
+    trainer.step(x, y)
+    return digest
+
+for number in range(4):
+    threading.Thread(target=predict, args=(number,), daemon=True).start()
+for event in begun:
+    assert event.wait(60)
+assert [result_of_forked_child(use) for _ in range(20)] == [expected] * 20
+print("same")
+"""
+    assert run_script(tmp_path, code) == "same"
+
+
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_a_pool_of_workers_predicts_and_trains(method: str, tmp_path: Path) -> None:
     code = """

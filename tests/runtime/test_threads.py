@@ -129,6 +129,30 @@ def test_constant_predictions_do_not_starve_a_trainer() -> None:
     assert not waited_in_vain
 
 
+def test_constant_training_does_not_starve_predictions() -> None:
+    """The trainer leaves the model's lock only between two steps."""
+    x, y = cnnx.data.xo(64)
+    model = cnnx.models.small()
+    trainer = cnnx.Trainer(model)
+    stop = threading.Event()
+
+    def train() -> None:
+        while not stop.is_set():
+            trainer.step(x, y)
+
+    def predict(number: int) -> None:
+        for _ in range(5):
+            model(x)
+
+    training = threading.Thread(target=train)
+    training.start()
+    try:
+        in_threads(predict, 4)
+    finally:
+        stop.set()
+        training.join(timeout=60)
+
+
 def test_each_thread_gets_its_own_errors(tmp_path: Path) -> None:
     model = cnnx.models.small()
     x, _ = cnnx.data.xo(8)

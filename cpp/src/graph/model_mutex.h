@@ -48,13 +48,14 @@ class ModelMutex {
   };
 
   void check_process() {
-    record_.check([this] {
+    record_.check([this](bool interrupted) {
+      if (interrupted) runtime::refuse_interrupted("model");
       static_cast<void>(locks_.release());
       locks_ = std::make_unique<Locks>();
     });
   }
 
-  runtime::ForkRecord record_{"model"};
+  runtime::ForkRecord record_;
   std::unique_ptr<Locks> locks_ = std::make_unique<Locks>();
 };
 

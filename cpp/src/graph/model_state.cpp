@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 #include <new>
 #include <set>
 #include <shared_mutex>
@@ -124,17 +123,15 @@ void ModelState::set_trainable(const std::string& layer, bool trainable) {
 }
 
 const float* ModelState::packed(const InferencePlan& plan) const {
-  if (!packed_is_current_) {
-    const std::lock_guard<runtime::ForkSafeMutex> lock(packed_mutex_);
-    if (!packed_is_current_) {
-      if (packed_.size() < plan.packed_floats())
-        packed_ = runtime::AlignedBuffer(plan.packed_floats());
-      plan.pack_weights(parameters.data(), buffers.data(), packed_.data());
-      const runtime::ForkPause pause;  // a child sees all packed weights, or that they are not
-      packed_is_current_ = true;
-    }
-  }
-  return packed_.data();
+  if (const float* current = current_packed_) return current;
+  return packed_.use([&](runtime::AlignedBuffer& buffer) -> const float* {
+    if (const float* current = current_packed_) return current;
+    if (buffer.size() < plan.packed_floats()) buffer = runtime::AlignedBuffer(plan.packed_floats());
+    plan.pack_weights(parameters.data(), buffers.data(), buffer.data());
+    const runtime::ForkPause pause;  // a child sees all packed weights, or that they are not
+    current_packed_ = buffer.data();
+    return buffer.data();
+  });
 }
 
 void ModelState::release() {
@@ -142,8 +139,8 @@ void ModelState::release() {
   training_plans_.clear();
   inference_memory_.clear();
   training_memory_.clear();
-  packed_is_current_ = false;
-  packed_ = runtime::AlignedBuffer();
+  parameters_changed();
+  packed_.use([](runtime::AlignedBuffer& buffer) { buffer = runtime::AlignedBuffer(); });
 }
 
 int64_t ModelState::piece() const {

@@ -41,7 +41,7 @@ class ModelState {
   // `mutex`, at least shared, as long as it uses them.
   const float* packed(const InferencePlan& plan) const;
   // The caller holds `mutex` exclusively.
-  void parameters_changed() { packed_is_current_ = false; }
+  void parameters_changed() { current_packed_ = nullptr; }
   // Frees plans, workspaces and packed weights, which the next execution makes again. The caller
   // holds `mutex` exclusively.
   void release();
@@ -78,9 +78,8 @@ class ModelState {
   mutable PlanCache<TrainingPlan> training_plans_;
   // A train step needs much more memory than a prediction, so each has its own.
   mutable WorkspacePool inference_memory_, training_memory_;
-  mutable runtime::ForkSafeMutex packed_mutex_{"model"};
-  mutable runtime::AlignedBuffer packed_;
-  mutable std::atomic<bool> packed_is_current_ = false;
+  mutable runtime::ForkSafeCache<runtime::AlignedBuffer> packed_;
+  mutable std::atomic<const float*> current_packed_ = nullptr;  // null after the weights changed
 };
 
 }  // namespace cnnx::graph

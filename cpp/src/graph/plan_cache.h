@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "graph/graph.h"
@@ -16,31 +15,31 @@ template <class Plan>
 class PlanCache {
  public:
   std::shared_ptr<const Plan> get(const Graph& graph, int64_t batch, int threads) {
-    const std::lock_guard<runtime::ForkSafeMutex> lock(mutex_);
-    const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const auto& plan) {
-      return plan->batch() == batch && plan->threads() == threads;
+    return plans_.use([&](Plans& plans) {
+      const auto found = std::find_if(plans.begin(), plans.end(), [&](const auto& plan) {
+        return plan->batch() == batch && plan->threads() == threads;
+      });
+      if (found != plans.end()) {
+        std::rotate(found, found + 1, plans.end());
+        return plans.back();
+      }
+      auto plan = std::make_shared<const Plan>(graph, batch, threads);
+      if (plans.size() == kMost) plans.erase(plans.begin());
+      plans.push_back(plan);
+      return plan;
     });
-    if (found != plans_.end()) {
-      std::rotate(found, found + 1, plans_.end());
-      return plans_.back();
-    }
-    auto plan = std::make_shared<const Plan>(graph, batch, threads);
-    if (plans_.size() == kMost) plans_.erase(plans_.begin());
-    plans_.push_back(plan);
-    return plan;
   }
 
   void clear() {
-    const std::lock_guard<runtime::ForkSafeMutex> lock(mutex_);
-    plans_.clear();
+    plans_.use([](Plans& plans) { plans.clear(); });
   }
 
  private:
   // Enough for a batch, a short last one, and the same of a second user; few enough to stay small.
   static constexpr std::size_t kMost = 4;
 
-  runtime::ForkSafeMutex mutex_{"model"};
-  std::vector<std::shared_ptr<const Plan>> plans_;  // the most recently used last
+  using Plans = std::vector<std::shared_ptr<const Plan>>;
+  runtime::ForkSafeCache<Plans> plans_;  // the most recently used last
 };
 
 }  // namespace cnnx::graph

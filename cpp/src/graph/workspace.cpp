@@ -2,7 +2,6 @@
 #include "graph/workspace.h"
 
 #include <algorithm>
-#include <mutex>
 
 namespace cnnx::graph {
 namespace {
@@ -29,33 +28,32 @@ WorkspaceLease WorkspacePool::lease(int64_t arena_floats, int64_t scratch_floats
 
 // The smallest free workspace that is large enough, or else the first one; null if none is free.
 std::unique_ptr<Workspace> WorkspacePool::take(int64_t arena_floats, int64_t scratch_floats) {
-  const std::lock_guard<runtime::ForkSafeMutex> lock(mutex_);
-  if (free_.empty()) return nullptr;
   const auto fits = [&](const auto& each) {
     return each->arena.size() >= arena_floats && each->scratch.size() >= scratch_floats;
   };
-  const auto chosen =
-      std::min_element(free_.begin(), free_.end(), [&](const auto& a, const auto& b) {
-        return fits(a) && (!fits(b) || a->arena.size() < b->arena.size());
-      });
-  std::swap(*chosen, free_.back());
-  std::unique_ptr<Workspace> workspace = std::move(free_.back());
-  free_.pop_back();
-  return workspace;
+  return free_.use([&](Workspaces& free) -> std::unique_ptr<Workspace> {
+    if (free.empty()) return nullptr;
+    const auto chosen =
+        std::min_element(free.begin(), free.end(), [&](const auto& a, const auto& b) {
+          return fits(a) && (!fits(b) || a->arena.size() < b->arena.size());
+        });
+    std::swap(*chosen, free.back());
+    std::unique_ptr<Workspace> workspace = std::move(free.back());
+    free.pop_back();
+    return workspace;
+  });
 }
 
 void WorkspacePool::give_back(std::unique_ptr<Workspace> workspace) noexcept {
   try {
-    const std::lock_guard<runtime::ForkSafeMutex> lock(mutex_);
-    free_.push_back(std::move(workspace));
+    free_.use([&](Workspaces& free) { free.push_back(std::move(workspace)); });
   } catch (...) {
     // Without memory for the list the workspace is simply freed.
   }
 }
 
 void WorkspacePool::clear() {
-  const std::lock_guard<runtime::ForkSafeMutex> lock(mutex_);
-  free_.clear();
+  free_.use([](Workspaces& free) { free.clear(); });
 }
 
 }  // namespace cnnx::graph

@@ -51,8 +51,8 @@ class WorkspacePool {
  private:
   std::unique_ptr<Workspace> take(int64_t arena_floats, int64_t scratch_floats);
 
-  runtime::ForkSafeMutex mutex_{"model"};
-  std::vector<std::unique_ptr<Workspace>> free_;
+  using Workspaces = std::vector<std::unique_ptr<Workspace>>;
+  runtime::ForkSafeCache<Workspaces> free_;
 };
 
 }  // namespace cnnx::graph

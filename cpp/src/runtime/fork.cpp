@@ -46,8 +46,8 @@ std::mutex& ForkRecord::children_mutex() {
   return mutex;
 }
 
-void ForkRecord::refuse() const {
-  throw std::invalid_argument(std::string(owner_) +
+void refuse_interrupted(const char* owner) {
+  throw std::invalid_argument(std::string(owner) +
                               ": another thread was changing it when this process was forked, so "
                               "it is incomplete here, expected a fork between two calls: make it "
                               "in this process, or start processes with spawn");
