@@ -14,10 +14,12 @@ class DecodingProgress:
 
     Args:
         stream: stream to write to; stderr if None.
+        task: word in front of the bar.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, task: str = "decoding") -> None:
         self._stream = sys.stderr if stream is None else stream
+        self._task = task
         self._make_bar = bar_maker(self._stream)
         self._bar: Any = None
 
@@ -28,7 +30,7 @@ class DecodingProgress:
         if self._bar is None:
             self._bar = self._make_bar(
                 total=total,
-                desc="decoding",
+                desc=self._task,
                 unit="image",
                 leave=False,
                 file=self._stream,
