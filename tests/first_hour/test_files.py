@@ -294,15 +294,18 @@ LARGE = [
             r"Flatten is often the largest: pool before it"
         ),
     ),
-    Case(
-        "blocks",
-        lambda: cnnx.Model([nested(12)], input_shape=(4, 4, 1)),
-        ValueError,
-        re.compile(
-            r"layer residual_1\.residual_1.{60,90}\.\.\.: its name with those of the blocks around "
-            r"it has \d+ characters, expected at most 100: nest fewer blocks or give them short "
-            r"names"
-        ),
+    *(
+        Case(
+            f"{depth}-blocks",
+            lambda depth=depth: cnnx.Model([nested(depth)], input_shape=(4, 4, 1)),
+            ValueError,
+            re.compile(
+                r"layer residual_1\.residual_1.{60,90}\.\.\.: its name with those of the blocks "
+                r"around it has \d+ characters, expected at most 100: nest fewer blocks or give "
+                r"them short names"
+            ),
+        )
+        for depth in (9, 12)
     ),
 ]
 

@@ -83,13 +83,15 @@ std::string merge_of(const Layer& block) {
   return *merge;
 }
 
+// The names that a user gives are checked before, so a long one is that of nested blocks.
+void check_length(const Layer& layer) {
+  if (layer.name.size() <= kLongestName) return;
+  refuse(layer,
+         "its name with those of the blocks around it has " + std::to_string(layer.name.size()) +
+             " characters, expected at most 100: nest fewer blocks or give them short names");
+}
+
 void check_block(const Layer& block) {
-  if (block.name.size() > kLongestName) {
-    refuse(block, "its name with those of the blocks around it has " +
-                      std::to_string(block.name.size()) +
-                      " characters, expected at most 100: nest fewer blocks or give them short "
-                      "names");
-  }
   if (block.inputs.size() != 1) {
     refuse(block,
            block.kind + ": has " + std::to_string(block.inputs.size()) + " inputs, expected one");
@@ -111,6 +113,7 @@ class Writer {
  public:
   // A layer with its name and inputs; a block is replaced by its layers.
   void write(Layer layer) {
+    check_length(layer);
     for (std::string& input : layer.inputs) {
       if (const auto block = results_.find(input); block != results_.end()) input = block->second;
     }
