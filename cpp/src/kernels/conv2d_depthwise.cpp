@@ -206,7 +206,7 @@ void convolve_sliding(const DepthwisePass& p, const Outputs& outputs) {
 }
 
 // `of` is indexed by the number of columns minus one. `rest` processes the remaining channels of
-// one column.
+// one column, if vectors leave any.
 using Tile = void (*)(const DepthwisePass&, const Outputs&);
 struct Tiles {
   int64_t taps, stride;
@@ -224,14 +224,16 @@ template <int... kCount>
 struct Columns {
   template <int kTaps, int kStride, int kRows>
   static constexpr Tiles sliding() {
-    return {kTaps,
-            kStride,
-            kRows,
-            {convolve_sliding<kTaps, kStride, kRows, kCount>...},
-            convolve_sliding<kTaps, kStride, kRows, 1, RestOfChannels>};
+    Tiles tiles = {
+        kTaps, kStride, kRows, {convolve_sliding<kTaps, kStride, kRows, kCount>...}, nullptr};
+    if constexpr (kTilesLeaveRest)
+      tiles.rest = convolve_sliding<kTaps, kStride, kRows, 1, RestOfChannels>;
+    return tiles;
   }
   static constexpr Tiles any() {
-    return {0, 0, 1, {convolve_any<kCount>...}, convolve_any<1, RestOfChannels>};
+    Tiles tiles = {0, 0, 1, {convolve_any<kCount>...}, nullptr};
+    if constexpr (kTilesLeaveRest) tiles.rest = convolve_any<1, RestOfChannels>;
+    return tiles;
   }
 };
 
