@@ -10,12 +10,13 @@ from reference.arrays import padding_sides
 Sides = tuple[tuple[int, int], tuple[int, int]]
 Size = tuple[int, int]
 
-# Layers without parameters and without settings that matter to PyTorch.
+# Layers without parameters and without settings that matter to PyTorch. F.gelu rounds small outputs
+# to 0, and convolutions need contiguous weights.
 PLAIN = {
     "add": "sum([{all}])",
     "concat": "torch.cat([{all}], -1)",
     "flatten": "{x}.reshape(len({x}), -1)",
-    "gelu": "F.gelu({x})",
+    "gelu": "0.5 * {x} * torch.erfc(-{x} * 0.5**0.5)",
     "global_avg_pool2d": "{x}.mean((1, 2))",
     "hard_sigmoid": "F.hardsigmoid({x})",
     "hard_swish": "F.hardswish({x})",
@@ -58,7 +59,7 @@ def conv2d(x: str, weight: str, bias: str, settings: Mapping[str, Any], size: Si
     stride, dilation = settings["stride"], settings["dilation"]
     sides = sides_of(settings["padding"], size, settings["kernel_size"], stride, dilation)
     return nhwc(
-        f"F.conv2d({padded(nchw(x), sides)}, {weight}.permute(3, 2, 0, 1), {bias}, "
+        f"F.conv2d({padded(nchw(x), sides)}, {weight}.permute(3, 2, 0, 1).contiguous(), {bias}, "
         f"{stride}, 0, {dilation}, {settings['groups']})"
     )
 
@@ -67,7 +68,7 @@ def conv_transpose2d(x: str, weight: str, bias: str, settings: Mapping[str, Any]
     """A transposed convolution with explicit padding, which crops the output."""
     (top, bottom), (left, right) = sides_of(settings["padding"], (1, 1), (1, 1), (1, 1), (1, 1))
     whole = (
-        f"F.conv_transpose2d({nchw(x)}, {weight}.permute(3, 2, 0, 1), {bias}, "
+        f"F.conv_transpose2d({nchw(x)}, {weight}.permute(3, 2, 0, 1).contiguous(), {bias}, "
         f"{settings['stride']}, 0, {settings['output_padding']}, {settings['groups']}, "
         f"{settings['dilation']})"
     )

@@ -146,7 +146,7 @@ def pools(draw: Draw) -> Case:
     taps = kernel[0] * kernel[1]
     made.terms = {"output": taps, "grad_x": taps}
     if op == "max_pool2d":
-        made.rule = "smooth(expect, arrays, {terms})"
+        made.rule = "smooth(expect, arrays, {terms}, True)"
     return made.case()
 
 

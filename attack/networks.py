@@ -14,6 +14,8 @@ from reference_network import FIRST_STEP, Node, ReferenceNetwork, uses_its_own_s
 from attack import in_torch
 from attack.case import Draw
 
+FROM_OUTPUT = ("sigmoid", "tanh", "softmax")  # whose backward reads the output
+
 
 def drawn_model(draw: Draw) -> cnnx.Model:
     """A random graph."""
@@ -49,7 +51,8 @@ def torch_lines(model: cnnx.Model, images: int, *, training: bool) -> Iterator[s
     """Lines that compute every layer's output as `v[name]` from `v['input']` and `p`.
 
     `p` holds parameters and buffers, and for a dropout the factors of its outputs. `rounded` wraps
-    each layer. The running statistics in `p` change.
+    each layer, and `FromOutput` computes the layers whose backward reads the output. The running
+    statistics in `p` change.
     """
     shapes = {"input": model.input_shape, **{each.name: each.output_shape for each in model.layers}}
     for node in ReferenceNetwork(model).nodes:
@@ -64,6 +67,8 @@ def torch_lines(model: cnnx.Model, images: int, *, training: bool) -> Iterator[s
             )
         elif node.kind == "dropout":
             made = f"{x} * p['{node.name}.factors']" if training else x
+        elif node.kind in FROM_OUTPUT:
+            made = f"FromOutput.apply({x}, {node.kind!r})"
         else:
             made = layer(node, x, inputs, shape)
         yield f"v[{node.name!r}] = rounded({made})"

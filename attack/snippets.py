@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 
-def draw(rng, shape, scale=1.0, offset=0.0):  # type: ignore[no-untyped-def]
+def draw(rng: Any, shape: Any, scale: float = 1.0, offset: float = 0.0) -> Any:
     """Normally distributed float32 numbers."""
     return np.asarray(offset + scale * rng.standard_normal(shape), dtype=np.float32)
 
