@@ -63,14 +63,14 @@ def read(trainer: Any, kind: str, batch: tuple[Any, Any]) -> bytes:
 
 def states_of(
     trainer: Any,
-    parts: Sequence[Callable[..., Any]],
+    changes: Sequence[Callable[..., Any]],
     kinds: Sequence[str],
     batch: tuple[Any, Any],
 ) -> dict[str, list[bytes]]:
-    """By kind of reading, what it finds before, between and after parts of changes."""
+    """By kind of reading, what it finds before, between and after the changes."""
     states = {kind: [read(trainer, kind, batch)] for kind in kinds}
-    for part in parts:
-        part(trainer.model, trainer)
+    for change in changes:
+        change(trainer.model, trainer)
         for kind in kinds:
             states[kind].append(read(trainer, kind, batch))
     return states
