@@ -40,7 +40,7 @@ inline void run(const graph::ModelState& model) {
   const std::vector<float> image(static_cast<std::size_t>(element_count(model.graph.input_shape())),
                                  0.5f);
   const auto plan = model.inference_plan(1, 1);
-  const graph::WorkspaceLease workspace = plan->lease();
+  const graph::WorkspaceLease workspace = model.lease(*plan);
   plan->forward(image.data(), model.parameters.data(), model.buffers.data(), model.packed(*plan),
                 *workspace);
 }

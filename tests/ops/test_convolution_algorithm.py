@@ -14,6 +14,8 @@ from comparison import assert_same_bits
 from model_file_parts import read_parts
 from samples import Float32Array, gaussians
 
+pytestmark = pytest.mark.parity
+
 IMAGE = (1, 12, 12, 16)
 LARGE = 1e8
 

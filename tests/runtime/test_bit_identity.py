@@ -53,7 +53,7 @@ def test_a_digest_detects_a_single_bit() -> None:
 
         trainer = cnnx.Trainer(cnnx.models.small())
         trainer.step(x, y)
-        weight = trainer.model.parameters["dense_1.weight"]
+        weight = trainer.model.parameters["dense_1.weight"].copy()
         weight[3, 5] = np.nextafter(weight[3, 5], np.float32(change))
         trainer.model.parameters["dense_1.weight"] = weight
         return digest(trainer, x)
