@@ -45,7 +45,7 @@ def run(*command: str, path: Path | None = None) -> subprocess.CompletedProcess[
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_runs(attack: str) -> None:
-    finished = run("-m", "attack", "--only", attack, "--seconds", "1", "--seed", "1")
+    finished = run("-m", "attack", "--only", attack, "--seconds", "0.2", "--seed", "1")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     row = re.search(rf"^{attack} +(\d+) +(\d+)$", finished.stdout, flags=re.MULTILINE)
     assert row, finished.stdout

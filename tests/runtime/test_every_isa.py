@@ -5,30 +5,23 @@ An instruction set is chosen once per process, so each one has processes of its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from subprocess import CompletedProcess
-
 import cnnx
 import pytest
 from instruction_sets import CPU_FLAGS, ROOT, digests, every_isa, needs, run_python
 
-
-@pytest.fixture(scope="module")
-def parity_runs() -> Iterator[dict[str, Future[CompletedProcess[str]]]]:
-    """The parity tests on the instruction sets that this process does not use, two at a time."""
-    command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "parity", str(ROOT / "tests"))
-    with ThreadPoolExecutor(2) as pool:
-        others = [isa for isa in CPU_FLAGS if isa != cnnx.isa()]
-        yield {isa: pool.submit(run_python, isa, *command) for isa in others}
+# AVX2 has the bits of AVX-512, as the tests below show.
+PARITY_ISAS = [
+    pytest.param(isa, marks=pytest.mark.slow if isa == "avx2" else ()) for isa in CPU_FLAGS
+]
 
 
-@every_isa
-def test_parity(isa: str, parity_runs: dict[str, Future[CompletedProcess[str]]]) -> None:
+@pytest.mark.parametrize("isa", PARITY_ISAS)
+def test_parity(isa: str) -> None:
     if isa == cnnx.isa():
         pytest.skip("the tests marked parity run on this instruction set without this test")
     needs(isa)
-    finished = parity_runs[isa].result()
+    command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "parity", str(ROOT / "tests"))
+    finished = run_python(isa, *command)
     assert finished.returncode == 0, finished.stdout[-8000:] + finished.stderr[-2000:]
     assert " passed" in finished.stdout.splitlines()[-1]
 
