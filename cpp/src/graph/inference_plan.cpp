@@ -13,7 +13,7 @@ namespace {
 
 // Larger slices gain nothing: the overhead of a call is negligible for eight images. Fewer slices
 // would be harder to balance when one CPU is temporarily slower than another.
-constexpr int64_t kMostImages = 8;
+constexpr int64_t kMostImagesOfASlice = 8;
 
 // In smaller trunks, several threads lose their gain by fetching each other's rows between layers.
 constexpr int64_t kLeastSharedProducts = int64_t{32} << 20;
@@ -45,7 +45,7 @@ int64_t slice_size(const Graph& graph, int64_t batch, int threads) {
     for (const Shape& input : node.input_shapes) floats += element_count(input);
     most = std::max(most, floats);
   }
-  const int64_t for_cache = std::clamp<int64_t>(ops::kCachedFloats / most, 1, kMostImages);
+  const int64_t for_cache = std::clamp<int64_t>(ops::kCachedFloats / most, 1, kMostImagesOfASlice);
   return std::min(for_cache, ops::divide_up(batch, threads));
 }
 

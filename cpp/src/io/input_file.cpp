@@ -27,7 +27,7 @@ namespace {
 // The most bytes of one system call, far below 32-bit counts and macOS' limit of 2 GiB.
 constexpr std::size_t largest_read = std::size_t{1} << 30;
 
-[[noreturn]] void fail(int code, const std::string& name) {
+[[noreturn]] void fail_to_read(int code, const std::string& name) {
   throw std::system_error(code, std::system_category(), "cannot read " + name);
 }
 
@@ -48,10 +48,10 @@ void InputBytes::read(std::uint64_t offset, void* destination, std::size_t size)
 #if defined(_WIN32)
 
 InputFile::InputFile(const std::filesystem::path& path) : Input(checked_name(path, "cannot read")) {
-  if (std::filesystem::is_directory(path)) fail(ERROR_DIRECTORY_NOT_SUPPORTED, name_);
+  if (std::filesystem::is_directory(path)) fail_to_read(ERROR_DIRECTORY_NOT_SUPPORTED, name_);
   handle_ = ::CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr,
                           OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
-  if (handle_ == INVALID_HANDLE_VALUE) fail(static_cast<int>(::GetLastError()), name_);
+  if (handle_ == INVALID_HANDLE_VALUE) fail_to_read(static_cast<int>(::GetLastError()), name_);
   LARGE_INTEGER size;
   if (::GetFileType(handle_) != FILE_TYPE_DISK || !::GetFileSizeEx(handle_, &size)) {
     ::CloseHandle(handle_);
@@ -72,7 +72,7 @@ void InputFile::read(std::uint64_t offset, void* destination, std::size_t size) 
     if (!::ReadFile(handle_, next, static_cast<DWORD>(std::min(size, largest_read)), &count,
                     &place) &&
         ::GetLastError() != ERROR_HANDLE_EOF) {
-      fail(static_cast<int>(::GetLastError()), name_);
+      fail_to_read(static_cast<int>(::GetLastError()), name_);
     }
     if (count == 0) refuse_end(name_);
     next += count;
@@ -86,14 +86,14 @@ void InputFile::read(std::uint64_t offset, void* destination, std::size_t size) 
 InputFile::InputFile(const std::filesystem::path& path) : Input(checked_name(path, "cannot read")) {
   // O_NONBLOCK: opening a pipe without a writer would block for ever.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor_ < 0) fail(errno, name_);
+  if (descriptor_ < 0) fail_to_read(errno, name_);
   struct stat status;
   const int code = ::fstat(descriptor_, &status) != 0 ? errno
                    : S_ISDIR(status.st_mode)          ? EISDIR
                                                       : 0;
   if (code != 0 || !S_ISREG(status.st_mode)) {
     ::close(descriptor_);
-    if (code != 0) fail(code, name_);
+    if (code != 0) fail_to_read(code, name_);
     refuse_kind(name_);
   }
   size_ = static_cast<std::uint64_t>(status.st_size);
@@ -107,7 +107,7 @@ void InputFile::read(std::uint64_t offset, void* destination, std::size_t size) 
     const ssize_t count =
         ::pread(descriptor_, next, std::min(size, largest_read), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail(errno, name_);
+    if (count < 0) fail_to_read(errno, name_);
     if (count == 0) refuse_end(name_);
     next += count;
     offset += static_cast<std::uint64_t>(count);
