@@ -63,8 +63,8 @@ def group_of(name: str) -> str:
     kernels = re.search(r"cnnx_kernels_(\w+)\.dir", name)
     if kernels:
         return f"kernels {kernels[1]}"
-    component = re.search(r"/src/(\w+)/", name)
-    return component[1] if component else "bindings"
+    component = re.search(r"/src/(\w+)/|/unity_([a-z]\w*)_cxx", name)
+    return component[1] or component[2] if component else "bindings"
 
 
 def compile_times(log: Path) -> dict[str, float]:
