@@ -117,7 +117,10 @@ class PixelFile:
         """
         try:
             with open_regular(self._metadata) as file:
-                metadata = _unsealed(file.read(_MOST_METADATA))
+                # Not read(_MOST_METADATA), which allocates so many bytes.
+                if os.fstat(file.fileno()).st_size > _MOST_METADATA:
+                    return None
+                metadata = _unsealed(file.read())
             unreadable = dict(metadata["unreadable"])
             with open_regular(self._pixels) as file:
                 if _checksum(file) != metadata["checksum"]:
