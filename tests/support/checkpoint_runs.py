@@ -7,6 +7,7 @@ named on the command line if there is one, and prints a line for every step.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,17 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"batch_size": 8, "validation": (x[:5], y[:5]), "shuffle": False},
     ),
 }
+
+
+def stopping_after(steps: int) -> Callable[[Progress], None]:
+    """Press Ctrl-C after so many steps or ends of an epoch."""
+    calls = iter(range(steps))
+
+    def press(progress: Progress) -> None:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+
+    return press
 
 
 def network() -> cnnx.Model:

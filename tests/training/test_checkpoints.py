@@ -16,22 +16,11 @@ import checkpoint_runs
 import cnnx
 import numpy as np
 import pytest
-from checkpoint_runs import RUNS, begin, contents, resume, x, y
+from checkpoint_runs import RUNS, begin, contents, resume, stopping_after, x, y
 from cnnx.training.history import Progress
 from model_file_parts import read_parts, write_parts
 
 EPOCHS = 3
-
-
-def stopping_after(steps: int) -> Callable[[Progress], None]:
-    """Press Ctrl-C after so many steps, or before the end of one of the epochs."""
-    calls = iter(range(steps))
-
-    def press(progress: Progress) -> None:
-        if next(calls, None) is None:
-            raise KeyboardInterrupt
-
-    return press
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cnnx
 import pytest
-from checkpoint_runs import RUNS, contents, network, x, y
+from checkpoint_runs import RUNS, contents, network, stopping_after, x, y
 from cnnx.callbacks import EarlyStopping
-from cnnx.training.history import Progress
 
 EPOCHS = 4
 # Runs whose schedule does not depend on their length: settings of the trainer and of fit.
@@ -43,17 +41,6 @@ def finish(run: str, path: Path, epochs: int, **settings: Any) -> cnnx.Trainer:
     held_out = FREE[run][1].get("validation")
     trainer.fit(x, y, validation=held_out if isinstance(held_out, tuple) else None, **settings)
     return trainer
-
-
-def stopping_after(steps: int) -> Callable[[Progress], None]:
-    """Press Ctrl-C after so many steps or ends of an epoch."""
-    calls = iter(range(steps))
-
-    def press(progress: Progress) -> None:
-        if next(calls, None) is None:
-            raise KeyboardInterrupt
-
-    return press
 
 
 # The bits.

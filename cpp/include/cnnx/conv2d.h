@@ -16,9 +16,8 @@
 // instruction set ("baseline" has no fused multiply-add and rounds twice).
 //
 // - Direct: every output is one chain of fused multiply-adds in the order (u, v, c), and every
-// input
-//   gradient one in the order (grad_output's rows, columns, channels). In groups of 2, 4 or 8
-//   channels each way the order is (u, c, v), or rows, channels, columns. A weight gradient is at
+//   input gradient one in the order (grad_output's rows, columns, channels). In groups of 2, 4 or
+//   8 channels each way the order is (u, c, v), or rows, channels, columns. A weight gradient is at
 //   most eight chains over the pixels, whose starts depend on the shapes alone.
 // - Winograd's minimal filtering (A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural
 //   Networks, 2015), for 3x3 kernels with stride 1 and at least 8 channels each way, or groups of
