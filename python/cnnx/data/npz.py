@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from cnnx.data.regular_file import open_regular
 _TRAIN = (("x", "y"), ("x_train", "y_train"))
 _TEST = (("x_test", "y_test"),)
 _ENDING = ".npy"  # of an array in an archive
+_LONGEST_REASON = 200  # characters of another library's message
 
 
 def npz_sets(
@@ -112,7 +114,9 @@ def _damage_is_named(path: Path) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        raise FormatError(f"{path}: cannot be read as an archive of arrays ({error})") from error
+        # The standard library quotes as many bytes of the file as a damaged length declares.
+        reason = textwrap.shorten(str(error), _LONGEST_REASON, placeholder=" ...")
+        raise FormatError(f"{path}: cannot be read as an archive of arrays ({reason})") from error
 
 
 def _pair(names: Set[str], spellings: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
