@@ -111,7 +111,9 @@ def checked_shape(input_shape: InputShape, resize: str, function: str = "load") 
         TypeError: if it is not three integers, or resize is not text.
         ValueError: if a size or the way of resizing is unknown.
     """
-    sizes = tuple(input_shape) if isinstance(input_shape, Iterable) else ()
+    # An array without axes is Iterable, too.
+    is_list = isinstance(input_shape, Iterable) and getattr(input_shape, "ndim", 1) == 1
+    sizes = tuple(input_shape) if is_list else ()
     if len(sizes) != 3 or not all(map(is_integer, sizes)):
         raise TypeError(
             f"{function}: input_shape is {shown(input_shape)}, expected (height, width, channels)"
