@@ -11,24 +11,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, is_integer, is_utf8, path_of, shown
+from cnnx.arguments import FloatArray, path_of, shown
 from cnnx.batch_arguments import check_float_range, exceeds_two, images, warn_of_division
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
-from cnnx.layers.graph import Input, LayerTuple, in_graph, input_shape_of
+from cnnx.layers.graph import Input, in_graph, input_shape_of
+from cnnx.model.build import built
 from cnnx.model.layer_reuse import copy_arrays, layer_tuples, preprocessing_for
 from cnnx.model.layer_view import ModelLayer
 from cnnx.model.parameters import Parameters
 from cnnx.model.predictions import outputs_are_values, predictions_of
-from cnnx.model.preprocessing import Preprocessing, per_channel, preprocessing_of
+from cnnx.model.preprocessing import Preprocessing, preprocessing_of
 from cnnx.model.summary import summary_of
-from cnnx.spelling import NamedAttributes, checked_call
+from cnnx.model.variants import ModelVariants
+from cnnx.spelling import checked_call
 
 __all__ = ["Model", "Parameters", "load"]
 
 
 @checked_call
-class Model(NamedAttributes):
+class Model(ModelVariants):
     """Convolutional network.
 
     Input images have shape (batch, height, width, channels), any real dtype and any strides. The
@@ -87,7 +89,7 @@ class Model(NamedAttributes):
         shape = input_shape_of(input_shape, "Model", "input_shape")
         if preprocessing is None:
             preprocessing = preprocessing_for(layers)
-        self._core = _built(layer_tuples(layers), shape, classes, preprocessing, seed)
+        self._core = built(layer_tuples(layers), shape, classes, preprocessing, seed)
         copy_arrays(layers, self._core)
 
     @classmethod
@@ -131,13 +133,7 @@ class Model(NamedAttributes):
                 f"Model.from_graph: outputs is {shown(outputs)}, expected the output of one layer"
             )
         layers = in_graph(image, output)
-        return cls._of(_built(layers, image.shape, classes, preprocessing, seed))
-
-    @classmethod
-    def _of(cls, core: _core.Model) -> Model:
-        model = cls.__new__(cls)
-        model._core = core
-        return model
+        return cls._of(built(layers, image.shape, classes, preprocessing, seed))
 
     @classmethod
     def _of_bytes(cls, content: bytes) -> Model:
@@ -278,36 +274,6 @@ class Model(NamedAttributes):
         outputs = self._core.layer_outputs(pixels, integers)
         return {name: array[0] if single else array for name, array in outputs.items()}
 
-    def clone(self) -> Model:
-        """Copy the model with its weights."""
-        return Model._of(self._core.clone())
-
-    def with_preprocessing(self, preprocessing: Preprocessing) -> Model:
-        """Copy the model with its weights and another preprocessing, to be trained with it.
-
-        Raises:
-            TypeError: if preprocessing is not a `Preprocessing`.
-            ValueError: as `Preprocessing`, or if the model was trained with a loss other than
-                CrossEntropy.
-
-        Example:
-            >>> import cnnx
-            >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
-            >>> model.with_preprocessing(cnnx.Preprocessing(mean=0.5, std=0.25)).preprocessing
-            Preprocessing(resize='stretch', mean=0.5, std=0.25)
-        """
-        layers: list[LayerTuple] = [(*layer, []) for layer in self._core.layers]
-        copy = Model._of(_built(layers, self.input_shape, self.classes, preprocessing, 0))
-        if copy._core.probability_kind != self._core.probability_kind:
-            raise ValueError(
-                "with_preprocessing: the model was trained with a loss other than CrossEntropy, "
-                "expected a new model: cnnx.Model(..., preprocessing=...)"
-            )
-        for own, its in ((self.parameters, copy.parameters), (self.buffers, copy.buffers)):
-            for name, values in own.items():
-                its[name] = values
-        return copy
-
     def release(self) -> None:
         """Free the memory of the largest batch, kept for the next call, which allocates it again.
 
@@ -349,43 +315,6 @@ class Model(NamedAttributes):
 def _only(one: object) -> object:
     """The element of a list of one; anything else as it is."""
     return one[0] if isinstance(one, (list, tuple)) and len(one) == 1 else one
-
-
-def _built(
-    layers: list[LayerTuple],
-    input_shape: tuple[int, int, int],
-    classes: Sequence[str] | None,
-    preprocessing: Preprocessing,
-    seed: int,
-) -> _core.Model:
-    if not is_integer(seed) or seed < 0:
-        raise ValueError(f"Model: seed is {shown(seed)}, expected an integer from 0 to 2**63 - 1")
-    names = [] if classes is None else classes
-    is_array = isinstance(names, np.ndarray) and names.ndim == 1
-    is_list = is_array or (isinstance(names, Sequence) and not isinstance(names, str))
-    if not is_list or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"Model: classes is {shown(classes)}, expected a list of names")
-    for name in names:
-        if not is_utf8(name):
-            raise ValueError(f"Model: classes holds {name!r}, expected names that UTF-8 can encode")
-    if not isinstance(preprocessing, Preprocessing):
-        raise TypeError(
-            f"Model: preprocessing is {shown(preprocessing)}, expected a cnnx.Preprocessing"
-        )
-    try:
-        return _core.Model(
-            layers,
-            list(input_shape),
-            list(names),
-            preprocessing.resize,
-            per_channel(preprocessing.mean, "mean"),
-            per_channel(preprocessing.std, "std"),
-            int(seed),
-        )
-    except MemoryError as error:
-        raise MemoryError(
-            f"{error}; a Dense after Flatten is often the largest: pool before it"
-        ) from None
 
 
 def load(path: str | os.PathLike[str]) -> Model:

@@ -1,0 +1,56 @@
+"""Builds the core's model from layers, with the checks of the other arguments of `Model`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cnnx import _core
+from cnnx.arguments import is_integer, is_utf8, shown
+from cnnx.layers.graph import LayerTuple, Shape
+from cnnx.model.preprocessing import Preprocessing, per_channel
+
+
+def built(
+    layers: list[LayerTuple],
+    input_shape: Shape,
+    classes: Sequence[str] | None,
+    preprocessing: Preprocessing,
+    seed: int,
+) -> _core.Model:
+    """The core's model.
+
+    Raises:
+        TypeError: if classes or preprocessing is of another type.
+        ValueError: if seed is negative, a class name cannot be encoded, or a layer does not fit.
+        MemoryError: if the parameters do not fit into memory.
+    """
+    if not is_integer(seed) or seed < 0:
+        raise ValueError(f"Model: seed is {shown(seed)}, expected an integer from 0 to 2**63 - 1")
+    names = [] if classes is None else classes
+    is_array = isinstance(names, np.ndarray) and names.ndim == 1
+    is_list = is_array or (isinstance(names, Sequence) and not isinstance(names, str))
+    if not is_list or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"Model: classes is {shown(classes)}, expected a list of names")
+    for name in names:
+        if not is_utf8(name):
+            raise ValueError(f"Model: classes holds {name!r}, expected names that UTF-8 can encode")
+    if not isinstance(preprocessing, Preprocessing):
+        raise TypeError(
+            f"Model: preprocessing is {shown(preprocessing)}, expected a cnnx.Preprocessing"
+        )
+    try:
+        return _core.Model(
+            layers,
+            list(input_shape),
+            list(names),
+            preprocessing.resize,
+            per_channel(preprocessing.mean, "mean"),
+            per_channel(preprocessing.std, "std"),
+            int(seed),
+        )
+    except MemoryError as error:
+        raise MemoryError(
+            f"{error}; a Dense after Flatten is often the largest: pool before it"
+        ) from None
