@@ -4,6 +4,7 @@ from cnnx import callbacks as callbacks
 from cnnx import data as data
 from cnnx import metrics as metrics
 from cnnx import models as models
+from cnnx import onnx as onnx
 from cnnx import ops as ops
 from cnnx._core import FormatError as FormatError
 from cnnx._core import __version__ as __version__

@@ -22,6 +22,7 @@ PYTHON_COMPONENTS = (
     ("data",),
     ("training",),
     ("models", "ops", "metrics"),
+    ("onnx",),
     ("callbacks",),
     ("cli",),
 )
@@ -78,7 +79,7 @@ FORBIDDEN_FLAGS = re.compile(
 )
 SOURCE_FOLDERS = ("cpp", "python", "tests", "attack", "fuzz", "benchmarks", "examples")
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "utilities", "helpers", "helper", "misc", "common"}
-OPTIONAL_PACKAGES = {"PIL", "tqdm", "matplotlib", "shtab", "tensorboardX"}
+OPTIONAL_PACKAGES = {"PIL", "tqdm", "matplotlib", "onnx", "shtab", "tensorboardX"}
 
 
 def files(root: Path, folder: str, *suffixes: str) -> Iterator[tuple[str, Path]]:

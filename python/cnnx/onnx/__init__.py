@@ -1,0 +1,3 @@
+"""Exchange of models with other frameworks in the ONNX format."""
+
+__all__: list[str] = []
