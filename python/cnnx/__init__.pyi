@@ -29,7 +29,7 @@ from cnnx.model.layer_view import ModelLayer as ModelLayer
 from cnnx.model.model import Model as Model
 from cnnx.model.model import load as load
 from cnnx.model.parameters import Parameters as Parameters
-from cnnx.model.preprocessing import Preprocessing as Preprocessing
+from cnnx.preprocessing import Preprocessing as Preprocessing
 from cnnx.runtime import set_num_threads as set_num_threads
 from cnnx.training.history import History as History
 from cnnx.training.history import Progress as Progress

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from cnnx import _core
 from cnnx.arguments import FloatArray, at_least, is_integer, number, real_array, shown
 from cnnx.batch_arguments import check_float_range, exceeds_two, images
-from cnnx.model.preprocessing import Preprocessing, per_channel
+from cnnx.preprocessing import Preprocessing, per_channel
 from cnnx.recipe import Recipe
 from cnnx.spelling import checked_call
 

@@ -9,7 +9,7 @@ import numpy as np
 from cnnx import _core
 from cnnx.arguments import is_integer, is_utf8, shown
 from cnnx.layers.graph import LayerTuple, Shape
-from cnnx.model.preprocessing import Preprocessing, per_channel
+from cnnx.preprocessing import Preprocessing, per_channel
 
 
 def built(

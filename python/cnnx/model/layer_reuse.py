@@ -8,7 +8,7 @@ from cnnx import _core
 from cnnx.layers.base import Layer
 from cnnx.layers.graph import LayerTuple, in_order
 from cnnx.model.layer_view import ModelLayer
-from cnnx.model.preprocessing import Preprocessing, preprocessing_of
+from cnnx.preprocessing import Preprocessing, preprocessing_of
 
 
 def layer_tuples(layers: Sequence[Layer | ModelLayer]) -> list[LayerTuple]:

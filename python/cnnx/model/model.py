@@ -21,9 +21,9 @@ from cnnx.model.layer_reuse import copy_arrays, layer_tuples, preprocessing_for
 from cnnx.model.layer_view import ModelLayer
 from cnnx.model.parameters import Parameters
 from cnnx.model.predictions import outputs_are_values, predictions_of
-from cnnx.model.preprocessing import Preprocessing, preprocessing_of
 from cnnx.model.summary import summary_of
 from cnnx.model.variants import ModelVariants
+from cnnx.preprocessing import Preprocessing, preprocessing_of
 from cnnx.spelling import checked_call
 
 __all__ = ["Model", "Parameters", "load"]

@@ -7,7 +7,7 @@ from typing import TypeVar
 from cnnx._core import Model as CoreModel
 from cnnx.layers.graph import LayerTuple
 from cnnx.model.build import built
-from cnnx.model.preprocessing import Preprocessing
+from cnnx.preprocessing import Preprocessing
 from cnnx.spelling import NamedAttributes
 
 _Model = TypeVar("_Model", bound="ModelVariants")

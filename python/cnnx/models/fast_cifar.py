@@ -27,8 +27,8 @@ from cnnx.layers import (
 from cnnx.layers.base import Symbol
 from cnnx.layers.graph import input_shape_of
 from cnnx.model.model import Model
-from cnnx.model.preprocessing import Preprocessing
 from cnnx.models.classes import count_of, names_of
+from cnnx.preprocessing import Preprocessing
 from cnnx.spelling import checked_call
 from cnnx.training.losses import CrossEntropy
 from cnnx.training.optimizers import Muon, ParameterRule
