@@ -15,6 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cnnx
+from cnnx.onnx.atomic_file import replace_file
+from cnnx.onnx.exporting import graph_of
+from cnnx.onnx.model_proto import encoded
 from cnnx.training.checkpoint import save_checkpoint
 
 Save = Callable[[Path], None]
@@ -50,9 +53,20 @@ def checkpoint_saves(folder: Path) -> list[Save]:
     return saves
 
 
+def onnx_saves(folder: Path) -> list[Save]:
+    """Two models as ONNX files, without the check before the file is written."""
+
+    def save_of(seed: int) -> Save:
+        graph = graph_of(model(seed)._core, True, True, 18)
+        return lambda path: replace_file(str(path), encoded(graph, cnnx.__version__))
+
+    return [save_of(seed) for seed in range(2)]
+
+
 KINDS: dict[str, tuple[Callable[[Path], list[Save]], Callable[[Path], object]]] = {
     "model": (model_saves, cnnx.load),
     "checkpoint": (checkpoint_saves, cnnx.Trainer.resume),
+    "onnx": (onnx_saves, Path.read_bytes),
 }
 
 

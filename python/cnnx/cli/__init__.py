@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cnnx.cli import completion, demo, evaluate, info, lr_find, predict, train
+from cnnx.cli import completion, demo, evaluate, export, info, lr_find, predict, train
 from cnnx.cli.errors import UserError, complain, sentence, warnings_as_cautions
 from cnnx.cli.parser import USAGE, Parser
 from cnnx.cli.signals import Interruptions
@@ -24,6 +24,7 @@ start here:
   cnnx evaluate model.cnnx PATH       measure accuracy and confusion matrix
   cnnx predict model.cnnx image.png   classify image files
   cnnx info model.cnnx                describe a model
+  cnnx export model.cnnx --out model.onnx  write a model as an ONNX file
 
 environment variables:
   CNNX_NUM_THREADS  number of threads; otherwise OMP_NUM_THREADS, otherwise all CPUs
@@ -77,7 +78,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     completion.add_option(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for module in (demo, train, lr_find, evaluate, predict, info):
+    for module in (demo, train, lr_find, evaluate, predict, info, export):
         module.add_parser(commands)
     parser.commands = commands.choices
     return parser

@@ -1,4 +1,4 @@
-"""Output files of `cnnx train`: checks before the training, and the save that loses no model."""
+"""Output files of commands: checks before the work, and the save that loses no model."""
 
 from __future__ import annotations
 
@@ -54,6 +54,24 @@ def check_outputs(arguments: argparse.Namespace) -> None:
         if file.exists() and not arguments.overwrite and not _may_be_own(option, file, arguments):
             _refuse_existing(option, file)
         _check_folder(option, file)
+
+
+def check_new_file(option: str, file: Path, inputs: dict[str, Path], overwrite: bool) -> None:
+    """Refuse an output file that cannot be written, exists or is one of the inputs.
+
+    Raises:
+        UserError: if it is such a file.
+    """
+    if file.is_dir():
+        raise UserError(f"{option} {file} is a folder, expected a file")
+    for name, its_file in inputs.items():
+        if _is_same(file, its_file):
+            raise UserError(
+                f"{option} {file} and {name} {its_file} are the same file; choose another {option}"
+            )
+    if file.exists() and not overwrite:
+        _refuse_existing(option, file)
+    _check_folder(option, file)
 
 
 def check_resumed(arguments: argparse.Namespace, model: Model) -> None:

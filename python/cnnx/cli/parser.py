@@ -134,11 +134,13 @@ class Parser(argparse.ArgumentParser):
         return " ".join([self.prog, *self._places(optional=optional)])
 
     def _places(self, *, optional: bool = False) -> list[str]:
-        """Names of the arguments that are no options."""
+        """Names of the arguments that are no options, and required options with their values."""
         return [
-            str(action.metavar)
+            _with_value(action.option_strings[0], action)
+            if action.option_strings
+            else str(action.metavar)
             for action in self._actions
-            if not action.option_strings and (optional or action.nargs != "?")
+            if action.required or (optional and not action.option_strings)
         ]
 
     def _refuse(self, sentence: str) -> NoReturn:

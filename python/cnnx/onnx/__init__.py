@@ -1,3 +1,5 @@
 """Exchange of models with other frameworks in the ONNX format."""
 
-__all__: list[str] = []
+from cnnx.onnx.save import save
+
+__all__ = ["save"]

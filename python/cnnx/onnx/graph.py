@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -65,6 +66,6 @@ class Graph:
     nodes: list[Node]
     inputs: list[Value]
     outputs: list[Value]
-    initializers: dict[str, Array]
+    initializers: Mapping[str, Array]
     opset: int
     metadata: dict[str, str] = field(default_factory=dict)

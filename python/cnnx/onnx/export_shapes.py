@@ -1,0 +1,149 @@
+"""Export of dense layers, merges, and the layers that move or repeat pixels and channels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnx.onnx.export_activations import Exporter
+from cnnx.onnx.graph_builder import LayerExport, Order, Signal
+
+_RESIZE_AXES = 18  # first operator set in which Resize may leave axes out
+
+
+def _dense(layer: LayerExport) -> Signal:
+    order = layer.inputs[0].order
+    weights = [layer.parameter("weight", None if order is None else lambda array: array[order])]
+    if layer.settings["bias"]:
+        weights.append(layer.parameter("bias"))
+    return layer.last("Gemm", layer.x, *weights)
+
+
+def _dropout(layer: LayerExport) -> Signal:
+    """In inference the output is the input."""
+    return layer.inputs[0]
+
+
+def _flatten(layer: LayerExport) -> Signal:
+    """The graph has the features in the order C, H, W, where the weights that read them can."""
+    source = layer.inputs[0]
+    if not source.is_image:
+        return source
+    height, width, channels = source.shape
+    if channels == 1 or height == width == 1:
+        return layer.last("Flatten", source.name, axis=1)
+    if not layer.order_is_absorbed:
+        x = layer.node("Transpose", source.name, perm=[0, 2, 3, 1])
+        return layer.last("Flatten", x, axis=1)
+    order: Order = np.arange(height * width * channels).reshape(source.shape)
+    flat = layer.last("Flatten", source.name, axis=1)
+    return layer.signal(flat.name, order.transpose(2, 0, 1).ravel())
+
+
+def _add(layer: LayerExport) -> Signal:
+    names = [each.name for each in layer.inputs]
+    return layer.last("Add" if len(names) == 2 else "Sum", *names)
+
+
+def _multiply(layer: LayerExport) -> Signal:
+    image, factor = layer.inputs
+    name = factor.name
+    if image.is_image and not factor.is_image:
+        name = layer.node("Reshape", name, layer.integers("shape", [0, layer.channels, 1, 1]))
+    return layer.last("Mul", image.name, name)
+
+
+def _concat(layer: LayerExport) -> Signal:
+    return layer.last("Concat", *[each.name for each in layer.inputs], axis=1)
+
+
+def _pad(layer: LayerExport, mode: str) -> Signal:
+    top, bottom, left, right = layer.settings["padding"]
+    pads = layer.integers("pads", [0, 0, top, left, 0, 0, bottom, right])
+    return layer.last("Pad", layer.x, pads, mode=mode)
+
+
+def _zero_pad2d(layer: LayerExport) -> Signal:
+    return _pad(layer, "constant")
+
+
+def _pad2d(layer: LayerExport) -> Signal:
+    return _pad(layer, layer.settings["mode"])
+
+
+def _upsample2d(layer: LayerExport) -> Signal:
+    in_size, out_size = layer.inputs[0].shape[:2], layer.output_shape[:2]
+    place = "align_corners" if layer.settings.get("align_corners", False) else "half_pixel"
+    if layer.settings["mode"] == "nearest":
+        attributes = {
+            "mode": "nearest",
+            "coordinate_transformation_mode": "asymmetric",
+            "nearest_mode": "floor",
+        }
+    else:
+        attributes = {"mode": "linear", "coordinate_transformation_mode": place}
+    factors = [out // size for out, size in zip(out_size, in_size, strict=True)]
+    whole = all(out % size == 0 for out, size in zip(out_size, in_size, strict=True))
+    if whole:
+        scales = layer.constant("scales", np.array([1, 1, *factors], np.float32))
+        return layer.last("Resize", layer.x, "", scales, **attributes)
+    sizes = layer.integers("sizes", out_size)
+    if layer.opset >= _RESIZE_AXES:
+        return layer.last("Resize", layer.x, "", "", sizes, axes=[2, 3], **attributes)
+    batch_and_channels = layer.node("Shape", layer.x, end=2)
+    sizes = layer.node("Concat", batch_and_channels, sizes, axis=0)
+    return layer.last("Resize", layer.x, "", "", sizes, **attributes)
+
+
+def _slice_channels(layer: LayerExport) -> Signal:
+    return layer.last(
+        "Slice",
+        layer.x,
+        layer.integers("start", [layer.settings["start"]]),
+        layer.integers("stop", [layer.settings["stop"]]),
+        layer.integers("axis", [1]),
+    )
+
+
+def _channel_shuffle(layer: LayerExport) -> Signal:
+    """Groups and the channels of a group change places."""
+    groups, height_width = int(layer.settings["groups"]), layer.output_shape[:-1]
+    parts = [0, groups, layer.channels // groups, *height_width]
+    x = layer.node("Reshape", layer.x, layer.integers("groups", parts))
+    x = layer.node("Transpose", x, perm=[0, 2, 1, *range(3, len(parts))])
+    return layer.last("Reshape", x, layer.integers("shape", [0, layer.channels, *height_width]))
+
+
+def _depth_to_space(layer: LayerExport) -> Signal:
+    settings = layer.settings
+    return layer.last(
+        "DepthToSpace", layer.x, blocksize=int(settings["block_size"]), mode=settings["mode"]
+    )
+
+
+def _space_to_depth(layer: LayerExport) -> Signal:
+    """The operator has no mode: its channels are those of "DCR"."""
+    block = int(layer.settings["block_size"])
+    if layer.settings["mode"] == "DCR":
+        return layer.last("SpaceToDepth", layer.x, blocksize=block)
+    height, width, channels = layer.output_shape
+    parts = [0, layer.channels, height, block, width, block]
+    x = layer.node("Reshape", layer.x, layer.integers("blocks", parts))
+    x = layer.node("Transpose", x, perm=[0, 1, 3, 5, 2, 4])
+    return layer.last("Reshape", x, layer.integers("shape", [0, channels, height, width]))
+
+
+EXPORTERS: dict[str, Exporter] = {
+    "add": _add,
+    "channel_shuffle": _channel_shuffle,
+    "concat": _concat,
+    "dense": _dense,
+    "depth_to_space": _depth_to_space,
+    "dropout": _dropout,
+    "flatten": _flatten,
+    "multiply": _multiply,
+    "pad2d": _pad2d,
+    "slice_channels": _slice_channels,
+    "space_to_depth": _space_to_depth,
+    "upsample2d": _upsample2d,
+    "zero_pad2d": _zero_pad2d,
+}

@@ -1,0 +1,200 @@
+"""Export of the layers that move windows over images: convolutions and pools."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnnx.arguments import FloatArray
+from cnnx.onnx.export_activations import Exporter
+from cnnx.onnx.graph import Array, Attribute
+from cnnx.onnx.graph_builder import LayerExport, Signal
+
+_DILATED_AVERAGES = 19  # first operator set with dilation in AveragePool
+
+
+class Windows(NamedTuple):
+    """Windows along height and width. ONNX has the padding as (top, left, bottom, right).
+
+    Attributes:
+        kernel: size of a window.
+        stride: step of the windows.
+        dilation: step within a window.
+        padding: padding of the image.
+        beyond: rows at the bottom and columns at the right by which the last windows of ceil_mode
+            exceed the padded image.
+    """
+
+    kernel: list[int]
+    stride: list[int]
+    dilation: list[int]
+    padding: list[int]
+    beyond: list[int]
+
+    @property
+    def sides(self) -> list[int]:
+        """Padding that all windows fit in."""
+        top, left, bottom, right = self.padding
+        return [top, left, bottom + self.beyond[0], right + self.beyond[1]]
+
+
+def sides_of(padding: str | list[int], total: list[int]) -> list[int]:
+    """Padding as (top, left, bottom, right).
+
+    Args:
+        padding: "valid", "same" or (top, bottom, left, right).
+        total: padding of "same" in height and width, of which the smaller half comes first.
+    """
+    if isinstance(padding, list):
+        top, bottom, left, right = padding
+        return [top, left, bottom, right]
+    both = total if padding == "same" else [0, 0]
+    return [*(each // 2 for each in both), *(each - each // 2 for each in both)]
+
+
+def windows_of(
+    settings: dict[str, Any], in_shape: tuple[int, ...], out_shape: tuple[int, ...]
+) -> Windows:
+    """Windows of a convolution or pool on an image."""
+    kernel, stride = settings["kernel_size"], settings["stride"]
+    dilation = list(settings.get("dilation", [1, 1]))
+    total, needed = [], []
+    for axis in (0, 1):
+        extent = (kernel[axis] - 1) * dilation[axis] + 1
+        covered = (out_shape[axis] - 1) * stride[axis] + extent
+        needed.append(covered - in_shape[axis])
+        total.append(max(needed[axis], 0))
+    padding = sides_of(settings["padding"], total)
+    beyond = [max(needed[k] - padding[k] - padding[k + 2], 0) for k in (0, 1)]
+    return Windows(list(kernel), list(stride), dilation, padding, beyond)
+
+
+def _windows(layer: LayerExport) -> Windows:
+    return windows_of(layer.settings, layer.inputs[0].shape, layer.output_shape)
+
+
+def _as_onnx(weight: FloatArray) -> Array:
+    """Weight in the axes of ONNX: (kernel height, kernel width, a, b) to (b, a, ...)."""
+    return weight.transpose(3, 2, 0, 1)
+
+
+def _weights(layer: LayerExport) -> list[str]:
+    """Names of the weight and, if there is one, of the bias."""
+    names = [layer.parameter("weight", _as_onnx)]
+    return [*names, layer.parameter("bias")] if layer.settings["bias"] else names
+
+
+def _conv2d(layer: LayerExport) -> Signal:
+    windows = _windows(layer)
+    return layer.last(
+        "Conv",
+        layer.x,
+        *_weights(layer),
+        kernel_shape=windows.kernel,
+        strides=windows.stride,
+        dilations=windows.dilation,
+        pads=windows.padding,
+        group=layer.settings["groups"],
+    )
+
+
+def _conv_transpose2d(layer: LayerExport) -> Signal:
+    """Of "same" the output is as large as the input times the stride."""
+    settings = layer.settings
+    beyond = list(settings["output_padding"])
+    total = [0, 0]
+    if settings["padding"] == "same":
+        for axis in (0, 1):
+            extent = (settings["kernel_size"][axis] - 1) * settings["dilation"][axis] + 1
+            total[axis] = max(extent - settings["stride"][axis], 0)
+            beyond[axis] = max(settings["stride"][axis] - extent, 0)
+    return layer.last(
+        "ConvTranspose",
+        layer.x,
+        *_weights(layer),
+        kernel_shape=settings["kernel_size"],
+        strides=settings["stride"],
+        dilations=settings["dilation"],
+        pads=sides_of(settings["padding"], total),
+        output_padding=beyond,
+        group=settings["groups"],
+    )
+
+
+def _max_pool2d(layer: LayerExport) -> Signal:
+    windows = _windows(layer)
+    return layer.last(
+        "MaxPool",
+        layer.x,
+        kernel_shape=windows.kernel,
+        strides=windows.stride,
+        dilations=windows.dilation,
+        pads=windows.sides,
+    )
+
+
+def _avg_pool2d(layer: LayerExport) -> Signal:
+    """Rows that ceil_mode adds never count, so padding that does is a node of its own with them."""
+    windows, x = _windows(layer), layer.x
+    counts = layer.settings["count_include_pad"] and layer.settings["padding"] != "same"
+    pads = windows.sides
+    if counts and any(windows.beyond) and any(windows.padding):
+        top, left, bottom, right = windows.padding
+        amounts = layer.integers("pads", [0, 0, top, left, 0, 0, bottom, right])
+        x = layer.node("Pad", x, amounts)
+        pads = [0, 0, *windows.beyond]
+    dilations: dict[str, Attribute] = {}
+    if windows.dilation != [1, 1]:
+        if layer.opset < _DILATED_AVERAGES:
+            raise ValueError(
+                f"save: {layer.name} has dilation {tuple(windows.dilation)}, which the operators "
+                f"of opset {layer.opset} cannot express; type opset={_DILATED_AVERAGES}"
+            )
+        dilations = {"dilations": windows.dilation}
+    return layer.last(
+        "AveragePool",
+        x,
+        kernel_shape=windows.kernel,
+        strides=windows.stride,
+        pads=pads,
+        count_include_pad=int(counts and not any(windows.beyond)),
+        **dilations,
+    )
+
+
+def averages(size: int, outputs: int) -> FloatArray:
+    """Matrix of shape (outputs, size) whose products are the means of the adaptive windows."""
+    matrix = np.zeros((outputs, size), np.float32)
+    for row in range(outputs):
+        first, last = row * size // outputs, math.ceil((row + 1) * size / outputs)
+        matrix[row, first:last] = 1 / (last - first)
+    return matrix
+
+
+def _adaptive_avg_pool2d(layer: LayerExport) -> Signal:
+    height, width, _ = layer.inputs[0].shape
+    rows, columns, _ = layer.output_shape
+    if rows == columns == 1:
+        return layer.last("GlobalAveragePool", layer.x)
+    if height % rows == 0 and width % columns == 0:
+        window = [height // rows, width // columns]
+        return layer.last("AveragePool", layer.x, kernel_shape=window, strides=window)
+    along_width = layer.constant("columns", averages(width, columns).T)
+    along_height = layer.constant("rows", averages(height, rows))
+    return layer.last("MatMul", along_height, layer.node("MatMul", layer.x, along_width))
+
+
+def _global_avg_pool2d(layer: LayerExport) -> Signal:
+    return layer.last("Flatten", layer.node("GlobalAveragePool", layer.x), axis=1)
+
+
+EXPORTERS: dict[str, Exporter] = {
+    "adaptive_avg_pool2d": _adaptive_avg_pool2d,
+    "avg_pool2d": _avg_pool2d,
+    "conv2d": _conv2d,
+    "conv_transpose2d": _conv_transpose2d,
+    "global_avg_pool2d": _global_avg_pool2d,
+    "max_pool2d": _max_pool2d,
+}

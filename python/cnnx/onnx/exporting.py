@@ -1,0 +1,147 @@
+"""Conversion of a model to an ONNX graph: its layers in NCHW, its input and its outputs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+
+from cnnx import _core
+from cnnx.onnx.export_layers import EXPORTERS, ORDER_ABSORBERS, ORDER_CARRIERS
+from cnnx.onnx.graph import Graph, Value
+from cnnx.onnx.graph_builder import GraphBuilder, LayerExport, Signal
+
+
+def graph_of(core: _core.Model, pixels: bool, labels: bool, opset: int) -> Graph:
+    """Convert a model to an ONNX graph.
+
+    Args:
+        core: the model.
+        pixels: whether the input is uint8 pixels, (batch, height, width, channels), which the graph
+            preprocesses. Otherwise it is float32 (batch, channels, height, width), preprocessed.
+        labels: whether the class name of each image is an output, where the model has class names.
+        opset: version of ONNX's operators.
+
+    Raises:
+        ValueError: if a layer has a setting that this version of the operators cannot express.
+    """
+    builder = GraphBuilder(opset, ["images", "probabilities", "values", "output", "label"])
+    height, width, channels = core.input_shape
+    if pixels:
+        image = Value("images", np.dtype(np.uint8), ("batch", height, width, channels))
+        first = _preprocessed(builder, core)
+    else:
+        image = Value("images", np.dtype(np.float32), ("batch", channels, height, width))
+        first = "images"
+    last = _layers(builder, core, Signal(first, (height, width, channels)))
+    outputs = [_output(builder, core, last)]
+    if labels and _has_label(core):
+        outputs.append(_label(builder, core))
+    return Graph(
+        builder.nodes, [image], outputs, builder.initializers, opset, metadata=_metadata(core)
+    )
+
+
+def _preprocessed(builder: GraphBuilder, core: _core.Model) -> str:
+    """Add the operations on pixels that cnnx does, in its order, and return the input in NCHW."""
+    _, mean, std = core.preprocessing
+    value = builder.node("Cast", "images", to=1)
+    value = builder.node("Div", value, builder.constant("pixel_range", np.float32(255)))
+    for op_type, name, numbers, identity in (("Sub", "mean", mean, 0), ("Div", "std", std, 1)):
+        if any(number != identity for number in numbers):
+            array = np.array(numbers if len(numbers) > 1 else numbers[0], np.float32)
+            value = builder.node(op_type, value, builder.constant(name, array))
+    return builder.node("Transpose", value, perm=[0, 3, 1, 2])
+
+
+def _layers(builder: GraphBuilder, core: _core.Model, image: Signal) -> Signal:
+    """Add the nodes of every layer, and return the output of the last one."""
+    layers = core.layers
+    shapes = {name: tuple(shape) for name, _, shape, _ in core.layer_infos}
+    readers: dict[str, list[tuple[str, str]]] = {name: [] for name in ("input", *shapes)}
+    for kind, _, name, inputs, _ in layers:
+        for each in inputs:
+            readers[each].append((kind, name))
+    signals = {"input": image}
+    for kind, settings, name, inputs, _ in layers:
+        layer = LayerExport(
+            builder=builder,
+            core=core,
+            kind=kind,
+            name=name,
+            settings=settings,
+            inputs=[signals[each] for each in inputs],
+            output_shape=shapes[name],
+            order_is_absorbed=_absorbs(readers, name),
+        )
+        signal = EXPORTERS[kind](layer)
+        order = layer.inputs[0].order if kind in ORDER_CARRIERS else signal.order
+        signals[name] = replace(signal, order=order)
+    return signals[layers[-1][2]]
+
+
+def _absorbs(readers: dict[str, list[tuple[str, str]]], name: str) -> bool:
+    """Whether every path from a layer ends in a layer whose weights can take features in any order.
+
+    The output of the model cannot.
+    """
+    return bool(readers[name]) and all(
+        kind in ORDER_ABSORBERS or (kind in ORDER_CARRIERS and _absorbs(readers, reader))
+        for kind, reader in readers[name]
+    )
+
+
+def _output(builder: GraphBuilder, core: _core.Model, last: Signal) -> Value:
+    """Name the output of the last layer, or add the probabilities that `predict_proba` computes."""
+    kind = core.probability_kind
+    shape = last.shape
+    if kind == "softmax" and not _is_classifier(core):
+        name = builder.rename(last.name, "output")
+    elif kind == "softmax":
+        name = builder.node("Softmax", last.name, output="probabilities", axis=1)
+    elif kind == "sigmoid":
+        name = builder.node("Sigmoid", last.name, output="probabilities")
+    else:
+        name = builder.rename(last.name, "probabilities" if kind == "outputs" else "values")
+    axes = (shape[2], *shape[:2]) if len(shape) == 3 else shape
+    return Value(name, np.dtype(np.float32), ("batch", *axes))
+
+
+def _is_classifier(core: _core.Model) -> bool:
+    """Whether the softmax of the outputs is over the classes."""
+    return len(core.output_shape) == 1 and core.output_shape[0] >= 2
+
+
+def _has_label(core: _core.Model) -> bool:
+    """Whether `predict` gives one class name for each image."""
+    kind = core.probability_kind
+    independent = kind == "sigmoid" or (kind == "outputs" and core.layers[-1][0] == "sigmoid")
+    is_one = core.output_shape == [1]
+    return bool(core.classes) and kind != "none" and independent == is_one
+
+
+def _label(builder: GraphBuilder, core: _core.Model) -> Value:
+    """Add the name of the most probable class; of one output, the second one's above 1/2."""
+    if core.output_shape == [1]:
+        half = builder.constant("half", np.float32(0.5))
+        above = builder.node("Greater", "probabilities", half)
+        index = builder.node("Cast", above, to=7)
+        index = builder.node("Reshape", index, builder.constant("one_axis", np.array([-1])))
+    else:
+        index = builder.node("ArgMax", "probabilities", axis=1, keepdims=0)
+    names = builder.constant("classes", np.array(core.classes, object))
+    label = builder.node("Gather", names, index, output="label", axis=0)
+    return Value(label, np.dtype(object), ("batch",))
+
+
+def _metadata(core: _core.Model) -> dict[str, str]:
+    resize, mean, std = core.preprocessing
+    texts = {
+        "cnnx.preprocessing": json.dumps({"resize": resize, "mean": mean, "std": std}),
+        "cnnx.classes": json.dumps(core.classes),
+        "cnnx.probabilities": json.dumps(core.probability_kind),
+    }
+    if core.classes:
+        texts["names"] = repr(dict(enumerate(core.classes)))  # as Ultralytics writes it
+    return texts

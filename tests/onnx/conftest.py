@@ -1,0 +1,15 @@
+"""Fixtures of the tests of ONNX files."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def onnx_runtime() -> None:
+    """Skip without the packages that check and run the files.
+
+    Not `onnx`, which without the package is this folder.
+    """
+    pytest.importorskip("onnx.checker")
+    pytest.importorskip("onnxruntime")

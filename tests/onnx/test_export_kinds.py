@@ -1,0 +1,118 @@
+"""Every kind of layer as ONNX: ONNX Runtime computes its outputs at every version of operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cnnx
+import pytest
+from cnnx.layers.base import Symbol
+from cnnx.onnx.export_layers import EXPORTERS
+from graph_networks import NETWORKS, build, with_random_values
+from layer_kinds import IMAGE, KINDS, model
+from onnx_exports import assert_onnx_runtime_agrees, graph
+
+OPSETS = (15, 18, 20, 22)
+
+every_opset = pytest.mark.parametrize("opset", OPSETS)
+needs_onnx_runtime = pytest.mark.usefixtures("onnx_runtime")
+
+
+def test_each_kind_has_an_exporter() -> None:
+    assert set(KINDS) <= set(EXPORTERS)
+
+
+@needs_onnx_runtime
+@every_opset
+@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_onnx_runtime_computes_a_kind(kind: str, changed: bool, opset: int) -> None:
+    made = with_random_values(model(kind, changed=changed))
+    assert_onnx_runtime_agrees(made, opset=opset)
+
+
+def convolved(*layers: cnnx.Layer) -> cnnx.Model:
+    return cnnx.Model([cnnx.Conv2d(4, 3), *layers], input_shape=IMAGE, seed=4)
+
+
+CASES: dict[str, Callable[[], cnnx.Model]] = {
+    "convolution, same, even kernel, stride": lambda: convolved(
+        cnnx.Conv2d(6, (2, 4), stride=(2, 3), padding="same", dilation=(2, 1), groups=2)
+    ),
+    "convolution, four sides": lambda: convolved(
+        cnnx.Conv2d(6, 3, padding=((2, 0), (1, 3)), bias=False)
+    ),
+    "transposed convolution, same": lambda: convolved(
+        cnnx.ConvTranspose2d(6, (3, 2), stride=(2, 3), padding="same", groups=2)
+    ),
+    "transposed convolution, four sides": lambda: convolved(
+        cnnx.ConvTranspose2d(6, 3, stride=2, padding=((1, 0), (0, 1)), output_padding=(1, 0))
+    ),
+    "max pool, same": lambda: convolved(cnnx.MaxPool2d((2, 3), stride=2, padding="same")),
+    "avg pool, same": lambda: convolved(cnnx.AvgPool2d(3, stride=2, padding="same")),
+    "avg pool, padding counts": lambda: convolved(
+        cnnx.AvgPool2d(3, stride=2, padding=((1, 2), (0, 1)))
+    ),
+    "avg pool, padding does not count": lambda: convolved(
+        cnnx.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
+    ),
+    "adaptive pool, one window": lambda: convolved(cnnx.AdaptiveAvgPool2d(1)),
+    "adaptive pool, equal windows": lambda: convolved(cnnx.AdaptiveAvgPool2d((5, 11))),
+    "adaptive pool, unequal windows": lambda: convolved(cnnx.AdaptiveAvgPool2d((3, 4))),
+    "upsampling, bilinear": lambda: convolved(cnnx.Upsample2d((2, 3), mode="bilinear")),
+    "group norm, a group per channel": lambda: convolved(cnnx.GroupNorm(4)),
+    "group norm of features": lambda: convolved(cnnx.GlobalAvgPool2d(), cnnx.GroupNorm(2)),
+    "layer norm of features": lambda: convolved(cnnx.Flatten(), cnnx.LayerNorm()),
+    "weights after flatten and activations": lambda: convolved(
+        cnnx.Flatten(), cnnx.PReLU(), cnnx.Dropout(0.5), cnnx.Tanh(), cnnx.Dense(5)
+    ),
+    "flatten of flatten": lambda: convolved(cnnx.Flatten(), cnnx.Flatten(), cnnx.Dense(5)),
+    "flatten at the end": lambda: convolved(cnnx.Flatten()),
+    "dropout alone": lambda: cnnx.Model([cnnx.Dropout(0.5)], input_shape=IMAGE),
+    "flatten of one channel": lambda: convolved(cnnx.Conv2d(1, 1), cnnx.Flatten(), cnnx.Dense(5)),
+}
+
+
+@needs_onnx_runtime
+@every_opset
+@pytest.mark.parametrize("case", CASES)
+def test_onnx_runtime_computes_a_setting(case: str, opset: int) -> None:
+    assert_onnx_runtime_agrees(with_random_values(CASES[case]()), opset=opset)
+
+
+@needs_onnx_runtime
+@pytest.mark.parametrize("network", NETWORKS)
+def test_onnx_runtime_computes_a_graph(network: str) -> None:
+    made = build(network)
+    assert_onnx_runtime_agrees(made)
+    assert_onnx_runtime_agrees(made, pixels=False)
+
+
+def transposes(made: cnnx.Model) -> int:
+    """Number of Transpose nodes behind the one at the input."""
+    return [node.op_type for node in graph(made).nodes].count("Transpose") - 1
+
+
+def test_weights_take_features_in_the_order_of_the_graph() -> None:
+    dense = convolved(cnnx.Flatten(), cnnx.PReLU(), cnnx.Dropout(0.5), cnnx.Dense(5), cnnx.Dense(3))
+    assert transposes(dense) == 0
+    assert transposes(convolved(cnnx.Flatten())) == 1
+    assert transposes(convolved(cnnx.Flatten(), cnnx.Softmax())) == 1
+    assert transposes(convolved(cnnx.GlobalAvgPool2d())) == 0
+    assert transposes(convolved(cnnx.LayerNorm())) == 2
+
+
+def read_twice(image: Symbol) -> Symbol:
+    flat = cnnx.Flatten()(image)
+    return cnnx.Concat()(cnnx.Dense(5)(flat), cnnx.Tanh()(flat))
+
+
+def test_features_that_something_else_reads_are_in_the_order_of_cnnx() -> None:
+    image = cnnx.Input(IMAGE)
+    assert transposes(cnnx.Model.from_graph(image, read_twice(image))) == 1
+
+
+def test_dropout_is_left_out_and_batch_norm_stays() -> None:
+    made = convolved(cnnx.BatchNorm2d(), cnnx.Dropout(0.5), cnnx.ReLU())
+    operators = [node.op_type for node in graph(made, pixels=False).nodes]
+    assert operators == ["Conv", "BatchNormalization", "Relu"]
