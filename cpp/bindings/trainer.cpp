@@ -1,6 +1,9 @@
 // Trainer and Epoch: one call per step, with the GIL released while it computes.
 #include "cnnx/trainer.h"
 
+#include <cfloat>
+#include <optional>
+
 #include "bindings.h"
 #include "checkpoint.h"
 #include "image_batch.h"
@@ -11,25 +14,34 @@ namespace {
 
 using LabelArray = py::array_t<int64_t, py::array::c_style>;
 
+// None, or a float32 per row.
+using RowWeights = std::optional<FloatArray>;
+
 // int64 labels or float32 values, in the form that the Python side makes for this loss.
-Targets targets_of(const py::array& array) {
+Targets targets_of(const py::array& array, const RowWeights& row_weights) {
+  const float* const weights = row_weights ? row_weights->data() : nullptr;
   if (py::isinstance<LabelArray>(array))
-    return {static_cast<const int64_t*>(array.data()), nullptr};
-  if (py::isinstance<FloatArray>(array)) return {nullptr, static_cast<const float*>(array.data())};
+    return {static_cast<const int64_t*>(array.data()), nullptr, weights};
+  if (py::isinstance<FloatArray>(array))
+    return {nullptr, static_cast<const float*>(array.data()), weights};
   throw py::type_error("expected int64 labels or float32 targets");
 }
 
 // Steps done, and [sum of the losses, their weight, number correct], which is empty at the start of
-// an epoch.
+// an epoch. Rows with weights add the sum of these.
 using PositionPair = std::pair<int64_t, std::vector<double>>;
 
 EpochPosition position_of(const PositionPair& pair) {
   const auto& [step, sums] = pair;
   if (sums.empty()) return {step};
   constexpr double kMostCounted = 9007199254740992.0;  // 2^53: the largest exact count in a double
-  if (sums.size() != 3 || !(sums[2] >= 0 && sums[2] <= kMostCounted))
+  const bool has_weights = sums.size() == 4;
+  const double most = has_weights ? DBL_MAX : kMostCounted;
+  if ((sums.size() != 3 && !has_weights) || !(sums[2] >= 0 && sums[2] <= most))
     throw py::value_error("fit: an epoch's position is not one of an epoch of arrays");
-  return {step, sums[0], sums[1], static_cast<int64_t>(sums[2])};
+  EpochPosition position = {step, sums[0], sums[1], sums[2]};
+  if (has_weights) position.row_weight = sums[3];
+  return position;
 }
 
 std::pair<double, double> pair_of(const Metrics& metrics) {
@@ -62,13 +74,15 @@ void bind_epoch(py::module_& module) {
       .def_property_readonly("steps", &Epoch::steps)
       .def_property_readonly("step", waiting(&Epoch::step))
       .def_property_readonly("weight", waiting(&Epoch::weight))
+      .def_property_readonly("row_weight", waiting(&Epoch::row_weight))
       .def("advance", &Epoch::advance, py::call_guard<ReleaseGil>())
-      .def_property_readonly("position", waiting([](const Epoch& epoch) {
-                               const EpochPosition position = epoch.position();
-                               return PositionPair(position.step,
-                                                   {position.loss, position.weight,
-                                                    static_cast<double>(position.correct)});
-                             }))
+      .def_property_readonly(
+          "position", waiting([](const Epoch& epoch) {
+            const EpochPosition position = epoch.position();
+            PositionPair pair(position.step, {position.loss, position.weight, position.correct});
+            if (position.row_weight) pair.second.push_back(*position.row_weight);
+            return pair;
+          }))
       .def_property_readonly("metrics",
                              waiting([](const Epoch& epoch) { return pair_of(epoch.metrics()); }));
 }
@@ -79,25 +93,27 @@ void bind_steps(TrainerClass& type) {
   const auto pixels = py::arg("pixels");
   const auto integer_values = py::arg("integer_values");
   const auto targets = py::arg("targets");
+  const auto weights = py::arg("weights").noconvert();
   type.def(
           "step",
-          [](Trainer& trainer, const py::array& x, bool integers, const py::array& y) {
+          [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
+             const RowWeights& w) {
             const ImageBatch images = image_batch(x, integers);
-            const Targets wanted = targets_of(y);
+            const Targets wanted = targets_of(y, w);
             const ReleaseGil release;
             return trainer.step(images, wanted);
           },
-          pixels, integer_values, targets)
+          pixels, integer_values, targets, weights)
       .def(
           "compute_gradients",
           [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
-             double divisor) {
+             const RowWeights& w, double divisor) {
             const ImageBatch images = image_batch(x, integers);
-            const Targets wanted = targets_of(y);
+            const Targets wanted = targets_of(y, w);
             const ReleaseGil release;
             return trainer.compute_gradients(images, wanted, divisor);
           },
-          pixels, integer_values, targets, py::arg("divisor"))
+          pixels, integer_values, targets, weights, py::arg("divisor"))
       .def("apply_gradients", &Trainer::apply_gradients, py::call_guard<ReleaseGil>())
       // A view that keeps the trainer alive.
       .def_property_readonly("gradients", [](const py::object& self) {
@@ -110,13 +126,14 @@ void bind_epochs(TrainerClass& type) {
   const auto pixels = py::arg("pixels");
   const auto integer_values = py::arg("integer_values");
   const auto targets = py::arg("targets");
+  const auto weights = py::arg("weights").noconvert();
   type.def(
           "begin_epoch",
           [](Trainer& trainer, const py::array& x, bool integers, const py::array& y,
-             std::vector<int64_t> rows, const py::dict& settings,
+             const RowWeights& w, std::vector<int64_t> rows, const py::dict& settings,
              const std::optional<py::dict>& augmentation, const PositionPair& position) {
             const ImageBatch images = image_batch(x, integers);
-            const Targets wanted = targets_of(y);
+            const Targets wanted = targets_of(y, w);
             EpochOptions options = epoch_options_of(settings);
             options.rows = std::move(rows);
             if (augmentation) options.augmentation = augmentation_of(*augmentation);
@@ -124,15 +141,15 @@ void bind_epochs(TrainerClass& type) {
             const ReleaseGil release;
             return trainer.begin_epoch(images, wanted, options);
           },
-          pixels, integer_values, targets, py::arg("rows"), py::arg("settings"),
+          pixels, integer_values, targets, weights, py::arg("rows"), py::arg("settings"),
           py::arg("augmentation"), py::arg("position") = PositionPair(), py::keep_alive<0, 2>(),
-          py::keep_alive<0, 4>())
+          py::keep_alive<0, 4>(), py::keep_alive<0, 5>())
       .def(
           "evaluate",
           [](const Trainer& trainer, const py::array& x, bool integers, const py::array& y,
-             const std::vector<int64_t>& rows, bool averaged) {
+             const RowWeights& w, const std::vector<int64_t>& rows, bool averaged) {
             const ImageBatch images = image_batch(x, integers);
-            const Targets wanted = targets_of(y);
+            const Targets wanted = targets_of(y, w);
             Metrics metrics;
             {
               const ReleaseGil release;
@@ -140,7 +157,7 @@ void bind_epochs(TrainerClass& type) {
             }
             return pair_of(metrics);
           },
-          pixels, integer_values, targets, py::arg("rows"), py::arg("averaged") = false)
+          pixels, integer_values, targets, weights, py::arg("rows"), py::arg("averaged") = false)
       .def("split_order", &Trainer::split_order, py::arg("count"));
 }
 

@@ -72,9 +72,11 @@ struct Data {
         labels(labels_of(row_count, output_count)) {}
 
   LossResult run(Kind kind, int64_t first, int64_t count, const LossGradient& gradient,
-                 float* row_losses, int threads) const {
+                 float* row_losses, int threads, const float* row_weights = nullptr) const {
+    Floats row_correct(static_cast<std::size_t>(count));
     const float *logits = x.data() + first * outputs, *target = targets.data() + first * outputs;
-    const cnnx::ops::LossBatch batch = {logits, count, outputs, gradient, row_losses, threads};
+    const cnnx::ops::LossBatch batch = {logits,  count,       outputs,           gradient, row_losses,
+                                        threads, row_weights, row_correct.data()};
     const auto regression = [&](RegressionLoss loss) {
       return cnnx::ops::regression_rows(batch, loss, target, 2.0f);
     };
@@ -147,6 +149,55 @@ void threads_do_not_matter() {
       CHECK_EQUAL(result.correct, first.correct);
       CHECK(same_bits(gradient, first_gradient));
     }
+  }
+}
+
+// Row weights of 1 change no bit. Weights multiply losses, gradients and correct predictions, and
+// a power of two in all of them and in the divisor changes no bit of the gradient.
+void row_weights() {
+  const Data data(203, 13);
+  const auto size = static_cast<std::size_t>(data.x.size());
+  const double total = 203.0;
+  Floats weights = targets_of(203), row_losses(203), tiny(203), huge(203);
+  weights[5] = 0.0f;
+  for (std::size_t i = 0; i < 203; ++i) {
+    tiny[i] = weights[i] * 0x1p-100f;
+    huge[i] = weights[i] * 0x1p+100f;
+  }
+  const Floats ones(203, 1.0f);
+  for (const Kind kind : kKinds) {
+    const auto run = [&](const Floats* row_weights, double divisor, int threads, Floats& gradient) {
+      return data.run(kind, 0, 203, {gradient.data(), divisor, false}, row_losses.data(), threads,
+                      row_weights ? row_weights->data() : nullptr);
+    };
+    Floats plain(size), weighted(size), other(size);
+    const LossResult expected = run(nullptr, total, 2, plain);
+    const LossResult equal = run(&ones, total, 2, weighted);
+    CHECK(same_bits(plain, weighted));
+    CHECK_EQUAL(equal.sum, expected.sum);
+    CHECK_EQUAL(equal.weight, expected.weight);
+    CHECK_EQUAL(equal.correct, expected.correct);
+    CHECK_EQUAL(equal.row_weight, 203.0);
+
+    const LossResult result = run(&weights, total, 1, weighted);
+    double sum = 0;
+    for (std::size_t row = 0; row < 203; ++row)
+      sum += static_cast<double>(weights[row]) * static_cast<double>(row_losses[row]);
+    CHECK(std::abs(result.sum - sum) <= 1e-12 * sum);
+    for (std::size_t i = 0; i < size; ++i) {
+      const double product = static_cast<double>(weights[i / 13]) * static_cast<double>(plain[i]);
+      CHECK(std::abs(static_cast<double>(weighted[i]) - product) <= 1e-6 * std::abs(product));
+    }
+    for (const int threads : {2, 3, 8}) {
+      const LossResult again = run(&weights, total, threads, other);
+      CHECK(same_bits(weighted, other));
+      CHECK_EQUAL(again.sum, result.sum);
+      CHECK_EQUAL(again.correct, result.correct);
+    }
+    run(&tiny, total * 0x1p-100, 2, other);
+    CHECK(same_bits(weighted, other));
+    run(&huge, total * 0x1p+100, 2, other);
+    CHECK(same_bits(weighted, other));
   }
 }
 
@@ -239,6 +290,7 @@ void refusals() {
 int main() {
   one_pass_adds_up();
   threads_do_not_matter();
+  row_weights();
   correct_predictions();
   means_over_rows();
   softmax_guards_and_accumulate();

@@ -180,6 +180,39 @@ void an_epoch_goes_on_where_its_place_says() {
   CHECK(weights(again) == weights(model));
 }
 
+// The sums of an epoch whose images have weights, and the refusal of wrong weights.
+void an_epoch_with_weights_goes_on_with_its_sums() {
+  const Samples samples;
+  std::vector<float> row_weights(kCount);
+  for (std::size_t i = 0; i < row_weights.size(); ++i)
+    row_weights[i] = static_cast<float>(i % 4) / 2.0f;
+  Targets targets = samples.targets();
+  targets.weights = row_weights.data();
+  Model model = small_model();
+  Trainer trainer(model, cnnx::Sgd{0.0});
+  Epoch whole = trainer.begin_epoch(samples.images(), targets, batches_of_16());
+  whole.advance();
+  EpochOptions rest = batches_of_16();
+  cnnx::resume(rest, {"", {whole.place()}});
+  while (whole.advance()) {
+  }
+  Epoch epoch = trainer.begin_epoch(samples.images(), targets, rest);
+  while (epoch.advance()) {
+  }
+  CHECK_EQUAL(epoch.metrics().loss, whole.metrics().loss);
+  CHECK_EQUAL(epoch.metrics().accuracy, whole.metrics().accuracy);
+  CHECK_EQUAL(whole.row_weight(), 30.0);
+  CHECK_EQUAL(whole.weight(), 30.0);
+  CHECK(std::abs(trainer.evaluate(samples.images(), targets).loss - whole.metrics().loss) < 1e-6);
+  row_weights[7] = -1;
+  CHECK_THROWS(std::invalid_argument,
+               "trainer: weights has -1 for row 7, expected finite numbers >= 0",
+               trainer.step(samples.images(), targets));
+  row_weights[7] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS(std::invalid_argument, "trainer: weights has nan for row 7",
+               trainer.evaluate(samples.images(), targets));
+}
+
 void metadata_without_a_place_are_refused() {
   EpochOptions options;
   const auto refused = [&](const cnnx::CheckpointMetadata& metadata) {
@@ -195,6 +228,9 @@ void metadata_without_a_place_are_refused() {
   refused({"", {{"epoch_place", {5}, Doubles{-1, 2, 3, 4, 5}}}});
   refused({"", {{"epoch_place", {5}, Doubles{1, 2, 3, 4, 1e300}}}});
   refused({"", {{"epoch_place", {5}, Doubles{1, std::nan(""), 3, 4, 5}}}});
+  refused({"", {{"epoch_place", {6}, Doubles{1, 2, 3, 4, 5, -1}}}});
+  refused({"", {{"epoch_place", {6}, Doubles{1, 2, 3, 4, std::nan(""), 6}}}});
+  refused({"", {{"epoch_place", {7}, Doubles{1, 2, 3, 4, 5, 6, 7}}}});
   CHECK_EQUAL(options.number, uint64_t{0});
   CHECK_EQUAL(options.position.step, int64_t{0});
 }
@@ -318,6 +354,7 @@ int main() {
   what_does_not_fit_is_refused();
   metadata_have_the_values_of_their_shape();
   an_epoch_goes_on_where_its_place_says();
+  an_epoch_with_weights_goes_on_with_its_sums();
   metadata_without_a_place_are_refused();
   what_was_moved_from_says_so();
   return cnnx::test::finish("trainer_test");

@@ -140,6 +140,8 @@ class Epoch(metaclass=_Class):
     @property
     def weight(self) -> float: ...
     @property
+    def row_weight(self) -> float: ...
+    @property
     def position(self) -> tuple[int, list[float]]: ...
     @property
     def metrics(self) -> tuple[float, float]: ...
@@ -166,9 +168,16 @@ class Trainer(metaclass=_Class):
     def observe(self, measure: float) -> None: ...
     def check_finite(self) -> None: ...
     def averaged_model(self) -> Model: ...
-    def step(self, pixels: _Pixels, integer_values: bool, targets: _Targets) -> float: ...
+    def step(
+        self, pixels: _Pixels, integer_values: bool, targets: _Targets, weights: _Floats | None
+    ) -> float: ...
     def compute_gradients(
-        self, pixels: _Pixels, integer_values: bool, targets: _Targets, divisor: float
+        self,
+        pixels: _Pixels,
+        integer_values: bool,
+        targets: _Targets,
+        weights: _Floats | None,
+        divisor: float,
     ) -> float: ...
     def apply_gradients(self) -> None: ...
     def start_profile(self) -> None: ...
@@ -182,6 +191,7 @@ class Trainer(metaclass=_Class):
         pixels: _Pixels,
         integer_values: bool,
         targets: _Targets,
+        weights: _Floats | None,
         rows: Sequence[int],
         settings: Mapping[str, Any],
         augmentation: Mapping[str, Any] | None,
@@ -192,6 +202,7 @@ class Trainer(metaclass=_Class):
         pixels: _Pixels,
         integer_values: bool,
         targets: _Targets,
+        weights: _Floats | None,
         rows: Sequence[int],
         averaged: bool = False,
     ) -> tuple[float, float]: ...

@@ -33,6 +33,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "random_state": ("seed",),
     "restore_best_weights": ("restore_best",),
     "rho": ("alpha",),
+    "sample_weights": ("sample_weight",),
     "size": ("scale_factor",),
     "step_size": ("every",),
     "strides": ("stride",),
@@ -41,13 +42,15 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "validation_data": ("validation=(x, y)",),
     "validation_split": ("validation",),
     "verbose": ("progress=print, or nothing for silence",),
-    "weight": ("class_weights",),
+    "weight": ("class_weights", "sample_weight"),
+    "weights": ("sample_weight",),
 }
 
 # Keyword without a counterpart -> what to write instead.
 REMEDIES: dict[str, str] = {
     "activation": "a layer of its own after it, such as ReLU()",
-    "class_weight": "Trainer(model, loss=cnnx.CrossEntropy(class_weights=...))",
+    "class_weight": "Trainer(model, loss=cnnx.CrossEntropy(class_weights=...)), or "
+    "CrossEntropy.balanced(y)",
     "batch_size": "nothing: cnnx splits large batches",
     "clipnorm": "Trainer(model, clip_norm=...)",
     "device": "nothing: cnnx runs on the CPU",
@@ -65,8 +68,11 @@ REMEDIES: dict[str, str] = {
     "num_features": "nothing: the model infers the channels",
     "num_workers": "nothing: all threads prepare batches: cnnx.set_num_threads(n)",
     "optimizer": "Trainer(model, optimizer=cnnx.Adam())",
+    "reduction": "nothing: the loss is the mean over images, weighted by sample_weight of fit",
+    "sample_weight": "Trainer(model).fit(x, y, sample_weight=...)",
     "steps_per_epoch": "batch_size=",
     "verbose": "nothing: only fit reports progress",
+    "weighted_metrics": "nothing: sample_weight weights loss and accuracy",
     "workers": "nothing: all threads prepare batches: cnnx.set_num_threads(n)",
 }
 
@@ -131,8 +137,10 @@ MODULE: dict[str, str] = {
     "Swish": "cnnx.SiLU",
     "TensorBoard": "cnnx.callbacks.TensorBoardLog",
     "UpSampling2D": "cnnx.Upsample2d",
+    "WeightedRandomSampler": "cnnx.Trainer(model).fit(x, y, sample_weight=...)",
     "ZeroPadding2D": "cnnx.ZeroPad2d",
     "add": "cnnx.Add",
+    "compute_class_weight": "cnnx.CrossEntropy.balanced(y)",
     "load_model": "cnnx.load",
     "nn": "cnnx itself, such as cnnx.Conv2d",
     "optim": "cnnx itself, such as cnnx.Adam",

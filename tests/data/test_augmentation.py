@@ -203,7 +203,7 @@ def test_prefetched_batches_are_the_same(batch_size: int) -> None:
         for epoch in range(3):
             options = {"batch_size": batch_size, "number": epoch, "prefetch": prefetch}
             changes = Augmentation(**CASES[-1]).core_settings
-            run = trainer._core.begin_epoch(x, True, y, [], options, changes)
+            run = trainer._core.begin_epoch(x, True, y, None, [], options, changes)
             while run.advance():
                 pass
         found.append([array.tobytes() for array in trainer.model.parameters.values()])
@@ -277,7 +277,7 @@ def test_mixup_is_the_same_for_any_threads_prefetched_or_not() -> None:
             trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), 2))
             options = {"batch_size": 48, "prefetch": prefetch}
             changes = Augmentation(mixup=0.4).core_settings
-            run = trainer._core.begin_epoch(x, True, y, [], options, changes)
+            run = trainer._core.begin_epoch(x, True, y, None, [], options, changes)
             while run.advance():
                 pass
             found.add(b"".join(a.tobytes() for a in trainer.model.parameters.values()))

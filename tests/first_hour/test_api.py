@@ -149,7 +149,8 @@ DATA = [
         "validation is a model",
         lambda: fit(validation=object),
         TypeError,
-        f"fit: validation is <class 'object'>, expected (x, y), a fraction of the images, {FORMS}",
+        "fit: validation is <class 'object'>, expected (x, y), (x, y, sample_weight), a fraction "
+        f"of the images, {FORMS}",
     ),
     Case(
         "validation is a generator for several epochs",
@@ -202,7 +203,8 @@ DATA = [
         "evaluate a loader of images",
         lambda: trainer().evaluate([X, X, X]),
         TypeError,
-        "evaluate: a batch is an array of shape (30, 16, 16, 1), expected (x, y)",
+        "evaluate: a batch is an array of shape (30, 16, 16, 1), expected (x, y) or (x, y, "
+        "sample_weight)",
     ),
 ]
 RATES = [

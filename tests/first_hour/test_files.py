@@ -254,7 +254,7 @@ DAMAGE = [
         with_metadata("run", "position", 1, wrong=[]),
         cnnx.FormatError,
         f"{METADATA_OF}run.position.1 is [], expected the steps of an epoch and 3 sums of its "
-        "metrics",
+        "metrics, 4 with weights",
     ),
     Case(
         "waited",

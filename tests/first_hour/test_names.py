@@ -88,7 +88,16 @@ KEYWORDS = [
     keyword(
         lambda: TRAINER.fit(X, Y, class_weight={0: 1.0, 1: 2.0}),
         "fit: has no argument class_weight, expected Trainer(model, "
-        "loss=cnnx.CrossEntropy(class_weights=...))",
+        "loss=cnnx.CrossEntropy(class_weights=...)), or CrossEntropy.balanced(y)",
+    ),
+    keyword(
+        lambda: TRAINER.fit(X, Y, weights=[1.0]),
+        "fit: has no argument weights, expected sample_weight=...",
+    ),
+    keyword(
+        lambda: anything.Trainer(MODEL, sample_weight=[1.0]),
+        "Trainer: has no argument sample_weight, expected Trainer(model).fit(x, y, "
+        "sample_weight=...)",
     ),
     keyword(lambda: TRAINER.fit(X, Y, epoch=3), "fit: has no argument epoch, expected epochs=3"),
     keyword(

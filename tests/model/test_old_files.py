@@ -19,6 +19,7 @@ from version_files import EXPECTED, MODELS, arithmetic, digest_of_model, digest_
 pytestmark = pytest.mark.parity
 
 FILES = Path(__file__).parent / "files"
+OLD_RUNS = [run for run in RUNS if run != "weights"]  # which came later
 
 
 def unpacked(name: str, folder: Path) -> Path:
@@ -51,7 +52,7 @@ def test_a_new_model_is_saved_as_the_same_bytes(name: str, tmp_path: Path) -> No
     assert without_checksums((tmp_path / "new.cnnx").read_bytes()) == old
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", OLD_RUNS)
 def test_a_checkpoint_resumes_to_the_same_bits(run: str, tmp_path: Path) -> None:
     assert digest_of_resumed(unpacked(f"{run}.ckpt", tmp_path), run) == expected(run)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cnnx
+import numpy as np
 from cnnx.training.history import Progress
 from model_file_parts import read_parts
 
@@ -19,6 +20,7 @@ SIZE = 16
 SECONDS = "cnnx.trainer.notes.history.seconds"
 
 x, y = cnnx.data.xo(22, size=SIZE, seed=4)
+w = np.linspace(0, 2, len(x), dtype=np.float32) ** 3
 
 CHANGES = cnnx.data.Augmentation(flip="random", crop_padding=1, rotate=10, scale=(0.9, 1.1))
 # Name -> settings of the trainer, settings of fit.
@@ -49,6 +51,15 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "schedule": cnnx.Plateau(0.5, patience=0, threshold=0.3, watch="validation_loss"),
         },
         {"batch_size": 8, "validation": (x[:5], y[:5]), "shuffle": False},
+    ),
+    "weights": (
+        {"optimizer": cnnx.SGD(0.05), "loss": cnnx.CrossEntropy(class_weights=(1.0, 2.0))},
+        {
+            "batch_size": 6,
+            "sample_weight": w,
+            "validation": (x[:5], y[:5], w[-5:]),
+            "augmentation": cnnx.data.Augmentation(mixup=0.3),
+        },
     ),
 }
 
@@ -93,7 +104,8 @@ def resume(trainer: cnnx.Trainer, run: str, **settings: Any) -> None:
     """Finish an unfinished run with the same data."""
     validation = RUNS[run][1].get("validation")
     held_out = validation if isinstance(validation, tuple) else None
-    trainer.fit(x, y, validation=held_out, **settings)
+    weights = RUNS[run][1].get("sample_weight")
+    trainer.fit(x, y, sample_weight=weights, validation=held_out, **settings)
 
 
 def contents(path: Path) -> dict[str, Any]:

@@ -180,11 +180,28 @@ def other_losses() -> str:
     return found
 
 
+def sample_weights() -> str:
+    """Row weights times class weights, with mixup; and those of losses without classes."""
+    x, y = cnnx.data.xo(130, seed=SEED)
+    weights = np.random.default_rng(SEED).gamma(0.5, size=130)
+    mixup = cnnx.data.Augmentation(mixup=0.3)
+    loss = cnnx.CrossEntropy(class_weights=[1, 3], label_smoothing=0.1)
+    trainer = cnnx.Trainer(cnnx.models.small(seed=SEED), loss=loss, seed=SEED)
+    trainer.fit(x, y, sample_weight=weights, epochs=2, batch_size=65, augmentation=mixup)
+    found = digest(trainer, x)
+    for other in (cnnx.BinaryCrossEntropy(), cnnx.Huber(0.5)):
+        trainer = cnnx.Trainer(cnnx.models.small(seed=SEED), loss=other)
+        held_out = (x[:9], np.eye(2)[y[:9]], weights[:9])
+        trainer.fit(x, np.eye(2)[y], sample_weight=weights, epochs=1, validation=held_out)
+        found += digest(trainer, x)
+    return found
+
+
 RUNS: dict[str, Callable[[], str]] = {
     run.__name__: run
     for run in (
         *(lenet5, x_and_o, augmented, wide, every_layer),
-        *(residual_network, other_updates, other_losses),
+        *(residual_network, other_updates, other_losses, sample_weights),
     )
 }
 

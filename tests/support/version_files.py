@@ -21,7 +21,7 @@ from typing import Any
 
 import cnnx
 import numpy as np
-from checkpoint_runs import RUNS, begin, x, y
+from checkpoint_runs import RUNS, begin, resume, x, y
 from model_file_parts import make_graph_model, make_model
 
 MODELS = {"chain": make_model, "graph": make_graph_model}
@@ -52,10 +52,9 @@ def digest_of_resumed(path: Path, run: str) -> str:
     trainer = cnnx.Trainer.resume(path)
     assert trainer._run is not None
     trainer._run.stopped = False  # `write` stops it by Trainer.stop, which ends a run
-    validation = RUNS[run][1].get("validation")
-    history = trainer.fit(x, y, validation=validation if isinstance(validation, tuple) else None)
+    resume(trainer, run)
     found = hashlib.sha256(digest_of_model(trainer.model).encode())
-    for name, values in vars(history).items():
+    for name, values in vars(trainer.history).items():
         if name != "seconds":
             found.update(np.array(values).tobytes())
     return found.hexdigest()

@@ -21,9 +21,9 @@
 namespace cnnx {
 
 // Each loss is the mean over the rows of a batch. All except cross-entropy are also a mean over
-// outputs. With class weights the mean is weighted by the class of each row; see
-// cnnx/cross_entropy.h. Both cross-entropies take logits, so a model that ends in Softmax or
-// Sigmoid is refused.
+// outputs. The mean is weighted by the weights of the rows (Targets), by the class of each row (see
+// cnnx/cross_entropy.h), or by the product of both. Both cross-entropies take logits, so a model
+// that ends in Softmax or Sigmoid is refused.
 struct Loss {
   enum class Kind {
     cross_entropy,
@@ -54,13 +54,21 @@ struct Loss {
   }
 };
 
-// Exactly one of the two: labels, one per row, for cross_entropy alone; values, one per output of
-// every row, which for cross_entropy are soft labels that add up to 1.
+// Exactly one of labels and values: labels, one per row, for cross_entropy alone; values, one per
+// output of every row, which for cross_entropy are soft labels that add up to 1.
+//
+// `weights`, one per row, finite and at least 0, multiply the loss of each row, its gradient and
+// its part of the accuracy. The means divide by their sum, so only the ratios of weights matter;
+// with weights of 1 the bits are those without weights. A batch whose weights add up to 0 has
+// the loss 0 and gradients of 0. Mixup blends weights like images, and targets in proportion to
+// their weights.
 struct Targets {
   const int64_t* labels = nullptr;
   const float* values = nullptr;
+  const float* weights = nullptr;  // null: all 1
 };
 
+// Means over rows, weighted by Targets::weights, the loss by class weights too.
 struct Metrics {
   double loss = 0;
   double accuracy = 0;  // NaN unless the loss is a cross-entropy
@@ -101,7 +109,9 @@ struct TrainerOptions {
 struct EpochPosition {
   int64_t step = 0;
   double loss = 0, weight = 0;
-  int64_t correct = 0;
+  double correct = 0;
+  // The sum of the row weights; empty if rows have none.
+  std::optional<double> row_weight = {};
 };
 
 struct EpochOptions {
@@ -156,8 +166,10 @@ class CNNX_API Epoch {
   bool advance();
   // Means over the rows trained so far, each measured before the update of its batch.
   Metrics metrics() const;
-  // The divisor of metrics().loss: the number of rows, or the sum of their class weights.
+  // The divisor of metrics().loss: the number of rows, or the sum of their weights.
   double weight() const;
+  // The divisor of metrics().accuracy: the same without class weights.
+  double row_weight() const;
 
  private:
   friend class Trainer;
@@ -187,9 +199,9 @@ class CNNX_API Trainer {
   double step(const ImageBatch& images, const Targets& targets);
 
   // Overwrites gradients() with those of the summed loss of the rows over `divisor`, and returns
-  // that loss. Divisor 0 means that of the mean: the number of rows or the sum of their class
-  // weights. With one divisor, batches add up: losses and gradients of 5 rows and of 3 rows sum to
-  // those of 8. Updates the running statistics of batch norms, so between this and apply_gradients
+  // that loss. Divisor 0 means that of the mean: the number of rows or the sum of their weights.
+  // With one divisor, batches add up: losses and gradients of 5 rows and of 3 rows sum to those of
+  // 8. Updates the running statistics of batch norms, so between this and apply_gradients
   // other threads see new statistics with old weights. A loss that is not finite is returned.
   double compute_gradients(const ImageBatch& images, const Targets& targets, double divisor = 0);
   void apply_gradients();

@@ -23,22 +23,27 @@ LossResult cross_entropy_rows(const LossBatch& batch, const ClassTargets& target
         return kernels.weighted_rows(rows, {labels, soft_labels, options.class_weights},
                                      options.label_smoothing);
       });
-  result.weight = cross_entropy_weight(targets, batch.rows, batch.columns, options.class_weights);
+  result.weight = cross_entropy_weight(targets, batch.rows, batch.columns, options.class_weights,
+                                       batch.row_weights);
   return result;
 }
 
 double cross_entropy_weight(const ClassTargets& targets, int64_t rows, int64_t classes,
-                            const float* class_weights) {
-  if (!class_weights) return static_cast<double>(rows);
+                            const float* class_weights, const float* row_weights) {
+  if (!class_weights) return total_row_weight(row_weights, rows);
   double weight = 0;
   for (int64_t row = 0; row < rows; ++row) {
+    const double row_weight = row_weights ? static_cast<double>(row_weights[row]) : 1.0;
     if (targets.labels) {
-      weight += static_cast<double>(class_weights[targets.labels[row]]);
+      weight += row_weight * static_cast<double>(class_weights[targets.labels[row]]);
       continue;
     }
     const float* soft_labels = targets.soft_labels + row * classes;
-    for (int64_t j = 0; j < classes; ++j)
-      weight += static_cast<double>(soft_labels[j]) * static_cast<double>(class_weights[j]);
+    for (int64_t j = 0; j < classes; ++j) {
+      const double product =
+          static_cast<double>(soft_labels[j]) * static_cast<double>(class_weights[j]);
+      weight += row_weight * product;
+    }
   }
   return weight;
 }

@@ -1,6 +1,7 @@
-// The checks shared by the losses.
+// The checks shared by the losses, and their sums over rows with weights.
 #include "ops/losses.h"
 
+#include <cfloat>
 #include <cmath>
 #include <stdexcept>
 
@@ -91,6 +92,40 @@ void check_binary_targets(const float* targets, int64_t rows, int64_t outputs) {
                                 " at row " + std::to_string(i / outputs) +
                                 " is out of range, expected 0 to 1");
   }
+}
+
+void check_row_weights(const float* row_weights, int64_t rows) {
+  for (int64_t row = 0; row_weights && row < rows; ++row) {
+    if (row_weights[row] >= 0.0f && std::isfinite(row_weights[row])) continue;
+    throw std::invalid_argument("trainer: weights has " + in_words(row_weights[row]) + " for row " +
+                                std::to_string(row) + ", expected finite numbers >= 0");
+  }
+}
+
+double total_row_weight(const float* row_weights, int64_t rows) {
+  if (!row_weights) return static_cast<double>(rows);
+  double total = 0;
+  for (int64_t row = 0; row < rows; ++row) total += static_cast<double>(row_weights[row]);
+  return total;
+}
+
+double row_weight_scale(const float* row_weights, int64_t rows) {
+  if (!row_weights) return 1;
+  const float most = *std::max_element(row_weights, row_weights + rows);
+  // ilogb and ldexp are exact.
+  return most >= FLT_MIN ? std::ldexp(1.0, std::ilogb(most)) : most > 0 ? double{FLT_MIN} : 1;
+}
+
+LossResult weighted_sum(const LossBatch& batch) {
+  LossResult result;
+  for (int64_t row = 0; row < batch.rows; ++row) {
+    const double weight = static_cast<double>(batch.row_weights[row]);
+    result.sum += weight * static_cast<double>(batch.row_losses[row]);
+    result.correct += weight * static_cast<double>(batch.row_correct[row]);
+    result.row_weight += weight;
+  }
+  result.weight = result.row_weight;
+  return result;
 }
 
 }  // namespace cnnx::ops

@@ -14,15 +14,18 @@
 namespace cnnx::ops {
 
 // Sums over rows, so that batches add up. A row's loss is the mean over its outputs if the loss is
-// defined so.
+// defined so. The weight of a row multiplies its loss and its correct predictions.
 struct LossResult {
   double sum = 0;
-  double weight = 0;  // the divisor of the mean: the number of rows unless they have weights
-  int64_t correct = 0;
+  // The divisor of the mean loss: the sum over rows of row weight * class weight.
+  double weight = 0;
+  double correct = 0;
+  double row_weight = 0;  // the sum of the row weights, without them the number of rows
   LossResult& operator+=(const LossResult& other) {
     sum += other.sum;
     weight += other.weight;
     correct += other.correct;
+    row_weight += other.row_weight;
     return *this;
   }
 };
@@ -42,6 +45,8 @@ struct LossBatch {
   LossGradient gradient;
   float* row_losses;  // scratch of `rows` floats
   int threads = 1;
+  const float* row_weights = nullptr;  // null: all 1; a gradient is then not accumulated
+  float* row_correct = nullptr;        // scratch of `rows` floats if rows have weights
 };
 
 // One of the two: a label per row, or soft labels (rows, classes), which add up to 1 in each row.
@@ -54,9 +59,13 @@ struct ClassTargets {
 LossResult cross_entropy_rows(const LossBatch& batch, const ClassTargets& targets,
                               const CrossEntropyOptions& options);
 
-// The divisor of the mean: the weights of the rows' classes; without weights the number of rows.
+// The sum of the weights; the number of rows if `row_weights` is null.
+double total_row_weight(const float* row_weights, int64_t rows);
+
+// The divisor of the mean: the sum over rows of row weight * weight of the row's class. Weights
+// that are null are 1.
 double cross_entropy_weight(const ClassTargets& targets, int64_t rows, int64_t classes,
-                            const float* class_weights);
+                            const float* class_weights, const float* row_weights = nullptr);
 
 // correct: outputs on their target's side of 1/2, counted one by one.
 LossResult binary_cross_entropy_rows(const LossBatch& batch, const float* targets);
@@ -73,10 +82,19 @@ void check_class_weights(const float* class_weights, int64_t classes);
 void check_label_smoothing(float label_smoothing);
 void check_delta(float delta);
 void check_binary_targets(const float* targets, int64_t rows, int64_t outputs);
+// Its sentence begins with "trainer", which alone takes weights of rows.
+void check_row_weights(const float* row_weights, int64_t rows);
 
 // Error sentences begin with `function`.
 void check_loss_shape(const char* function, const char* array, int64_t rows, int64_t outputs);
 void check_divisor(const char* function, double divisor);
+
+// The largest power of two that is at most the largest weight; 1 without a weight above 0.
+// Gradients are multiplied by weight / scale and divided by divisor / scale, which changes no bit
+// but keeps the quotients in range if all weights are tiny or huge.
+double row_weight_scale(const float* row_weights, int64_t rows);
+// The result of a batch with row weights, from the losses and correct predictions of its rows.
+LossResult weighted_sum(const LossBatch& batch);
 
 // kernel(rows, first) returns the correct predictions of `rows`, the batch's from `first` on, and
 // writes their losses. Threads divide the rows. The sum is taken in row order, so it does not
@@ -86,23 +104,36 @@ LossResult sum_rows(const LossBatch& batch, double divisor, const Kernel& kernel
   // About 20 microseconds of exponentials.
   constexpr int64_t kGrainFloats = 8 * 1024;
   const int64_t columns = batch.columns;
+  const double scale = row_weight_scale(batch.row_weights, batch.rows);
+  const auto rows_between = [&](int64_t begin, int64_t end) -> LossRows {
+    float* const gradient = batch.gradient.values;
+    return {batch.outputs + begin * columns,
+            end - begin,
+            columns,
+            static_cast<float>(divisor / scale),
+            batch.gradient.accumulate,
+            gradient ? gradient + begin * columns : nullptr,
+            batch.row_losses + begin};
+  };
   std::atomic<int64_t> correct{0};
   const int64_t grain = kGrainFloats / std::max<int64_t>(1, columns) + 1;
   runtime::parallel_for(batch.threads, batch.rows, grain, [&](int64_t begin, int64_t end, int) {
-    float* const gradient = batch.gradient.values;
-    const LossRows rows = {batch.outputs + begin * columns,
-                           end - begin,
-                           columns,
-                           static_cast<float>(divisor),
-                           batch.gradient.accumulate,
-                           gradient ? gradient + begin * columns : nullptr,
-                           batch.row_losses + begin};
-    correct.fetch_add(kernel(rows, begin), std::memory_order_relaxed);
+    if (!batch.row_weights) {
+      correct.fetch_add(kernel(rows_between(begin, end), begin), std::memory_order_relaxed);
+      return;
+    }
+    for (int64_t row = begin; row < end; ++row) {
+      const LossRows one = rows_between(row, row + 1);
+      batch.row_correct[row] = static_cast<float>(kernel(one, row));
+      const float weight = batch.row_weights[row] / static_cast<float>(scale);
+      for (int64_t j = 0; one.gradient && j < columns; ++j) one.gradient[j] *= weight;
+    }
   });
+  if (batch.row_weights) return weighted_sum(batch);
   LossResult result;
   for (int64_t row = 0; row < batch.rows; ++row) result.sum += batch.row_losses[row];
-  result.weight = static_cast<double>(batch.rows);
-  result.correct = correct.load();
+  result.weight = result.row_weight = static_cast<double>(batch.rows);
+  result.correct = static_cast<double>(correct.load());
   return result;
 }
 

@@ -78,6 +78,12 @@ void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch
     }
     batch.targets.values = batch.values.data();
   }
+  if (targets_.weights) {
+    batch.weights.resize(static_cast<std::size_t>(count));
+    for (int64_t i = 0; i < count; ++i)
+      batch.weights[static_cast<std::size_t>(i)] = targets_.weights[rows[i]];
+    batch.targets.weights = batch.weights.data();
+  }
   if (augmentation_.mixup > 0) {
     const Mix mix =
         draw_mix(augmentation_.mixup, trainer_.seed, epoch_, first_image_ + first, count);

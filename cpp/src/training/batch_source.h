@@ -13,7 +13,7 @@ namespace cnnx::training {
 struct Batch {
   runtime::AlignedBuffer storage, mixed;  // the latter for mixup
   std::vector<int64_t> labels;
-  std::vector<float> values;
+  std::vector<float> values, weights;
   const float* input = nullptr;
   Targets targets;
 };
@@ -26,6 +26,7 @@ class BatchSource {
               std::vector<int64_t> rows, const char* caller);
 
   int64_t count() const { return static_cast<int64_t>(rows_.size()); }
+  bool has_weights() const { return targets_.weights != nullptr; }
   std::vector<int64_t>& rows() { return rows_; }
   // From now on the images are augmented as in this epoch.
   void augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_image);

@@ -47,15 +47,23 @@ int64_t Epoch::step() const { return position().step; }
 EpochPosition Epoch::position() const {
   const training::EpochState& s = state();
   const training::TrainerLock lock(s.trainer->mutex);
-  return {s.step, s.total.sum, s.total.weight, s.total.correct};
+  EpochPosition position = {s.step, s.total.sum, s.total.weight, s.total.correct};
+  if (s.source.has_weights()) position.row_weight = s.total.row_weight;
+  return position;
 }
 Metrics Epoch::metrics() const {
   const training::EpochState& s = state();
   const training::TrainerLock lock(s.trainer->mutex);
-  return s.trainer->loss.metrics(s.total, s.done);
+  return s.trainer->loss.metrics(s.total);
 }
 
 double Epoch::weight() const { return position().weight; }
+
+double Epoch::row_weight() const {
+  const training::EpochState& s = state();
+  const training::TrainerLock lock(s.trainer->mutex);
+  return s.total.row_weight;
+}
 
 bool Epoch::advance() {
   training::EpochState& s = this->state();
@@ -84,7 +92,7 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
       batch_size,
       0,
       options.position.step,
-      {options.position.loss, options.position.weight, options.position.correct},
+      {options.position.loss, options.position.weight, options.position.correct, 0},
       {},
       {}});
   state->source.augment(options.augmentation, options.number, options.first_image);
@@ -95,6 +103,7 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
                                 std::to_string(steps));
   }
   state->done = std::min(options.position.step * batch_size, all);
+  state->total.row_weight = options.position.row_weight.value_or(static_cast<double>(state->done));
   if (options.shuffle) {
     std::vector<int64_t>& rows = state->source.rows();
     std::vector<int64_t> order(rows.size()), shuffled(rows.size());

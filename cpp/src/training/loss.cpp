@@ -48,6 +48,7 @@ void LossFunction::check(const Targets& targets, int64_t rows) const {
   if (classes) ops::check_class_targets({targets.labels, targets.values}, rows, outputs_);
   if (loss_.kind == Loss::Kind::binary_cross_entropy)
     ops::check_binary_targets(targets.values, rows, outputs_);
+  ops::check_row_weights(targets.weights, rows);
 }
 
 const float* LossFunction::class_weights() const {
@@ -56,17 +57,23 @@ const float* LossFunction::class_weights() const {
 }
 
 double LossFunction::divisor(const Targets& targets, int64_t rows) const {
-  const double weight =
-      ops::cross_entropy_weight({targets.labels, targets.values}, rows, outputs_, class_weights());
+  const double weight = ops::cross_entropy_weight({targets.labels, targets.values}, rows, outputs_,
+                                                  class_weights(), targets.weights);
   return weight > 0 ? weight : 1;
 }
 
 LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t rows,
                           double divisor, int threads, float* grad_outputs) {
   if (row_losses_.size() < rows) row_losses_ = runtime::AlignedBuffer(rows);
-  const ops::LossBatch batch{
-      outputs, rows, outputs_, {grad_outputs, divisor, /*accumulate=*/false}, row_losses_.data(),
-      threads};
+  if (targets.weights && row_correct_.size() < rows) row_correct_ = runtime::AlignedBuffer(rows);
+  const ops::LossBatch batch{outputs,
+                             rows,
+                             outputs_,
+                             {grad_outputs, divisor, /*accumulate=*/false},
+                             row_losses_.data(),
+                             threads,
+                             targets.weights,
+                             row_correct_.data()};
   const auto regression = [&](ops::RegressionLoss loss) {
     return ops::regression_rows(batch, loss, targets.values, loss_.delta);
   };
@@ -86,14 +93,14 @@ LossSum LossFunction::sum(const float* outputs, const Targets& targets, int64_t 
   return regression(ops::RegressionLoss::huber);
 }
 
-Metrics LossFunction::metrics(const LossSum& total, int64_t rows) const {
-  const double count = static_cast<double>(rows);
+Metrics LossFunction::metrics(const LossSum& total) const {
   const double mean = total.weight > 0 ? total.sum / total.weight : 0;
   if (!takes_logits()) return {mean, std::numeric_limits<double>::quiet_NaN()};
   // Binary cross-entropy counts predictions output by output.
   const bool by_output = loss_.kind == Loss::Kind::binary_cross_entropy;
-  const double predictions = by_output ? count * static_cast<double>(outputs_) : count;
-  return {mean, static_cast<double>(total.correct) / predictions};
+  const double outputs = by_output ? static_cast<double>(outputs_) : 1;
+  const double accuracy = total.row_weight > 0 ? total.correct / (total.row_weight * outputs) : 0;
+  return {mean, accuracy};
 }
 
 }  // namespace cnnx::training

@@ -11,7 +11,8 @@
 
 namespace cnnx::training {
 
-// Sums over rows; `correct` counts rows, or single outputs for binary cross-entropy.
+// Sums over rows; `correct` counts rows, or single outputs for binary cross-entropy, each by the
+// weight of its row.
 using LossSum = ops::LossResult;
 
 class LossFunction {
@@ -25,23 +26,28 @@ class LossFunction {
   bool takes_logits() const;
   // Throws std::invalid_argument unless the targets have the type and range of this loss.
   void check(const Targets& targets, int64_t rows) const;
-  // The divisor of the rows' sum that gives the mean: their number, or the weights of their
-  // classes; 1 where these are 0. Targets must have passed check().
+  // The divisor of the rows' sum that gives the mean: their number, or the sum of their weights; 1
+  // where this is 0. Targets must have passed check().
   double divisor(const Targets& targets, int64_t rows) const;
   // The gradient is that of sum / divisor; null if it is not needed.
   LossSum sum(const float* outputs, const Targets& targets, int64_t rows, double divisor,
               int threads, float* grad_outputs);
-  Metrics metrics(const LossSum& total, int64_t rows) const;
+  // Each is 0 where the weights add up to 0.
+  Metrics metrics(const LossSum& total) const;
   // Frees memory that the next sum allocates again.
-  void release() { row_losses_ = runtime::AlignedBuffer(); }
+  void release() {
+    row_losses_ = runtime::AlignedBuffer();
+    row_correct_ = runtime::AlignedBuffer();
+  }
 
  private:
   const float* class_weights() const;  // null: all 1
 
   Loss loss_;
   int64_t outputs_;
-  // Row losses before their sum, stored so that a repeated step allocates nothing.
-  runtime::AlignedBuffer row_losses_;
+  // Losses and correct predictions of rows before their sum, stored so that a repeated step
+  // allocates nothing.
+  runtime::AlignedBuffer row_losses_, row_correct_;
 };
 
 }  // namespace cnnx::training

@@ -20,15 +20,34 @@ constexpr uint64_t kMostAttempts = 4096;
 // Uniform in (0, 1): the logarithm is finite.
 float open_uniform(uint32_t word) { return runtime::unit_float(word) + 0x1p-25f; }
 
-void blend(const Mix& mix, const float* from, int64_t count, int64_t size, int threads,
-           float* out) {
-  const float rest = 1.0f - mix.weight;
+// The factors of a row and of its partner in their blend.
+struct Factors {
+  float own, other;
+};
+
+Factors image_factors(const Mix& mix) { return {mix.weight, 1.0f - mix.weight}; }
+
+// Without weights (null), those of images.
+Factors target_factors(const Mix& mix, const float* weights, int64_t row, int64_t count) {
+  const Factors equal = image_factors(mix);
+  if (!weights) return equal;
+  const float own = equal.own * weights[row];
+  const float other = equal.other * weights[(row + mix.offset) % count];
+  const float both = own + other;
+  return both > 0 ? Factors{own / both, other / both} : equal;
+}
+
+// factors(row) returns those of the row.
+template <class FactorsOf>
+void blend(const Mix& mix, const FactorsOf& factors, const float* from, int64_t count, int64_t size,
+           int threads, float* out) {
   runtime::parallel_for(threads, count, kGrain / size + 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
+      const Factors of = factors(i);
       const float* first = from + i * size;
       const float* second = from + (i + mix.offset) % count * size;
       for (int64_t k = 0; k < size; ++k)
-        out[i * size + k] = mix.weight * first[k] + rest * second[k];
+        out[i * size + k] = of.own * first[k] + of.other * second[k];
     }
   });
 }
@@ -58,23 +77,32 @@ Mix draw_mix(float alpha, uint64_t seed, uint64_t epoch, int64_t first, int64_t 
 void mix_batch(const Mix& mix, int64_t count, int64_t floats, int64_t outputs, int threads,
                Batch& batch) {
   if (batch.mixed.size() < count * floats) batch.mixed = runtime::AlignedBuffer(count * floats);
-  blend(mix, batch.input, count, floats, threads, batch.mixed.data());
+  const auto of_images = [&](int64_t) { return image_factors(mix); };
+  blend(mix, of_images, batch.input, count, floats, threads, batch.mixed.data());
   batch.input = batch.mixed.data();
+  const float* const weights = batch.targets.weights;
+  const auto of_targets = [&](int64_t row) { return target_factors(mix, weights, row, count); };
   if (batch.targets.labels) {
     batch.values.assign(static_cast<std::size_t>(count * outputs), 0.0f);
     for (int64_t i = 0; i < count; ++i) {
       const int64_t* labels = batch.targets.labels;
+      const Factors factors = of_targets(i);
       float* soft_labels = batch.values.data() + i * outputs;
-      soft_labels[labels[i]] += mix.weight;
-      soft_labels[labels[(i + mix.offset) % count]] += 1.0f - mix.weight;
+      soft_labels[labels[i]] += factors.own;
+      soft_labels[labels[(i + mix.offset) % count]] += factors.other;
     }
-    batch.targets = {};
+    batch.targets.labels = nullptr;
   } else {
     std::vector<float> mixed(static_cast<std::size_t>(count * outputs));
-    blend(mix, batch.targets.values, count, outputs, threads, mixed.data());
+    blend(mix, of_targets, batch.targets.values, count, outputs, threads, mixed.data());
     batch.values = std::move(mixed);
   }
   batch.targets.values = batch.values.data();
+  if (!weights) return;
+  std::vector<float> mixed(static_cast<std::size_t>(count));
+  blend(mix, of_images, weights, count, 1, threads, mixed.data());
+  batch.weights = std::move(mixed);
+  batch.targets.weights = batch.weights.data();
 }
 
 }  // namespace cnnx::training

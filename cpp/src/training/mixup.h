@@ -19,7 +19,9 @@ struct Mix {
 Mix draw_mix(float alpha, uint64_t seed, uint64_t epoch, int64_t first, int64_t count);
 
 // Blends a gathered batch of `count` images of `floats` values. Labels of `outputs` classes become
-// soft labels; target values are blended like images.
+// soft labels; target values are blended like images. Weights are blended too, and each image then
+// counts in its target in proportion to its weight, so that the gradient of a loss is that of the
+// weighted losses of both targets, for every loss that is linear or quadratic in the target.
 void mix_batch(const Mix& mix, int64_t count, int64_t floats, int64_t outputs, int threads,
                Batch& batch);
 

@@ -373,7 +373,7 @@ Metrics Trainer::evaluate(const ImageBatch& images, const Targets& targets,
                                         model.packed(*plan), *workspace);
     total += state()->loss.sum(output, batch.targets, count, 1.0, threads, nullptr);
   }
-  return state()->loss.metrics(total, source.count());
+  return state()->loss.metrics(total);
 }
 
 }  // namespace cnnx

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnx.cli.errors import UserError, counted
 from cnnx.cli.option_types import BALANCED
+from cnnx.training.losses import balanced_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ def class_weights_of(
 ) -> list[float] | None:
     """Weight of each class: the given ones, or balanced ones inverse to the class's frequency.
 
-    Balanced weights are ``images / (classes * images of the class)``, as in scikit-learn.
+    Balanced weights are those of `CrossEntropy.balanced`.
 
     Raises:
         UserError: if there are not as many numbers as classes, or a balanced class has no image.
@@ -41,4 +42,4 @@ def class_weights_of(
             f"--class-weights balanced: class {names[int(counts.argmin())]} has no images; give "
             "one number per class instead"
         )
-    return [float(each) for each in len(labels) / (len(names) * counts)]
+    return balanced_weights(counts)

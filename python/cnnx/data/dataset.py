@@ -98,10 +98,12 @@ def count_classes(classes: Classes) -> int:
     return classes if isinstance(classes, int) else len(classes)
 
 
-# An iterable of batches (x, y), such as a list or a DataLoader.
-Batches: TypeAlias = Iterable[tuple[ArrayLike, ArrayLike]]
-# Images with labels: (x, y), a Dataset, a path that `load` accepts, or batches.
-LabelledImages: TypeAlias = tuple[ArrayLike, ArrayLike] | Dataset | str | os.PathLike[str] | Batches
+# Images and labels, or images, labels and sample weights.
+LabelledArrays: TypeAlias = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
+# An iterable of such batches, such as a list or a DataLoader.
+Batches: TypeAlias = Iterable[LabelledArrays]
+# Images with labels: arrays, a Dataset, a path that `load` accepts, or batches.
+LabelledImages: TypeAlias = LabelledArrays | Dataset | str | os.PathLike[str] | Batches
 
 
 def checked_shape(input_shape: InputShape, resize: str, function: str = "load") -> InputShape:

@@ -18,12 +18,12 @@ from cnnx.data.split import split
 from cnnx.mapping import check_mapping
 from cnnx.training.iterable_epoch import AugmentationSettings, Epoch, batch_epochs
 from cnnx.training.labelled_images import LabelledSet, refuse_iterator
-from cnnx.training.metric_sums import Measure, measure_batches
+from cnnx.training.metric_sums import Batch, Measure, measure_batches
 from cnnx.training.run_state import IN_BATCHES, Position, fingerprint
-from cnnx.training.targets import Arrays
+from cnnx.training.targets import Arrays, check_some_weight
 
-# Checks images and targets for the model and the loss; the name begins an error message.
-Check: TypeAlias = Callable[[ArrayLike, ArrayLike, str], Arrays]
+# Checks images, targets and weights for the model and the loss; the name begins an error message.
+Check: TypeAlias = Callable[[ArrayLike, ArrayLike, "ArrayLike | None", str], Arrays]
 
 _CLASSES_SHOWN = 5
 
@@ -81,9 +81,10 @@ def fit_data(
             )
         begin, steps = _batches(core, check, images.x, augmentation, settings)
         return FitData(begin, steps, validate, [None, known])
-    arrays = check(images.x, images.y, "fit")
+    arrays = check(images.x, images.y, images.sample_weight, "fit")
     if len(arrays[0]) == 0:
         raise ValueError("fit: x holds no images, expected at least one")
+    check_some_weight(arrays[3], "fit")
     rows: list[int] = []
     if fraction is not None:
         measured, rows = _split(core, arrays, fraction, classes)
@@ -97,7 +98,7 @@ def fit_data(
         return core.begin_epoch(*arrays, rows, options, augmentation, position)
 
     steps = -(-len(rows or arrays[0]) // size)
-    return FitData(begin_epoch, steps, validate, [fingerprint(arrays[0], arrays[2]), known])
+    return FitData(begin_epoch, steps, validate, [fingerprint(arrays), known])
 
 
 def _batches(
@@ -108,13 +109,13 @@ def _batches(
     settings: dict[str, Any],
 ) -> tuple[Callable[[int, Position], Epoch], int]:
     def begin_batch(
-        x: Any, y: Any, epoch: int, first: int, augmentation: AugmentationSettings
+        batch: Batch, epoch: int, first: int, augmentation: AugmentationSettings
     ) -> tuple[_core.Epoch, int]:
-        arrays = check(x, y, "fit")
+        arrays = check(*batch, "fit")
         count, shape = len(arrays[0]), arrays[0].shape[1:]
-        if np.shape(x) in (shape, shape[:2]):
+        if np.shape(batch.x) in (shape, shape[:2]):
             raise ValueError(
-                f"fit: a batch is one image of shape {np.shape(x)} with its label, expected "
+                f"fit: a batch is one image of shape {np.shape(batch.x)} with its label, expected "
                 "batches of images, or all images in one array: fit(x, y, epochs=10)"
             )
         options = {
@@ -144,17 +145,18 @@ def _validation(
     if held_out.y is None:
         refuse_iterator(held_out.x, epochs, "validation")
         return lambda: measure_batches(held_out.x, measure, argument), IN_BATCHES
-    arrays = check(held_out.x, held_out.y, argument)
+    arrays = check(held_out.x, held_out.y, held_out.sample_weight, argument)
     if len(arrays[0]) == 0:
         raise ValueError("fit: validation holds no images, expected at least one")
     if not all_finite(arrays[0]):
         raise ValueError("fit: validation holds NaN or infinity, expected finite images")
+    check_some_weight(arrays[3], argument)
 
     def validate() -> tuple[float, float]:
         check_mapping(arrays[0], f"{argument}: x")
         return core.evaluate(*arrays, [])
 
-    return validate, fingerprint(arrays[0], arrays[2])
+    return validate, fingerprint(arrays)
 
 
 def _split(
@@ -173,6 +175,12 @@ def _split(
         raise ValueError(
             f"fit: validation is {shown(fraction)} of {count} images, expected a fraction "
             "between 0 and 1 that leaves images on both sides"
+        )
+    weights = arrays[3]
+    if weights is not None and not (weights[measured].any() and weights[rest].any()):
+        raise ValueError(
+            f"fit: validation is {shown(fraction)} of {count} images, which leaves only zeros of "
+            "sample_weight on one side, expected a number above 0 on both"
         )
     return measured, rest
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from cnnx import _core
 from cnnx.arguments import shown
 from cnnx.training.labelled_images import refuse_iterator
-from cnnx.training.metric_sums import BatchMetrics, MetricSums, arrays_of
+from cnnx.training.metric_sums import Batch, BatchMetrics, MetricSums, batch_of
 from cnnx.training.run_state import Position
 
 AugmentationSettings: TypeAlias = "dict[str, Any] | None"
@@ -19,7 +19,7 @@ class BeginBatch(Protocol):
     """Function that begins an epoch of one batch."""
 
     def __call__(
-        self, x: Any, y: Any, epoch: int, first: int, augmentation: AugmentationSettings
+        self, batch: Batch, epoch: int, first: int, augmentation: AugmentationSettings
     ) -> tuple[_core.Epoch, int]:
         """Begin an epoch of the images `first`, `first` + 1, ...; return it and their number."""
 
@@ -40,15 +40,15 @@ class IterableEpoch:
         augmentation: AugmentationSettings,
         position: Position,
     ) -> None:
-        """Start iterating over batches (x, y), skipping those before `position`."""
+        """Start iterating over batches, skipping those before `position`."""
         self.step, sums = position
         self.steps = _number_of(batches)
         self._iterator = iter(batches)
         self._begin = begin
         self._epoch = epoch
         self._augmentation = augmentation
-        loss, weight, accuracy, images = sums or (0.0, 0.0, 0.0, 0.0)
-        self._sums = MetricSums(loss, weight, accuracy, int(images))
+        loss, weight, accuracy, *row_weight, images = sums or (0.0, 0.0, 0.0, 0.0)
+        self._sums = MetricSums(loss, weight, accuracy, (row_weight or [images])[0], int(images))
         for _ in islice(self._iterator, self.step):
             pass
 
@@ -56,7 +56,9 @@ class IterableEpoch:
     def position(self) -> Position:
         """Position at which a resumed run continues."""
         sums = self._sums
-        return self.step, (sums.loss, sums.weight, sums.accuracy, float(sums.images))
+        images = float(sums.images)
+        row_weight = () if sums.row_weight == images else (sums.row_weight,)
+        return self.step, (sums.loss, sums.weight, sums.accuracy, *row_weight, images)
 
     @property
     def metrics(self) -> tuple[float, float]:
@@ -66,10 +68,11 @@ class IterableEpoch:
     def advance(self) -> bool:
         """Train on the next batch; return False after the last one."""
         for batch in self._iterator:
-            x, y = arrays_of(batch, "fit")
-            run, count = self._begin(x, y, self._epoch, self._sums.images, self._augmentation)
+            run, count = self._begin(
+                batch_of(batch, "fit"), self._epoch, self._sums.images, self._augmentation
+            )
             run.advance()
-            self._sums.add(BatchMetrics(*run.metrics, run.weight, count))
+            self._sums.add(BatchMetrics(*run.metrics, run.weight, run.row_weight, count))
             self.step += 1
             return True
         if self.step == 0:

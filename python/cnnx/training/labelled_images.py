@@ -22,37 +22,48 @@ class LabelledSet(NamedTuple):
     """Images with labels in memory, or an iterable of batches.
 
     Attributes:
-        x: images; batches (x, y) if y is None.
+        x: images; batches (x, y) or (x, y, sample_weight) if y is None.
         y: labels or targets.
+        sample_weight: weights of the images, or None.
     """
 
     x: Any
     y: ArrayLike | None
+    sample_weight: ArrayLike | None = None
 
 
 def training_images(
-    x: Any, y: ArrayLike | None, model: Model, *, validates: bool = False, caller: str = "fit"
+    x: Any,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    model: Model,
+    *,
+    validates: bool = False,
+    caller: str = "fit",
 ) -> tuple[LabelledSet, LabelledSet | None]:
     """Images of a fit, and the validation set that a Dataset or path has besides.
 
     Args:
         x: images, or images with labels in one of the accepted forms.
         y: labels or targets, or None.
+        sample_weight: weights of the images, or None.
         model: model to train.
         validates: whether to load the validation set.
         caller: named in errors.
 
     Raises:
         TypeError: if x and y are in none of the accepted forms.
-        ValueError: if a Dataset or path has other classes than the model, or y is given with it.
+        ValueError: if a Dataset or path has other classes than the model, or y is given with it, or
+            sample_weight with a form that has weights of its own.
         OSError: if a path cannot be read.
     """
     found = _opened(x, y, model, caller)
     if found is None:
-        return _plain(x, y, caller), None
+        return _plain(x, y, sample_weight, caller), None
     own = found.validation if validates else None
+    images = _loaded(_images_of(found), model, caller)
     return (
-        _loaded(_images_of(found), model, caller),
+        images._replace(sample_weight=sample_weight),
         None if own is None else _loaded(own, model, "fit: validation"),
     )
 
@@ -76,12 +87,12 @@ def validation_images(given: Any, model: Model) -> LabelledSet | None:
         return None
     found = _opened(given, None, model, "fit: validation")
     if found is None:
-        if not _is_pair(given) and not _has_batches(given):
+        if not _has_arrays(given) and not _has_batches(given):
             raise TypeError(
-                f"fit: validation is {shown(given)}, expected (x, y), a fraction of the images, "
-                f"{_FORMS}"
+                f"fit: validation is {shown(given)}, expected (x, y), (x, y, sample_weight), a "
+                f"fraction of the images, {_FORMS}"
             )
-        return _plain(given, None, "fit: validation")
+        return _plain(given, None, None, "fit: validation")
     if found.validation is None and found.test is not None:
         test = "data.test" if given is found else f"cnnx.data.load({os.fspath(given)!r}).test"
         raise ValueError(
@@ -91,18 +102,21 @@ def validation_images(given: Any, model: Model) -> LabelledSet | None:
     return _loaded(_first(found.validation, _images_of(found)), model, "fit: validation")
 
 
-def measured_images(x: Any, y: ArrayLike | None, model: Model) -> LabelledSet:
+def measured_images(
+    x: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, model: Model
+) -> LabelledSet:
     """Images of `evaluate`; of a Dataset or path the test set, else validation set, else images.
 
     Raises:
         TypeError: if they are in none of the accepted forms.
-        ValueError: if a Dataset or path has other classes than the model, or y is given with it.
+        ValueError: as `training_images`.
         OSError: if a path cannot be read.
     """
     found = _opened(x, y, model, "evaluate")
     if found is None:
-        return _plain(x, y, "evaluate")
-    return _loaded(_first(found.test, found.validation, _images_of(found)), model, "evaluate")
+        return _plain(x, y, sample_weight, "evaluate")
+    images = _loaded(_first(found.test, found.validation, _images_of(found)), model, "evaluate")
+    return images._replace(sample_weight=sample_weight)
 
 
 def refuse_iterator(batches: object, epochs: int, argument: str) -> None:
@@ -146,19 +160,31 @@ def _loaded(images: ImageSet | Dataset, model: Model, caller: str) -> LabelledSe
     return LabelledSet(images.x, images.y)
 
 
-def _plain(x: Any, y: ArrayLike | None, caller: str) -> LabelledSet:
+def _plain(
+    x: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, caller: str
+) -> LabelledSet:
     if y is not None:
-        return LabelledSet(x, y)
-    if _is_pair(x):
-        return LabelledSet(*x)
-    if not _has_batches(x):
+        return LabelledSet(x, y, sample_weight)
+    if _has_arrays(x) and len(x) == 2:
+        return LabelledSet(x[0], x[1], sample_weight)
+    if _has_arrays(x):
+        form = "(x, y, sample_weight)"
+    elif _has_batches(x):
+        form = "an iterable of batches, which are (x, y, sample_weight)"
+    else:
         raise TypeError(f"{caller}: x is {shown(x)} without y, expected labels too, {_FORMS}")
-    return LabelledSet(x, None)
+    if sample_weight is not None:
+        raise ValueError(
+            f"{caller}: sample_weight is {shown(sample_weight)}, expected none with {form}"
+        )
+    return LabelledSet(x[0], x[1], x[2]) if _has_arrays(x) else LabelledSet(x, None)
 
 
-def _is_pair(given: Any) -> bool:
-    """Whether it is (x, y), and not two batches."""
-    return _is_two(given) and not all(_is_batch(each) for each in given)
+def _has_arrays(given: Any) -> bool:
+    """Whether it is (x, y) or (x, y, sample_weight), and not two or three batches."""
+    if not _has_batch_length(given) or all(_is_batch(each) for each in given):
+        return False
+    return len(given) == 2 or isinstance(given, tuple)  # a list of three holds batches
 
 
 def _has_batches(given: Any) -> bool:
@@ -169,9 +195,9 @@ def _has_batches(given: Any) -> bool:
 
 
 def _is_batch(given: Any) -> bool:
-    """Whether it is (x, y) of arrays; of a list of labels, the first has less than two axes."""
-    return _is_two(given) and getattr(given[0], "ndim", 0) >= 2
+    """Whether it has arrays; of a list of labels, the first element has less than two axes."""
+    return _has_batch_length(given) and getattr(given[0], "ndim", 0) >= 2
 
 
-def _is_two(given: Any) -> bool:
-    return isinstance(given, (tuple, list)) and len(given) == 2
+def _has_batch_length(given: Any) -> bool:
+    return isinstance(given, (tuple, list)) and len(given) in (2, 3)

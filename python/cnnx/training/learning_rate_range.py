@@ -14,7 +14,8 @@ from cnnx.arguments import at_least, below_one, not_negative, shown
 from cnnx.data.dataset import LabelledImages
 from cnnx.spelling import checked_call
 from cnnx.training.labelled_images import LabelledSet, training_images
-from cnnx.training.metric_sums import arrays_of
+from cnnx.training.metric_sums import Batch, batch_of
+from cnnx.training.targets import check_some_weight, row_weights
 from cnnx.training.trainer import Trainer
 
 __all__ = ["LearningRateRange", "lr_find"]
@@ -104,7 +105,7 @@ def lr_find(
     keep = below_one(smoothing, "lr_find", "smoothing")
 
     copy = trainer._copy()
-    data, _ = training_images(x, y, trainer.model, caller="lr_find")
+    data, _ = training_images(x, y, None, trainer.model, caller="lr_find")
     batches = _batches(data, copy, batch_size)
     rates: list[float] = []
     losses: list[float] = []
@@ -114,7 +115,8 @@ def lr_find(
         rate = float(f"{lowest * (highest / lowest) ** (step / (steps - 1)):.4g}")
         copy.learning_rate = rate
         try:
-            loss = copy.step(*next(batches))
+            batch = next(batches)
+            loss = copy.step(batch.x, batch.y, sample_weight=batch.sample_weight)
         except FloatingPointError:
             break
         # Correct the bias of a running mean that starts at zero.
@@ -134,7 +136,7 @@ def lr_find(
     return LearningRateRange(tuple(rates), tuple(losses), _BELOW_BEST * rates[best])
 
 
-def _batches(data: LabelledSet, copy: Trainer, size: int | None) -> Iterator[tuple[Any, Any]]:
+def _batches(data: LabelledSet, copy: Trainer, size: int | None) -> Iterator[Batch]:
     """Batches of the images, again and again."""
     if size is not None:
         at_least(1, size, "lr_find", "batch_size")
@@ -153,24 +155,25 @@ def _batches(data: LabelledSet, copy: Trainer, size: int | None) -> Iterator[tup
             f"lr_find: there are {len(images)} images and {len(targets)} targets, "
             "expected equal numbers, at least one"
         )
+    weights = row_weights(data.sample_weight, len(images), "lr_find")
+    check_some_weight(weights, "lr_find")
     order = np.array(copy._core.split_order(len(images)))
-    return _cut(images, targets, order, size or 64)
+    return _cut(Batch(images, targets, weights), order, size or 64)
 
 
-def _cut(
-    images: NDArray[Any], targets: NDArray[Any], order: NDArray[Any], size: int
-) -> Iterator[tuple[Any, Any]]:
+def _cut(data: Batch, order: NDArray[Any], size: int) -> Iterator[Batch]:
     for start in count(0, size):
         rows = order[np.arange(start, start + min(size, len(order))) % len(order)]
-        yield images[rows], targets[rows]
+        weights = None if data.sample_weight is None else data.sample_weight[rows]
+        yield Batch(data.x[rows], data.y[rows], weights)
 
 
-def _repeated(batches: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+def _repeated(batches: Iterable[Any]) -> Iterator[Batch]:
     while True:
         is_empty = True
         for batch in batches:
             is_empty = False
-            yield arrays_of(batch, "lr_find")
+            yield batch_of(batch, "lr_find")
         if is_empty:
             raise ValueError(
                 "lr_find: x has run out of batches (x, y), expected an iterable that starts again, "

@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
-from cnnx.arguments import above_zero, is_integer, not_negative, number, shown
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnx.arguments import (
+    above_zero,
+    is_integer,
+    not_negative,
+    number,
+    rectangular_array,
+    shown,
+)
 from cnnx.recipe import Recipe
 from cnnx.spelling import checked_call
 
@@ -25,7 +35,8 @@ class CrossEntropy(Recipe):
 
     With class weights the j-th term is multiplied by the weight of class j. The divisor of the mean
     is then the sum of the weights of the labels, as in PyTorch, or of ``soft_labels @
-    class_weights``. The loss of a batch is 0 if the divisor is 0.
+    class_weights``. The loss of a batch is 0 if the divisor is 0. The `sample_weight` of
+    `Trainer.fit` multiplies the class weights.
 
     Args:
         label_smoothing: fraction of the target spread evenly over all classes, in [0, 1].
@@ -80,6 +91,30 @@ class CrossEntropy(Recipe):
             )
         by_name: Mapping[Any, float] = weights
         return replace(self, class_weights=[by_name[name] for name in classes])
+
+    @classmethod
+    def balanced(cls, y: ArrayLike, *, label_smoothing: float = 0.0) -> CrossEntropy:
+        """The loss with class weights that let every class count the same.
+
+        The weight of a class is ``labels / (classes * labels of the class)``, that of
+        class_weight="balanced" in scikit-learn.
+
+        Args:
+            y: labels of the training images, (N,): class indices or names.
+            label_smoothing: as for `CrossEntropy`.
+
+        Raises:
+            TypeError: if y is of another dtype.
+            ValueError: if y has another shape or no label, or a class below the largest index has
+                no label.
+
+        Example:
+            >>> CrossEntropy.balanced([0, 0, 0, 1]).class_weights
+            (0.6666666666666666, 2.0)
+            >>> CrossEntropy.balanced(["cat", "dog", "dog", "dog"]).class_weights
+            {'cat': 2.0, 'dog': 0.6666666666666666}
+        """
+        return cls(class_weights=_balanced(y), label_smoothing=label_smoothing)
 
 
 @checked_call
@@ -161,11 +196,44 @@ class Huber(Recipe):
         object.__setattr__(self, "delta", above_zero(self.delta, "Huber", "delta"))
 
 
+def _balanced(y: ArrayLike) -> list[float] | dict[str, float]:
+    """Balanced weights in the order of the classes, or by name."""
+    labels = rectangular_array(y, "CrossEntropy.balanced", "y")
+    if labels.ndim != 1 or labels.size == 0:
+        raise ValueError(
+            f"CrossEntropy.balanced: y has shape {labels.shape}, expected labels (N,), at least one"
+        )
+    if labels.dtype.kind in "UO" and all(isinstance(each, str) for each in labels):
+        names, counts = np.unique(labels.astype(str), return_counts=True)
+        return dict(zip(names.tolist(), balanced_weights(counts), strict=True))
+    if labels.dtype.kind not in "biu":
+        raise TypeError(
+            f"CrossEntropy.balanced: y has dtype {labels.dtype}, expected integers or class names"
+        )
+    if labels.min() < 0:
+        raise ValueError(
+            f"CrossEntropy.balanced: y has label {labels.min()}, expected indices >= 0"
+        )
+    counts = np.bincount(labels.astype(np.int64))
+    if counts.min() == 0:
+        raise ValueError(
+            f"CrossEntropy.balanced: y has no label {int(counts.argmin())}, expected one of every "
+            f"class from 0 to {len(counts) - 1}"
+        )
+    return balanced_weights(counts)
+
+
+def balanced_weights(counts: NDArray[np.int64]) -> list[float]:
+    """Class weights that let every class count the same, from its number of labels."""
+    return [float(each) for each in counts.sum() / (len(counts) * counts)]
+
+
 def _class_weights(given: object) -> tuple[float, ...] | dict[str, float]:
     """Weights in the order of the classes, or by name until the classes are known."""
     if isinstance(given, str) or not isinstance(given, Iterable):
+        balanced = ": CrossEntropy.balanced(y)" if given == "balanced" else ""
         raise TypeError(
-            f"CrossEntropy: class_weights is {shown(given)}, expected a list of numbers"
+            f"CrossEntropy: class_weights is {shown(given)}, expected a list of numbers{balanced}"
         )
     if isinstance(given, Mapping) and not all(isinstance(key, str) for key in given):
         expected = set(range(len(given)))

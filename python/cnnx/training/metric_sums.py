@@ -18,17 +18,33 @@ class BatchMetrics(NamedTuple):
         loss: mean loss.
         accuracy: accuracy; NaN unless the loss is a cross-entropy.
         weight: divisor of the mean loss.
+        row_weight: divisor of the accuracy, the sum of the weights of the images.
         images: number of images.
     """
 
     loss: float
     accuracy: float
     weight: float
+    row_weight: float
     images: int
 
 
-# Measures a batch; the name begins an error message.
-Measure: TypeAlias = Callable[[ArrayLike, ArrayLike, str], BatchMetrics]
+class Batch(NamedTuple):
+    """A batch of an iterable.
+
+    Attributes:
+        x: images.
+        y: labels or targets.
+        sample_weight: weights of the images, or None.
+    """
+
+    x: Any
+    y: Any
+    sample_weight: Any = None
+
+
+# Measures images, targets and weights; the name begins an error message.
+Measure: TypeAlias = Callable[[ArrayLike, ArrayLike, "ArrayLike | None", str], BatchMetrics]
 
 
 @dataclass
@@ -38,50 +54,61 @@ class MetricSums:
     Attributes:
         loss: sum of the losses.
         weight: divisor of the mean loss.
-        accuracy: number of correct predictions.
+        accuracy: number of correct predictions, each by the weight of its image.
+        row_weight: divisor of the accuracy.
         images: number of images.
     """
 
     loss: float = 0.0
     weight: float = 0.0
     accuracy: float = 0.0
+    row_weight: float = 0.0
     images: int = 0
 
     def add(self, batch: BatchMetrics) -> None:
         """Add a batch."""
         self.loss += batch.loss * batch.weight
         self.weight += batch.weight
-        self.accuracy += batch.accuracy * batch.images
+        self.accuracy += batch.accuracy * batch.row_weight
+        self.row_weight += batch.row_weight
         self.images += batch.images
 
     @property
     def means(self) -> tuple[float, float]:
         """Mean loss and accuracy."""
-        return self.loss / (self.weight or 1.0), self.accuracy / self.images
+        return self.loss / (self.weight or 1.0), self.accuracy / (self.row_weight or 1.0)
 
 
-def arrays_of(batch: Any, function: str) -> tuple[Any, Any]:
-    """A batch as (x, y).
+def batch_of(batch: Any, function: str) -> Batch:
+    """A batch (x, y) or (x, y, sample_weight).
 
     Raises:
         TypeError: if it is anything else; the message begins with `function`.
     """
-    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
-        raise TypeError(f"{function}: a batch is {shown(batch)}, expected (x, y)")
-    x, y = batch
-    return x, y
+    if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
+        raise TypeError(
+            f"{function}: a batch is {shown(batch)}, expected (x, y) or (x, y, sample_weight)"
+        )
+    return Batch(*batch)
 
 
 def measure_batches(batches: Iterable[Any], measure: Measure, function: str) -> tuple[float, float]:
     """Mean loss and accuracy over all images of the batches.
 
     Raises:
-        TypeError: if a batch is not (x, y).
-        ValueError: if there are no batches.
+        TypeError: if a batch is neither (x, y) nor (x, y, sample_weight).
+        ValueError: if there are no batches, or all weights are 0.
     """
     sums = MetricSums()
     for batch in batches:
-        sums.add(measure(*arrays_of(batch, function), function))
+        sums.add(measure(*batch_of(batch, function), function))
     if sums.images == 0:
         raise ValueError(f"{function}: there are no batches, expected at least one (x, y)")
+    if sums.row_weight == 0:
+        raise ValueError(only_zeros(function))
     return sums.means
+
+
+def only_zeros(function: str) -> str:
+    """Sentence that refuses the weights of a data set."""
+    return f"{function}: sample_weight holds only zeros, expected at least one number above 0"

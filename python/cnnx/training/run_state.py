@@ -10,11 +10,11 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnnx.arguments import at_least, shown
 from cnnx.data.augmentation import Augmentation
 from cnnx.training.metadata_checks import MOST, boolean, count, items, members, text
+from cnnx.training.targets import Arrays
 
 # Finished steps of an epoch, and the sums of its metrics; empty at the start.
 Position: TypeAlias = "tuple[int, Sequence[float]]"
@@ -23,6 +23,7 @@ START: Position = (0, ())
 # Of `run_settings`.
 _SETTINGS = ("epochs", "batch_size", "shuffle", "augmentation", "validation", "checkpoint_every")
 _SAMPLED = 64  # images whose bytes enter a fingerprint
+_WEIGHTS = "sample_weight"  # checksum of the weights in a fingerprint, if there are any
 # In place of the fingerprint of a validation set in batches.
 IN_BATCHES = {"count": 0, "shape": [], "dtype": "batches", "targets": [], "checksum": 0}
 
@@ -116,8 +117,12 @@ class Run:
 def _position(value: object, of_batches: bool) -> Position:
     """A position in an epoch of arrays, or of an iterable of batches."""
     name = "run.position"
-    sums = 4 if of_batches else 3  # losses, their weight, accuracies, and a count, in this order
-    expected = f"the steps of an epoch and {sums} sums of its metrics"
+    # Sums of losses, their weights, correct predictions, row weights if images have weights, and of
+    # batches the images, in this order.
+    least_sums = 4 if of_batches else 3
+    expected = (
+        f"the steps of an epoch and {least_sums} sums of its metrics, {least_sums + 1} with weights"
+    )
     both = items(value, name, expected)
     if len(both) != 2:
         raise ValueError(f"{name} is {shown(value)}, expected {expected}")
@@ -125,11 +130,15 @@ def _position(value: object, of_batches: bool) -> Position:
     if step == 0 and not found:
         return START
     least = int(of_batches and step > 0)  # images; of arrays the count is that of correct ones
+    has_weights = len(found) == least_sums + 1
+    weighted = 3 if of_batches else 2  # of batches, the accuracies may be NaN
+    counted = of_batches or not has_weights  # whether the last sum is a count
     if (
-        len(found) != sums
+        len(found) not in (least_sums, least_sums + 1)
         or not all(isinstance(each, float) for each in found)
         or not (isfinite(found[0]) and 0 <= found[1] < inf)
-        or not (least <= found[-1] <= MOST and found[-1].is_integer())
+        or (has_weights and not all(0 <= each < inf for each in found[weighted:4]))
+        or (counted and not (least <= found[-1] <= MOST and found[-1].is_integer()))
     ):
         raise ValueError(f"{name}.1 is {shown(found)}, expected {expected}")
     return step, tuple(found)
@@ -207,8 +216,12 @@ def continued(run: Run, given: dict[str, Any]) -> Run:
     return run
 
 
-def fingerprint(pixels: NDArray[Any], targets: NDArray[Any]) -> dict[str, Any]:
-    """Fingerprint of a data set: shapes, dtype, and a checksum of labels and sampled images."""
+def fingerprint(arrays: Arrays) -> dict[str, Any]:
+    """Fingerprint of a data set: shapes, dtype, and a checksum of labels and sampled images.
+
+    Images with weights have a checksum of these, too.
+    """
+    pixels, _, targets, weights = arrays
     checksum = zlib.crc32(targets.tobytes()) if targets.ndim == 1 else 0
     for row in np.linspace(0, len(pixels) - 1, min(_SAMPLED, len(pixels))).astype(np.int64):
         for array in (pixels, targets):
@@ -219,6 +232,7 @@ def fingerprint(pixels: NDArray[Any], targets: NDArray[Any]) -> dict[str, Any]:
         "dtype": str(pixels.dtype),
         "targets": list(targets.shape),
         "checksum": checksum,
+        **({} if weights is None else {_WEIGHTS: zlib.crc32(weights.tobytes())}),
     }
 
 
@@ -229,10 +243,13 @@ def _checked(value: object, name: str) -> dict[str, Any] | None:
     if isinstance(value, dict) and value:
         (_, first), *others = value.items()
         value = {"count": first, **dict(others)}
-    found = dict(members(value, name, ("count", "shape", "dtype", "targets", "checksum")))
+    weighted = (_WEIGHTS,) if isinstance(value, dict) and _WEIGHTS in value else ()
+    names = ("count", "shape", "dtype", "targets", "checksum", *weighted)
+    found = dict(members(value, name, names))
     count(found["count"], f"{name}.count")
     text(found["dtype"], f"{name}.dtype")
-    count(found["checksum"], f"{name}.checksum", 0, 2**32 - 1)
+    for checksum in ("checksum", *weighted):
+        count(found[checksum], f"{name}.{checksum}", 0, 2**32 - 1)
     for shape in ("shape", "targets"):
         for size in items(found[shape], f"{name}.{shape}", "a shape"):
             count(size, f"{name}.{shape}")
@@ -255,11 +272,21 @@ def _check_same(what: str, given: dict[str, Any] | None, own: dict[str, Any] | N
             f"fit: {what} holds {form}, expected {expected} that the run was started with"
         )
     for name in given:
-        if name != "checksum" and given[name] != own.get(name):
+        if name not in ("checksum", _WEIGHTS) and given[name] != own[name]:
             raise ValueError(
                 f"fit: {what} is another data set than the run was started with: its {name} is "
-                f"{given[name]}, expected {own.get(name)}"
+                f"{given[name]}, expected {own[name]}"
             )
+    weights, own_weights = given.get(_WEIGHTS), own.get(_WEIGHTS)
+    if weights is None and own_weights is not None:
+        raise ValueError(
+            f"fit: {what} has no sample_weight, expected that which the run was started with"
+        )
+    if weights != own_weights:
+        expected = "none, as" if own_weights is None else "the numbers that"
+        raise ValueError(
+            f"fit: {what} has another sample_weight, expected {expected} the run was started with"
+        )
     raise ValueError(
         f"fit: {what} is another data set than the run was started with: of the same shape, but "
         "with other values"

@@ -21,7 +21,13 @@ from cnnx.spelling import NamedAttributes
 from cnnx.training.config import TrainingRecipe
 from cnnx.training.metric_sums import BatchMetrics
 from cnnx.training.profile import LayerTime, Profile
-from cnnx.training.targets import Arrays, loss_targets, targets_weight
+from cnnx.training.targets import (
+    Arrays,
+    loss_targets,
+    row_weights,
+    targets_weight,
+    total_row_weight,
+)
 
 
 class SingleSteps(NamedAttributes):
@@ -88,17 +94,27 @@ class SingleSteps(NamedAttributes):
         """
         return self._core.gradients
 
-    def step(self, x: ArrayLike, y: ArrayLike) -> float:
+    def step(self, x: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
         """Train on one batch of any size and return its mean loss before the update.
+
+        Args:
+            x: images.
+            y: labels or targets.
+            sample_weight: weight of each image in the mean, as for `Trainer.fit`. The loss of a
+                batch of weights 0 is 0, and so are its gradients.
 
         Raises:
             FloatingPointError: if the loss is NaN or infinite; the model is as before the step.
         """
-        pixels, integers, targets = self._batch(x, y, "step")
-        return self._core.step(pixels, integers, targets)
+        return self._core.step(*self._batch(x, y, sample_weight, "step"))
 
     def compute_gradients(
-        self, x: ArrayLike, y: ArrayLike, *, divisor: float | None = None
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        divisor: float | None = None,
     ) -> float:
         """Compute `gradients` of a batch without an update of the parameters.
 
@@ -108,18 +124,19 @@ class SingleSteps(NamedAttributes):
         Args:
             x: images.
             y: labels or targets.
-            divisor: divisor of the sum over the images. None is their number, or with class
-                weights the sum of the weights of their labels. Parts of a batch with the divisor
-                of the whole batch add up to it: the gradients and losses of 5 images and of 3
-                images, both with divisor 8, sum to those of all 8.
+            sample_weight: weight of each image, as for `step`.
+            divisor: divisor of the sum over the images. None is their number, or the sum of their
+                weights, each the product of its sample weight and the class weight of its label.
+                Parts of a batch with the divisor of the whole batch add up to it: the gradients
+                and losses of 5 images and of 3 images, both with divisor 8, sum to those of all 8.
 
         Returns:
             The loss of the batch.
         """
         if divisor is not None:
             above_zero(divisor, "compute_gradients", "divisor")
-        pixels, integers, targets = self._batch(x, y, "compute_gradients")
-        return self._core.compute_gradients(pixels, integers, targets, divisor or 0.0)
+        arrays = self._batch(x, y, sample_weight, "compute_gradients")
+        return self._core.compute_gradients(*arrays, divisor or 0.0)
 
     def apply_gradients(self) -> None:
         """Update the parameters from `gradients`.
@@ -163,7 +180,9 @@ class SingleSteps(NamedAttributes):
         times = tuple(LayerTime(tuple(names), *both) for names, *both in layers)
         return Profile(steps, seconds, times, loss, update)
 
-    def _batch(self, x: ArrayLike, y: ArrayLike, function: str) -> Arrays:
+    def _batch(
+        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, function: str
+    ) -> Arrays:
         pixels, integers, single = self.model._images(x, function)
         shape = self.model.output_shape
         y = rectangular_array(y, function, "y")
@@ -173,14 +192,23 @@ class SingleSteps(NamedAttributes):
             pixels,
             integers,
             loss_targets(self._recipe.loss, y, len(pixels), shape, self.model.classes, function),
+            row_weights(sample_weight, len(pixels), function),
         )
 
     def _measure(
-        self, x: ArrayLike, y: ArrayLike, function: str, *, averaged: bool = False
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        function: str,
+        *,
+        averaged: bool = False,
     ) -> BatchMetrics:
-        pixels, integers, targets = self._batch(x, y, function)
-        if len(pixels) == 0:
+        arrays = self._batch(x, y, sample_weight, function)
+        pixels, _, targets, weights = arrays
+        count = len(pixels)
+        if count == 0:
             raise ValueError(f"{function}: x holds no images, expected at least one")
-        loss, accuracy = self._core.evaluate(pixels, integers, targets, [], averaged)
-        weight = targets_weight(self._recipe.loss, targets)
-        return BatchMetrics(loss, accuracy, weight, len(pixels))
+        loss, accuracy = self._core.evaluate(*arrays, [], averaged)
+        weight = targets_weight(self._recipe.loss, targets, weights)
+        return BatchMetrics(loss, accuracy, weight, total_row_weight(weights, count), count)

@@ -1,4 +1,4 @@
-"""Validation and conversion of the targets of a loss."""
+"""Validation and conversion of the targets of a loss and the weights of its rows."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import FloatArray
+from cnnx.arguments import FloatArray, real_array
 from cnnx.batch_arguments import class_labels, target_values
 from cnnx.training.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from cnnx.training.metric_sums import only_zeros
 
 Targets: TypeAlias = "NDArray[np.int64] | FloatArray"
-# Images, whether their values are integers to be divided by 255, and targets.
-Arrays: TypeAlias = "tuple[NDArray[np.uint8] | FloatArray, bool, Targets]"
+# Images, whether their values are integers to be divided by 255, targets, and a weight per image.
+Arrays: TypeAlias = "tuple[NDArray[np.uint8] | FloatArray, bool, Targets, FloatArray | None]"
 
 
 def loss_targets(
@@ -62,11 +63,53 @@ def _soft_labels(y: ArrayLike, shape: tuple[int, ...], function: str) -> FloatAr
     return soft_labels
 
 
-def targets_weight(loss: Loss, targets: Targets) -> float:
-    """Divisor of the mean loss: the number of images, or the sum of their class weights."""
-    weights = loss.class_weights if isinstance(loss, CrossEntropy) else None
-    if weights is None:
-        return float(len(targets))
-    by_class = np.asarray(weights, np.float32).astype(np.float64)  # the core rounds them so
+def row_weights(value: ArrayLike | None, count: int, function: str) -> FloatArray | None:
+    """Weights of `count` images as float32, (count,); None for equal weights.
+
+    Raises:
+        TypeError: if the dtype is not real.
+        ValueError: if there is not one weight per image, or a weight is negative, NaN or infinite.
+    """
+    if value is None:
+        return None
+    array = real_array(value, function, "sample_weight")
+    if array.shape != (count,) and not (array.ndim == 0 and count == 1):
+        raise ValueError(
+            f"{function}: sample_weight has shape {array.shape}, expected one number per image, "
+            f"({count},)"
+        )
+    given = array.reshape(count)
+    with np.errstate(over="ignore"):
+        weights = np.ascontiguousarray(given, dtype=np.float32)
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if wrong.size:
+        raise ValueError(
+            f"{function}: sample_weight has {given[wrong[0]]} at position {wrong[0]}, expected "
+            "finite numbers >= 0"
+        )
+    return weights
+
+
+def check_some_weight(weights: FloatArray | None, function: str) -> None:
+    """Refuse weights of a whole data set that are all 0.
+
+    Raises:
+        ValueError: if no weight is above 0.
+    """
+    if weights is not None and weights.size and not weights.any():
+        raise ValueError(only_zeros(function))
+
+
+def total_row_weight(weights: FloatArray | None, count: int) -> float:
+    """Divisor of the accuracy: the sum of the weights of `count` images."""
+    return float(count) if weights is None else float(weights.sum(dtype=np.float64))
+
+
+def targets_weight(loss: Loss, targets: Targets, weights: FloatArray | None) -> float:
+    """Divisor of the mean loss: the sum of the weights of images, times those of their classes."""
+    class_weights = loss.class_weights if isinstance(loss, CrossEntropy) else None
+    if class_weights is None:
+        return total_row_weight(weights, len(targets))
+    by_class = np.asarray(class_weights, np.float32).astype(np.float64)  # the core rounds them so
     own = by_class[targets] if targets.dtype == np.int64 else targets @ by_class
-    return float(own.sum())
+    return float(own.sum() if weights is None else (weights * own).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ from cnnx.training.labelled_images import (
     validation_images,
 )
 from cnnx.training.losses import CrossEntropy, Loss
-from cnnx.training.metric_sums import BatchMetrics, measure_batches
+from cnnx.training.metric_sums import measure_batches, only_zeros
 from cnnx.training.one_fit import one_at_a_time
 from cnnx.training.optimizers import Adam, Optimizer, ParameterRule
 from cnnx.training.run_length import (
@@ -176,6 +177,7 @@ class Trainer(SingleSteps):
         x: ArrayLike | LabelledImages,
         y: ArrayLike | None = None,
         *,
+        sample_weight: ArrayLike | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         shuffle: bool | None = None,
@@ -194,12 +196,16 @@ class Trainer(SingleSteps):
         run needs the same data and keeps the settings it was started with.
 
         Args:
-            x: all images; uint8 images are converted batch by batch. Without y: (x, y); or a
-                `data.Dataset`; or a path that `data.load` accepts, such as a folder with one
-                subfolder of images per class, resized by the model's ``preprocessing.resize``; or
-                an iterable of batches (x, y) that can be iterated once per epoch, such as a list or
-                a DataLoader.
+            x: all images; uint8 images are converted batch by batch. Without y: (x, y) or
+                (x, y, sample_weight); or a `data.Dataset`; or a path that `data.load` accepts, such
+                as a folder with one subfolder of images per class, resized by the model's
+                ``preprocessing.resize``; or an iterable of batches (x, y) or (x, y, sample_weight)
+                that can be iterated once per epoch, such as a list or a DataLoader.
             y: labels or targets, one per image.
+            sample_weight: weight of each image, (N,), finite and >= 0: its loss, gradient and part
+                of the accuracy are multiplied by it, and the means divide by the sum of the
+                weights. Class weights multiply it; the statistics of batch norms ignore it. None
+                for equal weights.
             epochs: number of passes over the images, of a new run; None resumes the unfinished run.
                 `resume` gives a run another number of epochs.
             batch_size: images per step, 64 when None; the last batch of an epoch may be shorter.
@@ -255,9 +261,8 @@ class Trainer(SingleSteps):
         if path is None and checkpoint_every is not None:
             raise ValueError(f"fit: checkpoint_every is {checkpoint_every}, expected a checkpoint=")
         held_out = validation_images(validation, self.model)
-        images, own = training_images(
-            x, y, self.model, validates=held_out is None and run.settings["validation"] is None
-        )
+        validates = held_out is None and run.settings["validation"] is None
+        images, own = training_images(x, y, sample_weight, self.model, validates=validates)
         held_out = held_out or own
         core, names = self._core, self.model.classes
         data = fit_data(core, self._batch, self._measure, images, held_out, run.settings, names)
@@ -321,6 +326,7 @@ class Trainer(SingleSteps):
         x: ArrayLike | LabelledImages,
         y: ArrayLike | None = None,
         *,
+        sample_weight: ArrayLike | None = None,
         averaged: bool = False,
     ) -> dict[str, float]:
         """Evaluate the model on images without training.
@@ -329,10 +335,12 @@ class Trainer(SingleSteps):
             x: images, or images with labels in any form that `fit` accepts. Of a `Dataset` or path
                 the test set is measured, without one the validation set, without both the images.
             y: labels or targets.
+            sample_weight: weight of each image, as for `fit`.
             averaged: whether to use the averaged weights of a trainer with `averaging`.
 
         Returns:
-            The mean loss and the accuracy over all images, {"loss": ..., "accuracy": ...}.
+            The mean loss and the accuracy over all images, {"loss": ..., "accuracy": ...}, both
+            weighted by `sample_weight`.
 
         Raises:
             TypeError: if the images are in none of the forms.
@@ -347,13 +355,14 @@ class Trainer(SingleSteps):
             >>> sorted(trainer.evaluate(batches))
             ['accuracy', 'loss']
         """
-        images = measured_images(x, y, self.model)
-
-        def measure(x: ArrayLike, y: ArrayLike, function: str) -> BatchMetrics:
-            return self._measure(x, y, function, averaged=boolean(averaged, "evaluate", "averaged"))
-
+        images = measured_images(x, y, sample_weight, self.model)
+        is_averaged = boolean(averaged, "evaluate", "averaged")
+        measure = functools.partial(self._measure, averaged=is_averaged)
         if images.y is None:
             loss, accuracy = measure_batches(images.x, measure, "evaluate")
         else:
-            loss, accuracy, *_ = measure(images.x, images.y, "evaluate")
+            metrics = measure(images.x, images.y, images.sample_weight, "evaluate")
+            loss, accuracy = metrics.loss, metrics.accuracy
+            if metrics.row_weight == 0:
+                raise ValueError(only_zeros("evaluate"))
         return {"loss": loss, "accuracy": accuracy}
