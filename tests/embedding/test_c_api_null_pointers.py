@@ -21,6 +21,7 @@ LAYERS = "batch_norm2d\nflatten\ndense out_features=2"
 PIXELS = np.zeros((2, 4, 4, 1), np.uint8)
 LABELS = np.zeros(2, np.int64)
 FLOATS = np.zeros(32, np.float32)
+WEIGHTS = np.array([1, 2], np.float32)
 INTEGERS = np.zeros(8, np.int64)
 IMAGE = STRUCTS["cnnx_image"](pixels=PIXELS.ctypes.data, height=4, width=4, channels=1)
 SAMPLES = STRUCTS["cnnx_samples"](
@@ -113,6 +114,14 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
         lambda w: [w.trainer, ctypes.byref(SAMPLES), 0, a_double()],
         {"loss"},
     ),
+    "trainer_step_weighted": (
+        lambda w: [w.trainer, ctypes.byref(SAMPLES), WEIGHTS, a_double()],
+        {"weights", "loss"},
+    ),
+    "trainer_compute_gradients_weighted": (
+        lambda w: [w.trainer, ctypes.byref(SAMPLES), WEIGHTS, 0, a_double()],
+        {"weights", "loss"},
+    ),
     "trainer_gradients": (
         lambda w: [w.trainer, ctypes.byref(ctypes.POINTER(ctypes.c_float)()), a_number()],
         set(),
@@ -121,6 +130,10 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "trainer_evaluate": (
         lambda w: [w.trainer, ctypes.byref(SAMPLES), 1, a_double(), a_double()],
         {"loss", "accuracy"},
+    ),
+    "trainer_evaluate_weighted": (
+        lambda w: [w.trainer, ctypes.byref(SAMPLES), WEIGHTS, 1, a_double(), a_double()],
+        {"weights", "loss", "accuracy"},
     ),
     "trainer_averaged_model": (lambda w: [w.trainer, a_handle()], set()),
     "trainer_check_finite": (lambda w: [w.trainer], set()),
@@ -137,10 +150,25 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
         lambda w: [w.trainer, ctypes.byref(SAMPLES), 1, "batch_size=1", RESUME, None],
         {"options", "context"},
     ),
+    "trainer_begin_epoch_weighted": (
+        lambda w: [w.trainer, ctypes.byref(SAMPLES), WEIGHTS, "batch_size=1", a_handle()],
+        {"weights", "options"},
+    ),
+    "trainer_fit_weighted": (
+        lambda w: [w.trainer, ctypes.byref(SAMPLES), WEIGHTS, 1, "batch_size=1", RESUME, None],
+        {"weights", "options", "context"},
+    ),
     "epoch_advance": (lambda w: [w.epoch, a_small_number()], set()),
     "trainer_continue_epoch": (
         lambda w: [w.trainer, ctypes.byref(SAMPLES), "batch_size=1", w.checkpoint, a_handle()],
         {"options"},
+    ),
+    "trainer_continue_epoch_weighted": (
+        lambda w: [
+            *(w.trainer, ctypes.byref(SAMPLES), WEIGHTS),
+            *("batch_size=1", w.checkpoint, a_handle()),
+        ],
+        {"weights", "options"},
     ),
     "epoch_number": (lambda w: [w.epoch, ctypes.byref(ctypes.c_uint64())], set()),
     "epoch_step_count": (lambda w: [w.epoch, a_number(), a_number()], {"done", "all"}),

@@ -209,6 +209,11 @@ typedef struct cnnx_samples {
   int64_t row_count;
 } cnnx_samples;
 
+// A function whose name ends in _weighted is the function of the same name without the ending, with
+// `weights`: one finite number >= 0 per image of the samples, or NULL for equal weights. A weight
+// multiplies the image's loss, its gradient and its part of the accuracy, and the means divide by
+// the sum of the weights; see Targets in cnnx/trainer.h.
+
 // The trainer shares the model, whose handle may be destroyed before it.
 typedef struct cnnx_trainer cnnx_trainer;
 
@@ -234,12 +239,18 @@ CNNX_API cnnx_status cnnx_trainer_release(cnnx_trainer* trainer);
 // CNNX_NOT_FINITE, and leaves the model unchanged, for a loss that is NaN or infinite.
 CNNX_API cnnx_status cnnx_trainer_step(cnnx_trainer* trainer, const cnnx_samples* samples,
                                        double* loss);
+CNNX_API cnnx_status cnnx_trainer_step_weighted(cnnx_trainer* trainer, const cnnx_samples* samples,
+                                                const float* weights, double* loss);
 // The two halves of a step, for gradients that are accumulated over several batches. The gradients
 // are those of the summed loss over `divisor` (0: of the mean loss), in an array owned by the
 // trainer. Between the two other threads see new statistics of batch norms with old weights.
 CNNX_API cnnx_status cnnx_trainer_compute_gradients(cnnx_trainer* trainer,
                                                     const cnnx_samples* samples, double divisor,
                                                     double* loss);
+CNNX_API cnnx_status cnnx_trainer_compute_gradients_weighted(cnnx_trainer* trainer,
+                                                             const cnnx_samples* samples,
+                                                             const float* weights, double divisor,
+                                                             double* loss);
 CNNX_API cnnx_status cnnx_trainer_gradients(cnnx_trainer* trainer, float** gradients,
                                             int64_t* count);
 CNNX_API cnnx_status cnnx_trainer_apply_gradients(cnnx_trainer* trainer);
@@ -248,6 +259,10 @@ CNNX_API cnnx_status cnnx_trainer_apply_gradients(cnnx_trainer* trainer);
 // averaged weights. Either may be NULL. The accuracy is NaN unless the loss is a cross-entropy.
 CNNX_API cnnx_status cnnx_trainer_evaluate(const cnnx_trainer* trainer, const cnnx_samples* samples,
                                            int32_t averaged, double* loss, double* accuracy);
+CNNX_API cnnx_status cnnx_trainer_evaluate_weighted(const cnnx_trainer* trainer,
+                                                    const cnnx_samples* samples,
+                                                    const float* weights, int32_t averaged,
+                                                    double* loss, double* accuracy);
 // Creates an independent model with the averaged weights.
 CNNX_API cnnx_status cnnx_trainer_averaged_model(const cnnx_trainer* trainer, cnnx_model** model);
 // Returns CNNX_NOT_FINITE when a parameter or buffer holds NaN or infinity.
@@ -276,11 +291,15 @@ typedef int32_t (*cnnx_epoch_callback)(void* context, int64_t epochs_done, doubl
 CNNX_API cnnx_status cnnx_trainer_fit(cnnx_trainer* trainer, const cnnx_samples* samples,
                                       int64_t epochs, const char* options,
                                       cnnx_epoch_callback on_epoch, void* context);
+CNNX_API cnnx_status cnnx_trainer_fit_weighted(cnnx_trainer* trainer, const cnnx_samples* samples,
+                                               const float* weights, int64_t epochs,
+                                               const char* options, cnnx_epoch_callback on_epoch,
+                                               void* context);
 
 typedef struct cnnx_checkpoint cnnx_checkpoint;
 
-// One pass over a data set, for a custom training loop. The images and targets must outlive it; the
-// trainer's handle need not.
+// One pass over a data set, for a custom training loop. The images, targets and weights must
+// outlive it; the trainer's handle need not.
 typedef struct cnnx_epoch cnnx_epoch;
 
 // options: NULL or some of these lines:
@@ -291,12 +310,21 @@ typedef struct cnnx_epoch cnnx_epoch;
 // `number` is the number of the epoch. With the trainer's seed it decides the order of the images.
 CNNX_API cnnx_status cnnx_trainer_begin_epoch(cnnx_trainer* trainer, const cnnx_samples* samples,
                                               const char* options, cnnx_epoch** epoch);
+CNNX_API cnnx_status cnnx_trainer_begin_epoch_weighted(cnnx_trainer* trainer,
+                                                       const cnnx_samples* samples,
+                                                       const float* weights, const char* options,
+                                                       cnnx_epoch** epoch);
 // Continues the epoch whose position a checkpoint holds, under its number. The bits are the same
 // when samples and options are the same.
 CNNX_API cnnx_status cnnx_trainer_continue_epoch(cnnx_trainer* trainer, const cnnx_samples* samples,
                                                  const char* options,
                                                  const cnnx_checkpoint* checkpoint,
                                                  cnnx_epoch** epoch);
+CNNX_API cnnx_status cnnx_trainer_continue_epoch_weighted(cnnx_trainer* trainer,
+                                                          const cnnx_samples* samples,
+                                                          const float* weights, const char* options,
+                                                          const cnnx_checkpoint* checkpoint,
+                                                          cnnx_epoch** epoch);
 CNNX_API void cnnx_epoch_destroy(cnnx_epoch* epoch);
 // Trains on the next batch. Sets `advanced` to 0, and does nothing, when the epoch is over.
 CNNX_API cnnx_status cnnx_epoch_advance(cnnx_epoch* epoch, int32_t* advanced);

@@ -22,32 +22,73 @@ EpochOptions epoch_options(const Call& call, const char* text, Samples& samples)
   return options;
 }
 
+// The bodies of functions with and without weights, which are null without.
+
+struct WeightedSamples {
+  const cnnx_samples* samples;
+  const float* weights;
+};
+
+void fit(const Call& call, cnnx_trainer* trainer, const WeightedSamples& with, int64_t epochs,
+         const char* options, cnnx_epoch_callback on_epoch, void* context) {
+  Trainer& given = call.trainer(trainer);
+  Samples set(call, with.samples, with.weights);
+  const EpochOptions how = epoch_options(call, options, set);
+  given.fit(set.images, set.targets, epochs, how,
+            [&](int64_t epochs_done, const cnnx::Metrics& metrics) {
+              if (!on_epoch) return true;
+              const int32_t result = on_epoch(context, epochs_done, metrics.loss, metrics.accuracy);
+              return call.flag(result, "the return value of on_epoch");
+            });
+}
+
+// From the position in `checkpoint` on; null: from the beginning.
+void begin_epoch(const Call& call, cnnx_trainer* trainer, const WeightedSamples& with,
+                 const char* options, const cnnx_checkpoint* checkpoint, cnnx_epoch** epoch) {
+  Trainer& given = call.trainer(trainer);
+  Samples set(call, with.samples, with.weights);
+  cnnx_epoch*& result = call.not_null(epoch, "epoch");
+  EpochOptions how = epoch_options(call, options, set);
+  if (checkpoint) {
+    const uint64_t number = how.number;
+    cnnx::resume(how, checkpoint->checkpoint.metadata());
+    if (number != 0 && number != how.number) {
+      call.refuse("number is " + std::to_string(number) + ", expected the noted epoch's, " +
+                  std::to_string(how.number));
+    }
+  }
+  result = new cnnx_epoch{trainer->trainer, given.begin_epoch(set.images, set.targets, how)};
+}
+
 }  // namespace
 
 cnnx_status cnnx_trainer_fit(cnnx_trainer* trainer, const cnnx_samples* samples, int64_t epochs,
                              const char* options, cnnx_epoch_callback on_epoch, void* context) {
   return guarded(__func__, [&](const Call& call) {
-    Trainer& given = call.trainer(trainer);
-    Samples set(call, samples);
-    const EpochOptions how = epoch_options(call, options, set);
-    given.fit(set.images, set.targets, epochs, how,
-              [&](int64_t epochs_done, const cnnx::Metrics& metrics) {
-                if (!on_epoch) return true;
-                const int32_t result =
-                    on_epoch(context, epochs_done, metrics.loss, metrics.accuracy);
-                return call.flag(result, "the return value of on_epoch");
-              });
+    fit(call, trainer, {samples, nullptr}, epochs, options, on_epoch, context);
+  });
+}
+
+cnnx_status cnnx_trainer_fit_weighted(cnnx_trainer* trainer, const cnnx_samples* samples,
+                                      const float* weights, int64_t epochs, const char* options,
+                                      cnnx_epoch_callback on_epoch, void* context) {
+  return guarded(__func__, [&](const Call& call) {
+    fit(call, trainer, {samples, weights}, epochs, options, on_epoch, context);
   });
 }
 
 cnnx_status cnnx_trainer_begin_epoch(cnnx_trainer* trainer, const cnnx_samples* samples,
                                      const char* options, cnnx_epoch** epoch) {
   return guarded(__func__, [&](const Call& call) {
-    Trainer& given = call.trainer(trainer);
-    Samples set(call, samples);
-    cnnx_epoch*& result = call.not_null(epoch, "epoch");
-    const EpochOptions how = epoch_options(call, options, set);
-    result = new cnnx_epoch{trainer->trainer, given.begin_epoch(set.images, set.targets, how)};
+    begin_epoch(call, trainer, {samples, nullptr}, options, nullptr, epoch);
+  });
+}
+
+cnnx_status cnnx_trainer_begin_epoch_weighted(cnnx_trainer* trainer, const cnnx_samples* samples,
+                                              const float* weights, const char* options,
+                                              cnnx_epoch** epoch) {
+  return guarded(__func__, [&](const Call& call) {
+    begin_epoch(call, trainer, {samples, weights}, options, nullptr, epoch);
   });
 }
 
@@ -55,17 +96,18 @@ cnnx_status cnnx_trainer_continue_epoch(cnnx_trainer* trainer, const cnnx_sample
                                         const char* options, const cnnx_checkpoint* checkpoint,
                                         cnnx_epoch** epoch) {
   return guarded(__func__, [&](const Call& call) {
-    Trainer& given = call.trainer(trainer);
-    Samples set(call, samples);
-    cnnx_epoch*& result = call.not_null(epoch, "epoch");
-    EpochOptions how = epoch_options(call, options, set);
-    const uint64_t number = how.number;
-    cnnx::resume(how, call.not_null(checkpoint, "checkpoint").checkpoint.metadata());
-    if (number != 0 && number != how.number) {
-      call.refuse("number is " + std::to_string(number) + ", expected the noted epoch's, " +
-                  std::to_string(how.number));
-    }
-    result = new cnnx_epoch{trainer->trainer, given.begin_epoch(set.images, set.targets, how)};
+    call.not_null(checkpoint, "checkpoint");
+    begin_epoch(call, trainer, {samples, nullptr}, options, checkpoint, epoch);
+  });
+}
+
+cnnx_status cnnx_trainer_continue_epoch_weighted(cnnx_trainer* trainer, const cnnx_samples* samples,
+                                                 const float* weights, const char* options,
+                                                 const cnnx_checkpoint* checkpoint,
+                                                 cnnx_epoch** epoch) {
+  return guarded(__func__, [&](const Call& call) {
+    call.not_null(checkpoint, "checkpoint");
+    begin_epoch(call, trainer, {samples, weights}, options, checkpoint, epoch);
   });
 }
 

@@ -5,11 +5,12 @@
 
 namespace cnnx::c_api {
 
-Samples::Samples(const Call& call, const cnnx_samples* samples) {
+Samples::Samples(const Call& call, const cnnx_samples* samples, const float* weights) {
   const cnnx_samples& given = call.not_null(samples, "samples");
   images = call.images(given.pixels, given.type, given.count);
   targets.labels = given.labels;
   targets.values = given.values;
+  targets.weights = weights;
   if (!given.rows) {
     if (given.row_count != 0) call.refuse("rows is a null pointer, but row_count is not 0");
     return;

@@ -10,7 +10,8 @@
 namespace cnnx::c_api {
 
 struct Samples {
-  Samples(const Call& call, const cnnx_samples* samples);
+  // `weights`: one per image, or null.
+  Samples(const Call& call, const cnnx_samples* samples, const float* weights);
   // For functions that take whole batches.
   void refuse_rows(const Call& call) const;
 

@@ -15,6 +15,40 @@ using cnnx::c_api::Call;
 using cnnx::c_api::guarded;
 using cnnx::c_api::Samples;
 
+namespace {
+
+// The bodies of functions with and without weights.
+
+void step(const Call& call, cnnx_trainer* trainer, const cnnx_samples* samples,
+          const float* weights, double* loss) {
+  Trainer& given = call.trainer(trainer);
+  const Samples batch(call, samples, weights);
+  batch.refuse_rows(call);
+  const double mean = given.step(batch.images, batch.targets);
+  if (loss) *loss = mean;
+}
+
+void compute_gradients(const Call& call, cnnx_trainer* trainer, const cnnx_samples* samples,
+                       const float* weights, double divisor, double* loss) {
+  Trainer& given = call.trainer(trainer);
+  const Samples batch(call, samples, weights);
+  batch.refuse_rows(call);
+  const double quotient = given.compute_gradients(batch.images, batch.targets, divisor);
+  if (loss) *loss = quotient;
+}
+
+void evaluate(const Call& call, const cnnx_trainer* trainer, const cnnx_samples* samples,
+              const float* weights, int32_t averaged, double* loss, double* accuracy) {
+  const Trainer& given = call.trainer(trainer);
+  const Samples set(call, samples, weights);
+  const cnnx::Metrics metrics =
+      given.evaluate(set.images, set.targets, set.rows, call.flag(averaged, "averaged"));
+  if (loss) *loss = metrics.loss;
+  if (accuracy) *accuracy = metrics.accuracy;
+}
+
+}  // namespace
+
 cnnx_status cnnx_trainer_create(cnnx_model* model, const char* optimizer, const char* loss,
                                 const char* options, cnnx_trainer** trainer) {
   return guarded(__func__, [&](const Call& call) {
@@ -35,23 +69,27 @@ cnnx_status cnnx_trainer_release(cnnx_trainer* trainer) {
 }
 
 cnnx_status cnnx_trainer_step(cnnx_trainer* trainer, const cnnx_samples* samples, double* loss) {
-  return guarded(__func__, [&](const Call& call) {
-    Trainer& given = call.trainer(trainer);
-    const Samples batch(call, samples);
-    batch.refuse_rows(call);
-    const double mean = given.step(batch.images, batch.targets);
-    if (loss) *loss = mean;
-  });
+  return guarded(__func__, [&](const Call& call) { step(call, trainer, samples, nullptr, loss); });
+}
+
+cnnx_status cnnx_trainer_step_weighted(cnnx_trainer* trainer, const cnnx_samples* samples,
+                                       const float* weights, double* loss) {
+  return guarded(__func__, [&](const Call& call) { step(call, trainer, samples, weights, loss); });
 }
 
 cnnx_status cnnx_trainer_compute_gradients(cnnx_trainer* trainer, const cnnx_samples* samples,
                                            double divisor, double* loss) {
   return guarded(__func__, [&](const Call& call) {
-    Trainer& given = call.trainer(trainer);
-    const Samples batch(call, samples);
-    batch.refuse_rows(call);
-    const double quotient = given.compute_gradients(batch.images, batch.targets, divisor);
-    if (loss) *loss = quotient;
+    compute_gradients(call, trainer, samples, nullptr, divisor, loss);
+  });
+}
+
+cnnx_status cnnx_trainer_compute_gradients_weighted(cnnx_trainer* trainer,
+                                                    const cnnx_samples* samples,
+                                                    const float* weights, double divisor,
+                                                    double* loss) {
+  return guarded(__func__, [&](const Call& call) {
+    compute_gradients(call, trainer, samples, weights, divisor, loss);
   });
 }
 
@@ -71,12 +109,15 @@ cnnx_status cnnx_trainer_apply_gradients(cnnx_trainer* trainer) {
 cnnx_status cnnx_trainer_evaluate(const cnnx_trainer* trainer, const cnnx_samples* samples,
                                   int32_t averaged, double* loss, double* accuracy) {
   return guarded(__func__, [&](const Call& call) {
-    const Trainer& given = call.trainer(trainer);
-    const Samples set(call, samples);
-    const cnnx::Metrics metrics =
-        given.evaluate(set.images, set.targets, set.rows, call.flag(averaged, "averaged"));
-    if (loss) *loss = metrics.loss;
-    if (accuracy) *accuracy = metrics.accuracy;
+    evaluate(call, trainer, samples, nullptr, averaged, loss, accuracy);
+  });
+}
+
+cnnx_status cnnx_trainer_evaluate_weighted(const cnnx_trainer* trainer, const cnnx_samples* samples,
+                                           const float* weights, int32_t averaged, double* loss,
+                                           double* accuracy) {
+  return guarded(__func__, [&](const Call& call) {
+    evaluate(call, trainer, samples, weights, averaged, loss, accuracy);
   });
 }
 
