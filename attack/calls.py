@@ -96,7 +96,7 @@ INSTANCES = {
     "array_set": cnnx.data.ArraySet,
 }
 # Classes that cnnx makes itself, for users who annotate types.
-NOT_CONSTRUCTED = ("cnnx.Parameters", "cnnx.data.ArraySet")
+NOT_CONSTRUCTED = ("cnnx.Parameters", "cnnx.data.ArraySet", "cnnx.weights.LoadReport")
 ASSIGNED = (
     "trainer.learning_rate",
     "layer.trainable",

@@ -30,13 +30,17 @@ import cnnx
 from cnnx import data
 from cnnx.data import arrays, cifar10, idx
 from cnnx.training import checkpoint, checkpoint_metadata, config, run_state
+from cnnx.weights import loading, pytorch, safetensors, unpickler, weight_file
 
 from fuzz.seeds import checkpoint as checkpoint_file
-from fuzz.seeds import with_metadata
+from fuzz.seeds import weight_arrays, weight_files, weight_model, with_metadata
 
 MOST_BYTES = 16384
 MOST_MEMORY = 1 << 30  # in addition to the memory of the process at the start
-READERS = (arrays, cifar10, idx, checkpoint, checkpoint_metadata, run_state, config)
+READERS = (
+    *(arrays, cifar10, idx, checkpoint, checkpoint_metadata, run_state, config),
+    *(loading, pytorch, safetensors, unpickler, weight_file),
+)
 FILES = {module.__file__ for module in READERS}
 # Wrong lengths and counts.
 NUMBERS = (0, 1, 2, 255, 256, 3073, 65535, 1 << 24, 1 << 31, (1 << 32) - 1)
@@ -101,10 +105,33 @@ def read_metadata(content: bytes, folder: Path) -> None:
             raise AssertionError("a sentence of several lines") from error
 
 
+def read_weights(content: bytes, folder: Path) -> None:
+    """Read the input as a file of weights."""
+    path = folder / "weights"
+    path.write_bytes(content)
+    model = weight_model()
+    before = {name: array.tobytes() for name, array in model.parameters.items()}
+    try:
+        report = cnnx.weights.load_into(model, path, strict=False)
+        changed = {name for name, old in before.items() if old != model.parameters[name].tobytes()}
+        assert changed <= report.pairs.keys(), "an array changed that the report does not have"
+    except ValueError as error:
+        if "\n" in str(error):
+            raise AssertionError("a sentence of several lines") from error
+
+
+def read_pickle(content: bytes, folder: Path) -> None:
+    """Read the input as the instructions of a PyTorch file with valid storages."""
+    parts = weight_files.storages(weight_arrays())
+    read_weights(weight_files.archive(content, parts), folder)
+
+
 TARGETS: dict[str, Callable[[bytes, Path], None]] = {
     "idx": read_idx,
     "cifar10": read_cifar10,
     "metadata": read_metadata,
+    "weights": read_weights,
+    "pickle": read_pickle,
 }
 
 

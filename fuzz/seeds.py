@@ -17,6 +17,7 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 import layer_kinds
+import weight_files
 
 # Words of a model file's texts except those of its layers, for libFuzzer's dictionary.
 WORDS = (
@@ -162,6 +163,47 @@ def write_cifar10(folder: Path) -> None:
         (folder / str(number)).write_bytes(struct.pack("<H", len(text)) + text + records)
 
 
+def weight_model() -> cnnx.Model:
+    """A model with a convolution, a batch norm and a dense layer after a flatten."""
+    layers = [cnnx.Conv2d(3, 1), cnnx.BatchNorm2d(), cnnx.Flatten(), cnnx.Dense(2, bias=False)]
+    return cnnx.Model(layers, input_shape=(2, 2, 4))
+
+
+def weight_arrays() -> dict[str, Any]:
+    """Arrays of the same network in PyTorch."""
+    names = ("weight", "bias", "running_mean", "running_var")
+    arrays = {f"bn.{name}": np.ones(3, np.float32) for name in names}
+    arrays |= {"conv.weight": np.ones((3, 4, 1, 1), np.float32), "conv.bias": arrays["bn.bias"]}
+    return {**arrays, "fc.weight": np.ones((2, 12), np.float32)}
+
+
+def write_weights(folder: Path) -> None:
+    """Files of weights of every form, and with other types of numbers."""
+    arrays = weight_arrays()
+    program = weight_files.state_dict(arrays)
+    files = {
+        "safetensors": weight_files.safetensors(arrays),
+        "half": weight_files.safetensors({k: each.astype("<f2") for k, each in arrays.items()}),
+        "archive": weight_files.pth(arrays),
+        "nested": weight_files.archive(
+            weight_files.under("state_dict", program), weight_files.storages(arrays)
+        ),
+        "older": weight_files.older_file(program, arrays),
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def write_pickles(folder: Path) -> None:
+    """Instructions of pickles: a state dict, by itself and in a checkpoint, and names."""
+    program = weight_files.state_dict(weight_arrays())
+    (folder / "state_dict").write_bytes(program)
+    (folder / "nested").write_bytes(weight_files.under("model", program))
+    parameter = b"ctorch._utils\n_rebuild_parameter\n" + weight_files.tensor("0", np.ones(3, "<f4"))
+    (folder / "parameter").write_bytes(parameter + b"\x88" + weight_files.ORDERED_DICT + b"\x87R")
+    (folder / "code").write_bytes(b"cos\nsystem\n" + weight_files.text("exit") + b"\x85R")
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "model_file": write_models,
     "checkpoint": write_checkpoints,
@@ -171,6 +213,8 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "idx": write_idx,
     "cifar10": write_cifar10,
     "metadata": write_metadata,
+    "weights": write_weights,
+    "pickle": write_pickles,
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import pickle
 import re
 import struct
 import zipfile
@@ -57,6 +59,14 @@ def array(save: Callable[..., Any]) -> bytes:
     return content.getvalue()
 
 
+def safetensors(dtype: str) -> bytes:
+    """A file of another library with one array of two numbers."""
+    size = 8 if dtype == "F32" else 4
+    entry = {"dtype": dtype, "shape": [2], "data_offsets": [0, size]}
+    header = json.dumps({"__metadata__": {"format": "pt"}, "fc.bias": entry}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(size)
+
+
 KINDS = {
     "jpeg": (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(99), "a JPEG image"),
     "png": (b"\x89PNG\r\n\x1a\n" + bytes(99), "a PNG image"),
@@ -77,6 +87,27 @@ KINDS = {
         "a pointer of Git LFS, which `git lfs pull` replaces",
     ),
     "text": (b"epochs: 3\nclasses: cat, dog\n", "a text file"),
+    "older-pytorch": (
+        b"\x80\x02\x8a\n\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19." + bytes(99),
+        "a PyTorch file",
+    ),
+    "pickle": (
+        pickle.dumps({"weight": 1.0}),
+        "a Python pickle, which can run code and is never read",
+    ),
+}
+
+# What the sentence says then, by the kind.
+WEIGHTS = "its weights go into a model of the same structure: cnnx.weights.load_into(model, 'file')"
+KERAS = (
+    "export it in Keras, model.export('model.onnx', format='onnx'), then: "
+    "cnnx.onnx.load('model.onnx')"
+)
+CALLS = {
+    "a PyTorch file": WEIGHTS,
+    "an ONNX model": "convert it: cnnx.onnx.load('file')",
+    "a Keras model": KERAS,
+    "an HDF5 file, as Keras writes it": KERAS,
 }
 
 
@@ -86,8 +117,22 @@ def load(content: bytes, read: Callable[[str], object] = cnnx.load) -> None:
 
 
 OTHER_KINDS = [
-    Case(name, lambda file=file: load(file), cnnx.FormatError, f"file: this is {kind}, {EXPECTED}")
+    Case(
+        name,
+        lambda file=file: load(file),
+        cnnx.FormatError,
+        "; ".join([f"file: this is {kind}, {EXPECTED}", *filter(None, [CALLS.get(kind)])]),
+    )
     for name, (file, kind) in KINDS.items()
+]
+OTHER_KINDS += [
+    Case(
+        f"safetensors-{dtype}",
+        lambda dtype=dtype: load(safetensors(dtype)),
+        cnnx.FormatError,
+        re.compile(f"file: .*; {re.escape(WEIGHTS)}"),
+    )
+    for dtype in ("F32", "F16", "BF16")
 ]
 OTHER_KINDS.append(
     Case(

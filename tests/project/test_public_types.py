@@ -55,7 +55,10 @@ def test_subclasses_may_have_attributes_and_arguments_of_their_own() -> None:
         Same(8, notes="b")  # type: ignore[call-arg]
 
 
-MODULES = ("cnnx", "cnnx.callbacks", "cnnx.data", "cnnx.metrics", "cnnx.models", "cnnx.ops")
+MODULES = (
+    *("cnnx", "cnnx.callbacks", "cnnx.data", "cnnx.metrics", "cnnx.models", "cnnx.ops"),
+    "cnnx.weights",
+)
 
 
 def public_objects() -> dict[str, object]:

@@ -21,7 +21,7 @@ PYTHON_COMPONENTS = (
     ("data",),
     ("model",),
     ("training",),
-    ("models", "ops", "metrics"),
+    ("models", "ops", "metrics", "weights"),
     ("onnx",),
     ("callbacks",),
     ("cli",),

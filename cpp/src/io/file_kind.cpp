@@ -23,6 +23,8 @@ constexpr Signature kSignatures[] = {
     {8, "WEBP"sv, "a WebP image"sv},
     {0, "\x89HDF"sv, "an HDF5 file, as Keras writes it"sv},
     {0, "\x93NUMPY"sv, "a NumPy array (.npy)"sv},
+    // Before version 1.6, or with a setting; a number of PyTorch's own in a pickle.
+    {0, "\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19"sv, "a PyTorch file"sv},
     {0, "\x1F\x8B"sv, "gzip-compressed"sv},
     {0, "%PDF"sv, "a PDF file"sv},
     {0, "GGUF"sv, "a GGUF file"sv},

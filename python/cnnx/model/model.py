@@ -17,6 +17,7 @@ from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Input, in_graph, input_shape_of
 from cnnx.model.build import built
+from cnnx.model.foreign_files import with_call
 from cnnx.model.layer_reuse import copy_arrays, layer_tuples, preprocessing_for
 from cnnx.model.layer_view import ModelLayer
 from cnnx.model.parameters import Parameters
@@ -322,7 +323,11 @@ def load(path: str | os.PathLike[str]) -> Model:
 
     Raises:
         cnnx.FormatError: a ValueError, if the file is damaged, of a newer format or not a cnnx
-            model.
+            model; for a file of another library the message has the call that reads it.
         OSError: if the file cannot be read.
     """
-    return Model._of(_core.Model.load(os.fsencode(path_of(path, "load"))))
+    text = path_of(path, "load")
+    try:
+        return Model._of(_core.Model.load(os.fsencode(text)))
+    except _core.FormatError as error:
+        raise _core.FormatError(with_call(str(error), text)) from None

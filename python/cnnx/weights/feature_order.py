@@ -1,0 +1,60 @@
+"""Order of the features after a flatten: PyTorch flattens channels first, cnnx channels last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx import _core
+
+# Number of each feature of cnnx among those of PyTorch; None if the numbers are equal.
+FeatureOrder: TypeAlias = "NDArray[np.intp] | None"
+
+# Kinds whose features have an order of their own, whatever the order of their input.
+_NEW_FEATURES = ("dense", "global_avg_pool2d")
+
+
+def feature_orders(core: _core.Model) -> dict[str, FeatureOrder]:
+    """Order of the features that every layer reads along the last axis of its first input.
+
+    `features_of_pytorch[order]` are the features of cnnx.
+    """
+    shapes = {"input": tuple(core.input_shape)}
+    shapes.update({name: tuple(shape) for name, _, shape, _ in core.layer_infos})
+    outputs: dict[str, FeatureOrder] = {"input": None}
+    inputs: dict[str, FeatureOrder] = {}
+    for kind, _, name, sources, _ in core.layers:
+        inputs[name] = outputs[sources[0]]
+        if kind == "flatten":
+            outputs[name] = _flattened(shapes[sources[0]], outputs[sources[0]])
+        elif kind in _NEW_FEATURES or len(shapes[name]) > 1:
+            outputs[name] = None
+        elif kind == "concat":
+            outputs[name] = _joined([(outputs[each], shapes[each][0]) for each in sources])
+        else:
+            outputs[name] = outputs[sources[0]]
+    return inputs
+
+
+def _flattened(shape: tuple[int, ...], order: FeatureOrder) -> FeatureOrder:
+    if len(shape) == 1:
+        return order
+    height, width, channels = shape
+    if height * width == 1:
+        return None
+    numbers = np.arange(channels * height * width).reshape(channels, height, width)
+    return numbers.transpose(1, 2, 0).reshape(-1)
+
+
+def _joined(parts: Sequence[tuple[FeatureOrder, int]]) -> FeatureOrder:
+    """Order of concatenated features, from the orders and the counts of the parts."""
+    if all(order is None for order, _ in parts):
+        return None
+    numbers, begin = [], 0
+    for order, count in parts:
+        numbers.append(begin + (np.arange(count) if order is None else order))
+        begin += count
+    return np.concatenate(numbers)

@@ -1,0 +1,278 @@
+"""Readers of safetensors and PyTorch files: types, views, nested dictionaries, hostile files."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cnnx
+import numpy as np
+import pytest
+import weight_files as files
+from cnnx.weights import load_into
+from numpy.typing import NDArray
+
+WEIGHT = np.arange(12, dtype=np.float32).reshape(3, 4, 1, 1) / 3
+EXPECTED = WEIGHT.transpose(2, 3, 1, 0)
+
+
+def model() -> cnnx.Model:
+    """A convolution with 12 weights and without a bias."""
+    return cnnx.Model([cnnx.Conv2d(3, 1, bias=False)], input_shape=(2, 2, 4))
+
+
+def loaded(content: bytes, folder: Path, **settings: Any) -> NDArray[np.float32]:
+    """The weights of the model after loading a file."""
+    path, network = folder / "weights", model()
+    path.write_bytes(content)
+    load_into(network, path, **settings)
+    return network.parameters["conv2d_1.weight"]
+
+
+FORMS: dict[str, Callable[[dict[str, Any]], bytes]] = {
+    "safetensors": files.safetensors,
+    "archive": files.pth,
+    "older": lambda arrays: files.older_file(files.state_dict(arrays), arrays),
+}
+every_form = pytest.mark.parametrize("form", FORMS)
+
+
+@every_form
+@pytest.mark.parametrize("dtype", ["<f4", "<f8", "<f2"])
+def test_floats_of_any_width_become_float32(form: str, dtype: str, tmp_path: Path) -> None:
+    stored = WEIGHT.astype(dtype)
+    found = loaded(FORMS[form]({"conv.weight": stored}), tmp_path)
+    np.testing.assert_array_equal(found, stored.astype(np.float32).transpose(2, 3, 1, 0))
+
+
+@every_form
+def test_bfloat16_is_the_upper_half_of_a_float32(form: str, tmp_path: Path) -> None:
+    bits = WEIGHT.view(np.uint32)
+    found = loaded(FORMS[form]({"conv.weight": (bits >> 16).astype("<u2")}), tmp_path)
+    expected = (bits & np.uint32(0xFFFF0000)).view(np.float32)
+    np.testing.assert_array_equal(found, expected.transpose(2, 3, 1, 0))
+
+
+@every_form
+def test_integers_are_no_weights_but_may_count_batches(form: str, tmp_path: Path) -> None:
+    count = np.array(7, dtype="<i8")
+    content = FORMS[form]({"conv.weight": WEIGHT, "conv.num_batches_tracked": count})
+    np.testing.assert_array_equal(loaded(content, tmp_path), EXPECTED)
+    with pytest.raises(ValueError, match="dtype I64, expected one of F64, F32, F16, BF16"):
+        loaded(FORMS[form]({"conv.weight": WEIGHT.astype("<i8")}), tmp_path)
+
+
+def test_tensors_are_views_of_storages(tmp_path: Path) -> None:
+    store = np.arange(40, dtype=np.float32)
+    view = files.View(store, 5, (3, 4, 1, 1), (1, 8, 3, 3))
+    expected = np.array([[5 + o + 8 * i for o in range(3)] for i in range(4)], np.float32)
+    for write in (FORMS["archive"], FORMS["older"]):
+        found = loaded(write({"conv.weight": view}), tmp_path)
+        np.testing.assert_array_equal(found[0, 0], expected)
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model", "net", "module"])
+def test_a_state_dict_may_be_part_of_a_checkpoint(key: str, tmp_path: Path) -> None:
+    arrays = {"conv.weight": WEIGHT}
+    program = files.under(key, files.state_dict(arrays))
+    np.testing.assert_array_equal(
+        loaded(files.archive(program, files.storages(arrays)), tmp_path), EXPECTED
+    )
+    np.testing.assert_array_equal(loaded(files.older_file(program, arrays), tmp_path), EXPECTED)
+
+
+def test_prefixes_of_wrappers_are_removed(tmp_path: Path) -> None:
+    for name in ("module.conv.weight", "module._orig_mod.conv.weight"):
+        content = files.pth({name: WEIGHT})
+        found = loaded(content, tmp_path, names={"conv2d_1.weight": "conv.weight"})
+        np.testing.assert_array_equal(found, EXPECTED)
+
+
+def test_a_parameter_is_its_tensor(tmp_path: Path) -> None:
+    parameter = (
+        b"ctorch._utils\n_rebuild_parameter\n"
+        + files.tensor("0", WEIGHT)
+        + b"\x88"
+        + files.ORDERED_DICT
+        + b"\x87R"
+    )
+    program = b"}" + files.text("conv.weight") + parameter + b"s"
+    found = loaded(files.archive(program, {"0": WEIGHT.tobytes()}), tmp_path)
+    np.testing.assert_array_equal(found, EXPECTED)
+
+
+class Hostile:
+    """Object whose pickle opens a file for writing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (self._path, "w")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("form", ["archive", "older"])
+def test_code_in_a_file_is_refused_and_does_not_run(
+    form: str, nested: bool, tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace"
+    hostile = Hostile(trace)
+    pickled = pickle.dumps({"more": hostile} if nested else hostile, protocol=2)
+    run = pickle.loads(pickled)
+    (run["more"] if nested else run).close()
+    assert trace.exists()  # Python's own unpickler runs it
+    trace.unlink()
+    program = pickled[len(files.PROTOCOL) : -len(files.STOP)]
+    content = files.archive(program, {}) if form == "archive" else files.older_file(program, {})
+    with pytest.raises(cnnx.FormatError, match=r"names '\w+\.open', which could run") as caught:
+        loaded(content, tmp_path)
+    assert "torch.save(model.state_dict()" in str(caught.value)
+    assert not trace.exists()
+
+
+PROGRAMS = {
+    "cut off": b"X\xff\xff\xff\x7fabc",
+    "an instruction for objects": b"cos\nsystem\n)\x81",
+    "a module without a name": b"ccollections",
+    "a function that is no object": b"K\x01)R",
+    "arguments that are no tuple": b"ccollections\nOrderedDict\nK\x01R",
+    "a dictionary with arguments": b"ccollections\nOrderedDict\nK\x01\x85R",
+    "too much taken": b"0" * 3,
+    "nothing left": b"\x85",
+    "a container that never began": b"t",
+    "an object that was never stored": b"h\x05",
+    "items of a number": b"K\x01(K\x02K\x03u",
+    "a key without a value": b"}(K\x01u",
+    "a list as a key": b"}]K\x01s",
+    "an append to a dictionary": b"}K\x01a",
+    "attributes of a number": b"K\x01}b",
+    "a storage without a type": b"(" + files.text("storage") + b"K\x01K\x01K\x01K\x01tQ",
+    "a tensor without a storage": b"ctorch._utils\n_rebuild_tensor_v2\n(K\x01K\x01K\x01K\x01tR",
+    "a parameter without a tensor": b"ctorch._utils\n_rebuild_parameter\n)R",
+    "another protocol": b"\x80\x09",
+    "text that is no UTF-8": b"X\x01\x00\x00\x00\xff",
+    "nested containers": b"(" * 2000,
+    "no dictionary": b"K\x01",
+    "an empty dictionary": b"}",
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_damaged_pickles_are_refused_in_one_sentence(program: bytes, tmp_path: Path) -> None:
+    for content in (files.archive(program, {}), files.older_file(program, {})):
+        with pytest.raises(cnnx.FormatError) as caught:
+            loaded(content, tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        files.View(WEIGHT, 1, (3, 4, 1, 1), (4, 1, 1, 1)),
+        files.View(WEIGHT, 0, (3, 4, 1, 1), (5, 1, 1, 1)),
+        files.View(WEIGHT, -1, (3, 4, 1, 1), (4, 1, 1, 1)),
+        files.View(WEIGHT, 0, (3, 4, 1, 1), (-4, 1, 1, 1)),
+        files.View(WEIGHT, 0, (3, 4), (4, 1, 1)),
+        files.View(WEIGHT, 0, (1,) * 9, (1,) * 9),
+    ],
+)
+def test_views_beyond_their_storage_are_refused(view: files.View, tmp_path: Path) -> None:
+    with pytest.raises(cnnx.FormatError, match="its pickle has a tensor"):
+        loaded(files.pth({"conv.weight": view}), tmp_path)
+
+
+def test_damaged_archives_are_refused(tmp_path: Path) -> None:
+    arrays = {"conv.weight": WEIGHT}
+    good, program = files.pth(arrays), files.state_dict(arrays)
+    place = good.index(WEIGHT.tobytes())
+    two = files.archive(program, files.storages(arrays)).replace(b"net/version", b"n/data.pkl\0")
+    damaged = {
+        "differs from its checksum": good[:place] + b"\x7f" + good[place + 1 :],
+        "damaged zip archive": good[:-10],
+        "big-endian": files.archive(program, files.storages(arrays), byteorder="big"),
+        "lacks the numbers of storage": files.archive(program, {}),
+        "expected 12 numbers of 4": files.archive(program, {"0": bytes(44)}),
+        "compressed": files.archive(
+            program, files.storages(arrays), compression=zipfile.ZIP_DEFLATED
+        ),
+        "entries data.pkl": two,
+    }
+    for sentence, content in damaged.items():
+        with pytest.raises(cnnx.FormatError, match=sentence) as caught:
+            loaded(content, tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+def test_every_shorter_file_is_refused(tmp_path: Path) -> None:
+    for write in FORMS.values():
+        content = write({"conv.weight": WEIGHT})
+        for length in range(0, len(content) - 1, 7):
+            with pytest.raises(cnnx.FormatError):
+                loaded(content[:length], tmp_path)
+
+
+def header_with(**changes: Any) -> bytes:
+    entry = {"dtype": "F32", "shape": [3, 4, 1, 1], "data_offsets": [0, 48], **changes}
+    text = json.dumps({"conv.weight": entry}).encode()
+    return struct.pack("<Q", len(text)) + text + WEIGHT.tobytes()
+
+
+HEADERS = {
+    "a longer header than the file": struct.pack("<Q", 99) + b"{}",
+    "a header of gigabytes": struct.pack("<Q", 2**40) + b"{}",
+    "a header that is no JSON": struct.pack("<Q", 2) + b"{]",
+    "a header that is no object": struct.pack("<Q", 2) + b"[]",
+    "a deeply nested header": struct.pack("<Q", 99_999) + b"[" * 99_999,
+    "a tensor that is a number": struct.pack("<Q", 7) + b'{"a":1}',
+    "an unknown type": header_with(dtype="F8_E4M3"),
+    "a type that is a list": header_with(dtype=["F32"]),
+    "a negative size": header_with(shape=[3, -4, 1, 1]),
+    "a size that is a fraction": header_with(shape=[3, 4.0, 1, 1]),
+    "a size that is a boolean": header_with(shape=[3, 4, True, 1]),
+    "nine axes": header_with(shape=[12] + [1] * 8),
+    "another size": header_with(shape=[3, 5, 1, 1]),
+    "a product beyond 64 bits": header_with(shape=[2**40, 2**40]),
+    "an end before the beginning": header_with(data_offsets=[48, 0]),
+    "an end beyond the file": header_with(data_offsets=[8, 56]),
+    "three offsets": header_with(data_offsets=[0, 48, 96]),
+}
+
+
+@pytest.mark.parametrize("content", HEADERS.values(), ids=HEADERS)
+def test_damaged_safetensors_are_refused_in_one_sentence(content: bytes, tmp_path: Path) -> None:
+    np.testing.assert_array_equal(loaded(header_with(), tmp_path), EXPECTED)
+    with pytest.raises(cnnx.FormatError) as caught:
+        loaded(content, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@every_form
+@pytest.mark.parametrize("name", ["conv\nweight", "w" * 501, "\x00"])
+def test_names_that_no_error_could_show_are_refused(form: str, name: str, tmp_path: Path) -> None:
+    with pytest.raises(cnnx.FormatError, match="expected at most 500 printable char") as caught:
+        loaded(FORMS[form]({name: WEIGHT}), tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_axis_of_one_element_may_have_any_stride(tmp_path: Path) -> None:
+    huge = files.View(WEIGHT, 0, (3, 4, 1, 1), (4, 1, 2**31 - 1, 2**31 - 1))
+    np.testing.assert_array_equal(loaded(files.pth({"conv.weight": huge}), tmp_path), EXPECTED)
+
+
+def test_a_model_of_cnnx_is_loaded_by_load(tmp_path: Path) -> None:
+    model().save(tmp_path / "own")
+    with pytest.raises(cnnx.FormatError, match=r"load it with cnnx\.load\('.*own'\)$"):
+        load_into(model(), tmp_path / "own")
+
+
+def test_files_of_safetensors_itself_are_read(tmp_path: Path) -> None:
+    library = pytest.importorskip("safetensors.numpy")
+    library.save_file({"conv.weight": WEIGHT}, tmp_path / "weights.safetensors")
+    content = (tmp_path / "weights.safetensors").read_bytes()
+    np.testing.assert_array_equal(loaded(content, tmp_path), EXPECTED)
