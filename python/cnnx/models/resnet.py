@@ -1,4 +1,4 @@
-"""Residual networks: the CIFAR variants for images of 32 x 32, and ResNet-18.
+"""Residual networks: the CIFAR variants for images of 32 x 32, and ResNet-18, 34 and 50.
 
 Reference: K. He, X. Zhang, S. Ren, J. Sun: Deep Residual Learning for Image Recognition, 2016.
 Weights are initialised with He's variance, 2 / fan-in, the default of this library.
@@ -94,13 +94,43 @@ def resnet18(
         classes: number of classes, or their names.
         seed: seed of the initial weights.
     """
-    layers = [*_convolution(64, 7, 2), ReLU(), MaxPool2d(3, stride=2, padding=1)]
-    for stage, channels in enumerate((64, 128, 256, 512)):
-        layers += [
-            *_block(channels, 1 if stage == 0 else 2, stage > 0),
-            *_block(channels, 1, False),
-        ]
-    return _classifier(layers, input_shape, classes, seed)
+    return _for_imagenet((2, 2, 2, 2), input_shape, classes, seed)
+
+
+@checked_call
+def resnet34(
+    input_shape: tuple[int, int, int] = (224, 224, 3),
+    classes: int | Sequence[str] = 1000,
+    *,
+    seed: int = 0,
+) -> Model:
+    """ResNet-34: `resnet18` with 3, 4, 6 and 3 blocks, 21.8 million parameters for 1000 classes.
+
+    Args:
+        input_shape: (height, width, channels), each side 32 or more.
+        classes: number of classes, or their names.
+        seed: seed of the initial weights.
+    """
+    return _for_imagenet((3, 4, 6, 3), input_shape, classes, seed)
+
+
+@checked_call
+def resnet50(
+    input_shape: tuple[int, int, int] = (224, 224, 3),
+    classes: int | Sequence[str] = 1000,
+    *,
+    seed: int = 0,
+) -> Model:
+    """ResNet-50: 16 bottleneck blocks, 25.6 million parameters for 1000 classes.
+
+    Blocks that halve the image do so in their 3x3 convolution, as torchvision's.
+
+    Args:
+        input_shape: (height, width, channels), each side 32 or more.
+        classes: number of classes, or their names.
+        seed: seed of the initial weights.
+    """
+    return _for_imagenet((3, 4, 6, 3), input_shape, classes, seed, expansion=4)
 
 
 def _for_cifar(
@@ -111,6 +141,27 @@ def _for_cifar(
         for index in range(blocks):
             shrinks = stage > 0 and index == 0
             layers += _block(channels, 2 if shrinks else 1, shrinks)
+    return _classifier(layers, input_shape, classes, seed)
+
+
+def _for_imagenet(
+    blocks: Sequence[int],
+    input_shape: tuple[int, int, int],
+    classes: int | Sequence[str],
+    seed: int,
+    *,
+    expansion: int = 1,
+) -> Model:
+    """Four stages of basic blocks, or with an expansion of bottleneck blocks."""
+    layers = [*_convolution(64, 7, 2), ReLU(), MaxPool2d(3, stride=2, padding=1)]
+    for stage, count in enumerate(blocks):
+        for index in range(count):
+            channels, stride = 64 << stage, 2 if stage > 0 and index == 0 else 1
+            projects = index == 0 and (stage > 0 or expansion > 1)
+            if expansion == 1:
+                layers += _block(channels, stride, projects)
+            else:
+                layers += _bottleneck(channels, expansion * channels, stride, projects)
     return _classifier(layers, input_shape, classes, seed)
 
 
@@ -125,6 +176,18 @@ def _convolution(channels: int, kernel_size: int, stride: int) -> list[Layer]:
 def _block(channels: int, stride: int, projects: bool) -> list[Layer]:
     body = [*_convolution(channels, 3, stride), ReLU(), *_convolution(channels, 3, 1)]
     shortcut = _convolution(channels, 1, stride) if projects else None
+    return [Residual(body, shortcut=shortcut), ReLU()]
+
+
+def _bottleneck(channels: int, out_channels: int, stride: int, projects: bool) -> list[Layer]:
+    body = [
+        *_convolution(channels, 1, 1),
+        ReLU(),
+        *_convolution(channels, 3, stride),
+        ReLU(),
+        *_convolution(out_channels, 1, 1),
+    ]
+    shortcut = _convolution(out_channels, 1, stride) if projects else None
     return [Residual(body, shortcut=shortcut), ReLU()]
 
 
