@@ -9,6 +9,7 @@ from activation_names import ACTIVATIONS, reads_output
 from attack import in_torch
 from attack.case import Case, Draw
 from attack.op_case import OpCase
+from attack.weighted_losses import weighted_loss
 
 # Backwards that read the output, on outputs in the range of the op, in PyTorch.
 FROM_OUTPUT = {
@@ -192,6 +193,8 @@ def image_shape(draw: Draw) -> tuple[int, int, int, int]:
 
 def losses(draw: Draw) -> Case:
     """A loss."""
+    if draw.chance(0.3):
+        return weighted_loss(draw)
     op = draw.one_of("cross_entropy", "binary_cross_entropy", *REGRESSION_LOSSES)
     if op == "cross_entropy":
         return cross_entropy(draw)
