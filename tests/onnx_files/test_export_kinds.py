@@ -28,7 +28,16 @@ def test_each_kind_has_an_exporter() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_onnx_runtime_computes_a_kind(kind: str, changed: bool, opset: int) -> None:
     made = with_random_values(model(kind, changed=changed))
-    assert_onnx_runtime_agrees(made, opset=opset)
+    if opset < 19 and made.layers[-1].kind == "avg_pool2d" and is_dilated(made):
+        sentence = r"avg_pool2d_1 has dilation \(2, 3\), which the operators of opset \d+ cannot"
+        with pytest.raises(ValueError, match=sentence):
+            graph(made, opset=opset)
+    else:
+        assert_onnx_runtime_agrees(made, opset=opset)
+
+
+def is_dilated(made: cnnx.Model) -> bool:
+    return made._core.layers[-1][1].get("dilation", [1, 1]) != [1, 1]
 
 
 def convolved(*layers: cnnx.Layer) -> cnnx.Model:

@@ -11,11 +11,19 @@ from typing import Any
 import cnnx
 import numpy as np
 import numpy.typing as npt
+import pytest
 from cnnx.onnx.exporting import graph_of
 from cnnx.onnx.graph import Graph
 from cnnx.onnx.model_proto import encoded
 
 Array = npt.NDArray[Any]
+
+_LARGE = ("resnet18", "resnet34", "resnet50", "vgg11")  # for the fast tier
+MODELS = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in _LARGE else [])
+    for name in cnnx.models.__all__
+    if name != "fast_cifar_recipe"
+]
 
 
 def graph(model: cnnx.Model, *, pixels: bool = True, labels: bool = True, opset: int = 18) -> Graph:

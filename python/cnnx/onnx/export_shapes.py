@@ -7,8 +7,6 @@ import numpy as np
 from cnnx.onnx.export_activations import Exporter
 from cnnx.onnx.graph_builder import LayerExport, Order, Signal
 
-_RESIZE_AXES = 18  # first operator set in which Resize may leave axes out
-
 
 def _dense(layer: LayerExport) -> Signal:
     order = layer.inputs[0].order
@@ -70,27 +68,50 @@ def _pad2d(layer: LayerExport) -> Signal:
     return _pad(layer, layer.settings["mode"])
 
 
-def _upsample2d(layer: LayerExport) -> Signal:
+def _nearest_rows(size: int, count: int) -> Order:
+    """Row of the image that each row of an enlarged image repeats."""
+    return np.arange(count) * size // count
+
+
+def _rounds_to(rows: Order, size: int) -> bool:
+    """Whether the coordinates of ONNX Runtime, which are float32, round down to these rows."""
+    scale = np.float32(len(rows)) / np.float32(size)
+    return bool(np.array_equal(np.floor(np.arange(len(rows), dtype=np.float32) / scale), rows))
+
+
+def _nearest(layer: LayerExport) -> Signal:
+    """A list of rows and one of columns stand for factors whose coordinates round otherwise."""
     in_size, out_size = layer.inputs[0].shape[:2], layer.output_shape[:2]
-    place = "align_corners" if layer.settings.get("align_corners", False) else "half_pixel"
+    places = [_nearest_rows(*sizes) for sizes in zip(in_size, out_size, strict=True)]
+    if all(_rounds_to(*each) for each in zip(places, in_size, strict=True)):
+        rule = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        return _resized(layer, mode="nearest", **rule)
+    rows = layer.node("Gather", layer.x, layer.constant("rows", places[0]), axis=2)
+    return layer.last("Gather", rows, layer.constant("columns", places[1]), axis=3)
+
+
+def _upsample2d(layer: LayerExport) -> Signal:
     if layer.settings["mode"] == "nearest":
-        attributes = {
-            "mode": "nearest",
-            "coordinate_transformation_mode": "asymmetric",
-            "nearest_mode": "floor",
-        }
-    else:
-        attributes = {"mode": "linear", "coordinate_transformation_mode": place}
+        return _nearest(layer)
+    place = "align_corners" if layer.settings.get("align_corners", False) else "half_pixel"
+    return _resized(layer, mode="linear", coordinate_transformation_mode=place)
+
+
+def _resized(layer: LayerExport, **attributes: str) -> Signal:
+    """By factors, where they are whole, or to a size.
+
+    Not with the attribute `axes` of opset 18, with which ONNX Runtime moves the transposition of
+    the input behind the operator without moving the sizes.
+    """
+    in_size, out_size = layer.inputs[0].shape[:2], layer.output_shape[:2]
     factors = [out // size for out, size in zip(out_size, in_size, strict=True)]
-    whole = all(out % size == 0 for out, size in zip(out_size, in_size, strict=True))
-    if whole:
+    if all(
+        size * factor == out for size, factor, out in zip(in_size, factors, out_size, strict=True)
+    ):
         scales = layer.constant("scales", np.array([1, 1, *factors], np.float32))
         return layer.last("Resize", layer.x, "", scales, **attributes)
     sizes = layer.integers("sizes", out_size)
-    if layer.opset >= _RESIZE_AXES:
-        return layer.last("Resize", layer.x, "", "", sizes, axes=[2, 3], **attributes)
-    batch_and_channels = layer.node("Shape", layer.x, end=2)
-    sizes = layer.node("Concat", batch_and_channels, sizes, axis=0)
+    sizes = layer.node("Concat", layer.node("Shape", layer.x, end=2), sizes, axis=0)
     return layer.last("Resize", layer.x, "", "", sizes, **attributes)
 
 

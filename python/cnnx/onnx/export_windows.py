@@ -123,15 +123,30 @@ def _conv_transpose2d(layer: LayerExport) -> Signal:
     )
 
 
+def _padded(layer: LayerExport, sides: list[int], value: str | None = None) -> str:
+    """Add padding as a node of its own, with zeros or another number."""
+    top, left, bottom, right = sides
+    pads = layer.integers("pads", [0, 0, top, left, 0, 0, bottom, right])
+    return layer.node("Pad", layer.x, pads, *([] if value is None else [value]))
+
+
+def _fits(windows: Windows, sides: list[int]) -> bool:
+    """Whether padding is less than the kernel, which ONNX Runtime expects also of dilated ones."""
+    return all(side < windows.kernel[k % 2] for k, side in enumerate(sides))
+
+
 def _max_pool2d(layer: LayerExport) -> Signal:
-    windows = _windows(layer)
+    windows, x = _windows(layer), layer.x
+    pads = windows.sides
+    if not _fits(windows, pads):
+        x, pads = _padded(layer, pads, layer.number("lowest", -math.inf)), [0, 0, 0, 0]
     return layer.last(
         "MaxPool",
-        layer.x,
+        x,
         kernel_shape=windows.kernel,
         strides=windows.stride,
         dilations=windows.dilation,
-        pads=windows.sides,
+        pads=pads,
     )
 
 
@@ -139,29 +154,43 @@ def _avg_pool2d(layer: LayerExport) -> Signal:
     """Rows that ceil_mode adds never count, so padding that does is a node of its own with them."""
     windows, x = _windows(layer), layer.x
     counts = layer.settings["count_include_pad"] and layer.settings["padding"] != "same"
-    pads = windows.sides
-    if counts and any(windows.beyond) and any(windows.padding):
-        top, left, bottom, right = windows.padding
-        amounts = layer.integers("pads", [0, 0, top, left, 0, 0, bottom, right])
-        x = layer.node("Pad", x, amounts)
-        pads = [0, 0, *windows.beyond]
-    dilations: dict[str, Attribute] = {}
+    pads = windows.padding
+    if counts and any(pads) and (any(windows.beyond) or not _fits(windows, pads)):
+        x, pads = _padded(layer, pads), [0, 0, 0, 0]
+    attributes: dict[str, Attribute] = {"pads": pads}
+    if any(windows.beyond):
+        sides = [*pads[:2], pads[2] + windows.beyond[0], pads[3] + windows.beyond[1]]
+        attributes = {"pads": sides} if _fits(windows, sides) else {"pads": pads, "ceil_mode": 1}
     if windows.dilation != [1, 1]:
-        if layer.opset < _DILATED_AVERAGES:
-            raise ValueError(
-                f"save: {layer.name} has dilation {tuple(windows.dilation)}, which the operators "
-                f"of opset {layer.opset} cannot express; type opset={_DILATED_AVERAGES}"
-            )
-        dilations = {"dilations": windows.dilation}
+        _check_dilation(layer, windows, pads)
+        attributes["dilations"] = windows.dilation
     return layer.last(
         "AveragePool",
         x,
         kernel_shape=windows.kernel,
         strides=windows.stride,
-        pads=pads,
         count_include_pad=int(counts and not any(windows.beyond)),
-        **dilations,
+        **attributes,
     )
+
+
+def _check_dilation(layer: LayerExport, windows: Windows, pads: list[int]) -> None:
+    """Refuse dilated averages that ONNX cannot express.
+
+    Raises:
+        ValueError: if the operators are too old, or padding that does not count is too large.
+    """
+    dilation = tuple(windows.dilation)
+    if layer.opset < _DILATED_AVERAGES:
+        raise ValueError(
+            f"save: {layer.name} has dilation {dilation}, which the operators of opset "
+            f"{layer.opset} cannot express; type opset={_DILATED_AVERAGES}"
+        )
+    if not _fits(windows, pads):
+        raise ValueError(
+            f"save: {layer.name} has dilation {dilation} and padding {tuple(pads)} that is not "
+            f"counted, expected padding below kernel_size, {tuple(windows.kernel)}, as in ONNX"
+        )
 
 
 def averages(size: int, outputs: int) -> FloatArray:
