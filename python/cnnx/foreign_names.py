@@ -175,7 +175,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "state_dict": "model.parameters",
         "to": "nothing: cnnx runs on the CPU",
         "train": "cnnx.Trainer(model).fit(x, y, epochs=10)",
-        "trainable": "layer.trainable = False for each layer in model.layers",
+        "trainable": 'model.freeze("*"), or a pattern such as "conv*"',
         "weights": "model.parameters",
     },
     "ModelLayer": {

@@ -12,6 +12,32 @@ from cnnx.layers.graph import LayerTuple, Shape
 from cnnx.preprocessing import Preprocessing, per_channel
 
 
+def class_count(classes: int | Sequence[str], function: str) -> int:
+    """Number of classes, given as a number or by their names.
+
+    Raises:
+        TypeError: if `classes` is neither a number nor a list.
+        ValueError: if there are none.
+    """
+    if is_integer(classes):
+        count = int(classes)  # type: ignore[arg-type]
+    elif isinstance(classes, Sequence) and not isinstance(classes, str):
+        count = len(classes)
+    else:
+        names = f": classes={list(classes)}" if isinstance(classes, str) else ""
+        raise TypeError(
+            f"{function}: classes is {shown(classes)}, expected a number or a list of names{names}"
+        )
+    if count < 1:
+        raise ValueError(f"{function}: classes is {shown(classes)}, expected at least one")
+    return count
+
+
+def class_names(classes: int | Sequence[str]) -> list[str] | None:
+    """Names of the classes, or None if only their number is given."""
+    return None if is_integer(classes) else list(classes)  # type: ignore[arg-type]
+
+
 def built(
     layers: list[LayerTuple],
     input_shape: Shape,

@@ -11,6 +11,11 @@ from cnnx.model.layer_view import ModelLayer
 from cnnx.preprocessing import Preprocessing, preprocessing_of
 
 
+def every_layer(core: _core.Model) -> list[LayerTuple]:
+    """Layer tuples of a built model."""
+    return [(*layer, []) for layer in core.layers]
+
+
 def layer_tuples(layers: Sequence[Layer | ModelLayer]) -> list[LayerTuple]:
     """Layer tuples of a sequence; a layer of a built model keeps its name.
 

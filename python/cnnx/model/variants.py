@@ -1,20 +1,25 @@
-"""Copies of a model with one part changed, as methods of `Model`."""
+"""Copies of a model with one part changed, and frozen layers, as methods of `Model`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from cnnx._core import Model as CoreModel
+from cnnx.arguments import text
 from cnnx.layers.graph import LayerTuple
-from cnnx.model.build import built
-from cnnx.preprocessing import Preprocessing
-from cnnx.spelling import NamedAttributes
+from cnnx.model.build import built, class_count, class_names
+from cnnx.model.last_layer import layers_with_arrays, with_outputs
+from cnnx.model.layer_patterns import matching
+from cnnx.model.layer_reuse import every_layer
+from cnnx.preprocessing import Preprocessing, preprocessing_of
+from cnnx.spelling import NamedAttributes, checked_call, nearest
 
 _Model = TypeVar("_Model", bound="ModelVariants")
 
 
 class ModelVariants(NamedAttributes):
-    """Base class of `Model` with the methods that copy a model."""
+    """Base class of `Model` with the methods that copy a model or freeze its layers."""
 
     _core: CoreModel
 
@@ -43,21 +48,167 @@ class ModelVariants(NamedAttributes):
             Preprocessing(resize='stretch', mean=0.5, std=0.25)
         """
         own = self._core
-        height, width, channels = own.input_shape
-        layers: list[LayerTuple] = [(*layer, []) for layer in own.layers]
-        copy = built(layers, (height, width, channels), own.classes, preprocessing, 0)
+        copy = _rebuilt(own, every_layer(own), own.classes, preprocessing=preprocessing)
         if copy.probability_kind != own.probability_kind:
             raise ValueError(
                 "with_preprocessing: the model was trained with a loss other than CrossEntropy, "
                 "expected a new model: cnnx.Model(..., preprocessing=...)"
             )
-        copy_same_arrays(own, copy)
         return self._of(copy)
 
+    @checked_call
+    def with_classes(self: _Model, classes: int | Sequence[str], *, seed: int = 0) -> _Model:
+        """Copy the model for other classes, with a new last layer, to be trained for them.
 
-def copy_same_arrays(source: CoreModel, target: CoreModel) -> None:
-    """Copy the parameters and buffers to a model that has the same ones."""
-    for name, _, _ in source.parameter_infos:
-        target.set_parameter(name, source.get_parameter(name))
-    for name, _, _ in source.buffer_infos:
-        target.set_buffer(name, source.get_buffer(name))
+        The last layer with parameters, dense or a 1x1 convolution, gets one output per class and
+        new weights. It is trainable. The other layers keep their weights and `trainable`, and the
+        model its preprocessing. Softmax, LogSoftmax or Sigmoid at the end is left out, because
+        losses and predictions apply it themselves.
+
+        Args:
+            classes: names of the classes in the order of the outputs, or their number.
+            seed: seed of the new weights.
+
+        Raises:
+            TypeError: if classes are neither names nor a number.
+            ValueError: if the last layer with parameters is of another kind, or if the layers after
+                it do not turn its outputs into one number per class.
+
+        Example:
+            >>> import cnnx
+            >>> digits = cnnx.models.lenet5()
+            >>> letters = digits.with_classes(["A", "B", "C"])
+            >>> letters.output_shape, letters.layers[-1].name
+            ((3,), 'dense_3')
+        """
+        count = class_count(classes, "with_classes")
+        own = self._core
+        layers, last = with_outputs(own, count, "with_classes")
+        copy = _rebuilt(own, layers, class_names(classes), seed=seed, fresh=last)
+        if copy.output_shape != [count]:  # the core checks names itself
+            raise ValueError(
+                f"with_classes: with {count} outputs of {last} the model's output has shape "
+                f"{tuple(copy.output_shape)}, expected ({count},): pool before Flatten"
+            )
+        return self._of(copy)
+
+    @checked_call
+    def until(self: _Model, layer: str) -> _Model:
+        """Copy the layers up to and including a named one, with their weights: its features.
+
+        The copy has the preprocessing, but no class names. Its output is that of the layer in
+        `layer_outputs`, except for the rounding of a batch norm that a call fuses.
+
+        Args:
+            layer: name of a layer, as in `Model.layers`.
+
+        Raises:
+            TypeError: if the name is not text.
+            ValueError: if no layer has this name.
+
+        Example:
+            >>> import cnnx
+            >>> model = cnnx.models.lenet5()
+            >>> features = model.until("flatten_1")
+            >>> x, _ = cnnx.data.xo(2, size=28, seed=1)
+            >>> features(x).shape
+            (2, 400)
+        """
+        layers = every_layer(self._core)
+        names = [each[2] for each in layers]
+        if text(layer, "until", "layer") not in names:
+            known = (nearest(layer, names) or [f"one of {', '.join(names)}"])[0]
+            raise ValueError(f"until: has no layer {layer!r}, expected {known}")
+        needed = {layer}
+        for _, _, name, inputs, _, _ in reversed(layers):
+            if name in needed:
+                needed.update(inputs)
+        return self._of(_rebuilt(self._core, [each for each in layers if each[2] in needed], None))
+
+    @checked_call
+    def freeze(self, pattern: str) -> list[str]:
+        """Exclude layers from training by a shell pattern on their names, such as "conv*".
+
+        A frozen layer keeps its parameters, and a frozen batch norm also its running statistics.
+        `*` matches any characters, `?` matches one, and `[12]` one of those in brackets. A layer of
+        a block has the block's name before its own: "*conv*" also matches "residual_1.conv2d_1".
+        The model itself changes, and its file has the frozen layers.
+
+        Returns:
+            Names of the layers that were trainable before.
+
+        Raises:
+            TypeError: if the pattern is not text.
+            ValueError: if it matches no layer with parameters.
+
+        Example:
+            >>> import cnnx
+            >>> model = cnnx.models.lenet5()
+            >>> model.freeze("conv*")
+            ['conv2d_1', 'conv2d_2']
+            >>> model.unfreeze("*_2")
+            ['conv2d_2']
+        """
+        return self._set_trainable(pattern, "freeze", trainable=False)
+
+    @checked_call
+    def unfreeze(self, pattern: str) -> list[str]:
+        """Include layers in training again by a shell pattern on their names.
+
+        Returns:
+            Names of the layers that were frozen before.
+
+        Raises:
+            TypeError: if the pattern is not text.
+            ValueError: if it matches no layer with parameters.
+
+        Example:
+            >>> import cnnx
+            >>> cnnx.models.lenet5().unfreeze("*")
+            []
+        """
+        return self._set_trainable(pattern, "unfreeze", trainable=True)
+
+    def _set_trainable(self, pattern: str, function: str, *, trainable: bool) -> list[str]:
+        core = self._core
+        before = {name: flag for _, _, name, _, flag in core.layers}
+        changed = [
+            name
+            for name in matching(pattern, layers_with_arrays(core), function)
+            if before[name] != trainable
+        ]
+        for name in changed:
+            core.set_trainable(name, trainable)
+        return changed
+
+
+def _rebuilt(
+    source: CoreModel,
+    layers: list[LayerTuple],
+    classes: Sequence[str] | None,
+    *,
+    preprocessing: Preprocessing | None = None,
+    seed: int = 0,
+    fresh: str | None = None,
+) -> CoreModel:
+    """Model of some layers of another one, with their parameters and buffers.
+
+    Args:
+        source: model that has the layers.
+        layers: layers, those that each one reads included.
+        classes: class names, or None.
+        preprocessing: preprocessing, or None for that of the source.
+        seed: seed of the parameters of `fresh`.
+        fresh: name of the layer that keeps its new parameters, or None.
+    """
+    height, width, channels = source.input_shape
+    how = preprocessing_of(source) if preprocessing is None else preprocessing
+    model = built(layers, (height, width, channels), classes, how, seed)
+    for infos, read, write in (
+        (model.parameter_infos, source.get_parameter, model.set_parameter),
+        (model.buffer_infos, source.get_buffer, model.set_buffer),
+    ):
+        for name, _, _ in infos:
+            if name.rpartition(".")[0] != fresh:
+                write(name, read(name))
+    return model
