@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,35 +10,39 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx.advice import warn
-from cnnx.arguments import FloatArray, float32_array, real_array, shown
+from cnnx.arguments import FloatArray, float32_array, real_array
 from cnnx.mapping import check_mapping
 
 _EXAMINED = 256  # images; to examine all would read a memory-mapped data set once more
 
 
 def images(
-    value: ArrayLike, input_shape: tuple[int, int, int], function: str
+    value: ArrayLike,
+    input_shape: tuple[int, int, int],
+    function: str,
+    reordering: str = "x.transpose",
 ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
     """Images as a contiguous uint8 or float32 array of the model's input size.
+
+    Args:
+        value: images.
+        input_shape: (height, width, channels) of a model.
+        function: named in errors.
+        reordering: begin of the expression that moves channels to the end, in an error.
 
     Returns:
         The array, (batch, height, width, channels); whether its values are integers to be divided
         by 255; whether the batch axis was added here.
 
     Raises:
-        TypeError: if it is a path, or the dtype is not real.
+        TypeError: if the dtype is not real.
         ValueError: if the rank, the size or the channels differ from the model's, or if wide
             integers are not pixels from 0 to 255.
         cnnx.FormatError: a ValueError, if it is mapped from a file that was cut short since.
     """
-    if not isinstance(value, np.ndarray) and isinstance(value, (str, os.PathLike)):
-        raise TypeError(
-            f"{function}: x is {shown(value)}, expected an array: "
-            f"cnnx.data.read_image({shown(value)}, {input_shape})"
-        )
     array = real_array(value, function, "x")
     check_mapping(array, f"{function}: x")
-    array, single = _with_batch_axis(array, input_shape, function)
+    array, single = _with_batch_axis(array, input_shape, function, reordering)
     kind = array.dtype.kind
     if kind == "u" and array.dtype.itemsize == 1:
         return np.ascontiguousarray(array), True, single
@@ -103,7 +106,7 @@ def warn_of_division(function: str) -> None:
 
 
 def _with_batch_axis(
-    array: NDArray[Any], input_shape: tuple[int, int, int], function: str
+    array: NDArray[Any], input_shape: tuple[int, int, int], function: str, reordering: str
 ) -> tuple[NDArray[Any], bool]:
     height, width, channels = input_shape
     if array.ndim == 4 and array.shape[1:] == input_shape:
@@ -117,7 +120,7 @@ def _with_batch_axis(
         axes = "0, 2, 3, 1" if array.ndim == 4 else "1, 2, 0"
         raise ValueError(
             f"{function}: x has shape {array.shape}, channels first; expected images of shape "
-            f"{expected}: x.transpose({axes})"
+            f"{expected}: {reordering}({axes})"
         )
     raise ValueError(
         f"{function}: x has shape {array.shape}, expected images of shape {expected}, "

@@ -2,7 +2,14 @@
 
 from cnnx.data.arrays import ArraySet
 from cnnx.data.augmentation import Augmentation
-from cnnx.data.dataset import Batches, Dataset, ImageSet, LabelledImages
+from cnnx.data.dataset import (
+    Batches,
+    Dataset,
+    ImageLike,
+    ImageSet,
+    LabelledImages,
+    SupportsArrayInterface,
+)
 from cnnx.data.decoding import Decoding
 from cnnx.data.folder import FolderSet, load_folder
 from cnnx.data.idx import IdxSet, load_idx, read_idx
@@ -18,9 +25,11 @@ __all__ = [
     "Decoding",
     "FolderSet",
     "IdxSet",
+    "ImageLike",
     "ImageSet",
     "LabelledImages",
     "Source",
+    "SupportsArrayInterface",
     "load",
     "load_folder",
     "load_idx",

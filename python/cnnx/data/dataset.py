@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -98,8 +98,20 @@ def count_classes(classes: Classes) -> int:
     return classes if isinstance(classes, int) else len(classes)
 
 
+class SupportsArrayInterface(Protocol):
+    """Object whose pixels NumPy can read, such as an image of Pillow."""
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """NumPy's description of the pixels."""
+
+
+_OneImage: TypeAlias = ArrayLike | os.PathLike[str] | SupportsArrayInterface
+# Images in the forms that models accept: arrays, tensors, image files, images of Pillow, and lists
+# of them.
+ImageLike: TypeAlias = _OneImage | Sequence[_OneImage]
 # Images and labels, or images, labels and sample weights.
-LabelledArrays: TypeAlias = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
+LabelledArrays: TypeAlias = tuple[ImageLike, ArrayLike] | tuple[ImageLike, ArrayLike, ArrayLike]
 # An iterable of such batches, such as a list or a DataLoader.
 Batches: TypeAlias = Iterable[LabelledArrays]
 # Images with labels: arrays, a Dataset, a path that `load` accepts, or batches.

@@ -22,13 +22,14 @@ from cnnx.data.memory import DecodingMemory, checked_limit, memory_limit
 from cnnx.data.pixel_file import PixelFile, default_folder
 from cnnx.data.progress import DecodingProgress
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 Progress = Callable[[int, int], object]
 
 # Number of files, and bytes of their pixels, that a thread decodes at a time.
 _FILES_AT_ONCE = 64
 _BYTES_AT_ONCE = 4 << 20
-_MOST_THREADS = 8
+MOST_THREADS = 8
 # Bytes of a file, of which some are looked at, below which Python takes longer than the decoder.
 _SMALL_FILE = 4096
 _FILES_SAMPLED = 16
@@ -261,7 +262,7 @@ def read_files(
                 reasons[index] = _reason(error, path)
         return results, reasons
 
-    for part, result in zip(parts, _in_threads(read_part, parts, _threads(files)), strict=True):
+    for part, result in zip(parts, in_threads(read_part, parts, _threads(files)), strict=True):
         yield result
         progress(part.stop, len(files))
 
@@ -272,21 +273,21 @@ def _threads(files: ImageFiles) -> int:
     sizes = [about.st_size for index in sample if (about := files.status(index)) is not None]
     if sum(sizes) < len(sizes) * _SMALL_FILE:
         return 1
-    return min(_MOST_THREADS, get_num_threads())
+    return min(MOST_THREADS, get_num_threads())
 
 
-def _in_threads(
-    work: Callable[[range], Result], parts: Sequence[range], threads: int
+def in_threads(
+    work: Callable[[Item], Result], items: Sequence[Item], threads: int
 ) -> Iterator[Result]:
-    """Results of all parts in order; a few more parts than threads are in progress."""
-    if min(threads, len(parts)) <= 1:
-        yield from map(work, parts)
+    """Results of all items in order; a few more items than threads are in progress."""
+    if min(threads, len(items)) <= 1:
+        yield from map(work, items)
         return
     pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for part in parts:
-                pending.append(pool.submit(work, part))
+            for item in items:
+                pending.append(pool.submit(work, item))
                 if len(pending) > threads + 1:
                     yield pending.popleft().result()
             while pending:

@@ -102,6 +102,21 @@ class ImageReader:
         assert pixels is not None
         return pixels
 
+    def convert(self, image: Image.Image) -> Pixels:
+        """Pixels of an open image of Pillow, resized; the image is decoded if it is not yet.
+
+        Raises:
+            FormatError: if the image is damaged, or has pixels of no known range. The sentence
+                lacks its subject.
+        """
+        try:
+            pixels = _pixels(image)
+        except FormatError:
+            raise
+        except Exception as error:  # decoders raise nearly anything on damaged bytes
+            raise FormatError(UNREADABLE) from error
+        return self._resized(pixels)
+
     def read_unless_resized(self, path: str | os.PathLike[str]) -> tuple[InputShape, Pixels | None]:
         """Shape of an image, and its pixels if it has the shape of the result.
 
@@ -261,8 +276,8 @@ def _pixels(image: Image.Image) -> Pixels:
     EXIF data after the pixels, which PNG allows, are ignored, as `image_shape` ignores them. Rows
     are converted a few at a time, because copies of a large image would take as much memory as it.
     """
-    undecoded: Any = image
-    raw_mode = undecoded.tile[0][3] if undecoded.tile else None
+    tiles = getattr(image, "tile", None)  # of a file that is not yet decoded
+    raw_mode = tiles[0][3] if tiles else None
     orientation = _orientation(image)
     image.load()
     if image.format == "TIFF":  # some versions of Pillow have rotated it

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.arguments import FloatArray, path_of, shown
@@ -27,6 +27,9 @@ from cnnx.model.variants import ModelVariants
 from cnnx.preprocessing import Preprocessing, preprocessing_of
 from cnnx.spelling import checked_call
 
+if TYPE_CHECKING:
+    from cnnx.data.dataset import ImageLike
+
 __all__ = ["Model", "Parameters", "load"]
 
 
@@ -38,8 +41,13 @@ class Model(ModelVariants):
     channel axis may be omitted when there is one channel. A single image without the batch axis
     gives a single output without it. Integers, from 0 to 255, are divided by 255; floats are used
     unchanged, and values above 2 are refused or draw a `cnnx.Warning` unless mean or std exceed 1
-    or the first layer is a norm. Then the preprocessing's mean and std apply. Several threads may
-    use one model. A model supports pickle and the module copy.
+    or the first layer is a norm. Then the preprocessing's mean and std apply.
+
+    Images may also be the path of an image file or an image of Pillow, which are resized as the
+    preprocessing says, with the bits of `cnnx predict`; a list of either; a PyTorch tensor with the
+    channels last; or any object with `__array__` or `__dlpack__`.
+
+    Several threads may use one model. A model supports pickle and the module copy.
 
     Args:
         layers: layers in order; each infers its input shape from the layer before. Layers of a
@@ -190,15 +198,29 @@ class Model(ModelVariants):
         return Parameters(core.parameter_infos, core.get_parameter, core.set_parameter, kind)
 
     def _images(
-        self, x: ArrayLike, function: str
+        self, x: ImageLike, function: str
     ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
         """`x` as `images` returns it, with floats in the range that the model expects."""
-        pixels, integers, single = images(x, self._input_shape, function)
+        if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
+            pixels, integers, single = images(x, self._input_shape, function)
+        else:
+            pixels, integers, single = self._converted(x, function)
         if integers and self._declares_range:
             warn_of_division(function)
         elif not integers and exceeds_two(pixels) and not self._takes_any_floats():
             check_float_range(pixels, function)
         return pixels, integers, single
+
+    def _converted(
+        self, x: ImageLike, function: str
+    ) -> tuple[NDArray[np.uint8] | FloatArray, bool, bool]:
+        from cnnx.data.image_like import (  # on first use: predictions start fast
+            array_of,
+            reordering,
+        )
+
+        shape, resize = self._input_shape, self._core.preprocessing[0]
+        return images(array_of(x, shape, resize, function), shape, function, reordering(x))
 
     @functools.cached_property
     def _declares_range(self) -> bool:
@@ -208,14 +230,14 @@ class Model(ModelVariants):
         """Whether the preprocessing or the first layer rescales floats of another range."""
         return self._declares_range or self._core.layers[0][0] in ("batch_norm2d", "layer_norm")
 
-    def __call__(self, x: ArrayLike) -> FloatArray:
+    def __call__(self, x: ImageLike) -> FloatArray:
         """Compute the raw outputs (logits), (batch, outputs)."""
         pixels, integers, single = self._images(x, "model")
         outputs = self._core.run(pixels, integers)
         return outputs[0] if single else outputs
 
     @checked_call
-    def predict_proba(self, x: ArrayLike) -> FloatArray:
+    def predict_proba(self, x: ImageLike) -> FloatArray:
         """Compute probabilities, (batch, outputs).
 
         They are the softmax of the outputs, or the sigmoid after training with
@@ -235,7 +257,7 @@ class Model(ModelVariants):
         return probabilities[0] if single else probabilities
 
     @checked_call
-    def predict(self, x: ArrayLike) -> Any:
+    def predict(self, x: ImageLike) -> Any:
         """Predict the class of each image, or its values after training with a regression loss.
 
         Returns:
@@ -264,7 +286,7 @@ class Model(ModelVariants):
         predictions = predictions_of(self._core, pixels, integers)
         return predictions[0] if single else predictions
 
-    def layer_outputs(self, x: ArrayLike) -> dict[str, FloatArray]:
+    def layer_outputs(self, x: ImageLike) -> dict[str, FloatArray]:
         """Compute the output of every layer by name; the last one is the model's output.
 
         The values equal those of a call of the model bit for bit, except where a batch norm

@@ -14,6 +14,7 @@ from cnnx.advice import warn
 from cnnx.arguments import shown
 from cnnx.batch_arguments import all_finite
 from cnnx.data.dataset import Labels
+from cnnx.data.image_like import holds_images
 from cnnx.data.split import split
 from cnnx.mapping import check_mapping
 from cnnx.training.iterable_epoch import AugmentationSettings, Epoch, batch_epochs
@@ -113,7 +114,7 @@ def _batches(
     ) -> tuple[_core.Epoch, int]:
         arrays = check(*batch, "fit")
         count, shape = len(arrays[0]), arrays[0].shape[1:]
-        if np.shape(batch.x) in (shape, shape[:2]):
+        if not holds_images(batch.x) and np.shape(batch.x) in (shape, shape[:2]):
             raise ValueError(
                 f"fit: a batch is one image of shape {np.shape(batch.x)} with its label, expected "
                 "batches of images, or all images in one array: fit(x, y, epochs=10)"

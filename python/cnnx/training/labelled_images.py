@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from numbers import Real
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import ArrayLike
 
 from cnnx.arguments import shown
 from cnnx.data.dataset import Dataset, ImageSet, check_classes
+from cnnx.data.image_files import EXTENSIONS
+from cnnx.data.image_like import holds_images
 from cnnx.data.source import Source, open_source
 from cnnx.model.model import Model
 
@@ -137,6 +140,8 @@ def _opened(given: Any, y: ArrayLike | None, model: Model, caller: str) -> Sourc
     if not isinstance(given, (str, os.PathLike, Dataset)):
         return None
     if y is not None:
+        if not isinstance(given, Dataset) and Path(given).suffix.lower() in EXTENSIONS:
+            return None  # one image file with its label
         what = "a Dataset" if isinstance(given, Dataset) else repr(os.fspath(given))
         raise ValueError(f"{caller}: y is {shown(y)}, expected none with {what}, which has labels")
     if isinstance(given, Dataset):
@@ -195,8 +200,10 @@ def _has_batches(given: Any) -> bool:
 
 
 def _is_batch(given: Any) -> bool:
-    """Whether it has arrays; of a list of labels, the first element has less than two axes."""
-    return _has_batch_length(given) and getattr(given[0], "ndim", 0) >= 2
+    """Whether it has arrays or files; a list of labels has neither in its first place."""
+    if not _has_batch_length(given):
+        return False
+    return getattr(given[0], "ndim", 0) >= 2 or holds_images(given[0])
 
 
 def _has_batch_length(given: Any) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx.arguments import at_least, below_one, not_negative, shown
-from cnnx.data.dataset import LabelledImages
+from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.spelling import checked_call
 from cnnx.training.labelled_images import LabelledSet, training_images
 from cnnx.training.metric_sums import Batch, batch_of
@@ -44,7 +44,7 @@ class LearningRateRange:
 @checked_call
 def lr_find(
     trainer: Trainer,
-    x: ArrayLike | LabelledImages,
+    x: ImageLike | LabelledImages,
     y: ArrayLike | None = None,
     *,
     lowest: float = 1e-6,

@@ -16,6 +16,7 @@ from cnnx.arguments import (
     rectangular_array,
     shown,
 )
+from cnnx.data.dataset import ImageLike
 from cnnx.model.model import Model
 from cnnx.spelling import NamedAttributes
 from cnnx.training.config import TrainingRecipe
@@ -94,7 +95,7 @@ class SingleSteps(NamedAttributes):
         """
         return self._core.gradients
 
-    def step(self, x: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
+    def step(self, x: ImageLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
         """Train on one batch of any size and return its mean loss before the update.
 
         Args:
@@ -110,7 +111,7 @@ class SingleSteps(NamedAttributes):
 
     def compute_gradients(
         self,
-        x: ArrayLike,
+        x: ImageLike,
         y: ArrayLike,
         *,
         sample_weight: ArrayLike | None = None,
@@ -181,7 +182,7 @@ class SingleSteps(NamedAttributes):
         return Profile(steps, seconds, times, loss, update)
 
     def _batch(
-        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, function: str
+        self, x: ImageLike, y: ArrayLike, sample_weight: ArrayLike | None, function: str
     ) -> Arrays:
         pixels, integers, single = self.model._images(x, function)
         shape = self.model.output_shape
@@ -197,7 +198,7 @@ class SingleSteps(NamedAttributes):
 
     def _measure(
         self,
-        x: ArrayLike,
+        x: ImageLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None,
         function: str,

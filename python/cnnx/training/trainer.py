@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from cnnx.advice import warn
 from cnnx.arguments import boolean, path_of, shown
 from cnnx.data.augmentation import Augmentation
-from cnnx.data.dataset import LabelledImages
+from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.model.model import Model
 from cnnx.spelling import checked_call
 from cnnx.training.callback_base import Callback, check_callbacks
@@ -174,7 +174,7 @@ class Trainer(SingleSteps):
     @one_at_a_time
     def fit(
         self,
-        x: ArrayLike | LabelledImages,
+        x: ImageLike | LabelledImages,
         y: ArrayLike | None = None,
         *,
         sample_weight: ArrayLike | None = None,
@@ -196,7 +196,8 @@ class Trainer(SingleSteps):
         run needs the same data and keeps the settings it was started with.
 
         Args:
-            x: all images; uint8 images are converted batch by batch. Without y: (x, y) or
+            x: all images, as for `Model`; uint8 images are converted batch by batch, and image
+                files are read before the first epoch. Without y: (x, y) or
                 (x, y, sample_weight); or a `data.Dataset`; or a path that `data.load` accepts, such
                 as a folder with one subfolder of images per class, resized by the model's
                 ``preprocessing.resize``; or an iterable of batches (x, y) or (x, y, sample_weight)
@@ -323,7 +324,7 @@ class Trainer(SingleSteps):
     @checked_call
     def evaluate(
         self,
-        x: ArrayLike | LabelledImages,
+        x: ImageLike | LabelledImages,
         y: ArrayLike | None = None,
         *,
         sample_weight: ArrayLike | None = None,

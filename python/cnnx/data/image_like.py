@@ -1,0 +1,129 @@
+"""Images in every form that a model accepts: files, images of Pillow, tensors and arrays."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnnx._core import FormatError, get_num_threads
+from cnnx.arguments import path_of, shown
+from cnnx.data.dataset import ImageLike, InputShape, Pixels
+from cnnx.data.decoding import MOST_THREADS, in_threads
+from cnnx.data.image import ImageReader
+from cnnx.data.image_files import nested_image_names
+from cnnx.data.memory import DecodingMemory
+
+
+def array_of(value: ImageLike, input_shape: InputShape, resize: str, function: str) -> ArrayLike:
+    """Images that are no NumPy array as one, or as lists that NumPy converts.
+
+    Args:
+        value: image files and images of Pillow, which become uint8 pixels of the model's size;
+            tensors and other objects with `__array__` or `__dlpack__`; or anything else, which is
+            returned as it is.
+        input_shape: (height, width, channels) of a model.
+        resize: "stretch", "fit" or "crop".
+        function: named in errors.
+
+    Raises:
+        TypeError: if files or images of Pillow stand beside arrays, or NumPy cannot read a tensor.
+        FormatError: if a file or an image of Pillow cannot be read as an image.
+        ValueError: if a path is a folder.
+        OSError: if a file cannot be opened.
+        ImportError: if there is a file and Pillow is not installed.
+    """
+    if isinstance(value, np.ndarray):
+        value = value.tolist() if value.dtype.kind in "OU" else value  # such as paths
+    else:
+        value = _as_numpy(value, function)
+    if _is_image(value):
+        return _decoded([value], input_shape, resize, f"{function}: x is")[0]
+    if not isinstance(value, (list, tuple)) or not value:
+        return value  # type: ignore[return-value]
+    if holds_images(value):
+        return _decoded(value, input_shape, resize, f"{function}: x holds")
+    files = [each for each in value if _is_image(each)]
+    if files:
+        other = next(each for each in value if not _is_image(each))
+        raise TypeError(
+            f"{function}: x holds {shown(files[0])} beside {shown(other)}, expected files and "
+            "images of Pillow alone, or arrays alone"
+        )
+    return [_as_numpy(each, function) for each in value]
+
+
+def holds_images(value: object) -> bool:
+    """Whether it is a list of image files and images of Pillow."""
+    return isinstance(value, (list, tuple)) and bool(value) and all(map(_is_image, value))
+
+
+def reordering(value: ImageLike) -> str:
+    """Begin of the expression that moves the channels of images to the end, before the axes."""
+    is_list = isinstance(value, (list, tuple)) and len(value) > 0
+    if not hasattr(value[0] if is_list else value, "permute"):  # type: ignore[index]
+        return "x.transpose"
+    return "torch.stack(x).permute" if is_list else "x.permute"
+
+
+def _is_image(value: object) -> bool:
+    """Whether it is an image file or an image of Pillow, whose module is then loaded."""
+    if isinstance(value, (str, os.PathLike)):
+        return True
+    module: Any = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(value, module.Image)
+
+
+def _as_numpy(value: Any, function: str) -> Any:
+    """A tensor as an array; anything else as it is."""
+    has_array, has_dlpack = hasattr(value, "__array__"), hasattr(value, "__dlpack__")
+    if isinstance(value, np.ndarray) or not (has_array or has_dlpack):
+        return value
+    if hasattr(value, "detach"):  # of PyTorch, whose conversion refuses tensors with gradients
+        value = value.detach()
+    try:
+        return np.asarray(value) if has_array else np.from_dlpack(value)
+    except (TypeError, ValueError, RuntimeError, BufferError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise TypeError(
+            f"{function}: x is a {type(value).__name__} that NumPy cannot read ({reason}), "
+            "expected numbers in main memory, such as x.float().cpu()"
+        ) from error
+
+
+def _decoded(images: Sequence[Any], shape: InputShape, resize: str, begin: str) -> Pixels:
+    """Pixels of image files and images of Pillow, (count, height, width, channels)."""
+    reader = ImageReader(shape, resize, DecodingMemory())
+
+    def read(image: Any) -> Pixels:
+        if not isinstance(image, (str, os.PathLike)):
+            try:
+                return reader.convert(image)
+            except FormatError as error:
+                raise FormatError(f"{begin} an image of Pillow that {error}") from error.__cause__
+        path = path_of(image, begin.partition(":")[0], "x")
+        if Path(path).is_dir():
+            raise ValueError(f"{begin} the folder {path!r}, {_instead_of(path)}")
+        return reader.read(path)
+
+    # Images of Pillow may share a file, which one thread at a time may read.
+    are_files = all(isinstance(each, (str, os.PathLike)) for each in images)
+    threads = min(MOST_THREADS, get_num_threads()) if are_files else 1
+    pixels = np.empty((len(images), *shape), np.uint8)
+    for row, image in enumerate(in_threads(read, images, threads)):
+        pixels[row] = image
+    return pixels
+
+
+def _instead_of(folder: str) -> str:
+    """What to pass instead of a folder."""
+    names = nested_image_names(Path(folder))
+    if not names:
+        return "which holds no images, expected image files"
+    pattern = f"*{Path(names[0]).suffix}"
+    return f"expected image files: sorted(pathlib.Path({folder!r}).rglob({pattern!r}))"
