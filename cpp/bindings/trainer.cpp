@@ -165,6 +165,7 @@ void bind_schedule_and_average(TrainerClass& type) {
   type.def_property("learning_rate", waiting(&Trainer::learning_rate),
                     waiting(&Trainer::set_learning_rate))
       .def_property_readonly("last_learning_rate", waiting(&Trainer::last_learning_rate))
+      .def("reset_optimizer", &Trainer::reset_optimizer, py::call_guard<ReleaseGil>())
       .def("begin_schedule", &Trainer::begin_schedule, py::arg("epochs"),
            py::arg("steps_per_epoch"), py::call_guard<ReleaseGil>())
       .def("extend_schedule", &Trainer::extend_schedule, py::arg("epochs"),

@@ -1,4 +1,4 @@
-"""Callbacks for `Trainer.fit`: early stopping, saving of the best model, logs."""
+"""Callbacks for `Trainer.fit`: early stopping, fine-tuning, saving of the best model, logs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,18 @@ import numpy as np
 
 from cnnx.arguments import at_least, boolean, is_integer, not_negative, path_of, shown
 from cnnx.training.callback_base import Callback
+from cnnx.training.fine_tuning import FineTuning
 from cnnx.training.history import History, Progress
 from cnnx.training.trainer import Trainer
 
-__all__ = ["BestModel", "CSVLog", "Callback", "EarlyStopping", "TensorBoardLog"]
+__all__ = [
+    "BestModel",
+    "CSVLog",
+    "Callback",
+    "EarlyStopping",
+    "FineTuning",
+    "TensorBoardLog",
+]
 
 _METRICS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
 

@@ -253,7 +253,7 @@ TRAINING = [
     refused(
         "cnnx train dogs --init model.cnnx --out new.cnnx",
         "cnnx train: dogs: has no images of class cat, expected some of every class of --init "
-        "model.cnnx",
+        "model.cnnx; for other classes type --from model.cnnx",
     ),
     refused(
         "cnnx train pets --init model.cnnx --model lenet --out new.cnnx",

@@ -104,10 +104,11 @@ IMAGES = [
         "predict: x holds NaN or infinity, expected finite images",
     ),
     Case(
-        "path-of-an-image",
-        lambda: MODEL.predict("cat.jpg"),
+        "file-beside-an-array",
+        lambda: MODEL.predict(["cat.jpg", X[0]]),
         TypeError,
-        "predict: x is 'cat.jpg', expected an array: cnnx.data.read_image('cat.jpg', (16, 16, 1))",
+        "predict: x holds 'cat.jpg' beside an array of shape (16, 16, 1), expected files and "
+        "images of Pillow alone, or arrays alone",
     ),
     Case(
         "progress-bar",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -216,7 +217,7 @@ REFUSALS: list[tuple[Callable[[cnnx.Model, list[Path]], object], str]] = [
     ),
     (
         lambda model, files: model.predict([files[0], PIXELS[0]]),
-        r"^predict: x holds \S+Path\('.*0\.png'\) beside an array of shape \(8, 6, 3\), expected "
+        r"^predict: x holds \S+Path\('.* beside an array of shape \(8, 6, 3\), expected "
         "files and images of Pillow alone, or arrays alone$",
     ),
     (
@@ -252,8 +253,7 @@ REFUSALS: list[tuple[Callable[[cnnx.Model, list[Path]], object], str]] = [
 def truncated(file: Path) -> Any:
     """An image of Pillow whose file ends early."""
     content = file.read_bytes()
-    file.write_bytes(content[: len(content) // 2])
-    return Image.open(file)
+    return Image.open(io.BytesIO(content[: len(content) // 2]))
 
 
 @pytest.mark.parametrize(("call", "sentence"), REFUSALS)

@@ -216,6 +216,10 @@ class CNNX_API Trainer {
   void set_learning_rate(double value);
   // The learning rate of the last step, after the schedule; 0 before the first.
   double last_learning_rate() const;
+  // Sets the optimizer's slots and step count to those of a new trainer, for another phase of
+  // training, whose new layers have no moments yet. Averaging begins again, too. The learning rate
+  // and the schedule stay.
+  void reset_optimizer();
 
   // Starts the schedule, which must know the length of training. Steps before this call are
   // refused.

@@ -289,6 +289,14 @@ double Trainer::last_learning_rate() const {
   return state()->last_learning_rate;
 }
 
+void Trainer::reset_optimizer() {
+  const TrainerLock lock(state()->mutex);
+  training::OptimizerState initial;
+  initial.learning_rate = state()->optimizer.state().learning_rate;
+  state()->optimizer.set_state(initial);
+  for (runtime::AlignedBuffer& slot : state()->slots) std::fill_n(slot.data(), slot.size(), 0.0f);
+}
+
 void Trainer::begin_schedule(int64_t epochs, int64_t steps_per_epoch) {
   if (epochs < 1 || steps_per_epoch < 1) {
     throw std::invalid_argument("begin_schedule: there are " + std::to_string(epochs) +

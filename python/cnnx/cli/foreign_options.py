@@ -8,10 +8,9 @@ _BY_OPTION = {
     "--checkpoint": ("--ckpt", "--save-checkpoint"),
     "--class-weights": ("--balance", "--balanced", "--weighted"),
     "--epochs": ("--max-epochs", "--n-epochs", "--nb-epochs", "--num-epochs", "-e"),
-    "--init": (
-        *("--finetune", "--fine-tune", "--initial-weights", "--load", "--load-model"),
-        *("--pretrained", "--warm-start", "--weights"),
-    ),
+    "--freeze": ("--freeze-layers", "--frozen"),
+    "--from": ("--base", "--base-model", "--finetune", "--fine-tune", "--pretrained", "--transfer"),
+    "--init": (*("--initial-weights", "--load", "--load-model", "--warm-start", "--weights"),),
     "--json": ("--format", "--output-format"),
     "--keep-best": ("--best", "--restore-best", "--restore-best-weights", "--save-best"),
     "--learning-rate": ("--alpha", "--base-lr", "--eta", "--initial-lr", "--lr", "--lr0"),

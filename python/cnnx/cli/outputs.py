@@ -91,11 +91,18 @@ def check_resumed(arguments: argparse.Namespace, model: Model) -> None:
     if arguments.overwrite or not out.exists():
         return
     try:
-        is_own = pickle.dumps(cnnx.load(out)) == pickle.dumps(model)
+        is_own = _unfrozen(cnnx.load(out)) == _unfrozen(model)
     except (ValueError, OSError):
         is_own = False
     if not is_own:
         _refuse_existing("--out", out)
+
+
+def _unfrozen(model: Model) -> bytes:
+    """Bytes of a model without frozen layers, which fine-tuning has only while it runs."""
+    copy = model.clone()
+    copy.unfreeze("*")
+    return pickle.dumps(copy)
 
 
 def save_model(model: Model, out: Path, overwrite: bool) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cnnx.cli.command_lines import init_line, resume_line
 from cnnx.cli.errors import UserError, caution, counted, require_file
 from cnnx.cli.outputs import check_resumed
+from cnnx.cli.recipes import FINE_TUNE
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Dataset
@@ -19,7 +20,7 @@ _DEFAULT_PATIENCE = 5  # of a checkpoint that does not have it
 
 
 def resume(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
-    """Load the trainer of --resume and the images of its model, and set --patience as it was.
+    """Load the trainer of --resume and the images of its model, with --patience and --recipe.
 
     Raises:
         UserError: if the file is a model, the run cannot have --epochs, or --out is another file.
@@ -31,6 +32,8 @@ def resume(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
     for name, state in checkpoint.run.callbacks:
         if name == "EarlyStopping":
             arguments.patience = state.get("patience", _DEFAULT_PATIENCE)
+        if name == "FineTuning":
+            arguments.recipe = FINE_TUNE
     if arguments.epochs is not None:
         _check_length(checkpoint, arguments)
     trainer = cnnx.Trainer.resume(arguments.resume, epochs=arguments.epochs)

@@ -15,7 +15,13 @@ from cnnx.cli.errors import UserError, caution, counted, sentence
 from cnnx.cli.outputs import check_outputs, save_model
 from cnnx.cli.parser import Commands
 from cnnx.cli.profile_table import profile_table
-from cnnx.cli.recipes import augmentation_of, optimizer_of, schedule_of
+from cnnx.cli.recipes import (
+    augmentation_of,
+    fine_tuning_of,
+    fine_tuning_schedule,
+    optimizer_of,
+    schedule_of,
+)
 from cnnx.cli.resumed_run import resume, warn_of_finished_run
 from cnnx.cli.shared_options import use_threads
 
@@ -47,6 +53,8 @@ examples:
   cnnx train photos --resume run.ckpt --log run.csv
   cnnx train pets --resume pets.ckpt --epochs 20
   cnnx train pets --init pets.cnnx --learning-rate 0.0002 --out better.cnnx
+  cnnx train pets --from imagenet.cnnx --recipe fine-tune --augment flip
+  cnnx train pets --from imagenet.cnnx --freeze '*' --epochs 10
   cnnx train pets --epochs 100 --patience 5 --class-weights balanced
   cnnx train pets --model network.py:network --learning-rate 0.001
 
@@ -140,11 +148,12 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
     if images.validation is None and arguments.validation:
         warn_of_small_classes(images, arguments.path)
     weights = class_weights_of(arguments.class_weights, images.y, class_names(images))
+    schedule = schedule_of(arguments.schedule, arguments.epochs)
     trainer = cnnx.Trainer(
         model,
         optimizer=optimizer_of(arguments.optimizer, arguments.learning_rate),
         loss=cnnx.CrossEntropy(class_weights=weights),
-        schedule=schedule_of(arguments.schedule, arguments.epochs),
+        schedule=schedule if arguments.recipe is None else fine_tuning_schedule(),
         seed=arguments.seed,
     )
     return trainer, images
@@ -187,10 +196,13 @@ def _fit(
 
 
 def _callbacks(arguments: argparse.Namespace) -> list[Callback]:
-    """Early stopping, which also restores the best epoch's weights, and the log."""
+    """Fine-tuning, early stopping, which also restores the best epoch's weights, and the log."""
     from cnnx.callbacks import CSVLog, EarlyStopping
 
     callbacks: list[Callback] = []
+    if arguments.recipe is not None:
+        # The checkpoint of a resumed run has the settings.
+        callbacks.append(fine_tuning_of(arguments.epochs or 2))
     if arguments.patience is not None or arguments.keep_best:
         patience = _NEVER if arguments.patience is None else arguments.patience
         callbacks.append(EarlyStopping("validation_loss", patience=patience))

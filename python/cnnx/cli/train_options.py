@@ -8,7 +8,7 @@ from typing import Any
 
 from cnnx.cli import option_types as types
 from cnnx.cli.errors import UserError
-from cnnx.cli.recipes import AUGMENTATIONS, RATES, SCHEDULES, augmentations
+from cnnx.cli.recipes import AUGMENTATIONS, FINE_TUNE, RATES, SCHEDULES, augmentations
 from cnnx.cli.shared_options import add_skip_unreadable, add_threads
 
 # Settings of a new network, which a model file has already.
@@ -23,6 +23,9 @@ _OF_THE_NETWORK = {
 _DEFAULTS: dict[str, Any] = {
     "model": "small",
     "init": None,
+    "from_file": None,
+    "freeze": [],
+    "recipe": None,
     "size": None,
     "mean": None,
     "std": None,
@@ -39,6 +42,9 @@ _DEFAULTS: dict[str, Any] = {
     "keep_best": False,
     "seed": 0,
 }
+
+# Those that --recipe fine-tune has instead: small data sets are usual, and take more epochs.
+_FINE_TUNE_DEFAULTS = {"epochs": 8, "batch_size": 32, "optimizer": "adamw"}
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -81,8 +87,23 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         "--init",
         type=Path,
         metavar="FILE",
-        help="start from the network and the weights of a saved model of the same classes "
-        "(fine-tuning); usually with a lower --learning-rate",
+        help="start from the network and the weights of a saved model of the same classes, its "
+        "last layer included; usually with a lower --learning-rate",
+    )
+    parser.add_argument(
+        "--from",
+        dest="from_file",
+        type=Path,
+        metavar="FILE",
+        help="start from a saved model of any classes: its last layer is replaced by a new one for "
+        "the classes of PATH; usually with --recipe fine-tune",
+    )
+    parser.add_argument(
+        "--freeze",
+        action="append",
+        metavar="PATTERN",
+        help="exclude layers from training by a pattern of their names, such as 'conv*', which "
+        "cnnx info lists; may be repeated, and does not freeze the new layer of --from",
     )
     parser.add_argument(
         "--optimizer",
@@ -106,6 +127,13 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the training."""
     rates = ", ".join(f"{rate:g} for {name}" for name, rate in RATES.items())
+    parser.add_argument(
+        "--recipe",
+        choices=(FINE_TUNE,),
+        help="fine-tune: train the last layer alone in the first quarter of the epochs, then all "
+        "layers at a tenth of the rate, each with warm-up and cosine decay; with --from or --init, "
+        "and by default 8 epochs, 32 images per step, and adamw",
+    )
     parser.add_argument(
         "--epochs",
         type=types.positive_integer,
@@ -235,19 +263,59 @@ def fill_in(arguments: argparse.Namespace) -> None:
     """Fill in the default of every option that was not given.
 
     Raises:
-        UserError: if --init is given with a setting of a new network.
+        UserError: if --init or --from is given with the other or with a setting of a new network,
+            or if --recipe does not fit the other options.
     """
-    if arguments.init is not None:
-        for name, meaning in _OF_THE_NETWORK.items():
-            if getattr(arguments, name) is not None:
-                raise UserError(
-                    f"{_option(name)} cannot be given with --init: {arguments.init} has its own "
-                    f"{meaning}"
-                )
-    for name, value in _DEFAULTS.items():
+    _check_start(arguments)
+    defaults = _DEFAULTS
+    if "recipe" in arguments and arguments.recipe is not None:
+        _check_recipe(arguments)
+        defaults = {**_DEFAULTS, **_FINE_TUNE_DEFAULTS}
+    for name, value in defaults.items():
         if name in arguments and getattr(arguments, name) is None:
             setattr(arguments, name, value)
 
 
+def _check_start(arguments: argparse.Namespace) -> None:
+    """Refuse --init and --from with each other or with settings of a new network.
+
+    Raises:
+        UserError: if there is such an option, or --freeze without a trained model.
+    """
+    init, start = arguments.init, arguments.from_file
+    if init is not None and start is not None:
+        raise UserError(
+            "--init cannot be given with --from: --init keeps the last layer, --from replaces it"
+        )
+    names = tuple(_OF_THE_NETWORK) if init is not None else ()
+    if start is not None:
+        names = ("model", "size")  # its preprocessing may change
+    for name in names:
+        if getattr(arguments, name) is not None:
+            raise UserError(
+                f"{_option(name)} cannot be given with {'--from' if init is None else '--init'}: "
+                f"{init or start} has its own {_OF_THE_NETWORK[name]}"
+            )
+    if arguments.freeze is not None and init is None and start is None:
+        raise UserError("--freeze needs --from FILE or --init FILE, a trained model")
+
+
+def _check_recipe(arguments: argparse.Namespace) -> None:
+    """Refuse --recipe with options that do not fit it.
+
+    Raises:
+        UserError: if there is such an option.
+    """
+    given = f"--recipe {arguments.recipe}"
+    if arguments.init is None and arguments.from_file is None:
+        raise UserError(f"{given} needs --from FILE, a trained model to start from, or --init FILE")
+    if arguments.schedule is not None:
+        raise UserError(
+            f"--schedule cannot be given with {given}: the recipe has warm-up and cosine decay"
+        )
+    if arguments.epochs == 1:
+        raise UserError(f"--epochs is 1, expected at least 2 with {given}, which has two phases")
+
+
 def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+    return f"--{name.removesuffix('_file').replace('_', '-')}"

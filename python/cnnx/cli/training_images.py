@@ -18,7 +18,7 @@ _MOST_CLASSES = 20  # more than these are not listed one by one
 
 
 def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
-    """Build the untrained model or load that of --init, load the images, and print both.
+    """Build the untrained model or load the trained one, load the images, and print both.
 
     Raises:
         UserError: if the images have a single class, or the network does not fit them.
@@ -26,15 +26,20 @@ def prepare(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     if arguments.init is not None:
         return _prepare_saved(arguments)
     from cnnx.cli.architectures import build_model, initialise_from_images
+    from cnnx.cli.base_model import base_for
     from cnnx.data.dataset import count_classes
 
     source = open_images(arguments)
     train = source.train
+    if count_classes(train.classes) < 2:
+        raise UserError(f"{train.name}: has a single class, expected at least two")
+    if arguments.from_file is not None:
+        model = base_for(train.classes, arguments)
+        images = load_described(source, model, arguments, str(arguments.from_file))
+        return _normalised(model, images, arguments), images
     shape = train.input_shape
     if arguments.size is not None:
         shape = (*arguments.size, shape[2])
-    if count_classes(train.classes) < 2:
-        raise UserError(f"{train.name}: has a single class, expected at least two")
     model = build_model(arguments.model, shape, train.classes, arguments.seed)
     images = load_described(source, model, arguments, arguments.model)
     model = _normalised(model, images, arguments)
@@ -115,12 +120,21 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     """Load the model of --init and the images of its classes.
 
     Raises:
-        UserError: if the model is no classifier, or the images have other classes.
+        UserError: if the model is no classifier, the images have other classes, or --freeze leaves
+            no layer to train.
     """
     import cnnx
+    from cnnx.cli.base_model import freeze
+    from cnnx.training.config import is_frozen
 
     require_file(arguments.init)
     model = cnnx.load(arguments.init)
+    freeze(model, arguments)
+    if arguments.freeze and is_frozen(model):
+        raise UserError(
+            "--freeze leaves no layer to train, expected patterns that leave the last one; --from "
+            f"{arguments.init} begins with a new last layer"
+        )
     if len(model.output_shape) != 1 or model.output_shape[0] < 2:
         raise UserError(
             f"--init {arguments.init}: has outputs of shape {model.output_shape}, expected one "
@@ -131,7 +145,7 @@ def _prepare_saved(arguments: argparse.Namespace) -> tuple[Model, Dataset]:
     if missing:
         raise UserError(
             f"{arguments.path}: has no images of class {missing[0]}, expected some of every class "
-            f"of --init {arguments.init}"
+            f"of --init {arguments.init}; for other classes type --from {arguments.init}"
         )
     return model, images
 

@@ -38,24 +38,25 @@ def array_of(value: ImageLike, input_shape: InputShape, resize: str, function: s
         OSError: if a file cannot be opened.
         ImportError: if there is a file and Pillow is not installed.
     """
-    if isinstance(value, np.ndarray):
-        value = value.tolist() if value.dtype.kind in "OU" else value  # such as paths
-    else:
-        value = _as_numpy(value, function)
-    if _is_image(value):
-        return _decoded([value], input_shape, resize, f"{function}: x is")[0]
-    if not isinstance(value, (list, tuple)) or not value:
-        return value  # type: ignore[return-value]
-    if holds_images(value):
-        return _decoded(value, input_shape, resize, f"{function}: x holds")
-    files = [each for each in value if _is_image(each)]
+    found: Any = _as_numpy(value, function)
+    if isinstance(found, np.ndarray) and found.dtype.kind in "OU":
+        listed = found.tolist()
+        found = listed if _is_image(listed) or holds_images(listed) else found
+    if _is_image(found):
+        one: Pixels = _decoded([found], input_shape, resize, f"{function}: x is")[0]
+        return one
+    if not isinstance(found, (list, tuple)) or not found:
+        return found
+    if holds_images(found):
+        return _decoded(found, input_shape, resize, f"{function}: x holds")
+    files = [each for each in found if _is_image(each)]
     if files:
-        other = next(each for each in value if not _is_image(each))
+        other = next(each for each in found if not _is_image(each))
         raise TypeError(
             f"{function}: x holds {shown(files[0])} beside {shown(other)}, expected files and "
             "images of Pillow alone, or arrays alone"
         )
-    return [_as_numpy(each, function) for each in value]
+    return [_as_numpy(each, function) for each in found]
 
 
 def holds_images(value: object) -> bool:

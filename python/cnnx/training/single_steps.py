@@ -56,6 +56,21 @@ class SingleSteps(NamedAttributes):
     def learning_rate(self, value: float) -> None:
         self._core.learning_rate = not_negative(value, "Trainer", "learning_rate")
 
+    def reset_optimizer(self) -> None:
+        """Restart the optimizer as in a new trainer: without moments and with a step count of 0.
+
+        For another phase of training, in which layers are trained that were frozen before. An
+        average of the weights starts again, too. The learning rate and the schedule stay.
+
+        Example:
+            >>> import cnnx
+            >>> x, y = cnnx.data.xo(64, seed=1)
+            >>> trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
+            >>> loss = trainer.step(x, y)
+            >>> trainer.reset_optimizer()
+        """
+        self._core.reset_optimizer()
+
     def begin_schedule(self, *, epochs: int, steps_per_epoch: int) -> None:
         """Restart the schedule, for a custom loop around `step`; `fit` does so itself.
 
