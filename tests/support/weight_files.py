@@ -57,15 +57,22 @@ def text(value: str) -> bytes:
     return b"X" + struct.pack("<I", len(encoded)) + encoded
 
 
+def integer(value: int) -> bytes:
+    """Instruction that pushes an integer."""
+    if -(2**31) <= value < 2**31:
+        return b"J" + struct.pack("<i", value)
+    return b"\x8a\x08" + struct.pack("<q", value)
+
+
 def integers(values: tuple[int, ...]) -> bytes:
     """Instructions that push a tuple of integers."""
-    return b"(" + b"".join(b"J" + struct.pack("<i", value) for value in values) + b"t"
+    return b"(" + b"".join(map(integer, values)) + b"t"
 
 
-def storage(key: str, array: Array, count: int | None = None) -> bytes:
+def storage(key: str, array: Array) -> bytes:
     """Instructions that push the storage of an array."""
     kind = f"ctorch\n{STORAGES[array.dtype.str]}Storage\n".encode()
-    number = b"J" + struct.pack("<i", array.size if count is None else count)
+    number = integer(array.size)
     return b"(" + text("storage") + kind + text(key) + text("cpu") + number + b"tQ"
 
 
@@ -77,8 +84,7 @@ def tensor(key: str, value: Array | View) -> bytes:
     return (
         b"ctorch._utils\n_rebuild_tensor_v2\n("
         + storage(key, value.storage)
-        + b"J"
-        + struct.pack("<i", value.offset)
+        + integer(value.offset)
         + integers(value.shape)
         + integers(value.strides)
         + b"\x89"

@@ -136,39 +136,50 @@ def test_code_in_a_file_is_refused_and_does_not_run(
     assert not trace.exists()
 
 
+NO_TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n(K\x01K\x01K\x01K\x01tR"
+# Instructions, and words of the error.
 PROGRAMS = {
-    "cut off": b"X\xff\xff\xff\x7fabc",
-    "an instruction for objects": b"cos\nsystem\n)\x81",
-    "a module without a name": b"ccollections",
-    "a function that is no object": b"K\x01)R",
-    "arguments that are no tuple": b"ccollections\nOrderedDict\nK\x01R",
-    "a dictionary with arguments": b"ccollections\nOrderedDict\nK\x01\x85R",
-    "too much taken": b"0" * 3,
-    "nothing left": b"\x85",
-    "a container that never began": b"t",
-    "an object that was never stored": b"h\x05",
-    "items of a number": b"K\x01(K\x02K\x03u",
-    "a key without a value": b"}(K\x01u",
-    "a list as a key": b"}]K\x01s",
-    "an append to a dictionary": b"}K\x01a",
-    "attributes of a number": b"K\x01}b",
-    "a storage without a type": b"(" + files.text("storage") + b"K\x01K\x01K\x01K\x01tQ",
-    "a tensor without a storage": b"ctorch._utils\n_rebuild_tensor_v2\n(K\x01K\x01K\x01K\x01tR",
-    "a parameter without a tensor": b"ctorch._utils\n_rebuild_parameter\n)R",
-    "another protocol": b"\x80\x09",
-    "text that is no UTF-8": b"X\x01\x00\x00\x00\xff",
-    "nested containers": b"(" * 2000,
-    "no dictionary": b"K\x01",
-    "an empty dictionary": b"}",
+    "text beyond the end": (b"X\xff\xff\xff\x7fabc", "is cut off"),
+    "an instruction for objects": (b")\x81", "has the instruction 0x81, which no tensor needs"),
+    "a name without an end": (b"ccollections", "has a name without an end"),
+    "a call of a number": (b"K\x01)R", "calls what is no function"),
+    "no tuple": (b"ccollections\nOrderedDict\nK\x01R", "calls what is no function"),
+    "arguments": (b"ccollections\nOrderedDict\nK\x01\x85R", "an OrderedDict with arguments"),
+    "too much taken": (b"\x85", "takes more from its stack than it put there"),
+    "no beginning": (b"t", "ends a container that never began"),
+    "no object": (b"h\x05", "recalls object 5, which it never stored"),
+    "items of a number": (b"K\x01(K\x02K\x03u", "into what is no dictionary"),
+    "a key without a value": (b"}(K\x01u", "into what is no dictionary"),
+    "a list as a key": (b"}]K\x01s", "has a key of type list, expected text"),
+    "an append to a dictionary": (b"}K\x01a", "appends to what is no list"),
+    "attributes of a number": (b"K\x01}b", "sets attributes of what is no dictionary"),
+    "no storage type": (b"(" + files.text("storage") + b"K\x01K\x01K\x01K\x01tQ", "is no storage"),
+    "no storage": (NO_TENSOR, "has a tensor without storage"),
+    "no tensor": (b"ctorch._utils\n_rebuild_parameter\n)R", "a parameter without a tensor"),
+    "another protocol": (b"\x80\x09", "has protocol 9, expected 2 to 5"),
+    "no UTF-8": (b"X\x01\x00\x00\x00\xff", "has text that is no UTF-8"),
+    "nested containers": (b"(" * 2000, "nests more than 1000 containers"),
+    "no dictionary": (b"K\x01", "has no state dict"),
+    "an empty dictionary": (b"}", "has no state dict"),
 }
 
 
-@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
-def test_damaged_pickles_are_refused_in_one_sentence(program: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("program", "words"), PROGRAMS.values(), ids=PROGRAMS)
+def test_damaged_pickles_are_refused_in_one_sentence(
+    program: bytes, words: str, tmp_path: Path
+) -> None:
     for content in (files.archive(program, {}), files.older_file(program, {})):
-        with pytest.raises(cnnx.FormatError) as caught:
+        with pytest.raises(cnnx.FormatError, match=words) as caught:
             loaded(content, tmp_path)
         assert "\n" not in str(caught.value)
+
+
+def test_a_pickle_of_millions_of_instructions_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnx.weights.unpickler._MOST_INSTRUCTIONS", 1000)
+    with pytest.raises(cnnx.FormatError, match="its pickle has more than 1,000 instructions"):
+        loaded(files.archive(b"}" * 1001, {}), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +272,7 @@ def test_names_that_no_error_could_show_are_refused(form: str, name: str, tmp_pa
 
 
 def test_an_axis_of_one_element_may_have_any_stride(tmp_path: Path) -> None:
-    huge = files.View(WEIGHT, 0, (3, 4, 1, 1), (4, 1, 2**31 - 1, 2**31 - 1))
+    huge = files.View(WEIGHT, 0, (3, 4, 1, 1), (4, 1, 2**61, 2**61))
     np.testing.assert_array_equal(loaded(files.pth({"conv.weight": huge}), tmp_path), EXPECTED)
 
 
