@@ -100,6 +100,7 @@ EXAMPLES: dict[str, str] = {
     "SGD": "SGD(0.01)",
     "Trainer": "Trainer(model)",
     "fit": "fit(x, y, epochs=10)",
+    "load_into": "load_into(model, 'weights.pth')",
 }
 
 # Attribute of the module -> expression.

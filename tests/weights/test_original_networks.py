@@ -21,7 +21,7 @@ from cnnx.weights.tables import tables
 LOGITS: dict[str, list[float]] = json.loads(
     Path(__file__).with_name("original_networks.json").read_text(encoding="ascii")
 )
-LARGE = {"resnet18", "resnet34", "resnet50", "convnext_tiny"}
+LARGE = {"resnet18", "resnet34", "resnet50", "mobilenet_v3_large", "convnext_tiny"}
 TABLES = tables()
 OF_PYTORCH = {"running_variance": "running_var"}
 
@@ -69,6 +69,18 @@ def test_it_computes_the_logits_of_the_original(name: str, tmp_path: Path) -> No
     assert report.missing == report.unused == []
     expected = np.array(LOGITS[name])
     assert np.abs(model(x) - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_the_names_of_another_network_do_not_apply(strict: bool, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    small = {
+        f"{module}.weight": np.ones(3, np.float32) for module in TABLES["timm mobilenetv2_100"]
+    }
+    path.write_bytes(files.safetensors(small))
+    model = models.efficientnet_lite0((32, 32, 3), 2)
+    with pytest.raises(ValueError, match=r"^load_into: by kind, shape and order, "):
+        load_into(model, path, strict=strict)
 
 
 def test_every_table_has_an_original() -> None:

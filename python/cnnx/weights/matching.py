@@ -12,7 +12,7 @@ from cnnx.arguments import shown
 from cnnx.spelling import nearest
 from cnnx.weights.layer_arrays import LayerArrays, Shape
 from cnnx.weights.stored_array import StoredArray
-from cnnx.weights.tables import tables
+from cnnx.weights.tables import Table, tables
 
 Arrays: TypeAlias = "Mapping[str, StoredArray]"
 Pairs: TypeAlias = "dict[str, str]"  # array of the model -> array of the file
@@ -68,9 +68,9 @@ def matched(
         return Match("the given names", _by_given_names(layers, arrays, modules, names))
     if all(layer.name in modules for layer in layers):
         return Match("equal names", _of_modules(layers, [each.name for each in layers], modules))
-    for table, found in tables().items():
-        if len(found) == len(layers) and 2 * len(modules.keys() & set(found)) > len(found):
-            return Match(f"the names of {table}", _of_modules(layers, found, modules))
+    table, found = _nearest_table(modules)
+    if len(found) == len(layers) and 2 * len(modules.keys() & set(found)) > len(found):
+        return Match(f"the names of {table}", _of_modules(layers, found, modules))
     return Match("kind, shape and order", _by_order(layers, arrays, modules, is_sorted))
 
 
@@ -91,6 +91,12 @@ def _modules(arrays: Arrays) -> dict[str, _Module]:
         elif array != _COUNTER:
             modules[name] = {"weight": name}
     return modules
+
+
+def _nearest_table(modules: Mapping[str, _Module]) -> tuple[str, Table]:
+    """The network most of whose names the file has, and few others, and these names."""
+    own = set(modules)
+    return max(tables().items(), key=lambda each: len(own & {*each[1]}) / len(own | {*each[1]}))
 
 
 def _of_modules(

@@ -6,13 +6,13 @@ A table of names does not depend on the order of the arrays in a file, which saf
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
-# Table by the name that a report shows.
-Table = tuple[str, ...]
+Table: TypeAlias = "tuple[str, ...]"  # names of the modules of a network
 
 
 def tables() -> dict[str, Table]:
-    """The names of every known network by its library and name."""
+    """The names of every known network, by its libraries and name as reports show them."""
     known = {
         f"torchvision and timm {name}": _resnet(blocks, convolutions)
         for name, blocks, convolutions in (
