@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from cnnx.arguments import FloatArray, float32_array, real_array
 from cnnx.mapping import check_mapping
 
 _EXAMINED = 256  # images; to examine all would read a memory-mapped data set once more
+_range_is_checked: ContextVar[bool] = ContextVar("range_is_checked", default=True)
 
 
 def images(
@@ -79,12 +82,24 @@ def exceeds_two(pixels: NDArray[Any]) -> bool:
     return some.size > 0 and 2 < some.item(some.argmax()) < math.inf
 
 
+@contextmanager
+def any_float_range() -> Iterator[None]:
+    """Disable `check_float_range` in this context, for a caller who knows the range of its data."""
+    token = _range_is_checked.set(False)
+    try:
+        yield
+    finally:
+        _range_is_checked.reset(token)
+
+
 def check_float_range(pixels: NDArray[Any], function: str) -> None:
     """Refuse float pixels from 0 to 255, and warn of other floats that are far from 0 to 1.
 
     Raises:
         ValueError: if the values are whole numbers from 0 to 255.
     """
+    if not _range_is_checked.get():
+        return
     some = pixels[:_EXAMINED]
     least, most = some.min(), some.max()
     begin = f"{function}: x holds floats from {least:g} to {most:g}"

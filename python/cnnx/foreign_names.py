@@ -18,6 +18,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "gradient_clip_val": ("clip_norm",),
     "lr": ("learning_rate",),
     "max_epochs": ("epochs",),
+    "max_iter": ("epochs",),
     "max_norm": ("clip_norm",),
     "milestones": ("at",),
     "min_delta": ("least", "threshold"),

@@ -117,6 +117,7 @@ EXAMPLES: dict[Rule, tuple[tuple[str, str], list[tuple[str, str]]]] = {
         [
             ("python/cnnx/cli/b.py", "import tqdm\n"),
             ("python/cnnx/cli/b.py", "from matplotlib.figure import Figure\n"),
+            ("python/cnnx/sklearn/__init__.py", "from sklearn.base import clone\n"),
         ],
     ),
     long_files_say_why: (

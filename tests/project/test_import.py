@@ -35,7 +35,7 @@ def test_import_loads_neither_numpy_nor_the_extension() -> None:
     assert "numpy" not in loaded
 
 
-@pytest.mark.parametrize("optional", ["PIL", "tqdm", "matplotlib", "torch"])
+@pytest.mark.parametrize("optional", ["PIL", "tqdm", "matplotlib", "sklearn", "torch"])
 def test_everything_but_the_command_line_needs_numpy_alone(optional: str) -> None:
     code = (
         f"import sys; sys.modules[{optional!r}] = None\n"
@@ -175,6 +175,8 @@ class Finder(doctest.DocTestFinder):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_the_documentation(name: str) -> None:
+    if name.startswith("cnnx.sklearn."):
+        pytest.importorskip("sklearn")
     module = importlib.import_module(name)
     report: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)

@@ -24,7 +24,7 @@ PYTHON_COMPONENTS = (
     ("models", "ops", "metrics", "weights"),
     ("onnx",),
     ("callbacks",),
-    ("cli",),
+    ("cli", "sklearn"),
 )
 PYTHON_LEVEL = {name: level for level, names in enumerate(PYTHON_COMPONENTS) for name in names}
 
@@ -79,7 +79,11 @@ FORBIDDEN_FLAGS = re.compile(
 )
 SOURCE_FOLDERS = ("cpp", "python", "tests", "attack", "fuzz", "benchmarks", "examples")
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "utilities", "helpers", "helper", "misc", "common"}
-OPTIONAL_PACKAGES = {"PIL", "tqdm", "matplotlib", "onnx", "shtab", "tensorboardX"}
+OPTIONAL_PACKAGES = {
+    *("PIL", "tqdm", "matplotlib", "onnx", "shtab", "sklearn", "tensorboardX", "threadpoolctl"),
+}
+# Components whose `__init__` loads their other modules when a name of them is used.
+LOADED_ON_USE = {"sklearn"}
 
 
 def files(root: Path, folder: str, *suffixes: str) -> Iterator[tuple[str, Path]]:
@@ -194,6 +198,8 @@ def python_imports_only_components_below(root: Path) -> Iterator[str]:
 def optional_packages_are_imported_only_where_they_are_used(root: Path) -> Iterator[str]:
     for name, path in files(root, "python/cnnx", ".py"):
         parts = path.relative_to(root / "python").with_suffix("").parts
+        if parts[1] in LOADED_ON_USE and parts[2] != "__init__":
+            continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for imported, column in imported_modules(tree, parts):
             if imported.split(".")[0] in OPTIONAL_PACKAGES and column == 0:

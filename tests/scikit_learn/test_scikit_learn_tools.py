@@ -1,0 +1,94 @@
+"""The estimators within scikit-learn: its own checks, model selection, pipelines, ensembles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cnnx
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+import joblib
+from cnnx.sklearn import CNNClassifier, CNNRegressor
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_digits
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+REASON = (
+    "an image of weight 2 is in one batch of an epoch, and two equal images are shuffled into two"
+)
+EXCUSED = {"check_sample_weight_equivalence_on_dense_data": REASON}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+@parametrize_with_checks(
+    [CNNClassifier(), CNNRegressor()], expected_failed_checks=lambda estimator: EXCUSED
+)
+def test_the_checks_of_scikit_learn(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    x, y = load_digits(return_X_y=True)
+    return x[:400], y[:400]
+
+
+def quick(**settings: Any) -> CNNClassifier:
+    return CNNClassifier(
+        **{"network": "small", "epochs": 8, "learning_rate": 0.01, "random_state": 0, **settings}
+    )
+
+
+def test_digits_in_a_pipeline(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = digits
+    pipeline = make_pipeline(FunctionTransformer(lambda rows: rows.reshape(-1, 8, 8)), quick())
+    assert cross_val_score(pipeline, x, y, cv=2).min() > 0.8
+
+
+def test_calibration_and_voting(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = digits
+    calibrated = CalibratedClassifierCV(quick(), cv=2).fit(x, y)
+    assert calibrated.score(x, y) > 0.8
+    voting = VotingClassifier([("network", quick()), ("line", LogisticRegression())], voting="soft")
+    assert voting.fit(x / 16, y).score(x / 16, y) > 0.8
+
+
+def test_joblib_writes_and_reads_it(tmp_path: Path, digits: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = digits
+    fitted = quick(epochs=1).fit(x, y)
+    joblib.dump(fitted, tmp_path / "digits.joblib")
+    loaded = joblib.load(tmp_path / "digits.joblib")
+    assert loaded.predict_proba(x).tobytes() == fitted.predict_proba(x).tobytes()
+
+
+@pytest.mark.slow
+def test_a_grid_search_in_two_processes(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = digits
+    images = x.reshape(-1, 8, 8)
+    grid = {"learning_rate": [1e-5, 0.005], "optimizer": ["adam", cnnx.AdamW(weight_decay=0.1)]}
+    search = GridSearchCV(quick(), grid, cv=2, n_jobs=2).fit(images, y)
+    assert search.best_params_["learning_rate"] == 0.005
+    alone = GridSearchCV(quick(), grid, cv=2).fit(images, y)
+    np.testing.assert_array_equal(
+        search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
+    )
+
+
+@pytest.mark.slow
+def test_a_worker_of_joblib_computes_with_its_share() -> None:
+    def number() -> int:
+        from cnnx.sklearn.thread_share import share
+
+        return share()
+
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        assert joblib.Parallel(n_jobs=2)(joblib.delayed(number)() for _ in range(2)) == [1, 1]
