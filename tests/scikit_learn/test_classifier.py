@@ -15,6 +15,7 @@ pytest.importorskip("sklearn")
 from cnnx.sklearn import CNNClassifier
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import compute_sample_weight
 
 SIDE = 8
 LABELS = np.array(["X", "O", "+"])
@@ -183,6 +184,13 @@ def test_seeds(x: np.ndarray, y: np.ndarray) -> None:
     assert bits(again, x) == bits(first, x)
 
 
+def test_weights_of_zero_are_as_left_out(x: np.ndarray, y: np.ndarray) -> None:
+    weights = np.where(np.arange(30) < 20, 1.0, 0.0)
+    weighted = classifier().fit(x, y, sample_weight=weights)
+    assert bits(weighted, x) == bits(classifier().fit(x[:20], y[:20], np.ones(20)), x)
+    assert bits(weighted, x) != bits(classifier().fit(x, y), x)
+
+
 @pytest.mark.parametrize(
     ("weights", "sentence"),
     [
@@ -198,6 +206,19 @@ def test_wrong_weights_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
         classifier().fit(x, y, sample_weight=weights)
+
+
+def test_class_weights_are_weights_of_the_images(x: np.ndarray, y: np.ndarray) -> None:
+    y = np.where(np.arange(30) < 24, y, "X")
+    by_class = {"X": 1.0, "O": 3.0, "+": 0.5}
+    own = np.linspace(0.5, 1.5, 30)
+    products = own * np.array([by_class[label] for label in y])
+    assert bits(classifier(class_weight=by_class).fit(x, y, own), x) == bits(
+        classifier().fit(x, y, products), x
+    )
+    assert bits(classifier(class_weight="balanced").fit(x, y), x) == bits(
+        classifier().fit(x, y, compute_sample_weight("balanced", y)), x
+    )
 
 
 def test_one_class_is_refused(x: np.ndarray) -> None:

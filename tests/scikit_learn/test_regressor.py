@@ -92,6 +92,12 @@ def test_other_losses_are_refused(loss: Any, x: np.ndarray, y: np.ndarray) -> No
         regressor(loss=loss).fit(x, y)
 
 
+def test_weights_of_zero_are_as_left_out(x: np.ndarray, y: np.ndarray) -> None:
+    weights = np.where(np.arange(64) < 40, 1.0, 0.0)
+    weighted = regressor().fit(x, y, sample_weight=weights).predict(x)
+    np.testing.assert_array_equal(weighted, regressor().fit(x[:40], y[:40], np.ones(40)).predict(x))
+
+
 def test_training_continues_in_the_unit_of_the_first_fit(x: np.ndarray, y: np.ndarray) -> None:
     warm = regressor(warm_start=True).fit(x, y)
     before = warm.score(x, y)
