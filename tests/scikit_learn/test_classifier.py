@@ -306,6 +306,11 @@ def test_networks_by_name_function_and_model(x: np.ndarray, y: np.ndarray) -> No
     assert bits(same, x) == before
     tuned = classifier(network=trained).fit(x, y)
     assert bits(tuned, x) != before == trained.predict_proba(x).tobytes()
+    for other in (np.where(y == "X", "new", y), y == "X"):  # as many classes, and fewer
+        head = classifier(network=trained, epochs=0).fit(x, other)
+        assert head.model_.classes == sorted({str(label) for label in other})
+        weight = trained.parameters["conv2d_1.weight"]
+        np.testing.assert_array_equal(head.model_.parameters["conv2d_1.weight"], weight)
 
 
 @pytest.mark.parametrize(

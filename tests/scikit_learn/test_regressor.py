@@ -122,3 +122,5 @@ def test_a_model_that_predicts_in_the_unit_of_y_is_trained_further(
     fitted = regressor(epochs=100).fit(x, y)
     same = regressor(network=fitted.model_, epochs=0).fit(x, y)
     np.testing.assert_allclose(same.predict(x), fitted.predict(x), rtol=1e-6)
+    two = regressor(network=fitted.model_).fit(x, np.stack([y, -y], axis=1))
+    assert two.predict(x).shape == (64, 2)

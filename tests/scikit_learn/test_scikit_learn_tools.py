@@ -15,8 +15,8 @@ from cnnx.sklearn import CNNClassifier, CNNRegressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.ensemble import VotingClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
@@ -32,7 +32,7 @@ EXCUSED = {"check_sample_weight_equivalence_on_dense_data": REASON}
 @pytest.mark.parametrize("estimator", [CNNClassifier(), CNNRegressor()])
 def test_the_checks_of_scikit_learn(estimator: Any) -> None:
     results = check_estimator(estimator, expected_failed_checks=EXCUSED, on_skip=None)
-    found = {status: 0 for status in ("passed", "xfail", "skipped")}
+    found = dict.fromkeys(("passed", "xfail", "skipped"), 0)
     for result in results:
         found[result["status"]] += 1
     assert found["xfail"] == len(EXCUSED)
@@ -61,7 +61,7 @@ def test_calibration_and_voting(digits: tuple[np.ndarray, np.ndarray]) -> None:
     x, y = digits
     calibrated = CalibratedClassifierCV(quick(), cv=2).fit(x, y)
     assert calibrated.score(x, y) > 0.8
-    voting = VotingClassifier([("network", quick()), ("line", LogisticRegression())], voting="soft")
+    voting = VotingClassifier([("network", quick()), ("bayes", GaussianNB())], voting="soft")
     assert voting.fit(x / 16, y).score(x / 16, y) > 0.8
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
 
-import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -13,10 +13,9 @@ from cnnx.arguments import FloatArray, shown
 from cnnx.model.model import Model, load
 from cnnx.sklearn.pixels import DTYPES, as_rows, image_shape_of
 from cnnx.sklearn.thread_share import threads
-from cnnx.spelling import checked_call, nearest
+from cnnx.spelling import checked_call
 
 _NAME = "CNNFeatures"
-_IMAGES_AT_ONCE = 256  # the outputs of all layers for so many are in memory
 
 
 @checked_call
@@ -34,7 +33,7 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             and joblib set for OpenMP.
 
     Attributes:
-        model_: the `cnnx.Model`.
+        model_: the `cnnx.Model` up to the layer.
         layer_: name of the layer.
         n_features_in_: number of values of an image.
 
@@ -81,13 +80,12 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"{_NAME}: model is {shown(self.model)}, expected a cnnx.Model or a path; of a "
                 "fitted estimator: model=estimator.model_"
             )
-        layer = _layer_of(model, self.layer)
         rows, shape = as_rows(X)
         checked = validate_data(self, rows, dtype=DTYPES)
         image_shape_of(model.input_shape, shape, checked.shape[1], _NAME)
-        self.model_, self.layer_ = model, layer
-        outputs = next(each.output_shape for each in model.layers if each.name == layer)
-        self._n_features_out = int(np.prod(outputs))
+        self.layer_ = _last_features(model) if self.layer is None else self.layer
+        self.model_ = model.until(self.layer_)
+        self._n_features_out = math.prod(self.model_.output_shape)
         return self
 
     def transform(self, X: Any) -> FloatArray:
@@ -100,33 +98,20 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_is_fitted(self, "model_")
         rows, shape = as_rows(X)
         checked = validate_data(self, rows, reset=False, dtype=DTYPES)
-        images = checked.reshape(
-            -1, *image_shape_of(self.model_.input_shape, shape, checked.shape[1], _NAME)
-        )
-        features = np.empty((len(images), self._n_features_out), np.float32)
+        shape = image_shape_of(self.model_.input_shape, shape, checked.shape[1], _NAME)
         with threads(self.n_threads, _NAME):
-            for start in range(0, len(images), _IMAGES_AT_ONCE):
-                part = images[start : start + _IMAGES_AT_ONCE]
-                outputs = self.model_.layer_outputs(part)[self.layer_]
-                features[start : start + len(part)] = outputs.reshape(len(part), -1)
-        return features
+            return self.model_(checked.reshape(-1, *shape)).reshape(len(checked), -1)
 
 
-def _layer_of(model: Model, given: str | None) -> str:
-    """Name of the layer: the given one, or the one before the last layer with weights.
+def _last_features(model: Model) -> str:
+    """Name of the layer before the last one with weights.
 
     Raises:
-        ValueError: if there is no such layer.
+        ValueError: if there is none.
     """
-    layers = model._core.layers
-    names = [name for _, _, name, _, _ in layers]
-    if given is not None:
-        if given not in names:
-            known = [*map(repr, nearest(str(given), names)), ", ".join(map(repr, names))]
-            raise ValueError(f"{_NAME}: layer is {shown(given)}, expected {known[0]}")
-        return given
+    layers = {name: inputs for _, _, name, inputs, _ in model._core.layers}
     weighted = [each.name for each in model.layers if each.parameter_count]
-    before = layers[names.index(weighted[-1])][3][0] if weighted else "input"
+    before: str = layers[weighted[-1]][0] if weighted else "input"
     if before == "input":
         raise ValueError(f"{_NAME}: the model has no layer before its last one, expected layer=...")
     return before

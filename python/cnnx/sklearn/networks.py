@@ -19,7 +19,6 @@ from cnnx.layers import (
     MaxPool2d,
     ReLU,
 )
-from cnnx.model.layer_view import ModelLayer
 from cnnx.model.model import Model
 from cnnx.models.classes import count_of, names_of
 from cnnx.sklearn.pixels import ImageShape
@@ -126,10 +125,10 @@ def _seed_of(function: Callable[..., Model], seed: int) -> dict[str, Any]:
 
 def _with_outputs(model: Model, classes: int | list[str], seed: int) -> Model:
     """Copy of a model, with a new last layer unless it has these classes or so many outputs."""
-    if isinstance(classes, list) and model.classes != classes:
-        layers: list[Layer | ModelLayer] = [*model.layers[:-1], Dense(len(classes))]
-        return Model(layers, input_shape=model.input_shape, classes=classes, seed=seed)
-    return model.clone()
+    has_classes = isinstance(classes, int) or model.classes == classes
+    if has_classes and model.output_shape == (count_of(classes),):
+        return model.clone()
+    return model.with_classes(classes, seed=seed)
 
 
 def _check_fit(
