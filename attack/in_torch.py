@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import reference
 from reference.arrays import padding_sides
 
 Sides = tuple[tuple[int, int], tuple[int, int]]
 Size = tuple[int, int]
+
+WINDOW = ("kernel_size", "stride", "dilation")
 
 # Layers without parameters and without settings that matter to PyTorch. F.gelu rounds small outputs
 # to 0, and convolutions need contiguous weights.
@@ -54,6 +58,42 @@ def sides_of(padding: Any, size: Size, kernel: Size, stride: Size, dilation: Siz
     return padding_sides(padding, size, kernel, stride, dilation)
 
 
+def pool_padding(settings: Mapping[str, Any], size: Size) -> tuple[Sides, Size, bool]:
+    """Sides to pad before a pooling in PyTorch, the padding of the pooling, and its ceil mode.
+
+    In ceil mode the pooling pads, because a last window may not begin in the padding after the
+    image. PyTorch pads both sides of an axis alike. "same" leaves no window to add.
+    """
+    kernel, stride, dilation = (settings.get(name, (1, 1)) for name in WINDOW)
+    padding = settings["padding"]
+    sides = sides_of(padding, size, kernel, stride, dilation)
+    if padding == "same" or not settings.get("ceil_mode", False):
+        return sides, (0, 0), False
+    return ((0, 0), (0, 0)), (sides[0][0], sides[1][0]), True
+
+
+def beyond_padding(settings: Mapping[str, Any], size: Size) -> Sides:
+    """The pixels beyond the padding that the last windows of ceil mode cover."""
+    windows = reference.Windows(
+        *(settings["kernel_size"], settings["stride"], settings["padding"]),
+        *(settings["dilation"], settings["ceil_mode"]),
+    )
+    return windows.padding_of(np.empty((1, *size, 1)))[1]
+
+
+def torch_pools(settings: Mapping[str, Any]) -> bool:
+    """Whether PyTorch has the padding of this pooling: in ceil mode equal sides, up to half a
+    window.
+    """
+    if settings["padding"] == "same" or not settings["ceil_mode"]:
+        return True
+    sides = sides_of(settings["padding"], (1, 1), (1, 1), (1, 1), (1, 1))
+    return all(
+        before == after and before <= kernel // 2
+        for (before, after), kernel in zip(sides, settings["kernel_size"], strict=True)
+    )
+
+
 def conv2d(x: str, weight: str, bias: str, settings: Mapping[str, Any], size: Size) -> str:
     """A convolution of images of this height and width."""
     stride, dilation = settings["stride"], settings["dilation"]
@@ -78,28 +118,88 @@ def conv_transpose2d(x: str, weight: str, bias: str, settings: Mapping[str, Any]
 
 def max_pool2d(x: str, settings: Mapping[str, Any], size: Size) -> str:
     """A max pooling."""
+    sides, own, ceil_mode = pool_padding(settings, size)
+    images = padded(nchw(x), sides, float("-inf"))
     kernel, stride = settings["kernel_size"], settings["stride"]
-    sides = sides_of(settings["padding"], size, kernel, stride, (1, 1))
-    return nhwc(f"F.max_pool2d({padded(nchw(x), sides, float('-inf'))}, {kernel}, {stride})")
+    dilation = settings.get("dilation", (1, 1))
+    return nhwc(f"F.max_pool2d({images}, {kernel}, {stride}, {own}, {dilation}, {ceil_mode})")
 
 
 def avg_pool2d(x: str, settings: Mapping[str, Any], size: Size) -> str:
-    """An average pooling; without count_include_pad the mean of the pixels inside the image."""
-    kernel, stride, padding = settings["kernel_size"], settings["stride"], settings["padding"]
-    sides = sides_of(padding, size, kernel, stride, (1, 1))
-    pooled = f"F.avg_pool2d({padded(nchw(x), sides)}, {kernel}, {stride})"
-    if padding == "same" or not settings["count_include_pad"]:
-        ones = padded(nchw(f"torch.ones_like({x})"), sides)
-        pooled = f"({pooled} / F.avg_pool2d({ones}, {kernel}, {stride}))"
-    return nhwc(pooled)
+    """An average pooling; without count_include_pad the mean of the pixels inside the image.
+
+    PyTorch has no dilation of it, so that a convolution adds up the pixels of dilated windows.
+    """
+    kernel, stride, dilation = (settings.get(name, (1, 1)) for name in WINDOW)
+    sides, own, ceil_mode = pool_padding(settings, size)
+    images, ones = nchw(x), nchw(f"torch.ones_like({x})")
+    real_pixels = settings["padding"] == "same" or not settings["count_include_pad"]
+    if dilation == (1, 1):
+        arguments = f"{kernel}, {stride}, {own}, {ceil_mode}"
+        pooled = f"F.avg_pool2d({padded(images, sides)}, {arguments})"
+        if real_pixels:
+            pooled = f"({pooled} / F.avg_pool2d({padded(ones, sides)}, {arguments}))"
+        return nhwc(pooled)
+    if own != (0, 0):
+        sides = ((own[0], own[0]), (own[1], own[1]))
+    beyond = beyond_padding(settings, size) if ceil_mode else ((0, 0), (0, 0))
+    taps = f"torch.ones({x}.shape[-1], 1, *{kernel}, dtype={x}.dtype)"
+    arguments = f"{taps}, None, {stride}, 0, {dilation}, {x}.shape[-1]"
+    summed = (padded(images, sides), padded(ones, sides, 0.0 if real_pixels else 1.0))
+    total, count = (f"F.conv2d({padded(each, beyond)}, {arguments})" for each in summed)
+    return nhwc(f"({total} / {count})")
 
 
-def upsample2d(x: str, settings: Mapping[str, Any]) -> str:
-    """An upsampling."""
-    scale = tuple(map(float, settings["scale_factor"]))
-    corners = ", align_corners=False" if settings["mode"] == "bilinear" else ""
-    mode = settings["mode"]
-    return nhwc(f"F.interpolate({nchw(x)}, scale_factor={scale}, mode={mode!r}{corners})")
+def upsample2d(x: str, settings: Mapping[str, Any], size: Size) -> str:
+    """An upsampling of images of this height and width.
+
+    PyTorch finds the nearest pixel in float32, which may be off by one. The formula is exact.
+    """
+    given = settings.get("size", (0, 0))
+    if given == (0, 0):
+        scale = settings["scale_factor"]
+        given = (size[0] * scale[0], size[1] * scale[1])
+    if settings["mode"] == "nearest":
+        rows, columns = (
+            f"torch.arange({out}) * {each} // {out}" for each, out in zip(size, given, strict=True)
+        )
+        return f"{x}[:, {rows}][:, :, {columns}]"
+    corners = settings.get("align_corners", False)
+    return nhwc(f"F.interpolate({nchw(x)}, size={given}, mode='bilinear', align_corners={corners})")
+
+
+def pad2d(x: str, settings: Mapping[str, Any]) -> str:
+    """A padding with the image's own pixels."""
+    (top, bottom), (left, right) = sides_of(settings["padding"], (1, 1), (1, 1), (1, 1), (1, 1))
+    mode = {"reflect": "reflect", "edge": "replicate"}[settings["mode"]]
+    return nhwc(f"F.pad({nchw(x)}, ({left}, {right}, {top}, {bottom}), mode={mode!r})")
+
+
+def depth_to_space(x: str, settings: Mapping[str, Any]) -> str:
+    """Channels to blocks of pixels."""
+    block, images = settings["block_size"], nchw(x)
+    if settings["mode"] == "DCR":
+        images = f"{images}.unflatten(1, ({block**2}, -1)).transpose(1, 2).flatten(1, 2)"
+    return nhwc(f"F.pixel_shuffle({images}, {block})")
+
+
+def space_to_depth(x: str, settings: Mapping[str, Any]) -> str:
+    """Blocks of pixels to channels."""
+    block = settings["block_size"]
+    images = f"F.pixel_unshuffle({nchw(x)}, {block})"
+    if settings["mode"] == "DCR":
+        images += f".unflatten(1, (-1, {block**2})).transpose(1, 2).flatten(1, 2)"
+    return nhwc(images)
+
+
+def channel_shuffle(x: str, settings: Mapping[str, Any]) -> str:
+    """An interleaving of channels of images or of rows."""
+    return f"{x}.unflatten(-1, ({settings['groups']}, -1)).transpose(-1, -2).flatten(-2)"
+
+
+def slice_channels(x: str, settings: Mapping[str, Any]) -> str:
+    """Some channels of images or of rows."""
+    return f"{x}[..., {settings['start']} : {settings['stop']}]"
 
 
 def adaptive_avg_pool2d(x: str, settings: Mapping[str, Any]) -> str:

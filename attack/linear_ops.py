@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import reference
 import winograd
 
 from attack import in_torch
@@ -120,19 +122,38 @@ def conv(draw: Draw) -> Case:
     return made.case()
 
 
+def pooled_size(x: tuple[int, ...], settings: dict[str, Any]) -> tuple[int, int] | None:
+    """Height and width of a pooling's output, or None if a window reads no pixel of the image."""
+    windows = reference.Windows(
+        *(settings["kernel_size"], settings["stride"], settings["padding"]),
+        *(settings["dilation"], settings["ceil_mode"]),
+    )
+    image = np.ones((1, *x[1:3], 1))
+    for axis, size in enumerate(windows.padded(image, 0.0).shape[1:3]):
+        if size <= (settings["kernel_size"][axis] - 1) * settings["dilation"][axis]:
+            return None
+    pixels = reference.average_divisors(image, windows, False)
+    return (pixels.shape[1], pixels.shape[2]) if pixels.all() else None
+
+
 def pools(draw: Draw) -> Case:
     """A pooling."""
     op = draw.one_of("max_pool2d", "avg_pool2d")
     kernel, stride = draw.pair(1, 5), draw.pair(1, 4)
     least = min(kernel) - 1
     padding = "same" if draw.chance(0.25) else explicit_padding(draw, least)
-    settings: dict[str, Any] = {"stride": stride, "padding": padding}
+    settings: dict[str, Any] = {
+        "stride": stride,
+        "padding": padding,
+        "dilation": (1, 1) if draw.chance(0.6) else draw.pair(1, 3),
+        "ceil_mode": draw.chance(0.4),
+    }
     if op == "avg_pool2d":
         settings["count_include_pad"] = draw.chance(0.5)
     x = (draw.integer(1, 4), *draw.pair(1, 20), draw.integer(1, 70))
-    sides = in_torch.sides_of(padding, x[1:3], kernel, stride, (1, 1))
-    size = [(x[i + 1] + sum(sides[i]) - kernel[i]) // stride[i] + 1 for i in range(2)]
-    if min(size) < 1:
+    all_settings = {**settings, "kernel_size": kernel}
+    size = pooled_size(x, all_settings)
+    if size is None or not in_torch.torch_pools(all_settings):
         return pools(draw)
     made, given = OpCase(draw, op), keywords(settings)
     made.array("x", x, draw.one_of(1.0, 30.0), draw.one_of(0.0, 1.0))
@@ -141,7 +162,6 @@ def pools(draw: Draw) -> Case:
         f"output = ops.{op}(x, {kernel}, {given})",
         f"grad_x = ops.{op}_backward(grad, x, {kernel}, {given})",
     )
-    all_settings = {**settings, "kernel_size": kernel}
     made.forward = getattr(in_torch, op)("x", all_settings, x[1:3])
     taps = kernel[0] * kernel[1]
     made.terms = {"output": taps, "grad_x": taps}
@@ -152,25 +172,38 @@ def pools(draw: Draw) -> Case:
 
 def resampling(draw: Draw) -> Case:
     """An upsampling, an adaptive or global average, or a padding."""
-    op = draw.one_of("upsample2d", "adaptive_avg_pool2d", "global_avg_pool2d", "zero_pad2d")
+    op = draw.one_of(
+        *("upsample2d", "adaptive_avg_pool2d", "global_avg_pool2d", "zero_pad2d", "pad2d", "moves")
+    )
+    if op == "moves":
+        return moves(draw)
     x = (draw.integer(1, 4), *draw.pair(1, 17), draw.integer(1, 40))
     made = OpCase(draw, op)
     made.array("x", x, draw.one_of(1.0, 30.0), draw.one_of(0.0, 1.0))
     height, width = x[1:3]
     if op == "upsample2d":
-        scale, mode = draw.pair(1, 4), draw.one_of("nearest", "bilinear")
-        given, settings = f", {scale}, mode={mode!r}", {"scale_factor": scale, "mode": mode}
-        height, width = height * scale[0], width * scale[1]
-        made.forward = in_torch.upsample2d("x", settings)
+        settings: dict[str, Any] = {"mode": draw.one_of("nearest", "bilinear")}
+        if draw.chance(0.5):
+            settings["scale_factor"] = scale = draw.pair(1, 4)
+            height, width = height * scale[0], width * scale[1]
+        else:
+            settings["size"] = height, width = draw.pair(1, 40)
+        if settings["mode"] == "bilinear":
+            settings["align_corners"] = draw.chance(0.5)
+        given = f", {keywords(settings)}"
+        made.forward = in_torch.upsample2d("x", settings, x[1:3])
     elif op == "adaptive_avg_pool2d":
         height, width = size = draw.pair(1, 9)
         given = f", {size}"
         made.forward = in_torch.adaptive_avg_pool2d("x", {"output_size": size})
-    elif op == "zero_pad2d":
-        padding = explicit_padding(draw, 4)
+    elif op in ("zero_pad2d", "pad2d"):
+        mode = draw.one_of("reflect", "edge") if op == "pad2d" else "constant"
+        most = min(height, width, 5) - 1 if mode == "reflect" else 4
+        padding = explicit_padding(draw, most)
         (top, bottom), (left, right) = in_torch.sides_of(padding, (1, 1), (1, 1), (1, 1), (1, 1))
-        height, width, given = height + top + bottom, width + left + right, f", {padding}"
-        made.forward = in_torch.zero_pad2d("x", {"padding": padding})
+        height, width = height + top + bottom, width + left + right
+        given = f", {padding}" + (f", mode={mode!r}" if op == "pad2d" else "")
+        made.forward = getattr(in_torch, op)("x", {"padding": padding, "mode": mode})
     else:
         given = ""
         made.forward = in_torch.PLAIN[op].format(x="x")
@@ -179,6 +212,34 @@ def resampling(draw: Draw) -> Case:
     made.calls = (f"output = ops.{op}(x{given})", f"grad_x = ops.{op}_backward(grad, x{given})")
     terms = max(x[1] * x[2], height * width)
     made.terms = {"output": terms, "grad_x": terms}
+    return made.case()
+
+
+def moves(draw: Draw) -> Case:
+    """An op that moves channels, or channels and pixels."""
+    op = draw.one_of("channel_shuffle", "slice_channels", "depth_to_space", "space_to_depth")
+    images, height, width = draw.integer(1, 4), *draw.pair(1, 9)
+    groups, channels = draw.integer(1, 5), draw.integer(1, 20)
+    settings: dict[str, Any] = {"block_size": groups, "mode": draw.one_of("DCR", "CRD")}
+    if op == "channel_shuffle":
+        x = output = (images, height, width, groups * channels)
+        settings = {"groups": groups}
+    elif op == "slice_channels":
+        start = draw.integer(0, channels - 1)
+        settings = {"start": start, "stop": draw.integer(start + 1, channels)}
+        x = (images, height, width, channels)
+        output = (*x[:3], settings["stop"] - start)
+    else:
+        x = (images, height, width, channels * groups**2)
+        output = (images, height * groups, width * groups, channels)
+        if op == "space_to_depth":
+            x, output = output, x
+    made, given = OpCase(draw, op), keywords(settings)
+    made.array("x", x)
+    made.array("grad", output)
+    made.forward = getattr(in_torch, op)("x", settings)
+    made.calls = (f"output = ops.{op}(x, {given})", f"grad_x = ops.{op}_backward(grad, x, {given})")
+    made.terms = {"output": 1, "grad_x": 1}
     return made.case()
 
 

@@ -14,6 +14,15 @@ from reference_network import FIRST_STEP, Node, ReferenceNetwork, uses_its_own_s
 from attack import in_torch
 from attack.case import Draw
 
+OF_SETTINGS = (
+    "adaptive_avg_pool2d",
+    "channel_shuffle",
+    "depth_to_space",
+    "pad2d",
+    "slice_channels",
+    "space_to_depth",
+    "zero_pad2d",
+)
 FROM_OUTPUT = ("sigmoid", "tanh", "softmax")  # whose backward reads the output
 
 
@@ -102,7 +111,9 @@ def layer(node: Node, x: str, inputs: list[str], shape: tuple[int, ...]) -> str:
     if kind in ("max_pool2d", "avg_pool2d"):
         pool = getattr(in_torch, kind)
         return str(pool(x, settings, (shape[0], shape[1])))
-    if kind in ("upsample2d", "adaptive_avg_pool2d", "zero_pad2d"):
+    if kind == "upsample2d":
+        return in_torch.upsample2d(x, settings, (shape[0], shape[1]))
+    if kind in OF_SETTINGS:
         return str(getattr(in_torch, kind)(x, settings))
     if kind == "group_norm":
         return in_torch.group_norm(x, weight, bias, settings, axes=1 + len(shape))

@@ -43,7 +43,7 @@ def models() -> dict[str, cnnx.Model]:
     """Small models: each kind of layer with its defaults and with other settings, a few typical
     networks, and a model with classes.
     """
-    before = cnnx.Conv2d(4, (3, 2), padding=((1, 0), (0, 1)), name="first.conv")
+    before = cnnx.Conv2d(4, (3, 2), padding=((1, 1), (0, 1)), name="first.conv")
     made = {
         f"{kind}{'_changed' if changed else ''}": layer_kinds.model(kind, before, changed=changed)
         for kind in layer_kinds.KINDS

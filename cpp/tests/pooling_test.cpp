@@ -34,6 +34,8 @@ struct Case {
   Shape x;
   Pair kernel_size, stride;
   Padding padding;
+  Pair dilation = 1;
+  bool ceil_mode = false;
 };
 
 Padding sides(int64_t top, int64_t bottom, int64_t left, int64_t right) {
@@ -53,13 +55,17 @@ std::vector<Case> windows_of(const Shape& x) {
       {x, {3, 3}, {1, 1}, same()},
       {x, {2, 3}, {3, 1}, sides(0, 1, 2, 0)},
       {x, {4, 2}, {4, 2}, sides(3, 0, 1, 1)},
+      {x, {2, 2}, {2, 2}, {}, 1, true},
+      {x, {2, 2}, {3, 4}, sides(1, 0, 1, 1), 1, true},
+      {x, {2, 3}, {1, 2}, sides(1, 2, 0, 1), {3, 2}, true},
   };
 }
 
 // max_pool2d and avg_pool2d behind one interface.
 struct MaxPooling {
   explicit MaxPooling(const Case& c)
-      : geometry(cnnx::max_pool2d_geometry(c.x, c.kernel_size, c.stride, c.padding)) {}
+      : geometry(cnnx::max_pool2d_geometry(c.x, c.kernel_size, c.stride, c.padding, c.dilation,
+                                           c.ceil_mode)) {}
   void forward(const float* x, float* output) const { cnnx::max_pool2d(geometry, x, output); }
   void backward(const float* grad, const float* x, float* grad_input, bool accumulate) const {
     cnnx::max_pool2d_backward(geometry, grad, x, grad_input, accumulate);
@@ -69,7 +75,8 @@ struct MaxPooling {
 
 struct AvgPooling {
   explicit AvgPooling(const Case& c)
-      : geometry(cnnx::avg_pool2d_geometry(c.x, c.kernel_size, c.stride, c.padding)) {}
+      : geometry(cnnx::avg_pool2d_geometry(c.x, c.kernel_size, c.stride, c.padding, true,
+                                           c.dilation, c.ceil_mode)) {}
   void forward(const float* x, float* output) const { cnnx::avg_pool2d(geometry, x, output); }
   void backward(const float* grad, const float*, float* grad_input, bool accumulate) const {
     cnnx::avg_pool2d_backward(geometry, grad, grad_input, accumulate);

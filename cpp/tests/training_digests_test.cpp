@@ -207,6 +207,17 @@ uint64_t every_other_layer() {
                make_data({13, 11, 3}, 7, 7));
 }
 
+// Layers that move pixels and channels, and poolings with all settings.
+uint64_t rearranging_layers() {
+  return train(
+      {Conv2d(8, 3), Pad2d({1, 2, 0, 3}), ChannelShuffle(2), SpaceToDepth(2), SliceChannels(3, 27),
+       DepthToSpace(2).mode(cnnx::BlockMode::crd), MaxPool2d(2).dilation({2, 1}).ceil_mode(true),
+       Pad2d(1).mode(cnnx::PadMode::edge), AvgPool2d({3, 2}).stride(2).dilation(2).ceil_mode(true),
+       Upsample2d().size({7, 9}).mode(cnnx::UpsampleMode::bilinear).align_corners(true),
+       Upsample2d().size({5, 11}), Flatten(), Dense(7)},
+      make_data({13, 11, 3}, 7, 7));
+}
+
 // Every kind of one input that needs no setting and does not change a shape: the activations.
 uint64_t plain_layers() {
   const cnnx::Shape shape = {6, 7, 5};
@@ -298,6 +309,7 @@ const std::vector<std::pair<const char*, uint64_t (*)()>> kRuns = {
     {"x_and_o_augmented", x_and_o_augmented},
     {"convolutions", convolutions},
     {"every_other_layer", every_other_layer},
+    {"rearranging_layers", rearranging_layers},
     {"plain_layers", plain_layers},
     {"graph", graph},
     {"losses_and_updates", losses_and_updates},

@@ -14,6 +14,9 @@ FloatArray: TypeAlias = NDArray[np.float32]
 PairLike: TypeAlias = "int | Sequence[int]"
 ConvolutionAlgorithm: TypeAlias = Literal["auto", "direct"]
 CONVOLUTION_ALGORITHMS = get_args(ConvolutionAlgorithm)
+BLOCK_MODES = ("DCR", "CRD")  # of depth_to_space and space_to_depth
+PAD_MODES = ("reflect", "edge")
+UPSAMPLE_MODES = ("nearest", "bilinear")
 PaddingLike: TypeAlias = "int | str | Sequence[int] | Sequence[Sequence[int]]"
 
 
@@ -267,6 +270,24 @@ def explicit_sides(value: PaddingLike, function: str) -> list[int]:
             "((top, bottom), (left, right))"
         )
     return sides
+
+
+def pool_settings(
+    function: str,
+    kernel_size: PairLike,
+    stride: PairLike | None,
+    padding: PaddingLike,
+    dilation: PairLike,
+    ceil_mode: bool,
+) -> dict[str, Any]:
+    """Settings that max pooling and average pooling share, in the core's form."""
+    return {
+        "kernel_size": pair(kernel_size, function, "kernel_size"),
+        "stride": pair(kernel_size if stride is None else stride, function, "stride"),
+        "padding": padding_sides(padding, function),
+        "dilation": pair(dilation, function, "dilation"),
+        "ceil_mode": boolean(ceil_mode, function, "ceil_mode"),
+    }
 
 
 def one_of(value: object, words: Sequence[str], function: str, argument: str) -> str:

@@ -63,7 +63,8 @@ def test_the_class_has_the_settings_and_defaults(kind: str) -> None:
     for name, setting in settings.items():
         default = parameters[name].default
         assert (default is inspect.Parameter.empty) == setting["required"], name
-        assert (default is None) == (setting["default_setting"] is not None), name
+        not_given = setting["default_setting"] is not None or name == "size"
+        assert (default is None) == not_given, name
         if setting["default_setting"]:
             assert values[name] == values[setting["default_setting"]]
         elif not setting["required"]:
@@ -185,7 +186,7 @@ def test_the_number_of_inputs(kind: str) -> None:
 @every_kind
 def test_parameters_and_buffers(kind: str) -> None:
     described = KINDS[kind]
-    flags = [s["name"] for s in described["settings"] if s["form"] == "boolean"]
+    flags = {only_if for _, only_if in described["parameters"] if only_if}
     for values in itertools.product((False, True), repeat=len(flags)):
         chosen = dict(zip(flags, values, strict=True))
         made: Any = CLASSES[kind](**{**arguments(kind), **chosen})
@@ -237,7 +238,9 @@ def as_documented(setting: dict[str, Any]) -> str:
         last = ")" if setting["most_excluded"] else "]"
         return f"{text} in [{setting['least']:.0f}, {setting['most']:.0f}{last}"
     if setting["form"] in ("integer", "pair") and setting["least"] == 0:
-        return f"{text} from 0"
+        text += " from 0"
+    if may_be_absent:
+        text += f", absent for {str(setting['default']).lower()}"
     return text
 
 

@@ -291,6 +291,46 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
         "upsample2d: the output of shape (1, 67108864, 67108864, 2) has too many elements",
     ),
     "no scale": (one("upsample2d", scale_factor=[0, 1], mode="nearest"), "scale_factor is (0, 1)"),
+    "scale that overflows": (
+        one("upsample2d", (2**40, 1, 1), scale_factor=[2**24, 1], mode="nearest"),
+        "x has shape (1, 1099511627776, 1, 1) and scale_factor is (16777216, 1), expected fewer",
+    ),
+    "scale and size": (
+        one("upsample2d", scale_factor=[2, 2], size=[3, 3], mode="nearest"),
+        "scale_factor is (2, 2) and size is (3, 3), expected one of them",
+    ),
+    "large size": (
+        one("upsample2d", scale_factor=[1, 1], size=[2**24] * 2, mode="nearest"),
+        "upsample2d: the output of shape (1, 16777216, 16777216, 2) has too many elements",
+    ),
+    "no block": (one("depth_to_space", block_size=0, mode="DCR"), "block_size is 0, expected an"),
+    "large block": (
+        one("space_to_depth", block_size=2**24, mode="DCR"),
+        "expected height and width that block_size = 16777216 divides",
+    ),
+    "slice beyond the channels": (
+        one("slice_channels", start=1, stop=3),
+        "start is 1 and stop is 3, expected 0 <= start < stop <= 2",
+    ),
+    "shuffle of groups that do not divide": (
+        one("channel_shuffle", groups=3),
+        "groups is 3, expected a divisor of the 2 channels",
+    ),
+    "reflection beyond the image": (
+        one("pad2d", padding=[4, 0, 0, 0], mode="reflect"),
+        "padding at the top is 4, expected 0 to 3",
+    ),
+    "large edge": (one("pad2d", padding=[2**24] * 4, mode="edge"), "pad2d: the output of shape"),
+    "dilated pool beyond the image": (
+        one(
+            "max_pool2d",
+            kernel_size=[2, 2],
+            stride=[1, 1],
+            padding="valid",
+            dilation=[2**24, 1],
+        ),
+        "kernel_size is (2, 2) with dilation (16777216, 1), expected at most the input's",
+    ),
     "large border": (one("zero_pad2d", padding=[2**24] * 4), "zero_pad2d: the output of shape"),
     "border beyond any memory": (
         one("zero_pad2d", padding=[2**21, 0, 2**20, 0]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,18 @@ Case = partial(PoolingCase, "avg_pool2d")
 OVER_PIXELS = {"count_include_pad": False}  # the sum is divided by the pixels of the image alone
 
 
+CEIL_AND_DILATION: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
+    ("ceil", ((1, 7, 8, 6), 2), {"ceil_mode": True}),
+    ("ceil, window 3, stride 2, padding 1", ((2, 8, 9, 3), 3, 2, 1), {"ceil_mode": True}),
+    ("ceil, no window in the padding", ((1, 5, 6, 6), 2, 3, 1), {"ceil_mode": True}),
+    ("ceil, four different sides", ((1, 6, 9, 6), 3, 2, ((2, 1), (0, 2))), {"ceil_mode": True}),
+    ("ceil, window larger than the image", ((1, 2, 3, 6), (3, 4), 2), {"ceil_mode": True}),
+    ("ceil, same", ((1, 7, 8, 6), 2, 3, "same"), {"ceil_mode": True}),
+    ("dilation 2", ((2, 7, 8, 17), 3, 1), {"dilation": 2}),
+    ("dilation (1, 3), padding", ((1, 9, 7, 6), (2, 3), (2, 1), (1, 3)), {"dilation": (1, 3)}),
+    ("dilation 2, same", ((1, 9, 8, 6), 3, 2, "same"), {"dilation": 2}),
+    ("dilation 3, ceil", ((1, 9, 12, 6), 2, 4, 1), {"dilation": 3, "ceil_mode": True}),
+]
 CASES: dict[str, PoolingCase] = {
     "one number": Case((1, 1, 1, 1), 1),
     "window 1": Case((2, 7, 13, 6), 1),
@@ -55,6 +68,11 @@ CASES: dict[str, PoolingCase] = {
     "same, window larger than the image": Case((1, 2, 3, 6), 5, 1, "same"),
     "valid": Case((1, 7, 8, 6), 3, 1, "valid"),
     **{
+        f"{name}{', real pixels' if over else ''}": Case(*case, **settings, **over)  # type: ignore[arg-type]
+        for over in ({}, OVER_PIXELS)
+        for name, case, settings in CEIL_AND_DILATION
+    },
+    **{
         f"{n} channels": Case((1, 5, 6, n), 2, None, 1)
         for n in (1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65)
     },
@@ -66,11 +84,7 @@ def check_exactly(case: PoolingCase, rng: np.random.Generator) -> None:
     """On multiples of every divisor, so that each quotient is a small integer."""
     x = small_integers(rng, *case.x)
     divisors = reference.average_divisors(
-        reference.real(x),
-        case.kernel_size,
-        case.stride or case.kernel_size,
-        case.padding,
-        case.count_include_pad is not False,
+        reference.real(x), case.windows, case.count_include_pad is not False
     )
     multiple = math.lcm(*divisors.astype(int).flat)
     assert multiple < 2**17, "sums would not be exact"
@@ -109,6 +123,16 @@ def test_same_divides_by_real_pixels_whatever_the_flag() -> None:
     assert corner == 1.0
 
 
+def test_the_part_of_a_window_beyond_the_padding_never_counts() -> None:
+    """PyTorch's divisor."""
+    x = np.ones((1, 1, 4, 1), np.float32)
+    settings: dict[str, Any] = {"stride": (1, 2), "padding": (0, 1), "ceil_mode": True}
+    output = ops.avg_pool2d(x, (1, 3), **settings)
+    assert_exactly_equal(output[0, 0, :, 0], np.float32([2 / 3, 1, 1 / 2]))
+    output = ops.avg_pool2d(x, (1, 3), count_include_pad=False, **settings)
+    assert_exactly_equal(output, np.ones((1, 1, 3, 1)))
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_reach_only_their_windows(bad: float, rng: np.random.Generator) -> None:
     x = small_integers(rng, 2, 8, 8, 20)
@@ -123,6 +147,7 @@ def test_gradient_of_the_reference_by_finite_differences(rng: np.random.Generato
         Case(x.shape, (2, 3), (1, 2), 1),
         Case(x.shape, (2, 3), (1, 2), 1, **OVER_PIXELS),
         Case(x.shape, 3, 2, "same"),
+        Case(x.shape, 2, 2, 1, dilation=2, ceil_mode=True),
     ):
         grad_output = case.grad_output(rng)
         assert_gradient(

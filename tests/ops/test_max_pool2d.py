@@ -45,6 +45,17 @@ CASES: dict[str, PoolingCase] = {
     "same, stride beyond the window": Case((1, 7, 8, 6), 2, 3, "same"),
     "same, window larger than the image": Case((1, 2, 3, 6), 5, 1, "same"),
     "valid": Case((1, 7, 8, 6), 3, 1, "valid"),
+    "ceil": Case((1, 7, 8, 6), 2, ceil_mode=True),
+    "ceil, window 3, stride 2, padding 1": Case((2, 8, 9, 3), 3, 2, 1, ceil_mode=True),
+    "ceil, no window in the padding": Case((1, 5, 6, 6), 2, 3, 1, ceil_mode=True),
+    "ceil, four different sides": Case((1, 6, 9, 6), 3, 2, ((2, 1), (0, 2)), ceil_mode=True),
+    "ceil, window larger than the image": Case((1, 2, 3, 6), (3, 4), 2, ceil_mode=True),
+    "ceil, same": Case((1, 7, 8, 6), 2, 3, "same", ceil_mode=True),
+    "dilation 2": Case((2, 7, 8, 17), 3, 1, dilation=2),
+    "dilation (1, 3), padding": Case((1, 9, 7, 6), (2, 3), (2, 1), (1, 3), dilation=(1, 3)),
+    "dilation 2, same": Case((1, 9, 8, 6), 3, 2, "same", dilation=2),
+    "dilation 2, stride of the window": Case((1, 9, 8, 6), 2, 2, dilation=2),
+    "dilation 3, ceil": Case((1, 9, 12, 6), 2, 4, 1, dilation=3, ceil_mode=True),
     **{
         f"{n} channels": Case((1, 5, 6, n), 2)
         for n in (1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65)
@@ -116,7 +127,11 @@ def test_infinity_passes(rng: np.random.Generator) -> None:
 
 def test_gradient_of_the_reference_by_finite_differences(rng: np.random.Generator) -> None:
     x = rng.permutation(120).reshape(1, 5, 6, 4) / 10.0  # no two are near each other
-    for case in (Case(x.shape, (2, 3), (1, 2), 1), Case(x.shape, 3, 2, "same")):
+    for case in (
+        Case(x.shape, (2, 3), (1, 2), 1),
+        Case(x.shape, 3, 2, "same"),
+        Case(x.shape, 2, 2, 1, dilation=2, ceil_mode=True),
+    ):
         grad_output = case.grad_output(rng)
         assert_gradient(
             case.backward(reference, grad_output, x),

@@ -1,12 +1,11 @@
-"""adaptive_avg_pool2d, global_avg_pool2d, zero_pad2d and upsample2d against the reference."""
+"""Adaptive and global averages, paddings and upsampling against the reference."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import reference
 from cnnx import ops
@@ -15,34 +14,14 @@ from comparison import (
     assert_form_does_not_matter,
     assert_gradient,
     assert_linear_op_within_bound,
+    assert_same_bits,
     assert_threads_do_not_matter,
 )
-from samples import Float32Array, gaussians, small_integers
+from image_op_cases import REARRANGING
+from image_op_cases import ImageOpCase as Case
+from samples import gaussians, small_integers
 
 pytestmark = pytest.mark.parity
-
-
-class Case(NamedTuple):
-    """An op on images with settings and no parameters."""
-
-    name: str
-    x: tuple[int, int, int, int]
-    settings: tuple[Any, ...] = ()
-    mode: str | None = None
-
-    @property
-    def keywords(self) -> dict[str, Any]:
-        return {} if self.mode is None else {"mode": self.mode}
-
-    def forward(self, library: Any, x: npt.ArrayLike) -> Any:
-        return getattr(library, self.name)(x, *self.settings, **self.keywords)
-
-    def backward(self, library: Any, grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Any:
-        function = getattr(library, f"{self.name}_backward")
-        return function(grad_output, x, *self.settings, **self.keywords)
-
-    def grad_output(self, rng: np.random.Generator) -> Float32Array:
-        return gaussians(rng, *self.forward(reference, np.zeros(self.x)).shape)
 
 
 CHANNELS = (1, 3, 4, 5, 7, 8, 9, 13, 15, 16, 17, 31, 33)
@@ -71,11 +50,36 @@ CASES = [
         )
     ),
     *(
+        Case("upsample2d", input_size, (), mode, size, align_corners)
+        for mode, align_corners in (("nearest", None), ("bilinear", False), ("bilinear", True))
+        for input_size, size in (
+            ((1, 1, 1, 1), 1),
+            ((2, 1, 3, 5), (4, 1)),
+            ((2, 7, 5, 13), (9, 11)),
+            ((1, 5, 13, 6), (13, 5)),
+            ((1, 6, 4, 6), (4, 6)),
+            ((2, 9, 8, 3), (1, 2)),
+        )
+    ),
+    *(
+        Case("pad2d", size, (padding,), mode)
+        for mode in ("reflect", "edge")
+        for size, padding in (
+            ((2, 1, 1, 1), 0),
+            ((2, 7, 5, 3), 2),
+            ((1, 4, 3, 13), ((3, 3), (2, 0))),
+            ((1, 4, 6, 6), ((0, 1), (5, 4))),
+        )
+    ),
+    Case("pad2d", (1, 1, 2, 3), (((4, 1), (0, 9)),), "edge"),
+    *(
         case
         for n in CHANNELS
         for case in (
             Case("adaptive_avg_pool2d", (2, 5, 4, n), (2,)),
             Case("zero_pad2d", (2, 3, 2, n), (1,)),
+            Case("pad2d", (2, 3, 2, n), (1,), "reflect"),
+            Case("upsample2d", (2, 3, 2, n), (), "bilinear", (4, 3), True),
             Case("upsample2d", (2, 3, 2, n), (2,), "nearest"),
             Case("upsample2d", (2, 3, 2, n), (2,), "bilinear"),
         )
@@ -88,8 +92,13 @@ ONE_OF_EACH = [
     Case("zero_pad2d", (1, 3, 2, 2), (((1, 0), (0, 2)),)),
     Case("upsample2d", (1, 3, 2, 2), ((2, 3),), "nearest"),
     Case("upsample2d", (1, 3, 2, 2), ((2, 3),), "bilinear"),
+    Case("upsample2d", (1, 3, 4, 2), (), "nearest", (4, 3)),
+    Case("upsample2d", (1, 3, 4, 2), (), "bilinear", (4, 3)),
+    Case("upsample2d", (1, 3, 4, 2), (), "bilinear", (4, 3), True),
+    Case("pad2d", (1, 3, 4, 2), (((1, 2), (0, 3)),), "reflect"),
+    Case("pad2d", (1, 3, 4, 2), (((1, 2), (0, 3)),), "edge"),
 ]
-each = pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
+each = pytest.mark.parametrize("case", [*ONE_OF_EACH, *REARRANGING], ids=str)
 
 
 @every_case
@@ -104,6 +113,10 @@ def test_within_bound(case: Case, rng: np.random.Generator) -> None:
         Case("zero_pad2d", (2, 7, 5, 13), (((1, 2), (3, 0)),)),
         Case("upsample2d", (2, 7, 5, 13), ((3, 2),), "nearest"),
         Case("upsample2d", (2, 7, 5, 13), ((4, 2),), "bilinear"),
+        Case("upsample2d", (2, 7, 5, 13), (), "nearest", (3, 11)),
+        Case("upsample2d", (2, 9, 5, 13), (), "bilinear", (5, 9), True),
+        Case("pad2d", (2, 7, 5, 13), (((1, 2), (3, 0)),), "reflect"),
+        Case("pad2d", (2, 7, 5, 13), (((1, 2), (3, 0)),), "edge"),
         Case("global_avg_pool2d", (2, 4, 8, 13)),
     ],
     ids=str,
@@ -116,6 +129,16 @@ def test_exact_on_small_integers(case: Case, rng: np.random.Generator) -> None:
     assert_exactly_equal(
         case.backward(ops, grad_output, x), case.backward(reference, grad_output, x)
     )
+
+
+def test_a_size_that_is_a_multiple_has_the_bits_of_the_factor(rng: np.random.Generator) -> None:
+    x = gaussians(rng, 2, 5, 7, 6)
+    for mode in ("nearest", "bilinear"):
+        factor, size = Case("upsample2d", x.shape, ((2, 3),), mode), (10, 21)
+        sized = Case("upsample2d", x.shape, (), mode, size)
+        grad_output = factor.grad_output(rng)
+        assert_same_bits(sized.forward(ops, x), factor.forward(ops, x))
+        assert_same_bits(sized.backward(ops, grad_output, x), factor.backward(ops, grad_output, x))
 
 
 def test_long_sums_are_accurate() -> None:
@@ -136,7 +159,7 @@ def test_gradients_of_the_reference_by_finite_differences(
 @pytest.mark.usefixtures("restore_threads")
 @each
 def test_threads_do_not_matter(case: Case, rng: np.random.Generator) -> None:
-    x = gaussians(rng, 9, 63, 31, 20)
+    x = gaussians(rng, 9, 62, 32, 20)
     grad_output = gaussians(rng, *case.forward(ops, x).shape)
     assert_threads_do_not_matter(partial(case.forward, ops), x)
     assert_threads_do_not_matter(partial(case.backward, ops), grad_output, x)
@@ -162,7 +185,7 @@ def test_an_empty_batch_gives_an_empty_result(case: Case) -> None:
 IMAGE = np.zeros((1, 3, 4, 2), np.float32)
 
 
-@each
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=str)
 def test_refusals_of_arrays(case: Case, rng: np.random.Generator) -> None:
     with pytest.raises(
         ValueError, match=rf"^{case.name}: x has shape \(3, 4, 2\), expected 4 axes"
@@ -170,7 +193,7 @@ def test_refusals_of_arrays(case: Case, rng: np.random.Generator) -> None:
         case.forward(ops, IMAGE[0])
     with pytest.raises(
         ValueError,
-        match=r"^\w+_avg_pool2d|zero_pad2d|upsample2d: x has shape \(1, 0, 4, 2\), "
+        match=r"^(\w+_avg_pool2d|zero_pad2d|pad2d|upsample2d): x has shape \(1, 0, 4, 2\), "
         "expected at least one row, column and channel",
     ):
         case.forward(ops, IMAGE[:, :0])
@@ -196,6 +219,30 @@ def test_refusals_of_arrays(case: Case, rng: np.random.Generator) -> None:
             "upsample2d",
             {"scale_factor": 2, "mode": "cubic"},
             "mode is 'cubic', expected 'nearest' or 'bilinear'",
+        ),
+        ("upsample2d", {"size": (0, 3)}, r"size is \(0, 3\), expected 1 to \d+ in"),
+        ("upsample2d", {"size": 2.5}, "size is 2.5, expected an integer or"),
+        (
+            "upsample2d",
+            {"scale_factor": 2, "size": 5},
+            r"scale_factor is \(2, 2\) and size is \(5, 5\), expected one of them",
+        ),
+        (
+            "upsample2d",
+            {"scale_factor": 2, "align_corners": True},
+            "align_corners is true, expected false with mode nearest",
+        ),
+        (
+            "pad2d",
+            {"padding": ((0, 0), (0, 4))},
+            "padding at the right is 4, expected 0 to 3, less than the image's width, 4",
+        ),
+        ("pad2d", {"padding": -1, "mode": "edge"}, r"padding at the top is -1, expected 0 to \d+$"),
+        ("pad2d", {"padding": "same"}, r"padding is 'same', expected an integer, \(height, "),
+        (
+            "pad2d",
+            {"padding": 1, "mode": "wrap"},
+            "mode is 'wrap', expected 'reflect' or 'edge'",
         ),
     ],
 )

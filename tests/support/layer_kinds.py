@@ -19,7 +19,9 @@ CLASSES: dict[str, type[cnnx.Layer]] = {
     for each in (getattr(cnnx.layers, name) for name in cnnx.layers.__all__)
     if inspect.isclass(each) and issubclass(each, cnnx.Layer) and hasattr(each, "kind")
 }
-IMAGE = (12, 13, 4)
+IMAGE = (12, 14, 4)
+# Settings that must keep their default where another one does not.
+ALTERNATIVES = {"upsample2d": "scale_factor"}
 
 
 def another_value(setting: Any) -> Any:
@@ -27,7 +29,7 @@ def another_value(setting: Any) -> Any:
     if setting["form"] == "boolean":
         return not setting["default"]
     if setting["form"] == "integer":
-        return 2
+        return int(setting["least"]) + 1
     if setting["form"] == "real":
         return 0.25 if setting["default"] != 0.25 else 0.125
     if setting["form"] == "pair":
@@ -42,7 +44,7 @@ def arguments(kind: str, *, changed: bool = False) -> dict[str, Any]:
     return {
         setting["name"]: another_value(setting)
         for setting in KINDS[kind]["settings"]
-        if setting["required"] or changed
+        if setting["required"] or (changed and ALTERNATIVES.get(kind) != setting["name"])
     }
 
 

@@ -165,6 +165,35 @@ def resampling_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
             yield from both("upsample2d", inputs, (inputs(*size), (2, 3)), (), {"mode": mode})
 
 
+def rearranging_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for channels in (4, 12, 36):
+        x = inputs(2, 4, 6, channels)
+        for mode in ("reflect", "edge"):
+            yield from both("pad2d", inputs, (x, ((2, 1), (0, 3))), (), {"mode": mode})
+        yield from both("channel_shuffle", inputs, (x, 2), (), {})
+        yield from both("slice_channels", inputs, (x, 1, 3), (), {})
+        for mode in ("DCR", "CRD"):
+            yield from both("depth_to_space", inputs, (x, 2), (), {"mode": mode})
+            yield from both("space_to_depth", inputs, (x, 2), (), {"mode": mode})
+
+
+def later_settings_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    """Settings that came after the recorded digests of earlier versions, under other names."""
+    for size in ((2, 9, 12, 19), (1, 8, 7, 6)):
+        windows = {"stride": 2, "padding": 1, "dilation": 2, "ceil_mode": True}
+        calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
+            ("max_pool2d", (2,), windows),
+            ("avg_pool2d", ((2, 3),), windows),
+            ("avg_pool2d", (3,), {"stride": 2, "ceil_mode": True}),
+            ("upsample2d", (), {"size": (7, 4)}),
+            ("upsample2d", (), {"size": (13, 5), "mode": "bilinear"}),
+            ("upsample2d", (), {"size": (7, 15), "mode": "bilinear", "align_corners": True}),
+        ]
+        for op, arguments, settings in calls:
+            for name, call in both(op, inputs, (inputs(*size), *arguments), (), settings):
+                yield f"{name} with later settings", call
+
+
 def dense_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for batch, in_features, out_features in ((1, 400, 120), (65, 84, 10), (7, 33, 17), (64, 1, 3)):
         x, weight = inputs(batch, in_features), inputs(in_features, out_features)
@@ -248,12 +277,14 @@ def digests() -> dict[str, str]:
         dense_calls,
         elementwise_calls,
         loss_calls,
+        rearranging_calls,
+        later_settings_calls,
         lambda _: layer_calls(),
     ):
         for name, call in calls(inputs):
             result = call()
             for array in result if isinstance(result, tuple) else (result,):
-                hashes[name].update(np.asarray(array).tobytes())
+                hashes.setdefault(name, hashlib.sha256()).update(np.asarray(array).tobytes())
     nothing = hashlib.sha256().hexdigest()
     return {name: "" if h.hexdigest() == nothing else h.hexdigest() for name, h in hashes.items()}
 

@@ -23,10 +23,23 @@ class PoolingCase(NamedTuple):
     stride: reference.Pair | None = None
     padding: reference.Padding = 0
     count_include_pad: bool | None = None  # of avg_pool2d alone
+    dilation: reference.Pair = 1
+    ceil_mode: bool = False
+
+    @property
+    def windows(self) -> reference.Windows:
+        return reference.Windows(
+            self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+        )
 
     @property
     def settings(self) -> dict[str, Any]:
-        chosen = {"stride": self.stride, "padding": self.padding}
+        chosen = {
+            "stride": self.stride,
+            "padding": self.padding,
+            "dilation": self.dilation,
+            "ceil_mode": self.ceil_mode,
+        }
         if self.count_include_pad is None:
             return chosen
         return {**chosen, "count_include_pad": self.count_include_pad}
@@ -47,7 +60,7 @@ class PoolingCase(NamedTuple):
 def any_pooling(
     draw: st.DrawFn, op: str, count_include_pad: st.SearchStrategy[bool | None] | None = None
 ) -> PoolingCase:
-    """A window of any size, stride and padding over a small image that holds it."""
+    """A window of any size, stride, padding and dilation over a small image that holds it."""
     sides = st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2)
     case = PoolingCase(
         op,
@@ -58,19 +71,30 @@ def any_pooling(
         draw(st.tuples(st.integers(1, 6), st.integers(1, 6))),
         draw(st.one_of(st.just("same"), sides)),
         draw(st.none() if count_include_pad is None else count_include_pad),
+        draw(st.sampled_from([1, 1, 2, (3, 1), (1, 4)])),
+        draw(st.booleans()),
     )
-    return fitting(case)
+    case = fitting(case)
+    if reads_the_image(case):
+        return case
+    return fitting(case._replace(padding=0))
 
 
 def fitting(case: PoolingCase) -> PoolingCase:
     """Padding cut to less than the window, and the image grown to hold one window."""
-    kernel = reference.pair(case.kernel_size)
+    sizes, steps = reference.pair(case.kernel_size), reference.pair(case.dilation)
+    extent = [(size - 1) * step + 1 for size, step in zip(sizes, steps, strict=True)]
     if isinstance(case.padding, str):
         return case
-    sides = reference.padding_sides(case.padding, case.x[1:3], kernel, 1)
+    sides = reference.padding_sides(case.padding, case.x[1:3], 1, 1)
     (top, bottom), (left, right) = (
-        tuple(min(side, kernel[axis] - 1) for side in sides[axis]) for axis in range(2)
+        tuple(min(side, extent[axis] - 1) for side in sides[axis]) for axis in range(2)
     )
     batch, height, width, channels = case.x
-    height, width = max(height, kernel[0] - top - bottom), max(width, kernel[1] - left - right)
+    height, width = max(height, extent[0] - top - bottom), max(width, extent[1] - left - right)
     return case._replace(x=(batch, height, width, channels), padding=((top, bottom), (left, right)))
+
+
+def reads_the_image(case: PoolingCase) -> bool:
+    """Whether every window reads a pixel of the image, not padding alone."""
+    return bool(reference.average_divisors(np.ones(case.x), case.windows, False).all())

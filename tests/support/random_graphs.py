@@ -42,23 +42,65 @@ LAYERS: dict[str, list[Draw]] = {
     "max_pool2d": [
         lambda rng: cnnx.MaxPool2d(3, stride=1, padding="same"),
         lambda rng: [cnnx.MaxPool2d((2, 1)), cnnx.ConvTranspose2d(4, (2, 1), stride=(2, 1))],
+        lambda rng: [
+            cnnx.MaxPool2d((2, 3), padding=1, dilation=2, ceil_mode=True, stride=2),
+            cnnx.AdaptiveAvgPool2d(SHAPE[:2]),
+        ],
     ],
-    "avg_pool2d": [lambda rng: cnnx.AvgPool2d(2, stride=1, padding="same")],
+    "avg_pool2d": [
+        lambda rng: cnnx.AvgPool2d(2, stride=1, padding="same"),
+        lambda rng: [
+            cnnx.AvgPool2d(2, stride=3, dilation=2, ceil_mode=True),
+            cnnx.Upsample2d(size=SHAPE[:2]),
+        ],
+    ],
     "residual": [
         lambda rng: cnnx.Residual([cnnx.Conv2d(4, 1), cnnx.ReLU()], shortcut=[cnnx.Conv2d(4, 1)]),
         lambda rng: [cnnx.Conv2d(4, 1), cnnx.ReLU(), cnnx.Residual([cnnx.Conv2d(4, 1)])],
     ],
     "parallel": [lambda rng: cnnx.Parallel([[], cnnx.Conv2d(4, 1)])],
     "zero_pad2d": [lambda rng: [cnnx.ZeroPad2d(1), cnnx.MaxPool2d(3, stride=1)]],
+    "pad2d": [
+        lambda rng: [cnnx.Pad2d(1, mode=word(rng, "reflect", "edge")), cnnx.AvgPool2d(3, stride=1)]
+    ],
+    "channel_shuffle": [
+        lambda rng: [cnnx.Conv2d(8, 1), cnnx.ChannelShuffle(either(rng, 2, 4)), cnnx.Conv2d(4, 1)]
+    ],
+    "slice_channels": [
+        lambda rng: [cnnx.Conv2d(8, 1), cnnx.SliceChannels(1, 7), cnnx.Conv2d(4, 1)]
+    ],
+    "depth_to_space": [
+        lambda rng: [
+            cnnx.Conv2d(8, 1),
+            cnnx.DepthToSpace(2, mode=word(rng, "DCR", "CRD")),
+            cnnx.MaxPool2d(2),
+            cnnx.Conv2d(4, 1),
+        ]
+    ],
+    "space_to_depth": [
+        lambda rng: [
+            cnnx.Upsample2d(2),
+            cnnx.SpaceToDepth(2, mode=word(rng, "DCR", "CRD")),
+            cnnx.Conv2d(4, 1),
+        ]
+    ],
     "upsample2d": [
         lambda rng: [cnnx.Upsample2d(2, mode="bilinear"), cnnx.AdaptiveAvgPool2d(SHAPE[:2])],
         lambda rng: [cnnx.AdaptiveAvgPool2d((3, 5)), cnnx.Upsample2d((2, 1))],
+        lambda rng: [
+            cnnx.MaxPool2d(2),
+            cnnx.Upsample2d(size=SHAPE[:2], mode="bilinear", align_corners=bool(rng.integers(2))),
+        ],
     ],
 }
 
 
 def either(rng: np.random.Generator, *numbers: int) -> int:
     return int(rng.choice(numbers))
+
+
+def word(rng: np.random.Generator, *words: str) -> str:
+    return words[int(rng.integers(len(words)))]
 
 
 def is_plain(kind: str) -> bool:

@@ -1,10 +1,12 @@
 // Average pooling over windows of an image, forward and backward.
 //
 //   output[n, i, j, c] = sum over (u, v) of
-//       x[n, i * stride.height + u - top, j * stride.width + v - left, c] / divisor
+//       x[n, i * stride.height + u * dilation.height - top,
+//            j * stride.width + v * dilation.width - left, c] / divisor
 //
-// Padding counts as 0. The divisor is the window size, or with count_include_pad = false the number
-// of the window's pixels inside the image. Rule::same always uses the latter. The gradient of a
+// Padding counts as 0. The divisor is the number of the window's pixels inside the padded image,
+// which is the window size except for the last windows in ceil mode, or with count_include_pad =
+// false the number of those inside the image. Rule::same always uses the latter. The gradient of a
 // window is grad_output / divisor for each of its pixels. Where windows overlap, an input's
 // gradients add up in row-major order of the windows.
 //
@@ -25,7 +27,8 @@ struct AvgPool2dGeometry : Pool2dGeometry {
 // Sizes and errors as for max_pool2d_geometry.
 CNNX_API AvgPool2dGeometry avg_pool2d_geometry(const Shape& x, Pair kernel_size, Pair stride,
                                                const Padding& padding,
-                                               bool count_include_pad = true);
+                                               bool count_include_pad = true, Pair dilation = 1,
+                                               bool ceil_mode = false);
 
 CNNX_API void avg_pool2d(const AvgPool2dGeometry& geometry, const float* x, float* output);
 

@@ -22,8 +22,9 @@
 
 #include "cnnx/conv2d.h"
 #include "cnnx/layer.h"
+#include "cnnx/layer_builder.h"
 #include "cnnx/shape.h"
-#include "cnnx/upsample2d.h"
+#include "cnnx/shape_layers.h"
 
 namespace cnnx {
 
@@ -34,55 +35,6 @@ enum class Merge {
 };
 
 inline namespace layers {
-
-// Settings of every layer and block.
-template <class Kind>
-class LayerBuilder {
- public:
-  // The name in files and errors; by default the kind and its ordinal, "conv2d_1".
-  Kind& name(std::string name) {
-    layer_.name = std::move(name);
-    return self();
-  }
-  // The names of its inputs: earlier layers or blocks, or "input", the image; by default the layer
-  // or block before it.
-  Kind& inputs(std::vector<std::string> names) {
-    layer_.inputs = std::move(names);
-    return self();
-  }
-  // Whether training changes the layer, or the layers of the block; by default true.
-  Kind& trainable(bool trainable) {
-    layer_.trainable = trainable;
-    return self();
-  }
-
-  operator Layer() const { return layer_; }
-
- protected:
-  explicit LayerBuilder(const char* kind) { layer_.kind = kind; }
-
-  Kind& set(const char* setting, Setting value) {
-    layer_.settings[setting] = std::move(value);
-    return self();
-  }
-  Kind& set(const char* setting, Pair value) {
-    return set(setting, Setting(std::vector<int64_t>{value.height, value.width}));
-  }
-  Kind& set(const char* setting, const Padding& value) {
-    if (value.rule == Padding::Rule::same) return set(setting, Setting(std::string("same")));
-    if (value.rule == Padding::Rule::valid) return set(setting, Setting(std::string("valid")));
-    return set(setting,
-               Setting(std::vector<int64_t>{value.top, value.bottom, value.left, value.right}));
-  }
-  Kind& set_real(const char* setting, double value) {
-    return set(setting, Setting(static_cast<float>(value)));
-  }
-
-  Layer layer_;
-
- private:
-  Kind& self() { return static_cast<Kind&>(*this); }
-};
 
 // Convolutions.
 
@@ -143,6 +95,8 @@ class PoolingBuilder : public LayerBuilder<Kind> {
  public:
   Kind& stride(Pair stride) { return this->set("stride", stride); }  // default: the window
   Kind& padding(const Padding& padding) { return this->set("padding", padding); }
+  Kind& dilation(Pair dilation) { return this->set("dilation", dilation); }
+  Kind& ceil_mode(bool ceil_mode) { return this->set("ceil_mode", Setting(ceil_mode)); }
 
  protected:
   PoolingBuilder(const char* kind, Pair kernel_size) : LayerBuilder<Kind>(kind) {
@@ -273,32 +227,6 @@ class Softplus : public LayerBuilder<Softplus> {
 class Softmax : public LayerBuilder<Softmax> {
  public:
   Softmax() : LayerBuilder("softmax") {}
-};
-
-// Shapes.
-
-class Flatten : public LayerBuilder<Flatten> {
- public:
-  Flatten() : LayerBuilder("flatten") {}
-};
-
-class ZeroPad2d : public LayerBuilder<ZeroPad2d> {
- public:
-  explicit ZeroPad2d(const Padding& padding) : LayerBuilder("zero_pad2d") {
-    set("padding", padding);
-  }
-};
-
-class Upsample2d : public LayerBuilder<Upsample2d> {
- public:
-  explicit Upsample2d(Pair scale_factor) : LayerBuilder("upsample2d") {
-    set("scale_factor", scale_factor);
-    mode(UpsampleMode::nearest);
-  }
-  Upsample2d& mode(UpsampleMode mode) {
-    const bool nearest = mode == UpsampleMode::nearest;
-    return set("mode", Setting(std::string(nearest ? "nearest" : "bilinear")));
-  }
 };
 
 // Merging several arrays.

@@ -8,20 +8,34 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-CNNX_INLINE float divisor_of(const PoolWindows& w, bool real_pixels, Span rows, Span columns) {
-  return static_cast<float>(real_pixels ? rows.size() * columns.size()
-                                        : w.kernel_height * w.kernel_width);
+// The taps of the window from `begin` on that lie before `end`, the end of the padded image. All of
+// them do, except of a last window in ceil mode.
+CNNX_INLINE int64_t taps_before(int64_t end, int64_t begin, int64_t kernel, int64_t dilation) {
+  const int64_t pixels = end - begin;
+  return smaller(kernel, dilation == 1 ? pixels : quotient_up(pixels, dilation));
 }
 
-// One window of `rows` x `columns` pixels and some of its channels: x is its first pixel.
+// Of window (i, j), whose taps inside the image are rows x columns.
+CNNX_INLINE float divisor_of(const PoolWindows& w, bool real_pixels, int64_t i, Taps rows,
+                             int64_t j, Taps columns) {
+  if (real_pixels) return static_cast<float>(rows.count * columns.count);
+  const int64_t vertical = taps_before(w.in_height + w.bottom, i * w.stride_height - w.top,
+                                       w.kernel_height, w.dilation_height);
+  const int64_t horizontal = taps_before(w.in_width + w.right, j * w.stride_width - w.left,
+                                         w.kernel_width, w.dilation_width);
+  return static_cast<float>(vertical * horizontal);
+}
+
+// One window of `rows` x `columns` pixels and some of its channels: x is its first pixel, and the
+// steps lead to the next row and the next column.
 template <class Lanes>
-CNNX_INLINE Vector sum(const float* x, int64_t rows, int64_t columns, int64_t row_floats,
-                       int64_t channels, Lanes lanes) {
+CNNX_INLINE Vector sum(const float* x, int64_t rows, int64_t columns, int64_t row_step,
+                       int64_t column_step, Lanes lanes) {
   Vector total = lanes.load(x);
   for (int64_t u = 0; u < rows; ++u) {
     for (int64_t v = 0; v < columns; ++v) {
       if (u == 0 && v == 0) continue;
-      total += lanes.load(x + u * row_floats + v * channels);
+      total += lanes.load(x + u * row_step + v * column_step);
     }
   }
   return total;
@@ -30,17 +44,19 @@ CNNX_INLINE Vector sum(const float* x, int64_t rows, int64_t columns, int64_t ro
 void forward(const PoolWindows& w, bool divide_by_real_pixels, const float* x, int64_t row_begin,
              int64_t row_end, float* output) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
-  const auto pool = [&](int64_t i, Span rows, int64_t j, Span columns) CNNX_INLINED {
-    const Vector divisor = broadcast(divisor_of(w, divide_by_real_pixels, rows, columns));
+  const int64_t row_step = row_floats * w.dilation_height;
+  const int64_t column_step = channels * w.dilation_width;
+  const auto pool = [&](int64_t i, Taps rows, int64_t j, Taps columns) CNNX_INLINED {
+    const Vector divisor = broadcast(divisor_of(w, divide_by_real_pixels, i, rows, j, columns));
     const float* window = x + rows.begin * row_floats + columns.begin * channels;
     float* target = output + (i * w.out_width + j) * channels;
     const auto pool_all = [&](int64_t height, int64_t width) CNNX_INLINED {
       for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         lanes.store(target + channel,
-                    sum(window + channel, height, width, row_floats, channels, lanes) / divisor);
+                    sum(window + channel, height, width, row_step, column_step, lanes) / divisor);
       });
     };
-    with_constant_size(rows.size(), columns.size(), pool_all);
+    with_constant_size(rows.count, columns.count, pool_all);
   };
   for_windows(w, row_begin, row_end, pool);
 }
@@ -48,23 +64,26 @@ void forward(const PoolWindows& w, bool divide_by_real_pixels, const float* x, i
 void backward(const PoolWindows& w, bool divide_by_real_pixels, const float* grad_output,
               int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
-  const auto spread = [&](int64_t i, Span rows, int64_t j, Span columns, Span written,
+  const int64_t row_step = row_floats * w.dilation_height;
+  const int64_t column_step = channels * w.dilation_width;
+  const auto spread = [&](int64_t i, Taps rows, int64_t j, Taps columns, TapRange written,
                           bool add) CNNX_INLINED {
-    const Vector divisor = broadcast(divisor_of(w, divide_by_real_pixels, rows, columns));
+    const Vector divisor = broadcast(divisor_of(w, divide_by_real_pixels, i, rows, j, columns));
     const float* grad = grad_output + (i * w.out_width + j) * channels;
-    float* target = grad_input + written.begin * row_floats + columns.begin * channels;
+    float* target =
+        grad_input + rows.begin * row_floats + written.first * row_step + columns.begin * channels;
     const auto spread_all = [&](int64_t height, int64_t width) CNNX_INLINED {
       for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         const Vector value = lanes.load(grad + channel) / divisor;
         for (int64_t u = 0; u < height; ++u) {
           for (int64_t v = 0; v < width; ++v) {
-            float* pixel = target + u * row_floats + v * channels + channel;
+            float* pixel = target + u * row_step + v * column_step + channel;
             lanes.store(pixel, add ? lanes.load(pixel) + value : value);
           }
         }
       });
     };
-    with_constant_size(written.size(), columns.size(), spread_all);
+    with_constant_size(written.end - written.first, columns.count, spread_all);
   };
   spread_rows(w, row_begin, row_end, accumulate, grad_input, spread);
 }

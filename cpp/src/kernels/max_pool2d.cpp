@@ -7,15 +7,16 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// One window of `rows` x `columns` pixels and some of its channels: x is its first pixel.
+// One window of `rows` x `columns` pixels and some of its channels: x is its first pixel, and the
+// steps lead to the next row and the next column.
 template <class Lanes>
-CNNX_INLINE Vector maximum(const float* x, int64_t rows, int64_t columns, int64_t row_floats,
-                           int64_t channels, Lanes lanes) {
+CNNX_INLINE Vector maximum(const float* x, int64_t rows, int64_t columns, int64_t row_step,
+                           int64_t column_step, Lanes lanes) {
   Vector best = lanes.load(x);
   for (int64_t u = 0; u < rows; ++u) {
     for (int64_t v = 0; v < columns; ++v) {
       if (u == 0 && v == 0) continue;
-      const Vector value = lanes.load(x + u * row_floats + v * channels);
+      const Vector value = lanes.load(x + u * row_step + v * column_step);
       best = takes_over(value, best) ? value : best;
     }
   }
@@ -25,13 +26,13 @@ CNNX_INLINE Vector maximum(const float* x, int64_t rows, int64_t columns, int64_
 // The position of that maximum in the window, counted in row-major order.
 template <class Lanes>
 CNNX_INLINE IntVector place_of_maximum(const float* x, int64_t rows, int64_t columns,
-                                       int64_t row_floats, int64_t channels, Lanes lanes) {
+                                       int64_t row_step, int64_t column_step, Lanes lanes) {
   Vector best = lanes.load(x);
   IntVector place = {};
   for (int64_t u = 0; u < rows; ++u) {
     for (int64_t v = 0; v < columns; ++v) {
       if (u == 0 && v == 0) continue;
-      const Vector value = lanes.load(x + u * row_floats + v * channels);
+      const Vector value = lanes.load(x + u * row_step + v * column_step);
       const IntVector take = takes_over(value, best);
       best = take ? value : best;
       place = take ? IntVector{} + static_cast<int32_t>(u * columns + v) : place;
@@ -43,16 +44,18 @@ CNNX_INLINE IntVector place_of_maximum(const float* x, int64_t rows, int64_t col
 void forward(const PoolWindows& w, const float* x, int64_t row_begin, int64_t row_end,
              float* output) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
-  const auto pool = [&](int64_t i, Span rows, int64_t j, Span columns) CNNX_INLINED {
+  const int64_t row_step = row_floats * w.dilation_height;
+  const int64_t column_step = channels * w.dilation_width;
+  const auto pool = [&](int64_t i, Taps rows, int64_t j, Taps columns) CNNX_INLINED {
     const float* window = x + rows.begin * row_floats + columns.begin * channels;
     float* target = output + (i * w.out_width + j) * channels;
     const auto pool_all = [&](int64_t height, int64_t width) CNNX_INLINED {
       for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         lanes.store(target + channel,
-                    maximum(window + channel, height, width, row_floats, channels, lanes));
+                    maximum(window + channel, height, width, row_step, column_step, lanes));
       });
     };
-    with_constant_size(rows.size(), columns.size(), pool_all);
+    with_constant_size(rows.count, columns.count, pool_all);
   };
   for_windows(w, row_begin, row_end, pool);
 }
@@ -60,22 +63,23 @@ void forward(const PoolWindows& w, const float* x, int64_t row_begin, int64_t ro
 void backward(const PoolWindows& w, const float* grad_output, const float* x, int64_t row_begin,
               int64_t row_end, bool accumulate, float* grad_input) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
-  const auto spread = [&](int64_t i, Span rows, int64_t j, Span columns, Span written,
+  const int64_t row_step = row_floats * w.dilation_height;
+  const int64_t column_step = channels * w.dilation_width;
+  const auto spread = [&](int64_t i, Taps rows, int64_t j, Taps columns, TapRange written,
                           bool add) CNNX_INLINED {
     const int64_t offset = rows.begin * row_floats + columns.begin * channels;
     const float* window = x + offset;
     float* target = grad_input + offset;
     const float* grad = grad_output + (i * w.out_width + j) * channels;
-    const int64_t first = written.begin - rows.begin, end = written.end - rows.begin;
     const auto spread_all = [&](int64_t height, int64_t width) CNNX_INLINED {
       for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         const IntVector argmax_index =
-            place_of_maximum(window + channel, height, width, row_floats, channels, lanes);
+            place_of_maximum(window + channel, height, width, row_step, column_step, lanes);
         const Vector gradient = lanes.load(grad + channel);
         for (int64_t u = 0; u < height; ++u) {
-          if (u < first || u >= end) continue;
+          if (u < written.first || u >= written.end) continue;
           for (int64_t v = 0; v < width; ++v) {
-            float* pixel = target + u * row_floats + v * channels + channel;
+            float* pixel = target + u * row_step + v * column_step + channel;
             const IntVector mine = argmax_index == static_cast<int32_t>(u * width + v);
             const Vector value = mine ? gradient : Vector{};
             lanes.store(pixel, add ? lanes.load(pixel) + value : value);
@@ -83,7 +87,7 @@ void backward(const PoolWindows& w, const float* grad_output, const float* x, in
         }
       });
     };
-    with_constant_size(rows.size(), columns.size(), spread_all);
+    with_constant_size(rows.count, columns.count, spread_all);
   };
   spread_rows(w, row_begin, row_end, accumulate, grad_input, spread);
 }

@@ -12,7 +12,8 @@ struct PoolWindows {
   int64_t out_height, out_width;
   int64_t kernel_height, kernel_width;
   int64_t stride_height, stride_width;
-  int64_t top, left;
+  int64_t dilation_height, dilation_width;
+  int64_t top, bottom, left, right;
 };
 
 }  // namespace cnnx

@@ -10,32 +10,59 @@ namespace {
 
 using cnnx::PoolWindows;
 
-// Positions [begin, end) of one axis.
-struct Span {
-  int64_t begin, end;
-  CNNX_INLINE int64_t size() const { return end - begin; }
+// Pixels along one axis that a window reads: `count` of them from `begin` on, its dilation apart.
+struct Taps {
+  int64_t begin, count;
+};
+
+// Some of a window's taps by their numbers, [first, end).
+struct TapRange {
+  int64_t first, end;
 };
 
 CNNX_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 CNNX_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
-// The pixels inside the image that output position `output` covers on one axis.
-CNNX_INLINE Span window_span(int64_t output, int64_t stride, int64_t before, int64_t kernel,
-                             int64_t size) {
-  const int64_t begin = output * stride - before;
-  return {larger(begin, 0), smaller(begin + kernel, size)};
+// The quotient of a number >= 0, rounded up.
+CNNX_INLINE int64_t quotient_up(int64_t number, int64_t divisor) {
+  return (number + divisor - 1) / divisor;
+}
+
+// The pixels inside an image of `size` that the window from `begin` on reads.
+CNNX_INLINE Taps taps_inside(int64_t begin, int64_t kernel, int64_t dilation, int64_t size) {
+  if (dilation == 1) {
+    const int64_t first = larger(begin, 0);
+    return {first, smaller(begin + kernel, size) - first};
+  }
+  const int64_t skipped = begin < 0 ? quotient_up(-begin, dilation) : 0;
+  const int64_t end = smaller(kernel, quotient_up(size - begin, dilation));
+  return {begin + skipped * dilation, end - skipped};
+}
+
+CNNX_INLINE Taps row_taps(const PoolWindows& w, int64_t output_row) {
+  return taps_inside(output_row * w.stride_height - w.top, w.kernel_height, w.dilation_height,
+                     w.in_height);
+}
+CNNX_INLINE Taps column_taps(const PoolWindows& w, int64_t output_column) {
+  return taps_inside(output_column * w.stride_width - w.left, w.kernel_width, w.dilation_width,
+                     w.in_width);
+}
+
+// The taps at pixels [begin, end). May be empty, with an end before its first.
+CNNX_INLINE TapRange taps_between(Taps taps, int64_t dilation, int64_t begin, int64_t end) {
+  if (dilation == 1) return {larger(begin - taps.begin, 0), smaller(end - taps.begin, taps.count)};
+  return {quotient_up(larger(begin - taps.begin, 0), dilation),
+          smaller(quotient_up(larger(end - taps.begin, 0), dilation), taps.count)};
 }
 
 // Calls body(output row, rows, output column, columns) for every window of output rows [row_begin,
-// row_end), in row-major order; rows and columns are the pixels it covers.
+// row_end), in row-major order; rows and columns are its taps inside the image.
 template <class Body>
 CNNX_INLINE void for_windows(const PoolWindows& w, int64_t row_begin, int64_t row_end,
                              const Body& body) {
   for (int64_t i = row_begin; i < row_end; ++i) {
-    const Span rows = window_span(i, w.stride_height, w.top, w.kernel_height, w.in_height);
-    for (int64_t j = 0; j < w.out_width; ++j) {
-      body(i, rows, j, window_span(j, w.stride_width, w.left, w.kernel_width, w.in_width));
-    }
+    const Taps rows = row_taps(w, i);
+    for (int64_t j = 0; j < w.out_width; ++j) body(i, rows, j, column_taps(w, j));
   }
 }
 
@@ -63,37 +90,36 @@ CNNX_INLINE void fill_zero(float* target, int64_t count) {
 
 // The gradients of input rows [row_begin, row_end) alone, from every window that touches them.
 // Calls spread(output row, rows, output column, columns, written rows, add), which spreads one
-// window's gradient over its pixels in the written rows, by adding or by overwriting. Windows come
-// in row-major order for any row_begin, so a pixel's sum does not depend on the division of rows
-// among threads.
+// window's gradient over its pixels in the written ones of its rows, by adding or by overwriting.
+// Windows come in row-major order for any row_begin, so a pixel's sum does not depend on the
+// division of rows among threads.
 template <class Spread>
 CNNX_INLINE void spread_rows(const PoolWindows& w, int64_t row_begin, int64_t row_end,
                              bool accumulate, float* grad_input, const Spread& spread) {
   const int64_t row_floats = w.in_width * w.channels;
   // Windows side by side write every pixel once, except the rest at the far edges.
-  const bool tiled = w.stride_height == w.kernel_height && w.stride_width == w.kernel_width;
+  const bool tiled = w.stride_height == w.kernel_height && w.stride_width == w.kernel_width &&
+                     w.dilation_height == 1 && w.dilation_width == 1;
   const bool add = accumulate || !tiled;
   const int64_t tiled_columns = smaller(w.in_width, w.out_width * w.kernel_width - w.left);
-  const int64_t first =
-      larger(0, (row_begin + w.top - w.kernel_height + w.stride_height) / w.stride_height);
+  const int64_t extent = (w.kernel_height - 1) * w.dilation_height + 1;
+  const int64_t first = larger(0, (row_begin + w.top - extent + w.stride_height) / w.stride_height);
   const int64_t last = smaller(w.out_height, (row_end - 1 + w.top) / w.stride_height + 1);
   int64_t ready = row_begin;  // rows before it hold zeros or gradients
   for (int64_t i = first; i < last; ++i) {
-    const Span rows = window_span(i, w.stride_height, w.top, w.kernel_height, w.in_height);
-    const Span written = {larger(rows.begin, row_begin), smaller(rows.end, row_end)};
+    const Taps rows = row_taps(w, i);
+    const TapRange written = taps_between(rows, w.dilation_height, row_begin, row_end);
+    const int64_t written_end = rows.begin + (written.end - 1) * w.dilation_height + 1;
     if (!add) {
-      for (; ready < written.end; ++ready) {
+      for (; ready < written_end; ++ready) {
         fill_zero(grad_input + ready * row_floats + tiled_columns * w.channels,
                   (w.in_width - tiled_columns) * w.channels);
       }
     } else if (!accumulate) {
-      fill_zero(grad_input + ready * row_floats, (written.end - ready) * row_floats);
-      ready = larger(ready, written.end);
+      fill_zero(grad_input + ready * row_floats, (written_end - ready) * row_floats);
+      ready = larger(ready, written_end);
     }
-    for (int64_t j = 0; j < w.out_width; ++j) {
-      const Span columns = window_span(j, w.stride_width, w.left, w.kernel_width, w.in_width);
-      spread(i, rows, j, columns, written, add);
-    }
+    for (int64_t j = 0; j < w.out_width; ++j) spread(i, rows, j, column_taps(w, j), written, add);
   }
   if (!accumulate) fill_zero(grad_input + ready * row_floats, (row_end - ready) * row_floats);
 }

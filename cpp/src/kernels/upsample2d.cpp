@@ -1,4 +1,4 @@
-// Enlarging images: the input pixels of an output along one axis, and loops over both axes.
+// Resampling images: the input pixels of an output along one axis, and loops over both axes.
 #include "kernels/upsample2d.h"
 
 #include "kernels/channel_lanes.h"
@@ -8,55 +8,68 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
+CNNX_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// The quotient of whole numbers, rounded up and at least 0.
+CNNX_INLINE int64_t divide_up(int64_t number, int64_t divisor) {
+  return number <= 0 ? 0 : (number + divisor - 1) / divisor;
+}
+
 // The outputs that read one input, and the input that one output reads.
 struct Nearest {
-  CNNX_INLINE Nearest(int64_t, int64_t scale_) : scale(scale_) {}
-  CNNX_INLINE int64_t first_reader(int64_t input) const { return input * scale; }
-  CNNX_INLINE int64_t end_reader(int64_t input) const { return (input + 1) * scale; }
+  CNNX_INLINE explicit Nearest(const ResampledAxis& axis_) : axis(axis_) {}
+  CNNX_INLINE int64_t source(int64_t output) const { return output * axis.step / axis.unit; }
+  CNNX_INLINE int64_t first_reader(int64_t input) const {
+    return divide_up(input * axis.unit, axis.step);
+  }
+  CNNX_INLINE int64_t end_reader(int64_t input) const { return first_reader(input + 1); }
   CNNX_INLINE float weight(int64_t, int64_t) const { return 1.0f; }
-  int64_t scale;
+  ResampledAxis axis;
 };
 
 struct Bilinear {
-  CNNX_INLINE Bilinear(int64_t size_, int64_t scale_) : size(size_), scale(scale_) {}
+  CNNX_INLINE explicit Bilinear(const ResampledAxis& axis_) : axis(axis_) {}
   // The position of an output relative to the centres of the first and the last input. Neighbouring
-  // centres are 2 * scale apart.
+  // centres are a unit apart.
   CNNX_INLINE int64_t place(int64_t output) const {
-    const int64_t halves = 2 * output + 1 - scale, last = 2 * scale * (size - 1);
-    return halves < 0 ? 0 : halves > last ? last : halves;
+    const int64_t position = output * axis.step + axis.offset;
+    const int64_t last = axis.unit * (axis.in_size - 1);
+    return position < 0 ? 0 : position > last ? last : position;
   }
   CNNX_INLINE float fraction(int64_t part) const {
-    return static_cast<float>(part) / static_cast<float>(2 * scale);
+    return static_cast<float>(part) / static_cast<float>(axis.unit);
   }
-  CNNX_INLINE int64_t lower(int64_t output) const { return place(output) / (2 * scale); }
+  CNNX_INLINE int64_t lower(int64_t output) const { return place(output) / axis.unit; }
   CNNX_INLINE int64_t upper(int64_t output) const {
-    const int64_t next = lower(output) + 1;
-    return next < size ? next : size - 1;
+    return smaller(lower(output) + 1, axis.in_size - 1);
   }
   CNNX_INLINE float upper_weight(int64_t output) const {
-    return fraction(place(output) % (2 * scale));
+    return fraction(place(output) % axis.unit);
   }
   CNNX_INLINE float weight(int64_t input, int64_t output) const {
-    const int64_t distance = place(output) - 2 * scale * input;
-    return fraction(2 * scale - (distance < 0 ? -distance : distance));
+    const int64_t distance = place(output) - axis.unit * input;
+    return fraction(axis.unit - (distance < 0 ? -distance : distance));
   }
   // The outputs at less than one input pixel's distance.
   CNNX_INLINE int64_t first_reader(int64_t input) const {
-    return input == 0 ? 0 : (2 * scale * (input - 1) + scale + 1) / 2;
+    return input == 0 ? 0 : divide_up(axis.unit * (input - 1) - axis.offset + 1, axis.step);
   }
   CNNX_INLINE int64_t end_reader(int64_t input) const {
-    return input == size - 1 ? size * scale : (2 * scale * (input + 1) + scale) / 2;
+    if (input == axis.in_size - 1) return axis.out_size;
+    return smaller(axis.out_size, divide_up(axis.unit * (input + 1) - axis.offset, axis.step));
   }
-  int64_t size, scale;
+  ResampledAxis axis;
 };
 
 void nearest(const Upsampling& s, const float* x, int64_t row_begin, int64_t row_end,
              float* output) {
+  const Nearest vertical(s.rows), horizontal(s.columns);
   for (int64_t i = row_begin; i < row_end; ++i) {
-    const float* pixel = x + i / s.scale_height * s.in_width * s.channels;
-    float* target = output + i * s.in_width * s.scale_width * s.channels;
-    for (int64_t column = 0; column < s.in_width; ++column, pixel += s.channels) {
-      for (int64_t repeat = 0; repeat < s.scale_width; ++repeat, target += s.channels) {
+    const float* pixel = x + vertical.source(i) * s.columns.in_size * s.channels;
+    float* target = output + i * s.columns.out_size * s.channels;
+    int64_t j = 0;
+    for (int64_t column = 0; column < s.columns.in_size; ++column, pixel += s.channels) {
+      for (const int64_t end = horizontal.end_reader(column); j < end; ++j, target += s.channels) {
         for_channel_vectors(s.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
           lanes.store(target + channel, lanes.load(pixel + channel));
         });
@@ -71,12 +84,12 @@ CNNX_INLINE Vector mix(Vector first, float first_weight, Vector second, float se
 
 void bilinear(const Upsampling& s, const float* x, int64_t row_begin, int64_t row_end,
               float* output) {
-  const Bilinear vertical(s.in_height, s.scale_height), horizontal(s.in_width, s.scale_width);
-  const int64_t out_width = s.in_width * s.scale_width;
+  const Bilinear vertical(s.rows), horizontal(s.columns);
+  const int64_t in_row = s.columns.in_size * s.channels, out_width = s.columns.out_size;
   for (int64_t i = row_begin; i < row_end; ++i) {
     const float down = vertical.upper_weight(i), up = 1.0f - down;
-    const float* const above = x + vertical.lower(i) * s.in_width * s.channels;
-    const float* const below = x + vertical.upper(i) * s.in_width * s.channels;
+    const float* const above = x + vertical.lower(i) * in_row;
+    const float* const below = x + vertical.upper(i) * in_row;
     float* target = output + i * out_width * s.channels;
     for (int64_t j = 0; j < out_width; ++j, target += s.channels) {
       const float right = horizontal.upper_weight(j), left = 1.0f - right;
@@ -95,15 +108,16 @@ void bilinear(const Upsampling& s, const float* x, int64_t row_begin, int64_t ro
 template <class Axis>
 void backward(const Upsampling& s, const float* grad_output, int64_t row_begin, int64_t row_end,
               bool accumulate, float* grad_input) {
-  const Axis vertical(s.in_height, s.scale_height), horizontal(s.in_width, s.scale_width);
-  const int64_t out_row = s.in_width * s.scale_width * s.channels;
+  const Axis vertical(s.rows), horizontal(s.columns);
+  const int64_t in_width = s.columns.in_size, out_row = s.columns.out_size * s.channels;
   for (int64_t row = row_begin; row < row_end; ++row) {
-    for (int64_t column = 0; column < s.in_width; ++column) {
-      float* const target = grad_input + (row * s.in_width + column) * s.channels;
+    const int64_t first_row = vertical.first_reader(row), end_row = vertical.end_reader(row);
+    for (int64_t column = 0; column < in_width; ++column) {
+      float* const target = grad_input + (row * in_width + column) * s.channels;
       const int64_t first = horizontal.first_reader(column), end = horizontal.end_reader(column);
       for_channel_vectors(s.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
         Vector total = {};
-        for (int64_t i = vertical.first_reader(row); i < vertical.end_reader(row); ++i) {
+        for (int64_t i = first_row; i < end_row; ++i) {
           const float* const grad = grad_output + i * out_row + channel;
           Vector line = {};
           for (int64_t j = first; j < end; ++j) {

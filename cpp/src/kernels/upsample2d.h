@@ -1,4 +1,4 @@
-// Inner loops of enlarging one image.
+// Inner loops of resampling one image.
 #pragma once
 
 #include <stdint.h>
@@ -7,9 +7,17 @@
 
 namespace cnnx {
 
+// Along one axis output i lies at (i * step + offset) / unit of the input, a whole number for the
+// centre of a pixel. In nearest mode unit / step is the number of outputs per input, and the place
+// is rounded down.
+struct ResampledAxis {
+  int64_t in_size, out_size;
+  int64_t step, offset, unit;
+};
+
 struct Upsampling {
-  int64_t in_height, in_width, channels;
-  int64_t scale_height, scale_width;
+  ResampledAxis rows, columns;
+  int64_t channels;
 };
 
 struct Upsample2dKernels {

@@ -38,15 +38,21 @@ void run_backward(const AvgPool2dGeometry& g, const float* grad_output, int thre
                     });
 }
 
+AvgPool2dGeometry geometry_of(const Shape& x, const Pool2dSettings& settings,
+                              bool count_include_pad) {
+  AvgPool2dGeometry geometry;
+  static_cast<Pool2dGeometry&>(geometry) = pool2d_geometry("avg_pool2d", x, settings);
+  geometry.divide_by_real_pixels =
+      !count_include_pad || settings.padding.rule == Padding::Rule::same;
+  return geometry;
+}
+
 using BoundAvgPool2d = BoundLinearMap<AvgPool2dGeometry, run, run_backward>;
 
 class AvgPool2dOp final : public Op {
  public:
-  AvgPool2dOp(Pair kernel_size, Pair stride, const Padding& padding, bool count_include_pad)
-      : kernel_size_(kernel_size),
-        stride_(stride),
-        padding_(padding),
-        count_include_pad_(count_include_pad) {}
+  AvgPool2dOp(const Pool2dSettings& settings, bool count_include_pad)
+      : settings_(settings), count_include_pad_(count_include_pad) {}
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return std::make_unique<BoundAvgPool2d>(geometry(input));
@@ -54,25 +60,25 @@ class AvgPool2dOp final : public Op {
 
  private:
   AvgPool2dGeometry geometry(const Shape& input) const {
-    return avg_pool2d_geometry(input, kernel_size_, stride_, padding_, count_include_pad_);
+    return geometry_of(input, settings_, count_include_pad_);
   }
 
-  Pair kernel_size_, stride_;
-  Padding padding_;
+  Pool2dSettings settings_;
   bool count_include_pad_;
 };
 
 std::unique_ptr<const Op> make_avg_pool2d(const CheckedSettings& settings) {
-  return std::make_unique<AvgPool2dOp>(settings.pair("kernel_size"), settings.pair("stride"),
-                                       settings.padding("padding"),
+  return std::make_unique<AvgPool2dOp>(Pool2dSettings::of(settings),
                                        settings.boolean("count_include_pad"));
 }
 
 constexpr SettingInfo kSettings[] = {
-    pair("kernel_size", 1, "size of the window"),
-    pair("stride", 1, "step of the window").same_as("kernel_size"),
+    kPoolWindow,
+    kPoolStride,
     padding("padding", "zeros around the image").otherwise(0),
     boolean("count_include_pad", "whether the divisor counts the padding").otherwise(true),
+    kPoolDilation,
+    kPoolCeilMode,
 };
 constexpr LayerDescription kLayers[] = {
     LayerDescription("avg_pool2d", "mean of each window", make_avg_pool2d).with_settings(kSettings),
@@ -85,12 +91,10 @@ ConstantArray<LayerDescription> avg_pool2d_layers() { return kLayers; }
 }  // namespace ops
 
 AvgPool2dGeometry avg_pool2d_geometry(const Shape& x, Pair kernel_size, Pair stride,
-                                      const Padding& padding, bool count_include_pad) {
-  AvgPool2dGeometry geometry;
-  static_cast<Pool2dGeometry&>(geometry) =
-      ops::pool2d_geometry("avg_pool2d", x, kernel_size, stride, padding);
-  geometry.divide_by_real_pixels = !count_include_pad || padding.rule == Padding::Rule::same;
-  return geometry;
+                                      const Padding& padding, bool count_include_pad, Pair dilation,
+                                      bool ceil_mode) {
+  return ops::geometry_of(x, {kernel_size, stride, padding, dilation, ceil_mode},
+                          count_include_pad);
 }
 
 void avg_pool2d(const AvgPool2dGeometry& geometry, const float* x, float* output) {

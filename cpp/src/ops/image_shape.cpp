@@ -1,4 +1,4 @@
-// Checks that a shape is that of a batch of images.
+// Checks that a shape is that of a batch of images, or of channels.
 #include "ops/image_shape.h"
 
 #include <stdexcept>
@@ -23,6 +23,13 @@ void check_image_shape(const char* function, const Shape& x) {
     refuse(function, x, "at least one row, column and channel");
   element_count(x);
 }
+
+void check_channels(const char* function, const Shape& x) {
+  if (x.size() < 2) refuse(function, x, "a batch axis and channels, the last axis");
+  element_count(x);
+}
+
+int64_t rows_of_channels(const Shape& x) { return element_count(Shape(x.begin(), x.end() - 1)); }
 
 Shape checked_output(const char* function, const Shape& output) {
   if (element_count(output) > kMostElements) {

@@ -1,4 +1,4 @@
-// The first check of every op on images.
+// The first checks of ops on images or on channels.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,13 @@ constexpr int64_t kMostSetting = int64_t{1} << 24;
 // channel: std::invalid_argument with a sentence that begins with `function`.
 void check_image_shape(const char* function, const Shape& x);
 
-// The same for the output of an op, which may be too large.
+// Refuses shapes without a batch axis and a last axis of channels, in the same way.
+void check_channels(const char* function, const Shape& x);
+
+// The number of pixels, or of images without pixels, of which each has channels.
+int64_t rows_of_channels(const Shape& x);
+
+// Refuses the shape of an output that is too large.
 Shape checked_output(const char* function, const Shape& output);
 
 }  // namespace cnnx::ops

@@ -12,6 +12,8 @@ namespace cnnx {
 namespace ops {
 namespace {
 
+constexpr const char* kName = "max_pool2d";
+
 void run(const Pool2dGeometry& g, const float* x, int threads, float* output) {
   const PoolWindows windows = windows_of_one_image(g);
   const auto kernel = CNNX_KERNELS(max_pool2d_kernels).forward;
@@ -61,8 +63,7 @@ class BoundMaxPool2d final : public BoundOp {
 
 class MaxPool2dOp final : public Op {
  public:
-  MaxPool2dOp(Pair kernel_size, Pair stride, const Padding& padding)
-      : kernel_size_(kernel_size), stride_(stride), padding_(padding) {}
+  explicit MaxPool2dOp(const Pool2dSettings& settings) : settings_(settings) {}
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return std::make_unique<BoundMaxPool2d>(geometry(input));
@@ -70,7 +71,8 @@ class MaxPool2dOp final : public Op {
   Fusable fusable_as(const Shape& input) const override {
     const Pool2dGeometry g = geometry(input);
     const auto is_two = [](Pair pair) { return pair.height == 2 && pair.width == 2; };
-    const bool side_by_side = is_two(g.kernel_size) && is_two(g.stride) && g.top == 0 &&
+    const bool adjacent = g.dilation.height == 1 && g.dilation.width == 1;
+    const bool side_by_side = is_two(g.kernel_size) && is_two(g.stride) && adjacent && g.top == 0 &&
                               g.left == 0 && g.out_height == g.in_height / 2 &&
                               g.out_width == g.in_width / 2;
     return side_by_side ? Fusable::max_pool_2x2 : Fusable::none;
@@ -78,26 +80,25 @@ class MaxPool2dOp final : public Op {
 
  private:
   Pool2dGeometry geometry(const Shape& input) const {
-    return max_pool2d_geometry(input, kernel_size_, stride_, padding_);
+    return pool2d_geometry(kName, input, settings_);
   }
 
-  Pair kernel_size_, stride_;
-  Padding padding_;
+  Pool2dSettings settings_;
 };
 
 std::unique_ptr<const Op> make_max_pool2d(const CheckedSettings& settings) {
-  return std::make_unique<MaxPool2dOp>(settings.pair("kernel_size"), settings.pair("stride"),
-                                       settings.padding("padding"));
+  return std::make_unique<MaxPool2dOp>(Pool2dSettings::of(settings));
 }
 
 constexpr SettingInfo kSettings[] = {
-    pair("kernel_size", 1, "size of the window"),
-    pair("stride", 1, "step of the window").same_as("kernel_size"),
+    kPoolWindow,
+    kPoolStride,
     padding("padding", "minus infinity around the image").otherwise(0),
+    kPoolDilation,
+    kPoolCeilMode,
 };
 constexpr LayerDescription kLayers[] = {
-    LayerDescription("max_pool2d", "maximum of each window", make_max_pool2d)
-        .with_settings(kSettings),
+    LayerDescription(kName, "maximum of each window", make_max_pool2d).with_settings(kSettings),
 };
 
 }  // namespace
@@ -107,8 +108,8 @@ ConstantArray<LayerDescription> max_pool2d_layers() { return kLayers; }
 }  // namespace ops
 
 Pool2dGeometry max_pool2d_geometry(const Shape& x, Pair kernel_size, Pair stride,
-                                   const Padding& padding) {
-  return ops::pool2d_geometry("max_pool2d", x, kernel_size, stride, padding);
+                                   const Padding& padding, Pair dilation, bool ceil_mode) {
+  return ops::pool2d_geometry(ops::kName, x, {kernel_size, stride, padding, dilation, ceil_mode});
 }
 
 void max_pool2d(const Pool2dGeometry& geometry, const float* x, float* output) {

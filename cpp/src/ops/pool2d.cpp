@@ -36,32 +36,75 @@ void check_side(const char* function, const char* side, int64_t padding, const c
                        std::to_string(kernel));
 }
 
+int64_t extent_of(int64_t kernel, int64_t dilation) { return (kernel - 1) * dilation + 1; }
+
+void check_padding(const char* function, const Padding& padding, Pair extent) {
+  if (padding.rule != Padding::Rule::explicit_sides) return;
+  check_side(function, "top", padding.top, "height", extent.height);
+  check_side(function, "bottom", padding.bottom, "height", extent.height);
+  check_side(function, "left", padding.left, "width", extent.width);
+  check_side(function, "right", padding.right, "width", extent.width);
+}
+
+// The windows along an axis. In ceil mode one more if the last one ends before the padding does and
+// the next one begins inside the image or the padding before it.
+WindowPlacement place_pool_windows(int64_t size, int64_t extent, int64_t stride,
+                                   const Padding& padding, bool vertical, bool ceil_mode) {
+  WindowPlacement placed =
+      place_windows(size, extent, stride, padding.rule, vertical ? padding.top : padding.left,
+                    vertical ? padding.bottom : padding.right);
+  const int64_t next = placed.output * stride;  // its first pixel, from the first one of padding
+  const int64_t next_end = next + extent, end = placed.before + size + placed.after;
+  if (ceil_mode && next_end - end < stride && next < placed.before + size) ++placed.output;
+  return placed;
+}
+
+// Whether every window reads a pixel of the image. Of windows that begin in the padding a dilation
+// may leave out the image.
+bool all_read_the_image(const WindowPlacement& placed, int64_t size, int64_t kernel, int64_t stride,
+                        int64_t dilation) {
+  int64_t begin = -placed.before;
+  for (int64_t i = 0; i < placed.output && begin < 0; ++i, begin += stride) {
+    const int64_t skipped = (-begin + dilation - 1) / dilation;
+    if (skipped >= kernel || begin + skipped * dilation >= size) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
-Pool2dGeometry pool2d_geometry(const char* function, const Shape& x, Pair kernel_size, Pair stride,
-                               const Padding& padding) {
+Pool2dGeometry pool2d_geometry(const char* function, const Shape& x,
+                               const Pool2dSettings& settings) {
+  const auto& [kernel_size, stride, padding, dilation, ceil_mode] = settings;
   check_image_shape(function, x);
   check_pair(function, "kernel_size", kernel_size);
   check_pair(function, "stride", stride);
+  check_pair(function, "dilation", dilation);
   // The kernels number a window's pixels in 32 bits.
   const int64_t pixels = std::min(kernel_size.height, x[1]) * std::min(kernel_size.width, x[2]);
   if (pixels > std::numeric_limits<int32_t>::max()) {
     refuse(function,
            "kernel_size is " + describe(kernel_size) + ", expected at most 2147483647 pixels");
   }
-  if (padding.rule == Padding::Rule::explicit_sides) {
-    check_side(function, "top", padding.top, "height", kernel_size.height);
-    check_side(function, "bottom", padding.bottom, "height", kernel_size.height);
-    check_side(function, "left", padding.left, "width", kernel_size.width);
-    check_side(function, "right", padding.right, "width", kernel_size.width);
-  }
-  const WindowPlacement vertical = place_windows(x[1], kernel_size.height, stride.height,
-                                                 padding.rule, padding.top, padding.bottom);
-  const WindowPlacement horizontal = place_windows(x[2], kernel_size.width, stride.width,
-                                                   padding.rule, padding.left, padding.right);
+  const Pair extent = {extent_of(kernel_size.height, dilation.height),
+                       extent_of(kernel_size.width, dilation.width)};
+  check_padding(function, padding, extent);
+  const WindowPlacement vertical =
+      place_pool_windows(x[1], extent.height, stride.height, padding, true, ceil_mode);
+  const WindowPlacement horizontal =
+      place_pool_windows(x[2], extent.width, stride.width, padding, false, ceil_mode);
   if (vertical.output < 1 || horizontal.output < 1) {
-    refuse(function, "kernel_size is " + describe(kernel_size) + ", expected at most the input's " +
-                         describe({x[1], x[2]}) + " with its padding");
+    const bool dilated = dilation.height != 1 || dilation.width != 1;
+    refuse(function, "kernel_size is " + describe(kernel_size) +
+                         (dilated ? " with dilation " + describe(dilation) : "") +
+                         ", expected at most the input's " + describe({x[1], x[2]}) +
+                         " with its padding");
+  }
+  if (!all_read_the_image(vertical, x[1], kernel_size.height, stride.height, dilation.height) ||
+      !all_read_the_image(horizontal, x[2], kernel_size.width, stride.width, dilation.width)) {
+    refuse(function, "dilation is " + describe(dilation) + ", expected windows of " +
+                         describe(kernel_size) +
+                         " that each read a pixel of the image, not padding alone");
   }
   Pool2dGeometry geometry;
   geometry.batch = x[0];
@@ -72,8 +115,11 @@ Pool2dGeometry pool2d_geometry(const char* function, const Shape& x, Pair kernel
   geometry.out_width = horizontal.output;
   geometry.kernel_size = kernel_size;
   geometry.stride = stride;
+  geometry.dilation = dilation;
   geometry.top = vertical.before;
+  geometry.bottom = vertical.after;
   geometry.left = horizontal.before;
+  geometry.right = horizontal.after;
   // Windows of stride 1 may outnumber the pixels.
   element_count(geometry.output_shape());
   return geometry;
@@ -89,8 +135,12 @@ PoolWindows windows_of_one_image(const Pool2dGeometry& g) {
           g.kernel_size.width,
           g.stride.height,
           g.stride.width,
+          g.dilation.height,
+          g.dilation.width,
           g.top,
-          g.left};
+          g.bottom,
+          g.left,
+          g.right};
 }
 
 }  // namespace cnnx::ops

@@ -6,13 +6,39 @@
 
 #include "cnnx/pool2d.h"
 #include "kernels/pool2d.h"
+#include "ops/layer_description.h"
+#include "ops/settings.h"
 #include "runtime/parallel.h"
 
 namespace cnnx::ops {
 
+// The settings that both poolings have.
+struct Pool2dSettings {
+  Pair kernel_size, stride;
+  Padding padding;
+  Pair dilation;
+  bool ceil_mode;
+
+  static Pool2dSettings of(const CheckedSettings& settings) {
+    return {settings.pair("kernel_size"), settings.pair("stride"), settings.padding("padding"),
+            settings.pair("dilation"), settings.boolean("ceil_mode")};
+  }
+};
+
+// Their descriptions, in the order of a layer's settings.
+inline constexpr SettingInfo kPoolWindow = pair("kernel_size", 1, "size of the window");
+inline constexpr SettingInfo kPoolStride =
+    pair("stride", 1, "step of the window").same_as("kernel_size");
+inline constexpr SettingInfo kPoolDilation =
+    pair("dilation", 1, "step between the pixels of a window").otherwise(1).omit_default();
+inline constexpr SettingInfo kPoolCeilMode =
+    boolean("ceil_mode", "whether a last window may extend beyond the padding")
+        .otherwise(false)
+        .omit_default();
+
 // The geometry of a pooling named `function` in errors; throws std::invalid_argument.
-Pool2dGeometry pool2d_geometry(const char* function, const Shape& x, Pair kernel_size, Pair stride,
-                               const Padding& padding);
+Pool2dGeometry pool2d_geometry(const char* function, const Shape& x,
+                               const Pool2dSettings& settings);
 
 PoolWindows windows_of_one_image(const Pool2dGeometry& geometry);
 

@@ -1,6 +1,7 @@
 // upsample2d: the public functions and the layer kind, both parallel over rows of images.
 #include "cnnx/upsample2d.h"
 
+#include <numeric>
 #include <stdexcept>
 #include <string>
 
@@ -19,20 +20,33 @@ namespace {
 
 constexpr const char* kName = "upsample2d";
 
+// Reduced to lowest terms, so that the same numbers are computed for any size of the same ratio.
+ResampledAxis axis_of(int64_t in_size, int64_t out_size, UpsampleMode mode, bool align_corners) {
+  const bool corners = align_corners && out_size > 1;
+  const int64_t from = corners ? in_size - 1 : in_size, to = corners ? out_size - 1 : out_size;
+  const int64_t divisor = std::gcd(from, to);
+  const int64_t step = from / divisor, unit = to / divisor;
+  if (corners) return {in_size, out_size, step, 0, unit};
+  if (align_corners) return {in_size, out_size, 1, 0, 1};  // a single output, the first input
+  if (mode == UpsampleMode::nearest) return {in_size, out_size, step, 0, unit};
+  return {in_size, out_size, 2 * step, step - unit, 2 * unit};
+}
+
 Upsampling one_image(const Upsample2dGeometry& g) {
-  return {g.in_height, g.in_width, g.channels, g.scale.height, g.scale.width};
+  return {axis_of(g.in_height, g.out_height, g.mode, g.align_corners),
+          axis_of(g.in_width, g.out_width, g.mode, g.align_corners), g.channels};
 }
 
 void run(const Upsample2dGeometry& g, const float* x, int threads, float* output) {
   const Upsample2dKernels& kernels = CNNX_KERNELS(upsample2d_kernels);
   const auto kernel = g.mode == UpsampleMode::nearest ? kernels.nearest : kernels.bilinear;
+  const Upsampling upsampling = one_image(g);
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
-  const int64_t out_rows = g.in_height * g.scale.height;
-  const int64_t out_row = g.in_width * g.scale.width * g.channels;
-  parallel_for_rows(threads, g.batch, out_rows, 2 * out_row,
+  const int64_t out_row = g.out_width * g.channels;
+  parallel_for_rows(threads, g.batch, g.out_height, 2 * out_row,
                     [&](int64_t image, int64_t begin, int64_t end) {
-                      kernel(one_image(g), x + image * in_floats, begin, end,
-                             output + image * out_rows * out_row);
+                      kernel(upsampling, x + image * in_floats, begin, end,
+                             output + image * g.out_height * out_row);
                     });
 }
 
@@ -41,46 +55,87 @@ void run_backward(const Upsample2dGeometry& g, const float* grad_output, int thr
   const Upsample2dKernels& kernels = CNNX_KERNELS(upsample2d_kernels);
   const auto kernel =
       g.mode == UpsampleMode::nearest ? kernels.nearest_backward : kernels.bilinear_backward;
+  const Upsampling upsampling = one_image(g);
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
-  const int64_t out_floats = in_floats * g.scale.height * g.scale.width;
+  const int64_t out_floats = g.out_height * g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.in_height, 2 * out_floats / g.in_height,
                     [&](int64_t image, int64_t begin, int64_t end) {
-                      kernel(one_image(g), grad_output + image * out_floats, begin, end, accumulate,
+                      kernel(upsampling, grad_output + image * out_floats, begin, end, accumulate,
                              grad_input + image * in_floats);
                     });
 }
 
 using BoundUpsample2d = BoundLinearMap<Upsample2dGeometry, run, run_backward>;
 
+[[noreturn]] void refuse(const std::string& reason) {
+  throw std::invalid_argument(std::string(kName) + ": " + reason);
+}
+
+void check_sizes(const char* argument, Pair sizes) {
+  for (const int64_t each : {sizes.height, sizes.width}) {
+    if (each >= 1 && each <= kMostSetting) continue;
+    refuse(std::string(argument) + " is " + to_string(Shape{sizes.height, sizes.width}) +
+           ", expected 1 to " + std::to_string(kMostSetting) + " in height and width");
+  }
+}
+
+Upsample2dGeometry geometry_of(const Shape& x, Pair out, UpsampleMode mode, bool align_corners) {
+  if (align_corners && mode == UpsampleMode::nearest)
+    refuse("align_corners is true, expected false with mode nearest");
+  const Upsample2dGeometry geometry = {x[0],       x[1],      x[2], x[3],
+                                       out.height, out.width, mode, align_corners};
+  checked_output(kName, geometry.output_shape());
+  return geometry;
+}
+
 class Upsample2dOp final : public Op {
  public:
-  Upsample2dOp(Pair scale_factor, UpsampleMode mode) : scale_factor_(scale_factor), mode_(mode) {}
-  Shape output_shape(const Shape& input) const override {
-    return upsample2d_geometry(input, scale_factor_, mode_).output_shape();
-  }
+  // With a size other than (0, 0) the factors are 1.
+  Upsample2dOp(Pair scale_factor, Pair size, UpsampleMode mode, bool align_corners)
+      : scale_factor_(scale_factor), size_(size), mode_(mode), align_corners_(align_corners) {}
+  Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundUpsample2d>(upsample2d_geometry(input, scale_factor_, mode_));
+    return std::make_unique<BoundUpsample2d>(geometry(input));
   }
 
  private:
-  Pair scale_factor_;
+  Upsample2dGeometry geometry(const Shape& input) const {
+    if (size_.height == 0 && size_.width == 0)
+      return upsample2d_geometry(input, scale_factor_, mode_, align_corners_);
+    if (scale_factor_.height != 1 || scale_factor_.width != 1) {
+      refuse("scale_factor is " + to_string(Shape{scale_factor_.height, scale_factor_.width}) +
+             " and size is " + to_string(Shape{size_.height, size_.width}) +
+             ", expected one of them");
+    }
+    return upsample2d_geometry_of_size(input, size_, mode_, align_corners_);
+  }
+
+  Pair scale_factor_, size_;
   UpsampleMode mode_;
+  bool align_corners_;
 };
 
 constexpr const char* kModes[] = {"nearest", "bilinear"};
 
 std::unique_ptr<const Op> make_upsample2d(const CheckedSettings& settings) {
   const bool nearest = settings.choice("mode") == kModes[0];
-  return std::make_unique<Upsample2dOp>(settings.pair("scale_factor"),
-                                        nearest ? UpsampleMode::nearest : UpsampleMode::bilinear);
+  return std::make_unique<Upsample2dOp>(settings.pair("scale_factor"), settings.pair("size"),
+                                        nearest ? UpsampleMode::nearest : UpsampleMode::bilinear,
+                                        settings.boolean("align_corners"));
 }
 
 constexpr SettingInfo kSettings[] = {
-    pair("scale_factor", 1, "how many times as high and wide"),
+    pair("scale_factor", 1, "how many times as high and wide").otherwise(1),
     choice("mode", kModes, "repeats pixels, or mixes the four around a place").otherwise(0),
+    pair("size", 0, "height and width of the output instead of a factor, or 0")
+        .otherwise(0)
+        .omit_default(),
+    boolean("align_corners", "whether the corners of input and output lie on each other")
+        .otherwise(false)
+        .omit_default(),
 };
 constexpr LayerDescription kLayers[] = {
-    LayerDescription(kName, "an image enlarged by whole factors", make_upsample2d)
+    LayerDescription(kName, "an image resampled to another size", make_upsample2d)
         .with_settings(kSettings),
 };
 
@@ -90,18 +145,25 @@ ConstantArray<LayerDescription> upsample2d_layers() { return kLayers; }
 
 }  // namespace ops
 
-Upsample2dGeometry upsample2d_geometry(const Shape& x, Pair scale_factor, UpsampleMode mode) {
+Upsample2dGeometry upsample2d_geometry(const Shape& x, Pair scale_factor, UpsampleMode mode,
+                                       bool align_corners) {
   ops::check_image_shape(ops::kName, x);
-  for (const int64_t factor : {scale_factor.height, scale_factor.width}) {
-    if (factor >= 1 && factor <= ops::kMostSetting) continue;
-    throw std::invalid_argument(std::string(ops::kName) + ": scale_factor is " +
-                                to_string(Shape{scale_factor.height, scale_factor.width}) +
-                                ", expected 1 to " + std::to_string(ops::kMostSetting) +
-                                " in height and width");
+  ops::check_sizes("scale_factor", scale_factor);
+  Pair out;
+  if (__builtin_mul_overflow(x[1], scale_factor.height, &out.height) ||
+      __builtin_mul_overflow(x[2], scale_factor.width, &out.width)) {
+    ops::refuse("x has shape " + to_string(x) + " and scale_factor is " +
+                to_string(Shape{scale_factor.height, scale_factor.width}) +
+                ", expected fewer pixels");
   }
-  const Upsample2dGeometry geometry = {x[0], x[1], x[2], x[3], scale_factor, mode};
-  ops::checked_output(ops::kName, geometry.output_shape());
-  return geometry;
+  return ops::geometry_of(x, out, mode, align_corners);
+}
+
+Upsample2dGeometry upsample2d_geometry_of_size(const Shape& x, Pair size, UpsampleMode mode,
+                                               bool align_corners) {
+  ops::check_image_shape(ops::kName, x);
+  ops::check_sizes("size", size);
+  return ops::geometry_of(x, size, mode, align_corners);
 }
 
 void upsample2d(const Upsample2dGeometry& geometry, const float* x, float* output) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnx.arguments import PaddingLike, PairLike, boolean, padding_sides, pair
+from cnnx.arguments import PaddingLike, PairLike, boolean, pair, pool_settings
 from cnnx.layers.base import Layer, LayerWithoutSettings
 
 __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "GlobalAvgPool2d", "MaxPool2d"]
@@ -15,7 +15,10 @@ class MaxPool2d(Layer):
         kernel_size: window size, an integer or (height, width).
         stride: step of the window; `kernel_size` when None.
         padding: padding with minus infinity, in the forms of `Conv2d`; each side smaller than the
-            window.
+            extent of the window.
+        dilation: step between the pixels of a window, an integer or (height, width).
+        ceil_mode: whether a last window may extend beyond the padding, if it begins inside the
+            image or the padding before it.
         name: name in `Model.layer_outputs`; "max_pool2d_1" and so on when None.
 
     Shape:
@@ -34,16 +37,12 @@ class MaxPool2d(Layer):
         *,
         stride: PairLike | None = None,
         padding: PaddingLike = 0,
+        dilation: PairLike = 1,
+        ceil_mode: bool = False,
         name: str | None = None,
     ) -> None:
-        window = pair(kernel_size, "MaxPool2d", "kernel_size")
         super().__init__(
-            {
-                "kernel_size": window,
-                "stride": window if stride is None else pair(stride, "MaxPool2d", "stride"),
-                "padding": padding_sides(padding, "MaxPool2d"),
-            },
-            name,
+            pool_settings("MaxPool2d", kernel_size, stride, padding, dilation, ceil_mode), name
         )
 
 
@@ -53,9 +52,12 @@ class AvgPool2d(Layer):
     Args:
         kernel_size: window size, an integer or (height, width).
         stride: step of the window; `kernel_size` when None.
-        padding: zero padding, in the forms of `Conv2d`; each side smaller than the window.
+        padding: zero padding, in the forms of `Conv2d`; each side smaller than the extent of the
+            window.
         count_include_pad: whether the divisor includes the padding; padding "same" never includes
-            it.
+            it. The part of a window beyond the padding never counts.
+        dilation: as for `MaxPool2d`.
+        ceil_mode: as for `MaxPool2d`.
         name: name in `Model.layer_outputs`; "avg_pool2d_1" and so on when None.
 
     Shape:
@@ -75,18 +77,13 @@ class AvgPool2d(Layer):
         stride: PairLike | None = None,
         padding: PaddingLike = 0,
         count_include_pad: bool = True,
+        dilation: PairLike = 1,
+        ceil_mode: bool = False,
         name: str | None = None,
     ) -> None:
-        window = pair(kernel_size, "AvgPool2d", "kernel_size")
-        super().__init__(
-            {
-                "kernel_size": window,
-                "stride": window if stride is None else pair(stride, "AvgPool2d", "stride"),
-                "padding": padding_sides(padding, "AvgPool2d"),
-                "count_include_pad": boolean(count_include_pad, "AvgPool2d", "count_include_pad"),
-            },
-            name,
-        )
+        settings = pool_settings("AvgPool2d", kernel_size, stride, padding, dilation, ceil_mode)
+        counted = boolean(count_include_pad, "AvgPool2d", "count_include_pad")
+        super().__init__({**settings, "count_include_pad": counted}, name)
 
 
 class AdaptiveAvgPool2d(Layer):

@@ -21,6 +21,8 @@ from cnnx.ops.binary_cross_entropy import binary_cross_entropy as binary_cross_e
 from cnnx.ops.binary_cross_entropy import (
     binary_cross_entropy_backward as binary_cross_entropy_backward,
 )
+from cnnx.ops.channel_shuffle import channel_shuffle as channel_shuffle
+from cnnx.ops.channel_shuffle import channel_shuffle_backward as channel_shuffle_backward
 from cnnx.ops.conv2d import conv2d as conv2d
 from cnnx.ops.conv2d import conv2d_backward as conv2d_backward
 from cnnx.ops.conv_transpose2d import conv_transpose2d as conv_transpose2d
@@ -29,12 +31,18 @@ from cnnx.ops.cross_entropy import cross_entropy as cross_entropy
 from cnnx.ops.cross_entropy import cross_entropy_backward as cross_entropy_backward
 from cnnx.ops.dense import dense as dense
 from cnnx.ops.dense import dense_backward as dense_backward
+from cnnx.ops.depth_to_space import depth_to_space as depth_to_space
+from cnnx.ops.depth_to_space import depth_to_space_backward as depth_to_space_backward
+from cnnx.ops.depth_to_space import space_to_depth as space_to_depth
+from cnnx.ops.depth_to_space import space_to_depth_backward as space_to_depth_backward
 from cnnx.ops.group_norm import group_norm as group_norm
 from cnnx.ops.group_norm import group_norm_backward as group_norm_backward
 from cnnx.ops.group_norm import layer_norm as layer_norm
 from cnnx.ops.group_norm import layer_norm_backward as layer_norm_backward
 from cnnx.ops.max_pool2d import max_pool2d as max_pool2d
 from cnnx.ops.max_pool2d import max_pool2d_backward as max_pool2d_backward
+from cnnx.ops.pad2d import pad2d as pad2d
+from cnnx.ops.pad2d import pad2d_backward as pad2d_backward
 from cnnx.ops.prelu import prelu as prelu
 from cnnx.ops.prelu import prelu_backward as prelu_backward
 from cnnx.ops.regression_losses import huber as huber
@@ -43,6 +51,8 @@ from cnnx.ops.regression_losses import mean_absolute_error as mean_absolute_erro
 from cnnx.ops.regression_losses import mean_absolute_error_backward as mean_absolute_error_backward
 from cnnx.ops.regression_losses import mean_squared_error as mean_squared_error
 from cnnx.ops.regression_losses import mean_squared_error_backward as mean_squared_error_backward
+from cnnx.ops.slice_channels import slice_channels as slice_channels
+from cnnx.ops.slice_channels import slice_channels_backward as slice_channels_backward
 from cnnx.ops.softmax import softmax as softmax
 from cnnx.ops.softmax import softmax_backward as softmax_backward
 from cnnx.ops.upsample2d import upsample2d as upsample2d

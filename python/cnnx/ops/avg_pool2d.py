@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from numpy.typing import ArrayLike
 
 from cnnx import _core
@@ -14,8 +12,7 @@ from cnnx.arguments import (
     boolean,
     float32_array,
     image_shape,
-    padding_sides,
-    pair,
+    pool_settings,
 )
 
 
@@ -26,6 +23,8 @@ def avg_pool2d(
     stride: PairLike | None = None,
     padding: PaddingLike = 0,
     count_include_pad: bool = True,
+    dilation: PairLike = 1,
+    ceil_mode: bool = False,
 ) -> FloatArray:
     """2-D average pooling over NHWC images.
 
@@ -34,12 +33,14 @@ def avg_pool2d(
         kernel_size: window size, an integer or (height, width).
         stride: step of the window; `kernel_size` when None.
         padding: zero padding: an integer, (height, width), ((top, bottom), (left, right)), "valid"
-            or "same"; each side smaller than the window.
-        count_include_pad: whether the divisor includes the padding; "same" never includes it.
+            or "same"; each side smaller than the extent of the window.
+        count_include_pad: whether the divisor includes the padding; "same" never includes it. The
+            part of a window beyond the padding never counts.
+        dilation: as in `max_pool2d`.
+        ceil_mode: as in `max_pool2d`.
 
     Shape:
-        x (batch, height, width, channels); result (batch, out_height, out_width, channels), where
-        out = floor((in + padding - kernel) / stride) + 1, and ceil(in / stride) for "same".
+        x (batch, height, width, channels); result as in `max_pool2d`.
 
     Raises:
         TypeError: if `x` is not of a real dtype, or a setting is not an integer or a pair.
@@ -49,10 +50,10 @@ def avg_pool2d(
         >>> avg_pool2d([[[[1.0], [5.0]], [[3.0], [3.0]]]], 2)
         array([[[[3.]]]], dtype=float32)
     """
-    name = "avg_pool2d"
-    x = float32_array(x, name, "x", ndim=4)
-    settings = _settings(name, kernel_size, stride, padding, count_include_pad)
-    return _core.run_op(name, settings, x)
+    x = float32_array(x, "avg_pool2d", "x", ndim=4)
+    settings = pool_settings("avg_pool2d", kernel_size, stride, padding, dilation, ceil_mode)
+    settings["count_include_pad"] = boolean(count_include_pad, "avg_pool2d", "count_include_pad")
+    return _core.run_op("avg_pool2d", settings, x)
 
 
 def avg_pool2d_backward(
@@ -63,6 +64,8 @@ def avg_pool2d_backward(
     stride: PairLike | None = None,
     padding: PaddingLike = 0,
     count_include_pad: bool = True,
+    dilation: PairLike = 1,
+    ceil_mode: bool = False,
 ) -> FloatArray:
     """Gradient of `avg_pool2d` with respect to its input, spread evenly over a window's pixels.
 
@@ -73,6 +76,8 @@ def avg_pool2d_backward(
         stride: as in `avg_pool2d`.
         padding: as in `avg_pool2d`.
         count_include_pad: as in `avg_pool2d`.
+        dilation: as in `max_pool2d`.
+        ceil_mode: as in `max_pool2d`.
 
     Shape:
         Result of the shape of x.
@@ -89,20 +94,6 @@ def avg_pool2d_backward(
     """
     name = "avg_pool2d_backward"
     grad = float32_array(grad_output, name, "grad_output", ndim=4)
-    settings = _settings(name, kernel_size, stride, padding, count_include_pad)
+    settings = pool_settings(name, kernel_size, stride, padding, dilation, ceil_mode)
+    settings["count_include_pad"] = boolean(count_include_pad, name, "count_include_pad")
     return _core.run_op_backward("avg_pool2d", settings, grad, image_shape(x, name))[0]
-
-
-def _settings(
-    function: str,
-    kernel_size: PairLike,
-    stride: PairLike | None,
-    padding: PaddingLike,
-    count_include_pad: bool,
-) -> dict[str, Any]:
-    return {
-        "kernel_size": pair(kernel_size, function, "kernel_size"),
-        "stride": pair(kernel_size if stride is None else stride, function, "stride"),
-        "padding": padding_sides(padding, function),
-        "count_include_pad": boolean(count_include_pad, function, "count_include_pad"),
-    }

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from numpy.typing import ArrayLike
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, PaddingLike, PairLike, float32_array, padding_sides, pair
+from cnnx.arguments import FloatArray, PaddingLike, PairLike, float32_array, pool_settings
 
 
 def max_pool2d(
@@ -16,6 +14,8 @@ def max_pool2d(
     *,
     stride: PairLike | None = None,
     padding: PaddingLike = 0,
+    dilation: PairLike = 1,
+    ceil_mode: bool = False,
 ) -> FloatArray:
     """2-D max pooling over NHWC images; a NaN in a window is its maximum.
 
@@ -26,11 +26,15 @@ def max_pool2d(
         kernel_size: window size, an integer or (height, width).
         stride: step of the window; `kernel_size` when None.
         padding: an integer, (height, width), ((top, bottom), (left, right)), "valid" or "same";
-            each side smaller than the window.
+            each side smaller than the extent of the window.
+        dilation: step between the pixels of a window, an integer or (height, width).
+        ceil_mode: whether a last window may extend beyond the padding, if it begins inside the
+            image or the padding before it.
 
     Shape:
         x (batch, height, width, channels); result (batch, out_height, out_width, channels), where
-        out = floor((in + padding - kernel) / stride) + 1, and ceil(in / stride) for "same".
+        out = floor((in + padding - extent) / stride) + 1 with extent = (kernel - 1) * dilation + 1,
+        at most one more in ceil mode, and ceil(in / stride) for "same".
 
     Raises:
         TypeError: if `x` is not of a real dtype, or a setting is not an integer or a pair.
@@ -39,10 +43,13 @@ def max_pool2d(
     Example:
         >>> max_pool2d([[[[1.0], [5.0]], [[3.0], [2.0]]]], 2)
         array([[[[5.]]]], dtype=float32)
+        >>> max_pool2d([[[[1.0], [5.0], [2.0]]]], (1, 2), ceil_mode=True)[0, 0, :, 0]
+        array([5., 2.], dtype=float32)
     """
     name = "max_pool2d"
     x = float32_array(x, name, "x", ndim=4)
-    return _core.run_op(name, _settings(name, kernel_size, stride, padding), x)
+    settings = pool_settings(name, kernel_size, stride, padding, dilation, ceil_mode)
+    return _core.run_op(name, settings, x)
 
 
 def max_pool2d_backward(
@@ -52,6 +59,8 @@ def max_pool2d_backward(
     *,
     stride: PairLike | None = None,
     padding: PaddingLike = 0,
+    dilation: PairLike = 1,
+    ceil_mode: bool = False,
 ) -> FloatArray:
     """Gradient of `max_pool2d` with respect to its input.
 
@@ -63,6 +72,8 @@ def max_pool2d_backward(
         kernel_size: as in `max_pool2d`.
         stride: as in `max_pool2d`.
         padding: as in `max_pool2d`.
+        dilation: as in `max_pool2d`.
+        ceil_mode: as in `max_pool2d`.
 
     Shape:
         Result of the shape of x.
@@ -79,15 +90,5 @@ def max_pool2d_backward(
     name = "max_pool2d_backward"
     grad = float32_array(grad_output, name, "grad_output", ndim=4)
     x = float32_array(x, name, "x", ndim=4)
-    settings = _settings(name, kernel_size, stride, padding)
+    settings = pool_settings(name, kernel_size, stride, padding, dilation, ceil_mode)
     return _core.run_op_backward("max_pool2d", settings, grad, x)[0]
-
-
-def _settings(
-    function: str, kernel_size: PairLike, stride: PairLike | None, padding: PaddingLike
-) -> dict[str, Any]:
-    return {
-        "kernel_size": pair(kernel_size, function, "kernel_size"),
-        "stride": pair(kernel_size if stride is None else stride, function, "stride"),
-        "padding": padding_sides(padding, function),
-    }

@@ -26,7 +26,7 @@ const Network kEveryKind[] = {
 
 void save_kinds(const std::string& folder) {
   for (const Network& network : kEveryKind)
-    Model(network.layers, {12, 13, 4}).save(folder + "/" + network.kind + ".cnnx");
+    Model(network.layers, {12, 14, 4}).save(folder + "/" + network.kind + ".cnnx");
 }
 
 Model blocks() {
@@ -52,20 +52,32 @@ Model settings() {
            .bias(false)
            .algorithm(cnnx::ConvolutionAlgorithm::direct)
            .name("edges"),
-       BatchNorm2d().momentum(0.4).epsilon(1e-3).affine(false), LeakyReLU(0.1), PReLU(0.1),
+       BatchNorm2d().momentum(0.4).epsilon(1e-3).affine(false),
+       LeakyReLU(0.1),
+       PReLU(0.1),
        ConvTranspose2d(8, 3).stride(2).padding(Padding::same).bias(false).trainable(false),
        ConvTranspose2d(8, 2).stride(2).padding({1, 0}).output_padding(1).groups(4).dilation(3),
-       MaxPool2d({3, 2}).stride(2).padding(Padding::same),
-       AvgPool2d(2).stride({1, 2}).padding(1).count_include_pad(false), ZeroPad2d({0, 1, 2, 0}),
-       Upsample2d({1, 2}).mode(cnnx::UpsampleMode::bilinear), GroupNorm(2).epsilon(1e-3),
-       LayerNorm().epsilon(1e-6), AdaptiveAvgPool2d({5, 3}), Dropout(0.25).name("drop"),
+       MaxPool2d({3, 2}).stride(2).padding(Padding::same).dilation({2, 1}).ceil_mode(true),
+       AvgPool2d(2).stride({1, 2}).padding(1).count_include_pad(false).dilation({1, 2}).ceil_mode(
+           true),
+       ZeroPad2d({0, 1, 2, 0}),
+       Pad2d({1, 0, 0, 2}).mode(cnnx::PadMode::edge),
+       Upsample2d({1, 2}).mode(cnnx::UpsampleMode::bilinear),
+       SpaceToDepth(1),
+       DepthToSpace(2).mode(cnnx::BlockMode::crd),
+       Upsample2d().size({15, 12}).mode(cnnx::UpsampleMode::bilinear).align_corners(true),
+       GroupNorm(2).epsilon(1e-3),
+       LayerNorm().epsilon(1e-6),
+       AdaptiveAvgPool2d({5, 3}),
+       Dropout(0.25).name("drop"),
        Residual({Conv2d(6, 3).padding(Padding::same), BatchNorm2d()},
                 {Conv2d(6, 1).padding(Padding::valid).bias(false)})
            .name("block")
            .trainable(false),
        Residual({Parallel({{ReLU()}, {}, {Conv2d(6, 1).name("one"), Tanh()}}, cnnx::Merge::add),
                  Parallel({{Conv2d(3, 1)}, {Conv2d(3, 1)}})}),
-       GlobalAvgPool2d(), Dense(2).bias(false)},
+       GlobalAvgPool2d(),
+       Dense(2).bias(false)},
       {24, 24, 4}, options);
 }
 

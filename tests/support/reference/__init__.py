@@ -6,6 +6,7 @@ function takes any real array and computes in float64; a backward returns the sa
 
 from reference.activations import *
 from reference.arrays import *
+from reference.channels import *
 from reference.convolution import *
 from reference.losses import *
 from reference.normalisation import *

@@ -1,6 +1,8 @@
-"""Reference padding, enlarging and adaptive pooling: a matrix along each axis."""
+"""Reference padding, resampling and adaptive pooling: a matrix along each axis."""
 
 from __future__ import annotations
+
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -55,30 +57,80 @@ def zero_pad2d_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike, padding: P
     return real(grad_output)[:, top : top + height, left : left + width]
 
 
-def enlargement(size: int, scale: int, mode: str) -> Array:
+def mirrored(size: int, sides: tuple[int, int], mode: str) -> Array:
+    """The weight of every input in every position of a padded axis."""
+    places = np.pad(np.arange(size), sides, mode="reflect" if mode == "reflect" else "edge")
+    return np.eye(size)[places]
+
+
+def pad2d(x: npt.ArrayLike, padding: Padding, *, mode: str = "reflect") -> Array:
+    sides = padding_sides(padding, (1, 1), 1, 1)
+    _, height, width, _ = np.shape(x)
+    return along_both(x, mirrored(height, sides[0], mode), mirrored(width, sides[1], mode))
+
+
+def pad2d_backward(
+    grad_output: npt.ArrayLike, x: npt.ArrayLike, padding: Padding, *, mode: str = "reflect"
+) -> Array:
+    sides = padding_sides(padding, (1, 1), 1, 1)
+    _, height, width, _ = np.shape(x)
+    return along_both(
+        grad_output, mirrored(height, sides[0], mode).T, mirrored(width, sides[1], mode).T
+    )
+
+
+def resampling(size: int, output: int, mode: str, align_corners: bool) -> Array:
     """The weight of every input in every output."""
-    if mode == "nearest":
-        return np.repeat(np.eye(size), scale, axis=0)
-    matrix = np.zeros((size * scale, size))
-    for i in range(size * scale):
-        place = min(max((i + 0.5) / scale - 0.5, 0.0), size - 1.0)
+    matrix = np.zeros((output, size))
+    for i in range(output):
+        if mode == "nearest":
+            matrix[i, i * size // output] = 1.0
+            continue
+        # Exact, because a place may be a whole number.
+        place = Fraction((2 * i + 1) * size, 2 * output) - Fraction(1, 2)
+        if align_corners:
+            place = Fraction(i * (size - 1), output - 1) if output > 1 else Fraction(0)
+        place = min(max(place, Fraction(0)), Fraction(size - 1))
         lower = int(place)
-        matrix[i, lower] += 1.0 - (place - lower)
+        matrix[i, lower] += 1 - (place - lower)
         matrix[i, min(lower + 1, size - 1)] += place - lower
     return matrix
 
 
-def upsample2d(x: npt.ArrayLike, scale_factor: Pair, *, mode: str = "nearest") -> Array:
-    down, right = pair(scale_factor)
-    _, height, width, _ = np.shape(x)
-    return along_both(x, enlargement(height, down, mode), enlargement(width, right, mode))
+def both_axes(
+    x: npt.ArrayLike, scale_factor: Pair, size: Pair | None, mode: str, align_corners: bool
+) -> tuple[Array, Array]:
+    _, *sizes, _ = np.shape(x)
+    factors = pair(scale_factor)
+    outputs = [each * factor for each, factor in zip(sizes, factors, strict=True)]
+    if size is not None:
+        outputs = list(pair(size))
+    rows, columns = (
+        resampling(each, output, mode, align_corners)
+        for each, output in zip(sizes, outputs, strict=True)
+    )
+    return rows, columns
+
+
+def upsample2d(
+    x: npt.ArrayLike,
+    scale_factor: Pair = 1,
+    *,
+    size: Pair | None = None,
+    mode: str = "nearest",
+    align_corners: bool = False,
+) -> Array:
+    return along_both(x, *both_axes(x, scale_factor, size, mode, align_corners))
 
 
 def upsample2d_backward(
-    grad_output: npt.ArrayLike, x: npt.ArrayLike, scale_factor: Pair, *, mode: str = "nearest"
+    grad_output: npt.ArrayLike,
+    x: npt.ArrayLike,
+    scale_factor: Pair = 1,
+    *,
+    size: Pair | None = None,
+    mode: str = "nearest",
+    align_corners: bool = False,
 ) -> Array:
-    down, right = pair(scale_factor)
-    _, height, width, _ = np.shape(x)
-    return along_both(
-        grad_output, enlargement(height, down, mode).T, enlargement(width, right, mode).T
-    )
+    rows, columns = both_axes(x, scale_factor, size, mode, align_corners)
+    return along_both(grad_output, rows.T, columns.T)

@@ -1,0 +1,86 @@
+// channel_shuffle: the layer kind, which interleaves the channels of groups.
+#include <stdexcept>
+#include <string>
+
+#include "ops/layer_description.h"
+#include "ops/linear_map.h"
+#include "ops/op.h"
+#include "ops/pool2d.h"
+
+namespace cnnx::ops {
+namespace {
+
+constexpr const char* kName = "channel_shuffle";
+
+struct Shuffle {
+  int64_t rows, groups, group_channels;
+  int64_t channels() const { return groups * group_channels; }
+};
+
+void run(const Shuffle& s, const float* x, int threads, float* output) {
+  parallel_for_rows(threads, 1, s.rows, 2 * s.channels(), [&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* source = x + row * s.channels();
+      float* const target = output + row * s.channels();
+      for (int64_t group = 0; group < s.groups; ++group) {
+        for (int64_t j = 0; j < s.group_channels; ++j) target[j * s.groups + group] = *source++;
+      }
+    }
+  });
+}
+
+void run_backward(const Shuffle& s, const float* grad_output, int threads, bool accumulate,
+                  float* grad_input) {
+  parallel_for_rows(threads, 1, s.rows, 2 * s.channels(), [&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* const source = grad_output + row * s.channels();
+      float* target = grad_input + row * s.channels();
+      for (int64_t group = 0; group < s.groups; ++group) {
+        for (int64_t j = 0; j < s.group_channels; ++j, ++target) {
+          const float gradient = source[j * s.groups + group];
+          *target = accumulate ? *target + gradient : gradient;
+        }
+      }
+    }
+  });
+}
+
+class ChannelShuffleOp final : public Op {
+ public:
+  explicit ChannelShuffleOp(int64_t groups) : groups_(groups) {}
+  Shape output_shape(const Shape& input) const override {
+    check_channels(kName, input);
+    const int64_t channels = input.back();
+    if (groups_ < 1 || channels % groups_ != 0) {
+      throw std::invalid_argument(std::string(kName) + ": groups is " + std::to_string(groups_) +
+                                  ", expected a divisor of the " + std::to_string(channels) +
+                                  " channels");
+    }
+    return input;
+  }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    output_shape(input);
+    return std::make_unique<BoundLinearMap<Shuffle, run, run_backward>>(
+        Shuffle{rows_of_channels(input), groups_, input.back() / groups_});
+  }
+
+ private:
+  int64_t groups_;
+};
+
+std::unique_ptr<const Op> make_channel_shuffle(const CheckedSettings& settings) {
+  return std::make_unique<ChannelShuffleOp>(settings.integer("groups"));
+}
+
+constexpr SettingInfo kSettings[] = {
+    integer("groups", 1, "number of groups, a divisor of the channels")};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription(kName, "its channels, those of the groups interleaved", make_channel_shuffle)
+        .with_settings(kSettings),
+};
+
+}  // namespace
+
+ConstantArray<LayerDescription> channel_shuffle_layers() { return kLayers; }
+
+}  // namespace cnnx::ops

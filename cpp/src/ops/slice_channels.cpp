@@ -1,0 +1,89 @@
+// slice_channels: the layer kind, some successive channels.
+#include <algorithm>
+#include <functional>
+#include <stdexcept>
+#include <string>
+
+#include "ops/layer_description.h"
+#include "ops/linear_map.h"
+#include "ops/op.h"
+#include "ops/pool2d.h"
+
+namespace cnnx::ops {
+namespace {
+
+constexpr const char* kName = "slice_channels";
+
+struct ChannelSlice {
+  int64_t rows, channels, start, count;
+};
+
+void run(const ChannelSlice& s, const float* x, int threads, float* output) {
+  parallel_for_rows(threads, 1, s.rows, 2 * s.count, [&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      std::copy_n(x + row * s.channels + s.start, s.count, output + row * s.count);
+  });
+}
+
+void run_backward(const ChannelSlice& s, const float* grad_output, int threads, bool accumulate,
+                  float* grad_input) {
+  const int64_t rest = s.channels - s.start - s.count;
+  parallel_for_rows(threads, 1, s.rows, s.channels, [&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* const source = grad_output + row * s.count;
+      float* const target = grad_input + row * s.channels;
+      float* const inside = target + s.start;
+      if (accumulate) {
+        std::transform(source, source + s.count, inside, inside, std::plus<>());
+      } else {
+        std::fill_n(target, s.start, 0.0f);
+        std::copy_n(source, s.count, inside);
+        std::fill_n(inside + s.count, rest, 0.0f);
+      }
+    }
+  });
+}
+
+class SliceChannelsOp final : public Op {
+ public:
+  SliceChannelsOp(int64_t start, int64_t stop) : start_(start), stop_(stop) {}
+  Shape output_shape(const Shape& input) const override {
+    check_channels(kName, input);
+    if (start_ < 0 || start_ >= stop_ || stop_ > input.back()) {
+      throw std::invalid_argument(std::string(kName) + ": start is " + std::to_string(start_) +
+                                  " and stop is " + std::to_string(stop_) +
+                                  ", expected 0 <= start < stop <= " +
+                                  std::to_string(input.back()) + ", the number of channels");
+    }
+    Shape output = input;
+    output.back() = stop_ - start_;
+    return output;
+  }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    const int64_t count = output_shape(input).back();
+    return std::make_unique<BoundLinearMap<ChannelSlice, run, run_backward>>(
+        ChannelSlice{rows_of_channels(input), input.back(), start_, count});
+  }
+
+ private:
+  int64_t start_, stop_;
+};
+
+std::unique_ptr<const Op> make_slice_channels(const CheckedSettings& settings) {
+  return std::make_unique<SliceChannelsOp>(settings.integer("start"), settings.integer("stop"));
+}
+
+constexpr SettingInfo kSettings[] = {
+    integer("start", 0, "first channel"),
+    integer("stop", 1, "end of the channels, not included"),
+};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription(kName, "some successive channels", make_slice_channels)
+        .with_settings(kSettings),
+};
+
+}  // namespace
+
+ConstantArray<LayerDescription> slice_channels_layers() { return kLayers; }
+
+}  // namespace cnnx::ops
