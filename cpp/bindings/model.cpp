@@ -118,6 +118,8 @@ void bind_files(ModelClass& type) {
              return py::bytes(reinterpret_cast<const char*>(content.data()), content.size());
            })
       .def("clone", &Model::clone, py::call_guard<ReleaseGil>())
+      .def("resized", &Model::resized, py::arg("height"), py::arg("width"),
+           py::call_guard<ReleaseGil>())
       .def("release", &Model::release, py::call_guard<ReleaseGil>());
 }
 

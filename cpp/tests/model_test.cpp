@@ -219,6 +219,22 @@ void a_moved_from_model_says_so() {
 
 }  // namespace
 
+void a_resized_model_runs_images_of_another_size() {
+  const Model model({Conv2d(4, 3), ReLU(), GlobalAvgPool2d(), Dense(2)}, {kSize, kSize, 1},
+                    {{"X", "O"}, {}, 5});
+  const Model wide = model.resized(10, 40);
+  CHECK(wide.input_shape() == (cnnx::Shape{10, 40, 1}));
+  CHECK(wide.classes() == model.classes());
+  const Samples samples;
+  CHECK(wide.resized(kSize, kSize).run(samples.first(3)) == model.run(samples.first(3)));
+  const Model fixed({Flatten(), Dense(2)}, {kSize, kSize, 1});
+  CHECK_THROWS(std::invalid_argument, "resized: layer dense_1: its weight has shape",
+               fixed.resized(10, 40));
+  CHECK_THROWS(std::invalid_argument, "resized: layer conv2d_1: conv2d:", model.resized(2, 40));
+  CHECK_THROWS(std::invalid_argument, "resized: model: input_shape is (0, 40, 1)",
+               model.resized(0, 40));
+}
+
 int main() {
   an_image_and_a_batch_get_the_same_predictions();
   a_class_without_a_name_has_its_index_as_label();
@@ -230,6 +246,7 @@ int main() {
   }
   wrong_images_are_refused();
   arrays_are_the_models_own();
+  a_resized_model_runs_images_of_another_size();
   a_moved_from_model_says_so();
   return cnnx::test::finish("model_test");
 }

@@ -146,6 +146,25 @@ def test_saved_and_cloned_models_are_the_same(
     assert (tmp_path / "again.cnnx").read_bytes() == path.read_bytes()
 
 
+def test_a_model_for_images_of_another_size(c: CApi) -> None:
+    layers = "conv2d out_channels=2 kernel_size=3\nglobal_avg_pool2d"
+    handle = c.made(c.model_create, layers, 8, 8, 1, None, 0, None)
+    wide = c.made(c.model_resized, handle, 5, 30)
+    sizes = [ctypes.c_int64() for _ in range(3)]
+    c.ok(c.model_input_shape(wide, *map(ctypes.byref, sizes)))
+    assert [size.value for size in sizes] == [5, 30, 1]
+    pixels, outputs = np.ones((1, 5, 30, 1), np.float32), np.zeros((2, 2), np.float32)
+    c.ok(c.model_run(wide, pixels.ctypes.data, FLOAT32, 1, outputs[0], 2))
+    c.ok(c.model_run(handle, np.ones((8, 8), np.float32).ctypes.data, FLOAT32, 1, outputs[1], 2))
+    np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-5)
+    nothing = ctypes.c_void_p()
+    status = c.model_resized(handle, 2, 30, ctypes.byref(nothing))
+    c.refused(status, INVALID_ARGUMENT, "resized: layer conv2d_1: conv2d: ")
+    assert nothing.value is None
+    for each in (handle, wide):
+        c.model_destroy(each)
+
+
 def test_a_model_embedded_in_a_program(c: CApi, path: Path, tmp_path: Path) -> None:
     content = path.read_bytes()
     copy = ctypes.create_string_buffer(content, len(content))

@@ -77,6 +77,7 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "model_from_bytes": (lambda w: [ctypes.c_char_p(w.content), len(w.content), a_handle()], set()),
     "model_save": (lambda w: [w.model, w.folder / "again.cnnx"], set()),
     "model_clone": (lambda w: [w.model, a_handle()], set()),
+    "model_resized": (lambda w: [w.model, 4, 4, a_handle()], set()),
     "model_release": (lambda w: [w.model], set()),
     "model_input_shape": (lambda w: [w.model, a_number(), a_number(), a_number()], set()),
     "model_output_count": (lambda w: [w.model, a_number()], set()),

@@ -124,6 +124,10 @@ CNNX_API cnnx_status cnnx_model_from_bytes(const void* bytes, int64_t size, cnnx
 // and the file that it points to is replaced, in that file's folder.
 CNNX_API cnnx_status cnnx_model_save(const cnnx_model* model, const char* path);
 CNNX_API cnnx_status cnnx_model_clone(const cnnx_model* model, cnnx_model** clone);
+// A copy for images of another height and width, where the layers allow it: not a dense after
+// flatten.
+CNNX_API cnnx_status cnnx_model_resized(const cnnx_model* model, int64_t height, int64_t width,
+                                        cnnx_model** clone);
 CNNX_API void cnnx_model_destroy(cnnx_model* model);
 // Frees the memory that a model keeps between calls; the next call allocates it again.
 CNNX_API cnnx_status cnnx_model_release(cnnx_model* model);

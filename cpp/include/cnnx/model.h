@@ -75,6 +75,10 @@ class CNNX_API Model {
   // The bytes that save would write.
   std::vector<std::byte> to_bytes() const;
   Model clone() const;
+  // A copy with the same weights for images of another height and width. Throws
+  // std::invalid_argument, naming the layer, if the shape of a layer's weights depends on them, as
+  // that of a Dense after Flatten does, or if the images are too small.
+  Model resized(int64_t height, int64_t width) const;
 
   // Resizes the image, converts grey/RGB and normalises it by the model's preprocessing, then runs.
   Prediction predict(const ImageView& image) const;

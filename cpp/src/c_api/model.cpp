@@ -76,6 +76,14 @@ cnnx_status cnnx_model_clone(const cnnx_model* model, cnnx_model** clone) {
   });
 }
 
+cnnx_status cnnx_model_resized(const cnnx_model* model, int64_t height, int64_t width,
+                               cnnx_model** clone) {
+  return guarded(__func__, [&](const Call& call) {
+    cnnx_model*& result = call.not_null(clone, "clone");
+    result = new cnnx_model{call.model(model).resized(height, width)};
+  });
+}
+
 void cnnx_model_destroy(cnnx_model* model) { delete model; }
 
 cnnx_status cnnx_model_release(cnnx_model* model) {

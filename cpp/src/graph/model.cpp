@@ -74,6 +74,9 @@ const std::shared_ptr<ModelState>& Model::state() const {
 }
 
 Model Model::clone() const { return Model(state()->clone()); }
+Model Model::resized(int64_t height, int64_t width) const {
+  return Model(state()->resized(height, width));
+}
 
 void Model::run(const ImageBatch& images, float* outputs) const {
   check_batch(images, outputs, "run");

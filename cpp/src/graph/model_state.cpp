@@ -63,6 +63,20 @@ runtime::AlignedBuffer allocate(const char* kind, const ArrayBlock& arrays) {
   }
 }
 
+// Refuses images of `size` (height, width) for which an array would have another shape.
+void check_same_arrays(const ArrayBlock& own, const ArrayBlock& needed, const Shape& size) {
+  for (std::size_t i = 0; i < own.infos().size(); ++i) {
+    const ParameterInfo& has = own.infos()[i];
+    if (has.shape == needed.infos()[i].shape) continue;
+    const std::size_t dot = has.name.rfind('.');
+    throw std::invalid_argument(
+        "layer " + has.name.substr(0, dot) + ": its " + has.name.substr(dot + 1) + " has shape " +
+        to_string(has.shape) + ", but images of " + to_string(size) + " need " +
+        to_string(needed.infos()[i].shape) +
+        ", expected a layer for images of any size, such as GlobalAvgPool2d instead of Flatten");
+  }
+}
+
 }  // namespace
 
 ModelState::ModelState(Graph own, std::vector<std::string> class_names, Preprocessing how)
@@ -104,8 +118,23 @@ void ModelState::draw_parameters(uint64_t seed) {
 
 std::shared_ptr<ModelState> ModelState::clone() const {
   const std::shared_lock<ModelMutex> lock(mutex);
-  auto copy =
-      std::make_shared<ModelState>(Graph(layers(), graph.input_shape()), classes, preprocessing);
+  return copy_with(Graph(layers(), graph.input_shape()));
+}
+
+std::shared_ptr<ModelState> ModelState::resized(int64_t height, int64_t width) const {
+  const std::shared_lock<ModelMutex> lock(mutex);
+  try {
+    Graph other(layers(), {height, width, graph.input_shape()[2]});
+    check_same_arrays(graph.parameters(), other.parameters(), {height, width});
+    check_same_arrays(graph.buffers(), other.buffers(), {height, width});
+    return copy_with(std::move(other));
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(std::string("resized: ") + error.what());
+  }
+}
+
+std::shared_ptr<ModelState> ModelState::copy_with(Graph other) const {
+  auto copy = std::make_shared<ModelState>(std::move(other), classes, preprocessing);
   copy->probabilities = probabilities.load();
   std::copy_n(parameters.data(), graph.parameters().floats(), copy->parameters.data());
   std::copy_n(buffers.data(), graph.buffers().floats(), copy->buffers.data());

@@ -25,6 +25,9 @@ class ModelState {
 
   void draw_parameters(uint64_t seed);
   std::shared_ptr<ModelState> clone() const;
+  // A copy for images of another height and width. Throws std::invalid_argument, naming a layer
+  // that does not allow it.
+  std::shared_ptr<ModelState> resized(int64_t height, int64_t width) const;
 
   // The plan for this many images, made on first use; the last few are cached. The caller holds
   // `mutex`, at least shared, for this and for the workspace of an execution.
@@ -74,6 +77,10 @@ class ModelState {
   mutable runtime::AlignedBuffer buffers;  // inference does not write to them
 
  private:
+  // A copy with this graph, whose arrays have the shapes of this model's. The caller holds `mutex`,
+  // at least shared.
+  std::shared_ptr<ModelState> copy_with(Graph other) const;
+
   mutable PlanCache<InferencePlan> inference_plans_;
   mutable PlanCache<TrainingPlan> training_plans_;
   // A train step needs much more memory than a prediction, so each has its own.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from cnnx._core import Model as CoreModel
-from cnnx.arguments import text
+from cnnx.arguments import PairLike, pair, text
 from cnnx.layers.graph import LayerTuple
 from cnnx.model.build import built, class_count, class_names
 from cnnx.model.last_layer import layers_with_arrays, with_outputs
@@ -32,6 +32,39 @@ class ModelVariants(NamedAttributes):
     def clone(self: _Model) -> _Model:
         """Copy the model with its weights."""
         return self._of(self._core.clone())
+
+    @checked_call
+    def resized(self: _Model, size: PairLike) -> _Model:
+        """Copy the model with its weights for images of another height and width.
+
+        A fully convolutional model takes images of any size. A `Dense` after `Flatten` does not,
+        because its weights depend on the size; after `GlobalAvgPool2d` it does.
+
+        Args:
+            size: height and width of the copy's images, an integer or (height, width).
+
+        Returns:
+            A copy with the same weights, names, classes, preprocessing and frozen layers.
+
+        Raises:
+            TypeError: if size is neither an integer nor a pair.
+            ValueError: if a layer does not allow images of this size; the message names the layer.
+
+        Example:
+            >>> from cnnx import Conv2d, Dense, GlobalAvgPool2d, Model, ReLU
+            >>> layers = [Conv2d(8, 3), ReLU(), GlobalAvgPool2d(), Dense(2)]
+            >>> model = Model(layers, input_shape=(32, 32, 1), classes=["X", "O"])
+            >>> model.resized((64, 48)).input_shape
+            (64, 48, 1)
+        """
+        height, width = pair(size, "resized", "size")
+        for side in (height, width):
+            if not 1 <= side < 2**31:
+                raise ValueError(
+                    f"resized: size is {(height, width)}, expected (height, width), each 1 to "
+                    "2147483647"
+                )
+        return self._of(self._core.resized(height, width))
 
     def with_preprocessing(self: _Model, preprocessing: Preprocessing) -> _Model:
         """Copy the model with its weights and another preprocessing, to be trained with it.
