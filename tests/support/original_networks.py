@@ -71,6 +71,7 @@ ORIGINALS = {
         ("mobilenet_v2", 64),
         ("mobilenet_v3_small", 64),
         ("mobilenet_v3_large", 64),
+        ("squeezenet1_1", 66),
     )
 }
 ORIGINALS["timm resnet18"] = Original("resnet18", 64, _of_timm("resnet18"))

@@ -6,6 +6,7 @@ from cnnx.models.mobilenet import mobilenet_v2
 from cnnx.models.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
 from cnnx.models.plain import lenet5, small
 from cnnx.models.resnet import resnet18, resnet20, resnet32, resnet34, resnet50, resnet56
+from cnnx.models.squeezenet import squeezenet1_1
 from cnnx.models.vgg import vgg11
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "resnet50",
     "resnet56",
     "small",
+    "squeezenet1_1",
     "vgg11",
 ]

@@ -24,6 +24,7 @@ def tables() -> dict[str, Table]:
     known["torchvision mobilenet_v2"] = _mobilenet_v2()
     known["torchvision mobilenet_v3_small"] = _mobilenet_v3(_SMALL)
     known["torchvision mobilenet_v3_large"] = _mobilenet_v3(_LARGE)
+    known["torchvision squeezenet1_1"] = _squeezenet()
     known["timm mobilenetv2_100"] = _timm((1, 2, 3, 4, 3, 3, 1))
     known["timm efficientnet_lite0"] = _timm((1, 2, 2, 3, 3, 4, 1))
     known["efficientnet_lite_pytorch efficientnet-lite0"] = _efficientnet(16)
@@ -79,6 +80,14 @@ def _mobilenet_v3(blocks: Sequence[tuple[bool, bool]]) -> Iterator[str]:
         yield from (f"{place}.{number}.0", f"{place}.{number}.1")
     last = len(blocks) + 1
     yield from (f"features.{last}.0", f"features.{last}.1", "classifier.0", "classifier.3")
+
+
+def _squeezenet() -> Iterator[str]:
+    yield "features.0"
+    for block in (3, 4, 6, 7, 9, 10, 11, 12):
+        for module in ("squeeze", "expand1x1", "expand3x3"):
+            yield f"features.{block}.{module}"
+    yield "classifier.1"
 
 
 def _timm(blocks: Sequence[int]) -> Iterator[str]:
