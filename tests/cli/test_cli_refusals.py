@@ -51,7 +51,7 @@ def test_train_a_custom_network(run: Run, idx: Path, classes: Path) -> None:
 @pytest.mark.parametrize(
     ("choice", "sentence"),
     [
-        ("large", "--model large is unknown; use fast_cifar, lenet5, .* or FILE.py:function"),
+        ("large", "--model large is unknown; use .*fast_cifar, lenet5, .* or FILE.py:function"),
         ("gone.py:network", "there is no file gone.py"),
         ("mine.py:gone", "mine.py defines no function gone"),
         ("mine.py:wrong", r"mine\.py, line 14: TypeError: unsupported operand"),

@@ -83,16 +83,20 @@ OPTIMIZERS = [
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda each: each.kind)
 @pytest.mark.parametrize("schedule", [None, cnnx.Warmup(0.5, cnnx.CosineDecay())], ids=repr)
-def test_the_phases_are_those_of_two_trainers(optimizer: Any, schedule: Any) -> None:
+@pytest.mark.parametrize("freeze_batch_norms", [True, False])
+def test_the_phases_are_those_of_two_trainers(
+    optimizer: Any, schedule: Any, freeze_batch_norms: bool
+) -> None:
     settings: dict[str, Any] = {"batch_size": 6, "shuffle": False}
     one = cnnx.Trainer(network(), optimizer=optimizer, schedule=schedule)
-    one.fit(x, y, epochs=5, callbacks=[FineTuning(head_epochs=2, factor=0.25)], **settings)
+    tuning = FineTuning(head_epochs=2, factor=0.25, freeze_batch_norms=freeze_batch_norms)
+    one.fit(x, y, epochs=5, callbacks=[tuning], **settings)
 
     model = network()
     first = cnnx.Trainer(model, optimizer=optimizer, schedule=schedule)
     assert model.freeze("*d_?") == ["conv2d_1", "batch_norm2d_1"]
     first.fit(x, y, epochs=5, callbacks=[Stop(2)], **settings)
-    model.unfreeze("*d_?")
+    model.unfreeze("conv*" if freeze_batch_norms else "*d_?")
     lower = type(optimizer)(**{**vars(optimizer), "learning_rate": optimizer.learning_rate * 0.25})
     cnnx.Trainer(model, optimizer=lower, schedule=schedule).fit(x, y, epochs=3, **settings)
     assert arrays(one.model) == arrays(model)
@@ -102,7 +106,8 @@ def test_first_the_last_layer_and_then_all_that_were_trainable() -> None:
     model, recorder = network(), Recorder()
     before = arrays(model)
     trainer = cnnx.Trainer(model, optimizer=cnnx.AdamW(0.01))
-    trainer.fit(x, y, epochs=3, batch_size=11, callbacks=[FineTuning(), recorder])
+    tuning = FineTuning(freeze_batch_norms=False)
+    trainer.fit(x, y, epochs=3, batch_size=11, callbacks=[tuning, recorder])
     every = ["conv2d_1", "batch_norm2d_1", "dense_1"]
     assert recorder.layers == [["dense_1"], every, every]
     first, second, _ = recorder.arrays
@@ -110,6 +115,15 @@ def test_first_the_last_layer_and_then_all_that_were_trainable() -> None:
     assert changed(first, second) == set(every)
     assert recorder.rates == [0.01] * 2 + [pytest.approx(0.001)] * 4
     assert trainable(model) == every
+
+
+def test_batch_norms_keep_their_statistics() -> None:
+    model, recorder = network(), Recorder()
+    before = arrays(model)
+    cnnx.Trainer(model).fit(x, y, epochs=2, callbacks=[FineTuning(), recorder])
+    assert recorder.layers == [["dense_1"], ["conv2d_1", "dense_1"]]
+    assert changed(before, arrays(model)) == {"conv2d_1", "dense_1"}
+    assert trainable(model) == ["conv2d_1", "batch_norm2d_1", "dense_1"]
 
 
 def test_the_schedule_runs_once_more_in_the_second_phase() -> None:
@@ -195,12 +209,16 @@ REFUSALS: list[tuple[Any, str]] = [
     ),
     (lambda: FineTuning(head_epochs=0), "FineTuning: head_epochs is 0, expected an integer >= 1"),
     (lambda: FineTuning(factor=-1), "FineTuning: factor is -1, expected a finite number >= 0"),
+    (
+        lambda: FineTuning(freeze_batch_norms="no"),  # type: ignore[arg-type]
+        "FineTuning: freeze_batch_norms is 'no', expected True or False",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("call", "sentence"), REFUSALS)
 def test_refusals(call: Any, sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises((ValueError, TypeError), match=sentence):
         call()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnx.arguments import at_least, is_integer, not_negative, shown
+from cnnx.arguments import at_least, boolean, is_integer, not_negative, shown
 from cnnx.model.last_layer import layers_with_arrays
 from cnnx.training.callback_base import Callback
 from cnnx.training.history import Progress
@@ -21,9 +21,14 @@ class FineTuning(Callback):
     by `factor`, and the trainer's schedule runs again over the remaining epochs. Layers that were
     frozen before the fit stay frozen. After the fit, the trainer has the lower learning rate.
 
+    Batch norms stay frozen in the second phase, too, so that they normalise in training with the
+    statistics that predictions use. Those of a large data set are better than those of a few small
+    batches, and move slowly towards the new ones.
+
     Args:
         head_epochs: epochs of the first phase; fewer than those of the fit.
         factor: factor of the learning rate in the second phase.
+        freeze_batch_norms: whether batch norms stay frozen in the second phase.
 
     Raises:
         TypeError: if a setting is of another type.
@@ -44,16 +49,22 @@ class FineTuning(Callback):
 
     References:
         Howard, Ruder: Universal language model fine-tuning for text classification, 2018, for
-        gradual unfreezing. fastai's `fine_tune` and Keras's guide to transfer learning have the
-        same two phases.
+        gradual unfreezing. fastai's `fine_tune` has the same two phases. So has Keras's guide to
+        transfer learning, which also keeps batch norms frozen.
     """
 
-    def __init__(self, *, head_epochs: int = 1, factor: float = 0.1) -> None:
-        self.head_epochs = at_least(1, head_epochs, "FineTuning", "head_epochs")
-        self.factor = not_negative(factor, "FineTuning", "factor")
+    def __init__(
+        self, *, head_epochs: int = 1, factor: float = 0.1, freeze_batch_norms: bool = True
+    ) -> None:
+        self._set(head_epochs, factor, freeze_batch_norms)
         self._core: Any = None  # of the model
         self._phase = 1
-        self._frozen: list[str] = []  # by this callback, until the second phase
+        self._frozen: list[str] = []  # by this callback
+
+    def _set(self, head_epochs: Any, factor: Any, freeze_batch_norms: Any) -> None:
+        self.head_epochs = at_least(1, head_epochs, "FineTuning", "head_epochs")
+        self.factor = not_negative(factor, "FineTuning", "factor")
+        self.freeze_batch_norms = boolean(freeze_batch_norms, "FineTuning", "freeze_batch_norms")
 
     def on_fit_begin(self, trainer: Any) -> None:
         """Begin the first phase; `restore` replaces it by that of a resumed run.
@@ -83,8 +94,11 @@ class FineTuning(Callback):
         """Begin the second phase after `head_epochs` epochs."""
         if self._phase == 2 or not self.head_epochs <= progress.epoch < progress.epochs:
             return
+        norms = {name for kind, _, name, _, _ in self._core.layers if kind == "batch_norm2d"}
+        stay = [name for name in self._frozen if self.freeze_batch_norms and name in norms]
         self._set_trainable(self._frozen, trainable=True)
-        self._phase, self._frozen = 2, []
+        self._set_trainable(stay, trainable=False)
+        self._phase, self._frozen = 2, stay
         trainer.reset_optimizer()
         trainer.learning_rate *= self.factor
         if progress.steps > 0:  # else the trainer has no schedule
@@ -100,6 +114,7 @@ class FineTuning(Callback):
         return {
             "head_epochs": self.head_epochs,
             "factor": self.factor,
+            "freeze_batch_norms": self.freeze_batch_norms,
             "phase": self._phase,
             "frozen": self._frozen,
         }
@@ -121,8 +136,7 @@ class FineTuning(Callback):
             raise ValueError(
                 f"FineTuning: frozen of the state is {shown(frozen)}, expected layers of the model"
             )
-        self.head_epochs = at_least(1, state["head_epochs"], "FineTuning", "head_epochs")
-        self.factor = not_negative(state["factor"], "FineTuning", "factor")
+        self._set(state["head_epochs"], state["factor"], state["freeze_batch_norms"])
         self._set_trainable(self._frozen, trainable=True)
         self._set_trainable(frozen, trainable=False)
         self._phase, self._frozen = int(phase), frozen
