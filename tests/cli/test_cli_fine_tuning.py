@@ -82,9 +82,11 @@ def test_frozen_layers_keep_their_weights(run: Run, classes: Path, base: cnnx.Mo
 
 
 @pytest.mark.usefixtures("base")
-def test_the_preprocessing_may_change(run: Run, classes: Path) -> None:
+def test_size_and_preprocessing_may_change(run: Run, classes: Path) -> None:
     words = ("train", classes, "--from", "base.cnnx", "--epochs", 1)
-    assert run(*words, "--mean", 0.25, "--std", 0.5).status == 0
+    outcome = run(*words, "--mean", 0.25, "--std", 0.5, "--size", "9x11")
+    assert outcome.status == 0, outcome.err
+    assert cnnx.load("model.cnnx").input_shape == (9, 11, 1)
     assert cnnx.load("model.cnnx").preprocessing == cnnx.Preprocessing("crop", 0.25, 0.5)
 
 
@@ -111,7 +113,7 @@ def test_refusals(run: Run, classes: Path) -> None:
     refusals = [
         (("--from", "base.cnnx", "--init", "base.cnnx"), "--init cannot be given with --from: --i"),
         (("--from", "base.cnnx", "--model", "lenet"), "--model cannot be given with --from: base."),
-        (("--from", "base.cnnx", "--size", 9), "--size cannot be given with --from: base.cnnx has"),
+        (("--from", "base.cnnx", "--size", 2), r"--from base\.cnnx: "),
         (("--from", "gone.cnnx"), r"gone\.cnnx: no such file or directory"),
         (
             ("--from", "b.cnnx"),

@@ -1,4 +1,4 @@
-"""Model that `cnnx train --from` and `--init` start from: loaded, partly frozen."""
+"""Model that `cnnx train --from` and `--init` start from: loaded, resized, partly frozen."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def base_for(classes: Classes, arguments: argparse.Namespace) -> Model:
-    """The model of --from with a new last layer for other classes.
+    """The model of --from in the size of --size, with a new last layer for other classes.
 
     Raises:
-        UserError: if the last layer cannot be replaced.
+        UserError: if the last layer cannot be replaced, or the network cannot have the size.
     """
     import cnnx
 
@@ -26,10 +26,12 @@ def base_for(classes: Classes, arguments: argparse.Namespace) -> Model:
     model = cnnx.load(file)
     freeze(model, arguments)
     try:
-        changed = model.with_classes(classes, seed=arguments.seed)
+        if arguments.size is not None:
+            model = model.resized(arguments.size)
+        return model.with_classes(classes, seed=arguments.seed)
     except ValueError as error:
-        raise UserError(f"--from {file}: {str(error).removeprefix('with_classes: ')}") from error
-    return changed
+        reason = str(error).removeprefix("with_classes: ").removeprefix("resized: ")
+        raise UserError(f"--from {file}: {reason}") from error
 
 
 def freeze(model: Model, arguments: argparse.Namespace) -> None:

@@ -289,7 +289,7 @@ def _check_start(arguments: argparse.Namespace) -> None:
         )
     names = tuple(_OF_THE_NETWORK) if init is not None else ()
     if start is not None:
-        names = ("model", "size")  # its preprocessing may change
+        names = ("model",)  # its size and preprocessing may change
     for name in names:
         if getattr(arguments, name) is not None:
             raise UserError(
