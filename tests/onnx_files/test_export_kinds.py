@@ -65,9 +65,36 @@ CASES: dict[str, Callable[[], cnnx.Model]] = {
     "avg pool, padding does not count": lambda: convolved(
         cnnx.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
     ),
+    "max pool, ceil": lambda: convolved(
+        cnnx.MaxPool2d(3, stride=2, padding=((1, 0), (0, 2)), ceil_mode=True)
+    ),
+    "max pool, dilated, padding of a window and more": lambda: convolved(
+        cnnx.MaxPool2d(2, stride=1, padding=2, dilation=2)
+    ),
+    "max pool, dilated, ceil": lambda: convolved(
+        cnnx.MaxPool2d(2, stride=(4, 3), dilation=3, padding=1, ceil_mode=True)
+    ),
+    "avg pool, ceil, padding counts": lambda: convolved(
+        cnnx.AvgPool2d(3, stride=3, padding=1, ceil_mode=True)
+    ),
+    "avg pool, ceil, padding does not count": lambda: convolved(
+        cnnx.AvgPool2d(3, stride=3, padding=1, ceil_mode=True, count_include_pad=False)
+    ),
     "adaptive pool, one window": lambda: convolved(cnnx.AdaptiveAvgPool2d(1)),
     "adaptive pool, equal windows": lambda: convolved(cnnx.AdaptiveAvgPool2d((5, 11))),
     "adaptive pool, unequal windows": lambda: convolved(cnnx.AdaptiveAvgPool2d((3, 4))),
+    "upsampling to a size": lambda: convolved(cnnx.Upsample2d(size=(7, 23), mode="bilinear")),
+    "upsampling, corners": lambda: convolved(
+        cnnx.Upsample2d(size=(20, 1), mode="bilinear", align_corners=True)
+    ),
+    "upsampling, corners, by a factor": lambda: convolved(
+        cnnx.Upsample2d(2, mode="bilinear", align_corners=True)
+    ),
+    "upsampling, nearest, to a size": lambda: convolved(cnnx.Upsample2d(size=(15, 22))),
+    "upsampling, nearest, where a float32 rounds down": lambda: convolved(
+        cnnx.Upsample2d(size=(20, 29)), cnnx.Upsample2d(size=(36, 7))
+    ),
+    "upsampling by 1": lambda: convolved(cnnx.Upsample2d(1), cnnx.ReLU()),
     "upsampling, bilinear": lambda: convolved(cnnx.Upsample2d((2, 3), mode="bilinear")),
     "group norm, a group per channel": lambda: convolved(cnnx.GroupNorm(4)),
     "group norm of features": lambda: convolved(cnnx.GlobalAvgPool2d(), cnnx.GroupNorm(2)),
@@ -87,6 +114,33 @@ CASES: dict[str, Callable[[], cnnx.Model]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_onnx_runtime_computes_a_setting(case: str, opset: int) -> None:
     assert_onnx_runtime_agrees(with_random_values(CASES[case]()), opset=opset)
+
+
+DILATED_AVERAGES = {
+    "padding counts": cnnx.AvgPool2d(2, stride=1, padding=2, dilation=2),
+    "padding does not count": cnnx.AvgPool2d(3, padding=1, dilation=2, count_include_pad=False),
+    "ceil": cnnx.AvgPool2d(2, stride=(4, 3), dilation=3, padding=1, ceil_mode=True),
+    "same": cnnx.AvgPool2d(3, stride=1, dilation=2, padding="same"),
+}
+
+
+@needs_onnx_runtime
+@pytest.mark.parametrize("opset", [19, 22])
+@pytest.mark.parametrize("case", DILATED_AVERAGES)
+def test_onnx_runtime_computes_dilated_averages(case: str, opset: int) -> None:
+    assert_onnx_runtime_agrees(convolved(DILATED_AVERAGES[case]), opset=opset)
+
+
+def test_dilated_averages_that_onnx_cannot_express_are_refused() -> None:
+    dilated = convolved(DILATED_AVERAGES["same"])
+    with pytest.raises(ValueError, match=r"avg_pool2d_1 has dilation \(2, 2\), .* type opset=19$"):
+        graph(dilated, opset=18)
+    wide = convolved(cnnx.AvgPool2d(2, stride=1, padding=2, dilation=2, count_include_pad=False))
+    sentence = (
+        r"avg_pool2d_1 has dilation \(2, 2\) and padding \(2, 2, 2, 2\) that is not counted, "
+    )
+    with pytest.raises(ValueError, match=sentence):
+        graph(wide, opset=19)
 
 
 @needs_onnx_runtime

@@ -91,6 +91,8 @@ def _nearest(layer: LayerExport) -> Signal:
 
 
 def _upsample2d(layer: LayerExport) -> Signal:
+    if layer.inputs[0].shape == layer.output_shape:
+        return layer.inputs[0]
     if layer.settings["mode"] == "nearest":
         return _nearest(layer)
     place = "align_corners" if layer.settings.get("align_corners", False) else "half_pixel"

@@ -33,12 +33,6 @@ class Windows(NamedTuple):
     padding: list[int]
     beyond: list[int]
 
-    @property
-    def sides(self) -> list[int]:
-        """Padding that all windows fit in."""
-        top, left, bottom, right = self.padding
-        return [top, left, bottom + self.beyond[0], right + self.beyond[1]]
-
 
 def sides_of(padding: str | list[int], total: list[int]) -> list[int]:
     """Padding as (top, left, bottom, right).
@@ -135,9 +129,15 @@ def _fits(windows: Windows, sides: list[int]) -> bool:
     return all(side < windows.kernel[k % 2] for k, side in enumerate(sides))
 
 
+def _rounding(windows: Windows, pads: list[int]) -> dict[str, Attribute]:
+    """Padding with the rows of ceil_mode, as numbers if ONNX Runtime runs these."""
+    sides = [*pads[:2], pads[2] + windows.beyond[0], pads[3] + windows.beyond[1]]
+    return {"pads": sides} if _fits(windows, sides) else {"pads": pads, "ceil_mode": 1}
+
+
 def _max_pool2d(layer: LayerExport) -> Signal:
     windows, x = _windows(layer), layer.x
-    pads = windows.sides
+    pads = windows.padding
     if not _fits(windows, pads):
         x, pads = _padded(layer, pads, layer.number("lowest", -math.inf)), [0, 0, 0, 0]
     return layer.last(
@@ -146,7 +146,7 @@ def _max_pool2d(layer: LayerExport) -> Signal:
         kernel_shape=windows.kernel,
         strides=windows.stride,
         dilations=windows.dilation,
-        pads=pads,
+        **_rounding(windows, pads),
     )
 
 
@@ -157,10 +157,7 @@ def _avg_pool2d(layer: LayerExport) -> Signal:
     pads = windows.padding
     if counts and any(pads) and (any(windows.beyond) or not _fits(windows, pads)):
         x, pads = _padded(layer, pads), [0, 0, 0, 0]
-    attributes: dict[str, Attribute] = {"pads": pads}
-    if any(windows.beyond):
-        sides = [*pads[:2], pads[2] + windows.beyond[0], pads[3] + windows.beyond[1]]
-        attributes = {"pads": sides} if _fits(windows, sides) else {"pads": pads, "ceil_mode": 1}
+    attributes = _rounding(windows, pads)
     if windows.dilation != [1, 1]:
         _check_dilation(layer, windows, pads)
         attributes["dilations"] = windows.dilation
