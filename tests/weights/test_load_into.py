@@ -141,13 +141,22 @@ def test_norms_scales_and_slopes_are_vectors(tmp_path: Path) -> None:
     assert report.pairs["layer_norm_1.bias"] == "ln.bias"
 
 
-def test_groups_of_flattened_features_are_refused(tmp_path: Path) -> None:
-    model = cnnx.Model([cnnx.Flatten(), cnnx.GroupNorm(2)], input_shape=(2, 2, 2))
-    arrays = {"gn.weight": numbers(8), "gn.bias": numbers(8)}
-    with pytest.raises(
-        ValueError, match=r"^load_into: group_norm_1 normalises groups of flattened"
-    ):
-        load(model, arrays, tmp_path)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        cnnx.GroupNorm(2),
+        cnnx.ChannelShuffle(2),
+        cnnx.SliceChannels(0, 8),
+    ],
+    ids=lambda layer: layer.kind,
+)
+def test_flattened_features_by_position_are_refused(layer: cnnx.Layer, tmp_path: Path) -> None:
+    arrays = {"fc.weight": numbers(3, 8), "gn.weight": numbers(8), "gn.bias": numbers(8)}
+    flat = [cnnx.Flatten(), layer, cnnx.Dense(3, bias=False)]
+    with pytest.raises(ValueError, match=rf"^load_into: {layer.kind}_1 .* flattened features by"):
+        load(cnnx.Model(flat, input_shape=(2, 2, 2)), arrays, tmp_path)
+    pooled = cnnx.Model([cnnx.GlobalAvgPool2d(), *flat[1:]], input_shape=(2, 2, 8))
+    load(pooled, arrays, tmp_path, strict=False)
 
 
 # Matching.

@@ -15,12 +15,18 @@ FeatureOrder: TypeAlias = "NDArray[np.intp] | None"
 
 # Kinds whose features have an order of their own, whatever the order of their input.
 _NEW_FEATURES = ("dense", "global_avg_pool2d")
+# Kinds whose result depends on which features are neighbours.
+_BY_POSITION = ("group_norm", "lrn", "channel_shuffle", "slice_channels")
 
 
 def feature_orders(core: _core.Model) -> dict[str, FeatureOrder]:
     """Order of the features that every layer reads along the last axis of its first input.
 
     `features_of_pytorch[order]` are the features of cnnx.
+
+    Raises:
+        ValueError: if a layer reads flattened features by position, which no order of weights can
+            make equal to PyTorch's.
     """
     shapes = {"input": tuple(core.input_shape)}
     shapes.update({name: tuple(shape) for name, _, shape, _ in core.layer_infos})
@@ -28,6 +34,11 @@ def feature_orders(core: _core.Model) -> dict[str, FeatureOrder]:
     inputs: dict[str, FeatureOrder] = {}
     for kind, _, name, sources, _ in core.layers:
         inputs[name] = outputs[sources[0]]
+        if kind in _BY_POSITION and inputs[name] is not None:
+            raise ValueError(
+                f"load_into: {name} ({kind}) reads flattened features by position, and PyTorch "
+                "flattens them in another order, expected the layer before the Flatten"
+            )
         if kind == "flatten":
             outputs[name] = _flattened(shapes[sources[0]], outputs[sources[0]])
         elif kind in _NEW_FEATURES or len(shapes[name]) > 1:

@@ -59,13 +59,8 @@ class LayerArrays:
         """Values of a stored array, whose shape is accepted, in the model's order.
 
         Raises:
-            ValueError: if the values are no floats, or the layer cannot compute PyTorch's result.
+            ValueError: if the values are no floats.
         """
-        if self.kind == "group_norm" and self.order is not None:
-            raise ValueError(
-                f"load_into: {self.name} normalises groups of flattened features, which PyTorch "
-                "flattens in another order, expected a GroupNorm before the Flatten"
-            )
         shape, values = self.shapes[array], stored.values()
         if len(shape) == 4:
             values = values.reshape(self.pytorch_shape(array)).transpose(2, 3, 1, 0)
@@ -85,6 +80,9 @@ def layers_in_order(core: _core.Model) -> list[LayerArrays]:
     That is the order of computation in which a layer with several inputs comes after the layers of
     its first input, then of its second, and so on: the body of a residual block before its
     shortcut, although the model computes the shortcut first.
+
+    Raises:
+        ValueError: as `feature_orders`.
     """
     shapes: dict[str, dict[str, Shape]] = {}
     for name, shape, _ in (*core.parameter_infos, *core.buffer_infos):
