@@ -67,7 +67,7 @@ def checkpoint(draw: Draw) -> Format:
     training = drawn_training(draw)
     setup = training.setup.replace(HEADER, "")
     fit = f"epochs=2, validation={training.validation}, {training.fit}, checkpoint=path"
-    write = f"path = folder / 'run.ckpt'\n{setup}\nmake_trainer().fit(x, y, {fit})"
+    write = f"path = folder / 'run.ckpt'\n{setup}\nmake_trainer().fit(x, y, sample_weight=w, {fit})"
     use = "def use(trainer):\n    trainer.step(x[:3], y[:3])\n    trainer.evaluate(x, y)"
     return Format(write, "cnnx.Trainer.resume(path)", use, has_header=True)
 

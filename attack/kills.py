@@ -30,10 +30,10 @@ def run(path):
 
     if path.exists():
         trainer = cnnx.Trainer.resume(path)
-        trainer.fit(x, y, validation=validation, progress=tell)
+        trainer.fit(x, y, sample_weight=w, validation=validation, progress=tell)
     else:
         make_trainer().fit(
-            x, y, epochs={epochs}, validation=validation, {fit},
+            x, y, sample_weight=w, epochs={epochs}, validation=validation, {fit},
             checkpoint=path, checkpoint_every={every}, progress=tell,
         )
 

@@ -34,8 +34,8 @@ class Training(NamedTuple):
     """Source of a training.
 
     Attributes:
-        setup: defines `x`, `y` and the function `make_trainer`.
-        fit: arguments of `Trainer.fit` except x, y, epochs and checkpoints.
+        setup: defines `x`, `y`, their weights `w` or None, and the function `make_trainer`.
+        fit: arguments of `Trainer.fit` except x, y, their weights, epochs and checkpoints.
         validation: the argument of that name, which a resumed fit needs again.
         epochs: the number of epochs.
     """
@@ -99,6 +99,7 @@ def drawn_training(draw: Draw) -> Training:
         with_warmup(call(shape, settings) if shape else "None", warmup),
     )
     images = draw.integer(12, 90)
+    weights = draw.one_of("None", f"rng.gamma(1.0, size={images}) * (np.arange({images}) % 3)")
     source = f"{model_source(draw)}\nreturn {trainer}"
     setup = paste(
         HEADER,
@@ -107,7 +108,8 @@ def drawn_training(draw: Draw) -> Training:
         f"rng = np.random.default_rng({draw.seed})\n"
         "model = make_trainer().model\n"
         f"x = draw(rng, ({images}, *model.input_shape))\n"
-        f"y = draw(rng, ({images}, *model.output_shape))",
+        f"y = draw(rng, ({images}, *model.output_shape))\n"
+        f"w = {weights}",
     )
     validation = "(x[:5], y[:5])" if shape == "Plateau" else draw.one_of("None", "(x[:5], y[:5])")
     fit = f"batch_size={draw.integer(5, 40)}, augmentation={draw.one_of(*AUGMENTATIONS)}"

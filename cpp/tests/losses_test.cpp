@@ -75,8 +75,8 @@ struct Data {
                  float* row_losses, int threads, const float* row_weights = nullptr) const {
     Floats row_correct(static_cast<std::size_t>(count));
     const float *logits = x.data() + first * outputs, *target = targets.data() + first * outputs;
-    const cnnx::ops::LossBatch batch = {logits,  count,       outputs,           gradient, row_losses,
-                                        threads, row_weights, row_correct.data()};
+    const cnnx::ops::LossBatch batch = {logits,     count,   outputs,     gradient,
+                                        row_losses, threads, row_weights, row_correct.data()};
     const auto regression = [&](RegressionLoss loss) {
       return cnnx::ops::regression_rows(batch, loss, target, 2.0f);
     };
