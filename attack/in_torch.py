@@ -14,22 +14,22 @@ Size = tuple[int, int]
 
 WINDOW = ("kernel_size", "stride", "dilation")
 
-# Layers without parameters and without settings that matter to PyTorch. F.gelu rounds small outputs
-# to 0, and convolutions need contiguous weights.
+# Layers without parameters and settings. Convolutions need contiguous weights.
 PLAIN = {
     "add": "sum([{all}])",
     "concat": "torch.cat([{all}], -1)",
     "flatten": "{x}.reshape(len({x}), -1)",
-    "gelu": "0.5 * {x} * torch.erfc(-{x} * 0.5**0.5)",
     "global_avg_pool2d": "{x}.mean((1, 2))",
-    "hard_sigmoid": "F.hardsigmoid({x})",
     "hard_swish": "F.hardswish({x})",
+    "mish": "F.mish({x})",
     "relu": "F.relu({x})",
     "relu6": "F.relu6({x})",
+    "selu": "F.selu({x})",
     "sigmoid": "torch.sigmoid({x})",
     "silu": "F.silu({x})",
     "softmax": "F.softmax({x}, -1)",
     "softplus": "F.softplus({x}, threshold=40)",
+    "softsign": "F.softsign({x})",
     "tanh": "torch.tanh({x})",
 }
 
@@ -234,8 +234,31 @@ def layer_norm(x: str, weight: str, bias: str, settings: Mapping[str, Any]) -> s
     return f"F.layer_norm({x}, {x}.shape[-1:], {weight}, {bias}, {settings['epsilon']})"
 
 
+def gelu(x: str, settings: Mapping[str, Any]) -> str:
+    """A GELU; F.gelu rounds small outputs to 0."""
+    if settings.get("approximate") == "tanh":
+        return f"{x} * torch.sigmoid((8 / torch.pi) ** 0.5 * ({x} + 0.044715 * {x} ** 3))"
+    return f"0.5 * {x} * torch.erfc(-{x} * 0.5**0.5)"
+
+
+def hard_sigmoid(x: str, settings: Mapping[str, Any]) -> str:
+    """A hard sigmoid, by PyTorch's own if it has its slope and offset."""
+    slope, offset = settings.get("slope", 1 / 6), settings.get("offset", 0.5)
+    if (slope, offset) == (1 / 6, 0.5):
+        return f"F.hardsigmoid({x})"
+    return f"({slope} * {x} + {offset}).clamp(0, 1)"
+
+
 def expression(kind: str, x: str, settings: Mapping[str, Any]) -> str:
     """A layer of one input without parameters that keeps the shape of its input."""
     if kind == "leaky_relu":
         return f"F.leaky_relu({x}, {settings['negative_slope']})"
+    if kind == "elu":
+        return f"F.elu({x}, {settings['alpha']})"
+    if kind == "clip":
+        return f"F.hardtanh({x}, {settings['minimum']}, {settings['maximum']})"
+    if kind == "gelu":
+        return gelu(x, settings)
+    if kind == "hard_sigmoid":
+        return hard_sigmoid(x, settings)
     return PLAIN[kind].format(x=x, all=x)

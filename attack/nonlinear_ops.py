@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from activation_names import ACTIVATIONS, reads_output
 
@@ -13,6 +14,10 @@ from attack.weighted_losses import weighted_loss
 
 # Backwards that read the output, on outputs in the range of the op, in PyTorch.
 FROM_OUTPUT = {
+    "clip": (
+        "rng.uniform({minimum}, {maximum}, {shape})",
+        "torch.ops.aten.hardtanh_backward(grad, output, {minimum}, {maximum})",
+    ),
     "relu6": ("6 * rng.random({shape})", "torch.ops.aten.hardtanh_backward(grad, output, 0, 6)"),
     "sigmoid": ("rng.random({shape})", "torch.ops.aten.sigmoid_backward(grad, output)"),
     "tanh": ("2 * rng.random({shape}) - 1", "torch.ops.aten.tanh_backward(grad, output)"),
@@ -33,37 +38,58 @@ def activations(draw: Draw) -> Case:
     op = draw.one_of(*ACTIVATIONS, "prelu", "softmax")
     if op == "prelu":
         return prelu(draw)
+    settings = activation_settings(draw, op)
     if draw.chance(0.5) and reads_output(op):
-        return from_output(draw, op)
+        return from_output(draw, op, settings)
     made = OpCase(draw, op)
     shape = (draw.integer(1, 4), *draw.pair(1, 12), draw.integer(1, 40))
     made.array("x", shape, draw.one_of(0.01, 1.0, 4.0, 30.0))
-    slope = draw.one_of(0.01, 0.2, 0.9)
-    given = f", negative_slope={slope}" if op == "leaky_relu" else ""
+    given = as_keywords(settings)
     made.calls = [f"output = ops.{op}(x{given})"]
     made.terms = {"output": shape[3] if op == "softmax" else 1}
+    forward = in_torch.expression(op, "x", settings)
     if not reads_output(op):
         made.array("grad", shape)
         made.calls.append(f"grad_x = ops.{op}_backward(grad, x{given})")
         made.terms["grad_x"] = 1
-        made.forward = in_torch.expression(op, "x", {"negative_slope": slope})
+        made.forward = forward
     else:
-        made.all_results_in_torch('{"output": ' + in_torch.expression(op, "x", {}) + "}")
+        made.all_results_in_torch(f'{{"output": {forward}}}')
     made.rule = "smooth(expect, arrays, {terms})"
     return made.case()
 
 
-def from_output(draw: Draw, op: str) -> Case:
+def activation_settings(draw: Draw, op: str) -> dict[str, Any]:
+    """Settings of an activation; float32 represents the limits of a clip."""
+    if op == "leaky_relu":
+        return {"negative_slope": draw.one_of(0.01, 0.2, 0.9)}
+    if op == "elu":
+        return {"alpha": draw.one_of(1.0, 0.3, 2.5)}
+    if op == "gelu":
+        return {"approximate": draw.one_of("none", "tanh")}
+    if op == "clip":
+        return {"minimum": draw.one_of(-4.0, -0.5, 0.0), "maximum": draw.one_of(0.25, 1.0, 6.0)}
+    if op == "hard_sigmoid" and draw.chance(0.5):
+        return {"slope": draw.one_of(0.2, 1.5), "offset": draw.one_of(0.5, 0.0, -0.25)}
+    return {}
+
+
+def as_keywords(settings: dict[str, Any]) -> str:
+    """The settings as further arguments of a call."""
+    return "".join(f", {name}={value!r}" for name, value in settings.items())
+
+
+def from_output(draw: Draw, op: str, settings: dict[str, Any]) -> Case:
     """The backward of an activation from its output."""
     rows, classes = draw.integer(1, 40), draw.integer(1, 60)
     values, forward = FROM_OUTPUT[op]
     made = OpCase(draw, f"{op}_backward")
     made.array("grad", (rows, classes))
-    drawn = values.format(shape=(rows, classes), rows=rows, classes=classes)
+    drawn = values.format(shape=(rows, classes), rows=rows, classes=classes, **settings)
     made.expression("output", f"np.float32({drawn})")
-    made.calls = [f"grad_x = ops.{op}_backward(grad, output)"]
+    made.calls = [f"grad_x = ops.{op}_backward(grad, output{as_keywords(settings)})"]
     made.terms = {"grad_x": classes if op == "softmax" else 1}
-    made.all_results_in_torch('{"grad_x": ' + forward + "}")
+    made.all_results_in_torch('{"grad_x": ' + forward.format(**settings) + "}")
     made.rule = f"smooth(expect, arrays, {{terms}}, {op == 'softmax'})"
     return made.case()
 

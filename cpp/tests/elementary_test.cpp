@@ -87,6 +87,11 @@ void special_values() {
   constexpr float kNearMultiple = 16367173.0f * 0x1p72f;
   CHECK(ulp_error(cos(kNearMultiple), std::cos(static_cast<double>(kNearMultiple))) <= 4);
 
+  CHECK(expm1_f32(0.0f) == 0.0f);
+  CHECK(expm1_f32(-kSmallestDenormal) == -kSmallestDenormal);
+  CHECK(expm1_f32(-kInfinity) == -1.0f);
+  CHECK(std::isnan(expm1_f32(kNan)));
+
   CHECK(sigmoid_f32(0.0f) == 0.5f);
   CHECK(sigmoid_f32(kInfinity) == 1.0f);
   CHECK(sigmoid_f32(-kInfinity) == 0.0f);
@@ -130,6 +135,9 @@ int main() {
   sweep(
       "sigmoid", [](float x) { return sigmoid_f32(x); },
       [](double x) { return std::exp(std::fmin(x, 0)) / (1 + std::exp(-std::fabs(x))); });
+  sweep(
+      "expm1", [](float x) { return expm1_f32(std::min(x, 0.0f)); },
+      [](double x) { return std::expm1(std::min(x, 0.0)); });
   special_values();
   normal_tail();
   exp_does_not_step_back();

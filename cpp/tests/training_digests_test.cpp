@@ -199,11 +199,27 @@ uint64_t convolutions() {
 }
 
 uint64_t every_other_layer() {
-  return train({ZeroPad2d({1, 0, 2, 1}), Conv2d(5, {3, 2}).stride({2, 1}), GELU(),
-                ConvTranspose2d(12, 4).stride(2).padding(1), PReLU(), GroupNorm(3), SiLU(),
-                AvgPool2d(2).padding(1).count_include_pad(false), HardSwish(), LayerNorm(),
-                Upsample2d({2, 1}).mode(cnnx::UpsampleMode::bilinear), ReLU6(),
-                AdaptiveAvgPool2d({5, 4}), Sigmoid(), Flatten(), Dense(19), ReLU(), Dense(7)},
+  return train({ZeroPad2d({1, 0, 2, 1}),
+                Conv2d(5, {3, 2}).stride({2, 1}),
+                GELU(),
+                ConvTranspose2d(12, 4).stride(2).padding(1),
+                PReLU(),
+                GroupNorm(3),
+                SiLU(),
+                Clip(-1.5, 2),
+                GELU().approximate(cnnx::GeluApproximation::tanh),
+                HardSigmoid().slope(0.25).offset(0.375),
+                AvgPool2d(2).padding(1).count_include_pad(false),
+                HardSwish(),
+                LayerNorm(),
+                Upsample2d({2, 1}).mode(cnnx::UpsampleMode::bilinear),
+                ReLU6(),
+                AdaptiveAvgPool2d({5, 4}),
+                Sigmoid(),
+                Flatten(),
+                Dense(19),
+                ReLU(),
+                Dense(7)},
                make_data({13, 11, 3}, 7, 7));
 }
 

@@ -17,6 +17,8 @@ CONVOLUTION_ALGORITHMS = get_args(ConvolutionAlgorithm)
 BLOCK_MODES = ("DCR", "CRD")  # of depth_to_space and space_to_depth
 PAD_MODES = ("reflect", "edge")
 UPSAMPLE_MODES = ("nearest", "bilinear")
+GeluApproximation: TypeAlias = Literal["none", "tanh"]
+GELU_APPROXIMATIONS = get_args(GeluApproximation)
 PaddingLike: TypeAlias = "int | str | Sequence[int] | Sequence[Sequence[int]]"
 
 

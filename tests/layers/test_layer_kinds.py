@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -232,16 +233,25 @@ def as_documented(setting: dict[str, Any]) -> str:
         text += " or ".join(f'`"{choice}"`' for choice in setting["choices"])
         return text + (f', absent for `"{setting["default"]}"`' if may_be_absent else "")
     text += {"sides": "list of four"}.get(setting["form"], setting["form"])
-    if setting["form"] == "real" and math.isfinite(setting["least"]):
-        if math.isinf(setting["most"]):
-            return f"{text} > {setting['least']:.0f}"
-        last = ")" if setting["most_excluded"] else "]"
-        return f"{text} in [{setting['least']:.0f}, {setting['most']:.0f}{last}"
+    if setting["form"] == "real":
+        default = Fraction(setting["default"] or 0).limit_denominator(1000)
+        return (
+            text + limits_of_a_real(setting) + (f", absent for {default}" if may_be_absent else "")
+        )
     if setting["form"] in ("integer", "pair") and setting["least"] == 0:
         text += " from 0"
     if may_be_absent:
         text += f", absent for {str(setting['default']).lower()}"
     return text
+
+
+def limits_of_a_real(setting: dict[str, Any]) -> str:
+    if math.isinf(setting["least"]):
+        return ""
+    if math.isinf(setting["most"]):
+        return f" {'>' if setting['least_excluded'] else '>='} {setting['least']:.0f}"
+    last = ")" if setting["most_excluded"] else "]"
+    return f" in [{setting['least']:.0f}, {setting['most']:.0f}{last}"
 
 
 def documented() -> dict[str, list[str]]:

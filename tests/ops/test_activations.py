@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,22 +22,23 @@ from comparison import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from layer_kinds import arguments
 from samples import Float32Array, gaussians, small_integers
 
 pytestmark = pytest.mark.parity
 
 SMOOTH = ("sigmoid", "tanh")
-GATES = ("gelu", "silu", "hard_swish")  # x times a number from 0 to 1
+GATES = ("gelu", "silu", "mish", "hard_swish")  # x times a number from 0 to 1
 FAR = 1e30
 every_activation = pytest.mark.parametrize("name", ACTIVATIONS)
 
 
-def forward(library: Any, name: str, *arrays: Any, **settings: float) -> Any:
-    return getattr(library, name)(*arrays, **settings)
+def forward(library: Any, name: str, *arrays: Any, **settings: Any) -> Any:
+    return getattr(library, name)(*arrays, **arguments(name), **settings)
 
 
-def backward(library: Any, name: str, *arrays: Any, **settings: float) -> Any:
-    return getattr(library, f"{name}_backward")(*arrays, **settings)
+def backward(library: Any, name: str, *arrays: Any, **settings: Any) -> Any:
+    return getattr(library, f"{name}_backward")(*arrays, **arguments(name), **settings)
 
 
 def wide_range() -> Float32Array:
@@ -139,7 +141,8 @@ def test_nan_passes_and_infinity_is_the_limit(name: str) -> None:
     limits = np.where(np.abs(far) > FAR / 1e6, np.copysign(np.inf, far), far)
     for repeat in (1, 2, 3, 7, 11):  # vectors and tails
         x = np.tile(np.array([np.nan, np.inf, -np.inf], np.float32), repeat)
-        assert_exactly_equal(forward(ops, name, x), np.tile([np.nan, *limits], repeat))
+        expected = np.tile(np.float32([np.nan, *limits]), repeat)
+        assert_exactly_equal(forward(ops, name, x), expected)
 
 
 @every_activation
@@ -156,7 +159,7 @@ def test_gradients_at_infinity_are_the_limits(name: str) -> None:
 def test_gates_are_accurate_far_from_zero(name: str, rng: np.random.Generator) -> None:
     """Also where they are nearly 0: the error is relative to the result."""
     x = np.concatenate([wide_range(), 3 * gaussians(rng, 1001)])
-    ulps = np.where(x < 0, 8 + x**2 / 2, 4) if name == "gelu" else 4
+    ulps = np.where(x < 0, 8 + x**2 / 2, 4) if name == "gelu" else 6 if name == "mish" else 4
     expected = forward(reference, name, x)
     measured = np.abs(expected) > 1e-30  # float32's denormals have fewer digits
     error = np.abs(forward(ops, name, x) - expected)[measured]
@@ -170,6 +173,76 @@ def test_gates_are_accurate_far_from_zero(name: str, rng: np.random.Generator) -
         terms=2,
         magnitude=2 * np.abs(grad_output),
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("elu", {"alpha": 0.3}),
+        ("elu", {"alpha": -2.0}),
+        ("gelu", {"approximate": "tanh"}),
+        ("hard_sigmoid", {"slope": 0.2}),
+        ("hard_sigmoid", {"slope": 1.5, "offset": -0.25}),
+        ("hard_sigmoid", {"slope": 1e-6, "offset": 1.0}),
+    ],
+)
+def test_other_settings(name: str, settings: dict[str, Any], rng: np.random.Generator) -> None:
+    """As the reference, at NaN, at infinity, and beside a vector's end."""
+    x = np.concatenate([wide_range(), 3 * gaussians(rng, 1001)])
+    expected = forward(reference, name, x, **settings)
+    step = np.spacing(np.maximum(1.0, np.abs(expected)).astype(np.float32))
+    assert (np.abs(forward(ops, name, x, **settings) - expected) <= 4 * step).all()
+    grad_output = gaussians(rng, *x.shape)
+    expected = backward(reference, name, grad_output, x, **settings)
+    bound = {"terms": 2, "magnitude": 2 * grad_output}
+    assert_within_bound(backward(ops, name, grad_output, x, **settings), expected, **bound)
+    ends, far = np.array([np.inf, -np.inf, np.nan], np.float32), np.array([FAR, -FAR])
+    limits = forward(reference, name, far, **settings)
+    limits = np.where(np.abs(limits) > FAR / 1e6, np.copysign(np.inf, limits), limits)
+    output = forward(ops, name, ends, **settings)
+    assert_exactly_equal(output, np.float32([*limits, np.nan]))
+    limits = backward(reference, name, np.ones(2), far, **settings)
+    gradient = backward(ops, name, np.ones(2), ends[:2], **settings)
+    assert_exactly_equal(gradient, np.float32(limits))
+
+
+@pytest.mark.parametrize("name", ["elu", "selu", "softsign"])
+def test_accurate_near_zero_and_far_from_it(name: str, rng: np.random.Generator) -> None:
+    x = np.concatenate([wide_range(), gaussians(rng, 1001)])
+    expected = forward(reference, name, x)
+    assert_within_ulps(forward(ops, name, x), expected)
+
+
+def test_the_tanh_form_of_gelu_is_accurate_far_below_zero() -> None:
+    """The error is relative to the result; rounding the argument z of e^z costs |z| ULP."""
+    x = wide_range()
+    expected = forward(reference, "gelu", x, approximate="tanh")
+    measured = np.abs(expected) > 1e-30
+    z = np.abs(reference.activations.tanh_argument(x.astype(np.float64)))
+    error = np.abs(forward(ops, "gelu", x, approximate="tanh") - expected)
+    bound = (6 + np.where(x < 0, 2 * z, 0.0)) * np.spacing(np.abs(expected).astype(np.float32))
+    assert (error <= bound)[measured].all()
+
+
+def test_elu_and_selu_gradients_at_zero_are_those_from_below() -> None:
+    assert_exactly_equal(ops.elu_backward([1.0, 1.0], [0.0, -0.0], alpha=0.5), [0.5, 0.5])
+    below = np.float32(1.0507009873554805 * 1.6732632423543772)
+    assert_exactly_equal(ops.selu_backward([1.0, 1.0], [0.0, -0.0]), [below, below])
+
+
+def test_clip_is_exact_at_its_limits() -> None:
+    x = np.array([-2.0, -1.0, 0.5, 2.0, 3.0], np.float32)
+    assert_exactly_equal(ops.clip(x, -1, 2), [-1, -1, 0.5, 2, 2])
+    assert_exactly_equal(ops.clip_backward(np.ones(5), ops.clip(x, -1, 2), -1, 2), [0, 0, 1, 0, 0])
+    assert_exactly_equal(ops.clip(x, 1, 1), np.ones(5))
+
+
+def test_clip_at_0_and_6_is_relu6(rng: np.random.Generator) -> None:
+    x, grad_output = 4 * gaussians(rng, 1001), gaussians(rng, 1001)
+    output = ops.relu6(x)
+    assert_same_bits(ops.clip(x, 0, 6), output)
+    expected = ops.relu6_backward(grad_output, output)
+    assert_same_bits(ops.clip_backward(grad_output, output, 0, 6), expected)
 
 
 def test_relu6_is_exact_at_its_corners() -> None:
@@ -188,6 +261,13 @@ def test_hard_sigmoid_is_exact_at_its_corners() -> None:
     x = np.array([-4.0, -3.0, 0.0, 3.0, 4.0], np.float32)
     assert_exactly_equal(ops.hard_sigmoid(x), [0, 0, 0.5, 1, 1])
     assert_exactly_equal(ops.hard_sigmoid_backward(np.full(5, 6.0), x), [0, 0, 1, 0, 0])
+
+
+def test_hard_sigmoid_of_keras_is_exact_at_its_corners() -> None:
+    x = np.array([-3.0, -2.5, 0.0, 2.5, 3.0], np.float32)
+    assert_exactly_equal(ops.hard_sigmoid(x, slope=0.2), [0, 0, 0.5, 1, 1])
+    gradient = ops.hard_sigmoid_backward(np.full(5, 5.0), x, slope=0.2)
+    assert_exactly_equal(gradient, [0, 0, 1, 0, 0])
 
 
 def test_relu_gradient_is_zero_at_zero_and_a_mask_elsewhere() -> None:
@@ -264,3 +344,19 @@ def test_refusals(name: str) -> None:
         r"\(2, 3\)$",
     ):
         backward(ops, name, x.T, x)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: ops.clip(0.0, 2, 1), "clip: minimum is 2.000000, expected at most maximum, 1.0"),
+        (lambda: ops.clip(0.0, 0, np.inf), "clip: maximum is inf, expected a finite number"),
+        (lambda: ops.elu(0.0, alpha=np.nan), "elu: alpha is nan, expected a finite number"),
+        (lambda: ops.gelu(0.0, approximate="erf"), "gelu: approximate is 'erf', expected 'none'"),
+        (lambda: ops.hard_sigmoid(0.0, slope=0), "hard_sigmoid: slope is 0.0"),
+        (lambda: ops.hard_sigmoid(0.0, slope=1e-40), "hard_sigmoid: offset / slope is inf, exp"),
+    ],
+)
+def test_wrong_settings_are_refused(call: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        call()

@@ -31,6 +31,8 @@ def another_value(setting: Any) -> Any:
     if setting["form"] == "integer":
         return int(setting["least"]) + 1
     if setting["form"] == "real":
+        if setting["name"] == "maximum":
+            return 0.75  # above the minimum
         return 0.25 if setting["default"] != 0.25 else 0.125
     if setting["form"] == "pair":
         return int(setting["least"]) + 1, int(setting["least"]) + 2

@@ -204,10 +204,11 @@ def elementwise_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for length in (1, 7, 17, 1003):
         x, grad_output = inputs(3, length), inputs(3, length)
         for name in (*ACTIVATIONS, "softmax"):
+            settings = layer_kinds.arguments(name)
             forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
-            yield name, partial(forward, before_an_unmapped_page(8 * x))
-            saved = before_an_unmapped_page(forward(x)) if reads_output(name) else x
-            yield f"{name}_backward", partial(backward, grad_output, saved)
+            yield name, partial(forward, before_an_unmapped_page(8 * x), **settings)
+            saved = before_an_unmapped_page(forward(x, **settings)) if reads_output(name) else x
+            yield f"{name}_backward", partial(backward, grad_output, saved, **settings)
 
 
 def layer_calls() -> Iterator[tuple[str, Call]]:

@@ -34,6 +34,12 @@ enum class Merge {
   add,
 };
 
+// The forms of GELU.
+enum class GeluApproximation {
+  none,  // x times the standard normal distribution of x
+  tanh,
+};
+
 inline namespace layers {
 
 // Convolutions.
@@ -184,6 +190,16 @@ class LeakyReLU : public LayerBuilder<LeakyReLU> {
   }
 };
 
+class ELU : public LayerBuilder<ELU> {
+ public:
+  explicit ELU(double alpha = 1.0) : LayerBuilder("elu") { set_real("alpha", alpha); }
+};
+
+class SELU : public LayerBuilder<SELU> {
+ public:
+  SELU() : LayerBuilder("selu") {}
+};
+
 class PReLU : public LayerBuilder<PReLU> {
  public:
   explicit PReLU(double initial = 0.25) : LayerBuilder("prelu") { set_real("initial", initial); }
@@ -199,14 +215,28 @@ class Tanh : public LayerBuilder<Tanh> {
   Tanh() : LayerBuilder("tanh") {}
 };
 
+class Softsign : public LayerBuilder<Softsign> {
+ public:
+  Softsign() : LayerBuilder("softsign") {}
+};
+
 class GELU : public LayerBuilder<GELU> {
  public:
   GELU() : LayerBuilder("gelu") {}
+  GELU& approximate(GeluApproximation form) {
+    const bool exact = form == GeluApproximation::none;
+    return set("approximate", Setting(std::string(exact ? "none" : "tanh")));
+  }
 };
 
 class SiLU : public LayerBuilder<SiLU> {
  public:
   SiLU() : LayerBuilder("silu") {}
+};
+
+class Mish : public LayerBuilder<Mish> {
+ public:
+  Mish() : LayerBuilder("mish") {}
 };
 
 class HardSwish : public LayerBuilder<HardSwish> {
@@ -217,6 +247,16 @@ class HardSwish : public LayerBuilder<HardSwish> {
 class HardSigmoid : public LayerBuilder<HardSigmoid> {
  public:
   HardSigmoid() : LayerBuilder("hard_sigmoid") {}
+  HardSigmoid& slope(double slope) { return set_real("slope", slope); }      // default: 1 / 6
+  HardSigmoid& offset(double offset) { return set_real("offset", offset); }  // default: 0.5
+};
+
+class Clip : public LayerBuilder<Clip> {
+ public:
+  Clip(double minimum, double maximum) : LayerBuilder("clip") {
+    set_real("minimum", minimum);
+    set_real("maximum", maximum);
+  }
 };
 
 class Softplus : public LayerBuilder<Softplus> {

@@ -7,15 +7,19 @@
 
 namespace cnnx {
 
+// The numbers that an activation depends on; each row says which. An activation ignores those that
+// it has not.
+struct ActivationSettings {
+  float first = 0.0f, second = 0.0f;
+};
+
 struct ActivationKernels {
-  const char* name;  // of the layer kind
-  // `setting` is the activation's parameter (LeakyReLU's negative slope), 0 for activations without
-  // one.
-  void (*forward)(const float* x, int64_t count, float setting, float* output);
+  const char* name;  // of the layer kind, or of one of its forms
+  void (*forward)(const float* x, int64_t count, ActivationSettings settings, float* output);
   // `saved` is the output if gradient_from_output, else the input. ReLU's accepts either: its
   // output is <= 0 where its input is.
-  void (*backward)(const float* grad_output, const float* saved, int64_t count, float setting,
-                   bool accumulate, float* grad_input);
+  void (*backward)(const float* grad_output, const float* saved, int64_t count,
+                   ActivationSettings settings, bool accumulate, float* grad_input);
   bool gradient_from_output;
 };
 

@@ -2,6 +2,7 @@
 // kernel row.
 #include "cnnx/activations.h"
 
+#include <cmath>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -21,27 +22,27 @@ namespace {
 // Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kGrain = 32 * 1024;
 
-const ActivationKernels& kernels_of(const char* kind) {
+const ActivationKernels& kernels_of(const char* name) {
   const ActivationKernels* row = CNNX_KERNELS(activation_kernels).rows;
   for (; row->name; ++row) {
-    if (std::strcmp(row->name, kind) == 0) return *row;
+    if (std::strcmp(row->name, name) == 0) return *row;
   }
-  throw std::invalid_argument(std::string("activation: kind is \"") + kind +
+  throw std::invalid_argument(std::string("activation: kind is \"") + name +
                               "\", expected that of an elementwise activation");
 }
 
-void apply(const ActivationKernels& kernels, float setting, const float* x, int64_t count,
-           int threads, float* output) {
+void apply(const ActivationKernels& kernels, ActivationSettings settings, const float* x,
+           int64_t count, int threads, float* output) {
   runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
-    kernels.forward(x + begin, end - begin, setting, output + begin);
+    kernels.forward(x + begin, end - begin, settings, output + begin);
   });
 }
 
-void apply_backward(const ActivationKernels& kernels, float setting, const float* grad_output,
-                    const float* saved, int64_t count, int threads, bool accumulate,
-                    float* grad_input) {
+void apply_backward(const ActivationKernels& kernels, ActivationSettings settings,
+                    const float* grad_output, const float* saved, int64_t count, int threads,
+                    bool accumulate, float* grad_input) {
   runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
-    kernels.backward(grad_output + begin, saved + begin, end - begin, setting, accumulate,
+    kernels.backward(grad_output + begin, saved + begin, end - begin, settings, accumulate,
                      grad_input + begin);
   });
 }
@@ -50,15 +51,15 @@ void apply_backward(const ActivationKernels& kernels, float setting, const float
 
 void relu_gradient(float* gradient, const float* relu_output, int64_t count, int threads) {
   const ActivationKernels& relu = *CNNX_KERNELS(activation_kernels).relu;
-  apply_backward(relu, 0.0f, gradient, relu_output, count, threads, false, gradient);
+  apply_backward(relu, {}, gradient, relu_output, count, threads, false, gradient);
 }
 
 namespace {
 
 class BoundActivation final : public BoundOp {
  public:
-  BoundActivation(const ActivationKernels& kernels, float setting, int64_t count)
-      : kernels_(kernels), setting_(setting), count_(count) {}
+  BoundActivation(const ActivationKernels& kernels, ActivationSettings settings, int64_t count)
+      : kernels_(kernels), settings_(settings), count_(count) {}
   BoundOpTraits traits() const override {
     BoundOpTraits traits;
     traits.runs_in_place = InputSet::all();
@@ -68,58 +69,106 @@ class BoundActivation final : public BoundOp {
     return traits;
   }
   void forward(const ForwardArguments& a) const override {
-    apply(kernels_, setting_, a.inputs[0], count_, a.threads, a.output);
+    apply(kernels_, settings_, a.inputs[0], count_, a.threads, a.output);
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
     const float* saved = kernels_.gradient_from_output ? a.output : a.inputs[0];
-    apply_backward(kernels_, setting_, a.grad_output, saved, count_, a.threads, gradient.accumulate,
-                   gradient.values);
+    apply_backward(kernels_, settings_, a.grad_output, saved, count_, a.threads,
+                   gradient.accumulate, gradient.values);
   }
 
  private:
   const ActivationKernels& kernels_;
-  float setting_;
+  ActivationSettings settings_;
   int64_t count_;
 };
 
 class ActivationOp final : public Op {
  public:
-  ActivationOp(const char* kind, float setting) : kind_(kind), setting_(setting) {}
+  // `kernels` is the name of a row of kernels.
+  explicit ActivationOp(const char* kernels, ActivationSettings settings = {})
+      : kernels_(kernels), settings_(settings) {}
   Shape output_shape(const Shape& input) const override { return input; }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundActivation>(kernels_of(kind_), setting_, element_count(input));
+    return std::make_unique<BoundActivation>(kernels_of(kernels_), settings_, element_count(input));
   }
   Fusable fusable_as(const Shape&) const override {
-    return std::strcmp(kind_, "relu") == 0 ? Fusable::relu : Fusable::none;
+    return std::strcmp(kernels_, "relu") == 0 ? Fusable::relu : Fusable::none;
   }
 
  private:
-  const char* kind_;
-  float setting_;
+  const char* kernels_;
+  ActivationSettings settings_;
 };
 
+// An activation with at most one setting, a real number.
 std::unique_ptr<const Op> make_activation(const CheckedSettings& settings) {
   const LayerKind& kind = settings.kind();
-  const float setting = kind.settings.size() > 0 ? settings.real(kind.settings[0].name) : 0.0f;
-  return std::make_unique<ActivationOp>(kind.name, setting);
+  const float first = kind.settings.size() > 0 ? settings.real(kind.settings[0].name) : 0.0f;
+  return std::make_unique<ActivationOp>(kind.name, ActivationSettings{first, 0.0f});
+}
+
+std::unique_ptr<const Op> make_gelu(const CheckedSettings& settings) {
+  return std::make_unique<ActivationOp>(settings.choice("approximate") == "tanh" ? "gelu_tanh"
+                                                                                 : "gelu");
+}
+
+std::unique_ptr<const Op> make_clip(const CheckedSettings& settings) {
+  const float minimum = settings.real("minimum"), maximum = settings.real("maximum");
+  if (minimum > maximum) {
+    throw std::invalid_argument("clip: minimum is " + std::to_string(minimum) +
+                                ", expected at most maximum, " + std::to_string(maximum));
+  }
+  return std::make_unique<ActivationOp>("clip", ActivationSettings{minimum, maximum});
+}
+
+std::unique_ptr<const Op> make_hard_sigmoid(const CheckedSettings& settings) {
+  const float slope = settings.real("slope"), offset = settings.real("offset");
+  const float shift = offset / slope;
+  if (!std::isfinite(shift)) {
+    throw std::invalid_argument("hard_sigmoid: offset / slope is " + std::to_string(shift) +
+                                ", expected a finite number");
+  }
+  return std::make_unique<ActivationOp>("hard_sigmoid", ActivationSettings{slope, shift});
 }
 
 constexpr SettingInfo kLeakyReluSettings[] = {
     real("negative_slope", "factor of negative numbers").otherwise(0.01)};
+constexpr SettingInfo kEluSettings[] = {
+    real("alpha", "minus the limit at minus infinity").otherwise(1)};
+constexpr const char* kGeluApproximations[] = {"none", "tanh"};
+constexpr SettingInfo kGeluSettings[] = {
+    choice("approximate", kGeluApproximations, "the exact form or the one with a tanh")
+        .otherwise(0)
+        .omit_default()};
+constexpr SettingInfo kClipSettings[] = {real("minimum", "the smallest output"),
+                                         real("maximum", "the largest output")};
+constexpr SettingInfo kHardSigmoidSettings[] = {
+    real("slope", "slope of the line").otherwise(1.0 / 6.0).above(0).omit_default(),
+    real("offset", "value of the line at 0").otherwise(0.5).omit_default()};
 constexpr LayerDescription kLayers[] = {
     LayerDescription("relu", "x < 0 ? 0 : x", make_activation),
     LayerDescription("leaky_relu", "x < 0 ? negative_slope * x : x", make_activation)
         .with_settings(kLeakyReluSettings),
+    LayerDescription("elu", "x > 0 ? x : alpha * (exp(x) - 1)", make_activation)
+        .with_settings(kEluSettings),
+    LayerDescription("selu", "1.0507 * (x > 0 ? x : 1.67326 * (exp(x) - 1))", make_activation),
     LayerDescription("sigmoid", "1 / (1 + exp(-x))", make_activation),
     LayerDescription("tanh", "hyperbolic tangent", make_activation),
-    LayerDescription("gelu", "x times the standard normal distribution of x", make_activation),
+    LayerDescription("softsign", "x / (1 + abs(x))", make_activation),
+    LayerDescription("gelu", "x times the standard normal distribution of x", make_gelu)
+        .with_settings(kGeluSettings),
     LayerDescription("silu", "x * sigmoid(x)", make_activation),
+    LayerDescription("mish", "x * tanh(softplus(x))", make_activation),
     LayerDescription("hard_swish", "x * min(max(x + 3, 0), 6) / 6", make_activation),
     LayerDescription("relu6", "min(max(x, 0), 6)", make_activation),
+    LayerDescription("clip", "min(max(x, minimum), maximum)", make_clip)
+        .with_settings(kClipSettings),
     LayerDescription("softplus", "log(1 + exp(x))", make_activation),
-    LayerDescription("hard_sigmoid", "min(max(x + 3, 0), 6) / 6", make_activation),
+    LayerDescription("hard_sigmoid", "min(max(slope * x + offset, 0), 1)", make_hard_sigmoid)
+        .with_settings(kHardSigmoidSettings),
 };
 
 }  // namespace
@@ -129,82 +178,82 @@ ConstantArray<LayerDescription> activations_layers() { return kLayers; }
 }  // namespace ops
 
 void relu(const float* x, int64_t count, float* output) {
-  ops::apply(ops::kernels_of("relu"), 0.0f, x, count, get_num_threads(), output);
+  ops::apply(ops::kernels_of("relu"), {}, x, count, get_num_threads(), output);
 }
 
 void relu_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
                    bool accumulate) {
-  ops::apply_backward(ops::kernels_of("relu"), 0.0f, grad_output, x, count, get_num_threads(),
+  ops::apply_backward(ops::kernels_of("relu"), {}, grad_output, x, count, get_num_threads(),
                       accumulate, grad_input);
 }
 
 void leaky_relu(const float* x, int64_t count, float negative_slope, float* output) {
-  ops::apply(ops::kernels_of("leaky_relu"), negative_slope, x, count, get_num_threads(), output);
+  ops::apply(ops::kernels_of("leaky_relu"), {negative_slope}, x, count, get_num_threads(), output);
 }
 
 void leaky_relu_backward(const float* grad_output, const float* x, int64_t count,
                          float negative_slope, float* grad_input, bool accumulate) {
-  ops::apply_backward(ops::kernels_of("leaky_relu"), negative_slope, grad_output, x, count,
+  ops::apply_backward(ops::kernels_of("leaky_relu"), {negative_slope}, grad_output, x, count,
                       get_num_threads(), accumulate, grad_input);
 }
 
 void sigmoid(const float* x, int64_t count, float* output) {
-  ops::apply(ops::kernels_of("sigmoid"), 0.0f, x, count, get_num_threads(), output);
+  ops::apply(ops::kernels_of("sigmoid"), {}, x, count, get_num_threads(), output);
 }
 
 void sigmoid_backward(const float* grad_output, const float* output, int64_t count,
                       float* grad_input, bool accumulate) {
-  ops::apply_backward(ops::kernels_of("sigmoid"), 0.0f, grad_output, output, count,
-                      get_num_threads(), accumulate, grad_input);
+  ops::apply_backward(ops::kernels_of("sigmoid"), {}, grad_output, output, count, get_num_threads(),
+                      accumulate, grad_input);
 }
 
 void tanh(const float* x, int64_t count, float* output) {
-  ops::apply(ops::kernels_of("tanh"), 0.0f, x, count, get_num_threads(), output);
+  ops::apply(ops::kernels_of("tanh"), {}, x, count, get_num_threads(), output);
 }
 
 void tanh_backward(const float* grad_output, const float* output, int64_t count, float* grad_input,
                    bool accumulate) {
-  ops::apply_backward(ops::kernels_of("tanh"), 0.0f, grad_output, output, count, get_num_threads(),
+  ops::apply_backward(ops::kernels_of("tanh"), {}, grad_output, output, count, get_num_threads(),
                       accumulate, grad_input);
 }
 
 void gelu(const float* x, int64_t count, float* output) {
-  ops::apply(ops::kernels_of("gelu"), 0.0f, x, count, get_num_threads(), output);
+  ops::apply(ops::kernels_of("gelu"), {}, x, count, get_num_threads(), output);
 }
 
 void gelu_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
                    bool accumulate) {
-  ops::apply_backward(ops::kernels_of("gelu"), 0.0f, grad_output, x, count, get_num_threads(),
+  ops::apply_backward(ops::kernels_of("gelu"), {}, grad_output, x, count, get_num_threads(),
                       accumulate, grad_input);
 }
 
 void silu(const float* x, int64_t count, float* output) {
-  ops::apply(ops::kernels_of("silu"), 0.0f, x, count, get_num_threads(), output);
+  ops::apply(ops::kernels_of("silu"), {}, x, count, get_num_threads(), output);
 }
 
 void silu_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
                    bool accumulate) {
-  ops::apply_backward(ops::kernels_of("silu"), 0.0f, grad_output, x, count, get_num_threads(),
+  ops::apply_backward(ops::kernels_of("silu"), {}, grad_output, x, count, get_num_threads(),
                       accumulate, grad_input);
 }
 
 void hard_swish(const float* x, int64_t count, float* output) {
-  ops::apply(ops::kernels_of("hard_swish"), 0.0f, x, count, get_num_threads(), output);
+  ops::apply(ops::kernels_of("hard_swish"), {}, x, count, get_num_threads(), output);
 }
 
 void hard_swish_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
                          bool accumulate) {
-  ops::apply_backward(ops::kernels_of("hard_swish"), 0.0f, grad_output, x, count, get_num_threads(),
+  ops::apply_backward(ops::kernels_of("hard_swish"), {}, grad_output, x, count, get_num_threads(),
                       accumulate, grad_input);
 }
 
 void relu6(const float* x, int64_t count, float* output) {
-  ops::apply(ops::kernels_of("relu6"), 0.0f, x, count, get_num_threads(), output);
+  ops::apply(ops::kernels_of("relu6"), {}, x, count, get_num_threads(), output);
 }
 
 void relu6_backward(const float* grad_output, const float* output, int64_t count, float* grad_input,
                     bool accumulate) {
-  ops::apply_backward(ops::kernels_of("relu6"), 0.0f, grad_output, output, count, get_num_threads(),
+  ops::apply_backward(ops::kernels_of("relu6"), {}, grad_output, output, count, get_num_threads(),
                       accumulate, grad_input);
 }
 

@@ -237,7 +237,7 @@ void DepthwiseConvolution::run(const float* source, const float* weight, const f
         }
         // Pixels outside every tap are masked too.
         if (gaps && relu_output) {
-          mask(rows + begin, relu_output + begin, end - begin, 0.0f, false, rows + begin);
+          mask(rows + begin, relu_output + begin, end - begin, {}, false, rows + begin);
         }
       });
 }

@@ -276,7 +276,7 @@ void DirectConvolution::run(const float* source, const float*, const float* pack
                      epilogue.accumulate, epilogue.relu, s.first, s.last, s.first_block,
                      s.last_block, s.slot, target + image_floats, 0});
     if (epilogue.relu_output) {
-      mask(target + begin, epilogue.relu_output + begin, end - begin, 0.0f, false, target + begin);
+      mask(target + begin, epilogue.relu_output + begin, end - begin, {}, false, target + begin);
     }
   };
   for_each_band(threads, divide_up(g_.target_height, g_.step.height),

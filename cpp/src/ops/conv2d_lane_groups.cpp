@@ -98,7 +98,7 @@ void LaneGroupsConvolution::run(const float* source, const float*, const float* 
     convolve(pass, source + image * g_.source_floats(), rows, first, last);
     if (!epilogue.relu_output) return;
     const float* relu_output = epilogue.relu_output + (rows - target);
-    mask(rows + begin, relu_output + begin, end - begin, 0.0f, false, rows + begin);
+    mask(rows + begin, relu_output + begin, end - begin, {}, false, rows + begin);
   });
 }
 

@@ -84,9 +84,9 @@ void NarrowInputGradient::run(const float* source, const float*, const float* pa
           }
           add(shape_, {source + image * source_floats, packed, epilogue.accumulate || epilogue.bias,
                        first, last, scratch + slot * slot_floats(), rows});
-          if (epilogue.relu) relu(rows + from, to - from, 0.0f, rows + from);
+          if (epilogue.relu) relu(rows + from, to - from, {}, rows + from);
           if (epilogue.relu_output) {
-            mask(rows + from, epilogue.relu_output + (rows - target) + from, to - from, 0.0f, false,
+            mask(rows + from, epilogue.relu_output + (rows - target) + from, to - from, {}, false,
                  rows + from);
           }
           begin += last - first;

@@ -47,9 +47,9 @@ void finish(const Finish& how, const DenseProduct& share, const float* relu_outp
     const int64_t offset = row * share.output_step + first;
     float* const values = share.output + offset;
     if (how.relu) {
-      relu.forward(values, last - first, 0.0f, values);
+      relu.forward(values, last - first, {}, values);
     } else {
-      relu.backward(values, relu_output + offset, last - first, 0.0f, false, values);
+      relu.backward(values, relu_output + offset, last - first, {}, false, values);
     }
   }
 }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from cnnx.arguments import real_number
+from cnnx.arguments import GELU_APPROXIMATIONS, GeluApproximation, one_of, real_number
 from cnnx.layers.base import Layer, LayerWithoutSettings
 
 __all__ = [
+    "ELU",
     "GELU",
+    "SELU",
+    "Clip",
     "HardSigmoid",
     "HardSwish",
     "LeakyReLU",
+    "Mish",
     "PReLU",
     "ReLU",
     "ReLU6",
@@ -17,6 +21,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "Softsign",
     "Tanh",
 ]
 
@@ -72,6 +77,70 @@ class PReLU(Layer):
         super().__init__({"initial": real_number(initial, "PReLU", "initial")}, name)
 
 
+class ELU(Layer):
+    """Exponential linear unit: ``x > 0 ? x : alpha * (exp(x) - 1)``.
+
+    Args:
+        alpha: minus the limit at minus infinity.
+        name: name in files and in `Model.layer_outputs`; "elu_1" and so on when None.
+
+    References:
+        D. Clevert, T. Unterthiner, S. Hochreiter: Fast and Accurate Deep Network Learning by
+        Exponential Linear Units (ELUs), 2015.
+
+    Example:
+        >>> ELU(0.5)
+        ELU(alpha=0.5)
+    """
+
+    kind = "elu"
+
+    def __init__(self, alpha: float = 1.0, *, name: str | None = None) -> None:
+        super().__init__({"alpha": real_number(alpha, "ELU", "alpha")}, name)
+
+
+class SELU(LayerWithoutSettings):
+    """Scaled exponential linear unit, an ELU times a scale.
+
+    The scale 1.0507 and the ELU's alpha 1.6733 keep activations near mean 0 and variance 1.
+
+    References:
+        G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter: Self-Normalizing Neural Networks,
+        2017.
+
+    Example:
+        >>> SELU().kind
+        'selu'
+    """
+
+    kind = "selu"
+
+
+class Clip(Layer):
+    """Limits to a range: ``min(max(x, minimum), maximum)``; NaN propagates.
+
+    The gradient is 0 at both limits and beyond them.
+
+    Args:
+        minimum: smallest output.
+        maximum: largest output, at least `minimum`.
+        name: name in files and in `Model.layer_outputs`; "clip_1" and so on when None.
+
+    Example:
+        >>> Clip(0, 1)
+        Clip(minimum=0.0, maximum=1.0)
+    """
+
+    kind = "clip"
+
+    def __init__(self, minimum: float, maximum: float, *, name: str | None = None) -> None:
+        limits = {
+            "minimum": real_number(minimum, "Clip", "minimum"),
+            "maximum": real_number(maximum, "Clip", "maximum"),
+        }
+        super().__init__(limits, name)
+
+
 class ReLU6(LayerWithoutSettings):
     """ReLU up to 6: ``min(max(x, 0), 6)``.
 
@@ -110,20 +179,42 @@ class Tanh(LayerWithoutSettings):
     kind = "tanh"
 
 
-class GELU(LayerWithoutSettings):
+class Softsign(LayerWithoutSettings):
+    """Softsign: ``x / (1 + abs(x))``.
+
+    References:
+        J. Turian, J. Bergstra, Y. Bengio: Quadratic Features and Deep Architectures for Chunking,
+        2009.
+
+    Example:
+        >>> Softsign().kind
+        'softsign'
+    """
+
+    kind = "softsign"
+
+
+class GELU(Layer):
     """Gaussian error linear unit: ``x * Phi(x)``, Phi the standard normal distribution.
 
-    This is the exact form, PyTorch's default.
+    Args:
+        approximate: "none" for this exact form, or "tanh" for ``x / 2 * (1 + tanh(sqrt(2 / pi) *
+            (x + 0.044715 * x**3)))``, which many published weights were trained with.
+        name: name in files and in `Model.layer_outputs`; "gelu_1" and so on when None.
 
     References:
         D. Hendrycks, K. Gimpel: Gaussian Error Linear Units (GELUs), 2016.
 
     Example:
-        >>> GELU().kind
-        'gelu'
+        >>> GELU(approximate="tanh")
+        GELU(approximate='tanh')
     """
 
     kind = "gelu"
+
+    def __init__(self, approximate: GeluApproximation = "none", *, name: str | None = None) -> None:
+        form = one_of(approximate, GELU_APPROXIMATIONS, "GELU", "approximate")
+        super().__init__({"approximate": form}, name)
 
 
 class SiLU(LayerWithoutSettings):
@@ -141,6 +232,20 @@ class SiLU(LayerWithoutSettings):
     kind = "silu"
 
 
+class Mish(LayerWithoutSettings):
+    """Mish, smooth like SiLU: ``x * tanh(log(1 + exp(x)))``.
+
+    References:
+        D. Misra: Mish: A Self Regularized Non-Monotonic Activation Function, 2019.
+
+    Example:
+        >>> Mish().kind
+        'mish'
+    """
+
+    kind = "mish"
+
+
 class HardSwish(LayerWithoutSettings):
     """Hard swish, SiLU without an exponential: ``x * clip(x + 3, 0, 6) / 6``.
 
@@ -155,18 +260,32 @@ class HardSwish(LayerWithoutSettings):
     kind = "hard_swish"
 
 
-class HardSigmoid(LayerWithoutSettings):
-    """Hard sigmoid, piecewise linear: ``clip(x + 3, 0, 6) / 6``.
+class HardSigmoid(Layer):
+    """Hard sigmoid, piecewise linear: ``clip(slope * x + offset, 0, 1)``.
+
+    Args:
+        slope: slope between the limits, above 0. The default is MobileNetV3's; Keras had 0.2.
+        offset: output at 0.
+        name: name in files and in `Model.layer_outputs`; "hard_sigmoid_1" and so on when None.
 
     References:
         A. Howard and others: Searching for MobileNetV3, 2019.
 
     Example:
-        >>> HardSigmoid().kind
-        'hard_sigmoid'
+        >>> HardSigmoid(slope=0.2)
+        HardSigmoid(slope=0.2, offset=0.5)
     """
 
     kind = "hard_sigmoid"
+
+    def __init__(
+        self, *, slope: float = 1 / 6, offset: float = 0.5, name: str | None = None
+    ) -> None:
+        line = {
+            "slope": real_number(slope, "HardSigmoid", "slope"),
+            "offset": real_number(offset, "HardSigmoid", "offset"),
+        }
+        super().__init__(line, name)
 
 
 class Softplus(LayerWithoutSettings):

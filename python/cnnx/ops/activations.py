@@ -8,9 +8,21 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from cnnx import _core
-from cnnx.arguments import FloatArray, float32_array, real_number, same_shapes
+from cnnx.arguments import (
+    GELU_APPROXIMATIONS,
+    FloatArray,
+    GeluApproximation,
+    float32_array,
+    one_of,
+    real_number,
+    same_shapes,
+)
 
 __all__ = [
+    "clip",
+    "clip_backward",
+    "elu",
+    "elu_backward",
     "gelu",
     "gelu_backward",
     "hard_sigmoid",
@@ -19,16 +31,22 @@ __all__ = [
     "hard_swish_backward",
     "leaky_relu",
     "leaky_relu_backward",
+    "mish",
+    "mish_backward",
     "relu",
     "relu6",
     "relu6_backward",
     "relu_backward",
+    "selu",
+    "selu_backward",
     "sigmoid",
     "sigmoid_backward",
     "silu",
     "silu_backward",
     "softplus",
     "softplus_backward",
+    "softsign",
+    "softsign_backward",
     "tanh",
     "tanh_backward",
 ]
@@ -119,6 +137,55 @@ def relu6_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     return _from_output("relu6", grad_output, output)
 
 
+def clip(x: ArrayLike, minimum: float, maximum: float) -> FloatArray:
+    """Limit to a range, ``min(max(x, minimum), maximum)``, elementwise; NaN propagates.
+
+    Args:
+        x: array of any shape.
+        minimum: smallest output.
+        maximum: largest output, at least `minimum`.
+
+    Returns:
+        Array of the same shape.
+
+    Raises:
+        TypeError: if `x` is not of a real dtype, or a limit is not a number.
+        ValueError: if a limit is not finite, or `minimum` is above `maximum`.
+
+    Example:
+        >>> clip([-3.0, 0.5, 3.0], -1.0, 2.0)
+        array([-1. ,  0.5,  2. ], dtype=float32)
+    """
+    return _apply("clip", x, **_limits("clip", minimum, maximum))
+
+
+def clip_backward(
+    grad_output: ArrayLike, output: ArrayLike, minimum: float, maximum: float
+) -> FloatArray:
+    """Gradient of `clip` from its output y: `grad_output` where ``minimum < y < maximum``, 0
+    elsewhere.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        output: result of `clip`.
+        minimum: as in `clip`.
+        maximum: as in `clip`.
+
+    Returns:
+        Gradient of the shape of `output`.
+
+    Raises:
+        TypeError: as `clip`.
+        ValueError: as `clip`, and if the shapes differ.
+
+    Example:
+        >>> clip_backward([1.0, 1.0, 1.0], [-1.0, 0.5, 2.0], -1.0, 2.0)
+        array([0., 1., 0.], dtype=float32)
+    """
+    limits = _limits("clip_backward", minimum, maximum)
+    return _from_output("clip", grad_output, output, **limits)
+
+
 def leaky_relu(x: ArrayLike, *, negative_slope: float = 0.01) -> FloatArray:
     """Leaky rectified linear unit, ``x < 0 ? negative_slope * x : x``, elementwise.
 
@@ -167,6 +234,98 @@ def leaky_relu_backward(
     """
     slope = real_number(negative_slope, "leaky_relu_backward", "negative_slope")
     return _from_input("leaky_relu", grad_output, x, negative_slope=slope)
+
+
+def elu(x: ArrayLike, *, alpha: float = 1.0) -> FloatArray:
+    """Exponential linear unit, ``x > 0 ? x : alpha * (exp(x) - 1)``, elementwise.
+
+    Args:
+        x: array of any shape.
+        alpha: minus the limit at minus infinity.
+
+    Returns:
+        Array of the same shape.
+
+    Raises:
+        TypeError: if `x` is not of a real dtype, or `alpha` is not a number.
+        ValueError: if `alpha` is not finite.
+
+    Example:
+        >>> elu([-100.0, 0.0, 2.0], alpha=0.5)
+        array([-0.5,  0. ,  2. ], dtype=float32)
+
+    References:
+        Clevert, Unterthiner, Hochreiter: Fast and Accurate Deep Network Learning by Exponential
+        Linear Units (ELUs), 2015.
+    """
+    return _apply("elu", x, alpha=real_number(alpha, "elu", "alpha"))
+
+
+def elu_backward(grad_output: ArrayLike, x: ArrayLike, *, alpha: float = 1.0) -> FloatArray:
+    """Gradient of `elu` from its input: `grad_output` where ``x > 0``, ``grad_output * alpha *
+    exp(x)`` elsewhere.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `elu`.
+        alpha: as in `elu`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `elu`.
+        ValueError: as `elu`, and if the shapes differ.
+
+    Example:
+        >>> elu_backward([1.0, 1.0], [0.0, 2.0], alpha=0.5)
+        array([0.5, 1. ], dtype=float32)
+    """
+    return _from_input("elu", grad_output, x, alpha=real_number(alpha, "elu_backward", "alpha"))
+
+
+def selu(x: ArrayLike) -> FloatArray:
+    """Scaled exponential linear unit, ``1.0507 * elu(x, alpha=1.6733)``, elementwise.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array of the same shape.
+
+    Raises:
+        TypeError: if `x` is not of a real dtype.
+
+    Example:
+        >>> selu([-100.0, 0.0, 1.0]).round(4)
+        array([-1.7581,  0.    ,  1.0507], dtype=float32)
+
+    References:
+        Klambauer, Unterthiner, Mayr, Hochreiter: Self-Normalizing Neural Networks, 2017.
+    """
+    return _apply("selu", x)
+
+
+def selu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
+    """Gradient of `selu` from its input: ``1.0507 * grad_output`` where ``x > 0``,
+    ``1.7581 * grad_output * exp(x)`` elsewhere.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `selu`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `selu`.
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> selu_backward([1.0, 1.0], [0.0, 2.0]).round(4)
+        array([1.7581, 1.0507], dtype=float32)
+    """
+    return _from_input("selu", grad_output, x)
 
 
 def sigmoid(x: ArrayLike) -> FloatArray:
@@ -249,20 +408,64 @@ def tanh_backward(grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
     return _from_output("tanh", grad_output, output)
 
 
-def gelu(x: ArrayLike) -> FloatArray:
-    """Gaussian error linear unit, ``x * Phi(x)``, elementwise; Phi is the standard normal
-    distribution.
-
-    This is the exact form, PyTorch's default, not the tanh approximation.
+def softsign(x: ArrayLike) -> FloatArray:
+    """Softsign, ``x / (1 + abs(x))``, elementwise.
 
     Args:
         x: array of any shape.
+
+    Returns:
+        Array of the same shape, in [-1, 1].
+
+    Raises:
+        TypeError: if `x` is not of a real dtype.
+
+    Example:
+        >>> softsign([-1.0, 0.0, 3.0])
+        array([-0.5 ,  0.  ,  0.75], dtype=float32)
+
+    References:
+        Turian, Bergstra, Bengio: Quadratic Features and Deep Architectures for Chunking, 2009.
+    """
+    return _apply("softsign", x)
+
+
+def softsign_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
+    """Gradient of `softsign` from its input: ``grad_output / (1 + abs(x))**2``.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `softsign`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `softsign`.
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> softsign_backward([1.0, 1.0], [0.0, 1.0])
+        array([1.  , 0.25], dtype=float32)
+    """
+    return _from_input("softsign", grad_output, x)
+
+
+def gelu(x: ArrayLike, *, approximate: GeluApproximation = "none") -> FloatArray:
+    """Gaussian error linear unit, ``x * Phi(x)``, elementwise; Phi is the standard normal
+    distribution.
+
+    Args:
+        x: array of any shape.
+        approximate: "none" for this exact form, or "tanh" for ``x / 2 * (1 + tanh(sqrt(2 / pi) *
+            (x + 0.044715 * x**3)))``.
 
     Returns:
         Array of the same shape.
 
     Raises:
         TypeError: if `x` is not of a real dtype.
+        ValueError: if `approximate` is another word.
 
     Example:
         >>> gelu([-1.0, 0.0, 1.0]).round(4)
@@ -271,28 +474,33 @@ def gelu(x: ArrayLike) -> FloatArray:
     References:
         Hendrycks, Gimpel: Gaussian error linear units, 2016.
     """
-    return _apply("gelu", x)
+    return _apply("gelu", x, approximate=_gelu_form("gelu", approximate))
 
 
-def gelu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
-    """Gradient of `gelu` from its input: ``grad_output * (Phi(x) + x * phi(x))``, phi the density.
+def gelu_backward(
+    grad_output: ArrayLike, x: ArrayLike, *, approximate: GeluApproximation = "none"
+) -> FloatArray:
+    """Gradient of `gelu` from its input: ``grad_output * (Phi(x) + x * phi(x))``, phi the density,
+    or the derivative of the approximation.
 
     Args:
         grad_output: gradient of the output, of the output's shape.
         x: as in `gelu`.
+        approximate: as in `gelu`.
 
     Returns:
         Gradient of the shape of `x`.
 
     Raises:
         TypeError: as `gelu`.
-        ValueError: if the shapes differ.
+        ValueError: as `gelu`, and if the shapes differ.
 
     Example:
         >>> gelu_backward([2.0], [0.0])
         array([1.], dtype=float32)
     """
-    return _from_input("gelu", grad_output, x)
+    form = _gelu_form("gelu_backward", approximate)
+    return _from_input("gelu", grad_output, x, approximate=form)
 
 
 def silu(x: ArrayLike) -> FloatArray:
@@ -340,6 +548,50 @@ def silu_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     return _from_input("silu", grad_output, x)
 
 
+def mish(x: ArrayLike) -> FloatArray:
+    """Mish, ``x * tanh(log(1 + exp(x)))``, elementwise, without overflow.
+
+    Args:
+        x: array of any shape.
+
+    Returns:
+        Array of the same shape.
+
+    Raises:
+        TypeError: if `x` is not of a real dtype.
+
+    Example:
+        >>> mish([-1.0, 0.0, 1.0]).round(4)
+        array([-0.3034,  0.    ,  0.8651], dtype=float32)
+
+    References:
+        Misra: Mish: A Self Regularized Non-Monotonic Activation Function, 2019.
+    """
+    return _apply("mish", x)
+
+
+def mish_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
+    """Gradient of `mish` from its input, with ``t = tanh(log(1 + exp(x)))``: ``grad_output * (t +
+    x * sigmoid(x) * (1 - t**2))``.
+
+    Args:
+        grad_output: gradient of the output, of the output's shape.
+        x: as in `mish`.
+
+    Returns:
+        Gradient of the shape of `x`.
+
+    Raises:
+        TypeError: as `mish`.
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> mish_backward([5.0], [0.0]).round(4)
+        array([3.], dtype=float32)
+    """
+    return _from_input("mish", grad_output, x)
+
+
 def hard_swish(x: ArrayLike) -> FloatArray:
     """Hard swish, ``x * clip(x + 3, 0, 6) / 6``, elementwise: a piecewise approximation of `silu`.
 
@@ -384,17 +636,20 @@ def hard_swish_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     return _from_input("hard_swish", grad_output, x)
 
 
-def hard_sigmoid(x: ArrayLike) -> FloatArray:
-    """Hard sigmoid, ``clip(x + 3, 0, 6) / 6``, elementwise: a piecewise linear `sigmoid`.
+def hard_sigmoid(x: ArrayLike, *, slope: float = 1 / 6, offset: float = 0.5) -> FloatArray:
+    """Hard sigmoid, ``clip(slope * x + offset, 0, 1)``, elementwise: a piecewise linear `sigmoid`.
 
     Args:
         x: array of any shape.
+        slope: slope between the limits, above 0.
+        offset: output at 0.
 
     Returns:
         Array of the same shape, in [0, 1].
 
     Raises:
-        TypeError: if `x` is not of a real dtype.
+        TypeError: if `x` is not of a real dtype, or a setting is not a number.
+        ValueError: if `slope` is not above 0, or ``offset / slope`` is not finite.
 
     Example:
         >>> hard_sigmoid([-4.0, 0.0, 1.5, 4.0])
@@ -403,29 +658,34 @@ def hard_sigmoid(x: ArrayLike) -> FloatArray:
     References:
         Howard et al.: Searching for MobileNetV3, 2019.
     """
-    return _apply("hard_sigmoid", x)
+    return _apply("hard_sigmoid", x, **_line("hard_sigmoid", slope, offset))
 
 
-def hard_sigmoid_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
-    """Gradient of `hard_sigmoid` from its input: ``grad_output / 6`` where ``-3 < x < 3``, 0
-    elsewhere.
+def hard_sigmoid_backward(
+    grad_output: ArrayLike, x: ArrayLike, *, slope: float = 1 / 6, offset: float = 0.5
+) -> FloatArray:
+    """Gradient of `hard_sigmoid` from its input: ``slope * grad_output`` where the output is
+    between 0 and 1, 0 elsewhere.
 
     Args:
         grad_output: gradient of the output, of the output's shape.
         x: as in `hard_sigmoid`.
+        slope: as in `hard_sigmoid`.
+        offset: as in `hard_sigmoid`.
 
     Returns:
         Gradient of the shape of `x`.
 
     Raises:
         TypeError: as `hard_sigmoid`.
-        ValueError: if the shapes differ.
+        ValueError: as `hard_sigmoid`, and if the shapes differ.
 
     Example:
         >>> hard_sigmoid_backward([6.0, 6.0, 6.0], [-3.0, 0.0, 3.0])
         array([0., 1., 0.], dtype=float32)
     """
-    return _from_input("hard_sigmoid", grad_output, x)
+    line = _line("hard_sigmoid_backward", slope, offset)
+    return _from_input("hard_sigmoid", grad_output, x, **line)
 
 
 def softplus(x: ArrayLike) -> FloatArray:
@@ -472,17 +732,39 @@ def softplus_backward(grad_output: ArrayLike, x: ArrayLike) -> FloatArray:
     return _from_input("softplus", grad_output, x)
 
 
-def _apply(kind: str, x: ArrayLike, **settings: float) -> FloatArray:
+def _limits(function: str, minimum: float, maximum: float) -> dict[str, float]:
+    return {
+        "minimum": real_number(minimum, function, "minimum"),
+        "maximum": real_number(maximum, function, "maximum"),
+    }
+
+
+def _line(function: str, slope: float, offset: float) -> dict[str, float]:
+    return {
+        "slope": real_number(slope, function, "slope"),
+        "offset": real_number(offset, function, "offset"),
+    }
+
+
+def _gelu_form(function: str, approximate: GeluApproximation) -> str:
+    return one_of(approximate, GELU_APPROXIMATIONS, function, "approximate")
+
+
+def _apply(kind: str, x: ArrayLike, **settings: float | str) -> FloatArray:
     return _core.run_op(kind, settings, float32_array(x, kind, "x"))
 
 
-def _from_input(kind: str, grad_output: ArrayLike, x: ArrayLike, **settings: float) -> FloatArray:
+def _from_input(
+    kind: str, grad_output: ArrayLike, x: ArrayLike, **settings: float | str
+) -> FloatArray:
     """The gradient of an activation whose backward reads its input."""
     grad, saved = same_shapes(f"{kind}_backward", "grad_output", grad_output, "x", x)
     return _core.run_op_backward(kind, settings, grad, saved)[0]
 
 
-def _from_output(kind: str, grad_output: ArrayLike, output: ArrayLike) -> FloatArray:
+def _from_output(
+    kind: str, grad_output: ArrayLike, output: ArrayLike, **settings: float
+) -> FloatArray:
     """The gradient of an activation whose backward reads its output."""
     grad, saved = same_shapes(f"{kind}_backward", "grad_output", grad_output, "output", output)
-    return _core.run_op_backward(kind, {}, grad, saved.shape, output=saved)[0]
+    return _core.run_op_backward(kind, settings, grad, saved.shape, output=saved)[0]

@@ -16,7 +16,10 @@ from cnnx.training.schedules import Schedule, core_schedule, watched_measure
 from cnnx.training.weight_average import WeightAverage
 
 # Kinds whose outputs are in a range of their own, so that they are no logits.
-_NO_LOGITS = ("relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "softplus", "dropout")
+_NO_LOGITS = (
+    *("relu", "relu6", "sigmoid", "hard_sigmoid", "tanh", "softplus", "softsign"),
+    "dropout",
+)
 
 
 def is_frozen(model: Model) -> bool:

@@ -36,6 +36,46 @@ def leaky_relu_backward(
     return np.where(real(x) > 0, real(grad_output), negative_slope * real(grad_output))
 
 
+def clip(x: npt.ArrayLike, minimum: float, maximum: float) -> Array:
+    return np.clip(real(x), minimum, maximum)
+
+
+def clip_backward(
+    grad_output: npt.ArrayLike, output: npt.ArrayLike, minimum: float, maximum: float
+) -> Array:
+    inside = (real(output) > minimum) & (real(output) < maximum)
+    return np.where(inside, real(grad_output), 0.0)
+
+
+def elu(x: npt.ArrayLike, *, alpha: float = 1.0) -> Array:
+    x = real(x)
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
+
+
+def elu_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike, *, alpha: float = 1.0) -> Array:
+    x = real(x)
+    return real(grad_output) * np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0.0)))
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def selu(x: npt.ArrayLike) -> Array:
+    return SELU_SCALE * elu(x, alpha=SELU_ALPHA)
+
+
+def selu_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
+    return SELU_SCALE * elu_backward(grad_output, x, alpha=SELU_ALPHA)
+
+
+def softsign(x: npt.ArrayLike) -> Array:
+    return real(x) / (1.0 + np.abs(real(x)))
+
+
+def softsign_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
+    return real(grad_output) / (1.0 + np.abs(real(x))) ** 2
+
+
 def prelu(x: npt.ArrayLike, weight: npt.ArrayLike) -> Array:
     return np.where(real(x) < 0, real(weight) * real(x), real(x))
 
@@ -72,14 +112,27 @@ def normal_distribution(x: Array) -> Array:
     return real(np.vectorize(math.erfc, otypes=[float])(-x / math.sqrt(2.0)) / 2.0)
 
 
-def gelu(x: npt.ArrayLike) -> Array:
-    return real(x) * normal_distribution(real(x))
-
-
-def gelu_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
+def gelu(x: npt.ArrayLike, *, approximate: str = "none") -> Array:
     x = real(x)
+    return x * (normal_distribution(x) if approximate == "none" else sigmoid(tanh_argument(x)))
+
+
+def gelu_backward(
+    grad_output: npt.ArrayLike, x: npt.ArrayLike, *, approximate: str = "none"
+) -> Array:
+    x = real(x)
+    if approximate == "tanh":
+        near = np.clip(x, -1e3, 1e3)  # beyond, the derivative is 0 or 1
+        slope = math.sqrt(8.0 / math.pi) * (1.0 + 3.0 * 0.044715 * near**2)
+        s, other = sigmoid(tanh_argument(near)), sigmoid(-tanh_argument(near))
+        return real(grad_output) * (s + near * slope * s * other)
     density = np.exp(-(x**2) / 2.0) / math.sqrt(2.0 * math.pi)
     return real(grad_output) * (normal_distribution(x) + x * density)
+
+
+def tanh_argument(x: Array) -> Array:
+    """Twice the argument of the tanh in the approximation of GELU."""
+    return math.sqrt(8.0 / math.pi) * (x + 0.044715 * x**3)
 
 
 def silu(x: npt.ArrayLike) -> Array:
@@ -89,6 +142,15 @@ def silu(x: npt.ArrayLike) -> Array:
 def silu_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
     s = sigmoid(x)
     return real(grad_output) * (s + real(x) * s * (1.0 - s))
+
+
+def mish(x: npt.ArrayLike) -> Array:
+    return real(x) * np.tanh(softplus(x))
+
+
+def mish_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
+    t = np.tanh(softplus(x))
+    return real(grad_output) * (t + real(x) * sigmoid(x) * (1.0 - t**2))
 
 
 def hard_swish(x: npt.ArrayLike) -> Array:
@@ -101,13 +163,16 @@ def hard_swish_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
     return real(grad_output) * np.where(x > -3.0, slope, 0.0)
 
 
-def hard_sigmoid(x: npt.ArrayLike) -> Array:
-    return np.clip(real(x) + 3.0, 0.0, 6.0) / 6.0
+def hard_sigmoid(x: npt.ArrayLike, *, slope: float = 1 / 6, offset: float = 0.5) -> Array:
+    return np.clip(slope * real(x) + offset, 0.0, 1.0)
 
 
-def hard_sigmoid_backward(grad_output: npt.ArrayLike, x: npt.ArrayLike) -> Array:
+def hard_sigmoid_backward(
+    grad_output: npt.ArrayLike, x: npt.ArrayLike, *, slope: float = 1 / 6, offset: float = 0.5
+) -> Array:
     x = real(x)
-    return np.where((x > -3.0) & (x < 3.0), real(grad_output) / 6.0, 0.0)
+    inside = (x > -offset / slope) & (x < (1.0 - offset) / slope)
+    return np.where(inside, slope * real(grad_output), 0.0)
 
 
 def softplus(x: npt.ArrayLike) -> Array:
