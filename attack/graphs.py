@@ -38,7 +38,8 @@ class FromOutput(torch.autograd.Function):
 
     @staticmethod
     def forward(context, x, kind):
-        y = noisy(torch.softmax(x, -1) if kind == "softmax" else getattr(torch, kind)(x))
+        function = getattr(torch, kind)
+        y = noisy(function(x, -1) if "softmax" in kind else function(x))
         context.save_for_backward(y)
         context.kind = kind
         return y
@@ -48,6 +49,8 @@ class FromOutput(torch.autograd.Function):
         (y,) = context.saved_tensors
         if context.kind == "softmax":
             return y * (grad - (grad * y).sum(-1, keepdim=True)), None
+        if context.kind == "log_softmax":
+            return grad - y.exp() * grad.sum(-1, keepdim=True), None
         return grad * (y * (1 - y) if context.kind == "sigmoid" else 1 - y**2), None
 '''
 TORCH_RESULTS = '''

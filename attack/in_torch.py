@@ -21,6 +21,7 @@ PLAIN = {
     "flatten": "{x}.reshape(len({x}), -1)",
     "global_avg_pool2d": "{x}.mean((1, 2))",
     "hard_swish": "F.hardswish({x})",
+    "log_softmax": "F.log_softmax({x}, -1)",
     "mish": "F.mish({x})",
     "relu": "F.relu({x})",
     "relu6": "F.relu6({x})",
@@ -249,6 +250,15 @@ def hard_sigmoid(x: str, settings: Mapping[str, Any]) -> str:
     return f"({slope} * {x} + {offset}).clamp(0, 1)"
 
 
+def lrn(x: str, settings: Mapping[str, Any]) -> str:
+    """A local response normalisation over the last axis, by the mean of a padded window."""
+    size, alpha, beta, k = (settings[name] for name in ("size", "alpha", "beta", "k"))
+    sides = f"({(size - 1) // 2}, {size // 2})"
+    squares = f"F.pad({x}.flatten(0, -2)[:, None] ** 2, {sides})"
+    means = f"F.avg_pool1d({squares}, {size}, 1)[:, 0].reshape({x}.shape)"
+    return f"{x} / ({k} + {alpha} * {means}) ** {beta}"
+
+
 def expression(kind: str, x: str, settings: Mapping[str, Any]) -> str:
     """A layer of one input without parameters that keeps the shape of its input."""
     if kind == "leaky_relu":
@@ -259,6 +269,8 @@ def expression(kind: str, x: str, settings: Mapping[str, Any]) -> str:
         return f"F.hardtanh({x}, {settings['minimum']}, {settings['maximum']})"
     if kind == "gelu":
         return gelu(x, settings)
+    if kind == "lrn":
+        return lrn(x, settings)
     if kind == "hard_sigmoid":
         return hard_sigmoid(x, settings)
     return PLAIN[kind].format(x=x, all=x)

@@ -23,7 +23,7 @@ OF_SETTINGS = (
     "space_to_depth",
     "zero_pad2d",
 )
-FROM_OUTPUT = ("sigmoid", "tanh", "softmax")  # whose backward reads the output
+FROM_OUTPUT = ("sigmoid", "tanh", "softmax", "log_softmax")  # whose backward reads the output
 
 
 def drawn_model(draw: Draw) -> cnnx.Model:
@@ -67,7 +67,7 @@ def torch_lines(model: cnnx.Model, images: int, *, training: bool) -> Iterator[s
     for node in ReferenceNetwork(model).nodes:
         x, shape = f"v[{node.inputs[0]!r}]", shapes[node.inputs[0]]
         inputs = [f"v[{name!r}]" for name in node.inputs]
-        if node.kind == "multiply" and shapes[node.inputs[1]] != shape:
+        if node.kind == "multiply" and shapes[node.inputs[1]] not in (shape, (*shape[:-1], 1)):
             made = f"{x} * {inputs[1]}.reshape({images}, 1, 1, -1)"
         elif node.kind == "batch_norm2d":
             step = FIRST_STEP if training else None
@@ -102,6 +102,8 @@ def layer(node: Node, x: str, inputs: list[str], shape: tuple[int, ...]) -> str:
     """Any layer that is the same in training and in inference."""
     kind, settings = node.kind, node.settings
     weight, bias = parameter(node, "weight"), parameter(node, "bias")
+    if kind == "scale2d":
+        return f"{x} * {weight}" + (f" + {bias}" if settings["bias"] else "")
     if kind == "dense":
         return f"F.linear({x}, {weight}.T, {bias})"
     if kind == "conv2d":

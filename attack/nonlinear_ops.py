@@ -21,11 +21,18 @@ FROM_OUTPUT = {
     "relu6": ("6 * rng.random({shape})", "torch.ops.aten.hardtanh_backward(grad, output, 0, 6)"),
     "sigmoid": ("rng.random({shape})", "torch.ops.aten.sigmoid_backward(grad, output)"),
     "tanh": ("2 * rng.random({shape}) - 1", "torch.ops.aten.tanh_backward(grad, output)"),
+    "log_softmax": (
+        "np.log(rng.dirichlet(np.ones({classes}), {rows}))",
+        "torch.ops.aten._log_softmax_backward_data(grad, output, -1, torch.float64)",
+    ),
     "softmax": (
         "rng.dirichlet(np.ones({classes}), {rows})",
         "torch.ops.aten._softmax_backward_data(grad, output, -1, torch.float64)",
     ),
 }
+SOFTMAXES = ("softmax", "log_softmax")
+# PyTorch loses logarithms near 0, also in float64.
+LEAST = {"log_softmax": 1e-8}
 REGRESSION_LOSSES = {
     "mean_squared_error": "F.mse_loss({arguments})",
     "mean_absolute_error": "F.l1_loss({arguments})",
@@ -34,8 +41,8 @@ REGRESSION_LOSSES = {
 
 
 def activations(draw: Draw) -> Case:
-    """An activation; a PReLU and a softmax, too."""
-    op = draw.one_of(*ACTIVATIONS, "prelu", "softmax")
+    """An activation; a PReLU, a softmax and its logarithm, too."""
+    op = draw.one_of(*ACTIVATIONS, "prelu", *SOFTMAXES)
     if op == "prelu":
         return prelu(draw)
     settings = activation_settings(draw, op)
@@ -46,7 +53,7 @@ def activations(draw: Draw) -> Case:
     made.array("x", shape, draw.one_of(0.01, 1.0, 4.0, 30.0))
     given = as_keywords(settings)
     made.calls = [f"output = ops.{op}(x{given})"]
-    made.terms = {"output": shape[3] if op == "softmax" else 1}
+    made.terms = {"output": shape[3] if op in SOFTMAXES else 1}
     forward = in_torch.expression(op, "x", settings)
     if not reads_output(op):
         made.array("grad", shape)
@@ -55,7 +62,7 @@ def activations(draw: Draw) -> Case:
         made.forward = forward
     else:
         made.all_results_in_torch(f'{{"output": {forward}}}')
-    made.rule = "smooth(expect, arrays, {terms})"
+    made.rule = f"smooth(expect, arrays, {{terms}}, least={LEAST.get(op, 0.0)})"
     return made.case()
 
 
@@ -88,9 +95,9 @@ def from_output(draw: Draw, op: str, settings: dict[str, Any]) -> Case:
     drawn = values.format(shape=(rows, classes), rows=rows, classes=classes, **settings)
     made.expression("output", f"np.float32({drawn})")
     made.calls = [f"grad_x = ops.{op}_backward(grad, output{as_keywords(settings)})"]
-    made.terms = {"grad_x": classes if op == "softmax" else 1}
+    made.terms = {"grad_x": classes if op in SOFTMAXES else 1}
     made.all_results_in_torch('{"grad_x": ' + forward.format(**settings) + "}")
-    made.rule = f"smooth(expect, arrays, {{terms}}, {op == 'softmax'})"
+    made.rule = f"smooth(expect, arrays, {{terms}}, {op in SOFTMAXES}, {LEAST.get(op, 0.0)})"
     return made.case()
 
 
@@ -114,9 +121,9 @@ def prelu(draw: Draw) -> Case:
 
 
 def norms(draw: Draw) -> Case:
-    """A batch norm in training or in inference, a group norm or a layer norm."""
+    """A batch norm in training or in inference, or another norm; a scale and a shift."""
     make: Callable[[Draw], Case] = draw.one_of(
-        batch_norm_training, batch_norm_inference, group_norm, layer_norm
+        batch_norm_training, batch_norm_inference, group_norm, layer_norm, lrn, scale2d
     )
     return make(draw)
 
@@ -204,6 +211,40 @@ def layer_norm(draw: Draw) -> Case:
         ")",
     )
     made.forward = in_torch.layer_norm("x", "weight", "bias", {"epsilon": epsilon})
+    return made.case()
+
+
+def lrn(draw: Draw) -> Case:
+    """A local response normalisation."""
+    made = OpCase(draw, "lrn")
+    shape = (*image_shape(draw)[:3], draw.integer(1, 60))
+    settings = {
+        "size": draw.one_of(1, 2, 3, 5, 30),
+        "alpha": draw.one_of(1e-4, 1.0),
+        "beta": draw.one_of(0.5, 0.75, 1.0),
+        "k": draw.one_of(1.0, 2.0),
+    }
+    made.array("x", shape, draw.one_of(0.1, 1.0, 20.0))
+    made.array("grad", shape)
+    given = as_keywords(settings)
+    made.calls = (f"output = ops.lrn(x{given})", f"grad_x = ops.lrn_backward(grad, x{given})")
+    made.forward = in_torch.lrn("x", settings)
+    made.terms = {"output": settings["size"], "grad_x": settings["size"]}
+    made.rule = "smooth(expect, arrays, {terms}, True)"
+    return made.case()
+
+
+def scale2d(draw: Draw) -> Case:
+    """A scale and a shift of images or of rows."""
+    images = image_shape(draw)
+    shape = draw.one_of(images, images[2:])
+    made = norm_case(draw, "scale2d", shape)
+    made.array("grad", shape)
+    made.calls = (
+        "output = ops.scale2d(x, weight, bias)",
+        "grad_x, grad_weight, grad_bias = ops.scale2d_backward(grad, x, weight)",
+    )
+    made.forward = "x * weight + bias"
     return made.case()
 
 

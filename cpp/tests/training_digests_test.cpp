@@ -209,6 +209,8 @@ uint64_t every_other_layer() {
                 Clip(-1.5, 2),
                 GELU().approximate(cnnx::GeluApproximation::tanh),
                 HardSigmoid().slope(0.25).offset(0.375),
+                LocalResponseNorm(4).alpha(0.5).k(0.75),
+                Scale2d().bias(false),
                 AvgPool2d(2).padding(1).count_include_pad(false),
                 HardSwish(),
                 LayerNorm(),
@@ -262,9 +264,10 @@ uint64_t graph() {
                 Residual({Conv2d(16, 3).padding(1).bias(false), BatchNorm2d(), ReLU(),
                           Conv2d(16, 3).padding(1), BatchNorm2d()}),
                 ReLU().name("sum"), AdaptiveAvgPool2d(1), Conv2d(16, 1), Sigmoid().name("gate"),
-                Multiply().inputs({"sum", "gate"}), Parallel({{}, {Conv2d(5, 1)}}),
-                MaxPool2d(3).stride(2).padding(Padding::same), Dropout(0.2), GlobalAvgPool2d(),
-                Dense(6), Softmax()},
+                Multiply().inputs({"sum", "gate"}).name("gated"), Conv2d(1, 1),
+                Sigmoid().name("attention"), Multiply().inputs({"gated", "attention"}),
+                Parallel({{}, {Conv2d(5, 1)}}), MaxPool2d(3).stride(2).padding(Padding::same),
+                Dropout(0.2), GlobalAvgPool2d(), Dense(6), Softmax()},
                make_data({14, 13, 3}, 9, 6), settings);
 }
 

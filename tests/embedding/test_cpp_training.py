@@ -11,10 +11,13 @@ import cnnx
 import layer_kinds
 import pytest
 from cnnx import (
+    ELU,
+    GELU,
     AdaptiveAvgPool2d,
     Add,
     AvgPool2d,
     BatchNorm2d,
+    Clip,
     Concat,
     Conv2d,
     ConvTranspose2d,
@@ -24,9 +27,11 @@ from cnnx import (
     Flatten,
     GlobalAvgPool2d,
     GroupNorm,
+    HardSigmoid,
     Input,
     LayerNorm,
     LeakyReLU,
+    LocalResponseNorm,
     MaxPool2d,
     Model,
     Multiply,
@@ -35,6 +40,7 @@ from cnnx import (
     PReLU,
     ReLU,
     Residual,
+    Scale2d,
     Sigmoid,
     SpaceToDepth,
     Tanh,
@@ -132,7 +138,9 @@ def settings() -> Model:
         *(Upsample2d((1, 2), mode="bilinear"), SpaceToDepth(1), DepthToSpace(2, mode="CRD")),
         Upsample2d(size=(15, 12), mode="bilinear", align_corners=True),
         *(GroupNorm(2, epsilon=1e-3), LayerNorm(epsilon=1e-6), AdaptiveAvgPool2d((5, 3))),
-        *(Dropout(0.25, name="drop"), block),
+        *(Dropout(0.25, name="drop"), ELU(0.5), Clip(-1, 2), GELU("tanh"), GELU("none")),
+        HardSigmoid(slope=0.2, offset=0.4),
+        *(LocalResponseNorm(5, alpha=0.01, beta=0.5, k=2), Scale2d(bias=False), block),
         Residual(
             [
                 Parallel([ReLU(), [], [Conv2d(6, 1, name="one"), Tanh()]], merge="add"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from cnnx import ops
 from comparison import assert_same_bits
+from gradient_checks import check_gradients
 
 SHAPE = (8, 6, 3)
 Make = Callable[[], object]
@@ -74,6 +75,19 @@ def test_a_gate_multiplies_every_pixel(flat: bool, rng: np.random.Generator) -> 
     gates = cnnx.Flatten()(gates) if flat else gates
     model, x = cnnx.Model.from_graph(image, cnnx.Multiply()(image, gates)), images(rng)
     assert_same_bits(model(x), x * ops.avg_pool2d(x, SHAPE[:2]))
+
+
+@pytest.mark.parametrize("channels", [2, 3, 16, 17, 40])
+def test_a_gate_of_one_channel_multiplies_all_channels(
+    channels: int, rng: np.random.Generator
+) -> None:
+    image = cnnx.Input(SHAPE)
+    maps, gates = cnnx.Conv2d(channels, 1)(image), cnnx.Conv2d(1, 1)(image)
+    model = cnnx.Model.from_graph(image, cnnx.Multiply()(maps, gates), seed=channels)
+    x, p = images(rng), model.parameters
+    factors = ops.conv2d(x, p["conv2d_2.weight"], p["conv2d_2.bias"])
+    assert_same_bits(model(x), ops.conv2d(x, p["conv2d_1.weight"], p["conv2d_1.bias"]) * factors)
+    check_gradients(model, x, 1e-5)
 
 
 def test_vectors_are_added_multiplied_and_put_side_by_side(rng: np.random.Generator) -> None:
@@ -316,7 +330,7 @@ def test_wrong_types_are_refused(make: Make, sentence: str) -> None:
         (
             lambda: from_graph(IMAGE, cnnx.Multiply()(MADE, cnnx.Conv2d(4, 1)(MADE))),
             r"multiply: its inputs have shapes \(1, 8, 6, 3\) and \(1, 8, 6, 4\), expected equal "
-            "ones, or a second of one number per channel",
+            "ones, or a second of one number per channel or per pixel",
         ),
         (
             lambda: from_graph(IMAGE, conv()(IMAGE, MADE)),

@@ -64,7 +64,8 @@ def test_the_class_has_the_settings_and_defaults(kind: str) -> None:
     for name, setting in settings.items():
         default = parameters[name].default
         assert (default is inspect.Parameter.empty) == setting["required"], name
-        not_given = setting["default_setting"] is not None or name == "size"
+        optional_size = name == "size" and not setting["required"]
+        not_given = setting["default_setting"] is not None or optional_size
         assert (default is None) == not_given, name
         if setting["default_setting"]:
             assert values[name] == values[setting["default_setting"]]
@@ -142,6 +143,7 @@ def expected(setting: dict[str, Any]) -> str:
         return " or ".join(f'"{choice}"' for choice in setting["choices"])
     if setting["form"] == "real":
         text = REALS[least, most]
+        text = text if setting["least_excluded"] else text.replace("> 0", ">= 0")
         return text.replace("to 1", "to below 1") if setting["most_excluded"] else text
     return EXPECTED[setting["form"]].format(least=f"{least:.0f}", most=f"{most:.0f}")
 

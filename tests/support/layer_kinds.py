@@ -29,6 +29,8 @@ def another_value(setting: Any) -> Any:
     if setting["form"] == "boolean":
         return not setting["default"]
     if setting["form"] == "integer":
+        if setting["name"] == "size":
+            return 3  # ONNX Runtime refuses windows of even size
         return int(setting["least"]) + 1
     if setting["form"] == "real":
         if setting["name"] == "maximum":

@@ -156,6 +156,18 @@ def prelu_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
         yield from both("prelu", inputs, (inputs(*size), inputs(size[-1])), (), {})
 
 
+def lrn_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for size, window in (((1, 1), 1), ((2, 9, 7, 3), 2), ((1, 64, 65, 33), 5), ((3, 100), 250)):
+        settings = {"alpha": 0.5, "beta": 0.75, "k": 2.0}
+        yield from both("lrn", inputs, (inputs(*size), window), (), settings)
+
+
+def scale2d_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
+    for size in ((1, 1), (2, 9, 7, 3), (1, 64, 65, 1), (5, 4, 4, 17), (33, 600)):
+        x, weight, bias = inputs(*size), inputs(size[-1]), inputs(size[-1])
+        yield from both("scale2d", inputs, (x, weight), (bias,), {})
+
+
 def resampling_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for size in ((1, 1, 1, 1), (2, 5, 7, 6), (1, 4, 3, 33)):
         yield from both("global_avg_pool2d", inputs, (inputs(*size),), (), {})
@@ -203,7 +215,7 @@ def dense_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
 def elementwise_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
     for length in (1, 7, 17, 1003):
         x, grad_output = inputs(3, length), inputs(3, length)
-        for name in (*ACTIVATIONS, "softmax"):
+        for name in (*ACTIVATIONS, "softmax", "log_softmax"):
             settings = layer_kinds.arguments(name)
             forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
             yield name, partial(forward, before_an_unmapped_page(8 * x), **settings)
@@ -215,11 +227,20 @@ def layer_calls() -> Iterator[tuple[str, Call]]:
     """Every kind of layer behind a convolution: its output, and all gradients of a step."""
     for kind in layer_kinds.KINDS:
         for changed in (False, True):
-            yield f"{kind} layer", partial(outputs_and_gradients, kind, changed)
+            model = layer_kinds.model(kind, cnnx.Conv2d(4, 1), changed=changed)
+            yield f"{kind} layer", partial(outputs_and_gradients, model)
+    yield "multiply layer", partial(outputs_and_gradients, pixel_gates())
 
 
-def outputs_and_gradients(kind: str, changed: bool) -> tuple[Float32Array, ...]:
-    model, inputs = layer_kinds.model(kind, cnnx.Conv2d(4, 1), changed=changed), Inputs()
+def pixel_gates() -> cnnx.Model:
+    """A product of images with one factor per pixel."""
+    image = cnnx.Input((5, 7, 3))
+    maps, gates = cnnx.Conv2d(37, 1)(image), cnnx.Conv2d(1, 3, padding=1)(image)
+    return cnnx.Model.from_graph(image, cnnx.Multiply()(maps, gates), seed=4)
+
+
+def outputs_and_gradients(model: cnnx.Model) -> tuple[Float32Array, ...]:
+    inputs = Inputs()
     x, y = inputs(3, *model.input_shape), inputs(3, *model.output_shape)
     trainer = cnnx.Trainer(model, loss=cnnx.MSE())
     outputs = model(x)
@@ -280,6 +301,8 @@ def digests() -> dict[str, str]:
         loss_calls,
         rearranging_calls,
         later_settings_calls,
+        lrn_calls,
+        scale2d_calls,
         lambda _: layer_calls(),
     ):
         for name, call in calls(inputs):

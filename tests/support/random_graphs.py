@@ -36,6 +36,8 @@ LAYERS: dict[str, list[Draw]] = {
         lambda rng: cnnx.GroupNorm(1, epsilon=0.1),
         lambda rng: [cnnx.Conv2d(8, 1), cnnx.GroupNorm(4, epsilon=0.1), cnnx.Conv2d(4, 1)],
     ],
+    "lrn": [lambda rng: cnnx.LocalResponseNorm(either(rng, 2, 5), alpha=0.5)],
+    "scale2d": [lambda rng: cnnx.Scale2d(bias=bool(rng.integers(2)))],
     "relu": [lambda rng: cnnx.ReLU(), lambda rng: cnnx.ReLU()],
     "leaky_relu": [lambda rng: cnnx.LeakyReLU(0.2)],
     "clip": [lambda rng: cnnx.Clip(-1.5, 2.0)],
@@ -165,7 +167,10 @@ class RandomGraph:
                 gates = self._maybe_frozen(cnnx.Conv2d(channels, 1))(gates)
             gates = cnnx.Sigmoid()(gates)
             self.values.append((cnnx.Multiply()(symbol, gates), channels))
-        elif choice < 0.46:
+        elif choice < 0.42:
+            gates = cnnx.Tanh()(self._maybe_frozen(cnnx.Conv2d(1, 1))(symbol))
+            self.values.append((cnnx.Multiply()(symbol, gates), channels))
+        elif choice < 0.5:
             other, more = self.pick()
             self.values.append((cnnx.Concat()(symbol, other), channels + more))
         else:

@@ -22,7 +22,7 @@ Arrays: TypeAlias = "dict[str, Array]"
 
 DROPOUT_STREAM = 4
 MOST_LAYERS = 2**16  # the random numbers of a step are its layers' side by side
-HAVE_A_WEIGHT = ("conv2d", "conv_transpose2d", "dense")
+HAVE_A_WEIGHT = ("conv2d", "conv_transpose2d", "dense", "scale2d")
 NORMS = ("group_norm", "layer_norm")
 
 
@@ -155,10 +155,7 @@ class ReferenceNetwork:
         if kind == "add":
             return [grad for _ in inputs], {}
         if kind == "multiply":
-            grad_factors = grad * x
-            if inputs[1].shape != x.shape:
-                grad_factors = grad_factors.sum(axis=(1, 2)).reshape(inputs[1].shape)
-            return [grad * per_image(inputs[1], x), grad_factors], {}
+            return [grad * per_image(inputs[1], x), factor_gradient(grad * x, inputs[1])], {}
         if kind == "concat":
             ends = np.cumsum([each.shape[-1] for each in inputs])
             return np.split(grad, ends[:-1], axis=-1), {}
@@ -224,6 +221,23 @@ def dropout_numbers(step: Step, place: int, count: int) -> list[float]:
     return [uniform(step.seed, DROPOUT_STREAM, number, index) for index in range(count)]
 
 
+def is_per_pixel(factors: Array, x: Array) -> bool:
+    return factors.shape == (*x.shape[:-1], 1)
+
+
 def per_image(factors: Array, x: Array) -> Array:
-    """Factors of the shape of x, or one per image and channel in a shape that broadcasts to x."""
-    return factors if factors.shape == x.shape else factors.reshape(len(x), 1, 1, -1)
+    """Factors of the shape of x, or one per pixel or per image and channel, in a shape that
+    broadcasts to x.
+    """
+    if factors.shape == x.shape or is_per_pixel(factors, x):
+        return factors
+    return factors.reshape(len(x), 1, 1, -1)
+
+
+def factor_gradient(products: Array, factors: Array) -> Array:
+    """The sums of gradients times images over everything that a factor multiplied."""
+    if factors.shape == products.shape:
+        return products
+    if is_per_pixel(factors, products):
+        return products.sum(axis=-1, keepdims=True)
+    return products.sum(axis=(1, 2)).reshape(factors.shape)

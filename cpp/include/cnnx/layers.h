@@ -166,6 +166,25 @@ class LayerNorm : public LayerBuilder<LayerNorm> {
   LayerNorm& epsilon(double epsilon) { return set_real("epsilon", epsilon); }
 };
 
+class LocalResponseNorm : public LayerBuilder<LocalResponseNorm> {
+ public:
+  explicit LocalResponseNorm(int64_t size) : LayerBuilder("lrn") {
+    set("size", Setting(size));
+    alpha(1e-4);
+    beta(0.75);
+    k(1);
+  }
+  LocalResponseNorm& alpha(double alpha) { return set_real("alpha", alpha); }
+  LocalResponseNorm& beta(double beta) { return set_real("beta", beta); }
+  LocalResponseNorm& k(double k) { return set_real("k", k); }
+};
+
+class Scale2d : public LayerBuilder<Scale2d> {
+ public:
+  Scale2d() : LayerBuilder("scale2d") { bias(true); }
+  Scale2d& bias(bool bias) { return set("bias", Setting(bias)); }
+};
+
 class Dropout : public LayerBuilder<Dropout> {
  public:
   explicit Dropout(double rate = 0.5) : LayerBuilder("dropout") { set_real("rate", rate); }
@@ -224,8 +243,8 @@ class GELU : public LayerBuilder<GELU> {
  public:
   GELU() : LayerBuilder("gelu") {}
   GELU& approximate(GeluApproximation form) {
-    const bool exact = form == GeluApproximation::none;
-    return set("approximate", Setting(std::string(exact ? "none" : "tanh")));
+    return set("approximate",
+               Setting(std::string(form == GeluApproximation::tanh ? "tanh" : "none")));
   }
 };
 
@@ -267,6 +286,11 @@ class Softplus : public LayerBuilder<Softplus> {
 class Softmax : public LayerBuilder<Softmax> {
  public:
   Softmax() : LayerBuilder("softmax") {}
+};
+
+class LogSoftmax : public LayerBuilder<LogSoftmax> {
+ public:
+  LogSoftmax() : LayerBuilder("log_softmax") {}
 };
 
 // Merging several arrays.

@@ -56,6 +56,16 @@ CNNX_INLINE void for_channel_vectors(int64_t channels, const Body& body) {
   EveryVector::for_each(channels, body);
 }
 
+// Calls body(offset, channel, lanes) for every pixel's vectors.
+template <class Body>
+CNNX_INLINE void for_pixel_vectors(int64_t pixels, int64_t channels, const Body& body) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+    for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+      body(pixel * channels + channel, channel, lanes);
+    });
+  }
+}
+
 // The vectors of channels that a tile of several columns processes. Its code is long, so a second
 // copy for the channels that remain after whole vectors doubles the compile time. AVX-512 needs no
 // copy, because its masked loads are as fast as others. The baseline, for CPUs from before 2013,

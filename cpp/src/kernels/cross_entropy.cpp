@@ -55,7 +55,8 @@ int64_t rows(const LossRows& all, const int64_t* labels, float label_smoothing) 
     float* grad = all.gradient ? all.gradient + row * classes : nullptr;
     const int64_t label = labels[row];
     const float maximum = row_maximum(x, classes);
-    const float sum = row_exponentials(x, classes, maximum, all.accumulate ? nullptr : grad);
+    const float sum =
+        row_exponentials(x, classes, maximum, all.accumulate ? nullptr : grad).total();
     // -log softmax(x)[j] = log(sum) - (x[j] - maximum), weighted by a target that adds up to 1.
     float loss = log_f32(sum) - (1.0f - label_smoothing) * (x[label] - maximum);
     if (label_smoothing > 0.0f) {
@@ -146,7 +147,7 @@ bool weighted_row(const LossRows& all, int64_t row, const Target& target,
   const float* x = all.outputs + row * classes;
   float* __restrict grad = all.gradient ? all.gradient + row * classes : nullptr;
   const float maximum = row_maximum(x, classes);
-  const float sum = row_exponentials(x, classes, maximum, accumulate ? nullptr : grad);
+  const float sum = row_exponentials(x, classes, maximum, accumulate ? nullptr : grad).total();
   float weighted;
   const float counts = row_counts(x, target, class_weights, classes, maximum, smoothing, &weighted);
   all.row_losses[row] = counts * log_f32(sum) - weighted;

@@ -3,6 +3,7 @@
 
 #include "kernels/channel_lanes.h"
 #include "kernels/simd.h"
+#include "kernels/sixteen_sums.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
@@ -33,9 +34,30 @@ void sums(const float* a, const float* b, int64_t pixels, int64_t channels, bool
   });
 }
 
+void pixels(const float* a, const float* b, int64_t pixels, int64_t channels, bool accumulate,
+            float* target) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel, a += channels, target += channels) {
+    const float factor = b[pixel];
+    if (accumulate) {
+      for (int64_t c = 0; c < channels; ++c) target[c] += a[c] * factor;
+    } else {
+      for (int64_t c = 0; c < channels; ++c) target[c] = a[c] * factor;
+    }
+  }
+}
+
+void pixel_sums(const float* a, const float* b, int64_t pixels, int64_t channels, bool accumulate,
+                float* target) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+    const int64_t offset = pixel * channels;
+    const float sum = sum_of_products(a + offset, b + offset, channels);
+    target[pixel] = accumulate ? target[pixel] + sum : sum;
+  }
+}
+
 }  // namespace
 
-const MultiplyKernels multiply_kernels = {elements, channels, sums};
+const MultiplyKernels multiply_kernels = {channels, sums, pixels, pixel_sums};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -1,4 +1,5 @@
-// Inner loops of products, element by element or of every pixel with one number per channel.
+// Inner loops of products, element by element, or of every pixel with one number per channel or
+// with one of its own.
 #pragma once
 
 #include <stdint.h>
@@ -8,14 +9,16 @@
 namespace cnnx {
 
 struct MultiplyKernels {
-  // target = a * b, or target += a * b with `accumulate`; target may be a or b.
-  void (*elements)(const float* a, const float* b, int64_t count, bool accumulate, float* target);
-  // The same with one b per channel; target may be a.
-  void (*channels)(const float* a, const float* b, int64_t pixels, int64_t channels,
-                   bool accumulate, float* target);
+  using Loop = void (*)(const float* a, const float* b, int64_t pixels, int64_t channels,
+                        bool accumulate, float* target);
+  // target = a * b with one b per channel, or target += a * b with `accumulate`; target may be a.
+  Loop channels;
   // target[c] = the sum over pixels of a * b: one chain in the order of the pixels.
-  void (*sums)(const float* a, const float* b, int64_t pixels, int64_t channels, bool accumulate,
-               float* target);
+  Loop sums;
+  // target = a * b with one b per pixel; target may be a.
+  Loop pixels;
+  // target[pixel] = the sum over its channels of a * b, in sixteen partial sums.
+  Loop pixel_sums;
 };
 
 CNNX_DECLARE_KERNELS(MultiplyKernels, multiply_kernels)

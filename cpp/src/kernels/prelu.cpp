@@ -9,35 +9,33 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Calls body(offset, channel, lanes) for every pixel's vectors.
-template <class Body>
-CNNX_INLINE void for_pixels(int64_t pixels, int64_t channels, const Body& body) {
-  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-    for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
-      body(pixel * channels + channel, channel, lanes);
-    });
-  }
+void forward(const float* x, const float* const* parameters, int64_t pixels, int64_t channels,
+             float* output) {
+  const float* const slope = parameters[0];
+  for_pixel_vectors(pixels, channels,
+                    [&](int64_t offset, int64_t channel, auto lanes) CNNX_INLINED {
+                      const Vector value = lanes.load(x + offset);
+                      lanes.store(output + offset,
+                                  value < Vector{} ? lanes.load(slope + channel) * value : value);
+                    });
 }
 
-void forward(const float* x, const float* slope, int64_t pixels, int64_t channels, float* output) {
-  for_pixels(pixels, channels, [&](int64_t offset, int64_t channel, auto lanes) CNNX_INLINED {
-    const Vector value = lanes.load(x + offset);
-    lanes.store(output + offset, value < Vector{} ? lanes.load(slope + channel) * value : value);
-  });
+void backward(const float* grad_output, const float* x, const float* const* parameters,
+              int64_t pixels, int64_t channels, bool accumulate, float* grad_input) {
+  const float* const slope = parameters[0];
+  for_pixel_vectors(pixels, channels,
+                    [&](int64_t offset, int64_t channel, auto lanes) CNNX_INLINED {
+                      const Vector grad = lanes.load(grad_output + offset);
+                      const Vector bent = lanes.load(slope + channel) * grad;
+                      Vector value = lanes.load(x + offset) <= Vector{} ? bent : grad;
+                      if (accumulate) value += lanes.load(grad_input + offset);
+                      lanes.store(grad_input + offset, value);
+                    });
 }
 
-void backward(const float* grad_output, const float* x, const float* slope, int64_t pixels,
-              int64_t channels, bool accumulate, float* grad_input) {
-  for_pixels(pixels, channels, [&](int64_t offset, int64_t channel, auto lanes) CNNX_INLINED {
-    const Vector grad = lanes.load(grad_output + offset);
-    const Vector bent = lanes.load(slope + channel) * grad;
-    Vector value = lanes.load(x + offset) <= Vector{} ? bent : grad;
-    if (accumulate) value += lanes.load(grad_input + offset);
-    lanes.store(grad_input + offset, value);
-  });
-}
-
-void sums(const float* grad_output, const float* x, int64_t pixels, int64_t channels, float* sum) {
+// The sum of x * grad_output where x is negative.
+void sums(const float* grad_output, const float* x, int64_t pixels, int64_t channels,
+          float* const* sums) {
   for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Chains chains;
     for_chains(pixels, [&](int64_t pixel, int i) CNNX_INLINED {
@@ -48,13 +46,13 @@ void sums(const float* grad_output, const float* x, int64_t pixels, int64_t chan
       chains.chain[i] = fused_multiply_add(negative ? value : Vector{}, negative ? grad : Vector{},
                                            chains.chain[i]);
     });
-    lanes.store(sum + channel, chains.sum());
+    lanes.store(sums[0] + channel, chains.sum());
   });
 }
 
 }  // namespace
 
-const PreluKernels prelu_kernels = {forward, backward, sums};
+const ChannelwiseKernels prelu_kernels = {forward, backward, sums, 1};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -72,4 +72,25 @@ class SixteenSums {
   Vector sum_[kParts] = {};
 };
 
+CNNX_INLINE float sum_of(const float* a, int64_t count) {
+  SixteenSums sums;
+  for (int64_t i = 0; i < count; i += kSums) {
+    float value[kSums];
+    read_sixteen(a + i, count - i, 0.0f, value);
+    sums.add(value);
+  }
+  return sums.total();
+}
+
+CNNX_INLINE float sum_of_products(const float* a, const float* b, int64_t count) {
+  SixteenSums sums;
+  for (int64_t i = 0; i < count; i += kSums) {
+    float left[kSums], right[kSums];
+    read_sixteen(a + i, count - i, 0.0f, left);
+    read_sixteen(b + i, count - i, 0.0f, right);
+    sums.add_products(left, right);
+  }
+  return sums.total();
+}
+
 }  // namespace

@@ -1,4 +1,4 @@
-// Softmax, row by row.
+// Softmax and its logarithm, row by row.
 #include "kernels/softmax.h"
 
 #include "kernels/softmax_row.h"
@@ -9,21 +9,9 @@ namespace {
 
 void forward(const float* x, int64_t rows, int64_t classes, float* output) {
   for (int64_t row = 0; row < rows; ++row, x += classes, output += classes) {
-    const float sum = row_exponentials(x, classes, row_maximum(x, classes), output);
+    const float sum = row_exponentials(x, classes, row_maximum(x, classes), output).total();
     for (int64_t j = 0; j < classes; ++j) output[j] /= sum;
   }
-}
-
-// sum of a[i] * b[i]
-float dot(const float* a, const float* b, int64_t count) {
-  SixteenSums sums;
-  for (int64_t i = 0; i < count; i += kSums) {
-    float left[kSums], right[kSums];
-    read_sixteen(a + i, count - i, 0.0f, left);
-    read_sixteen(b + i, count - i, 0.0f, right);
-    sums.add_products(left, right);
-  }
-  return sums.total();
 }
 
 void backward(const float* grad_output, const float* output, int64_t rows, int64_t classes,
@@ -32,7 +20,7 @@ void backward(const float* grad_output, const float* output, int64_t rows, int64
     const int64_t offset = row * classes;
     const float* __restrict grad = grad_output + offset, * __restrict y = output + offset;
     float* __restrict target = grad_input + offset;
-    const float mean = dot(grad, y, classes);
+    const float mean = sum_of_products(grad, y, classes);
     if (accumulate) {
       for (int64_t j = 0; j < classes; ++j) target[j] += y[j] * (grad[j] - mean);
     } else {
@@ -41,9 +29,35 @@ void backward(const float* grad_output, const float* output, int64_t rows, int64
   }
 }
 
+// (x - maximum) - log(sum of exp(x - maximum)). The logarithm is that of 1 plus the exponentials
+// below the maximum's, so that it is accurate where they are small.
+void log_forward(const float* x, int64_t rows, int64_t classes, float* output) {
+  for (int64_t row = 0; row < rows; ++row, x += classes, output += classes) {
+    const float maximum = row_maximum(x, classes);
+    const float excess = row_exponentials(x, classes, maximum, nullptr).excess();
+    const float log_of_sum = excess > 1.0f ? log_f32(1.0f + excess) : log1p_f32(excess);
+    for (int64_t j = 0; j < classes; ++j) output[j] = (x[j] - maximum) - log_of_sum;
+  }
+}
+
+void log_backward(const float* grad_output, const float* output, int64_t rows, int64_t classes,
+                  bool accumulate, float* grad_input) {
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t offset = row * classes;
+    const float* __restrict grad = grad_output + offset, * __restrict y = output + offset;
+    float* __restrict target = grad_input + offset;
+    const float sum = sum_of(grad, classes);
+    if (accumulate) {
+      for (int64_t j = 0; j < classes; ++j) target[j] += grad[j] - exp_f32(y[j]) * sum;
+    } else {
+      for (int64_t j = 0; j < classes; ++j) target[j] = grad[j] - exp_f32(y[j]) * sum;
+    }
+  }
+}
+
 }  // namespace
 
-const SoftmaxKernels softmax_kernels = {forward, backward};
+const SoftmaxKernels softmax_kernels = {{forward, backward}, {log_forward, log_backward}};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -41,23 +41,31 @@ class CarefulSums {
       sum_[part] = after;
     }
   }
-  CNNX_INLINE float total() const {
-    float sum[kSums], error[kSums];
-    CNNX_UNROLL
-    for (int part = 0; part < kParts; ++part) {
-      store(sum + part * kLanes, sum_[part]);
-      store(error + part * kLanes, error_[part]);
-    }
-    double lane[kSums];
-    for (int64_t j = 0; j < kSums; ++j) {
-      lane[j] = static_cast<double>(sum[j]) + static_cast<double>(error[j]);
-    }
-    fold_sums<kSums / 2>(lane);
-    return static_cast<float>(lane[0]);
-  }
+  CNNX_INLINE float total() const { return static_cast<float>(total_minus(0.0f)); }
+  // The total minus 1, also accurate where the total is just above 1: 1 is subtracted from the
+  // first lane that holds as much.
+  CNNX_INLINE float excess() const { return static_cast<float>(total_minus(1.0f)); }
 
  private:
   static constexpr int kParts = static_cast<int>(kSums) / kLanes;
+
+  CNNX_INLINE double total_minus(float part) const {
+    float sum[kSums], error[kSums];
+    CNNX_UNROLL
+    for (int i = 0; i < kParts; ++i) {
+      store(sum + i * kLanes, sum_[i]);
+      store(error + i * kLanes, error_[i]);
+    }
+    double lane[kSums];
+    for (int64_t j = 0; j < kSums; ++j) {
+      const float subtracted = sum[j] >= part ? part : 0.0f;
+      part -= subtracted;
+      lane[j] = (static_cast<double>(sum[j]) - static_cast<double>(subtracted)) +
+                static_cast<double>(error[j]);
+    }
+    fold_sums<kSums / 2>(lane);
+    return lane[0];
+  }
 
   Vector sum_[kParts] = {}, error_[kParts] = {};
 };
@@ -73,9 +81,9 @@ CNNX_INLINE float exp_below(float x, float maximum) {
   return fused_multiply_add(value, select(error == error, error, 0.0f), value);
 }
 
-// Writes exp(x - maximum) to `output` unless that is null, and returns the sum.
-CNNX_INLINE float row_exponentials(const float* x, int64_t count, float maximum,
-                                   float* __restrict output) {
+// Writes exp(x - maximum) to `output` unless that is null, and returns the sums.
+CNNX_INLINE CarefulSums row_exponentials(const float* x, int64_t count, float maximum,
+                                         float* __restrict output) {
   CarefulSums sums;
   for (int64_t i = 0; i < count; i += kSums) {
     float value[kSums];
@@ -84,7 +92,7 @@ CNNX_INLINE float row_exponentials(const float* x, int64_t count, float maximum,
     sums.add(value);
     if (output) write_sixteen(output + i, count - i, value);
   }
-  return sums.total();
+  return sums;
 }
 
 }  // namespace

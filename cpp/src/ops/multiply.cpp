@@ -1,5 +1,6 @@
 // multiply: the layer kind, the product of two arrays of one shape, or of images with one number
-// per image and channel (squeeze and excitation: Hu, Shen, Sun 2018).
+// per image and channel (squeeze and excitation: Hu, Shen, Sun 2018) or per pixel (spatial
+// attention: Woo, Park, Lee, Kweon 2018).
 #include <algorithm>
 #include <stdexcept>
 #include <string>
@@ -16,11 +17,19 @@ namespace {
 // Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kGrain = 32 * 1024;
 
+// Which elements of the map share a number of the second input.
+enum class Factors { per_channel, per_pixel };
+
 class BoundMultiply final : public BoundOp {
  public:
-  // Images of `pixels` pixels; with one pixel the arrays have one shape.
-  BoundMultiply(int64_t images, int64_t pixels, int64_t channels)
-      : images_(images), pixels_(pixels), channels_(channels) {}
+  // Images of `pixels` pixels; with one pixel and a factor per channel the arrays have one shape.
+  BoundMultiply(Factors factors, int64_t images, int64_t pixels, int64_t channels)
+      : factors_(factors), images_(images), pixels_(pixels), channels_(channels) {
+    const MultiplyKernels& kernels = CNNX_KERNELS(multiply_kernels);
+    const bool per_pixel = factors == Factors::per_pixel;
+    product_ = per_pixel ? kernels.pixels : kernels.channels;
+    sums_ = per_pixel ? kernels.pixel_sums : kernels.sums;
+  }
   BoundOpTraits traits() const override {
     BoundOpTraits traits;
     traits.runs_in_place = InputSet::all();
@@ -29,51 +38,58 @@ class BoundMultiply final : public BoundOp {
   }
 
   void forward(const ForwardArguments& a) const override {
-    const auto kernel = CNNX_KERNELS(multiply_kernels).channels;
-    for_images(a.threads, [&](int64_t map, int64_t factors) {
-      kernel(a.inputs[0] + map, a.inputs[1] + factors, pixels_, channels_, false, a.output + map);
+    for_parts(a.threads, [&](int64_t map, int64_t factors, int64_t pixels) {
+      product_(a.inputs[0] + map, a.inputs[1] + factors, pixels, channels_, false, a.output + map);
     });
   }
   void backward(const BackwardArguments& a) const override {
-    const MultiplyKernels& kernels = CNNX_KERNELS(multiply_kernels);
     const InputGradient &map_gradient = a.grad_inputs[0], &factor_gradient = a.grad_inputs[1];
-    for_images(a.threads, [&](int64_t map, int64_t factors) {
+    for_parts(a.threads, [&](int64_t map, int64_t factors, int64_t pixels) {
       const float* const grad = a.grad_output + map;
       if (map_gradient.values) {
-        kernels.channels(grad, a.inputs[1] + factors, pixels_, channels_, map_gradient.accumulate,
-                         map_gradient.values + map);
+        product_(grad, a.inputs[1] + factors, pixels, channels_, map_gradient.accumulate,
+                 map_gradient.values + map);
       }
       if (factor_gradient.values) {
-        kernels.sums(grad, a.inputs[0] + map, pixels_, channels_, factor_gradient.accumulate,
-                     factor_gradient.values + factors);
+        sums_(grad, a.inputs[0] + map, pixels, channels_, factor_gradient.accumulate,
+              factor_gradient.values + factors);
       }
     });
   }
 
  private:
-  // Calls body(offset of an image's map, offset of its factors).
+  // Calls body(offset of the part's map, offset of its factors, pixels), where a part is an image
+  // or some pixels with factors of their own.
   template <class Body>
-  void for_images(int threads, const Body& body) const {
+  void for_parts(int threads, const Body& body) const {
+    if (factors_ == Factors::per_pixel) {
+      runtime::parallel_for(
+          threads, images_ * pixels_, kGrain / (channels_ + 1) + 1,
+          [&](int64_t begin, int64_t end, int) { body(begin * channels_, begin, end - begin); });
+      return;
+    }
     const int64_t floats = pixels_ * channels_;
     runtime::parallel_for(threads, images_, kGrain / (floats + 1) + 1,
                           [&](int64_t begin, int64_t end, int) {
-                            for (int64_t i = begin; i < end; ++i) body(i * floats, i * channels_);
+                            for (int64_t i = begin; i < end; ++i)
+                              body(i * floats, i * channels_, pixels_);
                           });
   }
 
+  Factors factors_;
   int64_t images_, pixels_, channels_;
+  MultiplyKernels::Loop product_, sums_;
 };
 
 class MultiplyOp final : public MergeOp {
  public:
   Shape merged_shape(const std::vector<Shape>& inputs) const override {
     const Shape &map = inputs[0], &factors = inputs[1];
-    const bool per_channel = map.size() == 4 && (factors == Shape{map[0], 1, 1, map[3]} ||
-                                                 factors == Shape{map[0], map[3]});
-    if (map != factors && !per_channel) {
+    if (map != factors && !is_per_channel(map, factors) && !is_per_pixel(map, factors)) {
       throw std::invalid_argument("multiply: its inputs have shapes " + to_string(map) + " and " +
                                   to_string(factors) +
-                                  ", expected equal ones, or a second of one number per channel");
+                                  ", expected equal ones, or a second of one number per channel or "
+                                  "per pixel");
     }
     return map;
   }
@@ -81,8 +97,20 @@ class MultiplyOp final : public MergeOp {
                                              const Fusion&) const override {
     const Shape& map = inputs[0];
     const int64_t floats = element_count(map) / std::max<int64_t>(1, map[0]);
-    if (map == inputs[1]) return std::make_unique<BoundMultiply>(map[0], 1, floats);
-    return std::make_unique<BoundMultiply>(map[0], map[1] * map[2], map[3]);
+    if (map == inputs[1])
+      return std::make_unique<BoundMultiply>(Factors::per_channel, map[0], 1, floats);
+    return std::make_unique<BoundMultiply>(
+        is_per_pixel(map, inputs[1]) ? Factors::per_pixel : Factors::per_channel, map[0],
+        map[1] * map[2], map[3]);
+  }
+
+ private:
+  static bool is_per_channel(const Shape& map, const Shape& factors) {
+    return map.size() == 4 &&
+           (factors == Shape{map[0], 1, 1, map[3]} || factors == Shape{map[0], map[3]});
+  }
+  static bool is_per_pixel(const Shape& map, const Shape& factors) {
+    return map.size() == 4 && factors == Shape{map[0], map[1], map[2], 1};
   }
 };
 
@@ -92,7 +120,7 @@ std::unique_ptr<const Op> make_multiply(const CheckedSettings&) {
 
 constexpr LayerDescription kLayers[] = {
     LayerDescription("multiply",
-                     "product of its inputs, the second may hold one number per channel",
+                     "product of its inputs, the second may hold one number per channel or pixel",
                      make_multiply)
         .with_inputs(2, 2),
 };

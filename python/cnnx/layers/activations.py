@@ -1,4 +1,4 @@
-"""Elementwise activations, and Softmax."""
+"""Elementwise activations, Softmax and LogSoftmax."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ __all__ = [
     "HardSigmoid",
     "HardSwish",
     "LeakyReLU",
+    "LogSoftmax",
     "Mish",
     "PReLU",
     "ReLU",
@@ -314,3 +315,17 @@ class Softmax(LayerWithoutSettings):
     """
 
     kind = "softmax"
+
+
+class LogSoftmax(LayerWithoutSettings):
+    """Logarithm of the softmax over the last axis, without overflow or cancellation.
+
+    Omit this layer from a model trained with `CrossEntropy`, which computes it itself. The softmax
+    of its outputs is that of its inputs, so predictions are the same with and without it.
+
+    Example:
+        >>> LogSoftmax().kind
+        'log_softmax'
+    """
+
+    kind = "log_softmax"

@@ -21,14 +21,15 @@ class Add(LayerWithoutSettings):
 
 
 class Multiply(LayerWithoutSettings):
-    """Elementwise product of two arrays, or of images with one factor per image and channel.
+    """Elementwise product of two arrays, or of images with one factor per channel or per pixel.
 
     Shape:
-        Two arrays of the same shape; or (batch, height, width, channels) and (batch, channels) or
-        (batch, 1, 1, channels).
+        Two arrays of the same shape; or (batch, height, width, channels) and one of (batch,
+        channels), (batch, 1, 1, channels), (batch, height, width, 1).
 
     References:
         J. Hu, L. Shen, G. Sun: Squeeze-and-Excitation Networks, 2018.
+        S. Woo, J. Park, J. Lee, I. Kweon: CBAM: Convolutional Block Attention Module, 2018.
 
     Example:
         >>> Multiply(name="excite").kind

@@ -1,11 +1,11 @@
-"""Normalisation layers: batch norm, group norm, layer norm."""
+"""Normalisation layers, and a scale and a shift without normalisation."""
 
 from __future__ import annotations
 
 from cnnx.arguments import boolean, integer, real_number
 from cnnx.layers.base import Layer
 
-__all__ = ["BatchNorm2d", "GroupNorm", "LayerNorm"]
+__all__ = ["BatchNorm2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "Scale2d"]
 
 
 class BatchNorm2d(Layer):
@@ -117,3 +117,72 @@ class LayerNorm(Layer):
 
     def __init__(self, *, epsilon: float = 1e-5, name: str | None = None) -> None:
         super().__init__({"epsilon": real_number(epsilon, "LayerNorm", "epsilon")}, name)
+
+
+class LocalResponseNorm(Layer):
+    """Local response normalisation of every pixel over neighbouring channels.
+
+    ``output[c] = x[c] / (k + alpha / size * sum(x[j]**2))**beta``, where j runs over `size`
+    channels around c. If `size` is even, one more lies above c than below it. Channels outside the
+    image count as 0.
+
+    Args:
+        size: number of channels whose squares are added.
+        alpha: factor of their mean, at least 0.
+        beta: exponent of the divisor.
+        k: number that the mean is added to, above 0.
+        name: name in files and in `Model.layer_outputs`; "lrn_1" and so on when None.
+
+    Shape:
+        (batch, ..., channels) to the same.
+
+    References:
+        A. Krizhevsky, I. Sutskever, G. E. Hinton: ImageNet Classification with Deep Convolutional
+        Neural Networks, 2012.
+
+    Example:
+        >>> LocalResponseNorm(5, k=2)
+        LocalResponseNorm(size=5, alpha=0.0001, beta=0.75, k=2.0)
+    """
+
+    kind = "lrn"
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float = 1.0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            {
+                "size": integer(size, "LocalResponseNorm", "size"),
+                "alpha": real_number(alpha, "LocalResponseNorm", "alpha"),
+                "beta": real_number(beta, "LocalResponseNorm", "beta"),
+                "k": real_number(k, "LocalResponseNorm", "k"),
+            },
+            name,
+        )
+
+
+class Scale2d(Layer):
+    """Scale and shift of every channel with trained numbers: ``x * weight + bias``.
+
+    Args:
+        bias: whether a trained number is added to each channel.
+        name: name in files and in `Model.layer_outputs`; "scale2d_1" and so on when None.
+
+    Shape:
+        (batch, ..., channels) to the same; weight and bias are (channels,), at first 1 and 0.
+
+    Example:
+        >>> Scale2d(bias=False)
+        Scale2d(bias=False)
+    """
+
+    kind = "scale2d"
+
+    def __init__(self, *, bias: bool = True, name: str | None = None) -> None:
+        super().__init__({"bias": boolean(bias, "Scale2d", "bias")}, name)

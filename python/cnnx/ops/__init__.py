@@ -39,6 +39,8 @@ from cnnx.ops.group_norm import group_norm as group_norm
 from cnnx.ops.group_norm import group_norm_backward as group_norm_backward
 from cnnx.ops.group_norm import layer_norm as layer_norm
 from cnnx.ops.group_norm import layer_norm_backward as layer_norm_backward
+from cnnx.ops.lrn import lrn as lrn
+from cnnx.ops.lrn import lrn_backward as lrn_backward
 from cnnx.ops.max_pool2d import max_pool2d as max_pool2d
 from cnnx.ops.max_pool2d import max_pool2d_backward as max_pool2d_backward
 from cnnx.ops.pad2d import pad2d as pad2d
@@ -51,8 +53,12 @@ from cnnx.ops.regression_losses import mean_absolute_error as mean_absolute_erro
 from cnnx.ops.regression_losses import mean_absolute_error_backward as mean_absolute_error_backward
 from cnnx.ops.regression_losses import mean_squared_error as mean_squared_error
 from cnnx.ops.regression_losses import mean_squared_error_backward as mean_squared_error_backward
+from cnnx.ops.scale2d import scale2d as scale2d
+from cnnx.ops.scale2d import scale2d_backward as scale2d_backward
 from cnnx.ops.slice_channels import slice_channels as slice_channels
 from cnnx.ops.slice_channels import slice_channels_backward as slice_channels_backward
+from cnnx.ops.softmax import log_softmax as log_softmax
+from cnnx.ops.softmax import log_softmax_backward as log_softmax_backward
 from cnnx.ops.softmax import softmax as softmax
 from cnnx.ops.softmax import softmax_backward as softmax_backward
 from cnnx.ops.upsample2d import upsample2d as upsample2d

@@ -70,6 +70,13 @@ Model settings() {
        LayerNorm().epsilon(1e-6),
        AdaptiveAvgPool2d({5, 3}),
        Dropout(0.25).name("drop"),
+       ELU(0.5),
+       Clip(-1, 2),
+       GELU().approximate(cnnx::GeluApproximation::tanh),
+       GELU().approximate(cnnx::GeluApproximation::none),
+       HardSigmoid().slope(0.2).offset(0.4),
+       LocalResponseNorm(5).alpha(0.01).beta(0.5).k(2),
+       Scale2d().bias(false),
        Residual({Conv2d(6, 3).padding(Padding::same), BatchNorm2d()},
                 {Conv2d(6, 1).padding(Padding::valid).bias(false)})
            .name("block")

@@ -1,4 +1,4 @@
-"""Reference activations and softmax, as functions of whole arrays."""
+"""Reference activations, softmax and its logarithm, as functions of whole arrays."""
 
 from __future__ import annotations
 
@@ -192,3 +192,16 @@ def softmax(x: npt.ArrayLike) -> Array:
 def softmax_backward(grad_output: npt.ArrayLike, output: npt.ArrayLike) -> Array:
     grad_output, output = real(grad_output), real(output)
     return real(output * (grad_output - (grad_output * output).sum(axis=-1, keepdims=True)))
+
+
+def log_softmax(x: npt.ArrayLike) -> Array:
+    x = real(x)
+    top = x.max(axis=-1, keepdims=True)
+    largest = x.argmax(axis=-1)[..., np.newaxis] == np.arange(x.shape[-1])
+    others = np.where(largest, 0.0, np.exp(x - top)).sum(axis=-1, keepdims=True)
+    return real((x - top) - np.log1p(others))
+
+
+def log_softmax_backward(grad_output: npt.ArrayLike, output: npt.ArrayLike) -> Array:
+    grad_output = real(grad_output)
+    return real(grad_output - np.exp(real(output)) * grad_output.sum(axis=-1, keepdims=True))

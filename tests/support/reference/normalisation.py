@@ -133,3 +133,50 @@ def layer_norm_backward(
     grad = real(grad_output).reshape(rows.shape)
     grad_input, *own = group_norm_backward(grad, rows, weight, 1, epsilon=epsilon)
     return grad_input.reshape(np.shape(x)), own[0], own[1]
+
+
+def lrn_bases(x: Array, size: int, alpha: float, k: float) -> Array:
+    """The divisors of lrn before the exponent."""
+    return k + alpha / size * window_sums(x**2, (size - 1) // 2, size // 2)
+
+
+def window_sums(x: Array, before: int, after: int) -> Array:
+    """The sums over channels c - before to c + after for every c, by their definition."""
+    channels = x.shape[-1]
+    windows = [x[..., max(0, c - before) : c + after + 1].sum(axis=-1) for c in range(channels)]
+    return np.stack(windows, axis=-1)
+
+
+def lrn(
+    x: npt.ArrayLike, size: int, *, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Array:
+    return real(real(x) / lrn_bases(real(x), size, alpha, k) ** beta)
+
+
+def lrn_backward(
+    grad_output: npt.ArrayLike,
+    x: npt.ArrayLike,
+    size: int,
+    *,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+) -> Array:
+    grad, x = real(grad_output), real(x)
+    bases = lrn_bases(x, size, alpha, k)
+    quotients = grad * x * bases ** (-beta - 1)
+    sums = window_sums(quotients, size // 2, (size - 1) // 2)
+    return real(grad * bases**-beta - 2 * alpha / size * beta * x * sums)
+
+
+def scale2d(x: npt.ArrayLike, weight: npt.ArrayLike, bias: npt.ArrayLike | None = None) -> Array:
+    scaled = real(x) * real(weight)
+    return scaled if bias is None else scaled + real(bias)
+
+
+def scale2d_backward(
+    grad_output: npt.ArrayLike, x: npt.ArrayLike, weight: npt.ArrayLike
+) -> tuple[Array, Array, Array]:
+    grad, x = real(grad_output), real(x)
+    pixels = tuple(range(x.ndim - 1))
+    return grad * real(weight), real((grad * x).sum(axis=pixels)), real(grad.sum(axis=pixels))

@@ -1,0 +1,67 @@
+// Runs the kernels of a channelwise function chunk by chunk, and adds up the sums of the chunks.
+#include "ops/channelwise.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "runtime/memory.h"
+
+namespace cnnx::ops {
+
+void check_last_axis(const char* kind, const Shape& input) {
+  if (!input.empty() && input.back() >= 1) return;
+  throw std::invalid_argument(std::string(kind) + ": x has shape " + to_string(input) +
+                              ", expected at least one channel in the last axis");
+}
+
+BoundChannelwise::BoundChannelwise(const ChannelwiseKernels& kernels, int64_t pixels,
+                                   int64_t channels)
+    : kernels_(kernels),
+      channels_(channels),
+      chunks_(pixels, channels),
+      sum_floats_(runtime::round_up_to_line(channels)) {}
+
+BoundOpTraits BoundChannelwise::traits() const {
+  BoundOpTraits traits;
+  traits.runs_in_place = InputSet::all();
+  traits.backward_reads_output = false;
+  return traits;
+}
+
+int64_t BoundChannelwise::backward_scratch_floats(int) const {
+  return chunks_.count() * kernels_.parameters * sum_floats_;
+}
+
+void BoundChannelwise::forward(const ForwardArguments& a) const {
+  chunks_.for_each(a.threads, [&](int64_t first, int64_t pixels, int64_t) {
+    const int64_t offset = first * channels_;
+    kernels_.forward(a.inputs[0] + offset, a.parameters, pixels, channels_, a.output + offset);
+  });
+}
+
+void BoundChannelwise::backward(const BackwardArguments& a) const {
+  const InputGradient& gradient = a.grad_inputs[0];
+  const int count = kernels_.parameters;
+  const bool trained = std::any_of(a.grad_parameters, a.grad_parameters + count,
+                                   [](const float* values) { return values != nullptr; });
+  chunks_.for_each(a.threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
+    const int64_t offset = first * channels_;
+    const float *const grad = a.grad_output + offset, *const x = a.inputs[0] + offset;
+    // First, because it walks along memory; the sums then find everything in a cache.
+    if (gradient.values)
+      kernels_.backward(grad, x, a.parameters, pixels, channels_, gradient.accumulate,
+                        gradient.values + offset);
+    if (!trained) return;
+    float* sums[kMostChannelwiseParameters];
+    for (int i = 0; i < count; ++i) sums[i] = a.scratch + (chunk * count + i) * sum_floats_;
+    kernels_.sums(grad, x, pixels, channels_, sums);
+  });
+  for (int i = 0; i < count; ++i) {
+    if (!a.grad_parameters[i]) continue;
+    add_up_chunks(a.scratch + i * sum_floats_, chunks_.count(), count * sum_floats_, channels_,
+                  a.accumulate_parameters, a.grad_parameters[i]);
+  }
+}
+
+}  // namespace cnnx::ops

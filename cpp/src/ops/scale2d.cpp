@@ -1,0 +1,53 @@
+// scale2d: the layer kind, a scale and a shift of every channel with trained parameters.
+#include "kernels/scale2d.h"
+
+#include "ops/channelwise.h"
+#include "ops/layer_description.h"
+#include "ops/op.h"
+#include "runtime/dispatch.h"
+
+namespace cnnx::ops {
+namespace {
+
+class Scale2dOp final : public Op {
+ public:
+  explicit Scale2dOp(bool bias) : bias_(bias) {}
+  Shape output_shape(const Shape& input) const override {
+    check_last_axis("scale2d", input);
+    return input;
+  }
+  std::vector<ParameterSpec> parameters(const Shape& input) const override {
+    std::vector<ParameterSpec> specs = {{"weight", {input.back()}, 0, 1.0f}};
+    if (bias_) specs.push_back({"bias", {input.back()}});
+    return specs;
+  }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    const Scale2dKernels& kernels = CNNX_KERNELS(scale2d_kernels);
+    const int64_t channels = input.back();
+    return std::make_unique<BoundChannelwise>(bias_ ? kernels.with_bias : kernels.without_bias,
+                                              element_count(input) / channels, channels);
+  }
+
+ private:
+  bool bias_;
+};
+
+std::unique_ptr<const Op> make_scale2d(const CheckedSettings& settings) {
+  return std::make_unique<Scale2dOp>(settings.boolean("bias"));
+}
+
+constexpr SettingInfo kSettings[] = {
+    boolean("bias", "whether a trained number is added to each channel").otherwise(true)};
+constexpr LayerArray kParameters[] = {{"weight"}, {"bias", "bias"}};
+constexpr LayerDescription kLayers[] = {
+    LayerDescription("scale2d", "x * weight + bias, with a trained number each per channel",
+                     make_scale2d)
+        .with_settings(kSettings)
+        .with_parameters(kParameters),
+};
+
+}  // namespace
+
+ConstantArray<LayerDescription> scale2d_layers() { return kLayers; }
+
+}  // namespace cnnx::ops
