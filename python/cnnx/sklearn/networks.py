@@ -39,8 +39,8 @@ def default_network(
     """Small network for images of any size: pairs of 3x3 convolutions with batch norm.
 
     Max pooling halves the maps between the pairs until a side is below 8, while the channels
-    double from 32 to at most 128. For one pixel, whose channels are the features of a table, it is
-    a network of two hidden dense layers.
+    double to at most 128, from 16, or from 32 for images with a side below 16. For one pixel, whose
+    channels are the features of a table, it is a network of two hidden dense layers.
 
     Args:
         input_shape: (height, width, channels).
@@ -56,7 +56,9 @@ def default_network(
     if height == width == 1:
         layers = [Flatten(), Dense(_HIDDEN), ReLU(), Dense(_HIDDEN), ReLU()]
     else:
-        layers, channels, side = _two_convolutions(32), 32, min(height, width)
+        side = min(height, width)
+        channels = 16 if side >= 2 * _LEAST_SIDE else 32
+        layers = _two_convolutions(channels)
         while side >= _LEAST_SIDE:
             channels, side = min(2 * channels, _MOST_CHANNELS), side // 2
             layers += [MaxPool2d(2), *_two_convolutions(channels)]

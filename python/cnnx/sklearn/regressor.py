@@ -40,7 +40,8 @@ class CNNRegressor(RegressorMixin, CNNEstimator):
         image_shape: (height, width) or (height, width, channels) of flat rows.
         epochs: passes over the images. None is at least 20, and as many as 1000 updates take.
         batch_size: images per update.
-        optimizer: "adam", "adamw", "sgd" (with momentum 0.9), "rmsprop", "muon" or an optimizer.
+        optimizer: "adamw", ``AdamW(0.003, weight_decay=0.05)``; "sgd", ``SGD(0.01, momentum=0.9)``;
+            "adam", "rmsprop" or "muon" with the defaults of cnnx; or an optimizer.
         learning_rate: learning rate; None keeps the optimizer's.
         weight_decay: weight decay; None keeps the optimizer's.
         schedule: "cosine", "one_cycle", "triangular", a schedule, or None for a constant rate.

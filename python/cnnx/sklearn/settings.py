@@ -15,7 +15,7 @@ RegressionLoss: TypeAlias = MSE | L1 | Huber
 
 _OPTIMIZERS: dict[str, Any] = {
     "adam": Adam,
-    "adamw": AdamW,
+    "adamw": lambda: AdamW(0.003, weight_decay=0.05),
     "muon": Muon,
     "rmsprop": RMSprop,
     "sgd": lambda: SGD(0.01, momentum=0.9),
