@@ -91,10 +91,16 @@ def checkpoint(trainer: str) -> bytes:
     layers = [cnnx.Conv2d(2, 3), cnnx.BatchNorm2d(), cnnx.GlobalAvgPool2d(), cnnx.Dense(2)]
     model = cnnx.Model(layers, input_shape=(16, 16, 1))
     changes = cnnx.data.Augmentation(flip="random", crop_padding=1)
+    weights = np.arange(8) if trainer == "sgd" else None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.ckpt"
         cnnx.Trainer(model, **TRAINERS[trainer]).fit(
-            x, y, epochs=2, batch_size=4, augmentation=changes, checkpoint=path
+            *(x, y),
+            sample_weight=weights,
+            epochs=2,
+            batch_size=4,
+            augmentation=changes,
+            checkpoint=path,
         )
         return path.read_bytes()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from cnnx.data import Dataset
+from damaged_metadata import metadata_of, replaced, write_damaged
 
 Array = npt.NDArray[Any]
 
@@ -125,6 +127,36 @@ def test_a_run_resumes_with_its_own_weights(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=f"^fit: {sentence}"):
             cnnx.Trainer.resume(path, epochs=3).fit(x, y, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "sentence"),
+    [
+        (
+            ("data", 0, "sample_weight"),
+            -1,
+            r"run\.data\.0\.sample_weight is -1, expected an integer",
+        ),
+        (("position", 1), [0.5, 9.0, -1.0, 9.0], r"run\.position\.1 is \[0\.5, 9\.0, -1\.0, 9\.0"),
+        (
+            ("position", 1),
+            [0.5, 9.0, 4.0, math.inf],
+            r"run\.position\.1 is \[0\.5, 9\.0, 4\.0, inf",
+        ),
+    ],
+)
+def test_damaged_weights_in_a_checkpoint_are_refused(
+    place: tuple[Any, ...], wrong: Any, sentence: str, tmp_path: Path
+) -> None:
+    x, y, w = batch(30)
+    path = tmp_path / "run.ckpt"
+    trainer = make_trainer()
+    stop = lambda progress: trainer.stop()  # noqa: E731
+    trainer.fit(x, y, sample_weight=w, epochs=2, batch_size=9, checkpoint=path, progress=stop)
+    damaged = replaced(metadata_of(path), ("run", *place), wrong)
+    write_damaged(path, tmp_path / "wrong.ckpt", damaged)
+    with pytest.raises(cnnx.FormatError, match=sentence):
+        cnnx.Trainer.resume(tmp_path / "wrong.ckpt")
 
 
 # Refusals.
