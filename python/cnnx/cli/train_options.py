@@ -131,8 +131,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         choices=(FINE_TUNE,),
         help="fine-tune: train the last layer alone in the first quarter of the epochs, then all "
-        "layers except batch norms at a tenth of the rate, each with warm-up and cosine decay; with "
-        "--from or --init, and by default 8 epochs, 32 images per step, and adamw",
+        "layers except batch norms at a tenth of the rate, each with warm-up and cosine decay; "
+        "with --from or --init, and by default 8 epochs, 32 images per step, and adamw",
     )
     parser.add_argument(
         "--epochs",
