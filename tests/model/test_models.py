@@ -76,6 +76,14 @@ def test_the_networks_have_the_parameter_counts_of_their_articles(
     assert sum(array.size for array in build().parameters.values()) == count
 
 
+def test_an_error_names_the_input_shape_of_mobilenet_v3() -> None:
+    sentence = (
+        r"^mobilenet_v3_small: input_shape is \[3, 3\], expected \(height, width, channels\)$"
+    )
+    with pytest.raises(TypeError, match=sentence):
+        models.mobilenet_v3_small([3, 3])  # type: ignore[arg-type]
+
+
 def test_vgg11_has_the_articles_convolutions() -> None:
     model = models.vgg11((32, 32, 3), 10)
     channels = [

@@ -23,6 +23,7 @@ from cnnx.layers import (
     ReLU,
 )
 from cnnx.layers.base import Symbol
+from cnnx.layers.graph import input_shape_of
 from cnnx.model.model import Model
 from cnnx.models.classes import count_of, names_of
 from cnnx.spelling import checked_call
@@ -81,7 +82,8 @@ def mobilenet_v3_large(
         >>> mobilenet_v3_large((64, 64, 3), ["cat", "dog"]).output_shape
         (2,)
     """
-    return _mobilenet_v3(_LARGE, 1280, input_shape, classes, seed)
+    shape = input_shape_of(input_shape, "mobilenet_v3_large", "input_shape")
+    return _mobilenet_v3(_LARGE, 1280, shape, classes, seed)
 
 
 @checked_call
@@ -102,7 +104,8 @@ def mobilenet_v3_small(
         >>> mobilenet_v3_small((64, 64, 3), ["cat", "dog"]).output_shape
         (2,)
     """
-    return _mobilenet_v3(_SMALL, 1024, input_shape, classes, seed)
+    shape = input_shape_of(input_shape, "mobilenet_v3_small", "input_shape")
+    return _mobilenet_v3(_SMALL, 1024, shape, classes, seed)
 
 
 def _mobilenet_v3(
