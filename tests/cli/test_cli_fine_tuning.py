@@ -104,6 +104,8 @@ def test_an_interrupted_run_resumes_in_its_phase(run: Run, classes: Path, tmp_pa
     assert outcome.status == 0, outcome.err
     assert run("train", classes, *words, "--out", "whole.cnnx").status == 0
     assert Path("model.cnnx").read_bytes() == Path("whole.cnnx").read_bytes()
+    assert run("train", classes, "--resume", "run.ckpt").status == 0  # nothing was left to do
+    assert Path("model.cnnx").read_bytes() == Path("whole.cnnx").read_bytes()
 
 
 @pytest.mark.usefixtures("base")

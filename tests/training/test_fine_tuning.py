@@ -163,6 +163,7 @@ def test_a_run_resumes_in_its_phase_with_the_same_bits(stop_after: int, tmp_path
     resumed = cnnx.Trainer.resume(path)
     resumed.fit(x, y, callbacks=[FineTuning()])
     assert contents(path) == contents(whole)
+    assert trainable(cnnx.load(path)) == trainable(trainer.model)
     trainer.fit(x, y, callbacks=[FineTuning()])  # in the same process
     assert arrays(trainer.model) == arrays(resumed.model)
     assert trainable(resumed.model) == trainable(trainer.model)

@@ -105,8 +105,13 @@ class FineTuning(Callback):
             epochs = progress.epochs - progress.epoch
             trainer.begin_schedule(epochs=epochs, steps_per_epoch=progress.steps)
 
+    def on_run_end(self, trainer: Any) -> None:
+        """Leave only those layers frozen that were so before the run, also in its checkpoint."""
+        self._set_trainable(self._frozen, trainable=True)
+        self._frozen = []
+
     def on_fit_end(self, trainer: Any) -> None:
-        """Leave only those layers frozen that were frozen before the fit."""
+        """Do so in the model of an interrupted run, too, whose checkpoint has them frozen."""
         self._set_trainable(self._frozen, trainable=True)
 
     def state(self) -> dict[str, Any]:
