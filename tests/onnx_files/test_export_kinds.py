@@ -19,7 +19,7 @@ needs_onnx_runtime = pytest.mark.usefixtures("onnx_runtime")
 
 
 def test_each_kind_has_an_exporter() -> None:
-    assert set(KINDS) <= set(EXPORTERS)
+    assert set(EXPORTERS) == set(KINDS)
 
 
 @needs_onnx_runtime
@@ -42,6 +42,12 @@ def is_dilated(made: cnnx.Model) -> bool:
 
 def convolved(*layers: cnnx.Layer) -> cnnx.Model:
     return cnnx.Model([cnnx.Conv2d(4, 3), *layers], input_shape=IMAGE, seed=4)
+
+
+def gated() -> cnnx.Model:
+    image = cnnx.Input(IMAGE)
+    gates = cnnx.Sigmoid()(cnnx.Conv2d(1, 3, padding="same")(image))
+    return cnnx.Model.from_graph(image, cnnx.Multiply()(image, gates))
 
 
 CASES: dict[str, Callable[[], cnnx.Model]] = {
@@ -100,8 +106,13 @@ CASES: dict[str, Callable[[], cnnx.Model]] = {
     "group norm of features": lambda: convolved(cnnx.GlobalAvgPool2d(), cnnx.GroupNorm(2)),
     "layer norm of features": lambda: convolved(cnnx.Flatten(), cnnx.LayerNorm()),
     "weights after flatten and activations": lambda: convolved(
-        cnnx.Flatten(), cnnx.PReLU(), cnnx.Dropout(0.5), cnnx.Tanh(), cnnx.Dense(5)
+        cnnx.Flatten(), cnnx.PReLU(), cnnx.Scale2d(), cnnx.Dropout(0.5), cnnx.Tanh(), cnnx.Dense(5)
     ),
+    "scale of features": lambda: convolved(cnnx.GlobalAvgPool2d(), cnnx.Scale2d(bias=False)),
+    "channels of features": lambda: convolved(
+        cnnx.GlobalAvgPool2d(), cnnx.ChannelShuffle(2), cnnx.SliceChannels(1, 3)
+    ),
+    "gates per pixel": gated,
     "flatten of flatten": lambda: convolved(cnnx.Flatten(), cnnx.Flatten(), cnnx.Dense(5)),
     "flatten at the end": lambda: convolved(cnnx.Flatten()),
     "dropout alone": lambda: cnnx.Model([cnnx.Dropout(0.5)], input_shape=IMAGE),
