@@ -68,6 +68,7 @@ def test_small_learns_x_from_o() -> None:
         (models.mobilenet_v3_large, 5_483_032),
         (models.efficientnet_lite0, 4_652_008),
         (models.squeezenet1_1, 1_235_496),
+        (models.convnext_tiny, 28_589_128),
     ],
 )
 def test_the_networks_have_the_parameter_counts_of_their_articles(

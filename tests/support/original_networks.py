@@ -72,6 +72,7 @@ ORIGINALS = {
         ("mobilenet_v3_small", 64),
         ("mobilenet_v3_large", 64),
         ("squeezenet1_1", 66),
+        ("convnext_tiny", 64),
     )
 }
 ORIGINALS["timm resnet18"] = Original("resnet18", 64, _of_timm("resnet18"))

@@ -114,10 +114,10 @@ def test_one_by_one_convolutions_and_dense_layers_are_interchangeable(tmp_path: 
 def test_norms_scales_and_slopes_are_vectors(tmp_path: Path) -> None:
     layers = [
         *(cnnx.BatchNorm2d(), cnnx.GroupNorm(2), cnnx.LayerNorm(), cnnx.PReLU()),
-        cnnx.BatchNorm2d(affine=False),
+        *(cnnx.BatchNorm2d(affine=False), cnnx.Scale2d(), cnnx.Scale2d(bias=False)),
     ]
     model = cnnx.Model(layers, input_shape=(2, 2, 4))
-    vectors = [np.abs(numbers(4, seed=seed)) for seed in range(10)]
+    vectors = [np.abs(numbers(4, seed=seed)) for seed in range(13)]
     arrays = {
         "bn.weight": vectors[0],
         "bn.bias": vectors[1],
@@ -131,6 +131,9 @@ def test_norms_scales_and_slopes_are_vectors(tmp_path: Path) -> None:
         "act.weight": np.array([0.5], np.float32),
         "last.running_mean": vectors[8],
         "last.running_var": vectors[9],
+        "scale.weight": vectors[10],
+        "scale.bias": vectors[11],
+        "gamma": vectors[12].reshape(4, 1, 1),
     }
     report = load(model, arrays, tmp_path)
     assert report.unused == report.missing == []
@@ -145,6 +148,7 @@ def test_norms_scales_and_slopes_are_vectors(tmp_path: Path) -> None:
     "layer",
     [
         cnnx.GroupNorm(2),
+        cnnx.LocalResponseNorm(3),
         cnnx.ChannelShuffle(2),
         cnnx.SliceChannels(0, 8),
     ],

@@ -1,5 +1,6 @@
 """Ready-made networks as functions that build a `Model` from the public layers."""
 
+from cnnx.models.convnext import convnext_tiny
 from cnnx.models.efficientnet import efficientnet_lite0
 from cnnx.models.fast_cifar import fast_cifar, fast_cifar_recipe
 from cnnx.models.mobilenet import mobilenet_v2
@@ -10,6 +11,7 @@ from cnnx.models.squeezenet import squeezenet1_1
 from cnnx.models.vgg import vgg11
 
 __all__ = [
+    "convnext_tiny",
     "efficientnet_lite0",
     "fast_cifar",
     "fast_cifar_recipe",

@@ -28,6 +28,8 @@ _ARRAYS = {
 }
 # What decides whether a module may belong to a layer: a kind, and the names and shapes of arrays.
 _Signature: TypeAlias = "tuple[str, frozenset[tuple[str, Shape]]]"
+# A PReLU of PyTorch has one slope for all channels by default.
+_SINGLE_SLOPE: _Signature = ("channels", frozenset({("weight", (1,))}))
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def _unknown(where: str, name: str, known: Sequence[str]) -> ValueError:
 
 
 def _by_order(
-    layers: Iterable[LayerArrays],
+    layers: Sequence[LayerArrays],
     arrays: Arrays,
     modules: Mapping[str, _Module],
     is_sorted: bool,
@@ -153,9 +155,12 @@ def _by_order(
     of_file: dict[_Signature, list[str]] = defaultdict(list)
     for name, module in modules.items():
         of_file[_signature_of_module(module, arrays)].append(name)
+    prelus = sum(layer.kind == "prelu" for layer in layers)
+    has_single_slopes = prelus == len(of_file.get(_SINGLE_SLOPE, ()))
     of_model: dict[_Signature, list[LayerArrays]] = defaultdict(list)
     for layer in layers:
-        of_model[_signature_of_layer(layer, of_file)].append(layer)
+        is_single = layer.kind == "prelu" and has_single_slopes
+        of_model[_SINGLE_SLOPE if is_single else _signature_of_layer(layer)].append(layer)
     pairs: Pairs = {}
     for signature, group in of_model.items():
         names = of_file.get(signature, [])
@@ -188,9 +193,7 @@ def _vector(shape: Shape) -> int:
     return 1 if not sizes else sizes[0] if len(sizes) == 1 else 0
 
 
-def _signature_of_layer(
-    layer: LayerArrays, of_file: Mapping[_Signature, Sequence[str]]
-) -> _Signature:
+def _signature_of_layer(layer: LayerArrays) -> _Signature:
     shapes = {_ARRAYS[array]: layer.pytorch_shape(array) for array in layer.shapes}
     if "running_mean" in shapes:
         kind = "batch norm"
@@ -198,11 +201,7 @@ def _signature_of_layer(
         kind = "convolution"
     else:
         kind = "dense" if layer.kind == "dense" else "channels"
-    signature = kind, frozenset(shapes.items())
-    one_slope = kind, frozenset({("weight", (1,))})
-    if layer.kind == "prelu" and signature not in of_file and one_slope in of_file:
-        return one_slope
-    return signature
+    return kind, frozenset(shapes.items())
 
 
 def _by_number(names: Sequence[str]) -> list[str]:

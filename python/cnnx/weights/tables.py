@@ -25,6 +25,7 @@ def tables() -> dict[str, Table]:
     known["torchvision mobilenet_v3_small"] = _mobilenet_v3(_SMALL)
     known["torchvision mobilenet_v3_large"] = _mobilenet_v3(_LARGE)
     known["torchvision squeezenet1_1"] = _squeezenet()
+    known["torchvision convnext_tiny"] = _convnext((3, 3, 9, 3))
     known["timm mobilenetv2_100"] = _timm((1, 2, 3, 4, 3, 3, 1))
     known["timm efficientnet_lite0"] = _timm((1, 2, 2, 3, 3, 4, 1))
     known["efficientnet_lite_pytorch efficientnet-lite0"] = _efficientnet(16)
@@ -88,6 +89,18 @@ def _squeezenet() -> Iterator[str]:
         for module in ("squeeze", "expand1x1", "expand3x3"):
             yield f"features.{block}.{module}"
     yield "classifier.1"
+
+
+def _convnext(blocks: Sequence[int]) -> Iterator[str]:
+    yield from ("features.0.0", "features.0.1")
+    for stage, count in enumerate(blocks):
+        if stage > 0:
+            yield from (f"features.{2 * stage}.0", f"features.{2 * stage}.1")
+        for block in range(count):
+            place = f"features.{2 * stage + 1}.{block}"
+            for module in ("block.0", "block.2", "block.3", "block.5", "layer_scale"):
+                yield f"{place}.{module}"
+    yield from ("classifier.0", "classifier.2")
 
 
 def _timm(blocks: Sequence[int]) -> Iterator[str]:
