@@ -75,7 +75,8 @@ ORIGINALS = {
         ("convnext_tiny", 64),
     )
 }
-ORIGINALS["timm resnet18"] = Original("resnet18", 64, _of_timm("resnet18"))
+for network in ("resnet18", "resnet34", "resnet50"):
+    ORIGINALS[f"timm {network}"] = Original(network, 64, _of_timm(network))
 ORIGINALS["timm mobilenetv2_100"] = Original("mobilenet_v2", 64, _of_timm("mobilenetv2_100"))
 ORIGINALS["timm efficientnet_lite0"] = Original(
     "efficientnet_lite0", 64, _of_timm("tf_efficientnet_lite0")

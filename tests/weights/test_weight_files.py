@@ -287,3 +287,27 @@ def test_files_of_safetensors_itself_are_read(tmp_path: Path) -> None:
     library.save_file({"conv.weight": WEIGHT}, tmp_path / "weights.safetensors")
     content = (tmp_path / "weights.safetensors").read_bytes()
     np.testing.assert_array_equal(loaded(content, tmp_path), EXPECTED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_files_of_pytorch_itself_are_read(dtype: str, older: bool, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    stored = torch.from_numpy(WEIGHT).to(getattr(torch, dtype))
+    path = tmp_path / "network.pth"
+
+    def read(value: object) -> NDArray[np.float32]:
+        torch.save(value, path, _use_new_zipfile_serialization=not older)
+        return loaded(path.read_bytes(), tmp_path)
+
+    expected = stored.float().numpy().transpose(2, 3, 1, 0)
+    for value in (
+        {"conv.weight": stored},
+        {"conv.weight": torch.nn.Parameter(stored)},
+        {"conv.weight": stored.transpose(0, 1).contiguous().transpose(0, 1)},
+        {"model": {"conv.weight": stored}, "epoch": 3, "loss": 0.5, "sizes": [1, (2, "a", None)]},
+    ):
+        np.testing.assert_array_equal(read(value), expected)
+    with pytest.raises(cnnx.FormatError, match=r"names 'torch\.nn\.modules\.conv\.Conv2d'"):
+        read(torch.nn.Conv2d(4, 3, 1))
