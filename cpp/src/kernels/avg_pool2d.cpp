@@ -8,22 +8,33 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// The taps of the window from `begin` on that lie before `end`, the end of the padded image. All of
-// them do, except of a last window in ceil mode.
+// The taps of the window from `begin` on that lie before `end`.
 CNNX_INLINE int64_t taps_before(int64_t end, int64_t begin, int64_t kernel, int64_t dilation) {
-  const int64_t pixels = end - begin;
-  return smaller(kernel, dilation == 1 ? pixels : quotient_up(pixels, dilation));
+  return smaller(kernel, quotient_up(end - begin, dilation));
 }
 
-// Of window (i, j), whose taps inside the image are rows x columns.
+// Of window (i, j), whose taps inside the image are rows x columns. Without `general` windows all
+// taps lie in the padded image.
+template <bool general>
 CNNX_INLINE float divisor_of(const PoolWindows& w, bool real_pixels, int64_t i, Taps rows,
                              int64_t j, Taps columns) {
-  if (real_pixels) return static_cast<float>(rows.count * columns.count);
+  if (!general || real_pixels) {
+    return static_cast<float>(real_pixels ? rows.count * columns.count
+                                          : w.kernel_height * w.kernel_width);
+  }
   const int64_t vertical = taps_before(w.in_height + w.bottom, i * w.stride_height - w.top,
                                        w.kernel_height, w.dilation_height);
   const int64_t horizontal = taps_before(w.in_width + w.right, j * w.stride_width - w.left,
                                          w.kernel_width, w.dilation_width);
   return static_cast<float>(vertical * horizontal);
+}
+
+// Whether windows are dilated, or the last ones extend beyond the padding that counts.
+CNNX_INLINE bool are_general(const PoolWindows& w, bool real_pixels) {
+  const int64_t row_end = (w.out_height - 1) * w.stride_height - w.top + w.kernel_height;
+  const int64_t column_end = (w.out_width - 1) * w.stride_width - w.left + w.kernel_width;
+  const bool beyond = row_end > w.in_height + w.bottom || column_end > w.in_width + w.right;
+  return is_dilated(w) || (beyond && !real_pixels);
 }
 
 // One window of `rows` x `columns` pixels and some of its channels: x is its first pixel, and the
@@ -41,13 +52,15 @@ CNNX_INLINE Vector sum(const float* x, int64_t rows, int64_t columns, int64_t ro
   return total;
 }
 
-void forward(const PoolWindows& w, bool divide_by_real_pixels, const float* x, int64_t row_begin,
-             int64_t row_end, float* output) {
+template <bool general>
+void pool_windows(const PoolWindows& w, bool divide_by_real_pixels, const float* x,
+                  int64_t row_begin, int64_t row_end, float* output) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
-  const int64_t row_step = row_floats * w.dilation_height;
-  const int64_t column_step = channels * w.dilation_width;
+  const int64_t row_step = row_floats * WindowTaps<general>::step(w.dilation_height);
+  const int64_t column_step = channels * WindowTaps<general>::step(w.dilation_width);
   const auto pool = [&](int64_t i, Taps rows, int64_t j, Taps columns) CNNX_INLINED {
-    const Vector divisor = broadcast(divisor_of(w, divide_by_real_pixels, i, rows, j, columns));
+    const Vector divisor =
+        broadcast(divisor_of<general>(w, divide_by_real_pixels, i, rows, j, columns));
     const float* window = x + rows.begin * row_floats + columns.begin * channels;
     float* target = output + (i * w.out_width + j) * channels;
     const auto pool_all = [&](int64_t height, int64_t width) CNNX_INLINED {
@@ -56,19 +69,21 @@ void forward(const PoolWindows& w, bool divide_by_real_pixels, const float* x, i
                     sum(window + channel, height, width, row_step, column_step, lanes) / divisor);
       });
     };
-    with_constant_size(rows.count, columns.count, pool_all);
+    with_constant_size<general>(rows.count, columns.count, pool_all);
   };
-  for_windows(w, row_begin, row_end, pool);
+  for_windows<general>(w, row_begin, row_end, pool);
 }
 
-void backward(const PoolWindows& w, bool divide_by_real_pixels, const float* grad_output,
-              int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input) {
+template <bool general>
+void spread_gradients(const PoolWindows& w, bool divide_by_real_pixels, const float* grad_output,
+                      int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
-  const int64_t row_step = row_floats * w.dilation_height;
-  const int64_t column_step = channels * w.dilation_width;
+  const int64_t row_step = row_floats * WindowTaps<general>::step(w.dilation_height);
+  const int64_t column_step = channels * WindowTaps<general>::step(w.dilation_width);
   const auto spread = [&](int64_t i, Taps rows, int64_t j, Taps columns, TapRange written,
                           bool add) CNNX_INLINED {
-    const Vector divisor = broadcast(divisor_of(w, divide_by_real_pixels, i, rows, j, columns));
+    const Vector divisor =
+        broadcast(divisor_of<general>(w, divide_by_real_pixels, i, rows, j, columns));
     const float* grad = grad_output + (i * w.out_width + j) * channels;
     float* target =
         grad_input + rows.begin * row_floats + written.first * row_step + columns.begin * channels;
@@ -83,9 +98,23 @@ void backward(const PoolWindows& w, bool divide_by_real_pixels, const float* gra
         }
       });
     };
-    with_constant_size(written.end - written.first, columns.count, spread_all);
+    with_constant_size<general>(written.end - written.first, columns.count, spread_all);
   };
-  spread_rows(w, row_begin, row_end, accumulate, grad_input, spread);
+  spread_rows<general>(w, row_begin, row_end, accumulate, grad_input, spread);
+}
+
+void forward(const PoolWindows& w, bool divide_by_real_pixels, const float* x, int64_t row_begin,
+             int64_t row_end, float* output) {
+  const auto pool =
+      are_general(w, divide_by_real_pixels) ? pool_windows<true> : pool_windows<false>;
+  pool(w, divide_by_real_pixels, x, row_begin, row_end, output);
+}
+
+void backward(const PoolWindows& w, bool divide_by_real_pixels, const float* grad_output,
+              int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input) {
+  const auto spread =
+      are_general(w, divide_by_real_pixels) ? spread_gradients<true> : spread_gradients<false>;
+  spread(w, divide_by_real_pixels, grad_output, row_begin, row_end, accumulate, grad_input);
 }
 
 }  // namespace

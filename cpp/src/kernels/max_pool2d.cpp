@@ -41,11 +41,12 @@ CNNX_INLINE IntVector place_of_maximum(const float* x, int64_t rows, int64_t col
   return place;
 }
 
-void forward(const PoolWindows& w, const float* x, int64_t row_begin, int64_t row_end,
-             float* output) {
+template <bool general>
+void pool_windows(const PoolWindows& w, const float* x, int64_t row_begin, int64_t row_end,
+                  float* output) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
-  const int64_t row_step = row_floats * w.dilation_height;
-  const int64_t column_step = channels * w.dilation_width;
+  const int64_t row_step = row_floats * WindowTaps<general>::step(w.dilation_height);
+  const int64_t column_step = channels * WindowTaps<general>::step(w.dilation_width);
   const auto pool = [&](int64_t i, Taps rows, int64_t j, Taps columns) CNNX_INLINED {
     const float* window = x + rows.begin * row_floats + columns.begin * channels;
     float* target = output + (i * w.out_width + j) * channels;
@@ -55,16 +56,17 @@ void forward(const PoolWindows& w, const float* x, int64_t row_begin, int64_t ro
                     maximum(window + channel, height, width, row_step, column_step, lanes));
       });
     };
-    with_constant_size(rows.count, columns.count, pool_all);
+    with_constant_size<general>(rows.count, columns.count, pool_all);
   };
-  for_windows(w, row_begin, row_end, pool);
+  for_windows<general>(w, row_begin, row_end, pool);
 }
 
-void backward(const PoolWindows& w, const float* grad_output, const float* x, int64_t row_begin,
-              int64_t row_end, bool accumulate, float* grad_input) {
+template <bool general>
+void spread_gradients(const PoolWindows& w, const float* grad_output, const float* x,
+                      int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input) {
   const int64_t channels = w.channels, row_floats = w.in_width * channels;
-  const int64_t row_step = row_floats * w.dilation_height;
-  const int64_t column_step = channels * w.dilation_width;
+  const int64_t row_step = row_floats * WindowTaps<general>::step(w.dilation_height);
+  const int64_t column_step = channels * WindowTaps<general>::step(w.dilation_width);
   const auto spread = [&](int64_t i, Taps rows, int64_t j, Taps columns, TapRange written,
                           bool add) CNNX_INLINED {
     const int64_t offset = rows.begin * row_floats + columns.begin * channels;
@@ -87,9 +89,21 @@ void backward(const PoolWindows& w, const float* grad_output, const float* x, in
         }
       });
     };
-    with_constant_size(rows.count, columns.count, spread_all);
+    with_constant_size<general>(rows.count, columns.count, spread_all);
   };
-  spread_rows(w, row_begin, row_end, accumulate, grad_input, spread);
+  spread_rows<general>(w, row_begin, row_end, accumulate, grad_input, spread);
+}
+
+void forward(const PoolWindows& w, const float* x, int64_t row_begin, int64_t row_end,
+             float* output) {
+  const auto pool = is_dilated(w) ? pool_windows<true> : pool_windows<false>;
+  pool(w, x, row_begin, row_end, output);
+}
+
+void backward(const PoolWindows& w, const float* grad_output, const float* x, int64_t row_begin,
+              int64_t row_end, bool accumulate, float* grad_input) {
+  const auto spread = is_dilated(w) ? spread_gradients<true> : spread_gradients<false>;
+  spread(w, grad_output, x, row_begin, row_end, accumulate, grad_input);
 }
 
 }  // namespace
