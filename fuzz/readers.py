@@ -22,13 +22,17 @@ import time
 import traceback
 import zlib
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
 import cnnx
+import numpy as np
 from cnnx import data
 from cnnx.data import arrays, cifar10, idx
+from cnnx.onnx import folding, importer, patterns, reader, tensors
+from cnnx.onnx.operators import OPERATORS
 from cnnx.training import checkpoint, checkpoint_metadata, config, run_state
 from cnnx.weights import loading, pytorch, safetensors, unpickler, weight_file
 
@@ -36,12 +40,15 @@ from fuzz.seeds import checkpoint as checkpoint_file
 from fuzz.seeds import weight_arrays, weight_files, weight_model, with_metadata
 
 MOST_BYTES = 16384
+MOST_PIXELS = 1 << 20
 MOST_MEMORY = 1 << 30  # in addition to the memory of the process at the start
 READERS = (
     *(arrays, cifar10, idx, checkpoint, checkpoint_metadata, run_state, config),
     *(loading, pytorch, safetensors, unpickler, weight_file),
 )
-FILES = {module.__file__ for module in READERS}
+ONNX_READERS = (reader, tensors, folding, importer, patterns)
+FILES = {module.__file__ for module in (*READERS, *ONNX_READERS)}
+FILES |= {operator.__code__.co_filename for operator in OPERATORS.values()}
 # Wrong lengths and counts.
 NUMBERS = (0, 1, 2, 255, 256, 3073, 65535, 1 << 24, 1 << 31, (1 << 32) - 1)
 # Wrong values in metadata.
@@ -126,12 +133,25 @@ def read_pickle(content: bytes, folder: Path) -> None:
     read_weights(weight_files.archive(content, parts), folder)
 
 
+def read_onnx(content: bytes, folder: Path) -> None:
+    """Read the input as an ONNX file, and run the model."""
+    path = folder / "net.onnx"
+    path.write_bytes(content)
+    try:
+        model = cnnx.onnx.load(path)
+    except ValueError:  # FormatError, UnsupportedError, or an input or output that is not clear
+        return
+    if np.prod(model.input_shape) < MOST_PIXELS:
+        model(np.zeros((1, *model.input_shape), np.float32))
+
+
 TARGETS: dict[str, Callable[[bytes, Path], None]] = {
     "idx": read_idx,
     "cifar10": read_cifar10,
     "metadata": read_metadata,
     "weights": read_weights,
     "pickle": read_pickle,
+    **({"onnx": read_onnx} if find_spec("onnx") else {}),
 }
 
 

@@ -9,6 +9,7 @@ import struct
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,12 @@ def write_models(folder: Path) -> None:
     """File of every model."""
     for name, model in models().items():
         model.save(folder / name)
+
+
+def write_onnx(folder: Path) -> None:
+    """ONNX file of every model."""
+    for name, model in models().items():
+        cnnx.onnx.save(model, folder / name, opset=21)
 
 
 # Settings of a trainer: two slots, and one slot with every option of a trainer.
@@ -221,6 +228,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "metadata": write_metadata,
     "weights": write_weights,
     "pickle": write_pickles,
+    **({"onnx": write_onnx} if find_spec("onnx") else {}),
 }
 
 

@@ -8,7 +8,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cnnx.cli import completion, demo, evaluate, export, info, lr_find, predict, train
+from cnnx.cli import (
+    completion,
+    demo,
+    evaluate,
+    export,
+    import_model,
+    info,
+    lr_find,
+    predict,
+    train,
+)
 from cnnx.cli.errors import UserError, complain, sentence, warnings_as_cautions
 from cnnx.cli.parser import USAGE, Parser
 from cnnx.cli.signals import Interruptions
@@ -25,6 +35,7 @@ start here:
   cnnx predict model.cnnx image.png   classify image files
   cnnx info model.cnnx                describe a model
   cnnx export model.cnnx --out model.onnx  write a model as an ONNX file
+  cnnx import net.onnx --out net.cnnx convert an ONNX file to a model
 
 environment variables:
   CNNX_NUM_THREADS  number of threads; otherwise OMP_NUM_THREADS, otherwise all CPUs
@@ -78,7 +89,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     completion.add_option(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for module in (demo, train, lr_find, evaluate, predict, info, export):
+    for module in (demo, train, lr_find, evaluate, predict, info, export, import_model):
         module.add_parser(commands)
     parser.commands = commands.choices
     return parser

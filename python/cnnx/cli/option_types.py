@@ -82,6 +82,36 @@ def deviations(text: str) -> list[float] | str:
     )
 
 
+def numbers(text: str) -> list[float]:
+    """Parse one finite number or several."""
+    return _parsed(
+        text,
+        _numbers,
+        lambda values: all(map(math.isfinite, values)),
+        "a number or one per channel, such as 0.5 or 0.5,0.4,0.4",
+    )
+
+
+def positive_numbers(text: str) -> list[float]:
+    """Parse one finite number above 0 or several."""
+    return _parsed(
+        text,
+        _numbers,
+        lambda values: all(0 < value < math.inf for value in values),
+        "a number above 0 or one per channel, such as 0.5 or 0.2,0.2,0.3",
+    )
+
+
+def names(text: str) -> list[str]:
+    """Parse different names separated by commas."""
+    return _parsed(
+        text,
+        lambda text: [name.strip() for name in text.split(",")],
+        lambda values: all(values) and len(set(values)) == len(values),
+        "different names separated by commas, such as cat,dog",
+    )
+
+
 def class_weights(text: str) -> list[float] | str:
     """Parse `balanced`, or one finite number >= 0 per class, not all 0."""
     return _numbers_or(
@@ -98,16 +128,16 @@ def _numbers_or(
     """Parse a word as itself, and anything else as numbers separated by commas."""
     if text == word:
         return word
-
-    def numbers(text: str) -> list[float]:
-        return [float(each) for each in text.split(",")]
-
     return _parsed(
         text,
-        numbers,
+        _numbers,
         lambda values: all(map(math.isfinite, values)) and is_valid(values),
         expected,
     )
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(each) for each in text.split(",")]
 
 
 def _parsed(

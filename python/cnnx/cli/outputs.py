@@ -74,6 +74,16 @@ def check_new_file(option: str, file: Path, inputs: dict[str, Path], overwrite: 
     _check_folder(option, file)
 
 
+def check_new_model(out: Path, inputs: dict[str, Path], overwrite: bool) -> None:
+    """Refuse a model at --out as `check_new_file` does, or with the extension of another format.
+
+    Raises:
+        UserError: if it is such a file.
+    """
+    _check_name("--out", out)
+    check_new_file("--out", out, inputs, overwrite)
+
+
 def check_resumed(arguments: argparse.Namespace, model: Model) -> None:
     """Refuse to replace a file by the model of a resumed run, unless it holds that model.
 

@@ -102,14 +102,16 @@ class GraphBuilder:
         return name
 
     def rename(self, value: str, name: str) -> str:
-        """Give a value another name. The input of the graph is copied instead."""
+        """Give a value another name. The input of the graph is copied instead.
+
+        The node that computes it keeps its name, by which the importer knows the layer.
+        """
         node = next((each for each in self.nodes if value in each.outputs), None)
         if node is None:
             return self.node("Identity", value, output=name)
         for each in self.nodes:
             each.inputs = [name if read == value else read for read in each.inputs]
         node.outputs = [name]
-        node.name = name
         return name
 
     def unused(self, name: str) -> str:

@@ -1,0 +1,267 @@
+"""Order of an array's axes in the ONNX graph, against that of the layer that computes it in cnnx.
+
+ONNX keeps images as (batch, channels, height, width), and its graphs transpose, reshape and flatten
+them. cnnx has one order, (batch, height, width, channels), and no layer for these operations. An
+`Activation` therefore carries a note: which axis, or part of an axis, of the layer's output each
+axis of the ONNX array is. Transpose and Reshape change the note. An operator that needs an axis in
+its place finds it there or refuses.
+
+Axes of size 1 are not noted, except the batch, because they may be dropped and added freely.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx.layers.base import Symbol
+from cnnx.onnx.graph import Array
+from cnnx.onnx.refusal import RefusedError
+
+
+class Atom(NamedTuple):
+    """Axis of a layer's output, or the part of it that one factor of its size counts.
+
+    Attributes:
+        label: "N", "H", "W" or "C"; the features of a flat output are "C".
+        stride: step along the axis of the output per step of the atom.
+        size: number of steps.
+    """
+
+    label: str
+    stride: int
+    size: int
+
+
+Axis: TypeAlias = "tuple[Atom, ...]"
+
+
+@dataclass(frozen=True)
+class Activation:
+    """Array that the network computes from its input.
+
+    Attributes:
+        symbol: output of the layer.
+        shape: (height, width, channels) of it, or (features,).
+        axes: for each axis of the ONNX array the atoms that it counts, the slowest first.
+        shared: whether several nodes read the array.
+    """
+
+    symbol: Symbol
+    shape: tuple[int, ...]
+    axes: tuple[Axis, ...]
+    shared: bool = False
+
+    @property
+    def onnx_shape(self) -> tuple[int, ...]:
+        """Shape of the ONNX array."""
+        return tuple(math.prod(atom.size for atom in axis) for axis in self.axes)
+
+    @property
+    def channels(self) -> int:
+        """Size of the last axis of the layer's output."""
+        return self.shape[-1]
+
+    def size(self, label: str) -> int:
+        """Size of an axis of the layer's output."""
+        if label == "C":
+            return self.shape[-1]
+        return self.shape["HW".index(label)] if len(self.shape) == 3 else 1
+
+    def whole(self, label: str) -> Axis:
+        """An axis of the layer's output, undivided."""
+        return whole(label, self.size(label))
+
+    def computed(
+        self,
+        symbol: Symbol,
+        shape: tuple[int, ...] | None = None,
+        axes: Iterable[Axis] | None = None,
+    ) -> Activation:
+        """Result of a layer that reads this activation; shape and axes stay unless given."""
+        return Activation(
+            symbol,
+            self.shape if shape is None else shape,
+            self.axes if axes is None else tuple(axes),
+        )
+
+
+def whole(label: str, size: int) -> Axis:
+    """An undivided axis."""
+    return () if size == 1 else (Atom(label, 1, size),)
+
+
+def batch_axis(size: int) -> Axis:
+    """The axis of the batch, noted even if its size is 1."""
+    return (Atom("N", 1, size),)
+
+
+def is_batch(axis: Axis) -> bool:
+    """Whether the axis is the batch."""
+    return len(axis) == 1 and axis[0].label == "N"
+
+
+def merged(atoms: Iterable[Atom]) -> Axis:
+    """Atoms with neighbours joined that count one axis together."""
+    done: list[Atom] = []
+    for atom in atoms:
+        before = done[-1] if done else None
+        if before and before.label == atom.label and before.stride == atom.stride * atom.size:
+            done[-1] = Atom(atom.label, atom.stride, before.size * atom.size)
+        else:
+            done.append(atom)
+    return tuple(done)
+
+
+def transposed(value: Activation, order: Sequence[int]) -> Activation:
+    """The array with its axes in another order."""
+    rank = len(value.axes)
+    if sorted(each % rank if -rank <= each < rank else -1 for each in order) != list(range(rank)):
+        raise RefusedError(f"perm is {list(order)}, expected an order of {rank} axes")
+    return replace(value, axes=tuple(value.axes[each] for each in order))
+
+
+def reshaped(value: Activation, shape: Sequence[int]) -> Activation:
+    """The array with another shape of as many elements.
+
+    The batch may be joined with other axes, which few operators read.
+
+    Raises:
+        RefusedError: if the batch is divided, or a size is no product of factors.
+    """
+    if math.prod(shape) != math.prod(value.onnx_shape):
+        raise RefusedError(f"reshapes {value.onnx_shape} to {tuple(shape)}, of another size")
+    left = [atom for axis in reversed(value.axes) for atom in reversed(axis)]
+    axes = []
+    for size in shape:
+        taken: list[Atom] = []
+        if left and left[-1].label == "N" and size % left[-1].size == 0:
+            taken.append(left.pop())  # also of size 1: the batch belongs to the first axis
+            size //= taken[-1].size
+        while size > 1:
+            taken.append(_taken(left, size))
+            size //= taken[-1].size
+        axes.append(merged(taken))
+    return replace(value, axes=tuple(axes))
+
+
+def _taken(left: list[Atom], size: int) -> Atom:
+    """The next atom, or the slow part of it, which divides `size`."""
+    atom = left.pop() if left else Atom("N", 1, 1)
+    if atom.label == "N":
+        raise RefusedError("divides the batch")
+    if size % atom.size == 0:
+        return atom
+    if atom.size % size != 0:
+        raise RefusedError(f"divides an axis of {atom.size} at {size}, which is no factor")
+    inner = atom.size // size
+    left.append(Atom(atom.label, atom.stride, inner))
+    return Atom(atom.label, atom.stride * inner, size)
+
+
+def positions(value: Activation) -> NDArray[np.int64]:
+    """Position in one image's output of every element of the ONNX array, without the batch.
+
+    Raises:
+        RefusedError: if the batch is not an axis by itself.
+    """
+    steps = {"C": 1, "W": value.channels, "H": value.channels * value.size("W")}
+    index = np.zeros((), np.int64)
+    for axis in value.axes:
+        if is_batch(axis):
+            continue
+        for atom in axis:
+            if atom.label == "N":
+                raise RefusedError("the batch is joined with another axis")
+            step = steps[atom.label] * atom.stride
+            index = index[..., np.newaxis] + step * np.arange(atom.size)
+    return index.reshape(
+        [
+            size
+            for size, axis in zip(value.onnx_shape, value.axes, strict=True)
+            if not is_batch(axis)
+        ]
+    )
+
+
+def per_channel(value: Activation, constant: Array) -> Array:
+    """A constant that the ONNX graph combines with an activation, one number per channel.
+
+    Args:
+        value: the activation.
+        constant: array of a shape that broadcasts to the activation's.
+
+    Returns:
+        The constant as a vector, in the order of the channels of the layer's output.
+
+    Raises:
+        RefusedError: if it varies along another axis, or does not broadcast.
+    """
+    rank = len(value.axes)
+    extra = max(0, constant.ndim - rank)
+    if any(size != 1 for size in constant.shape[:extra]):
+        raise RefusedError(
+            f"combines arrays of shapes {value.onnx_shape} and {constant.shape}, expected a "
+            "constant that broadcasts to the other"
+        )
+    own_shape = (1,) * (rank - constant.ndim) + constant.shape[extra:]
+    atoms: list[tuple[Atom, int]] = []  # of the channels, and the size of the constant along each
+    for axis, size, own in zip(value.axes, value.onnx_shape, own_shape, strict=True):
+        if own not in (1, size):
+            raise RefusedError(
+                f"a constant of shape {constant.shape} does not fit an axis of {size}"
+            )
+        if own > 1 and any(atom.label != "C" for atom in axis):
+            raise RefusedError(
+                f"a constant of shape {constant.shape} varies within a channel, expected one "
+                "number, or one per channel"
+            )
+        atoms += [(atom, 1 if own == 1 else atom.size) for atom in axis if atom.label == "C"]
+    order = sorted(range(len(atoms)), key=lambda k: -atoms[k][0].stride)
+    parts = constant.reshape([size for _, size in atoms]).transpose(order)
+    return np.broadcast_to(parts, [atoms[k][0].size for k in order]).reshape(-1)
+
+
+def axis_index(axis: int, rank: int) -> int:
+    """`axis` counted from the front.
+
+    Raises:
+        RefusedError: if there is no such axis.
+    """
+    if not -rank <= axis < rank:
+        raise RefusedError(f"axis is {axis}, expected one of {rank} axes")
+    return axis % rank
+
+
+def atoms_of(value: Activation, axes: Iterable[int]) -> set[Atom]:
+    """Atoms of some axes."""
+    return {atom for axis in axes for atom in value.axes[axis]}
+
+
+def labels_covered(value: Activation, axes: Iterable[int]) -> str:
+    """Labels of the output's axes that some axes of the ONNX array cover, each as a whole.
+
+    Raises:
+        RefusedError: if they contain the batch, or a part of an axis.
+    """
+    inside = atoms_of(value, axes)
+    everything = atoms_of(value, range(len(value.axes)))
+    labels = {atom.label for atom in inside}
+    if "N" in labels:
+        raise RefusedError("works along the batch, expected one image at a time")
+    for label in labels:
+        if any(atom.label == label and atom not in inside for atom in everything):
+            raise RefusedError("works along a part of an axis, which no layer of cnnx does")
+    return "".join(label for label in "HWC" if label in labels)
+
+
+def without_axes(value: Activation, axes: Iterable[int], *, keep: bool) -> tuple[Axis, ...]:
+    """The note after some axes were reduced to size 1, which stay if `keep`."""
+    gone = set(axes)
+    emptied = [() if k in gone else axis for k, axis in enumerate(value.axes)]
+    return tuple(axis for k, axis in enumerate(emptied) if keep or k not in gone)

@@ -1,0 +1,278 @@
+"""Converts an ONNX graph to a network of cnnx layers, node by node."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx import layers
+from cnnx._core import FormatError
+from cnnx.arguments import shown
+from cnnx.layers.graph import Input
+from cnnx.model.model import Model
+from cnnx.onnx.axes import Activation, is_batch, positions, whole
+from cnnx.onnx.call import Call, Operand
+from cnnx.onnx.folding import FOLDINGS, Budget, folded
+from cnnx.onnx.graph import Array, Graph, Node
+from cnnx.onnx.input_layout import InputLayout
+from cnnx.onnx.layer_names import own_layer_name
+from cnnx.onnx.layout import flat
+from cnnx.onnx.network import Network
+from cnnx.onnx.operators import OPERATORS
+from cnnx.onnx.patterns import with_patterns
+from cnnx.onnx.refusal import Refusal, RefusedError, UnsupportedError, refusal_of
+from cnnx.preprocessing import Preprocessing
+
+
+class _Missing:
+    """Value that could not be computed, because a node before it is refused."""
+
+
+_MISSING = _Missing()
+
+
+@dataclass
+class Conversion:
+    """Converted graph.
+
+    Attributes:
+        network: its layers.
+        layout: order of the axes of its input.
+        output: its output.
+    """
+
+    network: Network
+    layout: InputLayout
+    output: Activation
+
+
+@dataclass
+class ArrayModel:
+    """Model that takes and returns arrays in the order of axes of its ONNX graph.
+
+    Attributes:
+        model: the model.
+        layout: order of the axes of its input.
+        output: its output, with the note on its axes.
+    """
+
+    model: Model
+    layout: InputLayout
+    output: Activation
+
+    def run(self, x: Array) -> NDArray[np.float32]:
+        """Output of the graph for the input `x`."""
+        result = self.model._core.run(self.layout.images(x), False)
+        order = positions(self.output)
+        batch = next(k for k, axis in enumerate(self.output.axes) if is_batch(axis))
+        return np.moveaxis(result.reshape(len(result), -1)[:, order], 0, batch)
+
+
+def array_model(
+    graph: Graph, constants: Mapping[str, Array], batch: int, output: str | None = None
+) -> ArrayModel:
+    """Model of a graph of which all inputs except one are constants, as the tests of ONNX have it.
+
+    Args:
+        graph: the graph.
+        constants: arrays of the other inputs by name.
+        batch: number of images in a batch.
+        output: name of the output; the first when None.
+
+    Raises:
+        UnsupportedError: if cnnx has no layers for it.
+        FormatError: if the graph is malformed.
+    """
+    bound = replace(
+        graph,
+        inputs=[value for value in graph.inputs if value.name not in constants],
+        initializers={**graph.initializers, **constants},
+    )
+    name = graph.outputs[0].name if output is None else output
+    layouts = InputLayout.all_of(bound.inputs[0], None, batch)
+    conversion = converted(bound, layouts, name)
+    network, done = conversion.network, conversion.output
+    if not any(is_batch(axis) for axis in done.axes):
+        raise UnsupportedError("load", [Refusal("output", name, "joins the batch with an axis")])
+    if done.symbol.layer is None:  # the graph only moves axes
+        done = done.computed(network.add(layers.Dropout(0.0), done.symbol))
+    model = network.built(done.symbol, None, Preprocessing())
+    return ArrayModel(model, conversion.layout, done)
+
+
+def converted(graph: Graph, layouts: Sequence[InputLayout], output: str) -> Conversion:
+    """The graph as a network, with the first order of the input's axes that fits its operators.
+
+    Args:
+        graph: the graph, with one input.
+        layouts: orders to try.
+        output: name of the value that the network computes.
+
+    Raises:
+        UnsupportedError: if none fits; it has the refusals of the order that most nodes fit.
+        FormatError: if the graph is malformed.
+    """
+    budget = Budget(sum(array.nbytes for array in graph.initializers.values()))
+    needed = _needed(graph, output)
+    constants, nodes = _constants(needed, budget)
+    simplified = _needed(with_patterns(replace(needed, nodes=nodes), constants), output)
+    farthest: _Walk | None = None
+    for layout in layouts:
+        walk = _Walk(simplified, layout, dict(constants), budget, output)
+        result = walk.run()
+        if result is not None and not walk.refusals:
+            return Conversion(walk.network, layout, result)
+        if farthest is None or walk.converted > farthest.converted:
+            farthest = walk
+    raise UnsupportedError("load", farthest.refusals if farthest else [])
+
+
+def _needed(graph: Graph, output: str) -> Graph:
+    """The graph with only the nodes that `output` depends on."""
+    wanted = {output}
+    kept = []
+    for node in reversed(graph.nodes):
+        if wanted.intersection(node.outputs):
+            kept.append(node)
+            wanted.update(node.inputs)
+    return replace(graph, nodes=kept[::-1])
+
+
+def _constants(graph: Graph, budget: Budget) -> tuple[dict[str, Array], list[Node]]:
+    """Values that need no image, and the nodes that are left."""
+    constants: dict[str, Array] = dict(graph.initializers)
+    left = []
+    for node in graph.nodes:
+        known = all(name in constants for name in node.inputs if name)
+        if not known or node.domain or node.op_type not in FOLDINGS:
+            left.append(node)
+            continue
+        inputs = [constants[name] if name else None for name in node.inputs]
+        call = Call(node, graph.opset, inputs, _NO_NETWORK, ())
+        constants.update(zip(node.outputs, _folded(call, budget), strict=False))
+    return constants, left
+
+
+_NO_NETWORK = Network(Input((1, 1, 1)), folds=True)
+
+
+def _folded(call: Call, budget: Budget) -> list[Array]:
+    try:
+        return folded(call, budget)
+    except FormatError as error:
+        raise _malformed(call.node, error) from None
+
+
+def _malformed(node: Node, error: Exception) -> FormatError:
+    refusal = refusal_of(node, "")
+    return FormatError(f"node {shown(refusal.node)} ({refusal.operator}): {error}")
+
+
+class _Walk:
+    """One conversion of a graph, with one order of the input's axes."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        layout: InputLayout,
+        constants: dict[str, Array],
+        budget: Budget,
+        output: str,
+    ) -> None:
+        own = any(key.startswith("cnnx.") for key in graph.metadata)
+        self.network = Network(layout.image, folds=not own)
+        self.refusals: list[Refusal] = []
+        self.converted = 0  # nodes
+        self._graph = graph
+        self._budget = budget
+        self._output = output
+        self._values: dict[str, Activation | Array | _Missing] = {**constants}
+        self._values[layout.name] = layout.activation
+        self._readers = Counter(name for node in graph.nodes for name in node.inputs)
+        self._readers[output] += 1
+
+    def run(self) -> Activation | None:
+        """Convert every node; the output, or None if something before it is refused."""
+        for node in self._graph.nodes:
+            self._convert(node)
+        result = self._values.get(self._output)
+        if result is None:
+            raise FormatError(f"has no value {shown(self._output)}, which is to be its output")
+        if isinstance(result, np.ndarray):
+            raise FormatError(f"its output {shown(self._output)} does not depend on its input")
+        return result if isinstance(result, Activation) else None
+
+    def _convert(self, node: Node) -> None:
+        inputs = [self._value(node, name) for name in node.inputs]
+        known = not any(isinstance(value, _Missing) for value in inputs)
+        try:
+            results = self._results(node, inputs) if known else self._unknown(node)
+        except (RefusedError, ValueError) as error:
+            if isinstance(error, FormatError):
+                raise _malformed(node, error) from None
+            self.refusals.append(refusal_of(node, str(error)))
+            results = []
+        except (TypeError, IndexError, KeyError, OverflowError, ZeroDivisionError) as error:
+            raise _malformed(node, error) from None
+        self.converted += len(results) > 0
+        for index, name in enumerate(node.outputs):
+            if name:
+                self._values[name] = results[index] if index < len(results) else _MISSING
+
+    def _value(self, node: Node, name: str) -> Operand | _Missing:
+        if not name:
+            return None
+        if name not in self._values:
+            raise _malformed(
+                node, ValueError(f"reads {shown(name)}, which no node before computes")
+            )
+        value = self._values[name]
+        if isinstance(value, Activation) and self._readers[name] > 1:
+            return replace(value, shared=True)
+        return value
+
+    def _unknown(self, node: Node) -> list[Activation | Array]:
+        """Refuse an operator without a layer, whose inputs are unknown because of another node."""
+        if node.domain or node.op_type not in OPERATORS:
+            raise RefusedError("cnnx has no layer for this operator")
+        return []
+
+    def _results(
+        self, node: Node, inputs: Sequence[Operand | _Missing]
+    ) -> Sequence[Activation | Array]:
+        used = [self._readers[name] > 0 for name in node.outputs]
+        operands = [value for value in inputs if not isinstance(value, _Missing)]
+        call = Call(node, self._graph.opset, operands, self.network, used)
+        depends = any(isinstance(value, Activation) for value in operands)
+        if not depends and not node.domain and node.op_type in FOLDINGS:
+            return _folded(call, self._budget)
+        if node.domain or node.op_type not in OPERATORS:
+            raise RefusedError("cnnx has no layer for this operator")
+        if not self.network.folds:
+            self.network.node_name = own_layer_name(node)
+        result = OPERATORS[node.op_type](call)
+        return result if isinstance(result, list) else [result]
+
+
+def finished(conversion: Conversion) -> Activation:
+    """The output as the model returns it: images as (height, width, channels), else features.
+
+    Raises:
+        RefusedError: if the graph flattens its output in another order, or computes nothing.
+    """
+    value = conversion.output
+    if value.symbol.layer is None:
+        raise RefusedError("is the input itself, expected a network")
+    if not is_batch(value.axes[0]):
+        raise RefusedError("does not have the batch as its first axis")
+    if len(value.axes) != 2 and any(atom.label in "HW" for axis in value.axes for atom in axis):
+        return value
+    done = flat(conversion.network, value)
+    order = positions(done).reshape(-1)
+    if np.any(order[1:] < order[:-1]):
+        raise RefusedError("is flattened in the order channels, height, width, unlike cnnx's")
+    return replace(done, axes=(value.axes[0], whole("C", done.channels)))

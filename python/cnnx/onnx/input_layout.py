@@ -1,0 +1,131 @@
+"""Input of an ONNX graph: the order of its axes, its sizes and its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx.layers.graph import Input, Shape
+from cnnx.onnx.axes import Activation, batch_axis, whole
+from cnnx.onnx.graph import Array, Value
+
+# Orders to try by the number of axes, the usual one first. An image of one channel may lack the
+# axis of the channels. A signal has a height only; its convolutions refuse the order of an image.
+# Features are the channels of one pixel.
+_ORDERS = {
+    1: ("N",),
+    2: ("NC",),
+    3: ("NHW", "NCH", "NHC"),
+    4: ("NCHW", "NHWC", "NHCW"),
+}
+
+
+@dataclass
+class InputLayout:
+    """Order of the axes of a graph's input.
+
+    Attributes:
+        name: name of the input.
+        order: label of each axis: "N" the batch, "H", "W" and "C".
+        batch: number of images that the graph is converted for; the model takes any.
+        image: the model's input.
+    """
+
+    name: str
+    order: str
+    batch: int
+    image: Input
+
+    @classmethod
+    def all_of(
+        cls, value: Value, input_shape: Shape | None, batch: int | None
+    ) -> list[InputLayout]:
+        """Layouts that fit the declared shape of the input, the likeliest first.
+
+        Args:
+            value: the input.
+            input_shape: (height, width, channels), for sizes that the file leaves open or that
+                are to be others; None for those of the file.
+            batch: number of images, for a batch that the file leaves open; None for 1.
+
+        Raises:
+            ValueError: if the shape is unknown, or does not fit.
+        """
+        declared = value.shape
+        if declared is None or len(declared) not in _ORDERS:
+            axes = "of unknown shape" if declared is None else f"of {len(declared)} axes"
+            raise ValueError(f"its input {value.name} is an array {axes}, expected images")
+        first = declared[0] if declared and isinstance(declared[0], int) else None
+        count = batch or first or 1
+        layouts = []
+        for order in _ORDERS[len(declared)]:
+            shape = _image_shape(order, declared, input_shape)
+            if shape is not None:
+                layouts.append(cls(value.name, order, count, _image(shape)))
+        if not layouts:
+            raise ValueError(_misfit(value, input_shape))
+        if len(layouts) > 1 and _is_channels_last(declared):
+            layouts[:2] = layouts[1::-1]
+        return layouts
+
+    @property
+    def activation(self) -> Activation:
+        """The input with the note on its axes."""
+        height, width, channels = self.image.shape
+        sizes = {"H": height, "W": width, "C": channels}
+        axes = tuple(
+            batch_axis(self.batch) if label == "N" else whole(label, sizes[label])
+            for label in self.order
+        )
+        return Activation(self.image, (height, width, channels), axes)
+
+    def images(self, x: Array) -> NDArray[np.float32]:
+        """An input of the graph as images, (batch, height, width, channels)."""
+        present = [label for label in "NHWC" if label in self.order]
+        moved = x.transpose([self.order.index(label) for label in present])
+        return np.ascontiguousarray(moved, np.float32).reshape(-1, *self.image.shape)
+
+
+def _image(shape: Shape) -> Input:
+    """Input of a shape that is only tried, without the warning that it may be channels first."""
+    image = Input((1, 1, 1))
+    image.shape = shape
+    return image
+
+
+def _image_shape(
+    order: str, declared: Sequence[int | str | None], wanted: Shape | None
+) -> Shape | None:
+    """(height, width, channels) with this order; None if a size is open or is another."""
+    sizes = {"H": 1, "W": 1, "C": 1}
+    for label, size in zip(order, declared, strict=True):
+        if label == "N":
+            continue
+        own = wanted["HWC".index(label)] if wanted else None
+        if isinstance(size, int) and own not in (None, size) and label == "C":
+            return None
+        known = size if own is None else own
+        if not isinstance(known, int):
+            return None
+        sizes[label] = known
+    shape = (sizes["H"], sizes["W"], sizes["C"])
+    return shape if wanted is None or shape == tuple(wanted) else None
+
+
+def _is_channels_last(declared: Sequence[int | str | None]) -> bool:
+    """Whether the last axis looks like that of the channels, and the second does not."""
+    return declared[-1] in (1, 3, 4) and declared[1] not in (1, 3, 4)
+
+
+def _misfit(value: Value, input_shape: Shape | None) -> str:
+    assert value.shape is not None
+    shape = f"({', '.join('?' if each is None else str(each) for each in value.shape)})"
+    if input_shape is not None:
+        return f"its input has shape {shape}, which does not fit input_shape={input_shape}"
+    return (
+        f"its input has shape {shape}, expected sizes: give them, "
+        "input_shape=(height, width, channels)"
+    )

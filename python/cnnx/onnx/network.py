@@ -1,0 +1,168 @@
+"""Network of cnnx layers under construction, with the arrays that its layers get."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnnx.layers.base import Layer, Symbol
+from cnnx.layers.graph import Input, LayerTuple
+from cnnx.model.build import built
+from cnnx.model.model import Model
+from cnnx.onnx.graph import Array
+from cnnx.preprocessing import Preprocessing
+
+BUFFERS = ("running_mean", "running_variance")
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+class Network:
+    """Layers with arrays; symbols that nothing reads at the end are not part of the model.
+
+    Attributes:
+        image: input of the network.
+        folds: whether layers take a constant scale or shift of their output into their arrays. It
+            is False for files that cnnx wrote, whose layers must come back as they were.
+        node_name: name for the layers of the node that is being converted, in files that cnnx
+            wrote.
+    """
+
+    def __init__(self, image: Input, *, folds: bool) -> None:
+        self.image = image
+        self.folds = folds
+        self.node_name = ""
+        self._arrays: dict[Layer, dict[str, Array]] = {}
+        self._wished: dict[Layer, str] = {}
+        self._open: dict[Layer, set[str]] = {}
+        self._arranged: dict[tuple[Symbol, Hashable], Symbol] = {}
+
+    def add(
+        self, layer: Layer, *inputs: Symbol, name: str | None = None, **arrays: Array
+    ) -> Symbol:
+        """Add a layer that reads `inputs`.
+
+        Args:
+            layer: the layer.
+            inputs: outputs of other layers, or the image.
+            name: its name, if the model can have it; None for that of the node.
+            arrays: parameters and buffers by name, in cnnx's shapes.
+        """
+        self._arrays[layer] = arrays
+        wish = self.node_name if name is None else name
+        if wish:
+            self._wished[layer] = wish
+        return layer(*inputs)
+
+    def arranged(self, symbol: Symbol, form: Hashable, add: Callable[[], Symbol]) -> Symbol:
+        """The output of `symbol` in another form, by one layer for all its readers.
+
+        Args:
+            symbol: output of a layer.
+            form: what distinguishes the form from others.
+            add: adds the layer, on the first call with this form.
+        """
+        key = (symbol, form)
+        if key not in self._arranged:
+            self._arranged[key] = add()
+        return self._arranged[key]
+
+    def name_of(self, symbol: Symbol) -> str:
+        """The name that the layer of `symbol` is to have; empty for a default one."""
+        return "" if symbol.layer is None else self._wished.get(symbol.layer, "")
+
+    def name_if_none(self, symbol: Symbol, name: str) -> None:
+        """Give the layer of `symbol` a name, unless it has one."""
+        if symbol.layer is not None and name:
+            self._wished.setdefault(symbol.layer, name)
+
+    def arrays(self, symbol: Symbol) -> dict[str, Array]:
+        """Arrays of the layer that computes `symbol`."""
+        return {} if symbol.layer is None else self._arrays[symbol.layer]
+
+    def changed(self, symbol: Symbol, settings: dict[str, Any], **arrays: Array) -> Symbol:
+        """The layer of `symbol` once more, with some settings and arrays changed."""
+        old = symbol.layer
+        assert old is not None
+        layer = copy.copy(old)
+        layer.settings = {**old.settings, **settings}
+        name = self.name_of(symbol)
+        return self.add(layer, *symbol.inputs, name=name, **{**self._arrays[old], **arrays})
+
+    def open_for(self, symbol: Symbol, *parts: str) -> None:
+        """Note that the "scale" or "shift" of the layer of `symbol` follows in the file."""
+        assert symbol.layer is not None
+        self._open[symbol.layer] = set(parts)
+
+    def takes(self, symbol: Symbol, part: str) -> bool:
+        """Whether the layer of `symbol` may take a "scale" or "shift" of its output."""
+        if symbol.layer is None:
+            return False
+        return self.folds or part in self._open.get(symbol.layer, ())
+
+    def built(
+        self, output: Symbol, classes: Sequence[str] | None, preprocessing: Preprocessing
+    ) -> Model:
+        """The model of the layers that `output` depends on, with their arrays.
+
+        Raises:
+            ValueError: if the layers do not fit each other.
+        """
+        needed = {symbol.layer: symbol for symbol in symbols_before(output)}
+        order = [layer for layer in self._arrays if layer in needed]
+        names = dict(zip(order, self._names(order), strict=True))
+        tuples: list[LayerTuple] = [
+            (
+                layer.kind,
+                layer.settings,
+                name,
+                ["input" if s.layer is None else names[s.layer] for s in needed[layer].inputs],
+                True,
+                [],
+            )
+            for layer, name in names.items()
+        ]
+        model = Model._of(built(tuples, self.image.shape, classes, preprocessing, 0))
+        parameters, buffers = model.parameters, model.buffers
+        for layer, name in names.items():
+            arrays = self._arrays.pop(layer)
+            while arrays:  # each is freed once it is copied
+                array_name, array = arrays.popitem()
+                target = buffers if array_name in BUFFERS else parameters
+                target[f"{name}.{array_name}"] = np.asarray(array, np.float32)
+        return model
+
+    def _names(self, layers: Sequence[Layer]) -> list[str]:
+        """Name of each layer: its own in the ONNX file if that is free, else kind and ordinal."""
+        taken = {"input"}
+        names: list[str] = []
+        for layer in layers:
+            wish = self._wished.get(layer, "")
+            good = _NAME.fullmatch(wish) and wish not in taken and not wish.startswith("cnnx.")
+            names.append(wish if good else "")
+            taken.add(names[-1])
+        ordinals: Counter[str] = Counter()
+        for k, layer in enumerate(layers):
+            while not names[k]:
+                ordinals[layer.kind] += 1
+                candidate = f"{layer.kind}_{ordinals[layer.kind]}"
+                names[k] = "" if candidate in taken else candidate
+        return names
+
+
+def symbols_before(output: Symbol) -> Iterator[Symbol]:
+    """Every symbol that `output` depends on, once, each after its inputs, and `output` itself."""
+    seen: set[int] = set()
+    waiting: list[tuple[Symbol, bool]] = [(output, False)]
+    while waiting:
+        symbol, inputs_done = waiting.pop()
+        if inputs_done:
+            yield symbol
+        elif id(symbol) not in seen:
+            seen.add(id(symbol))
+            waiting.append((symbol, True))
+            waiting += [(each, False) for each in reversed(symbol.inputs)]

@@ -1,0 +1,24 @@
+"""Operators of ONNX: for each one a function that adds its layers to a network."""
+
+from cnnx.onnx.call import Operator
+from cnnx.onnx.operators import (
+    activations,
+    arithmetic,
+    channels,
+    convolution,
+    normalisation,
+    pooling,
+    resampling,
+    shapes,
+)
+
+OPERATORS: dict[str, Operator] = {
+    **activations.OPERATORS,
+    **arithmetic.OPERATORS,
+    **channels.OPERATORS,
+    **convolution.OPERATORS,
+    **normalisation.OPERATORS,
+    **pooling.OPERATORS,
+    **resampling.OPERATORS,
+    **shapes.OPERATORS,
+}

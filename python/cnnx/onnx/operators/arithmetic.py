@@ -1,0 +1,220 @@
+"""Sums, products and other arithmetic of ONNX as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from cnnx import layers
+from cnnx.onnx.affine import scaled, shifted
+from cnnx.onnx.axes import Activation, per_channel
+from cnnx.onnx.call import Call, Operand, Operator
+from cnnx.onnx.graph import Array
+from cnnx.onnx.layout import channels_first, flat, order_of
+from cnnx.onnx.operators.activations import clipped
+from cnnx.onnx.refusal import RefusedError
+
+_REAL = (1, 10, 11, 16)  # TensorProto.DataType of float32, float16, float64 and bfloat16
+
+
+def _pair(call: Call) -> tuple[Operand, Operand]:
+    """Both inputs; before operator set 7 an attribute says where a constant's axes begin."""
+    first, second = call.operand(0), call.operand(1)
+    if call.opset < 7 and isinstance(first, Activation) and isinstance(second, np.ndarray):
+        axis = call.integer("axis", len(first.axes) - second.ndim) % len(first.axes)
+        after = len(first.axes) - axis - second.ndim
+        return first, second.reshape(second.shape + (1,) * max(0, after))
+    return first, second
+
+
+def _vector(value: Activation, constant: Array) -> Array:
+    """One number per channel, in float64."""
+    return per_channel(value, constant.astype(np.float64))
+
+
+def _expanded(value: Activation, constant: Array) -> Activation:
+    """The activation with the leading axes of size 1 that a constant brings."""
+    more = constant.ndim - len(value.axes)
+    if more <= 0:
+        return value
+    raise RefusedError(f"combines it with a constant of {constant.ndim} axes, which adds axes")
+
+
+def _add(call: Call) -> Activation:
+    first, second = _pair(call)
+    if isinstance(first, Activation) and isinstance(second, Activation):
+        return _merged(call, [first, second])
+    value, constant = _with_constant(first, second)
+    bias = call.node.inputs[0 if isinstance(second, Activation) else 1]
+    name = bias.removesuffix(".bias") if bias.endswith(".bias") else ""
+    return shifted(call.network, value, _vector(value, constant), name)
+
+
+def _with_constant(first: Operand, second: Operand) -> tuple[Activation, Array]:
+    """The activation and the constant of a commutative operation."""
+    if isinstance(second, Activation):
+        first, second = second, first
+    if not isinstance(first, Activation) or not isinstance(second, np.ndarray):
+        raise RefusedError("lacks an input")
+    return _expanded(first, second), second
+
+
+def _subtract(call: Call) -> Activation:
+    first, second = _pair(call)
+    if isinstance(second, Activation):
+        value = scaled(call.network, second, np.full(second.channels, -1.0))
+        if isinstance(first, Activation):
+            return _merged(call, [first, value])
+        value, constant = _with_constant(value, first)
+        return shifted(call.network, value, _vector(value, constant))
+    value, constant = _with_constant(first, second)
+    return shifted(call.network, value, -_vector(value, constant))
+
+
+def _multiply(call: Call) -> Activation:
+    first, second = _pair(call)
+    if isinstance(first, Activation) and isinstance(second, Activation):
+        return _product(call, first, second)
+    value, constant = _with_constant(first, second)
+    return scaled(call.network, value, _vector(value, constant))
+
+
+def _divide(call: Call) -> Activation:
+    first, second = _pair(call)
+    if isinstance(second, Activation):
+        raise RefusedError("divides by an activation, which no layer of cnnx does")
+    value, constant = _with_constant(first, second)
+    divisor = _vector(value, constant)
+    if np.any(divisor == 0):
+        raise RefusedError("divides by 0")
+    return scaled(call.network, value, 1 / divisor)
+
+
+def _negate(call: Call) -> Activation:
+    value = call.activation()
+    return scaled(call.network, value, np.full(value.channels, -1.0))
+
+
+def _sum(call: Call) -> Activation:
+    """Sum of any number of arrays."""
+    values = [call.activation(index) for index in range(len(call.inputs))]
+    return values[0] if len(values) == 1 else _merged(call, values)
+
+
+def _mean(call: Call) -> Activation:
+    total = _sum(call)
+    return scaled(call.network, total, np.full(total.channels, 1 / len(call.inputs)))
+
+
+def _power(call: Call) -> Activation:
+    value, exponent = call.activation(), call.constant(1)
+    if exponent.size == 1 and exponent.reshape(-1)[0] == 1:
+        return value
+    if exponent.size == 1 and exponent.reshape(-1)[0] == 2:
+        return value.computed(call.network.add(layers.Multiply(), value.symbol, value.symbol))
+    raise RefusedError("raises to another power than 2")
+
+
+def _merged(call: Call, values: list[Activation]) -> Activation:
+    """Sum of arrays of one shape."""
+    shapes = {value.onnx_shape for value in values}
+    if len(shapes) > 1:
+        raise RefusedError(f"adds arrays of shapes {', '.join(map(str, sorted(shapes)))}")
+    values = _alike(call, values)
+    symbol = call.network.add(layers.Add(), *(value.symbol for value in values))
+    return values[0].computed(symbol)
+
+
+def _alike(call: Call, values: list[Activation]) -> list[Activation]:
+    """The activations with one order of axes."""
+    if len({(value.axes, value.shape) for value in values}) == 1:
+        return values
+    for form in (flat, channels_first):
+        pixels = {value.shape[:-1] for value in values if len(value.shape) == 3}
+        if form is flat and not pixels <= {(1, 1)}:
+            continue
+        values = [form(call.network, value) for value in values]
+        if len({(value.axes, value.shape) for value in values}) == 1:
+            return values
+    raise RefusedError(f"combines axes in the orders {' and '.join(map(order_of, values))}")
+
+
+def _product(call: Call, first: Activation, second: Activation) -> Activation:
+    """Product of arrays of one shape, or of an image and its gates, in either order."""
+    if first.onnx_shape == second.onnx_shape:
+        first, second = _alike(call, [first, second])
+        return first.computed(call.network.add(layers.Multiply(), first.symbol, second.symbol))
+    if np.prod(first.onnx_shape) < np.prod(second.onnx_shape):
+        first, second = second, first
+    if not _gates(first, second):
+        first, second = (channels_first(call.network, each) for each in (first, second))
+    if not _gates(first, second):
+        raise RefusedError(
+            f"multiplies arrays of shapes {first.onnx_shape} and {second.onnx_shape}, expected "
+            "one factor per channel or per pixel"
+        )
+    return first.computed(call.network.add(layers.Multiply(), first.symbol, second.symbol))
+
+
+def _gates(value: Activation, gates: Activation) -> bool:
+    """Whether the second is one factor per image and channel, or per pixel, of the first."""
+    missing = len(value.axes) - len(gates.axes)
+    if missing < 0 or (missing > 0 and gates.axes[0] and gates.axes[0][0].label == "N"):
+        return False  # its batch would meet another axis
+    pairs = zip(value.axes, ((),) * missing + gates.axes, strict=True)
+    if any(gate not in ((), axis) for axis, gate in pairs):
+        return False
+    pixel = len(value.shape) == 3 and gates.shape == (*value.shape[:2], 1)
+    return pixel or gates.shape in ((1, 1, value.channels), (value.channels,))
+
+
+def _bounded(function: Callable[[Call, float], Activation]) -> Operator:
+    """Max or Min of an activation and one number."""
+
+    def bounded(call: Call) -> Activation:
+        if len(call.inputs) == 1:
+            return call.activation()
+        if len(call.inputs) != 2:
+            raise RefusedError(f"compares {len(call.inputs)} arrays, expected one and a number")
+        value, constant = _with_constant(*_pair(call))
+        if constant.size != 1:
+            raise RefusedError("compares with an array, expected one number")
+        inner = replace(call, inputs=[value])
+        return function(inner, float(constant.reshape(-1)[0]))
+
+    return bounded
+
+
+def _cast(call: Call) -> Activation:
+    if call.integer("to", 1) not in _REAL:
+        raise RefusedError("converts an activation to integers, expected real numbers")
+    return call.activation()
+
+
+def _cast_like(call: Call) -> Activation | Array:
+    """A constant that gets the type of an activation stays as it is."""
+    value = call.operand(0)
+    return value if isinstance(value, np.ndarray) else call.activation()
+
+
+def _same(call: Call) -> Activation:
+    return call.activation()
+
+
+OPERATORS: dict[str, Operator] = {
+    "Add": _add,
+    "Cast": _cast,
+    "CastLike": _cast_like,
+    "Div": _divide,
+    "Identity": _same,
+    "Max": _bounded(lambda call, bound: clipped(call, bound, np.inf)),
+    "Mean": _mean,
+    "Min": _bounded(lambda call, bound: clipped(call, -np.inf, bound)),
+    "Mul": _multiply,
+    "Neg": _negate,
+    "Pow": _power,
+    "Sub": _subtract,
+    "Sum": _sum,
+}

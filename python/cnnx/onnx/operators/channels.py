@@ -1,0 +1,203 @@
+"""Operators of ONNX that split, select, join or move channels as layers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from cnnx import layers
+from cnnx._core import FormatError
+from cnnx.onnx.axes import Activation, Atom, Axis, axis_index, is_batch, reshaped, whole
+from cnnx.onnx.call import Call, Operator, integers_in
+from cnnx.onnx.layout import channels_first, channels_first_image, flat
+from cnnx.onnx.refusal import RefusedError
+
+
+def _concat(call: Call) -> Activation:
+    values = [call.activation(index) for index in range(len(call.inputs))]
+    if len(values) == 1:
+        return values[0]
+    axis = axis_index(call.integer("axis", 0), len(values[0].axes))
+    if any(len(value.axes) != len(values[0].axes) for value in values):
+        raise FormatError("joins arrays of different numbers of axes")
+    values = [_in_order(call, value, axis) for value in values]
+    if any(len(value.shape) == 1 or _is_flattened(value, axis) for value in values):
+        values = [flat(call.network, value) for value in values]
+    others = {value.axes[:axis] + value.axes[axis + 1 :] for value in values}
+    for value in values:
+        if value.axes[axis] != value.whole("C") or len(others) > 1:
+            raise RefusedError("joins arrays along another axis than that of the channels")
+    symbol = call.network.add(layers.Concat(), *(value.symbol for value in values))
+    channels = sum(value.channels for value in values)
+    axes = list(values[0].axes)
+    axes[axis] = whole("C", channels)
+    return values[0].computed(symbol, (*values[0].shape[:-1], channels), axes)
+
+
+def _in_order(call: Call, value: Activation, axis: int) -> Activation:
+    """The activation with channels that the graph shuffled brought into order by a layer."""
+    is_shuffled = len(value.axes[axis]) > 1 and not _is_flattened(value, axis)
+    return channels_first(call.network, value) if is_shuffled else value
+
+
+def _is_flattened(value: Activation, axis: int) -> bool:
+    """Whether an axis counts pixels, too."""
+    return any(atom.label in "HW" for atom in value.axes[axis])
+
+
+def channels_between(call: Call, value: Activation, axis: int, start: int, stop: int) -> Activation:
+    """Part of an axis that is that of the channels, or the slowest part of it."""
+    size = value.onnx_shape[axis]
+    if (start, stop) == (0, size):
+        return value
+    value = _in_order(call, value, axis)
+    if start >= stop:
+        raise RefusedError(f"selects {start} to {stop} of an axis, which is nothing")
+    if len(value.axes[axis]) != 1 or is_batch(value.axes[axis]):
+        raise RefusedError("selects a part of an axis that is not that of the channels")
+    (atom,) = value.axes[axis]
+    if atom.label != "C" or atom.stride * atom.size != value.channels:
+        raise RefusedError("selects a part of an axis that is not that of the channels")
+    layer = layers.SliceChannels(start * atom.stride, stop * atom.stride)
+    symbol = call.network.add(layer, value.symbol)
+    axes = list(value.axes)
+    count = stop - start
+    axes[axis] = () if count == 1 else (Atom("C", atom.stride, count),)
+    return value.computed(symbol, (*value.shape[:-1], count * atom.stride), axes)
+
+
+def _split(call: Call) -> list[Activation]:
+    value = call.activation()
+    axis = axis_index(call.integer("axis", 0), len(value.axes))
+    value = _in_order(call, value, axis)
+    size = value.onnx_shape[axis]
+    sizes = call.integers_of(1, "split")
+    if sizes is None:
+        count = call.integer("num_outputs", len(call.node.outputs))
+        each = -(-size // max(1, count))
+        sizes = [min(each, size - k * each) for k in range(count)]
+    if sum(sizes) != size or len(sizes) != len(call.node.outputs) or min(sizes) < 1:
+        raise FormatError(f"splits an axis of {size} into {sizes}")
+    ends = np.cumsum(sizes).tolist()
+    return [
+        channels_between(call, value, axis, end - part, end)
+        for part, end in zip(sizes, ends, strict=True)
+    ]
+
+
+def _slice(call: Call) -> Activation:
+    """Parts of axes: attributes before operator set 10, inputs since then."""
+    value = call.activation()
+    rank = len(value.axes)
+    starts = call.integers_of(1, "starts") or []
+    ends = call.integers_of(2, "ends") or []
+    axes = call.integers_of(3, "axes") or list(range(len(starts)))
+    steps = call.integers_of(4, "steps") or [1] * len(starts)
+    if not len(starts) == len(ends) == len(axes) == len(steps):
+        raise FormatError(f"has {len(starts)} starts for {len(axes)} axes")
+    strides: dict[str, int] = {}
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        index = axis_index(axis, rank)
+        size = value.onnx_shape[index]
+        first, last, by = slice(start, end, step or 1).indices(size)
+        if by == 1:
+            value = channels_between(call, value, index, first, last)
+            continue
+        labels = [label for label in "HW" if value.axes[index] == value.whole(label) != ()]
+        if first != 0 or last < size or by < 0 or not labels:
+            raise RefusedError(f"selects {start} to {end} of axis {axis} in steps of {step}")
+        strides[labels[0]] = by
+    return _strided(call, value, strides) if strides else value
+
+
+def _strided(call: Call, value: Activation, strides: dict[str, int]) -> Activation:
+    """Every n-th pixel, a pooling of windows of one pixel."""
+    stride = (strides.get("H", 1), strides.get("W", 1))
+    symbol = call.network.add(layers.MaxPool2d(1, stride=stride), value.symbol)
+    height, width = (-(-value.size(label) // by) for label, by in zip("HW", stride, strict=True))
+    new: dict[Axis, Axis] = {
+        value.whole("H"): whole("H", height),
+        value.whole("W"): whole("W", width),
+        (): (),
+    }
+    axes = [new.get(axis, axis) for axis in value.axes]
+    return value.computed(symbol, (height, width, value.channels), axes)
+
+
+def _gather(call: Call) -> Activation:
+    """One channel, a range of channels or any list of them."""
+    value, indices = call.activation(), call.constant(1)
+    axis = axis_index(call.integer("axis", 0), len(value.axes))
+    size = value.onnx_shape[axis]
+    if np.array_equal(indices.reshape(-1), np.arange(size)):
+        # PyTorch writes strides so.
+        shape = [*value.onnx_shape[:axis], *indices.shape, *value.onnx_shape[axis + 1 :]]
+        return reshaped(value, shape)
+    wanted = integers_in(indices)
+    if indices.ndim > 1 or not wanted or any(not -size <= each < size for each in wanted):
+        raise RefusedError(f"selects {wanted} of an axis of {size}")
+    value = _in_order(call, value, axis)
+    runs = _runs([each % size for each in wanted])
+    parts = [channels_between(call, value, axis, start, stop) for start, stop in runs]
+    done = parts[0] if len(parts) == 1 else _joined(call, parts, axis)
+    if indices.ndim == 0:
+        axes = done.axes[:axis] + done.axes[axis + 1 :]
+        return replace(done, axes=axes)
+    return done
+
+
+def _runs(indices: list[int]) -> list[tuple[int, int]]:
+    """Ranges that hold the indices in their order."""
+    runs: list[tuple[int, int]] = []
+    for index in indices:
+        if runs and runs[-1][1] == index:
+            runs[-1] = (runs[-1][0], index + 1)
+        else:
+            runs.append((index, index + 1))
+    return runs
+
+
+def _joined(call: Call, parts: list[Activation], axis: int) -> Activation:
+    return _concat(
+        replace(
+            call,
+            inputs=parts,
+            node=replace(call.node, attributes={"axis": axis}),
+        )
+    )
+
+
+def _depth_to_space(call: Call) -> Activation:
+    block = call.integer("blocksize", 0)
+    mode = call.word("mode", "DCR")
+    value = channels_first_image(call.network, call.activation())
+    symbol = call.network.add(layers.DepthToSpace(block, mode=mode), value.symbol)
+    height, width, channels = value.shape
+    return _moved(value, symbol, (height * block, width * block, channels // block**2))
+
+
+def _space_to_depth(call: Call) -> Activation:
+    block = call.integer("blocksize", 0)
+    value = channels_first_image(call.network, call.activation())
+    layer = layers.SpaceToDepth(block, mode=call.word("mode", "DCR"))
+    symbol = call.network.add(layer, value.symbol)
+    height, width, channels = value.shape
+    return _moved(value, symbol, (height // block, width // block, channels * block**2))
+
+
+def _moved(value: Activation, symbol: Any, shape: tuple[int, int, int]) -> Activation:
+    height, width, channels = shape
+    axes = (value.axes[0], whole("C", channels), whole("H", height), whole("W", width))
+    return value.computed(symbol, shape, axes)
+
+
+OPERATORS: dict[str, Operator] = {
+    "Concat": _concat,
+    "DepthToSpace": _depth_to_space,
+    "Gather": _gather,
+    "Slice": _slice,
+    "SpaceToDepth": _space_to_depth,
+    "Split": _split,
+}

@@ -1,0 +1,276 @@
+"""Convolutions, transposed convolutions and fully connected layers of ONNX as layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnnx import layers
+from cnnx._core import FormatError
+from cnnx.layers.base import Symbol
+from cnnx.onnx.axes import (
+    Activation,
+    atoms_of,
+    is_batch,
+    per_channel,
+    positions,
+    whole,
+)
+from cnnx.onnx.call import Call, Operator
+from cnnx.onnx.graph import Array
+from cnnx.onnx.layout import channels_first, channels_first_image, flat
+from cnnx.onnx.operators.windows import Windows, pair_of, windows_of
+from cnnx.onnx.refusal import RefusedError
+
+
+def _conv(call: Call) -> Activation:
+    value = channels_first(call.network, call.activation())
+    weight = _kernels(call.constant(1), len(value.axes))
+    bias = call.optional(2)
+    groups = call.integer("group", 1)
+    out_channels, within, *kernel = weight.shape
+    if within * groups != value.channels or groups < 1 or out_channels % groups:
+        raise FormatError(
+            f"its weight has shape {weight.shape} for {value.channels} channels in {groups} groups"
+        )
+    size = (value.size("H"), value.size("W"))
+    if len(value.shape) == 1:
+        return _dense_of_kernels(call, value, weight, groups)
+    windows = windows_of(call, kernel[: len(value.axes) - 2], size)
+    source, windows = _with_padding_before(call, value.symbol, windows)
+    layer = layers.Conv2d(
+        out_channels,
+        windows.kernel,
+        stride=windows.stride,
+        padding=windows.padding,
+        dilation=windows.dilation,
+        groups=groups,
+        bias=bias is not None,
+    )
+    arrays = {} if bias is None else {"bias": bias}
+    symbol = call.network.add(
+        layer, source, name=call.name(), weight=weight.transpose(2, 3, 1, 0), **arrays
+    )
+    if source is not value.symbol:
+        size = _size_before(value.symbol, size)
+    shape = (windows.outputs(0, size[0]), windows.outputs(1, size[1]), out_channels)
+    return _image_of(value, symbol, shape)
+
+
+def _kernels(weight: Array, rank: int) -> Array:
+    """The weights of a convolution with two spatial axes."""
+    if weight.ndim != rank:
+        raise FormatError(f"its weight has {weight.ndim} axes, expected {rank}")
+    return weight[..., np.newaxis] if rank == 3 else weight
+
+
+def _image_of(value: Activation, symbol: Symbol, shape: tuple[int, int, int]) -> Activation:
+    """Result of a layer over the image `value` with the same order of axes."""
+    height, width, channels = shape
+    spatial = (whole("H", height), whole("W", width))[: len(value.axes) - 2]
+    return value.computed(symbol, shape, (value.axes[0], whole("C", channels), *spatial))
+
+
+def _with_padding_before(call: Call, symbol: Symbol, windows: Windows) -> tuple[Symbol, Windows]:
+    """The windows with the padding of a layer before them, which then is not needed."""
+    layer = symbol.layer
+    if layer is None or layer.kind != "zero_pad2d" or isinstance(windows.padding, str):
+        return symbol, windows
+    if not call.network.folds:
+        return symbol, windows
+    top, bottom, left, right = layer.settings["padding"]
+    (first, last), (start, end) = windows.padding
+    sides = ((first + top, last + bottom), (start + left, end + right))
+    return symbol.inputs[0], windows._replace(padding=sides)
+
+
+def _size_before(padded: Symbol, size: tuple[int, int]) -> tuple[int, int]:
+    """Size of an image before a layer of zero padding."""
+    assert padded.layer is not None
+    top, bottom, left, right = padded.layer.settings["padding"]
+    return size[0] - top - bottom, size[1] - left - right
+
+
+def _dense_of_kernels(call: Call, value: Activation, weight: Array, groups: int) -> Activation:
+    """A convolution of one pixel that holds features is a fully connected layer."""
+    if groups != 1 or weight.shape[2:] != (1, 1):
+        raise RefusedError("convolves features with a kernel larger than 1 x 1, or in groups")
+    return dense(call, value, weight[:, :, 0, 0].T, call.optional(2))
+
+
+def dense(call: Call, value: Activation, weight: Array, bias: Array | None) -> Activation:
+    """Fully connected layer.
+
+    Args:
+        call: node.
+        value: features in the order of ONNX, their axis the second.
+        weight: (in_features, out_features), rows in the order of ONNX.
+        bias: (out_features,), or None.
+    """
+    if not is_batch(value.axes[0]):
+        raise RefusedError("its first axis is not the batch")
+    features = flat(call.network, value)
+    if weight.shape[0] != features.channels:
+        raise FormatError(f"its weight has {weight.shape[0]} rows for {features.channels} features")
+    order = positions(features).reshape(-1)
+    if np.any(order[1:] < order[:-1]):
+        weight = weight[np.argsort(order)]
+    arrays = {} if bias is None else {"bias": bias}
+    count = weight.shape[1]
+    symbol = call.network.add(
+        layers.Dense(count, bias=bias is not None),
+        features.symbol,
+        name=call.name(),
+        weight=weight,
+        **arrays,
+    )
+    rest = value.axes[2:]  # of size 1, after a convolution of one pixel
+    return features.computed(symbol, (count,), (value.axes[0], whole("C", count), *rest))
+
+
+def _conv_transpose(call: Call) -> Activation:
+    value = channels_first_image(call.network, call.activation())
+    weight = _kernels(call.constant(1), len(value.axes))
+    bias = call.optional(2)
+    groups = call.integer("group", 1)
+    in_channels, within, *kernel = weight.shape
+    if in_channels != value.channels:
+        raise FormatError(f"its weight has {in_channels} channels, its input {value.channels}")
+    count = len(value.axes) - 2
+    size = (value.size("H"), value.size("W"))
+    windows = windows_of(call, kernel[:count], size)
+    padding, extra = _cropping(call, windows, size, count)
+    out_channels = within * groups
+    layer = layers.ConvTranspose2d(
+        out_channels,
+        windows.kernel,
+        stride=windows.stride,
+        padding=padding,
+        output_padding=extra,
+        dilation=windows.dilation,
+        groups=groups,
+        bias=bias is not None,
+    )
+    arrays = {} if bias is None else {"bias": bias}
+    symbol = call.network.add(
+        layer, value.symbol, name=call.name(), weight=weight.transpose(2, 3, 1, 0), **arrays
+    )
+    sizes = [
+        (size[k] - 1) * windows.stride[k] + windows.extent[k] + extra[k] - sum(padding[k])
+        for k in range(2)
+    ]
+    return _image_of(value, symbol, (sizes[0], sizes[1], out_channels))
+
+
+def _cropping(
+    call: Call, windows: Windows, size: tuple[int, int], count: int
+) -> tuple[tuple[tuple[int, int], tuple[int, int]], tuple[int, int]]:
+    """Pixels cropped on each side of a transposed convolution's output, and those added."""
+    extra = list(pair_of(call.integers("output_padding", [0] * count), "output_padding", 0))
+    if count == 1:
+        extra[1] = 0
+    auto_pad = call.word("auto_pad", "NOTSET")
+    wanted = call.integers("output_shape", [])
+    if not wanted and not auto_pad.startswith("SAME"):
+        assert not isinstance(windows.padding, str)
+        return windows.padding, (extra[0], extra[1])
+    sides = []
+    for axis in range(2):
+        full = (size[axis] - 1) * windows.stride[axis] + windows.extent[axis] + extra[axis]
+        target = size[axis] * windows.stride[axis]
+        if wanted:
+            target = wanted[-count:][axis] if axis < count else 1
+        total = full - target
+        if total < 0:
+            extra[axis] -= total
+            total = 0
+        smaller = total // 2
+        first = smaller if auto_pad == "SAME_UPPER" else total - smaller
+        sides.append((first, total - first))
+    return (sides[0], sides[1]), (extra[0], extra[1])
+
+
+def _gemm(call: Call) -> Activation:
+    """`alpha * x @ weight + beta * bias`."""
+    if call.integer("transA", 0):
+        raise RefusedError("transposes the batch and the features")
+    value = call.activation()
+    weight = _matrix(call.constant(1))
+    weight = weight.T if call.integer("transB", 0) else weight
+    alpha, beta = call.number("alpha", 1.0), call.number("beta", 1.0)
+    bias = call.optional(2)
+    if len(value.axes) != 2:
+        raise FormatError(f"reads an array of {len(value.axes)} axes, expected 2")
+    if alpha != 1:
+        weight = weight * alpha
+    done = dense(call, value, weight, None if bias is None else np.zeros(weight.shape[1]))
+    if bias is None:
+        return done
+    vector = per_channel(done, bias * beta if beta != 1 else bias)
+    return done.computed(call.network.changed(done.symbol, {}, bias=vector))
+
+
+def _matrix(weight: Array) -> Array:
+    if weight.ndim != 2:
+        raise RefusedError(f"multiplies with an array of shape {weight.shape}, expected a matrix")
+    return weight
+
+
+def _mat_mul(call: Call) -> Activation:
+    """A product with a matrix along the last axis, the channels of a pixel or the features."""
+    if not isinstance(call.operand(0), Activation):
+        return _averaged(call, call.activation(1), _matrix(call.constant(0)), -2)
+    value = call.activation()
+    weight = _matrix(call.constant(1))
+    if value.axes[-1] == value.whole("W") != () and value.axes[-1] != value.whole("C"):
+        return _averaged(call, value, weight.T, -1)
+    if len(value.axes) == 2:
+        return dense(call, value, weight, None)
+    channels = value.channels
+    if atoms_of(value, [len(value.axes) - 1]) != set(value.whole("C")):
+        raise RefusedError("multiplies along another axis than the channels")
+    if weight.shape[0] != channels:
+        raise FormatError(f"its weight has {weight.shape[0]} rows for {channels} channels")
+    axes = (*value.axes[:-1], whole("C", weight.shape[1]))
+    layer: Any = layers.Dense(weight.shape[1], bias=False)
+    kernels = weight
+    if len(value.shape) == 3:
+        layer = layers.Conv2d(weight.shape[1], 1, bias=False)
+        kernels = weight[np.newaxis, np.newaxis]
+    symbol = call.network.add(layer, value.symbol, name=call.name(), weight=kernels)
+    return value.computed(symbol, (*value.shape[:-1], weight.shape[1]), axes)
+
+
+def _averaged(call: Call, value: Activation, matrix: Array, axis: int) -> Activation:
+    """A product with the means of adaptive pooling along the height or the width.
+
+    cnnx writes an adaptive pooling so whose windows differ in size.
+    """
+    label = "W" if axis == -1 else "H"
+    size = value.size(label)
+    count = matrix.shape[0]
+    first = np.arange(count) * size // count
+    last = -(-np.arange(1, count + 1) * size // count)
+    index = np.arange(size)
+    inside = (index >= first[:, np.newaxis]) & (index < last[:, np.newaxis])
+    means = inside / inside.sum(axis=1, keepdims=True)
+    if value.axes[axis] != value.whole(label) or not np.allclose(matrix, means, atol=1e-6):
+        raise RefusedError("multiplies with a matrix along another axis than the channels")
+    height, width = value.size("H"), value.size("W")
+    output_size = (height, count) if label == "W" else (count, width)
+    source, before = value.symbol, value.symbol.layer
+    if label == "H" and before is not None and before.kind == "adaptive_avg_pool2d":
+        source = source.inputs[0]  # one layer pools both axes
+    symbol = call.network.add(layers.AdaptiveAvgPool2d(output_size), source)
+    axes = list(value.axes)
+    axes[axis] = whole(label, count)
+    return value.computed(symbol, (*output_size, value.channels), axes)
+
+
+OPERATORS: dict[str, Operator] = {
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "Gemm": _gemm,
+    "MatMul": _mat_mul,
+}

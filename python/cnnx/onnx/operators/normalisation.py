@@ -1,0 +1,185 @@
+"""Normalisations of ONNX as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from cnnx import layers
+from cnnx._core import FormatError
+from cnnx.layers import Layer
+from cnnx.onnx.affine import scaled, shifted
+from cnnx.onnx.axes import (
+    Activation,
+    Atom,
+    atoms_of,
+    axis_index,
+    per_channel,
+)
+from cnnx.onnx.call import Call, Operator
+from cnnx.onnx.graph import Array
+from cnnx.onnx.layout import channels_first, flat
+from cnnx.onnx.refusal import RefusedError
+
+
+def _batch_norm(call: Call) -> Activation:
+    """Batch norm with its statistics, so that the network can be fine-tuned."""
+    call.only_output()
+    value = call.activation()
+    if call.integer("spatial", 1) != 1:
+        raise RefusedError("normalises every pixel by itself, expected spatial 1")
+    epsilon = call.number("epsilon", 1e-5)
+    count = value.onnx_shape[1] if len(value.axes) > 1 else 1
+    has_pixels = len(value.shape) == 3 and count == value.channels
+    if has_pixels and all(atom.label == "C" for atom in value.axes[1]):
+        weight, bias, mean, variance = _statistics(call, value, count)
+        # cnnx's momentum is the weight of the batch, ONNX's that of the average before.
+        momentum = round(1 - call.number("momentum", 0.9), 9)
+        layer = layers.BatchNorm2d(momentum=momentum, epsilon=epsilon)
+        return call.elementwise(
+            layer, weight=weight, bias=bias, running_mean=mean, running_variance=variance
+        )
+    # Features have no batch norm in cnnx: their statistics become a scale and a shift.
+    features = flat(call.network, value)
+    weight, bias, mean, variance = _statistics(call, features, count)
+    scale = weight / np.sqrt(np.float64(1) * variance + epsilon)
+    return shifted(call.network, scaled(call.network, features, scale), bias - mean * scale)
+
+
+def _statistics(call: Call, value: Activation, count: int) -> list[Array]:
+    """Weight, bias, mean and variance of a batch norm, in the order of the layer's channels."""
+    return [
+        per_channel(value, _along_second(value, call.constant(index), count))
+        for index in range(1, 5)
+    ]
+
+
+def _along_second(value: Activation, vector: Array, count: int) -> Array:
+    """A vector over the second axis, in a shape that broadcasts to the whole array."""
+    if vector.shape != (count,):
+        raise FormatError(f"reads statistics of shape {vector.shape} for {count} channels")
+    return vector.reshape((count,) + (1,) * max(0, len(value.axes) - 2))
+
+
+def _instance_norm(call: Call) -> Activation:
+    value = call.activation()
+    rank = len(value.axes)
+    done = normalised(call, value, range(2, rank), call.number("epsilon", 1e-5))
+    count = value.onnx_shape[1] if rank > 1 else 1
+    return _affine(
+        call,
+        done,
+        _along_second(value, call.constant(1), count),
+        _along_second(value, call.constant(2), count),
+    )
+
+
+def _layer_norm(call: Call) -> Activation:
+    call.only_output()
+    value = call.activation()
+    rank = len(value.axes)
+    first = axis_index(call.integer("axis", -1), rank)
+    done = normalised(call, value, range(first, rank), call.number("epsilon", 1e-5))
+    return _affine(call, done, call.constant(1), call.optional(2))
+
+
+def _group_norm(call: Call) -> Activation:
+    """Scale and bias are per group in operator set 18 and per channel since 21."""
+    value = channels_first(call.network, call.activation())
+    groups = call.integer("num_groups", 0)
+    channels = value.channels
+    if groups < 1 or channels % groups:
+        raise FormatError(f"has {groups} groups for {channels} channels")
+    layer = layers.GroupNorm(groups, epsilon=call.number("epsilon", 1e-5))
+    weight, bias = call.constant(1), call.constant(2)
+    if weight.shape == bias.shape == (groups,):
+        weight, bias = (np.repeat(each, channels // groups) for each in (weight, bias))
+    if not weight.shape == bias.shape == (channels,):
+        raise FormatError(f"its scale has shape {weight.shape}, expected ({channels},)")
+    symbol = call.network.add(layer, value.symbol, name=call.name(), weight=weight, bias=bias)
+    return value.computed(symbol)
+
+
+def _mean_variance(call: Call) -> Activation:
+    """MeanVarianceNormalization, and the one that the pattern of a layer norm leaves."""
+    value = call.activation()
+    rank = len(value.axes)
+    axes = [axis_index(axis, rank) for axis in call.integers("axes", [0, 2, 3])]
+    return normalised(call, value, axes, call.number("epsilon", 1e-9))
+
+
+def normalised(call: Call, value: Activation, axes: Iterable[int], epsilon: float) -> Activation:
+    """The activation with mean 0 and variance 1 along some axes, by a norm without an affine.
+
+    Its weight of 1 and bias of 0 take a scale and a shift that follow.
+    """
+    inside = atoms_of(value, axes)
+    if any(atom.label == "N" for atom in inside):
+        raise RefusedError("normalises along the batch, expected one image at a time")
+    groups = _groups(value, inside)
+    layer: Layer = layers.LayerNorm(epsilon=epsilon)
+    if groups is not None:
+        layer = layers.GroupNorm(groups, epsilon=epsilon)
+    ones = np.ones(value.channels, np.float32)
+    symbol = call.network.add(layer, value.symbol, name=call.name(), weight=ones, bias=0 * ones)
+    call.network.open_for(symbol, "scale", "shift")
+    return value.computed(symbol)
+
+
+def _groups(value: Activation, inside: set[Atom]) -> int | None:
+    """Groups of a group norm along the atoms `inside`; None for a layer norm.
+
+    Raises:
+        RefusedError: if neither norm computes it.
+    """
+    everything = atoms_of(value, range(len(value.axes)))
+    outside = {atom for atom in everything - inside if atom.label != "N"}
+    channels_outside = [atom for atom in outside if atom.label == "C"]
+    pixels_outside = [atom for atom in outside if atom.label != "C"]
+    if not channels_outside and (pixels_outside or value.size("H") * value.size("W") == 1):
+        if any(atom.label != "C" for atom in inside):
+            raise RefusedError("normalises the channels and a part of the pixels together")
+        return None
+    if pixels_outside:
+        raise RefusedError("normalises a part of the channels of a pixel")
+    if not channels_outside:
+        return 1
+    # One atom outside counts the groups if it is the slowest part of the channels.
+    atom = channels_outside[0]
+    if len(channels_outside) > 1 or atom.stride * atom.size != value.channels:
+        raise RefusedError("normalises channels that are not neighbours")
+    return atom.size
+
+
+def _affine(call: Call, value: Activation, weight: Array, bias: Array | None) -> Activation:
+    """The scale and the shift that belong to a norm."""
+    arrays = {"weight": per_channel(value, weight)}
+    if bias is not None:
+        arrays["bias"] = per_channel(value, bias)
+    symbol = call.network.changed(value.symbol, {}, **arrays)
+    plain = np.all(arrays["weight"] == 1) and not np.any(arrays.get("bias", np.zeros(1)))
+    if plain:
+        call.network.open_for(symbol, "scale", "shift")
+    return value.computed(symbol)
+
+
+def _local_response_norm(call: Call) -> Activation:
+    value = channels_first(call.network, call.activation())
+    layer = layers.LocalResponseNorm(
+        call.integer("size", 0),
+        alpha=call.number("alpha", 1e-4),
+        beta=call.number("beta", 0.75),
+        k=call.number("bias", 1.0),
+    )
+    return value.computed(call.network.add(layer, value.symbol))
+
+
+OPERATORS: dict[str, Operator] = {
+    "BatchNormalization": _batch_norm,
+    "GroupNormalization": _group_norm,
+    "InstanceNormalization": _instance_norm,
+    "LayerNormalization": _layer_norm,
+    "LRN": _local_response_norm,
+    "MeanVarianceNormalization": _mean_variance,
+}

@@ -1,0 +1,227 @@
+"""Padding and resizing of ONNX as layers."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx import layers
+from cnnx._core import FormatError
+from cnnx.onnx.affine import shifted
+from cnnx.onnx.axes import Activation, axis_index, whole
+from cnnx.onnx.call import Call, Operator, integers_in
+from cnnx.onnx.graph import Array
+from cnnx.onnx.refusal import RefusedError
+
+Sides: TypeAlias = "tuple[tuple[int, int], tuple[int, int]]"  # (top, bottom), (left, right)
+
+
+def _pad(call: Call) -> Activation:
+    """Pads are an attribute before operator set 11, an input since then."""
+    value = call.activation()
+    rank = len(value.axes)
+    pads = call.integers_of(1, "pads") or []
+    axes = list(range(rank))
+    if call.optional(3) is not None:
+        axes = [axis_index(axis, rank) for axis in integers_in(call.constant(3))]
+    if len(pads) != 2 * len(axes):
+        raise FormatError(f"has {len(pads)} pads for {len(axes)} axes")
+    sides = {"H": (0, 0), "W": (0, 0)}
+    for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
+        if before or after:
+            sides[_label(value, axis)] = (before, after)
+    padding = (sides["H"], sides["W"])
+    if padding == ((0, 0), (0, 0)):
+        return value
+    if min(*padding[0], *padding[1]) < 0:
+        raise RefusedError(f"its pads are {pads}, which crop the image")
+    mode = call.word("mode", "constant")
+    if mode == "constant":
+        return _padded_with_constant(call, value, padding)
+    if mode not in ("reflect", "edge"):
+        raise RefusedError(f"pads in mode {mode}, expected constant, reflect or edge")
+    return _padded(call, value, layers.Pad2d(padding, mode=mode), padding)
+
+
+def _padded_with_constant(call: Call, value: Activation, padding: Sides) -> Activation:
+    """Zeros around the image, or another number by a shift before and after."""
+    given = call.optional(2)
+    number = call.number("value", 0.0) if given is None or not given.size else float(given.flat[0])
+    if not np.isfinite(number):
+        raise RefusedError(f"pads with {number}, expected a finite number")
+    if number == 0:
+        return _padded(call, value, layers.ZeroPad2d(padding), padding)
+    shift = np.full(value.channels, number)
+    inner = shifted(call.network, value, -shift)
+    done = _padded(call, inner, layers.ZeroPad2d(padding), padding)
+    return shifted(call.network, done, shift)
+
+
+def _padded(call: Call, value: Activation, layer: layers.Layer, padding: Sides) -> Activation:
+    size = (value.size("H") + sum(padding[0]), value.size("W") + sum(padding[1]))
+    return _resized(value, call.network.add(layer, value.symbol), size)
+
+
+def _label(value: Activation, axis: int) -> str:
+    """Label of an axis of pixels, also of one pixel."""
+    for label in "HW":
+        if value.axes[axis] == value.whole(label) != ():
+            return label
+    if len(value.shape) == 3 and axis in (2, 3) and value.axes[axis] == ():
+        return "HW"[axis - 2]
+    raise RefusedError("pads or resizes another axis than the height and the width")
+
+
+def _resized(value: Activation, symbol: Any, size: tuple[int, int]) -> Activation:
+    """Result of a layer that changes the size of an image."""
+    new = {"H": whole("H", size[0]), "W": whole("W", size[1])}
+    axes = list(value.axes)
+    for axis, old in enumerate(value.axes):
+        for label in "HW":
+            at = axis in (2, 3) and "HW"[axis - 2] == label and old == ()
+            if old == value.whole(label) != () or (at and value.whole(label) == ()):
+                axes[axis] = new[label]
+    return value.computed(symbol, (*size, value.channels), axes)
+
+
+def _upsample(call: Call) -> Activation:
+    """Operator of sets 7 to 9, whose nearest mode takes the pixel before."""
+    value = call.activation()
+    scales = call.optional(1)
+    if scales is None:
+        given = call.node.attributes.get("scales", [])
+        scales = np.array(given, np.float64)
+    mode = "linear" if call.word("mode", "nearest") in ("linear", "bilinear") else "nearest"
+    return _resampled(call, value, _sizes(value, scales, None), scales, mode, "asymmetric", "floor")
+
+
+def _resize(call: Call) -> Activation:
+    value = call.activation()
+    old = call.opset < 11
+    scales, sizes = (call.optional(1), None) if old else (call.optional(2), call.optional(3))
+    for name, plain in (("antialias", 0), ("exclude_outside", 0)):
+        if call.integer(name, plain):
+            raise RefusedError(f"its {name} is on")
+    policy = call.word("keep_aspect_ratio_policy", "stretch")
+    if policy != "stretch":
+        raise RefusedError(f"its keep_aspect_ratio_policy is {policy}, expected stretch")
+    rank = len(value.axes)
+    axes = [axis_index(axis, rank) for axis in call.integers("axes", range(rank))]
+    scales = _over_all_axes(scales, axes, np.ones(rank))
+    sizes = _over_all_axes(sizes, axes, np.array(value.onnx_shape))
+    coordinates = call.word("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
+    rounding = call.word("nearest_mode", "floor" if old else "round_prefer_floor")
+    mode = call.word("mode", "nearest")
+    return _resampled(
+        call, value, _sizes(value, scales, sizes), scales, mode, coordinates, rounding
+    )
+
+
+def _over_all_axes(given: Array | None, axes: list[int], rest: Array) -> Array | None:
+    """Scales or sizes of every axis; None if they are not given."""
+    if given is None or given.size == 0:
+        return None
+    if given.shape != (len(axes),):
+        raise FormatError(f"has scales or sizes of shape {given.shape} for {len(axes)} axes")
+    values = rest.astype(np.float64)
+    values[axes] = given
+    return values
+
+
+def _sizes(value: Activation, scales: Array | None, sizes: Array | None) -> list[int]:
+    if sizes is not None:
+        return [int(each) for each in sizes]
+    if scales is None or scales.shape != (len(value.axes),) or not np.all(np.isfinite(scales)):
+        raise FormatError("has neither scales nor sizes of every axis")
+    return [int(np.floor(each)) for each in np.array(value.onnx_shape) * scales]
+
+
+def _resampled(
+    call: Call,
+    value: Activation,
+    sizes: list[int],
+    scales: Array | None,
+    mode: str,
+    coordinates: str,
+    rounding: str,
+) -> Activation:
+    """An image of another size, if cnnx's layer reads the same pixels as ONNX's rule."""
+    old = (value.size("H"), value.size("W"))
+    size = list(old)
+    steps = [1.0, 1.0]  # of the scale that the rule of coordinates uses
+    for axis, (before, after) in enumerate(zip(value.onnx_shape, sizes, strict=True)):
+        if before == after and (scales is None or scales[axis] == 1):
+            continue
+        at = "HW".index(_label(value, axis))
+        size[at] = after
+        steps[at] = after / before if scales is None else float(scales[axis])
+    if min(size) < 1 or max(size) > 1 << 24:
+        raise FormatError(f"resizes {value.onnx_shape} to {sizes}")
+    if tuple(size) == old:
+        return value
+    settings: dict[str, Any] = {"mode": "nearest" if mode == "nearest" else "bilinear"}
+    if mode == "linear" and coordinates == "align_corners":
+        settings["align_corners"] = True
+    elif mode not in ("nearest", "linear"):
+        raise RefusedError(f"its mode is {mode}, expected nearest or linear")
+    for before, after, step in zip(old, size, steps, strict=True):
+        if not _reads_alike(before, after, step, mode, coordinates, rounding):
+            raise RefusedError(
+                f"reads other pixels than cnnx: mode {mode}, {coordinates}"
+                + (f", {rounding}" if mode == "nearest" else "")
+            )
+    factors = [after // before for before, after in zip(old, size, strict=True)]
+    if [f * s for f, s in zip(factors, old, strict=True)] == size and len(settings) == 1:
+        layer = layers.Upsample2d((factors[0], factors[1]), **settings)
+    else:
+        layer = layers.Upsample2d(size=(size[0], size[1]), **settings)
+    return _resized(value, call.network.add(layer, value.symbol), (size[0], size[1]))
+
+
+def _reads_alike(
+    before: int, after: int, step: float, mode: str, coordinates: str, rounding: str
+) -> bool:
+    """Whether ONNX's rule reads the same places along one axis as cnnx's layer."""
+    index = np.arange(after, dtype=np.float64)
+    places = _places(index, before, step, coordinates)
+    if places is None:
+        return False
+    if mode == "linear":
+        own = (index + 0.5) * before / after - 0.5
+        if coordinates == "align_corners":
+            own = np.linspace(0, before - 1, after)
+        return np.allclose(np.clip(places, 0, before - 1), np.clip(own, 0, before - 1), atol=1e-5)
+    rounded = {
+        "floor": np.floor(places),
+        "ceil": np.ceil(places),
+        "round_prefer_floor": np.ceil(places - 0.5),
+        "round_prefer_ceil": np.floor(places + 0.5),
+    }.get(rounding)
+    if rounded is None:
+        return False
+    own = np.floor(index * before / after)
+    return bool(np.all(np.clip(rounded, 0, before - 1) == own))
+
+
+def _places(
+    index: NDArray[np.float64], before: int, step: float, coordinates: str
+) -> NDArray[np.float64] | None:
+    """Places in the image before that ONNX's rule of coordinates reads; None for other rules."""
+    if coordinates == "align_corners":
+        return np.multiply(index, (before - 1) / max(before * step - 1, 1e-9))
+    if coordinates == "asymmetric":
+        return np.divide(index, step)
+    if coordinates == "pytorch_half_pixel" and len(index) == 1:
+        return np.zeros_like(index)
+    if coordinates in ("half_pixel", "pytorch_half_pixel"):
+        return np.subtract(np.divide(index + 0.5, step), 0.5)
+    return None
+
+
+OPERATORS: dict[str, Operator] = {
+    "Pad": _pad,
+    "Resize": _resize,
+    "Upsample": _upsample,
+}

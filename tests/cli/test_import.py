@@ -1,0 +1,75 @@
+"""`cnnx import`: options, output and refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cnnx
+import numpy as np
+import pytest
+from command_line import Run
+
+pytest.importorskip("onnx", reason="needs onnx: install the extra onnx")
+from onnx_models import OnnxModel
+
+
+def network(path: Path, *, open_size: bool = False) -> Path:
+    """A convolution, a mean over the pixels and a softmax, in an ONNX file."""
+    model = OnnxModel(1, 3, 8, 6)
+    maps = model.node("Conv", "x", model.weight(2, 3, 3, 3))
+    result = model.node("Softmax", model.node("Flatten", model.node("GlobalAveragePool", maps)))
+    proto = model.proto(result)
+    for axis in (2, 3) if open_size else ():
+        proto.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = "size"
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def test_import_a_file(run: Run, tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx")
+    outcome = run("import", "net.onnx", "--out", "net.cnnx")
+    assert outcome.status == 0
+    assert outcome.out == (
+        "3 layers, 54 parameters\nsaved net.cnnx; describe it with: cnnx info net.cnnx\n"
+    )
+    assert cnnx.load("net.cnnx").input_shape == (8, 6, 3)
+
+
+def test_import_with_every_option(run: Run, tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx", open_size=True)
+    run("import", "net.onnx", "--out", "net.cnnx").refused("expected sizes: give them")
+    words = ["--size", "16x12", "--classes", "cat, dog", "--mean", "0.5", "--std", "0.1,0.2,0.3"]
+    assert run("import", "net.onnx", "--out", "net.cnnx", *words).status == 0
+    model = cnnx.load("net.cnnx")
+    assert model.input_shape == (16, 12, 3)
+    assert model.classes == ["cat", "dog"]
+    assert np.allclose(model.preprocessing.std, [0.1, 0.2, 0.3])
+    run("import", "net.onnx", "--out", "net.cnnx").refused("net.cnnx exists; add --overwrite")
+    words = ["--size", "16", "--output", "Conv_0_0", "--overwrite"]
+    assert run("import", "net.onnx", "--out", "net.cnnx", *words).status == 0
+    assert cnnx.load("net.cnnx").output_shape == (14, 14, 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("gone.onnx", "--out", "a.cnnx"), "gone.onnx: no such file"),
+        (("net.onnx", "--out", "net.onnx"), "--out net.onnx has the extension of ONNX"),
+        (("bad.onnx", "--out", "a.cnnx"), "bad.onnx: is not an ONNX file"),
+    ],
+)
+def test_import_refuses_in_one_sentence(
+    run: Run, tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    network(tmp_path / "net.onnx")
+    (tmp_path / "bad.onnx").write_bytes(b"\xff\xff")
+    run("import", *words).refused(sentence)
+
+
+def test_import_names_every_operator_without_a_layer(run: Run, tmp_path: Path) -> None:
+    model = OnnxModel(1, 3, 8, 6)
+    model.save(tmp_path / "net.onnx", model.node("Cos", model.node("Sin", "x")))
+    run("import", "net.onnx", "--out", "a.cnnx").refused(
+        r"net.onnx: cnnx cannot express these nodes: Sin \(node_0\): cnnx has no layer for this "
+        r"operator; Cos \(node_1\)"
+    )
