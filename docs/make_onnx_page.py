@@ -1,0 +1,174 @@
+"""Write docs/onnx.md: the operators of ONNX that cnnx imports, and the official cases that pass.
+
+python docs/make_onnx_page.py [--check]      needs the package onnx
+
+With --check it compares the page instead of writing it. Runs every official test case in scope, and
+fails if a case behaves otherwise than
+tests/support/refused_onnx_cases.py says.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "onnx.md"
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+import onnx  # noqa: E402
+from cnnx.onnx.operators import OPERATORS  # noqa: E402
+from onnx_backend import cases_in_scope, official_functions  # noqa: E402
+from refused_onnx_cases import REFUSED  # noqa: E402
+
+# Operator: layers of cnnx, conditions.
+ROWS = {
+    "Add": ("`add`", "two activations of one shape, or a constant per channel (1)"),
+    "AveragePool": ("`avg_pool2d`", "1-D or 2-D"),
+    "BatchNormalization": ("`batch_norm2d`", "of images, in inference; else (1)"),
+    "Cast": ("none", "to a type of real numbers"),
+    "CastLike": ("none", ""),
+    "Celu": ("`elu`", ""),
+    "Clip": ("`relu`, `relu6`, `clip`", "constant bounds"),
+    "Concat": ("`concat`", "along the channels"),
+    "Conv": ("`conv2d`", "1-D or 2-D"),
+    "ConvTranspose": ("`conv_transpose2d`", "1-D or 2-D"),
+    "DepthToSpace": ("`depth_to_space`", ""),
+    "Div": ("none", "by a constant per channel (1)"),
+    "Dropout": ("`dropout`", "one output, not in training mode"),
+    "Elu": ("`elu`", ""),
+    "Expand": ("none", "to the same shape"),
+    "Flatten": ("`flatten`", "keeps the batch"),
+    "Gather": ("`slice_channels`", "one channel, or neighbouring ones"),
+    "Gelu": ("`gelu`", ""),
+    "Gemm": ("`dense`", "constant weights"),
+    "GlobalAveragePool": ("`global_avg_pool2d`, `adaptive_avg_pool2d`", ""),
+    "GlobalMaxPool": ("`max_pool2d`", ""),
+    "GroupNormalization": ("`group_norm`", ""),
+    "HardSigmoid": ("`hard_sigmoid`", ""),
+    "HardSwish": ("`hard_swish`", ""),
+    "Identity": ("none", ""),
+    "InstanceNormalization": ("`group_norm`", ""),
+    "LRN": ("`lrn`", ""),
+    "LayerNormalization": ("`layer_norm`, `group_norm`", "one output"),
+    "LeakyRelu": ("`leaky_relu`", ""),
+    "LogSoftmax": ("`log_softmax`", "over the channels"),
+    "MatMul": ("`dense`, 1x1 `conv2d`", "constant weights"),
+    "Max": ("`relu`, `clip`", "with one constant number"),
+    "MaxPool": ("`max_pool2d`", "1-D or 2-D, without the output of indices"),
+    "Mean": ("`add`", "activations of one shape"),
+    "MeanVarianceNormalization": ("`group_norm`", "over the pixels, or pixels and channels"),
+    "Min": ("`clip`", "with one constant number"),
+    "Mish": ("`mish`", ""),
+    "Mul": ("`multiply`", "two activations, also gates, or a constant per channel (1)"),
+    "Neg": ("none", "(1)"),
+    "PRelu": ("`prelu`", "one slope, or one per channel"),
+    "Pad": ("`zero_pad2d`, `pad2d`", "height and width; by 0, reflect or edge"),
+    "Pow": ("`multiply`", "the square"),
+    "ReduceMax": ("`max_pool2d`", "over the height, the width or both"),
+    "ReduceMean": ("`avg_pool2d`, `adaptive_avg_pool2d`", "over the height, the width or both"),
+    "ReduceSum": ("`avg_pool2d`", "over the height, the width or both (1)"),
+    "Relu": ("`relu`", ""),
+    "Reshape": ("`flatten`, `channel_shuffle`, `depth_to_space`, `space_to_depth`", "(2)"),
+    "Resize": ("`upsample2d`", "nearest or linear, in the forms of PyTorch and Keras"),
+    "Selu": ("`selu`", "its own alpha and gamma"),
+    "Shape": ("none", "known sizes"),
+    "Sigmoid": ("`sigmoid`", ""),
+    "Size": ("none", "known sizes"),
+    "Slice": ("`slice_channels`", "neighbouring channels"),
+    "Softmax": ("`softmax`", "over the channels"),
+    "Softplus": ("`softplus`", ""),
+    "Softsign": ("`softsign`", ""),
+    "SpaceToDepth": ("`space_to_depth`", ""),
+    "Split": ("`slice_channels`", "along the channels"),
+    "Squeeze": ("none", ""),
+    "Sub": ("`add`", "as Add (1)"),
+    "Sum": ("`add`", "activations of one shape"),
+    "Swish": ("`silu`", "alpha 1"),
+    "Tanh": ("`tanh`", ""),
+    "Tile": ("none", "once"),
+    "Transpose": ("none", "(2)"),
+    "Unsqueeze": ("none", ""),
+    "Upsample": ("`upsample2d`", ""),
+}
+HEAD = """# Operators of ONNX
+
+`docs/make_onnx_page.py` writes this page and runs every case that it counts.
+[exchange.md](exchange.md) says how to import and export models.
+
+`cnnx.onnx.load` reads operator sets from 7 on. It converts the operators below if their conditions
+hold, and refuses a file with one error that lists every other node with its reason. "Cases" are the
+official tests of one node (`onnx.backend.test`, onnx {version}) whose first input and outputs are
+float32: how many pass, of how many. Every other one is refused, for a reason in
+[refused_onnx_cases.py](../tests/support/refused_onnx_cases.py).
+
+| operator | layers | conditions | cases |
+|---|---|---|---:|
+"""
+TAIL = """
+(1) A constant scale or shift per channel becomes part of the weights of the layer before, or a
+`scale2d`. (2) cnnx has no layer that moves axes. The importer notes the order of axes and changes
+weights instead.
+
+| official tests | pass | refused |
+|---|---:|---:|
+"""
+
+
+def outcomes() -> Counter[tuple[str, str, bool]]:
+    """Number of cases by category, operator and whether they pass; fails on a surprise."""
+    counts: Counter[tuple[str, str, bool]] = Counter()
+    functions = official_functions()
+    for case in cases_in_scope():
+        try:
+            functions[case.name](None)
+            passes = True
+        except ValueError:
+            passes = False
+        if passes is (case.name in REFUSED):
+            raise SystemExit(f"{case.name}: {'passes' if passes else 'is refused'} unexpectedly")
+        counts[case.category, case.operator, passes] += 1
+    return counts
+
+
+def page() -> str:
+    """The page, from the cases that pass now."""
+    if ROWS.keys() != OPERATORS.keys():
+        raise SystemExit(f"not in both ROWS and OPERATORS: {ROWS.keys() ^ OPERATORS.keys()}")
+    counts = outcomes()
+    lines = [HEAD.format(version=onnx.__version__)]
+    for operator, (layers, conditions) in ROWS.items():
+        passed, refused = (counts["Node", operator, passes] for passes in (True, False))
+        cases = f"{passed} of {passed + refused}" if passed + refused else ""
+        lines.append(f"| {operator} | {layers} | {conditions} | {cases} |\n")
+    lines.append(TAIL)
+    for category in dict.fromkeys(case.category for case in cases_in_scope()):
+        passed, refused = (
+            sum(n for (own, _, each), n in counts.items() if own == category and each is passes)
+            for passes in (True, False)
+        )
+        lines.append(f"| {category} | {passed} | {refused} |\n")
+    return "".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Write or compare the page; returns 1 if it differs."""
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["ONNX_HOME"] = folder  # the official tests of whole models write there
+        text = page()
+    if "--check" not in arguments:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    same = PAGE.read_text(encoding="utf-8") == text
+    if not same:
+        print(f"{PAGE} differs from what this command writes")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
