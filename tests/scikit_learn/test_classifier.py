@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 from cnnx.sklearn import CNNClassifier
+from cnnx.sklearn.pixels import channel_statistics
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import compute_sample_weight
@@ -126,6 +127,13 @@ def test_floats_are_standardised_by_channel(rng: np.random.Generator, y: np.ndar
     np.testing.assert_allclose(how.std, [*x.std(axis=(0, 1, 2))[:2], 1.0], rtol=1e-5)
     plain = classifier(standardize=False).fit(x, y)
     assert plain.model_.preprocessing == cnnx.Preprocessing()
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e6 / 7, 0.0])
+def test_a_constant_channel_is_divided_by_one(value: float) -> None:
+    """Rounding errors of its mean are no deviation."""
+    _, std = channel_statistics(np.full((7, 11, 13, 1), value))
+    assert std == [1.0]
 
 
 def test_floats_may_have_any_range(rng: np.random.Generator, y: np.ndarray) -> None:
@@ -266,6 +274,8 @@ def test_partial_fit_is_an_epoch_of_a_trainer(x: np.ndarray, y: np.ndarray) -> N
     cnnx.Trainer(model, seed=seed).fit(x, y, epochs=3)
     assert estimator.n_iter_ == 3
     assert bits(estimator, x) == model.predict_proba(x).tobytes()
+    before = bits(estimator, x)
+    assert bits(estimator.set_params(learning_rate=0.0).partial_fit(x, y), x) == before
     with pytest.raises(ValueError, match=r"classes is \['X'\], expected those of the first call"):
         estimator.partial_fit(x, y, classes=["X"])
 
@@ -293,6 +303,9 @@ def test_copies_predict_the_same_and_share_no_model(x: np.ndarray, y: np.ndarray
         assert bits(copied, x) != before
         assert bits(fitted, x) == before
         assert (copied.n_iter_, fitted.n_iter_) == (2, 1)
+    copied = copy.copy(fitted)
+    fitted.partial_fit(x, y)
+    assert bits(fitted, x) != before == bits(copied, x)
     assert not hasattr(clone(fitted), "model_")
 
 

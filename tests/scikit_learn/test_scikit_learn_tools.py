@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import cnnx
 import numpy as np
 import pytest
+from cpp_build import ROOT, run
 
 pytest.importorskip("sklearn")
 import joblib
@@ -95,3 +98,13 @@ def test_a_worker_of_joblib_computes_with_its_share() -> None:
 
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         assert joblib.Parallel(n_jobs=2)(joblib.delayed(number)() for _ in range(2)) == [1, 1]
+
+
+@pytest.mark.slow
+def test_the_program_of_the_page_runs(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "sklearn.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    accuracy = float(run([sys.executable, "program.py"], cwd=tmp_path))
+    assert accuracy > 0.97
+    assert cnnx.load(tmp_path / "digits.cnnx").input_shape == (8, 8, 1)

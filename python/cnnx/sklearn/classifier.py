@@ -166,8 +166,9 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
     ) -> CNNClassifier:
         """Train for one epoch on these images, and keep the state of the optimizer.
 
-        The first call standardises by its own images. The learning rate is constant. After pickle
-        or a copy the optimizer starts anew.
+        The first call standardises by its own images. The learning rate is constant;
+        ``set_params(learning_rate=...)`` changes it for later calls. After pickle or a copy the
+        optimizer starts anew.
 
         Args:
             X: images, in one of the forms above.

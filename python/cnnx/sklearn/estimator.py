@@ -219,6 +219,8 @@ class CNNEstimator(BaseEstimator):
         if trainer is None:
             model = self._new_model(x, targets, seed) if is_new else self._resumed()
             trainer = self._new_trainer(model, seed, None if partial else self.schedule)
+        elif self.learning_rate is not None:
+            trainer.learning_rate = self.learning_rate
         if is_new:
             self.history_ = History()
         finished = len(trainer.history)

@@ -141,8 +141,9 @@ class CNNRegressor(RegressorMixin, CNNEstimator):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> CNNRegressor:
         """Train for one epoch on these images, and keep the state of the optimizer.
 
-        The first call standardises by its own images and targets. The learning rate is constant.
-        After pickle or a copy the optimizer starts anew.
+        The first call standardises by its own images and targets. The learning rate is constant;
+        ``set_params(learning_rate=...)`` changes it for later calls. After pickle or a copy the
+        optimizer starts anew.
 
         Args:
             X: images, in one of the forms of `CNNClassifier`.
