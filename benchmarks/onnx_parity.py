@@ -7,7 +7,8 @@ One network of each family of torchvision, exported by PyTorch's two exporters a
 and the nine light models of onnx.backend.test. All have random weights: the constant weights of the
 light models would hide a wrong layout. Outputs are compared with ONNX Runtime's, relative to the
 largest; gradients of the mean cross-entropy at both ends of the network with PyTorch's in float64.
-The error of PyTorch itself in float32 stands in brackets; a gradient may also have twice that.
+The error of PyTorch itself in float32 stands in brackets. It varies by a factor of three between
+images, and a gradient may also have four times that.
 
 Exits 1 when a goal is missed.
 """
@@ -90,7 +91,7 @@ class GradientError(NamedTuple):
     @property
     def is_small(self) -> bool:
         """Whether it is within the goal, or about as small as PyTorch's."""
-        return self.own <= max(GOAL_GRADIENTS, 2 * self.of_torch)
+        return self.own <= max(GOAL_GRADIENTS, 4 * self.of_torch)
 
 
 def gradient_errors(model: cnnx.Model, expected: dict[str, NDArray[Any]]) -> list[GradientError]:
