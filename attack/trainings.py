@@ -21,6 +21,8 @@ from attack.recipes import (
 )
 
 NORMS = ("", "cnnx.BatchNorm2d()", "cnnx.GroupNorm({groups})", "cnnx.LayerNorm()")
+# In ceil mode a window may be larger than the image, which has become small by then.
+POOLS = ("cnnx.MaxPool2d(2, ceil_mode=True)", "cnnx.AvgPool2d(2, ceil_mode=True)")
 ACTIVATIONS = ("cnnx.ReLU()", "cnnx.GELU()", "cnnx.PReLU()", "cnnx.SiLU()", "cnnx.LeakyReLU(0.2)")
 AUGMENTATIONS = (
     "None",
@@ -57,7 +59,7 @@ def layers_in_order(draw: Draw) -> list[str]:
         if groups > 1:
             layers.append(f"cnnx.Conv2d({channels}, {kernel}, padding='same', groups={groups})")
         layers += [draw.one_of(*NORMS).format(groups=groups), draw.one_of(*ACTIVATIONS)]
-    layers += [draw.one_of("", "cnnx.MaxPool2d(2)", "cnnx.AvgPool2d(2)", "cnnx.Dropout(0.3)")]
+    layers += [draw.one_of("", *POOLS, "cnnx.Dropout(0.3)")]
     layers += ["cnnx.Flatten()", f"cnnx.Dense({draw.integer(1, 20)})"]
     return [layer for layer in layers if layer]
 
