@@ -33,7 +33,8 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
     X holds images, (n, height, width, channels) or (n, height, width), or one flat row per image.
     Flat rows are reshaped to `image_shape`. Without it, rows whose length is the square of 8 or
     more are square images of one channel, and all other rows are tables: images of one pixel with
-    a channel per feature, for a network of dense layers.
+    a channel per feature, for a network of dense layers; ``image_shape=(1, 1, 64)`` makes 64
+    features a table.
 
     uint8 values are divided by 255. Values of other types are standardised per channel, with the
     mean and the standard deviation of the training set. Later images are read in the unit of the
