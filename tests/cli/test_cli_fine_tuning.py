@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 
 import cnnx
+import numpy as np
 import pytest
 from cnnx.callbacks import FineTuning
 from cnnx.cli.recipes import fine_tuning_of
@@ -90,6 +91,19 @@ def test_size_and_preprocessing_may_change(run: Run, classes: Path) -> None:
     assert cnnx.load("model.cnnx").preprocessing == cnnx.Preprocessing("crop", 0.25, 0.5)
 
 
+def test_an_onnx_file_is_a_start_too(run: Run, classes: Path, base: cnnx.Model) -> None:
+    pytest.importorskip("onnx", reason="needs onnx: install the extra onnx")
+    cnnx.onnx.save(base, "base.onnx")
+    words = ("train", classes, "--epochs", 1, "--freeze", "*")
+    for file, out in (("base.cnnx", "one.cnnx"), ("base.onnx", "two.cnnx")):
+        outcome = run(*words, "--from", file, "--out", out)
+        assert outcome.status == 0, outcome.err
+    one, two = cnnx.load("one.cnnx"), cnnx.load("two.cnnx")
+    x = np.random.default_rng(0).integers(0, 256, (4, 12, 12, 1), np.uint8)
+    assert two.predict_proba(x) == pytest.approx(one.predict_proba(x), abs=1e-5)
+    assert two.classes == one.classes
+
+
 @pytest.mark.usefixtures("base")
 @pytest.mark.skipif(os.name == "nt", reason="sends the signal of a POSIX terminal")
 def test_an_interrupted_run_resumes_in_its_phase(run: Run, classes: Path, tmp_path: Path) -> None:
@@ -111,11 +125,13 @@ def test_an_interrupted_run_resumes_in_its_phase(run: Run, classes: Path, tmp_pa
 @pytest.mark.usefixtures("base")
 def test_refusals(run: Run, classes: Path) -> None:
     cnnx.Model([cnnx.Conv2d(2, 3), cnnx.GlobalAvgPool2d()], input_shape=(12, 12, 1)).save("b.cnnx")
+    Path("text.cnnx").write_text("no model")
     recipe = ("--recipe", "fine-tune")
     refusals = [
         (("--from", "base.cnnx", "--init", "base.cnnx"), "--init cannot be given with --from: --i"),
         (("--from", "base.cnnx", "--model", "lenet"), "--model cannot be given with --from: base."),
         (("--from", "base.cnnx", "--size", 2), r"--from base\.cnnx: "),
+        (("--from", "text.cnnx"), r"^cnnx train: text\.cnnx: "),
         (("--from", "gone.cnnx"), r"gone\.cnnx: no such file or directory"),
         (
             ("--from", "b.cnnx"),

@@ -31,7 +31,7 @@ def end_in_conv() -> list[Any]:
 
 
 ENDS = pytest.mark.parametrize("layers", [end_in_dense, end_in_conv])
-LAST = [cnnx.Softmax, cnnx.Sigmoid]
+LAST = [cnnx.Softmax, cnnx.LogSoftmax, cnnx.Sigmoid]
 
 
 @ENDS

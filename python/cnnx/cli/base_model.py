@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from cnnx.data.dataset import Classes
     from cnnx.model.model import Model
 
+_CHANNELS = 3  # of an ONNX file with --size
+
 
 def base_for(classes: Classes, arguments: argparse.Namespace) -> Model:
     """The model of --from in the size of --size, with a new last layer for other classes.
@@ -19,16 +21,16 @@ def base_for(classes: Classes, arguments: argparse.Namespace) -> Model:
     Raises:
         UserError: if the last layer cannot be replaced, or the network cannot have the size.
     """
-    import cnnx
+    from cnnx._core import FormatError
 
     file: Path = arguments.from_file
     require_file(file)
-    model = cnnx.load(file)
-    freeze(model, arguments)
     try:
-        if arguments.size is not None:
-            model = model.resized(arguments.size)
+        model = _loaded(file, arguments.size)
+        freeze(model, arguments)
         return model.with_classes(classes, seed=arguments.seed)
+    except FormatError:  # names the file
+        raise
     except ValueError as error:
         reason = str(error).removeprefix("with_classes: ").removeprefix("resized: ")
         raise UserError(f"--from {file}: {reason}") from error
@@ -48,3 +50,14 @@ def freeze(model: Model, arguments: argparse.Namespace) -> None:
             raise UserError(f"--freeze: {str(error).removeprefix('freeze: ')}") from error
     if frozen:
         print(f"frozen: {counted(frozen, 'layer')}", flush=True)
+
+
+def _loaded(file: Path, size: tuple[int, int] | None) -> Model:
+    """The model of a file of cnnx or of an ONNX file, for images of this size if one is given."""
+    import cnnx
+
+    if file.suffix.lower() != ".onnx":
+        model = cnnx.load(file)
+        return model if size is None else model.resized(size)
+    # A file may leave the size open, so that it is needed to load the network.
+    return cnnx.onnx.load(file, input_shape=None if size is None else (*size, _CHANNELS))

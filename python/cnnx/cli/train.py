@@ -54,7 +54,7 @@ examples:
   cnnx train pets --resume pets.ckpt --epochs 20
   cnnx train pets --init pets.cnnx --learning-rate 0.0002 --out better.cnnx
   cnnx train pets --from imagenet.cnnx --recipe fine-tune --augment flip
-  cnnx train pets --from imagenet.cnnx --freeze '*' --epochs 10
+  cnnx train pets --from imagenet.onnx --freeze '*' --epochs 10
   cnnx train pets --epochs 100 --patience 5 --class-weights balanced
   cnnx train pets --model network.py:network --learning-rate 0.001
 

@@ -95,8 +95,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         dest="from_file",
         type=Path,
         metavar="FILE",
-        help="start from a saved model of any classes: its last layer is replaced by a new one for "
-        "the classes of PATH; usually with --recipe fine-tune",
+        help="start from a saved model, or an ONNX file (.onnx), of any classes: its last layer is "
+        "replaced by a new one for the classes of PATH; usually with --recipe fine-tune",
     )
     parser.add_argument(
         "--freeze",

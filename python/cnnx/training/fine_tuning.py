@@ -19,7 +19,8 @@ class FineTuning(Callback):
     layers are frozen, because the large gradients of random weights would destroy what they have
     learned. Then they are trained, too: the optimizer starts again, its learning rate is multiplied
     by `factor`, and the trainer's schedule runs again over the remaining epochs. Layers that were
-    frozen before the fit stay frozen. After the fit, the trainer has the lower learning rate.
+    frozen before the fit stay frozen. After the fit, the trainer has the lower learning rate. A
+    `ParameterRule` gives some layers a rate of their own, such as a lower one to the first layers.
 
     Batch norms stay frozen in the second phase, too, so that they normalise in training with the
     statistics that predictions use. Those of a large data set are better than those of a few small

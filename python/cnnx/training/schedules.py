@@ -216,7 +216,7 @@ class Plateau(Recipe):
         object.__setattr__(self, "patience", patience)
         object.__setattr__(self, "threshold", not_negative(self.threshold, "Plateau", "threshold"))
         _check_fractions(self, "minimum")
-        if self.watch not in get_args(Measure):
+        if not isinstance(self.watch, str) or self.watch not in get_args(Measure):
             names = ", ".join(map(repr, get_args(Measure)))
             raise ValueError(f"Plateau: watch is {shown(self.watch)}, expected one of {names}")
 
