@@ -18,7 +18,7 @@ from cnnx.onnx.model_proto import encoded
 
 Array = npt.NDArray[Any]
 
-_LARGE = ("resnet18", "resnet34", "resnet50", "vgg11")  # for the fast tier
+_LARGE = ("convnext_tiny", "resnet18", "resnet34", "resnet50", "vgg11")  # for the fast tier
 MODELS = [
     pytest.param(name, marks=[pytest.mark.slow] if name in _LARGE else [])
     for name in cnnx.models.__all__

@@ -269,7 +269,9 @@ def finished(conversion: Conversion) -> Activation:
         raise RefusedError("is the input itself, expected a network")
     if not is_batch(value.axes[0]):
         raise RefusedError("does not have the batch as its first axis")
-    if len(value.axes) != 2 and any(atom.label in "HW" for axis in value.axes for atom in axis):
+    has_pixels = any(atom.label in "HW" for axis in value.axes for atom in axis)
+    # In a file of cnnx an image of one pixel is one, elsewhere it is features.
+    if len(value.axes) != 2 and (has_pixels or not conversion.network.folds):
         return value
     done = flat(conversion.network, value)
     order = positions(done).reshape(-1)

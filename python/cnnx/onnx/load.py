@@ -18,6 +18,7 @@ from cnnx.onnx.importer import Conversion, converted, finished
 from cnnx.onnx.input_layout import InputLayout
 from cnnx.onnx.input_scale import begin_at, input_scales
 from cnnx.onnx.metadata import class_names, exported_preprocessing, exported_probabilities
+from cnnx.onnx.network import Network
 from cnnx.onnx.reader import read_graph
 from cnnx.onnx.refusal import RefusedError, UnsupportedError
 from cnnx.preprocessing import Preprocessing
@@ -84,7 +85,28 @@ def _model(
     outputs: Sequence[str] | None,
 ) -> Model:
     probabilities = exported_probabilities(graph.metadata)
-    output = _output_name(graph, outputs, probabilities)
+    network, done, found = network_of(graph, input_shape, preprocessing, outputs)
+    if classes is None and len(done.shape) == 1:
+        classes = class_names(graph.metadata, done.shape[0])
+    model = network.built(done.symbol, classes, found)
+    if probabilities in ("sigmoid", "none") and outputs is None:
+        # A trainer tells the model by its loss what the outputs are.
+        Trainer(model, loss=BinaryCrossEntropy() if probabilities == "sigmoid" else MSE())
+    return model
+
+
+def network_of(
+    graph: Graph,
+    input_shape: Shape | None = None,
+    preprocessing: Preprocessing | None = None,
+    outputs: Sequence[str] | None = None,
+) -> tuple[Network, Activation, Preprocessing]:
+    """Convert a graph to a network that is not built yet; arguments and errors as `load`.
+
+    Returns:
+        The network, its output and its preprocessing.
+    """
+    output = _output_name(graph, outputs, exported_probabilities(graph.metadata))
     if len(graph.inputs) != 1:
         names = ", ".join(value.name for value in graph.inputs)
         raise ValueError(f"has {len(graph.inputs)} inputs ({names}), expected one, of images")
@@ -93,13 +115,7 @@ def _model(
     done = _finished(conversion, output)
     if preprocessing is None:
         preprocessing = _preprocessing(graph, conversion, done)
-    if classes is None and len(done.shape) == 1:
-        classes = class_names(graph.metadata, done.shape[0])
-    model = conversion.network.built(done.symbol, classes, preprocessing)
-    if probabilities in ("sigmoid", "none") and outputs is None:
-        # A trainer tells the model by its loss what the outputs are.
-        Trainer(model, loss=BinaryCrossEntropy() if probabilities == "sigmoid" else MSE())
-    return model
+    return conversion.network, done, preprocessing
 
 
 def _preprocessing(graph: Graph, conversion: Conversion, done: Activation) -> Preprocessing:

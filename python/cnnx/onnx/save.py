@@ -1,4 +1,4 @@
-"""Saving of a model as an ONNX file."""
+"""Saving of a model as an ONNX file, checked before it is in place."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from cnnx import _core
 from cnnx.arguments import boolean, integer, one_of, path_of, shown
 from cnnx.model.model import Model
 from cnnx.onnx.atomic_file import replace_file
+from cnnx.onnx.export_check import check_graph
 from cnnx.onnx.exporting import graph_of
 from cnnx.onnx.model_proto import LEAST_OPSET, MOST_OPSET, encoded
 from cnnx.spelling import checked_call
@@ -32,7 +33,8 @@ def save(
     graph. Dropout is left out, batch norms stay. Preprocessing and class names are also in the
     file's metadata, from which `cnnx.onnx.load` restores them.
 
-    An error or an interruption leaves the old file in place.
+    Before the file is in place, the graph is imported again and compared with the model. An error
+    or an interruption leaves the old file in place.
 
     Args:
         model: model to save.
@@ -68,4 +70,5 @@ def save(
             f"save: opset is {version}, expected an integer from {LEAST_OPSET} to {MOST_OPSET}"
         )
     graph = graph_of(model._core, pixels, with_labels, version)
+    check_graph(model._core, graph)
     replace_file(file, encoded(graph, _core.__version__))

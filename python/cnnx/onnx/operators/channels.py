@@ -12,6 +12,7 @@ from cnnx._core import FormatError
 from cnnx.onnx.axes import Activation, Atom, Axis, axis_index, is_batch, reshaped, whole
 from cnnx.onnx.call import Call, Operator, integers_in
 from cnnx.onnx.layout import channels_first, channels_first_image, flat
+from cnnx.onnx.operators.resampling import repeated_pixels
 from cnnx.onnx.refusal import RefusedError
 
 
@@ -127,7 +128,7 @@ def _strided(call: Call, value: Activation, strides: dict[str, int]) -> Activati
 
 
 def _gather(call: Call) -> Activation:
-    """One channel, a range of channels or any list of them."""
+    """One channel, a range of channels or any list of them; rows or columns as upsampling does."""
     value, indices = call.activation(), call.constant(1)
     axis = axis_index(call.integer("axis", 0), len(value.axes))
     size = value.onnx_shape[axis]
@@ -138,6 +139,9 @@ def _gather(call: Call) -> Activation:
     wanted = integers_in(indices)
     if indices.ndim > 1 or not wanted or any(not -size <= each < size for each in wanted):
         raise RefusedError(f"selects {wanted} of an axis of {size}")
+    repeated = repeated_pixels(call, value, axis, wanted) if indices.ndim else None
+    if repeated is not None:
+        return repeated
     value = _in_order(call, value, axis)
     runs = _runs([each % size for each in wanted])
     parts = [channels_between(call, value, axis, start, stop) for start, stop in runs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -84,6 +85,22 @@ def _resized(value: Activation, symbol: Any, size: tuple[int, int]) -> Activatio
             if old == value.whole(label) != () or (at and value.whole(label) == ()):
                 axes[axis] = new[label]
     return value.computed(symbol, (*size, value.channels), axes)
+
+
+def repeated_pixels(
+    call: Call, value: Activation, axis: int, places: Sequence[int]
+) -> Activation | None:
+    """The image with the rows or columns in a list, if it is that of the nearest mode to a size.
+
+    cnnx writes such a list where the coordinates of Resize, which are float32, round otherwise.
+    """
+    label = next((each for each in "HW" if value.axes[axis] == value.whole(each) != ()), None)
+    before = value.onnx_shape[axis]
+    if label is None or list(places) != [k * before // len(places) for k in range(len(places))]:
+        return None
+    height, width = (len(places) if each == label else value.size(each) for each in "HW")
+    layer = layers.Upsample2d(size=(height, width))
+    return _resized(value, call.network.add(layer, value.symbol), (height, width))
 
 
 def _upsample(call: Call) -> Activation:
@@ -212,7 +229,9 @@ def _places(
     if coordinates == "align_corners":
         return np.multiply(index, (before - 1) / max(before * step - 1, 1e-9))
     if coordinates == "asymmetric":
-        return np.divide(index, step)
+        places = np.divide(index, step)
+        whole_places = np.rint(places)  # which a quotient of floats misses by its rounding
+        return np.where(np.abs(places - whole_places) < 1e-9 * (1 + places), whole_places, places)
     if coordinates == "pytorch_half_pixel" and len(index) == 1:
         return np.zeros_like(index)
     if coordinates in ("half_pixel", "pytorch_half_pixel"):

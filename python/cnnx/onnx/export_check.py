@@ -1,0 +1,148 @@
+"""Check of an exported graph: imported again, it computes the outputs of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cnnx import _core
+from cnnx.arguments import FloatArray
+from cnnx.layers.base import Layer, Symbol
+from cnnx.onnx.export_windows import windows_of
+from cnnx.onnx.graph import Array, Graph
+from cnnx.onnx.load import network_of
+from cnnx.onnx.network import Network
+from cnnx.preprocessing import Preprocessing, per_channel
+
+_IMAGES = 2
+_TOLERANCE = 1e-5  # of the largest output
+_OF_TRAINING = ("momentum", "rate")  # settings that inference does not use
+
+
+def check_graph(core: _core.Model, graph: Graph) -> None:
+    """Check that a graph computes what a model does.
+
+    The same layers with the same arrays give the same bits, without running either: weights and
+    their copies would take more memory. Where ONNX has other operators than cnnx has layers, both
+    run on random images.
+
+    Raises:
+        ValueError: if the outputs differ by more than rounding.
+    """
+    compare = _Comparison(core)
+    if all(compare.is_identity(kind, name, inputs[0]) for kind, _, name, inputs, _ in core.layers):
+        return  # such a graph has no layer, and the importer refuses it
+    network, output, preprocessing = network_of(graph)
+    if _same_preprocessing(core, preprocessing) and compare.network(network, output.symbol):
+        return
+    imported = network.built(output.symbol, None, preprocessing)._core
+    shape = (_IMAGES, *core.input_shape)
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    expected, outputs = core.run(images, True), imported.run(images, True)
+    if np.array_equal(expected, outputs, equal_nan=True):
+        return
+    scale = float(np.abs(expected).max())
+    same_shape = expected.shape == outputs.shape
+    difference = float(np.abs(expected - outputs).max()) if same_shape else np.inf
+    if not difference <= _TOLERANCE * scale:
+        raise ValueError(
+            f"save: the outputs of the ONNX graph differ from the model's by {difference:.3g}, "
+            f"expected at most {_TOLERANCE:.0e} of the largest, {scale:.3g}; no file was written"
+        )
+
+
+def _same_preprocessing(core: _core.Model, preprocessing: Preprocessing) -> bool:
+    _, mean, std = core.preprocessing
+    own = np.array([*mean, *std], np.float32)
+    others = [*per_channel(preprocessing.mean, "mean"), *per_channel(preprocessing.std, "std")]
+    return np.array_equal(own, np.array(others, np.float32))
+
+
+class _Comparison:
+    """Layers of a model against those of the same kinds in a network."""
+
+    def __init__(self, core: _core.Model) -> None:
+        self._core = core
+        self._layers = {layer[2]: (layer[0], layer[1], layer[3]) for layer in core.layers}
+        self._kinds = {kind["name"]: kind["settings"] for kind in _core.layer_kinds()}
+        self._shapes = {name: tuple(shape) for name, _, shape, _ in core.layer_infos}
+        self._shapes["input"] = tuple(core.input_shape)
+        # Names of arrays in a layer, with the function that reads them, by layer.
+        self._readers: dict[str, dict[str, Callable[[str], FloatArray]]] = {
+            name: {} for name in self._layers
+        }
+        for infos, read in (
+            (core.parameter_infos, core.get_parameter),
+            (core.buffer_infos, core.get_buffer),
+        ):
+            for full_name, *_ in infos:
+                layer, _, name = full_name.rpartition(".")
+                self._readers[layer][name] = read
+
+    def network(self, network: Network, output: Symbol) -> bool:
+        """Whether a network has the model's layers and arrays, without those that do nothing."""
+        pairs = [(output, self._core.layers[-1][2])]
+        seen: set[tuple[int, str]] = set()
+        while pairs:
+            symbol, name = pairs.pop()
+            name = self._reached(name)
+            if (id(symbol), name) in seen:
+                continue
+            seen.add((id(symbol), name))
+            if symbol.layer is None or name == "input":
+                if symbol.layer is not None or name != "input":
+                    return False
+                continue
+            kind, own, inputs = self._layers[name]
+            if symbol.layer.kind != kind or len(symbol.inputs) != len(inputs):
+                return False
+            if not self._same_settings(name, inputs[0], own, symbol.layer):
+                return False
+            if not self._same_arrays(name, network.arrays(symbol)):
+                return False
+            pairs += zip(symbol.inputs, inputs, strict=True)
+        return True
+
+    def _reached(self, name: str) -> str:
+        """The layer whose output a layer has: itself, or one before it if it does nothing."""
+        while name in self._layers:
+            kind, _, inputs = self._layers[name]
+            if not self.is_identity(kind, name, inputs[0]):
+                break
+            name = inputs[0]
+        return name
+
+    def is_identity(self, kind: str, name: str, source: str) -> bool:
+        """Whether a layer has its input, `source`, as output in inference; the graph omits it."""
+        if kind == "upsample2d":
+            return self._shapes[name] == self._shapes[source]
+        return kind == "dropout" or (kind == "flatten" and len(self._shapes[source]) == 1)
+
+    def _same_settings(self, name: str, source: str, own: dict[str, Any], other: Layer) -> bool:
+        """Whether two layers have the same settings, padding compared as numbers."""
+        for setting in self._kinds[other.kind]:
+            key = setting["name"]
+            if not setting["saved"] or key in _OF_TRAINING:
+                continue
+            one, another = own.get(key, setting["default"]), other.settings[key]
+            if setting["form"] == "real":
+                one, another = np.float32(one), np.float32(another)
+            elif "kernel_size" in own and key == "padding" and other.kind != "conv_transpose2d":
+                shapes = self._shapes[source], self._shapes[name]
+                one, another = windows_of(own, *shapes), windows_of(other.settings, *shapes)
+            if one != another:
+                return False
+        return True
+
+    def _same_arrays(self, name: str, others: dict[str, Array]) -> bool:
+        """Whether two layers have arrays of the same bits."""
+        readers = self._readers[name]
+        if set(readers) != set(others):
+            return False
+        for key, read in readers.items():
+            own, other = read(f"{name}.{key}"), np.asarray(others[key], np.float32)
+            if own.shape != other.shape or own.tobytes() != other.tobytes():
+                return False
+        return True
