@@ -159,3 +159,27 @@ def test_a_node_that_reads_an_unknown_value_is_malformed(tmp_path: Path) -> None
     path = model.save(tmp_path / "net.onnx", model.node("Add", "x", "gone"))
     with pytest.raises(cnnx.FormatError, match=r"'node_0' \(Add\): reads 'gone'"):
         cnnx.onnx.load(path)
+
+
+def test_a_name_that_is_not_utf8_is_malformed(tmp_path: Path) -> None:
+    content = network().proto(OUTPUT).SerializeToString()
+    path = tmp_path / "net.onnx"
+    path.write_bytes(content.replace(b"node_0", b"node\xff0"))
+    with pytest.raises(cnnx.FormatError, match=r"has the name b'node\\xff0', expected UTF-8"):
+        cnnx.onnx.load(path)
+
+
+@pytest.mark.parametrize("operator", ["Sigmoid", "Div", "Erf", "Clip"])
+def test_a_node_without_inputs_ends_in_an_error(tmp_path: Path, operator: str) -> None:
+    """Before a product, where patterns look for activations."""
+    model = OnnxModel(1, 3, 8, 8)
+    path = model.save(tmp_path / "net.onnx", model.node("Mul", "x", model.node(operator)))
+    with pytest.raises(ValueError, match=r"net\.onnx: "):
+        cnnx.onnx.load(path)
+
+
+def test_an_image_larger_than_any_model_takes_is_refused(tmp_path: Path) -> None:
+    model = OnnxModel(1, 1 << 31, 8, 8)
+    path = model.save(tmp_path / "net.onnx", model.node("Neg", "x"))
+    with pytest.raises(ValueError, match=r"its input has shape \(1, 2147483648, 8, 8\)"):
+        cnnx.onnx.load(path)

@@ -21,6 +21,7 @@ _ORDERS = {
     3: ("NHW", "NCH", "NHC"),
     4: ("NCHW", "NHWC", "NHCW"),
 }
+_MOST_PIXELS = 1 << 24  # along an axis, as in a model
 
 
 @dataclass
@@ -111,6 +112,8 @@ def _image_shape(
         if not isinstance(known, int):
             return None
         sizes[label] = known
+    if max(sizes.values()) > _MOST_PIXELS:
+        return None
     shape = (sizes["H"], sizes["W"], sizes["C"])
     return shape if wanted is None or shape == tuple(wanted) else None
 

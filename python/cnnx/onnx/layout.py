@@ -109,11 +109,12 @@ def _rearrangements(
 ) -> Iterator[tuple[Layer, tuple[int, ...], tuple[Axis, ...]]]:
     """Layers that move elements between axes: layer, its output's shape, the note before it."""
     channels = value.channels
-    for groups in _divisors(channels):
-        within = channels // groups
-        mixed: Axis = (Atom("C", 1, within), Atom("C", within, groups))
-        axes = tuple(mixed if label == "C" else value.whole(label) for label in labels)
-        yield layers.ChannelShuffle(groups), value.shape, axes
+    mixed = value.axes[1]
+    if len(mixed) == 2 and mixed[0].stride == 1 and mixed[1].label == "C":
+        groups, within = mixed[1].size, mixed[0].size
+        if mixed == (Atom("C", 1, within), Atom("C", within, groups)):
+            axes = tuple(mixed if label == "C" else value.whole(label) for label in labels)
+            yield layers.ChannelShuffle(groups), value.shape, axes
     if len(value.shape) != 3 or len(labels) != 3:
         return
     height, width, _ = value.shape
@@ -156,8 +157,3 @@ def _rearrangements(
 
 def _strided(label: str, stride: int, size: int) -> Axis:
     return tuple(Atom(label, stride, each.size) for each in whole(label, size))
-
-
-def _divisors(number: int) -> Iterator[int]:
-    """Proper divisors, without 1 and the number."""
-    return (each for each in range(2, number // 2 + 1) if number % each == 0)

@@ -17,6 +17,7 @@ from cnnx.onnx.graph import Array, Attribute, Graph, Node
 
 # Operator of the norm that a pattern leaves, without scale and bias.
 STANDARDIZE = "MeanVarianceNormalization"
+_BINARY = frozenset({"Add", "Div", "Mul", "Pow", "Sub"})
 _TOLERANCE = 1e-3
 _MOST_STEPS = 32  # of the nodes of one product
 
@@ -46,7 +47,9 @@ class _Nodes:
     def maker(self, name: str, *operators: str) -> Node | None:
         """The node that computes a value, if it is one of `operators`."""
         node = self.makers.get(name)
-        return node if node is not None and node.op_type in operators else None
+        if node is None or node.op_type not in operators or not node.inputs:
+            return None
+        return None if node.op_type in _BINARY and len(node.inputs) != 2 else node
 
     def number(self, name: str) -> float | None:
         """A constant of one number."""
@@ -57,8 +60,6 @@ class _Nodes:
 
     def only_number(self, node: Node) -> tuple[str, float] | None:
         """The other input of a commutative node, and the number that is one of its inputs."""
-        if len(node.inputs) != 2:
-            return None
         for value, constant in (node.inputs, node.inputs[::-1]):
             number = self.number(constant)
             if number is not None and value not in self.constants:
@@ -81,7 +82,7 @@ class _Nodes:
             divisor = self.number(node.inputs[1]) if node and node.op_type == "Div" else None
             if number is not None:
                 constant *= number
-            elif node is None or len(node.inputs) != 2 or (node.op_type == "Div" and not divisor):
+            elif node is None or (node.op_type == "Div" and not divisor):
                 factors.append(each)
             elif divisor:
                 constant /= divisor

@@ -12,7 +12,7 @@ from cnnx._core import FormatError
 from cnnx.arguments import shown
 from cnnx.onnx.graph import Array, Attribute, Graph, Node, Value
 from cnnx.onnx.package import onnx_module
-from cnnx.onnx.tensors import array_of, value_dtype
+from cnnx.onnx.tensors import array_of, plain, value_dtype
 
 OLDEST_OPSET = 6
 _OWN_DOMAINS = ("", "ai.onnx")
@@ -70,7 +70,7 @@ def graph_of(model: Any, folder: Path) -> Graph:
             f"uses operator set {opset}, expected {OLDEST_OPSET} or newer: convert it with "
             "onnx.version_converter.convert_version(model, 17)"
         )
-    initializers = {each.name: array_of(each, folder) for each in graph.initializer}
+    initializers = {plain(each.name): array_of(each, folder) for each in graph.initializer}
     if len(graph.sparse_initializer) > 0:
         raise FormatError("has sparse weights, expected dense ones")
     return Graph(
@@ -79,7 +79,7 @@ def graph_of(model: Any, folder: Path) -> Graph:
         outputs=[_value(each) for each in graph.output],
         initializers=initializers,
         opset=opset,
-        metadata={each.key: each.value for each in model.metadata_props},
+        metadata={plain(each.key): plain(each.value) for each in model.metadata_props},
     )
 
 
@@ -99,14 +99,14 @@ def _value(info: Any) -> Value:
     shape: tuple[int | str | None, ...] | None = None
     if tensor.HasField("shape"):
         shape = tuple(_size(dimension) for dimension in tensor.shape.dim)
-    return Value(info.name, value_dtype(tensor.elem_type), shape)
+    return Value(plain(info.name), value_dtype(tensor.elem_type), shape)
 
 
 def _size(dimension: Any) -> int | str | None:
     """Size of an axis; exporters write 0 and -1 for sizes that vary."""
     if dimension.HasField("dim_value"):
         return int(dimension.dim_value) if dimension.dim_value > 0 else None
-    return str(dimension.dim_param) or None
+    return plain(dimension.dim_param) or None
 
 
 def _node(node: Any, folder: Path) -> Node:
@@ -114,9 +114,16 @@ def _node(node: Any, folder: Path) -> Node:
     for each in node.attribute:
         value = _attribute(each, folder)
         if value is not None:
-            attributes[each.name] = value
-    domain = "" if node.domain in _OWN_DOMAINS else node.domain
-    return Node(node.op_type, list(node.input), list(node.output), attributes, node.name, domain)
+            attributes[plain(each.name)] = value
+    domain = plain(node.domain)
+    return Node(
+        plain(node.op_type),
+        [plain(each) for each in node.input],
+        [plain(each) for each in node.output],
+        attributes,
+        plain(node.name),
+        "" if domain in _OWN_DOMAINS else domain,
+    )
 
 
 def _attribute(attribute: Any, folder: Path) -> Attribute | None:

@@ -36,6 +36,17 @@ _FIELDS[13] = "uint64_data"
 _MOST_AXES = 8
 
 
+def plain(text: str | bytes) -> str:
+    """A name of the file, which protobuf gives as bytes if it is not UTF-8.
+
+    Raises:
+        FormatError: if it is not.
+    """
+    if isinstance(text, bytes):
+        raise FormatError(f"has the name {shown(text)}, expected UTF-8")
+    return text
+
+
 def value_dtype(data_type: int) -> np.dtype[Any]:
     """Dtype of the values of a TensorProto.DataType; bfloat16 becomes float32.
 
@@ -109,7 +120,7 @@ def _typed(tensor: Any, stored: np.dtype[Any], count: int) -> Array:
 
 def _external(tensor: Any, folder: Path, stored: np.dtype[Any], count: int) -> Array:
     """Values in a data file, whose size is checked before memory is allocated."""
-    entries = {entry.key: entry.value for entry in tensor.external_data}
+    entries = {plain(entry.key): plain(entry.value) for entry in tensor.external_data}
     path = data_file(entries.get("location", ""), folder)
     size = path.stat().st_size
     offset = _number(entries, "offset", 0)
