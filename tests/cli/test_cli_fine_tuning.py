@@ -98,6 +98,9 @@ def test_an_onnx_file_is_a_start_too(run: Run, classes: Path, base: cnnx.Model) 
     for file, out in (("base.cnnx", "one.cnnx"), ("base.onnx", "two.cnnx")):
         outcome = run(*words, "--from", file, "--out", out)
         assert outcome.status == 0, outcome.err
+    run(*words, "--from", "base.onnx", "--size", 9, "--out", "three.cnnx").refused(
+        r"^cnnx train: --from base\.onnx: its input has shape "
+    )
     one, two = cnnx.load("one.cnnx"), cnnx.load("two.cnnx")
     x = np.random.default_rng(0).integers(0, 256, (4, 12, 12, 1), np.uint8)
     assert two.predict_proba(x) == pytest.approx(one.predict_proba(x), abs=1e-5)
@@ -120,6 +123,21 @@ def test_an_interrupted_run_resumes_in_its_phase(run: Run, classes: Path, tmp_pa
     assert Path("model.cnnx").read_bytes() == Path("whole.cnnx").read_bytes()
     assert run("train", classes, "--resume", "run.ckpt").status == 0  # nothing was left to do
     assert Path("model.cnnx").read_bytes() == Path("whole.cnnx").read_bytes()
+
+
+def test_the_program_of_the_page_runs(
+    classes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On images that are grey, and a small network in place of ImageNet's."""
+    monkeypatch.chdir(tmp_path)
+    Path("pets").symlink_to(classes / "train")
+    layers = [cnnx.Conv2d(4, 3, stride=8), cnnx.BatchNorm2d(), cnnx.GlobalAvgPool2d()]
+    cnnx.Model([*layers, cnnx.Dense(3)], input_shape=(64, 64, 3)).save("imagenet.cnnx")
+    page = (Path(__file__).parents[2] / "docs" / "fine-tuning.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    exec(program, {})
+    model = cnnx.load("pets.cnnx")
+    assert (model.classes, model.input_shape) == (["O", "X"], (96, 96, 3))
 
 
 @pytest.mark.usefixtures("base")

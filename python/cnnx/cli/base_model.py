@@ -32,7 +32,9 @@ def base_for(classes: Classes, arguments: argparse.Namespace) -> Model:
     except FormatError:  # names the file
         raise
     except ValueError as error:
-        reason = str(error).removeprefix("with_classes: ").removeprefix("resized: ")
+        reason = str(error)
+        for begin in ("with_classes: ", "resized: ", f"load: {file}: "):
+            reason = reason.removeprefix(begin)
         raise UserError(f"--from {file}: {reason}") from error
 
 

@@ -96,7 +96,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="start from a saved model, or an ONNX file (.onnx), of any classes: its last layer is "
-        "replaced by a new one for the classes of PATH; usually with --recipe fine-tune",
+        "replaced by a new one for the classes of PATH; usually with --recipe fine-tune, and for "
+        "an ONNX file with the --mean and --std of its training",
     )
     parser.add_argument(
         "--freeze",
