@@ -43,7 +43,10 @@ ROWS = {
     "Elu": ("`elu`", ""),
     "Expand": ("none", "to the same shape"),
     "Flatten": ("`flatten`", "keeps the batch"),
-    "Gather": ("`slice_channels`", "one channel, or neighbouring ones"),
+    "Gather": (
+        "`slice_channels`, `upsample2d`",
+        "channels, or rows or columns of nearest upsampling",
+    ),
     "Gelu": ("`gelu`", ""),
     "Gemm": ("`dense`", "constant weights"),
     "GlobalAveragePool": ("`global_avg_pool2d`, `adaptive_avg_pool2d`", ""),

@@ -25,15 +25,33 @@ def blocks(language: str, text: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.usefixtures("onnx_runtime")
-def test_the_file_runs_in_onnx_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> cnnx.Model:
+    """The model in digits.cnnx, in the current folder."""
     monkeypatch.chdir(tmp_path)
     model = cnnx.models.small((28, 28, 1), list("0123456789"))
     model.save("digits.cnnx")
-    (command,) = blocks("sh", section("To ONNX"))
-    assert cli.main(shlex.split(command)[1:]) == 0
+    return model
+
+
+def run_commands(heading: str) -> None:
+    (commands,) = blocks("sh", section(heading))
+    for command in commands.splitlines():
+        assert cli.main(shlex.split(command)[1:]) == 0
+
+
+@pytest.mark.usefixtures("onnx_runtime")
+def test_the_file_runs_in_onnx_runtime(model: cnnx.Model) -> None:
+    run_commands("To ONNX")
     names: dict[str, object] = {}
     (program,) = blocks("python", section("To ONNX"))
     exec(program, names)
     images, labels = names["images"], names["labels"]
     assert list(labels) == model.predict(images).tolist()  # type: ignore[call-overload]
+
+
+def test_the_file_comes_back(model: cnnx.Model) -> None:
+    pytest.importorskip("onnx")
+    run_commands("To ONNX")
+    run_commands("From ONNX")
+    assert cnnx.load("network.cnnx").classes == model.classes
