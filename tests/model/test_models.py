@@ -61,14 +61,14 @@ def test_small_learns_x_from_o() -> None:
         (models.resnet32, 466_906),
         (models.resnet56, 855_770),
         (models.resnet18, 11_689_512),
-        (models.resnet34, 21_797_672),
-        (models.resnet50, 25_557_032),
+        pytest.param(models.resnet34, 21_797_672, marks=pytest.mark.slow),
+        pytest.param(models.resnet50, 25_557_032, marks=pytest.mark.slow),
         (models.mobilenet_v2, 3_504_872),
         (models.mobilenet_v3_small, 2_542_856),
         (models.mobilenet_v3_large, 5_483_032),
         (models.efficientnet_lite0, 4_652_008),
         (models.squeezenet1_1, 1_235_496),
-        (models.convnext_tiny, 28_589_128),
+        pytest.param(models.convnext_tiny, 28_589_128, marks=pytest.mark.slow),
     ],
 )
 def test_the_networks_have_the_parameter_counts_of_their_articles(

@@ -45,10 +45,6 @@ def convnext_tiny(
     References:
         Z. Liu, H. Mao, C.-Y. Wu, C. Feichtenhofer, T. Darrell, S. Xie: A ConvNet for the 2020s,
         2022; layers as in torchvision.
-
-    Example:
-        >>> convnext_tiny((32, 32, 3), ["cat", "dog"]).output_shape
-        (2,)
     """
     layers: list[Layer] = [Conv2d(96, 4, stride=4), _norm()]
     for stage, (channels, blocks) in enumerate(_STAGES):
