@@ -80,6 +80,15 @@ def test_a_model(name: str, tmp_path: Path) -> None:
     assert [*back.parameters] == [*made.parameters]
 
 
+@pytest.mark.parametrize("momentum", [0.1, 0.01, 0.003, 0.25, 1.0, 0.0])
+def test_the_momentum_of_batch_norms(momentum: float, tmp_path: Path) -> None:
+    """ONNX has that of the old statistics, 1 - momentum, as a float32."""
+    made = model_of(cnnx.Conv2d(2, 3), cnnx.BatchNorm2d(momentum=momentum), cnnx.ReLU())
+    back = loaded(made, tmp_path)
+    expected = made._core.layers[1][1]["momentum"]
+    assert np.float32(back._core.layers[1][1]["momentum"]) == np.float32(expected)
+
+
 SIZES = [(7, 23), (20, 29), (36, 7), (40, 18), (5, 2), (53, 4), (1, 1)]
 
 

@@ -35,7 +35,7 @@ def _batch_norm(call: Call) -> Activation:
     if has_pixels and all(atom.label == "C" for atom in value.axes[1]):
         weight, bias, mean, variance = _statistics(call, value, count)
         # cnnx's momentum is the weight of the batch, ONNX's that of the average before.
-        momentum = round(1 - call.number("momentum", 0.9), 9)
+        momentum = round(1 - call.number("momentum", 0.9), 7)  # the digits of a float32
         layer = layers.BatchNorm2d(momentum=momentum, epsilon=epsilon)
         return call.elementwise(
             layer, weight=weight, bias=bias, running_mean=mean, running_variance=variance
