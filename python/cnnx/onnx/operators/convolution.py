@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnx import layers
 from cnnx._core import FormatError
@@ -22,6 +23,8 @@ from cnnx.onnx.graph import Array
 from cnnx.onnx.layout import channels_first, channels_first_image, flat
 from cnnx.onnx.operators.windows import Windows, pair_of, windows_of
 from cnnx.onnx.refusal import RefusedError
+
+_COLUMNS = 64  # whose copies stay in a cache
 
 
 def _conv(call: Call) -> Activation:
@@ -115,7 +118,7 @@ def dense(call: Call, value: Activation, weight: Array, bias: Array | None) -> A
         raise FormatError(f"its weight has {weight.shape[0]} rows for {features.channels} features")
     order = positions(features).reshape(-1)
     if np.any(order[1:] < order[:-1]):
-        weight = weight[np.argsort(order)]
+        weight = _with_rows(weight, np.argsort(order))
     arrays = {} if bias is None else {"bias": bias}
     count = weight.shape[1]
     symbol = call.network.add(
@@ -127,6 +130,17 @@ def dense(call: Call, value: Activation, weight: Array, bias: Array | None) -> A
     )
     rest = value.axes[2:]  # of size 1, after a convolution of one pixel
     return features.computed(symbol, (count,), (value.axes[0], whole("C", count), *rest))
+
+
+def _with_rows(weight: Array, rows: NDArray[np.intp]) -> Array:
+    """Some rows of a matrix, a few columns at a time, for PyTorch's matrix is a transposed one."""
+    if weight.flags.c_contiguous:
+        return weight[rows]
+    result = np.empty((len(rows), weight.shape[1]), weight.dtype)
+    for first in range(0, weight.shape[1], _COLUMNS):
+        columns = slice(first, first + _COLUMNS)
+        result[:, columns] = weight.T[columns][:, rows].T
+    return result
 
 
 def _conv_transpose(call: Call) -> Activation:
