@@ -2,10 +2,12 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels/channel_shuffle.h"
 #include "ops/layer_description.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
+#include "runtime/dispatch.h"
 
 namespace cnnx::ops {
 namespace {
@@ -18,30 +20,20 @@ struct Shuffle {
 };
 
 void run(const Shuffle& s, const float* x, int threads, float* output) {
+  const auto shuffle = CNNX_KERNELS(channel_shuffle_kernels).shuffle;
   parallel_for_rows(threads, 1, s.rows, 2 * s.channels(), [&](int64_t, int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float* source = x + row * s.channels();
-      float* const target = output + row * s.channels();
-      for (int64_t group = 0; group < s.groups; ++group) {
-        for (int64_t j = 0; j < s.group_channels; ++j) target[j * s.groups + group] = *source++;
-      }
-    }
+    const int64_t first = begin * s.channels();
+    shuffle(x + first, end - begin, s.groups, s.group_channels, output + first);
   });
 }
 
 void run_backward(const Shuffle& s, const float* grad_output, int threads, bool accumulate,
                   float* grad_input) {
+  const auto unshuffle = CNNX_KERNELS(channel_shuffle_kernels).unshuffle;
   parallel_for_rows(threads, 1, s.rows, 2 * s.channels(), [&](int64_t, int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float* const source = grad_output + row * s.channels();
-      float* target = grad_input + row * s.channels();
-      for (int64_t group = 0; group < s.groups; ++group) {
-        for (int64_t j = 0; j < s.group_channels; ++j, ++target) {
-          const float gradient = source[j * s.groups + group];
-          *target = accumulate ? *target + gradient : gradient;
-        }
-      }
-    }
+    const int64_t first = begin * s.channels();
+    unshuffle(grad_output + first, end - begin, s.groups, s.group_channels, accumulate,
+              grad_input + first);
   });
 }
 
