@@ -32,7 +32,7 @@ ROWS = {
     "BatchNormalization": ("`batch_norm2d`", "of images, in inference; else (1)"),
     "Cast": ("none", "to a type of real numbers"),
     "CastLike": ("none", ""),
-    "Celu": ("`elu`", ""),
+    "Celu": ("`elu`", "a positive alpha"),
     "Clip": ("`relu`, `relu6`, `clip`", "constant bounds"),
     "Concat": ("`concat`", "along the channels"),
     "Conv": ("`conv2d`", "1-D or 2-D"),

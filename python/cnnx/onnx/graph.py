@@ -69,3 +69,8 @@ class Graph:
     initializers: Mapping[str, Array]
     opset: int
     metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_from_cnnx(self) -> bool:
+        """Whether cnnx wrote the file."""
+        return any(key.startswith("cnnx.") for key in self.metadata)

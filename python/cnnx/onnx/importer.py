@@ -20,7 +20,7 @@ from cnnx.onnx.folding import FOLDINGS, Budget, folded
 from cnnx.onnx.graph import Array, Graph, Node
 from cnnx.onnx.input_layout import InputLayout
 from cnnx.onnx.layer_names import own_layer_name
-from cnnx.onnx.layout import flat
+from cnnx.onnx.layout import channels_first, flat
 from cnnx.onnx.network import Network
 from cnnx.onnx.operators import OPERATORS
 from cnnx.onnx.patterns import with_patterns
@@ -183,8 +183,7 @@ class _Walk:
         budget: Budget,
         output: str,
     ) -> None:
-        own = any(key.startswith("cnnx.") for key in graph.metadata)
-        self.network = Network(layout.image, folds=not own)
+        self.network = Network(layout.image, folds=not graph.is_from_cnnx)
         self.refusals: list[Refusal] = []
         self.converted = 0  # nodes
         self._graph = graph
@@ -272,7 +271,10 @@ def finished(conversion: Conversion) -> Activation:
     has_pixels = any(atom.label in "HW" for axis in value.axes for atom in axis)
     # In a file of cnnx an image of one pixel is one, elsewhere it is features.
     if len(value.axes) != 2 and (has_pixels or not conversion.network.folds):
-        return value
+        atoms = [atom for axis in value.axes for atom in axis if atom.label != "N"]
+        if all((atom,) == value.whole(atom.label) for atom in atoms):
+            return value
+        return channels_first(conversion.network, value)
     done = flat(conversion.network, value)
     order = positions(done).reshape(-1)
     if np.any(order[1:] < order[:-1]):

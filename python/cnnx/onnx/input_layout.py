@@ -42,7 +42,7 @@ class InputLayout:
 
     @classmethod
     def all_of(
-        cls, value: Value, input_shape: Shape | None, batch: int | None
+        cls, value: Value, input_shape: Shape | None, batch: int | None, *, own: bool = False
     ) -> list[InputLayout]:
         """Layouts that fit the declared shape of the input, the likeliest first.
 
@@ -51,6 +51,8 @@ class InputLayout:
             input_shape: (height, width, channels), for sizes that the file leaves open or that
                 are to be others; None for those of the file.
             batch: number of images, for a batch that the file leaves open; None for 1.
+            own: whether cnnx wrote the file. Integers are then pixels, channels last, and floats
+                are channels first.
 
         Raises:
             ValueError: if the shape is unknown, or does not fit.
@@ -62,7 +64,10 @@ class InputLayout:
         first = declared[0] if declared and isinstance(declared[0], int) else None
         count = batch or first or 1
         layouts = []
-        for order in _ORDERS[len(declared)]:
+        orders = _ORDERS[len(declared)]
+        if own and len(declared) == 4:
+            orders = ("NHWC",) if value.dtype.kind in "iu" else ("NCHW",)
+        for order in orders:
             shape = _image_shape(order, declared, input_shape)
             if shape is not None:
                 layouts.append(cls(value.name, order, count, _image(shape)))

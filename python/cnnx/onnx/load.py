@@ -110,7 +110,7 @@ def network_of(
     if len(graph.inputs) != 1:
         names = ", ".join(value.name for value in graph.inputs)
         raise ValueError(f"has {len(graph.inputs)} inputs ({names}), expected one, of images")
-    layouts = InputLayout.all_of(graph.inputs[0], input_shape, None)
+    layouts = InputLayout.all_of(graph.inputs[0], input_shape, None, own=graph.is_from_cnnx)
     conversion = converted(graph, layouts, output)
     done = _finished(conversion, output)
     if preprocessing is None:

@@ -39,8 +39,8 @@ def _selu(call: Call) -> Activation:
 def _celu(call: Call) -> Activation:
     """`alpha * elu(x / alpha)`."""
     alpha = call.number("alpha", 1.0)
-    if alpha == 0:
-        raise RefusedError("its alpha is 0, expected another number")
+    if alpha <= 0:
+        raise RefusedError(f"its alpha is {alpha}, expected a positive number")
     value = call.activation()
     factors = np.full(value.channels, alpha, np.float64)
     inner = scaled(call.network, value, 1 / factors)
@@ -52,6 +52,8 @@ def _prelu(call: Call) -> Activation:
     value, slopes = call.activation(), call.constant(1)
     if call.opset < 7:
         slopes = slopes.reshape(slopes.shape + (1,) * max(0, len(value.axes) - 1 - slopes.ndim))
+    if slopes.ndim > len(value.axes):
+        raise RefusedError(f"has slopes of {slopes.ndim} axes, which adds axes")
     slopes = per_channel(value, slopes)
     return call.elementwise(layers.PReLU(), weight=slopes)
 

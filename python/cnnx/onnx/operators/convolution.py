@@ -97,8 +97,10 @@ def _size_before(padded: Symbol, size: tuple[int, int]) -> tuple[int, int]:
 
 def _dense_of_kernels(call: Call, value: Activation, weight: Array, groups: int) -> Activation:
     """A convolution of one pixel that holds features is a fully connected layer."""
-    if groups != 1 or weight.shape[2:] != (1, 1):
-        raise RefusedError("convolves features with a kernel larger than 1 x 1, or in groups")
+    if groups != 1 or weight.shape[2:] != (1, 1) or any(call.integers("pads", [])):
+        raise RefusedError(
+            "convolves features with padding, with a kernel larger than 1 x 1, or in groups"
+        )
     return dense(call, value, weight[:, :, 0, 0].T, call.optional(2))
 
 
@@ -196,6 +198,8 @@ def _cropping(
         if wanted:
             target = wanted[-count:][axis] if axis < count else 1
         total = full - target
+        if total < 0 and not wanted:  # ONNX Runtime computes a smaller image than ONNX defines
+            raise RefusedError(f"its auto_pad is {auto_pad} and its stride exceeds its kernel")
         if total < 0:
             extra[axis] -= total
             total = 0

@@ -34,6 +34,8 @@ def _pooled(call: Call, layer: Any, settings: dict[str, Any]) -> Activation:
     value = channels_first_image(call.network, call.activation())
     size = (value.size("H"), value.size("W"))
     windows = windows_of(call, call.integers("kernel_shape"), size)
+    if settings.get("count_include_pad") and windows.padding == "same":
+        windows = windows.with_sides(size, larger_first=False)
     ceil = bool(call.integer("ceil_mode", 0)) and not isinstance(windows.padding, str)
     if windows.dilation != (1, 1):
         settings["dilation"] = windows.dilation

@@ -71,7 +71,9 @@ def _label(value: Activation, axis: int) -> str:
         if value.axes[axis] == value.whole(label) != ():
             return label
     if len(value.shape) == 3 and axis in (2, 3) and value.axes[axis] == ():
-        return "HW"[axis - 2]
+        label = "HW"[axis - 2]
+        if value.size(label) == 1:
+            return label
     raise RefusedError("pads or resizes another axis than the height and the width")
 
 

@@ -34,6 +34,22 @@ class Windows(NamedTuple):
         )
         return height, width
 
+    def with_sides(self, size: tuple[int, int], *, larger_first: bool) -> Windows:
+        """The windows with padding for ceil(size / stride) of them.
+
+        Args:
+            size: (height, width) of the image.
+            larger_first: whether the top and the left have the larger half of an odd padding.
+        """
+        sides = []
+        for axis in range(2):
+            step = self.stride[axis]
+            outputs = -(-size[axis] // step)
+            total = max(0, (outputs - 1) * step + self.extent[axis] - size[axis])
+            first = total - total // 2 if larger_first else total // 2
+            sides.append((first, total - first))
+        return self._replace(padding=(sides[0], sides[1]))
+
     def outputs(self, axis: int, size: int, *, ceil: bool = False) -> int:
         """Number of windows along an axis of `size`: 0 the height, 1 the width."""
         step = self.stride[axis]
@@ -75,7 +91,7 @@ def windows_of(call: Call, kernel: list[int], size: tuple[int, int]) -> Windows:
     if auto_pad == "SAME_UPPER":
         return windows._replace(padding="same")
     if auto_pad == "SAME_LOWER":
-        return windows._replace(padding=_same_lower(windows, size))
+        return windows.with_sides(size, larger_first=True)
     if auto_pad not in ("NOTSET", "VALID", ""):
         raise FormatError(f"its auto_pad is {auto_pad}, expected NOTSET, VALID or {_SAME}")
     return windows
@@ -91,14 +107,3 @@ def sides_of(call: Call, count: int) -> tuple[tuple[int, int], tuple[int, int]]:
     if count == 1:
         return (pads[0], pads[1]), (0, 0)
     return (pads[0], pads[2]), (pads[1], pads[3])
-
-
-def _same_lower(windows: Windows, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Padding for ceil(size / stride) windows, the larger half first."""
-    sides = []
-    for axis in range(2):
-        step = windows.stride[axis]
-        outputs = -(-size[axis] // step)
-        total = max(0, (outputs - 1) * step + windows.extent[axis] - size[axis])
-        sides.append((total - total // 2, total // 2))
-    return sides[0], sides[1]

@@ -1,0 +1,107 @@
+"""Rare forms of ONNX graphs that random graphs found: outputs as in ONNX, or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cnnx
+import numpy as np
+import pytest
+from onnx_exports import random_pixels
+from onnx_models import OnnxModel, imported, reference_output
+
+pytest.importorskip("onnx", reason="needs onnx: install the extra onnx")
+
+
+@pytest.mark.parametrize(
+    ("auto_pad", "pads"), [("SAME_UPPER", [1, 0, 1, 1]), ("SAME_LOWER", [1, 1, 1, 0])]
+)
+def test_average_pools_count_the_padding_of_auto_pad(auto_pad: str, pads: list[int]) -> None:
+    def output(**padding: Any) -> Any:
+        model = OnnxModel(2, 4, 6, 5)
+        settings = {"kernel_shape": [4, 2], "strides": [2, 2], "count_include_pad": 1}
+        pooled = imported(model, model.node("AveragePool", "x", **settings, **padding))
+        return pooled.run(model.input())
+
+    assert np.array_equal(output(auto_pad=auto_pad), output(pads=pads))
+
+
+def padded_before_convolution(m: OnnxModel) -> Any:
+    features = m.node("Flatten", m.node("GlobalMaxPool", "x"))
+    signal = m.node("Unsqueeze", features, m.constant([2]))
+    return m.node("Conv", signal, m.weight(4, 8, 1), pads=[1, 0])
+
+
+def padded_channels(m: OnnxModel) -> Any:
+    """Pads the only channel if the input is channels last, and else divides the width."""
+    moved = m.node("Transpose", "x", perm=[0, 2, 3, 1])
+    first, _ = m.node("Split", moved, m.constant([1, 4]), axis=2, count=2)
+    return m.node("Pad", first, m.constant([0, 0, 1, 0, 0, 0, 1, 0]))
+
+
+# Graphs on an array of shape (2, 8, 9, 5), and the reason of the refusal.
+REFUSED: dict[str, tuple[Callable[[OnnxModel], Any], str]] = {
+    "a negative alpha": (
+        lambda m: m.node("Celu", "x", alpha=-0.5),
+        "alpha is -0.5, expected a positive number",
+    ),
+    "slopes that add an axis": (
+        lambda m: m.node("PRelu", "x", m.weight(1, 1, 1, 1, 1)),
+        "has slopes of 5 axes, which adds axes",
+    ),
+    "a stride above the kernel": (
+        lambda m: m.node(
+            "ConvTranspose", "x", m.weight(8, 4, 2, 2), strides=[3, 3], auto_pad="SAME_UPPER"
+        ),
+        "its stride exceeds its kernel",
+    ),
+    "features with padding": (padded_before_convolution, "convolves features with padding"),
+    "padding of channels": (padded_channels, "pads or resizes another axis"),
+}
+
+
+@pytest.mark.parametrize("graph", REFUSED)
+def test_graphs_without_layers_are_refused(graph: str) -> None:
+    build, reason = REFUSED[graph]
+    model = OnnxModel(2, 8, 9, 5)
+    with pytest.raises(cnnx.onnx.UnsupportedError, match=reason):
+        imported(model, build(model))
+
+
+def rearranged(m: OnnxModel, x: str, parts: list[int], perm: list[int], shape: list[int]) -> str:
+    divided = m.node("Reshape", x, m.constant(parts))
+    output: str = m.node("Reshape", m.node("Transpose", divided, perm=perm), m.constant(shape))
+    return output
+
+
+# Reshape, Transpose and Reshape of an image of shape (2, 8, 4, 6) at the end of a network.
+REARRANGED = {
+    "channel shuffle": ([2, 4, 2, 4, 6], [0, 2, 1, 3, 4], [2, 8, 4, 6]),
+    "pixel shuffle": ([2, 2, 2, 2, 4, 6], [0, 1, 4, 2, 5, 3], [2, 2, 8, 12]),
+}
+
+
+@pytest.mark.parametrize("kind", REARRANGED)
+def test_outputs_that_the_graph_rearranges_are_rearranged(kind: str, tmp_path: Path) -> None:
+    model = OnnxModel(2, 8, 4, 6)
+    output = rearranged(model, model.node("Tanh", "x"), *REARRANGED[kind])
+    loaded = cnnx.onnx.load(model.save(tmp_path / "model.onnx", output))
+    x = model.input()
+    got = loaded(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(got, reference_output(model.proto(output), x), atol=1e-6)
+
+
+@pytest.mark.parametrize("pixels", ["uint8", "float32"])
+@pytest.mark.parametrize("shape", [(1, 1, 6), (8, 6, 9), (9, 8, 3), (8, 3, 9)])
+def test_files_of_cnnx_keep_the_order_of_axes(
+    shape: tuple[int, int, int], pixels: Any, tmp_path: Path
+) -> None:
+    """The network allows any order; only the file's origin says which it is."""
+    model = cnnx.Model([cnnx.Tanh()], input_shape=shape)
+    cnnx.onnx.save(model, tmp_path / "model.onnx", input=pixels)
+    loaded = cnnx.onnx.load(tmp_path / "model.onnx")
+    assert loaded.input_shape == shape
+    images = random_pixels(model)
+    assert np.array_equal(loaded(images), model(images))
