@@ -32,6 +32,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "num_epochs": ("epochs",),
     "num_groups": ("groups",),
     "p": ("rate",),
+    "opset_version": ("opset",),
     "pool_size": ("kernel_size",),
     "random_state": ("seed",),
     "restore_best_weights": ("restore_best",),
@@ -172,6 +173,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
     "Model": {
         "add": "cnnx.Model([...], input_shape=...)",
         "compile": "cnnx.Trainer(model, optimizer=cnnx.Adam(), loss=cnnx.CrossEntropy())",
+        "export": "cnnx.onnx.save(model, path)",
         "eval": "nothing: predict and evaluate run in inference form",
         "evaluate": "cnnx.Trainer(model).evaluate(x, y)",
         "fit": "cnnx.Trainer(model).fit(x, y, epochs=10)",
@@ -183,6 +185,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "set_weights": "model.parameters[name] = array",
         "state_dict": "model.parameters",
         "to": "nothing: cnnx runs on the CPU",
+        "to_onnx": "cnnx.onnx.save(model, path)",
         "train": "cnnx.Trainer(model).fit(x, y, epochs=10)",
         "trainable": 'model.freeze("*"), or a pattern such as "conv*"',
         "weights": "model.parameters",

@@ -45,6 +45,10 @@ def test_export_refusals(run: Run, model_file: Path) -> None:
     )
     run("export", model_file, "--out", model_file, "--overwrite").refused("are the same file")
     run("export", model_file, "--out", model_file.parent).refused("is a folder, expected a file")
+    for name, form in (("model-2.cnnx", "cnnx"), ("model.pth", "PyTorch")):
+        run("export", model_file, "--out", out.with_name(name)).refused(
+            rf"{name} has the extension of {form}, but cnnx export writes ONNX; type --out .*x$"
+        )
     run("export", out, "--out", out.with_suffix(".2.onnx")).refused("model.onnx")
     run("export", model_file).refused(
         "--out is missing; type cnnx export MODEL --out FILE", status=2

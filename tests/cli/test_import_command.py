@@ -11,6 +11,7 @@ from command_line import Run
 
 pytest.importorskip("onnx", reason="needs onnx: install the extra onnx")
 from onnx_models import OnnxModel
+from small_models import small
 
 
 def network(path: Path, *, open_size: bool = False) -> Path:
@@ -56,14 +57,57 @@ def test_import_with_every_option(run: Run, tmp_path: Path) -> None:
         (("gone.onnx", "--out", "a.cnnx"), "gone.onnx: no such file"),
         (("net.onnx", "--out", "net.onnx"), "--out net.onnx has the extension of ONNX"),
         (("bad.onnx", "--out", "a.cnnx"), "bad.onnx: is not an ONNX file"),
+        ((".", "--out", "a.cnnx"), r"import: \. is a folder, expected an ONNX file"),
+        (("open.onnx", "--out", "a.cnnx"), "expected sizes: give them, --size HEIGHTxWIDTH$"),
+        (
+            ("open.onnx", "--out", "a.cnnx", "--size", 9, "--channels", 1),
+            r"open\.onnx: .* \(1, 3, size, size\), which does not fit --size 9x9 --channels 1$",
+        ),
+        (("net.onnx", "--out", "a.cnnx", "--output", "b"), r"--output is b, .* --output \w+$"),
+        (
+            ("own.cnnx", "--out", "a.cnnx"),
+            r"own\.cnnx: this is a model of cnnx, expected an ONNX model; load it: "
+            r"cnnx\.load\('own\.cnnx'\)$",
+        ),
+        (
+            ("old.pth", "--out", "a.cnnx"),
+            r"this is a PyTorch file, expected an ONNX model; .* cnnx\.weights\.load_into\(",
+        ),
+        (("text.txt", "--out", "a.cnnx"), "this is a text file, expected an ONNX model$"),
     ],
 )
 def test_import_refuses_in_one_sentence(
     run: Run, tmp_path: Path, words: tuple[str, ...], sentence: str
 ) -> None:
     network(tmp_path / "net.onnx")
+    network(tmp_path / "open.onnx", open_size=True)
+    small().save(tmp_path / "own.cnnx")
     (tmp_path / "bad.onnx").write_bytes(b"\xff\xff")
+    (tmp_path / "old.pth").write_bytes(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
+    (tmp_path / "text.txt").write_text("no network")
     run("import", *words).refused(sentence)
+
+
+def test_means_of_pixels_from_0_to_255_are_refused(run: Run, tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx")
+    words = ("import", "net.onnx", "--out", "a.cnnx", "--mean", "123.7,116.3,103.5")
+    run(*words).refused("--mean is 123.7,116.3,103.5, expected .* for pixels from 0 to 1", status=2)
+
+
+def test_other_commands_name_the_command_that_converts(run: Run, tmp_path: Path) -> None:
+    network(tmp_path / "net.onnx")
+    run("info", "net.onnx").refused("convert it: cnnx import net.onnx --out net.cnnx$")
+
+
+def test_train_names_the_command_with_the_options_that_it_lacks(run: Run, tmp_path: Path) -> None:
+    model = OnnxModel(1, 3, 8, 6)
+    one = model.node("Flatten", model.node("GlobalAveragePool", "x"))
+    model.save(tmp_path / "net.onnx", one, model.node("Softmax", one))
+    np.savez("data.npz", x=np.zeros((9, 8, 6, 3), np.uint8), y=np.arange(9) % 3)
+    run("train", "data.npz", "--from", "net.onnx").refused(
+        r"train: --from net\.onnx: has 2 outputs, .* --output \w+; cnnx import has this option: "
+        r"cnnx import net\.onnx --out net\.cnnx$"
+    )
 
 
 def test_import_names_every_operator_without_a_layer(run: Run, tmp_path: Path) -> None:

@@ -143,6 +143,23 @@ OTHER_KINDS.append(
     )
 )
 
+OTHER_KINDS += [
+    Case(
+        f"{name}-as-weights",
+        lambda file=KINDS[name][0]: load(
+            file, lambda path: cnnx.weights.load_into(cnnx.models.small(), path)
+        ),
+        cnnx.FormatError,
+        "; ".join(
+            [
+                f"file: this is {KINDS[name][1]}, expected weights in .safetensors, .pth or .pt",
+                *filter(None, [CALLS.get(KINDS[name][1])]),
+            ]
+        ),
+    )
+    for name in ("png", "onnx", "hdf5")
+]
+
 # Paths.
 
 NOT_ITS_CONTENT = "expected the path of a file and not its content"

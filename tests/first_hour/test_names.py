@@ -251,6 +251,9 @@ ATTRIBUTES = [
         "Model: has no attribute evaluate, expected cnnx.Trainer(model).evaluate(x, y)",
     ),
     attribute(MODEL, "state_dict", "Model: has no attribute state_dict, expected model.parameters"),
+    attribute(
+        MODEL, "to_onnx", "Model: has no attribute to_onnx, expected cnnx.onnx.save(model, path)"
+    ),
     attribute(MODEL, "sumary", "Model: has no attribute sumary, expected summary"),
     attribute(
         TRAINER, "predict", "Trainer: has no attribute predict, expected trainer.model.predict(x)"

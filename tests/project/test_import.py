@@ -35,7 +35,7 @@ def test_import_loads_neither_numpy_nor_the_extension() -> None:
     assert "numpy" not in loaded
 
 
-@pytest.mark.parametrize("optional", ["PIL", "tqdm", "matplotlib", "sklearn", "torch"])
+@pytest.mark.parametrize("optional", ["PIL", "tqdm", "matplotlib", "onnx", "sklearn", "torch"])
 def test_everything_but_the_command_line_needs_numpy_alone(optional: str) -> None:
     code = (
         f"import sys; sys.modules[{optional!r}] = None\n"
@@ -45,6 +45,16 @@ def test_everything_but_the_command_line_needs_numpy_alone(optional: str) -> Non
         "cnnx.Trainer(cnnx.models.small()).step(x, y)\n"
     )
     run_python("-c", code)
+
+
+def test_the_readers_of_other_formats_load_no_optional_package() -> None:
+    code = (
+        "import sys, cnnx\n"
+        "cnnx.onnx.load, cnnx.onnx.save, cnnx.weights.load_into, cnnx.models.small\n"
+        "print({name.split('.')[0] for name in sys.modules}\n"
+        "      & {'onnx', 'google', 'sklearn', 'scipy', 'PIL', 'torch', 'safetensors'})"
+    )
+    assert run_python("-c", code).strip() == "set()"
 
 
 STATE = "import numpy as np\nfrom process_state import process_state, thread_count\n"

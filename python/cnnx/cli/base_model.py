@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnx.cli.errors import UserError, counted, require_file
+from cnnx.cli.onnx_file import load_onnx_base
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Classes
@@ -62,4 +63,4 @@ def _loaded(file: Path, size: tuple[int, int] | None) -> Model:
         model = cnnx.load(file)
         return model if size is None else model.resized(size)
     # A file may leave the size open, so that it is needed to load the network.
-    return cnnx.onnx.load(file, input_shape=None if size is None else (*size, _CHANNELS))
+    return load_onnx_base(file, size, _CHANNELS)

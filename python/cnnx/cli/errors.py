@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator
@@ -31,18 +33,34 @@ def sentence(error: BaseException) -> str:
         if isinstance(error, FileNotFoundError) and error.filename:
             reason += _similar(os.fsdecode(error.filename))
         return f"{error.filename}: {reason}" if error.filename else reason
-    return " ".join(str(error).split()) or type(error).__name__
+    return _IMPORT_CALL.sub(_import_command, " ".join(str(error).split())) or type(error).__name__
 
 
-def require_file(path: Path) -> None:
+# In an error of cnnx.load; the command line has a command instead.
+_IMPORT_CALL = re.compile(r"cnnx\.onnx\.load\('([^']*)'\)")
+
+
+def _import_command(call: re.Match[str]) -> str:
+    path = Path(call[1])
+    out = path.with_suffix(".cnnx")
+    if out == path:
+        out = path.with_name(f"{path.stem}-2.cnnx")
+    return f"cnnx import {shlex.quote(str(path))} --out {shlex.quote(str(out))}"
+
+
+def require_file(path: Path, expected: str = "a file that cnnx saved") -> None:
     """Refuse a path that is a folder or does not exist.
+
+    Args:
+        path: the file.
+        expected: what it should be.
 
     Raises:
         UserError: if it is a folder.
         FileNotFoundError: if it does not exist.
     """
     if path.is_dir():
-        raise UserError(f"{path} is a folder, expected a file that cnnx saved")
+        raise UserError(f"{path} is a folder, expected {expected}")
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 

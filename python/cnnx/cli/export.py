@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cnnx.cli import option_types as types
 from cnnx.cli.errors import require_file
-from cnnx.cli.outputs import check_new_file
+from cnnx.cli.outputs import check_new_onnx
 from cnnx.cli.parser import Commands
 
 _EPILOG = """\
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     import cnnx
 
     require_file(arguments.model)
-    check_new_file("--out", arguments.out, {"MODEL": arguments.model}, arguments.overwrite)
+    check_new_onnx(arguments.out, {"MODEL": arguments.model}, arguments.overwrite)
     cnnx.onnx.save(
         cnnx.load(arguments.model),
         arguments.out,

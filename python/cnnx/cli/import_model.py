@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cnnx.cli import option_types as types
 from cnnx.cli.errors import counted, require_file
+from cnnx.cli.onnx_file import load_onnx
 from cnnx.cli.outputs import check_new_model, save_model
 from cnnx.cli.parser import Commands
 
@@ -65,7 +66,7 @@ def _add_network_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--mean",
-        type=types.numbers,
+        type=types.numeric_means,
         metavar="MEAN",
         help="value subtracted from pixels in [0, 1], or one per channel",
     )
@@ -84,13 +85,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert the file, save the model and print its parts."""
     import cnnx
 
-    require_file(arguments.file)
+    require_file(arguments.file, "an ONNX file")
     check_new_model(arguments.out, {"FILE": arguments.file}, arguments.overwrite)
     preprocessing = None
     if arguments.mean is not None or arguments.std is not None:
         preprocessing = cnnx.Preprocessing(mean=arguments.mean or 0.0, std=arguments.std or 1.0)
     shape = None if arguments.size is None else (*arguments.size, arguments.channels)
-    model = cnnx.onnx.load(
+    model = load_onnx(
         arguments.file,
         input_shape=shape,
         classes=arguments.classes,

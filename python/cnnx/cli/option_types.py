@@ -62,13 +62,21 @@ def size(text: str) -> tuple[int, int]:
     )
 
 
+# Pixels are from 0 to 1; means from 0 to 255 are the usual mistake.
+_MEANS = "a number or one per channel for pixels from 0 to 1, such as 0.5 or 0.5,0.4,0.4"
+
+
+def _are_of_pixels(values: list[float]) -> bool:
+    return all(abs(value) <= 1 for value in values)
+
+
 def means(text: str) -> list[float] | str:
     """Parse `auto`, one finite number or one per channel."""
     return _numbers_or(
         AUTO,
         text,
-        lambda values: True,
-        "auto, a number or one per channel, such as 0.5 or 0.5,0.4,0.4",
+        _are_of_pixels,
+        f"auto, {_MEANS}",
     )
 
 
@@ -82,14 +90,9 @@ def deviations(text: str) -> list[float] | str:
     )
 
 
-def numbers(text: str) -> list[float]:
-    """Parse one finite number or several."""
-    return _parsed(
-        text,
-        _numbers,
-        lambda values: all(map(math.isfinite, values)),
-        "a number or one per channel, such as 0.5 or 0.5,0.4,0.4",
-    )
+def numeric_means(text: str) -> list[float]:
+    """Parse one number or one per channel."""
+    return _parsed(text, _numbers, _are_of_pixels, _MEANS)
 
 
 def positive_numbers(text: str) -> list[float]:

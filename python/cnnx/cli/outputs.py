@@ -84,6 +84,21 @@ def check_new_model(out: Path, inputs: dict[str, Path], overwrite: bool) -> None
     check_new_file("--out", out, inputs, overwrite)
 
 
+def check_new_onnx(out: Path, inputs: dict[str, Path], overwrite: bool) -> None:
+    """Refuse an ONNX file at --out as `check_new_model` does a model.
+
+    Raises:
+        UserError: if it is such a file.
+    """
+    check_new_file("--out", out, inputs, overwrite)
+    form = {**_FOREIGN, ".cnnx": "cnnx"}.get(out.suffix.lower(), "ONNX")
+    if form != "ONNX":
+        raise UserError(
+            f"--out {out} has the extension of {form}, but cnnx export writes ONNX; type --out "
+            f"{out.with_suffix('.onnx')}"
+        )
+
+
 def check_resumed(arguments: argparse.Namespace, model: Model) -> None:
     """Refuse to replace a file by the model of a resumed run, unless it holds that model.
 

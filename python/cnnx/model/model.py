@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx import _core
+from cnnx.advice import warn
 from cnnx.arguments import FloatArray, path_of, shown
 from cnnx.batch_arguments import check_float_range, exceeds_two, images, warn_of_division
 from cnnx.layers import Layer
@@ -315,7 +316,13 @@ class Model(ModelVariants):
         Raises:
             OSError: if the file cannot be written.
         """
-        self._core.save(os.fsencode(path_of(path, "save")))
+        file = path_of(path, "save")
+        if file.lower().endswith(".onnx"):
+            warn(
+                f"save: path is {file!r}, but the file has cnnx's own format; ONNX is written by "
+                f"cnnx.onnx.save(model, {file!r})"
+            )
+        self._core.save(os.fsencode(file))
 
     def summary(self) -> str:
         """Table of the layers, their output shapes and their numbers of parameters.

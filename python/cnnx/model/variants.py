@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from cnnx._core import Model as CoreModel
-from cnnx.arguments import PairLike, pair, text
+from cnnx.arguments import PairLike, pair, shown
 from cnnx.layers.graph import LayerTuple
 from cnnx.model.build import built, class_count, class_names
 from cnnx.model.last_layer import layers_with_arrays, with_outputs
@@ -149,7 +149,12 @@ class ModelVariants(NamedAttributes):
         """
         layers = every_layer(self._core)
         names = [each[2] for each in layers]
-        if text(layer, "until", "layer") not in names:
+        if not isinstance(layer, str):
+            raise TypeError(
+                f"until: layer is {shown(layer)}, expected the name of a layer, such as "
+                f"{names[0]!r}"
+            )
+        if layer not in names:
             known = (nearest(layer, names) or [f"one of {', '.join(names)}"])[0]
             raise ValueError(f"until: has no layer {layer!r}, expected {known}")
         needed = {layer}

@@ -21,6 +21,7 @@ _ORDERS = {
     3: ("NHW", "NCH", "NHC"),
     4: ("NCHW", "NHWC", "NHCW"),
 }
+_CHANNELS = (1, 3, 4)  # of usual images
 _MOST_PIXELS = 1 << 24  # along an axis, as in a model
 
 
@@ -107,6 +108,8 @@ def _image_shape(
 ) -> Shape | None:
     """(height, width, channels) with this order; None if a size is open or is another."""
     sizes = {"H": 1, "W": 1, "C": 1}
+    if wanted and order[1] == "H" and wanted[0] != declared[1] and _is_channels_first(declared):
+        return None
     for label, size in zip(order, declared, strict=True):
         if label == "N":
             continue
@@ -125,7 +128,12 @@ def _image_shape(
 
 def _is_channels_last(declared: Sequence[int | str | None]) -> bool:
     """Whether the last axis looks like that of the channels, and the second does not."""
-    return declared[-1] in (1, 3, 4) and declared[1] not in (1, 3, 4)
+    return declared[-1] in _CHANNELS and declared[1] not in _CHANNELS
+
+
+def _is_channels_first(declared: Sequence[int | str | None]) -> bool:
+    """Whether the second axis looks like that of the channels, and the last does not."""
+    return len(declared) == 4 and declared[1] in _CHANNELS and declared[-1] not in _CHANNELS
 
 
 def _misfit(value: Value, input_shape: Shape | None) -> str:

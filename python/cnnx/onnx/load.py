@@ -11,6 +11,7 @@ import numpy as np
 from cnnx._core import FormatError
 from cnnx.arguments import path_of, shown
 from cnnx.layers.graph import Shape, input_shape_of
+from cnnx.model.foreign_files import refusal_of
 from cnnx.model.model import Model
 from cnnx.onnx.axes import Activation
 from cnnx.onnx.graph import Graph
@@ -70,7 +71,8 @@ def load(
         graph = read_graph(source)
         return _model(graph, shape, classes, preprocessing, outputs)
     except FormatError as error:
-        raise FormatError(f"{source}: {error}") from None
+        other = refusal_of(str(source), "an ONNX model")
+        raise FormatError(other or f"{source}: {error}") from None
     except UnsupportedError as error:
         raise UnsupportedError(f"load: {source}", error.refusals) from None
     except ValueError as error:

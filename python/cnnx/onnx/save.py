@@ -6,6 +6,7 @@ import os
 from typing import Literal
 
 from cnnx import _core
+from cnnx.advice import warn
 from cnnx.arguments import boolean, integer, one_of, path_of, shown
 from cnnx.model.model import Model
 from cnnx.onnx.atomic_file import replace_file
@@ -62,6 +63,11 @@ def save(
     if not isinstance(model, Model):
         raise TypeError(f"save: model is {shown(model)}, expected a cnnx.Model")
     file = path_of(path, "save")
+    if file.lower().endswith(".cnnx"):
+        warn(
+            f"save: path is {file!r}, but the file is ONNX; cnnx's own format is written by "
+            f"model.save({file!r})"
+        )
     pixels = one_of(input, ("uint8", "float32"), "save", "input") == "uint8"
     with_labels = boolean(labels, "save", "labels")
     version = integer(opset, "save", "opset")

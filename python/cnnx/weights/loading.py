@@ -214,9 +214,14 @@ def _check_complete(
         )
         if names
     ]
+    names = "names={'conv2d_1': 'name in the file', ...}"
+    if report.pairs:
+        remedy = f"give {names}, or load what fits with strict=False"
+    else:
+        remedy = f"none fits: build the network of the file, or give {names}"
     raise ValueError(
-        f"load_into: by {report.rule}, {' and '.join(parts)}, expected a counterpart of each; give "
-        "names={'conv2d_1': 'name in the file', ...}, or load what fits with strict=False"
+        f"load_into: by {report.rule}, {' and '.join(parts)}, expected a counterpart of each; "
+        f"{remedy}"
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx._core import FormatError
+from cnnx.model.foreign_files import refusal_of
 from cnnx.weights.stored_array import DTYPES, MOST_AXES, StoredArray
 from cnnx.weights.weight_file import WeightFile
 
@@ -33,7 +34,8 @@ def safetensors_arrays(file: WeightFile) -> dict[str, StoredArray]:
     (length,) = struct.unpack("<Q", file.part(0, _LENGTH_BYTES, f"{file.path}: its length"))
     if length > _MOST_HEADER_BYTES:
         raise FormatError(
-            f"{file.path}: is neither a safetensors file nor one of PyTorch, or it is damaged; "
+            refusal_of(file.path, "weights in .safetensors, .pth or .pt")
+            or f"{file.path}: is neither a safetensors file nor one of PyTorch, or it is damaged; "
             "expected .safetensors, .pth or .pt"
         )
     header = _header(bytes(file.part(_LENGTH_BYTES, length, f"{file.path}: its header")), file.path)
