@@ -103,7 +103,7 @@ HEAD = """# Operators of ONNX
 `docs/make_onnx_page.py` writes this page and runs every case that it counts.
 [exchange.md](exchange.md) says how to import and export models.
 
-`cnnx.onnx.load` reads operator sets from 7 on. It converts the operators below if their conditions
+`cnnx.onnx.load` reads operator sets from 6 on. It converts the operators below if their conditions
 hold, and refuses a file with one error that lists every other node with its reason. "Cases" are the
 official tests of one node (`onnx.backend.test`, onnx {version}) whose first input and outputs are
 float32: how many pass, of how many. Every other one is refused, for a reason in
