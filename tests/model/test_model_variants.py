@@ -120,7 +120,7 @@ REFUSALS = [
     ),
     (lambda: make_model().with_classes("pq"), r"with_classes: classes is 'pq', expected a number"),
     (lambda: make_model().with_classes(0), "with_classes: classes is 0, expected at least one"),
-    (lambda: make_model().with_classes(["p", 1]), r"classes is \['p', 1\], expected a list of nam"),
+    (lambda: make_model().with_classes(["p", 1]), r"classes is \['p', 1\], expected a list of "),
     (lambda: make_model().until("conv"), "until: has no layer 'conv', expected "),
     (lambda: make_graph_model().until("steam"), "until: has no layer 'steam', expected stem"),
     (lambda: make_model().until(3), "until: layer is 3, expected the name of a layer, such as '"),
