@@ -71,8 +71,9 @@ def _misfit(
         after = f" after {' and '.join(by_position)}" if by_position else ""
         by_name = ", ".join(f"{each}=" for each in parameters if each not in by_position)
         layers = ", ".join(f"{type(each).__name__}(...)" for each in args)
-        why = POSITIONAL.get(function, f"the rest go by name: {by_name}").format(layers=layers)
-        return f"{function}: got {more}{after}, expected nothing there; {why}"
+        names = f"the rest go by name: {by_name}" if by_name else ""
+        why = POSITIONAL.get(function, names).format(layers=layers)
+        return f"{function}: got {more}{after}, expected nothing there{why and f'; {why}'}"
     given = {*by_position[: len(args)], *kwargs}
     for p in parameters.values():
         if p.name not in given and p.default is p.empty:

@@ -88,6 +88,11 @@ def test_import_refuses_in_one_sentence(
     run("import", *words).refused(sentence)
 
 
+def test_other_names_of_the_classes(run: Run) -> None:
+    words = ("import", "net.onnx", "--out", "a.cnnx", "--labels", "cat,dog")
+    run(*words).refused("--labels is unknown; type --classes cat,dog$", status=2)
+
+
 def test_means_of_pixels_from_0_to_255_are_refused(run: Run, tmp_path: Path) -> None:
     network(tmp_path / "net.onnx")
     words = ("import", "net.onnx", "--out", "a.cnnx", "--mean", "123.7,116.3,103.5")

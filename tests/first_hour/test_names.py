@@ -232,6 +232,7 @@ ATTRIBUTES = [
     missing("Augmentation", "cnnx.data.Augmentation"),
     missing("resnet18", "cnnx.models.resnet18"),
     missing("load_model", "cnnx.load"),
+    missing("load_onnx", "cnnx.onnx.load"),
     missing("Relu", "cnnx.ReLU"),
     missing("Traner", "cnnx.Trainer"),
     attribute(

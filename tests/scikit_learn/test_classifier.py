@@ -100,6 +100,12 @@ def test_shapes_that_do_not_fit_are_refused(
         classifier(image_shape=given).fit(x.reshape(30, *form), y)
 
 
+@pytest.mark.parametrize("files", ["pets", [Path("pets/cat.png"), Path("pets/dog.png")]])
+def test_paths_are_refused(files: Any) -> None:
+    with pytest.raises(TypeError, match=r"^CNNClassifier: X is .*, expected an array of images, "):
+        CNNClassifier().fit(files, [0, 1])
+
+
 def test_other_images_than_in_fit_are_refused(rng: np.random.Generator, y: np.ndarray) -> None:
     x = rng.integers(0, 256, (30, 6, 8, 3), dtype=np.uint8)
     fitted = classifier().fit(x, y)

@@ -41,3 +41,5 @@ def test_unknown_names_are_attribute_errors() -> None:
         cnnx.sklearn.CNN  # noqa: B018
     with pytest.raises(AttributeError, match=r"expected cnnx\.sklearn\.CNNClassifier"):
         cnnx.CNNClassifier  # noqa: B018
+    with pytest.raises(AttributeError, match=r"CNNClasifier', expected cnnx\.sklearn\.CNNClassif"):
+        cnnx.sklearn.CNNClasifier  # noqa: B018

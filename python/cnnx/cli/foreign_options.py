@@ -7,6 +7,7 @@ _BY_OPTION = {
     "--batch-size": ("--batchsize", "--bs", "--train-batch-size", "-b"),
     "--checkpoint": ("--ckpt", "--save-checkpoint"),
     "--class-weights": ("--balance", "--balanced", "--weighted"),
+    "--classes": ("--class-names", "--labels", "--names"),
     "--epochs": ("--max-epochs", "--n-epochs", "--nb-epochs", "--num-epochs", "-e"),
     "--freeze": ("--freeze-layers", "--frozen"),
     "--from": ("--base", "--base-model", "--finetune", "--fine-tune", "--pretrained", "--transfer"),
@@ -18,6 +19,7 @@ _BY_OPTION = {
     "--mean": ("--normalise", "--normalize"),
     "--model": ("--arch", "--architecture", "--backbone", "--net", "--network", "-m"),
     "--optimizer": ("--optim", "--optimiser", "--solver"),
+    "--opset": ("--onnx-opset", "--opset-version"),
     "--out": (
         *("--export", "--output", "--output-dir", "--out-dir", "--outdir", "--save"),
         *("--save-dir", "--save-model", "--save-path", "-o"),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from cnnx.spelling import nearest
+
 if TYPE_CHECKING:
     from cnnx.sklearn.classifier import CNNClassifier
     from cnnx.sklearn.features import CNNFeatures
@@ -21,7 +23,8 @@ _OLDEST = (1, 6)  # the first version with validate_data and __sklearn_tags__
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'cnnx.sklearn' has no attribute {name!r}")
+        expected = "".join(f", expected cnnx.sklearn.{each}" for each in nearest(name, __all__))
+        raise AttributeError(f"module 'cnnx.sklearn' has no attribute {name!r}{expected}")
     _check_scikit_learn()
     value = getattr(importlib.import_module(f"cnnx.sklearn.{_HOMES[name]}"), name)
     globals()[name] = value

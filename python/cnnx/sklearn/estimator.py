@@ -152,7 +152,7 @@ class CNNEstimator(BaseEstimator):
             ValueError: if X or y is not what scikit-learn's conventions demand, or does not fit the
                 fitted estimator.
         """
-        rows, shape = as_rows(X)
+        rows, shape = as_rows(X, type(self).__name__)
         if not is_new:
             self._check_shape(shape)
         rows, y = validate_data(self, rows, y, reset=is_new, dtype=DTYPES, **checks)
@@ -301,7 +301,7 @@ class CNNEstimator(BaseEstimator):
             ValueError: if X does not fit the fitted estimator.
         """
         check_is_fitted(self, "model_")
-        rows, shape = as_rows(X)
+        rows, shape = as_rows(X, type(self).__name__)
         self._check_shape(shape)
         images = self._images(validate_data(self, rows, reset=False, dtype=DTYPES))
         with self._computing():

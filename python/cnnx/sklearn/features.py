@@ -80,7 +80,7 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"{_NAME}: model is {shown(self.model)}, expected a cnnx.Model or a path; of a "
                 "fitted estimator: model=estimator.model_"
             )
-        rows, shape = as_rows(X)
+        rows, shape = as_rows(X, _NAME)
         checked = validate_data(self, rows, dtype=DTYPES)
         image_shape_of(model.input_shape, shape, checked.shape[1], _NAME)
         self.layer_ = _last_features(model) if self.layer is None else self.layer
@@ -96,7 +96,7 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             ValueError: if the images do not have the model's shape.
         """
         check_is_fitted(self, "model_")
-        rows, shape = as_rows(X)
+        rows, shape = as_rows(X, _NAME)
         checked = validate_data(self, rows, reset=False, dtype=DTYPES)
         shape = image_shape_of(self.model_.input_shape, shape, checked.shape[1], _NAME)
         with threads(self.n_threads, _NAME):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -21,14 +22,24 @@ _LEAST_SIDE = 8  # of the square images that are found in flat rows
 _VALUES_AT_ONCE = 1 << 20
 
 
-def as_rows(X: Any) -> tuple[Any, ImageShape | None]:
+def as_rows(X: Any, who: str) -> tuple[Any, ImageShape | None]:
     """`X` with one row per image, and the shape of the images.
 
     Args:
         X: (n, height, width, channels), (n, height, width), or rows in any form that scikit-learn
             accepts, which are returned unchanged, without a shape.
+        who: named in errors.
+
+    Raises:
+        TypeError: if X is a path or a list of paths.
     """
     array = X
+    first = X[0] if isinstance(X, (list, tuple)) and len(X) > 0 else X
+    if isinstance(first, (str, os.PathLike)):
+        raise TypeError(
+            f"{who}: X is {shown(X)}, expected an array of images, as in "
+            "images = cnnx.data.load(folder), fit(images.x, images.y)"
+        )
     if isinstance(X, (list, tuple)):
         try:
             array = np.asarray(X)
