@@ -311,6 +311,14 @@ def test_an_error_names_the_first_arrays_and_counts_the_rest(tmp_path: Path) -> 
         load(two_layers(10), arrays, tmp_path)
 
 
+def test_a_state_dict_has_to_be_saved_first() -> None:
+    arrays: Any = ARRAYS
+    with pytest.raises(
+        TypeError, match=r"^load_into: path is a mapping of .* torch\.save\("
+    ):
+        cnnx.weights.load_into(two_layers(10), arrays)
+
+
 def test_a_file_without_any_array_of_the_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"^load_into: by kind, .* none fits: build the network of the file, or"

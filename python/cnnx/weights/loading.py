@@ -116,6 +116,11 @@ def load_into(
         raise TypeError(f"load_into: model is {shown(model)}, expected a cnnx.Model")
     _check_names(names)
     boolean(strict, "load_into", "strict")
+    if isinstance(path, Mapping):
+        raise TypeError(
+            "load_into: path is a mapping of arrays, expected the path of a file, which PyTorch "
+            "writes: torch.save(network.state_dict(), 'weights.pth')"
+        )
     place = path_of(path, "load_into")
     with opened(place) as file:
         is_pytorch = file.begins_with(ZIP) or file.begins_with(OLDER)
