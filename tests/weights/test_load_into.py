@@ -313,9 +313,7 @@ def test_an_error_names_the_first_arrays_and_counts_the_rest(tmp_path: Path) -> 
 
 def test_a_state_dict_has_to_be_saved_first() -> None:
     arrays: Any = ARRAYS
-    with pytest.raises(
-        TypeError, match=r"^load_into: path is a mapping of .* torch\.save\("
-    ):
+    with pytest.raises(TypeError, match=r"^load_into: path is a mapping of .* torch\.save\("):
         cnnx.weights.load_into(two_layers(10), arrays)
 
 
