@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attack import ROOT
-from attack.attacks import ATTACKS
+from attack.attacks import ATTACKS, missing_packages
 from attack.worker import PROGRAM
 
 MOST_FINDINGS = 3  # of an attack, after which it ends
@@ -144,12 +144,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 1 after a finding."""
     given = parsed(arguments)
     seed = secrets.randbits(32) if given.seed is None else given.seed
-    jobs = min(given.jobs, len(given.only))
-    options = Options(seed, given.seconds * jobs / len(given.only), given.peer_python)
+    skipped = {name: missing_packages(name) for name in given.only if missing_packages(name)}
+    names = [name for name in given.only if name not in skipped]
+    for name, packages in skipped.items():
+        print(f"{name} is skipped, it needs {' and '.join(packages)}")
+    jobs = min(given.jobs, max(1, len(names)))
+    options = Options(seed, given.seconds * jobs / max(1, len(names)), given.peer_python)
     peer = "PyTorch" if given.peer_python else "NumPy"
     print(f"seed {seed}, expected values by {peer} in float64", flush=True)
     with ThreadPoolExecutor(jobs) as pool:
-        results = list(pool.map(lambda name: attacked(name, options), given.only))
+        results = list(pool.map(lambda name: attacked(name, options), names))
     print(f"{'attack':<14}{'cases':>9}{'findings':>11}")
     for result in results:
         print(f"{result.attack:<14}{result.cases:>9}{len(result.findings):>11}")

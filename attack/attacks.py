@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TypeAlias
 
 from attack.calls import calls
@@ -12,6 +13,7 @@ from attack.graphs import graphs
 from attack.kills import kills
 from attack.linear_ops import conv, dense, pools, resampling
 from attack.nonlinear_ops import activations, losses, norms
+from attack.onnx_files import onnx_files
 from attack.optimizers import optimizers
 from attack.races import threads
 from attack.set_ups import bits
@@ -19,5 +21,12 @@ from attack.set_ups import bits
 Attack: TypeAlias = "Callable[[Draw], Case]"
 
 OPS: tuple[Attack, ...] = (conv, pools, resampling, dense, activations, norms, losses)
-OTHERS: tuple[Attack, ...] = (graphs, optimizers, bits, kills, files, calls, threads)
+OTHERS: tuple[Attack, ...] = (graphs, optimizers, bits, kills, files, calls, threads, onnx_files)
 ATTACKS: dict[str, Attack] = {attack.__name__: attack for attack in (*OPS, *OTHERS)}
+# Packages that an attack needs in addition to the tests' own.
+PACKAGES = {"onnx_files": ("onnx", "onnxruntime")}
+
+
+def missing_packages(attack: str) -> list[str]:
+    """Packages that an attack needs and that are not installed."""
+    return [name for name in PACKAGES.get(attack, ()) if find_spec(name) is None]
