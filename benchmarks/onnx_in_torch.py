@@ -120,13 +120,17 @@ def light_model(path: Path, name: str) -> dict[str, np.ndarray]:
 
 
 def weights_for(node: Any, name: str, shape: list[int], random: np.random.Generator) -> np.ndarray:
-    """Random weights that keep the size of activations: He for products, near 1 for norms."""
+    """Random weights that keep the size of activations: He for products, near 1 for norms.
+
+    Those of fully connected layers are smaller, so that no probability after them is 1.
+    """
     if len(shape) > 1:
-        fan_in = np.prod(shape[1:])
-        return random.normal(0, np.sqrt(2 / fan_in), shape).astype(np.float32)
+        deviation = np.sqrt(2 / np.prod(shape[1:])) * (0.1 if node.op_type == "Gemm" else 1)
+        return random.normal(0, deviation, shape).astype(np.float32)
     position = list(node.input).index(name)
     if node.op_type == "BatchNormalization" and position in (1, 4):
-        return random.uniform(0.5, 1.5, shape).astype(np.float32)
+        low = 0.3 if position == 1 else 1.0  # sums of residual blocks grow
+        return random.uniform(low, 2 * low, shape).astype(np.float32)
     return random.normal(0, 0.1, shape).astype(np.float32)
 
 
