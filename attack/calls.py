@@ -135,7 +135,10 @@ def public(module: ModuleType, prefix: str) -> Iterator[tuple[str, Any]]:
     """Expressions and values of the public names of a module and of its public modules."""
     names = getattr(module, "__all__", None) or [n for n in dir(module) if not n.startswith("_")]
     for name in sorted(names):
-        value = getattr(module, name)
+        try:
+            value = getattr(module, name)
+        except ImportError:  # it needs the package of an extra
+            continue
         if not isinstance(value, ModuleType):
             yield f"{prefix}.{name}", value
         elif module is cnnx:

@@ -241,7 +241,7 @@ void backward(const float* grad_output, const float* saved, int64_t count, Setti
 
 template <class Row>
 constexpr ActivationKernels row(const char* name, bool gradient_from_output) {
-  return {name, forward<Row>, backward<Row>, gradient_from_output};
+  return {name, forward<Row>, gradient_from_output};
 }
 
 constexpr bool kFromInput = false, kFromOutput = true;
@@ -266,9 +266,20 @@ constexpr ActivationKernels kRows[] = {
     {},
 };
 
+// In the order of the rows above.
+constexpr ActivationGradient kGradients[] = {
+    backward<Relu>,     backward<LeakyRelu>, backward<Elu>,      backward<Selu>,
+    backward<Sigmoid>,  backward<Tanh>,      backward<Softsign>, backward<Gelu>,
+    backward<GeluTanh>, backward<Silu>,      backward<Mish>,     backward<HardSwish>,
+    backward<Clip>,     backward<Relu6>,     backward<Softplus>, backward<HardSigmoid>,
+};
+static_assert(sizeof kGradients / sizeof *kGradients + 1 == sizeof kRows / sizeof *kRows,
+              "an activation lacks its gradient");
+
 }  // namespace
 
-const ActivationTable activation_kernels = {kRows, &kRows[0]};
+const ActivationTable activation_kernels = {kRows, &kRows[0], backward<Relu>};
+const ActivationGradientTable activation_gradient_kernels = {kGradients};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

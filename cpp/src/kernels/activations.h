@@ -16,18 +16,28 @@ struct ActivationSettings {
 struct ActivationKernels {
   const char* name;  // of the layer kind, or of one of its forms
   void (*forward)(const float* x, int64_t count, ActivationSettings settings, float* output);
-  // `saved` is the output if gradient_from_output, else the input. ReLU's accepts either: its
-  // output is <= 0 where its input is.
-  void (*backward)(const float* grad_output, const float* saved, int64_t count,
-                   ActivationSettings settings, bool accumulate, float* grad_input);
-  bool gradient_from_output;
+  bool gradient_from_output;  // what the gradient takes as `saved`
 };
+
+// `saved` is the output if gradient_from_output, else the input. ReLU's accepts either: its output
+// is <= 0 where its input is.
+using ActivationGradient = void (*)(const float* grad_output, const float* saved, int64_t count,
+                                    ActivationSettings settings, bool accumulate,
+                                    float* grad_input);
 
 struct ActivationTable {
   const ActivationKernels* rows;  // the last row has no name
-  const ActivationKernels* relu;  // fused into convolutions and dense layers
+  // Fused into convolutions and dense layers.
+  const ActivationKernels* relu;
+  ActivationGradient relu_gradient;
+};
+
+// The gradients of the same rows, which only training calls.
+struct ActivationGradientTable {
+  const ActivationGradient* rows;
 };
 
 CNNX_DECLARE_KERNELS(ActivationTable, activation_kernels)
+CNNX_DECLARE_KERNELS(ActivationGradientTable, activation_gradient_kernels)
 
 }  // namespace cnnx

@@ -10,6 +10,7 @@
 #include "cnnx/runtime.h"
 #include "kernels/activations.h"
 #include "ops/activations.h"
+#include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "runtime/dispatch.h"
@@ -38,19 +39,28 @@ void apply(const ActivationKernels& kernels, ActivationSettings settings, const 
   });
 }
 
-void apply_backward(const ActivationKernels& kernels, ActivationSettings settings,
+// The gradient of a row of kernels.
+ActivationGradient gradient_of(const ActivationKernels& kernels, const GradientKernels& all) {
+  return all.activations->rows[&kernels - CNNX_KERNELS(activation_kernels).rows];
+}
+
+ActivationGradient gradient_of(const char* name) {
+  return gradient_of(kernels_of(name), gradient_kernels());
+}
+
+void apply_backward(ActivationGradient kernel, ActivationSettings settings,
                     const float* grad_output, const float* saved, int64_t count, int threads,
                     bool accumulate, float* grad_input) {
   runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
-    kernels.backward(grad_output + begin, saved + begin, end - begin, settings, accumulate,
-                     grad_input + begin);
+    kernel(grad_output + begin, saved + begin, end - begin, settings, accumulate,
+           grad_input + begin);
   });
 }
 
 }  // namespace
 
 void relu_gradient(float* gradient, const float* relu_output, int64_t count, int threads) {
-  const ActivationKernels& relu = *CNNX_KERNELS(activation_kernels).relu;
+  const ActivationGradient relu = CNNX_KERNELS(activation_kernels).relu_gradient;
   apply_backward(relu, {}, gradient, relu_output, count, threads, false, gradient);
 }
 
@@ -75,8 +85,8 @@ class BoundActivation final : public BoundOp {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
     const float* saved = kernels_.gradient_from_output ? a.output : a.inputs[0];
-    apply_backward(kernels_, settings_, a.grad_output, saved, count_, a.threads,
-                   gradient.accumulate, gradient.values);
+    apply_backward(gradient_of(kernels_, *a.kernels), settings_, a.grad_output, saved, count_,
+                   a.threads, gradient.accumulate, gradient.values);
   }
 
  private:
@@ -183,7 +193,7 @@ void relu(const float* x, int64_t count, float* output) {
 
 void relu_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
                    bool accumulate) {
-  ops::apply_backward(ops::kernels_of("relu"), {}, grad_output, x, count, get_num_threads(),
+  ops::apply_backward(ops::gradient_of("relu"), {}, grad_output, x, count, get_num_threads(),
                       accumulate, grad_input);
 }
 
@@ -193,7 +203,7 @@ void leaky_relu(const float* x, int64_t count, float negative_slope, float* outp
 
 void leaky_relu_backward(const float* grad_output, const float* x, int64_t count,
                          float negative_slope, float* grad_input, bool accumulate) {
-  ops::apply_backward(ops::kernels_of("leaky_relu"), {negative_slope}, grad_output, x, count,
+  ops::apply_backward(ops::gradient_of("leaky_relu"), {negative_slope}, grad_output, x, count,
                       get_num_threads(), accumulate, grad_input);
 }
 
@@ -203,8 +213,8 @@ void sigmoid(const float* x, int64_t count, float* output) {
 
 void sigmoid_backward(const float* grad_output, const float* output, int64_t count,
                       float* grad_input, bool accumulate) {
-  ops::apply_backward(ops::kernels_of("sigmoid"), {}, grad_output, output, count, get_num_threads(),
-                      accumulate, grad_input);
+  ops::apply_backward(ops::gradient_of("sigmoid"), {}, grad_output, output, count,
+                      get_num_threads(), accumulate, grad_input);
 }
 
 void tanh(const float* x, int64_t count, float* output) {
@@ -213,7 +223,7 @@ void tanh(const float* x, int64_t count, float* output) {
 
 void tanh_backward(const float* grad_output, const float* output, int64_t count, float* grad_input,
                    bool accumulate) {
-  ops::apply_backward(ops::kernels_of("tanh"), {}, grad_output, output, count, get_num_threads(),
+  ops::apply_backward(ops::gradient_of("tanh"), {}, grad_output, output, count, get_num_threads(),
                       accumulate, grad_input);
 }
 
@@ -223,7 +233,7 @@ void gelu(const float* x, int64_t count, float* output) {
 
 void gelu_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
                    bool accumulate) {
-  ops::apply_backward(ops::kernels_of("gelu"), {}, grad_output, x, count, get_num_threads(),
+  ops::apply_backward(ops::gradient_of("gelu"), {}, grad_output, x, count, get_num_threads(),
                       accumulate, grad_input);
 }
 
@@ -233,7 +243,7 @@ void silu(const float* x, int64_t count, float* output) {
 
 void silu_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
                    bool accumulate) {
-  ops::apply_backward(ops::kernels_of("silu"), {}, grad_output, x, count, get_num_threads(),
+  ops::apply_backward(ops::gradient_of("silu"), {}, grad_output, x, count, get_num_threads(),
                       accumulate, grad_input);
 }
 
@@ -243,7 +253,7 @@ void hard_swish(const float* x, int64_t count, float* output) {
 
 void hard_swish_backward(const float* grad_output, const float* x, int64_t count, float* grad_input,
                          bool accumulate) {
-  ops::apply_backward(ops::kernels_of("hard_swish"), {}, grad_output, x, count, get_num_threads(),
+  ops::apply_backward(ops::gradient_of("hard_swish"), {}, grad_output, x, count, get_num_threads(),
                       accumulate, grad_input);
 }
 
@@ -253,7 +263,7 @@ void relu6(const float* x, int64_t count, float* output) {
 
 void relu6_backward(const float* grad_output, const float* output, int64_t count, float* grad_input,
                     bool accumulate) {
-  ops::apply_backward(ops::kernels_of("relu6"), {}, grad_output, output, count, get_num_threads(),
+  ops::apply_backward(ops::gradient_of("relu6"), {}, grad_output, output, count, get_num_threads(),
                       accumulate, grad_input);
 }
 

@@ -196,7 +196,7 @@ void DepthwiseConvolution::run(const float* source, const float* weight, const f
                                const Epilogue& epilogue, int threads, float* scratch,
                                float* target) const {
   const auto convolve = CNNX_KERNELS(depthwise_kernels).convolve;
-  const auto mask = CNNX_KERNELS(activation_kernels).relu->backward;
+  const auto mask = CNNX_KERNELS(activation_kernels).relu_gradient;
   const PassGeometry& g = geometry();
   const bool gaps = g.has_gaps(), reversed = g.flipped && !source_.spreads();
   const int64_t row_floats = g.target_row_floats();

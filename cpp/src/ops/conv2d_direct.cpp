@@ -260,7 +260,7 @@ void DirectConvolution::run(const float* source, const float*, const float* pack
                             float* target) const {
   if (epilogue.pool) return run_pooled(source, packed, epilogue, threads, scratch, target);
   const auto convolve = kernels().convolve;
-  const auto mask = CNNX_KERNELS(activation_kernels).relu->backward;
+  const auto mask = CNNX_KERNELS(activation_kernels).relu_gradient;
   const Convolution shape = convolution();
   const int64_t row_floats = g_.target_row_floats();
   const bool clears = g_.has_gaps() && !epilogue.accumulate;

@@ -79,7 +79,7 @@ void LaneGroupsConvolution::pack_weights(const float* weight, int threads, float
 void LaneGroupsConvolution::run(const float* source, const float*, const float* panels,
                                 const Epilogue& epilogue, int threads, float*,
                                 float* target) const {
-  const auto mask = CNNX_KERNELS(activation_kernels).relu->backward;
+  const auto mask = CNNX_KERNELS(activation_kernels).relu_gradient;
   LaneGroupsPass pass = {};
   pass.panels = panels;
   pass.bias = epilogue.bias;

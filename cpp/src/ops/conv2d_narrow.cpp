@@ -62,9 +62,9 @@ void NarrowInputGradient::run(const float* source, const float*, const float* pa
                               const Epilogue& epilogue, int threads, float* scratch,
                               float* target) const {
   const auto add = CNNX_KERNELS(narrow_gradient_kernels).add;
-  const ActivationKernels& relu_kernels = *CNNX_KERNELS(activation_kernels).relu;
-  const auto relu = relu_kernels.forward;
-  const auto mask = relu_kernels.backward;
+  const ActivationTable& activations = CNNX_KERNELS(activation_kernels);
+  const auto relu = activations.relu->forward;
+  const auto mask = activations.relu_gradient;
   const Conv2dGeometry& g = geometry_;
   const int64_t columns = shape_.taps_wide * shape_.target_channels, taps = shape_.vertical.taps;
   const int64_t source_floats = g.out_height * g.out_width * g.out_channels;

@@ -42,14 +42,14 @@ struct Finish {
 void finish(const Finish& how, const DenseProduct& share, const float* relu_output, int64_t first,
             int64_t last) {
   if (!how.relu && !how.relu_output) return;
-  const ActivationKernels& relu = *CNNX_KERNELS(activation_kernels).relu;
+  const ActivationTable& activations = CNNX_KERNELS(activation_kernels);
   for (int64_t row = 0; row < share.rows; ++row) {
     const int64_t offset = row * share.output_step + first;
     float* const values = share.output + offset;
     if (how.relu) {
-      relu.forward(values, last - first, {}, values);
+      activations.relu->forward(values, last - first, {}, values);
     } else {
-      relu.backward(values, relu_output + offset, last - first, {}, false, values);
+      activations.relu_gradient(values, relu_output + offset, last - first, {}, false, values);
     }
   }
 }

@@ -1,4 +1,4 @@
-// Chooses the kernels of weight gradients for the active instruction set.
+// Chooses the kernels of gradients for the active instruction set.
 #include "ops/gradient_kernels.h"
 
 #include "runtime/dispatch.h"
@@ -20,7 +20,7 @@ const GradientKernels& gradient_kernels() {
       &CNNX_KERNELS(conv2d_gradient_kernels),    &conv2d_half_vectors(),
       &CNNX_KERNELS(depthwise_gradient_kernels), &CNNX_KERNELS(lane_groups_gradient_kernels),
       &CNNX_KERNELS(winograd2_weight_kernels),   &CNNX_KERNELS(winograd4_weight_kernels),
-      &CNNX_KERNELS(dense_gradient_kernels)};
+      &CNNX_KERNELS(dense_gradient_kernels),     &CNNX_KERNELS(activation_gradient_kernels)};
   return kernels;
 }
 

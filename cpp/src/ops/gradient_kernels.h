@@ -1,9 +1,11 @@
-// The kernels of weight gradients, the largest that only training calls. The caller of a backward
-// passes them, so that a static program that only predicts is linked without them.
+// The largest kernels that only training calls: of weight gradients, and of the activations. The
+// caller of a backward passes them, so that a static program that only predicts is linked without
+// them.
 #pragma once
 
 #include <cstdint>
 
+#include "kernels/activations.h"
 #include "kernels/conv2d.h"
 #include "kernels/conv2d_depthwise.h"
 #include "kernels/conv2d_lane_groups.h"
@@ -19,6 +21,7 @@ struct GradientKernels {
   const LaneGroupsGradientKernels* lane_groups;
   const WinogradWeightKernels *winograd2, *winograd4;
   const DenseGradientKernels* dense;
+  const ActivationGradientTable* activations;
 };
 
 // Those of the active instruction set. No function reachable from a forward may call this.
