@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 from cnnx.onnx.graph import Graph
-from cnnx.onnx.importer import array_model
 from cnnx.onnx.operators import OPERATORS
 from cnnx.onnx.reader import graph_of
 from onnx.backend.base import Backend, BackendRep
 from onnx.backend.test import BackendTest
 from onnx.backend.test.loader import load_model_tests
+from onnx_arrays import array_model
 
 FLOAT32 = onnx.TensorProto.FLOAT
 # The categories of the official tests whose every case is in scope.

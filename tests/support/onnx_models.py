@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cnnx.onnx.importer import ArrayModel, array_model
 from cnnx.onnx.reader import graph_of
 from numpy.typing import NDArray
+from onnx_arrays import ArrayModel, array_model
 
 onnx = pytest.importorskip("onnx", reason="needs onnx: install the extra onnx")
 
