@@ -202,6 +202,15 @@ def test_every_node_without_a_layer_is_named_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_the_error_of_refused_nodes_checks_its_arguments() -> None:
+    with pytest.raises(TypeError, match=r"UnsupportedError: source is \(\), expected text"):
+        cnnx.onnx.UnsupportedError((), [])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"UnsupportedError: refusals is 0, expected a list"):
+        cnnx.onnx.UnsupportedError("load", 0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"refusals is \[1\], expected a list of Refusal"):
+        cnnx.onnx.UnsupportedError("load", [1])  # type: ignore[list-item]
+
+
 def test_nodes_that_the_output_does_not_need_may_be_anything(tmp_path: Path) -> None:
     model = classifier(1, 3, 8, 6)
     model.node("Sin", "logits")

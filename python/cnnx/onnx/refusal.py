@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cnnx.arguments import shown
 from cnnx.onnx.graph import Node
 
 
@@ -30,10 +31,22 @@ class UnsupportedError(ValueError):
     """Error that lists every node of a network that cnnx cannot express.
 
     Attributes:
+        source: function and file that the message begins with.
         refusals: the nodes, each with its operator and the reason.
+
+    Raises:
+        TypeError: if `source` is no text, or `refusals` is no sequence of `Refusal`.
     """
 
     def __init__(self, source: str, refusals: Sequence[Refusal]) -> None:
+        if not isinstance(source, str):
+            raise TypeError(f"UnsupportedError: source is {shown(source)}, expected text")
+        if not isinstance(refusals, Sequence) or not all(
+            isinstance(each, Refusal) for each in refusals
+        ):
+            raise TypeError(
+                f"UnsupportedError: refusals is {shown(refusals)}, expected a list of Refusal"
+            )
         self.source = source
         self.refusals = tuple(refusals)
         super().__init__(source, self.refusals)
