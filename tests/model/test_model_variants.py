@@ -120,6 +120,10 @@ REFUSALS = [
     ),
     (lambda: make_model().with_classes("pq"), r"with_classes: classes is 'pq', expected a number"),
     (lambda: make_model().with_classes(0), "with_classes: classes is 0, expected at least one"),
+    (
+        lambda: make_model().with_classes(2**40),
+        "with_classes: classes is 1099511627776, expected at most 16777216",
+    ),
     (lambda: make_model().with_classes(["p", 1]), r"classes is \['p', 1\], expected a list of "),
     (lambda: make_model().until("conv"), "until: has no layer 'conv', expected "),
     (lambda: make_graph_model().until("steam"), "until: has no layer 'steam', expected stem"),

@@ -12,12 +12,15 @@ from cnnx.layers.graph import LayerTuple, Shape
 from cnnx.preprocessing import Preprocessing, per_channel
 
 
+_MOST_CLASSES = 1 << 24  # the most outputs of a dense layer
+
+
 def class_count(classes: int | Sequence[str], function: str) -> int:
     """Number of classes, given as a number or by their names.
 
     Raises:
         TypeError: if `classes` is neither a number nor a list.
-        ValueError: if there are none.
+        ValueError: if there are none, or more than a layer may have outputs.
     """
     if is_integer(classes):
         count = int(classes)  # type: ignore[arg-type]
@@ -30,6 +33,10 @@ def class_count(classes: int | Sequence[str], function: str) -> int:
         )
     if count < 1:
         raise ValueError(f"{function}: classes is {shown(classes)}, expected at least one")
+    if count > _MOST_CLASSES:
+        raise ValueError(
+            f"{function}: classes is {shown(classes)}, expected at most {_MOST_CLASSES}"
+        )
     return count
 
 
