@@ -126,6 +126,7 @@ def test_the_wheel(python: Reference, tmp_path: Path) -> None:
     check(build(tmp_path, f"-Dcnnx_DIR={installed_cmake_folder()}"), python, "shared")
 
 
+@pytest.mark.usefixtures("cpp_build")
 @pytest.mark.parametrize(
     ("prefix", "linkage"),
     [
@@ -311,6 +312,7 @@ def test_without_openmp(serial_build: Path, python: Reference, tmp_path: Path) -
     assert "gomp" not in (serial_build / "cnnx.pc").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("cpp_build")
 @pytest.mark.parametrize("language", ["C++", "C"])
 @pytest.mark.parametrize("linkage", ["static", pytest.param("shared", marks=pytest.mark.slow)])
 def test_pkg_config(

@@ -156,7 +156,9 @@ def launcher(cache: Path) -> str:
 
 
 def build_cpp(folder: Path, *definitions: str) -> CppBuild:
-    """The static library, because the tests call functions behind the public headers."""
+    """The static library, because the tests call functions behind the public headers. It is built
+    at a low priority, so that its compilers leave the tests that run meanwhile their cores.
+    """
     configure(
         ROOT,
         folder,
@@ -165,5 +167,5 @@ def build_cpp(folder: Path, *definitions: str) -> CppBuild:
         "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
         *definitions,
     )
-    run([cmake(), "--build", folder])
+    run([*(["nice"] if shutil.which("nice") else []), cmake(), "--build", folder])
     return CppBuild(folder)
