@@ -122,6 +122,11 @@ def test_wrong_soft_labels_are_refused(y: Any, sentence: str) -> None:
         (TypeError, "abc", "CrossEntropy: class_weights is 'abc', expected a list of numbers"),
         (TypeError, ["a", 1, 2], "CrossEntropy: class_weights is 'a', expected a number"),
         (TypeError, 3, "CrossEntropy: class_weights is 3, expected a list of numbers"),
+        (
+            TypeError,
+            np.array(3),
+            r"CrossEntropy: class_weights is an array of shape \(\), expected",
+        ),
     ],
 )
 def test_wrong_weights_are_refused(error: type[Exception], weights: Any, sentence: str) -> None:

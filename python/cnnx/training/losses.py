@@ -230,7 +230,8 @@ def balanced_weights(counts: NDArray[np.int64]) -> list[float]:
 
 def _class_weights(given: object) -> tuple[float, ...] | dict[str, float]:
     """Weights in the order of the classes, or by name until the classes are known."""
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    is_one = isinstance(given, str) or getattr(given, "ndim", 1) == 0
+    if is_one or not isinstance(given, Iterable):
         balanced = ": CrossEntropy.balanced(y)" if given == "balanced" else ""
         raise TypeError(
             f"CrossEntropy: class_weights is {shown(given)}, expected a list of numbers{balanced}"
