@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from benchmarks import machine
 from benchmarks.cifar10_training import BATCH, fit, stages, take_weights
 from benchmarks.libraries import Library, all_closed, alternate, best_ratio, show_neighbours
-from benchmarks.networks import AIRBENCH94, NetworkTask
+from benchmarks.network_description import NetworkTask
+from benchmarks.networks import AIRBENCH94
 from benchmarks.options import ContestOptions, add_peer_python, contest_parser
 
 VALIDATED, SPLIT_SEED = 5000, 0

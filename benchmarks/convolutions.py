@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.networks import FloatArray
+from benchmarks.network_description import FloatArray
 
 DIRECTIONS = ("forward", "input_gradient", "weight_gradient")
 # Multiply-adds per call, by which the batch size is chosen: a few milliseconds on a few cores.

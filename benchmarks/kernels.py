@@ -32,7 +32,7 @@ from benchmarks import machine
 from benchmarks.convolutions import DIRECTIONS, Shape, depthwise, square
 
 if TYPE_CHECKING:
-    from benchmarks.networks import FloatArray
+    from benchmarks.network_description import FloatArray
 
 GOALS = {
     "avx512": {"forward": 0.85, "input_gradient": 0.85, "weight_gradient": 0.80},

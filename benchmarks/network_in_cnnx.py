@@ -7,9 +7,8 @@ from typing import Any
 
 import cnnx
 
-from benchmarks.networks import (
+from benchmarks.network_description import (
     CHECKED_RATE,
-    CHECKED_STEPS,
     MOMENTUM,
     TIMED_RATE,
     AveragePool,
@@ -18,15 +17,29 @@ from benchmarks.networks import (
     Dense,
     Flatten,
     Gelu,
+    GlobalAveragePool,
     Layer,
     MaxPool,
     Network,
     NetworkTask,
+    Relu,
+    Relu6,
     Residual,
+    Skip,
+    UpConvolution,
     draw_batch,
     draw_parameters,
-    network_named,
 )
+from benchmarks.networks import network_named
+
+WITHOUT_SETTINGS: dict[type, Callable[[], cnnx.Layer]] = {
+    BatchNorm: cnnx.BatchNorm2d,
+    Relu: cnnx.ReLU,
+    Relu6: cnnx.ReLU6,
+    Gelu: cnnx.GELU,
+    GlobalAveragePool: cnnx.GlobalAvgPool2d,
+    Flatten: cnnx.Flatten,
+}
 
 
 def versions() -> dict[str, str]:
@@ -46,17 +59,17 @@ def _layer(layer: Layer) -> cnnx.Layer:
         )
     if isinstance(layer, Residual):
         return cnnx.Residual(_layers(layer.body), shortcut=_layers(layer.shortcut) or None)
-    if isinstance(layer, BatchNorm):
-        return cnnx.BatchNorm2d()
-    if isinstance(layer, Gelu):
-        return cnnx.GELU()
+    if isinstance(layer, Skip):
+        return cnnx.Parallel([[], _layers(layer.body)])
+    if isinstance(layer, UpConvolution):
+        return cnnx.ConvTranspose2d(layer.out_channels, 2, stride=2)
     if isinstance(layer, MaxPool):
-        return cnnx.MaxPool2d(layer.size)
+        return cnnx.MaxPool2d(layer.size, stride=layer.stride, padding=layer.padding)
     if isinstance(layer, AveragePool):
         return cnnx.AvgPool2d(layer.size)
     if isinstance(layer, Dense):
         return cnnx.Dense(layer.out_features)
-    return cnnx.Flatten() if isinstance(layer, Flatten) else cnnx.ReLU()
+    return WITHOUT_SETTINGS[type(layer)]()
 
 
 def _layers(layers: tuple[Layer, ...]) -> list[cnnx.Layer]:
@@ -82,6 +95,6 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     if not training:
         return lambda: model(x), {"logits": model(x).ravel().tolist()}
     trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(CHECKED_RATE, momentum=MOMENTUM))
-    losses = [trainer.step(x, y) for _ in range(CHECKED_STEPS)]
+    losses = [trainer.step(x, y) for _ in range(network.checked_steps)]
     timed = cnnx.Trainer(model, optimizer=cnnx.SGD(TIMED_RATE, momentum=MOMENTUM))
     return lambda: timed.step(x, y), {"losses": losses}

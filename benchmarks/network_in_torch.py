@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.networks import (
+from benchmarks.network_description import (
     CHECKED_RATE,
-    CHECKED_STEPS,
     MOMENTUM,
     TIMED_RATE,
     AveragePool,
@@ -23,18 +22,30 @@ from benchmarks.networks import (
     Dense,
     Flatten,
     Gelu,
+    GlobalAveragePool,
     Layer,
     MaxPool,
     Network,
     NetworkTask,
+    Relu,
+    Relu6,
     Residual,
     Shape,
+    Skip,
+    UpConvolution,
     channels_first,
     draw_batch,
     draw_parameters,
-    network_named,
     with_input_shapes,
 )
+from benchmarks.networks import network_named
+
+WITHOUT_SETTINGS: dict[type, Callable[[], nn.Module]] = {
+    Relu: nn.ReLU,
+    Relu6: nn.ReLU6,
+    Gelu: nn.GELU,
+    Flatten: nn.Flatten,
+}
 
 
 def versions() -> dict[str, str]:
@@ -55,17 +66,21 @@ def _layer(layer: Layer, shape: Shape) -> nn.Module:
         )
     if isinstance(layer, Residual):
         return Sum(_in_order(layer.shortcut, shape), _in_order(layer.body, shape))
+    if isinstance(layer, Skip):
+        return Concatenation(_in_order(layer.body, shape))
+    if isinstance(layer, UpConvolution):
+        return nn.ConvTranspose2d(shape[2], layer.out_channels, 2, stride=2)
     if isinstance(layer, BatchNorm):
         return nn.BatchNorm2d(shape[2])
-    if isinstance(layer, Gelu):
-        return nn.GELU()
     if isinstance(layer, MaxPool):
-        return nn.MaxPool2d(layer.size)
+        return nn.MaxPool2d(layer.size, stride=layer.stride, padding=layer.padding)
     if isinstance(layer, AveragePool):
         return nn.AvgPool2d(layer.size)
     if isinstance(layer, Dense):
         return nn.Linear(shape[0], layer.out_features)
-    return nn.Flatten() if isinstance(layer, Flatten) else nn.ReLU()
+    if isinstance(layer, GlobalAveragePool):
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return WITHOUT_SETTINGS[type(layer)]()
 
 
 class Sum(nn.Module):
@@ -80,6 +95,18 @@ class Sum(nn.Module):
         """The sum."""
         made: torch.Tensor = self.body(x) + self.shortcut(x)
         return made
+
+
+class Concatenation(nn.Module):
+    """The channels of the input, followed by those of a module's output."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The concatenation."""
+        return torch.cat([x, self.body(x)], dim=1)
 
 
 def _in_order(layers: tuple[Layer, ...], shape: Shape) -> nn.Sequential:
@@ -111,7 +138,7 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     if mode == "compile":
         model = torch.compile(model)
     if training:
-        return _training(model, x, torch.from_numpy(labels))
+        return _training(model, x, torch.from_numpy(labels), network.checked_steps)
     return _inference(model, x)
 
 
@@ -122,11 +149,13 @@ def _inference(model: Any, x: torch.Tensor) -> tuple[Callable[[], object], dict[
         with torch.inference_mode():
             return model(x)
 
-    return run, {"logits": run().ravel().tolist()}
+    # A network of images returns them; those of cnnx have their channels last.
+    logits = run()
+    return run, {"logits": logits.movedim(1, -1).ravel().tolist()}
 
 
 def _training(
-    model: Any, x: torch.Tensor, y: torch.Tensor
+    model: Any, x: torch.Tensor, y: torch.Tensor, checked_steps: int
 ) -> tuple[Callable[[], object], dict[str, list[float]]]:
     loss_function = nn.CrossEntropyLoss()
 
@@ -143,5 +172,5 @@ def _training(
         return step
 
     checked = stepper(CHECKED_RATE)
-    losses = [checked() for _ in range(CHECKED_STEPS)]
+    losses = [checked() for _ in range(checked_steps)]
     return stepper(TIMED_RATE), {"losses": losses}

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from cnnx import _core
 
-from benchmarks.networks import FloatArray
+from benchmarks.network_description import FloatArray
 
 # A turn of a kernel, much longer than the clock's resolution.
 TURN_SECONDS = 0.005

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from benchmarks import machine
 from benchmarks.convolutions import DIRECTIONS, ConvolutionTask, Shape
 from benchmarks.libraries import Library, Turns, all_closed, alternate, show_neighbours
-from benchmarks.networks import NETWORKS, NetworkTask
+from benchmarks.network_description import NetworkTask
+from benchmarks.networks import NETWORKS
 from benchmarks.options import ContestOptions, check_and_shorten, contest_parser
 from benchmarks.timing import median_ratio
 

@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable
 
 from benchmarks import machine
+from benchmarks.network_description import NetworkTask, draw_parameters
 from benchmarks.network_in_cnnx import prepare
-from benchmarks.networks import NETWORKS, NetworkTask, draw_parameters
+from benchmarks.networks import NETWORKS
 from benchmarks.peak import gaussians
 
 TURN_SECONDS = 0.05

@@ -18,18 +18,19 @@ CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time
 def sample(call: Callable[[], object], seconds: float, clock: str = "wall") -> list[float]:
     """Seconds per call, measured repeatedly for about `seconds`, after a fifth of that as warm-up.
 
-    Takes at least three samples. The warm-up wakes threads, fills caches and finds the number of
-    calls per sample.
+    Takes at least three samples, or one where a call is longer than `seconds`. The warm-up wakes
+    threads, fills caches and finds the number of calls per sample.
     """
     now = CLOCKS[clock]
     calls, begun = 0, now()
-    while calls < 2 or now() - begun < seconds / 5:
+    while calls < 1 or (calls < 2 and now() - begun < seconds) or now() - begun < seconds / 5:
         call()
         calls += 1
     per_sample = max(1, round(SAMPLE_SECONDS * calls / (now() - begun)))
+    least_samples = 3 if now() - begun < seconds * calls else 1
     samples: list[float] = []
     end = now() + seconds
-    while len(samples) < 3 or now() < end:
+    while len(samples) < least_samples or now() < end:
         begun = now()
         for _ in range(per_sample):
             call()

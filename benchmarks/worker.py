@@ -28,9 +28,9 @@ def end_with_parent() -> None:
 def main() -> int:
     """Serve requests until the input ends."""
     end_with_parent()
-    module = importlib.import_module(sys.argv[1])
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # redirects whatever a library prints
+    module = importlib.import_module(sys.argv[1])
 
     def reply(value: object) -> None:
         print(json.dumps(value), file=replies, flush=True)

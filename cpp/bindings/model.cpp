@@ -80,6 +80,19 @@ FloatArray run_into(const Model& model, const py::array& pixels, bool integer_va
   return result;
 }
 
+// [(layers, seconds)]
+py::list layer_times(const Model& model, const py::array& pixels, int64_t repetitions) {
+  const ImageBatch images = image_batch(pixels, false);
+  std::vector<LayerTime> times;
+  {
+    const ReleaseGil release;
+    times = model.layer_times(images, repetitions);
+  }
+  py::list found;
+  for (const LayerTime& time : times) found.append(py::make_tuple(time.layers, time.forward));
+  return found;
+}
+
 py::dict layer_outputs(const Model& model, const py::array& pixels, bool integer_values) {
   const ImageBatch images = image_batch(pixels, integer_values);
   py::dict results;
@@ -136,7 +149,8 @@ void bind_runs(ModelClass& type) {
             return run_into(model, pixels, integer_values, &Model::probabilities);
           },
           py::arg("pixels"), py::arg("integer_values"))
-      .def("layer_outputs", &layer_outputs, py::arg("pixels"), py::arg("integer_values"));
+      .def("layer_outputs", &layer_outputs, py::arg("pixels"), py::arg("integer_values"))
+      .def("layer_times", &layer_times, py::arg("pixels"), py::arg("repetitions"));
 }
 
 void bind_description(ModelClass& type) {

@@ -11,6 +11,7 @@
 #include "cnnx/image.h"
 #include "cnnx/layer.h"
 #include "cnnx/preprocessing.h"
+#include "cnnx/profile.h"
 #include "cnnx/shape.h"
 
 namespace cnnx {
@@ -93,6 +94,9 @@ class CNNX_API Model {
   // Writes one array per layer, in order, each count * element_count(its output_shape) floats. The
   // bits are those of run, except where run folds a batch norm into a convolution.
   void layer_outputs(const ImageBatch& images, float* const* outputs) const;
+  // The seconds of each step in all repetitions, the layers fused in it by name. All threads share
+  // each step of the whole batch, whereas run may give each thread images of its own.
+  std::vector<LayerTime> layer_times(const ImageBatch& images, int64_t repetitions) const;
 
   const Shape& input_shape() const;   // (height, width, channels)
   const Shape& output_shape() const;  // without the batch axis

@@ -1,0 +1,43 @@
+"""The benchmarks' networks in OpenVINO, read from their ONNX graphs; a library of inference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import openvino
+
+from benchmarks.network_as_onnx import build, draw_images, logits_check
+from benchmarks.network_description import NetworkTask
+from benchmarks.networks import network_named
+
+# Without the hint of the precision, a CPU with instructions for bfloat16 would use them.
+SETTINGS = {
+    "PERFORMANCE_HINT": "LATENCY",
+    "INFERENCE_PRECISION_HINT": "f32",
+    "NUM_STREAMS": "1",
+}
+
+
+def versions() -> dict[str, str]:
+    """The library's version."""
+    return {"openvino": openvino.__version__.partition("-")[0]}
+
+
+def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
+    """A run of the network, and its logits."""
+    network_name, batch, training, threads, _ = NetworkTask(*task)
+    assert not training, "OpenVINO only infers"
+    network = network_named(network_name)
+    core = openvino.Core()
+    model = core.read_model(build(network, batch).SerializeToString())
+    settings = {**SETTINGS, "INFERENCE_NUM_THREADS": str(threads)}
+    request = core.compile_model(model, "CPU", settings).create_infer_request()
+    images = openvino.Tensor(draw_images(network, batch), shared_memory=True)
+
+    def run() -> Any:
+        request.set_input_tensor(images)
+        request.infer()
+        return request.get_output_tensor().data
+
+    return run, logits_check(run())
