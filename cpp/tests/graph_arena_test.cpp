@@ -9,8 +9,8 @@
 
 #include "check.h"
 #include "graph/chain.h"
-#include "graph/gradient_flow.h"
 #include "graph/graph.h"
+#include "graph/training_plan.h"
 #include "runtime/philox.h"
 
 namespace {
@@ -19,8 +19,8 @@ using cnnx::Layer;
 using cnnx::graph::ArenaBuffer;
 using cnnx::graph::assign_offsets;
 using cnnx::graph::Chain;
-using cnnx::graph::GradientFlow;
 using cnnx::graph::Graph;
+using cnnx::graph::TrainingPlan;
 
 constexpr int64_t kLine = 16;  // floats of a cache line
 
@@ -140,13 +140,8 @@ int64_t inference_floats(const std::vector<Layer>& layers) {
   return Chain(graph, 0, count, 1, Chain::Keep::nothing).arena_floats();
 }
 
-int64_t training_floats(const std::vector<Layer>& layers) {
-  const Graph graph(layers, {8, 8, 4});
-  const int count = static_cast<int>(graph.nodes().size());
-  Chain chain(graph, 0, count, 1, Chain::Keep::for_backward);
-  const GradientFlow flow(chain);
-  chain.assign_offsets(flow.arena_buffers());
-  return chain.arena_floats();
+int64_t training_floats(const std::vector<Layer>& layers, bool recompute = false) {
+  return TrainingPlan(Graph(layers, {8, 8, 4}), 1, 1, recompute).arena_floats();
 }
 
 void inference_of_a_chain_needs_two_arrays() {
@@ -173,6 +168,15 @@ void training_of_a_chain_keeps_its_outputs() {
   CHECK_EQUAL(training_floats(elementwise), 4 * kArray);
 }
 
+// Of sixteen convolutions about every fourth output is saved, and a segment of four is computed
+// again at a time.
+void recomputation_saves_about_a_square_root() {
+  std::vector<Layer> layers;
+  for (int i = 0; i < 16; ++i) layers.push_back(layer("conv2d", ("c" + std::to_string(i)).c_str()));
+  CHECK_EQUAL(training_floats(layers), 17 * kArray);
+  CHECK_EQUAL(training_floats(layers, true), 8 * kArray);
+}
+
 }  // namespace
 
 int main() {
@@ -183,5 +187,6 @@ int main() {
   a_gap_is_filled_where_it_fits();
   inference_of_a_chain_needs_two_arrays();
   training_of_a_chain_keeps_its_outputs();
+  recomputation_saves_about_a_square_root();
   return cnnx::test::finish("graph_arena_test");
 }

@@ -15,6 +15,7 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "eps": ("epsilon",),
     "filters": ("out_channels",),
     "gamma": ("factor",),
+    "gradient_checkpointing": ("recompute",),
     "gradient_clip_val": ("clip_norm",),
     "lr": ("learning_rate",),
     "max_epochs": ("epochs",),

@@ -16,6 +16,7 @@ from cnnx.cli.class_weights import class_weights_of
 from cnnx.cli.errors import UserError, counted
 from cnnx.cli.normalisation import pixel_deviation, pixel_mean
 from cnnx.training.history import History
+from cnnx.training.single_steps import SingleSteps
 from command_line import Run
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
@@ -97,6 +98,22 @@ def test_patience_stops_and_keeps_the_best_epoch(run: Run, idx: Path) -> None:
     expected = fitted(idx, epochs=60, callbacks=[stopping])
     assert same(train(run, idx, "--epochs", 60, "--patience", 1), expected)
     assert not same(train(run, idx, "--epochs", 60, "--patience", 2), expected)
+
+
+def test_recompute(run: Run, idx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    make = SingleSteps.__init__
+
+    def spy(self: SingleSteps, *arguments: Any, recompute: bool) -> None:
+        given.append(recompute)
+        make(self, *arguments, recompute=recompute)
+
+    monkeypatch.setattr(SingleSteps, "__init__", spy)
+    model = train(run, idx, "--epochs", 1, "--recompute", "--checkpoint", "run.ckpt")
+    assert same(model, fitted(idx, epochs=1))
+    for words in (["--recompute"], []):
+        assert run("train", idx, "--resume", "run.ckpt", "--epochs", 2, *words).status == 0
+    assert given == [True, False, True, False]
 
 
 def test_keep_best_trains_to_the_end(run: Run, idx: Path) -> None:

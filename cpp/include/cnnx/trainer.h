@@ -94,6 +94,9 @@ struct TrainerOptions {
   std::vector<ParameterRule> rules;
   // Maximum global L2 norm of the gradients; 0: no clipping.
   double clip_norm = 0;
+  // Saves few arrays of a step's forward and computes the others again in its backward: less
+  // memory, more time, the same bits.
+  bool recompute = false;
   std::optional<Averaging> averaging;
   Schedule schedule;
 
@@ -102,6 +105,7 @@ struct TrainerOptions {
   static void for_each_setting(Self& self, Visitor&& visit) {
     visit("seed", self.seed);
     visit("clip_norm", self.clip_norm, Limits{0, DBL_MAX, true, "a finite number >= 0"});
+    visit("recompute", self.recompute);
   }
 };
 

@@ -2,7 +2,6 @@
 #include "graph/chain.h"
 
 #include <algorithm>
-#include <array>
 
 #include "ops/gradient_kernels.h"
 #include "runtime/add_time.h"
@@ -73,8 +72,9 @@ Chain::Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, 
     : packed_end_(packed) {
   values_.emplace_back();
   bind(graph, first, last, batch, keep);
+  if (keep == Keep::for_backward) return;
   find_lifetimes(keep);
-  if (keep != Keep::for_backward) assign_offsets({});
+  arena_floats_ = assign_offsets(arena_buffers_);
 }
 
 void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep keep) {
@@ -115,58 +115,24 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep ke
 int Chain::last_read(const Value& value, Keep keep) const {
   const int end = static_cast<int>(steps_.size());
   // Only the caller reads the result.
-  if (keep == Keep::everything) return end;
-  int last = value.readers.empty() ? end : value.readers.back();
-  if (keep == Keep::nothing) return last;
-  for (const int reader : value.readers) {
-    if (steps_[static_cast<std::size_t>(reader)].op->traits().backward_reads_input)
-      last = std::max(last, backward_time(reader));
-  }
-  if (steps_[static_cast<std::size_t>(value.producer)].op->traits().backward_reads_output)
-    last = std::max(last, backward_time(value.producer));
-  return last;
+  return keep == Keep::everything || value.readers.empty() ? end : value.readers.back();
 }
 
 void Chain::find_lifetimes(Keep keep) {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
-    Step& step = steps_[i];
     const int now = static_cast<int>(i);
-    const ops::BoundOpTraits traits = step.op->traits();
-    Value& output = values_[step.output];
+    Value& output = values_[steps_[i].output];
     const int last = last_read(output, keep);
-    // Overwriting an input is allowed if nothing reads it again; the caller's input is never
-    // overwritten.
-    const auto in_place = [&](std::size_t value) {
-      for (std::size_t k = 0; k < step.inputs.size(); ++k)
-        if (step.inputs[k] == value && !traits.runs_in_place.contains(k)) return false;
-      return true;
-    };
-    const auto overwritten =
-        std::find_if(step.inputs.begin(), step.inputs.end(), [&](std::size_t input) {
-          return in_place(input) && input != kCallersInput &&
-                 values_[input].floats == output.floats && last_read(values_[input], keep) == now;
-        });
-    if (overwritten != step.inputs.end()) {
-      output.arena_buffer = values_[*overwritten].arena_buffer;
+    const std::size_t overwritten = overwritten_input(
+        steps_[i], [&](std::size_t input) { return last_read(values_[input], keep) == now; });
+    if (overwritten != kNothing) {
+      output.arena_buffer = values_[overwritten].arena_buffer;
       arena_buffers_[output.arena_buffer].last = last;
     } else {
       output.arena_buffer = arena_buffers_.size();
       arena_buffers_.push_back({runtime::round_up_to_line(output.floats), now, last});
     }
-    step.saved = arena_buffers_.size();
-    if (keep == Keep::for_backward && step.op->saved_bytes() > 0) {
-      arena_buffers_.push_back(
-          {runtime::round_up_to_line((step.op->saved_bytes() + 3) / 4), now, backward_time(now)});
-    } else {
-      step.saved = kNothing;
-    }
   }
-  own_buffer_count_ = arena_buffers_.size();
-}
-
-void Chain::assign_offsets(std::vector<ArenaBuffer> others) {
-  arena_buffers_.insert(arena_buffers_.end(), others.begin(), others.end());
-  arena_floats_ = graph::assign_offsets(arena_buffers_);
 }
 
 int64_t Chain::scratch_floats(int threads) const {
@@ -193,48 +159,55 @@ void Chain::pack_weights(const float* parameters, float* buffers, int threads,
 const float* Chain::forward(const ChainArguments& a, float* output) const {
   const float* result = a.input;
   for (const Step& step : steps_) {
-    const runtime::AddTime time(a.times ? &a.times->forward[index_of(step)] : nullptr);
-    const auto parameters = pointers_to(step.parameters, a.parameters);
-    const auto buffers = pointers_to(step.buffers, a.buffers);
-    std::array<const float*, ops::kMostInputs> inputs;
-    for (std::size_t i = 0; i < step.inputs.size(); ++i) inputs[i] = place(step.inputs[i], a);
+    StepArrays arrays;
+    for (std::size_t i = 0; i < step.inputs.size(); ++i)
+      arrays.inputs[i] = place(step.inputs[i], a);
     const bool last = &step == &steps_.back();
-    float* const target =
-        last && output ? output : a.arena + offset(values_[step.output].arena_buffer);
-    ops::TrainingStep training;
-    ops::ForwardArguments forward;
-    forward.inputs = inputs.data();
-    forward.parameters = parameters.data();
-    forward.buffers = buffers.data();
-    if (a.packed && step.op->packed_floats() > 0) forward.packed = a.packed + step.packed;
-    forward.output = target;
-    if (step.saved != kNothing) forward.saved = saved_by(step, a);
-    forward.scratch = a.scratch;
-    forward.threads = a.threads;
-    forward.weights_end_is_cached = a.weights_end_is_cached;
-    if (a.training) {
-      training = of_step(*a.training, step);
-      forward.training = &training;
-    }
-    step.op->forward(forward);
-    result = target;
+    const std::size_t target = values_[step.output].arena_buffer;
+    arrays.output = last && output ? output : a.arena + arena_buffers_[target].offset;
+    forward(step, a, arrays);
+    result = arrays.output;
   }
   return result;
 }
 
-void Chain::backward(const Step& step, const ChainArguments& a, const StepGradients& g) const {
+void Chain::forward(const Step& step, const ChainArguments& a, const StepArrays& arrays,
+                    bool again) const {
+  const auto times = [&] { return again ? a.times->backward.data() : a.times->forward.data(); };
+  const runtime::AddTime time(a.times ? times() + index_of(step) : nullptr);
+  const auto parameters = pointers_to(step.parameters, a.parameters);
+  const auto buffers = pointers_to(step.buffers, a.buffers);
+  ops::TrainingStep training;
+  ops::ForwardArguments forward;
+  forward.inputs = arrays.inputs.data();
+  forward.parameters = parameters.data();
+  forward.buffers = buffers.data();
+  if (a.packed && step.op->packed_floats() > 0) forward.packed = a.packed + step.packed;
+  forward.output = arrays.output;
+  forward.saved = arrays.saved;
+  forward.again = again;
+  forward.scratch = a.scratch;
+  forward.threads = a.threads;
+  forward.weights_end_is_cached = a.weights_end_is_cached;
+  if (a.training) {
+    training = of_step(*a.training, step);
+    forward.training = &training;
+  }
+  step.op->forward(forward);
+}
+
+void Chain::backward(const Step& step, const ChainArguments& a, const StepArrays& arrays,
+                     const StepGradients& g) const {
   const runtime::AddTime time(a.times ? &a.times->backward[index_of(step)] : nullptr);
   const auto parameters = pointers_to(step.parameters, a.parameters);
   const auto buffers = pointers_to<const float>(step.buffers, a.buffers);
   const auto gradients =
       g.parameters ? pointers_to(step.parameters, g.parameters) : Pointers<float>{};
-  std::array<const float*, ops::kMostInputs> inputs;
-  for (std::size_t i = 0; i < step.inputs.size(); ++i) inputs[i] = place(step.inputs[i], a);
   const ops::TrainingStep training = of_step(*a.training, step);
   ops::BackwardArguments backward;
-  backward.inputs = inputs.data();
-  backward.output = place(step.output, a);
-  if (step.saved != kNothing) backward.saved = saved_by(step, a);
+  backward.inputs = arrays.inputs.data();
+  backward.output = arrays.output;
+  backward.saved = arrays.saved;
   backward.parameters = parameters.data();
   backward.buffers = buffers.data();
   backward.grad_output = g.output;

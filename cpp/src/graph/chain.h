@@ -1,7 +1,9 @@
 // A range of a graph's nodes bound to one batch size: layers are fused where an op allows it, and
-// every array has an offset in one arena. Immutable once offsets are assigned.
+// every array has an offset in one arena, except in training (graph/training_timeline.h).
+// Immutable.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -23,7 +25,6 @@ struct Step {
   std::vector<int64_t> buffers;     // offsets in the block of buffers
   std::vector<std::size_t> inputs;  // values
   std::size_t output;               // a value
-  std::size_t saved;                // an arena buffer, or kNothing
   int64_t packed;                   // offset among the packed weights
   bool frozen;                      // its parameters are not trained
 };
@@ -57,6 +58,13 @@ struct ChainArguments {
   const ops::TrainingStep* training = nullptr;
 };
 
+// The arrays of one run of a step.
+struct StepArrays {
+  std::array<const float*, ops::kMostInputs> inputs;
+  float* output = nullptr;
+  uint8_t* saved = nullptr;
+};
+
 // See ops::BackwardArguments.
 struct StepGradients {
   float* output;
@@ -69,7 +77,7 @@ class Chain {
  public:
   enum class Keep {
     nothing,       // an output lives until its last reader has run
-    for_backward,  // arrays that a backward reads live until it has run
+    for_backward,  // a TrainingTimeline decides how long arrays live, and where
     everything,    // every layer's output to the end; nothing is fused
   };
 
@@ -77,30 +85,37 @@ class Chain {
   // offset of this chain's packed weights.
   Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t packed = 0);
 
-  // For Keep::for_backward: assigns offsets to its arrays and to `others`, which backward writes.
-  // Must be called once. Forward of step i runs at time i, the loss at time steps().size(),
-  // backward of step i at backward_time(i).
-  void assign_offsets(std::vector<ArenaBuffer> others);
-  int backward_time(int step) const { return 2 * static_cast<int>(steps_.size()) - step; }
-  // The offset of arena buffer `index`; those of assign_offsets's argument follow the own ones.
-  int64_t offset(std::size_t index) const { return arena_buffers_[index].offset; }
-  std::size_t own_buffer_count() const { return own_buffer_count_; }
-
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<Value>& values() const { return values_; }
-  int64_t arena_floats() const { return arena_floats_; }
+  int64_t arena_floats() const { return arena_floats_; }  // not for Keep::for_backward
   int64_t scratch_floats(int threads) const;
   int64_t output_floats() const { return output_floats_; }
   int64_t packed_end() const { return packed_end_; }
   int64_t multiply_adds() const;
+
+  // An input that the step's output may overwrite, or kNothing. `is_last_read(value)` tells whether
+  // nothing reads it later. The caller's input is never overwritten.
+  template <class IsLastRead>
+  std::size_t overwritten_input(const Step& step, const IsLastRead& is_last_read) const {
+    const ops::InputSet allowed = step.op->traits().runs_in_place;
+    for (const std::size_t input : step.inputs) {
+      bool all = input != kCallersInput && values_[input].floats == values_[step.output].floats;
+      for (std::size_t k = 0; k < step.inputs.size(); ++k)
+        all = all && (step.inputs[k] != input || allowed.contains(k));
+      if (all && is_last_read(input)) return input;
+    }
+    return kNothing;
+  }
 
   void pack_weights(const float* parameters, float* buffers, int threads, float* packed) const;
 
   // Runs every step. The result lies in the arena, or at `output` if that is not null; without a
   // step it is the input.
   const float* forward(const ChainArguments& arguments, float* output = nullptr) const;
-  // For Keep::for_backward, after forward: one step's gradients.
-  void backward(const Step& step, const ChainArguments& arguments,
+  // One step's forward; `again`, see ops::ForwardArguments. And its backward.
+  void forward(const Step& step, const ChainArguments& arguments, const StepArrays& arrays,
+               bool again = false) const;
+  void backward(const Step& step, const ChainArguments& arguments, const StepArrays& arrays,
                 const StepGradients& gradients) const;
 
   // For Keep::everything: the output of node `id`.
@@ -116,18 +131,14 @@ class Chain {
     return static_cast<std::size_t>(&step - steps_.data());
   }
   const float* place(std::size_t value, const ChainArguments& a) const {
-    return value == kCallersInput ? a.input : a.arena + offset(values_[value].arena_buffer);
-  }
-
-  uint8_t* saved_by(const Step& step, const ChainArguments& a) const {
-    return reinterpret_cast<uint8_t*>(a.arena + offset(step.saved));
+    return value == kCallersInput ? a.input
+                                  : a.arena + arena_buffers_[values_[value].arena_buffer].offset;
   }
 
   std::vector<Step> steps_;    // without views (Flatten)
   std::vector<Value> values_;  // the caller's input first
   std::vector<std::size_t> node_values_;
   std::vector<ArenaBuffer> arena_buffers_;
-  std::size_t own_buffer_count_ = 0;
   int64_t arena_floats_ = 0, output_floats_ = 0, packed_end_;
 };
 

@@ -31,10 +31,10 @@ GradientFlow::GradientFlow(const Chain& chain)
   for (int i = static_cast<int>(steps_.size()); i-- > 0;) visit(i);
 }
 
-std::size_t GradientFlow::new_arena_buffer(std::size_t value, int time) {
+std::size_t GradientFlow::new_arena_buffer(std::size_t value, int step) {
   const int64_t floats =
       value == kCallersInput ? chain_->output_floats() : chain_->values()[value].floats;
-  arena_buffers_.push_back({runtime::round_up_to_line(floats), time, time});
+  arena_buffers_.push_back({runtime::round_up_to_line(floats), step, step});
   return arena_buffers_.size() - 1;
 }
 
@@ -43,9 +43,8 @@ void GradientFlow::visit(int index) {
   GradientStep& gradient = steps_[static_cast<std::size_t>(index)];
   if (!gradient.runs) return;
   const ops::BoundOpTraits traits = step.op->traits();
-  const int time = chain_->backward_time(index);
   gradient.output = gradients_[step.output].arena_buffer;
-  arena_buffers_[gradient.output].last = time;
+  arena_buffers_[gradient.output].last_step = index;
   for (std::size_t i = 0; i < step.inputs.size(); ++i) {
     Gradient& input = gradients_[step.inputs[i]];
     if (!input.wanted) continue;
@@ -55,10 +54,10 @@ void GradientFlow::visit(int index) {
           traits.passes_gradient.contains(i)
               ? reads_once(step, i) && may_share(step.inputs[i], gradient.output, index)
               : traits.gradient_runs_in_place && !is_shared(gradient.output, index);
-      input.arena_buffer = same_array ? gradient.output : new_arena_buffer(step.inputs[i], time);
+      input.arena_buffer = same_array ? gradient.output : new_arena_buffer(step.inputs[i], index);
       input.begun = true;
     }
-    arena_buffers_[input.arena_buffer].last = time;
+    arena_buffers_[input.arena_buffer].last_step = index;
     gradient.inputs[i] = {true, input.arena_buffer, accumulate, false};
   }
   // A ReLU that the step before has fused: its mask costs least where the gradient is finished.

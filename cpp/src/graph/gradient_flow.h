@@ -15,6 +15,13 @@ struct GradientInput {
   bool relu_masked = false;      // see ops::InputGradient
 };
 
+// An array of gradients: written first by the backward of `first_step` (the number of steps: by the
+// loss), read last by that of `last_step`.
+struct GradientBuffer {
+  int64_t floats;
+  int first_step, last_step;
+};
+
 struct GradientStep {
   bool runs = false;                // something at or below it is trained
   bool trains = false;              // its own parameters are trained
@@ -31,7 +38,7 @@ class GradientFlow {
   explicit GradientFlow(const Chain& chain);
 
   const std::vector<GradientStep>& steps() const { return steps_; }
-  const std::vector<ArenaBuffer>& arena_buffers() const { return arena_buffers_; }
+  const std::vector<GradientBuffer>& arena_buffers() const { return arena_buffers_; }
   std::size_t output() const { return output_; }  // the arena buffer that the loss writes
 
  private:
@@ -40,7 +47,7 @@ class GradientFlow {
     std::size_t arena_buffer = 0;
   };
 
-  std::size_t new_arena_buffer(std::size_t value, int time);
+  std::size_t new_arena_buffer(std::size_t value, int step);
   void visit(int index);
   bool may_share(std::size_t value, std::size_t arena_buffer, int index) const;
   bool is_shared(std::size_t arena_buffer, int index) const;
@@ -49,7 +56,7 @@ class GradientFlow {
   const Chain* chain_;
   std::vector<Gradient> gradients_;  // one per value
   std::vector<GradientStep> steps_;
-  std::vector<ArenaBuffer> arena_buffers_;
+  std::vector<GradientBuffer> arena_buffers_;
   std::size_t output_ = 0;
 };
 

@@ -34,8 +34,9 @@ class ModelState {
   std::shared_ptr<const InferencePlan> inference_plan(int64_t batch, int threads) const {
     return inference_plans_.get(graph, batch, threads);
   }
-  std::shared_ptr<const TrainingPlan> training_plan(int64_t batch, int threads) const {
-    return training_plans_.get(graph, batch, threads);
+  std::shared_ptr<const TrainingPlan> training_plan(int64_t batch, int threads,
+                                                    bool recompute) const {
+    return training_plans_.get(graph, batch, threads, recompute);
   }
   WorkspaceLease lease(const InferencePlan& plan) const { return plan.lease(inference_memory_); }
   WorkspaceLease lease(const TrainingPlan& plan) const { return plan.lease(training_memory_); }

@@ -10,20 +10,23 @@
 
 namespace cnnx::graph {
 
-// A plan is made for a number of images and of threads.
+// A plan is made for a number of images and of threads, and for settings of its own.
 template <class Plan>
 class PlanCache {
  public:
-  std::shared_ptr<const Plan> get(const Graph& graph, int64_t batch, int threads) {
+  template <class... Settings>
+  std::shared_ptr<const Plan> get(const Graph& graph, int64_t batch, int threads,
+                                  Settings... settings) {
     return plans_.use([&](Plans& plans) {
       const auto found = std::find_if(plans.begin(), plans.end(), [&](const auto& plan) {
-        return plan->batch() == batch && plan->threads() == threads;
+        return plan->batch() == batch && plan->threads() == threads &&
+               (plan->has_setting(settings) && ... && true);
       });
       if (found != plans.end()) {
         std::rotate(found, found + 1, plans.end());
         return plans.back();
       }
-      auto plan = std::make_shared<const Plan>(graph, batch, threads);
+      auto plan = std::make_shared<const Plan>(graph, batch, threads, settings...);
       if (plans.size() == kMost) plans.erase(plans.begin());
       plans.push_back(plan);
       return plan;

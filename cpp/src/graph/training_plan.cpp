@@ -1,24 +1,29 @@
-// Runs a chain forward and, along its gradients, backward.
+// Runs the events of a train step.
 #include "graph/training_plan.h"
 
 #include <algorithm>
 #include <array>
 
+#include "graph/recomputation.h"
+
 namespace cnnx::graph {
 
-TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads)
+TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads, bool recompute)
     : batch_(batch),
       threads_(threads),
+      recompute_(recompute),
       chain_(graph, 0, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::for_backward),
-      flow_(chain_) {
-  chain_.assign_offsets(flow_.arena_buffers());
+      flow_(chain_),
+      timeline_(chain_, flow_, recompute ? save_little(chain_, flow_) : save_everything(chain_)),
+      arena_buffers_(timeline_.arena_buffers()),
+      arena_floats_(assign_offsets(arena_buffers_)) {
   scratch_floats_ = chain_.scratch_floats(threads_);
   for (const Step& step : chain_.steps())
     scratch_floats_ = std::max(scratch_floats_, step.op->backward_scratch_floats(threads_));
 }
 
 WorkspaceLease TrainingPlan::lease(WorkspacePool& pool) const {
-  return pool.lease(chain_.arena_floats(), scratch_floats_);
+  return pool.lease(arena_floats_, scratch_floats_);
 }
 
 ChainArguments TrainingPlan::chain_arguments(const TrainingArguments& a,
@@ -35,32 +40,63 @@ ChainArguments TrainingPlan::chain_arguments(const TrainingArguments& a,
   return arguments;
 }
 
+StepArrays TrainingPlan::arrays(const TrainingEvent& event, const ChainArguments& a) const {
+  const Step& step = chain_.steps()[static_cast<std::size_t>(event.step)];
+  const auto place_of = [&](std::size_t arena_buffer) {
+    return arena_buffer == kNothing ? nullptr : a.arena + arena_buffers_[arena_buffer].offset;
+  };
+  StepArrays arrays;
+  for (std::size_t i = 0; i < step.inputs.size(); ++i)
+    arrays.inputs[i] = step.inputs[i] == kCallersInput ? a.input : place_of(event.inputs[i]);
+  arrays.output = place_of(event.output);
+  arrays.saved = reinterpret_cast<uint8_t*>(place_of(timeline_.saved(event.step)));
+  return arrays;
+}
+
 const float* TrainingPlan::forward(const TrainingArguments& arguments, Workspace& workspace) const {
-  return chain_.forward(chain_arguments(arguments, workspace));
+  const ChainArguments chain = chain_arguments(arguments, workspace);
+  const float* result = arguments.input;
+  for (const TrainingEvent& event : timeline_.events()) {
+    if (event.kind != TrainingEvent::Kind::forward) break;
+    const StepArrays arrays = this->arrays(event, chain);
+    chain_.forward(chain_.steps()[static_cast<std::size_t>(event.step)], chain, arrays);
+    result = arrays.output;
+  }
+  return result;
 }
 
 float* TrainingPlan::grad_output(Workspace& workspace) const {
-  return workspace.arena.data() + chain_.offset(chain_.own_buffer_count() + flow_.output());
+  return place(timeline_.gradient(flow_.output()), workspace);
 }
 
 void TrainingPlan::backward(const TrainingArguments& arguments, Workspace& workspace,
                             float* gradients) const {
-  const std::vector<Step>& steps = chain_.steps();
-  const auto place = [&](std::size_t arena_buffer) {
-    return workspace.arena.data() + chain_.offset(chain_.own_buffer_count() + arena_buffer);
-  };
-  for (std::size_t i = steps.size(); i-- > 0;) {
-    const GradientStep& flow = flow_.steps()[i];
-    if (!flow.runs) continue;
-    std::array<ops::InputGradient, ops::kMostInputs> inputs;
-    for (std::size_t k = 0; k < flow.inputs.size(); ++k) {
-      inputs[k] = {flow.inputs[k].wanted ? place(flow.inputs[k].arena_buffer) : nullptr,
-                   flow.inputs[k].accumulate, flow.inputs[k].relu_masked};
+  const ChainArguments chain = chain_arguments(arguments, workspace);
+  for (const TrainingEvent& event : timeline_.events()) {
+    if (event.kind == TrainingEvent::Kind::again) {
+      chain_.forward(chain_.steps()[static_cast<std::size_t>(event.step)], chain,
+                     arrays(event, chain), /*again=*/true);
+    } else if (event.kind == TrainingEvent::Kind::backward) {
+      run_backward(event, chain, workspace, gradients);
     }
-    chain_.backward(steps[i], chain_arguments(arguments, workspace),
-                    {place(flow.output), flow.output_relu_masked, inputs.data(),
-                     flow.trains ? gradients : nullptr});
   }
+}
+
+void TrainingPlan::run_backward(const TrainingEvent& event, const ChainArguments& chain,
+                                Workspace& workspace, float* gradients) const {
+  const auto index = static_cast<std::size_t>(event.step);
+  const GradientStep& flow = flow_.steps()[index];
+  const auto gradient = [&](std::size_t buffer) {
+    return place(timeline_.gradient(buffer), workspace);
+  };
+  std::array<ops::InputGradient, ops::kMostInputs> inputs;
+  for (std::size_t k = 0; k < flow.inputs.size(); ++k) {
+    inputs[k] = {flow.inputs[k].wanted ? gradient(flow.inputs[k].arena_buffer) : nullptr,
+                 flow.inputs[k].accumulate, flow.inputs[k].relu_masked};
+  }
+  chain_.backward(chain_.steps()[index], chain, arrays(event, chain),
+                  {gradient(flow.output), flow.output_relu_masked, inputs.data(),
+                   flow.trains ? gradients : nullptr});
 }
 
 }  // namespace cnnx::graph

@@ -1,10 +1,10 @@
-// The execution of a train step: forward saves the arrays that backward reads, then backward, whose
-// gradients stay in memory until their last use. Immutable.
+// The execution of a train step: forward saves the arrays that backward reads, or backward computes
+// them again; gradients stay in memory until their last use. Immutable.
 #pragma once
 
 #include <vector>
 
-#include "graph/gradient_flow.h"
+#include "graph/training_timeline.h"
 #include "graph/workspace.h"
 
 namespace cnnx::graph {
@@ -20,10 +20,13 @@ struct TrainingArguments {
 
 class TrainingPlan {
  public:
-  TrainingPlan(const Graph& graph, int64_t batch, int threads);
+  // `recompute`: saves few arrays, and computes the others again.
+  TrainingPlan(const Graph& graph, int64_t batch, int threads, bool recompute = false);
 
   int64_t batch() const { return batch_; }
   int threads() const { return threads_; }
+  bool has_setting(bool recompute) const { return recompute == recompute_; }
+  int64_t arena_floats() const { return arena_floats_; }
 
   // A workspace for one execution, returned to the pool at the end of the lease. Only the first
   // lease allocates.
@@ -40,12 +43,21 @@ class TrainingPlan {
 
  private:
   ChainArguments chain_arguments(const TrainingArguments& arguments, Workspace& workspace) const;
+  StepArrays arrays(const TrainingEvent& event, const ChainArguments& arguments) const;
+  float* place(std::size_t arena_buffer, Workspace& workspace) const {
+    return workspace.arena.data() + arena_buffers_[arena_buffer].offset;
+  }
+  void run_backward(const TrainingEvent& event, const ChainArguments& arguments,
+                    Workspace& workspace, float* gradients) const;
 
   int64_t batch_;
   int threads_;
+  bool recompute_;
   Chain chain_;
   GradientFlow flow_;
-  int64_t scratch_floats_ = 0;
+  TrainingTimeline timeline_;
+  std::vector<ArenaBuffer> arena_buffers_;
+  int64_t arena_floats_, scratch_floats_ = 0;
 };
 
 }  // namespace cnnx::graph

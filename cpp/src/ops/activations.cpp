@@ -76,6 +76,7 @@ class BoundActivation final : public BoundOp {
     traits.gradient_runs_in_place = true;
     traits.backward_reads_input = !kernels_.gradient_from_output;
     traits.backward_reads_output = kernels_.gradient_from_output;
+    traits.recomputes_quickly = true;
     return traits;
   }
   void forward(const ForwardArguments& a) const override {

@@ -194,6 +194,10 @@ class BoundBatchNorm2d final : public BoundOp {
   }
   BoundOpTraits traits() const override {
     BoundOpTraits traits;
+    // With an addend, grad_output becomes its gradient.
+    traits.runs_in_place = InputSet::all();
+    traits.gradient_runs_in_place = !fusion_.add;
+    traits.recomputes_quickly = true;
     // The addend's gradient is the masked one. Without an addend the mask is computed again.
     traits.changes_grad_output = fusion_.add && fusion_.relu;
     traits.backward_reads_output = traits.changes_grad_output;
@@ -211,6 +215,7 @@ class BoundBatchNorm2d final : public BoundOp {
     return !training || training->frozen || norm_.geometry().pixels < 2;
   }
   void update_running(float* const* buffers, const float* mean, const float* variance) const;
+  void find_lines(const ForwardArguments& a, const Lines& lines) const;
   void fill(const ForwardArguments& a, const float* mean, const float* variance,
             const Lines& lines) const {
     norm_.fill(mean, variance, affine_ ? a.parameters[0] : nullptr,
@@ -234,9 +239,7 @@ void BoundBatchNorm2d::update_running(float* const* buffers, const float* mean,
   }
 }
 
-void BoundBatchNorm2d::forward(const ForwardArguments& a) const {
-  const Lines lines =
-      a.saved ? norm_.lines(reinterpret_cast<float*>(a.saved)) : norm_.lines_in_scratch(a.scratch);
+void BoundBatchNorm2d::find_lines(const ForwardArguments& a, const Lines& lines) const {
   const float *mean = a.buffers[0], *variance = a.buffers[1];
   if (!uses_running(a.training)) {
     norm_.statistics(a.inputs[0], a.threads, a.scratch, lines.mean, lines.inverse);
@@ -245,6 +248,12 @@ void BoundBatchNorm2d::forward(const ForwardArguments& a) const {
     update_running(a.buffers, mean, variance);
   }
   fill(a, mean, variance, lines);
+}
+
+void BoundBatchNorm2d::forward(const ForwardArguments& a) const {
+  const Lines lines =
+      a.saved ? norm_.lines(reinterpret_cast<float*>(a.saved)) : norm_.lines_in_scratch(a.scratch);
+  if (!a.again) find_lines(a, lines);
   BatchNormForward pass = norm_.forward_pass(lines, a.inputs[0], a.output);
   pass.addend = fusion_.add ? a.inputs[1] : nullptr;
   pass.relu = fusion_.relu;

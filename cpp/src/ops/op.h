@@ -87,6 +87,8 @@ struct BoundOpTraits {
   InputSet passes_gradient = InputSet::none();
   // Backward applies InputGradient::relu_masked to grad_inputs[0].
   bool applies_relu_mask = false;
+  // Computing the output again from the inputs and saved bytes costs one pass over them.
+  bool recomputes_quickly = false;
 };
 
 // The destination of the gradient of one input.
@@ -106,6 +108,8 @@ struct ForwardArguments {
   const float* packed = nullptr;             // by pack_weights; null: forward packs what it needs
   float* output = nullptr;
   uint8_t* saved = nullptr;  // BoundOp::saved_bytes; null: no backward follows
+  // The step's forward has run already: `saved` has its bytes, and buffers are not updated again.
+  bool again = false;
   float* scratch = nullptr;
   int threads = 1;
   const TrainingStep* training = nullptr;  // null in inference

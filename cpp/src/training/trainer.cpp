@@ -55,6 +55,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
       loss(how, model->graph.output_shape()),
       optimizer(settings, model->graph.parameters().infos()),
       seed(options.seed),
+      recompute(options.recompute),
       rules(options.rules),
       trained(trained_arrays(*model)),
       segments(parameter_segments(model->graph.parameters().infos(), trained, rules)),
@@ -96,7 +97,7 @@ LossSum TrainerState::step(const float* images, const Targets& targets, int64_t 
 LossSum TrainerState::compute_gradients(const float* images, const Targets& targets, int64_t rows,
                                         double divisor) {
   const int threads = get_num_threads();
-  const auto plan = model->training_plan(rows, threads);
+  const auto plan = model->training_plan(rows, threads, recompute);
   const graph::WorkspaceLease workspace = model->lease(*plan);
   const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
   follow_trainable();

@@ -54,6 +54,7 @@ struct TrainerState {
   LossFunction loss;
   Optimizer optimizer;
   uint64_t seed;
+  bool recompute;
   uint64_t gradients_computed = 0;  // numbers the random numbers of a train step
   std::vector<ParameterRule> rules;
   std::vector<bool> trained;  // of each parameter array, when `segments` were made

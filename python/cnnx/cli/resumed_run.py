@@ -36,7 +36,9 @@ def resume(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
             arguments.recipe = FINE_TUNE
     if arguments.epochs is not None:
         _check_length(checkpoint, arguments)
-    trainer = cnnx.Trainer.resume(arguments.resume, epochs=arguments.epochs)
+    trainer = cnnx.Trainer.resume(
+        arguments.resume, epochs=arguments.epochs, recompute=arguments.recompute
+    )
     check_resumed(arguments, trainer.model)
     return trainer, load_for(trainer.model, arguments, str(arguments.resume))
 

@@ -155,6 +155,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
         loss=cnnx.CrossEntropy(class_weights=weights),
         schedule=schedule if arguments.recipe is None else fine_tuning_schedule(),
         seed=arguments.seed,
+        recompute=arguments.recompute,
     )
     return trainer, images
 

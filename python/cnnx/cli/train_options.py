@@ -195,6 +195,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="save the weights of the epoch with the lowest validation loss, not the last ones",
     )
+    parser.add_argument(
+        "--recompute",
+        action="store_true",
+        help="compute activations again in the backward pass instead of saving them: less memory, "
+        "more time, the same bits; also with --resume",
+    )
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:

@@ -103,12 +103,13 @@ class TrainingRecipe:
             return self
         return replace(self, loss=self.loss.for_classes(classes))
 
-    def core(self, model: Model) -> _core.Trainer:
+    def core(self, model: Model, *, recompute: bool) -> _core.Trainer:
         """Create a trainer of the compiled core."""
         options = {
             "seed": int(self.seed),
             "rules": [rule.core_settings for rule in self.rules],
             "clip_norm": self.clip_norm,
+            "recompute": recompute,
             "averaging": self.averaging and self.averaging.core_settings,
             "schedule": core_schedule(self.schedule),
         }

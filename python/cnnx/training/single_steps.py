@@ -11,6 +11,7 @@ from cnnx.arguments import (
     FloatArray,
     above_zero,
     at_least,
+    boolean,
     not_negative,
     number,
     rectangular_array,
@@ -40,12 +41,13 @@ class SingleSteps(NamedAttributes):
 
     model: Final[Model]
 
-    def __init__(self, model: Model, recipe: TrainingRecipe) -> None:
+    def __init__(self, model: Model, recipe: TrainingRecipe, *, recompute: bool) -> None:
         if not isinstance(model, Model):
             raise TypeError(f"Trainer: model is {shown(model)}, expected a cnnx.Model")
         self.model = model
         self._recipe = recipe.for_classes(model.classes)
-        self._core = self._recipe.core(model)
+        self._recompute = boolean(recompute, "Trainer", "recompute")
+        self._core = self._recipe.core(model, recompute=self._recompute)
 
     @property
     def learning_rate(self) -> float:

@@ -62,6 +62,9 @@ class Trainer(SingleSteps):
         clip_norm: maximum global L2 norm of the gradients; None disables clipping.
         averaging: `WeightAverage` for `averaged_model`, or None.
         schedule: learning rate schedule of each `fit`, such as `CosineDecay`; None is constant.
+        recompute: whether a step saves few activations of its forward pass and computes the others
+            again in its backward pass (gradient checkpointing): less memory, more time, the same
+            bits. A checkpoint does not store it.
 
     Attributes:
         model: the model.
@@ -92,6 +95,12 @@ class Trainer(SingleSteps):
         ... )
         >>> history = trainer.fit(x, y, epochs=1)
         >>> model = trainer.averaged_model()
+
+        Where memory is short, the same training with fewer activations in memory:
+
+        >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
+        >>> trainer = cnnx.Trainer(model, recompute=True)
+        >>> loss = trainer.step(x, y)
     """
 
     history: History
@@ -107,9 +116,10 @@ class Trainer(SingleSteps):
         clip_norm: float | None = None,
         averaging: WeightAverage | None = None,
         schedule: Schedule | None = None,
+        recompute: bool = False,
     ) -> None:
         recipe = TrainingRecipe(optimizer, loss, seed, rules, clip_norm, averaging, schedule)
-        super().__init__(model, recipe)
+        super().__init__(model, recipe, recompute=recompute)
         self.history = History()
         self._watched = watched_measure(schedule)
         self._run: Run | None = None
@@ -125,10 +135,12 @@ class Trainer(SingleSteps):
     def _copy(self) -> Trainer:
         """Trainer of a copy of the model, with the same settings but a constant learning rate."""
         settings = {**vars(self._recipe), "schedule": None, "averaging": None}
-        return Trainer(self.model.clone(), **settings)
+        return Trainer(self.model.clone(), **settings, recompute=self._recompute)
 
     @classmethod
-    def resume(cls, path: str | os.PathLike[str], *, epochs: int | None = None) -> Trainer:
+    def resume(
+        cls, path: str | os.PathLike[str], *, epochs: int | None = None, recompute: bool = False
+    ) -> Trainer:
         """Load a trainer from a checkpoint that `fit` wrote.
 
         Its `fit`, called with the same data and without `epochs`, resumes the run: with the same
@@ -139,6 +151,7 @@ class Trainer(SingleSteps):
             epochs: new total number of epochs of the run, including the finished ones; None keeps
                 it. The bits are those of a run that had this number from its beginning, unless a
                 callback changes the weights at the end of a run, as `EarlyStopping` does.
+            recompute: as for `Trainer`. The bits are the same whether or not the run had it.
 
         Raises:
             cnnx.FormatError: a ValueError, if the file is damaged, of a newer format or not a
@@ -158,9 +171,11 @@ class Trainer(SingleSteps):
             2
         """
         path = path_of(path, "resume")
+        recompute = boolean(recompute, "resume", "recompute")
         checkpoint = load_checkpoint(path)
         with refusing_metadata(path):
-            trainer = cls(Model._of(checkpoint.core.model), **vars(checkpoint.recipe))
+            model = Model._of(checkpoint.core.model)
+            trainer = cls(model, **vars(checkpoint.recipe), recompute=recompute)
             trainer._core.restore(checkpoint.core)
         if epochs is not None:
             change_length(checkpoint.run, epochs, trainer._recipe.schedule, path)

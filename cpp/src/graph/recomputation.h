@@ -1,0 +1,16 @@
+// The choice of the arrays that a train step computes again in backward instead of saving them. It
+// depends on shapes alone and changes no bits.
+#pragma once
+
+#include "graph/training_timeline.h"
+
+namespace cnnx::graph {
+
+// Every array that a backward reads is saved.
+Recomputation save_everything(const Chain& chain);
+
+// Saves single arrays between which the layers run again during backward (Chen et al. 2016), chosen
+// so that the step needs little memory. Among such choices it saves what does not add to the peak.
+Recomputation save_little(const Chain& chain, const GradientFlow& flow);
+
+}  // namespace cnnx::graph

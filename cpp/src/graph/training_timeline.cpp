@@ -1,0 +1,153 @@
+// Puts the events of a train step in order, then finds how long each array lives.
+#include "graph/training_timeline.h"
+
+#include <algorithm>
+
+#include "runtime/memory.h"
+
+namespace cnnx::graph {
+
+TrainingTimeline::TrainingTimeline(const Chain& chain, const GradientFlow& flow,
+                                   const Recomputation& recomputation)
+    : chain_(&chain),
+      available_(chain.values().size(), true),
+      current_(chain.values().size(), kNothing),
+      backward_times_(chain.steps().size(), -1) {
+  const int count = static_cast<int>(chain.steps().size());
+  for (int i = 0; i < count; ++i) add_forward(i, TrainingEvent::Kind::forward);
+  if (count > 0) read(step_of(count - 1).output);
+  events_.push_back({TrainingEvent::Kind::loss});
+  for (std::size_t value = 0; value < available_.size(); ++value)
+    available_[value] = value == kCallersInput || !recomputation.dropped[value];
+  for (int i = count; i-- > 0;) {
+    if (!flow.steps()[static_cast<std::size_t>(i)].runs) continue;
+    add_backward(i);
+    forget_brief(recomputation.brief);
+  }
+  assign_arena_buffers();
+  add_saved();
+  add_gradients(flow);
+}
+
+// The lifetime of a value that the next event reads.
+std::size_t TrainingTimeline::read(std::size_t value) {
+  if (value == kCallersInput) return kNothing;
+  lifetimes_[current_[value]].last = now();
+  return current_[value];
+}
+
+void TrainingTimeline::add_forward(int index, TrainingEvent::Kind kind) {
+  const Step& step = step_of(index);
+  TrainingEvent event{kind, index};
+  for (const std::size_t input : step.inputs) event.inputs.push_back(read(input));
+  event.output = current_[step.output] = lifetimes_.size();
+  lifetimes_.push_back({step.output, now(), now(), kNothing});
+  events_.push_back(std::move(event));
+}
+
+void TrainingTimeline::add_backward(int index) {
+  const Step& step = step_of(index);
+  const ops::BoundOpTraits traits = step.op->traits();
+  if (traits.backward_reads_input) {
+    for (const std::size_t input : step.inputs) provide(input);
+  }
+  if (traits.backward_reads_output) provide(step.output);
+  TrainingEvent event{TrainingEvent::Kind::backward, index};
+  for (const std::size_t input : step.inputs)
+    event.inputs.push_back(traits.backward_reads_input ? read(input) : kNothing);
+  if (traits.backward_reads_output) event.output = read(step.output);
+  backward_times_[static_cast<std::size_t>(index)] = now();
+  events_.push_back(std::move(event));
+}
+
+// Computes a value again unless it is available, after the values that it depends on.
+void TrainingTimeline::provide(std::size_t value) {
+  if (available_[value]) return;
+  const int producer = chain_->values()[value].producer;
+  for (const std::size_t input : step_of(producer).inputs) provide(input);
+  add_forward(producer, TrainingEvent::Kind::again);
+  available_[value] = true;
+  provided_.push_back(value);
+}
+
+// After a backward: frees those brief arrays that it did not read itself.
+void TrainingTimeline::forget_brief(const std::vector<bool>& brief) {
+  for (const std::size_t value : provided_) {
+    const bool was_read = lifetimes_[current_[value]].last == now() - 1;
+    if (brief[value] && !was_read) available_[value] = false;
+  }
+  provided_.clear();
+}
+
+void TrainingTimeline::assign_arena_buffers() {
+  for (TrainingEvent& event : events_) {
+    const int time = static_cast<int>(&event - events_.data());
+    const auto buffer_of = [&](std::size_t lifetime) {
+      return lifetime == kNothing ? kNothing : lifetimes_[lifetime].arena_buffer;
+    };
+    if (event.kind == TrainingEvent::Kind::forward || event.kind == TrainingEvent::Kind::again) {
+      const Step& step = step_of(event.step);
+      const auto lifetime_of = [&](std::size_t value) {
+        const auto found = std::find(step.inputs.begin(), step.inputs.end(), value);
+        return event.inputs[static_cast<std::size_t>(found - step.inputs.begin())];
+      };
+      Lifetime& output = lifetimes_[event.output];
+      const std::size_t overwritten = chain_->overwritten_input(
+          step, [&](std::size_t value) { return lifetimes_[lifetime_of(value)].last == time; });
+      if (overwritten != kNothing) {
+        output.arena_buffer = lifetimes_[lifetime_of(overwritten)].arena_buffer;
+        arena_buffers_[output.arena_buffer].last = output.last;
+      } else {
+        output.arena_buffer = arena_buffers_.size();
+        const int64_t floats = chain_->values()[output.value].floats;
+        arena_buffers_.push_back({runtime::round_up_to_line(floats), time, output.last});
+      }
+    }
+    for (std::size_t& input : event.inputs) input = buffer_of(input);
+    event.output = buffer_of(event.output);
+  }
+}
+
+// What forward saves besides: from its first run to backward.
+void TrainingTimeline::add_saved() {
+  saved_.assign(chain_->steps().size(), kNothing);
+  for (const TrainingEvent& event : events_) {
+    if (event.step < 0) continue;
+    const int time = static_cast<int>(&event - events_.data());
+    std::size_t& saved = saved_[static_cast<std::size_t>(event.step)];
+    const int64_t bytes = step_of(event.step).op->saved_bytes();
+    if (saved != kNothing) {
+      arena_buffers_[saved].last = time;
+    } else if (bytes > 0) {
+      saved = arena_buffers_.size();
+      arena_buffers_.push_back({runtime::round_up_to_line((bytes + 3) / 4), time, time});
+    }
+  }
+}
+
+void TrainingTimeline::add_gradients(const GradientFlow& flow) {
+  first_gradient_ = arena_buffers_.size();
+  const int steps = static_cast<int>(chain_->steps().size());
+  const auto time_of = [&](int step) {
+    return step == steps ? steps : backward_times_[static_cast<std::size_t>(step)];
+  };
+  for (const GradientBuffer& buffer : flow.arena_buffers())
+    arena_buffers_.push_back(
+        {buffer.floats, time_of(buffer.first_step), time_of(buffer.last_step)});
+}
+
+int64_t TrainingTimeline::most_floats() const {
+  std::vector<int64_t> changes(events_.size() + 1);
+  for (const ArenaBuffer& buffer : arena_buffers_) {
+    changes[static_cast<std::size_t>(buffer.first)] += buffer.floats;
+    changes[static_cast<std::size_t>(buffer.last) + 1] -= buffer.floats;
+  }
+  int64_t now = 0, most = 0;
+  for (const int64_t change : changes) {
+    now += change;
+    most = std::max(most, now);
+  }
+  return most;
+}
+
+}  // namespace cnnx::graph
