@@ -11,7 +11,6 @@ from cnnx.arguments import is_integer, is_utf8, shown
 from cnnx.layers.graph import LayerTuple, Shape
 from cnnx.preprocessing import Preprocessing, per_channel
 
-
 _MOST_CLASSES = 1 << 24  # the most outputs of a dense layer
 
 
