@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx.advice import warn
-from cnnx.arguments import FloatArray, float32_array, real_array
+from cnnx.arguments import FloatArray, float32_array, real_array, rectangular_array
 from cnnx.mapping import check_mapping
 
 _EXAMINED = 256  # images; to examine all would read a memory-mapped data set once more
@@ -170,7 +170,7 @@ def class_labels(
         ValueError: if a label is fractional, NaN, unknown or out of range, or if the number of
             labels is not `count`.
     """
-    array = np.asarray(value)
+    array = rectangular_array(value, function, "y")
     if array.dtype == object and all(isinstance(each, str) for each in array.flat):
         array = array.astype(str)
     if array.ndim == 2 and array.shape[1] == 1:
