@@ -70,7 +70,8 @@ void backward(const AdaptivePool& p, const float* grad_output, int64_t row_begin
 
 }  // namespace
 
-const AdaptiveAvgPool2dKernels adaptive_avg_pool2d_kernels = {forward, backward};
+const AdaptiveAvgPool2dKernels adaptive_avg_pool2d_kernels = {forward};
+const AdaptiveAvgPool2dGradientKernels adaptive_avg_pool2d_gradient_kernels = {backward};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -119,7 +119,8 @@ void backward(const PoolWindows& w, bool divide_by_real_pixels, const float* gra
 
 }  // namespace
 
-const AvgPool2dKernels avg_pool2d_kernels = {forward, backward};
+const AvgPool2dKernels avg_pool2d_kernels = {forward};
+const AvgPool2dGradientKernels avg_pool2d_gradient_kernels = {backward};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -54,7 +54,8 @@ void unshuffle(const float* x, int64_t rows, int64_t groups, int64_t group_chann
 
 }  // namespace
 
-const ChannelShuffleKernels channel_shuffle_kernels = {shuffle, unshuffle};
+const ChannelShuffleKernels channel_shuffle_kernels = {shuffle};
+const ChannelShuffleGradientKernels channel_shuffle_gradient_kernels = {unshuffle};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

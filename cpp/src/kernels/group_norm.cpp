@@ -106,7 +106,8 @@ void sums(const NormRows& r, const float* grad_output, float* sum, float* produc
 
 }  // namespace
 
-const GroupNormKernels group_norm_kernels = {statistics, forward, backward, sums};
+const GroupNormKernels group_norm_kernels = {statistics, forward};
+const GroupNormGradientKernels group_norm_gradient_kernels = {backward, sums};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -23,6 +23,9 @@ struct GroupNormKernels {
   // Writes mean and inverse, in two sweeps to avoid cancellation.
   void (*statistics)(const NormRows& rows, float epsilon);
   void (*forward)(const NormRows& rows, const float* bias, float* output);
+};
+
+struct GroupNormGradientKernels {
   void (*backward)(const NormRows& rows, const float* grad_output, bool accumulate,
                    float* grad_input);
   // Per channel, the sums of grad_output and of grad_output * (x - mean) * inverse.
@@ -30,5 +33,6 @@ struct GroupNormKernels {
 };
 
 CNNX_DECLARE_KERNELS(GroupNormKernels, group_norm_kernels)
+CNNX_DECLARE_KERNELS(GroupNormGradientKernels, group_norm_gradient_kernels)
 
 }  // namespace cnnx

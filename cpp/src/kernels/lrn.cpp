@@ -83,7 +83,8 @@ void backward(const LrnWindow& w, const float* grad_output, const float* x, int6
 
 }  // namespace
 
-const LrnKernels lrn_kernels = {forward, backward};
+const LrnKernels lrn_kernels = {forward};
+const LrnGradientKernels lrn_gradient_kernels = {backward};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -20,11 +20,15 @@ struct LrnKernels {
   // `output` may be x.
   void (*forward)(const LrnWindow& window, const float* x, int64_t pixels, float* scratch,
                   float* output);
+};
+
+struct LrnGradientKernels {
   // `grad_input` may be grad_output.
   void (*backward)(const LrnWindow& window, const float* grad_output, const float* x,
                    int64_t pixels, bool accumulate, float* scratch, float* grad_input);
 };
 
 CNNX_DECLARE_KERNELS(LrnKernels, lrn_kernels)
+CNNX_DECLARE_KERNELS(LrnGradientKernels, lrn_gradient_kernels)
 
 }  // namespace cnnx

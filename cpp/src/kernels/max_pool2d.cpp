@@ -108,7 +108,8 @@ void backward(const PoolWindows& w, const float* grad_output, const float* x, in
 
 }  // namespace
 
-const MaxPool2dKernels max_pool2d_kernels = {forward, backward};
+const MaxPool2dKernels max_pool2d_kernels = {forward};
+const MaxPool2dGradientKernels max_pool2d_gradient_kernels = {backward};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

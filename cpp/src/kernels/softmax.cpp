@@ -57,7 +57,8 @@ void log_backward(const float* grad_output, const float* output, int64_t rows, i
 
 }  // namespace
 
-const SoftmaxKernels softmax_kernels = {{forward, backward}, {log_forward, log_backward}};
+const SoftmaxKernels softmax_kernels = {forward, log_forward};
+const SoftmaxGradientKernels softmax_gradient_kernels = {backward, log_backward};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -139,8 +139,9 @@ void backward(const Upsampling& s, const float* grad_output, int64_t row_begin, 
 
 }  // namespace
 
-const Upsample2dKernels upsample2d_kernels = {nearest, bilinear, backward<Nearest>,
-                                              backward<Bilinear>};
+const Upsample2dKernels upsample2d_kernels = {nearest, bilinear};
+const Upsample2dGradientKernels upsample2d_gradient_kernels = {backward<Nearest>,
+                                                               backward<Bilinear>};
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

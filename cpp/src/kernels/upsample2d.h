@@ -24,13 +24,17 @@ struct Upsample2dKernels {
   // Output rows [row_begin, row_end) of the image x.
   using Forward = void (*)(const Upsampling& upsampling, const float* x, int64_t row_begin,
                            int64_t row_end, float* output);
+  Forward nearest, bilinear;
+};
+
+struct Upsample2dGradientKernels {
   // Input rows [row_begin, row_end) of the image's gradient.
   using Backward = void (*)(const Upsampling& upsampling, const float* grad_output,
                             int64_t row_begin, int64_t row_end, bool accumulate, float* grad_input);
-  Forward nearest, bilinear;
-  Backward nearest_backward, bilinear_backward;
+  Backward nearest, bilinear;
 };
 
 CNNX_DECLARE_KERNELS(Upsample2dKernels, upsample2d_kernels)
+CNNX_DECLARE_KERNELS(Upsample2dGradientKernels, upsample2d_gradient_kernels)
 
 }  // namespace cnnx

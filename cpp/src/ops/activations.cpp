@@ -21,7 +21,7 @@ namespace ops {
 namespace {
 
 // Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kGrain = 32 * 1024;
+constexpr int64_t kActivationGrain = 32 * 1024;
 
 const ActivationKernels& kernels_of(const char* name) {
   const ActivationKernels* row = CNNX_KERNELS(activation_kernels).rows;
@@ -34,7 +34,7 @@ const ActivationKernels& kernels_of(const char* name) {
 
 void apply(const ActivationKernels& kernels, ActivationSettings settings, const float* x,
            int64_t count, int threads, float* output) {
-  runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
+  runtime::parallel_for(threads, count, kActivationGrain, [&](int64_t begin, int64_t end, int) {
     kernels.forward(x + begin, end - begin, settings, output + begin);
   });
 }
@@ -51,7 +51,7 @@ ActivationGradient gradient_of(const char* name) {
 void apply_backward(ActivationGradient kernel, ActivationSettings settings,
                     const float* grad_output, const float* saved, int64_t count, int threads,
                     bool accumulate, float* grad_input) {
-  runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
+  runtime::parallel_for(threads, count, kActivationGrain, [&](int64_t begin, int64_t end, int) {
     kernel(grad_output + begin, saved + begin, end - begin, settings, accumulate,
            grad_input + begin);
   });
@@ -159,7 +159,7 @@ constexpr SettingInfo kClipSettings[] = {real("minimum", "the smallest output"),
 constexpr SettingInfo kHardSigmoidSettings[] = {
     real("slope", "slope of the line").otherwise(1.0 / 6.0).above(0).omit_default(),
     real("offset", "value of the line at 0").otherwise(0.5).omit_default()};
-constexpr LayerDescription kLayers[] = {
+constexpr LayerDescription kActivationsLayers[] = {
     LayerDescription("relu", "x < 0 ? 0 : x", make_activation),
     LayerDescription("leaky_relu", "x < 0 ? negative_slope * x : x", make_activation)
         .with_settings(kLeakyReluSettings),
@@ -184,7 +184,7 @@ constexpr LayerDescription kLayers[] = {
 
 }  // namespace
 
-ConstantArray<LayerDescription> activations_layers() { return kLayers; }
+ConstantArray<LayerDescription> activations_layers() { return kActivationsLayers; }
 
 }  // namespace ops
 

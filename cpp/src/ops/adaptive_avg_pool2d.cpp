@@ -7,6 +7,7 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/adaptive_avg_pool2d.h"
+#include "ops/gradient_kernels.h"
 #include "ops/image_shape.h"
 #include "ops/layer_description.h"
 #include "ops/linear_map.h"
@@ -22,7 +23,8 @@ AdaptivePool one_image(const AdaptiveAvgPool2dGeometry& g) {
   return {g.in_height, g.in_width, g.channels, g.out_height, g.out_width};
 }
 
-void run(const AdaptiveAvgPool2dGeometry& g, const float* x, int threads, float* output) {
+void run_adaptive_avg_pool2d(const AdaptiveAvgPool2dGeometry& g, const float* x, int threads,
+                             float* output) {
   const auto kernel = CNNX_KERNELS(adaptive_avg_pool2d_kernels).forward;
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_row = g.out_width * g.channels;
@@ -33,9 +35,10 @@ void run(const AdaptiveAvgPool2dGeometry& g, const float* x, int threads, float*
                     });
 }
 
-void run_backward(const AdaptiveAvgPool2dGeometry& g, const float* grad_output, int threads,
-                  bool accumulate, float* grad_input) {
-  const auto kernel = CNNX_KERNELS(adaptive_avg_pool2d_kernels).backward;
+void run_adaptive_avg_pool2d_backward(const AdaptiveAvgPool2dGeometry& g,
+                                      const GradientKernels& kernels, const float* grad_output,
+                                      int threads, bool accumulate, float* grad_input) {
+  const auto kernel = kernels.adaptive_avg_pool2d->backward;
   const int64_t in_row = g.in_width * g.channels;
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.in_height, in_row + out_floats / g.in_height,
@@ -45,7 +48,8 @@ void run_backward(const AdaptiveAvgPool2dGeometry& g, const float* grad_output, 
                     });
 }
 
-using BoundAdaptiveAvgPool2d = BoundLinearMap<AdaptiveAvgPool2dGeometry, run, run_backward>;
+using BoundAdaptiveAvgPool2d = BoundLinearMap<AdaptiveAvgPool2dGeometry, run_adaptive_avg_pool2d,
+                                              run_adaptive_avg_pool2d_backward>;
 
 class AdaptiveAvgPool2dOp final : public Op {
  public:
@@ -81,17 +85,17 @@ std::unique_ptr<const Op> make_global_avg_pool2d(const CheckedSettings&) {
   return std::make_unique<GlobalAvgPool2dOp>();
 }
 
-constexpr SettingInfo kSettings[] = {pair("output_size", 1, "number of windows")};
-constexpr LayerDescription kLayers[] = {
+constexpr SettingInfo kAdaptiveAvgPool2dSettings[] = {pair("output_size", 1, "number of windows")};
+constexpr LayerDescription kAdaptiveAvgPool2dLayers[] = {
     LayerDescription("adaptive_avg_pool2d", "means of a given number of windows",
                      make_adaptive_avg_pool2d)
-        .with_settings(kSettings),
+        .with_settings(kAdaptiveAvgPool2dSettings),
     LayerDescription("global_avg_pool2d", "mean of each channel", make_global_avg_pool2d),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> adaptive_avg_pool2d_layers() { return kLayers; }
+ConstantArray<LayerDescription> adaptive_avg_pool2d_layers() { return kAdaptiveAvgPool2dLayers; }
 
 }  // namespace ops
 
@@ -110,12 +114,13 @@ AdaptiveAvgPool2dGeometry adaptive_avg_pool2d_geometry(const Shape& x, Pair outp
 }
 
 void adaptive_avg_pool2d(const AdaptiveAvgPool2dGeometry& geometry, const float* x, float* output) {
-  ops::run(geometry, x, get_num_threads(), output);
+  ops::run_adaptive_avg_pool2d(geometry, x, get_num_threads(), output);
 }
 
 void adaptive_avg_pool2d_backward(const AdaptiveAvgPool2dGeometry& geometry,
                                   const float* grad_output, float* grad_input, bool accumulate) {
-  ops::run_backward(geometry, grad_output, get_num_threads(), accumulate, grad_input);
+  ops::run_adaptive_avg_pool2d_backward(geometry, ops::gradient_kernels(), grad_output,
+                                        get_num_threads(), accumulate, grad_input);
 }
 
 }  // namespace cnnx

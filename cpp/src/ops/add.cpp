@@ -14,12 +14,12 @@
 namespace cnnx::ops {
 
 // Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kGrain = 32 * 1024;
+constexpr int64_t kAddGrain = 32 * 1024;
 
 void add_arrays(const float* a, const float* b, int64_t count, bool relu, int threads,
                 float* output) {
   const auto kernel = CNNX_KERNELS(add_kernels).add;
-  runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
+  runtime::parallel_for(threads, count, kAddGrain, [&](int64_t begin, int64_t end, int) {
     kernel(a + begin, b + begin, end - begin, relu, output + begin);
   });
 }
@@ -30,7 +30,7 @@ void pass_gradient(const float* grad_output, const InputGradient& input, int64_t
   if (input.accumulate) {
     add_arrays(input.values, grad_output, count, false, threads, input.values);
   } else if (input.values != grad_output) {
-    runtime::parallel_for(threads, count, kGrain, [&](int64_t begin, int64_t end, int) {
+    runtime::parallel_for(threads, count, kAddGrain, [&](int64_t begin, int64_t end, int) {
       std::copy(grad_output + begin, grad_output + end, input.values + begin);
     });
   }
@@ -97,12 +97,12 @@ class AddOp final : public MergeOp {
 
 std::unique_ptr<const Op> make_add(const CheckedSettings&) { return std::make_unique<AddOp>(); }
 
-constexpr LayerDescription kLayers[] = {
+constexpr LayerDescription kAddLayers[] = {
     LayerDescription("add", "sum of its inputs", make_add).with_inputs(2, kMostInputs),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> add_layers() { return kLayers; }
+ConstantArray<LayerDescription> add_layers() { return kAddLayers; }
 
 }  // namespace cnnx::ops

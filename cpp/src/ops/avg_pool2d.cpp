@@ -3,6 +3,7 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/avg_pool2d.h"
+#include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
@@ -13,7 +14,7 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-void run(const AvgPool2dGeometry& g, const float* x, int threads, float* output) {
+void run_avg_pool2d(const AvgPool2dGeometry& g, const float* x, int threads, float* output) {
   const PoolWindows windows = windows_of_one_image(g);
   const auto kernel = CNNX_KERNELS(avg_pool2d_kernels).forward;
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
@@ -25,10 +26,11 @@ void run(const AvgPool2dGeometry& g, const float* x, int threads, float* output)
                     });
 }
 
-void run_backward(const AvgPool2dGeometry& g, const float* grad_output, int threads,
-                  bool accumulate, float* grad_input) {
+void run_avg_pool2d_backward(const AvgPool2dGeometry& g, const GradientKernels& kernels,
+                             const float* grad_output, int threads, bool accumulate,
+                             float* grad_input) {
   const PoolWindows windows = windows_of_one_image(g);
-  const auto kernel = CNNX_KERNELS(avg_pool2d_kernels).backward;
+  const auto kernel = kernels.avg_pool2d->backward;
   const int64_t in_row = g.in_width * g.channels, in_floats = g.in_height * in_row;
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.in_height, in_row + out_floats / g.in_height,
@@ -47,7 +49,7 @@ AvgPool2dGeometry geometry_of(const Shape& x, const Pool2dSettings& settings,
   return geometry;
 }
 
-using BoundAvgPool2d = BoundLinearMap<AvgPool2dGeometry, run, run_backward>;
+using BoundAvgPool2d = BoundLinearMap<AvgPool2dGeometry, run_avg_pool2d, run_avg_pool2d_backward>;
 
 class AvgPool2dOp final : public Op {
  public:
@@ -72,7 +74,7 @@ std::unique_ptr<const Op> make_avg_pool2d(const CheckedSettings& settings) {
                                        settings.boolean("count_include_pad"));
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kAvgPool2dSettings[] = {
     kPoolWindow,
     kPoolStride,
     padding("padding", "zeros around the image").otherwise(0),
@@ -80,13 +82,14 @@ constexpr SettingInfo kSettings[] = {
     kPoolDilation,
     kPoolCeilMode,
 };
-constexpr LayerDescription kLayers[] = {
-    LayerDescription("avg_pool2d", "mean of each window", make_avg_pool2d).with_settings(kSettings),
+constexpr LayerDescription kAvgPool2dLayers[] = {
+    LayerDescription("avg_pool2d", "mean of each window", make_avg_pool2d)
+        .with_settings(kAvgPool2dSettings),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> avg_pool2d_layers() { return kLayers; }
+ConstantArray<LayerDescription> avg_pool2d_layers() { return kAvgPool2dLayers; }
 
 }  // namespace ops
 
@@ -98,12 +101,13 @@ AvgPool2dGeometry avg_pool2d_geometry(const Shape& x, Pair kernel_size, Pair str
 }
 
 void avg_pool2d(const AvgPool2dGeometry& geometry, const float* x, float* output) {
-  ops::run(geometry, x, get_num_threads(), output);
+  ops::run_avg_pool2d(geometry, x, get_num_threads(), output);
 }
 
 void avg_pool2d_backward(const AvgPool2dGeometry& geometry, const float* grad_output,
                          float* grad_input, bool accumulate) {
-  ops::run_backward(geometry, grad_output, get_num_threads(), accumulate, grad_input);
+  ops::run_avg_pool2d_backward(geometry, ops::gradient_kernels(), grad_output, get_num_threads(),
+                               accumulate, grad_input);
 }
 
 }  // namespace cnnx

@@ -333,23 +333,23 @@ std::unique_ptr<const Op> make_batch_norm2d(const CheckedSettings& settings) {
                                          settings.boolean("affine"));
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kBatchNorm2dSettings[] = {
     real("momentum", "weight of a batch in the running statistics").otherwise(0.1).from(0).to(1),
     real("epsilon", "added to the variance").otherwise(1e-5).above(0),
     boolean("affine", "whether weight and bias are trained").otherwise(true),
 };
-constexpr LayerArray kParameters[] = {{"weight", "affine"}, {"bias", "affine"}};
-constexpr LayerArray kBuffers[] = {{"running_mean"}, {"running_variance"}};
-constexpr LayerDescription kLayers[] = {
+constexpr LayerArray kBatchNorm2dParameters[] = {{"weight", "affine"}, {"bias", "affine"}};
+constexpr LayerArray kBatchNorm2dBuffers[] = {{"running_mean"}, {"running_variance"}};
+constexpr LayerDescription kBatchNorm2dLayers[] = {
     LayerDescription("batch_norm2d", "normalises each channel over the batch", make_batch_norm2d)
-        .with_settings(kSettings)
-        .with_parameters(kParameters)
-        .with_buffers(kBuffers),
+        .with_settings(kBatchNorm2dSettings)
+        .with_parameters(kBatchNorm2dParameters)
+        .with_buffers(kBatchNorm2dBuffers),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> batch_norm2d_layers() { return kLayers; }
+ConstantArray<LayerDescription> batch_norm2d_layers() { return kBatchNorm2dLayers; }
 
 }  // namespace ops
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "kernels/channel_shuffle.h"
+#include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/linear_map.h"
 #include "ops/op.h"
@@ -12,14 +13,14 @@
 namespace cnnx::ops {
 namespace {
 
-constexpr const char* kName = "channel_shuffle";
+constexpr const char* kChannelShuffleName = "channel_shuffle";
 
 struct Shuffle {
   int64_t rows, groups, group_channels;
   int64_t channels() const { return groups * group_channels; }
 };
 
-void run(const Shuffle& s, const float* x, int threads, float* output) {
+void run_channel_shuffle(const Shuffle& s, const float* x, int threads, float* output) {
   const auto shuffle = CNNX_KERNELS(channel_shuffle_kernels).shuffle;
   parallel_for_rows(threads, 1, s.rows, 2 * s.channels(), [&](int64_t, int64_t begin, int64_t end) {
     const int64_t first = begin * s.channels();
@@ -27,9 +28,10 @@ void run(const Shuffle& s, const float* x, int threads, float* output) {
   });
 }
 
-void run_backward(const Shuffle& s, const float* grad_output, int threads, bool accumulate,
-                  float* grad_input) {
-  const auto unshuffle = CNNX_KERNELS(channel_shuffle_kernels).unshuffle;
+void run_channel_shuffle_backward(const Shuffle& s, const GradientKernels& kernels,
+                                  const float* grad_output, int threads, bool accumulate,
+                                  float* grad_input) {
+  const auto unshuffle = kernels.channel_shuffle->unshuffle;
   parallel_for_rows(threads, 1, s.rows, 2 * s.channels(), [&](int64_t, int64_t begin, int64_t end) {
     const int64_t first = begin * s.channels();
     unshuffle(grad_output + first, end - begin, s.groups, s.group_channels, accumulate,
@@ -41,18 +43,19 @@ class ChannelShuffleOp final : public Op {
  public:
   explicit ChannelShuffleOp(int64_t groups) : groups_(groups) {}
   Shape output_shape(const Shape& input) const override {
-    check_channels(kName, input);
+    check_channels(kChannelShuffleName, input);
     const int64_t channels = input.back();
     if (groups_ < 1 || channels % groups_ != 0) {
-      throw std::invalid_argument(std::string(kName) + ": groups is " + std::to_string(groups_) +
-                                  ", expected a divisor of the " + std::to_string(channels) +
-                                  " channels");
+      throw std::invalid_argument(std::string(kChannelShuffleName) + ": groups is " +
+                                  std::to_string(groups_) + ", expected a divisor of the " +
+                                  std::to_string(channels) + " channels");
     }
     return input;
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     output_shape(input);
-    return std::make_unique<BoundLinearMap<Shuffle, run, run_backward>>(
+    return std::make_unique<
+        BoundLinearMap<Shuffle, run_channel_shuffle, run_channel_shuffle_backward>>(
         Shuffle{rows_of_channels(input), groups_, input.back() / groups_});
   }
 
@@ -64,15 +67,16 @@ std::unique_ptr<const Op> make_channel_shuffle(const CheckedSettings& settings) 
   return std::make_unique<ChannelShuffleOp>(settings.integer("groups"));
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kChannelShuffleSettings[] = {
     integer("groups", 1, "number of groups, a divisor of the channels")};
-constexpr LayerDescription kLayers[] = {
-    LayerDescription(kName, "its channels, those of the groups interleaved", make_channel_shuffle)
-        .with_settings(kSettings),
+constexpr LayerDescription kChannelShuffleLayers[] = {
+    LayerDescription(kChannelShuffleName, "its channels, those of the groups interleaved",
+                     make_channel_shuffle)
+        .with_settings(kChannelShuffleSettings),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> channel_shuffle_layers() { return kLayers; }
+ConstantArray<LayerDescription> channel_shuffle_layers() { return kChannelShuffleLayers; }
 
 }  // namespace cnnx::ops

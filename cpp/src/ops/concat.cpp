@@ -11,7 +11,7 @@ namespace cnnx::ops {
 namespace {
 
 // Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kGrain = 32 * 1024;
+constexpr int64_t kConcatGrain = 32 * 1024;
 
 class BoundConcat final : public BoundOp {
  public:
@@ -47,7 +47,7 @@ class BoundConcat final : public BoundOp {
   // Calls body(input, row, its column in the output).
   template <class Body>
   void for_rows(int threads, const Body& body) const {
-    runtime::parallel_for(threads, rows_, kGrain / (width_ + 1) + 1,
+    runtime::parallel_for(threads, rows_, kConcatGrain / (width_ + 1) + 1,
                           [&](int64_t begin, int64_t end, int) {
                             int64_t column = 0;
                             for (std::size_t input = 0; input < widths_.size(); ++input) {
@@ -93,13 +93,13 @@ std::unique_ptr<const Op> make_concat(const CheckedSettings&) {
   return std::make_unique<ConcatOp>();
 }
 
-constexpr LayerDescription kLayers[] = {
+constexpr LayerDescription kConcatLayers[] = {
     LayerDescription("concat", "its inputs side by side along the last axis", make_concat)
         .with_inputs(2, kMostInputs),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> concat_layers() { return kLayers; }
+ConstantArray<LayerDescription> concat_layers() { return kConcatLayers; }
 
 }  // namespace cnnx::ops

@@ -49,7 +49,7 @@ std::unique_ptr<const Op> make_conv2d(const CheckedSettings& settings) {
   return std::make_unique<Conv2dOp>(settings);
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kConv2dSettings[] = {
     integer("out_channels", 1, "number of filters"),
     pair("kernel_size", 1, "size of the filters"),
     pair("stride", 1, "step of the window").otherwise(1),
@@ -59,16 +59,16 @@ constexpr SettingInfo kSettings[] = {
     boolean("bias", "whether a number is added per filter").otherwise(true),
     kConvolutionAlgorithm,
 };
-constexpr LayerArray kParameters[] = {{"weight"}, {"bias", "bias"}};
-constexpr LayerDescription kLayers[] = {
+constexpr LayerArray kConv2dParameters[] = {{"weight"}, {"bias", "bias"}};
+constexpr LayerDescription kConv2dLayers[] = {
     LayerDescription("conv2d", "2-D convolution (cross-correlation)", make_conv2d)
-        .with_settings(kSettings)
-        .with_parameters(kParameters),
+        .with_settings(kConv2dSettings)
+        .with_parameters(kConv2dParameters),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> conv2d_layers() { return kLayers; }
+ConstantArray<LayerDescription> conv2d_layers() { return kConv2dLayers; }
 
 }  // namespace ops
 

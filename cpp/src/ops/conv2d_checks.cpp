@@ -2,37 +2,8 @@
 #include "ops/conv2d_checks.h"
 
 #include <algorithm>
-#include <stdexcept>
-
-#include "ops/image_shape.h"
 
 namespace cnnx::ops {
-namespace {
-
-// Far above any memory, far below an overflow of scratch sizes.
-constexpr int64_t kMostElements = int64_t{1} << 48;
-
-void check_setting(const char* function, const char* name, Pair pair) {
-  for (const int64_t value : {pair.height, pair.width}) {
-    if (value >= 1 && value <= kMostSetting) continue;
-    refuse(function, std::string(name) + " is " + describe(pair) + ", expected 1 to " +
-                         std::to_string(kMostSetting) + " in height and width");
-  }
-}
-
-}  // namespace
-
-void refuse(const char* function, const std::string& reason) {
-  throw std::invalid_argument(std::string(function) + ": " + reason);
-}
-
-void refuse_shape(const char* function, const char* argument, const Shape& came,
-                  const std::string& expected) {
-  refuse(function,
-         std::string(argument) + " has shape " + to_string(came) + ", expected " + expected);
-}
-
-std::string describe(Pair pair) { return to_string(Shape{pair.height, pair.width}); }
 
 std::string describe(const Padding& padding) {
   return "(" + describe(Pair{padding.top, padding.bottom}) + ", " +
@@ -68,9 +39,9 @@ void check_arrays(const char* function, const Shape& x, const Shape& weight, con
 }
 
 void check_settings(const char* function, Pair kernel_size, const Conv2dOptions& options) {
-  check_setting(function, "kernel_size", kernel_size);
-  check_setting(function, "stride", options.stride);
-  check_setting(function, "dilation", options.dilation);
+  check_positive(function, "kernel_size", kernel_size);
+  check_positive(function, "stride", options.stride);
+  check_positive(function, "dilation", options.dilation);
   const Padding& padding = options.padding;
   if (padding.rule != Padding::Rule::explicit_sides) return;
   for (const int64_t side : {padding.top, padding.bottom, padding.left, padding.right}) {

@@ -6,14 +6,10 @@
 #include <string>
 
 #include "cnnx/conv2d.h"
+#include "ops/image_shape.h"
 
 namespace cnnx::ops {
 
-[[noreturn]] void refuse(const char* function, const std::string& reason);
-[[noreturn]] void refuse_shape(const char* function, const char* argument, const Shape& came,
-                               const std::string& expected);
-
-std::string describe(Pair pair);
 std::string describe(const Padding& padding);
 
 // Refuses more elements than any memory holds.

@@ -16,8 +16,8 @@ namespace {
 // Pixels are summed in bands before the sums go back to memory. Small bands store the sums more
 // often. The gradient (a panel of two vectors) and the input of large bands do not fit into a
 // first-level cache together. 8 K floats of both, and at least 128 pixels, measured best.
-constexpr int64_t kBandFloats = 8 * 1024;
-constexpr int64_t kLeastBandPixels = 128;
+constexpr int64_t kWeightBandFloats = 8 * 1024;
+constexpr int64_t kLeastWeightBandPixels = 128;
 // The most floats of input: a quarter of the second-level cache of current CPUs.
 constexpr int64_t kMostInputFloats = 64 * 1024;
 // The cost of a sum's way to memory and back, in multiply-adds.
@@ -81,7 +81,7 @@ DirectWeightGradient::DirectWeightGradient(const Conv2dGeometry& g)
       std::min(g.out_width * std::min(g.stride.width, g.kernel_size.width), g.in_width) *
       g.in_channels;
   const int64_t pixels =
-      std::max(kBandFloats / (kPanelBlockFloats + g.in_channels), kLeastBandPixels);
+      std::max(kWeightBandFloats / (kPanelBlockFloats + g.in_channels), kLeastWeightBandPixels);
   const int64_t rows = std::min(pixels / g.out_width, kMostInputFloats / input_floats);
   if (rows >= g.out_height) {
     band_rows_ = g.out_height;

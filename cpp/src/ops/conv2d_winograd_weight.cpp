@@ -35,11 +35,11 @@ int64_t tiles_at_once(const WinogradShape& shape) {
 }
 
 // Sums of chunks that take about 20 microseconds.
-constexpr int64_t kGrainSums = 32 * 1024;
+constexpr int64_t kWinogradGrainSums = 32 * 1024;
 
 // Sums that exceed a second-level cache, with values of all tiles that fit into a third-level
 // cache.
-constexpr int64_t kLargeSums = 4 * 1024 * 1024, kPlanesFloats = 1024 * 1024;
+constexpr int64_t kLargeSums = 4 * 1024 * 1024, kWeightPlanesFloats = 1024 * 1024;
 
 // Weight and bias gradients, as sums over chunks of the batch's tiles that are added up at the end.
 // Sums larger than a cache, of few tiles, are computed a few columns at a time and never stored.
@@ -90,8 +90,9 @@ WinogradWeightGradient::WinogradWeightGradient(const Conv2dGeometry& g, Winograd
   tiles_ = g.batch * divide_up(g.out_height, side) * divide_up(g.out_width, side);
   chunks_ = chunk_count(tiles_, chunk_floats());
   most_tiles_ = tiles_at_once(shape_);
-  by_columns_ = g.groups == 1 && chunks_ == 1 && sums_floats() > kLargeSums &&
-                winograd_planes_floats(points(), tiles_, shape_.source_channels) <= kPlanesFloats;
+  by_columns_ =
+      g.groups == 1 && chunks_ == 1 && sums_floats() > kLargeSums &&
+      winograd_planes_floats(points(), tiles_, shape_.source_channels) <= kWeightPlanesFloats;
 }
 
 int64_t WinogradWeightGradient::sums_floats() const {
@@ -216,7 +217,7 @@ void WinogradWeightGradient::run_chunks(const WeightGradientArguments& a) const 
         }
       });
   if (a.grad_weight) {
-    const int64_t grain_inputs = kGrainSums / (chunks_ * points() * outputs) + 1;
+    const int64_t grain_inputs = kWinogradGrainSums / (chunks_ * points() * outputs) + 1;
     runtime::parallel_for(a.threads, inputs, grain_inputs, [&](int64_t begin, int64_t end, int) {
       const WinogradPlanes sums = winograd_planes(a.scratch, inputs, outputs).at(begin, 0);
       kernel.reduce(shape_, {sums, chunks_, chunk_floats()}, begin, end, {0, outputs}, a.accumulate,

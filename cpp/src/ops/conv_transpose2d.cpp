@@ -113,7 +113,7 @@ std::unique_ptr<const Op> make_conv_transpose2d(const CheckedSettings& settings)
   return std::make_unique<ConvTranspose2dOp>(settings);
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kConvTranspose2dSettings[] = {
     integer("out_channels", 1, "channels of the output"),
     pair("kernel_size", 1, "size of the filters"),
     pair("stride", 1, "step from filter to filter in the output").otherwise(1),
@@ -124,17 +124,17 @@ constexpr SettingInfo kSettings[] = {
     boolean("bias", "whether a number is added per output channel").otherwise(true),
     kConvolutionAlgorithm,
 };
-constexpr LayerArray kParameters[] = {{"weight"}, {"bias", "bias"}};
-constexpr LayerDescription kLayers[] = {
+constexpr LayerArray kConvTranspose2dParameters[] = {{"weight"}, {"bias", "bias"}};
+constexpr LayerDescription kConvTranspose2dLayers[] = {
     LayerDescription("conv_transpose2d", "transpose of conv2d, which enlarges an image",
                      make_conv_transpose2d)
-        .with_settings(kSettings)
-        .with_parameters(kParameters),
+        .with_settings(kConvTranspose2dSettings)
+        .with_parameters(kConvTranspose2dParameters),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> conv_transpose2d_layers() { return kLayers; }
+ConstantArray<LayerDescription> conv_transpose2d_layers() { return kConvTranspose2dLayers; }
 
 }  // namespace ops
 

@@ -2,13 +2,13 @@
 #include "cnnx/dense.h"
 
 #include <algorithm>
-#include <stdexcept>
 #include <string>
 
 #include "kernels/activations.h"
 #include "kernels/dense.h"
 #include "ops/activations.h"
 #include "ops/gradient_kernels.h"
+#include "ops/image_shape.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "ops/shares.h"
@@ -24,8 +24,6 @@ namespace {
 constexpr int64_t kLeastRows = 16;
 // Rows that are multiplied in the time of fetching a weight.
 constexpr int64_t kRowsPerWeight = 7;
-// Far above any memory, far below an overflow of scratch sizes.
-constexpr int64_t kMostElements = int64_t{1} << 48;
 
 int64_t scratch_floats(const DenseGeometry& g, int threads) {
   return threads * kDenseScratchFloats + bias_sums_floats(g.out_features);
@@ -240,44 +238,44 @@ class DenseOp final : public Op {
   bool bias_;
 };
 
-[[noreturn]] void refuse(const char* argument, const Shape& came, const std::string& expected) {
-  throw std::invalid_argument(std::string("dense: ") + argument + " has shape " + to_string(came) +
-                              ", expected " + expected);
+[[noreturn]] void refuse_dense(const char* argument, const Shape& came,
+                               const std::string& expected) {
+  refuse_shape("dense", argument, came, expected);
 }
 
 std::unique_ptr<const Op> make_dense(const CheckedSettings& settings) {
   return std::make_unique<DenseOp>(settings.integer("out_features"), settings.boolean("bias"));
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kDenseSettings[] = {
     integer("out_features", 1, "number of outputs"),
     boolean("bias", "whether a number is added per output").otherwise(true),
 };
-constexpr LayerArray kParameters[] = {{"weight"}, {"bias", "bias"}};
-constexpr LayerDescription kLayers[] = {
+constexpr LayerArray kDenseParameters[] = {{"weight"}, {"bias", "bias"}};
+constexpr LayerDescription kDenseLayers[] = {
     LayerDescription("dense", "fully connected layer: x * weight + bias", make_dense)
-        .with_settings(kSettings)
-        .with_parameters(kParameters),
+        .with_settings(kDenseSettings)
+        .with_parameters(kDenseParameters),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> dense_layers() { return kLayers; }
+ConstantArray<LayerDescription> dense_layers() { return kDenseLayers; }
 
 }  // namespace ops
 
 DenseGeometry dense_geometry(const Shape& x, const Shape& weight) {
-  if (x.size() == 4) ops::refuse("x", x, "(batch, in_features): put Flatten before it");
-  if (x.size() != 2) ops::refuse("x", x, "(batch, in_features)");
-  if (x[0] < 0 || x[1] < 1) ops::refuse("x", x, "at least one feature");
-  if (weight.size() != 2) ops::refuse("weight", weight, "(in_features, out_features)");
+  if (x.size() == 4) ops::refuse_dense("x", x, "(batch, in_features): put Flatten before it");
+  if (x.size() != 2) ops::refuse_dense("x", x, "(batch, in_features)");
+  if (x[0] < 0 || x[1] < 1) ops::refuse_dense("x", x, "at least one feature");
+  if (weight.size() != 2) ops::refuse_dense("weight", weight, "(in_features, out_features)");
   if (weight[0] != x[1]) {
-    ops::refuse("weight", weight, "in_features = " + std::to_string(x[1]) + " in axis 0");
+    ops::refuse_dense("weight", weight, "in_features = " + std::to_string(x[1]) + " in axis 0");
   }
-  if (weight[1] < 1) ops::refuse("weight", weight, "at least one feature in axis 1");
+  if (weight[1] < 1) ops::refuse_dense("weight", weight, "at least one feature in axis 1");
   const Shape output = {x[0], weight[1]};
   for (const Shape& shape : {x, weight, output}) {
-    if (element_count(shape) > ops::kMostElements) ops::refuse("x", x, "fewer elements");
+    if (element_count(shape) > ops::kMostElements) ops::refuse_dense("x", x, "fewer elements");
   }
   return {x[0], x[1], weight[1]};
 }

@@ -68,11 +68,17 @@ void rearrange(const Blocks& b, const float* x, int threads, bool accumulate, fl
 }
 
 template <bool to_depth>
-void run(const Blocks& b, const float* x, int threads, float* output) {
+void run_depth_to_space(const Blocks& b, const float* x, int threads, float* output) {
   rearrange<to_depth>(b, x, threads, false, output);
 }
 
-constexpr const char* kModes[] = {"DCR", "CRD"};
+template <bool to_depth>
+void run_depth_to_space_backward(const Blocks& b, const GradientKernels&, const float* grad_output,
+                                 int threads, bool accumulate, float* grad_input) {
+  rearrange<!to_depth>(b, grad_output, threads, accumulate, grad_input);
+}
+
+constexpr const char* kDepthToSpaceModes[] = {"DCR", "CRD"};
 
 template <bool to_depth>
 class RearrangeOp final : public Op {
@@ -85,7 +91,8 @@ class RearrangeOp final : public Op {
     return to_depth ? blocks.deep() : blocks.wide();
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundLinearMap<Blocks, run<to_depth>, rearrange<!to_depth>>>(
+    return std::make_unique<BoundLinearMap<Blocks, run_depth_to_space<to_depth>,
+                                           run_depth_to_space_backward<to_depth>>>(
         blocks_of(input));
   }
 
@@ -117,25 +124,26 @@ class RearrangeOp final : public Op {
 
 template <bool to_depth>
 std::unique_ptr<const Op> make_rearrange(const CheckedSettings& settings) {
-  return std::make_unique<RearrangeOp<to_depth>>(
-      settings.kind().name, settings.integer("block_size"), settings.choice("mode") == kModes[1]);
+  return std::make_unique<RearrangeOp<to_depth>>(settings.kind().name,
+                                                 settings.integer("block_size"),
+                                                 settings.choice("mode") == kDepthToSpaceModes[1]);
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kDepthToSpaceSettings[] = {
     integer("block_size", 1, "height and width of a block"),
-    choice("mode", kModes,
+    choice("mode", kDepthToSpaceModes,
            "order of the many channels: row, column, channel, or channel, row, column")
         .otherwise(0),
 };
-constexpr LayerDescription kLayers[] = {
+constexpr LayerDescription kDepthToSpaceLayers[] = {
     LayerDescription("depth_to_space", "channels as blocks of pixels", make_rearrange<false>)
-        .with_settings(kSettings),
+        .with_settings(kDepthToSpaceSettings),
     LayerDescription("space_to_depth", "blocks of pixels as channels", make_rearrange<true>)
-        .with_settings(kSettings),
+        .with_settings(kDepthToSpaceSettings),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> depth_to_space_layers() { return kLayers; }
+ConstantArray<LayerDescription> depth_to_space_layers() { return kDepthToSpaceLayers; }
 
 }  // namespace cnnx::ops

@@ -15,7 +15,7 @@ namespace cnnx::ops {
 namespace {
 
 // About 20 microseconds of random numbers.
-constexpr int64_t kGrain = 4 * 1024;
+constexpr int64_t kDropoutGrain = 4 * 1024;
 constexpr int64_t kMostNodes =
     1 << 16;  // the random numbers of a step are its layers' side by side
 
@@ -54,7 +54,7 @@ class BoundDropout final : public BoundOp {
                                  training.number * kMostNodes + training.node);
     const float scale = 1.0f / (1.0f - rate_);
     runtime::parallel_for(
-        threads, (count_ + 3) / 4, kGrain / 4, [&](int64_t begin, int64_t end, int) {
+        threads, (count_ + 3) / 4, kDropoutGrain / 4, [&](int64_t begin, int64_t end, int) {
           for (int64_t block = begin; block < end; ++block) {
             const auto words = random.block(static_cast<uint64_t>(block));
             const int64_t last = std::min(count_, 4 * block + 4);
@@ -87,15 +87,15 @@ std::unique_ptr<const Op> make_dropout(const CheckedSettings& settings) {
   return std::make_unique<DropoutOp>(settings.real("rate"));
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kDropoutSettings[] = {
     real("rate", "probability that an element becomes 0").otherwise(0.5).from(0).below(1)};
-constexpr LayerDescription kLayers[] = {
+constexpr LayerDescription kDropoutLayers[] = {
     LayerDescription("dropout", "drops elements at random in training", make_dropout)
-        .with_settings(kSettings),
+        .with_settings(kDropoutSettings),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> dropout_layers() { return kLayers; }
+ConstantArray<LayerDescription> dropout_layers() { return kDropoutLayers; }
 
 }  // namespace cnnx::ops

@@ -24,12 +24,12 @@ std::unique_ptr<const Op> make_flatten(const CheckedSettings&) {
   return std::make_unique<FlattenOp>();
 }
 
-constexpr LayerDescription kLayers[] = {
+constexpr LayerDescription kFlattenLayers[] = {
     LayerDescription("flatten", "an image as one list of numbers", make_flatten),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> flatten_layers() { return kLayers; }
+ConstantArray<LayerDescription> flatten_layers() { return kFlattenLayers; }
 
 }  // namespace cnnx::ops

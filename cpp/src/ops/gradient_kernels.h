@@ -1,16 +1,23 @@
-// The largest kernels that only training calls: of weight gradients, and of the activations. The
-// caller of a backward passes them, so that a static program that only predicts is linked without
-// them.
+// The kernels that only training calls, except small ones. The caller of a backward passes them, so
+// that a static program that only predicts is linked without them.
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/activations.h"
+#include "kernels/adaptive_avg_pool2d.h"
+#include "kernels/avg_pool2d.h"
+#include "kernels/channel_shuffle.h"
 #include "kernels/conv2d.h"
 #include "kernels/conv2d_depthwise.h"
 #include "kernels/conv2d_lane_groups.h"
 #include "kernels/conv2d_winograd_weight.h"
 #include "kernels/dense.h"
+#include "kernels/group_norm.h"
+#include "kernels/lrn.h"
+#include "kernels/max_pool2d.h"
+#include "kernels/softmax.h"
+#include "kernels/upsample2d.h"
 
 namespace cnnx::ops {
 
@@ -22,6 +29,14 @@ struct GradientKernels {
   const WinogradWeightKernels *winograd2, *winograd4;
   const DenseGradientKernels* dense;
   const ActivationGradientTable* activations;
+  const MaxPool2dGradientKernels* max_pool2d;
+  const AvgPool2dGradientKernels* avg_pool2d;
+  const AdaptiveAvgPool2dGradientKernels* adaptive_avg_pool2d;
+  const Upsample2dGradientKernels* upsample2d;
+  const ChannelShuffleGradientKernels* channel_shuffle;
+  const GroupNormGradientKernels* group_norm;
+  const LrnGradientKernels* lrn;
+  const SoftmaxGradientKernels* softmax;
 };
 
 // Those of the active instruction set. No function reachable from a forward may call this.

@@ -87,6 +87,7 @@ class BoundGroupNorm final : public BoundOp {
     to.x = a.inputs[0];
     to.weight = a.parameters[0];
     to.statistics = reinterpret_cast<float*>(const_cast<uint8_t*>(a.saved));
+    to.kernels = a.kernels;
     to.grad_output = a.grad_output;
     to.accumulate = a.grad_inputs[0].accumulate;
     to.grad_input = a.grad_inputs[0].values;
@@ -150,11 +151,6 @@ float checked_epsilon(const char* function, float epsilon) {
                               ", expected a finite number > 0");
 }
 
-[[noreturn]] void refuse(const char* function, const Shape& x, const char* expected) {
-  throw std::invalid_argument(std::string(function) + ": x has shape " + to_string(x) +
-                              ", expected " + expected);
-}
-
 std::unique_ptr<const Op> make_group_norm(const CheckedSettings& settings) {
   return std::make_unique<GroupNormOp>(settings.integer("groups"), settings.real("epsilon"));
 }
@@ -167,19 +163,19 @@ constexpr SettingInfo kEpsilon = real("epsilon", "added to the variance").otherw
 constexpr SettingInfo kGroupNormSettings[] = {
     integer("groups", 1, "groups of neighbouring channels"), kEpsilon};
 constexpr SettingInfo kLayerNormSettings[] = {kEpsilon};
-constexpr LayerArray kParameters[] = {{"weight"}, {"bias"}};
-constexpr LayerDescription kLayers[] = {
+constexpr LayerArray kGroupNormParameters[] = {{"weight"}, {"bias"}};
+constexpr LayerDescription kGroupNormLayers[] = {
     LayerDescription(kGroupNorm, "normalises each group of channels of an image", make_group_norm)
         .with_settings(kGroupNormSettings)
-        .with_parameters(kParameters),
+        .with_parameters(kGroupNormParameters),
     LayerDescription(kLayerNorm, "normalises the channels of each pixel", make_layer_norm)
         .with_settings(kLayerNormSettings)
-        .with_parameters(kParameters),
+        .with_parameters(kGroupNormParameters),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> group_norm_layers() { return kLayers; }
+ConstantArray<LayerDescription> group_norm_layers() { return kGroupNormLayers; }
 
 }  // namespace ops
 
@@ -188,9 +184,9 @@ GroupNormGeometry group_norm_geometry(const Shape& x, int64_t groups, float epsi
   if (x.size() == 4) {
     ops::check_image_shape(name, x);
   } else if (x.size() != 2) {
-    ops::refuse(name, x, "(batch, height, width, channels) or (batch, features)");
+    ops::refuse_shape(name, "x", x, "(batch, height, width, channels) or (batch, features)");
   } else if (x[0] < 0 || x[1] < 1) {
-    ops::refuse(name, x, "at least one feature");
+    ops::refuse_shape(name, "x", x, "at least one feature");
   }
   const int64_t channels = x.back();
   if (groups < 1 || channels % groups != 0) {
@@ -205,9 +201,9 @@ GroupNormGeometry group_norm_geometry(const Shape& x, int64_t groups, float epsi
 
 GroupNormGeometry layer_norm_geometry(const Shape& x, float epsilon) {
   const char* const name = ops::kLayerNorm;
-  if (x.size() < 2) ops::refuse(name, x, "(batch, ..., channels)");
+  if (x.size() < 2) ops::refuse_shape(name, "x", x, "(batch, ..., channels)");
   const int64_t channels = x.back();
-  if (channels < 1) ops::refuse(name, x, "at least one channel in the last axis");
+  if (channels < 1) ops::refuse_shape(name, "x", x, "at least one channel in the last axis");
   return {element_count(x) / channels, 1, channels, 1, ops::checked_epsilon(name, epsilon)};
 }
 

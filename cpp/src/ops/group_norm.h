@@ -9,6 +9,8 @@
 
 namespace cnnx::ops {
 
+struct GradientKernels;
+
 // Images are normalised, and the sums of a weight gradient taken, part by part: some rows,
 // or one image. Smaller parts have more sums to add up at the end.
 constexpr int64_t kLeastPartPixels = 64;
@@ -20,6 +22,7 @@ struct GroupNormArguments {
   float* statistics;  // [image][mean, inverse standard deviation][group]
   float* output;
 
+  const GradientKernels* kernels;  // of a backward, as all that follow
   const float* grad_output;
   bool accumulate;    // to grad_input
   float* grad_input;  // or null

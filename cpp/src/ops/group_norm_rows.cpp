@@ -1,5 +1,6 @@
 // Normalisation of images of one pixel: rows of channels, a chunk of rows at a time.
 #include "kernels/group_norm.h"
+#include "ops/gradient_kernels.h"
 #include "ops/group_norm.h"
 #include "ops/pixel_chunks.h"
 #include "runtime/dispatch.h"
@@ -29,7 +30,7 @@ class GroupNormOfRows final : public GroupNorm {
     });
   }
   void backward(const GroupNormArguments& a) const override {
-    const GroupNormKernels& kernels = CNNX_KERNELS(group_norm_kernels);
+    const GroupNormGradientKernels& kernels = *a.kernels->group_norm;
     const int64_t line = runtime::round_up_to_line(g_.channels);
     for_groups(a, [&](const NormRows& rows, int64_t offset, int64_t channel, int64_t chunk) {
       const float* const grad = a.grad_output + offset;

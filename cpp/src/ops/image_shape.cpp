@@ -2,30 +2,38 @@
 #include "ops/image_shape.h"
 
 #include <stdexcept>
-#include <string>
 
 namespace cnnx::ops {
-namespace {
 
-// Far above any memory, far below an overflow of scratch sizes.
-constexpr int64_t kMostElements = int64_t{1} << 48;
-
-[[noreturn]] void refuse(const char* function, const Shape& x, const char* expected) {
-  throw std::invalid_argument(std::string(function) + ": x has shape " + to_string(x) +
-                              ", expected " + expected);
+void refuse(const char* function, const std::string& reason) {
+  throw std::invalid_argument(std::string(function) + ": " + reason);
 }
 
-}  // namespace
+void refuse_shape(const char* function, const char* argument, const Shape& came,
+                  const std::string& expected) {
+  refuse(function,
+         std::string(argument) + " has shape " + to_string(came) + ", expected " + expected);
+}
+
+std::string describe(Pair pair) { return to_string(Shape{pair.height, pair.width}); }
+
+void check_positive(const char* function, const char* name, Pair pair) {
+  for (const int64_t value : {pair.height, pair.width}) {
+    if (value >= 1 && value <= kMostSetting) continue;
+    refuse(function, std::string(name) + " is " + describe(pair) + ", expected 1 to " +
+                         std::to_string(kMostSetting) + " in height and width");
+  }
+}
 
 void check_image_shape(const char* function, const Shape& x) {
-  if (x.size() != 4) refuse(function, x, "(batch, height, width, channels)");
+  if (x.size() != 4) refuse_shape(function, "x", x, "(batch, height, width, channels)");
   if (x[0] < 0 || x[1] < 1 || x[2] < 1 || x[3] < 1)
-    refuse(function, x, "at least one row, column and channel");
+    refuse_shape(function, "x", x, "at least one row, column and channel");
   element_count(x);
 }
 
 void check_channels(const char* function, const Shape& x) {
-  if (x.size() < 2) refuse(function, x, "a batch axis and channels, the last axis");
+  if (x.size() < 2) refuse_shape(function, "x", x, "a batch axis and channels, the last axis");
   element_count(x);
 }
 
@@ -33,8 +41,7 @@ int64_t rows_of_channels(const Shape& x) { return element_count(Shape(x.begin(),
 
 Shape checked_output(const char* function, const Shape& output) {
   if (element_count(output) > kMostElements) {
-    throw std::invalid_argument(std::string(function) + ": the output of shape " +
-                                to_string(output) + " has too many elements");
+    refuse(function, "the output of shape " + to_string(output) + " has too many elements");
   }
   return output;
 }

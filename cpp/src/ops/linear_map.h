@@ -8,8 +8,8 @@
 
 namespace cnnx::ops {
 
-// `kForward(geometry, x, threads, output)`; `kBackward(geometry, grad_output, threads, accumulate,
-// grad_input)`.
+// `kForward(geometry, x, threads, output)`; `kBackward(geometry, gradient kernels, grad_output,
+// threads, accumulate, grad_input)`.
 template <class Geometry, auto kForward, auto kBackward>
 class BoundLinearMap final : public BoundOp {
  public:
@@ -26,7 +26,8 @@ class BoundLinearMap final : public BoundOp {
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
-    kBackward(geometry_, a.grad_output, a.threads, gradient.accumulate, gradient.values);
+    kBackward(geometry_, *a.kernels, a.grad_output, a.threads, gradient.accumulate,
+              gradient.values);
   }
 
  private:

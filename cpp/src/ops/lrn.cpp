@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ops/channelwise.h"
+#include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "runtime/dispatch.h"
@@ -17,7 +18,7 @@ namespace cnnx::ops {
 namespace {
 
 // About 20 microseconds of logarithms and exponentials.
-constexpr int64_t kGrainFloats = 4 * 1024;
+constexpr int64_t kLrnGrainFloats = 4 * 1024;
 
 class BoundLrn final : public BoundOp {
  public:
@@ -41,7 +42,7 @@ class BoundLrn final : public BoundOp {
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
-    const auto kernel = CNNX_KERNELS(lrn_kernels).backward;
+    const auto kernel = a.kernels->lrn->backward;
     for_pixels(a.threads, [&](int64_t offset, int64_t pixels, int thread) {
       kernel(window_, a.grad_output + offset, a.inputs[0] + offset, pixels, gradient.accumulate,
              a.scratch + thread * thread_floats(), gradient.values + offset);
@@ -54,7 +55,7 @@ class BoundLrn final : public BoundOp {
   // Calls body(offset of the first pixel, pixels, thread).
   template <class Body>
   void for_pixels(int threads, const Body& body) const {
-    runtime::parallel_for(threads, pixels_, kGrainFloats / window_.channels + 1,
+    runtime::parallel_for(threads, pixels_, kLrnGrainFloats / window_.channels + 1,
                           [&](int64_t begin, int64_t end, int thread) {
                             body(begin * window_.channels, end - begin, thread);
                           });
@@ -101,18 +102,18 @@ std::unique_ptr<const Op> make_lrn(const CheckedSettings& settings) {
   return std::make_unique<LrnOp>(settings);
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kLrnSettings[] = {
     integer("size", 1, "neighbouring channels whose squares are added"),
     real("alpha", "factor of the mean of the squares").otherwise(1e-4).from(0),
     real("beta", "exponent of the divisor").otherwise(0.75),
     real("k", "what the mean is added to").otherwise(1).above(0)};
-constexpr LayerDescription kLayers[] = {
+constexpr LayerDescription kLrnLayers[] = {
     LayerDescription("lrn", "x / (k + alpha / size * sum of neighbouring x^2)^beta", make_lrn)
-        .with_settings(kSettings),
+        .with_settings(kLrnSettings),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> lrn_layers() { return kLayers; }
+ConstantArray<LayerDescription> lrn_layers() { return kLrnLayers; }
 
 }  // namespace cnnx::ops

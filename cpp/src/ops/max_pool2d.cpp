@@ -3,6 +3,7 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/max_pool2d.h"
+#include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
@@ -12,9 +13,9 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-constexpr const char* kName = "max_pool2d";
+constexpr const char* kMaxPool2dName = "max_pool2d";
 
-void run(const Pool2dGeometry& g, const float* x, int threads, float* output) {
+void run_max_pool2d(const Pool2dGeometry& g, const float* x, int threads, float* output) {
   const PoolWindows windows = windows_of_one_image(g);
   const auto kernel = CNNX_KERNELS(max_pool2d_kernels).forward;
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
@@ -26,10 +27,11 @@ void run(const Pool2dGeometry& g, const float* x, int threads, float* output) {
                     });
 }
 
-void run_backward(const Pool2dGeometry& g, const float* grad_output, const float* x, int threads,
-                  bool accumulate, float* grad_input) {
+void run_max_pool2d_backward(const Pool2dGeometry& g, const GradientKernels& kernels,
+                             const float* grad_output, const float* x, int threads, bool accumulate,
+                             float* grad_input) {
   const PoolWindows windows = windows_of_one_image(g);
-  const auto kernel = CNNX_KERNELS(max_pool2d_kernels).backward;
+  const auto kernel = kernels.max_pool2d->backward;
   const int64_t in_row = g.in_width * g.channels, in_floats = g.in_height * in_row;
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.in_height, 2 * in_row + out_floats / g.in_height,
@@ -48,13 +50,13 @@ class BoundMaxPool2d final : public BoundOp {
     return traits;
   }
   void forward(const ForwardArguments& a) const override {
-    run(geometry_, a.inputs[0], a.threads, a.output);
+    run_max_pool2d(geometry_, a.inputs[0], a.threads, a.output);
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
-    run_backward(geometry_, a.grad_output, a.inputs[0], a.threads, gradient.accumulate,
-                 gradient.values);
+    run_max_pool2d_backward(geometry_, *a.kernels, a.grad_output, a.inputs[0], a.threads,
+                            gradient.accumulate, gradient.values);
   }
 
  private:
@@ -80,7 +82,7 @@ class MaxPool2dOp final : public Op {
 
  private:
   Pool2dGeometry geometry(const Shape& input) const {
-    return pool2d_geometry(kName, input, settings_);
+    return pool2d_geometry(kMaxPool2dName, input, settings_);
   }
 
   Pool2dSettings settings_;
@@ -90,35 +92,38 @@ std::unique_ptr<const Op> make_max_pool2d(const CheckedSettings& settings) {
   return std::make_unique<MaxPool2dOp>(Pool2dSettings::of(settings));
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kMaxPool2dSettings[] = {
     kPoolWindow,
     kPoolStride,
     padding("padding", "minus infinity around the image").otherwise(0),
     kPoolDilation,
     kPoolCeilMode,
 };
-constexpr LayerDescription kLayers[] = {
-    LayerDescription(kName, "maximum of each window", make_max_pool2d).with_settings(kSettings),
+constexpr LayerDescription kMaxPool2dLayers[] = {
+    LayerDescription(kMaxPool2dName, "maximum of each window", make_max_pool2d)
+        .with_settings(kMaxPool2dSettings),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> max_pool2d_layers() { return kLayers; }
+ConstantArray<LayerDescription> max_pool2d_layers() { return kMaxPool2dLayers; }
 
 }  // namespace ops
 
 Pool2dGeometry max_pool2d_geometry(const Shape& x, Pair kernel_size, Pair stride,
                                    const Padding& padding, Pair dilation, bool ceil_mode) {
-  return ops::pool2d_geometry(ops::kName, x, {kernel_size, stride, padding, dilation, ceil_mode});
+  return ops::pool2d_geometry(ops::kMaxPool2dName, x,
+                              {kernel_size, stride, padding, dilation, ceil_mode});
 }
 
 void max_pool2d(const Pool2dGeometry& geometry, const float* x, float* output) {
-  ops::run(geometry, x, get_num_threads(), output);
+  ops::run_max_pool2d(geometry, x, get_num_threads(), output);
 }
 
 void max_pool2d_backward(const Pool2dGeometry& geometry, const float* grad_output, const float* x,
                          float* grad_input, bool accumulate) {
-  ops::run_backward(geometry, grad_output, x, get_num_threads(), accumulate, grad_input);
+  ops::run_max_pool2d_backward(geometry, ops::gradient_kernels(), grad_output, x, get_num_threads(),
+                               accumulate, grad_input);
 }
 
 }  // namespace cnnx

@@ -14,7 +14,7 @@
 namespace cnnx::ops {
 namespace {
 
-constexpr const char* kName = "pad2d";
+constexpr const char* kPad2dName = "pad2d";
 
 // One axis of an image, padded.
 struct PaddedAxis {
@@ -45,7 +45,7 @@ struct PaddedImages {
   int64_t out_row() const { return columns.padded() * channels; }
 };
 
-void run(const PaddedImages& p, const float* x, int threads, float* output) {
+void run_pad2d(const PaddedImages& p, const float* x, int threads, float* output) {
   parallel_for_rows(
       threads, p.batch, p.rows.padded(), 2 * p.out_row(),
       [&](int64_t image, int64_t begin, int64_t end) {
@@ -63,8 +63,8 @@ void run(const PaddedImages& p, const float* x, int threads, float* output) {
 
 // A pixel's gradient is the sum over the positions that repeat it: rows in the order of the padded
 // image except that the row of the image itself is first, and columns likewise.
-void run_backward(const PaddedImages& p, const float* grad_output, int threads, bool accumulate,
-                  float* grad_input) {
+void run_pad2d_backward(const PaddedImages& p, const GradientKernels&, const float* grad_output,
+                        int threads, bool accumulate, float* grad_input) {
   const auto add = CNNX_KERNELS(add_kernels).add;
   parallel_for_rows(threads, p.batch, p.rows.size, 2 * p.out_row() * p.rows.padded() / p.rows.size,
                     [&](int64_t image, int64_t begin, int64_t end) {
@@ -96,7 +96,7 @@ void check_side(const char* side, int64_t padding, const char* axis, int64_t siz
   const int64_t most = reflect ? size - 1 : kMostSetting;
   if (padding >= 0 && padding <= most) return;
   throw std::invalid_argument(
-      std::string(kName) + ": padding at the " + side + " is " + std::to_string(padding) +
+      std::string(kPad2dName) + ": padding at the " + side + " is " + std::to_string(padding) +
       ", expected 0 to " + std::to_string(most) +
       (reflect ? std::string(", less than the image's ") + axis + ", " + std::to_string(size)
                : std::string()));
@@ -106,18 +106,19 @@ class Pad2dOp final : public Op {
  public:
   Pad2dOp(const Padding& padding, bool reflect) : padding_(padding), reflect_(reflect) {}
   Shape output_shape(const Shape& input) const override {
-    check_image_shape(kName, input);
+    check_image_shape(kPad2dName, input);
     check_side("top", padding_.top, "height", input[1], reflect_);
     check_side("bottom", padding_.bottom, "height", input[1], reflect_);
     check_side("left", padding_.left, "width", input[2], reflect_);
     check_side("right", padding_.right, "width", input[2], reflect_);
     const PaddedImages padded = padded_of(input);
     return checked_output(
-        kName, {input[0], padded.rows.padded(), padded.columns.padded(), padded.channels});
+        kPad2dName, {input[0], padded.rows.padded(), padded.columns.padded(), padded.channels});
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     output_shape(input);
-    return std::make_unique<BoundLinearMap<PaddedImages, run, run_backward>>(padded_of(input));
+    return std::make_unique<BoundLinearMap<PaddedImages, run_pad2d, run_pad2d_backward>>(
+        padded_of(input));
   }
 
  private:
@@ -132,24 +133,24 @@ class Pad2dOp final : public Op {
   bool reflect_;
 };
 
-constexpr const char* kModes[] = {"reflect", "edge"};
+constexpr const char* kPad2dModes[] = {"reflect", "edge"};
 
 std::unique_ptr<const Op> make_pad2d(const CheckedSettings& settings) {
   return std::make_unique<Pad2dOp>(settings.padding("padding"),
-                                   settings.choice("mode") == kModes[0]);
+                                   settings.choice("mode") == kPad2dModes[0]);
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kPad2dSettings[] = {
     sides("padding", "pixels around the image"),
-    choice("mode", kModes, "mirrors the image at its edge, or repeats the edge").otherwise(0),
+    choice("mode", kPad2dModes, "mirrors the image at its edge, or repeats the edge").otherwise(0),
 };
-constexpr LayerDescription kLayers[] = {
-    LayerDescription(kName, "an image padded with its own pixels", make_pad2d)
-        .with_settings(kSettings),
+constexpr LayerDescription kPad2dLayers[] = {
+    LayerDescription(kPad2dName, "an image padded with its own pixels", make_pad2d)
+        .with_settings(kPad2dSettings),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> pad2d_layers() { return kLayers; }
+ConstantArray<LayerDescription> pad2d_layers() { return kPad2dLayers; }
 
 }  // namespace cnnx::ops

@@ -2,7 +2,6 @@
 #include "ops/pool2d.h"
 
 #include <limits>
-#include <stdexcept>
 #include <string>
 
 #include "ops/image_shape.h"
@@ -10,23 +9,6 @@
 
 namespace cnnx::ops {
 namespace {
-
-// Far above any real window, far below an overflow of sums and products of two.
-constexpr int64_t kMost = int64_t{1} << 24;
-
-[[noreturn]] void refuse(const char* function, const std::string& reason) {
-  throw std::invalid_argument(std::string(function) + ": " + reason);
-}
-
-std::string describe(Pair pair) { return to_string(Shape{pair.height, pair.width}); }
-
-void check_pair(const char* function, const char* name, Pair pair) {
-  for (const int64_t value : {pair.height, pair.width}) {
-    if (value >= 1 && value <= kMost) continue;
-    refuse(function, std::string(name) + " is " + describe(pair) + ", expected 1 to " +
-                         std::to_string(kMost) + " in height and width");
-  }
-}
 
 void check_side(const char* function, const char* side, int64_t padding, const char* axis,
                 int64_t kernel) {
@@ -77,9 +59,9 @@ Pool2dGeometry pool2d_geometry(const char* function, const Shape& x,
                                const Pool2dSettings& settings) {
   const auto& [kernel_size, stride, padding, dilation, ceil_mode] = settings;
   check_image_shape(function, x);
-  check_pair(function, "kernel_size", kernel_size);
-  check_pair(function, "stride", stride);
-  check_pair(function, "dilation", dilation);
+  check_positive(function, "kernel_size", kernel_size);
+  check_positive(function, "stride", stride);
+  check_positive(function, "dilation", dilation);
   // The kernels number a window's pixels in 32 bits.
   const int64_t pixels = std::min(kernel_size.height, x[1]) * std::min(kernel_size.width, x[2]);
   if (pixels > std::numeric_limits<int32_t>::max()) {
@@ -97,7 +79,7 @@ Pool2dGeometry pool2d_geometry(const char* function, const Shape& x,
     const bool dilated = dilation.height != 1 || dilation.width != 1;
     refuse(function, "kernel_size is " + describe(kernel_size) +
                          (dilated ? " with dilation " + describe(dilation) : "") +
-                         ", expected at most the input's " + describe({x[1], x[2]}) +
+                         ", expected at most the input's " + describe(Pair{x[1], x[2]}) +
                          " with its padding");
   }
   if (!all_read_the_image(vertical, x[1], kernel_size.height, stride.height, dilation.height) ||

@@ -40,19 +40,19 @@ std::unique_ptr<const Op> make_prelu(const CheckedSettings& settings) {
   return std::make_unique<PreluOp>(settings.real("initial"));
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kPreluSettings[] = {
     real("initial", "what the slopes begin at").otherwise(0.25).not_saved()};
-constexpr LayerArray kParameters[] = {{"weight"}};
-constexpr LayerDescription kLayers[] = {
+constexpr LayerArray kPreluParameters[] = {{"weight"}};
+constexpr LayerDescription kPreluLayers[] = {
     LayerDescription("prelu", "x < 0 ? weight * x : x, with a trained weight per channel",
                      make_prelu)
-        .with_settings(kSettings)
-        .with_parameters(kParameters),
+        .with_settings(kPreluSettings)
+        .with_parameters(kPreluParameters),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> prelu_layers() { return kLayers; }
+ConstantArray<LayerDescription> prelu_layers() { return kPreluLayers; }
 
 }  // namespace ops
 

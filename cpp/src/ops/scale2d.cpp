@@ -36,18 +36,18 @@ std::unique_ptr<const Op> make_scale2d(const CheckedSettings& settings) {
   return std::make_unique<Scale2dOp>(settings.boolean("bias"));
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kScale2dSettings[] = {
     boolean("bias", "whether a trained number is added to each channel").otherwise(true)};
-constexpr LayerArray kParameters[] = {{"weight"}, {"bias", "bias"}};
-constexpr LayerDescription kLayers[] = {
+constexpr LayerArray kScale2dParameters[] = {{"weight"}, {"bias", "bias"}};
+constexpr LayerDescription kScale2dLayers[] = {
     LayerDescription("scale2d", "x * weight + bias, with a trained number each per channel",
                      make_scale2d)
-        .with_settings(kSettings)
-        .with_parameters(kParameters),
+        .with_settings(kScale2dSettings)
+        .with_parameters(kScale2dParameters),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> scale2d_layers() { return kLayers; }
+ConstantArray<LayerDescription> scale2d_layers() { return kScale2dLayers; }
 
 }  // namespace cnnx::ops

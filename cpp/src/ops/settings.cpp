@@ -94,7 +94,7 @@ const SettingInfo* find(const LayerKind& kind, const std::string& name) {
   return nullptr;
 }
 
-[[noreturn]] void refuse(const LayerKind& kind, const std::string& what) {
+[[noreturn]] void refuse_setting(const LayerKind& kind, const std::string& what) {
   throw std::invalid_argument(std::string(kind.name) + ": " + what);
 }
 
@@ -106,15 +106,15 @@ CheckedSettings::CheckedSettings(const LayerKind& kind, const Settings& settings
     const std::string name = setting.name;
     const auto found = settings.find(name);
     if (found == settings.end()) {
-      if (setting.saved && !setting.omitted_if_default) refuse(kind, name + " is missing");
+      if (setting.saved && !setting.omitted_if_default) refuse_setting(kind, name + " is missing");
       continue;
     }
     const std::string expected = expected_instead(setting, found->second, limits);
     if (!expected.empty())
-      refuse(kind, name + " is " + to_text(found->second) + ", expected " + expected);
+      refuse_setting(kind, name + " is " + to_text(found->second) + ", expected " + expected);
   }
   for (const auto& [name, value] : settings) {
-    if (!find(kind, name)) refuse(kind, "has no setting named " + name);
+    if (!find(kind, name)) refuse_setting(kind, "has no setting named " + name);
   }
 }
 

@@ -12,21 +12,22 @@
 namespace cnnx::ops {
 namespace {
 
-constexpr const char* kName = "slice_channels";
+constexpr const char* kSliceChannelsName = "slice_channels";
 
 struct ChannelSlice {
   int64_t rows, channels, start, count;
 };
 
-void run(const ChannelSlice& s, const float* x, int threads, float* output) {
+void run_slice_channels(const ChannelSlice& s, const float* x, int threads, float* output) {
   parallel_for_rows(threads, 1, s.rows, 2 * s.count, [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       std::copy_n(x + row * s.channels + s.start, s.count, output + row * s.count);
   });
 }
 
-void run_backward(const ChannelSlice& s, const float* grad_output, int threads, bool accumulate,
-                  float* grad_input) {
+void run_slice_channels_backward(const ChannelSlice& s, const GradientKernels&,
+                                 const float* grad_output, int threads, bool accumulate,
+                                 float* grad_input) {
   const int64_t rest = s.channels - s.start - s.count;
   parallel_for_rows(threads, 1, s.rows, s.channels, [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
@@ -48,10 +49,10 @@ class SliceChannelsOp final : public Op {
  public:
   SliceChannelsOp(int64_t start, int64_t stop) : start_(start), stop_(stop) {}
   Shape output_shape(const Shape& input) const override {
-    check_channels(kName, input);
+    check_channels(kSliceChannelsName, input);
     if (start_ < 0 || start_ >= stop_ || stop_ > input.back()) {
-      throw std::invalid_argument(std::string(kName) + ": start is " + std::to_string(start_) +
-                                  " and stop is " + std::to_string(stop_) +
+      throw std::invalid_argument(std::string(kSliceChannelsName) + ": start is " +
+                                  std::to_string(start_) + " and stop is " + std::to_string(stop_) +
                                   ", expected 0 <= start < stop <= " +
                                   std::to_string(input.back()) + ", the number of channels");
     }
@@ -61,7 +62,8 @@ class SliceChannelsOp final : public Op {
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     const int64_t count = output_shape(input).back();
-    return std::make_unique<BoundLinearMap<ChannelSlice, run, run_backward>>(
+    return std::make_unique<
+        BoundLinearMap<ChannelSlice, run_slice_channels, run_slice_channels_backward>>(
         ChannelSlice{rows_of_channels(input), input.back(), start_, count});
   }
 
@@ -73,17 +75,17 @@ std::unique_ptr<const Op> make_slice_channels(const CheckedSettings& settings) {
   return std::make_unique<SliceChannelsOp>(settings.integer("start"), settings.integer("stop"));
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kSliceChannelsSettings[] = {
     integer("start", 0, "first channel"),
     integer("stop", 1, "end of the channels, not included"),
 };
-constexpr LayerDescription kLayers[] = {
-    LayerDescription(kName, "some successive channels", make_slice_channels)
-        .with_settings(kSettings),
+constexpr LayerDescription kSliceChannelsLayers[] = {
+    LayerDescription(kSliceChannelsName, "some successive channels", make_slice_channels)
+        .with_settings(kSliceChannelsSettings),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> slice_channels_layers() { return kLayers; }
+ConstantArray<LayerDescription> slice_channels_layers() { return kSliceChannelsLayers; }
 
 }  // namespace cnnx::ops

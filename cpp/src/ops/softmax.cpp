@@ -8,6 +8,7 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/softmax.h"
+#include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "runtime/dispatch.h"
@@ -18,52 +19,57 @@ namespace ops {
 namespace {
 
 // About 20 microseconds of exponentials.
-constexpr int64_t kGrainFloats = 8 * 1024;
+constexpr int64_t kSoftmaxGrainFloats = 8 * 1024;
 
-int64_t grain(int64_t classes) { return kGrainFloats / std::max<int64_t>(1, classes) + 1; }
+int64_t grain(int64_t classes) { return kSoftmaxGrainFloats / std::max<int64_t>(1, classes) + 1; }
 
-void run(const RowKernels& kernels, const float* x, int64_t rows, int64_t classes, int threads,
-         float* output) {
+void run_softmax(SoftmaxKernels::Forward kernel, const float* x, int64_t rows, int64_t classes,
+                 int threads, float* output) {
   runtime::parallel_for(threads, rows, grain(classes), [&](int64_t begin, int64_t end, int) {
-    kernels.forward(x + begin * classes, end - begin, classes, output + begin * classes);
+    kernel(x + begin * classes, end - begin, classes, output + begin * classes);
   });
 }
 
-void run_backward(const RowKernels& kernels, const float* grad_output, const float* output,
-                  int64_t rows, int64_t classes, int threads, const InputGradient& gradient) {
+void run_softmax_backward(SoftmaxGradientKernels::Backward kernel, const float* grad_output,
+                          const float* output, int64_t rows, int64_t classes, int threads,
+                          const InputGradient& gradient) {
   runtime::parallel_for(threads, rows, grain(classes), [&](int64_t begin, int64_t end, int) {
     const int64_t offset = begin * classes;
-    kernels.backward(grad_output + offset, output + offset, end - begin, classes,
-                     gradient.accumulate, gradient.values + offset);
+    kernel(grad_output + offset, output + offset, end - begin, classes, gradient.accumulate,
+           gradient.values + offset);
   });
 }
 
 class BoundSoftmax final : public BoundOp {
  public:
-  BoundSoftmax(const RowKernels& kernels, int64_t rows, int64_t classes)
-      : kernels_(kernels), rows_(rows), classes_(classes) {}
+  BoundSoftmax(bool logarithm, int64_t rows, int64_t classes)
+      : logarithm_(logarithm), rows_(rows), classes_(classes) {}
   BoundOpTraits traits() const override {
     BoundOpTraits traits;
     traits.backward_reads_input = false;
     return traits;
   }
   void forward(const ForwardArguments& a) const override {
-    run(kernels_, a.inputs[0], rows_, classes_, a.threads, a.output);
+    const SoftmaxKernels& kernels = CNNX_KERNELS(softmax_kernels);
+    run_softmax(logarithm_ ? kernels.log_softmax : kernels.softmax, a.inputs[0], rows_, classes_,
+                a.threads, a.output);
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
-    run_backward(kernels_, a.grad_output, a.output, rows_, classes_, a.threads, gradient);
+    const SoftmaxGradientKernels& kernels = *a.kernels->softmax;
+    run_softmax_backward(logarithm_ ? kernels.log_softmax : kernels.softmax, a.grad_output,
+                         a.output, rows_, classes_, a.threads, gradient);
   }
 
  private:
-  const RowKernels& kernels_;
+  bool logarithm_;
   int64_t rows_, classes_;
 };
 
 class SoftmaxOp final : public Op {
  public:
-  SoftmaxOp(const char* kind, const RowKernels& kernels) : kind_(kind), kernels_(kernels) {}
+  SoftmaxOp(const char* kind, bool logarithm) : kind_(kind), logarithm_(logarithm) {}
   Shape output_shape(const Shape& input) const override {
     if (input.empty() || input.back() < 1) {
       throw std::invalid_argument(std::string(kind_) + ": x has shape " + to_string(input) +
@@ -73,23 +79,23 @@ class SoftmaxOp final : public Op {
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     const int64_t classes = output_shape(input).back();
-    return std::make_unique<BoundSoftmax>(kernels_, element_count(input) / classes, classes);
+    return std::make_unique<BoundSoftmax>(logarithm_, element_count(input) / classes, classes);
   }
 
  private:
   const char* kind_;
-  const RowKernels& kernels_;
+  bool logarithm_;
 };
 
 std::unique_ptr<const Op> make_softmax(const CheckedSettings&) {
-  return std::make_unique<SoftmaxOp>("softmax", CNNX_KERNELS(softmax_kernels).softmax);
+  return std::make_unique<SoftmaxOp>("softmax", /*logarithm=*/false);
 }
 
 std::unique_ptr<const Op> make_log_softmax(const CheckedSettings&) {
-  return std::make_unique<SoftmaxOp>("log_softmax", CNNX_KERNELS(softmax_kernels).log_softmax);
+  return std::make_unique<SoftmaxOp>("log_softmax", /*logarithm=*/true);
 }
 
-constexpr LayerDescription kLayers[] = {
+constexpr LayerDescription kSoftmaxLayers[] = {
     LayerDescription("softmax", "probabilities over the last axis", make_softmax),
     LayerDescription("log_softmax", "logarithms of probabilities over the last axis",
                      make_log_softmax),
@@ -97,12 +103,13 @@ constexpr LayerDescription kLayers[] = {
 
 }  // namespace
 
-ConstantArray<LayerDescription> softmax_layers() { return kLayers; }
+ConstantArray<LayerDescription> softmax_layers() { return kSoftmaxLayers; }
 
 }  // namespace ops
 
 void softmax(const float* x, int64_t rows, int64_t classes, float* output) {
-  ops::run(CNNX_KERNELS(softmax_kernels).softmax, x, rows, classes, get_num_threads(), output);
+  ops::run_softmax(CNNX_KERNELS(softmax_kernels).softmax, x, rows, classes, get_num_threads(),
+                   output);
 }
 
 void softmax_backward(const float* grad_output, const float* output, int64_t rows, int64_t classes,
@@ -110,8 +117,8 @@ void softmax_backward(const float* grad_output, const float* output, int64_t row
   ops::InputGradient gradient;
   gradient.values = grad_input;
   gradient.accumulate = accumulate;
-  ops::run_backward(CNNX_KERNELS(softmax_kernels).softmax, grad_output, output, rows, classes,
-                    get_num_threads(), gradient);
+  ops::run_softmax_backward(ops::gradient_kernels().softmax->softmax, grad_output, output, rows,
+                            classes, get_num_threads(), gradient);
 }
 
 }  // namespace cnnx

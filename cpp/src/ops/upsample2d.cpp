@@ -2,11 +2,11 @@
 #include "cnnx/upsample2d.h"
 
 #include <numeric>
-#include <stdexcept>
 #include <string>
 
 #include "cnnx/runtime.h"
 #include "kernels/upsample2d.h"
+#include "ops/gradient_kernels.h"
 #include "ops/image_shape.h"
 #include "ops/layer_description.h"
 #include "ops/linear_map.h"
@@ -18,7 +18,7 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-constexpr const char* kName = "upsample2d";
+constexpr const char* kUpsample2dName = "upsample2d";
 
 // Reduced to lowest terms, so that the same numbers are computed for any size of the same ratio.
 ResampledAxis axis_of(int64_t in_size, int64_t out_size, UpsampleMode mode, bool align_corners) {
@@ -37,7 +37,7 @@ Upsampling one_image(const Upsample2dGeometry& g) {
           axis_of(g.in_width, g.out_width, g.mode, g.align_corners), g.channels};
 }
 
-void run(const Upsample2dGeometry& g, const float* x, int threads, float* output) {
+void run_upsample2d(const Upsample2dGeometry& g, const float* x, int threads, float* output) {
   const Upsample2dKernels& kernels = CNNX_KERNELS(upsample2d_kernels);
   const auto kernel = g.mode == UpsampleMode::nearest ? kernels.nearest : kernels.bilinear;
   const Upsampling upsampling = one_image(g);
@@ -50,11 +50,11 @@ void run(const Upsample2dGeometry& g, const float* x, int threads, float* output
                     });
 }
 
-void run_backward(const Upsample2dGeometry& g, const float* grad_output, int threads,
-                  bool accumulate, float* grad_input) {
-  const Upsample2dKernels& kernels = CNNX_KERNELS(upsample2d_kernels);
+void run_upsample2d_backward(const Upsample2dGeometry& g, const GradientKernels& kernels,
+                             const float* grad_output, int threads, bool accumulate,
+                             float* grad_input) {
   const auto kernel =
-      g.mode == UpsampleMode::nearest ? kernels.nearest_backward : kernels.bilinear_backward;
+      g.mode == UpsampleMode::nearest ? kernels.upsample2d->nearest : kernels.upsample2d->bilinear;
   const Upsampling upsampling = one_image(g);
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
@@ -65,26 +65,24 @@ void run_backward(const Upsample2dGeometry& g, const float* grad_output, int thr
                     });
 }
 
-using BoundUpsample2d = BoundLinearMap<Upsample2dGeometry, run, run_backward>;
+using BoundUpsample2d = BoundLinearMap<Upsample2dGeometry, run_upsample2d, run_upsample2d_backward>;
 
-[[noreturn]] void refuse(const std::string& reason) {
-  throw std::invalid_argument(std::string(kName) + ": " + reason);
-}
+[[noreturn]] void refuse_upsample2d(const std::string& reason) { refuse(kUpsample2dName, reason); }
 
 void check_sizes(const char* argument, Pair sizes) {
   for (const int64_t each : {sizes.height, sizes.width}) {
     if (each >= 1 && each <= kMostSetting) continue;
-    refuse(std::string(argument) + " is " + to_string(Shape{sizes.height, sizes.width}) +
-           ", expected 1 to " + std::to_string(kMostSetting) + " in height and width");
+    refuse_upsample2d(std::string(argument) + " is " + to_string(Shape{sizes.height, sizes.width}) +
+                      ", expected 1 to " + std::to_string(kMostSetting) + " in height and width");
   }
 }
 
 Upsample2dGeometry geometry_of(const Shape& x, Pair out, UpsampleMode mode, bool align_corners) {
   if (align_corners && mode == UpsampleMode::nearest)
-    refuse("align_corners is true, expected false with mode nearest");
+    refuse_upsample2d("align_corners is true, expected false with mode nearest");
   const Upsample2dGeometry geometry = {x[0],       x[1],      x[2], x[3],
                                        out.height, out.width, mode, align_corners};
-  checked_output(kName, geometry.output_shape());
+  checked_output(kUpsample2dName, geometry.output_shape());
   return geometry;
 }
 
@@ -103,9 +101,9 @@ class Upsample2dOp final : public Op {
     if (size_.height == 0 && size_.width == 0)
       return upsample2d_geometry(input, scale_factor_, mode_, align_corners_);
     if (scale_factor_.height != 1 || scale_factor_.width != 1) {
-      refuse("scale_factor is " + to_string(Shape{scale_factor_.height, scale_factor_.width}) +
-             " and size is " + to_string(Shape{size_.height, size_.width}) +
-             ", expected one of them");
+      refuse_upsample2d(
+          "scale_factor is " + to_string(Shape{scale_factor_.height, scale_factor_.width}) +
+          " and size is " + to_string(Shape{size_.height, size_.width}) + ", expected one of them");
     }
     return upsample2d_geometry_of_size(input, size_, mode_, align_corners_);
   }
@@ -115,18 +113,19 @@ class Upsample2dOp final : public Op {
   bool align_corners_;
 };
 
-constexpr const char* kModes[] = {"nearest", "bilinear"};
+constexpr const char* kUpsample2dModes[] = {"nearest", "bilinear"};
 
 std::unique_ptr<const Op> make_upsample2d(const CheckedSettings& settings) {
-  const bool nearest = settings.choice("mode") == kModes[0];
+  const bool nearest = settings.choice("mode") == kUpsample2dModes[0];
   return std::make_unique<Upsample2dOp>(settings.pair("scale_factor"), settings.pair("size"),
                                         nearest ? UpsampleMode::nearest : UpsampleMode::bilinear,
                                         settings.boolean("align_corners"));
 }
 
-constexpr SettingInfo kSettings[] = {
+constexpr SettingInfo kUpsample2dSettings[] = {
     pair("scale_factor", 1, "how many times as high and wide").otherwise(1),
-    choice("mode", kModes, "repeats pixels, or mixes the four around a place").otherwise(0),
+    choice("mode", kUpsample2dModes, "repeats pixels, or mixes the four around a place")
+        .otherwise(0),
     pair("size", 0, "height and width of the output instead of a factor, or 0")
         .otherwise(0)
         .omit_default(),
@@ -134,45 +133,46 @@ constexpr SettingInfo kSettings[] = {
         .otherwise(false)
         .omit_default(),
 };
-constexpr LayerDescription kLayers[] = {
-    LayerDescription(kName, "an image resampled to another size", make_upsample2d)
-        .with_settings(kSettings),
+constexpr LayerDescription kUpsample2dLayers[] = {
+    LayerDescription(kUpsample2dName, "an image resampled to another size", make_upsample2d)
+        .with_settings(kUpsample2dSettings),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> upsample2d_layers() { return kLayers; }
+ConstantArray<LayerDescription> upsample2d_layers() { return kUpsample2dLayers; }
 
 }  // namespace ops
 
 Upsample2dGeometry upsample2d_geometry(const Shape& x, Pair scale_factor, UpsampleMode mode,
                                        bool align_corners) {
-  ops::check_image_shape(ops::kName, x);
+  ops::check_image_shape(ops::kUpsample2dName, x);
   ops::check_sizes("scale_factor", scale_factor);
   Pair out;
   if (__builtin_mul_overflow(x[1], scale_factor.height, &out.height) ||
       __builtin_mul_overflow(x[2], scale_factor.width, &out.width)) {
-    ops::refuse("x has shape " + to_string(x) + " and scale_factor is " +
-                to_string(Shape{scale_factor.height, scale_factor.width}) +
-                ", expected fewer pixels");
+    ops::refuse_upsample2d("x has shape " + to_string(x) + " and scale_factor is " +
+                           to_string(Shape{scale_factor.height, scale_factor.width}) +
+                           ", expected fewer pixels");
   }
   return ops::geometry_of(x, out, mode, align_corners);
 }
 
 Upsample2dGeometry upsample2d_geometry_of_size(const Shape& x, Pair size, UpsampleMode mode,
                                                bool align_corners) {
-  ops::check_image_shape(ops::kName, x);
+  ops::check_image_shape(ops::kUpsample2dName, x);
   ops::check_sizes("size", size);
   return ops::geometry_of(x, size, mode, align_corners);
 }
 
 void upsample2d(const Upsample2dGeometry& geometry, const float* x, float* output) {
-  ops::run(geometry, x, get_num_threads(), output);
+  ops::run_upsample2d(geometry, x, get_num_threads(), output);
 }
 
 void upsample2d_backward(const Upsample2dGeometry& geometry, const float* grad_output,
                          float* grad_input, bool accumulate) {
-  ops::run_backward(geometry, grad_output, get_num_threads(), accumulate, grad_input);
+  ops::run_upsample2d_backward(geometry, ops::gradient_kernels(), grad_output, get_num_threads(),
+                               accumulate, grad_input);
 }
 
 }  // namespace cnnx

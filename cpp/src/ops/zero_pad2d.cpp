@@ -7,6 +7,7 @@
 
 #include "cnnx/runtime.h"
 #include "kernels/add.h"
+#include "ops/gradient_kernels.h"
 #include "ops/image_shape.h"
 #include "ops/layer_description.h"
 #include "ops/linear_map.h"
@@ -18,9 +19,9 @@ namespace cnnx {
 namespace ops {
 namespace {
 
-constexpr const char* kName = "zero_pad2d";
+constexpr const char* kZeroPad2dName = "zero_pad2d";
 
-void run(const ZeroPad2dGeometry& g, const float* x, int threads, float* output) {
+void run_zero_pad2d(const ZeroPad2dGeometry& g, const float* x, int threads, float* output) {
   const Shape padded = g.output_shape();
   const int64_t in_row = g.in_width * g.channels, out_row = padded[2] * g.channels;
   const int64_t left = g.left * g.channels;
@@ -42,8 +43,9 @@ void run(const ZeroPad2dGeometry& g, const float* x, int threads, float* output)
                     });
 }
 
-void run_backward(const ZeroPad2dGeometry& g, const float* grad_output, int threads,
-                  bool accumulate, float* grad_input) {
+void run_zero_pad2d_backward(const ZeroPad2dGeometry& g, const GradientKernels&,
+                             const float* grad_output, int threads, bool accumulate,
+                             float* grad_input) {
   const auto add = CNNX_KERNELS(add_kernels).add;
   const Shape padded = g.output_shape();
   const int64_t in_row = g.in_width * g.channels, out_row = padded[2] * g.channels;
@@ -62,7 +64,7 @@ void run_backward(const ZeroPad2dGeometry& g, const float* grad_output, int thre
       });
 }
 
-using BoundZeroPad2d = BoundLinearMap<ZeroPad2dGeometry, run, run_backward>;
+using BoundZeroPad2d = BoundLinearMap<ZeroPad2dGeometry, run_zero_pad2d, run_zero_pad2d_backward>;
 
 class ZeroPad2dOp final : public Op {
  public:
@@ -82,41 +84,43 @@ std::unique_ptr<const Op> make_zero_pad2d(const CheckedSettings& settings) {
   return std::make_unique<ZeroPad2dOp>(settings.padding("padding"));
 }
 
-constexpr SettingInfo kSettings[] = {sides("padding", "zeros around the image")};
-constexpr LayerDescription kLayers[] = {
-    LayerDescription(kName, "zeros around the image", make_zero_pad2d).with_settings(kSettings),
+constexpr SettingInfo kZeroPad2dSettings[] = {sides("padding", "zeros around the image")};
+constexpr LayerDescription kZeroPad2dLayers[] = {
+    LayerDescription(kZeroPad2dName, "zeros around the image", make_zero_pad2d)
+        .with_settings(kZeroPad2dSettings),
 };
 
 }  // namespace
 
-ConstantArray<LayerDescription> zero_pad2d_layers() { return kLayers; }
+ConstantArray<LayerDescription> zero_pad2d_layers() { return kZeroPad2dLayers; }
 
 }  // namespace ops
 
 ZeroPad2dGeometry zero_pad2d_geometry(const Shape& x, const Padding& padding) {
-  ops::check_image_shape(ops::kName, x);
+  ops::check_image_shape(ops::kZeroPad2dName, x);
   for (const int64_t side : {padding.top, padding.bottom, padding.left, padding.right}) {
     if (padding.rule == Padding::Rule::explicit_sides && side >= 0 && side <= ops::kMostSetting)
       continue;
     throw std::invalid_argument(
-        std::string(ops::kName) + ": padding is ((" + std::to_string(padding.top) + ", " +
+        std::string(ops::kZeroPad2dName) + ": padding is ((" + std::to_string(padding.top) + ", " +
         std::to_string(padding.bottom) + "), (" + std::to_string(padding.left) + ", " +
         std::to_string(padding.right) + ")), expected 0 to " + std::to_string(ops::kMostSetting) +
         " on every side");
   }
   const ZeroPad2dGeometry geometry = {x[0],        x[1],           x[2],         x[3],
                                       padding.top, padding.bottom, padding.left, padding.right};
-  ops::checked_output(ops::kName, geometry.output_shape());
+  ops::checked_output(ops::kZeroPad2dName, geometry.output_shape());
   return geometry;
 }
 
 void zero_pad2d(const ZeroPad2dGeometry& geometry, const float* x, float* output) {
-  ops::run(geometry, x, get_num_threads(), output);
+  ops::run_zero_pad2d(geometry, x, get_num_threads(), output);
 }
 
 void zero_pad2d_backward(const ZeroPad2dGeometry& geometry, const float* grad_output,
                          float* grad_input, bool accumulate) {
-  ops::run_backward(geometry, grad_output, get_num_threads(), accumulate, grad_input);
+  ops::run_zero_pad2d_backward(geometry, ops::gradient_kernels(), grad_output, get_num_threads(),
+                               accumulate, grad_input);
 }
 
 }  // namespace cnnx

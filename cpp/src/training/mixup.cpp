@@ -12,7 +12,7 @@ namespace cnnx::training {
 namespace {
 
 // The least number of values for another thread.
-constexpr int64_t kGrain = 32 * 1024;
+constexpr int64_t kMixupGrain = 32 * 1024;
 
 // One attempt in two is accepted at alpha = 1, one in seventy at 4.
 constexpr uint64_t kMostAttempts = 4096;
@@ -41,7 +41,7 @@ Factors target_factors(const Mix& mix, const float* weights, int64_t row, int64_
 template <class FactorsOf>
 void blend(const Mix& mix, const FactorsOf& factors, const float* from, int64_t count, int64_t size,
            int threads, float* out) {
-  runtime::parallel_for(threads, count, kGrain / size + 1, [&](int64_t begin, int64_t end, int) {
+  runtime::parallel_for(threads, count, kMixupGrain / size + 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       const Factors of = factors(i);
       const float* first = from + i * size;

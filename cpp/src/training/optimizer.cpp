@@ -16,7 +16,7 @@ namespace training {
 namespace {
 
 // Memory-bound: below this a second thread costs more than it gains.
-constexpr int64_t kGrain = 32 * 1024;
+constexpr int64_t kOptimizerGrain = 32 * 1024;
 // A square root and a division each.
 constexpr int64_t kAdamGrain = 8 * 1024;
 // Nesterov's step of SGD and Muon looks ahead along the velocity.
@@ -38,7 +38,7 @@ void update(const Sgd& sgd, OptimizerState& state, const UpdatedBlock& block,
   float* const velocity = sgd.momentum > 0 ? block.slots[0] : nullptr;
   const auto kernel = CNNX_KERNELS(optimizer_kernels).sgd;
   for_each_trained(
-      block.segments, kGrain, threads,
+      block.segments, kOptimizerGrain, threads,
       [&](const ParameterSegment& segment, int64_t begin, int64_t end) {
         const SgdCoefficients coefficients = {
             static_cast<float>(scales.gradients),
@@ -112,7 +112,7 @@ void update_muon(const Muon& muon, MuonDirections& directions, OptimizerState& s
   float* const velocity = muon.momentum > 0 ? block.slots[0] : nullptr;
   const auto sgd = CNNX_KERNELS(optimizer_kernels).sgd;
   // SGD's step from zero, negated and of length 1, is its direction.
-  for_each_trained(block.segments, kGrain, threads,
+  for_each_trained(block.segments, kOptimizerGrain, threads,
                    [&](const ParameterSegment&, int64_t begin, int64_t end) {
                      std::fill(direction + begin, direction + end, 0.0f);
                      sgd({static_cast<float>(scales.gradients), -1.0f,
@@ -122,7 +122,7 @@ void update_muon(const Muon& muon, MuonDirections& directions, OptimizerState& s
                    });
   directions.orthogonalise(block.segments);
   for_each_trained(
-      block.segments, kGrain, threads,
+      block.segments, kOptimizerGrain, threads,
       [&](const ParameterSegment& segment, int64_t begin, int64_t end) {
         sgd({1.0f, static_cast<float>(rate_of(segment, state, scales)), 0.0f,
              static_cast<float>(muon.weight_decay * segment.weight_decay_factor), false},
