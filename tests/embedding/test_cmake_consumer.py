@@ -85,6 +85,7 @@ def test_asking_for_the_folder_imports_neither_numpy_nor_the_extension() -> None
     assert (folder.parents[2] / "include" / "cnnx" / "cnnx.h").is_file()
 
 
+@pytest.mark.slow
 def test_every_public_header_compiles_on_its_own(tmp_path: Path) -> None:
     needs_a_compiler()
     include = Path(_core.__file__).parent / "include"

@@ -90,16 +90,13 @@ class Reference:
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    folder = tmp_path_factory.mktemp("reference")
-    x, y = cnnx.data.xo(2000, seed=1)
-    model = cnnx.models.small((32, 32, 1), ["X", "O"])
-    cnnx.Trainer(model, optimizer=cnnx.Adam(1e-3)).fit(x, y, epochs=6)
-    model.save(folder / "xo.cnnx")
+def python(trained_in_python: tuple[Path, cnnx.History]) -> Reference:
+    path, _ = trained_in_python
+    model = cnnx.load(path)
     images, _ = cnnx.data.xo(COUNT, seed=SEED)
     predictions = zip(model.predict(images), model.predict_proba(images).max(axis=1), strict=True)
     output = "".join(f"{label} {float(probability).hex()}\n" for label, probability in predictions)
-    return Reference(folder / "xo.cnnx", output, (folder / "xo.cnnx").read_bytes())
+    return Reference(path, output, path.read_bytes())
 
 
 def build(folder: Path, *definitions: str) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import os
 import re
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,6 @@ import numpy as np
 import pytest
 from first_hour import Case, check, every
 from python_process import run_python
-from refused_threads import threads_and_sameness
 
 IN_NEW_PROCESS = """
 import os, signal, threading, time
@@ -195,10 +193,3 @@ def test_threads(case: Case) -> None:
 @every(CHILDREN)
 def test_forks(case: Case) -> None:
     check(case)
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits address space")
-@pytest.mark.parametrize("wanted", [8, 64])
-def test_refused_threads(wanted: int) -> None:
-    """They used to end the process with a line of the OpenMP runtime."""
-    assert threads_and_sameness("address_space", 2, wanted) == (1, True)

@@ -56,8 +56,9 @@ def strace() -> str:
     return path
 
 
-@pytest.mark.parametrize("kind", killed_saves.KINDS)
-@pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
+@pytest.mark.parametrize(
+    ("kind", "error"), [*((kind, "ENOSPC") for kind in killed_saves.KINDS), ("model", "EIO")]
+)
 def test_a_save_that_fails_at_any_call_keeps_the_old_file(
     kind: str, error: str, strace: str, tmp_path: Path
 ) -> None:

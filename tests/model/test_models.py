@@ -111,7 +111,7 @@ def test_three_epochs_of_resnet20_are_the_same_on_any_number_of_threads(
 
 def test_fast_cifar_begins_with_whitened_patches_and_identities() -> None:
     rng = np.random.default_rng(1)
-    smooth = np.cumsum(rng.normal(0, 9, (300, 32, 32, 3)), axis=2) + rng.normal(0, 9, (32, 32, 3))
+    smooth = np.cumsum(rng.normal(0, 9, (100, 32, 32, 3)), axis=2) + rng.normal(0, 9, (32, 32, 3))
     images = np.clip(smooth + 128, 0, 255).astype(np.uint8)
     model = models.fast_cifar(images=images)
     inside = model.layer_outputs(images)["whitening"][:, :31, :31]  # the rest is padding

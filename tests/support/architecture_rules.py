@@ -7,6 +7,7 @@ test_kernel_symbols.py has the checks that need compiled objects.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,8 +101,15 @@ def sources(root: Path) -> Iterator[tuple[str, Path]]:
         yield from files(root, folder, ".cpp", ".c", ".h", ".py", ".pyi")
 
 
+@functools.cache
+def syntax_tree(path: Path) -> ast.Module:
+    """The syntax tree of a Python file, which must not change."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
 def code(path: Path) -> str:
-    """C++ without comments and string literals."""
+    """C++ without comments and string literals, of a file that must not change."""
     text = re.sub(r"//[^\n]*|/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     return re.sub(r'(?<!include )"(\\.|[^"\\\n])*"', '""', text)
 
@@ -181,7 +189,7 @@ def python_imports_only_components_below(root: Path) -> Iterator[str]:
         if component not in PYTHON_LEVEL:
             yield f"{name} is in no component"
             continue
-        for imported, _ in imported_modules(ast.parse(path.read_text(encoding="utf-8")), parts):
+        for imported, _ in imported_modules(syntax_tree(path), parts):
             if imported.split(".")[0] != "cnnx":
                 continue
             target = (*imported.split("."), "")[1]
@@ -200,7 +208,7 @@ def optional_packages_are_imported_only_where_they_are_used(root: Path) -> Itera
         parts = path.relative_to(root / "python").with_suffix("").parts
         if parts[1] in LOADED_ON_USE and parts[2] != "__init__":
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = syntax_tree(path)
         for imported, column in imported_modules(tree, parts):
             if imported.split(".")[0] in OPTIONAL_PACKAGES and column == 0:
                 yield f"{name} imports {imported} at its top, so the package needs it"
@@ -227,7 +235,7 @@ def files_open_with_a_sentence(root: Path) -> Iterator[str]:
             comment = re.match(r"(//[^\n]*\n)+", text)
             opening = re.sub(r"^//", "", comment.group(), flags=re.MULTILINE) if comment else ""
         else:
-            opening = ast.get_docstring(ast.parse(text)) or ""
+            opening = ast.get_docstring(syntax_tree(path)) or ""
         sentence = re.match(r"\s*(\S+\s+){3,}?\S*[.?!:](\s|$)", opening)
         if not sentence:
             yield f"{name} does not open with a sentence"

@@ -8,6 +8,7 @@ because", "Many parameters because" or "Repeated because".
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from architecture_rules import REASON_LINES, sources
+from architecture_rules import REASON_LINES, sources, syntax_tree
 
 MOST_FUNCTION_LINES = 80
 MOST_PARAMETERS = 8
@@ -37,7 +38,7 @@ def states_reason(path: Path, reason: str) -> bool:
 
 
 def python_functions(path: Path) -> Iterator[Function]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(syntax_tree(path)):
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         arguments = node.args
@@ -114,10 +115,10 @@ def cpp_functions(path: Path) -> Iterator[Function]:
             yield Function(name[1], first, last - first + 1, parameters)
 
 
-def functions(path: Path) -> Iterator[Function]:
-    if path.suffix in (".py", ".pyi"):
-        return python_functions(path)
-    return cpp_functions(path)
+@functools.cache
+def functions(path: Path) -> tuple[Function, ...]:
+    """Definitions in a file, which must not change."""
+    return tuple((python_functions if path.suffix in (".py", ".pyi") else cpp_functions)(path))
 
 
 def functions_are_short(root: Path) -> Iterator[str]:

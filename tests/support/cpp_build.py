@@ -98,7 +98,8 @@ def installed_cmake_folder() -> Path:
 
 def build_consumer(project: Path, folder: Path, *definitions: str) -> Path:
     """Build a foreign project outside the tree, with warnings as errors, against the installed
-    package alone; returns the folder of its programs.
+    package alone; returns the folder of its programs. They are not optimised, because compiling
+    them takes longer than running them.
     """
     shutil.copytree(project, folder / "source")
     configure(
@@ -107,6 +108,7 @@ def build_consumer(project: Path, folder: Path, *definitions: str) -> Path:
         f"-Dcnnx_DIR={installed_cmake_folder()}",
         f"-DCMAKE_CXX_FLAGS={STRICT}",
         f"-DCMAKE_C_FLAGS={STRICT}",
+        "-DCMAKE_BUILD_TYPE=",
         "--no-warn-unused-cli",  # a project of C alone has no C++ flags
         *definitions,
     )

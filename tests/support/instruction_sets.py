@@ -5,6 +5,7 @@ Not part of the package.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -37,6 +38,7 @@ def run_python(isa: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@functools.cache
 def needs(isa: str) -> None:
     """Skip if and only if the CPU lacks the instruction set."""
     asked = run_python(isa, "-c", "import cnnx; print(cnnx.isa())")
@@ -52,6 +54,7 @@ def needs(isa: str) -> None:
     pytest.skip(f"this CPU does not run {isa}: {refusal}")
 
 
+@functools.cache
 def digests(isa: str, threads: int, script: str = "op_digests.py") -> dict[str, str]:
     """The hashes that a script of this folder prints."""
     finished = run_python(isa, str(SUPPORT / script), str(threads))
