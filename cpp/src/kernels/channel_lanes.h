@@ -66,12 +66,12 @@ CNNX_INLINE void for_pixel_vectors(int64_t pixels, int64_t channels, const Body&
   }
 }
 
-// The vectors of channels that a tile of several columns processes. Its code is long, so a second
-// copy for the channels that remain after whole vectors doubles the compile time. AVX-512 needs no
-// copy, because its masked loads are as fast as others. The baseline, for CPUs from before 2013,
-// leaves these channels to tiles of one column.
+// EveryVector for a long body, of which a second copy for the channels that remain after whole
+// vectors doubles the compile time. AVX-512 needs no copy, because its masked loads are as fast as
+// others. TileVectors are those of a tile of several columns: the baseline, for CPUs from before
+// 2013, leaves the remaining channels to tiles of one column.
 #if defined(__AVX512F__)
-struct TileVectors {
+struct VectorsOfLongBody {
   template <class Body>
   CNNX_INLINE static void for_each(int64_t channels, const Body& body) {
     for (int64_t channel = 0; channel < channels; channel += kLanes) {
@@ -79,11 +79,14 @@ struct TileVectors {
     }
   }
 };
+using TileVectors = VectorsOfLongBody;
 constexpr bool kTilesLeaveRest = false;
 #elif defined(CNNX_HAS_FMA)
+using VectorsOfLongBody = EveryVector;
 using TileVectors = EveryVector;
 constexpr bool kTilesLeaveRest = false;
 #else
+using VectorsOfLongBody = EveryVector;
 using TileVectors = WholeVectors;
 constexpr bool kTilesLeaveRest = true;
 #endif

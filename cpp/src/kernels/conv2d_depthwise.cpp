@@ -280,7 +280,7 @@ void convolve_down(const DepthwisePass& p, int64_t q, int64_t first, int64_t las
   constexpr int64_t kAhead = 4 * kLanes;
   const int64_t channels = p.channels, row_floats = p.width * channels;
   const int64_t left = p.horizontal.origin + q, inside_first = -left, inside_last = p.width - left;
-  for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+  VectorsOfLongBody::for_each(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     Vector weight[9], sum[3][1][kCount] = {};
     CNNX_UNROLL for (int k = 0; k < 9; ++k) weight[k] =
         lanes.load(p.weight + k / 3 * p.tap_row_step + k % 3 * p.tap_column_step + channel);

@@ -332,7 +332,7 @@ void add(const DepthwiseGradient& g) {
   const int64_t band = kBandVectors / (g.width * g.vertical.stride + g.columns) + 1;
   for (int64_t row = g.first; row < g.last; row += band) {
     const Range rows = {row, row + band < g.last ? row + band : g.last};
-    for_channel_vectors(g.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
+    VectorsOfLongBody::for_each(g.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
       int64_t v = 0;
       for (; v + 3 <= g.horizontal.taps; v += 3) add_tap_columns<3>(g, rows, v, channel, lanes);
       for (; v < g.horizontal.taps; ++v) add_tap_columns<1>(g, rows, v, channel, lanes);
