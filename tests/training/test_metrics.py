@@ -44,7 +44,7 @@ def test_a_confusion_matrix_counts_pairs(rng: np.random.Generator) -> None:
         ([[0.1, float("nan")]], [0], 1, "outputs holds NaN"),
         ([[0.1, 0.2]], [2], 1, "label 2 at position 0, expected 0 to 1"),
         ([[0.1, 0.2]], [0, 1], 1, "expected one label per image"),
-        (np.ones((2, 2)), [[0], [0, 1]], 1, "top_k_accuracy: y is not a rectangular array"),
+        (np.ones((2, 2)), [[0], [0, 1]], 1, "y is not a rectangular array"),
         ([[0.1, 0.2]], [0], 0, "k is 0, expected an integer from 1 to 2"),
         ([[0.1, 0.2]], [0], 3, "k is 3, expected an integer from 1 to 2"),
     ],
