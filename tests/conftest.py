@@ -31,17 +31,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("CNNX_TEST_TIER", "fast"),
         help="full: run the tests marked slow, too (default: CNNX_TEST_TIER, else fast)",
     )
+    parser.addoption(
+        "--list-skipped",
+        type=Path,
+        default=os.environ.get("CNNX_LIST_SKIPPED"),
+        metavar="FILE",
+        help="add the names of the skipped tests to FILE (default: CNNX_LIST_SKIPPED)",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the tests marked slow unless the full tier is requested, and put those of compiled
-    objects last: `started_cpp_build` compiles beside all others.
+    objects last: `started_cpp_build` compiles beside all others. A test that gets such a fixture
+    through `getfixturevalue` has the mark `usefixtures("cpp_build")`.
     """
     if config.getoption("--tier") == "fast":
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
     items.sort(key=lambda item: "object_cache" in fixtures_of(item))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Add the skipped tests and files to the list that `.ci/run extras` runs, one per line."""
+    path = config.getoption("--list-skipped")
+    if path is not None:
+        skipped = terminalreporter.stats.get("skipped", [])
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(f"{report.nodeid}\n" for report in skipped)
 
 
 def fixtures_of(item: pytest.Item) -> Sequence[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
+from cpp_build import ROOT
 from onnx_backend import official_functions
 from refused_onnx_cases import REFUSED
 
@@ -30,3 +32,9 @@ def test_case_passes(name: str) -> None:
 def test_case_is_refused_for_its_reason(name: str) -> None:
     with pytest.raises(ValueError, match=re.escape(REFUSED[name])):
         FUNCTIONS[name](None)
+
+
+def test_the_page_counts_the_cases() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "make_onnx_page.py"))["page"]()
+    text = (ROOT / "docs" / "onnx.md").read_text(encoding="utf-8")
+    assert text == page, "run docs/make_onnx_page.py"
