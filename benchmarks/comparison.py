@@ -52,6 +52,7 @@ class Peer(NamedTuple):
         trains: whether it has tasks of training.
         infers: whether it has tasks of inference.
         most_images: the largest batch it is compared at, None if any.
+        most_threads_judged: with more threads it is shown, but is not the best peer.
         networks: the networks it is compared at, None if all.
         within: the largest difference of its results relative to the largest, by kind of result.
     """
@@ -61,6 +62,7 @@ class Peer(NamedTuple):
     trains: bool = False
     infers: bool = True
     most_images: int | None = None
+    most_threads_judged: int | None = None
     networks: tuple[str, ...] | None = None
     # The effect of adding float32 numbers in another order.
     within: Mapping[str, float] = {"logits": 1e-5, "losses": 1e-4}
@@ -73,15 +75,24 @@ class Peer(NamedTuple):
             and (self.networks is None or network in self.networks)
         )
 
+    def is_judged(self, threads: int) -> bool:
+        """Whether it may be the best peer."""
+        return self.most_threads_judged is None or threads <= self.most_threads_judged
+
 
 OURS = Peer("benchmarks.network_in_cnnx", trains=True)
 PEERS = {
     "torch": Peer("benchmarks.network_in_torch", ("nchw", "channels_last"), trains=True),
     "onnxruntime": Peer("benchmarks.network_in_onnxruntime"),
     "openvino": Peer("benchmarks.network_in_openvino"),
-    "ncnn": Peer("benchmarks.network_in_ncnn", most_images=1),
+    "ncnn": Peer("benchmarks.network_in_ncnn", most_images=1, most_threads_judged=1),
     # Its tiles of Winograd's method are larger, and so is their error.
-    "mnn": Peer("benchmarks.network_in_mnn", most_images=1, within={"logits": 1e-3}),
+    "mnn": Peer(
+        "benchmarks.network_in_mnn",
+        most_images=1,
+        most_threads_judged=1,
+        within={"logits": 1e-3},
+    ),
     "tensorflow": Peer(
         "benchmarks.network_in_tensorflow", trains=True, infers=False, networks=("lenet5x5",)
     ),
@@ -213,8 +224,9 @@ def measure(
         peer: best_ratio(turns, [name for name in counted if counted[name] == peer])
         for peer in dict.fromkeys(counted.values())
     }
-    if counted:
-        ratios[BEST] = best_ratio(turns, list(counted))
+    judged = [name for name, peer in counted.items() if PEERS[peer].is_judged(threads)]
+    if judged:
+        ratios[BEST] = best_ratio(turns, judged)
     return Row(task_name, threads, network, turns, ratios)
 
 

@@ -70,7 +70,7 @@ AVX2_FRACTION = 0.85  # of the goals
 
 def main() -> int:
     """Print the rows; 1 when a goal is missed."""
-    options = parse(__doc__.splitlines()[0], COMPARISON, rounds=3, seconds=0.3)
+    options = parse(__doc__.splitlines()[0], COMPARISON, rounds=3, seconds=0.6)
     rows = run(COMPARISON, options)
     if not options.peers:
         return 0

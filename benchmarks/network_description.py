@@ -202,6 +202,21 @@ def leaves(layers: tuple[Layer, ...], shape: Shape) -> Iterator[tuple[Layer, Sha
             yield layer, reached
 
 
+def multiply_adds(network: Network) -> int:
+    """Of one image, by the direct method."""
+    total = 0
+    for layer, shape in leaves(network.layers, network.input_shape):
+        weight, pixels = weight_shape(layer, shape), 1
+        if isinstance(layer, BatchNorm) or weight is None:
+            continue
+        if isinstance(layer, Convolution):
+            pixels = int(np.prod(output_shape(layer, shape)[:2]))
+        elif isinstance(layer, UpConvolution):
+            pixels = shape[0] * shape[1]
+        total += pixels * int(np.prod(weight))
+    return total
+
+
 def weight_shape(layer: Layer, shape: Shape) -> Shape | None:
     """The shape of a layer's weight, None if it has none."""
     if isinstance(layer, Convolution):

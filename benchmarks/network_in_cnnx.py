@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import cnnx
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.network_description import (
     CHECKED_RATE,
@@ -16,6 +18,7 @@ from benchmarks.network_description import (
     Convolution,
     Dense,
     Flatten,
+    FloatArray,
     Gelu,
     GlobalAveragePool,
     Layer,
@@ -76,13 +79,42 @@ def _layers(layers: tuple[Layer, ...]) -> list[cnnx.Layer]:
     return [_layer(layer) for layer in layers]
 
 
+def new_model(network: Network) -> cnnx.Model:
+    """The network with the library's own initial weights."""
+    return cnnx.Model(_layers(network.layers), input_shape=network.input_shape)
+
+
 def build(network: Network) -> cnnx.Model:
     """The network with its weights."""
-    model = cnnx.Model(_layers(network.layers), input_shape=network.input_shape)
+    model = new_model(network)
     drawn = [array for parameters in draw_parameters(network) for array in parameters.arrays()]
     for name, array in zip(model.parameters, drawn, strict=True):
         model.parameters[name] = array
     return model
+
+
+def stepper(
+    model: cnnx.Model,
+    x: FloatArray,
+    y: NDArray[np.int64],
+    rate: float,
+    *,
+    recompute: bool = False,
+) -> Callable[[], float]:
+    """A train step, which returns the loss."""
+    optimizer = cnnx.SGD(rate, momentum=MOMENTUM)
+    trainer = cnnx.Trainer(model, optimizer=optimizer, recompute=recompute)
+    return lambda: trainer.step(x, y)
+
+
+def own_stepper(
+    network: Network, x: FloatArray, y: NDArray[np.int64], threads: int, mode: str
+) -> Callable[[], float]:
+    """A train step of a model that has no other arrays than the library's; the mode is "recompute"
+    or empty.
+    """
+    cnnx.set_num_threads(threads)
+    return stepper(new_model(network), x, y, TIMED_RATE, recompute=mode == "recompute")
 
 
 def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
@@ -94,7 +126,6 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     model = build(network)
     if not training:
         return lambda: model(x), {"logits": model(x).ravel().tolist()}
-    trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(CHECKED_RATE, momentum=MOMENTUM))
-    losses = [trainer.step(x, y) for _ in range(network.checked_steps)]
-    timed = cnnx.Trainer(model, optimizer=cnnx.SGD(TIMED_RATE, momentum=MOMENTUM))
-    return lambda: timed.step(x, y), {"losses": losses}
+    checked = stepper(model, x, y, CHECKED_RATE)
+    losses = [checked() for _ in range(network.checked_steps)]
+    return stepper(model, x, y, TIMED_RATE), {"losses": losses}

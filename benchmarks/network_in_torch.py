@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from benchmarks.network_description import (
@@ -21,6 +22,7 @@ from benchmarks.network_description import (
     Convolution,
     Dense,
     Flatten,
+    FloatArray,
     Gelu,
     GlobalAveragePool,
     Layer,
@@ -113,9 +115,14 @@ def _in_order(layers: tuple[Layer, ...], shape: Shape) -> nn.Sequential:
     return nn.Sequential(*(_layer(layer, each) for layer, each in with_input_shapes(layers, shape)))
 
 
+def new_model(network: Network) -> nn.Sequential:
+    """The network with the library's own initial weights."""
+    return _in_order(network.layers, network.input_shape)
+
+
 def build(network: Network) -> nn.Sequential:
     """The network with its weights."""
-    model = _in_order(network.layers, network.input_shape)
+    model = new_model(network)
     drawn = channels_first(network, draw_parameters(network))
     arrays = [array for parameters in drawn for array in parameters.arrays()]
     with torch.no_grad():
@@ -124,22 +131,52 @@ def build(network: Network) -> nn.Sequential:
     return model
 
 
+def in_layout(model: Any, images: FloatArray, mode: str) -> tuple[Any, torch.Tensor]:
+    """The model and the images in the layout of the mode."""
+    x = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    if mode != "nchw":
+        model = model.to(memory_format=torch.channels_last)
+        x = x.to(memory_format=torch.channels_last)
+    return torch.compile(model) if mode == "compile" else model, x
+
+
+def stepper(model: Any, x: torch.Tensor, y: torch.Tensor, rate: float) -> Callable[[], float]:
+    """A train step, which returns the loss."""
+    loss_function = nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=MOMENTUM)
+
+    def step() -> float:
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_function(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return float(loss.item())
+
+    return step
+
+
+def own_stepper(
+    network: Network, images: FloatArray, labels: NDArray[np.int64], threads: int, mode: str
+) -> Callable[[], float]:
+    """A train step of a model that has no other arrays than the library's."""
+    torch.set_num_threads(threads)
+    model, x = in_layout(new_model(network), images, mode)
+    return stepper(model, x, torch.from_numpy(labels), TIMED_RATE)
+
+
 def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
     """A train step or a run of the network, and its logits or first losses."""
     network_name, batch, training, threads, mode = NetworkTask(*task)
     torch.set_num_threads(threads)
     network = network_named(network_name)
     images, labels = draw_batch(network, batch)
-    x = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-    model: Any = build(network)
-    if mode != "nchw":
-        model = model.to(memory_format=torch.channels_last)
-        x = x.to(memory_format=torch.channels_last)
-    if mode == "compile":
-        model = torch.compile(model)
-    if training:
-        return _training(model, x, torch.from_numpy(labels), network.checked_steps)
-    return _inference(model, x)
+    model, x = in_layout(build(network), images, mode)
+    if not training:
+        return _inference(model, x)
+    y = torch.from_numpy(labels)
+    checked = stepper(model, x, y, CHECKED_RATE)
+    losses = [checked() for _ in range(network.checked_steps)]
+    return stepper(model, x, y, TIMED_RATE), {"losses": losses}
 
 
 def _inference(model: Any, x: torch.Tensor) -> tuple[Callable[[], object], dict[str, list[float]]]:
@@ -152,25 +189,3 @@ def _inference(model: Any, x: torch.Tensor) -> tuple[Callable[[], object], dict[
     # A network of images returns them; those of cnnx have their channels last.
     logits = run()
     return run, {"logits": logits.movedim(1, -1).ravel().tolist()}
-
-
-def _training(
-    model: Any, x: torch.Tensor, y: torch.Tensor, checked_steps: int
-) -> tuple[Callable[[], object], dict[str, list[float]]]:
-    loss_function = nn.CrossEntropyLoss()
-
-    def stepper(rate: float) -> Callable[[], Any]:
-        optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=MOMENTUM)
-
-        def step() -> Any:
-            optimizer.zero_grad(set_to_none=True)
-            loss = loss_function(model(x), y)
-            loss.backward()
-            optimizer.step()
-            return loss.item()
-
-        return step
-
-    checked = stepper(CHECKED_RATE)
-    losses = [checked() for _ in range(checked_steps)]
-    return stepper(TIMED_RATE), {"losses": losses}

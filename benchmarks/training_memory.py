@@ -1,0 +1,151 @@
+"""The memory of a train step of large images against PyTorch: the peak resident set.
+
+    python -m benchmarks.training_memory --peer-python /path/to/venv/bin/python
+    [--networks resnet18,mobilenet_v2] [--batch 8] [--threads 2]
+
+Each network is trained for a few steps in a process of its own. The resident set after the library
+has been loaded is subtracted from its peak, which so includes the parameters, the gradients, the
+momentum, and the images. The peak of the whole process is shown beside it. PyTorch runs eagerly in
+both of its layouts, and the better one counts. The step with `recompute` has a goal for its time,
+too. Linux only. Exits 1 when a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import machine
+from benchmarks.deployed_networks import DEPLOYED
+from benchmarks.libraries import ROOT
+from benchmarks.network_description import draw_batch
+from benchmarks.options import add_peer_python, names_from
+
+# The most of PyTorch's memory, without and with recompute, and of the time without it.
+GOALS = {"resnet18": 0.40, "mobilenet_v2": 0.35}
+RECOMPUTE_GOAL, RECOMPUTE_TIME_GOAL = 0.25, 1.35
+STEPS = 4
+LAYOUTS = ("nchw", "channels_last")
+TRAINED = ("resnet18", "resnet50", "mobilenet_v2")
+
+
+class Options(argparse.Namespace):
+    """The command line."""
+
+    peer_python: str | None
+    networks: list[str]
+    batch: int
+    threads: int
+    measure: list[str] | None
+
+
+def status(field: str) -> int:
+    """Bytes of a field of /proc/self/status."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return 1024 * int(value.split()[0])
+    raise ValueError(f"/proc/self/status has no {field}")
+
+
+class Training(NamedTuple):
+    """The peak resident set of a process that trains, in bytes, and the median time of a step."""
+
+    beyond_library: int
+    whole: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.beyond_library / 1e6:.0f} MB ({self.whole / 1e6:.0f})"
+
+
+def train_here(library: str, mode: str, network: str, options: Options) -> Training:
+    """Train in this process."""
+    module = importlib.import_module(f"benchmarks.network_in_{library}")
+    x, y = draw_batch(DEPLOYED[network], options.batch)
+    loaded = status("VmRSS") - x.nbytes
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again
+    step = module.own_stepper(DEPLOYED[network], x, y, options.threads, mode)
+    samples = []
+    for _ in range(STEPS):
+        begun = time.perf_counter()
+        step()
+        samples.append(time.perf_counter() - begun)
+    whole = status("VmHWM")
+    return Training(whole - loaded, whole, statistics.median(samples[1:]))
+
+
+def train(library: str, mode: str, network: str, options: Options) -> Training:
+    """Train in a process of its own."""
+    python = options.peer_python if library == "torch" else sys.executable
+    command = [str(python), "-m", "benchmarks.training_memory"]
+    command += ["--batch", str(options.batch), "--threads", str(options.threads)]
+    found = subprocess.run(
+        [*command, "--measure", library, mode, network],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": str(options.threads)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    beyond_library, whole, seconds = found.stdout.split()
+    return Training(int(beyond_library), int(whole), float(seconds))
+
+
+def judge(figure: str, ratio: float, most: float | None) -> bool:
+    """Print a ratio; returns whether it meets its goal, if it has one."""
+    met = most is None or ratio <= most
+    print(f"    {figure:38} {ratio:.2f}", end="")
+    print("" if most is None else f"  goal {most:.2f}  {'met' if met else 'MISSED'}", flush=True)
+    return met
+
+
+def compare(network: str, options: Options) -> bool:
+    """Print a network's rows; returns whether it meets its goals."""
+    ours, again = (train("cnnx", mode, network, options) for mode in ("", "recompute"))
+    print(f"  {network}: cnnx {ours}  cnnx with recompute {again}", flush=True)
+    judged = network in GOALS
+    slower = again.seconds / ours.seconds
+    met = judge("time with recompute / without", slower, RECOMPUTE_TIME_GOAL if judged else None)
+    if not options.peer_python:
+        return met
+    theirs = {layout: train("torch", layout, network, options) for layout in LAYOUTS}
+    print("    " + "  ".join(f"torch {layout} {memory}" for layout, memory in theirs.items()))
+    best = min(theirs.values())
+    for what, memory, most in (
+        ("cnnx / torch", ours, GOALS.get(network)),
+        ("cnnx with recompute / torch", again, RECOMPUTE_GOAL if judged else None),
+    ):
+        met &= judge(what, memory.beyond_library / best.beyond_library, most)
+        judge(f"{what}, whole processes", memory.whole / best.whole, None)
+    return met
+
+
+def main() -> int:
+    """Print the rows; returns 1 if a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_peer_python(parser)
+    parser.add_argument("--networks", type=names_from(TRAINED), default=list(TRAINED))
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args(namespace=Options())
+    if options.measure:
+        library, mode, network = options.measure
+        print(*train_here(library, mode, network, options))
+        return 0
+    print(machine.headline())
+    print(f"peak of a train step beyond the library (of the process), batch {options.batch}")
+    verdicts = [compare(network, options) for network in options.networks]
+    return 0 if all(verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
