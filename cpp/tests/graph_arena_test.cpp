@@ -140,8 +140,9 @@ int64_t inference_floats(const std::vector<Layer>& layers) {
   return Chain(graph, 0, count, 1, Chain::Keep::nothing).arena_floats();
 }
 
-int64_t training_floats(const std::vector<Layer>& layers, bool recompute = false) {
-  return TrainingPlan(Graph(layers, {8, 8, 4}), 1, 1, recompute).arena_floats();
+int64_t training_floats(const std::vector<Layer>& layers, bool recompute = false,
+                        int64_t batch = 1) {
+  return TrainingPlan(Graph(layers, {8, 8, 4}), batch, 1, recompute).arena_floats();
 }
 
 void inference_of_a_chain_needs_two_arrays() {
@@ -177,6 +178,19 @@ void recomputation_saves_about_a_square_root() {
   CHECK_EQUAL(training_floats(layers, true), 8 * kArray);
 }
 
+// Large outputs of activations are computed again: of a convolution and an activation one array is
+// saved, not two.
+void large_activations_are_not_saved() {
+  std::vector<Layer> layers;
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    layers.push_back(layer("conv2d", name));
+    layers.push_back(layer("silu", (std::string("silu_") + name).c_str()));
+  }
+  constexpr int64_t kBatch = 2048;
+  CHECK_EQUAL(training_floats(layers), 11 * kArray);
+  CHECK_EQUAL(training_floats(layers, false, kBatch), 7 * kArray * kBatch);
+}
+
 }  // namespace
 
 int main() {
@@ -187,6 +201,7 @@ int main() {
   a_gap_is_filled_where_it_fits();
   inference_of_a_chain_needs_two_arrays();
   training_of_a_chain_keeps_its_outputs();
+  large_activations_are_not_saved();
   recomputation_saves_about_a_square_root();
   return cnnx::test::finish("graph_arena_test");
 }

@@ -238,3 +238,95 @@ def test_other_misuse_is_refused() -> None:
         model.buffers["batch_norm2d_1.running_mean"] = [0, 0, 0]
     with pytest.raises(KeyError):
         model.buffers["batch_norm2d_1.weight"]
+
+
+def trained(model: cnnx.Model, x: Any, **settings: Any) -> list[bytes]:
+    """The gradients and statistics of a step."""
+    trainer = trainer_of(model, **settings)
+    target = np.random.default_rng(1).standard_normal((len(x), *model.output_shape))
+    trainer.compute_gradients(x, target)
+    return [trainer.gradients.tobytes(), *(each.tobytes() for each in model.buffers.values())]
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_a_fused_relu6_has_the_bits_of_a_clip(count: int, rng: np.random.Generator) -> None:
+    def network(relu6: cnnx.Layer, after_sum: cnnx.Layer) -> cnnx.Model:
+        body = [cnnx.Conv2d(7, 1), cnnx.BatchNorm2d(), relu6, cnnx.Conv2d(4, 1), cnnx.BatchNorm2d()]
+        model = model_of(cnnx.Residual(body), after_sum)
+        for name, array in model.parameters.items():
+            if name.endswith("batch_norm2d_1.weight") or name.endswith("batch_norm2d_2.weight"):
+                model.parameters[name] = 8 * array  # so that both limits are reached
+        return model
+
+    x = images(rng, count)
+    fused = trained(network(cnnx.ReLU6(), cnnx.ReLU6()), x)
+    assert fused == trained(network(cnnx.Clip(0, 6), cnnx.Clip(0, 6)), x)
+    assert fused != trained(network(cnnx.ReLU(), cnnx.ReLU()), x)
+
+
+def test_large_outputs_are_computed_again(rng: np.random.Generator) -> None:
+    """The gradient of the second weight is that of the functions one by one."""
+    layers = [cnnx.Conv2d(8, 1, bias=False), cnnx.BatchNorm2d(), cnnx.ReLU(), cnnx.Conv2d(3, 1)]
+    model = cnnx.Model(layers, input_shape=(64, 64, 2), seed=1)
+    x = rng.standard_normal((17, 64, 64, 2)).astype(np.float32)
+    target = rng.standard_normal((17, 64, 64, 3)).astype(np.float32)
+    trainer = trainer_of(model)
+    trainer.compute_gradients(x, target)
+    first, gamma, beta, second, bias = model.parameters.values()
+    ops = cnnx.ops
+    normalised, *_ = ops.batch_norm2d_training(ops.conv2d(x, first), gamma, beta)
+    hidden = ops.relu(normalised)
+    output = ops.conv2d(hidden, second, bias)
+    gradient = ops.mean_squared_error_backward(output, target)
+    _, expected, _ = ops.conv2d_backward(gradient, hidden, second)
+    actual = trainer.gradients[-expected.size - 3 : -3].reshape(expected.shape)
+    assert_same_bits(actual, expected)
+
+
+@pytest.mark.parametrize(
+    ("layer", "clip"),
+    [(cnnx.ReLU6, (0, 6)), (cnnx.ReLU, (0, 1e30)), (None, (-1e30, 1e30))],
+    ids=["relu6", "relu", "none"],
+)
+@pytest.mark.parametrize(
+    ("size", "channels", "settings"),
+    [
+        ((64, 61), 17, {"kernel_size": 3, "padding": "same"}),
+        ((47, 64), 24, {"kernel_size": 5, "stride": 2, "padding": 3}),
+        ((40, 33), 80, {"kernel_size": (3, 2), "dilation": 2}),
+        ((9, 7), 900, {"kernel_size": 3, "padding": 1, "stride": (1, 3)}),
+    ],
+)
+def test_a_depthwise_convolution_normalises_its_input(
+    layer: Any,
+    clip: tuple[float, float],
+    size: tuple[int, int],
+    channels: int,
+    settings: dict[str, Any],
+    restore_threads: None,
+) -> None:
+    """With a clip between them, the same network stores the output of the batch norm."""
+    rng = np.random.default_rng(channels)
+    x = rng.standard_normal((3, *size, 2)).astype(np.float32)
+
+    def network(between: list[cnnx.Layer], *, trainable: bool = True) -> cnnx.Model:
+        layers = [
+            cnnx.Conv2d(channels, 1),
+            cnnx.BatchNorm2d(),
+            *between,
+            cnnx.Conv2d(channels, groups=channels, **settings),
+            cnnx.GlobalAvgPool2d(),
+            cnnx.Dense(2),
+        ]
+        layers[1].trainable = trainable
+        model = with_random_values(cnnx.Model(layers, input_shape=(*size, 2)))
+        model.parameters["batch_norm2d_1.weight"] = 5 * model.parameters["batch_norm2d_1.weight"]
+        return model
+
+    for trainable in (True, False):
+        expected = trained(network([cnnx.Clip(*clip)], trainable=trainable), x)
+        for threads in (1, 2, 3):
+            cnnx.set_num_threads(threads)
+            for recompute in (False, True):
+                model = network([layer()] if layer else [], trainable=trainable)
+                assert trained(model, x, recompute=recompute) == expected

@@ -90,9 +90,9 @@ def resident_bytes() -> int:
 def growth(model: cnnx.Model, *, recompute: bool) -> int:
     """Bytes that a step adds to the process and does not free."""
     trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(0.01), recompute=recompute)
-    shape = (2, *model.input_shape)
+    shape = (4, *model.input_shape)
     before = resident_bytes()
-    trainer.step(np.zeros(shape, np.float32), np.zeros(2, np.int64))
+    trainer.step(np.zeros(shape, np.float32), np.zeros(4, np.int64))
     grown = resident_bytes() - before
     trainer.release()
     return grown
@@ -102,13 +102,13 @@ def growth(model: cnnx.Model, *, recompute: bool) -> int:
 def test_a_step_needs_less_memory() -> None:
     layers: list[cnnx.Layer] = []
     for _ in range(16):
-        layers += [cnnx.Conv2d(16, 3, padding="same"), cnnx.Tanh()]
+        layers.append(cnnx.Conv2d(16, 3, padding="same"))
     layers += [cnnx.GlobalAvgPool2d(), cnnx.Dense(2)]
     model = cnnx.Model(layers, input_shape=(128, 128, 3))
-    # Sixteen arrays of 2 MB, a part of which is enough.
+    # Sixteen arrays of 4 MB, a part of which is enough.
     whole, part = growth(model, recompute=False), growth(model, recompute=True)
-    assert whole > 30e6
-    assert part < 0.5 * whole
+    assert whole > 60e6
+    assert part < 0.6 * whole
 
 
 def test_learning_rate_range_keeps_it() -> None:

@@ -56,6 +56,7 @@ class Fuser {
     if (folds && takes(ops::Fusable::batch_norm)) fusion.batch_norm = graph_.node(id).op.get();
     fusion.add = takes(ops::Fusable::add);
     fusion.relu = takes(ops::Fusable::relu);
+    fusion.relu6 = !fusion.relu && takes(ops::Fusable::relu6);
     fusion.max_pool = !fusion.add && takes(ops::Fusable::max_pool_2x2);
     return id;
   }
@@ -92,6 +93,12 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep ke
     if (keep != Keep::everything) id = fuser.fuse(id, keep == Keep::nothing, step.fusion, inputs);
     step.last_node = id;
     output_floats_ = element_count(with_batch(batch, graph.node(id).output_shape));
+    if (keep == Keep::for_backward && leaves_to_reader(graph, step.first_node, batch)) {
+      Value& input = values_[value_of(inputs[0])];
+      Step& normalisation = steps_[static_cast<std::size_t>(input.producer)];
+      step.fusion.normalises_input = normalisation.left_to_reader = true;
+      input.array = normalisation.inputs[0];
+    }
     step.op = graph.bind(step.first_node, batch, step.fusion);
     for (const int input : inputs) step.inputs.push_back(value_of(input));
     // A view's value is its input's.
@@ -100,7 +107,7 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep ke
     if (!step.op) continue;
     const int index = static_cast<int>(steps_.size());
     for (const std::size_t input : step.inputs) values_[input].readers.push_back(index);
-    values_.push_back({output_floats_, index, {}, 0});
+    values_.push_back({output_floats_, index, {}, values_.size(), 0});
     step.frozen = !node.layer.trainable;
     step.packed = packed_end_;
     packed_end_ += runtime::round_up_to_line(step.op->packed_floats());
@@ -110,6 +117,20 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep ke
     }
     steps_.push_back(std::move(step));
   }
+}
+
+// Whether the node reads a large output of a normalisation, alone, and can compute it itself.
+bool Chain::leaves_to_reader(const Graph& graph, int id, int64_t batch) const {
+  // A smaller array stays in a cache.
+  constexpr int64_t kLeastFloats = 128 * 1024;
+  const Node& node = graph.node(id);
+  const int read = node.inputs[0];
+  if (read < 0 || node.inputs.size() > 1 || graph.node(read).readers > 1) return false;
+  const Value& value = values_[node_values_[static_cast<std::size_t>(read)]];
+  if (value.producer < 0 || value.floats < kLeastFloats) return false;
+  const Step& producer = steps_[static_cast<std::size_t>(value.producer)];
+  return producer.op->traits().is_normalisation && producer.last_node == read &&
+         node.op->can_normalise_input(with_batch(batch, node.input_shapes[0]));
 }
 
 int Chain::last_read(const Value& value, Keep keep) const {
@@ -185,6 +206,7 @@ void Chain::forward(const Step& step, const ChainArguments& a, const StepArrays&
   if (a.packed && step.op->packed_floats() > 0) forward.packed = a.packed + step.packed;
   forward.output = arrays.output;
   forward.saved = arrays.saved;
+  if (step.fusion.normalises_input) forward.normalisation = &arrays.normalisation;
   forward.again = again;
   forward.scratch = a.scratch;
   forward.threads = a.threads;
@@ -208,6 +230,7 @@ void Chain::backward(const Step& step, const ChainArguments& a, const StepArrays
   backward.inputs = arrays.inputs.data();
   backward.output = arrays.output;
   backward.saved = arrays.saved;
+  if (step.fusion.normalises_input) backward.normalisation = &arrays.normalisation;
   backward.parameters = parameters.data();
   backward.buffers = buffers.data();
   backward.grad_output = g.output;

@@ -27,6 +27,8 @@ struct Step {
   std::size_t output;               // a value
   int64_t packed;                   // offset among the packed weights
   bool frozen;                      // its parameters are not trained
+  // A normalisation whose output has no array: its reader computes it from the first input.
+  bool left_to_reader = false;
 };
 
 // An array between steps.
@@ -34,6 +36,7 @@ struct Value {
   int64_t floats = 0;
   int producer = -1;             // the step that writes it; -1: the caller's input
   std::vector<int> readers;      // steps
+  std::size_t array = 0;         // the value whose array readers read: usually its own
   std::size_t arena_buffer = 0;  // several values may share one
 };
 
@@ -60,6 +63,7 @@ struct ChainArguments {
 
 // The arrays of one run of a step.
 struct StepArrays {
+  BatchNormForward normalisation;  // with Fusion::normalises_input
   std::array<const float*, ops::kMostInputs> inputs;
   float* output = nullptr;
   uint8_t* saved = nullptr;
@@ -124,6 +128,7 @@ class Chain {
   }
 
  private:
+  bool leaves_to_reader(const Graph& graph, int id, int64_t batch) const;
   void bind(const Graph& graph, int first, int last, int64_t batch, Keep keep);
   void find_lifetimes(Keep keep);
   int last_read(const Value& value, Keep keep) const;

@@ -73,6 +73,8 @@ bool GradientFlow::applies_relu_mask_to(int index) const {
   if (input.producer < 0 || input.readers.front() != index || !step.op->traits().applies_relu_mask)
     return false;
   if (!reads_once(step, 0)) return false;  // the gradient is not finished after its first part
+  // A normalisation's output is not in memory: its backward computes the mask itself.
+  if (step.fusion.normalises_input) return false;
   const ops::Fusion& fusion = chain_->steps()[static_cast<std::size_t>(input.producer)].fusion;
   return fusion.relu && !fusion.max_pool;
 }

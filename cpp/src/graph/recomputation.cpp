@@ -8,6 +8,14 @@
 namespace cnnx::graph {
 namespace {
 
+// A smaller array often stays in a cache until backward, and saves little memory.
+constexpr int64_t kLeastDropped = 512 * 1024;
+
+Recomputation save_everything(const Chain& chain) {
+  const std::size_t values = chain.values().size();
+  return {std::vector<bool>(values, false), std::vector<bool>(values, false)};
+}
+
 // A place between two steps where a single array connects the steps before with those after.
 struct Cut {
   std::size_t value;
@@ -154,11 +162,34 @@ Recomputation Search::least_memory() {
   return best;
 }
 
+// Whether a backward reads the value, as an input or as an output.
+bool is_saved(const Chain& chain, const Value& value) {
+  const auto traits = [&](int step) {
+    return chain.steps()[static_cast<std::size_t>(step)].op->traits();
+  };
+  return (value.producer >= 0 && traits(value.producer).backward_reads_output) ||
+         std::any_of(value.readers.begin(), value.readers.end(),
+                     [&](int reader) { return traits(reader).backward_reads_input; });
+}
+
 }  // namespace
 
-Recomputation save_everything(const Chain& chain) {
-  const std::size_t values = chain.values().size();
-  return {std::vector<bool>(values, false), std::vector<bool>(values, false)};
+Recomputation save_slow(const Chain& chain) {
+  Recomputation result = save_everything(chain);
+  const std::vector<Value>& values = chain.values();
+  for (const Step& step : chain.steps()) {
+    const Value& output = values[step.output];
+    if (!step.op->traits().recomputes_quickly || output.floats < kLeastDropped ||
+        output.readers.empty() || !is_saved(chain, output))
+      continue;
+    // A sum may read a dropped sum, and that one another. They would all be needed at once.
+    const auto is_available = [&](std::size_t input) {
+      return result.dropped[input] ? step.inputs.size() == 1
+                                   : input == kCallersInput || is_saved(chain, values[input]);
+    };
+    result.dropped[step.output] = std::all_of(step.inputs.begin(), step.inputs.end(), is_available);
+  }
+  return result;
 }
 
 Recomputation save_little(const Chain& chain, const GradientFlow& flow) {

@@ -6,8 +6,8 @@
 
 namespace cnnx::graph {
 
-// Every array that a backward reads is saved.
-Recomputation save_everything(const Chain& chain);
+// Saves what is slow to compute again: of a batch norm its input, but no large output.
+Recomputation save_slow(const Chain& chain);
 
 // Saves single arrays between which the layers run again during backward (Chen et al. 2016), chosen
 // so that the step needs little memory. Among such choices it saves what does not add to the peak.

@@ -14,7 +14,7 @@ TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads, bool 
       recompute_(recompute),
       chain_(graph, 0, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::for_backward),
       flow_(chain_),
-      timeline_(chain_, flow_, recompute ? save_little(chain_, flow_) : save_everything(chain_)),
+      timeline_(chain_, flow_, recompute ? save_little(chain_, flow_) : save_slow(chain_)),
       arena_buffers_(timeline_.arena_buffers()),
       arena_floats_(assign_offsets(arena_buffers_)) {
   scratch_floats_ = chain_.scratch_floats(threads_);
@@ -47,9 +47,19 @@ StepArrays TrainingPlan::arrays(const TrainingEvent& event, const ChainArguments
   };
   StepArrays arrays;
   for (std::size_t i = 0; i < step.inputs.size(); ++i)
-    arrays.inputs[i] = step.inputs[i] == kCallersInput ? a.input : place_of(event.inputs[i]);
+    arrays.inputs[i] = chain_.values()[step.inputs[i]].array == kCallersInput
+                           ? a.input
+                           : place_of(event.inputs[i]);
   arrays.output = place_of(event.output);
-  arrays.saved = reinterpret_cast<uint8_t*>(place_of(timeline_.saved(event.step)));
+  const auto saved_by = [&](int index) {
+    return reinterpret_cast<uint8_t*>(place_of(timeline_.saved(index)));
+  };
+  arrays.saved = saved_by(event.step);
+  if (step.fusion.normalises_input) {
+    const int index = chain_.values()[step.inputs[0]].producer;
+    const Step& before = chain_.steps()[static_cast<std::size_t>(index)];
+    arrays.normalisation = before.op->normalisation(saved_by(index));
+  }
   return arrays;
 }
 

@@ -19,6 +19,8 @@ TrainingTimeline::TrainingTimeline(const Chain& chain, const GradientFlow& flow,
   events_.push_back({TrainingEvent::Kind::loss});
   for (std::size_t value = 0; value < available_.size(); ++value)
     available_[value] = value == kCallersInput || !recomputation.dropped[value];
+  for (std::size_t value = 0; value < available_.size(); ++value)
+    if (available_[value]) available_[chain.values()[value].array] = true;
   for (int i = count; i-- > 0;) {
     if (!flow.steps()[static_cast<std::size_t>(i)].runs) continue;
     add_backward(i);
@@ -31,6 +33,7 @@ TrainingTimeline::TrainingTimeline(const Chain& chain, const GradientFlow& flow,
 
 // The lifetime of a value that the next event reads.
 std::size_t TrainingTimeline::read(std::size_t value) {
+  value = chain_->values()[value].array;
   if (value == kCallersInput) return kNothing;
   lifetimes_[current_[value]].last = now();
   return current_[value];
@@ -40,8 +43,10 @@ void TrainingTimeline::add_forward(int index, TrainingEvent::Kind kind) {
   const Step& step = step_of(index);
   TrainingEvent event{kind, index};
   for (const std::size_t input : step.inputs) event.inputs.push_back(read(input));
-  event.output = current_[step.output] = lifetimes_.size();
-  lifetimes_.push_back({step.output, now(), now(), kNothing});
+  if (!step.left_to_reader) {
+    event.output = current_[step.output] = lifetimes_.size();
+    lifetimes_.push_back({step.output, now(), now(), kNothing});
+  }
   events_.push_back(std::move(event));
 }
 
@@ -62,6 +67,7 @@ void TrainingTimeline::add_backward(int index) {
 
 // Computes a value again unless it is available, after the values that it depends on.
 void TrainingTimeline::provide(std::size_t value) {
+  value = chain_->values()[value].array;
   if (available_[value]) return;
   const int producer = chain_->values()[value].producer;
   for (const std::size_t input : step_of(producer).inputs) provide(input);
@@ -85,7 +91,7 @@ void TrainingTimeline::assign_arena_buffers() {
     const auto buffer_of = [&](std::size_t lifetime) {
       return lifetime == kNothing ? kNothing : lifetimes_[lifetime].arena_buffer;
     };
-    if (event.kind == TrainingEvent::Kind::forward || event.kind == TrainingEvent::Kind::again) {
+    if (event.kind != TrainingEvent::Kind::backward && event.output != kNothing) {
       const Step& step = step_of(event.step);
       const auto lifetime_of = [&](std::size_t value) {
         const auto found = std::find(step.inputs.begin(), step.inputs.end(), value);

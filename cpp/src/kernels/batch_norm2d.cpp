@@ -9,7 +9,16 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
+// Brings pixels into the cache in the order of memory, which the hardware prefetches. The sums go
+// from pixel to pixel for one vector of channels after the other.
+CNNX_INLINE void load_lines(const float* x, int64_t floats) {
+  constexpr int64_t kLineFloats = 16;
+  for (int64_t i = 0; i < floats; i += kLineFloats)
+    static_cast<void>(*static_cast<const volatile float*>(x + i));
+}
+
 void moments(const float* x, int64_t pixels, int64_t channels, float* mean, float* squares) {
+  load_lines(x, pixels * channels);
   for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     const float* const column = x + channel;
     Chains sum;
@@ -60,13 +69,17 @@ CNNX_INLINE void for_pixels(int64_t pixels, int64_t channels, const BatchNormLin
   }
 }
 
+// Comparisons with a limit of NaN are false.
+CNNX_INLINE Vector limited(Vector value, Vector limit) { return value > limit ? limit : value; }
+
 template <bool kAdds, bool kRelu>
 void forward_pass(const BatchNormForward& p) {
+  const Vector limit = broadcast(p.limit);
   for_pixels(p.pixels, p.channels, p.line,
              [&](int64_t offset, int64_t, auto lanes, const auto& line) CNNX_INLINED {
                Vector value = line.value(lanes.load(p.x + offset));
                if (kAdds) value += lanes.load(p.addend + offset);
-               if (kRelu) value = positive_part(value);
+               if (kRelu) value = limited(positive_part(value), limit);
                lanes.store(p.output + offset, value);
              });
 }
@@ -79,18 +92,25 @@ void forward(const BatchNormForward& p) {
 // The source of a ReLU mask.
 enum class Mask { none, output, recomputed };
 
-// grad_output at `offset`, zero unless the ReLU's output is > 0.
+CNNX_INLINE Vector through_relu(Vector gradient, Vector output, Vector limit) {
+  return output <= Vector{} || output >= limit ? Vector{} : gradient;
+}
+
+// grad_output at `offset`, zero where the ReLU is constant.
 template <Mask kMask, class Lanes, class AnyLine>
 CNNX_INLINE Vector masked(const BatchNormBackward& p, int64_t offset, Lanes lanes,
                           const AnyLine& line, Vector x) {
   const Vector gradient = lanes.load(p.grad_output + offset);
-  if (kMask == Mask::output) return lanes.load(p.output + offset) <= Vector{} ? Vector{} : gradient;
-  if (kMask == Mask::recomputed) return line.value(x) <= Vector{} ? Vector{} : gradient;
+  const Vector limit = broadcast(p.limit);
+  if (kMask == Mask::output) return through_relu(gradient, lanes.load(p.output + offset), limit);
+  if (kMask == Mask::recomputed) return through_relu(gradient, line.value(x), limit);
   return gradient;
 }
 
 template <Mask kMask>
 void sums_pass(const BatchNormBackward& p, float* sum, float* product_sum) {
+  load_lines(p.x, p.pixels * p.channels);
+  load_lines(p.grad_output, p.pixels * p.channels);
   for_channel_vectors(p.channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
     const Line<decltype(lanes)> line(p.line, channel, lanes);
     Chains gradients, products;

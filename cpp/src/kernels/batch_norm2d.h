@@ -22,16 +22,18 @@ struct BatchNormForward {
   int64_t pixels, channels;
   BatchNormLine line;
   bool relu;
+  float limit;  // of the ReLU's output; NaN: none
   float* output;
 };
 
 struct BatchNormBackward {
   float* grad_output;  // written where `output` is given
   const float* x;
-  const float* output;  // or null: grad_output becomes zero unless this is > 0
+  const float* output;  // or null: grad_output becomes zero unless this is > 0 and < limit
   int64_t pixels, channels;
   BatchNormLine line;
-  bool relu;  // gradients are zero unless y is > 0; y is computed again
+  bool relu;    // gradients are zero unless y is > 0 and < limit; y is computed again
+  float limit;  // NaN: none
 };
 
 // grad_input = slope * grad_output + offset + bend * (x - mean), per channel.

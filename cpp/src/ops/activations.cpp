@@ -106,7 +106,8 @@ class ActivationOp final : public Op {
     return std::make_unique<BoundActivation>(kernels_of(kernels_), settings_, element_count(input));
   }
   Fusable fusable_as(const Shape&) const override {
-    return std::strcmp(kernels_, "relu") == 0 ? Fusable::relu : Fusable::none;
+    if (std::strcmp(kernels_, "relu") == 0) return Fusable::relu;
+    return std::strcmp(kernels_, "relu6") == 0 ? Fusable::relu6 : Fusable::none;
   }
 
  private:

@@ -3,183 +3,20 @@
 #include "cnnx/batch_norm2d.h"
 
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
 #include "cnnx/runtime.h"
-#include "kernels/batch_norm2d.h"
 #include "ops/add.h"
+#include "ops/batch_norm_passes.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
-#include "ops/pixel_chunks.h"
-#include "runtime/dispatch.h"
 #include "runtime/memory.h"
 
 namespace cnnx {
 namespace ops {
 namespace {
-
-// Four numbers per channel, in the caller's memory, which forward uses and backward reads.
-struct Lines {
-  float *mean, *inverse, *scale, *shift;  // inverse: of the standard deviation
-};
-
-// Null pointers are not computed.
-struct BatchNormGradients {
-  float *values, *weight, *bias;
-  bool accumulate, accumulate_parameters;  // of the values, of the others
-};
-
-class BatchNorm {
- public:
-  explicit BatchNorm(const BatchNorm2dGeometry& geometry)
-      : g_(geometry),
-        chunks_(g_.pixels, g_.channels),
-        channels_(runtime::round_up_to_line(g_.channels)) {}
-
-  const BatchNorm2dGeometry& geometry() const { return g_; }
-  int64_t scratch_floats() const { return 2 * chunks_.count() * channels_ + lines_floats(); }
-  int64_t lines_floats() const { return 4 * channels_; }
-  Lines lines(float* memory) const {
-    return {memory, memory + channels_, memory + 2 * channels_, memory + 3 * channels_};
-  }
-  // The end of scratch.
-  Lines lines_in_scratch(float* scratch) const {
-    return lines(scratch + 2 * chunks_.count() * channels_);
-  }
-
-  // Mean and variance of x.
-  void statistics(const float* x, int threads, float* scratch, float* mean, float* variance) const;
-  // Null weight and bias are ones and zeros.
-  void fill(const float* mean, const float* variance, const float* weight, const float* bias,
-            const Lines& lines) const;
-  BatchNormForward forward_pass(const Lines& lines, const float* x, float* output) const;
-  void forward(const BatchNormForward& pass, int threads) const;
-
-  BatchNormBackward backward_pass(const Lines& lines, float* grad_output, const float* x) const;
-  void backward(const BatchNormBackward& pass, const float* inverse, bool statistics_are_constant,
-                const BatchNormGradients& gradients, int threads, float* scratch) const;
-
- private:
-  BatchNorm2dGeometry g_;
-  PixelChunks chunks_;
-  int64_t channels_;
-};
-
-void BatchNorm::statistics(const float* x, int threads, float* scratch, float* mean,
-                           float* variance) const {
-  const auto kernel = CNNX_KERNELS(batch_norm2d_kernels).moments;
-  chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
-    float* const moments = scratch + 2 * chunk * channels_;
-    kernel(x + first * g_.channels, pixels, g_.channels, moments, moments + channels_);
-  });
-  const auto count = [&](int64_t chunk) { return static_cast<double>(chunks_.pixels_of(chunk)); };
-  const double total = static_cast<double>(g_.pixels);
-  for (int64_t c = 0; c < g_.channels; ++c) {
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < chunks_.count(); ++i) sum += count(i) * scratch[2 * i * channels_ + c];
-    const double middle = sum / total;
-    for (int64_t i = 0; i < chunks_.count(); ++i) {
-      const double distance = scratch[2 * i * channels_ + c] - middle;
-      squares += scratch[(2 * i + 1) * channels_ + c] + count(i) * distance * distance;
-    }
-    mean[c] = static_cast<float>(middle);
-    variance[c] = static_cast<float>(squares / total);
-  }
-}
-
-void BatchNorm::fill(const float* mean, const float* variance, const float* weight,
-                     const float* bias, const Lines& lines) const {
-  for (int64_t c = 0; c < g_.channels; ++c) {
-    lines.mean[c] = mean[c];
-    lines.inverse[c] = 1.0f / std::sqrt(variance[c] + g_.epsilon);
-    lines.scale[c] = weight ? lines.inverse[c] * weight[c] : lines.inverse[c];
-    lines.shift[c] = bias ? bias[c] : 0.0f;
-  }
-}
-
-BatchNormForward BatchNorm::forward_pass(const Lines& lines, const float* x, float* output) const {
-  BatchNormForward pass = {};
-  pass.x = x;
-  pass.pixels = g_.pixels;
-  pass.channels = g_.channels;
-  pass.line = {lines.mean, lines.scale, lines.shift};
-  pass.output = output;
-  return pass;
-}
-
-void BatchNorm::forward(const BatchNormForward& pass, int threads) const {
-  const auto kernel = CNNX_KERNELS(batch_norm2d_kernels).forward;
-  chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t) {
-    BatchNormForward chunk = pass;
-    const int64_t offset = first * g_.channels;
-    chunk.x += offset;
-    if (chunk.addend) chunk.addend += offset;
-    chunk.output += offset;
-    chunk.pixels = pixels;
-    kernel(chunk);
-  });
-}
-
-BatchNormBackward BatchNorm::backward_pass(const Lines& lines, float* grad_output,
-                                           const float* x) const {
-  BatchNormBackward pass = {};
-  pass.grad_output = grad_output;
-  pass.x = x;
-  pass.pixels = g_.pixels;
-  pass.channels = g_.channels;
-  pass.line = {lines.mean, lines.scale, lines.shift};
-  return pass;
-}
-
-BatchNormBackward chunk_of(const BatchNormBackward& pass, int64_t first, int64_t pixels) {
-  BatchNormBackward chunk = pass;
-  const int64_t offset = first * pass.channels;
-  chunk.grad_output += offset;
-  chunk.x += offset;
-  if (chunk.output) chunk.output += offset;
-  chunk.pixels = pixels;
-  return chunk;
-}
-
-void BatchNorm::backward(const BatchNormBackward& pass, const float* inverse,
-                         bool statistics_are_constant, const BatchNormGradients& gradients,
-                         int threads, float* scratch) const {
-  const BatchNorm2dKernels& kernels = CNNX_KERNELS(batch_norm2d_kernels);
-  chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
-    float* const sums = scratch + 2 * chunk * channels_;
-    kernels.sums(chunk_of(pass, first, pixels), sums, sums + channels_);
-  });
-  const Lines lines = lines_in_scratch(scratch);
-  float *const slope = lines.scale, *const offset = lines.shift, *const bend = lines.inverse;
-  const double total = static_cast<double>(g_.pixels);
-  for (int64_t c = 0; c < g_.channels; ++c) {
-    double sum = 0, products = 0;
-    for (int64_t i = 0; i < chunks_.count(); ++i) {
-      sum += scratch[2 * i * channels_ + c];
-      products += scratch[(2 * i + 1) * channels_ + c];
-    }
-    const auto write = [&](float* gradient, double value) {
-      if (!gradient) return;
-      gradient[c] =
-          static_cast<float>(gradients.accumulate_parameters ? gradient[c] + value : value);
-    };
-    write(gradients.bias, sum);
-    write(gradients.weight, products * inverse[c]);
-    slope[c] = pass.line.scale[c];
-    const double mean_factor = statistics_are_constant ? 0.0 : slope[c] / total;
-    offset[c] = static_cast<float>(-mean_factor * sum);
-    bend[c] = static_cast<float>(-mean_factor * products * inverse[c] * inverse[c]);
-  }
-  if (!gradients.values) return;
-  BatchNormBackward again = pass;
-  // With an output to read the mask from, the pass of the sums has applied it to grad_output.
-  if (again.output) again.output = nullptr, again.relu = false;
-  chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t) {
-    kernels.backward(chunk_of(again, first, pixels), {slope, offset, bend, gradients.accumulate,
-                                                      gradients.values + first * g_.channels});
-  });
-}
 
 class BoundBatchNorm2d final : public BoundOp {
  public:
@@ -194,12 +31,13 @@ class BoundBatchNorm2d final : public BoundOp {
   }
   BoundOpTraits traits() const override {
     BoundOpTraits traits;
-    // With an addend, grad_output becomes its gradient.
     traits.runs_in_place = InputSet::all();
+    // With an addend, grad_output becomes its gradient.
     traits.gradient_runs_in_place = !fusion_.add;
     traits.recomputes_quickly = true;
+    traits.is_normalisation = !fusion_.add;
     // The addend's gradient is the masked one. Without an addend the mask is computed again.
-    traits.changes_grad_output = fusion_.add && fusion_.relu;
+    traits.changes_grad_output = fusion_.add && has_relu();
     traits.backward_reads_output = traits.changes_grad_output;
     traits.passes_gradient = InputSet::only(1);
     return traits;
@@ -207,6 +45,9 @@ class BoundBatchNorm2d final : public BoundOp {
 
   void forward(const ForwardArguments& a) const override;
   void save(const ForwardArguments& a) const override;
+  BatchNormForward normalisation(const uint8_t* saved) const override {
+    return pass_of(lines_in(saved), nullptr, nullptr);
+  }
   void backward(const BackwardArguments& a) const override;
 
  private:
@@ -214,10 +55,21 @@ class BoundBatchNorm2d final : public BoundOp {
   bool uses_running(const TrainingStep* training) const {
     return !training || training->frozen || norm_.geometry().pixels < 2;
   }
+  bool has_relu() const { return fusion_.relu || fusion_.relu6; }
+  float limit() const { return fusion_.relu6 ? 6.0f : std::numeric_limits<float>::quiet_NaN(); }
   void update_running(float* const* buffers, const float* mean, const float* variance) const;
-  void find_lines(const ForwardArguments& a, const Lines& lines) const;
+  BatchNormLines lines_in(const uint8_t* saved) const {
+    return norm_.lines(reinterpret_cast<float*>(const_cast<uint8_t*>(saved)));
+  }
+  BatchNormForward pass_of(const BatchNormLines& lines, const float* x, float* output) const {
+    BatchNormForward pass = norm_.forward_pass(lines, x, output);
+    pass.relu = has_relu();
+    pass.limit = limit();
+    return pass;
+  }
+  void find_lines(const ForwardArguments& a, const BatchNormLines& lines) const;
   void fill(const ForwardArguments& a, const float* mean, const float* variance,
-            const Lines& lines) const {
+            const BatchNormLines& lines) const {
     norm_.fill(mean, variance, affine_ ? a.parameters[0] : nullptr,
                affine_ ? a.parameters[1] : nullptr, lines);
   }
@@ -239,7 +91,7 @@ void BoundBatchNorm2d::update_running(float* const* buffers, const float* mean,
   }
 }
 
-void BoundBatchNorm2d::find_lines(const ForwardArguments& a, const Lines& lines) const {
+void BoundBatchNorm2d::find_lines(const ForwardArguments& a, const BatchNormLines& lines) const {
   const float *mean = a.buffers[0], *variance = a.buffers[1];
   if (!uses_running(a.training)) {
     norm_.statistics(a.inputs[0], a.threads, a.scratch, lines.mean, lines.inverse);
@@ -251,12 +103,12 @@ void BoundBatchNorm2d::find_lines(const ForwardArguments& a, const Lines& lines)
 }
 
 void BoundBatchNorm2d::forward(const ForwardArguments& a) const {
-  const Lines lines =
+  const BatchNormLines lines =
       a.saved ? norm_.lines(reinterpret_cast<float*>(a.saved)) : norm_.lines_in_scratch(a.scratch);
   if (!a.again) find_lines(a, lines);
-  BatchNormForward pass = norm_.forward_pass(lines, a.inputs[0], a.output);
+  if (!a.output) return;
+  BatchNormForward pass = pass_of(lines, a.inputs[0], a.output);
   pass.addend = fusion_.add ? a.inputs[1] : nullptr;
-  pass.relu = fusion_.relu;
   norm_.forward(pass, a.threads);
 }
 
@@ -265,9 +117,10 @@ void BoundBatchNorm2d::save(const ForwardArguments& a) const {
 }
 
 void BoundBatchNorm2d::backward(const BackwardArguments& a) const {
-  const Lines lines = norm_.lines(reinterpret_cast<float*>(const_cast<uint8_t*>(a.saved)));
+  const BatchNormLines lines = lines_in(a.saved);
   BatchNormBackward pass = norm_.backward_pass(lines, a.grad_output, a.inputs[0]);
-  if (fusion_.relu && !a.grad_output_relu_masked) {
+  if (has_relu() && !a.grad_output_relu_masked) {
+    pass.limit = limit();
     pass.relu = !fusion_.add;
     pass.output = fusion_.add ? a.output : nullptr;
   }
@@ -306,7 +159,7 @@ class BatchNorm2dOp final : public Op {
   }
   Fusable fusable_as(const Shape&) const override { return Fusable::batch_norm; }
   bool can_fuse(Fusable successor, const Shape&) const override {
-    return successor == Fusable::add || successor == Fusable::relu;
+    return successor == Fusable::add || successor == Fusable::relu || successor == Fusable::relu6;
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
@@ -364,7 +217,7 @@ struct Call {
         lines(norm.lines(saved.data())) {}
   ops::BatchNorm norm;
   runtime::AlignedBuffer scratch, saved;
-  ops::Lines lines;
+  ops::BatchNormLines lines;
 };
 
 }  // namespace

@@ -34,6 +34,10 @@ class Conv2dOp final : public ConvolutionOp<Conv2dOptions> {
     return bind_convolution({g, false, bias_}, choose_conv2d_plan(g, method_, fusion.training),
                             fusion);
   }
+  bool can_normalise_input(const Shape& input) const override {
+    const Conv2dPlan plan = choose_conv2d_plan(geometry(input), method_, /*training=*/true);
+    return plan.forward->normalised_floats(1) > 0 && plan.weight_gradient->normalised_floats(1) > 0;
+  }
   void check_weight(const Shape& input, const Shape& weight) const override {
     conv2d_geometry(input, weight, options_);
   }

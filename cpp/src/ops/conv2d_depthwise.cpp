@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/activations.h"
+#include "kernels/batch_norm2d.h"
 #include "kernels/conv2d_depthwise.h"
 #include "ops/conv2d_algorithms.h"
 #include "ops/conv2d_lane_gradient.h"
@@ -30,10 +31,10 @@ constexpr int64_t kGrainLaneMultiplyAdds = 256 * 1024;
 class LaneSource {
  public:
   explicit LaneSource(const PassGeometry& geometry)
-      : g_(geometry), spreads_(g_.group_inputs > 1 || g_.group_outputs > 1) {
-    band_rows_ = find_band_rows();
-    if (spreads_) band_floats_ = find_band_floats();
-  }
+      : g_(geometry),
+        spreads_(g_.group_inputs > 1 || g_.group_outputs > 1),
+        copied_rows_(find_copied_rows()),
+        copied_floats_(find_copied_floats()) {}
 
   const PassGeometry& geometry() const { return g_; }
   bool spreads() const { return spreads_; }
@@ -42,43 +43,58 @@ class LaneSource {
     const int64_t inputs = g_.group_inputs;
     return {window.origin * inputs, window.stride * inputs, window.taps * inputs, window.dilation};
   }
-  int64_t band_rows() const { return band_rows_; }
-  int64_t band_floats() const { return band_floats_; }  // of a thread's scratch
+  // With a normalisation, rows are copied even if they are not spread.
+  bool copies(const BatchNormForward* normalisation) const { return spreads_ || normalisation; }
+  int64_t band_rows(const BatchNormForward* normalisation) const {
+    return copies(normalisation) ? copied_rows_ : find_band_rows();
+  }
+  // Of a thread's scratch.
+  int64_t band_floats(const BatchNormForward* normalisation) const {
+    return copies(normalisation) ? copied_floats_ : 0;
+  }
+  int64_t normalised_floats(int threads) const { return spreads_ ? 0 : threads * copied_floats_; }
 
   // Row 0 of an image, from which target rows [first, last) of any phase read only existing rows:
-  // the image itself, or its rows spread into `scratch`.
-  const float* lanes(const float* image, int64_t first, int64_t last, float* scratch) const;
+  // the image itself, or its rows spread or normalised into `scratch`.
+  const float* lanes(const float* image, int64_t first, int64_t last,
+                     const BatchNormForward* normalisation, float* scratch) const;
 
  private:
   int64_t row_floats() const { return width() * g_.target_channels; }
   int64_t find_band_rows() const;
-  int64_t find_band_floats() const;
+  int64_t find_copied_rows() const;
+  int64_t find_copied_floats() const;
   std::pair<int64_t, int64_t> rows_read(int64_t first, int64_t last) const;
 
   PassGeometry g_;
   bool spreads_;
-  int64_t band_rows_, band_floats_ = 0;
+  int64_t copied_rows_, copied_floats_;  // of a band
 };
 
+constexpr int64_t kMostRows = 16;
+
 // Few rows, so that the epilogue finds the rows that were just written in a first-level cache and
-// phases write beside each other. More rows where the source is spread out or rows are too long for
-// that cache, so that few rows are read by two bands.
+// phases write beside each other. More rows where rows are too long for that cache, so that few
+// rows are read by two bands.
 int64_t LaneSource::find_band_rows() const {
-  constexpr int64_t kRowsAtOnce = 4, kMostRows = 16, kMostFloats = 64 * 1024;
+  constexpr int64_t kRowsAtOnce = 4;
   const int64_t phases = static_cast<int64_t>(g_.vertical.size());
-  if (!spreads_ || phases == 0) {
-    const bool few = g_.target_channels < kLongPixel || runtime::foresees_rows();
-    return few ? divide_up(kRowsAtOnce, std::max<int64_t>(1, phases)) : kMostRows;
-  }
-  const int64_t stride = g_.vertical.front().window.stride;
+  const bool few = g_.target_channels < kLongPixel || runtime::foresees_rows();
+  return few ? divide_up(kRowsAtOnce, std::max<int64_t>(1, phases)) : kMostRows;
+}
+
+// More rows where the source is copied, for the same reason.
+int64_t LaneSource::find_copied_rows() const {
+  constexpr int64_t kMostFloats = 64 * 1024;
+  const int64_t stride = g_.vertical.empty() ? 1 : g_.vertical.front().window.stride;
   return std::clamp<int64_t>(kMostFloats / (row_floats() * stride), 1, kMostRows);
 }
 
-int64_t LaneSource::find_band_floats() const {
+int64_t LaneSource::find_copied_floats() const {
   int64_t rows = 0;
   for (const Phase& v : g_.vertical) {
     for (const Phase& w : g_.vertical) {
-      rows = std::max(rows, v.window.origin - w.window.origin + spanned(v.window, band_rows_));
+      rows = std::max(rows, v.window.origin - w.window.origin + spanned(v.window, copied_rows_));
     }
   }
   return runtime::round_up_to_line(std::min(rows, g_.source_height) * row_floats() +
@@ -97,10 +113,18 @@ std::pair<int64_t, int64_t> LaneSource::rows_read(int64_t first, int64_t last) c
 }
 
 const float* LaneSource::lanes(const float* image, int64_t first, int64_t last,
-                               float* scratch) const {
-  if (!spreads_) return image;
+                               const BatchNormForward* normalisation, float* scratch) const {
+  if (!copies(normalisation)) return image;
   const auto [begin, end] = rows_read(first, last);
   if (begin >= end) return scratch;
+  if (normalisation) {
+    BatchNormForward rows = *normalisation;
+    rows.x = image + begin * row_floats();
+    rows.pixels = (end - begin) * g_.source_width;
+    rows.output = scratch;
+    CNNX_KERNELS(batch_norm2d_kernels).forward(rows);
+    return scratch - begin * row_floats();
+  }
   CNNX_KERNELS(depthwise_kernels)
       .spread(image + begin * g_.source_width * g_.source_channels, (end - begin) * g_.source_width,
               g_.groups, g_.group_inputs, g_.group_outputs, scratch);
@@ -117,7 +141,12 @@ class DepthwiseConvolution final : public Conv2dPass {
     return transposes() ? runtime::round_up_to_line(geometry().weight_floats()) : 0;
   }
   void pack_weights(const float* weight, int threads, float* packed) const override;
-  int64_t scratch_floats(int threads) const override { return threads * source_.band_floats(); }
+  int64_t scratch_floats(int threads) const override {
+    return threads * source_.band_floats(nullptr);
+  }
+  int64_t normalised_floats(int threads) const override {
+    return source_.normalised_floats(threads);
+  }
   void run(const float* source, const float* weight, const float* packed, const Epilogue& epilogue,
            int threads, float* scratch, float* target) const override;
 
@@ -126,7 +155,8 @@ class DepthwiseConvolution final : public Conv2dPass {
   bool transposes() const { return geometry().flipped && source_.spreads(); }
   DepthwisePass pass_between(const Phase& v, const Phase& h) const;
   template <class Body>
-  void for_each_band(const float* source, int threads, float* scratch, const Body& body) const;
+  void for_each_band(const float* source, const BatchNormForward* normalisation, int threads,
+                     float* scratch, const Body& body) const;
 
   LaneSource source_;
 };
@@ -175,17 +205,18 @@ DepthwisePass DepthwiseConvolution::pass_between(const Phase& v, const Phase& h)
 // Calls body(row 0 of the source, image, first, last) to cover the rows of each image, or of its
 // phases, once, a band at a time.
 template <class Body>
-void DepthwiseConvolution::for_each_band(const float* source, int threads, float* scratch,
-                                         const Body& body) const {
+void DepthwiseConvolution::for_each_band(const float* source, const BatchNormForward* normalisation,
+                                         int threads, float* scratch, const Body& body) const {
   const PassGeometry& g = geometry();
   const int64_t rows = divide_up(g.target_height, g.step.height);
   const int64_t grain = kGrainLaneMultiplyAdds / (g.image_multiply_adds() / rows + 1) + 1;
   runtime::parallel_for(threads, g.batch * rows, grain, [&](int64_t begin, int64_t end, int slot) {
     while (begin < end) {
       const int64_t image = begin / rows, first = begin % rows;
-      const int64_t last = std::min({rows, first + source_.band_rows(), first + end - begin});
-      body(source_.lanes(source + image * g.source_floats(), first, last,
-                         scratch + slot * source_.band_floats()),
+      const int64_t last =
+          std::min({rows, first + source_.band_rows(normalisation), first + end - begin});
+      body(source_.lanes(source + image * g.source_floats(), first, last, normalisation,
+                         scratch + slot * source_.band_floats(normalisation)),
            image, first, last);
       begin += last - first;
     }
@@ -201,7 +232,7 @@ void DepthwiseConvolution::run(const float* source, const float* weight, const f
   const bool gaps = g.has_gaps(), reversed = g.flipped && !source_.spreads();
   const int64_t row_floats = g.target_row_floats();
   for_each_band(
-      source, threads, scratch,
+      source, epilogue.normalisation, threads, scratch,
       [&](const float* lanes, int64_t image, int64_t first, int64_t last) {
         float* const rows = target + image * g.target_floats();
         const int64_t begin = first * g.step.height * row_floats;
@@ -248,18 +279,23 @@ class DepthwiseWeightGradient final : public Conv2dWeightGradient {
       : source_(pass_geometry(geometry, PassDirection::forward)), gradient_(geometry) {}
 
   int64_t scratch_floats(int threads) const override {
-    return gradient_.scratch_floats() + threads * source_.band_floats();
+    return gradient_.scratch_floats() + threads * source_.band_floats(nullptr);
+  }
+  int64_t normalised_floats(int threads) const override {
+    return source_.normalised_floats(threads);
   }
   void run(const WeightGradientArguments& a) const override {
     const auto add = a.kernels->depthwise->add;
     const PassGeometry& g = source_.geometry();
-    const int64_t most = source_.spreads() ? source_.band_rows() : g.target_height;
+    const int64_t most =
+        source_.copies(a.normalisation) ? source_.band_rows(a.normalisation) : g.target_height;
     float* const bands = a.scratch + gradient_.scratch_floats();
     gradient_.run(a, most, kGrainLaneMultiplyAdds,
                   [&](int64_t image, const float* gradient, int64_t first, int64_t last, int slot,
                       float* sums) {
-                    const float* lanes = source_.lanes(a.x + image * g.source_floats(), first, last,
-                                                       bands + slot * source_.band_floats());
+                    const float* lanes =
+                        source_.lanes(a.x + image * g.source_floats(), first, last, a.normalisation,
+                                      bands + slot * source_.band_floats(a.normalisation));
                     add({g.vertical.front().window, source_.horizontal(g.horizontal.front().window),
                          g.source_height, source_.width(), g.target_channels, g.target_width, lanes,
                          gradient, first, last, sums});

@@ -71,18 +71,24 @@ class BoundConvolution final : public BoundOp {
     return fusion_.max_pool ? pooled_pixels() * argmax_step(output_[3]) : 0;
   }
   int64_t scratch_floats(int threads) const override {
-    return fusion_.batch_norm ? plan_.forward->scratch_floats(threads)
-                              : pack_and_run_floats(*plan_.forward, threads);
+    const int64_t normalised =
+        fusion_.normalises_input ? plan_.forward->normalised_floats(threads) : 0;
+    return normalised + (fusion_.batch_norm ? plan_.forward->scratch_floats(threads)
+                                            : pack_and_run_floats(*plan_.forward, threads));
   }
   int64_t backward_scratch_floats(int threads) const override {
-    return unpooled_floats() + std::max(pack_and_run_floats(*plan_.input_gradient, threads),
-                                        plan_.weight_gradient->scratch_floats(threads));
+    const int64_t normalised =
+        fusion_.normalises_input ? plan_.weight_gradient->normalised_floats(threads) : 0;
+    return unpooled_floats() +
+           std::max(pack_and_run_floats(*plan_.input_gradient, threads),
+                    normalised + plan_.weight_gradient->scratch_floats(threads));
   }
 
   void forward(const ForwardArguments& a) const override {
     const Conv2dPass& pass = *plan_.forward;
-    ForwardEpilogue epilogue{bias_ ? a.parameters[1] : nullptr, fusion_.relu, fusion_.max_pool,
-                             a.saved};
+    Epilogue epilogue(ForwardEpilogue{bias_ ? a.parameters[1] : nullptr, fusion_.relu,
+                                      fusion_.max_pool, a.saved});
+    epilogue.normalisation = a.normalisation;
     const bool adds_after = fusion_.add && !pass.adds();
     if (adds_after) {
       epilogue.relu = false;
@@ -114,7 +120,8 @@ class BoundConvolution final : public BoundOp {
     float* const grad_bias = bias_ ? a.grad_parameters[1] : nullptr;
     if (a.grad_parameters[0] || grad_bias) {
       plan_.weight_gradient->run({a.kernels, a.inputs[0], gradient, a.accumulate_parameters,
-                                  a.threads, scratch, a.grad_parameters[0], grad_bias});
+                                  a.threads, scratch, a.grad_parameters[0], grad_bias,
+                                  a.normalisation});
     }
     const InputGradient& input = a.grad_inputs[0];
     if (input.values) {

@@ -33,6 +33,8 @@ struct Epilogue {
   const float* addend = nullptr;
   bool accumulate = false;
   const float* relu_output = nullptr;
+  // Before the sums, of the source: see ops::ForwardArguments.
+  const BatchNormForward* normalisation = nullptr;
 };
 
 // Windows over a source image that compute a target image: forward computes the output from x, and
@@ -56,6 +58,8 @@ class Conv2dPass {
   // Whether the epilogue may pool, and whether it may add.
   virtual bool pools() const { return false; }
   virtual bool adds() const { return false; }
+  // Scratch floats that run needs besides to normalise the source; 0: it cannot.
+  virtual int64_t normalised_floats(int /*threads*/) const { return 0; }
 };
 
 // Weight and bias gradients, with the properties of a Conv2dPass.
@@ -64,6 +68,7 @@ class Conv2dWeightGradient {
   virtual ~Conv2dWeightGradient() = default;
   virtual int64_t scratch_floats(int threads) const = 0;
   virtual void run(const WeightGradientArguments& arguments) const = 0;
+  virtual int64_t normalised_floats(int /*threads*/) const { return 0; }  // as of a Conv2dPass
 };
 
 struct Conv2dPlan {

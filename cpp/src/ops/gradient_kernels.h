@@ -7,6 +7,7 @@
 #include "kernels/activations.h"
 #include "kernels/adaptive_avg_pool2d.h"
 #include "kernels/avg_pool2d.h"
+#include "kernels/batch_norm2d.h"
 #include "kernels/channel_shuffle.h"
 #include "kernels/conv2d.h"
 #include "kernels/conv2d_depthwise.h"
@@ -50,6 +51,7 @@ struct WeightGradientArguments {
   int threads;
   float* scratch;
   float *grad_weight, *grad_bias;
+  const BatchNormForward* normalisation = nullptr;  // of x, see ops::ForwardArguments
 };
 
 }  // namespace cnnx::ops

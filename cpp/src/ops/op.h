@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cnnx/shape.h"
+#include "kernels/batch_norm2d.h"
 
 namespace cnnx::ops {
 
@@ -35,12 +36,16 @@ struct Fusion {
   const Op* batch_norm = nullptr;  // in inference
   bool add = false;                // of the second input
   bool relu = false;
+  bool relu6 = false;     // instead of a ReLU
   bool max_pool = false;  // 2x2 windows, stride 2
   bool training = false;  // not a layer: a backward follows
+  // Nor is this: the op normalises inputs[0] when it reads it, as the batch norm before it would
+  // have done.
+  bool normalises_input = false;
 };
 
 // The role in which a layer can be fused into the op before it.
-enum class Fusable { none, batch_norm, add, relu, max_pool_2x2 };
+enum class Fusable { none, batch_norm, add, relu, relu6, max_pool_2x2 };
 
 // The counters from which a train step draws its random numbers. Layers that treat training and
 // inference differently tell them apart by its presence.
@@ -89,6 +94,8 @@ struct BoundOpTraits {
   bool applies_relu_mask = false;
   // Computing the output again from the inputs and saved bytes costs one pass over them.
   bool recomputes_quickly = false;
+  // A reader may compute the output from inputs[0]: see BoundOp::normalisation.
+  bool is_normalisation = false;
 };
 
 // The destination of the gradient of one input.
@@ -113,6 +120,8 @@ struct ForwardArguments {
   float* scratch = nullptr;
   int threads = 1;
   const TrainingStep* training = nullptr;  // null in inference
+  // With Fusion::normalises_input, what makes inputs[0] the array that the op computes with.
+  const BatchNormForward* normalisation = nullptr;
   // The previous execution read large weights up to their end, which is still in a cache: reading
   // them from the end on is faster.
   bool weights_end_is_cached = false;
@@ -133,7 +142,8 @@ struct BackwardArguments {
   float* scratch = nullptr;
   int threads = 1;
   const TrainingStep* training = nullptr;
-  const GradientKernels* kernels = nullptr;  // see gradient_kernels.h
+  const BatchNormForward* normalisation = nullptr;  // as in forward
+  const GradientKernels* kernels = nullptr;         // see gradient_kernels.h
 };
 
 class BoundOp {
@@ -156,6 +166,9 @@ class BoundOp {
   // Writes `saved` from the inputs, parameters and buffers alone, for a backward without a forward
   // before it. Of ops with saved bytes when nothing is fused.
   virtual void save(const ForwardArguments& /*arguments*/) const {}
+  // With BoundOpTraits::is_normalisation: the pass of forward over some pixels, without the
+  // pixels. A null ForwardArguments::output leaves it to the reader.
+  virtual BatchNormForward normalisation(const uint8_t* /*saved*/) const { return {}; }
   // Multiply-adds of a forward; 0 for an op whose time is memory traffic.
   virtual int64_t multiply_adds() const { return 0; }
 };
@@ -179,6 +192,8 @@ class Op {
   virtual Fusable fusable_as(const Shape& /*input*/) const { return Fusable::none; }
   // Whether this op fuses such a following layer into its own pass.
   virtual bool can_fuse(Fusable /*successor*/, const Shape& /*input*/) const { return false; }
+  // Whether the op may be bound with Fusion::normalises_input.
+  virtual bool can_normalise_input(const Shape& /*input*/) const { return false; }
   // Of a batch norm in inference: y = x * scale + shift, per channel.
   virtual void scale_and_shift(const float* const* /*parameters*/, const float* const* /*buffers*/,
                                int64_t /*channels*/, float* /*scale*/, float* /*shift*/) const {}
