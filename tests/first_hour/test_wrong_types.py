@@ -51,6 +51,12 @@ PATHS = [
 SHOWN = "an array of shape (2, 3)"
 OTHERS = [
     Case(
+        "lr_find of a path",
+        lambda: cnnx.lr_find(TRAINER, "\ud800"),
+        ValueError,
+        r"lr_find: x is '\ud800', expected a path that the file system can encode",
+    ),
+    Case(
         "augmentation",
         lambda: anything.data.Augmentation(border=ARRAY),
         ValueError,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnx.arguments import shown
+from cnnx.arguments import path_of, shown
 from cnnx.data.dataset import Dataset, ImageSet, check_classes
 from cnnx.data.image_files import EXTENSIONS
 from cnnx.data.image_like import holds_images
@@ -147,7 +147,8 @@ def _opened(given: Any, y: ArrayLike | None, model: Model, caller: str) -> Sourc
     if isinstance(given, Dataset):
         return given
     names = model.classes
-    return open_source(given, None if names is None else tuple(names))
+    path = path_of(given, caller, "x")
+    return open_source(path, None if names is None else tuple(names))
 
 
 def _images_of(found: Source | Dataset) -> ImageSet | Dataset:
