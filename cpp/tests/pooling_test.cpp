@@ -9,6 +9,7 @@
 #include "cnnx/max_pool2d.h"
 #include "cnnx/runtime.h"
 #include "guarded_array.h"
+#include "ops/gradient_kernels.h"
 #include "ops/registry.h"
 
 namespace {
@@ -173,6 +174,7 @@ void layer_kind(const std::string& kind) {
   backward.grad_output = gradient.data();
   backward.grad_inputs = &input_gradient;
   backward.threads = 2;
+  backward.kernels = &cnnx::ops::gradient_kernels();
   bound->backward(backward);
   if (kind == "max_pool2d") {
     MaxPooling(c).forward(x.data(), want_output.data());
