@@ -17,6 +17,7 @@
 #include "cnnx/runtime.h"
 #include "cnnx/trainer.h"
 #include "cnnx/xo.h"
+#include "graph/model_state.h"
 #include "xo_samples.h"
 
 namespace {
@@ -59,6 +60,38 @@ void an_image_and_a_batch_get_the_same_predictions() {
   CHECK(equal);
   CHECK(model.predict(samples.first(0)).empty());
   CHECK(model.run(ImageBatch()).empty());
+}
+
+// Maps of 3.2 MB: threads that shared every layer would run five images at once.
+void large_images_run_in_whole_rounds_of_threads() {
+  const std::vector<cnnx::Layer> layers = {Conv2d(64, 1), ReLU(), GlobalAvgPool2d(), Dense(3)};
+  const cnnx::Shape shape = {112, 112, 3};
+  const cnnx::graph::ModelState state(cnnx::graph::Graph(layers, shape), {}, {});
+  constexpr int64_t kMostFloats = int64_t{16} << 20;
+  for (const int threads : {1, 2, 3, 5}) {
+    const int64_t images = state.piece(threads);
+    CHECK(images > 100);
+    CHECK_EQUAL(images % threads, 0);
+    const auto plan = state.inference_plan(images, threads);
+    CHECK(state.lease(*plan)->arena.size() < kMostFloats);
+  }
+  CHECK_EQUAL(state.piece(), 5);
+  CHECK_EQUAL(state.piece(6), 5);
+
+  constexpr std::size_t kImages = 7, kFloats = 112 * 112 * 3;
+  std::vector<float> pixels(kImages * kFloats);
+  for (std::size_t i = 0; i < pixels.size(); ++i)
+    pixels[i] = static_cast<float>(i * 31 % 257) / 256.0f;
+  const Model model(layers, shape);
+  std::vector<float> alone;
+  for (std::size_t i = 0; i < kImages; ++i) {
+    const std::vector<float> one = model.run(ImageBatch{pixels.data() + i * kFloats, 1});
+    alone.insert(alone.end(), one.begin(), one.end());
+  }
+  for (const int threads : {1, 2, 3, 6}) {
+    cnnx::set_num_threads(threads);
+    CHECK(model.run(ImageBatch{pixels.data(), kImages}) == alone);
+  }
 }
 
 void a_class_without_a_name_has_its_index_as_label() {
@@ -237,6 +270,7 @@ void a_resized_model_runs_images_of_another_size() {
 
 int main() {
   an_image_and_a_batch_get_the_same_predictions();
+  large_images_run_in_whole_rounds_of_threads();
   a_class_without_a_name_has_its_index_as_label();
   float_pixels_are_told_by_their_pointer();
   for (const int threads : {1, 2}) {

@@ -51,6 +51,15 @@ int64_t slice_size(const Graph& graph, int64_t batch, int threads) {
 
 }  // namespace
 
+int64_t whole_batch_floats(const Graph& graph) {
+  const int end = end_of_trunk(graph);
+  const auto output_floats = [&](int id) { return element_count(graph.node(id).output_shape); };
+  int64_t most = 0;
+  for (int id = end; id < static_cast<int>(graph.nodes().size()); ++id)
+    most = std::max(most, output_floats(id));
+  return element_count(graph.input_shape()) + (end > 0 ? output_floats(end - 1) : 0) + 2 * most;
+}
+
 InferencePlan::InferencePlan(const Graph& graph, int64_t batch, int threads)
     : batch_(batch),
       input_floats_(element_count(graph.input_shape())),

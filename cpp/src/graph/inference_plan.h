@@ -11,6 +11,10 @@
 
 namespace cnnx::graph {
 
+// Floats per image that a plan holds for its whole batch: the input, the output of the layers that
+// run in slices, and the arrays of the layers after them. The arrays of a slice belong to a thread.
+int64_t whole_batch_floats(const Graph& graph);
+
 class InferencePlan {
  public:
   InferencePlan(const Graph& graph, int64_t batch, int threads);

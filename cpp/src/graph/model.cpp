@@ -84,7 +84,7 @@ void Model::run(const ImageBatch& images, float* outputs) const {
   const int64_t size = element_count(output_shape());
   const int threads = get_num_threads();
   const std::shared_lock<graph::ModelMutex> lock(state.mutex);
-  const int64_t piece = state.piece();
+  const int64_t piece = state.piece(threads);
   for (int64_t first = 0; first < images.count; first += piece) {
     const int64_t count = std::min(piece, images.count - first);
     const auto plan = state.inference_plan(count, threads);

@@ -178,6 +178,14 @@ int64_t ModelState::piece() const {
   return images_of(2 * most);
 }
 
+int64_t ModelState::piece(int threads) const {
+  const int64_t sharing = piece();
+  if (sharing < threads) return sharing;
+  if (whole_batch_floats_ == 0) whole_batch_floats_ = whole_batch_floats(graph);
+  const int64_t images = std::max(sharing, images_of(whole_batch_floats_));
+  return images - images % threads;
+}
+
 int64_t ModelState::piece_with_all_outputs() const {
   int64_t total = element_count(graph.input_shape());
   for (const Node& node : graph.nodes()) total += element_count(node.output_shape);

@@ -53,6 +53,9 @@ class ModelState {
   // The number of images that run at once: a large batch runs in parts, so that its activations
   // stay small. An image's bits do not depend on it.
   int64_t piece() const;
+  // The same for so many threads: the same number of images for each. Threads that run their own
+  // images need memory for one or a few images each, and only few activations grow with the part.
+  int64_t piece(int threads) const;
   int64_t piece_with_all_outputs() const;
 
   // The first images of a batch as normalised floats, or the caller's own array if no conversion is
@@ -88,6 +91,7 @@ class ModelState {
   mutable WorkspacePool inference_memory_, training_memory_;
   mutable runtime::ForkSafeCache<runtime::AlignedBuffer> packed_;
   mutable std::atomic<const float*> current_packed_ = nullptr;  // null after the weights changed
+  mutable std::atomic<int64_t> whole_batch_floats_ = 0;         // 0 before the first use
 };
 
 }  // namespace cnnx::graph
