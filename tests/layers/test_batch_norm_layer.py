@@ -289,17 +289,27 @@ def test_large_outputs_are_computed_again(rng: np.random.Generator) -> None:
     ids=["relu6", "relu", "none"],
 )
 @pytest.mark.parametrize(
-    ("size", "channels", "settings"),
+    ("reader", "size", "channels", "settings"),
     [
-        ((64, 61), 17, {"kernel_size": 3, "padding": "same"}),
-        ((47, 64), 24, {"kernel_size": 5, "stride": 2, "padding": 3}),
-        ((40, 33), 80, {"kernel_size": (3, 2), "dilation": 2}),
-        ((9, 7), 900, {"kernel_size": 3, "padding": 1, "stride": (1, 3)}),
+        (cnnx.Conv2d, (64, 61), 17, {"kernel_size": 3, "padding": "same"}),
+        (cnnx.Conv2d, (47, 64), 24, {"kernel_size": 5, "stride": 2, "padding": 3}),
+        (cnnx.Conv2d, (40, 33), 80, {"kernel_size": (3, 2), "dilation": 2}),
+        (cnnx.Conv2d, (9, 7), 900, {"kernel_size": 3, "padding": 1, "stride": (1, 3)}),
+        (cnnx.MaxPool2d, (57, 64), 17, {"kernel_size": 3, "padding": 1, "stride": 2}),
+        (cnnx.MaxPool2d, (64, 33), 32, {"kernel_size": 2}),
+        (
+            cnnx.MaxPool2d,
+            (50, 47),
+            40,
+            {"kernel_size": (3, 2), "dilation": 3, "stride": 4, "padding": 1, "ceil_mode": True},
+        ),
+        (cnnx.MaxPool2d, (9, 7), 900, {"kernel_size": (7, 3), "padding": (3, 0), "stride": 1}),
     ],
 )
-def test_a_depthwise_convolution_normalises_its_input(
+def test_a_reader_normalises_its_input(
     layer: Any,
     clip: tuple[float, float],
+    reader: Any,
     size: tuple[int, int],
     channels: int,
     settings: dict[str, Any],
@@ -314,7 +324,9 @@ def test_a_depthwise_convolution_normalises_its_input(
             cnnx.Conv2d(channels, 1),
             cnnx.BatchNorm2d(),
             *between,
-            cnnx.Conv2d(channels, groups=channels, **settings),
+            reader(channels, groups=channels, **settings)
+            if reader is cnnx.Conv2d
+            else reader(**settings),
             cnnx.GlobalAvgPool2d(),
             cnnx.Dense(2),
         ]

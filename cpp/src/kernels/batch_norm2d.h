@@ -49,11 +49,15 @@ struct BatchNorm2dKernels {
   // The mean of x and the sum of (x - mean)^2, in two sweeps to avoid cancellation.
   void (*moments)(const float* x, int64_t pixels, int64_t channels, float* mean, float* squares);
   void (*forward)(const BatchNormForward& pass);
+};
+
+struct BatchNorm2dGradientKernels {
   // The sums of grad_output and of grad_output * (x - mean).
   void (*sums)(const BatchNormBackward& pass, float* sum, float* product_sum);
   void (*backward)(const BatchNormBackward& pass, const BatchNormGradient& gradient);
 };
 
 CNNX_DECLARE_KERNELS(BatchNorm2dKernels, batch_norm2d_kernels)
+CNNX_DECLARE_KERNELS(BatchNorm2dGradientKernels, batch_norm2d_gradient_kernels)
 
 }  // namespace cnnx

@@ -10,6 +10,7 @@
 #include "cnnx/runtime.h"
 #include "ops/add.h"
 #include "ops/batch_norm_passes.h"
+#include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "runtime/memory.h"
@@ -128,7 +129,8 @@ void BoundBatchNorm2d::backward(const BackwardArguments& a) const {
                                         affine_ ? a.grad_parameters[0] : nullptr,
                                         affine_ ? a.grad_parameters[1] : nullptr,
                                         a.grad_inputs[0].accumulate, a.accumulate_parameters};
-  norm_.backward(pass, lines.inverse, uses_running(a.training), gradients, a.threads, a.scratch);
+  norm_.backward(*a.kernels->batch_norm2d, pass, lines.inverse, uses_running(a.training), gradients,
+                 a.threads, a.scratch);
   if (!fusion_.add) return;
   const InputGradient& addend = a.grad_inputs[1];
   pass_gradient(a.grad_output, addend, norm_.geometry().pixels * norm_.geometry().channels,
@@ -244,7 +246,8 @@ void batch_norm2d_backward(const BatchNorm2dGeometry& geometry, const float* gra
   call.norm.fill(mean, variance, weight, nullptr, call.lines);
   // Without a ReLU, grad_output is not written.
   float* const gradient = const_cast<float*>(grad_output);
-  call.norm.backward(call.norm.backward_pass(call.lines, gradient, x), call.lines.inverse, false,
+  call.norm.backward(*ops::gradient_kernels().batch_norm2d,
+                     call.norm.backward_pass(call.lines, gradient, x), call.lines.inverse, false,
                      {grad_input, grad_weight, grad_bias, false, false}, get_num_threads(),
                      call.scratch.data());
 }

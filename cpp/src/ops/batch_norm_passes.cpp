@@ -88,10 +88,9 @@ BatchNormBackward chunk_of(const BatchNormBackward& pass, int64_t first, int64_t
 
 }  // namespace
 
-void BatchNorm::backward(const BatchNormBackward& pass, const float* inverse,
-                         bool statistics_are_constant, const BatchNormGradients& gradients,
-                         int threads, float* scratch) const {
-  const BatchNorm2dKernels& kernels = CNNX_KERNELS(batch_norm2d_kernels);
+void BatchNorm::backward(const BatchNorm2dGradientKernels& kernels, const BatchNormBackward& pass,
+                         const float* inverse, bool statistics_are_constant,
+                         const BatchNormGradients& gradients, int threads, float* scratch) const {
   chunks_.for_each(threads, [&](int64_t first, int64_t pixels, int64_t chunk) {
     float* const sums = scratch + 2 * chunk * channels_;
     kernels.sums(chunk_of(pass, first, pixels), sums, sums + channels_);

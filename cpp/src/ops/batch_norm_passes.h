@@ -49,7 +49,8 @@ class BatchNorm {
 
   BatchNormBackward backward_pass(const BatchNormLines& lines, float* grad_output,
                                   const float* x) const;
-  void backward(const BatchNormBackward& pass, const float* inverse, bool statistics_are_constant,
+  void backward(const BatchNorm2dGradientKernels& kernels, const BatchNormBackward& pass,
+                const float* inverse, bool statistics_are_constant,
                 const BatchNormGradients& gradients, int threads, float* scratch) const;
 
  private:

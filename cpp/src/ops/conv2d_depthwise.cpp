@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "kernels/activations.h"
-#include "kernels/batch_norm2d.h"
 #include "kernels/conv2d_depthwise.h"
 #include "ops/conv2d_algorithms.h"
 #include "ops/conv2d_lane_gradient.h"
+#include "ops/normalised_rows.h"
 #include "ops/shares.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
@@ -117,14 +117,8 @@ const float* LaneSource::lanes(const float* image, int64_t first, int64_t last,
   if (!copies(normalisation)) return image;
   const auto [begin, end] = rows_read(first, last);
   if (begin >= end) return scratch;
-  if (normalisation) {
-    BatchNormForward rows = *normalisation;
-    rows.x = image + begin * row_floats();
-    rows.pixels = (end - begin) * g_.source_width;
-    rows.output = scratch;
-    CNNX_KERNELS(batch_norm2d_kernels).forward(rows);
-    return scratch - begin * row_floats();
-  }
+  if (normalisation)
+    return normalise_rows(*normalisation, image, g_.source_width, begin, end, scratch);
   CNNX_KERNELS(depthwise_kernels)
       .spread(image + begin * g_.source_width * g_.source_channels, (end - begin) * g_.source_width,
               g_.groups, g_.group_inputs, g_.group_outputs, scratch);

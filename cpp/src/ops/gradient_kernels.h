@@ -35,6 +35,7 @@ struct GradientKernels {
   const AdaptiveAvgPool2dGradientKernels* adaptive_avg_pool2d;
   const Upsample2dGradientKernels* upsample2d;
   const ChannelShuffleGradientKernels* channel_shuffle;
+  const BatchNorm2dGradientKernels* batch_norm2d;
   const GroupNormGradientKernels* group_norm;
   const LrnGradientKernels* lrn;
   const SoftmaxGradientKernels* softmax;

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "kernels/batch_norm2d.h"
+#include "ops/gradient_kernels.h"
 #include "ops/group_norm.h"
 #include "ops/pixel_chunks.h"
 #include "runtime/dispatch.h"
@@ -139,7 +140,7 @@ void GroupNormOfImages::forward(const GroupNormArguments& a, int64_t image, int 
 
 void GroupNormOfImages::backward(const GroupNormArguments& a, int64_t image, int threads,
                                  float* scratch) const {
-  const BatchNorm2dKernels& kernels = CNNX_KERNELS(batch_norm2d_kernels);
+  const BatchNorm2dGradientKernels& kernels = *a.kernels->batch_norm2d;
   BatchNormBackward pass = {};
   pass.channels = g_.channels;
   pass.line = fill(a, image, scratch);

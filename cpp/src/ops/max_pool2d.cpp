@@ -1,13 +1,18 @@
 // Max pooling: the public functions and the layer kind, both parallel over rows of images.
 #include "cnnx/max_pool2d.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "cnnx/runtime.h"
 #include "kernels/max_pool2d.h"
 #include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
+#include "ops/normalised_rows.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
 #include "runtime/dispatch.h"
+#include "runtime/memory.h"
 
 namespace cnnx {
 namespace ops {
@@ -15,52 +20,130 @@ namespace {
 
 constexpr const char* kMaxPool2dName = "max_pool2d";
 
-void run_max_pool2d(const Pool2dGeometry& g, const float* x, int threads, float* output) {
+// The images that windows read: as they are, or normalised a few rows at a time in a thread's part
+// of `scratch`.
+class PoolSource {
+ public:
+  explicit PoolSource(const Pool2dGeometry& g, const BatchNormForward* normalisation = nullptr,
+                      float* scratch = nullptr)
+      : g_(g), normalisation_(normalisation), scratch_(scratch) {}
+
+  // Of a thread's scratch.
+  int64_t band_floats() const {
+    const int64_t rows = std::max((output_rows() - 1) * g_.stride.height + reach() + 1,
+                                  gradient_rows() + 2 * reach());
+    return runtime::round_up_to_line(std::min(rows, g_.in_height) * row_floats());
+  }
+  // Each calls body(row 0 of the image, first, last) for bands of output rows [first, last), or of
+  // rows of the input's gradient.
+  template <class Body>
+  void for_outputs(const float* image, int64_t first, int64_t last, int slot,
+                   const Body& body) const {
+    const auto rows_read = [&](int64_t begin, int64_t end) {
+      const int64_t top = begin * g_.stride.height - g_.top;
+      return std::pair(top, top + (end - begin - 1) * g_.stride.height + reach() + 1);
+    };
+    for_bands(image, first, last, slot, output_rows(), rows_read, body);
+  }
+  template <class Body>
+  void for_gradients(const float* image, int64_t first, int64_t last, int slot,
+                     const Body& body) const {
+    const auto rows_read = [&](int64_t begin, int64_t end) {
+      return std::pair(begin - reach(), end + reach());
+    };
+    for_bands(image, first, last, slot, gradient_rows(), rows_read, body);
+  }
+
+ private:
+  static constexpr int64_t kBandFloats = 64 * 1024;
+
+  int64_t row_floats() const { return g_.in_width * g_.channels; }
+  // From the first row of a window to its last.
+  int64_t reach() const { return (g_.kernel_size.height - 1) * g_.dilation.height; }
+  int64_t gradient_rows() const { return std::max<int64_t>(1, kBandFloats / row_floats()); }
+  int64_t output_rows() const {
+    return std::max<int64_t>(1, kBandFloats / (row_floats() * g_.stride.height));
+  }
+
+  template <class RowsRead, class Body>
+  void for_bands(const float* image, int64_t first, int64_t last, int slot, int64_t rows,
+                 const RowsRead& rows_read, const Body& body) const {
+    if (!normalisation_) return body(image, first, last);
+    for (int64_t end; first < last; first = end) {
+      end = std::min(last, first + rows);
+      const auto [begin_read, end_read] = rows_read(first, end);
+      body(normalise_rows(*normalisation_, image, g_.in_width, std::max<int64_t>(0, begin_read),
+                          std::min(g_.in_height, end_read), scratch_ + slot * band_floats()),
+           first, end);
+    }
+  }
+
+  const Pool2dGeometry& g_;
+  const BatchNormForward* normalisation_;
+  float* scratch_;
+};
+
+void run_max_pool2d(const Pool2dGeometry& g, const PoolSource& source, const float* x, int threads,
+                    float* output) {
   const PoolWindows windows = windows_of_one_image(g);
   const auto kernel = CNNX_KERNELS(max_pool2d_kernels).forward;
   const int64_t in_floats = g.in_height * g.in_width * g.channels;
   const int64_t out_row = g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.out_height, in_floats / g.out_height + out_row,
-                    [&](int64_t image, int64_t begin, int64_t end) {
-                      kernel(windows, x + image * in_floats, begin, end,
-                             output + image * g.out_height * out_row);
+                    [&](int64_t image, int64_t begin, int64_t end, int slot) {
+                      source.for_outputs(x + image * in_floats, begin, end, slot,
+                                         [&](const float* rows, int64_t first, int64_t last) {
+                                           kernel(windows, rows, first, last,
+                                                  output + image * g.out_height * out_row);
+                                         });
                     });
 }
 
-void run_max_pool2d_backward(const Pool2dGeometry& g, const GradientKernels& kernels,
-                             const float* grad_output, const float* x, int threads, bool accumulate,
-                             float* grad_input) {
+void run_max_pool2d_backward(const Pool2dGeometry& g, const PoolSource& source,
+                             const GradientKernels& kernels, const float* grad_output,
+                             const float* x, int threads, const InputGradient& gradient) {
   const PoolWindows windows = windows_of_one_image(g);
   const auto kernel = kernels.max_pool2d->backward;
   const int64_t in_row = g.in_width * g.channels, in_floats = g.in_height * in_row;
   const int64_t out_floats = g.out_height * g.out_width * g.channels;
   parallel_for_rows(threads, g.batch, g.in_height, 2 * in_row + out_floats / g.in_height,
-                    [&](int64_t image, int64_t begin, int64_t end) {
-                      kernel(windows, grad_output + image * out_floats, x + image * in_floats,
-                             begin, end, accumulate, grad_input + image * in_floats);
+                    [&](int64_t image, int64_t begin, int64_t end, int slot) {
+                      source.for_gradients(x + image * in_floats, begin, end, slot,
+                                           [&](const float* rows, int64_t first, int64_t last) {
+                                             kernel(windows, grad_output + image * out_floats, rows,
+                                                    first, last, gradient.accumulate,
+                                                    gradient.values + image * in_floats);
+                                           });
                     });
 }
 
 class BoundMaxPool2d final : public BoundOp {
  public:
-  explicit BoundMaxPool2d(const Pool2dGeometry& geometry) : geometry_(geometry) {}
+  BoundMaxPool2d(const Pool2dGeometry& geometry, bool normalises_input)
+      : geometry_(geometry), normalises_input_(normalises_input) {}
   BoundOpTraits traits() const override {
     BoundOpTraits traits;
     traits.backward_reads_output = false;
     return traits;
   }
+  int64_t scratch_floats(int threads) const override {
+    return normalises_input_ ? threads * PoolSource(geometry_).band_floats() : 0;
+  }
+  int64_t backward_scratch_floats(int threads) const override { return scratch_floats(threads); }
   void forward(const ForwardArguments& a) const override {
-    run_max_pool2d(geometry_, a.inputs[0], a.threads, a.output);
+    run_max_pool2d(geometry_, PoolSource(geometry_, a.normalisation, a.scratch), a.inputs[0],
+                   a.threads, a.output);
   }
   void backward(const BackwardArguments& a) const override {
     const InputGradient& gradient = a.grad_inputs[0];
     if (!gradient.values) return;
-    run_max_pool2d_backward(geometry_, *a.kernels, a.grad_output, a.inputs[0], a.threads,
-                            gradient.accumulate, gradient.values);
+    run_max_pool2d_backward(geometry_, PoolSource(geometry_, a.normalisation, a.scratch),
+                            *a.kernels, a.grad_output, a.inputs[0], a.threads, gradient);
   }
 
  private:
   Pool2dGeometry geometry_;
+  bool normalises_input_;
 };
 
 class MaxPool2dOp final : public Op {
@@ -68,8 +151,13 @@ class MaxPool2dOp final : public Op {
   explicit MaxPool2dOp(const Pool2dSettings& settings) : settings_(settings) {}
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundMaxPool2d>(geometry(input));
+    return bind_fused(input, {});
   }
+  std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
+                                            const Fusion& fusion) const override {
+    return std::make_unique<BoundMaxPool2d>(geometry(input), fusion.normalises_input);
+  }
+  bool can_normalise_input(const Shape&) const override { return true; }
   Fusable fusable_as(const Shape& input) const override {
     const Pool2dGeometry g = geometry(input);
     const auto is_two = [](Pair pair) { return pair.height == 2 && pair.width == 2; };
@@ -117,13 +205,13 @@ Pool2dGeometry max_pool2d_geometry(const Shape& x, Pair kernel_size, Pair stride
 }
 
 void max_pool2d(const Pool2dGeometry& geometry, const float* x, float* output) {
-  ops::run_max_pool2d(geometry, x, get_num_threads(), output);
+  ops::run_max_pool2d(geometry, ops::PoolSource(geometry), x, get_num_threads(), output);
 }
 
 void max_pool2d_backward(const Pool2dGeometry& geometry, const float* grad_output, const float* x,
                          float* grad_input, bool accumulate) {
-  ops::run_max_pool2d_backward(geometry, ops::gradient_kernels(), grad_output, x, get_num_threads(),
-                               accumulate, grad_input);
+  ops::run_max_pool2d_backward(geometry, ops::PoolSource(geometry), ops::gradient_kernels(),
+                               grad_output, x, get_num_threads(), {grad_input, accumulate, false});
 }
 
 }  // namespace cnnx

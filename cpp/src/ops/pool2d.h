@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "cnnx/pool2d.h"
 #include "kernels/pool2d.h"
@@ -46,17 +47,23 @@ PoolWindows windows_of_one_image(const Pool2dGeometry& geometry);
 // it gains.
 constexpr int64_t kPoolGrainFloats = 64 * 1024;
 
-// Calls body(image, first row, end row) to cover `rows` rows of each image once, in pieces for
-// threads. `row_floats` is the number of floats that a row moves.
+// Calls body(image, first row, end row), or with the thread's slot as a fourth argument, to cover
+// `rows` rows of each image once, in pieces for threads. `row_floats` is the number of floats that
+// a row moves.
 template <class Body>
 void parallel_for_rows(int threads, int64_t images, int64_t rows, int64_t row_floats,
                        const Body& body) {
   const int64_t grain = kPoolGrainFloats / std::max<int64_t>(1, row_floats) + 1;
-  runtime::parallel_for(threads, images * rows, grain, [&](int64_t begin, int64_t end, int) {
+  runtime::parallel_for(threads, images * rows, grain, [&](int64_t begin, int64_t end, int slot) {
     while (begin < end) {
       const int64_t image = begin / rows, first = begin % rows;
       const int64_t last = std::min(rows, first + end - begin);
-      body(image, first, last);
+      if constexpr (std::is_invocable_v<Body, int64_t, int64_t, int64_t, int>) {
+        body(image, first, last, slot);
+      } else {
+        static_cast<void>(slot);
+        body(image, first, last);
+      }
       begin += last - first;
     }
   });
