@@ -77,7 +77,9 @@ def open_source(
         raise TypeError(
             f"open_source: decoding is {shown(decoding)}, expected a cnnx.data.Decoding"
         )
-    if classes is not None and not is_integer(classes) and not isinstance(classes, (list, tuple)):
+    if is_integer(classes):
+        classes = int(classes)  # type: ignore[arg-type]  # of NumPy's integers
+    elif classes is not None and not isinstance(classes, (list, tuple)):
         raise TypeError(f"open_source: classes is {shown(classes)}, expected names or their number")
     if path.is_file():
         if path.suffix != ".npz":
