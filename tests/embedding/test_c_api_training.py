@@ -17,8 +17,8 @@ RECIPES = {
         (
             "sgd learning_rate=0.05 momentum=0.9 nesterov=true weight_decay=5e-4",
             "cross_entropy label_smoothing=0.1 class_weights=1,2",
-            "seed=7 clip_norm=0.5\nrule pattern=*.bias weight_decay_factor=0\naveraging decay=0.9\n"
-            "cosine_decay final=0.01 warmup_epochs=0.5 warmup_start=0.1",
+            "seed=7 clip_norm=0.5 recompute=true\nrule pattern=*.bias weight_decay_factor=0\n"
+            "averaging decay=0.9\ncosine_decay final=0.01 warmup_epochs=0.5 warmup_start=0.1",
         ),
         {
             "optimizer": cnnx.SGD(0.05, momentum=0.9, nesterov=True, weight_decay=5e-4),
