@@ -46,9 +46,11 @@ def channels(draw: Draw) -> tuple[int, int, int]:
 
 def amplification(draw: Draw, kernel: Any, stride: Any, dilation: Any) -> float:
     """Of the rounding errors by the methods that cnnx may choose, 0 if it adds up products."""
-    if (kernel, stride, dilation) != ((3, 3), (1, 1), (1, 1)):
+    tile = winograd.LARGEST_TILE.get(kernel[0])
+    if not tile or kernel[0] != kernel[1] or (stride, dilation) != ((1, 1), (1, 1)):
         return 0.0
-    return max(*winograd.FORWARD_AMPLIFICATION.values(), *winograd.BACKWARD_AMPLIFICATIONS[4])
+    forward = (winograd.FORWARD_AMPLIFICATION[each] for each in winograd.TILES)
+    return max(*forward, *winograd.BACKWARD_AMPLIFICATIONS[tile])
 
 
 def conv(draw: Draw) -> Case:

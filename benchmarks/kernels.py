@@ -88,9 +88,12 @@ class Convolution:
         # Winograd's method takes several groups only of whole sixteens of channels.
         channels = (shape.in_channels // shape.groups, shape.out_channels // shape.groups)
         sixteens = shape.groups == 1 or all(count % 16 == 0 for count in channels)
-        fits = shape.kernel_size == 3 and shape.stride == 1 and sixteens
+        tiles = {3: (2, 4), 5: (2,), 7: (4,)}.get(shape.kernel_size, ())
+        fits = shape.stride == 1 and sixteens and (shape.groups == 1 or shape.kernel_size < 7)
         for method, tile in METHODS.items():
-            if (tile == 0 or fits) and np.array_equal(self.run(1, method), bits):
+            if (tile == 0 or (fits and tile in tiles)) and np.array_equal(
+                self.run(1, method), bits
+            ):
                 return method
         raise ValueError(f"{self._shape} {self._direction}: no method has these bits")
 
@@ -101,7 +104,8 @@ class Convolution:
         tile = METHODS[method]
         if tile:
             covered = shape.size if self._direction == "input_gradient" else shape.out_size
-            return 2 * pairs * (-(-covered // tile) * (tile + 2)) ** 2
+            points = 3 * (tile + 2) if kernel == 7 else tile + kernel - 1
+            return 2 * pairs * (-(-covered // tile) * points) ** 2
         starts = np.arange(shape.out_size)[:, None] * shape.stride - shape.padding
         places = starts + np.arange(kernel)
         inside = int(((places >= 0) & (places < shape.size)).sum())

@@ -14,6 +14,7 @@ is above its goal.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
 import statistics
@@ -44,28 +45,41 @@ CHANNELS = (
     (128, 128),
 )
 MANY_CHANNELS = (256, 256)  # on the map sizes where networks have them
+LARGER_KERNELS = (5, 7)
+THEIR_SIZES = (4, 6, 8, 9, 12, 14, 28)
+THEIR_CHANNELS = ((16, 16), (16, 32), (20, 50), (32, 32), (64, 64))
 BATCHES = (16, 64)
 REGRET_AT_MOST = 0.03
 LOSS_AT_MOST = 0.25
 
 
 class Shape(NamedTuple):
-    """A 3x3 convolution with one pixel of padding, which preserves the map size."""
+    """A convolution with the padding that preserves the map size."""
 
     size: int
     in_channels: int
     out_channels: int
+    kernel: int = 3
 
     def __str__(self) -> str:
-        return f"{self.size}x{self.size} {self.in_channels}->{self.out_channels}"
+        channels = f"{self.in_channels}->{self.out_channels}"
+        return f"{self.size}x{self.size} {channels} {self.kernel}x{self.kernel}"
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that the kernel size allows."""
+        tiles = {3: METHODS[1:], 5: ("winograd2x2",), 7: ("winograd4x4",)}
+        return ("direct", *tiles[self.kernel])
 
 
 def shapes(quick: bool) -> list[Shape]:
     """All measured shapes."""
     if quick:
-        return [Shape(size, 16, 32) for size in (5, 6, 8)]
+        return [*(Shape(size, 16, 32) for size in (5, 6)), Shape(8, 16, 32, 5), Shape(8, 16, 32, 7)]
     few = [Shape(size, *channels) for channels in CHANNELS for size in SIZES]
-    return few + [Shape(size, *MANY_CHANNELS) for size in SIZES if size <= 14]
+    many = [Shape(size, *MANY_CHANNELS) for size in SIZES if size <= 14]
+    larger = itertools.product(LARGER_KERNELS, THEIR_CHANNELS, THEIR_SIZES)
+    return few + many + [Shape(size, *channels, kernel) for kernel, channels, size in larger]
 
 
 def calls(shape: Shape, batch: int, direction: str) -> dict[str, Callable[[int], None]]:
@@ -79,16 +93,16 @@ def calls(shape: Shape, batch: int, direction: str) -> dict[str, Callable[[int],
 
     x = gaussians(batch, shape.size, shape.size, shape.in_channels)
     grad_output = gaussians(batch, shape.size, shape.size, shape.out_channels)
-    weight = gaussians(3, 3, shape.in_channels, shape.out_channels)
+    weight = gaussians(shape.kernel, shape.kernel, shape.in_channels, shape.out_channels)
     like = {"forward": grad_output, "input_gradient": x, "weight_gradient": weight}
     arrays: tuple[Any, ...] = (x, weight, gaussians(shape.out_channels), grad_output)
     arrays += (np.empty_like(like[direction]),)
 
     def by(method: str) -> Callable[[int], None]:
-        settings = ([1, 1], [1, 1, 1, 1], 1, method)  # stride, padding, groups
+        settings = ([1, 1], [shape.kernel // 2] * 4, 1, method)  # stride, padding, groups
         return lambda count: _core.repeat_conv2d(direction, *arrays, *settings, count)
 
-    return {method: by(method) for method in (*METHODS, "chosen")}
+    return {method: by(method) for method in (*shape.methods, "chosen")}
 
 
 def seconds(call: Callable[[int], None], count: int) -> float:
@@ -121,7 +135,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--isa", help="as CNNX_ISA; default: the best of the CPU")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="three shapes: does it run?")
+    parser.add_argument("--quick", action="store_true", help="four shapes: does it run?")
     arguments = parser.parse_args()
     if arguments.isa:
         os.environ["CNNX_ISA"] = arguments.isa
@@ -129,17 +143,20 @@ def main() -> int:
 
     cnnx.set_num_threads(1)
     print(f"{cnnx.isa()}; the direct method's time over that of")
-    print(f"{'':31}{'2x2 tiles':>10}{'4x4 tiles':>10}{'chosen':>8}{'regret':>8}")
+    print(f"{'':35}{'2x2 tiles':>10}{'4x4 tiles':>10}{'chosen':>8}{'regret':>8}")
     regrets, losses = [], []
     for direction in DIRECTIONS:
         for shape in shapes(arguments.quick):
             times = measure(shape, direction, arguments.rounds)
-            gains = [times["direct"] / times[method] for method in (*METHODS[1:], "chosen")]
+            gains = [
+                f"{times['direct'] / times[method]:.2f}" if method in times else ""
+                for method in (*METHODS[1:], "chosen")
+            ]
             regret = times["chosen"] / min(times.values()) - 1
             regrets.append(1 + regret)
             losses.append(times["chosen"] / times["direct"] - 1)
             print(
-                f"{direction:15} {shape!s:15}{gains[0]:10.2f}{gains[1]:10.2f}{gains[2]:8.2f}"
+                f"{direction:15} {shape!s:19}{gains[0]:>10}{gains[1]:>10}{gains[2]:>8}"
                 f"{regret:8.0%}",
                 flush=True,
             )

@@ -245,8 +245,8 @@ void test_refusals() {
   const Conv2dGeometry strided = cnnx::conv2d_geometry({0, 8, 8, 3}, {3, 3, 3, 8}, options(2, 1));
   CHECK_THROWS(
       std::invalid_argument,
-      "conv2d: method is Winograd's, expected kernel size 3, stride 1, dilation 1 and "
-      "one group or groups of whole sixteens of channels with it",
+      "conv2d: method is Winograd's, expected kernel size 3, 5 with tiles of 2x2 or 7 with tiles "
+      "of 4x4, stride 1, dilation 1 and one group or groups of whole sixteens of channels with it",
       cnnx::conv2d(strided, nullptr, nullptr, nullptr, nullptr, Conv2dMethod::winograd4x4));
   CHECK_THROWS(std::invalid_argument, "too many elements",
                cnnx::conv2d_geometry({1, 1, 1, 1}, {1, 1, 1, 1}, options(1, int64_t{1} << 24)));

@@ -1,4 +1,4 @@
-// Winograd's 4x4 tiles, which round, against the direct method on arrays that end at unmapped
+// Winograd's tiles that round against the direct method on arrays that end at unmapped
 // pages; and the epilogues of every algorithm against the separate layers.
 #include <algorithm>
 #include <cmath>
@@ -21,24 +21,29 @@ using cnnx::test::same_bits;
 
 struct Case {
   int64_t batch, height, width, in_channels, out_channels, top, bottom, left, right;
-  int64_t groups = 1;
+  int64_t groups = 1, taps = 3;
 };
 
 // Vector tails of every length class, maps smaller than a tile, padding on each side separately;
-// the last two have weights and sums that are made a few columns at a time.
+// the last two with 3x3 and 5x5 have weights and sums that are made a few columns at a time.
 const std::vector<Case> kCases = {
-    {1, 3, 3, 1, 1, 0, 0, 0, 0},       {2, 8, 8, 16, 16, 1, 1, 1, 1},
-    {3, 7, 9, 20, 24, 1, 1, 1, 1},     {1, 5, 5, 17, 33, 0, 0, 0, 0},
-    {2, 6, 10, 40, 72, 2, 2, 2, 2},    {1, 9, 13, 31, 15, 4, 0, 1, 3},
-    {40, 6, 5, 19, 18, 1, 1, 0, 2},    {1, 2, 1, 65, 70, 1, 1, 1, 1},
-    {2, 21, 6, 130, 128, 0, 1, 2, 0},  {3, 9, 7, 48, 48, 1, 1, 1, 1, 3},
-    {1, 13, 6, 96, 32, 2, 0, 1, 1, 2}, {2, 6, 6, 160, 193, 1, 1, 1, 1},
-    {1, 5, 9, 342, 350, 1, 1, 1, 1},
+    {1, 3, 3, 1, 1, 0, 0, 0, 0},           {2, 8, 8, 16, 16, 1, 1, 1, 1},
+    {3, 7, 9, 20, 24, 1, 1, 1, 1},         {1, 5, 5, 17, 33, 0, 0, 0, 0},
+    {2, 6, 10, 40, 72, 2, 2, 2, 2},        {1, 9, 13, 31, 15, 4, 0, 1, 3},
+    {40, 6, 5, 19, 18, 1, 1, 0, 2},        {1, 2, 1, 65, 70, 1, 1, 1, 1},
+    {2, 21, 6, 130, 128, 0, 1, 2, 0},      {3, 9, 7, 48, 48, 1, 1, 1, 1, 3},
+    {1, 13, 6, 96, 32, 2, 0, 1, 1, 2},     {2, 6, 6, 160, 193, 1, 1, 1, 1},
+    {1, 5, 9, 342, 350, 1, 1, 1, 1},       {1, 5, 5, 1, 1, 0, 0, 0, 0, 1, 5},
+    {3, 7, 9, 20, 50, 2, 2, 2, 2, 1, 5},   {1, 5, 6, 17, 33, 4, 0, 1, 3, 1, 5},
+    {2, 9, 6, 96, 32, 2, 2, 2, 2, 2, 5},   {2, 5, 6, 160, 193, 2, 2, 2, 2, 1, 5},
+    {1, 4, 5, 342, 350, 2, 2, 2, 2, 1, 5}, {1, 7, 7, 1, 1, 0, 0, 0, 0, 1, 7},
+    {3, 7, 9, 20, 50, 3, 3, 3, 3, 1, 7},   {1, 5, 16, 33, 17, 4, 3, 0, 5, 1, 7},
 };
 
 Conv2dGeometry geometry(const Case& c) {
   return cnnx::conv2d_geometry(
-      {c.batch, c.height, c.width, c.in_channels}, {3, 3, c.in_channels / c.groups, c.out_channels},
+      {c.batch, c.height, c.width, c.in_channels},
+      {c.taps, c.taps, c.in_channels / c.groups, c.out_channels},
       {{1, 1},
        {cnnx::Padding::Rule::explicit_sides, c.top, c.bottom, c.left, c.right},
        {1, 1},
@@ -91,13 +96,19 @@ bool near(const std::vector<float>& left, const std::vector<float>& right) {
   return left.size() == right.size();
 }
 
+std::vector<Conv2dMethod> methods_of(const Case& each) {
+  if (each.taps == 5) return {Conv2dMethod::direct, Conv2dMethod::winograd2x2};
+  if (each.taps == 7) return {Conv2dMethod::direct, Conv2dMethod::winograd4x4};
+  return {Conv2dMethod::direct, Conv2dMethod::winograd2x2, Conv2dMethod::winograd4x4};
+}
+
 void test_agrees_with_the_direct_method() {
   for (const Case& each : kCases) {
     const Conv2dGeometry g = geometry(each);
     const Arrays arrays(g);
     for (const bool accumulate : {false, true}) {
       const auto expected = Results(g, arrays, Conv2dMethod::direct, accumulate).values();
-      const auto found = Results(g, arrays, Conv2dMethod::winograd4x4, accumulate).values();
+      const auto found = Results(g, arrays, methods_of(each).back(), accumulate).values();
       for (std::size_t i = 0; i < expected.size(); ++i) CHECK(near(found[i], expected[i]));
     }
   }
@@ -107,7 +118,7 @@ void test_threads_do_not_matter() {
   for (const Case& each : kCases) {
     const Conv2dGeometry g = geometry(each);
     const Arrays arrays(g);
-    for (const Conv2dMethod method : {Conv2dMethod::winograd2x2, Conv2dMethod::winograd4x4}) {
+    for (const Conv2dMethod method : methods_of(each)) {
       cnnx::set_num_threads(1);
       const auto expected = Results(g, arrays, method, false).values();
       for (const int threads : {2, 3, 8}) {
@@ -171,17 +182,13 @@ Pooled pool(const Conv2dGeometry& g, const std::vector<float>& map, bool with_re
   return pooled;
 }
 
-std::vector<Conv2dMethod> every_method() {
-  return {Conv2dMethod::direct, Conv2dMethod::winograd2x2, Conv2dMethod::winograd4x4};
-}
-
 void test_forward_epilogues() {
   for (const Case& each : kCases) {
     const Conv2dGeometry g = geometry(each);
     Arrays arrays(g);
     arrays.x[arrays.x.size() / 2] = NAN;
     arrays.bias[0] = -0.0f;
-    for (const Conv2dMethod method : every_method()) {
+    for (const Conv2dMethod method : methods_of(each)) {
       const auto plan = cnnx::ops::choose_conv2d_plan(g, method);
       for (const float* bias :
            {static_cast<const float*>(arrays.bias.data()), static_cast<const float*>(nullptr)}) {
@@ -213,7 +220,7 @@ void test_addends() {
     const Conv2dGeometry g = geometry(each);
     const Arrays arrays(g);
     const std::vector<float> addend = arrays.grad_output.values();
-    for (const Conv2dMethod method : every_method()) {
+    for (const Conv2dMethod method : methods_of(each)) {
       const auto plan = cnnx::ops::choose_conv2d_plan(g, method);
       CHECK(plan.forward->adds() == (method != Conv2dMethod::direct));
       if (!plan.forward->adds()) continue;
@@ -248,7 +255,7 @@ void test_gradient_epilogue() {
     Arrays arrays(g);
     GuardedArray relu_output(relu(arrays.x.values()));
     relu_output[0] = NAN;
-    for (const Conv2dMethod method : every_method()) {
+    for (const Conv2dMethod method : methods_of(each)) {
       const auto plan = cnnx::ops::choose_conv2d_plan(g, method);
       for (const bool accumulate : {false, true}) {
         auto expected = input_gradient(plan, arrays, {accumulate, nullptr});

@@ -57,7 +57,7 @@ def test_forward_within_bound(case: Case, rng: np.random.Generator) -> None:
         case.forward(reference, x, weight, bias),
         terms=weight[..., 0].size + 1,
         magnitude=case.forward(reference, abs(x), abs(weight), abs(bias)),
-        amplification=winograd.FORWARD_AMPLIFICATION[4] if case.is_winograd else 1.0,
+        amplification=winograd.amplifications(case)[0],
     )
 
 
@@ -67,7 +67,7 @@ def test_backward_within_bound(case: Case, rng: np.random.Generator) -> None:
     grad_output = case.grad_output(gaussians, rng)
     terms_of_input = weight[:, :, 0, : case.out_channels // case.groups].size
     terms_of_weight = grad_output[..., 0].size
-    amplifications = winograd.BACKWARD_AMPLIFICATIONS[4] if case.is_winograd else (1.0, 1.0, 1.0)
+    amplifications = winograd.amplifications(case)[1:]
     for ours, exact, magnitude, terms, amplification in zip(
         case.backward(ops, grad_output, x, weight),
         case.backward(reference, grad_output, x, weight),

@@ -1,4 +1,4 @@
-"""Winograd's method for 3x3 convolutions, both tile sizes, independent of the choice by shape."""
+"""Winograd's method with every tile, independent of the choice by shape."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from comparison import (
     assert_within_bound,
 )
 from samples import Float32Array, gaussians, small_integers
+from winograd import Tile
 
 pytestmark = pytest.mark.parity
 
@@ -31,6 +32,13 @@ class Case(NamedTuple):
     out_channels: int
     padding: tuple[int, int, int, int] = (1, 1, 1, 1)
     groups: int = 1
+    kernel: int = 3
+
+    def with_kernel(self, kernel: int) -> Case:
+        """The case with another kernel, padded to outputs of the same size; 7x7 has one group."""
+        top, bottom, left, right = (side + (kernel - self.kernel) // 2 for side in self.padding)
+        groups = 1 if kernel == 7 else self.groups
+        return self._replace(kernel=kernel, padding=(top, bottom, left, right), groups=groups)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -43,8 +51,10 @@ class Case(NamedTuple):
         """x, weight, bias, grad_output."""
         top, bottom, left, right = self.padding
         batch, height, width, channels = self.x
-        output = (batch, height + top + bottom - 2, width + left + right - 2, self.out_channels)
-        weight = sample(rng, 3, 3, channels // self.groups, self.out_channels)
+        overlap = self.kernel - 1
+        rows, columns = height + top + bottom - overlap, width + left + right - overlap
+        output = (batch, rows, columns, self.out_channels)
+        weight = sample(rng, self.kernel, self.kernel, channels // self.groups, self.out_channels)
         return sample(rng, *self.x), weight, sample(rng, self.out_channels), sample(rng, *output)
 
     def compute(
@@ -84,17 +94,17 @@ CASES = {
     "130 to 128 channels": Case((2, 14, 9, 130), 128),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-every_tile = pytest.mark.parametrize("tile", [2, 4])
+every_tile = pytest.mark.parametrize("tile", winograd.TILES, ids=str)
 
 
 @every_case
 @every_tile
-def test_within_bound(case: Case, tile: int, rng: np.random.Generator) -> None:
+def test_within_bound(case: Case, tile: Tile, rng: np.random.Generator) -> None:
+    case = case.with_kernel(tile.taps)
     x, weight, bias, grad_output = arrays = case.arrays(gaussians, rng)
     x_size, weight_size, bias_size, grad_size = (abs(array) for array in arrays)
-    method = f"winograd{tile}x{tile}"
     assert_within_bound(
-        case.compute("forward", method, *arrays),
+        case.compute("forward", tile.method, *arrays),
         reference.conv2d(x, weight, bias, **case.settings),
         terms=weight[..., 0].size + 1,
         magnitude=reference.conv2d(x_size, weight_size, bias_size, **case.settings),
@@ -105,7 +115,7 @@ def test_within_bound(case: Case, tile: int, rng: np.random.Generator) -> None:
     terms = (weight[:, :, 0].size, grad_output[..., 0].size)
     for i, direction in enumerate(("input_gradient", "weight_gradient")):
         assert_within_bound(
-            case.compute(direction, method, *arrays),
+            case.compute(direction, tile.method, *arrays),
             expected[i],
             terms=terms[i],
             magnitude=magnitudes[i],
@@ -125,43 +135,57 @@ def test_tiles_of_2x2_are_exact_on_small_integers(case: Case, rng: np.random.Gen
 @pytest.mark.usefixtures("restore_threads")
 @every_case
 @every_tile
-def test_threads_do_not_matter(case: Case, tile: int, rng: np.random.Generator) -> None:
+def test_threads_do_not_matter(case: Case, tile: Tile, rng: np.random.Generator) -> None:
+    case = case.with_kernel(tile.taps)
     arrays = case.arrays(gaussians, rng)
     for direction in DIRECTIONS:
-        compute = partial(case.compute, direction, f"winograd{tile}x{tile}")
+        compute = partial(case.compute, direction, tile.method)
         assert_threads_do_not_matter(compute, *arrays)
 
 
 @every_tile
 def test_an_image_gives_the_same_bits_alone_and_in_any_batch(
-    tile: int, rng: np.random.Generator
+    tile: Tile, rng: np.random.Generator
 ) -> None:
-    case = Case((65, 7, 9, 20), 18)
+    case = Case((65, 7, 9, 20), 18).with_kernel(tile.taps)
     x, weight, bias, grad_output = case.arrays(gaussians, rng)
     for direction in ("forward", "input_gradient"):
-        compute = partial(case.compute, direction, f"winograd{tile}x{tile}")
+        compute = partial(case.compute, direction, tile.method)
         whole = compute(x, weight, bias, grad_output)
         for part in (np.s_[:1], np.s_[:7], np.s_[64:], np.s_[31:48]):
             found = compute(x[part], weight, bias, grad_output[part])
             np.testing.assert_array_equal(found, whole[part])
 
 
+def reach(tile: Tile, pixel: int) -> slice:
+    """Along an axis, the outputs of all tiles that read a pixel; the padding keeps the size."""
+    # The parts of a 7x7 kernel read as if it were 9x9.
+    side = tile.outputs + (9 if tile.taps == 7 else tile.taps) - 1
+    first_read = [start - tile.taps // 2 for start in range(0, 12, tile.outputs)]
+    reading = [i for i, first in enumerate(first_read) if 0 <= pixel - first < side]
+    return slice(reading[0] * tile.outputs, (reading[-1] + 1) * tile.outputs)
+
+
 @every_tile
-def test_nan_and_infinity_stay_in_their_tiles(tile: int, rng: np.random.Generator) -> None:
-    case = Case((2, 12, 12, 16), 17)
+def test_nan_and_infinity_stay_in_their_tiles(tile: Tile, rng: np.random.Generator) -> None:
+    case = Case((2, 12, 12, 16), 17).with_kernel(tile.taps)
+    rows, columns = reach(tile, 5), reach(tile, 6)
+    reading = tile.taps // 2
     arrays = case.arrays(gaussians, rng)
     for bad in (np.nan, np.inf):
         x, weight, bias, grad_output = (array.copy() for array in arrays)
         x[0, 5, 6, 3] = grad_output[0, 5, 6, 3] = bad
-        method = f"winograd{tile}x{tile}"
-        output = case.compute("forward", method, x, weight, bias, grad_output)
-        grad_input = case.compute("input_gradient", method, x, weight, bias, grad_output)
+        output = case.compute("forward", tile.method, x, weight, bias, grad_output)
+        grad_input = case.compute("input_gradient", tile.method, x, weight, bias, grad_output)
         for found in (output, grad_input):
-            assert not np.isfinite(found[0, 4:7, 5:8]).any()
+            near = found[0, 5 - reading : 6 + reading, 6 - reading : 7 + reading]
+            assert not np.isfinite(near).any()
             assert np.isfinite(found[1]).all()
-            assert np.isfinite(np.delete(found[0], np.s_[4:8], axis=0)).all()
-            assert np.isfinite(np.delete(found[0], np.s_[4:8], axis=1)).all()
-        grad_weight = case.compute("weight_gradient", method, arrays[0], weight, bias, grad_output)
+            assert np.isfinite(np.delete(found[0], rows, axis=0)).all()
+            assert np.isfinite(np.delete(found[0], columns, axis=1)).all()
+        grad_weight = case.compute(
+            "weight_gradient", tile.method, arrays[0], weight, bias, grad_output
+        )
         assert np.isfinite(np.delete(grad_weight, 3, axis=3)).all()
 
 
@@ -186,6 +210,23 @@ CHOICES = {
     "many weights, four tiles": Choice(
         Case((1, 7, 7, 128), 128), "winograd2x2", *["winograd4x4"] * 2
     ),
+    "5x5": Choice(Case((1, 8, 8, 20), 50, kernel=5, padding=(2, 2, 2, 2)), *["winograd2x2"] * 3),
+    "7x7": Choice(Case((1, 12, 12, 32), 32, kernel=7, padding=(3, 3, 3, 3)), *["winograd4x4"] * 3),
+    "7x7, long chains round too much": Choice(
+        Case((1, 16, 16, 33), 32, kernel=7, padding=(3, 3, 3, 3)),
+        "direct",
+        "winograd4x4",
+        "winograd4x4",
+    ),
+    "5x5, the input gradient's map is larger": Choice(
+        Case((1, 8, 8, 16), 16, kernel=5, padding=(0, 0, 0, 0)),
+        "winograd2x2",
+        "direct",
+        "winograd2x2",
+    ),
+    "5x5, mostly padding": Choice(
+        Case((1, 3, 3, 16), 16, kernel=5, padding=(2, 2, 2, 2)), *["direct"] * 3
+    ),
     "the input gradient's map is larger": Choice(
         Case((1, 6, 6, 32), 32, (0, 0, 0, 0)), "winograd2x2", "winograd2x2", "winograd4x4"
     ),
@@ -200,7 +241,8 @@ def test_the_shapes_of_one_image_choose(choice: Choice, rng: np.random.Generator
         for direction, method in zip(DIRECTIONS, choice[1:], strict=True):
             chosen = case.compute(direction, "chosen", *arrays)
             assert_same_bits(chosen, case.compute(direction, method, *arrays))
-            others = {"direct", "winograd2x2", "winograd4x4"} - {method}
+            tiles = {tile.method for tile in winograd.TILES if tile.taps == case.kernel}
+            others = {"direct", *tiles} - {method}
             for other in others:
                 assert (chosen != case.compute(direction, other, *arrays)).any()
 

@@ -48,7 +48,11 @@ class Case(NamedTuple):
         """Whether Winograd's method, which rounds small integers too, may be chosen."""
         channels = (self.x[3] // self.groups, self.out_channels // self.groups)
         fits = min(channels) >= 8 if self.groups == 1 else not any(n % 16 for n in channels)
-        return self.kernel == (3, 3) and (self.stride, self.dilation) == (1, 1) and fits
+        return (
+            self.kernel in ((3, 3), (5, 5), (7, 7))
+            and (self.stride, self.dilation) == (1, 1)
+            and fits
+        )
 
     def forward(self, library: Any, *arrays: npt.ArrayLike | None) -> Any:
         return library.conv_transpose2d(*arrays, **self.settings)
@@ -140,8 +144,7 @@ def test_exact_on_small_integers(case: Case, rng: np.random.Generator) -> None:
 def test_within_bound(case: Case, rng: np.random.Generator) -> None:
     x, weight, bias = case.arrays(gaussians, rng)
     group_inputs, taps = case.x[3] // case.groups, weight[..., 0, 0].size
-    backward = winograd.BACKWARD_AMPLIFICATIONS[4] if case.is_winograd else (1.0, 1.0, 1.0)
-    forward = winograd.FORWARD_AMPLIFICATION[4] if case.is_winograd else 1.0
+    forward, *backward = winograd.amplifications(case)
     assert_within_bound(
         case.forward(ops, x, weight, bias),
         case.forward(reference, x, weight, bias),

@@ -29,7 +29,11 @@ class Case(NamedTuple):
         """Whether Winograd's method, which rounds small integers too, may be chosen."""
         channels = (self.x[3] // self.groups, self.out_channels // self.groups)
         fits = min(channels) >= 8 if self.groups == 1 else not any(n % 16 for n in channels)
-        return self.kernel == (3, 3) and (self.stride, self.dilation) == (1, 1) and fits
+        return (
+            self.kernel in ((3, 3), (5, 5), (7, 7))
+            and (self.stride, self.dilation) == (1, 1)
+            and fits
+        )
 
     @property
     def settings(self) -> dict[str, Any]:

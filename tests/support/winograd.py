@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float64]
 
 
-def interpolation(points: tuple[float, ...]) -> tuple[Matrix, Matrix, Matrix]:
-    """B, G and A of F(m, 3) for m + 1 finite points and infinity (Toom and Cook)."""
+class Tile(NamedTuple):
+    """F(outputs x outputs, taps x taps)."""
+
+    outputs: int
+    taps: int
+
+    @property
+    def method(self) -> str:
+        """The name of the method for kernels of this size."""
+        return f"winograd{self.outputs}x{self.outputs}"
+
+
+def interpolation(points: tuple[float, ...], taps: int) -> tuple[Matrix, Matrix, Matrix]:
+    """B, G and A of F(m, taps) for the finite points and infinity (Toom and Cook)."""
     count = len(points) + 1
     powers = np.vander(np.array(points), count, increasing=True)
     at_infinity = np.eye(count)[-1]
@@ -19,10 +33,10 @@ def interpolation(points: tuple[float, ...]) -> tuple[Matrix, Matrix, Matrix]:
         last[-1] = 1.0
         return np.vstack([powers[:, :terms], last])
 
-    # The product of two polynomials from its values is the inverse of evaluation; F(m, 3) is its
+    # The product of two polynomials from its values is the inverse of evaluation; F(m, r) is its
     # transpose (Tellegen's principle).
     inverse = np.linalg.inv(np.vstack([powers, at_infinity]))
-    return inverse.T, evaluate(3), evaluate(count - 2).T
+    return inverse.T, evaluate(taps), evaluate(count - taps + 1).T
 
 
 def amplification(first: Matrix, second: Matrix, back: Matrix, terms: int) -> float:
@@ -38,13 +52,35 @@ def amplification(first: Matrix, second: Matrix, back: Matrix, terms: int) -> fl
 
 
 ROOT_2 = float(np.sqrt(2))
+RECIPROCAL_PAIRS = (0.0, 1 / ROOT_2, -1 / ROOT_2, ROOT_2, -ROOT_2)
 TRANSFORMS = {
-    2: interpolation((0.0, 1.0, -1.0)),
-    4: interpolation((0.0, 1 / ROOT_2, -1 / ROOT_2, ROOT_2, -ROOT_2)),
+    Tile(2, 3): interpolation((0.0, 1.0, -1.0), 3),
+    Tile(4, 3): interpolation(RECIPROCAL_PAIRS, 3),
+    Tile(2, 5): interpolation(RECIPROCAL_PAIRS, 5),
 }
-FORWARD_AMPLIFICATION = {m: amplification(b, g, a, 3) for m, (b, g, a) in TRANSFORMS.items()}
+FORWARD_AMPLIFICATION = {
+    tile: amplification(b, g, a, tile.taps) for tile, (b, g, a) in TRANSFORMS.items()
+}
 # Of the gradients of input, weight and bias; the input gradient is a forward pass.
-BACKWARD_AMPLIFICATIONS = {
-    m: (FORWARD_AMPLIFICATION[m], amplification(b, a.T, g.T, m), 1.0)
-    for m, (b, g, a) in TRANSFORMS.items()
+BACKWARD_AMPLIFICATIONS: dict[Tile, tuple[float, float, float]] = {
+    tile: (FORWARD_AMPLIFICATION[tile], amplification(b, a.T, g.T, tile.outputs), 1.0)
+    for tile, (b, g, a) in TRANSFORMS.items()
 }
+# A 7x7 kernel is the sum of nine of 3x3: three along each axis, with two taps of zero.
+SEVEN = Tile(4, 7)
+FORWARD_AMPLIFICATION[SEVEN] = FORWARD_AMPLIFICATION[Tile(4, 3)] * 9 / 7
+BACKWARD_AMPLIFICATIONS[SEVEN] = (
+    FORWARD_AMPLIFICATION[SEVEN],
+    *BACKWARD_AMPLIFICATIONS[Tile(4, 3)][1:],
+)
+TILES = tuple(FORWARD_AMPLIFICATION)
+# By the side of the kernel, the tile with the largest errors.
+LARGEST_TILE = {3: Tile(4, 3), 5: Tile(2, 5), 7: SEVEN}
+
+
+def amplifications(case: Any) -> tuple[float, float, float, float]:
+    """The largest of output, input, weight and bias gradient; 1 without Winograd."""
+    if not case.is_winograd:
+        return (1.0, 1.0, 1.0, 1.0)
+    tile = LARGEST_TILE[case.kernel[0]]
+    return (FORWARD_AMPLIFICATION[tile], *BACKWARD_AMPLIFICATIONS[tile])

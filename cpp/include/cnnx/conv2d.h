@@ -20,10 +20,12 @@
 //   8 channels each way the order is (u, c, v), or rows, channels, columns. A weight gradient is at
 //   most eight chains over the pixels, whose starts depend on the shapes alone.
 // - Winograd's minimal filtering (A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural
-//   Networks, 2015), for 3x3 kernels with stride 1 and at least 8 channels each way, or groups of
-//   multiples of 16 channels: tiles of 4x4 or 2x2 outputs take a quarter or half of the
-//   multiplications. A tile reads 6x6 or 4x4 pixels together, so rounding errors are relative to
-//   the largest of them, also in outputs that do not read it: at most about
+//   Networks, 2015), for 3x3, 5x5 and 7x7 kernels with stride 1 and at least 8 channels each way,
+//   or groups of multiples of 16 channels: tiles of 4x4 or 2x2 outputs take a quarter or half of
+//   the multiplications of a 3x3 kernel, and tiles of 2x2 outputs a third of those of a 5x5 kernel.
+//   A 7x7 kernel without groups is the sum of nine kernels of up to 3x3. A tile reads up to 6x6
+//   pixels together, so rounding errors are relative to the largest of them, also in outputs that
+//   do not read it: at most about
 //
 //     2^-21 * in_channels / groups * max |x| over the tile * sum over (u, v, c) of |weight|
 //
@@ -31,9 +33,9 @@
 //   of the output's own window. A NaN or infinity reaches its whole tile.
 //
 // Memory: all arrays are the caller's, 4-byte aligned, contiguous, and do not overlap. Scratch is
-// allocated per call (std::bad_alloc): the packed weights (Winograd: four times the weights), about
-// 2 MB per thread, and up to 64 MB for weight gradients. Threads: as cnnx::get_num_threads(). Safe
-// to call from several threads at once.
+// allocated per call (std::bad_alloc): the packed weights (Winograd: up to seven times the
+// weights), about 2 MB per thread, and up to 64 MB for weight gradients. Threads: as
+// cnnx::get_num_threads(). Safe to call from several threads at once.
 #pragma once
 
 #include <cstdint>
@@ -74,8 +76,9 @@ CNNX_API Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& weight,
                                         const Conv2dOptions& options = {});
 
 // Overrides the choice of the method, for tests and benchmarks that compare methods. Throws
-// std::invalid_argument where the method does not apply (Winograd's needs kernel size 3, stride 1,
-// dilation 1, and one group or groups of multiples of 16 channels).
+// std::invalid_argument where the method does not apply (Winograd's needs kernel size 3, 5 with
+// tiles of 2x2 or 7 with tiles of 4x4, stride 1, dilation 1, and one group or groups of multiples
+// of 16 channels).
 enum class Conv2dMethod { chosen, direct, winograd2x2, winograd4x4 };
 
 // The setting `algorithm` of a layer, "auto" or "direct": the method that the shapes choose, or the

@@ -15,9 +15,9 @@ constexpr float kZeroSums[kBlockColumns] = {};
 constexpr int64_t kLine = 16;  // floats between panels: see winograd_weight_floats
 
 // The start of a block of columns in transformed weights.
-template <class Lines>
+template <int kSide>
 int64_t panels_offset(int64_t inputs, int64_t column) {
-  constexpr int64_t kPoints = Lines::kPoints * Lines::kPoints;
+  constexpr int64_t kPoints = kSide * kSide;
   return column / kBlockColumns * kPoints * (inputs * kBlockColumns + kLine);
 }
 
@@ -25,7 +25,7 @@ int64_t panels_offset(int64_t inputs, int64_t column) {
 template <class Lines>
 __attribute__((noinline)) void transform_taps(const float* taps, int64_t tap_floats, float* points,
                                               int64_t panel_floats) {
-  constexpr int kTaps = 3, kPoints = Lines::kPoints;
+  constexpr int kTaps = Lines::kTaps, kPoints = Lines::kPoints;
   Vector half[kPoints][kTaps];
   CNNX_UNROLL for (int v = 0; v < kTaps; ++v) {
     Vector line[kTaps], values[kPoints];
@@ -44,56 +44,71 @@ __attribute__((noinline)) void transform_taps(const float* taps, int64_t tap_flo
 
 // The taps of a few inputs are packed side by side, and then transformed.
 template <class Lines>
-void transform_weight(const WinogradWeight& w, const float* weight, int64_t first, int64_t last,
-                      WinogradColumns columns, float* panels) {
-  constexpr int64_t kTaps = 9;
-  constexpr int64_t kInputs = 8;  // packed at once: their taps fill a part of a first-level cache
+void transform_weight(const WinogradWeight& w, const WinogradPart& part, const float* weight,
+                      int64_t first, int64_t last, WinogradColumns columns, float* panels) {
+  constexpr int64_t kTaps = Lines::kTaps * Lines::kTaps;
+  const int64_t last_tap = part.kernel_side * part.kernel_side - 1;
+  // Packed at once: their taps fill a part of a first-level cache.
+  constexpr int64_t kInputs = Lines::kTaps == 3 ? 8 : 4;
   constexpr int64_t kTapFloats = kInputs * kBlockColumns;
   alignas(64) float taps[kTaps * kTapFloats];
   for (int64_t b = 0; b < block_count(columns.count()); ++b) {
     const ColumnBlock block = column_block(columns.count(), b);
-    float* const points = panels + panels_offset<Lines>(w.inputs, block.begin);
+    float* const points = panels + panels_offset<Lines::kPoints>(w.inputs, block.begin);
     for (int64_t k = first; k < last; k += kInputs) {
       const int64_t inputs = k + kInputs <= last ? kInputs : last - k;
       for (int64_t t = 0; t < kTaps; ++t) {
-        const int64_t tap = w.flipped ? kTaps - 1 - t : t;
+        const int64_t tap_row = t / Lines::kTaps, tap_column = t % Lines::kTaps;
+        float* const packed = taps + t * kTapFloats;
+        if (!part.contains(tap_row, tap_column)) {
+          for (int64_t i = 0; i < inputs * block.width; i += kLanes) store(packed + i, Vector{});
+          continue;
+        }
+        const int64_t tap = part.tap(tap_row, tap_column);
         const int64_t column = columns.first + block.begin;
-        pack_block(weight + tap * w.tap_step + k * w.k_step + column * w.column_step, inputs,
-                   w.k_step, block.columns, w.column_step, block.width, taps + t * kTapFloats);
+        pack_block(weight + (w.flipped ? last_tap - tap : tap) * w.tap_step + k * w.k_step +
+                       column * w.column_step,
+                   inputs, w.k_step, block.columns, w.column_step, block.width, packed);
       }
       for (int64_t i = 0; i < inputs * block.width; i += kLanes) {
-        transform_taps<Lines>(taps + i, kTapFloats, points + k * block.width + i,
+        transform_taps<Lines>(taps + i, kTapFloats,
+                              points + (part.first_input + k) * block.width + i,
                               w.inputs * block.width + kLine);
       }
     }
   }
 }
 
-template <class Lines>
-void transform_input(const WinogradShape& s, const float* source, WinogradTiles tiles,
-                     const WinogradPlanes& planes) {
-  constexpr int64_t kOutputs = Lines::kOutputs;
+// Shared by tiles of the same points.
+template <class Points>
+__attribute__((noinline)) void transform_source(const WinogradShape& s, const float* source,
+                                                int64_t outputs, WinogradTiles tiles,
+                                                const WinogradPlanes& planes) {
   const WinogradImage image = {s.source_height, s.source_width, s.source_channels};
-  TilePlace place(s, kOutputs, tiles.first);
+  TilePlace place(s, outputs, tiles.first);
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
     const float* image_source = source + place.image * image.floats();
-    const int64_t row = s.first_row + place.row * kOutputs;
-    const int64_t column = s.first_column + place.column * kOutputs;
-    if (s.fetches) {
-      fetch_ahead<kOutputs>(image, image_source, row + Lines::kPoints, column);
-    }
-    transform_tile<InputTransform<Lines>>(image, image_source, row, column, s.source_channels,
-                                          planes.at(t, 0).data, planes.plane_floats,
-                                          [](int64_t, Vector, auto) CNNX_INLINED {});
+    const int64_t row = s.first_row + place.row * outputs;
+    const int64_t column = s.first_column + place.column * outputs;
+    if (s.fetches) fetch_ahead(image, image_source, row + Points::kPoints, column, outputs);
+    transform_tile<InputTransform<Points>>(image, image_source, row, column, s.source_channels,
+                                           planes.at(t, 0).data, planes.plane_floats,
+                                           [](int64_t, Vector, auto) CNNX_INLINED {});
   }
 }
 
-// products[point][tile][column] (+)= planes[point][tile] times panel[point].
 template <class Lines>
+void transform_input(const WinogradShape& s, const float* source, WinogradTiles tiles,
+                     const WinogradPlanes& planes) {
+  transform_source<typename Lines::Points>(s, source, Lines::kOutputs, tiles, planes);
+}
+
+// products[point][tile][column] (+)= planes[point][tile] times panel[point].
+template <int kSide>
 void multiply_points(const WinogradPlanes& planes, int64_t tiles, int64_t inputs,
                      const float* panels, int64_t columns, bool fresh,
                      const WinogradPlanes& products) {
-  constexpr int64_t kPoints = Lines::kPoints * Lines::kPoints;
+  constexpr int64_t kPoints = kSide * kSide;
   Product product = {};
   product.rows = tiles;
   product.row_step = planes.row_floats;
@@ -106,7 +121,7 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, int64_t inputs
     float* plane = products.data + point * products.plane_floats;
     for (int64_t b = 0; b < block_count(columns); ++b) {
       const ColumnBlock block = column_block(columns, b);
-      product.panel = panels + panels_offset<Lines>(inputs, block.begin) +
+      product.panel = panels + panels_offset<kSide>(inputs, block.begin) +
                       point * (inputs * block.width + kLine);
       product.output = plane + block.begin;
       product.columns = product.width = block.width;
@@ -127,8 +142,8 @@ struct PartOfTile {
   CNNX_INLINE int64_t columns() const { return column_count; }
 };
 
-// Epilogues: they store rows i and i + 1 of a tile, for one vector of channels. offset() is the
-// position of the tile's first pixel in the target.
+// Epilogues: they store rows i and i + 1 of a tile, which are `pixels`, for one vector of channels.
+// offset() is the position of the tile's first pixel in the target.
 
 struct ForwardRows {
   const float* bias;    // or null
@@ -144,11 +159,11 @@ struct ForwardRows {
   CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t image) const {
     const WinogradImage shape = {height, width, channels};
     const int64_t floats = image * shape.floats();
-    fetch_ahead<kOutputs, kToWrite>(shape, target + floats, row + kOutputs, column);
+    fetch_ahead<kToWrite>(shape, target + floats, row + kOutputs, column, kOutputs);
   }
   template <int kOutputs, class Extent, class Lanes>
-  CNNX_INLINE void put(const Vector (&pixels)[2][kOutputs], int i, Extent extent, int64_t first,
-                       int64_t channel, Lanes lanes) const {
+  CNNX_INLINE void put(const Vector* pixels, int i, Extent extent, int64_t first, int64_t channel,
+                       Lanes lanes) const {
     const Vector added = bias ? lanes.load(bias + channel) : Vector{};
     CNNX_UNROLL for (int r = 0; r < 2; ++r) {
       if (i + r >= extent.rows()) return;
@@ -156,7 +171,7 @@ struct ForwardRows {
       CNNX_UNROLL for (int j = 0; j < kOutputs; ++j) {
         if (j >= extent.columns()) break;
         const int64_t pixel = row + j * channels;
-        Vector value = pixels[r][j] + added;
+        Vector value = pixels[r * kOutputs + j] + added;
         if (addend) value += lanes.load(addend + pixel);
         lanes.store(target + pixel, at_least(floor, value));
       }
@@ -179,14 +194,15 @@ struct PooledRows2x2 {
   template <int kOutputs>
   CNNX_INLINE void fetch_below(int64_t, int64_t, int64_t) const {}
   template <int kOutputs, class Extent, class Lanes>
-  CNNX_INLINE void put(const Vector (&pixels)[2][kOutputs], int i, Extent extent, int64_t first,
-                       int64_t channel, Lanes lanes) const {
+  CNNX_INLINE void put(const Vector* pixels, int i, Extent extent, int64_t first, int64_t channel,
+                       Lanes lanes) const {
     if (i + 1 >= extent.rows()) return;
     const Vector added = bias ? lanes.load(bias + channel) : Vector{};
     CNNX_UNROLL for (int j = 0; j < kOutputs; j += 2) {
       if (j + 1 >= extent.columns()) return;
-      const Vector window[4] = {pixels[0][j] + added, pixels[0][j + 1] + added,
-                                pixels[1][j] + added, pixels[1][j + 1] + added};
+      const Vector *top = pixels + j, *bottom = top + kOutputs;
+      const Vector window[4] = {top[0] + added, top[1] + added, bottom[0] + added,
+                                bottom[1] + added};
       const int64_t pixel = first + i / 2 * width + j / 2;
       pool_window<kArgmax>(window, floor, lanes, target + pixel * channels + channel,
                            kArgmax ? argmax + pixel * argmax_step(channels) + channel : nullptr);
@@ -207,19 +223,19 @@ struct GradientRows {
   CNNX_INLINE void fetch_below(int64_t row, int64_t column, int64_t image) const {
     const WinogradImage shape = {height, width, channels};
     const int64_t floats = image * shape.floats();
-    fetch_ahead<kOutputs, kToWrite>(shape, target + floats, row + kOutputs, column);
-    if (relu_output) fetch_ahead<kOutputs>(shape, relu_output + floats, row + kOutputs, column);
+    fetch_ahead<kToWrite>(shape, target + floats, row + kOutputs, column, kOutputs);
+    if (relu_output) fetch_ahead(shape, relu_output + floats, row + kOutputs, column, kOutputs);
   }
   template <int kOutputs, class Extent, class Lanes>
-  CNNX_INLINE void put(const Vector (&pixels)[2][kOutputs], int i, Extent extent, int64_t first,
-                       int64_t channel, Lanes lanes) const {
+  CNNX_INLINE void put(const Vector* pixels, int i, Extent extent, int64_t first, int64_t channel,
+                       Lanes lanes) const {
     CNNX_UNROLL for (int r = 0; r < 2; ++r) {
       if (i + r >= extent.rows()) return;
       const int64_t row = first + (i + r) * width * channels + channel;
       CNNX_UNROLL for (int j = 0; j < kOutputs; ++j) {
         if (j >= extent.columns()) break;
         const int64_t pixel = row + j * channels;
-        Vector value = pixels[r][j];
+        Vector value = pixels[r * kOutputs + j];
         if (accumulate) value += lanes.load(target + pixel);
         if (relu_output) value = lanes.load(relu_output + pixel) <= Vector{} ? Vector{} : value;
         lanes.store(target + pixel, value);
@@ -228,11 +244,9 @@ struct GradientRows {
   }
 };
 
-// One vector of channels of one tile. Not inlined for the same reason as transform_vector.
-template <class Lines, class Epilogue, class Extent, class Lanes>
-__attribute__((noinline)) void transform_back(const float* points, int64_t plane_floats,
-                                              const Epilogue& epilogue, Extent extent,
-                                              int64_t first, int64_t channel, Lanes lanes) {
+// Calls put(two rows of pixels, number of the first) for one vector of channels of one tile.
+template <class Lines, class Put>
+CNNX_INLINE void transform_back(const float* points, int64_t plane_floats, const Put& put) {
   constexpr int kOutputs = Lines::kOutputs, kPoints = Lines::kPoints;
   Vector half[kOutputs][kPoints];
   CNNX_UNROLL for (int j = 0; j < kPoints; ++j) {
@@ -244,17 +258,55 @@ __attribute__((noinline)) void transform_back(const float* points, int64_t plane
     CNNX_UNROLL for (int i = 0; i < kOutputs; ++i) half[i][j] = values[i];
   }
   CNNX_UNROLL for (int i = 0; i < kOutputs; i += 2) {
-    Vector pixels[2][kOutputs];
-    Lines::output(half[i], pixels[0]);
-    Lines::output(half[i + 1], pixels[1]);
-    epilogue.put(pixels, i, extent, first, channel, lanes);
+    Vector pixels[2 * kOutputs];
+    Lines::output(half[i], pixels);
+    Lines::output(half[i + 1], pixels + kOutputs);
+    put(pixels, i);
   }
 }
 
+// A whole tile at a whole vector of channels goes from registers to the target. Not inlined for the
+// same reason as transform_vector.
 template <class Lines, class Epilogue>
-void transform_output(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
-                      WinogradColumns columns, const Epilogue& epilogue) {
+__attribute__((noinline)) void put_whole_tile(const float* points, int64_t plane_floats,
+                                              const Epilogue& epilogue, int64_t first,
+                                              int64_t channel) {
   constexpr int kOutputs = Lines::kOutputs;
+  transform_back<Lines>(points, plane_floats, [&](const Vector* pixels, int i) CNNX_INLINED {
+    epilogue.template put<kOutputs>(pixels, i, WholeTile<kOutputs>{}, first, channel, AllLanes{});
+  });
+}
+
+// Other tiles go through memory, so that all epilogues share the transform.
+template <class Lines>
+__attribute__((noinline)) void transform_to_pixels(const float* points, int64_t plane_floats,
+                                                   Vector* pixels) {
+  constexpr int kOutputs = Lines::kOutputs;
+  transform_back<Lines>(points, plane_floats, [&](const Vector* two_rows, int i) CNNX_INLINED {
+    CNNX_UNROLL for (int j = 0; j < 2 * kOutputs; ++j) pixels[i * kOutputs + j] = two_rows[j];
+  });
+}
+
+template <int kOutputs, class Epilogue, class Lanes>
+__attribute__((noinline)) void put_pixels(const Vector* pixels, const Epilogue& epilogue,
+                                          PartOfTile part, int64_t first, int64_t channel,
+                                          Lanes lanes) {
+  for (int i = 0; i < kOutputs; i += 2) {
+    epilogue.template put<kOutputs>(pixels + i * kOutputs, i, part, first, channel, lanes);
+  }
+}
+
+// The transforms of a tile size to the target. Those with the same size share the loops.
+template <class Epilogue>
+struct OutputTransforms {
+  void (*put_whole_tile)(const float*, int64_t, const Epilogue&, int64_t, int64_t);
+  void (*to_pixels)(const float*, int64_t, Vector*);
+};
+
+template <int kOutputs, class Epilogue>
+void transform_output(const OutputTransforms<Epilogue>& transforms, const WinogradShape& s,
+                      const WinogradPlanes& products, WinogradTiles tiles, WinogradColumns columns,
+                      const Epilogue& epilogue) {
   TilePlace place(s, kOutputs, tiles.first);
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
     const float* tile = products.at(t, 0).data;
@@ -264,15 +316,16 @@ void transform_output(const WinogradShape& s, const WinogradPlanes& products, Wi
     const PartOfTile part = {s.target_height - row, s.target_width - column};
     const bool whole = part.row_count >= kOutputs && part.column_count >= kOutputs;
     for_channel_vectors(columns.count(), [&](int64_t channel, auto lanes) CNNX_INLINED {
-      const auto transform = [&](auto extent) CNNX_INLINED {
-        transform_back<Lines>(tile + channel, products.plane_floats, epilogue, extent, first,
-                              columns.first + channel, lanes);
-      };
-      // Saves a template instance: whole tiles of a partial vector are rare.
+      const float* points = tile + channel;
       if constexpr (__is_same(decltype(lanes), AllLanes)) {
-        if (whole) return transform(WholeTile<kOutputs>{});
+        if (whole) {
+          return transforms.put_whole_tile(points, products.plane_floats, epilogue, first,
+                                           columns.first + channel);
+        }
       }
-      transform(part);
+      Vector pixels[kOutputs * kOutputs];
+      transforms.to_pixels(points, products.plane_floats, pixels);
+      put_pixels<kOutputs>(pixels, epilogue, part, first, columns.first + channel, lanes);
     });
   }
 }
@@ -281,7 +334,8 @@ template <class Lines>
 void put_output(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
                 WinogradColumns columns, const ForwardEpilogue& epilogue, float* target) {
   const auto put = [&](const auto& rows) {
-    transform_output<Lines>(s, products, tiles, columns, rows);
+    transform_output<Lines::kOutputs>({put_whole_tile<Lines>, transform_to_pixels<Lines>}, s,
+                                      products, tiles, columns, rows);
   };
   const Vector floor = relu_floor(epilogue.relu);
   if (!epilogue.pool) {
@@ -302,19 +356,23 @@ void put_output(const WinogradShape& s, const WinogradPlanes& products, Winograd
 template <class Lines>
 void put_gradient(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
                   WinogradColumns columns, const GradientEpilogue& epilogue, float* target) {
-  transform_output<Lines>(s, products, tiles, columns,
-                          GradientRows{epilogue.accumulate, epilogue.relu_output, s.target_height,
-                                       s.target_width, s.target_channels, target});
+  transform_output<Lines::kOutputs>(
+      {put_whole_tile<Lines>, transform_to_pixels<Lines>}, s, products, tiles, columns,
+      GradientRows{epilogue.accumulate, epilogue.relu_output, s.target_height, s.target_width,
+                   s.target_channels, target});
+}
+
+template <class Lines>
+constexpr WinogradKernels kernels_of() {
+  return {panels_offset<Lines::kPoints>,   transform_weight<Lines>, transform_input<Lines>,
+          multiply_points<Lines::kPoints>, put_output<Lines>,       put_gradient<Lines>};
 }
 
 }  // namespace
 
-const WinogradKernels winograd2_kernels = {panels_offset<Lines2>,   transform_weight<Lines2>,
-                                           transform_input<Lines2>, multiply_points<Lines2>,
-                                           put_output<Lines2>,      put_gradient<Lines2>};
-const WinogradKernels winograd4_kernels = {panels_offset<Lines4>,   transform_weight<Lines4>,
-                                           transform_input<Lines4>, multiply_points<Lines4>,
-                                           put_output<Lines4>,      put_gradient<Lines4>};
+const WinogradKernels winograd2_kernels = kernels_of<Lines2>();
+const WinogradKernels winograd4_kernels = kernels_of<Lines4>();
+const WinogradKernels winograd2_of_5_kernels = kernels_of<Lines2Of5>();
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -1,7 +1,8 @@
-// Inner loops of Winograd's convolution, for 3x3 kernels with stride 1. Tiles of the target image,
-// 4x4 or 2x2 pixels, are computed from 6x6 or 4x4 points. The tile's source pixels are transformed,
-// multiplied point by point with transformed weights, which is one matrix product over the channels
-// for every point, and transformed back.
+// Inner loops of Winograd's convolution with stride 1: F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5).
+// Tiles of the target image, 2x2 or 4x4 pixels, are computed from as many points as they read
+// pixels, 4x4 or 6x6. The tile's source pixels are transformed, multiplied point by point with
+// transformed weights, which is one matrix product over the channels for every point, and
+// transformed back.
 #pragma once
 
 #include <stdint.h>
@@ -25,19 +26,32 @@ struct WinogradShape {
   constexpr int64_t group_outputs() const { return target_channels / groups; }
 };
 
-// m x m outputs of F(m x m, 3 x 3) are computed from (m + 2) x (m + 2) points.
-constexpr int64_t winograd_points(int64_t outputs) { return (outputs + 2) * (outputs + 2); }
-
 // Tiles [first, first + count), counted over the images of a batch, in row-major order.
 struct WinogradTiles {
   int64_t first, count;
+};
+
+// The taps of a kernel that a transform covers. A kernel that is larger than the transforms'
+// kernels is a sum of parts: each part reads the source further on, and its inputs follow those of
+// the parts before it, as if they were more channels. Taps beyond the kernel are zero.
+struct WinogradPart {
+  int64_t kernel_side;
+  int64_t row, column;  // of the first tap
+  int64_t first_input;  // of all parts' inputs
+
+  constexpr bool contains(int64_t tap_row, int64_t tap_column) const {
+    return row + tap_row < kernel_side && column + tap_column < kernel_side;
+  }
+  constexpr int64_t tap(int64_t tap_row, int64_t tap_column) const {
+    return (row + tap_row) * kernel_side + column + tap_column;
+  }
 };
 
 // The layout of a group's weights: those of input k and output column are at k * k_step + column *
 // column_step of their tap; one of the two steps is 1. `flipped` reverses the taps, as the input
 // gradient needs.
 struct WinogradWeight {
-  int64_t inputs, outputs;
+  int64_t inputs, outputs;  // inputs of all parts
   int64_t k_step, column_step;
   int64_t tap_step;
   bool flipped;
@@ -79,10 +93,11 @@ constexpr int64_t winograd_weight_floats(int64_t points, int64_t inputs, int64_t
 struct WinogradKernels {
   // The start of the panels of `column`, a multiple of kWinogradColumns, after those of column 0.
   int64_t (*panels_offset)(int64_t inputs, int64_t column);
-  // panels <- part of a group's weights: from inputs [first, last) to outputs `columns`; `panels`
-  // is the start for the first of these columns.
-  void (*transform_weight)(const WinogradWeight& shape, const float* weight, int64_t first,
-                           int64_t last, WinogradColumns columns, float* panels);
+  // panels <- some of a group's weights: from a part's inputs [first, last) to outputs `columns`;
+  // `panels` is the start for the first of these columns.
+  void (*transform_weight)(const WinogradWeight& shape, const WinogradPart& part,
+                           const float* weight, int64_t first, int64_t last,
+                           WinogradColumns columns, float* panels);
   // planes <- the tiles' source pixels, all channels.
   void (*transform_input)(const WinogradShape& shape, const float* source, WinogradTiles tiles,
                           const WinogradPlanes& planes);
@@ -99,8 +114,9 @@ struct WinogradKernels {
                        const GradientEpilogue& epilogue, float* target);
 };
 
-// Of tiles of 2x2 and of 4x4 outputs.
+// F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5).
 CNNX_DECLARE_KERNELS(WinogradKernels, winograd2_kernels)
 CNNX_DECLARE_KERNELS(WinogradKernels, winograd4_kernels)
+CNNX_DECLARE_KERNELS(WinogradKernels, winograd2_of_5_kernels)
 
 }  // namespace cnnx

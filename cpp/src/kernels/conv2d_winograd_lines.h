@@ -1,8 +1,8 @@
-// The one-dimensional transforms of Winograd's convolution F(m, 3): a line of m + 2 inputs and 3
-// weights to m outputs with m + 2 multiplications. For kernel files only.
+// The one-dimensional transforms of Winograd's convolution F(m, r): a line of m + r - 1 inputs and
+// r weights to m outputs with m + r - 1 multiplications. For kernel files only.
 //
-// The m + 2 values of a transform are those of polynomials at as many points. In two dimensions a
-// transform is applied to the columns of a tile and then to its rows. Every addition includes at
+// The m + r - 1 values of a transform are those of polynomials at as many points. In two dimensions
+// a transform is applied to the columns of a tile and then to its rows. Every addition includes at
 // most one multiplication, by fused_multiply_add, so each value is the same on every instruction
 // set that has it.
 #pragma once
@@ -18,8 +18,8 @@ CNNX_INLINE Vector fused_multiply_add(float a, Vector b, Vector c) {
 }
 
 // Points 0, 1, -1, infinity.
-struct Lines2 {
-  static constexpr int kOutputs = 2, kPoints = 4;
+struct FourPoints {
+  static constexpr int kPoints = 4;
 
   static CNNX_INLINE void input(const Vector* d, Vector* u) {
     u[0] = d[0] - d[2];
@@ -27,6 +27,13 @@ struct Lines2 {
     u[2] = d[2] - d[1];
     u[3] = d[1] - d[3];
   }
+};
+
+// F(2, 3).
+struct Lines2 : FourPoints {
+  using Points = FourPoints;
+  static constexpr int kOutputs = 2, kTaps = 3;
+
   static CNNX_INLINE void weight(const Vector* g, Vector* v) {
     const Vector even = (g[0] + g[2]) * 0.5f, odd = g[1] * 0.5f;
     v[0] = g[0];
@@ -54,9 +61,10 @@ struct Lines2 {
 };
 
 // Points 0, +-sqrt(1/2), +-sqrt(2), infinity: reciprocal pairs near 1, whose powers stay small. The
-// usual points 0, +-1, +-2, infinity cost the same and have four to five times the error.
-struct Lines4 {
-  static constexpr int kOutputs = 4, kPoints = 6;
+// usual points 0, +-1, +-2, infinity cost the same and have four to five times the error. F(4, 3)
+// and F(2, 5) share the points, and so the input's transform.
+struct SixPoints {
+  static constexpr int kPoints = 6;
 
   static CNNX_INLINE void input(const Vector* d, Vector* u) {
     const Vector even = fused_multiply_add(-2.0f, d[2], d[4]);
@@ -70,6 +78,13 @@ struct Lines4 {
     u[4] = fused_multiply_add(-kRoot2, far_odd, far_even);
     u[5] = fused_multiply_add(-2.5f, d[3], d[1] + d[5]);
   }
+};
+
+// F(4, 3).
+struct Lines4 : SixPoints {
+  using Points = SixPoints;
+  static constexpr int kOutputs = 4, kTaps = 3;
+
   // Points 1 and 2 are scaled by sqrt(1/2), points 3 and 4 by 2, which saves multiplications in
   // `output`.
   static CNNX_INLINE void weight(const Vector* g, Vector* v) {
@@ -109,6 +124,50 @@ struct Lines4 {
     g[0] = fused_multiply_add(1.0f / 6, far_sum, fused_multiply_add(-2.0f / 3, sum, s[0]));
     g[1] = fused_multiply_add(0.5f, far_difference, difference) * (kRoot2 / 3);
     g[2] = fused_multiply_add(1.0f / 3, far_sum - sum, s[5]);
+  }
+};
+
+// F(2, 5).
+struct Lines2Of5 : SixPoints {
+  using Points = SixPoints;
+  static constexpr int kOutputs = 2, kTaps = 5;
+
+  static CNNX_INLINE void weight(const Vector* g, Vector* v) {
+    const Vector even = fused_multiply_add(0.25f, g[4], fused_multiply_add(0.5f, g[2], g[0]));
+    const Vector far_even = fused_multiply_add(4.0f, g[4], fused_multiply_add(2.0f, g[2], g[0]));
+    put_pair(even * (-2.0f / 3), fused_multiply_add(0.5f, g[3], g[1]) * (-kRoot2 / 3), v + 1);
+    put_pair(far_even * (1.0f / 6), fused_multiply_add(2.0f, g[3], g[1]) * (kRoot2 / 6), v + 3);
+    v[0] = g[0];
+    v[5] = g[4];
+  }
+  static CNNX_INLINE void output(const Vector* m, Vector* y) {
+    y[0] = m[0] + (m[1] + m[2]) + (m[3] + m[4]);
+    y[1] =
+        fused_multiply_add(kHalfRoot2, m[1] - m[2], fused_multiply_add(kRoot2, m[3] - m[4], m[5]));
+  }
+  static CNNX_INLINE void output_gradient(const Vector* y, Vector* o) {
+    o[0] = y[0];
+    o[1] = fused_multiply_add(kHalfRoot2, y[1], y[0]);
+    o[2] = fused_multiply_add(-kHalfRoot2, y[1], y[0]);
+    o[3] = fused_multiply_add(kRoot2, y[1], y[0]);
+    o[4] = fused_multiply_add(-kRoot2, y[1], y[0]);
+    o[5] = y[1];
+  }
+  static CNNX_INLINE void weight_gradient(const Vector* s, Vector* g) {
+    const Vector sum = (s[1] + s[2]) * (-2.0f / 3), far_sum = (s[3] + s[4]) * (1.0f / 6);
+    const Vector difference = (s[1] - s[2]) * (-kRoot2 / 3);
+    const Vector far_difference = (s[3] - s[4]) * (kRoot2 / 6);
+    g[0] = s[0] + sum + far_sum;
+    g[1] = difference + far_difference;
+    g[2] = fused_multiply_add(0.5f, sum, far_sum + far_sum);
+    g[3] = fused_multiply_add(0.5f, difference, far_difference + far_difference);
+    g[4] = fused_multiply_add(0.25f, sum, fused_multiply_add(4.0f, far_sum, s[5]));
+  }
+
+ private:
+  static CNNX_INLINE void put_pair(Vector even, Vector odd, Vector* v) {
+    v[0] = even + odd;
+    v[1] = even - odd;
   }
 };
 

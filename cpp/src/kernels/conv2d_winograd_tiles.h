@@ -38,17 +38,17 @@ struct WinogradImage {
 
 constexpr int kToRead = 0, kToWrite = 1;
 
-// Prefetches kSide x kSide pixels from (row, column) on: those that the tile below needs and this
+// Prefetches side x side pixels from (row, column) on: those that the tile below needs and this
 // one does not. After an image's last tiles comes the next image. The rows of a tile are too far
 // apart for the CPU to prefetch.
-template <int kSide, int kPurpose = kToRead>
+template <int kPurpose = kToRead>
 CNNX_INLINE void fetch_ahead(const WinogradImage& image, const float* source, int64_t row,
-                             int64_t column) {
+                             int64_t column, int64_t side) {
   constexpr int64_t kLine = 16;
   const int64_t row_floats = image.width * image.channels;
-  for (int64_t i = 0; i < kSide; ++i) {
+  for (int64_t i = 0; i < side; ++i) {
     const float* from = source + (row + i) * row_floats + column * image.channels;
-    for (int64_t f = 0; f < kSide * image.channels; f += kLine)
+    for (int64_t f = 0; f < side * image.channels; f += kLine)
       __builtin_prefetch(from + f, kPurpose, 3);
   }
 }
@@ -87,11 +87,11 @@ struct BorderPixels {
 };
 
 // The two transforms from an image: the number of pixels, and the transform of a line.
-template <class Lines>
+template <class Points>
 struct InputTransform {
-  static constexpr int kPixels = Lines::kPoints, kPoints = Lines::kPoints;
+  static constexpr int kPixels = Points::kPoints, kPoints = Points::kPoints;
   static CNNX_INLINE void apply(const Vector* pixels, Vector* points) {
-    Lines::input(pixels, points);
+    Points::input(pixels, points);
   }
 };
 template <class Lines>

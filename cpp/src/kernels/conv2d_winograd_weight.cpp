@@ -22,7 +22,7 @@ void transform_gradient(const WinogradShape& s, const float* gradient, WinogradT
     if (chain) chain += (tiles.first + t) % kBiasChains * chain_floats + columns.first;
     const float* image_gradient = gradient + place.image * image.floats();
     const int64_t row = place.row * kOutputs, column = place.column * kOutputs;
-    if (s.fetches) fetch_ahead<kOutputs>(image, image_gradient, row + kOutputs, column);
+    if (s.fetches) fetch_ahead(image, image_gradient, row + kOutputs, column, kOutputs);
     transform_tile<GradientTransform<Lines>>(
         image, image_gradient + columns.first, row, column, columns.count(), planes.at(t, 0).data,
         planes.plane_floats, [&](int64_t channel, Vector sum, auto lanes) CNNX_INLINED {
@@ -31,11 +31,11 @@ void transform_gradient(const WinogradShape& s, const float* gradient, WinogradT
   }
 }
 
-template <class Lines>
+template <int kSide>
 void add_products(int64_t tiles, int64_t inputs, int64_t columns,
                   const WinogradPlanes& input_planes, const WinogradPlanes& gradient_planes,
                   bool fresh, const WinogradPlanes& sums) {
-  constexpr int64_t kPoints = Lines::kPoints * Lines::kPoints;
+  constexpr int64_t kPoints = kSide * kSide;
   OuterSum outer = {};
   outer.images = outer.rows = outer.taps = 1;
   outer.pixels = tiles;
@@ -61,7 +61,7 @@ void add_products(int64_t tiles, int64_t inputs, int64_t columns,
 template <class Lines>
 void reduce(const WinogradShape& s, const WinogradSums& sums, int64_t first, int64_t last,
             WinogradColumns columns, bool accumulate, float* target) {
-  constexpr int kTaps = 3, kPoints = Lines::kPoints;
+  constexpr int kTaps = Lines::kTaps, kPoints = Lines::kPoints;
   const int64_t inputs = s.group_inputs(), outputs = s.target_channels;
   for (int64_t k = first; k < last; ++k) {
     for_channel_vectors(columns.count(), [&](int64_t column, auto lanes) CNNX_INLINED {
@@ -81,7 +81,9 @@ void reduce(const WinogradShape& s, const WinogradSums& sums, int64_t first, int
         Vector values[kTaps];
         Lines::weight_gradient(half[i], values);
         CNNX_UNROLL for (int j = 0; j < kTaps; ++j) {
-          float* tap = target + ((i * kTaps + j) * inputs + k) * outputs + columns.first + column;
+          if (!sums.part.contains(i, j)) break;
+          float* tap =
+              target + (sums.part.tap(i, j) * inputs + k) * outputs + columns.first + column;
           lanes.store(tap, accumulate ? lanes.load(tap) + values[j] : values[j]);
         }
       }
@@ -89,12 +91,17 @@ void reduce(const WinogradShape& s, const WinogradSums& sums, int64_t first, int
   }
 }
 
+template <class Lines>
+constexpr WinogradWeightKernels kernels_of() {
+  return {transform_gradient<Lines>, add_products<Lines::kPoints>, reduce<Lines>,
+          reduce_bias_gradient};
+}
+
 }  // namespace
 
-const WinogradWeightKernels winograd2_weight_kernels = {
-    transform_gradient<Lines2>, add_products<Lines2>, reduce<Lines2>, reduce_bias_gradient};
-const WinogradWeightKernels winograd4_weight_kernels = {
-    transform_gradient<Lines4>, add_products<Lines4>, reduce<Lines4>, reduce_bias_gradient};
+const WinogradWeightKernels winograd2_weight_kernels = kernels_of<Lines2>();
+const WinogradWeightKernels winograd4_weight_kernels = kernels_of<Lines4>();
+const WinogradWeightKernels winograd2_of_5_weight_kernels = kernels_of<Lines2Of5>();
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

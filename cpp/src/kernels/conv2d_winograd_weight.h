@@ -11,6 +11,7 @@ namespace cnnx {
 
 // One group's sums, of every chunk of tiles.
 struct WinogradSums {
+  WinogradPart part;
   WinogradPlanes planes;  // of the first chunk
   int64_t chunks, chunk_floats;
 };
@@ -27,7 +28,7 @@ struct WinogradWeightKernels {
                        const WinogradPlanes& input_planes, const WinogradPlanes& gradient_planes,
                        bool fresh, const WinogradPlanes& sums);
   // target[tap][k][column] (+)= the sums of all chunks, in order and then transformed back,
-  // for a group's k in [first, last) and `columns`, whose sums these are.
+  // for a part's k in [first, last) of a group and `columns`, whose sums these are.
   void (*reduce)(const WinogradShape& shape, const WinogradSums& sums, int64_t first, int64_t last,
                  WinogradColumns columns, bool accumulate, float* target);
   // See bias_gradient.h.
@@ -35,8 +36,9 @@ struct WinogradWeightKernels {
                                int64_t channels, bool accumulate, float* target);
 };
 
-// Of tiles of 2x2 and of 4x4 outputs.
+// F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5).
 CNNX_DECLARE_KERNELS(WinogradWeightKernels, winograd2_weight_kernels)
 CNNX_DECLARE_KERNELS(WinogradWeightKernels, winograd4_weight_kernels)
+CNNX_DECLARE_KERNELS(WinogradWeightKernels, winograd2_of_5_weight_kernels)
 
 }  // namespace cnnx

@@ -32,13 +32,30 @@ std::unique_ptr<const Conv2dPass> make_lane_groups_pass(const Conv2dGeometry& ge
 std::unique_ptr<const Conv2dWeightGradient> make_lane_groups_weight_gradient(
     const Conv2dGeometry& geometry);
 
-// The side of Winograd's tiles of outputs: F(2x2, 3x3) or F(4x4, 3x3).
-enum class WinogradTile : int64_t { two = 2, four = 4 };
+// F(outputs x outputs, taps x taps): the side of a tile of outputs, and of the kernel. A larger
+// kernel is divided into `parts` of these taps along each axis.
+struct WinogradTile {
+  int64_t outputs, taps, kernel_side;
 
-// Only for kernel size 3x3, stride 1, dilation 1; several groups only of multiples of 16 channels.
+  // A tile reads as many pixels of a part as it has points.
+  constexpr int64_t points() const { return (outputs + taps - 1) * (outputs + taps - 1); }
+  constexpr int64_t parts() const {
+    const int64_t along_axis = (kernel_side + taps - 1) / taps;
+    return along_axis * along_axis;
+  }
+};
+
+// The tile with this side for a kernel.
+constexpr WinogradTile winograd_tile(int64_t outputs, int64_t kernel_side) {
+  return {outputs, outputs == 4 ? 3 : kernel_side, kernel_side};
+}
+
+// With tiles of outputs x outputs pixels. Only for stride 1, dilation 1, and kernel size 3x3 with
+// tiles of 2x2 or 4x4, 5x5 with 2x2, or 7x7 with 4x4 and one group. Several groups only of
+// multiples of 16 channels.
 std::unique_ptr<const Conv2dPass> make_winograd_pass(const Conv2dGeometry& geometry,
-                                                     WinogradTile tile, PassDirection direction);
+                                                     int64_t outputs, PassDirection direction);
 std::unique_ptr<const Conv2dWeightGradient> make_winograd_weight_gradient(
-    const Conv2dGeometry& geometry, WinogradTile tile);
+    const Conv2dGeometry& geometry, int64_t outputs);
 
 }  // namespace cnnx::ops

@@ -49,21 +49,23 @@ Algorithm choose_direct(const Conv2dGeometry& g, Direction direction) {
   return to_input && fits_narrow(g) ? Algorithm::narrow : Algorithm::direct;
 }
 
+bool equals(Pair pair, int64_t side) { return pair.height == side && pair.width == side; }
+
 // Several groups only where none shares a vector of the widest instruction set with another.
-bool fits_winograd(const Conv2dGeometry& g) {
-  const auto equals = [](Pair pair, int64_t side) {
-    return pair.height == side && pair.width == side;
-  };
+bool fits_winograd(const Conv2dGeometry& g, int64_t tile_outputs) {
   constexpr int64_t kWholeVectors = 16;
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
-  return equals(g.kernel_size, 3) && equals(g.stride, 1) && equals(g.dilation, 1) &&
+  const bool has_tile = equals(g.kernel_size, 3) ||
+                        (equals(g.kernel_size, 5) && tile_outputs == 2) ||
+                        (equals(g.kernel_size, 7) && tile_outputs == 4 && g.groups == 1);
+  return has_tile && equals(g.stride, 1) && equals(g.dilation, 1) &&
          (g.groups == 1 || (inputs % kWholeVectors == 0 && outputs % kWholeVectors == 0));
 }
 
 // (output, tap) pairs of one axis that meet the image.
-int64_t pairs_inside(int64_t in, int64_t out, int64_t before) {
+int64_t pairs_inside(int64_t in, int64_t out, int64_t before, int64_t taps) {
   int64_t pairs = 0;
-  for (int64_t tap = 0; tap < 3; ++tap) {
+  for (int64_t tap = 0; tap < taps; ++tap) {
     const int64_t first = std::max<int64_t>(0, before - tap);
     const int64_t last = std::min(out, in + before - tap);
     pairs += std::max<int64_t>(0, last - first);
@@ -90,38 +92,54 @@ int64_t fetch_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_
 // Multiply-adds of one image by the direct method. Rows of a window beyond the image are skipped;
 // the weight gradient skips columns too.
 int64_t direct_multiply_adds(const Conv2dGeometry& g, Direction direction) {
-  const int64_t rows = pairs_inside(g.in_height, g.out_height, g.top);
-  const int64_t columns =
-      direction == Direction::inference || direction == Direction::forward ? 3 * g.out_width
-      : direction == Direction::input_gradient ? 3 * g.in_width
-                                               : pairs_inside(g.in_width, g.out_width, g.left);
-  constexpr int64_t kTaps = 9;
+  const auto [high, wide] = g.kernel_size;
+  const int64_t rows = pairs_inside(g.in_height, g.out_height, g.top, high);
+  const int64_t columns = direction == Direction::inference || direction == Direction::forward
+                              ? wide * g.out_width
+                          : direction == Direction::input_gradient
+                              ? wide * g.in_width
+                              : pairs_inside(g.in_width, g.out_width, g.left, wide);
   return rows * columns * g.in_channels / g.groups * g.out_channels +
-         fetch_multiply_adds(g, direction, kTaps);
+         fetch_multiply_adds(g, direction, high * wide);
 }
 
 // Multiplications that take as long as Winograd's method, or INT64_MAX where it is excluded.
 // benchmarks/winograd_choice.py compares this choice with the fastest method.
-int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, WinogradTile tile) {
+int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_t outputs) {
+  if (!fits_winograd(g, outputs)) return INT64_MAX;
   const bool to_input = direction == Direction::input_gradient;
-  const int64_t side = static_cast<int64_t>(tile), points = (side + 2) * (side + 2);
-  const int64_t tiles = divide_up(to_input ? g.in_height : g.out_height, side) *
-                        divide_up(to_input ? g.in_width : g.out_width, side);
+  const WinogradTile tile = winograd_tile(outputs, g.kernel_size.height);
+  const int64_t points = tile.parts() * tile.points();
+  const int64_t tiles = divide_up(to_input ? g.in_height : g.out_height, outputs) *
+                        divide_up(to_input ? g.in_width : g.out_width, outputs);
+  const int64_t from = to_input ? g.out_channels : g.in_channels;
+  const int64_t to = to_input ? g.in_channels : g.out_channels;
+  // Rounding errors grow with the products in a chain. Longer chains over the inputs of a kernel's
+  // parts exceed 6e-6 of the largest output.
+  constexpr int64_t kLongestChainOfParts = 9 * 32;
+  if (direction != Direction::weight_gradient && tile.parts() > 1 &&
+      tile.parts() * from > kLongestChainOfParts) {
+    return INT64_MAX;
+  }
   // A single image also reads few weights for its tiles alone.
   constexpr int64_t kLeastTilesForward = 4;
   if (direction == Direction::inference && !has_many_weights(g) && tiles < kLeastTilesForward)
     return INT64_MAX;
-  const int64_t point_multiply_adds = points * g.in_channels / g.groups * g.out_channels;
-  // Multiplications that take as long as the transforms of one channel, in or out, of one tile.
-  const int64_t transform = tile == WinogradTile::four ? 256 : 88;
-  return tiles * (point_multiply_adds + transform * (g.in_channels + g.out_channels)) +
+  int64_t point_multiply_adds = points * g.in_channels / g.groups * g.out_channels;
+  // A third more for the sums of all parts, which exceed a second-level cache.
+  if (direction == Direction::weight_gradient && tile.parts() > 1)
+    point_multiply_adds += point_multiply_adds / 3;
+  // Multiplications that take as long as the transform of one channel of one tile, read or written.
+  const int64_t reading = tile.parts() * (tile.points() == 36 ? 256 : 88);
+  const int64_t writing = outputs == 4 ? 256 : tile.points() == 36 ? 128 : 88;
+  return tiles * (point_multiply_adds + reading * from + writing * to) +
          fetch_multiply_adds(g, direction, points);
 }
 
 Algorithm choose(const Conv2dGeometry& g, Direction direction) {
   // Below, half of each vector and most of the products are lost.
   constexpr int64_t kLeastChannels = 8, kLeastMultiplyAdds = 8 * 16;
-  if (!fits_winograd(g) || std::min(g.in_channels, g.out_channels) < kLeastChannels ||
+  if (std::min(g.in_channels, g.out_channels) < kLeastChannels ||
       g.in_channels * g.out_channels < kLeastMultiplyAdds) {
     return choose_direct(g, direction);
   }
@@ -132,8 +150,8 @@ Algorithm choose(const Conv2dGeometry& g, Direction direction) {
   const int64_t target = to_input ? g.in_channels : g.out_channels;
   if (source < kLeastSource && target < kLeastTarget) return choose_direct(g, direction);
   const int64_t direct = direct_multiply_adds(g, direction);
-  const int64_t two = winograd_multiply_adds(g, direction, WinogradTile::two);
-  const int64_t four = winograd_multiply_adds(g, direction, WinogradTile::four);
+  const int64_t two = winograd_multiply_adds(g, direction, 2);
+  const int64_t four = winograd_multiply_adds(g, direction, 4);
   if (direct <= std::min(two, four)) return choose_direct(g, direction);
   return two <= four ? Algorithm::winograd2x2 : Algorithm::winograd4x4;
 }
@@ -161,9 +179,9 @@ std::unique_ptr<const Conv2dPass> make_pass(const Conv2dGeometry& g, Algorithm a
     case Algorithm::lane_groups:
       return make_lane_groups_pass(g, direction);
     case Algorithm::winograd2x2:
-      return make_winograd_pass(g, WinogradTile::two, direction);
+      return make_winograd_pass(g, 2, direction);
     case Algorithm::winograd4x4:
-      return make_winograd_pass(g, WinogradTile::four, direction);
+      return make_winograd_pass(g, 4, direction);
     default:
       return make_direct_pass(g, direction);
   }
@@ -177,9 +195,9 @@ std::unique_ptr<const Conv2dWeightGradient> make_weight_gradient(const Conv2dGeo
     case Algorithm::lane_groups:
       return make_lane_groups_weight_gradient(g);
     case Algorithm::winograd2x2:
-      return make_winograd_weight_gradient(g, WinogradTile::two);
+      return make_winograd_weight_gradient(g, 2);
     case Algorithm::winograd4x4:
-      return make_winograd_weight_gradient(g, WinogradTile::four);
+      return make_winograd_weight_gradient(g, 4);
     default:
       return make_direct_weight_gradient(g);
   }
@@ -189,10 +207,11 @@ std::unique_ptr<const Conv2dWeightGradient> make_weight_gradient(const Conv2dGeo
 
 Conv2dPlan choose_conv2d_plan(const Conv2dGeometry& g, Conv2dMethod method, bool training) {
   const bool winograd = method == Conv2dMethod::winograd2x2 || method == Conv2dMethod::winograd4x4;
-  if (winograd && !fits_winograd(g)) {
+  if (winograd && !fits_winograd(g, method == Conv2dMethod::winograd2x2 ? 2 : 4)) {
     throw std::invalid_argument(
-        "conv2d: method is Winograd's, expected kernel size 3, stride 1, dilation 1 and one "
-        "group or groups of whole sixteens of channels with it");
+        "conv2d: method is Winograd's, expected kernel size 3, 5 with tiles of 2x2 or 7 with tiles "
+        "of 4x4, stride 1, dilation 1 and one group or groups of whole sixteens of channels with "
+        "it");
   }
   const Direction forward = training ? Direction::forward : Direction::inference;
   return {make_pass(g, choose(g, forward, method), PassDirection::forward),

@@ -12,8 +12,8 @@
 namespace cnnx::ops {
 
 const WinogradKernels& winograd_kernels(WinogradTile tile) {
-  return tile == WinogradTile::four ? CNNX_KERNELS(winograd4_kernels)
-                                    : CNNX_KERNELS(winograd2_kernels);
+  if (tile.taps == 5) return CNNX_KERNELS(winograd2_of_5_kernels);
+  return tile.outputs == 4 ? CNNX_KERNELS(winograd4_kernels) : CNNX_KERNELS(winograd2_kernels);
 }
 
 namespace {
@@ -28,10 +28,10 @@ constexpr int64_t kLeastTiles = 12;
 // tiles. If the weights exceed a second-level cache, a block has twice as many tiles. The fastest
 // of 14 to 256, within some percent. With groups, weights are few, and a group's channels are a
 // small part of the block's.
-int64_t tiles_at_once(int64_t groups, const WinogradWeight& weight) {
+int64_t tiles_at_once(int64_t groups, bool in_parts, const WinogradWeight& weight) {
   constexpr int64_t kFewChannels = 32, kManyChannels = 256;  // in and out
   const int64_t channels = weight.inputs + weight.outputs;
-  if (groups > 1) return 14;
+  if (groups > 1 || (in_parts && channels >= kManyChannels)) return 14;
   return channels <= kFewChannels ? 70 : channels >= kManyChannels ? 56 : 28;
 }
 // Weights that take longer to fetch for every block of tiles than to transform on use.
@@ -47,12 +47,31 @@ bool leaves_cache(const Conv2dGeometry& g) {
          kCachedFloats;
 }
 
+WinogradPart winograd_part(const WinogradTile& tile, int64_t index, int64_t inputs) {
+  const int64_t along_axis = divide_up(tile.kernel_side, tile.taps);
+  return {tile.kernel_side, index / along_axis * tile.taps, index % along_axis * tile.taps,
+          index * inputs};
+}
+
+void transform_parts(const WinogradTile& tile, const WinogradShape& shape, const float* source,
+                     WinogradTiles tiles, const WinogradPlanes& planes) {
+  const auto transform_input = winograd_kernels(tile).transform_input;
+  for (int64_t i = 0; i < tile.parts(); ++i) {
+    const WinogradPart part = winograd_part(tile, i, shape.source_channels);
+    WinogradShape shifted = shape;
+    shifted.first_row += part.row;
+    shifted.first_column += part.column;
+    shifted.fetches = shape.fetches && i + 1 == tile.parts();  // it reads furthest ahead
+    transform_input(shifted, source, tiles, planes.at(0, part.first_input));
+  }
+}
+
 void transform_tiles(WinogradTile tile, const WinogradShape& shape, const float* source,
                      WinogradTiles tiles, int threads, const WinogradPlanes& planes) {
-  const auto transform_input = winograd_kernels(tile).transform_input;
-  const int64_t grain = kGrainMultiplyAdds / (kTransformMultiplyAdds * shape.source_channels) + 1;
+  const int64_t channels = tile.parts() * shape.source_channels;
+  const int64_t grain = kGrainMultiplyAdds / (kTransformMultiplyAdds * channels) + 1;
   runtime::parallel_for(threads, tiles.count, grain, [&](int64_t begin, int64_t end, int) {
-    transform_input(shape, source, {tiles.first + begin, end - begin}, planes.at(begin, 0));
+    transform_parts(tile, shape, source, {tiles.first + begin, end - begin}, planes.at(begin, 0));
   });
 }
 
@@ -78,7 +97,8 @@ class WinogradConvolution final : public Conv2dPass {
   bool adds() const override { return true; }
 
  private:
-  int64_t points() const { return winograd_points(static_cast<int64_t>(tile_)); }
+  int64_t points() const { return tile_.points(); }
+  int64_t source_columns() const { return winograd_source_columns(tile_, shape_.source_channels); }
   int64_t group_floats() const;
   int64_t column_blocks() const { return divide_up(weight_.outputs, kWinogradColumns); }
   int64_t tile_multiply_adds() const;
@@ -114,23 +134,22 @@ WinogradConvolution::WinogradConvolution(const Conv2dGeometry& g, WinogradTile t
                                          PassDirection direction)
     : tile_(tile) {
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
-  const int64_t tap_step = inputs * g.out_channels;
+  const int64_t tap_step = inputs * g.out_channels, overlap = tile.kernel_side - 1;
   if (direction == PassDirection::input_gradient) {
-    shape_ = {g.out_height, g.out_width, g.out_channels, g.top - 2, g.left - 2,
-              g.in_height,  g.in_width,  g.in_channels,  g.groups,  leaves_cache(g)};
-    weight_ = {outputs, inputs, 1, g.out_channels, tap_step, true};
+    shape_ = {g.out_height, g.out_width, g.out_channels, g.top - overlap, g.left - overlap,
+              g.in_height,  g.in_width,  g.in_channels,  g.groups,        leaves_cache(g)};
+    weight_ = {tile.parts() * outputs, inputs, 1, g.out_channels, tap_step, true};
   } else {
     shape_ = {g.in_height,  g.in_width,  g.in_channels,  -g.top,   -g.left,
               g.out_height, g.out_width, g.out_channels, g.groups, leaves_cache(g)};
-    weight_ = {inputs, outputs, g.out_channels, 1, tap_step, false};
+    weight_ = {tile.parts() * inputs, outputs, g.out_channels, 1, tap_step, false};
   }
   group_step_ = outputs;
-  const int64_t side = static_cast<int64_t>(tile);
-  tiles_ = g.batch * divide_up(shape_.target_height, side) * divide_up(shape_.target_width, side);
-  most_tiles_ = tiles_at_once(g.groups, weight_);
-  large_weights_ = g.groups == 1 && packed_floats() > kLargeWeights;
-  most_tiles_by_columns_ =
-      std::max(kPlanesFloats / (points() * shape_.source_channels), most_tiles_);
+  tiles_ = g.batch * divide_up(shape_.target_height, tile.outputs) *
+           divide_up(shape_.target_width, tile.outputs);
+  most_tiles_ = tiles_at_once(g.groups, tile.parts() > 1, weight_);
+  large_weights_ = g.groups == 1 && tile.parts() == 1 && packed_floats() > kLargeWeights;
+  most_tiles_by_columns_ = std::max(kPlanesFloats / (points() * source_columns()), most_tiles_);
 }
 
 int64_t WinogradConvolution::group_floats() const {
@@ -141,17 +160,19 @@ void WinogradConvolution::pack_weights(const float* weight, int threads, float* 
   const WinogradKernels& kernels = winograd_kernels(tile_);
   // Shares are whole groups of columns of a few inputs.
   constexpr int64_t kInputs = 16;
-  const int64_t bands = divide_up(weight_.inputs, kInputs), shares = column_blocks() * bands;
+  const int64_t inputs = weight_.inputs / tile_.parts(), part_bands = divide_up(inputs, kInputs);
+  const int64_t bands = tile_.parts() * part_bands, shares = column_blocks() * bands;
   const int64_t share = kInputs * std::min(weight_.outputs, kWinogradColumns);
   runtime::parallel_for(
       threads, shape_.groups * shares, kGrainWeights / share + 1,
       [&](int64_t begin, int64_t end, int) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t group = i / shares, place = i % shares;
-          const int64_t first = place % bands * kInputs, column = place / bands * kWinogradColumns;
+          const int64_t band = place % bands, column = place / bands * kWinogradColumns;
+          const int64_t first = band % part_bands * kInputs;
           kernels.transform_weight(
-              weight_, weight + group * group_step_, first,
-              std::min(weight_.inputs, first + kInputs),
+              weight_, winograd_part(tile_, band / part_bands, inputs),
+              weight + group * group_step_, first, std::min(inputs, first + kInputs),
               {column, std::min(weight_.outputs, column + kWinogradColumns)},
               transformed + group * group_floats() + kernels.panels_offset(weight_.inputs, column));
         }
@@ -161,7 +182,7 @@ void WinogradConvolution::pack_weights(const float* weight, int threads, float* 
 // Multiplications that take as long as a tile.
 int64_t WinogradConvolution::tile_multiply_adds() const {
   return points() * weight_.inputs * shape_.target_channels +
-         kTransformMultiplyAdds * (shape_.source_channels + shape_.target_channels);
+         kTransformMultiplyAdds * (source_columns() + shape_.target_channels);
 }
 
 int64_t WinogradConvolution::tile_blocks(int threads) const {
@@ -176,7 +197,7 @@ bool WinogradConvolution::by_columns(int threads) const {
 }
 
 int64_t WinogradConvolution::planes_floats(int64_t tiles) const {
-  return winograd_planes_floats(points(), tiles, shape_.source_channels);
+  return winograd_planes_floats(points(), tiles, source_columns());
 }
 
 int64_t WinogradConvolution::products_floats(int64_t tiles, int64_t columns) const {
@@ -219,7 +240,7 @@ void WinogradConvolution::run_blocks(const float* source, const float* transform
                                      float* scratch, const Finish& finish) const {
   const WinogradKernels& kernels = winograd_kernels(tile_);
   const int64_t blocks = tile_blocks(threads), most = std::min(tiles_, most_tiles_);
-  const int64_t inputs = shape_.source_channels, outputs = shape_.target_channels;
+  const int64_t columns = source_columns(), outputs = shape_.target_channels;
   const int64_t slot_floats = planes_floats(most) + products_floats(most, outputs);
   const int64_t block_multiply_adds = divide_up(tiles_, blocks) * tile_multiply_adds();
   const int64_t grain = kGrainMultiplyAdds / std::max<int64_t>(1, block_multiply_adds) + 1;
@@ -227,10 +248,10 @@ void WinogradConvolution::run_blocks(const float* source, const float* transform
     float* const slot_scratch = scratch + slot * slot_floats;
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = tiles_ * i / blocks, count = tiles_ * (i + 1) / blocks - first;
-      const WinogradPlanes planes = winograd_planes(slot_scratch, count, inputs);
+      const WinogradPlanes planes = winograd_planes(slot_scratch, count, columns);
       const WinogradPlanes products =
           winograd_planes(slot_scratch + planes_floats(most), count, outputs);
-      kernels.transform_input(shape_, source, {first, count}, planes);
+      transform_parts(tile_, shape_, source, {first, count}, planes);
       for (int64_t group = 0; group < shape_.groups; ++group) {
         kernels.multiply(planes.at(0, group * weight_.inputs), count, weight_.inputs,
                          transformed + group * group_floats(), weight_.outputs, true,
@@ -247,7 +268,7 @@ template <class Finish>
 void WinogradConvolution::run_columns(const float* source, const float* weight,
                                       const float* transformed, int threads, WinogradTiles tiles,
                                       float* scratch, const Finish& finish) const {
-  const WinogradPlanes planes = winograd_planes(scratch, tiles.count, shape_.source_channels);
+  const WinogradPlanes planes = winograd_planes(scratch, tiles.count, source_columns());
   transform_tiles(tile_, shape_, source, tiles, threads, planes);
   constexpr int64_t kFairShares = 4;
   const bool unfair = column_blocks() % threads != 0 && column_blocks() < kFairShares * threads;
@@ -292,7 +313,8 @@ void WinogradConvolution::multiply_columns(const WinogradPlanes& planes, int64_t
     const int64_t first = inputs * i / parts, count = inputs * (i + 1) / parts - first;
     WinogradWeight part = weight_;
     part.inputs = count;
-    kernels.transform_weight(part, weight + first * weight_.k_step, 0, count, columns, panels);
+    kernels.transform_weight(part, winograd_part(tile_, 0, count), weight + first * weight_.k_step,
+                             0, count, columns, panels);
     kernels.multiply(planes.at(0, first), tiles, count, panels, columns.count(), i == 0, products);
   }
 }
@@ -317,8 +339,9 @@ void WinogradConvolution::run(const float* source, const float* weight, const fl
 }  // namespace
 
 std::unique_ptr<const Conv2dPass> make_winograd_pass(const Conv2dGeometry& geometry,
-                                                     WinogradTile tile, PassDirection direction) {
-  return std::make_unique<WinogradConvolution>(geometry, tile, direction);
+                                                     int64_t outputs, PassDirection direction) {
+  return std::make_unique<WinogradConvolution>(
+      geometry, winograd_tile(outputs, geometry.kernel_size.height), direction);
 }
 
 }  // namespace cnnx::ops

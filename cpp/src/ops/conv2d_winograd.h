@@ -1,5 +1,6 @@
-// The parts that Winograd's passes and weight gradient share. The algorithm, for 3x3 kernels with
-// stride 1, has fewer products, but transforms tiles of the images and the weights.
+// The parts that Winograd's passes and weight gradient share. The algorithm, for kernels of
+// 3x3, 5x5 and 7x7 with stride 1, has fewer products, but transforms tiles of the images and the
+// weights.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,19 @@ constexpr int64_t inputs_at_once(int64_t points) {
 // Whether a batch's input and output exceed a second-level cache between layers.
 bool leaves_cache(const Conv2dGeometry& geometry);
 
-// Transforms tiles of a source image; threads share them.
+// One of the parts of the kernel, each with so many inputs.
+WinogradPart winograd_part(const WinogradTile& tile, int64_t index, int64_t inputs);
+
+// Columns of the planes of all parts. The last vector of the last part is stored whole.
+constexpr int64_t winograd_source_columns(const WinogradTile& tile, int64_t channels) {
+  return (tile.parts() - 1) * channels + winograd_row_floats(channels);
+}
+
+// planes <- tiles of a source image, for every part of the kernel.
+void transform_parts(const WinogradTile& tile, const WinogradShape& shape, const float* source,
+                     WinogradTiles tiles, const WinogradPlanes& planes);
+
+// The same by several threads, which share the tiles.
 void transform_tiles(WinogradTile tile, const WinogradShape& shape, const float* source,
                      WinogradTiles tiles, int threads, const WinogradPlanes& planes);
 

@@ -28,8 +28,9 @@ int64_t chunk_count(int64_t tiles, int64_t chunk_floats) {
 
 // Tiles whose products are added to the sums at once. With more tiles the sums go through memory
 // less often, which matters most where sums are many. The best of 14 to 256, within some percent.
-int64_t tiles_at_once(const WinogradShape& shape) {
+int64_t tiles_at_once(const WinogradTile& tile, const WinogradShape& shape) {
   constexpr int64_t kManyChannels = 256;  // in and out
+  if (tile.parts() > 1) return 28;        // their inputs fill a second-level cache
   const bool many = shape.source_channels + shape.target_channels >= kManyChannels;
   return many && shape.groups == 1 ? 128 : 56;
 }
@@ -58,18 +59,21 @@ class WinogradWeightGradient final : public Conv2dWeightGradient {
     float* slot;
   };
 
-  int64_t points() const { return winograd_points(static_cast<int64_t>(tile_)); }
+  int64_t points() const { return tile_.points(); }
   // The most parts of the columns for threads: groups of channels stay together.
   int64_t column_blocks() const {
     return shape_.groups > 1 ? 1 : divide_up(shape_.target_channels, kWinogradColumns);
   }
+  // A group's inputs of all parts.
+  int64_t sums_inputs() const { return tile_.parts() * shape_.group_inputs(); }
   int64_t sums_floats() const;
   int64_t chunk_floats() const;
   int64_t input_floats() const;
   int64_t slot_floats() const;
   int64_t column_sums_floats() const;
   const WinogradWeightKernels& kernels(const GradientKernels& all) const {
-    return tile_ == WinogradTile::four ? *all.winograd4 : *all.winograd2;
+    if (tile_.taps == 5) return *all.winograd2_of_5;
+    return tile_.outputs == 4 ? *all.winograd4 : *all.winograd2;
   }
   void run_columns(const WeightGradientArguments& a) const;
   void run_chunks(const WeightGradientArguments& a) const;
@@ -86,17 +90,16 @@ class WinogradWeightGradient final : public Conv2dWeightGradient {
 WinogradWeightGradient::WinogradWeightGradient(const Conv2dGeometry& g, WinogradTile tile)
     : tile_(tile), shape_{g.in_height,  g.in_width,  g.in_channels,  -g.top,   -g.left,
                           g.out_height, g.out_width, g.out_channels, g.groups, leaves_cache(g)} {
-  const int64_t side = static_cast<int64_t>(tile);
-  tiles_ = g.batch * divide_up(g.out_height, side) * divide_up(g.out_width, side);
+  tiles_ = g.batch * divide_up(g.out_height, tile.outputs) * divide_up(g.out_width, tile.outputs);
   chunks_ = chunk_count(tiles_, chunk_floats());
-  most_tiles_ = tiles_at_once(shape_);
+  most_tiles_ = tiles_at_once(tile, shape_);
   by_columns_ =
-      g.groups == 1 && chunks_ == 1 && sums_floats() > kLargeSums &&
+      g.groups == 1 && tile.parts() == 1 && chunks_ == 1 && sums_floats() > kLargeSums &&
       winograd_planes_floats(points(), tiles_, shape_.source_channels) <= kWeightPlanesFloats;
 }
 
 int64_t WinogradWeightGradient::sums_floats() const {
-  return winograd_planes_floats(points(), shape_.group_inputs(), shape_.target_channels);
+  return winograd_planes_floats(points(), sums_inputs(), shape_.target_channels);
 }
 
 int64_t WinogradWeightGradient::chunk_floats() const {
@@ -104,7 +107,8 @@ int64_t WinogradWeightGradient::chunk_floats() const {
 }
 
 int64_t WinogradWeightGradient::input_floats() const {
-  return winograd_planes_floats(points(), std::min(tiles_, most_tiles_), shape_.source_channels);
+  return winograd_planes_floats(points(), std::min(tiles_, most_tiles_),
+                                winograd_source_columns(tile_, shape_.source_channels));
 }
 
 int64_t WinogradWeightGradient::slot_floats() const {
@@ -129,9 +133,8 @@ int64_t WinogradWeightGradient::scratch_floats(int threads) const {
 
 void WinogradWeightGradient::run_share(const WeightGradientArguments& a, const Share& share) const {
   const WinogradWeightKernels& kernel = kernels(*a.kernels);
-  const auto transform_input = winograd_kernels(tile_).transform_input;
   const WinogradColumns columns = share.columns;
-  const int64_t inputs = shape_.group_inputs();
+  const int64_t inputs = sums_inputs();
   float* const sums = a.scratch + share.chunk * chunk_floats();
   const WinogradPlanes all_sums = winograd_planes(sums, inputs, shape_.target_channels);
   const int64_t begin = tiles_ * share.chunk / chunks_;
@@ -140,14 +143,14 @@ void WinogradWeightGradient::run_share(const WeightGradientArguments& a, const S
   for (int64_t i = 0; i < blocks; ++i) {
     const int64_t first = begin + count * i / blocks, last = begin + count * (i + 1) / blocks;
     const WinogradTiles tiles = {first, last - first};
-    const WinogradPlanes input_planes =
-        winograd_planes(share.slot, tiles.count, shape_.source_channels);
+    const WinogradPlanes input_planes = winograd_planes(
+        share.slot, tiles.count, winograd_source_columns(tile_, shape_.source_channels));
     const WinogradPlanes gradient_planes =
         winograd_planes(share.slot + input_floats(), tiles.count, columns.count());
     kernel.transform_gradient(shape_, a.grad_output, tiles, columns, gradient_planes,
                               a.grad_bias ? sums + sums_floats() : nullptr);
     if (!a.grad_weight) continue;
-    transform_input(shape_, a.x, tiles, input_planes);
+    transform_parts(tile_, shape_, a.x, tiles, input_planes);
     const int64_t group_columns = columns.count() / shape_.groups;
     for (int64_t group = 0; group < shape_.groups; ++group) {
       kernel.add_products(tiles.count, inputs, group_columns, input_planes.at(0, group * inputs),
@@ -182,7 +185,8 @@ void WinogradWeightGradient::run_columns(const WeightGradientArguments& a) const
         const WinogradPlanes part = winograd_planes(sums, last - first, columns.count());
         kernel.add_products(tiles_, last - first, columns.count(), planes.at(0, first), gradient,
                             true, part);
-        kernel.reduce(shape_, {part, 1, 0}, first, last, columns, a.accumulate, a.grad_weight);
+        kernel.reduce(shape_, {winograd_part(tile_, 0, inputs), part, 1, 0}, first, last, columns,
+                      a.accumulate, a.grad_weight);
       }
     }
   });
@@ -203,7 +207,7 @@ void WinogradWeightGradient::run_chunks(const WeightGradientArguments& a) const 
   }
   float* const slots = a.scratch + chunks_ * chunk_floats();
   const int64_t parts = std::clamp<int64_t>(divide_up(a.threads, chunks_), 1, column_blocks());
-  const int64_t multiply_adds = tiles_ / chunks_ * points() * inputs * outputs / parts;
+  const int64_t multiply_adds = tiles_ / chunks_ * points() * sums_inputs() * outputs / parts;
   const int64_t grain = kGrainMultiplyAdds / std::max<int64_t>(1, multiply_adds) + 1;
   runtime::parallel_for(
       a.threads, chunks_ * parts, grain, [&](int64_t begin, int64_t end, int slot) {
@@ -217,11 +221,17 @@ void WinogradWeightGradient::run_chunks(const WeightGradientArguments& a) const 
         }
       });
   if (a.grad_weight) {
-    const int64_t grain_inputs = kWinogradGrainSums / (chunks_ * points() * outputs) + 1;
+    const int64_t kernel_parts = tile_.parts();
+    const int64_t grain_inputs =
+        kWinogradGrainSums / (kernel_parts * chunks_ * points() * outputs) + 1;
+    const WinogradPlanes all_sums = winograd_planes(a.scratch, sums_inputs(), outputs);
     runtime::parallel_for(a.threads, inputs, grain_inputs, [&](int64_t begin, int64_t end, int) {
-      const WinogradPlanes sums = winograd_planes(a.scratch, inputs, outputs).at(begin, 0);
-      kernel.reduce(shape_, {sums, chunks_, chunk_floats()}, begin, end, {0, outputs}, a.accumulate,
-                    a.grad_weight);
+      for (int64_t i = 0; i < kernel_parts; ++i) {
+        const WinogradPart part = winograd_part(tile_, i, inputs);
+        const WinogradPlanes sums = all_sums.at(part.first_input + begin, 0);
+        kernel.reduce(shape_, {part, sums, chunks_, chunk_floats()}, begin, end, {0, outputs},
+                      a.accumulate, a.grad_weight);
+      }
     });
   }
   if (a.grad_bias) {
@@ -232,9 +242,9 @@ void WinogradWeightGradient::run_chunks(const WeightGradientArguments& a) const 
 
 void WinogradWeightGradient::run(const WeightGradientArguments& a) const {
   if (tiles_ == 0) {
-    constexpr int64_t kTaps = 9;
+    const int64_t taps = tile_.kernel_side * tile_.kernel_side;
     const int64_t inputs = shape_.group_inputs(), outputs = shape_.target_channels;
-    if (a.grad_weight && !a.accumulate) std::fill_n(a.grad_weight, kTaps * inputs * outputs, 0.0f);
+    if (a.grad_weight && !a.accumulate) std::fill_n(a.grad_weight, taps * inputs * outputs, 0.0f);
     if (a.grad_bias && !a.accumulate) std::fill_n(a.grad_bias, outputs, 0.0f);
   } else if (by_columns_) {
     run_columns(a);
@@ -246,8 +256,9 @@ void WinogradWeightGradient::run(const WeightGradientArguments& a) const {
 }  // namespace
 
 std::unique_ptr<const Conv2dWeightGradient> make_winograd_weight_gradient(
-    const Conv2dGeometry& geometry, WinogradTile tile) {
-  return std::make_unique<WinogradWeightGradient>(geometry, tile);
+    const Conv2dGeometry& geometry, int64_t outputs) {
+  return std::make_unique<WinogradWeightGradient>(
+      geometry, winograd_tile(outputs, geometry.kernel_size.height));
 }
 
 }  // namespace cnnx::ops

@@ -22,6 +22,7 @@ const GradientKernels& gradient_kernels() {
                                           &CNNX_KERNELS(lane_groups_gradient_kernels),
                                           &CNNX_KERNELS(winograd2_weight_kernels),
                                           &CNNX_KERNELS(winograd4_weight_kernels),
+                                          &CNNX_KERNELS(winograd2_of_5_weight_kernels),
                                           &CNNX_KERNELS(dense_gradient_kernels),
                                           &CNNX_KERNELS(activation_gradient_kernels),
                                           &CNNX_KERNELS(max_pool2d_gradient_kernels),

@@ -55,12 +55,12 @@ class Conv2d(Layer):
     x[n, i * stride + h * dilation - top, j * stride + w * dilation - left, c] * weight[h, w, c,
     o]``
 
-    With ``algorithm="auto"`` the shapes choose between the direct method and, for 3x3 kernels with
-    stride 1, Winograd's. Winograd's method rounds the numbers of 6x6 pixels together: its error is
-    at most about ``2**-21 * in_channels * max(abs(x)) * sum(abs(weight))`` over these pixels and
-    the weights of the output, and usually a tenth of that, also in outputs that do not read the
-    largest pixel. The direct method reads only the window of the output. Choose it for images with
-    a few very large values.
+    With ``algorithm="auto"`` the shapes choose between the direct method and, for kernels of 3x3,
+    5x5 and 7x7 with stride 1, Winograd's. Winograd's method rounds the numbers of 6x6 pixels
+    together: its error is at most about ``2**-21 * in_channels * max(abs(x)) * sum(abs(weight))``
+    over these pixels and the weights of the output, and usually a tenth of that, also in outputs
+    that do not read the largest pixel. The direct method reads only the window of the output.
+    Choose it for images with a few very large values.
 
     Args:
         out_channels: number of filters.

@@ -38,8 +38,8 @@ def conv2d(
     x[n, i * stride + u * dilation - top, j * stride + v * dilation - left, c]``, where pixels
     outside the image are zero. The bits are the same on any number of threads and in any batch.
     Every output is one chain of fused multiply-adds in the order u, v, c. Exception: with
-    ``algorithm="auto"`` 3x3 kernels with stride 1 and 8 or more channels each way may use
-    Winograd's tiles of up to 4x4 outputs, which read 6x6 pixels together. Their error is at most
+    ``algorithm="auto"`` kernels of 3x3, 5x5 and 7x7 with stride 1 and 8 or more channels each
+    way may use Winograd's tiles, which read up to 6x6 pixels together. Their error is at most
     about ``2**-21 * in_channels * max(abs(x)) * sum(abs(weight[..., o]))`` over these pixels, and
     usually a tenth of that. NaN and infinity spread to the whole tile.
 
