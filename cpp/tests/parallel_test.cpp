@@ -3,6 +3,7 @@
 #include "runtime/parallel.h"
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -11,6 +12,7 @@
 namespace {
 
 using cnnx::runtime::parallel_for;
+using cnnx::runtime::wake_threads;
 
 void spend_some_time() {
   static std::atomic<int64_t> sink{0};
@@ -75,10 +77,54 @@ void test_threads_wake_up_again() {
   }
 }
 
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// Whether another thread takes one of two items. The caller waits a little for that in its own.
+// The other thread then spends some time.
+bool another_joins(int64_t grain, milliseconds time = milliseconds(0)) {
+  std::atomic<bool> joined{false};
+  parallel_for(2, 2, grain, [&](int64_t, int64_t, int slot) {
+    const Clock::time_point limit = Clock::now() + std::chrono::microseconds(100);
+    if (slot > 0) {
+      joined = true;
+      std::this_thread::sleep_for(time);
+    }
+    while (!joined && Clock::now() < limit) std::this_thread::yield();
+  });
+  return joined;
+}
+
+// A thread that was woken comes some loops later, on a busy machine many.
+bool another_joins_soon(int64_t grain, milliseconds time = milliseconds(0)) {
+  const Clock::time_point limit = Clock::now() + std::chrono::seconds(10);
+  while (Clock::now() < limit) {
+    wake_threads(2);
+    if (another_joins(grain, time)) return true;
+  }
+  return false;
+}
+
+void test_small_loops_do_not_wake_threads() {
+  CHECK(another_joins_soon(1));
+  std::this_thread::sleep_for(milliseconds(50));
+  CHECK(!another_joins(8));
+  CHECK(another_joins_soon(8));
+}
+
+// A thread that sleeps within its piece is like one that the system has suspended. The first time
+// may be one in a while.
+void test_a_suspended_thread_rests() {
+  CHECK(another_joins_soon(1, milliseconds(30)));
+  another_joins_soon(1, milliseconds(30));
+  CHECK(!another_joins(1));
+  CHECK(another_joins_soon(1));
+}
+
 void test_small_work_stays_with_the_caller() {
   const std::thread::id caller = std::this_thread::get_id();
   bool here = false;
-  parallel_for(8, 19, 10, [&](int64_t begin, int64_t end, int slot) {
+  parallel_for(8, 19, 80, [&](int64_t begin, int64_t end, int slot) {
     here = begin == 0 && end == 19 && slot == 0 && std::this_thread::get_id() == caller;
   });
   CHECK(here);
@@ -91,6 +137,8 @@ int main() {
   test_loops_of_several_threads();
   test_loop_in_a_loop();
   test_threads_wake_up_again();
+  test_small_loops_do_not_wake_threads();
+  test_a_suspended_thread_rests();
   test_small_work_stays_with_the_caller();
   return cnnx::test::finish("parallel_test");
 }

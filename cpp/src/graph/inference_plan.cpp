@@ -15,8 +15,8 @@ namespace {
 // would be harder to balance when one CPU is temporarily slower than another.
 constexpr int64_t kMostImagesOfASlice = 8;
 
-// In smaller trunks, several threads lose their gain by fetching each other's rows between layers.
-constexpr int64_t kLeastSharedProducts = int64_t{32} << 20;
+// Multiply-adds of a plan that are worth waking threads, although none of its layers may be.
+constexpr int64_t kWakingMultiplyAdds = int64_t{3} << 20;
 
 // The number of nodes before the first whose op does not run in slices, at a point where one array
 // connects them with the rest.
@@ -71,10 +71,6 @@ InferencePlan::InferencePlan(const Graph& graph, int64_t batch, int threads)
       head_(graph, trunk_end_, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::nothing,
             trunk_.packed_end()) {}
 
-int InferencePlan::trunk_threads() const {
-  return thread_per_slice() || trunk_.multiply_adds() < kLeastSharedProducts ? 1 : threads_;
-}
-
 int64_t InferencePlan::slot_floats() const {
   return std::max(trunk_.arena_floats(), trunk_rest_.arena_floats());
 }
@@ -107,6 +103,8 @@ const float* InferencePlan::forward(const float* input, const float* parameters,
   const auto run_head = [&](const float* from) {
     return head_.forward({from, parameters, buffers, packed, arena, scratch, threads_, to_end});
   };
+  if (!thread_per_slice() && trunk_.multiply_adds() + head_.multiply_adds() >= kWakingMultiplyAdds)
+    runtime::wake_threads(threads_);
   if (trunk_.steps().empty()) return run_head(input);
   const auto run_slices = [&](int64_t begin, int64_t end, int slot) {
     for (int64_t i = begin; i < end; ++i) {

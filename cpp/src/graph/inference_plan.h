@@ -40,7 +40,7 @@ class InferencePlan {
   // Whether each slice runs in one thread; otherwise the threads share every layer.
   bool thread_per_slice() const { return slices() > 1 && slices() >= threads_; }
   // Threads of a slice's layers.
-  int trunk_threads() const;
+  int trunk_threads() const { return thread_per_slice() ? 1 : threads_; }
   int64_t slot_floats() const;
   int64_t slot_scratch() const;
 

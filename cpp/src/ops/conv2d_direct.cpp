@@ -128,8 +128,9 @@ int64_t DirectConvolution::band_count(int threads) const {
   const int64_t least = std::max<int64_t>(
       1, kLeastBandPixels / std::max<int64_t>(1, g_.target_width / g_.step.width));
   const int64_t for_cache = divide_up(rows, std::max(least, kBandFloats / row_floats));
+  // Equal parts for all threads, whose bounds are the same rows of the image in every layer.
   const int64_t for_threads = divide_up(threads, std::max<int64_t>(1, g_.batch));
-  return std::min(rows, std::max(for_cache, for_threads));
+  return std::min(rows, divide_up(for_cache, for_threads) * for_threads);
 }
 
 int64_t DirectConvolution::packed_floats() const {

@@ -21,7 +21,7 @@ namespace {
 // Weights transformed in about 20 microseconds.
 constexpr int64_t kGrainWeights = 4 * 1024;
 // Fewer rows leave the register tiles of the matrix products half empty.
-constexpr int64_t kLeastTiles = 12;
+constexpr int64_t kLeastTiles = 8;
 
 // Tiles in a block, a multiple of all instruction sets' register tiles or near one. The block's
 // values before and after the matrix products stay in a second-level cache; few channels allow more
@@ -103,7 +103,7 @@ class WinogradConvolution final : public Conv2dPass {
   int64_t column_blocks() const { return divide_up(weight_.outputs, kWinogradColumns); }
   int64_t tile_multiply_adds() const;
   int64_t tile_blocks(int threads) const;
-  bool by_columns(int threads) const;
+  int64_t column_parts(int threads) const;
   int64_t planes_floats(int64_t tiles) const;
   int64_t products_floats(int64_t tiles, int64_t columns) const;
   int64_t panels_floats() const;
@@ -186,14 +186,15 @@ int64_t WinogradConvolution::tile_multiply_adds() const {
 }
 
 int64_t WinogradConvolution::tile_blocks(int threads) const {
-  const int64_t for_threads = std::min<int64_t>(threads, tiles_ / kLeastTiles);
-  return std::max(divide_up(tiles_, most_tiles_), for_threads);
+  const int64_t for_threads = std::clamp<int64_t>(tiles_ / kLeastTiles, 1, threads);
+  return divide_up(divide_up(tiles_, most_tiles_), for_threads) * for_threads;
 }
 
-// With large weights, or with fewer tiles than threads and more columns than tiles.
-bool WinogradConvolution::by_columns(int threads) const {
-  if (shape_.groups > 1) return false;
-  return large_weights_ || tile_blocks(threads) < std::min<int64_t>(threads, column_blocks());
+// If threads outnumber the blocks of tiles, they share the columns. Each then transforms the tiles
+// for itself, which takes less time than fetching another thread's.
+int64_t WinogradConvolution::column_parts(int threads) const {
+  if (shape_.groups > 1) return 1;
+  return std::clamp<int64_t>(threads / tile_blocks(threads), 1, column_blocks());
 }
 
 int64_t WinogradConvolution::planes_floats(int64_t tiles) const {
@@ -210,14 +211,13 @@ int64_t WinogradConvolution::panels_floats() const {
 }
 
 int64_t WinogradConvolution::scratch_floats(int threads) const {
-  const int64_t by_columns = std::min(tiles_, most_tiles_by_columns_);
-  const int64_t columns_floats =
-      planes_floats(by_columns) +
-      threads * (products_floats(by_columns, kWinogradColumns) + panels_floats());
-  if (large_weights_) return columns_floats;
+  if (large_weights_) {
+    const int64_t tiles = std::min(tiles_, most_tiles_by_columns_);
+    return planes_floats(tiles) +
+           threads * (products_floats(tiles, kWinogradColumns) + panels_floats());
+  }
   const int64_t tiles = std::min(tiles_, most_tiles_);
-  return std::max(columns_floats, threads * (planes_floats(tiles) +
-                                             products_floats(tiles, shape_.target_channels)));
+  return threads * (planes_floats(tiles) + products_floats(tiles, shape_.target_channels));
 }
 
 // Calls finish(products, tiles, columns) for all tiles and columns.
@@ -226,7 +226,7 @@ void WinogradConvolution::run_tiles(const float* source, const float* weight,
                                     const float* transformed, int threads, float* scratch,
                                     const Finish& finish) const {
   if (tiles_ == 0) return;
-  if (!by_columns(threads)) return run_blocks(source, transformed, threads, scratch, finish);
+  if (!large_weights_) return run_blocks(source, transformed, threads, scratch, finish);
   const int64_t parts = divide_up(tiles_, most_tiles_by_columns_);
   for (int64_t i = 0; i < parts; ++i) {
     const int64_t first = tiles_ * i / parts;
@@ -239,25 +239,31 @@ template <class Finish>
 void WinogradConvolution::run_blocks(const float* source, const float* transformed, int threads,
                                      float* scratch, const Finish& finish) const {
   const WinogradKernels& kernels = winograd_kernels(tile_);
-  const int64_t blocks = tile_blocks(threads), most = std::min(tiles_, most_tiles_);
-  const int64_t columns = source_columns(), outputs = shape_.target_channels;
+  const int64_t blocks = tile_blocks(threads), parts = column_parts(threads);
+  const int64_t most = std::min(tiles_, most_tiles_), outputs = shape_.target_channels;
   const int64_t slot_floats = planes_floats(most) + products_floats(most, outputs);
-  const int64_t block_multiply_adds = divide_up(tiles_, blocks) * tile_multiply_adds();
-  const int64_t grain = kGrainMultiplyAdds / std::max<int64_t>(1, block_multiply_adds) + 1;
-  runtime::parallel_for(threads, blocks, grain, [&](int64_t begin, int64_t end, int slot) {
+  const int64_t multiply_adds = divide_up(tiles_, blocks) * tile_multiply_adds() / parts;
+  const int64_t grain = kGrainMultiplyAdds / std::max<int64_t>(1, multiply_adds) + 1;
+  runtime::parallel_for(threads, blocks * parts, grain, [&](int64_t begin, int64_t end, int slot) {
     float* const slot_scratch = scratch + slot * slot_floats;
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = tiles_ * i / blocks, count = tiles_ * (i + 1) / blocks - first;
-      const WinogradPlanes planes = winograd_planes(slot_scratch, count, columns);
+      const int64_t block = i / parts, part = i % parts;
+      const int64_t first = tiles_ * block / blocks, count = tiles_ * (block + 1) / blocks - first;
+      const WinogradColumns columns = {
+          column_blocks() * part / parts * kWinogradColumns,
+          part + 1 == parts ? outputs : column_blocks() * (part + 1) / parts * kWinogradColumns};
+      const WinogradPlanes planes = winograd_planes(slot_scratch, count, source_columns());
       const WinogradPlanes products =
-          winograd_planes(slot_scratch + planes_floats(most), count, outputs);
+          winograd_planes(slot_scratch + planes_floats(most), count, columns.count());
       transform_parts(tile_, shape_, source, {first, count}, planes);
       for (int64_t group = 0; group < shape_.groups; ++group) {
+        const int64_t group_columns = columns.count() / shape_.groups;
         kernels.multiply(planes.at(0, group * weight_.inputs), count, weight_.inputs,
-                         transformed + group * group_floats(), weight_.outputs, true,
-                         products.at(0, group * weight_.outputs));
+                         transformed + group * group_floats() +
+                             kernels.panels_offset(weight_.inputs, columns.first),
+                         group_columns, true, products.at(0, group * group_columns));
       }
-      finish(products, WinogradTiles{first, count}, WinogradColumns{0, outputs});
+      finish(products, WinogradTiles{first, count}, columns);
     }
   });
 }

@@ -26,13 +26,14 @@ bool may_start_threads() {
 
 }  // namespace
 
-void run_loop(int slots, int64_t count, int64_t grain, LoopBody body, const void* context) {
-  if (has_threads() && slots > 1 && may_start_threads() &&
-      Team::run(slots, count, grain, body, context)) {
-    return;
-  }
+void wake_threads(int threads) {
+  if (has_threads() && threads > 1 && may_start_threads()) Team::wake(threads);
+}
+
+void run_loop(const Loop& loop) {
+  if (has_threads() && loop.slots > 1 && may_start_threads() && Team::run(loop)) return;
   const DefaultFloatingPoint mode;
-  body(context, 0, count, 0);
+  loop.body(loop.context, 0, loop.count, 0);
 }
 
 }  // namespace cnnx::runtime

@@ -5,35 +5,41 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "runtime/team.h"
+
 namespace cnnx::runtime {
 
-// Calls body for pieces of [0, count), all of at least `grain` items except the last ones, in at
-// most `slots` threads.
-void run_loop(int slots, int64_t count, int64_t grain,
-              void (*body)(const void* context, int64_t begin, int64_t end, int slot),
-              const void* context);
+// Runs a loop in the team, or in the calling thread alone.
+void run_loop(const Loop& loop);
 
-// The number of threads that parallel_for uses: at most `threads`, each with at least `grain`
-// items.
+// Wakes the threads of the next loops, which together are worth it.
+void wake_threads(int threads);
+
+// The number of threads that share `count` items: at most `threads`, each with at least `grain`.
 inline int slot_count(int threads, int64_t count, int64_t grain) {
   const int64_t most = count / std::max<int64_t>(1, grain);
   return static_cast<int>(std::clamp<int64_t>(most, 1, threads));
 }
 
+// A thread that still spins after the last loop begins within 0.2 microseconds: the part of a grain
+// that is worth its help.
+constexpr int64_t kSpinningGrains = 8;
+
 // Calls body(begin, end, slot) for pieces that cover [0, count) once. The body must not throw or
 // allocate; its scratch is allocated before, one part per slot in [0, threads), where a slot is a
-// thread of this loop. `grain` is the least number of items for another thread (about 20
-// microseconds of work). Small loops, forked children and serial builds run inline. Each thread
-// computes in the default floating-point mode; the caller's is restored.
+// thread of this loop. `grain` is the number of items that take about 20 microseconds, which are
+// worth waking a thread. For spinning threads an eighth is enough. Small loops, forked children and
+// serial builds run inline. Each thread computes in the default floating-point mode; the caller's
+// is restored.
 template <class Body>
 void parallel_for(int threads, int64_t count, int64_t grain, const Body& body) {
   if (count <= 0) return;
-  run_loop(
-      slot_count(threads, count, grain), count, std::max<int64_t>(1, (grain + 1) / 2),
-      [](const void* context, int64_t begin, int64_t end, int slot) {
-        (*static_cast<const Body*>(context))(begin, end, slot);
-      },
-      &body);
+  const int64_t least = (std::max<int64_t>(1, grain) + kSpinningGrains - 1) / kSpinningGrains;
+  run_loop({[](const void* context, int64_t begin, int64_t end, int slot) {
+              (*static_cast<const Body*>(context))(begin, end, slot);
+            },
+            &body, count, (least + 1) / 2, slot_count(threads, count, least),
+            slot_count(threads, count, grain) > 1});
 }
 
 }  // namespace cnnx::runtime
