@@ -37,6 +37,7 @@ std::vector<float> convolve(int64_t height, int64_t width, int64_t channels, boo
   pass.tap_column_step = channels;
   pass.bias = bias.data();
   pass.relu = true;
+  pass.ceiling = cnnx::kNoCeiling;
   pass.target = target.data();
   pass.row_step = width * channels;
   pass.column_step = channels;

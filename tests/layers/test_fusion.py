@@ -123,9 +123,21 @@ NETWORKS: dict[str, list[cnnx.Layer]] = {
 SHAPE = (19, 18, 2)
 
 
+def with_relu6(layers: list[cnnx.Layer]) -> list[cnnx.Layer]:
+    """The same layers with the ceiling of ReLU6."""
+    return [cnnx.ReLU6() if isinstance(layer, cnnx.ReLU) else layer for layer in layers]
+
+
+RELU6_NETWORKS = {name: with_relu6(layers) for name, layers in NETWORKS.items()}
+
+
 def build(name: str) -> cnnx.Model:
     """The network with parameters that make zeros, ties and negatives common."""
-    model = cnnx.Model(NETWORKS[name], input_shape=SHAPE, seed=3)
+    return with_biases(cnnx.Model(NETWORKS[name], input_shape=SHAPE, seed=3))
+
+
+def with_biases(model: cnnx.Model) -> cnnx.Model:
+    """The model with random biases."""
     generator = np.random.default_rng(5)
     for key in model.parameters:
         if key.endswith("bias"):
@@ -208,6 +220,8 @@ def gradients_one_by_one(
             grad = ops.avg_pool2d_backward(grad, before, settings["kernel_size"])
         elif isinstance(layer, cnnx.ReLU):
             grad = ops.relu_backward(grad, before)
+        elif isinstance(layer, cnnx.ReLU6):
+            grad = ops.relu6_backward(grad, outputs[index + 1])
         elif isinstance(layer, cnnx.LeakyReLU):
             grad = ops.leaky_relu_backward(grad, before, negative_slope=settings["negative_slope"])
         elif isinstance(layer, cnnx.Sigmoid):
@@ -239,6 +253,84 @@ def check_training(model: cnnx.Model, layers: list[cnnx.Layer], x: np.ndarray) -
 @pytest.mark.parametrize("count", [1, 5])
 def test_training_equals_the_ops_one_by_one(name: str, count: int, restore_threads: None) -> None:
     check_training(build(name), NETWORKS[name], images(count))
+
+
+@pytest.mark.parametrize("name", RELU6_NETWORKS)
+def test_relu6_equals_the_layers_one_by_one(name: str, restore_threads: None) -> None:
+    model = with_biases(cnnx.Model(RELU6_NETWORKS[name], input_shape=SHAPE, seed=3))
+    for key in model.parameters:
+        if key.endswith("weight"):
+            model.parameters[key] = model.parameters[key] * np.float32(4)
+    x = images(3)
+    outputs = model.layer_outputs(x)
+    kinds = zip(RELU6_NETWORKS[name], outputs.values(), strict=True)
+    maxima = [output.max() for layer, output in kinds if isinstance(layer, cnnx.ReLU6)]
+    assert np.float32(6) in maxima
+    expected = list(outputs.values())[-1]
+    for number in (1, 2):
+        cnnx.set_num_threads(number)
+        assert same_bits(model(x), expected), number
+    check_training(model, RELU6_NETWORKS[name], x)
+
+
+def inverted_bottlenecks(clip: cnnx.Layer) -> list[cnnx.Layer]:
+    """Blocks of MobileNetV2 with the activation `clip`."""
+
+    def norm(*layers: cnnx.Layer) -> list[cnnx.Layer]:
+        return [*layers, cnnx.BatchNorm2d()]
+
+    expand = norm(cnnx.Conv2d(48, 1, bias=False))
+    depthwise = norm(cnnx.Conv2d(48, 3, padding=1, groups=48, bias=False))
+    project = norm(cnnx.Conv2d(16, 1, bias=False))
+    block = [*expand, clip, *depthwise, clip, *project]
+    sums = [
+        layer
+        for groups in (1, 16)
+        for layer in (cnnx.Residual(norm(cnnx.Conv2d(16, 3, padding=1, groups=groups))), clip)
+    ]
+    return [*block, cnnx.Residual(block), clip, *sums]
+
+
+def test_relu6_equals_a_clip_that_nothing_fuses(restore_threads: None) -> None:
+    fused, separate = (
+        cnnx.Model(inverted_bottlenecks(clip), input_shape=SHAPE, seed=3)
+        for clip in (cnnx.ReLU6(), cnnx.Clip(0, 6))
+    )
+    x = images(5)
+    for model in (fused, separate):
+        for key in model.parameters:
+            if "batch_norm2d" in key and key.endswith("weight"):
+                model.parameters[key] = np.full_like(model.parameters[key], 5)
+    target = np.zeros_like(fused(x))
+    for number in (1, 2):
+        cnnx.set_num_threads(number)
+        found = []
+        for model in (fused, separate):
+            trainer = cnnx.Trainer(model, optimizer=cnnx.SGD(1e-4), loss=cnnx.MSE())
+            trainer.step(x, target)
+            found.append((trainer.gradients.copy(), model(x)))
+        assert same_bits(found[0][0], found[1][0])
+        assert same_bits(found[0][1], found[1][1])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [cnnx.Conv2d(40, 1)],
+        [cnnx.Conv2d(600, 1), cnnx.Conv2d(40, 1)],  # sums that travel to memory and back
+        [cnnx.Conv2d(40, 5, padding=2, bias=False)],
+    ],
+)
+def test_a_direct_convolution_adds_a_shortcut(
+    body: list[cnnx.Layer], restore_threads: None
+) -> None:
+    layers = [cnnx.Conv2d(40, 1), cnnx.Residual(body), cnnx.ReLU(), cnnx.Residual(body)]
+    model = with_biases(cnnx.Model(layers, input_shape=SHAPE, seed=3))
+    x = images(3)
+    expected = list(model.layer_outputs(x).values())[-1]
+    for number in (1, 2, 3):
+        cnnx.set_num_threads(number)
+        assert same_bits(model(x), expected), number
 
 
 @pytest.mark.parametrize("outputs", range(1, 10))

@@ -57,7 +57,7 @@ class Fuser {
     fusion.add = takes(ops::Fusable::add);
     fusion.relu = takes(ops::Fusable::relu);
     fusion.relu6 = !fusion.relu && takes(ops::Fusable::relu6);
-    fusion.max_pool = !fusion.add && takes(ops::Fusable::max_pool_2x2);
+    fusion.max_pool = !fusion.add && !fusion.relu6 && takes(ops::Fusable::max_pool_2x2);
     return id;
   }
 

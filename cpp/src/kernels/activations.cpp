@@ -22,6 +22,17 @@ struct Relu {
   }
 };
 
+// The first setting is a ceiling (kernels/relu.h).
+struct ReluWithCeiling {
+  static CNNX_INLINE float value(float x, Settings s) {
+    const float positive = Relu::value(x, {});
+    return positive > s.first ? s.first : positive;
+  }
+  static CNNX_INLINE float gradient(float grad, float x, Settings s) {
+    return select(x >= s.first, 0.0f, Relu::gradient(grad, x, {}));
+  }
+};
+
 // The first setting is the slope.
 struct LeakyRelu {
   static CNNX_INLINE float value(float x, Settings s) { return x < 0.0f ? s.first * x : x; }
@@ -278,7 +289,8 @@ static_assert(sizeof kGradients / sizeof *kGradients + 1 == sizeof kRows / sizeo
 
 }  // namespace
 
-const ActivationTable activation_kernels = {kRows, &kRows[0], backward<Relu>};
+const ActivationTable activation_kernels = {kRows, forward<ReluWithCeiling>,
+                                            backward<ReluWithCeiling>};
 const ActivationGradientTable activation_gradient_kernels = {kGradients};
 
 }  // namespace CNNX_ISA

@@ -27,8 +27,9 @@ using ActivationGradient = void (*)(const float* grad_output, const float* saved
 
 struct ActivationTable {
   const ActivationKernels* rows;  // the last row has no name
-  // Fused into convolutions and dense layers.
-  const ActivationKernels* relu;
+  // Fused into convolutions and dense layers: ReLU with a ceiling (kernels/relu.h), which is the
+  // first setting.
+  void (*relu)(const float* x, int64_t count, ActivationSettings settings, float* output);
   ActivationGradient relu_gradient;
 };
 

@@ -104,6 +104,9 @@ void convolve_cut(const Strip& strip, const Cut& cut, int64_t group_input, const
     product.panel = panel + ((first * h.taps + cut.tap_columns.first) * tap_depth + cut.run.first) *
                                 product.width;
     product.output = target + r * target_step;
+    product.addend = strip.band.addend && ends
+                         ? strip.band.addend + (product.output - strip.band.target)
+                         : nullptr;
     product.next_input = product.next_output = nullptr;
     if (fetches && starts && strip.joined) {
       if (strip.reads_first) product.next_input = product.input + kFetchPixels * product.row_step;
@@ -183,6 +186,7 @@ void convolve_strip(Strip strip) {
   product.tap_row_step = pass.vertical.dilation * strip.source.row_floats;
   product.tap_column_step = pass.horizontal.dilation * c.source.channels;
   product.output_step = c.column_step * c.target_channels;
+  product.ceiling = strip.band.ceiling;
   strip.joined = lines_join(strip);
   if (strip.joined) {
     product.rows *= strip.rows.last - strip.rows.first;

@@ -6,6 +6,7 @@
 
 #include "kernels/bias_gradient.h"
 #include "kernels/declare.h"
+#include "kernels/relu.h"
 
 namespace cnnx {
 
@@ -57,6 +58,9 @@ struct ConvolutionBand {
   float* scratch;  // copy of the band's source rows, if one is needed
   float* target;
   int64_t target_row;  // the image row at which `target` begins
+  // Or null: another array in the target's layout, added before the ReLU.
+  const float* addend = nullptr;
+  float ceiling = kNoCeiling;  // of the ReLU
 };
 
 // A band's part of the weight gradient: for every tap and input channel, sums of input times

@@ -71,8 +71,9 @@ template <int kRows, int kCount, class Lanes>
 CNNX_INLINE void finish(const DepthwisePass& p, const Places& places, int64_t channel, Lanes lanes,
                         Vector (&sum)[kRows][kCount]) {
   if (p.relu) {
+    const Vector ceiling = broadcast(p.ceiling);
     CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int i = 0; i < kCount; ++i)
-        sum[r][i] = positive_part(sum[r][i]);
+        sum[r][i] = at_most(ceiling, positive_part(sum[r][i]));
   }
   if (places.relu_output) {
     const float* output = places.relu_output + channel;

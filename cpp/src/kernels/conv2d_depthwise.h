@@ -20,7 +20,8 @@ struct DepthwisePass {
   int64_t tap_row_step, tap_column_step;
   const float* bias;  // null: chains start at zero, or at the target's values if `accumulate`
   bool accumulate;
-  bool relu;  // results below zero are stored as zero
+  bool relu;      // results below zero are stored as zero
+  float ceiling;  // and above it as the ceiling
   // Or null: an array in the target's layout; the target becomes zero unless this is > 0.
   const float* relu_output;
   float* target;  // of output (0, 0)

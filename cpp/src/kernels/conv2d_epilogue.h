@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "kernels/relu.h"
+
 namespace cnnx {
 
 // Applied in this order, pixel by pixel: the same bits as the separate layers.
@@ -18,6 +20,8 @@ struct ForwardEpilogue {
   // Or null: an array of the shape of `output`, which it may be, added after the bias. Not with
   // `pool`.
   const float* addend = nullptr;
+  // With `relu`, its ceiling. Not with `pool`.
+  float ceiling = kNoCeiling;
 };
 
 struct GradientEpilogue {

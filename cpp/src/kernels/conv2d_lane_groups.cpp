@@ -55,7 +55,8 @@ template <int kCount, class Lanes>
 CNNX_INLINE void finish(const LaneGroupsPass& p, Vector (&sum)[kCount], Lanes lanes,
                         float* target) {
   if (p.relu) {
-    CNNX_UNROLL for (int i = 0; i < kCount; ++i) sum[i] = positive_part(sum[i]);
+    CNNX_UNROLL for (int i = 0; i < kCount; ++i) sum[i] =
+        at_most(broadcast(p.ceiling), positive_part(sum[i]));
   }
   CNNX_UNROLL for (int i = 0; i < kCount; ++i) lanes.store(target + i * p.column_step, sum[i]);
 }

@@ -25,6 +25,7 @@ struct LaneGroupsPass {
   const float* bias;  // null: chains start at zero, or at the target's values if `accumulate`
   bool accumulate;
   bool relu;      // results below zero are stored as zero
+  float ceiling;  // and above it as the ceiling
   float* target;  // of output (0, 0)
   int64_t row_step, column_step;
 };

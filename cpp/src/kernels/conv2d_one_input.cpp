@@ -80,12 +80,12 @@ void weave(const float* lines, int64_t step, int64_t outputs, int64_t count, flo
   }
 }
 
-void convolve_line(const Line& line, Vector floor) {
+void convolve_line(const Line& line, Vector floor, Vector ceiling) {
   alignas(64) float sums[kMostOutputsAlongPixels * kPixels];
   for (int64_t q = 0; q < line.columns; q += kPixels) {
     convolve_pixels(line, q, sums, kPixels);
     for (int64_t i = 0; i < line.outputs * kPixels; i += kLanes)
-      store(sums + i, at_least(floor, load(sums + i)));
+      store(sums + i, at_most(ceiling, at_least(floor, load(sums + i))));
     const int64_t count = line.columns - q < kPixels ? line.columns - q : kPixels;
     weave(sums, kPixels, line.outputs, count, line.target + q * line.outputs);
   }
@@ -186,7 +186,7 @@ void convolve_one_input(const Convolution& c, const ConvolutionBand& band, const
   const Lines lines(c, band, row_zero, row_floats);
   for (int64_t r = first; r < last; ++r) {
     float* target = band.target + (r - band.target_row) * c.target_width * c.target_channels;
-    convolve_line(lines.at(r, target), relu_floor(band.relu));
+    convolve_line(lines.at(r, target), relu_floor(band.relu), broadcast(band.ceiling));
   }
 }
 

@@ -149,6 +149,7 @@ struct ForwardRows {
   const float* bias;    // or null
   const float* addend;  // or null; may be target
   Vector floor;         // see relu_floor
+  Vector ceiling;
   int64_t height, width, channels;
   float* target;
 
@@ -173,7 +174,7 @@ struct ForwardRows {
         const int64_t pixel = row + j * channels;
         Vector value = pixels[r * kOutputs + j] + added;
         if (addend) value += lanes.load(addend + pixel);
-        lanes.store(target + pixel, at_least(floor, value));
+        lanes.store(target + pixel, at_most(ceiling, at_least(floor, value)));
       }
     }
   }
@@ -339,8 +340,8 @@ void put_output(const WinogradShape& s, const WinogradPlanes& products, Winograd
   };
   const Vector floor = relu_floor(epilogue.relu);
   if (!epilogue.pool) {
-    put(ForwardRows{epilogue.bias, epilogue.addend, floor, s.target_height, s.target_width,
-                    s.target_channels, target});
+    put(ForwardRows{epilogue.bias, epilogue.addend, floor, broadcast(epilogue.ceiling),
+                    s.target_height, s.target_width, s.target_channels, target});
     return;
   }
   const int64_t height = s.target_height / 2, width = s.target_width / 2;

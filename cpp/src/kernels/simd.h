@@ -94,6 +94,15 @@ CNNX_INLINE Vector at_least(Vector floor, Vector x) {
 #endif
 }
 
+// x > ceiling ? ceiling : x, likewise.
+CNNX_INLINE Vector at_most(Vector ceiling, Vector x) {
+#if defined(__AVX2__)
+  return x86_minimum(ceiling, x);
+#else
+  return x > ceiling ? ceiling : x;
+#endif
+}
+
 // ReLU as a floor. A floor of minus infinity has no effect.
 CNNX_INLINE Vector positive_part(Vector x) { return at_least(Vector{}, x); }
 CNNX_INLINE Vector relu_floor(bool relu) { return broadcast(relu ? 0.0f : -__builtin_inff()); }

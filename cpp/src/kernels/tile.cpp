@@ -3,6 +3,7 @@
 #include "kernels/tile.h"
 
 #include "kernels/quad.h"
+#include "kernels/tile_addend.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
@@ -140,8 +141,9 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
     }
   }
   if (p.relu) {
+    const Vector ceiling = broadcast(p.ceiling);
     CNNX_UNROLL for (int r = 0; r < kRows; ++r) CNNX_UNROLL for (int v = 0; v < kVectors; ++v)
-        sum[r][v] = positive_part(sum[r][v]);
+        sum[r][v] = at_most(ceiling, positive_part(sum[r][v]));
   }
   if (whole) {
     CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
@@ -324,6 +326,8 @@ void multiply(const Product& p) {
   const bool contiguous = p.tap_column_step == p.run;
   const Walk joined = {contiguous ? 1 : p.taps_wide, contiguous ? p.taps_wide * p.run : p.run,
                        false, false};
+  Product sums = p;
+  sums.relu = p.relu && !p.addend;
   const float* input = p.input;
   float* output = p.output;
   for (int64_t t = 0; t < rows.tiles; ++t) {
@@ -342,7 +346,9 @@ void multiply(const Product& p) {
       ahead.output_end = ahead.output + size * p.output_step;
       ahead.output_step = p.output_step;
     }
-    tiles[size - 1](p, walk, ahead, input, output);
+    if (p.addend) fetch_addend(p, size, output);
+    tiles[size - 1](sums, walk, ahead, input, output);
+    if (p.addend) add_to_tile(p, size, output);
     input += size * p.row_step;
     output += size * p.output_step;
   }

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "kernels/relu.h"
 #include "kernels/simd.h"
 
 namespace {
@@ -56,7 +57,11 @@ struct Product {
   float* output;
   int64_t output_step;
   int64_t columns, width;
-  bool relu;  // sums below zero are stored as zero
+  // Applied to the sums in this order. `addend`, or null, is another array in the layout of the
+  // output.
+  const float* addend;
+  bool relu;                   // sums below zero are stored as zero
+  float ceiling = kNoCeiling;  // and with `relu` those above it as the ceiling
   // The data that will be read and written next, or null: prefetched while the tiles run.
   const float* next_input;
   const float* next_output;

@@ -21,6 +21,7 @@ CNNX_INLINE Vector x86_multiply_add(Vector a, Vector b, Vector c) {
   return _mm512_fmadd_ps(a, b, c);
 }
 CNNX_INLINE Vector x86_maximum(Vector a, Vector b) { return _mm512_max_ps(a, b); }
+CNNX_INLINE Vector x86_minimum(Vector a, Vector b) { return _mm512_min_ps(a, b); }
 CNNX_INLINE Vector x86_load(const float* source, LaneMask mask) {
   return _mm512_maskz_loadu_ps(mask, source);
 }
@@ -38,6 +39,9 @@ CNNX_INLINE Vector x86_multiply_add(Vector a, Vector b, Vector c) {
 }
 CNNX_INLINE Vector x86_maximum(Vector a, Vector b) {
   return __builtin_ia32_maxps512_mask(a, b, a, kEveryLane, kCurrentRounding);
+}
+CNNX_INLINE Vector x86_minimum(Vector a, Vector b) {
+  return __builtin_ia32_minps512_mask(a, b, a, kEveryLane, kCurrentRounding);
 }
 CNNX_INLINE Vector x86_load(const float* source, LaneMask mask) {
   return __builtin_ia32_loadups512_mask(source, Vector{}, mask);
@@ -62,6 +66,7 @@ CNNX_INLINE Vector x86_multiply_add(Vector a, Vector b, Vector c) {
   return _mm256_fmadd_ps(a, b, c);
 }
 CNNX_INLINE Vector x86_maximum(Vector a, Vector b) { return _mm256_max_ps(a, b); }
+CNNX_INLINE Vector x86_minimum(Vector a, Vector b) { return _mm256_min_ps(a, b); }
 CNNX_INLINE Vector x86_load(const float* source, LaneMask mask) {
   return _mm256_maskload_ps(source, reinterpret_cast<__m256i>(mask));
 }
@@ -76,6 +81,7 @@ CNNX_INLINE Vector x86_multiply_add(Vector a, Vector b, Vector c) {
   return __builtin_ia32_vfmaddps256(a, b, c);
 }
 CNNX_INLINE Vector x86_maximum(Vector a, Vector b) { return __builtin_ia32_maxps256(a, b); }
+CNNX_INLINE Vector x86_minimum(Vector a, Vector b) { return __builtin_ia32_minps256(a, b); }
 CNNX_INLINE Vector x86_load(const float* source, LaneMask mask) {
   return __builtin_ia32_maskloadps256(reinterpret_cast<const Vector*>(source), mask);
 }

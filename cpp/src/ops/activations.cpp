@@ -59,9 +59,17 @@ void apply_backward(ActivationGradient kernel, ActivationSettings settings,
 
 }  // namespace
 
-void relu_gradient(float* gradient, const float* relu_output, int64_t count, int threads) {
+void relu_gradient(float* gradient, const float* relu_output, int64_t count, int threads,
+                   float ceiling) {
   const ActivationGradient relu = CNNX_KERNELS(activation_kernels).relu_gradient;
-  apply_backward(relu, {}, gradient, relu_output, count, threads, false, gradient);
+  apply_backward(relu, {ceiling}, gradient, relu_output, count, threads, false, gradient);
+}
+
+void apply_relu(float* values, float ceiling, int64_t count, int threads) {
+  const auto relu = CNNX_KERNELS(activation_kernels).relu;
+  runtime::parallel_for(threads, count, kActivationGrain, [&](int64_t begin, int64_t end, int) {
+    relu(values + begin, end - begin, {ceiling}, values + begin);
+  });
 }
 
 namespace {

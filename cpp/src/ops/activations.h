@@ -3,9 +3,15 @@
 
 #include <cstdint>
 
+#include "kernels/relu.h"
+
 namespace cnnx::ops {
 
-// Sets gradient to zero unless relu_output is > 0.
-void relu_gradient(float* gradient, const float* relu_output, int64_t count, int threads);
+// Sets gradient to zero unless relu_output is > 0 and below the ceiling (kernels/relu.h).
+void relu_gradient(float* gradient, const float* relu_output, int64_t count, int threads,
+                   float ceiling = kNoCeiling);
+
+// ReLU with the ceiling, in place.
+void apply_relu(float* values, float ceiling, int64_t count, int threads);
 
 }  // namespace cnnx::ops

@@ -23,8 +23,8 @@ class Conv2dOp final : public ConvolutionOp<Conv2dOptions> {
     return with_bias({"weight", weight, weight[0] * weight[1] * weight[2]});
   }
   bool can_fuse(Fusable successor, const Shape& input) const override {
-    return successor == Fusable::relu || successor == Fusable::batch_norm ||
-           successor == Fusable::add ||
+    return successor == Fusable::relu || successor == Fusable::relu6 ||
+           successor == Fusable::batch_norm || successor == Fusable::add ||
            (successor == Fusable::max_pool_2x2 &&
             choose_conv2d_plan(geometry(input), method_).forward->pools());
   }

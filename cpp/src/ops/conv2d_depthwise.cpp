@@ -232,7 +232,8 @@ void DepthwiseConvolution::run(const float* source, const float* weight, const f
         const int64_t begin = first * g.step.height * row_floats;
         const int64_t end = std::min(last * g.step.height, g.target_height) * row_floats;
         if (gaps && !epilogue.accumulate) {
-          fill_unseen(rows + begin, rows + end, epilogue.bias, epilogue.relu, g.target_channels);
+          fill_unseen(rows + begin, rows + end, epilogue.bias, epilogue.relu, epilogue.ceiling,
+                      g.target_channels);
         }
         const float* relu_output =
             epilogue.relu_output ? epilogue.relu_output + (rows - target) : nullptr;
@@ -252,6 +253,7 @@ void DepthwiseConvolution::run(const float* source, const float* weight, const f
             pass.bias = epilogue.bias;
             pass.accumulate = epilogue.accumulate;
             pass.relu = epilogue.relu;
+            pass.ceiling = epilogue.ceiling;
             pass.source = lanes;
             const int64_t place = v.first * row_floats + h.first * g.target_channels;
             pass.target = rows + place;
@@ -262,7 +264,7 @@ void DepthwiseConvolution::run(const float* source, const float* weight, const f
         }
         // Pixels outside every tap are masked too.
         if (gaps && relu_output) {
-          mask(rows + begin, relu_output + begin, end - begin, {}, false, rows + begin);
+          mask(rows + begin, relu_output + begin, end - begin, {kNoCeiling}, false, rows + begin);
         }
       });
 }

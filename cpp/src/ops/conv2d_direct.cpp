@@ -61,6 +61,8 @@ class DirectConvolution final : public Conv2dPass {
   void run(const float* source, const float* weight, const float* packed, const Epilogue& epilogue,
            int threads, float* scratch, float* target) const override;
   bool pools() const override { return !g_.flipped; }
+  bool adds() const override { return !g_.flipped && !runs_along_pixels(convolution()); }
+  bool adds_in_place() const override { return false; }
 
  private:
   Convolution convolution() const;
@@ -271,13 +273,16 @@ void DirectConvolution::run(const float* source, const float*, const float* pack
     const int64_t end =
         image_floats + std::min(s.last * g_.step.height, g_.target_height) * row_floats;
     if (clears) {
-      fill_unseen(target + begin, target + end, epilogue.bias, epilogue.relu, g_.target_channels);
+      fill_unseen(target + begin, target + end, epilogue.bias, epilogue.relu, epilogue.ceiling,
+                  g_.target_channels);
     }
     convolve(shape, {source + s.image * g_.source_floats(), packed, epilogue.bias,
                      epilogue.accumulate, epilogue.relu, s.first, s.last, s.first_block,
-                     s.last_block, s.slot, target + image_floats, 0});
+                     s.last_block, s.slot, target + image_floats, 0,
+                     epilogue.addend ? epilogue.addend + image_floats : nullptr, epilogue.ceiling});
     if (epilogue.relu_output) {
-      mask(target + begin, epilogue.relu_output + begin, end - begin, {}, false, target + begin);
+      mask(target + begin, epilogue.relu_output + begin, end - begin, {kNoCeiling}, false,
+           target + begin);
     }
   };
   for_each_band(threads, divide_up(g_.target_height, g_.step.height),

@@ -44,9 +44,9 @@ class BoundConvolution final : public BoundOp {
 
   BoundOpTraits traits() const override {
     BoundOpTraits traits;
-    if (plan_.forward->adds()) traits.runs_in_place = InputSet::only(1);
+    if (plan_.forward->adds_in_place()) traits.runs_in_place = InputSet::only(1);
     // The fused ReLU's mask is read from its output.
-    traits.changes_grad_output = fusion_.relu && !fusion_.max_pool;
+    traits.changes_grad_output = has_relu() && !fusion_.max_pool;
     traits.backward_reads_output = traits.changes_grad_output;
     traits.passes_gradient = InputSet::only(1);
     traits.applies_relu_mask = true;
@@ -86,12 +86,14 @@ class BoundConvolution final : public BoundOp {
 
   void forward(const ForwardArguments& a) const override {
     const Conv2dPass& pass = *plan_.forward;
-    Epilogue epilogue(ForwardEpilogue{bias_ ? a.parameters[1] : nullptr, fusion_.relu,
-                                      fusion_.max_pool, a.saved});
+    Epilogue epilogue(
+        ForwardEpilogue{bias_ ? a.parameters[1] : nullptr, has_relu(), fusion_.max_pool, a.saved});
+    epilogue.ceiling = ceiling();
     epilogue.normalisation = a.normalisation;
     const bool adds_after = fusion_.add && !pass.adds();
     if (adds_after) {
       epilogue.relu = false;
+      epilogue.ceiling = kNoCeiling;
     } else if (fusion_.add) {
       epilogue.addend = a.inputs[1];
     }
@@ -106,6 +108,8 @@ class BoundConvolution final : public BoundOp {
     }
     if (adds_after)
       add_arrays(a.output, a.inputs[1], element_count(output_), fusion_.relu, a.threads, a.output);
+    if (adds_after && fusion_.relu6)
+      apply_relu(a.output, ceiling(), element_count(output_), a.threads);
   }
 
   void backward(const BackwardArguments& a) const override {
@@ -114,8 +118,8 @@ class BoundConvolution final : public BoundOp {
     if (fusion_.max_pool) {
       unpool(a.grad_output, a.saved, a.threads, a.scratch);
       gradient = a.scratch;
-    } else if (fusion_.relu && !a.grad_output_relu_masked) {
-      relu_gradient(a.grad_output, a.output, element_count(output_), a.threads);
+    } else if (has_relu() && !a.grad_output_relu_masked) {
+      relu_gradient(a.grad_output, a.output, element_count(output_), a.threads, ceiling());
     }
     float* const grad_bias = bias_ ? a.grad_parameters[1] : nullptr;
     if (a.grad_parameters[0] || grad_bias) {
@@ -134,6 +138,8 @@ class BoundConvolution final : public BoundOp {
   }
 
  private:
+  bool has_relu() const { return fusion_.relu || fusion_.relu6; }
+  float ceiling() const { return fusion_.relu6 ? kRelu6Ceiling : kNoCeiling; }
   // A fused batch norm: a bias, and scaled weights if the pass reads them unpacked. Both are part
   // of the packed weights.
   int64_t bias_floats() const { return runtime::round_up_to_line(output_[3]); }

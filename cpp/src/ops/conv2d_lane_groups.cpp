@@ -85,6 +85,7 @@ void LaneGroupsConvolution::run(const float* source, const float*, const float* 
   pass.bias = epilogue.bias;
   pass.accumulate = epilogue.accumulate;
   pass.relu = epilogue.relu;
+  pass.ceiling = epilogue.ceiling;
   const bool clears = g_.has_gaps() && !epilogue.accumulate;
   const int64_t row_floats = g_.target_row_floats();
   const int64_t units = divide_up(g_.target_height, g_.step.height);
@@ -93,12 +94,13 @@ void LaneGroupsConvolution::run(const float* source, const float*, const float* 
     const int64_t begin = first * g_.step.height * row_floats;
     const int64_t end = std::min(last * g_.step.height, g_.target_height) * row_floats;
     if (clears) {
-      fill_unseen(rows + begin, rows + end, epilogue.bias, epilogue.relu, g_.target_channels);
+      fill_unseen(rows + begin, rows + end, epilogue.bias, epilogue.relu, epilogue.ceiling,
+                  g_.target_channels);
     }
     convolve(pass, source + image * g_.source_floats(), rows, first, last);
     if (!epilogue.relu_output) return;
     const float* relu_output = epilogue.relu_output + (rows - target);
-    mask(rows + begin, relu_output + begin, end - begin, {}, false, rows + begin);
+    mask(rows + begin, relu_output + begin, end - begin, {kNoCeiling}, false, rows + begin);
   });
 }
 

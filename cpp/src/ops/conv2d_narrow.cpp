@@ -63,8 +63,6 @@ void NarrowInputGradient::run(const float* source, const float*, const float* pa
                               float* target) const {
   const auto add = CNNX_KERNELS(narrow_gradient_kernels).add;
   const ActivationTable& activations = CNNX_KERNELS(activation_kernels);
-  const auto relu = activations.relu->forward;
-  const auto mask = activations.relu_gradient;
   const Conv2dGeometry& g = geometry_;
   const int64_t columns = shape_.taps_wide * shape_.target_channels, taps = shape_.vertical.taps;
   const int64_t source_floats = g.out_height * g.out_width * g.out_channels;
@@ -80,14 +78,16 @@ void NarrowInputGradient::run(const float* source, const float*, const float* pa
           const int64_t from = first * row_floats, to = last * row_floats;
           // Sums that begin at a bias are added to it.
           if (epilogue.bias) {
-            fill_unseen(rows + from, rows + to, epilogue.bias, false, g.in_channels);
+            fill_unseen(rows + from, rows + to, epilogue.bias, false, kNoCeiling, g.in_channels);
           }
           add(shape_, {source + image * source_floats, packed, epilogue.accumulate || epilogue.bias,
                        first, last, scratch + slot * slot_floats(), rows});
-          if (epilogue.relu) relu(rows + from, to - from, {}, rows + from);
+          if (epilogue.relu) {
+            activations.relu(rows + from, to - from, {epilogue.ceiling}, rows + from);
+          }
           if (epilogue.relu_output) {
-            mask(rows + from, epilogue.relu_output + (rows - target) + from, to - from, {}, false,
-                 rows + from);
+            activations.relu_gradient(rows + from, epilogue.relu_output + (rows - target) + from,
+                                      to - from, {kNoCeiling}, false, rows + from);
           }
           begin += last - first;
         }

@@ -90,10 +90,14 @@ PassGeometry pass_geometry(const Conv2dGeometry& g, PassDirection direction) {
           true};
 }
 
-void fill_unseen(float* begin, float* end, const float* bias, bool relu, int64_t channels) {
+void fill_unseen(float* begin, float* end, const float* bias, bool relu, float ceiling,
+                 int64_t channels) {
   if (!bias) return std::fill(begin, end, 0.0f);
   if (begin == end) return;
-  for (int64_t c = 0; c < channels; ++c) begin[c] = relu && bias[c] < 0.0f ? 0.0f : bias[c];
+  for (int64_t c = 0; c < channels; ++c) {
+    begin[c] = bias[c];
+    if (relu) begin[c] = bias[c] < 0.0f ? 0.0f : bias[c] > ceiling ? ceiling : bias[c];
+  }
   for (float* pixel = begin + channels; pixel < end; pixel += channels)
     std::copy_n(begin, channels, pixel);
 }

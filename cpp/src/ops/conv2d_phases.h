@@ -48,7 +48,8 @@ struct PassGeometry {
 
 PassGeometry pass_geometry(const Conv2dGeometry& geometry, PassDirection direction);
 
-// Pixels in [begin, end) outside every tap <- the bias (null: zero), after ReLU with `relu`.
-void fill_unseen(float* begin, float* end, const float* bias, bool relu, int64_t channels);
+// Pixels in [begin, end) outside every tap <- the bias (null: zero), after the ReLU.
+void fill_unseen(float* begin, float* end, const float* bias, bool relu, float ceiling,
+                 int64_t channels);
 
 }  // namespace cnnx::ops

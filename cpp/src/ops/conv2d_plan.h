@@ -19,11 +19,12 @@ struct Epilogue {
         relu(output.relu),
         pool(output.pool),
         argmax(output.argmax),
-        addend(output.addend) {}
+        addend(output.addend),
+        ceiling(output.ceiling) {}
   Epilogue(const GradientEpilogue& gradient)
       : accumulate(gradient.accumulate), relu_output(gradient.relu_output) {}
 
-  ForwardEpilogue of_output() const { return {bias, relu, pool, argmax, addend}; }
+  ForwardEpilogue of_output() const { return {bias, relu, pool, argmax, addend, ceiling}; }
   GradientEpilogue of_gradient() const { return {accumulate, relu_output}; }
   bool makes_gradient() const { return accumulate || relu_output; }
 
@@ -31,6 +32,7 @@ struct Epilogue {
   bool relu = false, pool = false;
   uint8_t* argmax = nullptr;
   const float* addend = nullptr;
+  float ceiling = kNoCeiling;  // of the ReLU
   bool accumulate = false;
   const float* relu_output = nullptr;
   // Before the sums, of the source: see ops::ForwardArguments.
@@ -55,9 +57,10 @@ class Conv2dPass {
   virtual int64_t scratch_floats(int /*threads*/) const { return 0; }
   virtual void run(const float* source, const float* weight, const float* packed,
                    const Epilogue& epilogue, int threads, float* scratch, float* target) const = 0;
-  // Whether the epilogue may pool, and whether it may add.
+  // Whether the epilogue may pool, whether it may add, and whether the addend may be the target.
   virtual bool pools() const { return false; }
   virtual bool adds() const { return false; }
+  virtual bool adds_in_place() const { return adds(); }
   // Scratch floats that run needs besides to normalise the source; 0: it cannot.
   virtual int64_t normalised_floats(int /*threads*/) const { return 0; }
 };

@@ -92,7 +92,8 @@ class ConvTranspose2dOp final : public ConvolutionOp<ConvTranspose2dOptions> {
     return with_bias({"weight", weight, fan_in});
   }
   bool can_fuse(Fusable successor, const Shape&) const override {
-    return successor == Fusable::relu || successor == Fusable::batch_norm;
+    return successor == Fusable::relu || successor == Fusable::relu6 ||
+           successor == Fusable::batch_norm;
   }
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {

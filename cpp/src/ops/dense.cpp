@@ -45,9 +45,10 @@ void finish(const Finish& how, const DenseProduct& share, const float* relu_outp
     const int64_t offset = row * share.output_step + first;
     float* const values = share.output + offset;
     if (how.relu) {
-      activations.relu->forward(values, last - first, {}, values);
+      activations.relu(values, last - first, {kNoCeiling}, values);
     } else {
-      activations.relu_gradient(values, relu_output + offset, last - first, {}, false, values);
+      activations.relu_gradient(values, relu_output + offset, last - first, {kNoCeiling}, false,
+                                values);
     }
   }
 }
