@@ -222,7 +222,9 @@ void test_addends() {
     const std::vector<float> addend = arrays.grad_output.values();
     for (const Conv2dMethod method : methods_of(each)) {
       const auto plan = cnnx::ops::choose_conv2d_plan(g, method);
-      CHECK(plan.forward->adds() == (method != Conv2dMethod::direct));
+      const bool is_winograd = method != Conv2dMethod::direct;
+      CHECK(plan.forward->adds() || !is_winograd);
+      CHECK(plan.forward->adds_in_place() == is_winograd);
       if (!plan.forward->adds()) continue;
       for (const bool with_relu : {false, true}) {
         std::vector<float> expected =
@@ -232,6 +234,7 @@ void test_addends() {
         const cnnx::ForwardEpilogue beside = {arrays.bias.data(), with_relu, false, nullptr,
                                               arrays.grad_output.data()};
         CHECK(same_bits(forward(g, plan, arrays, beside), expected));
+        if (!plan.forward->adds_in_place()) continue;
         GuardedArray in_place(addend);
         cnnx::ForwardEpilogue over = beside;
         over.addend = in_place.data();
