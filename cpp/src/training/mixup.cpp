@@ -41,15 +41,16 @@ Factors target_factors(const Mix& mix, const float* weights, int64_t row, int64_
 template <class FactorsOf>
 void blend(const Mix& mix, const FactorsOf& factors, const float* from, int64_t count, int64_t size,
            int threads, float* out) {
-  runtime::parallel_for(threads, count, kMixupGrain / size + 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) {
-      const Factors of = factors(i);
-      const float* first = from + i * size;
-      const float* second = from + (i + mix.offset) % count * size;
-      for (int64_t k = 0; k < size; ++k)
-        out[i * size + k] = of.own * first[k] + of.other * second[k];
-    }
-  });
+  runtime::parallel_for(threads, count, kMixupGrain / size + 1,
+                        [&](int64_t begin, int64_t end, int) {
+                          for (int64_t i = begin; i < end; ++i) {
+                            const Factors of = factors(i);
+                            const float* first = from + i * size;
+                            const float* second = from + (i + mix.offset) % count * size;
+                            for (int64_t k = 0; k < size; ++k)
+                              out[i * size + k] = of.own * first[k] + of.other * second[k];
+                          }
+                        });
 }
 
 }  // namespace

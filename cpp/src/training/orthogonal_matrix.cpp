@@ -23,9 +23,11 @@ constexpr int64_t kMatrixGrain = 32 * 1024;
 void normalise(float* matrix, int64_t count) {
   const double sum = add_squares(0, matrix, count, get_num_threads());
   const double factor = sum > 0 ? 1 / std::sqrt(sum) : 0;
-  runtime::parallel_for(get_num_threads(), count, kMatrixGrain, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) matrix[i] = static_cast<float>(matrix[i] * factor);
-  });
+  runtime::parallel_for(get_num_threads(), count, kMatrixGrain,
+                        [&](int64_t begin, int64_t end, int) {
+                          for (int64_t i = begin; i < end; ++i)
+                            matrix[i] = static_cast<float>(matrix[i] * factor);
+                        });
 }
 
 void transpose(const float* matrix, int64_t rows, int64_t columns, float* transposed) {
