@@ -21,7 +21,8 @@ from benchmarks.network_description import (
 
 IMAGENET_SHAPE, IMAGENET_CLASSES = (224, 224, 3), 1000
 RESNET18_BLOCKS, RESNET50_BLOCKS = (2, 2, 2, 2), (3, 4, 6, 3)
-# Expansion, channels, blocks and stride of the first block: table 2 of the MobileNetV2 paper.
+# Expansion, channels, blocks and stride of the first block: table 2 of the MobileNetV2 paper. Not
+# taken from cnnx.models, because the processes of the peers have no cnnx.
 MOBILENET_STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),

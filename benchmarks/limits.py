@@ -11,10 +11,9 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from cnnx import _core
 
 from benchmarks.network_description import FloatArray
-from benchmarks.peak import gaussians, seconds
+from benchmarks.peak import Peak, gaussians, seconds
 
 # Of one measurement.
 LEAST_SECONDS = 0.002
@@ -48,25 +47,12 @@ class Limits:
     def __init__(self, threads: int) -> None:
         """Find the amount of work of a measurement."""
         self.threads = threads
-        self._rounds = 1000
-        while seconds(lambda: _core.run_fma_peak(self._rounds)) < LEAST_SECONDS:
-            self._rounds *= 2
+        self._peak = Peak(LEAST_SECONDS)
         self._bandwidths: dict[int, float] = {}
 
     def peak(self) -> float:
         """Floating-point operations per second, two per multiply-add."""
-
-        def speed() -> float:
-            operations = 0
-
-            def measured() -> None:
-                nonlocal operations
-                operations = _core.run_fma_peak(self._rounds)
-
-            duration = seconds(measured)
-            return operations / duration
-
-        return of_all_threads(self.threads, speed)
+        return of_all_threads(self.threads, self._peak)
 
     def bandwidth(self, moved: float) -> float:
         """Bytes per second of copies that read and write `moved` bytes in all threads together."""

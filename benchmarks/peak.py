@@ -31,12 +31,13 @@ class Peak:
     """Fused multiply-adds on registers alone, in operations per second.
 
     Measured for a millisecond at a time, so that the CPU's clock rate stays that of the kernel.
+    Several threads may measure at once.
     """
 
-    def __init__(self) -> None:
-        """Find the amount of work for a millisecond."""
+    def __init__(self, least_seconds: float = 0.001) -> None:
+        """Find the amount of work for so long."""
         self._rounds = 1000
-        while seconds(lambda: _core.run_fma_peak(self._rounds)) < 0.001:
+        while seconds(lambda: _core.run_fma_peak(self._rounds)) < least_seconds:
             self._rounds *= 2
 
     def __call__(self) -> float:
