@@ -114,14 +114,18 @@ void TrainingTimeline::assign_arena_buffers() {
   }
 }
 
-// What forward saves besides: from its first run to backward.
+// What forward saves besides: from its first run to backward, or to the last run of a reader that
+// normalises with it.
 void TrainingTimeline::add_saved() {
   saved_.assign(chain_->steps().size(), kNothing);
   for (const TrainingEvent& event : events_) {
     if (event.step < 0) continue;
     const int time = static_cast<int>(&event - events_.data());
+    const Step& step = step_of(event.step);
+    if (step.fusion.normalises_input)
+      arena_buffers_[saved(chain_->values()[step.inputs[0]].producer)].last = time;
     std::size_t& saved = saved_[static_cast<std::size_t>(event.step)];
-    const int64_t bytes = step_of(event.step).op->saved_bytes();
+    const int64_t bytes = step.op->saved_bytes();
     if (saved != kNothing) {
       arena_buffers_[saved].last = time;
     } else if (bytes > 0) {
