@@ -7,6 +7,7 @@ from graph_networks import with_random_values
 
 from attack import SUPPORT, network_snippets, snippets
 from attack.case import HEADER, Case, Draw, lines, paste
+from attack.large_networks import large_model
 from attack.networks import drawn_model, in_cnnx, torch_lines
 from attack.op_case import IMPORT_TORCH
 
@@ -78,11 +79,12 @@ def compute(index, noise, seed):
 
 
 def graphs(draw: Draw) -> Case:
-    """A random graph of layers of every kind."""
-    model = drawn_model(draw)
+    """A random graph of layers of every kind, or a network of large maps."""
+    images, inputs = draw.integer(2, 5), network_snippets.INPUTS
+    large = draw.chance(0.2)
+    model = large_model(draw, images) if large else drawn_model(draw)
     if not any(layer.trainable and layer.parameter_count for layer in model.layers):
         return graphs(draw)
-    images, inputs = draw.integer(2, 5), network_snippets.INPUTS
     frozen = {layer.name for layer in model.layers if not layer.trainable}
     skipped = [
         f"gradient of {name}" for name in model.parameters if name.rsplit(".", 1)[0] in frozen
@@ -103,12 +105,16 @@ def graphs(draw: Draw) -> Case:
     if draw.in_torch and dropouts:
         setup.append(dropout_factors(draw, dropouts))
     expected = in_torch(model, images) if draw.in_torch else in_numpy(draw)
-    ending = f"expected, bounds = with_bounds(compute, {inputs}, {skipped})"
+    # The sums over large maps are long.
+    noise = 2.0**-15 if large else 2.0**-19
+    ending = f"expected, bounds = with_bounds(compute, {inputs}, {skipped}, {noise})"
     check = paste(
         snippets.compare,
         network_snippets.results_of,
         network_snippets.compare_most,
-        f"def actual(index):\n    return results_of(model, x[index], y[index], {draw.seed})",
+        f"cnnx.set_num_threads({draw.integer(1, 4)})",
+        "def actual(index):\n"
+        f"    return results_of(model, x[index], y[index], {draw.seed}, {draw.chance(0.4)})",
         "compare_most(compare, actual, expected, bounds)",
     )
     return Case(paste(*setup), paste(*expected, network_snippets.with_bounds, ending), check)

@@ -13,11 +13,13 @@ from reference_network import ReferenceNetwork, Step
 INPUTS = 3  # batches per case, see compare_most
 
 
-def results_of(model: cnnx.Model, x: Any, y: Any, seed: int) -> dict[str, Any]:
+def results_of(model: cnnx.Model, x: Any, y: Any, seed: int, recompute: bool) -> dict[str, Any]:
     """The outputs of a network, and loss, gradients and running statistics of a train step."""
     found = {"output": model(x)}
     trained = model.clone()
-    trainer = cnnx.Trainer(trained, optimizer=cnnx.SGD(0.1), loss=cnnx.MSE(), seed=seed)
+    trainer = cnnx.Trainer(
+        trained, optimizer=cnnx.SGD(0.1), loss=cnnx.MSE(), seed=seed, recompute=recompute
+    )
     found["loss"] = np.asarray(trainer.compute_gradients(x, y))
     start = 0
     for name, value in trained.parameters.items():
@@ -68,17 +70,17 @@ def by_reference(model: cnnx.Model, x: Any, y: Any, seed: int, noise: float, rng
 
 
 def with_bounds(
-    compute: Callable[..., dict[str, Any]], inputs: int, skipped: list[str]
+    compute: Callable[..., dict[str, Any]], inputs: int, skipped: list[str], noise: float
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Expected results of every input, and bounds of their rounding errors.
 
-    A bound is what relative errors of 16 epsilon in every output and gradient of the network change
-    in any element of an array, twice.
+    A bound is what relative errors of `noise` in every output and gradient of the network change in
+    any element of an array, twice.
     """
     expected, bounds = {}, {}
     for index in range(inputs):
         exact = compute(index, 0.0, 0)
-        changed = [compute(index, 2.0**-19, seed) for seed in range(3)]
+        changed = [compute(index, noise, seed) for seed in range(3)]
         for name, value in exact.items():
             if name in skipped:
                 continue
