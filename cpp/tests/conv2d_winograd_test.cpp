@@ -25,7 +25,7 @@ struct Case {
 };
 
 // Vector tails of every length class, maps smaller than a tile, padding on each side separately;
-// the last two with 3x3 and 5x5 have weights and sums that are made a few columns at a time.
+// those with most channels have weights and sums that are made a few columns at a time.
 const std::vector<Case> kCases = {
     {1, 3, 3, 1, 1, 0, 0, 0, 0},           {2, 8, 8, 16, 16, 1, 1, 1, 1},
     {3, 7, 9, 20, 24, 1, 1, 1, 1},         {1, 5, 5, 17, 33, 0, 0, 0, 0},
@@ -36,7 +36,8 @@ const std::vector<Case> kCases = {
     {1, 5, 9, 342, 350, 1, 1, 1, 1},       {1, 5, 5, 1, 1, 0, 0, 0, 0, 1, 5},
     {3, 7, 9, 20, 50, 2, 2, 2, 2, 1, 5},   {1, 5, 6, 17, 33, 4, 0, 1, 3, 1, 5},
     {2, 9, 6, 96, 32, 2, 2, 2, 2, 2, 5},   {2, 5, 6, 160, 193, 2, 2, 2, 2, 1, 5},
-    {1, 4, 5, 342, 350, 2, 2, 2, 2, 1, 5}, {1, 7, 7, 1, 1, 0, 0, 0, 0, 1, 7},
+    {1, 4, 5, 342, 350, 2, 2, 2, 2, 1, 5}, {9, 8, 11, 20, 50, 0, 0, 0, 0, 1, 5},
+    {2, 15, 17, 20, 24, 1, 0, 0, 2, 1, 5}, {1, 7, 7, 1, 1, 0, 0, 0, 0, 1, 7},
     {3, 7, 9, 20, 50, 3, 3, 3, 3, 1, 7},   {1, 5, 16, 33, 17, 4, 3, 0, 5, 1, 7},
 };
 
@@ -248,7 +249,8 @@ void test_addends() {
 std::vector<float> input_gradient(const cnnx::ops::Conv2dPlan& plan, const Arrays& arrays,
                                   const cnnx::GradientEpilogue& epilogue) {
   GuardedArray grad_input(arrays.x.size(), 0.25f);
-  run(*plan.input_gradient, arrays.grad_output, arrays, epilogue, grad_input.data());
+  const cnnx::ops::Epilogue with_kernels(epilogue, &cnnx::ops::gradient_kernels());
+  run(*plan.input_gradient, arrays.grad_output, arrays, with_kernels, grad_input.data());
   return grad_input.values();
 }
 

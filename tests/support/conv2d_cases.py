@@ -122,6 +122,7 @@ CASES: dict[str, Case] = {
     "groups of 8 to 8, 1x5": Case((1, 6, 9, 24), 24, (1, 5), padding=(0, 1), groups=3),
     "groups of 8 to 8, pointwise, stride 2": Case((2, 6, 7, 16), 16, (1, 1), 2, groups=2),
     "groups of 2 to 7": Case((1, 13, 12, 6), 21, (5, 4), (3, 2), 2, groups=3),
+    "20 in, 5x5, few paddings": Case((3, 8, 11, 20), 50, (5, 5), padding=((0, 1), (0, 0))),
     "6 in, 5x5": Case((2, 9, 11, 6), 16, (5, 5), padding=((4, 0), (0, 2))),
     "1 in, wide padding": Case((1, 6, 3, 1), 20, (3, 4), padding=4, dilation=(2, 1)),
     "pixels of 4 KB": Case((3, 9, 5, 1024), 40, (1, 1)),

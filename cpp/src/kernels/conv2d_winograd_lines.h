@@ -78,6 +78,19 @@ struct SixPoints {
     u[4] = fused_multiply_add(-kRoot2, far_odd, far_even);
     u[5] = fused_multiply_add(-2.5f, d[3], d[1] + d[5]);
   }
+  // Its transpose, for the input gradient.
+  static CNNX_INLINE void input_gradient(const Vector* u, Vector* d) {
+    const Vector sum = u[1] + u[2], difference = u[1] - u[2];
+    const Vector far_sum = u[3] + u[4], far_difference = u[3] - u[4];
+    d[0] = u[0];
+    d[1] = fused_multiply_add(-kRoot2, difference,
+                              fused_multiply_add(-kHalfRoot2, far_difference, u[5]));
+    d[2] = fused_multiply_add(-2.5f, u[0], fused_multiply_add(-2.0f, sum, far_sum * -0.5f));
+    d[3] = fused_multiply_add(kHalfRoot2, difference,
+                              fused_multiply_add(kRoot2, far_difference, u[5] * -2.5f));
+    d[4] = u[0] + sum + far_sum;
+    d[5] = u[5];
+  }
 };
 
 // F(4, 3).

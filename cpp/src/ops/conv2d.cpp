@@ -31,11 +31,14 @@ class Conv2dOp final : public ConvolutionOp<Conv2dOptions> {
   std::unique_ptr<const BoundOp> bind_fused(const Shape& input,
                                             const Fusion& fusion) const override {
     const Conv2dGeometry g = geometry(input);
-    return bind_convolution({g, false, bias_}, choose_conv2d_plan(g, method_, fusion.training),
-                            fusion);
+    return bind_convolution(
+        {g, false, bias_},
+        choose_conv2d_plan(g, method_,
+                           fusion.training ? Conv2dUse::training : Conv2dUse::inference),
+        fusion);
   }
   bool can_normalise_input(const Shape& input) const override {
-    const Conv2dPlan plan = choose_conv2d_plan(geometry(input), method_, /*training=*/true);
+    const Conv2dPlan plan = choose_conv2d_plan(geometry(input), method_, Conv2dUse::training);
     return plan.forward->normalised_floats(1) > 0 && plan.weight_gradient->normalised_floats(1) > 0;
   }
   void check_weight(const Shape& input, const Shape& weight) const override {

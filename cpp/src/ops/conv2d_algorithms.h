@@ -55,6 +55,10 @@ constexpr WinogradTile winograd_tile(int64_t outputs, int64_t kernel_side) {
 // multiples of 16 channels.
 std::unique_ptr<const Conv2dPass> make_winograd_pass(const Conv2dGeometry& geometry,
                                                      int64_t outputs, PassDirection direction);
+// The input gradient by tiles of grad_output, whose results overlap. Only for kernel size 5x5,
+// stride 1, dilation 1 and one group; its epilogue has kernels.
+std::unique_ptr<const Conv2dPass> make_winograd_overlapping_gradient(
+    const Conv2dGeometry& geometry);
 std::unique_ptr<const Conv2dWeightGradient> make_winograd_weight_gradient(
     const Conv2dGeometry& geometry, int64_t outputs);
 

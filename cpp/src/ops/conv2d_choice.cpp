@@ -10,7 +10,15 @@
 namespace cnnx::ops {
 namespace {
 
-enum class Algorithm { direct, narrow, depthwise, lane_groups, winograd2x2, winograd4x4 };
+enum class Algorithm {
+  direct,
+  narrow,
+  depthwise,
+  lane_groups,
+  winograd2x2,
+  winograd4x4,
+  overlapping
+};
 
 // Inference has its own forward, because the time of a single image counts too.
 enum class Direction { inference, forward, input_gradient, weight_gradient };
@@ -169,6 +177,27 @@ Algorithm choose(const Conv2dGeometry& g, Direction direction, Conv2dMethod meth
   }
 }
 
+// Whether an input gradient by tiles of grad_output, which overlap, takes less time than by tiles
+// of grad_input.
+bool prefers_overlapping(const Conv2dGeometry& g) {
+  constexpr int64_t kTile = 2, kPoints = 36, kMostWeights = 1024 * 1024;
+  if (!equals(g.kernel_size, 5) || g.groups > 1) return false;
+  if (kPoints * g.in_channels * g.out_channels > kMostWeights) return false;
+  // Multiplications that take as long as the transform of one channel of one tile.
+  constexpr int64_t kReading = 128, kWriting = 400;
+  const int64_t tiles = divide_up(g.out_height, kTile) * divide_up(g.out_width, kTile);
+  return tiles * (kPoints * g.in_channels * g.out_channels + kReading * g.out_channels +
+                  kWriting * g.in_channels) <
+         winograd_multiply_adds(g, Direction::input_gradient, kTile);
+}
+
+Algorithm choose_input_gradient(const Conv2dGeometry& g, Conv2dMethod method, Conv2dUse use) {
+  const Algorithm algorithm = choose(g, Direction::input_gradient, method);
+  const bool overlapping =
+      algorithm == Algorithm::winograd2x2 && use != Conv2dUse::transposed && prefers_overlapping(g);
+  return overlapping ? Algorithm::overlapping : algorithm;
+}
+
 std::unique_ptr<const Conv2dPass> make_pass(const Conv2dGeometry& g, Algorithm algorithm,
                                             PassDirection direction) {
   switch (algorithm) {
@@ -182,6 +211,8 @@ std::unique_ptr<const Conv2dPass> make_pass(const Conv2dGeometry& g, Algorithm a
       return make_winograd_pass(g, 2, direction);
     case Algorithm::winograd4x4:
       return make_winograd_pass(g, 4, direction);
+    case Algorithm::overlapping:
+      return make_winograd_overlapping_gradient(g);
     default:
       return make_direct_pass(g, direction);
   }
@@ -205,7 +236,7 @@ std::unique_ptr<const Conv2dWeightGradient> make_weight_gradient(const Conv2dGeo
 
 }  // namespace
 
-Conv2dPlan choose_conv2d_plan(const Conv2dGeometry& g, Conv2dMethod method, bool training) {
+Conv2dPlan choose_conv2d_plan(const Conv2dGeometry& g, Conv2dMethod method, Conv2dUse use) {
   const bool winograd = method == Conv2dMethod::winograd2x2 || method == Conv2dMethod::winograd4x4;
   if (winograd && !fits_winograd(g, method == Conv2dMethod::winograd2x2 ? 2 : 4)) {
     throw std::invalid_argument(
@@ -213,9 +244,9 @@ Conv2dPlan choose_conv2d_plan(const Conv2dGeometry& g, Conv2dMethod method, bool
         "of 4x4, stride 1, dilation 1 and one group or groups of whole sixteens of channels with "
         "it");
   }
-  const Direction forward = training ? Direction::forward : Direction::inference;
+  const Direction forward = use == Conv2dUse::inference ? Direction::inference : Direction::forward;
   return {make_pass(g, choose(g, forward, method), PassDirection::forward),
-          make_pass(g, choose(g, Direction::input_gradient, method), PassDirection::input_gradient),
+          make_pass(g, choose_input_gradient(g, method, use), PassDirection::input_gradient),
           make_weight_gradient(g, choose(g, Direction::weight_gradient, method))};
 }
 

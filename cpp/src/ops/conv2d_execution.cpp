@@ -129,7 +129,8 @@ class BoundConvolution final : public BoundOp {
     }
     const InputGradient& input = a.grad_inputs[0];
     if (input.values) {
-      const GradientEpilogue epilogue{input.accumulate, input.relu_masked ? a.inputs[0] : nullptr};
+      const Epilogue epilogue({input.accumulate, input.relu_masked ? a.inputs[0] : nullptr},
+                              a.kernels);
       pack_and_run(*plan_.input_gradient, gradient, a.parameters[0], epilogue, a.threads, scratch,
                    input.values);
     }

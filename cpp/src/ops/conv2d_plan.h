@@ -21,8 +21,10 @@ struct Epilogue {
         argmax(output.argmax),
         addend(output.addend),
         ceiling(output.ceiling) {}
-  Epilogue(const GradientEpilogue& gradient)
-      : accumulate(gradient.accumulate), relu_output(gradient.relu_output) {}
+  Epilogue(const GradientEpilogue& gradient, const GradientKernels* gradient_kernels)
+      : accumulate(gradient.accumulate),
+        relu_output(gradient.relu_output),
+        kernels(gradient_kernels) {}
 
   ForwardEpilogue of_output() const { return {bias, relu, pool, argmax, addend, ceiling}; }
   GradientEpilogue of_gradient() const { return {accumulate, relu_output}; }
@@ -35,6 +37,7 @@ struct Epilogue {
   float ceiling = kNoCeiling;  // of the ReLU
   bool accumulate = false;
   const float* relu_output = nullptr;
+  const GradientKernels* kernels = nullptr;  // of a gradient
   // Before the sums, of the source: see ops::ForwardArguments.
   const BatchNormForward* normalisation = nullptr;
 };
@@ -80,9 +83,12 @@ struct Conv2dPlan {
 };
 
 // The choice: a function of the shapes and settings of one image, never of the batch, the thread
-// count or the instruction set, because each algorithm has its own bits. With `training` only the
-// time of a batch matters, without it also that of a single image.
+// count or the instruction set, because each algorithm has its own bits. In training only the time
+// of a batch matters, in inference also that of a single image. In the plan of a transposed
+// convolution, which is trained and used for inference, the input gradient makes an output.
+enum class Conv2dUse { inference, training, transposed };
 Conv2dPlan choose_conv2d_plan(const Conv2dGeometry& geometry,
-                              Conv2dMethod method = Conv2dMethod::chosen, bool training = false);
+                              Conv2dMethod method = Conv2dMethod::chosen,
+                              Conv2dUse use = Conv2dUse::inference);
 
 }  // namespace cnnx::ops

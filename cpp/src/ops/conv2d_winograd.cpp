@@ -75,6 +75,33 @@ void transform_tiles(WinogradTile tile, const WinogradShape& shape, const float*
   });
 }
 
+void pack_winograd_weights(const WinogradTile& tile, const WinogradWeight& shape,
+                           WinogradGroups groups, const float* weight, int threads,
+                           float* transformed) {
+  const WinogradKernels& kernels = winograd_kernels(tile);
+  const int64_t group_floats = winograd_weight_floats(tile.points(), shape.inputs, shape.outputs);
+  // Shares are whole groups of columns of a few inputs.
+  constexpr int64_t kInputs = 16;
+  const int64_t inputs = shape.inputs / tile.parts(), part_bands = divide_up(inputs, kInputs);
+  const int64_t bands = tile.parts() * part_bands;
+  const int64_t shares = divide_up(shape.outputs, kWinogradColumns) * bands;
+  const int64_t share = kInputs * std::min(shape.outputs, kWinogradColumns);
+  runtime::parallel_for(
+      threads, groups.count * shares, kGrainWeights / share + 1,
+      [&](int64_t begin, int64_t end, int) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t group = i / shares, place = i % shares;
+          const int64_t band = place % bands, column = place / bands * kWinogradColumns;
+          const int64_t first = band % part_bands * kInputs;
+          kernels.transform_weight(
+              shape, winograd_part(tile, band / part_bands, inputs),
+              weight + group * groups.weight_step, first, std::min(inputs, first + kInputs),
+              {column, std::min(shape.outputs, column + kWinogradColumns)},
+              transformed + group * group_floats + kernels.panels_offset(shape.inputs, column));
+        }
+      });
+}
+
 namespace {
 
 // Packed weights are the transformed ones. Those that fit into a second-level cache are transformed
@@ -85,7 +112,10 @@ class WinogradConvolution final : public Conv2dPass {
   WinogradConvolution(const Conv2dGeometry& geometry, WinogradTile tile, PassDirection direction);
 
   int64_t packed_floats() const override { return shape_.groups * group_floats(); }
-  void pack_weights(const float* weight, int threads, float* transformed) const override;
+  void pack_weights(const float* weight, int threads, float* transformed) const override {
+    pack_winograd_weights(tile_, weight_, {shape_.groups, group_step_}, weight, threads,
+                          transformed);
+  }
   // Large weights, if all tiles use them at once.
   bool packs_in_parts() const override {
     return large_weights_ && tiles_ <= most_tiles_by_columns_;
@@ -154,29 +184,6 @@ WinogradConvolution::WinogradConvolution(const Conv2dGeometry& g, WinogradTile t
 
 int64_t WinogradConvolution::group_floats() const {
   return winograd_weight_floats(points(), weight_.inputs, weight_.outputs);
-}
-
-void WinogradConvolution::pack_weights(const float* weight, int threads, float* transformed) const {
-  const WinogradKernels& kernels = winograd_kernels(tile_);
-  // Shares are whole groups of columns of a few inputs.
-  constexpr int64_t kInputs = 16;
-  const int64_t inputs = weight_.inputs / tile_.parts(), part_bands = divide_up(inputs, kInputs);
-  const int64_t bands = tile_.parts() * part_bands, shares = column_blocks() * bands;
-  const int64_t share = kInputs * std::min(weight_.outputs, kWinogradColumns);
-  runtime::parallel_for(
-      threads, shape_.groups * shares, kGrainWeights / share + 1,
-      [&](int64_t begin, int64_t end, int) {
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t group = i / shares, place = i % shares;
-          const int64_t band = place % bands, column = place / bands * kWinogradColumns;
-          const int64_t first = band % part_bands * kInputs;
-          kernels.transform_weight(
-              weight_, winograd_part(tile_, band / part_bands, inputs),
-              weight + group * group_step_, first, std::min(inputs, first + kInputs),
-              {column, std::min(weight_.outputs, column + kWinogradColumns)},
-              transformed + group * group_floats() + kernels.panels_offset(weight_.inputs, column));
-        }
-      });
 }
 
 // Multiplications that take as long as a tile.

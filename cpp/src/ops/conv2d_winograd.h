@@ -33,6 +33,16 @@ constexpr int64_t winograd_source_columns(const WinogradTile& tile, int64_t chan
   return (tile.parts() - 1) * channels + winograd_row_floats(channels);
 }
 
+// Groups of weights, and the floats from one to the next.
+struct WinogradGroups {
+  int64_t count, weight_step;
+};
+
+// transformed <- the weights of all groups, each winograd_weight_floats.
+void pack_winograd_weights(const WinogradTile& tile, const WinogradWeight& shape,
+                           WinogradGroups groups, const float* weight, int threads,
+                           float* transformed);
+
 // planes <- tiles of a source image, for every part of the kernel.
 void transform_parts(const WinogradTile& tile, const WinogradShape& shape, const float* source,
                      WinogradTiles tiles, const WinogradPlanes& planes);

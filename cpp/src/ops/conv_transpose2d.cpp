@@ -65,7 +65,7 @@ class TransposedWeightGradient final : public Conv2dWeightGradient {
 // A convolution's plan with forward and input gradient swapped. Uses the forward chosen for
 // training, because it computes gradients here.
 Conv2dPlan transposed_plan(const Conv2dGeometry& convolution, Conv2dMethod method) {
-  Conv2dPlan plan = choose_conv2d_plan(convolution, method, /*training=*/true);
+  Conv2dPlan plan = choose_conv2d_plan(convolution, method, Conv2dUse::transposed);
   return {std::move(plan.input_gradient), std::move(plan.forward),
           std::make_unique<TransposedWeightGradient>(convolution, std::move(plan.weight_gradient))};
 }

@@ -12,6 +12,7 @@
 #include "kernels/conv2d.h"
 #include "kernels/conv2d_depthwise.h"
 #include "kernels/conv2d_lane_groups.h"
+#include "kernels/conv2d_winograd_overlap.h"
 #include "kernels/conv2d_winograd_weight.h"
 #include "kernels/dense.h"
 #include "kernels/group_norm.h"
@@ -28,6 +29,7 @@ struct GradientKernels {
   const DepthwiseGradientKernels* depthwise;
   const LaneGroupsGradientKernels* lane_groups;
   const WinogradWeightKernels *winograd2, *winograd4, *winograd2_of_5;
+  const WinogradOverlapKernels* winograd2_of_5_overlap;
   const DenseGradientKernels* dense;
   const ActivationGradientTable* activations;
   const MaxPool2dGradientKernels* max_pool2d;
