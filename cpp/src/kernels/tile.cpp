@@ -2,8 +2,8 @@
 // loops.
 #include "kernels/tile.h"
 
-#include "kernels/quad.h"
 #include "kernels/tile_addend.h"
+#include "kernels/tile_packing.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
@@ -70,8 +70,21 @@ struct Ahead {
   static constexpr int64_t kCacheLineFloats = 16;
 };
 
+// A tile's last vector if at most half of its lanes are columns: CPUs that divide the instructions
+// of whole vectors in two, such as Zen 4, need half the time.
+template <bool kHalf>
+CNNX_INLINE Vector add_product(Vector value, Vector weight, Vector sum) {
+#if defined(__AVX512F__)
+  if (kHalf) {
+    return with_any_upper_half(
+        x86_multiply_add(lower_half(value), lower_half(weight), lower_half(sum)));
+  }
+#endif
+  return fused_multiply_add(value, weight, sum);
+}
+
 // Multiply-adds for kSteps values of k: kSteps rows of the panel, and as many floats of every row.
-template <int kSteps, int kRows, int kVectors>
+template <int kSteps, bool kHalf, int kRows, int kVectors>
 CNNX_INLINE void add_products(const float* x, int64_t first, int64_t step, int64_t last,
                               const float* panel, Vector (&sum)[kRows][kVectors]) {
   Vector weight[kSteps][kVectors];
@@ -86,9 +99,11 @@ CNNX_INLINE void add_products(const float* x, int64_t first, int64_t step, int64
 #endif
     CNNX_UNROLL for (int k = 0; k < kSteps; ++k) {
       const Vector value = broadcast(row[k]);
-      CNNX_UNROLL for (int v = 0; v < kVectors; ++v) {
+      CNNX_UNROLL for (int v = 0; v < kVectors - 1; ++v) {
         sum[r][v] = fused_multiply_add(value, weight[k][v], sum[r][v]);
       }
+      Vector& last_sum = sum[r][kVectors - 1];
+      last_sum = add_product<kHalf>(value, weight[k][kVectors - 1], last_sum);
     }
   }
 }
@@ -96,7 +111,7 @@ CNNX_INLINE void add_products(const float* x, int64_t first, int64_t step, int64
 // Values of k that a tile of one vector processes at once.
 constexpr int kStepsOfOne = kRegisters == 32 ? 4 : 1;
 
-template <bool kFetches, int kRows, int kVectors>
+template <bool kFetches, int kRows, int kVectors, bool kHalf = false>
 void product_tile(const Product& p, const Walk& walk, const Ahead& later, const float* input,
                   float* output) {
   constexpr int kLast = kVectors - 1;
@@ -131,12 +146,12 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
       if (kVectors == 1 && kStepsOfOne > 1) {
         for (; end - x >= kStepsOfOne; x += kStepsOfOne, panel += kStepsOfOne * kLanes) {
           if (kFetches) ahead.fetch_line<kVectors>();
-          add_products<kStepsOfOne>(x, first, row_step, last, panel, sum);
+          add_products<kStepsOfOne, kHalf>(x, first, row_step, last, panel, sum);
         }
       }
       for (; x != end; ++x, panel += kVectors * kLanes) {
         if (kFetches) ahead.fetch_line<kVectors>();
-        add_products<1>(x, first, row_step, last, panel, sum);
+        add_products<1, kHalf>(x, first, row_step, last, panel, sum);
       }
     }
   }
@@ -180,17 +195,30 @@ using ProductTile = void (*)(const Product&, const Walk&, const Ahead&, const fl
   CNNX_PRODUCT_12(fetches, vectors), product_tile<fetches, 13, vectors>, \
       product_tile<fetches, 14, vectors>
 
-// Indexed by whether they prefetch.
+// Indexed by whether they prefetch. Where a step takes many cycles, code that may prefetch costs no
+// time.
 #if defined(CNNX_32_REGISTERS)
-constexpr ProductTile kProductOfPairs[2][kRowsOfPairs] = {{CNNX_PRODUCT_14(false, 2)},
-                                                          {CNNX_PRODUCT_14(true, 2)}};
-constexpr ProductTile kProductOfOne[2][kRowsOfOne] = {{CNNX_PRODUCT_14(false, 1)},
-                                                      {CNNX_PRODUCT_14(true, 1)}};
+constexpr ProductTile kProductOfPairs[kRowsOfPairs] = {CNNX_PRODUCT_14(true, 2)};
+constexpr ProductTile kProductOfOne[kRowsOfOne] = {CNNX_PRODUCT_14(true, 1)};
+CNNX_INLINE const ProductTile* product_tiles(int64_t width, bool) {
+  return width > kLanes ? kProductOfPairs : kProductOfOne;
+}
 #else
 constexpr ProductTile kProductOfPairs[2][kRowsOfPairs] = {{CNNX_PRODUCT_6(false, 2)},
                                                           {CNNX_PRODUCT_6(true, 2)}};
 constexpr ProductTile kProductOfOne[2][kRowsOfOne] = {{CNNX_PRODUCT_12(false, 1)},
                                                       {CNNX_PRODUCT_12(true, 1)}};
+CNNX_INLINE const ProductTile* product_tiles(int64_t width, bool fetches) {
+  return width > kLanes ? kProductOfPairs[fetches] : kProductOfOne[fetches];
+}
+#endif
+#if defined(__AVX512F__)
+// Of a vector and a half. Lines of few rows use whole vectors, to keep the code small.
+#define CNNX_PRODUCT_HALF(rows) product_tile<true, rows, 2, true>
+constexpr ProductTile kProductOfHalf[kRowsOfPairs] = {
+    CNNX_PRODUCT_6(true, 2), CNNX_PRODUCT_HALF(7),  CNNX_PRODUCT_HALF(8),
+    CNNX_PRODUCT_HALF(9),    CNNX_PRODUCT_HALF(10), CNNX_PRODUCT_HALF(11),
+    CNNX_PRODUCT_HALF(12),   CNNX_PRODUCT_HALF(13), CNNX_PRODUCT_HALF(14)};
 #endif
 
 // Outer sum ---------------------------------------------------------------------------------------
@@ -278,50 +306,15 @@ CNNX_INLINE const OuterTiles& outer_tiles(int64_t width) {
   return width > kLanes ? kOuterOfPairs : kOuterOfOne;
 }
 
-// Packing -----------------------------------------------------------------------------------------
-
-// Columns side by side in memory: vectors are copied.
-void pack_rows(const float* source, int64_t depth, int64_t k_step, int64_t columns, int64_t width,
-               float* panel) {
-  const int64_t whole = columns / kLanes * kLanes;
-  for (int64_t k = 0; k < depth; ++k, source += k_step, panel += width) {
-    for (int64_t c = 0; c < whole; c += kLanes) store(panel + c, load(source + c));
-    if (whole < width) store(panel + whole, load_partial(source + whole, columns - whole));
-  }
-}
-
-// k side by side: a transpose of a range of k at a time, whose panel stays in the first-level cache
-// while the columns are written into it.
-void pack_columns(const float* source, int64_t depth, int64_t columns, int64_t column_step,
-                  int64_t width, float* panel) {
-  constexpr int64_t kStretch = 64;
-  const int64_t quads = columns / 4 * 4;
-  for (int64_t begin = 0; begin < depth; begin += kStretch) {
-    const int64_t end = depth - begin < kStretch ? depth : begin + kStretch;
-    const int64_t end_of_quads = begin + (end - begin) / 4 * 4;
-    for (int64_t c = 0; c < quads; c += 4) {
-      const float* from = source + c * column_step;
-      for (int64_t k = begin; k < end_of_quads; k += 4) {
-        transpose_quad(from + k, column_step, panel + k * width + c, width);
-      }
-      for (int64_t k = end_of_quads; k < end; ++k) {
-        for (int64_t i = 0; i < 4; ++i) panel[k * width + c + i] = from[i * column_step + k];
-      }
-    }
-    for (int64_t c = quads; c < width; ++c) {
-      for (int64_t k = begin; k < end; ++k) {
-        panel[k * width + c] = c < columns ? source[c * column_step + k] : 0.0f;
-      }
-    }
-  }
-}
-
 }  // namespace
 
 void multiply(const Product& p) {
   const Split rows = split(p.rows, p.width > kLanes ? kRowsOfPairs : kRowsOfOne);
   const bool fetches = p.next_input || p.next_output;
-  const ProductTile* tiles = p.width > kLanes ? kProductOfPairs[fetches] : kProductOfOne[fetches];
+  const ProductTile* tiles = product_tiles(p.width, fetches);
+#if defined(__AVX512F__)
+  if (p.width > kLanes && p.columns <= kLanes + kLanes / 2) tiles = kProductOfHalf;
+#endif
   // Adjacent columns of taps form one run.
   const bool contiguous = p.tap_column_step == p.run;
   const Walk joined = {contiguous ? 1 : p.taps_wide, contiguous ? p.taps_wide * p.run : p.run,

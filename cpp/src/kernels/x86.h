@@ -20,6 +20,11 @@ CNNX_INLINE LaneMask first_lanes(int64_t count) {
 CNNX_INLINE Vector x86_multiply_add(Vector a, Vector b, Vector c) {
   return _mm512_fmadd_ps(a, b, c);
 }
+CNNX_INLINE HalfVector lower_half(Vector value) { return _mm512_castps512_ps256(value); }
+CNNX_INLINE Vector with_any_upper_half(HalfVector value) { return _mm512_castps256_ps512(value); }
+CNNX_INLINE HalfVector x86_multiply_add(HalfVector a, HalfVector b, HalfVector c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
 CNNX_INLINE Vector x86_maximum(Vector a, Vector b) { return _mm512_max_ps(a, b); }
 CNNX_INLINE Vector x86_minimum(Vector a, Vector b) { return _mm512_min_ps(a, b); }
 CNNX_INLINE Vector x86_load(const float* source, LaneMask mask) {
@@ -34,6 +39,15 @@ CNNX_INLINE Vector x86_permute(Vector value, IntVector from) {
 #else
 constexpr LaneMask kEveryLane = 0xffff;
 constexpr int kCurrentRounding = 4;
+CNNX_INLINE HalfVector lower_half(Vector value) {
+  return reinterpret_cast<const HalfVector&>(value);
+}
+CNNX_INLINE Vector with_any_upper_half(HalfVector value) {
+  return __builtin_ia32_ps512_256ps(value);
+}
+CNNX_INLINE HalfVector x86_multiply_add(HalfVector a, HalfVector b, HalfVector c) {
+  return __builtin_ia32_vfmaddps256(a, b, c);
+}
 CNNX_INLINE Vector x86_multiply_add(Vector a, Vector b, Vector c) {
   return __builtin_ia32_vfmaddps512_mask(a, b, c, kEveryLane, kCurrentRounding);
 }

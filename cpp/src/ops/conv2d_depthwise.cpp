@@ -148,6 +148,7 @@ class DepthwiseConvolution final : public Conv2dPass {
   const PassGeometry& geometry() const { return source_.geometry(); }
   bool transposes() const { return geometry().flipped && source_.spreads(); }
   DepthwisePass pass_between(const Phase& v, const Phase& h) const;
+  int64_t part_count(int64_t rows, int threads) const;
   template <class Body>
   void for_each_band(const float* source, const BatchNormForward* normalisation, int threads,
                      float* scratch, const Body& body) const;
@@ -196,6 +197,16 @@ DepthwisePass DepthwiseConvolution::pass_between(const Phase& v, const Phase& h)
   return pass;
 }
 
+// Parts of the rows of an image, each large enough that few rows are read by two of them and that
+// tiles of several rows are whole. All threads have equally many, at the same rows of the image in
+// every layer.
+int64_t DepthwiseConvolution::part_count(int64_t rows, int threads) const {
+  constexpr int64_t kRowsOfPart = 16;
+  const int64_t for_threads = divide_up(threads, std::max<int64_t>(1, geometry().batch));
+  const int64_t parts = divide_up(divide_up(rows, kRowsOfPart), for_threads) * for_threads;
+  return std::min(rows, parts);
+}
+
 // Calls body(row 0 of the source, image, first, last) to cover the rows of each image, or of its
 // phases, once, a band at a time.
 template <class Body>
@@ -203,16 +214,18 @@ void DepthwiseConvolution::for_each_band(const float* source, const BatchNormFor
                                          int threads, float* scratch, const Body& body) const {
   const PassGeometry& g = geometry();
   const int64_t rows = divide_up(g.target_height, g.step.height);
-  const int64_t grain = kGrainLaneMultiplyAdds / (g.image_multiply_adds() / rows + 1) + 1;
-  runtime::parallel_for(threads, g.batch * rows, grain, [&](int64_t begin, int64_t end, int slot) {
-    while (begin < end) {
-      const int64_t image = begin / rows, first = begin % rows;
-      const int64_t last =
-          std::min({rows, first + source_.band_rows(normalisation), first + end - begin});
-      body(source_.lanes(source + image * g.source_floats(), first, last, normalisation,
-                         scratch + slot * source_.band_floats(normalisation)),
-           image, first, last);
-      begin += last - first;
+  const int64_t parts = std::max<int64_t>(1, part_count(rows, threads));
+  const int64_t grain = kGrainLaneMultiplyAdds / (g.image_multiply_adds() / parts + 1) + 1;
+  runtime::parallel_for(threads, g.batch * parts, grain, [&](int64_t begin, int64_t end, int slot) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t image = i / parts, part = i % parts;
+      const int64_t end_of_part = rows * (part + 1) / parts;
+      for (int64_t first = rows * part / parts, last; first < end_of_part; first = last) {
+        last = std::min(end_of_part, first + source_.band_rows(normalisation));
+        body(source_.lanes(source + image * g.source_floats(), first, last, normalisation,
+                           scratch + slot * source_.band_floats(normalisation)),
+             image, first, last);
+      }
     }
   });
 }
