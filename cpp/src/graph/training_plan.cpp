@@ -14,26 +14,24 @@ TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads, bool 
       recompute_(recompute),
       chain_(graph, 0, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::for_backward),
       flow_(chain_),
-      timeline_(chain_, flow_, recompute ? save_little(chain_, flow_) : save_slow(chain_)),
+      timeline_(chain_, flow_, recompute ? save_little(chain_, flow_, threads) : save_slow(chain_),
+                threads),
       arena_buffers_(timeline_.arena_buffers()),
-      arena_floats_(assign_offsets(arena_buffers_)) {
-  scratch_floats_ = chain_.scratch_floats(threads_);
-  for (const Step& step : chain_.steps())
-    scratch_floats_ = std::max(scratch_floats_, step.op->backward_scratch_floats(threads_));
-}
+      arena_floats_(assign_offsets(arena_buffers_)) {}
 
 WorkspaceLease TrainingPlan::lease(WorkspacePool& pool) const {
-  return pool.lease(arena_floats_, scratch_floats_);
+  return pool.lease(arena_floats_, timeline_.scratch_floats());
 }
 
-ChainArguments TrainingPlan::chain_arguments(const TrainingArguments& a,
-                                             Workspace& workspace) const {
+ChainArguments TrainingPlan::chain_arguments(const TrainingArguments& a, Workspace& workspace,
+                                             const TrainingEvent& event) const {
   ChainArguments arguments{};
   arguments.input = a.input;
   arguments.parameters = a.parameters;
   arguments.buffers = a.buffers;
   arguments.arena = workspace.arena.data();
-  arguments.scratch = workspace.scratch.data();
+  arguments.scratch =
+      event.scratch == kNothing ? workspace.scratch.data() : place(event.scratch, workspace);
   arguments.threads = threads_;
   arguments.times = a.times;
   arguments.training = &a.step;
@@ -64,10 +62,10 @@ StepArrays TrainingPlan::arrays(const TrainingEvent& event, const ChainArguments
 }
 
 const float* TrainingPlan::forward(const TrainingArguments& arguments, Workspace& workspace) const {
-  const ChainArguments chain = chain_arguments(arguments, workspace);
   const float* result = arguments.input;
   for (const TrainingEvent& event : timeline_.events()) {
     if (event.kind != TrainingEvent::Kind::forward) break;
+    const ChainArguments chain = chain_arguments(arguments, workspace, event);
     const StepArrays arrays = this->arrays(event, chain);
     chain_.forward(chain_.steps()[static_cast<std::size_t>(event.step)], chain, arrays);
     result = arrays.output;
@@ -81,8 +79,8 @@ float* TrainingPlan::grad_output(Workspace& workspace) const {
 
 void TrainingPlan::backward(const TrainingArguments& arguments, Workspace& workspace,
                             float* gradients) const {
-  const ChainArguments chain = chain_arguments(arguments, workspace);
   for (const TrainingEvent& event : timeline_.events()) {
+    const ChainArguments chain = chain_arguments(arguments, workspace, event);
     if (event.kind == TrainingEvent::Kind::again) {
       chain_.forward(chain_.steps()[static_cast<std::size_t>(event.step)], chain,
                      arrays(event, chain), /*again=*/true);

@@ -42,7 +42,8 @@ class TrainingPlan {
   const std::vector<Step>& steps() const { return chain_.steps(); }
 
  private:
-  ChainArguments chain_arguments(const TrainingArguments& arguments, Workspace& workspace) const;
+  ChainArguments chain_arguments(const TrainingArguments& arguments, Workspace& workspace,
+                                 const TrainingEvent& event) const;
   StepArrays arrays(const TrainingEvent& event, const ChainArguments& arguments) const;
   float* place(std::size_t arena_buffer, Workspace& workspace) const {
     return workspace.arena.data() + arena_buffers_[arena_buffer].offset;
@@ -57,7 +58,7 @@ class TrainingPlan {
   GradientFlow flow_;
   TrainingTimeline timeline_;
   std::vector<ArenaBuffer> arena_buffers_;
-  int64_t arena_floats_, scratch_floats_ = 0;
+  int64_t arena_floats_;
 };
 
 }  // namespace cnnx::graph

@@ -6,9 +6,16 @@
 #include "runtime/memory.h"
 
 namespace cnnx::graph {
+namespace {
+
+// Smaller scratch is the same memory for all steps, which stays in a cache. Larger scratch lies
+// where the arena has room at that time.
+constexpr int64_t kLargeScratch = 512 * 1024;
+
+}  // namespace
 
 TrainingTimeline::TrainingTimeline(const Chain& chain, const GradientFlow& flow,
-                                   const Recomputation& recomputation)
+                                   const Recomputation& recomputation, int threads)
     : chain_(&chain),
       available_(chain.values().size(), true),
       current_(chain.values().size(), kNothing),
@@ -28,6 +35,7 @@ TrainingTimeline::TrainingTimeline(const Chain& chain, const GradientFlow& flow,
   }
   assign_arena_buffers();
   add_saved();
+  add_scratch(threads);
   add_gradients(flow);
 }
 
@@ -131,6 +139,23 @@ void TrainingTimeline::add_saved() {
     } else if (bytes > 0) {
       saved = arena_buffers_.size();
       arena_buffers_.push_back({runtime::round_up_to_line((bytes + 3) / 4), time, time});
+    }
+  }
+}
+
+void TrainingTimeline::add_scratch(int threads) {
+  for (TrainingEvent& event : events_) {
+    if (event.step < 0) continue;
+    const int time = static_cast<int>(&event - events_.data());
+    const ops::BoundOp& op = *step_of(event.step).op;
+    const int64_t floats = event.kind == TrainingEvent::Kind::backward
+                               ? op.backward_scratch_floats(threads)
+                               : op.scratch_floats(threads);
+    if (floats < kLargeScratch) {
+      scratch_floats_ = std::max(scratch_floats_, floats);
+    } else {
+      event.scratch = arena_buffers_.size();
+      arena_buffers_.push_back({runtime::round_up_to_line(floats), time, time});
     }
   }
 }

@@ -25,12 +25,13 @@ struct TrainingEvent {
   // Arena buffers. kNothing is the caller's input, or what a backward does not read.
   std::vector<std::size_t> inputs = {};
   std::size_t output = kNothing;
+  std::size_t scratch = kNothing;  // if it is large; else TrainingTimeline::scratch_floats
 };
 
 class TrainingTimeline {
  public:
-  TrainingTimeline(const Chain& chain, const GradientFlow& flow,
-                   const Recomputation& recomputation);
+  TrainingTimeline(const Chain& chain, const GradientFlow& flow, const Recomputation& recomputation,
+                   int threads);
 
   const std::vector<TrainingEvent>& events() const { return events_; }
   // Without offsets. Those of the gradient flow are last, in its order.
@@ -42,6 +43,8 @@ class TrainingTimeline {
   }
   // The floats that are needed at one time: a little less than offsets can do with.
   int64_t most_floats() const;
+  // The scratch of events that have none in the arena.
+  int64_t scratch_floats() const { return scratch_floats_; }
 
  private:
   // An array of a value, from the event that writes it to the last that reads it.
@@ -60,6 +63,7 @@ class TrainingTimeline {
   void forget_brief(const std::vector<bool>& brief);
   void assign_arena_buffers();
   void add_saved();
+  void add_scratch(int threads);
   void add_gradients(const GradientFlow& flow);
 
   const Chain* chain_;
@@ -72,6 +76,7 @@ class TrainingTimeline {
   std::vector<ArenaBuffer> arena_buffers_;
   std::vector<std::size_t> saved_;
   std::size_t first_gradient_ = 0;
+  int64_t scratch_floats_ = 0;
 };
 
 }  // namespace cnnx::graph

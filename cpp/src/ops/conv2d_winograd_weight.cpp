@@ -40,7 +40,7 @@ constexpr int64_t kWinogradGrainSums = 32 * 1024;
 
 // Sums that exceed a second-level cache, with values of all tiles that fit into a third-level
 // cache.
-constexpr int64_t kLargeSums = 4 * 1024 * 1024, kWeightPlanesFloats = 1024 * 1024;
+constexpr int64_t kLargeSums = 2 * 1024 * 1024, kWeightPlanesFloats = 1536 * 1024;
 
 // Weight and bias gradients, as sums over chunks of the batch's tiles that are added up at the end.
 // Sums larger than a cache, of few tiles, are computed a few columns at a time and never stored.
