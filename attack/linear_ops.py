@@ -46,8 +46,8 @@ def channels(draw: Draw) -> tuple[int, int, int]:
 
 def amplification(draw: Draw, kernel: Any, stride: Any, dilation: Any) -> float:
     """Of the rounding errors by the methods that cnnx may choose, 0 if it adds up products."""
-    tile = winograd.LARGEST_TILE.get(kernel[0])
-    if not tile or kernel[0] != kernel[1] or (stride, dilation) != ((1, 1), (1, 1)):
+    tile = winograd.LARGEST_TILE.get((kernel[0], stride[0]))
+    if not tile or kernel[0] != kernel[1] or stride[0] != stride[1] or dilation != (1, 1):
         return 0.0
     forward = (winograd.FORWARD_AMPLIFICATION[each] for each in winograd.TILES)
     return max(*forward, *winograd.BACKWARD_AMPLIFICATIONS[tile])

@@ -242,7 +242,7 @@ void test_refusals() {
   CHECK_THROWS(std::invalid_argument,
                "conv2d: x has shape (8, 8, 3), expected (batch, height, width, channels)",
                cnnx::conv2d_geometry({8, 8, 3}, {3, 3, 3, 8}));
-  const Conv2dGeometry strided = cnnx::conv2d_geometry({0, 8, 8, 3}, {3, 3, 3, 8}, options(2, 1));
+  const Conv2dGeometry strided = cnnx::conv2d_geometry({0, 8, 8, 3}, {3, 3, 3, 8}, options(3, 1));
   CHECK_THROWS(
       std::invalid_argument,
       "conv2d: method is Winograd's, expected kernel size 3, 5 with tiles of 2x2 or 7 with tiles "

@@ -21,31 +21,49 @@ using cnnx::test::same_bits;
 
 struct Case {
   int64_t batch, height, width, in_channels, out_channels, top, bottom, left, right;
-  int64_t groups = 1, taps = 3;
+  int64_t groups = 1, taps = 3, stride = 1;
 };
 
 // Vector tails of every length class, maps smaller than a tile, padding on each side separately;
 // those with most channels have weights and sums that are made a few columns at a time.
 const std::vector<Case> kCases = {
-    {1, 3, 3, 1, 1, 0, 0, 0, 0},           {2, 8, 8, 16, 16, 1, 1, 1, 1},
-    {3, 7, 9, 20, 24, 1, 1, 1, 1},         {1, 5, 5, 17, 33, 0, 0, 0, 0},
-    {2, 6, 10, 40, 72, 2, 2, 2, 2},        {1, 9, 13, 31, 15, 4, 0, 1, 3},
-    {40, 6, 5, 19, 18, 1, 1, 0, 2},        {1, 2, 1, 65, 70, 1, 1, 1, 1},
-    {2, 21, 6, 130, 128, 0, 1, 2, 0},      {3, 9, 7, 48, 48, 1, 1, 1, 1, 3},
-    {1, 13, 6, 96, 32, 2, 0, 1, 1, 2},     {2, 6, 6, 160, 193, 1, 1, 1, 1},
-    {1, 5, 9, 342, 350, 1, 1, 1, 1},       {1, 5, 5, 1, 1, 0, 0, 0, 0, 1, 5},
-    {3, 7, 9, 20, 50, 2, 2, 2, 2, 1, 5},   {1, 5, 6, 17, 33, 4, 0, 1, 3, 1, 5},
-    {2, 9, 6, 96, 32, 2, 2, 2, 2, 2, 5},   {2, 5, 6, 160, 193, 2, 2, 2, 2, 1, 5},
-    {1, 4, 5, 342, 350, 2, 2, 2, 2, 1, 5}, {9, 8, 11, 20, 50, 0, 0, 0, 0, 1, 5},
-    {2, 15, 17, 20, 24, 1, 0, 0, 2, 1, 5}, {1, 7, 7, 1, 1, 0, 0, 0, 0, 1, 7},
-    {3, 7, 9, 20, 50, 3, 3, 3, 3, 1, 7},   {1, 5, 16, 33, 17, 4, 3, 0, 5, 1, 7},
+    {1, 3, 3, 1, 1, 0, 0, 0, 0},
+    {2, 8, 8, 16, 16, 1, 1, 1, 1},
+    {3, 7, 9, 20, 24, 1, 1, 1, 1},
+    {1, 5, 5, 17, 33, 0, 0, 0, 0},
+    {2, 6, 10, 40, 72, 2, 2, 2, 2},
+    {1, 9, 13, 31, 15, 4, 0, 1, 3},
+    {40, 6, 5, 19, 18, 1, 1, 0, 2},
+    {1, 2, 1, 65, 70, 1, 1, 1, 1},
+    {2, 21, 6, 130, 128, 0, 1, 2, 0},
+    {3, 9, 7, 48, 48, 1, 1, 1, 1, 3},
+    {1, 13, 6, 96, 32, 2, 0, 1, 1, 2},
+    {2, 6, 6, 160, 193, 1, 1, 1, 1},
+    {1, 5, 9, 342, 350, 1, 1, 1, 1},
+    {1, 5, 5, 1, 1, 0, 0, 0, 0, 1, 5},
+    {3, 7, 9, 20, 50, 2, 2, 2, 2, 1, 5},
+    {1, 5, 6, 17, 33, 4, 0, 1, 3, 1, 5},
+    {2, 9, 6, 96, 32, 2, 2, 2, 2, 2, 5},
+    {2, 5, 6, 160, 193, 2, 2, 2, 2, 1, 5},
+    {1, 4, 5, 342, 350, 2, 2, 2, 2, 1, 5},
+    {9, 8, 11, 20, 50, 0, 0, 0, 0, 1, 5},
+    {2, 15, 17, 20, 24, 1, 0, 0, 2, 1, 5},
+    {1, 7, 7, 1, 1, 0, 0, 0, 0, 1, 7},
+    {3, 7, 9, 20, 50, 3, 3, 3, 3, 1, 7},
+    {1, 5, 16, 33, 17, 4, 3, 0, 5, 1, 7},
+    {1, 3, 3, 1, 1, 0, 0, 0, 0, 1, 3, 2},
+    {3, 7, 10, 20, 50, 1, 1, 2, 0, 1, 3, 2},
+    {2, 19, 16, 33, 17, 1, 2, 0, 3, 1, 3, 2},
+    {1, 5, 5, 1, 1, 0, 0, 0, 0, 1, 5, 2},
+    {3, 7, 10, 20, 50, 2, 2, 3, 1, 1, 5, 2},
+    {2, 19, 16, 33, 17, 1, 2, 0, 3, 1, 5, 2},
 };
 
 Conv2dGeometry geometry(const Case& c) {
   return cnnx::conv2d_geometry(
       {c.batch, c.height, c.width, c.in_channels},
       {c.taps, c.taps, c.in_channels / c.groups, c.out_channels},
-      {{1, 1},
+      {{c.stride, c.stride},
        {cnnx::Padding::Rule::explicit_sides, c.top, c.bottom, c.left, c.right},
        {1, 1},
        c.groups});
@@ -98,8 +116,8 @@ bool near(const std::vector<float>& left, const std::vector<float>& right) {
 }
 
 std::vector<Conv2dMethod> methods_of(const Case& each) {
-  if (each.taps == 5) return {Conv2dMethod::direct, Conv2dMethod::winograd2x2};
-  if (each.taps == 7) return {Conv2dMethod::direct, Conv2dMethod::winograd4x4};
+  if (each.taps == 5 && each.stride == 1) return {Conv2dMethod::direct, Conv2dMethod::winograd2x2};
+  if (each.taps == 7 || each.stride == 2) return {Conv2dMethod::direct, Conv2dMethod::winograd4x4};
   return {Conv2dMethod::direct, Conv2dMethod::winograd2x2, Conv2dMethod::winograd4x4};
 }
 

@@ -33,17 +33,24 @@ class Case(NamedTuple):
     padding: tuple[int, int, int, int] = (1, 1, 1, 1)
     groups: int = 1
     kernel: int = 3
+    stride: int = 1
 
-    def with_kernel(self, kernel: int) -> Case:
-        """The case with another kernel, padded to outputs of the same size; 7x7 has one group."""
-        top, bottom, left, right = (side + (kernel - self.kernel) // 2 for side in self.padding)
-        groups = 1 if kernel == 7 else self.groups
-        return self._replace(kernel=kernel, padding=(top, bottom, left, right), groups=groups)
+    def with_tile(self, tile: Tile) -> Case:
+        """The case with a tile's kernel, padded to as many windows, and stride."""
+        more = (tile.taps - self.kernel) // 2
+        top, bottom, left, right = (side + more for side in self.padding)
+        return self._replace(
+            kernel=tile.taps,
+            padding=(top, bottom, left, right),
+            groups=1 if tile.taps == 7 or tile.stride == 2 else self.groups,
+            stride=tile.stride,
+        )
 
     @property
     def settings(self) -> dict[str, Any]:
         top, bottom, left, right = self.padding
-        return {"padding": ((top, bottom), (left, right)), "groups": self.groups}
+        padding = ((top, bottom), (left, right))
+        return {"padding": padding, "groups": self.groups, "stride": self.stride}
 
     def arrays(
         self, sample: Callable[..., Float32Array], rng: np.random.Generator
@@ -51,8 +58,10 @@ class Case(NamedTuple):
         """x, weight, bias, grad_output."""
         top, bottom, left, right = self.padding
         batch, height, width, channels = self.x
-        overlap = self.kernel - 1
-        rows, columns = height + top + bottom - overlap, width + left + right - overlap
+        rows, columns = (
+            (size - self.kernel) // self.stride + 1
+            for size in (height + top + bottom, width + left + right)
+        )
         output = (batch, rows, columns, self.out_channels)
         weight = sample(rng, self.kernel, self.kernel, channels // self.groups, self.out_channels)
         return sample(rng, *self.x), weight, sample(rng, self.out_channels), sample(rng, *output)
@@ -69,7 +78,8 @@ class Case(NamedTuple):
         like = {"forward": grad_output, "input_gradient": x, "weight_gradient": weight}[direction]
         result = np.full_like(like, np.nan)
         arrays = (x, weight, bias, grad_output, result)
-        _core.repeat_conv2d(direction, *arrays, [1, 1], list(self.padding), self.groups, method, 1)
+        settings = ([self.stride] * 2, list(self.padding), self.groups, method)
+        _core.repeat_conv2d(direction, *arrays, *settings, 1)
         return result
 
 
@@ -100,7 +110,7 @@ every_tile = pytest.mark.parametrize("tile", winograd.TILES, ids=str)
 @every_case
 @every_tile
 def test_within_bound(case: Case, tile: Tile, rng: np.random.Generator) -> None:
-    case = case.with_kernel(tile.taps)
+    case = case.with_tile(tile)
     x, weight, bias, grad_output = arrays = case.arrays(gaussians, rng)
     x_size, weight_size, bias_size, grad_size = (abs(array) for array in arrays)
     assert_within_bound(
@@ -136,7 +146,7 @@ def test_tiles_of_2x2_are_exact_on_small_integers(case: Case, rng: np.random.Gen
 @every_case
 @every_tile
 def test_threads_do_not_matter(case: Case, tile: Tile, rng: np.random.Generator) -> None:
-    case = case.with_kernel(tile.taps)
+    case = case.with_tile(tile)
     arrays = case.arrays(gaussians, rng)
     for direction in DIRECTIONS:
         compute = partial(case.compute, direction, tile.method)
@@ -147,7 +157,7 @@ def test_threads_do_not_matter(case: Case, tile: Tile, rng: np.random.Generator)
 def test_an_image_gives_the_same_bits_alone_and_in_any_batch(
     tile: Tile, rng: np.random.Generator
 ) -> None:
-    case = Case((65, 7, 9, 20), 18).with_kernel(tile.taps)
+    case = Case((65, 7, 9, 20), 18).with_tile(tile)
     x, weight, bias, grad_output = case.arrays(gaussians, rng)
     for direction in ("forward", "input_gradient"):
         compute = partial(case.compute, direction, tile.method)
@@ -166,9 +176,9 @@ def reach(tile: Tile, pixel: int) -> slice:
     return slice(reading[0] * tile.outputs, (reading[-1] + 1) * tile.outputs)
 
 
-@every_tile
+@pytest.mark.parametrize("tile", [tile for tile in winograd.TILES if tile.stride == 1], ids=str)
 def test_nan_and_infinity_stay_in_their_tiles(tile: Tile, rng: np.random.Generator) -> None:
-    case = Case((2, 12, 12, 16), 17).with_kernel(tile.taps)
+    case = Case((2, 12, 12, 16), 17).with_tile(tile)
     rows, columns = reach(tile, 5), reach(tile, 6)
     reading = tile.taps // 2
     arrays = case.arrays(gaussians, rng)
@@ -187,6 +197,19 @@ def test_nan_and_infinity_stay_in_their_tiles(tile: Tile, rng: np.random.Generat
             "weight_gradient", tile.method, arrays[0], weight, bias, grad_output
         )
         assert np.isfinite(np.delete(grad_weight, 3, axis=3)).all()
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_nan_stays_in_its_tile_of_stride_2(kernel: int, rng: np.random.Generator) -> None:
+    tile = Tile(4, kernel, stride=2)
+    case = Case((2, 24, 24, 16), 17).with_tile(tile)
+    x, *others = case.arrays(gaussians, rng)
+    x[0, 12, 13, 3] = np.nan  # the windows of the second tile, and with 5x5 of no other
+    output = case.compute("forward", tile.method, x, *others)
+    assert np.isnan(output[0, 6, 6:8]).all()
+    assert np.isfinite(output[1]).all()
+    assert np.isfinite(np.delete(output[0], np.s_[4:8], axis=0)).all()
+    assert np.isfinite(np.delete(output[0], np.s_[4:8], axis=1)).all()
 
 
 class Choice(NamedTuple):
@@ -227,6 +250,23 @@ CHOICES = {
     "5x5, mostly padding": Choice(
         Case((1, 3, 3, 16), 16, kernel=5, padding=(2, 2, 2, 2)), *["direct"] * 3
     ),
+    "stride 2": Choice(Case((1, 16, 16, 32), 64, stride=2), "winograd4x4", "direct", "winograd4x4"),
+    "stride 2, 5x5": Choice(
+        Case((1, 28, 28, 32), 64, (2, 2, 2, 2), kernel=5, stride=2),
+        "winograd4x4",
+        "direct",
+        "winograd4x4",
+    ),
+    "stride 2, half of the tiles wasted": Choice(
+        Case((1, 9, 9, 32), 64, stride=2), *["direct"] * 3
+    ),
+    "stride 2, too many weights": Choice(Case((1, 28, 28, 128), 256, stride=2), *["direct"] * 3),
+    "stride 2, 5x5, long chains round too much": Choice(
+        Case((1, 28, 28, 73), 32, (2, 2, 2, 2), kernel=5, stride=2),
+        "direct",
+        "direct",
+        "winograd4x4",
+    ),
     "the input gradient's map is larger": Choice(
         Case((1, 6, 6, 32), 32, (0, 0, 0, 0)), "winograd2x2", "winograd2x2", "winograd4x4"
     ),
@@ -241,7 +281,12 @@ def test_the_shapes_of_one_image_choose(choice: Choice, rng: np.random.Generator
         for direction, method in zip(DIRECTIONS, choice[1:], strict=True):
             chosen = case.compute(direction, "chosen", *arrays)
             assert_same_bits(chosen, case.compute(direction, method, *arrays))
-            tiles = {tile.method for tile in winograd.TILES if tile.taps == case.kernel}
+            tiles = {
+                tile.method
+                for tile in winograd.TILES
+                if (tile.taps, tile.stride) == (case.kernel, case.stride)
+                and not (tile.stride == 2 and direction == "input_gradient")
+            }
             others = {"direct", *tiles} - {method}
             for other in others:
                 assert (chosen != case.compute(direction, other, *arrays)).any()

@@ -29,6 +29,10 @@ class Case(NamedTuple):
         """Whether Winograd's method, which rounds small integers too, may be chosen."""
         channels = (self.x[3] // self.groups, self.out_channels // self.groups)
         fits = min(channels) >= 8 if self.groups == 1 else not any(n % 16 for n in channels)
+        if self.stride == 2:
+            return (
+                self.kernel in ((3, 3), (5, 5)) and (self.dilation, self.groups) == (1, 1) and fits
+            )
         return (
             self.kernel in ((3, 3), (5, 5), (7, 7))
             and (self.stride, self.dilation) == (1, 1)
@@ -80,6 +84,9 @@ CASES: dict[str, Case] = {
     "kernel larger than the image": Case((1, 2, 3, 6), 5, (5, 5), padding=2),
     "padding beyond the kernel": Case((1, 4, 3, 3), 5, padding=(4, 5)),
     "stride 2": Case((2, 13, 13, 6), 20, stride=2, padding=1),
+    "stride 2, 20 to 24 channels": Case((2, 13, 17, 20), 24, stride=2, padding=1),
+    "stride 2, 16 to 40 channels": Case((1, 16, 14, 16), 40, stride=2, padding="same"),
+    "stride 2, 5x5, 20 to 24 channels": Case((2, 14, 17, 20), 24, (5, 5), stride=2, padding=2),
     "stride 2, rows left over": Case((1, 8, 10, 3), 7, stride=2),
     "stride (1, 2)": Case((1, 7, 13, 6), 9, stride=(1, 2), padding=1),
     "stride (3, 1)": Case((1, 13, 7, 6), 9, stride=(3, 1)),

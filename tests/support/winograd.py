@@ -11,10 +11,11 @@ Matrix = npt.NDArray[np.float64]
 
 
 class Tile(NamedTuple):
-    """F(outputs x outputs, taps x taps)."""
+    """F(outputs x outputs, taps x taps), or such outputs of a kernel with this stride."""
 
     outputs: int
     taps: int
+    stride: int = 1
 
     @property
     def method(self) -> str:
@@ -57,6 +58,7 @@ TRANSFORMS = {
     Tile(2, 3): interpolation((0.0, 1.0, -1.0), 3),
     Tile(4, 3): interpolation(RECIPROCAL_PAIRS, 3),
     Tile(2, 5): interpolation(RECIPROCAL_PAIRS, 5),
+    Tile(4, 2): interpolation((0.5, -0.5, 1.25, -1.25), 2),
 }
 FORWARD_AMPLIFICATION = {
     tile: amplification(b, g, a, tile.taps) for tile, (b, g, a) in TRANSFORMS.items()
@@ -73,14 +75,26 @@ BACKWARD_AMPLIFICATIONS[SEVEN] = (
     FORWARD_AMPLIFICATION[SEVEN],
     *BACKWARD_AMPLIFICATIONS[Tile(4, 3)][1:],
 )
-TILES = tuple(FORWARD_AMPLIFICATION)
-# By the side of the kernel, the tile with the largest errors.
-LARGEST_TILE = {3: Tile(4, 3), 5: Tile(2, 5), 7: SEVEN}
+# With stride 2 a kernel is the sum of its even and its odd taps, one of which is zero. The input
+# gradient is direct.
+for side in (3, 5):
+    tile, strided = Tile(4, (side + 1) // 2), Tile(4, side, stride=2)
+    FORWARD_AMPLIFICATION[strided] = FORWARD_AMPLIFICATION[tile] * (side + 1) / side
+    BACKWARD_AMPLIFICATIONS[strided] = (1.0, *BACKWARD_AMPLIFICATIONS[tile][1:])
+TILES = tuple(tile for tile in FORWARD_AMPLIFICATION if tile.taps > 2)
+# By the side of the kernel and the stride, the tile with the largest errors.
+LARGEST_TILE = {
+    (3, 1): Tile(4, 3),
+    (5, 1): Tile(2, 5),
+    (7, 1): SEVEN,
+    (3, 2): Tile(4, 3, 2),
+    (5, 2): Tile(4, 5, 2),
+}
 
 
 def amplifications(case: Any) -> tuple[float, float, float, float]:
     """The largest of output, input, weight and bias gradient; 1 without Winograd."""
     if not case.is_winograd:
         return (1.0, 1.0, 1.0, 1.0)
-    tile = LARGEST_TILE[case.kernel[0]]
+    tile = LARGEST_TILE[case.kernel[0], case.stride]
     return (FORWARD_AMPLIFICATION[tile], *BACKWARD_AMPLIFICATIONS[tile])

@@ -84,13 +84,14 @@ template <class Points>
 __attribute__((noinline)) void transform_source(const WinogradShape& s, const float* source,
                                                 int64_t outputs, WinogradTiles tiles,
                                                 const WinogradPlanes& planes) {
-  const WinogradImage image = {s.source_height, s.source_width, s.source_channels};
+  const WinogradImage image = {s.source_height, s.source_width, s.source_channels, s.step};
+  const int64_t side = outputs * s.step;
   TilePlace place(s, outputs, tiles.first);
   for (int64_t t = 0; t < tiles.count; ++t, place.advance()) {
     const float* image_source = source + place.image * image.floats();
-    const int64_t row = s.first_row + place.row * outputs;
-    const int64_t column = s.first_column + place.column * outputs;
-    if (s.fetches) fetch_ahead(image, image_source, row + Points::kPoints, column, outputs);
+    const int64_t row = s.first_row + place.row * side;
+    const int64_t column = s.first_column + place.column * side;
+    if (s.fetches) fetch_ahead(image, image_source, row + Points::kPoints * s.step, column, side);
     transform_tile<InputTransform<Points>>(image, image_source, row, column, s.source_channels,
                                            planes.at(t, 0).data, planes.plane_floats,
                                            [](int64_t, Vector, auto) CNNX_INLINED {});
@@ -105,7 +106,7 @@ void transform_input(const WinogradShape& s, const float* source, WinogradTiles 
 
 // products[point][tile][column] (+)= planes[point][tile] times panel[point].
 template <int kSide>
-void multiply_points(const WinogradPlanes& planes, int64_t tiles, int64_t inputs,
+void multiply_points(const WinogradPlanes& planes, int64_t tiles, const WinogradInputs& inputs,
                      const float* panels, int64_t columns, bool fresh,
                      const WinogradPlanes& products) {
   constexpr int64_t kPoints = kSide * kSide;
@@ -113,16 +114,17 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, int64_t inputs
   product.rows = tiles;
   product.row_step = planes.row_floats;
   product.taps_high = product.taps_wide = 1;
-  product.tap_column_step = product.run = inputs;
   product.start = fresh ? kZeroSums : nullptr;
   product.output_step = products.row_floats;
   for (int64_t point = 0; point < kPoints; ++point) {
-    product.input = planes.data + point * planes.plane_floats;
+    const WinogradInputs::Range& range = inputs.at(point, kSide);
+    product.input = planes.data + point * planes.plane_floats + range.first;
+    product.tap_column_step = product.run = range.count();
     float* plane = products.data + point * products.plane_floats;
     for (int64_t b = 0; b < block_count(columns); ++b) {
       const ColumnBlock block = column_block(columns, b);
-      product.panel = panels + panels_offset<kSide>(inputs, block.begin) +
-                      point * (inputs * block.width + kLine);
+      product.panel = panels + panels_offset<kSide>(inputs.count(), block.begin) +
+                      point * (inputs.count() * block.width + kLine) + range.first * block.width;
       product.output = plane + block.begin;
       product.columns = product.width = block.width;
       multiply(product);
@@ -374,6 +376,7 @@ constexpr WinogradKernels kernels_of() {
 const WinogradKernels winograd2_kernels = kernels_of<Lines2>();
 const WinogradKernels winograd4_kernels = kernels_of<Lines4>();
 const WinogradKernels winograd2_of_5_kernels = kernels_of<Lines2Of5>();
+const WinogradKernels winograd4_of_2_kernels = kernels_of<Lines4Of2>();
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

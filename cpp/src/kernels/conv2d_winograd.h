@@ -1,6 +1,6 @@
-// Inner loops of Winograd's convolution with stride 1: F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5).
+// Inner loops of Winograd's convolution: F(2x2, 3x3), F(4x4, 3x3), F(2x2, 5x5) and F(4x4, 2x2).
 // Tiles of the target image, 2x2 or 4x4 pixels, are computed from as many points as they read
-// pixels, 4x4 or 6x6. The tile's source pixels are transformed, multiplied point by point with
+// pixels, 4x4 to 6x6. The tile's source pixels are transformed, multiplied point by point with
 // transformed weights, which is one matrix product over the channels for every point, and
 // transformed back.
 #pragma once
@@ -19,8 +19,9 @@ struct WinogradShape {
   int64_t source_height, source_width, source_channels;
   int64_t first_row, first_column;
   int64_t target_height, target_width, target_channels;
-  int64_t groups;  // if several, each is a multiple of the vectors of every instruction set
-  bool fetches;    // images are not in a second-level cache and are prefetched
+  int64_t groups;    // if several, each is a multiple of the vectors of every instruction set
+  bool fetches;      // images are not in a second-level cache and are prefetched
+  int64_t step = 1;  // between the source pixels of a tile
 
   constexpr int64_t group_inputs() const { return source_channels / groups; }
   constexpr int64_t group_outputs() const { return target_channels / groups; }
@@ -38,12 +39,13 @@ struct WinogradPart {
   int64_t kernel_side;
   int64_t row, column;  // of the first tap
   int64_t first_input;  // of all parts' inputs
+  int64_t step = 1;     // between taps
 
   constexpr bool contains(int64_t tap_row, int64_t tap_column) const {
-    return row + tap_row < kernel_side && column + tap_column < kernel_side;
+    return row + tap_row * step < kernel_side && column + tap_column * step < kernel_side;
   }
   constexpr int64_t tap(int64_t tap_row, int64_t tap_column) const {
-    return (row + tap_row) * kernel_side + column + tap_column;
+    return (row + tap_row * step) * kernel_side + column + tap_column * step;
   }
 };
 
@@ -55,6 +57,25 @@ struct WinogradWeight {
   int64_t k_step, column_step;
   int64_t tap_step;
   bool flipped;
+};
+
+// The inputs that a product covers: those of all parts, or fewer at the points of the last row and
+// column. These are the products of the last taps alone, which some parts of a kernel do not have.
+struct WinogradInputs {
+  struct Range {
+    int64_t first, last;
+    constexpr int64_t count() const { return last - first; }
+  };
+  Range inner, last_column, last_row, corner;
+
+  static constexpr WinogradInputs all(int64_t inputs) {
+    return {{0, inputs}, {0, inputs}, {0, inputs}, {0, inputs}};
+  }
+  constexpr int64_t count() const { return inner.last; }
+  constexpr const Range& at(int64_t point, int64_t side) const {
+    const bool in_row = point / side + 1 == side, in_column = point % side + 1 == side;
+    return in_row ? in_column ? corner : last_row : in_column ? last_column : inner;
+  }
 };
 
 // Target channels [first, last) that are computed together. `first` is a multiple of
@@ -103,8 +124,9 @@ struct WinogradKernels {
                           const WinogradPlanes& planes);
   // A group's products <- its planes (tiles, inputs) times panels (inputs, columns); added unless
   // `fresh`.
-  void (*multiply)(const WinogradPlanes& planes, int64_t tiles, int64_t inputs, const float* panels,
-                   int64_t columns, bool fresh, const WinogradPlanes& products);
+  void (*multiply)(const WinogradPlanes& planes, int64_t tiles, const WinogradInputs& inputs,
+                   const float* panels, int64_t columns, bool fresh,
+                   const WinogradPlanes& products);
   // The tiles' `columns` in target <- products.
   void (*put_output)(const WinogradShape& shape, const WinogradPlanes& products,
                      WinogradTiles tiles, WinogradColumns columns, const ForwardEpilogue& epilogue,
@@ -114,9 +136,10 @@ struct WinogradKernels {
                        const GradientEpilogue& epilogue, float* target);
 };
 
-// F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5).
+// F(2x2, 3x3), F(4x4, 3x3), F(2x2, 5x5) and F(4x4, 2x2).
 CNNX_DECLARE_KERNELS(WinogradKernels, winograd2_kernels)
 CNNX_DECLARE_KERNELS(WinogradKernels, winograd4_kernels)
 CNNX_DECLARE_KERNELS(WinogradKernels, winograd2_of_5_kernels)
+CNNX_DECLARE_KERNELS(WinogradKernels, winograd4_of_2_kernels)
 
 }  // namespace cnnx

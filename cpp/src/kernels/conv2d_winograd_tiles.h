@@ -30,9 +30,10 @@ struct TilePlace {
   }
 };
 
-// An image, (height, width, channels) without gaps.
+// An image, (height, width, channels) without gaps. The pixels of a tile are `step` apart.
 struct WinogradImage {
   int64_t height, width, channels;
+  int64_t step = 1;
   CNNX_INLINE int64_t floats() const { return height * width * channels; }
 };
 
@@ -57,12 +58,12 @@ CNNX_INLINE void fetch_ahead(const WinogradImage& image, const float* source, in
 template <int kPixels>
 struct InsidePixels {
   const float* first;
-  int64_t row_floats, channels;
+  int64_t row_step, pixel_step;  // in floats
 
   template <class Lanes>
   CNNX_INLINE void load_column(int j, int64_t channel, Lanes lanes, Vector* pixels) const {
     CNNX_UNROLL for (int i = 0; i < kPixels; ++i) {
-      pixels[i] = lanes.load(first + i * row_floats + j * channels + channel);
+      pixels[i] = lanes.load(first + i * row_step + j * pixel_step + channel);
     }
   }
 };
@@ -72,7 +73,7 @@ template <int kPixels>
 struct BorderPixels {
   const float* row[kPixels];  // the address of column 0, inside the image or not; null outside
   int64_t first_column, last_column;
-  int64_t channels;
+  int64_t pixel_step;
 
   template <class Lanes>
   CNNX_INLINE void load_column(int j, int64_t channel, Lanes lanes, Vector* pixels) const {
@@ -81,7 +82,7 @@ struct BorderPixels {
       return;
     }
     CNNX_UNROLL for (int i = 0; i < kPixels; ++i) {
-      pixels[i] = row[i] ? lanes.load(row[i] + j * channels + channel) : Vector{};
+      pixels[i] = row[i] ? lanes.load(row[i] + j * pixel_step + channel) : Vector{};
     }
   }
 };
@@ -136,7 +137,7 @@ CNNX_INLINE void transform_tile(const WinogradImage& image, const float* source,
                                 int64_t column, int64_t channels, float* points,
                                 int64_t plane_floats, const AfterVector& after_vector) {
   constexpr int kPixels = Transform::kPixels;
-  const int64_t row_floats = image.width * image.channels;
+  const int64_t row_floats = image.width * image.channels, step = image.step;
   const float* first = source + row * row_floats + column * image.channels;
   const auto transform = [&](const auto& pixels) CNNX_INLINED {
     for_channel_vectors(channels, [&](int64_t channel, auto lanes) CNNX_INLINED {
@@ -145,15 +146,17 @@ CNNX_INLINE void transform_tile(const WinogradImage& image, const float* source,
       after_vector(channel, sum, lanes);
     });
   };
-  if (row >= 0 && column >= 0 && row + kPixels <= image.height && column + kPixels <= image.width) {
-    return transform(InsidePixels<kPixels>{first, row_floats, image.channels});
+  const int64_t last_row = row + (kPixels - 1) * step, last_column = column + (kPixels - 1) * step;
+  if (row >= 0 && column >= 0 && last_row < image.height && last_column < image.width) {
+    return transform(InsidePixels<kPixels>{first, row_floats * step, image.channels * step});
   }
   BorderPixels<kPixels> border = {};
-  border.first_column = column < 0 ? -column : 0;
-  border.last_column = image.width - column;
-  border.channels = image.channels;
+  border.first_column = column < 0 ? (step - 1 - column) / step : 0;
+  border.last_column = (image.width - column + step - 1) / step;
+  border.pixel_step = image.channels * step;
   for (int64_t i = 0; i < kPixels; ++i) {
-    if (row + i >= 0 && row + i < image.height) border.row[i] = first + i * row_floats;
+    const int64_t place = row + i * step;
+    if (place >= 0 && place < image.height) border.row[i] = first + i * step * row_floats;
   }
   transform(border);
 }

@@ -32,7 +32,7 @@ void transform_gradient(const WinogradShape& s, const float* gradient, WinogradT
 }
 
 template <int kSide>
-void add_products(int64_t tiles, int64_t inputs, int64_t columns,
+void add_products(int64_t tiles, const WinogradInputs& inputs, int64_t columns,
                   const WinogradPlanes& input_planes, const WinogradPlanes& gradient_planes,
                   bool fresh, const WinogradPlanes& sums) {
   constexpr int64_t kPoints = kSide * kSide;
@@ -40,14 +40,15 @@ void add_products(int64_t tiles, int64_t inputs, int64_t columns,
   outer.images = outer.rows = outer.taps = 1;
   outer.pixels = tiles;
   outer.pixel_step = input_planes.row_floats;
-  outer.run = inputs;
   outer.gradient_pixel_step = gradient_planes.row_floats;
   outer.fresh = fresh;
   outer.sums_step = sums.row_floats;
   for (int64_t point = 0; point < kPoints; ++point) {
-    outer.input = input_planes.data + point * input_planes.plane_floats;
+    const WinogradInputs::Range& range = inputs.at(point, kSide);
+    outer.run = range.count();
+    outer.input = input_planes.data + point * input_planes.plane_floats + range.first;
     const float* gradient = gradient_planes.data + point * gradient_planes.plane_floats;
-    float* plane = sums.data + point * sums.plane_floats;
+    float* plane = sums.data + point * sums.plane_floats + range.first * sums.row_floats;
     for (int64_t b = 0; b < block_count(columns); ++b) {
       const ColumnBlock block = column_block(columns, b);
       outer.gradient = gradient + block.begin;
@@ -102,6 +103,7 @@ constexpr WinogradWeightKernels kernels_of() {
 const WinogradWeightKernels winograd2_weight_kernels = kernels_of<Lines2>();
 const WinogradWeightKernels winograd4_weight_kernels = kernels_of<Lines4>();
 const WinogradWeightKernels winograd2_of_5_weight_kernels = kernels_of<Lines2Of5>();
+const WinogradWeightKernels winograd4_of_2_weight_kernels = kernels_of<Lines4Of2>();
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -24,7 +24,7 @@ struct WinogradWeightKernels {
                              float* bias_sums);
   // A group's sums (inputs, columns) += its input_planes (tiles, inputs) transposed times
   // gradient_planes (tiles, columns); `fresh` starts from zero.
-  void (*add_products)(int64_t tiles, int64_t inputs, int64_t columns,
+  void (*add_products)(int64_t tiles, const WinogradInputs& inputs, int64_t columns,
                        const WinogradPlanes& input_planes, const WinogradPlanes& gradient_planes,
                        bool fresh, const WinogradPlanes& sums);
   // target[tap][k][column] (+)= the sums of all chunks, in order and then transformed back,
@@ -36,9 +36,10 @@ struct WinogradWeightKernels {
                                int64_t channels, bool accumulate, float* target);
 };
 
-// F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5).
+// F(2x2, 3x3), F(4x4, 3x3), F(2x2, 5x5) and F(4x4, 2x2).
 CNNX_DECLARE_KERNELS(WinogradWeightKernels, winograd2_weight_kernels)
 CNNX_DECLARE_KERNELS(WinogradWeightKernels, winograd4_weight_kernels)
 CNNX_DECLARE_KERNELS(WinogradWeightKernels, winograd2_of_5_weight_kernels)
+CNNX_DECLARE_KERNELS(WinogradWeightKernels, winograd4_of_2_weight_kernels)
 
 }  // namespace cnnx

@@ -33,26 +33,37 @@ std::unique_ptr<const Conv2dWeightGradient> make_lane_groups_weight_gradient(
     const Conv2dGeometry& geometry);
 
 // F(outputs x outputs, taps x taps): the side of a tile of outputs, and of the kernel. A larger
-// kernel is divided into `parts` of these taps along each axis.
+// kernel is divided into `parts` of these taps along each axis. With stride 2 the parts are the
+// even and the odd taps.
 struct WinogradTile {
   int64_t outputs, taps, kernel_side;
+  int64_t stride = 1;
 
+  constexpr int64_t side() const { return outputs + taps - 1; }
   // A tile reads as many pixels of a part as it has points.
-  constexpr int64_t points() const { return (outputs + taps - 1) * (outputs + taps - 1); }
+  constexpr int64_t points() const { return side() * side(); }
   constexpr int64_t parts() const {
+    if (stride == 2) return 4;
     const int64_t along_axis = (kernel_side + taps - 1) / taps;
     return along_axis * along_axis;
   }
+  // Of an input and an output. The odd taps have one point less.
+  constexpr int64_t products() const {
+    return stride == 2 ? (2 * side() - 1) * (2 * side() - 1) : parts() * points();
+  }
 };
 
-// The tile with this side for a kernel.
-constexpr WinogradTile winograd_tile(int64_t outputs, int64_t kernel_side) {
-  return {outputs, outputs == 4 ? 3 : kernel_side, kernel_side};
+// The tile with this side for a convolution's kernel.
+constexpr WinogradTile winograd_tile(const Conv2dGeometry& g, int64_t outputs) {
+  const int64_t side = g.kernel_size.height, stride = g.stride.height;
+  if (stride == 2) return {outputs, (side + 1) / 2, side, stride};
+  return {outputs, outputs == 4 ? 3 : side, side};
 }
 
-// With tiles of outputs x outputs pixels. Only for stride 1, dilation 1, and kernel size 3x3 with
+// With tiles of outputs x outputs pixels. Only for dilation 1, stride 1, and kernel size 3x3 with
 // tiles of 2x2 or 4x4, 5x5 with 2x2, or 7x7 with 4x4 and one group. Several groups only of
-// multiples of 16 channels.
+// multiples of 16 channels. Forward and weight gradient also with stride 2, for 3x3 and 5x5 with
+// tiles of 4x4 and one group.
 std::unique_ptr<const Conv2dPass> make_winograd_pass(const Conv2dGeometry& geometry,
                                                      int64_t outputs, PassDirection direction);
 // The input gradient by tiles of grad_output, whose results overlap. Only for kernel size 5x5,

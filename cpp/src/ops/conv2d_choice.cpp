@@ -59,23 +59,34 @@ Algorithm choose_direct(const Conv2dGeometry& g, Direction direction) {
 
 bool equals(Pair pair, int64_t side) { return pair.height == side && pair.width == side; }
 
+// The sides of Winograd's tiles with stride 1: those of 4x4 outputs divide a kernel of 7x7 into
+// parts.
+bool has_tile(const Conv2dGeometry& g, int64_t outputs) {
+  return equals(g.kernel_size, 3) || (equals(g.kernel_size, 5) && outputs == 2) ||
+         (equals(g.kernel_size, 7) && outputs == 4 && g.groups == 1);
+}
+
+// The same with stride 2.
+bool has_strided_tile(const Conv2dGeometry& g, int64_t outputs) {
+  return (equals(g.kernel_size, 3) || equals(g.kernel_size, 5)) && outputs == 4 && g.groups == 1;
+}
+
 // Several groups only where none shares a vector of the widest instruction set with another.
 bool fits_winograd(const Conv2dGeometry& g, int64_t tile_outputs) {
   constexpr int64_t kWholeVectors = 16;
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
-  const bool has_tile = equals(g.kernel_size, 3) ||
-                        (equals(g.kernel_size, 5) && tile_outputs == 2) ||
-                        (equals(g.kernel_size, 7) && tile_outputs == 4 && g.groups == 1);
-  return has_tile && equals(g.stride, 1) && equals(g.dilation, 1) &&
+  const bool fits = equals(g.stride, 1) ? has_tile(g, tile_outputs)
+                                        : equals(g.stride, 2) && has_strided_tile(g, tile_outputs);
+  return fits && equals(g.dilation, 1) &&
          (g.groups == 1 || (inputs % kWholeVectors == 0 && outputs % kWholeVectors == 0));
 }
 
 // (output, tap) pairs of one axis that meet the image.
-int64_t pairs_inside(int64_t in, int64_t out, int64_t before, int64_t taps) {
+int64_t pairs_inside(int64_t in, int64_t out, int64_t before, int64_t taps, int64_t stride) {
   int64_t pairs = 0;
   for (int64_t tap = 0; tap < taps; ++tap) {
-    const int64_t first = std::max<int64_t>(0, before - tap);
-    const int64_t last = std::min(out, in + before - tap);
+    const int64_t first = divide_up(std::max<int64_t>(0, before - tap), stride);
+    const int64_t last = std::min(out, divide_up(std::max<int64_t>(0, in + before - tap), stride));
     pairs += std::max<int64_t>(0, last - first);
   }
   return pairs;
@@ -101,12 +112,12 @@ int64_t fetch_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_
 // the weight gradient skips columns too.
 int64_t direct_multiply_adds(const Conv2dGeometry& g, Direction direction) {
   const auto [high, wide] = g.kernel_size;
-  const int64_t rows = pairs_inside(g.in_height, g.out_height, g.top, high);
+  const int64_t rows = pairs_inside(g.in_height, g.out_height, g.top, high, g.stride.height);
   const int64_t columns = direction == Direction::inference || direction == Direction::forward
                               ? wide * g.out_width
                           : direction == Direction::input_gradient
-                              ? wide * g.in_width
-                              : pairs_inside(g.in_width, g.out_width, g.left, wide);
+                              ? wide * divide_up(g.in_width, g.stride.width)
+                              : pairs_inside(g.in_width, g.out_width, g.left, wide, g.stride.width);
   return rows * columns * g.in_channels / g.groups * g.out_channels +
          fetch_multiply_adds(g, direction, high * wide);
 }
@@ -115,17 +126,17 @@ int64_t direct_multiply_adds(const Conv2dGeometry& g, Direction direction) {
 // benchmarks/winograd_choice.py compares this choice with the fastest method.
 int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_t outputs) {
   if (!fits_winograd(g, outputs)) return INT64_MAX;
-  const bool to_input = direction == Direction::input_gradient;
-  const WinogradTile tile = winograd_tile(outputs, g.kernel_size.height);
-  const int64_t points = tile.parts() * tile.points();
+  const bool to_input = direction == Direction::input_gradient, strided = g.stride.height > 1;
+  if (strided && to_input) return INT64_MAX;
+  const WinogradTile tile = winograd_tile(g, outputs);
   const int64_t tiles = divide_up(to_input ? g.in_height : g.out_height, outputs) *
                         divide_up(to_input ? g.in_width : g.out_width, outputs);
   const int64_t from = to_input ? g.out_channels : g.in_channels;
   const int64_t to = to_input ? g.in_channels : g.out_channels;
   // Rounding errors grow with the products in a chain. Longer chains over the inputs of a kernel's
-  // parts exceed 6e-6 of the largest output.
+  // parts of 3x3 taps exceed 6e-6 of the largest output.
   constexpr int64_t kLongestChainOfParts = 9 * 32;
-  if (direction != Direction::weight_gradient && tile.parts() > 1 &&
+  if (direction != Direction::weight_gradient && tile.parts() > 1 && tile.taps == 3 &&
       tile.parts() * from > kLongestChainOfParts) {
     return INT64_MAX;
   }
@@ -133,15 +144,21 @@ int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int
   constexpr int64_t kLeastTilesForward = 4;
   if (direction == Direction::inference && !has_many_weights(g) && tiles < kLeastTilesForward)
     return INT64_MAX;
-  int64_t point_multiply_adds = points * g.in_channels / g.groups * g.out_channels;
+  const int64_t weights = tile.products() * g.in_channels / g.groups * g.out_channels;
+  // With stride 2, so many weights, or sums, take longer to transform in a step than they save.
+  constexpr int64_t kMostStridedWeights = 1024 * 1024;
+  if (strided && direction != Direction::inference && weights > kMostStridedWeights)
+    return INT64_MAX;
+  int64_t point_multiply_adds = weights;
   // A third more for the sums of all parts, which exceed a second-level cache.
   if (direction == Direction::weight_gradient && tile.parts() > 1)
     point_multiply_adds += point_multiply_adds / 3;
   // Multiplications that take as long as the transform of one channel of one tile, read or written.
-  const int64_t reading = tile.parts() * (tile.points() == 36 ? 256 : 88);
+  const int64_t of_part = tile.side() == 6 ? 256 : tile.side() == 5 ? 192 : 88;
+  const int64_t reading = tile.parts() * of_part;
   const int64_t writing = outputs == 4 ? 256 : tile.points() == 36 ? 128 : 88;
   return tiles * (point_multiply_adds + reading * from + writing * to) +
-         fetch_multiply_adds(g, direction, points);
+         fetch_multiply_adds(g, direction, tile.products());
 }
 
 Algorithm choose(const Conv2dGeometry& g, Direction direction) {
@@ -192,6 +209,7 @@ bool prefers_overlapping(const Conv2dGeometry& g) {
 }
 
 Algorithm choose_input_gradient(const Conv2dGeometry& g, Conv2dMethod method, Conv2dUse use) {
+  if (g.stride.height > 1) return choose_direct(g, Direction::input_gradient);
   const Algorithm algorithm = choose(g, Direction::input_gradient, method);
   const bool overlapping =
       algorithm == Algorithm::winograd2x2 && use != Conv2dUse::transposed && prefers_overlapping(g);
@@ -242,7 +260,7 @@ Conv2dPlan choose_conv2d_plan(const Conv2dGeometry& g, Conv2dMethod method, Conv
     throw std::invalid_argument(
         "conv2d: method is Winograd's, expected kernel size 3, 5 with tiles of 2x2 or 7 with tiles "
         "of 4x4, stride 1, dilation 1 and one group or groups of whole sixteens of channels with "
-        "it");
+        "it, or stride 2, kernel size 3 or 5 with tiles of 4x4 and one group");
   }
   const Direction forward = use == Conv2dUse::inference ? Direction::inference : Direction::forward;
   return {make_pass(g, choose(g, forward, method), PassDirection::forward),

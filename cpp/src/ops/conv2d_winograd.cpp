@@ -12,6 +12,7 @@
 namespace cnnx::ops {
 
 const WinogradKernels& winograd_kernels(WinogradTile tile) {
+  if (tile.taps == 2) return CNNX_KERNELS(winograd4_of_2_kernels);
   if (tile.taps == 5) return CNNX_KERNELS(winograd2_of_5_kernels);
   return tile.outputs == 4 ? CNNX_KERNELS(winograd4_kernels) : CNNX_KERNELS(winograd2_kernels);
 }
@@ -48,9 +49,18 @@ bool leaves_cache(const Conv2dGeometry& g) {
 }
 
 WinogradPart winograd_part(const WinogradTile& tile, int64_t index, int64_t inputs) {
+  if (tile.stride == 2) {
+    return {tile.kernel_side, index / 2, (index + 1) / 2 % 2 ^ 1, index * inputs, 2};
+  }
   const int64_t along_axis = divide_up(tile.kernel_side, tile.taps);
   return {tile.kernel_side, index / along_axis * tile.taps, index % along_axis * tile.taps,
           index * inputs};
+}
+
+// Only the even taps include the last one. The order of winograd_part makes each range contiguous.
+WinogradInputs winograd_inputs(const WinogradTile& tile, int64_t inputs) {
+  if (tile.stride == 1) return WinogradInputs::all(tile.parts() * inputs);
+  return {{0, 4 * inputs}, {inputs, 3 * inputs}, {0, 2 * inputs}, {inputs, 2 * inputs}};
 }
 
 void transform_parts(const WinogradTile& tile, const WinogradShape& shape, const float* source,
@@ -153,6 +163,7 @@ class WinogradConvolution final : public Conv2dPass {
   WinogradTile tile_;
   WinogradShape shape_;
   WinogradWeight weight_;  // of a group
+  WinogradInputs inputs_;  // of a group
   int64_t group_step_;     // to the weights of the next one
   int64_t tiles_;          // of the whole batch
   int64_t most_tiles_;     // in a block
@@ -174,6 +185,8 @@ WinogradConvolution::WinogradConvolution(const Conv2dGeometry& g, WinogradTile t
               g.out_height, g.out_width, g.out_channels, g.groups, leaves_cache(g)};
     weight_ = {tile.parts() * inputs, outputs, g.out_channels, 1, tap_step, false};
   }
+  shape_.step = tile.stride;
+  inputs_ = winograd_inputs(tile, weight_.inputs / tile.parts());
   group_step_ = outputs;
   tiles_ = g.batch * divide_up(shape_.target_height, tile.outputs) *
            divide_up(shape_.target_width, tile.outputs);
@@ -265,7 +278,7 @@ void WinogradConvolution::run_blocks(const float* source, const float* transform
       transform_parts(tile_, shape_, source, {first, count}, planes);
       for (int64_t group = 0; group < shape_.groups; ++group) {
         const int64_t group_columns = columns.count() / shape_.groups;
-        kernels.multiply(planes.at(0, group * weight_.inputs), count, weight_.inputs,
+        kernels.multiply(planes.at(0, group * weight_.inputs), count, inputs_,
                          transformed + group * group_floats() +
                              kernels.panels_offset(weight_.inputs, columns.first),
                          group_columns, true, products.at(0, group * group_columns));
@@ -318,7 +331,7 @@ void WinogradConvolution::multiply_columns(const WinogradPlanes& planes, int64_t
   const int64_t inputs = weight_.inputs;
   if (transformed) {
     const int64_t offset = kernels.panels_offset(inputs, columns.first);
-    kernels.multiply(planes, tiles, inputs, transformed + offset, columns.count(), true, products);
+    kernels.multiply(planes, tiles, inputs_, transformed + offset, columns.count(), true, products);
     return;
   }
   const int64_t parts = divide_up(inputs, inputs_at_once(points()));
@@ -328,7 +341,8 @@ void WinogradConvolution::multiply_columns(const WinogradPlanes& planes, int64_t
     part.inputs = count;
     kernels.transform_weight(part, winograd_part(tile_, 0, count), weight + first * weight_.k_step,
                              0, count, columns, panels);
-    kernels.multiply(planes.at(0, first), tiles, count, panels, columns.count(), i == 0, products);
+    kernels.multiply(planes.at(0, first), tiles, WinogradInputs::all(count), panels,
+                     columns.count(), i == 0, products);
   }
 }
 
@@ -353,8 +367,8 @@ void WinogradConvolution::run(const float* source, const float* weight, const fl
 
 std::unique_ptr<const Conv2dPass> make_winograd_pass(const Conv2dGeometry& geometry,
                                                      int64_t outputs, PassDirection direction) {
-  return std::make_unique<WinogradConvolution>(
-      geometry, winograd_tile(outputs, geometry.kernel_size.height), direction);
+  return std::make_unique<WinogradConvolution>(geometry, winograd_tile(geometry, outputs),
+                                               direction);
 }
 
 }  // namespace cnnx::ops

@@ -1,6 +1,6 @@
 // The parts that Winograd's passes and weight gradient share. The algorithm, for kernels of
-// 3x3, 5x5 and 7x7 with stride 1, has fewer products, but transforms tiles of the images and the
-// weights.
+// 3x3, 5x5 and 7x7 with stride 1, and 3x3 and 5x5 with stride 2, has fewer products, but transforms
+// tiles of the images and the weights.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,9 @@ bool leaves_cache(const Conv2dGeometry& geometry);
 
 // One of the parts of the kernel, each with so many inputs.
 WinogradPart winograd_part(const WinogradTile& tile, int64_t index, int64_t inputs);
+
+// The inputs of all parts, each with so many.
+WinogradInputs winograd_inputs(const WinogradTile& tile, int64_t inputs);
 
 // Columns of the planes of all parts. The last vector of the last part is stored whole.
 constexpr int64_t winograd_source_columns(const WinogradTile& tile, int64_t channels) {

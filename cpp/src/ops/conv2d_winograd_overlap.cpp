@@ -82,8 +82,8 @@ void WinogradOverlappingGradient::run(const float* source, const float*, const f
       const WinogradPlanes products =
           winograd_planes(slot_scratch + gradient_floats(), tiles.count, weight_.outputs);
       transform_gradient(shape_, source, tiles, {0, weight_.inputs}, planes, nullptr);
-      kernels.multiply(planes, tiles.count, weight_.inputs, transformed, weight_.outputs, true,
-                       products);
+      kernels.multiply(planes, tiles.count, WinogradInputs::all(weight_.inputs), transformed,
+                       weight_.outputs, true, products);
       overlap.add_tiles(shape_, products, tiles, epilogue.of_gradient(), sums, target);
     }
   });
@@ -93,8 +93,7 @@ void WinogradOverlappingGradient::run(const float* source, const float*, const f
 
 std::unique_ptr<const Conv2dPass> make_winograd_overlapping_gradient(
     const Conv2dGeometry& geometry) {
-  return std::make_unique<WinogradOverlappingGradient>(
-      geometry, winograd_tile(2, geometry.kernel_size.height));
+  return std::make_unique<WinogradOverlappingGradient>(geometry, winograd_tile(geometry, 2));
 }
 
 }  // namespace cnnx::ops

@@ -72,6 +72,7 @@ class WinogradWeightGradient final : public Conv2dWeightGradient {
   int64_t slot_floats() const;
   int64_t column_sums_floats() const;
   const WinogradWeightKernels& kernels(const GradientKernels& all) const {
+    if (tile_.taps == 2) return *all.winograd4_of_2;
     if (tile_.taps == 5) return *all.winograd2_of_5;
     return tile_.outputs == 4 ? *all.winograd4 : *all.winograd2;
   }
@@ -88,8 +89,9 @@ class WinogradWeightGradient final : public Conv2dWeightGradient {
 };
 
 WinogradWeightGradient::WinogradWeightGradient(const Conv2dGeometry& g, WinogradTile tile)
-    : tile_(tile), shape_{g.in_height,  g.in_width,  g.in_channels,  -g.top,   -g.left,
-                          g.out_height, g.out_width, g.out_channels, g.groups, leaves_cache(g)} {
+    : tile_(tile),
+      shape_{g.in_height, g.in_width,     g.in_channels, -g.top,          -g.left,    g.out_height,
+             g.out_width, g.out_channels, g.groups,      leaves_cache(g), tile.stride} {
   tiles_ = g.batch * divide_up(g.out_height, tile.outputs) * divide_up(g.out_width, tile.outputs);
   chunks_ = chunk_count(tiles_, chunk_floats());
   most_tiles_ = tiles_at_once(tile, shape_);
@@ -134,9 +136,9 @@ int64_t WinogradWeightGradient::scratch_floats(int threads) const {
 void WinogradWeightGradient::run_share(const WeightGradientArguments& a, const Share& share) const {
   const WinogradWeightKernels& kernel = kernels(*a.kernels);
   const WinogradColumns columns = share.columns;
-  const int64_t inputs = sums_inputs();
+  const WinogradInputs inputs = winograd_inputs(tile_, shape_.group_inputs());
   float* const sums = a.scratch + share.chunk * chunk_floats();
-  const WinogradPlanes all_sums = winograd_planes(sums, inputs, shape_.target_channels);
+  const WinogradPlanes all_sums = winograd_planes(sums, inputs.count(), shape_.target_channels);
   const int64_t begin = tiles_ * share.chunk / chunks_;
   const int64_t count = tiles_ * (share.chunk + 1) / chunks_ - begin;
   const int64_t blocks = divide_up(count, most_tiles_);
@@ -153,7 +155,8 @@ void WinogradWeightGradient::run_share(const WeightGradientArguments& a, const S
     transform_parts(tile_, shape_, a.x, tiles, input_planes);
     const int64_t group_columns = columns.count() / shape_.groups;
     for (int64_t group = 0; group < shape_.groups; ++group) {
-      kernel.add_products(tiles.count, inputs, group_columns, input_planes.at(0, group * inputs),
+      kernel.add_products(tiles.count, inputs, group_columns,
+                          input_planes.at(0, group * inputs.count()),
                           gradient_planes.at(0, group * group_columns), i == 0,
                           all_sums.at(0, columns.first + group * group_columns));
     }
@@ -183,8 +186,8 @@ void WinogradWeightGradient::run_columns(const WeightGradientArguments& a) const
       for (int64_t i = 0; i < parts; ++i) {
         const int64_t first = inputs * i / parts, last = inputs * (i + 1) / parts;
         const WinogradPlanes part = winograd_planes(sums, last - first, columns.count());
-        kernel.add_products(tiles_, last - first, columns.count(), planes.at(0, first), gradient,
-                            true, part);
+        kernel.add_products(tiles_, WinogradInputs::all(last - first), columns.count(),
+                            planes.at(0, first), gradient, true, part);
         kernel.reduce(shape_, {winograd_part(tile_, 0, inputs), part, 1, 0}, first, last, columns,
                       a.accumulate, a.grad_weight);
       }
@@ -257,8 +260,7 @@ void WinogradWeightGradient::run(const WeightGradientArguments& a) const {
 
 std::unique_ptr<const Conv2dWeightGradient> make_winograd_weight_gradient(
     const Conv2dGeometry& geometry, int64_t outputs) {
-  return std::make_unique<WinogradWeightGradient>(
-      geometry, winograd_tile(outputs, geometry.kernel_size.height));
+  return std::make_unique<WinogradWeightGradient>(geometry, winograd_tile(geometry, outputs));
 }
 
 }  // namespace cnnx::ops
