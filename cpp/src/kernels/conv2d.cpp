@@ -238,6 +238,14 @@ Rows rows_of_copy(const Convolution& c, const ConvolutionBand& band, Range copie
           (c.source.last_column - c.source.first_column) * c.source.channels};
 }
 
+// Rows of a strip. Those of one pixel are divided into equal strips of whole tiles.
+int64_t rows_of_strip(int64_t rows, int64_t columns) {
+  constexpr int64_t kTilePixels = 14;
+  static_assert(kStripPixels % kTilePixels == 0, "the largest strip has whole tiles");
+  if (columns > 1) return columns < kStripPixels ? kStripPixels / columns : 1;
+  return divide_up(divide_up(rows, divide_up(rows, kStripPixels)), kTilePixels) * kTilePixels;
+}
+
 // source (height, width, groups * group_inputs) -> rows of target (height, width, groups *
 // group_outputs)
 void convolve(const Convolution& c, const ConvolutionBand& band) {
@@ -245,7 +253,7 @@ void convolve(const Convolution& c, const ConvolutionBand& band) {
   for (int64_t p = 0; p < c.pass_count; ++p) {
     if (c.passes[p].columns > columns) columns = c.passes[p].columns;
   }
-  const int64_t strip_rows = columns < kStripPixels ? kStripPixels / columns : 1;
+  const int64_t strip_rows = rows_of_strip(band.last - band.first, columns);
   const int64_t source_floats = c.source.width * c.source.channels;
   const Range needed = source_rows(c, {band.first, band.last});
   const bool copies = copied_floats(c.source, 1) > 0;

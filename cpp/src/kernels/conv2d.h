@@ -143,7 +143,7 @@ constexpr int64_t copied_floats(const WindowedImage& image, int64_t rows) {
 
 // Pixels of a strip: enough passes over a depth block of the panel to pay for loading it, few
 // enough for source and target to stay in the cache.
-constexpr int64_t kStripPixels = 128;
+constexpr int64_t kStripPixels = 126;
 
 // Pixels at multiples of 4 KB fall into one set of a first-level cache, which holds fewer of them
 // than a tile reads. A 1x1 kernel, whose tiles read such pixels, reads a copy with a cache line

@@ -198,13 +198,13 @@ DepthwisePass DepthwiseConvolution::pass_between(const Phase& v, const Phase& h)
 }
 
 // Parts of the rows of an image, each large enough that few rows are read by two of them and that
-// tiles of several rows are whole. All threads have equally many, at the same rows of the image in
-// every layer.
+// tiles of several rows are whole. Threads that share an image have equally many, at the same rows
+// in every layer.
 int64_t DepthwiseConvolution::part_count(int64_t rows, int threads) const {
-  constexpr int64_t kRowsOfPart = 16;
-  const int64_t for_threads = divide_up(threads, std::max<int64_t>(1, geometry().batch));
-  const int64_t parts = divide_up(divide_up(rows, kRowsOfPart), for_threads) * for_threads;
-  return std::min(rows, parts);
+  constexpr int64_t kSharedRows = 8;
+  const int64_t sharing = divide_up(threads, std::max<int64_t>(1, geometry().batch));
+  const int64_t part_rows = sharing > 1 ? kSharedRows : kMostRows;
+  return std::min(rows, divide_up(divide_up(rows, part_rows), sharing) * sharing);
 }
 
 // Calls body(row 0 of the source, image, first, last) to cover the rows of each image, or of its

@@ -203,7 +203,9 @@ void DirectConvolution::pack_weights(const float* weight, int threads, float* pa
 template <class Convolve>
 void DirectConvolution::for_each_band(int threads, int64_t units, int64_t parts, float* scratch,
                                       const Convolve& convolve) const {
-  const int64_t bands = std::min(units, band_count(threads)), all_bands = g_.batch * bands;
+  // Threads share the bands of one part.
+  const auto sharing = static_cast<int>(divide_up(threads, parts));
+  const int64_t bands = std::min(units, band_count(sharing)), all_bands = g_.batch * bands;
   if (all_bands == 0) return;
   const int64_t blocks = g_.groups * kernels().blocks(g_.group_outputs);
   const int64_t multiply_adds = g_.image_multiply_adds() / (bands * parts);
@@ -289,10 +291,50 @@ void DirectConvolution::run(const float* source, const float*, const float* pack
                 part_count(threads, clears || epilogue.relu_output), scratch, convolve_share);
 }
 
+bool is_pointwise(const Conv2dGeometry& g) {
+  const Pair &kernel = g.kernel_size, &stride = g.stride;
+  return kernel.height == 1 && kernel.width == 1 && stride.height == 1 && stride.width == 1 &&
+         g.top == 0 && g.left == 0 && g.out_height == g.in_height && g.out_width == g.in_width;
+}
+
+Conv2dGeometry as_column(Conv2dGeometry g) {
+  g.in_height = g.out_height = g.in_height * g.in_width;
+  g.in_width = g.out_width = 1;
+  return g;
+}
+
+// A 1x1 kernel: an image as a column of pixels, which threads share at any pixel. Only pooling
+// needs its rows.
+class PointwiseConvolution final : public Conv2dPass {
+ public:
+  PointwiseConvolution(const Conv2dGeometry& geometry, PassDirection direction)
+      : rows_(geometry, direction), column_(as_column(geometry), direction) {}
+
+  int64_t packed_floats() const override { return column_.packed_floats(); }
+  void pack_weights(const float* weight, int threads, float* packed) const override {
+    column_.pack_weights(weight, threads, packed);
+  }
+  int64_t scratch_floats(int threads) const override {
+    return std::max(rows_.scratch_floats(threads), column_.scratch_floats(threads));
+  }
+  void run(const float* source, const float* weight, const float* packed, const Epilogue& epilogue,
+           int threads, float* scratch, float* target) const override {
+    (epilogue.pool ? rows_ : column_)
+        .run(source, weight, packed, epilogue, threads, scratch, target);
+  }
+  bool pools() const override { return rows_.pools(); }
+  bool adds() const override { return column_.adds(); }
+  bool adds_in_place() const override { return column_.adds_in_place(); }
+
+ private:
+  DirectConvolution rows_, column_;
+};
+
 }  // namespace
 
 std::unique_ptr<const Conv2dPass> make_direct_pass(const Conv2dGeometry& geometry,
                                                    PassDirection direction) {
+  if (is_pointwise(geometry)) return std::make_unique<PointwiseConvolution>(geometry, direction);
   return std::make_unique<DirectConvolution>(geometry, direction);
 }
 
