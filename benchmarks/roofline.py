@@ -57,7 +57,7 @@ def open_model(name: str) -> cnnx.Model:
     if name in cnnx.models.__all__:
         model: cnnx.Model = getattr(cnnx.models, name)()
         return model
-    return cnnx.Model.load(Path(name))
+    return cnnx.load(Path(name))
 
 
 class Sample(NamedTuple):
