@@ -127,7 +127,7 @@ def compare(options: Options) -> float:
     with all_closed(started):
         for library, (*_, mode) in zip(started, entries, strict=True):
             library.prepare(NetworkTask(AIRBENCH94, BATCH, True, threads, mode))
-        turns = alternate(started, options)
+        turns = alternate(started, options, threads)
     for name, each in turns.items():
         print(f"{name:20} {each.milliseconds():8.0f} ms a step of {BATCH}")
     show_neighbours(turns.values())

@@ -217,7 +217,7 @@ def measure(
             NetworkTask(network, task.batch, task.training, threads, entry.mode)
         )
         check_agreement({name: checks[name] for name in ("cnnx", entry.name)}, entry.library.within)
-    turns = alternate([library for _, library in taking_part], options)
+    turns = alternate([library for _, library in taking_part], options, threads)
     counted = {entry.name: entry.peer for entry, _ in taking_part if entry.mode != COMPILED}
     del counted["cnnx"]
     ratios = {

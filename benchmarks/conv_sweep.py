@@ -86,7 +86,7 @@ def measure(
         task = ConvolutionTask(shape, direction, options.threads, each.name)
         checks[each.name] = each.prepare(task)
     check_agreement(checks, {"elements": ELEMENTS_WITHIN})
-    turns = alternate(libraries, options)
+    turns = alternate(libraries, options, options.threads)
     layouts = [name for name in turns if name in LAYOUTS]
     return Row(run, group, shape, direction, turns, best_ratio(turns, layouts) if layouts else None)
 

@@ -76,7 +76,7 @@ def main() -> int:
                 for c in needed
             }
             check_agreement({key: each for key, each in checks.items() if each}, AGREEMENT)
-            turns = alternate(needed, options)
+            turns = alternate(needed, options, options.threads)
             results[name] = turns
             shown += turns.values()
             print(f"{name:24}" + "".join(f"{k} {rate(v):,.0f}/s  " for k, v in turns.items()))

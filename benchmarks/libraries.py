@@ -20,12 +20,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.cores import Cores, cores_for
 from benchmarks.neighbours import QUIET_FRACTION, Neighbours, seconds_of, wait_until_quiet
 from benchmarks.options import ContestOptions
 from benchmarks.timing import median_ratio
 
 ROOT = Path(__file__).parents[1]
-PATIENCE_SECONDS = 60  # seconds to wait for a quiet machine, per turn
+PATIENCE_SECONDS = 60  # seconds to wait for a quiet machine or for good cores, per turn
 
 
 class Library:
@@ -102,10 +103,12 @@ class Turns(NamedTuple):
     Attributes:
         rounds: the samples in seconds per call, a list per round.
         neighbours: the fraction of the CPUs that other processes used in each round.
+        good_cores: whether the threads had a core each, near the others, in each round.
     """
 
     rounds: list[list[float]]
     neighbours: list[float]
+    good_cores: list[bool]
 
     def medians(self) -> list[float]:
         """The median of each round."""
@@ -116,36 +119,62 @@ class Turns(NamedTuple):
         return 1000 * statistics.median(self.medians())
 
 
-def alternate(libraries: Sequence[Library], options: ContestOptions) -> dict[str, Turns]:
-    """Measure the libraries in turn, round after round, every second round in reverse."""
-    turns = {library.name: Turns([], []) for library in libraries}
+class Turn(NamedTuple):
+    """One measurement of a library."""
+
+    samples: list[float]
+    neighbours: float
+    good_cores: bool
+
+    def is_disturbed(self, quiet: bool) -> bool:
+        """Whether it should be repeated; `quiet`, even because of other processes."""
+        return not self.good_cores or (quiet and self.neighbours > QUIET_FRACTION)
+
+
+def alternate(
+    libraries: Sequence[Library], options: ContestOptions, threads: int = 1
+) -> dict[str, Turns]:
+    """Measure the libraries in turn, round after round, every second round in reverse.
+
+    Args:
+        libraries: started, and prepared for the same task.
+        options: the command line.
+        threads: that should have a core each, near the others.
+    """
+    cores = cores_for(threads)
+    turns = {library.name: Turns([], [], []) for library in libraries}
     for index in range(options.rounds):
         for library in libraries if index % 2 == 0 else reversed(libraries):
-            samples, fraction = _turn(library, options)
-            turns[library.name].rounds.append(samples)
-            turns[library.name].neighbours.append(fraction)
+            turn = _turn(library, options, cores)
+            turns[library.name].rounds.append(turn.samples)
+            turns[library.name].neighbours.append(turn.neighbours)
+            turns[library.name].good_cores.append(turn.good_cores)
     return turns
 
 
-def _turn(library: Library, options: ContestOptions) -> tuple[list[float], float]:
-    """One turn; with --quiet the first undisturbed turn, or else the least disturbed one."""
-    if not options.quiet:
-        return library.measure(options.seconds, options.clock)
-    tried: list[tuple[list[float], float]] = []
+def _turn(library: Library, options: ContestOptions, cores: Cores) -> Turn:
+    """The first undisturbed turn, or else the least disturbed one."""
+    tried: list[Turn] = []
     end = time.monotonic() + PATIENCE_SECONDS
-    while not tried or (tried[-1][1] > QUIET_FRACTION and time.monotonic() < end):
-        wait_until_quiet(end)
-        tried.append(library.measure(options.seconds, options.clock))
-    return min(tried, key=lambda turn: turn[1])
+    while not tried or (tried[-1].is_disturbed(options.quiet) and time.monotonic() < end):
+        if options.quiet:
+            wait_until_quiet(end)
+        cores.wait(end)
+        tried.append(Turn(*library.measure(options.seconds, options.clock), cores.are_good()))
+    return min(tried, key=lambda turn: (not turn.good_cores, turn.neighbours))
 
 
 def show_neighbours(turns: Iterable[Turns]) -> None:
-    """Print the CPU use of other processes."""
+    """Print the CPU use of other processes, and the turns in which the cores were not good."""
+    turns = list(turns)
     fractions = [fraction for each in turns for fraction in each.neighbours]
+    good = [each for turn in turns for each in turn.good_cores]
     print(
         "CPU use of other processes during a turn: "
         f"median {statistics.median(fractions):.1%}, most {max(fractions):.1%}"
     )
+    if not all(good):
+        print(f"threads shared a core, or had distant ones, in {good.count(False)} turns")
 
 
 def best_ratio(turns: Mapping[str, Turns], names: Sequence[str]) -> float:

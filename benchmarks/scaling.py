@@ -73,7 +73,7 @@ def measure(
         for what, images, task in wanted:
             for library, count in zip(started, counts, strict=True):
                 library.prepare(task._replace(threads=count))
-            turns = alternate(started, options)
+            turns = alternate(started, options, options.threads)
             gain = median_ratio(turns[one.name].medians(), turns[several.name].medians())
             rows.append(Row(what, images, turns, gain))
             each = "  ".join(

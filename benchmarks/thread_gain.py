@@ -65,7 +65,8 @@ def measure(where: str, started: list[Library], network: str, options: Options) 
     """Time one network."""
     for library, count in zip(started, (1, options.threads), strict=True):
         library.prepare(NetworkTask(network, batch=1, training=False, threads=count))
-    turns = alternate(started, options)
+    # Beside the busy process there is no core for each thread.
+    turns = alternate(started, options, options.threads if where == "idle" else 1)
     one, several = (turns[library.name].medians() for library in started)
     return Row(where, network, turns, median_ratio(one, several))
 

@@ -1,6 +1,6 @@
-// For the benchmarks alone: the calculating peak, and one direction of an op many times over on the
-// same arrays, so that neither Python nor the first touch of fresh memory is measured with it.
-// Many parameters because Python passes the arrays and settings of a convolution by name.
+// For the benchmarks alone: references of the machine, and one direction of an op many times over
+// on the same arrays, so that neither Python nor the first touch of fresh memory is measured with
+// it. Many parameters because Python passes the arrays and settings of a convolution by name.
 #include <stdexcept>
 #include <string>
 
@@ -56,6 +56,7 @@ void repeat_conv2d(const std::string& direction, const FloatArray& x, const Floa
 
 void bind_benchmark(py::module_& module) {
   module.def("run_fma_peak", &run_fma_peak, py::arg("rounds"), py::call_guard<ReleaseGil>());
+  module.def("core_to_core_seconds", &core_to_core_seconds, py::call_guard<ReleaseGil>());
   module.def("repeat_conv2d", &repeat_conv2d, py::arg("direction"), py::arg("x").noconvert(),
              py::arg("weight").noconvert(), py::arg("bias").noconvert(),
              py::arg("grad_output").noconvert(), py::arg("result").noconvert(), py::arg("stride"),

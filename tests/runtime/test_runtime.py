@@ -9,6 +9,7 @@ import cnnx
 import floating_point
 import numpy as np
 import pytest
+from cnnx import _core
 from floating_point import denormals_flushed, get_mode
 from python_process import run_python
 from sanitizer import not_under_address_sanitizer
@@ -206,3 +207,11 @@ def test_every_function_restores_the_mode() -> None:
         ):
             call()
             assert get_mode() == mode
+
+
+# For the benchmarks.
+
+
+def test_a_cache_line_takes_nanoseconds_between_cores() -> None:
+    """Infinitely long if the system runs both threads on one CPU."""
+    assert _core.core_to_core_seconds() > 1e-9
