@@ -15,9 +15,6 @@ namespace {
 // would be harder to balance when one CPU is temporarily slower than another.
 constexpr int64_t kMostImagesOfASlice = 8;
 
-// Multiply-adds of a plan that are worth waking threads, although none of its layers may be.
-constexpr int64_t kWakingMultiplyAdds = int64_t{3} << 20;
-
 // The number of nodes before the first whose op does not run in slices, at a point where one array
 // connects them with the rest.
 int end_of_trunk(const Graph& graph) {

@@ -15,6 +15,9 @@ namespace cnnx::graph {
 // run in slices, and the arrays of the layers after them. The arrays of a slice belong to a thread.
 int64_t whole_batch_floats(const Graph& graph);
 
+// Multiply-adds for one image that are worth waking threads, although none of its layers may be.
+constexpr int64_t kWakingMultiplyAdds = int64_t{3} << 20;
+
 class InferencePlan {
  public:
   InferencePlan(const Graph& graph, int64_t batch, int threads);

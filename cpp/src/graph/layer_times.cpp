@@ -5,7 +5,9 @@
 #include "cnnx/runtime.h"
 #include "data/image.h"
 #include "graph/chain.h"
+#include "graph/inference_plan.h"
 #include "graph/model_state.h"
+#include "runtime/parallel.h"
 
 namespace cnnx {
 
@@ -30,7 +32,10 @@ std::vector<LayerTime> Model::layer_times(const ImageBatch& images, int64_t repe
                                   threads};
   chain.forward(arguments);  // the first touch of the arena
   arguments.times = &times;
-  for (int64_t i = 0; i < repetitions; ++i) chain.forward(arguments);
+  for (int64_t i = 0; i < repetitions; ++i) {
+    if (chain.multiply_adds() >= graph::kWakingMultiplyAdds) runtime::wake_threads(threads);
+    chain.forward(arguments);
+  }
   std::vector<LayerTime> found;
   for (std::size_t i = 0; i < times.forward.size(); ++i) {
     LayerTime time;
