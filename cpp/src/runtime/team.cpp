@@ -33,9 +33,10 @@ constexpr std::chrono::microseconds kSpin{50};
 // waits for may need it.
 constexpr std::chrono::microseconds kSpinWithoutYield{10};
 
-// A thread that was suspended rests for so many times as long as the caller waited for it, if that
-// is more than a part of the time in which the threads helped.
-constexpr int kRestPerWait = 16, kHelpPerWait = 4;
+// The caller forgives the time in which it waited for suspended threads at a fifth of the pace at
+// which time passes. When more than so much is left, the threads rest for a multiple of it.
+constexpr int kTimePerForgiven = 5, kRestPerWait = 16;
+constexpr std::chrono::milliseconds kMostWaited{10};
 // The process may have been stopped for hours.
 constexpr std::chrono::milliseconds kLongestRest{500};
 
@@ -169,9 +170,9 @@ bool Team::lead(const Loop& loop) {
 }
 
 // A thread that needs much longer for its last piece than the caller for all of its own was
-// suspended, because other processes use its processor. If that happens often, it rests for a
-// multiple of the time that the caller lost, so on a busy machine the caller loses a small part of
-// its time at most.
+// suspended, because other processes use its processor. Once in a while that happens on every
+// machine. If it takes a fifth of the time, the thread rests for a multiple of the time that the
+// caller lost, so on a busy machine the caller loses a small part of its time at most.
 void Team::wait_for(const Range& range, Clock::time_point begun) {
   const int64_t items =
       range.end.load(std::memory_order_relaxed) - range.begin.load(std::memory_order_relaxed);
@@ -192,10 +193,11 @@ void Team::wait_for(const Range& range, Clock::time_point begun) {
   }
   const Clock::time_point now = Clock::now();
   if (now - from < 2 * (from - begun)) return;
-  const Clock::duration help = from - std::max(last_wait_ends_, last_rest_ends_);
+  waited_ -= std::min(waited_, (now - last_wait_ends_) / kTimePerForgiven);
+  waited_ += now - from;
   last_wait_ends_ = now;
-  if (kHelpPerWait * (now - from) < help) return;
-  last_rest_ends_ = now + std::min<Clock::duration>(kRestPerWait * (now - from), kLongestRest);
+  if (waited_ < kMostWaited) return;
+  last_rest_ends_ = now + std::min<Clock::duration>(kRestPerWait * waited_, kLongestRest);
   for (std::size_t i = 1; i < kMostRanges; ++i) {
     if (late[i]) rest_ends_[i] = last_rest_ends_;
   }

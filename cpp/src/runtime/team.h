@@ -80,6 +80,7 @@ class Team {
   // A thread that the system often suspends within a piece takes no part until then.
   Clock::time_point rest_ends_[kMostRanges] = {}, last_rest_ends_ = {};
   Clock::time_point last_wait_ends_ = {};  // for a suspended thread
+  Clock::duration waited_ = {};            // for suspended threads, as far as it is not forgiven
 
   static constexpr int kUnlimited = std::numeric_limits<int>::max();
   // Seldom written.
