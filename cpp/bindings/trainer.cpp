@@ -118,7 +118,12 @@ void bind_steps(TrainerClass& type) {
       // A view that keeps the trainer alive.
       .def_property_readonly("gradients", [](const py::object& self) {
         Trainer& trainer = self.cast<Trainer&>();
-        return py::array_t<float>({trainer.gradient_count()}, trainer.gradients(), self);
+        float* gradients = nullptr;
+        {
+          const ReleaseGil release;
+          gradients = trainer.gradients();
+        }
+        return py::array_t<float>({trainer.gradient_count()}, gradients, self);
       });
 }
 

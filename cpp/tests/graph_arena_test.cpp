@@ -142,7 +142,7 @@ int64_t inference_floats(const std::vector<Layer>& layers) {
 
 int64_t training_floats(const std::vector<Layer>& layers, bool recompute = false,
                         int64_t batch = 1) {
-  return TrainingPlan(Graph(layers, {8, 8, 4}), batch, 1, recompute).arena_floats();
+  return TrainingPlan(Graph(layers, {8, 8, 4}), batch, 1, {recompute}).arena_floats();
 }
 
 void inference_of_a_chain_needs_two_arrays() {

@@ -45,7 +45,9 @@ struct Run {
     const GuardedArray gradient(numbers(parameters.size(), number));
     float* slots[] = {slot0.data(), slot1.data()};
     const std::vector<ParameterSegment> whole = {{0, parameters.size()}};
-    optimizer.update({parameters.data(), gradient.data(), slots, whole}, {}, threads);
+    optimizer.begin_step();
+    optimizer.update({parameters.data(), gradient.data(), slots, whole, {0, parameters.size()}}, {},
+                     threads);
   }
   Optimizer optimizer;
   GuardedArray parameters, slot0, slot1;
@@ -189,7 +191,8 @@ void muon_of_any_threads() {
       const GuardedArray gradient(numbers(count, number));
       float* slots[] = {velocity.data()};
       const std::vector<ParameterSegment> whole = {{0, count}};
-      optimizer.update({parameters.data(), gradient.data(), slots, whole}, {}, threads);
+      optimizer.begin_step();
+      optimizer.update({parameters.data(), gradient.data(), slots, whole, {0, count}}, {}, threads);
     }
     found.push_back(parameters.values());
     CHECK(same_bits(found.back(), found.front()));

@@ -247,7 +247,9 @@ CNNX_API cnnx_status cnnx_trainer_step_weighted(cnnx_trainer* trainer, const cnn
                                                 const float* weights, double* loss);
 // The two halves of a step, for gradients that are accumulated over several batches. The gradients
 // are those of the summed loss over `divisor` (0: of the mean loss), in an array owned by the
-// trainer. Between the two other threads see new statistics of batch norms with old weights.
+// trainer. Between the two other threads see new statistics of batch norms with old weights. A
+// step of a large model keeps no gradients until cnnx_trainer_gradients is called; then that is an
+// error.
 CNNX_API cnnx_status cnnx_trainer_compute_gradients(cnnx_trainer* trainer,
                                                     const cnnx_samples* samples, double divisor,
                                                     double* loss);

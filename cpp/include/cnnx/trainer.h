@@ -211,7 +211,9 @@ class CNNX_API Trainer {
   void apply_gradients();
   // gradient_count() floats, in the layout of Model::parameters. compute_gradients does not write
   // those of a layer that is not trainable, which are zero. Not locked: a step of another thread
-  // overwrites them.
+  // overwrites them. A step of a model with four million parameters or more keeps no gradients
+  // before the first call of this function, unless clipping or Muon needs all of them at once.
+  // Throws std::invalid_argument, as does apply_gradients, if the last step kept none.
   float* gradients();
   int64_t gradient_count() const;
 

@@ -16,9 +16,9 @@ template <class Float>
 using Pointers = std::array<Float*, kMostParameters>;
 
 template <class Float>
-Pointers<Float> pointers_to(const std::vector<int64_t>& offsets, Float* block) {
+Pointers<Float> pointers_to(const std::vector<int64_t>& offsets, Float* block, int64_t first = 0) {
   Pointers<Float> pointers{};
-  for (std::size_t i = 0; i < offsets.size(); ++i) pointers[i] = block + offsets[i];
+  for (std::size_t i = 0; i < offsets.size(); ++i) pointers[i] = block + (offsets[i] - first);
   return pointers;
 }
 
@@ -113,6 +113,7 @@ void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep ke
     packed_end_ += runtime::round_up_to_line(step.op->packed_floats());
     for (int each = step.first_node; each <= step.last_node; ++each) {
       graph.parameters().append_offsets(graph.node(each).parameters, step.parameters);
+      step.parameter_floats += graph.parameters().floats_of(graph.node(each).parameters);
       graph.buffers().append_offsets(graph.node(each).buffers, step.buffers);
     }
     steps_.push_back(std::move(step));
@@ -223,8 +224,9 @@ void Chain::backward(const Step& step, const ChainArguments& a, const StepArrays
   const runtime::AddTime time(a.times ? &a.times->backward[index_of(step)] : nullptr);
   const auto parameters = pointers_to(step.parameters, a.parameters);
   const auto buffers = pointers_to<const float>(step.buffers, a.buffers);
-  const auto gradients =
-      g.parameters ? pointers_to(step.parameters, g.parameters) : Pointers<float>{};
+  const auto gradients = g.parameters
+                             ? pointers_to(step.parameters, g.parameters, g.first_parameter)
+                             : Pointers<float>{};
   const ops::TrainingStep training = of_step(*a.training, step);
   ops::BackwardArguments backward;
   backward.inputs = arrays.inputs.data();

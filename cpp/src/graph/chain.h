@@ -22,6 +22,7 @@ struct Step {
   std::unique_ptr<const ops::BoundOp> op;
   ops::Fusion fusion;
   std::vector<int64_t> parameters;  // offsets in their block, those of fused layers last
+  int64_t parameter_floats = 0;     // of all, from the first offset on
   std::vector<int64_t> buffers;     // offsets in the block of buffers
   std::vector<std::size_t> inputs;  // values
   std::size_t output;               // a value
@@ -73,8 +74,9 @@ struct StepArrays {
 struct StepGradients {
   float* output;
   bool output_relu_masked;
-  const ops::InputGradient* inputs;  // the whole block of gradients, or null
-  float* parameters;                 // the whole block of gradients; null: not computed
+  const ops::InputGradient* inputs;
+  float* parameters;            // a block of gradients; null: not computed
+  int64_t first_parameter = 0;  // the offset at which that block begins
 };
 
 class Chain {

@@ -35,8 +35,8 @@ class ModelState {
     return inference_plans_.get(graph, batch, threads);
   }
   std::shared_ptr<const TrainingPlan> training_plan(int64_t batch, int threads,
-                                                    bool recompute) const {
-    return training_plans_.get(graph, batch, threads, recompute);
+                                                    const TrainingSettings& settings) const {
+    return training_plans_.get(graph, batch, threads, settings);
   }
   WorkspaceLease lease(const InferencePlan& plan) const { return plan.lease(inference_memory_); }
   WorkspaceLease lease(const TrainingPlan& plan) const { return plan.lease(training_memory_); }

@@ -48,7 +48,7 @@ std::vector<Cut> find_cuts(const Chain& chain) {
 
 class Search {
  public:
-  Search(const Chain& chain, const GradientFlow& flow, int threads);
+  Search(const Chain& chain, const GradientFlow& flow, const TrainingMemory& memory);
   Recomputation least_memory();
 
  private:
@@ -70,19 +70,19 @@ class Search {
   bool choose_cuts(int64_t most, Cuts& chosen) const;
   Recomputation save_only(const Cuts& cuts) const;
   int64_t most_floats(const Recomputation& recomputation) const {
-    return TrainingTimeline(*chain_, *flow_, recomputation, threads_).most_floats();
+    return TrainingTimeline(*chain_, *flow_, recomputation, memory_).most_floats();
   }
   void save_more(const Cuts& cuts, int64_t most, Recomputation& recomputation) const;
 
   const Chain* chain_;
   const GradientFlow* flow_;
-  int threads_;
+  TrainingMemory memory_;
   std::vector<Cut> cuts_;
   std::vector<int64_t> sums_;  // floats of the outputs of the first steps, without quick ones
 };
 
-Search::Search(const Chain& chain, const GradientFlow& flow, int threads)
-    : chain_(&chain), flow_(&flow), threads_(threads), cuts_(find_cuts(chain)), sums_{0} {
+Search::Search(const Chain& chain, const GradientFlow& flow, const TrainingMemory& memory)
+    : chain_(&chain), flow_(&flow), memory_(memory), cuts_(find_cuts(chain)), sums_{0} {
   for (const Step& each : chain.steps()) {
     const int64_t floats = is_quick(each.output) ? 0 : chain.values()[each.output].floats;
     sums_.push_back(sums_.back() + floats);
@@ -193,8 +193,9 @@ Recomputation save_slow(const Chain& chain) {
   return result;
 }
 
-Recomputation save_little(const Chain& chain, const GradientFlow& flow, int threads) {
-  return Search(chain, flow, threads).least_memory();
+Recomputation save_little(const Chain& chain, const GradientFlow& flow,
+                          const TrainingMemory& memory) {
+  return Search(chain, flow, memory).least_memory();
 }
 
 }  // namespace cnnx::graph

@@ -1,5 +1,5 @@
 // The choice of the arrays that a train step computes again in backward instead of saving them. It
-// depends on shapes and on the scratch of so many threads, and changes no bits.
+// depends on shapes and on the other memory of a step, and changes no bits.
 #pragma once
 
 #include "graph/training_timeline.h"
@@ -11,6 +11,7 @@ Recomputation save_slow(const Chain& chain);
 
 // Saves single arrays between which the layers run again during backward (Chen et al. 2016), chosen
 // so that the step needs little memory. Among such choices it saves what does not add to the peak.
-Recomputation save_little(const Chain& chain, const GradientFlow& flow, int threads);
+Recomputation save_little(const Chain& chain, const GradientFlow& flow,
+                          const TrainingMemory& memory);
 
 }  // namespace cnnx::graph

@@ -8,14 +8,17 @@
 
 namespace cnnx::graph {
 
-TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads, bool recompute)
+TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads,
+                           const TrainingSettings& settings)
     : batch_(batch),
       threads_(threads),
-      recompute_(recompute),
+      settings_(settings),
       chain_(graph, 0, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::for_backward),
       flow_(chain_),
-      timeline_(chain_, flow_, recompute ? save_little(chain_, flow_, threads) : save_slow(chain_),
-                threads),
+      timeline_(chain_, flow_,
+                settings.recompute ? save_little(chain_, flow_, {threads, settings.keeps_gradients})
+                                   : save_slow(chain_),
+                {threads, settings.keeps_gradients}),
       arena_buffers_(timeline_.arena_buffers()),
       arena_floats_(assign_offsets(arena_buffers_)) {}
 
@@ -77,21 +80,46 @@ float* TrainingPlan::grad_output(Workspace& workspace) const {
   return place(timeline_.gradient(flow_.output()), workspace);
 }
 
-void TrainingPlan::backward(const TrainingArguments& arguments, Workspace& workspace,
-                            float* gradients) const {
+template <class Run>
+void TrainingPlan::for_each_backward(const TrainingArguments& arguments, Workspace& workspace,
+                                     const Run& run) const {
   for (const TrainingEvent& event : timeline_.events()) {
+    if (event.step < 0 || event.kind == TrainingEvent::Kind::forward) continue;
     const ChainArguments chain = chain_arguments(arguments, workspace, event);
     if (event.kind == TrainingEvent::Kind::again) {
       chain_.forward(chain_.steps()[static_cast<std::size_t>(event.step)], chain,
                      arrays(event, chain), /*again=*/true);
-    } else if (event.kind == TrainingEvent::Kind::backward) {
-      run_backward(event, chain, workspace, gradients);
+    } else {
+      run(event, chain);
     }
   }
 }
 
+void TrainingPlan::backward(const TrainingArguments& arguments, Workspace& workspace,
+                            float* gradients) const {
+  for_each_backward(arguments, workspace,
+                    [&](const TrainingEvent& event, const ChainArguments& chain) {
+                      run_backward(event, chain, workspace, gradients, 0);
+                    });
+}
+
+void TrainingPlan::backward(const TrainingArguments& arguments, Workspace& workspace,
+                            const TakeGradients& take) const {
+  for_each_backward(arguments, workspace,
+                    [&](const TrainingEvent& event, const ChainArguments& chain) {
+                      if (event.parameter_gradients == kNothing)
+                        return run_backward(event, chain, workspace, nullptr, 0);
+                      const Step& step = chain_.steps()[static_cast<std::size_t>(event.step)];
+                      const int64_t first = step.parameters.front();
+                      float* const gradients = place(event.parameter_gradients, workspace);
+                      run_backward(event, chain, workspace, gradients, first);
+                      take(first, step.parameter_floats, gradients);
+                    });
+}
+
 void TrainingPlan::run_backward(const TrainingEvent& event, const ChainArguments& chain,
-                                Workspace& workspace, float* gradients) const {
+                                Workspace& workspace, float* gradients,
+                                int64_t first_parameter) const {
   const auto index = static_cast<std::size_t>(event.step);
   const GradientStep& flow = flow_.steps()[index];
   const auto gradient = [&](std::size_t buffer) {
@@ -104,7 +132,7 @@ void TrainingPlan::run_backward(const TrainingEvent& event, const ChainArguments
   }
   chain_.backward(chain_.steps()[index], chain, arrays(event, chain),
                   {gradient(flow.output), flow.output_relu_masked, inputs.data(),
-                   flow.trains ? gradients : nullptr});
+                   flow.trains ? gradients : nullptr, first_parameter});
 }
 
 }  // namespace cnnx::graph

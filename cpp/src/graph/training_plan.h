@@ -2,6 +2,7 @@
 // them again; gradients stay in memory until their last use. Immutable.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "graph/training_timeline.h"
@@ -18,14 +19,25 @@ struct TrainingArguments {
   StepTimes* times = nullptr;  // null: nothing is measured
 };
 
+struct TrainingSettings {
+  bool recompute = false;       // saves few arrays, and computes the others again
+  bool keeps_gradients = true;  // see TrainingMemory
+
+  friend bool operator==(const TrainingSettings& a, const TrainingSettings& b) {
+    return a.recompute == b.recompute && a.keeps_gradients == b.keeps_gradients;
+  }
+};
+
+// Takes the gradients of `count` parameters from offset `first` on.
+using TakeGradients = std::function<void(int64_t first, int64_t count, const float* gradients)>;
+
 class TrainingPlan {
  public:
-  // `recompute`: saves few arrays, and computes the others again.
-  TrainingPlan(const Graph& graph, int64_t batch, int threads, bool recompute = false);
+  TrainingPlan(const Graph& graph, int64_t batch, int threads, const TrainingSettings& settings);
 
   int64_t batch() const { return batch_; }
   int threads() const { return threads_; }
-  bool has_setting(bool recompute) const { return recompute == recompute_; }
+  bool has_setting(const TrainingSettings& settings) const { return settings == settings_; }
   int64_t arena_floats() const { return arena_floats_; }
 
   // A workspace for one execution, returned to the pool at the end of the lease. Only the first
@@ -39,6 +51,10 @@ class TrainingPlan {
   // Those of other parameters are not written.
   float* grad_output(Workspace& workspace) const;
   void backward(const TrainingArguments& arguments, Workspace& workspace, float* gradients) const;
+  // With settings that keep no gradients: passes on each layer's after its backward. Nothing reads
+  // the layer's parameters after that, so `take` may change them.
+  void backward(const TrainingArguments& arguments, Workspace& workspace,
+                const TakeGradients& take) const;
   const std::vector<Step>& steps() const { return chain_.steps(); }
 
  private:
@@ -48,12 +64,16 @@ class TrainingPlan {
   float* place(std::size_t arena_buffer, Workspace& workspace) const {
     return workspace.arena.data() + arena_buffers_[arena_buffer].offset;
   }
+  // Calls run(event, chain arguments) for each backward, and computes values again before.
+  template <class Run>
+  void for_each_backward(const TrainingArguments& arguments, Workspace& workspace,
+                         const Run& run) const;
   void run_backward(const TrainingEvent& event, const ChainArguments& arguments,
-                    Workspace& workspace, float* gradients) const;
+                    Workspace& workspace, float* gradients, int64_t first_parameter) const;
 
   int64_t batch_;
   int threads_;
-  bool recompute_;
+  TrainingSettings settings_;
   Chain chain_;
   GradientFlow flow_;
   TrainingTimeline timeline_;

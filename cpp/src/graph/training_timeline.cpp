@@ -15,7 +15,7 @@ constexpr int64_t kLargeScratch = 512 * 1024;
 }  // namespace
 
 TrainingTimeline::TrainingTimeline(const Chain& chain, const GradientFlow& flow,
-                                   const Recomputation& recomputation, int threads)
+                                   const Recomputation& recomputation, const TrainingMemory& memory)
     : chain_(&chain),
       available_(chain.values().size(), true),
       current_(chain.values().size(), kNothing),
@@ -35,7 +35,8 @@ TrainingTimeline::TrainingTimeline(const Chain& chain, const GradientFlow& flow,
   }
   assign_arena_buffers();
   add_saved();
-  add_scratch(threads);
+  add_scratch(memory.threads);
+  if (!memory.keeps_gradients) add_parameter_gradients(flow);
   add_gradients(flow);
 }
 
@@ -169,6 +170,17 @@ void TrainingTimeline::add_gradients(const GradientFlow& flow) {
   for (const GradientBuffer& buffer : flow.arena_buffers())
     arena_buffers_.push_back(
         {buffer.floats, time_of(buffer.first_step), time_of(buffer.last_step)});
+}
+
+void TrainingTimeline::add_parameter_gradients(const GradientFlow& flow) {
+  for (TrainingEvent& event : events_) {
+    if (event.kind != TrainingEvent::Kind::backward) continue;
+    const int64_t floats = step_of(event.step).parameter_floats;
+    if (floats == 0 || !flow.steps()[static_cast<std::size_t>(event.step)].trains) continue;
+    const int time = static_cast<int>(&event - events_.data());
+    event.parameter_gradients = arena_buffers_.size();
+    arena_buffers_.push_back({runtime::round_up_to_line(floats), time, time});
+  }
 }
 
 int64_t TrainingTimeline::most_floats() const {

@@ -17,6 +17,14 @@ struct Recomputation {
   std::vector<bool> brief;
 };
 
+// Where a step has memory besides the arrays of values.
+struct TrainingMemory {
+  int threads = 1;
+  // All gradients of parameters together, outside the arena. Otherwise those of each layer have
+  // memory for the time of its backward only.
+  bool keeps_gradients = true;
+};
+
 // The time of an event is its index in TrainingTimeline::events.
 struct TrainingEvent {
   enum class Kind { forward, loss, again, backward };
@@ -26,12 +34,13 @@ struct TrainingEvent {
   std::vector<std::size_t> inputs = {};
   std::size_t output = kNothing;
   std::size_t scratch = kNothing;  // if it is large; else TrainingTimeline::scratch_floats
+  std::size_t parameter_gradients = kNothing;  // unless TrainingMemory::keeps_gradients
 };
 
 class TrainingTimeline {
  public:
   TrainingTimeline(const Chain& chain, const GradientFlow& flow, const Recomputation& recomputation,
-                   int threads);
+                   const TrainingMemory& memory);
 
   const std::vector<TrainingEvent>& events() const { return events_; }
   // Without offsets. Those of the gradient flow are last, in its order.
@@ -65,6 +74,7 @@ class TrainingTimeline {
   void add_saved();
   void add_scratch(int threads);
   void add_gradients(const GradientFlow& flow);
+  void add_parameter_gradients(const GradientFlow& flow);
 
   const Chain* chain_;
   std::vector<bool> available_;        // per value, of the event that is added next

@@ -12,6 +12,7 @@ class GradientClipping {
   // `norm` is finite and >= 0; 0 disables clipping.
   explicit GradientClipping(double norm) : norm_(norm) {}
 
+  bool is_enabled() const { return norm_ > 0; }
   // The factor of the gradients of the trained segments: min(1, norm / (their norm + 1e-6)), as
   // PyTorch.
   double scale(const float* gradients, const std::vector<ParameterSegment>& segments,

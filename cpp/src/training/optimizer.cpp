@@ -33,28 +33,29 @@ double rate_of(const ParameterSegment& segment, const OptimizerState& state,
   return state.learning_rate * scales.learning_rate * segment.learning_rate_factor;
 }
 
-void update(const Sgd& sgd, OptimizerState& state, const UpdatedBlock& block,
+void update(const Sgd& sgd, const OptimizerState& state, const UpdatedBlock& block,
             const StepScales& scales, int threads) {
   float* const velocity = sgd.momentum > 0 ? block.slots[0] : nullptr;
   const auto kernel = CNNX_KERNELS(optimizer_kernels).sgd;
   for_each_trained(
-      block.segments, kOptimizerGrain, threads,
+      block.segments, block.range, kOptimizerGrain, threads,
       [&](const ParameterSegment& segment, int64_t begin, int64_t end) {
         const SgdCoefficients coefficients = {
             static_cast<float>(scales.gradients),
             static_cast<float>(rate_of(segment, state, scales)), static_cast<float>(sgd.momentum),
             static_cast<float>(sgd.weight_decay * segment.weight_decay_factor), sgd.nesterov};
-        kernel(coefficients, block.parameters + begin, block.gradients + begin,
-               velocity ? velocity + begin : nullptr, end - begin);
+        kernel(coefficients, block.parameters + begin,
+               block.gradients + (begin - block.range.first), velocity ? velocity + begin : nullptr,
+               end - begin);
       });
 }
 
-void update(const RmsProp& rmsprop, OptimizerState& state, const UpdatedBlock& block,
+void update(const RmsProp& rmsprop, const OptimizerState& state, const UpdatedBlock& block,
             const StepScales& scales, int threads) {
   float* const square = block.slots[0];
   float* const velocity = rmsprop.momentum > 0 ? block.slots[1] : nullptr;
   const auto kernel = CNNX_KERNELS(optimizer_kernels).rmsprop;
-  for_each_trained(block.segments, kAdamGrain, threads,
+  for_each_trained(block.segments, block.range, kAdamGrain, threads,
                    [&](const ParameterSegment& segment, int64_t begin, int64_t end) {
                      const RmsPropCoefficients coefficients = {
                          static_cast<float>(scales.gradients),
@@ -65,19 +66,18 @@ void update(const RmsProp& rmsprop, OptimizerState& state, const UpdatedBlock& b
                          static_cast<float>(1 - rmsprop.alpha),
                          static_cast<float>(rmsprop.epsilon),
                      };
-                     kernel(coefficients, block.parameters + begin, block.gradients + begin,
-                            square + begin, velocity ? velocity + begin : nullptr, end - begin);
+                     kernel(coefficients, block.parameters + begin,
+                            block.gradients + (begin - block.range.first), square + begin,
+                            velocity ? velocity + begin : nullptr, end - begin);
                    });
 }
 
 template <class AnyAdam>
-void update_adam(const AnyAdam& adam, double weight_decay, OptimizerState& state,
+void update_adam(const AnyAdam& adam, double weight_decay, const OptimizerState& state,
                  const UpdatedBlock& block, const StepScales& scales, int threads) {
-  state.beta1_product *= adam.beta1;
-  state.beta2_product *= adam.beta2;
   const auto kernel = CNNX_KERNELS(optimizer_kernels).adam;
   for_each_trained(
-      block.segments, kAdamGrain, threads,
+      block.segments, block.range, kAdamGrain, threads,
       [&](const ParameterSegment& segment, int64_t begin, int64_t end) {
         const double rate = rate_of(segment, state, scales);
         const AdamCoefficients coefficients = {
@@ -91,38 +91,39 @@ void update_adam(const AnyAdam& adam, double weight_decay, OptimizerState& state
             static_cast<float>(1 / std::sqrt(1 - state.beta2_product)),
             static_cast<float>(adam.epsilon),
         };
-        kernel(coefficients, block.parameters + begin, block.gradients + begin,
-               block.slots[0] + begin, block.slots[1] + begin, end - begin);
+        kernel(coefficients, block.parameters + begin,
+               block.gradients + (begin - block.range.first), block.slots[0] + begin,
+               block.slots[1] + begin, end - begin);
       });
 }
 
-void update(const Adam& adam, OptimizerState& state, const UpdatedBlock& block,
+void update(const Adam& adam, const OptimizerState& state, const UpdatedBlock& block,
             const StepScales& scales, int threads) {
   update_adam(adam, 0, state, block, scales, threads);
 }
 
-void update(const AdamW& adamw, OptimizerState& state, const UpdatedBlock& block,
+void update(const AdamW& adamw, const OptimizerState& state, const UpdatedBlock& block,
             const StepScales& scales, int threads) {
   update_adam(adamw, adamw.weight_decay, state, block, scales, threads);
 }
 
-void update_muon(const Muon& muon, MuonDirections& directions, OptimizerState& state,
+void update_muon(const Muon& muon, MuonDirections& directions, const OptimizerState& state,
                  const UpdatedBlock& block, const StepScales& scales, int threads) {
   float* const direction = directions.data();
   float* const velocity = muon.momentum > 0 ? block.slots[0] : nullptr;
   const auto sgd = CNNX_KERNELS(optimizer_kernels).sgd;
   // SGD's step from zero, negated and of length 1, is its direction.
-  for_each_trained(block.segments, kOptimizerGrain, threads,
+  for_each_trained(block.segments, block.range, kOptimizerGrain, threads,
                    [&](const ParameterSegment&, int64_t begin, int64_t end) {
                      std::fill(direction + begin, direction + end, 0.0f);
                      sgd({static_cast<float>(scales.gradients), -1.0f,
                           static_cast<float>(muon.momentum), 0.0f, muon.nesterov},
-                         direction + begin, block.gradients + begin,
+                         direction + begin, block.gradients + (begin - block.range.first),
                          velocity ? velocity + begin : nullptr, end - begin);
                    });
   directions.orthogonalise(block.segments);
   for_each_trained(
-      block.segments, kOptimizerGrain, threads,
+      block.segments, block.range, kOptimizerGrain, threads,
       [&](const ParameterSegment& segment, int64_t begin, int64_t end) {
         sgd({1.0f, static_cast<float>(rate_of(segment, state, scales)), 0.0f,
              static_cast<float>(muon.weight_decay * segment.weight_decay_factor), false},
@@ -148,8 +149,17 @@ int Optimizer::slot_count() const {
   return 2;
 }
 
-void Optimizer::update(const UpdatedBlock& block, const StepScales& scales, int threads) {
+void Optimizer::begin_step() {
   ++state_.step;
+  const auto multiply = [this](const auto& adam) {
+    state_.beta1_product *= adam.beta1;
+    state_.beta2_product *= adam.beta2;
+  };
+  if (const Adam* adam = std::get_if<Adam>(&settings_)) multiply(*adam);
+  if (const AdamW* adamw = std::get_if<AdamW>(&settings_)) multiply(*adamw);
+}
+
+void Optimizer::update(const UpdatedBlock& block, const StepScales& scales, int threads) {
   const auto update = [&](const auto& settings) {
     if constexpr (std::is_same_v<decltype(settings), const Muon&>) {
       update_muon(settings, *muon_, state_, block, scales, threads);

@@ -20,12 +20,13 @@ struct OptimizerState {
   double learning_rate = 0;  // the initial or the last assigned one
 };
 
-// Arrays of one length and layout, divided into segments.
+// Arrays of one length and layout, divided into segments, and the range of them to update.
 struct UpdatedBlock {
   float* parameters;
-  const float* gradients;
+  const float* gradients;  // of the range alone
   float* const* slots;
   const std::vector<ParameterSegment>& segments;
+  ParameterRange range;
 };
 
 // The factors of one step: the schedule's factor of the learning rate, and the clipping factor of
@@ -43,8 +44,12 @@ class Optimizer {
   // The number of arrays that update() stores in `slots`; they start at zero.
   int slot_count() const;
 
-  // Updates all trained parameters: call once per step.
+  // Once per step, before its updates.
+  void begin_step();
+  // Updates the trained parameters of a range: every range once per step.
   void update(const UpdatedBlock& block, const StepScales& scales, int threads);
+  // Whether a step may update the block in several ranges.
+  bool is_elementwise() const { return !muon_; }
 
   const OptimizerState& state() const { return state_; }
   void set_state(const OptimizerState& state) { state_ = state; }

@@ -27,16 +27,20 @@ std::vector<ParameterSegment> parameter_segments(const std::vector<ParameterInfo
                                                  const std::vector<bool>& trained,
                                                  const std::vector<ParameterRule>& rules);
 
-// Calls body(segment, begin, end) for pieces that cover every trained segment once, in threads as
-// by parallel_for.
+// Floats of the block.
+struct ParameterRange {
+  int64_t first = 0, count = 0;
+};
+
+// Calls body(segment, begin, end) for pieces that cover every trained segment within a range once,
+// in threads as by parallel_for.
 template <class Body>
-void for_each_trained(const std::vector<ParameterSegment>& segments, int64_t grain, int threads,
-                      const Body& body) {
-  if (segments.empty()) return;
-  const int64_t count = segments.back().end();
-  runtime::parallel_for(threads, count, grain, [&](int64_t begin, int64_t end, int) {
+void for_each_trained(const std::vector<ParameterSegment>& segments, const ParameterRange& range,
+                      int64_t grain, int threads, const Body& body) {
+  runtime::parallel_for(threads, range.count, grain, [&](int64_t begin, int64_t end, int) {
     for (const ParameterSegment& segment : segments) {
-      const int64_t first = std::max(begin, segment.offset), last = std::min(end, segment.end());
+      const int64_t first = std::max(range.first + begin, segment.offset);
+      const int64_t last = std::min(range.first + end, segment.end());
       if (segment.is_trained() && first < last) body(segment, first, last);
     }
   });

@@ -1,10 +1,9 @@
-// The train step: forward, loss, backward, update; and evaluation with the same loss.
+// The calls of a trainer, each under its locks; and evaluation with the loss of training.
 #include "cnnx/trainer.h"
 
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
-#include <limits>
 #include <mutex>
 #include <shared_mutex>
 #include <stdexcept>
@@ -16,8 +15,6 @@
 #include "cnnx/shape.h"
 #include "data/image.h"
 #include "graph/model_state.h"
-#include "runtime/add_time.h"
-#include "runtime/check_settings.h"
 #include "training/batch_source.h"
 #include "training/not_finite.h"
 #include "training/trainer_state.h"
@@ -26,156 +23,6 @@ namespace cnnx {
 
 using training::TrainerLock;
 using training::TrainerState;
-
-namespace training {
-
-namespace {
-
-// Whether the layer of each parameter array is trained, which may change between steps.
-std::vector<bool> trained_arrays(const graph::Graph& graph) {
-  std::vector<bool> trained(graph.parameters().infos().size());
-  for (const graph::Node& node : graph.nodes()) {
-    for (std::size_t i = 0; i < node.parameters.count; ++i)
-      trained[node.parameters.first + i] = node.layer.trainable;
-  }
-  return trained;
-}
-
-std::vector<bool> trained_arrays(const graph::ModelState& model) {
-  const std::shared_lock<graph::ModelMutex> lock(model.mutex);
-  return trained_arrays(model.graph);
-}
-
-}  // namespace
-
-TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
-                           const OptimizerSettings& settings, const Loss& how,
-                           const TrainerOptions& options)
-    : model(std::move(trained_model)),
-      loss(how, model->graph.output_shape()),
-      optimizer(settings, model->graph.parameters().infos()),
-      seed(options.seed),
-      recompute(options.recompute),
-      rules(options.rules),
-      trained(trained_arrays(*model)),
-      segments(parameter_segments(model->graph.parameters().infos(), trained, rules)),
-      clipping(options.clip_norm),
-      schedule(options.schedule),
-      gradients(model->graph.parameters().floats()) {
-  if (model->graph.parameters().floats() == 0) {
-    throw std::invalid_argument("trainer: the model has no parameters to train");
-  }
-  runtime::check_settings("trainer: ", options);
-  check_schedule(schedule);
-  const std::string& last = model->graph.nodes().back().layer.kind;
-  if (loss.takes_logits() && (last == "softmax" || last == "sigmoid")) {
-    throw std::invalid_argument(
-        "trainer: the model ends in " + last + ", but " + loss.name() +
-        " takes raw outputs and applies it itself: leave the last layer out");
-  }
-  for (int i = 0; i < optimizer.slot_count(); ++i) {
-    slots.emplace_back(model->graph.parameters().floats());
-    slot_pointers.push_back(slots.back().data());
-  }
-  if (options.averaging) average.emplace(*options.averaging, *model);
-}
-
-LossSum TrainerState::step(const float* images, const Targets& targets, int64_t rows,
-                           double divisor, const char* caller) {
-  const double factor = scheduled_factor();  // refuses before any change
-  const std::unique_lock<graph::ModelMutex> lock(model->mutex);
-  const LossSum sum = compute_gradients(images, targets, rows, divisor);
-  if (!std::isfinite(sum.sum)) {
-    const char* value = std::isnan(sum.sum) ? "NaN" : "infinite";
-    throw NotFiniteError(std::string(caller) + ": the loss is " + value + ", " +
-                         undo_gradients(images, rows));
-  }
-  apply_gradients(factor);
-  return sum;
-}
-
-LossSum TrainerState::compute_gradients(const float* images, const Targets& targets, int64_t rows,
-                                        double divisor) {
-  const int threads = get_num_threads();
-  const auto plan = model->training_plan(rows, threads, recompute);
-  const graph::WorkspaceLease workspace = model->lease(*plan);
-  const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
-  follow_trainable();
-  buffers_before.assign(model->buffers.data(),
-                        model->buffers.data() + model->graph.buffers().floats());
-  graph::StepTimes* const times = profiler ? profiler->times(*plan) : nullptr;
-  const graph::TrainingArguments arguments{
-      images, model->parameters.data(), model->buffers.data(), {seed, gradients_computed++}, times};
-  const float* output = plan->forward(arguments, *workspace);
-  LossSum sum;
-  {
-    const runtime::AddTime time(profiler ? &profiler->loss : nullptr);
-    sum = loss.sum(output, targets, rows, divisor, threads, plan->grad_output(*workspace));
-  }
-  plan->backward(arguments, *workspace, gradients.data());
-  if (model->buffers.size() > 0) model->parameters_changed();
-  return sum;
-}
-
-std::string TrainerState::undo_gradients(const float* images, int64_t rows) {
-  std::copy(buffers_before.begin(), buffers_before.end(), model->buffers.data());
-  model->parameters_changed();
-  const std::string first = first_not_finite(*model, images, rows, {seed, --gradients_computed});
-  const std::string undone = "; the model is as it was before this step, expected ";
-  if (first == "the images")
-    return "because " + first + " are not finite" + undone + "finite images";
-  const std::string why = first.empty() ? "though every layer's output is finite"
-                                        : "because " + first + " is not finite";
-  return why + undone + "a finite loss: try a smaller learning rate";
-}
-
-void TrainerState::follow_trainable() {
-  const std::vector<bool> before = std::exchange(trained, trained_arrays(model->graph));
-  if (trained == before) return;
-  const std::vector<ParameterInfo>& parameters = model->graph.parameters().infos();
-  segments = parameter_segments(parameters, trained, rules);
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    if (before[i] && !trained[i]) {
-      std::fill_n(gradients.data() + parameters[i].offset, element_count(parameters[i].shape),
-                  0.0f);
-    }
-  }
-}
-
-double TrainerState::scheduled_factor() const {
-  const bool constant =
-      std::holds_alternative<ConstantRate>(schedule.shape) && schedule.warmup_epochs == 0;
-  if (!constant && schedule_state.steps_per_epoch == 0) {
-    throw std::invalid_argument(
-        "trainer: the schedule does not know how long training is, expected fit, or begin_schedule "
-        "before the first step");
-  }
-  return schedule_factor(schedule, schedule_state);
-}
-
-void TrainerState::apply_gradients(double rate_factor) {
-  const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
-  const runtime::AddTime time(profiler ? &profiler->update : nullptr);
-  if (profiler) ++profiler->steps;
-  follow_trainable();
-  const int threads = get_num_threads();
-  const StepScales scales = {rate_factor, clipping.scale(gradients.data(), segments, threads)};
-  optimizer.update({model->parameters.data(), gradients.data(), slot_pointers.data(), segments},
-                   scales, threads);
-  model->parameters_changed();
-  last_learning_rate = optimizer.state().learning_rate * rate_factor;
-  ++schedule_state.step;
-  if (average) average->update(*model, optimizer.state().step, threads);
-}
-
-void TrainerState::release() {
-  input = runtime::AlignedBuffer();
-  loss.release();
-  const std::unique_lock<graph::ModelMutex> lock(model->mutex);
-  model->release();
-}
-
-}  // namespace training
 
 namespace {
 
@@ -257,6 +104,7 @@ void Trainer::apply_gradients() {
   const TrainerLock lock(s.mutex);
   const double factor = s.scheduled_factor();
   const std::unique_lock<graph::ModelMutex> model_lock(s.model->mutex);
+  s.kept_gradients("apply_gradients");
   s.apply_gradients(factor);
 }
 
@@ -354,8 +202,11 @@ Profile Trainer::profile() const {
   return state()->profiler ? state()->profiler->profile(state()->model->graph) : Profile{};
 }
 
-float* Trainer::gradients() { return state()->gradients.data(); }
-int64_t Trainer::gradient_count() const { return state()->gradients.size(); }
+float* Trainer::gradients() {
+  const TrainerLock lock(state()->mutex);
+  return state()->kept_gradients("gradients");
+}
+int64_t Trainer::gradient_count() const { return state()->model->graph.parameters().floats(); }
 
 void Trainer::release() {
   const TrainerLock lock(state()->mutex);

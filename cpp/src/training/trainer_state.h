@@ -37,6 +37,15 @@ struct TrainerState {
   LossSum compute_gradients(const float* images, const Targets& targets, int64_t rows,
                             double divisor);
   void apply_gradients(double rate_factor);
+  // Both halves, without an update for a loss that is not finite.
+  LossSum compute_and_apply(const float* images, const Targets& targets, int64_t rows,
+                            double divisor, double rate_factor);
+  // Whether each layer's update may follow its backward, so that no gradients are kept: of a large
+  // model, unless clipping or the optimizer needs all gradients at once, or the caller reads them.
+  bool updates_in_backward() const;
+  // For the caller, from now on also those of a step. Throws std::invalid_argument, naming the
+  // function, if the last step kept none.
+  float* kept_gradients(const char* function);
   // After compute_gradients of a loss that is not finite: restores the model. Returns the reason
   // and the expectation, as the end of a sentence.
   std::string undo_gradients(const float* images, int64_t rows);
@@ -48,6 +57,16 @@ struct TrainerState {
 
   // The memory that the next step allocates again.
   void release();
+
+  // Makes the array of gradients.
+  void keep_gradients();
+  // Forward, loss and backward. Null scales keep the gradients; otherwise updates follow each
+  // layer's backward, unless the loss is not finite.
+  LossSum run(const float* images, const Targets& targets, int64_t rows, double divisor,
+              const StepScales* scales);
+  // Updates a range by its gradients. And what follows all updates of a step.
+  void update(const ParameterRange& range, const float* values, const StepScales& scales);
+  void finish_update(double rate_factor);
 
   mutable runtime::ForkSafeMutex mutex{"trainer"};
   std::shared_ptr<graph::ModelState> model;
@@ -64,7 +83,8 @@ struct TrainerState {
   Schedule schedule;
   ScheduleState schedule_state;
   double last_learning_rate = 0;
-  runtime::AlignedBuffer gradients;
+  runtime::AlignedBuffer gradients;  // empty until a step or a caller needs them
+  bool gradients_are_kept = true;    // by the last step
   std::vector<runtime::AlignedBuffer> slots;
   std::vector<float*> slot_pointers;   // into slots, as the optimizer takes them
   runtime::AlignedBuffer input;        // a step's images, normalised

@@ -109,6 +109,12 @@ class SingleSteps(NamedAttributes):
 
         The array is the trainer's memory; `apply_gradients` uses values that you write to it. The
         gradients of frozen layers are zeros.
+
+        To save memory, `step` and `fit` keep no gradients of a model with four million parameters
+        or more until this attribute has been read once. They do with `clip_norm` and `Muon`.
+
+        Raises:
+            ValueError: if the last step kept none.
         """
         return self._core.gradients
 
