@@ -126,7 +126,8 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, const Winograd
       product.panel = panels + panels_offset<kSide>(inputs.count(), block.begin) +
                       point * (inputs.count() * block.width + kLine) + range.first * block.width;
       product.output = plane + block.begin;
-      product.columns = product.width = block.width;
+      product.columns = with_tail(block.columns);
+      product.width = block.width;
       multiply(product);
     }
   }

@@ -3,6 +3,7 @@
 #include "kernels/tile.h"
 
 #include "kernels/tile_addend.h"
+#include "kernels/tile_last_vector.h"
 #include "kernels/tile_packing.h"
 
 namespace cnnx {
@@ -70,19 +71,6 @@ struct Ahead {
   static constexpr int64_t kCacheLineFloats = 16;
 };
 
-// A tile's last vector if at most half of its lanes are columns: CPUs that divide the instructions
-// of whole vectors in two, such as Zen 4, need half the time.
-template <bool kHalf>
-CNNX_INLINE Vector add_product(Vector value, Vector weight, Vector sum) {
-#if defined(__AVX512F__)
-  if (kHalf) {
-    return with_any_upper_half(
-        x86_multiply_add(lower_half(value), lower_half(weight), lower_half(sum)));
-  }
-#endif
-  return fused_multiply_add(value, weight, sum);
-}
-
 // Multiply-adds for kSteps values of k: kSteps rows of the panel, and as many floats of every row.
 template <int kSteps, bool kHalf, int kRows, int kVectors>
 CNNX_INLINE void add_products(const float* x, int64_t first, int64_t step, int64_t last,
@@ -116,8 +104,8 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
                   float* output) {
   constexpr int kLast = kVectors - 1;
   const int64_t row_step = p.row_step, output_step = p.output_step;
-  const bool whole = p.columns == p.width;
   const int64_t rest = p.columns - kLast * kLanes;
+  const bool whole = rest == kLastLanes<kHalf>;
   Vector sum[kRows][kVectors];
   if (p.start) {
     CNNX_UNROLL for (int v = 0; v < kVectors; ++v) {
@@ -128,8 +116,8 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
     CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
       const float* held = output + r * output_step;
       CNNX_UNROLL for (int v = 0; v < kLast; ++v) sum[r][v] = load(held + v * kLanes);
-      sum[r][kLast] =
-          whole ? load(held + kLast * kLanes) : load_partial(held + kLast * kLanes, rest);
+      sum[r][kLast] = whole ? load_last<kHalf>(held + kLast * kLanes)
+                            : load_partial(held + kLast * kLanes, rest);
     }
   }
   Ahead ahead = {};
@@ -162,8 +150,9 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
   }
   if (whole) {
     CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
-      CNNX_UNROLL for (int v = 0; v < kVectors; ++v)
-          store(output + r * output_step + v * kLanes, sum[r][v]);
+      float* target = output + r * output_step;
+      CNNX_UNROLL for (int v = 0; v < kLast; ++v) store(target + v * kLanes, sum[r][v]);
+      store_last<kHalf>(target + kLast * kLanes, sum[r][kLast]);
     }
     return;
   }
@@ -195,46 +184,45 @@ using ProductTile = void (*)(const Product&, const Walk&, const Ahead&, const fl
   CNNX_PRODUCT_12(fetches, vectors), product_tile<fetches, 13, vectors>, \
       product_tile<fetches, 14, vectors>
 
-// Indexed by whether they prefetch. Where a step takes many cycles, code that may prefetch costs no
-// time.
+// Indexed by whether they prefetch.
 #if defined(CNNX_32_REGISTERS)
-constexpr ProductTile kProductOfPairs[kRowsOfPairs] = {CNNX_PRODUCT_14(true, 2)};
-constexpr ProductTile kProductOfOne[kRowsOfOne] = {CNNX_PRODUCT_14(true, 1)};
-CNNX_INLINE const ProductTile* product_tiles(int64_t width, bool) {
-  return width > kLanes ? kProductOfPairs : kProductOfOne;
-}
+constexpr ProductTile kProductOfPairs[2][kRowsOfPairs] = {{CNNX_PRODUCT_14(false, 2)},
+                                                          {CNNX_PRODUCT_14(true, 2)}};
+// Where a step takes as many cycles, code that may prefetch costs little time.
+constexpr ProductTile kProductOfOneVector[kRowsOfOne] = {CNNX_PRODUCT_14(true, 1)};
+constexpr const ProductTile* kProductOfOne[2] = {kProductOfOneVector, kProductOfOneVector};
 #else
 constexpr ProductTile kProductOfPairs[2][kRowsOfPairs] = {{CNNX_PRODUCT_6(false, 2)},
                                                           {CNNX_PRODUCT_6(true, 2)}};
 constexpr ProductTile kProductOfOne[2][kRowsOfOne] = {{CNNX_PRODUCT_12(false, 1)},
                                                       {CNNX_PRODUCT_12(true, 1)}};
-CNNX_INLINE const ProductTile* product_tiles(int64_t width, bool fetches) {
-  return width > kLanes ? kProductOfPairs[fetches] : kProductOfOne[fetches];
-}
 #endif
 #if defined(__AVX512F__)
 // Of a vector and a half. Lines of few rows use whole vectors, to keep the code small.
-#define CNNX_PRODUCT_HALF(rows) product_tile<true, rows, 2, true>
-constexpr ProductTile kProductOfHalf[kRowsOfPairs] = {
-    CNNX_PRODUCT_6(true, 2), CNNX_PRODUCT_HALF(7),  CNNX_PRODUCT_HALF(8),
-    CNNX_PRODUCT_HALF(9),    CNNX_PRODUCT_HALF(10), CNNX_PRODUCT_HALF(11),
-    CNNX_PRODUCT_HALF(12),   CNNX_PRODUCT_HALF(13), CNNX_PRODUCT_HALF(14)};
+#define CNNX_PRODUCT_HALF(fetches, rows) product_tile<fetches, rows, 2, true>
+#define CNNX_PRODUCTS_HALF(fetches)                                                         \
+  CNNX_PRODUCT_6(fetches, 2), CNNX_PRODUCT_HALF(fetches, 7), CNNX_PRODUCT_HALF(fetches, 8), \
+      CNNX_PRODUCT_HALF(fetches, 9), CNNX_PRODUCT_HALF(fetches, 10),                        \
+      CNNX_PRODUCT_HALF(fetches, 11), CNNX_PRODUCT_HALF(fetches, 12),                       \
+      CNNX_PRODUCT_HALF(fetches, 13), CNNX_PRODUCT_HALF(fetches, 14)
+constexpr ProductTile kProductOfHalf[2][kRowsOfPairs] = {{CNNX_PRODUCTS_HALF(false)},
+                                                         {CNNX_PRODUCTS_HALF(true)}};
 #endif
 
 // Outer sum ---------------------------------------------------------------------------------------
 
-template <int kTaps, int kRun, int kVectors>
+template <int kTaps, int kRun, int kVectors, bool kHalf = false>
 void outer_tile(const OuterSum& s, const float* input, float* sums) {
   constexpr int kLast = kVectors - 1;
-  const bool whole = s.columns == s.width;
   const int64_t rest = s.columns - kLast * kLanes;
+  const bool whole = rest == kLastLanes<kHalf>;
   Vector sum[kTaps][kRun][kVectors] = {};
   if (!s.fresh) {
     CNNX_UNROLL for (int t = 0; t < kTaps; ++t) CNNX_UNROLL for (int k = 0; k < kRun; ++k) {
       const float* held = sums + t * s.sums_tap_step + k * s.sums_step;
       CNNX_UNROLL for (int v = 0; v < kLast; ++v) sum[t][k][v] = load(held + v * kLanes);
-      sum[t][k][kLast] =
-          whole ? load(held + kLast * kLanes) : load_partial(held + kLast * kLanes, rest);
+      sum[t][k][kLast] = whole ? load_last<kHalf>(held + kLast * kLanes)
+                               : load_partial(held + kLast * kLanes, rest);
     }
   }
   const int64_t pixel_step = s.pixel_step, gradient_step = s.gradient_pixel_step,
@@ -249,9 +237,10 @@ void outer_tile(const OuterSum& s, const float* input, float* sums) {
         CNNX_UNROLL for (int v = 0; v < kVectors; ++v) grad[v] = load(gradient + v * kLanes);
         CNNX_UNROLL for (int t = 0; t < kTaps; ++t) CNNX_UNROLL for (int k = 0; k < kRun; ++k) {
           const Vector value = broadcast(x[t * tap_step + k]);
-          CNNX_UNROLL for (int v = 0; v < kVectors; ++v) {
+          CNNX_UNROLL for (int v = 0; v < kLast; ++v) {
             sum[t][k][v] = fused_multiply_add(value, grad[v], sum[t][k][v]);
           }
+          sum[t][k][kLast] = add_product<kHalf>(value, grad[kLast], sum[t][k][kLast]);
         }
       }
     }
@@ -260,7 +249,7 @@ void outer_tile(const OuterSum& s, const float* input, float* sums) {
     float* target = sums + t * s.sums_tap_step + k * s.sums_step;
     CNNX_UNROLL for (int v = 0; v < kLast; ++v) store(target + v * kLanes, sum[t][k][v]);
     if (whole) {
-      store(target + kLast * kLanes, sum[t][k][kLast]);
+      store_last<kHalf>(target + kLast * kLanes, sum[t][k][kLast]);
     } else {
       store_partial(target + kLast * kLanes, sum[t][k][kLast], rest);
     }
@@ -268,17 +257,21 @@ void outer_tile(const OuterSum& s, const float* input, float* sums) {
 }
 
 using OuterTile = void (*)(const OuterSum&, const float*, float*);
-#define CNNX_OUTER_4(taps, vectors)                                                         \
-  outer_tile<taps, 1, vectors>, outer_tile<taps, 2, vectors>, outer_tile<taps, 3, vectors>, \
-      outer_tile<taps, 4, vectors>
-#define CNNX_OUTER_6(taps, vectors) \
-  CNNX_OUTER_4(taps, vectors), outer_tile<taps, 5, vectors>, outer_tile<taps, 6, vectors>
-#define CNNX_OUTER_7(taps, vectors) CNNX_OUTER_6(taps, vectors), outer_tile<taps, 7, vectors>
-#define CNNX_OUTER_12(taps, vectors)                                                       \
-  CNNX_OUTER_7(taps, vectors), outer_tile<taps, 8, vectors>, outer_tile<taps, 9, vectors>, \
-      outer_tile<taps, 10, vectors>, outer_tile<taps, 11, vectors>, outer_tile<taps, 12, vectors>
-#define CNNX_OUTER_14(taps, vectors) \
-  CNNX_OUTER_12(taps, vectors), outer_tile<taps, 13, vectors>, outer_tile<taps, 14, vectors>
+// Of so many taps and vectors, and whether the last vector is a half.
+#define CNNX_OUTER_4(taps, ...)                                       \
+  outer_tile<taps, 1, __VA_ARGS__>, outer_tile<taps, 2, __VA_ARGS__>, \
+      outer_tile<taps, 3, __VA_ARGS__>, outer_tile<taps, 4, __VA_ARGS__>
+#define CNNX_OUTER_6(taps, ...)                                      \
+  CNNX_OUTER_4(taps, __VA_ARGS__), outer_tile<taps, 5, __VA_ARGS__>, \
+      outer_tile<taps, 6, __VA_ARGS__>
+#define CNNX_OUTER_7(taps, ...) CNNX_OUTER_6(taps, __VA_ARGS__), outer_tile<taps, 7, __VA_ARGS__>
+#define CNNX_OUTER_12(taps, ...)                                           \
+  CNNX_OUTER_7(taps, __VA_ARGS__), outer_tile<taps, 8, __VA_ARGS__>,       \
+      outer_tile<taps, 9, __VA_ARGS__>, outer_tile<taps, 10, __VA_ARGS__>, \
+      outer_tile<taps, 11, __VA_ARGS__>, outer_tile<taps, 12, __VA_ARGS__>
+#define CNNX_OUTER_14(taps, ...)                                       \
+  CNNX_OUTER_12(taps, __VA_ARGS__), outer_tile<taps, 13, __VA_ARGS__>, \
+      outer_tile<taps, 14, __VA_ARGS__>
 
 // tiles[taps - 1][run - 1], null if that many accumulators do not fit.
 struct OuterTiles {
@@ -302,7 +295,16 @@ constexpr OuterTiles kOuterOfPairs = {{6, 3, 2}, {kPairs1, kPairs2, kPairs3}};
 constexpr OuterTiles kOuterOfOne = {{12, 6, 4}, {kOne1, kOne2, kOne3}};
 #endif
 
-CNNX_INLINE const OuterTiles& outer_tiles(int64_t width) {
+#if defined(__AVX512F__)
+constexpr OuterTile kHalf1[] = {CNNX_OUTER_14(1, 2, true)}, kHalf2[] = {CNNX_OUTER_7(2, 2, true)},
+                    kHalf3[] = {CNNX_OUTER_4(3, 2, true)};
+constexpr OuterTiles kOuterOfHalf = {{14, 7, 4}, {kHalf1, kHalf2, kHalf3}};
+#endif
+
+CNNX_INLINE const OuterTiles& outer_tiles(int64_t columns, int64_t width) {
+#if defined(__AVX512F__)
+  if (width > kLanes && columns <= kLanes + kLanes / 2) return kOuterOfHalf;
+#endif
   return width > kLanes ? kOuterOfPairs : kOuterOfOne;
 }
 
@@ -311,9 +313,9 @@ CNNX_INLINE const OuterTiles& outer_tiles(int64_t width) {
 void multiply(const Product& p) {
   const Split rows = split(p.rows, p.width > kLanes ? kRowsOfPairs : kRowsOfOne);
   const bool fetches = p.next_input || p.next_output;
-  const ProductTile* tiles = product_tiles(p.width, fetches);
+  const ProductTile* tiles = p.width > kLanes ? kProductOfPairs[fetches] : kProductOfOne[fetches];
 #if defined(__AVX512F__)
-  if (p.width > kLanes && p.columns <= kLanes + kLanes / 2) tiles = kProductOfHalf;
+  if (p.width > kLanes && p.columns <= kLanes + kLanes / 2) tiles = kProductOfHalf[fetches];
 #endif
   // Adjacent columns of taps form one run.
   const bool contiguous = p.tap_column_step == p.run;
@@ -349,13 +351,13 @@ void multiply(const Product& p) {
 
 int64_t taps_at_once(int64_t taps, int64_t run, int64_t width) {
   for (int64_t most = 3; most > 1; --most) {
-    if (taps >= most && run <= outer_tiles(width).longest[most - 1]) return most;
+    if (taps >= most && run <= outer_tiles(width, width).longest[most - 1]) return most;
   }
   return 1;
 }
 
 void add_outer_products(const OuterSum& s) {
-  const OuterTiles& tiles = outer_tiles(s.width);
+  const OuterTiles& tiles = outer_tiles(s.columns, s.width);
   const Split runs = split(s.run, tiles.longest[s.taps - 1]);
   int64_t k = 0;
   for (int64_t t = 0; t < runs.tiles; ++t) {
