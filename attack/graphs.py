@@ -66,8 +66,11 @@ def compute(index, noise, seed):
     dropped = {name: tensors.pop(name)[index] for name in list(tensors) if "factors" in name}
     parameters = {name: tensors[name].requires_grad_() for name in PARAMETERS}
     p = {**tensors, **dropped, **{name: rounded(each) for name, each in parameters.items()}}
-    with torch.no_grad():
-        found = {"output": inference({"input": x}, p)}
+    values = {"input": x}
+    output = inference(values, p)
+    gradients = torch.autograd.grad(output, list(values.values()), y)
+    found = {f"gradient at {name}": each for name, each in zip(values, gradients)}
+    found["output"] = output.detach()
     loss = F.mse_loss(training({"input": x}, p), y)
     loss.backward()
     found["loss"] = loss.detach()
@@ -111,10 +114,12 @@ def graphs(draw: Draw) -> Case:
     check = paste(
         snippets.compare,
         network_snippets.results_of,
+        network_snippets.gradients_at,
         network_snippets.compare_most,
         f"cnnx.set_num_threads({draw.integer(1, 4)})",
         "def actual(index):\n"
-        f"    return results_of(model, x[index], y[index], {draw.seed}, {draw.chance(0.4)})",
+        f"    results = results_of(model, x[index], y[index], {draw.seed}, {draw.chance(0.4)})\n"
+        "    return {**results, **gradients_at(model, x[index], y[index])}",
         "compare_most(compare, actual, expected, bounds)",
     )
     return Case(paste(*setup), paste(*expected, network_snippets.with_bounds, ending), check)

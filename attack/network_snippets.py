@@ -29,6 +29,12 @@ def results_of(model: cnnx.Model, x: Any, y: Any, seed: int, recompute: bool) ->
     return {**found, **trained.buffers}
 
 
+def gradients_at(model: cnnx.Model, x: Any, y: Any) -> dict[str, Any]:
+    """The gradients of the outputs, times y, with respect to the images and to every layer."""
+    names = ["input", *(layer.name for layer in model.layers)]
+    return {f"gradient at {name}": model.gradients(x, y, of=name) for name in names}
+
+
 class RoundedNetwork(ReferenceNetwork):
     """The reference network with relative errors in all outputs and gradients."""
 

@@ -93,20 +93,39 @@ py::list layer_times(const Model& model, const py::array& pixels, int64_t repeti
   return found;
 }
 
-py::dict layer_outputs(const Model& model, const py::array& pixels, bool integer_values) {
+// (count, ...), where the shape of one image is that of the layer.
+FloatArray array_for(const Model& model, const std::string& layer, int64_t count) {
+  Shape shape = model.input_shape();
+  for (const LayerInfo& info : model.layer_infos()) {
+    if (info.name == layer) shape = info.output_shape;
+  }
+  shape.insert(shape.begin(), count);
+  return new_array(shape);
+}
+
+py::dict layer_outputs(const Model& model, const py::array& pixels, bool integer_values,
+                       const std::vector<std::string>& names) {
   const ImageBatch images = image_batch(pixels, integer_values);
   py::dict results;
   std::vector<float*> pointers;
-  for (const LayerInfo& info : model.layer_infos()) {
-    Shape shape{images.count};
-    shape.insert(shape.end(), info.output_shape.begin(), info.output_shape.end());
-    FloatArray array = new_array(shape);
+  for (const std::string& name : names) {
+    FloatArray array = array_for(model, name, images.count);
     pointers.push_back(array.mutable_data());
-    results[py::str(info.name)] = array;
+    results[py::str(name)] = array;
   }
   const ReleaseGil release;
-  model.layer_outputs(images, pointers.data());
+  model.layer_outputs(images, names, pointers.data());
   return results;
+}
+
+FloatArray gradients(const Model& model, const py::array& pixels, bool integer_values,
+                     const FloatArray& grad_outputs, const std::string& of) {
+  const ImageBatch images = image_batch(pixels, integer_values);
+  FloatArray result = array_for(model, of, images.count);
+  float* data = result.mutable_data();
+  const ReleaseGil release;
+  model.gradients(images, grad_outputs.data(), of, data);
+  return result;
 }
 
 using ModelClass = py::classh<Model>;
@@ -149,7 +168,10 @@ void bind_runs(ModelClass& type) {
             return run_into(model, pixels, integer_values, &Model::probabilities);
           },
           py::arg("pixels"), py::arg("integer_values"))
-      .def("layer_outputs", &layer_outputs, py::arg("pixels"), py::arg("integer_values"))
+      .def("layer_outputs", &layer_outputs, py::arg("pixels"), py::arg("integer_values"),
+           py::arg("names"))
+      .def("gradients", &gradients, py::arg("pixels"), py::arg("integer_values"),
+           py::arg("grad_outputs"), py::arg("of"))
       .def("layer_times", &layer_times, py::arg("pixels"), py::arg("repetitions"));
 }
 

@@ -194,6 +194,14 @@ void wrong_images_are_refused() {
                model.run(samples.first(1), nullptr));
   CHECK_THROWS(std::invalid_argument, "layer_outputs: outputs is a null pointer",
                model.layer_outputs(samples.first(1), nullptr));
+  CHECK_THROWS(std::invalid_argument, "layer_outputs: names has \"a\", expected names of layers",
+               model.layer_outputs(samples.first(1), {"a"}, nullptr));
+  CHECK_THROWS(std::invalid_argument, "gradients: of is \"a\", expected \"input\" or the name",
+               model.gradients(samples.first(1), outputs, "a", outputs));
+  CHECK_THROWS(std::invalid_argument, "gradients: grad_outputs is a null pointer",
+               model.gradients(samples.first(1), nullptr, "input", outputs));
+  CHECK_THROWS(std::invalid_argument, "gradients: gradients is a null pointer",
+               model.gradients(samples.first(1), outputs, "input", nullptr));
   CHECK_THROWS(std::invalid_argument, "there are -3 images",
                model.probabilities(samples.first(-3), outputs));
   CHECK_THROWS(std::invalid_argument, "there are -3 images", model.predict(samples.first(-3)));

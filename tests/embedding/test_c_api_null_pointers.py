@@ -97,6 +97,15 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
         lambda w: [w.model, PIXELS.ctypes.data, UINT8, 2, FLOATS, 32],
         set(),
     ),
+    "model_layer_shape": (lambda w: [w.model, "flatten_1", INTEGERS, 8, a_number()], set()),
+    "model_layer_output": (
+        lambda w: [w.model, PIXELS.ctypes.data, UINT8, 2, "flatten_1", FLOATS, 32],
+        set(),
+    ),
+    "model_gradients": (
+        lambda w: [w.model, PIXELS.ctypes.data, UINT8, 2, WEIGHTS, "flatten_1", FLOATS, 32],
+        set(),
+    ),
     "model_parameter_count": (lambda w: [w.model, a_number()], set()),
     "model_buffer_count": (lambda w: [w.model, a_number()], set()),
     "model_parameter_name": (lambda w: [w.model, 0, a_text()], set()),

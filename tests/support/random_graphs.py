@@ -25,6 +25,7 @@ LAYERS: dict[str, list[Draw]] = {
     "conv2d": [
         lambda rng: cnnx.Conv2d(either(rng, 4, 8), 3, padding="same", bias=bool(rng.integers(2))),
         lambda rng: cnnx.Conv2d(either(rng, 4, 8), 1),
+        lambda rng: [cnnx.Conv2d(8, 3, padding="same"), cnnx.ReLU(), cnnx.Conv2d(4, 1)],
     ],
     "conv_transpose2d": [lambda rng: cnnx.ConvTranspose2d(either(rng, 4, 8), 3, padding=1)],
     "batch_norm2d": [

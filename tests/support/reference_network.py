@@ -89,9 +89,19 @@ class ReferenceNetwork:
         the network's output.
         """
         outputs = self.outputs(x, step)
+        found = self._all_gradients(outputs, grad_output(outputs[self.nodes[-1].name]), step)[1]
+        return {name: found[name] for name in self.parameters}
+
+    def output_gradients(self, x: npt.ArrayLike, grad_output: npt.ArrayLike) -> Arrays:
+        """Gradients of the image, as "input", and of every layer's output, in inference."""
+        return self._all_gradients(self.outputs(x), real(grad_output), None)[0]
+
+    def _all_gradients(
+        self, outputs: Arrays, grad_output: Array, step: Step | None
+    ) -> tuple[Arrays, Arrays]:
+        """The gradients of outputs and of parameters, by name."""
         grads = {name: np.zeros_like(output) for name, output in outputs.items()}
-        last = self.nodes[-1].name
-        grads[last] = grad_output(outputs[last])
+        grads[self.nodes[-1].name] = grad_output
         found: Arrays = {}
         for node in reversed(self.nodes):
             inputs = [outputs[name] for name in node.inputs]
@@ -101,7 +111,7 @@ class ReferenceNetwork:
             for name, grad in zip(node.inputs, grad_inputs, strict=True):
                 grads[name] = grads[name] + grad
             found.update({f"{node.name}.{name}": grad for name, grad in own.items()})
-        return {name: found[name] for name in self.parameters}
+        return grads, found
 
     def _own(self, node: Node, *names: str) -> list[Array | None]:
         """The layer's parameters; None for a missing one."""
@@ -146,7 +156,7 @@ class ReferenceNetwork:
         return output
 
     def _backward(
-        self, node: Node, grad: Array, inputs: list[Array], output: Array, step: Step
+        self, node: Node, grad: Array, inputs: list[Array], output: Array, step: Step | None
     ) -> tuple[list[Array], Arrays]:
         """The gradients of the inputs and of the parameters."""
         x, kind, settings = inputs[0], node.kind, dict(node.settings)
@@ -160,7 +170,7 @@ class ReferenceNetwork:
             ends = np.cumsum([each.shape[-1] for each in inputs])
             return np.split(grad, ends[:-1], axis=-1), {}
         if kind == "dropout":
-            return [grad * dropout_factors(node, x, step)], {}
+            return [grad if step is None else grad * dropout_factors(node, x, step)], {}
         if kind == "batch_norm2d":
             return self._batch_norm_backward(node, grad, x, step)
         if kind == "prelu":
@@ -183,7 +193,7 @@ class ReferenceNetwork:
         return [backward(grad, saved, **settings)], {}
 
     def _batch_norm_backward(
-        self, node: Node, grad: Array, x: Array, step: Step
+        self, node: Node, grad: Array, x: Array, step: Step | None
     ) -> tuple[list[Array], Arrays]:
         (weight,) = self._own(node, "weight")
         epsilon = node.settings["epsilon"]

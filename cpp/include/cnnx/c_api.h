@@ -172,6 +172,23 @@ CNNX_API cnnx_status cnnx_model_probabilities(const cnnx_model* model, const voi
                                               cnnx_pixel_type type, int64_t count,
                                               float* probabilities, int64_t room);
 
+// The shape of one image's output of a layer, as in cnnx_model_output_shape. That of "input" is the
+// image's.
+CNNX_API cnnx_status cnnx_model_layer_shape(const cnnx_model* model, const char* layer,
+                                            int64_t* shape, int64_t room, int64_t* axes);
+// Writes the outputs of one layer, (count, ...). Layers after it do not run. A batch norm after a
+// convolution is not fused with it and may round differently.
+CNNX_API cnnx_status cnnx_model_layer_output(const cnnx_model* model, const void* pixels,
+                                             cnnx_pixel_type type, int64_t count, const char* layer,
+                                             float* output, int64_t room);
+// The gradient of the sum of grad_outputs times the raw outputs, both of count * output_count
+// floats, with respect to the output of a layer, or for "input" to the pixels as given. Batch norms
+// use their running statistics, and dropout drops nothing.
+CNNX_API cnnx_status cnnx_model_gradients(const cnnx_model* model, const void* pixels,
+                                          cnnx_pixel_type type, int64_t count,
+                                          const float* grad_outputs, const char* layer,
+                                          float* gradients, int64_t room);
+
 // Parameters and buffers. -------------------------------------------------------------------------
 
 // Buffers are the arrays that training updates besides the parameters: the running statistics of

@@ -94,6 +94,18 @@ class CNNX_API Model {
   // Writes one array per layer, in order, each count * element_count(its output_shape) floats. The
   // bits are those of run, except where run folds a batch norm into a convolution.
   void layer_outputs(const ImageBatch& images, float* const* outputs) const;
+  // One array for each of these layers. Layers after the last of them do not run. Throws
+  // std::invalid_argument for an unknown name.
+  void layer_outputs(const ImageBatch& images, const std::vector<std::string>& names,
+                     float* const* outputs) const;
+  // The gradient of sum(grad_outputs * run(images)) with respect to the output of the layer `of`,
+  // or to the images for "input": count * element_count(its shape) floats. grad_outputs: count *
+  // element_count(output_shape()) floats. Everything is in the form of inference: batch norms use
+  // their running statistics, dropout drops nothing. The gradient of the images is that of the
+  // pixels as given, before the model's preprocessing. Throws std::invalid_argument for an unknown
+  // layer and for a null pointer.
+  void gradients(const ImageBatch& images, const float* grad_outputs, const std::string& of,
+                 float* gradients) const;
   // The seconds of each step in all repetitions, the layers fused in it by name. All threads share
   // each step of the whole batch, whereas run may give each thread images of its own.
   std::vector<LayerTime> layer_times(const ImageBatch& images, int64_t repetitions) const;

@@ -2,6 +2,7 @@
 #include "c_api/call.h"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 #include "io/text.h"
@@ -38,6 +39,13 @@ bool Call::flag(int32_t value, const char* argument) const {
   if (value != 0 && value != 1)
     refuse(std::string(argument) + " is " + std::to_string(value) + ", expected 0 or 1");
   return value == 1;
+}
+
+float* Call::batch_array(float* pointer, const char* argument, int64_t room, int64_t images,
+                         int64_t each) const {
+  if (images > std::numeric_limits<int64_t>::max() / each)
+    refuse("count is " + std::to_string(images) + ", expected fewer images");
+  return array(pointer, argument, room, images * each);
 }
 
 void Call::check_room(const char* argument, int64_t room, int64_t count) const {

@@ -49,6 +49,10 @@ class Call {
     return count > 0 ? &not_null(pointer, argument) : pointer;
   }
 
+  // One of `images` times `each` elements.
+  float* batch_array(float* pointer, const char* argument, int64_t room, int64_t images,
+                     int64_t each) const;
+
   // `shape` and `axes` as in cnnx_model_output_shape.
   void write_shape(const Shape& from, int64_t* shape, int64_t room, int64_t* axes) const;
 

@@ -2,7 +2,6 @@
 #include "cnnx/model.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 
 #include "c_api/model_text.h"
@@ -22,15 +21,6 @@ int64_t output_count(const Model& model) { return cnnx::element_count(model.outp
 int64_t class_count(const Model& model) {
   const int64_t outputs = output_count(model);
   return outputs == 1 ? 2 : outputs;
-}
-
-// The output array of a batch.
-float* batch_outputs(const Call& call, const Model& model, int64_t images, float* outputs,
-                     const char* argument, int64_t room) {
-  const int64_t each = output_count(model);
-  if (images > std::numeric_limits<int64_t>::max() / each)
-    call.refuse("count is " + std::to_string(images) + ", expected fewer images");
-  return call.array(outputs, argument, room, images * each);
 }
 
 }  // namespace
@@ -170,7 +160,7 @@ cnnx_status cnnx_model_run(const cnnx_model* model, const void* pixels, cnnx_pix
   return guarded(__func__, [&](const Call& call) {
     const Model& given = call.model(model);
     const ImageBatch images = call.images(pixels, type, count);
-    given.run(images, batch_outputs(call, given, count, outputs, "outputs", room));
+    given.run(images, call.batch_array(outputs, "outputs", room, count, output_count(given)));
   });
 }
 
@@ -180,8 +170,8 @@ cnnx_status cnnx_model_probabilities(const cnnx_model* model, const void* pixels
   return guarded(__func__, [&](const Call& call) {
     const Model& given = call.model(model);
     const ImageBatch images = call.images(pixels, type, count);
-    given.probabilities(images,
-                        batch_outputs(call, given, count, probabilities, "probabilities", room));
+    given.probabilities(
+        images, call.batch_array(probabilities, "probabilities", room, count, output_count(given)));
   });
 }
 

@@ -32,14 +32,15 @@ ops::TrainingStep of_step(const ops::TrainingStep& training, const Step& step) {
 // Fuses one successor after the other, in the order of ops::Fusion.
 class Fuser {
  public:
-  Fuser(const Graph& graph, int last, int64_t batch) : graph_(graph), last_(last), batch_(batch) {}
+  Fuser(const Graph& graph, int last, int64_t batch, int unfused)
+      : graph_(graph), last_(last), batch_(batch), unfused_(unfused) {}
 
   // The last node that runs with node `id`; appends the other input of a fused Add to `inputs`.
   int fuse(int id, bool folds, ops::Fusion& fusion, std::vector<int>& inputs) const {
     const Node& node = graph_.node(id);
     const Shape shape = with_batch(batch_, node.input_shapes[0]);
     const auto takes = [&](ops::Fusable wanted) {
-      if (id + 1 == last_ || graph_.node(id).readers != 1) return false;
+      if (id == unfused_ || id + 1 == last_ || graph_.node(id).readers != 1) return false;
       const Node& next = graph_.node(id + 1);
       if (next.inputs.size() > 2) return false;
       const bool reads = std::find(next.inputs.begin(), next.inputs.end(), id) != next.inputs.end();
@@ -65,21 +66,25 @@ class Fuser {
   const Graph& graph_;
   int last_;
   int64_t batch_;
+  int unfused_;
 };
 
 }  // namespace
 
-Chain::Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t packed)
+Chain::Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t packed,
+             int unfused)
     : packed_end_(packed) {
+  const Shape& input = first == 0 ? graph.input_shape() : graph.node(first - 1).output_shape;
   values_.emplace_back();
-  bind(graph, first, last, batch, keep);
+  values_[kCallersInput].floats = element_count(with_batch(batch, input));
+  bind(graph, first, last, batch, keep, unfused);
   if (keep == Keep::for_backward) return;
   find_lifetimes(keep);
   arena_floats_ = assign_offsets(arena_buffers_);
 }
 
-void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep keep) {
-  const Fuser fuser(graph, last, batch);
+void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep keep, int unfused) {
+  const Fuser fuser(graph, last, batch, unfused);
   const auto value_of = [&](int id) {
     return id < first ? kCallersInput : node_values_[static_cast<std::size_t>(id)];
   };
@@ -227,7 +232,7 @@ void Chain::backward(const Step& step, const ChainArguments& a, const StepArrays
   const auto gradients = g.parameters
                              ? pointers_to(step.parameters, g.parameters, g.first_parameter)
                              : Pointers<float>{};
-  const ops::TrainingStep training = of_step(*a.training, step);
+  ops::TrainingStep training;
   ops::BackwardArguments backward;
   backward.inputs = arrays.inputs.data();
   backward.output = arrays.output;
@@ -241,7 +246,10 @@ void Chain::backward(const Step& step, const ChainArguments& a, const StepArrays
   backward.grad_parameters = gradients.data();
   backward.scratch = a.scratch;
   backward.threads = a.threads;
-  backward.training = &training;
+  if (a.training) {
+    training = of_step(*a.training, step);
+    backward.training = &training;
+  }
   backward.kernels = &ops::gradient_kernels();
   step.op->backward(backward);
 }

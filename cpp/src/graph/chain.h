@@ -88,8 +88,9 @@ class Chain {
   };
 
   // Nodes [first, last), whose only input from outside is the node before `first`. `packed` is the
-  // offset of this chain's packed weights.
-  Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t packed = 0);
+  // offset of this chain's packed weights. Nothing is fused into the node `unfused`.
+  Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t packed = 0,
+        int unfused = -1);
 
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<Value>& values() const { return values_; }
@@ -124,14 +125,16 @@ class Chain {
   void backward(const Step& step, const ChainArguments& arguments, const StepArrays& arrays,
                 const StepGradients& gradients) const;
 
+  // The output of node `id`, unless a later node is fused into it.
+  std::size_t value_of(int id) const { return node_values_[static_cast<std::size_t>(id)]; }
   // For Keep::everything: the output of node `id`.
   const float* output_of(int id, const ChainArguments& arguments) const {
-    return place(node_values_[static_cast<std::size_t>(id)], arguments);
+    return place(value_of(id), arguments);
   }
 
  private:
   bool leaves_to_reader(const Graph& graph, int id, int64_t batch) const;
-  void bind(const Graph& graph, int first, int last, int64_t batch, Keep keep);
+  void bind(const Graph& graph, int first, int last, int64_t batch, Keep keep, int unfused);
   void find_lifetimes(Keep keep);
   int last_read(const Value& value, Keep keep) const;
   std::size_t index_of(const Step& step) const {

@@ -15,26 +15,30 @@ bool reads_once(const Step& step, std::size_t input) {
 
 }  // namespace
 
-GradientFlow::GradientFlow(const Chain& chain)
-    : chain_(&chain), gradients_(chain.values().size()), steps_(chain.steps().size()) {
+GradientFlow::GradientFlow(const Chain& chain, std::size_t wanted)
+    : chain_(&chain),
+      wanted_(wanted),
+      gradients_(chain.values().size()),
+      steps_(chain.steps().size()) {
+  if (wanted_ != kNothing) gradients_[wanted_].wanted = true;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = chain.steps()[i];
-    steps_[i].trains = !step.frozen && !step.parameters.empty();
+    steps_[i].trains = wanted_ == kNothing && !step.frozen && !step.parameters.empty();
     steps_[i].inputs.resize(step.inputs.size());
     bool below = false;
     for (const std::size_t input : step.inputs) below = below || gradients_[input].wanted;
-    gradients_[step.output].wanted = steps_[i].runs = below || steps_[i].trains;
+    steps_[i].runs = below || steps_[i].trains;
+    if (steps_[i].runs) gradients_[step.output].wanted = true;
   }
   const std::size_t result = steps_.empty() ? kCallersInput : chain.steps().back().output;
   output_ = new_arena_buffer(result, static_cast<int>(steps_.size()));
   gradients_[result] = {gradients_[result].wanted, true, output_};
   for (int i = static_cast<int>(steps_.size()); i-- > 0;) visit(i);
+  if (wanted_ != kNothing) arena_buffers_[this->wanted()].last_step = kAfterBackward;
 }
 
 std::size_t GradientFlow::new_arena_buffer(std::size_t value, int step) {
-  const int64_t floats =
-      value == kCallersInput ? chain_->output_floats() : chain_->values()[value].floats;
-  arena_buffers_.push_back({runtime::round_up_to_line(floats), step, step});
+  arena_buffers_.push_back({runtime::round_up_to_line(chain_->values()[value].floats), step, step});
   return arena_buffers_.size() - 1;
 }
 
@@ -72,6 +76,7 @@ bool GradientFlow::applies_relu_mask_to(int index) const {
   const Value& input = chain_->values()[step.inputs[0]];
   if (input.producer < 0 || input.readers.front() != index || !step.op->traits().applies_relu_mask)
     return false;
+  if (step.inputs[0] == wanted_) return false;
   if (!reads_once(step, 0)) return false;  // the gradient is not finished after its first part
   // A normalisation's output is not in memory: its backward computes the mask itself.
   if (step.fusion.normalises_input) return false;
@@ -104,7 +109,8 @@ bool GradientFlow::may_share(std::size_t value, std::size_t arena_buffer, int in
       return std::any_of(read.readers.begin(), read.readers.end(),
                          [&](int reader) { return reader < index && reader >= limit; });
     };
-    if (reads_before(first, 0) || reads_before(second, first.producer) ||
+    if (reads_before(first, 0) || reads_before(second, first.producer)) return false;
+    if (first.producer >= 0 &&
         chain_->steps()[static_cast<std::size_t>(first.producer)].op->traits().changes_grad_output)
       return false;
   }

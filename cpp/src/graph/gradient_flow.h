@@ -15,15 +15,17 @@ struct GradientInput {
   bool relu_masked = false;      // see ops::InputGradient
 };
 
+constexpr int kAfterBackward = -1;
+
 // An array of gradients: written first by the backward of `first_step` (the number of steps: by the
-// loss), read last by that of `last_step`.
+// loss), read last by that of `last_step` (kAfterBackward: by the caller).
 struct GradientBuffer {
   int64_t floats;
   int first_step, last_step;
 };
 
 struct GradientStep {
-  bool runs = false;                // something at or below it is trained
+  bool runs = false;                // something at or below it is trained or wanted
   bool trains = false;              // its own parameters are trained
   std::size_t output = 0;           // an arena buffer
   bool output_relu_masked = false;  // see ops::BackwardArguments
@@ -35,11 +37,13 @@ struct GradientStep {
 // to one would affect the other.
 class GradientFlow {
  public:
-  explicit GradientFlow(const Chain& chain);
+  // Of all trained parameters, or of one wanted value alone.
+  explicit GradientFlow(const Chain& chain, std::size_t wanted = kNothing);
 
   const std::vector<GradientStep>& steps() const { return steps_; }
   const std::vector<GradientBuffer>& arena_buffers() const { return arena_buffers_; }
   std::size_t output() const { return output_; }  // the arena buffer that the loss writes
+  std::size_t wanted() const { return gradients_[wanted_].arena_buffer; }  // of the wanted value
 
  private:
   struct Gradient {
@@ -54,6 +58,7 @@ class GradientFlow {
   bool applies_relu_mask_to(int index) const;
 
   const Chain* chain_;
+  std::size_t wanted_;
   std::vector<Gradient> gradients_;  // one per value
   std::vector<GradientStep> steps_;
   std::vector<GradientBuffer> arena_buffers_;

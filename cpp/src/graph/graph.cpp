@@ -90,18 +90,18 @@ Graph::Graph(std::vector<Layer> layers, const Shape& input_shape) : input_shape_
   }
 }
 
-int Graph::id_of(const std::string& name) const {
+std::optional<int> Graph::find(const std::string& name) const {
   if (name == kInputName) return kGraphInput;
   const auto found = ids_.find(name);
-  if (found != ids_.end()) return found->second;
-  throw std::invalid_argument("its input \"" + name + "\" is no layer before it");
+  return found == ids_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void Graph::connect(Node& node) {
   for (const std::string& input : node.layer.inputs) {
-    const int id = id_of(input);
-    node.inputs.push_back(id);
-    node.input_shapes.push_back(id == kGraphInput ? input_shape_ : this->node(id).output_shape);
+    const std::optional<int> id = find(input);
+    if (!id) throw std::invalid_argument("its input \"" + input + "\" is no layer before it");
+    node.inputs.push_back(*id);
+    node.input_shapes.push_back(*id == kGraphInput ? input_shape_ : this->node(*id).output_shape);
   }
 }
 

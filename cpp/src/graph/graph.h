@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -56,6 +57,8 @@ class Graph {
   const Shape& input_shape() const { return input_shape_; }
   const Shape& output_shape() const { return nodes_.back().output_shape; }
   const std::vector<Node>& nodes() const { return nodes_; }
+  // The id of the layer, or kGraphInput for "input".
+  std::optional<int> find(const std::string& name) const;
   const Node& node(int id) const { return nodes_[static_cast<std::size_t>(id)]; }
   const ArrayBlock& parameters() const { return parameters_; }
   const ArrayBlock& buffers() const { return buffers_; }
@@ -70,7 +73,6 @@ class Graph {
  private:
   void add(Layer layer);  // with its name and inputs
   void connect(Node& node);
-  int id_of(const std::string& name) const;
 
   Shape input_shape_;
   std::vector<Node> nodes_;

@@ -5,6 +5,7 @@
 #include <array>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <shared_mutex>
 #include <stdexcept>
 #include <string>
@@ -36,6 +37,14 @@ std::vector<float> new_outputs(const ImageBatch& images, const Shape& shape, con
   if (static_cast<std::size_t>(floats) > outputs.max_size()) throw std::bad_alloc();
   outputs.resize(static_cast<std::size_t>(floats));
   return outputs;
+}
+
+int id_of(const graph::Graph& graph, const std::string& name) {
+  const std::optional<int> id = graph.find(name);
+  if (id && *id != graph::kGraphInput) return *id;
+  throw std::invalid_argument("layer_outputs: names has \"" + name +
+                              "\", expected names of layers, such as \"" +
+                              graph.nodes().front().layer.name + "\"");
 }
 
 // The most probable class; a single output is the probability of the second of two classes.
@@ -115,19 +124,28 @@ void Model::probabilities(const ImageBatch& images, float* outputs) const {
 }
 
 void Model::layer_outputs(const ImageBatch& images, float* const* outputs) const {
+  std::vector<std::string> names;
+  for (const graph::Node& node : state()->graph.nodes()) names.push_back(node.layer.name);
+  layer_outputs(images, names, outputs);
+}
+
+void Model::layer_outputs(const ImageBatch& images, const std::vector<std::string>& names,
+                          float* const* outputs) const {
   const ModelState& state = *this->state();
-  const auto& nodes = state.graph.nodes();
+  std::vector<int> ids;
+  for (const std::string& name : names) ids.push_back(id_of(state.graph, name));
+  if (ids.empty()) return;
   check_batch(images, outputs, "layer_outputs");
-  for (std::size_t id = 0; images.count > 0 && id < nodes.size(); ++id)
-    check_batch(images, outputs[id], "layer_outputs");
+  for (std::size_t i = 0; images.count > 0 && i < ids.size(); ++i)
+    check_batch(images, outputs[i], "layer_outputs");
+  const int end = *std::max_element(ids.begin(), ids.end()) + 1;
   const int threads = get_num_threads();
   const std::shared_lock<graph::ModelMutex> lock(state.mutex);
   const int64_t piece = state.piece_with_all_outputs();
   runtime::AlignedBuffer normalised;
   for (int64_t first = 0; first < images.count; first += piece) {
     const int64_t count = std::min(piece, images.count - first);
-    const graph::Chain chain(state.graph, 0, static_cast<int>(nodes.size()), count,
-                             graph::Chain::Keep::everything);
+    const graph::Chain chain(state.graph, 0, end, count, graph::Chain::Keep::everything);
     runtime::AlignedBuffer arena(chain.arena_floats()), scratch(chain.scratch_floats(threads));
     const graph::ChainArguments arguments{state.normalised(images, first, count, normalised),
                                           state.parameters.data(),
@@ -137,10 +155,9 @@ void Model::layer_outputs(const ImageBatch& images, float* const* outputs) const
                                           scratch.data(),
                                           threads};
     chain.forward(arguments);
-    for (std::size_t id = 0; id < nodes.size(); ++id) {
-      const int64_t size = element_count(nodes[id].output_shape);
-      std::copy_n(chain.output_of(static_cast<int>(id), arguments), count * size,
-                  outputs[id] + first * size);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const int64_t size = element_count(state.graph.node(ids[i]).output_shape);
+      std::copy_n(chain.output_of(ids[i], arguments), count * size, outputs[i] + first * size);
     }
   }
 }

@@ -142,13 +142,11 @@ std::shared_ptr<ModelState> ModelState::copy_with(Graph other) const {
 }
 
 void ModelState::set_trainable(const std::string& layer, bool trainable) {
-  for (std::size_t id = 0; id < graph.nodes().size(); ++id) {
-    if (graph.nodes()[id].layer.name != layer) continue;
-    graph.set_trainable(static_cast<int>(id), trainable);
-    training_plans_.clear();
-    return;
-  }
-  throw std::invalid_argument("model: no layer is named \"" + layer + "\"");
+  const std::optional<int> id = graph.find(layer);
+  if (!id || *id == kGraphInput)
+    throw std::invalid_argument("model: no layer is named \"" + layer + "\"");
+  graph.set_trainable(*id, trainable);
+  training_plans_.clear();
 }
 
 const float* ModelState::packed(const InferencePlan& plan) const {

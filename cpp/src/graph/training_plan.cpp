@@ -8,13 +8,23 @@
 
 namespace cnnx::graph {
 
+namespace {
+
+GradientFlow flow_of(const Chain& chain, int wanted) {
+  if (wanted == kParameters) return GradientFlow(chain);
+  return GradientFlow(chain, wanted == kGraphInput ? kCallersInput : chain.value_of(wanted));
+}
+
+}  // namespace
+
 TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads,
                            const TrainingSettings& settings)
     : batch_(batch),
       threads_(threads),
       settings_(settings),
-      chain_(graph, 0, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::for_backward),
-      flow_(chain_),
+      chain_(graph, 0, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::for_backward, 0,
+             settings.wanted),
+      flow_(flow_of(chain_, settings.wanted)),
       timeline_(chain_, flow_,
                 settings.recompute ? save_little(chain_, flow_, {threads, settings.keeps_gradients})
                                    : save_slow(chain_),
@@ -37,7 +47,7 @@ ChainArguments TrainingPlan::chain_arguments(const TrainingArguments& a, Workspa
       event.scratch == kNothing ? workspace.scratch.data() : place(event.scratch, workspace);
   arguments.threads = threads_;
   arguments.times = a.times;
-  arguments.training = &a.step;
+  if (a.step) arguments.training = &*a.step;
   return arguments;
 }
 
@@ -78,6 +88,10 @@ const float* TrainingPlan::forward(const TrainingArguments& arguments, Workspace
 
 float* TrainingPlan::grad_output(Workspace& workspace) const {
   return place(timeline_.gradient(flow_.output()), workspace);
+}
+
+const float* TrainingPlan::wanted_gradient(Workspace& workspace) const {
+  return place(timeline_.gradient(flow_.wanted()), workspace);
 }
 
 template <class Run>

@@ -1,8 +1,12 @@
 // The execution of a train step: forward saves the arrays that backward reads, or backward computes
 // them again; gradients stay in memory until their last use. Immutable.
+//
+// In the form of inference (frozen statistics, no dropout) it computes the gradient of one layer's
+// output, or of the images, instead of those of the parameters.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "graph/training_timeline.h"
@@ -10,21 +14,27 @@
 
 namespace cnnx::graph {
 
+constexpr int kParameters = -2;
+
 // The arrays of a train step that outlive it, and its timers.
 struct TrainingArguments {
   const float* input;  // the batch's images
   const float* parameters;
   float* buffers;
-  ops::TrainingStep step;
-  StepTimes* times = nullptr;  // null: nothing is measured
+  std::optional<ops::TrainingStep> step;  // of inference: none
+  StepTimes* times = nullptr;             // null: nothing is measured
 };
 
 struct TrainingSettings {
   bool recompute = false;       // saves few arrays, and computes the others again
   bool keeps_gradients = true;  // see TrainingMemory
+  // What backward computes: the gradients of the trained parameters, or that of a node's output or
+  // of kGraphInput.
+  int wanted = kParameters;
 
   friend bool operator==(const TrainingSettings& a, const TrainingSettings& b) {
-    return a.recompute == b.recompute && a.keeps_gradients == b.keeps_gradients;
+    return a.recompute == b.recompute && a.keeps_gradients == b.keeps_gradients &&
+           a.wanted == b.wanted;
   }
 };
 
@@ -48,13 +58,15 @@ class TrainingPlan {
   const float* forward(const TrainingArguments& arguments, Workspace& workspace) const;
 
   // After forward: the array for the loss's gradient; then the gradients of all trained parameters.
-  // Those of other parameters are not written.
+  // Those of other parameters are not written. With a wanted array, `gradients` is null.
   float* grad_output(Workspace& workspace) const;
   void backward(const TrainingArguments& arguments, Workspace& workspace, float* gradients) const;
   // With settings that keep no gradients: passes on each layer's after its backward. Nothing reads
   // the layer's parameters after that, so `take` may change them.
   void backward(const TrainingArguments& arguments, Workspace& workspace,
                 const TakeGradients& take) const;
+  // After backward: the gradient of the wanted array.
+  const float* wanted_gradient(Workspace& workspace) const;
   const std::vector<Step>& steps() const { return chain_.steps(); }
 
  private:

@@ -165,6 +165,7 @@ void TrainingTimeline::add_gradients(const GradientFlow& flow) {
   first_gradient_ = arena_buffers_.size();
   const int steps = static_cast<int>(chain_->steps().size());
   const auto time_of = [&](int step) {
+    if (step == kAfterBackward) return now() - 1;
     return step == steps ? steps : backward_times_[static_cast<std::size_t>(step)];
   };
   for (const GradientBuffer& buffer : flow.arena_buffers())

@@ -119,8 +119,8 @@ LossSum TrainerState::run(const float* images, const Targets& targets, int64_t r
   buffers_before.assign(model->buffers.data(),
                         model->buffers.data() + model->graph.buffers().floats());
   graph::StepTimes* const times = profiler ? profiler->times(*plan) : nullptr;
-  const graph::TrainingArguments arguments{
-      images, model->parameters.data(), model->buffers.data(), {seed, gradients_computed++}, times};
+  const graph::TrainingArguments arguments{images, model->parameters.data(), model->buffers.data(),
+                                           ops::TrainingStep{seed, gradients_computed++}, times};
   const float* output = plan->forward(arguments, *workspace);
   LossSum sum;
   {

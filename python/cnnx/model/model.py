@@ -19,6 +19,7 @@ from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Input, in_graph, input_shape_of
 from cnnx.model.build import built
 from cnnx.model.foreign_files import with_call
+from cnnx.model.layer_results import LayerResults
 from cnnx.model.layer_reuse import copy_arrays, layer_tuples, preprocessing_for
 from cnnx.model.layer_view import ModelLayer
 from cnnx.model.parameters import Parameters
@@ -35,7 +36,7 @@ __all__ = ["Model", "Parameters", "load"]
 
 
 @checked_call
-class Model(ModelVariants):
+class Model(LayerResults, ModelVariants):
     """Convolutional network.
 
     Input images have shape (batch, height, width, channels), any real dtype and any strides. The
@@ -286,17 +287,6 @@ class Model(ModelVariants):
         pixels, integers, single = self._images(x, "predict")
         predictions = predictions_of(self._core, pixels, integers)
         return predictions[0] if single else predictions
-
-    def layer_outputs(self, x: ImageLike) -> dict[str, FloatArray]:
-        """Compute the output of every layer by name; the last one is the model's output.
-
-        The values equal those of a call of the model bit for bit, except where a batch norm
-        follows a convolution. There they may differ by rounding, because a call fuses the two
-        layers.
-        """
-        pixels, integers, single = self._images(x, "layer_outputs")
-        outputs = self._core.layer_outputs(pixels, integers)
-        return {name: array[0] if single else array for name, array in outputs.items()}
 
     def release(self) -> None:
         """Free the memory of the largest batch, kept for the next call, which allocates it again.

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from cnnx._core import Model as CoreModel
-from cnnx.arguments import PairLike, pair, shown
+from cnnx.arguments import PairLike, pair
 from cnnx.layers.graph import LayerTuple
 from cnnx.model.build import built, class_count, class_names
 from cnnx.model.last_layer import layers_with_arrays, with_outputs
+from cnnx.model.layer_names import layer_name
 from cnnx.model.layer_patterns import matching
 from cnnx.model.layer_reuse import every_layer
 from cnnx.preprocessing import Preprocessing, preprocessing_of
-from cnnx.spelling import NamedAttributes, checked_call, nearest
+from cnnx.spelling import NamedAttributes, checked_call
 
 _Model = TypeVar("_Model", bound="ModelVariants")
 
@@ -149,15 +150,7 @@ class ModelVariants(NamedAttributes):
         """
         layers = every_layer(self._core)
         names = [each[2] for each in layers]
-        if not isinstance(layer, str):
-            raise TypeError(
-                f"until: layer is {shown(layer)}, expected the name of a layer, such as "
-                f"{names[0]!r}"
-            )
-        if layer not in names:
-            known = (nearest(layer, names) or [f"one of {', '.join(names)}"])[0]
-            raise ValueError(f"until: has no layer {layer!r}, expected {known}")
-        needed = {layer}
+        needed = {layer_name(layer, names, "until")}
         for _, _, name, inputs, _, _ in reversed(layers):
             if name in needed:
                 needed.update(inputs)

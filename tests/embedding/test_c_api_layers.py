@@ -1,0 +1,73 @@
+"""Outputs of layers and gradients through the C interface have the bits of Python."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from pathlib import Path
+
+import cnnx
+import numpy as np
+import pytest
+from c_functions import INVALID_ARGUMENT, UINT8, CApi
+
+C = CApi()
+PIXELS = np.random.default_rng(1).integers(0, 256, (3, 8, 6, 2), np.uint8)
+FACTORS = np.random.default_rng(2).standard_normal((3, 4)).astype(np.float32)
+
+
+def network() -> cnnx.Model:
+    layers = [
+        *(cnnx.Conv2d(5, 3), cnnx.BatchNorm2d(), cnnx.ReLU(), cnnx.MaxPool2d(2)),
+        *(cnnx.Flatten(), cnnx.Dense(4)),
+    ]
+    preprocessing = cnnx.Preprocessing(mean=0.4, std=0.3)
+    return cnnx.Model(layers, input_shape=PIXELS.shape[1:], preprocessing=preprocessing)
+
+
+@pytest.fixture
+def handle(tmp_path: Path) -> Iterator[ctypes.c_void_p]:
+    network().save(tmp_path / "model.cnnx")
+    handle = C.made(C.model_load, tmp_path / "model.cnnx")
+    yield handle
+    C.model_destroy(handle)
+
+
+@pytest.mark.parametrize("layer", ["input", "conv2d_1", "batch_norm2d_1", "relu_1", "dense_1"])
+def test_shapes_outputs_and_gradients(handle: ctypes.c_void_p, layer: str) -> None:
+    model = network()
+    outputs = {"input": PIXELS, **model.layer_outputs(PIXELS)}
+    shape, axes = np.zeros(4, np.int64), ctypes.c_int64()
+    C.ok(C.model_layer_shape(handle, layer, shape, 4, ctypes.byref(axes)))
+    assert tuple(shape[: axes.value]) == outputs[layer].shape[1:]
+    pixels, found = PIXELS.ctypes.data, np.zeros(outputs[layer].shape, np.float32)
+    if layer != "input":
+        C.ok(C.model_layer_output(handle, pixels, UINT8, 3, layer, found, found.size))
+        np.testing.assert_array_equal(found, outputs[layer])
+    C.ok(C.model_gradients(handle, pixels, UINT8, 3, FACTORS, layer, found, found.size))
+    np.testing.assert_array_equal(found, model.gradients(PIXELS, FACTORS, of=layer))
+
+
+def test_wrong_arguments_are_refused(handle: ctypes.c_void_p) -> None:
+    pixels, room, axes = PIXELS.ctypes.data, np.full(20, 7, np.float32), ctypes.c_int64()
+    shape = np.zeros(4, np.int64)
+    unknown = 'layer is "relu_9", expected the name of a layer, or "input"$'
+    for call, sentence in (
+        (lambda: C.model_layer_shape(handle, "relu_9", shape, 4, ctypes.byref(axes)), unknown),
+        (lambda: C.model_layer_output(handle, pixels, UINT8, 3, "relu_9", room, 20), unknown),
+        (lambda: C.model_gradients(handle, pixels, UINT8, 3, FACTORS, "relu_9", room, 20), unknown),
+        (
+            lambda: C.model_layer_output(handle, pixels, UINT8, 3, "input", room, 20),
+            'layer is "input", expected the name of a layer$',
+        ),
+        (
+            lambda: C.model_layer_output(handle, pixels, UINT8, 3, "dense_1", room, 11),
+            "output has room for 11, expected room for 12$",
+        ),
+        (
+            lambda: C.model_gradients(handle, pixels, UINT8, 3, FACTORS, "dense_1", room, 11),
+            "gradients has room for 11, expected room for 12$",
+        ),
+    ):
+        C.refused(call(), INVALID_ARGUMENT, sentence)
+    assert (room == 7).all()
