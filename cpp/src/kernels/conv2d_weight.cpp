@@ -213,7 +213,8 @@ void add_weight_gradient(const WeightGradientBand& shape) {
     place_gradient(shape, g * shape.group_outputs + block.begin, block, band);
     float* sums = shape.sums + g * panel_floats(depth, shape.group_outputs) + depth * block.begin;
     if (shape.first) memset(sums, 0, static_cast<size_t>(depth * block.width) * sizeof(float));
-    sum.columns = sum.width = sum.sums_step = block.width;
+    sum.columns = with_padding(block);
+    sum.width = sum.sums_step = block.width;
     sum.sums_tap_step = row_depth * block.width;
     const int64_t most = taps_at_once(v.taps, sum.run, block.width);
     for (int64_t tap = 0; tap < v.taps; tap += most) {

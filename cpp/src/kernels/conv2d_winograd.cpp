@@ -126,7 +126,7 @@ void multiply_points(const WinogradPlanes& planes, int64_t tiles, const Winograd
       product.panel = panels + panels_offset<kSide>(inputs.count(), block.begin) +
                       point * (inputs.count() * block.width + kLine) + range.first * block.width;
       product.output = plane + block.begin;
-      product.columns = with_tail(block.columns);
+      product.columns = with_padding(block);
       product.width = block.width;
       multiply(product);
     }

@@ -53,7 +53,7 @@ void add_products(int64_t tiles, const WinogradInputs& inputs, int64_t columns,
       const ColumnBlock block = column_block(columns, b);
       outer.gradient = gradient + block.begin;
       outer.sums = plane + block.begin;
-      outer.columns = with_tail(block.columns);
+      outer.columns = with_padding(block);
       outer.width = block.width;
       add_outer_products(outer);
     }

@@ -35,14 +35,13 @@ CNNX_INLINE ColumnBlock column_block(int64_t columns, int64_t index) {
   return {begin, rest, (rest + kLanes - 1) / kLanes * kLanes};
 }
 
-// Columns and padding that tiles compute and store without masks, at most the width of the block.
-CNNX_INLINE int64_t with_tail(int64_t columns) {
+// Columns of a block and padding that tiles compute and store without masks.
+CNNX_INLINE int64_t with_padding(const ColumnBlock& block) {
 #if defined(__AVX512F__)
-  constexpr int64_t kTail = kLanes / 2;  // see kHalf in tile.cpp
-#else
-  constexpr int64_t kTail = kLanes;
+  constexpr int64_t kHalf = kLanes / 2;  // see tile_last_vector.h
+  if (block.width == kBlockColumns && block.columns <= kLanes + kHalf) return kLanes + kHalf;
 #endif
-  return (columns + kTail - 1) / kTail * kTail;
+  return block.width;
 }
 
 }  // namespace
