@@ -5,6 +5,7 @@
 #include "kernels/tile_addend.h"
 #include "kernels/tile_last_vector.h"
 #include "kernels/tile_packing.h"
+#include "kernels/tile_rows.h"
 
 namespace cnnx {
 namespace CNNX_ISA {
@@ -78,8 +79,10 @@ CNNX_INLINE void add_products(const float* x, int64_t first, int64_t step, int64
   Vector weight[kSteps][kVectors];
   CNNX_UNROLL for (int k = 0; k < kSteps; ++k) CNNX_UNROLL for (int v = 0; v < kVectors; ++v)
       weight[k][v] = load(panel + (k * kVectors + v) * kLanes);
+  const RowAddresses rows = row_addresses(x, step);
   CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
     const float* row = x + (r == 0 ? first : r == kRows - 1 ? last : r * step);
+    if (kSteps == 1 && r > 0 && r < kRows - 1) row = rows.at(r);
 #if defined(__AVX512F__)
     // One register holds the address. An address of two registers would split each multiply-add
     // with a memory operand in two, which limits decoding.
@@ -103,7 +106,7 @@ template <bool kFetches, int kRows, int kVectors, bool kHalf = false>
 void product_tile(const Product& p, const Walk& walk, const Ahead& later, const float* input,
                   float* output) {
   constexpr int kLast = kVectors - 1;
-  const int64_t row_step = p.row_step, output_step = p.output_step;
+  const int64_t row_step = p.row_step;
   const int64_t rest = p.columns - kLast * kLanes;
   const bool whole = rest == kLastLanes<kHalf>;
   Vector sum[kRows][kVectors];
@@ -114,7 +117,7 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
     }
   } else {
     CNNX_UNROLL for (int r = 0; r < kRows; ++r) {
-      const float* held = output + r * output_step;
+      const float* held = output + r * p.output_step;
       CNNX_UNROLL for (int v = 0; v < kLast; ++v) sum[r][v] = load(held + v * kLanes);
       sum[r][kLast] = whole ? load_last<kHalf>(held + kLast * kLanes)
                             : load_partial(held + kLast * kLanes, rest);
@@ -142,6 +145,11 @@ void product_tile(const Product& p, const Walk& walk, const Ahead& later, const 
         add_products<1, kHalf>(x, first, row_step, last, panel, sum);
       }
     }
+  }
+  int64_t output_step = p.output_step;
+  if (kVectors > 1) {
+    opaque(output);
+    opaque(output_step);
   }
   if (p.relu) {
     const Vector ceiling = broadcast(p.ceiling);
