@@ -92,6 +92,8 @@ CASES: dict[str, Case] = {
     "stride (3, 1)": Case((1, 13, 7, 6), 9, stride=(3, 1)),
     "stride beyond the kernel": Case((2, 13, 14, 6), 17, (2, 2), stride=3),
     "stride beyond the kernel and padding": Case((1, 7, 7, 3), 5, (1, 2), stride=(4, 5), padding=1),
+    "pointwise, 230 to 260 channels": Case((3, 4, 7, 230), 260, (1, 1)),
+    "pointwise, stride 2, 230 to 272 channels": Case((2, 7, 9, 230), 272, (1, 1), stride=2),
     "pointwise, stride 2": Case((1, 7, 8, 20), 24, (1, 1), stride=2),
     "dilation 2": Case((1, 13, 13, 6), 20, dilation=2),
     "dilation (2, 3), padding": Case((2, 9, 13, 3), 6, dilation=(2, 3), padding=(2, 3)),

@@ -78,10 +78,15 @@ struct WeightGradientBand {
   int64_t gradient_image_floats;
   int64_t images, rows, columns;
   int64_t first_block, last_block;  // column blocks of this part, counted over all groups
+  bool reads_pixels;                // every window is one pixel of the image
+  bool packs_input;                 // and `input_copy` has the size of the band's pixels
   float* input_copy;                // of the source rows, if one is needed
   float* gradient_panel;            // scratch: images * rows * columns * kPanelBlockFloats
-  float* sums;                      // in the layout of the panels of a forward pass
-  bool first;                       // sums begin at zero
+  // In the layout of the panels of a forward pass or, if sums_step is not 0, in that of the
+  // weights, sums_step floats from one input channel to the next.
+  float* sums;
+  int64_t sums_step;
+  bool first;  // sums begin at zero
 };
 
 // Weights of one tap of one group: source[k * k_step + column * column_step] for `inputs` k and

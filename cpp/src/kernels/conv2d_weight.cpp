@@ -8,26 +8,6 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Prefetching of the data after a band, a little with every tile. The first pass of a tile reads a
-// band from memory much faster than memory delivers it. The rest of the work on a band reads
-// nothing new.
-struct FetchAhead {
-  const float* next;
-  const float* end;
-  int64_t floats;  // of a step
-
-  CNNX_INLINE void step() {
-    const float* stop = end - next < floats ? end : next + floats;
-    for (; next < stop; next += 16) __builtin_prefetch(next, 0, 2);
-  }
-};
-
-// `floats` floats from `next` on, those before `end`, in `steps` steps.
-FetchAhead fetch_ahead(const float* next, const float* end, int64_t floats, int64_t steps) {
-  if (next > end) next = end;
-  return {next, end - next < floats ? end : next + floats, floats / steps + 16};
-}
-
 // A band whose input and gradient are where the tiles read them.
 struct Band {
   const WeightGradientBand& shape;
@@ -35,7 +15,7 @@ struct Band {
   int64_t input_image_step;
   const float* gradient;
   int64_t gradient_image_step, gradient_row_step, gradient_pixel_step;
-  FetchAhead next_input, next_gradient;
+  FetchAhead next[2];  // input and gradient of the next band
 };
 
 // The input rows themselves, or copies with zeros beside them.
@@ -64,10 +44,10 @@ void place_input(const WeightGradientBand& shape, Band& band) {
 bool wants_panel(const WeightGradientBand& shape, const float* gradient, int64_t step,
                  const ColumnBlock& block) {
   constexpr int64_t kMostStep = 128, kManyProducts = 128;
-  if (block.columns < block.width || step > kMostStep) return true;
+  if (block.columns < block.width) return true;
   const bool aligned =
       (reinterpret_cast<uintptr_t>(gradient) % sizeof(Vector)) == 0 && step % kLanes == 0;
-  return !aligned &&
+  return (step > kMostStep || !aligned) &&
          shape.vertical.taps * shape.horizontal.taps * shape.group_inputs >= kManyProducts;
 }
 
@@ -91,18 +71,74 @@ void place_gradient(const WeightGradientBand& shape, int64_t channel, const Colu
   band.gradient_image_step = image_floats;
 }
 
-// The rows of the next band, which has the same number.
-void set_fetch_ahead(const WeightGradientBand& shape, int64_t steps, Band& band) {
+// At most `floats` floats from `next` on, those before `end`.
+FetchAhead fetch_ahead(const float* next, const float* end, int64_t floats) {
+  if (next >= end) return {end, end};
+  return {next, end - next < floats ? end : next + floats};
+}
+
+// The rows of the next band, which has the same number. The first pass of a tile reads a band from
+// memory much faster than memory delivers it. The rest of the work on a band reads nothing new.
+void set_fetch_ahead(const WeightGradientBand& shape, Band& band) {
   const int64_t row_floats = shape.source.width * shape.source.channels;
   const int64_t last_row = last_place(shape.vertical, shape.rows);
   const int64_t input_floats = shape.images * shape.rows * shape.vertical.stride * row_floats;
   const int64_t gradient_floats =
       shape.images * shape.rows * shape.columns * shape.groups * shape.group_outputs;
-  band.next_input = fetch_ahead(
+  band.next[0] = fetch_ahead(
       shape.input + ((shape.images - 1) * shape.source.height + last_row + 1) * row_floats,
-      shape.input_end, input_floats, steps);
-  band.next_gradient =
-      fetch_ahead(shape.gradient + gradient_floats, shape.gradient_end, gradient_floats, steps);
+      shape.input_end, input_floats);
+  band.next[1] = fetch_ahead(shape.gradient + gradient_floats, shape.gradient_end, gradient_floats);
+}
+
+// The panels of channels into which the input of a band of pixels is packed, each [pixel][channel].
+// A tile then reads all of the few cache lines that it loads, one after another.
+struct InputPanels {
+  int64_t count, channels, pixels;
+
+  CNNX_INLINE int64_t begin(int64_t panel) const { return channels * panel / count; }
+};
+
+// A copy pays off if so many blocks of the gradient and so many tiles read it.
+constexpr int64_t kLeastPackedBlocks = 8, kLeastPanels = 10;
+InputPanels input_panels(const WeightGradientBand& shape) {
+  const int64_t channels = shape.group_inputs, count = divide_up(channels, longest_run());
+  const bool packs = shape.packs_input && count >= kLeastPanels &&
+                     shape.last_block - shape.first_block >= kLeastPackedBlocks;
+  return {packs ? count : 0, channels, shape.images * shape.rows * shape.columns};
+}
+
+// `count` pixels, `step` apart, of which the first is pixel `first` of the band.
+void pack_pixels(const InputPanels& panels, const float* input, int64_t step, int64_t first,
+                 int64_t count, float* copy) {
+  // So many pixels stay in the first-level cache.
+  constexpr int64_t kPixels = 16;
+  for (int64_t p = 0; p < count; p += kPixels) {
+    const int64_t end = count - p < kPixels ? count : p + kPixels;
+    for (int64_t t = 0; t < panels.count; ++t) {
+      const int64_t begin = panels.begin(t), run = panels.begin(t + 1) - begin;
+      const float* from = input + p * step + begin;
+      float* to = copy + begin * panels.pixels + (first + p) * run;
+      // Whole vectors: the next pixel, which is stored afterwards, replaces the lanes past the run.
+      const int64_t last = first + end == panels.pixels ? end - 1 : end;
+      for (int64_t i = p; i < last; ++i, from += step, to += run) {
+        for (int64_t c = 0; c < run; c += kLanes) store(to + c, load(from + c));
+      }
+      if (last < end) copy_floats(from, run, to);
+    }
+  }
+}
+
+void pack_input(const WeightGradientBand& shape, const InputPanels& panels) {
+  const WindowAxis &v = shape.vertical, &h = shape.horizontal;
+  const int64_t channels = shape.source.channels, row_floats = shape.source.width * channels;
+  for (int64_t n = 0; n < shape.images; ++n) {
+    for (int64_t r = 0; r < shape.rows; ++r) {
+      const int64_t row = n * shape.source.height + v.origin + r * v.stride;
+      pack_pixels(panels, shape.input + row * row_floats + h.origin * channels, h.stride * channels,
+                  (n * shape.rows + r) * shape.columns, shape.columns, shape.input_copy);
+    }
+  }
 }
 
 // Part of a band: windows rows x columns of `count` images.
@@ -132,9 +168,18 @@ void add_windows(Band& band, const Windows& windows, int64_t tap, int64_t taps, 
   sum.rows = windows.rows.last - windows.rows.first;
   sum.pixels = windows.columns.last - windows.columns.first;
   sum.taps = taps;
+  // Rows or images that follow one another without a gap are one row.
+  if (sum.row_step == sum.pixels * sum.pixel_step &&
+      sum.gradient_row_step == sum.pixels * sum.gradient_pixel_step) {
+    sum.pixels *= sum.rows;
+    sum.rows = 1;
+    if (sum.image_step == sum.pixels * sum.pixel_step &&
+        sum.gradient_image_step == sum.pixels * sum.gradient_pixel_step) {
+      sum.pixels *= sum.images;
+      sum.images = 1;
+    }
+  }
   add_outer_products(sum);
-  band.next_input.step();
-  band.next_gradient.step();
 }
 
 // Several rows of taps at once share the windows that all of them read. At the image's edges each
@@ -172,6 +217,29 @@ void add_tap_rows(Band& band, Range columns, int64_t tap, int64_t taps, int64_t 
   }
 }
 
+// The sums of one block of the gradient, with packed input; `sum` holds the sums.
+void add_packed_input(const InputPanels& panels, const Band& band, OuterSum sum) {
+  sum.images = sum.rows = sum.taps = 1;
+  sum.pixels = panels.pixels;
+  sum.gradient = band.gradient;
+  sum.gradient_pixel_step = band.gradient_pixel_step;
+  float* const sums = sum.sums;
+  for (int64_t t = 0; t < panels.count; ++t) {
+    const int64_t begin = panels.begin(t);
+    sum.run = sum.pixel_step = panels.begin(t + 1) - begin;
+    sum.input = band.shape.input_copy + begin * panels.pixels;
+    sum.sums = sums + begin * sum.sums_step;
+    add_outer_products(sum);
+  }
+}
+
+// Sums begin at zero.
+void clear_sums(float* sums, int64_t depth, int64_t step, int64_t columns) {
+  for (int64_t k = 0; k < depth; ++k, sums += step) {
+    memset(sums, 0, static_cast<size_t>(columns) * sizeof(float));
+  }
+}
+
 // target[0, count) (+)= sums over chunks, chunk by chunk
 CNNX_INLINE void reduce_row(const float* sums, int64_t chunks, int64_t chunk_floats, int64_t count,
                             bool accumulate, float* target) {
@@ -187,12 +255,14 @@ CNNX_INLINE void reduce_row(const float* sums, int64_t chunks, int64_t chunk_flo
   }
 }
 
-// input x gradient -> sums, in the layout of the panels of the forward pass
+// input x gradient -> sums
 void add_weight_gradient(const WeightGradientBand& shape) {
   const WindowAxis &v = shape.vertical, &h = shape.horizontal;
   const int64_t row_depth = h.taps * shape.group_inputs, depth = v.taps * row_depth;
   const int64_t group_blocks = block_count(shape.group_outputs);
-  Band band = {shape, {}, 0, nullptr, 0, 0, 0, {}, {}};
+  Band band = {shape, {}, 0, nullptr, 0, 0, 0, {}};
+  const InputPanels panels = input_panels(shape);
+  if (panels.count > 0) pack_input(shape, panels);
   place_input(shape, band);
   // A row of taps is one run of floats if neither dilation nor groups leave gaps in it, which makes
   // few input channels efficient. Taps that leave the image are processed one by one, each with its
@@ -205,24 +275,34 @@ void add_weight_gradient(const WeightGradientBand& shape) {
   sum.pixel_step = h.stride * shape.source.channels;
   sum.tap_step = v.dilation * band.input.row_floats;
   sum.run = joined ? row_depth : shape.group_inputs;
-  set_fetch_ahead(shape, (shape.last_block - shape.first_block) * v.taps * (joined ? 1 : h.taps),
-                  band);
+  set_fetch_ahead(shape, band);
+  sum.ahead = band.next;
+  sum.fresh = shape.first && shape.reads_pixels;
   for (int64_t index = shape.first_block; index < shape.last_block; ++index) {
     const int64_t g = index / group_blocks;
     const ColumnBlock block = column_block(shape.group_outputs, index % group_blocks);
     place_gradient(shape, g * shape.group_outputs + block.begin, block, band);
-    float* sums = shape.sums + g * panel_floats(depth, shape.group_outputs) + depth * block.begin;
-    if (shape.first) memset(sums, 0, static_cast<size_t>(depth * block.width) * sizeof(float));
+    const bool packed_sums = shape.sums_step == 0;
+    float* const sums = shape.sums + (packed_sums ? g * panel_floats(depth, shape.group_outputs) +
+                                                        depth * block.begin
+                                                  : g * shape.group_outputs + block.begin);
     sum.columns = with_padding(block);
-    sum.width = sum.sums_step = block.width;
-    sum.sums_tap_step = row_depth * block.width;
+    sum.width = block.width;
+    sum.sums_step = packed_sums ? block.width : shape.sums_step;
+    sum.sums_tap_step = row_depth * sum.sums_step;
+    if (shape.first && !sum.fresh) clear_sums(sums, depth, sum.sums_step, block.width);
+    if (panels.count > 0 && block.width == kBlockColumns) {
+      sum.sums = sums;
+      add_packed_input(panels, band, sum);
+      continue;
+    }
     const int64_t most = taps_at_once(v.taps, sum.run, block.width);
     for (int64_t tap = 0; tap < v.taps; tap += most) {
       const int64_t taps = v.taps - tap < most ? v.taps - tap : most;
       for (int64_t j = 0; j < (joined ? 1 : h.taps); ++j) {
         const Range columns = inside ? Range{0, shape.columns}
                                      : windows_inside(h, j, shape.columns, shape.source.width);
-        sum.sums = sums + tap * sum.sums_tap_step + j * sum.run * block.width;
+        sum.sums = sums + tap * sum.sums_tap_step + j * sum.run * sum.sums_step;
         add_tap_rows(band, columns, tap, taps, j, g * shape.group_inputs, sum);
       }
     }

@@ -3,6 +3,7 @@
 #include "kernels/tile.h"
 
 #include "kernels/tile_addend.h"
+#include "kernels/tile_fetch.h"
 #include "kernels/tile_last_vector.h"
 #include "kernels/tile_packing.h"
 #include "kernels/tile_rows.h"
@@ -67,9 +68,6 @@ struct Ahead {
       output += output_step;
     }
   }
-
- private:
-  static constexpr int64_t kCacheLineFloats = 16;
 };
 
 // Multiply-adds for kSteps values of k: kSteps rows of the panel, and as many floats of every row.
@@ -220,7 +218,7 @@ constexpr ProductTile kProductOfHalf[2][kRowsOfPairs] = {{CNNX_PRODUCTS_HALF(fal
 // Outer sum ---------------------------------------------------------------------------------------
 
 template <int kTaps, int kRun, int kVectors, bool kHalf = false>
-void outer_tile(const OuterSum& s, const float* input, float* sums) {
+void outer_tile(const OuterSum& s, FetchAhead ahead, const float* input, float* sums) {
   constexpr int kLast = kVectors - 1;
   const int64_t rest = s.columns - kLast * kLanes;
   const bool whole = rest == kLastLanes<kHalf>;
@@ -241,6 +239,8 @@ void outer_tile(const OuterSum& s, const float* input, float* sums) {
       const float* gradient = s.gradient + n * s.gradient_image_step + i * s.gradient_row_step;
       const float* const end = gradient + s.pixels * gradient_step;
       for (; gradient != end; gradient += gradient_step, x += pixel_step) {
+        __builtin_prefetch(ahead.next, 0, 2);
+        ahead.next += ahead.next < ahead.end ? kCacheLineFloats : 0;
         Vector grad[kVectors];
         CNNX_UNROLL for (int v = 0; v < kVectors; ++v) grad[v] = load(gradient + v * kLanes);
         CNNX_UNROLL for (int t = 0; t < kTaps; ++t) CNNX_UNROLL for (int k = 0; k < kRun; ++k) {
@@ -264,7 +264,7 @@ void outer_tile(const OuterSum& s, const float* input, float* sums) {
   }
 }
 
-using OuterTile = void (*)(const OuterSum&, const float*, float*);
+using OuterTile = void (*)(const OuterSum&, FetchAhead, const float*, float*);
 // Of so many taps and vectors, and whether the last vector is a half.
 #define CNNX_OUTER_4(taps, ...)                                       \
   outer_tile<taps, 1, __VA_ARGS__>, outer_tile<taps, 2, __VA_ARGS__>, \
@@ -364,13 +364,16 @@ int64_t taps_at_once(int64_t taps, int64_t run, int64_t width) {
   return 1;
 }
 
+int64_t longest_run() { return kRowsOfPairs; }
+
 void add_outer_products(const OuterSum& s) {
   const OuterTiles& tiles = outer_tiles(s.columns, s.width);
   const Split runs = split(s.run, tiles.longest[s.taps - 1]);
   int64_t k = 0;
   for (int64_t t = 0; t < runs.tiles; ++t) {
     const int64_t run = runs.size + (t < runs.larger);
-    tiles.tiles[s.taps - 1][run - 1](s, s.input + k, s.sums + k * s.sums_step);
+    float* const sums = s.sums + k * s.sums_step;
+    tiles.tiles[s.taps - 1][run - 1](s, fetch_with_tile(s, run, sums), s.input + k, sums);
     k += run;
   }
 }

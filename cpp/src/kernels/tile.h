@@ -78,6 +78,11 @@ struct Product {
 constexpr int64_t kMostZeroRun = 1152;
 void multiply(const Product& product);
 
+// Memory that will be read soon.
+struct FetchAhead {
+  const float *next, *end;
+};
+
 // One block of columns of a sum of outer products: sums[tap][k][column] += sum over pixels of
 // input[pixel + tap][k] * gradient[pixel][column], one FMA chain per sum in the order of the
 // pixels, for `taps` taps in a column and `run` contiguous floats in each.
@@ -94,12 +99,18 @@ struct OuterSum {
   float* sums;  // [taps][run][columns], taps sums_tap_step apart and k sums_step
   int64_t sums_tap_step, sums_step;
   int64_t columns, width;
+  // Two streams or null: prefetched while the tiles run, a cache line with every pixel, like the
+  // sums of the next tile. Prefetching everything at once would block all other loads.
+  FetchAhead* ahead;
 };
 void add_outer_products(const OuterSum& sum);
 
 // Runs too short to fill the units (one input channel: a 5x5 kernel has runs of 5) need 2 or 3 taps
 // at once.
 int64_t taps_at_once(int64_t taps, int64_t run, int64_t width);
+
+// The longest run of one tap that a single tile of full blocks sums.
+int64_t longest_run();
 
 // panel[k][column] = source[k * k_step + column * column_step] for one block, zero-padded to
 // `width`. One of the two steps is 1.

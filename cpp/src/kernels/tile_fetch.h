@@ -1,0 +1,33 @@
+// Prefetching of what follows a tile of a sum of outer products. Included by tile.cpp.
+#pragma once
+
+#include "kernels/tile.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+constexpr int64_t kCacheLineFloats = 16;
+
+// The part of the longer stream that one tile prefetches, up to its last line. Without one, the
+// tile prefetches a line that it reads itself. The sums of the next tile are prefetched here.
+CNNX_INLINE FetchAhead fetch_with_tile(const OuterSum& s, int64_t run, const float* sums) {
+  const FetchAhead nothing = {s.gradient, s.gradient};
+  if (!s.ahead) return nothing;
+  const float* following = sums + run * s.sums_step;
+  for (int64_t k = 0; k < run; ++k, following += s.sums_step) {
+    for (int64_t c = 0; c < s.width; c += kCacheLineFloats) __builtin_prefetch(following + c, 1, 3);
+  }
+  FetchAhead &first = s.ahead[0], &second = s.ahead[1];
+  FetchAhead& stream = first.end - first.next > second.end - second.next ? first : second;
+  const int64_t left = stream.end - stream.next;
+  if (left <= 0) return nothing;
+  const int64_t most = s.images * s.rows * s.pixels * kCacheLineFloats;
+  const float* const begin = stream.next;
+  stream.next += left < most ? left : most;
+  return {begin, stream.next - kCacheLineFloats};
+}
+
+}  // namespace
+}  // namespace CNNX_ISA
+}  // namespace cnnx
