@@ -24,10 +24,10 @@ from typing import NamedTuple
 
 from benchmarks import machine
 from benchmarks.deployed_networks import DEPLOYED
-from benchmarks.libraries import ROOT
 from benchmarks.network_description import draw_batch
 from benchmarks.options import add_peer_python, names_from
 
+ROOT = Path(__file__).parents[1]
 # The most of PyTorch's memory, without and with recompute, and of the time without it.
 GOALS = {"resnet18": 0.40, "mobilenet_v2": 0.35}
 RECOMPUTE_GOAL, RECOMPUTE_TIME_GOAL = 0.25, 1.35

@@ -9,7 +9,7 @@ namespace cnnx::graph {
 namespace {
 
 // A smaller array often stays in a cache until backward, and saves little memory.
-constexpr int64_t kLeastDropped = 512 * 1024;
+constexpr int64_t kLeastDropped = 128 * 1024;
 
 Recomputation save_everything(const Chain& chain) {
   const std::size_t values = chain.values().size();

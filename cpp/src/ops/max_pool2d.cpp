@@ -124,6 +124,7 @@ class BoundMaxPool2d final : public BoundOp {
   BoundOpTraits traits() const override {
     BoundOpTraits traits;
     traits.backward_reads_output = false;
+    traits.recomputes_quickly = normalises_input_;
     return traits;
   }
   int64_t scratch_floats(int threads) const override {
