@@ -48,11 +48,11 @@ class Case(NamedTuple):
         """Whether Winograd's method, which rounds small integers too, may be chosen."""
         channels = (self.x[3] // self.groups, self.out_channels // self.groups)
         fits = min(channels) >= 8 if self.groups == 1 else not any(n % 16 for n in channels)
-        return (
-            self.kernel in ((3, 3), (5, 5), (7, 7))
-            and (self.stride, self.dilation) == (1, 1)
-            and fits
-        )
+        kernels = ((3, 3), (5, 5), (7, 7))
+        if self.stride == 2:  # a kernel is the sum of four parts
+            fits = min(self.x[3], 4 * self.out_channels) >= 8
+            return self.kernel in kernels and (self.dilation, self.groups) == (1, 1) and fits
+        return self.kernel in kernels and (self.stride, self.dilation) == (1, 1) and fits
 
     def forward(self, library: Any, *arrays: npt.ArrayLike | None) -> Any:
         return library.conv_transpose2d(*arrays, **self.settings)
@@ -106,6 +106,7 @@ CASES: dict[str, Case] = {
     "one input": Case((2, 9, 11, 1), 6, (5, 5), 1, 2),
     "winograd": Case((2, 13, 11, 20), 24, padding=1),
     "winograd, many channels": Case((1, 7, 6, 40), 70, padding=((1, 2), (0, 1))),
+    "winograd, doubles": Case((2, 13, 11, 20), 24, stride=2, padding=1),
     "winograd, groups of 16": Case((2, 8, 9, 48), 48, padding=1, groups=3),
     "2 groups": Case((2, 7, 8, 6), 20, padding=1, groups=2),
     "3 groups of odd size, stride 2": Case((1, 7, 8, 9), 15, (3, 3), 2, 1, 1, groups=3),

@@ -29,15 +29,11 @@ class Case(NamedTuple):
         """Whether Winograd's method, which rounds small integers too, may be chosen."""
         channels = (self.x[3] // self.groups, self.out_channels // self.groups)
         fits = min(channels) >= 8 if self.groups == 1 else not any(n % 16 for n in channels)
-        if self.stride == 2:
-            return (
-                self.kernel in ((3, 3), (5, 5)) and (self.dilation, self.groups) == (1, 1) and fits
-            )
-        return (
-            self.kernel in ((3, 3), (5, 5), (7, 7))
-            and (self.stride, self.dilation) == (1, 1)
-            and fits
-        )
+        kernels = ((3, 3), (5, 5), (7, 7))
+        if self.stride == 2:  # a kernel is the sum of four parts
+            fits = min(4 * self.x[3], self.out_channels) >= 8
+            return self.kernel in kernels and (self.dilation, self.groups) == (1, 1) and fits
+        return self.kernel in kernels and (self.stride, self.dilation) == (1, 1) and fits
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -87,6 +83,7 @@ CASES: dict[str, Case] = {
     "stride 2, 20 to 24 channels": Case((2, 13, 17, 20), 24, stride=2, padding=1),
     "stride 2, 16 to 40 channels": Case((1, 16, 14, 16), 40, stride=2, padding="same"),
     "stride 2, 5x5, 20 to 24 channels": Case((2, 14, 17, 20), 24, (5, 5), stride=2, padding=2),
+    "stride 2, 7x7, 3 to 24 channels": Case((2, 31, 36, 3), 24, (7, 7), stride=2, padding=3),
     "stride 2, rows left over": Case((1, 8, 10, 3), 7, stride=2),
     "stride (1, 2)": Case((1, 7, 13, 6), 9, stride=(1, 2), padding=1),
     "stride (3, 1)": Case((1, 13, 7, 6), 9, stride=(3, 1)),

@@ -59,6 +59,7 @@ TRANSFORMS = {
     Tile(4, 3): interpolation(RECIPROCAL_PAIRS, 3),
     Tile(2, 5): interpolation(RECIPROCAL_PAIRS, 5),
     Tile(4, 2): interpolation((0.5, -0.5, 1.25, -1.25), 2),
+    Tile(4, 4): interpolation((0.3125, -0.3125, 0.875, -0.875, 1.625, -1.625), 4),
 }
 FORWARD_AMPLIFICATION = {
     tile: amplification(b, g, a, tile.taps) for tile, (b, g, a) in TRANSFORMS.items()
@@ -75,13 +76,15 @@ BACKWARD_AMPLIFICATIONS[SEVEN] = (
     FORWARD_AMPLIFICATION[SEVEN],
     *BACKWARD_AMPLIFICATIONS[Tile(4, 3)][1:],
 )
-# With stride 2 a kernel is the sum of its even and its odd taps, one of which is zero. The input
-# gradient is direct.
-for side in (3, 5):
+# With stride 2 a kernel is the sum of its even and its odd taps, one of which is zero.
+for side in (3, 5, 7):
     tile, strided = Tile(4, (side + 1) // 2), Tile(4, side, stride=2)
     FORWARD_AMPLIFICATION[strided] = FORWARD_AMPLIFICATION[tile] * (side + 1) / side
-    BACKWARD_AMPLIFICATIONS[strided] = (1.0, *BACKWARD_AMPLIFICATIONS[tile][1:])
-TILES = tuple(tile for tile in FORWARD_AMPLIFICATION if tile.taps > 2)
+    BACKWARD_AMPLIFICATIONS[strided] = (
+        FORWARD_AMPLIFICATION[strided],
+        *BACKWARD_AMPLIFICATIONS[tile][1:],
+    )
+TILES = tuple(tile for tile in FORWARD_AMPLIFICATION if tile.taps % 2 == 1)
 # By the side of the kernel and the stride, the tile with the largest errors.
 LARGEST_TILE = {
     (3, 1): Tile(4, 3),
@@ -89,6 +92,7 @@ LARGEST_TILE = {
     (7, 1): SEVEN,
     (3, 2): Tile(4, 3, 2),
     (5, 2): Tile(4, 5, 2),
+    (7, 2): Tile(4, 7, 2),
 }
 
 

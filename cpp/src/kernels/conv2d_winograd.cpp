@@ -378,6 +378,7 @@ const WinogradKernels winograd2_kernels = kernels_of<Lines2>();
 const WinogradKernels winograd4_kernels = kernels_of<Lines4>();
 const WinogradKernels winograd2_of_5_kernels = kernels_of<Lines2Of5>();
 const WinogradKernels winograd4_of_2_kernels = kernels_of<Lines4Of2>();
+const WinogradKernels winograd4_of_4_kernels = kernels_of<Lines4Of4>();
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

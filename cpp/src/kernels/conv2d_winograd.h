@@ -1,7 +1,7 @@
-// Inner loops of Winograd's convolution: F(2x2, 3x3), F(4x4, 3x3), F(2x2, 5x5) and F(4x4, 2x2).
-// Tiles of the target image, 2x2 or 4x4 pixels, are computed from as many points as they read
-// pixels, 4x4 to 6x6. The tile's source pixels are transformed, multiplied point by point with
-// transformed weights, which is one matrix product over the channels for every point, and
+// Inner loops of Winograd's convolution: F(2x2, 3x3), F(4x4, 3x3), F(2x2, 5x5), F(4x4, 2x2) and
+// F(4x4, 4x4). Tiles of the target image, 2x2 or 4x4 pixels, are computed from as many points as
+// they read pixels, 4x4 to 7x7. The tile's source pixels are transformed, multiplied point by point
+// with transformed weights, which is one matrix product over the channels for every point, and
 // transformed back.
 #pragma once
 
@@ -136,10 +136,11 @@ struct WinogradKernels {
                        const GradientEpilogue& epilogue, float* target);
 };
 
-// F(2x2, 3x3), F(4x4, 3x3), F(2x2, 5x5) and F(4x4, 2x2).
+// F(2x2, 3x3), F(4x4, 3x3), F(2x2, 5x5), F(4x4, 2x2) and F(4x4, 4x4).
 CNNX_DECLARE_KERNELS(WinogradKernels, winograd2_kernels)
 CNNX_DECLARE_KERNELS(WinogradKernels, winograd4_kernels)
 CNNX_DECLARE_KERNELS(WinogradKernels, winograd2_of_5_kernels)
 CNNX_DECLARE_KERNELS(WinogradKernels, winograd4_of_2_kernels)
+CNNX_DECLARE_KERNELS(WinogradKernels, winograd4_of_4_kernels)
 
 }  // namespace cnnx

@@ -197,6 +197,89 @@ struct Lines4Of2 : FivePoints {
   }
 };
 
+// Points +-a, +-b, +-c, infinity with a = 5/16, b = 7/8 and c = 13/8.
+struct SevenPoints {
+  static constexpr int kPoints = 7;
+  static constexpr float kA = 0.3125f, kB = 0.875f, kC = 1.625f;
+  static constexpr float kA2 = kA * kA, kB2 = kB * kB, kC2 = kC * kC;
+
+  static CNNX_INLINE void input(const Vector* d, Vector* u) {
+    input_pair(d, kA, kB2, kC2, u);
+    input_pair(d, kB, kA2, kC2, u + 2);
+    input_pair(d, kC, kA2, kB2, u + 4);
+    const Vector low = fused_multiply_add(-kA2 * kB2 * kC2, d[0], d[6]);
+    u[6] = fused_multiply_add(-kA2 - kB2 - kC2, d[4],
+                              fused_multiply_add(kA2 * kB2 + kA2 * kC2 + kB2 * kC2, d[2], low));
+  }
+
+ private:
+  // The points +-p; the other points have the squares q2 and r2.
+  static CNNX_INLINE void input_pair(const Vector* d, float p, float q2, float r2, Vector* u) {
+    const Vector even = fused_multiply_add(q2 * r2, d[0], fused_multiply_add(-q2 - r2, d[2], d[4]));
+    const Vector odd = fused_multiply_add(q2 * r2, d[1], fused_multiply_add(-q2 - r2, d[3], d[5]));
+    u[0] = fused_multiply_add(p, even, odd);
+    u[1] = fused_multiply_add(-p, even, odd);
+  }
+};
+
+// F(4, 4).
+struct Lines4Of4 : SevenPoints {
+  using Points = SevenPoints;
+  static constexpr int kOutputs = 4, kTaps = 4;
+
+  static CNNX_INLINE void weight(const Vector* g, Vector* v) {
+    weight_pair(g, kA, kScaleA, v);
+    weight_pair(g, kB, kScaleB, v + 2);
+    weight_pair(g, kC, kScaleC, v + 4);
+    v[6] = g[3];
+  }
+  static CNNX_INLINE void output(const Vector* m, Vector* y) {
+    const Vector sum_a = m[0] + m[1], difference_a = (m[0] - m[1]) * kA;
+    const Vector sum_b = m[2] + m[3], difference_b = (m[2] - m[3]) * kB;
+    const Vector sum_c = m[4] + m[5], difference_c = (m[4] - m[5]) * kC;
+    y[0] = sum_a + sum_b + sum_c;
+    y[1] = difference_a + difference_b + difference_c;
+    y[2] = fused_multiply_add(kA2, sum_a, fused_multiply_add(kB2, sum_b, sum_c * kC2));
+    y[3] = fused_multiply_add(
+        kA2, difference_a,
+        fused_multiply_add(kB2, difference_b, fused_multiply_add(kC2, difference_c, m[6])));
+  }
+  static CNNX_INLINE void output_gradient(const Vector* y, Vector* o) {
+    output_gradient_pair(y, kA, o);
+    output_gradient_pair(y, kB, o + 2);
+    output_gradient_pair(y, kC, o + 4);
+    o[6] = y[3];
+  }
+  static CNNX_INLINE void weight_gradient(const Vector* s, Vector* g) {
+    const Vector even_a = (s[0] - s[1]) * kScaleA, odd_a = (s[0] + s[1]) * (kScaleA * kA);
+    const Vector even_b = (s[2] - s[3]) * kScaleB, odd_b = (s[2] + s[3]) * (kScaleB * kB);
+    const Vector even_c = (s[4] - s[5]) * kScaleC, odd_c = (s[4] + s[5]) * (kScaleC * kC);
+    g[0] = even_a + even_b + even_c;
+    g[1] = odd_a + odd_b + odd_c;
+    g[2] = fused_multiply_add(kA2, even_a, fused_multiply_add(kB2, even_b, even_c * kC2));
+    g[3] = fused_multiply_add(kA2, odd_a,
+                              fused_multiply_add(kB2, odd_b, fused_multiply_add(kC2, odd_c, s[6])));
+  }
+
+ private:
+  static constexpr float kScaleA = 1 / (2 * kA * (kA2 - kB2) * (kA2 - kC2));
+  static constexpr float kScaleB = 1 / (2 * kB * (kB2 - kA2) * (kB2 - kC2));
+  static constexpr float kScaleC = 1 / (2 * kC * (kC2 - kA2) * (kC2 - kB2));
+
+  static CNNX_INLINE void weight_pair(const Vector* g, float p, float scale, Vector* v) {
+    const Vector even = fused_multiply_add(p * p, g[2], g[0]) * scale;
+    const Vector odd = fused_multiply_add(p * p, g[3], g[1]) * (scale * p);
+    v[0] = odd + even;
+    v[1] = odd - even;
+  }
+  static CNNX_INLINE void output_gradient_pair(const Vector* y, float p, Vector* o) {
+    const Vector even = fused_multiply_add(p * p, y[2], y[0]);
+    const Vector odd = fused_multiply_add(p * p, y[3], y[1]);
+    o[0] = fused_multiply_add(p, odd, even);
+    o[1] = fused_multiply_add(-p, odd, even);
+  }
+};
+
 // F(2, 5).
 struct Lines2Of5 : SixPoints {
   using Points = SixPoints;

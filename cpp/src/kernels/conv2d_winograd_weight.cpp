@@ -105,6 +105,7 @@ const WinogradWeightKernels winograd2_weight_kernels = kernels_of<Lines2>();
 const WinogradWeightKernels winograd4_weight_kernels = kernels_of<Lines4>();
 const WinogradWeightKernels winograd2_of_5_weight_kernels = kernels_of<Lines2Of5>();
 const WinogradWeightKernels winograd4_of_2_weight_kernels = kernels_of<Lines4Of2>();
+const WinogradWeightKernels winograd4_of_4_weight_kernels = kernels_of<Lines4Of4>();
 
 }  // namespace CNNX_ISA
 }  // namespace cnnx

@@ -36,10 +36,11 @@ struct WinogradWeightKernels {
                                int64_t channels, bool accumulate, float* target);
 };
 
-// F(2x2, 3x3), F(4x4, 3x3), F(2x2, 5x5) and F(4x4, 2x2).
+// F(2x2, 3x3), F(4x4, 3x3), F(2x2, 5x5), F(4x4, 2x2) and F(4x4, 4x4).
 CNNX_DECLARE_KERNELS(WinogradWeightKernels, winograd2_weight_kernels)
 CNNX_DECLARE_KERNELS(WinogradWeightKernels, winograd4_weight_kernels)
 CNNX_DECLARE_KERNELS(WinogradWeightKernels, winograd2_of_5_weight_kernels)
 CNNX_DECLARE_KERNELS(WinogradWeightKernels, winograd4_of_2_weight_kernels)
+CNNX_DECLARE_KERNELS(WinogradWeightKernels, winograd4_of_4_weight_kernels)
 
 }  // namespace cnnx

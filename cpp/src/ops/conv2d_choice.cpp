@@ -68,7 +68,9 @@ bool has_tile(const Conv2dGeometry& g, int64_t outputs) {
 
 // The same with stride 2.
 bool has_strided_tile(const Conv2dGeometry& g, int64_t outputs) {
-  return (equals(g.kernel_size, 3) || equals(g.kernel_size, 5)) && outputs == 4 && g.groups == 1;
+  const bool fits =
+      equals(g.kernel_size, 3) || equals(g.kernel_size, 5) || equals(g.kernel_size, 7);
+  return fits && outputs == 4 && g.groups == 1;
 }
 
 // Several groups only where none shares a vector of the widest instruction set with another.
@@ -122,40 +124,67 @@ int64_t direct_multiply_adds(const Conv2dGeometry& g, Direction direction) {
          fetch_multiply_adds(g, direction, high * wide);
 }
 
+// A single image also reads few weights for its tiles alone.
+bool has_too_few_tiles(const Conv2dGeometry& g, Direction direction, int64_t tiles) {
+  constexpr int64_t kLeastTilesForward = 4;
+  return direction == Direction::inference && !has_many_weights(g) && tiles < kLeastTilesForward;
+}
+
+// Longer chains over the inputs of a kernel's parts of 3x3 taps exceed 6e-6 of the largest output.
+constexpr int64_t kLongestChainOfParts = 9 * 32;
+
+// See winograd_multiply_adds.
+int64_t strided_multiply_adds(const Conv2dGeometry& g, Direction direction) {
+  if (direction == Direction::input_gradient) return INT64_MAX;
+  const WinogradTile tile = winograd_tile(g, 4);
+  const int64_t tiles =
+      divide_up(g.out_height, tile.outputs) * divide_up(g.out_width, tile.outputs);
+  if (has_too_few_tiles(g, direction, tiles)) return INT64_MAX;
+  // The seven points of 4x4 taps have twice the rounding errors of the six, the five a third less.
+  const int64_t longest = tile.taps == 2   ? INT64_MAX
+                          : tile.taps == 3 ? kLongestChainOfParts
+                                           : kLongestChainOfParts / 4;
+  if (direction != Direction::weight_gradient && tile.parts() * g.in_channels > longest)
+    return INT64_MAX;
+  // So many weights, or sums, take longer to transform in a step than they save.
+  constexpr int64_t kMostWeights = 1024 * 1024;
+  const int64_t weights = tile.products() * g.in_channels * g.out_channels;
+  if (direction != Direction::inference && weights > kMostWeights) return INT64_MAX;
+  const int64_t sums = direction == Direction::weight_gradient ? weights / 3 : 0;
+  // Multiplications that take as long as the transform of one channel of one tile. Few channels
+  // take as long as a vector, and their chains are short.
+  constexpr int64_t kLanes = 16;
+  const int64_t reading = tile.side() == 5 ? 192 : tile.side() == 6 ? 256 : 336;
+  const int64_t writing = tile.side() == 7 ? 600 : 256;
+  return tiles * (weights + sums + writing * g.out_channels +
+                  tile.parts() * reading * divide_up(g.in_channels, kLanes) * kLanes) +
+         fetch_multiply_adds(g, direction, tile.products());
+}
+
 // Multiplications that take as long as Winograd's method, or INT64_MAX where it is excluded.
 // benchmarks/winograd_choice.py compares this choice with the fastest method.
 int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int64_t outputs) {
   if (!fits_winograd(g, outputs)) return INT64_MAX;
-  const bool to_input = direction == Direction::input_gradient, strided = g.stride.height > 1;
-  if (strided && to_input) return INT64_MAX;
+  if (g.stride.height > 1) return strided_multiply_adds(g, direction);
+  const bool to_input = direction == Direction::input_gradient;
   const WinogradTile tile = winograd_tile(g, outputs);
   const int64_t tiles = divide_up(to_input ? g.in_height : g.out_height, outputs) *
                         divide_up(to_input ? g.in_width : g.out_width, outputs);
   const int64_t from = to_input ? g.out_channels : g.in_channels;
   const int64_t to = to_input ? g.in_channels : g.out_channels;
   // Rounding errors grow with the products in a chain. Longer chains over the inputs of a kernel's
-  // parts of 3x3 taps exceed 6e-6 of the largest output.
-  constexpr int64_t kLongestChainOfParts = 9 * 32;
-  if (direction != Direction::weight_gradient && tile.parts() > 1 && tile.taps == 3 &&
+  // parts exceed 6e-6 of the largest output.
+  if (direction != Direction::weight_gradient && tile.parts() > 1 &&
       tile.parts() * from > kLongestChainOfParts) {
     return INT64_MAX;
   }
-  // A single image also reads few weights for its tiles alone.
-  constexpr int64_t kLeastTilesForward = 4;
-  if (direction == Direction::inference && !has_many_weights(g) && tiles < kLeastTilesForward)
-    return INT64_MAX;
-  const int64_t weights = tile.products() * g.in_channels / g.groups * g.out_channels;
-  // With stride 2, so many weights, or sums, take longer to transform in a step than they save.
-  constexpr int64_t kMostStridedWeights = 1024 * 1024;
-  if (strided && direction != Direction::inference && weights > kMostStridedWeights)
-    return INT64_MAX;
-  int64_t point_multiply_adds = weights;
+  if (has_too_few_tiles(g, direction, tiles)) return INT64_MAX;
+  int64_t point_multiply_adds = tile.products() * g.in_channels / g.groups * g.out_channels;
   // A third more for the sums of all parts, which exceed a second-level cache.
   if (direction == Direction::weight_gradient && tile.parts() > 1)
     point_multiply_adds += point_multiply_adds / 3;
   // Multiplications that take as long as the transform of one channel of one tile, read or written.
-  const int64_t of_part = tile.side() == 6 ? 256 : tile.side() == 5 ? 192 : 88;
-  const int64_t reading = tile.parts() * of_part;
+  const int64_t reading = tile.parts() * (tile.points() == 36 ? 256 : 88);
   const int64_t writing = outputs == 4 ? 256 : tile.points() == 36 ? 128 : 88;
   return tiles * (point_multiply_adds + reading * from + writing * to) +
          fetch_multiply_adds(g, direction, tile.products());
@@ -163,15 +192,16 @@ int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int
 
 Algorithm choose(const Conv2dGeometry& g, Direction direction) {
   // Below, half of each vector and most of the products are lost.
-  constexpr int64_t kLeastChannels = 8, kLeastMultiplyAdds = 8 * 16;
-  if (std::min(g.in_channels, g.out_channels) < kLeastChannels ||
-      g.in_channels * g.out_channels < kLeastMultiplyAdds) {
+  constexpr int64_t kLeastChannels = 8, kLeastMultiplyAdds = 8 * 16, kStridedParts = 4;
+  const int64_t inputs = g.in_channels * (g.stride.height == 2 ? kStridedParts : 1);
+  if (std::min(inputs, g.out_channels) < kLeastChannels ||
+      inputs * g.out_channels < kLeastMultiplyAdds) {
     return choose_direct(g, direction);
   }
   // Chains of eight multiply-adds are too short to pay for their transforms, unless they are many.
   constexpr int64_t kLeastSource = 12, kLeastTarget = 32;
   const bool to_input = direction == Direction::input_gradient;
-  const int64_t source = to_input ? g.out_channels : g.in_channels;
+  const int64_t source = to_input ? g.out_channels : inputs;
   const int64_t target = to_input ? g.in_channels : g.out_channels;
   if (source < kLeastSource && target < kLeastTarget) return choose_direct(g, direction);
   const int64_t direct = direct_multiply_adds(g, direction);
@@ -260,7 +290,7 @@ Conv2dPlan choose_conv2d_plan(const Conv2dGeometry& g, Conv2dMethod method, Conv
     throw std::invalid_argument(
         "conv2d: method is Winograd's, expected kernel size 3, 5 with tiles of 2x2 or 7 with tiles "
         "of 4x4, stride 1, dilation 1 and one group or groups of whole sixteens of channels with "
-        "it, or stride 2, kernel size 3 or 5 with tiles of 4x4 and one group");
+        "it, or stride 2, kernel size 3, 5 or 7 with tiles of 4x4 and one group");
   }
   const Direction forward = use == Conv2dUse::inference ? Direction::inference : Direction::forward;
   return {make_pass(g, choose(g, forward, method), PassDirection::forward),

@@ -13,6 +13,7 @@ namespace cnnx::ops {
 
 const WinogradKernels& winograd_kernels(WinogradTile tile) {
   if (tile.taps == 2) return CNNX_KERNELS(winograd4_of_2_kernels);
+  if (tile.taps == 4) return CNNX_KERNELS(winograd4_of_4_kernels);
   if (tile.taps == 5) return CNNX_KERNELS(winograd2_of_5_kernels);
   return tile.outputs == 4 ? CNNX_KERNELS(winograd4_kernels) : CNNX_KERNELS(winograd2_kernels);
 }

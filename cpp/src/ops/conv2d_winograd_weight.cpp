@@ -73,6 +73,7 @@ class WinogradWeightGradient final : public Conv2dWeightGradient {
   int64_t column_sums_floats() const;
   const WinogradWeightKernels& kernels(const GradientKernels& all) const {
     if (tile_.taps == 2) return *all.winograd4_of_2;
+    if (tile_.taps == 4) return *all.winograd4_of_4;
     if (tile_.taps == 5) return *all.winograd2_of_5;
     return tile_.outputs == 4 ? *all.winograd4 : *all.winograd2;
   }

@@ -24,6 +24,7 @@ const GradientKernels& gradient_kernels() {
                                           &CNNX_KERNELS(winograd4_weight_kernels),
                                           &CNNX_KERNELS(winograd2_of_5_weight_kernels),
                                           &CNNX_KERNELS(winograd4_of_2_weight_kernels),
+                                          &CNNX_KERNELS(winograd4_of_4_weight_kernels),
                                           &CNNX_KERNELS(winograd2_of_5_overlap_kernels),
                                           &CNNX_KERNELS(dense_gradient_kernels),
                                           &CNNX_KERNELS(activation_gradient_kernels),

@@ -28,7 +28,8 @@ struct GradientKernels {
   const Conv2dGradientKernels* conv2d_half_vectors;  // see fits_half_a_vector
   const DepthwiseGradientKernels* depthwise;
   const LaneGroupsGradientKernels* lane_groups;
-  const WinogradWeightKernels *winograd2, *winograd4, *winograd2_of_5, *winograd4_of_2;
+  const WinogradWeightKernels *winograd2, *winograd4, *winograd2_of_5, *winograd4_of_2,
+      *winograd4_of_4;
   const WinogradOverlapKernels* winograd2_of_5_overlap;
   const DenseGradientKernels* dense;
   const ActivationGradientTable* activations;
