@@ -14,12 +14,14 @@ namespace cnnx::ops {
 namespace {
 
 // Chains begin where chunks do, so the number of chunks depends on shapes alone. It is a power of
-// two, which many numbers of threads divide evenly, and at most eight. A chunk has at least 128
-// tiles, where its sums cost a tenth of its products, and all sums together take at most 64 MB.
-int64_t chunk_count(int64_t tiles, int64_t chunk_floats) {
-  constexpr int64_t kMostChunks = 8, kLeastTiles = 128, kMostFloats = 16 * 1024 * 1024;
+// two, which many numbers of threads divide evenly, and at most eight, or 64 with 4x4 taps, whose
+// long chains round twice as much. A chunk has at least 128 tiles, where its sums cost a tenth of
+// its products, and all sums together take at most 64 MB.
+int64_t chunk_count(const WinogradTile& tile, int64_t tiles, int64_t chunk_floats) {
+  constexpr int64_t kLeastTiles = 128, kMostFloats = 16 * 1024 * 1024;
+  const int64_t most = tile.taps == 4 ? 64 : 8;
   int64_t count = 1;
-  while (2 * count <= kMostChunks && 2 * count * kLeastTiles <= tiles &&
+  while (2 * count <= most && 2 * count * kLeastTiles <= tiles &&
          2 * count * chunk_floats <= kMostFloats) {
     count *= 2;
   }
@@ -94,7 +96,7 @@ WinogradWeightGradient::WinogradWeightGradient(const Conv2dGeometry& g, Winograd
       shape_{g.in_height, g.in_width,     g.in_channels, -g.top,          -g.left,    g.out_height,
              g.out_width, g.out_channels, g.groups,      leaves_cache(g), tile.stride} {
   tiles_ = g.batch * divide_up(g.out_height, tile.outputs) * divide_up(g.out_width, tile.outputs);
-  chunks_ = chunk_count(tiles_, chunk_floats());
+  chunks_ = chunk_count(tile, tiles_, chunk_floats());
   most_tiles_ = tiles_at_once(tile, shape_);
   by_columns_ =
       g.groups == 1 && tile.parts() == 1 && chunks_ == 1 && sums_floats() > kLargeSums &&
