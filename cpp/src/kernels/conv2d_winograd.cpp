@@ -33,13 +33,13 @@ __attribute__((noinline)) void transform_taps(const float* taps, int64_t tap_flo
     Lines::weight(line, values);
     CNNX_UNROLL for (int u = 0; u < kPoints; ++u) half[u][v] = values[u];
   }
-  CNNX_UNROLL for (int u = 0; u < kPoints; ++u) {
+  for_each_line<kPoints>([&](int u) CNNX_INLINED {
     Vector values[kPoints];
     Lines::weight(half[u], values);
     CNNX_UNROLL for (int v = 0; v < kPoints; ++v) {
       store(points + (u * kPoints + v) * panel_floats, values[v]);
     }
-  }
+  });
 }
 
 // The taps of a few inputs are packed side by side, and then transformed.
@@ -253,14 +253,14 @@ template <class Lines, class Put>
 CNNX_INLINE void transform_back(const float* points, int64_t plane_floats, const Put& put) {
   constexpr int kOutputs = Lines::kOutputs, kPoints = Lines::kPoints;
   Vector half[kOutputs][kPoints];
-  CNNX_UNROLL for (int j = 0; j < kPoints; ++j) {
+  for_each_line<kPoints>([&](int j) CNNX_INLINED {
     Vector line[kPoints], values[kOutputs];
     CNNX_UNROLL for (int i = 0; i < kPoints; ++i) {
       line[i] = load(points + (i * kPoints + j) * plane_floats);
     }
     Lines::output(line, values);
     CNNX_UNROLL for (int i = 0; i < kOutputs; ++i) half[i][j] = values[i];
-  }
+  });
   CNNX_UNROLL for (int i = 0; i < kOutputs; i += 2) {
     Vector pixels[2 * kOutputs];
     Lines::output(half[i], pixels);
@@ -303,9 +303,19 @@ __attribute__((noinline)) void put_pixels(const Vector* pixels, const Epilogue& 
 // The transforms of a tile size to the target. Those with the same size share the loops.
 template <class Epilogue>
 struct OutputTransforms {
-  void (*put_whole_tile)(const float*, int64_t, const Epilogue&, int64_t, int64_t);
+  void (*put_whole_tile)(const float*, int64_t, const Epilogue&, int64_t, int64_t);  // or null
   void (*to_pixels)(const float*, int64_t, Vector*);
 };
+
+// Only strided tiles of a forward without pooling are worth the code of a path from registers.
+template <class Lines, class Epilogue>
+constexpr OutputTransforms<Epilogue> output_transforms(const Epilogue&) {
+  if constexpr (Lines::kTaps % 2 == 0 && !__is_same(Epilogue, ForwardRows)) {
+    return {nullptr, transform_to_pixels<Lines>};
+  } else {
+    return {put_whole_tile<Lines>, transform_to_pixels<Lines>};
+  }
+}
 
 template <int kOutputs, class Epilogue>
 void transform_output(const OutputTransforms<Epilogue>& transforms, const WinogradShape& s,
@@ -322,7 +332,7 @@ void transform_output(const OutputTransforms<Epilogue>& transforms, const Winogr
     for_channel_vectors(columns.count(), [&](int64_t channel, auto lanes) CNNX_INLINED {
       const float* points = tile + channel;
       if constexpr (__is_same(decltype(lanes), AllLanes)) {
-        if (whole) {
+        if (whole && transforms.put_whole_tile) {
           return transforms.put_whole_tile(points, products.plane_floats, epilogue, first,
                                            columns.first + channel);
         }
@@ -338,8 +348,8 @@ template <class Lines>
 void put_output(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
                 WinogradColumns columns, const ForwardEpilogue& epilogue, float* target) {
   const auto put = [&](const auto& rows) {
-    transform_output<Lines::kOutputs>({put_whole_tile<Lines>, transform_to_pixels<Lines>}, s,
-                                      products, tiles, columns, rows);
+    transform_output<Lines::kOutputs>(output_transforms<Lines>(rows), s, products, tiles, columns,
+                                      rows);
   };
   const Vector floor = relu_floor(epilogue.relu);
   if (!epilogue.pool) {
@@ -360,10 +370,10 @@ void put_output(const WinogradShape& s, const WinogradPlanes& products, Winograd
 template <class Lines>
 void put_gradient(const WinogradShape& s, const WinogradPlanes& products, WinogradTiles tiles,
                   WinogradColumns columns, const GradientEpilogue& epilogue, float* target) {
-  transform_output<Lines::kOutputs>(
-      {put_whole_tile<Lines>, transform_to_pixels<Lines>}, s, products, tiles, columns,
-      GradientRows{epilogue.accumulate, epilogue.relu_output, s.target_height, s.target_width,
-                   s.target_channels, target});
+  const GradientRows rows = {epilogue.accumulate, epilogue.relu_output, s.target_height,
+                             s.target_width,      s.target_channels,    target};
+  transform_output<Lines::kOutputs>(output_transforms<Lines>(rows), s, products, tiles, columns,
+                                    rows);
 }
 
 template <class Lines>

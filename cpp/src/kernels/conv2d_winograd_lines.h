@@ -17,6 +17,17 @@ CNNX_INLINE Vector fused_multiply_add(float a, Vector b, Vector c) {
   return fused_multiply_add(broadcast(a), b, c);
 }
 
+// Calls body(i) for every line of a tile. The lines of large tiles, which do not fit into
+// registers, share their code.
+template <int kLines, class Body>
+CNNX_INLINE void for_each_line(const Body& body) {
+  if constexpr (kLines > 6) {
+    for (int i = 0; i < kLines; ++i) body(i);
+  } else {
+    CNNX_UNROLL for (int i = 0; i < kLines; ++i) body(i);
+  }
+}
+
 // Points 0, 1, -1, infinity.
 struct FourPoints {
   static constexpr int kPoints = 4;

@@ -113,20 +113,20 @@ __attribute__((noinline)) Vector transform_vector(const Pixels& pixels, int64_t 
   constexpr int kPixels = Transform::kPixels, kPoints = Transform::kPoints;
   Vector half[kPoints][kPixels];
   Vector total = {};
-  CNNX_UNROLL for (int j = 0; j < kPixels; ++j) {
+  for_each_line<kPixels>([&](int j) CNNX_INLINED {
     Vector line[kPixels], values[kPoints];
     pixels.load_column(j, channel, lanes, line);
     CNNX_UNROLL for (int i = 0; i < kPixels; ++i) total += line[i];
     Transform::apply(line, values);
     CNNX_UNROLL for (int i = 0; i < kPoints; ++i) half[i][j] = values[i];
-  }
-  CNNX_UNROLL for (int i = 0; i < kPoints; ++i) {
+  });
+  for_each_line<kPoints>([&](int i) CNNX_INLINED {
     Vector values[kPoints];
     Transform::apply(half[i], values);
     CNNX_UNROLL for (int j = 0; j < kPoints; ++j) {
       store(points + (i * kPoints + j) * plane_floats, values[j]);
     }
-  }
+  });
   return total;
 }
 
