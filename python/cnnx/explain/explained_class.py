@@ -1,0 +1,129 @@
+"""The outputs to explain: images as floats, and the class of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from cnnx.arguments import FloatArray, integer, is_integer, shown
+from cnnx.model.model import Model
+from cnnx.model.predictions import outputs_are_values
+from cnnx.spelling import nearest
+
+if TYPE_CHECKING:
+    from cnnx.data.dataset import ImageLike
+
+# A class by name or index, for all images or one per image.
+ClassLike: TypeAlias = "int | str | Sequence[int | str]"
+
+# Images that a network computes at a time, where an explanation makes many of each.
+BATCH = 64
+
+
+class ExplainedClass:
+    """Images and the class of each whose output is explained.
+
+    The output is the network's raw one. Where one output distinguishes two classes, that of the
+    first class is minus the output.
+
+    Attributes:
+        pixels: the images as floats, (batch, height, width, channels); integers were divided by
+            255.
+        neutral: the pixel that is zero after the model's preprocessing, (channels).
+    """
+
+    def __init__(
+        self, model: Model, x: ImageLike, classes: ClassLike | None, function: str
+    ) -> None:
+        if not isinstance(model, Model):
+            raise TypeError(f"{function}: model is {shown(model)}, expected a cnnx.Model")
+        if len(model.output_shape) != 1:
+            raise ValueError(
+                f"{function}: the model's output has shape {model.output_shape}, expected one "
+                "number per class"
+            )
+        pixels, integers, self._single = model._images(x, function)
+        self._core = model._core
+        self.pixels: FloatArray = (
+            pixels.astype(np.float32) / np.float32(255) if integers else pixels.astype(np.float32)
+        )
+        mean = np.array(model.preprocessing.mean, np.float32)
+        self.neutral: FloatArray = np.broadcast_to(mean, pixels.shape[-1:])
+        outputs = self._core.run(self.pixels, False)
+        self.factors = _factors(model, outputs, classes, function)
+
+    def gradients(self, of: str, pixels: FloatArray | None = None) -> FloatArray:
+        """The gradient of every image's output with respect to the images or a layer."""
+        given = self.pixels if pixels is None else pixels
+        return self._core.gradients(given, False, self.factors, of)
+
+    def layer_output(self, layer: str) -> FloatArray:
+        """The output of a layer."""
+        return self._core.layer_outputs(self.pixels, False, [layer])[layer]
+
+    def scores(self, pixels: FloatArray, image: int) -> FloatArray:
+        """The explained output of an image for changed copies of it, in batches."""
+        found = [
+            self._core.run(np.ascontiguousarray(pixels[start : start + BATCH]), False)
+            @ self.factors[image]
+            for start in range(0, len(pixels), BATCH)
+        ]
+        return np.concatenate(found)
+
+    def result(self, maps: FloatArray) -> FloatArray:
+        """Maps, (batch, height, width), without the batch axis for a single image."""
+        maps = np.ascontiguousarray(maps, np.float32)
+        return maps[0] if self._single else maps
+
+
+def _factors(
+    model: Model, outputs: FloatArray, classes: ClassLike | None, function: str
+) -> FloatArray:
+    """The factor of each output in the explained one, (batch, outputs)."""
+    images, count = outputs.shape
+    is_pair = count == 1 and not outputs_are_values(model._core)
+    if classes is None:
+        indices = (outputs[:, 0] > 0).astype(int) if is_pair else outputs.argmax(axis=1)
+    else:
+        known = 2 if is_pair else count
+        given = _one_each(classes, images, function)
+        indices = np.array([_index(model, each, known, function) for each in given], int)
+    if is_pair:
+        return (2 * indices - 1).astype(np.float32)[:, np.newaxis]
+    factors = np.zeros((images, count), np.float32)
+    factors[np.arange(images), indices] = 1
+    return factors
+
+
+def _one_each(classes: object, images: int, function: str) -> list[object]:
+    """The class of each image, of one for all or of a list or array."""
+    if isinstance(classes, str) or is_integer(classes):
+        return [classes] * images
+    if not isinstance(classes, (Sequence, np.ndarray)):
+        raise TypeError(
+            f"{function}: classes is {shown(classes)}, expected a name, an index or a list of them"
+        )
+    if len(classes) != images:
+        raise ValueError(
+            f"{function}: classes has {len(classes)} entries, expected one for each of the "
+            f"{images} images, or a single class"
+        )
+    return list(classes)
+
+
+def _index(model: Model, given: object, count: int, function: str) -> int:
+    """The index of a class given by its name or index."""
+    names = model.classes or []
+    if isinstance(given, str) and names:
+        if given in names:
+            return names.index(given)
+        expected = (nearest(given, names) or [f"one of {', '.join(names)}"])[0]
+        raise ValueError(f"{function}: classes has {given!r}, expected {expected}")
+    index = integer(given, function, "classes")
+    if not 0 <= index < count:
+        raise ValueError(
+            f"{function}: classes has {index}, expected an index from 0 to {count - 1}"
+        )
+    return index
