@@ -176,19 +176,27 @@ bool is_saved(const Chain& chain, const Value& value) {
 }  // namespace
 
 Recomputation save_slow(const Chain& chain) {
+  // A dropped sum may read a dropped sum, and that one another: they are all needed at once.
+  constexpr int kMostSums = 2;
   Recomputation result = save_everything(chain);
   const std::vector<Value>& values = chain.values();
+  std::vector<int> sums(values.size());  // dropped ones in a row, up to and with this value
   for (const Step& step : chain.steps()) {
     const Value& output = values[step.output];
     if (!step.op->traits().recomputes_quickly || output.floats < kLeastDropped ||
         output.readers.empty() || !is_saved(chain, output))
       continue;
-    // A sum may read a dropped sum, and that one another. They would all be needed at once.
-    const auto is_available = [&](std::size_t input) {
-      return result.dropped[input] ? step.inputs.size() == 1
-                                   : input == kCallersInput || is_saved(chain, values[input]);
-    };
-    result.dropped[step.output] = std::all_of(step.inputs.begin(), step.inputs.end(), is_available);
+    int before = 0;
+    bool available = true;
+    for (const std::size_t input : step.inputs) {
+      before = std::max(before, sums[input]);
+      available = available && (result.dropped[input] || input == kCallersInput ||
+                                is_saved(chain, values[input]));
+    }
+    const int own = before + (step.inputs.size() > 1 ? 1 : 0);
+    if (!available || own > kMostSums) continue;
+    result.dropped[step.output] = true;
+    sums[step.output] = own;
   }
   return result;
 }
