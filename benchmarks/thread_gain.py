@@ -1,7 +1,7 @@
 """One image on several threads against one thread, on an idle machine and beside a busy process.
 
     python -m benchmarks.thread_gain [--threads 2] [--networks mnist,resnet18] [--machine idle,busy]
-    [--rounds 5] [--json FILE] [--quick] [--quiet]
+    [--rounds 9] [--json FILE] [--quick] [--quiet]
 
 Every network of `benchmarks.ladder` and of `benchmarks.deployed` predicts one image with one thread
 and with --threads, in processes of their own, in turn. The busy process spins on one core. The
@@ -92,7 +92,7 @@ def show(row: Row) -> bool:
 
 def parse() -> Options:
     """Read the command line."""
-    parser = contest_parser(__doc__.splitlines()[0], rounds=5, seconds=0.2)
+    parser = contest_parser(__doc__.splitlines()[0], rounds=9, seconds=0.2)
     parser.add_argument("--threads", type=int, default=2, help="compared with one (default: 2)")
     parser.add_argument("--networks", type=names_from(ALL), default=list(ALL))
     parser.add_argument("--machine", type=names_from(MACHINES), default=list(MACHINES))

@@ -17,6 +17,7 @@ namespace {
 
 using cnnx::Layer;
 using cnnx::graph::ArenaBuffer;
+using cnnx::graph::assign_centred_offsets;
 using cnnx::graph::assign_offsets;
 using cnnx::graph::Chain;
 using cnnx::graph::Graph;
@@ -72,7 +73,11 @@ void random_buffers_never_overlap() {
       const int first = static_cast<int>(below(30));
       buffers.push_back({below(20) * kLine, first, first + static_cast<int>(below(12))});
     }
-    check_offsets(buffers, assign_offsets(buffers));
+    const int64_t floats = assign_offsets(buffers);
+    check_offsets(buffers, floats);
+    const int64_t centred = assign_centred_offsets(buffers);
+    check_offsets(buffers, centred);
+    CHECK(centred <= floats);
   }
 }
 
@@ -112,6 +117,25 @@ void a_gap_is_filled_where_it_fits() {
   check_offsets(buffers, floats);
   CHECK_EQUAL(buffers[2].offset, 12 * kLine);
   CHECK_EQUAL(buffers[3].offset, 8 * kLine);
+}
+
+// Two arrays alternate while the map becomes smaller: their middles stay.
+void smaller_arrays_lie_in_the_middle() {
+  std::vector<ArenaBuffer> chain;
+  for (int i = 0; i < 6; ++i) chain.push_back({(16 >> (i / 2 * 2)) * kLine, i, i + 1});
+  CHECK_EQUAL(assign_centred_offsets(chain), 32 * kLine);
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    const int64_t middle = chain[i].offset + chain[i].floats / 2;
+    CHECK(middle - (i % 2 == 0 ? 8 : 24) * kLine <= kLine / 2);
+  }
+  check_offsets(chain, 32 * kLine);
+}
+
+// Where the middle is taken, the first fit is as good as before.
+void the_middle_costs_no_memory() {
+  std::vector<ArenaBuffer> buffers = {{8 * kLine, 0, 1}, {4 * kLine, 2, 3}, {4 * kLine, 2, 3}};
+  CHECK_EQUAL(assign_centred_offsets(buffers), 8 * kLine);
+  check_offsets(buffers, 8 * kLine);
 }
 
 Layer layer(const char* kind, const char* name, std::vector<std::string> inputs = {}) {
@@ -198,6 +222,8 @@ int main() {
   nothing_needs_nothing();
   a_chain_takes_turns();
   a_last_reader_still_reads();
+  smaller_arrays_lie_in_the_middle();
+  the_middle_costs_no_memory();
   a_gap_is_filled_where_it_fits();
   inference_of_a_chain_needs_two_arrays();
   training_of_a_chain_keeps_its_outputs();

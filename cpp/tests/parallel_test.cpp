@@ -122,7 +122,7 @@ void test_a_suspended_thread_rests() {
 void test_small_work_stays_with_the_caller() {
   const std::thread::id caller = std::this_thread::get_id();
   bool here = false;
-  parallel_for(8, 19, 80, [&](int64_t begin, int64_t end, int slot) {
+  parallel_for(8, 19, 240, [&](int64_t begin, int64_t end, int slot) {
     here = begin == 0 && end == 19 && slot == 0 && std::this_thread::get_id() == caller;
   });
   CHECK(here);

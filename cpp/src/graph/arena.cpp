@@ -1,27 +1,62 @@
-// Assigns offsets to arrays in one block, first fit by decreasing size.
+// Assigns offsets to arrays in one block, by decreasing size.
 #include "graph/arena.h"
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
+
+#include "runtime/memory.h"
 
 namespace cnnx::graph {
+namespace {
 
-int64_t assign_offsets(std::vector<ArenaBuffer>& arena_buffers) {
+bool meet(const ArenaBuffer& a, const ArenaBuffer& b) {
+  return a.first <= b.last && b.first <= a.last;
+}
+
+// The lowest offset at which it fits among those placed, by offset.
+int64_t first_fit(const ArenaBuffer& buffer, const std::vector<const ArenaBuffer*>& placed) {
+  int64_t offset = 0;
+  for (const ArenaBuffer* other : placed) {
+    if (!meet(buffer, *other)) continue;
+    if (offset + buffer.floats <= other->offset) break;
+    offset = std::max(offset, other->offset + other->floats);
+  }
+  return offset;
+}
+
+// The lowest offset in the middle of a larger array, or that of the first fit. Threads have the
+// same part of the rows of every layer, for two the upper and the lower half. So a thread writes to
+// memory that is in its own core's cache.
+int64_t centred_fit(const ArenaBuffer& buffer, const std::vector<const ArenaBuffer*>& placed) {
+  for (const ArenaBuffer* around : placed) {
+    if (around->floats < buffer.floats || meet(buffer, *around)) continue;
+    const int64_t offset =
+        around->offset + runtime::round_up_to_line((around->floats - buffer.floats) / 2);
+    const auto overlaps = [&](const ArenaBuffer* other) {
+      return meet(buffer, *other) && offset < other->offset + other->floats &&
+             other->offset < offset + buffer.floats;
+    };
+    if (std::none_of(placed.begin(), placed.end(), overlaps)) return offset;
+  }
+  return first_fit(buffer, placed);
+}
+
+using Fit = int64_t (*)(const ArenaBuffer& buffer, const std::vector<const ArenaBuffer*>& placed);
+
+int64_t place(std::vector<ArenaBuffer>& arena_buffers, Fit fit) {
   std::vector<std::size_t> order(arena_buffers.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return arena_buffers[a].floats > arena_buffers[b].floats;
+  // Equal ones in their own order.
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const int64_t difference = arena_buffers[a].floats - arena_buffers[b].floats;
+    return difference != 0 ? difference > 0 : a < b;
   });
   std::vector<const ArenaBuffer*> placed;  // by offset
   int64_t floats = 0;
   for (const std::size_t index : order) {
     ArenaBuffer& arena_buffer = arena_buffers[index];
-    arena_buffer.offset = 0;
-    for (const ArenaBuffer* other : placed) {
-      if (other->last < arena_buffer.first || arena_buffer.last < other->first) continue;
-      if (arena_buffer.offset + arena_buffer.floats <= other->offset) break;
-      arena_buffer.offset = std::max(arena_buffer.offset, other->offset + other->floats);
-    }
+    arena_buffer.offset = fit(arena_buffer, placed);
     const auto above = [](const ArenaBuffer* a, const ArenaBuffer* b) {
       return a->offset < b->offset;
     };
@@ -30,6 +65,21 @@ int64_t assign_offsets(std::vector<ArenaBuffer>& arena_buffers) {
     floats = std::max(floats, arena_buffer.offset + arena_buffer.floats);
   }
   return floats;
+}
+
+}  // namespace
+
+int64_t assign_offsets(std::vector<ArenaBuffer>& arena_buffers) {
+  return place(arena_buffers, first_fit);
+}
+
+int64_t assign_centred_offsets(std::vector<ArenaBuffer>& arena_buffers) {
+  std::vector<ArenaBuffer> centred = arena_buffers;
+  const int64_t floats = place(arena_buffers, first_fit);
+  const int64_t centred_floats = place(centred, centred_fit);
+  if (centred_floats > floats) return floats;
+  arena_buffers = std::move(centred);
+  return centred_floats;
 }
 
 }  // namespace cnnx::graph

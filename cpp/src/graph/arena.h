@@ -16,5 +16,7 @@ struct ArenaBuffer {
 // Assigns an offset to every buffer, the largest first, each as low as the earlier ones allow;
 // returns the floats that the arena needs.
 int64_t assign_offsets(std::vector<ArenaBuffer>& arena_buffers);
+// The same, but a smaller array lies in the middle of a larger one where that needs no more memory.
+int64_t assign_centred_offsets(std::vector<ArenaBuffer>& arena_buffers);
 
 }  // namespace cnnx::graph

@@ -80,7 +80,7 @@ Chain::Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, 
   bind(graph, first, last, batch, keep, unfused);
   if (keep == Keep::for_backward) return;
   find_lifetimes(keep);
-  arena_floats_ = assign_offsets(arena_buffers_);
+  arena_floats_ = assign_centred_offsets(arena_buffers_);
 }
 
 void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep keep, int unfused) {

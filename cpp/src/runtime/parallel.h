@@ -22,15 +22,16 @@ inline int slot_count(int threads, int64_t count, int64_t grain) {
 }
 
 // A thread that still spins after the last loop begins within 0.2 microseconds: the part of a grain
-// that is worth its help.
-constexpr int64_t kSpinningGrains = 8;
+// that is worth its help. Alone, the caller would also move the other threads' parts of an image
+// into its own core's cache, and the next layer would move them back.
+constexpr int64_t kSpinningGrains = 24;
 
 // Calls body(begin, end, slot) for pieces that cover [0, count) once. The body must not throw or
 // allocate; its scratch is allocated before, one part per slot in [0, threads), where a slot is a
 // thread of this loop. `grain` is the number of items that take about 20 microseconds, which are
-// worth waking a thread. For spinning threads an eighth is enough. Small loops, forked children and
-// serial builds run inline. Each thread computes in the default floating-point mode; the caller's
-// is restored.
+// worth waking a thread. For spinning threads a small part of that is enough. Small loops, forked
+// children and serial builds run inline. Each thread computes in the default floating-point mode;
+// the caller's is restored.
 template <class Body>
 void parallel_for(int threads, int64_t count, int64_t grain, const Body& body) {
   if (count <= 0) return;
