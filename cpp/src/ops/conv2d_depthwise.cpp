@@ -198,12 +198,16 @@ DepthwisePass DepthwiseConvolution::pass_between(const Phase& v, const Phase& h)
 }
 
 // Parts of the rows of an image, each large enough that few rows are read by two of them and that
-// tiles of several rows are whole. Threads that share an image have equally many, at the same rows
-// in every layer.
+// tiles of several rows are whole, and small enough that threads end at the same time. Threads that
+// share an image have equally many, at the same rows in every layer.
 int64_t DepthwiseConvolution::part_count(int64_t rows, int threads) const {
-  constexpr int64_t kSharedRows = 8;
+  constexpr int64_t kSharedRows = 8, kSharedRowsOfLargeImage = 4;
+  constexpr int64_t kLargeImage = 8 * kGrainLaneMultiplyAdds;
   const int64_t sharing = divide_up(threads, std::max<int64_t>(1, geometry().batch));
-  const int64_t part_rows = sharing > 1 ? kSharedRows : kMostRows;
+  const bool large = geometry().image_multiply_adds() > kLargeImage;
+  const int64_t part_rows = sharing == 1 ? kMostRows
+                            : large      ? kSharedRowsOfLargeImage
+                                         : kSharedRows;
   return std::min(rows, divide_up(divide_up(rows, part_rows), sharing) * sharing);
 }
 
