@@ -16,6 +16,7 @@ using cnnx::ParameterRule;
 using cnnx::training::GradientClipping;
 using cnnx::training::Optimizer;
 using cnnx::training::parameter_segments;
+using cnnx::training::ParameterRange;
 using cnnx::training::ParameterSegment;
 using Error = std::invalid_argument;
 
@@ -71,13 +72,18 @@ void segments() {
   CHECK_EQUAL(frozen[1].count, 16);
 }
 
-// Frozen parameters and their slots do not change and do not count in the norm.
+// Frozen parameters and their slots do not change and do not count in the norm. Ranges that end
+// within segments cover the block.
 void untrained_segments() {
   const std::vector<ParameterSegment> cut = {{0, 5}, {5, 6, 0, 1}, {11, 5}};
   std::vector<float> parameters(16, 1.0f), gradients(16, 3.0f), mean(16), square(16);
   float* slots[] = {mean.data(), square.data()};
   Optimizer adam(cnnx::AdamW{0.1, 0.9, 0.99, 1e-8, 0.1});
-  adam.update({parameters.data(), gradients.data(), slots, cut}, {}, 1);
+  adam.begin_step();
+  for (const ParameterRange& range : {ParameterRange{0, 7}, ParameterRange{7, 9}}) {
+    const float* const own = gradients.data() + range.first;
+    adam.update({parameters.data(), own, slots, cut, range}, {}, 1);
+  }
   for (std::size_t i = 0; i < 16; ++i) {
     const bool trained = i < 5 || i >= 11;
     CHECK((parameters[i] != 1.0f) == trained);
