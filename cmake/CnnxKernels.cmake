@@ -11,6 +11,11 @@ function(cnnx_compile_kernels target)
     set(flags_avx2 ${every_cpu} -mavx2 -mfma -DCNNX_HAS_FMA=1)
     set(flags_avx512 ${every_cpu} -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl
                      -mprefer-vector-width=512 -DCNNX_HAS_FMA=1)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12
+       AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
+      # AddressSanitizer's copy of a stack frame is aligned to 32 bytes, but these compilers store to it as if to 64.
+      list(APPEND flags_avx512 $<$<CONFIG:Sanitized>:-mstore-max=256> $<$<CONFIG:Sanitized>:-mmove-max=256>)
+    endif()
   elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
     list(APPEND levels neon)
     set(flags_neon -DCNNX_HAS_FMA=1)
