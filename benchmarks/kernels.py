@@ -9,8 +9,9 @@ within each round, and the median over the rounds counts.
 
 Only executed multiplications count. Direct convolution skips the rows of a window beyond the image
 and multiplies the columns beyond it as zeros. The weight gradient, and strides above 1, skip both.
-Winograd's tiles of m x m outputs cost (m + 2)^2 multiplications per pair of channels; its
-transforms are not counted. The bits of the result identify the algorithm chosen for a shape.
+Winograd's tiles of m x m outputs cost (m + 2)^2 multiplications per pair of channels, with stride 2
+(kernel + 6)^2 for 4 x 4 outputs; its transforms are not counted. The bits of the result identify
+the algorithm chosen for a shape.
 
 Goals are set for direct convolution, packing included; the best attempt counts. Exits 1 when a goal
 is missed.
@@ -90,6 +91,8 @@ class Convolution:
         sixteens = shape.groups == 1 or all(count % 16 == 0 for count in channels)
         tiles = {3: (2, 4), 5: (2,), 7: (4,)}.get(shape.kernel_size, ())
         fits = shape.stride == 1 and sixteens and (shape.groups == 1 or shape.kernel_size < 7)
+        if shape.stride == 2:
+            tiles, fits = (4,), shape.kernel_size in (3, 5, 7) and shape.groups == 1
         for method, tile in METHODS.items():
             if (tile == 0 or (fits and tile in tiles)) and np.array_equal(
                 self.run(1, method), bits
@@ -105,6 +108,8 @@ class Convolution:
         if tile:
             covered = shape.size if self._direction == "input_gradient" else shape.out_size
             points = 3 * (tile + 2) if kernel == 7 else tile + kernel - 1
+            if shape.stride == 2:  # of the even and the odd taps
+                points = kernel + 6
             return 2 * pairs * (-(-covered // tile) * points) ** 2
         starts = np.arange(shape.out_size)[:, None] * shape.stride - shape.padding
         places = starts + np.arange(kernel)
