@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
 
 from cnnx import _core
 
@@ -24,6 +26,25 @@ _MOST_DISTANCE_SECONDS = 80e-9
 # Threads that the system ran on one CPU, one after the other, tell nothing about cores.
 _ATTEMPTS = 5
 _PATIENCE_SECONDS = 20
+
+_Result = TypeVar("_Result")
+
+
+def at_once(threads: int, work: Callable[[], _Result]) -> list[_Result]:
+    """The results of several threads that begin the same work together."""
+    results: list[_Result] = []
+    start = threading.Barrier(threads)
+
+    def run() -> None:
+        start.wait()
+        results.append(work())
+
+    running = [threading.Thread(target=run) for _ in range(threads)]
+    for each in running:
+        each.start()
+    for each in running:
+        each.join()
+    return results
 
 
 class Cores:
@@ -46,22 +67,13 @@ class Cores:
         """CPU seconds and wall-clock seconds of the slowest of several threads that do the same
         work on registers.
         """
-        used: list[float] = []
-        passed: list[float] = []
-        start = threading.Barrier(threads)
 
-        def run() -> None:
-            start.wait()
+        def measured() -> tuple[float, float]:
             before, begun = time.thread_time(), time.perf_counter()
             _core.run_fma_peak(self._rounds)
-            used.append(time.thread_time() - before)
-            passed.append(time.perf_counter() - begun)
+            return time.thread_time() - before, time.perf_counter() - begun
 
-        running = [threading.Thread(target=run) for _ in range(threads)]
-        for each in running:
-            each.start()
-        for each in running:
-            each.join()
+        used, passed = zip(*at_once(threads, measured), strict=True)
         return max(used), max(passed)
 
     def _share_a_core(self) -> bool:

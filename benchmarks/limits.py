@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import ctypes
 import statistics
-import threading
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
+from benchmarks.cores import at_once
 from benchmarks.network_description import FloatArray
 from benchmarks.peak import Peak, gaussians, seconds
 
@@ -26,19 +26,7 @@ def of_all_threads(threads: int, speed: Callable[[], float]) -> float:
 
     A speed is work per second of the thread's own CPU time.
     """
-    speeds: list[float] = []
-    start = threading.Barrier(threads)
-
-    def run() -> None:
-        start.wait()
-        speeds.append(speed())
-
-    running = [threading.Thread(target=run) for _ in range(threads)]
-    for each in running:
-        each.start()
-    for each in running:
-        each.join()
-    return sum(speeds)
+    return sum(at_once(threads, speed))
 
 
 class Limits:

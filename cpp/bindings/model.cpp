@@ -93,10 +93,11 @@ py::list layer_times(const Model& model, const py::array& pixels, int64_t repeti
   return found;
 }
 
-// (count, ...), where the shape of one image is that of the layer.
-FloatArray array_for(const Model& model, const std::string& layer, int64_t count) {
-  Shape shape = model.input_shape();
-  for (const LayerInfo& info : model.layer_infos()) {
+// (count, ...), where the shape of one image is that of the layer, or `input` for another name.
+FloatArray array_for(const std::vector<LayerInfo>& layers, const std::string& layer,
+                     const Shape& input, int64_t count) {
+  Shape shape = input;
+  for (const LayerInfo& info : layers) {
     if (info.name == layer) shape = info.output_shape;
   }
   shape.insert(shape.begin(), count);
@@ -106,10 +107,11 @@ FloatArray array_for(const Model& model, const std::string& layer, int64_t count
 py::dict layer_outputs(const Model& model, const py::array& pixels, bool integer_values,
                        const std::vector<std::string>& names) {
   const ImageBatch images = image_batch(pixels, integer_values);
+  const std::vector<LayerInfo> layers = model.layer_infos();
   py::dict results;
   std::vector<float*> pointers;
   for (const std::string& name : names) {
-    FloatArray array = array_for(model, name, images.count);
+    FloatArray array = array_for(layers, name, model.input_shape(), images.count);
     pointers.push_back(array.mutable_data());
     results[py::str(name)] = array;
   }
@@ -121,7 +123,7 @@ py::dict layer_outputs(const Model& model, const py::array& pixels, bool integer
 FloatArray gradients(const Model& model, const py::array& pixels, bool integer_values,
                      const FloatArray& grad_outputs, const std::string& of) {
   const ImageBatch images = image_batch(pixels, integer_values);
-  FloatArray result = array_for(model, of, images.count);
+  FloatArray result = array_for(model.layer_infos(), of, model.input_shape(), images.count);
   float* data = result.mutable_data();
   const ReleaseGil release;
   model.gradients(images, grad_outputs.data(), of, data);

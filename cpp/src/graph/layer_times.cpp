@@ -32,8 +32,9 @@ std::vector<LayerTime> Model::layer_times(const ImageBatch& images, int64_t repe
                                   threads};
   chain.forward(arguments);  // the first touch of the arena
   arguments.times = &times;
+  const bool wakes = chain.multiply_adds() >= graph::kWakingMultiplyAdds;
   for (int64_t i = 0; i < repetitions; ++i) {
-    if (chain.multiply_adds() >= graph::kWakingMultiplyAdds) runtime::wake_threads(threads);
+    if (wakes) runtime::wake_threads(threads);
     chain.forward(arguments);
   }
   std::vector<LayerTime> found;

@@ -130,7 +130,8 @@ bool has_too_few_tiles(const Conv2dGeometry& g, Direction direction, int64_t til
   return direction == Direction::inference && !has_many_weights(g) && tiles < kLeastTilesForward;
 }
 
-// Longer chains over the inputs of a kernel's parts of 3x3 taps exceed 6e-6 of the largest output.
+// Rounding errors grow with the products in a chain. Longer chains over the inputs of a kernel's
+// parts of 3x3 taps exceed 6e-6 of the largest output.
 constexpr int64_t kLongestChainOfParts = 9 * 32;
 
 // See winograd_multiply_adds.
@@ -172,8 +173,6 @@ int64_t winograd_multiply_adds(const Conv2dGeometry& g, Direction direction, int
                         divide_up(to_input ? g.in_width : g.out_width, outputs);
   const int64_t from = to_input ? g.out_channels : g.in_channels;
   const int64_t to = to_input ? g.in_channels : g.out_channels;
-  // Rounding errors grow with the products in a chain. Longer chains over the inputs of a kernel's
-  // parts exceed 6e-6 of the largest output.
   if (direction != Direction::weight_gradient && tile.parts() > 1 &&
       tile.parts() * from > kLongestChainOfParts) {
     return INT64_MAX;

@@ -1,6 +1,6 @@
 // The parts that Winograd's passes and weight gradient share. The algorithm, for kernels of
-// 3x3, 5x5 and 7x7 with stride 1 or 2, has fewer products, but transforms
-// tiles of the images and the weights.
+// 3x3, 5x5 and 7x7 with stride 1 or 2, has fewer products, but transforms tiles of the images and
+// the weights.
 #pragma once
 
 #include <cstdint>

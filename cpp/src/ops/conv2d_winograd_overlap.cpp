@@ -35,7 +35,7 @@ class WinogradOverlappingGradient final : public Conv2dPass {
     return winograd_planes_floats(tile_.points(), most_tiles_, weight_.outputs);
   }
   int64_t sums_floats() const {
-    return winograd_overlap_floats(shape_, tile_.outputs, tile_.outputs + tile_.taps - 1);
+    return winograd_overlap_floats(shape_, tile_.outputs, tile_.side());
   }
   int64_t slot_floats() const { return gradient_floats() + products_floats() + sums_floats(); }
 
