@@ -17,7 +17,7 @@ PYTHON_COMPONENTS = (
     ("_core",),
     ("advice", "arguments", "foreign_names", "mapping"),
     ("batch_arguments", "runtime", "spelling"),
-    ("preprocessing", "recipe"),
+    ("drawing", "preprocessing", "recipe"),
     ("layers",),
     ("data",),
     ("model",),

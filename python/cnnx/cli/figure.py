@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnx.drawing.colours import NEGATIVE, POSITIVE, grey, tint
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Orange is positive, blue is negative and white is zero. The colours are distinguishable with every
-# kind of colour blindness, and in print by their lightness. Purple highlights.
-POSITIVE = "#e69f00"
-NEGATIVE = "#74b3de"
-MARK = "#a3297a"
+MARK = "#a3297a"  # purple, for highlights
 INK = "#1f2430"
 FAINT = "#69707d"
 _GRID_LINE = "#c9ced6"
@@ -217,19 +215,3 @@ class Page:
         lines = [[(x + k * across, y), (x + k * across, bottom)] for k in range(1, columns)]
         lines += [[(x, y + k * down), (right, y + k * down)] for k in range(1, rows)]
         self._axes.add_collection(LineCollection(lines, colors=_GRID_LINE, linewidths=0.7))
-
-
-def tint(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Values from -1 to 1 as colours from blue over white to orange."""
-    strength = np.clip(np.abs(np.asarray(values, dtype=np.float64)), 0, 1)[..., np.newaxis]
-    ends = np.where((np.asarray(values) < 0)[..., np.newaxis], _rgb(NEGATIVE), _rgb(POSITIVE))
-    return np.asarray(np.rint(255 + (ends - 255) * strength), dtype=np.uint8)
-
-
-def grey(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """uint8 pixels as grey RGB colours."""
-    return np.repeat(np.asarray(values, dtype=np.uint8)[..., np.newaxis], 3, axis=-1)
-
-
-def _rgb(colour: str) -> NDArray[np.float64]:
-    return np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)

@@ -8,8 +8,8 @@ from typing import Literal
 from cnnx import _core
 from cnnx.advice import warn
 from cnnx.arguments import boolean, integer, one_of, path_of, shown
+from cnnx.data.atomic_file import replace_file
 from cnnx.model.model import Model
-from cnnx.onnx.atomic_file import replace_file
 from cnnx.onnx.export_check import check_graph
 from cnnx.onnx.exporting import graph_of
 from cnnx.onnx.model_proto import LEAST_OPSET, MOST_OPSET, encoded

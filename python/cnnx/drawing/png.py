@@ -1,0 +1,65 @@
+"""Pixels as PNG files and as images in a page."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx.drawing.markup import Markup, element
+
+_GREY, _RGB, _RGBA = 0, 2, 6
+_COLOUR_TYPES = {1: _GREY, 3: _RGB, 4: _RGBA}
+# Every row begins with the byte of its filter; 0 leaves the pixels as they are.
+_NO_FILTER = 0
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """PNG file of uint8 pixels.
+
+    Args:
+        pixels: (height, width) or (height, width, 1) for grey, or 3 or 4 channels for RGB or RGBA.
+
+    Reference:
+        Portable Network Graphics (PNG) Specification, second edition, ISO/IEC 15948:2003.
+    """
+    stacked = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+    height, width, channels = stacked.shape
+    rows = np.full((height, 1 + width * channels), _NO_FILTER, np.uint8)
+    rows[:, 1:] = stacked.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
+    parts = (
+        b"\x89PNG\r\n\x1a\n",
+        _chunk(b"IHDR", header),
+        _chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)),
+        _chunk(b"IEND", b""),
+    )
+    return b"".join(parts)
+
+
+def image(pixels: NDArray[np.uint8], text: str, *, width: int | None = None) -> Markup:
+    """An image in a page, with its pixels as sharp squares where it is enlarged.
+
+    Args:
+        pixels: as for `png`.
+        text: description for readers that do not see it.
+        width: width in the page in CSS pixels; None is one per pixel.
+    """
+    data = base64.b64encode(png(pixels)).decode("ascii")
+    height = None if width is None else round(width * pixels.shape[0] / pixels.shape[1])
+    return element(
+        "img",
+        class_="pixels",
+        src=f"data:image/png;base64,{data}",
+        alt=text,
+        width=width,
+        height=height,
+    )
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(content, zlib.crc32(kind))
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
