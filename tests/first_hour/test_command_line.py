@@ -45,9 +45,9 @@ def typed(line: str) -> Callable[..., str]:
         lines = errors.getvalue().splitlines()
         if status != 0:
             raise (UsageError if status == USAGE else RefusedError)(lines[-1])
-        for each in lines:
-            if ": warning: " in each:
-                raise CautionError(each)
+        cautions = [each for each in lines if ": warning: " in each]
+        if cautions:  # those on the images come first
+            raise CautionError(cautions[-1])
         return output.getvalue()
 
     return run

@@ -23,7 +23,7 @@ PYTHON_COMPONENTS = (
     ("model",),
     ("training",),
     ("models", "ops", "metrics", "weights"),
-    ("explain", "onnx"),
+    ("doctor", "explain", "onnx"),
     ("callbacks",),
     ("cli", "sklearn"),
 )

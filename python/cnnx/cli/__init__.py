@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from cnnx.cli import (
     completion,
     demo,
+    doctor,
     evaluate,
     export,
     import_model,
@@ -30,6 +31,7 @@ _EPILOG = """\
 start here:
   cnnx demo                           train a network to classify X and O, in seconds
   cnnx train PATH --out model.cnnx    train on a folder of images or IDX files
+  cnnx doctor PATH                    find defects of the images
   cnnx lr-find PATH                   find a learning rate
   cnnx evaluate model.cnnx PATH       measure accuracy and confusion matrix
   cnnx predict model.cnnx image.png   classify image files
@@ -89,7 +91,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     completion.add_option(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for module in (demo, train, lr_find, evaluate, predict, info, export, import_model):
+    for module in (demo, train, doctor, lr_find, evaluate, predict, info, export, import_model):
         module.add_parser(commands)
     parser.commands = commands.choices
     return parser

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from cnnx.cli.errors import UserError, caution, counted, require_file
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Classes, Dataset
+    from cnnx.data.folder import FolderSet
     from cnnx.data.source import Source
     from cnnx.model.model import Model
 
@@ -78,6 +81,7 @@ def load_described(
         if loaded is not None:
             report_skipped(loaded)
     print(f"images per class: {_counts_text(images.class_counts)}", flush=True)
+    report_findings(source, images, arguments)
     return images
 
 
@@ -88,6 +92,40 @@ def open_images(arguments: argparse.Namespace, classes: Classes | None = None) -
 
     decoding = Decoding(skip_unreadable=arguments.skip_unreadable)
     return open_source(arguments.path, classes, decoding)
+
+
+def report_findings(source: Source, images: Dataset, arguments: argparse.Namespace) -> None:
+    """Print a line for each finding of the doctor's quick checks."""
+    from cnnx.data.folder import FolderSet
+    from cnnx.doctor.image_table import IndexNames
+    from cnnx.doctor.quick_checks import quick_findings
+
+    pairs = {
+        "train": (source.train, images),
+        "validation": (source.validation, images.validation),
+        "test": (source.test, images.test),
+    }
+    sets = {name: loaded for name, (_, loaded) in pairs.items() if loaded is not None}
+    if isinstance(source.train, FolderSet):
+        names: Sequence[str] = [
+            each
+            for found, loaded in pairs.values()
+            if isinstance(found, FolderSet) and loaded is not None
+            for each in _file_names(found, loaded, arguments.path)
+        ]
+    else:
+        only = len(sets) == 1
+        names = IndexNames([("" if only else f"{name}[", len(sets[name].y)) for name in sets])
+    for finding in quick_findings(sets, names):
+        caution(arguments.command, f"{finding.check}: {finding.sentence}")
+
+
+def _file_names(found: FolderSet, loaded: Dataset, root: str) -> list[str]:
+    """Names below PATH of the image files that were read."""
+    begin = os.path.relpath(found.path, root)
+    prefix = "" if begin == os.curdir else f"{begin}{os.sep}"
+    skipped = set(loaded.skipped)
+    return [prefix + name for name in found.file_names if name not in skipped]
 
 
 def report_skipped(images: Dataset) -> None:

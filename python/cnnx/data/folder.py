@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from cnnx.data.image_files import (
 from cnnx.data.pillow import pillow
 
 # Images of a common size up to this side keep it; others become squares of DEFAULT_SIDE.
-_LARGEST_COMMON_SIDE = 128
+LARGEST_COMMON_SIDE = 128
 DEFAULT_SIDE = 64
 _NAMES_SHOWN = 5
 
@@ -50,9 +51,7 @@ class FolderSet:
             ImportError: if Pillow is not installed.
         """
         self.path = Path(path_of(path, "FolderSet"))
-        found = subfolders(self.path)
-        if not found:
-            raise FormatError(_without_classes(self.path))
+        found = class_images(self.path)
         self._classes = tuple(found) if classes is None else classes
         unknown = sorted(set(found) - set(self._classes))
         if unknown:
@@ -63,8 +62,12 @@ class FolderSet:
         pillow()
         names: list[str] = []
         labels: list[int] = []
-        for class_name in found:
-            images = _images_of_class(self.path, class_name, is_only=len(found) == 1)
+        for class_name, images in found.items():
+            if not images:
+                raise FormatError(
+                    f"{self.path / class_name}: holds no images ({' '.join(sorted(EXTENSIONS))}); "
+                    "put some there or remove the folder"
+                )
             names += [f"{class_name}{os.sep}{image}" for image in images]
             labels += [self._classes.index(class_name)] * len(images)
         self._files = ImageFiles(self.path, names)
@@ -81,6 +84,11 @@ class FolderSet:
     def files(self) -> tuple[Path, ...]:
         """Image files in the order of the labels."""
         return tuple(self.path / name for name in self._files.names)
+
+    @property
+    def file_names(self) -> Sequence[str]:
+        """Names of the image files below the folder, in the order of the labels."""
+        return self._files.names
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -100,7 +108,7 @@ class FolderSet:
         channels = max(shape[2] for shape in shapes)
         sizes = {shape[:2] for shape in shapes}
         height, width = next(iter(sizes))
-        if len(sizes) > 1 or max(height, width) > _LARGEST_COMMON_SIDE:
+        if len(sizes) > 1 or max(height, width) > LARGEST_COMMON_SIDE:
             height = width = DEFAULT_SIDE
         return height, width, channels
 
@@ -125,7 +133,7 @@ class FolderSet:
 
     def _surveyed(self) -> Survey:
         if self._survey is None:
-            survey = survey_files(self._files, _LARGEST_COMMON_SIDE, self._decoding)
+            survey = survey_files(self._files, LARGEST_COMMON_SIDE, self._decoding)
             if not survey.shapes:
                 raise self._without_images()
             self._survey = survey
@@ -172,26 +180,25 @@ def load_folder(
     return FolderSet(path_of(path, "load_folder"), decoding=decoding).load(input_shape, resize)
 
 
-def _images_of_class(path: Path, class_name: str, is_only: bool) -> list[str]:
-    """Names of a class's images, relative to its folder.
+def class_images(path: Path) -> dict[str, list[str]]:
+    """Images of every class subfolder by the sorted class names, relative to the subfolder.
 
     Raises:
-        FormatError: if there are none, or the only class looks like a folder of classes.
+        FormatError: if there are no subfolders, or the only one seems to be a folder of classes.
     """
-    folder = path / class_name
-    names = nested_image_names(folder)
-    if not names:
-        raise FormatError(
-            f"{folder}: holds no images ({' '.join(sorted(EXTENSIONS))}); "
-            "put some there or remove the folder"
-        )
+    found = {name: nested_image_names(path / name) for name in subfolders(path)}
+    if not found:
+        raise FormatError(_without_classes(path))
+    if len(found) > 1:
+        return found
+    ((class_name, names),) = found.items()
     inner = sorted({name.partition(os.sep)[0] for name in names})
-    if is_only and all(os.sep in name for name in names):
+    if names and all(os.sep in name for name in names):
         raise FormatError(
             f"{path}: has the single subfolder {class_name}, whose images lie in its subfolders "
-            f"{_listed(inner)}; if these are the classes, pass {folder}"
+            f"{_listed(inner)}; if these are the classes, pass {path / class_name}"
         )
-    return names
+    return found
 
 
 def _listed(names: list[str]) -> str:

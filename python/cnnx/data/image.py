@@ -131,7 +131,7 @@ class ImageReader:
     ) -> tuple[InputShape, Pixels | None]:
         descriptor, size = open_descriptor(path)
         try:
-            small = _small_image(descriptor, size)
+            small = small_image_of(descriptor, size)
             if small is not None:
                 if small.shape != self._shape and not resizes:
                     return small.shape, None
@@ -147,8 +147,8 @@ class ImageReader:
         self, file: IO[bytes], path: str | os.PathLike[str], resizes: bool
     ) -> tuple[InputShape, Pixels | None]:
         name = os.fspath(path)
-        with _opened(file, path) as image:
-            shape = _shape(image)
+        with opened_image(file, path) as image:
+            shape = upright_shape(image)
             if shape != self._shape and not resizes:
                 return shape, None
             height, width, _ = shape
@@ -186,20 +186,22 @@ def image_shape(path: str | os.PathLike[str]) -> InputShape:
     """
     descriptor, size = open_descriptor(path)
     try:
-        small = _small_image(descriptor, size)
+        small = small_image_of(descriptor, size)
         if small is not None:
             return small.shape
-        with os.fdopen(descriptor, "rb", closefd=False) as file, _opened(file, path) as image:
-            return _shape(image)
+        with os.fdopen(descriptor, "rb", closefd=False) as file, opened_image(file, path) as image:
+            return upright_shape(image)
     finally:
         os.close(descriptor)
 
 
-def _small_image(descriptor: int, size: int) -> SmallImage | None:
+def small_image_of(descriptor: int, size: int) -> SmallImage | None:
+    """The small image in an open file of `size` bytes, or None."""
     return small_image(os.read(descriptor, MOST_BYTES)) if size <= MOST_BYTES else None
 
 
-def _shape(image: Image.Image) -> InputShape:
+def upright_shape(image: Image.Image) -> InputShape:
+    """(height, width, channels) of an open image after EXIF rotation."""
     height, width = image.height, image.width
     if image.format == "TIFF":  # some versions of Pillow return the rotated size
         tags: Any = image
@@ -218,7 +220,7 @@ def _bytes(image: Image.Image) -> int:
 
 
 @contextmanager
-def _opened(file: IO[bytes], path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+def opened_image(file: IO[bytes], path: str | os.PathLike[str]) -> Iterator[Image.Image]:
     """The image in an open file, not yet decoded.
 
     Pillow gets an open file instead of the path. Given a path it maps uncompressed TIFF files into
@@ -255,6 +257,11 @@ def _too_large(path: str | os.PathLike[str], message: str) -> FormatError:
 
 def _unreadable(path: str | os.PathLike[str]) -> FormatError:
     return FormatError(f"{os.fspath(path)}: {UNREADABLE}")
+
+
+def is_upright(image: Image.Image) -> bool:
+    """Whether an open image is stored without rotation and mirroring."""
+    return _orientation(image) == 1
 
 
 def _orientation(image: Image.Image) -> int:

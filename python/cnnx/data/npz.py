@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,20 @@ _TRAIN = (("x", "y"), ("x_train", "y_train"))
 _TEST = (("x_test", "y_test"),)
 _ENDING = ".npy"  # of an array in an archive
 _LONGEST_REASON = 200  # characters of another library's message
+
+
+class LabelledArray(NamedTuple):
+    """Images and labels of an archive, as they are stored.
+
+    Attributes:
+        names: names of both arrays.
+        x: images.
+        y: labels.
+    """
+
+    names: tuple[str, str]
+    x: NDArray[Any]
+    y: NDArray[Any]
 
 
 def npz_sets(
@@ -45,31 +59,46 @@ def npz_sets(
         OSError: if the archive cannot be opened.
     """
     path = Path(path)
+    arrays, own_classes = npz_arrays(path, memory_limit)
+    known = own_classes if classes is None else classes
+    sets: list[ArraySet] = []
+    for (x_name, y_name), x, y in arrays:
+        images, labels = _images(x, path, x_name), _labels(y, path, y_name)
+        # The test set may lack the last classes.
+        sets.append(
+            ArraySet(f"{path}:{x_name}", images, labels, sets[0].classes if sets else known)
+        )
+    return sets
+
+
+def npz_arrays(
+    path: Path, memory_limit: int | None = None
+) -> tuple[list[LabelledArray], Classes | None]:
+    """Arrays of an archive without checks of their kinds, the training set first; class names.
+
+    Raises:
+        FormatError: if the archive is damaged, or its arrays are missing or above the limit.
+        OSError: if the archive cannot be opened.
+    """
     with open_regular(path) as file, _opened(file, path) as archive:
         names = _array_names(archive)
         pairs = [_pair(names, spellings) for spellings in (_TRAIN, _TEST)]
         if pairs[0] is None:
             found = ", ".join(sorted(names)) or "nothing"
             raise FormatError(f"{path}: holds {found}, expected the arrays x and y")
-        arrays = {
-            name: _array(archive, name, path, memory_limit)
+        arrays = [
+            LabelledArray(
+                pair,
+                _array(archive, pair[0], path, memory_limit),
+                _array(archive, pair[1], path, memory_limit),
+            )
             for pair in pairs
             if pair is not None
-            for name in pair
-        }
-        known = classes
-        if known is None and "classes" in names:
-            known = _class_names(_array(archive, "classes", path, memory_limit), path)
-    sets: list[ArraySet] = []
-    for pair in pairs:
-        if pair is not None:
-            x, y = (
-                _images(arrays[pair[0]], path, pair[0]),
-                _labels(arrays[pair[1]], path, pair[1]),
-            )
-            # The test set may lack the last classes.
-            sets.append(ArraySet(f"{path}:{pair[0]}", x, y, sets[0].classes if sets else known))
-    return sets
+        ]
+        classes = None
+        if "classes" in names:
+            classes = _class_names(_array(archive, "classes", path, memory_limit), path)
+    return arrays, classes
 
 
 @contextmanager

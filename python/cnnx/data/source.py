@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cnnx._core import FormatError
 from cnnx.arguments import is_integer, path_of, shown
+from cnnx.data.arrays import ArraySet
 from cnnx.data.cifar10 import cifar10_sets
 from cnnx.data.dataset import Classes, Dataset, ImageSet, InputShape, count_classes
 from cnnx.data.decoding import Decoding
@@ -81,29 +82,46 @@ def open_source(
         classes = int(classes)  # type: ignore[arg-type]  # of NumPy's integers
     elif classes is not None and not isinstance(classes, (list, tuple)):
         raise TypeError(f"open_source: classes is {shown(classes)}, expected names or their number")
+    arrays = array_sets(path, classes, decoding)
+    if arrays:
+        return Source(arrays[0], test=arrays[1] if len(arrays) > 1 else None)
+    names: tuple[str, ...] | None = None
+    if classes is not None:
+        # Subfolders of a model without class names are named by number.
+        names = tuple(map(str, range(classes))) if isinstance(classes, int) else classes
+    folders = set_folders(path)
+    train = FolderSet(folders.pop("train", path), names, decoding)
+    return Source(
+        train, **{name: FolderSet(each, train.classes, decoding) for name, each in folders.items()}
+    )
+
+
+def array_sets(
+    path: Path, classes: Classes | None = None, decoding: Decoding = Decoding()
+) -> Sequence[ArraySet]:
+    """Sets of arrays at a path, the training set first; empty if it is a folder of other files.
+
+    Args:
+        path: as for `open_source`.
+        classes: class names in the order of the labels, or their number, if a model fixes them.
+        decoding: its memory limit holds for compressed arrays.
+
+    Raises:
+        FormatError: if it is another kind of file, or the arrays are damaged.
+        OSError: if it cannot be opened.
+    """
     if path.is_file():
         if path.suffix != ".npz":
             raise FormatError(
                 f"{path}: is a file, expected the folder that holds the data, or an .npz"
             )
-        return _of_sets(npz_sets(path, classes, decoding.memory_limit))
+        return npz_sets(path, classes, decoding.memory_limit)
     if not path.is_dir() and path.exists():
         kind = kind_of(path.stat())
         raise FormatError(f"{path}: is {kind}, expected the folder that holds the data, or an .npz")
     # IDX files have no class names.
     count = None if classes is None else count_classes(classes)
-    for sets in (idx_sets(path, count, decoding.memory_limit), cifar10_sets(path, classes)):
-        if sets:
-            return _of_sets(sets)
-    names: tuple[str, ...] | None = None
-    if classes is not None:
-        # Subfolders of a model without class names are named by number.
-        names = tuple(map(str, range(classes))) if isinstance(classes, int) else classes
-    folders = _set_folders(path)
-    train = FolderSet(folders.pop("train", path), names, decoding)
-    return Source(
-        train, **{name: FolderSet(each, train.classes, decoding) for name, each in folders.items()}
-    )
+    return idx_sets(path, count, decoding.memory_limit) or cifar10_sets(path, classes)
 
 
 def load(
@@ -135,11 +153,7 @@ def load(
     return open_source(path_of(path, "load"), decoding=decoding).load(input_shape, resize)
 
 
-def _of_sets(sets: Sequence[ImageSet]) -> Source:
-    return Source(sets[0], test=sets[1] if len(sets) > 1 else None)
-
-
-def _set_folders(path: Path) -> dict[str, Path]:
+def set_folders(path: Path) -> dict[str, Path]:
     """Folders of the sets in `path` or, if that is a training set, beside it; empty without sets.
 
     Raises:

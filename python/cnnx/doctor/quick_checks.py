@@ -1,0 +1,71 @@
+"""Checks of loaded images that take a small fraction of the time of loading them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx.data.dataset import Dataset, Pixels
+from cnnx.doctor.class_checks import check_classes
+from cnnx.doctor.duplicate_checks import equal_values, exact_duplicates, rows_of
+from cnnx.doctor.finding import Finding, by_severity
+from cnnx.doctor.image_table import LabelledNames
+from cnnx.doctor.measurements import digests
+
+_WORDS = 8  # of 8 bytes, in each of two places of an image, that are compared first
+_MIXER = np.uint64(0x9E3779B97F4A7C15)  # an odd number of random bits
+
+
+def quick_findings(sets: Mapping[str, Dataset], names: Sequence[str]) -> list[Finding]:
+    """Errors and warnings on the numbers of images, and on equal images.
+
+    Args:
+        sets: loaded sets of one shape by name, the training set first.
+        names: names of all their images.
+    """
+    counts = {
+        name: {each: count for each, count in loaded.class_counts.items() if count}
+        for name, loaded in sets.items()
+    }
+    sizes = [len(loaded.y) for loaded in sets.values()]
+    table = LabelledNames(
+        names,
+        tuple(sets),
+        np.repeat(np.arange(len(sets)), sizes),
+        np.concatenate([loaded.y for loaded in sets.values()]),
+    )
+    equal = _equal_images([loaded.x for loaded in sets.values()])
+    findings = [*check_classes(counts), *exact_duplicates(equal, table)]
+    return by_severity(each for each in findings if each.severity != "note")
+
+
+def _equal_images(arrays: Sequence[Pixels]) -> list[NDArray[np.int64]]:
+    """Rows of equal images of all arrays, in groups of at least two.
+
+    A few bytes of every image are compared, and all pixels only of the images that share them.
+    """
+    alike = np.sort(rows_of(equal_values(np.concatenate(list(map(_samples, arrays))))))
+    begins = np.cumsum([0, *map(len, arrays)])
+    exact = [
+        digests(array[alike[(alike >= begin) & (alike < begin + len(array))] - begin])
+        for array, begin in zip(arrays, begins.tolist(), strict=False)
+    ]
+    return [alike[group] for group in equal_values(np.concatenate(exact))]
+
+
+def _samples(x: Pixels) -> NDArray[np.uint64]:
+    """Checksum of some bytes of every image."""
+    rows = x.reshape(len(x), -1)
+    size = min(8 * _WORDS, rows.shape[1] // 8 * 8)
+    result = np.zeros(len(x), np.uint64)
+    if size == 0:
+        return result
+    for place in (1, 2):
+        first = (rows.shape[1] - size) * place // 3
+        words = np.ascontiguousarray(rows[:, first : first + size]).view(np.uint64)
+        for k in range(words.shape[1]):
+            result = (result ^ words[:, k]) * _MIXER
+            result ^= result >> np.uint64(29)
+    return result
