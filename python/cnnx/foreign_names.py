@@ -46,7 +46,6 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "use_bias": ("bias",),
     "validation_data": ("validation=(x, y)",),
     "validation_split": ("validation",),
-    "verbose": ("progress=print, or nothing for silence",),
     "weight": ("class_weights", "sample_weight"),
     "weights": ("sample_weight",),
 }

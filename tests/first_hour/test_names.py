@@ -77,10 +77,6 @@ KEYWORDS = [
         "fit: has no argument validation_data, expected validation=(x, y)",
     ),
     keyword(
-        lambda: TRAINER.fit(X, Y, verbose=1),
-        "fit: has no argument verbose, expected progress=print, or nothing for silence",
-    ),
-    keyword(
         lambda: TRAINER.fit(X, Y, num_workers=2),
         "fit: has no argument num_workers, expected nothing: all threads prepare batches: "
         "cnnx.set_num_threads(n)",

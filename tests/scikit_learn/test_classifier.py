@@ -376,8 +376,10 @@ def test_verbose_prints_a_line_per_epoch(
     x: np.ndarray, y: np.ndarray, capsys: pytest.CaptureFixture[str]
 ) -> None:
     classifier().fit(x, y)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", "")
     classifier(verbose=1).fit(x, y)
-    lines = capsys.readouterr().out.splitlines()
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
     assert len(lines) == 2
-    assert lines[1].startswith("CNNClassifier: epoch 2 of 2: loss ")
+    assert lines[1].startswith("epoch 2/2: loss ")

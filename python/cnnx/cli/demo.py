@@ -113,7 +113,6 @@ def run(arguments: argparse.Namespace) -> int:
 def learn(x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED) -> tuple[Model, float]:
     """Train the small network on the X/O data set; return it and the seconds of training."""
     import cnnx
-    from cnnx.cli.progress import EpochProgress
     from cnnx.cli.recipes import optimizer_of, schedule_of
     from cnnx.models import small
 
@@ -127,8 +126,7 @@ def learn(x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED) -> tu
         seed=seed,
     )
     try:
-        with EpochProgress() as progress:
-            trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH_SIZE, progress=progress)
+        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH_SIZE, verbose=True)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; nothing was saved") from None
     return model, perf_counter() - started

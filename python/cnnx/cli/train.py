@@ -27,8 +27,8 @@ from cnnx.cli.shared_options import use_threads
 
 if TYPE_CHECKING:
     from cnnx.callbacks import Callback
-    from cnnx.cli.progress import EpochProgress
     from cnnx.data.dataset import Dataset
+    from cnnx.training.fit_progress import TextProgress
     from cnnx.training.trainer import Trainer
 
 _EPILOG = """\
@@ -92,21 +92,20 @@ def run(arguments: argparse.Namespace) -> int:
     train_options.complete(arguments)
     check_outputs(arguments)
 
-    from cnnx.cli.progress import EpochProgress
+    from cnnx.training.fit_progress import TextProgress
 
     use_threads(arguments)
     try:
         trainer, images = _begin(arguments)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted before training began; nothing was saved") from None
-    progress = EpochProgress()
+    progress = TextProgress()
     if arguments.profile:
         trainer.start_profile()
     started = time.perf_counter()
     replaces = arguments.overwrite or arguments.resume is not None  # checked by resume
     try:
-        with progress:
-            _fit(trainer, images, arguments, progress)
+        _fit(trainer, images, arguments, progress)
         if arguments.profile:
             print(profile_table(trainer.profile(), time.perf_counter() - started), flush=True)
         saved = save_model(trainer.model, arguments.out, replaces)
@@ -161,7 +160,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
 
 
 def _fit(
-    trainer: Trainer, images: Dataset, arguments: argparse.Namespace, progress: EpochProgress
+    trainer: Trainer, images: Dataset, arguments: argparse.Namespace, progress: TextProgress
 ) -> None:
     """Run the training, from the beginning or from the checkpoint."""
     import cnnx
@@ -190,8 +189,8 @@ def _fit(
             images.y,
             validation=validation,
             checkpoint_every=arguments.checkpoint_every,
-            callbacks=_callbacks(arguments),
-            progress=progress,
+            verbose=False,
+            callbacks=[progress, *_callbacks(arguments)],
             **settings,
         )
 

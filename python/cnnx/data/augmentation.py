@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,9 @@ from cnnx.batch_arguments import check_float_range, exceeds_two, images
 from cnnx.preprocessing import Preprocessing, per_channel
 from cnnx.recipe import Recipe
 from cnnx.spelling import checked_call
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _CHOICES = {"flip": ("never", "random", "alternating"), "border": ("zero", "reflect")}
 
@@ -152,3 +155,34 @@ class Augmentation(Recipe):
             int(seed),
             int(epoch),
         )
+
+    def show(
+        self, x: ArrayLike, *, variants: int = 7, epoch: int = 0, seed: int = 0
+    ) -> Figure | None:
+        """Show images, and beside each its augmented variants of the next epochs, without mixup.
+
+        A notebook shows them at once. Elsewhere matplotlib opens a window, as `Dataset.show` does.
+
+        Args:
+            x: images, as for `apply`; the first 8 are shown.
+            variants: number of epochs, at least 1.
+            epoch: number of the first epoch.
+            seed: seed of the trainer.
+
+        Returns:
+            None in a notebook, otherwise a figure of matplotlib.
+
+        Raises:
+            ImportError: if matplotlib is not installed, outside notebooks.
+            ValueError: as `apply`.
+
+        Example:
+            >>> import cnnx
+            >>> x, _ = cnnx.data.xo(3, seed=1)
+            >>> cnnx.data.Augmentation(rotate=20).show(x)  # doctest: +SKIP
+        """
+        from cnnx.data.augmentation_grid import augmentation_grid  # on first use
+
+        count = at_least(1, variants, "show", "variants")
+        first = at_least(0, epoch, "show", "epoch")
+        return augmentation_grid(self, x, range(first, first + count), seed).show("show")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import is_integer, shown
+from cnnx.arguments import at_least, is_integer, shown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -50,6 +53,34 @@ class Dataset:
         counts = np.bincount(self.y, minlength=count_classes(self.classes)).tolist()
         names = range(len(counts)) if isinstance(self.classes, int) else self.classes
         return {str(name): count for name, count in zip(names, counts, strict=True)}
+
+    def show(self, per_class: int = 8) -> Figure | None:
+        """Show the first images of every class, with the number of its images.
+
+        A notebook shows them at once. Elsewhere matplotlib opens a window, and the call returns
+        when it is closed; where there are no windows, the figure can be saved.
+
+        Args:
+            per_class: number of images of each class, at least 1.
+
+        Returns:
+            None in a notebook, otherwise a figure of matplotlib.
+
+        Raises:
+            ImportError: if matplotlib is not installed, outside notebooks.
+
+        Example:
+            >>> from cnnx.data import Dataset, xo
+            >>> Dataset(*xo(64, seed=1), ("X", "O")).show(4)  # doctest: +SKIP
+        """
+        from cnnx.data.dataset_grid import dataset_grid  # on first use, as everything drawn
+
+        return dataset_grid(self, at_least(1, per_class, "show", "per_class")).show("show")
+
+    def _repr_html_(self) -> str:
+        from cnnx.data.dataset_grid import dataset_grid
+
+        return dataset_grid(self)._repr_html_()
 
 
 def check_classes(dataset: Dataset, classes: Sequence[str] | None, function: str) -> None:

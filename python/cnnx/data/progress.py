@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any, TextIO
@@ -48,8 +49,8 @@ class DecodingProgress:
 
 
 def bar_maker(stream: TextIO | None) -> Any:
-    """Tqdm if the stream is a terminal and tqdm is installed, otherwise None."""
-    if stream is None or not stream.isatty():
+    """Tqdm if the stream is a terminal that can move its cursor and tqdm is installed, or None."""
+    if stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
         return None
     try:
         return import_module("tqdm").tqdm

@@ -18,13 +18,13 @@ from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
 from cnnx.layers.graph import Input, in_graph, input_shape_of
 from cnnx.model.build import built
+from cnnx.model.display import ModelDisplay
 from cnnx.model.foreign_files import with_call
 from cnnx.model.layer_results import LayerResults
 from cnnx.model.layer_reuse import copy_arrays, layer_tuples, preprocessing_for
 from cnnx.model.layer_view import ModelLayer
 from cnnx.model.parameters import Parameters
 from cnnx.model.predictions import outputs_are_values, predictions_of
-from cnnx.model.summary import summary_of
 from cnnx.model.variants import ModelVariants
 from cnnx.preprocessing import Preprocessing, preprocessing_of
 from cnnx.spelling import checked_call
@@ -36,7 +36,7 @@ __all__ = ["Model", "Parameters", "load"]
 
 
 @checked_call
-class Model(LayerResults, ModelVariants):
+class Model(LayerResults, ModelDisplay, ModelVariants):
     """Convolutional network.
 
     Input images have shape (batch, height, width, channels), any real dtype and any strides. The
@@ -313,23 +313,6 @@ class Model(LayerResults, ModelVariants):
                 f"cnnx.onnx.save(model, {file!r})"
             )
         self._core.save(os.fsencode(file))
-
-    def summary(self) -> str:
-        """Table of the layers, their output shapes and their numbers of parameters.
-
-        Frozen parameters are marked, and counted in the last line. `print(model)` prints the table.
-        """
-        return summary_of(self._core)
-
-    def __str__(self) -> str:
-        return self.summary()
-
-    def __repr__(self) -> str:
-        count = sum(info[3] for info in self._core.layer_infos)
-        return (
-            f"Model({len(self._core.layers)} layers, {count:,} parameters, "
-            f"{self.input_shape} to {self.output_shape})"
-        )
 
 
 def _only(one: object) -> object:

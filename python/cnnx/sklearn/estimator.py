@@ -34,7 +34,7 @@ from cnnx.sklearn.pixels import (
 )
 from cnnx.sklearn.settings import optimizer_of, schedule_of
 from cnnx.sklearn.thread_share import threads
-from cnnx.training.history import History, Progress
+from cnnx.training.history import History
 from cnnx.training.losses import Loss
 from cnnx.training.optimizers import Optimizer
 from cnnx.training.schedules import Schedule
@@ -233,7 +233,7 @@ class CNNEstimator(BaseEstimator):
                 augmentation=self.augmentation,
                 validation=self._held_out(),
                 callbacks=self._callbacks(),
-                progress=self._print_epoch if self.verbose else None,
+                verbose=bool(self.verbose),
                 **settings,
             )
         self.history_ = _joined(self.history_, trainer.history, finished)
@@ -282,13 +282,6 @@ class CNNEstimator(BaseEstimator):
     def _callbacks(self) -> list[Callback]:
         own = [EarlyStopping(patience=self.patience)] if self.early_stopping else []
         return [*(self.callbacks or ()), *own]
-
-    def _print_epoch(self, progress: Progress) -> None:
-        if progress.finished_epoch is None:
-            return
-        metrics = {name: each for name, each in progress.finished_epoch.items() if each == each}
-        line = ", ".join(f"{name.replace('_', ' ')} {each:.4g}" for name, each in metrics.items())
-        print(f"{self._name}: epoch {progress.epoch} of {progress.epochs}: {line}")
 
     # Prediction -----------------------------------------------------------------------------------
 

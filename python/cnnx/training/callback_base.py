@@ -21,6 +21,7 @@ class Callback:
     Attributes:
         watch: metric that the callback needs, as in `History`, or None. `fit` refuses a metric
             that it does not measure.
+        shows_progress: whether it shows the progress, so that `fit` by itself does not.
 
     Example:
         >>> import cnnx
@@ -35,6 +36,7 @@ class Callback:
     """
 
     watch: str | None = None
+    shows_progress = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

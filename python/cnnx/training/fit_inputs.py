@@ -20,7 +20,7 @@ from cnnx.mapping import check_mapping
 from cnnx.training.iterable_epoch import AugmentationSettings, Epoch, batch_epochs
 from cnnx.training.labelled_images import LabelledSet, refuse_iterator
 from cnnx.training.metric_sums import Batch, Measure, measure_batches
-from cnnx.training.run_state import IN_BATCHES, Position, fingerprint
+from cnnx.training.run_state import BATCH_SIZE, IN_BATCHES, Position, fingerprint
 from cnnx.training.targets import Arrays, check_some_weight
 
 # Checks images, targets and weights for the model and the loss; the name begins an error message.
@@ -38,12 +38,14 @@ class FitData:
         steps: steps of an epoch; 0 if unknown.
         validate: measures loss and accuracy after an epoch; None without a validation set.
         fingerprints: fingerprints of the training data and of a separate validation set.
+        images: number of images of an epoch; 0 if unknown.
     """
 
     begin: Callable[[int, Position], Epoch]
     steps: int
     validate: Callable[[], tuple[float, float]] | None
     fingerprints: list[dict[str, Any] | None]
+    images: int = 0
 
 
 def fit_data(
@@ -90,7 +92,7 @@ def fit_data(
     if fraction is not None:
         measured, rows = _split(core, arrays, fraction, classes)
         validate = lambda: core.evaluate(*arrays, measured)  # noqa: E731
-    size = settings["batch_size"] or 64
+    size = settings["batch_size"] or BATCH_SIZE
     shuffle = settings["shuffle"] is not False
 
     def begin_epoch(number: int, position: Position) -> Epoch:
@@ -98,8 +100,9 @@ def fit_data(
         options = {"batch_size": size, "shuffle": shuffle, "number": number}
         return core.begin_epoch(*arrays, rows, options, augmentation, position)
 
-    steps = -(-len(rows or arrays[0]) // size)
-    return FitData(begin_epoch, steps, validate, [fingerprint(arrays), known])
+    images_of_epoch = len(rows or arrays[0])
+    steps = -(-images_of_epoch // size)
+    return FitData(begin_epoch, steps, validate, [fingerprint(arrays), known], images_of_epoch)
 
 
 def _batches(

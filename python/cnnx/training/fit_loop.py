@@ -13,9 +13,9 @@ from cnnx import _core
 from cnnx.training.callback_base import Callback
 from cnnx.training.history import History, Progress
 from cnnx.training.interrupts import interrupts_wait
-from cnnx.training.iterable_epoch import Epoch
+from cnnx.training.iterable_epoch import Epoch, IterableEpoch
 from cnnx.training.run_length import interrupted_sentence
-from cnnx.training.run_state import Position, Run
+from cnnx.training.run_state import BATCH_SIZE, Position, Run
 
 _NOT_MEASURED = (float("nan"), float("nan"))  # validation metrics without a validation set
 
@@ -38,6 +38,7 @@ class FitLoop:
         history: receives the metrics of every epoch.
         run: settings and position of the run; up to date whenever control leaves this object.
         begin: begins an epoch, given its number and a position.
+        images: number of images of an epoch; 0 if unknown.
         validate: measures the validation metrics; None without a validation set.
         watched: metric that the schedule observes after every epoch.
         progress: called after every step and epoch.
@@ -51,6 +52,7 @@ class FitLoop:
     history: History
     run: Run
     begin: Callable[[int, Position], Epoch]
+    images: int
     validate: Callable[[], tuple[float, float]] | None
     watched: str | None
     progress: Callable[[Progress], object] | None
@@ -191,4 +193,11 @@ class FitLoop:
             epoch.metrics[0],
             self.core.last_learning_rate,
             finished,
+            self._images(epoch),
         )
+
+    def _images(self, epoch: Epoch) -> int:
+        """Number of images of the epoch so far."""
+        if isinstance(epoch, IterableEpoch):
+            return epoch.images
+        return min(epoch.step * (self.run.settings["batch_size"] or BATCH_SIZE), self.images)

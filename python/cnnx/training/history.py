@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cnnx.spelling import NamedAttributes
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["History", "Progress"]
 
@@ -54,6 +59,22 @@ class History(NamedAttributes):
             raise ValueError("History.last: no epoch is finished, expected at least one")
         return {name: values[-1] for name, values in vars(self).items()}
 
+    def to_pandas(self) -> pandas.DataFrame:
+        """Convert to a table of pandas with a row per epoch; the index is the epoch, from 1.
+
+        Raises:
+            ImportError: if pandas is not installed: ``pip install pandas``.
+        """
+        try:
+            package = importlib.import_module("pandas")
+        except ImportError:
+            raise ImportError(
+                "to_pandas: needs the package pandas, which is not installed: pip install pandas"
+            ) from None
+        epochs = package.RangeIndex(1, len(self) + 1, name="epoch")
+        table: pandas.DataFrame = package.DataFrame(vars(self), index=epochs)
+        return table
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -68,6 +89,7 @@ class Progress:
         learning_rate: learning rate of the step.
         finished_epoch: metrics of the epoch, as in `History`, in the call after its validation;
             otherwise None.
+        images: number of images of this epoch so far.
     """
 
     epoch: int
@@ -77,3 +99,4 @@ class Progress:
     loss: float
     learning_rate: float
     finished_epoch: dict[str, float] | None = None
+    images: int = 0

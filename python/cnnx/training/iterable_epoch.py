@@ -61,6 +61,11 @@ class IterableEpoch:
         return self.step, (sums.loss, sums.weight, sums.accuracy, *row_weight, images)
 
     @property
+    def images(self) -> int:
+        """Number of images so far."""
+        return self._sums.images
+
+    @property
     def metrics(self) -> tuple[float, float]:
         """Mean loss, weighted by its kind, and accuracy over the images so far."""
         return self._sums.means

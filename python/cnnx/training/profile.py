@@ -39,3 +39,8 @@ class Profile:
     layers: tuple[LayerTime, ...]
     loss: float
     update: float
+
+    def _repr_html_(self) -> str:
+        from cnnx.training.profile_bars import profile_fragment  # on first use, as everything drawn
+
+        return profile_fragment(self)

@@ -24,6 +24,7 @@ START: Position = (0, ())
 _SETTINGS = ("epochs", "batch_size", "shuffle", "augmentation", "validation", "checkpoint_every")
 _SAMPLED = 64  # images whose bytes enter a fingerprint
 _WEIGHTS = "sample_weight"  # checksum of the weights in a fingerprint, if there are any
+BATCH_SIZE = 64  # of a fit that is not told another one
 # In place of the fingerprint of a validation set in batches.
 IN_BATCHES = {"count": 0, "shape": [], "dtype": "batches", "targets": [], "checksum": 0}
 

@@ -21,6 +21,7 @@ from cnnx.training.checkpoint import load_checkpoint, refusing_metadata, save_ch
 from cnnx.training.config import TrainingRecipe, is_frozen
 from cnnx.training.fit_inputs import fit_data
 from cnnx.training.fit_loop import FitLoop
+from cnnx.training.fit_progress import with_progress
 from cnnx.training.history import History, Progress
 from cnnx.training.labelled_images import (
     fraction_of,
@@ -199,6 +200,7 @@ class Trainer(SingleSteps):
         augmentation: Augmentation | None = None,
         validation: LabelledImages | float | None = None,
         progress: Callable[[Progress], object] | None = None,
+        verbose: bool | None = None,
         callbacks: Sequence[Callback] = (),
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
@@ -236,6 +238,9 @@ class Trainer(SingleSteps):
                 uses the validation set of a Dataset or path in x.
             progress: called with a `Progress` after every step, and again after the validation of
                 an epoch.
+            verbose: whether to show the progress: a bar and a line per epoch on stderr, or a table
+                in a notebook. None shows it in a terminal or notebook only, and not beside a
+                `progress` or a callback that shows it.
             callbacks: callbacks such as `callbacks.EarlyStopping`, called in this order. Callbacks
                 with a state are part of the run; pass them again when resuming.
             checkpoint: file for `resume`, written at the beginning, after every epoch and at the
@@ -254,11 +259,9 @@ class Trainer(SingleSteps):
             OSError: if the checkpoint cannot be written, in which case the previous one is
                 untouched; or if a path cannot be read.
         """
-        if progress is not None and not callable(progress):
-            raise TypeError(
-                f"fit: progress is {shown(progress)}, expected a function: progress=print"
-            )
         check_callbacks(callbacks)
+        watching = [(type(callback).__name__, callback.watch) for callback in callbacks]
+        callbacks = with_progress(callbacks, verbose, progress)
         unfinished = self._run if epochs is None else None
         given: dict[str, Any] = {
             "epochs": epochs,
@@ -284,7 +287,6 @@ class Trainer(SingleSteps):
         data = fit_data(core, self._batch, self._measure, images, held_out, run.settings, names)
         if data.steps == 0 and self._recipe.schedule:
             raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
-        watching = [(type(callback).__name__, callback.watch) for callback in callbacks]
         for who, watched in [("the schedule", self._watched), *watching]:
             self._recipe.check_measured(f"fit: {who}", watched, data.validate is not None)
         if is_new:
@@ -307,6 +309,7 @@ class Trainer(SingleSteps):
             self.history,
             run,
             data.begin,
+            data.images,
             data.validate,
             self._watched,
             progress,
