@@ -75,6 +75,13 @@ class History(NamedAttributes):
         table: pandas.DataFrame = package.DataFrame(vars(self), index=epochs)
         return table
 
+    def _repr_html_(self) -> str:
+        """Curves of loss and accuracy, for notebooks."""
+        from cnnx.drawing.curves import history_charts
+        from cnnx.drawing.page import fragment
+
+        return fragment(history_charts(vars(self)))
+
 
 @dataclass(frozen=True)
 class Progress:
