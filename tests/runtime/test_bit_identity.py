@@ -45,6 +45,17 @@ def test_training_runs_on_baseline() -> None:
     assert set(one) == set(RUNS)
 
 
+def test_gradients_and_explanations_on_avx2_and_avx512() -> None:
+    needs("avx2")
+    needs("avx512")
+    narrow, wide = (
+        digests(isa, threads, script="gradient_digests.py")
+        for isa, threads in (("avx2", 3), ("avx512", 2))
+    )
+    assert narrow == wide
+    assert len(set(wide.values())) == len(wide), "different results have different hashes"
+
+
 def test_a_digest_detects_a_single_bit() -> None:
     x, y = cnnx.data.xo(8)
 

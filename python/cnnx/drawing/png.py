@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 
 from cnnx.drawing.markup import Markup, element
 
-_GREY, _RGB, _RGBA = 0, 2, 6
+_GREY, _RGB, _PALETTE, _RGBA = 0, 2, 3, 6
 _COLOUR_TYPES = {1: _GREY, 3: _RGB, 4: _RGBA}
 # Every row begins with the byte of its filter; 0 leaves the pixels as they are.
 _NO_FILTER = 0
 
 
-def png(pixels: NDArray[np.uint8]) -> bytes:
+def png(pixels: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None) -> bytes:
     """PNG file of uint8 pixels.
 
     Args:
         pixels: (height, width) or (height, width, 1) for grey, or 3 or 4 channels for RGB or RGBA.
+        palette: up to 256 RGB colours, (colours, 3). Then the pixels, (height, width), are indices
+            of them.
 
     Reference:
         Portable Network Graphics (PNG) Specification, second edition, ISO/IEC 15948:2003.
@@ -30,30 +32,43 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     height, width, channels = stacked.shape
     rows = np.full((height, 1 + width * channels), _NO_FILTER, np.uint8)
     rows[:, 1:] = stacked.reshape(height, -1)
-    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
+    colour_type = _COLOUR_TYPES[channels] if palette is None else _PALETTE
+    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
     parts = (
         b"\x89PNG\r\n\x1a\n",
         _chunk(b"IHDR", header),
+        b"" if palette is None else _chunk(b"PLTE", palette.tobytes()),
         _chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)),
         _chunk(b"IEND", b""),
     )
     return b"".join(parts)
 
 
-def image(pixels: NDArray[np.uint8], text: str, *, width: int | None = None) -> Markup:
+def data_uri(pixels: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None) -> str:
+    """The PNG file of pixels as an address that holds it. Arguments are those of `png`."""
+    return f"data:image/png;base64,{base64.b64encode(png(pixels, palette)).decode('ascii')}"
+
+
+def image(
+    pixels: NDArray[np.uint8],
+    text: str,
+    *,
+    width: int | None = None,
+    palette: NDArray[np.uint8] | None = None,
+) -> Markup:
     """An image in a page, with its pixels as sharp squares where it is enlarged.
 
     Args:
         pixels: as for `png`.
         text: description for readers that do not see it.
         width: width in the page in CSS pixels; None is one per pixel.
+        palette: as for `png`.
     """
-    data = base64.b64encode(png(pixels)).decode("ascii")
     height = None if width is None else round(width * pixels.shape[0] / pixels.shape[1])
     return element(
         "img",
         class_="pixels",
-        src=f"data:image/png;base64,{data}",
+        src=data_uri(pixels, palette),
         alt=text,
         width=width,
         height=height,

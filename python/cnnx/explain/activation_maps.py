@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnx.arguments import FloatArray, shown
+from cnnx.arguments import FloatArray
 from cnnx.explain.explained_class import BATCH, ClassLike, ExplainedClass
 from cnnx.model.layer_names import layer_name
 from cnnx.model.model import Model
+from cnnx.model.model_argument import check_model
 from cnnx.ops import softmax, upsample2d
 from cnnx.spelling import checked_call
 
@@ -180,8 +181,7 @@ def feature_maps(model: Model, x: ImageLike, *, layer: str | None = None) -> Flo
         >>> cnnx.explain.feature_maps(cnnx.models.lenet5(), x, layer="conv2d_2").shape
         (3, 43, 43)
     """
-    if not isinstance(model, Model):
-        raise TypeError(f"feature_maps: model is {shown(model)}, expected a cnnx.Model")
+    check_model(model, "feature_maps")
     layer = _map_layer(model, layer, "feature_maps")
     maps = model.layer_outputs(x, [layer])[layer]
     single = maps.ndim == 3
@@ -195,7 +195,10 @@ def _map_layer(model: Model, layer: str | None, function: str) -> str:
     with_maps = [name for name, shape in shapes.items() if len(shape) == 3]
     if layer is None:
         if not with_maps:
-            raise ValueError(f"{function}: the model has no layer with maps, expected convolutions")
+            raise ValueError(
+                f"{function}: the model has no layer with maps, expected convolutions; saliency "
+                "and occlusion explain any model"
+            )
         return with_maps[-1]
     layer_name(layer, list(shapes), function)
     if layer not in with_maps:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnx.arguments import FloatArray, integer, is_integer, shown
 from cnnx.model.model import Model
+from cnnx.model.model_argument import check_model
 from cnnx.model.predictions import outputs_are_values
 from cnnx.spelling import nearest
 
@@ -32,13 +34,14 @@ class ExplainedClass:
         pixels: the images as floats, (batch, height, width, channels); integers were divided by
             255.
         neutral: the pixel that is zero after the model's preprocessing, (channels).
+        indices: the explained class of each image.
+        factors: the factor of each output in the explained one, (batch, outputs).
     """
 
     def __init__(
         self, model: Model, x: ImageLike, classes: ClassLike | None, function: str
     ) -> None:
-        if not isinstance(model, Model):
-            raise TypeError(f"{function}: model is {shown(model)}, expected a cnnx.Model")
+        check_model(model, function)
         if len(model.output_shape) != 1:
             raise ValueError(
                 f"{function}: the model's output has shape {model.output_shape}, expected one "
@@ -52,7 +55,7 @@ class ExplainedClass:
         mean = np.array(model.preprocessing.mean, np.float32)
         self.neutral: FloatArray = np.broadcast_to(mean, pixels.shape[-1:])
         outputs = self._core.run(self.pixels, False)
-        self.factors = _factors(model, outputs, classes, function)
+        self.indices, self.factors = _factors(model, outputs, classes, function)
 
     def gradients(self, of: str, pixels: FloatArray | None = None) -> FloatArray:
         """The gradient of every image's output with respect to the images or a layer."""
@@ -80,21 +83,22 @@ class ExplainedClass:
 
 def _factors(
     model: Model, outputs: FloatArray, classes: ClassLike | None, function: str
-) -> FloatArray:
-    """The factor of each output in the explained one, (batch, outputs)."""
+) -> tuple[NDArray[np.intp], FloatArray]:
+    """The explained class of each image, and the factor of each output, (batch, outputs)."""
     images, count = outputs.shape
     is_pair = count == 1 and not outputs_are_values(model._core)
+    middle = 0.5 if model._core.probability_kind == "outputs" else 0.0
     if classes is None:
-        indices = (outputs[:, 0] > 0).astype(int) if is_pair else outputs.argmax(axis=1)
+        indices = (outputs[:, 0] > middle).astype(np.intp) if is_pair else outputs.argmax(axis=1)
     else:
         known = 2 if is_pair else count
         given = _one_each(classes, images, function)
-        indices = np.array([_index(model, each, known, function) for each in given], int)
+        indices = np.array([_index(model, each, known, function) for each in given], np.intp)
     if is_pair:
-        return (2 * indices - 1).astype(np.float32)[:, np.newaxis]
+        return indices, (2 * indices - 1).astype(np.float32)[:, np.newaxis]
     factors = np.zeros((images, count), np.float32)
     factors[np.arange(images), indices] = 1
-    return factors
+    return indices, factors
 
 
 def _one_each(classes: object, images: int, function: str) -> list[object]:

@@ -10,7 +10,7 @@ import numpy as np
 from cnnx import _core
 from cnnx.arguments import FloatArray
 from cnnx.layers.base import Layer, Symbol
-from cnnx.onnx.export_windows import windows_of
+from cnnx.model.windows import windows_of
 from cnnx.onnx.graph import Array, Graph
 from cnnx.onnx.load import network_of
 from cnnx.onnx.network import Network

@@ -7,9 +7,10 @@ from typing import Literal
 
 from cnnx import _core
 from cnnx.advice import warn
-from cnnx.arguments import boolean, integer, one_of, path_of, shown
+from cnnx.arguments import boolean, integer, one_of, path_of
 from cnnx.data.atomic_file import replace_file
 from cnnx.model.model import Model
+from cnnx.model.model_argument import check_model
 from cnnx.onnx.export_check import check_graph
 from cnnx.onnx.exporting import graph_of
 from cnnx.onnx.model_proto import LEAST_OPSET, MOST_OPSET, encoded
@@ -60,8 +61,7 @@ def save(
         ...     path.stat().st_size > 1000
         True
     """
-    if not isinstance(model, Model):
-        raise TypeError(f"save: model is {shown(model)}, expected a cnnx.Model")
+    check_model(model, "save")
     file = path_of(path, "save")
     if file.lower().endswith(".cnnx"):
         warn(

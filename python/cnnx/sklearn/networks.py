@@ -20,6 +20,7 @@ from cnnx.layers import (
     ReLU,
 )
 from cnnx.model.model import Model
+from cnnx.model.model_argument import check_model
 from cnnx.models.classes import count_of, names_of
 from cnnx.sklearn.pixels import ImageShape
 from cnnx.spelling import nearest
@@ -105,8 +106,7 @@ def built_network(
             f"{who}: network is {shown(network)}, expected a name such as 'resnet20', a Model or a "
             "function (input_shape, classes) -> Model"
         )
-    if not isinstance(model, Model):
-        raise TypeError(f"{who}: network returned {shown(model)}, expected a cnnx.Model")
+    check_model(model, who, "network returned")
     _check_fit(model, input_shape, (count_of(classes),), who)
     return model
 

@@ -15,10 +15,10 @@ from cnnx.arguments import (
     not_negative,
     number,
     rectangular_array,
-    shown,
 )
 from cnnx.data.dataset import ImageLike
 from cnnx.model.model import Model
+from cnnx.model.model_argument import check_model
 from cnnx.spelling import NamedAttributes
 from cnnx.training.config import TrainingRecipe
 from cnnx.training.metric_sums import BatchMetrics
@@ -42,8 +42,7 @@ class SingleSteps(NamedAttributes):
     model: Final[Model]
 
     def __init__(self, model: Model, recipe: TrainingRecipe, *, recompute: bool) -> None:
-        if not isinstance(model, Model):
-            raise TypeError(f"Trainer: model is {shown(model)}, expected a cnnx.Model")
+        check_model(model, "Trainer")
         self.model = model
         self._recipe = recipe.for_classes(model.classes)
         self._recompute = boolean(recompute, "Trainer", "recompute")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cnnx._core import FormatError
 from cnnx.arguments import FloatArray, boolean, path_of, shown
 from cnnx.model.model import Model
+from cnnx.model.model_argument import check_model
 from cnnx.spelling import checked_call
 from cnnx.weights.layer_arrays import LayerArrays, Shape, layers_in_order
 from cnnx.weights.matching import Match, is_counter, matched
@@ -112,8 +113,7 @@ def load_into(
         >>> model.parameters["conv2d_1.weight"].ravel()
         array([3., 4.], dtype=float32)
     """
-    if not isinstance(model, Model):
-        raise TypeError(f"load_into: model is {shown(model)}, expected a cnnx.Model")
+    check_model(model, "load_into")
     _check_names(names)
     boolean(strict, "load_into", "strict")
     if isinstance(path, Mapping):

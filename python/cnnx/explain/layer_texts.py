@@ -1,0 +1,157 @@
+"""What layers do, in words for a reader who has never seen a network."""
+
+from __future__ import annotations
+
+from cnnx.explain.trace import TracedLayer
+
+_TITLES = {
+    "conv_transpose2d": "transposed convolution",
+    "max_pool2d": "max pooling",
+    "avg_pool2d": "average pooling",
+    "adaptive_avg_pool2d": "average pooling",
+    "global_avg_pool2d": "the mean of every map",
+    "flatten": "the list",
+    "batch_norm2d": "batch norm",
+    "group_norm": "group norm",
+    "layer_norm": "layer norm",
+    "lrn": "local response norm",
+    "scale2d": "scale and shift",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "leaky_relu": "leaky ReLU",
+    "prelu": "PReLU",
+    "elu": "ELU",
+    "selu": "SELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "hard_swish": "hard swish",
+    "hard_sigmoid": "hard sigmoid",
+    "log_softmax": "log softmax",
+    "add": "sum",
+    "multiply": "product",
+    "concat": "all maps together",
+    "zero_pad2d": "a border of zeros",
+    "pad2d": "a border",
+    "upsample2d": "enlarged maps",
+    "channel_shuffle": "maps in another order",
+    "slice_channels": "some of the maps",
+    "depth_to_space": "maps woven into larger ones",
+    "space_to_depth": "maps dealt into smaller ones",
+}
+VOTE = (
+    "Each class has one weight for every number of the list. Number times weight is a vote: for "
+    "the class where the product is positive, against it where it is negative. All votes and the "
+    "bias add up to the score of the class."
+)
+_RELU_LIKE = "Negatives become small instead of zero: what does not match counts little."
+_GATE = "Every number is pressed into a fixed range, so that it can open or close other maps."
+_SENTENCES = {
+    "conv_transpose2d": (
+        "Every cell is multiplied by a whole filter, and the products are added into larger maps. "
+        "This page does not spell out single cells of it."
+    ),
+    "max_pool2d": "Max pooling keeps the largest number of each window, wherever in it that lies.",
+    "avg_pool2d": "Average pooling replaces each window by its mean.",
+    "adaptive_avg_pool2d": "Average pooling replaces each part of a map by its mean.",
+    "global_avg_pool2d": (
+        "Every map becomes one number, its mean: how much of the pattern there is anywhere in the "
+        "image. The numbers form a list."
+    ),
+    "flatten": "All cells of all maps are written one after the other: a list of numbers.",
+    "batch_norm2d": (
+        "Batch norm moves and stretches every map by numbers from training, so that maps have "
+        "comparable sizes."
+    ),
+    "group_norm": "Group norm moves and stretches groups of maps to mean 0 and deviation 1.",
+    "layer_norm": "Layer norm moves and stretches the numbers of a place to mean 0, deviation 1.",
+    "lrn": "Numbers with strong neighbours in the maps beside them become smaller.",
+    "scale2d": "Every map is multiplied by a number, and another one is added.",
+    "relu": "ReLU sets negatives to zero: what does not match is dropped.",
+    "relu6": "ReLU6 sets negatives to zero and cuts at 6: what does not match is dropped.",
+    "leaky_relu": _RELU_LIKE,
+    "prelu": _RELU_LIKE,
+    "elu": _RELU_LIKE,
+    "selu": _RELU_LIKE,
+    "gelu": _RELU_LIKE,
+    "silu": _RELU_LIKE,
+    "mish": _RELU_LIKE,
+    "hard_swish": _RELU_LIKE,
+    "softplus": "Negatives become nearly zero.",
+    "clip": "Every number is cut at a smallest and a largest one.",
+    "sigmoid": _GATE,
+    "hard_sigmoid": _GATE,
+    "tanh": "Every number is pressed into the range from -1 to 1.",
+    "softsign": "Every number is pressed into the range from -1 to 1.",
+    "softmax": "All numbers become positive and add up to 1.",
+    "log_softmax": "The logarithms of positive numbers that add up to 1.",
+    "dropout": "Dropout works in training only. Here it changes nothing.",
+    "add": "The maps are added cell by cell.",
+    "multiply": "The maps are multiplied cell by cell: one says how much of the other remains.",
+    "concat": "The maps are laid side by side, and the next layer reads all of them.",
+    "zero_pad2d": "The maps get a border of zeros.",
+    "pad2d": "The maps get a border that repeats or mirrors their edge.",
+    "upsample2d": "The maps are enlarged.",
+    "channel_shuffle": "The maps change their order, so that groups of filters meet other maps.",
+    "slice_channels": "Some of the maps go on, the others do not.",
+    "depth_to_space": "The cells of several small maps are woven into one large map.",
+    "space_to_depth": "The cells of one large map are dealt to several small maps.",
+}
+
+
+def title_of(layer: TracedLayer) -> str:
+    """A few words for a heading."""
+    count = layer.output.shape[-1]
+    if layer.kind == "conv2d":
+        size = by(*layer.settings["kernel_size"])
+        return f"{count:,} filter{'' if count == 1 else 's'} of {size}"
+    if layer.kind == "dense":
+        return f"dense layer of {count:,} number{'' if count == 1 else 's'}"
+    return _TITLES.get(layer.kind, layer.kind)
+
+
+def sentence_of(layer: TracedLayer, maps: int, *, is_first: bool) -> str:
+    """One or two sentences.
+
+    Args:
+        layer: the layer.
+        maps: number of maps or entries that it reads.
+        is_first: whether it is the first convolution of the network.
+    """
+    if layer.kind == "conv2d":
+        return _convolution(layer, maps, is_first=is_first)
+    if layer.kind == "dense":
+        return (
+            "Every new number has one weight for each number of the list. Number times weight, all "
+            "of them added: a vote of the whole list."
+        )
+    return _SENTENCES.get(layer.kind, "")
+
+
+def by(height: int, width: int) -> str:
+    """A size in words, such as 3 x 3 with a multiplication sign."""
+    return f"{height} \N{MULTIPLICATION SIGN} {width}"
+
+
+def _convolution(layer: TracedLayer, maps: int, *, is_first: bool) -> str:
+    groups, size = layer.settings["groups"], layer.settings["kernel_size"]
+    if is_first:
+        return (
+            "A filter is a small table of weights. Line it up with a piece of the image, multiply "
+            "each number by the weight that lies on it, and add the products. The sum is large "
+            "where the piece looks like the filter. Slide the filter over the whole image, and the "
+            "sums form a map of where it matches. By hand one would take the mean of the products. "
+            "A trained filter has absorbed that division into its weights."
+        )
+    if groups == maps and groups > 1:
+        return "The same again, with a filter for each map alone (a depthwise convolution)."
+    if groups > 1:
+        return f"The same again. The maps are in {groups} groups, each with filters of its own."
+    if list(size) == [1, 1]:
+        return (
+            "Each filter has one weight per map. It mixes the maps at every place and does not "
+            "read neighbours."
+        )
+    return (
+        f"The same again on {maps:,} maps at once: each filter has a table of weights for every "
+        "map, and all products are added. It matches patterns of the patterns before."
+    )
