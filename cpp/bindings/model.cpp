@@ -1,6 +1,8 @@
 // Model: built from plain values, run on arrays that cnnx.arguments has checked.
 #include "cnnx/model.h"
 
+#include <algorithm>
+
 #include "bindings.h"
 #include "image_batch.h"
 #include "layer.h"
@@ -170,6 +172,17 @@ void bind_runs(ModelClass& type) {
             return run_into(model, pixels, integer_values, &Model::probabilities);
           },
           py::arg("pixels"), py::arg("integer_values"))
+      .def(
+          "outputs_to_probabilities",
+          [](const Model& model, const FloatArray& outputs) {
+            FloatArray result = new_array(shape_of(outputs));
+            std::copy_n(outputs.data(), outputs.size(), result.mutable_data());
+            float* data = result.mutable_data();
+            const ReleaseGil release;
+            model.outputs_to_probabilities(data, outputs.shape(0));
+            return result;
+          },
+          py::arg("outputs").noconvert())
       .def("layer_outputs", &layer_outputs, py::arg("pixels"), py::arg("integer_values"),
            py::arg("names"))
       .def("gradients", &gradients, py::arg("pixels"), py::arg("integer_values"),
@@ -186,6 +199,7 @@ void bind_description(ModelClass& type) {
                                const Preprocessing& how = model.preprocessing();
                                return std::make_tuple(name_of(how.resize), how.mean, how.std);
                              })
+      .def_property("temperature", &Model::temperature, &Model::set_temperature)
       .def_property_readonly("probability_kind", [](const Model& model) {
         switch (model.probability_kind()) {
           case Probabilities::softmax:

@@ -3,6 +3,7 @@
 from cnnx import callbacks as callbacks
 from cnnx import data as data
 from cnnx import doctor as doctor
+from cnnx import evaluation as evaluation
 from cnnx import explain as explain
 from cnnx import metrics as metrics
 from cnnx import models as models

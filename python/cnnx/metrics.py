@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,10 +44,15 @@ def top_k_accuracy(outputs: ArrayLike, labels: ArrayLike, *, k: int = 5) -> floa
             f"top_k_accuracy: k is {shown(k)}, expected an integer from 1 to {classes}"
         )
     indices = class_labels(labels, rows, [], classes, "top_k_accuracy")
-    own = np.take_along_axis(scores, indices[:, np.newaxis], axis=1)
-    before = np.arange(classes) < indices[:, np.newaxis]
+    return float((label_ranks(scores, indices) < k).mean())
+
+
+def label_ranks(scores: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of classes that score higher than the label in each row; of ties the lower ones."""
+    own = np.take_along_axis(scores, labels[:, np.newaxis], axis=1)
+    before = np.arange(scores.shape[1]) < labels[:, np.newaxis]
     better = (scores > own) | ((scores == own) & before)
-    return float((better.sum(axis=1) < k).mean())
+    return np.asarray(better.sum(axis=1), np.int64)
 
 
 def confusion_matrix(

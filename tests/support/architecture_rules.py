@@ -23,7 +23,7 @@ PYTHON_COMPONENTS = (
     ("model",),
     ("training",),
     ("models", "ops", "metrics", "weights"),
-    ("doctor", "explain", "onnx"),
+    ("doctor", "evaluation", "explain", "onnx"),
     ("callbacks",),
     ("cli", "sklearn"),
 )

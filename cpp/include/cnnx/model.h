@@ -91,6 +91,9 @@ class CNNX_API Model {
   void probabilities(const ImageBatch& images, float* outputs) const;
   std::vector<float> run(const ImageBatch& images) const;
   std::vector<float> probabilities(const ImageBatch& images) const;
+  // Turns outputs of run, count * element_count(output_shape()) floats, into those of probabilities
+  // in place.
+  void outputs_to_probabilities(float* outputs, int64_t count) const;
   // Writes one array per layer, in order, each count * element_count(its output_shape) floats. The
   // bits are those of run, except where run folds a batch norm into a convolution.
   void layer_outputs(const ImageBatch& images, float* const* outputs) const;
@@ -115,6 +118,15 @@ class CNNX_API Model {
   const std::vector<std::string>& classes() const;
   const Preprocessing& preprocessing() const;
   Probabilities probability_kind() const;
+
+  // The outputs are divided by the temperature before softmax or sigmoid (Guo et al. 2017: On
+  // Calibration of Modern Neural Networks). run does not use it. It is saved with the model, and an
+  // update of the parameters by training resets it to 1. Throws std::invalid_argument unless it is
+  // finite and above 0, and for a value other than 1 if probabilities are neither softmax nor
+  // sigmoid.
+  float temperature() const;
+  void set_temperature(float temperature);
+
   std::vector<Layer> layers() const;  // as given, with all names filled in
   std::vector<LayerInfo> layer_infos() const;
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -45,6 +46,20 @@ int id_of(const graph::Graph& graph, const std::string& name) {
   throw std::invalid_argument("layer_outputs: names has \"" + name +
                               "\", expected names of layers, such as \"" +
                               graph.nodes().front().layer.name + "\"");
+}
+
+void check_probabilities(const ModelState& state) {
+  const Shape& shape = state.graph.output_shape();
+  const Probabilities kind = state.probabilities;
+  if (kind == Probabilities::none) {
+    throw std::invalid_argument(
+        "predict: the model was trained with a regression loss, so its outputs are no "
+        "probabilities, expected run, which gives them");
+  }
+  if (kind == Probabilities::softmax && (shape.size() != 1 || shape[0] < 2)) {
+    throw std::invalid_argument("predict: the model's output has shape " + to_string(shape) +
+                                ", expected at least two outputs, one per class");
+  }
 }
 
 // The most probable class; a single output is the probability of the second of two classes.
@@ -106,21 +121,44 @@ void Model::run(const ImageBatch& images, float* outputs) const {
 }
 
 void Model::probabilities(const ImageBatch& images, float* outputs) const {
-  const Shape& shape = output_shape();
-  const Probabilities kind = probability_kind();
-  if (kind == Probabilities::none) {
-    throw std::invalid_argument(
-        "predict: the model was trained with a regression loss, so its outputs are no "
-        "probabilities, expected run, which gives them");
-  }
-  if (kind == Probabilities::softmax && (shape.size() != 1 || shape[0] < 2)) {
-    throw std::invalid_argument("predict: the model's output has shape " + to_string(shape) +
-                                ", expected at least two outputs, one per class");
-  }
+  check_probabilities(*state());
   run(images, outputs);
-  const int64_t count = images.count * element_count(shape);
-  if (kind == Probabilities::softmax) softmax(outputs, images.count, shape[0], outputs);
-  if (kind == Probabilities::sigmoid) sigmoid(outputs, count, outputs);
+  outputs_to_probabilities(outputs, images.count);
+}
+
+void Model::outputs_to_probabilities(float* outputs, int64_t count) const {
+  const ModelState& state = *this->state();
+  check_probabilities(state);
+  const int64_t floats = count * element_count(output_shape());
+  if (floats == 0 || !state.uses_temperature()) return;
+  if (!outputs) throw std::invalid_argument("outputs_to_probabilities: outputs is a null pointer");
+  if (const float divisor = temperature(); divisor != 1) {
+    for (int64_t i = 0; i < floats; ++i) outputs[i] /= divisor;
+  }
+  if (state.probabilities == Probabilities::softmax) {
+    softmax(outputs, count, output_shape()[0], outputs);
+  } else {
+    sigmoid(outputs, floats, outputs);
+  }
+}
+
+float Model::temperature() const {
+  const std::shared_lock<graph::ModelMutex> lock(state()->mutex);
+  return state()->temperature;
+}
+
+void Model::set_temperature(float temperature) {
+  if (!(temperature > 0) || !std::isfinite(temperature)) {
+    throw std::invalid_argument("model: temperature is " + std::to_string(temperature) +
+                                ", expected a finite number above 0");
+  }
+  if (temperature != 1 && !state()->uses_temperature()) {
+    throw std::invalid_argument(
+        "model: temperature is " + std::to_string(temperature) +
+        ", expected 1: the model's outputs are probabilities already, or values");
+  }
+  const std::unique_lock<graph::ModelMutex> lock(state()->mutex);
+  state()->temperature = temperature;
 }
 
 void Model::layer_outputs(const ImageBatch& images, float* const* outputs) const {

@@ -136,6 +136,7 @@ std::shared_ptr<ModelState> ModelState::resized(int64_t height, int64_t width) c
 std::shared_ptr<ModelState> ModelState::copy_with(Graph other) const {
   auto copy = std::make_shared<ModelState>(std::move(other), classes, preprocessing);
   copy->probabilities = probabilities.load();
+  copy->temperature = temperature;
   std::copy_n(parameters.data(), graph.parameters().floats(), copy->parameters.data());
   std::copy_n(buffers.data(), graph.buffers().floats(), copy->buffers.data());
   return copy;

@@ -74,11 +74,16 @@ class ModelState {
   Preprocessing preprocessing;
   // Set by a trainer's constructor, perhaps while another thread predicts.
   std::atomic<Probabilities> probabilities = Probabilities::softmax;
+  bool uses_temperature() const {
+    const Probabilities now = probabilities;
+    return now == Probabilities::softmax || now == Probabilities::sigmoid;
+  }
 
   // Inference holds the lock shared; a train step or an assignment holds it exclusively.
   mutable ModelMutex mutex;
   runtime::AlignedBuffer parameters;
   mutable runtime::AlignedBuffer buffers;  // inference does not write to them
+  float temperature = 1;                   // read and written under the lock
 
  private:
   // A copy with this graph, whose arrays have the shapes of this model's. The caller holds `mutex`,

@@ -16,6 +16,7 @@
 #include "io/model_file.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -37,6 +38,7 @@ namespace io {
 namespace {
 
 constexpr const char* kFormat = "1";
+constexpr const char* kTemperature = "cnnx.temperature";
 
 template <class Value>
 struct Word {
@@ -123,6 +125,8 @@ FileContent content_of(const graph::ModelState& model) {
   };
   tensors.push_back({"preprocessing.mean", DType::f32, {count(how.mean)}, how.mean.data()});
   tensors.push_back({"preprocessing.std", DType::f32, {count(how.std)}, how.std.data()});
+  if (model.temperature != 1 && model.uses_temperature())
+    tensors.push_back({kTemperature, DType::f32, {}, &model.temperature});
   Json preprocessing = Json::object();
   preprocessing.set("resize", text_of(kResizes, how.resize));
   return {std::move(tensors),
@@ -166,6 +170,7 @@ class ModelReader {
       throw FormatError(file_.name() + ": " + in_one_line(error.what()));
     }
     model->probabilities = described.probabilities;
+    read_temperature(*model);
     read_parameters(*model);
     return model;
   }
@@ -304,6 +309,16 @@ class ModelReader {
     std::vector<float> values(static_cast<std::size_t>(shape[0]));
     read_floats(name, shape, values.data());
     return values;
+  }
+
+  // Missing if it is 1, as before there was one.
+  void read_temperature(graph::ModelState& model) {
+    if (!model.uses_temperature() || !file_.find(kTemperature)) return;
+    read_floats(kTemperature, {}, &model.temperature);
+    if (!(model.temperature > 0) || !std::isfinite(model.temperature)) {
+      throw FormatError(file_.name() + ": tensor \"" + kTemperature + "\": holds " +
+                        std::to_string(model.temperature) + ", expected a finite number above 0");
+    }
   }
 
   // Before the model allocates its parameters: a small file cannot declare a large model.

@@ -186,6 +186,7 @@ Model Trainer::averaged_model() const {
   auto copy = averaged_state(*state(), "averaged_model").clone();
   copy->probabilities = state()->model->probabilities.load();
   const std::shared_lock<graph::ModelMutex> lock(state()->model->mutex);
+  copy->temperature = state()->model->temperature;
   const auto& nodes = state()->model->graph.nodes();
   for (std::size_t id = 0; id < nodes.size(); ++id)
     copy->graph.set_trainable(static_cast<int>(id), nodes[id].layer.trainable);

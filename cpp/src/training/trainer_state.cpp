@@ -215,6 +215,7 @@ void TrainerState::finish_update(double rate_factor) {
   const runtime::AddTime time(profiler ? &profiler->update : nullptr);
   if (profiler) ++profiler->steps;
   model->parameters_changed();
+  model->temperature = 1;  // another one was fitted to other weights
   last_learning_rate = optimizer.state().learning_rate * rate_factor;
   ++schedule_state.step;
   if (average) average->update(*model, optimizer.state().step, get_num_threads());

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from cnnx.cli import (
+    calibrate,
+    compare,
     completion,
     demo,
     doctor,
@@ -34,6 +36,8 @@ start here:
   cnnx doctor PATH                    find defects of the images
   cnnx lr-find PATH                   find a learning rate
   cnnx evaluate model.cnnx PATH       measure accuracy and confusion matrix
+  cnnx compare a.cnnx b.cnnx PATH     compare two models on the same images
+  cnnx calibrate model.cnnx PATH      make probabilities agree with accuracies
   cnnx predict model.cnnx image.png   classify image files
   cnnx info model.cnnx                describe a model
   cnnx export model.cnnx --out model.onnx  write a model as an ONNX file
@@ -91,7 +95,10 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     completion.add_option(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for module in (demo, train, doctor, lr_find, evaluate, predict, info, export, import_model):
+    for module in (
+        *(demo, train, doctor, lr_find, evaluate, compare, calibrate),
+        *(predict, info, export, import_model),
+    ):
         module.add_parser(commands)
     parser.commands = commands.choices
     return parser

@@ -36,6 +36,16 @@ class Classifier:
         """
         import numpy as np
 
+        self.require_one_class()
+        found = np.asarray(self.model.predict_proba(x))
+        return np.concatenate([1 - found, found], axis=1) if found.shape[1] == 1 else found
+
+    def require_one_class(self) -> None:
+        """Refuse a model that does not predict one class per image.
+
+        Raises:
+            UserError: if it predicts values or several classes per image.
+        """
         from cnnx.model.predictions import outputs_are_independent, outputs_are_values
 
         if outputs_are_values(self.model._core):
@@ -43,12 +53,10 @@ class Classifier:
                 f"{self.path}: predicts values, expected a classifier; "
                 "use cnnx.load(...).predict from Python"
             )
-        found = np.asarray(self.model.predict_proba(x))
-        if found.ndim == 2 and found.shape[1] == 1:
-            return np.concatenate([1 - found, found], axis=1)
-        if found.ndim != 2 or outputs_are_independent(self.model._core):
+        shape = self.model.output_shape
+        is_one = shape == (1,)
+        if len(shape) != 1 or (outputs_are_independent(self.model._core) and not is_one):
             raise UserError(
                 f"{self.path}: predicts several classes per image, expected one; "
                 "use cnnx.load(...).predict_proba from Python"
             )
-        return found

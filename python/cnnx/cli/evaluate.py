@@ -1,29 +1,42 @@
-"""`cnnx evaluate`: accuracy and confusion matrix of a saved model."""
+"""`cnnx evaluate`: accuracy, confusion matrix and other metrics of a saved model."""
 
 from __future__ import annotations
 
 import argparse
-import shlex
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cnnx.cli.command_lines import program
-from cnnx.cli.errors import UserError, counted
+from cnnx.cli.errors import counted
+from cnnx.cli.measured_set import (
+    SETS_NOTE,
+    add_command,
+    evaluated,
+    measured_set,
+    refuse_exchanged,
+)
+from cnnx.cli.outputs import check_new_file
 from cnnx.cli.parser import Commands
-from cnnx.cli.shared_options import add_skip_unreadable, add_threads, use_threads
+from cnnx.cli.shared_options import use_threads
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from cnnx.evaluation import Evaluation
 
-_EPILOG = """\
-PATH is as for `cnnx train`: a folder of class subfolders, IDX or CIFAR-10 files, or an .npz.
-If it has a test set (t10k-*, or test/ beside train/), only the test set is evaluated; without one,
-only the validation set.
+_EPILOG = f"""\
+{SETS_NOTE}
 
-The rows of the confusion matrix are true classes, the columns are predicted classes.
+The rows of the confusion matrix are true classes, the columns are predicted classes. The interval
+is a 95% bootstrap interval over the images. --per-class adds precision, recall and F1 of every
+class; for two classes also the area under the ROC curve, and the threshold with the best F1.
 
-example:
+--json prints one object with all metrics: accuracy, loss, per_class, confusion_matrix,
+most_confused, calibration, top_losses and others; null for those that are not defined.
+--html writes one page that needs neither network nor scripts, with the worst mistakes as images.
+
+examples:
   cnnx evaluate pets.cnnx pets
+  cnnx evaluate pets.cnnx pets --per-class --html pets.html
+  cnnx evaluate pets.cnnx pets --json | jq .macro_average.f1
 """
 _WIDEST_MATRIX = 20
 _CONFUSIONS_SHOWN = 10
@@ -31,59 +44,92 @@ _CONFUSIONS_SHOWN = 10
 
 def add_parser(commands: Commands) -> None:
     """Declare the command and its options."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "evaluate",
-        help="measure a model: accuracy and confusion matrix",
+        run,
+        summary="measure a model: accuracy and confusion matrix",
         description="Measures a saved model on labelled images.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run)
-    parser.add_argument("model", metavar="MODEL", type=Path, help="a file that cnnx saved")
-    parser.add_argument("path", metavar="PATH", help="the images, see below")
-    add_skip_unreadable(parser)
-    add_threads(parser)
+    parser.add_argument(
+        "--per-class", action="store_true", help="print precision, recall and F1 of every class"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON with all metrics instead of text"
+    )
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with all metrics")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing --html file")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the accuracy and the confusion matrix."""
-    import numpy as np
-
+    """Print the metrics, and write the page of --html."""
     from cnnx.cli.classifier import Classifier
-    from cnnx.cli.training_images import open_images, report_skipped
-    from cnnx.metrics import confusion_matrix
 
     use_threads(arguments)
-    if arguments.model.is_dir() and Path(arguments.path).is_file():
-        words = shlex.join(["evaluate", arguments.path, str(arguments.model)])
-        raise UserError(
-            f"{arguments.model} is a folder, expected a model first; type {program()} {words}"
-        )
+    refuse_exchanged("evaluate", arguments.model, arguments.path)
+    if arguments.html is not None:
+        inputs = {"MODEL": arguments.model, "PATH": Path(arguments.path)}
+        check_new_file("--html", arguments.html, inputs, arguments.overwrite)
     classifier = Classifier(arguments.model)
-    model, names = classifier.model, classifier.names
-    source = open_images(arguments, tuple(names) if model.classes else len(names))
-    sets = (source.test, source.validation, source.train)
-    chosen = next(each for each in sets if each is not None)
-    images = chosen.load(model.input_shape, model.preprocessing.resize)
-    report_skipped(images)
-    probabilities = classifier.probabilities(images.x)
-    if not np.isfinite(probabilities).all():
-        raise UserError(
-            f"{arguments.model}: its outputs are not finite, expected numbers: its training has "
-            "diverged, or its weights are damaged"
-        )
-    matrix = confusion_matrix(images.y, probabilities.argmax(axis=1), classes=len(names))
-    correct, total = int(matrix.trace()), int(matrix.sum())
-    print(f"{counted(total, 'image')} of {chosen.name}")
-    print(f"accuracy {correct / total:.2%} ({correct:,} correct, {total - correct:,} incorrect)\n")
-    print(matrix_text(matrix, names))
+    images = measured_set(classifier, arguments)
+    evaluation = evaluated(classifier, images)
+    if arguments.json:
+        head = {"model": str(arguments.model), "images": images.name}
+        print(json.dumps({**head, **evaluation.to_dict()}, allow_nan=False))
+    else:
+        print(_text(evaluation, images.name, per_class=arguments.per_class))
+    if arguments.html is not None:
+        _write_page(evaluation, arguments.html, str(arguments.model), images.name)
     return 0
 
 
-def matrix_text(matrix: NDArray[Any], names: list[str]) -> str:
+def _text(evaluation: Evaluation, name: str, *, per_class: bool) -> str:
+    from cnnx.evaluation.as_text import class_table
+
+    correct = int(evaluation.correct.sum())
+    low, high = evaluation.confidence_interval("accuracy")
+    parts = [
+        f"{counted(evaluation.count, 'image')} of {name}\n"
+        f"accuracy {evaluation.accuracy:.2%} ({correct:,} correct, "
+        f"{evaluation.count - correct:,} incorrect), 95% interval {low:.2%} to {high:.2%}",
+        matrix_text(evaluation),
+    ]
+    if per_class:
+        error = evaluation.calibration().expected_error
+        parts += [
+            class_table(evaluation),
+            f"loss {evaluation.loss:.4f}, expected calibration error {error:.2%}",
+        ]
+        if len(evaluation.classes) == 2:
+            parts.append(_threshold_text(evaluation))
+    return "\n\n".join(parts)
+
+
+def _threshold_text(evaluation: Evaluation) -> str:
+    curve = evaluation.threshold_curve()
+    best = curve.best_f1
+    return (
+        f"{curve.positive} against {evaluation.classes[0]}: ROC AUC {curve.roc_auc:.4f}, average "
+        f"precision {curve.average_precision:.4f}\n"
+        f"best F1 {best.f1:.4f} at probability >= {best.threshold:.4f}: precision "
+        f"{best.precision:.4f}, recall {best.recall:.4f}"
+    )
+
+
+def _write_page(evaluation: Evaluation, file: Path, model: str, images: str) -> None:
+    from cnnx.data.atomic_file import replace_file
+    from cnnx.evaluation.page import evaluation_page
+
+    text = evaluation_page(evaluation, f"Evaluation of {model}", f"Images of {images}")
+    replace_file(str(file), [text.encode("utf-8", "backslashreplace")])
+
+
+def matrix_text(evaluation: Evaluation) -> str:
     """Confusion matrix as text, or the most frequent confusions if there are many classes."""
+    names, matrix = evaluation.classes, evaluation.confusion_matrix
     if len(names) > _WIDEST_MATRIX:
-        return _most_frequent_confusions(matrix, names)
+        return _most_frequent_confusions(evaluation)
     corner = "true \\ predicted"
     first = max(len(corner), *(len(name) for name in names))
     widths = [max(len(name), len(str(matrix[:, k].max()))) for k, name in enumerate(names)]
@@ -93,20 +139,12 @@ def matrix_text(matrix: NDArray[Any], names: list[str]) -> str:
         return "  ".join([head.ljust(first), *aligned])
 
     rows = [line(name, [str(n) for n in matrix[row]]) for row, name in enumerate(names)]
-    return "\n".join([line(corner, names), *rows])
+    return "\n".join([line(corner, list(names)), *rows])
 
 
-def _most_frequent_confusions(matrix: NDArray[Any], names: list[str]) -> str:
-    confusions = sorted(
-        (
-            (int(matrix[true, predicted]), names[true], names[predicted])
-            for true in range(len(names))
-            for predicted in range(len(names))
-            if true != predicted and matrix[true, predicted]
-        ),
-        key=lambda confusion: (-confusion[0], confusion[1:]),
-    )
+def _most_frequent_confusions(evaluation: Evaluation) -> str:
+    confusions = evaluation.most_confused(_CONFUSIONS_SHOWN)
     if not confusions:
         return "no confusions"
-    lines = [f"{count:6}  {true} predicted as {other}" for count, true, other in confusions]
-    return "\n".join(["most frequent confusions:", *lines[:_CONFUSIONS_SHOWN]])
+    lines = [f"{each.count:6}  {each.true} predicted as {each.predicted}" for each in confusions]
+    return "\n".join(["most frequent confusions:", *lines])

@@ -32,6 +32,8 @@ class Dataset:
         validation: validation set, or None.
         test: test set, or None.
         skipped: names of the files that were skipped because they cannot be read.
+        names: names of the image files in the order of x, such as ``cat/1.png``, or empty if the
+            images do not come from image files.
     """
 
     x: Pixels
@@ -40,6 +42,7 @@ class Dataset:
     validation: Dataset | None = None
     test: Dataset | None = None
     skipped: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def class_counts(self) -> dict[str, int]:

@@ -128,8 +128,15 @@ class FolderSet:
         if len(x) == 0:
             raise self._without_images()
         y = np.delete(self.labels, unreadable)
-        skipped = tuple(self._files.names[index] for index in unreadable)
-        return Dataset(x, y, self.classes, skipped=skipped)
+        missing = set(unreadable)
+        names = self._files.names
+        return Dataset(
+            x,
+            y,
+            self.classes,
+            skipped=tuple(names[index] for index in unreadable),
+            names=tuple(name for index, name in enumerate(names) if index not in missing),
+        )
 
     def _surveyed(self) -> Survey:
         if self._survey is None:

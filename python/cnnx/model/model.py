@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.advice import warn
-from cnnx.arguments import FloatArray, path_of, shown
+from cnnx.arguments import FloatArray, above_zero, path_of, shown
 from cnnx.batch_arguments import check_float_range, exceeds_two, images, warn_of_division
 from cnnx.layers import Layer
 from cnnx.layers.base import Symbol
@@ -178,6 +178,23 @@ class Model(LayerResults, ModelDisplay, ModelVariants):
     def preprocessing(self) -> Preprocessing:
         """Conversion of pixels to inputs."""
         return preprocessing_of(self._core)
+
+    @property
+    def temperature(self) -> float:
+        """Number that divides the outputs before softmax or sigmoid, 1 without calibration.
+
+        A number above 1 makes predictions less confident; the most probable class stays the same.
+        `evaluation.calibrate` fits it to held-out images. It can be assigned, and is saved with the
+        model. Training resets it to 1.
+
+        Reference:
+            Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, 2017.
+        """
+        return self._core.temperature
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        self._core.temperature = above_zero(value, "model", "temperature")
 
     @property
     def layers(self) -> tuple[ModelLayer, ...]:

@@ -88,6 +88,7 @@ class ModelVariants(NamedAttributes):
                 "with_preprocessing: the model was trained with a loss other than CrossEntropy, "
                 "expected a new model: cnnx.Model(..., preprocessing=...)"
             )
+        copy.temperature = own.temperature
         return self._of(copy)
 
     @checked_call
@@ -97,7 +98,7 @@ class ModelVariants(NamedAttributes):
         The last layer with parameters, dense or a 1x1 convolution, gets one output per class and
         new weights. It is trainable. The other layers keep their weights and `trainable`, and the
         model its preprocessing. Softmax, LogSoftmax or Sigmoid at the end is left out, because
-        losses and predictions apply it themselves.
+        losses and predictions apply it themselves. The temperature is 1.
 
         Args:
             classes: names of the classes in the order of the outputs, or their number.

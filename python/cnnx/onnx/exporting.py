@@ -99,13 +99,22 @@ def _output(builder: GraphBuilder, core: _core.Model, last: Signal) -> Value:
     if kind == "softmax" and not _is_classifier(core):
         name = builder.rename(last.name, "output")
     elif kind == "softmax":
-        name = builder.node("Softmax", last.name, output="probabilities", axis=1)
+        outputs = _divided(builder, last.name, core.temperature)
+        name = builder.node("Softmax", outputs, output="probabilities", axis=1)
     elif kind == "sigmoid":
-        name = builder.node("Sigmoid", last.name, output="probabilities")
+        outputs = _divided(builder, last.name, core.temperature)
+        name = builder.node("Sigmoid", outputs, output="probabilities")
     else:
         name = builder.rename(last.name, "probabilities" if kind == "outputs" else "values")
     axes = (shape[2], *shape[:2]) if len(shape) == 3 else shape
     return Value(name, np.dtype(np.float32), ("batch", *axes))
+
+
+def _divided(builder: GraphBuilder, outputs: str, temperature: float) -> str:
+    """Outputs divided by the temperature, unless that is 1."""
+    if temperature == 1:
+        return outputs
+    return builder.node("Div", outputs, builder.constant("temperature", np.float32(temperature)))
 
 
 def _is_classifier(core: _core.Model) -> bool:
@@ -142,6 +151,8 @@ def _metadata(core: _core.Model) -> dict[str, str]:
         "cnnx.classes": json.dumps(core.classes),
         "cnnx.probabilities": json.dumps(core.probability_kind),
     }
+    if core.temperature != 1:
+        texts["cnnx.temperature"] = json.dumps(core.temperature)
     if core.classes:
         texts["names"] = repr(dict(enumerate(core.classes)))  # as Ultralytics writes it
     return texts

@@ -18,7 +18,12 @@ from cnnx.onnx.graph import Graph
 from cnnx.onnx.importer import Conversion, converted, finished
 from cnnx.onnx.input_layout import InputLayout
 from cnnx.onnx.input_scale import begin_at, input_scales
-from cnnx.onnx.metadata import class_names, exported_preprocessing, exported_probabilities
+from cnnx.onnx.metadata import (
+    class_names,
+    exported_preprocessing,
+    exported_probabilities,
+    exported_temperature,
+)
 from cnnx.onnx.network import Network
 from cnnx.onnx.reader import read_graph
 from cnnx.onnx.refusal import RefusedError, UnsupportedError
@@ -94,6 +99,8 @@ def _model(
     if probabilities in ("sigmoid", "none") and outputs is None:
         # A trainer tells the model by its loss what the outputs are.
         Trainer(model, loss=BinaryCrossEntropy() if probabilities == "sigmoid" else MSE())
+    if probabilities in ("softmax", "sigmoid") and outputs is None:
+        model.temperature = exported_temperature(graph.metadata)
     return model
 
 
@@ -108,7 +115,7 @@ def network_of(
     Returns:
         The network, its output and its preprocessing.
     """
-    output = _output_name(graph, outputs, exported_probabilities(graph.metadata))
+    output = _output_name(graph, outputs)
     if len(graph.inputs) != 1:
         names = ", ".join(value.name for value in graph.inputs)
         raise ValueError(f"has {len(graph.inputs)} inputs ({names}), expected one, of images")
@@ -155,7 +162,7 @@ def _finished(conversion: Conversion, output: str) -> Activation:
         ) from None
 
 
-def _output_name(graph: Graph, outputs: Sequence[str] | None, probabilities: str | None) -> str:
+def _output_name(graph: Graph, outputs: Sequence[str] | None) -> str:
     """Name of the value that the model computes.
 
     Raises:
@@ -175,11 +182,16 @@ def _output_name(graph: Graph, outputs: Sequence[str] | None, probabilities: str
                 f"outputs={names[:1]}"
             )
         return outputs[0]
+    probabilities = exported_probabilities(graph.metadata)
     if probabilities is not None and names:
-        # cnnx adds the function of the probabilities and the names of the classes.
-        last = makers.get(names[0])
-        adds = probabilities in ("softmax", "sigmoid") and names[0] == "probabilities"
-        return last.inputs[0] if adds and last is not None and last.inputs else names[0]
+        # cnnx adds the temperature, the function of the probabilities and the names of the classes.
+        name = names[0]
+        if probabilities in ("softmax", "sigmoid") and name == "probabilities":
+            divides = exported_temperature(graph.metadata) != 1
+            for _ in range(2 if divides else 1):
+                maker = makers.get(name)
+                name = maker.inputs[0] if maker is not None and maker.inputs else name
+        return name
     if len(names) != 1:
         raise ValueError(
             f"has {len(names)} outputs, {', '.join(names)}, expected one: outputs={names[:1]}"

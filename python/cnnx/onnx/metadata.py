@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from cnnx._core import FormatError
 from cnnx.advice import warn
 from cnnx.arguments import shown
@@ -98,6 +100,21 @@ def exported_probabilities(metadata: Mapping[str, str]) -> str | None:
     if value not in ("softmax", "sigmoid", "outputs", "none"):
         raise FormatError(f"its cnnx.probabilities is {shown(text)}")
     return str(value)
+
+
+def exported_temperature(metadata: Mapping[str, str]) -> float:
+    """Number by which cnnx's graph divides the outputs before their softmax or sigmoid.
+
+    1 in files that cnnx did not write.
+
+    Raises:
+        FormatError: if the text is malformed.
+    """
+    text = metadata.get("cnnx.temperature", "1")
+    value = _parsed(text)
+    if not isinstance(value, (int, float)) or not 0 < value < float(np.finfo(np.float32).max):
+        raise FormatError(f"its cnnx.temperature is {shown(text)}")
+    return float(value)
 
 
 def _numbers(value: Any) -> float | tuple[float, ...]:

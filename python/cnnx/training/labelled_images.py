@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,11 +28,13 @@ class LabelledSet(NamedTuple):
         x: images; batches (x, y) or (x, y, sample_weight) if y is None.
         y: labels or targets.
         sample_weight: weights of the images, or None.
+        names: names of the image files, or empty.
     """
 
     x: Any
     y: ArrayLike | None
     sample_weight: ArrayLike | None = None
+    names: Sequence[str] = ()
 
 
 def training_images(
@@ -97,12 +99,36 @@ def validation_images(given: Any, model: Model) -> LabelledSet | None:
             )
         return _plain(given, None, None, "fit: validation")
     if found.validation is None and found.test is not None:
-        test = "data.test" if given is found else f"cnnx.data.load({os.fspath(given)!r}).test"
         raise ValueError(
             "fit: validation has a test set but no validation set, expected the set to measure, "
-            f"such as validation={test}, or a fraction, such as validation=0.1"
+            f"such as validation={_test_of(given)}, or a fraction, such as validation=0.1"
         )
     return _loaded(_first(found.validation, _images_of(found)), model, "fit: validation")
+
+
+def calibration_images(x: Any, y: ArrayLike | None, model: Model) -> LabelledSet:
+    """Images of `calibrate`; of a Dataset or path the validation set, else images.
+
+    Raises:
+        TypeError: if they are in none of the accepted forms.
+        ValueError: as `validation_images`.
+        OSError: if a path cannot be read.
+    """
+    found = _opened(x, y, model, "calibrate")
+    if found is None:
+        return _plain(x, y, None, "calibrate")
+    if found.validation is None and found.test is not None:
+        raise ValueError(
+            "calibrate: x has a test set but no validation set, expected held-out images that no "
+            f"accuracy is measured on; {_test_of(x)} is possible, too"
+        )
+    return _loaded(_first(found.validation, _images_of(found)), model, "calibrate")
+
+
+def _test_of(given: Any) -> str:
+    """Expression of the test set of a Dataset or path."""
+    is_path = not isinstance(given, Dataset)
+    return f"cnnx.data.load({os.fspath(given)!r}).test" if is_path else "data.test"
 
 
 def measured_images(
@@ -163,7 +189,7 @@ def _loaded(images: ImageSet | Dataset, model: Model, caller: str) -> LabelledSe
     if not isinstance(images, Dataset):
         images = images.load(model.input_shape, model.preprocessing.resize)
     check_classes(images, model.classes, caller)
-    return LabelledSet(images.x, images.y)
+    return LabelledSet(images.x, images.y, names=images.names)
 
 
 def _plain(

@@ -1,0 +1,120 @@
+"""Evaluation of saved models on the images of PATH, for `cnnx evaluate` and `cnnx compare`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnx.cli.command_lines import program
+from cnnx.cli.errors import UserError
+from cnnx.cli.parser import Commands, Parser
+from cnnx.cli.shared_options import add_skip_unreadable, add_threads
+from cnnx.cli.training_images import open_images, report_skipped
+
+if TYPE_CHECKING:
+    from cnnx.cli.classifier import Classifier
+    from cnnx.data.dataset import ImageSet
+    from cnnx.data.source import Source
+    from cnnx.evaluation import Evaluation
+
+SETS_NOTE = """\
+PATH is as for `cnnx train`: a folder of class subfolders, IDX or CIFAR-10 files, or an .npz.
+If it has a test set (t10k-*, or test/ beside train/), only the test set is evaluated; without one,
+only the validation set."""
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    models: Sequence[str] = ("model",),
+    *,
+    summary: str,
+    description: str,
+    epilog: str,
+) -> Parser:
+    """Declare a command on saved models and images, with the arguments of both.
+
+    Args:
+        commands: commands of `cnnx`.
+        name: name of the command.
+        run: runs it.
+        models: names of the arguments that are models.
+        summary: its line in the list of commands.
+        description: begin of its help.
+        epilog: end of its help.
+    """
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    for model in models:
+        parser.add_argument(model, metavar="MODEL", type=Path, help="a file that cnnx saved")
+    parser.add_argument("path", metavar="PATH", help="the images, see below")
+    add_skip_unreadable(parser)
+    add_threads(parser)
+    return parser
+
+
+def refuse_exchanged(command: str, model: Path, path: str) -> None:
+    """Refuse a folder in the place of the model and a file in that of the folder.
+
+    Raises:
+        UserError: if they are in the wrong order.
+    """
+    if model.is_dir() and Path(path).is_file():
+        words = shlex.join([command, path, str(model)])
+        raise UserError(f"{model} is a folder, expected a model first; type {program()} {words}")
+
+
+def measured_set(classifier: Classifier, arguments: argparse.Namespace) -> ImageSet:
+    """Images to measure: the test set of PATH, else the validation set, else all."""
+    source = opened(classifier, arguments)
+    sets = (source.test, source.validation, source.train)
+    return next(each for each in sets if each is not None)
+
+
+def opened(classifier: Classifier, arguments: argparse.Namespace) -> Source:
+    """Image sets of PATH with the classes of a model."""
+    names = classifier.names
+    return open_images(arguments, tuple(names) if classifier.model.classes else len(names))
+
+
+def evaluated(classifier: Classifier, images: ImageSet, *, reports: bool = True) -> Evaluation:
+    """Evaluation of a model on a set of images.
+
+    Args:
+        classifier: the model.
+        images: set of images, not loaded yet.
+        reports: whether to name files that were skipped.
+
+    Raises:
+        UserError: if the model does not predict one class per image, or its outputs are not finite.
+    """
+    from cnnx.evaluation import evaluate
+
+    model = classifier.model
+    classifier.require_one_class()
+    loaded = images.load(model.input_shape, model.preprocessing.resize)
+    if reports:
+        report_skipped(loaded)
+    try:
+        return evaluate(model, loaded)
+    except FloatingPointError:
+        raise UserError(
+            f"{classifier.path}: its outputs are not finite, expected numbers: its training has "
+            "diverged, or its weights are damaged"
+        ) from None
+
+
+def with_interval(evaluation: Evaluation) -> str:
+    """The accuracy with its confidence interval, `91.20% (95% interval 90.10% to 92.25%)`."""
+    low, high = evaluation.confidence_interval("accuracy")
+    return f"{evaluation.accuracy:.2%} (95% interval {low:.2%} to {high:.2%})"

@@ -1,0 +1,41 @@
+"""An evaluation as text: one line of totals, and the table of its classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cnnx.evaluation.evaluation import Evaluation
+
+
+def summary_text(evaluation: Evaluation) -> str:
+    """Totals in one line, and the table of the classes."""
+    low, high = evaluation.confidence_interval("accuracy")
+    images = "image" if evaluation.count == 1 else "images"
+    classes = "class" if len(evaluation.classes) == 1 else "classes"
+    error = evaluation.calibration().expected_error
+    return (
+        f"{evaluation.count:,} {images}, {len(evaluation.classes):,} {classes}\n"
+        f"accuracy {evaluation.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}), loss "
+        f"{evaluation.loss:.4f}, expected calibration error {error:.2%}\n\n"
+        f"{class_table(evaluation)}"
+    )
+
+
+def class_table(evaluation: Evaluation) -> str:
+    """Table of the metrics of every class and their averages."""
+    metrics = evaluation.per_class
+    averages = (
+        ("macro average", evaluation.macro_average),
+        ("weighted average", evaluation.weighted_average),
+    )
+    rows = [
+        *((each.name, (each.precision, each.recall, each.f1), each.count) for each in metrics),
+        *((name, values, evaluation.count) for name, values in averages),
+    ]
+    width = max(len("class"), *(len(name) for name, _, _ in rows))
+    lines = [f"{'class':{width}}  precision  recall      f1  images"]
+    for name, (precision, recall, f1), count in rows:
+        lines.append(f"{name:{width}}  {precision:9.4f}  {recall:.4f}  {f1:.4f}  {count:6,}")
+    lines.insert(-len(averages), "")
+    return "\n".join(lines)

@@ -1,0 +1,190 @@
+"""Sections of a page about an evaluation: totals, classes, confusions, calibration and mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx.drawing.colours import as_rgb
+from cnnx.drawing.markup import Child, Markup, element, joined, table
+from cnnx.drawing.page import Section, figure, page
+from cnnx.drawing.png import image
+from cnnx.evaluation.evaluation import Evaluation
+
+# A larger confusion matrix is not shown; the list of the most frequent confusions is.
+_WIDEST_MATRIX = 30
+_CONFUSIONS = 20
+_MISTAKES = 24
+_IMAGE_WIDTH = 96  # CSS pixels
+
+
+def evaluation_page(evaluation: Evaluation, title: str, introduction: str) -> str:
+    """A self-contained HTML page about an evaluation."""
+    return page(title, introduction, evaluation_sections(evaluation))
+
+
+def evaluation_sections(evaluation: Evaluation) -> list[Section]:
+    """Sections of a page, in order; those that the evaluation has no numbers for are left out."""
+    found = [
+        Section("totals", "Totals", totals_table(evaluation)),
+        Section("classes", "Classes", class_table(evaluation)),
+    ]
+    if len(evaluation.classes) <= _WIDEST_MATRIX:
+        found.append(Section("confusion-matrix", "Confusion matrix", matrix_table(evaluation)))
+    if not evaluation.correct.all():
+        found.append(Section("confusions", "Most confused classes", confusion_table(evaluation)))
+    found.append(Section("calibration", "Calibration", calibration_table(evaluation)))
+    if len(evaluation.classes) == 2:
+        found.append(Section("thresholds", "Thresholds", threshold_table(evaluation)))
+    if not evaluation.correct.all():
+        worst = evaluation.top_losses(_MISTAKES).indices
+        certain = evaluation.most_certain_errors(_MISTAKES)
+        found += [
+            Section("mistakes", "Largest losses", mistake_gallery(evaluation, worst)),
+            Section("certain-errors", "Most certain errors", mistake_gallery(evaluation, certain)),
+        ]
+    return found
+
+
+def totals_table(evaluation: Evaluation) -> Markup:
+    """Metrics of all images, with confidence intervals."""
+    calibration = evaluation.calibration()
+    low, high = evaluation.confidence_interval("accuracy")
+    low_f1, high_f1 = evaluation.confidence_interval("macro_f1")
+    correct = int(evaluation.correct.sum())
+    rows: list[tuple[Child, Child, Child]] = [
+        ("accuracy", f"{evaluation.accuracy:.2%}", f"{low:.2%} to {high:.2%}"),
+        ("macro F1", f"{evaluation.macro_average.f1:.4f}", f"{low_f1:.4f} to {high_f1:.4f}"),
+        ("balanced accuracy", f"{evaluation.balanced_accuracy:.2%}", None),
+        ("loss", f"{evaluation.loss:.4f}", None),
+        ("expected calibration error", f"{calibration.expected_error:.2%}", None),
+        ("images", f"{evaluation.count:,}", None),
+        ("correct", f"{correct:,}", None),
+        ("incorrect", f"{evaluation.count - correct:,}", None),
+    ]
+    if len(evaluation.classes) > 5:
+        rows.insert(1, ("top-5 accuracy", f"{evaluation.top_k_accuracy(5):.2%}", None))
+    return table(("metric", "value", "95% interval"), rows)
+
+
+def class_table(evaluation: Evaluation) -> Markup:
+    """Precision, recall and F1 of every class, and their averages."""
+    averages = (
+        ("macro average", evaluation.macro_average),
+        ("weighted average", evaluation.weighted_average),
+    )
+    rows = [
+        *(
+            (each.name, each.precision, each.recall, each.f1, each.count)
+            for each in evaluation.per_class
+        ),
+        *((name, *values, evaluation.count) for name, values in averages),
+    ]
+    return table(
+        ("class", "precision", "recall", "F1", "images"),
+        (
+            (name, f"{precision:.4f}", f"{recall:.4f}", f"{f1:.4f}", f"{count:,}")
+            for name, precision, recall, f1, count in rows
+        ),
+    )
+
+
+def matrix_table(evaluation: Evaluation) -> Markup:
+    """The confusion matrix."""
+    names = evaluation.classes
+    return table(
+        ("true \\ predicted", *names),
+        (
+            (element("b", name), *(f"{count:,}" for count in row))
+            for name, row in zip(names, evaluation.confusion_matrix.tolist(), strict=True)
+        ),
+        caption="Rows are true classes, columns are predicted classes.",
+    )
+
+
+def confusion_table(evaluation: Evaluation) -> Markup:
+    """The most frequent confusions."""
+    return table(
+        ("true", "predicted as", "images"),
+        (
+            (each.true, each.predicted, f"{each.count:,}")
+            for each in evaluation.most_confused(_CONFUSIONS)
+        ),
+    )
+
+
+def calibration_table(evaluation: Evaluation) -> Markup:
+    """Accuracy by confidence."""
+    calibration = evaluation.calibration()
+    rows = (
+        (
+            f"{each.lower:.1%} to {each.upper:.1%}",
+            f"{each.count:,}",
+            f"{each.confidence:.2%}",
+            f"{each.accuracy:.2%}",
+        )
+        for each in calibration.bins
+        if each.count
+    )
+    return table(
+        ("confidence", "images", "mean confidence", "accuracy"),
+        rows,
+        caption=f"Expected calibration error {calibration.expected_error:.2%}, maximum "
+        f"calibration error {calibration.maximum_error:.2%}. A calibrated model is as accurate as "
+        "it is confident.",
+    )
+
+
+def threshold_table(evaluation: Evaluation) -> Markup:
+    """Rates of a model with two classes at some thresholds."""
+    curve = evaluation.threshold_curve()
+    points = [curve.at(k / 10) for k in range(1, 10)]
+    rows = (tuple(f"{value:.4f}" for value in point) for point in sorted({*points, curve.best_f1}))
+    return table(
+        ("threshold", "precision", "recall", "false positive rate", "F1"),
+        rows,
+        caption=f"{curve.positive} is predicted where its probability is at least the threshold. "
+        f"ROC AUC {curve.roc_auc:.4f}, average precision {curve.average_precision:.4f}, best F1 "
+        f"{curve.best_f1.f1:.4f}.",
+    )
+
+
+def mistake_gallery(evaluation: Evaluation, indices: Iterable[Any]) -> Markup:
+    """Images with their labels and predictions."""
+    return element(
+        "div",
+        joined(_mistake(evaluation, int(index)) for index in indices),
+        class_="row",
+    )
+
+
+def _mistake(evaluation: Evaluation, index: int) -> Markup:
+    label = evaluation.classes[evaluation.labels[index]]
+    predicted = evaluation.classes[evaluation.predicted[index]]
+    name = f"image {index}" if evaluation.names is None else evaluation.names[index]
+    caption = joined(
+        [
+            element("b", predicted),
+            f" {evaluation.confidence[index]:.1%}",
+            element("br"),
+            f"label {label}, loss {evaluation.losses[index]:.2f}",
+            element("br"),
+            name,
+        ]
+    )
+    if evaluation.images is None:
+        return element("p", caption)
+    text = f"{name}: {label}, predicted as {predicted}"
+    pixels = displayed(evaluation.images[index])
+    return figure(image(pixels, text, width=_IMAGE_WIDTH), caption)
+
+
+def displayed(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """An image as uint8 RGB; floats outside 0 to 1 are stretched to this range."""
+    if pixels.dtype != np.uint8:
+        low, high = min(0.0, float(pixels.min())), max(1.0, float(pixels.max()))
+        pixels = np.rint((pixels - low) * (255 / (high - low))).astype(np.uint8)
+    return as_rgb(pixels)

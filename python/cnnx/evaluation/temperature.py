@@ -1,0 +1,111 @@
+"""Temperature scaling: confidences that agree with accuracies, by one number."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnx.arguments import shown
+from cnnx.data.dataset import ImageLike, LabelledImages
+from cnnx.evaluation.measuring import measured_outputs, refuse_unless_one_class, two_columns
+from cnnx.model.model import Model
+from cnnx.spelling import checked_call
+from cnnx.training.labelled_images import calibration_images
+
+_MOST_STEPS = 200
+_PRECISION = 1e-12
+
+
+@checked_call
+def calibrate(model: Model, x: ImageLike | LabelledImages, y: ArrayLike | None = None) -> float:
+    """Fit the temperature of a classifier to held-out images, and store it in the model.
+
+    The temperature is the one with the least cross-entropy. Use images that the model was not
+    trained on, and measure the result on others.
+
+    Args:
+        model: model that predicts one class per image and ends in its logits.
+        x: images, or images with labels in any form that `evaluate` accepts. Of a `Dataset` or path
+            the validation set is used, without one the images.
+        y: labels, integers or names of classes.
+
+    Returns:
+        `Model.temperature`. The model changes, and its file when it is saved.
+
+    Raises:
+        TypeError: if the images are in none of the forms.
+        ValueError: if the model ends in Softmax or Sigmoid or predicts no single class, the images
+            or labels do not fit it, a Dataset or path has a test set but no validation set, or no
+            temperature is the best, as for images that are all classified correctly.
+        FloatingPointError: if the model's outputs are not finite.
+        OSError: if a path cannot be read.
+
+    Reference:
+        Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, 2017.
+
+    Example:
+        >>> import cnnx
+        >>> x, y = cnnx.data.xo(600, seed=1)
+        >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
+        >>> history = cnnx.Trainer(model).fit(x[:200], y[:200], epochs=1)
+        >>> temperature = cnnx.evaluation.calibrate(model, x[200:400], y[200:400])
+        >>> model.temperature == temperature
+        True
+        >>> evaluation = cnnx.evaluation.evaluate(model, x[400:], y[400:])
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"calibrate: model is {shown(model)}, expected a cnnx.Model")
+    refuse_unless_one_class(model, "calibrate")
+    if model._core.probability_kind == "outputs":
+        raise ValueError(
+            f"calibrate: the model ends in {model.layers[-1].kind}, expected one without it: "
+            "cnnx.Model(model.layers[:-1], input_shape=model.input_shape, classes=model.classes)"
+        )
+    found = calibration_images(x, y, model)
+    measured = measured_outputs(model, found, "calibrate")
+    model.temperature = 1 / best_scale(two_columns(measured.outputs), measured.labels)
+    return model.temperature
+
+
+def best_scale(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Factor of the logits with the least cross-entropy, the inverse of the best temperature.
+
+    The cross-entropy is convex in the factor. Newton's method finds the zero of its derivative, and
+    halving the bracket wherever a step of it would leave that.
+
+    Raises:
+        ValueError: if the cross-entropy has no minimum.
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    own = np.take_along_axis(shifted, labels[:, np.newaxis], axis=1)[:, 0]
+
+    def derivatives(scale: float) -> tuple[float, float]:
+        weights = np.exp(scale * shifted)
+        weights /= weights.sum(axis=1, keepdims=True)
+        means = (weights * shifted).sum(axis=1)
+        variances = (weights * shifted**2).sum(axis=1) - means**2
+        return float((means - own).mean()), float(variances.mean())
+
+    if (own == 0).all():
+        raise ValueError(
+            "calibrate: every image is classified correctly, so that no temperature is the best, "
+            "expected images of which some are not"
+        )
+    low, high = 0.0, 1.0
+    if derivatives(low)[0] >= 0:
+        raise ValueError(
+            "calibrate: the outputs do not agree with the labels more than chance, expected a "
+            "trained model"
+        )
+    while derivatives(high)[0] < 0:
+        low, high = high, 2 * high
+    scale = (low + high) / 2
+    for _ in range(_MOST_STEPS):
+        slope, curvature = derivatives(scale)
+        low, high = (scale, high) if slope < 0 else (low, scale)
+        step = scale - slope / curvature if curvature > 0 else low
+        following = step if low < step < high else (low + high) / 2
+        if abs(following - scale) <= _PRECISION * scale:
+            break
+        scale = following
+    return scale
