@@ -22,7 +22,7 @@ DARK = Finding("note", "dark", "2 images are dark", 2, ("e.png",))
 def test_lines_are_aligned_and_errors_come_first() -> None:
     small = Finding("error", "empty", "1 file is empty", 1, ("f.png",), "remove it")
     assert findings_text([DARK, small, COPIES]).splitlines() == [
-        "error  exact-duplicates  12 images are copies: a.png, b.png, c.png and 1 more; "
+        "error  exact-duplicates  12 images are copies: a.png, b.png, c.png, and 1 more; "
         "remove one of each",
         "error  empty             1 file is empty: f.png; remove it",
         "note   dark              2 images are dark: e.png",
@@ -33,6 +33,8 @@ def test_lines_are_aligned_and_errors_come_first() -> None:
 def test_groups_are_shown_together() -> None:
     pair = Finding("warning", "near", "2 images", 2, ("a", "b"), groups=(("a", "b"),))
     assert str(pair) == "warning  near  2 images: a = b"
+    many = Finding("note", "near", "5 images", 5, tuple("abcde"), groups=(tuple("abcde"),))
+    assert str(many) == "note  near  5 images: a = b = c = ..."
 
 
 def test_json_has_every_example() -> None:

@@ -16,8 +16,8 @@ Mask = NDArray[np.bool_]
 _CONSTANT = 4  # largest difference of the pixels of an image without content
 _DARK = 0.32 * 255  # of the 99th percentile of brightness
 _BRIGHT = 0.95 * 255  # of the 5th percentile
-_LEAST_ENTROPY = 3.0  # bits per pixel
-_BLURRED = 34.0  # of the deviation of edges
+_LEAST_ENTROPY = 2.0  # bits per pixel
+_LEAST_SHARPNESS = 0.7
 # A property of more of the images than this belongs to the data, as the black border of digits.
 _MOST_UNUSUAL = 0.05
 _QUARTILE_RANGES = 3.0  # from the quartiles to an odd size
@@ -29,7 +29,7 @@ def check_appearance(table: ImageTable) -> Iterator[Finding]:
     """Findings on single images.
 
     Reference:
-        The measures of brightness, information and blur are those of cleanvision.
+        The measures of brightness and information are those of cleanvision.
     """
     measured = table.measurements
     constant = measured.spread <= _CONSTANT
@@ -44,7 +44,12 @@ def check_appearance(table: ImageTable) -> Iterator[Finding]:
         (measured.high < _DARK, "dark", "nearly black", "brighten or remove them"),
         (measured.low > _BRIGHT, "bright", "nearly white", "darken or remove them"),
         (measured.entropy < _LEAST_ENTROPY, "low-information", "nearly empty", "remove them"),
-        (measured.edges < _BLURRED, "blurry", "blurred", "look at them, and remove bad ones"),
+        (
+            measured.sharpness < _LEAST_SHARPNESS,
+            "blurry",
+            "blurred",
+            "look at them, and remove bad ones",
+        ),
     ):
         if mask.mean() <= _MOST_UNUSUAL:
             yield from _finding(

@@ -19,6 +19,7 @@ _LARGEST_SCALE_RATIO = 20.0  # of the largest absolute values of two sets
 _FEWEST_PIXELS = 8  # of a side; a shorter axis holds channels
 _CHANNELS = (1, 3, 4)
 _ROWS_AT_ONCE = 1024
+_UNUSED_LISTED = 1000
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ def check_labels(splits: Sequence[ArraySplit], classes: int | None) -> Iterator[
         classes: number of classes, or None for the largest label of the training set and one.
     """
     train = splits[0].y
-    known = int(train.max()) + 1 if classes is None else classes
+    known = max(int(train.max()) + 1, 1) if classes is None else classes
     outside = [
         name
         for split in splits
@@ -203,14 +204,16 @@ def check_labels(splits: Sequence[ArraySplit], classes: int | None) -> Iterator[
             tuple(outside),
             "number the classes from 0",
         )
-    used = np.bincount(train[(train >= 0) & (train < known)], minlength=known) > 0
-    unused = np.flatnonzero(~used)
-    if len(unused):
+    used = np.unique(train[(train >= 0) & (train < known)])
+    if len(used) < known:
+        # Of labels such as years, the unused ones are too many to be listed.
+        first = np.arange(min(known, len(used) + _UNUSED_LISTED))
+        unused = np.setdiff1d(first, used)[:_UNUSED_LISTED]
         yield Finding(
             "warning",
             "unused-labels",
-            number_of(len(unused), "label has", "labels have") + " no training images",
-            len(unused),
+            number_of(known - len(used), "label has", "labels have") + " no training images",
+            known - len(used),
             tuple(map(str, unused.tolist())),
             "number the classes from 0 without gaps",
         )

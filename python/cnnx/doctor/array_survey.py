@@ -49,12 +49,10 @@ def survey_arrays(splits: Sequence[ArraySplit], ranges: Sequence[Range]) -> Imag
 
 
 def as_pixels(x: NDArray[Any], values: Range) -> Pixels:
-    """Images as uint8: integers as they are, floats from 0 to 1 or of their range."""
-    if x.dtype == np.uint8:
-        return np.ascontiguousarray(x)
+    """Images as uint8: pixels as they are, other numbers from 0 to 1 or of their range."""
     least, most = float(values.least.min()), float(values.most.max())
     if x.dtype.kind in "iu" and least >= 0 and 1 < most <= 255:
-        return x.astype(np.uint8)
+        return np.ascontiguousarray(x, np.uint8)
     if least >= 0 and most <= 255:
         least, most = 0.0, 1.0 if most <= 1 else 255.0
     scaled = (x.astype(np.float64) - least) * (255 / max(most - least, 1e-30))

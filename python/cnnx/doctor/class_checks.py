@@ -69,7 +69,7 @@ def _small_classes(train: Mapping[str, int]) -> Iterator[Finding]:
 
 
 def _imbalance(train: Mapping[str, int]) -> Iterator[Finding]:
-    most = max(train.values())
+    most = max(train.values(), default=0)
     names = [name for name, count in train.items() if 0 < count * _LARGEST_RATIO <= most]
     if names:
         largest = max(train, key=train.__getitem__)

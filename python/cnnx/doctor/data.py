@@ -69,8 +69,8 @@ def check_data(data: ExaminedData) -> list[Finding]:
         OSError: if a path cannot be opened.
 
     Reference:
-        The thresholds of brightness, information and blur are those of cleanvision. Similar images
-        have perceptual hashes (pHash) that differ in at most 4 of 64 bits, and correlated
+        The measures of brightness and information are those of cleanvision. Similar images have
+        perceptual hashes (pHash) that differ in at most 4 of 64 bits, and correlated
         thumbnails.
 
     Example:
@@ -198,8 +198,7 @@ def _examine_arrays(
 def _counts(split: ArraySplit, classes: Classes | None) -> dict[str, int]:
     """Number of images of the classes that a set has; `check_labels` finds the others."""
     labels, counts = np.unique(split.y, return_counts=True)
-    names = classes if isinstance(classes, tuple) else ()
-    return {
-        names[label] if 0 <= label < len(names) else str(label): count
-        for label, count in zip(labels.tolist(), counts.tolist(), strict=True)
-    }
+    found = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+    if not isinstance(classes, tuple):
+        return {str(label): count for label, count in found.items() if label >= 0}
+    return {name: found[label] for label, name in enumerate(classes) if label in found}

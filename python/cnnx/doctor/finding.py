@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -53,11 +53,17 @@ class Finding:
     @property
     def sentence(self) -> str:
         """Message with the first three examples and the advice."""
-        names = [" = ".join(group) for group in self.groups] or list(self.examples)
-        shown = ", ".join(names[:_EXAMPLES_SHOWN])
-        more = f" and {len(names) - _EXAMPLES_SHOWN} more" if len(names) > _EXAMPLES_SHOWN else ""
-        listed = f": {shown}{more}" if names else ""
+        groups = [" = ".join(_shortened(group, "...")) for group in self.groups]
+        names = groups or list(self.examples)
+        rest = f"and {len(names) - _EXAMPLES_SHOWN} more"
+        listed = f": {', '.join(_shortened(names, rest))}" if names else ""
         return f"{self.message}{listed}" + (f"; {self.advice}" if self.advice else "")
+
+
+def _shortened(names: Sequence[str], rest: str) -> list[str]:
+    """The first names, and words for the others if there are more."""
+    more = [rest] if len(names) > _EXAMPLES_SHOWN else []
+    return [*names[:_EXAMPLES_SHOWN], *more]
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:

@@ -35,7 +35,8 @@ class Measurements:
         high: 99th percentile of brightness, 0 to 255.
         spread: largest minus smallest value of all pixels and channels.
         entropy: of the histogram of brightness, in bits.
-        edges: standard deviation of the responses of an edge filter.
+        sharpness: 99th percentile of the responses of an edge filter, relative to the range of
+            brightness; infinite without a range.
         is_colour: whether the channels differ.
     """
 
@@ -46,7 +47,7 @@ class Measurements:
     high: NDArray[np.uint8]
     spread: NDArray[np.uint8]
     entropy: NDArray[np.float32]
-    edges: NDArray[np.float32]
+    sharpness: NDArray[np.float32]
     is_colour: NDArray[np.bool_]
 
     def __len__(self) -> int:
@@ -83,8 +84,8 @@ def measure(pixels: Pixels) -> Measurements:
     """Measurements of images of one shape, (count, height, width, channels).
 
     Reference:
-        The edge filter and its use for blur are those of cleanvision. The hash is pHash: the signs
-        of 8 x 8 low frequencies of the cosine transform of 32 x 32 squares around their median.
+        The hash is pHash: the signs of 8 x 8 low frequencies of the cosine transform of 32 x 32
+        squares around their median.
     """
     count = len(pixels)
     grey = _grey(pixels)
@@ -92,16 +93,17 @@ def measure(pixels: Pixels) -> Measurements:
     frequencies = histograms / grey[0].size
     cumulative = np.cumsum(histograms, axis=1)
     logarithms = np.log2(frequencies, out=np.zeros_like(frequencies), where=frequencies > 0)
+    low, high = ((cumulative < part * grey[0].size).sum(axis=1) for part in (_LOW, _HIGH))
     flat = pixels.reshape(count, -1)
     return Measurements(
         digest=digests(pixels),
         perceptual_hash=_perceptual_hashes(grey),
         thumbnail=np.rint(_resampled(grey, _areas, THUMBNAIL_SIDE)).astype(np.uint8),
-        low=(cumulative < _LOW * grey[0].size).sum(axis=1).astype(np.uint8),
-        high=(cumulative < _HIGH * grey[0].size).sum(axis=1).astype(np.uint8),
+        low=low.astype(np.uint8),
+        high=high.astype(np.uint8),
         spread=flat.max(axis=1) - flat.min(axis=1),
         entropy=-(frequencies * logarithms).sum(axis=1).astype(np.float32),
-        edges=_edges(grey),
+        sharpness=_sharpness(grey, high - low),
         is_colour=_is_colour(pixels),
     )
 
@@ -135,14 +137,17 @@ def _histograms(grey: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.bincount(levels.ravel(), minlength=256 * count).reshape(count, 256)
 
 
-def _edges(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Standard deviation of 8 times a pixel minus its neighbours, clipped to 0 to 255."""
+def _sharpness(grey: NDArray[np.float32], contrast: NDArray[np.int64]) -> NDArray[np.float32]:
+    """99th percentile of |8 times a pixel minus its neighbours|, relative to the contrast."""
     if min(grey.shape[1:]) < 3:
         return np.full(len(grey), np.inf, np.float32)  # too small to be blurred
     rows = grey[:, :-2] + grey[:, 1:-1] + grey[:, 2:]
     around = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
-    response = np.clip(9 * grey[:, 1:-1, 1:-1] - around, 0, 255)
-    return np.asarray(response.reshape(len(grey), -1).std(axis=1), np.float32)
+    response = np.abs(9 * grey[:, 1:-1, 1:-1] - around).reshape(len(grey), -1)
+    place = int(_HIGH * (response.shape[1] - 1))
+    strongest = np.partition(response, place, axis=1)[:, place]
+    result = np.full(len(grey), np.inf, np.float32)
+    return np.divide(strongest, contrast, out=result, where=contrast > 0, casting="same_kind")
 
 
 def _is_colour(pixels: Pixels) -> NDArray[np.bool_]:
