@@ -17,17 +17,17 @@ _PAIRS_AT_ONCE = 1 << 20
 # Correlation of two thumbnails, whose contrast is at least so many levels of brightness.
 _LEAST_CORRELATION = 0.96
 _LEAST_CONTRAST = 6.0
-# Drawings, such as digits, have less than so many bits per pixel, and are similar by nature.
-_DRAWING_ENTROPY = 3.0
-_DRAWING_CORRELATION = 0.998
+# Plain images, such as digits, have less than so many bits per pixel, and are similar by nature.
+_PLAIN_ENTROPY = 3.0
+_PLAIN_CORRELATION = 0.998
 
 
 def similar_pairs(measured: Measurements, candidates: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows of pairs of similar images, (count, 2).
 
     The hashes of similar images differ in at most 4 bits, and their thumbnails are correlated.
-    Images without contrast have no similar ones, because their hashes are noise. Drawings need a
-    higher correlation.
+    Images without contrast have no similar ones, because their hashes are noise. Plain images
+    need a higher correlation.
 
     Args:
         measured: measurements of all images.
@@ -39,8 +39,8 @@ def similar_pairs(measured: Measurements, candidates: NDArray[np.int64]) -> NDAr
     )
     rows = candidates[contrast[candidates] >= _LEAST_CONTRAST]
     hashes = measured.perceptual_hash[rows]
-    is_drawing = measured.entropy < _DRAWING_ENTROPY
-    needed = np.where(is_drawing, _DRAWING_CORRELATION, _LEAST_CORRELATION)
+    is_plain = measured.entropy < _PLAIN_ENTROPY
+    needed = np.where(is_plain, _PLAIN_CORRELATION, _LEAST_CORRELATION)
     found: list[NDArray[np.int64]] = []
     for places in _close_hashes(hashes):
         pairs = rows[places]
