@@ -1,4 +1,4 @@
-"""Callbacks for `Trainer.fit`: early stopping, fine-tuning, saving of the best model, logs."""
+"""Callbacks for `Trainer.fit`: early stopping, fine-tuning, best models, live curves, logs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from cnnx.arguments import at_least, boolean, is_integer, not_negative, path_of,
 from cnnx.training.callback_base import Callback
 from cnnx.training.fine_tuning import FineTuning
 from cnnx.training.history import History, Progress
+from cnnx.training.live_plot import LivePlot
 from cnnx.training.trainer import Trainer
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Callback",
     "EarlyStopping",
     "FineTuning",
+    "LivePlot",
     "TensorBoardLog",
 ]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import cnnx
 import pytest
-from cnnx.callbacks import Callback
+from cnnx.callbacks import Callback, LivePlot
 from cnnx.data.progress import DecodingProgress
 from cnnx.training import fit_progress
 from cnnx.training.fit_progress import TextProgress
@@ -137,9 +137,9 @@ def test_batches_of_unknown_number_are_counted(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sys, "stderr", Terminal())
     fit(Batches())
     text = sys.stderr.getvalue()  # type: ignore[attr-defined]
-    assert re.search(r"epoch 1/2: 2 steps, loss \d\.\d{4}, .* images/s\s*\r", text)
+    assert re.search(r"epoch 1/2: step 2, loss \d\.\d{4}, .* images/s\s*\r", text)
     # The first epoch tells the number of steps.
-    assert re.search(r"epoch 2/2: 1 steps, loss .*, 1 s left", text)
+    assert re.search(r"epoch 2/2: step 1, loss .*, 1 s left", text)
 
 
 def test_a_long_run_of_short_epochs_does_not_flood_a_terminal(
@@ -316,6 +316,29 @@ def test_a_notebook_keeps_its_epochs_after_an_interrupt(display: Handle) -> None
         fit(progress=interrupt, verbose=True)
     assert "<progress" not in display.shown[-1]
     assert '<td class="number">1</td>' in display.shown[-1]
+
+
+def test_live_plot_draws_the_curves_in_place_of_the_table(
+    display: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnx.training.notebook_progress._BETWEEN_UPDATES", 0)
+    trainer = cnnx.Trainer(cnnx.models.small((16, 16, 1), 2))
+    for before in (0, 2):
+        display.shown.clear()
+        trainer.fit(X, Y, epochs=2, batch_size=8, callbacks=[LivePlot()])
+        assert len(display.shown) == 1 + 2 * (8 + 1) + 1
+        assert ("<polyline" in display.shown[0]) == (before > 0)  # of the epochs of earlier fits
+        assert '<progress value="3" max="8">' in display.shown[3]
+        assert f"{before + 2} epochs" in display.shown[-1]
+        assert "<progress" not in display.shown[-1]
+        assert "<table" not in display.shown[-1]
+
+
+def test_live_plot_writes_lines_elsewhere(capfd: pytest.CaptureFixture[str]) -> None:
+    fit(callbacks=[LivePlot()])
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert beginnings(err) == ["epoch 1/2", "epoch 2/2"]
 
 
 def test_decoding_has_a_bar_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,9 +20,10 @@ _BETWEEN_UPDATES = 0.1  # seconds
 # this.
 _FIRST_EPOCHS = 10
 _BETWEEN_LINES = 0.5  # seconds
+_ROWS = 24  # as some terminals tell 0, for which tqdm hides its bar
 _NARROW = 72  # columns below which a bar has no speed
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
-_COUNT = "{desc}: {n_fmt} steps{postfix}"
+_COUNT = "{desc}: step {n_fmt}{postfix}"
 
 
 class TextProgress(Callback):
@@ -103,7 +104,7 @@ class TextProgress(Callback):
                 bar_format=_BAR if progress.steps else _COUNT,
                 leave=False,
                 file=self._stream,
-                dynamic_ncols=True,
+                nrows=_ROWS,
             )
         columns = self._columns() or _NARROW
         parts = [
@@ -111,7 +112,7 @@ class TextProgress(Callback):
             rate(self._speed.images_per_second) if columns >= _NARROW else "",
             left(self._speed.seconds_left(progress)),
         ]
-        self._bar.n = progress.step
+        self._bar.n, self._bar.ncols = progress.step, columns - 1
         self._bar.set_postfix_str(", ".join(filter(None, parts)), refresh=True)
 
     def _close_bar(self) -> None:

@@ -67,7 +67,7 @@ class History(NamedAttributes):
         """
         try:
             package = importlib.import_module("pandas")
-        except ImportError:
+        except ModuleNotFoundError:
             raise ImportError(
                 "to_pandas: needs the package pandas, which is not installed: pip install pandas"
             ) from None

@@ -117,7 +117,9 @@ def epoch_line(
         texts = (f"{words[name]} {text}".strip() for name, text in measured(metrics).items())
         tail = ", ".join(filter(None, parts))
         lines.append(f"epoch {epoch}/{epochs}: {', '.join(texts)}{f' ({tail})' if tail else ''}")
-    return next((line for line in lines if columns is None or len(line) < columns), lines[-1])
+    # The last line of a run, without a time left, has the words of those before.
+    free = math.inf if columns is None else columns - (0 if seconds_left else len(", 1 s left"))
+    return next((line for line in lines if len(line) < free), lines[-1])
 
 
 def rate(images_per_second: float) -> str:

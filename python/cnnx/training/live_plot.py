@@ -1,0 +1,70 @@
+"""Callback that draws the curves of a fit while it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnnx.drawing.markup import Markup, joined
+from cnnx.drawing.notebook import in_notebook
+from cnnx.training.callback_base import Callback
+from cnnx.training.fit_progress import TextProgress
+from cnnx.training.history import History, Progress
+from cnnx.training.notebook_progress import NotebookDisplay
+
+
+class LivePlot(Callback):
+    """Curves of loss and accuracy in a notebook, drawn again while the fit runs.
+
+    One display shows the curves of all epochs of the trainer and, during the fit, a bar with the
+    speed and the time left. Elsewhere it writes a line per epoch to stderr. It takes the place of
+    the progress that `fit` shows by itself.
+
+    Example:
+        >>> import cnnx
+        >>> x, y = cnnx.data.xo(64, seed=1)
+        >>> trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
+        >>> history = trainer.fit(x, y, epochs=2, callbacks=[cnnx.callbacks.LivePlot()])
+    """
+
+    shows_progress = True
+
+    def __init__(self) -> None:
+        self._shown: Callback = Callback()
+
+    def on_fit_begin(self, trainer: Any) -> None:
+        """Create the display."""
+        self._shown = _Curves() if in_notebook() else TextProgress()
+        self._shown.on_fit_begin(trainer)
+
+    def on_step_end(self, trainer: Any, progress: Progress) -> None:
+        """Advance the bar."""
+        self._shown.on_step_end(trainer, progress)
+
+    def on_epoch_end(self, trainer: Any, progress: Progress) -> None:
+        """Draw the curves again, or write the line of the epoch."""
+        self._shown.on_epoch_end(trainer, progress)
+
+    def on_fit_end(self, trainer: Any) -> None:
+        """Draw the curves without a bar."""
+        self._shown.on_fit_end(trainer)
+
+
+class _Curves(NotebookDisplay):
+    """Display of the curves of a trainer's history."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._history = History()
+
+    def on_fit_begin(self, trainer: Any) -> None:
+        """Create the display with the epochs so far."""
+        self._history = trainer.history
+        super().on_fit_begin(trainer)
+
+    def _content(self) -> Markup:
+        from cnnx.drawing.curves import history_charts  # on first use, as everything drawn
+
+        return history_charts(vars(self._history)) if len(self._history) else joined([])
+
+    def __repr__(self) -> str:
+        return f"curves of {len(self._history)} epochs"
