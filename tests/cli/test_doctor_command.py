@@ -30,7 +30,7 @@ def test_errors_end_with_status_1(run: Run, classes: Path, tmp_path: Path) -> No
     assert outcome.status == 1
     assert json.loads(outcome.out)["findings"][0]["examples"] == ["cat"]
     page = (tmp_path / "findings.html").read_text(encoding="utf-8")
-    assert "empty-class" in page
+    assert "Empty class" in page
     assert "add images or remove the class" in page.replace("Add", "add")
 
 

@@ -48,7 +48,7 @@ def check_appearance(table: ImageTable) -> Iterator[Finding]:
             measured.sharpness < _LEAST_SHARPNESS,
             "blurry",
             "blurred",
-            "look at them, and remove bad ones",
+            "look at them",
         ),
     ):
         if mask.mean() <= _MOST_UNUSUAL:

@@ -23,7 +23,7 @@ def check_readable(unreadable: Mapping[str, str]) -> Iterator[Finding]:
     Args:
         unreadable: reasons by name.
     """
-    advice = "replace or remove, or train with --skip-unreadable"
+    advice = "replace or remove them, or train with --skip-unreadable"
     empty = [name for name, reason in unreadable.items() if reason == EMPTY]
     damaged = [name for name, reason in unreadable.items() if reason == DAMAGED]
     others = [name for name, reason in unreadable.items() if reason not in (EMPTY, DAMAGED)]
@@ -63,19 +63,19 @@ def check_formats(headers: Mapping[str, ImageHeader]) -> Iterator[Finding]:
         ("warning", "animated"),
         [name for name, header in files if header.is_animated],
         ("file has several frames", "files have several frames"),
-        "only the first one is read; save the others as files of their own",
+        "save the frames as files of their own, or only the first one is read",
     )
     yield from _finding(
         ("note", "transparent"),
         [name for name, header in files if header.has_alpha],
         ("image has an alpha channel", "images have an alpha channel"),
-        "transparency becomes white; save them on the background that they will have in use",
+        "save them on the background that they will have in use, or it becomes white",
     )
     yield from _finding(
         ("note", "16-bit"),
         [name for name, header in files if header.is_wide],
         ("image has more than 8 bits per channel", "images have more than 8 bits per channel"),
-        "they are rounded to 8 bits; check that dark ones still differ",
+        "check that dark ones still differ when they are rounded to 8 bits",
     )
     yield from _finding(
         ("note", "cmyk"),
@@ -87,7 +87,7 @@ def check_formats(headers: Mapping[str, ImageHeader]) -> Iterator[Finding]:
         ("note", "exif-rotation"),
         [name for name, header in files if header.is_rotated],
         ("image is rotated by its EXIF data", "images are rotated by their EXIF data"),
-        "cnnx turns them upright; check that the program that uses the model does, too",
+        "check that the program that uses the model turns them upright, as cnnx does",
     )
 
 

@@ -38,46 +38,52 @@ def findings_sections(findings: Sequence[Finding], thumbnail: Thumbnail) -> list
     if not ordered:
         return []
     rows = [
-        (_severity(each), element("a", each.check, href=f"#{_anchor(k, each)}"), f"{each.count:,}")
-        for k, each in enumerate(ordered)
+        (
+            element("span", each.severity, class_=each.severity),
+            element("a", _title(each), href=f"#{_anchor(place, each)}"),
+            each.message,
+        )
+        for place, each in enumerate(ordered)
     ]
-    overview = Section("overview", "Overview", table(("Severity", "Check", "Count"), rows))
+    overview = table(("Severity", "Check", "Finding"), rows)
     return [
-        overview,
+        Section("overview", "Overview", overview),
         *(
-            Section(_anchor(k, each), each.check, _body(each, thumbnail))
-            for k, each in enumerate(ordered)
+            Section(_anchor(place, each), _title(each), _body(each, thumbnail))
+            for place, each in enumerate(ordered)
         ),
     ]
+
+
+def _title(finding: Finding) -> str:
+    """Name of the check in words, such as ``Exact duplicates``."""
+    words = finding.check.replace("-", " ")
+    return f"{words[0].upper()}{words[1:]}"
 
 
 def _anchor(place: int, finding: Finding) -> str:
     return f"{finding.check}-{place + 1}"
 
 
-def _severity(finding: Finding) -> Markup:
-    return element("span", finding.severity, class_=finding.severity)
-
-
 def _body(finding: Finding, thumbnail: Thumbnail) -> Markup:
+    """Message, advice, and the first examples as images, or as names if they are none."""
     advice = f" {finding.advice[0].upper()}{finding.advice[1:]}." if finding.advice else ""
-    parts = [element("p", _severity(finding), f" {finding.message}.{advice}")]
-    groups = finding.groups or tuple((name,) for name in finding.examples)
-    figures: list[Markup] = []
-    shown = 0
-    for group in groups:
-        if shown >= _IMAGES_SHOWN:
-            break
-        images = [_figure(name, thumbnail) for name in group[: _IMAGES_SHOWN - shown]]
-        found = [each for each in images if each is not None]
-        shown += len(found)
-        if found:
-            figures.append(element("div", *found, class_="row group"))
-    if figures:
-        parts.append(element("div", *figures, class_="row"))
-    else:
-        parts += [_names(finding)] if finding.examples else []
-    return joined(parts)
+    severity = element("span", finding.severity, class_=finding.severity)
+    message = element("p", severity, f": {finding.message}.{advice}")
+    rows: list[Markup] = []
+    left = _IMAGES_SHOWN
+    for group in finding.groups or (finding.examples,):
+        figures = [each for name in group[:left] if (each := _figure(name, thumbnail))]
+        left -= len(figures)
+        if figures:
+            kind = "row thumbnails group" if finding.groups else "row thumbnails"
+            rows.append(element("div", *figures, class_=kind))
+    if not rows:
+        return joined((message, _names(finding) if finding.examples else None))
+    shown = _IMAGES_SHOWN - left
+    total = len(finding.examples)
+    rest = f"The first {shown} of {total:,} images." if shown < total else None
+    return joined((message, *rows, None if rest is None else element("p", rest, class_="faint")))
 
 
 def _figure(name: str, thumbnail: Thumbnail) -> Markup | None:
