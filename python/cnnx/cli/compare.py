@@ -61,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     use_threads(arguments)
     refuse_exchanged("compare", arguments.second, arguments.path)
     first, second = Classifier(arguments.first), Classifier(arguments.second)
+    second.require_one_class()
     if first.names != second.names:
         raise UserError(
             f"{second.path} has the classes {', '.join(second.names)}, expected those of "
@@ -156,14 +157,21 @@ def _class_text(comparison: Comparison) -> str:
 def _image_text(comparison: Comparison) -> str:
     """The images whose probabilities differ most."""
     first, second = comparison.first, comparison.second
-    names = first.names or [f"image {index}" for index in range(first.count)]
-    lines = ["images that differ most: label, and the predictions of both models"]
+    rows = [("images that differ most", "label", "prediction 1", "prediction 2")]
     for index in comparison.most_different(_IMAGES_SHOWN):
-        label = first.classes[first.labels[index]]
-        lines.append(
-            f"{names[index]}  {label}  {_prediction(first, index)}  {_prediction(second, index)}"
+        rows.append(
+            (
+                f"image {index}" if first.names is None else first.names[index],
+                first.classes[first.labels[index]],
+                _prediction(first, index),
+                _prediction(second, index),
+            )
         )
-    return "\n".join(lines)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
 
 
 def _prediction(evaluation: Evaluation, index: Any) -> str:

@@ -65,6 +65,9 @@ def contents(path: Path) -> list[str]:
     height, width, channels = model.input_shape
     preprocessing = model.preprocessing
     classes = "numbered, without names" if model.classes is None else ", ".join(model.classes)
+    temperature = (
+        [] if model.temperature == 1 else [f"temperature    {model.temperature:.4f}, calibrated"]
+    )
     return [
         model.summary(),
         "",
@@ -72,5 +75,6 @@ def contents(path: Path) -> list[str]:
         f"classes        {classes}",
         f"preprocessing  resize {preprocessing.resize}, mean {preprocessing.mean}, "
         f"standard deviation {preprocessing.std}",
+        *temperature,
         f"file           {path}, {path.stat().st_size:,} bytes",
     ]

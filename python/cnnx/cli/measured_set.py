@@ -82,7 +82,12 @@ def measured_set(classifier: Classifier, arguments: argparse.Namespace) -> Image
 
 
 def opened(classifier: Classifier, arguments: argparse.Namespace) -> Source:
-    """Image sets of PATH with the classes of a model."""
+    """Image sets of PATH with the classes of a model.
+
+    Raises:
+        UserError: if the model does not predict one class per image.
+    """
+    classifier.require_one_class()
     names = classifier.names
     return open_images(arguments, tuple(names) if classifier.model.classes else len(names))
 
@@ -96,12 +101,11 @@ def evaluated(classifier: Classifier, images: ImageSet, *, reports: bool = True)
         reports: whether to name files that were skipped.
 
     Raises:
-        UserError: if the model does not predict one class per image, or its outputs are not finite.
+        UserError: if the model's outputs are not finite.
     """
     from cnnx.evaluation import evaluate
 
     model = classifier.model
-    classifier.require_one_class()
     loaded = images.load(model.input_shape, model.preprocessing.resize)
     if reports:
         report_skipped(loaded)

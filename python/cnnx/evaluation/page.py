@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnx.drawing.charts import Series, line_chart
 from cnnx.drawing.colours import as_rgb
+from cnnx.drawing.confusion_chart import confusion_chart
 from cnnx.drawing.markup import Child, Markup, element, joined, table
 from cnnx.drawing.page import Section, figure, page
 from cnnx.drawing.png import image
+from cnnx.drawing.reliability_chart import reliability_chart
 from cnnx.evaluation.evaluation import Evaluation
 
-# A larger confusion matrix is not shown; the list of the most frequent confusions is.
-_WIDEST_MATRIX = 30
 _CONFUSIONS = 20
 _MISTAKES = 24
+_CURVE_POINTS = 200
 _IMAGE_WIDTH = 96  # CSS pixels
 
 
@@ -32,13 +35,12 @@ def evaluation_sections(evaluation: Evaluation) -> list[Section]:
         Section("totals", "Totals", totals_table(evaluation)),
         Section("classes", "Classes", class_table(evaluation)),
     ]
-    if len(evaluation.classes) <= _WIDEST_MATRIX:
-        found.append(Section("confusion-matrix", "Confusion matrix", matrix_table(evaluation)))
+    found.append(Section("confusion-matrix", "Confusion matrix", matrix_figure(evaluation)))
     if not evaluation.correct.all():
         found.append(Section("confusions", "Most confused classes", confusion_table(evaluation)))
-    found.append(Section("calibration", "Calibration", calibration_table(evaluation)))
+    found.append(Section("calibration", "Calibration", calibration_figure(evaluation)))
     if len(evaluation.classes) == 2:
-        found.append(Section("thresholds", "Thresholds", threshold_table(evaluation)))
+        found.append(Section("thresholds", "Thresholds", threshold_figures(evaluation)))
     if not evaluation.correct.all():
         worst = evaluation.top_losses(_MISTAKES).indices
         certain = evaluation.most_certain_errors(_MISTAKES)
@@ -92,17 +94,10 @@ def class_table(evaluation: Evaluation) -> Markup:
     )
 
 
-def matrix_table(evaluation: Evaluation) -> Markup:
+def matrix_figure(evaluation: Evaluation) -> Markup:
     """The confusion matrix."""
-    names = evaluation.classes
-    return table(
-        ("true \\ predicted", *names),
-        (
-            (element("b", name), *(f"{count:,}" for count in row))
-            for name, row in zip(names, evaluation.confusion_matrix.tolist(), strict=True)
-        ),
-        caption="Rows are true classes, columns are predicted classes.",
-    )
+    chart = confusion_chart("Confusion matrix", evaluation.confusion_matrix, evaluation.classes)
+    return figure(chart, "Rows are true classes, columns are predicted classes.")
 
 
 def confusion_table(evaluation: Evaluation) -> Markup:
@@ -116,40 +111,77 @@ def confusion_table(evaluation: Evaluation) -> Markup:
     )
 
 
-def calibration_table(evaluation: Evaluation) -> Markup:
-    """Accuracy by confidence."""
+def calibration_figure(evaluation: Evaluation) -> Markup:
+    """Accuracy by confidence, as a diagram and as a table."""
     calibration = evaluation.calibration()
-    rows = (
+    bins = calibration.bins
+    chart = reliability_chart(
+        "Reliability diagram",
+        [each.confidence if each.count else math.nan for each in bins],
+        [each.accuracy if each.count else math.nan for each in bins],
+        [each.count for each in bins],
+    )
+    rows = [
         (
             f"{each.lower:.1%} to {each.upper:.1%}",
             f"{each.count:,}",
             f"{each.confidence:.2%}",
             f"{each.accuracy:.2%}",
         )
-        for each in calibration.bins
+        for each in bins
         if each.count
+    ]
+    caption = (
+        f"Expected calibration error {calibration.expected_error:.2%}, maximum calibration error "
+        f"{calibration.maximum_error:.2%}. A calibrated model is as accurate as it is confident."
     )
-    return table(
-        ("confidence", "images", "mean confidence", "accuracy"),
-        rows,
-        caption=f"Expected calibration error {calibration.expected_error:.2%}, maximum "
-        f"calibration error {calibration.maximum_error:.2%}. A calibrated model is as accurate as "
-        "it is confident.",
-    )
+    listed = table(("confidence", "images", "mean confidence", "accuracy"), rows)
+    return element("div", figure(chart, caption), listed, class_="row")
 
 
-def threshold_table(evaluation: Evaluation) -> Markup:
-    """Rates of a model with two classes at some thresholds."""
+def threshold_figures(evaluation: Evaluation) -> Markup:
+    """Curves of a model with two classes, and its rates at some thresholds."""
     curve = evaluation.threshold_curve()
-    points = [curve.at(k / 10) for k in range(1, 10)]
-    rows = (tuple(f"{value:.4f}" for value in point) for point in sorted({*points, curve.best_f1}))
-    return table(
+    best = curve.best_f1
+    rows = [
+        tuple(f"{value:.4f}" for value in point)
+        for point in sorted({*(curve.at(k / 10) for k in range(1, 10)), best})
+    ]
+    receiver = line_chart(
+        "Receiver operating characteristic",
+        [_series(curve.false_positive_rate, curve.recall)],
+        x="false positive rate",
+        y="true positive rate",
+        percent="xy",
+        limits=(0.0, 1.0),
+    )
+    precision = line_chart(
+        "Precision and recall",
+        [_series(curve.recall, curve.precision)],
+        x="recall",
+        y="precision",
+        percent="xy",
+        limits=(0.0, 1.0),
+    )
+    listed = table(
         ("threshold", "precision", "recall", "false positive rate", "F1"),
         rows,
         caption=f"{curve.positive} is predicted where its probability is at least the threshold. "
-        f"ROC AUC {curve.roc_auc:.4f}, average precision {curve.average_precision:.4f}, best F1 "
-        f"{curve.best_f1.f1:.4f}.",
+        f"The best F1 is {best.f1:.4f}, at {best.threshold:.4f}.",
     )
+    charts = element(
+        "div",
+        figure(receiver, f"ROC curve: area {curve.roc_auc:.4f}"),
+        figure(precision, f"Average precision {curve.average_precision:.4f}"),
+        class_="row",
+    )
+    return joined([charts, listed])
+
+
+def _series(points: NDArray[np.float64], values: NDArray[np.float64]) -> Series:
+    """A curve through at most 200 of the points, the first and the last among them."""
+    chosen = np.unique(np.linspace(0, len(points) - 1, _CURVE_POINTS).round().astype(int))
+    return Series("model", values[chosen].tolist(), points[chosen].tolist())
 
 
 def mistake_gallery(evaluation: Evaluation, indices: Iterable[Any]) -> Markup:
