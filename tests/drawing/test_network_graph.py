@@ -82,6 +82,9 @@ def test_equal_blocks_are_one_run() -> None:
     # The second shortcut begins elsewhere.
     other = [[], [0], [1, 0], [2], [3, 0], [4]]
     assert {run.count for run in runs("ibabac", other)} == {1}
+    # Two branches, and a body with a shortcut.
+    unlike = [[], [0], [0], [1, 2], [3], [4], [5, 3]]
+    assert runs("iabcabc", unlike) == [Run(0, 1, 1), Run(1, 3, 1), Run(4, 3, 1)]
 
 
 NODES = [

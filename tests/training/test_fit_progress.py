@@ -13,7 +13,7 @@ import cnnx
 import pytest
 from cnnx.callbacks import Callback, LivePlot
 from cnnx.data.progress import DecodingProgress
-from cnnx.training import fit_progress
+from cnnx.training import fit_progress, notebook_progress
 from cnnx.training.fit_progress import TextProgress
 from cnnx.training.history import Progress
 from cnnx.training.run_speed import RunSpeed, duration, epoch_line
@@ -284,7 +284,8 @@ def display(monkeypatch: pytest.MonkeyPatch) -> Handle:
 def test_a_notebook_has_a_table_of_epochs_and_a_bar(
     display: Handle, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("cnnx.training.notebook_progress._BETWEEN_UPDATES", 0)
+    monkeypatch.setattr(notebook_progress, "_BETWEEN_UPDATES", -1)
+    monkeypatch.setattr(notebook_progress, "_REST", -1)
     trainer = fit(validation=0.25)
     assert capfd.readouterr() == ("", "")
     assert len(display.shown) == 1 + 2 * (6 + 1) + 1
@@ -307,6 +308,13 @@ def test_a_notebook_has_a_table_of_epochs_and_a_bar(
         assert f"{accuracy:.2%}" in last
 
 
+def test_a_slow_display_rests(display: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook_progress, "_BETWEEN_UPDATES", -1)
+    monkeypatch.setattr(notebook_progress, "_REST", 1e9)
+    fit()
+    assert len(display.shown) == 3  # at the beginning, at the first step and at the end
+
+
 def test_a_notebook_keeps_its_epochs_after_an_interrupt(display: Handle) -> None:
     def interrupt(progress: Progress) -> None:
         if progress.epoch == 2:
@@ -321,7 +329,8 @@ def test_a_notebook_keeps_its_epochs_after_an_interrupt(display: Handle) -> None
 def test_live_plot_draws_the_curves_in_place_of_the_table(
     display: Handle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnnx.training.notebook_progress._BETWEEN_UPDATES", 0)
+    monkeypatch.setattr(notebook_progress, "_BETWEEN_UPDATES", -1)
+    monkeypatch.setattr(notebook_progress, "_REST", -1)
     trainer = cnnx.Trainer(cnnx.models.small((16, 16, 1), 2))
     for before in (0, 2):
         display.shown.clear()

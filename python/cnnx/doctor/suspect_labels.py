@@ -140,6 +140,7 @@ def _predicted(
         batch_size=batch,
         augmentation=Augmentation(crop_padding=_SHIFTED, border="reflect"),
         progress=progress,
+        verbose=False,
     )
     trained = trainer.averaged_model() if "averaging" in settings else model
     return trained.predict_proba(held_out)

@@ -12,6 +12,7 @@ from cnnx.training.history import Progress
 from cnnx.training.run_speed import RunSpeed, epoch_line, left, measured, rate
 
 _BETWEEN_UPDATES = 0.25  # seconds; each one is sent to the browser
+_REST = 100  # times the duration of an update pass before the next one, so that it costs 1 %
 
 
 class NotebookDisplay(Callback):
@@ -34,18 +35,15 @@ class NotebookDisplay(Callback):
 
     def on_step_end(self, trainer: Any, progress: Progress) -> None:
         """Update the display a few times a second."""
-        now = self._speed.step(progress)
-        if now >= self._next_update:
-            self._progress, self._next_update = progress, now + _BETWEEN_UPDATES
+        if self._speed.step(progress) >= self._next_update:
+            self._progress = progress
             self._update()
 
     def on_epoch_end(self, trainer: Any, progress: Progress) -> None:
         """Add the epoch, and update the display a few times a second."""
         self._progress = progress
         self._speed.end_epoch(progress)
-        now = self._speed.now()
-        if now >= self._next_update:
-            self._next_update = now + _BETWEEN_UPDATES
+        if self._speed.now() >= self._next_update:
             self._update()
 
     def on_fit_end(self, trainer: Any) -> None:
@@ -54,8 +52,12 @@ class NotebookDisplay(Callback):
         self._update()
 
     def _update(self) -> None:
-        if self._handle is not None:
-            self._handle.update(self)
+        if self._handle is None:
+            return
+        started = self._speed.now()
+        self._handle.update(self)
+        ended = self._speed.now()
+        self._next_update = ended + max(_BETWEEN_UPDATES, _REST * (ended - started))
 
     def _content(self) -> Markup:
         raise NotImplementedError
