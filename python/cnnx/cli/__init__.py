@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +21,7 @@ from cnnx.cli import (
     info,
     lr_find,
     predict,
+    report,
     train,
 )
 from cnnx.cli.errors import UserError, complain, sentence, warnings_as_cautions
@@ -38,6 +40,7 @@ start here:
   cnnx evaluate model.cnnx PATH       measure accuracy and confusion matrix
   cnnx compare a.cnnx b.cnnx PATH     compare two models on the same images
   cnnx calibrate model.cnnx PATH      make probabilities agree with accuracies
+  cnnx report model.cnnx PATH         write a page about a model and its mistakes
   cnnx predict model.cnnx image.png   classify image files
   cnnx info model.cnnx                describe a model
   cnnx export model.cnnx --out model.onnx  write a model as an ONNX file
@@ -59,14 +62,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     _have_streams()
     _print_any_name()
     parser = build_parser()
+    words = sys.argv[1:] if argv is None else argv
     try:
-        arguments = parser.parse_words(sys.argv[1:] if argv is None else argv)
+        arguments = parser.parse_words(words)
     except SystemExit as stop:  # the help or the message of a wrong command line is printed
         return stop.code if isinstance(stop.code, int) else USAGE
     command: str | None = arguments.command
     if command is None:
         parser.print_help(sys.stderr)
         return USAGE
+    arguments.command_line = shlex.join(["cnnx", *words])
     interruptions = Interruptions()
     try:
         with interruptions, warnings_as_cautions(command):
@@ -96,7 +101,7 @@ def build_parser() -> Parser:
     completion.add_option(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for module in (
-        *(demo, train, doctor, lr_find, evaluate, compare, calibrate),
+        *(demo, train, doctor, lr_find, evaluate, compare, calibrate, report),
         *(predict, info, export, import_model),
     ):
         module.add_parser(commands)

@@ -38,7 +38,7 @@ def shortened(text: str, longest: int = _LONGEST_NAME) -> str:
 def text_width(text: str, size: float = TEXT_SIZE) -> float:
     """Approximate width of text in a proportional font."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
-    return size * (wide + 0.58 * (len(text) - wide))
+    return size * (wide + 0.64 * (len(text) - wide))
 
 
 def vertical_ticks(y: Scale, x: Scale) -> Markup:

@@ -75,6 +75,24 @@ def image(
     )
 
 
+def reduced(pixels: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+    """Pixels with sides of at most about `most`, each the mean of a square of the given ones.
+
+    Args:
+        pixels: (height, width, channels).
+        most: longest side. Rows and columns that fill no whole square are left out.
+    """
+    height, width, channels = pixels.shape
+    side = -(-max(height, width) // most)
+    if side == 1:
+        return pixels
+    rows, columns = max(1, height // side), max(1, width // side)
+    squares = pixels[: rows * side, : columns * side].astype(np.float64)
+    tall, wide = min(side, height), min(side, width)
+    means = squares.reshape(rows, tall, columns, wide, channels).mean(axis=(1, 3))
+    return np.asarray(np.rint(means), dtype=np.uint8)
+
+
 def _chunk(kind: bytes, content: bytes) -> bytes:
     checksum = zlib.crc32(content, zlib.crc32(kind))
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)

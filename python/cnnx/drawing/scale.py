@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+MOST_TICKS = 6
 _STEPS = (1, 2, 5, 10)
 _MOST_DECIMALS = 6  # of a tick; others are written with an exponent
 _LARGEST_PLAIN = 1e7
@@ -47,7 +48,7 @@ class Scale:
             fraction = (inside / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
         return self.start + fraction * (self.end - self.start)
 
-    def ticks(self, most: int = 6) -> list[tuple[float, str]]:
+    def ticks(self, most: int = MOST_TICKS) -> list[tuple[float, str]]:
         """At most about `most` round values within the limits, each with its text."""
         if self.log:
             return [(value, f"{value:g}") for value in _powers(self.low, self.high, most)]
@@ -95,8 +96,7 @@ def fitted(
     elif log and not tight:
         low, high = 10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high))
     elif not tight:
-        step = round_step(low, high, 6, whole=whole)
-        low, high = step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
+        low, high = _rounded(low, high, whole=whole)
     if within:
         low, high = max(low, 0.0), min(high, 1.0)
     return Scale(low, high, start, end, log=log, whole=whole, percent=percent)
@@ -118,6 +118,16 @@ def _around(value: float, *, log: bool, whole: bool) -> tuple[float, float]:
         return value - 0.5, value + 0.5
     distance = abs(value) / 10 or 1.0
     return value - distance, value + distance
+
+
+def _rounded(low: float, high: float, *, whole: bool) -> tuple[float, float]:
+    """Limits at ticks. A wider range may have a longer step, so it is rounded again."""
+    begin, end, step = low, high, 0.0
+    while (longer := round_step(begin, end, MOST_TICKS, whole=whole)) != step:
+        step = longer
+        begin = step * math.floor(low / step + 1e-9)
+        end = step * math.ceil(high / step - 1e-9)
+    return begin, end
 
 
 def _powers(low: float, high: float, most: int) -> list[float]:

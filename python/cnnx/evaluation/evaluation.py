@@ -333,3 +333,9 @@ class Evaluation(NamedAttributes):
             f"Evaluation({self.count:,} {images}, {len(self.classes):,} {classes}, "
             f"accuracy {self.accuracy:.4f}, loss {self.loss:.4f})"
         )
+
+    def _repr_html_(self) -> str:
+        """Show the totals, the confusion matrix and the classes in a notebook."""
+        from cnnx.evaluation.page import evaluation_fragment
+
+        return evaluation_fragment(self)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,19 @@ from cnnx.drawing.charts import Series, line_chart
 from cnnx.drawing.colours import as_rgb
 from cnnx.drawing.confusion_chart import confusion_chart
 from cnnx.drawing.markup import Child, Markup, element, joined, table
-from cnnx.drawing.page import Section, figure, page
-from cnnx.drawing.png import image
+from cnnx.drawing.page import Section, figure, fragment, page
+from cnnx.drawing.png import image, reduced
 from cnnx.drawing.reliability_chart import reliability_chart
 from cnnx.evaluation.evaluation import Evaluation
 
 _CONFUSIONS = 20
 _MISTAKES = 24
 _CURVE_POINTS = 200
-_IMAGE_WIDTH = 96  # CSS pixels
+_IMAGE_WIDTH = 80  # CSS pixels, so that a narrow page has two images beside each other
+_MOST_PIXELS = 96  # of a side of an image; larger ones are reduced, which keeps pages small
+
+# Returns overlays of some images by their positions, such as what an explanation marks in them.
+Overlays = Callable[[NDArray[np.int64]], Mapping[int, NDArray[np.uint8]]]
 
 
 def evaluation_page(evaluation: Evaluation, title: str, introduction: str) -> str:
@@ -29,8 +34,13 @@ def evaluation_page(evaluation: Evaluation, title: str, introduction: str) -> st
     return page(title, introduction, evaluation_sections(evaluation))
 
 
-def evaluation_sections(evaluation: Evaluation) -> list[Section]:
-    """Sections of a page, in order; those that the evaluation has no numbers for are left out."""
+def evaluation_sections(evaluation: Evaluation, overlays: Overlays | None = None) -> list[Section]:
+    """Sections of a page, in order; those that the evaluation has no numbers for are left out.
+
+    Args:
+        evaluation: the evaluation.
+        overlays: makes images that are shown beside those of the largest losses.
+    """
     found = [
         Section("totals", "Totals", totals_table(evaluation)),
         Section("classes", "Classes", class_table(evaluation)),
@@ -44,11 +54,18 @@ def evaluation_sections(evaluation: Evaluation) -> list[Section]:
     if not evaluation.correct.all():
         worst = evaluation.top_losses(_MISTAKES).indices
         certain = evaluation.most_certain_errors(_MISTAKES)
+        beside = {} if overlays is None else overlays(worst)
         found += [
-            Section("mistakes", "Largest losses", mistake_gallery(evaluation, worst)),
+            Section("mistakes", "Largest losses", mistake_gallery(evaluation, worst, beside)),
             Section("certain-errors", "Most certain errors", mistake_gallery(evaluation, certain)),
         ]
     return found
+
+
+def evaluation_fragment(evaluation: Evaluation) -> str:
+    """An evaluation for a notebook: totals, the confusion matrix, and the classes to unfold."""
+    classes = element("details", element("summary", "Classes"), class_table(evaluation))
+    return fragment(totals_table(evaluation), matrix_figure(evaluation), classes)
 
 
 def totals_table(evaluation: Evaluation) -> Markup:
@@ -163,6 +180,25 @@ def threshold_figures(evaluation: Evaluation) -> Markup:
         percent="xy",
         limits=(0.0, 1.0),
     )
+    rates = line_chart(
+        f"Precision, recall and F1 of {curve.positive} by threshold",
+        [
+            _series(curve.thresholds[1:], values[1:], name)
+            for name, values in (
+                ("precision", curve.precision),
+                ("recall", curve.recall),
+                ("F1", curve.f1),
+            )
+        ],
+        x="threshold",
+        y="rate",
+        percent="y",
+        limits=(0.0, 1.0),
+        # Without positive images there is no best threshold.
+        marked={f"best F1 at {best.threshold:.4f}": best.threshold}
+        if math.isfinite(best.threshold)
+        else None,
+    )
     listed = table(
         ("threshold", "precision", "recall", "false positive rate", "F1"),
         rows,
@@ -173,27 +209,46 @@ def threshold_figures(evaluation: Evaluation) -> Markup:
         "div",
         figure(receiver, f"ROC curve: area {curve.roc_auc:.4f}"),
         figure(precision, f"Average precision {curve.average_precision:.4f}"),
+        figure(rates, f"Rates of {curve.positive} by threshold"),
         class_="row",
     )
     return joined([charts, listed])
 
 
-def _series(points: NDArray[np.float64], values: NDArray[np.float64]) -> Series:
+def _series(
+    points: NDArray[np.float64], values: NDArray[np.float64], name: str = "model"
+) -> Series:
     """A curve through at most 200 of the points, the first and the last among them."""
     chosen = np.unique(np.linspace(0, len(points) - 1, _CURVE_POINTS).round().astype(int))
-    return Series("model", values[chosen].tolist(), points[chosen].tolist())
+    return Series(name, values[chosen].tolist(), points[chosen].tolist())
 
 
-def mistake_gallery(evaluation: Evaluation, indices: Iterable[Any]) -> Markup:
-    """Images with their labels and predictions."""
-    return element(
-        "div",
-        joined(_mistake(evaluation, int(index)) for index in indices),
-        class_="row",
+def mistake_gallery(
+    evaluation: Evaluation,
+    indices: Iterable[Any],
+    beside: Mapping[int, NDArray[np.uint8]] = MappingProxyType({}),
+) -> Markup:
+    """Images with their labels and predictions.
+
+    Args:
+        evaluation: the evaluation.
+        indices: positions of the images.
+        beside: further images by their positions, drawn beside them.
+    """
+    note = element(
+        "p",
+        "Beside an image: Grad-CAM, the regions that speak for the predicted class.",
+        class_="faint",
     )
+    gallery = element(
+        "div",
+        *(_mistake(evaluation, int(index), beside.get(int(index))) for index in indices),
+        class_="row gallery",
+    )
+    return joined([note if beside else None, gallery])
 
 
-def _mistake(evaluation: Evaluation, index: int) -> Markup:
+def _mistake(evaluation: Evaluation, index: int, beside: NDArray[np.uint8] | None) -> Markup:
     label = evaluation.classes[evaluation.labels[index]]
     predicted = evaluation.classes[evaluation.predicted[index]]
     name = f"image {index}" if evaluation.names is None else evaluation.names[index]
@@ -210,8 +265,14 @@ def _mistake(evaluation: Evaluation, index: int) -> Markup:
     if evaluation.images is None:
         return element("p", caption)
     text = f"{name}: {label}, predicted as {predicted}"
-    pixels = displayed(evaluation.images[index])
-    return figure(image(pixels, text, width=_IMAGE_WIDTH), caption)
+    images = [_small_image(displayed(evaluation.images[index]), text)]
+    if beside is not None:
+        images.append(_small_image(beside, f"{text}: Grad-CAM"))
+    return figure(element("div", *images, class_="pair"), caption)
+
+
+def _small_image(pixels: NDArray[np.uint8], text: str) -> Markup:
+    return image(reduced(pixels, _MOST_PIXELS), text, width=_IMAGE_WIDTH)
 
 
 def displayed(pixels: NDArray[Any]) -> NDArray[np.uint8]:

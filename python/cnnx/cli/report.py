@@ -1,0 +1,132 @@
+"""`cnnx report`: one HTML page about a model, its training and its mistakes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnx.cli.errors import counted
+from cnnx.cli.measured_set import (
+    SETS_NOTE,
+    add_command,
+    evaluated,
+    measured_set,
+    refuse_exchanged,
+)
+from cnnx.cli.outputs import check_new_file
+from cnnx.cli.parser import Commands
+from cnnx.cli.run_folder import RunFolder
+from cnnx.cli.shared_options import use_threads
+
+if TYPE_CHECKING:
+    from cnnx.cli.classifier import Classifier
+    from cnnx.data.dataset import ImageSet
+
+_EPILOG = f"""\
+{SETS_NOTE}
+
+The page needs neither network nor scripts, follows the reader's light or dark colours and can be
+printed. It has the accuracy with its interval, training curves, the confusion matrix, a table of
+the classes, the worst mistakes with Grad-CAM, the most certain errors, calibration, the network,
+the doctor's findings, and how to reproduce it all.
+
+The curves are those of --history. A model in a folder of `cnnx train --run-dir` has its log and its
+settings beside it, which are used without options.
+
+examples:
+  cnnx report pets.cnnx pets --history run.csv --out pets.html
+  cnnx report runs/first/best.cnnx pets
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command and its options."""
+    parser = add_command(
+        commands,
+        "report",
+        run,
+        summary="write a page about a model: curves, mistakes, calibration",
+        description="Measures a saved model on labelled images and writes an HTML page about it.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        type=Path,
+        default=Path("report.html"),
+        help="file of the page (default: report.html)",
+    )
+    parser.add_argument(
+        "--history", metavar="FILE", type=Path, help="the CSV file of cnnx train --log"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing page")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the page."""
+    from cnnx.cli.classifier import Classifier
+
+    use_threads(arguments)
+    refuse_exchanged("report", arguments.model, arguments.path)
+    folder = RunFolder.around(arguments.model)
+    history = arguments.history
+    if history is None and folder is not None:
+        history = folder.log
+    inputs = {"MODEL": arguments.model, "PATH": Path(arguments.path)}
+    if history is not None:
+        inputs["--history"] = history
+    check_new_file("--out", arguments.out, inputs, arguments.overwrite)
+    classifier = Classifier(arguments.model)
+    write_report(
+        classifier,
+        measured_set(classifier, arguments),
+        arguments.out,
+        history=history,
+        folder=folder,
+        command=arguments.command_line,
+    )
+    print(f"saved {arguments.out}")
+    return 0
+
+
+def write_report(
+    classifier: Classifier,
+    images: ImageSet,
+    out: Path,
+    *,
+    history: Path | None,
+    folder: RunFolder | None,
+    command: str,
+) -> None:
+    """Measure a model and write the page.
+
+    Args:
+        classifier: the model.
+        images: images to measure it on, not loaded yet.
+        out: file of the page.
+        history: CSV file of the training, or None.
+        folder: folder of the training with its settings, or None.
+        command: command line that writes the page again.
+    """
+    from cnnx.report.content import Content
+    from cnnx.report.environment import environment
+    from cnnx.report.writing import findings_of, write_page
+    from cnnx.training.history_file import read_history
+
+    epochs = None if history is None else read_history(history)
+    record = {} if folder is None else folder.record()
+    evaluation = evaluated(classifier, images)
+    content = Content(
+        title=f"Report on {classifier.path}",
+        subject=f"{evaluation.accuracy:.2%} of {counted(evaluation.count, 'image')} of "
+        f"{images.name} are classified correctly",
+        model=classifier.model,
+        evaluation=evaluation,
+        findings=findings_of(classifier.model, evaluation),
+        environment=environment(),
+        history=epochs,
+        settings=record.get("settings", {}),
+        commands=[*filter(None, [record.get("command")]), command],
+    )
+    write_page(str(out), content)

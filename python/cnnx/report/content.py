@@ -1,0 +1,128 @@
+"""The content of a report, and its page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnnx.doctor.finding import Finding
+from cnnx.drawing.curves import history_charts
+from cnnx.drawing.markup import Child, Markup, element, joined, table
+from cnnx.drawing.page import Section, page
+from cnnx.evaluation.evaluation import Evaluation
+from cnnx.evaluation.page import evaluation_sections
+from cnnx.model.model import Model
+from cnnx.model.model_figure import layer_table, model_graph, model_sentence
+from cnnx.report.attention import attention
+from cnnx.training.history import History
+
+_EXAMPLES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that a report shows.
+
+    Attributes:
+        title: title of the page.
+        subject: the model and the images in a few words, such as "digits.cnnx on mnist".
+        model: the model.
+        evaluation: its predictions for the images.
+        findings: the doctor's findings.
+        history: metrics of the training's epochs, or None.
+        settings: settings of the training by name.
+        environment: machine and versions that the evaluation was computed with.
+        commands: command lines that repeat the training and the report.
+    """
+
+    title: str
+    subject: str
+    model: Model
+    evaluation: Evaluation
+    findings: Sequence[Finding]
+    environment: Mapping[str, Any]
+    history: History | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    commands: Sequence[str] = ()
+
+
+def report_page(content: Content) -> str:
+    """The page of a report."""
+    first, *others = evaluation_sections(
+        content.evaluation, lambda indices: attention(content.model, content.evaluation, indices)
+    )
+    sections = [
+        first,
+        Section("curves", "Training curves", _curves(content.history)),
+        *others,
+        Section("network", "Network", _network(content.model)),
+        Section("findings", "Findings of the doctor", _findings(content.findings)),
+        Section("reproduce", "How to reproduce", _reproduction(content)),
+    ]
+    return page(content.title, f"{content.subject}.", sections)
+
+
+def _curves(history: History | None) -> Markup:
+    if history is None:
+        return element("p", "The report was written without a history of epochs.", class_="faint")
+    return history_charts(vars(history))
+
+
+def _network(model: Model) -> Markup:
+    core = model._core
+    return joined(
+        [
+            element("p", f"{model_sentence(core)}."),
+            model_graph(core),
+            element("h3", "Layers"),
+            layer_table(core),
+        ]
+    )
+
+
+def _findings(findings: Sequence[Finding]) -> Markup:
+    scope = element(
+        "p",
+        "The doctor examined the images of this evaluation, and the model by its outputs for some "
+        "of them. cnnx doctor examines whole data sets, and finds copies across training and test "
+        "images.",
+        class_="faint",
+    )
+    if not findings:
+        return joined([element("p", "no findings"), scope])
+    rows = [
+        (
+            element("span", each.severity, class_=each.severity),
+            each.check,
+            f"{each.message}{_examples(each)}" + (f"; {each.advice}" if each.advice else ""),
+        )
+        for each in findings
+    ]
+    return joined([table(("severity", "check", "finding"), rows), scope])
+
+
+def _examples(finding: Finding) -> str:
+    names = finding.examples[:_EXAMPLES_SHOWN]
+    more = len(finding.examples) - len(names)
+    listed = ", ".join(names) + (f" and {more:,} more" if more else "")
+    return f": {listed}" if listed else ""
+
+
+def _reproduction(content: Content) -> Markup:
+    parts: list[Child] = []
+    if content.commands:
+        parts += [element("h3", "Commands"), element("pre", "\n".join(content.commands))]
+    if content.settings:
+        rows = [(name, _text(value)) for name, value in content.settings.items()]
+        parts += [element("h3", "Settings"), table(("setting", "value"), rows)]
+    rows = [(name, str(value)) for name, value in content.environment.items()]
+    return joined([*parts, element("h3", "Versions and machine"), table(("part", "value"), rows)])
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or "none"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
