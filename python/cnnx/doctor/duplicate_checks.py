@@ -67,7 +67,10 @@ def exact_duplicates(groups: Sequence[Rows], table: LabelledNames) -> Iterator[F
 
 def equal_values(values: NDArray[np.uint64]) -> list[Rows]:
     """Places of equal values, in groups of at least two, in the order of their first places."""
-    order = np.argsort(values, kind="stable")
+    ordered = np.sort(values)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    places = np.flatnonzero(np.isin(values, repeated))  # few, which are sorted again
+    order = places[np.argsort(values[places], kind="stable")]
     ordered = values[order]
     bounds = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True])
     groups = [
