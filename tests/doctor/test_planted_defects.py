@@ -203,6 +203,20 @@ DEFECTS: list[tuple[Callable[[Path], None], str, str, tuple[str, ...]]] = [
 ]
 
 
+def test_large_images_are_equal_only_if_all_pixels_are(clean: Path, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    shutil.copytree(clean, root)
+    large = texture(RNG, 90, 90)
+    almost = large.copy()
+    almost[50, 60, 1] ^= 1
+    for name, pixels in (("a.png", large), ("b.bmp", large), ("c.png", almost)):
+        save(root / "train/cat" / name, pixels)
+    found = by_check(cnnx.doctor.check_data(root))
+    assert set(found) == {"exact-duplicates", "near-duplicates"}
+    assert found["exact-duplicates"].groups == (("train/cat/a.png", "train/cat/b.bmp"),)
+    assert found["near-duplicates"].groups == (("train/cat/a.png", "train/cat/c.png"),)
+
+
 def by_check(findings: list[Finding]) -> dict[str, Finding]:
     return {each.check: each for each in findings}
 

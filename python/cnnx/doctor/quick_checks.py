@@ -18,7 +18,7 @@ _WORDS = 8  # of 8 bytes, in each of two places of an image, that are compared f
 
 
 def quick_findings(sets: Mapping[str, Dataset], names: Sequence[str]) -> list[Finding]:
-    """Errors and warnings on the numbers of images, and on equal images.
+    """Findings on the numbers of images, and on equal images.
 
     Args:
         sets: loaded sets of one shape by name, the training set first.
@@ -36,8 +36,7 @@ def quick_findings(sets: Mapping[str, Dataset], names: Sequence[str]) -> list[Fi
         np.concatenate([loaded.y for loaded in sets.values()]),
     )
     equal = _equal_images([loaded.x for loaded in sets.values()])
-    findings = [*check_classes(counts), *exact_duplicates(equal, table)]
-    return by_severity(each for each in findings if each.severity != "note")
+    return by_severity([*check_classes(counts), *exact_duplicates(equal, table)])
 
 
 def _equal_images(arrays: Sequence[Pixels]) -> list[NDArray[np.int64]]:
