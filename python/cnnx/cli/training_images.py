@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -96,28 +96,35 @@ def open_images(arguments: argparse.Namespace, classes: Classes | None = None) -
 
 def report_findings(source: Source, images: Dataset, arguments: argparse.Namespace) -> None:
     """Print a line for each finding of the doctor's quick checks."""
-    from cnnx.data.folder import FolderSet
-    from cnnx.doctor.image_table import IndexNames
     from cnnx.doctor.quick_checks import quick_findings
 
-    pairs = {
-        "train": (source.train, images),
-        "validation": (source.validation, images.validation),
-        "test": (source.test, images.test),
-    }
-    sets = {name: loaded for name, (_, loaded) in pairs.items() if loaded is not None}
-    if isinstance(source.train, FolderSet):
-        names: Sequence[str] = [
-            each
-            for found, loaded in pairs.values()
-            if isinstance(found, FolderSet) and loaded is not None
-            for each in _file_names(found, loaded, arguments.path)
-        ]
-    else:
-        only = len(sets) == 1
-        names = IndexNames([("" if only else f"{name}[", len(sets[name].y)) for name in sets])
-    for finding in quick_findings(sets, names):
+    loaded = {"train": images, "validation": images.validation, "test": images.test}
+    sets = {name: each for name, each in loaded.items() if each is not None}
+    for finding in quick_findings(sets, image_names(source, sets, arguments.path)):
         caution(arguments.command, f"{finding.check}: {finding.sentence}")
+
+
+def image_names(source: Source, sets: Mapping[str, Dataset], root: str) -> Sequence[str]:
+    """Names of images in findings: files below PATH, or indices of arrays.
+
+    Args:
+        source: image sets of PATH.
+        sets: loaded sets by name: train, validation, test, or some of them.
+        root: PATH.
+    """
+    from cnnx.data.folder import FolderSet
+    from cnnx.doctor.image_table import IndexNames
+
+    found = {"train": source.train, "validation": source.validation, "test": source.test}
+    if isinstance(source.train, FolderSet):
+        return [
+            each
+            for name, loaded in sets.items()
+            if isinstance(folder := found[name], FolderSet)
+            for each in _file_names(folder, loaded, root)
+        ]
+    only = source.validation is None and source.test is None
+    return IndexNames([("" if only else f"{name}[", len(each.y)) for name, each in sets.items()])
 
 
 def _file_names(found: FolderSet, loaded: Dataset, root: str) -> list[str]:

@@ -6,11 +6,11 @@ defect: its severity, the images or layers that it concerns, and what to do. `su
 images with wrong labels, and `label_issues` does so from the predictions of any networks.
 """
 
+from cnnx.doctor.confident_learning import LabelIssues, label_issues
 from cnnx.doctor.data import check_data
 from cnnx.doctor.finding import Finding, Severity, findings_text
-from cnnx.doctor.label_issues import LabelIssues, label_issues
+from cnnx.doctor.label_search import suspect_labels
 from cnnx.doctor.model_checks import check_model
-from cnnx.doctor.suspect_labels import suspect_labels
 from cnnx.doctor.training_checks import check_training
 
 __all__ = [

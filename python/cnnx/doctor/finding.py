@@ -27,6 +27,7 @@ class Finding:
         examples: their names: files below the path, indices of an array, classes or layers.
         advice: what to do.
         groups: names of the examples that belong together, such as copies of one image.
+        details: some words on each example, such as the class that an image seems to have.
 
     Raises:
         ValueError: if the severity is another word.
@@ -43,6 +44,7 @@ class Finding:
     examples: tuple[str, ...] = ()
     advice: str = ""
     groups: tuple[tuple[str, ...], ...] = ()
+    details: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         one_of(self.severity, SEVERITIES, "Finding", "severity")
@@ -51,10 +53,17 @@ class Finding:
         return f"{self.severity}  {self.check}  {self.sentence}"
 
     @property
+    def captions(self) -> dict[str, str]:
+        """Examples by name, each with its detail."""
+        details = self.details or ("",) * len(self.examples)
+        pairs = zip(self.examples, details, strict=True)
+        return {name: f"{name} ({detail})" if detail else name for name, detail in pairs}
+
+    @property
     def sentence(self) -> str:
         """Message with the first three examples and the advice."""
         groups = [" = ".join(_shortened(group, "...")) for group in self.groups]
-        names = groups or list(self.examples)
+        names = groups or list(self.captions.values())
         rest = f"and {len(names) - _EXAMPLES_SHOWN} more"
         listed = f": {', '.join(_shortened(names, rest))}" if names else ""
         return f"{self.message}{listed}" + (f"; {self.advice}" if self.advice else "")

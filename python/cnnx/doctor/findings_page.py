@@ -72,8 +72,10 @@ def _body(finding: Finding, thumbnail: Thumbnail) -> Markup:
     message = element("p", severity, f": {finding.message}.{advice}")
     rows: list[Markup] = []
     left = _IMAGES_SHOWN
+    captions = finding.captions
     for group in finding.groups or (finding.examples,):
-        figures = [each for name in group[:left] if (each := _figure(name, thumbnail))]
+        found = [_figure(name, captions.get(name, name), thumbnail) for name in group[:left]]
+        figures = [each for each in found if each is not None]
         left -= len(figures)
         if figures:
             kind = "row thumbnails group" if finding.groups else "row thumbnails"
@@ -86,14 +88,15 @@ def _body(finding: Finding, thumbnail: Thumbnail) -> Markup:
     return joined((message, *rows, None if rest is None else element("p", rest, class_="faint")))
 
 
-def _figure(name: str, thumbnail: Thumbnail) -> Markup | None:
+def _figure(name: str, caption: str, thumbnail: Thumbnail) -> Markup | None:
     pixels = thumbnail(name)
     if pixels is None:
         return None
-    return figure(image(as_rgb(pixels), name, width=_IMAGE_WIDTH), name)
+    return figure(image(as_rgb(pixels), name, width=_IMAGE_WIDTH), caption)
 
 
 def _names(finding: Finding) -> Markup:
     more = len(finding.examples) - _NAMES_SHOWN
-    items = [element("li", name) for name in finding.examples[:_NAMES_SHOWN]]
+    captions = [*finding.captions.values()][:_NAMES_SHOWN]
+    items = [element("li", caption) for caption in captions]
     return element("ul", *items, element("li", f"and {more:,} more") if more > 0 else None)

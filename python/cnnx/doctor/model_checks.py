@@ -63,7 +63,7 @@ def check_model(model: Model, x: ArrayLike, y: ArrayLike | None = None) -> list[
         >>> model.parameters["conv2d_2.bias"] = [-100.0] * 32
         >>> for finding in cnnx.doctor.check_model(model, x):
         ...     print(finding.severity, finding.check, finding.examples)
-        error dead-channels ('relu_2: 32 of 32', 'relu_3: 64 of 64')
+        error dead-channels ('relu_2', 'relu_3')
         error constant-outputs ()
     """
     model_argument.check_model(model, "check_model")
@@ -139,14 +139,14 @@ def _dead_channels(statistics: Sequence[LayerStatistics]) -> Iterator[Finding]:
     found = [each for each in rectifiers if each.dead_channels >= _tolerable(each) * each.channels]
     if found:
         is_severed = any(each.dead_channels == each.channels for each in found)
-        names = [f"{each.name}: {each.dead_channels} of {each.channels}" for each in found]
         yield Finding(
             "error" if is_severed else "warning",
             "dead-channels",
             f"most channels of {_counted(len(found), 'layer')} are 0 for every image",
             sum(each.dead_channels for each in found),
-            tuple(names),
+            tuple(each.name for each in found),
             "train again with a smaller learning rate; a dead channel has no gradient",
+            details=tuple(f"{each.dead_channels} of {each.channels}" for each in found),
         )
 
 
@@ -164,8 +164,9 @@ def _scales(statistics: Sequence[LayerStatistics]) -> Iterator[Finding]:
             f"outputs of {_counted(len(exploded), 'layer')} have a standard deviation above "
             f"{_EXPLODED:g}",
             len(exploded),
-            tuple(f"{each.name}: {each.deviation:.2g}" for each in exploded),
+            tuple(each.name for each in exploded),
             "add norms, or initialise the first of these layers with smaller weights",
+            details=tuple(f"{each.deviation:.2g}" for each in exploded),
         )
     # Exactly 0 are dead channels, and branches that are 0 at first on purpose.
     vanished = [
@@ -180,8 +181,9 @@ def _scales(statistics: Sequence[LayerStatistics]) -> Iterator[Finding]:
             f"outputs of {_counted(len(vanished), 'layer')} have a standard deviation below "
             f"{_VANISHED:g}",
             len(vanished),
-            tuple(f"{each.name}: {each.deviation:.2g}" for each in vanished),
+            tuple(each.name for each in vanished),
             "add norms, or initialise the first of these layers with larger weights",
+            details=tuple(f"{each.deviation:.2g}" for each in vanished),
         )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from cnnx.arguments import FloatArray, at_least, rectangular_array, shown
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import Labels, Pixels
-from cnnx.doctor.label_issues import LabelIssues, label_issues
+from cnnx.doctor.confident_learning import LabelIssues, label_issues
 from cnnx.models.fast_cifar import fast_cifar, fast_cifar_recipe
 from cnnx.models.plain import small
 from cnnx.spelling import checked_call
