@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import html.parser
 import re
+from pathlib import Path
 
 import cnnx
 import pytest
 from cnnx import Add, BatchNorm2d, Concat, Conv2d, Input, MaxPool2d, Model, ReLU, Upsample2d
 from cnnx.model.described_layers import described_layers
 from cnnx.model.model_figure import layer_table, model_graph
+
+ROOT = Path(__file__).parents[2]
 
 
 def unet() -> Model:
@@ -120,3 +123,11 @@ def test_frozen_layers_are_marked() -> None:
     model.freeze("conv2d_1")
     assert "156 parameters, frozen" in model._repr_html_()
     assert layer_table(model._core).count("<td>frozen</td>") == 1
+
+
+def test_the_documents_show_what_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
+    found = re.search(r"```python\n(.*?)```\n+```mermaid\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    exec(found[1], {})
+    assert capsys.readouterr().out == found[2]

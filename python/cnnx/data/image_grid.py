@@ -23,6 +23,7 @@ _LONGEST_SIDE = 96  # of an image in the grid, in its own pixels
 _SHOWN_SIDE = 48  # least side in CSS pixels
 _GAP = 2  # pixels between images, transparent
 _INCHES = 0.8  # side of an image in a figure
+_CHARACTER = 0.095  # inches
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,11 @@ def _figure(grid: ImageGrid, function: str) -> Figure:
             "pip install 'cnnx[cli]'"
         ) from None
     columns = max(1, *(len(row.images) for row in grid.rows), 1)
-    size = (_INCHES * (columns + 2), _INCHES * max(1, len(grid.rows)) + 0.5)
+    title = max((len(row.title) for row in grid.rows), default=0)
+    size = (
+        _INCHES * columns + _CHARACTER * title + 0.4,
+        _INCHES * max(1, len(grid.rows)) + 0.5,
+    )
     figure = pyplot.figure(figsize=size, layout="constrained")
     figure.suptitle(grid.sentence, fontsize="medium", wrap=True)
     axes: Any = figure.subplots(max(1, len(grid.rows)), columns, squeeze=False)

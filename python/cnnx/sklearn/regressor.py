@@ -59,7 +59,7 @@ class CNNRegressor(RegressorMixin, CNNEstimator):
         n_threads: number of threads. None is that of cnnx, within the limits that threadpoolctl
             and joblib set for OpenMP.
         callbacks: callbacks of `Trainer.fit`.
-        verbose: whether to print a line per epoch, 0 or 1.
+        verbose: whether to show the progress of `fit`, 0 or 1.
 
     Attributes:
         model_: the trained `cnnx.Model`.
