@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from cnnx.data import xo
 from command_line import Run
 
@@ -73,6 +75,19 @@ def test_training_names_images_of_arrays(run: Run, tmp_path: Path) -> None:
     outcome = run("train", "xo.npz", "--epochs", 1)
     assert outcome.status == 0
     assert outcome.err.splitlines()[:-1] == [
-        "cnnx train: warning: exact-duplicates: 1 image is equal to another one of its class: "
+        "cnnx train: warning: exact-duplicates: 1 image is equal to another one of the same class: "
         "3 = 30; keep one of each group"
     ]
+
+
+def test_names_that_are_no_utf8(run: Run, classes: Path, tmp_path: Path) -> None:
+    root = tmp_path / "pets"
+    shutil.copytree(classes, root)
+    try:
+        (root / "train" / "X" / os.fsdecode(b"\xff.png")).touch()
+    except OSError:
+        pytest.skip("the file system refuses such names")
+    outcome = run("doctor", "pets", "--html", "page.html")
+    assert outcome.status == 1
+    assert "train/X/\\udcff.png" in outcome.out
+    assert "train/X/\\udcff.png" in (tmp_path / "page.html").read_text(encoding="utf-8")

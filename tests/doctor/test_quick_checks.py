@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from cnnx.data import Dataset
 from cnnx.doctor.image_table import IndexNames
@@ -36,3 +38,9 @@ def test_tiny_images_are_compared_too() -> None:
     y = np.arange(40) % 2
     (finding,) = quick_findings({"train": Dataset(x, y, 2)}, IndexNames([("", 40)]))
     assert finding.examples == ("3", "7")
+
+
+def test_images_in_a_mapped_file_are_not_read(tmp_path: Path) -> None:
+    x = np.memmap(tmp_path / "x", np.uint8, "w+", shape=(40, 4, 4, 1))
+    y = np.arange(40) % 2
+    assert quick_findings({"train": Dataset(x, y, 2)}, IndexNames([("", 40)])) == []

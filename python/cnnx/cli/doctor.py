@@ -151,4 +151,5 @@ def _write_page(examined: Examination, arguments: argparse.Namespace) -> None:
 
     title = f"Findings in {arguments.model or arguments.path}"
     text = findings_page(title, examined.findings, examined.thumbnail)
-    replace_file(str(arguments.html), [text.encode()])
+    # Names of files may hold bytes that are no UTF-8.
+    replace_file(str(arguments.html), [text.encode("utf-8", "backslashreplace")])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnx.arguments import shown
 from cnnx.doctor.finding import Finding, number_of
 from cnnx.doctor.image_table import index_name
+from cnnx.mapping import check_mapping
 
 _LARGEST_FLOAT = 1.5  # of pixels from 0 to 1, with some overshoot
 _LARGEST_STANDARDISED = 20.0  # absolute value, in standard deviations
@@ -65,11 +66,13 @@ def channels_last(splits: Sequence[ArraySplit], function: str) -> tuple[list[Arr
 
     Raises:
         ValueError: if an array is none of images, or has not one label per image.
+        FormatError: if a file that an array is mapped from was cut short since.
     """
     result: list[ArraySplit] = []
     is_first = False
     for split in splits:
         x, count = split.x, len(split.y) if split.y.ndim else 0
+        check_mapping(x, f"{function}: x")
         if x.dtype.kind not in "biuf" or x.ndim not in (3, 4) or 0 in x.shape:
             raise ValueError(
                 f"{function}: x is {x.dtype} of shape {x.shape}, expected numbers of shape (count, "

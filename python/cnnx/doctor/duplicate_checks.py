@@ -126,7 +126,7 @@ def _findings(
     for count, found, (severity, check), other, advice in (
         (leaked, leaks, likeness.leak, "one of another set", _LEAK_ADVICE),
         (conflicting, conflicts, likeness.conflict, "one with another label", _CONFLICT_ADVICE),
-        (copied, copies, likeness.copies, "another one of its class", _COPIES_ADVICE),
+        (copied, copies, likeness.copies, "another one of the same class", _COPIES_ADVICE),
     ):
         if found:
             yield Finding(

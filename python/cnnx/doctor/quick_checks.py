@@ -20,6 +20,8 @@ _WORDS = 8  # of 8 bytes, in each of two places of an image, that are compared f
 def quick_findings(sets: Mapping[str, Dataset], names: Sequence[str]) -> list[Finding]:
     """Findings on the numbers of images, and on equal images.
 
+    Images in a memory-mapped file are not compared, because that would read the file once more.
+
     Args:
         sets: loaded sets of one shape by name, the training set first.
         names: names of all their images.
@@ -35,7 +37,9 @@ def quick_findings(sets: Mapping[str, Dataset], names: Sequence[str]) -> list[Fi
         np.repeat(np.arange(len(sets)), sizes),
         np.concatenate([loaded.y for loaded in sets.values()]),
     )
-    equal = _equal_images([loaded.x for loaded in sets.values()])
+    arrays = [loaded.x for loaded in sets.values()]
+    is_mapped = any(isinstance(x, np.memmap) for x in arrays)
+    equal = [] if is_mapped else _equal_images(arrays)
     return by_severity([*check_classes(counts), *exact_duplicates(equal, table)])
 
 
