@@ -80,7 +80,11 @@ def confusion_matrix(
     if is_integer(classes):
         names: Sequence[str] = ()
         count = int(classes)  # type: ignore[arg-type]
-    elif isinstance(classes, Sequence) and not isinstance(classes, str):
+    elif (
+        isinstance(classes, Sequence)
+        and not isinstance(classes, str)
+        and all(isinstance(name, str) for name in classes)
+    ):
         names, count = classes, len(classes)
     else:
         raise TypeError(

@@ -180,6 +180,7 @@ def test_every_method_ends_the_page(method: str) -> None:
         ({"x": np.zeros((2, 32, 32, 1))}, ValueError, "x has 2 images, expected one"),
         ({"method": "gradcam"}, ValueError, "method is 'gradcam', expected grad-cam"),
         ({"method": 3}, ValueError, "method is 3, expected one of grad-cam, hires-cam"),
+        ({"method": ["saliency"]}, ValueError, r"method is \[.saliency.\], expected one of"),
         ({"method": "saliency", "layer": "relu_1"}, ValueError, "saliency explains no layer"),
         ({"layer": "relu_9"}, ValueError, "has no layer 'relu_9', expected "),
         ({"classes": "cat"}, ValueError, "classes has 'cat', expected one of"),

@@ -64,6 +64,7 @@ def test_top_k_accuracy_refuses_what_does_not_fit(
         (["X"], ["Y"], ["X"], ValueError, "predicted: y has the name 'Y'"),
         ([0], [0], 0, ValueError, "classes is 0, expected at least one"),
         ([0], [0], "XO", TypeError, "classes is 'XO', expected their number or names"),
+        ([0], [0], [[1], [2]], TypeError, r"classes is \[\[1\], \[2\]\], expected their number"),
     ],
 )
 def test_a_confusion_matrix_refuses_what_does_not_fit(

@@ -105,11 +105,11 @@ def method_of(name: object, layer: object, function: str) -> Method:
     Raises:
         ValueError: if the name is unknown, or the method does not read a layer.
     """
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         near = nearest(name, METHODS) if isinstance(name, str) else []
         expected = near[0] if near else f"one of {', '.join(METHODS)}"
         raise ValueError(f"{function}: method is {shown(name)}, expected {expected}")
-    method = METHODS[str(name)]
+    method = METHODS[name]
     if layer is not None and not method.reads_layer:
         of_layers = ", ".join(each for each, one in METHODS.items() if one.reads_layer)
         raise ValueError(
