@@ -11,6 +11,7 @@ from cnnx.cli.outputs import free_name
 
 # Options of `cnnx train` that a resumed run takes again, in the order of its help.
 _REPEATED = ("threads", "skip_unreadable", "checkpoint_every", "log", "profile", "out", "overwrite")
+_OF_THE_FOLDER = ("log", "out", "overwrite")  # which the folder of a run implies
 
 
 def program() -> str:
@@ -23,10 +24,16 @@ def program() -> str:
 
 def resume_line(arguments: argparse.Namespace, checkpoint: Path) -> str:
     """Command line that resumes a run of `cnnx train`, quoted for a shell."""
-    words = ["train", arguments.path, "--resume", str(checkpoint)]
+    folder = arguments.folder
+    words = [
+        "train",
+        arguments.path,
+        "--resume",
+        str(checkpoint if folder is None else folder.path),
+    ]
     for name in _REPEATED:
         value = getattr(arguments, name)
-        if value is None or value is False:
+        if value is None or value is False or (folder is not None and name in _OF_THE_FOLDER):
             continue
         words.append(f"--{name.replace('_', '-')}")
         if value is not True:

@@ -20,8 +20,11 @@ from cnnx.cli.run_folder import RunFolder
 from cnnx.cli.shared_options import use_threads
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnnx.cli.classifier import Classifier
-    from cnnx.data.dataset import ImageSet
+    from cnnx.evaluation import Evaluation
+    from cnnx.training.history import History
 
 _EPILOG = f"""\
 {SETS_NOTE}
@@ -66,6 +69,7 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the page."""
     from cnnx.cli.classifier import Classifier
+    from cnnx.training.history_file import read_history
 
     use_threads(arguments)
     refuse_exchanged("report", arguments.model, arguments.path)
@@ -78,55 +82,58 @@ def run(arguments: argparse.Namespace) -> int:
         inputs["--history"] = history
     check_new_file("--out", arguments.out, inputs, arguments.overwrite)
     classifier = Classifier(arguments.model)
+    images = measured_set(classifier, arguments)
+    epochs = None if history is None else read_history(history)
     write_report(
-        classifier,
-        measured_set(classifier, arguments),
         arguments.out,
-        history=history,
+        classifier,
+        evaluated(classifier, images),
+        images.name,
+        history=epochs,
         folder=folder,
-        command=arguments.command_line,
+        commands=[arguments.command_line],
     )
     print(f"saved {arguments.out}")
     return 0
 
 
 def write_report(
-    classifier: Classifier,
-    images: ImageSet,
     out: Path,
+    classifier: Classifier,
+    evaluation: Evaluation,
+    images: str,
     *,
-    history: Path | None,
+    history: History | None,
     folder: RunFolder | None,
-    command: str,
+    commands: Sequence[str],
 ) -> None:
-    """Measure a model and write the page.
+    """Write the page about a model.
 
     Args:
-        classifier: the model.
-        images: images to measure it on, not loaded yet.
         out: file of the page.
-        history: CSV file of the training, or None.
+        classifier: the model.
+        evaluation: its evaluation.
+        images: the evaluated images in a few words.
+        history: metrics of the epochs, or None.
         folder: folder of the training with its settings, or None.
-        command: command line that writes the page again.
+        commands: command lines after that of the training.
     """
     from cnnx.report.content import Content
     from cnnx.report.environment import environment
     from cnnx.report.writing import findings_of, write_page
-    from cnnx.training.history_file import read_history
 
-    epochs = None if history is None else read_history(history)
     record = {} if folder is None else folder.record()
-    evaluation = evaluated(classifier, images)
+    trained = [each["command"] for each in (record, *record.get("resumed", [])) if each]
     content = Content(
         title=f"Report on {classifier.path}",
-        subject=f"{evaluation.accuracy:.2%} of {counted(evaluation.count, 'image')} of "
-        f"{images.name} are classified correctly",
+        subject=f"{evaluation.accuracy:.2%} of {counted(evaluation.count, 'image')} of {images} "
+        "are classified correctly",
         model=classifier.model,
         evaluation=evaluation,
         findings=findings_of(classifier.model, evaluation),
         environment=environment(),
-        history=epochs,
+        history=history,
         settings=record.get("settings", {}),
-        commands=[*filter(None, [record.get("command")]), command],
+        commands=[*trained, *commands],
     )
     write_page(str(out), content)

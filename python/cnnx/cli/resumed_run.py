@@ -34,12 +34,15 @@ def resume(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
             arguments.patience = state.get("patience", _DEFAULT_PATIENCE)
         if name == "FineTuning":
             arguments.recipe = FINE_TUNE
+        if name == "BestModel":
+            arguments.saves_best = True
     if arguments.epochs is not None:
         _check_length(checkpoint, arguments)
     trainer = cnnx.Trainer.resume(
         arguments.resume, epochs=arguments.epochs, recompute=arguments.recompute
     )
-    check_resumed(arguments, trainer.model)
+    if arguments.folder is None:
+        check_resumed(arguments, trainer.model)
     return trainer, load_for(trainer.model, arguments, str(arguments.resume))
 
 

@@ -9,10 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from cnnx.cli.errors import UserError
+from cnnx.cli.recipes import RATES
 
 _SETTINGS = "settings.json"
-# Options of the program, not of the run.
-_NO_SETTINGS = ("run", "command", "command_line", "overwrite", "resume", "profile")
+# Attributes of parsed arguments that are no settings of a run.
+_NO_SETTINGS = frozenset(
+    {
+        *("run", "command", "command_line", "version", "print_completion", "saves_best"),
+        *("folder", "run_dir", "overwrite", "resume", "out", "log", "checkpoint"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,19 @@ class RunFolder:
             "add --overwrite to write its run there"
         )
 
+    def check_resumable(self) -> None:
+        """Refuse a folder without the files of a run.
+
+        Raises:
+            UserError: if one is missing.
+        """
+        for file in (self.settings, self.checkpoint):
+            if not file.is_file():
+                raise UserError(
+                    f"--resume {self.path}: there is no {file.name} in this folder, expected a "
+                    "checkpoint or the folder of --run-dir"
+                )
+
     def begin(self, arguments: argparse.Namespace) -> None:
         """Make the folder, remove the files of an earlier run, and record the settings.
 
@@ -96,11 +115,7 @@ class RunFolder:
         self._write(
             {
                 "command": arguments.command_line,
-                "settings": {
-                    name: _value(value)
-                    for name, value in vars(arguments).items()
-                    if name not in _NO_SETTINGS
-                },
+                "settings": _settings(arguments),
                 "environment": _environment(),
             }
         )
@@ -117,22 +132,19 @@ class RunFolder:
         self._write({**record, "resumed": [*record.get("resumed", []), resumed]})
 
     def record(self) -> dict[str, Any]:
-        """Record of the run: command, settings, environment.
+        """Record of the run: its command, settings and environment, and how it was resumed.
 
         Raises:
             UserError: if it is damaged.
             OSError: if it cannot be read.
         """
         try:
-            record = json.loads(self.settings.read_text(encoding="utf-8"))
+            record: Any = json.loads(self.settings.read_text(encoding="utf-8"))
         except ValueError:
             record = None
-        parts = {"command": str, "settings": dict, "environment": dict}
-        if not isinstance(record, dict) or not all(
-            isinstance(record.get(name), kind) for name, kind in parts.items()
-        ):
+        if not _is_record(record):
             raise UserError(f"{self.settings}: is damaged, expected the settings of a run as JSON")
-        return record
+        return dict(record)
 
     def _write(self, record: dict[str, Any]) -> None:
         from cnnx.data.atomic_file import replace_file
@@ -141,10 +153,31 @@ class RunFolder:
         replace_file(str(self.settings), [text.encode()])
 
 
+def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """All options of a run, defaults included, as JSON has them."""
+    chosen = {name: value for name, value in vars(arguments).items() if name not in _NO_SETTINGS}
+    if chosen["learning_rate"] is None:
+        chosen["learning_rate"] = RATES[chosen["optimizer"]]
+    return {name: _value(value) for name, value in chosen.items()}
+
+
 def _environment() -> dict[str, Any]:
     from cnnx.report.environment import environment
 
     return environment()
+
+
+def _is_record(record: Any) -> bool:
+    """Whether JSON is what `RunFolder.begin` and `RunFolder.resume` write."""
+    if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
+        return False
+    resumed = record.get("resumed", [])
+    if not isinstance(resumed, list):
+        return False
+    return all(
+        isinstance(each, dict) and isinstance(each.get("command"), str)
+        for each in (record, *resumed)
+    )
 
 
 def _value(value: Any) -> Any:

@@ -43,7 +43,8 @@ PATH is one of
 
 The validation set is evaluated after every epoch, the test set once at the end. Ctrl-C, SIGTERM and
 SIGHUP stop after the step and save the model. A run with --checkpoint can be resumed after an
-interruption or a kill: give PATH and --resume, and it ends with the same bits.
+interruption or a kill: give PATH and --resume, and it ends with the same bits. --run-dir writes
+everything about a run into one folder, a report included.
 
 examples:
   cnnx train pets --out pets.cnnx
@@ -52,6 +53,8 @@ examples:
       --epochs 60 --checkpoint run.ckpt --log run.csv
   cnnx train photos --resume run.ckpt --log run.csv
   cnnx train pets --resume pets.ckpt --epochs 20
+  cnnx train pets --epochs 20 --run-dir runs/first
+  cnnx train pets --resume runs/first
   cnnx train pets --init pets.cnnx --learning-rate 0.0002 --out better.cnnx
   cnnx train pets --from imagenet.cnnx --recipe fine-tune --augment flip
   cnnx train pets --from imagenet.onnx --freeze '*' --epochs 10
@@ -80,7 +83,7 @@ def add_parser(commands: Commands) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, folder=None, saves_best=False)
     train_options.add_data_options(parser)
     train_options.add_network_options(parser)
     train_options.add_run_options(parser)
@@ -90,7 +93,8 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train and save a model, and evaluate the test set if there is one."""
     train_options.complete(arguments)
-    check_outputs(arguments)
+    if arguments.folder is None:
+        check_outputs(arguments)
 
     from cnnx.training.fit_progress import TextProgress
 
@@ -103,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.profile:
         trainer.start_profile()
     started = time.perf_counter()
-    replaces = arguments.overwrite or arguments.resume is not None  # checked by resume
+    replaces = _replaces(arguments)
     try:
         _fit(trainer, images, arguments, progress)
         if arguments.profile:
@@ -120,15 +124,29 @@ def run(arguments: argparse.Namespace) -> int:
         warn_of_finished_run(arguments)
     if progress.steps_done >= _STEPS_TO_LEARN:
         _warn_at_chance(trainer, images, arguments)
-    if images.test is None:
-        return 0
     try:
-        metrics = trainer.evaluate(images.test.x, images.test.y)
+        _measure(trainer, images, arguments)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; the trained model is in {saved}") from None
-    count = counted(len(images.test.y), "image")
-    print(f"test accuracy {metrics['accuracy']:.2%} of {count}")
     return 0
+
+
+def _measure(trainer: Trainer, images: Dataset, arguments: argparse.Namespace) -> None:
+    """Print the accuracy on the test set if there is one, and write the report of --run-dir."""
+    if images.test is not None:
+        metrics = trainer.evaluate(images.test.x, images.test.y)
+        count = counted(len(images.test.y), "image")
+        print(f"test accuracy {metrics['accuracy']:.2%} of {count}", flush=True)
+    if arguments.folder is not None:
+        from cnnx.cli.run_report import report_on_run
+
+        report_on_run(arguments.folder, trainer, images)
+        print(f"saved {arguments.folder.report}")
+
+
+def _replaces(arguments: argparse.Namespace) -> bool:
+    """Whether the run may replace a model at --out, which is checked before."""
+    return arguments.overwrite or arguments.resume is not None or arguments.folder is not None
 
 
 def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
@@ -142,7 +160,10 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
     )
 
     if arguments.resume is not None:
-        return resume(arguments)
+        trainer, images = resume(arguments)
+        if arguments.folder is not None:
+            arguments.folder.resume(arguments)
+        return trainer, images
     model, images = prepare(arguments)
     if images.validation is None and arguments.validation:
         warn_of_small_classes(images, arguments.path)
@@ -156,6 +177,9 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
         seed=arguments.seed,
         recompute=arguments.recompute,
     )
+    if arguments.folder is not None:
+        arguments.saves_best = images.validation is not None or bool(arguments.validation)
+        arguments.folder.begin(arguments)
     return trainer, images
 
 
@@ -196,8 +220,8 @@ def _fit(
 
 
 def _callbacks(arguments: argparse.Namespace) -> list[Callback]:
-    """Fine-tuning, early stopping, which also restores the best epoch's weights, and the log."""
-    from cnnx.callbacks import CSVLog, EarlyStopping
+    """Fine-tuning, early stopping, which also restores the best weights, best model and log."""
+    from cnnx.callbacks import BestModel, CSVLog, EarlyStopping
 
     callbacks: list[Callback] = []
     if arguments.recipe is not None:
@@ -206,6 +230,8 @@ def _callbacks(arguments: argparse.Namespace) -> list[Callback]:
     if arguments.patience is not None or arguments.keep_best:
         patience = _NEVER if arguments.patience is None else arguments.patience
         callbacks.append(EarlyStopping("validation_loss", patience=patience))
+    if arguments.saves_best:
+        callbacks.append(BestModel(arguments.folder.best))
     if arguments.log is not None:
         callbacks.append(CSVLog(arguments.log))
     return callbacks
@@ -243,7 +269,8 @@ def _save_unfinished(
     if not math.isfinite(trainer.evaluate(images.x[:64], images.y[:64])["loss"]):
         outcome = "; no model was saved, because its outputs are not finite"
         return outcome if checkpoint is None else f"{outcome}; an earlier state is in {checkpoint}"
-    saved = save_model(trainer.model, arguments.out, overwrite=arguments.resume is not None)
+    replaces = arguments.resume is not None or arguments.folder is not None
+    saved = save_model(trainer.model, arguments.out, replaces)
     outcome = f"; the model as trained so far ({counted(steps, 'step')}) is in {saved}"
     if checkpoint is None:
         return f"{outcome}; train it further with {init_line(arguments, saved)}"

@@ -9,6 +9,7 @@ from typing import Any
 from cnnx.cli import option_types as types
 from cnnx.cli.errors import UserError
 from cnnx.cli.recipes import AUGMENTATIONS, FINE_TUNE, RATES, SCHEDULES, augmentations
+from cnnx.cli.run_folder import RunFolder
 from cnnx.cli.shared_options import add_skip_unreadable, add_threads
 
 # Settings of a new network, which a model file has already.
@@ -221,7 +222,15 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
         "--resume",
         type=Path,
         metavar="FILE",
-        help="resume the run of a checkpoint, with its settings and the same bits",
+        help="resume the run of a checkpoint, or of a folder of --run-dir, with its settings and "
+        "the same bits",
+    )
+    parser.add_argument(
+        "--run-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="write the whole run into a new FOLDER: settings.json, log.csv, run.ckpt, best.cnnx, "
+        "last.cnnx and report.html; instead of --out, --checkpoint and --log",
     )
     parser.add_argument(
         "--log", type=Path, metavar="FILE", help="write the metrics of each epoch to FILE, as CSV"
@@ -234,7 +243,6 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        default=Path("model.cnnx"),
         metavar="FILE",
         help="file of the saved model (default: model.cnnx); where FILE is a symbolic link, the "
         "link stays and the file it points to is replaced",
@@ -242,8 +250,8 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace existing files of --out, --checkpoint and --log; a resumed run replaces its "
-        "own model and log without it",
+        help="replace existing files of --out, --checkpoint and --log, or the run of --run-dir; a "
+        "resumed run replaces its own model and log without it",
     )
 
 
@@ -253,6 +261,9 @@ def complete(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: if an option does not fit another one.
     """
+    arguments.folder = _run_folder(arguments)
+    if arguments.out is None:
+        arguments.out = Path("model.cnnx")
     if arguments.resume is not None:
         for name in (*_DEFAULTS, "checkpoint"):
             if name != "epochs" and getattr(arguments, name) is not None:
@@ -264,6 +275,41 @@ def complete(arguments: argparse.Namespace) -> None:
     if arguments.checkpoint_every is not None and arguments.checkpoint is None:
         raise UserError("--checkpoint-every needs --checkpoint FILE or --resume FILE")
     fill_in(arguments)
+
+
+def _run_folder(arguments: argparse.Namespace) -> RunFolder | None:
+    """The folder of the run, with its files as --out, --log, and --checkpoint or --resume.
+
+    Raises:
+        UserError: if other files are given with it, it has no run to resume, or it has one already.
+    """
+    resumes = arguments.resume is not None and arguments.resume.is_dir()
+    path = arguments.resume if resumes else arguments.run_dir
+    if path is None:
+        return None
+    folder, option = RunFolder(path), "--resume" if resumes else "--run-dir"
+    own = {"out": folder.last, "log": folder.log, "checkpoint": folder.checkpoint}
+    for name, file in own.items():
+        if getattr(arguments, name) is not None:
+            raise UserError(f"--{name} cannot be given with {option} {path}: its file is {file}")
+    if not resumes and arguments.resume is not None:
+        raise UserError(
+            f"--run-dir cannot be given with --resume {arguments.resume}: a resumed run keeps its "
+            "files; resume a folder with --resume FOLDER"
+        )
+    if resumes:
+        if arguments.run_dir not in (None, path):
+            raise UserError(
+                f"--run-dir {arguments.run_dir} cannot be given with --resume {path}: a resumed "
+                "run keeps its folder"
+            )
+        folder.check_resumable()
+        arguments.resume = folder.checkpoint
+    else:
+        folder.check_new(arguments.overwrite)
+        arguments.checkpoint = folder.checkpoint
+    arguments.out, arguments.log = folder.last, folder.log
+    return folder
 
 
 def fill_in(arguments: argparse.Namespace) -> None:

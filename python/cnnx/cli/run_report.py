@@ -1,0 +1,56 @@
+"""Report at the end of `cnnx train --run-dir`, on the best model of the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnnx.cli.classifier import Classifier
+from cnnx.cli.report import write_report
+from cnnx.cli.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from cnnx.data.dataset import Dataset
+    from cnnx.training.trainer import Trainer
+
+
+def report_on_run(folder: RunFolder, trainer: Trainer, images: Dataset) -> None:
+    """Write the report on the best model of a run, without a validation set on the last one.
+
+    Args:
+        folder: folder of the run.
+        trainer: trainer of the run.
+        images: images of the run.
+    """
+    from cnnx.evaluation import evaluate
+
+    classifier = Classifier(folder.best if folder.best.is_file() else folder.last)
+    words, measured = _measured(trainer, images)
+    evaluation = evaluate(classifier.model, measured)
+    write_report(
+        folder.report,
+        classifier,
+        evaluation,
+        words,
+        history=trainer.history,
+        folder=folder,
+        commands=[],
+    )
+
+
+def _measured(trainer: Trainer, images: Dataset) -> tuple[str, Dataset]:
+    """Images that the model was not trained on if there are any, in words and as a set."""
+    from cnnx.data.dataset import Dataset
+    from cnnx.data.split import split
+
+    if images.test is not None:
+        return "the test set", images.test
+    if images.validation is not None:
+        return "the validation set", images.validation
+    run = trainer._run
+    fraction = None if run is None else run.settings["validation"]
+    if fraction is None:
+        return "the training set", images
+    rows, _ = split(trainer._core.split_order(len(images.y)), fraction, images.y)
+    names = tuple(images.names[row] for row in rows) if images.names else ()
+    held_out = Dataset(images.x[rows], images.y[rows], images.classes, names=names)
+    return "the held-out images", held_out
