@@ -15,6 +15,7 @@
 #include "check.h"
 #include "cnnx/layers.h"
 #include "cnnx/runtime.h"
+#include "cnnx/softmax.h"
 #include "cnnx/trainer.h"
 #include "cnnx/xo.h"
 #include "graph/model_state.h"
@@ -240,6 +241,34 @@ void arrays_are_the_models_own() {
                model.get_parameter(weight, values.data()));
 }
 
+void a_temperature_divides_the_outputs_of_probabilities_only() {
+  Model model = small_model();
+  const Samples samples;
+  const std::vector<float> outputs = model.run(samples.first(kCount));
+  CHECK_EQUAL(model.temperature(), 1.0f);
+  model.set_temperature(4);
+  CHECK(model.run(samples.first(kCount)) == outputs);
+  const std::vector<float> probabilities = model.probabilities(samples.first(kCount));
+  std::vector<float> divided = outputs, expected(outputs.size());
+  for (float& output : divided) output /= 4;
+  cnnx::softmax(divided.data(), kCount, 2, expected.data());
+  CHECK(probabilities == expected);
+  std::vector<float> in_place = outputs;
+  model.outputs_to_probabilities(in_place.data(), kCount);
+  CHECK(in_place == expected);
+  CHECK_EQUAL(model.clone().temperature(), 4.0f);
+  for (const float wrong : {0.0f, -1.0f, std::numeric_limits<float>::infinity(),
+                            std::numeric_limits<float>::quiet_NaN()}) {
+    CHECK_THROWS(std::invalid_argument, "expected a finite number above 0",
+                 model.set_temperature(wrong));
+  }
+  Model ends_in_softmax({Flatten(), Dense(2), Softmax()}, {kSize, kSize, 1});
+  CHECK_THROWS(std::invalid_argument, "the model's outputs are probabilities already",
+               ends_in_softmax.set_temperature(2));
+  CHECK_THROWS(std::invalid_argument, "outputs_to_probabilities: outputs is a null pointer",
+               model.outputs_to_probabilities(nullptr, 1));
+}
+
 void a_moved_from_model_says_so() {
   Model from = small_model();
   Model model = std::move(from);
@@ -289,6 +318,7 @@ int main() {
   wrong_images_are_refused();
   arrays_are_the_models_own();
   a_resized_model_runs_images_of_another_size();
+  a_temperature_divides_the_outputs_of_probabilities_only();
   a_moved_from_model_says_so();
   return cnnx::test::finish("model_test");
 }

@@ -116,6 +116,7 @@ def test_images_of_any_size_and_kind(
         preprocessing=cnnx.Preprocessing(resize, mean=0.4, std=0.3),
         seed=1,
     )
+    model.temperature = 0.3
     model.save(tmp_path / "model.cnnx")
     images = [
         rng.integers(0, 256, (height, width, kind), dtype=np.uint8)
@@ -129,6 +130,7 @@ def test_one_output_predicts_two_classes(programs: Path, tmp_path: Path) -> None
     x, y = cnnx.data.xo(64, seed=1)
     model = cnnx.Model([cnnx.Flatten(), cnnx.Dense(1)], input_shape=(32, 32, 1), classes=["X", "O"])
     cnnx.Trainer(model, loss=cnnx.BinaryCrossEntropy()).fit(x, y, epochs=2)
+    model.temperature = 1.5
     model.save(tmp_path / "xo.cnnx")
     asked = Asked(tmp_path / "xo.cnnx", tmp_path, list(x[:20]))
     asked.write()

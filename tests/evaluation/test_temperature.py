@@ -11,6 +11,7 @@ import cnnx
 import numpy as np
 import pytest
 from cnnx.evaluation import calibrate, evaluate
+from model_file_parts import read_parts, write_parts
 
 X, Y = cnnx.data.xo(400, seed=4)
 
@@ -94,6 +95,43 @@ def test_copies_and_files_keep_the_temperature(tmp_path: Path) -> None:
     model.temperature = 1
     assert pickle.dumps(model) == plain
     assert b"temperature" not in plain
+
+
+@pytest.mark.parametrize(
+    ("values", "shape", "sentence"),
+    [
+        ([0.0], [], "holds 0.000000, expected a finite number above 0"),
+        ([-1.0], [], "holds -1.000000, expected"),
+        ([float("nan")], [], "holds -?nan, expected"),
+        ([float("inf")], [], "holds inf, expected"),
+        ([2.0, 2.0], [2], r"has shape \(2,\), expected \(\)"),
+    ],
+)
+def test_files_with_another_number_are_refused(
+    values: list[float], shape: list[int], sentence: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.cnnx"
+    MODELS[2].save(path)
+    header, data = read_parts(path)
+    end = len(data) + 4 * len(values)
+    place = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), end]}
+    header["cnnx.temperature"] = place
+    write_parts(path, header, data + np.array(values, np.float32).tobytes())
+    with pytest.raises(cnnx.FormatError, match=f'tensor "cnnx.temperature".*{sentence}'):
+        cnnx.load(path)
+
+
+def test_files_of_models_without_logits_have_none(tmp_path: Path) -> None:
+    path = tmp_path / "model.cnnx"
+    MODELS[2].save(path)
+    header, data = read_parts(path)
+    place = {"dtype": "F32", "shape": [], "data_offsets": [len(data), len(data) + 4]}
+    header["cnnx.temperature"] = place
+    graph = header["__metadata__"]["cnnx.graph"]
+    header["__metadata__"]["cnnx.graph"] = graph.replace('"softmax"', '"none"')
+    write_parts(path, header, data + np.float32(2).tobytes())
+    with pytest.raises(cnnx.FormatError, match="has 7 tensors, but its graph uses 6"):
+        cnnx.load(path)
 
 
 def test_training_resets_it() -> None:

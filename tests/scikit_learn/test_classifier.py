@@ -169,7 +169,10 @@ def test_scores_and_probabilities_agree(x: np.ndarray, y: np.ndarray) -> None:
     scores = fitted.decision_function(x)
     assert scores.shape == (30, 3)
     assert (fitted.classes_[scores.argmax(axis=1)] == fitted.predict(x)).all()
-    np.testing.assert_allclose(np.exp(fitted.predict_log_proba(x)), fitted.predict_proba(x), 1e-5)
+    for temperature in (1, 2.5):
+        fitted.model_.temperature = temperature
+        logs = fitted.predict_log_proba(x)
+        np.testing.assert_allclose(np.exp(logs), fitted.predict_proba(x), 1e-5)
     binary = classifier().fit(x, y == "X")
     scores = binary.decision_function(x)
     assert scores.shape == (30,)

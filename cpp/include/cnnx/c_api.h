@@ -162,7 +162,8 @@ CNNX_API cnnx_status cnnx_model_resize(const cnnx_model* model, const cnnx_image
 
 // Batches: `count` images of the model's size one after another, (count, height, width, channels).
 // Write count * output_count floats: the model's raw outputs, or its probabilities (for a single
-// output the probability of the second class alone). With count 0 nothing is read or written. A
+// output the probability of the second class alone), which follow from the outputs divided by the
+// temperature that is saved with the model. With count 0 nothing is read or written. A
 // model that was trained with a regression loss and has no class names has values instead of
 // probabilities: cnnx_model_predict and cnnx_model_probabilities refuse it.
 CNNX_API cnnx_status cnnx_model_run(const cnnx_model* model, const void* pixels,

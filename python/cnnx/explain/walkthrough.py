@@ -157,6 +157,14 @@ def _result_section(model: Model, trace: Trace, probabilities: FloatArray | None
     if probabilities is None:
         values = [(trace.labels[k], significant(score)) for k, score in enumerate(scores)]
         return Section("result", "The result", table(["output", "value"], values))
+    temperature = model.temperature
+    scores /= temperature
+    divided = (
+        ""
+        if temperature == 1
+        else f"The scores are divided by the model's temperature, {temperature:.4g}, which fits "
+        "probabilities to accuracies. "
+    )
     order = np.argsort(-probabilities, kind="stable")[:_MOST_CLASSES]
     if outputs_are_independent(model._core) or scores.size == 1:
         sentence = (
@@ -185,7 +193,8 @@ def _result_section(model: Model, trace: Trace, probabilities: FloatArray | None
         rest = 1 - float(probabilities[order].sum())
         blank: list[Child] = [None] * (len(header) - 3)
         rows.append([f"the other {others}", *blank, f"{rest:.2%}", bar(rest)])
-    return Section("result", "The result", joined([element("p", sentence), table(header, rows)]))
+    body = joined([element("p", divided + sentence), table(header, rows)])
+    return Section("result", "The result", body)
 
 
 def _decisive_section(trace: Trace, method: Method, values: FloatArray) -> Section:

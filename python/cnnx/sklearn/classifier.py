@@ -208,7 +208,7 @@ class CNNClassifier(ClassifierMixin, CNNEstimator):
 
     def predict_log_proba(self, X: Any) -> FloatArray:
         """Compute the logarithm of the probabilities, (n, classes), finite for tiny ones too."""
-        logits = self._logits(X)
+        logits = self._computed(X, lambda model, x: model(x) / np.float32(model.temperature))
         logits -= logits.max(axis=1, keepdims=True)
         logs: FloatArray = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
         return logs
