@@ -25,7 +25,7 @@ def test_help_shows_an_example(run: Run) -> None:
     outcome = run("--help")
     assert outcome.status == 0
     assert "cnnx train PATH --out model.cnnx" in outcome.out
-    for command in ("demo", "train", "lr-find", "evaluate", "predict", "info", "import"):
+    for command in ("demo", "train", "lr-find", "evaluate", "predict", "explain", "info", "import"):
         outcome = run(command, "--help")
         assert outcome.status == 0
         assert f"usage: cnnx {command}" in outcome.out

@@ -32,6 +32,11 @@ def test_demo_prints_its_steps_and_writes_its_files(tmp_path: Path) -> None:
         with Image.open(folder / name) as image:
             assert image.width >= width
             assert image.height >= height
+    for name in "XO":
+        page = (folder / f"{name.lower()}.html").read_text(encoding="utf-8")
+        assert f"<title>How the network sees an {name}</title>" in page
+        assert f"The network says {name}, with a probability of" in page
+        assert f"{name.lower()}.html" in out
     line = out.strip().splitlines()[-1].strip()
     assert line.startswith(f"{sys.executable} -m cnnx predict")
     completed = subprocess.run(
@@ -56,7 +61,8 @@ def test_demo_without_the_extra_reports_in_plain_text(
     assert outcome.status == 0
     assert "-m pip install matplotlib pillow tqdm" in outcome.out
     assert cnnx.load("cnnx-demo/xo.cnnx").classes == ["X", "O"]
-    assert [file.name for file in Path("cnnx-demo").iterdir()] == ["xo.cnnx"]
+    files = sorted(file.name for file in Path("cnnx-demo").iterdir())
+    assert files == ["o.html", "x.html", "xo.cnnx"]
 
 
 def test_demo_refuses_a_file_in_its_place(run: Run) -> None:

@@ -22,6 +22,12 @@ def test_contents_link_to_every_section() -> None:
     assert "<title>Title &amp; more</title>" in written
 
 
+def test_many_contents_are_folded() -> None:
+    many = [Section(f"s-{k}", f"Section {k}", element("p")) for k in range(13)]
+    assert "<details><summary>Contents</summary><nav" in page("T", "I", many)
+    assert "<details>" not in page("T", "I", many[1:])
+
+
 def test_a_page_needs_nothing_from_outside() -> None:
     written = page("T", "I", SECTIONS)
     assert not re.search(r"(?:src|href)=\"(?!data:|#)|url\(|@import|<script", written)

@@ -67,6 +67,7 @@ def test_the_page_of_a_trained_network() -> None:
     headings = [html.unescape(each) for each in re.findall("<h2>(.*?)</h2>", page)]
     assert headings == [
         "The image",
+        "The network",
         "1. 8 filters of 3 \N{MULTIPLICATION SIGN} 3, ReLU, max pooling",
         "2. 16 filters of 3 \N{MULTIPLICATION SIGN} 3, ReLU",
         "3. The mean of every map",
@@ -113,6 +114,14 @@ def test_votes_add_up_to_the_score_and_scores_to_probabilities() -> None:
     model = cnnx.models.small((32, 32, 1), 7, seed=3)
     x = image_of(model)
     probabilities, scores = model.predict_proba(x), model(x)
+    model.temperature = 1.5
+    calibrated = re.findall(r'<section id="result">(.*?)</section>', walkthrough(model, x))[0]
+    assert "temperature, 1.5, which fits" in calibrated
+    assert f"{model.predict_proba(x).max():.2%}" in calibrated
+    best = scores / np.float32(1.5)
+    second = np.exp(best - best.max())[np.argsort(-best)[1]]
+    assert f">{second:.4f}<" in calibrated
+    model.temperature = 1
     page = walkthrough(model, x, classes=2)
     vote = re.findall(r'<section id="stage-5">(.*?)</section>', page)[0]
     rows = [numbers(" ".join(Grids(row).words)) for row in re.findall("<tr>.*?</tr>", vote)][1:]

@@ -16,6 +16,7 @@ from cnnx.cli import (
     demo,
     doctor,
     evaluate,
+    explain,
     export,
     import_model,
     info,
@@ -42,6 +43,7 @@ start here:
   cnnx calibrate model.cnnx PATH      make probabilities agree with accuracies
   cnnx report model.cnnx PATH         write a page about a model and its mistakes
   cnnx predict model.cnnx image.png   classify image files
+  cnnx explain model.cnnx image.png   show what the model sees in images
   cnnx info model.cnnx                describe a model
   cnnx export model.cnnx --out model.onnx  write a model as an ONNX file
   cnnx import net.onnx --out net.cnnx convert an ONNX file to a model
@@ -102,7 +104,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for module in (
         *(demo, train, doctor, lr_find, evaluate, compare, calibrate, report),
-        *(predict, info, export, import_model),
+        *(predict, explain, info, export, import_model),
     ):
         module.add_parser(commands)
     parser.commands = commands.choices

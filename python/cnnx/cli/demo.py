@@ -36,7 +36,8 @@ _EPILOG = f"""\
 Generates {TRAINING_IMAGES:,} images of X and O, trains a small network on them and evaluates it on
 {TEST_IMAGES:,} test images. Saves the model, a few images and two figures in {FOLDER}/:
 by-hand.png explains a convolutional network with numbers to check by hand, learned.png shows the
-feature maps of the trained network. Takes a few seconds and downloads nothing.
+feature maps of the trained network. x.html and o.html walk an X and an O through every stage of it.
+Takes a few seconds and downloads nothing.
 """
 
 
@@ -87,14 +88,16 @@ def run(arguments: argparse.Namespace) -> int:
     )
     model.save(FOLDER / "xo.cnnx")
     say(f"4. Saved in {FOLDER}/\n   xo.cnnx        the model, {size_of(FOLDER / 'xo.cnnx')}")
+    save_pages(model, light_on_dark(test_x, test_y))
+    say("   x.html, o.html an X and an O on their way through every stage of the network")
     try:
         images = save_images(model, test_x, test_y)
     except ImportError as missing:
         say(
             f"\nNo figures, because {missing.name} is not installed. To get them:\n"
             f"   {shlex.quote(sys.executable)} -m pip install matplotlib pillow tqdm\n"
-            f"\n{perf_counter() - started:.1f} s in all. Now try:\n"
-            f"   {program()} info {FOLDER / 'xo.cnnx'}"
+            f"\n{perf_counter() - started:.1f} s in all. Open {FOLDER / 'x.html'} in a browser. "
+            f"Then try:\n   {program()} info {FOLDER / 'xo.cnnx'}"
         )
         return 0
     say(
@@ -104,8 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     files = " ".join(str(file) for file in (images[0], images[-1]))
     say(
-        f"\n{perf_counter() - started:.1f} s in all. Now try:\n"
-        f"   {program()} predict {FOLDER / 'xo.cnnx'} {files}"
+        f"\n{perf_counter() - started:.1f} s in all. Open {FOLDER / 'x.html'} in a browser. "
+        f"Then try:\n   {program()} predict {FOLDER / 'xo.cnnx'} {files}"
     )
     return 0
 
@@ -153,6 +156,16 @@ def save_images(model: Model, x: NDArray[np.uint8], y: NDArray[np.int64]) -> lis
     draw_by_hand().save(FOLDER / "by-hand.png")
     draw_learned(model, light_on_dark(x, y)).save(FOLDER / "learned.png")
     return files
+
+
+def save_pages(model: Model, images: NDArray[np.uint8]) -> None:
+    """Write the pages that walk an X and an O, (2, height, width, 1), through the network."""
+    from cnnx.data.atomic_file import replace_file
+    from cnnx.explain import walkthrough
+
+    for name, pixels in zip(CLASSES, images, strict=True):
+        page = walkthrough(model, pixels, name=f"an {name}")
+        replace_file(str(FOLDER / f"{name.lower()}.html"), [page.encode()])
 
 
 def light_on_dark(x: NDArray[np.uint8], y: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnx.cli.errors import complain, sentence
+from cnnx.cli.errors import complain
+from cnnx.cli.image_arguments import add_model_and_images, image_arguments, read_or_complain
 from cnnx.cli.option_types import positive_integer
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import add_threads, use_threads
@@ -48,8 +48,7 @@ def add_parser(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("model", metavar="MODEL", type=Path, help="a file that cnnx saved")
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help="image files or folders of them")
+    add_model_and_images(parser)
     parser.add_argument(
         "--top",
         type=positive_integer,
@@ -67,23 +66,20 @@ def run(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from cnnx.cli.classifier import Classifier
-    from cnnx.data.image import read_image
 
     use_threads(arguments)
     classifier = Classifier(arguments.model)
-    shape = classifier.model.input_shape
-    resize = classifier.model.preprocessing.resize
-    files, failed = _files(arguments.images)
+    files, failed = image_arguments(arguments.images, "predict")
     for start in range(0, len(files), _IMAGES_AT_ONCE):
         images: list[NDArray[np.uint8]] = []
         names: list[str] = []
-        for name in files[start : start + _IMAGES_AT_ONCE]:
-            try:
-                images.append(read_image(name, shape, resize=resize))
-                names.append(name)
-            except (ValueError, OSError) as error:
-                complain("predict", sentence(error))
+        for file in files[start : start + _IMAGES_AT_ONCE]:
+            pixels = read_or_complain(file.path, classifier.model, "predict")
+            if pixels is None:
                 failed = True
+            else:
+                images.append(pixels)
+                names.append(file.path)
         if not images:
             continue
         probabilities = classifier.probabilities(np.stack(images))
@@ -94,23 +90,6 @@ def run(arguments: argparse.Namespace) -> int:
             every = dict(zip(classifier.names, row.tolist(), strict=True))
             print(_line(name, every, arguments.top, as_json=arguments.json))
     return 1 if failed else 0
-
-
-def _files(paths: list[str]) -> tuple[list[str], bool]:
-    """Files to classify, with those of folders, and whether a folder has none."""
-    from cnnx.data.image_files import nested_image_names
-
-    files: list[str] = []
-    failed = False
-    for path in paths:
-        found = [path]
-        if Path(path).is_dir():
-            found = [str(Path(path, name)) for name in nested_image_names(Path(path))]
-        if not found:
-            complain("predict", f"{path}: holds no images")
-            failed = True
-        files += found
-    return files, failed
 
 
 def _line(name: str, probabilities: dict[str, float], top: int | None, *, as_json: bool) -> str:

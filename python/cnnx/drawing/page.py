@@ -12,6 +12,8 @@ from cnnx.drawing.markup import Child, Markup, element, joined
 # Nothing outside the file is loaded, and no script runs.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
+_MOST_LINKS = 12  # of contents that are not folded
+
 
 @dataclass(frozen=True)
 class Section:
@@ -36,7 +38,6 @@ def page(title: str, introduction: Child, sections: Sequence[Section]) -> str:
         introduction: paragraph below it.
         sections: parts, in order.
     """
-    links = joined(element("a", section.title, href=f"#{section.name}") for section in sections)
     parts = joined(
         element("section", element("h2", section.title), section.body, id=section.name)
         for section in sections
@@ -55,7 +56,7 @@ def page(title: str, introduction: Child, sections: Sequence[Section]) -> str:
             "main",
             element("h1", title),
             element("p", introduction, class_="introduction"),
-            element("nav", links, aria_label="Contents"),
+            _contents(sections),
             parts,
             class_="cnnx page",
         ),
@@ -71,6 +72,15 @@ def fragment(*children: Child) -> str:
 def figure(body: Markup, caption: Child) -> Markup:
     """A drawing with a caption."""
     return element("figure", body, element("figcaption", caption))
+
+
+def _contents(sections: Sequence[Section]) -> Markup:
+    """Links to the sections, to unfold where there are many."""
+    links = joined(element("a", section.title, href=f"#{section.name}") for section in sections)
+    contents = element("nav", links, aria_label="Contents")
+    if len(sections) <= _MOST_LINKS:
+        return contents
+    return element("details", element("summary", "Contents"), contents)
 
 
 @cache

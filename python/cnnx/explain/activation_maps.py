@@ -57,7 +57,7 @@ def grad_cam(
         (3, 28, 28)
     """
     explained = ExplainedClass(model, x, classes, "grad_cam")
-    layer = _map_layer(model, layer, "grad_cam")
+    layer = map_layer(model, layer, "grad_cam")
     weights = explained.gradients(layer).mean(axis=(1, 2), keepdims=True)
     return _sum_of_maps(explained, explained.layer_output(layer) * weights)
 
@@ -99,7 +99,7 @@ def hires_cam(
         (3, 28, 28)
     """
     explained = ExplainedClass(model, x, classes, "hires_cam")
-    layer = _map_layer(model, layer, "hires_cam")
+    layer = map_layer(model, layer, "hires_cam")
     return _sum_of_maps(explained, explained.layer_output(layer) * explained.gradients(layer))
 
 
@@ -140,7 +140,7 @@ def score_cam(
         (28, 28)
     """
     explained = ExplainedClass(model, x, classes, "score_cam")
-    maps = explained.layer_output(_map_layer(model, layer, "score_cam"))
+    maps = explained.layer_output(map_layer(model, layer, "score_cam"))
     weights = np.empty((len(maps), maps.shape[-1]), np.float32)
     for image, own in enumerate(maps):
         masks = _enlarged(explained, _scaled(own)[np.newaxis])[0]
@@ -182,14 +182,14 @@ def feature_maps(model: Model, x: ImageLike, *, layer: str | None = None) -> Flo
         (3, 43, 43)
     """
     check_model(model, "feature_maps")
-    layer = _map_layer(model, layer, "feature_maps")
+    layer = map_layer(model, layer, "feature_maps")
     maps = model.layer_outputs(x, [layer])[layer]
     single = maps.ndim == 3
     tiled = np.stack([_tiled(_scaled(own)) for own in (maps[np.newaxis] if single else maps)])
     return tiled[0] if single else tiled
 
 
-def _map_layer(model: Model, layer: str | None, function: str) -> str:
+def map_layer(model: Model, layer: str | None, function: str) -> str:
     """The name of a layer whose output has height and width, by default the last one."""
     shapes = {each.name: each.output_shape for each in model.layers}
     with_maps = [name for name, shape in shapes.items() if len(shape) == 3]
@@ -199,7 +199,9 @@ def _map_layer(model: Model, layer: str | None, function: str) -> str:
                 f"{function}: the model has no layer with maps, expected convolutions; saliency "
                 "and occlusion explain any model"
             )
-        return with_maps[-1]
+        # A map of one cell says nothing about places.
+        larger = [name for name in with_maps if max(shapes[name][:2]) > 1]
+        return (larger or with_maps)[-1]
     layer_name(layer, list(shapes), function)
     if layer not in with_maps:
         raise ValueError(

@@ -93,14 +93,21 @@ def _products(total: WindowSum, each: int, cell: Cell, trace: Trace, digits: int
     )
     name = _map_name(source, own, trace)
     outside = ~window.inside
+    lined_up = "line up: the window"
+    if outside.any():
+        lined_up += ", 0 beyond the edge"
     grids = (
-        number_grid(window.values[..., each], "line up: the window", outside=outside),
+        number_grid(window.values[..., each], lined_up, outside=outside),
         number_grid(total.weights[..., each], f"multiply: filter {cell.index[2]}"),
         number_grid(total.products[..., each], f"add: {number(total.by_map[each], digits)}"),
     )
     aligned = figure(framed_image(tinted(x), frame, f"{name} with the window", width=_IMAGE), name)
-    signs = [_sign(_ARROW), _sign(_TIMES), _sign("=")]
-    pairs = [each for pair in zip(signs, grids, strict=True) for each in pair]
+    signs = (_ARROW, _TIMES, "=")
+    pairs = [
+        # On narrow screens a sign stays with the grid behind it.
+        element("span", _sign(sign), grid, class_="operand")
+        for sign, grid in zip(signs, grids, strict=True)
+    ]
     return element("div", aligned, *pairs, class_="row")
 
 

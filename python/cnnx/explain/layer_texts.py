@@ -103,7 +103,8 @@ def title_of(layer: TracedLayer) -> str:
     count = layer.output.shape[-1]
     if layer.kind == "conv2d":
         size = by(*layer.settings["kernel_size"])
-        return f"{count:,} filter{'' if count == 1 else 's'} of {size}"
+        depthwise = ", one per map" if 1 < layer.settings["groups"] == count else ""
+        return f"{count:,} filter{'' if count == 1 else 's'} of {size}{depthwise}"
     if layer.kind == "dense":
         return f"dense layer of {count:,} number{'' if count == 1 else 's'}"
     return _TITLES.get(layer.kind, layer.kind)

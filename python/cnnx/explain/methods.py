@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cnnx.arguments import FloatArray, shown
-from cnnx.explain.activation_maps import grad_cam, hires_cam, score_cam
+from cnnx.explain.activation_maps import grad_cam, hires_cam, map_layer, score_cam
 from cnnx.explain.explained_class import ClassLike
 from cnnx.explain.pixel_attributions import (
     integrated_gradients,
@@ -99,18 +99,21 @@ METHODS = {
 }
 
 
-def method_of(name: object, layer: object, function: str) -> Method:
-    """The method of a name, which must be one that reads a layer if a layer is given.
+def check_method(model: Model, name: object, layer: str | None, function: str) -> Method:
+    """The method of a name, which must be one that can explain a layer if a layer is given.
 
     Raises:
-        ValueError: if the name is unknown, or the method does not read a layer.
+        ValueError: if the name is unknown, the method does not read a layer, or the model has no
+            such layer with maps.
     """
     if not isinstance(name, str) or name not in METHODS:
         near = nearest(name, METHODS) if isinstance(name, str) else []
         expected = near[0] if near else f"one of {', '.join(METHODS)}"
         raise ValueError(f"{function}: method is {shown(name)}, expected {expected}")
     method = METHODS[name]
-    if layer is not None and not method.reads_layer:
+    if method.reads_layer:
+        map_layer(model, layer, function)
+    elif layer is not None:
         of_layers = ", ".join(each for each, one in METHODS.items() if one.reads_layer)
         raise ValueError(
             f"{function}: layer is {shown(layer)}, but {name} explains no layer, expected a method "

@@ -10,11 +10,11 @@ from cnnx.explain.layer_texts import VOTE, sentence_of, title_of
 from cnnx.explain.trace import INPUT, Stage, Trace, TracedLayer
 
 _MAP = 62  # longer side of a map in CSS pixels
-_MAPS, _MAPS_OF_DEEP = 16, 8  # most maps of a layer; the second of a network with many layers
-_DEEP = 60  # layers
+_MAPS = 16  # most maps of a layer
+_FOLDED_MAPS = 8  # of a layer whose maps are folded
+_SHORT = 8  # stages; longer networks repeat themselves, and a click unfolds their details
 _LIST, _LIST_COLUMNS = 1024, 256  # CSS pixels and entries of a row
-# Layers whose output is not drawn: it is the input, in another order or not at all.
-_UNDRAWN = frozenset({"dropout", "flatten"})
+_UNDRAWN = frozenset({"dropout"})  # whose output is the input
 
 
 class StageSections:
@@ -23,26 +23,31 @@ class StageSections:
     def __init__(self, trace: Trace, stages: list[Stage]) -> None:
         self._trace = trace
         self._stages = {layer.name: stage for stage in stages for layer in stage.layers}
-        self._most_maps = _MAPS_OF_DEEP if len(trace.layers) > _DEEP else _MAPS
+        self._is_short = len(stages) <= _SHORT
         convolutions = [layer.name for layer in trace.layers if layer.kind == "conv2d"]
         self._first_convolution = convolutions[0] if convolutions else None
-        # Deep networks repeat themselves; a click opens the arithmetic of their other stages.
-        self._opens_all = len(stages) <= 8
         self._seen: set[str] = set()
 
     def section(self, stage: Stage) -> Section:
-        """One stage: what it does, its maps, and the arithmetic of a cell."""
-        titles = ", ".join(title_of(layer) for layer in stage.layers if layer.kind != "dropout")
+        """One stage: what it does, its maps, and the arithmetic of a cell.
+
+        In a long network only the last maps of a stage are in sight, except where filters are first
+        explained. The others are folded with the arithmetic.
+        """
+        titles = ", ".join(title_of(layer) for layer in stage.layers if layer.kind not in _UNDRAWN)
         if stage.place and stage.first.kind == "dense":
             titles = "the vote"
         titles = titles or title_of(stage.first)
-        body = joined(
-            [
-                element("p", *self._facts(stage), class_="faint"),
-                *(self._layer(stage, layer) for layer in stage.layers),
-                self._by_hand(stage),
-            ]
-        )
+        is_unfolded = self._is_short or stage.first.name == self._first_convolution
+        drawn = [layer for layer in stage.layers if layer.kind not in _UNDRAWN]
+        folded = [] if is_unfolded else drawn[:-1]
+        parts: list[Markup | None] = [element("p", *self._facts(stage), class_="faint")]
+        for layer in stage.layers:
+            parts.append(self._words(stage, layer))
+            if layer.kind not in _UNDRAWN and layer not in folded:
+                parts.append(_maps(stage, layer, _MAPS))
+        parts.append(self._details(stage, folded, is_open=is_unfolded or stage.place is not None))
+        body = joined(parts)
         return Section(
             f"stage-{stage.number}", f"{stage.number}. {titles[0].upper()}{titles[1:]}", body
         )
@@ -65,23 +70,16 @@ class StageSections:
             return element("a", "the image", href="#image")
         return element("a", name, href=f"#stage-{self._stages[name].number}")
 
-    def _layer(self, stage: Stage, layer: TracedLayer) -> Markup:
-        """Sentences about a layer, and its maps or its list."""
+    def _words(self, stage: Stage, layer: TracedLayer) -> Markup:
+        """Sentences about a layer that the page does not have yet."""
         read = self._trace.inputs_of(layer)[0].shape[-1]
         is_first = layer.name == self._first_convolution
         is_vote = layer is self._trace.scores and layer.kind == "dense"
         sentence = VOTE if is_vote else sentence_of(layer, read, is_first=is_first)
         is_new = sentence not in self._seen
         self._seen.add(sentence)
-        parts = [
-            element("p", sentence) if sentence and is_new else None,
-            self._shortcut(stage, layer),
-        ]
-        if layer.kind not in _UNDRAWN or layer is not stage.layers[-1]:
-            parts.append(self._maps(stage, layer))
-        if layer.kind == "flatten":
-            parts.append(_strip(layer))
-        return joined(parts)
+        words = element("p", sentence) if sentence and is_new else None
+        return joined([words, self._shortcut(stage, layer)])
 
     def _shortcut(self, stage: Stage, layer: TracedLayer) -> Markup | None:
         """Words about inputs from stages further back than the one before."""
@@ -91,44 +89,22 @@ class StageSections:
         skipped = stage.number - 1 - min(numbers)
         if skipped < 1:
             return None
-        origin = element("span", self._source(layer.inputs[numbers.index(min(numbers))]))
+        origin = layer.inputs[numbers.index(min(numbers))]
         stages = "stage" if skipped == 1 else f"{skipped} stages"
-        return element("p", origin, f" takes a shortcut past the {stages} between.")
+        return element("p", self._source(origin), f" takes a shortcut past the {stages} between.")
 
-    def _maps(self, stage: Stage, layer: TracedLayer) -> Markup | None:
-        """The strongest maps of a layer, in the order of the stage."""
-        if layer.kind in _UNDRAWN:
-            return None
-        if layer.output.ndim == 1:
-            return _strip(layer)
-        chosen = stage.strongest_maps(self._most_maps)
-        strongest = largest(layer.output[..., chosen])
-        images = [
-            map_image(
-                layer.output[..., channel],
-                f"map {channel} of {layer.name}",
-                strongest=strongest,
-                width=_MAP,
-                marked=position == 0,
-            )
-            for position, channel in enumerate(chosen)
-        ]
-        count = layer.output.shape[-1]
-        which = "all" if len(chosen) == count else f"the {len(chosen)} strongest of"
-        maps = "map" if count == 1 else f"{count:,} maps"
-        words = f"the {maps}" if count == 1 else f"{which} {maps}"
-        return figure(element("div", *images, class_="maps"), f"{layer.name}: {words}")
-
-    def _by_hand(self, stage: Stage) -> Markup | None:
+    def _details(self, stage: Stage, folded: list[TracedLayer], *, is_open: bool) -> Markup | None:
+        """The arithmetic of a cell to unfold, after the maps of layers that are not in sight."""
         steps = steps_of(stage, self._trace)
-        if steps is None:
+        if steps is None and not folded:
             return None
-        is_first = stage.first.name == self._first_convolution
-        is_open = self._opens_all or is_first or stage.place is not None
         place = place_of(stage.chosen_cells()[0], self._trace)
         which = "" if stage.place else ", the strongest of this stage"
         title = f"One number by hand: {place}{which}"
-        return element("details", element("summary", title), steps, open=is_open)
+        if folded:
+            title = f"Layer by layer, and one number by hand: {place}"
+        maps = (_maps(stage, layer, _FOLDED_MAPS) for layer in folded)
+        return element("details", element("summary", title), *maps, steps, open=is_open)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -139,7 +115,25 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return f"{maps:,} map{'' if maps == 1 else 's'} of {height} \N{MULTIPLICATION SIGN} {width}"
 
 
-def _strip(layer: TracedLayer) -> Markup:
-    values = layer.output
-    drawn = strip_image(values, f"the numbers of {layer.name}", columns=_LIST_COLUMNS, width=_LIST)
-    return figure(drawn, f"{layer.name}: {shape_text(values.shape)}")
+def _maps(stage: Stage, layer: TracedLayer, most: int) -> Markup:
+    """The strongest maps of a layer, in the order of the stage, or its list."""
+    count = layer.output.shape[-1]
+    if layer.output.ndim == 1:
+        words = f"the numbers of {layer.name}"
+        drawn = strip_image(layer.output, words, columns=_LIST_COLUMNS, width=_LIST)
+        return figure(drawn, f"{layer.name}: {shape_text(layer.output.shape)}")
+    chosen = stage.strongest_maps(most)
+    strongest = largest(layer.output[..., chosen])
+    images = [
+        map_image(
+            layer.output[..., channel],
+            f"map {channel} of {layer.name}",
+            strongest=strongest,
+            width=_MAP,
+            marked=position == 0,
+        )
+        for position, channel in enumerate(chosen)
+    ]
+    which = "all" if len(chosen) == count else f"the {len(chosen)} strongest of"
+    words = "the map" if count == 1 else f"{which} {count:,} maps"
+    return figure(element("div", *images, class_="maps"), f"{layer.name}: {words}")

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from cnnx.arguments import FloatArray, text
 from cnnx.drawing.colours import RgbPixels, as_rgb, overlay
 from cnnx.drawing.maps import tinted
-from cnnx.drawing.markup import Child, Markup, element, joined, table
+from cnnx.drawing.markup import Markup, element, joined
 from cnnx.drawing.page import Section, figure, page
 from cnnx.drawing.png import image
-from cnnx.explain.by_hand import bar, significant
+from cnnx.explain.by_hand import significant
 from cnnx.explain.explained_class import ClassLike, ExplainedClass
-from cnnx.explain.methods import Method, method_of
+from cnnx.explain.methods import Method, check_method
+from cnnx.explain.result_section import result_section
 from cnnx.explain.stage_sections import StageSections
 from cnnx.explain.trace import INPUT, Trace
 from cnnx.model.model import Model
-from cnnx.model.predictions import outputs_are_independent, outputs_are_values
+from cnnx.model.model_figure import model_graph
+from cnnx.model.predictions import outputs_are_values
+from cnnx.ops import upsample2d
 from cnnx.spelling import checked_call
 
 if TYPE_CHECKING:
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
 _SIDE = 280  # longer side of the image in CSS pixels
 _CHANNEL = 140
-_MOST_CLASSES = 5
+_OVERLAY = 256  # pixels of the longer side to which small images are enlarged
 
 
 @checked_call
@@ -70,9 +74,35 @@ def walkthrough(
         >>> page[:15]
         '<!DOCTYPE html>'
     """
-    chosen = method_of(method, layer, "walkthrough")
     name = text(name, "walkthrough", "name")
+    return explained_image(model, x, classes=classes, method=method, layer=layer, name=name).page
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainedImage:
+    """The page of `walkthrough`, and the image of its last section.
+
+    Attributes:
+        page: HTML document.
+        overlay: the image under the map of the method, RGB, enlarged if it is small.
+    """
+
+    page: str
+    overlay: RgbPixels
+
+
+def explained_image(
+    model: Model,
+    x: ImageLike,
+    *,
+    classes: ClassLike | None,
+    method: str,
+    layer: str | None,
+    name: str,
+) -> ExplainedImage:
+    """The page and the overlay of an image; arguments and errors are those of `walkthrough`."""
     explained = ExplainedClass(model, x, classes, "walkthrough")
+    chosen = check_method(model, method, layer, "walkthrough")
     if len(explained.pixels) != 1:
         raise ValueError(f"walkthrough: x has {len(explained.pixels)} images, expected one")
     trace = Trace(model, explained.pixels[0], int(explained.indices[0]))
@@ -81,15 +111,18 @@ def walkthrough(
     probabilities = _probabilities(model, trace)
     stages = trace.stages()
     sections = StageSections(trace, stages)
-    map_of_method = chosen(model, explained.pixels[0], trace.explained, layer)
+    decisive = chosen(model, explained.pixels[0], trace.explained, layer)
+    overlaid = _overlay(trace, decisive, smooth=chosen.reads_layer)
     parts = [
         _image_section(model, trace, name),
+        Section("network", "The network", model_graph(model._core)),
         *(sections.section(stage) for stage in stages),
-        _result_section(model, trace, probabilities),
-        _decisive_section(trace, chosen, map_of_method),
+        result_section(model, trace, probabilities),
+        _decisive_section(trace, chosen, overlaid),
     ]
     introduction = _introduction(trace, probabilities, len(stages))
-    return page(f"How the network sees {name}", introduction, parts)
+    document = page(f"How the network sees {name}", introduction, parts)
+    return ExplainedImage(document, overlaid)
 
 
 def _probabilities(model: Model, trace: Trace) -> FloatArray | None:
@@ -152,57 +185,24 @@ def _image_section(model: Model, trace: Trace, name: str) -> Section:
     return Section("image", "The image", body)
 
 
-def _result_section(model: Model, trace: Trace, probabilities: FloatArray | None) -> Section:
-    scores = trace.scores.output.astype(np.float64)
-    if probabilities is None:
-        values = [(trace.labels[k], significant(score)) for k, score in enumerate(scores)]
-        return Section("result", "The result", table(["output", "value"], values))
-    temperature = model.temperature
-    scores /= temperature
-    divided = (
-        ""
-        if temperature == 1
-        else f"The scores are divided by the model's temperature, {temperature:.4g}, which fits "
-        "probabilities to accuracies. "
-    )
-    order = np.argsort(-probabilities, kind="stable")[:_MOST_CLASSES]
-    if outputs_are_independent(model._core) or scores.size == 1:
-        sentence = (
-            "Each score becomes a probability: 1 / (1 + e to the power of minus the score), which "
-            "is near 0 for very negative scores and near 1 for large ones."
-        )
-        pair = scores.size == 1
-        of_label = np.array([-scores[0], scores[0]]) if pair else scores
-        header = ["class", "score", "probability", ""]
-        steps = [[significant(of_label[k])] for k in order]
-    else:
-        sentence = (
-            "Softmax makes probabilities of the scores: e to the power of each score, divided by "
-            "the sum of all these powers. They are positive and add up to 1. The table subtracts "
-            "the largest score first, which changes no probability."
-        )
-        powers = np.exp(scores - scores.max())
-        header = ["class", "score", "e^(score - largest)", f"/ {powers.sum():.4f}", ""]
-        steps = [[significant(scores[k]), f"{powers[k]:.4f}"] for k in order]
-    rows: list[list[Child]] = [
-        [trace.labels[k], *step, f"{probabilities[k]:.2%}", bar(float(probabilities[k]))]
-        for k, step in zip(order, steps, strict=True)
-    ]
-    others = len(probabilities) - len(order)
-    if others and not outputs_are_independent(model._core):
-        rest = 1 - float(probabilities[order].sum())
-        blank: list[Child] = [None] * (len(header) - 3)
-        rows.append([f"the other {others}", *blank, f"{rest:.2%}", bar(rest)])
-    body = joined([element("p", divided + sentence), table(header, rows)])
-    return Section("result", "The result", body)
+def _overlay(trace: Trace, values: FloatArray, *, smooth: bool) -> RgbPixels:
+    """The image under a map of its size, both enlarged if they are small.
 
-
-def _decisive_section(trace: Trace, method: Method, values: FloatArray) -> Section:
-    label = trace.labels[trace.explained]
+    Maps of layers have few cells and are interpolated; those of pixels are not.
+    """
     pixels = _pixels(trace)
+    factor = max(1, _OVERLAY // max(pixels.shape[:2]))
+    large = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+    mode: Literal["bilinear", "nearest"] = "bilinear" if smooth else "nearest"
+    enlarged = upsample2d(values[np.newaxis, ..., np.newaxis], factor, mode=mode)
+    return overlay(large, enlarged[0, ..., 0])
+
+
+def _decisive_section(trace: Trace, method: Method, overlaid: RgbPixels) -> Section:
+    label = trace.labels[trace.explained]
     figures = [
-        _figure(pixels, "the image", _SIDE),
-        _figure(overlay(pixels, values), f"{method.title} for {label}", _SIDE),
+        _figure(_pixels(trace), "the image", _SIDE),
+        _figure(overlaid, f"{method.title} for {label}", _SIDE),
     ]
     body = [element("p", method.sentence), element("div", *figures, class_="row")]
     return Section("decisive", "Where the network looked", joined(body))
