@@ -53,8 +53,8 @@ def result_section(model: Model, trace: Trace, probabilities: FloatArray | None)
     if model.temperature != 1:
         divided = f" / {model.temperature:.4g}"
         sentence = (
-            f"The scores are divided by the model's temperature, {model.temperature:.4g}, which fits "
-            f"probabilities to accuracies. {sentence}"
+            f"The scores are divided by the model's temperature, {model.temperature:.4g}, which "
+            f"fits probabilities to accuracies. {sentence}"
         )
     rows: list[list[Child]] = [
         [trace.labels[k], *step, f"{probabilities[k]:.2%}", bar(float(probabilities[k]))]
