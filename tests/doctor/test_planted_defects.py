@@ -78,27 +78,27 @@ def copy_in_class(root: Path) -> None:
 
 
 def copy_in_other_format(root: Path) -> None:
-    save(root / "train/cat/new.bmp", pixels_of(root / "train/cat/00.png"))
+    save(root / "train/cat/new.bmp", pixels_of(root / "train/cat/01.png"))
 
 
 def copy_across_sets(root: Path) -> None:
-    shutil.copy(root / "train/cat/00.png", root / "test/cat/new.png")
+    shutil.copy(root / "train/cat/02.png", root / "test/cat/new.png")
 
 
 def copy_with_other_label(root: Path) -> None:
-    shutil.copy(root / "train/cat/00.png", root / "train/dog/new.png")
+    shutil.copy(root / "train/cat/03.png", root / "train/dog/new.png")
 
 
 def similar_in_class(root: Path) -> None:
-    save(root / "train/cat/new.jpg", pixels_of(root / "train/cat/00.png"), quality=60)
+    save(root / "train/cat/new.jpg", pixels_of(root / "train/cat/04.png"), quality=60)
 
 
 def similar_across_sets(root: Path) -> None:
-    save(root / "test/cat/new.jpg", pixels_of(root / "train/cat/00.png"), quality=60)
+    save(root / "test/cat/new.jpg", pixels_of(root / "train/cat/05.png"), quality=60)
 
 
 def similar_with_other_label(root: Path) -> None:
-    save(root / "train/dog/new.jpg", pixels_of(root / "train/cat/00.png"), quality=60)
+    save(root / "train/dog/new.jpg", pixels_of(root / "train/cat/06.png"), quality=60)
 
 
 def dark(root: Path) -> None:
@@ -171,22 +171,22 @@ DEFECTS: list[tuple[Callable[[Path], None], str, str, tuple[str, ...]]] = [
         copy_in_other_format,
         "warning",
         "exact-duplicates",
-        ("train/cat/00.png", "train/cat/new.bmp"),
+        ("train/cat/01.png", "train/cat/new.bmp"),
     ),
-    (copy_across_sets, "error", "exact-leak", ("train/cat/00.png", "test/cat/new.png")),
+    (copy_across_sets, "error", "exact-leak", ("train/cat/02.png", "test/cat/new.png")),
     (
         copy_with_other_label,
         "error",
         "conflicting-labels",
-        ("train/cat/00.png", "train/dog/new.png"),
+        ("train/cat/03.png", "train/dog/new.png"),
     ),
-    (similar_in_class, "note", "near-duplicates", ("train/cat/00.png", "train/cat/new.jpg")),
-    (similar_across_sets, "warning", "near-leak", ("train/cat/00.png", "test/cat/new.jpg")),
+    (similar_in_class, "note", "near-duplicates", ("train/cat/04.png", "train/cat/new.jpg")),
+    (similar_across_sets, "warning", "near-leak", ("train/cat/05.png", "test/cat/new.jpg")),
     (
         similar_with_other_label,
         "warning",
         "near-conflict",
-        ("train/cat/00.png", "train/dog/new.jpg"),
+        ("train/cat/06.png", "train/dog/new.jpg"),
     ),
     (dark, "warning", "dark", NEW),
     (bright, "warning", "bright", NEW),
@@ -242,3 +242,20 @@ def test_a_planted_defect_is_found_with_its_names(
     assert found[check].severity == severity
     assert found[check].examples == names
     assert found[check].count >= 1
+
+
+def test_all_defects_of_files_together(clean: Path, tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    shutil.copytree(clean, root)
+    expected: dict[str, set[str]] = {}
+    for plant, _, check, _ in DEFECTS:
+        if plant in (empty_class, few_images, class_in_one_split, unknown_class):
+            continue
+        plant(root)
+        (file,) = root.rglob("new.*")
+        file = file.rename(file.with_name(f"{plant.__name__}{file.suffix}"))
+        expected.setdefault(check, set()).add(file.relative_to(root).as_posix())
+    found = by_check(cnnx.doctor.check_data(root))
+    assert len(expected) >= 20
+    for check, names in expected.items():
+        assert names <= set(found[check].examples), check
