@@ -151,7 +151,12 @@ def test_a_missing_extra_is_reported_with_its_install_command(
 ) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
-    for words in (("train", classes), ("evaluate", model, classes), ("predict", model, "a.png")):
+    for words in (
+        ("train", classes),
+        ("doctor", classes),
+        ("evaluate", model, classes),
+        ("predict", model, "a.png"),
+    ):
         run(*words).refused("needs Pillow: run .* -m pip install pillow")
 
 
