@@ -170,8 +170,8 @@ def test_train_prints_the_images_per_class_and_the_time_left(run: Run, classes: 
     outcome = run("train", classes, "--epochs", 2)
     assert "images per class: O 30, X 30\n" in outcome.out
     first, last = outcome.err.splitlines()
-    assert re.search(r" \(\d+\.\d s, \d+ s left\)$", first)
-    assert re.search(r" \(\d+\.\d s\)$", last)
+    assert re.search(r" \(\d+\.\d s, [\d,]+ images/s, \d+ s left\)$", first)
+    assert re.search(r" \(\d+\.\d s, [\d,]+ images/s\)$", last)
 
 
 @pytest.mark.parametrize(
