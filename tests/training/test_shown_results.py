@@ -51,6 +51,12 @@ def history() -> History:
     return found
 
 
+def test_a_history_is_short_at_the_prompt() -> None:
+    shown = "History(2 epochs, loss=0.5, accuracy=0.5, validation_accuracy=0.5, seconds=0.1)"
+    assert repr(history()) == shown
+    assert repr(History()) == "History(0 epochs)"
+
+
 def test_a_history_becomes_a_table_of_pandas() -> None:
     pandas = pytest.importorskip("pandas", reason="needs pandas")
     table = history().to_pandas()

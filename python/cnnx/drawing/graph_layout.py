@@ -18,7 +18,8 @@ class Layout:
         columns: column of each node; 0 is the trunk, the longest path to the last node.
         beside: edges between neighbours of a column, or to and from a branch, which run down a
             column that is free between their rows.
-        lanes: lane of every other edge, from 0 next to the trunk. Edges of one lane do not overlap.
+        lanes: lane of every other edge, from 0 next to the trunk. The edges of a node share a lane;
+            otherwise edges of one lane do not overlap.
     """
 
     rows: list[int]
@@ -61,9 +62,10 @@ def layout(inputs: Sequence[Sequence[int]]) -> Layout:
         for node in chain:
             columns[node] = column
         beside += [*pairwise(chain), *ends]
-    edges = [(each, node) for node, read in enumerate(inputs) for each in dict.fromkeys(read)]
-    others = [edge for edge in edges if edge not in set(beside)]
-    return Layout(rows, columns, list(dict.fromkeys(beside)), _lanes(others, rows))
+    edges = dict.fromkeys((each, node) for node, read in enumerate(inputs) for each in read)
+    known = dict.fromkeys(beside)
+    others = [edge for edge in edges if edge not in known]
+    return Layout(rows, columns, list(known), _lanes(others, rows))
 
 
 def _chain(
@@ -94,13 +96,16 @@ def _ends(
 
 def _lanes(edges: Sequence[Edge], rows: Sequence[int]) -> dict[Edge, int]:
     """Lanes of edges, the short ones next to the trunk."""
-    lanes: dict[Edge, int] = {}
+    lowest: dict[int, int] = {}  # row to which the edges of each source run
+    for source, target in edges:
+        lowest[source] = max(lowest.get(source, 0), rows[target])
+    lanes: dict[int, int] = {}
     taken: list[set[int]] = []  # gaps between rows that the edges of a lane pass
-    for edge in sorted(edges, key=lambda each: (rows[each[1]] - rows[each[0]], each)):
-        gaps = set(range(rows[edge[0]], rows[edge[1]]))
+    for source in sorted(lowest, key=lambda each: (lowest[each] - rows[each], each)):
+        gaps = set(range(rows[source], lowest[source]))
         lane = next((k for k, other in enumerate(taken) if not other & gaps), len(taken))
         if lane == len(taken):
             taken.append(set())
         taken[lane] |= gaps
-        lanes[edge] = lane
-    return lanes
+        lanes[source] = lane
+    return {edge: lanes[edge[0]] for edge in edges}

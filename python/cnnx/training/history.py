@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["History", "Progress"]
 
 
-@dataclass
+@dataclass(repr=False)
 class History(NamedAttributes):
     """Metrics of every finished epoch, as lists of equal length.
 
@@ -35,6 +36,12 @@ class History(NamedAttributes):
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    def __repr__(self) -> str:
+        count = f"{len(self)} epoch{'' if len(self) == 1 else 's'}"
+        metrics = self.last() if self.loss else {}
+        shown = (f", {name}={each:.4g}" for name, each in metrics.items() if math.isfinite(each))
+        return f"History({count}{''.join(shown)})"
 
     def add(
         self, trained: tuple[float, float], validated: tuple[float, float], seconds: float
