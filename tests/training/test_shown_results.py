@@ -32,7 +32,7 @@ def test_a_profile_has_a_bar_for_every_layer_in_proportion() -> None:
         ["update", "100", "10.0%"],
     ]
     widths = [re.findall(r'<rect x="([\d.]+)" width="([\d.]+)"', row) for row in rows]
-    full = 260
+    full = 200
     assert [float(width) for _, width in widths[0]] == pytest.approx(
         [full * 3 / 7, full * 4 / 7], abs=0.01
     )

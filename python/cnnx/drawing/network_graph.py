@@ -56,7 +56,7 @@ def network_graph(nodes: Sequence[Node], title: str) -> Markup:
         title: description for readers that do not see the drawing.
     """
     drawn, repeats = _folded(nodes)
-    places = _Places(drawn, layout(_positions(drawn)))
+    places = _Places(drawn, layout(_positions(drawn)), _COUNT_WIDTH if repeats else 0)
     svg = element(
         "svg",
         element("title", title),
@@ -107,7 +107,8 @@ class _Places:
         height: height of the drawing.
     """
 
-    def __init__(self, nodes: Sequence[Node], own: Layout) -> None:
+    def __init__(self, nodes: Sequence[Node], own: Layout, margin: float) -> None:
+        """Compute the places, with a margin on the right of the columns."""
         self.nodes, self.layout = nodes, own
         self.widths = [0.0] * (1 + max(own.columns))
         for node, column in zip(nodes, own.columns, strict=True):
@@ -118,7 +119,7 @@ class _Places:
         for width in self.widths:
             self.lefts.append(left)
             left += width + _BETWEEN_COLUMNS
-        self.width = left - _BETWEEN_COLUMNS + _MARGIN + _COUNT_WIDTH
+        self.width = left - _BETWEEN_COLUMNS + _MARGIN + margin
         self.height = 2 * _MARGIN + (1 + max(own.rows)) * (_BOX_HEIGHT + _GAP) - _GAP
 
     def top(self, position: int) -> float:

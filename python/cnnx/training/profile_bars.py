@@ -6,7 +6,7 @@ from cnnx.drawing.markup import Markup, element, joined, table
 from cnnx.drawing.page import fragment
 from cnnx.training.profile import Profile
 
-_BAR_WIDTH, _BAR_HEIGHT = 260, 12
+_BAR_WIDTH, _BAR_HEIGHT = 200, 12
 _FORWARD, _BACKWARD = "var(--series-1)", "var(--series-2)"
 
 
@@ -31,8 +31,8 @@ def profile_fragment(profile: Profile) -> str:
     sentence = (
         f"Profile of {profile.steps:,} steps of {profile.seconds * per_step:,.0f} \N{MICRO SIGN}s"
     )
-    header = ("layer", "forward \N{MICRO SIGN}s", "backward \N{MICRO SIGN}s", "time", _key())
-    return fragment(element("p", sentence), table(header, rows))
+    header = ("layer", "forward \N{MICRO SIGN}s", "backward \N{MICRO SIGN}s", "time", "")
+    return fragment(element("p", sentence), table(header, rows, caption=_key()))
 
 
 def _bar(forward: float, backward: float) -> Markup:
@@ -47,6 +47,7 @@ def _bar(forward: float, backward: float) -> Markup:
         ),
         width=_BAR_WIDTH,
         height=_BAR_HEIGHT,
+        style="max-width:none",
         aria_hidden="true",
     )
 
