@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 _CONSTANT = 4  # largest difference of the pixels of an image without content
 _DARK = 0.32 * 255  # of the 99th percentile of brightness
 _BRIGHT = 0.95 * 255  # of the 5th percentile
-_LEAST_ENTROPY = 2.0  # bits per pixel
+_LEAST_ENTROPY = 2.0  # bits per pixel, or half the median if that is less
 _LEAST_SHARPNESS = 0.7
 # A property of more of the images than this belongs to the data, as the black border of digits.
 _MOST_UNUSUAL = 0.05
@@ -40,10 +40,12 @@ def check_appearance(table: ImageTable) -> Iterator[Finding]:
         ("image has a single colour", "images have a single colour"),
         "remove them",
     )
+    entropy = measured.entropy
+    least_entropy = min(_LEAST_ENTROPY, float(np.median(entropy)) / 2)
     for mask, check, adjective, advice in (
         (measured.high < _DARK, "dark", "nearly black", "brighten or remove them"),
         (measured.low > _BRIGHT, "bright", "nearly white", "darken or remove them"),
-        (measured.entropy < _LEAST_ENTROPY, "low-information", "nearly empty", "remove them"),
+        (entropy < least_entropy, "low-information", "nearly empty", "remove them"),
         (
             measured.sharpness < _LEAST_SHARPNESS,
             "blurry",

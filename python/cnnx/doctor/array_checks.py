@@ -15,6 +15,7 @@ from cnnx.doctor.image_table import index_name
 from cnnx.mapping import check_mapping
 
 _LARGEST_FLOAT = 1.5  # of pixels from 0 to 1, with some overshoot
+_LARGEST_BYTE = 255
 _LARGEST_STANDARDISED = 20.0  # absolute value, in standard deviations
 _LARGEST_SCALE_RATIO = 20.0  # of the largest absolute values of two sets
 _FEWEST_PIXELS = 8  # of a side; a shorter axis holds channels
@@ -152,14 +153,15 @@ def _scale(dtype: np.dtype[Any], values: Range) -> Iterator[Finding]:
     if dtype.kind == "f" and least >= 0 and most > _LARGEST_FLOAT:
         kind = "pixels as whole numbers" if values.is_whole else "floats"
         message = f"{text}0 to 1: {kind} on a larger scale"
-        advice = "pass x.astype(np.uint8), or x / 255" if most <= 255 else "divide by the largest"
+        is_byte = _LARGEST_BYTE / 2 < most <= _LARGEST_BYTE
+        advice = "pass x.astype(np.uint8), or x / 255" if is_byte else f"pass x / {most:.4g}"
     elif dtype.kind == "f" and max(-least, most) > _LARGEST_STANDARDISED:
         message = f"{text}0 to 1, or standardised values"
         advice = "scale them, or set the mean and std of the model's preprocessing"
     elif dtype.kind in "iu" and 0 < most <= 1:
         message = f"{text}0 to 255: integers are divided by 255, so these images are black"
         advice = "pass x * 255, or x.astype(np.float32)"
-    elif dtype.kind in "iu" and (least < 0 or most > 255):
+    elif dtype.kind in "iu" and (least < 0 or most > _LARGEST_BYTE):
         message = f"{text}0 to 255"
         advice = "pass floats from 0 to 1"
     if message and np.isfinite(most):
