@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnnx.doctor.finding import Finding, Severity, number_of
 from cnnx.doctor.image_table import ImageTable, LabelledNames
-from cnnx.doctor.near_duplicates import similar_pairs
-
-Rows = NDArray[np.int64]
+from cnnx.doctor.near_duplicates import similar_groups
+from cnnx.doctor.row_groups import Rows, equal_values, rows_of
 
 _LEAK_ADVICE = "remove them from the training set: they raise the measured accuracy"
 _CONFLICT_ADVICE = "correct the labels or remove them"
@@ -50,8 +48,7 @@ def check_duplicates(table: ImageTable) -> Iterator[Finding]:
     yield from exact_duplicates(equal, table)
     surplus = rows_of([group[1:] for group in equal])
     candidates = np.setdiff1d(np.arange(len(table)), surplus, assume_unique=True)
-    pairs = similar_pairs(table.measurements, candidates)
-    yield from _findings(_connected(pairs), table, _SIMILAR)
+    yield from _findings(similar_groups(table.measurements, candidates), table, _SIMILAR)
 
 
 def equal_images(table: ImageTable) -> list[Rows]:
@@ -63,44 +60,6 @@ def equal_images(table: ImageTable) -> list[Rows]:
 def exact_duplicates(groups: Sequence[Rows], table: LabelledNames) -> Iterator[Finding]:
     """Findings on groups of equal images."""
     return _findings(groups, table, _EQUAL)
-
-
-def equal_values(values: NDArray[np.uint64]) -> list[Rows]:
-    """Places of equal values, in groups of at least two, in the order of their first places."""
-    ordered = np.sort(values)
-    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-    places = np.flatnonzero(np.isin(values, repeated))  # few, which are sorted again
-    order = places[np.argsort(values[places], kind="stable")]
-    ordered = values[order]
-    bounds = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True])
-    groups = [
-        order[bounds[k] : bounds[k + 1]] for k in np.flatnonzero(np.diff(bounds) > 1).tolist()
-    ]
-    return sorted(groups, key=lambda group: int(group[0]))
-
-
-def rows_of(groups: Sequence[Rows]) -> Rows:
-    """Rows of all groups."""
-    return np.concatenate([np.empty(0, np.int64), *groups])
-
-
-def _connected(pairs: Rows) -> list[Rows]:
-    """Rows that pairs connect, directly or over others, in the order of their first rows."""
-    parents = {int(row): int(row) for row in pairs.ravel()}
-
-    def root(row: int) -> int:
-        while parents[row] != row:
-            parents[row] = parents[parents[row]]
-            row = parents[row]
-        return row
-
-    for one, other in pairs.tolist():
-        first, last = sorted((root(one), root(other)))
-        parents[last] = first
-    groups: dict[int, list[int]] = {}
-    for row in sorted(parents):
-        groups.setdefault(root(row), []).append(row)
-    return [np.array(group) for group in groups.values()]
 
 
 def _findings(

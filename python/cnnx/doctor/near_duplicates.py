@@ -1,4 +1,4 @@
-"""Search for pairs of similar images by perceptual hashes, without comparing all pairs."""
+"""Search for similar images by perceptual hashes, without comparing all pairs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx.doctor.measurements import Measurements
+from cnnx.doctor.row_groups import Rows, equal_values
 
 _MOST_BITS = 4  # of 64 that differ
 # Of five bands at least one is equal if at most four bits differ.
 _BANDS = ((0, 13), (13, 13), (26, 13), (39, 13), (52, 12))
 _PAIRS_AT_ONCE = 1 << 20
+_MOST_PARTNERS = 2000  # of a hash in a band
 # Correlation of two thumbnails, whose contrast is at least so many levels of brightness.
 _LEAST_CORRELATION = 0.96
 _LEAST_CONTRAST = 6.0
@@ -22,8 +24,8 @@ _PLAIN_ENTROPY = 3.0
 _PLAIN_CORRELATION = 0.998
 
 
-def similar_pairs(measured: Measurements, candidates: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of pairs of similar images, (count, 2).
+def similar_groups(measured: Measurements, candidates: Rows) -> list[Rows]:
+    """Rows of similar images, in groups that pairs connect, in the order of their first rows.
 
     The hashes of similar images differ in at most 4 bits, and their thumbnails are correlated.
     Images without contrast have no similar ones, because their hashes are noise. Plain images
@@ -38,30 +40,49 @@ def similar_pairs(measured: Measurements, candidates: NDArray[np.int64]) -> NDAr
         [part.std(axis=1) for part in np.array_split(thumbnails, 1 + len(thumbnails) // 4096)]
     )
     rows = candidates[contrast[candidates] >= _LEAST_CONTRAST]
-    hashes = measured.perceptual_hash[rows]
     is_plain = measured.entropy < _PLAIN_ENTROPY
     needed = np.where(is_plain, _PLAIN_CORRELATION, _LEAST_CORRELATION)
-    found: list[NDArray[np.int64]] = []
-    for places in _close_hashes(hashes):
-        pairs = rows[places]
-        found.append(pairs[_correlations(thumbnails, pairs) >= needed[pairs].max(axis=1)])
-    if not found:
-        return np.empty((0, 2), np.int64)
-    return np.unique(np.concatenate(found), axis=0)
+    groups = np.arange(len(rows))
+    for places in _close_hashes(measured.perceptual_hash[rows]):
+        new = places[groups[places[:, 0]] != groups[places[:, 1]]]
+        pairs = rows[new]
+        alike = _correlations(thumbnails, pairs) >= needed[pairs].max(axis=1)
+        groups = _connected(groups, new[alike])
+    return [rows[group] for group in equal_values(groups)]
+
+
+def _connected(groups: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers of the groups of all places after pairs of places have joined their groups."""
+    if not len(pairs):
+        return groups
+    parents = list(range(len(groups)))
+
+    def root(group: int) -> int:
+        while parents[group] != group:
+            parents[group] = parents[parents[group]]
+            group = parents[group]
+        return group
+
+    for one, other in np.unique(groups[pairs], axis=0).tolist():
+        first, last = sorted((root(one), root(other)))
+        parents[last] = first
+    roots = [root(group) for group in range(len(groups))]
+    return np.array(roots, np.int64)[groups]
 
 
 def _close_hashes(hashes: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
     """Pairs of places, (count, 2) at a time, whose hashes differ in at most 4 bits.
 
-    A pair may come several times.
+    A pair may come several times. In a band with very many equal values, such as of frames of a
+    video, a hash is compared with the next ones in their order only.
     """
     for shift, width in _BANDS:
         band = (hashes >> np.uint64(shift)) & np.uint64((1 << width) - 1)
-        order = np.argsort(band, kind="stable")
+        order = np.lexsort((hashes, band))
         values = band[order]
         ends = np.searchsorted(values, values, side="right")
         # Each place is compared with the later ones of its bucket.
-        partners = ends - np.arange(len(values)) - 1
+        partners = np.minimum(ends - np.arange(len(values)) - 1, _MOST_PARTNERS)
         for first, last in _limited(np.cumsum(partners)):
             counts = partners[first:last]
             left = np.repeat(np.arange(first, last), counts)

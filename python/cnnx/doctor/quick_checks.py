@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from cnnx.data.dataset import Dataset, Pixels
 from cnnx.doctor.class_checks import check_classes
-from cnnx.doctor.duplicate_checks import equal_values, exact_duplicates, rows_of
+from cnnx.doctor.duplicate_checks import exact_duplicates
 from cnnx.doctor.finding import Finding, by_severity
 from cnnx.doctor.image_table import LabelledNames
 from cnnx.doctor.measurements import digests
+from cnnx.doctor.row_groups import Rows, equal_values, rows_of
 
 _WORDS = 8  # of 8 bytes, in each of two places of an image, that are compared first
 
@@ -43,7 +44,7 @@ def quick_findings(sets: Mapping[str, Dataset], names: Sequence[str]) -> list[Fi
     return by_severity([*check_classes(counts), *exact_duplicates(equal, table)])
 
 
-def _equal_images(arrays: Sequence[Pixels]) -> list[NDArray[np.int64]]:
+def _equal_images(arrays: Sequence[Pixels]) -> list[Rows]:
     """Rows of equal images of all arrays, in groups of at least two.
 
     A few bytes of every image are compared, and all pixels only of the images that share them.
