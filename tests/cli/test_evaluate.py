@@ -117,7 +117,9 @@ def test_the_json_has_the_metrics_of_the_predictions(run: Run, other: Path, clas
     ]
     assert [each["name"] for each in found["top_losses"]] == [files[i] for i in expected.by_loss()]
     assert found["threshold_curve"]["roc_auc"] == pytest.approx(expected.roc_auc())
-    for point in found["threshold_curve"]["points"]:
+    points = found["threshold_curve"]["points"]
+    assert [point["threshold"] for point in points] == [k / 20 for k in range(1, 20)]
+    for point in points:
         values = [point[name] for name in ("precision", "recall", "f1")]
         assert values == pytest.approx(expected.at(point["threshold"]))
     confused = [(each["count"], each["true"], each["predicted"]) for each in found["most_confused"]]

@@ -117,6 +117,7 @@ def test_unreadable_files_are_named_or_skipped(folder: Path, tmp_path: Path, cac
         readable = [0, 2, 3, 4, 5, 6, 7, 9]
         assert_array_equal(loaded.x, whole.x[readable])
         assert_array_equal(loaded.y, whole.y[readable])
+        assert loaded.names == tuple(whole.names[k] for k in readable)
     (folder / "cat" / "1.png").unlink()
     with pytest.raises(cnnx.FormatError, match=r"1 file cannot be read as an image: dog.3\.jpg"):
         data.load(folder, decoding=Decoding(cache=cache))

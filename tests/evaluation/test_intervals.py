@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cnnx.evaluation import Comparison, Evaluation, mcnemar
+from cnnx.evaluation.counted_metrics import METRICS, TWO_CLASS_METRICS
 
 
 def drawn(seed: int, images: int, classes: int, labels: Any = None) -> Evaluation:
@@ -32,6 +33,19 @@ def point_estimates(evaluation: Evaluation) -> dict[str, float]:
         curve = evaluation.threshold_curve()
         found |= {"roc_auc": curve.roc_auc, "average_precision": curve.average_precision}
     return found
+
+
+@pytest.mark.parametrize("classes", [2, 5, 30])
+def test_the_resampled_metrics_of_the_images_themselves_are_the_metrics(classes: int) -> None:
+    evaluation = drawn(8, 40, classes)
+    metrics = METRICS | (TWO_CLASS_METRICS if classes == 2 else {})
+    expected = point_estimates(evaluation)
+    assert metrics.keys() == expected.keys()
+    for name, metric in metrics.items():
+        counted = metric(evaluation)
+        assert counted.sizes.sum() == 40
+        found = counted.measure(np.stack([counted.sizes, 3 * counted.sizes]))
+        np.testing.assert_allclose(found, [expected[name]] * 2, rtol=1e-12)
 
 
 @pytest.mark.parametrize("classes", [2, 5])
@@ -69,6 +83,9 @@ def test_intervals_of_metrics_that_are_not_defined_are_nan() -> None:
     assert np.isnan(one_class.confidence_interval("roc_auc")).all()
     assert np.isfinite(one_class.confidence_interval("average_precision")).all()
     assert Evaluation([[0.6, 0.4]], [0]).confidence_interval() == (1, 1)
+    # Resamples of one class alone are left out.
+    both = Evaluation([[0.6, 0.4], [0.3, 0.7], [0.8, 0.2]], [0, 1, 0])
+    assert both.confidence_interval("roc_auc") == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -58,20 +58,29 @@ def _rates_metric(measure: Callable[[ClassRates], NDArray[np.float64]]) -> Any:
     def metric(evaluation: Evaluation) -> CountedMetric:
         matrix = evaluation.confusion_matrix
         true, predicted = np.nonzero(matrix)
-        classes = np.arange(len(matrix))
-        of_true = (true[:, np.newaxis] == classes).astype(np.float64)
-        of_predicted = (predicted[:, np.newaxis] == classes).astype(np.float64)
+        is_correct = true == predicted
 
         def of_counts(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-            return measure(
-                class_rates(
-                    counts @ (of_true * of_predicted), counts @ of_predicted, counts @ of_true
-                )
+            classes = len(matrix)
+            hits = _sums(counts[:, is_correct], true[is_correct], classes)
+            rates = class_rates(
+                hits, _sums(counts, predicted, classes), _sums(counts, true, classes)
             )
+            return measure(rates)
 
         return CountedMetric(matrix[true, predicted], of_counts)
 
     return metric
+
+
+def _sums(counts: NDArray[np.int64], classes: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """Sums of the columns of each class, (resamples, number of classes)."""
+    found = np.zeros((len(counts), number), np.int64)
+    if classes.size:
+        order = np.argsort(classes, kind="stable")
+        starts = np.flatnonzero(np.diff(classes[order], prepend=-1))
+        found[:, classes[order][starts]] = np.add.reduceat(counts[:, order], starts, axis=1)
+    return found
 
 
 def _curve_metric(measure: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]) -> Any:
