@@ -9,6 +9,7 @@ from cnnx import metrics as metrics
 from cnnx import models as models
 from cnnx import onnx as onnx
 from cnnx import ops as ops
+from cnnx import plot as plot
 from cnnx import report as report
 from cnnx import sklearn as sklearn
 from cnnx import weights as weights

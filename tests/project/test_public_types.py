@@ -60,6 +60,8 @@ MODULES = (
     "cnnx.doctor",
     "cnnx.evaluation",
     "cnnx.explain",
+    "cnnx.plot",
+    "cnnx.report",
     "cnnx.weights",
 )
 
