@@ -58,3 +58,10 @@ def test_tint_is_white_at_zero() -> None:
     colours = tint(np.array([0.0, -1.0, 1.0]))
     assert colours[0].tolist() == [255, 255, 255]
     assert colours[1].tolist() == rgb(NEGATIVE).tolist()
+
+
+def test_a_palette_stands_for_the_colours_of_its_indices() -> None:
+    palette = np.array([[0, 0, 0], [255, 128, 0], [1, 2, 3]], np.uint8)
+    indices = np.array([[0, 1, 2], [2, 2, 1]], np.uint8)
+    read = np.asarray(Image.open(io.BytesIO(png(indices, palette))).convert("RGB"))
+    np.testing.assert_array_equal(read, palette[indices])

@@ -11,6 +11,7 @@ import cnnx
 import numpy as np
 import pytest
 from cnnx.explain import walkthrough
+from cnnx.explain.layer_texts import by
 from cnnx.explain.methods import METHODS
 from graph_networks import with_random_values
 from planted_patch import network, planted, trained
@@ -68,8 +69,8 @@ def test_the_page_of_a_trained_network() -> None:
     assert headings == [
         "The image",
         "The network",
-        "1. 8 filters of 3 \N{MULTIPLICATION SIGN} 3, ReLU, max pooling",
-        "2. 16 filters of 3 \N{MULTIPLICATION SIGN} 3, ReLU",
+        f"1. 8 filters of {by(3, 3)}, ReLU, max pooling",
+        f"2. 16 filters of {by(3, 3)}, ReLU",
         "3. The mean of every map",
         "4. The vote",
         "The result",

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnx.drawing.colours import RgbPixels, tint
+from cnnx.drawing.colours import tint
 from cnnx.drawing.markup import Markup, element, joined
 from cnnx.drawing.page import figure
 from cnnx.drawing.png import data_uri, image
 
 # An odd number, so that zero has a colour of its own. Few colours make small files.
-_COLOURS = 41
+_COLOURS = 25
 _PALETTE = tint(np.linspace(-1, 1, _COLOURS))
-_MOST_PIXELS = 56  # of a side of a map; larger maps are drawn by the means of blocks
+_FINEST = 0.75  # pixels per CSS pixel; larger maps are drawn by the means of blocks
+_FEW_ROWS = 8  # of a list
 _MOST_DECIMALS = 6
 _GAMMA = 0.6  # power of the colours of small images, so that weak numbers are visible
 
@@ -32,18 +33,22 @@ def map_image(
 
     Args:
         values: (height, width).
-        text: description, which is also shown under the pointer.
+        text: description, which appears when the pointer rests on the image.
         strongest: the absolute value with the strongest colour.
         width: the longer side in CSS pixels.
         marked: whether it has a frame.
     """
-    block = math.ceil(max(values.shape) / _MOST_PIXELS)
-    colours = _colour_indices(_block_means(values, block), strongest)
-    height, across = colours.shape
-    drawn = image(
-        colours, text, width=round(width * across / max(height, across)), palette=_PALETTE
+    colours = _colour_indices(_block_means(values, _block(values, width)), strongest)
+    longest = max(values.shape)
+    return element(
+        "img",
+        class_="marked map" if marked else "map",
+        src=data_uri(colours, _PALETTE),
+        alt=text,
+        title=text,
+        width=round(width * values.shape[1] / longest),
+        height=round(width * values.shape[0] / longest),
     )
-    return element("span", drawn, class_="marked map" if marked else "map", title=text)
 
 
 def strip_image(values: NDArray[Any], text: str, *, columns: int, width: int) -> Markup:
@@ -53,8 +58,8 @@ def strip_image(values: NDArray[Any], text: str, *, columns: int, width: int) ->
     cells = np.zeros(rows * across)
     cells[: len(values)] = values
     indices = _colour_indices(cells.reshape(rows, across), largest(values))
-    # Every cell is twice as high as wide, so that a single row can be seen.
-    tall = np.repeat(indices, 3 if rows == 1 else 1, axis=0)
+    # Cells of few rows are higher than wide, so that the rows can be seen.
+    tall = np.repeat(indices, 3 if rows == 1 else 2 if rows <= _FEW_ROWS else 1, axis=0)
     return image(tall, text, width=min(width, across * 16), palette=_PALETTE)
 
 
@@ -99,25 +104,27 @@ def number_grid(
 
 
 def framed_image(
-    pixels: RgbPixels, frame: tuple[int, int, int, int], text: str, *, width: int
+    values: NDArray[Any], frame: tuple[int, int, int, int], text: str, *, width: int
 ) -> Markup:
-    """An image with a frame around some of its cells.
+    """A map with a frame around some of its cells.
 
     Args:
-        pixels: RGB, (height, width, 3).
-        frame: first row, first column, rows and columns of the cells; may exceed the image.
+        values: (height, width).
+        frame: first row, first column, rows and columns of the cells; may exceed the map.
         text: description for readers that do not see it.
         width: the longer side in CSS pixels.
     """
     top, left, rows, columns = frame
-    height, across = pixels.shape[:2]
+    height, across = values.shape
     margin = max(0, -top, -left, top + rows - height, left + columns - across) + 0.5
     scale = width / max(height, across)
+    block = _block(values, width)
+    colours = _colour_indices(_block_means(values, block), largest(values))
     drawn = element(
         "image",
-        href=data_uri(pixels),
-        width=across,
-        height=height,
+        href=data_uri(colours, _PALETTE),
+        width=colours.shape[1] * block,
+        height=colours.shape[0] * block,
         preserveAspectRatio="none",
         class_="pixels",
     )
@@ -131,11 +138,6 @@ def framed_image(
         viewBox=f"{-margin} {-margin} {across + 2 * margin} {height + 2 * margin}",
         width=round((across + 2 * margin) * scale),
     )
-
-
-def tinted(values: NDArray[Any]) -> RgbPixels:
-    """A map in the colours of this module, the largest absolute value the strongest."""
-    return tint(np.asarray(values) / largest(values))
 
 
 def largest(values: NDArray[Any]) -> float:
@@ -160,15 +162,19 @@ def _colour_indices(values: NDArray[Any], strongest: float) -> NDArray[np.uint8]
     return np.asarray(np.rint((scaled + 1) / 2 * (_COLOURS - 1)), dtype=np.uint8)
 
 
+def _block(values: NDArray[Any], width: int) -> int:
+    """Side of the blocks of a map that become one pixel each."""
+    longest: int = max(values.shape)
+    return math.ceil(longest / (width * _FINEST))
+
+
 def _block_means(values: NDArray[Any], block: int) -> NDArray[Any]:
     if block == 1:
         return values
     height, width = values.shape
-    rows, columns = (np.arange(0, side, block) for side in (height, width))
+    rows, columns = np.arange(0, height, block), np.arange(0, width, block)
     sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
-    sizes = np.outer(
-        *(np.diff([*starts, side]) for starts, side in ((rows, height), (columns, width)))
-    )
+    sizes = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
     means: NDArray[Any] = sums / sizes
     return means
 

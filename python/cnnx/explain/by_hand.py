@@ -14,7 +14,6 @@ from cnnx.drawing.maps import (
     largest,
     number,
     number_grid,
-    tinted,
 )
 from cnnx.drawing.markup import Markup, element, joined, table
 from cnnx.drawing.page import figure
@@ -101,7 +100,7 @@ def _products(total: WindowSum, each: int, cell: Cell, trace: Trace, digits: int
         number_grid(total.weights[..., each], f"multiply: filter {cell.index[2]}"),
         number_grid(total.products[..., each], f"add: {number(total.by_map[each], digits)}"),
     )
-    aligned = figure(framed_image(tinted(x), frame, f"{name} with the window", width=_IMAGE), name)
+    aligned = figure(framed_image(x, frame, f"{name} with the window", width=_IMAGE), name)
     signs = (_ARROW, _TIMES, "=")
     pairs = [
         # On narrow screens a sign stays with the grid behind it.
@@ -172,8 +171,7 @@ def _terms_table(total: ListSum, entry: Callable[[int], str], result: str, heade
         rows.append([f"the other {others:,} together", None, None, number(rest, digits), None])
     if total.bias is not None:
         rows.append(["bias", None, None, number(total.bias, digits), None])
-    outcome = element("b", number(total.result, digits))
-    rows.append([element("b", result), None, None, outcome, None])
+    rows.append([element("b", result), None, None, number(total.result, digits), None])
     return table([header, "number", f"{_TIMES} weight", "= product", ""], rows)
 
 
@@ -241,8 +239,7 @@ def _result(name: str, text: str, value: str) -> Markup:
 def _map_name(source: str, channel: int, trace: Trace) -> str:
     if source != INPUT:
         return f"map {channel}"
-    count = trace.image.shape[2]
-    return ("red", "green", "blue")[channel] if count == 3 else "image"
+    return trace.channels[channel]
 
 
 def _sign(text: str) -> Markup:

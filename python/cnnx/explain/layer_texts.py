@@ -129,8 +129,8 @@ def sentence_of(layer: TracedLayer, maps: int, *, is_first: bool) -> str:
 
 
 def by(height: int, width: int) -> str:
-    """A size in words, such as 3 x 3 with a multiplication sign."""
-    return f"{height} \N{MULTIPLICATION SIGN} {width}"
+    """A size in words, such as 3 x 3 with a multiplication sign, which no line break divides."""
+    return f"{height}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}{width}"
 
 
 def _convolution(layer: TracedLayer, maps: int, *, is_first: bool) -> str:

@@ -6,14 +6,14 @@ from cnnx.drawing.maps import largest, map_image, strip_image
 from cnnx.drawing.markup import Markup, element, joined
 from cnnx.drawing.page import Section, figure
 from cnnx.explain.by_hand import place_of, steps_of
-from cnnx.explain.layer_texts import VOTE, sentence_of, title_of
+from cnnx.explain.layer_texts import VOTE, by, sentence_of, title_of
 from cnnx.explain.trace import INPUT, Stage, Trace, TracedLayer
 
 _MAP = 62  # longer side of a map in CSS pixels
 _MAPS = 16  # most maps of a layer
 _FOLDED_MAPS = 8  # of a layer whose maps are folded
 _SHORT = 8  # stages; longer networks repeat themselves, and a click unfolds their details
-_LIST, _LIST_COLUMNS = 1024, 256  # CSS pixels and entries of a row
+_LIST, _LIST_COLUMNS = 1024, 128  # CSS pixels and entries of a row
 _UNDRAWN = frozenset({"dropout"})  # whose output is the input
 
 
@@ -112,7 +112,7 @@ def shape_text(shape: tuple[int, ...]) -> str:
     if len(shape) == 1:
         return f"{shape[0]:,} number{'' if shape[0] == 1 else 's'}"
     height, width, maps = shape
-    return f"{maps:,} map{'' if maps == 1 else 's'} of {height} \N{MULTIPLICATION SIGN} {width}"
+    return f"{maps:,} map{'' if maps == 1 else 's'} of {by(height, width)}"
 
 
 def _maps(stage: Stage, layer: TracedLayer, most: int) -> Markup:
@@ -127,7 +127,7 @@ def _maps(stage: Stage, layer: TracedLayer, most: int) -> Markup:
     images = [
         map_image(
             layer.output[..., channel],
-            f"map {channel} of {layer.name}",
+            f"map {channel}",
             strongest=strongest,
             width=_MAP,
             marked=position == 0,

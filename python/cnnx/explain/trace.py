@@ -157,6 +157,13 @@ class Trace:
         self.labels = model.classes or [str(k) for k in range(count)]
         self.explained = explained
 
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels of the image."""
+        known = {1: ["image"], 3: ["red", "green", "blue"]}
+        count = self.image.shape[2]
+        return known.get(count, [f"channel {k}" for k in range(count)])
+
     def inputs_of(self, layer: TracedLayer) -> list[FloatArray]:
         """The arrays that a layer reads."""
         return [self.values[name] for name in layer.inputs]

@@ -9,12 +9,13 @@ import numpy as np
 
 from cnnx.arguments import FloatArray, text
 from cnnx.drawing.colours import RgbPixels, as_rgb, overlay
-from cnnx.drawing.maps import tinted
+from cnnx.drawing.maps import largest, map_image
 from cnnx.drawing.markup import Markup, element, joined
 from cnnx.drawing.page import Section, figure, page
 from cnnx.drawing.png import image
 from cnnx.explain.by_hand import significant
 from cnnx.explain.explained_class import ClassLike, ExplainedClass
+from cnnx.explain.layer_texts import by
 from cnnx.explain.methods import Method, check_method
 from cnnx.explain.result_section import result_section
 from cnnx.explain.stage_sections import StageSections
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from cnnx.data.dataset import ImageLike
 
 _SIDE = 280  # longer side of the image in CSS pixels
-_CHANNEL = 140
+_CHANNEL, _MOST_CHANNELS = 140, 4
 _OVERLAY = 256  # pixels of the longer side to which small images are enlarged
 
 
@@ -156,12 +157,10 @@ def _introduction(trace: Trace, probabilities: FloatArray | None, stages: int) -
 
 def _image_section(model: Model, trace: Trace, name: str) -> Section:
     height, width, channels = trace.image.shape
-    colours = "three numbers per pixel, for red, green and blue" if channels == 3 else "one number"
-    if channels != 3:
-        colours = "one number per pixel" if channels == 1 else f"{channels} numbers per pixel"
+    numbers = {1: "one number per pixel", 3: "three numbers per pixel, for red, green and blue"}
+    counted = numbers.get(channels, f"{channels} numbers per pixel")
     sentence = (
-        f"The network reads {height} \N{MULTIPLICATION SIGN} {width} pixels: {colours}, from 0 for "
-        "dark to 1 for bright."
+        f"The network reads {by(height, width)} pixels: {counted}, from 0 for dark to 1 for bright."
     )
     _, *both = model._core.preprocessing
     mean, std = (", ".join(f"{each:.3g}" for each in values) for values in both)
@@ -171,16 +170,11 @@ def _image_section(model: Model, trace: Trace, name: str) -> Section:
             f"standard deviation ({std}), so that dark is below zero and bright above."
         )
     read = trace.values[INPUT]
-    names = ("red", "green", "blue") if channels == 3 else tuple(map(str, range(channels)))
-    layers = [
-        _figure(
-            tinted(read[..., k]),
-            f"as numbers: {names[k]}" if channels > 1 else "as numbers",
-            _CHANNEL,
-        )
-        for k in range(min(channels, 4))
-    ]
-    figures = [_figure(_pixels(trace), name, _SIDE), *layers]
+    figures = [_figure(_pixels(trace), name, _SIDE)]
+    for k, channel in enumerate(trace.channels[:_MOST_CHANNELS]):
+        caption = "as numbers" if channels == 1 else f"as numbers: {channel}"
+        drawn = map_image(read[..., k], caption, strongest=largest(read[..., k]), width=_CHANNEL)
+        figures.append(figure(drawn, caption))
     body = joined([element("p", sentence), element("div", *figures, class_="row")])
     return Section("image", "The image", body)
 
