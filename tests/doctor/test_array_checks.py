@@ -124,6 +124,16 @@ def test_idx_and_cifar_files(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
+def test_mnist_has_no_findings(mnist_folder: Path) -> None:
+    assert found(mnist_folder) == {}
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_the_xo_data_set_has_no_findings(size: int) -> None:
+    assert found(cnnx.data.xo(300, size=size, seed=1)) == {}
+
+
 def test_refusals() -> None:
     with pytest.raises(ValueError, match=r"^check_data: x is uint8 of shape \(3,\), expected n"):
         found((np.zeros(3, np.uint8), np.zeros(3, int)))
