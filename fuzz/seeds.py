@@ -23,10 +23,11 @@ import weight_files
 # Words of a model file's texts except those of its layers, for libFuzzer's dictionary.
 WORDS = (
     "averages beta1_product classes cnnx.checksums cnnx.classes cnnx.format cnnx.graph cnnx.notes "
-    "cnnx.preprocessing cnnx.trainer crop data_offsets dtype epochs fit gradients_computed input "
-    "input_shape inputs kind mean name nodes optimizer_step output outputs preprocessing "
-    "probabilities resize same schedule shape slots std step stretch trainable true valid F32 F64 "
-    "I64 U8 1048576 16777216 1099511627776 4611686018427387904 9223372036854775807 -1"
+    "cnnx.preprocessing cnnx.temperature cnnx.trainer crop data_offsets dtype epochs fit "
+    "gradients_computed input input_shape inputs kind mean name nodes optimizer_step output "
+    "outputs preprocessing probabilities resize same schedule shape slots std step stretch "
+    "trainable true valid F32 F64 I64 U8 1048576 16777216 1099511627776 4611686018427387904 "
+    "9223372036854775807 -1"
 )
 
 
@@ -62,6 +63,7 @@ def models() -> dict[str, cnnx.Model]:
         classes=["X", "O", "naïve ☃"],
         preprocessing=cnnx.Preprocessing(resize="fit", mean=0.1, std=0.3),
     )
+    made["classes"].temperature = 1.5
     return made
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from cnnx.cli.errors import UserError, counted
 from cnnx.cli.measured_set import (
     add_command,
+    add_reading_options,
     evaluated,
     opened,
     refuse_exchanged,
@@ -45,6 +46,7 @@ def add_parser(commands: Commands) -> None:
         "--out", metavar="FILE", type=Path, help="save a copy here and leave MODEL as it is"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing --out file")
+    add_reading_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from cnnx.cli.errors import UserError, counted
 from cnnx.cli.measured_set import (
     SETS_NOTE,
     add_command,
+    add_reading_options,
     evaluated,
     measured_set,
     refuse_exchanged,
@@ -51,6 +52,7 @@ def add_parser(commands: Commands) -> None:
         epilog=_EPILOG,
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add_reading_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

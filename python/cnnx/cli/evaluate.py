@@ -11,6 +11,7 @@ from cnnx.cli.errors import counted
 from cnnx.cli.measured_set import (
     SETS_NOTE,
     add_command,
+    add_reading_options,
     evaluated,
     measured_set,
     refuse_exchanged,
@@ -60,6 +61,7 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with all metrics")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing --html file")
+    add_reading_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -36,7 +36,7 @@ def add_command(
     description: str,
     epilog: str,
 ) -> Parser:
-    """Declare a command on saved models and images, with the arguments of both.
+    """Declare a command on saved models and images, with these arguments.
 
     Args:
         commands: commands of `cnnx`.
@@ -58,9 +58,13 @@ def add_command(
     for model in models:
         parser.add_argument(model, metavar="MODEL", type=Path, help="a file that cnnx saved")
     parser.add_argument("path", metavar="PATH", help="the images, see below")
+    return parser
+
+
+def add_reading_options(parser: Parser) -> None:
+    """Add the options of reading and measuring the images of PATH."""
     add_skip_unreadable(parser)
     add_threads(parser)
-    return parser
 
 
 def refuse_exchanged(command: str, model: Path, path: str) -> None:
