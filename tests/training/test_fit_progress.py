@@ -252,6 +252,18 @@ def test_an_epochs_line_fits_the_terminal(columns: int | None, expected: str) ->
     assert columns is None or len(line) < columns
 
 
+def test_the_lines_of_a_run_have_the_same_words() -> None:
+    def words(epoch: int, left: float, columns: int) -> str:
+        line = epoch_line(
+            epoch, 100, VALIDATED, images_per_second=12345, seconds_left=left, columns=columns
+        )
+        return re.sub(r" \(9 s left\)|, 9 s left|\d", "", line)
+
+    for columns in range(50, 140):
+        first, later, last = (words(*each, columns) for each in ((1, 9), (20, 9), (100, 0)))
+        assert first == later == last, columns
+
+
 # Notebooks ----------------------------------------------------------------------------------------
 
 

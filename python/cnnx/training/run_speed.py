@@ -15,6 +15,15 @@ _WORDS = {
 }
 _BRIEF = dict(zip(_WORDS, ("loss", "acc", "val loss", "val acc"), strict=True))
 _BRIEFEST = {**_BRIEF, "accuracy": "", "validation_accuracy": ""}  # a percentage tells itself
+# Words of a line, and which of duration, speed and time left follow, from wide to narrow.
+_FORMS: tuple[tuple[dict[str, str], tuple[int, ...]], ...] = (
+    (_WORDS, (0, 1, 2)),
+    (_BRIEF, (0, 1, 2)),
+    (_BRIEF, (0, 2)),
+    (_BRIEF, (2,)),
+    (_BRIEF, ()),
+    (_BRIEFEST, ()),
+)
 
 
 class RunSpeed:
@@ -104,22 +113,25 @@ def epoch_line(
         seconds_left: time left, or 0.
         columns: width of the terminal, for which words become shorter; None is any width.
     """
-    times = [f"{metrics['seconds']:.1f} s", rate(images_per_second), left(seconds_left)]
-    lines = []
-    for words, parts in (
-        (_WORDS, times),
-        (_BRIEF, times),
-        (_BRIEF, [times[0], times[2]]),
-        (_BRIEF, [times[2]]),
-        (_BRIEF, []),
-        (_BRIEFEST, []),
-    ):
-        texts = (f"{words[name]} {text}".strip() for name, text in measured(metrics).items())
-        tail = ", ".join(filter(None, parts))
-        lines.append(f"epoch {epoch}/{epochs}: {', '.join(texts)}{f' ({tail})' if tail else ''}")
-    # The last line of a run, without a time left, has the words of those before.
-    free = math.inf if columns is None else columns - (0 if seconds_left else len(", 1 s left"))
-    return next((line for line in lines if len(line) < free), lines[-1])
+    texts = measured(metrics)
+    seconds, speed = f"{metrics['seconds']:.1f} s", rate(images_per_second)
+    times = (seconds, speed, left(seconds_left))
+    # All lines of a run have the same words, also those that are shorter: the first ones, and the
+    # last one, without a time left.
+    longest = (seconds, speed, left(seconds_left or 1))
+    line = ""
+    for words, chosen in _FORMS:
+        line = _line(f"{epoch}/{epochs}", words, texts, [times[k] for k in chosen])
+        wide = _line(f"{epochs}/{epochs}", words, texts, [longest[k] for k in chosen])
+        if columns is None or len(wide) < columns:
+            break
+    return line
+
+
+def _line(place: str, words: dict[str, str], texts: dict[str, str], times: list[str]) -> str:
+    metrics = ", ".join(f"{words[name]} {text}".strip() for name, text in texts.items())
+    tail = ", ".join(filter(None, times))
+    return f"epoch {place}: {metrics}{f' ({tail})' if tail else ''}"
 
 
 def rate(images_per_second: float) -> str:
