@@ -117,7 +117,7 @@ def _figure(grid: ImageGrid, function: str) -> Figure:
     except ImportError:
         raise ImportError(
             f"{function}: needs the package matplotlib, which is not installed: "
-            "pip install 'cnnx[cli]'"
+            "pip install 'cnnx[plot]'"
         ) from None
     columns = max(1, *(len(row.images) for row in grid.rows), 1)
     title = max((len(row.title) for row in grid.rows), default=0)
