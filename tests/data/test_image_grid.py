@@ -32,7 +32,7 @@ def strips(page: str) -> list[np.ndarray]:
 
 
 def test_a_notebook_shows_the_first_images_of_every_class() -> None:
-    page = DATASET._repr_html_()
+    page = DATASET._repr_html_() or ""
     found = strips(page)
     assert len(found) == 3
     for label, strip in enumerate(found):
@@ -42,13 +42,23 @@ def test_a_notebook_shows_the_first_images_of_every_class() -> None:
             np.testing.assert_array_equal(strip[:, 10 * k : 10 * k + 8, :3], pixels)
         assert (strip[..., 3] == 255).sum() == 6 * 64  # the gaps are transparent
     assert "a &lt;b&gt;: 10 images" in page
-    assert "30 images of 6\N{MULTIPLICATION SIGN}8 pixels, 3 channels, 3 classes" in page
+    assert "30 images of 6x8x3, 3 classes" in page.replace("\N{MULTIPLICATION SIGN}", "x")
     assert "test set of 4 images; 1 unreadable file skipped" in page
     assert page == DATASET._repr_html_()
 
 
+def test_a_data_set_is_short_at_the_prompt() -> None:
+    assert repr(TEST).replace("\N{MULTIPLICATION SIGN}", "x") == (
+        "Dataset(4 images of 6x8x3, 3 classes)"
+    )
+    assert repr(Dataset(X[:1, ..., :1], Y[:1], 1, validation=TEST)).endswith(
+        "1, 1 class; validation set of 4 images)"
+    )
+    assert Dataset(np.zeros((2, 6, 8)), Y[:2], 3)._repr_html_() is None  # type: ignore[arg-type]
+
+
 def test_many_classes_are_cut_off_and_empty_ones_have_no_image() -> None:
-    page = Dataset(X, Y, 25)._repr_html_()
+    page = Dataset(X, Y, 25)._repr_html_() or ""
     assert "25 classes; the first 20 classes are shown" in page
     assert len(strips(page)) == 3
     assert "19: 0 images" in page

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx.arguments import at_least, is_integer, shown
+from cnnx.data.dataset_sizes import sizes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +22,7 @@ InputShape = tuple[int, int, int]
 Classes = tuple[str, ...] | int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Images with labels, and the validation and test sets found with them.
 
@@ -43,6 +44,9 @@ class Dataset:
     test: Dataset | None = None
     skipped: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Dataset({sizes(self)})"
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -80,7 +84,9 @@ class Dataset:
 
         return dataset_grid(self, at_least(1, per_class, "show", "per_class")).show("show")
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
+        if self.x.ndim != 4 or self.x.dtype != np.uint8:
+            return None  # a notebook then shows the text
         from cnnx.data.dataset_grid import dataset_grid
 
         return dataset_grid(self)._repr_html_()
