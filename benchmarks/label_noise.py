@@ -1,6 +1,6 @@
 """Goal: of the first 500 suspect labels among 5 % wrong ones of CIFAR-10, 70 % are wrong.
 
-    python -m benchmarks.label_noise FOLDER [--suspects 500] [--folds 3] [--epochs 6] [--seed 0]
+    python -m benchmarks.label_noise FOLDER [--suspects 500] [--folds 3] [--epochs 4] [--seed 0]
 
 FOLDER has one folder of images per class. A fixed seed replaces the labels of 5 % of the images by
 another class, each with the same probability. `cnnx.doctor.suspect_labels` ranks the labels by
@@ -35,7 +35,6 @@ class Options(argparse.Namespace):
     folds: int
     epochs: int
     seed: int
-    quick: bool
 
 
 def parse() -> Options:
@@ -44,7 +43,7 @@ def parse() -> Options:
     parser.add_argument("folder", type=Path, help="one folder of images per class")
     parser.add_argument("--suspects", type=int, default=500, help="first suspects that count")
     parser.add_argument("--folds", type=int, default=3, help="networks that are trained")
-    parser.add_argument("--epochs", type=int, default=6, help="of each training")
+    parser.add_argument("--epochs", type=int, default=4, help="of each training")
     parser.add_argument("--seed", type=int, default=0, help="of folds, weights and order")
     return parser.parse_args(namespace=Options())
 

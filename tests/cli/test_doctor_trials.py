@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cnnx
 import numpy as np
 import pytest
-from cnnx.doctor import LabelIssues
+from cnnx.data.folder import FolderSet
+from cnnx.doctor import LabelIssues, label_search
 from command_line import Run
 from idx_files import write_set
 
@@ -49,6 +51,22 @@ def test_a_trial_training_suggests_a_learning_rate(run: Run, model: Path, classe
         outcome = run("doctor", *words, "--train")
         assert outcome.status == 0
         assert "suggested learning rate: 0.0" in outcome.out
+
+
+def test_only_some_files_of_a_folder_are_decoded(
+    run: Run, model: Path, classes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+    load = FolderSet.load
+
+    def counting(images: FolderSet, *shape: Any) -> cnnx.data.Dataset:
+        decoded.append(len(images))
+        return load(images, *shape)
+
+    monkeypatch.setattr(FolderSet, "load", counting)
+    monkeypatch.setattr("cnnx.cli.doctor_trials._IMAGES", 20)
+    assert "all of 20 images of 2 classes" in run("doctor", model, classes).out
+    assert decoded == [20]
 
 
 def test_classes_are_compared(run: Run, model: Path, classes: Path, tmp_path: Path) -> None:
@@ -109,7 +127,7 @@ def test_suspect_labels_are_listed_by_file(
 def test_labels_are_searched_with_networks(
     run: Run, classes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cnnx.doctor.label_search._LEAST_STEPS", 30)
+    monkeypatch.setattr(label_search, "_FEW", label_search._FEW._replace(least_steps=30))
     first = run("doctor", classes, "--labels")
     assert first.status == 0
     assert run("doctor", classes, "--labels", "--threads", "1").out == first.out

@@ -105,16 +105,17 @@ def test_folds_are_stratified_and_depend_on_the_seed() -> None:
 
 
 def test_large_images_are_reduced_by_means() -> None:
-    from cnnx.doctor.label_search import _reduced
+    from cnnx.doctor.label_search import _FEW, _MANY, _reduced
 
     x = np.zeros((2, 65, 96, 3), np.uint8)
     x[:, :3, :3] = 90
     x[:, 0, 0] = 0
-    small = _reduced(x)
+    small = _reduced(x, _FEW)
     assert small.shape == (2, 21, 32, 3)
     assert (small[:, 0, 0] == 80).all()
     assert not small[:, 1:].any()
-    assert _reduced(small) is small
+    assert _reduced(small, _FEW) is small
+    assert _reduced(small, _MANY).shape == (2, 10, 16, 3)
 
 
 @pytest.mark.parametrize(

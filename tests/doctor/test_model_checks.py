@@ -160,6 +160,7 @@ def preprocessed(**settings: float) -> cnnx.Model:
         (model, lambda: X / np.float32(255 * 255)),
         (lambda: preprocessed(mean=0.485, std=0.229), lambda: (X / 255 - 0.5) / 0.2),
         (lambda: preprocessed(mean=120, std=60), lambda: X),
+        (lambda: preprocessed(mean=1, std=0.25), lambda: X),
         (lambda: preprocessed(mean=0.5, std=0.01), lambda: X),
     ],
 )

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from cnnx.cli.errors import UserError, counted, require_file
 
 if TYPE_CHECKING:
-    from cnnx.data.dataset import Classes, Dataset
+    from cnnx.data.dataset import Classes, Dataset, ImageSet
     from cnnx.data.source import Source
     from cnnx.doctor import Finding
     from cnnx.model.model import Model
     from cnnx.training.losses import Loss
 
 _NETWORK = "small"  # the default of `cnnx train`
+_IMAGES = 1024  # of a folder that are decoded for a model or a trial
 
 
 def model_findings(file: Path, path: str, *, train: bool) -> list[Finding]:
@@ -41,8 +42,8 @@ def model_findings(file: Path, path: str, *, train: bool) -> list[Finding]:
     findings = [*_class_findings(model, own)] if loss is not None else []
     classes_fit = loss is not None and not any(each.severity == "error" for each in findings)
     names = tuple(model.classes) if model.classes else None
-    train_set = (_open(path, names) if classes_fit and names else _open(path)).train
-    images = train_set.load(model.input_shape, model.preprocessing.resize)
+    source = _open(path, names) if classes_fit else _open(path)
+    images = _sample(source.train).load(model.input_shape, model.preprocessing.resize)
     findings += check_model(model, images.x, images.y if classes_fit else None)
     if train and classes_fit and loss is not None:
         findings += _training_findings(model, images, loss)
@@ -54,7 +55,7 @@ def new_network_findings(path: str) -> list[Finding]:
     import cnnx
     from cnnx.cli.architectures import build_model
 
-    train_set = _open(path).train
+    train_set = _sample(_open(path).train)
     images = train_set.load()
     model = build_model(_NETWORK, train_set.input_shape, images.classes, 0)
     return _training_findings(model, images, cnnx.CrossEntropy())
@@ -121,6 +122,16 @@ def _open(path: str, classes: Classes | None = None) -> Source:
     from cnnx.data.source import open_source
 
     return open_source(path, classes, Decoding(skip_unreadable=True))
+
+
+def _sample(images: ImageSet) -> ImageSet:
+    """Some images of a folder, or all of an array file, which is read as a whole."""
+    from cnnx.data.folder import FolderSet
+    from cnnx.doctor.sample import spread
+
+    if not isinstance(images, FolderSet):
+        return images
+    return images.subset(spread(len(images), _IMAGES))
 
 
 def _class_findings(model: Model, own: Classes) -> Iterator[Finding]:

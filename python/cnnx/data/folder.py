@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnx._core import FormatError
 from cnnx.arguments import path_of
@@ -115,6 +117,14 @@ class FolderSet:
     def __len__(self) -> int:
         """Number of image files."""
         return len(self._files)
+
+    def subset(self, rows: NDArray[np.int64]) -> FolderSet:
+        """The images at some positions, in the order of the positions."""
+        chosen = copy.copy(self)
+        chosen._files = ImageFiles(self.path, [self._files.names[row] for row in rows.tolist()])
+        chosen.labels = self.labels[rows]
+        chosen._survey = None
+        return chosen
 
     def load(self, input_shape: InputShape | None = None, resize: str = "stretch") -> Dataset:
         """Decode all images in parallel and resize them to `input_shape`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,12 +20,10 @@ from cnnx.training.history import Progress
 from cnnx.training.optimizers import Adam
 from cnnx.training.schedules import CosineDecay
 from cnnx.training.trainer import Trainer
+from cnnx.training.weight_average import WeightAverage
 
-_SIDE = 32  # of images that the network is trained on; larger ones are reduced to about this
-_LEAST_SIDE = 16
-_FEW_IMAGES = 4000  # up to this number a smaller network is trained for more epochs
-_BATCH, _SMALL_BATCH = 512, 32
-_LEAST_STEPS = 300  # of a training
+_LEAST_SIDE = 16  # of the images
+_MANY_IMAGES = 8000  # from this number, fast_cifar is trained on images of half the size
 _WHITENED = 5000  # images whose patches give the first layer's filters
 _SHIFTED = 2  # pixels
 
@@ -36,7 +34,7 @@ def suspect_labels(
     y: ArrayLike,
     *,
     folds: int = 3,
-    epochs: int = 6,
+    epochs: int = 4,
     seed: int = 0,
     progress: Callable[[int, int], object] | None = None,
 ) -> LabelIssues:
@@ -44,9 +42,9 @@ def suspect_labels(
 
     The images are split into folds, each with the same fraction of every class. For each fold a
     network is trained on the other folds and predicts the fold. `label_issues` compares these
-    predictions with the labels. The network is a `cnnx.models.fast_cifar`, or for a few thousand
-    images a `cnnx.models.small`. Large images are reduced to a side of about 32 pixels. The result
-    depends only on the arguments.
+    predictions with the labels. The network is a `cnnx.models.fast_cifar` for images that are
+    reduced to a side of about 16 pixels, or with fewer than 8,000 images a `cnnx.models.small` for
+    a side of about 32. The result depends only on the arguments.
 
     Args:
         x: (images, height, width, channels) of uint8, or floats from 0 to 1; each side 16 or more.
@@ -78,7 +76,8 @@ def suspect_labels(
     at_least(1, epochs, "suspect_labels", "epochs")
     at_least(0, seed, "suspect_labels", "seed")
     labels = _labels(y, folds)
-    images = _reduced(_pixels(x, len(labels)))
+    how = _MANY if len(labels) >= _MANY_IMAGES else _FEW
+    images = _reduced(_pixels(x, len(labels)), how)
     fold_of = _folds(labels, folds, seed)
     classes = int(labels.max()) + 1
     probabilities = np.empty((len(labels), classes), np.float32)
@@ -90,6 +89,7 @@ def suspect_labels(
             images[~held_out],
             labels[~held_out],
             images[held_out],
+            how,
             classes=classes,
             epochs=epochs,
             seed=seed + fold,
@@ -113,10 +113,44 @@ class _FoldProgress:
         self._progress(done, self._folds * steps)
 
 
+def _fast_trainer(x: Pixels, classes: int, seed: int) -> Trainer:
+    model = fast_cifar(x.shape[1:], classes, images=x[:_WHITENED], seed=seed)
+    return Trainer(model, **fast_cifar_recipe(), seed=seed)
+
+
+def _small_trainer(x: Pixels, classes: int, seed: int) -> Trainer:
+    model = small(x.shape[1:], classes, seed=seed)
+    settings: dict[str, Any] = {"optimizer": Adam(2e-3), "schedule": CosineDecay()}
+    return Trainer(model, **settings, averaging=WeightAverage(0.9), seed=seed)
+
+
+class _Training(NamedTuple):
+    """How the networks are trained.
+
+    Attributes:
+        side: larger images are reduced to about this side.
+        least_side: no side becomes smaller.
+        batch: images per step.
+        least_steps: steps of a training, for which few images are passed more often.
+        trainer: makes the trainer from images, number of classes and seed.
+    """
+
+    side: int
+    least_side: int
+    batch: int
+    least_steps: int
+    trainer: Callable[[Pixels, int, int], Trainer]
+
+
+_MANY = _Training(16, 8, 1024, 100, _fast_trainer)
+_FEW = _Training(32, 16, 32, 300, _small_trainer)
+
+
 def _predicted(
     x: Pixels,
     y: Labels,
     held_out: Pixels,
+    how: _Training,
     *,
     classes: int,
     epochs: int,
@@ -124,26 +158,17 @@ def _predicted(
     progress: Callable[[Progress], object],
 ) -> FloatArray:
     """Probabilities of the held-out images by a network trained on the others."""
-    shape = x.shape[1:]
-    settings: dict[str, Any]
-    if len(x) > _FEW_IMAGES:
-        batch, settings = _BATCH, fast_cifar_recipe()
-        model = fast_cifar(shape, classes, images=x[:_WHITENED], seed=seed)
-    else:
-        batch, settings = _SMALL_BATCH, {"optimizer": Adam(2e-3), "schedule": CosineDecay()}
-        model = small(shape, classes, seed=seed)
-    trainer = Trainer(model, **settings, seed=seed)
+    trainer = how.trainer(x, classes, seed)
     trainer.fit(
         x,
         y,
-        epochs=max(epochs, math.ceil(_LEAST_STEPS / math.ceil(len(x) / batch))),
-        batch_size=batch,
+        epochs=max(epochs, math.ceil(how.least_steps / math.ceil(len(x) / how.batch))),
+        batch_size=how.batch,
         augmentation=Augmentation(crop_padding=_SHIFTED, border="reflect"),
         progress=progress,
         verbose=False,
     )
-    trained = trainer.averaged_model() if "averaging" in settings else model
-    return trained.predict_proba(held_out)
+    return trainer.averaged_model().predict_proba(held_out)
 
 
 def _folds(labels: Labels, folds: int, seed: int) -> NDArray[np.int64]:
@@ -195,10 +220,10 @@ def _pixels(x: ArrayLike, count: int) -> Pixels:
     )
 
 
-def _reduced(x: Pixels) -> Pixels:
-    """Images of about 32 pixels a side: the means of squares of pixels."""
+def _reduced(x: Pixels, how: _Training) -> Pixels:
+    """Images of about the side of the training: the means of squares of pixels."""
     height, width = x.shape[1:3]
-    factor = min(round(max(height, width) / _SIDE), min(height, width) // _LEAST_SIDE)
+    factor = min(round(max(height, width) / how.side), min(height, width) // how.least_side)
     if factor < 2:
         return x
     rows, columns = height // factor, width // factor

@@ -225,5 +225,6 @@ class _TrainingChecks:
             "learning-rate",
             f"suggested learning rate: {found.suggestion:.2g}",
             1,
-            advice=f"optimizer=cnnx.Adam({found.suggestion:.2g})",
+            advice=f"train with cnnx.Adam({found.suggestion:.2g}), or --learning-rate "
+            f"{found.suggestion:.2g}",
         )
