@@ -84,6 +84,13 @@ def test_ticks_are_round(low: float, high: float, texts: list[str]) -> None:
     assert [text for _, text in Scale(low, high, 0, 100).ticks()] == texts
 
 
+def test_limits_are_the_ends_of_an_axis() -> None:
+    for scale in (Scale(2.0, 5.0, 200, 10), Scale(0.1, 1000.0, 30, 400, log=True)):
+        assert scale.place(scale.low) == pytest.approx(scale.start)
+        assert scale.place(scale.high) == pytest.approx(scale.end)
+        assert scale.place(2 * scale.high) == pytest.approx(scale.end)
+
+
 def test_ticks_of_epochs_are_whole() -> None:
     scale = fitted([1, 2, 3], 0, 100, whole=True, tight=True)
     assert [text for _, text in scale.ticks()] == ["1", "2", "3"]

@@ -29,7 +29,7 @@ class Content:
         subject: the model and the images in a few words, such as "digits.cnnx on mnist".
         model: the model.
         evaluation: its predictions for the images.
-        findings: the doctor's findings.
+        findings: the doctor's findings, or None where it had no images to examine.
         history: metrics of the training's epochs, or None.
         settings: settings of the training by name.
         environment: machine and versions that the evaluation was computed with.
@@ -40,7 +40,7 @@ class Content:
     subject: str
     model: Model
     evaluation: Evaluation
-    findings: Sequence[Finding]
+    findings: Sequence[Finding] | None
     environment: Mapping[str, Any]
     history: History | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -81,7 +81,9 @@ def _network(model: Model) -> Markup:
     )
 
 
-def _findings(findings: Sequence[Finding]) -> Markup:
+def _findings(findings: Sequence[Finding] | None) -> Markup:
+    if findings is None:
+        return element("p", "The evaluation has no images to examine.", class_="faint")
     scope = element(
         "p",
         "The doctor examined the images of this evaluation, and the model by its outputs for some "

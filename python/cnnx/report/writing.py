@@ -91,10 +91,10 @@ def write_page(path: str, content: Content) -> None:
     replace_file(path, [report_page(content).encode("utf-8", "backslashreplace")])
 
 
-def findings_of(model: Model, evaluation: Evaluation) -> list[Finding]:
-    """The doctor's findings on a model and on the images of its evaluation."""
+def findings_of(model: Model, evaluation: Evaluation) -> list[Finding] | None:
+    """The doctor's findings on a model and on the images of its evaluation, if it has images."""
     if evaluation.images is None:
-        return []
+        return None
     images, labels = evaluation.images, evaluation.labels
     of_images = [_named(each, evaluation.names) for each in check_data((images, labels))]
     return by_severity([*of_images, *check_model(model, images, labels)])
