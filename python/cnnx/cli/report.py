@@ -10,6 +10,7 @@ from cnnx.cli.errors import counted
 from cnnx.cli.measured_set import (
     SETS_NOTE,
     add_command,
+    add_reading_options,
     evaluated,
     measured_set,
     refuse_exchanged,
@@ -64,6 +65,7 @@ def add_parser(commands: Commands) -> None:
         "--history", metavar="FILE", type=Path, help="the CSV file of cnnx train --log"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing page")
+    add_reading_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
