@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 _CONSTANT = 4  # largest difference of the pixels of an image without content
 _DARK = 0.32 * 255  # of the 99th percentile of brightness
 _BRIGHT = 0.95 * 255  # of the 5th percentile
-_LEAST_ENTROPY = 2.0  # bits per pixel, or half the median if that is less
+_LEAST_ENTROPY = 2.0  # bits per pixel
 _LEAST_SHARPNESS = 0.7
 # A property of more of the images than this belongs to the data, as the black border of digits.
 _MOST_UNUSUAL = 0.05
@@ -41,28 +41,28 @@ def check_appearance(table: ImageTable) -> Iterator[Finding]:
         "remove them",
     )
     entropy = measured.entropy
-    least_entropy = min(_LEAST_ENTROPY, float(np.median(entropy)) / 2)
+    few_bits = _unusual(entropy < _LEAST_ENTROPY) & (entropy < np.median(entropy) / 2)
     for mask, check, adjective, advice in (
-        (measured.high < _DARK, "dark", "nearly black", "brighten or remove them"),
-        (measured.low > _BRIGHT, "bright", "nearly white", "darken or remove them"),
-        (entropy < least_entropy, "low-information", "nearly empty", "remove them"),
-        (
-            measured.sharpness < _LEAST_SHARPNESS,
-            "blurry",
-            "blurred",
-            "look at them",
-        ),
+        (_unusual(measured.high < _DARK), "dark", "nearly black", "brighten or remove them"),
+        (_unusual(measured.low > _BRIGHT), "bright", "nearly white", "darken or remove them"),
+        (few_bits, "low-information", "nearly empty", "remove them"),
+        (_unusual(measured.sharpness < _LEAST_SHARPNESS), "blurry", "blurred", "look at them"),
     ):
-        if mask.mean() <= _MOST_UNUSUAL:
-            yield from _finding(
-                table,
-                mask & ~constant,
-                ("warning", check),
-                (f"image is {adjective}", f"images are {adjective}"),
-                advice,
-            )
+        yield from _finding(
+            table,
+            mask & ~constant,
+            ("warning", check),
+            (f"image is {adjective}", f"images are {adjective}"),
+            advice,
+        )
     yield from _sizes(table)
     yield from _colours(table)
+
+
+def _unusual(mask: Mask) -> Mask:
+    """The images of a mask, or none of them if a property of so many belongs to the data."""
+    is_unusual = int(mask.sum()) <= max(1, _MOST_UNUSUAL * len(mask))
+    return mask if is_unusual else np.zeros_like(mask)
 
 
 def _sizes(table: ImageTable) -> Iterator[Finding]:
