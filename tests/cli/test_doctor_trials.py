@@ -102,6 +102,12 @@ def test_models_of_other_kinds(run: Run, classes: Path, tmp_path: Path) -> None:
     single = cnnx.Model(layers, input_shape=(16, 16, 1), classes=["X", "O"])
     outcome = run("doctor", save(single, tmp_path / "single.cnnx"), classes, "--train")
     assert "learning-rate" in outcome.out
+    layers = [cnnx.Flatten(), cnnx.Dense(2), cnnx.Softmax()]
+    imported = cnnx.Model(layers, input_shape=(16, 16, 1), classes=["O", "X"])
+    outcome = run("doctor", save(imported, tmp_path / "imported.cnnx"), classes, "--train")
+    assert "learning-rate" in outcome.out
+    maps = cnnx.Model([cnnx.Conv2d(2, 3)], input_shape=(16, 16, 1))
+    assert run("doctor", save(maps, tmp_path / "maps.cnnx"), classes).status == 0
 
 
 def test_suspect_labels_are_listed_by_file(

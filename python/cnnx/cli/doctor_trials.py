@@ -46,7 +46,7 @@ def model_findings(file: Path, path: str, *, train: bool) -> list[Finding]:
     images = _sample(source.train).load(model.input_shape, model.preprocessing.resize)
     findings += check_model(model, images.x, images.y if classes_fit else None)
     if train and classes_fit and loss is not None:
-        findings += _training_findings(model, images, loss)
+        findings += _training_findings(_without_probabilities(model), images, loss)
     return findings
 
 
@@ -103,6 +103,15 @@ def _training_findings(model: Model, images: Dataset, loss: Loss) -> list[Findin
         return check_training(model, images.x, images.y, loss=loss, progress=bar)
     finally:
         bar.close()
+
+
+def _without_probabilities(model: Model) -> Model:
+    """The model without the softmax or sigmoid at its end, which the losses apply themselves."""
+    from cnnx.model.last_layer import PROBABILITY_LAYERS
+
+    while len(model.layers) > 1 and model.layers[-1].kind in PROBABILITY_LAYERS:
+        model = model.until(model.layers[-2].name)
+    return model
 
 
 def _loss(model: Model) -> Loss | None:

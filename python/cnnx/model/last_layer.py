@@ -9,7 +9,7 @@ from cnnx.layers.graph import LayerTuple
 from cnnx.model.layer_reuse import every_layer
 
 # Layers of a classifier's end that the losses and predictions apply themselves.
-_PROBABILITIES = ("softmax", "log_softmax", "sigmoid")
+PROBABILITY_LAYERS = ("softmax", "log_softmax", "sigmoid")
 
 
 def layers_with_arrays(core: CoreModel) -> list[str]:
@@ -35,7 +35,7 @@ def with_outputs(core: CoreModel, count: int, function: str) -> tuple[list[Layer
             the layers after it are no chain.
     """
     layers = every_layer(core)
-    while len(layers) > 1 and layers[-1][0] in _PROBABILITIES:
+    while len(layers) > 1 and layers[-1][0] in PROBABILITY_LAYERS:
         layers.pop()
     position = _last_position(core, layers, function)
     kind, settings, name, inputs, _, _ = layers[position]
