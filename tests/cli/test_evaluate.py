@@ -200,6 +200,19 @@ def test_the_page_of_a_model_without_errors(run: Run, classes: Path) -> None:
     assert 'id="confusion-matrix"' in page
 
 
+def test_rates_without_both_classes_are_not_defined(run: Run, classes: Path, other: Path) -> None:
+    Path("pets").mkdir()
+    (Path("pets") / "O").symlink_to(classes / "test" / "O")
+    outcome = run("evaluate", other, "pets", "--per-class", "--html", "page.html")
+    assert "ROC AUC not defined, average precision not defined\n" in outcome.out
+    page = Path("page.html").read_text(encoding="utf-8")
+    for text in (outcome.out, re.sub(r"base64,[^\"]*", "", page)):
+        assert not re.search(r"\b(nan|inf)\b", text)
+    assert "ROC curve: area not defined" in page
+    found = json.loads(run("evaluate", other, "pets", "--json").out)
+    assert found["threshold_curve"]["roc_auc"] is None
+
+
 def test_outputs_are_checked_before_the_images_are_read(
     run: Run, model: Path, classes: Path
 ) -> None:

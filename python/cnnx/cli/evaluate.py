@@ -109,12 +109,18 @@ def _text(evaluation: Evaluation, name: str, *, per_class: bool) -> str:
 
 
 def _threshold_text(evaluation: Evaluation) -> str:
+    from cnnx.evaluation.as_text import rate_text
+
     curve = evaluation.threshold_curve()
     best = curve.best_f1
+    areas = (
+        f"{curve.positive} against {evaluation.classes[0]}: ROC AUC {rate_text(curve.roc_auc)}, "
+        f"average precision {rate_text(curve.average_precision)}"
+    )
+    if best.f1 == 0:  # there are no positive images
+        return areas
     return (
-        f"{curve.positive} against {evaluation.classes[0]}: ROC AUC {curve.roc_auc:.4f}, average "
-        f"precision {curve.average_precision:.4f}\n"
-        f"best F1 {best.f1:.4f} at probability >= {best.threshold:.4f}: precision "
+        f"{areas}\nbest F1 {best.f1:.4f} at probability >= {best.threshold:.4f}: precision "
         f"{best.precision:.4f}, recall {best.recall:.4f}"
     )
 

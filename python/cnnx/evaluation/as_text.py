@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ def summary_text(evaluation: Evaluation) -> str:
         f"{evaluation.loss:.4f}, expected calibration error {error:.2%}\n\n"
         f"{class_table(evaluation)}"
     )
+
+
+def rate_text(value: float) -> str:
+    """A rate with four decimals, or that it is not defined, as the ROC AUC of a single class."""
+    return "not defined" if math.isnan(value) else f"{value:.4f}"
 
 
 def class_table(evaluation: Evaluation) -> str:

@@ -17,6 +17,7 @@ from cnnx.drawing.markup import Child, Markup, element, joined, table
 from cnnx.drawing.page import Section, figure, fragment, page
 from cnnx.drawing.png import image, reduced
 from cnnx.drawing.reliability_chart import reliability_chart
+from cnnx.evaluation.as_text import rate_text
 from cnnx.evaluation.evaluation import Evaluation
 
 _CONFUSIONS = 20
@@ -160,10 +161,10 @@ def threshold_figures(evaluation: Evaluation) -> Markup:
     """Curves of a model with two classes, and its rates at some thresholds."""
     curve = evaluation.threshold_curve()
     best = curve.best_f1
-    rows = [
-        tuple(f"{value:.4f}" for value in point)
-        for point in sorted({*(curve.at(k / 10) for k in range(1, 10)), best})
-    ]
+    has_best = best.f1 > 0  # not without positive images
+    points = {curve.at(k / 10) for k in range(1, 10)} | ({best} if has_best else set())
+    rows = [tuple(f"{value:.4f}" for value in point) for point in sorted(points)]
+    best_text = f" The best F1 is {best.f1:.4f}, at {best.threshold:.4f}." if has_best else ""
     receiver = line_chart(
         "Receiver operating characteristic",
         [_series(curve.false_positive_rate, curve.recall)],
@@ -194,21 +195,18 @@ def threshold_figures(evaluation: Evaluation) -> Markup:
         y="rate",
         percent="y",
         limits=(0.0, 1.0),
-        # Without positive images there is no best threshold.
-        marked={f"best F1 at {best.threshold:.4f}": best.threshold}
-        if math.isfinite(best.threshold)
-        else None,
+        marked={f"best F1 at {best.threshold:.4f}": best.threshold} if has_best else None,
     )
     listed = table(
         ("threshold", "precision", "recall", "false positive rate", "F1"),
         rows,
-        caption=f"{curve.positive} is predicted where its probability is at least the threshold. "
-        f"The best F1 is {best.f1:.4f}, at {best.threshold:.4f}.",
+        caption=f"{curve.positive} is predicted where its probability is at least the threshold."
+        f"{best_text}",
     )
     charts = element(
         "div",
-        figure(receiver, f"ROC curve: area {curve.roc_auc:.4f}"),
-        figure(precision, f"Average precision {curve.average_precision:.4f}"),
+        figure(receiver, f"ROC curve: area {rate_text(curve.roc_auc)}"),
+        figure(precision, f"Average precision {rate_text(curve.average_precision)}"),
         figure(rates, f"Rates of {curve.positive} by threshold"),
         class_="row",
     )
