@@ -331,10 +331,12 @@ def test_calibrate_saves_the_temperature(run: Run, other: Path, classes: Path) -
     run("calibrate", copy, classes).refused("has a test set but no validation set, expected images")
 
 
-def test_a_closed_pipe_ends_the_command_quietly(model: Path, classes: Path) -> None:
-    with start("evaluate", model, classes, "--per-class", cwd=classes) as process:
+def test_a_closed_pipe_ends_the_command_quietly(model: Path, classes: Path, tmp_path: Path) -> None:
+    words = ("evaluate", model, classes, "--per-class", "--html", "page.html")
+    with start(*words, cwd=tmp_path) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 141
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").endswith("</html>\n")

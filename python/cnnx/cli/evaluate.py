@@ -76,13 +76,13 @@ def run(arguments: argparse.Namespace) -> int:
     classifier = Classifier(arguments.model)
     images = measured_set(classifier, arguments)
     evaluation = evaluated(classifier, images)
+    if arguments.html is not None:  # before the output, whose reader may end early
+        _write_page(evaluation, arguments.html, str(arguments.model), images.name)
     if arguments.json:
         head = {"model": str(arguments.model), "images": images.name}
         print(json.dumps({**head, **evaluation.to_dict()}, allow_nan=False))
     else:
         print(_text(evaluation, images.name, per_class=arguments.per_class))
-    if arguments.html is not None:
-        _write_page(evaluation, arguments.html, str(arguments.model), images.name)
     return 0
 
 
