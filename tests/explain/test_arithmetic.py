@@ -35,6 +35,26 @@ def cells_of(trace: Trace) -> list[Cell]:
     return [Cell(layer, index) for index in np.ndindex(layer.output.shape)]
 
 
+def test_stages_end_where_several_layers_read_an_output() -> None:
+    image = cnnx.Input(SHAPE)
+    maps = cnnx.ReLU()(cnnx.Conv2d(6, 3, padding=1)(image))
+    total = cnnx.Add()(cnnx.BatchNorm2d()(maps), maps)
+    pooled = cnnx.MaxPool2d(2)(cnnx.Tanh()(total))
+    output = cnnx.Softmax()(cnnx.Dense(3)(cnnx.Flatten()(pooled)))
+    trace = Trace(cnnx.Model.from_graph(image, output), np.ones(SHAPE, np.float32), 2)
+    assert [[layer.name for layer in stage.layers] for stage in trace.stages()] == [
+        ["conv2d_1", "relu_1"],
+        ["batch_norm2d_1"],
+        ["add_1", "tanh_1", "max_pool2d_1"],
+        ["flatten_1"],
+        ["dense_1"],
+    ]
+    assert [stage.place for stage in trace.stages()] == [None] * 4 + [(2,)]
+    place = trace.stages()[2].chosen_cells()
+    assert place[0].index == place[1].index
+    assert place[1].value == place[2].value == trace.values["tanh_1"].max()
+
+
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_products_of_a_window_add_up_to_a_convolution(name: str) -> None:
     trace = trace_of(cnnx.Conv2d(12, (3, 2), **CONVOLUTIONS[name]))

@@ -42,6 +42,13 @@ def pixels(count: int) -> Any:
     return np.random.default_rng(4).random((count, 12, 14, 3), np.float32)
 
 
+def test_maps_of_one_cell_are_not_the_last_ones() -> None:
+    layers = [cnnx.Conv2d(6, 3), cnnx.AvgPool2d((10, 12)), cnnx.Conv2d(4, 1), cnnx.Flatten()]
+    model = cnnx.Model(layers, input_shape=(12, 14, 3))
+    x = pixels(2)
+    assert_same_bits(explain.grad_cam(model, x), explain.grad_cam(model, x, layer="conv2d_1"))
+
+
 def test_the_predicted_class_of_a_network_that_ends_in_a_sigmoid() -> None:
     """Its output is a probability, whose middle is 1/2."""
     layers = [cnnx.Flatten(), cnnx.Dense(1), cnnx.Sigmoid()]

@@ -86,12 +86,14 @@ def test_printed_numbers_add_up() -> None:
     layers = [
         *(cnnx.Conv2d(6, 3, padding="same"), cnnx.BatchNorm2d(), cnnx.ReLU()),
         *(cnnx.Conv2d(6, 3, stride=2, groups=2), cnnx.BatchNorm2d(), cnnx.ReLU()),
+        *(cnnx.Conv2d(4, 3, padding=1), cnnx.BatchNorm2d(), cnnx.ReLU()),
         *(cnnx.Flatten(), cnnx.Dense(3)),
     ]
     model = with_random_values(cnnx.Model(layers, input_shape=(9, 11, 3), seed=2))
     x = image_of(model)
     read = Grids(walkthrough(model, x))
-    assert len(read.grids) == 3 * (3 + 3)
+    assert len(read.grids) == 3 * (3 + 3 + 3)
+    assert read.text.count("(the other 3 maps)") == 1
     sums = [numbers(each)[0] for each in read.words if each.startswith("add: ")]
     for k, added in enumerate(sums):
         window, weights, products = map(np.array, read.grids[3 * k : 3 * k + 3])
@@ -99,8 +101,8 @@ def test_printed_numbers_add_up() -> None:
         assert products.sum() == pytest.approx(added, abs=0.02)
     outputs = model.layer_outputs(x)
     totals = re.findall(r"Sum: (.*?) = (-?[\d.]+)", read.text)
-    assert len(totals) == 2
-    for (terms, result), convolution in zip(totals, ("conv2d_1", "conv2d_2"), strict=True):
+    convolutions = [layer.name for layer in model.layers if layer.kind == "conv2d"]
+    for (terms, result), convolution in zip(totals, convolutions, strict=True):
         assert sum(numbers(terms)) == pytest.approx(float(result), abs=0.02)
         norm = outputs[convolution.replace("conv2d", "relu")]
         strongest = np.unravel_index(norm.argmax(), norm.shape)

@@ -25,9 +25,9 @@ METHODS = (
 _FOLDER = Path("explanations")
 
 _EPILOG = f"""\
-Writes two files per image to {_FOLDER}/ or the folder of --out: photo-grad-cam.png, the image under
-a map of the regions that decide, and photo.html, a page that walks the image through every stage of
-the network and spells out the arithmetic. The page needs no network and no scripts.
+Writes two files per image to {_FOLDER}/ or the folder of --out: photo-grad-cam.png, the image
+under a map of the regions that decide, and photo.html, a page that walks the image through every
+stage of the network and spells out the arithmetic. The page needs no network and no scripts.
 
 Prints one line per image: file, predicted label, probability and the two files, separated by tabs.
 Of a folder, all image files in it and its subfolders are explained. Files that cannot be read as
@@ -55,7 +55,8 @@ def add_parser(commands: Commands) -> None:
         "--method",
         choices=METHODS,
         default=METHODS[0],
-        help="method of the map (default: grad-cam)",
+        metavar="NAME",
+        help=f"kind of map: {', '.join(METHODS)} (default: {METHODS[0]})",
     )
     parser.add_argument(
         "--class",

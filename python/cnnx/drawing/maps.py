@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from cnnx.drawing.colours import tint
 from cnnx.drawing.markup import Markup, element, joined
 from cnnx.drawing.page import figure
-from cnnx.drawing.png import data_uri, image
+from cnnx.drawing.png import data_uri
 
 # An odd number, so that zero has a colour of its own. Few colours make small files.
 _COLOURS = 25
 _PALETTE = tint(np.linspace(-1, 1, _COLOURS))
 _FINEST = 0.75  # pixels per CSS pixel; larger maps are drawn by the means of blocks
-_FEW_ROWS = 8  # of a list
+_FEW_ROWS, _WIDEST_CELL = 8, 16  # of a list, the second in CSS pixels
 _MOST_DECIMALS = 6
 _GAMMA = 0.6  # power of the colours of small images, so that weak numbers are visible
 
@@ -60,7 +60,16 @@ def strip_image(values: NDArray[Any], text: str, *, columns: int, width: int) ->
     indices = _colour_indices(cells.reshape(rows, across), largest(values))
     # Cells of few rows are higher than wide, so that the rows can be seen.
     tall = np.repeat(indices, 3 if rows == 1 else 2 if rows <= _FEW_ROWS else 1, axis=0)
-    return image(tall, text, width=min(width, across * 16), palette=_PALETTE)
+    height, across = tall.shape
+    shown = min(width, across * _WIDEST_CELL)
+    return element(
+        "img",
+        class_="map",
+        src=data_uri(tall, _PALETTE),
+        alt=text,
+        width=shown,
+        height=round(shown * height / across),
+    )
 
 
 def number_grid(
