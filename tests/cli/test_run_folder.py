@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cnnx
 import pytest
+from cnnx.training.history_file import read_history
 from command_line import Run, start
 from page_parts import sections
 
@@ -64,7 +65,7 @@ def test_without_a_test_set_the_report_is_on_held_out_images(
     page = Path("a/report.html").read_text(encoding="utf-8")
     assert "of 80 images of the held-out images" in page
     # The validation accuracy of the last epoch is measured on the same images.
-    accuracy = cnnx.training.history_file.read_history("a/log.csv").validation_accuracy[-1]
+    accuracy = read_history("a/log.csv").validation_accuracy[-1]
     assert f"{accuracy:.2%} of 80 images" in page
     assert run("train", ".", "--epochs", 1, *FAST, "--run-dir", "b", "--validation", 0).status == 0
     assert names(Path("b")) == [name for name in FILES if name != "best.cnnx"]
@@ -103,6 +104,15 @@ def test_an_interrupted_run_says_how_to_resume(idx: Path, tmp_path: Path) -> Non
     assert "a/last.cnnx" in err
     assert f"train {idx} --resume a --threads 1" in err
     assert names(tmp_path / "a") == [name for name in FILES if name != "report.html"]
+
+
+def test_the_best_model_is_as_trainable_as_the_last_one(run: Run, idx: Path) -> None:
+    assert run("train", idx, "--epochs", 1, *FAST, "--run-dir", "a").status == 0
+    best = cnnx.load("a/best.cnnx")
+    best.freeze("conv*")  # as in the first phase of a fine-tuning
+    best.save("a/best.cnnx")
+    assert run("train", idx, "--resume", "a", "--threads", 1).status == 0
+    assert all(layer.trainable for layer in cnnx.load("a/best.cnnx").layers)
 
 
 @pytest.mark.parametrize("option", ["--out", "--log", "--checkpoint"])

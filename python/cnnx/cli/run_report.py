@@ -1,4 +1,4 @@
-"""Report at the end of `cnnx train --run-dir`, on the best model of the run."""
+"""End of `cnnx train --run-dir`: the best model of the run, and the report on it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from cnnx.cli.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Dataset
+    from cnnx.model.model import Model
     from cnnx.training.trainer import Trainer
 
 
-def report_on_run(folder: RunFolder, trainer: Trainer, images: Dataset) -> None:
+def finish_run(folder: RunFolder, trainer: Trainer, images: Dataset) -> None:
     """Write the report on the best model of a run, without a validation set on the last one.
+
+    Layers of the best model that fine-tuning had frozen at its epoch are as in the last model.
 
     Args:
         folder: folder of the run.
@@ -24,6 +27,8 @@ def report_on_run(folder: RunFolder, trainer: Trainer, images: Dataset) -> None:
     from cnnx.evaluation import evaluate
 
     classifier = Classifier(folder.best if folder.best.is_file() else folder.last)
+    if _unfreeze(classifier.model, trainer.model):
+        classifier.model.save(classifier.path)
     words, measured = _measured(trainer, images)
     evaluation = evaluate(classifier.model, measured)
     write_report(
@@ -35,6 +40,15 @@ def report_on_run(folder: RunFolder, trainer: Trainer, images: Dataset) -> None:
         folder=folder,
         commands=[],
     )
+
+
+def _unfreeze(model: Model, last: Model) -> bool:
+    """Give layers the `trainable` of those of another model; returns whether one changed."""
+    changed = False
+    for layer, other in zip(model.layers, last.layers, strict=True):
+        if layer.trainable != other.trainable:
+            layer.trainable, changed = other.trainable, True
+    return changed
 
 
 def _measured(trainer: Trainer, images: Dataset) -> tuple[str, Dataset]:

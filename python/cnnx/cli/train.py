@@ -138,9 +138,9 @@ def _measure(trainer: Trainer, images: Dataset, arguments: argparse.Namespace) -
         count = counted(len(images.test.y), "image")
         print(f"test accuracy {metrics['accuracy']:.2%} of {count}", flush=True)
     if arguments.folder is not None:
-        from cnnx.cli.run_report import report_on_run
+        from cnnx.cli.run_report import finish_run
 
-        report_on_run(arguments.folder, trainer, images)
+        finish_run(arguments.folder, trainer, images)
         print(f"saved {arguments.folder.report}")
 
 
