@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnx.drawing.markup import Markup, joined
 from cnnx.drawing.notebook import in_notebook
 from cnnx.training.callback_base import Callback
 from cnnx.training.fit_progress import TextProgress
-from cnnx.training.history import History, Progress
-from cnnx.training.notebook_progress import NotebookDisplay
+from cnnx.training.history import Progress
 
 
 class LivePlot(Callback):
@@ -33,7 +31,12 @@ class LivePlot(Callback):
 
     def on_fit_begin(self, trainer: Any) -> None:
         """Create the display."""
-        self._shown = _Curves() if in_notebook() else TextProgress()
+        if in_notebook():
+            from cnnx.training.notebook_progress import NotebookCurves  # on first use
+
+            self._shown = NotebookCurves()
+        else:
+            self._shown = TextProgress()
         self._shown.on_fit_begin(trainer)
 
     def on_step_end(self, trainer: Any, progress: Progress) -> None:
@@ -47,24 +50,3 @@ class LivePlot(Callback):
     def on_fit_end(self, trainer: Any) -> None:
         """Draw the curves without a bar."""
         self._shown.on_fit_end(trainer)
-
-
-class _Curves(NotebookDisplay):
-    """Display of the curves of a trainer's history."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._history = History()
-
-    def on_fit_begin(self, trainer: Any) -> None:
-        """Create the display with the epochs so far."""
-        self._history = trainer.history
-        super().on_fit_begin(trainer)
-
-    def _content(self) -> Markup:
-        from cnnx.drawing.curves import history_charts  # on first use, as everything drawn
-
-        return history_charts(vars(self._history)) if len(self._history) else joined([])
-
-    def __repr__(self) -> str:
-        return f"curves of {len(self._history)} epochs"

@@ -1,14 +1,15 @@
-"""Progress of a fit in a notebook: one display with the epochs so far and a bar."""
+"""Progress of a fit in a notebook: one display with the epochs or curves so far and a bar."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from cnnx.drawing.curves import history_charts
 from cnnx.drawing.markup import Markup, element, joined, table
 from cnnx.drawing.notebook import display
 from cnnx.drawing.page import fragment
 from cnnx.training.callback_base import Callback
-from cnnx.training.history import Progress
+from cnnx.training.history import History, Progress
 from cnnx.training.run_speed import RunSpeed, epoch_line, left, measured, rate
 
 _BETWEEN_UPDATES = 0.25  # seconds; each one is sent to the browser
@@ -110,3 +111,22 @@ class NotebookProgress(NotebookDisplay):
 
     def __repr__(self) -> str:
         return "\n".join(epoch_line(*each) for each in self._epochs)
+
+
+class NotebookCurves(NotebookDisplay):
+    """Display of the curves of a trainer's history."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._history = History()
+
+    def on_fit_begin(self, trainer: Any) -> None:
+        """Create the display with the epochs so far."""
+        self._history = trainer.history
+        super().on_fit_begin(trainer)
+
+    def _content(self) -> Markup:
+        return history_charts(vars(self._history)) if len(self._history) else joined([])
+
+    def __repr__(self) -> str:
+        return f"curves of {len(self._history)} epochs"
