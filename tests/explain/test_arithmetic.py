@@ -59,7 +59,7 @@ def test_stages_end_where_several_layers_read_an_output() -> None:
 def test_products_of_a_window_add_up_to_a_convolution(name: str) -> None:
     trace = trace_of(cnnx.Conv2d(12, (3, 2), **CONVOLUTIONS[name]))
     x = trace.inputs_of(trace.layers[0])[0]
-    for cell in cells_of(trace):
+    for cell in cells_of(trace)[::5]:
         total = WindowSum.of(cell, x)
         assert (total.bias is None) == (name == "without bias")
         assert total.by_map.sum() + (total.bias or 0) == pytest.approx(total.result, abs=1e-5)

@@ -75,7 +75,8 @@ def _convolution(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
         terms.append(f"{number(rest, digits)} (the other {others:,} maps)")
     if total.bias is not None:
         terms.append(f"{number(total.bias, digits)} (bias)")
-    return joined([lines, _result("Sum", " + ".join(terms), number(total.result, digits))])
+    text = _added(terms) if len(terms) > 1 else "of the products"
+    return joined([lines, _result("Sum", text, number(total.result, digits))])
 
 
 def _products(total: WindowSum, each: int, cell: Cell, trace: Trace, digits: int) -> Markup:
@@ -177,7 +178,7 @@ def _terms_table(total: ListSum, entry: Callable[[int], str], result: str, heade
 
 def _sum(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
     values = [float(x[cell.index]) for x in inputs]
-    return _result("Add", " + ".join(map(significant, values)), significant(cell.value))
+    return _result("Add", _added([significant(each) for each in values]), significant(cell.value))
 
 
 def _product(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
@@ -215,11 +216,11 @@ def _pool(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
 
 def _batch_norm(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
     terms = Normalisation.of(cell, inputs[0])
-    value, mean, deviation, weight, bias = map(
-        significant, (terms.value, terms.mean, terms.deviation, terms.weight, terms.bias)
+    value, shift, deviation, weight, bias = map(
+        significant, (terms.value, -terms.mean, terms.deviation, terms.weight, terms.bias)
     )
-    text = f"({value} - {mean}) / {deviation} {_TIMES} {weight} + {bias}"
-    return _result("Batch norm", text, significant(cell.value))
+    scaled = f"({_added([value, shift])}) / {deviation} {_TIMES} {weight}"
+    return _result("Batch norm", _added([scaled, bias]), significant(cell.value))
 
 
 def _elementwise(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
@@ -230,6 +231,12 @@ def _elementwise(cell: Cell, inputs: list[FloatArray], trace: Trace) -> Markup:
     }
     text = texts.get(cell.layer.kind, f"of {given}")
     return _result(title[0].upper() + title[1:], text, significant(cell.value))
+
+
+def _added(terms: list[str]) -> str:
+    """Terms as a sum, with a minus before those that begin with one."""
+    rest = (f" - {each[1:]}" if each.startswith("-") else f" + {each}" for each in terms[1:])
+    return terms[0] + "".join(rest)
 
 
 def _result(name: str, text: str, value: str) -> Markup:
