@@ -42,7 +42,7 @@ def test_two_classes_with_one_of_them_missing_have_a_page() -> None:
 
 
 def test_pages_of_many_classes_and_of_photos_stay_small() -> None:
-    assert len(evaluation_page(random_evaluation(1000, 2000), "Title", "A sentence")) < 1.5e6
+    assert len(evaluation_page(random_evaluation(1000, 500), "Title", "A sentence")) < 1.5e6
     assert len(evaluation_page(random_evaluation(5, 60, 300), "Title", "A sentence")) < 3e6
 
 
