@@ -69,6 +69,7 @@ def test_a_severed_network_has_no_gradients_and_learns_nothing() -> None:
     broken = model()
     broken.parameters["conv2d_2.bias"] = np.full(32, -100)
     findings = check_training(broken, X, Y)
+    assert only(findings, "learning-rate").severity == "warning"
     assert {"conv2d_1.weight", "conv2d_2.weight"} <= set(only(findings, "no-gradient").examples)
     assert only(findings, "one-batch").severity == "error"
 
