@@ -1,6 +1,6 @@
 """Train on batches that are made on the fly, such as simulations or a data set larger than memory.
 
-    python batches_from_a_generator.py OUT
+    python batches_from_a_generator.py [OUT]
 
 `fit` accepts any iterable of batches (x, y) that can be iterated once per epoch. Here every batch
 has new images, so that no image is seen twice. The script trains the same network for as many steps
@@ -14,7 +14,7 @@ from pathlib import Path
 import cnnx
 import matplotlib.pyplot as plt
 
-out = Path(sys.argv[1])
+out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
 
 BATCH, STEPS, EPOCHS = 64, 16, 12

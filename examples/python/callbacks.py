@@ -1,6 +1,6 @@
 """Stop a training early, keep the best model, log to a CSV file, and write a callback of your own.
 
-    python callbacks.py OUT
+    python callbacks.py [OUT]
 
 The network is trained on only 200 images, so it overfits: the training loss falls on and on, the
 validation loss does not. `EarlyStopping` ends the training then and restores the best weights.
@@ -14,7 +14,7 @@ import cnnx
 import matplotlib.pyplot as plt
 from cnnx.callbacks import BestModel, Callback, CSVLog, EarlyStopping
 
-out = Path(sys.argv[1])
+out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
 
 

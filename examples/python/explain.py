@@ -1,6 +1,6 @@
 """Which pixels decide? Grad-CAM, occlusion, saliency and integrated gradients side by side.
 
-    python explain.py OUT
+    python explain.py [OUT]
 
 A network learns to tell X from O. Four methods explain its predictions of one image of each class
 into OUT/explain.png. Integrated gradients can be checked: they add up to the difference between the
@@ -14,7 +14,7 @@ import cnnx
 import matplotlib.pyplot as plt
 import numpy as np
 
-out = Path(sys.argv[1])
+out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
 
 x, y = cnnx.data.xo(4000, seed=1)

@@ -1,6 +1,6 @@
 """Fine-tune a trained network for other classes with few images, and compare with a new one.
 
-    python fine_tune.py OUT
+    python fine_tune.py [OUT]
 
 A network learns eight letters from 4,000 images. Then it gets a new last layer for three other
 letters and 12 images of each. `FineTuning` trains the new layer alone first, then all layers at a
@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, ImageDraw
 
-out = Path(sys.argv[1])
+out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
 
 # Strokes of letters, as rows and columns of points on a grid of 3 x 3: 00 is the top left.

@@ -1,6 +1,6 @@
 """Several classes in one image: is there an X, is there an O, are there both or neither?
 
-    python multi_label.py OUT
+    python multi_label.py [OUT]
 
 The network has one output per label and no softmax, because labels do not exclude each other.
 `BinaryCrossEntropy` trains it on targets (images, labels) of 0 and 1. The script prints the
@@ -15,7 +15,7 @@ import cnnx
 import matplotlib.pyplot as plt
 import numpy as np
 
-out = Path(sys.argv[1])
+out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
 
 NAMES = ["X", "O"]

@@ -1,6 +1,6 @@
 """Train on a folder of your own images, one subfolder per class, and classify a file.
 
-    python own_images.py OUT [IMAGES]
+    python own_images.py [OUT [IMAGES]]
 
 IMAGES is your folder: IMAGES/cat/1.jpg, IMAGES/dog/2.png and so on, images of any size. Without it
 the script writes 1,000 images of the letters X and O first. It trains, measures the accuracy on
@@ -15,7 +15,7 @@ import cnnx
 import matplotlib.pyplot as plt
 from PIL import Image
 
-out = Path(sys.argv[1])
+out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
 
 if len(sys.argv) > 2:

@@ -1,6 +1,6 @@
 """Predict numbers instead of classes: where is the disc?
 
-    python regression.py OUT
+    python regression.py [OUT]
 
 Each image has one blurred disc in noise. The network ends in two outputs, row and column, and is
 trained with the mean squared error. Targets between -1 and 1 suit it better than pixels. The script
@@ -15,7 +15,7 @@ import cnnx
 import matplotlib.pyplot as plt
 import numpy as np
 
-out = Path(sys.argv[1])
+out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
 
 SIZE = 32

@@ -1,6 +1,6 @@
 """A network among scikit-learn's estimators: cross-validation and a grid search.
 
-    python scikit_learn.py OUT
+    python scikit_learn.py [OUT]
 
 `CNNClassifier` behaves as any classifier of scikit-learn. Here it classifies scikit-learn's
 handwritten digits of 8 x 8 pixels, as flat rows of 64 numbers. The script compares it with logistic
@@ -19,7 +19,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-out = Path(sys.argv[1])
+out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
 
 x, y = load_digits(return_X_y=True)
