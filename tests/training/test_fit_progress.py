@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import re
@@ -96,6 +97,15 @@ def test_there_is_one_progress_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
     fit(progress=seen.append, callbacks=[Own()], verbose=True)
     assert beginnings(sys.stderr.getvalue()) == ["epoch 1/2", "epoch 2/2"]  # type: ignore[attr-defined]
     assert len(seen) == 2 * 18
+
+
+def test_a_fit_outlives_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(Terminal):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    assert len(fit().history) == 2
 
 
 def test_a_program_without_stderr_trains(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -92,7 +93,13 @@ class TextProgress(Callback):
 
     def _write_line(self) -> None:
         if self._unwritten is not None and self._stream is not None:
-            print(self._unwritten, file=self._stream, flush=True)
+            try:
+                print(self._unwritten, file=self._stream, flush=True)
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                # The terminal is closed. tqdm ignores this too; the signal of it ends a command.
+                self._stream = self._make_bar = None
         self._unwritten = None
 
     def _show_bar(self, progress: Progress) -> None:
