@@ -134,7 +134,7 @@ def test_reliability_has_a_point_per_bin_with_images() -> None:
 
 
 def test_long_names_keep_both_ends() -> None:
-    assert shortened("a name of 22 letters and more 12") == "a name of 22 letter… 12"
+    assert shortened("a name of 22 letters or more 12") == "a name of 22 lette… 12"
     assert len(shortened("x" * 50)) == 22
 
 
