@@ -36,11 +36,13 @@ def main() -> int:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(findings_text(findings) or "no findings")
     kibibytes = usage.ru_maxrss - memory
+    met = seconds <= SECONDS_AT_MOST
     print(
-        f"{options.path}: {seconds:.1f} s (goal: {SECONDS_AT_MOST:.0f} s), "
-        f"{usage.ru_utime:.1f} s of CPU time, {kibibytes / 1024:.0f} MiB"
+        f"{options.path}: {seconds:.1f} s  goal {SECONDS_AT_MOST:.0f} s  "
+        f"{'met' if met else 'MISSED'}; {usage.ru_utime:.1f} s of CPU time, "
+        f"{kibibytes / 1024:.0f} MiB"
     )
-    return int(seconds > SECONDS_AT_MOST)
+    return 0 if met else 1
 
 
 if __name__ == "__main__":

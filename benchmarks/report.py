@@ -48,11 +48,12 @@ def main() -> int:
         megabytes = page.stat().st_size / 1e6
         if options.page is not None:
             shutil.copyfile(page, options.page)
+    met = seconds <= SECONDS_AT_MOST and megabytes <= MEGABYTES_AT_MOST
     print(
-        f"{options.path}, {options.network}: {seconds:.1f} s (goal: {SECONDS_AT_MOST:.0f} s), "
-        f"{megabytes:.2f} MB (goal: {MEGABYTES_AT_MOST:.0f} MB)"
+        f"{options.path}, {options.network}: {seconds:.1f} s, {megabytes:.2f} MB  "
+        f"goals {SECONDS_AT_MOST:.0f} s, {MEGABYTES_AT_MOST:.0f} MB  {'met' if met else 'MISSED'}"
     )
-    return int(seconds > SECONDS_AT_MOST or megabytes > MEGABYTES_AT_MOST)
+    return 0 if met else 1
 
 
 def _measured(path: Path, links: Path) -> Path:
