@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import numpy as np
 import pytest
 from cnnx.doctor import Finding, findings_text
 from cnnx.doctor.finding import findings_json, severity_counts
@@ -52,3 +54,9 @@ def test_counts_of_severities() -> None:
 def test_an_unknown_severity_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^Finding: severity is 'fatal', expected 'error' or "):
         Finding("fatal", "dark", "", 1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("findings", [None, 3, [3], "dark", np.array(3)])
+def test_lines_of_anything_else_are_refused(findings: Any) -> None:
+    with pytest.raises(TypeError, match=r"^findings_text: findings is .*, expected a list of"):
+        findings_text(findings)

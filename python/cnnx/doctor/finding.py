@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
-from cnnx.arguments import one_of
+from cnnx.arguments import one_of, shown
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -85,6 +85,9 @@ def by_severity(findings: Iterable[Finding]) -> list[Finding]:
 def findings_text(findings: Iterable[Finding]) -> str:
     """Findings as aligned lines, errors first.
 
+    Raises:
+        TypeError: if `findings` is no list of findings.
+
     Example:
         >>> found = [Finding("note", "alpha", "2 images are transparent", 2)]
         >>> found += [Finding("error", "empty-class", "1 class has no images", 1, ("cat",))]
@@ -92,7 +95,17 @@ def findings_text(findings: Iterable[Finding]) -> str:
         error  empty-class  1 class has no images: cat
         note   alpha        2 images are transparent
     """
-    ordered = by_severity(findings)
+    listed: list[Any]
+    try:
+        listed = list(findings)
+    except TypeError:
+        listed = [findings]
+    if not all(isinstance(each, Finding) for each in listed):
+        raise TypeError(
+            f"findings_text: findings is {shown(findings)}, expected a list of findings, such as "
+            "that of check_data"
+        )
+    ordered = by_severity(listed)
     first = max((len(each.severity) for each in ordered), default=0)
     second = max((len(each.check) for each in ordered), default=0)
     return "\n".join(

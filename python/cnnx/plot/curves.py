@@ -51,7 +51,7 @@ def history(
     """
     one_of(metric, _METRICS, "history", "metric")
     if isinstance(history, (str, os.PathLike)):
-        history = read_history(history)
+        history = read_history(history, "history")
     if not isinstance(history, History):
         raise TypeError(f"history: history is {shown(history)}, expected a History or a CSV file")
     if not len(history):

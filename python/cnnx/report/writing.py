@@ -112,7 +112,7 @@ def _history(given: Any) -> History | None:
         return given
     if not isinstance(given, (str, os.PathLike)):
         raise TypeError(f"write: history is {shown(given)}, expected a History or a CSV file")
-    return read_history(given)
+    return read_history(given, "write")
 
 
 def _evaluation(model: Model, data: Any) -> Evaluation:

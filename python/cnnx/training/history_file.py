@@ -11,14 +11,18 @@ from cnnx.arguments import path_of
 from cnnx.training.history import History
 
 
-def read_history(path: str | os.PathLike[str]) -> History:
+def read_history(path: str | os.PathLike[str], function: str = "read_history") -> History:
     """Read the metrics of every epoch from a CSV file.
+
+    Args:
+        path: the file.
+        function: named in errors about the path itself.
 
     Raises:
         FormatError: if the file is no log of cnnx.
         OSError: if it cannot be read.
     """
-    name = path_of(path, "read_history")
+    name = path_of(path, function)
     columns = ["epoch", *vars(History())]
     try:
         with Path(name).open(newline="", encoding="utf-8") as file:
