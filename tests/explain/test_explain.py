@@ -218,6 +218,7 @@ def test_classes_by_name_index_and_prediction() -> None:
     assert_same_bits(by_index, explain.saliency(model, images, classes=np.array([0, 1, 1, 0])))
     one = explain.saliency(model, images, classes="===")
     assert_same_bits(one, explain.saliency(model, images, classes=[1] * 4))
+    assert_same_bits(one, explain.saliency(model, images, classes=np.array(1)))
     predicted = model(images).argmax(axis=1)
     assert_same_bits(
         explain.saliency(model, images), explain.saliency(model, images, classes=predicted)

@@ -103,6 +103,8 @@ def _factors(
 
 def _one_each(classes: object, images: int, function: str) -> list[object]:
     """The class of each image, of one for all or of a list or array."""
+    if isinstance(classes, np.ndarray) and classes.ndim == 0:
+        classes = classes.item()
     if isinstance(classes, str) or is_integer(classes):
         return [classes] * images
     if not isinstance(classes, (Sequence, np.ndarray)):
