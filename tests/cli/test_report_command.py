@@ -105,6 +105,7 @@ def test_a_network_of_one_output_and_one_without_maps_have_reports(run: Run, idx
         ({"settings": ["a"]}, "write: settings is .*, expected a mapping"),
         ({"title": None}, "write: title is None, expected text"),
         ({"path": 3}, "write: path is 3, expected a path"),
+        ({"data": ["x"]}, "write: data: a batch is 'x', expected"),
     ],
 )
 def test_arguments_of_write_are_checked(tmp_path: Path, words: dict, sentence: str) -> None:  # type: ignore[type-arg]

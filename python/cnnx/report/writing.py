@@ -124,6 +124,10 @@ def _evaluation(model: Model, data: Any) -> Evaluation:
                 f"model's {classes}"
             )
         return data
-    if isinstance(data, tuple) and len(data) == 2:
-        return evaluate(model, *data)
-    return evaluate(model, data)
+    x, y = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
+    try:
+        return evaluate(model, x, y)
+    except (TypeError, ValueError) as error:
+        if str(error).startswith("evaluate: "):  # name the function and argument of the caller
+            raise type(error)(str(error).replace("evaluate: ", "write: data: ", 1)) from None
+        raise
