@@ -300,6 +300,16 @@ def one_of(value: object, words: Sequence[str], function: str, argument: str) ->
     return value
 
 
+def check_function(value: object, function: str, argument: str, expected: str) -> None:
+    """Refuse a value that cannot be called; None is no function to call.
+
+    Raises:
+        TypeError: if it is not callable and not None.
+    """
+    if value is not None and not callable(value):
+        raise TypeError(f"{function}: {argument} is {shown(value)}, expected {expected}")
+
+
 def image_shape(x: ArrayLike, function: str) -> list[int]:
     """Shape of `x`, whose values are not used."""
     return list(real_array(x, function, "x").shape)

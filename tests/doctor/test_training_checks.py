@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cnnx
 import numpy as np
 import pytest
-from cnnx.doctor import Finding, check_training
+from cnnx.doctor import Finding, check_training, suspect_labels
 
 X, Y = cnnx.data.xo(128, seed=1)
 
@@ -100,3 +101,12 @@ def test_wrong_arguments_are_refused(
 ) -> None:
     with pytest.raises(error, match=f"check_training: .*{message}"):
         check_training(*arguments)
+
+
+@pytest.mark.parametrize("function", [check_training, suspect_labels])
+def test_a_progress_that_is_no_function_is_refused(function: Callable[..., Any]) -> None:
+    first = (model(),) if function is check_training else ()
+    with pytest.raises(
+        TypeError, match=f"^{function.__name__}: progress is 3, expected a function"
+    ):
+        function(*first, X, Y, progress=3)

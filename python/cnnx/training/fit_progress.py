@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from cnnx.arguments import shown
+from cnnx.arguments import check_function, shown
 from cnnx.data.progress import bar_maker
 from cnnx.drawing.notebook import in_notebook
 from cnnx.training.callback_base import Callback
@@ -150,8 +150,7 @@ def with_progress(
     Raises:
         TypeError: if verbose is neither None nor a boolean, or progress is no function.
     """
-    if progress is not None and not callable(progress):
-        raise TypeError(f"fit: progress is {shown(progress)}, expected a function: progress=print")
+    check_function(progress, "fit", "progress", "a function: progress=print")
     if verbose is not None and verbose not in (True, False):
         raise TypeError(f"fit: verbose is {shown(verbose)}, expected True, False or None")
     if verbose is not None and not verbose:
