@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import cnnx
+import numpy as np
 import pytest
 from cnnx.callbacks import Callback, LivePlot
 from cnnx.data.progress import DecodingProgress
@@ -113,7 +114,7 @@ def test_a_program_without_stderr_trains(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(fit().history) == len(fit(verbose=True).history) == 2
 
 
-@pytest.mark.parametrize("verbose", ["auto", 2, 0.5])
+@pytest.mark.parametrize("verbose", ["auto", 2, 0.5, np.ones(3)])
 def test_other_values_of_verbose_are_refused(verbose: Any) -> None:
     with pytest.raises(TypeError, match=r"fit: verbose is .*, expected True, False or None"):
         fit(verbose=verbose)

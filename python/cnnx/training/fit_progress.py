@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+import numpy as np
+
 from cnnx.arguments import check_function, shown
 from cnnx.data.progress import bar_maker
 from cnnx.drawing.notebook import in_notebook
@@ -151,7 +153,8 @@ def with_progress(
         TypeError: if verbose is neither None nor a boolean, or progress is no function.
     """
     check_function(progress, "fit", "progress", "a function: progress=print")
-    if verbose is not None and verbose not in (True, False):
+    is_flag = isinstance(verbose, (bool, np.bool_, int)) and verbose in (True, False)
+    if verbose is not None and not is_flag:
         raise TypeError(f"fit: verbose is {shown(verbose)}, expected True, False or None")
     if verbose is not None and not verbose:
         return callbacks
