@@ -52,7 +52,7 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fit the temperature, print what it changes, and save the model."""
     from cnnx.cli.classifier import Classifier
-    from cnnx.evaluation import calibrate
+    from cnnx.evaluation import calibrate, evaluate
 
     use_threads(arguments)
     refuse_exchanged("calibrate", arguments.model, arguments.path)
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         new = calibrate(model, before.images, before.labels)
     except ValueError as error:
         raise UserError(f"{arguments.model}: {str(error).removeprefix('calibrate: ')}") from None
-    after = evaluated(classifier, images, reports=False)
+    after = evaluate(model, before.images, before.labels)
     print(
         f"{counted(after.count, 'image')} of {images.name}\n"
         f"temperature {new:.4f} (before: {old:.4g})\n"

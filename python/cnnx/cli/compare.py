@@ -14,7 +14,6 @@ from cnnx.cli.measured_set import (
     evaluated,
     measured_set,
     refuse_exchanged,
-    with_interval,
 )
 from cnnx.cli.parser import Commands
 from cnnx.cli.shared_options import use_threads
@@ -121,14 +120,16 @@ def _as_dict(comparison: Comparison, files: tuple[str, str], name: str) -> dict[
 
 
 def _text(comparison: Comparison, files: tuple[str, str], name: str) -> str:
+    from cnnx.evaluation.as_text import accuracy_text
+
     first, second = comparison.first, comparison.second
     width = max(map(len, files))
     low, high = comparison.difference_interval()
     test = comparison.mcnemar
     totals = [
         f"{counted(first.count, 'image')} of {name}",
-        f"{files[0]:{width}}  accuracy {with_interval(first)}",
-        f"{files[1]:{width}}  accuracy {with_interval(second)}",
+        f"{files[0]:{width}}  accuracy {accuracy_text(first)}",
+        f"{files[1]:{width}}  accuracy {accuracy_text(second)}",
         f"difference {_points(comparison.accuracy_difference)} percentage points "
         f"(95% interval {_points(low)} to {_points(high)})",
         f"McNemar's test: {test.only_first:,} correct in the first model alone, "

@@ -120,9 +120,3 @@ def evaluated(classifier: Classifier, images: ImageSet, *, reports: bool = True)
             f"{classifier.path}: its outputs are not finite, expected numbers: its training has "
             "diverged, or its weights are damaged"
         ) from None
-
-
-def with_interval(evaluation: Evaluation) -> str:
-    """The accuracy with its confidence interval, `91.20% (95% interval 90.10% to 92.25%)`."""
-    low, high = evaluation.confidence_interval("accuracy")
-    return f"{evaluation.accuracy:.2%} (95% interval {low:.2%} to {high:.2%})"

@@ -11,16 +11,21 @@ if TYPE_CHECKING:
 
 def summary_text(evaluation: Evaluation) -> str:
     """Totals in one line, and the table of the classes."""
-    low, high = evaluation.confidence_interval("accuracy")
     images = "image" if evaluation.count == 1 else "images"
     classes = "class" if len(evaluation.classes) == 1 else "classes"
     error = evaluation.calibration().expected_error
     return (
         f"{evaluation.count:,} {images}, {len(evaluation.classes):,} {classes}\n"
-        f"accuracy {evaluation.accuracy:.2%} (95% interval {low:.2%} to {high:.2%}), loss "
-        f"{evaluation.loss:.4f}, expected calibration error {error:.2%}\n\n"
+        f"accuracy {accuracy_text(evaluation)}, loss {evaluation.loss:.4f}, expected calibration "
+        f"error {error:.2%}\n\n"
         f"{class_table(evaluation)}"
     )
+
+
+def accuracy_text(evaluation: Evaluation) -> str:
+    """The accuracy with its confidence interval, `91.20% (95% interval 90.10% to 92.25%)`."""
+    low, high = evaluation.confidence_interval("accuracy")
+    return f"{evaluation.accuracy:.2%} (95% interval {low:.2%} to {high:.2%})"
 
 
 def rate_text(value: float) -> str:

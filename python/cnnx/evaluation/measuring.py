@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import FloatArray, shown
+from cnnx.arguments import FloatArray
 from cnnx.batch_arguments import class_labels
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.evaluation.evaluation import Evaluation
 from cnnx.model.model import Model
+from cnnx.model.model_argument import check_model
 from cnnx.model.predictions import outputs_are_independent, outputs_are_values
 from cnnx.spelling import checked_call
 from cnnx.training.labelled_images import LabelledSet, measured_images
@@ -47,8 +48,7 @@ def evaluate(model: Model, x: ImageLike | LabelledImages, y: ArrayLike | None = 
         >>> cnnx.evaluation.evaluate(model, x, y).count
         64
     """
-    if not isinstance(model, Model):
-        raise TypeError(f"evaluate: model is {shown(model)}, expected a cnnx.Model")
+    check_model(model, "evaluate")
     refuse_unless_one_class(model, "evaluate")
     found = measured_images(x, y, None, model)
     measured = measured_outputs(model, found, "evaluate")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import shown
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.evaluation.measuring import measured_outputs, refuse_unless_one_class, two_columns
 from cnnx.model.model import Model
+from cnnx.model.model_argument import check_model
 from cnnx.spelling import checked_call
 from cnnx.training.labelled_images import calibration_images
 
@@ -53,8 +53,7 @@ def calibrate(model: Model, x: ImageLike | LabelledImages, y: ArrayLike | None =
         True
         >>> evaluation = cnnx.evaluation.evaluate(model, x[400:], y[400:])
     """
-    if not isinstance(model, Model):
-        raise TypeError(f"calibrate: model is {shown(model)}, expected a cnnx.Model")
+    check_model(model, "calibrate")
     refuse_unless_one_class(model, "calibrate")
     if model._core.probability_kind == "outputs":
         raise ValueError(

@@ -13,6 +13,7 @@ from cnnx.data.dataset import LabelledImages
 from cnnx.doctor import Finding, check_data, check_model
 from cnnx.doctor.finding import by_severity
 from cnnx.evaluation import Evaluation, evaluate
+from cnnx.model import model_argument
 from cnnx.model.model import Model
 from cnnx.report.content import Content, report_page
 from cnnx.report.environment import environment
@@ -64,8 +65,7 @@ def write(
         >>> cnnx.report.write("xo.html", model, (x, y), history=history)  # doctest: +SKIP
     """
     name = path_of(path, "write")
-    if not isinstance(model, Model):
-        raise TypeError(f"write: model is {shown(model)}, expected a cnnx.Model")
+    model_argument.check_model(model, "write")
     if not isinstance(title, str):
         raise TypeError(f"write: title is {shown(title)}, expected text")
     if settings is not None and not isinstance(settings, Mapping):
