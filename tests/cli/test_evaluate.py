@@ -12,6 +12,7 @@ from typing import Any
 import cnnx
 import numpy as np
 import pytest
+from cnnx.cli.compare import signed
 from command_line import Run, start
 from expected_metrics import ExpectedMetrics, expected_metrics
 
@@ -297,6 +298,20 @@ def test_models_that_cannot_be_compared_are_refused(run: Run, model: Path, class
         run(command, "values.cnnx", classes / "train").refused("predicts values, expected a class")
         run(command, "several.cnnx", classes / "train").refused("predicts several classes per im")
     run("compare", model, "several.cnnx", classes).refused("predicts several classes per image")
+
+
+def test_calibrate_names_the_model_that_it_refuses(run: Run, classes: Path) -> None:
+    layers = [cnnx.Flatten(), cnnx.Dense(2), cnnx.Softmax()]
+    cnnx.Model(layers, input_shape=(16, 16, 1), classes=["O", "X"]).save("softmax.cnnx")
+    run("calibrate", "softmax.cnnx", classes / "test").refused(
+        "calibrate: softmax.cnnx: the model ends in softmax, expected one without it"
+    )
+
+
+def test_a_difference_that_is_rounded_to_0_has_a_plus() -> None:
+    assert [signed(value, 2) for value in (-0.004, -0.0, 0.004, -0.006)] == [
+        *("+0.00", "+0.00", "+0.00", "-0.01")
+    ]
 
 
 def test_calibrate_saves_the_temperature(run: Run, other: Path, classes: Path) -> None:

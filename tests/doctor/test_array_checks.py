@@ -9,6 +9,7 @@ import cnnx
 import numpy as np
 import pytest
 from cnnx.doctor import Finding
+from cnnx.doctor.data import examine
 from idx_files import write_set
 from numpy.typing import NDArray
 
@@ -74,6 +75,25 @@ def test_sets_of_a_dataset_are_compared() -> None:
     leak = found(cnnx.data.Dataset(X, Y, 2, test=cnnx.data.Dataset(X[30:33], Y[30:33], 2)))
     assert leak["exact-leak"].groups[0] == ("train[30]", "test[0]")
     assert leak["exact-leak"].count == 3
+
+
+def test_images_and_classes_of_a_dataset_have_their_names() -> None:
+    names = tuple(f"{['cat', 'dog'][label]}/{row}.png" for row, label in enumerate(Y.tolist()))
+    x = changed(X, np.s_[38], X[4])
+    classes = ("cat", "dog", "fox")
+    alone = found(cnnx.data.Dataset(x, Y, classes, names=names))
+    assert alone["exact-duplicates"].groups == (("cat/4.png", "cat/38.png"),)
+    assert alone["unused-labels"].sentence == "1 class has no images: fox; add images"
+    test = cnnx.data.Dataset(X[4:6], Y[4:6], classes, names=("cat/a.png", "dog/b.png"))
+    both = cnnx.data.Dataset(X, Y, classes, names=names, test=test)
+    examination = examine(both, "check_data")
+    (leak,) = (each for each in examination.findings if each.check == "exact-leak")
+    assert leak.examples[:2] == ("train[cat/4.png]", "test[cat/a.png]")
+    for name in leak.examples[:2]:
+        np.testing.assert_array_equal(examination.thumbnail(name), X[4])
+    assert examination.thumbnail("train[fox]") is None
+    with pytest.raises(ValueError, match=r"check_data: the train set has 39 names, expected .* 40"):
+        found(cnnx.data.Dataset(X, Y, classes, names=names[1:]))
 
 
 def test_sets_of_different_scale() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from cnnx.data import Dataset
-from cnnx.doctor.image_table import IndexNames
+from cnnx.doctor.image_table import ArrayNames
 from cnnx.doctor.quick_checks import quick_findings
 
 
@@ -21,7 +21,8 @@ def test_copies_are_found_and_images_with_equal_samples_are_not() -> None:
     y = np.arange(60) % 2
     test = Dataset(x[10:12], y[10:12], 2)
     findings = quick_findings(
-        {"train": Dataset(x, y, 2), "test": test}, IndexNames([("train[", 60), ("test[", 2)])
+        {"train": Dataset(x, y, 2), "test": test},
+        ArrayNames([("train[", range(60)), ("test[", range(2))]),
     )
     assert [(each.check, each.groups) for each in findings] == [
         (
@@ -36,11 +37,11 @@ def test_tiny_images_are_compared_too() -> None:
     x = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
     x[7] = x[3]
     y = np.arange(40) % 2
-    (finding,) = quick_findings({"train": Dataset(x, y, 2)}, IndexNames([("", 40)]))
+    (finding,) = quick_findings({"train": Dataset(x, y, 2)}, ArrayNames([("", range(40))]))
     assert finding.examples == ("3", "7")
 
 
 def test_images_in_a_mapped_file_are_not_read(tmp_path: Path) -> None:
     x = np.memmap(tmp_path / "x", np.uint8, "w+", shape=(40, 4, 4, 1))
     y = np.arange(40) % 2
-    assert quick_findings({"train": Dataset(x, y, 2)}, IndexNames([("", 40)])) == []
+    assert quick_findings({"train": Dataset(x, y, 2)}, ArrayNames([("", range(40))])) == []

@@ -127,6 +127,10 @@ def test_entries_that_are_not_one_per_image_are_refused() -> None:
     for name in ("names", "images", "losses"):
         with pytest.raises(ValueError, match=f"Evaluation: {name} has .* expected one per image"):
             Evaluation([[0.5, 0.5]], [0], **{name: [1, 2]})
+    with pytest.raises(ValueError, match=r"images has shape \(1, 8, 8\), expected .* \(1, height"):
+        Evaluation([[0.5, 0.5]], [0], images=np.zeros((1, 8, 8), np.uint8))
+    with pytest.raises(TypeError, match="images has dtype <U5, expected real numbers"):
+        Evaluation([[0.5, 0.5]], [0], images=["a.png"])
     with pytest.raises(ValueError, match="losses holds negative"):
         Evaluation([[0.5, 0.5]], [0], losses=[-1])
     with pytest.raises(TypeError, match="classes is 'ab', expected names"):

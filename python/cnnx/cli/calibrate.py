@@ -10,6 +10,7 @@ from cnnx.cli.measured_set import (
     add_command,
     add_reading_options,
     evaluated,
+    loaded,
     opened,
     refuse_exchanged,
 )
@@ -52,7 +53,7 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fit the temperature, print what it changes, and save the model."""
     from cnnx.cli.classifier import Classifier
-    from cnnx.evaluation import calibrate, evaluate
+    from cnnx.evaluation.temperature import fit_temperature
 
     use_threads(arguments)
     refuse_exchanged("calibrate", arguments.model, arguments.path)
@@ -66,14 +67,12 @@ def run(arguments: argparse.Namespace) -> int:
             "model was not trained on and that are not its test set"
         )
     images = source.train if source.validation is None else source.validation
-    before = evaluated(classifier, images)
+    dataset = loaded(classifier, images)
+    before = evaluated(classifier, dataset)
     model = classifier.model
     old = model.temperature
-    try:
-        new = calibrate(model, before.images, before.labels)
-    except ValueError as error:
-        raise UserError(f"{arguments.model}: {str(error).removeprefix('calibrate: ')}") from None
-    after = evaluate(model, before.images, before.labels)
+    new = fit_temperature(model, dataset, None, str(arguments.model))
+    after = evaluated(classifier, dataset)
     print(
         f"{counted(after.count, 'image')} of {images.name}\n"
         f"temperature {new:.4f} (before: {old:.4g})\n"

@@ -12,6 +12,7 @@ from cnnx.cli.measured_set import (
     add_command,
     add_reading_options,
     evaluated,
+    loaded,
     measured_set,
     refuse_exchanged,
 )
@@ -69,10 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
             f"{first.path}, {', '.join(first.names)}"
         )
     images = measured_set(first, arguments)
-    comparison = Comparison(
-        evaluated(first, images),
-        evaluated(second, images, reports=False),
-    )
+    of_first = loaded(first, images)
+    shape, resize = second.model.input_shape, second.model.preprocessing.resize
+    is_same = (shape, resize) == (first.model.input_shape, first.model.preprocessing.resize)
+    of_second = of_first if is_same else images.load(shape, resize)
+    comparison = Comparison(evaluated(first, of_first), evaluated(second, of_second))
     files = (str(arguments.first), str(arguments.second))
     if arguments.json:
         print(json.dumps(_as_dict(comparison, files, images.name), allow_nan=False))
@@ -152,7 +154,7 @@ def _class_text(comparison: Comparison) -> str:
         lines.append(
             f"{each.name:{width}}  {each.count:6,}  {each.first_recall:8.4f}  "
             f"{each.second_recall:8.4f}  {each.first_f1:.4f}  {each.second_f1:.4f}  "
-            f"{each.second_f1 - each.first_f1:+13.4f}"
+            f"{signed(each.second_f1 - each.first_f1, 4):>13}"
         )
     return "\n".join(lines)
 
@@ -184,4 +186,9 @@ def _prediction(evaluation: Evaluation, index: Any) -> str:
 
 
 def _points(difference: float) -> str:
-    return f"{100 * difference:+.2f}"
+    return signed(100 * difference, 2)
+
+
+def signed(value: float, decimals: int) -> str:
+    """A number with its sign, which is + for one that is rounded to 0."""
+    return f"{round(value, decimals) + 0.0:+.{decimals}f}"

@@ -13,6 +13,7 @@ from cnnx.cli.measured_set import (
     add_command,
     add_reading_options,
     evaluated,
+    loaded,
     measured_set,
     refuse_exchanged,
 )
@@ -75,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_new_file("--html", arguments.html, inputs, arguments.overwrite)
     classifier = Classifier(arguments.model)
     images = measured_set(classifier, arguments)
-    evaluation = evaluated(classifier, images)
+    evaluation = evaluated(classifier, loaded(classifier, images))
     if arguments.html is not None:  # before the output, whose reader may end early
         _write_page(evaluation, arguments.html, str(arguments.model), images.name)
     if arguments.json:

@@ -16,7 +16,7 @@ from cnnx.cli.training_images import open_images, report_skipped
 
 if TYPE_CHECKING:
     from cnnx.cli.classifier import Classifier
-    from cnnx.data.dataset import ImageSet
+    from cnnx.data.dataset import Dataset, ImageSet
     from cnnx.data.source import Source
     from cnnx.evaluation import Evaluation
 
@@ -96,25 +96,24 @@ def opened(classifier: Classifier, arguments: argparse.Namespace) -> Source:
     return open_images(arguments, tuple(names) if classifier.model.classes else len(names))
 
 
-def evaluated(classifier: Classifier, images: ImageSet, *, reports: bool = True) -> Evaluation:
-    """Evaluation of a model on a set of images.
+def loaded(classifier: Classifier, images: ImageSet) -> Dataset:
+    """Images in the size of a model; files that are skipped are named on stderr."""
+    model = classifier.model
+    dataset = images.load(model.input_shape, model.preprocessing.resize)
+    report_skipped(dataset)
+    return dataset
 
-    Args:
-        classifier: the model.
-        images: set of images, not loaded yet.
-        reports: whether to name files that were skipped.
+
+def evaluated(classifier: Classifier, images: Dataset) -> Evaluation:
+    """Evaluation of a model on loaded images.
 
     Raises:
         UserError: if the model's outputs are not finite.
     """
     from cnnx.evaluation import evaluate
 
-    model = classifier.model
-    loaded = images.load(model.input_shape, model.preprocessing.resize)
-    if reports:
-        report_skipped(loaded)
     try:
-        return evaluate(model, loaded)
+        return evaluate(classifier.model, images)
     except FloatingPointError:
         raise UserError(
             f"{classifier.path}: its outputs are not finite, expected numbers: its training has "

@@ -12,6 +12,7 @@ from cnnx.cli.measured_set import (
     add_command,
     add_reading_options,
     evaluated,
+    loaded,
     measured_set,
     refuse_exchanged,
 )
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnnx.cli.classifier import Classifier
-    from cnnx.evaluation import Evaluation
+    from cnnx.data.dataset import Dataset
     from cnnx.training.history import History
 
 _EPILOG = f"""\
@@ -89,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     write_report(
         arguments.out,
         classifier,
-        evaluated(classifier, images),
+        loaded(classifier, images),
         images.name,
         history=epochs,
         folder=folder,
@@ -102,8 +103,8 @@ def run(arguments: argparse.Namespace) -> int:
 def write_report(
     out: Path,
     classifier: Classifier,
-    evaluation: Evaluation,
-    images: str,
+    images: Dataset,
+    words: str,
     *,
     history: History | None,
     folder: RunFolder | None,
@@ -114,8 +115,8 @@ def write_report(
     Args:
         out: file of the page.
         classifier: the model.
-        evaluation: its evaluation.
-        images: the evaluated images in a few words.
+        images: images to measure it on.
+        words: these images in a few words.
         history: metrics of the epochs, or None.
         folder: folder of the training with its settings, or None.
         commands: command lines after that of the training.
@@ -124,15 +125,16 @@ def write_report(
     from cnnx.report.environment import environment
     from cnnx.report.writing import findings_of, write_page
 
+    evaluation = evaluated(classifier, images)
     record = {} if folder is None else folder.record()
     trained = [each["command"] for each in (record, *record.get("resumed", [])) if each]
     content = Content(
         title=f"Report on {classifier.path}",
-        subject=f"{evaluation.accuracy:.2%} of {counted(evaluation.count, 'image')} of {images} "
+        subject=f"{evaluation.accuracy:.2%} of {counted(evaluation.count, 'image')} of {words} "
         "are classified correctly",
         model=classifier.model,
         evaluation=evaluation,
-        findings=findings_of(classifier.model, evaluation),
+        findings=findings_of(classifier.model, evaluation, images.skipped),
         environment=environment(),
         history=history,
         settings=record.get("settings", {}),

@@ -24,17 +24,14 @@ def finish_run(folder: RunFolder, trainer: Trainer, images: Dataset) -> None:
         trainer: trainer of the run.
         images: images of the run.
     """
-    from cnnx.evaluation import evaluate
-
     classifier = Classifier(folder.best if folder.best.is_file() else folder.last)
     if _unfreeze(classifier.model, trainer.model):
         classifier.model.save(classifier.path)
     words, measured = _measured(trainer, images)
-    evaluation = evaluate(classifier.model, measured)
     write_report(
         folder.report,
         classifier,
-        evaluation,
+        measured,
         words,
         history=trainer.history,
         folder=folder,
@@ -66,5 +63,7 @@ def _measured(trainer: Trainer, images: Dataset) -> tuple[str, Dataset]:
         return "the training set", images
     rows, _ = split(trainer._core.split_order(len(images.y)), fraction, images.y)
     names = tuple(images.names[row] for row in rows) if images.names else ()
-    held_out = Dataset(images.x[rows], images.y[rows], images.classes, names=names)
+    held_out = Dataset(
+        images.x[rows], images.y[rows], images.classes, skipped=images.skipped, names=names
+    )
     return "the held-out images", held_out

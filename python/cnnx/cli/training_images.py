@@ -113,7 +113,7 @@ def image_names(source: Source, sets: Mapping[str, Dataset], root: str) -> Seque
         root: PATH.
     """
     from cnnx.data.folder import FolderSet
-    from cnnx.doctor.image_table import IndexNames
+    from cnnx.doctor.image_table import ArrayNames
 
     found = {"train": source.train, "validation": source.validation, "test": source.test}
     if isinstance(source.train, FolderSet):
@@ -124,7 +124,9 @@ def image_names(source: Source, sets: Mapping[str, Dataset], root: str) -> Seque
             for each in _file_names(folder, loaded, root)
         ]
     only = source.validation is None and source.test is None
-    return IndexNames([("" if only else f"{name}[", len(each.y)) for name, each in sets.items()])
+    return ArrayNames(
+        [("" if only else f"{name}[", range(len(each.y))) for name, each in sets.items()]
+    )
 
 
 def _file_names(found: FolderSet, loaded: Dataset, root: str) -> list[str]:

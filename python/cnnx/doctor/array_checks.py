@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx.arguments import shown
-from cnnx.doctor.finding import Finding, number_of
-from cnnx.doctor.image_table import index_name
+from cnnx.data.dataset import Classes, count_classes
+from cnnx.doctor.finding import Finding, images_of, number_of
+from cnnx.doctor.image_table import array_name
 from cnnx.mapping import check_mapping
 
 _LARGEST_FLOAT = 1.5  # of pixels from 0 to 1, with some overshoot
@@ -32,17 +33,25 @@ class ArraySplit:
         name: "train", "validation" or "test".
         x: images, (count, height, width, channels).
         y: labels.
-        begin: begin of the names of images before the index, empty for a single set.
+        begin: begin of the names of images before their entry, empty for a single set.
+        files: names of the image files, or empty if there are none.
     """
 
     name: str
     x: NDArray[Any]
     y: NDArray[Any]
     begin: str = ""
+    files: Sequence[str] = ()
+
+    @property
+    def entries(self) -> Sequence[object]:
+        """File names or indices of the images."""
+        return self.files or range(len(self.x))
 
     def names(self, rows: NDArray[Any]) -> tuple[str, ...]:
         """Names of images by their indices."""
-        return tuple(index_name(self.begin, row) for row in rows.tolist())
+        entries = self.entries
+        return tuple(array_name(self.begin, entries[row]) for row in rows.tolist())
 
 
 @dataclass(frozen=True)
@@ -185,15 +194,15 @@ def _different_scales(splits: Sequence[ArraySplit], ranges: Sequence[Range]) -> 
             )
 
 
-def check_labels(splits: Sequence[ArraySplit], classes: int | None) -> Iterator[Finding]:
+def check_labels(splits: Sequence[ArraySplit], classes: Classes | None) -> Iterator[Finding]:
     """Findings on labels that are integers: negative ones, too large ones, unused ones.
 
     Args:
         splits: the sets.
-        classes: number of classes, or None for the largest label of the training set and one.
+        classes: class names or their number; None is the largest label of the first set and one.
     """
     train = splits[0].y
-    known = max(int(train.max()) + 1, 1) if classes is None else classes
+    known = max(int(train.max()) + 1, 1) if classes is None else count_classes(classes)
     outside = [
         name
         for split in splits
@@ -214,11 +223,13 @@ def check_labels(splits: Sequence[ArraySplit], classes: int | None) -> Iterator[
         # Of labels such as years, the unused ones are too many to be listed.
         first = np.arange(min(known, len(used) + _UNUSED_LISTED))
         unused = np.setdiff1d(first, used)[:_UNUSED_LISTED]
+        names = None if classes is None or isinstance(classes, int) else classes
+        words = ("label has", "labels have") if names is None else ("class has", "classes have")
         yield Finding(
             "warning",
             "unused-labels",
-            number_of(known - len(used), "label has", "labels have") + " no training images",
+            f"{number_of(known - len(used), *words)} no {images_of(len(splits))}",
             known - len(used),
-            tuple(map(str, unused.tolist())),
-            "number the classes from 0 without gaps",
+            tuple(str(label if names is None else names[label]) for label in unused.tolist()),
+            "number the classes from 0 without gaps" if names is None else "add images",
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnnx import _core
 from cnnx.data.dataset import Pixels
 from cnnx.doctor.array_checks import ArraySplit, Range
-from cnnx.doctor.image_table import ImageTable, IndexNames
+from cnnx.doctor.image_table import ArrayNames, ImageTable
 from cnnx.doctor.measurements import (
     MEASURED_SIDE,
     Measurements,
@@ -38,7 +38,7 @@ def survey_arrays(splits: Sequence[ArraySplit], ranges: Sequence[Range]) -> Imag
     measurements = joined(parts)
     counts = [len(split.x) for split in splits]
     return ImageTable(
-        IndexNames([(split.begin, len(split.x)) for split in splits]),
+        ArrayNames([(split.begin, split.entries) for split in splits]),
         tuple(split.name for split in splits),
         np.repeat(np.arange(len(splits)), counts),
         _label_numbers([split.y for split in splits]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cnnx.doctor.finding import Finding, number_of
+from cnnx.doctor.finding import Finding, images_of, number_of
 
 # Images of every class, by the name of the set: "train", "validation" and "test".
 ClassCounts = Mapping[str, Mapping[str, int]]
@@ -16,21 +16,22 @@ _LARGEST_RATIO = 10  # of the largest class to the smallest
 def check_classes(counts: ClassCounts) -> Iterator[Finding]:
     """Findings on the numbers of images of the classes of every set."""
     train = counts["train"]
-    yield from _single_class(train)
+    images = images_of(len(counts))
+    yield from _single_class(train, images)
     yield from _empty_classes(counts)
-    yield from _small_classes(train)
+    yield from _small_classes(train, images)
     yield from _imbalance(train)
     for name, others in counts.items():
         if name != "train":
             yield from _different_classes(train, name, others)
 
 
-def _single_class(train: Mapping[str, int]) -> Iterator[Finding]:
+def _single_class(train: Mapping[str, int], images: str) -> Iterator[Finding]:
     if len(train) == 1:
         yield Finding(
             "error",
             "single-class",
-            "the training set has one class",
+            f"all {images} have one class",
             1,
             tuple(train),
             "put the images of every class into a subfolder of its own",
@@ -55,13 +56,13 @@ def _empty_classes(counts: ClassCounts) -> Iterator[Finding]:
         )
 
 
-def _small_classes(train: Mapping[str, int]) -> Iterator[Finding]:
+def _small_classes(train: Mapping[str, int], images: str) -> Iterator[Finding]:
     names = [name for name, count in train.items() if 0 < count < _FEW_IMAGES]
     if names:
         yield Finding(
             "warning",
             "few-images",
-            f"{_classes(names)} fewer than {_FEW_IMAGES} training images",
+            f"{_classes(names)} fewer than {_FEW_IMAGES} {images}",
             len(names),
             tuple(names),
             "add images",

@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cnnx._core import FormatError
 from cnnx.arguments import path_of, rectangular_array, shown
-from cnnx.data.dataset import Classes, Dataset, Pixels, count_classes
+from cnnx.data.dataset import Classes, Dataset, Pixels
 from cnnx.data.npz import npz_arrays
 from cnnx.data.source import array_sets, set_folders
 from cnnx.doctor.appearance_checks import check_appearance
 from cnnx.doctor.array_checks import (
     ArraySplit,
+    Range,
     channels_last,
     check_arrays,
     check_labels,
@@ -60,7 +62,8 @@ def check_data(data: ExaminedData) -> list[Finding]:
 
     Returns:
         The findings, errors first. Names of images are files below the path, or indices of an
-        array, such as ``7``, or ``test[7]`` if there are several sets.
+        array, such as ``7``, or ``test[7]`` if there are several sets. A `Dataset` of image files
+        has their names in the place of indices.
 
     Raises:
         FormatError: if there is no data at the path.
@@ -85,7 +88,7 @@ def check_data(data: ExaminedData) -> list[Finding]:
 def examine(data: ExaminedData, function: str) -> Examination:
     """Findings on a data set, with access to its images; `function` is named in errors."""
     if isinstance(data, Dataset):
-        return _examine_arrays(_splits_of(data), data.classes, function)
+        return _examine_arrays(_splits_of(data, function), data.classes, function)
     if isinstance(data, (tuple, list)) and len(data) == 2:
         x, y = rectangular_array(data[0], function, "x"), rectangular_array(data[1], function, "y")
         return _examine_arrays([ArraySplit("train", x, y)], None, function)
@@ -153,9 +156,20 @@ def _examine_archive(path: Path) -> Examination:
     return replace(examined, findings=by_severity([*examined.findings, finding]))
 
 
-def _splits_of(dataset: Dataset) -> list[ArraySplit]:
+def _splits_of(dataset: Dataset, function: str) -> list[ArraySplit]:
     sets = {"train": dataset, "validation": dataset.validation, "test": dataset.test}
-    return [ArraySplit(name, each.x, each.y) for name, each in sets.items() if each is not None]
+    splits = [
+        ArraySplit(name, each.x, each.y, files=each.names)
+        for name, each in sets.items()
+        if each is not None
+    ]
+    for split in splits:
+        if len(split.files) not in (0, len(split.x)):
+            raise ValueError(
+                f"{function}: the {split.name} set has {len(split.files):,} names, expected one "
+                f"per image, {len(split.x):,}"
+            )
+    return splits
 
 
 def _examine_arrays(
@@ -178,19 +192,23 @@ def _examine_arrays(
     ranges = [value_range(each.x) for each in splits]
     findings += check_arrays(splits, ranges)
     if all(each.y.dtype.kind in "iu" and each.y.ndim == 1 for each in splits):
-        findings += check_labels(splits, None if classes is None else count_classes(classes))
+        findings += check_labels(splits, classes)
         findings += check_classes({each.name: _counts(each, classes) for each in splits})
     table = survey_arrays(splits, ranges)
     findings += [*check_duplicates(table), *check_appearance(table)]
 
+    @cache
+    def places() -> dict[str, tuple[NDArray[Any], Range]]:
+        """Image and range of its array by name."""
+        images = [(each, values) for s, values in zip(splits, ranges, strict=True) for each in s.x]
+        return dict(zip(table.names, images, strict=True))
+
     def thumbnail(name: str) -> Pixels | None:
-        for split, values in zip(splits, ranges, strict=True):
-            row = name.removeprefix(split.begin).removesuffix("]")
-            if name.startswith(split.begin) and row.isdecimal():
-                images = as_pixels(split.x[int(row) : int(row) + 1], values)
-                small: Pixels = small_pixels(images)[0]
-                return small
-        return None
+        if name not in places():
+            return None
+        image, values = places()[name]
+        small: Pixels = small_pixels(as_pixels(image[np.newaxis], values))[0]
+        return small
 
     return Examination(by_severity(findings), thumbnail)
 

@@ -137,6 +137,11 @@ def severity_counts(findings: Iterable[Finding]) -> str:
     return ", ".join(f"{n:,} {word}{'s' * (n > 1)}" for n, word in counts) or "no findings"
 
 
+def images_of(sets: int) -> str:
+    """Words for the images of the first of some sets, which trains if there are others."""
+    return "images" if sets == 1 else "training images"
+
+
 def number_of(count: int, singular: str, plural: str) -> str:
     """Count with the words that follow it.
 

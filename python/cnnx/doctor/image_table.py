@@ -54,15 +54,18 @@ class ImageTable(LabelledNames):
     exact_digests: Callable[[NDArray[np.int64]], NDArray[np.uint64]]
 
 
-class IndexNames(Sequence[str]):
-    """Names of images by their indices in arrays, made when they are used."""
+class ArrayNames(Sequence[str]):
+    """Names of the images of arrays, made when they are used."""
 
-    def __init__(self, parts: Sequence[tuple[str, int]]) -> None:
-        """Take the begin of the names, such as "test[", and the number of images of every array."""
+    def __init__(self, parts: Sequence[tuple[str, Sequence[object]]]) -> None:
+        """Take the begin of the names, such as "test[", and the entries of every array.
+
+        Entries are file names, or the range of the indices.
+        """
         self._parts = parts
 
     def __len__(self) -> int:
-        return sum(count for _, count in self._parts)
+        return sum(len(entries) for _, entries in self._parts)
 
     @overload
     def __getitem__(self, row: int) -> str: ...
@@ -71,13 +74,13 @@ class IndexNames(Sequence[str]):
     def __getitem__(self, row: int | slice) -> str | Sequence[str]:
         if isinstance(row, slice):
             return [self[k] for k in range(*row.indices(len(self)))]
-        for begin, count in self._parts:
-            if row < count:
-                return index_name(begin, row)
-            row -= count
+        for begin, entries in self._parts:
+            if row < len(entries):
+                return array_name(begin, entries[row])
+            row -= len(entries)
         raise IndexError(row)
 
 
-def index_name(begin: str, row: int) -> str:
+def array_name(begin: str, entry: object) -> str:
     """Name of an image of an array, such as ``test[7]``, or ``7`` if the array is the only one."""
-    return f"{begin}{row}]" if begin else str(row)
+    return f"{begin}{entry}]" if begin else str(entry)

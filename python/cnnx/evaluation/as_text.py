@@ -35,18 +35,23 @@ def rate_text(value: float) -> str:
 
 def class_table(evaluation: Evaluation) -> str:
     """Table of the metrics of every class and their averages."""
-    metrics = evaluation.per_class
-    averages = (
-        ("macro average", evaluation.macro_average),
-        ("weighted average", evaluation.weighted_average),
-    )
-    rows = [
-        *((each.name, (each.precision, each.recall, each.f1), each.count) for each in metrics),
-        *((name, values, evaluation.count) for name, values in averages),
+    rows = [("class", "precision", "recall", "f1", "images"), *class_rows(evaluation)]
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    lines = [
+        "  ".join([name.ljust(first), *map(str.rjust, cells, others)]) for name, *cells in rows
     ]
-    width = max(len("class"), *(len(name) for name, _, _ in rows))
-    lines = [f"{'class':{width}}  precision  recall      f1  images"]
-    for name, (precision, recall, f1), count in rows:
-        lines.append(f"{name:{width}}  {precision:9.4f}  {recall:.4f}  {f1:.4f}  {count:6,}")
-    lines.insert(-len(averages), "")
+    lines.insert(1 + len(evaluation.classes), "")
     return "\n".join(lines)
+
+
+def class_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
+    """Name, precision, recall, F1 and number of images of every class, and of both averages."""
+    rows = [
+        *(
+            (each.name, each.precision, each.recall, each.f1, each.count)
+            for each in evaluation.per_class
+        ),
+        ("macro average", *evaluation.macro_average, evaluation.count),
+        ("weighted average", *evaluation.weighted_average, evaluation.count),
+    ]
+    return [(name, *(f"{rate:.4f}" for rate in rates), f"{n:,}") for name, *rates, n in rows]

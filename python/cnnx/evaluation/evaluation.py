@@ -21,7 +21,12 @@ from cnnx.evaluation.class_rates import (
     weighted_average,
 )
 from cnnx.evaluation.counted_metrics import METRICS, TWO_CLASS_METRICS
-from cnnx.evaluation.inputs import checked_labels, checked_losses, checked_probabilities
+from cnnx.evaluation.inputs import (
+    checked_images,
+    checked_labels,
+    checked_losses,
+    checked_probabilities,
+)
 from cnnx.evaluation.reliability import Calibration, calibration_of
 from cnnx.evaluation.results import (
     Averages,
@@ -47,14 +52,14 @@ class Evaluation(NamedAttributes):
         labels: true classes, integers or names.
         classes: names of the classes, their number, or None; without names they are numbers.
         names: names of the images, such as paths of their files.
-        images: the images, for reports.
+        images: the images, for reports: pixels, or floats from 0 to 1.
         losses: cross-entropy of each image, where probabilities are rounded to 0 or 1; None is the
             negative logarithm of the label's probability, which is at least the rounding error of
             the probabilities' dtype.
 
     Shape:
         probabilities (images, classes) or, for two classes, (images,) or (images, 1); labels, names
-        and losses (images,).
+        and losses (images,); images (images, height, width, channels).
 
     Attributes:
         probabilities: probability of each class, (images, classes), float32 or float64.
@@ -82,7 +87,7 @@ class Evaluation(NamedAttributes):
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     names: tuple[str, ...] | None
-    images: Any
+    images: NDArray[Any] | None
     losses: NDArray[np.float64]
 
     def __init__(
@@ -92,20 +97,19 @@ class Evaluation(NamedAttributes):
         classes: Sequence[str] | int | None = None,
         *,
         names: Sequence[str] | None = None,
-        images: Any = None,
+        images: ArrayLike | None = None,
         losses: ArrayLike | None = None,
     ) -> None:
         self.probabilities, self.classes, has_names = checked_probabilities(probabilities, classes)
         self.labels = checked_labels(labels, len(self.probabilities), self.classes, has_names)
         self.losses = checked_losses(losses, self.probabilities, self.labels)
-        for argument, value in (("names", names), ("images", images)):
-            if value is not None and len(value) != self.count:
-                raise ValueError(
-                    f"Evaluation: {argument} has {len(value)} entries, expected one per image, "
-                    f"{self.count}"
-                )
         self.names = None if names is None else tuple(map(str, names))
-        self.images = images
+        if self.names is not None and len(self.names) != self.count:
+            raise ValueError(
+                f"Evaluation: names has {len(self.names)} entries, expected one per image, "
+                f"{self.count}"
+            )
+        self.images = None if images is None else checked_images(images, self.count)
 
     @property
     def count(self) -> int:

@@ -69,6 +69,22 @@ def checked_labels(
     return class_labels(labels, count, names, len(classes), "Evaluation: labels")
 
 
+def checked_images(images: ArrayLike, count: int) -> NDArray[Any]:
+    """Images as an array (images, height, width, channels).
+
+    Raises:
+        TypeError: if they are not real numbers.
+        ValueError: if they have another number of axes, or there are not `count`.
+    """
+    array = real_array(images, "Evaluation", "images")
+    if array.ndim != 4 or len(array) != count:
+        raise ValueError(
+            f"Evaluation: images has shape {array.shape}, expected one per image, "
+            f"({count}, height, width, channels)"
+        )
+    return array
+
+
 def checked_losses(
     losses: ArrayLike | None, probabilities: NDArray[Any], labels: NDArray[np.int64]
 ) -> NDArray[np.float64]:

@@ -48,10 +48,15 @@ def evaluate(model: Model, x: ImageLike | LabelledImages, y: ArrayLike | None = 
         >>> cnnx.evaluation.evaluate(model, x, y).count
         64
     """
-    check_model(model, "evaluate")
-    refuse_unless_one_class(model, "evaluate")
-    found = measured_images(x, y, None, model)
-    measured = measured_outputs(model, found, "evaluate")
+    return evaluation_of(model, x, y, "evaluate")
+
+
+def evaluation_of(model: Model, x: Any, y: ArrayLike | None, function: str) -> Evaluation:
+    """The evaluation of `evaluate`, by a function that is named in errors."""
+    check_model(model, function)
+    refuse_unless_one_class(model, function)
+    found = measured_images(x, y, None, model, function)
+    measured = measured_outputs(model, found, function)
     is_logits = model._core.probability_kind != "outputs"
     return Evaluation(
         model._core.outputs_to_probabilities(measured.outputs),
@@ -111,9 +116,16 @@ def two_columns(outputs: FloatArray) -> NDArray[np.float64]:
 
 def cross_entropies(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Cross-entropy of the softmax of each row."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    own = np.take_along_axis(shifted, labels[:, np.newaxis], axis=1)[:, 0]
+    shifted, own = relative_logits(logits, labels)
     return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - own)
+
+
+def relative_logits(
+    logits: NDArray[np.float64], labels: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logits minus the largest one of their row, and those of the labels."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted, np.take_along_axis(shifted, labels[:, np.newaxis], axis=1)[:, 0]
 
 
 def refuse_unless_one_class(model: Model, function: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from cnnx.drawing.markup import Child, Markup, element, joined, table
 from cnnx.drawing.page import Section, figure, fragment, page
 from cnnx.drawing.png import image, reduced
 from cnnx.drawing.reliability_chart import reliability_chart
-from cnnx.evaluation.as_text import rate_text
+from cnnx.evaluation.as_text import class_rows, rate_text
 from cnnx.evaluation.evaluation import Evaluation
 
 _CONFUSIONS = 20
@@ -26,8 +26,20 @@ _CURVE_POINTS = 200
 _IMAGE_WIDTH = 80  # CSS pixels, so that a narrow page has two images beside each other
 _MOST_PIXELS = 96  # of a side of an image; larger ones are reduced, which keeps pages small
 
-# Returns overlays of some images by their positions, such as what an explanation marks in them.
-Overlays = Callable[[NDArray[np.int64]], Mapping[int, NDArray[np.uint8]]]
+
+@dataclass(frozen=True)
+class Overlays:
+    """Explanations of some images.
+
+    Attributes:
+        name: name of the explanation, such as "Grad-CAM".
+        meaning: marked regions in words, for the end of a sentence.
+        images: the images under the explanation, by their positions.
+    """
+
+    name: str
+    meaning: str
+    images: Mapping[int, NDArray[np.uint8]]
 
 
 def evaluation_page(evaluation: Evaluation, title: str, introduction: str) -> str:
@@ -35,12 +47,14 @@ def evaluation_page(evaluation: Evaluation, title: str, introduction: str) -> st
     return page(title, introduction, evaluation_sections(evaluation))
 
 
-def evaluation_sections(evaluation: Evaluation, overlays: Overlays | None = None) -> list[Section]:
+def evaluation_sections(
+    evaluation: Evaluation, explain: Callable[[NDArray[np.int64]], Overlays] | None = None
+) -> list[Section]:
     """Sections of a page, in order; those that the evaluation has no numbers for are left out.
 
     Args:
         evaluation: the evaluation.
-        overlays: makes images that are shown beside those of the largest losses.
+        explain: explains the images of the largest losses, given their positions; or None.
     """
     found = [
         Section("totals", "Totals", totals_table(evaluation)),
@@ -55,7 +69,7 @@ def evaluation_sections(evaluation: Evaluation, overlays: Overlays | None = None
     if not evaluation.correct.all():
         worst = evaluation.top_losses(_MISTAKES).indices
         certain = evaluation.most_certain_errors(_MISTAKES)
-        beside = {} if overlays is None else overlays(worst)
+        beside = None if explain is None else explain(worst)
         found += [
             Section("mistakes", "Largest losses", mistake_gallery(evaluation, worst, beside)),
             Section("certain-errors", "Most certain errors", mistake_gallery(evaluation, certain)),
@@ -92,24 +106,7 @@ def totals_table(evaluation: Evaluation) -> Markup:
 
 def class_table(evaluation: Evaluation) -> Markup:
     """Precision, recall and F1 of every class, and their averages."""
-    averages = (
-        ("macro average", evaluation.macro_average),
-        ("weighted average", evaluation.weighted_average),
-    )
-    rows = [
-        *(
-            (each.name, each.precision, each.recall, each.f1, each.count)
-            for each in evaluation.per_class
-        ),
-        *((name, *values, evaluation.count) for name, values in averages),
-    ]
-    return table(
-        ("class", "precision", "recall", "F1", "images"),
-        (
-            (name, f"{precision:.4f}", f"{recall:.4f}", f"{f1:.4f}", f"{count:,}")
-            for name, precision, recall, f1, count in rows
-        ),
-    )
+    return table(("class", "precision", "recall", "F1", "images"), class_rows(evaluation))
 
 
 def matrix_figure(evaluation: Evaluation) -> Markup:
@@ -223,30 +220,25 @@ def _series(
 
 def mistake_gallery(
     evaluation: Evaluation,
-    indices: Iterable[Any],
-    beside: Mapping[int, NDArray[np.uint8]] = MappingProxyType({}),
+    indices: NDArray[np.int64],
+    beside: Overlays | None = None,
 ) -> Markup:
     """Images with their labels and predictions.
 
     Args:
         evaluation: the evaluation.
         indices: positions of the images.
-        beside: further images by their positions, drawn beside them.
+        beside: explanations that are drawn beside the images, or None.
     """
-    note = element(
-        "p",
-        "Beside an image: Grad-CAM, the regions that speak for the predicted class.",
-        class_="faint",
-    )
-    gallery = element(
-        "div",
-        *(_mistake(evaluation, int(index), beside.get(int(index))) for index in indices),
-        class_="row gallery",
-    )
-    return joined([note if beside else None, gallery])
+    figures = [_mistake(evaluation, index, beside) for index in indices.tolist()]
+    gallery = element("div", *figures, class_="row gallery")
+    if beside is None or not beside.images:
+        return gallery
+    note = f"Beside an image: {beside.name}, {beside.meaning}."
+    return joined([element("p", note, class_="faint"), gallery])
 
 
-def _mistake(evaluation: Evaluation, index: int, beside: NDArray[np.uint8] | None) -> Markup:
+def _mistake(evaluation: Evaluation, index: int, beside: Overlays | None) -> Markup:
     label = evaluation.classes[evaluation.labels[index]]
     predicted = evaluation.classes[evaluation.predicted[index]]
     name = f"image {index}" if evaluation.names is None else evaluation.names[index]
@@ -264,8 +256,8 @@ def _mistake(evaluation: Evaluation, index: int, beside: NDArray[np.uint8] | Non
         return element("p", caption)
     text = f"{name}: {label}, predicted as {predicted}"
     images = [_small_image(displayed(evaluation.images[index]), text)]
-    if beside is not None:
-        images.append(_small_image(beside, f"{text}: Grad-CAM"))
+    if beside is not None and index in beside.images:
+        images.append(_small_image(beside.images[index], f"{text}: {beside.name}"))
     return figure(element("div", *images, class_="pair"), caption)
 
 

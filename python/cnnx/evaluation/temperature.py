@@ -6,7 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnx.data.dataset import ImageLike, LabelledImages
-from cnnx.evaluation.measuring import measured_outputs, refuse_unless_one_class, two_columns
+from cnnx.evaluation.measuring import (
+    measured_outputs,
+    refuse_unless_one_class,
+    relative_logits,
+    two_columns,
+)
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.spelling import checked_call
@@ -53,20 +58,27 @@ def calibrate(model: Model, x: ImageLike | LabelledImages, y: ArrayLike | None =
         True
         >>> evaluation = cnnx.evaluation.evaluate(model, x[400:], y[400:])
     """
-    check_model(model, "calibrate")
-    refuse_unless_one_class(model, "calibrate")
+    return fit_temperature(model, x, y, "calibrate")
+
+
+def fit_temperature(
+    model: Model, x: ImageLike | LabelledImages, y: ArrayLike | None, function: str
+) -> float:
+    """Calibrate a model as `calibrate`, by a function that is named in errors."""
+    check_model(model, function)
+    refuse_unless_one_class(model, function)
     if model._core.probability_kind == "outputs":
         raise ValueError(
-            f"calibrate: the model ends in {model.layers[-1].kind}, expected one without it: "
+            f"{function}: the model ends in {model.layers[-1].kind}, expected one without it: "
             "cnnx.Model(model.layers[:-1], input_shape=model.input_shape, classes=model.classes)"
         )
-    found = calibration_images(x, y, model)
-    measured = measured_outputs(model, found, "calibrate")
-    model.temperature = 1 / best_scale(two_columns(measured.outputs), measured.labels)
+    found = calibration_images(x, y, model, function)
+    measured = measured_outputs(model, found, function)
+    model.temperature = 1 / _best_scale(two_columns(measured.outputs), measured.labels, function)
     return model.temperature
 
 
-def best_scale(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+def _best_scale(logits: NDArray[np.float64], labels: NDArray[np.int64], function: str) -> float:
     """Factor of the logits with the least cross-entropy, the inverse of the best temperature.
 
     The cross-entropy is convex in the factor. Newton's method finds the zero of its derivative, and
@@ -75,8 +87,7 @@ def best_scale(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     Raises:
         ValueError: if the cross-entropy has no minimum.
     """
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    own = np.take_along_axis(shifted, labels[:, np.newaxis], axis=1)[:, 0]
+    shifted, own = relative_logits(logits, labels)
 
     def derivatives(scale: float) -> tuple[float, float]:
         weights = np.exp(scale * shifted)
@@ -87,13 +98,13 @@ def best_scale(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
 
     if (own == 0).all():
         raise ValueError(
-            "calibrate: every image is classified correctly, so that no temperature is the best, "
+            f"{function}: every image is classified correctly, so that no temperature is the best, "
             "expected images of which some are not"
         )
     low, high = 0.0, 1.0
     if derivatives(low)[0] >= 0:
         raise ValueError(
-            "calibrate: the outputs do not agree with the labels more than chance, expected a "
+            f"{function}: the outputs do not agree with the labels more than chance, expected a "
             "trained model"
         )
     while derivatives(high)[0] < 0:

@@ -17,8 +17,6 @@ from cnnx.model.model_figure import layer_table, model_graph, model_sentence
 from cnnx.report.attention import attention
 from cnnx.training.history import History
 
-_EXAMPLES_SHOWN = 3
-
 
 @dataclass(frozen=True)
 class Content:
@@ -97,18 +95,11 @@ def _findings(findings: Sequence[Finding] | None) -> Markup:
         (
             element("span", each.severity, class_=each.severity),
             each.check,
-            f"{each.message}{_examples(each)}" + (f"; {each.advice}" if each.advice else ""),
+            each.sentence,
         )
         for each in findings
     ]
     return joined([table(("severity", "check", "finding"), rows), scope])
-
-
-def _examples(finding: Finding) -> str:
-    names = finding.examples[:_EXAMPLES_SHOWN]
-    more = len(finding.examples) - len(names)
-    listed = ", ".join(names) + (f" and {more:,} more" if more else "")
-    return f": {listed}" if listed else ""
 
 
 def _reproduction(content: Content) -> Markup:

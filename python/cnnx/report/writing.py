@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from cnnx.arguments import path_of, shown
 from cnnx.data.atomic_file import replace_file
-from cnnx.data.dataset import LabelledImages
+from cnnx.data.dataset import Dataset, LabelledImages
 from cnnx.doctor import Finding, check_data, check_model
+from cnnx.doctor.file_checks import check_readable
 from cnnx.doctor.finding import by_severity
-from cnnx.evaluation import Evaluation, evaluate
+from cnnx.evaluation import Evaluation
+from cnnx.evaluation.measuring import evaluation_of, refuse_unless_one_class
 from cnnx.model import model_argument
 from cnnx.model.model import Model
 from cnnx.report.content import Content, report_page
@@ -70,6 +71,7 @@ def write(
         raise TypeError(f"write: title is {shown(title)}, expected text")
     if settings is not None and not isinstance(settings, Mapping):
         raise TypeError(f"write: settings is {shown(settings)}, expected a mapping of names")
+    refuse_unless_one_class(model, "write")
     epochs = _history(history)
     evaluation = _evaluation(model, data)
     content = Content(
@@ -91,20 +93,22 @@ def write_page(path: str, content: Content) -> None:
     replace_file(path, [report_page(content).encode("utf-8", "backslashreplace")])
 
 
-def findings_of(model: Model, evaluation: Evaluation) -> list[Finding] | None:
-    """The doctor's findings on a model and on the images of its evaluation, if it has images."""
+def findings_of(
+    model: Model, evaluation: Evaluation, skipped: Sequence[str] = ()
+) -> list[Finding] | None:
+    """The doctor's findings on a model and on the images of its evaluation, if it has images.
+
+    Args:
+        model: the model.
+        evaluation: its evaluation.
+        skipped: names of files that could not be read and are not in the evaluation.
+    """
     if evaluation.images is None:
         return None
     images, labels = evaluation.images, evaluation.labels
-    of_images = [_named(each, evaluation.names) for each in check_data((images, labels))]
-    return by_severity([*of_images, *check_model(model, images, labels)])
-
-
-def _named(finding: Finding, names: Sequence[str] | None) -> Finding:
-    """A finding whose examples have the names of images instead of their positions."""
-    if names is None or not all(each.isdecimal() for each in finding.examples):
-        return finding
-    return replace(finding, examples=tuple(names[int(each)] for each in finding.examples))
+    data = Dataset(images, labels, evaluation.classes, names=evaluation.names or ())
+    unreadable = check_readable(dict.fromkeys(skipped, ""))
+    return by_severity([*unreadable, *check_data(data), *check_model(model, images, labels)])
 
 
 def _history(given: Any) -> History | None:
@@ -124,10 +128,4 @@ def _evaluation(model: Model, data: Any) -> Evaluation:
                 f"model's {classes}"
             )
         return data
-    x, y = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
-    try:
-        return evaluate(model, x, y)
-    except (TypeError, ValueError) as error:
-        if str(error).startswith("evaluate: "):  # name the function and argument of the caller
-            raise type(error)(str(error).replace("evaluate: ", "write: data: ", 1)) from None
-        raise
+    return evaluation_of(model, data, None, "write: data")

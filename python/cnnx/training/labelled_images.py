@@ -106,23 +106,25 @@ def validation_images(given: Any, model: Model) -> LabelledSet | None:
     return _loaded(_first(found.validation, _images_of(found)), model, "fit: validation")
 
 
-def calibration_images(x: Any, y: ArrayLike | None, model: Model) -> LabelledSet:
+def calibration_images(x: Any, y: ArrayLike | None, model: Model, caller: str) -> LabelledSet:
     """Images of `calibrate`; of a Dataset or path the validation set, else images.
+
+    `caller` is named in errors.
 
     Raises:
         TypeError: if they are in none of the accepted forms.
         ValueError: as `validation_images`.
         OSError: if a path cannot be read.
     """
-    found = _opened(x, y, model, "calibrate")
+    found = _opened(x, y, model, caller)
     if found is None:
-        return _plain(x, y, None, "calibrate")
+        return _plain(x, y, None, caller)
     if found.validation is None and found.test is not None:
         raise ValueError(
-            "calibrate: x has a test set but no validation set, expected held-out images that no "
+            f"{caller}: x has a test set but no validation set, expected held-out images that no "
             f"accuracy is measured on; {_test_of(x)} is possible, too"
         )
-    return _loaded(_first(found.validation, _images_of(found)), model, "calibrate")
+    return _loaded(_first(found.validation, _images_of(found)), model, caller)
 
 
 def _test_of(given: Any) -> str:
@@ -132,19 +134,21 @@ def _test_of(given: Any) -> str:
 
 
 def measured_images(
-    x: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, model: Model
+    x: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, model: Model, caller: str
 ) -> LabelledSet:
     """Images of `evaluate`; of a Dataset or path the test set, else validation set, else images.
+
+    `caller` is named in errors.
 
     Raises:
         TypeError: if they are in none of the accepted forms.
         ValueError: as `training_images`.
         OSError: if a path cannot be read.
     """
-    found = _opened(x, y, model, "evaluate")
+    found = _opened(x, y, model, caller)
     if found is None:
-        return _plain(x, y, sample_weight, "evaluate")
-    images = _loaded(_first(found.test, found.validation, _images_of(found)), model, "evaluate")
+        return _plain(x, y, sample_weight, caller)
+    images = _loaded(_first(found.test, found.validation, _images_of(found)), model, caller)
     return images._replace(sample_weight=sample_weight)
 
 

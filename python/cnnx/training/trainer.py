@@ -374,7 +374,7 @@ class Trainer(SingleSteps):
             >>> sorted(trainer.evaluate(batches))
             ['accuracy', 'loss']
         """
-        images = measured_images(x, y, sample_weight, self.model)
+        images = measured_images(x, y, sample_weight, self.model, "evaluate")
         is_averaged = boolean(averaged, "evaluate", "averaged")
         measure = functools.partial(self._measure, averaged=is_averaged)
         if images.y is None:
