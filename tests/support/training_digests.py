@@ -86,6 +86,18 @@ def wide() -> str:
     return digest(trainer, x)
 
 
+def sharded() -> str:
+    """More than one group of shards, batch norm and dropout in each, a batch with empty shards."""
+    layers = [cnnx.Conv2d(6, 5), cnnx.BatchNorm2d(), cnnx.ReLU(), cnnx.MaxPool2d(2)]
+    layers += [cnnx.Dropout(0.3), cnnx.Flatten(), cnnx.Dense(10)]
+    x, y = digits(40 + 7)
+    augmentation = cnnx.data.Augmentation(shift=2, mixup=0.2)
+    model = cnnx.Model(layers, input_shape=(28, 28, 1), seed=SEED)
+    trainer = cnnx.Trainer(model, optimizer=cnnx.Adam(2e-3), seed=SEED, shards=11)
+    trainer.fit(x, y, epochs=2, batch_size=40, augmentation=augmentation)
+    return digest(trainer, x)
+
+
 def every_layer() -> str:
     """Strides, borders, dilation, groups, channel counts that no vector length divides; floats."""
     layers = [
@@ -200,7 +212,7 @@ def sample_weights() -> str:
 RUNS: dict[str, Callable[[], str]] = {
     run.__name__: run
     for run in (
-        *(lenet5, x_and_o, augmented, wide, every_layer),
+        *(lenet5, x_and_o, augmented, wide, every_layer, sharded),
         *(residual_network, other_updates, other_losses, sample_weights),
     )
 }

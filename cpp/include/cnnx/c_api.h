@@ -246,7 +246,7 @@ typedef struct cnnx_trainer cnnx_trainer;
 //
 // options: NULL or some of these lines:
 //
-//   seed=0 clip_norm=0 recompute=false
+//   seed=0 clip_norm=0 recompute=false shards=1
 //   rule pattern=*.bias learning_rate_factor=1 weight_decay_factor=1       (as many as needed)
 //   averaging decay=0.999 every=1
 //   constant_rate, step_decay, cosine_decay, one_cycle, triangular or plateau (cnnx/schedules.h),

@@ -97,6 +97,11 @@ struct TrainerOptions {
   // Saves few arrays of a step's forward and computes the others again in its backward: less
   // memory, more time, the same bits.
   bool recompute = false;
+  // Cuts every batch into so many contiguous shards, whose gradients are computed one after the
+  // other and added in a fixed order: activations take the memory of one shard. Each shard has its
+  // own batch norm statistics, so another number of shards is another computation. Running
+  // statistics become the mean over shards, weighted by their rows.
+  int64_t shards = 1;
   std::optional<Averaging> averaging;
   Schedule schedule;
 
@@ -106,6 +111,7 @@ struct TrainerOptions {
     visit("seed", self.seed);
     visit("clip_norm", self.clip_norm, Limits{0, DBL_MAX, true, "a finite number >= 0"});
     visit("recompute", self.recompute);
+    visit("shards", self.shards, Limits{1, 65536, true, "an integer from 1 to 65536"});
   }
 };
 

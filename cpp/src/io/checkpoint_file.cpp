@@ -34,6 +34,7 @@ std::string metadata_prefix() { return prefix() + "notes."; }
 std::string average_prefix() { return prefix() + "average."; }
 
 constexpr const char* kMetadataKey = "cnnx.notes";
+constexpr int64_t kMostShards = 65536;            // as TrainerOptions
 constexpr int64_t kMostSlots = 2;                 // of any optimizer
 constexpr int64_t kMostCount = int64_t{1} << 53;  // far from an overflow of further steps
 
@@ -69,6 +70,7 @@ Json json_of(const Position& position, std::size_t slots, bool averages) {
   json.set("gradients_computed", static_cast<int64_t>(position.gradients_computed));
   json.set("slots", static_cast<int64_t>(slots));
   json.set("averages", averages);
+  if (position.shards > 1) json.set("shards", position.shards);
   json.set("schedule", std::move(schedule));
   return json;
 }
@@ -140,6 +142,9 @@ void CheckpointReader::restore(training::TrainerState& trainer) const {
     refuse(std::to_string(slots_.size()) + " slots of the optimizer",
            std::to_string(trainer.slots.size()));
   }
+  if (position_.shards != trainer.shards)
+    refuse("shards=" + std::to_string(position_.shards),
+           "shards=" + std::to_string(trainer.shards));
   if (averages_ != trainer.average.has_value())
     refuse(averages_ ? "averaged weights" : "no averaged weights", averages_ ? "none" : "some");
   for (std::size_t slot = 0; slot < slots_.size(); ++slot)
@@ -161,7 +166,8 @@ void CheckpointReader::read_position(const SafetensorsFile& file) {
   const std::string name = name_ + ": " + kCheckpointPrefix;
   const Json json = Json::parse(file.metadata().at(kCheckpointPrefix), name);
   const JsonView view(json, name);
-  view.allow_only({"optimizer_step", "gradients_computed", "slots", "averages", "schedule"});
+  view.allow_only(
+      {"optimizer_step", "gradients_computed", "slots", "averages", "shards", "schedule"});
   const auto count = [](const JsonView& object, const char* member) {
     return object.at(member).integer(0, kMostCount);
   };
@@ -169,6 +175,7 @@ void CheckpointReader::read_position(const SafetensorsFile& file) {
   position_.gradients_computed = static_cast<uint64_t>(count(view, "gradients_computed"));
   slots_.resize(static_cast<std::size_t>(view.at("slots").integer(0, kMostSlots)));
   averages_ = view.at("averages").boolean();
+  if (const auto shards = view.find("shards")) position_.shards = shards->integer(2, kMostShards);
   const JsonView schedule = view.at("schedule");
   schedule.allow_only({"step", "steps_per_epoch", "epochs", "measured", "waited"});
   position_.schedule.step = count(schedule, "step");
@@ -249,7 +256,8 @@ void Trainer::save_checkpoint(const std::string& path, const CheckpointMetadata&
   const training::TrainerLock trainer_lock(trainer.mutex);
   const graph::Graph& graph = trainer.model->graph;
   const io::Position position{trainer.optimizer.state(), trainer.schedule_state,
-                              trainer.last_learning_rate, trainer.gradients_computed};
+                              trainer.last_learning_rate, trainer.gradients_computed,
+                              trainer.shards};
   const std::shared_lock<graph::ModelMutex> lock(trainer.model->mutex);
   io::FileContent content = io::content_of(*trainer.model);
   std::vector<io::Tensor>& tensors = content.tensors;

@@ -20,6 +20,7 @@ struct Position {
   ScheduleState schedule;
   double last_learning_rate = 0;
   uint64_t gradients_computed = 0;
+  int64_t shards = 1;
 };
 
 class CheckpointReader {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "cnnx/runtime.h"
 #include "data/augment.h"
 #include "data/augmentation.h"
 #include "data/image.h"
@@ -43,12 +44,53 @@ void BatchSource::augment(const Augmentation& augmentation, uint64_t epoch, int6
   first_image_ = first_image;
 }
 
-void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch) const {
+void BatchSource::gather(const Rows& whole, const Rows& rows, int threads, Batch& batch) const {
+  const int64_t* chosen = rows_.data() + rows.first;
+  if (augmentation_.mixup == 0) {
+    gather_images(chosen, rows.count, threads, batch);
+    return gather_targets(chosen, rows.count, batch);
+  }
+  BatchMix mix{mix_of(whole), whole.count, whole.count};
+  std::vector<int64_t> with_partners;
+  if (rows.count < whole.count) {
+    with_partners.assign(chosen, chosen + rows.count);
+    for (int64_t i = rows.first - whole.first; i < rows.first - whole.first + rows.count; ++i) {
+      const int64_t partner = whole.first + (i + mix.mix.offset) % whole.count;
+      with_partners.push_back(rows_[static_cast<std::size_t>(partner)]);
+    }
+    chosen = with_partners.data();
+    mix = {{mix.mix.weight, rows.count}, rows.count, 2 * rows.count};
+  }
+  gather_images(chosen, mix.gathered, threads, batch);
+  gather_targets(chosen, mix.gathered, batch);
+  const graph::Graph& graph = trainer_.model->graph;
+  mix_images(mix, element_count(graph.input_shape()), threads, batch);
+  mix_targets(mix, element_count(graph.output_shape()), threads, batch);
+}
+
+double BatchSource::divisor(const Rows& whole) const {
+  const LossFunction& loss = trainer_.loss;
+  if (!loss.has_class_weights() && !has_weights()) return static_cast<double>(whole.count);
+  Batch batch;
+  gather_targets(rows_.data() + whole.first, whole.count, batch);
+  if (augmentation_.mixup > 0) {
+    mix_targets({mix_of(whole), whole.count, whole.count},
+                element_count(trainer_.model->graph.output_shape()), get_num_threads(), batch);
+  }
+  return loss.divisor(batch.targets, whole.count);
+}
+
+Mix BatchSource::mix_of(const Rows& whole) const {
+  return draw_mix(augmentation_.mixup, trainer_.seed, epoch_, first_image_ + whole.first,
+                  whole.count);
+}
+
+void BatchSource::gather_images(const int64_t* rows, int64_t count, int threads,
+                                Batch& batch) const {
   const graph::ModelState& model = *trainer_.model;
   const Shape& shape = model.graph.input_shape();
   const int64_t floats = element_count(shape);
   if (batch.storage.size() < count * floats) batch.storage = runtime::AlignedBuffer(count * floats);
-  const int64_t* rows = rows_.data() + first;
   if (images_.mapped) {
     const int64_t bytes =
         floats * (images_.type == PixelType::uint8 ? 1 : static_cast<int64_t>(sizeof(float)));
@@ -64,6 +106,9 @@ void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch
                            batch.storage.data());
   }
   batch.input = batch.storage.data();
+}
+
+void BatchSource::gather_targets(const int64_t* rows, int64_t count, Batch& batch) const {
   batch.targets = {};
   if (targets_.labels) {
     batch.labels.resize(static_cast<std::size_t>(count));
@@ -71,7 +116,7 @@ void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch
       batch.labels[static_cast<std::size_t>(i)] = targets_.labels[rows[i]];
     batch.targets.labels = batch.labels.data();
   } else {
-    const int64_t outputs = element_count(model.graph.output_shape());
+    const int64_t outputs = element_count(trainer_.model->graph.output_shape());
     batch.values.resize(static_cast<std::size_t>(count * outputs));
     for (int64_t i = 0; i < count; ++i) {
       std::copy_n(targets_.values + rows[i] * outputs, outputs, batch.values.data() + i * outputs);
@@ -83,11 +128,6 @@ void BatchSource::gather(int64_t first, int64_t count, int threads, Batch& batch
     for (int64_t i = 0; i < count; ++i)
       batch.weights[static_cast<std::size_t>(i)] = targets_.weights[rows[i]];
     batch.targets.weights = batch.weights.data();
-  }
-  if (augmentation_.mixup > 0) {
-    const Mix mix =
-        draw_mix(augmentation_.mixup, trainer_.seed, epoch_, first_image_ + first, count);
-    mix_batch(mix, count, floats, element_count(model.graph.output_shape()), threads, batch);
   }
 }
 

@@ -5,18 +5,11 @@
 
 #include "cnnx/trainer.h"
 #include "runtime/memory.h"
+#include "training/mixup.h"
+#include "training/shards.h"
 #include "training/trainer_state.h"
 
 namespace cnnx::training {
-
-// One gathered batch: rows in a chosen order, normalised and contiguous.
-struct Batch {
-  runtime::AlignedBuffer storage, mixed;  // the latter for mixup
-  std::vector<int64_t> labels;
-  std::vector<float> values, weights;
-  const float* input = nullptr;
-  Targets targets;
-};
 
 // A data set and its selected rows; checks once, then gathers batches.
 class BatchSource {
@@ -30,9 +23,15 @@ class BatchSource {
   std::vector<int64_t>& rows() { return rows_; }
   // From now on the images are augmented as in this epoch.
   void augment(const Augmentation& augmentation, uint64_t epoch, int64_t first_image);
-  void gather(int64_t first, int64_t count, int threads, Batch& batch) const;
+  // Rows of a batch of the epoch. Mixup blends them with other rows of the whole batch.
+  void gather(const Rows& whole, const Rows& rows, int threads, Batch& batch) const;
+  // LossFunction::divisor of a batch.
+  double divisor(const Rows& whole) const;
 
  private:
+  Mix mix_of(const Rows& whole) const;
+  void gather_images(const int64_t* rows, int64_t count, int threads, Batch& batch) const;
+  void gather_targets(const int64_t* rows, int64_t count, Batch& batch) const;
   const TrainerState& trainer_;
   ImageBatch images_;
   Targets targets_;

@@ -15,12 +15,26 @@
 namespace cnnx {
 namespace training {
 
+// The batches of an epoch, each divided into shards, which are numbered from 0 on.
+struct EpochShards {
+  int64_t rows, batch_size, shards;
+
+  int64_t steps() const { return (rows + batch_size - 1) / batch_size; }
+  Rows batch(int64_t step) const {
+    return {step * batch_size, std::min(batch_size, rows - step * batch_size)};
+  }
+  Rows shard(int64_t number) const {
+    const Rows whole = batch(number / shards);
+    const Rows part = rows_of_shard(whole.count, shards, number % shards);
+    return {whole.first + part.first, part.count};
+  }
+};
+
 struct EpochState {
   std::shared_ptr<TrainerState> trainer;
   BatchSource source;
   uint64_t number;
-  int64_t batch_size;
-  int64_t done = 0;  // rows
+  EpochShards shards;
   int64_t step = 0;
   LossSum total;
   Batch batch;
@@ -40,9 +54,7 @@ training::EpochState& Epoch::state() const {
 }
 
 uint64_t Epoch::number() const { return state().number; }
-int64_t Epoch::steps() const {
-  return (state().source.count() + state().batch_size - 1) / state().batch_size;
-}
+int64_t Epoch::steps() const { return state().shards.steps(); }
 int64_t Epoch::step() const { return position().step; }
 EpochPosition Epoch::position() const {
   const training::EpochState& s = state();
@@ -68,13 +80,16 @@ double Epoch::row_weight() const {
 bool Epoch::advance() {
   training::EpochState& s = this->state();
   const training::TrainerLock lock(s.trainer->mutex);
-  const int64_t count = std::min(s.batch_size, s.source.count() - s.done);
-  if (count == 0) return false;
-  if (!s.prefetch) s.source.gather(s.done, count, get_num_threads(), s.batch);
-  const training::Batch& batch = s.prefetch ? s.prefetch->batch(s.done) : s.batch;
-  const double divisor = s.trainer->loss.divisor(batch.targets, count);
-  s.total += s.trainer->step(batch.input, batch.targets, count, divisor, "fit");
-  s.done += count;
+  if (s.step == s.shards.steps()) return false;
+  const training::Rows rows = s.shards.batch(s.step);
+  const auto input = [&s](int64_t shard) {
+    const int64_t number = s.step * s.shards.shards + shard;
+    if (!s.prefetch)
+      s.source.gather(s.shards.batch(s.step), s.shards.shard(number), get_num_threads(), s.batch);
+    const training::Batch& batch = s.prefetch ? s.prefetch->batch(number) : s.batch;
+    return training::ShardInput{batch.input, batch.targets};
+  };
+  s.total += s.trainer->step({rows.count, s.source.divisor(rows), input}, "fit");
   ++s.step;
   return true;
 }
@@ -89,21 +104,20 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
       this->state(),
       std::move(source),
       options.number,
-      batch_size,
-      0,
+      {all, batch_size, this->state()->shards},
       options.position.step,
       {options.position.loss, options.position.weight, options.position.correct, 0},
       {},
       {}});
   state->source.augment(options.augmentation, options.number, options.first_image);
-  const int64_t steps = (all + batch_size - 1) / batch_size;
+  const int64_t steps = state->shards.steps();
   if (options.position.step < 0 || options.position.step > steps) {
     throw std::invalid_argument("fit: the epoch goes on after step " +
                                 std::to_string(options.position.step) + ", expected 0 to " +
                                 std::to_string(steps));
   }
-  state->done = std::min(options.position.step * batch_size, all);
-  state->total.row_weight = options.position.row_weight.value_or(static_cast<double>(state->done));
+  const int64_t done = std::min(options.position.step * batch_size, all);
+  state->total.row_weight = options.position.row_weight.value_or(static_cast<double>(done));
   if (options.shuffle) {
     std::vector<int64_t>& rows = state->source.rows();
     std::vector<int64_t> order(rows.size()), shuffled(rows.size());
@@ -116,11 +130,11 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
   const bool slow = images.mapped || !is_identity(options.augmentation);
   if (options.prefetch.value_or(slow)) {
     state->prefetch = std::make_unique<training::Prefetch>(
-        [&source = state->source](int64_t first, int64_t count, int threads,
-                                  training::Batch& batch) {
-          source.gather(first, count, threads, batch);
+        [&s = *state](int64_t number, int threads, training::Batch& batch) {
+          const training::Rows whole = s.shards.batch(number / s.shards.shards);
+          s.source.gather(whole, s.shards.shard(number), threads, batch);
         },
-        all, state->batch_size);
+        steps * state->shards.shards);
   }
   return Epoch(std::move(state));
 }

@@ -24,6 +24,7 @@ class LossFunction {
   std::string name() const;
   // Whether it applies softmax or sigmoid itself, and so can count correct predictions.
   bool takes_logits() const;
+  bool has_class_weights() const { return class_weights() != nullptr; }
   // Throws std::invalid_argument unless the targets have the type and range of this loss.
   void check(const Targets& targets, int64_t rows) const;
   // The divisor of the rows' sum that gives the mean: their number, or the sum of their weights; 1

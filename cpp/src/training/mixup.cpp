@@ -25,28 +25,32 @@ struct Factors {
   float own, other;
 };
 
+int64_t partner(const BatchMix& batch, int64_t row) {
+  return (row + batch.mix.offset) % batch.gathered;
+}
+
 Factors image_factors(const Mix& mix) { return {mix.weight, 1.0f - mix.weight}; }
 
 // Without weights (null), those of images.
-Factors target_factors(const Mix& mix, const float* weights, int64_t row, int64_t count) {
-  const Factors equal = image_factors(mix);
+Factors target_factors(const BatchMix& batch, const float* weights, int64_t row) {
+  const Factors equal = image_factors(batch.mix);
   if (!weights) return equal;
   const float own = equal.own * weights[row];
-  const float other = equal.other * weights[(row + mix.offset) % count];
+  const float other = equal.other * weights[partner(batch, row)];
   const float both = own + other;
   return both > 0 ? Factors{own / both, other / both} : equal;
 }
 
 // factors(row) returns those of the row.
 template <class FactorsOf>
-void blend(const Mix& mix, const FactorsOf& factors, const float* from, int64_t count, int64_t size,
+void blend(const BatchMix& batch, const FactorsOf& factors, const float* from, int64_t size,
            int threads, float* out) {
-  runtime::parallel_for(threads, count, kMixupGrain / size + 1,
+  runtime::parallel_for(threads, batch.count, kMixupGrain / size + 1,
                         [&](int64_t begin, int64_t end, int) {
                           for (int64_t i = begin; i < end; ++i) {
                             const Factors of = factors(i);
                             const float* first = from + i * size;
-                            const float* second = from + (i + mix.offset) % count * size;
+                            const float* second = from + partner(batch, i) * size;
                             for (int64_t k = 0; k < size; ++k)
                               out[i * size + k] = of.own * first[k] + of.other * second[k];
                           }
@@ -75,33 +79,37 @@ Mix draw_mix(float alpha, uint64_t seed, uint64_t epoch, int64_t first, int64_t 
   return mix;
 }
 
-void mix_batch(const Mix& mix, int64_t count, int64_t floats, int64_t outputs, int threads,
-               Batch& batch) {
-  if (batch.mixed.size() < count * floats) batch.mixed = runtime::AlignedBuffer(count * floats);
-  const auto of_images = [&](int64_t) { return image_factors(mix); };
-  blend(mix, of_images, batch.input, count, floats, threads, batch.mixed.data());
+void mix_images(const BatchMix& mix, int64_t floats, int threads, Batch& batch) {
+  if (batch.mixed.size() < mix.count * floats)
+    batch.mixed = runtime::AlignedBuffer(mix.count * floats);
+  const auto factors = [&](int64_t) { return image_factors(mix.mix); };
+  blend(mix, factors, batch.input, floats, threads, batch.mixed.data());
   batch.input = batch.mixed.data();
+}
+
+void mix_targets(const BatchMix& mix, int64_t outputs, int threads, Batch& batch) {
   const float* const weights = batch.targets.weights;
-  const auto of_targets = [&](int64_t row) { return target_factors(mix, weights, row, count); };
+  const auto of_targets = [&](int64_t row) { return target_factors(mix, weights, row); };
   if (batch.targets.labels) {
-    batch.values.assign(static_cast<std::size_t>(count * outputs), 0.0f);
-    for (int64_t i = 0; i < count; ++i) {
+    batch.values.assign(static_cast<std::size_t>(mix.count * outputs), 0.0f);
+    for (int64_t i = 0; i < mix.count; ++i) {
       const int64_t* labels = batch.targets.labels;
       const Factors factors = of_targets(i);
       float* soft_labels = batch.values.data() + i * outputs;
       soft_labels[labels[i]] += factors.own;
-      soft_labels[labels[(i + mix.offset) % count]] += factors.other;
+      soft_labels[labels[partner(mix, i)]] += factors.other;
     }
     batch.targets.labels = nullptr;
   } else {
-    std::vector<float> mixed(static_cast<std::size_t>(count * outputs));
-    blend(mix, of_targets, batch.targets.values, count, outputs, threads, mixed.data());
+    std::vector<float> mixed(static_cast<std::size_t>(mix.count * outputs));
+    blend(mix, of_targets, batch.targets.values, outputs, threads, mixed.data());
     batch.values = std::move(mixed);
   }
   batch.targets.values = batch.values.data();
   if (!weights) return;
-  std::vector<float> mixed(static_cast<std::size_t>(count));
-  blend(mix, of_images, weights, count, 1, threads, mixed.data());
+  const auto of_weights = [&](int64_t) { return image_factors(mix.mix); };
+  std::vector<float> mixed(static_cast<std::size_t>(mix.count));
+  blend(mix, of_weights, weights, 1, threads, mixed.data());
   batch.weights = std::move(mixed);
   batch.targets.weights = batch.weights.data();
 }

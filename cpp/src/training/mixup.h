@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "training/batch_source.h"
+#include "training/batch.h"
 
 namespace cnnx::training {
 
@@ -18,11 +18,20 @@ struct Mix {
 // begins at row `first` < 2^36 of an epoch.
 Mix draw_mix(float alpha, uint64_t seed, uint64_t epoch, int64_t first, int64_t count);
 
-// Blends a gathered batch of `count` images of `floats` values. Labels of `outputs` classes become
-// soft labels; target values are blended like images. Weights are blended too, and each image then
-// counts in its target in proportion to its weight, so that the gradient of a loss is that of the
-// weighted losses of both targets, for every loss that is linear or quadratic in the target.
-void mix_batch(const Mix& mix, int64_t count, int64_t floats, int64_t outputs, int threads,
-               Batch& batch);
+// How the first `count` of `gathered` images are blended, which may be a whole batch, or some of
+// its images and then their partners. `mix.offset` counts cyclically in the gathered images.
+struct BatchMix {
+  Mix mix;
+  int64_t count, gathered;
+};
+
+// Blends images of `floats` values.
+void mix_images(const BatchMix& mix, int64_t floats, int threads, Batch& batch);
+
+// Labels of `outputs` classes become soft labels; target values are blended like images. Weights
+// are blended too, and each image then counts in its target in proportion to its weight, so that
+// the gradient of a loss is that of the weighted losses of both targets, for every loss that is
+// linear or quadratic in the target.
+void mix_targets(const BatchMix& mix, int64_t outputs, int threads, Batch& batch);
 
 }  // namespace cnnx::training

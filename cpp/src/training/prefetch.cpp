@@ -1,7 +1,6 @@
 // Passes batches from the thread that gathers to the thread that trains.
 #include "training/prefetch.h"
 
-#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -10,10 +9,9 @@
 
 namespace cnnx::training {
 
-Prefetch::Prefetch(Gather gather, int64_t rows, int64_t batch_size)
+Prefetch::Prefetch(Gather gather, int64_t batches)
     : gather_(std::move(gather)),
-      rows_(rows),
-      batch_size_(batch_size),
+      batches_(batches),
       generation_(runtime::fork_generation()),
       exchange_(std::make_unique<Exchange>()) {
   try {
@@ -38,23 +36,21 @@ Prefetch::~Prefetch() {
   exchange_->thread.join();
 }
 
-int64_t Prefetch::count_from(int64_t first) const { return std::min(batch_size_, rows_ - first); }
-
 bool Prefetch::has_thread() const {
   return exchange_->thread.joinable() && generation_ == runtime::fork_generation();
 }
 
-const Batch& Prefetch::batch(int64_t first) {
+const Batch& Prefetch::batch(int64_t index) {
   Exchange& exchange = *exchange_;
   if (!has_thread()) {
     Batch& batch = exchange.batches[exchange.current];
-    gather_(first, count_from(first), get_num_threads(), batch);
+    gather_(index, get_num_threads(), batch);
     return batch;
   }
   std::unique_lock<std::mutex> lock(exchange.mutex);
-  if (exchange.wanted != first) {
+  if (exchange.wanted != index) {
     exchange.changed.wait(lock, [&] { return exchange.wanted == kNone || exchange.ready; });
-    exchange.wanted = first;
+    exchange.wanted = index;
     exchange.ready = false;
     exchange.changed.notify_all();
   }
@@ -63,9 +59,8 @@ const Batch& Prefetch::batch(int64_t first) {
   exchange.ready = false;
   if (exchange.error) std::rethrow_exception(std::exchange(exchange.error, nullptr));
   exchange.current = 1 - exchange.current;
-  const int64_t next = first + batch_size_;
-  if (next < rows_) {
-    exchange.wanted = next;
+  if (index + 1 < batches_) {
+    exchange.wanted = index + 1;
     exchange.changed.notify_all();
   }
   return exchange.batches[exchange.current];
@@ -80,12 +75,12 @@ void Prefetch::work() {
       return exchange.wanted == kStop || (exchange.wanted != kNone && !exchange.ready);
     });
     if (exchange.wanted == kStop) return;
-    const int64_t first = exchange.wanted;
+    const int64_t index = exchange.wanted;
     Batch& batch = exchange.batches[1 - exchange.current];
     lock.unlock();
     std::exception_ptr error;
     try {
-      gather_(first, count_from(first), /*threads=*/1, batch);
+      gather_(index, /*threads=*/1, batch);
     } catch (...) {
       error = std::current_exception();
     }

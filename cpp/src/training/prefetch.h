@@ -9,7 +9,7 @@
 #include <mutex>
 #include <thread>
 
-#include "training/batch_source.h"
+#include "training/batch.h"
 
 namespace cnnx::training {
 
@@ -18,21 +18,19 @@ namespace cnnx::training {
 // exception of the thread is rethrown by batch(). Must be used by one thread at a time.
 class Prefetch {
  public:
-  // Fills a batch with `count` rows from `first` on, in at most so many threads.
-  using Gather = std::function<void(int64_t first, int64_t count, int threads, Batch& batch)>;
-  Prefetch(Gather gather, int64_t rows, int64_t batch_size);
+  // Fills the batch of an index, in at most so many threads.
+  using Gather = std::function<void(int64_t index, int threads, Batch& batch)>;
+  Prefetch(Gather gather, int64_t batches);
   ~Prefetch();
   Prefetch(const Prefetch&) = delete;
   Prefetch& operator=(const Prefetch&) = delete;
 
-  // The batch that begins with row `first`; starts to gather the next one. Valid until the next
-  // call.
-  const Batch& batch(int64_t first);
+  // The batch of an index; starts to gather the next one. Valid until the next call.
+  const Batch& batch(int64_t index);
 
  private:
   static constexpr int64_t kNone = -1, kStop = -2;
 
-  int64_t count_from(int64_t first) const;
   bool has_thread() const;
   void work();
 
@@ -40,7 +38,7 @@ class Prefetch {
   struct Exchange {
     Batch batches[2];
     int current = 0;         // the caller's; the other is the thread's
-    int64_t wanted = kNone;  // the first row of the thread's batch, finished or not
+    int64_t wanted = kNone;  // the index of the thread's batch, finished or not
     bool ready = false;
     std::exception_ptr error;
     std::mutex mutex;
@@ -49,7 +47,7 @@ class Prefetch {
   };
 
   const Gather gather_;
-  const int64_t rows_, batch_size_;
+  const int64_t batches_;
   const uint64_t generation_;  // the thread exists in this process only
   std::unique_ptr<Exchange> exchange_;
 };

@@ -82,6 +82,22 @@ void check_batch(const TrainerState& state, const ImageBatch& images, const Targ
   state.loss.check(targets, images.count);
 }
 
+// Images in memory, which have passed check_batch. The trainer is locked.
+training::ShardedBatch batch_of(TrainerState& state, const ImageBatch& images,
+                                const Targets& targets, double divisor) {
+  return {images.count, divisor, [&state, &images, &targets](int64_t shard) {
+            const training::Rows rows = training::rows_of_shard(images.count, state.shards, shard);
+            const int64_t outputs = element_count(state.model->graph.output_shape());
+            const auto from = [&](const auto* array, int64_t row) {
+              return array ? array + row : nullptr;
+            };
+            return training::ShardInput{
+                state.model->normalised(images, rows.first, rows.count, state.input),
+                {from(targets.labels, rows.first), from(targets.values, rows.first * outputs),
+                 from(targets.weights, rows.first)}};
+          }};
+}
+
 }  // namespace
 
 double Trainer::compute_gradients(const ImageBatch& images, const Targets& targets,
@@ -94,9 +110,8 @@ double Trainer::compute_gradients(const ImageBatch& images, const Targets& targe
   }
   const double rows = divisor > 0 ? divisor : s.loss.divisor(targets, images.count);
   const TrainerLock lock(s.mutex);
-  const float* input = s.model->normalised(images, 0, images.count, s.input);
   const std::unique_lock<graph::ModelMutex> model_lock(s.model->mutex);
-  return s.compute_gradients(input, targets, images.count, rows).sum / rows;
+  return s.compute_gradients(batch_of(s, images, targets, rows)).sum / rows;
 }
 
 void Trainer::apply_gradients() {
@@ -113,8 +128,7 @@ double Trainer::step(const ImageBatch& images, const Targets& targets) {
   check_batch(s, images, targets);
   const double divisor = s.loss.divisor(targets, images.count);
   const TrainerLock lock(s.mutex);
-  const float* input = s.model->normalised(images, 0, images.count, s.input);
-  return s.step(input, targets, images.count, divisor, "step").sum / divisor;
+  return s.step(batch_of(s, images, targets, divisor), "step").sum / divisor;
 }
 
 double Trainer::learning_rate() const {
@@ -227,7 +241,7 @@ Metrics Trainer::evaluate(const ImageBatch& images, const Targets& targets,
   const std::shared_lock<graph::ModelMutex> lock(model.mutex);
   for (int64_t first = 0; first < source.count(); first += piece) {
     const int64_t count = std::min(piece, source.count() - first);
-    source.gather(first, count, threads, batch);
+    source.gather({first, count}, {first, count}, threads, batch);
     const auto plan = model.inference_plan(count, threads);
     const graph::WorkspaceLease workspace = model.lease(*plan);
     const float* output = plan->forward(batch.input, model.parameters.data(), model.buffers.data(),

@@ -46,6 +46,7 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
       optimizer(settings, model->graph.parameters().infos()),
       seed(options.seed),
       recompute(options.recompute),
+      shards(options.shards),
       rules(options.rules),
       trained(trained_arrays(*model)),
       segments(parameter_segments(model->graph.parameters().infos(), trained, rules)),
@@ -69,15 +70,14 @@ TrainerState::TrainerState(std::shared_ptr<graph::ModelState> trained_model,
   if (options.averaging) average.emplace(*options.averaging, *model);
 }
 
-LossSum TrainerState::step(const float* images, const Targets& targets, int64_t rows,
-                           double divisor, const char* caller) {
+LossSum TrainerState::step(const ShardedBatch& batch, const char* caller) {
   const double factor = scheduled_factor();  // refuses before any change
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
-  const LossSum sum = compute_and_apply(images, targets, rows, divisor, factor);
+  const LossSum sum = compute_and_apply(batch, factor);
   if (!std::isfinite(sum.sum)) {
     const char* value = std::isnan(sum.sum) ? "NaN" : "infinite";
     throw NotFiniteError(std::string(caller) + ": the loss is " + value + ", " +
-                         undo_gradients(images, rows));
+                         undo_gradients(batch));
   }
   return sum;
 }
@@ -86,60 +86,112 @@ bool TrainerState::updates_in_backward() const {
   // A smaller block of gradients saves little memory.
   constexpr int64_t kLeastFloats = 4000000;
   return model->graph.parameters().floats() >= kLeastFloats && gradients.size() == 0 &&
-         optimizer.is_elementwise() && !clipping.is_enabled();
+         optimizer.is_elementwise() && !clipping.is_enabled() && shards == 1;
 }
 
-LossSum TrainerState::compute_and_apply(const float* images, const Targets& targets, int64_t rows,
-                                        double divisor, double rate_factor) {
+LossSum TrainerState::compute_and_apply(const ShardedBatch& batch, double rate_factor) {
   if (updates_in_backward()) {
     const StepScales scales = {rate_factor, 1.0};
-    const LossSum sum = run(images, targets, rows, divisor, &scales);
+    const LossSum sum = run(batch, &scales);
     const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
     if (std::isfinite(sum.sum)) finish_update(rate_factor);
     return sum;
   }
-  const LossSum sum = compute_gradients(images, targets, rows, divisor);
+  const LossSum sum = compute_gradients(batch);
   if (std::isfinite(sum.sum)) apply_gradients(rate_factor);
   return sum;
 }
 
-LossSum TrainerState::compute_gradients(const float* images, const Targets& targets, int64_t rows,
-                                        double divisor) {
+LossSum TrainerState::compute_gradients(const ShardedBatch& batch) {
   keep_gradients();
-  return run(images, targets, rows, divisor, nullptr);
+  return run(batch, nullptr);
 }
 
-LossSum TrainerState::run(const float* images, const Targets& targets, int64_t rows, double divisor,
-                          const StepScales* scales) {
-  const int threads = get_num_threads();
-  const auto plan = model->training_plan(rows, threads, {recompute, scales == nullptr});
-  const graph::WorkspaceLease workspace = model->lease(*plan);
+LossSum TrainerState::run(const ShardedBatch& batch, const StepScales* scales) {
   const runtime::AddTime whole(profiler ? &profiler->seconds : nullptr);
   follow_trainable();
   buffers_before.assign(model->buffers.data(),
                         model->buffers.data() + model->graph.buffers().floats());
-  graph::StepTimes* const times = profiler ? profiler->times(*plan) : nullptr;
-  const graph::TrainingArguments arguments{images, model->parameters.data(), model->buffers.data(),
-                                           ops::TrainingStep{seed, gradients_computed++}, times};
-  const float* output = plan->forward(arguments, *workspace);
+  failed_shard.reset();
   LossSum sum;
-  {
-    const runtime::AddTime time(profiler ? &profiler->loss : nullptr);
-    sum = loss.sum(output, targets, rows, divisor, threads, plan->grad_output(*workspace));
+  if (shards > 1) {
+    sum = run_shards(batch);
+  } else {
+    const ShardPass pass = forward(batch, 0, scales == nullptr);
+    sum = pass.sum;
+    if (!scales) {
+      pass.plan->backward(pass.arguments, *pass.workspace, gradients.data());
+    } else if (std::isfinite(sum.sum)) {
+      optimizer.begin_step();
+      pass.plan->backward(pass.arguments, *pass.workspace,
+                          [this, scales](int64_t first, int64_t count, const float* values) {
+                            update({first, count}, values, *scales);
+                          });
+    }
   }
-  if (!scales) {
-    plan->backward(arguments, *workspace, gradients.data());
-    gradients_are_kept = true;
-  } else if (std::isfinite(sum.sum)) {
-    optimizer.begin_step();
-    plan->backward(arguments, *workspace,
-                   [this, scales](int64_t first, int64_t count, const float* values) {
-                     update({first, count}, values, *scales);
-                   });
-    gradients_are_kept = false;
-  }
+  if (!scales || std::isfinite(sum.sum)) gradients_are_kept = !scales;
+  gradients_computed += static_cast<uint64_t>(shards);
   if (model->buffers.size() > 0) model->parameters_changed();
   return sum;
+}
+
+LossSum TrainerState::run_shards(const ShardedBatch& batch) {
+  std::vector<ShardSpan> spans;
+  for (int64_t shard = 0; shard < shards; ++shard)
+    if (rows_of_shard(batch.rows, shards, shard).count > 0) spans.push_back({shard, shard + 1});
+  const std::vector<ShardPlace> places = places_of(spans);
+  gradient_sums.begin(places, gradients.size());
+  buffer_sums.begin(places, static_cast<int64_t>(buffers_before.size()));
+  LossSum sum;
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    const int64_t shard = spans[i].first;
+    const ShardPass pass = forward(batch, shard, /*keeps_gradients=*/false);
+    sum += pass.sum;
+    pass.plan->backward(
+        pass.arguments, *pass.workspace, [&](int64_t first, int64_t count, const float* values) {
+          gradient_sums.add(places[i], {first, count}, values, get_num_threads(), gradients.data());
+        });
+    const int64_t rows = rows_of_shard(batch.rows, shards, shard).count;
+    take_buffer_changes(places[i], static_cast<double>(rows) / static_cast<double>(batch.rows));
+  }
+  for (std::size_t k = 0; k < buffer_changes.size(); ++k)
+    model->buffers.data()[k] = buffers_before[k] + buffer_changes[k];
+  return sum;
+}
+
+TrainerState::ShardPass TrainerState::forward(const ShardedBatch& batch, int64_t shard,
+                                              bool keeps_gradients) {
+  const int threads = get_num_threads();
+  const int64_t rows = rows_of_shard(batch.rows, shards, shard).count;
+  const ShardInput input = batch.input(shard);
+  const auto plan = model->training_plan(rows, threads, {recompute, keeps_gradients});
+  graph::StepTimes* const times = profiler ? profiler->times(*plan) : nullptr;
+  ShardPass pass{
+      plan,
+      model->lease(*plan),
+      {input.images, model->parameters.data(), model->buffers.data(),
+       ops::TrainingStep{seed, gradients_computed + static_cast<uint64_t>(shard)}, times},
+      {}};
+  const float* output = plan->forward(pass.arguments, *pass.workspace);
+  const runtime::AddTime time(profiler ? &profiler->loss : nullptr);
+  pass.sum = loss.sum(output, input.targets, rows, batch.divisor, threads,
+                      plan->grad_output(*pass.workspace));
+  if (!std::isfinite(pass.sum.sum) && !failed_shard) failed_shard = shard;
+  return pass;
+}
+
+void TrainerState::take_buffer_changes(const ShardPlace& place, double share) {
+  const std::size_t size = buffers_before.size();
+  buffer_changes.resize(size);
+  shard_changes.resize(size);
+  for (std::size_t k = 0; k < size; ++k) {
+    float& now = model->buffers.data()[k];
+    const double change = static_cast<double>(now) - static_cast<double>(buffers_before[k]);
+    shard_changes[k] = static_cast<float>(share * change);
+    now = buffers_before[k];
+  }
+  buffer_sums.add(place, {0, static_cast<int64_t>(size)}, shard_changes.data(), get_num_threads(),
+                  buffer_changes.data());
 }
 
 void TrainerState::keep_gradients() {
@@ -162,10 +214,14 @@ void TrainerState::update(const ParameterRange& range, const float* values,
                    scales, get_num_threads());
 }
 
-std::string TrainerState::undo_gradients(const float* images, int64_t rows) {
+std::string TrainerState::undo_gradients(const ShardedBatch& batch) {
   std::copy(buffers_before.begin(), buffers_before.end(), model->buffers.data());
   model->parameters_changed();
-  const std::string first = first_not_finite(*model, images, rows, {seed, --gradients_computed});
+  gradients_computed -= static_cast<uint64_t>(shards);
+  const int64_t shard = failed_shard.value_or(0);
+  const std::string first = first_not_finite(
+      *model, batch.input(shard).images, rows_of_shard(batch.rows, shards, shard).count,
+      {seed, gradients_computed + static_cast<uint64_t>(shard)});
   const std::string undone = "; the model is as it was before this step, expected ";
   if (first == "the images")
     return "because " + first + " are not finite" + undone + "finite images";
@@ -224,6 +280,7 @@ void TrainerState::finish_update(double rate_factor) {
 void TrainerState::release() {
   input = runtime::AlignedBuffer();
   loss.release();
+  gradient_sums.release();
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   model->release();
 }

@@ -9,6 +9,7 @@
 
 #include "cnnx/trainer.h"
 #include "graph/model_state.h"
+#include "graph/training_plan.h"
 #include "runtime/fork.h"
 #include "runtime/memory.h"
 #include "training/gradient_clipping.h"
@@ -16,6 +17,7 @@
 #include "training/optimizer.h"
 #include "training/parameter_segments.h"
 #include "training/profiler.h"
+#include "training/shards.h"
 #include "training/weight_average.h"
 
 namespace cnnx::training {
@@ -27,28 +29,26 @@ struct TrainerState {
                const Loss& loss, const TrainerOptions& options);
 
   // A whole step under one lock of the model, so that other threads see the model between steps
-  // only. `images` are normalised. Throws NotFiniteError, whose sentence begins with `caller`, for
-  // a loss that is not finite, and leaves the model as it was.
-  LossSum step(const float* images, const Targets& targets, int64_t rows, double divisor,
-               const char* caller);
+  // only. Throws NotFiniteError, whose sentence begins with `caller`, for a loss that is not
+  // finite, and leaves the model as it was.
+  LossSum step(const ShardedBatch& batch, const char* caller);
 
   // The two halves of a step; the caller holds the model's lock exclusively. The first overwrites
   // gradients.
-  LossSum compute_gradients(const float* images, const Targets& targets, int64_t rows,
-                            double divisor);
+  LossSum compute_gradients(const ShardedBatch& batch);
   void apply_gradients(double rate_factor);
   // Both halves, without an update for a loss that is not finite.
-  LossSum compute_and_apply(const float* images, const Targets& targets, int64_t rows,
-                            double divisor, double rate_factor);
+  LossSum compute_and_apply(const ShardedBatch& batch, double rate_factor);
   // Whether each layer's update may follow its backward, so that no gradients are kept: of a large
-  // model, unless clipping or the optimizer needs all gradients at once, or the caller reads them.
+  // model, unless clipping, the optimizer or shards need all gradients at once, or the caller reads
+  // them.
   bool updates_in_backward() const;
   // For the caller, from now on also those of a step. Throws std::invalid_argument, naming the
   // function, if the last step kept none.
   float* kept_gradients(const char* function);
   // After compute_gradients of a loss that is not finite: restores the model. Returns the reason
   // and the expectation, as the end of a sentence.
-  std::string undo_gradients(const float* images, int64_t rows);
+  std::string undo_gradients(const ShardedBatch& batch);
   // Updates the segments after layers have become trainable or frozen. Sets their gradients to
   // zero, so that gradients of earlier steps are not used when the layers are trained again.
   void follow_trainable();
@@ -62,8 +62,18 @@ struct TrainerState {
   void keep_gradients();
   // Forward, loss and backward. Null scales keep the gradients; otherwise updates follow each
   // layer's backward, unless the loss is not finite.
-  LossSum run(const float* images, const Targets& targets, int64_t rows, double divisor,
-              const StepScales* scales);
+  LossSum run(const ShardedBatch& batch, const StepScales* scales);
+  LossSum run_shards(const ShardedBatch& batch);
+  // Forward and loss of one shard, ready for its backward.
+  struct ShardPass {
+    std::shared_ptr<const graph::TrainingPlan> plan;
+    graph::WorkspaceLease workspace;
+    graph::TrainingArguments arguments;
+    LossSum sum;
+  };
+  ShardPass forward(const ShardedBatch& batch, int64_t shard, bool keeps_gradients);
+  // Adds a shard's changes of the buffers, and sets these to their values before the step.
+  void take_buffer_changes(const ShardPlace& place, double share);
   // Updates a range by its gradients. And what follows all updates of a step.
   void update(const ParameterRange& range, const float* values, const StepScales& scales);
   void finish_update(double rate_factor);
@@ -74,7 +84,8 @@ struct TrainerState {
   Optimizer optimizer;
   uint64_t seed;
   bool recompute;
-  uint64_t gradients_computed = 0;  // numbers the random numbers of a train step
+  int64_t shards;
+  uint64_t gradients_computed = 0;  // of shards; numbers the random numbers of a train step
   std::vector<ParameterRule> rules;
   std::vector<bool> trained;  // of each parameter array, when `segments` were made
   std::vector<ParameterSegment> segments;
@@ -86,9 +97,15 @@ struct TrainerState {
   runtime::AlignedBuffer gradients;  // empty until a step or a caller needs them
   bool gradients_are_kept = true;    // by the last step
   std::vector<runtime::AlignedBuffer> slots;
-  std::vector<float*> slot_pointers;   // into slots, as the optimizer takes them
-  runtime::AlignedBuffer input;        // a step's images, normalised
-  std::vector<float> buffers_before;   // the model's buffers before the last forward
+  std::vector<float*> slot_pointers;  // into slots, as the optimizer takes them
+  runtime::AlignedBuffer input;       // a step's images, normalised
+  std::vector<float> buffers_before;  // the model's buffers before the last step
+  std::optional<int64_t>
+      failed_shard;  // of the last step, the first with a loss that is not finite
+  // With shards: the sum of their gradients is `gradients`, that of their weighted changes of the
+  // buffers `buffer_changes`.
+  ShardSums gradient_sums, buffer_sums;
+  std::vector<float> buffer_changes, shard_changes;
   std::unique_ptr<Profiler> profiler;  // while profiling
 };
 

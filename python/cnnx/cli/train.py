@@ -175,6 +175,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
         loss=cnnx.CrossEntropy(class_weights=weights),
         schedule=schedule if arguments.recipe is None else fine_tuning_schedule(),
         seed=arguments.seed,
+        shards=arguments.shards,
         recompute=arguments.recompute,
     )
     if arguments.folder is not None:

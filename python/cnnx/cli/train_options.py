@@ -38,6 +38,7 @@ _DEFAULTS: dict[str, Any] = {
     "augment": [],
     "mixup": 0.0,
     "class_weights": None,
+    "shards": 1,
     "validation": 0.1,
     "patience": None,
     "keep_best": False,
@@ -195,6 +196,18 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         default=None,
         help="save the weights of the epoch with the lowest validation loss, not the last ones",
+    )
+    _add_memory_options(parser)
+
+
+def _add_memory_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that make a step fit into memory."""
+    parser.add_argument(
+        "--shards",
+        type=types.positive_integer,
+        metavar="N",
+        help="cut every batch into N parts, whose gradients are computed one after the other and "
+        "added in a fixed order; activations take the memory of one part (default: 1)",
     )
     parser.add_argument(
         "--recompute",

@@ -21,6 +21,8 @@ _NO_LOGITS = (
     "dropout",
 )
 
+_MOST_SHARDS = 65536
+
 
 def is_frozen(model: Model) -> bool:
     """Whether training would update no parameter."""
@@ -44,6 +46,7 @@ class TrainingRecipe:
     clip_norm: float | None
     averaging: WeightAverage | None
     schedule: Schedule | None
+    shards: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.optimizer, Optimizer):
@@ -79,7 +82,11 @@ class TrainingRecipe:
                 f"Trainer: schedule is {shown(self.schedule)}, expected one such as CosineDecay, "
                 f"or None{instance_for(self.schedule, 'schedule')}"
             )
-
+        if not is_integer(self.shards) or not 1 <= self.shards <= _MOST_SHARDS:
+            raise ValueError(
+                f"Trainer: shards is {shown(self.shards)}, expected an integer from 1 to "
+                f"{_MOST_SHARDS}"
+            )
         self.check_measured("Trainer: schedule", watched_measure(self.schedule), validates=True)
 
     def check_measured(self, who: str, watched: str | None, validates: bool) -> None:
@@ -110,6 +117,7 @@ class TrainingRecipe:
             "rules": [rule.core_settings for rule in self.rules],
             "clip_norm": self.clip_norm,
             "recompute": recompute,
+            "shards": int(self.shards),
             "averaging": self.averaging and self.averaging.core_settings,
             "schedule": core_schedule(self.schedule),
         }

@@ -199,6 +199,20 @@ def run_settings(
     }
 
 
+def check_batch_size(batch_size: int | None, shards: int) -> None:
+    """Refuse batches that leave shards without images.
+
+    Raises:
+        ValueError: if a batch has fewer images than shards.
+    """
+    size = BATCH_SIZE if batch_size is None else batch_size
+    if size < shards:
+        raise ValueError(
+            f"fit: batch_size is {size}, expected at least one image for each of the "
+            f"{shards} shards of the trainer"
+        )
+
+
 def continued(run: Run, given: dict[str, Any]) -> Run:
     """The same run, optionally with another `checkpoint_every`.
 

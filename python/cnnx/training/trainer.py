@@ -38,7 +38,7 @@ from cnnx.training.run_length import (
     change_length,
     finished_sentence,
 )
-from cnnx.training.run_state import Run, continued, run_settings
+from cnnx.training.run_state import Run, check_batch_size, continued, run_settings
 from cnnx.training.schedules import Schedule, watched_measure
 from cnnx.training.single_steps import SingleSteps
 from cnnx.training.weight_average import WeightAverage
@@ -63,6 +63,11 @@ class Trainer(SingleSteps):
         clip_norm: maximum global L2 norm of the gradients; None disables clipping.
         averaging: `WeightAverage` for `averaged_model`, or None.
         schedule: learning rate schedule of each `fit`, such as `CosineDecay`; None is constant.
+        shards: number of contiguous parts that every batch is cut into. Their gradients are
+            computed one after the other and added in a fixed order, so that activations take the
+            memory of one shard: a batch that memory does not hold is trained as 8 shards of an
+            eighth. Each shard has its own batch norm statistics; the running statistics become
+            their mean. Another number of shards is another computation; 1 divides nothing.
         recompute: whether a step saves few activations of its forward pass and computes the others
             again in its backward pass (gradient checkpointing): less memory, more time, the same
             bits. A checkpoint does not store it.
@@ -117,9 +122,12 @@ class Trainer(SingleSteps):
         clip_norm: float | None = None,
         averaging: WeightAverage | None = None,
         schedule: Schedule | None = None,
+        shards: int = 1,
         recompute: bool = False,
     ) -> None:
-        recipe = TrainingRecipe(optimizer, loss, seed, rules, clip_norm, averaging, schedule)
+        recipe = TrainingRecipe(
+            optimizer, loss, seed, rules, clip_norm, averaging, schedule, shards
+        )
         super().__init__(model, recipe, recompute=recompute)
         self.history = History()
         self._watched = watched_measure(schedule)
@@ -323,6 +331,7 @@ class Trainer(SingleSteps):
     def _new_run(self, settings: dict[str, Any]) -> Run:
         last = self._run
         run = Run(run_settings(**settings), [], 1, 0 if last is None else last.next_number)
+        check_batch_size(run.settings["batch_size"], self._recipe.shards)
         if last is not None and last.has_begun and not last.is_over and self._checkpoint:
             warn(abandoned_sentence(last, run, self._checkpoint))
         if is_frozen(self.model):
