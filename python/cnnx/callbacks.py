@@ -262,19 +262,13 @@ class TensorBoardLog(Callback):
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        try:
-            self._package: Any = importlib.import_module("tensorboardX")
-        except ImportError:
-            raise ImportError(
-                "TensorBoardLog: needs the package tensorboardX, which is not installed: "
-                "pip install 'cnnx[tensorboard]'"
-            ) from None
+        _tensorboard()
         self.folder = path_of(folder, "TensorBoardLog", "folder")
         self._writer: Any = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Open the log after the epochs of the history so far."""
-        self._writer = self._package.SummaryWriter(
+        self._writer = _tensorboard().SummaryWriter(
             self.folder,
             purge_step=len(trainer.history) + 1,
             # Logs that start within the same second would share a name.
@@ -292,3 +286,19 @@ class TensorBoardLog(Callback):
     def on_fit_end(self, trainer: Trainer) -> None:
         """Close the log."""
         self._writer.close()
+        self._writer = None  # has threads, so it cannot be copied or pickled
+
+
+def _tensorboard() -> Any:
+    """The package tensorboardX.
+
+    Raises:
+        ImportError: if it is not installed.
+    """
+    try:
+        return importlib.import_module("tensorboardX")
+    except ImportError:
+        raise ImportError(
+            "TensorBoardLog: needs the package tensorboardX, which is not installed: "
+            "pip install 'cnnx[tensorboard]'"
+        ) from None

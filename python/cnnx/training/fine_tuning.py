@@ -58,7 +58,7 @@ class FineTuning(Callback):
         self, *, head_epochs: int = 1, factor: float = 0.1, freeze_batch_norms: bool = True
     ) -> None:
         self._set(head_epochs, factor, freeze_batch_norms)
-        self._core: Any = None  # of the model
+        self._core: Any = None  # of the model, during a fit; it cannot be copied or pickled
         self._phase = 1
         self._frozen: list[str] = []  # by this callback
 
@@ -114,6 +114,7 @@ class FineTuning(Callback):
     def on_fit_end(self, trainer: Any) -> None:
         """Do so in the model of an interrupted run, too, whose checkpoint has them frozen."""
         self._set_trainable(self._frozen, trainable=True)
+        self._core = None
 
     def state(self) -> dict[str, Any]:
         """State for a checkpoint: settings, phase, and the layers that this callback froze."""

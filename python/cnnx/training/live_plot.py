@@ -50,3 +50,4 @@ class LivePlot(Callback):
     def on_fit_end(self, trainer: Any) -> None:
         """Draw the curves without a bar."""
         self._shown.on_fit_end(trainer)
+        self._shown = Callback()  # a display and its stream cannot be copied or pickled
