@@ -100,10 +100,17 @@ def test_shapes_that_do_not_fit_are_refused(
         classifier(image_shape=given).fit(x.reshape(30, *form), y)
 
 
-@pytest.mark.parametrize("files", ["pets", [Path("pets/cat.png"), Path("pets/dog.png")]])
-def test_paths_are_refused(files: Any) -> None:
+@pytest.mark.parametrize(
+    "images",
+    [
+        "pets",
+        [Path("pets/cat.png"), Path("pets/dog.png")],
+        cnnx.data.Dataset(np.zeros((2, 8, 8, 1), np.uint8), np.arange(2), ["cat", "dog"]),
+    ],
+)
+def test_paths_and_data_sets_are_refused(images: Any) -> None:
     with pytest.raises(TypeError, match=r"^CNNClassifier: X is .*, expected an array of images, "):
-        CNNClassifier().fit(files, [0, 1])
+        CNNClassifier().fit(images, [0, 1])
 
 
 def test_other_images_than_in_fit_are_refused(rng: np.random.Generator, y: np.ndarray) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx.arguments import FloatArray, is_integer, shown
+from cnnx.data.dataset import Dataset
 
 Pixels: TypeAlias = "NDArray[np.uint8] | FloatArray"
 ImageShape: TypeAlias = "tuple[int, int, int]"
@@ -31,11 +32,11 @@ def as_rows(X: Any, who: str) -> tuple[Any, ImageShape | None]:
         who: named in errors.
 
     Raises:
-        TypeError: if X is a path or a list of paths.
+        TypeError: if X is a path, a list of paths or a `cnnx.data.Dataset`.
     """
     array = X
     first = X[0] if isinstance(X, (list, tuple)) and len(X) > 0 else X
-    if isinstance(first, (str, os.PathLike)):
+    if isinstance(first, (str, os.PathLike, Dataset)):
         raise TypeError(
             f"{who}: X is {shown(X)}, expected an array of images, as in "
             "images = cnnx.data.load(folder), fit(images.x, images.y)"
