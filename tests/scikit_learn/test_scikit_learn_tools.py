@@ -18,7 +18,7 @@ from cnnx.sklearn import CNNClassifier, CNNRegressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.ensemble import VotingClassifier
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -74,30 +74,6 @@ def test_joblib_writes_and_reads_it(tmp_path: Path, digits: tuple[np.ndarray, np
     joblib.dump(fitted, tmp_path / "digits.joblib")
     loaded = joblib.load(tmp_path / "digits.joblib")
     assert loaded.predict_proba(x).tobytes() == fitted.predict_proba(x).tobytes()
-
-
-@pytest.mark.slow
-def test_a_grid_search_in_two_processes(digits: tuple[np.ndarray, np.ndarray]) -> None:
-    x, y = digits
-    images = x.reshape(-1, 8, 8)
-    grid = {"learning_rate": [1e-5, 0.005], "optimizer": ["adam", cnnx.AdamW(weight_decay=0.1)]}
-    search = GridSearchCV(quick(), grid, cv=2, n_jobs=2).fit(images, y)
-    assert search.best_params_["learning_rate"] == 0.005
-    alone = GridSearchCV(quick(), grid, cv=2).fit(images, y)
-    np.testing.assert_array_equal(
-        search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
-    )
-
-
-@pytest.mark.slow
-def test_a_worker_of_joblib_computes_with_its_share() -> None:
-    def number() -> int:
-        from cnnx.sklearn.thread_share import share
-
-        return share()
-
-    with joblib.parallel_config("loky", inner_max_num_threads=1):
-        assert joblib.Parallel(n_jobs=2)(joblib.delayed(number)() for _ in range(2)) == [1, 1]
 
 
 @pytest.mark.slow
