@@ -8,6 +8,10 @@
 #include "cnnx/shape.h"
 #include "gil.h"
 
+namespace cnnx {
+class Trainer;
+}
+
 namespace cnnx::bindings {
 
 namespace py = pybind11;
@@ -28,10 +32,13 @@ void bind_losses(py::module_& module);
 void bind_benchmark(py::module_& module);
 void bind_checkpoint(py::module_& module);
 void bind_data(py::module_& module);
+void bind_distributed(py::module_& module);
 void bind_layer_kinds(py::module_& module);
 void bind_model(py::module_& module);
 void bind_operator(py::module_& module);
 void bind_runtime(py::module_& module);
 void bind_trainer(py::module_& module);
+// Its methods for several processes.
+void bind_distribute(py::classh<Trainer>& type);
 
 }  // namespace cnnx::bindings

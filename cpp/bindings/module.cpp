@@ -58,6 +58,7 @@ PYBIND11_MODULE(_core_of_main_interpreter, module) {
   bind_model(module);
   bind_checkpoint(module);
   bind_trainer(module);
+  bind_distributed(module);
   bind_operator(module);
   bind_benchmark(module);
   bind_batch_norm2d(module);

@@ -233,6 +233,7 @@ void bind_trainer(py::module_& module) {
   bind_schedule_and_average(type);
   bind_profile(type);
   bind_checkpoints(type);
+  bind_distribute(type);
 }
 
 }  // namespace cnnx::bindings

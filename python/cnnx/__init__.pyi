@@ -2,6 +2,7 @@
 
 from cnnx import callbacks as callbacks
 from cnnx import data as data
+from cnnx import distributed as distributed
 from cnnx import doctor as doctor
 from cnnx import evaluation as evaluation
 from cnnx import explain as explain

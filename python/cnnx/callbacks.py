@@ -226,6 +226,8 @@ class CSVLog(Callback):
         >>> log = cnnx.callbacks.CSVLog("log.csv")
     """
 
+    only_in_first_process = True
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path_of(path, "CSVLog")
 
@@ -260,6 +262,8 @@ class TensorBoardLog(Callback):
         ImportError: if tensorboardX is not installed; `pip install 'cnnx[tensorboard]'` installs
             it.
     """
+
+    only_in_first_process = True
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         _tensorboard()

@@ -17,7 +17,7 @@ PYTHON_COMPONENTS = (
     ("_core",),
     ("advice", "arguments", "foreign_names", "mapping"),
     ("batch_arguments", "runtime", "spelling"),
-    ("drawing", "preprocessing", "recipe"),
+    ("distributed", "drawing", "preprocessing", "recipe"),
     ("layers",),
     ("data",),
     ("model",),
@@ -81,7 +81,17 @@ FORBIDDEN_FLAGS = re.compile(
 SOURCE_FOLDERS = ("cpp", "python", "tests", "attack", "fuzz", "benchmarks", "examples")
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "utilities", "helpers", "helper", "misc", "common"}
 OPTIONAL_PACKAGES = {
-    *("PIL", "tqdm", "matplotlib", "onnx", "shtab", "sklearn", "tensorboardX", "threadpoolctl"),
+    *(
+        "PIL",
+        "tqdm",
+        "matplotlib",
+        "mpi4py",
+        "onnx",
+        "shtab",
+        "sklearn",
+        "tensorboardX",
+        "threadpoolctl",
+    ),
 }
 # Components whose `__init__` loads their other modules when a name of them is used.
 LOADED_ON_USE = {"sklearn"}

@@ -11,6 +11,7 @@
 
 #include "cnnx/augmentation.h"
 #include "cnnx/checkpoint.h"
+#include "cnnx/distributed.h"
 #include "cnnx/export.h"
 #include "cnnx/model.h"
 #include "cnnx/optimizers.h"
@@ -222,6 +223,18 @@ class CNNX_API Trainer {
   // Throws std::invalid_argument, as does apply_gradients, if the last step kept none.
   float* gradients();
   int64_t gradient_count() const;
+
+  // From now on computes only the shards of one of `processes` processes, which divide the shards
+  // and train equal models with equal settings. Every process makes the same calls with the same
+  // images; step, Epoch::advance, compute_gradients and evaluate wait for the others in `exchange`.
+  void distribute(int64_t process, int64_t processes, std::shared_ptr<ShardExchange> exchange);
+  // For the exchange, after distribute: the segments of the block, in the order in which they are
+  // sent; the block of a contribution; and the block for the sums of all, of shard_floats() floats.
+  // Not locked, as gradients().
+  std::vector<BlockSegment> segments() const;
+  float* contribution(int64_t number);
+  float* shard_sums();
+  int64_t shard_floats() const;
 
   // The optimizer's learning rate, which the schedule and the factors of the rules multiply.
   double learning_rate() const;

@@ -15,17 +15,25 @@
 namespace cnnx {
 namespace training {
 
-// The batches of an epoch, each divided into shards, which are numbered from 0 on.
+// The batches of an epoch, and the shards of each that this process computes, which are numbered
+// from 0 on.
 struct EpochShards {
   int64_t rows, batch_size, shards;
+  ShardSpan own;
 
   int64_t steps() const { return (rows + batch_size - 1) / batch_size; }
+  int64_t count() const { return steps() * (own.end - own.first); }
+  int64_t number(int64_t step, int64_t shard) const {
+    return step * (own.end - own.first) + shard - own.first;
+  }
   Rows batch(int64_t step) const {
     return {step * batch_size, std::min(batch_size, rows - step * batch_size)};
   }
+  Rows batch_of(int64_t number) const { return batch(number / (own.end - own.first)); }
   Rows shard(int64_t number) const {
-    const Rows whole = batch(number / shards);
-    const Rows part = rows_of_shard(whole.count, shards, number % shards);
+    const Rows whole = batch_of(number);
+    const Rows part =
+        rows_of_shard(whole.count, shards, own.first + number % (own.end - own.first));
     return {whole.first + part.first, part.count};
   }
 };
@@ -83,7 +91,7 @@ bool Epoch::advance() {
   if (s.step == s.shards.steps()) return false;
   const training::Rows rows = s.shards.batch(s.step);
   const auto input = [&s](int64_t shard) {
-    const int64_t number = s.step * s.shards.shards + shard;
+    const int64_t number = s.shards.number(s.step, shard);
     if (!s.prefetch)
       s.source.gather(s.shards.batch(s.step), s.shards.shard(number), get_num_threads(), s.batch);
     const training::Batch& batch = s.prefetch ? s.prefetch->batch(number) : s.batch;
@@ -104,7 +112,7 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
       this->state(),
       std::move(source),
       options.number,
-      {all, batch_size, this->state()->shards},
+      {all, batch_size, this->state()->shards, this->state()->own_shards()},
       options.position.step,
       {options.position.loss, options.position.weight, options.position.correct, 0},
       {},
@@ -131,10 +139,9 @@ Epoch Trainer::begin_epoch(const ImageBatch& images, const Targets& targets,
   if (options.prefetch.value_or(slow)) {
     state->prefetch = std::make_unique<training::Prefetch>(
         [&s = *state](int64_t number, int threads, training::Batch& batch) {
-          const training::Rows whole = s.shards.batch(number / s.shards.shards);
-          s.source.gather(whole, s.shards.shard(number), threads, batch);
+          s.source.gather(s.shards.batch_of(number), s.shards.shard(number), threads, batch);
         },
-        steps * state->shards.shards);
+        state->shards.count());
   }
   return Epoch(std::move(state));
 }

@@ -33,6 +33,23 @@ std::vector<ShardPlace> places_of(const std::vector<ShardSpan>& spans) {
   return places;
 }
 
+std::vector<ShardSpan> sums_of(const ShardSpan& own, int64_t shards) {
+  std::vector<ShardSpan> sums;
+  int64_t shard = own.first;
+  const int64_t whole_groups = own.end == shards ? own.end : own.end - own.end % kShardsOfGroup;
+  if (shard == 0 && whole_groups > 0) {
+    sums.push_back({0, whole_groups});
+    shard = whole_groups;
+  }
+  while (shard < own.end) {
+    const int64_t place = shard % kShardsOfGroup;
+    const int64_t end = place == 0 ? std::min(shard + kShardsOfGroup, own.end) : shard + 1;
+    sums.push_back({shard, end});
+    shard = end;
+  }
+  return sums;
+}
+
 void ShardSums::begin(const std::vector<ShardPlace>& places, int64_t size) {
   const bool needed = std::any_of(places.begin(), places.end(), [](const ShardPlace& place) {
     return !place.in_first_group && !(place.begins_group && place.ends_group);

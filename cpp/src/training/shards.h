@@ -38,6 +38,10 @@ struct ShardPlace {
 // of one group, unless it is the first and covers whole groups.
 std::vector<ShardPlace> places_of(const std::vector<ShardSpan>& spans);
 
+// The sums that a process with `own` of all shards can take by itself, in order: whole groups and
+// the beginnings of groups, single shards elsewhere; the first process adds up its whole groups.
+std::vector<ShardSpan> sums_of(const ShardSpan& own, int64_t shards);
+
 // Adds arrays of one length, range by range, in the order of their places.
 class ShardSums {
  public:

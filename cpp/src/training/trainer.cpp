@@ -217,6 +217,45 @@ Profile Trainer::profile() const {
   return state()->profiler ? state()->profiler->profile(state()->model->graph) : Profile{};
 }
 
+void Trainer::distribute(int64_t process, int64_t processes,
+                         std::shared_ptr<ShardExchange> exchange) {
+  TrainerState& s = *state();
+  const TrainerLock lock(s.mutex);
+  s.distribution = std::make_unique<training::Distribution>(s.model->graph, s.shards, process,
+                                                            processes, std::move(exchange));
+  s.gradients = runtime::AlignedBuffer(s.distribution->floats());
+}
+
+namespace {
+
+training::Distribution& distribution_of(TrainerState& state) {
+  if (state.distribution) return *state.distribution;
+  throw std::invalid_argument("trainer: it is the only one, expected a call of distribute before");
+}
+
+}  // namespace
+
+std::vector<BlockSegment> Trainer::segments() const {
+  const TrainerLock lock(state()->mutex);
+  return distribution_of(*state()).segments();
+}
+
+float* Trainer::contribution(int64_t number) {
+  const TrainerLock lock(state()->mutex);
+  return distribution_of(*state()).contribution(number);
+}
+
+float* Trainer::shard_sums() {
+  const TrainerLock lock(state()->mutex);
+  distribution_of(*state());
+  return state()->gradients.data();
+}
+
+int64_t Trainer::shard_floats() const {
+  const TrainerLock lock(state()->mutex);
+  return distribution_of(*state()).floats();
+}
+
 float* Trainer::gradients() {
   const TrainerLock lock(state()->mutex);
   return state()->kept_gradients("gradients");
@@ -236,18 +275,25 @@ Metrics Trainer::evaluate(const ImageBatch& images, const Targets& targets,
       averaged ? averaged_state(*state(), "evaluate") : *state()->model;
   const int threads = get_num_threads();
   const int64_t piece = model.piece();
-  training::LossSum total;
+  const int64_t pieces = (source.count() + piece - 1) / piece;
+  training::Distribution* const shared = state()->distribution.get();
+  const training::Rows own = shared ? shared->own_rows(pieces) : training::Rows{0, pieces};
+  std::vector<training::LossSum> sums(static_cast<std::size_t>(pieces));
   training::Batch batch;
   const std::shared_lock<graph::ModelMutex> lock(model.mutex);
-  for (int64_t first = 0; first < source.count(); first += piece) {
-    const int64_t count = std::min(piece, source.count() - first);
-    source.gather({first, count}, {first, count}, threads, batch);
-    const auto plan = model.inference_plan(count, threads);
+  for (int64_t i = own.first; i < own.first + own.count; ++i) {
+    const training::Rows rows = {i * piece, std::min(piece, source.count() - i * piece)};
+    source.gather(rows, rows, threads, batch);
+    const auto plan = model.inference_plan(rows.count, threads);
     const graph::WorkspaceLease workspace = model.lease(*plan);
     const float* output = plan->forward(batch.input, model.parameters.data(), model.buffers.data(),
                                         model.packed(*plan), *workspace);
-    total += state()->loss.sum(output, batch.targets, count, 1.0, threads, nullptr);
+    sums[static_cast<std::size_t>(i)] =
+        state()->loss.sum(output, batch.targets, rows.count, 1.0, threads, nullptr);
   }
+  if (shared) shared->share(sums);
+  training::LossSum total;
+  for (const training::LossSum& sum : sums) total += sum;
   return state()->loss.metrics(total);
 }
 

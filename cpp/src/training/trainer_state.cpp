@@ -86,7 +86,7 @@ bool TrainerState::updates_in_backward() const {
   // A smaller block of gradients saves little memory.
   constexpr int64_t kLeastFloats = 4000000;
   return model->graph.parameters().floats() >= kLeastFloats && gradients.size() == 0 &&
-         optimizer.is_elementwise() && !clipping.is_enabled() && shards == 1;
+         optimizer.is_elementwise() && !clipping.is_enabled() && shards == 1 && !distribution;
 }
 
 LossSum TrainerState::compute_and_apply(const ShardedBatch& batch, double rate_factor) {
@@ -114,7 +114,9 @@ LossSum TrainerState::run(const ShardedBatch& batch, const StepScales* scales) {
                         model->buffers.data() + model->graph.buffers().floats());
   failed_shard.reset();
   LossSum sum;
-  if (shards > 1) {
+  if (distribution) {
+    sum = run_own_shards(batch);
+  } else if (shards > 1) {
     sum = run_shards(batch);
   } else {
     const ShardPass pass = forward(batch, 0, scales == nullptr);
@@ -151,11 +153,45 @@ LossSum TrainerState::run_shards(const ShardedBatch& batch) {
         pass.arguments, *pass.workspace, [&](int64_t first, int64_t count, const float* values) {
           gradient_sums.add(places[i], {first, count}, values, get_num_threads(), gradients.data());
         });
-    const int64_t rows = rows_of_shard(batch.rows, shards, shard).count;
-    take_buffer_changes(places[i], static_cast<double>(rows) / static_cast<double>(batch.rows));
+    const std::vector<float>& changes =
+        take_buffer_changes(rows_of_shard(batch.rows, shards, shard), batch.rows);
+    buffer_changes.resize(changes.size());
+    buffer_sums.add(places[i], {0, static_cast<int64_t>(changes.size())}, changes.data(),
+                    get_num_threads(), buffer_changes.data());
   }
-  for (std::size_t k = 0; k < buffer_changes.size(); ++k)
-    model->buffers.data()[k] = buffers_before[k] + buffer_changes[k];
+  add_buffer_changes(buffer_changes.data());
+  return sum;
+}
+
+LossSum TrainerState::run_own_shards(const ShardedBatch& batch) {
+  Distribution& shared = *distribution;
+  const int64_t parameters = model->graph.parameters().floats();
+  shared.begin(batch.rows, trained);
+  std::vector<LossSum> losses(static_cast<std::size_t>(shards));
+  for (int64_t shard = shared.own().first; shard < shared.own().end; ++shard) {
+    shared.begin_shard(shard);
+    const Rows rows = rows_of_shard(batch.rows, shards, shard);
+    if (rows.count > 0) {
+      const ShardPass pass = forward(batch, shard, /*keeps_gradients=*/false);
+      losses[static_cast<std::size_t>(shard)] = pass.sum;
+      pass.plan->backward(pass.arguments, *pass.workspace,
+                          [&](int64_t first, int64_t count, const float* values) {
+                            shared.add(shard, {first, count}, values);
+                          });
+      const std::vector<float>& changes = take_buffer_changes(rows, batch.rows);
+      shared.add(shard, {parameters, static_cast<int64_t>(changes.size())}, changes.data());
+    }
+    shared.end_shard(shard);
+  }
+  shared.exchange().finish();
+  add_buffer_changes(gradients.data() + parameters);
+  shared.share(losses);
+  LossSum sum;
+  for (std::size_t shard = 0; shard < losses.size(); ++shard) {
+    sum += losses[shard];
+    if (!std::isfinite(losses[shard].sum) && !failed_shard)
+      failed_shard = static_cast<int64_t>(shard);
+  }
   return sum;
 }
 
@@ -180,18 +216,21 @@ TrainerState::ShardPass TrainerState::forward(const ShardedBatch& batch, int64_t
   return pass;
 }
 
-void TrainerState::take_buffer_changes(const ShardPlace& place, double share) {
-  const std::size_t size = buffers_before.size();
-  buffer_changes.resize(size);
-  shard_changes.resize(size);
-  for (std::size_t k = 0; k < size; ++k) {
+const std::vector<float>& TrainerState::take_buffer_changes(const Rows& rows, int64_t all_rows) {
+  const double share = static_cast<double>(rows.count) / static_cast<double>(all_rows);
+  shard_changes.resize(buffers_before.size());
+  for (std::size_t k = 0; k < shard_changes.size(); ++k) {
     float& now = model->buffers.data()[k];
     const double change = static_cast<double>(now) - static_cast<double>(buffers_before[k]);
     shard_changes[k] = static_cast<float>(share * change);
     now = buffers_before[k];
   }
-  buffer_sums.add(place, {0, static_cast<int64_t>(size)}, shard_changes.data(), get_num_threads(),
-                  buffer_changes.data());
+  return shard_changes;
+}
+
+void TrainerState::add_buffer_changes(const float* changes) {
+  for (std::size_t k = 0; k < buffers_before.size(); ++k)
+    model->buffers.data()[k] = buffers_before[k] + changes[k];
 }
 
 void TrainerState::keep_gradients() {
@@ -218,6 +257,13 @@ std::string TrainerState::undo_gradients(const ShardedBatch& batch) {
   std::copy(buffers_before.begin(), buffers_before.end(), model->buffers.data());
   model->parameters_changed();
   gradients_computed -= static_cast<uint64_t>(shards);
+  if (!distribution) return why_not_finite(batch);
+  const int64_t process = distribution->process_of(failed_shard.value_or(0));
+  const bool is_own = process == distribution->process();
+  return distribution->exchange().share(is_own ? why_not_finite(batch) : "", process);
+}
+
+std::string TrainerState::why_not_finite(const ShardedBatch& batch) {
   const int64_t shard = failed_shard.value_or(0);
   const std::string first = first_not_finite(
       *model, batch.input(shard).images, rows_of_shard(batch.rows, shards, shard).count,
@@ -235,6 +281,7 @@ void TrainerState::follow_trainable() {
   if (trained == before) return;
   const std::vector<ParameterInfo>& parameters = model->graph.parameters().infos();
   segments = parameter_segments(parameters, trained, rules);
+  if (distribution) distribution->clear();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     if (before[i] && !trained[i] && gradients.size() > 0) {
       std::fill_n(gradients.data() + parameters[i].offset, element_count(parameters[i].shape),

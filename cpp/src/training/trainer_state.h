@@ -12,6 +12,7 @@
 #include "graph/training_plan.h"
 #include "runtime/fork.h"
 #include "runtime/memory.h"
+#include "training/distribution.h"
 #include "training/gradient_clipping.h"
 #include "training/loss.h"
 #include "training/optimizer.h"
@@ -49,6 +50,9 @@ struct TrainerState {
   // After compute_gradients of a loss that is not finite: restores the model. Returns the reason
   // and the expectation, as the end of a sentence.
   std::string undo_gradients(const ShardedBatch& batch);
+  std::string why_not_finite(const ShardedBatch& batch);
+  // The shards that this process computes.
+  ShardSpan own_shards() const { return distribution ? distribution->own() : ShardSpan{0, shards}; }
   // Updates the segments after layers have become trainable or frozen. Sets their gradients to
   // zero, so that gradients of earlier steps are not used when the layers are trained again.
   void follow_trainable();
@@ -64,6 +68,8 @@ struct TrainerState {
   // layer's backward, unless the loss is not finite.
   LossSum run(const ShardedBatch& batch, const StepScales* scales);
   LossSum run_shards(const ShardedBatch& batch);
+  // Those of this process; then the sums of all processes.
+  LossSum run_own_shards(const ShardedBatch& batch);
   // Forward and loss of one shard, ready for its backward.
   struct ShardPass {
     std::shared_ptr<const graph::TrainingPlan> plan;
@@ -72,8 +78,10 @@ struct TrainerState {
     LossSum sum;
   };
   ShardPass forward(const ShardedBatch& batch, int64_t shard, bool keeps_gradients);
-  // Adds a shard's changes of the buffers, and sets these to their values before the step.
-  void take_buffer_changes(const ShardPlace& place, double share);
+  // The shard's changes of the buffers, times its share of the rows; sets the buffers to their
+  // values before the step.
+  const std::vector<float>& take_buffer_changes(const Rows& rows, int64_t all_rows);
+  void add_buffer_changes(const float* changes);
   // Updates a range by its gradients. And what follows all updates of a step.
   void update(const ParameterRange& range, const float* values, const StepScales& scales);
   void finish_update(double rate_factor);
@@ -105,6 +113,8 @@ struct TrainerState {
   // With shards: the sum of their gradients is `gradients`, that of their weighted changes of the
   // buffers `buffer_changes`.
   ShardSums gradient_sums, buffer_sums;
+  // Of several processes: `gradients` is the block that they exchange.
+  std::unique_ptr<Distribution> distribution;
   std::vector<float> buffer_changes, shard_changes;
   std::unique_ptr<Profiler> profiler;  // while profiling
 };

@@ -22,6 +22,8 @@ class Callback:
         watch: metric that the callback needs, as in `History`, or None. `fit` refuses a metric
             that it does not measure.
         shows_progress: whether it shows the progress, so that `fit` by itself does not.
+        only_in_first_process: whether a training of several processes calls it in process 0 only,
+            because it prints or writes files. All processes call the others.
 
     Example:
         >>> import cnnx
@@ -37,6 +39,7 @@ class Callback:
 
     watch: str | None = None
     shows_progress = False
+    only_in_first_process = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

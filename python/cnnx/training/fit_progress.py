@@ -40,6 +40,8 @@ class TextProgress(Callback):
         steps_done: number of finished steps.
     """
 
+    only_in_first_process = True
+
     def __init__(self, stream: TextIO | None = None, *, every_epoch: bool = True) -> None:
         self._stream: TextIO | None = sys.stderr if stream is None else stream
         self._every_epoch = every_epoch

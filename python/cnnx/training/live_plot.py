@@ -25,6 +25,7 @@ class LivePlot(Callback):
     """
 
     shows_progress = True
+    only_in_first_process = True
 
     def __init__(self) -> None:
         self._shown: Callback = Callback()

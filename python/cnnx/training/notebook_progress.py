@@ -22,6 +22,8 @@ class NotebookDisplay(Callback):
     A subclass makes the display's content in `_content`.
     """
 
+    only_in_first_process = True
+
     def __init__(self) -> None:
         self._speed = RunSpeed()
         self._handle: Any = None

@@ -1,7 +1,8 @@
-"""Single steps of a trainer: gradients, updates and profiles of one batch at a time."""
+"""Single steps and measurements of a trainer, one batch at a time."""
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 import numpy as np
@@ -16,12 +17,15 @@ from cnnx.arguments import (
     number,
     rectangular_array,
 )
-from cnnx.data.dataset import ImageLike
+from cnnx.data.dataset import ImageLike, LabelledImages
+from cnnx.distributed.communicator import Communicator
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
-from cnnx.spelling import NamedAttributes
+from cnnx.spelling import NamedAttributes, checked_call
 from cnnx.training.config import TrainingRecipe
-from cnnx.training.metric_sums import BatchMetrics
+from cnnx.training.labelled_images import measured_images
+from cnnx.training.metric_sums import BatchMetrics, measure_batches, only_zeros
+from cnnx.training.processes import Processes
 from cnnx.training.profile import LayerTime, Profile
 from cnnx.training.targets import (
     Arrays,
@@ -41,12 +45,21 @@ class SingleSteps(NamedAttributes):
 
     model: Final[Model]
 
-    def __init__(self, model: Model, recipe: TrainingRecipe, *, recompute: bool) -> None:
+    def __init__(
+        self,
+        model: Model,
+        recipe: TrainingRecipe,
+        *,
+        recompute: bool,
+        communicator: Communicator | None = None,
+    ) -> None:
         check_model(model, "Trainer")
         self.model = model
         self._recipe = recipe.for_classes(model.classes)
         self._recompute = boolean(recompute, "Trainer", "recompute")
+        self._processes = Processes(communicator, self._recipe)
         self._core = self._recipe.core(model, recompute=self._recompute)
+        self._processes.share_out(model, self._core)
 
     @property
     def learning_rate(self) -> float:
@@ -160,6 +173,53 @@ class SingleSteps(NamedAttributes):
             above_zero(divisor, "compute_gradients", "divisor")
         arrays = self._batch(x, y, sample_weight, "compute_gradients")
         return self._core.compute_gradients(*arrays, divisor or 0.0)
+
+    @checked_call
+    def evaluate(
+        self,
+        x: ImageLike | LabelledImages,
+        y: ArrayLike | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        averaged: bool = False,
+    ) -> dict[str, float]:
+        """Evaluate the model on images without training.
+
+        Args:
+            x: images, or images with labels in any form that `fit` accepts. Of a `Dataset` or path
+                the test set is measured, without one the validation set, without both the images.
+            y: labels or targets.
+            sample_weight: weight of each image, as for `fit`.
+            averaged: whether to use the averaged weights of a trainer with `averaging`.
+
+        Returns:
+            The mean loss and the accuracy over all images, {"loss": ..., "accuracy": ...}, both
+            weighted by `sample_weight`.
+
+        Raises:
+            TypeError: if the images are in none of the forms.
+            ValueError: if the images or labels do not fit the model.
+            OSError: if a path cannot be read.
+
+        Example:
+            >>> import cnnx
+            >>> x, y = cnnx.data.xo(64, seed=1)
+            >>> trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
+            >>> batches = [(x[:40], y[:40]), (x[40:], y[40:])]
+            >>> sorted(trainer.evaluate(batches))
+            ['accuracy', 'loss']
+        """
+        images = measured_images(x, y, sample_weight, self.model, "evaluate")
+        is_averaged = boolean(averaged, "evaluate", "averaged")
+        measure = functools.partial(self._measure, averaged=is_averaged)
+        if images.y is None:
+            loss, accuracy = measure_batches(images.x, measure, "evaluate")
+        else:
+            metrics = measure(images.x, images.y, images.sample_weight, "evaluate")
+            loss, accuracy = metrics.loss, metrics.accuracy
+            if metrics.row_weight == 0:
+                raise ValueError(only_zeros("evaluate"))
+        return {"loss": loss, "accuracy": accuracy}
 
     def apply_gradients(self) -> None:
         """Update the parameters from `gradients`.

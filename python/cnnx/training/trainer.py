@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from cnnx.advice import warn
 from cnnx.arguments import boolean, path_of, shown
 from cnnx.data.augmentation import Augmentation
 from cnnx.data.dataset import ImageLike, LabelledImages
+from cnnx.distributed.communicator import Communicator
 from cnnx.model.model import Model
 from cnnx.spelling import checked_call
 from cnnx.training.callback_base import Callback, check_callbacks
@@ -23,14 +23,8 @@ from cnnx.training.fit_inputs import fit_data
 from cnnx.training.fit_loop import FitLoop
 from cnnx.training.fit_progress import with_progress
 from cnnx.training.history import History, Progress
-from cnnx.training.labelled_images import (
-    fraction_of,
-    measured_images,
-    training_images,
-    validation_images,
-)
+from cnnx.training.labelled_images import fraction_of, training_images, validation_images
 from cnnx.training.losses import CrossEntropy, Loss
-from cnnx.training.metric_sums import measure_batches, only_zeros
 from cnnx.training.one_fit import one_at_a_time
 from cnnx.training.optimizers import Adam, Optimizer, ParameterRule
 from cnnx.training.run_length import (
@@ -68,6 +62,10 @@ class Trainer(SingleSteps):
             memory of one shard: a batch that memory does not hold is trained as 8 shards of an
             eighth. Each shard has its own batch norm statistics; the running statistics become
             their mean. Another number of shards is another computation; 1 divides nothing.
+        communicator: `cnnx.distributed.world()`, so that each process that ``mpiexec`` started
+            computes its part of the shards. All processes make the same calls with the same data
+            and have the same weights after each, those that one process would have. None trains in
+            this process alone.
         recompute: whether a step saves few activations of its forward pass and computes the others
             again in its backward pass (gradient checkpointing): less memory, more time, the same
             bits. A checkpoint does not store it.
@@ -123,12 +121,13 @@ class Trainer(SingleSteps):
         averaging: WeightAverage | None = None,
         schedule: Schedule | None = None,
         shards: int = 1,
+        communicator: Communicator | None = None,
         recompute: bool = False,
     ) -> None:
         recipe = TrainingRecipe(
             optimizer, loss, seed, rules, clip_norm, averaging, schedule, shards
         )
-        super().__init__(model, recipe, recompute=recompute)
+        super().__init__(model, recipe, recompute=recompute, communicator=communicator)
         self.history = History()
         self._watched = watched_measure(schedule)
         self._run: Run | None = None
@@ -148,7 +147,12 @@ class Trainer(SingleSteps):
 
     @classmethod
     def resume(
-        cls, path: str | os.PathLike[str], *, epochs: int | None = None, recompute: bool = False
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        epochs: int | None = None,
+        communicator: Communicator | None = None,
+        recompute: bool = False,
     ) -> Trainer:
         """Load a trainer from a checkpoint that `fit` wrote.
 
@@ -160,6 +164,8 @@ class Trainer(SingleSteps):
             epochs: new total number of epochs of the run, including the finished ones; None keeps
                 it. The bits are those of a run that had this number from its beginning, unless a
                 callback changes the weights at the end of a run, as `EarlyStopping` does.
+            communicator: as for `Trainer`: the bits are the same for any number of processes that
+                divides the run's shards.
             recompute: as for `Trainer`. The bits are the same whether or not the run had it.
 
         Raises:
@@ -184,7 +190,9 @@ class Trainer(SingleSteps):
         checkpoint = load_checkpoint(path)
         with refusing_metadata(path):
             model = Model._of(checkpoint.core.model)
-            trainer = cls(model, **vars(checkpoint.recipe), recompute=recompute)
+            trainer = cls(
+                model, **vars(checkpoint.recipe), communicator=communicator, recompute=recompute
+            )
             trainer._core.restore(checkpoint.core)
         if epochs is not None:
             change_length(checkpoint.run, epochs, trainer._recipe.schedule, path)
@@ -270,6 +278,7 @@ class Trainer(SingleSteps):
         check_callbacks(callbacks)
         watching = [(type(callback).__name__, callback.watch) for callback in callbacks]
         callbacks = with_progress(callbacks, verbose, progress)
+        callbacks, progress = self._processes.called(callbacks, progress)
         unfinished = self._run if epochs is None else None
         given: dict[str, Any] = {
             "epochs": epochs,
@@ -297,6 +306,7 @@ class Trainer(SingleSteps):
             raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
         for who, watched in [("the schedule", self._watched), *watching]:
             self._recipe.check_measured(f"fit: {who}", watched, data.validate is not None)
+        self._processes.check_same_data(data.fingerprints)
         if is_new:
             run.data = data.fingerprints
         else:
@@ -308,7 +318,8 @@ class Trainer(SingleSteps):
         def save() -> None:
             if path is not None:
                 self._core.check_finite()  # a checkpoint must be able to resume
-                save_checkpoint(os.fsencode(path), self._core, self._recipe, self.history, run)
+                file, content = os.fsencode(path), (self._core, self._recipe, self.history, run)
+                self._processes.save(self.model, lambda: save_checkpoint(file, *content))
 
         if is_new and run.is_over:  # epochs=0: the checkpoint has the initial state
             save()
@@ -347,50 +358,3 @@ class Trainer(SingleSteps):
         """Stop the running `fit` after its current step or epoch; for use in callbacks."""
         if self._run is not None:
             self._run.stopped = True
-
-    @checked_call
-    def evaluate(
-        self,
-        x: ImageLike | LabelledImages,
-        y: ArrayLike | None = None,
-        *,
-        sample_weight: ArrayLike | None = None,
-        averaged: bool = False,
-    ) -> dict[str, float]:
-        """Evaluate the model on images without training.
-
-        Args:
-            x: images, or images with labels in any form that `fit` accepts. Of a `Dataset` or path
-                the test set is measured, without one the validation set, without both the images.
-            y: labels or targets.
-            sample_weight: weight of each image, as for `fit`.
-            averaged: whether to use the averaged weights of a trainer with `averaging`.
-
-        Returns:
-            The mean loss and the accuracy over all images, {"loss": ..., "accuracy": ...}, both
-            weighted by `sample_weight`.
-
-        Raises:
-            TypeError: if the images are in none of the forms.
-            ValueError: if the images or labels do not fit the model.
-            OSError: if a path cannot be read.
-
-        Example:
-            >>> import cnnx
-            >>> x, y = cnnx.data.xo(64, seed=1)
-            >>> trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
-            >>> batches = [(x[:40], y[:40]), (x[40:], y[40:])]
-            >>> sorted(trainer.evaluate(batches))
-            ['accuracy', 'loss']
-        """
-        images = measured_images(x, y, sample_weight, self.model, "evaluate")
-        is_averaged = boolean(averaged, "evaluate", "averaged")
-        measure = functools.partial(self._measure, averaged=is_averaged)
-        if images.y is None:
-            loss, accuracy = measure_batches(images.x, measure, "evaluate")
-        else:
-            metrics = measure(images.x, images.y, images.sample_weight, "evaluate")
-            loss, accuracy = metrics.loss, metrics.accuracy
-            if metrics.row_weight == 0:
-                raise ValueError(only_zeros("evaluate"))
-        return {"loss": loss, "accuracy": accuracy}

