@@ -12,20 +12,23 @@
 namespace cnnx::training {
 namespace {
 
-// A segment costs each process a few messages; smaller ones wait for these, larger ones begin
-// later.
-constexpr int64_t kLeastSegmentFloats = 1024 * 1024;
+// A segment costs each process a few messages, which take as long as this many floats. The exchange of
+// a small model still begins while the backward of its first layers runs.
+constexpr int64_t kLeastSegmentFloats = 64 * 1024, kUsualSegmentFloats = 1024 * 1024;
+constexpr int64_t kSegmentsOfSmallModel = 8;
 
 // In the order in which backward completes them: parameters from the last to the first, buffers.
 std::vector<BlockSegment> segments_of(const graph::Graph& graph) {
   std::vector<BlockSegment> segments;
   const int64_t parameters = graph.parameters().floats(), buffers = graph.buffers().floats();
   int64_t end = parameters;
+  const int64_t least = std::clamp(parameters / kSegmentsOfSmallModel, kLeastSegmentFloats,
+                                   kUsualSegmentFloats);
   const std::vector<ParameterInfo>& infos = graph.parameters().infos();
   for (auto info = infos.rbegin(); info != infos.rend(); ++info) {
     const bool first = info + 1 == infos.rend();
     const int64_t from = first ? 0 : info->offset;
-    if (end - from < kLeastSegmentFloats && !first) continue;
+    if (end - from < least && !first) continue;
     segments.push_back({from, end - from});
     end = from;
   }

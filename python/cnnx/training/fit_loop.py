@@ -11,11 +11,13 @@ from typing import Any
 
 from cnnx import _core
 from cnnx.training.callback_base import Callback
+from cnnx.training.fit_inputs import FitData
 from cnnx.training.history import History, Progress
 from cnnx.training.interrupts import interrupts_wait
 from cnnx.training.iterable_epoch import Epoch, IterableEpoch
+from cnnx.training.processes import Processes
 from cnnx.training.run_length import interrupted_sentence
-from cnnx.training.run_state import BATCH_SIZE, Position, Run
+from cnnx.training.run_state import BATCH_SIZE, Run
 
 _NOT_MEASURED = (float("nan"), float("nan"))  # validation metrics without a validation set
 
@@ -37,29 +39,27 @@ class FitLoop:
         core: core of the trainer.
         history: receives the metrics of every epoch.
         run: settings and position of the run; up to date whenever control leaves this object.
-        begin: begins an epoch, given its number and a position.
-        images: number of images of an epoch; 0 if unknown.
-        validate: measures the validation metrics; None without a validation set.
+        data: data of the fit.
         watched: metric that the schedule observes after every epoch.
         progress: called after every step and epoch.
         callbacks: called after every step and epoch; their states are part of the run.
         trainer: trainer to pass to the callbacks.
         save: writes a checkpoint, if the run has one.
         checkpoint: path of the checkpoint, or None.
+        processes: processes of the trainer.
     """
 
     core: _core.Trainer
     history: History
     run: Run
-    begin: Callable[[int, Position], Epoch]
-    images: int
-    validate: Callable[[], tuple[float, float]] | None
+    data: FitData
     watched: str | None
     progress: Callable[[Progress], object] | None
     callbacks: Sequence[Callback]
     trainer: Any
     save: Callable[[], None]
     checkpoint: str | None
+    processes: Processes
 
     def train(self) -> None:
         """Train from the position of the run to its end.
@@ -98,8 +98,10 @@ class FitLoop:
     def _train(self) -> None:
         try:
             self._save()  # an unwritable checkpoint fails before the first step
-            while not self.run.is_over:
-                self._train_epoch()
+            with self.processes.agreed_interrupts():
+                while not self.run.is_over:
+                    self._train_epoch()
+                self.processes.end_step()  # of an interrupt during the last validation
         except KeyboardInterrupt as interrupt:
             self._end()
             interrupt.args = interrupt.args or (interrupted_sentence(self.run, self.checkpoint),)
@@ -131,7 +133,7 @@ class FitLoop:
     def _train_epoch(self) -> None:
         run = self.run
         started = time.perf_counter()
-        epoch = self.begin(run.number, run.position)
+        epoch = self.data.begin(run.number, run.position)
         try:
             while self._advance(epoch):
                 self._report(epoch)
@@ -139,6 +141,7 @@ class FitLoop:
                 if every and (run.steps + epoch.step) % every == 0:
                     run.position = epoch.position
                     self._save()
+                self.processes.end_step()
                 if run.stopped:
                     return
             validated = self._validated()
@@ -163,9 +166,9 @@ class FitLoop:
         after = f"fit: after epoch {self.run.epoch} "
         with _located(after):
             self.core.check_finite()
-        if self.validate is None:
+        if self.data.validate is None:
             return _NOT_MEASURED
-        loss, accuracy = self.validate()
+        loss, accuracy = self.data.validate()
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"{after}the validation loss is {'NaN' if math.isnan(loss) else 'infinite'}, "
@@ -200,4 +203,4 @@ class FitLoop:
         """Number of images of the epoch so far."""
         if isinstance(epoch, IterableEpoch):
             return epoch.images
-        return min(epoch.step * (self.run.settings["batch_size"] or BATCH_SIZE), self.images)
+        return min(epoch.step * (self.run.settings["batch_size"] or BATCH_SIZE), self.data.images)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cnnx import _core
@@ -14,6 +15,7 @@ from cnnx.model.model import Model
 from cnnx.training.callback_base import Callback
 from cnnx.training.checkpoint_metadata import pack
 from cnnx.training.history import Progress
+from cnnx.training.interrupts import interrupts_recorded
 
 if TYPE_CHECKING:
     from cnnx.training.config import TrainingRecipe
@@ -51,6 +53,7 @@ class Processes:
         self._communicator = communicator if several else None
         self._shards = recipe.shards
         self.times = CommunicationTimes()
+        self._arrived: Sequence[object] = ()
         if self._communicator is None:
             return
         count = self._communicator.processes
@@ -102,6 +105,24 @@ class Processes:
         """Refuse data that differ between the processes."""
         if self._communicator is not None:
             self._communicator.check_same("fit: the data", fingerprints)
+
+    @contextmanager
+    def agreed_interrupts(self) -> Iterator[None]:
+        """In the block, interrupts of a process wait for `end_step`, which interrupts all."""
+        if self._communicator is None:
+            yield
+            return
+        with interrupts_recorded() as self._arrived:
+            yield
+
+    def end_step(self) -> None:
+        """Raise the interrupt that has arrived in one of the processes, in all of them.
+
+        Raises:
+            KeyboardInterrupt: if there is one.
+        """
+        if self._communicator is not None and self._communicator.any_of(bool(self._arrived)):
+            raise KeyboardInterrupt
 
     def save(self, model: Model, write: Callable[[], object]) -> None:
         """Write a checkpoint in process 0, after a check that all have the same weights.

@@ -19,6 +19,7 @@ from cnnx.arguments import (
 )
 from cnnx.data.dataset import ImageLike, LabelledImages
 from cnnx.distributed.communicator import Communicator
+from cnnx.distributed.transport import CommunicationTimes
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.spelling import NamedAttributes, checked_call
@@ -241,6 +242,18 @@ class SingleSteps(NamedAttributes):
             >>> trainer.release()
         """
         self._core.release()
+
+    @property
+    def communication(self) -> CommunicationTimes:
+        """Seconds that a trainer with a `communicator` has exchanged gradients, so far.
+
+        Example:
+            >>> import cnnx
+            >>> trainer = cnnx.Trainer(cnnx.models.small((32, 32, 1), ["X", "O"]))
+            >>> trainer.communication.steps
+            0
+        """
+        return self._processes.times
 
     def start_profile(self) -> None:
         """Start or restart the profile of every step; costs a few microseconds per step."""

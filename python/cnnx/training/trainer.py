@@ -327,15 +327,14 @@ class Trainer(SingleSteps):
             self._core,
             self.history,
             run,
-            data.begin,
-            data.images,
-            data.validate,
+            data,
             self._watched,
             progress,
             callbacks,
             self,
             save,
             path,
+            self._processes,
         ).train()
         return self.history
 
