@@ -1,5 +1,6 @@
 # cnnx_compile_kernels(target sources...): compiles each kernel source once per instruction set and links all
 # versions into target. Only this file defines the compiler flags of an instruction set.
+set(CNNX_SANITIZED_ISA "" CACHE STRING "In a build with a sanitizer, the only instruction set whose kernels it checks; all if empty")
 function(cnnx_compile_kernels target)
   set(levels baseline)
   set(flags_baseline "")
@@ -26,6 +27,10 @@ function(cnnx_compile_kernels target)
     target_include_directories(${objects} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
     cnnx_set_flags(${objects} KERNELS)
     cnnx_compile_options(${objects} ${flags_${level}})
+    if(CNNX_SANITIZED_ISA AND NOT CNNX_SANITIZED_ISA STREQUAL level)
+      # Compiled for the linker alone: a process runs the kernels of one instruction set.
+      cnnx_compile_options(${objects} $<$<CONFIG:Sanitized>:-O0> $<$<CONFIG:Sanitized>:-fno-sanitize=all>)
+    endif()
     target_compile_definitions(${objects} PRIVATE CNNX_ISA=${level})
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
   endforeach()

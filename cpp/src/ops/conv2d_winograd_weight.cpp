@@ -18,10 +18,10 @@ namespace {
 // long chains round twice as much. A chunk has at least 128 tiles, where its sums cost a tenth of
 // its products, and all sums together take at most 64 MB.
 int64_t chunk_count(const WinogradTile& tile, int64_t tiles, int64_t chunk_floats) {
-  constexpr int64_t kLeastTiles = 128, kMostFloats = 16 * 1024 * 1024;
+  constexpr int64_t kLeastTilesOfChunk = 128, kMostFloats = 16 * 1024 * 1024;
   const int64_t most = tile.taps == 4 ? 64 : 8;
   int64_t count = 1;
-  while (2 * count <= most && 2 * count * kLeastTiles <= tiles &&
+  while (2 * count <= most && 2 * count * kLeastTilesOfChunk <= tiles &&
          2 * count * chunk_floats <= kMostFloats) {
     count *= 2;
   }
