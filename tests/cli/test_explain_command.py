@@ -134,6 +134,7 @@ def test_other_models_are_refused(run: Run, model: Path, photos: Path) -> None:
     cnnx.Trainer(values, loss=cnnx.MSE())
     values.save("values.cnnx")
     run("explain", "values.cnnx", photos / "a.png").refused("predicts values, expected a classif")
+    run("explain", "values.cnnx", "missing.png").refused("predicts values, expected a classifier")
     maps = cnnx.Model([cnnx.Conv2d(2, 3)], input_shape=(16, 16, 1))
     maps.save("maps.cnnx")
     run("explain", "maps.cnnx", photos / "a.png").refused("several classes per image")

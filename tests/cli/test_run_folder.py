@@ -144,6 +144,15 @@ def test_folders_that_do_not_fit_are_refused(run: Run, idx: Path) -> None:
     assert not Path("a").exists()
 
 
+def test_a_model_beside_the_settings_of_another_program_has_a_report(
+    run: Run, idx: Path, model: Path
+) -> None:
+    Path("best.cnnx").write_bytes(model.read_bytes())
+    Path("settings.json").write_text('{"editor.tabSize": 2}', encoding="utf-8")
+    outcome = run("report", "best.cnnx", idx)
+    assert outcome.status == 0, outcome.err
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"settings": {}, "command": 3}'])
 def test_damaged_settings_are_named(run: Run, idx: Path, model: Path, text: str) -> None:
     Path("best.cnnx").write_bytes(model.read_bytes())

@@ -112,7 +112,14 @@ def test_npz(tmp_path: Path, images: tuple[Any, Any]) -> None:
         ),
         (
             {"x": np.zeros((1, 4, 4), np.uint8), "y": [0], "classes": [1]},
-            "classes is int64, expected a list of names",
+            r"classes is int64 of shape \(1,\), expected a list of names",
+        ),
+        *(
+            (
+                {"x": np.zeros((1, 4, 4), np.uint8), "y": [0], "classes": np.array(names, "U3")},
+                r"classes is \[.*\], expected names that differ, one per class",
+            )
+            for names in ([], ["a", "a"])
         ),
     ],
     ids=str,
@@ -121,6 +128,27 @@ def test_npz_refusals(tmp_path: Path, arrays: dict[str, Any], message: str) -> N
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(cnnx.FormatError, match=r"x\.npz:.*" + message):
         data.load(tmp_path / "x.npz")
+
+
+def test_labels_of_other_classes_than_a_model_has_are_refused(tmp_path: Path) -> None:
+    x, y = data.xo(8, size=32, seed=1)
+    model = cnnx.models.small((32, 32, 1), ["X", "O"])
+    np.savez(tmp_path / "same.npz", x=x, y=y, classes=["X", "O"])
+    np.savez(tmp_path / "other.npz", x=x, y=1 - y, classes=["O", "X"])
+    np.savez(tmp_path / "unnamed.npz", x=x, y=y)
+    expected = cnnx.evaluation.evaluate(model, x, y).accuracy
+    for name in ("same.npz", "unnamed.npz"):
+        assert cnnx.evaluation.evaluate(model, tmp_path / name).accuracy == expected
+    sentence = r"other\.npz: has the classes O, X, expected the model's, X, O"
+    with pytest.raises(cnnx.FormatError, match=sentence):
+        cnnx.evaluation.evaluate(model, tmp_path / "other.npz")
+    folder = tmp_path / "cifar"
+    folder.mkdir()
+    write_batch(folder / "data_batch_1.bin", x.repeat(3, axis=3), y)
+    assert data.open_source(folder, ("a",) * 10).train.classes == ("a",) * 10
+    (folder / "batches.meta.txt").write_text(NAMES)
+    with pytest.raises(cnnx.FormatError, match=r"cifar: has the classes airplane, .* model's, a"):
+        data.open_source(folder, ("a",) * 10)
 
 
 def test_npz_damaged(tmp_path: Path, images: tuple[Any, Any]) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import svg_charts
 from cnnx import History
-from cnnx.drawing.axes import shortened
+from cnnx.drawing.axes import shortened, text_width
 from cnnx.drawing.charts import Series, bar_chart, line_chart
 from cnnx.drawing.confusion_chart import confusion_chart
+from cnnx.drawing.curves import history_charts
 from cnnx.drawing.reliability_chart import reliability_chart
 from cnnx.drawing.scale import Scale, fitted
 
@@ -115,6 +116,31 @@ def test_a_confusion_matrix_has_its_counts() -> None:
     chart = confusion_chart("Confusion", matrix, ["a", "b & c", "d"])
     assert svg_charts.cells(chart) == matrix.ravel().tolist()
     assert "b &amp; c predicted as a: 1" in chart
+
+
+def test_slanted_names_end_within_a_confusion_matrix() -> None:
+    def width(*names: str) -> float:
+        chart = confusion_chart("Confusion", np.eye(2, dtype=np.int64), names)
+        svg = next(ElementTree.fromstring(chart).iter("svg"))
+        return float(svg.attrib["width"])
+
+    length = text_width("a long name")
+    assert width("a", "a long name") >= 26 + length + 8 + 1.5 * 28 + length * math.sqrt(0.5)
+    assert width("a long name", "a") == width("a", "a long name") - 28
+
+
+def test_axes_in_percent_have_ticks_between_0_and_1() -> None:
+    series = [Series("model", [0.5, 1.0], [0.0, 1.0])]
+    chart = line_chart("ROC", series, x="false positives", y="recall", percent="xy")
+    assert ">40%</text>" in chart
+    assert ">0.4</text>" not in line_chart("L", series, x="epoch", y="loss")
+
+
+def test_a_curve_without_a_last_value_has_none_in_its_caption() -> None:
+    metrics = {"loss": [0.5, 0.25], "validation_loss": [0.75, math.nan], "accuracy": [0.5, 0.875]}
+    text = history_charts(metrics)
+    assert "loss after the last epoch: training 0.25<" in text
+    assert "accuracy after the last epoch: training 87.50%<" in text
 
 
 def test_a_matrix_of_many_classes_is_an_image() -> None:

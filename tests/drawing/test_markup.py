@@ -55,3 +55,9 @@ def test_columns_of_numbers_are_aligned_to_the_right() -> None:
     aligned = [attributes.get("class") == "number" for attributes in cells]
     assert aligned == [False, True, True, False] * 3
     assert "a &lt; b" in written
+
+
+def test_names_that_are_digits_are_text() -> None:
+    written = table(["class", "count"], [["7", 12], ["8", 13]], names=["class"])
+    assert written.count('<td class="number">') == written.count("<td>") == 2
+    assert "<td>7</td>" in written

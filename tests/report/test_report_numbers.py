@@ -148,7 +148,8 @@ def test_curves(case: Case) -> None:
             expected = list(enumerate(history[values_of], start=1))
             spread = max(max(history[name]), max(history[f"validation_{name}"]))
             np.testing.assert_allclose(drawn[label], expected, atol=4e-4 * max(1.0, spread))
-            assert f"{label} {history[values_of][-1]:.4g}" in caption[0]
+            form = ".4g" if name == "loss" else ".2%"
+            assert f"{label} {history[values_of][-1]:{form}}" in caption[0]
 
 
 def test_classes(case: Case) -> None:
@@ -189,7 +190,7 @@ def test_mistakes(case: Case, section: str) -> None:
     for index, (first, second, third) in zip(order, part.captions, strict=False):
         name = case.names[case.predicted[index]]
         assert first == f"{name} {case.confidence[index]:.1%}"
-        label, loss = second.split(", loss ")
+        label, loss = second.split(", loss\N{NO-BREAK SPACE}")
         assert label == f"label {case.names[case.y[index]]}"
         assert float(loss) == pytest.approx(case.losses[index], abs=0.0051)
         assert third == f"image {index}"

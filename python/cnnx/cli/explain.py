@@ -102,13 +102,14 @@ class _Explainer:
         """Load the model and check the options.
 
         Raises:
-            UserError: if the model has no such class.
+            UserError: if the model has no such class, or does not predict one per image.
             ValueError: if the model has no such layer, or the method does not read a layer.
         """
         from cnnx.cli.classifier import Classifier
         from cnnx.explain.methods import check_method
 
         self._classifier = Classifier(arguments.model)
+        self._classifier.require_one_class()
         self._method, self._layer = arguments.method, arguments.layer
         option = f"--method {self._method}" if self._layer is None else "--layer"
         check_method(self._classifier.model, self._method, self._layer, option)

@@ -63,9 +63,12 @@ class RunFolder:
 
     @classmethod
     def around(cls, model: Path) -> RunFolder | None:
-        """The folder of a run in which a model lies, or None if it lies in another one."""
+        """The folder of a run in which a model lies, or None if it lies in another one.
+
+        Other programs have files named settings.json, too, but no log beside it.
+        """
         folder = cls(model.parent)
-        return folder if folder.settings.is_file() else None
+        return folder if folder.settings.is_file() and folder.log.is_file() else None
 
     def check_new(self, overwrite: bool) -> None:
         """Refuse a folder that cannot be made, or has files.

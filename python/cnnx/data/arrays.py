@@ -17,6 +17,24 @@ from cnnx.data.dataset import (
 )
 
 
+def chosen_classes(own: Classes | None, fixed: Classes | None, name: str) -> Classes | None:
+    """Classes of arrays with labels: those that a model fixes, or their own.
+
+    Args:
+        own: class names of the data, or None.
+        fixed: class names in the order of a model's labels, or their number; or None.
+        name: path of the data, for messages.
+
+    Raises:
+        FormatError: if both are names, and the labels of the data mean other classes.
+    """
+    if isinstance(own, tuple) and isinstance(fixed, (tuple, list)) and own != tuple(fixed):
+        raise FormatError(
+            f"{name}: has the classes {', '.join(own)}, expected the model's, {', '.join(fixed)}"
+        )
+    return own if fixed is None else fixed
+
+
 class ArraySet:
     """Set of labelled images in memory or in a memory-mapped file.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnx._core import FormatError
-from cnnx.data.arrays import ArraySet
+from cnnx.data.arrays import ArraySet, chosen_classes
 from cnnx.data.dataset import Classes
 
 _SIDE, _CHANNELS, _CLASSES = 32, 3, 10
@@ -26,7 +26,8 @@ def cifar10_sets(folder: str | os.PathLike[str], classes: Classes | None = None)
         classes: class names in the order of the labels, or their number, if a model fixes them.
 
     Raises:
-        FormatError: if the size of a file is not a multiple of a record, or a label is above 9.
+        FormatError: if the size of a file is not a multiple of a record, a label is above 9, or the
+            class names are not those of the model.
     """
     folder = Path(folder)
     if (folder / _SUBFOLDER).is_dir():
@@ -34,11 +35,11 @@ def cifar10_sets(folder: str | os.PathLike[str], classes: Classes | None = None)
     train, test = (sorted(folder.glob(name)) for name in ("data_batch_*.bin", "test_batch.bin"))
     if not train:
         return []
-    known = _class_names(folder) if classes is None else classes
+    known = chosen_classes(_class_names(folder), classes, str(folder)) or _CLASSES
     return [_read(files, folder, known) for files in (train, test) if files]
 
 
-def _class_names(folder: Path) -> Classes:
+def _class_names(folder: Path) -> Classes | None:
     file = folder / _NAMES
     try:
         names = tuple(file.read_text(encoding="utf-8").split()) if file.is_file() else ()
@@ -46,7 +47,7 @@ def _class_names(folder: Path) -> Classes:
         raise FormatError(f"{file}: is not UTF-8, expected {_CLASSES} class names") from error
     if names and len(names) != _CLASSES:
         raise FormatError(f"{file}: holds {len(names)} class names, expected {_CLASSES}")
-    return names or _CLASSES
+    return names or None
 
 
 def _read(files: list[Path], folder: Path, classes: Classes) -> ArraySet:

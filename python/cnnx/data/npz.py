@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnx._core import FormatError
-from cnnx.data.arrays import ArraySet
+from cnnx.arguments import shown
+from cnnx.data.arrays import ArraySet, chosen_classes
 from cnnx.data.dataset import Classes, Labels, Pixels
 from cnnx.data.memory import check_size
 from cnnx.data.regular_file import open_regular
@@ -55,12 +56,12 @@ def npz_sets(
 
     Raises:
         FormatError: if the archive is damaged, or its arrays are missing, of another kind or above
-            the limit.
+            the limit, or its class names are not those of the model.
         OSError: if the archive cannot be opened.
     """
     path = Path(path)
     arrays, own_classes = npz_arrays(path, memory_limit)
-    known = own_classes if classes is None else classes
+    known = chosen_classes(own_classes, classes, str(path))
     sets: list[ArraySet] = []
     for (x_name, y_name), x, y in arrays:
         images, labels = _images(x, path, x_name), _labels(y, path, y_name)
@@ -178,5 +179,12 @@ def _labels(array: NDArray[Any], path: Path, name: str) -> Labels:
 
 def _class_names(names: NDArray[Any], path: Path) -> Classes:
     if names.dtype.kind != "U" or names.ndim != 1:
-        raise FormatError(f"{path}: classes is {names.dtype}, expected a list of names")
-    return tuple(map(str, names))
+        raise FormatError(
+            f"{path}: classes is {names.dtype} of shape {names.shape}, expected a list of names"
+        )
+    found = tuple(map(str, names))
+    if not found or len(set(found)) < len(found):
+        raise FormatError(
+            f"{path}: classes is {shown(list(found))}, expected names that differ, one per class"
+        )
+    return found

@@ -65,7 +65,8 @@ def line_chart(
     Args:
         title: description for readers who do not see the chart; also shown under the pointer.
         series: lines, in the order of the legend.
-        x: name of the horizontal axis. If all points are whole numbers, its ticks are, too.
+        x: name of the horizontal axis. If all points are whole numbers, its ticks are, too, unless
+            it is in percentages.
         y: name of the vertical axis.
         log: logarithmic axes, of "x" and "y". Values that are not positive leave a gap.
         percent: axes in percentages, of "x" and "y".
@@ -80,7 +81,7 @@ def line_chart(
     pairs = [pair for each in series for pair in each.pairs()]
     legend, top = _legend([each.name for each in series] if len(series) > 1 else [])
     points = [*(x for x, _ in pairs), *(marked or {}).values()]
-    whole = all(point == int(point) for point, _ in pairs)
+    whole = "x" not in percent and all(point.is_integer() for point, _ in pairs)
     values = limits or [value for _, value in pairs]
     bottom = _HEIGHT - 46
     y_scale = fitted(

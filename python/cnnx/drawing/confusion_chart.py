@@ -17,6 +17,7 @@ from cnnx.drawing.png import image
 MOST_CELLS = 20  # classes whose counts are still readable in cells
 _MOST_PIXELS = 250  # rows of the image; more classes share rows
 _IMAGE_WIDTH = 500
+_SLANT = 0.72  # width and height of slanted text, by its length
 _LONGEST_NAME = 14
 _DIAGONAL, _ERROR = "var(--series-1)", "var(--series-2)"
 _STRONG = 0.55  # opacity from which text is drawn in the colour of the paper
@@ -44,10 +45,11 @@ def _cells(title: str, matrix: NDArray[Any], names: Sequence[str]) -> Markup:
     longest = max(map(text_width, shown))
     slanted = longest > cell - 4
     left = 26 + longest + 8
-    top = 30 + (longest * 0.72 + 12 if slanted else 18)
+    top = 30 + (longest * _SLANT + 12 if slanted else 18)
     across = cell * len(names)
-    # The last slanted name ends beyond the matrix.
-    width = left + across + (longest * 0.72 if slanted else 4)
+    # The last slanted names may end beyond the matrix.
+    ends = [(k + 0.5) * cell + _SLANT * text_width(name) for k, name in enumerate(shown)]
+    width = left + max([across, *(ends if slanted else [])]) + 4
     parts: list[Markup] = []
     for k, name in enumerate(shown):
         middle = (k + 0.5) * cell

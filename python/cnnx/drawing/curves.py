@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from cnnx.drawing.charts import Series, line_chart
 from cnnx.drawing.markup import Markup, element, joined
+from cnnx.drawing.page import figure
 
 VALIDATION = "validation_"
 _PERCENTAGES = ("accuracy", "precision", "recall", "f1")
@@ -37,12 +38,16 @@ def _chart(kind: str, metrics: Mapping[str, Sequence[float]], shown: Sequence[st
     labels = {kind: "training", f"{VALIDATION}{kind}": "validation"}
     series = [Series(label, metrics[name]) for name, label in labels.items() if name in shown]
     name = kind.replace("_", " ")
-    ends = ", ".join(f"{each.name} {each.values[-1]:.4g}" for each in series)
+    is_percentage = kind in _PERCENTAGES
+    form = ".2%" if is_percentage else ".4g"
+    ends = ", ".join(
+        f"{each.name} {each.values[-1]:{form}}" for each in series if math.isfinite(each.values[-1])
+    )
     chart = line_chart(
         f"{name} by epoch",
         series,
         x="epoch",
         y=name,
-        percent="y" if kind in _PERCENTAGES else "",
+        percent="y" if is_percentage else "",
     )
-    return element("figure", chart, element("figcaption", f"{name} after the last epoch: {ends}"))
+    return figure(chart, f"{name} after the last epoch: {ends}" if ends else name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeAlias
 
 _VOID = frozenset({"br", "hr", "img", "meta"})
@@ -54,7 +54,11 @@ def number_text(value: str | int | float) -> str:
 
 
 def table(
-    header: Sequence[Child], rows: Iterable[Sequence[Child]], *, caption: Child = None
+    header: Sequence[Child],
+    rows: Iterable[Sequence[Child]],
+    *,
+    caption: Child = None,
+    names: Collection[str] = (),
 ) -> Markup:
     """A table whose columns of numbers are aligned to the right, scrolling where it is too wide.
 
@@ -64,9 +68,13 @@ def table(
         header: names of the columns.
         rows: rows of as many cells.
         caption: sentence above the table.
+        names: columns of names, which are text even if all names are digits.
     """
     lines = [list(row) for row in rows]
-    numeric = [all(_is_number(line[k]) for line in lines) for k in range(len(header))]
+    numeric = [
+        column not in names and all(_is_number(line[k]) for line in lines)
+        for k, column in enumerate(header)
+    ]
 
     def cells(tag: str, line: Sequence[Child]) -> Markup:
         return joined(

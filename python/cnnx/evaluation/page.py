@@ -123,6 +123,7 @@ def confusion_table(evaluation: Evaluation) -> Markup:
             (each.true, each.predicted, f"{each.count:,}")
             for each in evaluation.most_confused(_CONFUSIONS)
         ),
+        names=("true", "predicted as"),
     )
 
 
@@ -247,7 +248,7 @@ def _mistake(evaluation: Evaluation, index: int, beside: Overlays | None) -> Mar
             element("b", predicted),
             f" {evaluation.confidence[index]:.1%}",
             element("br"),
-            f"label {label}, loss {evaluation.losses[index]:.2f}",
+            f"label {label}, loss\N{NO-BREAK SPACE}{evaluation.losses[index]:.2f}",
             element("br"),
             name,
         ]
