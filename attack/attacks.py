@@ -15,16 +15,19 @@ from attack.linear_ops import conv, dense, pools, resampling
 from attack.nonlinear_ops import activations, losses, norms
 from attack.onnx_files import onnx_files
 from attack.optimizers import optimizers
+from attack.processes import processes
 from attack.races import threads
 from attack.set_ups import bits
 
 Attack: TypeAlias = "Callable[[Draw], Case]"
 
 OPS: tuple[Attack, ...] = (conv, pools, resampling, dense, activations, norms, losses)
-OTHERS: tuple[Attack, ...] = (graphs, optimizers, bits, kills, files, calls, threads, onnx_files)
+OTHERS: tuple[Attack, ...] = (
+    *(graphs, optimizers, bits, processes, kills, files, calls, threads, onnx_files),
+)
 ATTACKS: dict[str, Attack] = {attack.__name__: attack for attack in (*OPS, *OTHERS)}
 # Packages that an attack needs in addition to the tests' own.
-PACKAGES = {"onnx_files": ("onnx", "onnxruntime")}
+PACKAGES = {"onnx_files": ("onnx", "onnxruntime"), "processes": ("mpi4py",)}
 
 
 def missing_packages(attack: str) -> list[str]:

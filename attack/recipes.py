@@ -90,8 +90,9 @@ def trainer_call(
     clip_norm: float | None,
     averaging: Averaging | None,
     schedule: str,
+    **more: str,
 ) -> str:
-    """Source of a trainer of `model`."""
+    """Source of a trainer of `model`; `more` are further arguments and their source."""
     settings = {
         "optimizer": optimizer,
         "loss": "cnnx.MSE()",
@@ -99,6 +100,7 @@ def trainer_call(
         "clip_norm": clip_norm,
         "averaging": averaging and f"cnnx.WeightAverage({averaging[0]}, every={averaging[1]})",
         "schedule": schedule,
+        **more,
     }
     given = lines((f"{name}={value}," for name, value in settings.items()), "    ")
     return f"cnnx.Trainer(\n    model,\n{given}\n)"
