@@ -29,6 +29,8 @@ class Communicator:
         self._mpi = mpi
         self.process: int = mpi.Get_rank()
         self.processes: int = mpi.Get_size()
+        # Of all trainers: MPI has a limited number of communicators.
+        self._channels = (mpi.Dup(), mpi.Dup())
 
     def __repr__(self) -> str:
         return f"Communicator(process {self.process} of {self.processes})"
@@ -96,4 +98,4 @@ class Communicator:
 
     def transport(self, shards: int) -> ShardTransport:
         """Transport of the gradients of a trainer with this number of shards."""
-        return ShardTransport(self._mpi, shards)
+        return ShardTransport(*self._channels, shards)

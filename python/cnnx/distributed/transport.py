@@ -68,17 +68,20 @@ class ShardTransport:
         times: seconds of communication so far.
     """
 
-    def __init__(self, mpi: Any, shards: int) -> None:
+    def __init__(self, reducing: Any, gathering: Any, shards: int) -> None:
+        """Use two communicators of mpi4py.
+
+        Collectives of one communicator must be started in one order. Gathers start when their
+        segment is complete, so they have a communicator of their own.
+        """
         from mpi4py import MPI
 
         self._MPI = MPI
         self.times = CommunicationTimes()
         self.segments: list[tuple[int, int]] = []
         self._shards = shards
-        self._process, self._processes = mpi.Get_rank(), mpi.Get_size()
-        # Collectives of one communicator must be started in one order. Gathers start when their
-        # segment is complete, so they have a communicator of their own.
-        self._reducing, self._gathering = mpi.Dup(), mpi.Dup()
+        self._process, self._processes = reducing.Get_rank(), reducing.Get_size()
+        self._reducing, self._gathering = reducing, gathering
         self._contributions: list[list[_Contribution]] = [
             _core.contributions_of(shards, process, self._processes)
             for process in range(self._processes)
