@@ -45,9 +45,17 @@ def world() -> Communicator:
 
 def _divide_cores(machine: Any) -> None:
     """Give each process of a machine its share of the cores that they have in common."""
-    if any(os.environ.get(name) for name in _THREADS) or not hasattr(os, "sched_getaffinity"):
+    if any(os.environ.get(name) for name in _THREADS):
         return
-    cores: list[set[int]] = machine.allgather(os.sched_getaffinity(0))
-    together = set().union(*cores)
-    if sum(map(len, cores)) > len(together):  # not bound to cores of their own
-        set_num_threads(max(1, len(together) // len(cores)))
+    # A container's quota of time may allow fewer threads than there are cores.
+    allowed = min(machine.allgather(_core.get_num_threads()))
+    cores: list[set[int]] = machine.allgather(_own_cores())
+    if sum(map(len, cores)) > len(set().union(*cores)):  # not bound to cores of their own
+        set_num_threads(max(1, allowed // len(cores)))
+
+
+def _own_cores() -> set[int]:
+    """Cores that this process may run on; all of them on systems that do not tell."""
+    if hasattr(os, "sched_getaffinity"):
+        return set(os.sched_getaffinity(0))
+    return set(range(os.cpu_count() or 1))

@@ -101,9 +101,16 @@ class Processes:
             arrays = [*model.parameters.values(), *model.buffers.values()]
             self._communicator.check_same_arrays("Trainer: the hash of the weights", arrays)
 
-    def check_same_data(self, fingerprints: Sequence[dict[str, Any] | None]) -> None:
-        """Refuse data that differ between the processes."""
+    def check_same_fit(
+        self, settings: dict[str, Any], fingerprints: Sequence[dict[str, Any] | None]
+    ) -> None:
+        """Refuse settings of a fit, or data, that differ between the processes.
+
+        Raises:
+            ValueError: in all processes, if they differ.
+        """
         if self._communicator is not None:
+            self._communicator.check_same("fit: the settings", settings)
             self._communicator.check_same("fit: the data", fingerprints)
 
     @contextmanager

@@ -306,7 +306,7 @@ class Trainer(SingleSteps):
             raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
         for who, watched in [("the schedule", self._watched), *watching]:
             self._recipe.check_measured(f"fit: {who}", watched, data.validate is not None)
-        self._processes.check_same_data(data.fingerprints)
+        self._processes.check_same_fit(run.settings, data.fingerprints)
         if is_new:
             run.data = data.fingerprints
         else:
