@@ -21,6 +21,7 @@ using cnnx::graph::assign_centred_offsets;
 using cnnx::graph::assign_offsets;
 using cnnx::graph::Chain;
 using cnnx::graph::Graph;
+using cnnx::graph::Recompute;
 using cnnx::graph::TrainingPlan;
 
 constexpr int64_t kLine = 16;  // floats of a cache line
@@ -164,7 +165,7 @@ int64_t inference_floats(const std::vector<Layer>& layers) {
   return Chain(graph, 0, count, 1, Chain::Keep::nothing).arena_floats();
 }
 
-int64_t training_floats(const std::vector<Layer>& layers, bool recompute = false,
+int64_t training_floats(const std::vector<Layer>& layers, Recompute recompute = Recompute::quick,
                         int64_t batch = 1) {
   return TrainingPlan(Graph(layers, {8, 8, 4}), batch, 1, {recompute}).arena_floats();
 }
@@ -199,7 +200,16 @@ void recomputation_saves_about_a_square_root() {
   std::vector<Layer> layers;
   for (int i = 0; i < 16; ++i) layers.push_back(layer("conv2d", ("c" + std::to_string(i)).c_str()));
   CHECK_EQUAL(training_floats(layers), 17 * kArray);
-  CHECK_EQUAL(training_floats(layers, true), 8 * kArray);
+  CHECK_EQUAL(training_floats(layers, Recompute::most), 8 * kArray);
+}
+
+// One of sixteen convolutions takes few of all multiply-adds, one of four does not.
+void cheap_recomputation_drops_few_outputs() {
+  std::vector<Layer> layers;
+  for (const char* name : {"a", "b", "c", "d"}) layers.push_back(layer("conv2d", name));
+  CHECK_EQUAL(training_floats(layers, Recompute::cheap), 5 * kArray);
+  for (int i = 4; i < 16; ++i) layers.push_back(layer("conv2d", ("c" + std::to_string(i)).c_str()));
+  CHECK_EQUAL(training_floats(layers, Recompute::cheap), 16 * kArray);
 }
 
 // Large outputs of activations are computed again: of a convolution and an activation one array is
@@ -212,7 +222,7 @@ void large_activations_are_not_saved() {
   }
   constexpr int64_t kBatch = 2048;
   CHECK_EQUAL(training_floats(layers), 11 * kArray);
-  CHECK_EQUAL(training_floats(layers, false, kBatch), 7 * kArray * kBatch);
+  CHECK_EQUAL(training_floats(layers, Recompute::quick, kBatch), 7 * kArray * kBatch);
 }
 
 }  // namespace
@@ -229,5 +239,6 @@ int main() {
   training_of_a_chain_keeps_its_outputs();
   large_activations_are_not_saved();
   recomputation_saves_about_a_square_root();
+  cheap_recomputation_drops_few_outputs();
   return cnnx::test::finish("graph_arena_test");
 }

@@ -203,3 +203,33 @@ def test_a_batch_has_an_image_for_each_shard() -> None:
     trainer = cnnx.Trainer(network(), shards=9)
     with pytest.raises(ValueError, match="batch_size is 8, expected at least one image for each"):
         trainer.fit(*data(40), epochs=1, batch_size=8)
+
+
+def large_network() -> cnnx.Model:
+    """More than four million parameters, and a first convolution that is computed again."""
+    return cnnx.Model(
+        [
+            layers.Conv2d(48, 5, stride=2, padding=2, bias=False),
+            *(layers.BatchNorm2d(), layers.ReLU(), layers.MaxPool2d(3, stride=2, padding=1)),
+            layers.Conv2d(96, 3, padding=1, bias=False),
+            *(layers.BatchNorm2d(), layers.ReLU(), layers.Flatten(), layers.Dense(180)),
+            layers.Dense(4),
+        ],
+        input_shape=(64, 64, 3),
+        seed=1,
+    )
+
+
+def test_arrays_that_are_computed_again_change_no_bits() -> None:
+    random = np.random.default_rng(2)
+    x, y = random.standard_normal((6, 64, 64, 3)).astype(np.float32), random.integers(0, 4, 6)
+    model = large_network()
+    assert sum(array.size for array in model.parameters.values()) > 4_000_000
+    trainer = cnnx.Trainer(model, shards=2)
+    trainer.compute_gradients(x, y)
+    halves = cnnx.Trainer(large_network())
+    expected = np.zeros_like(trainer.gradients)
+    for part in parts(6, 2):
+        halves.compute_gradients(x[part], y[part], divisor=6)
+        expected += halves.gradients
+    np.testing.assert_array_equal(trainer.gradients, expected)

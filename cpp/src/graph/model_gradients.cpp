@@ -51,7 +51,7 @@ void Model::gradients(const ImageBatch& images, const float* grad_outputs, const
   const int64_t piece = state.piece_with_all_outputs();
   for (int64_t first = 0; first < images.count; first += piece) {
     const int64_t count = std::min(piece, images.count - first);
-    const auto plan = state.training_plan(count, threads, {false, true, wanted});
+    const auto plan = state.training_plan(count, threads, {graph::Recompute::quick, true, wanted});
     const graph::WorkspaceLease workspace = state.lease(*plan);
     const graph::TrainingArguments arguments{
         state.normalised(images, first, count, workspace->input),

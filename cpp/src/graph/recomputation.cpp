@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
 
 namespace cnnx::graph {
@@ -173,6 +174,30 @@ bool is_saved(const Chain& chain, const Value& value) {
                      [&](int reader) { return traits(reader).backward_reads_input; });
 }
 
+// Whether a value that is saved so far could be computed again from others that stay saved.
+bool may_be_dropped(const Chain& chain, const Recomputation& recomputation, const Step& step) {
+  const auto stays = [&](std::size_t input) {
+    return input == kCallersInput ||
+           (!recomputation.dropped[input] && is_saved(chain, chain.values()[input]));
+  };
+  const Value& output = chain.values()[step.output];
+  return !step.left_to_reader && !recomputation.dropped[step.output] && is_saved(chain, output) &&
+         !output.readers.empty() && std::all_of(step.inputs.begin(), step.inputs.end(), stays);
+}
+
+// With this value dropped, and those saved that would be computed again from it.
+Recomputation dropping(const Chain& chain, Recomputation recomputation, std::size_t value) {
+  const std::vector<Value>& values = chain.values();
+  for (const Step& step : chain.steps()) {
+    const bool reads = std::any_of(step.inputs.begin(), step.inputs.end(),
+                                   [&](std::size_t input) { return values[input].array == value; });
+    if (reads && !step.left_to_reader) recomputation.dropped[step.output] = false;
+  }
+  for (std::size_t other = 0; other < values.size(); ++other)
+    if (values[other].array == value) recomputation.dropped[other] = true;
+  return recomputation;
+}
+
 }  // namespace
 
 Recomputation save_slow(const Chain& chain) {
@@ -199,6 +224,35 @@ Recomputation save_slow(const Chain& chain) {
     sums[step.output] = own;
   }
   return result;
+}
+
+Recomputation save_costly(const Chain& chain, const GradientFlow& flow,
+                          const TrainingMemory& memory) {
+  constexpr int64_t kMostCost = 12;   // this part of the multiply-adds of forward
+  constexpr int64_t kLeastGain = 20;  // this part of the peak
+  const auto most_floats = [&](const Recomputation& recomputation) {
+    return TrainingTimeline(chain, flow, recomputation, memory).most_floats();
+  };
+  Recomputation best = save_slow(chain);
+  int64_t peak = most_floats(best), left = chain.multiply_adds() / kMostCost;
+  for (;;) {
+    std::optional<Recomputation> better;
+    int64_t least = peak - peak / kLeastGain, cost = 0;
+    for (const Step& step : chain.steps()) {
+      const int64_t own = step.op->multiply_adds();
+      if (own == 0 || own > left || chain.values()[step.output].floats < peak / kLeastGain ||
+          !may_be_dropped(chain, best, step))
+        continue;
+      Recomputation trial = dropping(chain, best, step.output);
+      const int64_t needed = most_floats(trial);
+      if (needed > least) continue;
+      better = std::move(trial);
+      least = needed, cost = own;
+    }
+    if (!better) return best;
+    best = *std::move(better);
+    peak = least, left -= cost;
+  }
 }
 
 Recomputation save_little(const Chain& chain, const GradientFlow& flow,

@@ -15,6 +15,19 @@ GradientFlow flow_of(const Chain& chain, int wanted) {
   return GradientFlow(chain, wanted == kGraphInput ? kCallersInput : chain.value_of(wanted));
 }
 
+Recomputation recomputation_of(Recompute recompute, const Chain& chain, const GradientFlow& flow,
+                               const TrainingMemory& memory) {
+  switch (recompute) {
+    case Recompute::quick:
+      break;
+    case Recompute::cheap:
+      return save_costly(chain, flow, memory);
+    case Recompute::most:
+      return save_little(chain, flow, memory);
+  }
+  return save_slow(chain);
+}
+
 }  // namespace
 
 TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads,
@@ -25,10 +38,10 @@ TrainingPlan::TrainingPlan(const Graph& graph, int64_t batch, int threads,
       chain_(graph, 0, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::for_backward, 0,
              settings.wanted),
       flow_(flow_of(chain_, settings.wanted)),
-      timeline_(chain_, flow_,
-                settings.recompute ? save_little(chain_, flow_, {threads, settings.keeps_gradients})
-                                   : save_slow(chain_),
-                {threads, settings.keeps_gradients}),
+      timeline_(
+          chain_, flow_,
+          recomputation_of(settings.recompute, chain_, flow_, {threads, settings.keeps_gradients}),
+          {threads, settings.keeps_gradients}),
       arena_buffers_(timeline_.arena_buffers()),
       arena_floats_(assign_offsets(arena_buffers_)) {}
 

@@ -25,8 +25,15 @@ struct TrainingArguments {
   StepTimes* times = nullptr;             // null: nothing is measured
 };
 
+// The arrays of forward that backward computes again.
+enum class Recompute {
+  quick,  // large ones that one pass over memory computes
+  cheap,  // also very large ones that take few multiply-adds
+  most,
+};
+
 struct TrainingSettings {
-  bool recompute = false;       // saves few arrays, and computes the others again
+  Recompute recompute = Recompute::quick;
   bool keeps_gradients = true;  // see TrainingMemory
   // What backward computes: the gradients of the trained parameters, or that of a node's output or
   // of kGraphInput.

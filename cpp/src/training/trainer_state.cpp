@@ -82,11 +82,14 @@ LossSum TrainerState::step(const ShardedBatch& batch, const char* caller) {
   return sum;
 }
 
-bool TrainerState::updates_in_backward() const {
-  // A smaller block of gradients saves little memory.
+bool TrainerState::is_large() const {
   constexpr int64_t kLeastFloats = 4000000;
-  return model->graph.parameters().floats() >= kLeastFloats && gradients.size() == 0 &&
-         optimizer.is_elementwise() && !clipping.is_enabled() && shards == 1 && !distribution;
+  return model->graph.parameters().floats() >= kLeastFloats;
+}
+
+bool TrainerState::updates_in_backward() const {
+  return is_large() && gradients.size() == 0 && optimizer.is_elementwise() &&
+         !clipping.is_enabled() && shards == 1 && !distribution;
 }
 
 LossSum TrainerState::compute_and_apply(const ShardedBatch& batch, double rate_factor) {
@@ -200,7 +203,10 @@ TrainerState::ShardPass TrainerState::forward(const ShardedBatch& batch, int64_t
   const int threads = get_num_threads();
   const int64_t rows = rows_of_shard(batch.rows, shards, shard).count;
   const ShardInput input = batch.input(shard);
-  const auto plan = model->training_plan(rows, threads, {recompute, keeps_gradients});
+  // The sums of shards take the memory that the cheap arrays leave.
+  const auto plain = shards > 1 && is_large() ? graph::Recompute::cheap : graph::Recompute::quick;
+  const auto plan = model->training_plan(
+      rows, threads, {recompute ? graph::Recompute::most : plain, keeps_gradients});
   graph::StepTimes* const times = profiler ? profiler->times(*plan) : nullptr;
   ShardPass pass{
       plan,

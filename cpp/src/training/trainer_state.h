@@ -40,6 +40,8 @@ struct TrainerState {
   void apply_gradients(double rate_factor);
   // Both halves, without an update for a loss that is not finite.
   LossSum compute_and_apply(const ShardedBatch& batch, double rate_factor);
+  // Whether the block of gradients is a large part of a step's memory.
+  bool is_large() const;
   // Whether each layer's update may follow its backward, so that no gradients are kept: of a large
   // model, unless clipping, the optimizer or shards need all gradients at once, or the caller reads
   // them.
