@@ -85,6 +85,9 @@ def graphs(draw: Draw) -> Case:
     """A random graph of layers of every kind, or a network of large maps."""
     images, inputs = draw.integer(2, 5), network_snippets.INPUTS
     large = draw.chance(0.2)
+    shards = 1 if draw.in_torch else draw.integer(1, images + 1)
+    if not (large or draw.in_torch) and draw.chance(0.1):
+        images, shards = 12, draw.integer(9, 12)  # more than one group
     model = large_model(draw, images) if large else drawn_model(draw)
     if not any(layer.trainable and layer.parameter_count for layer in model.layers):
         return graphs(draw)
@@ -107,7 +110,7 @@ def graphs(draw: Draw) -> Case:
     ]
     if draw.in_torch and dropouts:
         setup.append(dropout_factors(draw, dropouts))
-    expected = in_torch(model, images) if draw.in_torch else in_numpy(draw)
+    expected = in_torch(model, images) if draw.in_torch else in_numpy(draw, shards)
     # The sums over large maps are long.
     noise = 2.0**-15 if large else 2.0**-19
     ending = f"expected, bounds = with_bounds(compute, {inputs}, {skipped}, {noise})"
@@ -118,7 +121,8 @@ def graphs(draw: Draw) -> Case:
         network_snippets.compare_most,
         f"cnnx.set_num_threads({draw.integer(1, 4)})",
         "def actual(index):\n"
-        f"    results = results_of(model, x[index], y[index], {draw.seed}, {draw.chance(0.4)})\n"
+        f"    settings = dict(shards={shards}, recompute={draw.chance(0.4)})\n"
+        f"    results = results_of(model, x[index], y[index], {draw.seed}, **settings)\n"
         "    return {**results, **gradients_at(model, x[index], y[index])}",
         "compare_most(compare, actual, expected, bounds)",
     )
@@ -154,14 +158,15 @@ def in_torch(model: cnnx.Model, images: int) -> list[str]:
     return [IMPORT_TORCH, TORCH_NOISE, *functions, parameters, TORCH_RESULTS]
 
 
-def in_numpy(draw: Draw) -> list[object]:
+def in_numpy(draw: Draw, shards: int) -> list[object]:
     """Source of `compute` with the reference."""
     return [
         f"sys.path.insert(0, {str(SUPPORT)!r})\n"
         "import reference\nfrom reference_network import ReferenceNetwork, Step",
         network_snippets.RoundedNetwork,
+        network_snippets.step_by_reference,
         network_snippets.by_reference,
         "def compute(index, noise, seed):\n"
         "    rng = np.random.default_rng(seed)\n"
-        f"    return by_reference(model, x[index], y[index], {draw.seed}, noise, rng)",
+        f"    return by_reference(model, x[index], y[index], {draw.seed}, {shards}, noise, rng)",
     ]

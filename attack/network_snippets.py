@@ -13,13 +13,14 @@ from reference_network import ReferenceNetwork, Step
 INPUTS = 3  # batches per case, see compare_most
 
 
-def results_of(model: cnnx.Model, x: Any, y: Any, seed: int, recompute: bool) -> dict[str, Any]:
-    """The outputs of a network, and loss, gradients and running statistics of a train step."""
+def results_of(model: cnnx.Model, x: Any, y: Any, seed: int, **settings: Any) -> dict[str, Any]:
+    """The outputs of a network, and loss, gradients and running statistics of a train step.
+
+    `settings` are further ones of the trainer.
+    """
     found = {"output": model(x)}
     trained = model.clone()
-    trainer = cnnx.Trainer(
-        trained, optimizer=cnnx.SGD(0.1), loss=cnnx.MSE(), seed=seed, recompute=recompute
-    )
+    trainer = cnnx.Trainer(trained, optimizer=cnnx.SGD(0.1), loss=cnnx.MSE(), seed=seed, **settings)
     found["loss"] = np.asarray(trainer.compute_gradients(x, y))
     start = 0
     for name, value in trained.parameters.items():
@@ -58,21 +59,38 @@ class RoundedNetwork(ReferenceNetwork):
         )
 
 
-def by_reference(model: cnnx.Model, x: Any, y: Any, seed: int, noise: float, rng: Any) -> Any:
-    """The results by the reference, with relative errors in every layer."""
-    network = RoundedNetwork(model, noise, rng)
-    found = {"output": network(x)}
-    trained = RoundedNetwork(model, noise, rng)
+def step_by_reference(network: RoundedNetwork, x: Any, y: Any, step: Step) -> dict[str, Any]:
+    """Loss and gradients of a train step, and the changes of the running statistics."""
     outputs = []
+    before = {name: np.array(array) for name, array in network.buffers.items()}
 
     def gradient(output: Any) -> Any:
         outputs.append(output)
         return reference.mean_squared_error_backward(output, y)
 
-    gradients = trained.gradients(x, gradient, Step(seed))
-    found["loss"] = np.asarray(reference.mean_squared_error(outputs[0], y))
-    found.update({f"gradient of {name}": each for name, each in gradients.items()})
-    return {**found, **trained.buffers}
+    gradients = network.gradients(x, gradient, step)
+    return {
+        "loss": np.asarray(reference.mean_squared_error(outputs[0], y)),
+        **{f"gradient of {name}": each for name, each in gradients.items()},
+        **{name: network.buffers[name] - each for name, each in before.items()},
+    }
+
+
+def by_reference(
+    model: cnnx.Model, x: Any, y: Any, seed: int, shards: int, noise: float, rng: Any
+) -> dict[str, Any]:
+    """The results by the reference, shard by shard, with relative errors in every layer."""
+    network = RoundedNetwork(model, noise, rng)
+    found = {"output": network(x), **network.buffers}
+    for shard in range(shards):
+        rows = slice(len(x) * shard // shards, len(x) * (shard + 1) // shards)
+        if rows.start == rows.stop:
+            continue
+        alone = RoundedNetwork(model, noise, rng)
+        means = step_by_reference(alone, x[rows], y[rows], Step(seed, shard))
+        for name, mean in means.items():
+            found[name] = found.get(name, 0.0) + (rows.stop - rows.start) / len(x) * mean
+    return found
 
 
 def with_bounds(

@@ -25,7 +25,7 @@ WORDS = (
     "averages beta1_product classes cnnx.checksums cnnx.classes cnnx.format cnnx.graph cnnx.notes "
     "cnnx.preprocessing cnnx.temperature cnnx.trainer crop data_offsets dtype epochs fit "
     "gradients_computed input input_shape inputs kind mean name nodes optimizer_step output "
-    "outputs preprocessing probabilities resize same schedule shape slots std step stretch "
+    "outputs preprocessing probabilities resize same schedule shape shards slots std step stretch "
     "trainable true valid F32 F64 I64 U8 1048576 16777216 1099511627776 4611686018427387904 "
     "9223372036854775807 -1"
 )
@@ -79,7 +79,7 @@ def write_onnx(folder: Path) -> None:
         cnnx.onnx.save(model, folder / name, opset=21)
 
 
-# Settings of a trainer: two slots, and one slot with every option of a trainer.
+# Settings of a trainer: two slots, one slot with every option of a trainer, and shards.
 TRAINERS: dict[str, dict[str, Any]] = {
     "adam": {"optimizer": cnnx.Adam(0.01)},
     "sgd": {
@@ -90,6 +90,7 @@ TRAINERS: dict[str, dict[str, Any]] = {
         "averaging": cnnx.WeightAverage(0.9),
         "schedule": cnnx.Warmup(1, cnnx.CosineDecay()),
     },
+    "shards": {"shards": 3},
 }
 
 

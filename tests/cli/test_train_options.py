@@ -28,6 +28,7 @@ def fitted(
     preprocessing: cnnx.Preprocessing | None = None,
     class_weights: list[float] | None = None,
     rate: float = 2e-3,
+    shards: int = 1,
     **settings: Any,
 ) -> cnnx.Model:
     """The model that `cnnx train` trains with a constant rate, trained from Python."""
@@ -39,6 +40,7 @@ def fitted(
         model,
         optimizer=cnnx.Adam(rate),
         loss=cnnx.CrossEntropy(class_weights=class_weights),
+        shards=shards,
     )
     trainer.fit(data.x, data.y, validation=0.1, **settings)
     return model
@@ -114,6 +116,26 @@ def test_recompute(run: Run, idx: Path, monkeypatch: pytest.MonkeyPatch) -> None
     for words in (["--recompute"], []):
         assert run("train", idx, "--resume", "run.ckpt", "--epochs", 2, *words).status == 0
     assert given == [True, False, True, False]
+
+
+def test_shards(run: Run, idx: Path) -> None:
+    model = train(run, idx, "--epochs", 1, "--shards", 4, "--checkpoint", "run.ckpt")
+    expected = fitted(idx, epochs=1, shards=4)
+    assert same(model, expected)
+    assert not same(fitted(idx, epochs=1), expected)
+    run("train", idx, "--resume", "run.ckpt", "--epochs", 2, "--shards", 4).refused(
+        "--shards cannot be given with --resume: a resumed run keeps its settings"
+    )
+    assert run("train", idx, "--resume", "run.ckpt", "--epochs", 2).status == 0
+    assert same(cnnx.load("model.cnnx"), fitted(idx, epochs=2, shards=4))
+
+
+def test_shards_are_at_most_the_images_of_a_batch(run: Run, idx: Path) -> None:
+    run("train", idx, "--shards", 9, "--batch-size", 8).refused(
+        "batch_size is 8, expected at least one image for each of the 9 shards"
+    )
+    run("train", idx, "--shards", 70000).refused("shards is 70000")
+    assert not Path("model.cnnx").exists()
 
 
 def test_keep_best_trains_to_the_end(run: Run, idx: Path) -> None:

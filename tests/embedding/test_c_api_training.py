@@ -72,6 +72,7 @@ RECIPES = {
             ),
         },
     ),
+    "sharded": ((None, None, "shards=4"), {"shards": 4}),
     "triangular": (
         ("adam learning_rate=0.003", None, "triangular peak_at=0.3 start=0.2 final=0.1"),
         {

@@ -235,6 +235,21 @@ DAMAGES: list[tuple[Callable[..., Any], str]] = [
         "gradients_computed: expected an integer from 0 to 9007199254740992",
     ),
     (_edit_json(STATE, lambda state: state.update(more=1)), "more"),
+    (_edit_json(STATE, lambda state: state.update(shards=1)), "shards: expected an integer from 2"),
+    (_edit_json(STATE, lambda state: state.update(shards=2**40)), "shards.* 65536"),
+    (_edit_json(STATE, lambda state: state.update(shards="4")), "shards"),
+    (
+        _edit_json(STATE, lambda state: state.update(shards=4)),
+        "has shards=4, but the trainer's settings expect shards=1",
+    ),
+    (
+        _edit_json(NOTES, lambda metadata: metadata["recipe"]["settings"].update(shards=2)),
+        "has shards=1, but the trainer's settings expect shards=2",
+    ),
+    (
+        _edit_json(NOTES, lambda metadata: metadata["recipe"]["settings"].update(shards=0)),
+        "cnnx.notes: Trainer: shards is 0",
+    ),
     (_rename("cnnx.trainer.beta1_product", "cnnx.trainer.beta"), "beta1_product.* is missing"),
     (_rename("cnnx.trainer.slot_1.dense_1.bias", "cnnx.trainer.x"), "dense_1.bias.* is missing"),
     (_edit_json(NOTES, lambda metadata: metadata.pop("run")), "cnnx.notes: metadata has no run"),

@@ -205,6 +205,13 @@ def test_a_batch_has_an_image_for_each_shard() -> None:
         trainer.fit(*data(40), epochs=1, batch_size=8)
 
 
+def test_batches_of_an_iterable_may_have_any_size() -> None:
+    x, y = data(70)
+    trainer = cnnx.Trainer(network(), shards=66)
+    history = trainer.fit([(x[:67], y[:67]), (x[67:], y[67:])], epochs=1)
+    assert np.isfinite(history.loss).all()
+
+
 def large_network() -> cnnx.Model:
     """More than four million parameters, and a first convolution that is computed again."""
     return cnnx.Model(

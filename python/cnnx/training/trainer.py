@@ -299,6 +299,8 @@ class Trainer(SingleSteps):
         held_out = validation_images(validation, self.model)
         validates = held_out is None and run.settings["validation"] is None
         images, own = training_images(x, y, sample_weight, self.model, validates=validates)
+        if images.y is not None:  # batches of an iterable may have any size
+            check_batch_size(run.settings["batch_size"], self._recipe.shards)
         held_out = held_out or own
         core, names = self._core, self.model.classes
         data = fit_data(core, self._batch, self._measure, images, held_out, run.settings, names)
@@ -341,7 +343,6 @@ class Trainer(SingleSteps):
     def _new_run(self, settings: dict[str, Any]) -> Run:
         last = self._run
         run = Run(run_settings(**settings), [], 1, 0 if last is None else last.next_number)
-        check_batch_size(run.settings["batch_size"], self._recipe.shards)
         if last is not None and last.has_begun and not last.is_over and self._checkpoint:
             warn(abandoned_sentence(last, run, self._checkpoint))
         if is_frozen(self.model):
