@@ -299,8 +299,7 @@ class Trainer(SingleSteps):
         held_out = validation_images(validation, self.model)
         validates = held_out is None and run.settings["validation"] is None
         images, own = training_images(x, y, sample_weight, self.model, validates=validates)
-        if images.y is not None:  # batches of an iterable may have any size
-            check_batch_size(run.settings["batch_size"], self._recipe.shards)
+        self._check_batches(run, images)
         held_out = held_out or own
         core, names = self._core, self.model.classes
         data = fit_data(core, self._batch, self._measure, images, held_out, run.settings, names)
@@ -348,6 +347,10 @@ class Trainer(SingleSteps):
         if is_frozen(self.model):
             warn("fit: no layer is trainable, expected one: model.layers[-1].trainable = True")
         return run
+
+    def _check_batches(self, run: Run, images: LabelledSet) -> None:
+        if images.y is not None:  # batches of an iterable may have any size
+            check_batch_size(run.settings["batch_size"], self._recipe.shards)
 
     def _continued_run(self, run: Run, settings: dict[str, Any]) -> Run:
         if run.is_over:
