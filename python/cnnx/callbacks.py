@@ -209,7 +209,7 @@ class BestModel(_Best):
     def on_epoch_end(self, trainer: Trainer, progress: Progress) -> None:
         """Save the model if the metric improved."""
         if self._improved(progress):
-            trainer.model.save(self.path)
+            trainer._processes.in_first(lambda: trainer.model.save(self.path))
 
 
 class CSVLog(Callback):

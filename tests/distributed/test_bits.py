@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from mpi_command import mpiexec, needs_mpi
 
 PROGRAM = Path(__file__).parents[1] / "support" / "distributed_run.py"
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("mpiexec") is None or importlib.util.find_spec("mpi4py") is None,
-    reason="needs mpiexec and mpi4py: apt-get install mpich, pip install mpi4py",
-)
+pytestmark = needs_mpi
 
 
 @functools.cache
 def hash_of(processes: int, shards: int, threads: int = 1) -> str:
-    command = ["mpiexec", "-n", str(processes), sys.executable, str(PROGRAM), str(shards)]
-    environment = {**os.environ, "CNNX_NUM_THREADS": str(threads)}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=100, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    outcome = mpiexec(processes, PROGRAM, shards, threads=threads)
+    assert (outcome.status, outcome.err) == (0, "")
+    return outcome.out
 
 
 @pytest.mark.parametrize(("processes", "threads"), [(2, 1), (4, 2), (8, 1)])

@@ -25,8 +25,15 @@ from cnnx.cli import (
     report,
     train,
 )
-from cnnx.cli.errors import UserError, complain, sentence, warnings_as_cautions
+from cnnx.cli.errors import UsageError, UserError, sentence, warnings_as_cautions
 from cnnx.cli.parser import USAGE, Parser
+from cnnx.cli.processes import (
+    check_command,
+    communicator,
+    complain_once,
+    is_first,
+    only_first_prints,
+)
 from cnnx.cli.signals import Interruptions
 
 SUCCESS, MISTAKE = 0, 1
@@ -66,28 +73,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     words = sys.argv[1:] if argv is None else argv
     try:
-        arguments = parser.parse_words(words)
+        with only_first_prints():
+            arguments = parser.parse_words(words)
     except SystemExit as stop:  # the help or the message of a wrong command line is printed
         return stop.code if isinstance(stop.code, int) else USAGE
     command: str | None = arguments.command
     if command is None:
-        parser.print_help(sys.stderr)
+        if is_first():
+            parser.print_help(sys.stderr)
         return USAGE
     arguments.command_line = shlex.join(["cnnx", *words])
     interruptions = Interruptions()
     try:
-        with interruptions, warnings_as_cautions(command):
+        check_command(command, arguments.command_line)
+        communicator()  # so that an error of one process ends all
+        with interruptions, warnings_as_cautions(command), only_first_prints():
             status: int = arguments.run(arguments)
             sys.stdout.flush()
     except KeyboardInterrupt as stop:
-        complain(command, str(stop) or "interrupted")
+        complain_once(command, str(stop) or "interrupted")
         return interruptions.status
     except BrokenPipeError:  # the reader of the output, such as `head`, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
     except (UserError, ValueError, OSError, ImportError, MemoryError) as error:
-        complain(command, sentence(error))
-        return MISTAKE
+        complain_once(command, sentence(error))
+        return USAGE if isinstance(error, UsageError) else MISTAKE
     return status
 
 

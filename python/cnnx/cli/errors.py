@@ -24,6 +24,10 @@ class UserError(Exception):
     """Error that the user can fix; its text says how."""
 
 
+class UsageError(UserError):
+    """Command line that is wrong for the processes that run it: exit status 2."""
+
+
 def sentence(error: BaseException) -> str:
     """One-line message of an error, without class name and errno."""
     if isinstance(error, MemoryError):

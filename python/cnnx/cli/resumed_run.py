@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cnnx.cli.command_lines import init_line, resume_line
 from cnnx.cli.errors import UserError, caution, counted, require_file
 from cnnx.cli.outputs import check_resumed
+from cnnx.cli.processes import check_shards, communicator, in_first
 from cnnx.cli.recipes import FINE_TUNE
 
 if TYPE_CHECKING:
@@ -38,11 +39,15 @@ def resume(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
             arguments.saves_best = True
     if arguments.epochs is not None:
         _check_length(checkpoint, arguments)
+    check_shards(checkpoint.recipe.shards, f"shards of {arguments.resume}", arguments.command_line)
     trainer = cnnx.Trainer.resume(
-        arguments.resume, epochs=arguments.epochs, recompute=arguments.recompute
+        arguments.resume,
+        epochs=arguments.epochs,
+        communicator=communicator(),
+        recompute=arguments.recompute,
     )
     if arguments.folder is None:
-        check_resumed(arguments, trainer.model)
+        in_first(lambda: check_resumed(arguments, trainer.model))
     return trainer, load_for(trainer.model, arguments, str(arguments.resume))
 
 

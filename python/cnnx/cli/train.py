@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import shlex
 import time
 import warnings
@@ -14,6 +13,7 @@ from cnnx.cli.command_lines import init_line, program, resume_line
 from cnnx.cli.errors import UserError, caution, counted, sentence
 from cnnx.cli.outputs import check_outputs, save_model
 from cnnx.cli.parser import Commands
+from cnnx.cli.processes import check_shards, communicator, in_first, is_first
 from cnnx.cli.profile_table import profile_table
 from cnnx.cli.recipes import (
     augmentation_of,
@@ -92,9 +92,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and save a model, and evaluate the test set if there is one."""
-    train_options.complete(arguments)
-    if arguments.folder is None:
-        check_outputs(arguments)
+    arguments = in_first(lambda: _completed(arguments))
 
     from cnnx.training.fit_progress import TextProgress
 
@@ -112,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
         _fit(trainer, images, arguments, progress)
         if arguments.profile:
             print(profile_table(trainer.profile(), time.perf_counter() - started), flush=True)
-        saved = save_model(trainer.model, arguments.out, replaces)
+        saved = in_first(lambda: save_model(trainer.model, arguments.out, replaces))
     except KeyboardInterrupt:
         outcome = _save_unfinished(trainer, images, progress.steps_done, arguments)
         raise KeyboardInterrupt(f"interrupted{outcome}") from None
@@ -131,6 +129,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _completed(arguments: argparse.Namespace) -> argparse.Namespace:
+    """The arguments with the defaults of a new run, after their checks and those of the outputs."""
+    train_options.complete(arguments)
+    if arguments.resume is None:
+        check_shards(arguments.shards, "--shards", arguments.command_line)
+    if arguments.folder is None:
+        check_outputs(arguments)
+    return arguments
+
+
 def _measure(trainer: Trainer, images: Dataset, arguments: argparse.Namespace) -> None:
     """Print the accuracy on the test set if there is one, and write the report of --run-dir."""
     if images.test is not None:
@@ -140,7 +148,7 @@ def _measure(trainer: Trainer, images: Dataset, arguments: argparse.Namespace) -
     if arguments.folder is not None:
         from cnnx.cli.run_report import finish_run
 
-        finish_run(arguments.folder, trainer, images)
+        in_first(lambda: finish_run(arguments.folder, trainer, images))
         print(f"saved {arguments.folder.report}")
 
 
@@ -162,7 +170,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
     if arguments.resume is not None:
         trainer, images = resume(arguments)
         if arguments.folder is not None:
-            arguments.folder.resume(arguments)
+            in_first(lambda: arguments.folder.resume(arguments))
         return trainer, images
     model, images = prepare(arguments)
     if images.validation is None and arguments.validation:
@@ -176,11 +184,12 @@ def _begin(arguments: argparse.Namespace) -> tuple[Trainer, Dataset]:
         schedule=schedule if arguments.recipe is None else fine_tuning_schedule(),
         seed=arguments.seed,
         shards=arguments.shards,
+        communicator=communicator(),
         recompute=arguments.recompute,
     )
     if arguments.folder is not None:
         arguments.saves_best = images.validation is not None or bool(arguments.validation)
-        arguments.folder.begin(arguments)
+        in_first(lambda: arguments.folder.begin(arguments))
     return trainer, images
 
 
@@ -261,13 +270,19 @@ def _save_unfinished(
 ) -> str:
     """Save the model of an interrupted run if its outputs are finite; never replace a file.
 
+    Process 0 does so without the others, which may not have been interrupted.
+
     Returns:
         The end of the message, which names the file.
     """
+    if not is_first():
+        return ""
     if steps == 0:
         return "; nothing was saved, because no step was finished"
+    import numpy as np
+
     checkpoint = arguments.resume or arguments.checkpoint
-    if not math.isfinite(trainer.evaluate(images.x[:64], images.y[:64])["loss"]):
+    if not np.isfinite(trainer.model(images.x[:64])).all():
         outcome = "; no model was saved, because its outputs are not finite"
         return outcome if checkpoint is None else f"{outcome}; an earlier state is in {checkpoint}"
     replaces = arguments.resume is not None or arguments.folder is not None

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cnnx.cli.errors import UserError, caution, counted, require_file
+from cnnx.cli.processes import is_first
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Classes, Dataset
@@ -81,7 +82,8 @@ def load_described(
         if loaded is not None:
             report_skipped(loaded)
     print(f"images per class: {_counts_text(images.class_counts)}", flush=True)
-    report_findings(source, images, arguments)
+    if is_first():
+        report_findings(source, images, arguments)
     return images
 
 

@@ -9,26 +9,21 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from cnnx.launcher import started_process
+
 # Seconds in which an error that all processes have reaches all of them.
 _TOGETHER = 2.0
-_PROCESS_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
+# Communicator of mpi4py with all processes, if there are several.
+_everyone: Any = None
 _LOST = (
     b"cnnx: one of the processes was killed, so all of them were ended, expected all to stay: "
     b"resume from the checkpoint, with any number of processes that divides the shards\n"
 )
-
-
-def started_process() -> int | None:
-    """Number of this process if a launcher of MPI started it, else None; does not load MPI."""
-    for name in _PROCESS_VARIABLES:
-        number = os.environ.get(name, "")
-        if number.isdecimal():
-            return int(number)
-    return None
 
 
 def watch_processes() -> None:
@@ -77,20 +72,33 @@ def end_all_together(mpi: Any) -> None:
     Args:
         mpi: communicator of mpi4py with all processes.
     """
-    everyone = mpi.Dup()
+    global _everyone
+    _everyone = mpi.Dup()
     print_traceback = sys.excepthook
 
     def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if _all_end(everyone):
-            if everyone.Get_rank() == 0:
-                print_traceback(kind, error, trace)
-            return
-        process, processes = everyone.Get_rank(), everyone.Get_size()
-        sys.stderr.write(f"process {process} of {processes} on {platform.node()} ended all:\n")
-        print_traceback(kind, error, trace)
-        end_now(everyone)
+        end_with_all(lambda: print_traceback(kind, error, trace))
 
     sys.excepthook = end
+
+
+def end_with_all(say: Callable[[], object]) -> None:
+    """End this process with all others: process 0 says why, or this one if others do not end.
+
+    Before MPI is loaded, all end for the same reason.
+
+    Args:
+        say: writes the reason to stderr.
+    """
+    everyone = _everyone
+    if everyone is None or _all_end(everyone):
+        if started_process() in (None, 0):
+            say()
+        return
+    process, processes = everyone.Get_rank(), everyone.Get_size()
+    sys.stderr.write(f"process {process} of {processes} on {platform.node()} ended all:\n")
+    say()
+    end_now(everyone)
 
 
 def _all_end(everyone: Any) -> bool:

@@ -138,8 +138,16 @@ class Processes:
             ValueError: if the weights differ.
             OSError: in all processes, if it cannot be written.
         """
+        self.check_same_weights(model)
+        self.in_first(write)
+
+    def in_first(self, action: Callable[[], object]) -> None:
+        """Run an action in process 0 alone.
+
+        Raises:
+            Exception: in all processes, the one that the action raised.
+        """
         if self._communicator is None:
-            write()
+            action()
         else:
-            self.check_same_weights(model)
-            self._communicator.in_first(write)
+            self._communicator.in_first(action)
