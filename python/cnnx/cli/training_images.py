@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cnnx.cli.errors import UserError, caution, counted, require_file
-from cnnx.cli.processes import is_first
+from cnnx.cli.processes import communicator, is_first
 
 if TYPE_CHECKING:
     from cnnx.data.dataset import Classes, Dataset
@@ -92,7 +92,8 @@ def open_images(arguments: argparse.Namespace, classes: Classes | None = None) -
     from cnnx.data.decoding import Decoding
     from cnnx.data.source import open_source
 
-    decoding = Decoding(skip_unreadable=arguments.skip_unreadable)
+    skips = arguments.skip_unreadable
+    decoding = Decoding(skip_unreadable=skips, communicator=communicator())
     return open_source(arguments.path, classes, decoding)
 
 

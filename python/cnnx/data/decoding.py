@@ -21,6 +21,7 @@ from cnnx.data.image_files import ImageFiles
 from cnnx.data.memory import DecodingMemory, checked_limit, memory_limit
 from cnnx.data.pixel_file import PixelFile, default_folder
 from cnnx.data.progress import DecodingProgress
+from cnnx.distributed.communicator import Communicator
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -53,6 +54,10 @@ class Decoding:
         progress: called from time to time with the number of finished files and of all files; None
             shows a bar if stderr is a terminal and tqdm is installed, and
             `lambda done, total: None` shows nothing.
+        communicator: `cnnx.distributed.world()` if all its processes load these images at the same
+            time. One process of each machine decodes them into a file, which the others map: a
+            cache file, or without a cache a file in the folder for temporary files, which is
+            removed as soon as all have mapped it.
 
     Raises:
         TypeError: if an argument has another type.
@@ -68,6 +73,7 @@ class Decoding:
     cache: str | os.PathLike[str] | None = None
     memory_limit: int | None = None
     progress: Progress | None = None
+    communicator: Communicator | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.skip_unreadable, bool):
@@ -82,12 +88,23 @@ class Decoding:
         if self.progress is not None and not callable(self.progress):
             raise TypeError(f"Decoding: progress is {shown(self.progress)}, expected a function")
         checked_limit(self.memory_limit, "Decoding")
+        if self.communicator is not None and not isinstance(self.communicator, Communicator):
+            raise TypeError(
+                f"Decoding: communicator is {shown(self.communicator)}, expected None or "
+                "cnnx.distributed.world()"
+            )
 
     def folder(self, size: int) -> Path | None:
         """Cache folder for `size` bytes of pixels, or None to use memory."""
         if self.cache is not None:
             return Path(self.cache)
         return default_folder() if size > memory_limit(self.memory_limit) else None
+
+    @property
+    def machine(self) -> Communicator | None:
+        """Processes of this machine that load the images at the same time, or None for one."""
+        machine = None if self.communicator is None else self.communicator.machine
+        return None if machine is None or machine.processes == 1 else machine
 
 
 @dataclass(frozen=True)
@@ -137,11 +154,22 @@ def decode_files(files: ImageFiles, shape: InputShape, resize: str, decoding: De
                 count += 1
         _refuse_unreadable(files, unreadable, decoding)
         return Decoded(x[:count], unreadable)
-    cached = PixelFile(folder, files, shape, resize)
+    return decode_into(PixelFile(folder, files, shape, resize), files, shape, resize, decoding)
+
+
+def decode_into(
+    cached: PixelFile, files: ImageFiles, shape: InputShape, resize: str, decoding: Decoding
+) -> Decoded:
+    """Decode image files into their cache file, unless it has them already.
+
+    Raises:
+        FormatError: if a file cannot be read as an image and `skip_unreadable` is False.
+        OSError: if the cache cannot be written.
+    """
     decoded = cached.read()
     if decoded is None:
         with cached.writing() as write:
-            unreadable = {}
+            unreadable: dict[int, str] = {}
             for images, reasons in _decoded(files, shape, resize, decoding):
                 unreadable |= reasons
                 for image in images:
@@ -201,7 +229,8 @@ def _first_reader(
         shape = image_shape(files.path(0))
     except (FormatError, OSError):
         return nothing, None
-    if max(shape) > largest_side or decoding.folder(len(files) * int(np.prod(shape))) is not None:
+    is_in_file = decoding.machine or decoding.folder(len(files) * int(np.prod(shape)))
+    if max(shape) > largest_side or is_in_file:
         return nothing, None
     reader = ImageReader(shape, "stretch", DecodingMemory(decoding.memory_limit))
     return np.empty((len(files), *shape), np.uint8), reader

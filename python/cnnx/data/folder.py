@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from cnnx._core import FormatError
 from cnnx.arguments import path_of
 from cnnx.data.dataset import Dataset, InputShape, Pixels, checked_shape
-from cnnx.data.decoding import Decoding, Survey, decode_files, survey_files
+from cnnx.data.decoding import Decoding, Survey
+from cnnx.data.decoding_once import decode_once, survey_once
 from cnnx.data.image_files import (
     EXTENSIONS,
     ImageFiles,
@@ -150,7 +151,7 @@ class FolderSet:
 
     def _surveyed(self) -> Survey:
         if self._survey is None:
-            survey = survey_files(self._files, LARGEST_COMMON_SIDE, self._decoding)
+            survey = survey_once(self._files, LARGEST_COMMON_SIDE, self._decoding)
             if not survey.shapes:
                 raise self._without_images()
             self._survey = survey
@@ -162,7 +163,7 @@ class FolderSet:
         if survey is not None and survey.x is not None and survey.x.shape[1:] == shape:
             self._survey = replace(survey, x=None)  # the caller's from now on
             return survey.x, list(survey.unreadable)
-        decoded = decode_files(self._files, shape, resize, self._decoding)
+        decoded = decode_once(self._files, shape, resize, self._decoding)
         return decoded.x, list(decoded.unreadable)
 
     def _without_images(self) -> FormatError:

@@ -72,6 +72,11 @@ class PixelFile:
         # Other processes, also in other containers, may write the same file at the same time.
         self._part = self._pixels.with_suffix(f".part-{secrets.token_hex(8)}")
 
+    @property
+    def path(self) -> Path:
+        """The file of the pixels."""
+        return self._pixels
+
     @contextmanager
     def writing(self) -> Iterator[Callable[[Pixels], object]]:
         """Write images one after the other, with the function that the context returns.
@@ -135,13 +140,7 @@ class PixelFile:
         Raises:
             ValueError: if the file has another size.
         """
-        shape = (self._count - len(unreadable), *self._shape)
-        if shape[0] == 0:
-            return np.empty(shape, np.uint8), unreadable
-        with open_regular(path) as file:
-            if os.fstat(file.fileno()).st_size != int(np.prod(shape)):
-                raise FormatError(f"{path}: was changed while it was in use; load the images again")
-            return np.memmap(file, np.uint8, "r", shape=shape), unreadable
+        return map_pixels(path, (self._count - len(unreadable), *self._shape)), unreadable
 
     def _remove_older(self) -> None:
         """Remove earlier versions of the same set; existing mappings stay valid."""
@@ -155,6 +154,21 @@ class PixelFile:
             with suppress(OSError):
                 if is_abandoned(part):
                     part.unlink()
+
+
+def map_pixels(path: Path, shape: tuple[int, ...]) -> Pixels:
+    """Map the pixels of a file.
+
+    Raises:
+        FormatError: if the file has another size.
+        OSError: if it cannot be read.
+    """
+    if shape[0] == 0:
+        return np.empty(shape, np.uint8)
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size != int(np.prod(shape)):
+            raise FormatError(f"{path}: was changed while it was in use; load the images again")
+        return np.memmap(file, np.uint8, "r", shape=shape)
 
 
 class Permissions:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import platform
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -13,6 +15,8 @@ from numpy.typing import NDArray
 from cnnx.distributed.transport import ShardTransport
 
 Result = TypeVar("Result")
+
+_LONGEST_SLEEP = 0.01  # seconds
 
 
 class Communicator:
@@ -39,6 +43,26 @@ class Communicator:
     def is_first(self) -> bool:
         """Whether this is process 0, which alone prints, logs and saves."""
         return self.process == 0
+
+    @functools.cached_property
+    def machine(self) -> Communicator:
+        """The processes of this machine."""
+        from mpi4py import MPI
+
+        return Communicator(self._mpi.Split_type(MPI.COMM_TYPE_SHARED))
+
+    def share_of(self, count: int) -> range:
+        """Positions of the part of `count` things that is this process's."""
+        bounds = [count * each // self.processes for each in (self.process, self.process + 1)]
+        return range(*bounds)
+
+    def wait(self) -> None:
+        """Wait for the other processes, and leave the cores to them meanwhile."""
+        reached = self._mpi.Ibarrier()
+        pause = _LONGEST_SLEEP / 256
+        while not reached.Test():
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_SLEEP)
 
     def check_same(self, what: str, value: object) -> None:
         """Refuse a value that differs between the processes.
@@ -75,16 +99,21 @@ class Communicator:
         Raises:
             Exception: in every process, the one that the action raised.
         """
-        outcome: tuple[Any, Exception | None] = (None, None)
-        if self.is_first:
-            try:
-                outcome = action(), None
-            except Exception as error:
-                outcome = None, error
-        result, raised = self._mpi.bcast(outcome, root=0)
-        if raised is not None:
-            raise raised
-        return result  # type: ignore[no-any-return]
+        outcome = _outcome(action) if self.is_first else None
+        self.wait()
+        result: Result = _result(self._mpi.bcast(outcome, root=0))
+        return result
+
+    def in_each(self, action: Callable[[], Result]) -> list[Result]:
+        """Run an action in every process and return the results of all, in all processes.
+
+        Raises:
+            Exception: in every process, the one that the action raised in the first process that
+                has one.
+        """
+        outcome = _outcome(action)
+        self.wait()
+        return [_result(each) for each in self._mpi.allgather(outcome)]
 
     def first_bytes_of(self, array: NDArray[Any]) -> NDArray[Any]:
         """The array of process 0, in all processes."""
@@ -99,3 +128,19 @@ class Communicator:
     def transport(self, shards: int) -> ShardTransport:
         """Transport of the gradients of a trainer with this number of shards."""
         return ShardTransport(*self._channels, shards)
+
+
+def _outcome(action: Callable[[], Result]) -> tuple[Result | None, Exception | None]:
+    """What an action returns, and what it raises."""
+    try:
+        return action(), None
+    except Exception as error:
+        return None, error
+
+
+def _result(outcome: tuple[Any, Exception | None]) -> Any:
+    """The result of an action; raises what the action raised."""
+    result, raised = outcome
+    if raised is not None:
+        raise raised
+    return result

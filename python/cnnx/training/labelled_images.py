@@ -13,9 +13,11 @@ from numpy.typing import ArrayLike
 
 from cnnx.arguments import path_of, shown
 from cnnx.data.dataset import Dataset, ImageSet, check_classes
+from cnnx.data.decoding import Decoding
 from cnnx.data.image_files import EXTENSIONS
 from cnnx.data.image_like import holds_images
 from cnnx.data.source import Source, open_source
+from cnnx.distributed.communicator import Communicator
 from cnnx.model.model import Model
 
 _FORMS = "a Dataset, a path or an iterable of batches (x, y)"
@@ -44,6 +46,7 @@ def training_images(
     model: Model,
     *,
     validates: bool = False,
+    communicator: Communicator | None = None,
     caller: str = "fit",
 ) -> tuple[LabelledSet, LabelledSet | None]:
     """Images of a fit, and the validation set that a Dataset or path has besides.
@@ -54,6 +57,7 @@ def training_images(
         sample_weight: weights of the images, or None.
         model: model to train.
         validates: whether to load the validation set.
+        communicator: processes that train with the same images, or None.
         caller: named in errors.
 
     Raises:
@@ -62,7 +66,7 @@ def training_images(
             sample_weight with a form that has weights of its own.
         OSError: if a path cannot be read.
     """
-    found = _opened(x, y, model, caller)
+    found = _opened(x, y, model, caller, communicator)
     if found is None:
         return _plain(x, y, sample_weight, caller), None
     own = found.validation if validates else None
@@ -79,7 +83,9 @@ def fraction_of(validation: Any) -> Any:
     return validation if is_fraction else None
 
 
-def validation_images(given: Any, model: Model) -> LabelledSet | None:
+def validation_images(
+    given: Any, model: Model, communicator: Communicator | None = None
+) -> LabelledSet | None:
     """Images of the `validation` of a fit; None for a fraction or None.
 
     Raises:
@@ -90,7 +96,7 @@ def validation_images(given: Any, model: Model) -> LabelledSet | None:
     """
     if given is None or fraction_of(given) is not None:
         return None
-    found = _opened(given, None, model, "fit: validation")
+    found = _opened(given, None, model, "fit: validation", communicator)
     if found is None:
         if not _has_arrays(given) and not _has_batches(given):
             raise TypeError(
@@ -134,7 +140,12 @@ def _test_of(given: Any) -> str:
 
 
 def measured_images(
-    x: Any, y: ArrayLike | None, sample_weight: ArrayLike | None, model: Model, caller: str
+    x: Any,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    model: Model,
+    caller: str,
+    communicator: Communicator | None = None,
 ) -> LabelledSet:
     """Images of `evaluate`; of a Dataset or path the test set, else validation set, else images.
 
@@ -145,7 +156,7 @@ def measured_images(
         ValueError: as `training_images`.
         OSError: if a path cannot be read.
     """
-    found = _opened(x, y, model, caller)
+    found = _opened(x, y, model, caller, communicator)
     if found is None:
         return _plain(x, y, sample_weight, caller)
     images = _loaded(_first(found.test, found.validation, _images_of(found)), model, caller)
@@ -165,7 +176,13 @@ def refuse_iterator(batches: object, epochs: int, argument: str) -> None:
         )
 
 
-def _opened(given: Any, y: ArrayLike | None, model: Model, caller: str) -> Source | Dataset | None:
+def _opened(
+    given: Any,
+    y: ArrayLike | None,
+    model: Model,
+    caller: str,
+    communicator: Communicator | None = None,
+) -> Source | Dataset | None:
     """Sets of a path or a Dataset; None for images in another form."""
     if not isinstance(given, (str, os.PathLike, Dataset)):
         return None
@@ -178,7 +195,8 @@ def _opened(given: Any, y: ArrayLike | None, model: Model, caller: str) -> Sourc
         return given
     names = model.classes
     path = path_of(given, caller, "x")
-    return open_source(path, None if names is None else tuple(names))
+    classes = None if names is None else tuple(names)
+    return open_source(path, classes, Decoding(communicator=communicator))
 
 
 def _images_of(found: Source | Dataset) -> ImageSet | Dataset:

@@ -31,6 +31,7 @@ class Processes:
     """The processes that train a model, or the only one.
 
     Attributes:
+        communicator: of several processes, or None.
         times: seconds of communication so far.
 
     Args:
@@ -50,21 +51,21 @@ class Processes:
                 "cnnx.distributed.world()"
             )
         several = communicator is not None and communicator.processes > 1
-        self._communicator = communicator if several else None
+        self.communicator = communicator if several else None
         self._shards = recipe.shards
         self.times = CommunicationTimes()
         self._arrived: Sequence[object] = ()
-        if self._communicator is None:
+        if self.communicator is None:
             return
-        count = self._communicator.processes
+        count = self.communicator.processes
         if recipe.shards % count != 0:
             raise ValueError(
                 f"Trainer: shards is {recipe.shards} for {count} processes, expected a multiple of "
                 f"the processes: shards={count * max(1, round(recipe.shards / count))}"
             )
         text, arrays = pack(recipe)
-        self._communicator.check_same("Trainer: the recipe", text)
-        self._communicator.check_same_arrays(
+        self.communicator.check_same("Trainer: the recipe", text)
+        self.communicator.check_same_arrays(
             "Trainer: the recipe", [arrays[name] for name in sorted(arrays)]
         )
 
@@ -72,7 +73,7 @@ class Processes:
         self, callbacks: Sequence[Callback], progress: Callable[[Progress], object] | None
     ) -> tuple[Sequence[Callback], Callable[[Progress], object] | None]:
         """Those of `callbacks` and `progress` that this process calls."""
-        if self._communicator is None or self._communicator.is_first:
+        if self.communicator is None or self.communicator.is_first:
             return callbacks, progress
         return [each for each in callbacks if not each.only_in_first_process], None
 
@@ -82,7 +83,7 @@ class Processes:
         Raises:
             ValueError: if the models differ.
         """
-        communicator = self._communicator
+        communicator = self.communicator
         if communicator is None:
             return
         communicator.check_same("Trainer: the model", _described(model))
@@ -97,9 +98,9 @@ class Processes:
 
     def check_same_weights(self, model: Model) -> None:
         """Refuse weights that differ between the processes."""
-        if self._communicator is not None:
+        if self.communicator is not None:
             arrays = [*model.parameters.values(), *model.buffers.values()]
-            self._communicator.check_same_arrays("Trainer: the hash of the weights", arrays)
+            self.communicator.check_same_arrays("Trainer: the hash of the weights", arrays)
 
     def check_same_fit(
         self, settings: dict[str, Any], fingerprints: Sequence[dict[str, Any] | None]
@@ -109,14 +110,14 @@ class Processes:
         Raises:
             ValueError: in all processes, if they differ.
         """
-        if self._communicator is not None:
-            self._communicator.check_same("fit: the settings", settings)
-            self._communicator.check_same("fit: the data", fingerprints)
+        if self.communicator is not None:
+            self.communicator.check_same("fit: the settings", settings)
+            self.communicator.check_same("fit: the data", fingerprints)
 
     @contextmanager
     def agreed_interrupts(self) -> Iterator[None]:
         """In the block, interrupts of a process wait for `end_step`, which interrupts all."""
-        if self._communicator is None:
+        if self.communicator is None:
             yield
             return
         with interrupts_recorded() as self._arrived:
@@ -128,7 +129,7 @@ class Processes:
         Raises:
             KeyboardInterrupt: if there is one.
         """
-        if self._communicator is not None and self._communicator.any_of(bool(self._arrived)):
+        if self.communicator is not None and self.communicator.any_of(bool(self._arrived)):
             raise KeyboardInterrupt
 
     def save(self, model: Model, write: Callable[[], object]) -> None:
@@ -147,7 +148,7 @@ class Processes:
         Raises:
             Exception: in all processes, the one that the action raised.
         """
-        if self._communicator is None:
+        if self.communicator is None:
             action()
         else:
-            self._communicator.in_first(action)
+            self.communicator.in_first(action)

@@ -210,7 +210,8 @@ class SingleSteps(NamedAttributes):
             >>> sorted(trainer.evaluate(batches))
             ['accuracy', 'loss']
         """
-        images = measured_images(x, y, sample_weight, self.model, "evaluate")
+        processes = self._processes.communicator
+        images = measured_images(x, y, sample_weight, self.model, "evaluate", processes)
         is_averaged = boolean(averaged, "evaluate", "averaged")
         measure = functools.partial(self._measure, averaged=is_averaged)
         if images.y is None:

@@ -23,7 +23,12 @@ from cnnx.training.fit_inputs import fit_data
 from cnnx.training.fit_loop import FitLoop
 from cnnx.training.fit_progress import with_progress
 from cnnx.training.history import History, Progress
-from cnnx.training.labelled_images import fraction_of, training_images, validation_images
+from cnnx.training.labelled_images import (
+    LabelledSet,
+    fraction_of,
+    training_images,
+    validation_images,
+)
 from cnnx.training.losses import CrossEntropy, Loss
 from cnnx.training.one_fit import one_at_a_time
 from cnnx.training.optimizers import Adam, Optimizer, ParameterRule
@@ -296,11 +301,8 @@ class Trainer(SingleSteps):
         is_new = run is not self._run
         if path is None and checkpoint_every is not None:
             raise ValueError(f"fit: checkpoint_every is {checkpoint_every}, expected a checkpoint=")
-        held_out = validation_images(validation, self.model)
-        validates = held_out is None and run.settings["validation"] is None
-        images, own = training_images(x, y, sample_weight, self.model, validates=validates)
+        images, held_out = self._images_of(x, y, sample_weight, validation, run)
         self._check_batches(run, images)
-        held_out = held_out or own
         core, names = self._core, self.model.classes
         data = fit_data(core, self._batch, self._measure, images, held_out, run.settings, names)
         if data.steps == 0 and self._recipe.schedule:
@@ -338,6 +340,18 @@ class Trainer(SingleSteps):
             self._processes,
         ).train()
         return self.history
+
+    def _images_of(
+        self, x: Any, y: ArrayLike | None, sample_weight: Any, validation: Any, run: Run
+    ) -> tuple[LabelledSet, LabelledSet | None]:
+        """Images of a fit, and its validation set if that is not a fraction of them."""
+        processes = self._processes.communicator
+        held_out = validation_images(validation, self.model, processes)
+        validates = held_out is None and run.settings["validation"] is None
+        images, own = training_images(
+            x, y, sample_weight, self.model, validates=validates, communicator=processes
+        )
+        return images, held_out or own
 
     def _new_run(self, settings: dict[str, Any]) -> Run:
         last = self._run
