@@ -12,6 +12,7 @@
 #include "data/image.h"
 #include "data/pixels.h"
 #include "runtime/parallel.h"
+#include "runtime/sizes.h"
 
 namespace cnnx {
 namespace data {
@@ -132,7 +133,7 @@ class Augmenter {
         changes_(changes),
         divide_(divide_by_255),
         row_values_(shape[1] * shape[2]),
-        columns_(static_cast<size_t>(slots * shape[1])) {
+        columns_(runtime::checked_size(slots * shape[1])) {
     // One entry per value of a row, so that loops over it are independent of the channels.
     for (int64_t i = 0; i < row_values_; ++i) {
       const auto of = [&](const std::vector<float>& values) {
@@ -238,7 +239,7 @@ void augment_images(const ImageBatch& images, const Shape& shape,
   data::check_images(images, "augment_images");
   data::check_augmentation(augmentation, shape);
   validate(preprocessing, shape[2]);
-  std::vector<int64_t> rows(static_cast<size_t>(images.count));
+  std::vector<int64_t> rows(runtime::checked_size<int64_t>(images.count));
   std::iota(rows.begin(), rows.end(), int64_t{0});
   data::gather_augmented(images, rows.data(), images.count, shape, preprocessing,
                          {augmentation, seed, epoch}, get_num_threads(), out);

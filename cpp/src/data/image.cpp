@@ -12,6 +12,7 @@
 #include "cnnx/runtime.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
+#include "runtime/sizes.h"
 
 namespace cnnx {
 namespace data {
@@ -119,7 +120,7 @@ struct Filter {
 
 Filter triangle_filter(const Span& span, int64_t size) {
   Filter filter;
-  filter.windows.reserve(static_cast<size_t>(span.count));
+  filter.windows.reserve(runtime::checked_size<Filter::Window>(span.count));
   const double scale = span.length / static_cast<double>(span.count);
   const double support = std::max(scale, 1.0);
   std::vector<double> raw;
@@ -215,12 +216,12 @@ void resize(const ImageView& image, int64_t height, int64_t width, Resize how, P
   // result.
   const bool buffers_rows = bottom - top <= kMostBufferedFloats / row_floats;
   const int64_t buffered_rows = buffers_rows ? bottom - top : 0;
-  std::vector<float> middle(static_cast<size_t>(buffered_rows * row_floats));
+  std::vector<float> middle(runtime::checked_size(buffered_rows * row_floats));
 
   const int threads = get_num_threads();
   const int64_t source_grain = kGrain / (image.width * channels) + 1;
   const int slots = runtime::slot_count(threads, buffered_rows, source_grain);
-  std::vector<float> scratch(static_cast<size_t>(slots * image.width * channels));
+  std::vector<float> scratch(runtime::checked_size(slots * image.width * channels));
   runtime::parallel_for(slots, buffered_rows, source_grain,
                         [&](int64_t begin, int64_t end, int slot) {
                           float* row = scratch.data() + slot * image.width * channels;
@@ -233,7 +234,7 @@ void resize(const ImageView& image, int64_t height, int64_t width, Resize how, P
   const int64_t target_grain = kGrain / (row_floats * taps) + 1;
   const int target_slots = runtime::slot_count(threads, placement.rows.count, target_grain);
   const int64_t slot_floats = buffers_rows ? row_floats : 2 * row_floats + image.width * channels;
-  std::vector<float> sums(static_cast<size_t>(target_slots * slot_floats));
+  std::vector<float> sums(runtime::checked_size(target_slots * slot_floats));
   runtime::parallel_for(
       target_slots, placement.rows.count, target_grain, [&](int64_t begin, int64_t end, int slot) {
         float* sum = sums.data() + slot * slot_floats;
@@ -286,14 +287,14 @@ void check_images(const ImageBatch& images, const char* caller) {
 std::vector<float> prepare_image(const ImageView& image, int64_t height, int64_t width,
                                  int64_t channels, Resize resize) {
   check(image, height, width, channels, image.type);
-  const auto size = static_cast<size_t>(height * width * channels);
-  if (size > runtime::memory_limit() / sizeof(float))
-    throw runtime::OutOfMemory(size * sizeof(float));
-  std::vector<float> prepared(size);
+  const auto floats = static_cast<std::uint64_t>(height * width * channels);
+  if (floats > runtime::memory_limit() / sizeof(float))
+    throw runtime::OutOfMemory(floats * sizeof(float));
+  std::vector<float> prepared(runtime::checked_size(static_cast<int64_t>(floats)));
   if (image.type == PixelType::float32) {
     resize_image(image, height, width, channels, resize, prepared.data());
   } else {
-    std::vector<uint8_t> rounded(size);
+    std::vector<uint8_t> rounded(prepared.size());
     resize_image(image, height, width, channels, resize, rounded.data());
     std::copy(rounded.begin(), rounded.end(), prepared.begin());
   }

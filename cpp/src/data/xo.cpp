@@ -14,6 +14,7 @@
 #include "runtime/elementary.h"
 #include "runtime/parallel.h"
 #include "runtime/philox.h"
+#include "runtime/sizes.h"
 
 namespace cnnx {
 namespace data {
@@ -232,7 +233,7 @@ void draw_xo(int64_t count, int64_t size, uint64_t seed, uint8_t* pixels, int64_
   // Drawing 32 x 32 pixels takes about 20 microseconds.
   const int64_t grain = std::max<int64_t>(1, 1024 / area);
   const int slots = runtime::slot_count(get_num_threads(), count, grain);
-  std::vector<float> scratch(static_cast<size_t>(slots * area));
+  std::vector<float> scratch(runtime::checked_size(slots * area));
   runtime::parallel_for(slots, count, grain, [&](int64_t begin, int64_t end, int slot) {
     for (int64_t index = begin; index < end; ++index) {
       labels[index] = data::label_of(index, seed);

@@ -16,6 +16,7 @@
 #include "cnnx/softmax.h"
 #include "data/image.h"
 #include "graph/model_state.h"
+#include "runtime/sizes.h"
 
 namespace cnnx {
 
@@ -35,8 +36,7 @@ std::vector<float> new_outputs(const ImageBatch& images, const Shape& shape, con
   data::check_images(images, function);
   const int64_t floats = element_count(graph::with_batch(images.count, shape));
   std::vector<float> outputs;
-  if (static_cast<std::size_t>(floats) > outputs.max_size()) throw std::bad_alloc();
-  outputs.resize(static_cast<std::size_t>(floats));
+  outputs.resize(runtime::checked_size(floats));
   return outputs;
 }
 

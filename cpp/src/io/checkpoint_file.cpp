@@ -22,6 +22,7 @@
 #include "io/json_view.h"
 #include "io/model_file.h"
 #include "io/text.h"
+#include "runtime/sizes.h"
 
 namespace cnnx {
 namespace io {
@@ -95,7 +96,7 @@ Tensor tensor_of(const MetadataArray& array) {
 
 template <class Float>
 MetadataArray noted(const SafetensorsFile& file, const StoredTensor& tensor) {
-  std::vector<Float> values(static_cast<std::size_t>(element_count(tensor.shape)));
+  std::vector<Float> values(runtime::checked_size<Float>(element_count(tensor.shape)));
   file.read(tensor, values.data());
   return {tensor.name.substr(metadata_prefix().size()), tensor.shape, std::move(values)};
 }

@@ -32,6 +32,7 @@
 #include "io/safetensors.h"
 #include "io/text.h"
 #include "ops/registry.h"
+#include "runtime/sizes.h"
 
 namespace cnnx {
 namespace io {
@@ -306,7 +307,7 @@ class ModelReader {
                         "\": expected a list of numbers, one per channel");
     }
     const Shape& shape = file_.at(name, DType::f32, tensor->shape).shape;
-    std::vector<float> values(static_cast<std::size_t>(shape[0]));
+    std::vector<float> values(runtime::checked_size(shape[0]));
     read_floats(name, shape, values.data());
     return values;
   }

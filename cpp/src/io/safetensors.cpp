@@ -15,6 +15,7 @@
 #include "io/safetensors_header.h"
 #include "io/text.h"
 #include "io/xxh64.h"
+#include "runtime/sizes.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "cnnx keeps numbers in files as they lie in memory, which must be little-endian"
@@ -34,7 +35,7 @@ SafetensorsHeader read_header(const Input& input, std::uint64_t& data_begin) {
   input.read(0, beginning.data(), beginning.size());
   const std::uint64_t size = checked_header_size(beginning, input.size(), input.name());
   data_begin = 8 + size;
-  std::string text(static_cast<std::size_t>(size), '\0');
+  std::string text(runtime::checked_size<char>(static_cast<int64_t>(size)), '\0');
   input.read(8, text.data(), text.size());
   return SafetensorsHeader::parse(text, input.size() - data_begin, input.name());
 }
@@ -135,7 +136,7 @@ void SafetensorsFile::refuse_damage(const std::string& what) const {
 }
 
 void SafetensorsFile::read(const StoredTensor& tensor, void* destination) const {
-  const auto size = static_cast<std::size_t>(tensor.end - tensor.begin);
+  const auto size = runtime::checked_size<char>(static_cast<int64_t>(tensor.end - tensor.begin));
   input_->read(data_begin_ + tensor.begin, destination, size);
   if (tensor.checksum && *tensor.checksum != xxh64(destination, size))
     refuse_damage("tensor " + in_quotes(tensor.name));

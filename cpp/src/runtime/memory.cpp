@@ -28,6 +28,7 @@ constexpr std::size_t kAlignment = 64, kSlack = 64;
 // memory, a train step's time would depend on their addresses.
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
+// Of an array that exists, or of one whose size has been checked.
 std::size_t bytes_of(int64_t floats) {
   return static_cast<std::size_t>(floats) * sizeof(float) + kSlack;
 }
@@ -72,8 +73,12 @@ OutOfMemory::OutOfMemory(std::uint64_t bytes)
 AlignedBuffer::AlignedBuffer(int64_t floats, Contents contents) : size_(floats) {
   if (floats < 0 || floats > (int64_t{1} << 60))
     throw OutOfMemory("cnnx: an array of more than 2^60 numbers is needed");
+  // In 64 bits: on a 32-bit system the number of bytes may exceed every size.
+  const std::uint64_t needed = static_cast<std::uint64_t>(floats) * sizeof(float) + kSlack;
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
+  if (needed > 2 * kHugePage && (needed > memory_limit() || needed > kMost))
+    throw OutOfMemory(needed);
   const std::size_t bytes = bytes_of(floats);
-  if (bytes > 2 * kHugePage && bytes > memory_limit()) throw OutOfMemory(bytes);
   const std::size_t alignment = alignment_of(bytes);
   data_ = static_cast<float*>(::operator new(bytes, std::align_val_t{alignment}));
 #if defined(__linux__)

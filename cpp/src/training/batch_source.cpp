@@ -11,6 +11,7 @@
 #include "data/augmentation.h"
 #include "data/image.h"
 #include "data/pixels.h"
+#include "runtime/sizes.h"
 #include "training/mixup.h"
 
 namespace cnnx::training {
@@ -20,7 +21,7 @@ BatchSource::BatchSource(const TrainerState& trainer, const ImageBatch& images,
     : trainer_(trainer), images_(images), targets_(targets), rows_(std::move(rows)) {
   data::check_images(images, caller);
   if (rows_.empty()) {
-    rows_.resize(static_cast<std::size_t>(images.count));
+    rows_.resize(runtime::checked_size<int64_t>(images.count));
     std::iota(rows_.begin(), rows_.end(), int64_t{0});
   }
   if (rows_.empty()) {
@@ -111,20 +112,20 @@ void BatchSource::gather_images(const int64_t* rows, int64_t count, int threads,
 void BatchSource::gather_targets(const int64_t* rows, int64_t count, Batch& batch) const {
   batch.targets = {};
   if (targets_.labels) {
-    batch.labels.resize(static_cast<std::size_t>(count));
+    batch.labels.resize(runtime::checked_size<int64_t>(count));
     for (int64_t i = 0; i < count; ++i)
       batch.labels[static_cast<std::size_t>(i)] = targets_.labels[rows[i]];
     batch.targets.labels = batch.labels.data();
   } else {
     const int64_t outputs = element_count(trainer_.model->graph.output_shape());
-    batch.values.resize(static_cast<std::size_t>(count * outputs));
+    batch.values.resize(runtime::checked_size(count * outputs));
     for (int64_t i = 0; i < count; ++i) {
       std::copy_n(targets_.values + rows[i] * outputs, outputs, batch.values.data() + i * outputs);
     }
     batch.targets.values = batch.values.data();
   }
   if (targets_.weights) {
-    batch.weights.resize(static_cast<std::size_t>(count));
+    batch.weights.resize(runtime::checked_size(count));
     for (int64_t i = 0; i < count; ++i)
       batch.weights[static_cast<std::size_t>(i)] = targets_.weights[rows[i]];
     batch.targets.weights = batch.weights.data();

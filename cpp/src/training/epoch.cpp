@@ -9,6 +9,7 @@
 #include "data/image.h"
 #include "data/shuffle.h"
 #include "runtime/check_settings.h"
+#include "runtime/sizes.h"
 #include "training/batch_source.h"
 #include "training/prefetch.h"
 
@@ -151,7 +152,7 @@ std::vector<int64_t> Trainer::split_order(int64_t count) const {
     throw std::invalid_argument("split_order: count is " + std::to_string(count) +
                                 ", expected 0 to " + std::to_string(data::kMostImages));
   }
-  std::vector<int64_t> order(static_cast<std::size_t>(count));
+  std::vector<int64_t> order(runtime::checked_size<int64_t>(count));
   // No epoch has this number, so the split shares no random number with any epoch's order.
   constexpr uint64_t kSplit = (uint64_t{1} << 48) - 1;
   data::permutation(count, this->state()->seed, kSplit, order.data());

@@ -7,6 +7,7 @@
 #include "runtime/elementary.h"
 #include "runtime/parallel.h"
 #include "runtime/philox.h"
+#include "runtime/sizes.h"
 
 namespace cnnx::training {
 namespace {
@@ -91,7 +92,7 @@ void mix_targets(const BatchMix& mix, int64_t outputs, int threads, Batch& batch
   const float* const weights = batch.targets.weights;
   const auto of_targets = [&](int64_t row) { return target_factors(mix, weights, row); };
   if (batch.targets.labels) {
-    batch.values.assign(static_cast<std::size_t>(mix.count * outputs), 0.0f);
+    batch.values.assign(runtime::checked_size(mix.count * outputs), 0.0f);
     for (int64_t i = 0; i < mix.count; ++i) {
       const int64_t* labels = batch.targets.labels;
       const Factors factors = of_targets(i);
@@ -101,14 +102,14 @@ void mix_targets(const BatchMix& mix, int64_t outputs, int threads, Batch& batch
     }
     batch.targets.labels = nullptr;
   } else {
-    std::vector<float> mixed(static_cast<std::size_t>(mix.count * outputs));
+    std::vector<float> mixed(runtime::checked_size(mix.count * outputs));
     blend(mix, of_targets, batch.targets.values, outputs, threads, mixed.data());
     batch.values = std::move(mixed);
   }
   batch.targets.values = batch.values.data();
   if (!weights) return;
   const auto of_weights = [&](int64_t) { return image_factors(mix.mix); };
-  std::vector<float> mixed(static_cast<std::size_t>(mix.count));
+  std::vector<float> mixed(runtime::checked_size(mix.count));
   blend(mix, of_weights, weights, 1, threads, mixed.data());
   batch.weights = std::move(mixed);
   batch.targets.weights = batch.weights.data();

@@ -7,6 +7,7 @@
 #include "kernels/sum_of_squares.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
+#include "runtime/sizes.h"
 
 namespace cnnx::training {
 namespace {
@@ -19,7 +20,8 @@ constexpr int64_t kGrainChunks = 4;
 
 double add_squares(double sum, const float* values, int64_t count, int threads) {
   const auto kernel = CNNX_KERNELS(sum_of_squares_kernels).sum_of_squares;
-  std::vector<double> parts(static_cast<std::size_t>((count + kChunkFloats - 1) / kChunkFloats));
+  std::vector<double> parts(
+      runtime::checked_size<double>((count + kChunkFloats - 1) / kChunkFloats));
   runtime::parallel_for(threads, static_cast<int64_t>(parts.size()), kGrainChunks,
                         [&](int64_t begin, int64_t end, int) {
                           for (int64_t i = begin; i < end; ++i) {

@@ -15,6 +15,7 @@
 #include "cnnx/shape.h"
 #include "data/image.h"
 #include "graph/model_state.h"
+#include "runtime/sizes.h"
 #include "training/batch_source.h"
 #include "training/not_finite.h"
 #include "training/trainer_state.h"
@@ -278,18 +279,18 @@ Metrics Trainer::evaluate(const ImageBatch& images, const Targets& targets,
   const int64_t pieces = (source.count() + piece - 1) / piece;
   training::Distribution* const shared = state()->distribution.get();
   const training::Rows own = shared ? shared->own_rows(pieces) : training::Rows{0, pieces};
-  std::vector<training::LossSum> sums(static_cast<std::size_t>(pieces));
+  std::vector<training::LossSum> sums(runtime::checked_size<training::LossSum>(pieces));
   training::Batch batch;
   const std::shared_lock<graph::ModelMutex> lock(model.mutex);
   for (int64_t i = own.first; i < own.first + own.count; ++i) {
-    const training::Rows rows = {i * piece, std::min(piece, source.count() - i * piece)};
-    source.gather(rows, rows, threads, batch);
-    const auto plan = model.inference_plan(rows.count, threads);
+    const training::Rows part = {i * piece, std::min(piece, source.count() - i * piece)};
+    source.gather(part, part, threads, batch);
+    const auto plan = model.inference_plan(part.count, threads);
     const graph::WorkspaceLease workspace = model.lease(*plan);
     const float* output = plan->forward(batch.input, model.parameters.data(), model.buffers.data(),
                                         model.packed(*plan), *workspace);
     sums[static_cast<std::size_t>(i)] =
-        state()->loss.sum(output, batch.targets, rows.count, 1.0, threads, nullptr);
+        state()->loss.sum(output, batch.targets, part.count, 1.0, threads, nullptr);
   }
   if (shared) shared->share(sums);
   training::LossSum total;
