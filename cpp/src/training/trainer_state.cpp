@@ -204,7 +204,8 @@ TrainerState::ShardPass TrainerState::forward(const ShardedBatch& batch, int64_t
   const int64_t rows = rows_of_shard(batch.rows, shards, shard).count;
   const ShardInput input = batch.input(shard);
   // The sums of shards take the memory that the cheap arrays leave.
-  const auto plain = shards > 1 && is_large() ? graph::Recompute::cheap : graph::Recompute::quick;
+  const bool adds_up = own_shards().end - own_shards().first > 1;
+  const auto plain = adds_up && is_large() ? graph::Recompute::cheap : graph::Recompute::quick;
   const auto plan = model->training_plan(
       rows, threads, {recompute ? graph::Recompute::most : plain, keeps_gradients});
   graph::StepTimes* const times = profiler ? profiler->times(*plan) : nullptr;
