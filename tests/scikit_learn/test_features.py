@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("sklearn")
 from cnnx.sklearn import CNNFeatures
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
@@ -54,6 +55,17 @@ def test_a_pipeline(model: cnnx.Model) -> None:
     features = model.layer_outputs(x)["relu_3"]
     alone = GaussianNB().fit(features, y)
     np.testing.assert_array_equal(pipeline.predict_proba(x), alone.predict_proba(features))
+
+
+def test_a_search_with_a_cache_computes_the_features_once(
+    model: cnnx.Model, tmp_path: Path
+) -> None:
+    x, y = cnnx.data.xo(100, size=16, seed=1)
+    for features in (CNNFeatures(model), CNNFeatures(model.clone())):
+        pipeline = make_pipeline(features, GaussianNB(), memory=str(tmp_path))
+        GridSearchCV(pipeline, {"gaussiannb__var_smoothing": [1e-9, 1e-6, 1e-3]}, cv=2).fit(x, y)
+    # Of two folds and of all images.
+    assert len(list(tmp_path.rglob("output.pkl"))) == 3
 
 
 @pytest.mark.parametrize(
