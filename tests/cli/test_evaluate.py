@@ -177,7 +177,7 @@ def test_every_number_of_the_page_is_that_of_the_predictions(
         if exact not in [k / 10 for k in range(1, 10)]:
             exact = expected.best_threshold()
         assert given == pytest.approx(expected.at(exact), abs=5.1e-5)
-    captions = re.findall(r"<figcaption><b>(\w)</b> (.*?)%<br>label (\w), loss (.*?)<br>", page)
+    captions = re.findall(r"<figcaption><b>(\w)</b> (.*?)%<br>label (\w), loss\s(.*?)<br>", page)
     order = expected.by_loss()[:24] + expected.certain_errors()[:24]
     for (predicted, confidence, label, loss), i in zip(captions, order, strict=True):
         assert (predicted, label) == ("OX"[expected.predicted[i]], "OX"[expected.labels[i]])

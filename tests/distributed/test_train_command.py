@@ -6,38 +6,15 @@ import re
 import shutil
 from pathlib import Path
 
-import pytest
-from cnnx import cli
-from cnnx.data import xo
-from command_line import Outcome
-from mpi_command import mpiexec, needs_mpi
+from mpi_command import TRAINING, cnnx, mpiexec, needs_mpi
+
+COUNTED = Path(__file__).parents[1] / "support" / "counted_decodings.py"
 
 pytestmark = needs_mpi
 
-LINE = ("--shards", 4, "--epochs", 2, "--batch-size", 16, "--augment", "flip")
-
-
-def cnnx(processes: int, *words: object, cwd: Path) -> Outcome:
-    return mpiexec(processes, "-m", "cnnx", *words, cwd=cwd)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with images of X and O in images/, and a model m.cnnx and run.ckpt trained there."""
-    image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
-    root = tmp_path_factory.mktemp("distributed")
-    for name, count, seed in (("train", 60, 1), ("test", 20, 2)):
-        for index, (pixels, label) in enumerate(zip(*xo(count, size=16, seed=seed), strict=True)):
-            target = root / "images" / name / "XO"[label]
-            target.mkdir(parents=True, exist_ok=True)
-            image.fromarray(pixels[..., 0]).save(target / f"{index:03}.png")
-    words = ("train", root / "images", *LINE, "--out", root / "m.cnnx")
-    assert cli.main([*map(str, words), "--checkpoint", str(root / "run.ckpt")]) == 0
-    return root
-
 
 def test_two_processes_print_and_write_once_what_one_would(folder: Path, tmp_path: Path) -> None:
-    words = ("train", folder / "images", *LINE)
+    words = ("train", folder / "images", *TRAINING)
     alone = cnnx(1, *words, "--out", "m.cnnx", cwd=tmp_path)
     outcome = cnnx(2, *words, "--run-dir", "run", cwd=tmp_path)
     assert outcome.status == 0
@@ -83,3 +60,15 @@ def test_other_commands_run_in_one_process(folder: Path, tmp_path: Path) -> None
     )
     assert cnnx(1, "info", folder / "m.cnnx", cwd=tmp_path).status == 0
     cnnx(2, "trian", "pets", cwd=tmp_path).refused("trian is no command", status=2)
+
+
+def test_one_process_of_a_machine_decodes_the_images(folder: Path, tmp_path: Path) -> None:
+    words = ("train", folder / "images", *TRAINING, "--out", "m.cnnx")
+    environment = {"TMPDIR": str(tmp_path / "temporary")}
+    (tmp_path / "temporary").mkdir()
+    outcome = mpiexec(4, COUNTED, "decodings.log", *words, cwd=tmp_path, environment=environment)
+    assert outcome.status == 0
+    decoded = (tmp_path / "decodings.log").read_text().splitlines()
+    assert sorted(decoded) == sorted(map(str, (folder / "images").rglob("*.png")))
+    assert (tmp_path / "m.cnnx").read_bytes() == (folder / "m.cnnx").read_bytes()
+    assert not [each for each in (tmp_path / "temporary").iterdir() if each.is_dir()]

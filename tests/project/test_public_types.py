@@ -57,6 +57,7 @@ def test_subclasses_may_have_attributes_and_arguments_of_their_own() -> None:
 
 MODULES = (
     *("cnnx", "cnnx.callbacks", "cnnx.data", "cnnx.metrics", "cnnx.models", "cnnx.ops"),
+    "cnnx.distributed",
     "cnnx.doctor",
     "cnnx.evaluation",
     "cnnx.explain",

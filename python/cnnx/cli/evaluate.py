@@ -19,9 +19,13 @@ from cnnx.cli.measured_set import (
 )
 from cnnx.cli.outputs import check_new_file
 from cnnx.cli.parser import Commands
+from cnnx.cli.processes import communicator, in_first, is_first
 from cnnx.cli.shared_options import use_threads
+from cnnx.cli.training_images import report_skipped
 
 if TYPE_CHECKING:
+    from cnnx.cli.classifier import Classifier
+    from cnnx.data.dataset import ImageSet
     from cnnx.evaluation import Evaluation
 
 _EPILOG = f"""\
@@ -73,10 +77,12 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_exchanged("evaluate", arguments.model, arguments.path)
     if arguments.html is not None:
         inputs = {"MODEL": arguments.model, "PATH": Path(arguments.path)}
-        check_new_file("--html", arguments.html, inputs, arguments.overwrite)
+        in_first(lambda: check_new_file("--html", arguments.html, inputs, arguments.overwrite))
     classifier = Classifier(arguments.model)
     images = measured_set(classifier, arguments)
-    evaluation = evaluated(classifier, loaded(classifier, images))
+    evaluation = _evaluation(classifier, images, shows_images=arguments.html is not None)
+    if not is_first():
+        return 0
     if arguments.html is not None:  # before the output, whose reader may end early
         _write_page(evaluation, arguments.html, str(arguments.model), images.name)
     if arguments.json:
@@ -85,6 +91,20 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(_text(evaluation, images.name, per_class=arguments.per_class))
     return 0
+
+
+def _evaluation(classifier: Classifier, images: ImageSet, *, shows_images: bool) -> Evaluation:
+    """Evaluation of the images; several processes read all of them only if they are to be shown."""
+    from cnnx.data.folder import FolderSet
+
+    processes = communicator()
+    if processes is None or shows_images:
+        return evaluated(classifier, loaded(classifier, images), processes)
+    evaluation = evaluated(classifier, images, processes)
+    if isinstance(images, FolderSet):
+        read = set(evaluation.names or ())
+        report_skipped([name for name in images.file_names if name not in read])
+    return evaluation
 
 
 def _text(evaluation: Evaluation, name: str, *, per_class: bool) -> str:

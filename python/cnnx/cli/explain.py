@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,7 +125,7 @@ class _Explainer:
         from cnnx.explain.walkthrough import explained_image
 
         classifier = self._classifier
-        pixels = read_or_complain(image.path, classifier.model, "explain")
+        pixels = read_or_complain(image.path, classifier.model, partial(complain, "explain"))
         if pixels is None:
             return False
         probabilities = classifier.probabilities(pixels[np.newaxis])[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,8 +55,15 @@ def image_arguments(paths: list[str], command: str) -> tuple[list[ImageArgument]
     return files, failed
 
 
-def read_or_complain(path: str, model: Model, command: str) -> NDArray[np.uint8] | None:
-    """Pixels of an image file for a model, or None after a line on stderr if it is unreadable.
+def read_or_complain(
+    path: str, model: Model, complain_of: Callable[[str], object]
+) -> NDArray[np.uint8] | None:
+    """Pixels of an image file for a model, or None if it is unreadable.
+
+    Args:
+        path: the file.
+        model: model whose input it becomes.
+        complain_of: receives the sentence about an unreadable file.
 
     Raises:
         ImportError: if Pillow is not installed.
@@ -65,5 +73,5 @@ def read_or_complain(path: str, model: Model, command: str) -> NDArray[np.uint8]
     try:
         return read_image(path, model.input_shape, resize=model.preprocessing.resize)
     except (ValueError, OSError) as error:
-        complain(command, sentence(error))
+        complain_of(sentence(error))
         return None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cnnx.cli.classifier import Classifier
     from cnnx.data.dataset import Dataset, ImageSet
     from cnnx.data.source import Source
+    from cnnx.distributed.communicator import Communicator
     from cnnx.evaluation import Evaluation
 
 SETS_NOTE = """\
@@ -100,20 +101,29 @@ def loaded(classifier: Classifier, images: ImageSet) -> Dataset:
     """Images in the size of a model; files that are skipped are named on stderr."""
     model = classifier.model
     dataset = images.load(model.input_shape, model.preprocessing.resize)
-    report_skipped(dataset)
+    report_skipped(dataset.skipped)
     return dataset
 
 
-def evaluated(classifier: Classifier, images: Dataset) -> Evaluation:
-    """Evaluation of a model on loaded images.
+def evaluated(
+    classifier: Classifier, images: ImageSet | Dataset, processes: Communicator | None = None
+) -> Evaluation:
+    """Evaluation of a model on images.
+
+    Args:
+        classifier: the model.
+        images: loaded images, or a set of which each process reads a part.
+        processes: processes that share the images out, or None.
 
     Raises:
         UserError: if the model's outputs are not finite.
     """
-    from cnnx.evaluation import evaluate
+    from cnnx.evaluation.measuring import evaluation_of, shared_evaluation
 
     try:
-        return evaluate(classifier.model, images)
+        if processes is None:
+            return evaluation_of(classifier.model, images, None, "evaluate")
+        return shared_evaluation(classifier.model, images, processes, "evaluate")
     except FloatingPointError:
         raise UserError(
             f"{classifier.path}: its outputs are not finite, expected numbers: its training has "

@@ -5,17 +5,27 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from cnnx.cli.errors import complain
-from cnnx.cli.image_arguments import add_model_and_images, image_arguments, read_or_complain
+from cnnx.cli.image_arguments import (
+    ImageArgument,
+    add_model_and_images,
+    image_arguments,
+    read_or_complain,
+)
 from cnnx.cli.option_types import positive_integer
 from cnnx.cli.parser import Commands
+from cnnx.cli.processes import in_each, in_first
 from cnnx.cli.shared_options import add_threads, use_threads
+from cnnx.launcher import started_processes
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from cnnx.cli.classifier import Classifier
 
 _EPILOG = """\
 Prints one line per image: file, label and probability, separated by tabs. --top N adds the other
@@ -35,7 +45,8 @@ examples:
   cnnx predict pets.cnnx new/*.jpg | sort -k 2
   cnnx predict pets.cnnx new/*.jpg --json | jq .probabilities.cat
 """
-_IMAGES_AT_ONCE = 256
+_IMAGES_AT_ONCE = 256  # of one process
+_LINES_AT_ONCE = 2048
 
 
 def add_parser(commands: Commands) -> None:
@@ -61,35 +72,63 @@ def add_parser(commands: Commands) -> None:
     add_threads(parser)
 
 
+class _Predictions(NamedTuple):
+    """Output for some images.
+
+    Attributes:
+        lines: a line per image.
+        complaints: sentences about images that cannot be read or classified.
+    """
+
+    lines: list[str]
+    complaints: list[str]
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Print label and probability of every image; return 1 if one cannot be read or classified."""
-    import numpy as np
-
     from cnnx.cli.classifier import Classifier
 
     use_threads(arguments)
     classifier = Classifier(arguments.model)
-    files, failed = image_arguments(arguments.images, "predict")
-    for start in range(0, len(files), _IMAGES_AT_ONCE):
-        images: list[NDArray[np.uint8]] = []
-        names: list[str] = []
-        for file in files[start : start + _IMAGES_AT_ONCE]:
-            pixels = read_or_complain(file.path, classifier.model, "predict")
-            if pixels is None:
-                failed = True
-            else:
-                images.append(pixels)
-                names.append(file.path)
-        if not images:
-            continue
-        probabilities = classifier.probabilities(np.stack(images))
-        for name, row in zip(names, probabilities, strict=True):
-            if not np.isfinite(row).all():
-                complain("predict", f"{name}: the model's outputs are not finite")
-                failed = True
-            every = dict(zip(classifier.names, row.tolist(), strict=True))
-            print(_line(name, every, arguments.top, as_json=arguments.json))
+    files, failed = in_first(lambda: image_arguments(arguments.images, "predict"))
+
+    def predict(part: Sequence[ImageArgument]) -> _Predictions:
+        return _predictions(part, classifier, arguments)
+
+    at_once = min(_LINES_AT_ONCE, _IMAGES_AT_ONCE * started_processes())
+    for start in range(0, len(files), at_once):
+        for found in in_each(predict, files[start : start + at_once]):
+            for sentence in found.complaints:
+                complain("predict", sentence)
+            for line in found.lines:
+                print(line)
+            failed = failed or bool(found.complaints)
     return 1 if failed else 0
+
+
+def _predictions(
+    files: Sequence[ImageArgument], classifier: Classifier, arguments: argparse.Namespace
+) -> _Predictions:
+    """Read and classify some images."""
+    import numpy as np
+
+    found = _Predictions([], [])
+    images: list[NDArray[np.uint8]] = []
+    names: list[str] = []
+    for file in files:
+        pixels = read_or_complain(file.path, classifier.model, found.complaints.append)
+        if pixels is not None:
+            images.append(pixels)
+            names.append(file.path)
+    if not images:
+        return found
+    probabilities = classifier.probabilities(np.stack(images))
+    for name, row in zip(names, probabilities, strict=True):
+        if not np.isfinite(row).all():
+            found.complaints.append(f"{name}: the model's outputs are not finite")
+        every = dict(zip(classifier.names, row.tolist(), strict=True))
+        found.lines.append(_line(name, every, arguments.top, as_json=arguments.json))
+    return found
 
 
 def _line(name: str, probabilities: dict[str, float], top: int | None, *, as_json: bool) -> str:

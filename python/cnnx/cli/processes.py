@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +16,7 @@ from cnnx.launcher import started_process, started_processes
 if TYPE_CHECKING:
     from cnnx.distributed.communicator import Communicator
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _SHARED = ("train", "evaluate", "predict")
@@ -93,6 +94,20 @@ def in_first(action: Callable[[], Result]) -> Result:
     """
     processes = communicator()
     return action() if processes is None else processes.in_first(action)
+
+
+def in_each(action: Callable[[Sequence[Item]], Result], items: Sequence[Item]) -> list[Result]:
+    """Run an action in every process with its part of the items and return all results, in order.
+
+    Raises:
+        Exception: in every process, the one that the action raised in the first process that has
+            one.
+    """
+    processes = communicator()
+    if processes is None:
+        return [action(items)]
+    part = processes.share_of(len(items))
+    return processes.in_each(lambda: action(items[part.start : part.stop]))
 
 
 @contextlib.contextmanager

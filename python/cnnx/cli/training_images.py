@@ -80,7 +80,7 @@ def load_described(
     images = source.load(model.input_shape, model.preprocessing.resize)
     for loaded in (images, images.validation, images.test):
         if loaded is not None:
-            report_skipped(loaded)
+            report_skipped(loaded.skipped)
     print(f"images per class: {_counts_text(images.class_counts)}", flush=True)
     if is_first():
         report_findings(source, images, arguments)
@@ -140,10 +140,10 @@ def _file_names(found: FolderSet, loaded: Dataset, root: str) -> list[str]:
     return [prefix + name for name in found.file_names if name not in skipped]
 
 
-def report_skipped(images: Dataset) -> None:
+def report_skipped(names: Sequence[str]) -> None:
     """Print the names of files that were skipped as unreadable."""
-    if images.skipped:
-        print(f"skipped as unreadable: {', '.join(images.skipped)}", file=sys.stderr)
+    if names:
+        print(f"skipped as unreadable: {', '.join(names)}", file=sys.stderr)
 
 
 def class_names(images: Dataset) -> list[str]:

@@ -152,7 +152,7 @@ def decode_files(files: ImageFiles, shape: InputShape, resize: str, decoding: De
             for image in images:
                 x[count] = image
                 count += 1
-        _refuse_unreadable(files, unreadable, decoding)
+        refuse_unreadable(files, unreadable, decoding)
         return Decoded(x[:count], unreadable)
     return decode_into(PixelFile(folder, files, shape, resize), files, shape, resize, decoding)
 
@@ -174,9 +174,9 @@ def decode_into(
                 unreadable |= reasons
                 for image in images:
                     write(image)
-            _refuse_unreadable(files, unreadable, decoding)
+            refuse_unreadable(files, unreadable, decoding)
             decoded = cached.finish(unreadable)
-    _refuse_unreadable(files, decoded[1], decoding)
+    refuse_unreadable(files, decoded[1], decoding)
     return Decoded(*decoded)
 
 
@@ -215,7 +215,7 @@ def survey_files(files: ImageFiles, largest_side: int, decoding: Decoding) -> Su
                 if image is not None and len(shapes) == 1:
                     x[count] = image
                     count += 1
-    _refuse_unreadable(files, unreadable, decoding)
+    refuse_unreadable(files, unreadable, decoding)
     is_decoded = reader is not None and len(shapes) == 1
     return Survey(frozenset(shapes), unreadable, x[:count] if is_decoded else None)
 
@@ -334,7 +334,7 @@ def _reason(error: Exception, path: str) -> str:
     return "" if reason == UNREADABLE else reason
 
 
-def _refuse_unreadable(files: ImageFiles, unreadable: dict[int, str], decoding: Decoding) -> None:
+def refuse_unreadable(files: ImageFiles, unreadable: dict[int, str], decoding: Decoding) -> None:
     """Raise an error that names the unreadable files, unless they are to be skipped.
 
     Raises:

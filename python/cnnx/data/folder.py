@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cnnx._core import FormatError
 from cnnx.arguments import path_of
 from cnnx.data.dataset import Dataset, InputShape, Pixels, checked_shape
-from cnnx.data.decoding import Decoding, Survey
+from cnnx.data.decoding import Decoding, Survey, decode_files, refuse_unreadable
 from cnnx.data.decoding_once import decode_once, survey_once
 from cnnx.data.image_files import (
     EXTENSIONS,
@@ -148,6 +148,30 @@ class FolderSet:
             skipped=tuple(names[index] for index in unreadable),
             names=tuple(name for index, name in enumerate(names) if index not in missing),
         )
+
+    def decode(self, rows: range, shape: InputShape, resize: str) -> tuple[Pixels, dict[int, str]]:
+        """Decode the images at some positions in memory, without an error for unreadable files.
+
+        Returns:
+            Pixels of the readable files, and reasons by the positions of the others in `rows`.
+        """
+        files = ImageFiles(self.path, self._files.names[rows.start : rows.stop])
+        memory_limit = self._decoding.memory_limit
+        decoding = Decoding(
+            skip_unreadable=True, memory_limit=memory_limit, progress=lambda done, total: None
+        )
+        decoded = decode_files(files, shape, resize, decoding)
+        return decoded.x, decoded.unreadable
+
+    def refuse(self, unreadable: dict[int, str]) -> None:
+        """Raise the error of `load`, given the reasons by the positions of the unreadable files.
+
+        Raises:
+            FormatError: if there is a file that may not be skipped, or no other file.
+        """
+        refuse_unreadable(self._files, unreadable, self._decoding)
+        if len(unreadable) == len(self):
+            raise self._without_images()
 
     def _surveyed(self) -> Survey:
         if self._survey is None:

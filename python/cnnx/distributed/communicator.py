@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnx.distributed.transport import ShardTransport
-
 Result = TypeVar("Result")
 
 _LONGEST_SLEEP = 0.01  # seconds
@@ -27,14 +25,15 @@ class Communicator:
     Attributes:
         process: number of this process, from 0.
         processes: number of processes.
+        channels: two communicators of mpi4py for the gradients of all trainers.
     """
 
     def __init__(self, mpi: Any) -> None:
         self._mpi = mpi
         self.process: int = mpi.Get_rank()
         self.processes: int = mpi.Get_size()
-        # Of all trainers: MPI has a limited number of communicators.
-        self._channels = (mpi.Dup(), mpi.Dup())
+        # For all trainers, because MPI has a limited number of communicators.
+        self.channels = (mpi.Dup(), mpi.Dup())
 
     def __repr__(self) -> str:
         return f"Communicator(process {self.process} of {self.processes})"
@@ -124,10 +123,6 @@ class Communicator:
     def any_of(self, flag: bool) -> bool:
         """Whether the flag is set in some process."""
         return bool(self._mpi.allreduce(int(flag)))
-
-    def transport(self, shards: int) -> ShardTransport:
-        """Transport of the gradients of a trainer with this number of shards."""
-        return ShardTransport(*self._channels, shards)
 
 
 def _outcome(action: Callable[[], Result]) -> tuple[Result | None, Exception | None]:

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnx.arguments import FloatArray
+from cnnx.arguments import FloatArray, shown
 from cnnx.batch_arguments import class_labels
-from cnnx.data.dataset import ImageLike, LabelledImages
+from cnnx.data.dataset import Dataset, ImageLike, ImageSet, LabelledImages, check_classes
+from cnnx.data.folder import FolderSet
+from cnnx.distributed.communicator import Communicator
 from cnnx.evaluation.evaluation import Evaluation
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
 from cnnx.model.predictions import outputs_are_independent, outputs_are_values
 from cnnx.spelling import checked_call
-from cnnx.training.labelled_images import LabelledSet, measured_images
+from cnnx.training.labelled_images import LabelledSet, measured_images, measured_set
 from cnnx.training.metric_sums import batch_of
+
+# Number of files, and bytes of their pixels, that a process reads at a time.
+_FILES_AT_ONCE = 1024
+_BYTES_AT_ONCE = 64 << 20
 
 
 @checked_call
-def evaluate(model: Model, x: ImageLike | LabelledImages, y: ArrayLike | None = None) -> Evaluation:
+def evaluate(
+    model: Model,
+    x: ImageLike | LabelledImages,
+    y: ArrayLike | None = None,
+    *,
+    communicator: Communicator | None = None,
+) -> Evaluation:
     """Evaluate a classifier on labelled images.
 
     Args:
@@ -29,10 +43,13 @@ def evaluate(model: Model, x: ImageLike | LabelledImages, y: ArrayLike | None = 
             or path the test set is measured, without one the validation set, without both the
             images.
         y: labels, integers or names of classes.
+        communicator: `cnnx.distributed.world()`, so that each of its processes reads and predicts
+            its part of a `Dataset` or path, and all return the same evaluation. Images in another
+            form are predicted by every process.
 
     Returns:
         The evaluation. It has the names of image files where they are known, and the images unless
-        they came in batches.
+        they came in batches or several processes read them from a folder of image files.
 
     Raises:
         TypeError: if the images are in none of the forms.
@@ -48,6 +65,16 @@ def evaluate(model: Model, x: ImageLike | LabelledImages, y: ArrayLike | None = 
         >>> cnnx.evaluation.evaluate(model, x, y).count
         64
     """
+    if communicator is not None and not isinstance(communicator, Communicator):
+        raise TypeError(
+            f"evaluate: communicator is {shown(communicator)}, expected None or "
+            "cnnx.distributed.world()"
+        )
+    if communicator is not None and communicator.processes > 1:
+        check_model(model, "evaluate")
+        images = measured_set(x, y, model, "evaluate")
+        if images is not None:
+            return shared_evaluation(model, images, communicator, "evaluate")
     return evaluation_of(model, x, y, "evaluate")
 
 
@@ -56,13 +83,75 @@ def evaluation_of(model: Model, x: Any, y: ArrayLike | None, function: str) -> E
     check_model(model, function)
     refuse_unless_one_class(model, function)
     found = measured_images(x, y, None, model, function)
-    measured = measured_outputs(model, found, function)
+    return _evaluation(model, measured_outputs(model, found, function), found.names)
+
+
+def shared_evaluation(
+    model: Model, images: ImageSet | Dataset, communicator: Communicator, function: str
+) -> Evaluation:
+    """Evaluation of a set of images, of which each process reads and predicts a part.
+
+    Raises:
+        ValueError: in all processes, as `evaluate`.
+        FloatingPointError: in all processes, if the model's outputs are not finite.
+    """
+    refuse_unless_one_class(model, function)
+    if isinstance(images, FolderSet):
+        part = communicator.share_of(len(images))
+        parts = communicator.in_each(lambda: _measured_files(model, images, part, function))
+        unreadable = {row: reason for each in parts for row, reason in each.unreadable.items()}
+        images.refuse(unreadable)
+        names = [name for row, name in enumerate(images.file_names) if row not in unreadable]
+        return _evaluation(model, _joined([each.measured for each in parts]), names)
+    data = images
+    if not isinstance(data, Dataset):
+        data = data.load(model.input_shape, model.preprocessing.resize)
+    check_classes(data, model.classes, function)
+    rows = communicator.share_of(len(data.y))
+    x, y = data.x[rows.start : rows.stop], data.y[rows.start : rows.stop]
+    arrays = communicator.in_each(
+        lambda: _measured(model, x, y, function)._replace(images=None) if len(y) else None
+    )
+    measured = _joined([each for each in arrays if each is not None])
+    return _evaluation(model, measured._replace(images=data.x), data.names)
+
+
+class _MeasuredFiles(NamedTuple):
+    """Outputs for some files of a folder.
+
+    Attributes:
+        measured: of the readable files.
+        unreadable: reasons by the positions of the other files in the folder.
+    """
+
+    measured: Measured
+    unreadable: dict[int, str]
+
+
+def _measured_files(model: Model, images: FolderSet, rows: range, function: str) -> _MeasuredFiles:
+    """Read and predict the files at some positions, a few at a time."""
+    shape, resize = model.input_shape, model.preprocessing.resize
+    at_once = max(1, min(_FILES_AT_ONCE, _BYTES_AT_ONCE // math.prod(shape)))
+    measured = [Measured(np.empty((0, model.output_shape[-1]), np.float32), np.empty(0, int), None)]
+    unreadable: dict[int, str] = {}
+    for begin in range(rows.start, rows.stop, at_once):
+        part = range(begin, min(begin + at_once, rows.stop))
+        pixels, reasons = images.decode(part, shape, resize)
+        unreadable |= {begin + row: reason for row, reason in reasons.items()}
+        labels = np.delete(images.labels[part.start : part.stop], [*reasons])
+        if len(labels):
+            found = _measured(model, pixels, labels, function)
+            measured.append(found._replace(images=None))
+    return _MeasuredFiles(_joined(measured), unreadable)
+
+
+def _evaluation(model: Model, measured: Measured, names: Sequence[str]) -> Evaluation:
     is_logits = model._core.probability_kind != "outputs"
     return Evaluation(
         model._core.outputs_to_probabilities(measured.outputs),
         measured.labels,
         model.classes or max(2, model.output_shape[-1]),
-        names=found.names or None,
+        names=names or None,
         images=measured.images,
         losses=_losses(measured, model.temperature) if is_logits else None,
     )
@@ -101,9 +190,14 @@ def measured_outputs(model: Model, found: LabelledSet, function: str) -> Measure
         batches.append(_measured(model, batch.x, batch.y, function))
     if not batches:
         raise ValueError(f"{function}: there are no batches, expected at least one (x, y)")
+    return _joined(batches)
+
+
+def _joined(parts: Sequence[Measured]) -> Measured:
+    """All parts as one, without images."""
     return Measured(
-        np.concatenate([each.outputs for each in batches]),
-        np.concatenate([each.labels for each in batches]),
+        np.concatenate([each.outputs for each in parts]),
+        np.concatenate([each.labels for each in parts]),
         None,
     )
 

@@ -156,11 +156,22 @@ def measured_images(
         ValueError: as `training_images`.
         OSError: if a path cannot be read.
     """
-    found = _opened(x, y, model, caller, communicator)
-    if found is None:
+    images = measured_set(x, y, model, caller, communicator)
+    if images is None:
         return _plain(x, y, sample_weight, caller)
-    images = _loaded(_first(found.test, found.validation, _images_of(found)), model, caller)
-    return images._replace(sample_weight=sample_weight)
+    return _loaded(images, model, caller)._replace(sample_weight=sample_weight)
+
+
+def measured_set(
+    x: Any,
+    y: ArrayLike | None,
+    model: Model,
+    caller: str,
+    communicator: Communicator | None = None,
+) -> ImageSet | Dataset | None:
+    """The set of `measured_images` before it is loaded, or None for images in another form."""
+    found = _opened(x, y, model, caller, communicator)
+    return None if found is None else _first(found.test, found.validation, _images_of(found))
 
 
 def refuse_iterator(batches: object, epochs: int, argument: str) -> None:

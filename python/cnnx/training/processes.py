@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnnx import _core
 from cnnx.arguments import shown
 from cnnx.distributed.communicator import Communicator
-from cnnx.distributed.transport import CommunicationTimes
+from cnnx.distributed.transport import CommunicationTimes, ShardTransport
 from cnnx.model.model import Model
 from cnnx.training.callback_base import Callback
 from cnnx.training.checkpoint_metadata import pack
@@ -91,7 +91,7 @@ class Processes:
             for name in arrays:
                 arrays[name] = communicator.first_bytes_of(arrays[name])
         self.check_same_weights(model)
-        transport = communicator.transport(self._shards)
+        transport = ShardTransport(*communicator.channels, self._shards)
         core.distribute(self._shards, communicator.process, communicator.processes, transport)
         transport.segments = core.segments
         self.times = transport.times
