@@ -46,7 +46,7 @@ def test_calls_that_end_in_another_order_restore_the_number() -> None:
 
 def test_callers_in_several_threads_divide_the_threads() -> None:
     cnnx.set_num_threads(64)
-    together = threading.Barrier(2, timeout=60)
+    together = threading.Barrier(2, timeout=10)
 
     def other() -> None:
         with three(), threads(None, "f"):
@@ -71,7 +71,7 @@ def test_callers_in_several_threads_divide_the_threads() -> None:
 
 def test_more_callers_than_threads_compute_alone() -> None:
     cnnx.set_num_threads(2)
-    together, numbers = threading.Barrier(4, timeout=60), []
+    together, numbers = threading.Barrier(4, timeout=10), []
 
     def other() -> None:
         with threads(None, "f"):
