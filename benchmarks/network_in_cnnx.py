@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.network_description import (
     CHECKED_RATE,
     MOMENTUM,
+    SHARDS,
     TIMED_RATE,
     AveragePool,
     BatchNorm,
@@ -100,21 +101,24 @@ def stepper(
     rate: float,
     *,
     recompute: bool = False,
+    shards: int = 1,
 ) -> Callable[[], float]:
     """A train step, which returns the loss."""
     optimizer = cnnx.SGD(rate, momentum=MOMENTUM)
-    trainer = cnnx.Trainer(model, optimizer=optimizer, recompute=recompute)
+    trainer = cnnx.Trainer(model, optimizer=optimizer, recompute=recompute, shards=shards)
     return lambda: trainer.step(x, y)
 
 
 def own_stepper(
     network: Network, x: FloatArray, y: NDArray[np.int64], threads: int, mode: str
 ) -> Callable[[], float]:
-    """A train step of a model that has no other arrays than the library's; the mode is "recompute"
-    or empty.
+    """A train step of a model that has no other arrays than the library's; the mode "recompute"
+    or "shards" is that setting of the trainer.
     """
     cnnx.set_num_threads(threads)
-    return stepper(new_model(network), x, y, TIMED_RATE, recompute=mode == "recompute")
+    shards = SHARDS if mode == "shards" else 1
+    model = new_model(network)
+    return stepper(model, x, y, TIMED_RATE, recompute=mode == "recompute", shards=shards)
 
 
 def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:

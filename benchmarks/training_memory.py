@@ -7,7 +7,8 @@ Each network is trained for a few steps in a process of its own. The resident se
 has been loaded is subtracted from its peak, which so includes the parameters, the gradients, the
 momentum, and the images. The peak of the whole process is shown beside it. PyTorch runs eagerly in
 both of its layouts, and the better one counts. The step with `recompute` has a goal for its time,
-too. Linux only. Exits 1 when a goal is missed.
+too. A batch eight times as large is trained as eight shards, of images in bytes, and compared with
+a plain step of such images. Linux only. Exits 1 when a goal is missed.
 """
 
 from __future__ import annotations
@@ -22,15 +23,18 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from benchmarks import machine
 from benchmarks.deployed_networks import DEPLOYED
-from benchmarks.network_description import draw_batch
+from benchmarks.network_description import SHARDS, draw_batch
 from benchmarks.options import add_peer_python, names_from
 
 ROOT = Path(__file__).parents[1]
 # The most of PyTorch's memory, without and with recompute, and of the time without it.
 GOALS = {"resnet18": 0.40, "mobilenet_v2": 0.35}
 RECOMPUTE_GOAL, RECOMPUTE_TIME_GOAL = 0.25, 1.35
+SHARDS_GOALS = {"resnet18": 1.2}  # the most of a plain step's memory, for a batch in shards
 STEPS = 4
 LAYOUTS = ("nchw", "channels_last")
 TRAINED = ("resnet18", "resnet50", "mobilenet_v2")
@@ -69,7 +73,9 @@ class Training(NamedTuple):
 def train_here(library: str, mode: str, network: str, options: Options) -> Training:
     """Train in this process."""
     module = importlib.import_module(f"benchmarks.network_in_{library}")
-    x, y = draw_batch(DEPLOYED[network], options.batch)
+    x, y = draw_batch(DEPLOYED[network], options.batch * (SHARDS if mode == "shards" else 1))
+    if mode in ("bytes", "shards"):
+        x = (255 * x).astype(np.uint8)
     loaded = status("VmRSS") - x.nbytes
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again
     step = module.own_stepper(DEPLOYED[network], x, y, options.threads, mode)
@@ -107,6 +113,18 @@ def judge(figure: str, ratio: float, most: float | None) -> bool:
     return met
 
 
+def compare_shards(network: str, options: Options) -> bool:
+    """Print the memory of a batch in shards; returns whether it meets its goal."""
+    plain, sharded = (train("cnnx", mode, network, options) for mode in ("bytes", "shards"))
+    print(f"    images in bytes: cnnx {plain}  {SHARDS} times as many, {SHARDS} shards {sharded}")
+    ratio = sharded.beyond_library / plain.beyond_library
+    met = judge("batch in shards / one shard", ratio, SHARDS_GOALS.get(network))
+    judge("batch in shards / one shard, processes", sharded.whole / plain.whole, None)
+    slower = sharded.seconds / (SHARDS * plain.seconds)
+    judge("time in shards / that of as many steps", slower, None)
+    return met
+
+
 def compare(network: str, options: Options) -> bool:
     """Print a network's rows; returns whether it meets its goals."""
     ours, again = (train("cnnx", mode, network, options) for mode in ("", "recompute"))
@@ -114,6 +132,7 @@ def compare(network: str, options: Options) -> bool:
     judged = network in GOALS
     slower = again.seconds / ours.seconds
     met = judge("time with recompute / without", slower, RECOMPUTE_TIME_GOAL if judged else None)
+    met &= compare_shards(network, options)
     if not options.peer_python:
         return met
     theirs = {layout: train("torch", layout, network, options) for layout in LAYOUTS}
