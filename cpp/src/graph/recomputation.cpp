@@ -245,7 +245,8 @@ Recomputation save_costly(const Chain& chain, const GradientFlow& flow,
         continue;
       Recomputation trial = dropping(chain, best, step.output);
       const int64_t needed = most_floats(trial);
-      if (needed > least) continue;
+      // Of equal ones the first, whose memory is free for the longest time.
+      if (needed > least || (better && needed == least)) continue;
       better = std::move(trial);
       least = needed, cost = own;
     }
