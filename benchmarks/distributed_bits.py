@@ -20,6 +20,7 @@ import sys
 import tempfile
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import cnnx
 import numpy as np
@@ -49,8 +50,8 @@ def resnet20_with_dropout() -> cnnx.Model:
     return cnnx.Model([*body, cnnx.Dropout(0.2), dense], input_shape=(32, 32, 3))
 
 
-def train(network: str, images: Path, checkpoint: Path) -> None:
-    """Train in the processes of mpiexec."""
+def train(network: str, images: Path, checkpoint: Path, **options: Any) -> None:
+    """Train in the processes of mpiexec, with more options of fit."""
     is_lenet = network == "lenet5"
     x, y = (np.load(images / name, mmap_mode="r") for name in ("x.npy", "y.npy"))
     trainer = cnnx.Trainer(
@@ -70,6 +71,7 @@ def train(network: str, images: Path, checkpoint: Path) -> None:
         augmentation=None if is_lenet else augmentation,
         validation=0.1,
         checkpoint=checkpoint,
+        **options,
     )
 
 

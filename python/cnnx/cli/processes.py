@@ -131,7 +131,7 @@ def complain_once(command: str, message: str) -> None:
         return
     from cnnx.distributed import ending
 
-    ending.end_with_all(lambda: complain(command, message))
+    ending.end_with_all(lambda: complain(command, message), message)
 
 
 def _own_line(command_line: str) -> str:

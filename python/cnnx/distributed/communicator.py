@@ -5,12 +5,17 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
+import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cnnx.distributed.watch import Waiting
 
 Result = TypeVar("Result")
 
@@ -25,15 +30,14 @@ class Communicator:
     Attributes:
         process: number of this process, from 0.
         processes: number of processes.
-        channels: two communicators of mpi4py for the gradients of all trainers.
+        waiting: context in which this process waits for others, given what it does.
     """
 
-    def __init__(self, mpi: Any) -> None:
+    def __init__(self, mpi: Any, waiting: Waiting = nullcontext) -> None:
         self._mpi = mpi
+        self.waiting = waiting
         self.process: int = mpi.Get_rank()
         self.processes: int = mpi.Get_size()
-        # For all trainers, because MPI has a limited number of communicators.
-        self.channels = (mpi.Dup(), mpi.Dup())
 
     def __repr__(self) -> str:
         return f"Communicator(process {self.process} of {self.processes})"
@@ -48,20 +52,21 @@ class Communicator:
         """The processes of this machine."""
         from mpi4py import MPI
 
-        return Communicator(self._mpi.Split_type(MPI.COMM_TYPE_SHARED))
+        return Communicator(self._mpi.Split_type(MPI.COMM_TYPE_SHARED), self.waiting)
 
     def share_of(self, count: int) -> range:
         """Positions of the part of `count` things that is this process's."""
         bounds = [count * each // self.processes for each in (self.process, self.process + 1)]
         return range(*bounds)
 
-    def wait(self) -> None:
+    def wait(self, what: str = "for the others") -> None:
         """Wait for the other processes, and leave the cores to them meanwhile."""
         reached = self._mpi.Ibarrier()
         pause = _LONGEST_SLEEP / 256
-        while not reached.Test():
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_SLEEP)
+        with self.waiting(f"waits {what}"):
+            while not reached.Test():
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_SLEEP)
 
     def check_same(self, what: str, value: object) -> None:
         """Refuse a value that differs between the processes.
@@ -73,13 +78,27 @@ class Communicator:
         Raises:
             ValueError: in every process, if one of them has another value than process 0.
         """
-        texts = self._mpi.allgather((str(value), platform.node()))
-        for process, (text, machine) in enumerate(texts):
-            if text != texts[0][0]:
+        self.check_same_each({what: value})
+
+    def check_same_each(self, values: Mapping[str, object]) -> None:
+        """Refuse values that differ between the processes, as `check_same`, each with its name."""
+        own = {what: str(value) for what, value in values.items()}
+        with self.waiting(f"compares: {next(iter(own))}"):
+            found = self._mpi.allgather((own, platform.node()))
+        expected, _ = found[0]
+        for process, (texts, machine) in enumerate(found):
+            if list(texts) != list(expected):
                 raise ValueError(
-                    f"{what} is {text} in process {process} on {machine}, expected "
-                    f"{texts[0][0]} as in process 0"
+                    f"{next(iter(expected))} is compared by process 0 when process {process} on "
+                    f"{machine} compares {next(iter(texts))}, expected the same calls in the same "
+                    "order in all processes"
                 )
+            for what, text in texts.items():
+                if text != expected[what]:
+                    raise ValueError(
+                        f"{what} is {text} in process {process} on {machine}, expected "
+                        f"{expected[what]} as in process 0"
+                    )
 
     def check_same_arrays(self, what: str, arrays: Iterable[NDArray[Any]]) -> None:
         """Refuse arrays whose bytes differ between the processes, by their hash.
@@ -99,8 +118,9 @@ class Communicator:
             Exception: in every process, the one that the action raised.
         """
         outcome = _outcome(action) if self.is_first else None
-        self.wait()
-        result: Result = _result(self._mpi.bcast(outcome, root=0))
+        self.wait("for process 0")
+        with self.waiting("receives from process 0"):
+            result: Result = _result(self._mpi.bcast(outcome, root=0))
         return result
 
     def in_each(self, action: Callable[[], Result]) -> list[Result]:
@@ -112,17 +132,41 @@ class Communicator:
         """
         outcome = _outcome(action)
         self.wait()
-        return [_result(each) for each in self._mpi.allgather(outcome)]
+        with self.waiting("exchanges results"):
+            return [_result(each) for each in self._mpi.allgather(outcome)]
+
+    @contextmanager
+    def file_of_first(self, path: str) -> Iterator[str]:
+        """In the block, a path under which this process can read the file of process 0.
+
+        Raises:
+            OSError: in every process, if process 0 cannot read it.
+        """
+        content = self.in_first(Path(path).read_bytes)
+        if self.is_first:
+            yield path
+            return
+        with tempfile.TemporaryFile() as copy:
+            copy.write(content)
+            copy.seek(0)
+            yield f"/dev/fd/{copy.fileno()}"
 
     def first_bytes_of(self, array: NDArray[Any]) -> NDArray[Any]:
         """The array of process 0, in all processes."""
         received = np.ascontiguousarray(array).copy()
-        self._mpi.Bcast(received, root=0)
+        with self.waiting("receives an array from process 0"):
+            self._mpi.Bcast(received, root=0)
         return received
 
     def any_of(self, flag: bool) -> bool:
         """Whether the flag is set in some process."""
-        return bool(self._mpi.allreduce(int(flag)))
+        with self.waiting("agrees with others on an interrupt or a stop"):
+            return bool(self._mpi.allreduce(int(flag)))
+
+    @functools.cached_property
+    def channels(self) -> tuple[Any, Any]:
+        """Two communicators of mpi4py for all trainers: MPI has a limited number of them."""
+        return self._mpi.Dup(), self._mpi.Dup()
 
 
 def _outcome(action: Callable[[], Result]) -> tuple[Result | None, Exception | None]:

@@ -1,120 +1,136 @@
-"""The end of distributed programs: an error in one process ends all, with one sentence."""
+"""The end of distributed programs: all end together, and one process says why."""
 
 from __future__ import annotations
 
 import atexit
-import os
 import platform
-import signal
 import sys
-import tempfile
 import time
+import traceback
+import zlib
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
+from cnnx.distributed.lost import dismiss_watcher, resume_advice
+from cnnx.distributed.watch import Watch
 from cnnx.launcher import started_process
 
 # Seconds in which an error that all processes have reaches all of them.
 _TOGETHER = 2.0
-# Communicator of mpi4py with all processes, if there are several.
-_everyone: Any = None
-_LOST = (
-    b"cnnx: one of the processes was killed, so all of them were ended, expected all to stay: "
-    b"resume from the checkpoint, with any number of processes that divides the shards\n"
-)
+_NORMAL = 0  # in place of the checksum of a reason
+
+_endings: list[Ending] = []  # of this process: none or one
 
 
-def watch_processes() -> None:
-    """Fork a watcher from process 0 that says why all have ended, if one was killed.
+class Ending:
+    """The end of this process, agreed with all others.
 
-    The launcher ends the others at once, so they can say nothing. To be called before MPI is
-    loaded, which does not survive a fork.
-    """
-    if started_process() != 0 or not hasattr(os, "fork"):
-        return
-    said = _said_file()
-    reading, writing = os.pipe()
-    if os.fork() != 0:
-        os.close(reading)
-        atexit.register(_dismiss, writing)
-        return
-    try:
-        os.setsid()  # the launcher's signals do not reach it
-        os.close(writing)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        if not os.read(reading, 1) and not said.exists():
-            os.write(2, _LOST)
-        said.unlink(missing_ok=True)
-    finally:
-        os._exit(0)
-
-
-def _dismiss(pipe: int) -> None:
-    """Tell the watcher that the end of this process is no loss."""
-    os.write(pipe, b".")
-    os.close(pipe)
-
-
-def _said_file() -> Path:
-    """File that tells the watcher that a process of this machine has said why all will end.
-
-    The processes that a launcher starts on a machine have one parent.
-    """
-    return Path(tempfile.gettempdir()) / f"cnnx-{os.getppid()}.ended"
-
-
-def end_all_together(mpi: Any) -> None:
-    """From now on an exception that ends this process ends all, and one process says why.
+    An exception that ends all processes is printed by the first of those that have it, and all
+    exit. If the others go on, its process says so and ends them. A process that ends normally
+    waits for the others before it leaves MPI.
 
     Args:
         mpi: communicator of mpi4py with all processes.
     """
-    global _everyone
-    _everyone = mpi.Dup()
-    print_traceback = sys.excepthook
 
-    def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        end_with_all(lambda: print_traceback(kind, error, trace))
+    def __init__(self, mpi: Any) -> None:
+        self._everyone = mpi.Dup()
+        self._watch: Watch | None = None
+        self._has_left = False
+        self._print = sys.excepthook
+        sys.excepthook = self._end_by_error
+        atexit.register(self._leave)
+        _endings.append(self)
 
-    sys.excepthook = end
+    def watch(self) -> Watch:
+        """Begin to notice that processes wait for each other for ever, which ends all."""
+        self._watch = Watch(self._everyone.Dup(), self._end_all_for)
+        return self._watch
+
+    def end(self, say: Callable[[], object], reason: str) -> None:
+        """Agree on the end of this process, which has a reason, and say it if no other does.
+
+        Args:
+            say: writes the reason to stderr.
+            reason: text that is the same in processes that end for the same reason.
+        """
+        found = self._others_end(zlib.crc32(reason.encode(errors="replace")) or 1, _TOGETHER)
+        process, processes = self._everyone.Get_rank(), self._everyone.Get_size()
+        place = f"process {process} of {processes} on {platform.node()}"
+        if found is None:
+            self._write(f"{place} ended all:\n")
+            say()
+            if advice := resume_advice():
+                self._write(f"cnnx{advice}\n")
+            self._abort()
+        elif found.index(found[process]) == process:  # no process before has the same reason
+            if len(set(found)) > 1:
+                self._write(f"{place}:\n")
+            say()
+
+    def _end_by_error(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        reason = "".join(traceback.format_exception_only(kind, error))
+        self.end(lambda: self._print(kind, error, trace), reason)
+
+    def _leave(self) -> None:
+        """Wait for the others at the end of the program."""
+        if self._has_left:
+            return
+        if self._watch is None:
+            self._others_end(_NORMAL, None)
+        else:
+            with self._watch.waiting("has ended"):
+                self._others_end(_NORMAL, None)
+
+    def _others_end(self, reason: int, seconds: float | None) -> list[int] | None:
+        """The reasons of all processes if they all end, and None after so many seconds."""
+        own, found = np.array([reason]), np.zeros(self._everyone.Get_size(), np.int64)
+        reached = self._everyone.Iallgather(own, found)
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while not reached.Test():
+            if deadline is not None and time.monotonic() > deadline:
+                return None
+            time.sleep(0.01)
+        self._has_left = True
+        if self._watch is not None:
+            self._watch.stop()
+        return [int(each) for each in found]
+
+    def _end_all_for(self, reason: str) -> None:
+        """Say the reason and end all processes."""
+        self._write(f"cnnx: {reason}{resume_advice()}\n")
+        self._abort()
+
+    def _abort(self) -> None:
+        """End all processes, after the reason is said."""
+        if self._watch is None:
+            dismiss_watcher()
+        else:
+            self._watch.tell_first()
+        self._everyone.Abort(1)
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stdout.flush()
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
-def end_with_all(say: Callable[[], object]) -> None:
-    """End this process with all others: process 0 says why, or this one if others do not end.
+def end_with_all(say: Callable[[], object], reason: str) -> None:
+    """End this process with all others: one says why, or this one if others do not end.
 
-    Before MPI is loaded, all end for the same reason.
+    Before MPI is loaded, all end for the same reason, and process 0 says it.
 
     Args:
         say: writes the reason to stderr.
+        reason: text that is the same in processes that end for the same reason.
     """
-    everyone = _everyone
-    if everyone is None or _all_end(everyone):
-        if started_process() in (None, 0):
-            say()
-        return
-    process, processes = everyone.Get_rank(), everyone.Get_size()
-    sys.stderr.write(f"process {process} of {processes} on {platform.node()} ended all:\n")
-    say()
-    end_now(everyone)
-
-
-def _all_end(everyone: Any) -> bool:
-    """Whether all processes end for the same reason, and so at the same time."""
-    reached = everyone.Ibarrier()
-    deadline = time.monotonic() + _TOGETHER
-    while time.monotonic() < deadline:
-        if reached.Test():
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def end_now(everyone: Any) -> None:
-    """End all processes, after this one has said why."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    _said_file().touch()
-    everyone.Abort(1)
+    if _endings:
+        _endings[0].end(say, reason)
+    elif started_process() in (None, 0):
+        say()

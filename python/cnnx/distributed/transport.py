@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cnnx import _core
 from cnnx.arguments import FloatArray
+from cnnx.distributed.watch import Waiting
 
 # Shards from the first to before the second, and the shard of the process that completes them.
 _Contribution = tuple[int, int, int]
@@ -68,7 +69,7 @@ class ShardTransport:
         times: seconds of communication so far.
     """
 
-    def __init__(self, reducing: Any, gathering: Any, shards: int) -> None:
+    def __init__(self, reducing: Any, gathering: Any, shards: int, waiting: Waiting) -> None:
         """Use two communicators of mpi4py.
 
         Collectives of one communicator must be started in one order. Gathers start when their
@@ -76,7 +77,7 @@ class ShardTransport:
         """
         from mpi4py import MPI
 
-        self._MPI = MPI
+        self._MPI, self._waiting = MPI, waiting
         self.times = CommunicationTimes()
         self.segments: list[tuple[int, int]] = []
         self._shards = shards
@@ -140,10 +141,11 @@ class ShardTransport:
     def finish(self) -> None:
         """Wait until `sums` has the sums of all segments."""
         begun = time.perf_counter()
-        while len(self._gathers) < len(self._exchanges):
-            self._MPI.Request.Waitall(self._exchanges[len(self._gathers)].requests)
-            self._gather()
-        self._MPI.Request.Waitall(self._gathers)
+        with self._waiting("exchanges the gradients of a step"):
+            while len(self._gathers) < len(self._exchanges):
+                self._MPI.Request.Waitall(self._exchanges[len(self._gathers)].requests)
+                self._gather()
+            self._MPI.Request.Waitall(self._gathers)
         ended = time.perf_counter()
         self.times.exposed += ended - begun
         self.times.in_flight += ended - (self._begun or begun)
@@ -154,13 +156,15 @@ class ShardTransport:
         rows, columns = table.shape
         bounds = [bound * columns for bound in self._bounds(rows)]
         counts = [b - a for a, b in pairwise(bounds)]
-        self._gathering.Allgatherv(
-            self._MPI.IN_PLACE, [table, (counts, bounds[:-1]), self._MPI.DOUBLE]
-        )
+        with self._waiting("exchanges the metrics of a batch"):
+            self._gathering.Allgatherv(
+                self._MPI.IN_PLACE, [table, (counts, bounds[:-1]), self._MPI.DOUBLE]
+            )
 
     def share_text(self, text: str, process: int) -> str:
         """The text of a process, in all processes."""
-        return str(self._gathering.bcast(text, root=process))
+        with self._waiting("waits for the error of a shard"):
+            return str(self._gathering.bcast(text, root=process))
 
     def _bounds(self, count: int) -> list[int]:
         """The beginning of each process's part of `count` things, and their end."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from typing import Any
 
-from cnnx import _core
-from cnnx.distributed import ending
+from cnnx import _core, advice
 from cnnx.distributed.communicator import Communicator
+from cnnx.distributed.ending import Ending
+from cnnx.distributed.lost import start_watcher
 from cnnx.runtime import set_num_threads
 
 _THREADS = ("CNNX_NUM_THREADS", "OMP_NUM_THREADS")
@@ -27,7 +29,7 @@ def world() -> Communicator:
         ImportError: if mpi4py is not installed: ``pip install 'cnnx[mpi]'``.
         ValueError: if the processes have different versions of cnnx.
     """
-    ending.watch_processes()
+    start_watcher()
     try:
         from mpi4py import MPI
     except ImportError as error:
@@ -35,12 +37,27 @@ def world() -> Communicator:
             "distributed: needs mpi4py and an MPI library such as mpich or openmpi, which are not "
             f"installed ({error}): pip install 'cnnx[mpi]'"
         ) from error
-    communicator = Communicator(MPI.COMM_WORLD)
-    if communicator.processes > 1:
-        ending.end_all_together(MPI.COMM_WORLD)
-        communicator.check_same("distributed: cnnx", _core.__version__)
-        _divide_cores(MPI.COMM_WORLD.Split_type(MPI.COMM_TYPE_SHARED))
-    return communicator
+    if MPI.COMM_WORLD.Get_size() == 1:
+        return Communicator(MPI.COMM_WORLD)
+    ending = Ending(MPI.COMM_WORLD)
+    # Before anything that other versions may do otherwise.
+    Communicator(MPI.COMM_WORLD).check_same("distributed: cnnx", _core.__version__)
+    if MPI.COMM_WORLD.Get_rank() > 0:
+        _leave_warnings_to_first()
+    _divide_cores(MPI.COMM_WORLD.Split_type(MPI.COMM_TYPE_SHARED))
+    return Communicator(MPI.COMM_WORLD, ending.watch().waiting)
+
+
+def _leave_warnings_to_first() -> None:
+    """Show none of the warnings of cnnx, which process 0 shows."""
+    show = warnings.showwarning
+
+    def show_others(*warning: Any, **settings: Any) -> None:
+        category = warning[1] if len(warning) > 1 else settings["category"]
+        if not issubclass(category, advice.Warning):
+            show(*warning, **settings)
+
+    warnings.showwarning = show_others
 
 
 def _divide_cores(machine: Any) -> None:

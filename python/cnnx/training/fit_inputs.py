@@ -38,6 +38,8 @@ class FitData:
         steps: steps of an epoch; 0 if unknown.
         validate: measures loss and accuracy after an epoch; None without a validation set.
         fingerprints: fingerprints of the training data and of a separate validation set.
+        arrays: training data and separate validation set, by the beginning of their names in
+            messages; None for batches or none.
         images: number of images of an epoch; 0 if unknown.
     """
 
@@ -45,6 +47,7 @@ class FitData:
     steps: int
     validate: Callable[[], tuple[float, float]] | None
     fingerprints: list[dict[str, Any] | None]
+    arrays: dict[str, Arrays | None]
     images: int = 0
 
 
@@ -72,9 +75,9 @@ def fit_data(
         ValueError: if the data do not fit the model, the loss or the settings.
         TypeError: if an argument has another type.
     """
-    validate, known = None, None
+    validate, known, separate = None, None, None
     if held_out is not None:
-        validate, known = _validation(core, check, measure, held_out, settings["epochs"])
+        validate, known, separate = _validation(core, check, measure, held_out, settings["epochs"])
     fraction = settings["validation"] if held_out is None else None
     augmentation = settings["augmentation"] and settings["augmentation"].core_settings
     if images.y is None:
@@ -83,7 +86,8 @@ def fit_data(
                 f"fit: validation is {shown(fraction)}, expected (x, y) with an iterable of batches"
             )
         begin, steps = _batches(core, check, images.x, augmentation, settings)
-        return FitData(begin, steps, validate, [None, known])
+        found = {"": None, "validation ": separate}
+        return FitData(begin, steps, validate, [None, known], found)
     arrays = check(images.x, images.y, images.sample_weight, "fit")
     if len(arrays[0]) == 0:
         raise ValueError("fit: x holds no images, expected at least one")
@@ -102,7 +106,9 @@ def fit_data(
 
     images_of_epoch = len(rows or arrays[0])
     steps = -(-images_of_epoch // size)
-    return FitData(begin_epoch, steps, validate, [fingerprint(arrays), known], images_of_epoch)
+    found = {"": arrays, "validation ": separate}
+    fingerprints = [fingerprint(arrays), known]
+    return FitData(begin_epoch, steps, validate, fingerprints, found, images_of_epoch)
 
 
 def _batches(
@@ -143,12 +149,12 @@ def _batches(
 
 def _validation(
     core: _core.Trainer, check: Check, measure: Measure, held_out: LabelledSet, epochs: int
-) -> tuple[Callable[[], tuple[float, float]], dict[str, Any]]:
-    """Function that measures a validation set, and the set's fingerprint."""
+) -> tuple[Callable[[], tuple[float, float]], dict[str, Any], Arrays | None]:
+    """Function that measures a validation set, the set's fingerprint, and the set in arrays."""
     argument = "fit: validation"
     if held_out.y is None:
         refuse_iterator(held_out.x, epochs, "validation")
-        return lambda: measure_batches(held_out.x, measure, argument), IN_BATCHES
+        return lambda: measure_batches(held_out.x, measure, argument), IN_BATCHES, None
     arrays = check(held_out.x, held_out.y, held_out.sample_weight, argument)
     if len(arrays[0]) == 0:
         raise ValueError("fit: validation holds no images, expected at least one")
@@ -160,7 +166,7 @@ def _validation(
         check_mapping(arrays[0], f"{argument}: x")
         return core.evaluate(*arrays, [])
 
-    return validate, fingerprint(arrays)
+    return validate, fingerprint(arrays), arrays
 
 
 def _split(

@@ -101,7 +101,6 @@ class FitLoop:
             with self.processes.agreed_interrupts():
                 while not self.run.is_over:
                     self._train_epoch()
-                self.processes.end_step()  # of an interrupt during the last validation
         except KeyboardInterrupt as interrupt:
             self._end()
             interrupt.args = interrupt.args or (interrupted_sentence(self.run, self.checkpoint),)
@@ -141,7 +140,7 @@ class FitLoop:
                 if every and (run.steps + epoch.step) % every == 0:
                     run.position = epoch.position
                     self._save()
-                self.processes.end_step()
+                self.processes.end_step(run)
                 if run.stopped:
                     return
             validated = self._validated()
@@ -158,6 +157,7 @@ class FitLoop:
                 callback.on_epoch_end(self.trainer, finished)
         if self.progress is not None:
             self.progress(finished)
+        self.processes.end_step(run)
         if not run.is_over and not run.settings["checkpoint_every"]:
             self._save()
 

@@ -17,7 +17,7 @@ from cnnx.distributed.communicator import Communicator
 from cnnx.model.model import Model
 from cnnx.spelling import checked_call
 from cnnx.training.callback_base import Callback, check_callbacks
-from cnnx.training.checkpoint import load_checkpoint, refusing_metadata, save_checkpoint
+from cnnx.training.checkpoint import refusing_metadata, save_checkpoint
 from cnnx.training.config import TrainingRecipe, is_frozen
 from cnnx.training.fit_inputs import fit_data
 from cnnx.training.fit_loop import FitLoop
@@ -32,6 +32,7 @@ from cnnx.training.labelled_images import (
 from cnnx.training.losses import CrossEntropy, Loss
 from cnnx.training.one_fit import one_at_a_time
 from cnnx.training.optimizers import Adam, Optimizer, ParameterRule
+from cnnx.training.processes import load_in_processes
 from cnnx.training.run_length import (
     abandoned_sentence,
     change_length,
@@ -192,7 +193,7 @@ class Trainer(SingleSteps):
         """
         path = path_of(path, "resume")
         recompute = boolean(recompute, "resume", "recompute")
-        checkpoint = load_checkpoint(path)
+        checkpoint = load_in_processes(path, communicator)
         with refusing_metadata(path):
             model = Model._of(checkpoint.core.model)
             trainer = cls(
@@ -309,7 +310,7 @@ class Trainer(SingleSteps):
             raise ValueError(f"fit: x is {shown(x)} without len(), which the schedule needs")
         for who, watched in [("the schedule", self._watched), *watching]:
             self._recipe.check_measured(f"fit: {who}", watched, data.validate is not None)
-        self._processes.check_same_fit(run.settings, data.fingerprints)
+        self._processes.check_same_fit(run, self.model, core, data, saves=path is not None)
         if is_new:
             run.data = data.fingerprints
         else:
@@ -322,7 +323,7 @@ class Trainer(SingleSteps):
             if path is not None:
                 self._core.check_finite()  # a checkpoint must be able to resume
                 file, content = os.fsencode(path), (self._core, self._recipe, self.history, run)
-                self._processes.save(self.model, lambda: save_checkpoint(file, *content))
+                self._processes.save(self.model, path, lambda: save_checkpoint(file, *content))
 
         if is_new and run.is_over:  # epochs=0: the checkpoint has the initial state
             save()
@@ -372,6 +373,9 @@ class Trainer(SingleSteps):
         return continued(run, settings)
 
     def stop(self) -> None:
-        """Stop the running `fit` after its current step or epoch; for use in callbacks."""
+        """Stop the running `fit` after its current step or epoch; for use in callbacks.
+
+        In a training of several processes, a call in one of them stops all.
+        """
         if self._run is not None:
             self._run.stopped = True
