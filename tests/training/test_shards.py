@@ -240,3 +240,79 @@ def test_arrays_that_are_computed_again_change_no_bits() -> None:
         halves.compute_gradients(x[part], y[part], divisor=6)
         expected += halves.gradients
     np.testing.assert_array_equal(trainer.gradients, expected)
+
+
+LOSSES = {
+    "labels": (cnnx.CrossEntropy(label_smoothing=0.1, class_weights=[1, 2, 0.5, 3]), (4,)),
+    "soft labels": (cnnx.CrossEntropy(), (4,)),
+    "several labels": (cnnx.BinaryCrossEntropy(), (4,)),
+    "regression": (cnnx.Huber(0.5), (4,)),
+    "pixels": (cnnx.MSE(), (6, 6, 5)),
+}
+
+
+def targets_of(name: str, rows: int) -> Any:
+    random = np.random.default_rng(7)
+    shape = (rows, *LOSSES[name][1])
+    if name == "labels":
+        return random.integers(0, 4, rows)
+    if name == "several labels":
+        return random.integers(0, 2, shape)
+    values = random.random(shape, dtype=np.float32)
+    return values / values.sum(axis=1, keepdims=True) if name == "soft labels" else values
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_every_loss_is_that_of_the_whole_batch(name: str, weighted: bool) -> None:
+    x, _ = data(10)
+    y, found = targets_of(name, 10), []
+    weights = np.array([0, 0, 0, 1, 2, 0, 1, 3, 0, 0]) if weighted else None  # shard 0 has zeros
+    for shards in (1, 4):
+        model = network()
+        if name == "pixels":
+            model = cnnx.Model(list(model.layers)[:2], input_shape=(8, 8, 3), seed=3)
+        trainer = cnnx.Trainer(model, loss=LOSSES[name][0], shards=shards)
+        loss = trainer.compute_gradients(x, y, sample_weight=weights)
+        found.append(np.append(trainer.gradients, loss))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"clip_norm": 0.1},
+        {"optimizer": cnnx.Muon(0.01)},
+        {"recompute": True},
+        {"averaging": cnnx.WeightAverage(0.5)},
+    ],
+)
+def test_other_settings_apply_to_the_sum(settings: dict[str, Any]) -> None:
+    x, y = data(12)
+    found = []
+    for shards in (1, 3):
+        model = network()
+        trainer = cnnx.Trainer(model, **{"optimizer": cnnx.SGD(0.1), **settings}, shards=shards)
+        for step in range(4):
+            model.layers[0].trainable = step not in (1, 2)
+            trainer.step(x, y)
+        if "averaging" in settings:
+            model = trainer.averaged_model()
+        found.append(np.concatenate([array.ravel() for array in model.parameters.values()]))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-3, atol=1e-5)
+
+
+def test_profiles_count_steps_and_copies_keep_the_shards() -> None:
+    x, y = data(12)
+    trainer = cnnx.Trainer(network(), shards=4)
+    trainer.start_profile()
+    trainer.step(x, y)
+    trainer.release()
+    trainer.step(x, y)
+    profile = trainer.profile()
+    assert profile.steps == 2
+    assert all(each.forward > 0 for each in profile.layers)
+    copy = trainer._copy()
+    copy.compute_gradients(x, y)
+    trainer.compute_gradients(x, y)
+    np.testing.assert_array_equal(copy.gradients, trainer.gradients)
