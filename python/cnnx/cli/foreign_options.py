@@ -27,6 +27,7 @@ _BY_OPTION = {
     "--overwrite": ("--exist-ok", "--force", "--yes", "-f", "-y"),
     "--patience": ("--early-stop", "--early-stopping", "--early-stopping-patience"),
     "--resume": ("--continue", "--load-checkpoint", "--restore"),
+    "--recompute": ("--grad-checkpointing", "--gradient-checkpointing"),
     "--schedule": ("--lr-policy", "--lr-schedule", "--lr-scheduler", "--sched", "--scheduler"),
     "--seed": ("--manual-seed", "--random-seed", "--random-state", "--rng"),
     "--size": (
@@ -72,6 +73,13 @@ EXPLANATIONS = {
     **dict.fromkeys(("--accelerator", "--cuda", "--device", "--gpu", "--gpus"), _CPU_ONLY),
     "--classes": "the names of the subfolders are the classes",
     "--num-classes": "the number of classes is that of the images",
+    **dict.fromkeys(
+        (
+            *("--accumulate-grad-batches", "--accum-iter", "--grad-accum-steps"),
+            "--gradient-accumulation-steps",
+        ),
+        "--shards N computes the gradients of --batch-size images in N parts",
+    ),
     "--dropout": "write a network with cnnx.Dropout and give it as --model FILE.py:function",
     "--label-smoothing": "from Python: cnnx.Trainer(model, loss=cnnx.CrossEntropy(label_smoothing="
     "0.1))",

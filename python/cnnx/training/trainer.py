@@ -67,7 +67,8 @@ class Trainer(SingleSteps):
             computed one after the other and added in a fixed order, so that activations take the
             memory of one shard: a batch that memory does not hold is trained as 8 shards of an
             eighth. Each shard has its own batch norm statistics; the running statistics become
-            their mean. Another number of shards is another computation; 1 divides nothing.
+            their mean. Another number of shards is another computation; 1 divides nothing. More
+            than eight need a second array of gradients.
         communicator: `cnnx.distributed.world()`, so that each process that ``mpiexec`` started
             computes its part of the shards. All processes make the same calls with the same data
             and have the same weights after each, those that one process would have. None trains in
