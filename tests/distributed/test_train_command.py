@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+from command_line import heed_interrupts
 from mpi_command import TRAINING, cnnx, mpiexec, needs_mpi
 
 COUNTED = Path(__file__).parents[1] / "support" / "counted_decodings.py"
@@ -72,3 +77,40 @@ def test_one_process_of_a_machine_decodes_the_images(folder: Path, tmp_path: Pat
     assert sorted(decoded) == sorted(map(str, (folder / "images").rglob("*.png")))
     assert (tmp_path / "m.cnnx").read_bytes() == (folder / "m.cnnx").read_bytes()
     assert not [each for each in (tmp_path / "temporary").iterdir() if each.is_dir()]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c_ends_all_with_one_sentence_and_the_line_that_resumes(
+    folder: Path, tmp_path: Path
+) -> None:
+    words = (
+        "train",
+        folder / "images",
+        "--shards",
+        2,
+        "--epochs",
+        9999,
+        "--checkpoint",
+        "run.ckpt",
+    )
+    process = subprocess.Popen(
+        ["mpiexec", "-n", "2", sys.executable, "-m", "cnnx", *map(str, words)],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("epoch 1/9999")
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    (said,) = [line for line in rest.splitlines() if line.startswith("cnnx")]
+    assert re.search(
+        r"^cnnx train: interrupted; the model as trained so far \([0-9,]+ steps\) is in "
+        r"model.cnnx; resume with mpiexec -n 2 .*cnnx train .*images --resume run.ckpt "
+        r"--out model.cnnx$",
+        said,
+    )
+    assert (tmp_path / "model.cnnx").exists()

@@ -35,7 +35,9 @@ def test_import_loads_neither_numpy_nor_the_extension() -> None:
     assert "numpy" not in loaded
 
 
-@pytest.mark.parametrize("optional", ["PIL", "tqdm", "matplotlib", "onnx", "sklearn", "torch"])
+@pytest.mark.parametrize(
+    "optional", ["PIL", "tqdm", "matplotlib", "mpi4py", "onnx", "sklearn", "torch"]
+)
 def test_everything_but_the_command_line_needs_numpy_alone(optional: str) -> None:
     code = (
         f"import sys; sys.modules[{optional!r}] = None\n"

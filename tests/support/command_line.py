@@ -41,9 +41,10 @@ def start(*words: object, cwd: Path) -> subprocess.Popen[str]:
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         # Tests that run in the background inherit an ignored Ctrl-C from their shell.
-        preexec_fn=None if os.name == "nt" else _heed_interrupts,
+        preexec_fn=None if os.name == "nt" else heed_interrupts,
     )
 
 
-def _heed_interrupts() -> None:
+def heed_interrupts() -> None:
+    """Let Ctrl-C end this process, also if the shell that started the tests ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

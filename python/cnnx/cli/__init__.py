@@ -91,13 +91,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             status: int = arguments.run(arguments)
             sys.stdout.flush()
     except KeyboardInterrupt as stop:
-        complain_once(command, str(stop) or "interrupted")
+        complain_once(command, str(stop) or "interrupted", stop)
         return interruptions.status
     except BrokenPipeError:  # the reader of the output, such as `head`, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
     except (UserError, ValueError, OSError, ImportError, MemoryError) as error:
-        complain_once(command, sentence(error))
+        complain_once(command, sentence(error), error)
         return USAGE if isinstance(error, UsageError) else MISTAKE
     return status
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from cnnx.cli.outputs import free_name
+from cnnx.launcher import started_processes
 
 # Options of `cnnx train` that a resumed run takes again, in the order of its help.
 _REPEATED = ("threads", "skip_unreadable", "checkpoint_every", "log", "profile", "out", "overwrite")
@@ -38,7 +39,9 @@ def resume_line(arguments: argparse.Namespace, checkpoint: Path) -> str:
         words.append(f"--{name.replace('_', '-')}")
         if value is not True:
             words.append(str(value))
-    return f"{program()} {shlex.join(words)}"
+    count = started_processes()
+    launcher = "" if count == 1 else f"mpiexec -n {count} "
+    return f"{launcher}{program()} {shlex.join(words)}"
 
 
 def init_line(arguments: argparse.Namespace, file: Path) -> str:

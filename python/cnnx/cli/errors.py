@@ -24,6 +24,10 @@ class UserError(Exception):
     """Error that the user can fix; its text says how."""
 
 
+class UnfinishedRunError(UserError):
+    """Error that ended a training, whose model is saved."""
+
+
 class UsageError(UserError):
     """Command line that is wrong for the processes that run it: exit status 2."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from cnnx.cli.command_lines import program
-from cnnx.cli.errors import UsageError, complain
+from cnnx.cli.errors import UnfinishedRunError, UsageError, complain, sentence
 from cnnx.launcher import started_process, started_processes
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _SHARED = ("train", "evaluate", "predict")
+_SAVING = 60.0  # seconds in which process 0 may save the model of a run that ends
 
 
 def check_command(command: str, command_line: str) -> None:
@@ -106,7 +107,7 @@ def in_each(action: Callable[[Sequence[Item]], Result], items: Sequence[Item]) -
     processes = communicator()
     if processes is None:
         return [action(items)]
-    part = processes.share_of(len(items))
+    part = processes.part_of(len(items))
     return processes.in_each(lambda: action(items[part.start : part.stop]))
 
 
@@ -124,14 +125,26 @@ def only_first_prints() -> Iterator[None]:
         yield
 
 
-def complain_once(command: str, message: str) -> None:
-    """Print one line on stderr in process 0, or in this one if others do not end, and end them."""
+def complain_once(command: str, message: str, error: BaseException) -> None:
+    """Print one line on stderr in process 0, or in this one if others do not end, and end them.
+
+    Args:
+        command: begin of the line.
+        message: the rest.
+        error: reason of the end; in other processes its message may be shorter.
+    """
     if started_processes() == 1:
         complain(command, message)
         return
     from cnnx.distributed import ending
 
-    ending.end_with_all(lambda: complain(command, message), message)
+    is_interrupt = isinstance(error, KeyboardInterrupt)
+    saves = is_interrupt or isinstance(error, UnfinishedRunError)
+    ending.end_with_all(
+        lambda: complain(command, message),
+        "interrupted" if is_interrupt else sentence(error.__cause__ or error),
+        *([_SAVING] if saves else []),
+    )
 
 
 def _own_line(command_line: str) -> str:

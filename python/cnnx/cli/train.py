@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnx.cli import train_options
 from cnnx.cli.command_lines import init_line, program, resume_line
-from cnnx.cli.errors import UserError, caution, counted, sentence
+from cnnx.cli.errors import UnfinishedRunError, UserError, caution, counted, sentence
 from cnnx.cli.outputs import check_outputs, save_model
 from cnnx.cli.parser import Commands
 from cnnx.cli.processes import check_shards, communicator, in_first, is_first
@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise KeyboardInterrupt(f"interrupted{outcome}") from None
     except (FloatingPointError, OSError) as error:
         outcome = _save_unfinished(trainer, images, progress.steps_done, arguments)
-        raise UserError(f"{sentence(error)}{outcome}") from error
+        raise UnfinishedRunError(f"{sentence(error)}{outcome}") from error
     print(f"saved {saved}", flush=True)
     if arguments.resume is not None and progress.steps_done == 0:
         warn_of_finished_run(arguments)

@@ -54,8 +54,8 @@ class Communicator:
 
         return Communicator(self._mpi.Split_type(MPI.COMM_TYPE_SHARED), self.waiting)
 
-    def share_of(self, count: int) -> range:
-        """Positions of the part of `count` things that is this process's."""
+    def part_of(self, count: int) -> range:
+        """Positions, of `count` things, of the part that is this process's."""
         bounds = [count * each // self.processes for each in (self.process, self.process + 1)]
         return range(*bounds)
 

@@ -50,14 +50,15 @@ class Ending:
         self._watch = Watch(self._everyone.Dup(), self._end_all_for)
         return self._watch
 
-    def end(self, say: Callable[[], object], reason: str) -> None:
+    def end(self, say: Callable[[], object], reason: str, patience: float = _TOGETHER) -> None:
         """Agree on the end of this process, which has a reason, and say it if no other does.
 
         Args:
             say: writes the reason to stderr.
             reason: text that is the same in processes that end for the same reason.
+            patience: seconds in which the others may end, too.
         """
-        found = self._others_end(zlib.crc32(reason.encode(errors="replace")) or 1, _TOGETHER)
+        found = self._others_end(zlib.crc32(reason.encode(errors="replace")) or 1, patience)
         process, processes = self._everyone.Get_rank(), self._everyone.Get_size()
         place = f"process {process} of {processes} on {platform.node()}"
         if found is None:
@@ -121,7 +122,7 @@ class Ending:
         sys.stderr.flush()
 
 
-def end_with_all(say: Callable[[], object], reason: str) -> None:
+def end_with_all(say: Callable[[], object], reason: str, patience: float = _TOGETHER) -> None:
     """End this process with all others: one says why, or this one if others do not end.
 
     Before MPI is loaded, all end for the same reason, and process 0 says it.
@@ -129,8 +130,9 @@ def end_with_all(say: Callable[[], object], reason: str) -> None:
     Args:
         say: writes the reason to stderr.
         reason: text that is the same in processes that end for the same reason.
+        patience: seconds in which the others may end, too.
     """
     if _endings:
-        _endings[0].end(say, reason)
+        _endings[0].end(say, reason, patience)
     elif started_process() in (None, 0):
         say()

@@ -97,7 +97,7 @@ def shared_evaluation(
     """
     refuse_unless_one_class(model, function)
     if isinstance(images, FolderSet):
-        part = communicator.share_of(len(images))
+        part = communicator.part_of(len(images))
         parts = communicator.in_each(lambda: _measured_files(model, images, part, function))
         unreadable = {row: reason for each in parts for row, reason in each.unreadable.items()}
         images.refuse(unreadable)
@@ -107,7 +107,7 @@ def shared_evaluation(
     if not isinstance(data, Dataset):
         data = data.load(model.input_shape, model.preprocessing.resize)
     check_classes(data, model.classes, function)
-    rows = communicator.share_of(len(data.y))
+    rows = communicator.part_of(len(data.y))
     x, y = data.x[rows.start : rows.stop], data.y[rows.start : rows.stop]
     arrays = communicator.in_each(
         lambda: _measured(model, x, y, function)._replace(images=None) if len(y) else None
