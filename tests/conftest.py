@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import numpy as np
 import pytest
-from cpp_build import ROOT, CppBuild, build_cpp, launcher
+from cpp_build import CppBuild, build_cpp, launcher
 
 if TYPE_CHECKING:
     from c_functions import CApi
@@ -123,16 +123,11 @@ def training(c: CApi, tmp_path: Path) -> Iterator[Training]:
 
 @pytest.fixture(scope="session")
 def object_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which builds of the library share compiled objects: in that of CNNX_CPP_BUILD
-    until a source changes, else until the end of the session.
+    """The folder in which builds of the library share compiled objects: in that of CNNX_CPP_BUILD,
+    else one of the session.
     """
     permanent = permanent_cpp_build()
-    if permanent is None:
-        return tmp_path_factory.mktemp("objects")
-    sources = (ROOT / "cpp").rglob("*.*")
-    folder = permanent / "objects" / str(max(path.stat().st_mtime_ns for path in sources))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return permanent / "objects" if permanent else tmp_path_factory.mktemp("objects")
 
 
 def permanent_cpp_build() -> Path | None:
