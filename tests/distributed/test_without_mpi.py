@@ -9,8 +9,10 @@ import sys
 import pytest
 from cnnx.launcher import started_process, started_processes
 from command_line import Outcome
+from mpi_command import needs_mpi
 
-WITHOUT_MPI = "import sys; sys.modules['mpi4py'] = None; from cnnx import cli; sys.exit(cli.main())"
+WITH_MPI = "import sys; from cnnx import cli; sys.exit(cli.main())"
+WITHOUT_MPI = f"import sys; sys.modules['mpi4py'] = None; {WITH_MPI}"
 
 
 VARIABLES = [
@@ -40,11 +42,26 @@ def test_one_process_says_what_to_install() -> None:
     assert (other.status, other.out, other.err) == (1, "", "")
 
 
-def run(process: int, *words: str) -> Outcome:
+@needs_mpi
+def test_a_launcher_of_another_library_is_refused() -> None:
+    library = subprocess.run(["mpiexec", "--version"], capture_output=True, text=True, check=True)
+    other = VARIABLES[0 if "Open MPI" in library.stdout else 1]
+    run(0, "train", "pets", program=WITH_MPI, variables=other).refused(
+        "^cnnx train: distributed: 2 processes were started by the launcher of another MPI library "
+        "than that of mpi4py, .*, expected the same: start them with its mpiexec$"
+    )
+
+
+def run(
+    process: int,
+    *words: str,
+    program: str = WITHOUT_MPI,
+    variables: tuple[str, str] = VARIABLES[0],
+) -> Outcome:
     """Run a command line as one of two processes."""
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_MPI, *words],
-        env={**os.environ, "PMI_RANK": str(process), "PMI_SIZE": "2"},
+        [sys.executable, "-c", program, *words],
+        env={**os.environ, variables[0]: str(process), variables[1]: "2"},
         capture_output=True,
         text=True,
         timeout=60,

@@ -11,6 +11,7 @@ from cnnx import _core, advice
 from cnnx.distributed.communicator import Communicator
 from cnnx.distributed.ending import Ending
 from cnnx.distributed.lost import start_watcher
+from cnnx.launcher import started_processes
 from cnnx.runtime import set_num_threads
 
 _THREADS = ("CNNX_NUM_THREADS", "OMP_NUM_THREADS")
@@ -27,17 +28,27 @@ def world() -> Communicator:
 
     Raises:
         ImportError: if mpi4py is not installed: ``pip install 'cnnx[mpi]'``.
-        ValueError: if the processes have different versions of cnnx.
+        ValueError: if the processes have different versions of cnnx, or mpi4py uses another MPI
+            library than the launcher.
     """
     start_watcher()
     try:
-        from mpi4py import MPI
+        with warnings.catch_warnings():
+            # Of the launcher of another library, which is refused below.
+            warnings.filterwarnings("ignore", "suspicious MPI", RuntimeWarning)
+            from mpi4py import MPI
     except ImportError as error:
         raise ImportError(
             "distributed: needs mpi4py and an MPI library such as mpich or openmpi, which are not "
             f"installed ({error}): pip install 'cnnx[mpi]'"
         ) from error
     if MPI.COMM_WORLD.Get_size() == 1:
+        if started_processes() > 1:
+            raise ValueError(
+                f"distributed: {started_processes()} processes were started by the launcher of "
+                f"another MPI library than that of mpi4py, {MPI.get_vendor()[0]}, expected the same: start "
+                "them with its mpiexec"
+            )
         return Communicator(MPI.COMM_WORLD)
     ending = Ending(MPI.COMM_WORLD)
     # Before anything that other versions may do otherwise.
