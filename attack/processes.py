@@ -55,7 +55,7 @@ def processes(draw: Draw) -> Case:
     """Trainings in two to six processes, of batches with as many shards as images and fewer."""
     counts = draw.one_of((2,), (3,), (4, 2), (6, 3))
     shards = counts[0] * draw.integer(1, 20 // counts[0])
-    training = drawn_training(draw, shards, shards=str(shards), communicator=COMMUNICATOR)
+    training = drawn_training(draw, shards, communicator=COMMUNICATOR)
     fit = training._asdict()
     setup = fit.pop("setup")
     set_ups = [(count, draw.integer(1, 2)) for count in counts]

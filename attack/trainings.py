@@ -80,16 +80,17 @@ def has_matrix(model: cnnx.Model) -> bool:
     return any(layer.kind == "dense" and layer.trainable for layer in model.layers)
 
 
-def drawn_training(draw: Draw, least_batch: int = 5, **more: str) -> Training:
+def drawn_training(draw: Draw, shards: int | None = None, **more: str) -> Training:
     """A network, a trainer and the settings of a fit.
 
     Small learning rates and clipping keep the numbers finite.
 
     Args:
         draw: random choices.
-        least_batch: smallest batch size.
+        shards: of each batch; None draws them, too.
         more: further arguments of the trainer and their source.
     """
+    shards = shards or draw.one_of(1, 1, 3, 10)
     kind = draw.one_of("SGD", "Adam", "AdamW", "RMSprop", "Muon")
     own = {**optimizer_settings(draw, kind), "learning_rate": draw.exponent(-4, -2)}
     if kind == "Muon":
@@ -104,6 +105,7 @@ def drawn_training(draw: Draw, least_batch: int = 5, **more: str) -> Training:
         draw.exponent(-2, 0),
         draw.one_of(None, averaging_settings(draw)),
         with_warmup(call(shape, settings) if shape else "None", warmup),
+        shards=str(shards),
         **more,
     )
     images = draw.integer(12, 90)
@@ -120,5 +122,7 @@ def drawn_training(draw: Draw, least_batch: int = 5, **more: str) -> Training:
         f"w = {weights}",
     )
     validation = "(x[:5], y[:5])" if shape == "Plateau" else draw.one_of("None", "(x[:5], y[:5])")
-    fit = f"batch_size={draw.integer(least_batch, 40)}, augmentation={draw.one_of(*AUGMENTATIONS)}"
+    fit = (
+        f"batch_size={draw.integer(max(5, shards), 40)}, augmentation={draw.one_of(*AUGMENTATIONS)}"
+    )
     return Training(setup, fit, validation, epochs)
