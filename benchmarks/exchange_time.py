@@ -1,95 +1,70 @@
-"""The time of the exchanges of a train step without computation, in processes of MPI.
+"""The time of exchanges of gradients without computation, in processes of MPI.
 
     mpiexec -n 2 python -m benchmarks.exchange_time BYTES,BYTES,...
 
-For each number of bytes the processes exchange buckets as `cnnx.distributed` does. Process
-0 prints the medians of the repetitions as JSON: bytes, and seconds of the all-to-all, of the
-additions, and of the all-gather.
+For each number of bytes, the transport of `cnnx.distributed` exchanges a segment of so many bytes,
+one shard in each process. Process 0 prints JSON: the median seconds of each, and the seconds to add
+one byte of contributions.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import statistics
 import sys
 import time
-from itertools import pairwise
 
+import cnnx
 import numpy as np
-from mpi4py import MPI
+from cnnx import _core
 
 from benchmarks.options import numbers
 
-LEAST_SECONDS = 0.2
-POLL_SECONDS = 1e-5
+LEAST_SECONDS = 0.3
 FLOAT_BYTES = 4
+ADDED_FLOATS = 1 << 20
 
 
-def parts(count: int, processes: int) -> list[int]:
-    """Lengths of nearly equal parts of `count` numbers."""
-    bounds = [count * process // processes for process in range(processes + 1)]
-    return [end - begin for begin, end in pairwise(bounds)]
+def exchange_seconds(communicator: cnnx.distributed.Communicator, count: int) -> float:
+    """The median time of the exchange of a segment of `count` floats, repeated without pauses."""
+    transport = communicator.transport(communicator.processes)
+    transport.segments = [(0, count)]
+    values, sums = np.ones(count, np.float32), np.empty(count, np.float32)
 
-
-def wait(request: MPI.Request) -> None:
-    """Wait for a request; between looks a process sleeps if others need its core."""
-    crowded = MPI.COMM_WORLD.size > (os.cpu_count() or 1)
-    while not request.Test():
-        if crowded:
-            time.sleep(POLL_SECONDS)
-
-
-class Exchange:
-    """The exchange of one bucket."""
-
-    def __init__(self, count: int) -> None:
-        """Allocate the arrays of a bucket of `count` floats."""
-        self.communicator = MPI.COMM_WORLD
-        self.lengths = parts(count, self.communicator.size)
-        own = self.lengths[self.communicator.rank]
-        self.gradients = np.ones(count, np.float32)
-        self.received = np.zeros((self.communicator.size, own), np.float32)
-        self.sums = np.zeros(own, np.float32)
-
-    def run(self) -> tuple[float, float, float]:
-        """Seconds of the all-to-all, of the additions, and of the all-gather."""
-        own = self.lengths[self.communicator.rank]
+    def exchange() -> float:
         begun = time.perf_counter()
-        wait(
-            self.communicator.Ialltoallv(
-                [self.gradients, self.lengths, MPI.FLOAT],
-                [self.received, [own] * self.communicator.size, MPI.FLOAT],
-            )
-        )
-        exchanged = time.perf_counter()
-        np.copyto(self.sums, self.received[0])
-        for received in self.received[1:]:
-            self.sums += received
-        added = time.perf_counter()
-        wait(
-            self.communicator.Iallgatherv(
-                [self.sums, own, MPI.FLOAT], [self.gradients, self.lengths, MPI.FLOAT]
-            )
-        )
-        ended = time.perf_counter()
-        return exchanged - begun, added - exchanged, ended - added
+        transport.begin(communicator.processes, sums)
+        transport.send(0, 0, values)
+        transport.finish()
+        return time.perf_counter() - begun
+
+    first = min(exchange(), exchange())
+    repetitions = communicator.in_first(lambda: max(5, min(100, int(LEAST_SECONDS / first))))
+    return statistics.median(exchange() for _ in range(repetitions))
 
 
-def medians(exchange: Exchange) -> list[float]:
-    """Repeat an exchange without pauses; the medians of its times, averaged over the processes."""
-    communicator = exchange.communicator
-    exchange.run()
-    first = communicator.allreduce(sum(exchange.run()), MPI.MAX)
-    samples = [exchange.run() for _ in range(max(5, min(100, int(LEAST_SECONDS / first))))]
-    gathered = communicator.gather(np.median(samples, axis=0))
-    return np.mean(gathered, axis=0).tolist() if gathered else []
+def addition_seconds() -> float:
+    """Seconds to add one byte of contributions."""
+    contributions = _core.contributions_of(2, 0, 2) + _core.contributions_of(2, 1, 2)
+    arrays = [np.ones(ADDED_FLOATS, np.float32) for _ in contributions]
+    sums = np.empty(ADDED_FLOATS, np.float32)
+    seconds = []
+    for _ in range(9):
+        begun = time.perf_counter()
+        _core.add_contributions(contributions, arrays, sums)
+        seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds) / sum(array.nbytes for array in arrays)
 
 
 def main() -> None:
-    """Measure every number of bytes."""
-    found = [(count, *medians(Exchange(count // FLOAT_BYTES))) for count in numbers(sys.argv[1])]
-    if MPI.COMM_WORLD.rank == 0:
-        print(json.dumps(found))
+    """Measure every number of bytes; the first process prints."""
+    communicator = cnnx.distributed.world()
+    cnnx.set_num_threads(1)
+    counts = numbers(sys.argv[1])
+    seconds = [exchange_seconds(communicator, count // FLOAT_BYTES) for count in counts]
+    addition = addition_seconds()
+    if communicator.is_first:
+        print(json.dumps([*seconds, addition]))
 
 
 if __name__ == "__main__":
