@@ -46,8 +46,8 @@ def world() -> Communicator:
         if started_processes() > 1:
             raise ValueError(
                 f"distributed: {started_processes()} processes were started by the launcher of "
-                f"another MPI library than that of mpi4py, {MPI.get_vendor()[0]}, expected the same: start "
-                "them with its mpiexec"
+                f"another MPI library than that of mpi4py, {MPI.get_vendor()[0]}, expected the "
+                "same: start them with its mpiexec"
             )
         return Communicator(MPI.COMM_WORLD)
     ending = Ending(MPI.COMM_WORLD)
