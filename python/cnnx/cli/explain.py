@@ -117,7 +117,7 @@ class _Explainer:
         self._index = _class_index(arguments.label, self._classifier.names)
 
     def explain(self, image: ImageArgument, outputs: _Outputs) -> bool:
-        """Write the files of an image and print its line, or name what is wrong on stderr."""
+        """Write the files of an image and print its line, or name the error on stderr."""
         import numpy as np
 
         from cnnx.data.atomic_file import replace_file

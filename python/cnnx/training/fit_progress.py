@@ -23,7 +23,7 @@ _BETWEEN_UPDATES = 0.1  # seconds
 # this.
 _FIRST_EPOCHS = 10
 _BETWEEN_LINES = 0.5  # seconds
-_ROWS = 24  # as some terminals tell 0, for which tqdm hides its bar
+_ROWS = 24  # some terminals report 0 rows, for which tqdm hides its bar
 _NARROW = 72  # columns below which a bar has no speed
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
 _COUNT = "{desc}: step {n_fmt}{postfix}"
@@ -102,7 +102,7 @@ class TextProgress(Callback):
             except OSError as error:
                 if error.errno != errno.EIO:
                     raise
-                # The terminal is closed. tqdm ignores this too; the signal of it ends a command.
+                # The terminal is closed. tqdm ignores this error, too. Commands end by SIGHUP.
                 self._stream = self._make_bar = None
         self._unwritten = None
 

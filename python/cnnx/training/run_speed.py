@@ -14,7 +14,7 @@ _WORDS = {
     for name in ("loss", "accuracy", "validation_loss", "validation_accuracy")
 }
 _BRIEF = dict(zip(_WORDS, ("loss", "acc", "val loss", "val acc"), strict=True))
-_BRIEFEST = {**_BRIEF, "accuracy": "", "validation_accuracy": ""}  # a percentage tells itself
+_BRIEFEST = {**_BRIEF, "accuracy": "", "validation_accuracy": ""}  # a percentage is an accuracy
 # Words of a line, and which of duration, speed and time left follow, from wide to narrow.
 _FORMS: tuple[tuple[dict[str, str], tuple[int, ...]], ...] = (
     (_WORDS, (0, 1, 2)),
