@@ -18,6 +18,7 @@ MOST_CELLS = 20  # classes whose counts are still readable in cells
 _MOST_PIXELS = 250  # rows of the image; more classes share rows
 _IMAGE_WIDTH = 500
 _SLANT = 0.72  # width and height of slanted text, by its length
+_LEAST_SCALE = 0.75  # of a matrix on a narrow page, where its counts are still readable
 _LONGEST_NAME = 14
 _DIAGONAL, _ERROR = "var(--series-1)", "var(--series-2)"
 _STRONG = 0.55  # opacity from which text is drawn in the colour of the paper
@@ -85,7 +86,7 @@ def _cells(title: str, matrix: NDArray[Any], names: Sequence[str]) -> Markup:
     )
     svg = drawing(title, width, top + across + 4, joined([*parts, outline, predicted, true]))
     # A narrow page scrolls, because the counts of a shrunk matrix could not be read.
-    least = f"min-width:{0.8 * width:.0f}px"
+    least = f"min-width:{_LEAST_SCALE * width:.0f}px"
     return element("div", element("div", svg, style=least), class_="scroll")
 
 
