@@ -191,6 +191,20 @@ def test_a_loss_that_is_not_finite_gives_one_traceback(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_process_that_does_not_call_world(tmp_path: Path) -> None:
+    command = ["mpiexec", "-n", "2", sys.executable, str(PROGRAM), "no world"]
+    with subprocess.Popen([*command, str(tmp_path)], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        process.terminate()
+    assert line == (
+        "cnnx: process 0 has waited for 10 s for the others to start MPI, expected all to call "
+        "cnnx.distributed.world()\n"
+    )
+    assert left_processes(str(tmp_path)) == []
+
+
+@pytest.mark.slow
 def test_process_0_alone_needs_the_checkpoint(tmp_path: Path) -> None:
     run(tmp_path, "SIGKILL")
     assert run(tmp_path, "missing", process=2, processes=4).code == 0

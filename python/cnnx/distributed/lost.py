@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import atexit
 import os
+import select
 import signal
 
 from cnnx.launcher import started_process
 
-_END = b"\0"  # of a message to the watcher, which is the path of a checkpoint or empty
+# Messages to the watcher, each with an end; the path of the last checkpoint follows its name.
+_STARTED, _CHECKPOINT, _DISMISSED, _END = b"started", b"checkpoint ", b"dismissed", b"\0"
+_START_SECONDS = 10.0  # after which the watcher says that MPI has not started
 _LOST = "cnnx: one of the processes was killed or crashed, expected all to reach their end"
+_NOT_STARTED = (
+    b"cnnx: process 0 has waited for 10 s for the others to start MPI, expected all to call "
+    b"cnnx.distributed.world()\n"
+)
 
 _checkpoint = ""
 _pipe: int | None = None  # to the watcher
@@ -41,22 +48,35 @@ def start_watcher() -> None:
 
 def _watch() -> None:
     """Read messages from standard input to its end, which is the end of process 0."""
+    if not select.select([0], [], [], _START_SECONDS)[0]:
+        os.write(2, _NOT_STARTED)
     received = b""
     while some := os.read(0, 4096):
         received += some
-    *messages, _ = (_END + received).split(_END)
-    if len(messages) == 1 or messages[-1]:
-        advice = resume_advice(os.fsdecode(messages[-1]))
-        os.write(2, f"{_LOST}{advice}\n".encode(errors="replace"))
+    messages = received.split(_END)
+    if _DISMISSED not in messages:
+        paths = [each for each in messages if each.startswith(_CHECKPOINT)]
+        path = os.fsdecode(paths[-1].removeprefix(_CHECKPOINT)) if paths else ""
+        os.write(2, f"{_LOST}{resume_advice(path)}\n".encode(errors="replace"))
+
+
+def _tell(message: bytes) -> None:
+    if _pipe is not None:
+        os.write(_pipe, message + _END)
+
+
+def tell_started() -> None:
+    """Tell the watcher that all processes have started MPI."""
+    _tell(_STARTED)
 
 
 def dismiss_watcher() -> None:
     """Tell the watcher that the end of this process is no loss, or that its reason is known."""
     global _pipe
+    _tell(_DISMISSED)
     if _pipe is not None:
-        pipe, _pipe = _pipe, None
-        os.write(pipe, _END)
-        os.close(pipe)
+        os.close(_pipe)
+        _pipe = None
 
 
 def remember_checkpoint(path: str) -> None:
@@ -64,8 +84,7 @@ def remember_checkpoint(path: str) -> None:
     global _checkpoint
     if path != _checkpoint:
         _checkpoint = path
-        if _pipe is not None:
-            os.write(_pipe, os.fsencode(path) + _END)
+        _tell(_CHECKPOINT + os.fsencode(path))
 
 
 def resume_advice(path: str | None = None) -> str:

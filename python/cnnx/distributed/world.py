@@ -10,7 +10,7 @@ from typing import Any
 from cnnx import _core, advice
 from cnnx.distributed.communicator import Communicator
 from cnnx.distributed.ending import Ending
-from cnnx.distributed.lost import start_watcher
+from cnnx.distributed.lost import start_watcher, tell_started
 from cnnx.launcher import started_processes
 from cnnx.runtime import set_num_threads
 
@@ -42,6 +42,7 @@ def world() -> Communicator:
             "distributed: needs mpi4py and an MPI library such as mpich or openmpi, which are not "
             f"installed ({error}): pip install 'cnnx[mpi]'"
         ) from error
+    tell_started()
     if MPI.COMM_WORLD.Get_size() == 1:
         if started_processes() > 1:
             raise ValueError(

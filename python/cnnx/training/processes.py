@@ -203,8 +203,7 @@ class Processes:
         """
         self.check_same_weights(model)
         self.in_first(write)
-        if self.communicator is not None:
-            remember_checkpoint(path)
+        remember_checkpoint(path)
 
     def in_first(self, action: Callable[[], object]) -> None:
         """Run an action in process 0 alone.
