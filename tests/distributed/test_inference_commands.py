@@ -86,29 +86,3 @@ def test_evaluate_returns_the_same_in_every_process(folder: Path, tmp_path: Path
     assert of_folder.endswith("True")  # no process has all images
     assert outcomes[0].out.splitlines()[0] == of_folder.removesuffix("True") + "False"
     assert outcomes[0].out.splitlines()[1:] == outcomes[1].out.splitlines()[1:]
-
-
-TRAINING_FROM_A_PATH = """
-import sys, numpy as np, cnnx
-from cnnx.data import Decoding
-world = cnnx.distributed.world()
-model = cnnx.load(sys.argv[1])
-trainer = cnnx.Trainer(model, shards=4, communicator=world)
-trainer.fit(sys.argv[2], epochs=1, batch_size=16, validation=0.2)
-loss = trainer.evaluate(sys.argv[2])["loss"]
-data = cnnx.data.load(sys.argv[2], input_shape=(16, 16, 1), decoding=Decoding(communicator=world))
-files = {type(each.x).__name__ for each in (data, data.test)}
-if world.is_first:
-    print(loss.hex(), int(data.x.sum()), data.test.names[:2])
-    print(*files)
-"""
-
-
-def test_a_path_is_read_once_by_the_processes_of_a_machine(folder: Path, tmp_path: Path) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(TRAINING_FROM_A_PATH)
-    words = (program, folder / "m.cnnx", folder / "images")
-    alone, outcome = mpiexec(1, *words), mpiexec(4, *words)
-    assert (alone.status, outcome.status) == (0, 0), outcome.err
-    assert alone.out.splitlines() == [outcome.out.splitlines()[0], "ndarray"]
-    assert outcome.out.splitlines()[1] == "memmap"

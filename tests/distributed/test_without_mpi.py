@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from cnnx import cli
 from cnnx.launcher import started_process, started_processes
 from command_line import Outcome
 from mpi_command import needs_mpi
@@ -50,6 +52,17 @@ def test_a_launcher_of_another_library_is_refused() -> None:
         "^cnnx train: distributed: 2 processes were started by the launcher of another MPI library "
         "than that of mpi4py, .*, expected the same: start them with its mpiexec$"
     )
+
+
+@pytest.mark.parametrize("module", ["train", "resumed_run"])
+def test_the_trainer_of_a_command_has_its_processes(
+    module: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"cnnx.cli.{module}.communicator", lambda: "processes")
+    words = ["--shards", "2"] if module == "train" else ["--resume", str(folder / "run.ckpt")]
+    with pytest.raises(TypeError, match="communicator is 'processes', expected None or"):
+        cli.main(["train", str(folder / "images"), *words])
 
 
 def run(

@@ -23,7 +23,8 @@ class Callback:
             that it does not measure.
         shows_progress: whether it shows the progress, so that `fit` by itself does not.
         only_in_first_process: whether a training of several processes calls it in process 0 only,
-            because it prints or writes files. All processes call the others.
+            because it prints or writes files; such a callback has no `state`. All processes call
+            the others.
 
     Example:
         >>> import cnnx

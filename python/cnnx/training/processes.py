@@ -125,10 +125,22 @@ class Processes:
     def called(
         self, callbacks: Sequence[Callback], progress: Callable[[Progress], object] | None
     ) -> tuple[Sequence[Callback], Callable[[Progress], object] | None]:
-        """Those of `callbacks` and `progress` that this process calls."""
-        if self.communicator is None or self.communicator.is_first:
+        """Those of `callbacks` and `progress` that this process calls.
+
+        Raises:
+            ValueError: if a callback that only process 0 calls has a state of its own.
+        """
+        if self.communicator is None:
             return callbacks, progress
-        return [each for each in callbacks if not each.only_in_first_process], None
+        in_all = [each for each in callbacks if not each.only_in_first_process]
+        for each in callbacks:
+            if each not in in_all and type(each).state is not Callback.state:
+                raise ValueError(
+                    f"fit: callbacks holds {type(each).__name__}, which has a state and is called "
+                    "in process 0 only, expected only_in_first_process = False: all processes have "
+                    "the state of the run"
+                )
+        return (callbacks, progress) if self.communicator.is_first else (in_all, None)
 
     def share_out(self, model: Model, core: _core.Trainer) -> None:
         """Give the model the weights of process 0, and its trainer a part of the shards.
