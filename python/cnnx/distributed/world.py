@@ -32,6 +32,8 @@ def world() -> Communicator:
             library than the launcher.
     """
     start_watcher()
+    # If a process dies, UCX, which MPICH uses, prints a long stack trace in each of the others.
+    os.environ.setdefault("UCX_HANDLE_ERRORS", "none")
     try:
         with warnings.catch_warnings():
             # Of the launcher of another library, which is refused below.
