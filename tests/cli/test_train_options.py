@@ -106,9 +106,9 @@ def test_recompute(run: Run, idx: Path, monkeypatch: pytest.MonkeyPatch) -> None
     given = []
     make = SingleSteps.__init__
 
-    def spy(self: SingleSteps, *arguments: Any, recompute: bool) -> None:
+    def spy(self: SingleSteps, *arguments: Any, recompute: bool, **settings: Any) -> None:
         given.append(recompute)
-        make(self, *arguments, recompute=recompute)
+        make(self, *arguments, recompute=recompute, **settings)
 
     monkeypatch.setattr(SingleSteps, "__init__", spy)
     model = train(run, idx, "--epochs", 1, "--recompute", "--checkpoint", "run.ckpt")
