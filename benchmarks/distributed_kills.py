@@ -1,7 +1,7 @@
 """The hash of a training whose processes are killed and that is resumed by other numbers of them.
 
     python -m benchmarks.distributed_kills --mnist FOLDER --cifar10 FOLDER
-    [--processes 1,2,4,8] [--kills 10] [--images 2000] [--seed N]
+    [--processes 1,2,4,8] [--kills 10] [--images 4000] [--seed N]
 
 The networks are those of `benchmarks.distributed_bits`. SIGKILL ends one process, drawn at random,
 after a random number of steps and some milliseconds. Every resumed run has another number of
@@ -106,7 +106,7 @@ def kill_one(run: subprocess.Popen[str], checkpoint: Path, draw: random.Random) 
     for _ in range(draw.randint(1, MOST_STEPS)):
         if not run.stdout.readline():
             return f"ended before it was killed: {run.communicate()[1][-500:]}"
-    time.sleep(draw.uniform(0, 0.05))
+    time.sleep(draw.uniform(0, 0.01))
     running = processes_of(checkpoint)
     rank = draw.choice(sorted(running))
     os.kill(running[rank], signal.SIGKILL)
@@ -154,7 +154,7 @@ def main() -> int:
     parser.add_argument("--cifar10", type=Path, help="folder of CIFAR-10 with one folder per class")
     parser.add_argument("--processes", type=numbers, default=[1, 2, 4, 8])
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args(namespace=Options())
