@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import cnnx
 import pytest
+from cnnx.distributed.watch import ENDED, other_call
 
 PROGRAM = Path(__file__).parents[1] / "support" / "failing_run.py"
 MOST_SECONDS = 10  # from the failure to the end of all
@@ -175,6 +176,22 @@ def test_a_process_that_others_await(
     assert f"process {process} {waits}" in ended.errors
     assert (ended.tracebacks, ended.errors.count("cnnx:")) == (0, 1)
     assert_resumes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("states", "processes"),
+    [
+        ([(5, "a"), (5, "a"), (5, "b")], (0, 2)),
+        ([(5, "a"), (4, ENDED)], (0, 1)),
+        ([(5, "a"), (5, "")], None),  # the second computes
+        ([(5, "a"), (4, "b")], None),  # data of call 4 may be on their way
+        ([(4, "a"), (5, ENDED)], None),
+    ],
+)
+def test_processes_wait_for_ever_in_different_calls(
+    states: list[tuple[int, str]], processes: tuple[int, int] | None
+) -> None:
+    assert other_call(states) == processes
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ class Communicator:
         """The processes of this machine."""
         from mpi4py import MPI
 
-        return Communicator(self._mpi.Split_type(MPI.COMM_TYPE_SHARED), self.waiting)
+        return Communicator(self._mpi.Split_type(MPI.COMM_TYPE_SHARED))
 
     def part_of(self, count: int) -> range:
         """Positions, of `count` things, of the part that is this process's."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cnnx.distributed.lost import dismiss_watcher, resume_advice
-from cnnx.distributed.watch import Watch
+from cnnx.distributed.watch import ENDED, Watch
 from cnnx.launcher import started_process
 
 # Seconds in which an error that all processes have reaches all of them.
@@ -85,7 +85,7 @@ class Ending:
         if self._watch is None:
             self._others_end(_NORMAL, None)
         else:
-            with self._watch.waiting("has ended"):
+            with self._watch.waiting(ENDED):
                 self._others_end(_NORMAL, None)
 
     def _others_end(self, reason: int, seconds: float | None) -> list[int] | None:

@@ -1,8 +1,8 @@
 """Watch: a thread of each process that notices when processes wait for each other for ever.
 
 That is so if the processes make other calls, or if one of them has ended. Process 0 asks all what
-they wait for when it has waited for some seconds itself. If none computes, not all wait for the
-same, and this stays so, none will ever go on.
+they wait for when it has waited for some seconds itself. If none computes, two of them are in
+different calls, and this stays so, none will ever go on.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ _State = tuple[int, str]
 
 # Context of a wait, given its name.
 Waiting: TypeAlias = "Callable[[str], AbstractContextManager[Any]]"
+
+ENDED = "has ended"  # what a process waits for at the end of its program
 
 _TICK = 0.1  # seconds between two looks of the thread
 _PATIENCE = 2.0  # seconds that process 0 waits before it asks the others, and between questions
@@ -110,10 +112,10 @@ class Watch:
             self._close_question()
         elif self._is_open and len(self._answers) == len(others):
             states = [state, *(self._answers[process] for process in others)]
-            is_standstill = all(what for _, what in states) and len(set(states)) > 1
-            if is_standstill and states == self._before:
-                self._end_all(_standstill(states))
-            self._before = states if is_standstill else []
+            other = other_call(states)
+            if other is not None and states == self._before:
+                self._end_all(_standstill(states, other))
+            self._before = [] if other is None else states
             self._close_question()
         elif not self._is_open and time.monotonic() - self._since > _PATIENCE:
             self._is_open = True
@@ -126,11 +128,28 @@ class Watch:
         self._since = time.monotonic()
 
 
-def _standstill(states: list[_State]) -> str:
-    """Why processes with these states wait for ever."""
-    other = next(process for process, state in enumerate(states) if state != states[0])
-    first, second = (f"{states[each][1]} (call {states[each][0]})" for each in (0, other))
+def other_call(states: list[_State]) -> tuple[int, int] | None:
+    """Two processes that wait for ever; None if one computes, or data may be on their way.
+
+    On a slow network a process may be some calls before another, but never in another call of the
+    same number, and the end of a program has the highest number.
+    """
+    if not all(what for _, what in states):
+        return None
+    for one, (calls, what) in enumerate(states):
+        for other, (other_calls, other_what) in enumerate(states):
+            is_past_end = what == ENDED and calls < other_calls
+            if is_past_end or (calls == other_calls and what != other_what):
+                return min(one, other), max(one, other)
+    return None
+
+
+def _standstill(states: list[_State], processes: tuple[int, int]) -> str:
+    """Why two processes wait for ever."""
+    first, second = (
+        f"process {each} {states[each][1]} (call {states[each][0]})" for each in processes
+    )
     return (
-        f"the processes wait for each other, process 0 {first}, process {other} {second}, "
+        f"the processes wait for each other, {first}, {second}, "
         "expected the same calls in the same order in all"
     )
