@@ -6,24 +6,10 @@ from attack.case import Case, Draw, paste
 from attack.trainings import drawn_training
 
 DIGEST = '''
-import hashlib
-import os
-import subprocess
-
-
 def trained(threads):
-    """A trainer after its fit, and a hash of the model, the losses and the predictions."""
+    """A model after a fit, and a hash of it, the losses and the predictions."""
     cnnx.set_num_threads(threads)
-    trainer = make_trainer()
-    found = hashlib.sha256()
-    try:
-        given = dict(epochs={epochs}, validation={validation}, {fit})
-        history = trainer.fit(x, y, sample_weight=w, **given)
-        found.update(np.array([history.loss, history.validation_loss]).tobytes())
-    except FloatingPointError as error:
-        found.update(str(error).encode())
-    for array in (*trainer.model.parameters.values(), *trainer.model.buffers.values()):
-        found.update(array.tobytes())
+    trainer, found = fitted()
     found.update(trainer.model(x).tobytes())
     return trainer.model, found.hexdigest()
 
@@ -32,7 +18,7 @@ def in_process(isa, threads):
     """The hash by another instruction set; None if the CPU lacks it."""
     finished = subprocess.run(
         [sys.executable, __file__, "digest", str(threads)],
-        env={{**os.environ, "CNNX_ISA": isa}}, capture_output=True, text=True,
+        env={**os.environ, "CNNX_ISA": isa}, capture_output=True, text=True,
     )
     if "expected one that this CPU runs" in finished.stderr:
         return None
@@ -63,8 +49,6 @@ if {same} and cnnx.isa() in ("avx2", "avx512", "neon"):
 def bits(draw: Draw) -> Case:
     """Trainings with one to eight threads, of other instruction sets, and parts of a batch."""
     training = drawn_training(draw)
-    fit = training._asdict()
-    fit.pop("setup")
     first, *others = map(int, draw.rng.permutation(8)[:4] + 1)
     parts = [(start, start + draw.integer(1, 4)) for start in (0, draw.integer(1, 8))]
     same = draw.chance(0.6)
@@ -72,4 +56,4 @@ def bits(draw: Draw) -> Case:
     processes = [(isa, draw.integer(1, 4)) for isa in isas]
     check = CHECK.format(first=first, others=others, parts=parts, processes=processes, same=same)
     title = '"""A training in several set-ups, which must give the same bits."""'
-    return Case(paste(title, training.setup, DIGEST.format(**fit)), "", check)
+    return Case(paste(title, training.setup, training.fitted, DIGEST), "", check)

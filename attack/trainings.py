@@ -32,6 +32,28 @@ AUGMENTATIONS = (
 )
 
 
+FITTED = '''
+import hashlib
+import os
+import subprocess
+
+
+def fitted():
+    """A trainer after its fit, and a hash of its model and losses."""
+    trainer = make_trainer()
+    found = hashlib.sha256()
+    try:
+        given = dict(epochs={epochs}, validation={validation}, {fit})
+        history = trainer.fit(x, y, sample_weight=w, **given)
+        found.update(np.array([history.loss, history.validation_loss]).tobytes())
+    except FloatingPointError as error:
+        found.update(str(error).encode())
+    for array in (*trainer.model.parameters.values(), *trainer.model.buffers.values()):
+        found.update(array.tobytes())
+    return trainer, found
+'''
+
+
 class Training(NamedTuple):
     """Source of a training.
 
@@ -46,6 +68,11 @@ class Training(NamedTuple):
     fit: str
     validation: str
     epochs: int
+
+    @property
+    def fitted(self) -> str:
+        """Source of a function that trains and hashes, after `setup`."""
+        return FITTED.format(epochs=self.epochs, validation=self.validation, fit=self.fit)
 
 
 def layers_in_order(draw: Draw) -> list[str]:

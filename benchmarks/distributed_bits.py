@@ -33,15 +33,20 @@ SHARDS, BATCH, EPOCHS, CLASSES = 8, 64, 2, 10
 ISAS = ("avx2", "avx512", "neon")
 
 
-class Options(argparse.Namespace):
-    """The command line."""
+class Data(argparse.Namespace):
+    """The options of `data_parser`."""
 
     mnist: Path | None
     cifar10: Path | None
     processes: list[int]
-    threads: list[int]
     images: int
     measure: list[str] | None
+
+
+class Options(Data):
+    """The command line."""
+
+    threads: list[int]
 
 
 def resnet20_with_dropout() -> cnnx.Model:
@@ -131,25 +136,40 @@ def compare(network: str, folder: Path, options: Options) -> bool:
     return len(hashes) == 1
 
 
-def main() -> int:
-    """Train all; returns 1 if a network has several hashes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def data_parser(text: str, images: int) -> argparse.ArgumentParser:
+    """A parser for benchmarks that train these networks in several processes."""
+    parser = argparse.ArgumentParser(description=text.splitlines()[0])
     parser.add_argument("--mnist", type=Path, help="folder of MNIST's files")
     parser.add_argument("--cifar10", type=Path, help="folder of CIFAR-10 with one folder per class")
     parser.add_argument("--processes", type=numbers, default=[1, 2, 4, 8])
-    parser.add_argument("--threads", type=numbers, default=[1, 2])
-    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--images", type=int, default=images)
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
+    return parser
+
+
+def given_folders(parser: argparse.ArgumentParser, options: Data) -> dict[str, Path]:
+    """Each network whose images the command line names, and their folder."""
+    folders = {"lenet5": options.mnist, "resnet20": options.cifar10}
+    given = {network: folder for network, folder in folders.items() if folder}
+    if not given:
+        parser.error("expected --mnist FOLDER, --cifar10 FOLDER or both")
+    return given
+
+
+def main() -> int:
+    """Train all; returns 1 if a network has several hashes."""
+    parser = data_parser(__doc__, images=2000)
+    parser.add_argument("--threads", type=numbers, default=[1, 2])
     options = parser.parse_args(namespace=Options())
     if options.measure:
         network, images, checkpoint = options.measure
         train(network, Path(images), Path(checkpoint))
         return 0
     print(machine.headline())
-    folders = {"lenet5": options.mnist, "resnet20": options.cifar10}
-    if not any(folders.values()):
-        parser.error("expected --mnist FOLDER, --cifar10 FOLDER or both")
-    verdicts = [compare(network, folder, options) for network, folder in folders.items() if folder]
+    verdicts = [
+        compare(network, folder, options)
+        for network, folder in given_folders(parser, options).items()
+    ]
     return 0 if all(verdicts) else 1
 
 

@@ -11,7 +11,6 @@ seconds to end, does not say why in one sentence, or leaves a process behind. Ru
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import secrets
@@ -27,23 +26,17 @@ import numpy as np
 from cnnx.training.history import Progress
 
 from benchmarks import distributed_bits, machine
-from benchmarks.options import numbers
 
 EVERY = 2  # steps between checkpoints
 MOST_STEPS = 6  # before a kill
 MOST_SECONDS = 10.0  # from a kill to the end of all
 
 
-class Options(argparse.Namespace):
+class Options(distributed_bits.Data):
     """The command line."""
 
-    mnist: Path | None
-    cifar10: Path | None
-    processes: list[int]
     kills: int
-    images: int
     seed: int
-    measure: list[str] | None
 
 
 def print_step(progress: Progress) -> None:
@@ -149,24 +142,19 @@ def survives(network: str, folder: Path, options: Options) -> bool:
 
 def main() -> int:
     """Kill both; returns 1 if one does not survive."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mnist", type=Path, help="folder of MNIST's files")
-    parser.add_argument("--cifar10", type=Path, help="folder of CIFAR-10 with one folder per class")
-    parser.add_argument("--processes", type=numbers, default=[1, 2, 4, 8])
+    parser = distributed_bits.data_parser(__doc__, images=4000)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
-    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args(namespace=Options())
     if options.measure:
         network, images, checkpoint = options.measure
         train(network, Path(images), Path(checkpoint))
         return 0
     print(f"{machine.headline()}, seed {options.seed}")
-    folders = {"lenet5": options.mnist, "resnet20": options.cifar10}
-    if not any(folders.values()):
-        parser.error("expected --mnist FOLDER, --cifar10 FOLDER or both")
-    verdicts = [survives(network, folder, options) for network, folder in folders.items() if folder]
+    verdicts = [
+        survives(network, folder, options)
+        for network, folder in distributed_bits.given_folders(parser, options).items()
+    ]
     return 0 if all(verdicts) else 1
 
 
