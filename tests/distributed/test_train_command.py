@@ -64,7 +64,7 @@ def test_other_commands_run_in_one_process(folder: Path, tmp_path: Path) -> None
         "^cnnx info: runs in one process, but mpiexec started 2; without mpiexec type ", status=2
     )
     assert cnnx(1, "info", folder / "m.cnnx", cwd=tmp_path).status == 0
-    cnnx(2, "trian", "pets", cwd=tmp_path).refused("trian is no command", status=2)
+    cnnx(2, "trai", "pets", cwd=tmp_path).refused("trai is no command", status=2)
 
 
 def test_one_process_of_a_machine_decodes_the_images(folder: Path, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@
 namespace cnnx::training {
 namespace {
 
-// A segment costs each process a few messages, which take as long as this many floats. The exchange of
-// a small model still begins while the backward of its first layers runs.
+// A segment costs each process a few messages, which take as long as this many floats. The exchange
+// of a small model still begins while the backward of its first layers runs.
 constexpr int64_t kLeastSegmentFloats = 64 * 1024, kUsualSegmentFloats = 1024 * 1024;
 constexpr int64_t kSegmentsOfSmallModel = 8;
 
@@ -22,8 +22,8 @@ std::vector<BlockSegment> segments_of(const graph::Graph& graph) {
   std::vector<BlockSegment> segments;
   const int64_t parameters = graph.parameters().floats(), buffers = graph.buffers().floats();
   int64_t end = parameters;
-  const int64_t least = std::clamp(parameters / kSegmentsOfSmallModel, kLeastSegmentFloats,
-                                   kUsualSegmentFloats);
+  const int64_t least =
+      std::clamp(parameters / kSegmentsOfSmallModel, kLeastSegmentFloats, kUsualSegmentFloats);
   const std::vector<ParameterInfo>& infos = graph.parameters().infos();
   for (auto info = infos.rbegin(); info != infos.rend(); ++info) {
     const bool first = info + 1 == infos.rend();
