@@ -2,6 +2,7 @@
 // A test is an executable whose main() ends with `return cnnx::test::finish("json_test");`.
 #pragma once
 
+#include <atomic>
 #include <cstdio>
 #include <exception>
 #include <sstream>
@@ -9,9 +10,9 @@
 
 namespace cnnx::test {
 
-struct Counts {
-  int checks = 0;
-  int failures = 0;
+struct Counts {  // of all threads
+  std::atomic<int> checks{0};
+  std::atomic<int> failures{0};
 };
 
 inline Counts& counts() {
@@ -57,7 +58,7 @@ void check_throws(const Action& action, const std::string& part, const char* fil
 
 // The exit status for main(): 0 when every check passed and there was at least one.
 inline int finish(const char* name) {
-  std::printf("%s: %d checks, %d failed\n", name, counts().checks, counts().failures);
+  std::printf("%s: %d checks, %d failed\n", name, counts().checks.load(), counts().failures.load());
   return counts().failures == 0 && counts().checks > 0 ? 0 : 1;
 }
 
