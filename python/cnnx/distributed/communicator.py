@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnx.arguments import check_function, shown
 from cnnx.distributed.watch import Waiting
 
 Result = TypeVar("Result")
@@ -31,9 +32,22 @@ class Communicator:
         process: number of this process, from 0.
         processes: number of processes.
         waiting: context in which this process waits for others, given what it does.
+
+    Args:
+        mpi: communicator of mpi4py.
+        waiting: as the attribute.
+
+    Raises:
+        TypeError: if it is none, or waiting is no function.
     """
 
     def __init__(self, mpi: Any, waiting: Waiting = nullcontext) -> None:
+        if not type(mpi).__module__.startswith("mpi4py"):
+            raise TypeError(
+                f"Communicator: mpi is {shown(mpi)}, expected a communicator of mpi4py; "
+                "cnnx.distributed.world() makes the one of all processes"
+            )
+        check_function(waiting, "Communicator", "waiting", "a function that returns a context")
         self._mpi = mpi
         self.waiting = waiting
         self.process: int = mpi.Get_rank()
