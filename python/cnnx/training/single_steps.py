@@ -143,7 +143,7 @@ class SingleSteps(NamedAttributes):
         Raises:
             FloatingPointError: if the loss is NaN or infinite; the model is as before the step.
         """
-        return self._core.step(*self._batch(x, y, sample_weight, "step"))
+        return self._core.step(*self._some(x, y, sample_weight, "step"))
 
     def compute_gradients(
         self,
@@ -172,7 +172,7 @@ class SingleSteps(NamedAttributes):
         """
         if divisor is not None:
             above_zero(divisor, "compute_gradients", "divisor")
-        arrays = self._batch(x, y, sample_weight, "compute_gradients")
+        arrays = self._some(x, y, sample_weight, "compute_gradients")
         return self._core.compute_gradients(*arrays, divisor or 0.0)
 
     @checked_call
@@ -292,6 +292,15 @@ class SingleSteps(NamedAttributes):
             row_weights(sample_weight, len(pixels), function),
         )
 
+    def _some(
+        self, x: ImageLike, y: ArrayLike, sample_weight: ArrayLike | None, function: str
+    ) -> Arrays:
+        """Arrays of a batch that is not empty."""
+        arrays = self._batch(x, y, sample_weight, function)
+        if len(arrays[0]) == 0:
+            raise ValueError(f"{function}: x holds no images, expected at least one")
+        return arrays
+
     def _measure(
         self,
         x: ImageLike,
@@ -301,11 +310,9 @@ class SingleSteps(NamedAttributes):
         *,
         averaged: bool = False,
     ) -> BatchMetrics:
-        arrays = self._batch(x, y, sample_weight, function)
+        arrays = self._some(x, y, sample_weight, function)
         pixels, _, targets, weights = arrays
         count = len(pixels)
-        if count == 0:
-            raise ValueError(f"{function}: x holds no images, expected at least one")
         loss, accuracy = self._core.evaluate(*arrays, [], averaged)
         weight = targets_weight(self._recipe.loss, targets, weights)
         return BatchMetrics(loss, accuracy, weight, total_row_weight(weights, count), count)
