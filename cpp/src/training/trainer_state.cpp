@@ -145,49 +145,33 @@ LossSum TrainerState::run_shards(const ShardedBatch& batch) {
   for (int64_t shard = 0; shard < shards; ++shard)
     if (rows_of_shard(batch.rows, shards, shard).count > 0) spans.push_back({shard, shard + 1});
   const std::vector<ShardPlace> places = places_of(spans);
-  gradient_sums.begin(places, gradients.size());
-  buffer_sums.begin(places, static_cast<int64_t>(buffers_before.size()));
+  shard_sums.begin(places, gradients.size());
   LossSum sum;
   for (std::size_t i = 0; i < spans.size(); ++i) {
-    const int64_t shard = spans[i].first;
-    const ShardPass pass = forward(batch, shard, /*keeps_gradients=*/false);
-    sum += pass.sum;
-    pass.plan->backward(
-        pass.arguments, *pass.workspace, [&](int64_t first, int64_t count, const float* values) {
-          gradient_sums.add(places[i], {first, count}, values, get_num_threads(), gradients.data());
-        });
-    const std::vector<float>& changes =
-        take_buffer_changes(rows_of_shard(batch.rows, shards, shard), batch.rows);
-    buffer_changes.resize(changes.size());
-    buffer_sums.add(places[i], {0, static_cast<int64_t>(changes.size())}, changes.data(),
-                    get_num_threads(), buffer_changes.data());
+    sum += run_shard(batch, spans[i].first, [&](const ParameterRange& range, const float* values) {
+      shard_sums.add(places[i], range, values, get_num_threads(), gradients.data());
+    });
   }
-  add_buffer_changes(buffer_changes.data());
+  add_buffer_changes();
   return sum;
 }
 
 LossSum TrainerState::run_own_shards(const ShardedBatch& batch) {
   Distribution& shared = *distribution;
-  const int64_t parameters = model->graph.parameters().floats();
   shared.begin(batch.rows, trained);
   std::vector<LossSum> losses(static_cast<std::size_t>(shards));
   for (int64_t shard = shared.own().first; shard < shared.own().end; ++shard) {
     shared.begin_shard(shard);
-    const Rows rows = rows_of_shard(batch.rows, shards, shard);
-    if (rows.count > 0) {
-      const ShardPass pass = forward(batch, shard, /*keeps_gradients=*/false);
-      losses[static_cast<std::size_t>(shard)] = pass.sum;
-      pass.plan->backward(pass.arguments, *pass.workspace,
-                          [&](int64_t first, int64_t count, const float* values) {
-                            shared.add(shard, {first, count}, values);
-                          });
-      const std::vector<float>& changes = take_buffer_changes(rows, batch.rows);
-      shared.add(shard, {parameters, static_cast<int64_t>(changes.size())}, changes.data());
+    if (rows_of_shard(batch.rows, shards, shard).count > 0) {
+      losses[static_cast<std::size_t>(shard)] =
+          run_shard(batch, shard, [&](const ParameterRange& range, const float* values) {
+            shared.add(shard, range, values);
+          });
     }
     shared.end_shard(shard);
   }
   shared.exchange().finish();
-  add_buffer_changes(gradients.data() + parameters);
+  add_buffer_changes();
   shared.share(losses);
   LossSum sum;
   for (std::size_t shard = 0; shard < losses.size(); ++shard) {
@@ -198,11 +182,23 @@ LossSum TrainerState::run_own_shards(const ShardedBatch& batch) {
   return sum;
 }
 
+LossSum TrainerState::run_shard(const ShardedBatch& batch, int64_t shard, const TakeShard& take) {
+  const ShardPass pass = forward(batch, shard, /*keeps_gradients=*/false);
+  pass.plan->backward(
+      pass.arguments, *pass.workspace,
+      [&](int64_t first, int64_t count, const float* values) { take({first, count}, values); });
+  const int64_t rows = rows_of_shard(batch.rows, shards, shard).count;
+  const std::vector<float>& changes =
+      take_buffer_changes(static_cast<double>(rows) / static_cast<double>(batch.rows));
+  take({model->graph.parameters().floats(), static_cast<int64_t>(changes.size())}, changes.data());
+  return pass.sum;
+}
+
 TrainerState::ShardPass TrainerState::forward(const ShardedBatch& batch, int64_t shard,
                                               bool keeps_gradients) {
   const int threads = get_num_threads();
   const int64_t rows = rows_of_shard(batch.rows, shards, shard).count;
-  const ShardInput input = batch.input(shard);
+  const ShardInput made = batch.input(shard);
   // The sums of shards take the memory that the cheap arrays leave.
   const bool adds_up = own_shards().end - own_shards().first > 1;
   const auto plain = adds_up && is_large() ? graph::Recompute::cheap : graph::Recompute::quick;
@@ -212,19 +208,18 @@ TrainerState::ShardPass TrainerState::forward(const ShardedBatch& batch, int64_t
   ShardPass pass{
       plan,
       model->lease(*plan),
-      {input.images, model->parameters.data(), model->buffers.data(),
+      {made.images, model->parameters.data(), model->buffers.data(),
        ops::TrainingStep{seed, gradients_computed + static_cast<uint64_t>(shard)}, times},
       {}};
   const float* output = plan->forward(pass.arguments, *pass.workspace);
   const runtime::AddTime time(profiler ? &profiler->loss : nullptr);
-  pass.sum = loss.sum(output, input.targets, rows, batch.divisor, threads,
+  pass.sum = loss.sum(output, made.targets, rows, batch.divisor, threads,
                       plan->grad_output(*pass.workspace));
   if (!std::isfinite(pass.sum.sum) && !failed_shard) failed_shard = shard;
   return pass;
 }
 
-const std::vector<float>& TrainerState::take_buffer_changes(const Rows& rows, int64_t all_rows) {
-  const double share = static_cast<double>(rows.count) / static_cast<double>(all_rows);
+const std::vector<float>& TrainerState::take_buffer_changes(double share) {
   shard_changes.resize(buffers_before.size());
   for (std::size_t k = 0; k < shard_changes.size(); ++k) {
     float& now = model->buffers.data()[k];
@@ -235,13 +230,16 @@ const std::vector<float>& TrainerState::take_buffer_changes(const Rows& rows, in
   return shard_changes;
 }
 
-void TrainerState::add_buffer_changes(const float* changes) {
+void TrainerState::add_buffer_changes() {
+  const float* const changes = gradients.data() + model->graph.parameters().floats();
   for (std::size_t k = 0; k < buffers_before.size(); ++k)
     model->buffers.data()[k] = buffers_before[k] + changes[k];
 }
 
 void TrainerState::keep_gradients() {
-  if (gradients.size() == 0) gradients = runtime::AlignedBuffer(model->graph.parameters().floats());
+  const int64_t changes = shards > 1 ? model->graph.buffers().floats() : 0;
+  if (gradients.size() == 0)
+    gradients = runtime::AlignedBuffer(model->graph.parameters().floats() + changes);
 }
 
 float* TrainerState::kept_gradients(const char* function) {
@@ -334,7 +332,7 @@ void TrainerState::finish_update(double rate_factor) {
 void TrainerState::release() {
   input = runtime::AlignedBuffer();
   loss.release();
-  gradient_sums.release();
+  shard_sums.release();
   const std::unique_lock<graph::ModelMutex> lock(model->mutex);
   model->release();
 }

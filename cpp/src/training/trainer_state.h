@@ -1,6 +1,7 @@
 // The state of a trainer: the shared model, the gradients and the optimizer's slots.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -80,10 +81,15 @@ struct TrainerState {
     LossSum sum;
   };
   ShardPass forward(const ShardedBatch& batch, int64_t shard, bool keeps_gradients);
-  // The shard's changes of the buffers, times its share of the rows; sets the buffers to their
-  // values before the step.
-  const std::vector<float>& take_buffer_changes(const Rows& rows, int64_t all_rows);
-  void add_buffer_changes(const float* changes);
+  // Takes a range of a shard's gradients, or of its changes of the buffers, which follow them in
+  // the block of sums.
+  using TakeShard = std::function<void(const ParameterRange& range, const float* values)>;
+  // Forward, loss and backward of one shard. The buffers are then as before the step.
+  LossSum run_shard(const ShardedBatch& batch, int64_t shard, const TakeShard& take);
+  // A shard's changes of the buffers, times its share of the rows; undoes them.
+  const std::vector<float>& take_buffer_changes(double share);
+  // Makes the changes of all shards.
+  void add_buffer_changes();
   // Updates a range by its gradients. And what follows all updates of a step.
   void update(const ParameterRange& range, const float* values, const StepScales& scales);
   void finish_update(double rate_factor);
@@ -110,14 +116,13 @@ struct TrainerState {
   std::vector<float*> slot_pointers;  // into slots, as the optimizer takes them
   runtime::AlignedBuffer input;       // a step's images, normalised
   std::vector<float> buffers_before;  // the model's buffers before the last step
-  std::optional<int64_t>
-      failed_shard;  // of the last step, the first with a loss that is not finite
-  // With shards: the sum of their gradients is `gradients`, that of their weighted changes of the
-  // buffers `buffer_changes`.
-  ShardSums gradient_sums, buffer_sums;
-  // Of several processes: `gradients` is the block that they exchange.
+  // Of the last step, the first with a loss that is not finite.
+  std::optional<int64_t> failed_shard;
+  // With shards: `gradients` is the block of their sums, which the changes of the buffers end.
+  ShardSums shard_sums;
+  std::vector<float> shard_changes;
+  // Of several processes: they exchange the block.
   std::unique_ptr<Distribution> distribution;
-  std::vector<float> buffer_changes, shard_changes;
   std::unique_ptr<Profiler> profiler;  // while profiling
 };
 
