@@ -10,6 +10,7 @@ from cnnx import cli
 from cnnx.data import xo
 from command_line import Outcome, Run
 from idx_files import write_set
+from xo_folder import write_classes
 
 
 @pytest.fixture
@@ -38,13 +39,8 @@ def idx(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same kind of images as PNG files in train/X, train/O, test/X and test/O."""
-    image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
     folder = tmp_path_factory.mktemp("classes")
-    for name, count, seed in (("train", 60, 1), ("test", 20, 2)):
-        for index, (pixels, label) in enumerate(zip(*xo(count, size=16, seed=seed), strict=True)):
-            target = folder / name / "XO"[label]
-            target.mkdir(parents=True, exist_ok=True)
-            image.fromarray(pixels[..., 0]).save(target / f"{index:03}.png")
+    write_classes(folder)
     return folder
 
 

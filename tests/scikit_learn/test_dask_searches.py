@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import cnnx
@@ -13,7 +14,7 @@ pytest.importorskip("sklearn", reason="needs scikit-learn: install the extra skl
 pytest.importorskip("distributed", reason="needs dask: pip install dask distributed")
 import distributed
 import joblib
-from searches import SEARCHES, Samples, classifier, failing_network, fitted, results
+from searches import SEARCHES, Samples, classifier, failing_network, fitted, results_of_both
 from sklearn.model_selection import GridSearchCV
 
 
@@ -38,8 +39,8 @@ def samples() -> Samples:
 def test_a_search_finds_the_bits_of_one_process(
     kind: str, samples: Samples, tmp_path: Path
 ) -> None:
-    alone, shared = SEARCHES[kind](1).fit(*samples), SEARCHES[kind](None).fit(*samples)
-    assert results(shared, tmp_path / "two.cnnx") == results(alone, tmp_path / "one.cnnx")
+    shared, alone = results_of_both(kind, samples, tmp_path)
+    assert shared == alone
 
 
 def test_fits_in_threads_of_a_worker_compute_with_a_thread_each(samples: Samples) -> None:
@@ -53,10 +54,9 @@ def test_fits_in_threads_of_a_worker_compute_with_a_thread_each(samples: Samples
 
 
 def test_images_are_sent_to_the_workers_once(samples: Samples, tmp_path: Path) -> None:
-    alone = SEARCHES["grid"](1).fit(*samples)
-    with joblib.parallel_config("dask", scatter=list(samples)):
-        shared = SEARCHES["grid"](None).fit(*samples)
-    assert results(shared, tmp_path / "two.cnnx") == results(alone, tmp_path / "one.cnnx")
+    backend = partial(joblib.parallel_config, "dask", scatter=list(samples))
+    shared, alone = results_of_both("grid", samples, tmp_path, backend)
+    assert shared == alone
 
 
 def test_an_error_of_a_worker_is_its_sentence(samples: Samples) -> None:

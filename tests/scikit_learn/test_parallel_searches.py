@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn: install the extra sklearn")
 import joblib
-from searches import SEARCHES, Samples, classifier, failing_network, fitted, results
+from searches import SEARCHES, Samples, classifier, failing_network, fitted, results_of_both
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV, cross_validate
 
@@ -39,15 +40,14 @@ def samples() -> Samples:
 def test_a_search_in_two_processes_finds_the_same_bits(
     kind: str, samples: Samples, tmp_path: Path
 ) -> None:
-    alone, shared = SEARCHES[kind](1).fit(*samples), SEARCHES[kind](None).fit(*samples)
-    assert results(shared, tmp_path / "two.cnnx") == results(alone, tmp_path / "one.cnnx")
+    shared, alone = results_of_both(kind, samples, tmp_path)
+    assert shared == alone
 
 
 def test_a_search_in_two_threads_finds_the_same_bits(samples: Samples, tmp_path: Path) -> None:
-    alone = SEARCHES["grid"](1).fit(*samples)
-    with joblib.parallel_config("threading", n_jobs=2):
-        shared = SEARCHES["grid"](None).fit(*samples)
-    assert results(shared, tmp_path / "two.cnnx") == results(alone, tmp_path / "one.cnnx")
+    backend = partial(joblib.parallel_config, "threading", n_jobs=2)
+    shared, alone = results_of_both("grid", samples, tmp_path, backend)
+    assert shared == alone
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])

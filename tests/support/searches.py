@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,16 @@ def fitted(x: np.ndarray, y: np.ndarray, epochs: int = 2) -> tuple[CNNClassifier
     trained = classifier(epochs=epochs, callbacks=[Recorder()]).fit(x, y)
     assert trained.score(x, y) > 0
     return trained, isinstance(x, np.memmap), x.flags.writeable
+
+
+def results_of_both(
+    kind: str,
+    samples: Samples,
+    folder: Path,
+    backend: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> tuple[Any, Any]:
+    """Results of a search by a backend of joblib, by default the active one, and of one alone."""
+    alone = SEARCHES[kind](1).fit(*samples)
+    with backend():  # joblib's is active from its construction on
+        shared = SEARCHES[kind](None).fit(*samples)
+    return results(shared, folder / "shared.cnnx"), results(alone, folder / "alone.cnnx")
