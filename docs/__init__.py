@@ -1,0 +1,1 @@
+"""The documentation site, which `python -m docs` builds."""

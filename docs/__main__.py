@@ -1,0 +1,63 @@
+"""Build the documentation site into build/site and check its links.
+
+python -m docs [--external]      needs the extras cli and docs
+
+Warnings are errors. Exits with 1 after a warning or a broken link.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = (
+    *("sphinx", "myst_parser", "furo", "sphinx_autodoc_typehints", "sphinx_copybutton"),
+    *("sphinx_design", "sphinx_gallery", "latex2mathml", "matplotlib", "sklearn", "PIL", "cnnx"),
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build and check the site; the return value is the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m docs", description="Build build/site.")
+    parser.add_argument(
+        "--external", action="store_true", help="check links to other sites, too, over the network"
+    )
+    options = parser.parse_args(arguments)
+    if missing := [name for name in PACKAGES if importlib.util.find_spec(name) is None]:
+        print(
+            f"python -m docs: not installed: {', '.join(missing)}; run pip install '.[cli,docs]'",
+            file=sys.stderr,
+        )
+        return 1
+    # They need the packages.
+    from sphinx.cmd.build import build_main
+
+    from docs.links import findings
+    from docs.sources import gather
+
+    sources, site = ROOT / "build" / "site-sources", ROOT / "build" / "site"
+    gather(sources)
+    if site.exists():
+        shutil.rmtree(site)
+    doctrees = ROOT / "build" / "site-doctrees"
+    status = build_main(
+        [
+            *("-b", "html", "-W", "--keep-going", "-n", "-E", "-q"),
+            *("-c", str(ROOT / "docs"), "-d", str(doctrees), str(sources), str(site)),
+        ]
+    )
+    found = findings(site, external=options.external)
+    print(*found, sep="\n", end="\n" if found else "")
+    if status or found:
+        print("python -m docs: the warnings and links above must be corrected", file=sys.stderr)
+        return 1
+    print(f"{site / 'index.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Sphinx's configuration of the documentation site, which `python -m docs` builds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cnnx
+from pygments.lexers.special import TextLexer
+from sphinx.application import Sphinx
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+project = "cnnx"
+author = "the authors of cnnx"
+project_copyright = author
+version = release = cnnx.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_autodoc_typehints",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "docs.mathml",
+]
+exclude_patterns = ["files"]
+highlight_language = "text"
+nitpicky = True
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
+myst_heading_anchors = 4
+html_math_renderer = "mathml"
+
+autodoc_member_order = "bysource"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+always_use_bars_union = True
+typehints_defaults = "comma"
+
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+
+html_theme = "furo"
+html_title = f"cnnx {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {"navigation_with_keys": False}
+
+
+def setup(app: Sphinx) -> None:
+    """Show graphs in Mermaid's language as text: drawing them would need a script."""
+    app.add_lexer("mermaid", TextLexer)

@@ -1,0 +1,79 @@
+"""A check of the built site: links, their anchors, and files that a page loads."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections import defaultdict
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+_TIMEOUT = 20.0
+_LOADS = {"link", "script", "img", "iframe", "source", "video", "audio", "object", "embed"}
+
+
+class Page(HTMLParser):
+    """The links of a page, the files that it loads, and its anchors."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value for name, value in attrs if value is not None}
+        self.anchors.update(values[name] for name in ("id", "name") if name in values)
+        for name in ("href", "src", "data"):
+            if name in values:
+                # Relations such as rel="canonical" are no files that a browser loads.
+                (self.loads if tag in _LOADS else self.links).append(values[name])
+
+
+def findings(site: Path, *, external: bool) -> list[str]:
+    """Sentences about broken links, and about files that pages load from other hosts."""
+    pages = {path: Page(path) for path in sorted(site.rglob("*.html"))}
+    found, elsewhere = [], defaultdict(list)
+    for path, page in pages.items():
+        name = path.relative_to(site).as_posix()
+        for address in dict.fromkeys(page.loads + page.links):
+            parts = urlsplit(address)
+            if parts.scheme in ("mailto", "data", "javascript"):
+                continue
+            if parts.scheme or parts.netloc:
+                elsewhere[address.partition("#")[0]].append(name)
+                if address in page.loads:
+                    found.append(f"{name}: loads {address}, expected a file of the site")
+            elif reason := _broken(parts.path, unquote(parts.fragment), path, pages):
+                found.append(f"{name}: {address}: {reason}")
+    if external:
+        for address, names in elsewhere.items():
+            if reason := _refused(address):
+                found.append(f"{names[0]}: {address}: {reason}")
+    return found
+
+
+def _broken(target: str, fragment: str, path: Path, pages: dict[Path, Page]) -> str | None:
+    """Why a link of the site leads nowhere."""
+    file = (path.parent / unquote(target)).resolve() if target else path.resolve()
+    if not file.is_file():
+        return "no such file"
+    page = pages.get(file)
+    if fragment and page is not None and fragment not in page.anchors:
+        return "no such anchor"
+    return None
+
+
+def _refused(address: str) -> str | None:
+    """Why an address of another site cannot be opened."""
+    request = urllib.request.Request(address, headers={"User-Agent": "Mozilla/5.0 (link check)"})
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT):
+            return None
+    except urllib.error.HTTPError as error:
+        # Sites that refuse programs answer browsers.
+        return None if error.code in (403, 429) else f"status {error.code}"
+    except OSError as error:
+        return str(error)
