@@ -1,11 +1,12 @@
-"""Train on a folder of your own images, one subfolder per class, and classify a file.
+"""
+Train on your own images
+========================
 
-    python own_images.py [OUT [IMAGES]]
+Train on a folder of image files, one subfolder per class, save the model, and classify files.
 
-IMAGES is your folder: IMAGES/cat/1.jpg, IMAGES/dog/2.png and so on, images of any size. Without it
-the script writes 1,000 images of the letters X and O first. It trains, measures the accuracy on
-images that were held out, saves the model, and draws the predictions of some of them into
-OUT/own_images.png.
+``python own_images.py OUT IMAGES`` trains on your folder: ``IMAGES/cat/1.jpg``,
+``IMAGES/dog/2.png`` and so on, images of any size. Without it, the script writes 1,000 images of
+the letters X and O first. Needs Pillow: ``pip install 'cnnx[cli]'``.
 """
 
 import sys
@@ -28,24 +29,34 @@ else:
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels[:, :, 0]).save(file)
 
-# Reads every image; `input_shape=(64, 64, 3)` would resize them to 64 x 64 and to colour.
+# %%
+# ``load`` reads every image. With ``input_shape=(64, 64, 3)`` it would resize all to 64 x 64 pixels
+# and convert them to colour.
+
 data = cnnx.data.load(folder)
 print(f"{len(data.x)} images: {data.class_counts}")
 
-# A network for this size of images. Its name list makes predictions names.
+# %%
+# The model gets the class names, so that it predicts names. A fifth of the images of every class is
+# held out and measured after each epoch.
+
 model = cnnx.models.small(data.x.shape[1:], data.classes)
 trainer = cnnx.Trainer(model, optimizer=cnnx.Adam(2e-3))
-# A fifth of the images of every class is held out and measured after each epoch.
 history = trainer.fit(data.x, data.y, epochs=12, validation=0.2)
 print(f"accuracy on held-out images: {history.validation_accuracy[-1]:.1%}")
 
 model.save(out / "model.cnnx")
 
-# The saved model classifies image files, which it resizes, as well as arrays.
+# %%
+# The saved model classifies arrays and image files, which it resizes.
+
 files = sorted(folder.glob("*/*"))[:: max(1, len(data.x) // 8)][:8]
 model = cnnx.load(out / "model.cnnx")
 probabilities = model.predict_proba(files)
 names = model.predict(files)
+
+# %%
+# Above each image: its subfolder, the prediction and its probability.
 
 figure, axes = plt.subplots(2, 4, figsize=(6, 3.6), layout="constrained")
 for axis, file, name, row in zip(axes.flat, files, names, probabilities, strict=True):

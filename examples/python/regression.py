@@ -1,11 +1,11 @@
-"""Predict numbers instead of classes: where is the disc?
+"""
+Predict numbers
+===============
 
-    python regression.py [OUT]
+A network with two outputs finds the centre of a disc: regression with the mean squared error.
 
-Each image has one blurred disc in noise. The network ends in two outputs, row and column, and is
-trained with the mean squared error. Targets between -1 and 1 suit it better than pixels. The script
-prints the mean distance to the true centre in pixels, beside that of always guessing the middle of
-the image. OUT/regression.png marks the predictions in test images.
+Each image has one blurred disc in noise. The outputs are row and column of its centre. Targets
+between -1 and 1 suit the network better than pixels.
 """
 
 import sys
@@ -15,10 +15,11 @@ import cnnx
 import matplotlib.pyplot as plt
 import numpy as np
 
-out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
-out.mkdir(parents=True, exist_ok=True)
-
 SIZE = 32
+
+
+# %%
+# A disc is a Gaussian with a radius between 2 and 4 pixels.
 
 
 def discs(count, seed):
@@ -37,6 +38,9 @@ def discs(count, seed):
 x, centres = discs(2000, seed=1)
 test_x, test_centres = discs(300, seed=2)
 
+# %%
+# The last layer has two outputs and no activation.
+
 layers = [
     *(cnnx.Conv2d(16, 3, padding="same"), cnnx.ReLU(), cnnx.MaxPool2d(2)),
     *(cnnx.Conv2d(32, 3, padding="same"), cnnx.ReLU(), cnnx.MaxPool2d(2)),
@@ -49,16 +53,25 @@ trainer = cnnx.Trainer(
 middle = SIZE / 2
 trainer.fit(x, (centres - middle) / middle, epochs=15)
 
-# A model trained with a regression loss predicts its outputs.
+# %%
+# A model that was trained with a regression loss predicts its outputs. Their mean distance to the
+# centres is far below that of a constant guess, the middle of the image.
+
 predicted = model.predict(test_x) * middle + middle
 distance = np.linalg.norm(predicted - test_centres, axis=1)
 guess = np.linalg.norm(test_centres - middle, axis=1)
 print(f"mean distance: {distance.mean():.2f} pixels")
 print(f"of the middle: {guess.mean():.2f} pixels")
 
+# %%
+# Red crosses mark the predicted centres in test images.
+
 figure, axes = plt.subplots(1, 5, figsize=(7, 1.7), layout="constrained")
 for axis, image, (row, column) in zip(axes, test_x, predicted, strict=False):
     axis.imshow(image[:, :, 0], cmap="gray")
     axis.plot(column, row, "+", color="red", markersize=10)
     axis.axis("off")
+
+out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
+out.mkdir(parents=True, exist_ok=True)
 figure.savefig(out / "regression.png", dpi=80)

@@ -1,11 +1,11 @@
-"""A network among scikit-learn's estimators: cross-validation and a grid search.
+"""
+Cross-validation and grid search
+================================
 
-    python scikit_learn.py [OUT]
+``CNNClassifier`` is an estimator of scikit-learn, for cross-validation, pipelines and searches.
 
-`CNNClassifier` behaves as any classifier of scikit-learn. Here it classifies scikit-learn's
-handwritten digits of 8 x 8 pixels, as flat rows of 64 numbers. The script compares it with logistic
-regression in a 3-fold cross-validation, and searches for a learning rate.
-OUT/scikit_learn.png shows the accuracies. Needs `pip install 'cnnx[cli,sklearn]'`.
+It classifies scikit-learn's handwritten digits of 8 x 8 pixels, as flat rows of 64 numbers. Needs
+scikit-learn: ``pip install 'cnnx[plot,sklearn]'``.
 """
 
 import sys
@@ -19,10 +19,10 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
-out.mkdir(parents=True, exist_ok=True)
-
 x, y = load_digits(return_X_y=True)
+
+# %%
+# A 3-fold cross-validation compares it with logistic regression.
 
 network = CNNClassifier(epochs=6, random_state=0)
 linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
@@ -33,9 +33,15 @@ scores = {
 for name, values in scores.items():
     print(f"{name}: {values.mean():.1%}")
 
+# %%
+# A grid search tries three learning rates, each in a 3-fold cross-validation.
+
 search = GridSearchCV(network, {"learning_rate": [3e-4, 1e-3, 3e-3]}, cv=3)
 search.fit(x, y)
 print(f"best learning rate: {search.best_params_['learning_rate']:g} ({search.best_score_:.1%})")
+
+# %%
+# Left the accuracy of each fold, right the mean and standard deviation for each learning rate.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8), layout="constrained")
 for name, values in scores.items():
@@ -50,4 +56,7 @@ right.errorbar(
     capsize=3,
 )
 right.set(xlabel="learning rate", ylabel="mean accuracy")
+
+out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
+out.mkdir(parents=True, exist_ok=True)
 figure.savefig(out / "scikit_learn.png", dpi=80)
