@@ -76,6 +76,10 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "model_load": (lambda w: [w.folder / "model.cnnx", a_handle()], set()),
     "model_from_bytes": (lambda w: [ctypes.c_char_p(w.content), len(w.content), a_handle()], set()),
     "model_save": (lambda w: [w.model, w.folder / "again.cnnx"], set()),
+    "model_to_bytes": (
+        lambda w: [w.model, ctypes.create_string_buffer(9999), 9999, a_number()],
+        set(),
+    ),
     "model_clone": (lambda w: [w.model, a_handle()], set()),
     "model_resized": (lambda w: [w.model, 4, 4, a_handle()], set()),
     "model_release": (lambda w: [w.model], set()),

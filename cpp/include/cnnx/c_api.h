@@ -123,6 +123,10 @@ CNNX_API cnnx_status cnnx_model_from_bytes(const void* bytes, int64_t size, cnnx
 // Replaces the file atomically: after an error the old file is unchanged. A symbolic link stays,
 // and the file that it points to is replaced, in that file's folder.
 CNNX_API cnnx_status cnnx_model_save(const cnnx_model* model, const char* path);
+// The bytes that cnnx_model_save would write. Writes their number to `size`, and the bytes to
+// `bytes` if `room` is large enough. With room 0, bytes may be NULL.
+CNNX_API cnnx_status cnnx_model_to_bytes(const cnnx_model* model, void* bytes, int64_t room,
+                                         int64_t* size);
 CNNX_API cnnx_status cnnx_model_clone(const cnnx_model* model, cnnx_model** clone);
 // A copy for images of another height and width, where the layers allow it: not a dense after
 // flatten.

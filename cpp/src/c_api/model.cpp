@@ -2,6 +2,7 @@
 #include "cnnx/model.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 
 #include "c_api/model_text.h"
@@ -57,6 +58,19 @@ cnnx_status cnnx_model_from_bytes(const void* bytes, int64_t size, cnnx_model** 
 
 cnnx_status cnnx_model_save(const cnnx_model* model, const char* path) {
   return guarded(__func__, [&](const Call& call) { call.model(model).save(call.path(path)); });
+}
+
+cnnx_status cnnx_model_to_bytes(const cnnx_model* model, void* bytes, int64_t room,
+                                int64_t* size) {
+  return guarded(__func__, [&](const Call& call) {
+    int64_t& result = call.not_null(size, "size");
+    const auto content = call.model(model).to_bytes();
+    const auto count = static_cast<int64_t>(content.size());
+    if (call.not_negative(room, "room") >= count)
+      std::copy(content.begin(), content.end(),
+                &call.not_null(static_cast<std::byte*>(bytes), "bytes"));
+    result = count;
+  });
 }
 
 cnnx_status cnnx_model_clone(const cnnx_model* model, cnnx_model** clone) {
