@@ -60,8 +60,7 @@ cnnx_status cnnx_model_save(const cnnx_model* model, const char* path) {
   return guarded(__func__, [&](const Call& call) { call.model(model).save(call.path(path)); });
 }
 
-cnnx_status cnnx_model_to_bytes(const cnnx_model* model, void* bytes, int64_t room,
-                                int64_t* size) {
+cnnx_status cnnx_model_to_bytes(const cnnx_model* model, void* bytes, int64_t room, int64_t* size) {
   return guarded(__func__, [&](const Call& call) {
     int64_t& result = call.not_null(size, "size");
     const auto content = call.model(model).to_bytes();
