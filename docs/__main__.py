@@ -1,6 +1,6 @@
 """Build the documentation site into build/site and check its links.
 
-python -m docs [--external]      needs the extras cli and docs
+python -m docs [--fast] [--external]      needs the extras cli and docs
 
 Warnings are errors. Exits with 1 after a warning or a broken link.
 """
@@ -26,6 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--external", action="store_true", help="check links to other sites, too, over the network"
     )
+    parser.add_argument(
+        "--fast", action="store_true", help="show the gallery's scripts without running them"
+    )
     options = parser.parse_args(arguments)
     if missing := [name for name in PACKAGES if importlib.util.find_spec(name) is None]:
         print(
@@ -47,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     status = build_main(
         [
             *("-b", "html", "-W", "--keep-going", "-n", "-E", "-q"),
+            *("-D", f"plot_gallery={int(not options.fast)}"),
             *("-c", str(ROOT / "docs"), "-d", str(doctrees), str(sources), str(site)),
         ]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+
+# It explains plots that are as intended.
+logging.getLogger("matplotlib").setLevel(logging.WARNING)
 
 project = "cnnx"
 author = "the authors of cnnx"
@@ -24,6 +28,7 @@ extensions = [
     "sphinx_autodoc_typehints",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_gallery.gen_gallery",
     "docs.mathml",
 ]
 exclude_patterns = ["files"]
@@ -42,6 +47,20 @@ typehints_defaults = "comma"
 
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": str(ROOT / "examples" / "python"),
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"\.py$",
+    "within_subsection_order": "docs.gallery.ExampleOrder",
+    "reset_argv": "docs.gallery.arguments",
+    "backreferences_dir": "gallery/backreferences",
+    "doc_module": ("cnnx",),
+    "reference_url": {"cnnx": None},
+    "download_all_examples": False,
+    "write_computation_times": False,
+    "show_signature": False,
+}
 
 html_theme = "furo"
 html_title = f"cnnx {version}"

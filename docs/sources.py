@@ -17,11 +17,7 @@ from docs.generators import write_reference
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 # Files outside docs/ that are pages.
-OTHER_PAGES = {
-    "CHANGELOG.md": "changelog.md",
-    "CONTRIBUTING.md": "contributing.md",
-    "examples/python/README.md": "examples.md",
-}
+OTHER_PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 # Projects that are a page each: the text of their README, then every file.
 PROJECTS = {
     "examples/embed_c": ("embed-c.md", "A program in C"),
@@ -29,6 +25,7 @@ PROJECTS = {
 }
 # Pages in whose place a link to a file or folder leads elsewhere.
 PAGES_FOR = {
+    "examples/python/README.md": "gallery/index.rst",
     "README.md": "index.md",
     "cpp/include/cnnx": "reference/headers.md",
 }
