@@ -125,21 +125,6 @@ def test_an_interrupted_run_resumes_in_its_phase(run: Run, classes: Path, tmp_pa
     assert Path("model.cnnx").read_bytes() == Path("whole.cnnx").read_bytes()
 
 
-def test_the_program_of_the_page_runs(
-    classes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On images that are grey, and a small network in place of ImageNet's."""
-    monkeypatch.chdir(tmp_path)
-    Path("pets").symlink_to(classes / "train")
-    layers = [cnnx.Conv2d(4, 3, stride=8), cnnx.BatchNorm2d(), cnnx.GlobalAvgPool2d()]
-    cnnx.Model([*layers, cnnx.Dense(3)], input_shape=(64, 64, 3)).save("imagenet.cnnx")
-    page = (Path(__file__).parents[2] / "docs" / "fine-tuning.md").read_text(encoding="utf-8")
-    (program,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    exec(program, {})
-    model = cnnx.load("pets.cnnx")
-    assert (model.classes, model.input_shape) == (["O", "X"], (96, 96, 3))
-
-
 @pytest.mark.usefixtures("base")
 def test_refusals(run: Run, classes: Path) -> None:
     cnnx.Model([cnnx.Conv2d(2, 3), cnnx.GlobalAvgPool2d()], input_shape=(12, 12, 1)).save("b.cnnx")

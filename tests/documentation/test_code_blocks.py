@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cpp_build import ROOT
 from document_blocks import Block, blocks_in, blocks_of, pages
 from document_pages import NOT_RUN, PAGES, PageRun, lines_to_run, reason_not_to_run, run_blocks
 
@@ -86,6 +88,30 @@ def test_every_exception_is_used() -> None:
     ]  # fmt: skip
     assert set(NOT_RUN) == {reason_not_to_run(line) for line in lines} - {None}
     assert set(PAGES) <= set(pages())
+
+
+MODULE = re.compile(r"\bpython -m ((?:benchmarks|attack|fuzz)[\w.]*)([^#&|`]*)")
+
+
+def long_commands() -> list[tuple[str, str]]:
+    """Modules that take minutes and their options, also of commands within the text."""
+    found = set()
+    for page in pages():
+        for module, words in MODULE.findall((ROOT / page).read_text(encoding="utf-8")):
+            found.add((module, " ".join(re.findall(r"--[\w-]+", words))))
+    return sorted(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("module", "options"), long_commands())
+def test_the_commands_that_take_minutes_have_their_options(module: str, options: str) -> None:
+    path = ROOT.joinpath(*module.split("."))
+    assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
+    if options:
+        command = [sys.executable, "-m", module, "--help"]
+        answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert answer.returncode == 0, answer.stderr
+        assert [word for word in options.split() if word not in answer.stdout] == []
 
 
 @pytest.mark.parametrize("page", pages())

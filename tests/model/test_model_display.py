@@ -123,11 +123,3 @@ def test_frozen_layers_are_marked() -> None:
     model.freeze("conv2d_1")
     assert "156 parameters, frozen" in model._repr_html_()
     assert layer_table(model._core).count("<td>frozen</td>") == 1
-
-
-def test_the_documents_show_what_is_written(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
-    found = re.search(r"```python\n(.*?)```\n+```mermaid\n(.*?)```", page, re.DOTALL)
-    assert found is not None
-    exec(found[1], {})
-    assert capsys.readouterr().out == found[2]

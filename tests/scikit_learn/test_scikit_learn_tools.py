@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from pathlib import Path
 from typing import Any
 
-import cnnx
 import numpy as np
 import pytest
-from cpp_build import ROOT, run
 
 pytest.importorskip("sklearn")
 import joblib
@@ -74,35 +70,3 @@ def test_joblib_writes_and_reads_it(tmp_path: Path, digits: tuple[np.ndarray, np
     joblib.dump(fitted, tmp_path / "digits.joblib")
     loaded = joblib.load(tmp_path / "digits.joblib")
     assert loaded.predict_proba(x).tobytes() == fitted.predict_proba(x).tobytes()
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> dict[str, Path]:
-    """The programs of the page, in files of one folder."""
-    page = (ROOT / "docs" / "sklearn.md").read_text(encoding="utf-8")
-    texts = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    files = {}
-    for name, text in zip(("first", "search", "dask_search"), texts, strict=True):
-        files[name] = tmp_path / f"{name}.py"
-        files[name].write_text(text, encoding="utf-8")
-    return files
-
-
-@pytest.mark.slow
-def test_the_program_of_the_page_runs(programs: dict[str, Path], tmp_path: Path) -> None:
-    accuracy = float(run([sys.executable, str(programs["first"])], cwd=tmp_path))
-    assert accuracy > 0.97
-    assert cnnx.load(tmp_path / "digits.cnnx").input_shape == (8, 8, 1)
-
-
-@pytest.mark.slow
-def test_the_searches_of_the_page_find_the_same_model(
-    programs: dict[str, Path], tmp_path: Path
-) -> None:
-    pytest.importorskip("distributed", reason="needs dask: pip install dask distributed")
-    models = []
-    for name in ("search", "dask_search"):
-        run([sys.executable, str(programs[name])], cwd=tmp_path)
-        models.append((tmp_path / "digits.cnnx").read_bytes())
-        (tmp_path / "digits.cnnx").unlink()
-    assert models[0] == models[1]

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import cnnx
 import numpy as np
+from cnnx.weights.layer_arrays import layers_in_order
+from cnnx.weights.tables import tables
 from idx_files import write_set
+from weight_files import pth
 from xo_folder import write_classes
 
 # Rows of the digits 0 to 9, three bits each.
@@ -90,6 +93,19 @@ def write_imagenet_model(path: Path) -> None:
     cnnx.Model([*layers, cnnx.Dense(3)], input_shape=(64, 64, 3)).save(path)
 
 
+def write_resnet18(path: Path) -> None:
+    """A file of PyTorch with the names and shapes of torchvision's resnet18, and zeros."""
+    names = tables()["torchvision and timm resnet18"]
+    arrays = {
+        f"{module}.{array.replace('running_variance', 'running_var')}": np.zeros(
+            layer.pytorch_shape(array), np.float32
+        )
+        for module, layer in zip(names, layers_in_order(cnnx.models.resnet18()._core), strict=True)
+        for array in layer.shapes
+    }
+    path.write_bytes(pth(arrays))
+
+
 def write_log(path: Path) -> None:
     """The log of a run of one epoch."""
     names = ("epoch", *vars(cnnx.History()))
@@ -110,5 +126,6 @@ FILES: dict[str, Callable[[Path], None]] = {
     "lenet-2.cnnx": write_digits_model,
     "pets.cnnx": write_pets_model,
     "imagenet.cnnx": write_imagenet_model,
+    "resnet18.pth": write_resnet18,
     "run.csv": write_log,
 }

