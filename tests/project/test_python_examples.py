@@ -10,30 +10,118 @@ from cpp_build import ROOT
 from python_process import run_python
 
 FOLDER = ROOT / "examples" / "python"
-# Of each script: the packages it needs, and lines of its output with the least of their numbers.
-EXPECTED: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
-    "own_images": (("matplotlib", "PIL"), {r"accuracy on held-out images: ([\d.]+)%": 90}),
-    "fine_tune": (
-        ("matplotlib", "PIL"),
-        {r"random weights: ([\d.]+)%": 50, r"fine-tuned: ([\d.]+)%": 80},
+PERCENT = r"([\d.]+)%"
+# Of each script: the packages that it needs, and lines of its output with the range of a number.
+EXPECTED: dict[str, tuple[tuple[str, ...], dict[str, tuple[float, float]]]] = {
+    "filter_by_hand": (
+        (),
+        {
+            r"their sum: (\d+)": (9, 9),
+            r"largest difference from conv2d: (\S+)": (0, 0),
+            r"X: (\d+) positions with 9": (4, 4),
+            r"O: (\d+) positions with 9": (2, 2),
+        },
+    ),
+    "own_images": (("PIL",), {rf"accuracy on held-out images: {PERCENT}": (90, 100)}),
+    "learning_rate": (
+        (),
+        {
+            r"suggested learning rate: (\S+)": (0.001, 0.01),
+            rf"suggestion / 100: test accuracy {PERCENT}": (50, 85),
+            rf"suggestion: test accuracy {PERCENT}": (90, 100),
+            rf"suggestion x 30: test accuracy {PERCENT}": (45, 55),
+        },
     ),
     "callbacks": (
-        ("matplotlib",),
-        {r"stopped after (\d+) of 60 epochs": 5, r"validation accuracy: ([\d.]+)%": 80},
+        (),
+        {
+            r"stopped after (\d+) of 60 epochs": (5, 59),
+            rf"validation accuracy: {PERCENT}": (80, 100),
+            r"(\d+) lines in log.csv": (5, 59),
+        },
     ),
-    "regression": (
-        ("matplotlib",),
-        {r"\nof the middle: ([\d.]+) pixels": 5, r"mean distance: ([01]\.\d+) pixels": 0},
+    "augmentation": (
+        (),
+        {
+            rf"original images: {PERCENT}": (80, 91),
+            rf"augmented images: {PERCENT}": (92, 100),
+        },
     ),
-    "multi_label": (("matplotlib",), {r"both labels correct: ([\d.]+)%": 85}),
-    "explain": (("matplotlib",), {r"test accuracy: ([\d.]+)%": 95}),
-    "scikit_learn": (
-        ("matplotlib", "sklearn"),
-        {r"logistic regression: ([\d.]+)%": 90, r"CNNClassifier: ([\d.]+)%": 95},
+    "class_imbalance": (
+        (),
+        {
+            rf"equal weights: 100% of X found, {PERCENT} of O": (0, 30),
+            rf"balanced: \d+% of X found, {PERCENT} of O": (60, 100),
+        },
     ),
     "batches_from_a_generator": (
-        ("matplotlib",),
-        {r"new images: ([\d.]+)%": 95, r"fixed images: ([\d.]+)%": 85},
+        (),
+        {rf"new images: {PERCENT}": (96.5, 100), rf"fixed images: {PERCENT}": (85, 96)},
+    ),
+    "resume": (
+        (),
+        {
+            r"power cut after (\d) epochs": (3, 3),
+            r"epochs of the resumed run: (\d+)": (8, 8),
+            r"arrays of weights with equal bits: (\d) of 8": (8, 8),
+            r"largest difference of losses: (\S+)": (0, 0),
+        },
+    ),
+    "explain": (
+        (),
+        {
+            rf"test accuracy: {PERCENT}": (95, 100),
+            r"X: attributions add up to ([\d.]+)": (2.2, 2.4),
+            r"X: .* the outputs differ by ([\d.]+)": (2.2, 2.4),
+            r"O: attributions add up to ([\d.]+)": (6.5, 6.8),
+            r"O: .* the outputs differ by ([\d.]+)": (6.5, 6.8),
+        },
+    ),
+    "confusion_matrix": (
+        ("sklearn",),
+        {
+            rf"accuracy: {PERCENT}": (94, 98),
+            r"(\d+) images of 1 predicted as 9": (3, 20),
+        },
+    ),
+    "calibration": (
+        (),
+        {
+            r"temperature: (\S+)": (1.5, 3),
+            rf"before: accuracy [\d.]+%, calibration error {PERCENT}": (2.5, 5),
+            rf"after: accuracy [\d.]+%, calibration error {PERCENT}": (0, 1.6),
+        },
+    ),
+    "wrong_labels": (
+        (),
+        {
+            r"among the first 20 suspects: (\d+)": (18, 20),
+            r"suspects: (\d+) of 40": (30, 40),
+        },
+    ),
+    "fine_tune": (
+        ("PIL",),
+        {rf"random weights: {PERCENT}": (50, 80), rf"fine-tuned: {PERCENT}": (80, 100)},
+    ),
+    "multi_label": ((), {rf"both labels correct: {PERCENT}": (85, 100)}),
+    "regression": (
+        (),
+        {
+            r"mean distance: (\S+) pixels": (0, 1.3),
+            r"of the middle: (\S+) pixels": (8, 10),
+        },
+    ),
+    "scikit_learn": (
+        ("sklearn",),
+        {rf"logistic regression: {PERCENT}": (90, 95), rf"CNNClassifier: {PERCENT}": (95, 100)},
+    ),
+    "onnx_file": (
+        ("onnx",),
+        {
+            rf"equal names: {PERCENT}": (100, 100),
+            r"largest difference of probabilities: (\S+)": (0, 1e-5),
+            rf"equal bits: {PERCENT}": (100, 100),
+        },
     ),
 }
 
@@ -52,13 +140,13 @@ def test_every_script_is_tested_and_listed() -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_the_script_prints_its_result_and_draws_a_figure(name: str, tmp_path: Path) -> None:
     packages, lines = EXPECTED[name]
-    for package in packages:
+    for package in ("matplotlib", *packages):
         pytest.importorskip(package)
     output = run_python(str(FOLDER / f"{name}.py"), str(tmp_path / "out"), MPLBACKEND="agg")
-    for pattern, least in lines.items():
-        found = re.search(pattern, f"\n{output}")
+    for pattern, (least, most) in lines.items():
+        found = re.search(rf"(?:^|\s){pattern}", output)
         assert found, output
-        assert float(found[1]) >= least, output
+        assert least <= float(found[1]) <= most, output
     figure = (tmp_path / "out" / f"{name}.png").read_bytes()
     assert figure.startswith(b"\x89PNG")
     assert len(figure) < 60_000
