@@ -60,8 +60,8 @@ except RuntimeError as error:
     print(f"{error} after {len(interrupted.history)} epochs")
 
 # %%
-# ``Trainer.resume`` reads the checkpoint, usually in a new process. ``fit`` needs only the data: the
-# number of epochs and all settings are in the checkpoint.
+# ``Trainer.resume`` reads the checkpoint, usually in a new process. ``fit`` needs only the data,
+# because the number of epochs and all settings are in the checkpoint.
 
 resumed = cnnx.Trainer.resume(out / "run.ckpt")
 history = resumed.fit(x, y)
