@@ -1,7 +1,8 @@
-"""A page in headless Chromium without scripts and network, driven by the DevTools protocol.
+"""Headless Chromium, driven by the DevTools protocol, and a page in it without scripts and network.
 
-Needs no package: the browser talks JSON over two pipes. `python tests/support/chromium.py PAGE OUT`
-writes screenshots in both colour schemes, 400 and 1,400 pixels wide.
+Needs no package: the browser talks JSON over two pipes. `chromium_tab.py` has pages with scripts.
+`python tests/support/chromium.py PAGE OUT` writes screenshots in both colour
+schemes, 400 and 1,400 pixels wide.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 WIDTHS = (400, 1400)
 SCHEMES = ("light", "dark")
+NO_NETWORK = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
 _SECONDS = 60.0
 
 
@@ -56,36 +58,54 @@ class View:
 
 
 class Browser:
-    """A running Chromium, and one tab of it."""
+    """A running Chromium, and one tab of it.
+
+    Attributes:
+        session: id of the tab's session; each worker of the tab has another.
+        events: events of all sessions, until the user of the class clears them.
+        on_event: called with each event; it may `send`.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes], write: int, read: int) -> None:
         self._process, self._write, self._read = process, write, read
-        self._number, self._session = 0, ""
+        self._number, self.session = 0, ""
         self._buffer = b""
         self.events: list[dict[str, Any]] = []
+        self.on_event: Callable[[dict[str, Any]], None] | None = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
+        self.session = attached["sessionId"]
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Send a command and return its result; events that come before it are collected."""
-        self._number += 1
-        message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
+        """Send a command to the tab and return its result; `on_event` gets events before it."""
+        number = self.send(method, self.session, **params)
         while True:
             answer = self._receive()
-            if answer.get("id") == self._number:
+            if answer.get("id") == number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 return dict(answer["result"])
-            self.events.append(answer)
+            self._take_event(answer)
+
+    def send(self, method: str, session: str, **params: Any) -> int:
+        """Send a command to a session and return its number; the result is dropped."""
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
+        if session:
+            message["sessionId"] = session
+        _write_all(self._write, json.dumps(message).encode() + b"\0")
+        return self._number
 
     def wait_for(self, method: str) -> None:
         """Wait for an event."""
         while not any(event.get("method") == method for event in self.events):
-            self.events.append(self._receive())
+            self._take_event(self._receive())
+
+    def _take_event(self, message: dict[str, Any]) -> None:
+        if "method" in message:  # a result that was not waited for has none
+            self.events.append(message)
+            if self.on_event is not None:
+                self.on_event(message)
 
     def _receive(self) -> dict[str, Any]:
         end = time.monotonic() + _SECONDS
@@ -97,6 +117,12 @@ class Browser:
             self._buffer += part
         text, self._buffer = self._buffer.split(b"\0", 1)
         return dict(json.loads(text))
+
+
+def _write_all(descriptor: int, values: bytes) -> None:
+    """Write to a pipe, which may take a part only."""
+    while values:
+        values = values[os.write(descriptor, values) :]
 
 
 @contextlib.contextmanager
@@ -131,28 +157,27 @@ def browser() -> Iterator[Browser]:
             os.close(write)
 
 
+def set_scheme(tab: Browser, scheme: str) -> None:
+    """Prefer a colour scheme."""
+    scheme_feature = {"name": "prefers-color-scheme", "value": scheme}
+    tab.call("Emulation.setEmulatedMedia", media="screen", features=[scheme_feature])
+
+
+def set_size(tab: Browser, width: int, height: int) -> None:
+    """Give the page this size in pixels."""
+    size = {"width": width, "height": height}
+    tab.call("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False)
+
+
 def view(tab: Browser, page: Path, *, width: int, scheme: str) -> View:
     """Open a page with scripts and network off, in a colour scheme and a width in pixels."""
     tab.events.clear()
     for domain in ("Page", "Network", "Log", "Runtime", "DOM", "CSS"):
         tab.call(f"{domain}.enable")
     tab.call("Emulation.setScriptExecutionDisabled", value=True)
-    tab.call(
-        "Network.emulateNetworkConditions",
-        offline=True,
-        latency=0,
-        downloadThroughput=0,
-        uploadThroughput=0,
-    )
-    scheme_feature = {"name": "prefers-color-scheme", "value": scheme}
-    tab.call("Emulation.setEmulatedMedia", media="screen", features=[scheme_feature])
-    tab.call(
-        "Emulation.setDeviceMetricsOverride",
-        width=width,
-        height=900,
-        deviceScaleFactor=1,
-        mobile=False,
-    )
+    tab.call("Network.emulateNetworkConditions", **NO_NETWORK)
+    set_scheme(tab, scheme)
+    set_size(tab, width, 900)
     address = page.resolve().as_uri()
     tab.events.clear()
     tab.call("Page.navigate", url=address)

@@ -1,0 +1,100 @@
+"""A tab of a real browser, the same for Chromium and Firefox, and the choice between the two."""
+
+from __future__ import annotations
+
+import abc
+import base64
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+Point = tuple[float, float]
+
+BROWSERS = ("chromium", "firefox")
+
+# Protocols have other names for these keys; letters and digits are keys of their own names.
+KEYS = ("Tab", "Enter", "Escape", "Space", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown")
+
+
+class Tab(abc.ABC):
+    """A tab with scripts on and network off.
+
+    Attributes:
+        messages: lines of the console, and exceptions, of all pages and workers since the start.
+        requests: addresses that pages and workers requested, except files, data and blobs.
+    """
+
+    def __init__(self) -> None:
+        """Start without messages and requests."""
+        self.messages: list[str] = []
+        self.requests: list[str] = []
+
+    @abc.abstractmethod
+    def open(self, page: Path) -> None:
+        """Open a file and wait until it is loaded."""
+
+    @abc.abstractmethod
+    def resize(self, width: int, height: int = 900) -> None:
+        """Give the page this size in pixels."""
+
+    @abc.abstractmethod
+    def use_scheme(self, scheme: str) -> None:
+        """Prefer the colour scheme "light" or "dark"."""
+
+    @abc.abstractmethod
+    def drag(self, points: Sequence[Point]) -> None:
+        """Press the mouse at the first point, move it through the others, and release it."""
+
+    @abc.abstractmethod
+    def press(self, key: str, *, shift: bool = False) -> None:
+        """Press and release a key, given by its name in `KEYS`, or a letter or digit."""
+
+    @abc.abstractmethod
+    def screenshot(self) -> bytes:
+        """The whole page as a PNG file."""
+
+    @abc.abstractmethod
+    def _evaluate(self, expression: str) -> str:
+        """The string to which a promise resolves; RuntimeError if it is rejected."""
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression, which may have `await`, as JSON has it."""
+        text = self._evaluate(f"(async () => JSON.stringify([await ({expression})]))()")
+        return json.loads(text)[0]
+
+    def run(self, statements: str) -> Any:
+        """What JavaScript statements return, which may have `await`."""
+        return self.evaluate(f"(async () => {{ {statements} }})()")
+
+    def note_request(self, address: str) -> None:
+        """Remember a request that leaves the page."""
+        if not address.startswith(("file:", "data:", "blob:", "about:")):
+            self.requests.append(address)
+
+
+def in_javascript(values: bytes) -> str:
+    """An expression for these bytes, a Uint8Array."""
+    text = base64.b64encode(values).decode()
+    return f"Uint8Array.from(atob('{text}'), (each) => each.charCodeAt(0))"
+
+
+def installed(name: str) -> bool:
+    """Whether "chromium" or "firefox" is installed."""
+    import chromium
+    import firefox
+
+    modules = {"chromium": chromium, "firefox": firefox}
+    return modules[name].executable() is not None
+
+
+@contextlib.contextmanager
+def open_tab(name: str) -> Iterator[Tab]:
+    """Start the browser "chromium" or "firefox" with a fresh profile, and end it."""
+    import chromium_tab
+    import firefox
+
+    openers = {"chromium": chromium_tab.open_tab, "firefox": firefox.open_tab}
+    with openers[name]() as tab:
+        yield tab
