@@ -25,10 +25,10 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx_autodoc_typehints",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "docs.docstring_types",
     "docs.mathml",
 ]
 exclude_patterns = ["files"]
@@ -42,8 +42,11 @@ html_math_renderer = "mathml"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
-always_use_bars_union = True
-typehints_defaults = "comma"
+# docs.docstring_types writes the types, as the source has them.
+autodoc_typehints = "none"
+autodoc_preserve_defaults = True
+napoleon_attr_annotations = False
+python_maximum_signature_line_length = 80
 
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True

@@ -8,6 +8,7 @@ several. MPI is loaded by `world` only: ``pip install 'cnnx[mpi]'``, and run the
 from __future__ import annotations
 
 from cnnx.distributed.communicator import Communicator
+from cnnx.distributed.transport import CommunicationTimes
 from cnnx.distributed.world import world
 
-__all__ = ["Communicator", "world"]
+__all__ = ["CommunicationTimes", "Communicator", "world"]

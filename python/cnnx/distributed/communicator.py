@@ -179,7 +179,7 @@ class Communicator:
 
     @functools.cached_property
     def channels(self) -> tuple[Any, Any]:
-        """Two communicators of mpi4py for all trainers: MPI has a limited number of them."""
+        """The two communicators of mpi4py that all trainers share; MPI has a limited number."""
         return self._mpi.Dup(), self._mpi.Dup()
 
 

@@ -95,7 +95,7 @@ class AdaptiveAvgPool2d(Layer):
         name: name in `Model.layer_outputs`; "adaptive_avg_pool2d_1" and so on when None.
 
     Shape:
-        (batch, height, width, channels) to (batch, *output_size, channels).
+        (batch, height, width, channels) to (batch, out_height, out_width, channels).
 
     Example:
         >>> AdaptiveAvgPool2d(7)

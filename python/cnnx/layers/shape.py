@@ -109,7 +109,7 @@ class Upsample2d(Layer):
 
     Shape:
         (batch, height, width, channels) to (batch, height * scale, width * scale, channels), or
-        (batch, *size, channels).
+        (batch, out_height, out_width, channels) with `size`.
 
     Example:
         >>> Upsample2d(2, mode="bilinear").settings["scale_factor"]

@@ -19,7 +19,8 @@ def adaptive_avg_pool2d(x: ArrayLike, output_size: PairLike) -> FloatArray:
         output_size: an integer or (height, width).
 
     Shape:
-        x (batch, height, width, channels); result (batch, *output_size, channels).
+        x (batch, height, width, channels); result (batch, out_height, out_width,
+        channels).
 
     Raises:
         TypeError: if `x` is not of a real dtype, or the size is not an integer or a pair.

@@ -41,7 +41,7 @@ def upsample2d(
 
     Shape:
         x (batch, height, width, channels); result (batch, height * scale, width * scale, channels)
-        or (batch, *size, channels).
+        or (batch, out_height, out_width, channels) with `size`.
 
     Raises:
         TypeError: if `x` is not of a real dtype, or the factor or the size is not an integer or a
