@@ -22,6 +22,14 @@ EXPECTED: dict[str, tuple[tuple[str, ...], dict[str, tuple[float, float]]]] = {
             r"O: (\d+) positions with 9": (2, 2),
         },
     ),
+    "feature_maps": (
+        (),
+        {
+            rf"test accuracy: {PERCENT}": (97, 100),
+            r"max_pool2d_2: \(8, 8, (\d+)\)": (32, 32),
+            r"largest difference of the outputs: (\S+)": (0, 1e-5),
+        },
+    ),
     "own_images": (("PIL",), {rf"accuracy on held-out images: {PERCENT}": (90, 100)}),
     "learning_rate": (
         (),
@@ -30,6 +38,14 @@ EXPECTED: dict[str, tuple[tuple[str, ...], dict[str, tuple[float, float]]]] = {
             rf"suggestion / 100: test accuracy {PERCENT}": (50, 85),
             rf"suggestion: test accuracy {PERCENT}": (90, 100),
             rf"suggestion x 30: test accuracy {PERCENT}": (45, 55),
+        },
+    ),
+    "schedules": (
+        (),
+        {
+            rf"constant: {PERCENT}": (85, 93),
+            rf"CosineDecay: {PERCENT}": (94, 98),
+            rf"OneCycle: {PERCENT}": (94, 98),
         },
     ),
     "callbacks": (
@@ -58,6 +74,14 @@ EXPECTED: dict[str, tuple[tuple[str, ...], dict[str, tuple[float, float]]]] = {
         (),
         {rf"new images: {PERCENT}": (96.5, 100), rf"fixed images: {PERCENT}": (85, 96)},
     ),
+    "custom_loop": (
+        (),
+        {
+            r"steps: (\d+)": (192, 192),
+            rf"test accuracy: {PERCENT}": (90, 98),
+            r"largest difference of the gradients: (\S+)": (0, 1e-6),
+        },
+    ),
     "resume": (
         (),
         {
@@ -67,6 +91,25 @@ EXPECTED: dict[str, tuple[tuple[str, ...], dict[str, tuple[float, float]]]] = {
             r"largest difference of losses: (\S+)": (0, 0),
         },
     ),
+    "same_bits": (
+        (),
+        {
+            r"different sums: (\d) of 8": (3, 8),
+            r"different weights of four trainings: (\d)": (1, 1),
+        },
+    ),
+    "weight_average": (
+        (),
+        {
+            rf"trained weights: mean of ten epochs {PERCENT}": (90, 94),
+            rf"their average: mean of ten epochs {PERCENT}": (94.5, 98),
+            rf"averaged model: {PERCENT}": (92.5, 98),
+        },
+    ),
+    "residual_network": (
+        (),
+        {rf"plain: {PERCENT}": (45, 60), rf"residual: {PERCENT}": (95, 100)},
+    ),
     "explain": (
         (),
         {
@@ -75,6 +118,14 @@ EXPECTED: dict[str, tuple[tuple[str, ...], dict[str, tuple[float, float]]]] = {
             r"X: .* the outputs differ by ([\d.]+)": (2.2, 2.4),
             r"O: attributions add up to ([\d.]+)": (6.5, 6.8),
             r"O: .* the outputs differ by ([\d.]+)": (6.5, 6.8),
+        },
+    ),
+    "adversarial": (
+        (),
+        {
+            rf"sign of the gradient, step of 16 / 255: {PERCENT}": (0, 60),
+            rf"random sign, step of 16 / 255: {PERCENT}": (96, 100),
+            rf"unchanged: {PERCENT}": (97, 100),
         },
     ),
     "confusion_matrix": (
@@ -109,6 +160,14 @@ EXPECTED: dict[str, tuple[tuple[str, ...], dict[str, tuple[float, float]]]] = {
         {
             r"mean distance: (\S+) pixels": (0, 1.3),
             r"of the middle: (\S+) pixels": (8, 10),
+        },
+    ),
+    "denoising": (
+        (),
+        {
+            r"noisy: (\S+) dB": (13.5, 14.5),
+            r"mean of 3 x 3 pixels: (\S+) dB": (17.5, 18.7),
+            r"denoised: (\S+) dB": (20, 23),
         },
     ),
     "scikit_learn": (
