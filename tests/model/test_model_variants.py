@@ -59,6 +59,23 @@ def test_new_weights_depend_on_the_seed_alone(layers: Any) -> None:
     assert model.with_classes(3).classes is None
 
 
+def test_a_copy_with_new_weights_is_a_new_model_of_the_same_seed() -> None:
+    how = cnnx.Preprocessing("crop", 0.5, 0.2)
+    names = ["a", "b", "c"]
+    model = of(*end_in_dense(), classes=names, preprocessing=how, seed=3)
+    model.freeze("conv*")
+    first = arrays(model)
+    cnnx.Trainer(model).step(IMAGES, [0, 1, 0, 1, 0])
+    trained = arrays(model)
+    copy = model.with_new_weights(seed=3)
+    assert arrays(copy) == first != trained == arrays(model)
+    assert (copy.classes, copy.preprocessing) == (names, model.preprocessing)
+    assert [layer.trainable for layer in copy.layers] == [False, True, True, True]
+    assert arrays(model.with_new_weights()) == arrays(of(*end_in_dense())) != first
+    with pytest.raises(ValueError, match=r"seed is -1"):
+        model.with_new_weights(seed=-1)
+
+
 @pytest.mark.parametrize("last", LAST)
 @ENDS
 def test_probabilities_at_the_end_are_left_out(layers: Any, last: Any) -> None:

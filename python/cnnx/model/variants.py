@@ -128,6 +128,32 @@ class ModelVariants(NamedAttributes):
         return self._of(copy)
 
     @checked_call
+    def with_new_weights(self: _Model, *, seed: int = 0) -> _Model:
+        """Copy the model with the weights of a new one, to be trained from the beginning.
+
+        Running statistics begin anew, too. The copy has the layers, their `trainable`, the classes
+        and the preprocessing. Its temperature is 1.
+
+        Args:
+            seed: seed of the new weights.
+
+        Raises:
+            ValueError: if seed is negative.
+
+        Example:
+            >>> import cnnx
+            >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
+            >>> again = model.with_new_weights(seed=1)
+            >>> again.classes, again.parameter_count == model.parameter_count
+            (['X', 'O'], True)
+        """
+        own = self._core
+        height, width, channels = own.input_shape
+        shape = (height, width, channels)
+        how = preprocessing_of(own)
+        return self._of(built(every_layer(own), shape, own.classes, how, seed))
+
+    @checked_call
     def until(self: _Model, layer: str) -> _Model:
         """Copy the layers up to and including a named one, with their weights: its features.
 
