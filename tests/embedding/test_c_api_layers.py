@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cnnx
 import numpy as np
@@ -48,6 +49,21 @@ def test_shapes_outputs_and_gradients(handle: ctypes.c_void_p, layer: str) -> No
     np.testing.assert_array_equal(found, model.gradients(PIXELS, FACTORS, of=layer))
 
 
+def names(*layers: str) -> Any:
+    """An array of texts."""
+    return (ctypes.c_char_p * len(layers))(*map(str.encode, layers))
+
+
+def test_the_outputs_of_several_layers_follow_each_other(handle: ctypes.c_void_p) -> None:
+    layers = ("dense_1", "conv2d_1", "relu_1")
+    outputs = network().layer_outputs(PIXELS)
+    expected = np.concatenate([outputs[layer].ravel() for layer in layers])
+    found = np.zeros(expected.size, np.float32)
+    pixels = PIXELS.ctypes.data
+    C.ok(C.model_layer_outputs(handle, pixels, UINT8, 3, names(*layers), 3, found, found.size))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_wrong_arguments_are_refused(handle: ctypes.c_void_p) -> None:
     pixels, room, axes = PIXELS.ctypes.data, np.full(20, 7, np.float32), ctypes.c_int64()
     shape = np.zeros(4, np.int64)
@@ -63,6 +79,20 @@ def test_wrong_arguments_are_refused(handle: ctypes.c_void_p) -> None:
         (
             lambda: C.model_layer_output(handle, pixels, UINT8, 3, "dense_1", room, 11),
             "output has room for 11, expected room for 12$",
+        ),
+        (
+            lambda: C.model_layer_outputs(handle, pixels, UINT8, 3, names("relu_9"), 1, room, 20),
+            unknown,
+        ),
+        (
+            lambda: C.model_layer_outputs(handle, pixels, UINT8, 3, names("dense_1"), 0, room, 20),
+            "layer_count is 0, expected at least 1$",
+        ),
+        (
+            lambda: C.model_layer_outputs(
+                handle, pixels, UINT8, 3, names("dense_1", "dense_1"), 2, room, 20
+            ),
+            "outputs has room for 20, expected room for 24$",
         ),
         (
             lambda: C.model_gradients(handle, pixels, UINT8, 3, FACTORS, "dense_1", room, 11),

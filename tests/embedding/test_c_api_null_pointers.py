@@ -28,6 +28,7 @@ SAMPLES = STRUCTS["cnnx_samples"](
     pixels=PIXELS.ctypes.data, count=2, type=UINT8, labels=LABELS.ctypes.data
 )
 
+NAMES = (ctypes.c_char_p * 1)(b"flatten_1")
 RESUME = CALLBACKS["cnnx_epoch_callback"](lambda *_: 1)
 
 
@@ -104,6 +105,10 @@ CALLS: dict[str, tuple[Arguments, set[str]]] = {
     "model_layer_shape": (lambda w: [w.model, "flatten_1", INTEGERS, 8, a_number()], set()),
     "model_layer_output": (
         lambda w: [w.model, PIXELS.ctypes.data, UINT8, 2, "flatten_1", FLOATS, 32],
+        set(),
+    ),
+    "model_layer_outputs": (
+        lambda w: [w.model, PIXELS.ctypes.data, UINT8, 2, NAMES, 1, FLOATS, 32],
         set(),
     ),
     "model_gradients": (

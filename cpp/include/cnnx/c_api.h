@@ -186,6 +186,11 @@ CNNX_API cnnx_status cnnx_model_layer_shape(const cnnx_model* model, const char*
 CNNX_API cnnx_status cnnx_model_layer_output(const cnnx_model* model, const void* pixels,
                                              cnnx_pixel_type type, int64_t count, const char* layer,
                                              float* output, int64_t room);
+// Writes the outputs of several layers, one array (count, ...) after another.
+CNNX_API cnnx_status cnnx_model_layer_outputs(const cnnx_model* model, const void* pixels,
+                                              cnnx_pixel_type type, int64_t count,
+                                              const char* const* layers, int64_t layer_count,
+                                              float* outputs, int64_t room);
 // The gradient of the sum of grad_outputs times the raw outputs, both of count * output_count
 // floats, with respect to the output of a layer, or for "input" to the pixels as given. Batch norms
 // use their running statistics, and dropout drops nothing.

@@ -1,6 +1,7 @@
 // The layers of a model in C: their outputs, and gradients with respect to them.
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "c_api/call.h"
 #include "c_api/status.h"
@@ -24,6 +25,13 @@ Shape layer_shape(const Call& call, const Model& model, const std::string& layer
   call.refuse("layer is \"" + layer + "\", expected the name of a layer, or \"input\"");
 }
 
+// The name of a layer, which "input" is not.
+std::string layer_name(const Call& call, const char* layer) {
+  std::string name(call.text(layer, "layer"));
+  if (name == "input") call.refuse("layer is \"input\", expected the name of a layer");
+  return name;
+}
+
 }  // namespace
 
 cnnx_status cnnx_model_layer_shape(const cnnx_model* model, const char* layer, int64_t* shape,
@@ -41,11 +49,36 @@ cnnx_status cnnx_model_layer_output(const cnnx_model* model, const void* pixels,
   return guarded(__func__, [&](const Call& call) {
     const Model& given = call.model(model);
     const ImageBatch images = call.images(pixels, type, count);
-    const std::string name(call.text(layer, "layer"));
-    if (name == "input") call.refuse("layer is \"input\", expected the name of a layer");
+    const std::string name = layer_name(call, layer);
     const int64_t each = cnnx::element_count(layer_shape(call, given, name));
     float* const array = call.batch_array(output, "output", room, count, each);
     given.layer_outputs(images, {name}, &array);
+  });
+}
+
+cnnx_status cnnx_model_layer_outputs(const cnnx_model* model, const void* pixels,
+                                     cnnx_pixel_type type, int64_t count, const char* const* layers,
+                                     int64_t layer_count, float* outputs, int64_t room) {
+  return guarded(__func__, [&](const Call& call) {
+    const Model& given = call.model(model);
+    const ImageBatch images = call.images(pixels, type, count);
+    if (layer_count < 1)
+      call.refuse("layer_count is " + std::to_string(layer_count) + ", expected at least 1");
+    std::vector<std::string> names;
+    std::vector<int64_t> sizes;
+    int64_t each = 0;
+    for (int64_t i = 0; i < layer_count; ++i) {
+      names.push_back(layer_name(call, (&call.not_null(layers, "layers"))[i]));
+      sizes.push_back(cnnx::element_count(layer_shape(call, given, names.back())));
+      each += sizes.back();
+    }
+    float* array = call.batch_array(outputs, "outputs", room, count, each);
+    std::vector<float*> arrays;
+    for (const int64_t size : sizes) {
+      arrays.push_back(array);
+      array += count * size;
+    }
+    given.layer_outputs(images, names, arrays.data());
   });
 }
 

@@ -42,7 +42,7 @@ std::uint64_t memory_of_the_machine() {
   MEMORYSTATUSEX status;
   status.dwLength = sizeof status;
   if (::GlobalMemoryStatusEx(&status)) return status.ullTotalPageFile;
-#elif defined(_SC_PHYS_PAGES)
+#elif defined(_SC_PHYS_PAGES) && !defined(__EMSCRIPTEN__)  // there it is the memory before it grows
   const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
   if (pages > 0 && page > 0)
     return static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
