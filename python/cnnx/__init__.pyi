@@ -10,6 +10,7 @@ from cnnx import metrics as metrics
 from cnnx import models as models
 from cnnx import onnx as onnx
 from cnnx import ops as ops
+from cnnx import playground as playground
 from cnnx import plot as plot
 from cnnx import report as report
 from cnnx import sklearn as sklearn

@@ -21,6 +21,7 @@ from cnnx.cli import (
     import_model,
     info,
     lr_find,
+    playground,
     predict,
     report,
     train,
@@ -51,6 +52,7 @@ start here:
   cnnx report model.cnnx PATH         write a page about a model and its mistakes
   cnnx predict model.cnnx image.png   classify image files
   cnnx explain model.cnnx image.png   show what the model sees in images
+  cnnx playground model.cnnx          write a page in which the model runs and trains
   cnnx info model.cnnx                describe a model
   cnnx export model.cnnx --out model.onnx  write a model as an ONNX file
   cnnx import net.onnx --out net.cnnx convert an ONNX file to a model
@@ -115,7 +117,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for module in (
         *(demo, train, doctor, lr_find, evaluate, compare, calibrate, report),
-        *(predict, explain, info, export, import_model),
+        *(predict, explain, playground, info, export, import_model),
     ):
         module.add_parser(commands)
     parser.commands = commands.choices

@@ -1,5 +1,6 @@
 // Grad-CAM of one image, as cnnx.explain.grad_cam computes it.
 
+import { CnnxError } from "./core.js";
 import { elementCount } from "./network.js";
 
 /**
@@ -45,11 +46,12 @@ export function gradCam(network, pixels, classIndex) {
  * @returns {string}
  */
 function lastLayerWithMaps(network) {
-  const withMaps = network.header.nodes.filter(({ name }) => {
-    const shape = network.shapes.get(name) ?? [];
-    return shape.length === 3 && shape[0] * shape[1] > 1;
-  });
-  return withMaps[withMaps.length - 1].name;
+  const withMaps = [...network.shapes].filter(([, shape]) => shape.length === 3);
+  // A map of one cell says nothing about places.
+  const larger = withMaps.filter(([, [rows, columns]]) => rows * columns > 1);
+  const [name] = (larger.length ? larger : withMaps).pop() ?? [];
+  if (name === undefined) throw new CnnxError("the model has no layer with maps");
+  return name;
 }
 
 /**
