@@ -1,0 +1,240 @@
+// The numbers of a filter as inputs: every change runs the network again.
+
+import { announce } from "./announcements.js";
+import { cellStyle } from "./colours.js";
+import { element, made, render } from "./dom.js";
+import { presetNames, presetWeights } from "./filter_presets.js";
+import { largestOf } from "./numbers.js";
+
+/**
+ * @typedef {import("./network_state.js").LayerInfo} LayerInfo
+ * @typedef {import("./network_state.js").NetworkState} NetworkState
+ */
+
+export class FilterEditor {
+  #filter = 0;
+  #map = 0;
+  #place = 0; // the weight that the slider moves
+
+  /**
+   * @param {NetworkState} state
+   * @param {LayerInfo} layer a conv2d
+   * @param {() => void} onChange
+   */
+  constructor(state, layer, onChange) {
+    this.state = state;
+    this.layer = layer;
+    this.onChange = onChange;
+    const [height, width, maps, filters] = layer.arrays.weight;
+    this.height = height;
+    this.width = width;
+    this.maps = maps;
+    this.filters = filters;
+    this.body = made("div");
+    this.root = made(
+      "details",
+      { class: "editor" },
+      element("summary", null, "Change this filter by hand"),
+    );
+    this.root.append(this.body);
+    this.root.addEventListener("toggle", () => this.show(this.#filter));
+  }
+
+  /**
+   * Show a filter, if the editor is unfolded.
+   * @param {number} filter
+   */
+  show(filter) {
+    this.#filter = Math.min(filter, this.filters - 1);
+    if (!this.root.open) return;
+    const arrays = this.state.knownArrays(this.layer);
+    if (arrays) this.#render(arrays);
+    else this.state.readArrays(this.layer).then(() => this.show(this.#filter));
+  }
+
+  /** @param {Record<string, Float32Array>} arrays */
+  #render(arrays) {
+    const count = this.height * this.width;
+    const weights = Array.from({ length: count }, (_, k) => arrays.weight[this.#at(k)]);
+    const strongest = largestOf(weights);
+    const limit = Math.max(2, Math.ceil(2 * strongest));
+    const names = presetNames(this.height, this.width);
+    const first =
+      Math.floor(this.#filter / (this.filters / this.layer.settings.groups)) * this.maps;
+    const source = this.layer.inputs[0];
+    render(
+      this.body,
+      element(
+        "p",
+        { class: "controls" },
+        `Filter ${this.#filter} of ${this.layer.name}`,
+        this.maps > 1 &&
+          element(
+            "label",
+            null,
+            "on ",
+            element(
+              "select",
+              {
+                value: String(this.#map),
+                onchange: (/** @type {any} */ event) => this.#choose(Number(event.target.value)),
+              },
+              Array.from({ length: this.maps }, (_, k) =>
+                element("option", { value: String(k) }, this.state.mapText(source, first + k)),
+              ),
+            ),
+          ),
+      ),
+      element(
+        "div",
+        { class: "scroll" },
+        element(
+          "table",
+          { class: "grid weights" },
+          element(
+            "tbody",
+            null,
+            Array.from({ length: this.height }, (_, row) =>
+              element(
+                "tr",
+                null,
+                Array.from({ length: this.width }, (_, column) =>
+                  this.#cell(weights, row, column, strongest),
+                ),
+              ),
+            ),
+          ),
+        ),
+      ),
+      element(
+        "p",
+        { class: "controls" },
+        element(
+          "label",
+          null,
+          `weight in row ${Math.floor(this.#place / this.width)}, ` +
+            `column ${this.#place % this.width} `,
+          element("input", {
+            type: "range",
+            min: -limit,
+            max: limit,
+            step: limit / 200,
+            value: String(weights[this.#place]),
+            oninput: (/** @type {any} */ event) =>
+              this.#set([[this.#place, Number(event.target.value)]]),
+          }),
+        ),
+        arrays.bias &&
+          element(
+            "label",
+            null,
+            "bias ",
+            element("input", {
+              type: "number",
+              step: "0.1",
+              value: shortText(arrays.bias[this.#filter]),
+              oninput: (/** @type {any} */ event) => this.#setBias(event.target.value),
+            }),
+          ),
+      ),
+      element(
+        "p",
+        { class: "controls" },
+        names.map((name) =>
+          element(
+            "button",
+            {
+              type: "button",
+              onclick: () => this.#preset(name),
+            },
+            name,
+          ),
+        ),
+        element("button", { type: "button", onclick: () => this.#reset() }, "Reset all filters"),
+      ),
+    );
+  }
+
+  /**
+   * @param {number[]} weights
+   * @param {number} row
+   * @param {number} column
+   * @param {number} strongest
+   */
+  #cell(weights, row, column, strongest) {
+    const k = row * this.width + column;
+    return element(
+      "td",
+      { class: k === this.#place ? "marked" : null },
+      element("input", {
+        type: "number",
+        step: "0.1",
+        value: shortText(weights[k]),
+        style: cellStyle(weights[k], strongest),
+        "aria-label": `weight in row ${row}, column ${column}`,
+        onfocus: () => this.#select(k),
+        oninput: (/** @type {any} */ event) => this.#set([[k, Number(event.target.value)]]),
+      }),
+    );
+  }
+
+  /** @param {number} map */
+  #choose(map) {
+    this.#map = map;
+    this.show(this.#filter);
+  }
+
+  /** @param {number} place */
+  #select(place) {
+    this.#place = place;
+    this.show(this.#filter);
+  }
+
+  /** @param {string} name */
+  #preset(name) {
+    this.#set(presetWeights(name, this.height, this.width).map((weight, k) => [k, weight]));
+    announce(`${name} in filter ${this.#filter}`);
+  }
+
+  /** @param {number[][]} changes places and weights */
+  async #set(changes) {
+    const arrays = this.state.knownArrays(this.layer);
+    if (!arrays || changes.some(([, weight]) => !Number.isFinite(weight))) return;
+    const weights = arrays.weight.slice();
+    for (const [place, weight] of changes) weights[this.#at(place)] = weight;
+    await this.state.changeArray(`${this.layer.name}.weight`, weights);
+    this.#changed();
+  }
+
+  /** @param {string} text */
+  async #setBias(text) {
+    const arrays = this.state.knownArrays(this.layer);
+    if (!arrays || !Number.isFinite(Number(text))) return;
+    const bias = arrays.bias.slice();
+    bias[this.#filter] = Number(text);
+    await this.state.changeArray(`${this.layer.name}.bias`, bias);
+    this.#changed();
+  }
+
+  async #reset() {
+    await this.state.engine.resetWeights();
+    this.state.forgetArrays();
+    announce("All filters are as they were");
+    this.#changed();
+  }
+
+  #changed() {
+    this.show(this.#filter);
+    this.onChange();
+  }
+
+  /** @param {number} place */
+  #at(place) {
+    return (place * this.maps + this.#map) * this.filters + this.#filter;
+  }
+}
+
+/** @param {number} value */
+function shortText(value) {
+  return String(Number(value.toFixed(4)));
+}

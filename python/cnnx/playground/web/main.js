@@ -1,0 +1,99 @@
+// The page: starts the engine, builds the parts, and runs the network after each change.
+
+import { Attention } from "./attention.js";
+import { onSchemeChange } from "./colours.js";
+import { byId } from "./dom.js";
+import { DrawingPad } from "./drawing_pad.js";
+import { embeddedBytes, embeddedSamples } from "./embedded.js";
+import { Engine } from "./engine.js";
+import { NetworkState } from "./network_state.js";
+import { connectPadControls } from "./pad_controls.js";
+import { Prediction } from "./prediction.js";
+import { showProbabilitySteps } from "./probability_steps.js";
+import { Stages } from "./stages.js";
+
+/** @typedef {import("./network_state.js").ModelInfo} ModelInfo */
+
+/**
+ * Start the page.
+ * @param {any} playground what tests and the console see
+ */
+async function startPage(playground) {
+  byId("title").textContent = document.title;
+  const engine = await Engine.start(await embeddedBytes("module"));
+  const info = await engine.load(await embeddedBytes("model"));
+  const state = new NetworkState(engine, info);
+  let isRunning = false;
+  let isPending = false;
+
+  const showResult = () => {
+    prediction.show();
+    stages.show();
+    showProbabilitySteps(byId("probability-steps"), state);
+    attention.show();
+  };
+  const update = async () => {
+    isPending = true;
+    if (isRunning) return;
+    isRunning = true;
+    try {
+      while (isPending) {
+        isPending = false;
+        const started = performance.now();
+        const pixels = pad.pixels();
+        state.setRun(pixels, await engine.run(pixels));
+        showResult();
+        afterPaint(() => (playground.lastMilliseconds = performance.now() - started));
+      }
+    } catch (error) {
+      showError(error);
+    } finally {
+      isRunning = false;
+    }
+  };
+
+  const pad = new DrawingPad(
+    /** @type {HTMLCanvasElement} */ (byId("pad")),
+    byId("pad-cursor"),
+    info.inputShape,
+    update,
+  );
+  const prediction = new Prediction(byId("prediction"), state, showResult);
+  const stages = new Stages(byId("stages"), state, update);
+  const attention = new Attention(state);
+  const samples = embeddedSamples();
+  connectPadControls(pad, engine, info.inputShape, samples);
+  onSchemeChange(showResult);
+
+  const setPixels = (/** @type {Uint8Array} */ pixels) => pad.setPixels(pixels);
+  Object.assign(playground, { engine, info, setPixels, update });
+  if (samples.length) pad.setPixels(samples[0].pixels);
+  else pad.drawCross();
+  byId("page").removeAttribute("aria-busy");
+  byId("loading").remove();
+}
+
+/** @param {() => void} then */
+function afterPaint(then) {
+  requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      channel.port1.close();
+      then();
+    };
+    channel.port2.postMessage(null);
+  });
+}
+
+/** @param {unknown} error */
+function showError(error) {
+  const message = byId("error");
+  message.hidden = false;
+  message.textContent = error instanceof Error ? error.message : String(error);
+  console.error(error);
+}
+
+const playground = /** @type {any} */ ({ lastMilliseconds: 0 });
+/** @type {any} */ (window).playground = playground;
+playground.ready = startPage(playground);
+playground.ready.catch(showError);

@@ -1,0 +1,204 @@
+// One stage: a heading, sentences, the maps of its layers, and the arithmetic of a marked cell.
+
+import { announce } from "./announcements.js";
+import { agrees, explainCell } from "./arithmetic.js";
+import { arithmeticMarkup } from "./arithmetic_view.js";
+import { valueAt } from "./cells.js";
+import { element, made, render } from "./dom.js";
+import { FilterEditor } from "./filter_editor.js";
+import { imageSentence, pixelMarkup } from "./image_stage.js";
+import { LayerMaps } from "./layer_maps.js";
+import { VOTE_SENTENCE, sentenceOf, titleOf } from "./layer_texts.js";
+import { IMAGE } from "./network_state.js";
+import { significant } from "./numbers.js";
+
+/**
+ * @typedef {import("./network_state.js").LayerInfo} LayerInfo
+ * @typedef {import("./network_state.js").NetworkState} NetworkState
+ * @typedef {import("./arithmetic.js").Explanation} Explanation
+ * @typedef {{name: string, index: number[]}} CellPlace
+ * @typedef {{number: number, layers: LayerInfo[], first: LayerInfo | undefined, seen: Set<string>,
+ *   isOpen: boolean}} Place of a stage: its number (0 for the image), its layers, the first
+ *   convolution of the network, the sentences that the page has already, and whether it is unfolded
+ */
+
+export class Stage {
+  /** @type {CellPlace | null} the cell that the user marked */
+  #chosen = null;
+  /** @type {CellPlace} */
+  #shown = { name: IMAGE, index: [] };
+  #isPinned = false;
+  /** @type {Explanation | null} */
+  #explanation = null;
+
+  /**
+   * @param {NetworkState} state
+   * @param {Place} place
+   */
+  constructor(state, place) {
+    this.state = state;
+    this.place = place;
+    this.isOnScreen = false;
+    /** @type {(isNew: boolean) => void} called after a cell was marked or its reads became known */
+    this.onMark = () => {};
+    this.onChange = () => {};
+    const names = place.number ? place.layers.map((layer) => layer.name) : [IMAGE];
+    this.maps = names.map((name) => this.#layerMaps(name));
+    this.panel = made("div", { class: "by-hand" });
+    const convolution = place.layers.find((layer) => layer.kind === "conv2d");
+    this.editor = convolution ? new FilterEditor(state, convolution, () => this.onChange()) : null;
+    this.details = made("details", { open: place.isOpen });
+    this.details.append(
+      made("summary", null, element("h3", null, this.#heading())),
+      ...this.#sentences().map((sentence) => made("p", null, sentence)),
+      ...this.maps.map((maps) => maps.root),
+      this.panel,
+      ...(this.editor ? [this.editor.root] : []),
+    );
+    this.details.addEventListener("toggle", () => this.show());
+    this.details.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#isPinned = false;
+    });
+    this.root = made("section", { class: "stage", id: `stage-${place.number}` });
+    this.root.append(this.details);
+  }
+
+  /** Draw the numbers of the last run, if the stage is unfolded and on the screen. */
+  show() {
+    if (!this.isOnScreen || !this.details.open || !this.state.pixels.length) return;
+    for (const maps of this.maps) maps.draw();
+    this.#showCell();
+  }
+
+  /** @param {boolean} isOnScreen */
+  setOnScreen(isOnScreen) {
+    const appears = isOnScreen && !this.isOnScreen;
+    this.isOnScreen = isOnScreen;
+    if (appears) this.show();
+  }
+
+  /**
+   * The cells that the marked cell was computed from, with the layers they belong to.
+   * @returns {{name: string, reads: import("./arithmetic.js").Reads}[]}
+   */
+  reads() {
+    const layer = this.state.layer(this.#shown.name);
+    if (!layer || !this.#explanation) return [];
+    return this.#explanation.reads.map((reads) => ({ name: layer.inputs[reads.input], reads }));
+  }
+
+  /** @param {string} name */
+  #layerMaps(name) {
+    const title = name === IMAGE ? "the image" : name;
+    return new LayerMaps(this.state, name, title, (index, manner) => {
+      if (manner === "hover" && this.#isPinned) return;
+      const isSame = this.#chosen?.name === name && String(this.#chosen.index) === String(index);
+      if (manner === "press") this.#isPinned = !(this.#isPinned && isSame);
+      if (manner === "key") this.#isPinned = true;
+      if (isSame && manner === "hover") return;
+      this.#chosen = { name, index };
+      this.#showCell();
+      this.onMark(true);
+      if (manner === "key") this.#announceCell();
+    });
+  }
+
+  #heading() {
+    const { number, layers } = this.place;
+    if (!number) return "The image as numbers";
+    const shown = layers.filter((layer) => layer.kind !== "dropout");
+    const isVote = layers.includes(this.state.scores) && layers[0].kind === "dense";
+    const titles = (shown.length ? shown : layers).map(titleOf).join(", ");
+    const text = isVote ? "the vote" : titles;
+    return `${number}. ${text[0].toUpperCase()}${text.slice(1)}`;
+  }
+
+  /** Sentences about the layers that the page does not have yet. */
+  #sentences() {
+    const { number, layers, seen, first } = this.place;
+    if (!number) return [imageSentence(this.state)];
+    const sentences = [];
+    for (const layer of layers) {
+      const read = this.state.shapeOf(layer.inputs[0]);
+      const isVote = layer === this.state.scores && layer.kind === "dense";
+      const sentence = isVote
+        ? VOTE_SENTENCE
+        : sentenceOf(layer, read[read.length - 1], layer === first);
+      if (sentence && !seen.has(sentence)) sentences.push(sentence);
+      seen.add(sentence);
+    }
+    return sentences;
+  }
+
+  /** The strongest cell of the first layer, or the score of the explained class. */
+  #defaultCell() {
+    const name = this.maps[0].name;
+    const { values, shape } = this.state.numbersOf(name);
+    if (name === this.state.scores.name && shape.length === 1) {
+      return { name, index: [Math.min(this.state.explainedClass, shape[0] - 1)] };
+    }
+    let strongest = 0;
+    for (let k = 1; k < values.length; k++) if (values[k] > values[strongest]) strongest = k;
+    if (shape.length === 1) return { name, index: [strongest] };
+    const cell = Math.floor(strongest / shape[2]);
+    return { name, index: [Math.floor(cell / shape[1]), cell % shape[1], strongest % shape[2]] };
+  }
+
+  /** Mark the cell, and spell out its arithmetic once its weights are known. */
+  #showCell() {
+    const cell = this.#chosen ?? this.#defaultCell();
+    const layer = this.state.layer(cell.name);
+    for (const maps of this.maps) maps.grid.mark(maps.name === cell.name ? cell.index : null);
+    this.#shown = cell;
+    if (!layer) {
+      this.#renderPanel(pixelMarkup(this.state, cell.index));
+      return;
+    }
+    this.editor?.show(cell.index.length === 3 ? cell.index[2] : 0);
+    const arrays = this.state.knownArrays(layer);
+    if (!arrays) {
+      this.state.readArrays(layer).then(() => {
+        this.#showCell();
+        this.onMark(false);
+      });
+      return;
+    }
+    const { index } = cell;
+    const { kind, settings } = layer;
+    const inputs = layer.inputs.map((name) => this.state.numbersOf(name));
+    const output = this.state.numbersOf(layer.name);
+    this.#explanation = explainCell({ kind, settings, index, inputs, arrays, output });
+    const strongest = this.maps.find((maps) => maps.name === cell.name)?.strongest ?? 1;
+    // While the network trains, the weights may be newer than the run.
+    const isStale = !agrees(this.#explanation, strongest);
+    this.panel.classList.toggle("is-stale", isStale);
+    if (isStale && this.panel.childElementCount) return;
+    const explanation = this.#explanation;
+    this.#renderPanel(arithmeticMarkup({ explanation, layer, index, state: this.state }));
+  }
+
+  /** @param {import("./dom.js").Child[]} markup */
+  #renderPanel(markup) {
+    const { name, index } = this.#shown;
+    const origin = name === IMAGE ? "the image" : name;
+    const place = this.state.placeText(name, index);
+    const hint = this.#isPinned ? "kept; press it again to let go" : "press a cell to keep it";
+    render(
+      this.panel,
+      element(
+        "p",
+        { class: "cell-name" },
+        element("b", null, `By hand: ${place}`),
+        ` in ${origin}`,
+        element("span", { class: "faint" }, ` (${hint})`),
+      ),
+      markup,
+    );
+  }
+
+  #announceCell() {
+    const { name, index } = this.#shown;
+    const value = significant(valueAt(this.state.numbersOf(name), index));
+    announce(`${this.state.placeText(name, index)}: ${value}`);
+  }
+}
