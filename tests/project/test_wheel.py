@@ -95,7 +95,7 @@ def test_it_holds_the_package_the_headers_and_the_library_and_nothing_else(unpac
     assert sorted(expected - names) == []
     built = re.compile(
         r"cnnx/lib/cmake/cnnx/cnnx[\w-]+\.cmake|cnnx/lib/pkgconfig/cnnx\.pc|"
-        r"cnnx/_core\.[\w.-]+|cnnx/cnnx\.dll|cnnx/lib/(lib)?cnnx\.(so|dylib|lib)|"
+        r"cnnx/_core\.[\w.-]+|cnnx/cnnx\.dll|cnnx/lib/(lib)?cnnx\.(so|dylib|lib|wasm)|"
         r"(cnnx/lib|cnnx\.libs|cnnx/\.dylibs)/[\w.-]*(gomp|omp|stdc|gcc|msvcp|vcruntime)[\w.+-]*"
     )
     information = re.compile(r"cnnx-[\w.]+\.dist-info/.+")
