@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from cnnx.playground.wasm_module import WASM_MODULE
 from document_blocks import Block, blocks_of
 from document_files import FILES
 
@@ -33,6 +34,7 @@ class Page:
     files: tuple[str, ...] = ()  # names in FILES
     modules: tuple[str, ...] = ()  # packages that its commands need beyond the extras cli and test
     programs: tuple[str, ...] = ()  # other programs on PATH
+    wasm: bool = False  # whether it needs the WebAssembly module
     slow: bool = False
 
 
@@ -46,6 +48,7 @@ PAGES = {
     "docs/exchange.md": Page(files=("digits.cnnx",), modules=("onnx",)),
     "docs/explain.md": Page(files=("pets.cnnx", "photo.jpg")),
     "docs/fine-tuning.md": Page(files=("pets", "imagenet.cnnx", "photo.jpg")),
+    "docs/playground.md": Page(wasm=True),
     "docs/report.md": Page(files=("mnist", "lenet.cnnx", "run.csv")),
     "docs/sklearn.md": Page(modules=("sklearn", "dask"), slow=True),
     "docs/weights.md": Page(files=("resnet18.pth",)),
@@ -57,6 +60,7 @@ NOT_RUN = {
     r"\bpip install\b": "needs the network",
     r"^export CNNX_PEER_PYTHON=": "names an environment that tests do not have",
     r"^eval .*--print-completion": "needs an interactive shell; tests/cli/test_shell.py runs it",
+    r"^cnnx playground": "needs the WebAssembly module; tests/playground runs it",
     r"\bpython -m (benchmarks|attack|fuzz)\b": "takes minutes; its options are checked",
 }
 
@@ -82,6 +86,8 @@ def run_page(name: str, folder: Path) -> PageRun:
     page = PAGES.get(name, Page())
     missing = [each for each in page.modules if importlib.util.find_spec(each) is None]
     missing += [each for each in page.programs if shutil.which(each) is None]
+    if page.wasm and not WASM_MODULE.exists():
+        missing.append(WASM_MODULE.name)
     blocks = [] if missing else blocks_of(name)
     for file in page.files if blocks else ():
         FILES[file](folder / file)
