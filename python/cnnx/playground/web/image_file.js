@@ -10,7 +10,7 @@ const MOST_PIXELS = 40_000_000;
  * @param {string} name
  * @returns {Promise<Raster>}
  */
-export async function readImageFile(file, name) {
+async function readImageFile(file, name) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
@@ -29,6 +29,17 @@ export async function readImageFile(file, name) {
   bitmap.close();
   const { data } = context.getImageData(0, 0, width, height);
   return { pixels: new Uint8Array(data.buffer), height, width, channels: 4 };
+}
+
+/**
+ * The pixels of an image file at the model's size.
+ * @param {Blob} file
+ * @param {import("./engine.js").Engine} engine
+ * @param {string} [name] for the message of an error
+ * @returns {Promise<Uint8Array>}
+ */
+export async function pixelsOfFile(file, engine, name = "The file") {
+  return engine.resize(await readImageFile(file, name));
 }
 
 /**

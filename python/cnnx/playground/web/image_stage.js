@@ -24,7 +24,7 @@ export function imageSentence(state) {
     3: "three numbers per pixel, for red, green and blue",
   };
   const counts = numbers[channels] ?? `${channels} numbers per pixel`;
-  const { mean, std } = preprocessingOf(state);
+  const { mean, std } = state.info;
   const size = sizeText(height, width);
   const read = `The network reads ${size} pixels: ${counts}, from 0 for dark to 1 for bright.`;
   if (mean.every((each) => each === 0) && std.every((each) => each === 1)) return read;
@@ -50,7 +50,7 @@ export function pixelMarkup(state, index) {
   const window = cellsAt(rows, columns, numbers, channel, 1);
   const marked = AROUND * around.length + AROUND;
   const pixel = state.pixels[(row * numbers.shape[1] + column) * numbers.shape[2] + channel];
-  const { mean, std } = preprocessingOf(state);
+  const { mean, std } = state.info;
   const [middle, deviation] = [mean, std].map((values) => values[channel] ?? values[0]);
   const share = significant(pixel / 255);
   const isPlain = middle === 0 && deviation === 1;
@@ -74,12 +74,4 @@ export function pixelMarkup(state, index) {
       ),
     ),
   ];
-}
-
-/**
- * @param {NetworkState} state
- * @returns {{mean: number[], std: number[]}}
- */
-function preprocessingOf(state) {
-  return state.info.preprocessing ?? { mean: [0], std: [1] };
 }

@@ -1,5 +1,6 @@
 // The page: starts the engine, builds the parts, and runs the network after each change.
 
+import { announce } from "./announcements.js";
 import { Attention } from "./attention.js";
 import { onSchemeChange } from "./colours.js";
 import { byId } from "./dom.js";
@@ -11,8 +12,9 @@ import { connectPadControls } from "./pad_controls.js";
 import { Prediction } from "./prediction.js";
 import { showProbabilitySteps } from "./probability_steps.js";
 import { Stages } from "./stages.js";
+import { mountTrainingPanel } from "./training_panel.js";
 
-/** @typedef {import("./network_state.js").ModelInfo} ModelInfo */
+/** @typedef {import("./network.js").ModelInfo} ModelInfo */
 
 /**
  * Start the page.
@@ -20,7 +22,8 @@ import { Stages } from "./stages.js";
  */
 async function startPage(playground) {
   byId("title").textContent = document.title;
-  const engine = await Engine.start(await embeddedBytes("module"));
+  const worker = byId("worker").textContent ?? "";
+  const engine = await Engine.start(await embeddedBytes("module"), worker);
   const info = await engine.load(await embeddedBytes("model"));
   const state = new NetworkState(engine, info);
   let isRunning = false;
@@ -69,8 +72,26 @@ async function startPage(playground) {
   Object.assign(playground, { engine, info, setPixels, update });
   if (samples.length) pad.setPixels(samples[0].pixels);
   else pad.drawCross();
+  mountTrainingPanel(byId("training"), {
+    ...{ engine, info, announce, pixels: () => pad.pixels() },
+    onChange: (changed) => {
+      const isOther = layersText(changed) !== layersText(state.info);
+      state.setInfo(changed);
+      if (isOther) stages.rebuild();
+      update();
+    },
+  });
   byId("page").removeAttribute("aria-busy");
   byId("loading").remove();
+}
+
+/**
+ * What must be equal for the same maps and lists.
+ * @param {ModelInfo} info
+ * @returns {string}
+ */
+function layersText(info) {
+  return JSON.stringify([info.layers, info.classes.length]);
 }
 
 /** @param {() => void} then */

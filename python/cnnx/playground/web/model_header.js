@@ -4,8 +4,10 @@
  * @typedef {{name: string, kind: string, inputs: string[], settings: Record<string, any>}} Node
  * @typedef {{
  *   inputShape: number[], nodes: Node[], output: string, probabilities: string,
- *   classes: string[], preprocessing: Record<string, any>, arrays: Record<string, number[]>,
- * }} ModelHeader
+ *   classes: string[], temperature: number,
+ *   preprocessing: {resize: string, mean: number[], std: number[]},
+ *   arrays: Record<string, number[]>,
+ * }} ModelHeader `arrays` are the shapes of parameters and buffers
  */
 
 /**
@@ -17,21 +19,36 @@ export function readModelHeader(file) {
   const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + size)));
   const metadata = header.__metadata__;
   const graph = JSON.parse(metadata["cnnx.graph"]);
+  const numbers = (/** @type {string} */ name) => {
+    const [begin, end] = header[name].data_offsets;
+    const bytes = file.slice(8 + size + begin, 8 + size + end);
+    return Array.from(new Float32Array(bytes.buffer));
+  };
+  /** @type {Node[]} */
+  const nodes = graph.nodes.map((/** @type {Record<string, any>} */ node) => {
+    const { name, kind, inputs, ...settings } = node;
+    return { name, kind, inputs, settings };
+  });
   /** @type {Record<string, number[]>} */
   const arrays = {};
   for (const [name, value] of Object.entries(header)) {
-    if (name !== "__metadata__") arrays[name] = value.shape;
+    const point = name.lastIndexOf(".");
+    const node = nodes.find((each) => each.name === name.slice(0, point));
+    if (!node) continue;
+    // Settings that are real numbers are tensors without axes.
+    if (value.shape.length) arrays[name] = value.shape;
+    else node.settings[name.slice(point + 1)] = numbers(name)[0];
   }
+  const { resize } = JSON.parse(metadata["cnnx.preprocessing"]);
+  const [mean, std] = ["preprocessing.mean", "preprocessing.std"].map(numbers);
   return {
     inputShape: graph.input_shape,
-    nodes: graph.nodes.map((/** @type {Record<string, any>} */ node) => {
-      const { name, kind, inputs, ...settings } = node;
-      return { name, kind, inputs, settings };
-    }),
+    nodes,
     output: graph.output,
     probabilities: graph.probabilities,
     classes: JSON.parse(metadata["cnnx.classes"] ?? "[]"),
-    preprocessing: JSON.parse(metadata["cnnx.preprocessing"] ?? "{}"),
+    temperature: "cnnx.temperature" in header ? numbers("cnnx.temperature")[0] : 1,
+    preprocessing: { resize, mean, std },
     arrays,
   };
 }

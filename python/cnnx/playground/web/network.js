@@ -16,7 +16,8 @@ const IMAGE_BYTES = 48;
  * @typedef {{name: string, kind: string, inputs: string[], settings: Record<string, any>,
  *   shape: number[], arrays: Record<string, number[]>}} LayerInfo
  * @typedef {{inputShape: number[], classes: string[], probabilities: string, layers: LayerInfo[],
- *   output: string, parameterCount: number}} ModelInfo
+ *   output: string, parameterCount: number, temperature: number, mean: number[],
+ *   std: number[]}} ModelInfo `mean` and `std` are of the preprocessing, for all channels or each
  * @typedef {{pixels: Uint8Array, height: number, width: number, channels: number}} Image
  */
 
@@ -92,8 +93,10 @@ export class Network {
     const parameterCount = this.parameterNames()
       .map((name) => elementCount(header.arrays[name]))
       .reduce((sum, count) => sum + count, 0);
-    const { inputShape, output, probabilities } = header;
-    return { inputShape, classes: this.classes, probabilities, layers, output, parameterCount };
+    const { inputShape, output, probabilities, temperature, preprocessing } = header;
+    const { mean, std } = preprocessing;
+    const model = { inputShape, classes: this.classes, probabilities, layers, output };
+    return { ...model, parameterCount, temperature, mean, std };
   }
 
   /**
@@ -258,8 +261,8 @@ export class Network {
   create(nodes, classes, seed = 0) {
     const { core } = this;
     const { inputShape, preprocessing } = this.header;
-    const { mean, std } = this.normalisation();
-    const options = `seed=${seed} resize=${preprocessing.resize} mean=${mean} std=${std}`;
+    const { resize, mean, std } = preprocessing;
+    const options = `seed=${seed} resize=${resize} mean=${mean} std=${std}`;
     return core.scoped((scope) => {
       const layers = scope.text(nodes.map(layerText).join("\n"));
       const names = classes.length ? scope.texts(classes) : 0;
@@ -272,18 +275,6 @@ export class Network {
       );
       return new Network(core, handle);
     });
-  }
-
-  /** @returns {{mean: Float32Array, std: Float32Array}} of the model's preprocessing */
-  normalisation() {
-    const file = this.toBytes();
-    const size = 8 + Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
-    const header = JSON.parse(new TextDecoder().decode(file.subarray(8, size)));
-    const [mean, std] = ["preprocessing.mean", "preprocessing.std"].map((name) => {
-      const [begin, end] = header[name].data_offsets;
-      return new Float32Array(file.slice(size + begin, size + end).buffer);
-    });
-    return { mean, std };
   }
 
   /**

@@ -3,13 +3,10 @@
 import { placeOf } from "./moved_cells.js";
 
 /**
- * @typedef {{name: string, kind: string, inputs: string[], settings: Record<string, any>,
- *   shape: number[], arrays: Record<string, number[]>}} LayerInfo
- * @typedef {{inputShape: number[], classes: string[], probabilities: string, layers: LayerInfo[],
- *   output: string, parameterCount: number, temperature?: number,
- *   preprocessing?: {mean: number[], std: number[]}}} ModelInfo
- * @typedef {{index: number, probabilities: Float32Array, outputs: Record<string, Float32Array>,
- *   milliseconds: number}} RunResult
+ * @typedef {import("./engine.js").Engine} Engine
+ * @typedef {import("./network.js").LayerInfo} LayerInfo
+ * @typedef {import("./network.js").ModelInfo} ModelInfo
+ * @typedef {import("./session.js").RunResult} RunResult
  * @typedef {import("./windows.js").Numbers} Numbers
  */
 
@@ -28,7 +25,7 @@ export class NetworkState {
   #image = new Float32Array(0);
 
   /**
-   * @param {any} engine
+   * @param {Engine} engine
    * @param {ModelInfo} info
    */
   constructor(engine, info) {
@@ -66,7 +63,7 @@ export class NetworkState {
   setRun(pixels, result) {
     this.pixels = pixels;
     this.#result = result;
-    const { mean = [0], std = [1] } = this.info.preprocessing ?? {};
+    const { mean, std } = this.info;
     const channels = this.info.inputShape[2];
     const each = (/** @type {number[]} */ values, /** @type {number} */ k) =>
       Math.fround(values.length === 1 ? values[0] : values[k % channels]);

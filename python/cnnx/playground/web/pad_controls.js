@@ -4,7 +4,7 @@ import { announce } from "./announcements.js";
 import { paintPixels } from "./colours.js";
 import { byId, element, render } from "./dom.js";
 import { defaultRadius } from "./drawing_pad.js";
-import { listenForImageFiles, readImageFile } from "./image_file.js";
+import { listenForImageFiles, pixelsOfFile } from "./image_file.js";
 
 /**
  * @typedef {import("./drawing_pad.js").DrawingPad} DrawingPad
@@ -14,7 +14,7 @@ import { listenForImageFiles, readImageFile } from "./image_file.js";
 /**
  * Connect the controls of the pad.
  * @param {DrawingPad} pad
- * @param {any} engine
+ * @param {import("./engine.js").Engine} engine
  * @param {number[]} shape height, width and channels of the network's input
  * @param {Sample[]} samples
  */
@@ -29,7 +29,7 @@ export function connectPadControls(pad, engine, shape, samples) {
   const take = async (/** @type {Blob} */ file, /** @type {string} */ name) => {
     message.textContent = "";
     try {
-      pad.setPixels(await engine.resize(await readImageFile(file, name)));
+      pad.setPixels(await pixelsOfFile(file, engine, name));
       announce(`The pad shows ${name}`);
     } catch (error) {
       message.textContent = error instanceof Error ? error.message : String(error);

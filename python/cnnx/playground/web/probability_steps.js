@@ -15,7 +15,7 @@ const MOST_CLASSES_SHOWN = 10;
  */
 export function showProbabilitySteps(root, state) {
   const { labels, probabilities, info } = state;
-  const temperature = info.temperature ?? 1;
+  const temperature = info.temperature;
   const outputs = state.numbersOf(state.scores.name).values;
   const scores = Array.from(outputs, (score) => score / temperature);
   const isSingle = scores.length === 1;
