@@ -57,6 +57,8 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "within_subsection_order": "docs.gallery.ExampleOrder",
     "reset_argv": "docs.gallery.arguments",
+    # The arguments of a notebook's kernel are not those of the script.
+    "first_notebook_cell": "import sys\n\nsys.argv[1:] = []",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("cnnx",),
     "reference_url": {"cnnx": None},

@@ -48,14 +48,16 @@ for name, values in scores.items():
     left.plot([name] * len(values), values, "o", alpha=0.6)
 left.set(ylabel="accuracy of each fold")
 left.margins(x=0.4)
+rates = search.cv_results_["param_learning_rate"]
 right.errorbar(
-    [f"{rate:g}" for rate in search.cv_results_["param_learning_rate"]],
+    range(len(rates)),
     search.cv_results_["mean_test_score"],
     yerr=search.cv_results_["std_test_score"],
     marker="o",
     capsize=3,
 )
 right.set(xlabel="learning rate", ylabel="mean accuracy")
+right.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
