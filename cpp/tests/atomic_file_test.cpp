@@ -406,6 +406,10 @@ void test_faults() {
 int main() {
   test_content();
   test_refused_paths();
+  if (cnnx::test::left_out_of_webassembly(
+          "modes, links, locks and faults of files, and threads",
+          "Node has its own file modes, and a WebAssembly module has one process and one thread"))
+    return cnnx::test::finish("atomic_file_test");
 #if !defined(_WIN32)
   test_permissions();
   test_links();

@@ -56,6 +56,19 @@ void check_throws(const Action& action, const std::string& part, const char* fil
   record(false, file, line, std::string(text) + " did not throw, expected \"" + part + "\"");
 }
 
+constexpr const char* kOneThread = "a WebAssembly module has one thread";
+
+// Whether the part of a test is left out because this program is WebAssembly; prints the reason.
+inline bool left_out_of_webassembly([[maybe_unused]] const char* part,
+                                    [[maybe_unused]] const char* reason) {
+#if defined(__EMSCRIPTEN__)
+  std::printf("left out: %s, because %s\n", part, reason);
+  return true;
+#else
+  return false;
+#endif
+}
+
 // The exit status for main(): 0 when every check passed and there was at least one.
 inline int finish(const char* name) {
   std::printf("%s: %d checks, %d failed\n", name, counts().checks.load(), counts().failures.load());

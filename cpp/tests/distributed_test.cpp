@@ -246,11 +246,13 @@ void wrong_numbers_of_processes_are_refused() {
 }  // namespace
 
 int main() {
+  wrong_numbers_of_processes_are_refused();
+  if (cnnx::test::left_out_of_webassembly("processes_train_as_one", cnnx::test::kOneThread))
+    return cnnx::test::finish("distributed_test");
   processes_train_as_one(2, 2);
   processes_train_as_one(12, 3);  // a process whose shards begin within a group
   processes_train_as_one(16, 2);  // whole groups
   processes_train_as_one(20, 4);
   a_loss_that_is_not_finite_ends_all();
-  wrong_numbers_of_processes_are_refused();
   return cnnx::test::finish("distributed_test");
 }

@@ -311,6 +311,7 @@ int main() {
   a_class_without_a_name_has_its_index_as_label();
   float_pixels_are_told_by_their_pointer();
   for (const int threads : {1, 2}) {
+    if (cnnx::test::left_out_of_webassembly("threads that predict", cnnx::test::kOneThread)) break;
     cnnx::set_num_threads(threads);
     threads_share_one_model();
     threads_predict_while_one_trains();
