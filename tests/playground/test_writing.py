@@ -89,7 +89,9 @@ def test_models_that_are_no_classifiers_are_refused(model: cnnx.Model) -> None:
 
 
 def test_too_many_images_and_a_large_model(model: cnnx.Model) -> None:
-    with pytest.raises(ValueError, match="^write: images holds 25 images, expected at most 24: ima"):
+    with pytest.raises(
+        ValueError, match="^write: images holds 25 images, expected at most 24: ima"
+    ):
         cnnx.playground.write("page.html", model, images=np.zeros((25, 12, 10, 1), np.uint8))
     large = cnnx.Model([cnnx.Flatten(), cnnx.Dense(2000), cnnx.Dense(2)], input_shape=(30, 30, 1))
     with pytest.warns(cnnx.Warning, match="^write: the model has 7.2 MB, expected at most 5 MB"):

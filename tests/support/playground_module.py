@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
-import cnnx
 import pytest
+from cnnx.playground.wasm_module import WASM_MODULE
 
 
 def node() -> str:
@@ -19,9 +18,7 @@ def node() -> str:
 
 
 def wasm_module() -> Path:
-    """Path of cnnx.wasm: CNNX_WASM, or that of the package; the test is skipped without it."""
-    given = os.environ.get("CNNX_WASM")
-    path = Path(given) if given else Path(cnnx.__file__).parent / "playground" / "cnnx.wasm"
-    if not path.is_file():
-        pytest.skip(f"needs {path}, which a build with emscripten makes, or CNNX_WASM")
-    return path
+    """Path of the package's cnnx.wasm; the test is skipped without it."""
+    if not WASM_MODULE.is_file():
+        pytest.skip(f"needs {WASM_MODULE}, which an installation with emscripten has")
+    return WASM_MODULE
