@@ -23,7 +23,7 @@ def write(folder: Path, **modules: str) -> Path:
 def test_a_module_comes_after_those_that_it_imports_once(tmp_path: Path) -> None:
     entry = write(
         tmp_path,
-        main='import { two } from "./b.js";\nimport {\n  one,\n} from "./a.js";\n\nuse(one, two);\n',
+        main='import { two } from "./b.js";\nimport {\n  one,\n} from "./a.js";\nuse(one, two);\n',
         b='import { one } from "./a.js";\nexport const two = one + 1;\n',
         a="export const one = 1;\nexport async function later() {}\n",
     )

@@ -1,4 +1,4 @@
-"""`cnnx.playground.write` and `cnnx playground`: the file, and models and images that are refused."""
+"""The file of `cnnx.playground.write` and `cnnx playground`, and what they refuse."""
 
 from __future__ import annotations
 
@@ -77,24 +77,22 @@ def test_models_that_are_no_classifiers_are_refused(model: cnnx.Model) -> None:
     values = cnnx.Model([cnnx.Flatten(), cnnx.Dense(1)], input_shape=(4, 4, 1))
     trainer = cnnx.Trainer(values, loss=cnnx.MSE())
     trainer.step(np.zeros((1, 4, 4, 1), np.uint8), np.zeros((1, 1)))
-    with pytest.raises(ValueError, match="^write: the model predicts values, expected a classif"):
+    with pytest.raises(ValueError, match=r"^write: the model predicts values, expected a classif"):
         cnnx.playground.write("page.html", values)
     maps = cnnx.Model([cnnx.Conv2d(2, 1)], input_shape=(4, 4, 1))
     with pytest.raises(ValueError, match=r"^write: the model's output has shape \(4, 4, 2\), exp"):
         cnnx.playground.write("page.html", maps)
-    with pytest.raises(TypeError, match="^write: model is 'model.cnnx', expected a cnnx.Model"):
+    with pytest.raises(TypeError, match=r"^write: model is 'model.cnnx', expected a cnnx\.Model"):
         cnnx.playground.write("page.html", "model.cnnx")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="^write: title is 3, expected text"):
+    with pytest.raises(TypeError, match=r"^write: title is 3, expected text"):
         cnnx.playground.write("page.html", model, title=3)  # type: ignore[arg-type]
 
 
 def test_too_many_images_and_a_large_model(model: cnnx.Model) -> None:
-    with pytest.raises(
-        ValueError, match="^write: images holds 25 images, expected at most 24: ima"
-    ):
+    with pytest.raises(ValueError, match=r"^write: images holds 25 images, expected at most 24"):
         cnnx.playground.write("page.html", model, images=np.zeros((25, 12, 10, 1), np.uint8))
     large = cnnx.Model([cnnx.Flatten(), cnnx.Dense(2000), cnnx.Dense(2)], input_shape=(30, 30, 1))
-    with pytest.warns(cnnx.Warning, match="^write: the model has 7.2 MB, expected at most 5 MB"):
+    with pytest.warns(cnnx.Warning, match=r"^write: the model has 7\.2 MB, expected at most 5 MB"):
         cnnx.playground.write("page.html", large)
 
 
