@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     from sphinx.cmd.build import build_main
 
     from docs.links import findings
+    from docs.live_page import has_live_page, write_live_page
     from docs.sources import gather
 
     sources, site = ROOT / "build" / "site-sources", ROOT / "build" / "site"
@@ -54,6 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
             *("-c", str(ROOT / "docs"), "-d", str(doctrees), str(sources), str(site)),
         ]
     )
+    if has_live_page():
+        write_live_page(site)
     found = findings(site, external=options.external)
     print(*found, sep="\n", end="\n" if found else "")
     if status or found:

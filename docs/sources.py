@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path
 
 from docs.generators import write_reference
+from docs.live_page import has_live_page, with_link
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -43,6 +44,9 @@ def gather(folder: Path) -> None:
         _write(folder, page, _linked(path.read_text("utf-8"), path, page, folder, places))
     for name, (page_name, title) in PROJECTS.items():
         _write(folder, Path(page_name), _project_page(ROOT / name, title))
+    if has_live_page():
+        playground = folder / "playground.md"
+        playground.write_text(with_link(playground.read_text("utf-8")), encoding="utf-8")
     (folder / "reference").mkdir(exist_ok=True)
     write_reference(folder / "reference")
 
