@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 import browser_tab
@@ -77,6 +78,7 @@ def test_values_and_errors_come_back_from_javascript(tab: browser_tab.Tab) -> No
     values = bytes(range(256)) * 1000
     sum_of = f"{browser_tab.in_javascript(values)}.reduce((all, one) => all + one)"
     assert tab.evaluate(sum_of) == sum(values)
+    assert tab.bytes_of("Float32Array.of(0, 1, 2).subarray(1)") == struct.pack("<ff", 1, 2)
     assert tab.run("const one = await 1; return {one, none: null}") == {"one": 1, "none": None}
     with pytest.raises(RuntimeError, match="refused"):
         tab.evaluate("Promise.reject(new Error('refused'))")

@@ -68,6 +68,17 @@ class Tab(abc.ABC):
         """What JavaScript statements return, which may have `await`."""
         return self.evaluate(f"(async () => {{ {statements} }})()")
 
+    def bytes_of(self, expression: str) -> bytes:
+        """The bytes of a typed array, the value of a JavaScript expression."""
+        text = self.run(
+            f"const {{buffer, byteOffset, byteLength}} = await ({expression});"
+            "let text = '';"
+            "for (const each of new Uint8Array(buffer, byteOffset, byteLength)) {"
+            "  text += String.fromCharCode(each);"
+            "} return btoa(text);"
+        )
+        return base64.b64decode(text)
+
     def note_request(self, address: str) -> None:
         """Remember a request that leaves the page."""
         if not address.startswith(("file:", "data:", "blob:", "about:")):
@@ -90,11 +101,14 @@ def installed(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def open_tab(name: str) -> Iterator[Tab]:
-    """Start the browser "chromium" or "firefox" with a fresh profile, and end it."""
+def open_tab(name: str, *, unlimited_frames: bool = False) -> Iterator[Tab]:
+    """Start the browser "chromium" or "firefox" with a fresh profile, and end it.
+
+    With `unlimited_frames` it paints whenever something changed, not 60 times a second.
+    """
     import chromium_tab
     import firefox
 
     openers = {"chromium": chromium_tab.open_tab, "firefox": firefox.open_tab}
-    with openers[name]() as tab:
+    with openers[name](unlimited_frames=unlimited_frames) as tab:
         yield tab

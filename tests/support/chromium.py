@@ -126,7 +126,7 @@ def _write_all(descriptor: int, values: bytes) -> None:
 
 
 @contextlib.contextmanager
-def browser() -> Iterator[Browser]:
+def browser(*more_options: str) -> Iterator[Browser]:
     """Start Chromium with a profile of its own, and end it."""
     program = executable()
     if program is None:
@@ -142,7 +142,7 @@ def browser() -> Iterator[Browser]:
             *("--disable-background-networking", "--disable-dev-shm-usage"),
         )
         process = subprocess.Popen(
-            ["bash", "-c", shell, program, *options],
+            ["bash", "-c", shell, program, *options, *more_options],
             pass_fds=(their_read, their_write),
             stderr=subprocess.DEVNULL,
         )

@@ -17,6 +17,7 @@ _KEY_CODES = {
 }
 _TEXTS = {"Enter": "\r", "Space": " "}
 _SHIFT = 8
+_UNLIMITED_FRAMES = ("--disable-frame-rate-limit", "--disable-gpu-vsync")
 _ATTACHING = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
 
 
@@ -116,7 +117,7 @@ class ChromiumTab(Tab):
 
 
 @contextlib.contextmanager
-def open_tab() -> Iterator[ChromiumTab]:
+def open_tab(*, unlimited_frames: bool) -> Iterator[ChromiumTab]:
     """Start Chromium with a profile of its own, and end it."""
-    with chromium.browser() as browser:
+    with chromium.browser(*_UNLIMITED_FRAMES * unlimited_frames) as browser:
         yield ChromiumTab(browser)

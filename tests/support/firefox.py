@@ -41,6 +41,7 @@ _PREFERENCES = {
     "services.settings.server": "data:,",
     "toolkit.telemetry.server": "data:,",
 }
+_UNLIMITED_FRAMES = {"layout.frame_rate": 0}
 
 
 def executable() -> str | None:
@@ -138,14 +139,15 @@ class FirefoxTab(Tab):
 
 
 @contextlib.contextmanager
-def open_tab() -> Iterator[FirefoxTab]:
+def open_tab(*, unlimited_frames: bool) -> Iterator[FirefoxTab]:
     """Start Firefox with a profile of its own, and end it."""
     program = executable()
     if program is None:
         raise FileNotFoundError("no Firefox is installed")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        preferences = _PREFERENCES | _UNLIMITED_FRAMES if unlimited_frames else _PREFERENCES
         lines = (
-            f'user_pref("{name}", {json.dumps(value)});' for name, value in _PREFERENCES.items()
+            f'user_pref("{name}", {json.dumps(value)});' for name, value in preferences.items()
         )
         Path(folder, "user.js").write_text("\n".join(lines), encoding="utf-8")
         options = ("--headless", "--no-remote", "--profile", folder)
