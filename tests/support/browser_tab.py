@@ -15,7 +15,10 @@ Point = tuple[float, float]
 BROWSERS = ("chromium", "firefox")
 
 # Protocols have other names for these keys; letters and digits are keys of their own names.
-KEYS = ("Tab", "Enter", "Escape", "Space", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown")
+KEYS = (
+    *("Tab", "Enter", "Escape", "Space", "Delete"),
+    *("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"),
+)
 
 
 class Tab(abc.ABC):
@@ -67,6 +70,39 @@ class Tab(abc.ABC):
     def run(self, statements: str) -> Any:
         """What JavaScript statements return, which may have `await`."""
         return self.evaluate(f"(async () => {{ {statements} }})()")
+
+    def wait_until(self, condition: str, seconds: float = 20) -> None:
+        """Wait until a JavaScript expression is true."""
+        self.run(
+            f"const end = performance.now() + {1000 * seconds};"
+            f"while (!({condition})) {{"
+            "  if (performance.now() > end) throw new Error('waited in vain');"
+            "  await new Promise((done) => setTimeout(done, 5));"
+            "}"
+        )
+
+    def click(self, element: str) -> None:
+        """Click the middle of an element, given as for `box`."""
+        left, top, width, height = self.box(element)
+        self.drag([(left + width / 2, top + height / 2)])
+
+    def box(self, element: str) -> tuple[float, float, float, float]:
+        """Left, top, width and height of an element, in the window once it rests there.
+
+        `element` is a JavaScript expression. The window scrolls to it.
+        """
+        left, top, width, height = self.run(
+            f"const element = {element};"
+            "for (let before = '';;) {"
+            "  element.scrollIntoView({block: 'center', behavior: 'instant'});"
+            "  await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 10)));"
+            "  const {left, top, width, height} = element.getBoundingClientRect();"
+            "  const place = [left, top, width, height];"
+            "  if (String(place) === before) return place;"
+            "  before = String(place);"
+            "}"
+        )
+        return left, top, width, height
 
     def bytes_of(self, expression: str) -> bytes:
         """The bytes of a typed array, the value of a JavaScript expression."""

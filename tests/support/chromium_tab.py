@@ -12,7 +12,7 @@ import chromium
 from browser_tab import Point, Tab
 
 _KEY_CODES = {
-    **{"Tab": 9, "Enter": 13, "Escape": 27, "Space": 32},
+    **{"Tab": 9, "Enter": 13, "Escape": 27, "Space": 32, "Delete": 46},
     **{"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40},
 }
 _TEXTS = {"Enter": "\r", "Space": " "}
@@ -103,6 +103,8 @@ class ChromiumTab(Tab):
         params = event["params"]
         if event["method"] == "Target.attachedToTarget":
             self._observe(params["sessionId"])
+        elif event["method"] == "Page.javascriptDialogOpening":  # a page that asks before it closes
+            self._browser.send("Page.handleJavaScriptDialog", self._browser.session, accept=True)
         elif event["method"] == "Network.requestWillBeSent":
             self.note_request(params["request"]["url"])
         elif event["method"] == "Log.entryAdded":

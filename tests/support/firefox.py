@@ -22,7 +22,7 @@ from web_socket import WebSocket
 NAMES = ("firefox-esr", "firefox")
 _SECONDS = 60.0
 _KEYS = {
-    **{"Tab": "\ue004", "Enter": "\ue006", "Escape": "\ue00c", "Space": " "},
+    **{"Tab": "\ue004", "Enter": "\ue006", "Escape": "\ue00c", "Space": " ", "Delete": "\ue017"},
     **{"ArrowLeft": "\ue012", "ArrowUp": "\ue013"},
     **{"ArrowRight": "\ue014", "ArrowDown": "\ue015"},
 }

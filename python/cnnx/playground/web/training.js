@@ -32,6 +32,8 @@ export class Training {
     this.accuracy = NaN;
     /** @type {number[]} */
     this.addresses = [];
+    /** Address of the epoch, 0 before the first. */
+    this.epochHandle = 0;
     const { core } = this;
     this.scratch = this.keep(new Uint8Array(16));
     this.samples = this.samplesStruct();
@@ -82,14 +84,14 @@ export class Training {
 
   destroy() {
     const { functions } = this.core;
-    functions.cnnx_epoch_destroy(this.epochHandle ?? 0);
+    functions.cnnx_epoch_destroy(this.epochHandle);
     functions.cnnx_trainer_destroy(this.trainer);
     for (const address of this.addresses) functions.free(address);
   }
 
   beginEpoch() {
     const { core, settings } = this;
-    core.functions.cnnx_epoch_destroy(this.epochHandle ?? 0);
+    core.functions.cnnx_epoch_destroy(this.epochHandle);
     this.epochHandle = 0;
     const lines = [`batch_size=${settings.batchSize} number=${this.epoch} prefetch=false`];
     if (settings.shift) lines.push(`augmentation crop_padding=${SHIFT}`);
