@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cnnx
 import pytest
+from cnnx.playground.wasm_module import WASM_MODULE
 from command_line import Run, start
 
 
@@ -37,6 +38,7 @@ def test_demo_prints_its_steps_and_writes_its_files(tmp_path: Path) -> None:
         assert f"<title>How the network sees an {name}</title>" in page
         assert f"The network says {name}, with a probability of" in page
         assert f"{name.lower()}.html" in out
+    assert (folder / "playground.html").exists() == WASM_MODULE.exists() == ("playground" in out)
     line = out.strip().splitlines()[-1].strip()
     assert line.startswith(f"{sys.executable} -m cnnx predict")
     completed = subprocess.run(
@@ -62,7 +64,8 @@ def test_demo_without_the_extra_reports_in_plain_text(
     assert "-m pip install matplotlib pillow tqdm" in outcome.out
     assert cnnx.load("cnnx-demo/xo.cnnx").classes == ["X", "O"]
     files = sorted(file.name for file in Path("cnnx-demo").iterdir())
-    assert files == ["o.html", "x.html", "xo.cnnx"]
+    page = ["playground.html"] if WASM_MODULE.exists() else []
+    assert files == ["o.html", *page, "x.html", "xo.cnnx"]
 
 
 def test_demo_refuses_a_file_in_its_place(run: Run) -> None:

@@ -37,6 +37,7 @@ Generates {TRAINING_IMAGES:,} images of X and O, trains a small network on them 
 {TEST_IMAGES:,} test images. Saves the model, a few images and two figures in {FOLDER}/:
 by-hand.png explains a convolutional network with numbers to check by hand, learned.png shows the
 feature maps of the trained network. x.html and o.html walk an X and an O through every stage of it.
+With cnnx's WebAssembly module, playground.html is a page in which the network runs and trains.
 Takes a few seconds and downloads nothing.
 """
 
@@ -90,6 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
     say(f"4. Saved in {FOLDER}/\n   xo.cnnx        the model, {size_of(FOLDER / 'xo.cnnx')}")
     save_pages(model, light_on_dark(test_x, test_y))
     say("   x.html, o.html an X and an O on their way through every stage of the network")
+    if save_playground(model, test_x):
+        say("   playground.html  the network in a page: draw, see every number, train it further")
     try:
         images = save_images(model, test_x, test_y)
     except ImportError as missing:
@@ -166,6 +169,18 @@ def save_pages(model: Model, images: NDArray[np.uint8]) -> None:
     for name, pixels in zip(CLASSES, images, strict=True):
         page = walkthrough(model, pixels, name=f"an {name}")
         replace_file(str(FOLDER / f"{name.lower()}.html"), [page.encode()])
+
+
+def save_playground(model: Model, images: NDArray[np.uint8]) -> bool:
+    """Write the page in which the network runs; False if cnnx has no WebAssembly module."""
+    from cnnx.playground import write
+    from cnnx.playground.wasm_module import WASM_MODULE
+
+    if not WASM_MODULE.exists():
+        return False
+    samples = images[: len(CLASSES) * _IMAGES_OF_EACH]
+    write(FOLDER / "playground.html", model, images=samples, title="X or O?")
+    return True
 
 
 def light_on_dark(x: NDArray[np.uint8], y: NDArray[np.int64]) -> NDArray[np.uint8]:
