@@ -1,14 +1,15 @@
 // The list of classes in the training panel, with their names, images and buttons.
 
 import { ClassSamples } from "./class_samples.js";
-import { pixelsOfFile } from "./image_file.js";
+import { paintPixels } from "./colours.js";
+import { readImageFile } from "./image_file.js";
 import { buttonOf, elementOf } from "./panel_elements.js";
 
 /**
  * @typedef {import("./class_samples.js").SampleClass} SampleClass
  * @typedef {{
- *   shape: number[], pixels: () => Uint8Array, engine: any,
- *   onChange: () => void, tell: (text: string) => void, refuse: (error: unknown) => void,
+ *   shape: number[], engine: import("./engine.js").Engine, onChange: () => void,
+ *   tell: (text: string) => void, refuse: (error: unknown) => void,
  * }} ClassListOptions `tell` says what happened, `refuse` shows an error
  */
 
@@ -21,12 +22,7 @@ import { buttonOf, elementOf } from "./panel_elements.js";
 function thumbnailOf(pixels, [height, width, channels]) {
   const canvas = elementOf("canvas", { width: String(width), height: String(height) });
   const image = new ImageData(width, height);
-  for (let index = 0; index < height * width; index += 1) {
-    for (let channel = 0; channel < 3; channel += 1) {
-      image.data[4 * index + channel] = pixels[index * channels + Math.min(channel, channels - 1)];
-    }
-    image.data[4 * index + 3] = 255;
-  }
+  paintPixels(image, pixels, channels);
   canvas.getContext("2d")?.putImageData(image, 0, 0);
   return canvas;
 }
@@ -52,43 +48,35 @@ class ClassRow {
     this.name = elementOf("input", { type: "text", autocomplete: "off", maxlength: "60" });
     this.name.value = sampleClass.name;
     this.name.addEventListener("change", () => this.rename());
-    this.addButton = buttonOf("", () => this.addDrawn(), { class: "primary" });
     this.removeButton = buttonOf("Remove class", () => list.removeClass(this));
-    this.files = elementOf("input", {
-      class: "hidden-input",
-      type: "file",
-      accept: "image/*",
-      multiple: "",
-    });
+    this.files = elementOf("input", { type: "file", accept: "image/*", multiple: "" });
     this.files.addEventListener("change", () => this.addFiles([...(this.files.files ?? [])]));
     this.count = elementOf("span", { class: "faint" });
-    this.images = elementOf("ul", { class: "samples" });
+    this.images = elementOf("ul", { class: "class-images" });
     this.element = elementOf("li", { class: "sample-class" }, [
-      elementOf("div", { class: "sample-row" }, [
+      elementOf("div", { class: "controls" }, [
         elementOf("label", {}, ["Class ", this.name]),
         this.count,
       ]),
-      elementOf("div", { class: "sample-row" }, [
-        this.addButton,
-        elementOf("label", { class: "button" }, ["Files…", this.files]),
+      elementOf("div", { class: "controls" }, [
+        elementOf("label", { class: "button image-files" }, ["Image files …", this.files]),
         this.removeButton,
       ]),
       this.images,
     ]);
     this.acceptDrops();
-    for (const image of sampleClass.images) this.showImage(image);
     this.update();
   }
 
   acceptDrops() {
     this.element.addEventListener("dragover", (event) => {
       event.preventDefault();
-      this.element.classList.add("drop-target");
+      this.element.classList.add("is-target");
     });
-    this.element.addEventListener("dragleave", () => this.element.classList.remove("drop-target"));
+    this.element.addEventListener("dragleave", () => this.element.classList.remove("is-target"));
     this.element.addEventListener("drop", (event) => {
       event.preventDefault();
-      this.element.classList.remove("drop-target");
+      this.element.classList.remove("is-target");
       this.addFiles([...(event.dataTransfer?.files ?? [])]);
     });
   }
@@ -97,10 +85,8 @@ class ClassRow {
   update() {
     const { name, images } = this.sampleClass;
     this.name.value = name;
-    this.addButton.textContent = `Add to ${name}`;
-    this.addButton.setAttribute("aria-label", `Add to ${name} the image on the pad`);
     this.removeButton.setAttribute("aria-label", `Remove class ${name}`);
-    this.files.setAttribute("aria-label", `Files… with images for ${name}`);
+    this.files.setAttribute("aria-label", `Image files … for ${name}`);
     this.count.textContent = imagesInWords(images.length);
     this.images.setAttribute("aria-label", `Images of class ${name}`);
     [...this.images.children].forEach((item, index) => {
@@ -111,11 +97,10 @@ class ClassRow {
   }
 
   rename() {
-    const before = this.sampleClass.name;
     try {
       this.list.samples.renameClass(this.sampleClass, this.name.value);
     } catch (error) {
-      this.name.value = before;
+      this.update();
       this.list.options.refuse(error);
       this.name.focus();
       return;
@@ -124,26 +109,14 @@ class ClassRow {
     this.list.options.onChange();
   }
 
-  addDrawn() {
-    this.addImage(this.list.options.pixels().slice());
-    this.list.options.onChange();
-    const { name, images } = this.sampleClass;
-    this.list.options.tell(`Added to ${name}, which has ${imagesInWords(images.length)}.`);
-  }
-
   /** @param {Uint8Array} image */
   addImage(image) {
     this.sampleClass.images.push(image);
-    this.showImage(image);
-    this.update();
-  }
-
-  /** @param {Uint8Array} image */
-  showImage(image) {
     const button = buttonOf("", () => this.removeImage(image, item));
     button.append(thumbnailOf(image, this.list.options.shape));
     const item = elementOf("li", {}, [button]);
     this.images.append(item);
+    this.update();
   }
 
   /**
@@ -152,43 +125,40 @@ class ClassRow {
    */
   removeImage(image, item) {
     const next = item.nextElementSibling ?? item.previousElementSibling;
-    const { name, images } = this.sampleClass;
+    const { images } = this.sampleClass;
     images.splice(images.indexOf(image), 1);
     item.remove();
     this.update();
-    const focused = next?.firstElementChild ?? this.addButton;
+    const focused = next?.firstElementChild ?? this.name;
     /** @type {HTMLElement} */ (focused).focus();
     this.list.options.onChange();
-    this.list.options.tell(`Removed. Class ${name} has ${imagesInWords(images.length)}.`);
+    this.tellCount();
+  }
+
+  tellCount() {
+    const { name, images } = this.sampleClass;
+    this.list.options.tell(`Class ${name} has ${imagesInWords(images.length)}.`);
   }
 
   /**
-   * Add image files; those that the browser cannot read are named in an error.
+   * Add image files; the error names the first that the browser cannot read.
    * @param {File[]} files
    */
   async addFiles(files) {
-    const { engine, onChange, tell, refuse } = this.list.options;
-    /** @type {string[]} */
-    const unread = [];
+    const { engine, onChange, refuse } = this.list.options;
+    /** @type {unknown[]} */
+    const errors = [];
     for (const file of files) {
       try {
-        this.addImage(await pixelsOfFile(file, engine));
-      } catch {
-        unread.push(file.name);
+        this.addImage(await engine.resize(await readImageFile(file, file.name)));
+      } catch (error) {
+        errors.push(error);
       }
     }
-    this.files.value = "";
+    this.files.value = ""; // so that the same files can be chosen again
     onChange();
-    const { name, images } = this.sampleClass;
-    tell(`Class ${name} has ${imagesInWords(images.length)}.`);
-    if (unread.length > 0) {
-      refuse(
-        new Error(
-          `${unread.length} of ${files.length} files cannot be read as images, the first is ` +
-            `${unread[0]}: choose PNG, JPEG, GIF or WebP files.`,
-        ),
-      );
-    }
+    this.tellCount();
+    if (errors.length > 0) refuse(errors[0]);
   }
 }
 
@@ -204,6 +174,8 @@ export class ClassList {
     this.list = elementOf("ul", { class: "sample-classes" });
     this.addClassButton = buttonOf("Add a class", () => this.addClass());
     this.element = elementOf("div", {}, [this.list, this.addClassButton]);
+    /** @type {ClassRow[]} */
+    this.rows = [];
     for (const each of samples.classes) this.show(each);
   }
 
@@ -213,8 +185,20 @@ export class ClassList {
    */
   show(sampleClass) {
     const row = new ClassRow(this, sampleClass);
+    this.rows.push(row);
     this.list.append(row.element);
     return row;
+  }
+
+  /**
+   * @param {SampleClass} sampleClass
+   * @param {Uint8Array} image
+   */
+  addImage(sampleClass, image) {
+    const row = this.rows.find((each) => each.sampleClass === sampleClass);
+    row?.addImage(image);
+    this.options.onChange();
+    row?.tellCount();
   }
 
   addClass() {
@@ -233,6 +217,7 @@ export class ClassList {
       this.options.refuse(error);
       return;
     }
+    this.rows.splice(this.rows.indexOf(row), 1);
     row.element.remove();
     this.addClassButton.focus();
     this.options.onChange();

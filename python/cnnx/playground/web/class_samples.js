@@ -92,7 +92,7 @@ export class ClassSamples {
     const count = short.images.length === 1 ? "1 image" : `${short.images.length || "no"} images`;
     return (
       `Class ${short.name} has ${count}, expected at least ${LEAST_IMAGES_OF_A_CLASS}: ` +
-      `draw one and press “Add to ${short.name}”, or remove the class.`
+      "draw one and add it, or remove the class."
     );
   }
 

@@ -1,5 +1,6 @@
 // Training in the page: collects images, trains the model and gives the reader the files.
 
+import { AddButtons } from "./add_buttons.js";
 import { ClassList } from "./class_list.js";
 import { ClassSamples } from "./class_samples.js";
 import { downloadFile, imageArchive } from "./download.js";
@@ -14,9 +15,10 @@ const MOST_CLASSES_LISTED = 20; // of a model; for others the list begins with t
  * @typedef {import("./network.js").ModelInfo} ModelInfo
  * @typedef {import("./engine.js").Engine} Engine
  * @typedef {{
- *   engine: Engine, info: ModelInfo, name?: string, pixels: () => Uint8Array,
- *   onChange: (info: ModelInfo) => void, announce: (text: string) => void,
- * }} TrainingPanelOptions `name` is that of the model's file without ".cnnx"
+ *   engine: Engine, info: ModelInfo, name: string, pixels: () => Uint8Array, clear: () => void,
+ *   beside: HTMLElement, onChange: (info: ModelInfo) => void, announce: (text: string) => void,
+ * }} TrainingPanelOptions `name` is that of the model's file without ".cnnx", `pixels` the image on
+ *   the pad, `clear` clears the pad, and `beside` is the place for the buttons beside it
  */
 
 /** The panel and its state. */
@@ -29,7 +31,7 @@ class TrainingPanel {
     this.engine = options.engine;
     this.options = options;
     this.info = options.info;
-    this.name = options.name ?? "model";
+    this.name = options.name;
     this.isTraining = false;
     this.hasUnsavedImages = false;
     /** @type {Promise<Uint8Array>} the file of the model that Reset loads */
@@ -38,12 +40,17 @@ class TrainingPanel {
     this.samples = new ClassSamples(listed);
     this.list = new ClassList(this.samples, {
       shape: this.info.inputShape,
-      pixels: options.pixels,
       engine: this.engine,
       onChange: () => this.samplesChanged(),
       tell: options.announce,
       refuse: (error) => this.refuse(error),
     });
+    this.addButtons = new AddButtons(
+      (sampleClass) => this.list.addImage(sampleClass, options.pixels()),
+      options.clear,
+    );
+    options.beside.append(this.addButtons.element);
+    this.addButtons.show(this.samples.classes);
     this.form = new TrainingSettingsForm(() => this.showProgram());
     this.progress = new TrainingProgressView(options.announce);
     this.trainButton = buttonOf("Train", () => this.toggle(), { class: "primary" });
@@ -59,16 +66,16 @@ class TrainingPanel {
 
   /** @param {HTMLElement} section */
   layOut(section) {
-    section.classList.add("training-panel");
     section.append(
+      elementOf("h2", {}, ["Train it"]),
       elementOf("p", {}, [
-        "Draw an image on the pad, add it to a class, and repeat: five images or more per class. ",
-        "Rename the classes, add or remove some. Then train.",
+        "Draw an image on the pad, add it to a class with the button below the pad, and repeat: ",
+        "five images or more per class. Rename classes, add or remove some. Then train.",
       ]),
       this.list.element,
       elementOf("h3", {}, ["Settings"]),
       this.form.element,
-      elementOf("div", { class: "sample-row" }, [this.trainButton, this.resetButton]),
+      elementOf("div", { class: "controls" }, [this.trainButton, this.resetButton]),
       this.error,
       this.progress.element,
       ...this.downloads(),
@@ -98,7 +105,7 @@ class TrainingPanel {
         elementOf("code", {}, ["cnnx train"]),
         " reads.",
       ]),
-      elementOf("div", { class: "sample-row" }, [
+      elementOf("div", { class: "controls" }, [
         buttonOf(`Download ${this.name}.cnnx`, () => this.trying(() => this.downloadModel())),
         buttonOf("Download the images", () => this.trying(() => this.downloadImages())),
       ]),
@@ -107,6 +114,7 @@ class TrainingPanel {
 
   samplesChanged() {
     this.hasUnsavedImages = this.samples.imageCount() > 0;
+    this.addButtons.show(this.samples.classes);
     this.refuse(undefined);
     this.showProgram();
   }
@@ -130,6 +138,7 @@ class TrainingPanel {
     }
   }
 
+  /** Show the program of the next training. It stays when that is done, until a setting changes. */
   showProgram() {
     const settings = this.form.settings();
     if (settings instanceof Error) return;
@@ -157,18 +166,24 @@ class TrainingPanel {
     this.progress.begin();
     try {
       const run = { ...this.samples.trainingSet(), ...settings };
-      const done = await this.engine.train(run, (progress) => {
+      const training = this.engine.train(run, (progress) => {
         if (this.progress.show(progress)) this.options.onChange(this.info);
       });
-      this.info = done.info;
+      // Other classes make another model, which the page shows while it trains.
+      const [done] = await Promise.all([training, this.refresh()]);
       this.progress.finish(done);
     } catch (error) {
       this.progress.say("The training ended with an error.");
       throw error;
     } finally {
       this.setTraining(false);
+      await this.refresh();
     }
-    this.showProgram();
+  }
+
+  /** Ask the engine for the model as it is now, and show it. */
+  async refresh() {
+    this.info = await this.engine.info();
     this.options.onChange(this.info);
   }
 

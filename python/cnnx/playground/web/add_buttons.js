@@ -1,0 +1,41 @@
+// The buttons beside the drawing pad that put its image into a class.
+
+import { elementOf } from "./panel_elements.js";
+
+/** @typedef {import("./class_samples.js").SampleClass} SampleClass */
+
+/** A button for each class, and the choice whether the pad is cleared afterwards. */
+export class AddButtons {
+  /**
+   * @param {(sampleClass: SampleClass) => void} add puts the image on the pad into a class
+   * @param {() => void} clear clears the pad
+   */
+  constructor(add, clear) {
+    this.add = add;
+    this.clear = clear;
+    this.buttons = elementOf("div", { class: "add-buttons" });
+    this.clearing = elementOf("input", { type: "checkbox", checked: "" });
+    this.element = elementOf("div", { role: "group", "aria-labelledby": "add-buttons-label" }, [
+      elementOf("p", { id: "add-buttons-label" }, ["Add this image to the class"]),
+      this.buttons,
+      elementOf("label", { class: "check" }, [this.clearing, " and clear the pad"]),
+    ]);
+  }
+
+  /**
+   * Show a button for each class. Those that fit already stay, so that the focus does.
+   * @param {SampleClass[]} classes
+   */
+  show(classes) {
+    classes.forEach((each, index) => {
+      const existing = /** @type {HTMLButtonElement | undefined} */ (this.buttons.children[index]);
+      const button = existing ?? this.buttons.appendChild(elementOf("button", { type: "button" }));
+      button.textContent = each.name;
+      button.onclick = () => {
+        this.add(each);
+        if (this.clearing.checked) this.clear();
+      };
+    });
+    while (this.buttons.children.length > classes.length) this.buttons.lastElementChild?.remove();
+  }
+}
