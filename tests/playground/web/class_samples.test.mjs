@@ -7,6 +7,7 @@ import {
   ClassSamples,
   byCodePoints,
 } from "../../../python/cnnx/playground/web/class_samples.js";
+import { fileNameOf } from "../../../python/cnnx/playground/web/download.js";
 
 /**
  * Classes with as many images as given, each of one pixel.
@@ -76,4 +77,11 @@ test("names that cannot be folders are refused when files are made", () => {
   }
   assert.throws(() => samplesOf({ a: [1], A: [2] }).files("images"), /a and A are one folder/);
   assert.equal(samplesOf({ "Größe 1 (neu)": [1], "数": [2] }).files("images").length, 2);
+});
+
+test("a title becomes the name of a file", () => {
+  assert.equal(fileNameOf("digits"), "digits");
+  assert.equal(fileNameOf("a/b: c?"), "a_b_ c_");
+  assert.equal(fileNameOf(" ..x. "), "x");
+  assert.equal(fileNameOf("."), "model");
 });

@@ -6,6 +6,15 @@ import { zipArchive } from "./zip.js";
 const DOWNLOAD_LIFETIME = 60000; // milliseconds that the browser has for reading the bytes
 
 /**
+ * A text as the name of a file without ending, on every system.
+ * @param {string} text
+ * @returns {string}
+ */
+export function fileNameOf(text) {
+  return text.replace(/[\\/:*?"<>|\p{Cc}]/gu, "_").replace(/^[. ]+|[. ]+$/g, "") || "model";
+}
+
+/**
  * Give the reader a file.
  * @param {string} name
  * @param {Uint8Array} bytes

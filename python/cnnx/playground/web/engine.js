@@ -47,6 +47,11 @@ export class Engine {
     return this.send("load", [bytes]);
   }
 
+  /** @returns {Promise<ModelInfo>} of the model, or during a training of the one that is trained */
+  info() {
+    return this.send("info", []);
+  }
+
   /**
    * @param {Uint8Array} pixels an image of the model's size
    * @returns {Promise<RunResult>}

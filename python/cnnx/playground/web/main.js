@@ -67,6 +67,20 @@ async function startPage(playground) {
   const samples = embeddedSamples();
   connectPadControls(pad, engine, info.inputShape, samples);
   onSchemeChange(showResult);
+  mountTrainingPanel(byId("training"), {
+    engine,
+    info,
+    name: document.title,
+    pixels: () => pad.pixels(),
+    clear: () => pad.clear(),
+    beside: byId("add-to-class"),
+    announce,
+    onChange: (trained) => {
+      state.setInfo(trained);
+      playground.info = trained;
+      update();
+    },
+  });
 
   const setPixels = (/** @type {Uint8Array} */ pixels) => pad.setPixels(pixels);
   Object.assign(playground, { engine, info, setPixels, update });

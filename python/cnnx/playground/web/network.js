@@ -53,6 +53,11 @@ export class Network {
     });
   }
 
+  /** Reads the header again: training with another loss changes it. */
+  refresh() {
+    this.header = readModelHeader(this.toBytes());
+  }
+
   destroy() {
     this.core.functions.cnnx_model_destroy(this.handle);
   }

@@ -43,6 +43,11 @@ export class Session {
     return this.network().info();
   }
 
+  /** @returns {ModelInfo} of the model, or during a training of the one that is trained */
+  info() {
+    return this.network().info();
+  }
+
   /**
    * @param {Uint8Array} pixels an image of the model's size
    * @returns {RunResult}
@@ -107,9 +112,9 @@ export class Session {
    */
   async train(request, onProgress) {
     this.refuseWhileTraining("train");
-    const network = this.startOf(request);
+    const { network, isSigmoid } = this.startOf(request);
     const former = this.loaded;
-    const training = new Training(network, request);
+    const training = new Training(network, request, isSigmoid);
     this.loaded = network;
     this.training = true;
     this.stopping = false;
@@ -122,6 +127,7 @@ export class Session {
       }
       const { loss, accuracy } = training.evaluate();
       this.loaded = former;
+      network.refresh();
       this.replace(network);
       const info = network.info();
       return { steps: training.step, loss, accuracy, stopped: !training.isDone(), info };
@@ -143,16 +149,18 @@ export class Session {
 
   /**
    * @param {TrainingRequest} request
-   * @returns {Network} a copy of the model for the classes of the request
+   * @returns {{network: Network, isSigmoid: boolean}} a copy of the model for the classes of the
+   *   request, and whether each output is a probability of its own
    */
   startOf({ classes, start, seed }) {
     const network = this.network();
     const same = JSON.stringify(classes) === JSON.stringify(network.classes);
     const copy = same ? network.clone() : network.withClasses(classes);
-    if (start === "model") return copy;
+    const isSigmoid = copy.header.probabilities === "sigmoid";
+    if (start === "model") return { network: copy, isSigmoid };
     const fresh = copy.withNewWeights(seed);
     copy.destroy();
-    return fresh;
+    return { network: fresh, isSigmoid };
   }
 
   /** @param {Network} network that takes the place of the model */

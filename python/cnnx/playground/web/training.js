@@ -18,15 +18,18 @@ export class Training {
   /**
    * @param {import("./network.js").Network} network trained in place
    * @param {TrainingSettings} settings
+   * @param {boolean} isSigmoid whether each output is a probability of its own
    */
-  constructor(network, settings) {
+  constructor(network, settings, isSigmoid) {
     this.network = network;
+    this.isSigmoid = isSigmoid;
     this.core = network.core;
     this.settings = settings;
     this.batches = Math.ceil(settings.labels.length / settings.batchSize);
     this.steps = this.batches * settings.epochs;
     this.step = 0;
     this.epoch = 0;
+    this.epochHandle = 0;
     /** Sum of the losses of the images of this epoch so far. */
     this.lossSum = 0;
     this.accuracy = NaN;
@@ -106,20 +109,15 @@ export class Training {
     this.lossSum = 0;
   }
 
-  /** @returns {boolean} whether each output is a probability of its own */
-  isSigmoid() {
-    return this.network.header.probabilities === "sigmoid";
-  }
-
   lossName() {
-    return this.isSigmoid() ? "binary_cross_entropy" : "cross_entropy";
+    return this.isSigmoid ? "binary_cross_entropy" : "cross_entropy";
   }
 
   /** @returns {number} address of a cnnx_samples */
   samplesStruct() {
     const { labels, pixels } = this.settings;
     const images = this.keep(pixels);
-    const [targets, values] = this.isSigmoid()
+    const [targets, values] = this.isSigmoid
       ? [0, this.keep(this.oneHot())]
       : [this.keep(BigInt64Array.from(labels, BigInt)), 0];
     const address = this.keep(new Uint8Array(SAMPLES_BYTES));

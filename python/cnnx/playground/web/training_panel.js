@@ -3,7 +3,7 @@
 import { AddButtons } from "./add_buttons.js";
 import { ClassList } from "./class_list.js";
 import { ClassSamples } from "./class_samples.js";
-import { downloadFile, imageArchive } from "./download.js";
+import { downloadFile, fileNameOf, imageArchive } from "./download.js";
 import { buttonOf, elementOf } from "./panel_elements.js";
 import { modelForProgram, pythonProgram } from "./python_program.js";
 import { TrainingProgressView } from "./training_progress.js";
@@ -17,8 +17,8 @@ const MOST_CLASSES_LISTED = 20; // of a model; for others the list begins with t
  * @typedef {{
  *   engine: Engine, info: ModelInfo, name: string, pixels: () => Uint8Array, clear: () => void,
  *   beside: HTMLElement, onChange: (info: ModelInfo) => void, announce: (text: string) => void,
- * }} TrainingPanelOptions `name` is that of the model's file without ".cnnx", `pixels` the image on
- *   the pad, `clear` clears the pad, and `beside` is the place for the buttons beside it
+ * }} TrainingPanelOptions `name` is that of the model, `pixels` the image on the pad,
+ *   `clear` clears the pad, and `beside` is the place for the buttons beside it
  */
 
 /** The panel and its state. */
@@ -31,7 +31,7 @@ class TrainingPanel {
     this.engine = options.engine;
     this.options = options;
     this.info = options.info;
-    this.name = options.name;
+    this.name = fileNameOf(options.name);
     this.isTraining = false;
     this.hasUnsavedImages = false;
     /** @type {Promise<Uint8Array>} the file of the model that Reset loads */
