@@ -2,7 +2,7 @@
 
 import { ClassSamples } from "./class_samples.js";
 import { paintPixels } from "./colours.js";
-import { readImageFile } from "./image_file.js";
+import { pixelsOfFile } from "./image_file.js";
 import { buttonOf, elementOf } from "./panel_elements.js";
 
 /**
@@ -150,7 +150,7 @@ class ClassRow {
     const errors = [];
     for (const file of files) {
       try {
-        this.addImage(await engine.resize(await readImageFile(file, file.name)));
+        this.addImage(await pixelsOfFile(file, engine, file.name));
       } catch (error) {
         errors.push(error);
       }

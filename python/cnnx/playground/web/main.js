@@ -67,28 +67,17 @@ async function startPage(playground) {
   const samples = embeddedSamples();
   connectPadControls(pad, engine, info.inputShape, samples);
   onSchemeChange(showResult);
-  mountTrainingPanel(byId("training"), {
-    engine,
-    info,
-    name: document.title,
-    pixels: () => pad.pixels(),
-    clear: () => pad.clear(),
-    beside: byId("add-to-class"),
-    announce,
-    onChange: (trained) => {
-      state.setInfo(trained);
-      playground.info = trained;
-      update();
-    },
-  });
 
   const setPixels = (/** @type {Uint8Array} */ pixels) => pad.setPixels(pixels);
   Object.assign(playground, { engine, info, setPixels, update });
   if (samples.length) pad.setPixels(samples[0].pixels);
   else pad.drawCross();
   mountTrainingPanel(byId("training"), {
-    ...{ engine, info, announce, pixels: () => pad.pixels() },
+    ...{ engine, info, announce, name: document.title, beside: byId("add-to-class") },
+    pixels: () => pad.pixels(),
+    clear: () => pad.clear(),
     onChange: (changed) => {
+      playground.info = changed;
       const isOther = layersText(changed) !== layersText(state.info);
       state.setInfo(changed);
       if (isOther) stages.rebuild();
