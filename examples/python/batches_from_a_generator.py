@@ -68,4 +68,4 @@ axis.legend()
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
-figure.savefig(out / "batches_from_a_generator.png", dpi=80)
+figure.savefig(out / "batches_from_a_generator.png", dpi=72)

@@ -95,4 +95,4 @@ axes[3].set(yticks=range(len(scores)), yticklabels=scores, ylim=(-0.5, 1.5), xla
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
-figure.savefig(out / "fine_tune.png", dpi=80)
+figure.savefig(out / "fine_tune.png", dpi=72)

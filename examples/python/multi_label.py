@@ -66,4 +66,4 @@ for axis, image, row in zip(axes.flat, test_x, probabilities, strict=False):
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
-figure.savefig(out / "multi_label.png", dpi=64)
+figure.savefig(out / "multi_label.png", dpi=72)

@@ -63,4 +63,4 @@ for axis, file, name, row in zip(axes.flat, files, names, probabilities, strict=
     axis.imshow(Image.open(file), cmap="gray")
     axis.set_title(f"{file.parent.name}: {name} ({row.max():.0%})", fontsize=9)
     axis.axis("off")
-figure.savefig(out / "own_images.png", dpi=80)
+figure.savefig(out / "own_images.png", dpi=72)

@@ -74,4 +74,4 @@ for axis, image, (row, column) in zip(axes, test_x, predicted, strict=False):
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
-figure.savefig(out / "regression.png", dpi=80)
+figure.savefig(out / "regression.png", dpi=72)

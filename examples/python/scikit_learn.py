@@ -61,4 +61,4 @@ right.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates])
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
 out.mkdir(parents=True, exist_ok=True)
-figure.savefig(out / "scikit_learn.png", dpi=80)
+figure.savefig(out / "scikit_learn.png", dpi=72)

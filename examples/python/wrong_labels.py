@@ -22,6 +22,10 @@ wrong = np.random.default_rng(0).choice(len(true), 40, replace=False)
 y = true.copy()
 y[wrong] = 1 - y[wrong]
 
+# %%
+# The images are split into three folds. Each fold is predicted by a network that was trained on the
+# other two. The most suspect labels are those with the lowest probability.
+
 issues = cnnx.doctor.suspect_labels(x, y, seed=0)
 is_wrong = np.isin(issues.rows, wrong)
 print(f"wrong labels among the first 20 suspects: {is_wrong[:20].sum()}")
@@ -29,7 +33,7 @@ print(f"wrong labels among all {len(issues)} suspects: {is_wrong.sum()} of {len(
 
 # %%
 # The other suspects are images that the networks find difficult. A person looks at the suspects in
-# their order, and stops when labels are no longer wrong.
+# their order, and stops when few labels are wrong.
 #
 # Left: the most suspect images with their labels and the suggested classes. Right: the wrong labels
 # found by looking at the first suspects, compared with a random order.

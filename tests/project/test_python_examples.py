@@ -191,8 +191,19 @@ def test_every_script_is_tested_and_listed() -> None:
     page = (FOLDER / "README.md").read_text(encoding="utf-8")
     for name in scripts:
         assert f"({name}.py)" in page
-        assert f"(figures/{name}.png)" in page
+        assert re.search(rf"!\[\w[^]]+\]\(figures/{name}\.png\)", page), f"{name} needs an alt text"
         assert 0 < (FOLDER / "figures" / f"{name}.png").stat().st_size < 60_000
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_script_has_the_form_of_the_gallery(name: str) -> None:
+    text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    title = re.match(r'"""\n(.+)\n(=+)\n\n', text)
+    assert title, "expected an underlined title"
+    assert len(title[1]) == len(title[2])
+    assert text.count("\n# %%\n# ") >= 2, "expected prose between cells of code"
+    # Saved at the end: the gallery shows the figures that the last cell leaves open.
+    assert text.endswith(f'figure.savefig(out / "{name}.png", dpi=72)\n')
 
 
 @pytest.mark.slow
