@@ -5,14 +5,8 @@ import { test } from "node:test";
 
 import { drawCross, drawLine } from "../../../python/cnnx/playground/web/brush.js";
 import { presetNames, presetWeights } from "../../../python/cnnx/playground/web/filter_presets.js";
-import {
-  addedText,
-  decimalsOf,
-  fixed,
-  percent,
-  shapeText,
-  significant,
-} from "../../../python/cnnx/playground/web/numbers.js";
+import { addedText, decimalsOf, fixed } from "../../../python/cnnx/playground/web/numbers.js";
+import { percent, shapeText, significant } from "../../../python/cnnx/playground/web/numbers.js";
 import { stageGroups } from "../../../python/cnnx/playground/web/stage_groups.js";
 
 const empty = (height, width, channels = 1) => ({
@@ -95,7 +89,8 @@ test("numbers have as many digits as a reader can compare", () => {
   assert.equal(significant(1234.5), (1234.5).toFixed(1));
   assert.equal(addedText(["1.0", "-2.0", "3.0"]), "1.0 - 2.0 + 3.0");
   assert.equal(percent(0.8321), "83.2 %");
-  assert.equal(percent(0.99999), "above 99.9 %");
+  assert.equal(percent(0.99999), "> 99.9 %");
+  assert.equal(percent(1e-9, ["under ", "over "]), "under 0.1 %");
   assert.equal(percent(1), "100.0 %");
   assert.equal(shapeText([28, 28, 6]), "6 maps of 28\u00a0×\u00a028");
   assert.equal(shapeText([1200]), "1,200 numbers");

@@ -100,7 +100,7 @@ export function termsTable(steps, entryText, header, place, result) {
     element(
       "table",
       { class: "terms" },
-      element("thead", null, element("tr", null, titles, element("td"))),
+      element("thead", null, element("tr", null, titles, element("td", { class: "bars" }))),
       element(
         "tbody",
         null,

@@ -14,9 +14,18 @@ import { entryOf } from "./moved_cells.js";
  * @returns {number[]}
  */
 export function strongestOf(values, most) {
-  const order = Array.from(values, (_, k) => k);
-  order.sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]) || a - b);
-  return order.slice(0, most);
+  /** @type {number[]} */
+  const strongest = [];
+  for (let k = 0; k < values.length; k++) {
+    const size = Math.abs(values[k]);
+    const isFull = strongest.length === most;
+    if (isFull && size <= Math.abs(values[strongest[most - 1]])) continue;
+    if (isFull) strongest.pop();
+    let place = strongest.length;
+    while (place > 0 && Math.abs(values[strongest[place - 1]]) < size) place--;
+    strongest.splice(place, 0, k);
+  }
+  return strongest;
 }
 
 /**

@@ -33,6 +33,8 @@ const schemeQuery = globalThis.matchMedia?.("(prefers-color-scheme: dark)");
 
 /** @type {Map<boolean, Uint32Array>} */
 const palettes = new Map();
+/** @type {Map<boolean, string>} */
+const gradients = new Map();
 
 /**
  * Call a function whenever the page becomes light or dark.
@@ -74,12 +76,16 @@ export function cellStyle(value, strongest) {
  * @returns {string}
  */
 export function legendGradient() {
+  const known = gradients.get(isPageDark());
+  if (known) return known;
   const stops = [];
   for (let k = -10; k <= 10; k++) {
     const colour = tint(Math.sign(k) * (Math.abs(k) / 10) ** GAMMA, isPageDark());
     stops.push(`rgb(${colour})`);
   }
-  return `linear-gradient(to right, ${stops.join(", ")})`;
+  const gradient = `linear-gradient(to right, ${stops.join(", ")})`;
+  gradients.set(isPageDark(), gradient);
+  return gradient;
 }
 
 /**

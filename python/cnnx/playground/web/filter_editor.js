@@ -236,5 +236,5 @@ export class FilterEditor {
 
 /** @param {number} value */
 function shortText(value) {
-  return String(Number(value.toFixed(4)));
+  return String(Number(value.toFixed(3)));
 }

@@ -42,8 +42,8 @@ const TITLES = {
 
 export const VOTE_SENTENCE =
   "Each class has one weight for every number of the list. Number times weight is a vote: for " +
-  "the class where the product is positive, against it where it is negative. All votes and the bias " +
-  "add up to the score of the class.";
+  "the class where the product is positive, against it where it is negative. All votes and the " +
+  "bias add up to the score of the class.";
 const RELU_LIKE = "Negatives become small instead of zero: what does not match counts little.";
 const GATE = "Every number is pressed into a fixed range, so that it can open or close other maps.";
 const INTO_RANGE = "Every number is pressed into the range from -1 to 1.";

@@ -28,6 +28,11 @@ async function startPage(playground) {
   const state = new NetworkState(engine, info);
   let isRunning = false;
   let isPending = false;
+  let changedAt = 0;
+  let resolveFirst = () => {};
+  const first = new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
+    resolveFirst = resolve;
+  });
 
   const showResult = () => {
     prediction.show();
@@ -36,16 +41,18 @@ async function startPage(playground) {
     attention.show();
   };
   const update = async () => {
+    if (!isPending) changedAt = performance.now();
     isPending = true;
     if (isRunning) return;
     isRunning = true;
     try {
       while (isPending) {
         isPending = false;
-        const started = performance.now();
+        const started = changedAt;
         const pixels = pad.pixels();
         state.setRun(pixels, await engine.run(pixels));
         showResult();
+        resolveFirst();
         afterPaint(() => (playground.lastMilliseconds = performance.now() - started));
       }
     } catch (error) {
@@ -86,6 +93,7 @@ async function startPage(playground) {
   });
   byId("page").removeAttribute("aria-busy");
   byId("loading").remove();
+  await first;
 }
 
 /**

@@ -133,7 +133,7 @@ export class MapGrid {
       const frame = made("span", { class: "frame", hidden: true });
       const tile = made("div", {
         class: "tile",
-        style: tileStyle(this.rows, this.columns, this.isList),
+        style: tileStyle(this.rows, this.columns, this.maps, this.isList),
       });
       tile.append(canvas, frame, cell);
       if (!this.isList && this.maps > 1) tile.title = this.mapText(map);
@@ -258,12 +258,13 @@ export function boxStyle(cells, rows, columns) {
  * Size of a map: larger ones have more pixels, smaller ones larger cells.
  * @param {number} rows
  * @param {number} columns
+ * @param {number} maps eight of many maps fit in a row
  * @param {boolean} isList
  * @returns {string}
  */
-export function tileStyle(rows, columns, isList) {
+export function tileStyle(rows, columns, maps, isList) {
   const longest = Math.max(rows, columns);
-  const side = Math.min(Math.max(Math.round(26 * Math.sqrt(longest)), 72), 132);
+  const side = Math.min(Math.max(Math.round(26 * Math.sqrt(longest)), 72), maps > 8 ? 102 : 132);
   const width = isList ? columns * LIST_CELL : (side * columns) / longest;
   return `width:${Math.round(width)}px;aspect-ratio:${columns}/${rows}`;
 }

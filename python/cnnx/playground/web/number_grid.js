@@ -5,6 +5,8 @@ import { element } from "./dom.js";
 import { boxStyle } from "./map_grid.js";
 import { decimalsOf, fixed, largestOf } from "./numbers.js";
 
+const WIDE = 7; // columns of a grid that may have to be scrolled on a phone
+
 /**
  * @typedef {import("./dom.js").Description} Description
  * @typedef {import("./windows.js").Numbers} Numbers
@@ -41,7 +43,7 @@ export function numberGrid(values, columns, caption, options = {}) {
   return element(
     "figure",
     null,
-    element("div", { class: "scroll" }, table),
+    element("div", { class: "scroll", tabindex: columns > WIDE ? 0 : null }, table),
     element("figcaption", null, caption),
   );
 }

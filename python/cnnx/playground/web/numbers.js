@@ -2,6 +2,8 @@
 
 const MOST_DECIMALS = 6;
 
+const countFormat = new Intl.NumberFormat("en");
+
 /**
  * The largest absolute value, or 1 if all are zero.
  * @param {ArrayLike<number>} values
@@ -64,7 +66,7 @@ export function addedText(terms) {
  * @returns {string}
  */
 export function counted(count) {
-  return count.toLocaleString("en");
+  return countFormat.format(count);
 }
 
 /**
@@ -93,10 +95,11 @@ export function shapeText(shape) {
 /**
  * A probability as percent. Only certainty reads 100 % or 0 %.
  * @param {number} probability
+ * @param {[string, string]} [signs] for less and more than a number
  * @returns {string}
  */
-export function percent(probability) {
-  if (probability > 0 && probability < 0.0005) return "below 0.1 %";
-  if (probability < 1 && probability > 0.9995) return "above 99.9 %";
+export function percent(probability, [less, more] = ["< ", "> "]) {
+  if (probability > 0 && probability < 0.0005) return `${less}0.1 %`;
+  if (probability < 1 && probability > 0.9995) return `${more}99.9 %`;
   return `${(100 * probability).toFixed(1)} %`;
 }

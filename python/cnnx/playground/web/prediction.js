@@ -8,6 +8,8 @@ import { counted, percent } from "./numbers.js";
 /** @typedef {import("./network_state.js").NetworkState} NetworkState */
 
 const MOST_CLASSES = 10;
+/** @type {[string, string]} */
+const WORDS = ["under ", "over "];
 
 export class Prediction {
   #spoken = "";
@@ -51,7 +53,7 @@ export class Prediction {
         "The network says ",
         element("strong", null, best),
         ", ",
-        percent(probabilities[predictedClass]),
+        percent(probabilities[predictedClass], WORDS),
         ".",
       ),
       element(
@@ -111,7 +113,7 @@ export class Prediction {
    * @param {number} probability
    */
   #speak(label, probability) {
-    const text = `The network says ${label}, ${percent(probability)}`;
+    const text = `The network says ${label}, ${percent(probability, WORDS)}`;
     if (text === this.#spoken) return;
     this.#spoken = text;
     announce(text);

@@ -60,7 +60,7 @@ export function showProbabilitySteps(root, state) {
             header.map((name, k) =>
               element("th", { scope: "col", class: k ? "number" : null }, name),
             ),
-            element("td"),
+            element("td", { class: "bars" }),
           ),
         ),
         element(
@@ -97,7 +97,7 @@ function sentenceOfScores(isIndependent, temperature) {
     ? "Each score becomes a probability: 1 / (1 + e to the power of minus the score), which is " +
       "near 0 for very negative scores and near 1 for large ones."
     : "Softmax makes probabilities of the scores: e to the power of each score, divided by the " +
-      "sum of all these powers. They are positive and add up to 1. The table subtracts the largest " +
-      "score first, which changes no probability.";
+      "sum of all these powers. They are positive and add up to 1. The table subtracts the " +
+      "largest score first, which changes no probability.";
   return divided + rule;
 }

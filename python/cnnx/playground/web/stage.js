@@ -39,6 +39,7 @@ export class Stage {
     this.state = state;
     this.place = place;
     this.isOnScreen = false;
+    this.alwaysDraws = false; // its maps, on and off the screen
     /** @type {(isNew: boolean) => void} called after a cell was marked or its reads became known */
     this.onMark = () => {};
     this.onChange = () => {};
@@ -65,9 +66,9 @@ export class Stage {
 
   /** Draw the numbers of the last run, if the stage is unfolded and on the screen. */
   show() {
-    if (!this.isOnScreen || !this.details.open || !this.state.pixels.length) return;
-    for (const maps of this.maps) maps.draw();
-    this.#showCell();
+    if (!this.details.open || !this.state.pixels.length) return;
+    if (this.isOnScreen || this.alwaysDraws) for (const maps of this.maps) maps.draw();
+    if (this.isOnScreen) this.#showCell();
   }
 
   /** @param {boolean} isOnScreen */

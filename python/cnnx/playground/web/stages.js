@@ -72,8 +72,8 @@ export class Stages {
         if (this.#active === stage) this.#drawFrames();
       };
       stage.onChange = this.onChange;
-      stage.isOnScreen = isShort;
-      if (!isShort) this.observer.observe(stage.root);
+      stage.alwaysDraws = isShort;
+      this.observer.observe(stage.root);
     }
     this.#active = this.#stages[1] ?? image;
   }
