@@ -2,6 +2,7 @@
 
 import { ClassSamples } from "./class_samples.js";
 import { paintPixels } from "./colours.js";
+import { droppedFiles } from "./dropped_files.js";
 import { pixelsOfFile } from "./image_file.js";
 import { buttonOf, elementOf } from "./panel_elements.js";
 
@@ -74,10 +75,14 @@ class ClassRow {
       this.element.classList.add("is-target");
     });
     this.element.addEventListener("dragleave", () => this.element.classList.remove("is-target"));
-    this.element.addEventListener("drop", (event) => {
+    this.element.addEventListener("drop", async (event) => {
       event.preventDefault();
       this.element.classList.remove("is-target");
-      this.addFiles([...(event.dataTransfer?.files ?? [])]);
+      try {
+        await this.addFiles(await droppedFiles(event.dataTransfer));
+      } catch (error) {
+        this.list.options.refuse(error);
+      }
     });
   }
 
@@ -211,6 +216,8 @@ export class ClassList {
   /** @param {ClassRow} row */
   removeClass(row) {
     const { name, images } = row.sampleClass;
+    const question = `Remove class ${name} and its ${imagesInWords(images.length)}?`;
+    if (images.length > 0 && !confirm(question)) return;
     try {
       this.samples.removeClass(row.sampleClass);
     } catch (error) {
@@ -221,6 +228,6 @@ export class ClassList {
     row.element.remove();
     this.addClassButton.focus();
     this.options.onChange();
-    this.options.tell(`Removed class ${name} with ${imagesInWords(images.length)}.`);
+    this.options.tell(`Removed class ${name}.`);
   }
 }
