@@ -25,7 +25,7 @@ balanced = cnnx.CrossEntropy.balanced(y)
 print(f"class weights: {np.round(balanced.class_weights, 2)}")
 
 # %%
-# The test set has as many images of X as of O, so that it shows what the training set hides.
+# The test set has as many images of X as of O, so that both kinds of errors count.
 
 test = cnnx.data.xo(1000, seed=2)
 evaluations = {}

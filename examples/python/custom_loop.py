@@ -2,12 +2,12 @@
 Write your own training loop
 ============================
 
-Compute gradients, change them, apply them: the loop of ``fit`` in five lines, with your own rule.
+Compute gradients, change them, apply them: the loop of ``fit`` in a few lines, with your own rule.
 
 ``compute_gradients`` fills ``trainer.gradients``, one array of the gradients of all parameters.
 ``apply_gradients`` makes the optimizer's step with the values that the array has then. Here each
-gradient is replaced by its sign, so that every weight moves by the learning rate (signSGD,
-Bernstein and others, 2018).
+gradient is replaced by its sign, so that every weight moves by the learning rate (Bernstein and
+others: signSGD: Compressed optimisation for non-convex problems, 2018).
 """
 
 import sys

@@ -2,11 +2,11 @@
 Feature maps, layer by layer
 ============================
 
-What does a network make of an image on the way from pixels to a class?
+The output of every layer for an image, on the way from pixels to a class.
 
-``layer_outputs`` returns the output of every layer. After a convolution and its ReLU, each channel
-is a map of where the image has a pattern. Pooling makes the maps smaller and keeps the largest
-values. The last layer adds them up, with weights, to one number per class.
+``layer_outputs`` returns these arrays by name. After a convolution and its ReLU, each channel is a
+map that is large where the image has a pattern. Pooling makes the maps smaller and keeps the
+largest values. The last layer adds numbers up, with weights, to one output per class.
 """
 
 import sys

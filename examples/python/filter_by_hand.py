@@ -2,9 +2,9 @@
 A filter by hand
 ================
 
-A convolution lines a filter up with a patch of the image, multiplies, and adds. Nothing more.
+A convolution lines a filter up with a patch of the image, multiplies, and adds.
 
-A filter is a small image of what it looks for, here a diagonal stroke of 3 x 3 pixels. Bright
+A filter is a small image of a pattern, here a diagonal stroke of 3 x 3 pixels. Bright
 pixels of image and filter are 1, dark pixels -1, so that equal pixels multiply to 1 and different
 pixels to -1.
 """
@@ -56,7 +56,7 @@ print(products.astype(int))
 print(f"their sum: {products.sum():.0f}")
 
 # %%
-# All positions: the same in two loops. The result is a feature map, a map of where the image has
+# All positions: the same in two loops. The result is a feature map. It is large where the image has
 # the pattern.
 
 

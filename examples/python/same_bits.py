@@ -19,8 +19,8 @@ import numpy as np
 PARTS = range(1, 9)
 
 # %%
-# Why this is not a matter of course: a sum of float32 numbers is cut into parts, as threads would
-# do, and the sums of the parts are added. Every number of parts rounds differently.
+# The problem: a sum of float32 numbers is cut into parts, as threads do it, and the sums of the
+# parts are added. Every number of parts rounds differently.
 
 numbers = np.random.default_rng(0).normal(size=1_000_000).astype(np.float32)
 
@@ -53,11 +53,11 @@ before = cnnx.get_num_threads()
 weights = {}
 for threads in (1, 2, 3, 4):
     cnnx.set_num_threads(threads)
-    weights[f"{threads} threads"] = weights_after_training()
+    weights[f"threads: {threads}"] = weights_after_training()
 cnnx.set_num_threads(before)
 weights["another seed"] = weights_after_training(seed=1)
 for name, array in weights.items():
-    print(f"{name}: {sha256(array.tobytes()).hexdigest()[:16]}")
+    print(f"{name}, digest {sha256(array.tobytes()).hexdigest()[:16]}")
 digests = {array.tobytes() for name, array in weights.items() if "threads" in name}
 print(f"different weights of four trainings: {len(digests)}")
 
@@ -68,8 +68,8 @@ print(f"different weights of four trainings: {len(digests)}")
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8), layout="constrained")
 left.plot(PARTS, np.subtract(sums, sums[0]), marker="o", linestyle="none")
 left.set(xlabel="parts of the sum", ylabel="difference of the sum")
-first = weights["1 threads"]
-differences = [np.abs(weights[f"{threads} threads"] - first).max() for threads in (1, 2, 3, 4)]
+first = weights["threads: 1"]
+differences = [np.abs(weights[f"threads: {threads}"] - first).max() for threads in (1, 2, 3, 4)]
 right.plot((1, 2, 3, 4), differences, marker="o", linestyle="none")
 right.set(xlabel="threads", ylabel="difference of weights", xticks=(1, 2, 3, 4), ylim=(-1e-7, 1e-6))
 
