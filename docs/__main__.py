@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
-    *("sphinx", "myst_parser", "furo", "sphinx_autodoc_typehints", "sphinx_copybutton"),
+    *("sphinx", "myst_parser", "furo", "sphinx_copybutton"),
     *("sphinx_design", "sphinx_gallery", "latex2mathml", "matplotlib", "sklearn", "PIL", "cnnx"),
 )
 

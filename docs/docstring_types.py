@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 from docs.generators.annotations import EXTERNAL_TYPES
 from docs.generators.docstrings import linked, with_result_text, with_types
 
+_INTEGERS = ("int32_t", "int64_t", "uint8_t", "uint64_t")  # of C and C++
 _BEFORE_NAPOLEON, _AFTER_NAPOLEON = 400, 600
 
 
@@ -24,11 +25,12 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def _ignore_external_types(app: Sphinx, config: Any) -> None:
-    """Types of other packages have no page to refer to."""
+    """Types of other packages and of standard headers have no page to refer to."""
     config.nitpick_ignore = [
         *config.nitpick_ignore,
         *(("py:class", name) for name in EXTERNAL_TYPES),
         ("py:exc", "sklearn.exceptions.NotFittedError"),
+        *((f"{language}:identifier", name) for language in ("c", "cpp") for name in _INTEGERS),
     ]
 
 

@@ -28,7 +28,7 @@ PROJECTS = {
 PAGES_FOR = {
     "examples/python/README.md": "gallery/index.rst",
     "README.md": "index.md",
-    "cpp/include/cnnx": "reference/headers.md",
+    "cpp/include/cnnx": "reference/cpp/index.rst",
 }
 _LANGUAGES = {".c": "c", ".cpp": "cpp", ".txt": "cmake"}
 _LINK = re.compile(r"(\[[^][]*\]\()([^)\s#]+)((?:#[^)\s]*)?\))")

@@ -10,7 +10,11 @@ import ast
 import functools
 import importlib
 import inspect
+import re
 from dataclasses import dataclass
+from pathlib import Path
+
+import cnnx
 
 from docs.generators.public_names import public_names
 
@@ -36,9 +40,38 @@ class _Module:
 
 
 @functools.cache
+def _source(module: str) -> str:
+    """Source of a module, or the stub of a compiled one."""
+    path = Path(str(importlib.import_module(module).__file__))
+    if path.suffix != ".py":
+        path = Path(cnnx.__file__).with_name(f"{module.rpartition('.')[2]}.pyi")
+    return path.read_text(encoding="utf-8")
+
+
+def alias_source(module: str, name: str) -> str:
+    """Source of the value that a module assigns to a name, or of its type."""
+    found = re.search(rf"^{name}(?:: TypeAlias)?(?: = |: )(.*)$", _source(module), re.MULTILINE)
+    if found is None:
+        raise ValueError(f"{module}: assigns no {name}")
+    return found[1]
+
+
+def comment_above(module: str, name: str) -> str:
+    """Text of the comment above the assignment of a name.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    found = re.search(rf"((?:^# .*\n)+){name}\b", _source(module), re.MULTILINE)
+    if found is None:
+        raise ValueError(f"{module}: {name} has no comment, expected one line or more above it")
+    return " ".join(line[2:] for line in found[1].splitlines())
+
+
+@functools.cache
 def _module(name: str) -> _Module:
     found = _Module({}, {})
-    for node in ast.walk(ast.parse(inspect.getsource(importlib.import_module(name)))):
+    for node in ast.walk(ast.parse(_source(name))):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 found.imported[alias.asname or alias.name] = (str(node.module), alias.name)

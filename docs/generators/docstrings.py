@@ -50,8 +50,18 @@ def _target(name: str, owner: str) -> str | None:
     """Full name of the object that a name in the docstring of `owner` means."""
     scopes = owner.split(".")
     candidates = [".".join([*scopes[:end], name]) for end in range(len(scopes), 0, -1)]
-    known = (each for each in [*candidates, name] if each in targets() and each != owner)
-    return next(known, None)
+    candidates += [name, *_by_last_part().get(name, [])]
+    return next((each for each in candidates if each in targets() and each != owner), None)
+
+
+@functools.cache
+def _by_last_part() -> dict[str, list[str]]:
+    """Full names of the classes by their last part, where that means one class alone."""
+    found: dict[str, list[str]] = {}
+    for each in public_names():
+        if inspect.isclass(each.value):
+            found.setdefault(each.name, []).append(each.full_name)
+    return {name: full_names for name, full_names in found.items() if len(full_names) == 1}
 
 
 def with_result_text(lines: list[str]) -> list[str]:
@@ -142,6 +152,6 @@ def _with_attribute_types(lines: list[str], value: type) -> list[str]:
         found.append(line)
         match = re.match(r"( *)\.\. attribute:: (\w+)", line)
         if match and annotated.get(match[2]):
-            text = re.sub(r"^ClassVar\[(.*)\]$", r"\1", annotated[match[2]])
+            text = re.sub(r"^(?:ClassVar|Final)\[(.*)\]$", r"\1", annotated[match[2]])
             found.append(f"{match[1]}   :type: {text}")
     return found

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import cnnx
+
+from docs.generators.annotations import alias_source, comment_above, type_text
 from docs.generators.docstrings import linked
+from docs.generators.layer_tables import layer_sections
+from docs.generators.markup import heading, table
 from docs.generators.public_names import (
     PublicName,
     has_own_text,
     members,
     public_modules,
     public_names,
+    summary_of,
 )
 
 FOLDER = "python"
+_LAYER_ORDER = (
+    *("convolution", "dense", "pooling", "normalisation", "activations", "dropout"),
+    *("shape", "merge", "blocks", "graph", "base"),
+)
 
 
 @dataclass(frozen=True)
@@ -117,16 +128,16 @@ def write(folder: Path) -> None:
 
 
 def pages(names: Iterable[PublicName]) -> dict[str, list[PublicName]]:
-    """Names by page: one each, but a gradient is on the page of its function."""
+    """Names by the stem of their page: one each, but a gradient is on that of its function.
+
+    Some file systems do not tell apart upper and lower case.
+    """
     found: dict[str, list[PublicName]] = {}
     for each in names:
-        found.setdefault(re.sub(r"_backward$", "", each.full_name), []).append(each)
+        page = re.sub(r"_backward$", "", each.full_name)
+        is_taken = page not in found and page.lower() in map(str.lower, found)
+        found.setdefault(f"{page}-function" if is_taken else page, []).append(each)
     return found
-
-
-def heading(text: str, line: str = "=") -> list[str]:
-    """Heading in reStructuredText."""
-    return [text, line * len(text), ""]
 
 
 def _index(every: list[Group]) -> str:
@@ -135,24 +146,45 @@ def _index(every: list[Group]) -> str:
 
 
 def _overview(group: Group) -> str:
-    lines = [*heading(group.title), group.words, ""]
+    lines = [*heading(group.title), linked(group.words, group.page), ""]
     if group.page.startswith("cnnx."):
-        lines += [f".. py:module:: {group.page}", ""]
+        lines = [*heading(group.title), f".. py:module:: {group.page}", "", *lines[3:]]
     shown = [names[0] for names in pages(group.names).values()]
-    lines += _summaries(shown)
+    parts = _parts(shown) if group.page == "layers" else {"": shown}
+    for title, names in parts.items():
+        lines += heading(title, "-") if title else []
+        lines += _summaries(names)
     lines += [".. toctree::", "   :hidden:", ""]
-    return "\n".join([*lines, *(f"   {page}" for page in pages(group.names)), ""])
+    stems = {names[0].full_name: page for page, names in pages(group.names).items()}
+    ordered = [stems[each.full_name] for names in parts.values() for each in names]
+    return "\n".join([*lines, *(f"   {page}" for page in ordered), ""])
+
+
+def _parts(layers: list[PublicName]) -> dict[str, list[PublicName]]:
+    """Layers by the modules that define them, under the first words of the modules."""
+    found: dict[str, list[PublicName]] = {}
+    for home in sorted({each.home for each in layers}, key=_place):
+        title = summary_of(importlib.import_module(home)).split(":")[0]
+        found[title] = [each for each in layers if each.home == home]
+    return found
+
+
+def _place(home: str) -> tuple[int, str]:
+    """Place of a module of layers on the overview; new ones come last."""
+    stem = home.rpartition(".")[2]
+    return (_LAYER_ORDER.index(stem) if stem in _LAYER_ORDER else len(_LAYER_ORDER)), stem
 
 
 def _summaries(names: list[PublicName]) -> list[str]:
     """Table of names with their summaries."""
-    lines = [".. list-table::", "   :widths: 30 70", ""]
-    for each in names:
-        lines += [
-            f"   * - :py:obj:`~{each.full_name}`",
-            f"     - {linked(each.summary, each.full_name)}",
-        ]
-    return [*lines, ""]
+    rows = [
+        (f":py:obj:`~{each.full_name}`", linked(_words(each), each.full_name)) for each in names
+    ]
+    return table((), rows, (30, 70))
+
+
+def _words(name: PublicName) -> str:
+    return name.summary or comment_above(name.home, name.name)
 
 
 def _page(names: list[PublicName]) -> str:
@@ -164,13 +196,15 @@ def _page(names: list[PublicName]) -> str:
 
 def _description(name: PublicName) -> list[str]:
     """Directive that describes one name."""
-    if inspect.isclass(name.value):
-        return [f".. autoclass:: {name.full_name}", *_members(name.value), ""]
-    if has_own_text(name.value):
+    value = name.value
+    if inspect.isclass(value):
+        own = members(value)
+        lines = [f".. autoclass:: {name.full_name}"]
+        lines += [f"   :members: {', '.join(own)}"] if own else []
+        layer = layer_sections(value, set(dir(cnnx.ops))) if issubclass(value, cnnx.Layer) else []
+        return [*lines, "", *layer]
+    if has_own_text(value):
         return [f".. autofunction:: {name.full_name}", ""]
-    return [f".. py:data:: {name.full_name}", ""]
-
-
-def _members(value: type) -> list[str]:
-    names = members(value)
-    return [f"   :members: {', '.join(names)}"] if names else []
+    words = linked(comment_above(name.home, name.name), name.full_name)
+    type_ = type_text(alias_source(name.home, name.name), name.home)
+    return [f".. py:data:: {name.full_name}", f"   :type: {type_}", "", f"   {words}", ""]

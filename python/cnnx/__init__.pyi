@@ -17,10 +17,6 @@ from cnnx import sklearn as sklearn
 from cnnx import weights as weights
 from cnnx._core import FormatError as FormatError
 from cnnx._core import __version__ as __version__
-from cnnx._core import get_num_threads as get_num_threads
-from cnnx._core import has_openmp as has_openmp
-from cnnx._core import has_threads as has_threads
-from cnnx._core import isa as isa
 from cnnx.advice import Warning as Warning  # noqa: A004
 from cnnx.layers.activations import *
 from cnnx.layers.base import Layer as Layer
@@ -39,6 +35,10 @@ from cnnx.model.model import Model as Model
 from cnnx.model.model import load as load
 from cnnx.model.parameters import Parameters as Parameters
 from cnnx.preprocessing import Preprocessing as Preprocessing
+from cnnx.runtime import get_num_threads as get_num_threads
+from cnnx.runtime import has_openmp as has_openmp
+from cnnx.runtime import has_threads as has_threads
+from cnnx.runtime import isa as isa
 from cnnx.runtime import set_num_threads as set_num_threads
 from cnnx.training.history import History as History
 from cnnx.training.history import Progress as Progress

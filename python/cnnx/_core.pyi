@@ -43,6 +43,7 @@ class _LayerKind(TypedDict):
     buffers: list[tuple[str, str | None]]
     inputs: tuple[int, int]  # least, most
 
+# Version of the package, such as "0.1.0".
 __version__: str
 
 class _Class(type): ...  # pybind11's

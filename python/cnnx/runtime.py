@@ -1,4 +1,4 @@
-"""Number of threads of all computations."""
+"""Number of threads and instruction set of all computations."""
 
 from __future__ import annotations
 
@@ -8,8 +8,28 @@ from cnnx.arguments import integer
 _MOST = 1024  # the core's limit
 
 
+def get_num_threads() -> int:
+    """Number of threads that one call may use.
+
+    The first that exists of `set_num_threads`, the environment variables CNNX_NUM_THREADS and
+    OMP_NUM_THREADS, and the number of CPUs that this process may use.
+
+    Raises:
+        ValueError: if CNNX_NUM_THREADS is not a number from 1 to 1024.
+
+    Example:
+        >>> import cnnx
+        >>> cnnx.get_num_threads() >= 1
+        True
+    """
+    return _core.get_num_threads()
+
+
 def set_num_threads(count: int) -> None:
-    """Set the number of threads of all computations, from 1 to 1024. Results do not depend on it.
+    """Set the number of threads of all computations. Results do not depend on it.
+
+    Args:
+        count: number of threads, from 1 to 1024.
 
     Raises:
         TypeError: if `count` is not an integer.
@@ -23,3 +43,45 @@ def set_num_threads(count: int) -> None:
     if not 1 <= number <= _MOST:
         raise ValueError(f"set_num_threads: count is {number}, expected 1 to {_MOST}")
     _core.set_num_threads(number)
+
+
+def isa() -> str:
+    """Name of the instruction set of all computations: "baseline", "avx2", "avx512" or "neon".
+
+    It is the best that the CPU has, or that of the environment variable CNNX_ISA, and stays the
+    same while the process runs. The sets other than baseline give the same bits; baseline has no
+    fused multiply-add and rounds twice.
+
+    Raises:
+        ValueError: if CNNX_ISA names an instruction set that is unknown or that the CPU lacks.
+
+    Example:
+        >>> import cnnx
+        >>> cnnx.isa() in ("baseline", "avx2", "avx512", "neon")
+        True
+    """
+    return _core.isa()
+
+
+def has_threads() -> bool:
+    """Whether the library can use several threads; without, `get_num_threads` is always 1.
+
+    Example:
+        >>> import cnnx
+        >>> cnnx.has_threads() or cnnx.get_num_threads() == 1
+        True
+    """
+    return _core.has_threads()
+
+
+def has_openmp() -> bool:
+    """Whether the library was built with OpenMP.
+
+    OMP_PROC_BIND and OMP_PLACES then say on which CPUs the threads run.
+
+    Example:
+        >>> import cnnx
+        >>> cnnx.has_threads() or not cnnx.has_openmp()
+        True
+    """
+    return _core.has_openmp()

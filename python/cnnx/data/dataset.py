@@ -152,7 +152,8 @@ _OneImage: TypeAlias = ArrayLike | os.PathLike[str] | SupportsArrayInterface
 ImageLike: TypeAlias = _OneImage | Sequence[_OneImage]
 # Images and labels, or images, labels and sample weights.
 LabelledArrays: TypeAlias = tuple[ImageLike, ArrayLike] | tuple[ImageLike, ArrayLike, ArrayLike]
-# An iterable of such batches, such as a list or a DataLoader.
+# Batches (images, labels) or (images, labels, sample weights): any iterable, such as a list or a
+# DataLoader.
 Batches: TypeAlias = Iterable[LabelledArrays]
 # Images with labels: arrays, a Dataset, a path that `load` accepts, or batches.
 LabelledImages: TypeAlias = LabelledArrays | Dataset | str | os.PathLike[str] | Batches

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from cnnx.arguments import one_of, shown
 
+# Severity of a `Finding`.
 Severity: TypeAlias = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 _EXAMPLES_SHOWN = 3

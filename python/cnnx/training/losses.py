@@ -261,4 +261,5 @@ def check_label_smoothing(value: object, caller: str) -> float:
     return smoothing
 
 
+# Loss of a `Trainer`.
 Loss: TypeAlias = CrossEntropy | BinaryCrossEntropy | MSE | L1 | Huber

@@ -309,4 +309,5 @@ class ParameterRule(Recipe):
             object.__setattr__(self, name, not_negative(getattr(self, name), "ParameterRule", name))
 
 
+# Optimizer of a `Trainer`.
 Optimizer: TypeAlias = SGD | Adam | AdamW | RMSprop | Muon

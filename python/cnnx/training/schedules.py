@@ -272,6 +272,7 @@ class Warmup(Recipe):
         _check_fractions(self, "start")
 
 
+# Learning rate schedule of a `Trainer`.
 Schedule: TypeAlias = Shape | Warmup
 
 
