@@ -29,10 +29,7 @@ async function startPage(playground) {
   let isRunning = false;
   let isPending = false;
   let changedAt = 0;
-  let resolveFirst = () => {};
-  const first = new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
-    resolveFirst = resolve;
-  });
+  let shown = Promise.resolve(); // when the page shows the newest image
 
   const showResult = () => {
     prediction.show();
@@ -40,19 +37,18 @@ async function startPage(playground) {
     showProbabilitySteps(byId("probability-steps"), state);
     attention.show();
   };
-  const update = async () => {
-    if (!isPending) changedAt = performance.now();
-    isPending = true;
-    if (isRunning) return;
+  const runWhilePending = async () => {
     isRunning = true;
     try {
       while (isPending) {
         isPending = false;
         const started = changedAt;
         const pixels = pad.pixels();
-        state.setRun(pixels, await engine.run(pixels));
+        const layers = layersText(state.info);
+        const result = await engine.run(pixels);
+        if (layers !== layersText(state.info)) continue; // another network, which is pending
+        state.setRun(pixels, result);
         showResult();
-        resolveFirst();
         afterPaint(() => (playground.lastMilliseconds = performance.now() - started));
       }
     } catch (error) {
@@ -60,6 +56,12 @@ async function startPage(playground) {
     } finally {
       isRunning = false;
     }
+  };
+  const update = () => {
+    if (!isPending) changedAt = performance.now();
+    isPending = true;
+    if (!isRunning) shown = runWhilePending();
+    return shown;
   };
 
   const pad = new DrawingPad(
@@ -75,7 +77,10 @@ async function startPage(playground) {
   connectPadControls(pad, engine, info.inputShape, samples);
   onSchemeChange(showResult);
 
-  const setPixels = (/** @type {Uint8Array} */ pixels) => pad.setPixels(pixels);
+  const setPixels = (/** @type {Uint8Array} */ pixels) => {
+    pad.setPixels(pixels);
+    return shown;
+  };
   Object.assign(playground, { engine, info, setPixels, update });
   if (samples.length) pad.setPixels(samples[0].pixels);
   else pad.drawCross();
@@ -93,7 +98,7 @@ async function startPage(playground) {
   });
   byId("page").removeAttribute("aria-busy");
   byId("loading").remove();
-  await first;
+  await shown;
 }
 
 /**
