@@ -34,8 +34,8 @@ def digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_mnist(path: Path) -> None:
-    write_set(path, "train", *digits(1000, seed=1), gz=True)
-    write_set(path, "t10k", *digits(200, seed=2), gz=True)
+    write_set(path, "train", *digits(6000, seed=1), gz=True)
+    write_set(path, "t10k", *digits(1000, seed=2), gz=True)
 
 
 def write_pets(path: Path) -> None:

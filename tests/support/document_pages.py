@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from cnnx.playground.wasm_module import WASM_MODULE
+from cpp_build import cmake, ninja
 from document_blocks import Block, blocks_of
 from document_files import FILES
 
@@ -40,6 +41,9 @@ class Page:
 
 PAGES = {
     "README.md": Page(files=("mnist", "PATH", "FOLDER", "image.png")),
+    "docs/tutorials/digits.md": Page(files=("mnist", "image.png")),
+    "docs/tutorials/own-images.md": Page(files=("pets", "photo.jpg")),
+    "docs/tutorials/same-model-in-cpp.md": Page(programs=("c++", "cc"), slow=True),
     "docs/distributed.md": Page(
         files=("PATH", "images"), modules=("mpi4py",), programs=("mpiexec",), slow=True
     ),
@@ -58,6 +62,9 @@ PAGES = {
 NOT_RUN = {
     r"\bapt-get install\b": "needs root and the network",
     r"\bpip install\b": "needs the network",
+    r"^cmake .*build/static\b": "compiles for minutes; tests/embedding/test_cmake_ways.py does it",
+    r"\bpip wheel\b": "compiles for minutes; `.ci/run wheel` builds a wheel",
+    r"^curl ": "needs the network",
     r"^export CNNX_PEER_PYTHON=": "names an environment that tests do not have",
     r"^eval .*--print-completion": "needs an interactive shell; tests/cli/test_shell.py runs it",
     r"^cnnx playground": "needs the WebAssembly module; tests/playground runs it",
@@ -118,6 +125,7 @@ def run_blocks(name: str, blocks: list[Block], folder: Path) -> PageRun:
     steps = []
     for block in blocks:
         if block.saved_as:
+            (folder / block.saved_as).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.saved_as).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
             steps.append(block)
@@ -162,13 +170,18 @@ def command_environment(folder: Path) -> dict[str, str]:
     """
     programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True, exist_ok=True)
-    for name, words in (("cnnx", "-m cnnx "), ("python", ""), ("python3", "")):
-        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words}"$@"\n')
+    (programs / "activate").touch()
+    python = f'"{sys.executable}"'
+    commands = {"cnnx": f"{python} -m cnnx", "python": python, "python3": python}
+    commands |= {each.__name__: f'"{each()}"' for each in (cmake, ninja)}
+    for name, words in commands.items():
+        (programs / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         (programs / name).chmod(0o755)
     return {
         **os.environ,
         "PATH": os.pathsep.join((str(programs), os.environ["PATH"])),
         "PYTHONPATH": os.pathsep.join(sys.path),
+        "CMAKE_GENERATOR": "Ninja",
         "MPLBACKEND": "agg",
         "XDG_CACHE_HOME": str(folder / ".cache"),
     }
