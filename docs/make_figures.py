@@ -12,6 +12,7 @@ import cnnx
 from cnnx.cli import demo
 from cnnx.cli.by_hand_figure import draw_by_hand
 from cnnx.cli.learned_figure import draw_learned
+from convolution_figure import draw_convolution
 from PIL import Image
 
 LARGEST = 150_000  # maximum bytes of a figure, because git stores them
@@ -26,7 +27,11 @@ def main(arguments: list[str]) -> int:
     test_x, test_y = cnnx.data.xo(demo.TEST_IMAGES, seed=demo.TEST_SEED)
     model, _ = demo.learn(x, y)
     one_of_each = test_x[[(test_y == 0).argmax(), (test_y == 1).argmax()]]
-    pages = {"by-hand.png": draw_by_hand(), "learned.png": draw_learned(model, one_of_each)}
+    pages = {
+        "by-hand.png": draw_by_hand(),
+        "convolution.png": draw_convolution(),
+        "learned.png": draw_learned(model, one_of_each),
+    }
     largest = 0
     for name, page in pages.items():
         page.save(folder / name)
