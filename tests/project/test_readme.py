@@ -19,6 +19,14 @@ def test_the_two_commands_are_those_that_ci_runs() -> None:
         assert f"{setup} && .venv/bin/{program}" in commands
 
 
+def test_the_readme_is_short_and_links_to_every_page() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 140
+    own = {page for page in pages() if page.startswith("docs/")} - {"docs/index.md"}
+    linked = set(re.findall(r"\]\((docs/[\w/.-]+\.md)", text))
+    assert {page for page in own if not page.startswith("docs/reference/")} <= linked
+
+
 def test_the_python_program_is_twelve_lines() -> None:
     program = next(block for block in blocks_of("README.md") if block.language == "python")
     assert len([line for line in program.text.splitlines() if line]) <= 12

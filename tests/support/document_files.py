@@ -118,7 +118,6 @@ FILES: dict[str, Callable[[Path], None]] = {
     "photos": write_pets,
     "images": write_digit_images,
     "PATH": write_classes,
-    "FOLDER": write_classes,
     "image.png": write_image,
     "photo.jpg": write_photo,
     "digits.cnnx": write_digits_model,

@@ -40,7 +40,7 @@ class Page:
 
 
 PAGES = {
-    "README.md": Page(files=("mnist", "PATH", "FOLDER", "image.png")),
+    "README.md": Page(files=("mnist", "PATH", "image.png")),
     "docs/tutorials/digits.md": Page(files=("mnist", "image.png")),
     "docs/tutorials/own-images.md": Page(files=("pets", "photo.jpg")),
     "docs/tutorials/same-model-in-cpp.md": Page(programs=("c++", "cc"), slow=True),
