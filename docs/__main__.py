@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+# Packages that a build imports.
 PACKAGES = (
-    *("sphinx", "myst_parser", "furo", "sphinx_copybutton"),
-    *("sphinx_design", "sphinx_gallery", "latex2mathml", "matplotlib", "sklearn", "PIL", "cnnx"),
+    *("cnnx", "furo", "latex2mathml", "matplotlib", "myst_parser", "onnx", "PIL", "sklearn"),
+    *("sphinx", "sphinx_copybutton", "sphinx_design", "sphinx_gallery"),
 )
 
 

@@ -30,6 +30,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "docs.docstring_types",
     "docs.mathml",
+    "docs.navigation",
 ]
 exclude_patterns = ["files"]
 highlight_language = "text"
@@ -72,8 +73,10 @@ sphinx_gallery_conf = {
 html_theme = "furo"
 html_title = f"cnnx {version}"
 html_static_path = ["_static"]
+html_favicon = "_static/icon.svg"
 html_css_files = ["site.css"]
 html_copy_source = False
+html_domain_indices = False
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": False}
 

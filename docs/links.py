@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import urllib.error
 import urllib.request
 from collections import defaultdict
@@ -34,9 +35,10 @@ class Page(HTMLParser):
 
 def findings(site: Path, *, external: bool) -> list[str]:
     """Sentences about broken links, and about files that pages load from other hosts."""
-    pages = {path: Page(path) for path in sorted(site.rglob("*.html"))}
+    files = {str(path) for path in site.rglob("*") if path.is_file()}
+    pages = {name: Page(Path(name)) for name in sorted(files) if name.endswith(".html")}
     found, elsewhere = [], defaultdict(list)
-    for path, page in pages.items():
+    for path, page in ((Path(name), page) for name, page in pages.items()):
         name = path.relative_to(site).as_posix()
         for address in dict.fromkeys(page.loads + page.links):
             parts = urlsplit(address)
@@ -46,7 +48,7 @@ def findings(site: Path, *, external: bool) -> list[str]:
                 elsewhere[address.partition("#")[0]].append(name)
                 if address in page.loads:
                     found.append(f"{name}: loads {address}, expected a file of the site")
-            elif reason := _broken(parts.path, unquote(parts.fragment), path, pages):
+            elif reason := _broken(parts.path, unquote(parts.fragment), path, files, pages):
                 found.append(f"{name}: {address}: {reason}")
     if external:
         for address, names in elsewhere.items():
@@ -55,10 +57,12 @@ def findings(site: Path, *, external: bool) -> list[str]:
     return found
 
 
-def _broken(target: str, fragment: str, path: Path, pages: dict[Path, Page]) -> str | None:
+def _broken(
+    target: str, fragment: str, path: Path, files: set[str], pages: dict[str, Page]
+) -> str | None:
     """Why a link of the site leads nowhere."""
-    file = (path.parent / unquote(target)).resolve() if target else path.resolve()
-    if not file.is_file():
+    file = os.path.normpath(path.parent / unquote(target)) if target else str(path)
+    if file not in files:
         return "no such file"
     page = pages.get(file)
     if fragment and page is not None and fragment not in page.anchors:

@@ -14,12 +14,17 @@ from sphinx.writers.html5 import HTML5Translator
 _LOGGER = logging.getLogger(__name__)
 
 
-def _mathml(node: nodes.Element, display: str) -> str:
-    """The formula of a node; a command that the converter does not know is a warning."""
-    formula = node.astext()
+def converted(formula: str, display: str) -> tuple[str, str | None]:
+    """The formula as MathML, and the first command or sign that the converter does not know."""
     mathml = str(convert(formula, display=display))
-    if unknown := re.search(r"<m[io]>(\\\w+|&)</m[io]>", mathml):
-        _LOGGER.warning("no MathML for %s in the formula %s", unknown[1], formula, location=node)
+    unknown = re.search(r"<m[io]>(\\\w+|&)</m[io]>", mathml)
+    return mathml, unknown[1] if unknown else None
+
+
+def _mathml(node: nodes.Element, display: str) -> str:
+    mathml, unknown = converted(node.astext(), display)
+    if unknown:
+        _LOGGER.warning("no MathML for %s in %s", unknown, node.astext(), location=node)
     return mathml
 
 

@@ -39,9 +39,8 @@ def gather(folder: Path) -> None:
     """Put the sources into a folder, whose earlier content is removed."""
     if folder.exists():
         shutil.rmtree(folder)
-    places = _places()
     for path, page in _pages().items():
-        _write(folder, page, _linked(path.read_text("utf-8"), path, page, folder, places))
+        _write(folder, page, linked(path.read_text("utf-8"), path, page, folder))
     for name, (page_name, title) in PROJECTS.items():
         _write(folder, Path(page_name), _project_page(ROOT / name, title))
     if has_live_page():
@@ -64,8 +63,16 @@ def _places() -> dict[Path, Path]:
     return _pages() | others
 
 
-def _linked(text: str, path: Path, page: Path, folder: Path, places: dict[Path, Path]) -> str:
-    """The text of a page with links as the site has them; blocks of code stay as they are."""
+def linked(text: str, path: Path, page: Path, folder: Path) -> str:
+    """The text of a page with links as the site has them; blocks of code stay as they are.
+
+    Args:
+        text: Markdown.
+        path: the file that has it.
+        page: its page in the sources.
+        folder: the folder of the sources, into which linked files without a page are copied.
+    """
+    places = _places()
 
     def replace(match: re.Match[str]) -> str:
         target = Path(os.path.normpath(path.parent / match[2]))
