@@ -19,19 +19,21 @@ async function entriesOfFolder(folder) {
 }
 
 /**
- * The file of an entry, or all files in its folder.
- * @param {FileSystemEntry} entry
+ * The images of a folder and of the folders in it.
+ * @param {FileSystemDirectoryEntry} folder
  * @returns {Promise<File[]>}
  */
-async function filesOfEntry(entry) {
-  if (entry.isFile) {
-    const file = /** @type {FileSystemFileEntry} */ (entry);
-    return [await new Promise((resolve, reject) => file.file(resolve, reject))];
-  }
-  const folder = /** @type {FileSystemDirectoryEntry} */ (entry);
+async function imagesOfFolder(folder) {
   /** @type {File[]} */
   const files = [];
-  for (const each of await entriesOfFolder(folder)) files.push(...(await filesOfEntry(each)));
+  for (const entry of await entriesOfFolder(folder)) {
+    if (entry.isDirectory) {
+      files.push(...(await imagesOfFolder(/** @type {FileSystemDirectoryEntry} */ (entry))));
+    } else {
+      const file = /** @type {FileSystemFileEntry} */ (entry);
+      files.push(await new Promise((resolve, reject) => file.file(resolve, reject)));
+    }
+  }
   return files.filter((file) => file.type.startsWith("image/"));
 }
 
@@ -41,10 +43,12 @@ async function filesOfEntry(entry) {
  * @returns {Promise<File[]>}
  */
 export async function droppedFiles(transfer) {
-  // The list of items is empty after the event, so all entries are taken before the first pause.
-  const entries = [...(transfer?.items ?? [])]
-    .map((item) => item.webkitGetAsEntry())
-    .filter((entry) => entry !== null);
-  const files = await Promise.all(entries.map(filesOfEntry));
-  return files.flat();
+  // The list of items is empty after the event, so all are taken before the first pause.
+  const parts = [...(transfer?.items ?? [])].map((item) => {
+    const entry = item.webkitGetAsEntry();
+    if (entry?.isDirectory) return imagesOfFolder(/** @type {FileSystemDirectoryEntry} */ (entry));
+    const file = item.getAsFile();
+    return file ? [file] : [];
+  });
+  return (await Promise.all(parts)).flat();
 }

@@ -77,9 +77,14 @@ export class Training {
     return this.step >= this.steps;
   }
 
-  /** @returns {{loss: number, accuracy: number}} over all images, without shifts */
+  /**
+   * Measures the trained model; weights that are not finite are an error.
+   *
+   * @returns {{loss: number, accuracy: number}} over all images, without shifts
+   */
   evaluate() {
     const { core } = this;
+    core.call("trainer_check_finite", this.trainer);
     core.call("trainer_evaluate", this.trainer, this.samples, 0, this.scratch, this.scratch + 8);
     const [loss, accuracy] = [0, 8].map((at) => core.view().getFloat64(this.scratch + at, true));
     return { loss, accuracy };
