@@ -48,8 +48,8 @@ def test_probabilities_have_the_bits_of_python(
 def test_200_steps_reach_95_percent_with_the_weights_of_python(
     tab: Tab, playground: Playgrounds, tmp_path: Path
 ) -> None:
-    x, y = cnnx.data.xo(640, seed=3)
-    settings = {"start": "new", "epochs": 10, "batchSize": 32, "learningRate": 0.003}
+    x, y = cnnx.data.xo(1280, seed=3)
+    settings = {"start": "new", "epochs": 5, "batchSize": 32, "learningRate": 0.003}
     settings |= {"shift": True, "seed": 5, "classes": ["X", "O"]}
     done, model = trained_twice(tab, playground, tmp_path, "demo_model", (x, y), settings)
     assert done["steps"] == 200

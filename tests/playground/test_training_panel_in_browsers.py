@@ -42,6 +42,24 @@ def test_images_drawn_by_hand_train_classes_of_ones_own(
     tab.wait_until(f"['X', 'O'].includes({PREDICTED})")
 
 
+def test_a_model_of_ten_classes_is_trained_for_two(tab: Tab, playground: Playgrounds) -> None:
+    playground_tab.open_playground(tab, playground("lenet5").page)
+    buttons = "[...document.querySelectorAll('#training button')]"
+    for digit in range(2, 10):
+        remove = f"{buttons}.find((each) => each.ariaLabel === 'Remove class {digit}')"
+        tab.run(f"{remove}.click()")
+    for name, strokes in (("0", playground_tab.RING), ("1", playground_tab.CROSS)):
+        for move in MOVES:
+            playground_tab.draw(tab, strokes, move, scale=0.8)
+            playground_tab.press_button(tab, f"Add to {name}")
+    playground_tab.press_button(tab, "Train")
+    tab.wait_until(f"{STATUS}.startsWith('Step')")
+    shown = "[...document.querySelectorAll('#prediction th')].map((each) => each.textContent)"
+    assert tab.evaluate(shown) == ["0", "1"]
+    tab.wait_until(f"{STATUS}.startsWith('Trained')")
+    assert tab.evaluate(shown) == ["0", "1"]
+
+
 def test_a_training_without_images_is_refused_in_a_sentence(
     tab: Tab, playground: Playgrounds
 ) -> None:
