@@ -36,15 +36,13 @@ LOADS = 5
 CHANGES = 50
 BATCH_SIZE = 32
 STEPS = 100
-# Puts an image on the pad, and returns the milliseconds until the next frame is painted.
-_PAINTED = """const begun = performance.now();
-await playground.setPixels({pixels});
-await new Promise((done) => requestAnimationFrame(() => {{
-  const {{port1, port2}} = new MessageChannel();
-  port1.onmessage = done;
-  port2.postMessage(0);
-}}));
-return performance.now() - begun;"""
+# Puts an image on the pad; the milliseconds that the page took until the frame was painted.
+_CHANGE = """playground.lastMilliseconds = NaN;
+playground.setPixels({pixels});
+while (Number.isNaN(playground.lastMilliseconds)) {{
+  await new Promise((done) => setTimeout(done, 1));
+}}
+return playground.lastMilliseconds;"""
 
 
 def verdict(text: str, value: float, unit: str, goal: float, *, is_most: bool = True) -> bool:
@@ -71,10 +69,12 @@ def measure(name: str, page: Path) -> bool:
     with browser_tab.open_tab(name, unlimited_frames=True) as tab:
         tab.resize(1400)
         loads = [playground_tab.open_playground(tab, page) / 1000 for _ in range(LOADS)]
+        # The page draws only the stages that are seen: all of them.
+        tab.resize(1400, tab.evaluate("document.documentElement.scrollHeight"))
         changes = []
         for image in images[:CHANGES]:
             pixels = browser_tab.in_javascript(image.tobytes())
-            changes.append(tab.run(_PAINTED.format(pixels=pixels)))
+            changes.append(tab.run(_CHANGE.format(pixels=pixels)))
         tab.run("window.begun = performance.now()")
         settings = {"start": "model", "epochs": 5, "batchSize": BATCH_SIZE, "learningRate": 0.001}
         settings |= {"shift": False, "seed": 0, "classes": [str(digit) for digit in range(10)]}

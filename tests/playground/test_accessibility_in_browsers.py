@@ -57,8 +57,9 @@ def test_axe_finds_no_violation_before_and_after_a_cell_is_marked_and_a_training
     tab.click("document.querySelectorAll('.maps canvas')[3]")
     assert violations(tab) == []
     for name, strokes in (("X", playground_tab.CROSS), ("O", playground_tab.RING)):
-        playground_tab.draw(tab, strokes)
-        playground_tab.press_button(tab, f"Add to {name}")
+        for scale in (0.8, 1):
+            playground_tab.draw(tab, strokes, scale=scale)
+            playground_tab.press_button(tab, f"Add to {name}")
     playground_tab.press_button(tab, "Train")
     tab.wait_until("document.querySelector('.training-status').textContent.startsWith('Trained')")
     assert violations(tab) == []

@@ -41,7 +41,7 @@ _PREFERENCES = {
     "services.settings.server": "data:,",
     "toolkit.telemetry.server": "data:,",
 }
-_UNLIMITED_FRAMES = {"layout.frame_rate": 0}
+_UNLIMITED_FRAMES = {"layout.frame_rate": 0, "privacy.reduceTimerPrecision": False}
 
 
 def executable() -> str | None:
