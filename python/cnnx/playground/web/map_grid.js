@@ -15,6 +15,7 @@ import { counted, sizeText } from "./numbers.js";
 const MOST_MAPS = 16; // before the user asks for all
 const LIST_COLUMNS = 44;
 const LIST_CELL = 18; // CSS pixels
+const FEW_COLUMNS = 12; // cells of shorter lists are larger
 
 /** @type {Record<string, [number, number, number]>} changes of row, column and map */
 const STEPS_OF_KEYS = {
@@ -265,6 +266,8 @@ export function boxStyle(cells, rows, columns) {
 export function tileStyle(rows, columns, maps, isList) {
   const longest = Math.max(rows, columns);
   const side = Math.min(Math.max(Math.round(26 * Math.sqrt(longest)), 72), maps > 8 ? 102 : 132);
-  const width = isList ? columns * LIST_CELL : (side * columns) / longest;
+  const width = isList
+    ? columns * (columns > FEW_COLUMNS ? LIST_CELL : 2 * LIST_CELL)
+    : (side * columns) / longest;
   return `width:${Math.round(width)}px;aspect-ratio:${columns}/${rows}`;
 }

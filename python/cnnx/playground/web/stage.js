@@ -10,7 +10,7 @@ import { imageSentence, pixelMarkup } from "./image_stage.js";
 import { LayerMaps } from "./layer_maps.js";
 import { VOTE_SENTENCE, sentenceOf, titleOf } from "./layer_texts.js";
 import { IMAGE } from "./network_state.js";
-import { significant } from "./numbers.js";
+import { shapeText, significant } from "./numbers.js";
 
 /**
  * @typedef {import("./network_state.js").LayerInfo} LayerInfo
@@ -18,8 +18,9 @@ import { significant } from "./numbers.js";
  * @typedef {import("./arithmetic.js").Explanation} Explanation
  * @typedef {{name: string, index: number[]}} CellPlace
  * @typedef {{number: number, layers: LayerInfo[], first: LayerInfo | undefined, seen: Set<string>,
- *   isOpen: boolean}} Place of a stage: its number (0 for the image), its layers, the first
- *   convolution of the network, the sentences that the page has already, and whether it is unfolded
+ *   numbers: Map<string, number>, isOpen: boolean}} Place of a stage: its number (0 for the image),
+ *   its layers, the first convolution of the network, the sentences that the page has already, the
+ *   number of every layer's stage, and whether the stage is unfolded
  */
 
 export class Stage {
@@ -51,6 +52,7 @@ export class Stage {
     this.details = made("details", { open: place.isOpen });
     this.details.append(
       made("summary", null, element("h3", null, this.#heading())),
+      ...this.#facts(),
       ...this.#sentences().map((sentence) => made("p", null, sentence)),
       ...this.maps.map((maps) => maps.root),
       this.panel,
@@ -58,7 +60,9 @@ export class Stage {
     );
     this.details.addEventListener("toggle", () => this.show());
     this.details.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#isPinned = false;
+      if (event.key !== "Escape" || !this.#isPinned) return;
+      this.#isPinned = false;
+      this.#showCell();
     });
     this.root = made("section", { class: "stage", id: `stage-${place.number}` });
     this.root.append(this.details);
@@ -112,6 +116,34 @@ export class Stage {
     const titles = (shown.length ? shown : layers).map(titleOf).join(", ");
     const text = isVote ? "the vote" : titles;
     return `${number}. ${text[0].toUpperCase()}${text.slice(1)}`;
+  }
+
+  /** Names of the layers, what they read, and the shapes. */
+  #facts() {
+    const { number, layers, numbers } = this.place;
+    if (!number) return [];
+    const [first, last] = [layers[0], layers[layers.length - 1]];
+    const sources = first.inputs.map((name, k) => [
+      k === 0 ? "" : k === first.inputs.length - 1 ? " and " : ", ",
+      element(
+        "a",
+        { href: `#stage-${numbers.get(name) ?? 0}` },
+        name === IMAGE ? "the image" : name,
+      ),
+    ]);
+    const shapes = first.inputs.map((name) => shapeText(this.state.shapeOf(name))).join(" and ");
+    const names = layers.map((layer) => layer.name).join(", ");
+    const line = [`${names}: reads `, sources, `; ${shapes} to ${shapeText(last.shape)}.`];
+    const facts = [made("p", { class: "faint" }, line)];
+    const origins = first.inputs.map((name) => numbers.get(name) ?? 0);
+    const skipped = number - 1 - Math.min(...origins);
+    if (origins.length > 1 && skipped > 0) {
+      const origin = first.inputs[origins.indexOf(Math.min(...origins))];
+      const stages = skipped === 1 ? "stage" : `${skipped} stages`;
+      const name = origin === IMAGE ? "The image" : origin;
+      facts.push(made("p", null, `${name} takes a shortcut past the ${stages} between.`));
+    }
+    return facts;
   }
 
   /** Sentences about the layers that the page does not have yet. */

@@ -54,14 +54,24 @@ export class Stages {
     const isShort = groups.length <= SHORT;
     const first = info.layers.find((layer) => layer.kind === "conv2d");
     const seen = new Set();
+    const numbers = new Map(
+      groups.flatMap((layers, k) => layers.map((layer) => [layer.name, k + 1])),
+    );
     this.#maps.clear();
     this.#framed = [];
-    const image = new Stage(this.state, { number: 0, layers: [], first, seen, isOpen: true });
+    const image = new Stage(this.state, {
+      number: 0,
+      layers: [],
+      first,
+      seen,
+      numbers,
+      isOpen: true,
+    });
     this.#stages = [
       image,
       ...groups.map((layers, k) => {
         const isOpen = isShort || k === groups.length - 1 || layers.includes(first ?? layers[0]);
-        return new Stage(this.state, { number: k + 1, layers, first, seen, isOpen });
+        return new Stage(this.state, { number: k + 1, layers, first, seen, numbers, isOpen });
       }),
     ];
     this.root.replaceChildren(...this.#stages.map((stage) => stage.root));
