@@ -17,7 +17,7 @@ from document_pages import NOT_RUN, PAGES, PageRun, lines_to_run, reason_not_to_
 
 # Languages that tests run or check, and those that are read only.
 RUN = {"python", "sh", "console"}
-CHECKED = {"c", "cmake", "cpp", "dockerfile", "json", "yaml"}
+CHECKED = {"c", "cmake", "cpp", "dockerfile", "json", "pycon", "yaml"}
 SHOWN = {
     "": "output of a command, or a formula",
     "mermaid": "a graph, which tests/documentation/test_page_results.py compares",
