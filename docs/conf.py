@@ -47,9 +47,10 @@ napoleon_numpy_docstring = False
 autodoc_typehints = "none"
 autodoc_preserve_defaults = True
 napoleon_attr_annotations = False
+napoleon_custom_sections = ["Shape"]
 maximum_signature_line_length = 80
 python_trailing_comma_in_multi_line_signatures = False
-smartquotes = False  # a quoted word is a value to type
+smartquotes_action = "D"  # dashes alone: a quoted word is a value to type
 
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True

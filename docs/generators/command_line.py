@@ -39,7 +39,7 @@ def _overview(parser: Parser) -> str:
         if action.option_strings:
             lines += _argument(action, parser)
     epilog, statuses = _exit_statuses(parser.epilog or "")
-    lines += epilog_lines(epilog)
+    lines += epilog_lines(epilog, parser)
     lines += [".. _exit-status:", "", *heading("Exit status", "-"), *table((), statuses, (15, 85))]
     lines += [".. toctree::", "   :hidden:", "", *(f"   {name}" for name in parser.commands), ""]
     return "\n".join(lines)
@@ -55,7 +55,7 @@ def _command_page(parser: Parser) -> str:
         for action in actions:
             lines += _argument(action, parser)
     if parser.epilog:
-        lines += [*heading("Details", "-"), *epilog_lines(parser.epilog)]
+        lines += [*heading("Details", "-"), *epilog_lines(parser.epilog, parser)]
     lines += [*heading("Exit status", "-"), "As for :ref:`every command <exit-status>`.", ""]
     return "\n".join(lines)
 
@@ -118,7 +118,7 @@ def _exit_statuses(epilog: str) -> tuple[str, list[tuple[str, str]]]:
     return epilog.replace(found[0], ""), [(f"``{number}``", words) for number, words in statuses]
 
 
-def epilog_lines(epilog: str) -> list[str]:
+def epilog_lines(epilog: str, parser: Parser) -> list[str]:
     """Text after the options: paragraphs, and code where lines are indented below a first one."""
     lines: list[str] = []
     for paragraph in epilog.strip().split("\n\n"):
@@ -127,8 +127,9 @@ def epilog_lines(epilog: str) -> list[str]:
         if first.startswith("  ") and lines[-2:-1] and lines[-2].startswith("   "):
             lines += [*indented([line[2:] for line in paragraph.splitlines()]), ""]
         elif is_code:
-            lines += [f"{escaped(first[:1].upper() + first[1:])}", "", ".. code-block:: text", ""]
+            words = _with_options(first[:1].upper() + first[1:], parser)
+            lines += [words, "", ".. code-block:: text", ""]
             lines += [*indented([line[2:] for line in others]), ""]
         else:
-            lines += [*(escaped(line) for line in map(str.strip, paragraph.splitlines())), ""]
+            lines += [*(_with_options(each.strip(), parser) for each in paragraph.splitlines()), ""]
     return lines

@@ -25,7 +25,7 @@ def table(
     """Table; its header may be empty."""
     lines = [".. list-table::"]
     lines += ["   :header-rows: 1"] if header else []
-    lines += [f"   :widths: {' '.join(map(str, widths))}"] if widths else []
+    lines += [f"   :widths: {' '.join(map(str, widths))}", "   :width: 100%"] if widths else []
     lines.append("")
     for first, *others in [header, *rows] if header else rows:
         lines += [f"   * - {first}", *(f"     - {each}" for each in others)]

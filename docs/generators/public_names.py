@@ -92,8 +92,12 @@ def has_own_text(value: object) -> bool:
 
 def summary_of(value: object) -> str:
     """First sentence of an object's documentation, without its last full stop."""
-    lines = (inspect.getdoc(value) or "").split("\n\n")[0]
-    return " ".join(lines.split()).rstrip(".")
+    return first_sentence(inspect.getdoc(value) or "")
+
+
+def first_sentence(text: str) -> str:
+    """First paragraph, which is a sentence in docstrings, in one line without its full stop."""
+    return " ".join(text.split("\n\n")[0].split()).rstrip(".")
 
 
 def members(value: type) -> list[str]:

@@ -17,6 +17,7 @@ from docs.generators.layer_tables import layer_sections
 from docs.generators.markup import heading, table
 from docs.generators.public_names import (
     PublicName,
+    first_sentence,
     has_own_text,
     members,
     public_modules,
@@ -141,7 +142,13 @@ def pages(names: Iterable[PublicName]) -> dict[str, list[PublicName]]:
 
 
 def _index(every: list[Group]) -> str:
-    lines = [*heading("Python"), ".. toctree::", "   :maxdepth: 1", ""]
+    lines = [*heading("Python"), ".. py:module:: cnnx", ""]
+    lines += [f"{summary_of(cnnx)}.", ""]
+    rows = [
+        (f":doc:`{group.title} <{group.page}>`", linked(first_sentence(group.words), group.page))
+        for group in every
+    ]
+    lines += [*table((), rows, (30, 70)), ".. toctree::", "   :hidden:", ""]
     return "\n".join([*lines, *(f"   {group.page}" for group in every), ""])
 
 
@@ -164,7 +171,7 @@ def _parts(layers: list[PublicName]) -> dict[str, list[PublicName]]:
     """Layers by the modules that define them, under the first words of the modules."""
     found: dict[str, list[PublicName]] = {}
     for home in sorted({each.home for each in layers}, key=_place):
-        title = summary_of(importlib.import_module(home)).split(":")[0]
+        title = re.split("[:,]", summary_of(importlib.import_module(home)))[0]
         found[title] = [each for each in layers if each.home == home]
     return found
 
