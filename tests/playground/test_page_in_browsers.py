@@ -51,6 +51,21 @@ def test_what_is_drawn_is_what_python_sees(tab: Tab, playground: Playgrounds) ->
     assert float(shown.split()[0]) == pytest.approx(100 * model.predict_proba(image).max(), abs=0.1)
 
 
+def test_the_maps_of_all_stages_are_drawn_anew(tab: Tab, playground: Playgrounds) -> None:
+    playground_tab.open_playground(tab, playground("lenet5").page)
+    drawn = (
+        "[...document.querySelectorAll('.maps')].map((maps) => "
+        "[...maps.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL()).join())"
+    )
+    before = tab.evaluate(drawn)
+    names = tab.evaluate("window.playground.info.layers.map(({name}) => name)")
+    assert len(before) >= len(names)  # those of the image, too
+    image = playground_models.random_images((28, 28, 1), 3)[2]
+    playground_tab.set_pixels(tab, image)
+    after = tab.evaluate(drawn)
+    assert [k for k, each in enumerate(after) if each == before[k]] == []
+
+
 def test_the_keyboard_alone_paints_and_marks_a_cell(tab: Tab, playground: Playgrounds) -> None:
     playground_tab.open_playground(tab, playground("demo_model").page)
     press_tab_until(tab, f"{ACTIVE}.id === 'pad'")

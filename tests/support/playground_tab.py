@@ -25,8 +25,14 @@ def open_playground(tab: Tab, page: Path) -> float:
 
 
 def set_pixels(tab: Tab, image: npt.NDArray[np.uint8]) -> None:
-    """Put an image on the pad and wait until the page shows its prediction."""
-    tab.evaluate(f"window.playground.setPixels({in_javascript(image.tobytes())})")
+    """Put an image on the pad and wait until the page is painted with its prediction."""
+    tab.run(
+        "playground.lastMilliseconds = NaN;"
+        f"playground.setPixels({in_javascript(image.tobytes())});"
+        "while (Number.isNaN(playground.lastMilliseconds)) {"
+        "  await new Promise((done) => setTimeout(done, 1));"
+        "}"
+    )
 
 
 def probabilities(tab: Tab, images: npt.NDArray[np.uint8]) -> bytes:
