@@ -19,7 +19,7 @@ from document_pages import NOT_RUN, PAGES, PageRun, lines_to_run, reason_not_to_
 RUN = {"python", "sh", "console"}
 CHECKED = {"c", "cmake", "cpp", "dockerfile", "json", "pycon", "yaml"}
 SHOWN = {
-    "": "output of a command, or a formula",
+    "": "output, which contains no command after a prompt",
     "mermaid": "a graph, which tests/documentation/test_page_results.py compares",
     "powershell": "needs Windows",
     "text": "output of the block before, which is compared",
@@ -48,6 +48,7 @@ def test_every_block_has_a_known_language(page: str) -> None:
         f"{page}, line {block.line}: {block.language}"
         for block in blocks_of(page)
         if block.language not in RUN | CHECKED | set(SHOWN)
+        or (not block.language and re.search(r"^(\$|>>>) ", block.text, re.MULTILINE))
     ]
     assert unknown == []
 
