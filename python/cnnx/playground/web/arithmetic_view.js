@@ -196,7 +196,7 @@ function interpolationView(shown, { window, weights }) {
     weights,
     (weight, k) => `${significant(window.values[k])} × ${significant(weight)}`,
   );
-  return [resultLine("Between four cells", terms.join(" + "), shown)];
+  return [resultLine("Between four cells", addedText(terms), shown)];
 }
 
 /** @type {(shown: Shown, steps: import("./arithmetic.js").Normalisation) => Child[]} */

@@ -25,7 +25,7 @@ export class Attention {
 
   /** Compute and draw the map for the last run, if the section is on the screen. */
   async show() {
-    if (!this.#isOnScreen || !this.state.pixels.length) return;
+    if (!this.#isOnScreen || !this.state.hasRun) return;
     this.#isPending = true;
     if (this.#isRunning) return;
     this.#isRunning = true;
@@ -34,6 +34,8 @@ export class Attention {
         this.#isPending = false;
         await this.#draw();
       }
+    } catch (error) {
+      this.caption.textContent = error instanceof Error ? error.message : String(error);
     } finally {
       this.#isRunning = false;
     }

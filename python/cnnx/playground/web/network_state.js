@@ -74,6 +74,11 @@ export class NetworkState {
     }
   }
 
+  /** @returns {boolean} whether there are numbers to show */
+  get hasRun() {
+    return this.#result !== null;
+  }
+
   /** @returns {RunResult} */
   get result() {
     if (!this.#result) throw new Error("NetworkState: the network has not run yet");
@@ -204,8 +209,10 @@ export class NetworkState {
    */
   placeText(name, index) {
     if (index.length === 1) {
-      const isScore = name === this.scores.name && this.scores.shape[0] === this.labels.length;
-      return isScore ? `score of ${this.labels[index[0]]}` : `number ${index[0]}`;
+      if (name !== this.scores.name) return `number ${index[0]}`;
+      // A single score is that of the second of two classes.
+      const label = this.scores.shape[0] === 1 ? this.labels[1] : this.labels[index[0]];
+      return `score of ${label}`;
     }
     const place = `row ${index[0]}, column ${index[1]}`;
     const isGrey = name === IMAGE && this.channels.length === 1;

@@ -19,7 +19,8 @@ export function showProbabilitySteps(root, state) {
   const outputs = state.numbersOf(state.scores.name).values;
   const scores = Array.from(outputs, (score) => score / temperature);
   const isSingle = scores.length === 1;
-  const isIndependent = isSingle || info.probabilities === "sigmoid";
+  const last = info.layers[info.layers.length - 1];
+  const isIndependent = isSingle || info.probabilities === "sigmoid" || last.kind === "sigmoid";
   const ofLabel = isSingle ? [-scores[0], scores[0]] : scores;
   const largest = Math.max(...ofLabel);
   const powers = ofLabel.map((score) => Math.exp(score - largest));

@@ -70,7 +70,7 @@ export class Stage {
 
   /** Draw the numbers of the last run, if the stage is unfolded and on the screen. */
   show() {
-    if (!this.details.open || !this.state.pixels.length) return;
+    if (!this.details.open || !this.state.hasRun) return;
     if (this.isOnScreen || this.alwaysDraws) for (const maps of this.maps) maps.draw();
     if (this.isOnScreen) this.#showCell();
   }
@@ -96,7 +96,7 @@ export class Stage {
   #layerMaps(name) {
     const title = name === IMAGE ? "the image" : name;
     return new LayerMaps(this.state, name, title, (index, manner) => {
-      if (manner === "hover" && this.#isPinned) return;
+      if (!this.state.hasRun || (manner === "hover" && this.#isPinned)) return;
       const isSame = this.#chosen?.name === name && String(this.#chosen.index) === String(index);
       if (manner === "press") this.#isPinned = !(this.#isPinned && isSame);
       if (manner === "key") this.#isPinned = true;
