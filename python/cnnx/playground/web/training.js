@@ -66,7 +66,8 @@ export class Training {
     const done = this.step % this.batches || this.batches;
     const images = Math.min(done * settings.batchSize, count);
     const before = (done - 1) * settings.batchSize;
-    const loss = (mean * images - this.lossSum) / (images - before);
+    const difference = Math.max(mean * images - this.lossSum, 0); // may round to below 0
+    const loss = difference / (images - before);
     this.lossSum = mean * images;
     this.accuracy = accuracy;
     return { step: this.step, steps: this.steps, epoch: this.epoch, loss, accuracy };
