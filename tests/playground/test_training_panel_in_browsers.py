@@ -49,7 +49,7 @@ def test_a_model_of_ten_classes_is_trained_for_two(tab: Tab, playground: Playgro
         remove = f"{buttons}.find((each) => each.ariaLabel === 'Remove class {digit}')"
         tab.run(f"{remove}.click()")
     for name, strokes in (("0", playground_tab.RING), ("1", playground_tab.CROSS)):
-        for move in MOVES:
+        for move in MOVES[:2]:
             playground_tab.draw(tab, strokes, move, scale=0.8)
             playground_tab.press_button(tab, f"Add to {name}")
     playground_tab.press_button(tab, "Train")

@@ -114,7 +114,7 @@ def _with_points_between(points: Sequence[Point]) -> list[Point]:
     """A stroke as a hand moves, in steps of some pixels."""
     close = [points[0]]
     for (x0, y0), (x1, y1) in pairwise(points):
-        count = max(1, round(math.hypot(x1 - x0, y1 - y0) / 6))
+        count = max(1, round(math.hypot(x1 - x0, y1 - y0) / 12))
         close += [
             (x0 + (x1 - x0) * part / count, y0 + (y1 - y0) * part / count)
             for part in range(1, count + 1)
