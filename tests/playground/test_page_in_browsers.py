@@ -86,12 +86,13 @@ def test_the_keyboard_alone_paints_and_marks_a_cell(tab: Tab, playground: Playgr
     place = f"{cell} {int(column) + 1}"
     tab.press("ArrowRight")
     tab.wait_until(f"/^{place}: -?[0-9]/.test({ANNOUNCED})")
-    value = tab.evaluate(ANNOUNCED).split(": ")[1].split()[0]
-    panel = tab.evaluate(f"{ACTIVE}.closest('details, section, .stage').textContent")
+    announced = tab.evaluate(ANNOUNCED)
+    spoken = re.fullmatch(rf"{place}: (-?[0-9.]+)\. (Sum: .* = (-?[0-9.]+))", announced)
+    assert spoken is not None, announced
+    assert float(spoken[1]) == pytest.approx(float(spoken[3]), abs=0.002)
+    panel = tab.evaluate(f"{ACTIVE}.closest('.stage').textContent")
     assert f"By hand: {place}" in panel
-    summed = re.search(r"Sum: .*? = (-?[0-9.]+)", panel)
-    assert summed is not None
-    assert float(summed[1]) == pytest.approx(float(value), abs=0.002)
+    assert spoken[2] in panel
 
 
 def test_a_dropped_image_file_is_put_on_the_pad(tab: Tab, playground: Playgrounds) -> None:

@@ -29,6 +29,7 @@ export class Stage {
   /** @type {CellPlace} */
   #shown = { name: IMAGE, index: [] };
   #isPinned = false;
+  #speaks = false; // the next arithmetic that is shown
   /** @type {Explanation | null} */
   #explanation = null;
 
@@ -102,9 +103,9 @@ export class Stage {
       if (manner === "key") this.#isPinned = true;
       if (isSame && manner === "hover") return;
       this.#chosen = { name, index };
+      this.#speaks = manner === "key";
       this.#showCell();
       this.onMark(true);
-      if (manner === "key") this.#announceCell();
     });
   }
 
@@ -227,11 +228,15 @@ export class Stage {
       ),
       markup,
     );
+    if (this.#speaks) this.#announceCell();
   }
 
+  /** Speak the marked number, and the line of the panel that ends with it. */
   #announceCell() {
+    this.#speaks = false;
     const { name, index } = this.#shown;
     const value = significant(valueAt(this.state.numbersOf(name), index));
-    announce(`${this.state.placeText(name, index)}: ${value}`);
+    const sum = this.panel.querySelector("p .result")?.parentElement?.textContent ?? "";
+    announce(`${this.state.placeText(name, index)}: ${value}. ${sum}`.trim());
   }
 }
