@@ -21,7 +21,7 @@ std::string_view Call::text(const char* pointer, const char* argument) const {
   return text;
 }
 
-std::size_t Call::index(int64_t index, std::size_t count) const {
+std::size_t Call::index(int64_t index, uint64_t count) const {
   if (index < 0 || static_cast<uint64_t>(index) >= count) {
     refuse("index is " + std::to_string(index) + ", expected 0 or more and less than " +
            std::to_string(count));

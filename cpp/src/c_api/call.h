@@ -38,8 +38,8 @@ class Call {
   }
   Trainer& trainer(cnnx_trainer* handle) const { return *not_null(handle, "trainer").trainer; }
 
-  // An index into a list of `count`.
-  std::size_t index(int64_t index, std::size_t count) const;
+  // An index into a list of `count`, which on a 32-bit system may exceed every size.
+  std::size_t index(int64_t index, uint64_t count) const;
   int64_t not_negative(int64_t value, const char* argument) const;
   bool flag(int32_t value, const char* argument) const;  // 0 or 1
   // An array of capacity `room`, of which `count` elements will be written.

@@ -126,7 +126,7 @@ cnnx_status cnnx_model_class_name(const cnnx_model* model, int64_t index, const 
   return guarded(__func__, [&](const Call& call) {
     const Model& given = call.model(model);
     const char*& result = call.not_null(name, "name");
-    const std::size_t place = call.index(index, static_cast<std::size_t>(class_count(given)));
+    const std::size_t place = call.index(index, static_cast<uint64_t>(class_count(given)));
     if (given.classes().empty()) {
       const std::lock_guard<std::mutex> lock(model->mutex);
       result = model->class_indices.emplace(index, std::to_string(index)).first->second.c_str();

@@ -10,7 +10,6 @@
 #include <type_traits>
 
 #include "cnnx/runtime.h"
-#include "runtime/memory.h"
 #include "runtime/parallel.h"
 #include "runtime/sizes.h"
 
@@ -287,10 +286,7 @@ void check_images(const ImageBatch& images, const char* caller) {
 std::vector<float> prepare_image(const ImageView& image, int64_t height, int64_t width,
                                  int64_t channels, Resize resize) {
   check(image, height, width, channels, image.type);
-  const auto floats = static_cast<std::uint64_t>(height * width * channels);
-  if (floats > runtime::memory_limit() / sizeof(float))
-    throw runtime::OutOfMemory(floats * sizeof(float));
-  std::vector<float> prepared(runtime::checked_size(static_cast<int64_t>(floats)));
+  std::vector<float> prepared(runtime::checked_size(height * width * channels));
   if (image.type == PixelType::float32) {
     resize_image(image, height, width, channels, resize, prepared.data());
   } else {

@@ -73,11 +73,7 @@ OutOfMemory::OutOfMemory(std::uint64_t bytes)
 AlignedBuffer::AlignedBuffer(int64_t floats, Contents contents) : size_(floats) {
   if (floats < 0 || floats > (int64_t{1} << 60))
     throw OutOfMemory("cnnx: an array of more than 2^60 numbers is needed");
-  // In 64 bits: on a 32-bit system the number of bytes may exceed every size.
-  const std::uint64_t needed = static_cast<std::uint64_t>(floats) * sizeof(float) + kSlack;
-  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
-  if (needed > 2 * kHugePage && (needed > memory_limit() || needed > kMost))
-    throw OutOfMemory(needed);
+  check_memory(static_cast<std::uint64_t>(floats) * sizeof(float) + kSlack);
   const std::size_t bytes = bytes_of(floats);
   const std::size_t alignment = alignment_of(bytes);
   data_ = static_cast<float*>(::operator new(bytes, std::align_val_t{alignment}));
@@ -95,6 +91,12 @@ AlignedBuffer::~AlignedBuffer() {
 std::uint64_t memory_limit() {
   static const std::uint64_t limit = std::min(memory_of_the_machine(), memory_of_the_cgroups());
   return limit;
+}
+
+void check_memory(std::uint64_t bytes) {
+  // In 64 bits: on a 32-bit system the number of bytes may exceed every size.
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
+  if (bytes > 2 * kHugePage && (bytes > memory_limit() || bytes > kMost)) throw OutOfMemory(bytes);
 }
 
 void read_ahead(const void* data, int64_t bytes) noexcept {

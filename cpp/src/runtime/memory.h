@@ -57,6 +57,10 @@ constexpr int64_t round_up_to_line(int64_t floats) { return (floats + 15) / 16 *
 // the process when it uses the memory.
 std::uint64_t memory_limit();
 
+// For an allocation of so many bytes. Throws OutOfMemory for more than memory_limit(), and for more
+// than the system can address.
+void check_memory(std::uint64_t bytes);
+
 // Requests the system to read the parts of this memory that lie in a mapped file, all at once
 // instead of page by page on access.
 void read_ahead(const void* data, int64_t bytes) noexcept;

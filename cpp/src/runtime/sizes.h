@@ -6,15 +6,19 @@
 #include <limits>
 #include <new>
 
+#include "runtime/memory.h"
+
 namespace cnnx::runtime {
 
 // For an allocation of `count` elements, whose number may come from a file. Throws std::bad_alloc
-// if the system cannot address as many bytes; a conversion alone would drop the upper bits.
+// for more than memory_limit(), and for more than the system can address; a conversion alone would
+// drop the upper bits.
 template <class Element = float>
 std::size_t checked_size(int64_t count) {
   constexpr auto kMost =
-      std::numeric_limits<std::ptrdiff_t>::max() / static_cast<std::ptrdiff_t>(sizeof(Element));
+      std::numeric_limits<int64_t>::max() / static_cast<int64_t>(sizeof(Element));
   if (count < 0 || count > kMost) throw std::bad_alloc();
+  check_memory(static_cast<std::uint64_t>(count) * sizeof(Element));
   return static_cast<std::size_t>(count);
 }
 
