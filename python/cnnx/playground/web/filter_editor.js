@@ -14,14 +14,16 @@ import { largestOf } from "./numbers.js";
 export class FilterEditor {
   #filter = 0;
   #map = 0;
+  #strongestMap = 0;
   #place = 0; // the weight that the slider moves
 
   /**
    * @param {NetworkState} state
    * @param {LayerInfo} layer a conv2d
    * @param {() => void} onChange
+   * @param {() => void} onOpen
    */
-  constructor(state, layer, onChange) {
+  constructor(state, layer, onChange, onOpen) {
     this.state = state;
     this.layer = layer;
     this.onChange = onChange;
@@ -36,15 +38,23 @@ export class FilterEditor {
       { class: "editor" },
       element("summary", null, "Change this filter by hand"),
     );
-    this.root.append(this.body);
-    this.root.addEventListener("toggle", () => this.show(this.#filter));
+    this.error = made("p", { class: "error", role: "status" });
+    this.root.append(this.body, this.error);
+    this.root.addEventListener("toggle", () => {
+      this.#map = this.#strongestMap;
+      if (this.root.open) onOpen();
+      this.show(this.#filter);
+    });
   }
 
   /**
    * Show a filter, if the editor is unfolded.
    * @param {number} filter
+   * @param {number} [strongestMap] the one of its maps to begin with
    */
-  show(filter) {
+  show(filter, strongestMap = this.#strongestMap) {
+    this.#strongestMap = strongestMap;
+    if (this.#filter !== filter) this.#map = strongestMap;
     this.#filter = Math.min(filter, this.filters - 1);
     if (!this.root.open) return;
     const arrays = this.state.knownArrays(this.layer);
@@ -202,8 +212,7 @@ export class FilterEditor {
     if (!arrays || changes.some(([, weight]) => !Number.isFinite(weight))) return;
     const weights = arrays.weight.slice();
     for (const [place, weight] of changes) weights[this.#at(place)] = weight;
-    await this.state.changeArray(`${this.layer.name}.weight`, weights);
-    this.#changed();
+    await this.#change(() => this.state.changeArray(`${this.layer.name}.weight`, weights));
   }
 
   /** @param {string} text */
@@ -212,18 +221,29 @@ export class FilterEditor {
     if (!arrays || !Number.isFinite(Number(text))) return;
     const bias = arrays.bias.slice();
     bias[this.#filter] = Number(text);
-    await this.state.changeArray(`${this.layer.name}.bias`, bias);
-    this.#changed();
+    await this.#change(() => this.state.changeArray(`${this.layer.name}.bias`, bias));
   }
 
   async #reset() {
-    await this.state.engine.resetWeights();
-    this.state.forgetArrays();
+    await this.#change(async () => {
+      await this.state.engine.resetWeights();
+      this.state.forgetArrays();
+    });
     announce("All filters are as they were");
-    this.#changed();
   }
 
-  #changed() {
+  /**
+   * Change weights, and run the network again.
+   * @param {() => Promise<void>} change refused while the network trains
+   */
+  async #change(change) {
+    this.error.textContent = "";
+    try {
+      await change();
+    } catch (error) {
+      this.error.textContent = error instanceof Error ? error.message : String(error);
+      this.state.forgetArrays();
+    }
     this.show(this.#filter);
     this.onChange();
   }

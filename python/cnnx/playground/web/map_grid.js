@@ -13,9 +13,12 @@ import { counted, sizeText } from "./numbers.js";
  */
 
 const MOST_MAPS = 16; // before the user asks for all
-const LIST_COLUMNS = 44;
-const LIST_CELL = 18; // CSS pixels
-const FEW_COLUMNS = 12; // cells of shorter lists are larger
+// Most entries of a list, and the columns and CSS pixels of its cells.
+const LIST_CELLS = [
+  { entries: 12, columns: 12, side: 36 },
+  { entries: 440, columns: 44, side: 18 },
+  { entries: Infinity, columns: 96, side: 8 },
+];
 
 /** @type {Record<string, [number, number, number]>} changes of row, column and map */
 const STEPS_OF_KEYS = {
@@ -47,7 +50,7 @@ export class MapGrid {
     this.mapText = mapText;
     this.onMark = onMark;
     this.isList = shape.length === 1;
-    this.rows = this.isList ? Math.ceil(shape[0] / LIST_COLUMNS) : shape[0];
+    this.rows = this.isList ? Math.ceil(shape[0] / listCells(shape[0]).columns) : shape[0];
     this.columns = this.isList ? Math.ceil(shape[0] / this.rows) : shape[1];
     this.maps = this.isList ? 1 : shape[2];
     this.root = made("div", { class: this.isList ? "maps strip" : "maps" });
@@ -137,7 +140,6 @@ export class MapGrid {
         style: tileStyle(this.rows, this.columns, this.maps, this.isList),
       });
       tile.append(canvas, frame, cell);
-      if (!this.isList && this.maps > 1) tile.title = this.mapText(map);
       const context = /** @type {CanvasRenderingContext2D} */ (
         canvas.getContext("2d", { willReadFrequently: true })
       );
@@ -266,8 +268,11 @@ export function boxStyle(cells, rows, columns) {
 export function tileStyle(rows, columns, maps, isList) {
   const longest = Math.max(rows, columns);
   const side = Math.min(Math.max(Math.round(26 * Math.sqrt(longest)), 72), maps > 8 ? 102 : 132);
-  const width = isList
-    ? columns * (columns > FEW_COLUMNS ? LIST_CELL : 2 * LIST_CELL)
-    : (side * columns) / longest;
+  const width = isList ? columns * listCells(rows * columns).side : (side * columns) / longest;
   return `width:${Math.round(width)}px;aspect-ratio:${columns}/${rows}`;
+}
+
+/** @param {number} entries */
+function listCells(entries) {
+  return LIST_CELLS.find((each) => entries <= each.entries) ?? LIST_CELLS[0];
 }

@@ -3,7 +3,7 @@
 import { announce } from "./announcements.js";
 import { agrees, explainCell } from "./arithmetic.js";
 import { arithmeticMarkup } from "./arithmetic_view.js";
-import { valueAt } from "./cells.js";
+import { strongestOf, valueAt } from "./cells.js";
 import { element, made, render } from "./dom.js";
 import { FilterEditor } from "./filter_editor.js";
 import { imageSentence, pixelMarkup } from "./image_stage.js";
@@ -49,7 +49,7 @@ export class Stage {
     this.maps = names.map((name) => this.#layerMaps(name));
     this.panel = made("div", { class: "by-hand" });
     const convolution = place.layers.find((layer) => layer.kind === "conv2d");
-    this.editor = convolution ? new FilterEditor(state, convolution, () => this.onChange()) : null;
+    this.editor = convolution ? this.#filterEditor(convolution) : null;
     this.details = made("details", { open: place.isOpen });
     this.details.append(
       made("summary", null, element("h3", null, this.#heading())),
@@ -91,6 +91,19 @@ export class Stage {
     const layer = this.state.layer(this.#shown.name);
     if (!layer || !this.#explanation) return [];
     return this.#explanation.reads.map((reads) => ({ name: layer.inputs[reads.input], reads }));
+  }
+
+  /** @param {LayerInfo} convolution */
+  #filterEditor(convolution) {
+    const change = () => this.onChange();
+    // Else the strongest cell, and with it the filter, would move with every change.
+    const keep = () => {
+      if (!this.state.hasRun) return;
+      this.#chosen ??= this.#defaultCell();
+      this.#isPinned = true;
+      this.#showCell();
+    };
+    return new FilterEditor(this.state, convolution, change, keep);
   }
 
   /** @param {string} name */
@@ -188,7 +201,6 @@ export class Stage {
       this.#renderPanel(pixelMarkup(this.state, cell.index));
       return;
     }
-    this.editor?.show(cell.index.length === 3 ? cell.index[2] : 0);
     const arrays = this.state.knownArrays(layer);
     if (!arrays) {
       this.state.readArrays(layer).then(() => {
@@ -202,6 +214,7 @@ export class Stage {
     const inputs = layer.inputs.map((name) => this.state.numbersOf(name));
     const output = this.state.numbersOf(layer.name);
     this.#explanation = explainCell({ kind, settings, index, inputs, arrays, output });
+    this.#showFilter(index, this.#explanation.steps);
     const strongest = this.maps.find((maps) => maps.name === cell.name)?.strongest ?? 1;
     // While the network trains, the weights may be newer than the run.
     const isStale = !agrees(this.#explanation, strongest);
@@ -209,6 +222,17 @@ export class Stage {
     if (isStale && this.panel.childElementCount) return;
     const explanation = this.#explanation;
     this.#renderPanel(arithmeticMarkup({ explanation, layer, index, state: this.state }));
+  }
+
+  /**
+   * Show the filter of the marked cell, on the map that contributes most.
+   * @param {number[]} index
+   * @param {import("./arithmetic.js").Steps} steps
+   */
+  #showFilter(index, steps) {
+    const byMap =
+      steps.form === "window" ? steps.byMap : steps.form === "list" ? steps.products : null;
+    this.editor?.show(index[2] ?? 0, byMap ? strongestOf(byMap, 1)[0] : undefined);
   }
 
   /** @param {import("./dom.js").Child[]} markup */
@@ -223,7 +247,7 @@ export class Stage {
         "p",
         { class: "cell-name" },
         element("b", null, `By hand: ${place}`),
-        ` in ${origin}`,
+        ` in ${origin}: ${significant(valueAt(this.state.numbersOf(name), index))}`,
         element("span", { class: "faint" }, ` (${hint})`),
       ),
       markup,
