@@ -89,7 +89,7 @@ class TrainingPanel {
           elementOf("code", {}, ["baseline"]),
           ".",
         ]),
-        elementOf("pre", { tabindex: "0", "aria-label": "Python program" }, [this.program]),
+        elementOf("pre", {}, [this.program]),
       ]),
     );
   }
