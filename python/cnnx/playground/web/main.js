@@ -30,6 +30,7 @@ async function startPage(playground) {
   let isPending = false;
   let changedAt = 0;
   let shown = Promise.resolve(); // when the page shows the newest image
+  let painted = Promise.resolve(); // and when the screen does
 
   const showResult = () => {
     prediction.show();
@@ -49,7 +50,9 @@ async function startPage(playground) {
         if (layers !== layersText(state.info)) continue; // another network, which is pending
         state.setRun(pixels, result);
         showResult();
-        afterPaint(() => (playground.lastMilliseconds = performance.now() - started));
+        painted = nextPaint().then(() => {
+          playground.lastMilliseconds = performance.now() - started;
+        });
       }
     } catch (error) {
       showError(error);
@@ -77,9 +80,10 @@ async function startPage(playground) {
   connectPadControls(pad, engine, info.inputShape, samples);
   onSchemeChange(showResult);
 
-  const setPixels = (/** @type {Uint8Array} */ pixels) => {
+  const setPixels = async (/** @type {Uint8Array} */ pixels) => {
     pad.setPixels(pixels);
-    return shown;
+    await shown;
+    await painted;
   };
   Object.assign(playground, { engine, info, setPixels, update });
   if (samples.length) pad.setPixels(samples[0].pixels);
@@ -110,15 +114,17 @@ function layersText(info) {
   return JSON.stringify([info.layers, info.classes.length]);
 }
 
-/** @param {() => void} then */
-function afterPaint(then) {
-  requestAnimationFrame(() => {
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => {
-      channel.port1.close();
-      then();
-    };
-    channel.port2.postMessage(null);
+/** @returns {Promise<void>} when the browser has painted the next frame */
+function nextPaint() {
+  return new Promise((resolve) => {
+    requestAnimationFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => {
+        channel.port1.close();
+        resolve();
+      };
+      channel.port2.postMessage(null);
+    });
   });
 }
 
