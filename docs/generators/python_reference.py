@@ -198,7 +198,10 @@ def _page(names: list[PublicName]) -> str:
     lines = heading(names[0].full_name)
     for each in names:
         lines += _description(each)
-    return "\n".join([*lines, ""])
+    # The examples of the gallery that use the name; nothing if none does.
+    lines += [f".. minigallery:: {names[0].full_name}"]
+    lines += ["   :add-heading: Examples of the gallery", "   :heading-level: -", ""]
+    return "\n".join(lines)
 
 
 def _description(name: PublicName) -> list[str]:
