@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 import pytest
 from cpp_build import ROOT, TEST_NAMES, CppBuild, cmake, configure, run
 from instruction_sets import SUPPORT, run_python
+from printed_digests import DIGESTS, digests_in, isa_in
 
 if os.environ.get("CNNX_EMULATION") != "1":
     pytest.skip(
@@ -37,7 +37,6 @@ EMULATORS = {
 }
 # The instruction set that the library must choose on each.
 CHOSEN = {"Westmere": "baseline", "Haswell": "avx2", "aarch64": "neon"}
-DIGESTS = "training_digests_test"
 # The slowest tests start first. They do not run on Haswell, whose loops DIGESTS covers.
 LONG = ("conv2d_winograd_test", "elementary_test", "xo_test")
 # Thousands of files, or large ones, which no kernel reads: too slow under emulation.
@@ -60,16 +59,11 @@ class Output:
 
     @property
     def isa(self) -> str:
-        (isa,) = re.findall(r"^isa (\w+)$", self.printed[DIGESTS], re.MULTILINE)
-        return str(isa)
+        return isa_in(self.printed[DIGESTS])
 
     @property
     def digests(self) -> dict[str, str]:
         return digests_in(self.printed[DIGESTS])
-
-
-def digests_in(text: str) -> dict[str, str]:
-    return dict(re.findall(r"^digest (\w+) ([0-9a-f]{16})$", text, re.MULTILINE))
 
 
 def needs(program: str, package: str) -> None:

@@ -69,8 +69,14 @@ def programs(page: str) -> list[str]:
 
 
 def cmake_lines(page: str) -> Sequence[str]:
-    """The lines for CMakeLists.txt in the blocks of a page, or in its text."""
-    blocks = [each.text for each in blocks_of(page) if each.language == "cmake"]
+    """The lines for CMakeLists.txt in the blocks of a page that are not a whole project, or in its
+    text.
+    """
+    blocks = [
+        each.text
+        for each in blocks_of(page)
+        if each.language == "cmake" and "project(" not in each.text
+    ]
     text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
     return blocks or re.findall(r"`(find_package\([^`]*|target_link_libraries\([^`]*)`", text)
 

@@ -75,6 +75,7 @@ NOT_RUN = {
     r"^curl --create-dirs": "needs the network",
     r"^export CNNX_PEER_PYTHON=": "names an environment that tests do not have",
     r"^eval .*--print-completion": "needs an interactive shell; tests/cli/test_shell.py runs it",
+    r"^emcmake ": "needs emscripten; tests/runtime/test_webassembly.py builds the project",
     r"^cnnx playground": "needs the WebAssembly module; tests/playground runs it",
     r"\bpython -m (benchmarks|attack|fuzz)\b": "takes minutes; its options are checked",
 }
