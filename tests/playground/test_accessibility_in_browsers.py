@@ -49,7 +49,7 @@ def test_axe_finds_no_violation(tab: Tab, playground: Playgrounds, name: str) ->
     assert violations(tab, ((400, "dark"), (1400, "light"))) == []
 
 
-def test_axe_finds_no_violation_before_and_after_a_cell_is_marked_and_a_training_ran(
+def test_axe_finds_no_violation_with_a_marked_cell_and_while_and_after_a_training_runs(
     tab: Tab, playground: Playgrounds
 ) -> None:
     open_with_axe(tab, playground, "demo_model")
@@ -60,8 +60,14 @@ def test_axe_finds_no_violation_before_and_after_a_cell_is_marked_and_a_training
         for scale in (0.8, 1):
             playground_tab.draw(tab, strokes, scale=scale)
             playground_tab.press_button(tab, f"Add to {name}")
+    status = "document.querySelector('.training-status').textContent"
+    tab.run("document.getElementById('training-epochs').value = '10000'")
     playground_tab.press_button(tab, "Train")
-    tab.wait_until("document.querySelector('.training-status').textContent.startsWith('Trained')")
+    tab.wait_until(f"{status}.startsWith('Step')")
+    assert violations(tab) == []
+    assert tab.evaluate(status).startswith("Step")
+    playground_tab.press_button(tab, "Stop")
+    tab.wait_until(f"{status}.startsWith('Stopped')")
     assert violations(tab) == []
 
 

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import cnnx
@@ -18,14 +19,15 @@ MODULE = b"\0asm, a stand-in for the module"
 
 
 @pytest.fixture(autouse=True)
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A stand-in for cnnx.wasm, which only browsers run."""
     file = tmp_path / "cnnx.wasm"
     file.write_bytes(MODULE)
     monkeypatch.setattr(wasm_module, "WASM_MODULE", file)
     page._packed_module.cache_clear()
     monkeypatch.chdir(tmp_path)
-    return file
+    yield file
+    page._packed_module.cache_clear()
 
 
 @pytest.fixture(scope="module")
