@@ -66,103 +66,79 @@ export class FilterEditor {
   #render(arrays) {
     const count = this.height * this.width;
     const weights = Array.from({ length: count }, (_, k) => arrays.weight[this.#at(k)]);
-    const strongest = largestOf(weights);
-    const limit = Math.max(2, Math.ceil(2 * strongest));
-    const names = presetNames(this.height, this.width);
-    const first =
-      Math.floor(this.#filter / (this.filters / this.layer.settings.groups)) * this.maps;
-    const source = this.layer.inputs[0];
+    const name = `Filter ${this.#filter} of ${this.layer.name}`;
     render(
       this.body,
-      element(
-        "p",
-        { class: "controls" },
-        `Filter ${this.#filter} of ${this.layer.name}`,
-        this.maps > 1 &&
-          element(
-            "label",
-            null,
-            "on ",
-            element(
-              "select",
-              {
-                value: String(this.#map),
-                onchange: (/** @type {any} */ event) => this.#choose(Number(event.target.value)),
-              },
-              Array.from({ length: this.maps }, (_, k) =>
-                element("option", { value: String(k) }, this.state.mapText(source, first + k)),
-              ),
-            ),
-          ),
-      ),
-      element(
-        "div",
-        { class: "scroll" },
-        element(
-          "table",
-          { class: "grid weights" },
-          element(
-            "tbody",
-            null,
-            Array.from({ length: this.height }, (_, row) =>
-              element(
-                "tr",
-                null,
-                Array.from({ length: this.width }, (_, column) =>
-                  this.#cell(weights, row, column, strongest),
-                ),
-              ),
-            ),
-          ),
-        ),
-      ),
-      element(
-        "p",
-        { class: "controls" },
-        element(
-          "label",
-          null,
-          `weight in row ${Math.floor(this.#place / this.width)}, ` +
-            `column ${this.#place % this.width} `,
-          element("input", {
-            type: "range",
-            min: -limit,
-            max: limit,
-            step: limit / 200,
-            value: String(weights[this.#place]),
-            oninput: (/** @type {any} */ event) =>
-              this.#set([[this.#place, Number(event.target.value)]]),
-          }),
-        ),
-        arrays.bias &&
-          element(
-            "label",
-            null,
-            "bias ",
-            element("input", {
-              type: "number",
-              step: "0.1",
-              value: shortText(arrays.bias[this.#filter]),
-              oninput: (/** @type {any} */ event) => this.#setBias(event.target.value),
-            }),
-          ),
-      ),
-      element(
-        "p",
-        { class: "controls" },
-        names.map((name) =>
-          element(
-            "button",
-            {
-              type: "button",
-              onclick: () => this.#preset(name),
-            },
-            name,
-          ),
-        ),
-        element("button", { type: "button", onclick: () => this.#reset() }, "Reset all filters"),
-      ),
+      element("p", { class: "controls" }, name, this.maps > 1 && this.#mapChoice()),
+      element("div", { class: "scroll" }, this.#grid(weights)),
+      element("p", { class: "controls" }, this.#slider(weights), this.#biasField(arrays.bias)),
+      element("p", { class: "controls" }, this.#buttons()),
     );
+  }
+
+  /** The choice of the map whose weights are shown. */
+  #mapChoice() {
+    const filtersOfGroup = this.filters / this.layer.settings.groups;
+    const first = Math.floor(this.#filter / filtersOfGroup) * this.maps;
+    const options = Array.from({ length: this.maps }, (_, k) =>
+      element("option", { value: String(k) }, this.state.mapText(this.layer.inputs[0], first + k)),
+    );
+    const onchange = (/** @type {any} */ event) => this.#choose(Number(event.target.value));
+    return element(
+      "label",
+      null,
+      "on ",
+      element("select", { value: String(this.#map), onchange }, options),
+    );
+  }
+
+  /** @param {number[]} weights */
+  #grid(weights) {
+    const strongest = largestOf(weights);
+    const rows = Array.from({ length: this.height }, (_, row) => {
+      const cells = Array.from({ length: this.width }, (_, column) =>
+        this.#cell(weights, row, column, strongest),
+      );
+      return element("tr", null, cells);
+    });
+    return element("table", { class: "grid weights" }, element("tbody", null, rows));
+  }
+
+  /** @param {number[]} weights */
+  #slider(weights) {
+    const limit = Math.max(2, Math.ceil(largestOf(weights)));
+    const [row, column] = [Math.floor(this.#place / this.width), this.#place % this.width];
+    const oninput = (/** @type {any} */ event) =>
+      this.#set([[this.#place, Number(event.target.value)]]);
+    const range = { type: "range", min: -limit, max: limit, step: limit / 200 };
+    return element(
+      "label",
+      null,
+      `weight in row ${row}, column ${column} `,
+      element("input", { ...range, value: String(weights[this.#place]), oninput }),
+    );
+  }
+
+  /** @param {Float32Array | undefined} bias */
+  #biasField(bias) {
+    if (!bias) return null;
+    const oninput = (/** @type {any} */ event) => this.#setBias(event.target.value);
+    const value = shortText(bias[this.#filter]);
+    return element(
+      "label",
+      null,
+      "bias ",
+      element("input", { type: "number", step: "0.1", value, oninput }),
+    );
+  }
+
+  #buttons() {
+    const button = (/** @type {string} */ text, /** @type {() => void} */ onclick) =>
+      element("button", { type: "button", onclick }, text);
+    return [
+      presetNames(this.height, this.width).map((name) => button(name, () => this.#preset(name))),
+      button("Reset all filters", () => this.#reset()),
+    ];
   }
 
   /**
