@@ -93,6 +93,15 @@ def test_every_page_can_be_reached_from_the_front_page(site: Path, pages: dict[P
     assert set(pages) - reached == set()
 
 
+def test_the_navigation_unfolds_only_around_the_page(site: Path, pages: dict[Path, str]) -> None:
+    text = pages[site / "reference" / "python" / "cnnx.Adam.html"]
+    (navigation,) = re.findall(r'<div class="sidebar-tree">.*?</div>', text, re.DOTALL)
+    assert 'href="cnnx.AdamW.html"' in navigation
+    assert 'href="../../gallery/index.html"' in navigation
+    assert "cnnx.Dense.html" not in navigation
+    assert "gallery/explain.html" not in navigation
+
+
 def test_no_file_asks_another_host(site: Path) -> None:
     found = [
         f"{path.relative_to(site)}: {address}"
