@@ -134,6 +134,8 @@ def test_wrong_settings_are_named_and_get_the_focus(opened: Tab) -> None:
     opened.run(f"{field}.value = '2'")
     playground_tab.press_button(opened, "Train")
     opened.wait_until(f"{STATUS}.startsWith('Trained after 40 steps')")
+    program = opened.evaluate("document.querySelector('#training pre').textContent")
+    assert "    batch_size=2,\n" in program
     assert opened.evaluate(ERROR) == ""
 
 

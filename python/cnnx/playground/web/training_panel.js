@@ -162,6 +162,7 @@ class TrainingPanel {
       this.form.focusWrong();
       throw settings;
     }
+    this.showProgram();
     this.setTraining(true);
     this.progress.begin();
     try {
