@@ -39,7 +39,8 @@ def _overview(parser: Parser) -> str:
         if action.option_strings:
             lines += _argument(action, parser)
     epilog, statuses = _exit_statuses(parser.epilog or "")
-    lines += epilog_lines(epilog, parser)
+    for line in epilog_lines(epilog, parser):
+        lines += heading(line[:-1], "-") if re.fullmatch(r"[A-Z][\w ]+:", line) else [line]
     lines += [".. _exit-status:", "", *heading("Exit status", "-"), *table((), statuses, (15, 85))]
     lines += [".. toctree::", "   :hidden:", "", *(f"   {name}" for name in parser.commands), ""]
     return "\n".join(lines)

@@ -69,6 +69,8 @@ def test_a_page_has_all_words_of_the_text_below_the_options(
 def test_the_overview_has_the_exit_statuses_of_the_help(pages: dict[str, str]) -> None:
     statuses = re.findall(r"^   \* - `(\d+)`\n     - (.*)$", pages["index"], re.MULTILINE)
     assert dict(statuses)["2"] == "wrong usage"
+    assert dict(statuses)["143"] == "ended by SIGTERM"
+    assert "Environment variables\n---------------------\n" in pages["index"]
     assert [number for number, _ in statuses] == ["0", "1", "2", "130", "143", "129", "141"]
 
 

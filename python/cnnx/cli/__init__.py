@@ -63,7 +63,7 @@ environment variables:
   XDG_CACHE_HOME    folder of the cache of large image folders (default: ~/.cache)
 
 exit status: 0 success, 1 error (a message names it), 2 wrong usage, 130 interrupted by Ctrl-C,
-  143 by SIGTERM, 129 by SIGHUP, 141 the output pipe was closed
+  143 ended by SIGTERM, 129 ended by SIGHUP, 141 the output pipe was closed
 help for a command: cnnx train --help
 """
 
