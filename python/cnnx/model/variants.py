@@ -144,7 +144,7 @@ class ModelVariants(NamedAttributes):
             >>> import cnnx
             >>> model = cnnx.models.small((32, 32, 1), ["X", "O"])
             >>> again = model.with_new_weights(seed=1)
-            >>> again.classes, again.parameter_count == model.parameter_count
+            >>> again.classes, again.output_shape == model.output_shape
             (['X', 'O'], True)
         """
         own = self._core
