@@ -121,6 +121,7 @@ export class MapGrid {
 
   /** @param {number} count */
   #addTiles(count) {
+    const pages = this.maps > 1 ? ", Page Up and Page Down over the maps" : "";
     for (let map = this.#tiles.length; map < count; map++) {
       const text = this.isList
         ? `${this.name}, a list of ${this.shape[0]} numbers`
@@ -130,7 +131,7 @@ export class MapGrid {
         height: this.rows,
         tabindex: map === 0 ? 0 : -1,
         role: "application",
-        "aria-label": `${text}. Arrow keys move over the cells.`,
+        "aria-label": `${text}. Arrow keys move over the cells${pages}.`,
         "data-map": map,
       });
       const cell = made("span", { class: "cell", hidden: true });
