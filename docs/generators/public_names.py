@@ -101,7 +101,7 @@ def first_sentence(text: str) -> str:
 
 
 def members(value: type) -> list[str]:
-    """Public methods and properties of a class that the Attributes of its docstring lack.
+    """Methods and properties of a class for users that the Attributes of its docstring lack.
 
     Those of a base class belong to the page of that class, if it is public.
     """
@@ -111,7 +111,7 @@ def members(value: type) -> list[str]:
         name: None
         for base in reversed(bases)
         for name, member in vars(base).items()
-        if not name.startswith("_") and name not in listed and _is_described(member)
+        if (name[0] != "_" or name == "__call__") and name not in listed and _is_described(member)
     }
     return list(found)
 

@@ -77,6 +77,7 @@ def test_members_are_those_that_users_see() -> None:
     seen = {name for name in dir(cnnx.Trainer) if not name.startswith("_")}
     assert names >= seen
     assert {"fit", "resume", "step", "evaluate", "history"} <= names
+    assert "__call__" in members(cnnx.Model)
     assert "trainable" not in members(cnnx.Conv2d)  # on the page of Layer
 
 
