@@ -64,6 +64,9 @@ def test_demo_without_the_extra_reports_in_plain_text(
     assert "-m pip install matplotlib pillow tqdm" in outcome.out
     assert cnnx.load("cnnx-demo/xo.cnnx").classes == ["X", "O"]
     files = sorted(file.name for file in Path("cnnx-demo").iterdir())
+    examples = re.findall(r"cnnx-demo/\S+", run("playground", "--help").out)
+    assert examples
+    assert all(Path(each).is_file() for each in examples)
     page = ["playground.html"] if WASM_MODULE.exists() else []
     assert files == ["o.html", *page, "x.html", "xo.cnnx"]
 

@@ -27,6 +27,7 @@ def test_a_run_has_all_of_its_files(run: Run, idx: Path, tmp_path: Path) -> None
     assert outcome.status == 0, outcome.err
     folder = tmp_path / "runs/first"
     assert names(folder) == FILES
+    assert "saved runs/first/best.cnnx, of the epoch with the lowest validation loss" in outcome.out
     record = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     assert record["settings"]["seed"] == 3
     assert record["settings"]["learning_rate"] == 0.002
@@ -67,7 +68,9 @@ def test_without_a_test_set_the_report_is_on_held_out_images(
     # The validation accuracy of the last epoch is measured on the same images.
     accuracy = read_history("a/log.csv").validation_accuracy[-1]
     assert f"{accuracy:.2%} of 80 images" in page
-    assert run("train", ".", "--epochs", 1, *FAST, "--run-dir", "b", "--validation", 0).status == 0
+    outcome = run("train", ".", "--epochs", 1, *FAST, "--run-dir", "b", "--validation", 0)
+    assert outcome.status == 0
+    assert "best.cnnx" not in outcome.out
     assert names(Path("b")) == [name for name in FILES if name != "best.cnnx"]
     assert "of 800 images of the training set" in Path("b/report.html").read_text("utf-8")
 

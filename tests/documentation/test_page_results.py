@@ -46,6 +46,15 @@ def test_an_exported_model_comes_back_from_onnx(page_run: Run) -> None:
     assert after.classes == before.classes
 
 
+def test_onnx_runtime_predicts_an_image_file_as_cnnx_does(page_run: Run) -> None:
+    run = page_run("docs/exchange.md")
+    model = cnnx.load(run.folder / "digits.cnnx")
+    image = run.folder / "image.png"
+    label, probability = output_of(run, "python").split()
+    assert label == model.predict(image)
+    assert float(probability) == pytest.approx(model.predict_proba(image).max(), abs=1e-5)
+
+
 @pytest.mark.slow
 def test_the_search_of_the_page_on_scikit_learn_finds_a_good_model(page_run: Run) -> None:
     run = page_run("docs/sklearn.md")

@@ -49,7 +49,7 @@ PAGES = {
     ),
     "docs/doctor.md": Page(files=("pets",), slow=True),
     "docs/evaluation.md": Page(files=("mnist", "lenet.cnnx", "lenet-2.cnnx")),
-    "docs/exchange.md": Page(files=("digits.cnnx",), modules=("onnx",)),
+    "docs/exchange.md": Page(files=("digits.cnnx", "image.png"), modules=("onnx",)),
     "docs/explain.md": Page(files=("pets.cnnx", "photo.jpg")),
     "docs/fine-tuning.md": Page(files=("pets", "imagenet.cnnx", "photo.jpg")),
     "docs/playground.md": Page(wasm=True),

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 SETS_NOTE = """\
 PATH is as for `cnnx train`: a folder of class subfolders, IDX or CIFAR-10 files, or an .npz.
 If it has a test set (t10k-*, or test/ beside train/), only the test set is evaluated; without one,
-only the validation set."""
+only the validation set; without both, all images. Images on which the model was trained make the
+result too good: measure on others, or read the report of cnnx train --run-dir."""
 
 
 def add_command(

@@ -20,7 +20,7 @@ hand, train the model on images and classes of your own, and download it as a mo
 The WebAssembly module is compiled when cnnx is installed from its sources where emscripten is.
 
 examples:
-  cnnx playground cnnx-demo/model.cnnx
+  cnnx playground cnnx-demo/xo.cnnx
   cnnx playground digits.cnnx --images 3.png 7.png --out digits.html
 """
 

@@ -61,7 +61,7 @@ examples:
   cnnx train pets --epochs 100 --patience 5 --class-weights balanced
   cnnx train pets --model network.py:network --learning-rate 0.001
 
-network.py is your file; its function receives (height, width, channels) and the class names:
+a function in your file network.py receives (height, width, channels) and the class names:
   import cnnx
   from cnnx.layers import Conv2d, Dense, Flatten, MaxPool2d, ReLU
 
@@ -149,6 +149,8 @@ def _measure(trainer: Trainer, images: Dataset, arguments: argparse.Namespace) -
         from cnnx.cli.run_report import finish_run
 
         in_first(lambda: finish_run(arguments.folder, trainer, images))
+        if arguments.folder.best.is_file():
+            print(f"saved {arguments.folder.best}, of the epoch with the lowest validation loss")
         print(f"saved {arguments.folder.report}")
 
 
