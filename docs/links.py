@@ -29,7 +29,6 @@ class Page(HTMLParser):
         self.anchors.update(values[name] for name in ("id", "name") if name in values)
         for name in ("href", "src", "data"):
             if name in values:
-                # Relations such as rel="canonical" are no files that a browser loads.
                 (self.loads if tag in _LOADS else self.links).append(values[name])
 
 

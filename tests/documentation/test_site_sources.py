@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cpp_build import ROOT
 
+from docs import __main__ as build
 from docs import links, sources
 
 
@@ -38,6 +39,15 @@ def test_the_check_passes_links_that_lead_somewhere(tmp_path: Path) -> None:
     tags = "".join(f'<a href="{each}">' for each in good)
     page(tmp_path, "index.html", f'<p id="top">{tags}<img src="data:image/png;base64,">')
     assert links.findings(tmp_path, external=False) == []
+
+
+def test_a_missing_package_is_named_with_the_next_step(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build, "PACKAGES", ("cnnx", "no_such_package"))
+    assert build.main([]) == 1
+    expected = "python -m docs: not installed: no_such_package; run pip install '.[cli,docs]'\n"
+    assert capsys.readouterr() == ("", expected)
 
 
 def test_an_address_that_does_not_answer_is_found(
