@@ -30,6 +30,6 @@ def with_link(text: str) -> str:
 def write_live_page(site: Path) -> None:
     """Train the network, and write its page into the built site."""
     x, y = cnnx.data.xo(demo.TRAINING_IMAGES, seed=demo.SEED)
-    model, _ = demo.learn(x, y)
+    model, _ = demo.learn(x, y, verbose=False)
     images, _ = cnnx.data.xo(_SAMPLES, seed=demo.TEST_SEED)
     cnnx.playground.write(site / _FILE, model, images=images, title="X or O?")

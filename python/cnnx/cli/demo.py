@@ -116,7 +116,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def learn(x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED) -> tuple[Model, float]:
+def learn(
+    x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED, verbose: bool = True
+) -> tuple[Model, float]:
     """Train the small network on the X/O data set; return it and the seconds of training."""
     import cnnx
     from cnnx.cli.recipes import optimizer_of, schedule_of
@@ -132,7 +134,7 @@ def learn(x: NDArray[np.uint8], y: NDArray[np.int64], *, seed: int = SEED) -> tu
         seed=seed,
     )
     try:
-        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH_SIZE, verbose=True)
+        trainer.fit(x, y, epochs=EPOCHS, batch_size=BATCH_SIZE, verbose=verbose)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; nothing was saved") from None
     return model, perf_counter() - started
