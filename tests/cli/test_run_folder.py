@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
+import shutil
 import signal
 from pathlib import Path
 
@@ -65,12 +67,21 @@ def test_without_a_test_set_the_report_is_on_held_out_images(
     assert run("train", ".", "--epochs", 1, *FAST, "--run-dir", "a").status == 0
     page = Path("a/report.html").read_text(encoding="utf-8")
     assert "of 80 images of the held-out images" in page
+    words = "or see a/report.html on the held-out ones$"
+    for command in ("evaluate", "report"):
+        err = run(command, "a/best.cnnx", ".").err
+        assert re.match(f"cnnx {command}: warning: a/best.cnnx was trained on .*{words}", err)
     # The validation accuracy of the last epoch is measured on the same images.
     accuracy = read_history("a/log.csv").validation_accuracy[-1]
     assert f"{accuracy:.2%} of 80 images" in page
     outcome = run("train", ".", "--epochs", 1, *FAST, "--run-dir", "b", "--validation", 0)
     assert outcome.status == 0
     assert "best.cnnx" not in outcome.out
+    assert run("evaluate", "b/last.cnnx", ".").err.endswith("measure on other images\n")
+    Path("last.cnnx").write_bytes(Path("b/last.cnnx").read_bytes())
+    shutil.copytree(tmp_path, tmp_path / "copy")  # other images, as far as the path says
+    for model, images in (("last.cnnx", "."), ("b/last.cnnx", "copy")):
+        assert run("evaluate", model, images).err == ""
     assert names(Path("b")) == [name for name in FILES if name != "best.cnnx"]
     assert "of 800 images of the training set" in Path("b/report.html").read_text("utf-8")
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnx.cli.command_lines import program
-from cnnx.cli.errors import UserError
+from cnnx.cli.errors import UserError, caution
 from cnnx.cli.parser import Commands, Parser
+from cnnx.cli.processes import is_first
+from cnnx.cli.run_folder import RunFolder
 from cnnx.cli.shared_options import add_skip_unreadable, add_threads
 from cnnx.cli.training_images import open_images, report_skipped
 
@@ -83,8 +85,23 @@ def refuse_exchanged(command: str, model: Path, path: str) -> None:
 def measured_set(classifier: Classifier, arguments: argparse.Namespace) -> ImageSet:
     """Images to measure: the test set of PATH, else the validation set, else all."""
     source = opened(classifier, arguments)
+    if source.test is None and source.validation is None and is_first():
+        _warn_of_training_images(classifier.path, arguments)
     sets = (source.test, source.validation, source.train)
     return next(each for each in sets if each is not None)
+
+
+def _warn_of_training_images(model: Path, arguments: argparse.Namespace) -> None:
+    """Warn of a model of `cnnx train --run-dir` whose training images are to be measured."""
+    folder = RunFolder.around(model)
+    if folder is None or not folder.trained_on(Path(arguments.path)):
+        return
+    held_out = f", or see {folder.report} on the held-out ones" if folder.best.is_file() else ""
+    caution(
+        arguments.command,
+        f"{model} was trained on images of {arguments.path}, so this result is too good; "
+        f"measure on other images{held_out}",
+    )
 
 
 def opened(classifier: Classifier, arguments: argparse.Namespace) -> Source:

@@ -149,6 +149,14 @@ class RunFolder:
             raise UserError(f"{self.settings}: is damaged, expected the settings of a run as JSON")
         return dict(record)
 
+    def trained_on(self, path: Path) -> bool:
+        """Whether `path` has the images of the run; False if the record is damaged."""
+        try:
+            images = self.record()["settings"].get("path")
+        except (UserError, OSError):
+            return False
+        return isinstance(images, str) and Path(images).resolve() == path.resolve()
+
     def _write(self, record: dict[str, Any]) -> None:
         from cnnx.data.atomic_file import replace_file
 
