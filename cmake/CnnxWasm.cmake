@@ -1,5 +1,8 @@
-# cnnx_add_wasm_module(): cnnx.wasm for the Python package, by a build of this project with emscripten, where its compiler emcc is
-# found and works. `cnnx playground` puts the module into pages.
+# The WebAssembly module cnnx.wasm: how it is linked, and its build within that of the Python package.
+set(CNNX_WASM_LINK_OPTIONS -O2 --no-entry -sALLOW_MEMORY_GROWTH=1 -sSTACK_SIZE=1MB)
+
+# cnnx_add_wasm_module(): the module for the Python package, by a build of this project with emscripten, where its compiler emcc is
+# found and knows the options. `cnnx playground` puts the module into pages.
 function(cnnx_add_wasm_module)
   find_program(CNNX_EMCC emcc)
   if(NOT CNNX_EMCC)
@@ -7,10 +10,11 @@ function(cnnx_add_wasm_module)
     return()
   endif()
   set(probe ${CMAKE_CURRENT_BINARY_DIR}/emcc_probe)
-  file(WRITE ${probe}.cpp "int main() { return 0; }\n")
-  execute_process(COMMAND ${CNNX_EMCC} -c ${probe}.cpp -o ${probe}.o RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
+  file(WRITE ${probe}.cpp "extern \"C\" int call(int x) { try { if (x) throw x; } catch (int) {} return x; }\n")
+  execute_process(COMMAND ${CNNX_EMCC} -msimd128 -fwasm-exceptions ${CNNX_WASM_LINK_OPTIONS} -sEXPORTED_FUNCTIONS=_call,_malloc
+                          ${probe}.cpp -o ${probe}.wasm RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
   if(failed)
-    message(WARNING "${CNNX_EMCC} cannot compile: the package gets no WebAssembly module")
+    message(WARNING "${CNNX_EMCC} cannot build a module: the package gets no WebAssembly module. emscripten 3.1.69 can.")
     return()
   endif()
   include(ExternalProject)
