@@ -5,9 +5,9 @@
 Prints, and compares with goals: the page's size (3 MB); the time from the navigation to the first
 prediction, the slowest of five loads (2 s); the time from a change of the pad until the maps of all
 stages are drawn and the window, of 1,400 by 900 pixels, is painted, the median of 50 changes (16
-ms); and the batches of 32 images per second of a training (20). The browsers paint without a limit
-of frames per second, because the wait for a frame is no work. Exits 1 if a goal is missed or no
-browser is installed.
+ms); and the batches of 32 images per second of a training (20). The arithmetic of marked cells and
+Grad-CAM follow in the next frame. The browsers paint without a limit of frames per second, because
+the wait for a frame is no work. Exits 1 if a goal is missed or no browser is installed.
 """
 
 from __future__ import annotations

@@ -32,11 +32,18 @@ async function startPage(playground) {
   let shown = Promise.resolve(); // when the page shows the newest image
   let painted = Promise.resolve(); // and when the screen does
 
-  const showResult = () => {
+  const draw = () => {
     prediction.show();
-    stages.show();
+    stages.draw();
+  };
+  const explain = () => {
+    stages.explain();
     showProbabilitySteps(byId("probability-steps"), state);
     attention.show();
+  };
+  const showResult = () => {
+    draw();
+    explain();
   };
   const runWhilePending = async () => {
     isRunning = true;
@@ -49,10 +56,12 @@ async function startPage(playground) {
         const result = await engine.run(pixels);
         if (layers !== layersText(state.info)) continue; // another network, which is pending
         state.setRun(pixels, result);
-        showResult();
+        draw();
         painted = nextPaint().then(() => {
           playground.lastMilliseconds = performance.now() - started;
+          if (!isRunning) explain(); // else the newer run is explained
         });
+        painted.catch(showError);
       }
     } catch (error) {
       showError(error);
@@ -103,6 +112,7 @@ async function startPage(playground) {
   byId("page").removeAttribute("aria-busy");
   byId("loading").remove();
   await shown;
+  await painted;
 }
 
 /**

@@ -69,11 +69,21 @@ export class Stage {
     this.root.append(this.details);
   }
 
-  /** Draw the numbers of the last run, if the stage is unfolded and on the screen. */
-  show() {
+  /** Draw the maps of the last run, if the stage is unfolded and on the screen. */
+  draw() {
     if (!this.details.open || !this.state.hasRun) return;
     if (this.isOnScreen || this.alwaysDraws) for (const maps of this.maps) maps.draw();
-    if (this.isOnScreen) this.#showCell();
+  }
+
+  /** Spell out the arithmetic of the marked cell, if the stage is unfolded and on the screen. */
+  explain() {
+    if (this.details.open && this.state.hasRun && this.isOnScreen) this.#showCell();
+  }
+
+  /** Show all of the last run. */
+  show() {
+    this.draw();
+    this.explain();
   }
 
   /** @param {boolean} isOnScreen */

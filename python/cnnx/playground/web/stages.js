@@ -42,9 +42,14 @@ export class Stages {
     this.#build();
   }
 
-  /** Draw the numbers of the last run. */
-  show() {
-    for (const stage of this.#stages) stage.show();
+  /** Draw the maps of the last run. */
+  draw() {
+    for (const stage of this.#stages) stage.draw();
+  }
+
+  /** Spell out the arithmetic of the marked cells in the last run. */
+  explain() {
+    for (const stage of this.#stages) stage.explain();
     this.#drawFrames();
   }
 
