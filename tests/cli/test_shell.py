@@ -15,7 +15,7 @@ import cnnx
 import pytest
 from cnnx import advice, cli
 from cnnx.cli import info
-from cnnx.cli.command_lines import resume_line
+from cnnx.cli.command_lines import program, resume_line
 from command_line import Run
 
 ROOT = Path(__file__).parents[2]
@@ -121,3 +121,19 @@ def test_the_help_imports_neither_numpy_nor_the_core() -> None:
         "sys.exit(any(name in sys.modules for name in ('numpy', 'cnnx._core')))"
     )
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_printed_commands_begin_as_the_shell_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "my tools" / "cnnx"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    monkeypatch.setenv("PATH", os.defpath)
+    assert program() == f"'{script}'"
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert program() == "cnnx"
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "program.py")])
+    assert program() == f"{shlex.quote(sys.executable)} -m cnnx"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,7 +20,9 @@ def program() -> str:
     """Command that started this program, so that the printed commands work as shown."""
     called = Path(sys.argv[0])
     if called.stem == "cnnx":
-        return shlex.quote(sys.argv[0])
+        found = shutil.which("cnnx")
+        is_on_path = found is not None and Path(found).resolve() == called.resolve()
+        return "cnnx" if is_on_path else shlex.quote(sys.argv[0])
     return f"{shlex.quote(sys.executable)} -m cnnx"
 
 
