@@ -39,6 +39,8 @@ def test_a_run_has_all_of_its_files(run: Run, idx: Path, tmp_path: Path) -> None
         ["cnnx", "train", str(idx), *map(str, words), "--run-dir", "runs/first"]
     )
     assert len((folder / "log.csv").read_text(encoding="utf-8").splitlines()) == 3
+    meant = r"is a folder, .*; did you mean runs/first/best\.cnnx\?$"
+    run("explain", "runs/first", "photo.jpg").refused(meant)
     # The folder changes nothing about the training.
     assert run("train", idx, *words, "--out", "alone.cnnx").status == 0
     assert Path("alone.cnnx").read_bytes() == (folder / "last.cnnx").read_bytes()

@@ -56,19 +56,24 @@ def _import_command(call: re.Match[str]) -> str:
     return f"cnnx import {shlex.quote(str(path))} --out {shlex.quote(str(out))}"
 
 
-def require_file(path: Path, expected: str = "a file that cnnx saved") -> None:
+def require_file(
+    path: Path, expected: str = "a file that cnnx saved", suffix: str = ".cnnx"
+) -> None:
     """Refuse a path that is a folder or does not exist.
 
     Args:
         path: the file.
         expected: what it should be.
+        suffix: end of the names of such files, of which the error proposes one in the folder.
 
     Raises:
         UserError: if it is a folder.
         FileNotFoundError: if it does not exist.
     """
     if path.is_dir():
-        raise UserError(f"{path} is a folder, expected {expected}")
+        inside = min(path.glob(f"*{suffix}"), default=None)  # best.cnnx before last.cnnx
+        meant = f"; did you mean {inside}?" if inside is not None else ""
+        raise UserError(f"{path} is a folder, expected {expected}{meant}")
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 

@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert the file, save the model and print its parts."""
     import cnnx
 
-    require_file(arguments.file, "an ONNX file")
+    require_file(arguments.file, "an ONNX file", ".onnx")
     check_new_model(arguments.out, {"FILE": arguments.file}, arguments.overwrite)
     preprocessing = None
     if arguments.mean is not None or arguments.std is not None:
