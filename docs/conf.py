@@ -76,6 +76,7 @@ html_title = f"cnnx {version}"
 html_static_path = ["_static"]
 html_favicon = "_static/icon.svg"
 html_css_files = ["site.css"]
+html_search_scorer = str(ROOT / "docs" / "search_scorer.js")
 html_copy_source = False
 html_domain_indices = False
 html_show_sphinx = False

@@ -178,5 +178,19 @@ def test_search_finds_it(words: str, page: str, site: Path, tab: browser_tab.Tab
     assert any(each.startswith(page) for each in search(words, site, tab)[:5])
 
 
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("how many threads", "threads.html#how-many-threads"),
+        ("grey images", "loading-data.html#grey-images"),
+        ("resume a training", "resuming.html"),
+    ],
+)
+def test_a_heading_with_the_words_is_found_first(
+    words: str, page: str, site: Path, tab: browser_tab.Tab
+) -> None:
+    assert search(words, site, tab)[0] == page
+
+
 def test_search_finds_nothing_for_a_word_that_no_page_has(site: Path, tab: browser_tab.Tab) -> None:
     assert search("zzqq", site, tab) == []
