@@ -71,7 +71,7 @@ def test_an_installation_without_the_module_says_how_to_get_it(
         cnnx.playground.write("page.html", model)
     model.save("model.cnnx")
     assert cli.main(["playground", "model.cnnx"]) == 1
-    assert sentence in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith(f"cnnx playground: {sentence}")
     assert not Path("playground.html").exists()
 
 
@@ -111,6 +111,9 @@ def test_the_command_embeds_image_files(
     (found,) = json.loads(embedded(text, "samples"))
     assert (found["name"], base64.b64decode(found["pixels"])) == ("grey.png", bytes([77] * 120))
     assert "<title>xo</title>" in text
+    assert cli.main(["playground", "xo.cnnx", "--title", "X or O?", "--out", "c.html"]) == 0
+    assert "<title>X or O?</title>" in Path("c.html").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == "saved c.html\n"
     assert cli.main(["playground", "xo.cnnx", "--out", "a.html"]) == 1
     assert "--overwrite" in capsys.readouterr().err
     words = ["playground", "xo.cnnx", "--images", "broken.png", "--out", "b.html"]

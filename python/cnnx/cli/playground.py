@@ -43,6 +43,9 @@ def add_parser(commands: Commands) -> None:
         help="file of the page (default: playground.html)",
     )
     parser.add_argument(
+        "--title", metavar="TEXT", help="title of the page (default: the name of MODEL)"
+    )
+    parser.add_argument(
         "--images",
         metavar="IMAGE",
         nargs="+",
@@ -69,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         failed = failed or pixels is None
         if pixels is not None:
             samples.append(sample(image.name, pixels))
-    write_page(str(arguments.out), model, arguments.model.stem, samples)
+    title = arguments.model.stem if arguments.title is None else arguments.title
+    write_page(str(arguments.out), model, title, samples)
     print(f"saved {arguments.out}")
     return 1 if failed else 0

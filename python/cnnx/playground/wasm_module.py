@@ -18,7 +18,7 @@ def read_wasm_module() -> bytes:
     """
     if not WASM_MODULE.exists():
         raise FileNotFoundError(
-            "playground: cnnx was installed without its WebAssembly module; install emscripten, on "
+            "cnnx was installed without its WebAssembly module; install emscripten, on "
             "Debian or Ubuntu with sudo apt-get install -y emscripten, and then cnnx again from "
             "its sources: pip install --force-reinstall --no-deps ."
         )
