@@ -22,6 +22,12 @@ from docs.generators.layer_tables import onnx_operators  # noqa: E402
 from docs.generators.public_names import attributes_in, members  # noqa: E402
 
 
+@pytest.fixture(scope="module", autouse=True)
+def estimators() -> None:
+    """The pages of cnnx.sklearn import scikit-learn."""
+    pytest.importorskip("sklearn", reason="needs scikit-learn: install the extra docs")
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Texts of the pages by file name."""

@@ -41,8 +41,10 @@ class Page:
 
 PAGES = {
     "README.md": Page(files=("mnist", "PATH", "image.png")),
-    "docs/tutorials/digits.md": Page(files=("mnist", "image.png")),
-    "docs/tutorials/own-images.md": Page(files=("pets", "photo.jpg")),
+    "docs/tutorials/x-and-o.md": Page(slow=True),
+    "docs/tutorials/install.md": Page(slow=True),
+    "docs/tutorials/digits.md": Page(files=("mnist", "image.png"), slow=True),
+    "docs/tutorials/own-images.md": Page(files=("pets", "photo.jpg"), slow=True),
     "docs/tutorials/same-model-in-cpp.md": Page(programs=("c++", "cc"), slow=True),
     "docs/distributed.md": Page(
         files=("PATH", "images"), modules=("mpi4py",), programs=("mpiexec",), slow=True
@@ -55,10 +57,10 @@ PAGES = {
     "docs/playground.md": Page(wasm=True),
     "docs/loading-data.md": Page(files=("pets",)),
     "docs/augmentation.md": Page(files=("pets",)),
-    "docs/learning-rate.md": Page(files=("pets",)),
-    "docs/class-imbalance.md": Page(files=("pets",)),
-    "docs/resuming.md": Page(files=("pets",)),
-    "docs/reproducing.md": Page(files=("pets",)),
+    "docs/learning-rate.md": Page(files=("pets",), slow=True),
+    "docs/class-imbalance.md": Page(files=("pets",), slow=True),
+    "docs/resuming.md": Page(files=("pets",), slow=True),
+    "docs/reproducing.md": Page(files=("pets",), slow=True),
     "docs/serving.md": Page(files=("pets.cnnx", "photos", "photo.jpg"), programs=("curl",)),
     "docs/memory.md": Page(files=("pets",)),
     "docs/report.md": Page(files=("mnist", "lenet.cnnx", "run.csv")),
