@@ -32,7 +32,7 @@ void wake_threads(int threads) {
 
 void run_loop(const Loop& loop) {
   if (has_threads() && loop.slots > 1 && may_start_threads() && Team::run(loop)) return;
-  const DefaultFloatingPoint mode;
+  [[maybe_unused]] const DefaultFloatingPoint mode;
   loop.body(loop.context, 0, loop.count, 0);
 }
 

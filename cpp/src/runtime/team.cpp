@@ -236,7 +236,7 @@ void Team::stand_by(int slot) {
 }
 
 void Team::take_part(uint32_t loop, int slot) {
-  const DefaultFloatingPoint mode;
+  [[maybe_unused]] const DefaultFloatingPoint mode;
   const int slots = ranges_[slot % kMostRanges].slots.load(std::memory_order_relaxed);
   const int ranges = std::min(slots, kMostRanges);
   for (int i = 0; i < ranges; ++i) take_pieces(ranges_[(slot + i) % ranges], loop, slot);
