@@ -89,14 +89,15 @@ AlignedBuffer::~AlignedBuffer() {
 }
 
 std::uint64_t memory_limit() {
-  static const std::uint64_t limit = std::min(memory_of_the_machine(), memory_of_the_cgroups());
+  // What the system can address; in 64 bits, because more may be needed on a 32-bit system.
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
+  static const std::uint64_t limit =
+      std::min({memory_of_the_machine(), memory_of_the_cgroups(), kMost});
   return limit;
 }
 
 void check_memory(std::uint64_t bytes) {
-  // In 64 bits: on a 32-bit system the number of bytes may exceed every size.
-  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
-  if (bytes > 2 * kHugePage && (bytes > memory_limit() || bytes > kMost)) throw OutOfMemory(bytes);
+  if (bytes > 2 * kHugePage && bytes > memory_limit()) throw OutOfMemory(bytes);
 }
 
 void read_ahead(const void* data, int64_t bytes) noexcept {

@@ -52,13 +52,12 @@ class AlignedBuffer {
 // A count of floats rounded up so that the next array in a shared block starts on a cache line.
 constexpr int64_t round_up_to_line(int64_t floats) { return (floats + 15) / 16 * 16; }
 
-// Bytes of memory that this machine, swap included, or this process's control group has; determined
-// once. A larger request gets OutOfMemory. Otherwise a system that overcommits memory would end
-// the process when it uses the memory.
+// Bytes of memory that this machine, swap included, or this process's control group has, or that
+// the system can address, if that is less; determined once. A larger request gets OutOfMemory.
+// Otherwise a system that overcommits memory would end the process when it uses the memory.
 std::uint64_t memory_limit();
 
-// For an allocation of so many bytes. Throws OutOfMemory for more than memory_limit(), and for more
-// than the system can address.
+// For an allocation of so many bytes. Throws OutOfMemory for more than memory_limit().
 void check_memory(std::uint64_t bytes);
 
 // Requests the system to read the parts of this memory that lie in a mapped file, all at once

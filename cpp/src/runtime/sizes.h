@@ -11,8 +11,7 @@
 namespace cnnx::runtime {
 
 // For an allocation of `count` elements, whose number may come from a file. Throws std::bad_alloc
-// for more than memory_limit(), and for more than the system can address; a conversion alone would
-// drop the upper bits.
+// for more than memory_limit(); a conversion alone would drop the upper bits on a 32-bit system.
 template <class Element = float>
 std::size_t checked_size(int64_t count) {
   constexpr auto kMost =
