@@ -59,7 +59,7 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the page; return 1 if an image cannot be read."""
     from cnnx.model.model import load
-    from cnnx.playground.writing import MOST_SAMPLES, sample, write_page
+    from cnnx.playground.writing import MOST_SAMPLES, check_classifier, sample, write_page
 
     check_new_file("--out", arguments.out, {"MODEL": arguments.model}, arguments.overwrite)
     model = load(arguments.model)
@@ -73,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         if pixels is not None:
             samples.append(sample(image.name, pixels))
     title = arguments.model.stem if arguments.title is None else arguments.title
+    check_classifier(model)
     write_page(str(arguments.out), model, title, samples)
     print(f"saved {arguments.out}")
     return 1 if failed else 0

@@ -84,6 +84,10 @@ def _contents(sections: Sequence[Section]) -> Markup:
 
 
 @cache
+def style_sheet() -> str:
+    """The style of pages and fragments."""
+    return Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+
+
 def _style() -> Markup:
-    sheet = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    return element("style", Markup(sheet))
+    return element("style", Markup(style_sheet()))

@@ -11,13 +11,11 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-import cnnx.drawing
-from cnnx.model.model import Model
+from cnnx.drawing.page import style_sheet
 from cnnx.playground.bundle import bundle
 from cnnx.playground.wasm_module import read_wasm_module
 
 _WEB = Path(__file__).parent / "web"
-_PAGE_STYLE = Path(cnnx.drawing.__file__).with_name("page.css")
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,11 @@ class Sample:
     pixels: str
 
 
-def playground_page(model: Model, title: str, samples: list[Sample]) -> str:
+def playground_page(model: bytes, title: str, samples: list[Sample]) -> str:
     """The document.
 
     Args:
-        model: a classifier.
+        model: bytes of the file of a classifier.
         title: title of the page.
         samples: images to begin with.
 
@@ -46,12 +44,12 @@ def playground_page(model: Model, title: str, samples: list[Sample]) -> str:
     """
     parts = {
         "title": html.escape(title),
-        "page_style": _PAGE_STYLE.read_text(encoding="utf-8"),
+        "page_style": style_sheet(),
         "style": "\n".join(
             sheet.read_text(encoding="utf-8") for sheet in sorted(_WEB.glob("*.css"))
         ),
         "module": _packed_module(),
-        "model": _packed(model._core.to_bytes()),
+        "model": _packed(model),
         # In a script element, where only "<" could end it.
         "samples": json.dumps([asdict(each) for each in samples]).replace("<", "\\u003c"),
         "worker": bundle(_WEB / "worker.js"),

@@ -65,9 +65,8 @@ def write(
     check_model(model, "write")
     if not isinstance(title, str):
         raise TypeError(f"write: title is {shown(title)}, expected text")
-    _check_classifier(model)
-    page = playground_page(model, title, _samples(model, images))
-    replace_file(name, [page.encode("utf-8", "backslashreplace")])
+    check_classifier(model)
+    write_page(name, model, title, _samples(model, images))
 
 
 def write_page(path: str, model: Model, title: str, samples: list[Sample]) -> None:
@@ -75,12 +74,13 @@ def write_page(path: str, model: Model, title: str, samples: list[Sample]) -> No
 
     Args:
         path: file.
-        model: a classifier.
+        model: a classifier, as `check_classifier` accepts it.
         title: title of the page.
         samples: images to begin with.
     """
-    _check_classifier(model)
-    page = playground_page(model, title, samples)
+    content = model._core.to_bytes()
+    _warn_of_large_file(len(content))
+    page = playground_page(content, title, samples)
     replace_file(path, [page.encode("utf-8", "backslashreplace")])
 
 
@@ -89,8 +89,12 @@ def sample(name: str, pixels: NDArray[np.uint8]) -> Sample:
     return Sample(name, base64.b64encode(np.ascontiguousarray(pixels).tobytes()).decode("ascii"))
 
 
-def _check_classifier(model: Model) -> None:
-    """Refuse a model without probabilities of classes, and warn of a large one."""
+def check_classifier(model: Model) -> None:
+    """Refuse a model without probabilities of classes.
+
+    Raises:
+        ValueError: if it is one.
+    """
     if outputs_are_values(model._core):
         raise ValueError(
             "write: the model predicts values, expected a classifier: trained with "
@@ -101,7 +105,9 @@ def _check_classifier(model: Model) -> None:
             f"write: the model's output has shape {model.output_shape}, expected one number per "
             "class"
         )
-    size = len(model._core.to_bytes())
+
+
+def _warn_of_large_file(size: int) -> None:
     if size > LARGE_FILE:
         warn(
             f"write: the model has {size / 1e6:.1f} MB, expected at most {LARGE_FILE / 1e6:.0f} MB "

@@ -6,8 +6,8 @@ const NOT_SUPPORTED = 52;
 /** An error that cnnx reported, with its sentence. */
 export class CnnxError extends Error {}
 
-/** Memory of one call: everything allocated here is freed at its end. */
-class Scope {
+/** Memory that is freed together, such as that of one call. */
+export class Scope {
   /** @param {Core} core */
   constructor(core) {
     this.core = core;

@@ -5,7 +5,7 @@ import { gradCam } from "./grad_cam.js";
 import { Network } from "./network.js";
 import { Training } from "./training.js";
 
-/** Milliseconds of training between two looks at other requests. */
+/** Milliseconds of training after which other requests are answered. */
 const TURN = 20;
 
 /**

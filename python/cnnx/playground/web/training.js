@@ -1,5 +1,6 @@
 // Training a model on images in memory, step by step, with the bits of cnnx.Trainer.fit.
 
+import { Scope } from "./core.js";
 import { elementCount } from "./network.js";
 
 /** Pixels by which an image is shifted at random, at most. */
@@ -29,16 +30,14 @@ export class Training {
     this.steps = this.batches * settings.epochs;
     this.step = 0;
     this.epoch = 0;
-    this.epochHandle = 0;
     /** Sum of the losses of the images of this epoch so far. */
     this.lossSum = 0;
-    this.accuracy = NaN;
-    /** @type {number[]} */
-    this.addresses = [];
     /** Address of the epoch, 0 before the first. */
     this.epochHandle = 0;
     const { core } = this;
-    this.scratch = this.keep(new Uint8Array(16));
+    /** Memory that lives as long as the training. */
+    this.scope = new Scope(core);
+    this.scratch = this.scope.room(16);
     this.samples = this.samplesStruct();
     this.trainer = core.scoped((scope) =>
       core.create(
@@ -69,7 +68,6 @@ export class Training {
     const difference = Math.max(mean * images - this.lossSum, 0); // may round to below 0
     const loss = difference / (images - before);
     this.lossSum = mean * images;
-    this.accuracy = accuracy;
     return { step: this.step, steps: this.steps, epoch: this.epoch, loss, accuracy };
   }
 
@@ -95,7 +93,7 @@ export class Training {
     const { functions } = this.core;
     functions.cnnx_epoch_destroy(this.epochHandle);
     functions.cnnx_trainer_destroy(this.trainer);
-    for (const address of this.addresses) functions.free(address);
+    this.scope.free();
   }
 
   beginEpoch() {
@@ -122,11 +120,11 @@ export class Training {
   /** @returns {number} address of a cnnx_samples */
   samplesStruct() {
     const { labels, pixels } = this.settings;
-    const images = this.keep(pixels);
+    const images = this.scope.copy(pixels);
     const [targets, values] = this.isSigmoid
-      ? [0, this.keep(this.oneHot())]
-      : [this.keep(BigInt64Array.from(labels, BigInt)), 0];
-    const address = this.keep(new Uint8Array(SAMPLES_BYTES));
+      ? [0, this.scope.copy(this.oneHot())]
+      : [this.scope.copy(BigInt64Array.from(labels, BigInt)), 0];
+    const address = this.scope.copy(new Uint8Array(SAMPLES_BYTES));
     const view = this.core.view();
     view.setUint32(address, images, true);
     view.setBigInt64(address + 8, BigInt(labels.length), true);
@@ -145,19 +143,5 @@ export class Training {
       values[i * outputs + label] = 1;
     });
     return values;
-  }
-
-  /**
-   * @param {ArrayBufferView} values
-   * @returns {number} address of a copy that lives as long as the training
-   */
-  keep(values) {
-    const address = this.core.functions.malloc(Math.max(values.byteLength, 8));
-    if (address === 0) throw new Error(`no memory for ${values.byteLength} bytes of images`);
-    this.core
-      .bytes(address, values.byteLength)
-      .set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-    this.addresses.push(address);
-    return address;
   }
 }
