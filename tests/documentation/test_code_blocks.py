@@ -87,9 +87,12 @@ def test_the_syntax_of_shell_blocks_is_correct(page: str) -> None:
 
 def test_every_exception_is_used() -> None:
     lines = [
-        line for page in pages() for each in blocks_of(page) if each.language == "sh"
+        line
+        for page in pages()
+        for each in blocks_of(page)
+        if each.language == "sh"
         for line in each.lines
-    ]  # fmt: skip
+    ]
     assert set(NOT_RUN) == {reason_not_to_run(line) for line in lines} - {None}
     assert set(PAGES) <= set(pages())
 
