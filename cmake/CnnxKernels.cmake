@@ -1,8 +1,12 @@
-# cnnx_compile_kernels(target sources...): compiles each kernel source once per instruction set and links all
-# versions into target. Only this file defines the compiler flags of an instruction set.
+# cnnx_compile_kernels(target sources... [INTEGER sources...]): compiles each kernel source once per instruction set and links
+# all versions into target. Sources of integer kernels have more levels, those with instructions for dot products of bytes.
+# Only this file defines the compiler flags of an instruction set.
+include(CheckCXXCompilerFlag)
 set(CNNX_SANITIZED_ISA "" CACHE STRING "In a build with a sanitizer, the only instruction set whose kernels it checks; all if empty")
 function(cnnx_compile_kernels target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "INTEGER")
   set(levels baseline)
+  set(integer_levels "")
   set(flags_baseline "")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     # First reset to the baseline, so that no -march=native or -mavx from outside changes a level; then add the level's flags.
@@ -12,6 +16,15 @@ function(cnnx_compile_kernels target)
     set(flags_avx2 ${every_cpu} -mavx2 -mfma -DCNNX_HAS_FMA=1)
     set(flags_avx512 ${every_cpu} -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl
                      -mprefer-vector-width=512 -DCNNX_HAS_FMA=1)
+    # GCC 11, Clang 12.
+    check_cxx_compiler_flag("-mavx512vnni -mavxvnni -mamx-tile -mamx-int8" CNNX_KNOWS_DOT_PRODUCTS)
+    if(CNNX_KNOWS_DOT_PRODUCTS)
+      set(integer_levels avx2_vnni avx512_vnni amx)
+      set(flags_avx2_vnni ${flags_avx2} -mavxvnni -DCNNX_DOT_PRODUCTS=1)
+      set(flags_avx512_vnni ${flags_avx512} -mavx512vnni -DCNNX_DOT_PRODUCTS=1)
+      set(flags_amx ${flags_avx512_vnni} -mamx-tile -mamx-int8 -DCNNX_TILES=1)
+      target_compile_definitions(${target} PRIVATE CNNX_DOT_PRODUCT_LEVELS=1)
+    endif()
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12
        AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
       # AddressSanitizer's copy of a stack frame is aligned to 32 bytes, but these compilers store to it as if to 64.
@@ -24,9 +37,13 @@ function(cnnx_compile_kernels target)
     # Every browser since 2023 has vectors of 128 bits. They round as those of x86-64 do, so the bits are those of its baseline.
     set(flags_baseline -msimd128)
   endif()
-  foreach(level IN LISTS levels)
+  foreach(level IN LISTS levels integer_levels)
     set(objects ${target}_kernels_${level})
-    add_library(${objects} OBJECT ${ARGN})
+    if(level IN_LIST integer_levels)
+      add_library(${objects} OBJECT ${arg_INTEGER})
+    else()
+      add_library(${objects} OBJECT ${arg_UNPARSED_ARGUMENTS} ${arg_INTEGER})
+    endif()
     target_include_directories(${objects} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
     cnnx_set_flags(${objects} KERNELS)
     cnnx_compile_options(${objects} ${flags_${level}})
@@ -35,6 +52,9 @@ function(cnnx_compile_kernels target)
       cnnx_compile_options(${objects} $<$<CONFIG:Sanitized>:-O0> $<$<CONFIG:Sanitized>:-fno-sanitize=all>)
     endif()
     target_compile_definitions(${objects} PRIVATE CNNX_ISA=${level})
+    if(integer_levels)
+      target_compile_definitions(${objects} PRIVATE CNNX_DOT_PRODUCT_LEVELS=1)
+    endif()
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
   endforeach()
 endfunction()

@@ -11,6 +11,7 @@ void bind_runtime(py::module_& module) {
   module.def("get_num_threads", &get_num_threads);
   module.def("set_num_threads", &set_num_threads, py::arg("count"));
   module.def("isa", &isa);
+  module.def("integer_isa", &integer_isa);
   module.def("has_threads", &has_threads);
   module.def("has_openmp", &has_openmp);
 }

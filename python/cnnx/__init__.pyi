@@ -29,6 +29,7 @@ from cnnx.layers.graph import Input as Input
 from cnnx.layers.merge import *
 from cnnx.layers.normalisation import *
 from cnnx.layers.pooling import *
+from cnnx.layers.quantization import *
 from cnnx.layers.shape import *
 from cnnx.model.layer_view import ModelLayer as ModelLayer
 from cnnx.model.model import Model as Model
@@ -38,6 +39,7 @@ from cnnx.preprocessing import Preprocessing as Preprocessing
 from cnnx.runtime import get_num_threads as get_num_threads
 from cnnx.runtime import has_openmp as has_openmp
 from cnnx.runtime import has_threads as has_threads
+from cnnx.runtime import integer_isa as integer_isa
 from cnnx.runtime import isa as isa
 from cnnx.runtime import set_num_threads as set_num_threads
 from cnnx.training.history import History as History

@@ -63,6 +63,23 @@ def isa() -> str:
     return _core.isa()
 
 
+def integer_isa() -> str:
+    """Name of the instruction set of the computations in integers, those of quantized layers.
+
+    It is `isa`, or one with instructions for dot products of bytes besides: "avx2_vnni",
+    "avx512_vnni" or "amx". All of them give the same bits. CNNX_ISA may name these too.
+
+    Raises:
+        ValueError: if CNNX_ISA names an instruction set that is unknown or that the CPU lacks.
+
+    Example:
+        >>> import cnnx
+        >>> cnnx.integer_isa().split("_")[0] in ("baseline", "avx2", "avx512", "amx", "neon")
+        True
+    """
+    return _core.integer_isa()
+
+
 def has_threads() -> bool:
     """Whether the library can use several threads; without, `get_num_threads` is always 1.
 

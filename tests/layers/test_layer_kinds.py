@@ -189,7 +189,8 @@ def test_the_number_of_inputs(kind: str) -> None:
 @every_kind
 def test_parameters_and_buffers(kind: str) -> None:
     described = KINDS[kind]
-    flags = {only_if for _, only_if in described["parameters"] if only_if}
+    arrays_of_it = (*described["parameters"], *described["buffers"])
+    flags = sorted({only_if for _, only_if in arrays_of_it if only_if})
     for values in itertools.product((False, True), repeat=len(flags)):
         chosen = dict(zip(flags, values, strict=True))
         made: Any = CLASSES[kind](**{**arguments(kind), **chosen})
@@ -272,7 +273,8 @@ def test_the_file_format_has_its_row(kind: str) -> None:
     assert settings == "; ".join(saved)
     parameters = [name for name, _ in (*described["parameters"], *described["buffers"])]
     assert re.findall(r"`(\w+)`", arrays) == parameters
-    conditions = {only_if for _, only_if in described["parameters"] if only_if}
+    arrays_of_it = (*described["parameters"], *described["buffers"])
+    conditions = {only_if for _, only_if in arrays_of_it if only_if}
     assert set(re.findall(r"if (\w+)", arrays)) == conditions
     least, most = described["inputs"]
     if most > 1:
@@ -285,7 +287,8 @@ def test_the_file_format_has_no_other_rows() -> None:
 
 @every_kind
 def test_random_graphs_draw_it(kind: str) -> None:
-    assert kind in random_graphs.drawn_kinds()
+    """Except the layer whose output is no continuous function of its input."""
+    assert kind == "quantize" or kind in random_graphs.drawn_kinds()
 
 
 @every_kind

@@ -24,6 +24,7 @@ def test_a_recipe_keeps_its_settings_in_one_form() -> None:
         "groups": 2,
         "bias": True,
         "algorithm": "auto",
+        "int8_weight": False,
     }
     assert cnnx.Conv2d(8, 3, padding=(1, 2)).settings["padding"] == [1, 1, 2, 2]
     assert cnnx.Conv2d(8, [3, 3], padding="same").settings["padding"] == "same"

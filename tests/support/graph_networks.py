@@ -286,6 +286,7 @@ def build(name: str) -> cnnx.Model:
 
 def with_random_values(model: cnnx.Model) -> cnnx.Model:
     rng = np.random.default_rng(6)
+    int8_weights = [name for name in model.parameters if f"{name}_scale" in model.buffers]
     for name in model.parameters:
         value = model.parameters[name]
         if name.endswith(".bias"):
@@ -294,5 +295,9 @@ def with_random_values(model: cnnx.Model) -> cnnx.Model:
             model.parameters[name] = rng.uniform(0.5, 1.5, value.shape)
     for name in model.buffers:
         low, high = (0.5, 2.0) if name.endswith("variance") else (-0.5, 0.5)
+        low, high = (0.001, 0.01) if name.endswith("weight_scale") else (low, high)
         model.buffers[name] = rng.uniform(low, high, model.buffers[name].shape)
+    for name in int8_weights:
+        whole = rng.integers(-128, 128, model.parameters[name].shape)
+        model.parameters[name] = whole * model.buffers[f"{name}_scale"]
     return model

@@ -22,6 +22,8 @@ CLASSES: dict[str, type[cnnx.Layer]] = {
 IMAGE = (12, 14, 4)
 # Settings that must keep their default where another one does not.
 ALTERNATIVES = {"upsample2d": "scale_factor"}
+# Settings of layers that are not trained.
+UNTRAINED = ("int8_weight",)
 
 
 def another_value(setting: Any) -> Any:
@@ -43,22 +45,30 @@ def another_value(setting: Any) -> Any:
     return (1, 0), (1, 2)
 
 
-def arguments(kind: str, *, changed: bool = False) -> dict[str, Any]:
-    """Of the constructor: those that are required, or with `changed` every one."""
+def arguments(kind: str, *, changed: bool = False, trained: bool = False) -> dict[str, Any]:
+    """Of the constructor: those that are required, or with `changed` every one.
+
+    Without those of layers that are not trained, if it is to be `trained`.
+    """
     return {
         setting["name"]: another_value(setting)
         for setting in KINDS[kind]["settings"]
-        if setting["required"] or (changed and ALTERNATIVES.get(kind) != setting["name"])
+        if (setting["required"] or (changed and ALTERNATIVES.get(kind) != setting["name"]))
+        and not (trained and setting["name"] in UNTRAINED)
     }
 
 
-def layer(kind: str, *, changed: bool = False) -> cnnx.Layer:
+def layer(kind: str, *, changed: bool = False, trained: bool = False) -> cnnx.Layer:
     """With its defaults, or with `changed` with other settings wherever there are any."""
     make: Any = CLASSES[kind]
-    return make(**arguments(kind, changed=changed))  # type: ignore[no-any-return]
+    return make(  # type: ignore[no-any-return]
+        **arguments(kind, changed=changed, trained=trained)
+    )
 
 
-def model(kind: str, *before: cnnx.Layer, changed: bool = False, seed: int = 4) -> cnnx.Model:
+def model(
+    kind: str, *before: cnnx.Layer, changed: bool = False, trained: bool = False, seed: int = 4
+) -> cnnx.Model:
     """The layer behind those `before` it, and behind a Flatten if it takes no images. Of several
     inputs each is the same.
     """
@@ -66,7 +76,7 @@ def model(kind: str, *before: cnnx.Layer, changed: bool = False, seed: int = 4) 
     read: Symbol = image
     for each in before:
         read = each(read)
-    made, count = layer(kind, changed=changed), KINDS[kind]["inputs"][0]
+    made, count = layer(kind, changed=changed, trained=trained), KINDS[kind]["inputs"][0]
     try:
         return cnnx.Model.from_graph(image, made(*[read] * count), seed=seed)
     except ValueError:

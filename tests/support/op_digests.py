@@ -227,7 +227,7 @@ def layer_calls() -> Iterator[tuple[str, Call]]:
     """Every kind of layer behind a convolution: its output, and all gradients of a step."""
     for kind in layer_kinds.KINDS:
         for changed in (False, True):
-            model = layer_kinds.model(kind, cnnx.Conv2d(4, 1), changed=changed)
+            model = layer_kinds.model(kind, cnnx.Conv2d(4, 1), changed=changed, trained=True)
             yield f"{kind} layer", partial(outputs_and_gradients, model)
     yield "multiply layer", partial(outputs_and_gradients, pixel_gates())
 

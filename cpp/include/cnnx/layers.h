@@ -74,6 +74,7 @@ class Conv2d : public ConvolutionBuilder<Conv2d> {
  public:
   Conv2d(int64_t out_channels, Pair kernel_size)
       : ConvolutionBuilder("conv2d", out_channels, kernel_size) {}
+  Conv2d& int8_weight(bool is_int8) { return set("int8_weight", Setting(is_int8)); }
 };
 
 class ConvTranspose2d : public ConvolutionBuilder<ConvTranspose2d> {
@@ -92,6 +93,16 @@ class Dense : public LayerBuilder<Dense> {
     bias(true);
   }
   Dense& bias(bool bias) { return set("bias", Setting(bias)); }
+  Dense& int8_weight(bool is_int8) { return set("int8_weight", Setting(is_int8)); }
+};
+
+// The nearest of 256 values, scale * (0...255 - zero_point).
+class Quantize : public LayerBuilder<Quantize> {
+ public:
+  explicit Quantize(double scale, int64_t zero_point = 0) : LayerBuilder("quantize") {
+    set_real("scale", scale);
+    set("zero_point", Setting(zero_point));
+  }
 };
 
 // Pooling.

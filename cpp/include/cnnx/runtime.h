@@ -21,9 +21,14 @@ CNNX_API int get_num_threads();
 CNNX_API void set_num_threads(int count);
 
 // The instruction set of the kernels, chosen once per process: "baseline", "avx2", "avx512" or
-// "neon". The environment variable CNNX_ISA overrides the choice. An unknown name, or one that this
-// CPU cannot run, throws std::invalid_argument from this and every other call that needs a kernel.
+// "neon". The environment variable CNNX_ISA overrides the choice, by one of these names or of those
+// of integer_isa. An unknown name, or one that this CPU cannot run, throws std::invalid_argument
+// from this and every other call that needs a kernel.
 CNNX_API std::string isa();
+
+// The instruction set of the kernels of integers, which may have one more: "avx2_vnni",
+// "avx512_vnni" or "amx", with instructions for dot products of bytes. Otherwise it is isa().
+CNNX_API std::string integer_isa();
 
 // False when the library was built serial (CMake's CNNX_OPENMP=OFF). Then all code runs on the
 // calling thread.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ops/gradient_kernels.h"
+#include "ops/quantization.h"
 #include "runtime/add_time.h"
 #include "runtime/memory.h"
 
@@ -29,24 +30,36 @@ ops::TrainingStep of_step(const ops::TrainingStep& training, const Step& step) {
   return own;
 }
 
-// Fuses one successor after the other, in the order of ops::Fusion.
+std::vector<Shape> input_shapes(const Node& node, int64_t batch) {
+  std::vector<Shape> shapes;
+  for (const Shape& shape : node.input_shapes) shapes.push_back(with_batch(batch, shape));
+  return shapes;
+}
+
+// Fuses one successor after the other, in the order of ops::Fusion. `IsInBytes` tells whether the
+// output of a node is.
+template <class IsInBytes>
 class Fuser {
  public:
-  Fuser(const Graph& graph, int last, int64_t batch, int unfused)
-      : graph_(graph), last_(last), batch_(batch), unfused_(unfused) {}
+  Fuser(const Graph& graph, int last, int64_t batch, int unfused, const IsInBytes& is_in_bytes)
+      : graph_(graph), last_(last), batch_(batch), unfused_(unfused), is_in_bytes_(is_in_bytes) {}
 
-  // The last node that runs with node `id`; appends the other input of a fused Add to `inputs`.
-  int fuse(int id, bool folds, ops::Fusion& fusion, std::vector<int>& inputs) const {
-    const Node& node = graph_.node(id);
-    const Shape shape = with_batch(batch_, node.input_shapes[0]);
+  // The last node that runs with node `id`, which is bound to bytes or to floats; appends the other
+  // input of a fused Add to `inputs`.
+  int fuse(int id, bool folds, bool bytes, ops::Fusion& fusion, std::vector<int>& inputs) const {
+    const ops::Op& op = *graph_.node(id).op;
+    const Shape shape = with_batch(batch_, graph_.node(id).input_shapes[0]);
     const auto takes = [&](ops::Fusable wanted) {
       if (id == unfused_ || id + 1 == last_ || graph_.node(id).readers != 1) return false;
       const Node& next = graph_.node(id + 1);
       if (next.inputs.size() > 2) return false;
       const bool reads = std::find(next.inputs.begin(), next.inputs.end(), id) != next.inputs.end();
       if (!reads || next.op->fusable_as(with_batch(batch_, next.input_shapes[0])) != wanted ||
-          !node.op->can_fuse(wanted, shape)) {
+          !(bytes ? op.can_fuse_in_bytes(wanted) : op.can_fuse(wanted, shape))) {
         return false;
+      }
+      for (const int input : next.inputs) {
+        if (input != id && bytes && !is_in_bytes_(input)) return false;
       }
       for (const int input : next.inputs) {
         if (input != id) inputs.push_back(input);
@@ -59,6 +72,7 @@ class Fuser {
     fusion.relu = takes(ops::Fusable::relu);
     fusion.relu6 = !fusion.relu && takes(ops::Fusable::relu6);
     fusion.max_pool = !fusion.add && !fusion.relu6 && takes(ops::Fusable::max_pool_2x2);
+    if (bytes && takes(ops::Fusable::quantize)) fusion.quantize = graph_.node(id).op.get();
     return id;
   }
 
@@ -67,16 +81,17 @@ class Fuser {
   int last_;
   int64_t batch_;
   int unfused_;
+  const IsInBytes& is_in_bytes_;
 };
 
 }  // namespace
 
 Chain::Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t packed,
-             int unfused)
+             int unfused, const ops::Format& input)
     : packed_end_(packed) {
-  const Shape& input = first == 0 ? graph.input_shape() : graph.node(first - 1).output_shape;
-  values_.emplace_back();
-  values_[kCallersInput].floats = element_count(with_batch(batch, input));
+  const Shape& shape = first == 0 ? graph.input_shape() : graph.node(first - 1).output_shape;
+  values_.push_back(
+      {element_count(with_batch(batch, shape)), input, -1, {}, kCallersInput, kCallersInput});
   bind(graph, first, last, batch, keep, unfused);
   if (keep == Keep::for_backward) return;
   find_lifetimes(keep);
@@ -84,45 +99,88 @@ Chain::Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, 
 }
 
 void Chain::bind(const Graph& graph, int first, int last, int64_t batch, Keep keep, int unfused) {
-  const Fuser fuser(graph, last, batch, unfused);
   const auto value_of = [&](int id) {
     return id < first ? kCallersInput : node_values_[static_cast<std::size_t>(id)];
   };
+  const auto is_in_bytes = [&](int id) { return values_[value_of(id)].format.has_value(); };
+  const Fuser fuser(graph, last, batch, unfused, is_in_bytes);
   node_values_.resize(static_cast<std::size_t>(last));
   for (int id = first; id < last; ++id) {
     const Node& node = graph.node(id);
     Step step{};
     step.first_node = id;
     step.fusion.training = keep == Keep::for_backward;
+    step.frozen = !node.layer.trainable;
     std::vector<int> inputs = node.inputs;
-    if (keep != Keep::everything) id = fuser.fuse(id, keep == Keep::nothing, step.fusion, inputs);
+    const bool bytes = keep == Keep::nothing &&
+                       std::all_of(inputs.begin(), inputs.end(), is_in_bytes) &&
+                       node.op->reads_bytes(input_shapes(node, batch));
+    if (keep != Keep::everything)
+      id = fuser.fuse(id, keep == Keep::nothing, bytes, step.fusion, inputs);
     step.last_node = id;
-    output_floats_ = element_count(with_batch(batch, graph.node(id).output_shape));
+    const int64_t elements = element_count(with_batch(batch, graph.node(id).output_shape));
     if (keep == Keep::for_backward && leaves_to_reader(graph, step.first_node, batch)) {
       Value& input = values_[value_of(inputs[0])];
       Step& normalisation = steps_[static_cast<std::size_t>(input.producer)];
       step.fusion.normalises_input = normalisation.left_to_reader = true;
       input.array = normalisation.inputs[0];
     }
-    step.op = graph.bind(step.first_node, batch, step.fusion);
-    for (const int input : inputs) step.inputs.push_back(value_of(input));
-    // A view's value is its input's.
-    step.output = step.op ? values_.size() : step.inputs[0];
-    node_values_[static_cast<std::size_t>(id)] = step.output;
-    if (!step.op) continue;
-    const int index = static_cast<int>(steps_.size());
-    for (const std::size_t input : step.inputs) values_[input].readers.push_back(index);
-    values_.push_back({output_floats_, index, {}, values_.size(), 0});
-    step.frozen = !node.layer.trainable;
-    step.packed = packed_end_;
-    packed_end_ += runtime::round_up_to_line(step.op->packed_floats());
+    for (const int input : inputs)
+      step.inputs.push_back(bytes ? value_of(input) : in_floats(value_of(input), id));
+    if (bytes) {
+      bind_to_bytes(node, batch, step);
+    } else if (keep == Keep::nothing && node.op->quantization()) {
+      step.format = *node.op->quantization();
+      step.op = ops::bind_floats_to_bytes(elements, *step.format);
+    } else {
+      step.op = graph.bind(step.first_node, batch, step.fusion);
+    }
     for (int each = step.first_node; each <= step.last_node; ++each) {
       graph.parameters().append_offsets(graph.node(each).parameters, step.parameters);
       step.parameter_floats += graph.parameters().floats_of(graph.node(each).parameters);
       graph.buffers().append_offsets(graph.node(each).buffers, step.buffers);
     }
-    steps_.push_back(std::move(step));
+    // A view's value is its input's.
+    node_values_[static_cast<std::size_t>(id)] =
+        step.op ? add_step(std::move(step), elements) : step.inputs[0];
   }
+  std::size_t result = last > first ? value_of(last - 1) : kCallersInput;
+  if (last == static_cast<int>(graph.nodes().size())) result = in_floats(result, last - 1);
+  output_format_ = values_[result].format;
+  output_bytes_ = values_[result].elements * (output_format_ ? 1 : sizeof(float));
+}
+
+void Chain::bind_to_bytes(const Node& node, int64_t batch, Step& step) const {
+  std::vector<ops::Quantization> formats;
+  for (const std::size_t input : step.inputs) formats.push_back(*values_[input].format);
+  ops::BoundToBytes bound = node.op->bind_to_bytes(input_shapes(node, batch), formats, step.fusion);
+  step.op = std::move(bound.op);
+  step.format =
+      step.fusion.quantize ? ops::Format(*step.fusion.quantize->quantization()) : bound.output;
+}
+
+// The value, converted once if it is in bytes, for a reader of floats.
+std::size_t Chain::in_floats(std::size_t value, int node) {
+  const Value from = values_[value];
+  if (!from.format) return value;
+  if (const auto found = in_floats_.find(value); found != in_floats_.end()) return found->second;
+  Step step{};
+  step.first_node = step.last_node = node;
+  step.inputs = {value};
+  step.op = ops::bind_bytes_to_floats(from.elements, *from.format);
+  return in_floats_[value] = add_step(std::move(step), from.elements);
+}
+
+// Appends the step; returns the value of its output.
+std::size_t Chain::add_step(Step step, int64_t elements) {
+  const int index = static_cast<int>(steps_.size());
+  for (const std::size_t input : step.inputs) values_[input].readers.push_back(index);
+  step.output = values_.size();
+  step.packed = packed_end_;
+  packed_end_ += runtime::round_up_to_line(step.op->packed_floats());
+  values_.push_back({elements, step.format, index, {}, step.output, 0});
+  steps_.push_back(std::move(step));
+  return steps_.back().output;
 }
 
 // Whether the node reads a large output of a normalisation, alone, and can compute it itself.
@@ -133,7 +191,7 @@ bool Chain::leaves_to_reader(const Graph& graph, int id, int64_t batch) const {
   const int read = node.inputs[0];
   if (read < 0 || node.inputs.size() > 1 || graph.node(read).readers > 1) return false;
   const Value& value = values_[node_values_[static_cast<std::size_t>(read)]];
-  if (value.producer < 0 || value.floats < kLeastFloats) return false;
+  if (value.producer < 0 || value.elements < kLeastFloats) return false;
   const Step& producer = steps_[static_cast<std::size_t>(value.producer)];
   return producer.op->traits().is_normalisation && producer.last_node == read &&
          node.op->can_normalise_input(with_batch(batch, node.input_shapes[0]));
@@ -157,7 +215,7 @@ void Chain::find_lifetimes(Keep keep) {
       arena_buffers_[output.arena_buffer].last = last;
     } else {
       output.arena_buffer = arena_buffers_.size();
-      arena_buffers_.push_back({runtime::round_up_to_line(output.floats), now, last});
+      arena_buffers_.push_back({runtime::round_up_to_line(output.floats()), now, last});
     }
   }
 }

@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "graph/arena.h"
 #include "graph/graph.h"
+#include "ops/quantization.h"
 
 namespace cnnx::graph {
 
@@ -28,17 +30,21 @@ struct Step {
   std::size_t output;               // a value
   int64_t packed;                   // offset among the packed weights
   bool frozen;                      // its parameters are not trained
+  ops::Format format;               // of the output
   // A normalisation whose output has no array: its reader computes it from the first input.
   bool left_to_reader = false;
 };
 
 // An array between steps.
 struct Value {
-  int64_t floats = 0;
+  int64_t elements = 0;
+  ops::Format format;
   int producer = -1;             // the step that writes it; -1: the caller's input
   std::vector<int> readers;      // steps
   std::size_t array = 0;         // the value whose array readers read: usually its own
   std::size_t arena_buffer = 0;  // several values may share one
+
+  int64_t floats() const { return format ? ops::floats_of_bytes(elements) : elements; }
 };
 
 constexpr std::size_t kCallersInput = 0;  // the input value of a chain
@@ -88,15 +94,18 @@ class Chain {
   };
 
   // Nodes [first, last), whose only input from outside is the node before `first`. `packed` is the
-  // offset of this chain's packed weights. Nothing is fused into the node `unfused`.
+  // offset of this chain's packed weights. Nothing is fused into the node `unfused`. `input` is the
+  // format of that input.
   Chain(const Graph& graph, int first, int last, int64_t batch, Keep keep, int64_t packed = 0,
-        int unfused = -1);
+        int unfused = -1, const ops::Format& input = {});
 
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<Value>& values() const { return values_; }
   int64_t arena_floats() const { return arena_floats_; }  // not for Keep::for_backward
   int64_t scratch_floats(int threads) const;
-  int64_t output_floats() const { return output_floats_; }
+  // The result in memory. Several results in bytes, one after the other, are packed.
+  int64_t output_bytes() const { return output_bytes_; }
+  const ops::Format& output_format() const { return output_format_; }
   int64_t packed_end() const { return packed_end_; }
   int64_t multiply_adds() const;
 
@@ -106,7 +115,9 @@ class Chain {
   std::size_t overwritten_input(const Step& step, const IsLastRead& is_last_read) const {
     const ops::InputSet allowed = step.op->traits().runs_in_place;
     for (const std::size_t input : step.inputs) {
-      bool all = input != kCallersInput && values_[input].floats == values_[step.output].floats;
+      bool all = input != kCallersInput &&
+                 values_[input].elements == values_[step.output].elements &&
+                 values_[input].format.has_value() == values_[step.output].format.has_value();
       for (std::size_t k = 0; k < step.inputs.size(); ++k)
         all = all && (step.inputs[k] != input || allowed.contains(k));
       if (all && is_last_read(input)) return input;
@@ -135,6 +146,9 @@ class Chain {
  private:
   bool leaves_to_reader(const Graph& graph, int id, int64_t batch) const;
   void bind(const Graph& graph, int first, int last, int64_t batch, Keep keep, int unfused);
+  std::size_t in_floats(std::size_t value, int node);
+  std::size_t add_step(Step step, int64_t elements);
+  void bind_to_bytes(const Node& node, int64_t batch, Step& step) const;
   void find_lifetimes(Keep keep);
   int last_read(const Value& value, Keep keep) const;
   std::size_t index_of(const Step& step) const {
@@ -149,7 +163,9 @@ class Chain {
   std::vector<Value> values_;  // the caller's input first
   std::vector<std::size_t> node_values_;
   std::vector<ArenaBuffer> arena_buffers_;
-  int64_t arena_floats_ = 0, output_floats_ = 0, packed_end_;
+  std::unordered_map<std::size_t, std::size_t> in_floats_;  // by value in bytes, its conversion
+  int64_t arena_floats_ = 0, output_bytes_ = 0, packed_end_;
+  ops::Format output_format_;
 };
 
 }  // namespace cnnx::graph

@@ -66,7 +66,12 @@ InferencePlan::InferencePlan(const Graph& graph, int64_t batch, int threads)
       trunk_(graph, 0, trunk_end_, slice_, Chain::Keep::nothing),
       trunk_rest_(graph, 0, batch % slice_ ? trunk_end_ : 0, batch % slice_, Chain::Keep::nothing),
       head_(graph, trunk_end_, static_cast<int>(graph.nodes().size()), batch, Chain::Keep::nothing,
-            trunk_.packed_end()) {}
+            trunk_.packed_end(), -1, trunk_.output_format()) {}
+
+int64_t InferencePlan::trunk_output_floats() const {
+  const int64_t bytes = slices() * trunk_.output_bytes();
+  return runtime::round_up_to_line(bytes / static_cast<int64_t>(sizeof(float)) + 1);
+}
 
 int64_t InferencePlan::slot_floats() const {
   return std::max(trunk_.arena_floats(), trunk_rest_.arena_floats());
@@ -85,15 +90,14 @@ void InferencePlan::pack_weights(const float* parameters, float* buffers, float*
 
 WorkspaceLease InferencePlan::lease(WorkspacePool& pool) const {
   const int slots = thread_per_slice() ? threads_ : 1;
-  return pool.lease(runtime::round_up_to_line(slices() * trunk_.output_floats()) +
-                        std::max(slots * slot_floats(), head_.arena_floats()),
+  return pool.lease(trunk_output_floats() + std::max(slots * slot_floats(), head_.arena_floats()),
                     std::max(slots * slot_scratch(), head_.scratch_floats(threads_)));
 }
 
 const float* InferencePlan::forward(const float* input, const float* parameters, float* buffers,
                                     const float* packed, Workspace& workspace) const {
   float* const trunk_output = workspace.arena.data();
-  float* const arena = trunk_output + runtime::round_up_to_line(slices() * trunk_.output_floats());
+  float* const arena = trunk_output + trunk_output_floats();
   float* const scratch = workspace.scratch.data();
   const bool to_end =
       std::exchange(workspace.weights_end_is_cached, !workspace.weights_end_is_cached);
@@ -109,7 +113,8 @@ const float* InferencePlan::forward(const float* input, const float* parameters,
       (rest ? trunk_rest_ : trunk_)
           .forward({input + i * slice_ * input_floats_, parameters, buffers, packed,
                     arena + slot * slot_floats(), scratch + slot * slot_scratch(), trunk_threads()},
-                   trunk_output + i * trunk_.output_floats());
+                   reinterpret_cast<float*>(reinterpret_cast<char*>(trunk_output) +
+                                            i * trunk_.output_bytes()));
     }
   };
   if (thread_per_slice()) {

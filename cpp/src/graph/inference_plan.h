@@ -44,6 +44,7 @@ class InferencePlan {
   bool thread_per_slice() const { return slices() > 1 && slices() >= threads_; }
   // Threads of a slice's layers.
   int trunk_threads() const { return thread_per_slice() ? 1 : threads_; }
+  int64_t trunk_output_floats() const;
   int64_t slot_floats() const;
   int64_t slot_scratch() const;
 

@@ -15,6 +15,7 @@
 #include "cnnx/runtime.h"
 #include "cnnx/softmax.h"
 #include "data/image.h"
+#include "graph/int8_weights.h"
 #include "graph/model_state.h"
 #include "runtime/sizes.h"
 
@@ -279,6 +280,12 @@ void get(const ModelState& state, const runtime::AlignedBuffer& block, const Par
 void set(ModelState& state, runtime::AlignedBuffer& block, const ParameterInfo& array,
          const float* values) {
   const std::unique_lock<graph::ModelMutex> lock(state.mutex);
+  for (const graph::Int8Weight& each : graph::int8_weights(state.graph)) {
+    const float* const scales = state.buffers.data() + each.scale.offset;
+    if (each.weight.name == array.name) check_int8_values(each, values, scales);
+    if (each.scale.name == array.name)
+      rescale_int8_values(each, scales, values, state.parameters.data() + each.weight.offset);
+  }
   std::copy_n(values, element_count(array.shape), block.data() + array.offset);
   state.parameters_changed();
 }

@@ -67,7 +67,7 @@ class Search {
   int64_t between(int after, int until) const {
     return sums_[static_cast<std::size_t>(until + 1)] - sums_[static_cast<std::size_t>(after + 1)];
   }
-  int64_t floats(const Cut& cut) const { return chain_->values()[cut.value].floats; }
+  int64_t floats(const Cut& cut) const { return chain_->values()[cut.value].elements; }
   bool choose_cuts(int64_t most, Cuts& chosen) const;
   Recomputation save_only(const Cuts& cuts) const;
   int64_t most_floats(const Recomputation& recomputation) const {
@@ -85,7 +85,7 @@ class Search {
 Search::Search(const Chain& chain, const GradientFlow& flow, const TrainingMemory& memory)
     : chain_(&chain), flow_(&flow), memory_(memory), cuts_(find_cuts(chain)), sums_{0} {
   for (const Step& each : chain.steps()) {
-    const int64_t floats = is_quick(each.output) ? 0 : chain.values()[each.output].floats;
+    const int64_t floats = is_quick(each.output) ? 0 : chain.values()[each.output].elements;
     sums_.push_back(sums_.back() + floats);
   }
 }
@@ -208,7 +208,7 @@ Recomputation save_slow(const Chain& chain) {
   std::vector<int> sums(values.size());  // dropped ones in a row, up to and with this value
   for (const Step& step : chain.steps()) {
     const Value& output = values[step.output];
-    if (!step.op->traits().recomputes_quickly || output.floats < kLeastDropped ||
+    if (!step.op->traits().recomputes_quickly || output.elements < kLeastDropped ||
         output.readers.empty() || !is_saved(chain, output))
       continue;
     int before = 0;
@@ -240,7 +240,7 @@ Recomputation save_costly(const Chain& chain, const GradientFlow& flow,
     int64_t least = peak - peak / kLeastGain, cost = 0;
     for (const Step& step : chain.steps()) {
       const int64_t own = step.op->multiply_adds();
-      if (own == 0 || own > left || chain.values()[step.output].floats < peak / kLeastGain ||
+      if (own == 0 || own > left || chain.values()[step.output].elements < peak / kLeastGain ||
           !may_be_dropped(chain, best, step))
         continue;
       Recomputation trial = dropping(chain, best, step.output);

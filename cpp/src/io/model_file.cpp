@@ -25,10 +25,12 @@
 
 #include "cnnx/error.h"
 #include "cnnx/model.h"
+#include "graph/int8_weights.h"
 #include "graph/model_state.h"
 #include "io/checksums.h"
 #include "io/json.h"
 #include "io/json_view.h"
+#include "io/model_words.h"
 #include "io/safetensors.h"
 #include "io/text.h"
 #include "ops/registry.h"
@@ -38,27 +40,6 @@ namespace cnnx {
 namespace io {
 namespace {
 
-constexpr const char* kFormat = "1";
-constexpr const char* kTemperature = "cnnx.temperature";
-
-template <class Value>
-struct Word {
-  Value value;
-  const char* text;
-};
-constexpr Word<Resize> kResizes[] = {
-    {Resize::stretch, "stretch"}, {Resize::fit, "fit"}, {Resize::crop, "crop"}};
-constexpr Word<Probabilities> kProbabilities[] = {{Probabilities::softmax, "softmax"},
-                                                  {Probabilities::sigmoid, "sigmoid"},
-                                                  {Probabilities::outputs, "outputs"},
-                                                  {Probabilities::none, "none"}};
-
-template <class Value, std::size_t count>
-const char* text_of(const Word<Value> (&words)[count], Value value) {
-  return std::find_if(words, words + count, [&](const auto& word) { return word.value == value; })
-      ->text;
-}
-
 template <class Value, std::size_t count>
 Value value_of(const Word<Value> (&words)[count], const JsonView& view) {
   for (const auto& word : words) {
@@ -67,84 +48,7 @@ Value value_of(const Word<Value> (&words)[count], const JsonView& view) {
   view.fail("unknown word " + in_quotes(view.string()));
 }
 
-// Writing.
-
-std::string tensor_of_setting(const Layer& layer, const std::string& setting) {
-  return layer.name + "." + setting;
-}
-
-Json json_of(const Setting& setting) {
-  if (const bool* flag = std::get_if<bool>(&setting)) return Json(*flag);
-  if (const int64_t* number = std::get_if<int64_t>(&setting)) return Json(*number);
-  if (const std::string* text = std::get_if<std::string>(&setting)) return Json(*text);
-  return Json::array(std::get<std::vector<int64_t>>(setting));
-}
-
-Json json_of_graph(const graph::ModelState& model) {
-  Json nodes = Json::array();
-  for (const graph::Node& node : model.graph.nodes()) {
-    Json each = Json::object();
-    each.set("name", node.layer.name);
-    each.set("kind", node.layer.kind);
-    each.set("inputs", Json::array(node.layer.inputs));
-    if (!node.layer.trainable) each.set("trainable", Json(false));
-    for (const auto& [name, setting] : node.layer.settings) {
-      if (!std::holds_alternative<float>(setting)) each.set(name, json_of(setting));
-    }
-    nodes.append(std::move(each));
-  }
-  Json json = Json::object();
-  json.set("input_shape", Json::array(model.graph.input_shape()));
-  json.set("nodes", std::move(nodes));
-  json.set("output", model.graph.nodes().back().layer.name);
-  json.set("probabilities", text_of(kProbabilities, model.probabilities.load()));
-  return json;
-}
-
-}  // namespace
-
-void append_arrays(const graph::ArrayBlock& arrays, const float* block, const std::string& prefix,
-                   std::vector<Tensor>& tensors) {
-  for (const ParameterInfo& array : arrays.infos())
-    tensors.push_back({prefix + array.name, DType::f32, array.shape, block + array.offset});
-}
-
-FileContent content_of(const graph::ModelState& model) {
-  std::vector<Tensor> tensors;
-  append_arrays(model.graph.parameters(), model.parameters.data(), "", tensors);
-  append_arrays(model.graph.buffers(), model.buffers.data(), "", tensors);
-  for (const graph::Node& node : model.graph.nodes()) {
-    for (const auto& [name, setting] : node.layer.settings) {
-      if (const float* number = std::get_if<float>(&setting)) {
-        tensors.push_back({tensor_of_setting(node.layer, name), DType::f32, {}, number});
-      }
-    }
-  }
-  const Preprocessing& how = model.preprocessing;
-  const auto count = [](const std::vector<float>& values) {
-    return static_cast<int64_t>(values.size());
-  };
-  tensors.push_back({"preprocessing.mean", DType::f32, {count(how.mean)}, how.mean.data()});
-  tensors.push_back({"preprocessing.std", DType::f32, {count(how.std)}, how.std.data()});
-  if (model.temperature != 1 && model.uses_temperature())
-    tensors.push_back({kTemperature, DType::f32, {}, &model.temperature});
-  Json preprocessing = Json::object();
-  preprocessing.set("resize", text_of(kResizes, how.resize));
-  return {std::move(tensors),
-          {{"cnnx.format", kFormat},
-           {"cnnx.graph", json_of_graph(model).dump()},
-           {"cnnx.preprocessing", preprocessing.dump()},
-           {"cnnx.classes", Json::array(model.classes).dump()}}};
-}
-
-void add_checksums(FileContent& content) {
-  content.metadata[kChecksumsKey] = checksums_text(content.tensors, content.metadata);
-}
-
-namespace {
-
-// Reading: each function reads its part and records the tensors it used.
-
+// Each function reads its part and records the tensors that it used.
 class ModelReader {
  public:
   explicit ModelReader(SafetensorsFile& file) : file_(file) {
@@ -325,19 +229,42 @@ class ModelReader {
   // Before the model allocates its parameters: a small file cannot declare a large model.
   void check_parameters(const cnnx::graph::Graph& graph) const {
     for (const cnnx::graph::ArrayBlock* arrays : {&graph.parameters(), &graph.buffers()}) {
-      for (const ParameterInfo& array : arrays->infos())
-        file_.at(array.name, DType::f32, array.shape);
+      for (std::size_t i = 0; i < arrays->infos().size(); ++i) {
+        const ParameterInfo& array = arrays->infos()[i];
+        file_.at(array.name, arrays->specs()[i].int8 ? DType::i8 : DType::f32, array.shape);
+      }
     }
   }
 
   void read_arrays(const graph::ArrayBlock& arrays, runtime::AlignedBuffer& block) {
-    for (const ParameterInfo& array : arrays.infos())
-      read_floats(array.name, array.shape, block.data() + array.offset);
+    for (std::size_t i = 0; i < arrays.infos().size(); ++i) {
+      const ParameterInfo& array = arrays.infos()[i];
+      if (!arrays.specs()[i].int8)
+        read_floats(array.name, array.shape, block.data() + array.offset);
+    }
+  }
+
+  void read_int8_array(graph::ModelState& model, const graph::Int8Weight& array) {
+    const ParameterInfo& weight = array.weight;
+    std::vector<int8_t> values(runtime::checked_size<int8_t>(element_count(weight.shape)));
+    file_.read(file_.at(weight.name, DType::i8, weight.shape), values.data());
+    used_.insert(weight.name);
+    const float* const scales = model.buffers.data() + array.scale.offset;
+    const auto columns = static_cast<std::size_t>(array.scale.shape[0]);
+    for (std::size_t c = 0; c < columns; ++c) {
+      if (scales[c] > 0 && std::isfinite(scales[c])) continue;
+      throw FormatError(file_.name() + ": tensor " + in_quotes(array.scale.name) + ": holds " +
+                        std::to_string(scales[c]) + ", expected finite numbers above 0");
+    }
+    float* const weights = model.parameters.data() + weight.offset;
+    for (std::size_t i = 0; i < values.size(); ++i) weights[i] = values[i] * scales[i % columns];
   }
 
   void read_parameters(graph::ModelState& model) {
     read_arrays(model.graph.parameters(), model.parameters);
     read_arrays(model.graph.buffers(), model.buffers);
+    for (const graph::Int8Weight& each : graph::int8_weights(model.graph))
+      read_int8_array(model, each);
     const std::size_t count = file_.tensors().size() - checkpoint_.size();
     if (used_.size() != count) {
       throw FormatError(file_.name() + ": has " + std::to_string(count) +

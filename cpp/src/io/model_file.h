@@ -17,6 +17,7 @@ constexpr const char* kCheckpointPrefix = "cnnx.trainer";
 struct FileContent {
   std::vector<Tensor> tensors;
   Metadata metadata;
+  std::vector<std::vector<int8_t>> int8_arrays;  // that tensors refer to
 };
 
 // The caller holds the model's lock, at least shared, as long as it uses the tensors, which refer

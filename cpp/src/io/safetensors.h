@@ -25,7 +25,7 @@
 
 namespace cnnx::io {
 
-enum class DType { f32, f64, i32, i64, u8, u64 };
+enum class DType { f32, f64, i8, i32, i64, u8, u64 };
 
 std::string_view name_of(DType dtype);  // "F32"
 

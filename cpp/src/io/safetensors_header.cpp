@@ -23,7 +23,7 @@ struct DTypeRow {
 };
 
 constexpr DTypeRow dtype_rows[] = {
-    {DType::f32, "F32", 4}, {DType::f64, "F64", 8}, {DType::i32, "I32", 4},
+    {DType::f32, "F32", 4}, {DType::f64, "F64", 8}, {DType::i8, "I8", 1},   {DType::i32, "I32", 4},
     {DType::i64, "I64", 8}, {DType::u8, "U8", 1},   {DType::u64, "U64", 8},
 };
 

@@ -1,5 +1,6 @@
 // Declares one constant table of kernels for every instruction set this build compiles; see
-// runtime/dispatch.h.
+// runtime/dispatch.h. Kernels of integers have more levels: CNNX_DOT_PRODUCT_LEVELS is defined if
+// the compiler knows the instructions for dot products of bytes.
 #pragma once
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -26,4 +27,20 @@
   namespace baseline {                   \
   extern const type name;                \
   }
+#endif
+
+#if defined(CNNX_DOT_PRODUCT_LEVELS)
+#define CNNX_DECLARE_INTEGER_KERNELS(type, name) \
+  CNNX_DECLARE_KERNELS(type, name)               \
+  namespace avx2_vnni {                          \
+  extern const type name;                        \
+  }                                              \
+  namespace avx512_vnni {                        \
+  extern const type name;                        \
+  }                                              \
+  namespace amx {                                \
+  extern const type name;                        \
+  }
+#else
+#define CNNX_DECLARE_INTEGER_KERNELS(type, name) CNNX_DECLARE_KERNELS(type, name)
 #endif

@@ -6,6 +6,7 @@
 
 #include "ops/conv2d_execution.h"
 #include "ops/conv2d_plan.h"
+#include "ops/conv2d_quantized.h"
 #include "ops/convolution_op.h"
 #include "ops/layer_description.h"
 #include "ops/single_call.h"
@@ -16,11 +17,16 @@ namespace {
 
 class Conv2dOp final : public ConvolutionOp<Conv2dOptions> {
  public:
-  explicit Conv2dOp(const CheckedSettings& settings) : ConvolutionOp(settings) {}
+  explicit Conv2dOp(const CheckedSettings& settings)
+      : ConvolutionOp(settings), int8_weight_(settings.boolean("int8_weight")) {}
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::vector<ParameterSpec> parameters(const Shape& input) const override {
     const Shape weight = geometry(input).weight_shape();
-    return with_bias({"weight", weight, weight[0] * weight[1] * weight[2]});
+    return with_bias({"weight", weight, int8_weight_ ? 0 : weight[0] * weight[1] * weight[2], 0.0f,
+                      int8_weight_});
+  }
+  std::vector<ParameterSpec> buffers(const Shape&) const override {
+    return int8_weight_ ? weight_scale(out_channels_) : std::vector<ParameterSpec>();
   }
   bool can_fuse(Fusable successor, const Shape& input) const override {
     return successor == Fusable::relu || successor == Fusable::relu6 ||
@@ -44,12 +50,23 @@ class Conv2dOp final : public ConvolutionOp<Conv2dOptions> {
   void check_weight(const Shape& input, const Shape& weight) const override {
     conv2d_geometry(input, weight, options_);
   }
+  bool reads_bytes(const std::vector<Shape>& inputs) const override {
+    return int8_weight_ && ops::reads_bytes(geometry(inputs[0]));
+  }
+  bool can_fuse_in_bytes(Fusable successor) const override { return is_fused_in_bytes(successor); }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion& fusion) const override {
+    return {bind_quantized_convolution(geometry(inputs[0]), bias_, formats, fusion), {}};
+  }
 
  private:
   Conv2dGeometry geometry(const Shape& input) const {
     const int64_t group_inputs = in_channels(input) / options_.groups;
     return conv2d_geometry(input, weight_shape(group_inputs, out_channels_), options_);
   }
+
+  bool int8_weight_;
 };
 
 std::unique_ptr<const Op> make_conv2d(const CheckedSettings& settings) {
@@ -65,12 +82,14 @@ constexpr SettingInfo kConv2dSettings[] = {
     integer("groups", 1, "groups of channels, each convolved by itself").otherwise(1),
     boolean("bias", "whether a number is added per filter").otherwise(true),
     kConvolutionAlgorithm,
+    kInt8Weight,
 };
 constexpr LayerArray kConv2dParameters[] = {{"weight"}, {"bias", "bias"}};
 constexpr LayerDescription kConv2dLayers[] = {
     LayerDescription("conv2d", "2-D convolution (cross-correlation)", make_conv2d)
         .with_settings(kConv2dSettings)
-        .with_parameters(kConv2dParameters),
+        .with_parameters(kConv2dParameters)
+        .with_buffers(kWeightScale),
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "kernels/activations.h"
 #include "kernels/dense.h"
 #include "ops/activations.h"
+#include "ops/conv2d_quantized.h"
 #include "ops/gradient_kernels.h"
 #include "ops/image_shape.h"
 #include "ops/layer_description.h"
@@ -208,11 +209,13 @@ class BoundDense final : public BoundOp {
 
 class DenseOp final : public Op {
  public:
-  DenseOp(int64_t out_features, bool bias) : out_features_(out_features), bias_(bias) {}
+  DenseOp(int64_t out_features, bool bias, bool int8_weight)
+      : out_features_(out_features), bias_(bias), int8_weight_(int8_weight) {}
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::vector<ParameterSpec> parameters(const Shape& input) const override {
     const Shape weight = geometry(input).weight_shape();
-    std::vector<ParameterSpec> specs = {{"weight", weight, weight[0]}};
+    std::vector<ParameterSpec> specs = {
+        {"weight", weight, int8_weight_ ? 0 : weight[0], 0.0f, int8_weight_}};
     if (bias_) specs.push_back({"bias", {out_features_}, 0});
     return specs;
   }
@@ -229,6 +232,21 @@ class DenseOp final : public Op {
   void check_weight(const Shape& input, const Shape& weight) const override {
     dense_geometry(input, weight);
   }
+  std::vector<ParameterSpec> buffers(const Shape&) const override {
+    return int8_weight_ ? weight_scale(out_features_) : std::vector<ParameterSpec>();
+  }
+  bool reads_bytes(const std::vector<Shape>& inputs) const override {
+    return int8_weight_ && sums_fit(geometry(inputs[0]).in_features);
+  }
+  bool can_fuse_in_bytes(Fusable successor) const override { return is_fused_in_bytes(successor); }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion& fusion) const override {
+    const DenseGeometry g = geometry(inputs[0]);
+    const Conv2dGeometry of_one_pixel =
+        conv2d_geometry({g.batch, 1, 1, g.in_features}, {1, 1, g.in_features, g.out_features});
+    return {bind_quantized_convolution(of_one_pixel, bias_, formats, fusion), {}};
+  }
 
  private:
   DenseGeometry geometry(const Shape& input) const {
@@ -236,7 +254,7 @@ class DenseOp final : public Op {
   }
 
   int64_t out_features_;
-  bool bias_;
+  bool bias_, int8_weight_;
 };
 
 [[noreturn]] void refuse_dense(const char* argument, const Shape& came,
@@ -245,18 +263,21 @@ class DenseOp final : public Op {
 }
 
 std::unique_ptr<const Op> make_dense(const CheckedSettings& settings) {
-  return std::make_unique<DenseOp>(settings.integer("out_features"), settings.boolean("bias"));
+  return std::make_unique<DenseOp>(settings.integer("out_features"), settings.boolean("bias"),
+                                   settings.boolean("int8_weight"));
 }
 
 constexpr SettingInfo kDenseSettings[] = {
     integer("out_features", 1, "number of outputs"),
     boolean("bias", "whether a number is added per output").otherwise(true),
+    kInt8Weight,
 };
 constexpr LayerArray kDenseParameters[] = {{"weight"}, {"bias", "bias"}};
 constexpr LayerDescription kDenseLayers[] = {
     LayerDescription("dense", "fully connected layer: x * weight + bias", make_dense)
         .with_settings(kDenseSettings)
-        .with_parameters(kDenseParameters),
+        .with_parameters(kDenseParameters)
+        .with_buffers(kWeightScale),
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,10 +25,22 @@ struct ParameterSpec {
   Shape shape;
   int64_t fan_in = 0;
   float initial = 0.0f;
+  // Every element is a whole number from -128 to 127 times the element of the layer's first buffer
+  // at its place along the last axis. A file holds the whole numbers.
+  bool int8 = false;
 };
 
 class Op;
 struct GradientKernels;
+
+// Numbers in bytes: value = (byte - zero_point) * scale.
+struct Quantization {
+  float scale;
+  int32_t zero_point;
+};
+
+// How an array of a quantized network is held in inference: in bytes, or else in floats.
+using Format = std::optional<Quantization>;
 
 // Following layers that an op fuses into its own pass over memory, applied in this order. The bits
 // are those of the layers one after another, except for a batch norm, which becomes part of the
@@ -36,16 +49,17 @@ struct Fusion {
   const Op* batch_norm = nullptr;  // in inference
   bool add = false;                // of the second input
   bool relu = false;
-  bool relu6 = false;     // instead of a ReLU
-  bool max_pool = false;  // 2x2 windows, stride 2
-  bool training = false;  // not a layer: a backward follows
+  bool relu6 = false;            // instead of a ReLU
+  bool max_pool = false;         // 2x2 windows, stride 2
+  const Op* quantize = nullptr;  // of an op that is bound to bytes
+  bool training = false;         // not a layer: a backward follows
   // Nor is this: the op normalises inputs[0] when it reads it, as the batch norm before it would
   // have done.
   bool normalises_input = false;
 };
 
 // The role in which a layer can be fused into the op before it.
-enum class Fusable { none, batch_norm, add, relu, relu6, max_pool_2x2 };
+enum class Fusable { none, batch_norm, add, relu, relu6, max_pool_2x2, quantize };
 
 // The counters from which a train step draws its random numbers. Layers that treat training and
 // inference differently tell them apart by its presence.
@@ -173,6 +187,19 @@ class BoundOp {
   virtual int64_t multiply_adds() const { return 0; }
 };
 
+// An op of a plan of inference alone.
+class InferenceOp : public BoundOp {
+ public:
+  void backward(const BackwardArguments&) const final {}
+};
+
+// An op bound to arrays of bytes. The output has the format of a fused quantize layer if there is
+// one, else the op says which.
+struct BoundToBytes {
+  std::unique_ptr<const BoundOp> op;  // null for a view
+  Format output;
+};
+
 // Shapes given to an Op include the batch axis. Checks throw std::invalid_argument with one
 // sentence that begins with the kind ("conv2d: ..."); the graph adds the layer's name.
 class Op {
@@ -200,6 +227,19 @@ class Op {
   // Binds with layers for which can_fuse returned true.
   virtual std::unique_ptr<const BoundOp> bind_fused(const Shape& input, const Fusion&) const {
     return bind(input);
+  }
+
+  // Of a quantize layer.
+  virtual const Quantization* quantization() const { return nullptr; }
+  // Whether inference may give the op arrays of bytes, all in this case. Otherwise it converts
+  // them to floats before.
+  virtual bool reads_bytes(const std::vector<Shape>& /*inputs*/) const { return false; }
+  // As can_fuse, for bind_to_bytes.
+  virtual bool can_fuse_in_bytes(Fusable /*successor*/) const { return false; }
+  virtual BoundToBytes bind_to_bytes(const std::vector<Shape>& /*inputs*/,
+                                     const std::vector<Quantization>& /*formats*/,
+                                     const Fusion&) const {
+    return {};
   }
 };
 

@@ -9,6 +9,8 @@
 // cnnx::CNNX_ISA, and an op calls
 //
 //   CNNX_KERNELS(relu_kernels).forward(...).
+//
+// A table of integer kernels, CNNX_DECLARE_INTEGER_KERNELS, is called by CNNX_INTEGER_KERNELS.
 #pragma once
 
 #include "kernels/declare.h"
@@ -25,4 +27,16 @@
                                                                : ::cnnx::baseline::name)
 #else
 #define CNNX_KERNELS(name) (::cnnx::baseline::name)
+#endif
+
+#if defined(CNNX_DOT_PRODUCT_LEVELS)
+#define CNNX_INTEGER_KERNELS(name)                                                          \
+  (::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::amx ? ::cnnx::amx::name \
+   : ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::avx512_vnni           \
+       ? ::cnnx::avx512_vnni::name                                                          \
+   : ::cnnx::runtime::dot_products() == ::cnnx::runtime::DotProducts::avx2_vnni             \
+       ? ::cnnx::avx2_vnni::name                                                            \
+       : CNNX_KERNELS(name))
+#else
+#define CNNX_INTEGER_KERNELS(name) CNNX_KERNELS(name)
 #endif

@@ -13,18 +13,33 @@
 #define CNNX_X86 1
 #include <cpuid.h>
 #endif
+#if defined(CNNX_X86) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace cnnx::runtime {
 namespace {
 
 struct Level {
   Isa isa;
+  DotProducts dot_products;
   const char* name;
 };
 
 // Best first: the first one that this CPU can run is the default.
 constexpr Level kLevels[] = {
-    {Isa::avx512, "avx512"}, {Isa::avx2, "avx2"}, {Isa::neon, "neon"}, {Isa::baseline, "baseline"}};
+#if defined(CNNX_DOT_PRODUCT_LEVELS)
+    {Isa::avx512, DotProducts::amx, "amx"},
+    {Isa::avx512, DotProducts::avx512_vnni, "avx512_vnni"},
+#endif
+    {Isa::avx512, DotProducts::none, "avx512"},
+#if defined(CNNX_DOT_PRODUCT_LEVELS)
+    {Isa::avx2, DotProducts::avx2_vnni, "avx2_vnni"},
+#endif
+    {Isa::avx2, DotProducts::none, "avx2"},
+    {Isa::neon, DotProducts::none, "neon"},
+    {Isa::baseline, DotProducts::none, "baseline"}};
 
 #if defined(CNNX_X86)
 // Register state that the operating system must save: a CPU flag alone does not make an instruction
@@ -50,6 +65,31 @@ bool cpu_runs_x86(Isa isa) {
   constexpr unsigned kAvx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);  // F, DQ, BW, VL
   return (b & kAvx512) == kAvx512 && (state & kZmm) == kZmm;
 }
+
+// Linux gives a process the registers of tiles on request only.
+bool may_use_tiles() {
+#if defined(__linux__)
+  constexpr uint64_t kTiles = 0x60000;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return (saved_register_state() & kTiles) == kTiles &&
+         syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+// On a CPU that runs the level's other instructions.
+bool cpu_multiplies_bytes(DotProducts dot_products) {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  constexpr unsigned kAvx512Vnni = 1u << 11, kTiles = 1u << 24, kTilesOfBytes = 1u << 25;
+  const bool vnni = (c & kAvx512Vnni) != 0;
+  if (dot_products == DotProducts::avx512_vnni) return vnni;
+  if (dot_products == DotProducts::amx)
+    return vnni && (d & kTiles) && (d & kTilesOfBytes) && may_use_tiles();
+  constexpr unsigned kAvxVnni = 1u << 4;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & kAvxVnni);
+}
 #endif
 
 bool cpu_runs(Isa isa) {
@@ -63,13 +103,21 @@ bool cpu_runs(Isa isa) {
 #endif
 }
 
-Isa choose() {
+bool cpu_runs(const Level& level) {
+#if defined(CNNX_X86)
+  if (level.dot_products != DotProducts::none && !cpu_multiplies_bytes(level.dot_products))
+    return false;
+#endif
+  return cpu_runs(level.isa);
+}
+
+Level choose() {
   const char* forced = std::getenv("CNNX_ISA");
   const std::string wanted = forced ? forced : "";
   std::string usable;
   for (const Level& level : kLevels) {
-    if (!cpu_runs(level.isa)) continue;
-    if (wanted.empty() || wanted == level.name) return level.isa;
+    if (!cpu_runs(level)) continue;
+    if (wanted.empty() || wanted == level.name) return level;
     usable += (usable.empty() ? "" : ", ") + std::string(level.name);
   }
   throw std::invalid_argument("CNNX_ISA is \"" + wanted +
@@ -78,18 +126,28 @@ Isa choose() {
 
 }  // namespace
 
-Isa active_isa() {
-  static const Isa isa = choose();
-  return isa;
+namespace {
+
+const Level& active_level() {
+  static const Level level = choose();
+  return level;
 }
+
+}  // namespace
+
+Isa active_isa() { return active_level().isa; }
+DotProducts dot_products() { return active_level().dot_products; }
 
 }  // namespace cnnx::runtime
 
 namespace cnnx {
 
+std::string integer_isa() { return runtime::active_level().name; }
+
 std::string isa() {
   for (const runtime::Level& level : runtime::kLevels) {
-    if (level.isa == runtime::active_isa()) return level.name;
+    if (level.isa == runtime::active_isa() && level.dot_products == runtime::DotProducts::none)
+      return level.name;
   }
   return "baseline";
 }

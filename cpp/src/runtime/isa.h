@@ -1,4 +1,5 @@
-// The instruction set of this process: the best that the CPU has, unless CNNX_ISA sets one.
+// The instruction set of this process: the best that the CPU has, unless CNNX_ISA sets one. Kernels
+// of integers may use one more, with instructions for dot products of bytes.
 #pragma once
 
 namespace cnnx::runtime {
@@ -7,5 +8,10 @@ enum class Isa { baseline, avx2, avx512, neon };
 
 // Decided on the first call; throws std::invalid_argument (each time) if CNNX_ISA cannot be used.
 Isa active_isa();
+
+// none: those of active_isa().
+enum class DotProducts { none, avx2_vnni, avx512_vnni, amx };
+
+DotProducts dot_products();
 
 }  // namespace cnnx::runtime

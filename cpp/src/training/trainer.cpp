@@ -14,6 +14,7 @@
 #include "cnnx/runtime.h"
 #include "cnnx/shape.h"
 #include "data/image.h"
+#include "graph/int8_weights.h"
 #include "graph/model_state.h"
 #include "runtime/sizes.h"
 #include "training/batch_source.h"
@@ -57,9 +58,25 @@ Probabilities probabilities_for(const Loss& loss, const graph::ModelState& model
 
 }  // namespace
 
+namespace {
+
+// An update would leave the multiples of the scale.
+const std::shared_ptr<graph::ModelState>& without_int8_weights(
+    const std::shared_ptr<graph::ModelState>& model) {
+  for (const graph::Int8Weight& each : graph::int8_weights(model->graph)) {
+    throw std::invalid_argument("trainer: " + each.weight.name +
+                                " is int8, expected a model with float32 weights: train that one "
+                                "and quantize it again");
+  }
+  return model;
+}
+
+}  // namespace
+
 Trainer::Trainer(Model& model, const OptimizerSettings& optimizer, const Loss& loss,
                  const TrainerOptions& options)
-    : state_(std::make_shared<TrainerState>(model.state(), optimizer, loss, options)) {
+    : state_(std::make_shared<TrainerState>(without_int8_weights(model.state()), optimizer, loss,
+                                            options)) {
   const std::unique_lock<graph::ModelMutex> lock(model.state_->mutex);
   model.state_->probabilities = probabilities_for(loss, *model.state_);
 }

@@ -51,6 +51,7 @@ def installation() -> list[str]:
     return [
         f"cnnx             {cnnx.__version__}",
         f"instruction set  {cnnx.isa()}",
+        f"in integers      {cnnx.integer_isa()}",
         f"threads          {cnnx.get_num_threads()}, {threads}",
         f"Python           {platform.python_version()}, NumPy {np.__version__}",
     ]

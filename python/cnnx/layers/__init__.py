@@ -9,6 +9,7 @@ from cnnx.layers import (
     merge,
     normalisation,
     pooling,
+    quantization,
     shape,
 )
 from cnnx.layers.activations import *
@@ -21,6 +22,7 @@ from cnnx.layers.graph import Input
 from cnnx.layers.merge import *
 from cnnx.layers.normalisation import *
 from cnnx.layers.pooling import *
+from cnnx.layers.quantization import *
 from cnnx.layers.shape import *
 
 __all__ = ["Input", "Layer"]
@@ -32,4 +34,5 @@ __all__ += dropout.__all__
 __all__ += merge.__all__
 __all__ += normalisation.__all__
 __all__ += pooling.__all__
+__all__ += quantization.__all__
 __all__ += shape.__all__

@@ -72,6 +72,9 @@ class Conv2d(Layer):
         groups: number of independent groups of channels; divides both channel counts.
         bias: whether to add a bias per filter.
         algorithm: "auto" or "direct", the method of computation.
+        int8_weight: whether every weight is a whole number from -128 to 127 times the number of its
+            filter in the buffer weight_scale. `quantize` makes such layers. A file holds the whole
+            numbers, and the layer computes in integers if a `Quantize` is before it.
         name: name in files and in `Model.layer_outputs`; "conv2d_1" and so on when None.
 
     Shape:
@@ -97,22 +100,22 @@ class Conv2d(Layer):
         groups: int = 1,
         bias: bool = True,
         algorithm: ConvolutionAlgorithm = "auto",
+        int8_weight: bool = False,
         name: str | None = None,
     ) -> None:
-        super().__init__(
-            _settings(
-                "Conv2d",
-                out_channels=out_channels,
-                kernel_size=kernel_size,
-                stride=stride,
-                padding=padding,
-                dilation=dilation,
-                groups=groups,
-                bias=bias,
-                algorithm=algorithm,
-            ),
-            name,
+        settings = _settings(
+            "Conv2d",
+            out_channels=out_channels,
+            kernel_size=kernel_size,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+            algorithm=algorithm,
         )
+        settings["int8_weight"] = boolean(int8_weight, "Conv2d", "int8_weight")
+        super().__init__(settings, name)
 
 
 class ConvTranspose2d(Layer):

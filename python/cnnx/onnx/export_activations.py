@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
+
 from cnnx.onnx.graph import Attribute
 from cnnx.onnx.graph_builder import LayerExport, Signal
 
@@ -80,6 +82,14 @@ def _prelu(layer: LayerExport) -> Signal:
     return layer.last("PRelu", layer.x, layer.per_channel("weight"))
 
 
+def _quantize(layer: LayerExport) -> Signal:
+    scale = layer.number("scale", layer.settings["scale"])
+    zero = layer.builder.constant("zero_point", np.uint8(layer.settings["zero_point"]))
+    return layer.last(
+        "DequantizeLinear", layer.node("QuantizeLinear", layer.x, scale, zero), scale, zero
+    )
+
+
 ELEMENTWISE: dict[str, Exporter] = {
     "clip": _clip,
     "elu": _with_settings("Elu", alpha="alpha"),
@@ -89,6 +99,7 @@ ELEMENTWISE: dict[str, Exporter] = {
     "leaky_relu": _with_settings("LeakyRelu", alpha="negative_slope"),
     "mish": _mish,
     "prelu": _prelu,
+    "quantize": _quantize,
     "relu": _operator("Relu"),
     "relu6": _relu6,
     "selu": _operator("Selu"),

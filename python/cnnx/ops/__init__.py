@@ -47,6 +47,8 @@ from cnnx.ops.pad2d import pad2d as pad2d
 from cnnx.ops.pad2d import pad2d_backward as pad2d_backward
 from cnnx.ops.prelu import prelu as prelu
 from cnnx.ops.prelu import prelu_backward as prelu_backward
+from cnnx.ops.quantize import quantize as quantize
+from cnnx.ops.quantize import quantize_backward as quantize_backward
 from cnnx.ops.regression_losses import huber as huber
 from cnnx.ops.regression_losses import huber_backward as huber_backward
 from cnnx.ops.regression_losses import mean_absolute_error as mean_absolute_error

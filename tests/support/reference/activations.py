@@ -205,3 +205,15 @@ def log_softmax(x: npt.ArrayLike) -> Array:
 def log_softmax_backward(grad_output: npt.ArrayLike, output: npt.ArrayLike) -> Array:
     grad_output = real(grad_output)
     return real(grad_output - np.exp(real(output)) * grad_output.sum(axis=-1, keepdims=True))
+
+
+def quantize(x: npt.ArrayLike, scale: float, zero_point: int = 0) -> Array:
+    byte = np.clip(np.rint(real(x) / scale + zero_point), 0, 255)
+    return scale * (byte - zero_point)
+
+
+def quantize_backward(
+    grad_output: npt.ArrayLike, x: npt.ArrayLike, scale: float, zero_point: int = 0
+) -> Array:
+    byte = real(x) / scale + zero_point
+    return np.where((byte >= 0) & (byte <= 255), real(grad_output), 0.0)

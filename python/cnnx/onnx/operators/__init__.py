@@ -8,6 +8,7 @@ from cnnx.onnx.operators import (
     convolution,
     normalisation,
     pooling,
+    quantization,
     resampling,
     shapes,
 )
@@ -19,6 +20,7 @@ OPERATORS: dict[str, Operator] = {
     **convolution.OPERATORS,
     **normalisation.OPERATORS,
     **pooling.OPERATORS,
+    **quantization.OPERATORS,
     **resampling.OPERATORS,
     **shapes.OPERATORS,
 }

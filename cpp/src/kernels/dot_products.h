@@ -1,0 +1,128 @@
+// Dot products of four uint8 pixels with four int8 weights, added to a vector of int32 sums, one
+// column per lane. The instruction set determines the order of the weights of a quad, four rows of
+// one vector of columns, in memory. Included by kernel files only.
+#pragma once
+
+#include "kernels/simd.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+typedef IntVector UnalignedQuad __attribute__((aligned(1), may_alias));
+
+CNNX_INLINE int32_t four_bytes(const uint8_t* source) {
+  int32_t value;
+  memcpy(&value, source, 4);
+  return value;
+}
+CNNX_INLINE IntVector broadcast_integer(int32_t value) { return value - IntVector{}; }
+
+#if defined(CNNX_DOT_PRODUCTS)
+
+// One instruction: a lane has the four weights of its column.
+constexpr int64_t kBytesPerQuad = 4;
+typedef IntVector Pixels;
+typedef IntVector Weights;
+
+CNNX_INLINE void put_weight(int8_t weight, int64_t k, int64_t lane, uint8_t* quad) {
+  quad[4 * lane + k] = static_cast<uint8_t>(weight);
+}
+// Of a quad of pixels in each lane.
+CNNX_INLINE Pixels pixels_of(IntVector quads) { return quads; }
+CNNX_INLINE Weights load_weights(const uint8_t* quad) {
+  return *reinterpret_cast<const UnalignedQuad*>(quad);
+}
+CNNX_INLINE IntVector add_dot_product(IntVector sum, Pixels pixels, Weights weights) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<IntVector>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum),
+                                                         reinterpret_cast<__m512i>(pixels),
+                                                         reinterpret_cast<__m512i>(weights)));
+#else
+  return reinterpret_cast<IntVector>(_mm256_dpbusd_avx_epi32(reinterpret_cast<__m256i>(sum),
+                                                             reinterpret_cast<__m256i>(pixels),
+                                                             reinterpret_cast<__m256i>(weights)));
+#endif
+}
+
+#elif defined(__SSE2__)
+
+// Products of 16 bits, of the even and of the odd pixels: those of 8 bits (pmaddubsw) saturate.
+constexpr int64_t kBytesPerQuad = 8;
+struct Pixels {
+  IntVector even, odd;
+};
+typedef Pixels Weights;
+
+CNNX_INLINE void put_weight(int8_t weight, int64_t k, int64_t lane, uint8_t* quad) {
+  const int16_t wide = weight;
+  memcpy(quad + k % 2 * 4 * kLanes + 4 * lane + k / 2 * 2, &wide, 2);
+}
+CNNX_INLINE Pixels pixels_of(IntVector quads) {
+  const IntVector low = broadcast_integer(0x00ff00ff);
+  return {quads & low, (quads >> 8) & low};
+}
+CNNX_INLINE Weights load_weights(const uint8_t* quad) {
+  return {*reinterpret_cast<const UnalignedQuad*>(quad),
+          *reinterpret_cast<const UnalignedQuad*>(quad + 4 * kLanes)};
+}
+CNNX_INLINE IntVector multiply_pairs(IntVector pixels, IntVector weights) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<IntVector>(
+      _mm512_madd_epi16(reinterpret_cast<__m512i>(pixels), reinterpret_cast<__m512i>(weights)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<IntVector>(
+      _mm256_madd_epi16(reinterpret_cast<__m256i>(pixels), reinterpret_cast<__m256i>(weights)));
+#else
+  return reinterpret_cast<IntVector>(
+      _mm_madd_epi16(reinterpret_cast<__m128i>(pixels), reinterpret_cast<__m128i>(weights)));
+#endif
+}
+CNNX_INLINE IntVector add_dot_product(IntVector sum, const Pixels& pixels, const Weights& weights) {
+  return sum + multiply_pairs(pixels.even, weights.even) + multiply_pairs(pixels.odd, weights.odd);
+}
+
+#else
+
+constexpr int64_t kBytesPerQuad = 4;
+typedef int8_t Signed __attribute__((vector_size(kLanes)));
+struct Pixels {
+  IntVector rows[4];
+};
+struct Weights {
+  Signed rows[4];
+};
+
+CNNX_INLINE void put_weight(int8_t weight, int64_t k, int64_t lane, uint8_t* quad) {
+  quad[k * kLanes + lane] = static_cast<uint8_t>(weight);
+}
+CNNX_INLINE Pixels pixels_of(IntVector quads) {
+  const IntVector low = broadcast_integer(0xff);
+  return {{quads & low, (quads >> 8) & low, (quads >> 16) & low, (quads >> 24) & low}};
+}
+CNNX_INLINE Weights load_weights(const uint8_t* quad) {
+  Weights weights;
+  memcpy(&weights, quad, sizeof weights);
+  return weights;
+}
+CNNX_INLINE IntVector add_dot_product(IntVector sum, const Pixels& pixels, const Weights& weights) {
+  CNNX_UNROLL for (int k = 0; k < 4; ++k) {
+    sum += pixels.rows[k] * __builtin_convertvector(weights.rows[k], IntVector);
+  }
+  return sum;
+}
+
+#endif
+
+// The same four pixels in every lane.
+CNNX_INLINE Pixels load_pixels(const uint8_t* source) {
+  return pixels_of(broadcast_integer(four_bytes(source)));
+}
+
+}  // namespace
+}  // namespace CNNX_ISA
+}  // namespace cnnx

@@ -1,0 +1,118 @@
+// Strips of windows times panels of columns; with AMX, tiles of 16 windows times 16 columns.
+#include "kernels/quantized_product.h"
+
+#include "kernels/dot_products.h"
+#include "kernels/quantized_finish.h"
+#include "kernels/simd.h"
+
+namespace cnnx {
+namespace CNNX_ISA {
+namespace {
+
+// Vectors of columns in a panel, and windows of a strip: their sums, one vector of weights each and
+// a broadcast pixel fill the registers.
+#if defined(CNNX_32_REGISTERS)
+constexpr int kVectors = 4, kStrip = 6;
+#elif defined(CNNX_DOT_PRODUCTS)
+constexpr int kVectors = 2, kStrip = 6;
+#else
+constexpr int kVectors = 2, kStrip = 4;
+#endif
+constexpr int64_t kPanelColumns = kVectors * kLanes;
+
+// A run takes whole groups of four bytes; tiles read sixteen groups at once.
+#if defined(CNNX_TILES)
+constexpr int64_t kQuadMultiple = 16;
+#else
+constexpr int64_t kQuadMultiple = 1;
+#endif
+
+constexpr int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+constexpr int64_t quads_of(int64_t run_bytes) {
+  return round_up((run_bytes + 3) / 4, kQuadMultiple);
+}
+constexpr int64_t padded_columns(int64_t columns) { return round_up(columns, kLanes); }
+constexpr int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// Packed weights: multipliers, biases, then the panels one after the other, in each one run after
+// the other.
+struct Panels {
+  const float* multiplier;
+  const int32_t* bias;
+  const uint8_t* weights;
+  int64_t quads;  // of all runs
+
+  Panels(const void* packed, int64_t run_count, int64_t run_bytes, int64_t columns)
+      : multiplier(static_cast<const float*>(packed)),
+        bias(static_cast<const int32_t*>(packed) + padded_columns(columns)),
+        weights(reinterpret_cast<const uint8_t*>(bias + padded_columns(columns))),
+        quads(run_count * quads_of(run_bytes)) {}
+  int64_t offset(int64_t column) const { return column * quads * kBytesPerQuad; }
+};
+
+int64_t packed_bytes(int64_t run_count, int64_t run_bytes, int64_t columns) {
+  return padded_columns(columns) * (8 + run_count * quads_of(run_bytes) * kBytesPerQuad);
+}
+
+void pack(const QuantizedWeights& w, void* packed) {
+  const Panels panels(packed, w.run_count, w.run_bytes, w.columns);
+  const int64_t padded = padded_columns(w.columns);
+  for (int64_t c = 0; c < padded; ++c) {
+    const_cast<float*>(panels.multiplier)[c] = c < w.columns ? w.multiplier[c] : 0.0f;
+    const_cast<int32_t*>(panels.bias)[c] = c < w.columns ? w.bias[c] : 0;
+  }
+  uint8_t* target = const_cast<uint8_t*>(panels.weights);
+  for (int64_t first = 0; first < padded; first += kPanelColumns) {
+    const int64_t end = lesser(first + kPanelColumns, padded);
+    for (int64_t run = 0; run < w.run_count; ++run) {
+      for (int64_t quad = 0; quad < quads_of(w.run_bytes); ++quad) {
+        for (int64_t column = first; column < end; column += kLanes) {
+          for (int64_t k = 0; k < 4; ++k) {
+            const int64_t byte = quad * 4 + k;
+            for (int64_t lane = 0; lane < kLanes; ++lane) {
+              const bool inside = byte < w.run_bytes && column + lane < w.columns;
+              const int64_t row = run * w.run_bytes + byte;
+              put_weight(inside ? w.values[row * w.columns + column + lane] : int8_t{0}, k, lane,
+                         target);
+            }
+          }
+          target += kLanes * kBytesPerQuad;
+        }
+      }
+    }
+  }
+}
+
+// The place of a window's output, as windows go by.
+struct Place {
+  int64_t window_in_row = 0, output = 0;
+
+  // Whether this window is stored; goes on to the next.
+  CNNX_INLINE bool next(const QuantizedProduct& a, int64_t& index) {
+    const bool stored = window_in_row < a.row_outputs;
+    index = output;
+    output += stored;
+    if (++window_in_row == a.row_windows) window_in_row = 0;
+    return stored;
+  }
+};
+
+}  // namespace
+}  // namespace CNNX_ISA
+}  // namespace cnnx
+
+#if defined(CNNX_TILES)
+#include "kernels/quantized_product_tiles.h"
+#else
+#include "kernels/quantized_product_strips.h"
+#endif
+
+namespace cnnx {
+namespace CNNX_ISA {
+
+const QuantizedProductKernels quantized_product_kernels = {kPanelColumns, packed_bytes, pack, run};
+
+}  // namespace CNNX_ISA
+}  // namespace cnnx

@@ -1,0 +1,211 @@
+// Bands of rows, copied with their padding unless a window is one pixel, times panels of weights.
+#include "ops/conv2d_quantized.h"
+
+#include <algorithm>
+
+#include "kernels/quantized_product.h"
+#include "ops/conv2d_quantized_depthwise.h"
+#include "ops/quantization.h"
+#include "ops/quantized_rows.h"
+#include "ops/shares.h"
+#include "runtime/dispatch.h"
+#include "runtime/memory.h"
+#include "runtime/parallel.h"
+
+namespace cnnx::ops {
+namespace {
+
+// Products of bytes in the time of one of floats.
+constexpr int64_t kProductsAtOnce = 8;
+// A band's copied rows stay in a second-level cache, beside the weights.
+constexpr int64_t kBandBytes = 64 * 1024;
+// Windows of a band that use its weights while they are in a cache.
+constexpr int64_t kLeastWindows = 256;
+
+class BoundQuantizedConvolution final : public InferenceOp {
+ public:
+  BoundQuantizedConvolution(const Conv2dGeometry& geometry, const QuantizedLayer& layer)
+      : g_(geometry),
+        copy_(geometry),
+        layer_(layer),
+        reads_in_place_(g_.kernel_size.height == 1 && g_.kernel_size.width == 1 &&
+                        g_.stride.height == 1 && g_.stride.width == 1 &&
+                        g_.in_height == g_.out_height && g_.in_width == g_.out_width),
+        runs_(g_.dilation.width == 1 ? g_.kernel_size.height
+                                     : g_.kernel_size.height * g_.kernel_size.width),
+        run_bytes_(weight_rows() / runs_) {}
+
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.runs_in_slices = g_.in_height * g_.in_width > 1;
+    if (layer_.makes_bytes()) traits.runs_in_place = InputSet::only(1);
+    return traits;
+  }
+  int64_t multiply_adds() const override {
+    return pixels() * weight_rows() * g_.out_channels / kProductsAtOnce;
+  }
+  int64_t packed_floats() const override {
+    return kernels().packed_bytes(runs_, run_bytes_, g_.out_channels) / kBytesOfFloat + 1;
+  }
+  int64_t scratch_floats(int threads) const override {
+    return threads * slot_bytes() / kBytesOfFloat;
+  }
+
+  void pack_weights(const float* const* parameters, const float* const* buffers, int,
+                    float* packed) const override;
+  void forward(const ForwardArguments& a) const override;
+
+ private:
+  static const QuantizedProductKernels& kernels() {
+    return CNNX_INTEGER_KERNELS(quantized_product_kernels);
+  }
+  int64_t pixels() const { return g_.batch * g_.out_height * g_.out_width; }
+  int64_t weight_rows() const {
+    return g_.kernel_size.height * g_.kernel_size.width * g_.in_channels;
+  }
+  int64_t panels() const { return divide_up(g_.out_channels, kernels().panel_columns); }
+  // Rows of outputs that are computed from one copy.
+  int64_t band_rows() const {
+    if (reads_in_place_) return g_.out_height;
+    const int64_t for_cache = (kBandBytes - copy_.bytes(0)) / copy_.row_bytes() / g_.stride.height;
+    const int64_t for_weights = divide_up(kLeastWindows, copy_.row_windows());
+    return std::clamp<int64_t>(std::max(for_cache, for_weights), 1, g_.out_height);
+  }
+  // The offsets of the runs, then the copied rows, which a product reads a little beyond.
+  int64_t runs_bytes() const { return runtime::round_up_to_line(2 * runs_) * kBytesOfFloat; }
+  int64_t slot_bytes() const {
+    constexpr int64_t kSlack = 64;
+    const int64_t copied = reads_in_place_ ? 0 : copy_.bytes(band_rows()) + kSlack;
+    return runs_bytes() + runtime::round_up_to_line(copied / kBytesOfFloat + 1) * kBytesOfFloat;
+  }
+  void run_pixels(const ForwardArguments& a, int64_t begin, int64_t end, int64_t first_panel,
+                  int64_t last_panel, int64_t* runs) const;
+  void run_band(const ForwardArguments& a, int64_t image, int64_t first, int64_t last,
+                int64_t first_panel, int64_t last_panel, uint8_t* slot) const;
+
+  Conv2dGeometry g_;
+  RowCopy copy_;
+  QuantizedLayer layer_;
+  bool reads_in_place_;
+  int64_t runs_, run_bytes_;
+};
+
+void BoundQuantizedConvolution::pack_weights(const float* const* parameters,
+                                             const float* const* buffers, int,
+                                             float* packed) const {
+  const QuantizedArrays arrays = layer_.arrays(parameters, buffers, weight_rows(), g_.out_channels);
+  kernels().pack({runs_, run_bytes_, g_.out_channels, arrays.weights.data(), arrays.bias.data(),
+                  arrays.multiplier.data()},
+                 packed);
+}
+
+void BoundQuantizedConvolution::run_pixels(const ForwardArguments& a, int64_t begin, int64_t end,
+                                           int64_t first_panel, int64_t last_panel,
+                                           int64_t* runs) const {
+  runs[0] = 0;
+  QuantizedProduct product = {};
+  product.source = bytes_of(a.inputs[0]) + begin * g_.in_channels;
+  product.window_step = g_.in_channels;
+  product.runs = runs;
+  product.run_count = runs_;
+  product.run_bytes = run_bytes_;
+  product.windows = product.row_windows = product.row_outputs = end - begin;
+  product.columns = g_.out_channels;
+  product.packed = a.packed;
+  product.first_panel = first_panel;
+  product.last_panel = last_panel;
+  product.epilogue = layer_.epilogue(a, begin * g_.out_channels);
+  kernels().run(product);
+}
+
+void BoundQuantizedConvolution::run_band(const ForwardArguments& a, int64_t image, int64_t first,
+                                         int64_t last, int64_t first_panel, int64_t last_panel,
+                                         uint8_t* slot) const {
+  int64_t* const runs = reinterpret_cast<int64_t*>(slot);
+  uint8_t* const rows = slot + runs_bytes();
+  const int64_t per_row = runs_ / g_.kernel_size.height;
+  for (int64_t run = 0; run < runs_; ++run) {
+    runs[run] = copy_.offset(run / per_row, last - first) +
+                run % per_row * g_.dilation.width * g_.in_channels;
+  }
+  copy_.copy(bytes_of(a.inputs[0]) + image * g_.in_height * g_.in_width * g_.in_channels, first,
+             last, layer_.input_zero(), rows);
+  QuantizedProduct product = {};
+  product.source = rows;
+  product.window_step = g_.stride.width * g_.in_channels;
+  product.runs = runs;
+  product.run_count = runs_;
+  product.run_bytes = run_bytes_;
+  product.row_windows = copy_.row_windows();
+  product.row_outputs = g_.out_width;
+  product.windows = (last - first - 1) * product.row_windows + g_.out_width;
+  product.columns = g_.out_channels;
+  product.packed = a.packed;
+  product.first_panel = first_panel;
+  product.last_panel = last_panel;
+  product.epilogue =
+      layer_.epilogue(a, (image * g_.out_height + first) * g_.out_width * g_.out_channels);
+  kernels().run(product);
+}
+
+void BoundQuantizedConvolution::forward(const ForwardArguments& a) const {
+  uint8_t* const scratch = bytes_of(a.scratch);
+  const int64_t work = weight_rows() * g_.out_channels / kProductsAtOnce + 1;
+  const auto slot_of = [&](int slot) { return scratch + slot * slot_bytes(); };
+  if (reads_in_place_) {
+    constexpr int64_t kBlock = 64;
+    const int64_t blocks = divide_up(pixels(), kBlock);
+    // Few pixels: threads share the weights instead.
+    const bool shares_panels = blocks < 2 * a.threads;
+    const int64_t count = shares_panels ? panels() : blocks;
+    const int64_t grain = kGrainMultiplyAdds / (work * pixels() / count + 1) + 1;
+    runtime::parallel_for(a.threads, count, grain, [&](int64_t begin, int64_t end, int slot) {
+      int64_t* const runs = reinterpret_cast<int64_t*>(slot_of(slot));
+      if (shares_panels) {
+        run_pixels(a, 0, pixels(), begin, end, runs);
+      } else {
+        run_pixels(a, begin * kBlock, std::min(end * kBlock, pixels()), 0, panels(), runs);
+      }
+    });
+    return;
+  }
+  const int64_t rows =
+      std::min(band_rows(), std::max<int64_t>(1, divide_up(g_.batch * g_.out_height, a.threads)));
+  const int64_t bands = divide_up(g_.out_height, rows);
+  const bool shares_panels = g_.batch * bands < a.threads;
+  const int64_t count = shares_panels ? panels() : g_.batch * bands;
+  const int64_t grain = kGrainMultiplyAdds / (work * pixels() / count + 1) + 1;
+  runtime::parallel_for(a.threads, count, grain, [&](int64_t begin, int64_t end, int slot) {
+    if (shares_panels) {
+      for (int64_t band = 0; band < g_.batch * bands; ++band) {
+        const int64_t first = band % bands * rows;
+        run_band(a, band / bands, first, std::min(first + rows, g_.out_height), begin, end,
+                 slot_of(slot));
+      }
+    } else {
+      for (int64_t band = begin; band < end; ++band) {
+        const int64_t first = band % bands * rows;
+        run_band(a, band / bands, first, std::min(first + rows, g_.out_height), 0, panels(),
+                 slot_of(slot));
+      }
+    }
+  });
+}
+
+}  // namespace
+
+bool reads_bytes(const Conv2dGeometry& g) {
+  const Shape weight = g.weight_shape();
+  const bool depthwise = g.groups == g.in_channels && g.in_channels == g.out_channels;
+  return (g.groups == 1 || depthwise) && sums_fit(weight[0] * weight[1] * weight[2]);
+}
+
+std::unique_ptr<const BoundOp> bind_quantized_convolution(const Conv2dGeometry& geometry, bool bias,
+                                                          const std::vector<Quantization>& inputs,
+                                                          const Fusion& fusion) {
+  const QuantizedLayer layer(bias, inputs, fusion);
+  if (geometry.groups > 1) return bind_quantized_depthwise(geometry, layer);
+  return std::make_unique<BoundQuantizedConvolution>(geometry, layer);
+}
+
+}  // namespace cnnx::ops

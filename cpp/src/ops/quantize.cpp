@@ -1,0 +1,139 @@
+// quantize: the layer kind, and the conversions between floats and bytes.
+#include <stdexcept>
+#include <string>
+
+#include "kernels/quantize.h"
+
+#include "ops/layer_description.h"
+#include "ops/op.h"
+#include "ops/quantization.h"
+#include "runtime/dispatch.h"
+#include "runtime/parallel.h"
+
+namespace cnnx::ops {
+namespace {
+
+// Memory-bound: below this a second thread costs more than it gains.
+constexpr int64_t kQuantizeGrain = 32 * 1024;
+
+ByteScale scale_of(const Quantization& format) {
+  return {format.scale, static_cast<float>(format.zero_point)};
+}
+
+class BoundQuantize final : public BoundOp {
+ public:
+  BoundQuantize(const Quantization& format, int64_t count)
+      : how_(scale_of(format)), count_(count) {}
+  BoundOpTraits traits() const override {
+    BoundOpTraits traits;
+    traits.runs_in_place = InputSet::all();
+    traits.gradient_runs_in_place = true;
+    traits.backward_reads_output = false;
+    traits.recomputes_quickly = true;
+    return traits;
+  }
+  void forward(const ForwardArguments& a) const override {
+    const auto kernel = CNNX_KERNELS(quantize_kernels).round_trip;
+    in_parallel(a.threads, [&](int64_t begin, int64_t count) {
+      kernel(a.inputs[0] + begin, count, how_, a.output + begin);
+    });
+  }
+  void backward(const BackwardArguments& a) const override {
+    const InputGradient& gradient = a.grad_inputs[0];
+    if (!gradient.values) return;
+    const auto kernel = CNNX_KERNELS(quantize_kernels).gradient;
+    in_parallel(a.threads, [&](int64_t begin, int64_t count) {
+      kernel(a.grad_output + begin, a.inputs[0] + begin, count, how_, gradient.accumulate,
+             gradient.values + begin);
+    });
+  }
+
+ private:
+  template <class Body>
+  void in_parallel(int threads, const Body& body) const {
+    runtime::parallel_for(threads, count_, kQuantizeGrain,
+                          [&](int64_t begin, int64_t end, int) { body(begin, end - begin); });
+  }
+
+  ByteScale how_;
+  int64_t count_;
+};
+
+class FloatsToBytes final : public InferenceOp {
+ public:
+  FloatsToBytes(const Quantization& format, int64_t count)
+      : how_(scale_of(format)), count_(count) {}
+  void forward(const ForwardArguments& a) const override {
+    const auto kernel = CNNX_KERNELS(quantize_kernels).to_bytes;
+    runtime::parallel_for(a.threads, count_, kQuantizeGrain, [&](int64_t begin, int64_t end, int) {
+      kernel(a.inputs[0] + begin, end - begin, how_, bytes_of(a.output) + begin);
+    });
+  }
+
+ private:
+  ByteScale how_;
+  int64_t count_;
+};
+
+class BytesToFloats final : public InferenceOp {
+ public:
+  BytesToFloats(const Quantization& format, int64_t count)
+      : how_(scale_of(format)), count_(count) {}
+  void forward(const ForwardArguments& a) const override {
+    const auto kernel = CNNX_KERNELS(quantize_kernels).to_floats;
+    runtime::parallel_for(a.threads, count_, kQuantizeGrain, [&](int64_t begin, int64_t end, int) {
+      kernel(bytes_of(a.inputs[0]) + begin, end - begin, how_, a.output + begin);
+    });
+  }
+
+ private:
+  ByteScale how_;
+  int64_t count_;
+};
+
+class QuantizeOp final : public Op {
+ public:
+  explicit QuantizeOp(const Quantization& format) : format_(format) {}
+  Shape output_shape(const Shape& input) const override { return input; }
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
+    return std::make_unique<BoundQuantize>(format_, element_count(input));
+  }
+  Fusable fusable_as(const Shape&) const override { return Fusable::quantize; }
+  const Quantization* quantization() const override { return &format_; }
+
+ private:
+  Quantization format_;
+};
+
+std::unique_ptr<const Op> make_quantize(const CheckedSettings& settings) {
+  const int64_t zero_point = settings.integer("zero_point");
+  if (zero_point < 0 || zero_point > 255) {
+    throw std::invalid_argument("quantize: zero_point is " + std::to_string(zero_point) +
+                                ", expected an integer from 0 to 255");
+  }
+  return std::make_unique<QuantizeOp>(
+      Quantization{settings.real("scale"), static_cast<int32_t>(zero_point)});
+}
+
+constexpr SettingInfo kQuantizeSettings[] = {
+    real("scale", "difference of two successive values").above(0),
+    integer("zero_point", 0, "the byte of the value 0").to(255).otherwise(0),
+};
+constexpr LayerDescription kQuantizeLayers[] = {
+    LayerDescription("quantize", "the nearest of 256 values, scale * (0...255 - zero_point)",
+                     make_quantize)
+        .with_settings(kQuantizeSettings),
+};
+
+}  // namespace
+
+std::unique_ptr<const BoundOp> bind_floats_to_bytes(int64_t count, const Quantization& format) {
+  return std::make_unique<FloatsToBytes>(format, count);
+}
+std::unique_ptr<const BoundOp> bind_bytes_to_floats(int64_t count, const Quantization& format) {
+  return std::make_unique<BytesToFloats>(format, count);
+}
+
+ConstantArray<LayerDescription> quantize_layers() { return kQuantizeLayers; }
+
+}  // namespace cnnx::ops

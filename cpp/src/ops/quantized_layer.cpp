@@ -1,0 +1,84 @@
+// The arithmetic of a quantized layer around its sums.
+#include "ops/quantized_layer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/relu.h"
+#include "ops/quantization.h"
+
+namespace cnnx::ops {
+namespace {
+
+constexpr int64_t kMostByte = 255, kMostWeight = 128;
+
+int32_t in_int32(double value) {
+  constexpr double kMost = std::numeric_limits<int32_t>::max();
+  return static_cast<int32_t>(value > -kMost ? std::min(value, kMost) : -kMost);
+}
+
+}  // namespace
+
+QuantizedLayer::QuantizedLayer(bool bias, const std::vector<Quantization>& inputs,
+                               const Fusion& fusion)
+    : bias_(bias),
+      adds_(fusion.add),
+      relu_(fusion.relu || fusion.relu6),
+      input_(inputs[0]),
+      addend_(inputs.back()),
+      output_(fusion.quantize ? Format(*fusion.quantize->quantization()) : Format()) {
+  if (fusion.relu6) most_ = kRelu6Ceiling;
+}
+
+QuantizedArrays QuantizedLayer::arrays(const float* const* parameters, const float* const* buffers,
+                                       int64_t rows, int64_t columns) const {
+  const auto size = static_cast<std::size_t>(columns);
+  QuantizedArrays arrays{std::vector<int8_t>(static_cast<std::size_t>(rows) * size),
+                         std::vector<int32_t>(size), std::vector<float>(size)};
+  std::vector<double> sums(size);
+  for (std::size_t i = 0; i < arrays.weights.size(); ++i) {
+    arrays.weights[i] = quantized_weight(parameters[0][i], buffers[0][i % size]);
+    sums[i % size] += arrays.weights[i];
+  }
+  for (std::size_t c = 0; c < size; ++c) {
+    const double unit = static_cast<double>(input_.scale) * buffers[0][c];
+    const double start = bias_ ? std::round(parameters[1][c] / unit) : 0.0;
+    arrays.bias[c] = in_int32(start - input_.zero_point * sums[c]);
+    arrays.multiplier[c] = static_cast<float>(output_ ? unit / output_->scale : unit);
+  }
+  return arrays;
+}
+
+QuantizedEpilogue QuantizedLayer::epilogue(const ForwardArguments& a, int64_t first) const {
+  QuantizedEpilogue e = {};
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float unit = output_ ? output_->scale : 1.0f;
+  const float zero = output_ ? static_cast<float>(output_->zero_point) : 0.0f;
+  e.shift = zero;
+  if (adds_) {
+    e.addend = bytes_of(a.inputs[1]) + first;
+    e.addend_multiplier = addend_.scale / unit;
+    e.shift = zero - static_cast<float>(addend_.zero_point) * e.addend_multiplier;
+  }
+  e.least = relu_ ? zero : -kInfinity;
+  e.most = most_ / unit + zero;
+  if (output_) {
+    e.least = std::max(e.least, 0.0f);
+    e.most = std::min(e.most, static_cast<float>(kMostByte));
+    e.output = bytes_of(a.output) + first;
+  } else {
+    e.float_output = a.output + first;
+  }
+  return e;
+}
+
+bool sums_fit(int64_t products) {
+  return products <= std::numeric_limits<int32_t>::max() / 2 / (kMostByte * kMostWeight);
+}
+
+int8_t quantized_weight(float weight, float scale) {
+  const float value = std::round(weight / scale);
+  return static_cast<int8_t>(value > -128 ? std::min(value, 127.0f) : -128);
+}
+
+}  // namespace cnnx::ops
