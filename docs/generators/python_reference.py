@@ -59,7 +59,7 @@ _OWN_GROUPS = {
     "model": (
         "Model",
         "The network with its weights, and the preprocessing of its images.",
-        ("cnnx.model.", "cnnx.preprocessing"),
+        ("cnnx.model.", "cnnx.preprocessing", "cnnx.quantization."),
     ),
     "losses": ("Losses", "The loss that a training minimises.", ("cnnx.training.losses",)),
     "optimizers": (

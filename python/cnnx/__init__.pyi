@@ -36,6 +36,7 @@ from cnnx.model.model import Model as Model
 from cnnx.model.model import load as load
 from cnnx.model.parameters import Parameters as Parameters
 from cnnx.preprocessing import Preprocessing as Preprocessing
+from cnnx.quantization.quantizing import quantize as quantize
 from cnnx.runtime import get_num_threads as get_num_threads
 from cnnx.runtime import has_openmp as has_openmp
 from cnnx.runtime import has_threads as has_threads

@@ -24,7 +24,7 @@ PYTHON_COMPONENTS = (
     ("training",),
     ("models", "ops", "metrics", "weights"),
     ("doctor", "evaluation", "explain", "onnx"),
-    ("callbacks", "playground", "plot", "report"),
+    ("callbacks", "playground", "plot", "quantization", "report"),
     ("cli", "sklearn"),
 )
 PYTHON_LEVEL = {name: level for level, names in enumerate(PYTHON_COMPONENTS) for name in names}

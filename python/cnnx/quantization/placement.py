@@ -1,0 +1,80 @@
+"""Choice of the values of a network that are held in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from cnnx.quantization.groups import Group, groups_of
+from cnnx.quantization.network import INPUT, Network, Node
+
+# Layers whose output has the scale of their input, in bytes as in floats.
+SAME_SCALE = ("flatten",)
+# Layers that read bytes and write bytes of another scale.
+OTHER_SCALE: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a network computes in integers.
+
+    Attributes:
+        groups: groups of layers in order.
+        quantized: names of the values behind which a layer quantizes; "input" is the image.
+        in_floats: names of the layers that read a value as it is before it is quantized.
+    """
+
+    groups: tuple[Group, ...]
+    quantized: frozenset[str]
+    in_floats: frozenset[str]
+
+
+def placed(network: Network, in_floats: Collection[str]) -> Placement:
+    """The placement in which all layers compute in integers that can, except those named.
+
+    A value is held in bytes if a layer that computes in integers reads it. Layers that only move
+    values between such layers read and write bytes, too.
+    """
+    groups = groups_of(network, in_floats)
+    from_bytes = _made_from_bytes(network, groups)
+    wanted: set[str] = set()
+    for group in reversed(groups):
+        wanted |= _wanted_by(network, group, from_bytes, wanted)
+    quantized = {name for name in wanted if not _keeps_scale(network, name, wanted)}
+    return Placement(tuple(groups), frozenset(quantized), frozenset(in_floats))
+
+
+def _made_from_bytes(network: Network, groups: list[Group]) -> set[str]:
+    """Values that can be had in bytes without a conversion from floats before."""
+    found = {INPUT}
+    for group in groups:
+        node = network.nodes[group.first]
+        reads_bytes = node.kind in (*SAME_SCALE, *OTHER_SCALE)
+        if group.in_integers or (reads_bytes and all(each in found for each in node.inputs)):
+            found.add(group.last)
+    return found
+
+
+def _wanted_by(network: Network, group: Group, from_bytes: set[str], wanted: set[str]) -> set[str]:
+    """Values that the group reads in bytes; `wanted` has those of the groups after it."""
+    node = network.nodes[group.first]
+    if group.in_integers:
+        return {*node.inputs, *(each for each in _addends(network, group) if each in from_bytes)}
+    if group.last in wanted and (
+        node.kind in SAME_SCALE or (node.kind in OTHER_SCALE and group.last in from_bytes)
+    ):
+        return set(node.inputs)
+    return set()
+
+
+def _addends(network: Network, group: Group) -> list[str]:
+    """Values that the group adds to its products."""
+    inside = {*group.names}
+    sums = (network.nodes[name] for name in group.names[1:])
+    return [each for node in sums for each in node.inputs if each not in inside]
+
+
+def _keeps_scale(network: Network, name: str, wanted: set[str]) -> bool:
+    """Whether a layer that keeps its input's scale makes the value from bytes."""
+    node: Node | None = network.nodes.get(name)
+    return node is not None and node.kind in SAME_SCALE and node.inputs[0] in wanted
