@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import re
@@ -135,10 +136,22 @@ def pages(names: Iterable[PublicName]) -> dict[str, list[PublicName]]:
     """
     found: dict[str, list[PublicName]] = {}
     for each in names:
-        page = re.sub(r"_backward$", "", each.full_name)
-        is_taken = page not in found and page.lower() in map(str.lower, found)
-        found.setdefault(f"{page}-function" if is_taken else page, []).append(each)
+        page = _page_name(each)
+        found.setdefault(f"{page}-function" if page in _repeated() else page, []).append(each)
     return found
+
+
+def _page_name(name: PublicName) -> str:
+    return re.sub(r"_backward$", "", name.full_name)
+
+
+@functools.cache
+def _repeated() -> set[str]:
+    """Names of pages that are those of other pages except for upper and lower case."""
+    first: dict[str, str] = {}
+    for page in sorted({_page_name(each) for each in public_names()}):
+        first.setdefault(page.lower(), page)
+    return {_page_name(each) for each in public_names()} - set(first.values())
 
 
 def _index(every: list[Group]) -> str:
