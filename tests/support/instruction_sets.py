@@ -23,6 +23,13 @@ CPU_FLAGS = {
     "avx512": {"avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"},
     "neon": {"asimd"},
 }
+# Integer kernels have more levels.
+INTEGER_CPU_FLAGS = {
+    **CPU_FLAGS,
+    "avx2_vnni": CPU_FLAGS["avx2"] | {"avx_vnni"},
+    "avx512_vnni": CPU_FLAGS["avx512"] | {"avx512_vnni"},
+    "amx": CPU_FLAGS["avx512"] | {"avx512_vnni", "amx_tile", "amx_int8"},
+}
 every_isa = pytest.mark.parametrize("isa", CPU_FLAGS)
 
 
@@ -41,7 +48,7 @@ def run_python(isa: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 @functools.cache
 def needs(isa: str) -> None:
     """Skip if and only if the CPU lacks the instruction set."""
-    asked = run_python(isa, "-c", "import cnnx; print(cnnx.isa())")
+    asked = run_python(isa, "-c", "import cnnx; print(cnnx.integer_isa())")
     if asked.returncode == 0:
         assert asked.stdout.strip() == isa
         return
@@ -50,7 +57,9 @@ def needs(isa: str) -> None:
     cpu = Path("/proc/cpuinfo")
     if cpu.exists():
         flags = set(cpu.read_text().split())
-        assert not CPU_FLAGS[isa] <= flags, f"the CPU has {isa}, but the library says: {refusal}"
+        assert not INTEGER_CPU_FLAGS[isa] <= flags, (
+            f"the CPU has {isa}, but the library says: {refusal}"
+        )
     pytest.skip(f"this CPU does not run {isa}: {refusal}")
 
 

@@ -13,6 +13,7 @@
 #include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
+#include "ops/pool2d_quantized.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -51,29 +52,44 @@ void run_adaptive_avg_pool2d_backward(const AdaptiveAvgPool2dGeometry& g,
 using BoundAdaptiveAvgPool2d = BoundLinearMap<AdaptiveAvgPool2dGeometry, run_adaptive_avg_pool2d,
                                               run_adaptive_avg_pool2d_backward>;
 
-class AdaptiveAvgPool2dOp final : public Op {
+// What both kinds have in common.
+class AveragingOp : public Op {
  public:
-  explicit AdaptiveAvgPool2dOp(Pair output_size) : output_size_(output_size) {}
-  Shape output_shape(const Shape& input) const override {
-    return adaptive_avg_pool2d_geometry(input, output_size_).output_shape();
+  explicit AveragingOp(Pair output_size) : output_size_(output_size) {}
+  std::unique_ptr<const BoundOp> bind(const Shape& input) const final {
+    return std::make_unique<BoundAdaptiveAvgPool2d>(geometry(input));
   }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundAdaptiveAvgPool2d>(
-        adaptive_avg_pool2d_geometry(input, output_size_));
+  bool reads_bytes(const std::vector<Shape>& inputs) const final {
+    return image_sums_fit(inputs[0]);
+  }
+  bool can_fuse_in_bytes(Fusable successor) const final { return successor == Fusable::quantize; }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion& fusion) const final {
+    return bind_quantized_avg_pool2d(geometry(inputs[0]), formats[0], fusion);
+  }
+
+ protected:
+  AdaptiveAvgPool2dGeometry geometry(const Shape& input) const {
+    return adaptive_avg_pool2d_geometry(input, output_size_);
   }
 
  private:
   Pair output_size_;
 };
 
-class GlobalAvgPool2dOp final : public Op {
+class AdaptiveAvgPool2dOp final : public AveragingOp {
  public:
+  using AveragingOp::AveragingOp;
+  Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
+};
+
+class GlobalAvgPool2dOp final : public AveragingOp {
+ public:
+  GlobalAvgPool2dOp() : AveragingOp(1) {}
   Shape output_shape(const Shape& input) const override {
     check_image_shape("global_avg_pool2d", input);
     return {input[0], input[3]};
-  }
-  std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundAdaptiveAvgPool2d>(adaptive_avg_pool2d_geometry(input, {1, 1}));
   }
 };
 

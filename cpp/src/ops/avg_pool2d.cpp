@@ -8,6 +8,7 @@
 #include "ops/linear_map.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
+#include "ops/pool2d_quantized.h"
 #include "runtime/dispatch.h"
 
 namespace cnnx {
@@ -58,6 +59,17 @@ class AvgPool2dOp final : public Op {
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return std::make_unique<BoundAvgPool2d>(geometry(input));
+  }
+  bool reads_bytes(const std::vector<Shape>& inputs) const override {
+    return image_sums_fit(inputs[0]);
+  }
+  bool can_fuse_in_bytes(Fusable successor) const override {
+    return successor == Fusable::quantize;
+  }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion& fusion) const override {
+    return bind_quantized_avg_pool2d(geometry(inputs[0]), formats[0], fusion);
   }
 
  private:

@@ -11,6 +11,7 @@
 #include "ops/normalised_rows.h"
 #include "ops/op.h"
 #include "ops/pool2d.h"
+#include "ops/pool2d_quantized.h"
 #include "runtime/dispatch.h"
 #include "runtime/memory.h"
 
@@ -167,6 +168,12 @@ class MaxPool2dOp final : public Op {
                               g.left == 0 && g.out_height == g.in_height / 2 &&
                               g.out_width == g.in_width / 2;
     return side_by_side ? Fusable::max_pool_2x2 : Fusable::none;
+  }
+  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion&) const override {
+    return bind_quantized_max_pool2d(geometry(inputs[0]), formats[0]);
   }
 
  private:

@@ -14,6 +14,7 @@ inline const uint8_t* bytes_of(const float* array) {
 }
 inline uint8_t* bytes_of(float* array) { return reinterpret_cast<uint8_t*>(array); }
 
+constexpr int64_t kMostByte = 255;
 constexpr int64_t kBytesOfFloat = sizeof(float);
 constexpr int64_t floats_of_bytes(int64_t bytes) { return (bytes + 3) / 4; }
 

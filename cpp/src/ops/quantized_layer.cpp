@@ -3,14 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
-#include "kernels/relu.h"
 #include "ops/quantization.h"
 
 namespace cnnx::ops {
 namespace {
 
-constexpr int64_t kMostByte = 255, kMostWeight = 128;
+constexpr int64_t kMostWeight = 128;
 
 int32_t in_int32(double value) {
   constexpr double kMost = std::numeric_limits<int32_t>::max();
@@ -21,14 +21,7 @@ int32_t in_int32(double value) {
 
 QuantizedLayer::QuantizedLayer(bool bias, const std::vector<Quantization>& inputs,
                                const Fusion& fusion)
-    : bias_(bias),
-      adds_(fusion.add),
-      relu_(fusion.relu || fusion.relu6),
-      input_(inputs[0]),
-      addend_(inputs.back()),
-      output_(fusion.quantize ? Format(*fusion.quantize->quantization()) : Format()) {
-  if (fusion.relu6) most_ = kRelu6Ceiling;
-}
+    : bias_(bias), adds_(fusion.add), input_(inputs[0]), addend_(inputs.back()), output_(fusion) {}
 
 QuantizedArrays QuantizedLayer::arrays(const float* const* parameters, const float* const* buffers,
                                        int64_t rows, int64_t columns) const {
@@ -44,30 +37,17 @@ QuantizedArrays QuantizedLayer::arrays(const float* const* parameters, const flo
     const double unit = static_cast<double>(input_.scale) * buffers[0][c];
     const double start = bias_ ? std::round(parameters[1][c] / unit) : 0.0;
     arrays.bias[c] = in_int32(start - input_.zero_point * sums[c]);
-    arrays.multiplier[c] = static_cast<float>(output_ ? unit / output_->scale : unit);
+    arrays.multiplier[c] = static_cast<float>(unit / output_.unit());
   }
   return arrays;
 }
 
 QuantizedEpilogue QuantizedLayer::epilogue(const ForwardArguments& a, int64_t first) const {
-  QuantizedEpilogue e = {};
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const float unit = output_ ? output_->scale : 1.0f;
-  const float zero = output_ ? static_cast<float>(output_->zero_point) : 0.0f;
-  e.shift = zero;
+  QuantizedEpilogue e = output_.epilogue(a.output, first);
   if (adds_) {
     e.addend = bytes_of(a.inputs[1]) + first;
-    e.addend_multiplier = addend_.scale / unit;
-    e.shift = zero - static_cast<float>(addend_.zero_point) * e.addend_multiplier;
-  }
-  e.least = relu_ ? zero : -kInfinity;
-  e.most = most_ / unit + zero;
-  if (output_) {
-    e.least = std::max(e.least, 0.0f);
-    e.most = std::min(e.most, static_cast<float>(kMostByte));
-    e.output = bytes_of(a.output) + first;
-  } else {
-    e.float_output = a.output + first;
+    e.addend_multiplier = addend_.scale / output_.unit();
+    e.shift -= static_cast<float>(addend_.zero_point) * e.addend_multiplier;
   }
   return e;
 }

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "kernels/quantized_epilogue.h"
 #include "ops/op.h"
+#include "ops/quantized_output.h"
 
 namespace cnnx::ops {
 
@@ -24,7 +24,7 @@ class QuantizedLayer {
   QuantizedLayer(bool bias, const std::vector<Quantization>& inputs, const Fusion& fusion);
 
   int input_zero() const { return input_.zero_point; }
-  bool makes_bytes() const { return output_.has_value(); }
+  bool makes_bytes() const { return output_.format().has_value(); }
   // Of the parameters weight and bias, and the buffer with the scales of the columns.
   QuantizedArrays arrays(const float* const* parameters, const float* const* buffers, int64_t rows,
                          int64_t columns) const;
@@ -32,10 +32,9 @@ class QuantizedLayer {
   QuantizedEpilogue epilogue(const ForwardArguments& arguments, int64_t first_element) const;
 
  private:
-  bool bias_, adds_, relu_;
-  float most_ = std::numeric_limits<float>::infinity();  // value of an output
+  bool bias_, adds_;
   Quantization input_, addend_;
-  Format output_;
+  QuantizedOutput output_;
 };
 
 // Whether a sum of so many products of bytes always fits int32.
