@@ -221,6 +221,7 @@ def elementwise_calls(inputs: Inputs) -> Iterator[tuple[str, Call]]:
             yield name, partial(forward, before_an_unmapped_page(8 * x), **settings)
             saved = before_an_unmapped_page(forward(x, **settings)) if reads_output(name) else x
             yield f"{name}_backward", partial(backward, grad_output, saved, **settings)
+        yield from both("quantize", inputs, (x, 0.02, 100), (), {})
 
 
 def layer_calls() -> Iterator[tuple[str, Call]]:
