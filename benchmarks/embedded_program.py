@@ -1,4 +1,4 @@
-"""Size, cold start and call overhead of cnnx in a C++ program; goals: 2 MB, 10 ms, 2 microseconds.
+"""Size, cold start and call overhead of cnnx in a C++ program; goals: 2.2 MB, 10 ms, 2 microseconds.
 
     python -m benchmarks.embedded_program [--build FOLDER] [--launches 200] [--quick]
 
@@ -40,7 +40,8 @@ from benchmarks.network_in_cnnx import build
 from benchmarks.networks import network_named
 
 ROOT = Path(__file__).parents[1]
-GOAL_MEGABYTES, GOAL_MILLISECONDS, GOAL_MICROSECONDS = 2.0, 10.0, 2.0
+# 0.2 MB are the kernels of quantized models, which any file may hold.
+GOAL_MEGABYTES, GOAL_MILLISECONDS, GOAL_MICROSECONDS = 2.2, 10.0, 2.0
 RUNTIMES = re.compile(r"linux-vdso|ld-linux|(libc|libm|libstdc\+\+|libgcc_s|libgomp|libpthread)\.")
 
 
@@ -65,7 +66,7 @@ def cmake_build(source: Path, folder: Path, *definitions: str) -> None:
 def size(program: Path) -> bool:
     """Print the program's size and shared libraries; returns whether the goal is met."""
     megabytes = program.stat().st_size / 1e6
-    print(f"classify: {megabytes:.2f} MB (goal {GOAL_MEGABYTES:.0f})")
+    print(f"classify: {megabytes:.2f} MB (goal {GOAL_MEGABYTES})")
     needed = [line.split(" (")[0].strip() for line in run("ldd", program).splitlines()]
     foreign = [line for line in needed if not RUNTIMES.search(line)]
     print("  needs " + ", ".join(Path(line.split(" ")[0]).name for line in needed))

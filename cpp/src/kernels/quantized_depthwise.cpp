@@ -48,7 +48,7 @@ void pack(const QuantizedDepthwiseWeights& w, void* packed) {
 }
 
 CNNX_INLINE IntVector integers(const uint8_t* source) {
-  return __builtin_convertvector(load_bytes(source), IntVector);
+  return integers_of(load_bytes(source));
 }
 
 // The pixels of a column in up to four rows.
