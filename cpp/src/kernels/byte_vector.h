@@ -16,15 +16,23 @@ typedef uint8_t UnalignedByteVector __attribute__((vector_size(kLanes), aligned(
 // The first `count` lanes, which are all or 0 < count < kLanes; never accesses memory past them.
 CNNX_INLINE ByteVector load_bytes(const uint8_t* source, int64_t count = kLanes) {
   if (count >= kLanes) return *reinterpret_cast<const UnalignedByteVector*>(source);
+#if defined(__AVX512F__)
+  return reinterpret_cast<ByteVector>(_mm_maskz_loadu_epi8(first_lanes(count), source));
+#else
   ByteVector bytes = {};
   for (int64_t lane = 0; lane < count; ++lane) bytes[lane] = source[lane];
   return bytes;
+#endif
 }
 CNNX_INLINE void store_bytes(uint8_t* target, ByteVector bytes, int64_t count = kLanes) {
   if (count >= kLanes) {
     *reinterpret_cast<UnalignedByteVector*>(target) = bytes;
   } else {
+#if defined(__AVX512F__)
+    _mm_mask_storeu_epi8(target, first_lanes(count), reinterpret_cast<__m128i>(bytes));
+#else
     for (int64_t lane = 0; lane < count; ++lane) target[lane] = bytes[lane];
+#endif
   }
 }
 

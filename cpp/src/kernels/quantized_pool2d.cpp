@@ -91,8 +91,7 @@ void mean_of(const QuantizedPool& p, int64_t begin, int64_t end, const Quantized
                 const uint8_t* pixel = window + u * row_step + channel;
                 for (int64_t v = 0; v < columns.count; ++v, pixel += column_step) {
                   CNNX_UNROLL for (int k = 0; k < vectors; ++k) {
-                    const ByteVector bytes = load_bytes(pixel + k * kLanes, count - k * kLanes);
-                    sums[k] += __builtin_convertvector(bytes, IntVector);
+                    sums[k] += integers_of(load_bytes(pixel + k * kLanes, count - k * kLanes));
                   }
                 }
               }
