@@ -263,8 +263,8 @@ def _rebuilt(
     how = preprocessing_of(source) if preprocessing is None else preprocessing
     model = built(layers, (height, width, channels), classes, how, seed)
     for infos, read, write in (
-        (model.parameter_infos, source.get_parameter, model.set_parameter),
         (model.buffer_infos, source.get_buffer, model.set_buffer),
+        (model.parameter_infos, source.get_parameter, model.set_parameter),
     ):
         for name, _, _ in infos:
             if name.rpartition(".")[0] != fresh:

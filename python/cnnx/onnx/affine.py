@@ -55,7 +55,10 @@ def _with_scale(network: Network, symbol: Symbol, scale: Array) -> Symbol | None
         return None
     if "weight" not in arrays:  # a norm without an affine
         return None
-    changed = {name: arrays[name] * scale for name in ("weight", "bias") if name in arrays}
+    if "weight_scale" in arrays and not np.all(scale > 0):
+        return None
+    names = ("weight", "weight_scale", "bias")
+    changed = {name: arrays[name] * scale for name in names if name in arrays}
     done = network.changed(symbol, {}, **changed)
     network.open_for(done, "shift")
     return done

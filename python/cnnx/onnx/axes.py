@@ -41,6 +41,18 @@ class Atom(NamedTuple):
 Axis: TypeAlias = "tuple[Atom, ...]"
 
 
+class ByteScale(NamedTuple):
+    """Numbers that the bytes of a QuantizeLinear stand for: `scale * (byte - zero_point)`.
+
+    Attributes:
+        scale: difference of two successive ones.
+        zero_point: byte of the number 0, as uint8.
+    """
+
+    scale: float
+    zero_point: int
+
+
 @dataclass(frozen=True)
 class Activation:
     """Array that the network computes from its input.
@@ -50,12 +62,15 @@ class Activation:
         shape: (height, width, channels) of it, or (features,).
         axes: for each axis of the ONNX array the atoms that it counts, the slowest first.
         shared: whether several nodes read the array.
+        byte_scale: of an array of bytes in the graph, which the layer computes as real numbers,
+            their scale and zero point.
     """
 
     symbol: Symbol
     shape: tuple[int, ...]
     axes: tuple[Axis, ...]
     shared: bool = False
+    byte_scale: ByteScale | None = None
 
     @property
     def onnx_shape(self) -> tuple[int, ...]:

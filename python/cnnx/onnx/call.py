@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -16,6 +16,7 @@ from cnnx.onnx.graph import Array, Node
 from cnnx.onnx.layer_names import layer_name
 from cnnx.onnx.network import Network
 from cnnx.onnx.refusal import RefusedError
+from cnnx.onnx.weight_scales import WeightScale
 
 Operand: TypeAlias = "Activation | Array | None"
 
@@ -30,6 +31,7 @@ class Call:
         inputs: value of each input; None for one that is left out.
         network: network to which layers are added.
         used: whether anything reads each output of the node.
+        weight_scales: scales of the constants that are int8 times a scale, by name.
     """
 
     node: Node
@@ -37,6 +39,7 @@ class Call:
     inputs: Sequence[Operand]
     network: Network
     used: Sequence[bool]
+    weight_scales: Mapping[str, WeightScale] = field(default_factory=dict)
 
     def operand(self, index: int) -> Operand:
         """An input; None if it is left out."""
@@ -117,7 +120,20 @@ class Call:
         if not self.network.folds:
             return None
         inputs = self.node.inputs
-        return layer_name(self.node, inputs[weight] if weight < len(inputs) else "")
+        array = inputs[weight] if weight < len(inputs) else ""
+        scale = self.weight_scales.get(array)
+        return layer_name(self.node, array if scale is None else scale.name)
+
+    def weight_scale(self, axis: int, count: int) -> Array | None:
+        """One scale for each output of a layer whose weight, input 1, is int8; else None.
+
+        Args:
+            axis: axis of the outputs in the weight.
+            count: number of outputs.
+        """
+        name = self.node.inputs[1] if len(self.node.inputs) > 1 else ""
+        scale = self.weight_scales.get(name)
+        return None if scale is None else scale.along(axis, count)
 
     def elementwise(self, layer: Layer, **arrays: Array) -> Activation:
         """Output of a layer that computes every element by itself."""

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from cnnx.onnx.graph import Attribute
-from cnnx.onnx.graph_builder import LayerExport, Signal
+from cnnx.onnx.graph_builder import Bytes, LayerExport, Signal
 
 Exporter: TypeAlias = "Callable[[LayerExport], Signal]"
 
@@ -85,9 +85,8 @@ def _prelu(layer: LayerExport) -> Signal:
 def _quantize(layer: LayerExport) -> Signal:
     scale = layer.number("scale", layer.settings["scale"])
     zero = layer.builder.constant("zero_point", np.uint8(layer.settings["zero_point"]))
-    return layer.last(
-        "DequantizeLinear", layer.node("QuantizeLinear", layer.x, scale, zero), scale, zero
-    )
+    rounded = layer.node("QuantizeLinear", layer.x, scale, zero)
+    return layer.real(Bytes(rounded, layer.settings["scale"], (scale, zero)))
 
 
 ELEMENTWISE: dict[str, Exporter] = {

@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 
 from cnnx import _core
-from cnnx.arguments import FloatArray
+from cnnx.arguments import FloatArray, shown
 from cnnx.layers.base import Layer, Symbol
+from cnnx.layers.graph import LayerTuple
+from cnnx.model.build import built
 from cnnx.model.windows import windows_of
+from cnnx.onnx.export_weights import bias_units, whole_bias, whole_weight
 from cnnx.onnx.graph import Array, Graph
 from cnnx.onnx.load import network_of
-from cnnx.onnx.network import Network
-from cnnx.preprocessing import Preprocessing, per_channel
+from cnnx.onnx.network import KEEP_VALUES, Network
+from cnnx.preprocessing import Preprocessing, per_channel, preprocessing_of
 
 _IMAGES = 2
 _TOLERANCE = 1e-5  # of the largest output
+_SCALE = "weight_scale"
 _OF_TRAINING = ("momentum", "rate")  # settings that inference does not use
 
 
@@ -26,7 +30,8 @@ def check_graph(core: _core.Model, graph: Graph) -> None:
 
     The same layers with the same arrays give the same bits, without running either: weights and
     their copies would take more memory. Where ONNX has other operators than cnnx has layers, both
-    run on random images.
+    run on random images. Both then run without their quantize layers, which must be the same,
+    because these make a step of a difference by rounding.
 
     Raises:
         ValueError: if the outputs differ by more than rounding.
@@ -38,6 +43,7 @@ def check_graph(core: _core.Model, graph: Graph) -> None:
     if _same_preprocessing(core, preprocessing) and compare.network(network, output.symbol):
         return
     imported = network.built(output.symbol, None, preprocessing)._core
+    core, imported = _without_steps(core, imported)
     shape = (_IMAGES, *core.input_shape)
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     expected, outputs = core.run(images, True), imported.run(images, True)
@@ -51,6 +57,42 @@ def check_graph(core: _core.Model, graph: Graph) -> None:
             f"save: the outputs of the ONNX graph differ from the model's by {difference:.3g}, "
             f"expected at most {_TOLERANCE:.0e} of the largest, {scale:.3g}; no file was written"
         )
+
+
+def _without_steps(core: _core.Model, imported: _core.Model) -> tuple[_core.Model, _core.Model]:
+    """Both models without their quantize layers, which must be the same.
+
+    Raises:
+        ValueError: if they are not.
+    """
+    own, others = (
+        [layer[1] for layer in each.layers if layer[0] == "quantize"] for each in (core, imported)
+    )
+    if own != others:
+        raise ValueError(
+            f"save: the ONNX graph has other quantize layers than the model: {shown(others)}, "
+            f"expected {shown(own)}; no file was written"
+        )
+    return (_continuous(core), _continuous(imported)) if own else (core, imported)
+
+
+def _continuous(core: _core.Model) -> _core.Model:
+    """The model with float32 weights and without its quantize layers."""
+    sources = {"input": "input"}
+    layers: list[LayerTuple] = []
+    for kind, settings, name, inputs, trainable in core.layers:
+        read = [sources[each] for each in inputs]
+        sources[name] = read[0] if kind == "quantize" else name
+        if kind != "quantize":
+            other = {key: value for key, value in settings.items() if key != "int8_weight"}
+            layers.append((kind, other, name, read, trainable, []))
+    height, width, channels = core.input_shape
+    model = built(layers, (height, width, channels), None, preprocessing_of(core), 0)
+    for name, *_ in model.parameter_infos:
+        model.set_parameter(name, core.get_parameter(name))
+    for name, *_ in model.buffer_infos:
+        model.set_buffer(name, core.get_buffer(name))
+    return model
 
 
 def _same_preprocessing(core: _core.Model, preprocessing: Preprocessing) -> bool:
@@ -100,7 +142,7 @@ class _Comparison:
                 return False
             if not self._same_settings(name, inputs[0], own, symbol.layer):
                 return False
-            if not self._same_arrays(name, network.arrays(symbol)):
+            if not self._same_arrays(name, inputs[0], network.arrays(symbol)):
                 return False
             pairs += zip(symbol.inputs, inputs, strict=True)
         return True
@@ -136,13 +178,34 @@ class _Comparison:
                 return False
         return True
 
-    def _same_arrays(self, name: str, others: dict[str, Array]) -> bool:
-        """Whether two layers have arrays of the same bits."""
+    def _same_arrays(self, name: str, source: str, others: dict[str, Array]) -> bool:
+        """Whether two layers have arrays of the same bits, or of the same whole numbers."""
         readers = self._readers[name]
         if set(readers) != set(others):
             return False
+        scales = self._core.get_buffer(f"{name}.{_SCALE}") if _SCALE in readers else None
+        scale = self._scale_of(source)
+        units = None if scale is None or scales is None else bias_units(scale, scales)
         for key, read in readers.items():
             own, other = read(f"{name}.{key}"), np.asarray(others[key], np.float32)
-            if own.shape != other.shape or own.tobytes() != other.tobytes():
+            pair: tuple[Array, Array] = own, other
+            if own.shape != other.shape:
+                return False
+            if key == "weight" and scales is not None:
+                pair = whole_weight(own, scales), whole_weight(other, scales)
+            elif key == "bias" and units is not None:
+                pair = whole_bias(own, units), whole_bias(other, units)
+            if pair[0].tobytes() != pair[1].tobytes():
                 return False
         return True
+
+    def _scale_of(self, name: str) -> float | None:
+        """Scale of the quantize layer whose values the output of a layer has."""
+        while name in self._layers:
+            kind, settings, inputs = self._layers[name]
+            if kind == "quantize":
+                return float(settings["scale"])
+            if kind not in KEEP_VALUES:
+                return None
+            name = inputs[0]
+        return None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cnnx.onnx.export_activations import Exporter
+from cnnx.onnx.export_weights import weights_of
 from cnnx.onnx.graph_builder import LayerExport, Order, Signal
 
 
 def _dense(layer: LayerExport) -> Signal:
     order = layer.inputs[0].order
-    weights = [layer.parameter("weight", None if order is None else lambda array: array[order])]
-    if layer.settings["bias"]:
-        weights.append(layer.parameter("bias"))
+    rows = slice(None) if order is None else order
+    weights = weights_of(layer, lambda array: array[rows], axis=1)
     return layer.last("Gemm", layer.x, *weights)
 
 
@@ -28,13 +30,12 @@ def _flatten(layer: LayerExport) -> Signal:
         return source
     height, width, channels = source.shape
     if channels == 1 or height == width == 1:
-        return layer.last("Flatten", source.name, axis=1)
+        return layer.moved("Flatten", axis=1)
     if not layer.order_is_absorbed:
         x = layer.node("Transpose", source.name, perm=[0, 2, 3, 1])
         return layer.last("Flatten", x, axis=1)
     order: Order = np.arange(height * width * channels).reshape(source.shape)
-    flat = layer.last("Flatten", source.name, axis=1)
-    return layer.signal(flat.name, order.transpose(2, 0, 1).ravel())
+    return replace(layer.moved("Flatten", axis=1), order=order.transpose(2, 0, 1).ravel())
 
 
 def _add(layer: LayerExport) -> Signal:

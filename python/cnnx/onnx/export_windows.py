@@ -9,6 +9,7 @@ import numpy as np
 from cnnx.arguments import FloatArray
 from cnnx.model.windows import Windows, sides_of, windows_of
 from cnnx.onnx.export_activations import Exporter
+from cnnx.onnx.export_weights import weights_of
 from cnnx.onnx.graph import Array, Attribute
 from cnnx.onnx.graph_builder import LayerExport, Signal
 
@@ -24,18 +25,12 @@ def _as_onnx(weight: FloatArray) -> Array:
     return weight.transpose(3, 2, 0, 1)
 
 
-def _weights(layer: LayerExport) -> list[str]:
-    """Names of the weight and, if there is one, of the bias."""
-    names = [layer.parameter("weight", _as_onnx)]
-    return [*names, layer.parameter("bias")] if layer.settings["bias"] else names
-
-
 def _conv2d(layer: LayerExport) -> Signal:
     windows = _windows(layer)
     return layer.last(
         "Conv",
         layer.x,
-        *_weights(layer),
+        *weights_of(layer, _as_onnx, axis=0),
         kernel_shape=windows.kernel,
         strides=windows.stride,
         dilations=windows.dilation,
@@ -57,7 +52,7 @@ def _conv_transpose2d(layer: LayerExport) -> Signal:
     return layer.last(
         "ConvTranspose",
         layer.x,
-        *_weights(layer),
+        *weights_of(layer, _as_onnx, axis=0),
         kernel_shape=settings["kernel_size"],
         strides=settings["stride"],
         dilations=settings["dilation"],
@@ -86,18 +81,17 @@ def _rounding(windows: Windows, pads: list[int]) -> dict[str, Attribute]:
 
 
 def _max_pool2d(layer: LayerExport) -> Signal:
-    windows, x = _windows(layer), layer.x
+    windows = _windows(layer)
     pads = windows.padding
-    if not _fits(windows, pads):
-        x, pads = _padded(layer, pads, layer.number("lowest", -math.inf)), [0, 0, 0, 0]
-    return layer.last(
-        "MaxPool",
-        x,
-        kernel_shape=windows.kernel,
-        strides=windows.stride,
-        dilations=windows.dilation,
-        **_rounding(windows, pads),
-    )
+    attributes: dict[str, Attribute] = {
+        "kernel_shape": windows.kernel,
+        "strides": windows.stride,
+        "dilations": windows.dilation,
+    }
+    if _fits(windows, pads):
+        return layer.moved("MaxPool", **attributes, **_rounding(windows, pads))
+    x, pads = _padded(layer, pads, layer.number("lowest", -math.inf)), [0, 0, 0, 0]
+    return layer.last("MaxPool", x, **attributes, **_rounding(windows, pads))
 
 
 def _avg_pool2d(layer: LayerExport) -> Signal:

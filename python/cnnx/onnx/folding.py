@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnx._core import FormatError
 from cnnx.onnx.call import Call, integers_in
+from cnnx.onnx.folding_quantization import dequantized, quantized
 from cnnx.onnx.graph import Array
 from cnnx.onnx.operators.shapes import resolved_shape
 from cnnx.onnx.tensors import value_dtype
@@ -234,6 +235,7 @@ FOLDINGS: dict[str, Folding] = {
     "Concat": _concat,
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
+    "DequantizeLinear": dequantized,
     "Div": _elementwise(_divide),
     "Dropout": _same,
     "Equal": _elementwise(np.equal),
@@ -257,6 +259,7 @@ FOLDINGS: dict[str, Folding] = {
     "Not": _elementwise(np.logical_not),
     "Or": _elementwise(np.logical_or),
     "Pow": _elementwise(np.power),
+    "QuantizeLinear": quantized,
     "Range": _range,
     "Reciprocal": _elementwise(np.reciprocal),
     "ReduceMax": _reduced(np.max),
@@ -323,6 +326,8 @@ def _most_elements(call: Call) -> int:
     if call.node.op_type == "MatMul":
         columns = max(1, arrays[0].shape[-1] if arrays[0].ndim else 1)
         return int(math.prod(array.size for array in arrays) // columns**2)
+    if call.node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+        return int(arrays[0].size)
     together = sum(array.size for array in arrays)
     if call.node.op_type == "Concat":
         return together

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +18,21 @@ Order: TypeAlias = "NDArray[np.int64]"
 
 
 @dataclass(frozen=True)
+class Bytes:
+    """Value of the graph that holds rounded numbers as bytes.
+
+    Attributes:
+        name: name of the value.
+        scale: difference of two successive numbers.
+        constants: names of the scale and of the zero point.
+    """
+
+    name: str
+    scale: float
+    constants: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class Signal:
     """Value of the graph that holds the output of a layer.
 
@@ -27,11 +42,13 @@ class Signal:
             or (features,). An image is (batch, channels, height, width) in the graph.
         order: for features that the graph has in another order, the positions that they have in
             cnnx; None for the same order.
+        rounded: the same values as bytes, if a quantize layer has rounded them.
     """
 
     name: str
     shape: tuple[int, ...]
     order: Order | None = None
+    rounded: Bytes | None = None
 
     @property
     def is_image(self) -> bool:
@@ -171,6 +188,21 @@ class LayerExport:
         name = self.builder.unused(self.name)
         return self.signal(self.builder.node(op_type, *inputs, output=name, **attributes))
 
+    def moved(self, op_type: str, **attributes: Attribute) -> Signal:
+        """Add the last node of the layer, which moves or selects the elements of its input.
+
+        Bytes are moved as bytes, because runtimes then compute the next layer in integers.
+        """
+        rounded = self.inputs[0].rounded
+        if rounded is None:
+            return self.last(op_type, self.x, **attributes)
+        return self.real(replace(rounded, name=self.node(op_type, rounded.name, **attributes)))
+
+    def real(self, rounded: Bytes) -> Signal:
+        """Add the last node of the layer, which converts bytes to real numbers."""
+        done = self.last("DequantizeLinear", rounded.name, *rounded.constants)
+        return replace(done, rounded=rounded)
+
     def signal(self, name: str, order: Order | None = None) -> Signal:
         """A value as the output of the layer."""
         return Signal(name, self.output_shape, order)
@@ -191,9 +223,9 @@ class LayerExport:
         """Add a parameter, changed by a function, and return its name."""
         return self._array(name, self.core.get_parameter, change)
 
-    def buffer(self, name: str) -> str:
-        """Add a buffer, and return its name."""
-        return self._array(name, self.core.get_buffer, None)
+    def buffer(self, name: str, change: Callable[[FloatArray], Array] | None = None) -> str:
+        """Add a buffer, changed by a function, and return its name."""
+        return self._array(name, self.core.get_buffer, change)
 
     def per_channel(self, name: str) -> str:
         """Add a parameter of one number per channel in the shape that multiplies the input."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from cnnx._core import FormatError
 from cnnx.arguments import shown
 from cnnx.layers.graph import Input
-from cnnx.onnx.axes import Activation, is_batch, positions, whole
+from cnnx.onnx.axes import Activation, ByteScale, is_batch, positions, whole
 from cnnx.onnx.call import Call, Operand
 from cnnx.onnx.folding import FOLDINGS, Budget, folded
 from cnnx.onnx.graph import Array, Graph, Node
@@ -20,8 +20,11 @@ from cnnx.onnx.layer_names import own_layer_name
 from cnnx.onnx.layout import channels_first, flat
 from cnnx.onnx.network import Network
 from cnnx.onnx.operators import OPERATORS
+from cnnx.onnx.operators.quantization import TAKE_BYTES
 from cnnx.onnx.patterns import with_patterns
+from cnnx.onnx.quantized_operators import with_plain_operators
 from cnnx.onnx.refusal import Refusal, RefusedError, UnsupportedError, refusal_of
+from cnnx.onnx.weight_scales import WeightScale, weight_scales
 
 
 class _Missing:
@@ -59,13 +62,14 @@ def converted(graph: Graph, layouts: Sequence[InputLayout], output: str) -> Conv
         FormatError: if the graph is malformed.
     """
     budget = Budget(sum(array.nbytes for array in graph.initializers.values()))
-    needed = _needed(graph, output)
+    needed = _needed(with_plain_operators(graph), output)
     constants, nodes = _constants(needed, budget)
+    scales = weight_scales(needed.nodes, constants)
     simplified = _needed(with_patterns(replace(needed, nodes=nodes), constants), output)
     farthest: _Walk | None = None
     for layout in layouts:
-        walk = _Walk(simplified, layout, dict(constants), budget, output)
-        result = walk.run()
+        walk = _Walk(simplified, layout, constants, scales, budget)
+        result = walk.run(output)
         if result is not None and not walk.refusals:
             return Conversion(walk.network, layout, result)
         if farthest is None or walk.converted > farthest.converted:
@@ -121,30 +125,30 @@ class _Walk:
         self,
         graph: Graph,
         layout: InputLayout,
-        constants: dict[str, Array],
+        constants: Mapping[str, Array],
+        scales: Mapping[str, WeightScale],
         budget: Budget,
-        output: str,
     ) -> None:
         self.network = Network(layout.image, folds=not graph.is_from_cnnx)
         self.refusals: list[Refusal] = []
         self.converted = 0  # nodes
         self._graph = graph
         self._budget = budget
-        self._output = output
+        self._scales = scales
         self._values: dict[str, Activation | Array | _Missing] = {**constants}
         self._values[layout.name] = layout.activation
         self._readers = Counter(name for node in graph.nodes for name in node.inputs)
-        self._readers[output] += 1
 
-    def run(self) -> Activation | None:
+    def run(self, output: str) -> Activation | None:
         """Convert every node; the output, or None if something before it is refused."""
+        self._readers[output] += 1
         for node in self._graph.nodes:
             self._convert(node)
-        result = self._values.get(self._output)
+        result = self._values.get(output)
         if result is None:
-            raise FormatError(f"has no value {shown(self._output)}, which is to be its output")
+            raise FormatError(f"has no value {shown(output)}, which is to be its output")
         if isinstance(result, np.ndarray):
-            raise FormatError(f"its output {shown(self._output)} does not depend on its input")
+            raise FormatError(f"its output {shown(output)} does not depend on its input")
         return result if isinstance(result, Activation) else None
 
     def _convert(self, node: Node) -> None:
@@ -187,7 +191,7 @@ class _Walk:
     ) -> Sequence[Activation | Array]:
         used = [self._readers[name] > 0 for name in node.outputs]
         operands = [value for value in inputs if not isinstance(value, _Missing)]
-        call = Call(node, self._graph.opset, operands, self.network, used)
+        call = Call(node, self._graph.opset, operands, self.network, used, self._scales)
         depends = any(isinstance(value, Activation) for value in operands)
         if not depends and not node.domain and node.op_type in FOLDINGS:
             return _folded(call, self._budget)
@@ -195,8 +199,29 @@ class _Walk:
             raise RefusedError("cnnx has no layer for this operator")
         if not self.network.folds:
             self.network.node_name = own_layer_name(node)
+        byte_scale = _byte_scale(node, operands)
         result = OPERATORS[node.op_type](call)
-        return result if isinstance(result, list) else [result]
+        results = result if isinstance(result, list) else [result]
+        if byte_scale is None or node.op_type == "DequantizeLinear":
+            return results
+        return [
+            replace(each, byte_scale=byte_scale) if isinstance(each, Activation) else each
+            for each in results
+        ]
+
+
+def _byte_scale(node: Node, operands: Sequence[Operand]) -> ByteScale | None:
+    """Scale of the bytes that a node reads; None if it reads real numbers.
+
+    Raises:
+        RefusedError: if the node computes with the bytes.
+    """
+    scales = {each.byte_scale for each in operands if isinstance(each, Activation)}
+    if not any(scales):
+        return None
+    if node.op_type not in TAKE_BYTES or len(scales) > 1:
+        raise RefusedError("computes with the bytes of a QuantizeLinear, expected real numbers")
+    return next(iter(scales))
 
 
 def finished(conversion: Conversion) -> Activation:
@@ -210,6 +235,8 @@ def finished(conversion: Conversion) -> Activation:
         raise RefusedError("is the input itself, expected a network")
     if not is_batch(value.axes[0]):
         raise RefusedError("does not have the batch as its first axis")
+    if value.byte_scale is not None:
+        raise RefusedError("is the bytes of a QuantizeLinear, expected real numbers")
     has_pixels = any(atom.label in "HW" for axis in value.axes for atom in axis)
     # In a file of cnnx an image of one pixel is one, elsewhere it is features.
     if len(value.axes) != 2 and (has_pixels or not conversion.network.folds):

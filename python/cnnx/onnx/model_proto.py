@@ -15,7 +15,7 @@ from cnnx.onnx.graph import Array, Attribute, Graph, Node, Value
 from cnnx.onnx.protobuf import float_field, header_of, integer_field, message_field, text_field
 
 # TensorProto.DataType of NumPy's dtypes.
-DATA_TYPES = {"float32": 1, "uint8": 2, "int32": 6, "int64": 7, "bool": 9}
+DATA_TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9}
 _STRING = 8
 # Version of the format that came with each operator set (docs/Versioning.md of ONNX).
 _IR_VERSIONS = {15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11}

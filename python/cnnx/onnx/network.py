@@ -17,7 +17,9 @@ from cnnx.model.model import Model
 from cnnx.onnx.graph import Array
 from cnnx.preprocessing import Preprocessing
 
-BUFFERS = ("running_mean", "running_variance")
+BUFFERS = ("running_mean", "running_variance", "weight_scale")
+# Kinds of layers whose output has only values of their input.
+KEEP_VALUES = ("dropout", "flatten", "max_pool2d")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
@@ -130,8 +132,9 @@ class Network:
         parameters, buffers = model.parameters, model.buffers
         for layer, name in names.items():
             arrays = self._arrays.pop(layer)
-            while arrays:  # each is freed once it is copied
-                array_name, array = arrays.popitem()
+            # Scales precede the weights that are multiples of them.
+            for array_name in sorted(arrays, key=lambda each: each not in BUFFERS):
+                array = arrays.pop(array_name)  # each is freed once it is copied
                 target = buffers if array_name in BUFFERS else parameters
                 target[f"{name}.{array_name}"] = np.asarray(array, np.float32)
         return model

@@ -37,6 +37,7 @@ def _conv(call: Call) -> Activation:
         raise FormatError(
             f"its weight has shape {weight.shape} for {value.channels} channels in {groups} groups"
         )
+    scale = call.weight_scale(0, out_channels)
     size = (value.size("H"), value.size("W"))
     if len(value.shape) == 1:
         return _dense_of_kernels(call, value, weight, groups)
@@ -50,8 +51,9 @@ def _conv(call: Call) -> Activation:
         dilation=windows.dilation,
         groups=groups,
         bias=bias is not None,
+        int8_weight=scale is not None,
     )
-    arrays = {} if bias is None else {"bias": bias}
+    arrays = _given(bias=bias, weight_scale=scale)
     symbol = call.network.add(
         layer, source, name=call.name(), weight=weight.transpose(2, 3, 1, 0), **arrays
     )
@@ -59,6 +61,11 @@ def _conv(call: Call) -> Activation:
         size = _size_before(value.symbol, size)
     shape = (windows.outputs(0, size[0]), windows.outputs(1, size[1]), out_channels)
     return _image_of(value, symbol, shape)
+
+
+def _given(**arrays: Array | None) -> dict[str, Array]:
+    """The arrays that a layer has."""
+    return {name: array for name, array in arrays.items() if array is not None}
 
 
 def _kernels(weight: Array, rank: int) -> Array:
@@ -101,10 +108,13 @@ def _dense_of_kernels(call: Call, value: Activation, weight: Array, groups: int)
         raise RefusedError(
             "convolves features with padding, with a kernel larger than 1 x 1, or in groups"
         )
-    return dense(call, value, weight[:, :, 0, 0].T, call.optional(2))
+    scale = call.weight_scale(0, weight.shape[0])
+    return dense(call, value, weight[:, :, 0, 0].T, call.optional(2), scale)
 
 
-def dense(call: Call, value: Activation, weight: Array, bias: Array | None) -> Activation:
+def dense(
+    call: Call, value: Activation, weight: Array, bias: Array | None, scale: Array | None
+) -> Activation:
     """Fully connected layer.
 
     Args:
@@ -112,6 +122,7 @@ def dense(call: Call, value: Activation, weight: Array, bias: Array | None) -> A
         value: features in the order of ONNX, their axis the second.
         weight: (in_features, out_features), rows in the order of ONNX.
         bias: (out_features,), or None.
+        scale: (out_features,), if the weight is int8 times it.
     """
     if not is_batch(value.axes[0]):
         raise RefusedError("its first axis is not the batch")
@@ -121,14 +132,13 @@ def dense(call: Call, value: Activation, weight: Array, bias: Array | None) -> A
     order = positions(features).reshape(-1)
     if np.any(order[1:] < order[:-1]):
         weight = _with_rows(weight, np.argsort(order))
-    arrays = {} if bias is None else {"bias": bias}
     count = weight.shape[1]
     symbol = call.network.add(
-        layers.Dense(count, bias=bias is not None),
+        layers.Dense(count, bias=bias is not None, int8_weight=scale is not None),
         features.symbol,
         name=call.name(),
         weight=weight,
-        **arrays,
+        **_given(bias=bias, weight_scale=scale),
     )
     rest = value.axes[2:]  # of size 1, after a convolution of one pixel
     return features.computed(symbol, (count,), (value.axes[0], whole("C", count), *rest))
@@ -220,9 +230,12 @@ def _gemm(call: Call) -> Activation:
     bias = call.optional(2)
     if len(value.axes) != 2:
         raise FormatError(f"reads an array of {len(value.axes)} axes, expected 2")
+    count = weight.shape[1]
+    scale = call.weight_scale(0 if call.integer("transB", 0) else 1, count)
     if alpha != 1:
         weight = weight * alpha
-    done = dense(call, value, weight, None if bias is None else np.zeros(weight.shape[1]))
+        scale = None if scale is None or alpha <= 0 else scale * np.float32(alpha)
+    done = dense(call, value, weight, None if bias is None else np.zeros(count), scale)
     if bias is None:
         return done
     vector = per_channel(done, bias * beta if beta != 1 else bias)
@@ -244,20 +257,24 @@ def _mat_mul(call: Call) -> Activation:
     if value.axes[-1] == value.whole("W") != () and value.axes[-1] != value.whole("C"):
         return _averaged(call, value, weight.T, -1)
     if len(value.axes) == 2:
-        return dense(call, value, weight, None)
+        return dense(call, value, weight, None, call.weight_scale(1, weight.shape[1]))
     channels = value.channels
     if atoms_of(value, [len(value.axes) - 1]) != set(value.whole("C")):
         raise RefusedError("multiplies along another axis than the channels")
     if weight.shape[0] != channels:
         raise FormatError(f"its weight has {weight.shape[0]} rows for {channels} channels")
-    axes = (*value.axes[:-1], whole("C", weight.shape[1]))
-    layer: Any = layers.Dense(weight.shape[1], bias=False)
+    count = weight.shape[1]
+    axes = (*value.axes[:-1], whole("C", count))
+    scale = call.weight_scale(1, count)
+    integers = scale is not None
+    layer: Any = layers.Dense(count, bias=False, int8_weight=integers)
     kernels = weight
     if len(value.shape) == 3:
-        layer = layers.Conv2d(weight.shape[1], 1, bias=False)
+        layer = layers.Conv2d(count, 1, bias=False, int8_weight=integers)
         kernels = weight[np.newaxis, np.newaxis]
-    symbol = call.network.add(layer, value.symbol, name=call.name(), weight=kernels)
-    return value.computed(symbol, (*value.shape[:-1], weight.shape[1]), axes)
+    arrays = _given(weight=kernels, weight_scale=scale)
+    symbol = call.network.add(layer, value.symbol, name=call.name(), **arrays)
+    return value.computed(symbol, (*value.shape[:-1], count), axes)
 
 
 def _averaged(call: Call, value: Activation, matrix: Array, axis: int) -> Activation:
