@@ -2,6 +2,9 @@
 #include "cnnx/model.h"
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <utility>
 
 #include "bindings.h"
 #include "image_batch.h"
@@ -190,6 +193,13 @@ void bind_runs(ModelClass& type) {
       .def("layer_times", &layer_times, py::arg("pixels"), py::arg("repetitions"));
 }
 
+constexpr std::pair<Probabilities, const char*> kProbabilityKinds[] = {
+    {Probabilities::softmax, "softmax"},
+    {Probabilities::sigmoid, "sigmoid"},
+    {Probabilities::outputs, "outputs"},
+    {Probabilities::none, "none"},
+};
+
 void bind_description(ModelClass& type) {
   type.def_property_readonly("input_shape", &Model::input_shape)
       .def_property_readonly("output_shape", &Model::output_shape)
@@ -200,19 +210,21 @@ void bind_description(ModelClass& type) {
                                return std::make_tuple(name_of(how.resize), how.mean, how.std);
                              })
       .def_property("temperature", &Model::temperature, &Model::set_temperature)
-      .def_property_readonly("probability_kind", [](const Model& model) {
-        switch (model.probability_kind()) {
-          case Probabilities::softmax:
-            return "softmax";
-          case Probabilities::sigmoid:
-            return "sigmoid";
-          case Probabilities::outputs:
-            return "outputs";
-          case Probabilities::none:
-            break;
-        }
-        return "none";
-      });
+      .def_property(
+          "probability_kind",
+          [](const Model& model) {
+            for (const auto& [kind, name] : kProbabilityKinds) {
+              if (kind == model.probability_kind()) return name;
+            }
+            throw std::logic_error("probability_kind has no name");
+          },
+          [](Model& model, const std::string& given) {
+            for (const auto& [kind, name] : kProbabilityKinds) {
+              if (given == name) return model.set_probability_kind(kind);
+            }
+            throw std::invalid_argument("model: probability_kind is " + given +
+                                        ", expected softmax, sigmoid, outputs or none");
+          });
 }
 
 void bind_layers(ModelClass& type) {

@@ -118,6 +118,8 @@ class CNNX_API Model {
   const std::vector<std::string>& classes() const;
   const Preprocessing& preprocessing() const;
   Probabilities probability_kind() const;
+  // A Trainer sets it by its loss.
+  void set_probability_kind(Probabilities kind);
 
   // The outputs are divided by the temperature before softmax or sigmoid (Guo et al. 2017: On
   // Calibration of Modern Neural Networks). run does not use it. It is saved with the model, and an

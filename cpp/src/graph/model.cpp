@@ -235,6 +235,7 @@ const Shape& Model::output_shape() const { return state()->graph.output_shape();
 const std::vector<std::string>& Model::classes() const { return state()->classes; }
 const Preprocessing& Model::preprocessing() const { return state()->preprocessing; }
 Probabilities Model::probability_kind() const { return state()->probabilities; }
+void Model::set_probability_kind(Probabilities kind) { state()->probabilities = kind; }
 const std::vector<ParameterInfo>& Model::parameters() const {
   return state()->graph.parameters().infos();
 }

@@ -29,8 +29,6 @@ from cnnx.onnx.reader import read_graph
 from cnnx.onnx.refusal import RefusedError, UnsupportedError
 from cnnx.preprocessing import Preprocessing
 from cnnx.spelling import checked_call
-from cnnx.training.losses import MSE, BinaryCrossEntropy
-from cnnx.training.trainer import Trainer
 
 
 @checked_call
@@ -97,8 +95,7 @@ def _model(
         classes = class_names(graph.metadata, done.shape[0])
     model = network.built(done.symbol, classes, found)
     if probabilities in ("sigmoid", "none") and outputs is None:
-        # A trainer tells the model by its loss what the outputs are.
-        Trainer(model, loss=BinaryCrossEntropy() if probabilities == "sigmoid" else MSE())
+        model._core.probability_kind = probabilities
     if probabilities in ("softmax", "sigmoid") and outputs is None:
         model.temperature = exported_temperature(graph.metadata)
     return model
