@@ -2,7 +2,8 @@
 
 A command gives its networks, tasks and goals. Each library runs in its own process, stopped between
 its turns. A ratio is the peer's time over that of cnnx within one round, and the median over the
-rounds counts; the ratio to the peer "best" is that to the fastest library of the row.
+rounds counts; the ratio to the peer "best" is that to the fastest library of the row in the same
+precision. In int8, "best of all" is the fastest one in any precision, and "cnnx float32" is cnnx.
 """
 
 from __future__ import annotations
@@ -26,77 +27,12 @@ from benchmarks.options import (
     add_peer_python,
     check_and_shorten,
     contest_parser,
-    names_from,
     numbers,
 )
+from benchmarks.peers import FLOAT32, INT8, PEERS, Entry, Task, entries, start
 from benchmarks.timing import geometric_mean
 
-BEST = "best"
-COMPILED = "compile"  # the mode of PyTorch that is shown, but does not count
-
-
-class Task(NamedTuple):
-    """A timed task."""
-
-    title: str
-    training: bool
-    batch: int
-
-
-class Peer(NamedTuple):
-    """A library to compare with.
-
-    Attributes:
-        module: that prepares its tasks.
-        modes: its variants, of which the fastest counts.
-        trains: whether it has tasks of training.
-        infers: whether it has tasks of inference.
-        most_images: the largest batch it is compared at, None if any.
-        most_threads_judged: with more threads it is shown, but is not the best peer.
-        networks: the networks it is compared at, None if all.
-        within: the largest difference of its results relative to the largest, by kind of result.
-    """
-
-    module: str
-    modes: tuple[str, ...] = ("",)
-    trains: bool = False
-    infers: bool = True
-    most_images: int | None = None
-    most_threads_judged: int | None = None
-    networks: tuple[str, ...] | None = None
-    # The effect of adding float32 numbers in another order.
-    within: Mapping[str, float] = {"logits": 1e-5, "losses": 1e-4}
-
-    def has(self, task: Task, network: str) -> bool:
-        """Whether it is compared at this task of this network."""
-        return (
-            (self.trains if task.training else self.infers)
-            and (self.most_images is None or task.batch <= self.most_images)
-            and (self.networks is None or network in self.networks)
-        )
-
-    def is_judged(self, threads: int) -> bool:
-        """Whether it may be the best peer."""
-        return self.most_threads_judged is None or threads <= self.most_threads_judged
-
-
-OURS = Peer("benchmarks.network_in_cnnx", trains=True)
-PEERS = {
-    "torch": Peer("benchmarks.network_in_torch", ("nchw", "channels_last"), trains=True),
-    "onnxruntime": Peer("benchmarks.network_in_onnxruntime"),
-    "openvino": Peer("benchmarks.network_in_openvino"),
-    "ncnn": Peer("benchmarks.network_in_ncnn", most_images=1, most_threads_judged=1),
-    # Its tiles of Winograd's method are larger, and so is their error.
-    "mnn": Peer(
-        "benchmarks.network_in_mnn",
-        most_images=1,
-        most_threads_judged=1,
-        within={"logits": 1e-3},
-    ),
-    "tensorflow": Peer(
-        "benchmarks.network_in_tensorflow", trains=True, infers=False, networks=("lenet5x5",)
-    ),
-}
+BEST, BEST_OF_ALL = "best", "best of all"
 
 
 class Goal(NamedTuple):
@@ -107,6 +43,18 @@ class Goal(NamedTuple):
     peer: str
     networks: tuple[str, ...]
     least: float
+
+
+def quantized_goals(tasks: Sequence[str], networks: tuple[str, ...]) -> tuple[Goal, ...]:
+    """The goals of int8 on two threads: each network at each task, and their geometric mean."""
+    return tuple(
+        goal
+        for task in tasks
+        for goal in (
+            *(Goal(task, 2, BEST, (network,), 0.95) for network in networks),
+            Goal(task, 2, BEST, networks, 1.15),
+        )
+    )
 
 
 def goals_of_each(
@@ -123,17 +71,7 @@ class Row(NamedTuple):
     threads: int
     network: str
     turns: dict[str, Turns]
-    ratios: dict[str, float]  # per peer, its best mode over cnnx, and that of the best peer
-
-
-class Entry(NamedTuple):
-    """A library with the settings of its process."""
-
-    name: str
-    peer: str  # empty: cnnx
-    library: Peer
-    mode: str
-    environment: dict[str, str]
+    ratios: dict[str, float]  # per peer, its best mode over cnnx, and those of the best peers
 
 
 class Options(ContestOptions):
@@ -144,6 +82,7 @@ class Options(ContestOptions):
     threads: list[int]
     networks: list[str]
     tasks: list[str]
+    precision: str
     isa: str | None
     compile: bool
 
@@ -157,47 +96,34 @@ class Comparison(NamedTuple):
     takes: Callable[[str, str], bool] = lambda task, network: True
 
 
-def parse(description: str, comparison: Comparison, rounds: int, seconds: float) -> Options:
-    """Read the command line."""
+def parse(
+    description: str, comparisons: Mapping[str, Comparison], rounds: int, seconds: float
+) -> Options:
+    """Read the command line of a command with one comparison per precision."""
     parser = contest_parser(description, rounds=rounds, seconds=seconds)
     add_peer_python(parser)
-    for option, known in (
-        ("--peers", comparison.peers),
-        ("--networks", comparison.networks),
-        ("--tasks", tuple(comparison.tasks)),
-    ):
-        parser.add_argument(option, type=names_from(known), default=list(known))
+    parser.add_argument("--precision", choices=comparisons, default=FLOAT32)
+    for option in ("--peers", "--networks", "--tasks"):
+        parser.add_argument(option, type=lambda text: text.split(","))
     parser.add_argument("--threads", type=numbers, default=[1, 2])
-    parser.add_argument("--isa", help="as CNNX_ISA; avx2 binds PyTorch and OpenVINO too")
+    parser.add_argument("--isa", help="as CNNX_ISA; avx2 and avx512_vnni bind peers, too")
     parser.add_argument("--compile", action="store_true", help="show torch.compile, too")
     options = parser.parse_args(namespace=Options())
+    comparison = comparisons[options.precision]
+    for option, known in (
+        ("peers", comparison.peers),
+        ("networks", comparison.networks),
+        ("tasks", tuple(comparison.tasks)),
+    ):
+        chosen = getattr(options, option) or list(known)
+        for name in chosen:
+            if name not in known:
+                parser.error(f"--{option}: {name!r} is none of {', '.join(known)}")
+        setattr(options, option, chosen)
     check_and_shorten(parser, options, max(options.threads))
     if not options.peer_python:
         options.peers = []
     return options
-
-
-def entries(options: Options) -> list[Entry]:
-    """The libraries that the command line selects."""
-    avx2 = options.isa == "avx2"
-    ours = {"CNNX_ISA": options.isa} if options.isa else {}
-    theirs = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # TensorFlow reports its CPU otherwise
-    if avx2:
-        theirs |= {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
-    found = [Entry("cnnx", "", OURS, "", ours)]
-    for name in options.peers:
-        peer = PEERS[name]
-        compiled = (COMPILED,) if name == "torch" and options.compile else ()
-        for mode in (*peer.modes, *compiled):
-            found.append(Entry(f"{name} {mode}".rstrip(), name, peer, mode, theirs))
-    return found
-
-
-def start(entry: Entry, threads: int, peer_python: str | None) -> Library:
-    """The entry's process at one thread count."""
-    python = peer_python if entry.peer else None
-    environment = {**entry.environment, "OMP_NUM_THREADS": str(threads)}
-    return Library(entry.name, entry.library.module, python, environment)
 
 
 def measure(
@@ -211,23 +137,35 @@ def measure(
     """Time one network after checking that all libraries agree on its outputs."""
     task = comparison.tasks[task_name]
     taking_part = [each for each in libraries if each[0].library.has(task, network)]
-    checks = {}
+    expected: dict[str, list[float]] = {}
     for entry, library in taking_part:
-        checks[entry.name] = library.prepare(
+        figures = library.prepare(
             NetworkTask(network, task.batch, task.training, threads, entry.mode)
         )
-        check_agreement({name: checks[name] for name in ("cnnx", entry.name)}, entry.library.within)
+        expected = expected or figures
+        check_agreement({"cnnx": expected, entry.name: figures}, entry.library.within)
     turns = alternate([library for _, library in taking_part], options, threads)
-    counted = {entry.name: entry.peer for entry, _ in taking_part if entry.mode != COMPILED}
-    del counted["cnnx"]
-    ratios = {
-        peer: best_ratio(turns, [name for name in counted if counted[name] == peer])
-        for peer in dict.fromkeys(counted.values())
-    }
-    judged = [name for name, peer in counted.items() if PEERS[peer].is_judged(threads)]
-    if judged:
-        ratios[BEST] = best_ratio(turns, judged)
+    ratios = ratios_of([entry for entry, _ in taking_part], turns, options.precision, threads)
     return Row(task_name, threads, network, turns, ratios)
+
+
+def ratios_of(
+    measured: Sequence[Entry], turns: Mapping[str, Turns], precision: str, threads: int
+) -> dict[str, float]:
+    """The ratios of a row."""
+    candidates: dict[str, list[str]] = {}
+    for entry in measured:
+        same, judged = entry.precision == precision, entry.counts
+        if judged and same:
+            candidates.setdefault(entry.peer, []).append(entry.name)
+        judged = judged and PEERS[entry.peer].is_judged(threads)
+        if judged and same:
+            candidates.setdefault(BEST, []).append(entry.name)
+        if judged and precision == INT8:
+            candidates.setdefault(BEST_OF_ALL, []).append(entry.name)
+        if not entry.peer and not same:
+            candidates[entry.name] = [entry.name]
+    return {peer: best_ratio(turns, names) for peer, names in candidates.items()}
 
 
 def show(row: Row) -> None:
@@ -281,7 +219,7 @@ def climb(comparison: Comparison, options: Options, versions: dict[str, str]) ->
     ]
     entered = [
         entry
-        for entry in entries(options)
+        for entry in entries(options.peers, options.precision, options.isa, options.compile)
         if any(entry.library.has(comparison.tasks[task], network) for task, network in wanted)
     ]
     for threads in options.threads:
@@ -309,6 +247,11 @@ def run(comparison: Comparison, options: Options) -> list[Row]:
     rows = climb(comparison, options, versions)
     show_neighbours(turns for row in rows for turns in row.turns.values())
     if options.json:
-        content = {"versions": versions, "isa": options.isa, "rows": samples(rows)}
+        content = {
+            "versions": versions,
+            "precision": options.precision,
+            "isa": options.isa,
+            "rows": samples(rows),
+        }
         machine.save(options.json, before, content)
     return rows

@@ -2,14 +2,20 @@
 
     python -m benchmarks.deployed --peer-python /path/to/venv/bin/python
     [--networks resnet18,mobilenet_v2] [--tasks inference1] [--threads 1,2] [--peers torch,openvino]
-    [--isa avx2] [--compile] [--json FILE] [--quick] [--quiet]
+    [--precision int8] [--isa avx2] [--compile] [--json FILE] [--quick] [--quiet]
 
 ResNet-18, ResNet-50 and MobileNetV2 at 224 x 224: one image, eight images, and a train step of
 eight. A LeNet of 5x5 kernels: a train step of 64 images, inference of 64 and of one. A U-Net at
 128 x 128: one image and eight. `benchmarks/deployed_networks.py` describes them. The method is that
 of `benchmarks.ladder`. ncnn and MNN take part with one image, TensorFlow (`tf.function`) in the
-training of LeNet. Exits 1 when a goal of the requested rows is missed. With --isa avx2 the goals
-are 15 % lower.
+training of LeNet. With --isa avx2 the goals are 15 % lower.
+
+With --precision int8, every library quantizes the three large networks, ResNet-20 and the CIFAR
+network of the ladder by its own tools and the same images. OpenVINO counts with the faster of NNCF
+and ONNX Runtime's file. The libraries in float32 are shown, too. --isa avx512_vnni binds all of
+them to the instructions of a CPU without AMX.
+
+Exits 1 when a goal of the requested rows is missed.
 """
 
 from __future__ import annotations
@@ -18,16 +24,16 @@ import sys
 
 from benchmarks.comparison import (
     BEST,
-    PEERS,
     Comparison,
     Goal,
-    Task,
     goals_of_each,
     judge,
     parse,
+    quantized_goals,
     run,
 )
 from benchmarks.deployed_networks import DEPLOYED
+from benchmarks.peers import FLOAT32, INT8, PEERS, QUANTIZED_PEERS, Task
 
 TASKS = {
     "inference1": Task("inference, one image", False, 1),
@@ -44,15 +50,22 @@ TASKS_OF = {
     # No loss takes an image of classes.
     "unet": ("inference1", "inference8"),
 }
-COMPARISON = Comparison(
-    TASKS, tuple(DEPLOYED), tuple(PEERS), lambda task, network: task in TASKS_OF[network]
-)
+LARGE = ("resnet18", "resnet50", "mobilenet_v2")
+QUANTIZED = (*LARGE, "resnet20", "cifar")
+QUANTIZED_TASKS = ("inference1", "inference8")
+COMPARISONS = {
+    FLOAT32: Comparison(
+        TASKS, tuple(DEPLOYED), tuple(PEERS), lambda task, network: task in TASKS_OF[network]
+    ),
+    INT8: Comparison(
+        {name: TASKS[name] for name in QUANTIZED_TASKS}, QUANTIZED, tuple(QUANTIZED_PEERS)
+    ),
+}
 
 
 def large_goals(task: str, threads: int, *least: float) -> tuple[Goal, ...]:
     """The goals of ResNet-18, ResNet-50 and MobileNetV2."""
-    names = ("resnet18", "resnet50", "mobilenet_v2")
-    return goals_of_each(task, threads, BEST, dict(zip(names, least, strict=True)))
+    return goals_of_each(task, threads, BEST, dict(zip(LARGE, least, strict=True)))
 
 
 GOALS = (
@@ -65,13 +78,19 @@ GOALS = (
     Goal("inference64", 2, "torch", ("lenet5x5",), 2.5),
     Goal("inference64", 2, "onnxruntime", ("lenet5x5",), 1.6),
 )
+QUANTIZED_GOALS = (
+    *quantized_goals(QUANTIZED_TASKS, QUANTIZED),
+    *(Goal(task, 2, f"cnnx {FLOAT32}", ("resnet50",), 2.5) for task in QUANTIZED_TASKS),
+)
 AVX2_FRACTION = 0.85  # of the goals
 
 
 def main() -> int:
     """Print the rows; 1 when a goal is missed."""
-    options = parse(__doc__.splitlines()[0], COMPARISON, rounds=3, seconds=0.6)
-    rows = run(COMPARISON, options)
+    options = parse(__doc__.splitlines()[0], COMPARISONS, rounds=3, seconds=0.6)
+    rows = run(COMPARISONS[options.precision], options)
+    if options.precision == INT8:
+        return 0 if judge(QUANTIZED_GOALS, rows) else 1
     if not options.peers:
         return 0
     fraction = AVX2_FRACTION if options.isa == "avx2" else 1.0

@@ -1,8 +1,8 @@
 """Seven whole networks against PyTorch and ONNX Runtime: train step, inference, a single image.
 
     python -m benchmarks.ladder --peer-python /path/to/venv/bin/python
-    [--peers torch,onnxruntime] [--threads 1,2] [--networks lenet,cifar] [--isa avx2]
-    [--tasks training,inference64,inference1] [--compile] [--json FILE] [--quick]
+    [--peers torch,onnxruntime] [--threads 1,2] [--networks lenet,cifar] [--precision int8]
+    [--tasks training,inference64,inference1] [--isa avx2] [--compile] [--json FILE] [--quick]
 
 The networks (`benchmarks/networks.py`) have the same weights in every library. All libraries must
 give the same logits and the same losses in the first steps of training. Training is SGD with
@@ -13,7 +13,8 @@ runs a network built for the batch size, with all its graph optimisations.
 Each library runs in its own process, stopped between its turns. A ratio is the peer's time over
 that of cnnx within one round, and the median over the rounds counts. --isa avx2 restricts cnnx and
 PyTorch to AVX2. ONNX Runtime has no such setting, so its ratio is judged only where the CPU
-multiplies no faster with wider vectors. Exits 1 when a goal of the requested tasks is missed.
+multiplies no faster with wider vectors. --precision int8 compares quantized networks, OpenVINO's
+too, as `benchmarks.deployed` does. Exits 1 when a goal of the requested tasks is missed.
 """
 
 from __future__ import annotations
@@ -22,8 +23,17 @@ import os
 import subprocess
 import sys
 
-from benchmarks.comparison import Comparison, Goal, Task, goals_of_each, judge, parse, run
+from benchmarks.comparison import (
+    Comparison,
+    Goal,
+    goals_of_each,
+    judge,
+    parse,
+    quantized_goals,
+    run,
+)
 from benchmarks.networks import NETWORKS
+from benchmarks.peers import FLOAT32, INT8, QUANTIZED_PEERS, Task
 
 PLAIN = ("lenet", "mnist", "cifar", "resnet_trunk")
 TASKS = {
@@ -31,7 +41,12 @@ TASKS = {
     "inference64": Task("inference, batch 64", False, 64),
     "inference1": Task("inference, one image", False, 1),
 }
-COMPARISON = Comparison(TASKS, tuple(NETWORKS), peers=("torch", "onnxruntime"))
+INFERENCE = {name: task for name, task in TASKS.items() if not task.training}
+COMPARISONS = {
+    FLOAT32: Comparison(TASKS, tuple(NETWORKS), peers=("torch", "onnxruntime")),
+    INT8: Comparison(INFERENCE, tuple(NETWORKS), peers=tuple(QUANTIZED_PEERS)),
+}
+QUANTIZED_GOALS = quantized_goals(tuple(INFERENCE), ("cifar", "resnet20"))
 
 
 def make_goals(
@@ -100,11 +115,12 @@ def goals_of(isa: str | None) -> tuple[Goal, ...]:
 
 def main() -> int:
     """Print the ladder; 1 when a goal is missed."""
-    options = parse(__doc__.splitlines()[0], COMPARISON, rounds=5, seconds=0.5)
-    rows = run(COMPARISON, options)
+    options = parse(__doc__.splitlines()[0], COMPARISONS, rounds=5, seconds=0.5)
+    rows = run(COMPARISONS[options.precision], options)
     if not options.peers:
         return 0
-    return 0 if judge(goals_of(options.isa), rows) else 1
+    goals = goals_of(options.isa) if options.precision == FLOAT32 else QUANTIZED_GOALS
+    return 0 if judge(goals, rows) else 1
 
 
 if __name__ == "__main__":

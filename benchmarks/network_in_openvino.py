@@ -8,7 +8,7 @@ from typing import Any
 import openvino
 
 from benchmarks.network_as_onnx import build, draw_images, logits_check
-from benchmarks.network_description import NetworkTask
+from benchmarks.network_description import FloatArray, Network, NetworkTask
 from benchmarks.networks import network_named
 
 # Without the hint of the precision, a CPU with instructions for bfloat16 would use them.
@@ -24,16 +24,26 @@ def versions() -> dict[str, str]:
     return {"openvino": openvino.__version__.partition("-")[0]}
 
 
+def read(network: Network, batch: int) -> Any:
+    """The network with its weights, not yet compiled."""
+    return openvino.Core().read_model(build(network, batch).SerializeToString())
+
+
 def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[float]]]:
     """A run of the network, and its logits."""
     network_name, batch, training, threads, _ = NetworkTask(*task)
     assert not training, "OpenVINO only infers"
     network = network_named(network_name)
-    core = openvino.Core()
-    model = core.read_model(build(network, batch).SerializeToString())
+    return inference(read(network, batch), draw_images(network, batch), threads)
+
+
+def inference(
+    model: Any, x: FloatArray, threads: int
+) -> tuple[Callable[[], object], dict[str, list[float]]]:
+    """A run of a model, and its logits."""
     settings = {**SETTINGS, "INFERENCE_NUM_THREADS": str(threads)}
-    request = core.compile_model(model, "CPU", settings).create_infer_request()
-    images = openvino.Tensor(draw_images(network, batch), shared_memory=True)
+    request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+    images = openvino.Tensor(x, shared_memory=True)
 
     def run() -> Any:
         request.set_input_tensor(images)

@@ -172,14 +172,14 @@ def prepare(task: Sequence[Any]) -> tuple[Callable[[], object], dict[str, list[f
     images, labels = draw_batch(network, batch)
     model, x = in_layout(build(network), images, mode)
     if not training:
-        return _inference(model, x)
+        return inference(model, x)
     y = torch.from_numpy(labels)
     checked = stepper(model, x, y, CHECKED_RATE)
     losses = [checked() for _ in range(network.checked_steps)]
     return stepper(model, x, y, TIMED_RATE), {"losses": losses}
 
 
-def _inference(model: Any, x: torch.Tensor) -> tuple[Callable[[], object], dict[str, list[float]]]:
+def inference(model: Any, x: torch.Tensor) -> tuple[Callable[[], object], dict[str, list[float]]]:
     model.eval()
 
     def run() -> Any:

@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import Callable
 
+from benchmarks.tile_permission import FORBID_TILES, forbid_tiles
 from benchmarks.timing import sample
 
 
@@ -30,6 +31,8 @@ def main() -> int:
     end_with_parent()
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # redirects whatever a library prints
+    if FORBID_TILES in os.environ:
+        forbid_tiles()
     module = importlib.import_module(sys.argv[1])
 
     def reply(value: object) -> None:

@@ -1,0 +1,155 @@
+"""The libraries that are compared on whole networks in each precision, and their processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from benchmarks.libraries import Library
+from benchmarks.tile_permission import FORBID_TILES
+
+COMPILED = "compile"  # the mode of PyTorch that is shown, but does not count
+FLOAT32, INT8 = "float32", "int8"
+PRECISIONS = (FLOAT32, INT8)
+# The largest difference of quantized logits from those of float32.
+QUANTIZED_WITHIN = {"logits": 0.15}
+
+
+class Task(NamedTuple):
+    """A timed task."""
+
+    title: str
+    training: bool
+    batch: int
+
+
+class Peer(NamedTuple):
+    """A library to compare with.
+
+    Attributes:
+        module: that prepares its tasks.
+        modes: its variants, of which the fastest counts.
+        trains: whether it has tasks of training.
+        infers: whether it has tasks of inference.
+        most_images: the largest batch it is compared at, None if any.
+        most_threads_judged: with more threads it is shown, but is not the best peer.
+        networks: the networks it is compared at, None if all.
+        within: the largest difference of its results relative to the largest, by kind of result.
+    """
+
+    module: str
+    modes: tuple[str, ...] = ("",)
+    trains: bool = False
+    infers: bool = True
+    most_images: int | None = None
+    most_threads_judged: int | None = None
+    networks: tuple[str, ...] | None = None
+    # The effect of adding float32 numbers in another order.
+    within: Mapping[str, float] = {"logits": 1e-5, "losses": 1e-4}
+
+    def has(self, task: Task, network: str) -> bool:
+        """Whether it is compared at this task of this network."""
+        return (
+            (self.trains if task.training else self.infers)
+            and (self.most_images is None or task.batch <= self.most_images)
+            and (self.networks is None or network in self.networks)
+        )
+
+    def is_judged(self, threads: int) -> bool:
+        """Whether it may be the best peer."""
+        return self.most_threads_judged is None or threads <= self.most_threads_judged
+
+
+OURS = Peer("benchmarks.network_in_cnnx", trains=True)
+PEERS = {
+    "torch": Peer("benchmarks.network_in_torch", ("nchw", "channels_last"), trains=True),
+    "onnxruntime": Peer("benchmarks.network_in_onnxruntime"),
+    "openvino": Peer("benchmarks.network_in_openvino"),
+    "ncnn": Peer("benchmarks.network_in_ncnn", most_images=1, most_threads_judged=1),
+    # Its tiles of Winograd's method are larger, and so is their error.
+    "mnn": Peer(
+        "benchmarks.network_in_mnn",
+        most_images=1,
+        most_threads_judged=1,
+        within={"logits": 1e-3},
+    ),
+    "tensorflow": Peer(
+        "benchmarks.network_in_tensorflow", trains=True, infers=False, networks=("lenet5x5",)
+    ),
+}
+QUANTIZED_OURS = Peer("benchmarks.quantized_in_cnnx", within=QUANTIZED_WITHIN)
+QUANTIZED_PEERS = {
+    "torch": Peer("benchmarks.quantized_in_torch", ("x86", "onednn"), within=QUANTIZED_WITHIN),
+    "onnxruntime": Peer("benchmarks.quantized_in_onnxruntime", within=QUANTIZED_WITHIN),
+    "openvino": Peer("benchmarks.quantized_in_openvino", ("nncf", "qdq"), within=QUANTIZED_WITHIN),
+}
+
+
+class Entry(NamedTuple):
+    """A library in one precision, with the settings of its process."""
+
+    name: str
+    peer: str  # empty: cnnx
+    precision: str
+    library: Peer
+    mode: str
+    environment: dict[str, str]
+
+    @property
+    def counts(self) -> bool:
+        """Whether the entry can be the fastest of its peer."""
+        return bool(self.peer) and self.mode != COMPILED
+
+
+def entries(
+    names: Sequence[str], precision: str, isa: str | None, compiles: bool
+) -> Iterator[Entry]:
+    """The processes of a comparison, the one of the expected results first.
+
+    Args:
+        names: the peers.
+        precision: of the judged entries; int8 is compared with float32, too.
+        isa: as CNNX_ISA.
+        compiles: whether torch.compile is shown.
+    """
+    ours = {"CNNX_ISA": isa} if isa else {}
+    theirs = _environment_of_peers(isa)
+    others = {name: PEERS[name] for name in names}
+    if precision == FLOAT32:
+        yield Entry("cnnx", "", FLOAT32, OURS, "", ours)
+        for name, peer in others.items():
+            yield from _modes(name, name, FLOAT32, peer, theirs)
+            if name == "torch" and compiles:
+                yield Entry(f"torch {COMPILED}", name, FLOAT32, peer, COMPILED, theirs)
+        return
+    yield Entry(f"cnnx {FLOAT32}", "", FLOAT32, OURS, "", ours)
+    yield Entry("cnnx", "", INT8, QUANTIZED_OURS, "", ours)
+    for name, peer in others.items():
+        if name in QUANTIZED_PEERS:
+            yield from _modes(name, name, INT8, QUANTIZED_PEERS[name], theirs)
+            yield from _modes(f"{name} {FLOAT32}", name, FLOAT32, peer, theirs)
+
+
+def _modes(
+    title: str, name: str, precision: str, peer: Peer, environment: dict[str, str]
+) -> Iterator[Entry]:
+    for mode in peer.modes:
+        yield Entry(f"{title} {mode}".rstrip(), name, precision, peer, mode, environment)
+
+
+def _environment_of_peers(isa: str | None) -> dict[str, str]:
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3"}  # TensorFlow reports its CPU otherwise
+    if isa == "avx2":
+        environment |= {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+    if isa == "avx512_vnni":
+        environment |= {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}
+    if isa and isa != "amx":
+        environment |= {FORBID_TILES: "1"}
+    return environment
+
+
+def start(entry: Entry, threads: int, peer_python: str | None) -> Library:
+    """The entry's process at one thread count."""
+    python = peer_python if entry.peer else None
+    environment = {**entry.environment, "OMP_NUM_THREADS": str(threads)}
+    return Library(entry.name, entry.library.module, python, environment)
