@@ -1,4 +1,4 @@
-"""Size, cold start and call overhead of cnnx in a C++ program; goals: 2.2 MB, 10 ms, 2 microseconds.
+"""Size, cold start and call overhead of cnnx in a C++ program: goals 2.2 MB, 10 ms, 2 microseconds.
 
     python -m benchmarks.embedded_program [--build FOLDER] [--launches 200] [--quick]
 
