@@ -29,11 +29,12 @@ def test_values_and_gradients_are_the_references(
 def test_halves_are_rounded_to_the_even_neighbour() -> None:
     halves = np.array([-0.5, 0.5, 1.5, 2.5, 254.5], np.float32)
     np.testing.assert_array_equal(ops.quantize(halves, 1.0), [0, 0, 2, 2, 254])
+    np.testing.assert_array_equal(ops.quantize(halves, 1.0, 1), [0, 0, 2, 2, 254])
 
 
 def test_values_beyond_the_range_and_nan() -> None:
     x = np.array([-np.inf, -1e30, 1e30, np.inf, np.nan], np.float32)
-    np.testing.assert_array_equal(ops.quantize(x, 2.0, 10), [-20, -20, 490, 490, -20])
+    np.testing.assert_array_equal(ops.quantize(x, 2.0, 10), [-20, -20, 490, 490, 0])
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,8 @@ class Quantization(NamedTuple):
         return Quantize(self.scale, self.zero_point)
 
     def bytes_of(self, x: Float32Array) -> Integers:
-        byte = x / np.float32(self.scale) + np.float32(self.zero_point)
-        return np.rint(np.clip(byte, 0, 255)).astype(np.int64)
+        byte = np.rint(x / np.float32(self.scale)) + self.zero_point
+        return np.clip(byte, 0, 255).astype(np.int64)
 
     def values_of(self, integers: npt.NDArray[Any]) -> Float32Array:
         centred = (integers - self.zero_point).astype(np.float32)
@@ -67,10 +67,10 @@ def finished(
     """The output of float32 numbers in units of `output`, limited to values."""
     if output is None:
         return np.clip(y, np.float32(least), np.float32(most))
-    scale, zero = np.float32(output.scale), np.float32(output.zero_point)
-    low = np.maximum(np.float32(least) / scale + zero, np.float32(0))
-    high = np.minimum(np.float32(most) / scale + zero, np.float32(255))
-    return output.values_of(np.rint(np.clip(y + zero, low, high)))
+    low = 0 if least < 0 else output.zero_point
+    highest = min(float(np.rint(np.float32(most) / np.float32(output.scale))), 255)
+    high = min(output.zero_point + highest, 255)
+    return output.values_of(np.clip(np.rint(y) + output.zero_point, low, high))
 
 
 def any_images(rng: np.random.Generator, channels: int | None = None) -> Float32Array:

@@ -9,31 +9,150 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// Stores the shifted and limited vector as bytes or floats, its first `count` lanes.
+// Beyond every byte, and small enough to be rounded as an integer of 32 bits.
+constexpr float kBeyondBytes = 1 << 20;
+
+// Rounds numbers to bytes and stores the first `count` of them.
+class ByteRounding {
+ public:
+#if defined(__AVX512F__)
+  explicit ByteRounding(const QuantizedEpilogue& e)
+      : zero_(_mm512_set1_epi16(static_cast<int16_t>(e.zero))),
+        least_(_mm512_set1_epi8(static_cast<char>(e.least))),
+        most_(_mm512_set1_epi8(static_cast<char>(e.most))) {}
+
+  template <int vectors>
+  CNNX_INLINE void store(const Vector* t, int64_t count, uint8_t* target) const {
+    constexpr int second = vectors > 1 ? 1 : 0;
+    const __m512i low = _mm512_packs_epi32(rounded(t[0]), rounded(t[second]));
+    __m512i high = low;
+    if (vectors > 2) high = _mm512_packs_epi32(rounded(t[2]), rounded(t[vectors - 1]));
+    __m512i bytes = _mm512_packus_epi16(
+        _mm512_adds_epi16(low, zero_),
+        vectors > 2 ? _mm512_adds_epi16(high, zero_) : _mm512_adds_epi16(low, zero_));
+    bytes = _mm512_min_epu8(_mm512_max_epu8(bytes, least_), most_);
+    // Packing joins the quarters of the vectors.
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    bytes = _mm512_permutexvar_epi32(order, bytes);
+    if (vectors == 4 && count >= 64) {
+      _mm512_storeu_si512(target, bytes);
+    } else if (vectors == 2 && count >= 32) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), _mm512_castsi512_si256(bytes));
+    } else {
+      const int64_t stored = count < vectors * kLanes ? count : vectors * kLanes;
+      _mm512_mask_storeu_epi8(target, ~uint64_t{0} >> (64 - stored), bytes);
+    }
+  }
+
+ private:
+  static CNNX_INLINE __m512i rounded(Vector t) {
+    return _mm512_cvtps_epi32(reinterpret_cast<__m512>(at_most(broadcast(kBeyondBytes), t)));
+  }
+  __m512i zero_, least_, most_;
+#elif defined(__SSE2__)
+  explicit ByteRounding(const QuantizedEpilogue& e)
+      : zero_(_mm_set1_epi16(static_cast<int16_t>(e.zero))),
+        least_(_mm_set1_epi8(static_cast<char>(e.least))),
+        most_(_mm_set1_epi8(static_cast<char>(e.most))) {}
+
+  template <int vectors>
+  CNNX_INLINE void store(const Vector* t, int64_t count, uint8_t* target) const {
+    static_assert(vectors <= 2);
+#if defined(__AVX2__)
+    const __m256i joined = _mm256_packs_epi32(rounded(t[0]), rounded(t[vectors - 1]));
+    const __m256i ordered = _mm256_permute4x64_epi64(joined, 0xd8);  // packing joins halves
+    const __m128i low = _mm256_castsi256_si128(ordered);
+    const __m128i high = _mm256_extracti128_si256(ordered, 1);
+#else
+    const __m128i low = _mm_packs_epi32(rounded(t[0]), rounded(t[vectors - 1])), high = low;
+#endif
+    __m128i bytes = _mm_packus_epi16(_mm_adds_epi16(low, zero_), _mm_adds_epi16(high, zero_));
+    bytes = _mm_min_epu8(_mm_max_epu8(bytes, least_), most_);
+    if (vectors * kLanes == 16 && count >= 16) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(target), bytes);
+    } else {
+      uint8_t all[16];
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(all), bytes);
+      memcpy(target, all, static_cast<size_t>(count < vectors * kLanes ? count : vectors * kLanes));
+    }
+  }
+
+ private:
+#if defined(__AVX2__)
+  static CNNX_INLINE __m256i rounded(Vector t) {
+    return _mm256_cvtps_epi32(reinterpret_cast<__m256>(at_most(broadcast(kBeyondBytes), t)));
+  }
+#else
+  static CNNX_INLINE __m128i rounded(Vector t) {
+    return _mm_cvtps_epi32(reinterpret_cast<__m128>(at_most(broadcast(kBeyondBytes), t)));
+  }
+#endif
+  __m128i zero_, least_, most_;
+#else
+  explicit ByteRounding(const QuantizedEpilogue& e)
+      : zero_(IntVector{} + e.zero), least_(IntVector{} + e.least), most_(IntVector{} + e.most) {}
+
+  template <int vectors>
+  CNNX_INLINE void store(const Vector* t, int64_t count, uint8_t* target) const {
+    CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
+      IntVector byte = rounded(t[v]) + zero_;
+      byte = byte < least_ ? least_ : byte > most_ ? most_ : byte;
+      if (count > v * kLanes)
+        store_bytes(target + v * kLanes, lowest_bytes(byte), count - v * kLanes);
+    }
+  }
+
+ private:
+  // Adding 1.5 * 2^23 rounds to an integer, which is then in the lowest bits of the sum.
+  static CNNX_INLINE IntVector rounded(Vector t) {
+    const Vector magic = broadcast(12582912.0f);
+    const Vector bounded = at_most(broadcast(kBeyondBytes), at_least(broadcast(-kBeyondBytes), t));
+    const Vector sum = bounded + magic;
+    return reinterpret_cast<const IntVector&>(sum) - reinterpret_cast<const IntVector&>(magic);
+  }
+  IntVector zero_, least_, most_;
+#endif
+};
+
+// Stores numbers in the unit of the output as bytes or floats.
 class ByteOutput {
  public:
   explicit ByteOutput(const QuantizedEpilogue& e)
       : output_(e.output),
         float_output_(e.float_output),
-        shift_(broadcast(e.shift)),
-        least_(broadcast(e.least)),
-        most_(broadcast(e.most)) {}
+        least_(e.float_least),
+        most_(e.float_most),
+        rounding_(e) {}
 
-  CNNX_INLINE void store_at(int64_t element, Vector y, int64_t count) const {
-    y = at_most(most_, at_least(least_, y + shift_));
+  template <int vectors>
+  CNNX_INLINE void store(const Vector* t, int64_t element, int64_t count) const {
     if (output_) {
-      store_bytes(output_ + element, rounded(y), count);
-    } else if (count >= kLanes) {
-      store(float_output_ + element, y);
+      rounding_.store<vectors>(t, count, output_ + element);
     } else {
-      store_partial(float_output_ + element, y, count);
+      store_floats(t, vectors, count, float_output_ + element);
     }
+  }
+  CNNX_INLINE void store_at(int64_t element, Vector t, int64_t count) const {
+    store<1>(&t, element, count);
   }
 
  private:
+  __attribute__((noinline)) void store_floats(const Vector* t, int64_t vectors, int64_t count,
+                                              float* target) const {
+    for (int64_t v = 0; v < vectors && count > 0; ++v, count -= kLanes, target += kLanes) {
+      const Vector y = at_most(broadcast(most_), at_least(broadcast(least_), t[v]));
+      if (count >= kLanes) {
+        ::store(target, y);
+      } else {
+        store_partial(target, y, count);
+      }
+    }
+  }
+
   uint8_t* output_;
   float* float_output_;
-  Vector shift_, least_, most_;
+  float least_, most_;
+  ByteRounding rounding_;
 };
 
 // Calls body(first, count) for vectors that cover `size` elements. The last one may overlap the one

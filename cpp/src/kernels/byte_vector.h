@@ -75,8 +75,8 @@ CNNX_INLINE Vector float_of(ByteVector bytes) {
   return __builtin_convertvector(integers_of(bytes), Vector);
 }
 
-// A number from 0 to 255, rounded to an integer, ties to even; NaN becomes 0. The integer is in the
-// lowest bits of its sum with 1.5 * 2^23.
+// The lowest byte of a number of few bits, rounded to an integer, ties to even; that of NaN is 0.
+// The integer is in the lowest bits of its sum with 1.5 * 2^23.
 CNNX_INLINE ByteVector rounded(Vector value) {
   const Vector sum = value + broadcast(12582912.0f);
   return lowest_bytes(reinterpret_cast<const IntVector&>(sum));

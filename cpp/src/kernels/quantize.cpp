@@ -8,9 +8,10 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
-// The byte as a float.
-CNNX_INLINE Vector limited(Vector x, Vector scale, Vector zero_point) {
-  return at_most(broadcast(255.0f), at_least(Vector{}, x / scale + zero_point));
+CNNX_INLINE ByteVector byte_of(Vector x, Vector scale, Vector zero_point) {
+  const Vector least = -zero_point, most = broadcast(255.0f) - zero_point;
+  const uint8_t zero = static_cast<uint8_t>(zero_point[0]);
+  return rounded(at_most(most, at_least(least, x / scale))) + zero;
 }
 CNNX_INLINE Vector as_float(ByteVector bytes, Vector scale, Vector zero_point) {
   return (float_of(bytes) - zero_point) * scale;
@@ -37,7 +38,7 @@ CNNX_INLINE void store_some(float* target, Vector value, int64_t count) {
 void to_bytes(const float* x, int64_t count, ByteScale how, uint8_t* bytes) {
   const Vector scale = broadcast(how.scale), zero_point = broadcast(how.zero_point);
   for_each_vector(count, [&](int64_t i, int64_t lanes) CNNX_INLINED {
-    store_bytes(bytes + i, rounded(limited(load_some(x + i, lanes), scale, zero_point)), lanes);
+    store_bytes(bytes + i, byte_of(load_some(x + i, lanes), scale, zero_point), lanes);
   });
 }
 
@@ -51,7 +52,7 @@ void to_floats(const uint8_t* bytes, int64_t count, ByteScale how, float* x) {
 void round_trip(const float* x, int64_t count, ByteScale how, float* output) {
   const Vector scale = broadcast(how.scale), zero_point = broadcast(how.zero_point);
   for_each_vector(count, [&](int64_t i, int64_t lanes) CNNX_INLINED {
-    const ByteVector bytes = rounded(limited(load_some(x + i, lanes), scale, zero_point));
+    const ByteVector bytes = byte_of(load_some(x + i, lanes), scale, zero_point);
     store_some(output + i, as_float(bytes, scale, zero_point), lanes);
   });
 }

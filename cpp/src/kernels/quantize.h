@@ -1,5 +1,5 @@
-// Floats to bytes and back: byte = round(x / scale + zero_point) from 0 to 255, ties to even, and
-// x = (byte - zero_point) * scale. NaN becomes the byte 0.
+// Floats to bytes and back: byte = round(x / scale) + zero_point from 0 to 255, ties to even, and
+// x = (byte - zero_point) * scale. NaN becomes 0.
 #pragma once
 
 #include <stdint.h>

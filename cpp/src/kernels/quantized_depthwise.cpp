@@ -47,9 +47,7 @@ void pack(const QuantizedDepthwiseWeights& w, void* packed) {
   }
 }
 
-CNNX_INLINE IntVector integers(const uint8_t* source) {
-  return integers_of(load_bytes(source));
-}
+CNNX_INLINE IntVector integers(const uint8_t* source) { return integers_of(load_bytes(source)); }
 
 // The pixels of a column in up to four rows.
 CNNX_INLINE IntVector quad_of(const uint8_t* pixel, const int64_t* rows, int64_t count) {

@@ -6,11 +6,14 @@
 
 namespace cnnx {
 
-// What becomes of a sum: y = sum * multiplier[column] + addend * addend_multiplier + shift, limited
-// to [least, most]. A uint8 output is y, rounded to nearest, ties to even.
+// t = sum * multiplier[column] + (addend - addend_zero) * addend_multiplier. A byte is t, rounded
+// to nearest, ties to even, plus `zero`, and limited to [least, most]. A float is t, limited to
+// [float_least, float_most].
 struct QuantizedEpilogue {
-  float shift, least, most;
+  int32_t zero, least, most;
+  float float_least, float_most;
   const uint8_t* addend;  // as the output, or null
+  int32_t addend_zero;
   float addend_multiplier;
   uint8_t* output;  // or null
   float* float_output;

@@ -6,14 +6,24 @@ namespace cnnx {
 namespace CNNX_ISA {
 namespace {
 
+// Of a panel of columns, and where its outputs go.
+struct PanelOutputs {
+  const QuantizedProduct& product;
+  const Finish& finish;
+  int64_t column;
+};
+
+// A strip of windows that begins with the window `first`; those before `stored` are stored already.
 template <int windows, int vectors>
-void run_strip(const QuantizedProduct& a, const uint8_t* source, const uint8_t* weights,
-               const int32_t* bias, IntVector (&sums)[kStrip][kVectors]) {
+CNNX_INLINE void run_strip(const PanelOutputs& out, const uint8_t* weights, const int32_t* bias,
+                           int64_t first, int64_t stored, Place& place) {
+  const QuantizedProduct& a = out.product;
   IntVector chain[windows][vectors];
   CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
     const IntVector start = load_integers(bias + v * kLanes);
     CNNX_UNROLL for (int p = 0; p < windows; ++p) chain[p][v] = start;
   }
+  const uint8_t* const source = a.source + first * a.window_step;
   const int64_t quads = quads_of(a.run_bytes);
   for (int64_t run = 0; run < a.run_count; ++run) {
     const uint8_t* pixel = source + a.runs[run];
@@ -29,46 +39,31 @@ void run_strip(const QuantizedProduct& a, const uint8_t* source, const uint8_t* 
     }
   }
   CNNX_UNROLL for (int p = 0; p < windows; ++p) {
-    CNNX_UNROLL for (int v = 0; v < vectors; ++v) sums[p][v] = chain[p][v];
-  }
-}
-
-// Stores the windows [stored, end) of a strip that begins with the window `first`.
-template <int vectors>
-__attribute__((noinline)) void store_strip(const QuantizedProduct& a, const Finish& finish,
-                                           const IntVector (&sums)[kStrip][kVectors],
-                                           int64_t column, int64_t first, int64_t stored,
-                                           int64_t end, Place& place) {
-  for (; stored < end; ++stored) {
     int64_t index;
-    if (place.next(a, index)) {
-      finish.store_window<vectors>(sums[stored - first], index * a.columns + column, column,
-                                   a.columns - column);
+    if (first + p >= stored && place.next(a, index)) {
+      out.finish.store_window<vectors>(chain[p], index * a.columns + out.column, out.column,
+                                       a.columns - out.column);
     }
   }
 }
 
 template <int vectors>
-void run_panel(const QuantizedProduct& a, const Panels& panels, int64_t column) {
+__attribute__((noinline)) void run_panel(const QuantizedProduct& a, const Panels& panels,
+                                         int64_t column) {
   const Finish finish(a.epilogue, panels.multiplier);
   const uint8_t* const weights = panels.weights + panels.offset(column);
   const int32_t* const bias = panels.bias + column;
-  IntVector sums[kStrip][kVectors];
+  const PanelOutputs out{a, finish, column};
   Place place;
-  // The last strip ends with the last window, and begins with some that are stored already.
-  const bool whole = a.windows >= kStrip;
-  const int64_t strip = whole ? kStrip : 1;
-  for (int64_t stored = 0; stored < a.windows;) {
-    const int64_t window = lesser(stored, a.windows - strip);
-    const uint8_t* const source = a.source + window * a.window_step;
-    if (whole) {
-      run_strip<kStrip, vectors>(a, source, weights, bias, sums);
-    } else {
-      run_strip<1, vectors>(a, source, weights, bias, sums);
-    }
-    store_strip<vectors>(a, finish, sums, column, window, stored, window + strip, place);
-    stored = window + strip;
+  if (a.windows < kStrip) {
+    for (int64_t window = 0; window < a.windows; ++window)
+      run_strip<1, vectors>(out, weights, bias, window, window, place);
+    return;
   }
+  // The last strip ends with the last window, and begins with some that are stored already.
+  for (int64_t stored = 0; stored < a.windows; stored += kStrip)
+    run_strip<kStrip, vectors>(out, weights, bias, lesser(stored, a.windows - kStrip), stored,
+                               place);
 }
 
 void run(const QuantizedProduct& a) {

@@ -46,8 +46,8 @@ QuantizedEpilogue QuantizedLayer::epilogue(const ForwardArguments& a, int64_t fi
   QuantizedEpilogue e = output_.epilogue(a.output, first);
   if (adds_) {
     e.addend = bytes_of(a.inputs[1]) + first;
+    e.addend_zero = addend_.zero_point;
     e.addend_multiplier = addend_.scale / output_.unit();
-    e.shift -= static_cast<float>(addend_.zero_point) * e.addend_multiplier;
   }
   return e;
 }

@@ -2,6 +2,7 @@
 #include "ops/quantized_output.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "kernels/relu.h"
@@ -21,14 +22,17 @@ QuantizedOutput::QuantizedOutput(const Fusion& fusion)
 
 QuantizedEpilogue QuantizedOutput::epilogue(float* output, int64_t first_element) const {
   QuantizedEpilogue e = {};
-  e.shift = format_ ? static_cast<float>(format_->zero_point) : 0.0f;
-  e.least = least_ / unit() + e.shift;
-  e.most = most_ / unit() + e.shift;
   if (format_) {
-    e.least = std::max(e.least, 0.0f);
-    e.most = std::min(e.most, static_cast<float>(kMostByte));
+    // A ceiling in bytes; that of infinity is the largest byte.
+    constexpr auto kMost = static_cast<int32_t>(kMostByte);
+    const float most = std::min(std::round(most_ / unit()), static_cast<float>(kMost));
+    e.zero = format_->zero_point;
+    e.least = least_ < 0 ? 0 : e.zero;
+    e.most = std::min(e.zero + static_cast<int32_t>(most), kMost);
     e.output = bytes_of(output) + first_element;
   } else {
+    e.float_least = least_;
+    e.float_most = most_;
     e.float_output = output + first_element;
   }
   return e;

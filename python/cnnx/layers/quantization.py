@@ -11,7 +11,7 @@ __all__ = ["Quantize"]
 class Quantize(Layer):
     """The nearest of 256 values.
 
-    ``scale * (clip(round(x / scale + zero_point), 0, 255) - zero_point)``, halves rounded to the
+    ``scale * (clip(round(x / scale) + zero_point, 0, 255) - zero_point)``, halves rounded to the
     even neighbour. `quantize` puts these layers into a model. A `Conv2d` or `Dense` with
     ``int8_weight=True`` after it computes in integers when the model predicts. The gradient is that
     of a clip (the straight-through estimator).

@@ -13,8 +13,8 @@ from cnnx.arguments import FloatArray, float32_array, integer, real_number
 def quantize(x: ArrayLike, scale: float, zero_point: int = 0) -> FloatArray:
     """The nearest of 256 values.
 
-    ``scale * (clip(round(x / scale + zero_point), 0, 255) - zero_point)``, halves rounded to the
-    even neighbour. NaN becomes the smallest value.
+    ``scale * (clip(round(x / scale) + zero_point, 0, 255) - zero_point)``, halves rounded to the
+    even neighbour. NaN becomes 0.
 
     Args:
         x: array of at least one axis.

@@ -208,7 +208,7 @@ def log_softmax_backward(grad_output: npt.ArrayLike, output: npt.ArrayLike) -> A
 
 
 def quantize(x: npt.ArrayLike, scale: float, zero_point: int = 0) -> Array:
-    byte = np.clip(np.rint(real(x) / scale + zero_point), 0, 255)
+    byte = np.clip(np.rint(real(x) / scale) + zero_point, 0, 255)
     return scale * (byte - zero_point)
 
 
