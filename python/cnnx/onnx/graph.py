@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = "NDArray[Any]"
+PRODUCER = "cnnx"
 Attribute: TypeAlias = "int | float | str | Array | list[int] | list[float] | list[str]"
 
 
@@ -61,6 +62,7 @@ class Graph:
         initializers: constant arrays by name: the weights.
         opset: version of ONNX's own operator set.
         metadata: texts by key, such as "cnnx.classes".
+        producer: name of the program that wrote the file last.
     """
 
     nodes: list[Node]
@@ -69,8 +71,10 @@ class Graph:
     initializers: Mapping[str, Array]
     opset: int
     metadata: dict[str, str] = field(default_factory=dict)
+    producer: str = PRODUCER
 
     @property
     def is_from_cnnx(self) -> bool:
-        """Whether cnnx wrote the file."""
-        return any(key.startswith("cnnx.") for key in self.metadata)
+        """Whether cnnx wrote the file, and no other program since."""
+        own = any(key.startswith("cnnx.") for key in self.metadata)
+        return own and self.producer == PRODUCER

@@ -22,7 +22,6 @@ from cnnx.onnx.network import Network
 from cnnx.onnx.operators import OPERATORS
 from cnnx.onnx.operators.quantization import TAKE_BYTES
 from cnnx.onnx.patterns import with_patterns
-from cnnx.onnx.quantized_operators import with_plain_operators
 from cnnx.onnx.refusal import Refusal, RefusedError, UnsupportedError, refusal_of
 from cnnx.onnx.weight_scales import WeightScale, weight_scales
 
@@ -62,7 +61,7 @@ def converted(graph: Graph, layouts: Sequence[InputLayout], output: str) -> Conv
         FormatError: if the graph is malformed.
     """
     budget = Budget(sum(array.nbytes for array in graph.initializers.values()))
-    needed = _needed(with_plain_operators(graph), output)
+    needed = _needed(graph, output)
     constants, nodes = _constants(needed, budget)
     scales = weight_scales(needed.nodes, constants)
     simplified = _needed(with_patterns(replace(needed, nodes=nodes), constants), output)
@@ -183,7 +182,7 @@ class _Walk:
     def _unknown(self, node: Node) -> list[Activation | Array]:
         """Refuse an operator without a layer, whose inputs are unknown because of another node."""
         if node.domain or node.op_type not in OPERATORS:
-            raise RefusedError("cnnx has no layer for this operator")
+            raise _without_layer(node)
         return []
 
     def _results(
@@ -196,7 +195,7 @@ class _Walk:
         if not depends and not node.domain and node.op_type in FOLDINGS:
             return _folded(call, self._budget)
         if node.domain or node.op_type not in OPERATORS:
-            raise RefusedError("cnnx has no layer for this operator")
+            raise _without_layer(node)
         if not self.network.folds:
             self.network.node_name = own_layer_name(node)
         byte_scale = _byte_scale(node, operands)
@@ -208,6 +207,15 @@ class _Walk:
             replace(each, byte_scale=byte_scale) if isinstance(each, Activation) else each
             for each in results
         ]
+
+
+def _without_layer(node: Node) -> RefusedError:
+    if node.op_type == "DynamicQuantizeLinear":
+        return RefusedError(
+            "rounds each image by its own range, expected the ranges of calibration images: "
+            "onnxruntime.quantization.quantize_static"
+        )
+    return RefusedError("cnnx has no layer for this operator")
 
 
 def _byte_scale(node: Node, operands: Sequence[Operand]) -> ByteScale | None:

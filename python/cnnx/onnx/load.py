@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from cnnx.layers.graph import Shape, input_shape_of
 from cnnx.model.foreign_files import refusal_of
 from cnnx.model.model import Model
 from cnnx.onnx.axes import Activation
-from cnnx.onnx.graph import Graph
+from cnnx.onnx.graph import Graph, Node
 from cnnx.onnx.importer import Conversion, converted, finished
 from cnnx.onnx.input_layout import InputLayout
 from cnnx.onnx.input_scale import begin_at, input_scales
@@ -29,6 +29,8 @@ from cnnx.onnx.reader import read_graph
 from cnnx.onnx.refusal import RefusedError, UnsupportedError
 from cnnx.preprocessing import Preprocessing
 from cnnx.spelling import checked_call
+
+_MOST_ROUNDINGS = 4  # of one value: to bytes and back, twice
 
 
 @checked_call
@@ -159,6 +161,20 @@ def _finished(conversion: Conversion, output: str) -> Activation:
         ) from None
 
 
+def _source(makers: Mapping[str, Node], name: str) -> str:
+    """The first input of the node that computes a value."""
+    maker = makers.get(name)
+    return maker.inputs[0] if maker is not None and maker.inputs else name
+
+
+def _without_rounding(makers: Mapping[str, Node], name: str) -> str:
+    """A value before its rounding, which ONNX Runtime's quantization adds to every value."""
+    for _ in range(_MOST_ROUNDINGS):
+        if name in makers and makers[name].op_type in ("QuantizeLinear", "DequantizeLinear"):
+            name = _source(makers, name)
+    return name
+
+
 def _output_name(graph: Graph, outputs: Sequence[str] | None) -> str:
     """Name of the value that the model computes.
 
@@ -186,8 +202,7 @@ def _output_name(graph: Graph, outputs: Sequence[str] | None) -> str:
         if probabilities in ("softmax", "sigmoid") and name == "probabilities":
             divides = exported_temperature(graph.metadata) != 1
             for _ in range(2 if divides else 1):
-                maker = makers.get(name)
-                name = maker.inputs[0] if maker is not None and maker.inputs else name
+                name = _source(makers, _without_rounding(makers, name))
         return name
     if len(names) != 1:
         raise ValueError(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnx.onnx.graph import Array, Attribute, Graph, Node, Value
+from cnnx.onnx.graph import PRODUCER, Array, Attribute, Graph, Node, Value
 from cnnx.onnx.protobuf import float_field, header_of, integer_field, message_field, text_field
 
 # TensorProto.DataType of NumPy's dtypes.
@@ -50,7 +50,7 @@ def encoded(graph: Graph, producer_version: str) -> Iterator[bytes | memoryview]
             "an ONNX file"
         )
     yield integer_field(1, _IR_VERSIONS[graph.opset])
-    yield text_field(2, "cnnx") + text_field(3, producer_version)
+    yield text_field(2, PRODUCER) + text_field(3, producer_version)
     yield header_of(7, size) + before
     for name, (header, _) in headers.items():
         yield header

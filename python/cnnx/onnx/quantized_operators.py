@@ -9,10 +9,10 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from cnnx.onnx.graph import Attribute, Graph, Node
+from cnnx.onnx.graph import Attribute, Node
 
 _MICROSOFT = "com.microsoft"
 
@@ -144,11 +144,12 @@ _OF_MICROSOFT: dict[str, Callable[[_Rewriting], None]] = {
     "QLinearSigmoid": _unary("Sigmoid"),
     "QLinearSoftmax": _unary("Softmax", "axis"),
 }
+REPLACED = frozenset({*_OWN, *_OF_MICROSOFT})
 
 
-def with_plain_operators(graph: Graph) -> Graph:
-    """The graph with the operators on bytes replaced by those on real numbers."""
-    return replace(graph, nodes=[each for node in graph.nodes for each in _plain(node)])
+def with_plain_operators(nodes: Iterable[Node]) -> list[Node]:
+    """The nodes with the operators on bytes replaced by those on real numbers."""
+    return [each for node in nodes for each in _plain(node)]
 
 
 def _plain(node: Node) -> list[Node]:

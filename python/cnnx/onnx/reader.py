@@ -12,6 +12,7 @@ from cnnx._core import FormatError
 from cnnx.arguments import shown
 from cnnx.onnx.graph import Array, Attribute, Graph, Node, Value
 from cnnx.onnx.package import onnx_module
+from cnnx.onnx.quantized_operators import with_plain_operators
 from cnnx.onnx.tensors import array_of, plain, value_dtype
 
 OLDEST_OPSET = 6
@@ -73,13 +74,15 @@ def graph_of(model: Any, folder: Path) -> Graph:
     initializers = {plain(each.name): array_of(each, folder) for each in graph.initializer}
     if len(graph.sparse_initializer) > 0:
         raise FormatError("has sparse weights, expected dense ones")
+    nodes = [_node(each, folder) for each in graph.node]
     return Graph(
-        nodes=[_node(each, folder) for each in graph.node],
+        nodes=with_plain_operators(nodes),
         inputs=[_value(each) for each in graph.input if each.name not in initializers],
         outputs=[_value(each) for each in graph.output],
         initializers=initializers,
         opset=opset,
         metadata={plain(each.key): plain(each.value) for each in model.metadata_props},
+        producer=plain(model.producer_name),
     )
 
 
