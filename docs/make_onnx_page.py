@@ -126,9 +126,9 @@ float32: how many pass, of how many. Every other one is refused, for a reason in
 TAIL = """
 (1) A constant scale or shift per channel becomes part of the weights of the layer before, or a
 `scale2d`. (2) cnnx has no layer that moves axes. The importer notes the order of axes and changes
-weights instead. (3) A weight that is int8 with the zero point 0, or uint8 with 128, stays int8 if it
-has one scale or one per output. Any other becomes float32. (4) Operators of bytes become those of
-real numbers, with a `quantize` behind them.
+weights instead. (3) A weight that is int8 with the zero point 0, or uint8 with 128, stays int8 if
+it has one scale or one per output. Any other becomes float32. (4) Operators of bytes become those
+of real numbers, with a `quantize` behind them.
 
 | official tests | pass | refused |
 |---|---:|---:|
