@@ -18,6 +18,7 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 import layer_kinds
+import quantized_networks
 import weight_files
 
 # Words of a model file's texts except those of its layers, for libFuzzer's dictionary.
@@ -26,7 +27,7 @@ WORDS = (
     "cnnx.preprocessing cnnx.temperature cnnx.trainer crop data_offsets dtype epochs fit "
     "gradients_computed input input_shape inputs kind mean name nodes optimizer_step output "
     "outputs preprocessing probabilities resize same schedule shape shards slots std step stretch "
-    "trainable true valid F32 F64 I64 U8 1048576 16777216 1099511627776 4611686018427387904 "
+    "trainable true valid F32 F64 I64 I8 U8 1048576 16777216 1099511627776 4611686018427387904 "
     "9223372036854775807 -1"
 )
 
@@ -64,6 +65,7 @@ def models() -> dict[str, cnnx.Model]:
         preprocessing=cnnx.Preprocessing(resize="fit", mean=0.1, std=0.3),
     )
     made["classes"].temperature = 1.5
+    made |= {f"quantized_{name}": make() for name, make in quantized_networks.NETWORKS.items()}
     return made
 
 

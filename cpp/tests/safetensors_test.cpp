@@ -69,6 +69,7 @@ struct Example {
   std::uint64_t seed[2] = {std::numeric_limits<std::uint64_t>::max(), 1};
   std::int32_t classes[3] = {1, -1, 0};
   std::uint8_t mask[5] = {0, 1, 2, 254, 255};
+  std::int8_t whole[3] = {-128, 0, 127};
   Metadata metadata = {
       {"cnnx.graph", "{\"nodes\":[\"\xC3\xA9\"]}"}, {"cnnx.format", "1"}, {"", ""}};
 
@@ -76,6 +77,7 @@ struct Example {
     return {{"conv.weight", DType::f32, {2, 1, 3}, weight},
             {"scale", DType::f64, {}, scale},
             {"mask", DType::u8, {5}, mask},
+            {"whole", DType::i8, {3, 1}, whole},
             {"step", DType::i64, {1}, step},
             {"empty", DType::f32, {0, 3}, nullptr},
             {"seed", DType::u64, {2}, seed},
@@ -215,7 +217,7 @@ void test_refused_entries() {
   refuse_entry("\"a\":{\"dtype\":8,\"shape\":[1],\"data_offsets\":[0,1]}", 1,
                "tensor \"a\".dtype: expected a string, found the integer 8");
   for (const char* dtype :
-       {"BF16", "F16", "BOOL", "I8", "I16", "U16", "U32", "F8_E5M2", "f32", ""}) {
+       {"BF16", "F16", "BOOL", "I16", "U16", "U32", "F8_E5M2", "f32", "i8", ""}) {
     const std::string part =
         "tensor \"a\": has dtype \"" + std::string(dtype) + "\", only F32, F64";
     refuse_entry(entry("a", dtype, "[1]", "[0,1]"), 1, part.c_str());
