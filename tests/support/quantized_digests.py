@@ -14,7 +14,7 @@ import sys
 import cnnx
 from quantized_cases import CASES, cases
 
-COUNT = 25
+COUNT = 12
 
 
 def digest(kind: str) -> str:

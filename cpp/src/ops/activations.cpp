@@ -10,6 +10,7 @@
 #include "cnnx/runtime.h"
 #include "kernels/activations.h"
 #include "ops/activations.h"
+#include "ops/byte_function.h"
 #include "ops/gradient_kernels.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
@@ -23,9 +24,9 @@ namespace {
 // Memory-bound: below this a second thread costs more than it gains.
 constexpr int64_t kActivationGrain = 32 * 1024;
 
-const ActivationKernels& kernels_of(const char* name) {
-  const ActivationKernels* row = CNNX_KERNELS(activation_kernels).rows;
-  for (; row->name; ++row) {
+const ActivationKernels& kernels_of(
+    const char* name, const ActivationTable& table = CNNX_KERNELS(activation_kernels)) {
+  for (const ActivationKernels* row = table.rows; row->name; ++row) {
     if (std::strcmp(row->name, name) == 0) return *row;
   }
   throw std::invalid_argument(std::string("activation: kind is \"") + name +
@@ -116,6 +117,18 @@ class ActivationOp final : public Op {
   Fusable fusable_as(const Shape&) const override {
     if (std::strcmp(kernels_, "relu") == 0) return Fusable::relu;
     return std::strcmp(kernels_, "relu6") == 0 ? Fusable::relu6 : Fusable::none;
+  }
+  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
+  bool can_fuse_in_bytes(Fusable successor) const override {
+    return successor == Fusable::quantize;
+  }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion& fusion) const override {
+    std::array<float, 256> values = values_of_bytes(formats[0]);
+    const ActivationKernels& kernels = kernels_of(kernels_, baseline::activation_kernels);
+    kernels.forward(values.data(), 256, settings_, values.data());
+    return bind_byte_function(values, element_count(inputs[0]), formats[0], fusion);
   }
 
  private:

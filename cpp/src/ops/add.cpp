@@ -7,6 +7,7 @@
 
 #include "kernels/add.h"
 #include "ops/activations.h"
+#include "ops/elementwise_quantized.h"
 #include "ops/layer_description.h"
 #include "runtime/dispatch.h"
 #include "runtime/parallel.h"
@@ -92,6 +93,16 @@ class AddOp final : public MergeOp {
   Fusable fusable_as(const Shape&) const override { return Fusable::add; }
   bool can_fuse(Fusable successor, const Shape&) const override {
     return successor == Fusable::relu;
+  }
+  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
+  bool can_fuse_in_bytes(Fusable successor) const override {
+    return successor == Fusable::relu || successor == Fusable::relu6 ||
+           successor == Fusable::quantize;
+  }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion& fusion) const override {
+    return {bind_quantized_sum(element_count(inputs[0]), formats, fusion), {}};
   }
 };
 

@@ -28,6 +28,14 @@ void run_channel_shuffle(const Shuffle& s, const float* x, int threads, float* o
   });
 }
 
+void shuffle_bytes(const Shuffle& s, const uint8_t* x, int threads, uint8_t* output) {
+  const auto shuffle = CNNX_KERNELS(channel_shuffle_kernels).shuffle_bytes;
+  parallel_for_rows(threads, 1, s.rows, s.channels() / 2, [&](int64_t, int64_t begin, int64_t end) {
+    const int64_t first = begin * s.channels();
+    shuffle(x + first, end - begin, s.groups, s.group_channels, output + first);
+  });
+}
+
 void run_channel_shuffle_backward(const Shuffle& s, const GradientKernels& kernels,
                                   const float* grad_output, int threads, bool accumulate,
                                   float* grad_input) {
@@ -56,10 +64,21 @@ class ChannelShuffleOp final : public Op {
     output_shape(input);
     return std::make_unique<
         BoundLinearMap<Shuffle, run_channel_shuffle, run_channel_shuffle_backward>>(
-        Shuffle{rows_of_channels(input), groups_, input.back() / groups_});
+        shuffle_of(input));
+  }
+  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion&) const override {
+    return {std::make_unique<BoundByteCopy<Shuffle, shuffle_bytes>>(shuffle_of(inputs[0])),
+            formats[0]};
   }
 
  private:
+  Shuffle shuffle_of(const Shape& input) const {
+    return {rows_of_channels(input), groups_, input.back() / groups_};
+  }
+
   int64_t groups_;
 };
 

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "ops/byte_function.h"
+#include "ops/image_shape.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "runtime/parallel.h"
@@ -81,11 +83,24 @@ class ConcatOp final : public MergeOp {
   }
   std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
                                              const Fusion&) const override {
+    return std::make_unique<BoundConcat>(rows_of_channels(inputs[0]), widths_of(inputs));
+  }
+  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
+  bool can_fuse_in_bytes(Fusable successor) const override {
+    return successor == Fusable::quantize;
+  }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion& fusion) const override {
+    return bind_quantized_concat(rows_of_channels(inputs[0]), widths_of(inputs), formats, fusion);
+  }
+
+ private:
+  static std::vector<int64_t> widths_of(const std::vector<Shape>& inputs) {
     std::vector<int64_t> widths;
     widths.reserve(inputs.size());
     for (const Shape& input : inputs) widths.push_back(input.back());
-    const int64_t rows = element_count(Shape(inputs[0].begin(), inputs[0].end() - 1));
-    return std::make_unique<BoundConcat>(rows, std::move(widths));
+    return widths;
   }
 };
 

@@ -50,25 +50,26 @@ void for_runs(const Blocks& b, int threads, const Body& body) {
       });
 }
 
-template <bool to_depth>
-void rearrange(const Blocks& b, const float* x, int threads, bool accumulate, float* output) {
+template <bool to_depth, class Element>
+void rearrange(const Blocks& b, const Element* x, int threads, bool accumulate, Element* output) {
   for_runs(b, threads, [&](int64_t wide, int64_t deep, int64_t deep_step, int64_t count) {
-    const float* const source = x + (to_depth ? wide : deep);
-    float* const target = output + (to_depth ? deep : wide);
+    const Element* const source = x + (to_depth ? wide : deep);
+    Element* const target = output + (to_depth ? deep : wide);
     const int64_t source_step = to_depth ? 1 : deep_step, target_step = to_depth ? deep_step : 1;
     if (deep_step == 1 && !accumulate) {
       std::copy_n(source, count, target);
       return;
     }
     for (int64_t i = 0; i < count; ++i) {
-      float& each = target[i * target_step];
-      each = accumulate ? each + source[i * source_step] : source[i * source_step];
+      Element& each = target[i * target_step];
+      const Element value = source[i * source_step];
+      each = accumulate ? static_cast<Element>(each + value) : value;
     }
   });
 }
 
-template <bool to_depth>
-void run_depth_to_space(const Blocks& b, const float* x, int threads, float* output) {
+template <bool to_depth, class Element>
+void run_depth_to_space(const Blocks& b, const Element* x, int threads, Element* output) {
   rearrange<to_depth>(b, x, threads, false, output);
 }
 
@@ -91,9 +92,17 @@ class RearrangeOp final : public Op {
     return to_depth ? blocks.deep() : blocks.wide();
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    return std::make_unique<BoundLinearMap<Blocks, run_depth_to_space<to_depth>,
+    return std::make_unique<BoundLinearMap<Blocks, run_depth_to_space<to_depth, float>,
                                            run_depth_to_space_backward<to_depth>>>(
         blocks_of(input));
+  }
+  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion&) const override {
+    return {std::make_unique<BoundByteCopy<Blocks, run_depth_to_space<to_depth, uint8_t>>>(
+                blocks_of(inputs[0])),
+            formats[0]};
   }
 
  private:

@@ -78,6 +78,11 @@ class DropoutOp final : public Op {
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return std::make_unique<BoundDropout>(rate_, element_count(input));
   }
+  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>&, const std::vector<Quantization>& formats,
+                             const Fusion&) const override {
+    return {nullptr, formats[0]};
+  }
 
  private:
   float rate_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "ops/op.h"
+#include "ops/quantization.h"
 
 namespace cnnx::ops {
 
@@ -28,6 +29,19 @@ class BoundLinearMap final : public BoundOp {
     if (!gradient.values) return;
     kBackward(geometry_, *a.kernels, a.grad_output, a.threads, gradient.accumulate,
               gradient.values);
+  }
+
+ private:
+  Geometry geometry_;
+};
+
+// One of them that only copies elements, on arrays of bytes.
+template <class Geometry, auto kForward>
+class BoundByteCopy final : public InferenceOp {
+ public:
+  explicit BoundByteCopy(const Geometry& geometry) : geometry_(geometry) {}
+  void forward(const ForwardArguments& a) const override {
+    kForward(geometry_, bytes_of(a.inputs[0]), a.threads, bytes_of(a.output));
   }
 
  private:

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/multiply.h"
+#include "ops/elementwise_quantized.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "runtime/dispatch.h"
@@ -95,16 +96,29 @@ class MultiplyOp final : public MergeOp {
   }
   std::unique_ptr<const BoundOp> bind_merged(const std::vector<Shape>& inputs,
                                              const Fusion&) const override {
-    const Shape& map = inputs[0];
-    const int64_t floats = element_count(map) / std::max<int64_t>(1, map[0]);
-    if (map == inputs[1])
-      return std::make_unique<BoundMultiply>(Factors::per_channel, map[0], 1, floats);
+    const ProductShape shape = shape_of(inputs);
     return std::make_unique<BoundMultiply>(
-        is_per_pixel(map, inputs[1]) ? Factors::per_pixel : Factors::per_channel, map[0],
-        map[1] * map[2], map[3]);
+        shape.per_pixel ? Factors::per_pixel : Factors::per_channel, shape.images, shape.pixels,
+        shape.channels);
+  }
+  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
+  bool can_fuse_in_bytes(Fusable successor) const override {
+    return successor == Fusable::quantize;
+  }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion& fusion) const override {
+    return {bind_quantized_product(shape_of(inputs), formats, fusion), {}};
   }
 
  private:
+  // Arrays of one shape are images of one pixel.
+  static ProductShape shape_of(const std::vector<Shape>& inputs) {
+    const Shape& map = inputs[0];
+    if (map == inputs[1])
+      return {map[0], 1, element_count(map) / std::max<int64_t>(1, map[0]), false};
+    return {map[0], map[1] * map[2], map[3], is_per_pixel(map, inputs[1])};
+  }
   static bool is_per_channel(const Shape& map, const Shape& factors) {
     return map.size() == 4 &&
            (factors == Shape{map[0], 1, 1, map[3]} || factors == Shape{map[0], map[3]});

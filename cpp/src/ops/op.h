@@ -37,6 +37,10 @@ struct GradientKernels;
 struct Quantization {
   float scale;
   int32_t zero_point;
+
+  bool operator==(const Quantization& other) const {
+    return scale == other.scale && zero_point == other.zero_point;
+  }
 };
 
 // How an array of a quantized network is held in inference: in bytes, or else in floats.

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "kernels/quantize.h"
-
+#include "ops/byte_function.h"
 #include "ops/layer_description.h"
 #include "ops/op.h"
 #include "ops/quantization.h"
@@ -99,6 +99,16 @@ class QuantizeOp final : public Op {
     return std::make_unique<BoundQuantize>(format_, element_count(input));
   }
   Fusable fusable_as(const Shape&) const override { return Fusable::quantize; }
+  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion&) const override {
+    if (formats[0] == format_) return {nullptr, format_};
+    Fusion itself;
+    itself.quantize = this;
+    return bind_byte_function(values_of_bytes(formats[0]), element_count(inputs[0]), formats[0],
+                              itself);
+  }
   const Quantization* quantization() const override { return &format_; }
 
  private:

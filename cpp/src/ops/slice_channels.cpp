@@ -18,7 +18,8 @@ struct ChannelSlice {
   int64_t rows, channels, start, count;
 };
 
-void run_slice_channels(const ChannelSlice& s, const float* x, int threads, float* output) {
+template <class Element>
+void run_slice_channels(const ChannelSlice& s, const Element* x, int threads, Element* output) {
   parallel_for_rows(threads, 1, s.rows, 2 * s.count, [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       std::copy_n(x + row * s.channels + s.start, s.count, output + row * s.count);
@@ -61,13 +62,24 @@ class SliceChannelsOp final : public Op {
     return output;
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
-    const int64_t count = output_shape(input).back();
     return std::make_unique<
-        BoundLinearMap<ChannelSlice, run_slice_channels, run_slice_channels_backward>>(
-        ChannelSlice{rows_of_channels(input), input.back(), start_, count});
+        BoundLinearMap<ChannelSlice, run_slice_channels<float>, run_slice_channels_backward>>(
+        slice_of(input));
+  }
+  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion&) const override {
+    return {std::make_unique<BoundByteCopy<ChannelSlice, run_slice_channels<uint8_t>>>(
+                slice_of(inputs[0])),
+            formats[0]};
   }
 
  private:
+  ChannelSlice slice_of(const Shape& input) const {
+    return {rows_of_channels(input), input.back(), start_, output_shape(input).back()};
+  }
+
   int64_t start_, stop_;
 };
 

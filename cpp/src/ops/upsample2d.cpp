@@ -1,6 +1,7 @@
 // upsample2d: the public functions and the layer kind, both parallel over rows of images.
 #include "cnnx/upsample2d.h"
 
+#include <algorithm>
 #include <numeric>
 #include <string>
 
@@ -50,6 +51,26 @@ void run_upsample2d(const Upsample2dGeometry& g, const float* x, int threads, fl
                     });
 }
 
+// Nearest pixels.
+void upsample_bytes(const Upsample2dGeometry& g, const uint8_t* x, int threads, uint8_t* output) {
+  const Upsampling s = one_image(g);
+  const int64_t in_row = g.in_width * g.channels, out_row = g.out_width * g.channels;
+  const auto source_of = [](const ResampledAxis& axis, int64_t i) {
+    return i * axis.step / axis.unit;
+  };
+  parallel_for_rows(
+      threads, g.batch, g.out_height, out_row / 2, [&](int64_t image, int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const uint8_t* const row = x + (image * g.in_height + source_of(s.rows, i)) * in_row;
+          uint8_t* const target = output + (image * g.out_height + i) * out_row;
+          for (int64_t j = 0; j < g.out_width; ++j) {
+            std::copy_n(row + source_of(s.columns, j) * g.channels, g.channels,
+                        target + j * g.channels);
+          }
+        }
+      });
+}
+
 void run_upsample2d_backward(const Upsample2dGeometry& g, const GradientKernels& kernels,
                              const float* grad_output, int threads, bool accumulate,
                              float* grad_input) {
@@ -94,6 +115,16 @@ class Upsample2dOp final : public Op {
   Shape output_shape(const Shape& input) const override { return geometry(input).output_shape(); }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return std::make_unique<BoundUpsample2d>(geometry(input));
+  }
+  bool reads_bytes(const std::vector<Shape>&) const override {
+    return mode_ == UpsampleMode::nearest;
+  }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion&) const override {
+    return {
+        std::make_unique<BoundByteCopy<Upsample2dGeometry, upsample_bytes>>(geometry(inputs[0])),
+        formats[0]};
   }
 
  private:

@@ -21,26 +21,42 @@ namespace {
 
 constexpr const char* kZeroPad2dName = "zero_pad2d";
 
-void run_zero_pad2d(const ZeroPad2dGeometry& g, const float* x, int threads, float* output) {
+// `zero` is the element that stands for 0.
+template <class Element>
+void pad_images(const ZeroPad2dGeometry& g, Element zero, const Element* x, int threads,
+                Element* output) {
   const Shape padded = g.output_shape();
   const int64_t in_row = g.in_width * g.channels, out_row = padded[2] * g.channels;
   const int64_t left = g.left * g.channels;
   parallel_for_rows(threads, g.batch, padded[1], in_row + out_row,
                     [&](int64_t image, int64_t begin, int64_t end) {
                       for (int64_t row = begin; row < end; ++row) {
-                        float* const target = output + (image * padded[1] + row) * out_row;
+                        Element* const target = output + (image * padded[1] + row) * out_row;
                         const bool inside = row >= g.top && row < g.top + g.in_height;
                         if (!inside) {
-                          std::fill_n(target, out_row, 0.0f);
+                          std::fill_n(target, out_row, zero);
                           continue;
                         }
-                        const float* const source =
+                        const Element* const source =
                             x + (image * g.in_height + row - g.top) * in_row;
-                        std::fill_n(target, left, 0.0f);
+                        std::fill_n(target, left, zero);
                         std::copy_n(source, in_row, target + left);
-                        std::fill_n(target + left + in_row, g.right * g.channels, 0.0f);
+                        std::fill_n(target + left + in_row, g.right * g.channels, zero);
                       }
                     });
+}
+
+void run_zero_pad2d(const ZeroPad2dGeometry& g, const float* x, int threads, float* output) {
+  pad_images(g, 0.0f, x, threads, output);
+}
+
+struct BytePadding {
+  ZeroPad2dGeometry geometry;
+  uint8_t zero;
+};
+
+void pad_bytes(const BytePadding& p, const uint8_t* x, int threads, uint8_t* output) {
+  pad_images(p.geometry, p.zero, x, threads, output);
 }
 
 void run_zero_pad2d_backward(const ZeroPad2dGeometry& g, const GradientKernels&,
@@ -74,6 +90,15 @@ class ZeroPad2dOp final : public Op {
   }
   std::unique_ptr<const BoundOp> bind(const Shape& input) const override {
     return std::make_unique<BoundZeroPad2d>(zero_pad2d_geometry(input, padding_));
+  }
+  bool reads_bytes(const std::vector<Shape>&) const override { return true; }
+  BoundToBytes bind_to_bytes(const std::vector<Shape>& inputs,
+                             const std::vector<Quantization>& formats,
+                             const Fusion&) const override {
+    return {
+        std::make_unique<BoundByteCopy<BytePadding, pad_bytes>>(BytePadding{
+            zero_pad2d_geometry(inputs[0], padding_), static_cast<uint8_t>(formats[0].zero_point)}),
+        formats[0]};
   }
 
  private:
