@@ -129,7 +129,10 @@ class ByteOutput {
     if (output_) {
       rounding_.store<vectors>(t, count, output_ + element);
     } else {
-      store_floats(t, vectors, count, float_output_ + element);
+      const Vector &second = t[vectors > 1 ? 1 : 0], &third = t[vectors > 2 ? 2 : 0];
+      store_floats(t[0], second, third, t[vectors - 1],
+                   count < vectors * kLanes ? count : vectors * kLanes, {least_, most_},
+                   float_output_ + element);
     }
   }
   CNNX_INLINE void store_at(int64_t element, Vector t, int64_t count) const {
@@ -137,10 +140,16 @@ class ByteOutput {
   }
 
  private:
-  __attribute__((noinline)) void store_floats(const Vector* t, int64_t vectors, int64_t count,
-                                              float* target) const {
-    for (int64_t v = 0; v < vectors && count > 0; ++v, count -= kLanes, target += kLanes) {
-      const Vector y = at_most(broadcast(most_), at_least(broadcast(least_), t[v]));
+  struct Limits {
+    float least, most;
+  };
+  // Takes the vectors by value: their addresses would keep them, and all members, in memory.
+  static __attribute__((noinline)) void store_floats(Vector first, Vector second, Vector third,
+                                                     Vector fourth, int64_t count, Limits limits,
+                                                     float* target) {
+    const Vector t[] = {first, second, third, fourth};
+    for (int v = 0; v < 4 && count > 0; ++v, count -= kLanes, target += kLanes) {
+      const Vector y = at_most(broadcast(limits.most), at_least(broadcast(limits.least), t[v]));
       if (count >= kLanes) {
         ::store(target, y);
       } else {

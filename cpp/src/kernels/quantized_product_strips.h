@@ -40,7 +40,7 @@ CNNX_INLINE void run_strip(const PanelOutputs& out, const uint8_t* weights, cons
   }
   CNNX_UNROLL for (int p = 0; p < windows; ++p) {
     int64_t index;
-    if (first + p >= stored && place.next(a, index)) {
+    if (first + p >= stored && place.next(a.row_windows, a.row_outputs, index)) {
       out.finish.store_window<vectors>(chain[p], index * a.columns + out.column, out.column,
                                        a.columns - out.column);
     }

@@ -7,6 +7,9 @@ namespace CNNX_ISA {
 namespace {
 
 constexpr int64_t kTileRows = 16, kTileBytes = 64;
+constexpr int64_t kBlock = 2 * kTileRows;  // windows
+// The weights of a block are read from here on while earlier ones are multiplied.
+constexpr int64_t kPrefetchedBytes = 8 * 1024;
 
 // Tiles: sums 0 to 3, pixels 4 and 5, weights 6 and 7.
 struct alignas(64) TileConfiguration {
@@ -19,36 +22,92 @@ struct alignas(64) TileConfiguration {
     const auto first = static_cast<uint8_t>(lesser(windows, kTileRows));
     const auto second = static_cast<uint8_t>(windows - first);
     for (int tile = 0; tile < 8; ++tile) {
-      rows[tile] = tile == 6 || tile == 7                ? kTileRows
-                   : tile == 2 || tile == 3 || tile == 5 ? second
-                                                         : first;
+      const bool weights = tile == 6 || tile == 7;
+      const bool of_second = tile == 2 || tile == 3 || tile == 5;
+      rows[tile] = weights ? kTileRows : of_second ? second : first;
       row_bytes[tile] = rows[tile] > 0 ? kTileBytes : 0;
     }
   }
 };
 
-struct TileSums {
-  alignas(64) int32_t values[2 * kTileRows][2 * kLanes];
+// The sums of a block, from which outputs are made while the tiles compute the next block.
+template <int vectors>
+class TileOutputs {
+ public:
+  TileOutputs(const QuantizedProduct& product, const Finish& finish, int64_t column)
+      : product_(product), finish_(finish), column_(column) {}
+
+  // For the sums of a block of windows.
+  int32_t* next_sums(int64_t windows) {
+    store(windows_);
+    windows_ = windows;
+    stored_ = 0;
+    current_ = 1 - current_;
+    return sums_[current_][0];
+  }
+  int64_t windows() const { return windows_; }
+  // Stores the outputs of the block's windows up to number `end`. The copies stay in registers,
+  // because no byte that is stored can be part of them.
+  CNNX_INLINE void store(int64_t end) {
+    const int64_t last = lesser(end, windows_), columns = product_.columns, column = column_;
+    const int64_t row_outputs = product_.row_outputs, row_windows = product_.row_windows;
+    const Finish finish = finish_;
+    Place place = place_;
+    const int32_t* sums = sums_[current_][stored_];
+    for (int64_t i = stored_; i < last; ++i, sums += vectors * kLanes) {
+      int64_t index;
+      if (!place.next(row_windows, row_outputs, index)) continue;
+      IntVector loaded[vectors];
+      CNNX_UNROLL for (int v = 0; v < vectors; ++v) loaded[v] = load_integers(sums + v * kLanes);
+      finish.store_window<vectors>(loaded, index * columns + column, column, columns - column);
+    }
+    place_ = place;
+    if (last > stored_) stored_ = last;
+  }
+
+ private:
+  const QuantizedProduct& product_;
+  const Finish& finish_;
+  int64_t column_, windows_ = 0, stored_ = 0;
+  int current_ = 0;
+  Place place_;
+  alignas(64) int32_t sums_[2][kBlock][vectors * kLanes];
 };
 
-// `pairs`: two tiles of windows, or one; `vectors`: tiles of columns.
+CNNX_INLINE void prefetch(const uint8_t* memory, int64_t bytes) {
+  for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(memory + at);
+}
+
+// The weights of `vectors` tiles of columns, in a panel with so many bytes per quad.
+struct TileWeights {
+  const uint8_t* values;
+  int64_t step;
+  const int32_t* bias;
+};
+
+// Computes `tiles` tiles of windows, and stores the outputs of the block before.
 template <int tiles, int vectors>
-CNNX_INLINE void run_tiles(const QuantizedProduct& a, const uint8_t* source, const uint8_t* weights,
-                           int64_t weight_step, const int32_t* bias, TileSums& sums) {
-  _tile_loadd(0, bias, 0);
-  if (vectors > 1) _tile_loadd(1, bias + kLanes, 0);
-  if (tiles > 1) _tile_loadd(2, bias, 0);
-  if (tiles > 1 && vectors > 1) _tile_loadd(3, bias + kLanes, 0);
+CNNX_INLINE void run_tiles(const QuantizedProduct& a, const uint8_t* source,
+                           const TileWeights& weights, int64_t windows, bool first_block,
+                           TileOutputs<vectors>& outputs) {
+  _tile_loadd(0, weights.bias, 0);
+  if (vectors > 1) _tile_loadd(1, weights.bias + kLanes, 0);
+  if (tiles > 1) _tile_loadd(2, weights.bias, 0);
+  if (tiles > 1 && vectors > 1) _tile_loadd(3, weights.bias + kLanes, 0);
   const int64_t steps = quads_of(a.run_bytes) / kTileRows;
+  const int64_t share = outputs.windows() / (steps * a.run_count) + 1;  // windows of a step
+  const int64_t weight_bytes = kTileRows * weights.step;
   const uint8_t* const second = source + kTileRows * a.window_step;
+  const uint8_t* values = weights.values;
+  int64_t stored = 0;
   for (int64_t run = 0; run < a.run_count; ++run) {
-    for (int64_t step = 0; step < steps; ++step, weights += kTileRows * weight_step) {
+    for (int64_t step = 0; step < steps; ++step, values += weight_bytes) {
       const int64_t at = a.runs[run] + step * kTileBytes;
-      _tile_loadd(6, weights, weight_step);
+      _tile_loadd(6, values, weights.step);
       _tile_loadd(4, source + at, a.window_step);
       _tile_dpbusd(0, 4, 6);
       if (vectors > 1) {
-        _tile_loadd(7, weights + kTileBytes, weight_step);
+        _tile_loadd(7, values + kTileBytes, weights.step);
         _tile_dpbusd(1, 4, 7);
       }
       if (tiles > 1) {
@@ -56,72 +115,60 @@ CNNX_INLINE void run_tiles(const QuantizedProduct& a, const uint8_t* source, con
         _tile_dpbusd(2, 5, 6);
         if (vectors > 1) _tile_dpbusd(3, 5, 7);
       }
+      if (first_block) prefetch(values + kPrefetchedBytes, weight_bytes);
+      outputs.store(stored += share);
     }
   }
-  constexpr int64_t kRowStep = sizeof sums.values[0];
-  _tile_stored(0, sums.values[0], kRowStep);
-  if (vectors > 1) _tile_stored(1, sums.values[0] + kLanes, kRowStep);
-  if (tiles > 1) _tile_stored(2, sums.values[kTileRows], kRowStep);
-  if (tiles > 1 && vectors > 1) _tile_stored(3, sums.values[kTileRows] + kLanes, kRowStep);
+  int32_t* const sums = outputs.next_sums(windows);
+  constexpr int64_t kRowBytes = vectors * kTileBytes;
+  _tile_stored(0, sums, kRowBytes);
+  if (vectors > 1) _tile_stored(1, sums + kLanes, kRowBytes);
+  int32_t* const second_sums = sums + kTileRows * vectors * kLanes;
+  if (tiles > 1) _tile_stored(2, second_sums, kRowBytes);
+  if (tiles > 1 && vectors > 1) _tile_stored(3, second_sums + kLanes, kRowBytes);
 }
 
 template <int vectors>
-void store_tiles(const QuantizedProduct& a, const Finish& finish, const TileSums& sums,
-                 int64_t windows, int64_t column, Place& place) {
-  for (int64_t p = 0; p < windows; ++p) {
-    int64_t index;
-    if (!place.next(a, index)) continue;
-    IntVector vector[vectors];
-    CNNX_UNROLL for (int v = 0; v < vectors; ++v) vector[v] =
-        load_integers(sums.values[p] + v * kLanes);
-    finish.store_window<vectors>(vector, index * a.columns + column, column, a.columns - column);
-  }
-}
-
-// `vectors` tiles of columns from `column` on, of a panel with so many bytes per quad.
-template <int vectors>
-void run_columns(const QuantizedProduct& a, const Panels& panels, const uint8_t* weights,
-                 int64_t weight_step, int64_t column) {
+void run_columns(const QuantizedProduct& a, const Panels& panels, const TileWeights& weights,
+                 int64_t column) {
   const Finish finish(a.epilogue, panels.multiplier);
-  const int32_t* const bias = panels.bias + column;
-  TileSums sums;
-  Place place;
+  TileOutputs<vectors> outputs(a, finish, column);
   int64_t window = 0;
-  constexpr int64_t kBlock = 2 * kTileRows;
   for (; window + kBlock <= a.windows; window += kBlock) {
-    run_tiles<2, vectors>(a, a.source + window * a.window_step, weights, weight_step, bias, sums);
-    store_tiles<vectors>(a, finish, sums, kBlock, column, place);
+    run_tiles<2, vectors>(a, a.source + window * a.window_step, weights, kBlock, window == 0,
+                          outputs);
   }
-  const int64_t rest = a.windows - window;
-  if (rest == 0) return;
-  const uint8_t* const source = a.source + window * a.window_step;
-  const TileConfiguration last(rest);
-  _tile_loadconfig(&last);
-  if (rest > kTileRows) {
-    run_tiles<2, vectors>(a, source, weights, weight_step, bias, sums);
-  } else {
-    run_tiles<1, vectors>(a, source, weights, weight_step, bias, sums);
+  if (const int64_t rest = a.windows - window; rest > 0) {
+    const uint8_t* const source = a.source + window * a.window_step;
+    const TileConfiguration last(rest);
+    _tile_loadconfig(&last);
+    if (rest > kTileRows) {
+      run_tiles<2, vectors>(a, source, weights, rest, window == 0, outputs);
+    } else {
+      run_tiles<1, vectors>(a, source, weights, rest, window == 0, outputs);
+    }
+    const TileConfiguration whole(kBlock);
+    _tile_loadconfig(&whole);
   }
-  store_tiles<vectors>(a, finish, sums, rest, column, place);
-  const TileConfiguration whole(kBlock);
-  _tile_loadconfig(&whole);
+  outputs.store(kBlock);
 }
 
 void run(const QuantizedProduct& a) {
   const Panels panels(a.packed, a.run_count, a.run_bytes, a.columns);
-  const TileConfiguration whole(2 * kTileRows);
+  const TileConfiguration whole(kBlock);
   _tile_loadconfig(&whole);
   for (int64_t panel = a.first_panel; panel < a.last_panel; ++panel) {
     const int64_t first = panel * kPanelColumns;
     const int64_t end = lesser(first + kPanelColumns, padded_columns(a.columns));
-    const int64_t weight_step = (end - first) * kBytesPerQuad;
+    const int64_t step = (end - first) * kBytesPerQuad;
     for (int64_t column = first; column < end; column += 2 * kLanes) {
-      const uint8_t* const weights =
+      const uint8_t* const values =
           panels.weights + panels.offset(first) + (column - first) * kBytesPerQuad;
+      const TileWeights weights{values, step, panels.bias + column};
       if (end - column > kLanes) {
-        run_columns<2>(a, panels, weights, weight_step, column);
+        run_columns<2>(a, panels, weights, column);
       } else {
-        run_columns<1>(a, panels, weights, weight_step, column);
+        run_columns<1>(a, panels, weights, column);
       }
     }
   }
