@@ -21,7 +21,9 @@ class ByteRounding {
         least_(_mm512_set1_epi8(static_cast<char>(e.least))),
         most_(_mm512_set1_epi8(static_cast<char>(e.most))) {}
 
-  template <int vectors>
+  // Joining vectors interleaves their quarters, which is undone unless their lanes are interleaved
+  // the other way.
+  template <int vectors, bool ordered>
   CNNX_INLINE void store(const Vector* t, int64_t count, uint8_t* target) const {
     constexpr int second = vectors > 1 ? 1 : 0;
     const __m512i low = _mm512_packs_epi32(rounded(t[0]), rounded(t[second]));
@@ -31,9 +33,10 @@ class ByteRounding {
         _mm512_adds_epi16(low, zero_),
         vectors > 2 ? _mm512_adds_epi16(high, zero_) : _mm512_adds_epi16(low, zero_));
     bytes = _mm512_min_epu8(_mm512_max_epu8(bytes, least_), most_);
-    // Packing joins the quarters of the vectors.
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    bytes = _mm512_permutexvar_epi32(order, bytes);
+    if (ordered) {
+      const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+      bytes = _mm512_permutexvar_epi32(order, bytes);
+    }
     if (vectors == 4 && count >= 64) {
       _mm512_storeu_si512(target, bytes);
     } else if (vectors == 2 && count >= 32) {
@@ -55,7 +58,7 @@ class ByteRounding {
         least_(_mm_set1_epi8(static_cast<char>(e.least))),
         most_(_mm_set1_epi8(static_cast<char>(e.most))) {}
 
-  template <int vectors>
+  template <int vectors, bool>
   CNNX_INLINE void store(const Vector* t, int64_t count, uint8_t* target) const {
     static_assert(vectors <= 2);
 #if defined(__AVX2__)
@@ -92,7 +95,7 @@ class ByteRounding {
   explicit ByteRounding(const QuantizedEpilogue& e)
       : zero_(IntVector{} + e.zero), least_(IntVector{} + e.least), most_(IntVector{} + e.most) {}
 
-  template <int vectors>
+  template <int vectors, bool>
   CNNX_INLINE void store(const Vector* t, int64_t count, uint8_t* target) const {
     CNNX_UNROLL for (int v = 0; v < vectors; ++v) {
       IntVector byte = rounded(t[v]) + zero_;
@@ -124,10 +127,10 @@ class ByteOutput {
         most_(e.float_most),
         rounding_(e) {}
 
-  template <int vectors>
+  template <int vectors, bool ordered = true>
   CNNX_INLINE void store(const Vector* t, int64_t element, int64_t count) const {
     if (output_) {
-      rounding_.store<vectors>(t, count, output_ + element);
+      rounding_.store<vectors, ordered>(t, count, output_ + element);
     } else {
       const Vector &second = t[vectors > 1 ? 1 : 0], &third = t[vectors > 2 ? 2 : 0];
       store_floats(t[0], second, third, t[vectors - 1],

@@ -28,6 +28,7 @@ struct QuantizedDepthwiseWeights {
   const int8_t* values;
   const int32_t* bias;
   const float* multiplier;
+  bool plain_bytes;  // whether outputs are bytes, without an addend
 };
 
 struct QuantizedDepthwiseKernels {

@@ -22,7 +22,8 @@ class Finish {
   Finish(const QuantizedEpilogue& epilogue, const float* multiplier)
       : e_(epilogue), multiplier_(multiplier), output_(epilogue) {}
 
-  template <int vectors>
+  // `ordered`: the columns are those of the lanes, not interleaved (ByteRounding).
+  template <int vectors, bool ordered = true>
   CNNX_INLINE void store_window(const IntVector* sums, int64_t element, int64_t column,
                                 int64_t count) const {
     Vector t[vectors];
@@ -34,7 +35,7 @@ class Finish {
                 broadcast(e_.addend_multiplier);
       }
     }
-    output_.store<vectors>(t, element, count);
+    output_.store<vectors, ordered>(t, element, count);
   }
 
  private:

@@ -40,7 +40,7 @@ class BoundQuantizedDepthwise final : public InferenceOp {
     const QuantizedArrays arrays =
         layer_.arrays(parameters, buffers, taps.height * taps.width, g_.out_channels);
     kernels().pack({taps.height, taps.width, g_.out_channels, arrays.weights.data(),
-                    arrays.bias.data(), arrays.multiplier.data()},
+                    arrays.bias.data(), arrays.multiplier.data(), layer_.makes_plain_bytes()},
                    packed);
   }
   int64_t scratch_floats(int threads) const override {
