@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from cnnx import Input, Layer, Model, Quantize
 from cnnx.layers.base import Symbol
+from comparison import assert_same_bits
 from samples import Float32Array
 
 Integers = npt.NDArray[np.int64]
@@ -27,8 +28,11 @@ class Quantization(NamedTuple):
         return Quantize(self.scale, self.zero_point)
 
     def bytes_of(self, x: Float32Array) -> Integers:
-        byte = np.rint(x / np.float32(self.scale)) + self.zero_point
-        return np.clip(byte, 0, 255).astype(np.int64)
+        return self.bytes_of_units(x / np.float32(self.scale))
+
+    def bytes_of_units(self, t: Float32Array) -> Integers:
+        """Of numbers in units of the scale."""
+        return np.clip(np.rint(t) + self.zero_point, 0, 255).astype(np.int64)
 
     def values_of(self, integers: npt.NDArray[Any]) -> Float32Array:
         centred = (integers - self.zero_point).astype(np.float32)
@@ -43,6 +47,25 @@ class Case(NamedTuple):
     expected: npt.NDArray[Any]
     steps: list[list[str]]
     tolerance: float = 0.0  # of the output; 0: its bits are those expected
+    step: float | None = None  # the largest distance from the output in floats
+
+    def check_bits(self) -> None:
+        output = self.model(self.x)
+        if self.tolerance == 0:
+            assert_same_bits(output, self.expected)
+        else:
+            np.testing.assert_allclose(output, self.expected, rtol=0, atol=self.tolerance)
+
+    def check_steps(self) -> None:
+        """Nothing is converted to floats between the layers."""
+        times = self.model._core.layer_times(self.x, 1)
+        assert [layers for layers, _ in times] == self.steps
+
+    def check_floats(self) -> None:
+        """The outputs of all layers are computed in floats."""
+        floats = list(self.model.layer_outputs(self.x).values())[-1]
+        step = self.step or getattr(self.model.layers[-1], "scale", 1e-5)
+        assert np.abs(self.model(self.x) - floats).max() <= 1.001 * step
 
 
 def any_quantization(rng: np.random.Generator, zero_point: int | None = None) -> Quantization:
