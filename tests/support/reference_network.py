@@ -55,7 +55,7 @@ def reference_settings(layer_settings: dict[str, Any]) -> dict[str, Any]:
             settings[name] = ((value[0], value[1]), (value[2], value[3]))
         elif isinstance(value, list):
             settings[name] = tuple(value)
-    for unused in ("out_channels", "out_features", "algorithm"):
+    for unused in ("out_channels", "out_features", "algorithm", "int8_weight"):
         settings.pop(unused, None)
     return settings
 

@@ -29,6 +29,8 @@ _USUAL: dict[str, object] = {
     "alpha": None,
     "minimum": None,
     "maximum": None,
+    "scale": None,
+    "zero_point": 0,
 }
 _POOLS = ("max_pool2d", "avg_pool2d")  # usually step by their whole window
 
@@ -113,6 +115,8 @@ def _label(kind: str, settings: dict[str, Any], input_shape: Sequence[int]) -> s
         elif value != usual:
             one = isinstance(value, list) and len(set(value)) == 1
             parts.append(f"{name.replace('_', ' ')} {_value(value[0] if one else value)}")
+    if settings.get("int8_weight", False):
+        parts.append("int8")
     return " ".join([_classes()[kind].__name__, ", ".join(parts)]).rstrip()
 
 

@@ -71,8 +71,8 @@ def copy_arrays(layers: Sequence[Layer | ModelLayer], target: _core.Model) -> No
             continue
         core = layer._core
         for infos, read, write in (
-            (core.parameter_infos, core.get_parameter, target.set_parameter),
             (core.buffer_infos, core.get_buffer, target.set_buffer),
+            (core.parameter_infos, core.get_parameter, target.set_parameter),
         ):
             for name, shape, _ in infos:
                 if name.rpartition(".")[0] != layer.name:

@@ -13,6 +13,7 @@ from cnnx.model.described_layers import (
     parameter_count,
     size_text,
 )
+from cnnx.model.parameter_sizes import int8_counts, parameter_total
 
 # Numbers of the colours of boxes by family of layers; every other family has none.
 _COLOURS = {"convolution": 1, "pooling": 2, "dense": 3, "merge": 4, "shape": 6}
@@ -41,12 +42,10 @@ def model_sentence(core: _core.Model) -> str:
     described = described_layers(core)
     total = sum(layer.parameters for layer in described)
     frozen = sum(layer.parameters for layer in described if layer.is_frozen)
-    counted = f"{parameter_count(total, is_frozen=False) or 'no parameters'}"
-    if frozen:
-        counted += f" ({frozen:,} frozen)"
+    int8 = sum(int8_counts(core).values())
     return (
         f"Model of {len(described) - 1} layers from {size_text(core.input_shape)} to "
-        f"{size_text(core.output_shape)}, {counted}, {total * 4:,} bytes"
+        f"{size_text(core.output_shape)}, {parameter_total(total, int8, frozen)}"
     )
 
 

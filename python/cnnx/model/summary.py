@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from cnnx import _core
+from cnnx.model.parameter_sizes import int8_counts, parameter_total
 
 
 def summary_of(core: _core.Model) -> str:
-    """Layers, output shapes and numbers of parameters, with marks at frozen ones."""
+    """Layers, output shapes and numbers of parameters, with marks at frozen and int8 ones."""
     frozen = {name for _, _, name, _, trainable in core.layers if not trainable}
     rows = [
         ("layer", "kind", "output", "parameters", ""),
         ("input", "", str(tuple(core.input_shape)), "", ""),
     ]
+    int8 = int8_counts(core)
     total = frozen_total = 0
     for name, kind, shape, count in core.layer_infos:
         is_frozen = count > 0 and name in frozen
         number = f"{count:,}" if count else ""
-        rows.append((name, kind, str(tuple(shape)), number, "frozen" if is_frozen else ""))
+        marks = ["frozen"] if is_frozen else []
+        marks += ["int8"] if name in int8 else []
+        rows.append((name, kind, str(tuple(shape)), number, ", ".join(marks)))
         total += count
         frozen_total += count if is_frozen else 0
     name_width, kind_width, shape_width, number_width, _ = (
@@ -27,7 +31,4 @@ def summary_of(core: _core.Model) -> str:
         f"{number:>{number_width}}  {mark}".rstrip()
         for name, kind, shape, number, mark in rows
     ]
-    counted = f"{total:,} parameters"
-    if frozen_total:
-        counted += f" ({frozen_total:,} frozen)"
-    return "\n".join([*lines, f"{counted}, {total * 4:,} bytes"])
+    return "\n".join([*lines, parameter_total(total, sum(int8.values()), frozen_total)])

@@ -13,6 +13,7 @@ from cnnx.model.last_layer import layers_with_arrays, with_outputs
 from cnnx.model.layer_names import layer_name
 from cnnx.model.layer_patterns import matching
 from cnnx.model.layer_reuse import every_layer
+from cnnx.model.parameter_sizes import refuse_int8
 from cnnx.preprocessing import Preprocessing, preprocessing_of
 from cnnx.spelling import NamedAttributes, checked_call
 
@@ -106,8 +107,8 @@ class ModelVariants(NamedAttributes):
 
         Raises:
             TypeError: if classes are neither names nor a number.
-            ValueError: if the last layer with parameters is of another kind, or if the layers after
-                it do not turn its outputs into one number per class.
+            ValueError: if the last layer with parameters is of another kind, if the layers after
+                it do not turn its outputs into one number per class, or if weights are int8.
 
         Example:
             >>> import cnnx
@@ -118,6 +119,7 @@ class ModelVariants(NamedAttributes):
         """
         count = class_count(classes, "with_classes")
         own = self._core
+        refuse_int8(own, "with_classes")
         layers, last = with_outputs(own, count, "with_classes")
         copy = _rebuilt(own, layers, class_names(classes), seed=seed, fresh=last)
         if copy.output_shape != [count]:  # the core checks names itself
@@ -138,7 +140,7 @@ class ModelVariants(NamedAttributes):
             seed: seed of the new weights.
 
         Raises:
-            ValueError: if seed is negative.
+            ValueError: if seed is negative, or if weights are int8.
 
         Example:
             >>> import cnnx
@@ -148,6 +150,7 @@ class ModelVariants(NamedAttributes):
             (['X', 'O'], True)
         """
         own = self._core
+        refuse_int8(own, "with_new_weights")
         height, width, channels = own.input_shape
         shape = (height, width, channels)
         how = preprocessing_of(own)
