@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from cpp_build import build_consumer, run
+from quantized_networks import NETWORKS
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: install the extra cli")
 
@@ -139,3 +140,13 @@ def test_one_output_predicts_two_classes(programs: Path, tmp_path: Path) -> None
     assert asked.command_line().tobytes() == expected.tobytes()
     for name in ("predictions_cpp", "predictions_c"):
         assert asked.program(programs / name).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_quantized_models(name: str, programs: Path, tmp_path: Path) -> None:
+    model = NETWORKS[name]()
+    model.save(tmp_path / "model.cnnx")
+    rng = np.random.default_rng(7)
+    sizes = [(*model.input_shape[:2], 3), (31, 9, 3)]
+    images = [rng.integers(0, 256, size, dtype=np.uint8) for size in 4 * sizes]
+    check_that_all_agree(Asked(tmp_path / "model.cnnx", tmp_path, images), programs)
