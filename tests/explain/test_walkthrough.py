@@ -10,6 +10,7 @@ from typing import Any
 import cnnx
 import numpy as np
 import pytest
+import quantized_networks
 from cnnx.explain import walkthrough
 from cnnx.explain.layer_texts import by
 from cnnx.explain.methods import METHODS
@@ -181,6 +182,12 @@ def test_scores_and_probabilities_of_other_last_layers(last: list[cnnx.Layer]) -
     every = probabilities if len(probabilities) > 1 else [1 - probabilities[0], probabilities[0]]
     text = Grids(walkthrough(model, x, method="saliency")).text
     assert all(f"{each:.2%}" in text for each in every)
+
+
+def test_a_quantized_network_says_that_it_rounds() -> None:
+    model = quantized_networks.plain()
+    image = np.random.default_rng(1).integers(0, 256, model.input_shape, dtype=np.uint8)
+    assert "rounded to the nearest of 256" in Grids(walkthrough(model, image)).text
 
 
 def test_a_network_of_values() -> None:

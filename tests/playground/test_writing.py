@@ -12,6 +12,7 @@ from pathlib import Path
 import cnnx
 import numpy as np
 import pytest
+import quantized_networks
 from cnnx import cli
 from cnnx.playground import page, wasm_module
 
@@ -88,6 +89,13 @@ def test_models_that_are_no_classifiers_are_refused(model: cnnx.Model) -> None:
         cnnx.playground.write("page.html", "model.cnnx")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"^write: title is 3, expected text"):
         cnnx.playground.write("page.html", model, title=3)  # type: ignore[arg-type]
+
+
+def test_quantized_models_are_refused() -> None:
+    """A page changes filters and trains."""
+    sentence = r"^write: conv2d_1.weight is int8, expected .*: write the page of the model that was"
+    with pytest.raises(ValueError, match=sentence):
+        cnnx.playground.write("page.html", quantized_networks.plain())
 
 
 def test_too_many_images_and_a_large_model(model: cnnx.Model) -> None:

@@ -37,6 +37,7 @@ _TITLES = {
     "slice_channels": "some of the maps",
     "depth_to_space": "maps woven into larger ones",
     "space_to_depth": "maps dealt into smaller ones",
+    "quantize": "numbers of one byte",
 }
 VOTE = (
     "Each class has one weight for every number of the list. Number times weight is a vote: for "
@@ -95,6 +96,7 @@ _SENTENCES = {
     "slice_channels": "Some of the maps go on, the others do not.",
     "depth_to_space": "The cells of several small maps are woven into one large map.",
     "space_to_depth": "The cells of one large map are dealt to several small maps.",
+    "quantize": "Every number is rounded to the nearest of 256, so that one byte holds it.",
 }
 
 

@@ -14,6 +14,7 @@ from cnnx.arguments import path_of, shown
 from cnnx.data.atomic_file import replace_file
 from cnnx.model.model import Model
 from cnnx.model.model_argument import check_model
+from cnnx.model.parameter_sizes import int8_counts
 from cnnx.model.predictions import outputs_are_values
 from cnnx.playground.page import Sample, playground_page
 from cnnx.spelling import checked_call
@@ -50,7 +51,8 @@ def write(
 
     Raises:
         TypeError: if an argument has another type.
-        ValueError: if the model is no classifier, or `images` do not fit it or are too many.
+        ValueError: if the model is no classifier or has int8 weights, or if `images` do not fit it
+            or are too many.
         FileNotFoundError: if cnnx was installed without its WebAssembly module.
         OSError: if the file cannot be written.
 
@@ -90,11 +92,16 @@ def sample(name: str, pixels: NDArray[np.uint8]) -> Sample:
 
 
 def check_classifier(model: Model) -> None:
-    """Refuse a model without probabilities of classes.
+    """Refuse a model without probabilities of classes, or whose weights a page cannot change.
 
     Raises:
         ValueError: if it is one.
     """
+    for name in int8_counts(model._core):
+        raise ValueError(
+            f"write: {name}.weight is int8, expected a model with float32 weights, which a page "
+            "trains: write the page of the model that was quantized"
+        )
     if outputs_are_values(model._core):
         raise ValueError(
             "write: the model predicts values, expected a classifier: trained with "

@@ -38,6 +38,7 @@ const TITLES = {
   slice_channels: "some of the maps",
   depth_to_space: "maps woven into larger ones",
   space_to_depth: "maps dealt into smaller ones",
+  quantize: "numbers of one byte",
 };
 
 export const VOTE_SENTENCE =
@@ -101,6 +102,7 @@ const SENTENCES = {
   slice_channels: "Some of the maps go on, the others do not.",
   depth_to_space: "The cells of several small maps are woven into one large map.",
   space_to_depth: "The cells of one large map are dealt to several small maps.",
+  quantize: "Every number is rounded to the nearest of 256, so that one byte holds it.",
 };
 
 /**
