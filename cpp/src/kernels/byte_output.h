@@ -167,15 +167,18 @@ class ByteOutput {
   ByteRounding rounding_;
 };
 
-// Calls body(first, count) for vectors that cover `size` elements. The last one may overlap the one
-// before it, so an output must not overwrite an input.
+// Calls body(first, count) for groups of vectors that cover `size` elements, of which more than one
+// vector needs a whole group. The last one may overlap the one before it, so an output must not
+// overwrite an input.
 template <int vectors = 1, class Body>
 CNNX_INLINE void for_overlapping_vectors(int64_t size, const Body& body) {
   constexpr int64_t kStep = vectors * kLanes;
-  if (size < kStep) return body(0, size);
-  int64_t first = 0;
-  for (; first + kStep < size; first += kStep) body(first, kStep);
-  body(size - kStep, kStep);
+  const int64_t count = vectors > 1 || size > kStep ? kStep : size;
+  for (int64_t first = 0;; first += kStep) {
+    if (first + count > size) first = size - count;
+    body(first, count);
+    if (first + count >= size) return;
+  }
 }
 
 }  // namespace

@@ -21,13 +21,11 @@ CNNX_INLINE void with_constant_groups(int64_t groups, const Body& body) {
   }
 }
 
-template <class Element>
-void shuffle(const Element* x, int64_t rows, int64_t groups, int64_t group_channels,
-             Element* output) {
+void shuffle(const float* x, int64_t rows, int64_t groups, int64_t group_channels, float* output) {
   const auto shuffle_rows = [&](int64_t count) CNNX_INLINED {
     for (int64_t row = 0; row < rows; ++row) {
-      const Element* __restrict source = x + row * count * group_channels;
-      Element* __restrict target = output + row * count * group_channels;
+      const float* __restrict source = x + row * count * group_channels;
+      float* __restrict target = output + row * count * group_channels;
       for (int64_t j = 0; j < group_channels; ++j) {
         for (int64_t group = 0; group < count; ++group)
           target[j * count + group] = source[group * group_channels + j];
@@ -56,7 +54,7 @@ void unshuffle(const float* x, int64_t rows, int64_t groups, int64_t group_chann
 
 }  // namespace
 
-const ChannelShuffleKernels channel_shuffle_kernels = {shuffle<float>, shuffle<uint8_t>};
+const ChannelShuffleKernels channel_shuffle_kernels = {shuffle};
 const ChannelShuffleGradientKernels channel_shuffle_gradient_kernels = {unshuffle};
 
 }  // namespace CNNX_ISA

@@ -11,8 +11,6 @@ struct ChannelShuffleKernels {
   // Channel j of group g becomes channel j * groups + g of each row.
   void (*shuffle)(const float* x, int64_t rows, int64_t groups, int64_t group_channels,
                   float* output);
-  void (*shuffle_bytes)(const uint8_t* x, int64_t rows, int64_t groups, int64_t group_channels,
-                        uint8_t* output);
 };
 
 struct ChannelShuffleGradientKernels {

@@ -29,10 +29,14 @@ void run_channel_shuffle(const Shuffle& s, const float* x, int threads, float* o
 }
 
 void shuffle_bytes(const Shuffle& s, const uint8_t* x, int threads, uint8_t* output) {
-  const auto shuffle = CNNX_KERNELS(channel_shuffle_kernels).shuffle_bytes;
-  parallel_for_rows(threads, 1, s.rows, s.channels() / 2, [&](int64_t, int64_t begin, int64_t end) {
-    const int64_t first = begin * s.channels();
-    shuffle(x + first, end - begin, s.groups, s.group_channels, output + first);
+  parallel_for_rows(threads, 1, s.rows, s.channels(), [&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const uint8_t* source = x + row * s.channels();
+      for (int64_t group = 0; group < s.groups; ++group) {
+        uint8_t* target = output + row * s.channels() + group;
+        for (int64_t j = 0; j < s.group_channels; ++j, target += s.groups) *target = *source++;
+      }
+    }
   });
 }
 
